@@ -1,0 +1,22 @@
+// Runs every compiled test (dist/test/**/*.test.js), or those whose path contains one of the arguments.
+// Node 20's own runner takes files, not patterns, so the listing is done here.
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+
+const wanted = process.argv.slice(2);
+const files = readdirSync("dist/test", { recursive: true })
+  .map((name) => `dist/test/${name}`)
+  .filter((name) => name.endsWith(".test.js"))
+  .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
+  .sort();
+if (files.length === 0) {
+  console.error("no test file matches", wanted.join(" "));
+  process.exit(1);
+}
+const reporter = process.env["CI"] ? "spec" : (process.env["TEST_REPORTER"] ?? "dot");
+const run = spawnSync(
+  process.execPath,
+  ["--enable-source-maps", "--test", "--test-concurrency=2", `--test-reporter=${reporter}`, ...files],
+  { stdio: "inherit" },
+);
+process.exit(run.status ?? 1);

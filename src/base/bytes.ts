@@ -1,0 +1,54 @@
+// Text and bytes, both ways. The codecs are compiled without any platform types, so what they need of the platform
+// stands here, in terms of Uint8Array and string alone.
+
+/** A piece of output: bytes, or a string whose every character is one byte (latin1, U+0000 to U+00FF). */
+export type Piece = string | Uint8Array;
+
+/** The same memory as a Buffer, whose `toString` and `write` run in C++. Free for what a socket delivers. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** One character per byte, U+0000 to U+00FF. RFC 9110 §5.5: what a field value is read as. */
+export function latin1(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
+  return asBuffer(bytes).toString("latin1", start, end);
+}
+
+/** UTF-8 bytes to text. The bytes must be valid: what is not becomes U+FFFD. */
+export function utf8(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
+  return asBuffer(bytes).toString("utf8", start, end);
+}
+
+/** Text to UTF-8 bytes; a lone surrogate becomes U+FFFD. */
+export function utf8Bytes(text: string): Uint8Array {
+  return Buffer.from(text, "utf8");
+}
+
+/** The number of bytes of `text` in UTF-8. */
+export function utf8Length(text: string): number {
+  return Buffer.byteLength(text, "utf8");
+}
+
+/** True if every character is below U+0080, so that latin1 and UTF-8 are the same bytes. */
+export function isAscii(text: string): boolean {
+  return Buffer.byteLength(text, "utf8") === text.length;
+}
+
+/** A latin1 string to its bytes. */
+export function latin1Bytes(text: string): Uint8Array {
+  return Buffer.from(text, "latin1");
+}
+
+/** Memory that is not zeroed; the caller overwrites all of it. */
+export function allocate(length: number): Uint8Array {
+  return Buffer.allocUnsafe(length);
+}
+
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+}
+
+/** How many bytes a piece takes on the wire. Both forms count one byte per element. */
+export function pieceLength(piece: Piece): number {
+  return piece.length;
+}

@@ -1,0 +1,84 @@
+// The one error class of the library and the table of its codes.
+// Users match on `code`; the wire forms stand beside it, so that a decoder that throws need not know who answers.
+// Every code has its own heading in docs/reference/errors.md; test/docs.test.ts compares the two.
+
+/** A stable name for what went wrong. Codes are never renamed; new ones may be added. */
+export type ErrorCode =
+  | "BAD_REQUEST"
+  | "BODY_TOO_LARGE"
+  | "TARGET_TOO_LONG"
+  | "HEADERS_TOO_LARGE"
+  | "EXPECTATION_FAILED"
+  | "NOT_IMPLEMENTED"
+  | "VERSION_NOT_SUPPORTED"
+  | "BAD_HANDSHAKE"
+  | "UNSUPPORTED_WEBSOCKET_VERSION"
+  | "BAD_FRAME"
+  | "BAD_UTF8"
+  | "MESSAGE_TOO_BIG"
+  | "TOO_MANY_FRAGMENTS"
+  | "BUFFER_OVERFLOW"
+  | "BAD_DATA"
+  | "BAD_STATUS"
+  | "BAD_HEADER"
+  | "BAD_CLOSE"
+  | "BAD_OPTION"
+  | "BODY_LENGTH_MISMATCH"
+  | "BODY_USED"
+  | "CLIENT_GONE"
+  | "ALREADY_ANSWERED"
+  | "NOT_OUR_REQUEST"
+  | "HANDLER_EXISTS";
+
+interface ErrorFacts {
+  readonly message: string;
+  /** HTTP status, where the answer can still be one. RFC 9110 §15. */
+  readonly status?: number;
+  /** WebSocket close code, where the connection is failed with one. RFC 6455 §7.4.1. */
+  readonly closeCode?: number;
+}
+
+const FACTS: Record<ErrorCode, ErrorFacts> = {
+  BAD_REQUEST: { message: "malformed HTTP request", status: 400 },
+  BODY_TOO_LARGE: { message: "request body exceeds maxBodyBytes", status: 413 },
+  TARGET_TOO_LONG: { message: "request target exceeds its limit", status: 414 },
+  HEADERS_TOO_LARGE: { message: "request header section exceeds maxHeaderBytes or maxHeaderCount", status: 431 },
+  EXPECTATION_FAILED: { message: "unknown expectation", status: 417 },
+  NOT_IMPLEMENTED: { message: "transfer coding not implemented", status: 501 },
+  VERSION_NOT_SUPPORTED: { message: "HTTP version not supported", status: 505 },
+  BAD_HANDSHAKE: { message: "malformed WebSocket handshake", status: 400 },
+  UNSUPPORTED_WEBSOCKET_VERSION: { message: "only WebSocket version 13 is supported", status: 426 },
+  BAD_FRAME: { message: "malformed WebSocket frame", closeCode: 1002 },
+  BAD_UTF8: { message: "text is not valid UTF-8", closeCode: 1007 },
+  MESSAGE_TOO_BIG: { message: "message exceeds maxMessageBytes", closeCode: 1009 },
+  TOO_MANY_FRAGMENTS: { message: "message has more fragments than maxFragments", closeCode: 1008 },
+  BUFFER_OVERFLOW: { message: "unsent data exceeds maxBufferedBytes", closeCode: 1013 },
+  BAD_DATA: { message: "this value cannot be sent" },
+  BAD_STATUS: { message: "status must be an integer from 200 to 599" },
+  BAD_HEADER: { message: "header name or value has a character that HTTP forbids" },
+  BAD_CLOSE: { message: "close code or reason is not allowed" },
+  BAD_OPTION: { message: "option has a value that is not allowed" },
+  BODY_LENGTH_MISMATCH: { message: "body is not as long as its Content-Length" },
+  BODY_USED: { message: "request body was read already" },
+  CLIENT_GONE: { message: "client closed the connection" },
+  ALREADY_ANSWERED: { message: "request was answered already" },
+  NOT_OUR_REQUEST: { message: "request does not come from this server" },
+  HANDLER_EXISTS: { message: "a receive handler is set already" },
+};
+
+export class ChannelError extends Error {
+  readonly code: ErrorCode;
+  /** The HTTP status that answers this error, if one does. */
+  readonly status: number | undefined;
+  /** The WebSocket close code that fails the connection for this error, if one does. */
+  readonly closeCode: number | undefined;
+
+  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
+    const facts = FACTS[code];
+    super(detail === undefined ? facts.message : `${facts.message}: ${detail}`, options);
+    this.name = "ChannelError";
+    this.code = code;
+    this.status = facts.status;
+    this.closeCode = facts.closeCode;
+  }
+}
