@@ -3,6 +3,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Channel } from "./channel.ts";
 import type { ChannelRequest } from "./request.ts";
+import type { TransportChannel } from "./transport-channel.ts";
 
 /** Where an error came from. */
 export type ErrorSource =
@@ -34,6 +35,6 @@ export interface ChannelContext {
   readonly maxBufferedBytes: number;
   readonly closeTimeoutMs: number;
   /** A channel opened; `channelEnded` follows when its last callback has run. */
-  channelOpened(): void;
-  channelEnded(): void;
+  channelOpened(channel: TransportChannel): void;
+  channelEnded(channel: TransportChannel): void;
 }

@@ -11,7 +11,8 @@ export const NO_FIELDS: readonly string[] = [];
 
 /** Name, value, name, value, …, in order. What the values may hold is checked when the head is encoded. */
 export function toFields(headers: HeadersInput): readonly string[] {
-  if (typeof headers !== "object" || headers === null) throw new ChannelError("BAD_HEADER", "headers are not an object");
+  if (typeof headers !== "object" || headers === null)
+    throw new ChannelError("BAD_HEADER", "headers are not an object");
   const fields: string[] = [];
   if (Symbol.iterator in headers) {
     for (const [name, value] of headers) fields.push(String(name), String(value));

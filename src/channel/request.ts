@@ -1,24 +1,24 @@
 // The request as the handler sees it. Cheap by default: nothing here is built before it is asked for.
 
-import { ChannelError } from "../base/errors.ts";
 import { concat, utf8 } from "../base/bytes.ts";
+import { ChannelError } from "../base/errors.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
-import type { Exchange } from "../transport/exchange.ts";
-import type { Channel } from "./channel.ts";
+import type { Exchange, ExchangeListener } from "../transport/exchange.ts";
 import type { ChannelContext } from "./context.ts";
 import { RequestHeaders } from "./headers.ts";
+import type { TransportChannel } from "./transport-channel.ts";
 
 /** Fetch requests that were made of one of ours, so that `withChannel` finds its way back. */
 const ORIGINALS = new WeakMap<Request, ChannelRequest>();
 
-export class ChannelRequest {
+export class ChannelRequest implements ExchangeListener {
   /** @internal */
   readonly exchange: Exchange;
   /** @internal */
   readonly context: ChannelContext;
   /** @internal The channel that was opened for this request. */
-  channel: Channel | undefined;
+  channel: TransportChannel | undefined;
   #headers: RequestHeaders | undefined;
   #query: URLSearchParams | undefined;
   #abort: AbortController | undefined;
@@ -27,9 +27,11 @@ export class ChannelRequest {
   #request: Request | undefined;
   #isGone = false;
 
+  /** @internal Requests are made by the server. */
   constructor(exchange: Exchange, context: ChannelContext) {
     this.exchange = exchange;
     this.context = context;
+    exchange.listener = this;
   }
 
   get method(): string {
@@ -96,7 +98,7 @@ export class ChannelRequest {
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
-      if (this.#isGone || this.exchange.isClientGone) this.clientGone();
+      if (this.#isGone || this.exchange.isClientGone) this.onGone();
     }
     return this.#abort.signal;
   }
@@ -140,8 +142,23 @@ export class ChannelRequest {
     return this.#request;
   }
 
-  /** @internal The client is gone. */
-  clientGone(): void {
+  /** @internal The channel answers from now on. */
+  opened(channel: TransportChannel): void {
+    this.channel = channel;
+    // Of a WebSocket's end only the channel hears.
+    if (this.#abort !== undefined && channel.isWebSocket) channel.onClose(() => this.onGone());
+  }
+
+  /** @internal */
+  onDrain(): void {}
+
+  /** @internal A client that ended its side may still wait, but nearly always it has left. */
+  onHalfClose(): void {
+    this.onGone();
+  }
+
+  /** @internal */
+  onGone(): void {
     this.#isGone = true;
     this.#abort?.abort(new ChannelError("CLIENT_GONE"));
   }
@@ -181,7 +198,9 @@ export class ChannelRequest {
   #makeRequest(): Request {
     const { head, scheme } = this.exchange;
     const host = head.host === "" ? "localhost" : head.host;
-    const url = new URL(originForm(this.url), `${scheme}://${host}`);
+    const path = originForm(this.url);
+    // Joined, not resolved: `//other.example/` is a path here, not another host.
+    const url = `${scheme}://${host}${path.startsWith("/") ? path : "/"}`;
     const hasBody = this.exchange.hasBody && this.method !== "GET" && this.method !== "HEAD";
     return new Request(url, {
       method: this.method,

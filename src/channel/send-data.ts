@@ -135,7 +135,8 @@ function* pairs(fields: readonly string[]): Generator<[string, string]> {
 }
 
 function unsendable(value: unknown): ChannelError {
-  const what = value === undefined ? "undefined" : typeof value === "object" ? "an object without a body" : typeof value;
+  const what =
+    value === undefined ? "undefined" : typeof value === "object" ? "an object without a body" : typeof value;
   return new ChannelError(
     "BAD_DATA",
     `${what}; send text, bytes, a Blob, a stream, null, { status, headers, body }, or use json(value)`,

@@ -24,7 +24,15 @@ export interface ChannelSettings {
 /** Every legal move goes to the right. */
 type ChannelState = "open" | "closing" | "closed";
 
-const SERVER_ERROR = { status: 500, headers: { "Content-Type": "text/plain; charset=utf-8" }, body: "Internal Server Error\n" };
+const SERVER_ERROR = {
+  status: 500,
+  headers: { "Content-Type": "text/plain; charset=utf-8" },
+  body: "Internal Server Error\n",
+};
+
+const UNAVAILABLE = { status: 503, headers: { "Retry-After": "1" }, body: "Service Unavailable\n" };
+/** Back within a second, and not all in the same instant: event sources wait exactly as long as they are told. */
+const COME_BACK = { body: null, event: { retry: 1000 } };
 
 export class TransportChannel implements Channel, TransportListener, InboxOwner, OutboxOwner {
   attachment: unknown = undefined;
@@ -50,7 +58,7 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
     this.#handlers = handlers;
     this.#settings = settings;
     this.#context = context;
-    context.channelOpened();
+    context.channelOpened(this);
   }
 
   get isOpen(): boolean {
@@ -157,6 +165,31 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
     else if (this.#handlers.receive !== undefined) this.#settle();
     // Who sets a receiver right behind `withChannel` comes in time.
     else queueMicrotask(() => this.#settle());
+  }
+
+  /** The setup or the handler failed: 500 while nothing was sent, otherwise the end. The error's text stays here. */
+  failed(): void {
+    if (this.#state !== "open") return;
+    if (this.isWebSocket) this.close(1011);
+    else if (this.#hasSent) this.terminate();
+    else this.send(SERVER_ERROR, true);
+  }
+
+  /** The server is stopping: a goodbye that makes the client come back to another one. */
+  goAway(): void {
+    if (this.#state !== "open") return;
+    if (this.isWebSocket) this.close(1001, "server is stopping");
+    else if (this.transport === "sse") {
+      this.send(COME_BACK, true);
+    } else if (this.#hasSent) this.close();
+    else this.send(UNAVAILABLE, true);
+  }
+
+  /** The server has stopped and waits for no callback any more: the end comes even while one is running. */
+  abandon(): void {
+    this.terminate();
+    this.#isSettled = true;
+    this.inboxEnded();
   }
 
   messageArrived(data: Message): void {
@@ -273,21 +306,13 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
     const { close } = this.#handlers;
     if (close !== undefined) this.#guard("close", () => close(this.#status!, this));
     for (const more of this.#moreCloseHandlers ?? []) this.#guard("close", () => more(this.#status!, this));
-    this.#context.channelEnded();
+    this.#context.channelEnded(this);
   }
 
   #resolveDrained(): void {
     const waiters = this.#drainWaiters;
     this.#drainWaiters = undefined;
     for (const resolve of waiters ?? []) resolve();
-  }
-
-  /** Setup failed: 500 while nothing was sent, otherwise the end. The error's text stays here. */
-  #failOpen(): void {
-    if (this.#state !== "open") return;
-    if (this.isWebSocket) this.close(1011);
-    else if (this.#hasSent) this.terminate();
-    else this.send(SERVER_ERROR, true);
   }
 
   #refuseSecondReceiver(): void {
@@ -321,7 +346,7 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   }
 
   #report(error: unknown, source: ErrorSource): void {
-    if (source === "open") this.#failOpen();
+    if (source === "open") this.failed();
     const handler = this.#handlers.error;
     if (handler === undefined) {
       this.#context.report(error, { source, channel: this });
@@ -335,6 +360,6 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

@@ -1,8 +1,8 @@
 // Plain HTTP as a transport: a response that is whole (long polling) or grows (streaming).
 // The same class carries Server-Sent Events: only the format of what is sent differs (`sse.ts`).
 
-import { closeStatus, clientLeft, type CloseStatus, connectionFailed } from "./close-status.ts";
 import type { ResponseHead } from "../protocol/http1.ts";
+import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "./close-status.ts";
 import type { Exchange, ExchangeListener } from "./exchange.ts";
 import type { Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
 
@@ -41,6 +41,10 @@ const NO_CONTENT: ResponseHead = { status: 204, fields: [] };
 
 export class HttpTransport implements Transport, ExchangeListener {
   readonly #exchange: Exchange;
+  /** Fields that the head gets beside those of the first message. */
+  readonly #fields: readonly string[];
+  /** Who was told of the connection's fate before, and still is. */
+  readonly #before: ExchangeListener | undefined;
   #format: HttpFormat;
   #listener: TransportListener | undefined;
   #isStarted = false;
@@ -48,11 +52,13 @@ export class HttpTransport implements Transport, ExchangeListener {
   #isHalfClosed: boolean;
   #end: CloseStatus | undefined;
 
-  constructor(exchange: Exchange, format: HttpFormat) {
+  constructor(exchange: Exchange, format: HttpFormat, fields: readonly string[]) {
     this.#exchange = exchange;
     this.#format = format;
+    this.#fields = fields;
     this.#isHalfClosed = exchange.isClientGone;
     if (exchange.isClientGone && exchange.isAnswered) this.#end = clientLeft();
+    this.#before = exchange.listener;
     exchange.listener = this;
   }
 
@@ -88,7 +94,7 @@ export class HttpTransport implements Transport, ExchangeListener {
     // Everything that may throw (a forbidden header) comes before any state changes: the channel stays usable.
     const body = format.encode(message);
     if (last) {
-      this.#exchange.respond(format.head(message, false), body);
+      this.#exchange.respond(format.head(this.#withFields(message), false), body);
       this.#ended(closeStatus("server", 1000));
     } else if (this.#start(message)) this.#write(body);
   }
@@ -144,22 +150,28 @@ export class HttpTransport implements Transport, ExchangeListener {
    */
   onHalfClose(): void {
     this.#isHalfClosed = true;
+    this.#before?.onHalfClose();
     if (!this.#isSettled || this.#end !== undefined) return;
     this.#ended(clientLeft());
     this.#exchange.abort();
   }
 
   onGone(error: Error | undefined): void {
+    this.#before?.onGone(error);
     this.#ended(error === undefined || isReset(error) ? clientLeft() : connectionFailed(error.message));
   }
 
   #start(message: Outgoing): boolean {
     const format = this.#formatOf(message);
-    const hasBody = this.#exchange.start(format.head(message, true), message.length);
+    const hasBody = this.#exchange.start(format.head(this.#withFields(message), true), message.length);
     this.#format = format;
     this.#isStarted = true;
     if (!hasBody) this.#ended(closeStatus("server", 1000));
     return hasBody;
+  }
+
+  #withFields(message: Outgoing): Outgoing {
+    return this.#fields.length === 0 ? message : { ...message, fields: [...this.#fields, ...message.fields] };
   }
 
   #write(data: string | Uint8Array | null): void {

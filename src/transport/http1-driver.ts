@@ -2,8 +2,8 @@
 // request above. Everything that is about time, reading pace and writes stands here; what HTTP means stands in
 // `protocol/http1.ts`.
 
-import { ChannelError } from "../base/errors.ts";
 import type { Clock, Timer } from "../base/clock.ts";
+import { ChannelError } from "../base/errors.ts";
 import { Http1Connection, type Http1Options } from "../protocol/http1.ts";
 import type { ByteStream, ByteStreamListener } from "./byte-stream.ts";
 import type { Exchange } from "./exchange.ts";
