@@ -9,6 +9,13 @@ export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
 export type { ChannelRequest } from "./channel/request.ts";
 export { type BodyPart, event, json, type SendBody, type SendData, type SendInit } from "./channel/send-data.ts";
 export type { OverflowPolicy } from "./channel/transport-channel.ts";
+export {
+  type Broadcast,
+  type ChannelStore,
+  type ChannelStoreOptions,
+  createChannelStore,
+  MemoryChannelStore,
+} from "./group/memory-channel-store.ts";
 export type { Logger, ServeOptions, ServerLimits } from "./server/options.ts";
 export { type FetchHandler, runServer, serve } from "./server/serve.ts";
 export type { Server, ServerStats, ServerStatus } from "./server/server.ts";

@@ -40,12 +40,18 @@ function answer(request: ChannelRequest, result: HandlerResult): void {
   try {
     if (request.channel !== undefined) checkNothingElse(request, result);
     else if (result === undefined) respond(request, NOT_FOUND);
+    else if (isLiteral(result)) respond(request, result);
     else if (result instanceof Response) answerResponse(request, result);
     else if (result instanceof TransportChannel) throw new ChannelError("BAD_DATA", "a channel of another request");
     else respond(request, result as SendData);
   } catch (error) {
     fail(request, error);
   }
+}
+
+/** Text or `{ … }`: asked first because it is nearly always so, and so that Fetch is loaded only where it is used. */
+function isLiteral(result: HandlerResult): result is string | SendInit {
+  return typeof result === "string" || (result !== null && Object.getPrototypeOf(result) === Object.prototype);
 }
 
 function answerResponse(request: ChannelRequest, response: Response): void {

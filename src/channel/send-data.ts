@@ -116,9 +116,25 @@ function declaredLength(fields: readonly string[]): number | undefined {
 }
 
 function isInit(data: object): data is SendInit {
+  // A literal is asked first: nearly everything is one, and it leaves the platform's Blob unloaded.
+  if (Object.getPrototypeOf(data) === Object.prototype) {
+    for (const key in data) if (!isInitKey(key)) throw unsendable(data);
+    return true;
+  }
   if (data instanceof Blob || data instanceof ArrayBuffer || ArrayBuffer.isView(data) || isIterable(data)) return false;
-  if ("body" in data || "status" in data || "headers" in data || "event" in data) return true;
+  // A Fetch Response, or an object of a class that has the same parts.
+  if ("body" in data) return true;
   throw unsendable(data);
+}
+
+/** True for a literal that can only be meant as a message with its head: it has a body and no key of another kind. */
+export function isSendInit(value: unknown): value is SendInit {
+  if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) return false;
+  return "body" in value && Object.keys(value).every(isInitKey);
+}
+
+function isInitKey(key: string): boolean {
+  return key === "body" || key === "status" || key === "headers" || key === "event";
 }
 
 function isIterable(value: object): value is AsyncIterable<BodyPart> | Iterable<BodyPart> {
@@ -136,7 +152,7 @@ function* pairs(fields: readonly string[]): Generator<[string, string]> {
 
 function unsendable(value: unknown): ChannelError {
   const what =
-    value === undefined ? "undefined" : typeof value === "object" ? "an object without a body" : typeof value;
+    value === undefined ? "undefined" : typeof value === "object" ? "an object with other keys" : typeof value;
   return new ChannelError(
     "BAD_DATA",
     `${what}; send text, bytes, a Blob, a stream, null, { status, headers, body }, or use json(value)`,

@@ -44,6 +44,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   #heldBytes = 0;
   #isPaused = false;
   #isAdvancing = false;
+  #isReading = false;
   #isFlushQueued = false;
   #isHandedOver = false;
   #isEnding = false;
@@ -70,8 +71,10 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     if (this.#isEnding) return;
     this.connection.receive(bytes);
     if (this.#exchange !== undefined) this.#hold(bytes.length);
+    this.#isReading = true;
     this.#advance();
-    if (this.connection.output.size > 0) this.flush();
+    this.#isReading = false;
+    this.flush();
   }
 
   onEof(): void {
@@ -112,7 +115,8 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   /** Output was added: it leaves at the end of this turn, or now if it is much. */
   queueFlush(): void {
     if (this.connection.output.size >= FLUSH_BYTES) this.flush();
-    else if (!this.#isFlushQueued) {
+    // Inside a read everything is written when the read is over.
+    else if (!this.#isFlushQueued && !this.#isReading) {
       this.#isFlushQueued = true;
       this.context.flusher.add(this);
     }
