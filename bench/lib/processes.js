@@ -1,0 +1,103 @@
+// @ts-check
+// Starts the server under test and the load generator, each alone on its core.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { hasCommand, openFilesLimit } from "./machine.js";
+
+const canPin = hasCommand("taskset");
+/** A child that is silent for so long, beyond the window that it measures, hangs and is ended. */
+const PATIENCE_MS = 60_000;
+
+/**
+ * @typedef {object} Pinned
+ * @property {string} core what `taskset -c` takes
+ * @property {number} [openFiles] how many files and sockets it will have open
+ * @property {readonly string[]} [nodeArgs]
+ */
+
+/**
+ * Starts bench/servers/FILE and waits until it listens.
+ * @param {string} file
+ * @param {Pinned} options
+ */
+export async function startServer(file, options) {
+  const child = start(`servers/${file}`, [], options);
+  /** @type {{ port: number }} */
+  const { port } = await answer(child, file);
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`${file} has no process id`);
+  return {
+    port,
+    pid,
+    /** Collects garbage, then tells what is left and how many clients are there. Needs --expose-gc. */
+    async memory() {
+      child.send("memory");
+      /** @type {{ open: number, rss: number, heapUsed: number, external: number }} */
+      const memory = await answer(child, file);
+      return memory;
+    },
+    stop: () => stop(child),
+  };
+}
+
+/**
+ * Starts bench/load/FILE. `next` waits for what it reports, `busyMs` longer than for a server.
+ * @param {string} file
+ * @param {object} config
+ * @param {Pinned} options
+ */
+export function startLoad(file, config, options) {
+  const child = start(`load/${file}`, [JSON.stringify(config)], options);
+  return { next: (busyMs = 0) => answer(child, file, busyMs), stop: () => stop(child) };
+}
+
+/** @param {string} path @param {string[]} args @param {Pinned} options */
+function start(path, args, { core, openFiles = 0, nodeArgs = [] }) {
+  const command = [process.execPath, ...nodeArgs, fileURLToPath(new URL(`../${path}`, import.meta.url)), ...args];
+  if (canPin) command.unshift("taskset", "-c", core);
+  // Node's own files and some room.
+  const needed = openFiles + 200;
+  if (needed > openFilesLimit()) {
+    if (!hasCommand("prlimit") || process.getuid?.() !== 0) {
+      throw new Error(
+        `this row opens ${needed} files, and \`ulimit -Hn\` allows ${openFilesLimit()}: raise it for your user ` +
+          "(`nofile` in /etc/security/limits.conf), or give --connections a smaller number",
+      );
+    }
+    command.unshift("prlimit", `--nofile=${needed}:${needed}`);
+  }
+  const [program = "", ...rest] = command;
+  return spawn(program, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+}
+
+/**
+ * The next message of the child; rejects when it ends instead.
+ * @param {import("node:child_process").ChildProcess} child
+ * @param {string} file
+ * @param {number} [busyMs]
+ * @returns {Promise<any>}
+ */
+async function answer(child, file, busyMs = 0) {
+  const quiet = new AbortController();
+  const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS + busyMs);
+  const ended = once(child, "exit", { signal: quiet.signal }).then(([code, signal]) => {
+    throw new Error(`${file} ended with ${code ?? signal}`);
+  });
+  try {
+    const [message] = await Promise.race([once(child, "message", { signal: quiet.signal }), ended]);
+    return message;
+  } finally {
+    clearTimeout(timer);
+    ended.catch(() => {});
+    quiet.abort();
+  }
+}
+
+/** @param {import("node:child_process").ChildProcess} child */
+async function stop(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill("SIGKILL");
+  await once(child, "exit");
+}

@@ -1,0 +1,26 @@
+// @ts-check
+// The server's side of processes.js: says which port it has, and how much memory it holds when asked.
+import { setTimeout as sleep } from "node:timers/promises";
+
+/**
+ * @param {number} port
+ * @param {() => number} [open] how many clients are there; for the rows that measure memory
+ */
+export function ready(port, open = () => 0) {
+  process.on("message", async (question) => {
+    if (question === "memory") process.send?.(await memory(open));
+  });
+  process.on("disconnect", () => process.exit());
+  process.send?.({ port });
+}
+
+/** @param {() => number} open */
+async function memory(open) {
+  // Twice with a pause: finalizers run between, and V8 gives pages back a little later.
+  for (let round = 0; round < 2; round++) {
+    globalThis.gc?.();
+    await sleep(200);
+  }
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { open: open(), rss, heapUsed, external };
+}

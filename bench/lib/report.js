@@ -1,0 +1,68 @@
+// @ts-check
+// From raw rounds to a table.
+import { ratios, summary } from "./stats.js";
+
+/**
+ * Every peer's samples, in the order of the rounds.
+ * @typedef {Record<string, import("./row.js").Sample[]>} Rounds
+ */
+
+/** A share of its core above which a process counts as busy all the time. */
+const BUSY = 0.95;
+
+/**
+ * @param {import("./row.js").Row} row
+ * @param {Rounds} rounds
+ */
+export function table(row, rounds) {
+  const peers = Object.keys(rounds);
+  const [subject = ""] = peers;
+  const columns = row.columns.filter(({ key }) =>
+    peers.some((peer) => rounds[peer]?.some((s) => !Number.isNaN(s[key]))),
+  );
+  const compared = columns[0];
+  if (compared === undefined) throw new Error("nothing was measured");
+  const head = ["", ...columns.map(({ title }) => title), "lowest–highest", `${subject} is`, "wanted"];
+  const lines = peers.map((peer) => {
+    const values = pick(rounds, peer, compared.key);
+    const { min, max } = summary(values);
+    const ratio = ratios(pick(rounds, subject, compared.key), values);
+    return [
+      peer,
+      ...columns.map(({ key, digits }) => number(summary(pick(rounds, peer, key)).median, digits)),
+      `${number(min, compared.digits)}–${number(max, compared.digits)}`,
+      peer === subject ? "" : `${number(ratio.median, 2)} × (${number(ratio.min, 2)}–${number(ratio.max, 2)})`,
+      subject === "unichannel" ? (row.targets[peer] ?? "") : "",
+    ];
+  });
+  return [align([head, ...lines]), ...warnings(rounds)].join("\n");
+}
+
+/** @param {Rounds} rounds */
+function warnings(rounds) {
+  return Object.keys(rounds).flatMap((peer) => {
+    const server = summary(pick(rounds, peer, "serverCpuShare")).median;
+    const generator = summary(pick(rounds, peer, "generatorCpuShare")).median;
+    if (!(generator > BUSY && server < BUSY)) return [];
+    return [`  note: with ${peer} the load generator was the slower side; compare per CPU-second, not per second`];
+  });
+}
+
+/** @param {Rounds} rounds @param {string} peer @param {string} key */
+function pick(rounds, peer, key) {
+  return (rounds[peer] ?? []).map((sample) => sample[key] ?? Number.NaN);
+}
+
+/** @param {number} value */
+function number(value, digits = 0) {
+  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** @param {string[][]} lines */
+function align(lines) {
+  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  return lines
+    .map((line) => line.map((cell, c) => (c === 0 ? cell.padEnd(widths[c] ?? 0) : cell.padStart(widths[c] ?? 0))))
+    .map((line) => `  ${line.join("   ")}`.trimEnd())
+    .join("\n");
+}

@@ -1,0 +1,151 @@
+// @ts-check
+// A row: one kind of work, the servers that compete in it, how a round is measured and what a table shows of it.
+import { startLoad, startServer } from "./processes.js";
+
+/**
+ * What the command line decides for all rows.
+ * @typedef {object} Options
+ * @property {number} seconds length of a measured window
+ * @property {number} warmupSeconds
+ * @property {number} connections of the rows that measure memory
+ * @property {string} serverCore
+ * @property {string} loadCore
+ */
+
+/** What one round of one peer gave: plain numbers, kept raw. @typedef {Record<string, number>} Sample */
+
+/**
+ * @typedef {object} Column
+ * @property {string} key of the sample
+ * @property {string} title
+ * @property {number} [digits]
+ */
+
+/**
+ * @typedef {object} Row
+ * @property {string} name
+ * @property {string} title
+ * @property {Readonly<Record<string, string>>} peers name → file in bench/servers; the first is compared with the others
+ * @property {Readonly<Record<string, string>>} targets peer → the ratio that we want, for the reader; nothing is asserted
+ * @property {readonly Column[]} columns the first is the one compared
+ * @property {string} load the generator's file in bench/load
+ * @property {(serverFile: string, options: Options) => Promise<Sample>} round
+ */
+
+/**
+ * A row of operations per second: more is better.
+ * @param {object} facts
+ * @param {string} facts.name
+ * @param {string} facts.title
+ * @param {Row["peers"]} facts.peers
+ * @param {Row["targets"]} [facts.targets]
+ * @param {string} facts.load
+ * @param {{ connections: number } & Record<string, unknown>} facts.config for the generator
+ * @returns {Row}
+ */
+export function workRow({ name, title, peers, targets = {}, load, config }) {
+  return {
+    name,
+    title,
+    peers,
+    targets,
+    load,
+    columns: [
+      { key: "perCpuSecond", title: "per CPU-second" },
+      { key: "perSecond", title: "per second" },
+      { key: "serverCpuShare", title: "server CPU", digits: 2 },
+      { key: "generatorCpuShare", title: "load CPU", digits: 2 },
+    ],
+    async round(serverFile, { seconds, warmupSeconds, serverCore, loadCore }) {
+      const server = await startServer(serverFile, { core: serverCore });
+      try {
+        const target = { port: server.port, serverPid: server.pid, seconds, warmupSeconds };
+        const generator = startLoad(load, { ...config, ...target }, { core: loadCore });
+        try {
+          return rates(await generator.next(seconds * 1000));
+        } finally {
+          await generator.stop();
+        }
+      } finally {
+        await server.stop();
+      }
+    },
+  };
+}
+
+/** @param {{ operations: number, seconds: number, serverCpuSeconds: number, generatorCpuSeconds: number }} window */
+function rates(window) {
+  const { operations, seconds, serverCpuSeconds, generatorCpuSeconds } = window;
+  return {
+    perCpuSecond: operations / serverCpuSeconds,
+    perSecond: operations / seconds,
+    serverCpuShare: serverCpuSeconds / seconds,
+    generatorCpuShare: generatorCpuSeconds / seconds,
+    ...window,
+  };
+}
+
+/** Opened before the first measurement, so that what code and warm-up cost is not counted as connections. */
+const FIRST_CONNECTIONS = 100;
+
+/**
+ * A row of memory for connections that do nothing: less is better.
+ * @param {object} facts
+ * @param {string} facts.name
+ * @param {string} facts.title
+ * @param {Row["peers"]} facts.peers
+ * @param {Row["targets"]} [facts.targets]
+ * @param {boolean} facts.webSocket
+ * @returns {Row}
+ */
+export function memoryRow({ name, title, peers, targets = {}, webSocket }) {
+  const load = "idle.js";
+  return {
+    name,
+    title,
+    peers,
+    targets,
+    load,
+    columns: [
+      { key: "rssKb", title: "RSS kB each", digits: 2 },
+      { key: "heapKb", title: "heap kB each", digits: 2 },
+      { key: "connections", title: "connections" },
+    ],
+    async round(serverFile, { connections, serverCore, loadCore }) {
+      const openFiles = connections + FIRST_CONNECTIONS;
+      const server = await startServer(serverFile, { core: serverCore, openFiles, nodeArgs: ["--expose-gc"] });
+      /** @type {ReturnType<typeof startLoad>[]} */
+      const generators = [];
+      /** @param {number} count */
+      const open = async (count) => {
+        const config = { port: server.port, connections: count, webSocket };
+        const generator = startLoad(load, config, { core: loadCore, openFiles: count });
+        generators.push(generator);
+        await generator.next();
+      };
+      try {
+        await open(FIRST_CONNECTIONS);
+        const before = await server.memory();
+        await open(connections);
+        const after = await server.memory();
+        if (after.open - before.open !== connections) {
+          throw new Error(`${after.open - before.open} of ${connections} connections are open`);
+        }
+        return {
+          rssKb: (after.rss - before.rss) / 1000 / connections,
+          heapKb: (after.heapUsed - before.heapUsed) / 1000 / connections,
+          connections,
+          rssBefore: before.rss,
+          rssAfter: after.rss,
+          heapBefore: before.heapUsed,
+          heapAfter: after.heapUsed,
+          externalBefore: before.external,
+          externalAfter: after.external,
+        };
+      } finally {
+        for (const generator of generators) await generator.stop();
+        await server.stop();
+      }
+    },
+  };
+}

@@ -1,0 +1,93 @@
+// @ts-check
+// The benchmarks' command line. `npm run bench -- --help` says what it takes; bench/README.md explains the method.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { canReadCpu } from "./lib/cpu.js";
+import { machineFacts } from "./lib/machine.js";
+import { table } from "./lib/report.js";
+import { rows } from "./rows/index.js";
+
+const USAGE = `npm run bench -- [ROW…] [options]
+
+  --rounds N        rounds of each peer, in turn (5)
+  --seconds N       length of each measured window (3)
+  --connections N   of the rows that measure memory (10000)
+  --peers A,B       only these; the first is compared with the others
+  --cores A,B       the server's core and the load's (0,1), as \`taskset -c\` counts
+  --quick           one short round of all, to see that they run; nothing is written
+
+rows: ${rows.map(({ name }) => name).join(" ")}
+`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: "string" },
+    seconds: { type: "string" },
+    connections: { type: "string" },
+    peers: { type: "string" },
+    cores: { type: "string", default: "0,1" },
+    quick: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
+  },
+});
+const unknown = positionals.filter((name) => !rows.some((row) => row.name === name));
+if (values.help || unknown.length > 0) {
+  console.error(unknown.length > 0 ? `no such row: ${unknown.join(", ")}\n\n${USAGE}` : USAGE);
+  process.exit(values.help ? 0 : 2);
+}
+
+const quick = values.quick;
+const roundCount = Number(values.rounds ?? (quick ? 1 : 5));
+const [serverCore = "0", loadCore = "1"] = values.cores.split(",");
+/** @type {import("./lib/row.js").Options} */
+const options = {
+  seconds: Number(values.seconds ?? (quick ? 0.3 : 3)),
+  warmupSeconds: quick ? 0.2 : 1,
+  connections: Number(values.connections ?? (quick ? 200 : 10_000)),
+  serverCore,
+  loadCore,
+};
+
+const machine = machineFacts(["ws"]);
+console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.kernel}, Node ${machine.node}`);
+if (!canReadCpu)
+  console.log("CPU time is read from /proc, which only Linux has: here only wall-clock rates are compared");
+if (machine.loadAverage > 0.5) console.log(`the machine is not quiet: load average ${machine.loadAverage.toFixed(2)}`);
+
+for (const row of rows) {
+  if (positionals.length === 0 || positionals.includes(row.name)) await runRow(row);
+}
+
+/** @param {import("./lib/row.js").Row} row */
+async function runRow(row) {
+  const peers = values.peers?.split(",").filter((peer) => peer in row.peers) ?? Object.keys(row.peers);
+  console.log(`\n${row.name}: ${row.title}`);
+  /** @type {import("./lib/report.js").Rounds} */
+  const rounds = Object.fromEntries(peers.map((peer) => [peer, []]));
+  for (let round = 1; round <= roundCount; round++) {
+    for (const peer of peers) {
+      progress(`  round ${round} of ${roundCount}: ${peer}`);
+      rounds[peer]?.push(await row.round(row.peers[peer] ?? "", options));
+    }
+  }
+  progress("");
+  if (peers.length === 0) return;
+  console.log(table(row, rounds));
+  if (!quick) save(row, rounds);
+}
+
+/** @param {import("./lib/row.js").Row} row @param {import("./lib/report.js").Rounds} rounds */
+function save(row, rounds) {
+  const folder = new URL("results/", import.meta.url);
+  mkdirSync(folder, { recursive: true });
+  const file = `${machine.date.slice(0, 10)}-${row.name}.json`;
+  const result = { row: row.name, title: row.title, load: row.load, machine, options, rounds };
+  writeFileSync(new URL(file, folder), `${JSON.stringify(result, null, 2)}\n`);
+  console.log(`  raw rounds: bench/results/${file}`);
+}
+
+/** Rewrites one line, where a person watches. @param {string} text */
+function progress(text) {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}

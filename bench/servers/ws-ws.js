@@ -1,0 +1,14 @@
+// @ts-check
+// WebSocket echo on ws, as its README has it.
+import { WebSocketServer } from "ws";
+import { ready } from "../lib/ready.js";
+
+const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: false, backlog: 1024 });
+server.on("connection", (socket) => {
+  socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
+  socket.on("error", () => socket.terminate());
+});
+server.on("listening", () => {
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  ready(port, () => server.clients.size);
+});
