@@ -12,6 +12,7 @@ import { type SendBody, type SendData, type SendInit, toSendable } from "./send-
 import { isThenable, TransportChannel } from "./transport-channel.ts";
 
 /** What a handler may return: a response, the channel it opened, or nothing. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing has the return type void
 export type HandlerResult = SendInit | SendBody | Response | Channel | undefined | void;
 
 /** Answers a request, now or later. Nothing returned and no channel opened is a 404. */
