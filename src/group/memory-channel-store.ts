@@ -6,7 +6,10 @@ import type { Channel } from "../channel/channel.ts";
 import { isSendInit, json, type SendData } from "../channel/send-data.ts";
 
 /** What to send: for all members the same, or made for each. `undefined` sends nothing to that member. */
-export type Broadcast<Attachment> = unknown | ((channel: Channel, attachment: Attachment) => unknown);
+export type Broadcast<Attachment> =
+  // Not `unknown`: that would swallow the function's type, and with it the types of its parameters.
+  | (object | string | number | boolean | null | undefined)
+  | ((channel: Channel, attachment: Attachment | undefined) => unknown);
 
 export interface ChannelStore<Attachment = unknown> {
   /** Adds a channel; the same channel again replaces its attachment. It leaves by itself when it closes. */
