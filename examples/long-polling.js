@@ -1,0 +1,37 @@
+// @ts-check
+// Long polling: the request waits, holding no thread, until something happens; then it is answered and asks again.
+import { serve, withChannel } from "unichannel";
+
+/** @type {Set<import("unichannel").Channel>} */
+const waiting = new Set();
+
+function somethingHappened() {
+  const answer = {
+    status: 200,
+    headers: { "Content-Type": "application/json; charset=utf-8" },
+    body: "hello, polling",
+  };
+  // True: send and close. It is the default for HTTP, said here to be explicit.
+  for (const channel of waiting) channel.send(answer, true);
+}
+
+const server = await serve(
+  (request) => {
+    if (request.path === "/event") {
+      const count = waiting.size;
+      somethingHappened();
+      return `answered ${count}\n`;
+    }
+    return withChannel(request, (channel) => {
+      waiting.add(channel);
+      // Runs when the answer is out, and also when the client does not wait for it.
+      channel.onClose(() => waiting.delete(channel));
+    });
+  },
+  { host: "127.0.0.1", port: Number(process.env["PORT"] ?? 9090) },
+);
+setInterval(somethingHappened, 30_000);
+
+console.log(`Wait: curl ${server.url}/ – and from another terminal make it happen: curl ${server.url}/event`);
+
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => server.stop().then(() => process.exit()));
