@@ -1,0 +1,269 @@
+// Runs every program in examples/ as a visitor would: starts it, asks its question with a real client, checks the
+// answer strictly, and stops it with SIGTERM. All at once, so the whole lasts as long as the longest (streaming, 10 s).
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { get } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import WebSocket from "ws";
+
+const DEADLINE_MS = 20_000;
+const MAX_LINES = 80;
+
+/** What each example is asked. Gets its URL, and `stdout()`: what it printed so far. */
+const CHECKS = {
+  "long-polling": async ({ url }) => {
+    const start = performance.now();
+    const polls = [stream(url), stream(url)];
+    await sleep(500);
+    assert.equal(await (await fetch(`${url}/event`)).text(), "answered 2\n");
+    for (const poll of polls) {
+      const { status, headers, chunks, text } = await poll;
+      assert.equal(status, 200);
+      assert.equal(headers["content-type"], "application/json; charset=utf-8");
+      assert.equal(headers["content-length"], "14", "whole, so that the connection can be used again");
+      assert.equal(text, "hello, polling");
+      assert.ok(chunks[0].at - start >= 500, "it waited for the event");
+    }
+    assert.equal(await (await fetch(`${url}/event`)).text(), "answered 0\n");
+    return "two polls waited and were answered by one event";
+  },
+
+  streaming: async ({ url, stdout }) => {
+    const { status, headers, headAt, chunks, endAt } = await stream(url);
+    assert.equal(status, 200);
+    assert.equal(headers["content-type"], "text/plain; charset=utf-8");
+    assert.equal(headers["transfer-encoding"], "chunked");
+    assert.deepEqual(
+      chunks.map(({ text }) => text),
+      Array.from({ length: 10 }, (_, id) => `message from server #${id}`),
+    );
+    assert.ok(headAt <= chunks[0].at);
+    for (const [id, { at }] of chunks.entries()) near(at - headAt, id * 200, 190, `message #${id}`);
+    near(endAt - headAt, 10_000, 500, "the end");
+    await until(() => stdout().includes("closed by server: server-close\n"), "the close handler's line");
+
+    const left = await leaveAfter(url, 2);
+    assert.deepEqual(left, ["message from server #0", "message from server #1"]);
+    await until(() => stdout().includes("closed by client: client-close\n"), "the line of a client that left");
+    return "ten messages, 200 ms apart, the end at 10 s; who leaves is noticed";
+  },
+
+  "websocket-echo": async ({ url, stdout }) => {
+    assert.equal(await (await fetch(url)).text(), "Here is a WebSocket echo.\n");
+    const socket = await connect(url);
+    socket.send("text: “é”");
+    assert.deepEqual(await next(socket), "text: “é”");
+    socket.send(Buffer.from([0, 255, 128]));
+    assert.deepEqual(await next(socket), Buffer.from([0, 255, 128]));
+    socket.close(4000, "enough");
+    const [code] = await once(socket, "close");
+    assert.equal(code, 4000);
+    await until(() => stdout().includes("closed by client: 4000 enough\n"), "the close handler's line");
+    return "text and binary came back, the close code arrived";
+  },
+
+  "channel-store": async ({ url }) => {
+    const tell = async (group, text) => (await fetch(`${url}/?group=${group}`, { method: "POST", body: text })).text();
+    const texts = (messages) => messages.map(({ text }) => text);
+
+    const socket = await connect(`${url}/?group=a`);
+    const other = await connect(`${url}/?group=b`);
+    other.on("message", (data) => assert.fail(`group b got ${data}`));
+
+    // A poll that waits and a socket get the same message.
+    const waiting = fetch(`${url}/?group=a`);
+    await sleep(200);
+    assert.equal(await tell("a", "one"), "2 listening\n");
+    const answer = await waiting;
+    assert.equal(answer.headers.get("content-type"), "application/json; charset=utf-8");
+    const first = await answer.json();
+    assert.deepEqual(texts(first), ["one"]);
+    assert.deepEqual(JSON.parse(await next(socket)), first);
+
+    // While nobody polls two more come; the poll that says what it has gets these two, at once.
+    assert.equal(await tell("a", "two"), "1 listening\n");
+    assert.deepEqual(texts(JSON.parse(await next(socket))), ["two"]);
+    socket.send("three");
+    assert.deepEqual(texts(JSON.parse(await next(socket))), ["three"]);
+    const missed = await (await fetch(`${url}/?group=a&since_ts=${first[0].ts}`)).json();
+    assert.deepEqual(texts(missed), ["two", "three"]);
+
+    // A poll that has everything waits, and gets what is new since then: nothing twice.
+    const last = fetch(`${url}/?group=a&since_ts=${missed[1].ts}`);
+    await sleep(200);
+    assert.equal(await tell("a", "four"), "2 listening\n");
+    assert.deepEqual(texts(await (await last).json()), ["four"]);
+    assert.deepEqual(texts(JSON.parse(await next(socket))), ["four"]);
+
+    socket.terminate();
+    other.terminate();
+    return "a poller and a socket got what was new to each, nothing twice, since_ts passed back";
+  },
+
+  sse: async ({ url }) => {
+    assert.match(await (await fetch(url)).text(), /new EventSource/);
+    const fresh = await events(`${url}/events`, {}, 3);
+    assert.deepEqual(fresh, [
+      "event: hello\nretry: 1000\ndata: welcome",
+      'id: 1\ndata: {"count":1}',
+      'id: 2\ndata: {"count":2}',
+    ]);
+    const resumed = await events(`${url}/events`, { "Last-Event-ID": "7" }, 2);
+    assert.deepEqual(resumed, ["event: hello\nretry: 1000\ndata: welcome back", 'id: 8\ndata: {"count":8}']);
+    return "events with type, id and retry; Last-Event-ID goes on where it stopped";
+  },
+
+  hono: async ({ url, stdout }) => {
+    assert.match(await (await fetch(url)).text(), /^Routes: /);
+    assert.equal((await fetch(`${url}/nothing`)).status, 404);
+    assert.equal((await fetch(`${url}/echo/ann`)).status, 426);
+    const { chunks } = await stream(`${url}/count/3`);
+    assert.deepEqual(
+      chunks.map(({ text }) => text),
+      ["1\n", "2\n", "3\n"],
+    );
+    assert.ok(chunks[2].at - chunks[0].at > 300, "it grew");
+    const socket = await connect(`${url}/echo/ann`);
+    socket.send("hi");
+    assert.equal(await next(socket), "ann: hi");
+    socket.close();
+    await until(() => stdout().includes("GET /echo/ann\n"), "the middleware's line");
+    return "Hono's routes and middleware, a stream and a WebSocket";
+  },
+
+  "token-stream": async ({ url, stdout }) => {
+    const whole = "“Why?” – A channel is one conversation with one client, whatever carries it.\n";
+    const { chunks, text, headAt, endAt } = await stream(`${url}/?q=Why?`);
+    assert.equal(text, whole);
+    assert.ok(chunks.length >= 12, "token by token");
+    assert.ok(endAt - headAt > 1000, "as it was made");
+    await until(() => stdout().includes("made 13 tokens\n"), "the generator's end");
+    await leaveAfter(url, 3);
+    await until(() => /made [345] tokens\n/.test(stdout()), "the generator's early end");
+    return "the body came token by token; the generator stopped when its reader left";
+  },
+};
+
+const arrived = new WeakMap();
+
+/** A GET as it comes in: the head, then each chunk with its time. */
+function stream(url, headers = {}) {
+  return new Promise((resolve, reject) => {
+    get(url, { headers, agent: false }, (response) => {
+      const headAt = performance.now();
+      const chunks = [];
+      response.setEncoding("utf8");
+      response.on("data", (text) => chunks.push({ text, at: performance.now() }));
+      response.on("error", reject);
+      response.on("end", () => {
+        const { statusCode: status, headers } = response;
+        const text = chunks.map((chunk) => chunk.text).join("");
+        resolve({ status, headers, headAt, chunks, text, endAt: performance.now() });
+      });
+    }).on("error", reject);
+  });
+}
+
+/** The first chunks of a response; then the client is gone. */
+function leaveAfter(url, count) {
+  return new Promise((resolve, reject) => {
+    const request = get(url, { agent: false }, (response) => {
+      const chunks = [];
+      response.setEncoding("utf8");
+      response.on("error", () => {});
+      response.on("data", (text) => {
+        if (chunks.push(text) !== count) return;
+        request.destroy();
+        resolve(chunks);
+      });
+    }).on("error", reject);
+  });
+}
+
+/** The first events of an event stream, as they are on the wire. */
+async function events(url, headers, count) {
+  const abort = new AbortController();
+  const response = await fetch(url, { headers: { ...headers, Accept: "text/event-stream" }, signal: abort.signal });
+  assert.equal(response.headers.get("content-type"), "text/event-stream");
+  let text = "";
+  for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (text.split("\n\n").length > count) break;
+  }
+  abort.abort();
+  return text.split("\n\n").slice(0, count);
+}
+
+async function connect(url) {
+  const socket = new WebSocket(url.replace("http", "ws"));
+  // Kept from the start: a message may come before anybody waits for it.
+  arrived.set(socket, []);
+  socket.on("message", (data, isBinary) => arrived.get(socket).push(isBinary ? data : data.toString()));
+  await once(socket, "open");
+  return socket;
+}
+
+async function next(socket) {
+  const messages = arrived.get(socket);
+  await until(() => messages.length > 0, "a message");
+  return messages.shift();
+}
+
+async function until(isTrue, what) {
+  for (let i = 0; i < 100; i++) {
+    if (isTrue()) return;
+    await sleep(20);
+  }
+  assert.fail(`${what} did not come`);
+}
+
+function near(ms, wanted, tolerance, what) {
+  assert.ok(Math.abs(ms - wanted) <= tolerance, `${what} came after ${Math.round(ms)} ms, not ${wanted}`);
+}
+
+async function deadline(what) {
+  await sleep(DEADLINE_MS, undefined, { ref: false });
+  assert.fail(`${what} took more than ${DEADLINE_MS} ms`);
+}
+
+async function run(name) {
+  let out = "";
+  let errors = "";
+  const child = spawn(process.execPath, [`examples/${name}.js`], { env: { ...process.env, PORT: "0" } });
+  const exit = once(child, "exit");
+  child.stdout.setEncoding("utf8").on("data", (text) => (out += text));
+  child.stderr.setEncoding("utf8").on("data", (text) => (errors += text));
+  try {
+    const source = readFileSync(`examples/${name}.js`, "utf8");
+    assert.ok(source.startsWith("// @ts-check\n"), "it opens with // @ts-check");
+    assert.ok(source.trimEnd().split("\n").length <= MAX_LINES, `it has at most ${MAX_LINES} lines`);
+    await until(() => out.includes("\n"), "its first line");
+    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(out)?.[0];
+    assert.ok(out.includes("curl ") && url !== undefined, "it says what to try");
+    assert.ok(name in CHECKS, "it has its check in scripts/examples.js");
+    const said = await Promise.race([CHECKS[name]({ url, stdout: () => out }), deadline("its check")]);
+    child.kill("SIGTERM");
+    assert.deepEqual(await Promise.race([exit, deadline("its end")]), [0, null], "SIGTERM stops it with status 0");
+    assert.equal(errors, "", "it says nothing on stderr");
+    console.log(`ok    ${name}: ${said}`);
+  } catch (error) {
+    process.exitCode = 1;
+    console.log(`FAIL  ${name}: ${error.stack}\n--- its output\n${out}${errors}---`);
+  } finally {
+    if (child.exitCode === null) child.kill("SIGKILL");
+  }
+}
+
+/** What `// @ts-check` shows in an editor. */
+async function checkTypes() {
+  const tsc = spawn(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "examples"], { stdio: "inherit" });
+  const [code] = await once(tsc, "exit");
+  console.log(`${code === 0 ? "ok  " : "FAIL"}  types of all examples`);
+  if (code !== 0) process.exitCode = 1;
+}
+
+await checkTypes();
+const names = readdirSync("examples").flatMap((file) => (file.endsWith(".js") ? [file.slice(0, -3)] : []));
+await Promise.all(names.map(run));
