@@ -1,0 +1,176 @@
+// @ts-check
+// Four cards, four ways to read the same URL. Each way below is all that a client needs.
+
+/**
+ * @typedef {object} Card
+ * @property {() => void} opened The server has answered.
+ * @property {(lines: string) => void} received Ticks, one line of JSON each.
+ * @property {() => void} ended It is over, and nobody wanted it.
+ * @property {() => number} last The id of the last tick; Infinity before the first: only what comes next.
+ */
+
+/** Starts to read; returns how to stop. @typedef {(card: Card) => () => void} Way */
+
+/** @type {Way} */
+function webSocket({ opened, received, ended }) {
+  const socket = new WebSocket(`${location.origin.replace("http", "ws")}/ticks`);
+  socket.onopen = opened;
+  socket.onmessage = (message) => received(message.data);
+  socket.onclose = ended;
+  return () => socket.close();
+}
+
+/** @type {Way} */
+function eventSource({ opened, received, ended }) {
+  const source = new EventSource("/ticks");
+  source.onopen = opened;
+  source.onmessage = (message) => received(message.data);
+  source.onerror = () => {
+    // Left alone it comes back by itself, with Last-Event-ID. Here the card does, as for the others.
+    source.close();
+    ended();
+  };
+  return () => source.close();
+}
+
+/** @type {Way} */
+function streamingFetch({ opened, received, ended }) {
+  const abort = new AbortController();
+  const read = async () => {
+    const response = await fetch("/ticks", { signal: abort.signal });
+    if (!response.ok || response.body === null) throw new Error(response.statusText);
+    opened();
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
+      // A chunk may end in the middle of a line.
+      const end = (rest += value).lastIndexOf("\n") + 1;
+      if (end > 0) received(rest.slice(0, end));
+      rest = rest.slice(end);
+    }
+  };
+  read()
+    .catch(() => {})
+    .finally(ended);
+  return () => abort.abort();
+}
+
+/** @type {Way} */
+function longPoll({ opened, received, ended, last }) {
+  const abort = new AbortController();
+  const read = async () => {
+    for (;;) {
+      // What came since the last one seen, at once; or the next one, when it comes.
+      const response = await fetch(`/ticks?after=${last()}`, { signal: abort.signal });
+      if (!response.ok) throw new Error(response.statusText);
+      opened();
+      received(await response.text());
+    }
+  };
+  read().catch(ended);
+  return () => abort.abort();
+}
+
+/** @type {{ name: string, call: string, way: Way }[]} */
+const WAYS = [
+  { name: "WebSocket", call: 'new WebSocket("/ticks")', way: webSocket },
+  { name: "EventSource", call: 'new EventSource("/ticks")', way: eventSource },
+  { name: "Streaming fetch", call: 'fetch("/ticks")', way: streamingFetch },
+  { name: "Long poll", call: 'fetch("/ticks?after=n")', way: longPoll },
+];
+
+const RETRY_MS = 1000;
+const SHOWN = 5;
+
+/** @param {{ name: string, call: string, way: Way }} how */
+function makeCard({ name, call, way }) {
+  const template = /** @type {HTMLTemplateElement} */ (document.getElementById("card"));
+  const root = /** @type {HTMLElement} */ (template.content.firstElementChild?.cloneNode(true));
+  /** @param {string} selector */
+  const part = (selector) => /** @type {HTMLElement} */ (root.querySelector(selector));
+  const list = part(".ticks");
+  const button = part("button");
+  part(".name").textContent = name;
+  part(".call").textContent = part(".call").title = call;
+  root.setAttribute("aria-label", name);
+  root.dataset["way"] = name;
+
+  let count = 0;
+  let lost = 0;
+  let last = Infinity;
+  /** @type {(() => void) | undefined} */
+  let stopReading;
+
+  /** @param {"connecting" | "open" | "retrying" | "stopped"} state */
+  const enter = (state) => {
+    root.dataset["state"] = state;
+    part(".state").textContent = state;
+    button.textContent = state === "stopped" ? "Start" : "Stop";
+    button.setAttribute("aria-label", `${button.textContent} ${name}`);
+  };
+
+  /** @param {{ id: number, at: number }} tick */
+  const show = ({ id, at }) => {
+    count += 1;
+    // After a restart of the server the numbers begin again.
+    if (id > last) lost += id - last - 1;
+    last = id;
+    const ms = Math.max(0, Date.now() - at);
+    const latency = ms < 1 ? "< 1 ms" : `${ms} ms`;
+    const item = document.createElement("li");
+    const time = document.createElement("span");
+    time.textContent = latency;
+    item.append(`#${id}`, time);
+    list.prepend(item);
+    if (list.children.length > SHOWN) list.lastElementChild?.remove();
+    part(".count").textContent = String(count);
+    part(".lost").textContent = String(lost);
+    part(".latency").textContent = latency;
+  };
+
+  const start = () => {
+    enter("connecting");
+    let isCurrent = true;
+    const stop = way({
+      opened: () => isCurrent && enter("open"),
+      received: (lines) => {
+        if (isCurrent) for (const line of lines.trim().split("\n")) show(JSON.parse(line));
+      },
+      ended: () => {
+        if (!isCurrent) return;
+        enter("retrying");
+        const timer = setTimeout(start, RETRY_MS);
+        stopReading = () => clearTimeout(timer);
+      },
+      last: () => last,
+    });
+    stopReading = () => {
+      isCurrent = false;
+      stop();
+    };
+  };
+
+  const stop = () => {
+    stopReading?.();
+    stopReading = undefined;
+    last = Infinity;
+    enter("stopped");
+  };
+
+  button.onclick = () => (stopReading === undefined ? start() : stop());
+  // A browser gives one origin six connections over HTTP/1.1, for all tabs together: a hidden one takes none.
+  let isPaused = false;
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden && stopReading !== undefined) {
+      isPaused = true;
+      stop();
+    } else if (!document.hidden && isPaused) {
+      isPaused = false;
+      start();
+    }
+  });
+  start();
+  return root;
+}
+
+document.getElementById("cards")?.append(...WAYS.map(makeCard));

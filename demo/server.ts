@@ -1,0 +1,35 @@
+// `npm start`: the demo on 127.0.0.1:9090, or on HOST and PORT of the environment.
+
+import { serve } from "../src/index.ts";
+import { demo } from "./demo.ts";
+
+const host = process.env["HOST"] ?? "127.0.0.1";
+const port = Number(process.env["PORT"] ?? 9090);
+
+const server = await serve(demo, { host, port, maxBodyBytes: 16_384, maxMessageBytes: 16_384 }).catch((error) => {
+  if (error.code !== "EADDRINUSE") throw error;
+  console.error(`Port ${port} is taken. Another one: PORT=${port + 1} npm start`);
+  process.exit(1);
+});
+
+console.log(`
+  Open ${server.url}/
+
+  One endpoint, four ways:
+    curl -N ${server.url}/ticks                                   a stream
+    curl -N -H 'Accept: text/event-stream' ${server.url}/ticks    an event stream
+    curl '${server.url}/ticks?after=0'                            a poll: what is new since then, or the next one
+
+  The chat, from a terminal:
+    curl '${server.url}/chat?since=0'                             what was said; nothing new: it waits
+    curl -d 'hello from curl' '${server.url}/chat?name=ann'       say something
+
+  Ctrl-C stops it.
+`);
+
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.once(signal, async () => {
+    await server.stop();
+    process.exit();
+  });
+}

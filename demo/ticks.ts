@@ -1,0 +1,46 @@
+// One endpoint, four ways: a WebSocket, an EventSource, a streaming fetch and a long poll all read /ticks.
+
+import { type Channel, type ChannelRequest, event, withChannel } from "../src/index.ts";
+
+interface Tick {
+  readonly id: number;
+  /** When it was sent, in milliseconds since 1970: the page shows how long it took. */
+  readonly at: number;
+}
+
+const TICK_MS = 500;
+/** How many ticks are kept for those who were away: a poll between two answers, an EventSource that comes back. */
+const KEPT = 50;
+
+const recent: Tick[] = [];
+/** Who listens, and whether one message is the whole answer. */
+const listeners = new Map<Channel, { readonly isPoll: boolean }>();
+
+export function ticks(request: ChannelRequest): Channel {
+  // A poll says which tick it saw last, a returning EventSource as well. All others begin with the next one.
+  const isPoll = request.query.has("after");
+  const after = Number(request.query.get("after") ?? request.lastEventId ?? Infinity);
+
+  return withChannel(request, (channel) => {
+    listeners.set(channel, { isPoll });
+    channel.onClose(() => listeners.delete(channel));
+    const missed = recent.filter((tick) => tick.id > after);
+    if (missed.length > 0) send(channel, missed, isPoll);
+  });
+}
+
+/** Each tick is a line of JSON: a stream needs the line ends to tell them apart, the others do not mind. */
+function send(channel: Channel, news: readonly Tick[], isPoll: boolean): void {
+  const lines = news.map((tick) => `${JSON.stringify(tick)}\n`).join("");
+  channel.send(event({ id: String(news.at(-1)?.id), data: lines }), isPoll);
+}
+
+let lastId = 0;
+function tick(): void {
+  lastId += 1;
+  const news = { id: lastId, at: Date.now() };
+  recent.push(news);
+  if (recent.length > KEPT) recent.shift();
+  for (const [channel, { isPoll }] of listeners) send(channel, [news], isPoll);
+}
+setInterval(tick, TICK_MS).unref();
