@@ -133,7 +133,8 @@ export class RequestDecoder {
     this.#held.append(this.#bytes, this.#at, end);
     this.#at = end;
     const limit = this.#draft === undefined ? this.#limits.maxTargetBytes : this.#headerBytesLeft;
-    if (found === -1 && this.#held.length <= limit) {
+    // A held CR ends a line or is refused: its second byte tells.
+    if (found === -1 && this.#held.length <= limit && this.#held.bytes[0] !== CR) {
       this.#releaseBytes();
       return false;
     }
