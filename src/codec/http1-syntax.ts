@@ -38,11 +38,13 @@ export function isFieldValue(text: string): boolean {
 
 /** RFC 9110 §5.6.1: whether a comma-separated list holds `member`, which is given in lower case. */
 export function hasListMember(value: string, member: string): boolean {
-  if (value.length <= member.length) return value === member || value.toLowerCase() === member;
-  for (const part of value.toLowerCase().split(",")) {
-    if (trimSpace(part) === member) return true;
-  }
-  return false;
+  if (value.includes(",")) return value.split(",").some((part) => isMember(part, member));
+  return isMember(value, member);
+}
+
+function isMember(part: string, member: string): boolean {
+  const token = trimSpace(part);
+  return token.length === member.length && token.toLowerCase() === member;
 }
 
 /** RFC 9110 §5.6.3: without the spaces and tabs around it. `trim()` would also take what is no white space in HTTP. */

@@ -1,3 +1,5 @@
+// Long because it is a list: every rule of the decoder with the literal bytes that break it.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
