@@ -26,8 +26,12 @@ const MAX_REASON_BYTES = 123;
 /** §7.1.5: what a close frame without a code counts as. */
 const NO_STATUS = 1005;
 
-/** A binary message up to this size is copied: a view of it would keep the whole read that it came with in memory. */
+/**
+ * A binary message of at most COPY_BYTES out of a read of more than PIN_BYTES is copied (some 150 ns): a view would keep
+ * the whole read in memory for as long as the user keeps the message. All others are views (some 50 ns).
+ */
 const COPY_BYTES = 1024;
+const PIN_BYTES = 8192;
 
 /** The first buffer for a message that comes in parts; it doubles from there, never beyond what is announced. */
 const FIRST_BUFFER_BYTES = 16_384;
@@ -105,15 +109,10 @@ export class MessageDecoder {
     const { bytes, start, end } = part;
     const isText = this.#opcode === OPCODE.TEXT;
     this.#forget();
-    if (!isText) {
-      return {
-        type: "message",
-        data: end - start <= COPY_BYTES ? copy(bytes, start, end) : bytes.subarray(start, end),
-      };
-    }
-    if (part.ascii) return { type: "message", data: latin1(bytes, start, end) };
-    this.#validator ??= new Utf8Validator();
-    return { type: "message", data: validText(this.#validator, bytes, start, end) };
+    // latin1() for short text too: character codes win only below 16 bytes (8 bytes: 38 against 80 ns, 32: 122 against 75).
+    if (isText) return { type: "message", data: part.ascii ? latin1(bytes, start, end) : validText(bytes, start, end) };
+    const isCopied = end - start <= COPY_BYTES && bytes.length > PIN_BYTES;
+    return { type: "message", data: isCopied ? copy(bytes, start, end) : bytes.subarray(start, end) };
   }
 
   /** Appends a part of the payload, text only if it may still become valid UTF-8. */
@@ -213,18 +212,28 @@ function closeEvent(bytes: Uint8Array, start: number, end: number): WebSocketEve
   if (end - start === 1) fail("BAD_FRAME", "a close payload of one byte");
   const code = (bytes[start]! << 8) | bytes[start + 1]!;
   if (!isReceivableCloseCode(code)) fail("BAD_FRAME", `close code ${code}`);
-  return { type: "close", code, reason: validText(new Utf8Validator(), bytes, start + 2, end) };
+  return { type: "close", code, reason: validText(bytes, start + 2, end) };
 }
 
-function validText(validator: Utf8Validator, bytes: Uint8Array, start: number, end: number): string {
-  if (!validator.push(bytes, start, end) || !validator.isComplete) fail("BAD_UTF8");
-  return utf8(bytes, start, end);
+/**
+ * Decoding turns whatever is invalid into U+FFFD, so a text without one was valid and needs no check of its own: 1 KiB of
+ * CJK takes 0.3 instead of 1.4 µs on Node 24, 6 instead of 8 on Node 20.
+ */
+function validText(bytes: Uint8Array, start: number, end: number): string {
+  const text = utf8(bytes, start, end);
+  if (text.includes("\ufffd")) {
+    const validator = new Utf8Validator();
+    if (!validator.push(bytes, start, end) || !validator.isComplete) fail("BAD_UTF8");
+  }
+  return text;
 }
 
 function copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
   if (start === end) return EMPTY;
   const copied = allocate(end - start);
-  for (let i = start; i < end; i++) copied[i - start] = bytes[i]!;
+  // Below 64 bytes the loop wins by up to 150 ns; at 1 KiB it loses by 2 µs.
+  if (end - start > 64) copied.set(bytes.subarray(start, end));
+  else for (let i = start; i < end; i++) copied[i - start] = bytes[i]!;
   return copied;
 }
 

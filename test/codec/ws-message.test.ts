@@ -188,6 +188,12 @@ describe("MessageDecoder: UTF-8, RFC 6455 §5.6, §8.1", () => {
     }
   });
 
+  it("takes U+FFFD for the character that it is", () => {
+    const frames = together(frame(TEXT, "\ufffd"), frame(CLOSE, Buffer.concat([hex("03e8"), Buffer.from("\ufffd")])));
+    assert.deepEqual(decode(frames), [{ text: "\ufffd" }, { close: 1000, reason: "\ufffd" }]);
+    assert.deepEqual(decode([frame(TEXT, Buffer.concat([Buffer.from("\ufffd"), hex("ff")]))]), ["BAD_UTF8"]);
+  });
+
   const invalid = ["ff", "c3", "c328", "eda080", "c0af", "f4908080", "e282", "80"];
   for (const bytes of invalid) {
     it(`refuses ${bytes} with 1007, alone, after text, in a fragment`, () => {
@@ -325,18 +331,33 @@ describe("MessageDecoder: close, RFC 6455 §5.5.1, §7.1.5, §7.4", () => {
 });
 
 describe("MessageDecoder: memory", () => {
-  it("gives a large binary message as a view of what was pushed, a small one as a copy", () => {
-    const whole = (size: number): boolean => {
-      const chunk = Uint8Array.from(frame(BINARY, new Uint8Array(size)));
+  it("gives binary as a view of what was pushed, but copies a small message out of a large read", () => {
+    const isView = (size: number, rest: number): boolean => {
+      const first = frame(BINARY, new Uint8Array(size));
+      const chunk = Uint8Array.from(Buffer.concat([first, frame(BINARY, new Uint8Array(rest))]));
       const decoder = new MessageDecoder(ROOMY, SERVER);
       decoder.push(chunk);
       const event = decoder.next();
       assert.ok(event?.type === "message" && typeof event.data !== "string");
+      assert.equal(event.data.length, size);
       return event.data.buffer === chunk.buffer;
     };
-    assert.equal(whole(64), false);
-    assert.equal(whole(1024), false);
-    assert.equal(whole(1025), true);
+    assert.equal(isView(64, 100), true);
+    assert.equal(isView(64, 20_000), false);
+    assert.equal(isView(1024, 20_000), false);
+    assert.equal(isView(1025, 20_000), true);
+  });
+
+  it("gives pings and pongs as copies", () => {
+    const chunk = Uint8Array.from(Buffer.concat([frame(PING, "a"), frame(PONG, "b".repeat(125))]));
+    const decoder = new MessageDecoder(ROOMY, SERVER);
+    decoder.push(chunk);
+    const events = [decoder.next(), decoder.next()];
+    chunk.fill(0);
+    assert.deepEqual(
+      events.map((event) => plain(event!)),
+      [{ ping: "a" }, { pong: "b".repeat(125) }],
+    );
   });
 
   it("takes time in proportion to the bytes when they come one by one", () => {
@@ -427,6 +448,27 @@ describe("messages: properties", () => {
         },
       ),
       { numRuns: 3000 },
+    );
+  });
+
+  it("of text that is random bytes are refused exactly when the platform's decoder refuses them", () => {
+    const bytesArbitrary = fc.oneof(
+      fc.uint8Array({ maxLength: 6 }),
+      fc.string({ unit: "binary", maxLength: 6 }).map((text) => Uint8Array.from(Buffer.from(text))),
+      fc
+        .string({ unit: "binary", minLength: 1, maxLength: 6 })
+        .map((text) => Uint8Array.from(Buffer.from(text)).slice(0, -1)),
+    );
+    fc.assert(
+      fc.property(bytesArbitrary, (bytes) => {
+        let expected: Seen = "BAD_UTF8";
+        try {
+          expected = { text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) };
+        } catch {}
+        assert.deepEqual(decode([frame(TEXT, bytes)]), [expected]);
+        assert.deepEqual(decode(cut(frame(TEXT, bytes), [8])), [expected]);
+      }),
+      { numRuns: 2000 },
     );
   });
 
