@@ -15,14 +15,15 @@ const server = await serve(demo, { host, port, maxBodyBytes: 16_384, maxMessageB
 console.log(`
   Open ${server.url}/
 
-  One endpoint, four ways:
-    curl -N ${server.url}/ticks                                   a stream
-    curl -N -H 'Accept: text/event-stream' ${server.url}/ticks    an event stream
-    curl '${server.url}/ticks?after=0'                            a poll: what is new since then, or the next one
+  One endpoint, four ways. Here are three, the page shows all:
+    a stream          curl -N ${server.url}/ticks
+    an event stream   curl -N -H 'Accept: text/event-stream' ${server.url}/ticks
+    a poll            curl '${server.url}/ticks?after=0'
 
-  The chat, from a terminal:
-    curl '${server.url}/chat?since=0'                             what was said; nothing new: it waits
-    curl -d 'hello from curl' '${server.url}/chat?name=ann'       say something
+  The chat of the page, from here:
+    listen            curl -N -H 'Accept: text/event-stream' '${server.url}/chat?since=0'
+    poll              curl '${server.url}/chat?since=0'
+    speak             curl -d 'hello from curl' '${server.url}/chat?name=ann'
 
   Ctrl-C stops it.
 `);

@@ -11,6 +11,8 @@ const list = byId("lines");
 const name = /** @type {HTMLInputElement} */ (byId("name"));
 const text = /** @type {HTMLInputElement} */ (byId("text"));
 
+/** What was said while there was no connection. @type {string[]} */
+const unsent = [];
 let since = 0;
 /** @type {WebSocket} */
 let socket;
@@ -20,7 +22,10 @@ function connect() {
   const current = new WebSocket(`${location.origin.replace("http", "ws")}/chat?${query}`);
   socket = current;
   enter("connecting");
-  current.onopen = () => enter("open");
+  current.onopen = () => {
+    enter("open");
+    sendAll();
+  };
   current.onmessage = (message) => {
     for (const line of JSON.parse(message.data)) show(line);
   };
@@ -30,6 +35,10 @@ function connect() {
     enter("retrying");
     setTimeout(connect, RETRY_MS);
   };
+}
+
+function sendAll() {
+  while (unsent.length > 0 && socket.readyState === WebSocket.OPEN) socket.send(/** @type {string} */ (unsent.shift()));
 }
 
 /** Text nodes only: what somebody says is never markup. @param {Line} line */
@@ -54,9 +63,9 @@ function enter(state) {
 
 byId("say").addEventListener("submit", (event) => {
   event.preventDefault();
-  if (socket.readyState !== WebSocket.OPEN) return;
-  socket.send(text.value);
+  unsent.push(text.value);
   text.value = "";
+  sendAll();
 });
 
 // The name is part of the URL, so another name is another connection. It asks for what came in between.
@@ -69,5 +78,6 @@ name.addEventListener("change", () => {
 name.value = `guest ${1 + Math.floor(Math.random() * 99)}`;
 byId("curl-wait").textContent = `curl '${location.origin}/chat'`;
 byId("curl-poll").textContent = `curl '${location.origin}/chat?since=0'`;
+byId("curl-stay").textContent = `curl -N -H 'Accept: text/event-stream' '${location.origin}/chat?since=0'`;
 byId("curl-post").textContent = `curl -d 'hello from curl' '${location.origin}/chat?name=ann'`;
 connect();

@@ -75,7 +75,7 @@ function longPoll({ opened, received, ended, last }) {
 const WAYS = [
   { name: "WebSocket", call: 'new WebSocket("/ticks")', way: webSocket },
   { name: "EventSource", call: 'new EventSource("/ticks")', way: eventSource },
-  { name: "Streaming fetch", call: 'fetch("/ticks")', way: streamingFetch },
+  { name: "Streaming", call: 'fetch("/ticks")', way: streamingFetch },
   { name: "Long poll", call: 'fetch("/ticks?after=n")', way: longPoll },
 ];
 
@@ -91,7 +91,7 @@ function makeCard({ name, call, way }) {
   const list = part(".ticks");
   const button = part("button");
   part(".name").textContent = name;
-  part(".call").textContent = part(".call").title = call;
+  part(".call").textContent = call;
   root.setAttribute("aria-label", name);
   root.dataset["way"] = name;
 
