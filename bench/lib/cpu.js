@@ -26,11 +26,21 @@ export function cpuSeconds(pid) {
 }
 
 /**
+ * How long the process's main thread was ready to run and had to wait for its core, in seconds so far: others were there.
+ * @param {number} pid
+ */
+function waitSeconds(pid) {
+  if (!canReadCpu) return Number.NaN;
+  return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[1]) / 1e9;
+}
+
+/**
  * Starts a measured window. The function it returns ends it.
  * @param {number} serverPid
  */
 export function openWindow(serverPid) {
   const server = cpuSeconds(serverPid).own;
+  const waited = waitSeconds(serverPid);
   const generator = cpuSeconds("self");
   const start = process.hrtime.bigint();
   return () => {
@@ -39,6 +49,7 @@ export function openWindow(serverPid) {
     return {
       seconds,
       serverCpuSeconds: cpuSeconds(serverPid).own - server,
+      serverWaitSeconds: waitSeconds(serverPid) - waited,
       generatorCpuSeconds: after.own + after.children - generator.own - generator.children,
     };
   };
