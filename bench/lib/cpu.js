@@ -13,7 +13,7 @@ const TICKS_PER_SECOND = canReadCpu ? Number(execFileSync("getconf", ["CLK_TCK"]
  * NaN where it cannot be read.
  * @param {number | "self"} pid
  */
-export function cpuSeconds(pid) {
+function cpuSeconds(pid) {
   if (!canReadCpu) return { own: Number.NaN, children: Number.NaN };
   const line = readFileSync(`/proc/${pid}/stat`, "utf8");
   // The second field is the command's name in parentheses and may hold spaces; what follows it may not.
