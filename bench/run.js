@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { canReadCpu } from "./lib/cpu.js";
-import { machineFacts } from "./lib/machine.js";
+import { allowedCores, machineFacts } from "./lib/machine.js";
 import { table } from "./lib/report.js";
 import { rows } from "./rows/index.js";
 
@@ -13,7 +13,7 @@ const USAGE = `npm run bench -- [ROW…] [options]
   --seconds N       length of each measured window (3)
   --connections N   of the rows that measure memory (10000)
   --peers A,B       only these; the first is compared with the others
-  --cores A,B       the server's core and the load's (0,1), as \`taskset -c\` counts
+  --cores A,B       the server's core and the load's (the first two), as \`taskset -c\` counts
   --quick           one short round of all, to see that they run; nothing is written
 
 rows: ${rows.map(({ name }) => name).join(" ")}
@@ -26,7 +26,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: "string" },
     connections: { type: "string" },
     peers: { type: "string" },
-    cores: { type: "string", default: "0,1" },
+    cores: { type: "string", default: allowedCores().slice(0, 2).join(",") },
     quick: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   },

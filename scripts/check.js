@@ -15,8 +15,7 @@ const STEPS = [
 for (const [what, tool, ...args] of STEPS) {
   process.stdout.write(`${what} (${tool})`);
   const start = performance.now();
-  // npm puts node_modules/.bin on the PATH of its scripts; npx finds the tools for whoever runs this file directly.
-  const { status, stdout, stderr, error } = spawnSync("npx", ["--no-install", tool, ...args], { encoding: "utf8" });
+  const { status, stdout, stderr, error } = spawnSync(`node_modules/.bin/${tool}`, args, { encoding: "utf8" });
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   if (status !== 0) {
     console.log(`: failed after ${seconds} s\n\n${stdout}${stderr}${error ?? ""}`);
