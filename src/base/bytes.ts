@@ -52,3 +52,15 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
 export function pieceLength(piece: Piece): number {
   return piece.length;
 }
+
+/**
+ * UTF-8 to text, a stream at a time: a character that is cut waits for its rest, what is invalid becomes U+FFFD, and a
+ * byte order mark at the start is dropped. Works in browsers too.
+ */
+export class TextStream {
+  readonly #decoder = new TextDecoder();
+
+  decode(bytes: Uint8Array): string {
+    return this.#decoder.decode(bytes, { stream: true });
+  }
+}

@@ -1,0 +1,124 @@
+// From a request to a Channel: which transport it gets, and with what answer. Every decision about that stands here,
+// so that all servers and adapters share it.
+
+import { createHash } from "node:crypto";
+import { ChannelError } from "../base/errors.ts";
+import { acceptValue, chooseProtocol, readHandshake } from "../codec/ws-handshake.ts";
+import { HttpTransport, PLAIN } from "../transport/http.ts";
+import { EVENT_STREAM } from "../transport/sse.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { Channel, ChannelHandlers } from "./channel.ts";
+import { type HeadersInput, toFields } from "./headers.ts";
+import { ChannelRequest } from "./request.ts";
+import { type OverflowPolicy, TransportChannel } from "./transport-channel.ts";
+
+export interface ChannelOptions {
+  /**
+   * WebSocket sub-protocols in order of preference, or a function that chooses one of those offered.
+   * @default none: an offer is ignored
+   */
+  readonly protocols?: readonly string[] | ((offered: readonly string[]) => string | undefined) | undefined;
+  /** Headers of the 101, or of the first response. */
+  readonly headers?: HeadersInput | undefined;
+  /** False: a request that accepts `text/event-stream` gets a plain HTTP channel all the same. @default true */
+  readonly sse?: boolean | undefined;
+  /** Unsent bytes at which `onOverflow` applies. @default the server's `maxBufferedBytes`, 1 MiB */
+  readonly maxBufferedBytes?: number | undefined;
+  /** What a send on a full channel does: `"close"` ends the channel (1013), `"drop"` answers false. @default "close" */
+  readonly onOverflow?: OverflowPolicy | undefined;
+  /** Longest WebSocket message in bytes; a longer one closes with 1009. @default the server's, 4 MiB */
+  readonly maxMessageBytes?: number | undefined;
+}
+
+/**
+ * Opens a channel for a request and calls `setup` with it at once: the request's answer is the channel from now on.
+ *
+ * A WebSocket's handshake is checked first and its 101 sent; if it is malformed the client gets 400 or 426, `setup`
+ * does not run and the channel that comes back is closed. `setup` may be async: messages that arrive meanwhile are
+ * held (64 messages or 64 KiB, then the socket is not read), so none is lost. If it throws, the client gets 500, or
+ * the channel is closed if something was sent.
+ *
+ * Throws ALREADY_ANSWERED if the request has its channel or response, NOT_OUR_REQUEST for a foreign Fetch `Request`.
+ */
+export function withChannel(
+  request: ChannelRequest | Request,
+  setup: (channel: Channel) => unknown,
+  options: ChannelOptions = {},
+): Channel {
+  return openChannel(request, { open: setup }, options);
+}
+
+/** Like `withChannel`, with all callbacks up front: the form that costs least when many channels share them. */
+export function openChannel(
+  request: ChannelRequest | Request,
+  handlers: ChannelHandlers,
+  options: ChannelOptions = {},
+): Channel {
+  const original = ChannelRequest.from(request);
+  const { exchange, context } = original;
+  if (original.channel !== undefined || (exchange.isAnswered && !exchange.isClientGone)) {
+    throw new ChannelError("ALREADY_ANSWERED");
+  }
+  const { transport, isRefused } = chooseTransport(original, options);
+  const settings = {
+    maxBufferedBytes: options.maxBufferedBytes ?? context.maxBufferedBytes,
+    onOverflow: options.onOverflow ?? "close",
+  };
+  const channel = new TransportChannel(transport, isRefused ? {} : handlers, settings, context);
+  original.opened(channel);
+  channel.begin();
+  return channel;
+}
+
+function chooseTransport(
+  request: ChannelRequest,
+  options: ChannelOptions,
+): { transport: Transport; isRefused: boolean } {
+  const { exchange } = request;
+  const fields = options.headers === undefined ? [] : toFields(options.headers);
+  if (!request.isWebSocket || exchange.isClientGone) {
+    const format = options.sse !== false && request.acceptsEventStream ? EVENT_STREAM : PLAIN;
+    return { transport: new HttpTransport(exchange, format, fields), isRefused: false };
+  }
+  try {
+    return { transport: acceptWebSocket(request, fields, options), isRefused: false };
+  } catch (error) {
+    if (!(error instanceof ChannelError) || error.status === undefined) throw error;
+    return { transport: refuse(request, error), isRefused: true };
+  }
+}
+
+function acceptWebSocket(request: ChannelRequest, fields: readonly string[], options: ChannelOptions): Transport {
+  const { exchange, context } = request;
+  const { key, protocols } = readHandshake({ ...exchange.head, hasBody: exchange.hasBody });
+  const response = ["Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Accept", acceptValue(key, sha1)];
+  const chosen =
+    typeof options.protocols === "function"
+      ? options.protocols(protocols)
+      : chooseProtocol(protocols, options.protocols ?? []);
+  // RFC 6455 §4.2.2: a protocol that was not offered makes the client fail the connection.
+  if (chosen !== undefined && protocols.includes(chosen)) response.push("Sec-WebSocket-Protocol", chosen);
+  return exchange.acceptWebSocket([...response, ...fields], {
+    maxMessageBytes: options.maxMessageBytes ?? context.maxMessageBytes,
+    maxFragments: context.maxFragments,
+    closeTimeoutMs: context.closeTimeoutMs,
+  });
+}
+
+/** RFC 6455 §4.2.2 item 4 and §4.4: a plain HTTP answer, with the version that would do. */
+function refuse(request: ChannelRequest, error: ChannelError): Transport {
+  const fields = ["Content-Type", "text/plain; charset=utf-8"];
+  // RFC 9110 §15.5.22: a 426 names the protocol it wants.
+  if (error.status === 426) fields.push("Upgrade", "websocket", "Sec-WebSocket-Version", "13");
+  fields.push("Connection", error.status === 426 ? "Upgrade, close" : "close");
+  const transport = new HttpTransport(request.exchange, PLAIN, []);
+  transport.send(
+    { status: error.status, fields, body: `${error.message}\n`, event: undefined, length: undefined },
+    true,
+  );
+  return transport;
+}
+
+function sha1(text: string): string {
+  return createHash("sha1").update(text).digest("base64");
+}

@@ -1,0 +1,85 @@
+// The contract of a Channel: one conversation with one client, whatever carries it. `transport-channel.ts` keeps it.
+
+import type { CloseStatus } from "../transport/close-status.ts";
+import type { TransportKind } from "../transport/transport.ts";
+import type { SendData } from "./send-data.ts";
+
+/** A message from the client: text as a string, binary as bytes. */
+export type Message = string | Uint8Array;
+
+/** All callbacks of a channel. Whatever one of them throws is reported and reaches nobody else. */
+export interface ChannelHandlers {
+  /** The channel is open. Messages wait until a returned promise settles. */
+  open?: ((channel: Channel) => unknown) | undefined;
+  /** A message. The next one waits until a returned promise settles. */
+  receive?: ((message: Message, channel: Channel) => unknown) | undefined;
+  /** A ping arrived; its pong has been sent. */
+  ping?: ((data: Uint8Array, channel: Channel) => unknown) | undefined;
+  pong?: ((data: Uint8Array, channel: Channel) => unknown) | undefined;
+  /** `bufferedAmount` has come back to zero. */
+  drain?: ((channel: Channel) => unknown) | undefined;
+  /** The channel is closed. Runs once, after everything else. */
+  close?: ((status: CloseStatus, channel: Channel) => unknown) | undefined;
+  /** Another callback threw, or a stream that was sent failed. Without it the server's `onError` is told. */
+  error?: ((error: unknown, channel: Channel) => unknown) | undefined;
+}
+
+/** One object per exchange, never used again. Callbacks never overlap: open, then each message, then close. */
+export interface Channel extends AsyncIterable<Message, undefined> {
+  /** True until the first of: `close`, a send that ends the response, the client's leaving. */
+  readonly isOpen: boolean;
+  readonly isWebSocket: boolean;
+  /** What carries the channel. */
+  readonly transport: TransportKind;
+  /** Bytes sent that the client's connection has not taken yet. */
+  readonly bufferedAmount: number;
+  /** For frameworks whose handlers must return a Fetch `Response`: stands for "the channel answers". */
+  readonly response: Response;
+  /** One free slot for the application. */
+  attachment: unknown;
+
+  /**
+   * Sends a message. True if it was taken; false if the channel is closed or its overflow policy dropped it.
+   * Throws only for data that cannot be sent (BAD_DATA, BAD_STATUS, BAD_HEADER); the channel stays open then.
+   * `closeAfterSend` defaults to true on plain HTTP and false on WebSockets and event streams.
+   */
+  send(data: SendData, closeAfterSend?: boolean): boolean;
+
+  /**
+   * Closes politely, after everything sent: a WebSocket with its closing handshake, a response with its end (an empty
+   * 204 if nothing was sent). True for the call that closed the channel, false ever after.
+   * `code` (default 1000) and `reason` go to a WebSocket's client and, everywhere, into the `CloseStatus`.
+   * Throws BAD_CLOSE for a code other than 1000–1003, 1007–1014, 3000–4999, or a reason over 123 bytes.
+   */
+  close(code?: number, reason?: string): boolean;
+
+  /** Drops the connection now; what is unsent is lost. */
+  terminate(): void;
+
+  /** Sends a WebSocket ping with up to 125 bytes. False where there is none to send, or the channel is closed. */
+  ping(data?: string | Uint8Array): boolean;
+
+  /** Resolves when `bufferedAmount` is zero, or the channel is closed. */
+  drained(): Promise<void>;
+
+  /**
+   * Sets who receives messages; a second receiver throws HANDLER_EXISTS. Set it during setup: once setup is over,
+   * messages that nobody receives are dropped.
+   */
+  onReceive(fn: (message: Message, channel: Channel) => unknown): void;
+
+  /** Adds a close handler: runs once, last, with the real status; at once if the channel has ended already. */
+  onClose(fn: (status: CloseStatus, channel: Channel) => unknown): void;
+
+  /** Sets who is told of pings; the pong is sent anyway. */
+  onPing(fn: (data: Uint8Array, channel: Channel) => unknown): void;
+
+  /** Sets who is told of pongs. */
+  onPong(fn: (data: Uint8Array, channel: Channel) => unknown): void;
+
+  /** Sets who is told each time `bufferedAmount` has come back to zero. */
+  onDrain(fn: (channel: Channel) => unknown): void;
+
+  /** Messages, pulled: reading pauses while the loop is busy. Ends when the channel does. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined>;
+}

@@ -1,0 +1,140 @@
+// Messages on their way to the application: one at a time, in arrival order, and the end after the last.
+// While setup runs they are held; while a receiver's promise is pending they wait; when too many wait, reading pauses.
+
+import type { Message } from "./channel.ts";
+
+/** What waits may be this many messages, or this many bytes, before reading pauses. */
+const MAX_WAITING_MESSAGES = 64;
+const MAX_WAITING_BYTES = 65_536;
+
+export interface InboxOwner {
+  /** Hands one message to the application. A returned promise holds back the next one. Never throws or rejects. */
+  deliver(message: Message): Promise<void> | undefined;
+  pauseReading(): void;
+  resumeReading(): void;
+  /** Everything was delivered and nothing more comes. */
+  inboxEnded(): void;
+}
+
+type Pull = (result: IteratorResult<Message, undefined>) => void;
+
+export class Inbox {
+  readonly #owner: InboxOwner;
+  #waiting: Message[] | undefined;
+  #waitingBytes = 0;
+  #isHeld = true;
+  #isBusy = false;
+  #isPaused = false;
+  #isEnding = false;
+  #isEnded = false;
+  /** Set once the application pulls; messages then go to those who wait, not to the receiver. */
+  #pulls: Pull[] | undefined;
+
+  constructor(owner: InboxOwner) {
+    this.#owner = owner;
+  }
+
+  get isPulled(): boolean {
+    return this.#pulls !== undefined;
+  }
+
+  accept(message: Message): void {
+    if (this.#isEnding) return;
+    if (this.#pulls !== undefined) this.#give(message);
+    else if (this.#isHeld || this.#isBusy || this.#waiting !== undefined) this.#wait(message);
+    else this.#deliver(message);
+  }
+
+  /** Setup is over: what was held is delivered. */
+  release(): void {
+    this.#isHeld = false;
+    this.#drain();
+  }
+
+  /** Nothing that waits is delivered any more: the application has closed the channel. */
+  discard(): void {
+    this.#waiting = undefined;
+    this.#waitingBytes = 0;
+    this.#isEnding = true;
+    this.#resumeIfRoom();
+  }
+
+  /** No more messages come; when the last was delivered the owner is told, once. */
+  end(): void {
+    this.#isEnding = true;
+    this.#endIfDone();
+  }
+
+  /** The next message, for a `for await` loop. */
+  pull(): Promise<IteratorResult<Message, undefined>> {
+    this.#pulls ??= [];
+    const message = this.#take();
+    if (message !== undefined) {
+      this.#resumeIfRoom();
+      return Promise.resolve({ done: false, value: message });
+    }
+    this.#endIfDone();
+    if (this.#isEnded || this.#isEnding) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve) => this.#pulls!.push(resolve));
+  }
+
+  #give(message: Message): void {
+    const pull = this.#pulls!.shift();
+    if (pull === undefined) this.#wait(message);
+    else pull({ done: false, value: message });
+  }
+
+  #wait(message: Message): void {
+    this.#waiting ??= [];
+    this.#waiting.push(message);
+    this.#waitingBytes += message.length;
+    if (this.#isPaused || this.#hasRoom) return;
+    this.#isPaused = true;
+    this.#owner.pauseReading();
+  }
+
+  #take(): Message | undefined {
+    const message = this.#waiting?.shift();
+    if (message === undefined) return undefined;
+    this.#waitingBytes -= message.length;
+    if (this.#waiting!.length === 0) this.#waiting = undefined;
+    return message;
+  }
+
+  #drain(): void {
+    while (!this.#isHeld && !this.#isBusy && this.#pulls === undefined) {
+      const message = this.#take();
+      if (message === undefined) break;
+      this.#deliver(message);
+    }
+    this.#resumeIfRoom();
+    this.#endIfDone();
+  }
+
+  #deliver(message: Message): void {
+    const done = this.#owner.deliver(message);
+    if (done === undefined) return;
+    this.#isBusy = true;
+    void done.then(() => {
+      this.#isBusy = false;
+      this.#drain();
+    });
+  }
+
+  get #hasRoom(): boolean {
+    return (this.#waiting?.length ?? 0) < MAX_WAITING_MESSAGES && this.#waitingBytes < MAX_WAITING_BYTES;
+  }
+
+  #resumeIfRoom(): void {
+    if (!this.#isPaused || !this.#hasRoom) return;
+    this.#isPaused = false;
+    this.#owner.resumeReading();
+  }
+
+  #endIfDone(): void {
+    if (!this.#isEnding || this.#isEnded || this.#isBusy || this.#waiting !== undefined) return;
+    this.#isEnded = true;
+    for (const pull of this.#pulls ?? []) pull({ done: true, value: undefined });
+    this.#owner.inboxEnded();
+  }
+}

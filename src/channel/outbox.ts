@@ -1,0 +1,177 @@
+// Messages that are made of parts, and those that wait behind one: a stream is pulled at the pace of the client, and
+// what is sent meanwhile keeps its turn. A channel that never sends a stream has no outbox.
+
+import type { Transport } from "../transport/transport.ts";
+import { type BodyPart, type Sendable, toPart } from "./send-data.ts";
+
+/** A stream is not pulled while more than this is unsent. */
+const HIGH_WATER_BYTES = 65_536;
+
+type Parts = NonNullable<Sendable["parts"]>;
+type PartIterator = AsyncIterator<BodyPart> | Iterator<BodyPart>;
+
+export interface OutboxOwner {
+  /** A stream failed, or a message that waited could not be sent. */
+  reportUnsent(error: unknown): void;
+  /** Everything was handed to the transport. */
+  outboxEmptied(): void;
+}
+
+export class Outbox {
+  readonly #transport: Transport;
+  readonly #owner: OutboxOwner;
+  #waiting: { readonly sendable: Sendable; readonly last: boolean }[] = [];
+  #bytes = 0;
+  #iterator: PartIterator | undefined;
+  #isRunning = false;
+  #isCancelled = false;
+  #close: { readonly code: number; readonly reason: string } | undefined;
+  #onRoom: (() => void) | undefined;
+
+  constructor(transport: Transport, owner: OutboxOwner) {
+    this.#transport = transport;
+    this.#owner = owner;
+  }
+
+  /** True while a message must wait its turn. */
+  get isBusy(): boolean {
+    return this.#isRunning;
+  }
+
+  /** Bytes that wait here; those of a stream that was not pulled yet are unknown and do not count. */
+  get bufferedAmount(): number {
+    return this.#bytes;
+  }
+
+  /** Sends after all that waits. When nothing does, a bad head or a locked stream throws here. */
+  add(sendable: Sendable, last: boolean): void {
+    if (this.#isRunning) {
+      this.#waiting.push({ sendable, last });
+      this.#bytes += sendable.message.body?.length ?? 0;
+      return;
+    }
+    const iterator = iterate(sendable.parts!, this.#transport.kind);
+    this.#transport.begin(sendable.message);
+    this.#isRunning = true;
+    void this.#run(iterator, last);
+  }
+
+  /** Closes the transport behind the last message. */
+  closeAfter(code: number, reason: string): void {
+    this.#close ??= { code, reason };
+  }
+
+  /** The channel is closed: nothing is pulled or sent any more, and the source is told. */
+  cancel(): void {
+    if (this.#isCancelled) return;
+    this.#isCancelled = true;
+    this.#waiting = [];
+    this.#bytes = 0;
+    this.#onRoom?.();
+    void giveUp(this.#iterator);
+  }
+
+  /** The transport's buffer is empty. */
+  onDrain(): void {
+    this.#onRoom?.();
+  }
+
+  async #run(first: PartIterator, last: boolean): Promise<void> {
+    await this.#pump(first, last);
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      this.#bytes -= next.sendable.message.body?.length ?? 0;
+      await this.#sendWaiting(next.sendable, next.last);
+    }
+    this.#isRunning = false;
+    if (this.#isCancelled) return;
+    if (this.#close !== undefined) this.#try(() => this.#transport.close(this.#close!.code, this.#close!.reason));
+    this.#owner.outboxEmptied();
+  }
+
+  async #sendWaiting(sendable: Sendable, last: boolean): Promise<void> {
+    if (sendable.parts === undefined) {
+      this.#try(() => this.#transport.send(sendable.message, last));
+      return;
+    }
+    const parts = sendable.parts;
+    const iterator = this.#try(() => {
+      const made = iterate(parts, this.#transport.kind);
+      this.#transport.begin(sendable.message);
+      return made;
+    });
+    if (iterator !== undefined) await this.#pump(iterator, last);
+  }
+
+  async #pump(iterator: PartIterator, last: boolean): Promise<void> {
+    this.#iterator = iterator;
+    try {
+      while (!this.#isCancelled) {
+        const { done, value } = await iterator.next();
+        if (done || this.#isCancelled) break;
+        this.#transport.part(toPart(value));
+        if (this.#transport.bufferedAmount > HIGH_WATER_BYTES) await this.#room();
+      }
+      if (this.#isCancelled) return await giveUp(iterator);
+      this.#transport.finish();
+      if (last) this.#transport.close(1000, "");
+    } catch (error) {
+      // Half a message is out: the client must see that the rest will never come.
+      this.#transport.breakOff();
+      this.#owner.reportUnsent(error);
+      await giveUp(iterator);
+    } finally {
+      this.#iterator = undefined;
+    }
+  }
+
+  #room(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onRoom = () => {
+        this.#onRoom = undefined;
+        resolve();
+      };
+    });
+  }
+
+  #try<T>(send: () => T): T | undefined {
+    try {
+      return send();
+    } catch (error) {
+      this.#owner.reportUnsent(error);
+      return undefined;
+    }
+  }
+}
+
+function iterate(parts: Parts, kind: Transport["kind"]): PartIterator {
+  // A Blob is one message: in an event stream its bytes must not be cut into events.
+  if (parts instanceof Blob && kind !== "http") return wholeBlob(parts);
+  const source = parts instanceof Blob ? parts.stream() : parts;
+  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  return kind === "sse" ? asText(iterator) : iterator;
+}
+
+async function* wholeBlob(blob: Blob): AsyncGenerator<BodyPart> {
+  yield await blob.arrayBuffer();
+}
+
+/** Events are text: a character that is cut between two parts must come whole. */
+async function* asText(iterator: PartIterator): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  try {
+    for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
+      const part = toPart(next.value);
+      const text = typeof part === "string" ? part : decoder.decode(part, { stream: true });
+      if (text !== "") yield text;
+    }
+  } finally {
+    await giveUp(iterator);
+  }
+}
+
+/** Tells a source that nobody reads it; what it throws then has no one left to interest. */
+async function giveUp(iterator: PartIterator | undefined): Promise<void> {
+  try {
+    await iterator?.return?.();
+  } catch {}
+}

@@ -1,0 +1,223 @@
+// The request as the handler sees it. Cheap by default: nothing here is built before it is asked for.
+
+import { concat, utf8 } from "../base/bytes.ts";
+import { ChannelError } from "../base/errors.ts";
+import { fieldValue } from "../codec/http1-request.ts";
+import { hasListMember } from "../codec/http1-syntax.ts";
+import type { Exchange, ExchangeListener } from "../transport/exchange.ts";
+import type { ChannelContext } from "./context.ts";
+import { RequestHeaders } from "./headers.ts";
+import type { TransportChannel } from "./transport-channel.ts";
+
+/** Fetch requests that were made of one of ours, so that `withChannel` finds its way back. */
+const ORIGINALS = new WeakMap<Request, ChannelRequest>();
+
+export class ChannelRequest implements ExchangeListener {
+  /** @internal */
+  readonly exchange: Exchange;
+  /** @internal */
+  readonly context: ChannelContext;
+  /** @internal The channel that was opened for this request. */
+  channel: TransportChannel | undefined;
+  #headers: RequestHeaders | undefined;
+  #query: URLSearchParams | undefined;
+  #abort: AbortController | undefined;
+  #stream: ReadableStream<Uint8Array> | null | undefined;
+  #isBodyUsed = false;
+  #request: Request | undefined;
+  #isGone = false;
+
+  /** @internal Requests are made by the server. */
+  constructor(exchange: Exchange, context: ChannelContext) {
+    this.exchange = exchange;
+    this.context = context;
+    exchange.listener = this;
+  }
+
+  get method(): string {
+    return this.exchange.head.method;
+  }
+
+  /** The request target as it was sent, with its query: usually `/path?query`. */
+  get url(): string {
+    return this.exchange.head.target;
+  }
+
+  /** The path of the target, not decoded. */
+  get path(): string {
+    const target = originForm(this.url);
+    const end = target.indexOf("?");
+    return end === -1 ? target : target.slice(0, end);
+  }
+
+  get query(): URLSearchParams {
+    if (this.#query === undefined) {
+      const start = this.url.indexOf("?");
+      this.#query = new URLSearchParams(start === -1 ? "" : this.url.slice(start + 1));
+    }
+    return this.#query;
+  }
+
+  get headers(): RequestHeaders {
+    this.#headers ??= new RequestHeaders(this.exchange.head.fields);
+    return this.#headers;
+  }
+
+  /** "1.0" or "1.1". */
+  get httpVersion(): string {
+    return this.exchange.httpVersion;
+  }
+
+  get scheme(): "http" | "https" {
+    return this.exchange.scheme;
+  }
+
+  /** The address of the connection's other end; undefined on a Unix socket. */
+  get remoteAddress(): string | undefined {
+    return this.exchange.remoteAddress;
+  }
+
+  /** True if the client asks for the WebSocket protocol, whatever else the request is. */
+  get isWebSocket(): boolean {
+    const upgrade = fieldValue(this.exchange.head.fields, "upgrade");
+    return upgrade !== undefined && hasListMember(upgrade, "websocket");
+  }
+
+  /** True if the client accepts `text/event-stream`. */
+  get acceptsEventStream(): boolean {
+    const accept = fieldValue(this.exchange.head.fields, "accept");
+    return accept !== undefined && /(^|,)\s*text\/event-stream\s*(;|,|$)/i.test(accept);
+  }
+
+  /** The id of the last event that a returning event source has seen (WHATWG HTML §9.2.4), or null. */
+  get lastEventId(): string | null {
+    return this.headers.get("last-event-id");
+  }
+
+  /** Aborts when the client goes away before its answer is complete. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#isGone || this.exchange.isClientGone) this.onGone();
+    }
+    return this.#abort.signal;
+  }
+
+  /** The body as a stream, pulled at the pace of its reader; null if the request has none. */
+  get body(): ReadableStream<Uint8Array> | null {
+    if (this.#stream === undefined) this.#stream = this.exchange.hasBody ? this.#openStream() : null;
+    return this.#stream;
+  }
+
+  /** The whole body. Rejects with BODY_USED when it was read before, with CLIENT_GONE when it never came whole. */
+  async bytes(): Promise<Uint8Array> {
+    if (this.#stream !== undefined && this.#stream !== null) throw new ChannelError("BODY_USED");
+    this.#useBody();
+    const parts: Uint8Array[] = [];
+    for (let part = await this.#read(); part !== undefined; part = await this.#read()) parts.push(part);
+    return parts.length === 0 ? new Uint8Array(0) : concat(parts);
+  }
+
+  /** The whole body as UTF-8 text. */
+  async text(): Promise<string> {
+    return utf8(await this.bytes());
+  }
+
+  /** The whole body as JSON. Rejects with BAD_REQUEST when it is none. */
+  async json(): Promise<unknown> {
+    const text = await this.text();
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw new ChannelError("BAD_REQUEST", "the body is not JSON", { cause: error });
+    }
+  }
+
+  /** The request as a Fetch `Request`, made on first use; it shares this one's body. */
+  toRequest(): Request {
+    if (this.#request === undefined) {
+      this.#request = this.#makeRequest();
+      ORIGINALS.set(this.#request, this);
+    }
+    return this.#request;
+  }
+
+  /** @internal The channel answers from now on. */
+  opened(channel: TransportChannel): void {
+    this.channel = channel;
+    // Of a WebSocket's end only the channel hears.
+    if (this.#abort !== undefined && channel.isWebSocket) channel.onClose(() => this.onGone());
+  }
+
+  /** @internal */
+  onDrain(): void {}
+
+  /** @internal A client that ended its side may still wait, but nearly always it has left. */
+  onHalfClose(): void {
+    this.onGone();
+  }
+
+  /** @internal */
+  onGone(): void {
+    this.#isGone = true;
+    this.#abort?.abort(new ChannelError("CLIENT_GONE"));
+  }
+
+  /** @internal */
+  static from(request: ChannelRequest | Request): ChannelRequest {
+    if (request instanceof ChannelRequest) return request;
+    const original = ORIGINALS.get(request);
+    if (original !== undefined) return original;
+    throw new ChannelError("NOT_OUR_REQUEST", "pass the request that the handler was given (in Hono: c.req.raw)");
+  }
+
+  #useBody(): void {
+    if (this.#isBodyUsed) throw new ChannelError("BODY_USED");
+    this.#isBodyUsed = this.exchange.hasBody;
+  }
+
+  #read(): Promise<Uint8Array | undefined> {
+    return this.exchange.readBody();
+  }
+
+  #openStream(): ReadableStream<Uint8Array> {
+    this.#useBody();
+    return new ReadableStream<Uint8Array>(
+      {
+        pull: async (controller) => {
+          const part = await this.#read();
+          if (part === undefined) controller.close();
+          else controller.enqueue(part);
+        },
+      },
+      // Nothing is read ahead: the first read is what asks an `Expect: 100-continue` client for its body.
+      { highWaterMark: 0 },
+    );
+  }
+
+  #makeRequest(): Request {
+    const { head, scheme } = this.exchange;
+    const host = head.host === "" ? "localhost" : head.host;
+    const path = originForm(this.url);
+    // Joined, not resolved: `//other.example/` is a path here, not another host.
+    const url = `${scheme}://${host}${path.startsWith("/") ? path : "/"}`;
+    const hasBody = this.exchange.hasBody && this.method !== "GET" && this.method !== "HEAD";
+    return new Request(url, {
+      method: this.method,
+      headers: [...this.headers],
+      signal: this.signal,
+      ...(hasBody ? { body: this.body, duplex: "half" } : {}),
+    } as RequestInit);
+  }
+}
+
+/** RFC 9112 §3.2.2: a server must accept the absolute form; what routes is its path. */
+function originForm(target: string): string {
+  if (target.startsWith("/") || target === "*") return target;
+  const authority = target.indexOf("://");
+  if (authority === -1) return target;
+  const path = target.slice(authority + 3).search(/[/?]/);
+  if (path === -1) return "/";
+  const rest = target.slice(authority + 3 + path);
+  return rest.startsWith("?") ? `/${rest}` : rest;
+}

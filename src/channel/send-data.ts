@@ -1,0 +1,160 @@
+// What an application may send, and its one shape inside: an `Outgoing` message, or a stream of parts with its head.
+
+import { ChannelError } from "../base/errors.ts";
+import type { EventMeta, Outgoing } from "../transport/transport.ts";
+import { type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
+
+/** One part of a streamed body. */
+export type BodyPart = string | Uint8Array | ArrayBuffer;
+
+/** A body. Bytes are sent as they are when the turn ends: do not change them before `drained()`. */
+export type SendBody =
+  | string
+  | Uint8Array
+  | ArrayBuffer
+  | Blob
+  | ReadableStream<BodyPart>
+  | AsyncIterable<BodyPart>
+  | Iterable<BodyPart>
+  | null;
+
+/**
+ * A message with its HTTP head. `status` (200–599, default 200) and `headers` count for the first send of an HTTP
+ * channel; WebSockets and later sends use the body alone.
+ */
+export interface SendInit {
+  readonly status?: number | undefined;
+  readonly headers?: HeadersInput | undefined;
+  readonly body?: SendBody | undefined;
+  /** The fields of a Server-Sent Event beside its data; other transports ignore them. */
+  readonly event?: EventMeta | undefined;
+}
+
+export type SendData = SendBody | SendInit;
+
+/** A message, and the parts that its body is made of where it is not whole. */
+export interface Sendable {
+  readonly message: Outgoing;
+  readonly parts: AsyncIterable<BodyPart> | Iterable<BodyPart> | Blob | undefined;
+}
+
+/** A value as JSON: a text message, or a response with `Content-Type: application/json; charset=utf-8`. */
+export function json(value: unknown, init: Omit<SendInit, "body"> = {}): SendInit {
+  const body = JSON.stringify(value);
+  if (body === undefined) throw new ChannelError("BAD_DATA", "JSON has no form for it");
+  const fields = init.headers === undefined ? [] : [...pairs(toFields(init.headers))];
+  const hasType = fields.some(([name]) => name.toLowerCase() === "content-type");
+  if (!hasType) fields.unshift(["Content-Type", "application/json; charset=utf-8"]);
+  return { ...init, headers: fields, body };
+}
+
+/**
+ * A Server-Sent Event: WHATWG HTML §9.2.6. `retry` is in milliseconds. Where the channel is no event stream, `data` is
+ * sent alone. Throws BAD_DATA on send for an `event` or `id` with a line break.
+ */
+export function event(fields: EventMeta & { readonly data?: string }): SendInit {
+  const { data, ...meta } = fields;
+  return { body: data ?? null, event: meta };
+}
+
+/** Any data in its inner shape. Throws BAD_DATA, BAD_STATUS or BAD_HEADER for what cannot be sent. */
+export function toSendable(data: SendData): Sendable {
+  if (typeof data === "string" || data === null || data instanceof Uint8Array) return whole(data);
+  if (typeof data !== "object") throw unsendable(data);
+  if (!isInit(data)) return fromBody(data, undefined, NO_FIELDS, undefined);
+  const { status, headers } = data;
+  if (status !== undefined && (!Number.isInteger(status) || status < 200 || status > 599)) {
+    // RFC 9110 §15.2: a 1xx is interim; the client would go on waiting for the answer.
+    throw new ChannelError("BAD_STATUS", String(status));
+  }
+  return fromBody(data.body ?? null, status, headers === undefined ? NO_FIELDS : toFields(headers), data.event);
+}
+
+/** One part as the transports take it. */
+export function toPart(part: unknown): string | Uint8Array {
+  if (typeof part === "string" || part instanceof Uint8Array) return part;
+  if (part instanceof ArrayBuffer) return new Uint8Array(part);
+  throw unsendable(part);
+}
+
+function whole(
+  body: string | Uint8Array | null,
+  status?: number,
+  fields: readonly string[] = NO_FIELDS,
+  event?: EventMeta,
+): Sendable {
+  return { message: { status, fields, body, event, length: undefined }, parts: undefined };
+}
+
+function fromBody(
+  body: Exclude<SendBody, undefined>,
+  status: number | undefined,
+  fields: readonly string[],
+  event: EventMeta | undefined,
+): Sendable {
+  if (body === null || typeof body === "string") return whole(body, status, fields, event);
+  if (typeof body !== "object") throw unsendable(body);
+  if (body instanceof Uint8Array) return whole(body, status, fields, event);
+  if (body instanceof ArrayBuffer) return whole(new Uint8Array(body), status, fields, event);
+  if (ArrayBuffer.isView(body)) {
+    return whole(new Uint8Array(body.buffer, body.byteOffset, body.byteLength), status, fields, event);
+  }
+  const length = body instanceof Blob ? body.size : declaredLength(fields);
+  if (body instanceof Blob) {
+    if (body.size === 0) return whole(new Uint8Array(0), status, fields, event);
+    if (body.type !== "" && !hasName(fields, "content-type")) fields = [...fields, "Content-Type", body.type];
+  } else if (!isIterable(body)) throw unsendable(body);
+  return { message: { status, fields, body: null, event, length }, parts: body };
+}
+
+/** A stream's own `Content-Length` is kept, and then checked against what really comes. */
+function declaredLength(fields: readonly string[]): number | undefined {
+  for (const [name, value] of pairs(fields)) {
+    if (name.toLowerCase() === "content-length" && /^\d{1,15}$/.test(value)) return Number(value);
+  }
+  return undefined;
+}
+
+function isInit(data: object): data is SendInit {
+  // A literal is asked first: nearly everything is one, and it leaves the platform's Blob unloaded.
+  if (Object.getPrototypeOf(data) === Object.prototype) {
+    for (const key in data) if (!isInitKey(key)) throw unsendable(data);
+    return true;
+  }
+  if (data instanceof Blob || data instanceof ArrayBuffer || ArrayBuffer.isView(data) || isIterable(data)) return false;
+  // A Fetch Response, or an object of a class that has the same parts.
+  if ("body" in data) return true;
+  throw unsendable(data);
+}
+
+/** True for a literal that can only be meant as a message with its head: it has a body and no key of another kind. */
+export function isSendInit(value: unknown): value is SendInit {
+  if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) return false;
+  return "body" in value && Object.keys(value).every(isInitKey);
+}
+
+function isInitKey(key: string): boolean {
+  return key === "body" || key === "status" || key === "headers" || key === "event";
+}
+
+function isIterable(value: object): value is AsyncIterable<BodyPart> | Iterable<BodyPart> {
+  return Symbol.asyncIterator in value || Symbol.iterator in value;
+}
+
+function hasName(fields: readonly string[], lowerName: string): boolean {
+  for (const [name] of pairs(fields)) if (name.toLowerCase() === lowerName) return true;
+  return false;
+}
+
+function* pairs(fields: readonly string[]): Generator<[string, string]> {
+  for (let i = 0; i < fields.length; i += 2) yield [fields[i]!, fields[i + 1]!];
+}
+
+function unsendable(value: unknown): ChannelError {
+  const what =
+    value === undefined ? "undefined" : typeof value === "object" ? "an object with other keys" : typeof value;
+  return new ChannelError(
+    "BAD_DATA",
+    `${what}; send text, bytes, a Blob, a stream, null, { status, headers, body }, or use json(value)`,
+  );
+}

@@ -1,0 +1,365 @@
+// A Channel over a Transport, and the only place that calls its callbacks. Order is its whole business: open, then
+// messages one at a time, then close, once, last; nothing that a callback throws gets past here.
+
+import { utf8Bytes } from "../base/bytes.ts";
+import { ChannelError } from "../base/errors.ts";
+import { encodeClosePayload } from "../codec/ws-message.ts";
+import type { CloseStatus } from "../transport/close-status.ts";
+import type { Transport, TransportKind, TransportListener } from "../transport/transport.ts";
+import type { Channel, ChannelHandlers, Message } from "./channel.ts";
+import type { ChannelContext, ErrorSource } from "./context.ts";
+import { Inbox, type InboxOwner } from "./inbox.ts";
+import { channelResponse } from "./marker.ts";
+import { Outbox, type OutboxOwner } from "./outbox.ts";
+import { type Sendable, type SendData, toSendable } from "./send-data.ts";
+
+/** What happens to a send when `bufferedAmount` has reached `maxBufferedBytes`. */
+export type OverflowPolicy = "close" | "drop";
+
+export interface ChannelSettings {
+  readonly maxBufferedBytes: number;
+  readonly onOverflow: OverflowPolicy;
+}
+
+/** Every legal move goes to the right. */
+type ChannelState = "open" | "closing" | "closed";
+
+const SERVER_ERROR = {
+  status: 500,
+  headers: { "Content-Type": "text/plain; charset=utf-8" },
+  body: "Internal Server Error\n",
+};
+
+const UNAVAILABLE = { status: 503, headers: { "Retry-After": "1" }, body: "Service Unavailable\n" };
+/** Back within a second, and not all in the same instant: event sources wait exactly as long as they are told. */
+const COME_BACK = { body: null, event: { retry: 1000 } };
+
+export class TransportChannel implements Channel, TransportListener, InboxOwner, OutboxOwner {
+  attachment: unknown = undefined;
+  readonly #transport: Transport;
+  readonly #context: ChannelContext;
+  readonly #settings: ChannelSettings;
+  readonly #inbox: Inbox = new Inbox(this);
+  #handlers: ChannelHandlers;
+  #ownsHandlers = false;
+  #moreCloseHandlers: NonNullable<ChannelHandlers["close"]>[] | undefined;
+  #outbox: Outbox | undefined;
+  #drainWaiters: (() => void)[] | undefined;
+  #response: Response | undefined;
+  #state: ChannelState = "open";
+  #status: CloseStatus | undefined;
+  #hasSent = false;
+  #isSettled = false;
+  #isInboxEnded = false;
+  #isEnded = false;
+
+  constructor(transport: Transport, handlers: ChannelHandlers, settings: ChannelSettings, context: ChannelContext) {
+    this.#transport = transport;
+    this.#handlers = handlers;
+    this.#settings = settings;
+    this.#context = context;
+    context.channelOpened(this);
+  }
+
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  get isWebSocket(): boolean {
+    return this.#transport.kind === "websocket";
+  }
+
+  get transport(): TransportKind {
+    return this.#transport.kind;
+  }
+
+  get bufferedAmount(): number {
+    return this.#transport.bufferedAmount + (this.#outbox?.bufferedAmount ?? 0);
+  }
+
+  get response(): Response {
+    this.#response ??= channelResponse();
+    return this.#response;
+  }
+
+  send(data: SendData, closeAfterSend?: boolean): boolean {
+    const sendable = toSendable(data);
+    if (this.#state !== "open" || this.#isOverflowing()) return false;
+    const last = closeAfterSend ?? this.#transport.endsAfter(sendable.message);
+    this.#transmit(sendable, last);
+    this.#hasSent = true;
+    if (last) this.#closing();
+    return true;
+  }
+
+  close(code = 1000, reason = ""): boolean {
+    // Also where no close frame goes out: what is wrong on one transport is wrong on all.
+    encodeClosePayload(code, reason);
+    if (!this.#closing()) return false;
+    if (this.#outbox?.isBusy) this.#outbox.closeAfter(code, reason);
+    else this.#guard("send", () => this.#transport.close(code, reason));
+    return true;
+  }
+
+  terminate(): void {
+    this.#closing();
+    if (this.#state !== "closed") this.#transport.terminate();
+  }
+
+  ping(data: string | Uint8Array = ""): boolean {
+    if (this.#state !== "open" || !this.isWebSocket) return false;
+    this.#transport.ping(typeof data === "string" ? utf8Bytes(data) : data);
+    return true;
+  }
+
+  drained(): Promise<void> {
+    if (this.#state === "closed" || this.bufferedAmount === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#drainWaiters ??= [];
+      this.#drainWaiters.push(resolve);
+    });
+  }
+
+  onReceive(fn: NonNullable<ChannelHandlers["receive"]>): void {
+    this.#refuseSecondReceiver();
+    this.#own().receive = fn;
+  }
+
+  onClose(fn: NonNullable<ChannelHandlers["close"]>): void {
+    if (this.#isEnded) this.#guard("close", () => fn(this.#status!, this));
+    else if (this.#handlers.close === undefined) this.#own().close = fn;
+    else {
+      this.#moreCloseHandlers ??= [];
+      this.#moreCloseHandlers.push(fn);
+    }
+  }
+
+  onPing(fn: NonNullable<ChannelHandlers["ping"]>): void {
+    this.#own().ping = fn;
+  }
+
+  onPong(fn: NonNullable<ChannelHandlers["pong"]>): void {
+    this.#own().pong = fn;
+  }
+
+  onDrain(fn: NonNullable<ChannelHandlers["drain"]>): void {
+    this.#own().drain = fn;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined> {
+    this.#refuseSecondReceiver();
+    return {
+      next: () => this.#inbox.pull(),
+      return: () => Promise.resolve({ done: true, value: undefined }),
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  /** Runs the open callback; messages flow when it has settled. Called once, by `accept`. */
+  begin(): void {
+    this.#transport.open(this);
+    const opened = this.#guard("open", () => this.#handlers.open?.(this));
+    if (opened !== undefined) void opened.then(() => this.#settle());
+    else if (this.#handlers.receive !== undefined) this.#settle();
+    // Who sets a receiver right behind `withChannel` comes in time.
+    else queueMicrotask(() => this.#settle());
+  }
+
+  /** The setup or the handler failed: 500 while nothing was sent, otherwise the end. The error's text stays here. */
+  failed(): void {
+    if (this.#state !== "open") return;
+    if (this.isWebSocket) this.close(1011);
+    else if (this.#hasSent) this.terminate();
+    else this.send(SERVER_ERROR, true);
+  }
+
+  /** The server is stopping: a goodbye that makes the client come back to another one. */
+  goAway(): void {
+    if (this.#state !== "open") return;
+    if (this.isWebSocket) this.close(1001, "server is stopping");
+    else if (this.transport === "sse") {
+      this.send(COME_BACK, true);
+    } else if (this.#hasSent) this.close();
+    else this.send(UNAVAILABLE, true);
+  }
+
+  /** The server has stopped and waits for no callback any more: the end comes even while one is running. */
+  abandon(): void {
+    this.terminate();
+    this.#isSettled = true;
+    this.inboxEnded();
+  }
+
+  messageArrived(data: Message): void {
+    if (this.#state === "open") this.#inbox.accept(data);
+  }
+
+  pingArrived(data: Uint8Array): void {
+    const { ping } = this.#handlers;
+    if (ping !== undefined) this.#guard("ping", () => ping(data, this));
+  }
+
+  pongArrived(data: Uint8Array): void {
+    const { pong } = this.#handlers;
+    if (pong !== undefined) this.#guard("pong", () => pong(data, this));
+  }
+
+  bufferEmptied(): void {
+    this.#outbox?.onDrain();
+    if (this.#drainWaiters === undefined && this.#handlers.drain === undefined) return;
+    if (this.bufferedAmount > 0) return;
+    this.#resolveDrained();
+    const { drain } = this.#handlers;
+    if (drain !== undefined && this.#state === "open") this.#guard("drain", () => drain(this));
+  }
+
+  transportClosed(status: CloseStatus): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#status = status;
+    this.#outbox?.cancel();
+    this.#resolveDrained();
+    // Never inside the call of the application that may have caused it.
+    queueMicrotask(() => this.#inbox.end());
+  }
+
+  deliver(message: Message): Promise<void> | undefined {
+    const { receive } = this.#handlers;
+    if (receive === undefined) return undefined;
+    let result: unknown;
+    try {
+      result = receive(message, this);
+    } catch (error) {
+      this.#report(error, "receive");
+      return undefined;
+    }
+    return isThenable(result) ? this.#settled(result, "receive") : undefined;
+  }
+
+  pauseReading(): void {
+    this.#transport.pause();
+  }
+
+  resumeReading(): void {
+    this.#transport.resume();
+  }
+
+  inboxEnded(): void {
+    this.#isInboxEnded = true;
+    this.#endIfDone();
+  }
+
+  reportUnsent(error: unknown): void {
+    this.#report(error, "send");
+  }
+
+  outboxEmptied(): void {
+    if (this.#transport.bufferedAmount === 0) this.bufferEmptied();
+  }
+
+  #transmit(sendable: Sendable, last: boolean): void {
+    if (sendable.parts === undefined && !this.#outbox?.isBusy) {
+      this.#transport.send(sendable.message, last);
+      return;
+    }
+    this.#outbox ??= new Outbox(this.#transport, this);
+    this.#outbox.add(sendable, last);
+  }
+
+  /** The limit is on what is unsent already: one message of any size may be sent on a channel that keeps up. */
+  #isOverflowing(): boolean {
+    const { maxBufferedBytes, onOverflow } = this.#settings;
+    if (this.bufferedAmount < maxBufferedBytes) return false;
+    if (onOverflow === "drop") return true;
+    this.#closing();
+    this.#outbox?.cancel();
+    this.#report(new ChannelError("BUFFER_OVERFLOW"), "send");
+    if (this.isWebSocket) this.#transport.close(1013, "too slow");
+    else this.#transport.breakOff();
+    return true;
+  }
+
+  /** Leaves the open state: what waits in the inbox is not delivered any more. False if it was left before. */
+  #closing(): boolean {
+    if (this.#state !== "open") {
+      // A send that ended the response has closed the transport by now; the inbox still has to know.
+      this.#inbox.discard();
+      return false;
+    }
+    this.#state = "closing";
+    this.#inbox.discard();
+    return true;
+  }
+
+  #settle(): void {
+    this.#isSettled = true;
+    this.#inbox.release();
+    this.#transport.settled();
+    this.#endIfDone();
+  }
+
+  #endIfDone(): void {
+    if (this.#isEnded || !this.#isInboxEnded || !this.#isSettled) return;
+    this.#isEnded = true;
+    const { close } = this.#handlers;
+    if (close !== undefined) this.#guard("close", () => close(this.#status!, this));
+    for (const more of this.#moreCloseHandlers ?? []) this.#guard("close", () => more(this.#status!, this));
+    this.#context.channelEnded(this);
+  }
+
+  #resolveDrained(): void {
+    const waiters = this.#drainWaiters;
+    this.#drainWaiters = undefined;
+    for (const resolve of waiters ?? []) resolve();
+  }
+
+  #refuseSecondReceiver(): void {
+    if (this.#handlers.receive !== undefined || this.#inbox.isPulled) throw new ChannelError("HANDLER_EXISTS");
+  }
+
+  /** `openChannel`'s handlers may serve many channels: a change is made to a copy. */
+  #own(): ChannelHandlers {
+    if (!this.#ownsHandlers) this.#handlers = { ...this.#handlers };
+    this.#ownsHandlers = true;
+    return this.#handlers;
+  }
+
+  /** Calls into the application. A promise comes back only if one was returned, and never rejects. */
+  #guard(source: ErrorSource, call: () => unknown): Promise<void> | undefined {
+    try {
+      const result = call();
+      return isThenable(result) ? this.#settled(result, source) : undefined;
+    } catch (error) {
+      this.#report(error, source);
+      return undefined;
+    }
+  }
+
+  async #settled(result: PromiseLike<unknown>, source: ErrorSource): Promise<void> {
+    try {
+      await result;
+    } catch (error) {
+      this.#report(error, source);
+    }
+  }
+
+  #report(error: unknown, source: ErrorSource): void {
+    if (source === "open") this.failed();
+    const handler = this.#handlers.error;
+    if (handler === undefined) {
+      this.#context.report(error, { source, channel: this });
+      return;
+    }
+    try {
+      handler(error, this);
+    } catch (second) {
+      this.#context.report(second, { source, channel: this });
+    }
+  }
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}

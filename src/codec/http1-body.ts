@@ -1,0 +1,251 @@
+// Request bodies from bytes: by length and chunked. RFC 9112 §6 and §7.1, read strictly.
+// Body bytes come out as views of what was pushed: nothing is copied, and nothing but a line is ever held.
+
+import { concat, latin1 } from "../base/bytes.ts";
+import { ChannelError } from "../base/errors.ts";
+import { HeldLine } from "./http1-line.ts";
+import { CLASS, HEX, isFieldValue, isToken, trimSpace, VALUE } from "./http1-syntax.ts";
+
+export interface BodyDecoder {
+  push(bytes: Uint8Array): void;
+  /** The next piece of the body, or undefined until more bytes come. Throws ChannelError; the decoder is then spent. */
+  next(): Uint8Array | undefined;
+  /** True once `next` has answered the last byte and, when chunked, the trailers were read. */
+  readonly isDone: boolean;
+  /** The bytes after the body, which belong to the next request; undefined when none. */
+  takeRest(): Uint8Array | undefined;
+}
+
+export interface ChunkedLimits {
+  readonly maxBodyBytes: number;
+  /** All trailer lines with their line ends. */
+  readonly maxTrailerBytes: number;
+  readonly maxTrailerCount: number;
+}
+
+/** 52 bits: the largest size is still a safe integer, as is its sum with what came before. */
+const MAX_SIZE_DIGITS = 13;
+/** RFC 9112 §7.1.1: extensions are ignored, and so must be bounded. Nobody is known to send any. */
+const MAX_EXTENSION_BYTES = 256;
+const MAX_EXTENSION_BYTES_IN_ALL = 16 * 1024;
+
+/** RFC 9110 §6.5.1: what frames, routes, authenticates or describes a message must be known before its content. */
+const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
+  "authorization",
+  "cache-control",
+  "connection",
+  "content-encoding",
+  "content-length",
+  "content-range",
+  "content-type",
+  "cookie",
+  "expect",
+  "host",
+  "keep-alive",
+  "max-forwards",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "range",
+  "set-cookie",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "www-authenticate",
+]);
+
+const LF = 0x0a;
+const CR = 0x0d;
+const SEMICOLON = 0x3b;
+const NOTHING = new Uint8Array(0);
+
+/** RFC 9112 §6.2: as many bytes as Content-Length said. */
+export class FixedBodyDecoder implements BodyDecoder {
+  #bytes: Uint8Array = NOTHING;
+  #left: number;
+
+  constructor(length: number) {
+    this.#left = length;
+  }
+
+  get isDone(): boolean {
+    return this.#left === 0;
+  }
+
+  push(bytes: Uint8Array): void {
+    this.#bytes = join(this.#bytes, bytes);
+  }
+
+  next(): Uint8Array | undefined {
+    if (this.#left === 0 || this.#bytes.length === 0) return undefined;
+    const bytes = this.#bytes;
+    const piece = bytes.length <= this.#left ? bytes : bytes.subarray(0, this.#left);
+    this.#bytes = piece === bytes ? NOTHING : bytes.subarray(piece.length);
+    this.#left -= piece.length;
+    return piece;
+  }
+
+  takeRest(): Uint8Array | undefined {
+    const rest = this.#bytes;
+    this.#bytes = NOTHING;
+    return rest.length === 0 ? undefined : rest;
+  }
+}
+
+type State = "size" | "extension" | "sizeLF" | "data" | "dataCR" | "dataLF" | "trailer" | "done";
+
+/** RFC 9112 §7.1: chunk-size [ chunk-ext ] CRLF chunk-data CRLF … 0 CRLF trailers CRLF. */
+export class ChunkedBodyDecoder implements BodyDecoder {
+  readonly #limits: ChunkedLimits;
+  readonly #trailers: string[] = [];
+  readonly #held = new HeldLine();
+  #bytes: Uint8Array = NOTHING;
+  #at = 0;
+  #state: State = "size";
+  /** Of the size line: the size so far and its digits. In "data": the bytes of the chunk that are still to come. */
+  #size = 0;
+  #digits = 0;
+  #extensionBytes = 0;
+  #extensionBytesInAll = 0;
+  #bodyBytes = 0;
+  #trailerBytes = 0;
+
+  constructor(limits: ChunkedLimits) {
+    this.#limits = limits;
+  }
+
+  get isDone(): boolean {
+    return this.#state === "done";
+  }
+
+  /** Name, value, name, value, …, complete once `isDone`. RFC 9110 §6.5. */
+  get trailers(): readonly string[] {
+    return this.#trailers;
+  }
+
+  push(bytes: Uint8Array): void {
+    this.#bytes = join(this.#at === 0 ? this.#bytes : this.#bytes.subarray(this.#at), bytes);
+    this.#at = 0;
+  }
+
+  next(): Uint8Array | undefined {
+    while (this.#at < this.#bytes.length && this.#state !== "done") {
+      if (this.#state === "data") return this.#takeData();
+      if (this.#state === "trailer") this.#readTrailer();
+      else this.#readByte(this.#bytes[this.#at++]!);
+    }
+    if (this.#at === this.#bytes.length) this.#releaseBytes();
+    return undefined;
+  }
+
+  takeRest(): Uint8Array | undefined {
+    const rest = this.#bytes.subarray(this.#at);
+    this.#releaseBytes();
+    return rest.length === 0 ? undefined : rest;
+  }
+
+  /** One byte of what stands around the data. */
+  #readByte(byte: number): void {
+    switch (this.#state) {
+      case "size":
+        if (CLASS[byte]! & HEX) this.#addDigit(byte);
+        else if (this.#digits === 0) throw bad("chunk size is not bare hex");
+        else if (byte === CR) this.#state = "sizeLF";
+        else if (byte === SEMICOLON) this.#state = "extension";
+        else throw bad("chunk size is not bare hex");
+        return;
+      case "extension":
+        if (byte === CR) this.#state = "sizeLF";
+        else this.#skipExtensionByte(byte);
+        return;
+      case "sizeLF":
+        if (byte !== LF) throw bad("CR without LF");
+        this.#startChunk();
+        return;
+      case "dataCR":
+        if (byte !== CR) throw bad("chunk is longer than its size");
+        this.#state = "dataLF";
+        return;
+      case "dataLF":
+        if (byte !== LF) throw bad("CR without LF");
+        this.#state = "size";
+        return;
+    }
+  }
+
+  #addDigit(byte: number): void {
+    if (++this.#digits > MAX_SIZE_DIGITS) throw bad("chunk size has too many digits");
+    // "0" to "9" end in their value; "A" to "F" and "a" to "f" in one to six.
+    this.#size = this.#size * 16 + (byte & 0x0f) + (byte > 0x39 ? 9 : 0);
+  }
+
+  #skipExtensionByte(byte: number): void {
+    if ((CLASS[byte]! & VALUE) === 0) throw bad("chunk extension has a control character");
+    this.#extensionBytesInAll++;
+    if (++this.#extensionBytes > MAX_EXTENSION_BYTES) throw bad("chunk extension is too long");
+    if (this.#extensionBytesInAll > MAX_EXTENSION_BYTES_IN_ALL) throw bad("too many chunk extensions");
+  }
+
+  /** The size line was read: the sum is checked before any of the data comes. */
+  #startChunk(): void {
+    this.#digits = 0;
+    this.#extensionBytes = 0;
+    this.#bodyBytes += this.#size;
+    if (this.#bodyBytes > this.#limits.maxBodyBytes) throw new ChannelError("BODY_TOO_LARGE");
+    this.#state = this.#size === 0 ? "trailer" : "data";
+  }
+
+  #takeData(): Uint8Array {
+    const piece = this.#bytes.subarray(this.#at, this.#at + this.#size);
+    this.#at += piece.length;
+    this.#size -= piece.length;
+    if (this.#size === 0) this.#state = "dataCR";
+    return piece;
+  }
+
+  /** RFC 9112 §7.1.2. Reads up to the end of a line or of the bytes. */
+  #readTrailer(): void {
+    const found = this.#bytes.indexOf(LF, this.#at);
+    const end = found === -1 ? this.#bytes.length : found + 1;
+    this.#held.append(this.#bytes, this.#at, end);
+    this.#at = end;
+    const { bytes, length } = this.#held;
+    const isBlank = bytes[0] === CR;
+    if (!isBlank && this.#trailerBytes + length > this.#limits.maxTrailerBytes) {
+      throw new ChannelError("HEADERS_TOO_LARGE", "trailers");
+    }
+    if (isBlank && length > 1 && bytes[1] !== LF) throw bad("CR without LF");
+    if (found === -1) return;
+    if (bytes[length - 2] !== CR) throw bad("LF without CR");
+    if (isBlank) this.#state = "done";
+    else this.#addTrailer(latin1(bytes, 0, length - 2));
+    this.#trailerBytes += length;
+    this.#held.clear();
+  }
+
+  #addTrailer(line: string): void {
+    if (this.#trailers.length >= this.#limits.maxTrailerCount * 2)
+      throw new ChannelError("HEADERS_TOO_LARGE", "trailers");
+    const colon = line.indexOf(":");
+    const name = line.slice(0, Math.max(colon, 0));
+    const value = trimSpace(line.slice(colon + 1));
+    if (!isToken(name)) throw bad("trailer name is not a token");
+    if (!isFieldValue(value)) throw bad("trailer value has a control character");
+    if (FORBIDDEN_TRAILERS.has(name.toLowerCase())) throw bad("field is not allowed in trailers");
+    this.#trailers.push(name, value);
+  }
+
+  #releaseBytes(): void {
+    this.#bytes = NOTHING;
+    this.#at = 0;
+  }
+}
+
+function join(unread: Uint8Array, bytes: Uint8Array): Uint8Array {
+  return unread.length === 0 ? bytes : concat([unread, bytes]);
+}
+
+function bad(detail: string): ChannelError {
+  return new ChannelError("BAD_REQUEST", detail);
+}

@@ -1,0 +1,30 @@
+// The bytes of a line that has not arrived whole: copied, so that the chunk they came in is free, into memory that
+// doubles, so that a line which comes byte by byte costs no more than its length.
+
+import { allocate } from "../base/bytes.ts";
+
+const FIRST_BYTES = 128;
+const NOTHING = new Uint8Array(0);
+
+export class HeldLine {
+  /** The first `length` bytes are the line so far. */
+  bytes: Uint8Array = NOTHING;
+  length = 0;
+
+  append(from: Uint8Array, start: number, end: number): void {
+    const length = this.length + end - start;
+    if (length > this.bytes.length) {
+      const grown = allocate(Math.max(FIRST_BYTES, this.bytes.length * 2, length));
+      grown.set(this.bytes.subarray(0, this.length));
+      this.bytes = grown;
+    }
+    this.bytes.set(from.subarray(start, end), this.length);
+    this.length = length;
+  }
+
+  /** Forgets the line and gives its memory back. */
+  clear(): void {
+    this.bytes = NOTHING;
+    this.length = 0;
+  }
+}

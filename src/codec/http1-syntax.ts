@@ -1,0 +1,138 @@
+// The grammar that HTTP/1.1 messages share: tokens, field values, lists and authorities, read from one table.
+// RFC 9110 §5.5 and §5.6, RFC 3986 §3.2.2.
+
+/** RFC 9110 §5.6.2: tchar. */
+export const TOKEN = 1;
+/** RFC 9110 §5.5: VCHAR, obs-text, SP and HTAB. */
+export const VALUE = 2;
+/** RFC 9112 §3.2: what a request target is made of: visible ASCII. "#" would start a fragment, which is never sent. */
+export const TARGET = 4;
+/** RFC 3986 §3.2.2: unreserved and sub-delims, the plain characters of a reg-name. */
+export const HOST = 8;
+export const DIGIT = 16;
+export const HEX = 32;
+
+// For strings a compiled pattern is twice as quick as a loop over the table (25 characters: 24 ns against 40 to 60 ns);
+// for bytes the table is (0.4 ns each).
+const TOKEN_FORM = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/;
+const VALUE_FORM = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** What nearly every Host is: 20 ns against 60 ns for the whole grammar. */
+const USUAL_AUTHORITY = /^[A-Za-z0-9.-]+(?::[0-9]{1,4})?$/;
+const LAST_PORT = 65_535;
+
+/** The classes of every byte. Test with `CLASS[byte]! & TOKEN`. */
+export const CLASS: Uint8Array = classTable();
+
+/** RFC 9110 §5.6.2: token = 1*tchar. */
+export function isToken(text: string): boolean {
+  return TOKEN_FORM.test(text);
+}
+
+/**
+ * RFC 9110 §5.5: no CR, LF, NUL, other control nor character above U+00FF. Spaces and tabs around a value do no harm:
+ * its recipient trims them.
+ */
+export function isFieldValue(text: string): boolean {
+  return VALUE_FORM.test(text);
+}
+
+/** RFC 9110 §5.6.1: whether a comma-separated list holds `member`, which is given in lower case. */
+export function hasListMember(value: string, member: string): boolean {
+  if (value.includes(",")) return value.split(",").some((part) => isMember(part, member));
+  return isMember(value, member);
+}
+
+function isMember(part: string, member: string): boolean {
+  const token = trimSpace(part);
+  return token.length === member.length && token.toLowerCase() === member;
+}
+
+/** RFC 9110 §5.6.3: without the spaces and tabs around it. `trim()` would also take what is no white space in HTTP. */
+export function trimSpace(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(text.charCodeAt(start))) start++;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+/** RFC 9110 §7.2: uri-host [ ":" port ]. No userinfo; the host is not empty (§4.2.1); the port may be. */
+export function isAuthority(text: string): boolean {
+  if (USUAL_AUTHORITY.test(text)) return true;
+  const hostEnd = text.startsWith("[") ? text.indexOf("]") + 1 : regNameEnd(text);
+  if (hostEnd <= 0) return false;
+  if (text.startsWith("[") && !isIpv6(text.slice(1, hostEnd - 1))) return false;
+  if (hostEnd === text.length) return true;
+  if (text.charCodeAt(hostEnd) !== 0x3a /* : */) return false;
+  const port = text.slice(hostEnd + 1);
+  return port.length <= 5 && isMadeOf(port, DIGIT) && Number(port) <= LAST_PORT;
+}
+
+/** Where the reg-name (or IPv4 address) that opens `text` ends; -1 when an escape in it is broken. RFC 3986 §3.2.2. */
+function regNameEnd(text: string): number {
+  let at = 0;
+  while (at < text.length) {
+    const char = text.charCodeAt(at);
+    if (CLASS[char]! & HOST) {
+      at++;
+    } else if (char === 0x25 /* % */) {
+      if (at + 2 >= text.length || !isMadeOf(text.slice(at + 1, at + 3), HEX)) return -1;
+      at += 3;
+    } else {
+      return at;
+    }
+  }
+  return at;
+}
+
+/** RFC 3986 §3.2.2: IPv6address. Eight groups, or fewer around one "::"; the last two may be an IPv4 address. */
+function isIpv6(text: string): boolean {
+  const [before = "", after, ...more] = text.split("::");
+  if (more.length > 0) return false;
+  if (after === undefined) return countGroups(before, true) === 8;
+  return countGroups(before, false) + countGroups(after, true) <= 7;
+}
+
+/** The number of 16-bit groups; Infinity when one is malformed. */
+function countGroups(text: string, mayEndInIpv4: boolean): number {
+  if (text === "") return 0;
+  const groups = text.split(":");
+  let count = groups.length;
+  for (const [index, group] of groups.entries()) {
+    if (/^[0-9a-fA-F]{1,4}$/.test(group)) continue;
+    if (!mayEndInIpv4 || index !== groups.length - 1 || !isIpv4(group)) return Number.POSITIVE_INFINITY;
+    count++;
+  }
+  return count;
+}
+
+function isIpv4(text: string): boolean {
+  const octets = text.split(".");
+  return octets.length === 4 && octets.every((octet) => /^(0|[1-9][0-9]{0,2})$/.test(octet) && Number(octet) <= 255);
+}
+
+function isSpace(char: number): boolean {
+  return char === 0x20 || char === 0x09;
+}
+
+function isMadeOf(text: string, wanted: number): boolean {
+  for (let index = 0; index < text.length; index++) {
+    // Above U+00FF the table has no entry, and `undefined & wanted` is 0.
+    if ((CLASS[text.charCodeAt(index)]! & wanted) === 0) return false;
+  }
+  return true;
+}
+
+function classTable(): Uint8Array {
+  const table = new Uint8Array(256);
+  for (let byte = 0; byte < 256; byte++) {
+    const char = String.fromCharCode(byte);
+    if (TOKEN_FORM.test(char)) table[byte]! |= TOKEN;
+    if (VALUE_FORM.test(char)) table[byte]! |= VALUE;
+    if (/^[\x21\x22\x24-\x7e]$/.test(char)) table[byte]! |= TARGET;
+    if (/^[A-Za-z0-9\-._~!$&'()*+,;=]$/.test(char)) table[byte]! |= HOST;
+    if (/^[0-9]$/.test(char)) table[byte]! |= DIGIT;
+    if (/^[0-9A-Fa-f]$/.test(char)) table[byte]! |= HEX;
+  }
+  return table;
+}

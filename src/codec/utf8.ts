@@ -1,0 +1,56 @@
+// Is it UTF-8? RFC 3629, checked as the bytes arrive: RFC 6455 §8.1 fails a connection for text that is not, and it is
+// fair to both ends to say so at the first byte that cannot continue.
+
+/** Checks a text that comes in parts. After a `push` that answered false only `reset` makes it of use again. */
+export class Utf8Validator {
+  /** Continuation bytes that the current character still needs. */
+  #missing = 0;
+  /** The bounds of the next continuation byte. RFC 3629 §4: only the second byte's are ever narrower than 80..BF. */
+  #low = 0x80;
+  #high = 0xbf;
+
+  /** False as soon as bytes[start, end) cannot be the continuation of valid UTF-8. */
+  push(bytes: Uint8Array, start: number, end: number): boolean {
+    let missing = this.#missing;
+    let low = this.#low;
+    let high = this.#high;
+    for (let i = start; i < end; i++) {
+      const byte = bytes[i]!;
+      if (missing > 0) {
+        if (byte < low || byte > high) return false;
+        missing--;
+        low = 0x80;
+        high = 0xbf;
+      } else if (byte >= 0x80) {
+        // C0 and C1 could only begin an overlong form, F5 and above a code point past U+10FFFF.
+        if (byte < 0xc2 || byte > 0xf4) return false;
+        if (byte < 0xe0) {
+          missing = 1;
+        } else if (byte < 0xf0) {
+          missing = 2;
+          if (byte === 0xe0) low = 0xa0;
+          else if (byte === 0xed) high = 0x9f;
+        } else {
+          missing = 3;
+          if (byte === 0xf0) low = 0x90;
+          else if (byte === 0xf4) high = 0x8f;
+        }
+      }
+    }
+    this.#missing = missing;
+    this.#low = low;
+    this.#high = high;
+    return true;
+  }
+
+  /** True when the bytes so far do not end in the middle of a character. */
+  get isComplete(): boolean {
+    return this.#missing === 0;
+  }
+
+  reset(): void {
+    this.#missing = 0;
+    this.#low = 0x80;
+    this.#high = 0xbf;
+  }
+}

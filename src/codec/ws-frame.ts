@@ -1,0 +1,320 @@
+// WebSocket frames, both ways: RFC 6455 §5.2.
+// The decoder never holds a data payload: it hands out what has arrived, in place, as parts of a frame. Only an
+// incomplete header (at most 14 bytes) and an incomplete control payload (at most 125) wait inside.
+
+import { allocate } from "../base/bytes.ts";
+import { ChannelError } from "../base/errors.ts";
+import { unmask } from "./ws-mask.ts";
+
+/**
+ * A whole frame, or the next part of one that is still arriving. One object serves each decoder: it is valid until the
+ * next call of `next`. Control frames come only whole.
+ */
+export interface FramePart {
+  opcode: number;
+  fin: boolean;
+  rsv1: boolean;
+  /** The payload length that the header announced. Above 2^53 it is only about right, and far above any limit. */
+  length: number;
+  /** The header came with this part, which may carry no payload yet. */
+  first: boolean;
+  /** The frame's payload ends with this part. */
+  last: boolean;
+  /** The payload of this part, unmasked, is bytes[start, end). */
+  bytes: Uint8Array;
+  start: number;
+  end: number;
+  /** Every byte of this part's payload is ASCII. */
+  ascii: boolean;
+}
+
+export interface FrameOptions {
+  /** True for a server's decoder: unmasked frames are refused. False for a client's: masked ones are. §5.1 */
+  readonly masked: boolean;
+  /** RSV1 is meant for an extension (RFC 7692 §6); on control frames it is refused all the same. */
+  readonly allowRsv1: boolean;
+}
+
+export const OPCODE: {
+  readonly CONTINUATION: 0;
+  readonly TEXT: 1;
+  readonly BINARY: 2;
+  readonly CLOSE: 8;
+  readonly PING: 9;
+  readonly PONG: 10;
+} = { CONTINUATION: 0, TEXT: 1, BINARY: 2, CLOSE: 8, PING: 9, PONG: 10 };
+
+/** §5.5. */
+const MAX_CONTROL_PAYLOAD = 125;
+
+/** Two bytes, a 64-bit length, a masking key. §5.2 */
+const MAX_HEAD = 14;
+
+const EMPTY: Uint8Array = new Uint8Array(0);
+
+/**
+ * Bytes to frames. What is pushed belongs to the decoder: it is unmasked in place, and the parts are views of it.
+ * A violation throws BAD_FRAME; from then on the decoder is spent and `next` answers undefined.
+ */
+export class FrameDecoder {
+  readonly #masked: boolean;
+  readonly #allowRsv1: boolean;
+  readonly #part: FramePart;
+  #bytes: Uint8Array = EMPTY;
+  #at = 0;
+  /** Pushed while earlier bytes were still unread. */
+  #queue: Uint8Array[] | undefined;
+  #queueAt = 0;
+  /** The beginning of a header that is cut. */
+  #head: Uint8Array | undefined;
+  #headLength = 0;
+  #key = 0;
+  /** Payload of the current frame that is still to come. */
+  #left = 0;
+  /** Which byte of the key the next payload byte meets. */
+  #phase = 0;
+  /** The payload of a control frame that is cut. */
+  #control: Uint8Array | undefined;
+  #spent = false;
+
+  constructor(options: FrameOptions) {
+    this.#masked = options.masked;
+    this.#allowRsv1 = options.allowRsv1;
+    this.#part = {
+      opcode: 0,
+      fin: false,
+      rsv1: false,
+      length: 0,
+      first: false,
+      last: false,
+      bytes: EMPTY,
+      start: 0,
+      end: 0,
+      ascii: false,
+    };
+  }
+
+  push(bytes: Uint8Array): void {
+    if (this.#spent || bytes.length === 0) return;
+    if (this.#at === this.#bytes.length && this.#queue === undefined) {
+      this.#bytes = bytes;
+      this.#at = 0;
+    } else {
+      this.#queue ??= [];
+      this.#queue.push(bytes);
+    }
+  }
+
+  next(): FramePart | undefined {
+    for (;;) {
+      if (this.#at === this.#bytes.length && !this.#nextBytes()) return undefined;
+      if (this.#left > 0) {
+        if (this.#control === undefined) return this.#continueData();
+        if (this.#continueControl(this.#control)) return this.#part;
+      } else if (this.#readHead()) {
+        const part = this.#beginPayload();
+        if (part !== undefined) return part;
+      }
+    }
+  }
+
+  /** Moves on to the bytes that were pushed next; false when there are none. */
+  #nextBytes(): boolean {
+    this.#at = 0;
+    if (this.#queue === undefined) {
+      // An idle connection must not pin what it read last.
+      this.#bytes = EMPTY;
+      this.#part.bytes = EMPTY;
+      return false;
+    }
+    this.#bytes = this.#queue[this.#queueAt++]!;
+    if (this.#queueAt === this.#queue.length) {
+      this.#queue = undefined;
+      this.#queueAt = 0;
+    }
+    return true;
+  }
+
+  /** Reads a header; false when it is still incomplete, and then all bytes are used up. */
+  #readHead(): boolean {
+    const bytes = this.#bytes;
+    if (this.#headLength === 0) {
+      const size = this.#parseHead(bytes, this.#at, bytes.length);
+      if (size > 0) {
+        this.#at += size;
+        return true;
+      }
+    }
+    this.#head ??= new Uint8Array(MAX_HEAD);
+    while (this.#at < bytes.length) {
+      this.#head[this.#headLength++] = bytes[this.#at++]!;
+      if (this.#parseHead(this.#head, 0, this.#headLength) === 0) continue;
+      this.#headLength = 0;
+      return true;
+    }
+    return false;
+  }
+
+  /** Parses bytes[at, end) into the part and the key. Returns the header's size, or 0 when it is incomplete. */
+  #parseHead(bytes: Uint8Array, at: number, end: number): number {
+    const part = this.#part;
+    const b0 = bytes[at]!;
+    const opcode = b0 & 0x0f;
+    if ((b0 & 0x30) !== 0 || ((b0 & 0x40) !== 0 && (!this.#allowRsv1 || opcode >= 8))) {
+      this.#fail("reserved bits are set");
+    }
+    if ((opcode & 0x07) > 2) this.#fail("the opcode is reserved");
+    if (opcode >= 8 && (b0 & 0x80) === 0) this.#fail("a control frame must not be fragmented");
+    if (end - at < 2) return 0;
+    const b1 = bytes[at + 1]!;
+    if (b1 >= 0x80 !== this.#masked) {
+      this.#fail(this.#masked ? "a client's frame must be masked" : "a server's frame must not be masked");
+    }
+    let length = b1 & 0x7f;
+    if (opcode >= 8 && length > MAX_CONTROL_PAYLOAD) this.#fail("a control payload is at most 125 bytes");
+    let size = 2;
+    if (length === 126) {
+      size = 4;
+      if (end - at < size) return 0;
+      length = (bytes[at + 2]! << 8) | bytes[at + 3]!;
+      if (length < 126) this.#fail("the length is not minimal");
+    } else if (length === 127) {
+      size = 10;
+      if (end - at < size) return 0;
+      const high = uint32(bytes, at + 2);
+      if (high > 0x7fffffff) this.#fail("the length's first bit is set");
+      length = high * 0x1_0000_0000 + uint32(bytes, at + 6);
+      if (length < 0x1_0000) this.#fail("the length is not minimal");
+    }
+    if (this.#masked) {
+      if (end - at < size + 4) return 0;
+      this.#key =
+        (bytes[at + size]! << 24) |
+        (bytes[at + size + 1]! << 16) |
+        (bytes[at + size + 2]! << 8) |
+        bytes[at + size + 3]!;
+      size += 4;
+    }
+    part.opcode = opcode;
+    part.fin = (b0 & 0x80) !== 0;
+    part.rsv1 = (b0 & 0x40) !== 0;
+    part.length = length;
+    return size;
+  }
+
+  /** The first part of the frame whose header was just read; undefined for a control frame that is cut. */
+  #beginPayload(): FramePart | undefined {
+    const part = this.#part;
+    const bytes = this.#bytes;
+    const { length } = part;
+    const start = this.#at;
+    const isWhole = length <= bytes.length - start;
+    if (!isWhole && part.opcode >= 8) {
+      this.#control = allocate(length);
+      this.#left = length;
+      return undefined;
+    }
+    const end = isWhole ? start + length : bytes.length;
+    this.#left = length - (end - start);
+    this.#phase = (end - start) & 3;
+    this.#at = end;
+    part.first = true;
+    part.last = isWhole;
+    part.bytes = bytes;
+    part.start = start;
+    part.end = end;
+    // An unmasked frame has key 0: only whether it is ASCII is of interest.
+    part.ascii = unmask(bytes, start, end, this.#key, 0);
+    return part;
+  }
+
+  #continueData(): FramePart {
+    const part = this.#part;
+    const bytes = this.#bytes;
+    const start = this.#at;
+    const end = this.#left <= bytes.length - start ? start + this.#left : bytes.length;
+    this.#left -= end - start;
+    this.#at = end;
+    part.first = false;
+    part.last = this.#left === 0;
+    part.bytes = bytes;
+    part.start = start;
+    part.end = end;
+    part.ascii = unmask(bytes, start, end, this.#key, this.#phase);
+    this.#phase = (this.#phase + end - start) & 3;
+    return part;
+  }
+
+  /** Collects a control payload; true when it is whole and the part is ready. */
+  #continueControl(control: Uint8Array): boolean {
+    const part = this.#part;
+    while (this.#left > 0 && this.#at < this.#bytes.length) {
+      control[control.length - this.#left] = this.#bytes[this.#at++]!;
+      this.#left--;
+    }
+    if (this.#left > 0) return false;
+    this.#control = undefined;
+    part.first = true;
+    part.last = true;
+    part.bytes = control;
+    part.start = 0;
+    part.end = control.length;
+    part.ascii = unmask(control, 0, control.length, this.#key, 0);
+    return true;
+  }
+
+  #fail(detail: string): never {
+    this.#spent = true;
+    this.#bytes = EMPTY;
+    this.#at = 0;
+    this.#queue = undefined;
+    throw new ChannelError("BAD_FRAME", detail);
+  }
+}
+
+/** The header of an unmasked frame, which is what a server sends, as a latin1 string. */
+export function encodeFrameHead(opcode: number, length: number, fin = true, rsv1 = false): string {
+  const b0 = firstByte(opcode, fin, rsv1);
+  if (length < 126) return String.fromCharCode(b0, length);
+  if (length < 0x1_0000) return String.fromCharCode(b0, 126, length >>> 8, length & 0xff);
+  const high = Math.floor(length / 0x1_0000_0000);
+  return String.fromCharCode(
+    b0,
+    127,
+    high >>> 24,
+    (high >>> 16) & 0xff,
+    (high >>> 8) & 0xff,
+    high & 0xff,
+    (length >>> 24) & 0xff,
+    (length >>> 16) & 0xff,
+    (length >>> 8) & 0xff,
+    length & 0xff,
+  );
+}
+
+/** A whole masked frame, which is what a client sends. `key` is four bytes, fresh for each frame: §5.3. */
+export function encodeMaskedFrame(
+  opcode: number,
+  payload: Uint8Array,
+  key: Uint8Array,
+  fin = true,
+  rsv1 = false,
+): Uint8Array {
+  const head = encodeFrameHead(opcode, payload.length, fin, rsv1);
+  const start = head.length + 4;
+  const frame = allocate(start + payload.length);
+  for (let i = 0; i < head.length; i++) frame[i] = head.charCodeAt(i);
+  frame[1]! |= 0x80;
+  frame.set(key, head.length);
+  frame.set(payload, start);
+  unmask(frame, start, frame.length, uint32(key, 0), 0);
+  return frame;
+}
+
+function firstByte(opcode: number, fin: boolean, rsv1: boolean): number {
+  return (fin ? 0x80 : 0) | (rsv1 ? 0x40 : 0) | opcode;
+}
+
+function uint32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+}

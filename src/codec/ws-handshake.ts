@@ -1,0 +1,107 @@
+// The server's half of the WebSocket opening handshake: RFC 6455 §4.2.
+// Reads the request that asks for the upgrade and computes what the 101 answers; the Host field is the HTTP engine's.
+
+import { ChannelError } from "../base/errors.ts";
+
+export interface UpgradeRequest {
+  readonly method: string;
+  /** The minor version of HTTP/1. */
+  readonly minor: 0 | 1;
+  /** Name, value, name, value, … as sent. */
+  readonly fields: readonly string[];
+  readonly hasBody: boolean;
+}
+
+export interface Handshake {
+  readonly key: string;
+  /** As offered, in order. */
+  readonly protocols: readonly string[];
+  /** The offers of every Sec-WebSocket-Extensions line, joined with commas; "" when there is none. */
+  readonly extensions: string;
+}
+
+/** RFC 6455 §1.3. */
+const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/** RFC 4648 §3.5: 16 bytes are 22 characters and two pads, and the last character carries four bits that must be zero. */
+const KEY = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
+
+/** RFC 9110 §5.6.2. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/** RFC 6455 §4.1 item 9 and §4.3: 0 to 255 without leading zeros; looser here, since any number but 13 is refused. */
+const VERSION = /^[0-9]{1,3}$/;
+
+/**
+ * Checks all of §4.2.1. Throws BAD_HANDSHAKE with the failed check in its detail, or UNSUPPORTED_WEBSOCKET_VERSION when
+ * the version is the only thing wrong, so that a 426 always means "ask again with another version".
+ */
+export function readHandshake(request: UpgradeRequest): Handshake {
+  const keys: string[] = [];
+  const versions: string[] = [];
+  const protocols: string[] = [];
+  const extensions: string[] = [];
+  let upgrades = false;
+  let connects = false;
+  const { fields } = request;
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const value = fields[i + 1]!;
+    switch (fields[i]!.toLowerCase()) {
+      case "upgrade":
+        upgrades ||= hasToken(value, "websocket");
+        break;
+      case "connection":
+        connects ||= hasToken(value, "upgrade");
+        break;
+      case "sec-websocket-key":
+        keys.push(value);
+        break;
+      case "sec-websocket-version":
+        versions.push(value);
+        break;
+      case "sec-websocket-protocol":
+        protocols.push(...listOf(value));
+        break;
+      case "sec-websocket-extensions":
+        extensions.push(value);
+        break;
+    }
+  }
+  if (request.method !== "GET") throw bad("the method must be GET");
+  if (request.minor !== 1) throw bad("the version must be HTTP/1.1");
+  if (request.hasBody) throw bad("the request must have no body");
+  if (!upgrades) throw bad("Upgrade must hold websocket");
+  if (!connects) throw bad("Connection must hold Upgrade");
+  if (keys.length !== 1) throw bad("Sec-WebSocket-Key must appear once");
+  if (!KEY.test(keys[0]!)) throw bad("Sec-WebSocket-Key must be 16 bytes in base64");
+  // §4.1 item 10: the elements are unique tokens.
+  if (!protocols.every((name) => TOKEN.test(name))) throw bad("Sec-WebSocket-Protocol must be a list of tokens");
+  if (new Set(protocols).size !== protocols.length) throw bad("Sec-WebSocket-Protocol must not repeat itself");
+  if (versions.length !== 1) throw bad("Sec-WebSocket-Version must appear once");
+  if (!VERSION.test(versions[0]!)) throw bad("Sec-WebSocket-Version must be one number");
+  if (versions[0] !== "13") throw new ChannelError("UNSUPPORTED_WEBSOCKET_VERSION");
+  return { key: keys[0]!, protocols, extensions: extensions.join(", ") };
+}
+
+/** The first of `preferred` that was offered. Subprotocol names are compared case-sensitively. */
+export function chooseProtocol(offered: readonly string[], preferred: readonly string[]): string | undefined {
+  return preferred.find((name) => offered.includes(name));
+}
+
+/** The value of Sec-WebSocket-Accept: §4.2.2 item 5.4. The hash comes from above: codecs have no platform. */
+export function acceptValue(key: string, sha1Base64: (text: string) => string): string {
+  return sha1Base64(key + GUID);
+}
+
+function bad(detail: string): ChannelError {
+  return new ChannelError("BAD_HANDSHAKE", detail);
+}
+
+/** The elements of a comma-separated list, without the blanks around them. RFC 9110 §5.6.1. */
+function listOf(value: string): string[] {
+  return value.split(",").map((element) => element.replace(/^[ \t]+|[ \t]+$/g, ""));
+}
+
+function hasToken(value: string, lowerCase: string): boolean {
+  return listOf(value).some((element) => element.toLowerCase() === lowerCase);
+}

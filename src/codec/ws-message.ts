@@ -1,0 +1,242 @@
+// WebSocket messages out of frames: RFC 6455 §5.4 (fragmentation), §5.5 (control frames), §5.6 (data), §7.1.5 and §7.4
+// (close), §8.1 (UTF-8). Limits are checked on what the headers announce, before a payload is buffered.
+
+import { allocate, latin1, utf8, utf8Bytes } from "../base/bytes.ts";
+import { ChannelError, type ErrorCode } from "../base/errors.ts";
+import { Utf8Validator } from "./utf8.ts";
+import { FrameDecoder, type FrameOptions, type FramePart, OPCODE } from "./ws-frame.ts";
+
+export type WebSocketEvent =
+  | { readonly type: "message"; readonly data: string | Uint8Array }
+  | { readonly type: "ping"; readonly data: Uint8Array }
+  | { readonly type: "pong"; readonly data: Uint8Array }
+  /** Code 1005 when the frame was empty. */
+  | { readonly type: "close"; readonly code: number; readonly reason: string };
+
+export interface MessageLimits {
+  /** Payload bytes of one message, all fragments together. Above it: MESSAGE_TOO_BIG, 1009. */
+  readonly maxMessageBytes: number;
+  /** Data frames of one message, empty ones too. Above it: TOO_MANY_FRAGMENTS, 1008. */
+  readonly maxFragments: number;
+}
+
+/** §5.5.1: 125 bytes of payload, two of which are the code. */
+const MAX_REASON_BYTES = 123;
+
+/** §7.1.5: what a close frame without a code counts as. */
+const NO_STATUS = 1005;
+
+/**
+ * A binary message of at most COPY_BYTES out of a read of more than PIN_BYTES is copied (some 150 ns): a view would keep
+ * the whole read in memory for as long as the user keeps the message. All others are views (some 50 ns).
+ */
+const COPY_BYTES = 1024;
+const PIN_BYTES = 8192;
+
+/** The first buffer for a message that comes in parts; it doubles from there, never beyond what is announced. */
+const FIRST_BUFFER_BYTES = 16_384;
+
+const EMPTY: Uint8Array = new Uint8Array(0);
+
+/**
+ * Bytes to messages, pings, pongs and the close. What is pushed belongs to the decoder; the data of a large binary
+ * message may be a view of it. After the close frame, and after an error, the decoder is spent: `next` answers undefined.
+ * Throws BAD_FRAME, BAD_UTF8, MESSAGE_TOO_BIG and TOO_MANY_FRAGMENTS, each with the close code that fails the connection.
+ */
+export class MessageDecoder {
+  readonly #frames: FrameDecoder;
+  readonly #maxMessageBytes: number;
+  readonly #maxFragments: number;
+  /** TEXT or BINARY while a message is under way, otherwise CONTINUATION. */
+  #opcode: number = OPCODE.CONTINUATION;
+  #fragments = 0;
+  /** The sum of the lengths that the message's frames announced. */
+  #announced = 0;
+  /** The payload so far is #buffer[0, #length). */
+  #buffer: Uint8Array = EMPTY;
+  #length = 0;
+  #isAscii = true;
+  #validator: Utf8Validator | undefined;
+  #spent = false;
+
+  constructor(limits: MessageLimits, options: FrameOptions) {
+    this.#frames = new FrameDecoder(options);
+    this.#maxMessageBytes = limits.maxMessageBytes;
+    this.#maxFragments = limits.maxFragments;
+  }
+
+  push(bytes: Uint8Array): void {
+    if (!this.#spent) this.#frames.push(bytes);
+  }
+
+  next(): WebSocketEvent | undefined {
+    if (this.#spent) return undefined;
+    try {
+      for (;;) {
+        const part = this.#frames.next();
+        if (part === undefined) return undefined;
+        if (part.opcode >= OPCODE.CLOSE) return this.#control(part);
+        if (part.first) this.#beginFrame(part);
+        if (part.first && part.last && part.fin && this.#fragments === 1) return this.#wholeMessage(part);
+        this.#add(part);
+        if (part.last && part.fin) return this.#joinedMessage();
+      }
+    } catch (error) {
+      this.#spend();
+      throw error;
+    }
+  }
+
+  /** Checks the header of a data frame against the message so far and the limits. §5.4 */
+  #beginFrame(part: FramePart): void {
+    if (part.opcode === OPCODE.CONTINUATION) {
+      if (this.#opcode === OPCODE.CONTINUATION) fail("BAD_FRAME", "there is no message to continue");
+      // RFC 7692 §6.1: RSV1 belongs to the message, and is set on its first frame only.
+      if (part.rsv1) fail("BAD_FRAME", "RSV1 is set on a continuation");
+    } else {
+      if (this.#opcode !== OPCODE.CONTINUATION) fail("BAD_FRAME", "the message before is not finished");
+      // No extension is implemented here that gives RSV1 a meaning.
+      if (part.rsv1) fail("BAD_FRAME", "RSV1 is set without an extension");
+      this.#opcode = part.opcode;
+    }
+    this.#announced += part.length;
+    if (this.#announced > this.#maxMessageBytes) fail("MESSAGE_TOO_BIG");
+    if (++this.#fragments > this.#maxFragments) fail("TOO_MANY_FRAGMENTS");
+  }
+
+  /** A message in one frame that has arrived whole: nothing is buffered. */
+  #wholeMessage(part: FramePart): WebSocketEvent {
+    const { bytes, start, end } = part;
+    const isText = this.#opcode === OPCODE.TEXT;
+    this.#forget();
+    // latin1() for short text too: character codes win only below 16 bytes (8 bytes: 38 against 80 ns, 32: 122 against 75).
+    if (isText) return { type: "message", data: part.ascii ? latin1(bytes, start, end) : validText(bytes, start, end) };
+    const isCopied = end - start <= COPY_BYTES && bytes.length > PIN_BYTES;
+    return { type: "message", data: isCopied ? copy(bytes, start, end) : bytes.subarray(start, end) };
+  }
+
+  /** Appends a part of the payload, text only if it may still become valid UTF-8. */
+  #add(part: FramePart): void {
+    const { bytes, start, end } = part;
+    if (this.#opcode === OPCODE.TEXT && !(part.ascii && this.#isAscii)) {
+      this.#isAscii = false;
+      this.#validator ??= new Utf8Validator();
+      if (!this.#validator.push(bytes, start, end)) fail("BAD_UTF8");
+    }
+    const length = this.#length + end - start;
+    if (length > this.#buffer.length) this.#grow(length);
+    this.#buffer.set(bytes.subarray(start, end), this.#length);
+    this.#length = length;
+  }
+
+  /**
+   * Payload in parts is copied to one buffer instead of being kept as views: a message that trickles in by single bytes
+   * would pin a read or an object of a hundred bytes for each.
+   */
+  #grow(length: number): void {
+    const larger = allocate(Math.min(this.#announced, Math.max(length, 2 * this.#buffer.length, FIRST_BUFFER_BYTES)));
+    larger.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = larger;
+  }
+
+  #joinedMessage(): WebSocketEvent {
+    const buffer = this.#buffer;
+    const length = this.#length;
+    const isText = this.#opcode === OPCODE.TEXT;
+    const isAscii = this.#isAscii;
+    if (isText && !isAscii && !this.#validator!.isComplete) fail("BAD_UTF8", "the last character is cut");
+    this.#forget();
+    if (!isText) return { type: "message", data: buffer.subarray(0, length) };
+    return { type: "message", data: isAscii ? latin1(buffer, 0, length) : utf8(buffer, 0, length) };
+  }
+
+  #control(part: FramePart): WebSocketEvent {
+    const { bytes, start, end } = part;
+    if (part.opcode === OPCODE.PING) return { type: "ping", data: copy(bytes, start, end) };
+    if (part.opcode === OPCODE.PONG) return { type: "pong", data: copy(bytes, start, end) };
+    const event = closeEvent(bytes, start, end);
+    this.#spend();
+    return event;
+  }
+
+  /** Back to "no message under way". */
+  #forget(): void {
+    this.#opcode = OPCODE.CONTINUATION;
+    this.#fragments = 0;
+    this.#announced = 0;
+    this.#buffer = EMPTY;
+    this.#length = 0;
+    this.#isAscii = true;
+    this.#validator?.reset();
+  }
+
+  #spend(): void {
+    this.#forget();
+    this.#spent = true;
+  }
+}
+
+/** May be sent. §7.4.1, and the registry of §11.7 for 1012 to 1014; 1004, 1005, 1006 and 1015 never stand in a frame. */
+export function isCloseCode(code: number): boolean {
+  if (!Number.isInteger(code)) return false;
+  return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
+}
+
+/** May be received: also what §7.4.2 keeps for later revisions and extensions, 1016 to 2999. */
+export function isReceivableCloseCode(code: number): boolean {
+  return isCloseCode(code) || (code >= 1016 && code <= 2999);
+}
+
+/**
+ * The payload of a close frame; empty for 1005, which means "no code". Throws BAD_CLOSE for a code that must not be sent
+ * and for a reason of more than 123 bytes.
+ */
+export function encodeClosePayload(code: number, reason: string): Uint8Array {
+  if (code === NO_STATUS) {
+    if (reason !== "") fail("BAD_CLOSE", "a reason needs a code");
+    return EMPTY;
+  }
+  if (!isCloseCode(code)) fail("BAD_CLOSE", `code ${code}`);
+  const text = utf8Bytes(reason);
+  if (text.length > MAX_REASON_BYTES) fail("BAD_CLOSE", "the reason is longer than 123 bytes");
+  const payload = allocate(2 + text.length);
+  payload[0] = code >>> 8;
+  payload[1] = code & 0xff;
+  payload.set(text, 2);
+  return payload;
+}
+
+/** §5.5.1: no payload, or a code and a reason. */
+function closeEvent(bytes: Uint8Array, start: number, end: number): WebSocketEvent {
+  if (start === end) return { type: "close", code: NO_STATUS, reason: "" };
+  if (end - start === 1) fail("BAD_FRAME", "a close payload of one byte");
+  const code = (bytes[start]! << 8) | bytes[start + 1]!;
+  if (!isReceivableCloseCode(code)) fail("BAD_FRAME", `close code ${code}`);
+  return { type: "close", code, reason: validText(bytes, start + 2, end) };
+}
+
+/**
+ * Decoding turns whatever is invalid into U+FFFD, so a text without one was valid and needs no check of its own: 1 KiB of
+ * CJK takes 0.3 instead of 1.4 µs on Node 24, 6 instead of 8 on Node 20.
+ */
+function validText(bytes: Uint8Array, start: number, end: number): string {
+  const text = utf8(bytes, start, end);
+  if (text.includes("\ufffd")) {
+    const validator = new Utf8Validator();
+    if (!validator.push(bytes, start, end) || !validator.isComplete) fail("BAD_UTF8");
+  }
+  return text;
+}
+
+function copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  if (start === end) return EMPTY;
+  const copied = allocate(end - start);
+  // Below 64 bytes the loop wins by up to 150 ns; at 1 KiB it loses by 2 µs.
+  if (end - start > 64) copied.set(bytes.subarray(start, end));
+  else for (let i = start; i < end; i++) copied[i - start] = bytes[i]!;
+  return copied;
+}
+
+function fail(code: ErrorCode, detail?: string): never {
+  throw new ChannelError(code, detail);
+}

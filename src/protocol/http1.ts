@@ -1,0 +1,368 @@
+// One HTTP/1.1 connection, seen from the server: RFC 9112 as a state machine. Bytes in, requests and body parts out;
+// responses in, bytes out. It knows no socket and no clock: whoever owns both feeds it and writes what `output` holds.
+//
+// Requests are answered strictly in order: `nextRequest` gives the next one only when the one before has been read and
+// answered to the end. A pipelined request that is not handed out cannot be answered too early (RFC 9112 §9.3.2).
+
+import { type Piece, utf8Bytes, utf8Length } from "../base/bytes.ts";
+import { ChannelError } from "../base/errors.ts";
+import { Output } from "../base/output.ts";
+import { type BodyDecoder, ChunkedBodyDecoder, FixedBodyDecoder } from "../codec/http1-body.ts";
+import { RequestDecoder, type RequestHead, type RequestLimits } from "../codec/http1-request.ts";
+import { CONTINUE, encodeChunk, encodeResponseHead, LAST_CHUNK, statusHasBody } from "../codec/http1-response.ts";
+import { hasListMember, isToken } from "../codec/http1-syntax.ts";
+
+export interface Http1Options extends RequestLimits {
+  /** Longest request body in bytes; a longer one is refused with 413. */
+  readonly maxBodyBytes: number;
+  /** The `Date` field, whole: `Date: …` and CRLF. The clock stays outside. */
+  readonly dateField: () => string;
+  /** The `Server` field, whole, or an empty string. */
+  readonly serverField: string;
+}
+
+/** Status and fields of a response, without its framing: `Content-Length` and the like are this connection's business. */
+export interface ResponseHead {
+  readonly status: number;
+  /** Name, value, name, value, … */
+  readonly fields: readonly string[];
+}
+
+/** Where the reading side stands. */
+type ReadState = "head" | "body" | "read" | "closed";
+/** Where the writing side stands; the three in the middle are the framings of a body (RFC 9112 §6.3). */
+type WriteState = "idle" | "owed" | "chunked" | "counted" | "until-close" | "sent";
+
+export class Http1Connection {
+  readonly output: Output = new Output();
+  readonly #options: Http1Options;
+  readonly #requests: RequestDecoder;
+  #body: BodyDecoder | undefined;
+  #reading: ReadState = "head";
+  #writing: WriteState = "idle";
+  #head: RequestHead | undefined;
+  #keepAlive = true;
+  #awaitsContinue = false;
+  #discardsBody = false;
+  #eof = false;
+  /** Bytes still owed to a body with a declared length. */
+  #owedBytes = 0;
+
+  constructor(options: Http1Options) {
+    this.#options = options;
+    this.#requests = new RequestDecoder(options);
+  }
+
+  /** True once nothing more will be read or written: what `output` holds is the last. */
+  get isClosed(): boolean {
+    return this.#reading === "closed" && (this.#writing === "idle" || this.#writing === "sent");
+  }
+
+  /** True while a request has been handed out and its response has not ended. */
+  get isOwing(): boolean {
+    return this.#writing !== "idle" && this.#writing !== "sent";
+  }
+
+  /** True once the first byte of the response stands in the output. */
+  get isAnswering(): boolean {
+    return this.#writing !== "owed" && this.#writing !== "idle";
+  }
+
+  /** True between requests, with no byte of a next one. */
+  get isIdle(): boolean {
+    return this.#reading === "head" && this.#writing === "idle" && this.#requests.isIdle;
+  }
+
+  get isBodyRead(): boolean {
+    return this.#reading !== "body";
+  }
+
+  /** Takes bytes from the peer. They belong to the connection from here on. */
+  receive(bytes: Uint8Array): void {
+    if (this.#reading === "closed") return;
+    if (this.#reading === "body") this.#body!.push(bytes);
+    else this.#requests.push(bytes);
+  }
+
+  /** The peer sends no more. A request that is whole is still answered: RFC 9112 §9.6 allows the half-close. */
+  receiveEof(): void {
+    this.#eof = true;
+    this.#keepAlive = false;
+    if (this.#reading === "head" || this.#reading === "read") this.#reading = "closed";
+  }
+
+  /**
+   * The next request, once it is whole and the one before is done; otherwise undefined.
+   * Throws a `ChannelError` with a status for what may not be served; `refuse` then answers it.
+   */
+  nextRequest(): RequestHead | undefined {
+    if (this.#reading !== "head" || this.#writing !== "idle") return undefined;
+    const head = this.#requests.next();
+    if (head === undefined) return undefined;
+    this.#writing = "owed";
+    this.#head = head;
+    this.#keepAlive = head.keepAlive && !this.#eof;
+    if (head.contentLength > this.#options.maxBodyBytes) throw new ChannelError("BODY_TOO_LARGE");
+    if (head.contentLength === 0 && !head.chunked) {
+      this.#reading = "read";
+      return head;
+    }
+    this.#reading = "body";
+    this.#awaitsContinue = head.expectContinue;
+    this.#body = head.chunked
+      ? new ChunkedBodyDecoder({
+          maxBodyBytes: this.#options.maxBodyBytes,
+          maxTrailerBytes: this.#options.maxHeaderBytes,
+          maxTrailerCount: this.#options.maxHeaderCount,
+        })
+      : new FixedBodyDecoder(head.contentLength);
+    const rest = this.#requests.takeRest();
+    if (rest !== undefined) {
+      this.#body.push(rest);
+      // RFC 9110 §10.1.1: a client that already sends its body no longer waits.
+      this.#awaitsContinue = false;
+    }
+    return head;
+  }
+
+  /** The next part of the request's body, or undefined: `isBodyRead` tells whether more is to come. */
+  nextBody(): Uint8Array | undefined {
+    if (this.#reading !== "body") return undefined;
+    const part = this.#body!.next();
+    if (part !== undefined) return part;
+    if (this.#body!.isDone) this.#endOfBody();
+    else if (this.#eof) throw new ChannelError("CLIENT_GONE", "the request body is incomplete");
+    return undefined;
+  }
+
+  /** The application wants the body: a client that waits with `Expect: 100-continue` is told to go on, once. */
+  wantBody(): void {
+    if (!this.#awaitsContinue || this.#writing !== "owed") return;
+    this.#awaitsContinue = false;
+    this.output.text(CONTINUE);
+  }
+
+  /** A whole response. A string goes out as UTF-8. */
+  respond(response: ResponseHead, body: string | Uint8Array | null): void {
+    const bytes = typeof body === "string" ? utf8Length(body) : (body?.length ?? 0);
+    const framing = this.#framing(response, bytes, false);
+    this.#writing = "sent";
+    if (framing.bodyless || body === null || bytes === 0) {
+      this.output.text(framing.head);
+    } else if (typeof body === "string" && bytes === body.length) {
+      // All ASCII: head and body are one string, and leave in one write.
+      this.output.text(framing.head + body);
+    } else {
+      this.output.text(framing.head);
+      this.output.bytes(typeof body === "string" ? utf8Bytes(body) : body);
+    }
+    this.#endOfResponse();
+  }
+
+  /**
+   * Begins a response whose body follows with `write` and ends with `end`. `length` is its size in bytes where it is
+   * known; otherwise it is chunked, or delimited by the end of the connection for HTTP/1.0.
+   * Returns false if the response can have no body (HEAD, 204, 205, 304): it is complete then.
+   */
+  start(response: ResponseHead, length?: number): boolean {
+    const framing = this.#framing(response, length ?? 0, length === undefined);
+    this.output.text(framing.head);
+    if (framing.bodyless) {
+      this.#writing = "sent";
+      this.#endOfResponse();
+      return false;
+    }
+    if (length !== undefined) {
+      this.#writing = "counted";
+      this.#owedBytes = length;
+    } else {
+      this.#writing = this.#head!.minor === 0 ? "until-close" : "chunked";
+    }
+    return true;
+  }
+
+  /** Body bytes of a started response. An empty part writes nothing: an empty chunk would end the body. */
+  write(part: string | Uint8Array): void {
+    const length = typeof part === "string" ? utf8Length(part) : part.length;
+    if (length === 0) return;
+    const piece: Piece = typeof part === "string" && length !== part.length ? utf8Bytes(part) : part;
+    if (this.#writing === "chunked") {
+      this.output.text(encodeChunk(length));
+      this.output.piece(piece);
+      this.output.text("\r\n");
+      return;
+    }
+    if (this.#writing === "counted") {
+      if (length > this.#owedBytes) throw new ChannelError("BODY_LENGTH_MISMATCH", "it is longer");
+      this.#owedBytes -= length;
+    }
+    this.output.piece(piece);
+  }
+
+  /** Ends a started response. Throws if its declared length was not reached: the connection cannot be used any more. */
+  end(): void {
+    if (!this.isOwing || this.#writing === "owed") return;
+    if (this.#writing === "counted" && this.#owedBytes > 0) {
+      throw new ChannelError("BODY_LENGTH_MISMATCH", `${this.#owedBytes} bytes are missing`);
+    }
+    if (this.#writing === "chunked") this.output.text(LAST_CHUNK);
+    if (this.#writing === "until-close") this.#keepAlive = false;
+    this.#writing = "sent";
+    this.#endOfResponse();
+  }
+
+  /** Answers what `nextRequest` or `nextBody` threw, unless a response has begun, and reads no more. */
+  refuse(error: ChannelError): void {
+    this.#keepAlive = false;
+    this.#awaitsContinue = false;
+    if (!this.isAnswering) {
+      const body = utf8Bytes(`${error.message}\n`);
+      this.output.text(
+        encodeResponseHead(error.status ?? 400, ["Content-Type", "text/plain; charset=utf-8"]) +
+          this.#options.dateField() +
+          this.#options.serverField +
+          `Connection: close\r\nContent-Length: ${body.length}\r\n\r\n`,
+      );
+      if (this.#head?.method !== "HEAD") this.output.bytes(body);
+    }
+    this.#writing = "sent";
+    this.#reading = "closed";
+  }
+
+  /** After the response that is owed now, or at once if there is none, the connection closes. */
+  closeSoon(): void {
+    this.#keepAlive = false;
+    if (this.#writing === "idle") this.#reading = "closed";
+  }
+
+  /**
+   * Leaves HTTP: 101 with these fields, nothing else (RFC 9110 §15.2.2). Returns the bytes that came behind the
+   * request: they belong to the next protocol.
+   */
+  upgrade(fields: readonly string[]): Uint8Array | undefined {
+    this.output.text(`${encodeResponseHead(101, fields)}\r\n`);
+    this.#writing = "sent";
+    this.#reading = "closed";
+    return this.#requests.takeRest();
+  }
+
+  /** The head with its framing fields. Handler-set framing is replaced by what is really sent. */
+  #framing(response: ResponseHead, length: number, streamed: boolean): { head: string; bodyless: boolean } {
+    const request = this.#head!;
+    const isHead = request.method === "HEAD";
+    const bodyless = isHead || !statusHasBody(response.status);
+    const own = readOwnFields(response.fields);
+    // RFC 9110 §10.1.1: a client still waiting for 100 may or may not send its body after a final status.
+    if (own.close || this.#awaitsContinue) this.#keepAlive = false;
+    if (streamed && !bodyless && request.minor === 0) this.#keepAlive = false;
+
+    let head = encodeResponseHead(response.status, own.fields);
+    if (!own.date) head += this.#options.dateField();
+    if (!own.server) head += this.#options.serverField;
+    if (!this.#keepAlive) head += `Connection: ${own.connection}close\r\n`;
+    else if (request.minor === 0) head += "Connection: keep-alive\r\n";
+    else if (own.connection !== "") head += `Connection: ${own.connection.slice(0, -2)}\r\n`;
+
+    if (!bodyless) {
+      if (!streamed) head += `Content-Length: ${length}\r\n`;
+      else if (request.minor === 1) head += "Transfer-Encoding: chunked\r\n";
+    } else if (response.status === 205) {
+      // RFC 9110 §15.3.6: no content, and said so.
+      head += "Content-Length: 0\r\n";
+    } else if (response.status === 304) {
+      if (own.length !== undefined) head += `Content-Length: ${own.length}\r\n`;
+    } else if (isHead && statusHasBody(response.status)) {
+      // RFC 9110 §8.6: the length that GET would have; the application may know it better.
+      if (own.length !== undefined) head += `Content-Length: ${own.length}\r\n`;
+      else if (!streamed) head += `Content-Length: ${length}\r\n`;
+    }
+    return { head: head + "\r\n", bodyless };
+  }
+
+  #endOfBody(): void {
+    const rest = this.#body!.takeRest();
+    this.#body = undefined;
+    this.#awaitsContinue = false;
+    this.#reading = "read";
+    if (rest !== undefined) this.#requests.push(rest);
+    if (this.#eof) this.#reading = "closed";
+    if (this.#writing === "sent") this.#nextCycle();
+  }
+
+  #endOfResponse(): void {
+    if (!this.#keepAlive) {
+      this.#reading = "closed";
+      return;
+    }
+    if (this.#reading === "read") this.#nextCycle();
+    else this.#discardsBody = true;
+  }
+
+  #nextCycle(): void {
+    this.#writing = "idle";
+    this.#head = undefined;
+    this.#discardsBody = false;
+    this.#reading = this.#keepAlive && !this.#eof ? "head" : "closed";
+  }
+
+  /** True while the response is out and only the rest of the request's body stands before the next request. */
+  get isDiscarding(): boolean {
+    return this.#discardsBody;
+  }
+}
+
+interface OwnFields {
+  readonly fields: readonly string[];
+  /** What `Connection` lists besides `close` and `keep-alive`, each with ", " behind it. */
+  readonly connection: string;
+  readonly close: boolean;
+  readonly date: boolean;
+  readonly server: boolean;
+  readonly length: string | undefined;
+}
+
+/** Finds the fields that the connection decides itself, and leaves out those that it writes. */
+function readOwnFields(fields: readonly string[]): OwnFields {
+  for (let i = 0; i < fields.length; i += 2) {
+    const length = fields[i]!.length;
+    // Date, Server, Connection, Keep-Alive, Content-Length, Transfer-Encoding: most fields leave by their length.
+    if (length === 4 || length === 6 || length === 10 || length === 14 || length === 17) return sortOwnFields(fields);
+  }
+  return { fields, connection: "", close: false, date: false, server: false, length: undefined };
+}
+
+function sortOwnFields(fields: readonly string[]): OwnFields {
+  const kept: string[] = [];
+  let connection = "";
+  let close = false;
+  let date = false;
+  let server = false;
+  let length: string | undefined;
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!;
+    const value = fields[i + 1]!;
+    switch (name.toLowerCase()) {
+      case "content-length":
+        if (/^\d+$/.test(value)) length = value;
+        continue;
+      case "transfer-encoding":
+      case "keep-alive":
+        continue;
+      case "connection":
+        if (hasListMember(value, "close")) close = true;
+        for (const member of value.split(",")) {
+          const option = member.trim();
+          if (isToken(option) && !/^(close|keep-alive)$/i.test(option)) connection += `${option}, `;
+        }
+        continue;
+      case "date":
+        date = true;
+        break;
+      case "server":
+        server = true;
+        break;
+    }
+    kept.push(name, value);
+  }
+  return { fields: kept, connection, close, date, server, length };
+}

@@ -1,0 +1,179 @@
+// One WebSocket connection after its handshake, seen from the server: RFC 6455 §5–§7 as a state machine.
+// Bytes in, events out; messages in, bytes out. It knows no socket and no clock: the closing timeout of §7.1.1 belongs
+// to whoever owns both.
+
+import { isAscii, latin1, utf8Bytes, utf8Length } from "../base/bytes.ts";
+import { ChannelError } from "../base/errors.ts";
+import { Output } from "../base/output.ts";
+import { encodeFrameHead, OPCODE } from "../codec/ws-frame.ts";
+import { encodeClosePayload, MessageDecoder, type MessageLimits, type WebSocketEvent } from "../codec/ws-message.ts";
+
+/** How the connection came to its end. `error` is there when the peer broke the protocol and we failed the connection. */
+export interface WebSocketClosed {
+  readonly type: "closed";
+  readonly by: "server" | "client" | "network";
+  readonly code: number;
+  readonly reason: string;
+  readonly error?: ChannelError;
+}
+
+export type WebSocketConnectionEvent = Exclude<WebSocketEvent, { type: "close" }> | WebSocketClosed;
+
+/** RFC 6455 §7.1: OPEN, a close frame sent and none received, and the end. */
+type WebSocketState = "open" | "closing" | "closed";
+
+/** Every legal move; there is no way back. */
+const MOVES: Record<WebSocketState, readonly WebSocketState[]> = {
+  open: ["closing", "closed"],
+  closing: ["closed"],
+  closed: [],
+};
+
+const CLOSE_NORMAL = 1000;
+const CLOSE_NO_STATUS = 1005;
+const CLOSE_ABNORMAL = 1006;
+
+export class WebSocketConnection {
+  readonly output: Output = new Output();
+  readonly #messages: MessageDecoder;
+  #state: WebSocketState = "open";
+  /** What our own close frame said. */
+  #closeCode = CLOSE_NORMAL;
+  #closeReason = "";
+  #eof = false;
+
+  constructor(limits: MessageLimits) {
+    this.#messages = new MessageDecoder(limits, SERVER_FRAMES);
+  }
+
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  /** True when both directions are done: §7.1.1, the server closes TCP first. */
+  get isClosed(): boolean {
+    return this.#state === "closed";
+  }
+
+  /** Takes bytes from the peer; they are unmasked in place, so they belong to the connection from here on. */
+  receive(bytes: Uint8Array): void {
+    if (this.#state !== "closed") this.#messages.push(bytes);
+  }
+
+  receiveEof(): void {
+    this.#eof = true;
+  }
+
+  /** The next event, in order. A `closed` event is the last. */
+  next(): WebSocketConnectionEvent | undefined {
+    while (this.#state !== "closed") {
+      let event: WebSocketEvent | undefined;
+      try {
+        event = this.#messages.next();
+      } catch (error) {
+        if (error instanceof ChannelError) return this.#fail(error);
+        throw error;
+      }
+      if (event === undefined) return this.#eof ? this.abort() : undefined;
+      if (event.type === "close") return this.#closeReceived(event.code, event.reason);
+      // §1.4: after our close frame nothing the peer sends matters but its close frame.
+      if (this.#state === "closing") continue;
+      // §5.5.2: a ping is answered at once, whatever the application is doing.
+      if (event.type === "ping") this.#control(OPCODE.PONG, event.data);
+      return event;
+    }
+    return undefined;
+  }
+
+  /** A text message in one frame. Lone surrogates become U+FFFD. */
+  sendText(text: string): void {
+    if (isAscii(text)) {
+      this.output.text(encodeFrameHead(OPCODE.TEXT, text.length) + text);
+      return;
+    }
+    const bytes = utf8Bytes(text);
+    this.output.text(encodeFrameHead(OPCODE.TEXT, bytes.length));
+    this.output.bytes(bytes);
+  }
+
+  /** A binary message in one frame. */
+  sendBinary(bytes: Uint8Array): void {
+    this.output.text(encodeFrameHead(OPCODE.BINARY, bytes.length));
+    this.output.bytes(bytes);
+  }
+
+  /** One fragment of a message (§5.4). `opcode` is TEXT or BINARY for the first, CONTINUATION for the others. */
+  sendFragment(opcode: number, bytes: Uint8Array, last: boolean): void {
+    this.output.text(encodeFrameHead(opcode, bytes.length, last));
+    this.output.bytes(bytes);
+  }
+
+  ping(data: Uint8Array): void {
+    if (data.length > 125) throw new ChannelError("BAD_DATA", "a ping carries 125 bytes at most (RFC 6455 §5.5)");
+    if (this.#state === "open") this.#control(OPCODE.PING, data);
+  }
+
+  /** Sends a close frame. Throws BAD_CLOSE for a code or reason that may not be sent. */
+  close(code: number, reason: string): void {
+    const payload = encodeClosePayload(code, reason);
+    if (this.#state !== "open") return;
+    this.#closeCode = code;
+    this.#closeReason = reason;
+    this.#control(OPCODE.CLOSE, payload);
+    this.#moveTo("closing");
+  }
+
+  /** The connection ended without the closing handshake: 1006, or what our own close frame said. */
+  abort(): WebSocketClosed | undefined {
+    const wasOpen = this.#state === "open";
+    if (!this.#moveTo("closed")) return undefined;
+    return wasOpen
+      ? { type: "closed", by: "network", code: CLOSE_ABNORMAL, reason: "" }
+      : { type: "closed", by: "server", code: this.#closeCode, reason: this.#closeReason };
+  }
+
+  #closeReceived(code: number, reason: string): WebSocketClosed {
+    const wasOpen = this.#state === "open";
+    // §5.5.1: the answer typically echoes the code. A peer's code that we may not send ourselves is answered with 1000.
+    if (wasOpen) this.#control(OPCODE.CLOSE, echoPayload(code));
+    this.#moveTo("closed");
+    return wasOpen
+      ? { type: "closed", by: "client", code, reason }
+      : { type: "closed", by: "server", code: this.#closeCode, reason: this.#closeReason };
+  }
+
+  /** §7.1.7 _Fail the WebSocket Connection_. */
+  #fail(error: ChannelError): WebSocketClosed {
+    const code = error.closeCode ?? 1002;
+    const wasOpen = this.#state === "open";
+    if (wasOpen) this.#control(OPCODE.CLOSE, encodeClosePayload(code, ""));
+    this.#moveTo("closed");
+    return { type: "closed", by: "server", code, reason: error.message, error };
+  }
+
+  #control(opcode: number, payload: Uint8Array): void {
+    this.output.text(encodeFrameHead(opcode, payload.length) + latin1(payload));
+  }
+
+  #moveTo(state: WebSocketState): boolean {
+    if (!MOVES[this.#state].includes(state)) return false;
+    this.#state = state;
+    return true;
+  }
+}
+
+const SERVER_FRAMES = { masked: true, allowRsv1: false };
+
+function echoPayload(code: number): Uint8Array {
+  if (code === CLOSE_NO_STATUS) return encodeClosePayload(CLOSE_NO_STATUS, "");
+  try {
+    return encodeClosePayload(code, "");
+  } catch {
+    return encodeClosePayload(CLOSE_NORMAL, "");
+  }
+}
+
+/** Bytes that a text or binary payload takes in a frame, without its header. */
+export function payloadLength(data: string | Uint8Array): number {
+  return typeof data === "string" ? utf8Length(data) : data.length;
+}

@@ -1,0 +1,89 @@
+// A ByteStream over a socket of node:net or node:tls, with public API only.
+
+import type { Socket } from "node:net";
+import type { Piece } from "../base/bytes.ts";
+import type { ByteStream, ByteStreamListener } from "../transport/byte-stream.ts";
+
+const NOTHING = new Uint8Array(0);
+
+export class NetStream implements ByteStream {
+  listener!: ByteStreamListener;
+  readonly #socket: Socket;
+  #awaitsDrain = false;
+  #error: Error | undefined;
+
+  /** `onClosed` runs after the listener's. The caller sets `listener` at once. */
+  constructor(socket: Socket, onClosed: (stream: NetStream) => void) {
+    this.#socket = socket;
+    socket.on("data", (bytes: Buffer) => this.listener.onBytes(bytes));
+    socket.on("end", () => this.listener.onEof());
+    socket.on("error", (error) => {
+      this.#error = error;
+    });
+    socket.on("close", () => {
+      this.listener.onClosed(this.#error);
+      onClosed(this);
+    });
+  }
+
+  get bufferedAmount(): number {
+    return this.#socket.writableLength;
+  }
+
+  get remoteAddress(): string | undefined {
+    const address = this.#socket.remoteAddress;
+    // A dual-stack socket shows an IPv4 peer as an IPv6 address (RFC 4291 §2.5.5.2).
+    return address?.startsWith("::ffff:") ? address.slice(7) : address;
+  }
+
+  get isEncrypted(): boolean {
+    return "encrypted" in this.#socket;
+  }
+
+  write(output: Piece | readonly Piece[]): void {
+    const socket = this.#socket;
+    if (!socket.writable) return;
+    if (typeof output === "string") socket.write(output, "latin1");
+    else if (output instanceof Uint8Array) socket.write(output);
+    else {
+      // Corked writes leave as one writev.
+      socket.cork();
+      for (const piece of output) {
+        if (typeof piece === "string") socket.write(piece, "latin1");
+        else socket.write(piece);
+      }
+      socket.uncork();
+    }
+    if (socket.writableLength > 0) this.#awaitDrain();
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /**
+   * Node's own "drain" comes only after its high-water mark was passed; ours says "empty again", whatever the size.
+   * An empty write queues up behind the rest, so the callback costs nothing while the system takes all at once.
+   */
+  #awaitDrain(): void {
+    if (this.#awaitsDrain) return;
+    this.#awaitsDrain = true;
+    this.#socket.write(NOTHING, () => {
+      this.#awaitsDrain = false;
+      if (this.#socket.writableLength === 0) this.listener.onDrain();
+      else if (this.#socket.writable) this.#awaitDrain();
+    });
+  }
+}

@@ -1,0 +1,99 @@
+// The options of a server, their defaults and their checks.
+
+import type { TlsOptions } from "node:tls";
+import { ChannelError } from "../base/errors.ts";
+import type { ErrorContext, ErrorReporter } from "../channel/context.ts";
+import { isFieldValue } from "../codec/http1-syntax.ts";
+
+/** Limits: what is over one of them is refused before it is buffered. SECURITY.md lists what happens. */
+export interface ServerLimits {
+  /** All header lines of a request in bytes. Over it: 431. @default 16_384 */
+  readonly maxHeaderBytes: number;
+  /** Header lines of a request. Over it: 431. @default 100 */
+  readonly maxHeaderCount: number;
+  /** The request target in bytes. Over it: 414. @default 8192 */
+  readonly maxTargetBytes: number;
+  /** A request's body in bytes. Over it: 413. @default 8_388_608 (8 MiB) */
+  readonly maxBodyBytes: number;
+  /** A WebSocket message in bytes, all fragments together. Over it: close 1009. @default 4_194_304 (4 MiB) */
+  readonly maxMessageBytes: number;
+  /** Fragments of a WebSocket message. Over it: close 1008. @default 1024 */
+  readonly maxFragments: number;
+  /** Unsent bytes of a channel, at which its `onOverflow` applies. @default 1_048_576 (1 MiB) */
+  readonly maxBufferedBytes: number;
+  /** Open connections. Over it: 503 and closed. @default Infinity */
+  readonly maxConnections: number;
+  /** How long a peer may take to end what we have ended, in milliseconds; then it is dropped. @default 5000 */
+  readonly closeTimeoutMs: number;
+}
+
+/** The part of a logger that is used: pino's. */
+export interface Logger {
+  error(details: object, message: string): void;
+}
+
+export interface ServeOptions extends Partial<ServerLimits> {
+  /** TCP port; 0 takes any free one. @default 9090 */
+  readonly port?: number | undefined;
+  /** Address to listen on. @default all, as `net.Server.listen` has it */
+  readonly host?: string | undefined;
+  /** Path of a Unix socket, instead of `port` and `host`. */
+  readonly path?: string | undefined;
+  /** Length of the system's queue of connections not accepted yet. @default 1024 */
+  readonly backlog?: number | undefined;
+  /** The `Server` field of every response. @default none */
+  readonly serverHeader?: string | undefined;
+  /** Certificate, key and the other options of `tls.createServer`: the server speaks HTTPS and WSS. */
+  readonly tls?: TlsOptions | undefined;
+  /** A pino-compatible logger: what is reported goes to its `error` where there is no `onError`. */
+  readonly logger?: Logger | undefined;
+  /** Told of everything that a callback or handler throws. What it throws itself is ignored. @default the logger, or console.error */
+  readonly onError?: ErrorReporter | undefined;
+}
+
+export const LIMITS: ServerLimits = {
+  maxHeaderBytes: 16_384,
+  maxHeaderCount: 100,
+  maxTargetBytes: 8192,
+  maxBodyBytes: 8_388_608,
+  maxMessageBytes: 4_194_304,
+  maxFragments: 1024,
+  maxBufferedBytes: 1_048_576,
+  maxConnections: Number.POSITIVE_INFINITY,
+  closeTimeoutMs: 5000,
+};
+
+/** Every limit with its default. Throws BAD_OPTION for one that is not a positive number. */
+export function toLimits(options: ServeOptions): ServerLimits {
+  const limits: Record<keyof ServerLimits, number> = { ...LIMITS };
+  for (const name of Object.keys(LIMITS) as (keyof ServerLimits)[]) {
+    const value = options[name];
+    if (value === undefined) continue;
+    if (typeof value !== "number" || !(value >= 0)) throw new ChannelError("BAD_OPTION", `${name} is ${String(value)}`);
+    limits[name] = value;
+  }
+  return limits;
+}
+
+/** The `Server` field, whole, or an empty string. */
+export function toServerField(value: string | undefined): string {
+  if (value === undefined || value === "") return "";
+  if (!isFieldValue(value)) throw new ChannelError("BAD_OPTION", "serverHeader has a character that HTTP forbids");
+  return `Server: ${value}\r\n`;
+}
+
+/** Whom to tell of errors. It never throws: a broken reporter must not become a second error. */
+export function toReporter({ onError, logger }: ServeOptions): ErrorReporter {
+  const tell = onError ?? ((error: unknown, context: ErrorContext) => log(error, context, logger));
+  return (error, context) => {
+    try {
+      tell(error, context);
+    } catch {}
+  };
+}
+
+function log(error: unknown, { source }: ErrorContext, logger: Logger | undefined): void {
+  const message = `unichannel: error in ${source}`;
+  if (logger === undefined) console.error(message, error);
+  else logger.error({ err: error, source }, message);
+}

@@ -1,0 +1,36 @@
+// The public way in: a handler and options to a listening server.
+
+import type { Handler } from "../channel/handle.ts";
+import type { ServeOptions } from "./options.ts";
+import { EngineServer, type Server } from "./server.ts";
+
+/** A Fetch handler: Hono, h3, or a function of your own. */
+export type FetchHandler = (request: Request) => Response | Promise<Response>;
+
+/**
+ * Starts a server; resolves when it listens. `serve(handler, options)`, or `serve({ fetch, ...options })` for any Fetch
+ * handler. Rejects with Node's own error when the address cannot be had (EADDRINUSE, EACCES), with BAD_OPTION for an
+ * option that makes no sense.
+ */
+export function serve(handler: Handler, options?: ServeOptions): Promise<Server>;
+export function serve(options: ServeOptions & { readonly fetch: FetchHandler }): Promise<Server>;
+export async function serve(
+  first: Handler | (ServeOptions & { readonly fetch: FetchHandler }),
+  second: ServeOptions = {},
+): Promise<Server> {
+  const options = typeof first === "function" ? second : first;
+  const server = new EngineServer(typeof first === "function" ? first : fromFetch(first.fetch), options);
+  await server.listen();
+  return server;
+}
+
+/** `serve` under the name that http-kit gave it. */
+export const runServer: typeof serve = serve;
+
+function fromFetch(fetch: FetchHandler): Handler {
+  return (request) => {
+    // Fetch forbids these methods in a Request (WHATWG Fetch §2.2.1): no such handler can ever see one.
+    if (/^(CONNECT|TRACE|TRACK)$/i.test(request.method)) return { status: 405, headers: { Allow: "GET, HEAD, POST" } };
+    return fetch(request.toRequest());
+  };
+}

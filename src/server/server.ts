@@ -1,0 +1,196 @@
+// The server: accepts connections, gives each to its driver, counts what is open, and ends it all when asked.
+
+import { createServer, type Server as NetServer, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import { type Clock, systemClock } from "../base/clock.ts";
+import type { ChannelContext, ErrorReporter } from "../channel/context.ts";
+import { type Handler, handleExchange } from "../channel/handle.ts";
+import type { TransportChannel } from "../channel/transport-channel.ts";
+import type { Exchange } from "../transport/exchange.ts";
+import { Flusher } from "../transport/flusher.ts";
+import { type Http1Context, Http1Driver } from "../transport/http1-driver.ts";
+import type { TransportKind } from "../transport/transport.ts";
+import { dateField } from "./date-field.ts";
+import { NetStream } from "./net-stream.ts";
+import { type ServeOptions, type ServerLimits, toLimits, toReporter, toServerField } from "./options.ts";
+
+export type ServerStatus = "running" | "stopping" | "stopped";
+
+export interface ServerStats {
+  /** Open connections. */
+  readonly connections: number;
+  /** Requests so far. */
+  readonly requests: number;
+  /** Open channels by what carries them. */
+  readonly channels: Readonly<Record<TransportKind, number>>;
+}
+
+export interface Server extends AsyncDisposable {
+  /** The TCP port that it listens on; 0 on a Unix socket. */
+  readonly port: number;
+  /** Where a client on this machine reaches it: `http://localhost:9090`, or `unix:` and the path. */
+  readonly url: string;
+  readonly status: ServerStatus;
+  /**
+   * Stops: no new connections; WebSockets get 1001, event streams their end with a `retry:`, parked polls a 503 with
+   * `Retry-After`, running handlers finish, all within `graceMs`; then the rest is dropped. When it resolves every
+   * close handler has run. Calling it again returns the same promise.
+   */
+  stop(options?: { /** @default 5000 */ readonly graceMs?: number }): Promise<void>;
+  stats(): ServerStats;
+}
+
+const BUSY = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
+
+export class EngineServer implements Server, ChannelContext, Http1Context {
+  readonly clock: Clock = systemClock;
+  readonly flusher: Flusher = new Flusher();
+  readonly report: ErrorReporter;
+  readonly http: Http1Context["http"];
+  readonly maxMessageBytes: number;
+  readonly maxFragments: number;
+  readonly maxBufferedBytes: number;
+  readonly closeTimeoutMs: number;
+  readonly #handler: Handler;
+  readonly #options: ServeOptions;
+  readonly #limits: ServerLimits;
+  readonly #listener: NetServer;
+  readonly #streams = new Set<NetStream>();
+  readonly #channels = new Set<TransportChannel>();
+  readonly #streamClosed = (stream: NetStream): void => {
+    this.#streams.delete(stream);
+    this.#checkEmpty();
+  };
+  #requests = 0;
+  #status: ServerStatus = "running";
+  #stopped: Promise<void> | undefined;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(handler: Handler, options: ServeOptions) {
+    this.#handler = handler;
+    this.#options = options;
+    this.#limits = toLimits(options);
+    this.report = toReporter(options);
+    this.maxMessageBytes = this.#limits.maxMessageBytes;
+    this.maxFragments = this.#limits.maxFragments;
+    this.maxBufferedBytes = this.#limits.maxBufferedBytes;
+    this.closeTimeoutMs = this.#limits.closeTimeoutMs;
+    this.http = {
+      ...this.#limits,
+      dateField: dateField(this.clock),
+      serverField: toServerField(options.serverHeader),
+    };
+    // A FIN from the client ends its side only: the answer to what it asked still goes out.
+    const settings = { allowHalfOpen: true, noDelay: true };
+    const onSocket = (socket: Socket): void => this.#accept(socket);
+    this.#listener =
+      options.tls === undefined
+        ? createServer(settings, onSocket)
+        : createTlsServer({ ...options.tls, ...settings }, onSocket);
+  }
+
+  get port(): number {
+    const address = this.#listener.address();
+    return typeof address === "object" && address !== null ? address.port : this.#lastPort;
+  }
+
+  get url(): string {
+    const { path, host, tls } = this.#options;
+    if (path !== undefined) return `unix:${path}`;
+    const isAny = host === undefined || host === "0.0.0.0" || host === "::";
+    const name = isAny ? "localhost" : host.includes(":") ? `[${host}]` : host;
+    return `${tls === undefined ? "http" : "https"}://${name}:${this.port}`;
+  }
+
+  get status(): ServerStatus {
+    return this.#status;
+  }
+
+  #lastPort = 0;
+
+  listen(): Promise<void> {
+    const { port = 9090, host, path, backlog = 1024 } = this.#options;
+    const where = path === undefined ? { port, host, backlog } : { path, backlog };
+    return new Promise((resolve, reject) => {
+      this.#listener.once("error", reject);
+      this.#listener.listen(where, () => {
+        this.#lastPort = this.port;
+        this.#listener.removeListener("error", reject);
+        this.#listener.on("error", (error) => this.report(error, { source: "listener" }));
+        resolve();
+      });
+    });
+  }
+
+  stats(): ServerStats {
+    const channels = { websocket: 0, sse: 0, http: 0 };
+    for (const channel of this.#channels) channels[channel.transport] += 1;
+    return { connections: this.#streams.size, requests: this.#requests, channels };
+  }
+
+  stop({ graceMs = 5000 }: { readonly graceMs?: number } = {}): Promise<void> {
+    this.#stopped ??= this.#stop(graceMs);
+    return this.#stopped;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  onExchange(exchange: Exchange): void {
+    this.#requests += 1;
+    handleExchange(exchange, this.#handler, this);
+  }
+
+  channelOpened(channel: TransportChannel): void {
+    this.#channels.add(channel);
+    // A handler that was running when the stop began.
+    if (this.#status !== "running") queueMicrotask(() => channel.goAway());
+  }
+
+  channelEnded(channel: TransportChannel): void {
+    this.#channels.delete(channel);
+    this.#checkEmpty();
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#streams.size >= this.#limits.maxConnections || this.#status !== "running") {
+      socket.on("error", () => {});
+      socket.resume();
+      socket.end(BUSY, () => socket.destroySoon());
+      return;
+    }
+    const stream = new NetStream(socket, this.#streamClosed);
+    stream.listener = new Http1Driver(stream, this);
+    this.#streams.add(stream);
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    this.#status = "stopping";
+    const listening = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
+    for (const channel of this.#channels) channel.goAway();
+    for (const { listener } of this.#streams) if (listener instanceof Http1Driver) listener.closeSoon();
+    await this.#empty(graceMs);
+    for (const stream of this.#streams) stream.destroy();
+    // Sockets say that they are closed a turn after they are destroyed.
+    await listening;
+    for (const channel of this.#channels) channel.abandon();
+    this.#status = "stopped";
+  }
+
+  /** Resolves when nothing is open, or after `graceMs`. */
+  #empty(graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.clock.setTimer(resolve, graceMs);
+      this.#onEmpty = () => {
+        this.clock.clearTimer(timer);
+        resolve();
+      };
+      this.#checkEmpty();
+    });
+  }
+
+  #checkEmpty(): void {
+    if (this.#streams.size === 0 && this.#channels.size === 0) this.#onEmpty?.();
+  }
+}

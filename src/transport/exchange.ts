@@ -1,0 +1,79 @@
+// The seam below the Channel: one request and the response it is owed.
+//
+// The Channel, the handler and everything above know HTTP through this interface alone. Our own engine implements it
+// in `http1-exchange.ts`; an adapter for another server (node:http, HTTP/2, Bun, Deno) implements the same and gets
+// the whole Channel. An adapter translates and never decides: what may be sent when is settled above, in
+// `transport/http.ts`, `transport/sse.ts` and `channel/accept.ts`.
+
+import type { ResponseHead } from "../protocol/http1.ts";
+import type { Transport } from "./transport.ts";
+
+/** What every request has, whatever server read it. */
+export interface ExchangeHead {
+  readonly method: string;
+  /** The request target as it was sent. */
+  readonly target: string;
+  /** Name, value, name, value, …: names as sent, one entry per field line. */
+  readonly fields: readonly string[];
+  /** The `Host` field (HTTP/2: `:authority`), an empty string if there was none. */
+  readonly host: string;
+  /** The minor version of HTTP/1. */
+  readonly minor: 0 | 1;
+}
+
+export interface WebSocketOptions {
+  /** Longest message in bytes, inflated and joined; a longer one closes with 1009. */
+  readonly maxMessageBytes: number;
+  /** Most fragments of one message; more close with 1008. */
+  readonly maxFragments: number;
+  /** How long a peer may take to answer a close frame before TCP is dropped, in milliseconds. */
+  readonly closeTimeoutMs: number;
+}
+
+/** One request and its response. Used by one owner, once. */
+export interface Exchange {
+  readonly head: ExchangeHead;
+  /** "1.0", "1.1", "2.0". */
+  readonly httpVersion: string;
+  readonly scheme: "http" | "https";
+  readonly remoteAddress: string | undefined;
+  /** True if the request announces a body. */
+  readonly hasBody: boolean;
+  /** True once a response has begun, or the exchange can no longer be answered. */
+  readonly isAnswered: boolean;
+  /** True if the client has ended its side or is gone: nobody may be reading. */
+  readonly isClientGone: boolean;
+  /** Bytes of this response that the client's connection has not taken yet. */
+  readonly bufferedAmount: number;
+  /** Who is told of the connection's fate. */
+  listener: ExchangeListener | undefined;
+
+  /** The next part of the request's body, or undefined at its end. Pulled: nothing is read that nobody asked for. */
+  readBody(): Promise<Uint8Array | undefined>;
+
+  /** A whole response with its `Content-Length`. */
+  respond(response: ResponseHead, body: string | Uint8Array | null): void;
+  /** Begins a streamed response. False if it can have no body (HEAD, 204, 205, 304): it is complete then. */
+  start(response: ResponseHead, length?: number): boolean;
+  /** Bytes of a started body; an empty part writes nothing. */
+  write(part: string | Uint8Array): void;
+  /** Ends a started body. */
+  end(): void;
+  /** Drops the connection: the client sees that the response is incomplete. */
+  abort(): void;
+
+  /**
+   * Switches to WebSocket: sends the 101 with these fields and hands the connection over. The handshake has been
+   * checked above. The transport delivers nothing until its `open` is called.
+   */
+  acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport;
+}
+
+export interface ExchangeListener {
+  /** `bufferedAmount` came back to zero. */
+  onDrain(): void;
+  /** The client ended its side. It may still be reading (a half-close) or be gone. */
+  onHalfClose(): void;
+  /** The connection is gone before the response ended. `error` tells a failure from an orderly end. */
+  onGone(error: Error | undefined): void;
+}

@@ -1,0 +1,30 @@
+// One write per turn of the event loop and connection: what is sent in one turn leaves together.
+// Ten thousand sends to one socket as one write each: 135 k/s; joined: 1.2 M/s (design measurement, docs/decisions).
+
+export interface Flushable {
+  /** Writes what is waiting. */
+  flush(): void;
+}
+
+export class Flusher {
+  #waiting: Flushable[] = [];
+  readonly #schedule: (run: () => void) => void;
+  readonly #run = (): void => this.#flushAll();
+
+  /** `schedule` runs its argument at the end of this turn; the default is `setImmediate`. */
+  constructor(schedule: (run: () => void) => void = setImmediate) {
+    this.#schedule = schedule;
+  }
+
+  /** `target.flush()` runs at the end of this turn. The caller adds itself once per turn. */
+  add(target: Flushable): void {
+    // A promise's continuation runs before setImmediate, so what is sent after an `await` of this turn joins as well.
+    if (this.#waiting.push(target) === 1) this.#schedule(this.#run);
+  }
+
+  #flushAll(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const target of waiting) target.flush();
+  }
+}

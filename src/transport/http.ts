@@ -1,0 +1,205 @@
+// Plain HTTP as a transport: a response that is whole (long polling) or grows (streaming).
+// The same class carries Server-Sent Events: only the format of what is sent differs (`sse.ts`).
+
+import type { ResponseHead } from "../protocol/http1.ts";
+import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "./close-status.ts";
+import type { Exchange, ExchangeListener } from "./exchange.ts";
+import type { Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
+
+/** How messages look in the body of a response. */
+export interface HttpFormat {
+  readonly kind: TransportKind;
+  /** Whether a message ends the response when the application does not say. */
+  readonly endsAfterSend: boolean;
+  /** The head that the first message makes. `isStream`: more may follow. */
+  head(message: Outgoing, isStream: boolean): ResponseHead;
+  encode(message: Outgoing): string | Uint8Array | null;
+  /** One part of a message in parts. */
+  encodePart(data: string | Uint8Array): string | Uint8Array;
+}
+
+const TEXT_PLAIN = ["Content-Type", "text/plain; charset=utf-8", "X-Content-Type-Options", "nosniff"];
+const OCTETS = ["Content-Type", "application/octet-stream", "X-Content-Type-Options", "nosniff"];
+
+export const PLAIN: HttpFormat = {
+  kind: "http",
+  endsAfterSend: true,
+  head(message, isStream) {
+    const status = message.status ?? 200;
+    const { fields, body } = message;
+    if ((body === null && !isStream) || hasField(fields, "content-type")) return { status, fields };
+    // http-kit says text/html here, which lets a message become script in the page. `nosniff` keeps browsers from
+    // guessing the same, and makes them show a stream as it arrives (test/browser/streaming.test.ts).
+    const guess = body === null || typeof body === "string" ? TEXT_PLAIN : OCTETS;
+    return { status, fields: fields.length === 0 ? guess : [...fields, ...guess] };
+  },
+  encode: (message) => message.body,
+  encodePart: (data) => data,
+};
+
+const NO_CONTENT: ResponseHead = { status: 204, fields: [] };
+
+export class HttpTransport implements Transport, ExchangeListener {
+  readonly #exchange: Exchange;
+  /** Fields that the head gets beside those of the first message. */
+  readonly #fields: readonly string[];
+  /** Who was told of the connection's fate before, and still is. */
+  readonly #before: ExchangeListener | undefined;
+  #format: HttpFormat;
+  #listener: TransportListener | undefined;
+  #isStarted = false;
+  #isSettled = false;
+  #isHalfClosed: boolean;
+  #end: CloseStatus | undefined;
+
+  constructor(exchange: Exchange, format: HttpFormat, fields: readonly string[]) {
+    this.#exchange = exchange;
+    this.#format = format;
+    this.#fields = fields;
+    this.#isHalfClosed = exchange.isClientGone;
+    if (exchange.isClientGone && exchange.isAnswered) this.#end = clientLeft();
+    this.#before = exchange.listener;
+    exchange.listener = this;
+  }
+
+  get kind(): TransportKind {
+    return this.#format.kind;
+  }
+
+  get bufferedAmount(): number {
+    return this.#exchange.bufferedAmount;
+  }
+
+  open(listener: TransportListener): void {
+    this.#listener = listener;
+    if (this.#end !== undefined) listener.transportClosed(this.#end);
+  }
+
+  settled(): void {
+    this.#isSettled = true;
+    if (this.#isHalfClosed) this.onHalfClose();
+  }
+
+  endsAfter(message: Outgoing): boolean {
+    return this.#formatOf(message).endsAfterSend;
+  }
+
+  send(message: Outgoing, last: boolean): void {
+    if (this.#isStarted) {
+      this.#write(this.#format.encode(message));
+      if (last) this.close(1000, "");
+      return;
+    }
+    const format = this.#formatOf(message);
+    // Everything that may throw (a forbidden header) comes before any state changes: the channel stays usable.
+    const body = format.encode(message);
+    if (last) {
+      this.#exchange.respond(format.head(this.#withFields(message), false), body);
+      this.#ended(closeStatus("server", 1000));
+    } else if (this.#start(message)) this.#write(body);
+  }
+
+  begin(message: Outgoing): void {
+    if (!this.#isStarted) this.#start(message);
+  }
+
+  part(data: string | Uint8Array): void {
+    this.#write(this.#format.encodePart(data));
+  }
+
+  finish(): void {}
+
+  breakOff(): void {
+    // No final chunk: RFC 9112 §8 lets the client see that the message is incomplete.
+    this.terminate();
+  }
+
+  ping(): void {}
+
+  close(code: number, reason: string): void {
+    if (this.#end !== undefined) return;
+    if (!this.#isStarted) this.#exchange.respond(NO_CONTENT, null);
+    else {
+      try {
+        this.#exchange.end();
+      } catch (error) {
+        this.terminate();
+        throw error;
+      }
+    }
+    this.#ended(closeStatus("server", code, reason));
+  }
+
+  terminate(): void {
+    if (this.#end !== undefined) return;
+    this.#ended(closeStatus("server", 1000));
+    this.#exchange.abort();
+  }
+
+  pause(): void {}
+
+  resume(): void {}
+
+  onDrain(): void {
+    this.#listener?.bufferEmptied();
+  }
+
+  /**
+   * A FIN says that the client sends no more, not that it has left (RFC 9112 §9.6); but a client that left looks the
+   * same, and a parked poll would keep its place for ever. What was set up to answer at once has answered by now.
+   */
+  onHalfClose(): void {
+    this.#isHalfClosed = true;
+    this.#before?.onHalfClose();
+    if (!this.#isSettled || this.#end !== undefined) return;
+    this.#ended(clientLeft());
+    this.#exchange.abort();
+  }
+
+  onGone(error: Error | undefined): void {
+    this.#before?.onGone(error);
+    this.#ended(error === undefined || isReset(error) ? clientLeft() : connectionFailed(error.message));
+  }
+
+  #start(message: Outgoing): boolean {
+    const format = this.#formatOf(message);
+    const hasBody = this.#exchange.start(format.head(this.#withFields(message), true), message.length);
+    this.#format = format;
+    this.#isStarted = true;
+    if (!hasBody) this.#ended(closeStatus("server", 1000));
+    return hasBody;
+  }
+
+  #withFields(message: Outgoing): Outgoing {
+    return this.#fields.length === 0 ? message : { ...message, fields: [...this.#fields, ...message.fields] };
+  }
+
+  #write(data: string | Uint8Array | null): void {
+    if (data !== null && data.length > 0 && this.#end === undefined) this.#exchange.write(data);
+  }
+
+  /** An event stream has status 200 (WHATWG HTML §9.2.3); an answer with another one is an ordinary response. */
+  #formatOf(message: Outgoing): HttpFormat {
+    if (this.#isStarted || this.#format === PLAIN) return this.#format;
+    return (message.status ?? 200) === 200 ? this.#format : PLAIN;
+  }
+
+  #ended(status: CloseStatus): void {
+    if (this.#end !== undefined) return;
+    this.#end = status;
+    this.#listener?.transportClosed(status);
+  }
+}
+
+/** A client that leaves with unread data in its socket resets instead of ending; both are leaving. */
+function isReset(error: Error): boolean {
+  const { code } = error as { code?: unknown };
+  return code === "ECONNRESET" || code === "EPIPE";
+}
+
+function hasField(fields: readonly string[], lowerName: string): boolean {
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i]!.length === lowerName.length && fields[i]!.toLowerCase() === lowerName) return true;
+  }
+  return false;
+}

@@ -1,0 +1,244 @@
+// Drives one HTTP/1.1 connection: a ByteStream below, the protocol's state machine in the middle, an Exchange per
+// request above. Everything that is about time, reading pace and writes stands here; what HTTP means stands in
+// `protocol/http1.ts`.
+
+import type { Clock, Timer } from "../base/clock.ts";
+import { ChannelError } from "../base/errors.ts";
+import { Http1Connection, type Http1Options } from "../protocol/http1.ts";
+import type { ByteStream, ByteStreamListener } from "./byte-stream.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Flushable, Flusher } from "./flusher.ts";
+import { Http1Exchange } from "./http1-exchange.ts";
+import { FLUSH_BYTES } from "./limits.ts";
+
+/** What all connections of one server share. */
+export interface Http1Context {
+  readonly http: Http1Options;
+  readonly clock: Clock;
+  readonly flusher: Flusher;
+  /** How long a connection that we have ended may stay open for the peer to end its side, in milliseconds. */
+  readonly closeTimeoutMs: number;
+  /** A request is there; its answer may come at any time. Never throws. */
+  onExchange(exchange: Exchange): void;
+  /** A connection became idle or ended: a stopping server looks again. */
+  onProgress?(): void;
+}
+
+/**
+ * Bytes of later requests that are held while one is being answered. Beyond it the socket is not read, so that a
+ * pipelining client cannot fill the heap; up to it reading goes on, so that a client that leaves is noticed.
+ */
+const MAX_HELD_BYTES = 65_536;
+
+interface BodyReader {
+  readonly resolve: (part: Uint8Array | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Http1Driver implements ByteStreamListener, Flushable {
+  readonly stream: ByteStream;
+  readonly connection: Http1Connection;
+  readonly context: Http1Context;
+  #exchange: Http1Exchange | undefined;
+  #reader: BodyReader | undefined;
+  #heldBytes = 0;
+  #isPaused = false;
+  #isAdvancing = false;
+  #isReading = false;
+  #isFlushQueued = false;
+  #isHandedOver = false;
+  #isEnding = false;
+  #closeTimer: Timer | undefined;
+
+  constructor(stream: ByteStream, context: Http1Context) {
+    this.stream = stream;
+    this.context = context;
+    this.connection = new Http1Connection(context.http);
+  }
+
+  get bufferedAmount(): number {
+    return this.connection.output.size + this.stream.bufferedAmount;
+  }
+
+  /** True if no request is being read or answered. */
+  get isIdle(): boolean {
+    return this.#exchange === undefined && this.connection.isIdle;
+  }
+
+  onBytes(bytes: Uint8Array): void {
+    // After our end only the peer's is awaited: what it still sends is read so that no reset destroys our last answer
+    // on its way (RFC 9112 §9.6).
+    if (this.#isEnding) return;
+    this.connection.receive(bytes);
+    if (this.#exchange !== undefined) this.#hold(bytes.length);
+    this.#isReading = true;
+    this.#advance();
+    this.#isReading = false;
+    this.flush();
+  }
+
+  onEof(): void {
+    this.connection.receiveEof();
+    const exchange = this.#exchange;
+    if (exchange !== undefined) {
+      exchange.isClientGone = true;
+      exchange.listener?.onHalfClose();
+    }
+    this.#advance();
+  }
+
+  onDrain(): void {
+    this.#exchange?.listener?.onDrain();
+    if (this.#isEnding) this.#awaitPeersEnd();
+  }
+
+  onClosed(error: Error | undefined): void {
+    this.context.clock.clearTimer(this.#closeTimer);
+    this.#isEnding = true;
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    this.#reader?.reject(new ChannelError("CLIENT_GONE", undefined, { cause: error }));
+    this.#reader = undefined;
+    exchange?.detach(error);
+    this.context.onProgress?.();
+  }
+
+  /** Writes what the protocol holds, now. */
+  flush(): void {
+    this.#isFlushQueued = false;
+    const output = this.connection.output.take();
+    if (output === undefined) return;
+    this.stream.write(output);
+    if (this.stream.bufferedAmount === 0) this.#exchange?.listener?.onDrain();
+  }
+
+  /** Output was added: it leaves at the end of this turn, or now if it is much. */
+  queueFlush(): void {
+    if (this.connection.output.size >= FLUSH_BYTES) this.flush();
+    // Inside a read everything is written when the read is over.
+    else if (!this.#isFlushQueued && !this.#isReading) {
+      this.#isFlushQueued = true;
+      this.context.flusher.add(this);
+    }
+  }
+
+  /** No request after the one that is being answered. An idle connection ends now. */
+  closeSoon(): void {
+    this.connection.closeSoon();
+    this.#advance();
+  }
+
+  isCurrent(exchange: Http1Exchange): boolean {
+    return this.#exchange === exchange;
+  }
+
+  /** The response of the current exchange is whole. */
+  responseEnded(): void {
+    this.#exchange = undefined;
+    this.#heldBytes = 0;
+    this.#reader?.reject(new ChannelError("ALREADY_ANSWERED"));
+    this.#reader = undefined;
+    this.queueFlush();
+    this.#advance();
+    this.context.onProgress?.();
+  }
+
+  readBody(): Promise<Uint8Array | undefined> {
+    this.#heldBytes = 0;
+    this.connection.wantBody();
+    if (this.connection.output.size > 0) this.queueFlush();
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject };
+      this.#advance();
+      if (this.#reader !== undefined) this.#resume();
+    });
+  }
+
+  /** The connection belongs to another protocol now, with the bytes that came behind the request. */
+  handOver(): void {
+    this.#exchange = undefined;
+    this.#isHandedOver = true;
+  }
+
+  /** Does all that can be done with what has arrived. Loops instead of recursing: a response may end inside it. */
+  #advance(): void {
+    if (this.#isAdvancing || this.#isHandedOver || this.#isEnding) return;
+    this.#isAdvancing = true;
+    try {
+      while (this.#step());
+    } catch (error) {
+      this.#refuse(error);
+    } finally {
+      this.#isAdvancing = false;
+    }
+    if (this.#isHandedOver) return;
+    if (this.#exchange === undefined) {
+      if (this.connection.isClosed) this.#end();
+      else this.#resume();
+    }
+  }
+
+  /** One step forward; false when there is nothing to do but wait. */
+  #step(): boolean {
+    if (this.#exchange !== undefined) return this.#feedReader();
+    if (this.connection.isDiscarding) {
+      while (this.connection.nextBody() !== undefined);
+      return !this.connection.isDiscarding;
+    }
+    const head = this.connection.nextRequest();
+    if (head === undefined) return false;
+    this.#exchange = new Http1Exchange(this, head);
+    this.context.onExchange(this.#exchange);
+    return !this.#isHandedOver;
+  }
+
+  #feedReader(): boolean {
+    const reader = this.#reader;
+    if (reader === undefined) return false;
+    const part = this.connection.nextBody();
+    if (part === undefined && !this.connection.isBodyRead) return false;
+    this.#reader = undefined;
+    reader.resolve(part);
+    return false;
+  }
+
+  #refuse(error: unknown): void {
+    if (!(error instanceof ChannelError)) throw error;
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    const reader = this.#reader;
+    this.#reader = undefined;
+    // A body cut off by the end of the connection has nobody left who would read an answer.
+    if (error.status === undefined) this.stream.destroy();
+    else this.connection.refuse(error);
+    reader?.reject(error);
+    exchange?.detach(error);
+    this.queueFlush();
+  }
+
+  #hold(bytes: number): void {
+    this.#heldBytes += bytes;
+    if (this.#heldBytes <= MAX_HELD_BYTES || this.#reader !== undefined || this.#isPaused) return;
+    this.#isPaused = true;
+    this.stream.pause();
+  }
+
+  #resume(): void {
+    this.#heldBytes = 0;
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.stream.resume();
+  }
+
+  #end(): void {
+    this.#isEnding = true;
+    this.flush();
+    this.#resume();
+    this.stream.end();
+    if (this.stream.bufferedAmount === 0) this.#awaitPeersEnd();
+  }
+
+  #awaitPeersEnd(): void {
+    this.#closeTimer ??= this.context.clock.setTimer(() => this.stream.destroy(), this.context.closeTimeoutMs);
+  }
+}

@@ -1,0 +1,102 @@
+// The Exchange of our own engine: one request on one HTTP/1.1 connection. It holds no state but its place: once its
+// response has ended every call on it does nothing, so a forgotten reference can never answer somebody else's request.
+
+import { ChannelError } from "../base/errors.ts";
+import type { RequestHead } from "../codec/http1-request.ts";
+import type { ResponseHead } from "../protocol/http1.ts";
+import type { Exchange, ExchangeListener, WebSocketOptions } from "./exchange.ts";
+import type { Http1Driver } from "./http1-driver.ts";
+import type { Transport } from "./transport.ts";
+import { WebSocketTransport } from "./websocket.ts";
+
+export class Http1Exchange implements Exchange {
+  readonly head: RequestHead;
+  listener: ExchangeListener | undefined;
+  isClientGone = false;
+  readonly #driver: Http1Driver;
+
+  constructor(driver: Http1Driver, head: RequestHead) {
+    this.#driver = driver;
+    this.head = head;
+  }
+
+  get httpVersion(): string {
+    return this.head.minor === 1 ? "1.1" : "1.0";
+  }
+
+  get scheme(): "http" | "https" {
+    return this.#driver.stream.isEncrypted ? "https" : "http";
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#driver.stream.remoteAddress;
+  }
+
+  get hasBody(): boolean {
+    return this.head.chunked || this.head.contentLength > 0;
+  }
+
+  get isAnswered(): boolean {
+    return !this.#isLive || this.#driver.connection.isAnswering;
+  }
+
+  get bufferedAmount(): number {
+    return this.#isLive ? this.#driver.bufferedAmount : 0;
+  }
+
+  get #isLive(): boolean {
+    return this.#driver.isCurrent(this);
+  }
+
+  readBody(): Promise<Uint8Array | undefined> {
+    if (!this.hasBody) return Promise.resolve(undefined);
+    if (this.#isLive) return this.#driver.readBody();
+    return Promise.reject(new ChannelError(this.isClientGone ? "CLIENT_GONE" : "ALREADY_ANSWERED"));
+  }
+
+  respond(response: ResponseHead, body: string | Uint8Array | null): void {
+    if (!this.#isLive) return;
+    this.#driver.connection.respond(response, body);
+    this.#driver.responseEnded();
+  }
+
+  start(response: ResponseHead, length?: number): boolean {
+    if (!this.#isLive) return false;
+    const hasBody = this.#driver.connection.start(response, length);
+    if (hasBody) this.#driver.queueFlush();
+    else this.#driver.responseEnded();
+    return hasBody;
+  }
+
+  write(part: string | Uint8Array): void {
+    if (!this.#isLive) return;
+    this.#driver.connection.write(part);
+    this.#driver.queueFlush();
+  }
+
+  end(): void {
+    if (!this.#isLive) return;
+    this.#driver.connection.end();
+    this.#driver.responseEnded();
+  }
+
+  abort(): void {
+    if (this.#isLive) this.#driver.stream.destroy();
+  }
+
+  acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport {
+    const { connection, stream, context } = this.#driver;
+    const rest = connection.upgrade(fields);
+    this.#driver.handOver();
+    const transport = new WebSocketTransport(stream, context, options);
+    stream.listener = transport;
+    transport.begins(connection.output.take(), rest);
+    return transport;
+  }
+
+  /** The connection is gone, or may not be used any more. */
+  detach(error: Error | undefined): void {
+    this.isClientGone = true;
+    this.listener?.onGone(error);
+  }
+}

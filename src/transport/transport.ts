@@ -1,0 +1,63 @@
+// What a Channel sends and receives through: one conversation with one client, however it is carried.
+
+import type { CloseStatus } from "./close-status.ts";
+
+export type TransportKind = "websocket" | "sse" | "http";
+
+/** One message on its way out, in the only shape that transports see. `status` and `fields` count once, on HTTP. */
+export interface Outgoing {
+  readonly status: number | undefined;
+  /** Name, value, name, value, … */
+  readonly fields: readonly string[];
+  readonly body: string | Uint8Array | null;
+  /** The other fields of a Server-Sent Event. */
+  readonly event: EventMeta | undefined;
+  /** The size of a streamed body in bytes, where it is known. */
+  readonly length: number | undefined;
+}
+
+/** The fields of an event beside its data: WHATWG HTML §9.2.6. */
+export interface EventMeta {
+  readonly event?: string;
+  readonly id?: string;
+  readonly retry?: number;
+}
+
+export interface Transport {
+  readonly kind: TransportKind;
+  /** Bytes sent that the client's connection has not taken yet. */
+  readonly bufferedAmount: number;
+  /** Begins to deliver to `listener`. Before this call, what arrives waits. */
+  open(listener: TransportListener): void;
+  /** The application has set up: an HTTP client that has ended its side and got no whole answer is taken to be gone. */
+  settled(): void;
+  /** What `last` is when the application does not say. */
+  endsAfter(message: Outgoing): boolean;
+  /** One whole message. `last`: the conversation ends with it, so HTTP may answer with a `Content-Length`. */
+  send(message: Outgoing, last: boolean): void;
+  /** A message in parts begins: an HTTP body, events, or the fragments of one WebSocket message. */
+  begin(message: Outgoing): void;
+  part(data: string | Uint8Array): void;
+  finish(): void;
+  /** The message in parts will never be whole: the client must be able to tell. */
+  breakOff(): void;
+  /** Sends a ping; does nothing where there is none. */
+  ping(data: Uint8Array): void;
+  /** Ends the conversation politely after everything sent. `transportClosed` follows. */
+  close(code: number, reason: string): void;
+  /** Drops the connection now. `transportClosed` follows. */
+  terminate(): void;
+  /** Stops delivering messages, and reading; `resume` goes on where it stopped. */
+  pause(): void;
+  resume(): void;
+}
+
+export interface TransportListener {
+  messageArrived(data: string | Uint8Array): void;
+  pingArrived(data: Uint8Array): void;
+  pongArrived(data: Uint8Array): void;
+  /** `bufferedAmount` came back to zero. */
+  bufferEmptied(): void;
+  /** The conversation is over. Called once, last. */
+  transportClosed(status: CloseStatus): void;
+}

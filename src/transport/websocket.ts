@@ -1,0 +1,230 @@
+// The WebSocket transport: RFC 6455 over a ByteStream. The protocol decides what is said; this file reads at the pace
+// of the receiver, writes once a turn, and ends TCP when the closing handshake is done or takes too long (§7.1.1).
+
+import { type Piece, utf8Bytes } from "../base/bytes.ts";
+import type { Clock, Timer } from "../base/clock.ts";
+import { OPCODE } from "../codec/ws-frame.ts";
+import { WebSocketConnection, type WebSocketConnectionEvent } from "../protocol/websocket.ts";
+import type { ByteStream, ByteStreamListener } from "./byte-stream.ts";
+import { type CloseStatus, closeStatus, connectionFailed } from "./close-status.ts";
+import type { WebSocketOptions } from "./exchange.ts";
+import type { Flushable, Flusher } from "./flusher.ts";
+import { FLUSH_BYTES } from "./limits.ts";
+import type { Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
+
+interface WebSocketContext {
+  readonly clock: Clock;
+  readonly flusher: Flusher;
+}
+
+export class WebSocketTransport implements Transport, ByteStreamListener, Flushable {
+  readonly #stream: ByteStream;
+  readonly #context: WebSocketContext;
+  readonly #connection: WebSocketConnection;
+  readonly #closeTimeoutMs: number;
+  #listener: TransportListener | undefined;
+  /** Opcode of the next fragment while a message in parts is under way. */
+  #fragment = 0;
+  #isPaused = false;
+  #isReading = false;
+  #isFlushQueued = false;
+  #isEnding = false;
+  #closeTimer: Timer | undefined;
+
+  constructor(stream: ByteStream, context: WebSocketContext, options: WebSocketOptions) {
+    this.#stream = stream;
+    this.#context = context;
+    this.#connection = new WebSocketConnection(options);
+    this.#closeTimeoutMs = options.closeTimeoutMs;
+  }
+
+  get kind(): TransportKind {
+    return "websocket";
+  }
+
+  get bufferedAmount(): number {
+    return this.#connection.output.size + this.#stream.bufferedAmount;
+  }
+
+  /** The 101 goes out first, and what came behind the request is the first that is read. */
+  begins(response: Piece | Piece[] | undefined, rest: Uint8Array | undefined): void {
+    for (const piece of response === undefined ? [] : [response].flat()) this.#connection.output.piece(piece);
+    if (rest !== undefined) this.#connection.receive(rest);
+    this.#queueFlush();
+  }
+
+  open(listener: TransportListener): void {
+    this.#listener = listener;
+    this.#stream.resume();
+    this.#read();
+    this.#queueFlush();
+  }
+
+  settled(): void {}
+
+  endsAfter(): boolean {
+    return false;
+  }
+
+  send(message: Outgoing, last: boolean): void {
+    const { body } = message;
+    if (typeof body === "string") this.#connection.sendText(body);
+    else if (body !== null) this.#connection.sendBinary(body);
+    this.#queueFlush();
+    if (last) this.close(1000, "");
+  }
+
+  begin(): void {
+    this.#fragment = -1;
+  }
+
+  part(data: string | Uint8Array): void {
+    // §5.4: the first fragment says what the message is; the others continue it, whatever they are made of.
+    const first = typeof data === "string" ? OPCODE.TEXT : OPCODE.BINARY;
+    this.#sendFragment(this.#fragment === -1 ? first : OPCODE.CONTINUATION, data, false);
+  }
+
+  finish(): void {
+    this.#sendFragment(this.#fragment === -1 ? OPCODE.TEXT : OPCODE.CONTINUATION, "", true);
+  }
+
+  breakOff(): void {
+    this.close(1011, "");
+  }
+
+  ping(data: Uint8Array): void {
+    this.#connection.ping(data);
+    this.#queueFlush();
+  }
+
+  close(code: number, reason: string): void {
+    this.#connection.close(code, reason);
+    // A paused reader would never see the answer.
+    this.resume();
+    this.#queueFlush();
+    this.#startCloseTimer();
+  }
+
+  terminate(): void {
+    this.#stream.destroy();
+    this.#ended(this.#connection.abort());
+  }
+
+  pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#stream.resume();
+    this.#read();
+    this.#queueFlush();
+  }
+
+  onBytes(bytes: Uint8Array): void {
+    this.#connection.receive(bytes);
+    this.#read();
+    if (this.#connection.output.size > 0) this.flush();
+  }
+
+  onEof(): void {
+    this.#connection.receiveEof();
+    this.#read();
+  }
+
+  onDrain(): void {
+    this.#listener?.bufferEmptied();
+  }
+
+  onClosed(): void {
+    this.#context.clock.clearTimer(this.#closeTimer);
+    this.#isEnding = true;
+    // What was read before the connection went is still delivered, then the end.
+    this.#connection.receiveEof();
+    this.#read();
+  }
+
+  flush(): void {
+    this.#isFlushQueued = false;
+    const output = this.#connection.output.take();
+    if (output === undefined) return;
+    this.#stream.write(output);
+    if (this.#stream.bufferedAmount === 0) this.#listener?.bufferEmptied();
+  }
+
+  /** Delivers what has arrived, until the listener pauses. */
+  #read(): void {
+    const listener = this.#listener;
+    // A listener that resumes or closes from inside a delivery must not start a second loop.
+    if (listener === undefined || this.#isReading) return;
+    this.#isReading = true;
+    try {
+      while (!this.#isPaused) {
+        const event = this.#connection.next();
+        if (event === undefined) break;
+        this.#deliver(event, listener);
+      }
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  #deliver(event: WebSocketConnectionEvent, listener: TransportListener): void {
+    switch (event.type) {
+      case "message":
+        listener.messageArrived(event.data);
+        break;
+      case "ping":
+        this.#queueFlush();
+        listener.pingArrived(event.data);
+        break;
+      case "pong":
+        listener.pongArrived(event.data);
+        break;
+      case "closed":
+        this.#ended(event);
+    }
+  }
+
+  #ended(event: WebSocketConnectionEvent | undefined): void {
+    if (event?.type !== "closed") return;
+    this.#end();
+    this.#listener?.transportClosed(statusOf(event));
+  }
+
+  /** §7.1.1: the server ends TCP first; a client that does not follow is dropped. */
+  #end(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.flush();
+    this.#stream.end();
+    this.#startCloseTimer();
+  }
+
+  #startCloseTimer(): void {
+    this.#closeTimer ??= this.#context.clock.setTimer(() => this.terminate(), this.#closeTimeoutMs);
+  }
+
+  #sendFragment(opcode: number, data: string | Uint8Array, last: boolean): void {
+    this.#fragment = 0;
+    this.#connection.sendFragment(opcode, typeof data === "string" ? utf8Bytes(data) : data, last);
+    this.#queueFlush();
+  }
+
+  #queueFlush(): void {
+    const { size } = this.#connection.output;
+    if (size >= FLUSH_BYTES) this.flush();
+    // Inside a read everything is written when the read is over.
+    else if (size > 0 && !this.#isFlushQueued && !this.#isReading) {
+      this.#isFlushQueued = true;
+      this.#context.flusher.add(this);
+    }
+  }
+}
+
+function statusOf(event: Extract<WebSocketConnectionEvent, { type: "closed" }>): CloseStatus {
+  return event.by === "network" ? connectionFailed(event.reason) : closeStatus(event.by, event.code, event.reason);
+}
