@@ -1,5 +1,6 @@
 // @ts-check
 // From raw rounds to a table.
+import { isDisturbed } from "./row.js";
 import { ratios, summary } from "./stats.js";
 
 /**
@@ -9,8 +10,6 @@ import { ratios, summary } from "./stats.js";
 
 /** A share of its core above which a process counts as busy all the time. */
 const BUSY = 0.95;
-/** A share of the window that the server waited for its core, above which something else was at work there. */
-const DISTURBED = 0.1;
 
 /**
  * @param {import("./row.js").Row} row
@@ -46,7 +45,7 @@ function warnings(rounds) {
   return Object.keys(rounds).flatMap((peer) => {
     const server = summary(pick(rounds, peer, "serverCpuShare")).median;
     const generator = summary(pick(rounds, peer, "generatorCpuShare")).median;
-    const disturbed = pick(rounds, peer, "serverWaitShare").filter((share) => share > DISTURBED).length;
+    const disturbed = (rounds[peer] ?? []).filter(isDisturbed).length;
     const notes = [];
     if (generator > BUSY && server < BUSY) {
       notes.push(`  note: with ${peer} the load generator was the slower side; compare per CPU-second, not per second`);

@@ -86,6 +86,14 @@ function rates(window) {
   };
 }
 
+/** A share of the window that the server waited for its core, above which something else was at work there. */
+const DISTURBED = 0.1;
+
+/** @param {Sample} sample */
+export function isDisturbed({ serverWaitShare = 0 }) {
+  return serverWaitShare > DISTURBED;
+}
+
 /** Opened before the first measurement, so that what code and warm-up cost is not counted as connections. */
 const FIRST_CONNECTIONS = 100;
 
