@@ -1,16 +1,17 @@
 // From a request to a Channel: which transport it gets, and with what answer. Every decision about that stands here,
 // so that all servers and adapters share it.
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { ChannelError } from "../base/errors.ts";
 import { acceptValue, chooseProtocol, readHandshake } from "../codec/ws-handshake.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
 import { EVENT_STREAM } from "../transport/sse.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Channel, ChannelHandlers } from "./channel.ts";
+import type { ChannelContext } from "./context.ts";
 import { type HeadersInput, toFields } from "./headers.ts";
 import { ChannelRequest } from "./request.ts";
-import { type OverflowPolicy, TransportChannel } from "./transport-channel.ts";
+import { type ChannelSettings, type OverflowPolicy, TransportChannel } from "./transport-channel.ts";
 
 export interface ChannelOptions {
   /**
@@ -45,7 +46,7 @@ export function withChannel(
   setup: (channel: Channel) => unknown,
   options: ChannelOptions = {},
 ): Channel {
-  return openChannel(request, { open: setup }, options);
+  return accept(request, {}, setup, options);
 }
 
 /** Like `withChannel`, with all callbacks up front: the form that costs least when many channels share them. */
@@ -54,20 +55,35 @@ export function openChannel(
   handlers: ChannelHandlers,
   options: ChannelOptions = {},
 ): Channel {
+  return accept(request, handlers, handlers.open, options);
+}
+
+function accept(
+  request: ChannelRequest | Request,
+  handlers: ChannelHandlers,
+  setup: ChannelHandlers["open"],
+  options: ChannelOptions,
+): Channel {
   const original = ChannelRequest.from(request);
   const { exchange, context } = original;
   if (original.channel !== undefined || (exchange.isAnswered && !exchange.isClientGone)) {
     throw new ChannelError("ALREADY_ANSWERED");
   }
   const { transport, isRefused } = chooseTransport(original, options);
-  const settings = {
-    maxBufferedBytes: options.maxBufferedBytes ?? context.maxBufferedBytes,
-    onOverflow: options.onOverflow ?? "close",
-  };
-  const channel = new TransportChannel(transport, isRefused ? {} : handlers, settings, context);
+  const channel = new TransportChannel(transport, isRefused ? {} : handlers, toSettings(options, context), context);
   original.opened(channel);
-  channel.begin();
+  channel.begin(isRefused ? undefined : setup);
   return channel;
+}
+
+/** Without options of its own a channel shares the server's. */
+function toSettings(options: ChannelOptions, context: ChannelContext): ChannelSettings {
+  if (options.maxBufferedBytes === undefined && options.onOverflow === undefined) return context.channelSettings;
+  const { maxBufferedBytes, onOverflow } = context.channelSettings;
+  return {
+    maxBufferedBytes: options.maxBufferedBytes ?? maxBufferedBytes,
+    onOverflow: options.onOverflow ?? onOverflow,
+  };
 }
 
 function chooseTransport(
@@ -98,11 +114,9 @@ function acceptWebSocket(request: ChannelRequest, fields: readonly string[], opt
       : chooseProtocol(protocols, options.protocols ?? []);
   // RFC 6455 §4.2.2: a protocol that was not offered makes the client fail the connection.
   if (chosen !== undefined && protocols.includes(chosen)) response.push("Sec-WebSocket-Protocol", chosen);
-  return exchange.acceptWebSocket([...response, ...fields], {
-    maxMessageBytes: options.maxMessageBytes ?? context.maxMessageBytes,
-    maxFragments: context.maxFragments,
-    closeTimeoutMs: context.closeTimeoutMs,
-  });
+  const { maxMessageBytes } = options;
+  const limits = maxMessageBytes === undefined ? context.webSocket : { ...context.webSocket, maxMessageBytes };
+  return exchange.acceptWebSocket([...response, ...fields], limits);
 }
 
 /** RFC 6455 §4.2.2 item 4 and §4.4: a plain HTTP answer, with the version that would do. */
@@ -120,5 +134,5 @@ function refuse(request: ChannelRequest, error: ChannelError): Transport {
 }
 
 function sha1(text: string): string {
-  return createHash("sha1").update(text).digest("base64");
+  return hash("sha1", text, "base64");
 }

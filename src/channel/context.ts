@@ -1,9 +1,10 @@
 // What every channel and request of one server shares: its limits, its clock, and whom to tell of an error.
 
 import type { Clock } from "../base/clock.ts";
+import type { WebSocketOptions } from "../transport/exchange.ts";
 import type { Channel } from "./channel.ts";
 import type { ChannelRequest } from "./request.ts";
-import type { TransportChannel } from "./transport-channel.ts";
+import type { ChannelSettings, TransportChannel } from "./transport-channel.ts";
 
 /** Where an error came from. */
 export type ErrorSource =
@@ -30,10 +31,8 @@ export type ErrorReporter = (error: unknown, context: ErrorContext) => void;
 export interface ChannelContext {
   readonly clock: Clock;
   readonly report: ErrorReporter;
-  readonly maxMessageBytes: number;
-  readonly maxFragments: number;
-  readonly maxBufferedBytes: number;
-  readonly closeTimeoutMs: number;
+  readonly webSocket: WebSocketOptions;
+  readonly channelSettings: ChannelSettings;
   /** A channel opened; `channelEnded` follows when its last callback has run. */
   channelOpened(channel: TransportChannel): void;
   channelEnded(channel: TransportChannel): void;

@@ -88,7 +88,7 @@ function respond(request: ChannelRequest, data: SendData): void {
   const channel = new TransportChannel(transport, {}, UNLIMITED, context);
   request.opened(channel);
   channel.send(data, true);
-  channel.begin();
+  channel.begin(undefined);
 }
 
 const NO_FIELDS: readonly string[] = [];

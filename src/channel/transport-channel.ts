@@ -157,10 +157,10 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
     };
   }
 
-  /** Runs the open callback; messages flow when it has settled. Called once, by `accept`. */
-  begin(): void {
+  /** Runs the setup; messages flow when it has settled. Called once. */
+  begin(setup: ChannelHandlers["open"]): void {
     this.#transport.open(this);
-    const opened = this.#guard("open", () => this.#handlers.open?.(this));
+    const opened = setup === undefined ? undefined : this.#guard("open", () => setup(this));
     if (opened !== undefined) void opened.then(() => this.#settle());
     else if (this.#handlers.receive !== undefined) this.#settle();
     // Who sets a receiver right behind `withChannel` comes in time.

@@ -6,24 +6,30 @@ import type { ByteStream, ByteStreamListener } from "../transport/byte-stream.ts
 
 const NOTHING = new Uint8Array(0);
 
+/** The stream of each open socket. Listeners that look here are shared; closures would cost each socket 300 bytes. */
+const STREAMS = new WeakMap<Socket, NetStream>();
+
+export interface NetStreamOwner {
+  /** The socket is closed, and the stream's listener has been told. */
+  streamClosed(stream: NetStream): void;
+}
+
 export class NetStream implements ByteStream {
   listener!: ByteStreamListener;
   readonly #socket: Socket;
   #awaitsDrain = false;
-  #error: Error | undefined;
+  readonly #owner: NetStreamOwner;
 
-  /** `onClosed` runs after the listener's. The caller sets `listener` at once. */
-  constructor(socket: Socket, onClosed: (stream: NetStream) => void) {
+  /** The caller sets `listener` at once. */
+  constructor(socket: Socket, owner: NetStreamOwner) {
     this.#socket = socket;
-    socket.on("data", (bytes: Buffer) => this.listener.onBytes(bytes));
-    socket.on("end", () => this.listener.onEof());
-    socket.on("error", (error) => {
-      this.#error = error;
-    });
-    socket.on("close", () => {
-      this.listener.onClosed(this.#error);
-      onClosed(this);
-    });
+    this.#owner = owner;
+    STREAMS.set(socket, this);
+    socket.on("data", onData);
+    socket.on("end", onEnd);
+    // Without a listener an error would end the process; "close" follows it and knows what it was.
+    socket.on("error", onError);
+    socket.on("close", onClose);
   }
 
   get bufferedAmount(): number {
@@ -73,6 +79,12 @@ export class NetStream implements ByteStream {
     this.#socket.resume();
   }
 
+  /** The socket's end, from its "close" event. */
+  closed(): void {
+    this.listener.onClosed(this.#socket.errored ?? undefined);
+    this.#owner.streamClosed(this);
+  }
+
   /**
    * Node's own "drain" comes only after its high-water mark was passed; ours says "empty again", whatever the size.
    * An empty write queues up behind the rest, so the callback costs nothing while the system takes all at once.
@@ -86,4 +98,18 @@ export class NetStream implements ByteStream {
       else if (this.#socket.writable) this.#awaitDrain();
     });
   }
+}
+
+function onData(this: Socket, bytes: Buffer): void {
+  STREAMS.get(this)!.listener.onBytes(bytes);
+}
+
+function onEnd(this: Socket): void {
+  STREAMS.get(this)!.listener.onEof();
+}
+
+function onError(): void {}
+
+function onClose(this: Socket): void {
+  STREAMS.get(this)!.closed();
 }

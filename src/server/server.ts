@@ -11,7 +11,7 @@ import { Flusher } from "../transport/flusher.ts";
 import { type Http1Context, Http1Driver } from "../transport/http1-driver.ts";
 import type { TransportKind } from "../transport/transport.ts";
 import { dateField } from "./date-field.ts";
-import { NetStream } from "./net-stream.ts";
+import { NetStream, type NetStreamOwner } from "./net-stream.ts";
 import { type ServeOptions, type ServerLimits, toLimits, toReporter, toServerField } from "./options.ts";
 
 export type ServerStatus = "running" | "stopping" | "stopped";
@@ -42,14 +42,13 @@ export interface Server extends AsyncDisposable {
 
 const BUSY = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
 
-export class EngineServer implements Server, ChannelContext, Http1Context {
+export class EngineServer implements Server, ChannelContext, Http1Context, NetStreamOwner {
   readonly clock: Clock = systemClock;
   readonly flusher: Flusher = new Flusher();
   readonly report: ErrorReporter;
   readonly http: Http1Context["http"];
-  readonly maxMessageBytes: number;
-  readonly maxFragments: number;
-  readonly maxBufferedBytes: number;
+  readonly webSocket: ServerLimits;
+  readonly channelSettings: ChannelContext["channelSettings"];
   readonly closeTimeoutMs: number;
   readonly #handler: Handler;
   readonly #options: ServeOptions;
@@ -57,10 +56,6 @@ export class EngineServer implements Server, ChannelContext, Http1Context {
   readonly #listener: NetServer;
   readonly #streams = new Set<NetStream>();
   readonly #channels = new Set<TransportChannel>();
-  readonly #streamClosed = (stream: NetStream): void => {
-    this.#streams.delete(stream);
-    this.#checkEmpty();
-  };
   #requests = 0;
   #status: ServerStatus = "running";
   #stopped: Promise<void> | undefined;
@@ -71,9 +66,8 @@ export class EngineServer implements Server, ChannelContext, Http1Context {
     this.#options = options;
     this.#limits = toLimits(options);
     this.report = toReporter(options);
-    this.maxMessageBytes = this.#limits.maxMessageBytes;
-    this.maxFragments = this.#limits.maxFragments;
-    this.maxBufferedBytes = this.#limits.maxBufferedBytes;
+    this.webSocket = this.#limits;
+    this.channelSettings = { maxBufferedBytes: this.#limits.maxBufferedBytes, onOverflow: "close" };
     this.closeTimeoutMs = this.#limits.closeTimeoutMs;
     this.http = {
       ...this.#limits,
@@ -153,6 +147,11 @@ export class EngineServer implements Server, ChannelContext, Http1Context {
     this.#checkEmpty();
   }
 
+  streamClosed(stream: NetStream): void {
+    this.#streams.delete(stream);
+    this.#checkEmpty();
+  }
+
   #accept(socket: Socket): void {
     if (this.#streams.size >= this.#limits.maxConnections || this.#status !== "running") {
       socket.on("error", () => {});
@@ -160,7 +159,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context {
       socket.end(BUSY, () => socket.destroySoon());
       return;
     }
-    const stream = new NetStream(socket, this.#streamClosed);
+    const stream = new NetStream(socket, this);
     stream.listener = new Http1Driver(stream, this);
     this.#streams.add(stream);
   }
