@@ -13,7 +13,7 @@ const TICKS_PER_SECOND = canReadCpu ? Number(execFileSync("getconf", ["CLK_TCK"]
  * NaN where it cannot be read.
  * @param {number | "self"} pid
  */
-export function cpuSeconds(pid) {
+function cpuSeconds(pid) {
   if (!canReadCpu) return { own: Number.NaN, children: Number.NaN };
   const line = readFileSync(`/proc/${pid}/stat`, "utf8");
   // The second field is the command's name in parentheses and may hold spaces; what follows it may not.
@@ -26,11 +26,21 @@ export function cpuSeconds(pid) {
 }
 
 /**
+ * How long the process's main thread was ready to run and had to wait for its core, in seconds so far: others were there.
+ * @param {number} pid
+ */
+function waitSeconds(pid) {
+  if (!canReadCpu) return Number.NaN;
+  return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[1]) / 1e9;
+}
+
+/**
  * Starts a measured window. The function it returns ends it.
  * @param {number} serverPid
  */
 export function openWindow(serverPid) {
   const server = cpuSeconds(serverPid).own;
+  const waited = waitSeconds(serverPid);
   const generator = cpuSeconds("self");
   const start = process.hrtime.bigint();
   return () => {
@@ -39,6 +49,7 @@ export function openWindow(serverPid) {
     return {
       seconds,
       serverCpuSeconds: cpuSeconds(serverPid).own - server,
+      serverWaitSeconds: waitSeconds(serverPid) - waited,
       generatorCpuSeconds: after.own + after.children - generator.own - generator.children,
     };
   };

@@ -24,6 +24,16 @@ export function hasCommand(command) {
   return output("sh", ["-c", `command -v ${command}`]) !== undefined;
 }
 
+/** The cores that this process may run on, by their numbers; none where that is not known. */
+export function allowedCores() {
+  const list = process.platform === "linux" ? readFileSync("/proc/self/status", "utf8") : "";
+  const ranges = /^Cpus_allowed_list:\s*(\S+)/m.exec(list)?.[1]?.split(",") ?? [];
+  return ranges.flatMap((range) => {
+    const [first = 0, last = first] = range.split("-").map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+}
+
 /** The most files that a process may open; Node itself raises its soft limit to this one. */
 export function openFilesLimit() {
   const limit = output("sh", ["-c", "ulimit -Hn"]);

@@ -4,9 +4,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { hasCommand, openFilesLimit } from "./machine.js";
+import { allowedCores, hasCommand, openFilesLimit } from "./machine.js";
 
-const canPin = hasCommand("taskset");
+const canPin = hasCommand("taskset") && allowedCores().length > 1;
 /** A child that is silent for so long, beyond the window that it measures, hangs and is ended. */
 const PATIENCE_MS = 60_000;
 

@@ -1,5 +1,6 @@
 // @ts-check
 // From raw rounds to a table.
+import { isDisturbed } from "./row.js";
 import { ratios, summary } from "./stats.js";
 
 /**
@@ -17,6 +18,7 @@ const BUSY = 0.95;
 export function table(row, rounds) {
   const peers = Object.keys(rounds);
   const [subject = ""] = peers;
+  // Where CPU time cannot be read, its columns are left out and wall-clock rates are compared.
   const columns = row.columns.filter(({ key }) =>
     peers.some((peer) => rounds[peer]?.some((s) => !Number.isNaN(s[key]))),
   );
@@ -43,8 +45,16 @@ function warnings(rounds) {
   return Object.keys(rounds).flatMap((peer) => {
     const server = summary(pick(rounds, peer, "serverCpuShare")).median;
     const generator = summary(pick(rounds, peer, "generatorCpuShare")).median;
-    if (!(generator > BUSY && server < BUSY)) return [];
-    return [`  note: with ${peer} the load generator was the slower side; compare per CPU-second, not per second`];
+    const disturbed = (rounds[peer] ?? []).filter(isDisturbed).length;
+    const notes = [];
+    if (generator > BUSY && server < BUSY) {
+      notes.push(`  note: with ${peer} the load generator was the slower side; compare per CPU-second, not per second`);
+    }
+    if (disturbed > 0)
+      notes.push(
+        `  note: in ${disturbed} of ${rounds[peer]?.length} rounds of ${peer} other work was on the server's core`,
+      );
+    return notes;
   });
 }
 

@@ -26,7 +26,7 @@ import { startLoad, startServer } from "./processes.js";
  * @property {string} name
  * @property {string} title
  * @property {Readonly<Record<string, string>>} peers name → file in bench/servers; the first is compared with the others
- * @property {Readonly<Record<string, string>>} targets peer → the ratio that we want, for the reader; nothing is asserted
+ * @property {Readonly<Record<string, string>>} targets peer → what we want to be beside it, for the reader; nothing is asserted
  * @property {readonly Column[]} columns the first is the one compared
  * @property {string} load the generator's file in bench/load
  * @property {(serverFile: string, options: Options) => Promise<Sample>} round
@@ -73,16 +73,25 @@ export function workRow({ name, title, peers, targets = {}, load, config }) {
   };
 }
 
-/** @param {{ operations: number, seconds: number, serverCpuSeconds: number, generatorCpuSeconds: number }} window */
+/** @param {{ operations: number } & ReturnType<ReturnType<typeof import("./cpu.js").openWindow>>} window */
 function rates(window) {
-  const { operations, seconds, serverCpuSeconds, generatorCpuSeconds } = window;
+  const { operations, seconds, serverCpuSeconds, serverWaitSeconds, generatorCpuSeconds } = window;
   return {
     perCpuSecond: operations / serverCpuSeconds,
     perSecond: operations / seconds,
     serverCpuShare: serverCpuSeconds / seconds,
+    serverWaitShare: serverWaitSeconds / seconds,
     generatorCpuShare: generatorCpuSeconds / seconds,
     ...window,
   };
+}
+
+/** A share of the window that the server waited for its core, above which something else was at work there. */
+const DISTURBED = 0.1;
+
+/** @param {Sample} sample */
+export function isDisturbed({ serverWaitShare = 0 }) {
+  return serverWaitShare > DISTURBED;
 }
 
 /** Opened before the first measurement, so that what code and warm-up cost is not counted as connections. */

@@ -9,7 +9,7 @@ await run(config, {
   inFlight: 1,
   request: Buffer.from("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"),
   replyLength(bytes) {
-    const text = bytes.latin1Slice();
+    const text = bytes.toString("latin1");
     const end = text.indexOf("\r\n\r\n");
     if (end === -1) return 0;
     if (!/^HTTP\/1\.1 200 [\s\S]*\ncontent-length: 11\r\n/i.test(text.slice(0, end + 2)))

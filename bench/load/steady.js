@@ -69,7 +69,8 @@ function converse({ port, request, inFlight, upgrade, replyLength }) {
       if (upgrading) {
         const end = early.indexOf("\r\n\r\n");
         if (end === -1) return;
-        if (!early.latin1Slice().startsWith("HTTP/1.1 101 ")) fail(new Error(`not upgraded: ${early.latin1Slice()}`));
+        if (!early.toString("latin1").startsWith("HTTP/1.1 101 "))
+          fail(new Error(`not upgraded: ${early.toString("latin1")}`));
         early = early.subarray(end + 4);
         upgrading = false;
         socket.write(burst);

@@ -6,7 +6,7 @@ export const idleWs = memoryRow({
   name: "idle-ws",
   title: "memory of idle WebSockets",
   peers: { unichannel: "ws-unichannel.js", ws: "ws-ws.js", "node:net": "ws-net.js" },
-  targets: { ws: "0.72 (5 kB)" },
+  targets: { ws: "≤ 5 kB" },
   webSocket: true,
 });
 

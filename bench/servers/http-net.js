@@ -11,7 +11,7 @@ const RESPONSE =
 const server = createServer({ noDelay: true }, (socket) => {
   let tail = "";
   socket.on("data", (/** @type {Buffer} */ bytes) => {
-    const text = tail + bytes.latin1Slice();
+    const text = tail + bytes.toString("latin1");
     let from = 0;
     let output = "";
     for (let end = text.indexOf(END); end !== -1; end = text.indexOf(END, from)) {

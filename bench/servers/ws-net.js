@@ -12,7 +12,7 @@ const server = createServer({ noDelay: true }, (socket) => {
   /** @type {Buffer | undefined} */
   let tail;
   socket.once("data", (/** @type {Buffer} */ request) => {
-    const key = /sec-websocket-key: *([^\r]+)/i.exec(request.latin1Slice())?.[1] ?? "";
+    const key = /sec-websocket-key: *([^\r]+)/i.exec(request.toString("latin1"))?.[1] ?? "";
     const accept = createHash("sha1")
       .update(key + GUID)
       .digest("base64");

@@ -5,7 +5,7 @@
 export type Piece = string | Uint8Array;
 
 /** The same memory as a Buffer, whose `toString` and `write` run in C++. Free for what a socket delivers. */
-export function asBuffer(bytes: Uint8Array): Buffer {
+function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
@@ -34,11 +34,6 @@ export function isAscii(text: string): boolean {
   return Buffer.byteLength(text, "utf8") === text.length;
 }
 
-/** A latin1 string to its bytes. */
-export function latin1Bytes(text: string): Uint8Array {
-  return Buffer.from(text, "latin1");
-}
-
 /** Memory that is not zeroed; the caller overwrites all of it. */
 export function allocate(length: number): Uint8Array {
   return Buffer.allocUnsafe(length);
@@ -46,11 +41,6 @@ export function allocate(length: number): Uint8Array {
 
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-}
-
-/** How many bytes a piece takes on the wire. Both forms count one byte per element. */
-export function pieceLength(piece: Piece): number {
-  return piece.length;
 }
 
 /**

@@ -1,5 +1,6 @@
 // A Channel over a Transport, and the only place that calls its callbacks. Order is its whole business: open, then
 // messages one at a time, then close, once, last; nothing that a callback throws gets past here.
+// Long because the order of callbacks is one idea: each half of it alone would have to trust the other.
 
 import { utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";

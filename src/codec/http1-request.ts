@@ -2,6 +2,7 @@
 // differently is refused, because a proxy in front may be the other parser (request smuggling, §11.2).
 // One pass over the bytes finds, checks and ends each line; one latin1 string per chunk gives every name and value.
 // Measured (Node 20, shared cores): 0.3 µs for the head of `GET /` with a Host, 2.2 µs for 20 fields of a browser.
+// Long because request line, fields and what they mean together are one pass over the same bytes.
 
 import { concat, latin1 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";

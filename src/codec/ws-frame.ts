@@ -1,6 +1,7 @@
 // WebSocket frames, both ways: RFC 6455 §5.2.
 // The decoder never holds a data payload: it hands out what has arrived, in place, as parts of a frame. Only an
 // incomplete header (at most 14 bytes) and an incomplete control payload (at most 125) wait inside.
+// Long because it reads and writes the same header, and the two are checked side by side.
 
 import { allocate } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";

@@ -3,6 +3,7 @@
 //
 // Requests are answered strictly in order: `nextRequest` gives the next one only when the one before has been read and
 // answered to the end. A pipelined request that is not handed out cannot be answered too early (RFC 9112 §9.3.2).
+// Long because reading and writing share their state: whether a request may follow depends on both.
 
 import { type Piece, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -10,7 +11,7 @@ import { Output } from "../base/output.ts";
 import { type BodyDecoder, ChunkedBodyDecoder, FixedBodyDecoder } from "../codec/http1-body.ts";
 import { RequestDecoder, type RequestHead, type RequestLimits } from "../codec/http1-request.ts";
 import { CONTINUE, encodeChunk, encodeResponseHead, LAST_CHUNK, statusHasBody } from "../codec/http1-response.ts";
-import { hasListMember, isToken } from "../codec/http1-syntax.ts";
+import { readOwnFields } from "./own-fields.ts";
 
 export interface Http1Options extends RequestLimits {
   /** Longest request body in bytes; a longer one is refused with 413. */
@@ -309,60 +310,4 @@ export class Http1Connection {
   get isDiscarding(): boolean {
     return this.#discardsBody;
   }
-}
-
-interface OwnFields {
-  readonly fields: readonly string[];
-  /** What `Connection` lists besides `close` and `keep-alive`, each with ", " behind it. */
-  readonly connection: string;
-  readonly close: boolean;
-  readonly date: boolean;
-  readonly server: boolean;
-  readonly length: string | undefined;
-}
-
-/** Finds the fields that the connection decides itself, and leaves out those that it writes. */
-function readOwnFields(fields: readonly string[]): OwnFields {
-  for (let i = 0; i < fields.length; i += 2) {
-    const length = fields[i]!.length;
-    // Date, Server, Connection, Keep-Alive, Content-Length, Transfer-Encoding: most fields leave by their length.
-    if (length === 4 || length === 6 || length === 10 || length === 14 || length === 17) return sortOwnFields(fields);
-  }
-  return { fields, connection: "", close: false, date: false, server: false, length: undefined };
-}
-
-function sortOwnFields(fields: readonly string[]): OwnFields {
-  const kept: string[] = [];
-  let connection = "";
-  let close = false;
-  let date = false;
-  let server = false;
-  let length: string | undefined;
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i]!;
-    const value = fields[i + 1]!;
-    switch (name.toLowerCase()) {
-      case "content-length":
-        if (/^\d+$/.test(value)) length = value;
-        continue;
-      case "transfer-encoding":
-      case "keep-alive":
-        continue;
-      case "connection":
-        if (hasListMember(value, "close")) close = true;
-        for (const member of value.split(",")) {
-          const option = member.trim();
-          if (isToken(option) && !/^(close|keep-alive)$/i.test(option)) connection += `${option}, `;
-        }
-        continue;
-      case "date":
-        date = true;
-        break;
-      case "server":
-        server = true;
-        break;
-    }
-    kept.push(name, value);
-  }
-  return { fields: kept, connection, close, date, server, length };
 }

@@ -2,7 +2,7 @@
 // Bytes in, events out; messages in, bytes out. It knows no socket and no clock: the closing timeout of §7.1.1 belongs
 // to whoever owns both.
 
-import { isAscii, latin1, utf8Bytes, utf8Length } from "../base/bytes.ts";
+import { isAscii, latin1, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { Output } from "../base/output.ts";
 import { encodeFrameHead, OPCODE } from "../codec/ws-frame.ts";
@@ -171,9 +171,4 @@ function echoPayload(code: number): Uint8Array {
   } catch {
     return encodeClosePayload(CLOSE_NORMAL, "");
   }
-}
-
-/** Bytes that a text or binary payload takes in a frame, without its header. */
-export function payloadLength(data: string | Uint8Array): number {
-  return typeof data === "string" ? utf8Length(data) : data.length;
 }

@@ -9,7 +9,7 @@ import type { ResponseHead } from "../protocol/http1.ts";
 import type { Transport } from "./transport.ts";
 
 /** What every request has, whatever server read it. */
-export interface ExchangeHead {
+interface ExchangeHead {
   readonly method: string;
   /** The request target as it was sent. */
   readonly target: string;

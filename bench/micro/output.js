@@ -1,0 +1,28 @@
+// @ts-check
+// Sixteen small frames to one piece for one socket write: joined as latin1 strings (what src/base/output.ts does) or
+// copied into one Buffer. `npx tsc --build && node bench/micro/output.js`. What the write itself costs is not in it.
+import { bench, do_not_optimize, run, summary } from "mitata";
+import { Output } from "../../dist/src/base/output.js";
+
+const FRAMES = 16;
+const frame = Buffer.alloc(34, "unichannel ");
+
+summary(() => {
+  bench("Output: latin1 strings, then the bytes that a write makes of them", () => {
+    const output = new Output();
+    for (let i = 0; i < FRAMES; i++) output.bytes(frame);
+    do_not_optimize(Buffer.from(/** @type {string} */ (output.take()), "latin1"));
+  });
+  bench("Buffer.concat", () => {
+    const frames = [];
+    for (let i = 0; i < FRAMES; i++) frames.push(frame);
+    do_not_optimize(Buffer.concat(frames));
+  });
+  bench("one allocation and Buffer.copy", () => {
+    const output = Buffer.allocUnsafe(FRAMES * frame.length);
+    for (let i = 0; i < FRAMES; i++) frame.copy(output, i * frame.length);
+    do_not_optimize(output);
+  });
+});
+
+await run();

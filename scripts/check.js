@@ -1,0 +1,25 @@
+// @ts-check
+// What a change must pass besides the tests: `npm run check`. Each tool says nothing unless it finds something.
+import { spawnSync } from "node:child_process";
+
+/** @type {readonly [what: string, tool: string, ...args: string[]][]} */
+const STEPS = [
+  ["format and lint", "biome", "ci", "--colors=off"],
+  ["types of src, demo and test", "tsc", "--build"],
+  ["types of bench and scripts", "tsc", "-p", "bench"],
+  ["unused files, exports and dependencies", "knip"],
+  ["the package's manifest", "publint", "--strict"],
+  ["the package's types as its users resolve them", "attw", "--pack", "--profile", "esm-only", "--no-emoji"],
+];
+
+for (const [what, tool, ...args] of STEPS) {
+  process.stdout.write(`${what} (${tool})`);
+  const start = performance.now();
+  const { status, stdout, stderr, error } = spawnSync(`node_modules/.bin/${tool}`, args, { encoding: "utf8" });
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  if (status !== 0) {
+    console.log(`: failed after ${seconds} s\n\n${stdout}${stderr}${error ?? ""}`);
+    process.exit(1);
+  }
+  console.log(`: ${seconds} s`);
+}

@@ -1,0 +1,60 @@
+// The response fields that a connection decides itself: what an application sets of them is read, not copied.
+// RFC 9112 §6.3 and §9.3: framing and persistence belong to who writes the message.
+
+import { hasListMember, isToken } from "../codec/http1-syntax.ts";
+
+interface OwnFields {
+  readonly fields: readonly string[];
+  /** What `Connection` lists besides `close` and `keep-alive`, each with ", " behind it. */
+  readonly connection: string;
+  readonly close: boolean;
+  readonly date: boolean;
+  readonly server: boolean;
+  readonly length: string | undefined;
+}
+
+/** Finds the fields that the connection decides itself, and leaves out those that it writes. */
+export function readOwnFields(fields: readonly string[]): OwnFields {
+  for (let i = 0; i < fields.length; i += 2) {
+    const length = fields[i]!.length;
+    // Date, Server, Connection, Keep-Alive, Content-Length, Transfer-Encoding: most fields leave by their length.
+    if (length === 4 || length === 6 || length === 10 || length === 14 || length === 17) return sortOwnFields(fields);
+  }
+  return { fields, connection: "", close: false, date: false, server: false, length: undefined };
+}
+
+function sortOwnFields(fields: readonly string[]): OwnFields {
+  const kept: string[] = [];
+  let connection = "";
+  let close = false;
+  let date = false;
+  let server = false;
+  let length: string | undefined;
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!;
+    const value = fields[i + 1]!;
+    switch (name.toLowerCase()) {
+      case "content-length":
+        if (/^\d+$/.test(value)) length = value;
+        continue;
+      case "transfer-encoding":
+      case "keep-alive":
+        continue;
+      case "connection":
+        if (hasListMember(value, "close")) close = true;
+        for (const member of value.split(",")) {
+          const option = member.trim();
+          if (isToken(option) && !/^(close|keep-alive)$/i.test(option)) connection += `${option}, `;
+        }
+        continue;
+      case "date":
+        date = true;
+        break;
+      case "server":
+        server = true;
+        break;
+    }
+    kept.push(name, value);
+  }
+  return { fields: kept, connection, close, date, server, length };
+}

@@ -1,0 +1,98 @@
+// What is documented and what exists are the same.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { describe, it } from "node:test";
+import * as unichannel from "../src/index.ts";
+import { LIMITS } from "../src/server/options.ts";
+
+const read = (path: string): string => readFileSync(path, "utf8");
+
+describe("the documentation", () => {
+  it("has a heading for every error code, and no other", () => {
+    const union = /export type ErrorCode =([^;]+);/.exec(read("src/base/errors.ts"))![1]!;
+    const codes = [...union.matchAll(/"([A-Z_]+)"/g)].map(([, code]) => code);
+    const headings = [...read("docs/reference/errors.md").matchAll(/^### ([A-Z_]+)$/gm)].map(([, code]) => code);
+    assert.deepEqual([...headings].sort(), [...codes].sort());
+  });
+
+  it("says the status and close code of each error as the table has them", () => {
+    const text = read("docs/reference/errors.md");
+    const sections = text.split(/^### /m).slice(1);
+    for (const section of sections) {
+      const code = section.slice(0, section.indexOf("\n")) as unichannel.ErrorCode;
+      const error = new unichannel.ChannelError(code);
+      if (error.status !== undefined) assert.match(section, new RegExp(`\\n${error.status}\\b`), code);
+      if (code.startsWith("BAD_F") || code === "BAD_UTF8")
+        assert.match(section, new RegExp(`${error.closeCode}`), code);
+    }
+  });
+
+  it("lists every limit in SECURITY.md and every option of serve in the reference", () => {
+    const security = read("SECURITY.md");
+    const server = read("docs/reference/server.md");
+    for (const name of Object.keys(LIMITS)) {
+      assert.match(security, new RegExp(`\\| \`${name}\` *\\|`), name);
+      assert.match(server, new RegExp(`\`${name}\``), name);
+    }
+    const options = /export interface ServeOptions[^{]*\{([\s\S]*?)\n\}/.exec(read("src/server/options.ts"))![1]!;
+    for (const [, name] of options.matchAll(/readonly (\w+)\?/g)) assert.match(server, new RegExp(`\`${name}\``), name);
+  });
+
+  it("lists every channel option and every member of the channel in the reference", () => {
+    const channel = read("docs/reference/channel.md");
+    const options = /export interface ChannelOptions \{([\s\S]*?)\n\}/.exec(read("src/channel/accept.ts"))![1]!;
+    for (const [, name] of options.matchAll(/readonly (\w+)\?/g))
+      assert.match(channel, new RegExp(`\`${name}\``), name);
+    const members = /export interface Channel extends[^{]*\{([\s\S]*?)\n\}/.exec(read("src/channel/channel.ts"))![1]!;
+    for (const [, name] of members.matchAll(/^ {2}(?:readonly )?(\w+)[(:]/gm)) {
+      assert.match(channel, new RegExp(`\`${name}[(\`]`), name);
+    }
+  });
+
+  it("has no link to a file that is not there", () => {
+    for (const file of markdownFiles(".")) {
+      const links = [...read(file).matchAll(/\]\((?!https?:)([^)#\s]+)(#[^)]*)?\)/g)];
+      for (const [, link] of links) {
+        const target = normalize(join(dirname(file), link!));
+        assert.doesNotThrow(() => readdirSync(dirname(target)) && readFileOrFolder(target), `${file}: ${link}`);
+      }
+    }
+  });
+
+  it("keeps ARCHITECTURE.md to 150 lines, and names in it only files that exist", () => {
+    const text = read("ARCHITECTURE.md");
+    assert.ok(text.split("\n").length <= 151);
+    const map = text.slice(text.indexOf("## Code map"), text.indexOf("## Decoders"));
+    let folder = "";
+    for (const line of map.split("\n").filter((row) => /^\| *(`src|\|)/.test(row))) {
+      const [, first = "", second = ""] = line.split("|");
+      folder = /`(src\/\w+)`/.exec(first)?.[1] ?? folder;
+      for (const [, name] of second.matchAll(/`([\w-]+)`/g)) read(`${folder}/${name}.ts`);
+    }
+    for (const name of readdirSync("src", { recursive: true }) as string[]) {
+      if (!name.endsWith(".ts") || !name.includes("/")) continue;
+      assert.match(map, new RegExp(`\`${name.slice(name.indexOf("/") + 1, -3)}\``), `${name} is in the code map`);
+    }
+  });
+});
+
+function readFileOrFolder(path: string): void {
+  try {
+    readFileSync(path);
+  } catch {
+    readdirSync(path);
+  }
+}
+
+function markdownFiles(folder: string): string[] {
+  const found: string[] = [];
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.name === "node_modules" || entry.name === "dist" || entry.name.startsWith(".")) continue;
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) found.push(...markdownFiles(path));
+    else if (entry.name.endsWith(".md")) found.push(path);
+  }
+  return found;
+}

@@ -1,0 +1,230 @@
+// The house's walls: which file may import what, and what the compiler of the inner layers does not know.
+// The table is the one of ARCHITECTURE.md; a new folder under src/ needs a line in it.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, posix } from "node:path";
+import { after, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+
+interface Layer {
+  /** The folders under src/ whose files it may import. */
+  readonly imports: readonly string[];
+  /** The modules of Node that it may import; "any" for all. */
+  readonly node: readonly string[] | "any";
+}
+
+/** Lowest first: a file imports its own layer and those below it. */
+const TOWER = ["base", "codec", "protocol", "transport", "channel", "group", "server", "cli"] as const;
+
+/** No sockets, files or servers below the server; no Node at all where there is no I/O. */
+const NODE: Record<(typeof TOWER)[number], Layer["node"]> = {
+  base: [],
+  codec: [],
+  protocol: [],
+  transport: ["node:crypto"],
+  channel: ["node:crypto"],
+  group: ["node:crypto"],
+  server: "any",
+  cli: "any",
+};
+
+const LAYERS: ReadonlyMap<string, Layer> = new Map<string, Layer>([
+  ...TOWER.map((name, height): [string, Layer] => [name, { imports: TOWER.slice(0, height + 1), node: NODE[name] }]),
+  // Beside the tower: it runs in browsers.
+  ["client", { imports: ["base", "codec", "client"], node: [] }],
+]);
+
+/** Longer files are split, or begin with the reason why not. */
+const EXPECTED_LINES = 300;
+const MAX_LINES = 600;
+const DEFENCE = "// Long because";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+const sources: ReadonlyMap<string, string> = new Map(
+  readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" })
+    .map((name) => name.replaceAll("\\", "/"))
+    .filter((name) => name.endsWith(".ts"))
+    .sort()
+    .map((name): [string, string] => [name, readFileSync(join(ROOT, "src", name), "utf8")]),
+);
+
+describe("the layers", () => {
+  it("import their own layer and those below it, and no more of Node than they may", () => {
+    assert.deepEqual(complaints(importComplaints), []);
+  });
+
+  it("are all in the table", () => {
+    const folders = new Set([...sources.keys()].map(layerName).filter((name) => name !== ""));
+    assert.deepEqual(
+      [...folders].filter((name) => !LAYERS.has(name)),
+      [],
+    );
+  });
+
+  const refused: readonly [why: string, file: string, source: string][] = [
+    ["a codec that imports a protocol", "codec/a.ts", 'import { b } from "../protocol/b.ts";'],
+    ["a type taken from a layer above", "protocol/a.ts", 'import type { B } from "../channel/b.ts";'],
+    ["a re-export from a layer above", "base/a.ts", 'export {\n  b,\n} from "../codec/b.ts";'],
+    ["an import for its effect", "channel/a.ts", 'import "../server/b.ts";'],
+    ["an import in the middle of code", "codec/a.ts", '  const b = await import("../server/b.ts");'],
+    ["an import whose target is computed", "server/a.ts", "  const b = await import(name);"],
+    ["Node in base", "base/a.ts", 'import { performance } from "node:perf_hooks";'],
+    ["Node without its prefix", "channel/a.ts", 'import { connect } from "net";'],
+    ["a socket in a transport", "transport/a.ts", 'import type { Socket } from "node:net";'],
+    ["Node in the browser's client", "client/a.ts", 'import { createHash } from "node:crypto";'],
+    ["a protocol in the client", "client/a.ts", 'import { b } from "../protocol/b.ts";'],
+    ["a package", "server/a.ts", 'import { WebSocket } from "ws";'],
+    ["the public entry", "server/a.ts", 'import { serve } from "../index.ts";'],
+    ["a file outside src", "server/a.ts", 'import { b } from "../../test/b.ts";'],
+  ];
+  for (const [why, file, source] of refused) {
+    it(`refuse ${why}`, () => {
+      assert.equal(importComplaints(file, source).length, 1);
+    });
+  }
+
+  const allowed: readonly [why: string, file: string, source: string][] = [
+    ["a neighbour", "codec/a.ts", 'import { b } from "./b.ts";'],
+    ["the layer below", "protocol/a.ts", 'import { b } from "../codec/b.ts";'],
+    ["hashes in a transport", "transport/a.ts", 'import { createHash } from "node:crypto";'],
+    ["sockets in the server", "server/a.ts", 'import { createServer } from "node:net";'],
+    ["anything in the entry", "index.ts", 'export { serve } from "./server/serve.ts";'],
+    ["imports that a comment speaks of", "base/a.ts", '// import("../server/b.ts") would be wrong\n/** import(x) */'],
+  ];
+  for (const [why, file, source] of allowed) {
+    it(`allow ${why}`, () => {
+      assert.deepEqual(importComplaints(file, source), []);
+    });
+  }
+});
+
+describe("the sources", () => {
+  it("stay on Node's public API", () => {
+    assert.deepEqual(
+      complaints((file, source) => mentions(file, source, /\b_handle\b|process\.binding/g)),
+      [],
+    );
+  });
+
+  it("take time and chance through the door in codecs and protocols", () => {
+    assert.deepEqual(
+      complaints((file, source) =>
+        sansIo(file) ? mentions(file, source, /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b/g) : [],
+      ),
+      [],
+    );
+  });
+
+  it(`have at most ${EXPECTED_LINES} lines, or say why not, and never more than ${MAX_LINES}`, () => {
+    assert.deepEqual(complaints(lengthComplaints), []);
+  });
+
+  it("may be long for a reason, up to a point", () => {
+    assert.equal(lengthComplaints("a.ts", "\n".repeat(EXPECTED_LINES + 1)).length, 1);
+    assert.equal(lengthComplaints("a.ts", `${DEFENCE} it is a table.\n${"\n".repeat(EXPECTED_LINES)}`).length, 0);
+    assert.equal(lengthComplaints("a.ts", `${DEFENCE} it is a table.\n${"\n".repeat(MAX_LINES)}`).length, 1);
+  });
+});
+
+describe("the compiler of codecs and protocols", () => {
+  const FOREIGN = ["setTimeout", "setInterval", "queueMicrotask", "Buffer", "process", "console", "fetch", "crypto"];
+  const folders: string[] = [];
+  after(() => {
+    for (const folder of folders) rmSync(folder, { recursive: true });
+  });
+
+  for (const layer of ["codec", "protocol"]) {
+    it(`knows the language and nothing of a platform (src/${layer}/tsconfig.json)`, () => {
+      const { compilerOptions } = JSON.parse(readFileSync(join(ROOT, "src", layer, "tsconfig.json"), "utf8"));
+      assert.deepEqual(compilerOptions.lib, ["ES2023"]);
+      assert.deepEqual(compilerOptions.types, []);
+    });
+
+    it(`refuses a timer, a buffer and other things of the platform (src/${layer})`, () => {
+      // Each name on a line of its own; the import shows that nothing leaks in through the layer below.
+      const names = FOREIGN.map((name) => `export const ${name}_: unknown = ${name};`);
+      const source = ['export type { Piece } from "../../src/base/bytes.ts";', ...names].join("\n");
+      const output = compileAs(`src/${layer}/tsconfig.json`, source);
+      const refusedNames = [...output.matchAll(/Cannot find name '(\w+)'/g)].map(([, name]) => name);
+      assert.deepEqual(refusedNames, FOREIGN, output);
+      assert.equal(compileAs("src/tsconfig.json", source), "", "with Node's types the same file compiles");
+    });
+  }
+
+  /** What tsc says of a file that is compiled with the options of the given project. */
+  function compileAs(project: string, source: string): string {
+    // Inside the project, so that Node's types would be found if the options asked for them.
+    const folder = mkdtempSync(join(ROOT, "dist", "border-"));
+    folders.push(folder);
+    const config = {
+      extends: join(ROOT, project),
+      // Named one by one: an "include" leaves out what is under outDir.
+      include: [],
+      files: ["snippet.ts"],
+      references: [{ path: "../../src/base" }],
+    };
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+    writeFileSync(join(folder, "snippet.ts"), source);
+    const tsc = join(ROOT, "node_modules", "typescript", "bin", "tsc");
+    const { stdout } = spawnSync(process.execPath, [tsc, "-p", folder, "--noEmit"], { encoding: "utf8" });
+    return stdout;
+  }
+});
+
+/** What `check` has to say of all the sources. */
+function complaints(check: (file: string, source: string) => string[]): string[] {
+  return [...sources].flatMap(([file, source]) => check(file, source));
+}
+
+function importComplaints(file: string, source: string): string[] {
+  const name = layerName(file);
+  // The public entries stand above all layers.
+  if (name === "") return [];
+  const layer = LAYERS.get(name);
+  if (layer === undefined) return [`src/${file}: no such layer`];
+  return specifiers(source)
+    .filter((specifier) => !mayImport(layer, file, specifier))
+    .map((specifier) => `src/${file} may not import ${specifier}`);
+}
+
+function mayImport(layer: Layer, file: string, specifier: string): boolean {
+  if (specifier.startsWith("node:")) return layer.node === "any" || layer.node.includes(specifier);
+  if (!specifier.startsWith(".")) return false;
+  return layer.imports.includes(layerName(posix.join(posix.dirname(file), specifier)));
+}
+
+/** The folder under src/; "" for what stands in src/ itself. */
+function layerName(file: string): string {
+  return file.includes("/") ? file.slice(0, file.indexOf("/")) : "";
+}
+
+/**
+ * What the file imports and exports from. The formatter puts statements at the beginning of a line and uses double quotes;
+ * `import(…)` and `require(…)` are found anywhere but in comments, and a computed target is given as it stands.
+ */
+function specifiers(source: string): string[] {
+  const code = source.replace(/^\s*(?:\/\/|\/?\*).*$/gm, "");
+  return [
+    ...code.matchAll(/^(?:import|export)\b[^"'`;]*?\bfrom\s+"([^"]+)"/gm),
+    ...code.matchAll(/^import\s+"([^"]+)"/gm),
+    ...code.matchAll(/\b(?:import|require|getBuiltinModule)\(\s*"?([^")]*)/g),
+  ].map((match) => match[1] ?? "");
+}
+
+function mentions(file: string, source: string, pattern: RegExp): string[] {
+  return [...source.matchAll(pattern)].map(([text]) => `src/${file} mentions ${text}`);
+}
+
+function sansIo(file: string): boolean {
+  return layerName(file) === "codec" || layerName(file) === "protocol";
+}
+
+function lengthComplaints(file: string, source: string): string[] {
+  const lines = source.replace(/\n$/, "").split("\n");
+  if (lines.length > MAX_LINES) return [`src/${file} has ${lines.length} lines: split it`];
+  if (lines.length <= EXPECTED_LINES || lines.some((line) => line.startsWith(DEFENCE))) return [];
+  return [`src/${file} has ${lines.length} lines and no "${DEFENCE} …"`];
+}

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { needs } from "./needs.ts";
+
+describe("needs", () => {
+  it("is false for a command that is on the PATH", () => {
+    assert.equal(needs("sh"), false);
+  });
+
+  it("gives a reason to skip for a command that is not there", () => {
+    withRequireAll(undefined, () => assert.equal(needs("no-such-command"), "no-such-command is not installed"));
+  });
+
+  it("throws for a missing command when UNICHANNEL_REQUIRE_ALL is set", () => {
+    withRequireAll("1", () => assert.throws(() => needs("no-such-command"), /UNICHANNEL_REQUIRE_ALL/));
+  });
+
+  it("takes no folder for a command", () => {
+    withRequireAll(undefined, () => assert.equal(needs("."), ". is not installed"));
+  });
+});
+
+function withRequireAll(value: string | undefined, run: () => void): void {
+  const before = process.env["UNICHANNEL_REQUIRE_ALL"];
+  set(value);
+  try {
+    run();
+  } finally {
+    set(before);
+  }
+}
+
+function set(value: string | undefined): void {
+  if (value === undefined) delete process.env["UNICHANNEL_REQUIRE_ALL"];
+  else process.env["UNICHANNEL_REQUIRE_ALL"] = value;
+}
