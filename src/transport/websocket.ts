@@ -4,7 +4,7 @@
 import { type Piece, utf8Bytes } from "../base/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { OPCODE } from "../codec/ws-frame.ts";
-import { WebSocketConnection, type WebSocketConnectionEvent } from "../protocol/websocket.ts";
+import { type WebSocketClosed, WebSocketConnection, type WebSocketConnectionEvent } from "../protocol/websocket.ts";
 import type { ByteStream, ByteStreamListener } from "./byte-stream.ts";
 import { type CloseStatus, closeStatus, connectionFailed } from "./close-status.ts";
 import type { WebSocketOptions } from "./exchange.ts";
@@ -88,8 +88,8 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     this.#sendFragment(this.#fragment === -1 ? OPCODE.TEXT : OPCODE.CONTINUATION, "", true);
   }
 
-  breakOff(): void {
-    this.close(1011, "");
+  breakOff(code: number, reason: string): void {
+    this.close(code, reason);
   }
 
   ping(data: Uint8Array): void {
@@ -107,7 +107,8 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
 
   terminate(): void {
     this.#stream.destroy();
-    this.#ended(this.#connection.abort());
+    const event = this.#connection.abort();
+    if (event !== undefined) this.#ended({ ...event, by: "server" });
   }
 
   pause(): void {
@@ -189,8 +190,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     }
   }
 
-  #ended(event: WebSocketConnectionEvent | undefined): void {
-    if (event?.type !== "closed") return;
+  #ended(event: WebSocketClosed): void {
     this.#end();
     this.#listener?.transportClosed(statusOf(event));
   }
@@ -225,6 +225,6 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 }
 
-function statusOf(event: Extract<WebSocketConnectionEvent, { type: "closed" }>): CloseStatus {
+function statusOf(event: WebSocketClosed): CloseStatus {
   return event.by === "network" ? connectionFailed(event.reason) : closeStatus(event.by, event.code, event.reason);
 }
