@@ -9,6 +9,7 @@ export type ErrorCode =
   | "TARGET_TOO_LONG"
   | "HEADERS_TOO_LARGE"
   | "EXPECTATION_FAILED"
+  | "REQUEST_TIMEOUT"
   | "NOT_IMPLEMENTED"
   | "VERSION_NOT_SUPPORTED"
   | "BAD_HANDSHAKE"
@@ -44,6 +45,7 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   TARGET_TOO_LONG: { message: "request target exceeds its limit", status: 414 },
   HEADERS_TOO_LARGE: { message: "request header section exceeds maxHeaderBytes or maxHeaderCount", status: 431 },
   EXPECTATION_FAILED: { message: "unknown expectation", status: 417 },
+  REQUEST_TIMEOUT: { message: "request did not arrive in time", status: 408 },
   NOT_IMPLEMENTED: { message: "transfer coding not implemented", status: 501 },
   VERSION_NOT_SUPPORTED: { message: "HTTP version not supported", status: 505 },
   BAD_HANDSHAKE: { message: "malformed WebSocket handshake", status: 400 },

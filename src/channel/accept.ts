@@ -29,6 +29,10 @@ export interface ChannelOptions {
   readonly onOverflow?: OverflowPolicy | undefined;
   /** Longest WebSocket message in bytes; a longer one closes with 1009. @default the server's, 4 MiB */
   readonly maxMessageBytes?: number | undefined;
+  /** Silence after which a WebSocket is pinged, and an event stream gets a comment; 0: never. @default the server's, 25 s */
+  readonly pingIntervalMs?: number | undefined;
+  /** Silence after a ping that means the client is lost (1006). @default the server's, 20 s */
+  readonly pongTimeoutMs?: number | undefined;
 }
 
 /**
@@ -78,11 +82,16 @@ function accept(
 
 /** Without options of its own a channel shares the server's. */
 function toSettings(options: ChannelOptions, context: ChannelContext): ChannelSettings {
-  if (options.maxBufferedBytes === undefined && options.onOverflow === undefined) return context.channelSettings;
-  const { maxBufferedBytes, onOverflow } = context.channelSettings;
+  const { maxBufferedBytes, onOverflow, pingIntervalMs, pongTimeoutMs } = options;
+  const shared = context.channelSettings;
+  if ((maxBufferedBytes ?? onOverflow ?? pingIntervalMs ?? pongTimeoutMs) === undefined) return shared;
   return {
-    maxBufferedBytes: options.maxBufferedBytes ?? maxBufferedBytes,
-    onOverflow: options.onOverflow ?? onOverflow,
+    maxBufferedBytes: maxBufferedBytes ?? shared.maxBufferedBytes,
+    onOverflow: onOverflow ?? shared.onOverflow,
+    heartbeat: {
+      pingIntervalMs: pingIntervalMs ?? shared.heartbeat.pingIntervalMs,
+      pongTimeoutMs: pongTimeoutMs ?? shared.heartbeat.pongTimeoutMs,
+    },
   };
 }
 

@@ -93,7 +93,11 @@ function respond(request: ChannelRequest, data: SendData): void {
 
 const NO_FIELDS: readonly string[] = [];
 /** The handler has returned all it has: there is no later send that could overflow. */
-const UNLIMITED = { maxBufferedBytes: Number.POSITIVE_INFINITY, onOverflow: "drop" } as const;
+const UNLIMITED = {
+  maxBufferedBytes: Number.POSITIVE_INFINITY,
+  onOverflow: "drop",
+  heartbeat: { pingIntervalMs: 0, pongTimeoutMs: 0 },
+} as const;
 
 /** The error's text stays here: it may hold what no client should see. */
 function fail(request: ChannelRequest, error: unknown): void {
