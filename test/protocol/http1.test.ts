@@ -961,7 +961,10 @@ describe("Http1Connection, however its input is cut", () => {
 
   function reply(connection: Http1Connection, { answer, body, status }: Sent): void {
     const response = { status, fields: ["X-Answer", answer] };
-    if (answer === "whole" || answer === "read first") return connection.respond(response, body);
+    if (answer === "whole" || answer === "read first") {
+      connection.respond(response, body);
+      return;
+    }
     const length = answer === "counted" ? Buffer.byteLength(body) : undefined;
     if (!connection.start(response, length)) return;
     for (const char of body) connection.write(char);
