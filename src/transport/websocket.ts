@@ -10,7 +10,9 @@ import { type CloseStatus, closeStatus, connectionFailed } from "./close-status.
 import type { WebSocketOptions } from "./exchange.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
 import { FLUSH_BYTES } from "./limits.ts";
-import type { Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
+import type { Heartbeat, Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
+
+const NOTHING = new Uint8Array(0);
 
 interface WebSocketContext {
   readonly clock: Clock;
@@ -30,6 +32,11 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   #isFlushQueued = false;
   #isEnding = false;
   #closeTimer: Timer | undefined;
+  /** Bytes arrived since the last beat. */
+  #isHeard = true;
+  #heardAt = 0;
+  /** When the ping was sent that has had no answer; 0: none. */
+  #pingedAt = 0;
 
   constructor(stream: ByteStream, context: WebSocketContext, options: WebSocketOptions) {
     this.#stream = stream;
@@ -107,8 +114,26 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
 
   terminate(): void {
     this.#stream.destroy();
-    const event = this.#connection.abort();
-    if (event !== undefined) this.#ended({ ...event, by: "server" });
+    const end = this.#connection.abort();
+    if (end !== undefined) this.#ended({ ...end, by: "server" });
+  }
+
+  /**
+   * Any byte is a sign of life, so a busy conversation is never pinged, and costs one store per read instead of a timer.
+   * While we do not read, silence says nothing.
+   */
+  beat(now: number, { pingIntervalMs, pongTimeoutMs }: Heartbeat): void {
+    if (this.#isEnding || pingIntervalMs === 0) return;
+    if (this.#isHeard || this.#isPaused) {
+      this.#isHeard = false;
+      this.#heardAt = now;
+      this.#pingedAt = 0;
+    } else if (this.#pingedAt > 0) {
+      if (now - this.#pingedAt >= pongTimeoutMs) this.#lost();
+    } else if (now - this.#heardAt >= pingIntervalMs) {
+      this.#pingedAt = now;
+      this.ping(NOTHING);
+    }
   }
 
   pause(): void {
@@ -126,6 +151,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   onBytes(bytes: Uint8Array): void {
+    this.#isHeard = true;
     this.#connection.receive(bytes);
     this.#read();
     if (this.#connection.output.size > 0) this.flush();
@@ -188,6 +214,12 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
       case "closed":
         this.#ended(event);
     }
+  }
+
+  #lost(): void {
+    this.#stream.destroy();
+    const end = this.#connection.abort();
+    if (end !== undefined) this.#ended(end);
   }
 
   #ended(event: WebSocketClosed): void {
