@@ -9,10 +9,12 @@ export type ErrorCode =
   | "TARGET_TOO_LONG"
   | "HEADERS_TOO_LARGE"
   | "EXPECTATION_FAILED"
+  | "REQUEST_TIMEOUT"
   | "NOT_IMPLEMENTED"
   | "VERSION_NOT_SUPPORTED"
   | "BAD_HANDSHAKE"
   | "UNSUPPORTED_WEBSOCKET_VERSION"
+  | "FORBIDDEN_ORIGIN"
   | "BAD_FRAME"
   | "BAD_UTF8"
   | "MESSAGE_TOO_BIG"
@@ -44,10 +46,12 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   TARGET_TOO_LONG: { message: "request target exceeds its limit", status: 414 },
   HEADERS_TOO_LARGE: { message: "request header section exceeds maxHeaderBytes or maxHeaderCount", status: 431 },
   EXPECTATION_FAILED: { message: "unknown expectation", status: 417 },
+  REQUEST_TIMEOUT: { message: "request did not arrive in time", status: 408 },
   NOT_IMPLEMENTED: { message: "transfer coding not implemented", status: 501 },
   VERSION_NOT_SUPPORTED: { message: "HTTP version not supported", status: 505 },
   BAD_HANDSHAKE: { message: "malformed WebSocket handshake", status: 400 },
   UNSUPPORTED_WEBSOCKET_VERSION: { message: "only WebSocket version 13 is supported", status: 426 },
+  FORBIDDEN_ORIGIN: { message: "this page may not open a WebSocket here", status: 403 },
   BAD_FRAME: { message: "malformed WebSocket frame", closeCode: 1002 },
   BAD_UTF8: { message: "text is not valid UTF-8", closeCode: 1007 },
   MESSAGE_TOO_BIG: { message: "message exceeds maxMessageBytes", closeCode: 1009 },

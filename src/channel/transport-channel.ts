@@ -6,7 +6,7 @@ import { utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { encodeClosePayload } from "../codec/ws-message.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
-import type { Transport, TransportKind, TransportListener } from "../transport/transport.ts";
+import type { Heartbeat, Transport, TransportKind, TransportListener } from "../transport/transport.ts";
 import type { Channel, ChannelHandlers, Message } from "./channel.ts";
 import type { ChannelContext, ErrorSource } from "./context.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
@@ -20,6 +20,7 @@ export type OverflowPolicy = "close" | "drop";
 export interface ChannelSettings {
   readonly maxBufferedBytes: number;
   readonly onOverflow: OverflowPolicy;
+  readonly heartbeat: Heartbeat;
 }
 
 /** Every legal move goes to the right. */
@@ -191,6 +192,11 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
     this.terminate();
     this.#isSettled = true;
     this.inboxEnded();
+  }
+
+  /** About once a second, by the server's clock. */
+  beat(now: number): void {
+    if (this.#state !== "closed") this.#transport.beat(now, this.#settings.heartbeat);
   }
 
   messageArrived(data: Message): void {

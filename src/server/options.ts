@@ -3,6 +3,7 @@
 import type { TlsOptions } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
 import type { ErrorContext, ErrorReporter } from "../channel/context.ts";
+import type { AllowedOrigins } from "../channel/origin.ts";
 import { isFieldValue } from "../codec/http1-syntax.ts";
 
 /** Limits: what is over one of them is refused before it is buffered. SECURITY.md lists what happens. */
@@ -25,6 +26,19 @@ export interface ServerLimits {
   readonly maxConnections: number;
   /** How long a peer may take to end what we have ended, in milliseconds; then it is dropped. @default 5000 */
   readonly closeTimeoutMs: number;
+  /** How long a request's head may take from its first byte, in milliseconds. Over it: 408. @default 10_000 */
+  readonly headerTimeoutMs: number;
+  /** How long a request's body may take while it is being read, in milliseconds. Over it: 408. @default 60_000 */
+  readonly requestTimeoutMs: number;
+  /** How long a connection may be idle between requests, in milliseconds; then it is closed. @default 60_000 */
+  readonly keepAliveTimeoutMs: number;
+  /**
+   * After so many milliseconds of silence a WebSocket gets a ping, and an event stream a comment. 0: never.
+   * @default 25_000: under the 30 s that Heroku and the 60 s that nginx and AWS ALB allow by default
+   */
+  readonly pingIntervalMs: number;
+  /** How long after a ping a WebSocket may stay silent, in milliseconds; then it is lost: 1006. @default 20_000 */
+  readonly pongTimeoutMs: number;
 }
 
 /** The part of a logger that is used: pino's. */
@@ -41,6 +55,8 @@ export interface ServeOptions extends Partial<ServerLimits> {
   readonly path?: string | undefined;
   /** Length of the system's queue of connections not accepted yet. @default 1024 */
   readonly backlog?: number | undefined;
+  /** Pages of other hosts that may open WebSockets here; a page of the request's own host always may. @default [] */
+  readonly allowedOrigins?: AllowedOrigins | undefined;
   /** The `Server` field of every response. @default none */
   readonly serverHeader?: string | undefined;
   /** Certificate, key and the other options of `tls.createServer`: the server speaks HTTPS and WSS. */
@@ -61,6 +77,11 @@ export const LIMITS: ServerLimits = {
   maxBufferedBytes: 1_048_576,
   maxConnections: Number.POSITIVE_INFINITY,
   closeTimeoutMs: 5000,
+  headerTimeoutMs: 10_000,
+  requestTimeoutMs: 60_000,
+  keepAliveTimeoutMs: 60_000,
+  pingIntervalMs: 25_000,
+  pongTimeoutMs: 20_000,
 };
 
 /** Every limit with its default. Throws BAD_OPTION for one that is not a positive number. */

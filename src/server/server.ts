@@ -5,6 +5,7 @@ import { createServer as createTlsServer } from "node:tls";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { ChannelContext, ErrorReporter } from "../channel/context.ts";
 import { type Handler, handleExchange } from "../channel/handle.ts";
+import type { AllowedOrigins } from "../channel/origin.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { Flusher } from "../transport/flusher.ts";
@@ -40,6 +41,9 @@ export interface Server extends AsyncDisposable {
   stats(): ServerStats;
 }
 
+const BEAT_MS = 1000;
+const KEEP_ALIVE_MS = 30_000;
+
 const BUSY = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
 
 export class EngineServer implements Server, ChannelContext, Http1Context, NetStreamOwner {
@@ -50,6 +54,8 @@ export class EngineServer implements Server, ChannelContext, Http1Context, NetSt
   readonly webSocket: ServerLimits;
   readonly channelSettings: ChannelContext["channelSettings"];
   readonly closeTimeoutMs: number;
+  readonly timeouts: ServerLimits;
+  readonly allowedOrigins: AllowedOrigins;
   readonly #handler: Handler;
   readonly #options: ServeOptions;
   readonly #limits: ServerLimits;
@@ -67,7 +73,13 @@ export class EngineServer implements Server, ChannelContext, Http1Context, NetSt
     this.#limits = toLimits(options);
     this.report = toReporter(options);
     this.webSocket = this.#limits;
-    this.channelSettings = { maxBufferedBytes: this.#limits.maxBufferedBytes, onOverflow: "close" };
+    this.timeouts = this.#limits;
+    this.allowedOrigins = options.allowedOrigins ?? [];
+    this.channelSettings = {
+      maxBufferedBytes: this.#limits.maxBufferedBytes,
+      onOverflow: "close",
+      heartbeat: this.#limits,
+    };
     this.closeTimeoutMs = this.#limits.closeTimeoutMs;
     this.http = {
       ...this.#limits,
@@ -75,7 +87,8 @@ export class EngineServer implements Server, ChannelContext, Http1Context, NetSt
       serverField: toServerField(options.serverHeader),
     };
     // A FIN from the client ends its side only: the answer to what it asked still goes out.
-    const settings = { allowHalfOpen: true, noDelay: true };
+    // Keep-alive probes find peers that vanished without a FIN where nothing is sent that would miss an answer.
+    const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
     const onSocket = (socket: Socket): void => this.#accept(socket);
     this.#listener =
       options.tls === undefined
@@ -111,6 +124,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, NetSt
         this.#lastPort = this.port;
         this.#listener.removeListener("error", reject);
         this.#listener.on("error", (error) => this.report(error, { source: "listener" }));
+        this.#beat();
         resolve();
       });
     });
@@ -150,6 +164,15 @@ export class EngineServer implements Server, ChannelContext, Http1Context, NetSt
   streamClosed(stream: NetStream): void {
     this.#streams.delete(stream);
     this.#checkEmpty();
+  }
+
+  /** One timer for all: what waits too long, or is silent too long, is found by looking at each once a second. */
+  #beat(): void {
+    if (this.#status === "stopped") return;
+    const now = this.clock.now();
+    for (const { listener } of this.#streams) if (listener instanceof Http1Driver) listener.beat(now);
+    for (const channel of this.#channels) channel.beat(now);
+    this.clock.setTimer(() => this.#beat(), BEAT_MS);
   }
 
   #accept(socket: Socket): void {

@@ -4,13 +4,15 @@
 import type { ResponseHead } from "../protocol/http1.ts";
 import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "./close-status.ts";
 import type { Exchange, ExchangeListener } from "./exchange.ts";
-import type { Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
+import type { Heartbeat, Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
 
 /** How messages look in the body of a response. */
 export interface HttpFormat {
   readonly kind: TransportKind;
   /** Whether a message ends the response when the application does not say. */
   readonly endsAfterSend: boolean;
+  /** What keeps a silent response alive, where the format has something that means nothing. */
+  readonly heartbeat: string | undefined;
   /** The head that the first message makes. `isStream`: more may follow. */
   head(message: Outgoing, isStream: boolean): ResponseHead;
   encode(message: Outgoing): string | Uint8Array | null;
@@ -24,6 +26,7 @@ const OCTETS = ["Content-Type", "application/octet-stream", "X-Content-Type-Opti
 export const PLAIN: HttpFormat = {
   kind: "http",
   endsAfterSend: true,
+  heartbeat: undefined,
   head(message, isStream) {
     const status = message.status ?? 200;
     const { fields, body } = message;
@@ -51,6 +54,9 @@ export class HttpTransport implements Transport, ExchangeListener {
   #isSettled = false;
   #isHalfClosed: boolean;
   #end: CloseStatus | undefined;
+  /** Something was written since the last beat. */
+  #hasWritten = false;
+  #wroteAt = 0;
 
   constructor(exchange: Exchange, format: HttpFormat, fields: readonly string[]) {
     this.#exchange = exchange;
@@ -136,6 +142,15 @@ export class HttpTransport implements Transport, ExchangeListener {
     this.#exchange.abort();
   }
 
+  beat(now: number, { pingIntervalMs }: Heartbeat): void {
+    const { heartbeat } = this.#format;
+    if (heartbeat === undefined || !this.#isStarted || pingIntervalMs === 0) return;
+    if (this.#hasWritten) {
+      this.#hasWritten = false;
+      this.#wroteAt = now;
+    } else if (now - this.#wroteAt >= pingIntervalMs) this.#write(heartbeat);
+  }
+
   pause(): void {}
 
   resume(): void {}
@@ -175,6 +190,7 @@ export class HttpTransport implements Transport, ExchangeListener {
   }
 
   #write(data: string | Uint8Array | null): void {
+    this.#hasWritten = true;
     if (data !== null && data.length > 0 && this.#end === undefined) this.#exchange.write(data);
   }
 

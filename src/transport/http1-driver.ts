@@ -11,6 +11,16 @@ import type { Flushable, Flusher } from "./flusher.ts";
 import { Http1Exchange } from "./http1-exchange.ts";
 import { FLUSH_BYTES } from "./limits.ts";
 
+/** All in milliseconds. */
+export interface Http1Timeouts {
+  readonly headerTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+}
+
+/** What is being waited for. While a handler works nothing is. */
+type Wait = "request" | "head" | "body" | "nothing";
+
 /** What all connections of one server share. */
 export interface Http1Context {
   readonly http: Http1Options;
@@ -18,6 +28,7 @@ export interface Http1Context {
   readonly flusher: Flusher;
   /** How long a connection that we have ended may stay open for the peer to end its side, in milliseconds. */
   readonly closeTimeoutMs: number;
+  readonly timeouts: Http1Timeouts;
   /** A request is there; its answer may come at any time. Never throws. */
   onExchange(exchange: Exchange): void;
   /** A connection became idle or ended: a stopping server looks again. */
@@ -49,6 +60,11 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   #isHandedOver = false;
   #isEnding = false;
   #closeTimer: Timer | undefined;
+  /** What the last beat found, for how many requests so far, and since when. */
+  #wait: Wait = "nothing";
+  #waitRequests = 0;
+  #waitSince = 0;
+  #requests = 0;
 
   constructor(stream: ByteStream, context: Http1Context) {
     this.stream = stream;
@@ -128,6 +144,27 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     this.#advance();
   }
 
+  /**
+   * Called about once a second. A timeout counts from the first beat that finds its state, so that no request pays for a
+   * timer: it comes up to a second late, and never early.
+   */
+  beat(now: number): void {
+    const wait = this.#waitsFor();
+    if (wait !== this.#wait || this.#requests !== this.#waitRequests) {
+      this.#wait = wait;
+      this.#waitRequests = this.#requests;
+      this.#waitSince = now;
+      return;
+    }
+    const { headerTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs } = this.context.timeouts;
+    const waited = now - this.#waitSince;
+    if (wait === "request" && waited >= keepAliveTimeoutMs) this.closeSoon();
+    else if ((wait === "head" && waited >= headerTimeoutMs) || (wait === "body" && waited >= requestTimeoutMs)) {
+      this.#refuse(new ChannelError("REQUEST_TIMEOUT"));
+      this.#advance();
+    }
+  }
+
   isCurrent(exchange: Http1Exchange): boolean {
     return this.#exchange === exchange;
   }
@@ -187,6 +224,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     }
     const head = this.connection.nextRequest();
     if (head === undefined) return false;
+    this.#requests += 1;
     this.#exchange = new Http1Exchange(this, head);
     this.context.onExchange(this.#exchange);
     return !this.#isHandedOver;
@@ -200,6 +238,15 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     this.#reader = undefined;
     reader.resolve(part);
     return false;
+  }
+
+  #waitsFor(): Wait {
+    if (this.#isEnding || this.#isHandedOver) return "nothing";
+    if (this.#exchange === undefined) {
+      if (this.connection.isDiscarding) return "body";
+      return this.connection.isIdle ? "request" : "head";
+    }
+    return this.#reader === undefined ? "nothing" : "body";
   }
 
   #refuse(error: unknown): void {

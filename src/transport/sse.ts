@@ -2,13 +2,14 @@
 
 import { utf8 } from "../base/bytes.ts";
 import { fieldValue } from "../codec/http1-request.ts";
-import { encodeEvent } from "../codec/sse.ts";
+import { encodeComment, encodeEvent } from "../codec/sse.ts";
 import type { HttpFormat } from "./http.ts";
 import type { Outgoing } from "./transport.ts";
 
 export const EVENT_STREAM: HttpFormat = {
   kind: "sse",
   endsAfterSend: false,
+  heartbeat: encodeComment(),
   head(message) {
     const fields = ["Content-Type", "text/event-stream"];
     for (let i = 0; i < message.fields.length; i += 2) {

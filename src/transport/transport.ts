@@ -23,6 +23,12 @@ export interface EventMeta {
   readonly retry?: number;
 }
 
+/** When to ask whether the other end is there, and how long to wait for its answer. In milliseconds; 0: never. */
+export interface Heartbeat {
+  readonly pingIntervalMs: number;
+  readonly pongTimeoutMs: number;
+}
+
 export interface Transport {
   readonly kind: TransportKind;
   /** Bytes sent that the client's connection has not taken yet. */
@@ -47,6 +53,8 @@ export interface Transport {
   close(code: number, reason: string): void;
   /** Drops the connection now. `transportClosed` follows. */
   terminate(): void;
+  /** Called about once a second: keeps a silent conversation alive, and ends one whose other end is gone. */
+  beat(now: number, heartbeat: Heartbeat): void;
   /** Stops delivering messages, and reading; `resume` goes on where it stopped. */
   pause(): void;
   resume(): void;

@@ -4,13 +4,15 @@
 import { type Piece, utf8Bytes } from "../base/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { OPCODE } from "../codec/ws-frame.ts";
-import { WebSocketConnection, type WebSocketConnectionEvent } from "../protocol/websocket.ts";
+import { type WebSocketClosed, WebSocketConnection, type WebSocketConnectionEvent } from "../protocol/websocket.ts";
 import type { ByteStream, ByteStreamListener } from "./byte-stream.ts";
 import { type CloseStatus, closeStatus, connectionFailed } from "./close-status.ts";
 import type { WebSocketOptions } from "./exchange.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
 import { FLUSH_BYTES } from "./limits.ts";
-import type { Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
+import type { Heartbeat, Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
+
+const NOTHING = new Uint8Array(0);
 
 interface WebSocketContext {
   readonly clock: Clock;
@@ -30,6 +32,11 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   #isFlushQueued = false;
   #isEnding = false;
   #closeTimer: Timer | undefined;
+  /** Bytes arrived since the last beat. */
+  #isHeard = true;
+  #heardAt = 0;
+  /** When the ping was sent that has had no answer; 0: none. */
+  #pingedAt = 0;
 
   constructor(stream: ByteStream, context: WebSocketContext, options: WebSocketOptions) {
     this.#stream = stream;
@@ -107,7 +114,26 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
 
   terminate(): void {
     this.#stream.destroy();
-    this.#ended(this.#connection.abort());
+    const end = this.#connection.abort();
+    if (end !== undefined) this.#ended({ ...end, by: "server" });
+  }
+
+  /**
+   * Any byte is a sign of life, so a busy conversation is never pinged, and costs one store per read instead of a timer.
+   * While we do not read, silence says nothing.
+   */
+  beat(now: number, { pingIntervalMs, pongTimeoutMs }: Heartbeat): void {
+    if (this.#isEnding || pingIntervalMs === 0) return;
+    if (this.#isHeard || this.#isPaused) {
+      this.#isHeard = false;
+      this.#heardAt = now;
+      this.#pingedAt = 0;
+    } else if (this.#pingedAt > 0) {
+      if (now - this.#pingedAt >= pongTimeoutMs) this.#lost();
+    } else if (now - this.#heardAt >= pingIntervalMs) {
+      this.#pingedAt = now;
+      this.ping(NOTHING);
+    }
   }
 
   pause(): void {
@@ -125,6 +151,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   onBytes(bytes: Uint8Array): void {
+    this.#isHeard = true;
     this.#connection.receive(bytes);
     this.#read();
     if (this.#connection.output.size > 0) this.flush();
@@ -189,8 +216,13 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     }
   }
 
-  #ended(event: WebSocketConnectionEvent | undefined): void {
-    if (event?.type !== "closed") return;
+  #lost(): void {
+    this.#stream.destroy();
+    const end = this.#connection.abort();
+    if (end !== undefined) this.#ended(end);
+  }
+
+  #ended(event: WebSocketClosed): void {
     this.#end();
     this.#listener?.transportClosed(statusOf(event));
   }
@@ -225,6 +257,6 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 }
 
-function statusOf(event: Extract<WebSocketConnectionEvent, { type: "closed" }>): CloseStatus {
+function statusOf(event: WebSocketClosed): CloseStatus {
   return event.by === "network" ? connectionFailed(event.reason) : closeStatus(event.by, event.code, event.reason);
 }
