@@ -95,8 +95,8 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     this.#sendFragment(this.#fragment === -1 ? OPCODE.TEXT : OPCODE.CONTINUATION, "", true);
   }
 
-  breakOff(): void {
-    this.close(1011, "");
+  breakOff(code: number, reason: string): void {
+    this.close(code, reason);
   }
 
   ping(data: Uint8Array): void {
