@@ -78,6 +78,16 @@ export class Http1Connection {
     return this.#reading !== "body";
   }
 
+  /** True if no byte is held that stands behind the request handed out last. */
+  get isCaughtUp(): boolean {
+    return this.#reading !== "body" && this.#requests.isIdle;
+  }
+
+  /** True once the peer has ended its side. */
+  get hasPeerEnded(): boolean {
+    return this.#eof;
+  }
+
   /** Takes bytes from the peer. They belong to the connection from here on. */
   receive(bytes: Uint8Array): void {
     if (this.#reading === "closed") return;
@@ -312,9 +322,9 @@ export class Http1Connection {
     this.#reading = this.#keepAlive && !this.#isLast ? "head" : "closed";
   }
 
-  /** The peer has ended its side, and no byte stands behind the request. */
+  /** No request can follow. */
   get #isLast(): boolean {
-    return this.#eof && this.#reading !== "body" && this.#requests.isIdle;
+    return this.#eof && this.isCaughtUp;
   }
 
   #stopReading(): void {

@@ -172,7 +172,6 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   /** The response of the current exchange is whole. */
   responseEnded(): void {
     this.#exchange = undefined;
-    this.#heldBytes = 0;
     this.#reader?.reject(new ChannelError("ALREADY_ANSWERED"));
     this.#reader = undefined;
     this.queueFlush();
@@ -181,7 +180,6 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   }
 
   readBody(): Promise<Uint8Array | undefined> {
-    this.#heldBytes = 0;
     this.connection.wantBody();
     if (this.connection.output.size > 0) this.queueFlush();
     return new Promise((resolve, reject) => {
@@ -226,6 +224,8 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     if (head === undefined) return false;
     this.#requests += 1;
     this.#exchange = new Http1Exchange(this, head);
+    this.#exchange.isClientGone = this.connection.hasPeerEnded;
+    this.#resumeIfCaughtUp();
     this.context.onExchange(this.#exchange);
     return !this.#isHandedOver;
   }
@@ -236,6 +236,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     const part = this.connection.nextBody();
     if (part === undefined && !this.connection.isBodyRead) return false;
     this.#reader = undefined;
+    if (part === undefined) this.#resumeIfCaughtUp();
     reader.resolve(part);
     return false;
   }
@@ -268,6 +269,11 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     if (this.#heldBytes <= MAX_HELD_BYTES || this.#reader !== undefined || this.#isPaused) return;
     this.#isPaused = true;
     this.stream.pause();
+  }
+
+  /** Only what was used up makes room: a client that sends more with every answer must not grow what is held. */
+  #resumeIfCaughtUp(): void {
+    if (this.#heldBytes > 0 && this.connection.isCaughtUp) this.#resume();
   }
 
   #resume(): void {
