@@ -1,6 +1,7 @@
 // Drives one HTTP/1.1 connection: a ByteStream below, the protocol's state machine in the middle, an Exchange per
 // request above. Everything that is about time, reading pace and writes stands here; what HTTP means stands in
 // `protocol/http1.ts`.
+// Long because reading, writing, waiting and ending share what they know of the stream.
 
 import type { Clock, Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -169,6 +170,13 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     return this.#exchange === exchange;
   }
 
+  /** Drops the connection. What was answered before still goes out: it may wait for the turn's end. */
+  abort(): void {
+    const output = this.connection.output.take();
+    if (output !== undefined) this.stream.write(output);
+    this.stream.destroy();
+  }
+
   /** The response of the current exchange is whole. */
   responseEnded(): void {
     this.#exchange = undefined;
@@ -257,7 +265,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     const reader = this.#reader;
     this.#reader = undefined;
     // A body cut off by the end of the connection has nobody left who would read an answer.
-    if (error.status === undefined) this.stream.destroy();
+    if (error.status === undefined) this.abort();
     else this.connection.refuse(error);
     reader?.reject(error);
     exchange?.detach(error);

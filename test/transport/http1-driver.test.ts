@@ -597,6 +597,24 @@ describe("Http1Driver: the client ends its side (RFC 9112 §9.6)", () => {
     assert.equal(cut.stream.isDestroyed, true);
   });
 
+  it("RFC 9112 §9.6: an answer that waits for the turn's end is not lost when the next request is given up", async () => {
+    const cut = bench();
+    cut.stream.arrive(`${get("/1")}${post(5)}hell`);
+    cut.stream.eof();
+    echo(cut.exchanges[0]!);
+    assert.equal(text(await cut.exchanges[1]!.readBody()), "hell");
+    assert.equal(await codeOf(cut.exchanges[1]!.readBody()), "CLIENT_GONE");
+    assert.equal(cut.stream.isDestroyed, true);
+    assert.equal(cut.stream.take(), answer("/1"));
+
+    const parked = bench();
+    parked.stream.arrive(get("/1") + get("/2"));
+    echo(parked.exchanges[0]!);
+    parked.exchanges[1]!.abort();
+    assert.equal(parked.stream.isDestroyed, true);
+    assert.equal(parked.stream.take(), answer("/1"));
+  });
+
   it("RFC 9112 §9.6: an answer that waits for the turn's end is not lost with the rest of its request's body", () => {
     const { stream, turn, exchanges } = bench();
     stream.arrive(`${post(5)}he`);
