@@ -3,6 +3,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { WebSocketOptions } from "../transport/exchange.ts";
 import type { Channel } from "./channel.ts";
+import type { AllowedOrigins } from "./origin.ts";
 import type { ChannelRequest } from "./request.ts";
 import type { ChannelSettings, TransportChannel } from "./transport-channel.ts";
 
@@ -33,6 +34,7 @@ export interface ChannelContext {
   readonly report: ErrorReporter;
   readonly webSocket: WebSocketOptions;
   readonly channelSettings: ChannelSettings;
+  readonly allowedOrigins: AllowedOrigins;
   /** A channel opened; `channelEnded` follows when its last callback has run. */
   channelOpened(channel: TransportChannel): void;
   channelEnded(channel: TransportChannel): void;

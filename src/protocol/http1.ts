@@ -272,7 +272,7 @@ export class Http1Connection {
     const bodyless = isHead || isTunnel || !statusHasBody(response.status);
     const own = readOwnFields(response.fields);
     // What may throw comes before any state changes.
-    let head = encodeResponseHead(response.status, own.fields);
+    let head = encodeResponseHead(response.status, own.fields ?? response.fields);
     // RFC 9110 §10.1.1: a client still waiting for 100 may or may not send its body after a final status.
     if (own.close || isTunnel || this.#awaitsContinue || this.#isLast) this.#keepAlive = false;
     if (streamed && !bodyless && request.minor === 0) this.#keepAlive = false;
