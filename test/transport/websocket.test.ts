@@ -344,7 +344,7 @@ describe("WebSocketTransport: the closing handshake (RFC 6455 §7)", () => {
     const { stream, transport, turn } = bench();
     transport.begin();
     transport.part("half");
-    transport.breakOff();
+    transport.breakOff(1011, "");
     turn.end();
     assert.deepEqual(stream.writes, ["\x01\x04half\x88\x02\x03\xf3"]);
   });
