@@ -13,7 +13,7 @@ import { Http1Exchange } from "./http1-exchange.ts";
 import { FLUSH_BYTES } from "./limits.ts";
 
 /** All in milliseconds. */
-export interface Http1Timeouts {
+interface Http1Timeouts {
   readonly headerTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
