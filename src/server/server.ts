@@ -189,6 +189,8 @@ export class EngineServer implements Server, ChannelContext, Http1Context, NetSt
 
   async #stop(graceMs: number): Promise<void> {
     this.#status = "stopping";
+    // Neither the clock's timers nor half-closed sockets keep the process, but who awaits a stop must see its end.
+    const awake = setInterval(() => {}, 60_000);
     const listening = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     for (const channel of this.#channels) channel.goAway();
     for (const { listener } of this.#streams) if (listener instanceof Http1Driver) listener.closeSoon();
@@ -197,6 +199,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, NetSt
     // Sockets say that they are closed a turn after they are destroyed.
     await listening;
     for (const channel of this.#channels) channel.abandon();
+    clearInterval(awake);
     this.#status = "stopped";
   }
 
