@@ -109,7 +109,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     // A paused reader would never see the answer.
     this.resume();
     this.#queueFlush();
-    this.#startCloseTimer();
+    if (!this.#isEnding) this.#startCloseTimer();
   }
 
   terminate(): void {
