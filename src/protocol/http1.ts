@@ -11,6 +11,7 @@ import { Output } from "../base/output.ts";
 import { type BodyDecoder, ChunkedBodyDecoder, FixedBodyDecoder } from "../codec/http1-body.ts";
 import { RequestDecoder, type RequestHead, type RequestLimits } from "../codec/http1-request.ts";
 import { CONTINUE, encodeChunk, encodeResponseHead, LAST_CHUNK, statusHasBody } from "../codec/http1-response.ts";
+import { hasListMember } from "../codec/http1-syntax.ts";
 import { readOwnFields } from "./own-fields.ts";
 
 export interface Http1Options extends RequestLimits {
@@ -118,7 +119,8 @@ export class Http1Connection {
     }
     this.#writing = "owed";
     this.#head = head;
-    this.#keepAlive = head.keepAlive;
+    // What follows a WebSocket handshake that is refused may be frames: it must not be read as a request.
+    this.#keepAlive = head.keepAlive && !(head.upgrade !== "" && hasListMember(head.upgrade, "websocket"));
     if (head.contentLength > this.#options.maxBodyBytes) throw new ChannelError("BODY_TOO_LARGE");
     if (head.contentLength === 0 && !head.chunked) {
       this.#reading = "read";
