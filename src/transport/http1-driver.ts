@@ -32,8 +32,6 @@ export interface Http1Context {
   readonly timeouts: Http1Timeouts;
   /** A request is there; its answer may come at any time. Never throws. */
   onExchange(exchange: Exchange): void;
-  /** A connection became idle or ended: a stopping server looks again. */
-  onProgress?(): void;
 }
 
 /**
@@ -117,7 +115,6 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     this.#reader?.reject(new ChannelError("CLIENT_GONE", undefined, { cause: error }));
     this.#reader = undefined;
     exchange?.detach(error);
-    this.context.onProgress?.();
   }
 
   /** Writes what the protocol holds, now. */
@@ -184,7 +181,6 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     this.#reader = undefined;
     this.queueFlush();
     this.#advance();
-    this.context.onProgress?.();
   }
 
   readBody(): Promise<Uint8Array | undefined> {
