@@ -1,6 +1,7 @@
 // Messages that are made of parts, and those that wait behind one: a stream is pulled at the pace of the client, and
 // what is sent meanwhile keeps its turn. A channel that never sends a stream has no outbox.
 
+import { ChannelError } from "../base/errors.ts";
 import type { Transport } from "../transport/transport.ts";
 import { type BodyPart, type Sendable, toPart } from "./send-data.ts";
 
@@ -158,8 +159,16 @@ function iterate(parts: Parts, kind: Transport["kind"]): PartIterator {
   // A Blob is one message: in an event stream its bytes must not be cut into events.
   if (parts instanceof Blob && kind !== "http") return wholeBlob(parts);
   const source = parts instanceof Blob ? parts.stream() : parts;
-  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  const iterator = start(source);
   return kind === "sse" ? asText(iterator) : iterator;
+}
+
+function start(source: AsyncIterable<BodyPart> | Iterable<BodyPart>): PartIterator {
+  try {
+    return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  } catch (error) {
+    throw new ChannelError("BAD_DATA", "the stream cannot be read", { cause: error });
+  }
 }
 
 async function* wholeBlob(blob: Blob): AsyncGenerator<BodyPart> {
