@@ -287,6 +287,19 @@ describe("WebSockets (1.5, 1.8, 1.9)", () => {
     assert.deepEqual(site.takeMessages(), ["open: boom"]);
   });
 
+  for (const way of ["throws", "rejects"]) {
+    it(`a handler that ${way} after it has opened the channel closes it with 1011`, async (t) => {
+      const site = await serving(t, (r) => {
+        withChannel(r, () => {});
+        if (way === "throws") throw new Error("boom");
+        return Promise.reject(new Error("boom"));
+      });
+      const client = await WsClient.open(t, site.target);
+      assert.equal((await client.closed()).code, 1011);
+      assert.deepEqual(site.takeMessages(), ["handler: boom"]);
+    });
+  }
+
   it("nothing is written behind a close frame, though a stream was running", async (t) => {
     const gate = deferred();
     const opened = deferred<Channel>();

@@ -169,6 +169,31 @@ export function sendingRows({ open, can, row }: Contract): void {
     assert.equal(await client.read(expected.length), expected);
   });
 
+  row("throws BAD_DATA for a stream that somebody else reads, and stays usable", async (t) => {
+    const { channel, client, send } = await open(t, {});
+    const stream = readable(["locked"]);
+    stream.getReader();
+    assert.throws(() => channel.send(stream), isBadData);
+    assert.equal(channel.isOpen, true);
+    assert.equal(send("good"), true);
+    assert.equal(await client.read(4), "good");
+  });
+
+  row("lets a stream's source use the channel: sends wait for its end, a close too", ["sendsMany"], async (t) => {
+    const { channel, client, send } = await open(t, {});
+    async function* source(): AsyncGenerator<string> {
+      yield "one ";
+      send("three ");
+      await new Promise(setImmediate);
+      channel.close();
+      assert.equal(send("never"), false);
+      yield "two ";
+    }
+    assert.equal(send(source()), true);
+    const { text, ending } = await client.rest();
+    assert.deepEqual([text, ending], ["one two three ", "whole"]);
+  });
+
   row("keeps bytes that are no text", ["binary"], async (t) => {
     const { client, channel } = await open(t, {});
     const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);

@@ -153,6 +153,23 @@ describe("a request's body", () => {
   });
 });
 
+describe("a body of 2 MB that nobody reads", () => {
+  it("does not keep the answer from its client, nor becomes a request", async (t) => {
+    const paths: string[] = [];
+    const site = await serving(t, (r) => {
+      paths.push(r.path);
+      return r.path;
+    });
+    const client = await site.connect();
+    client.write(request("POST /unread HTTP/1.1\r\nContent-Length: 2000000"));
+    assert.equal((await client.response()).text, "/unread");
+    client.write(request("GET /hidden").repeat(70_000).slice(0, 2_000_000)).write(request("GET /next"));
+    await client.until(() => client.isEnded || client.peek().length > 0, "an end or an answer");
+    if (client.peek().length > 0) assert.equal((await client.response()).text, "/next");
+    assert.ok(!paths.includes("/hidden"));
+  });
+});
+
 describe("Expect: 100-continue", () => {
   const head = "POST / HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue";
 
