@@ -110,11 +110,15 @@ function toHost(text: string | undefined): string | undefined {
 
 /** RFC 9110 §5.6.1: the members of all lines of a field, last first, without empty ones. */
 function listMembers(fields: readonly string[], lowerName: string): string[] {
-  return fieldLines(fields, lowerName)
-    .flatMap((line) => line.split(","))
-    .map(trimSpace)
-    .filter((member) => member !== "")
-    .reverse();
+  const lines = fieldLines(fields, lowerName);
+  const members: string[] = [];
+  for (let index = lines.length - 1; index >= 0; index--) {
+    for (const part of lines[index]!.split(",").reverse()) {
+      const member = trimSpace(part);
+      if (member !== "") members.push(member);
+    }
+  }
+  return members;
 }
 
 /** The lines of a field that say something. */

@@ -4,12 +4,12 @@
 /** What is before the IPv4 address in an IPv4-mapped one. RFC 4291 §2.5.5.2. */
 const MAPPED = "::ffff:";
 const HEX_GROUP = /^[0-9a-fA-F]{1,4}$/;
-const OCTET = /^(0|[1-9][0-9]{0,2})$/;
+/** RFC 3986 §3.2.2: dec-octet, four times. */
+const IPV4 = /^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}$/;
 
 /** RFC 3986 §3.2.2: IPv4address. Four decimal octets without leading zeros. */
 export function isIpv4(text: string): boolean {
-  const octets = text.split(".");
-  return octets.length === 4 && octets.every((octet) => OCTET.test(octet) && Number(octet) <= 255);
+  return IPV4.test(text);
 }
 
 /** RFC 3986 §3.2.2: IPv6address. Eight groups, or fewer around one "::"; the last two may be an IPv4 address. */

@@ -64,7 +64,8 @@ export class ProxyFront {
 
   #begin(stream: NetStream, header: ProxyHeader, rest: Uint8Array | undefined): void {
     if (this.#tls === undefined) {
-      beginHttp(stream, header, this.#server).onBytes(rest ?? NOTHING);
+      const driver = beginHttp(stream, header, this.#server);
+      if (rest !== undefined) driver.onBytes(rest);
       return;
     }
     const socket = stream.release(rest);
@@ -78,8 +79,6 @@ export class ProxyFront {
     else beginHttp(stream, "absent", this.#server).refuse(error);
   }
 }
-
-const NOTHING = new Uint8Array(0);
 
 /**
  * HTTP for whom the header names. A proxy that knows no address of its client leaves us without one: the proxy's own
