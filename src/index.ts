@@ -6,6 +6,7 @@ export type { Channel, ChannelHandlers, Message } from "./channel/channel.ts";
 export type { ErrorContext, ErrorReporter, ErrorSource } from "./channel/context.ts";
 export type { Handler, HandlerResult } from "./channel/handle.ts";
 export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
+export type { AllowedOrigins } from "./channel/origin.ts";
 export type { ChannelRequest } from "./channel/request.ts";
 export { type BodyPart, event, json, type SendBody, type SendData, type SendInit } from "./channel/send-data.ts";
 export type { OverflowPolicy } from "./channel/transport-channel.ts";

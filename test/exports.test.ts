@@ -30,6 +30,7 @@ describe("the public surface", () => {
         .map((name) => name.replace(/^type /, "")),
     );
     assert.deepEqual(names.sort(), [
+      "AllowedOrigins",
       "BodyPart",
       "Broadcast",
       "Channel",
@@ -62,6 +63,7 @@ describe("the public surface", () => {
       "ServerStats",
       "ServerStatus",
       "TransportKind",
+      "TrustedProxies",
     ]);
   });
 

@@ -14,6 +14,7 @@ export type ErrorCode =
   | "VERSION_NOT_SUPPORTED"
   | "BAD_HANDSHAKE"
   | "UNSUPPORTED_WEBSOCKET_VERSION"
+  | "FORBIDDEN_ORIGIN"
   | "BAD_FRAME"
   | "BAD_UTF8"
   | "MESSAGE_TOO_BIG"
@@ -50,6 +51,7 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   VERSION_NOT_SUPPORTED: { message: "HTTP version not supported", status: 505 },
   BAD_HANDSHAKE: { message: "malformed WebSocket handshake", status: 400 },
   UNSUPPORTED_WEBSOCKET_VERSION: { message: "only WebSocket version 13 is supported", status: 426 },
+  FORBIDDEN_ORIGIN: { message: "this page may not open a WebSocket here", status: 403 },
   BAD_FRAME: { message: "malformed WebSocket frame", closeCode: 1002 },
   BAD_UTF8: { message: "text is not valid UTF-8", closeCode: 1007 },
   MESSAGE_TOO_BIG: { message: "message exceeds maxMessageBytes", closeCode: 1009 },

@@ -10,6 +10,7 @@ import type { Transport } from "../transport/transport.ts";
 import type { Channel, ChannelHandlers } from "./channel.ts";
 import type { ChannelContext } from "./context.ts";
 import { type HeadersInput, toFields } from "./headers.ts";
+import { isOriginAllowed } from "./origin.ts";
 import { ChannelRequest } from "./request.ts";
 import { type ChannelSettings, type OverflowPolicy, TransportChannel } from "./transport-channel.ts";
 
@@ -38,8 +39,8 @@ export interface ChannelOptions {
 /**
  * Opens a channel for a request and calls `setup` with it at once: the request's answer is the channel from now on.
  *
- * A WebSocket's handshake is checked first and its 101 sent; if it is malformed the client gets 400 or 426, `setup`
- * does not run and the channel that comes back is closed. `setup` may be async: messages that arrive meanwhile are
+ * A WebSocket's handshake is checked first and its 101 sent; if it is malformed the client gets 400 or 426 (403 for a page
+ * of another origin), `setup` does not run and the channel that comes back is closed. `setup` may be async: messages that arrive meanwhile are
  * held (64 messages or 64 KiB, then the socket is not read), so none is lost. If it throws, the client gets 500, or
  * the channel is closed if something was sent.
  *
@@ -115,6 +116,7 @@ function chooseTransport(
 
 function acceptWebSocket(request: ChannelRequest, fields: readonly string[], options: ChannelOptions): Transport {
   const { exchange, context } = request;
+  if (!isOriginAllowed(request, context.allowedOrigins)) throw new ChannelError("FORBIDDEN_ORIGIN");
   const { key, protocols } = readHandshake({ ...exchange.head, hasBody: exchange.hasBody });
   const response = ["Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Accept", acceptValue(key, sha1)];
   const chosen =

@@ -3,6 +3,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Exchange, WebSocketOptions } from "../transport/exchange.ts";
 import type { Channel } from "./channel.ts";
+import type { AllowedOrigins } from "./origin.ts";
 import type { ChannelRequest } from "./request.ts";
 import type { ChannelSettings, TransportChannel } from "./transport-channel.ts";
 
@@ -42,6 +43,7 @@ export interface ChannelContext {
   readonly report: ErrorReporter;
   readonly webSocket: WebSocketOptions;
   readonly channelSettings: ChannelSettings;
+  readonly allowedOrigins: AllowedOrigins;
   /** Whose the exchange is: the connection's own peer, or whom a trusted proxy names. */
   findClient(exchange: Exchange): Client;
   /** A channel opened; `channelEnded` follows when its last callback has run. */

@@ -79,19 +79,17 @@ function checkNothingElse(request: ChannelRequest, result: HandlerResult): void 
 function respond(request: ChannelRequest, data: SendData): void {
   const { exchange, context } = request;
   const sendable = toSendable(data);
-  const transport = new HttpTransport(exchange, PLAIN, NO_FIELDS);
   if (sendable.parts === undefined) {
-    transport.send(sendable.message, true);
+    exchange.respond(PLAIN.head(sendable.message, false), sendable.message.body);
     return;
   }
   // A stream is pulled at the client's pace and watched for failure: a channel does both.
-  const channel = new TransportChannel(transport, {}, UNLIMITED, context);
+  const channel = new TransportChannel(new HttpTransport(exchange, PLAIN, []), {}, UNLIMITED, context);
   request.opened(channel);
   channel.send(data, true);
   channel.begin(undefined);
 }
 
-const NO_FIELDS: readonly string[] = [];
 /** The handler has returned all it has: there is no later send that could overflow. */
 const UNLIMITED = {
   maxBufferedBytes: Number.POSITIVE_INFINITY,

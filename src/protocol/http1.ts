@@ -81,15 +81,17 @@ export class Http1Connection {
   /** Takes bytes from the peer. They belong to the connection from here on. */
   receive(bytes: Uint8Array): void {
     if (this.#reading === "closed") return;
-    if (this.#reading === "body") this.#body!.push(bytes);
-    else this.#requests.push(bytes);
+    if (this.#reading === "body") {
+      // RFC 9110 §10.1.1: a client that already sends its body no longer waits.
+      this.#awaitsContinue = false;
+      this.#body!.push(bytes);
+    } else this.#requests.push(bytes);
   }
 
-  /** The peer sends no more. A request that is whole is still answered: RFC 9112 §9.6 allows the half-close. */
+  /** The peer sends no more. Requests that are whole are still answered: RFC 9112 §9.6 allows the half-close. */
   receiveEof(): void {
     this.#eof = true;
-    this.#keepAlive = false;
-    if (this.#reading === "head" || this.#reading === "read") this.#reading = "closed";
+    if (this.#reading === "head" && this.#requests.isIdle) this.#reading = "closed";
   }
 
   /**
@@ -99,10 +101,14 @@ export class Http1Connection {
   nextRequest(): RequestHead | undefined {
     if (this.#reading !== "head" || this.#writing !== "idle") return undefined;
     const head = this.#requests.next();
-    if (head === undefined) return undefined;
+    if (head === undefined) {
+      // RFC 9112 §8: the rest of what was begun never comes.
+      if (this.#eof) this.#reading = "closed";
+      return undefined;
+    }
     this.#writing = "owed";
     this.#head = head;
-    this.#keepAlive = head.keepAlive && !this.#eof;
+    this.#keepAlive = head.keepAlive;
     if (head.contentLength > this.#options.maxBodyBytes) throw new ChannelError("BODY_TOO_LARGE");
     if (head.contentLength === 0 && !head.chunked) {
       this.#reading = "read";
@@ -120,7 +126,6 @@ export class Http1Connection {
     const rest = this.#requests.takeRest();
     if (rest !== undefined) {
       this.#body.push(rest);
-      // RFC 9110 §10.1.1: a client that already sends its body no longer waits.
       this.#awaitsContinue = false;
     }
     return head;
@@ -132,6 +137,7 @@ export class Http1Connection {
     const part = this.#body!.next();
     if (part !== undefined) return part;
     if (this.#body!.isDone) this.#endOfBody();
+    else if (this.#eof && this.#discardsBody) this.#stopReading();
     else if (this.#eof) throw new ChannelError("CLIENT_GONE", "the request body is incomplete");
     return undefined;
   }
@@ -227,13 +233,13 @@ export class Http1Connection {
       if (this.#head?.method !== "HEAD") this.output.bytes(body);
     }
     this.#writing = "sent";
-    this.#reading = "closed";
+    this.#stopReading();
   }
 
   /** After the response that is owed now, or at once if there is none, the connection closes. */
   closeSoon(): void {
     this.#keepAlive = false;
-    if (this.#writing === "idle") this.#reading = "closed";
+    if (!this.isOwing) this.#stopReading();
   }
 
   /**
@@ -253,11 +259,12 @@ export class Http1Connection {
     const isHead = request.method === "HEAD";
     const bodyless = isHead || !statusHasBody(response.status);
     const own = readOwnFields(response.fields);
+    // What may throw comes before any state changes.
+    let head = encodeResponseHead(response.status, own.fields ?? response.fields);
     // RFC 9110 §10.1.1: a client still waiting for 100 may or may not send its body after a final status.
-    if (own.close || this.#awaitsContinue) this.#keepAlive = false;
+    if (own.close || this.#awaitsContinue || this.#isLast) this.#keepAlive = false;
     if (streamed && !bodyless && request.minor === 0) this.#keepAlive = false;
 
-    let head = encodeResponseHead(response.status, own.fields);
     if (!own.date) head += this.#options.dateField();
     if (!own.server) head += this.#options.serverField;
     if (!this.#keepAlive) head += `Connection: ${own.connection}close\r\n`;
@@ -286,7 +293,6 @@ export class Http1Connection {
     this.#awaitsContinue = false;
     this.#reading = "read";
     if (rest !== undefined) this.#requests.push(rest);
-    if (this.#eof) this.#reading = "closed";
     if (this.#writing === "sent") this.#nextCycle();
   }
 
@@ -303,7 +309,17 @@ export class Http1Connection {
     this.#writing = "idle";
     this.#head = undefined;
     this.#discardsBody = false;
-    this.#reading = this.#keepAlive && !this.#eof ? "head" : "closed";
+    this.#reading = this.#keepAlive && !this.#isLast ? "head" : "closed";
+  }
+
+  /** The peer has ended its side, and no byte stands behind the request. */
+  get #isLast(): boolean {
+    return this.#eof && this.#reading !== "body" && this.#requests.isIdle;
+  }
+
+  #stopReading(): void {
+    this.#reading = "closed";
+    this.#discardsBody = false;
   }
 
   /** True while the response is out and only the rest of the request's body stands before the next request. */

@@ -4,7 +4,8 @@
 import { hasListMember, isToken } from "../codec/http1-syntax.ts";
 
 interface OwnFields {
-  readonly fields: readonly string[];
+  /** The fields without those that the connection writes; undefined: all. */
+  readonly fields: readonly string[] | undefined;
   /** What `Connection` lists besides `close` and `keep-alive`, each with ", " behind it. */
   readonly connection: string;
   readonly close: boolean;
@@ -13,14 +14,24 @@ interface OwnFields {
   readonly length: string | undefined;
 }
 
-/** Finds the fields that the connection decides itself, and leaves out those that it writes. */
+/** What is found nearly always. */
+const NONE: OwnFields = {
+  fields: undefined,
+  connection: "",
+  close: false,
+  date: false,
+  server: false,
+  length: undefined,
+};
+
+/** Finds the fields that the connection decides itself. */
 export function readOwnFields(fields: readonly string[]): OwnFields {
   for (let i = 0; i < fields.length; i += 2) {
     const length = fields[i]!.length;
     // Date, Server, Connection, Keep-Alive, Content-Length, Transfer-Encoding: most fields leave by their length.
     if (length === 4 || length === 6 || length === 10 || length === 14 || length === 17) return sortOwnFields(fields);
   }
-  return { fields, connection: "", close: false, date: false, server: false, length: undefined };
+  return NONE;
 }
 
 function sortOwnFields(fields: readonly string[]): OwnFields {

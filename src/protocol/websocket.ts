@@ -85,8 +85,9 @@ export class WebSocketConnection {
     return undefined;
   }
 
-  /** A text message in one frame. Lone surrogates become U+FFFD. */
+  /** A text message in one frame. Lone surrogates become U+FFFD. §5.5.1: no data frame follows a close frame. */
   sendText(text: string): void {
+    if (this.#state !== "open") return;
     if (isAscii(text)) {
       this.output.text(encodeFrameHead(OPCODE.TEXT, text.length) + text);
       return;
@@ -98,12 +99,14 @@ export class WebSocketConnection {
 
   /** A binary message in one frame. */
   sendBinary(bytes: Uint8Array): void {
+    if (this.#state !== "open") return;
     this.output.text(encodeFrameHead(OPCODE.BINARY, bytes.length));
     this.output.bytes(bytes);
   }
 
   /** One fragment of a message (§5.4). `opcode` is TEXT or BINARY for the first, CONTINUATION for the others. */
   sendFragment(opcode: number, bytes: Uint8Array, last: boolean): void {
+    if (this.#state !== "open") return;
     this.output.text(encodeFrameHead(opcode, bytes.length, last));
     this.output.bytes(bytes);
   }

@@ -3,6 +3,7 @@
 import type { TlsOptions } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
 import type { ErrorContext, ErrorReporter } from "../channel/context.ts";
+import type { AllowedOrigins } from "../channel/origin.ts";
 import { isFieldValue } from "../codec/http1-syntax.ts";
 import type { TrustedProxies } from "./trusted-proxies.ts";
 
@@ -55,6 +56,8 @@ export interface ServeOptions extends Partial<ServerLimits> {
   readonly path?: string | undefined;
   /** Length of the system's queue of connections not accepted yet. @default 1024 */
   readonly backlog?: number | undefined;
+  /** Pages of other hosts that may open WebSockets here; a page of the request's own host always may. @default [] */
+  readonly allowedOrigins?: AllowedOrigins | undefined;
   /** The `Server` field of every response. @default none */
   readonly serverHeader?: string | undefined;
   /** Certificate, key and the other options of `tls.createServer`: the server speaks HTTPS and WSS. */

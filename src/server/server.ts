@@ -5,6 +5,7 @@ import { createServer as createTlsServer } from "node:tls";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { ChannelContext, Client, ErrorReporter } from "../channel/context.ts";
 import { type Handler, handleExchange } from "../channel/handle.ts";
+import type { AllowedOrigins } from "../channel/origin.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { Flusher } from "../transport/flusher.ts";
@@ -57,6 +58,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly channelSettings: ChannelContext["channelSettings"];
   readonly closeTimeoutMs: number;
   readonly timeouts: ServerLimits;
+  readonly allowedOrigins: AllowedOrigins;
   readonly #handler: Handler;
   readonly #options: ServeOptions;
   readonly #limits: ServerLimits;
@@ -80,6 +82,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.report = toReporter(options);
     this.webSocket = this.#limits;
     this.timeouts = this.#limits;
+    this.allowedOrigins = options.allowedOrigins ?? [];
     this.channelSettings = {
       maxBufferedBytes: this.#limits.maxBufferedBytes,
       onOverflow: "close",
