@@ -49,12 +49,12 @@ export class ProxyFront {
 
   /** A new connection: gives the stream its listener. */
   accept(stream: NetStream): void {
-    if (this.#trusts(stream.remoteAddress)) {
-      stream.listener = new ProxyListener(stream, this.#isRequired, {
-        headerRead: (header, rest) => this.#begin(stream, header, rest),
-        headerRefused: (error) => this.#refuse(stream, error),
-      });
-    } else if (this.#isRequired) {
+    stream.listener = new ProxyListener(stream, this.#isRequired, {
+      headerRead: (header, rest) => this.#begin(stream, header, rest),
+      headerRefused: (error) => this.#refuse(stream, error),
+    });
+    if (this.#trusts(stream.remoteAddress)) return;
+    if (this.#isRequired) {
       this.#refuse(stream, new ChannelError("BAD_REQUEST", "connections are accepted from trustedProxies only"));
     } else {
       // A PROXY header from here is read as HTTP, and is none.
