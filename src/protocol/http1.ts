@@ -78,6 +78,16 @@ export class Http1Connection {
     return this.#reading !== "body";
   }
 
+  /** True if no byte is held that stands behind the request handed out last. */
+  get isCaughtUp(): boolean {
+    return this.#reading !== "body" && this.#requests.isIdle;
+  }
+
+  /** True once the peer has ended its side. */
+  get hasPeerEnded(): boolean {
+    return this.#eof;
+  }
+
   /** Takes bytes from the peer. They belong to the connection from here on. */
   receive(bytes: Uint8Array): void {
     if (this.#reading === "closed") return;
@@ -257,12 +267,14 @@ export class Http1Connection {
   #framing(response: ResponseHead, length: number, streamed: boolean): { head: string; bodyless: boolean } {
     const request = this.#head!;
     const isHead = request.method === "HEAD";
-    const bodyless = isHead || !statusHasBody(response.status);
+    // RFC 9110 §9.3.6: after a 2xx to CONNECT the client takes every byte for the tunnel's.
+    const isTunnel = request.method === "CONNECT" && response.status < 300;
+    const bodyless = isHead || isTunnel || !statusHasBody(response.status);
     const own = readOwnFields(response.fields);
     // What may throw comes before any state changes.
     let head = encodeResponseHead(response.status, own.fields ?? response.fields);
     // RFC 9110 §10.1.1: a client still waiting for 100 may or may not send its body after a final status.
-    if (own.close || this.#awaitsContinue || this.#isLast) this.#keepAlive = false;
+    if (own.close || isTunnel || this.#awaitsContinue || this.#isLast) this.#keepAlive = false;
     if (streamed && !bodyless && request.minor === 0) this.#keepAlive = false;
 
     if (!own.date) head += this.#options.dateField();
@@ -312,9 +324,9 @@ export class Http1Connection {
     this.#reading = this.#keepAlive && !this.#isLast ? "head" : "closed";
   }
 
-  /** The peer has ended its side, and no byte stands behind the request. */
+  /** No request can follow. */
   get #isLast(): boolean {
-    return this.#eof && this.#reading !== "body" && this.#requests.isIdle;
+    return this.#eof && this.isCaughtUp;
   }
 
   #stopReading(): void {
