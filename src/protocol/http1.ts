@@ -240,7 +240,9 @@ export class Http1Connection {
           this.#options.serverField +
           `Connection: close\r\nContent-Length: ${body.length}\r\n\r\n`,
       );
-      if (this.#head?.method !== "HEAD") this.output.bytes(body);
+      // Until its head was whole, the refused request is the decoder's, and `#head` that of the one before.
+      const method = this.#writing === "idle" ? this.#requests.method : this.#head?.method;
+      if (method !== "HEAD") this.output.bytes(body);
     }
     this.#writing = "sent";
     this.#stopReading();

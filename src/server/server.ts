@@ -227,6 +227,8 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
 
   async #stop(graceMs: number): Promise<void> {
     this.#status = "stopping";
+    // Neither the clock's timers nor half-closed sockets keep the process, but who awaits a stop must see its end.
+    const awake = setInterval(() => {}, 60_000);
     const listening = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     for (const channel of this.#channels) channel.goAway();
     for (const { listener } of this.#streams) {
@@ -238,6 +240,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     // Sockets say that they are closed a turn after they are destroyed.
     await listening;
     for (const channel of this.#channels) channel.abandon();
+    clearInterval(awake);
     this.#status = "stopped";
   }
 

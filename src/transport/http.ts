@@ -130,14 +130,7 @@ export class HttpTransport implements Transport, ExchangeListener {
   close(code: number, reason: string): void {
     if (this.#end !== undefined) return;
     if (!this.#isStarted) this.#exchange.respond(NO_CONTENT, null);
-    else {
-      try {
-        this.#exchange.end();
-      } catch (error) {
-        this.breakOff(1011, "");
-        throw error;
-      }
-    }
+    else this.#exchange.end();
     this.#ended(closeStatus("server", code, reason));
   }
 
