@@ -63,6 +63,7 @@ describe("the public surface", () => {
       "ServerStats",
       "ServerStatus",
       "TransportKind",
+      "TrustedProxies",
     ]);
   });
 
