@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 const STEPS = [
   ["format and lint", "biome", "ci", "--colors=off"],
   ["types of src, demo and test", "tsc", "--build"],
-  ["types of bench and scripts", "tsc", "-p", "bench"],
+  ["types of the scripts that ask for it with @ts-check", "tsc", "-p", "bench"],
   ["unused files, exports and dependencies", "knip"],
   ["the package's manifest", "publint", "--strict"],
   ["the package's types as its users resolve them", "attw", "--pack", "--profile", "esm-only", "--no-emoji"],

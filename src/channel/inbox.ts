@@ -25,6 +25,8 @@ export class Inbox {
   #isHeld = true;
   #isBusy = false;
   #isPaused = false;
+  /** The application has closed the channel: nothing more is delivered, but the transport's end is still to come. */
+  #isDiscarding = false;
   #isEnding = false;
   #isEnded = false;
   /** Set once the application pulls; messages then go to those who wait, not to the receiver. */
@@ -39,7 +41,7 @@ export class Inbox {
   }
 
   accept(message: Message): void {
-    if (this.#isEnding) return;
+    if (this.#isDiscarding || this.#isEnding) return;
     if (this.#pulls !== undefined) this.#give(message);
     else if (this.#isHeld || this.#isBusy || this.#waiting !== undefined) this.#wait(message);
     else this.#deliver(message);
@@ -55,7 +57,7 @@ export class Inbox {
   discard(): void {
     this.#waiting = undefined;
     this.#waitingBytes = 0;
-    this.#isEnding = true;
+    this.#isDiscarding = true;
     this.#resumeIfRoom();
   }
 
@@ -74,7 +76,7 @@ export class Inbox {
       return Promise.resolve({ done: false, value: message });
     }
     this.#endIfDone();
-    if (this.#isEnded || this.#isEnding) return Promise.resolve({ done: true, value: undefined });
+    if (this.#isDiscarding || this.#isEnding) return Promise.resolve({ done: true, value: undefined });
     return new Promise((resolve) => this.#pulls!.push(resolve));
   }
 

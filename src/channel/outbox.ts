@@ -7,11 +7,16 @@ import { type BodyPart, type Sendable, toPart } from "./send-data.ts";
 /** A stream is not pulled while more than this is unsent. */
 const HIGH_WATER_BYTES = 65_536;
 
+/** A source that is always ready gives way to the event loop after this many bytes, each part counted as 64 or more. */
+const TURN_BYTES = 65_536;
+
 type Parts = NonNullable<Sendable["parts"]>;
 type PartIterator = AsyncIterator<BodyPart> | Iterator<BodyPart>;
 
 export interface OutboxOwner {
-  /** A stream failed, or a message that waited could not be sent. */
+  /** Half a message is out, and its rest will never come. */
+  streamFailed(error: unknown): void;
+  /** A message that waited could not be sent. */
   reportUnsent(error: unknown): void;
   /** Everything was handed to the transport. */
   outboxEmptied(): void;
@@ -51,7 +56,7 @@ export class Outbox {
       return;
     }
     const iterator = iterate(sendable.parts!, this.#transport.kind);
-    this.#transport.begin(sendable.message);
+    this.#transport.begin(sendable.message, last);
     this.#isRunning = true;
     void this.#run(iterator, last);
   }
@@ -96,7 +101,7 @@ export class Outbox {
     const parts = sendable.parts;
     const iterator = this.#try(() => {
       const made = iterate(parts, this.#transport.kind);
-      this.#transport.begin(sendable.message);
+      this.#transport.begin(sendable.message, last);
       return made;
     });
     if (iterator !== undefined) await this.#pump(iterator, last);
@@ -104,20 +109,26 @@ export class Outbox {
 
   async #pump(iterator: PartIterator, last: boolean): Promise<void> {
     this.#iterator = iterator;
+    let bytesThisTurn = 0;
     try {
       while (!this.#isCancelled) {
         const { done, value } = await iterator.next();
         if (done || this.#isCancelled) break;
-        this.#transport.part(toPart(value));
+        const part = toPart(value);
+        this.#transport.part(part);
+        bytesThisTurn += Math.max(part.length, 64);
         if (this.#transport.bufferedAmount > HIGH_WATER_BYTES) await this.#room();
+        // Promises alone never let the event loop run: a dead connection would take all that is pulled and never be
+        // seen to have closed, and other connections would wait.
+        else if (bytesThisTurn < TURN_BYTES) continue;
+        else await new Promise(setImmediate);
+        bytesThisTurn = 0;
       }
       if (this.#isCancelled) return await giveUp(iterator);
       this.#transport.finish();
       if (last) this.#transport.close(1000, "");
     } catch (error) {
-      // Half a message is out: the client must see that the rest will never come.
-      this.#transport.breakOff();
-      this.#owner.reportUnsent(error);
+      if (!this.#isCancelled) this.#owner.streamFailed(error);
       await giveUp(iterator);
     } finally {
       this.#iterator = undefined;

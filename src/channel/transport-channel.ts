@@ -26,6 +26,9 @@ export interface ChannelSettings {
 /** Every legal move goes to the right. */
 type ChannelState = "open" | "closing" | "closed";
 
+/** The codec makes an empty close frame of it, which is the answer to one; nobody closes with it. */
+const NO_STATUS = 1005;
+
 const SERVER_ERROR = {
   status: 500,
   headers: { "Content-Type": "text/plain; charset=utf-8" },
@@ -97,6 +100,7 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   close(code = 1000, reason = ""): boolean {
     // Also where no close frame goes out: what is wrong on one transport is wrong on all.
     encodeClosePayload(code, reason);
+    if (code === NO_STATUS) throw new ChannelError("BAD_CLOSE", "1005 says that no code came (RFC 6455 §7.4.1)");
     if (!this.#closing()) return false;
     if (this.#outbox?.isBusy) this.#outbox.closeAfter(code, reason);
     else this.#guard("send", () => this.#transport.close(code, reason));
@@ -172,8 +176,7 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   /** The setup or the handler failed: 500 while nothing was sent, otherwise the end. The error's text stays here. */
   failed(): void {
     if (this.#state !== "open") return;
-    if (this.isWebSocket) this.close(1011);
-    else if (this.#hasSent) this.terminate();
+    if (this.isWebSocket || this.#hasSent) this.#breakOff(1011, "");
     else this.send(SERVER_ERROR, true);
   }
 
@@ -258,6 +261,11 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
     this.#endIfDone();
   }
 
+  streamFailed(error: unknown): void {
+    this.#breakOff(1011, "");
+    this.#report(error, "send");
+  }
+
   reportUnsent(error: unknown): void {
     this.#report(error, "send");
   }
@@ -280,12 +288,16 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
     const { maxBufferedBytes, onOverflow } = this.#settings;
     if (this.bufferedAmount < maxBufferedBytes) return false;
     if (onOverflow === "drop") return true;
+    this.#breakOff(1013, "too slow");
+    this.#report(new ChannelError("BUFFER_OVERFLOW"), "send");
+    return true;
+  }
+
+  /** Closes without what is still waiting: the client can tell that not all has come. */
+  #breakOff(code: number, reason: string): void {
     this.#closing();
     this.#outbox?.cancel();
-    this.#report(new ChannelError("BUFFER_OVERFLOW"), "send");
-    if (this.isWebSocket) this.#transport.close(1013, "too slow");
-    else this.#transport.breakOff();
-    return true;
+    this.#transport.breakOff(code, reason);
   }
 
   /** Leaves the open state: what waits in the inbox is not delivered any more. False if it was left before. */

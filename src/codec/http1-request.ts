@@ -101,6 +101,11 @@ export class RequestDecoder {
     return this.#draft === undefined && this.#held.length === 0 && this.#at === this.#bytes.length;
   }
 
+  /** The method of the head that is being read, once its request line was: a refusal has to know of HEAD. */
+  get method(): string | undefined {
+    return this.#draft?.method;
+  }
+
   /** Takes bytes as they come. They are not changed, and not kept once `next` has answered undefined. */
   push(bytes: Uint8Array): void {
     this.#bytes = this.#at === this.#bytes.length ? bytes : concat([this.#bytes.subarray(this.#at), bytes]);

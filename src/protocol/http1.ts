@@ -11,6 +11,7 @@ import { Output } from "../base/output.ts";
 import { type BodyDecoder, ChunkedBodyDecoder, FixedBodyDecoder } from "../codec/http1-body.ts";
 import { RequestDecoder, type RequestHead, type RequestLimits } from "../codec/http1-request.ts";
 import { CONTINUE, encodeChunk, encodeResponseHead, LAST_CHUNK, statusHasBody } from "../codec/http1-response.ts";
+import { hasListMember } from "../codec/http1-syntax.ts";
 import { readOwnFields } from "./own-fields.ts";
 
 export interface Http1Options extends RequestLimits {
@@ -78,6 +79,16 @@ export class Http1Connection {
     return this.#reading !== "body";
   }
 
+  /** True if no byte is held that stands behind the request handed out last. */
+  get isCaughtUp(): boolean {
+    return this.#reading !== "body" && this.#requests.isIdle;
+  }
+
+  /** True once the peer has ended its side. */
+  get hasPeerEnded(): boolean {
+    return this.#eof;
+  }
+
   /** Takes bytes from the peer. They belong to the connection from here on. */
   receive(bytes: Uint8Array): void {
     if (this.#reading === "closed") return;
@@ -108,7 +119,8 @@ export class Http1Connection {
     }
     this.#writing = "owed";
     this.#head = head;
-    this.#keepAlive = head.keepAlive;
+    // What follows a WebSocket handshake that is refused may be frames: it must not be read as a request.
+    this.#keepAlive = head.keepAlive && !(head.upgrade !== "" && hasListMember(head.upgrade, "websocket"));
     if (head.contentLength > this.#options.maxBodyBytes) throw new ChannelError("BODY_TOO_LARGE");
     if (head.contentLength === 0 && !head.chunked) {
       this.#reading = "read";
@@ -230,7 +242,9 @@ export class Http1Connection {
           this.#options.serverField +
           `Connection: close\r\nContent-Length: ${body.length}\r\n\r\n`,
       );
-      if (this.#head?.method !== "HEAD") this.output.bytes(body);
+      // Until its head was whole, the refused request is the decoder's, and `#head` that of the one before.
+      const method = this.#writing === "idle" ? this.#requests.method : this.#head?.method;
+      if (method !== "HEAD") this.output.bytes(body);
     }
     this.#writing = "sent";
     this.#stopReading();
@@ -257,12 +271,14 @@ export class Http1Connection {
   #framing(response: ResponseHead, length: number, streamed: boolean): { head: string; bodyless: boolean } {
     const request = this.#head!;
     const isHead = request.method === "HEAD";
-    const bodyless = isHead || !statusHasBody(response.status);
+    // RFC 9110 §9.3.6: after a 2xx to CONNECT the client takes every byte for the tunnel's.
+    const isTunnel = request.method === "CONNECT" && response.status < 300;
+    const bodyless = isHead || isTunnel || !statusHasBody(response.status);
     const own = readOwnFields(response.fields);
     // What may throw comes before any state changes.
     let head = encodeResponseHead(response.status, own.fields ?? response.fields);
     // RFC 9110 §10.1.1: a client still waiting for 100 may or may not send its body after a final status.
-    if (own.close || this.#awaitsContinue || this.#isLast) this.#keepAlive = false;
+    if (own.close || isTunnel || this.#awaitsContinue || this.#isLast) this.#keepAlive = false;
     if (streamed && !bodyless && request.minor === 0) this.#keepAlive = false;
 
     if (!own.date) head += this.#options.dateField();
@@ -312,9 +328,9 @@ export class Http1Connection {
     this.#reading = this.#keepAlive && !this.#isLast ? "head" : "closed";
   }
 
-  /** The peer has ended its side, and no byte stands behind the request. */
+  /** No request can follow. */
   get #isLast(): boolean {
-    return this.#eof && this.#reading !== "body" && this.#requests.isIdle;
+    return this.#eof && this.isCaughtUp;
   }
 
   #stopReading(): void {

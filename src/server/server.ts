@@ -189,14 +189,19 @@ export class EngineServer implements Server, ChannelContext, Http1Context, NetSt
 
   async #stop(graceMs: number): Promise<void> {
     this.#status = "stopping";
+    // Neither the clock's timers nor half-closed sockets keep the process, but who awaits a stop must see its end.
+    const awake = setInterval(() => {}, 60_000);
     const listening = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
-    for (const channel of this.#channels) channel.goAway();
+    // First, so that the last responses say `Connection: close`.
     for (const { listener } of this.#streams) if (listener instanceof Http1Driver) listener.closeSoon();
+    for (const channel of this.#channels) channel.goAway();
     await this.#empty(graceMs);
     for (const stream of this.#streams) stream.destroy();
-    // Sockets say that they are closed a turn after they are destroyed.
     await listening;
+    // Sockets say that they are closed a turn or two after they are destroyed.
+    for (let turns = 0; this.#streams.size > 0 && turns < 10; turns++) await new Promise(setImmediate);
     for (const channel of this.#channels) channel.abandon();
+    clearInterval(awake);
     this.#status = "stopped";
   }
 

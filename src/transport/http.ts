@@ -102,11 +102,14 @@ export class HttpTransport implements Transport, ExchangeListener {
     if (last) {
       this.#exchange.respond(format.head(this.#withFields(message), false), body);
       this.#ended(closeStatus("server", 1000));
-    } else if (this.#start(message)) this.#write(body);
+    } else if (this.#start(message, undefined)) this.#write(body);
   }
 
-  begin(message: Outgoing): void {
-    if (!this.#isStarted) this.#start(message);
+  begin(message: Outgoing, last: boolean): void {
+    if (this.#isStarted) return;
+    // The parts are the whole body only if nothing follows them, and if they go out as they are.
+    const isWhole = last && this.#formatOf(message) === PLAIN;
+    this.#start(message, isWhole ? message.length : undefined);
   }
 
   part(data: string | Uint8Array): void {
@@ -115,9 +118,11 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   finish(): void {}
 
-  breakOff(): void {
+  breakOff(code: number, reason: string): void {
+    if (this.#end !== undefined) return;
+    this.#ended(closeStatus("server", code, reason));
     // No final chunk: RFC 9112 §8 lets the client see that the message is incomplete.
-    this.terminate();
+    this.#exchange.abort();
   }
 
   ping(): void {}
@@ -125,21 +130,12 @@ export class HttpTransport implements Transport, ExchangeListener {
   close(code: number, reason: string): void {
     if (this.#end !== undefined) return;
     if (!this.#isStarted) this.#exchange.respond(NO_CONTENT, null);
-    else {
-      try {
-        this.#exchange.end();
-      } catch (error) {
-        this.terminate();
-        throw error;
-      }
-    }
+    else this.#exchange.end();
     this.#ended(closeStatus("server", code, reason));
   }
 
   terminate(): void {
-    if (this.#end !== undefined) return;
-    this.#ended(closeStatus("server", 1000));
-    this.#exchange.abort();
+    this.breakOff(1006, "");
   }
 
   beat(now: number, { pingIntervalMs }: Heartbeat): void {
@@ -176,9 +172,9 @@ export class HttpTransport implements Transport, ExchangeListener {
     this.#ended(error === undefined || isReset(error) ? clientLeft() : connectionFailed(error.message));
   }
 
-  #start(message: Outgoing): boolean {
+  #start(message: Outgoing, length: number | undefined): boolean {
     const format = this.#formatOf(message);
-    const hasBody = this.#exchange.start(format.head(this.#withFields(message), true), message.length);
+    const hasBody = this.#exchange.start(format.head(this.#withFields(message), true), length);
     this.#format = format;
     this.#isStarted = true;
     if (!hasBody) this.#ended(closeStatus("server", 1000));

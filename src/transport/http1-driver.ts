@@ -1,6 +1,7 @@
 // Drives one HTTP/1.1 connection: a ByteStream below, the protocol's state machine in the middle, an Exchange per
 // request above. Everything that is about time, reading pace and writes stands here; what HTTP means stands in
 // `protocol/http1.ts`.
+// Long because reading, writing, waiting and ending share what they know of the stream.
 
 import type { Clock, Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -12,7 +13,7 @@ import { Http1Exchange } from "./http1-exchange.ts";
 import { FLUSH_BYTES } from "./limits.ts";
 
 /** All in milliseconds. */
-export interface Http1Timeouts {
+interface Http1Timeouts {
   readonly headerTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
@@ -31,8 +32,6 @@ export interface Http1Context {
   readonly timeouts: Http1Timeouts;
   /** A request is there; its answer may come at any time. Never throws. */
   onExchange(exchange: Exchange): void;
-  /** A connection became idle or ended: a stopping server looks again. */
-  onProgress?(): void;
 }
 
 /**
@@ -116,7 +115,6 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     this.#reader?.reject(new ChannelError("CLIENT_GONE", undefined, { cause: error }));
     this.#reader = undefined;
     exchange?.detach(error);
-    this.context.onProgress?.();
   }
 
   /** Writes what the protocol holds, now. */
@@ -169,19 +167,23 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     return this.#exchange === exchange;
   }
 
+  /** Drops the connection. What was answered before still goes out: it may wait for the turn's end. */
+  abort(): void {
+    const output = this.connection.output.take();
+    if (output !== undefined) this.stream.write(output);
+    this.stream.destroy();
+  }
+
   /** The response of the current exchange is whole. */
   responseEnded(): void {
     this.#exchange = undefined;
-    this.#heldBytes = 0;
     this.#reader?.reject(new ChannelError("ALREADY_ANSWERED"));
     this.#reader = undefined;
     this.queueFlush();
     this.#advance();
-    this.context.onProgress?.();
   }
 
   readBody(): Promise<Uint8Array | undefined> {
-    this.#heldBytes = 0;
     this.connection.wantBody();
     if (this.connection.output.size > 0) this.queueFlush();
     return new Promise((resolve, reject) => {
@@ -226,6 +228,8 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     if (head === undefined) return false;
     this.#requests += 1;
     this.#exchange = new Http1Exchange(this, head);
+    this.#exchange.isClientGone = this.connection.hasPeerEnded;
+    this.#resumeIfCaughtUp();
     this.context.onExchange(this.#exchange);
     return !this.#isHandedOver;
   }
@@ -236,6 +240,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     const part = this.connection.nextBody();
     if (part === undefined && !this.connection.isBodyRead) return false;
     this.#reader = undefined;
+    if (part === undefined) this.#resumeIfCaughtUp();
     reader.resolve(part);
     return false;
   }
@@ -256,7 +261,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     const reader = this.#reader;
     this.#reader = undefined;
     // A body cut off by the end of the connection has nobody left who would read an answer.
-    if (error.status === undefined) this.stream.destroy();
+    if (error.status === undefined) this.abort();
     else this.connection.refuse(error);
     reader?.reject(error);
     exchange?.detach(error);
@@ -268,6 +273,11 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     if (this.#heldBytes <= MAX_HELD_BYTES || this.#reader !== undefined || this.#isPaused) return;
     this.#isPaused = true;
     this.stream.pause();
+  }
+
+  /** Only what was used up makes room: a client that sends more with every answer must not grow what is held. */
+  #resumeIfCaughtUp(): void {
+    if (this.#heldBytes > 0 && this.connection.isCaughtUp) this.#resume();
   }
 
   #resume(): void {

@@ -81,7 +81,7 @@ export class Http1Exchange implements Exchange {
   }
 
   abort(): void {
-    if (this.#isLive) this.#driver.stream.destroy();
+    if (this.#isLive) this.#driver.abort();
   }
 
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport {

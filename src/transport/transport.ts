@@ -41,12 +41,12 @@ export interface Transport {
   endsAfter(message: Outgoing): boolean;
   /** One whole message. `last`: the conversation ends with it, so HTTP may answer with a `Content-Length`. */
   send(message: Outgoing, last: boolean): void;
-  /** A message in parts begins: an HTTP body, events, or the fragments of one WebSocket message. */
-  begin(message: Outgoing): void;
+  /** A message in parts begins: an HTTP body, events, or the fragments of one WebSocket message. `last` as in `send`. */
+  begin(message: Outgoing, last: boolean): void;
   part(data: string | Uint8Array): void;
   finish(): void;
-  /** The message in parts will never be whole: the client must be able to tell. */
-  breakOff(): void;
+  /** Ends the conversation where it is: the client must be able to tell that not all has come. */
+  breakOff(code: number, reason: string): void;
   /** Sends a ping; does nothing where there is none. */
   ping(data: Uint8Array): void;
   /** Ends the conversation politely after everything sent. `transportClosed` follows. */

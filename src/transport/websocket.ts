@@ -95,8 +95,8 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     this.#sendFragment(this.#fragment === -1 ? OPCODE.TEXT : OPCODE.CONTINUATION, "", true);
   }
 
-  breakOff(): void {
-    this.close(1011, "");
+  breakOff(code: number, reason: string): void {
+    this.close(code, reason);
   }
 
   ping(data: Uint8Array): void {
@@ -109,7 +109,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     // A paused reader would never see the answer.
     this.resume();
     this.#queueFlush();
-    this.#startCloseTimer();
+    if (!this.#isEnding) this.#startCloseTimer();
   }
 
   terminate(): void {

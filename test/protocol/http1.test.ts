@@ -323,6 +323,31 @@ describe("Http1Connection: responses without a body", () => {
   });
 });
 
+describe("Http1Connection: CONNECT", () => {
+  const CONNECT = "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n";
+
+  it("RFC 9110 §9.3.6: a 2xx has neither length, coding nor body, and nothing is read behind it", () => {
+    for (const respond of [
+      (c: Http1Connection) => c.respond({ status: 200, fields: ["Content-Length", "5"] }, "hello"),
+      (c: Http1Connection) => c.start({ status: 200, fields: ["Transfer-Encoding", "chunked"] }),
+      (c: Http1Connection) => c.start({ status: 200, fields: [] }, 5),
+    ]) {
+      const connection = request(CONNECT + GET);
+      respond(connection);
+      assert.equal(taken(connection), `HTTP/1.1 200 OK\r\n${DATE}Connection: close\r\n\r\n`);
+      assert.equal(connection.nextRequest(), undefined);
+      assert.equal(connection.isClosed, true);
+    }
+  });
+
+  it("RFC 9110 §9.3.6: any other answer is an ordinary one", () => {
+    const connection = request(CONNECT + GET);
+    connection.respond({ status: 405, fields: [] }, "no");
+    assert.equal(taken(connection), `HTTP/1.1 405 Method Not Allowed\r\n${DATE}Content-Length: 2\r\n\r\nno`);
+    assert.notEqual(connection.nextRequest(), undefined);
+  });
+});
+
 describe("Http1Connection: streamed responses", () => {
   it("RFC 9112 §7.1: a body of unknown length is chunked", () => {
     const connection = request(GET);

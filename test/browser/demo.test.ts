@@ -1,0 +1,98 @@
+// The demo as a visitor sees it: the page in a browser, and a terminal's requests beside it.
+
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import type { Page } from "playwright-core";
+import { demo } from "../../demo/demo.ts";
+import { newPage, skip, start } from "./chromium.ts";
+
+const WAYS = ["WebSocket", "EventSource", "Streaming", "Long poll"];
+
+describe("The demo's page", { skip }, () => {
+  /** The page, and what it complained of: a script or style that the policy refused would be in it. */
+  async function open(t: TestContext): Promise<{ page: Page; url: string; complaints: string[] }> {
+    const url = await start(t, demo);
+    const page = await newPage(t);
+    const complaints: string[] = [];
+    page.on("pageerror", (error) => complaints.push(error.message));
+    page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+    await page.goto(url);
+    return { page, url, complaints };
+  }
+
+  it("reads one endpoint in four ways, and no way loses a message", async (t) => {
+    const { page, complaints } = await open(t);
+    for (const way of WAYS) {
+      await page.waitForFunction(
+        (name) => Number(document.querySelector(`[data-way="${name}"] .count`)?.textContent) >= 3,
+        way,
+      );
+      const card = page.locator(`[data-way="${way}"]`);
+      assert.equal(await card.locator(".state").textContent(), "open", way);
+      assert.equal(await card.locator(".lost").textContent(), "0", way);
+      assert.match((await card.locator(".latency").textContent()) ?? "", /^(< 1|\d+) ms$/, way);
+      const numbers = await card
+        .locator(".ticks li")
+        .evaluateAll((items) => items.map((item) => Number(item.firstChild?.textContent?.slice(1))));
+      for (const [at, id] of numbers.entries()) assert.equal(id, numbers[0]! - at, `${way}: ${numbers}`);
+    }
+    assert.deepEqual(complaints, []);
+  });
+
+  it("stops and starts each way on its own", async (t) => {
+    const { page } = await open(t);
+    await page.waitForFunction(() => document.querySelectorAll('[data-state="open"].card').length === 5);
+    for (const way of WAYS) await page.getByRole("button", { name: `Stop ${way}` }).click();
+    const counts = await page.locator(".count").allTextContents();
+    // More than a tick.
+    await page.waitForTimeout(700);
+    assert.deepEqual(await page.locator(".count").allTextContents(), counts);
+    assert.equal(await page.locator('[data-state="stopped"]').count(), 4);
+    for (const [at, way] of WAYS.entries()) {
+      await page.getByRole("button", { name: `Start ${way}` }).click();
+      await page.waitForFunction(
+        ([name, before]) => Number(document.querySelector(`[data-way="${name}"] .count`)?.textContent) > Number(before),
+        [way, counts[at]],
+      );
+    }
+    assert.deepEqual(await page.locator(".lost").allTextContents(), ["0", "0", "0", "0"]);
+  });
+
+  it("has a chat in which a browser's WebSocket and a terminal's poll see each other", async (t) => {
+    const { page, url } = await open(t);
+    await page.waitForSelector('#chat[data-state="open"]');
+    const poll = fetch(`${url}/chat`);
+    await page.fill("#name", "pia");
+    await page.fill("#text", "hello from the page");
+    await page.keyboard.press("Enter");
+    const [line, ...more] = (await (await poll).json()) as { id: number; name: string; text: string; via: string }[];
+    assert.deepEqual(more, []);
+    assert.deepEqual({ ...line, id: 0 }, { id: 0, name: "pia", text: "hello from the page", via: "websocket" });
+
+    const back = await fetch(`${url}/chat?name=ann`, { method: "POST", body: "hello from curl" });
+    assert.match(await back.text(), /^\d+ heard it\n$/);
+    await page.waitForFunction(() => document.querySelector("#lines li:last-child")?.textContent?.startsWith("ann"));
+    const shown = await page.locator("#lines li").allTextContents();
+    assert.deepEqual(shown.slice(-2), ["piahello from the pagebrowser", "annhello from curlcurl"]);
+
+    // Between two polls nothing is lost.
+    const missed = (await (await fetch(`${url}/chat?since=${line?.id}`)).json()) as { text: string }[];
+    assert.deepEqual(
+      missed.map(({ text }) => text),
+      ["hello from curl"],
+    );
+  });
+
+  it("shows markup in names and messages as text", async (t) => {
+    const { page, url, complaints } = await open(t);
+    await page.waitForSelector('#chat[data-state="open"]');
+    const html = `<img src=x onerror="document.title='run'">`;
+    await fetch(`${url}/chat?${new URLSearchParams({ name: "<b>ann</b>" })}`, { method: "POST", body: html });
+    await page.waitForFunction(() => document.querySelector("#lines li:last-child")?.textContent?.startsWith("<b>"));
+    const last = page.locator("#lines li:last-child");
+    assert.equal(await last.textContent(), `<b>ann</b>${html}curl`);
+    assert.equal(await page.locator("#lines img").count(), 0);
+    assert.equal(await page.title(), "unichannel");
+    assert.deepEqual(complaints, []);
+  });
+});

@@ -1,0 +1,196 @@
+// What a handler sees of a request: design §1.1 `ChannelRequest`, and http-kit's test-ring-spec.
+
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import type { ChannelRequest } from "../../src/index.ts";
+import { RawClient } from "../support/raw-client.ts";
+import { certificate, noCertificate, request, type Site, serving, socketPath } from "../support/serving.ts";
+import { deferred } from "../support/wait.ts";
+
+/** What `look` sees of a request that consists of `text` and `body`. */
+async function seen<T>(t: TestContext, text: string, look: (request: ChannelRequest) => T, body = ""): Promise<T> {
+  const found = deferred<T>();
+  const site = await serving(t, async (asked) => {
+    found.resolve(await look(asked));
+    return "ok";
+  });
+  const client = await site.connect();
+  client.write(request(text, body));
+  assert.equal((await client.response()).status, 200);
+  return found.promise;
+}
+
+describe("a request", () => {
+  it("has the parts of a GET with a query", async (t) => {
+    const all = await seen(t, "GET /a%20b/c?x=1&y=%C3%BC HTTP/1.1\r\nX-Custom: Value", (r) => ({
+      method: r.method,
+      url: r.url,
+      path: r.path,
+      query: [...r.query],
+      headers: [...r.headers],
+      httpVersion: r.httpVersion,
+      scheme: r.scheme,
+      remoteAddress: r.remoteAddress,
+      isWebSocket: r.isWebSocket,
+      lastEventId: r.lastEventId,
+      body: r.body,
+    }));
+    assert.deepEqual(all, {
+      method: "GET",
+      url: "/a%20b/c?x=1&y=%C3%BC",
+      path: "/a%20b/c",
+      query: [
+        ["x", "1"],
+        ["y", "ü"],
+      ],
+      headers: [
+        ["host", "x"],
+        ["x-custom", "Value"],
+      ],
+      httpVersion: "1.1",
+      scheme: "http",
+      remoteAddress: "127.0.0.1",
+      isWebSocket: false,
+      lastEventId: null,
+      body: null,
+    });
+  });
+
+  it("has the parts of a POST of a form", async (t) => {
+    const type = "Content-Type: application/x-www-form-urlencoded; charset=utf-8";
+    const all = await seen(
+      t,
+      `POST /form HTTP/1.1\r\n${type}\r\nContent-Length: 11`,
+      async (r) => [r.method, r.headers.get("CONTENT-type"), r.headers.get("content-length"), await r.text()],
+      "p1=v1&p2=v2",
+    );
+    assert.deepEqual(all, ["POST", "application/x-www-form-urlencoded; charset=utf-8", "11", "p1=v1&p2=v2"]);
+  });
+
+  it("joins the values of a repeated header with commas, those of cookies with semicolons (http-kit #615)", async (t) => {
+    const fields = "X-Dup: a\r\nCookie: k1=v1\r\nx-dup: b\r\ncookie: k2=v2";
+    const all = await seen(t, `GET / HTTP/1.1\r\n${fields}`, (r) => [
+      r.headers.get("X-Dup"),
+      r.headers.get("cookie"),
+      r.headers.has("x-dup"),
+      r.headers.has("x-none"),
+      r.headers.get("x-none"),
+    ]);
+    assert.deepEqual(all, ["a, b", "k1=v1; k2=v2", true, false, null]);
+  });
+
+  it("reads field values as one character per byte and without the blanks around them (RFC 9110 §5.5)", async (t) => {
+    const value = await seen(t, "GET / HTTP/1.1\r\nX-Latin:  \t caf\xe9 au lait \t", (r) => r.headers.get("x-latin"));
+    assert.equal(value, "caf\xe9 au lait");
+  });
+
+  for (const [target, path] of [
+    ["/", "/"],
+    ["/?", "/"],
+    ["/a/../b//c", "/a/../b//c"],
+    ["http://x.y/hello?q=1", "/hello"],
+    ["http://x.y", "/"],
+  ] as const) {
+    it(`keeps the target ${target} as it was sent, and knows its path`, async (t) => {
+      assert.deepEqual(await seen(t, `GET ${target} HTTP/1.1`, (r) => [r.url, r.path]), [target, path]);
+    });
+  }
+
+  it("takes the target * of OPTIONS (RFC 9112 §3.2.4)", async (t) => {
+    assert.deepEqual(await seen(t, "OPTIONS * HTTP/1.1", (r) => [r.method, r.url]), ["OPTIONS", "*"]);
+  });
+
+  it("says what it asks to be upgraded to, and what event was seen last", async (t) => {
+    const fields = "Upgrade: h2c, WebSocket\r\nConnection: upgrade\r\nLast-Event-ID: 42";
+    assert.deepEqual(await seen(t, `GET / HTTP/1.1\r\n${fields}`, (r) => [r.isWebSocket, r.lastEventId]), [true, "42"]);
+  });
+
+  it("knows HTTP/1.0, where Host is not needed", async (t) => {
+    const site = await serving(t, (r) => r.httpVersion);
+    const client = await site.connect();
+    client.write("GET / HTTP/1.0\r\n\r\n");
+    assert.equal((await client.response()).text, "1.0");
+    await client.ended();
+  });
+
+  it("ignores an empty line before its request line (RFC 9112 §2.2)", async (t) => {
+    const site = await serving(t, (r) => r.path);
+    const client = await site.connect();
+    client.write(`\r\n${request("GET /a")}\r\n${request("GET /b")}`);
+    assert.equal((await client.response()).text, "/a");
+    assert.equal((await client.response()).text, "/b");
+  });
+
+  it("does not believe X-Forwarded-For of just anyone", async (t) => {
+    const address = await seen(t, "GET / HTTP/1.1\r\nX-Forwarded-For: 9.9.9.9", (r) => r.remoteAddress);
+    assert.equal(address, "127.0.0.1");
+  });
+
+  it("has an IPv6 address where it came by IPv6", async (t) => {
+    let site: Site;
+    try {
+      site = await serving(t, (r) => String(r.remoteAddress), { host: "::1" });
+    } catch (error) {
+      return t.skip(`no IPv6 here: ${(error as Error).message}`);
+    }
+    assert.match(site.server.url, /^http:\/\/\[::1\]:\d+$/);
+    const client = await RawClient.connect(t, site.target);
+    client.write(request("GET / HTTP/1.1\r\nHost: [::1]:80"));
+    assert.equal((await client.response()).text, "::1");
+  });
+
+  it("has no remote address on a Unix socket", async (t) => {
+    const path = socketPath(t);
+    const site = await serving(t, (r) => `${r.scheme} ${r.remoteAddress}`, { path });
+    assert.equal(site.server.url, `unix:${path}`);
+    assert.equal(site.server.port, 0);
+    assert.equal((await site.request("GET /")).text, "http undefined");
+  });
+
+  it("came by https where the server has a certificate", { skip: noCertificate }, async (t) => {
+    const site = await serving(t, (r) => r.scheme, { tls: certificate() });
+    assert.match(site.server.url, /^https:/);
+    assert.equal((await site.request("GET /")).text, "https");
+  });
+
+  it("becomes a Fetch Request, one only", async (t) => {
+    const all = await seen(
+      t,
+      "POST /a?b=c HTTP/1.1\r\nHost: example.org:8080\r\nX-A: 1\r\nContent-Length: 7",
+      async (r) => {
+        const fetched = r.toRequest();
+        assert.equal(r.toRequest(), fetched);
+        return [fetched.method, fetched.url, fetched.headers.get("x-a"), await fetched.json()];
+      },
+      '{"n":1}',
+    );
+    assert.deepEqual(all, ["POST", "http://example.org:8080/a?b=c", "1", { n: 1 }]);
+  });
+
+  it("aborts its signal when the client goes away before the answer, with the reason", async (t) => {
+    const aborted = deferred<unknown>();
+    const arrived = deferred();
+    const site = await serving(t, (r) => {
+      r.signal.addEventListener("abort", () => aborted.resolve(r.signal.reason));
+      arrived.resolve();
+      return new Promise(() => {});
+    });
+    const client = await site.connect();
+    client.write(request("GET /"));
+    await arrived.promise;
+    client.destroy();
+    assert.ok((await aborted.promise) instanceof Error);
+  });
+
+  it("does not abort its signal after its answer", async (t) => {
+    const requests: ChannelRequest[] = [];
+    const site = await serving(t, (r) => {
+      requests.push(r);
+      assert.equal(r.signal.aborted, false);
+      return "ok";
+    });
+    await site.request("GET /");
+    await site.server.stop();
+    assert.equal(requests[0]!.signal.aborted, false);
+  });
+});

@@ -1,0 +1,123 @@
+// A server for one test: on a free port of 127.0.0.1, or on a Unix socket, or with TLS; stopped when the test ends.
+// What the server reports is collected, and a test fails on a report that it did not take.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import type { ErrorSource } from "../../src/channel/context.ts";
+import { type Handler, type ServeOptions, type Server, serve } from "../../src/index.ts";
+import { needs } from "./needs.ts";
+import { RawClient, type RawResponse, type Target } from "./raw-client.ts";
+
+export interface Report {
+  readonly error: unknown;
+  readonly source: ErrorSource;
+}
+
+export class Site {
+  readonly server: Server;
+  readonly target: Target;
+  readonly #t: TestContext;
+  readonly #reports: Report[];
+
+  constructor(t: TestContext, server: Server, target: Target, reports: Report[]) {
+    this.#t = t;
+    this.server = server;
+    this.target = target;
+    this.#reports = reports;
+  }
+
+  connect(): Promise<RawClient> {
+    return RawClient.connect(this.#t, this.target);
+  }
+
+  /** One request on a connection of its own, and its answer. `text` may leave out the Host field and the end. */
+  async request(text: string): Promise<RawResponse> {
+    const client = await this.connect();
+    client.write(request(text));
+    const response = await client.response(text.slice(0, text.indexOf(" ")));
+    client.destroy();
+    return response;
+  }
+
+  /** What was reported since the last call. */
+  takeReports(): Report[] {
+    return this.#reports.splice(0);
+  }
+
+  /** The messages of what was reported, as `source: message`. */
+  takeMessages(): string[] {
+    return this.takeReports().map(
+      ({ error, source }) => `${source}: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+}
+
+/** Starts a server for the length of test `t`. */
+export async function serving(t: TestContext, handler: Handler, options: ServeOptions = {}): Promise<Site> {
+  const reports: Report[] = [];
+  const server = await serve(handler, {
+    ...(options.path === undefined ? { port: 0, host: "127.0.0.1" } : {}),
+    onError: (error, { source }) => reports.push({ error, source }),
+    ...options,
+  });
+  const address = options.path === undefined ? { port: server.port } : { path: options.path };
+  const target = {
+    ...address,
+    ...(options.host === undefined ? {} : { host: options.host }),
+    tls: options.tls !== undefined,
+  };
+  t.after(async () => {
+    await server.stop({ graceMs: 0 });
+    const unexpected = reports.map(({ error, source }) => `${source}: ${error instanceof Error ? error.stack : error}`);
+    assert.deepEqual(unexpected, [], "reports that the test did not take");
+  });
+  return new Site(t, server, target, reports);
+}
+
+/** A request head from its request line and fields: adds `Host: x` unless there is one, and the empty line. */
+export function request(text: string, body = ""): string {
+  const lines = text.split("\r\n").filter((line) => line !== "");
+  if (!/ HTTP\/\d\.\d$/.test(lines[0]!)) lines[0] += " HTTP/1.1";
+  if (!lines.some((line) => /^host:/i.test(line))) lines.push("Host: x");
+  return `${lines.join("\r\n")}\r\n\r\n${body}`;
+}
+
+/** A path for a Unix socket; its folder is removed when the test ends. */
+export function socketPath(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "unichannel-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return join(folder, "s");
+}
+
+interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+let made: Certificate | undefined;
+
+/** For the `skip` option of a test: why there is no certificate. */
+export const noCertificate: string | false = needs("openssl");
+
+/** A self-signed certificate, made once in a process. */
+export function certificate(): Certificate {
+  made ??= makeCertificate();
+  return made;
+}
+
+function makeCertificate(): Certificate {
+  const folder = mkdtempSync(join(tmpdir(), "unichannel-tls-"));
+  const [certPath, keyPath] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+  try {
+    const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", keyPath];
+    const subject = ["-subj", "/CN=localhost", "-days", "2", "-out", certPath];
+    execFileSync("openssl", ["req", "-x509", ...key, ...subject], { stdio: "ignore" });
+    return { cert: readFileSync(certPath, "utf8"), key: readFileSync(keyPath, "utf8") };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,55 @@
+// Time that passes when the test says so.
+
+import type { Clock, Timer } from "../../src/base/clock.ts";
+
+interface Alarm {
+  readonly at: number;
+  readonly fn: () => void;
+}
+
+export class VirtualClock implements Clock {
+  #now: number;
+  readonly #alarms = new Set<Alarm>();
+
+  constructor(startMs: number = Date.UTC(2024, 0, 1)) {
+    this.#now = startMs;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  setTimer(fn: () => void, delayMs: number): Timer {
+    const alarm = { at: this.#now + delayMs, fn };
+    this.#alarms.add(alarm);
+    return alarm;
+  }
+
+  clearTimer(timer: Timer): void {
+    this.#alarms.delete(timer as Alarm);
+  }
+
+  /** Timers that have not fired and were not cleared. */
+  get pending(): number {
+    return this.#alarms.size;
+  }
+
+  /** Lets time pass; timers fire in order, those set meanwhile included. */
+  advance(ms: number): void {
+    const end = this.#now + ms;
+    for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
+      this.#alarms.delete(next);
+      this.#now = next.at;
+      next.fn();
+    }
+    this.#now = end;
+  }
+
+  #next(end: number): Alarm | undefined {
+    let first: Alarm | undefined;
+    for (const alarm of this.#alarms) {
+      if (alarm.at <= end && (first === undefined || alarm.at < first.at)) first = alarm;
+    }
+    return first;
+  }
+}
