@@ -1,7 +1,6 @@
-// One WebSocket connection after its handshake, seen from the server: RFC 6455 §5–§7 as a state machine, and RFC 7692 §6
-// around a `Compression` that is given.
+// One WebSocket connection after its handshake, seen from the server: RFC 6455 §5–§7 as a state machine.
 // Bytes in, events out; messages in, bytes out. It knows no socket and no clock: the closing timeout of §7.1.1 belongs
-// to whoever owns both.
+// to whoever owns both. What compresses messages is given to it; of RFC 7692 it knows RSV1 (§6).
 
 import { isAscii, latin1, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -125,7 +124,10 @@ export class WebSocketConnection {
     this.output.bytes(bytes);
   }
 
-  /** One fragment of a message (§5.4), which is never compressed: who sends parts does not wait for the whole. `opcode` is TEXT or BINARY for the first, CONTINUATION for the others. */
+  /**
+   * One fragment of a message (§5.4). `opcode` is TEXT or BINARY for the first, CONTINUATION for the others. Such a message
+   * is never compressed: that would need the whole of it, or one more state.
+   */
   sendFragment(opcode: number, bytes: Uint8Array, last: boolean): void {
     if (this.#state !== "open") return;
     this.output.text(encodeFrameHead(opcode, bytes.length, last));
