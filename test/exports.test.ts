@@ -41,6 +41,7 @@ describe("the public surface", () => {
       "ChannelStoreOptions",
       "CloseName",
       "CloseStatus",
+      "CompressOptions",
       "ErrorCode",
       "ErrorContext",
       "ErrorReporter",
