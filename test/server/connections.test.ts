@@ -128,12 +128,9 @@ describe("a connection", () => {
     });
     const client = await site.connect();
     const one = request(`GET / HTTP/1.1\r\nX-Pad: ${"p".repeat(8000)}`);
-    const total = 2500;
-    client.write(one.repeat(total));
-    const taken = (): number => client.socket.bytesWritten - client.socket.writableLength;
-    await settled(taken);
+    const batch = one.repeat(16);
+    const total = 16 * (await client.clog(() => client.write(batch)));
     assert.equal(count, 1);
-    assert.ok(taken() < one.length * total, "not all was taken");
     gate.resolve();
     for (let i = 0; i < total; i++) assert.equal((await client.response()).status, 200);
   });

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { connect as connectTcp, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { connect as connectTls } from "node:tls";
-import { within } from "./wait.ts";
+import { settled, turn, within } from "./wait.ts";
 
 /** Where a server listens. */
 export interface Target {
@@ -32,6 +32,9 @@ export interface RawResponse extends RawHead {
   /** The chunks of a chunked body as the server cut them. */
   readonly chunks: readonly string[];
 }
+
+/** Far more than what only waits for its turn to be written. */
+const CLOGGED_BYTES = 1 << 20;
 
 export class RawClient {
   readonly socket: Socket;
@@ -82,6 +85,21 @@ export class RawClient {
     if (typeof bytes === "string") this.socket.write(bytes, "latin1");
     else this.socket.write(bytes);
     return this;
+  }
+
+  /**
+   * Calls `write` until the system takes no more of what it writes, which means that the server does not read; answers
+   * how often. Fails if it goes on for ever.
+   */
+  async clog(write: (i: number) => void): Promise<number> {
+    for (let i = 0; i < 1000; i++) {
+      write(i);
+      await turn();
+      if (this.socket.writableLength < CLOGGED_BYTES) continue;
+      await settled(() => this.socket.writableLength);
+      if (this.socket.writableLength > 0) return i + 1;
+    }
+    return assert.fail("the server takes all that is written");
   }
 
   /** Ends our side; the other one stays open. */

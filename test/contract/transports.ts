@@ -1,6 +1,5 @@
-// The contract of a Channel, over every transport that our engine has and everything that it listens on.
+// What each transport of our engine can do, and the contract's suite over all of them.
 
-import { certificate, noCertificate, socketPath } from "../support/serving.ts";
 import { channelContract } from "./channel.ts";
 import { type Capabilities, type Carrier, openEventStream, openHttp, openWebSocket } from "./conversation.ts";
 
@@ -31,27 +30,17 @@ const STREAMING: Capabilities = {
 const EVENTS: Capabilities = { ...STREAMING, kind: "sse", closesAfterSend: false, binary: false };
 const POLL: Capabilities = { ...STREAMING, sendsMany: false };
 
-const CARRIERS: readonly (readonly [over: string, carrier: Carrier, skip: string | false])[] = [
-  ["TCP", () => ({}), false],
-  [
-    "a Unix socket",
-    (t) => ({ path: socketPath(t) }),
-    process.platform === "win32" && "Unix sockets are not files here",
-  ],
-  ["TLS", () => ({ tls: certificate() }), noCertificate],
-];
-
-for (const [over, carrier, skip] of CARRIERS) {
-  const can = { fillsSoon: over !== "TLS" };
+/** The suite over every transport, carried by what `carrier` makes the server listen on. */
+export function contractOver(
+  over: string,
+  carrier: Carrier,
+  { skip = false, fillsSoon = true }: { readonly skip?: string | false; readonly fillsSoon?: boolean } = {},
+): void {
+  const can = { fillsSoon };
   channelContract(`a WebSocket over ${over}`, openWebSocket(carrier), { ...WEBSOCKET, ...can }, skip);
   channelContract(`an event stream over ${over}`, openEventStream(carrier), { ...EVENTS, ...can }, skip);
   channelContract(`HTTP streaming over ${over}`, openHttp(carrier, "1.1", false), { ...STREAMING, ...can }, skip);
   channelContract(`a long poll over ${over}`, openHttp(carrier, "1.1", true), { ...POLL, ...can }, skip);
+  const can10 = { ...STREAMING, ...can, marksEnd: false };
+  channelContract(`HTTP/1.0 streaming over ${over}`, openHttp(carrier, "1.0", false), can10, skip);
 }
-
-const HTTP_1_0: Capabilities = { ...STREAMING, marksEnd: false };
-channelContract(
-  "HTTP/1.0 streaming over TCP",
-  openHttp(() => ({}), "1.0", false),
-  HTTP_1_0,
-);

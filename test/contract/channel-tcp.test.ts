@@ -1,0 +1,5 @@
+// The contract of a channel over TCP.
+
+import { contractOver } from "./transports.ts";
+
+contractOver("TCP", () => ({}));
