@@ -41,6 +41,7 @@ describe("the public surface", () => {
       "ChannelStoreOptions",
       "CloseName",
       "CloseStatus",
+      "CompressOptions",
       "ErrorCode",
       "ErrorContext",
       "ErrorReporter",
@@ -63,6 +64,7 @@ describe("the public surface", () => {
       "ServerStats",
       "ServerStatus",
       "TransportKind",
+      "TrustedProxies",
     ]);
   });
 

@@ -17,6 +17,7 @@ export type ErrorCode =
   | "FORBIDDEN_ORIGIN"
   | "BAD_FRAME"
   | "BAD_UTF8"
+  | "BAD_DEFLATE"
   | "MESSAGE_TOO_BIG"
   | "TOO_MANY_FRAGMENTS"
   | "BUFFER_OVERFLOW"
@@ -54,6 +55,7 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   FORBIDDEN_ORIGIN: { message: "this page may not open a WebSocket here", status: 403 },
   BAD_FRAME: { message: "malformed WebSocket frame", closeCode: 1002 },
   BAD_UTF8: { message: "text is not valid UTF-8", closeCode: 1007 },
+  BAD_DEFLATE: { message: "compressed message cannot be inflated", closeCode: 1007 },
   MESSAGE_TOO_BIG: { message: "message exceeds maxMessageBytes", closeCode: 1009 },
   TOO_MANY_FRAGMENTS: { message: "message has more fragments than maxFragments", closeCode: 1008 },
   BUFFER_OVERFLOW: { message: "unsent data exceeds maxBufferedBytes", closeCode: 1013 },

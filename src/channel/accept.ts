@@ -3,8 +3,12 @@
 
 import { hash } from "node:crypto";
 import { ChannelError } from "../base/errors.ts";
+import { negotiateDeflate, parseExtensions } from "../codec/ws-extensions.ts";
 import { acceptValue, chooseProtocol, readHandshake } from "../codec/ws-handshake.ts";
+import { type CompressOptions, toCompressSettings } from "../transport/deflate.ts";
+import { GzipExchange } from "../transport/gzip.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
+import { PermessageDeflate } from "../transport/permessage-deflate.ts";
 import { EVENT_STREAM } from "../transport/sse.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Channel, ChannelHandlers } from "./channel.ts";
@@ -34,6 +38,11 @@ export interface ChannelOptions {
   readonly pingIntervalMs?: number | undefined;
   /** Silence after a ping that means the client is lost (1006). @default the server's, 20 s */
   readonly pongTimeoutMs?: number | undefined;
+  /**
+   * Compress what is sent, where the client can read it: WebSocket messages with permessage-deflate, responses with gzip.
+   * @default false
+   */
+  readonly compress?: boolean | CompressOptions | undefined;
 }
 
 /**
@@ -104,7 +113,9 @@ function chooseTransport(
   const fields = options.headers === undefined ? [] : toFields(options.headers);
   if (!request.isWebSocket || exchange.isClientGone) {
     const format = options.sse !== false && request.acceptsEventStream ? EVENT_STREAM : PLAIN;
-    return { transport: new HttpTransport(exchange, format, fields), isRefused: false };
+    const { compress = false } = options;
+    const answer = compress === false ? exchange : new GzipExchange(exchange, toCompressSettings(compress, true));
+    return { transport: new HttpTransport(answer, format, fields), isRefused: false };
   }
   try {
     return { transport: acceptWebSocket(request, fields, options), isRefused: false };
@@ -117,7 +128,7 @@ function chooseTransport(
 function acceptWebSocket(request: ChannelRequest, fields: readonly string[], options: ChannelOptions): Transport {
   const { exchange, context } = request;
   if (!isOriginAllowed(request, context.allowedOrigins)) throw new ChannelError("FORBIDDEN_ORIGIN");
-  const { key, protocols } = readHandshake({ ...exchange.head, hasBody: exchange.hasBody });
+  const { key, protocols, extensions } = readHandshake({ ...exchange.head, hasBody: exchange.hasBody });
   const response = ["Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Accept", acceptValue(key, sha1)];
   const chosen =
     typeof options.protocols === "function"
@@ -125,9 +136,26 @@ function acceptWebSocket(request: ChannelRequest, fields: readonly string[], opt
       : chooseProtocol(protocols, options.protocols ?? []);
   // RFC 6455 §4.2.2: a protocol that was not offered makes the client fail the connection.
   if (chosen !== undefined && protocols.includes(chosen)) response.push("Sec-WebSocket-Protocol", chosen);
-  const { maxMessageBytes } = options;
-  const limits = maxMessageBytes === undefined ? context.webSocket : { ...context.webSocket, maxMessageBytes };
-  return exchange.acceptWebSocket([...response, ...fields], limits);
+  const compressed = negotiateCompression(extensions, options.compress);
+  if (compressed !== undefined) response.push("Sec-WebSocket-Extensions", compressed.answer);
+  const compression = compressed?.compression;
+  const { maxMessageBytes = context.webSocket.maxMessageBytes } = options;
+  const isUsual = compression === undefined && maxMessageBytes === context.webSocket.maxMessageBytes;
+  const settings = isUsual ? context.webSocket : { ...context.webSocket, maxMessageBytes, compression };
+  return exchange.acceptWebSocket([...response, ...fields], settings);
+}
+
+function negotiateCompression(
+  extensions: string,
+  compress: ChannelOptions["compress"] = false,
+): { readonly answer: string; readonly compression: PermessageDeflate } | undefined {
+  // Also where nothing is compressed: RFC 6455 §9.1 has the handshake fail for a malformed field.
+  const offers = extensions === "" ? [] : parseExtensions(extensions);
+  if (compress === false) return undefined;
+  const settings = toCompressSettings(compress, false);
+  const agreement = negotiateDeflate(offers, settings);
+  if (agreement === undefined) return undefined;
+  return { answer: agreement.answer, compression: new PermessageDeflate(agreement.parameters, settings) };
 }
 
 /** RFC 6455 §4.2.2 item 4 and §4.4: a plain HTTP answer, with the version that would do. */

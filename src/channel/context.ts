@@ -1,7 +1,7 @@
 // What every channel and request of one server shares: its limits, its clock, and whom to tell of an error.
 
 import type { Clock } from "../base/clock.ts";
-import type { WebSocketOptions } from "../transport/exchange.ts";
+import type { Exchange, WebSocketOptions } from "../transport/exchange.ts";
 import type { Channel } from "./channel.ts";
 import type { AllowedOrigins } from "./origin.ts";
 import type { ChannelRequest } from "./request.ts";
@@ -29,12 +29,23 @@ export interface ErrorContext {
 
 export type ErrorReporter = (error: unknown, context: ErrorContext) => void;
 
+/** Who made a request, and what it was asked for. */
+export interface Client {
+  /** Undefined where there is none (a Unix socket), or a proxy keeps it to itself. */
+  readonly address: string | undefined;
+  readonly scheme: "http" | "https";
+  /** An authority, or an empty string. */
+  readonly host: string;
+}
+
 export interface ChannelContext {
   readonly clock: Clock;
   readonly report: ErrorReporter;
   readonly webSocket: WebSocketOptions;
   readonly channelSettings: ChannelSettings;
   readonly allowedOrigins: AllowedOrigins;
+  /** Whose the exchange is: the connection's own peer, or whom a trusted proxy names. */
+  findClient(exchange: Exchange): Client;
   /** A channel opened; `channelEnded` follows when its last callback has run. */
   channelOpened(channel: TransportChannel): void;
   channelEnded(channel: TransportChannel): void;

@@ -17,7 +17,7 @@ export function isOriginAllowed(request: ChannelRequest, allowed: AllowedOrigins
   const origin = request.headers.get("origin");
   if (origin === null || allowed === "any") return true;
   if (typeof allowed === "function") return allowed(origin, request);
-  if (isSameHost(origin, request.exchange.head.host)) return true;
+  if (isSameHost(origin, request.host)) return true;
   return allowed.some((one) =>
     typeof one === "string" ? one.toLowerCase() === origin.toLowerCase() : one.test(origin),
   );

@@ -5,7 +5,7 @@ import { ChannelError } from "../base/errors.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
 import type { Exchange, ExchangeListener } from "../transport/exchange.ts";
-import type { ChannelContext } from "./context.ts";
+import type { ChannelContext, Client } from "./context.ts";
 import { RequestHeaders } from "./headers.ts";
 import type { TransportChannel } from "./transport-channel.ts";
 
@@ -19,6 +19,7 @@ export class ChannelRequest implements ExchangeListener {
   readonly context: ChannelContext;
   /** @internal The channel that was opened for this request. */
   channel: TransportChannel | undefined;
+  #client: Client | undefined;
   #headers: RequestHeaders | undefined;
   #query: URLSearchParams | undefined;
   #abort: AbortController | undefined;
@@ -68,13 +69,25 @@ export class ChannelRequest implements ExchangeListener {
     return this.exchange.httpVersion;
   }
 
+  /** The scheme that the client used: the connection's own, or what a trusted proxy says (`trustedProxies`). */
   get scheme(): "http" | "https" {
-    return this.exchange.scheme;
+    return this.#whose().scheme;
   }
 
-  /** The address of the connection's other end; undefined on a Unix socket. */
+  /**
+   * The authority that the client asked for, `example.com:8080`: the `Host` field, or what a trusted proxy says. An empty
+   * string where HTTP/1.0 sent none.
+   */
+  get host(): string {
+    return this.#whose().host;
+  }
+
+  /**
+   * The client's address: that of the connection's other end, or what a trusted proxy says. Undefined on a Unix socket,
+   * and where the proxy hides or does not know it.
+   */
   get remoteAddress(): string | undefined {
-    return this.exchange.remoteAddress;
+    return this.#whose().address;
   }
 
   /** True if the client asks for the WebSocket protocol, whatever else the request is. */
@@ -171,6 +184,11 @@ export class ChannelRequest implements ExchangeListener {
     throw new ChannelError("NOT_OUR_REQUEST", "pass the request that the handler was given (in Hono: c.req.raw)");
   }
 
+  #whose(): Client {
+    this.#client ??= this.context.findClient(this.exchange);
+    return this.#client;
+  }
+
   #useBody(): void {
     if (this.#isBodyUsed) throw new ChannelError("BODY_USED");
     this.#isBodyUsed = this.exchange.hasBody;
@@ -196,11 +214,10 @@ export class ChannelRequest implements ExchangeListener {
   }
 
   #makeRequest(): Request {
-    const { head, scheme } = this.exchange;
-    const host = head.host === "" ? "localhost" : head.host;
+    const { scheme, host } = this;
     const path = originForm(this.url);
     // Joined, not resolved: `//other.example/` is a path here, not another host.
-    const url = `${scheme}://${host}${path.startsWith("/") ? path : "/"}`;
+    const url = `${scheme}://${host === "" ? "localhost" : host}${path.startsWith("/") ? path : "/"}`;
     const hasBody = this.exchange.hasBody && this.method !== "GET" && this.method !== "HEAD";
     return new Request(url, {
       method: this.method,

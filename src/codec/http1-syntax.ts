@@ -1,6 +1,8 @@
 // The grammar that HTTP/1.1 messages share: tokens, field values, lists and authorities, read from one table.
 // RFC 9110 §5.5 and §5.6, RFC 3986 §3.2.2.
 
+import { isIpv6 } from "./ip-address.ts";
+
 /** RFC 9110 §5.6.2: tchar. */
 export const TOKEN = 1;
 /** RFC 9110 §5.5: VCHAR, obs-text, SP and HTAB. */
@@ -83,32 +85,6 @@ function regNameEnd(text: string): number {
     }
   }
   return at;
-}
-
-/** RFC 3986 §3.2.2: IPv6address. Eight groups, or fewer around one "::"; the last two may be an IPv4 address. */
-function isIpv6(text: string): boolean {
-  const [before = "", after, ...more] = text.split("::");
-  if (more.length > 0) return false;
-  if (after === undefined) return countGroups(before, true) === 8;
-  return countGroups(before, false) + countGroups(after, true) <= 7;
-}
-
-/** The number of 16-bit groups; Infinity when one is malformed. */
-function countGroups(text: string, mayEndInIpv4: boolean): number {
-  if (text === "") return 0;
-  const groups = text.split(":");
-  let count = groups.length;
-  for (const [index, group] of groups.entries()) {
-    if (/^[0-9a-fA-F]{1,4}$/.test(group)) continue;
-    if (!mayEndInIpv4 || index !== groups.length - 1 || !isIpv4(group)) return Number.POSITIVE_INFINITY;
-    count++;
-  }
-  return count;
-}
-
-function isIpv4(text: string): boolean {
-  const octets = text.split(".");
-  return octets.length === 4 && octets.every((octet) => /^(0|[1-9][0-9]{0,2})$/.test(octet) && Number(octet) <= 255);
 }
 
 function isSpace(char: number): boolean {

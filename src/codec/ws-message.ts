@@ -1,5 +1,6 @@
 // WebSocket messages out of frames: RFC 6455 §5.4 (fragmentation), §5.5 (control frames), §5.6 (data), §7.1.5 and §7.4
-// (close), §8.1 (UTF-8). Limits are checked on what the headers announce, before a payload is buffered.
+// (close), §8.1 (UTF-8); RFC 7692 §6 (which messages are compressed). Limits are checked on what the headers announce,
+// before a payload is buffered.
 
 import { allocate, latin1, utf8, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError, type ErrorCode } from "../base/errors.ts";
@@ -8,13 +9,15 @@ import { FrameDecoder, type FrameOptions, type FramePart, OPCODE } from "./ws-fr
 
 export type WebSocketEvent =
   | { readonly type: "message"; readonly data: string | Uint8Array }
+  /** A whole message as it was sent, RSV1 set: whoever inflates it makes a message of it with `inflatedData`. */
+  | { readonly type: "compressed"; readonly isText: boolean; readonly data: Uint8Array }
   | { readonly type: "ping"; readonly data: Uint8Array }
   | { readonly type: "pong"; readonly data: Uint8Array }
   /** Code 1005 when the frame was empty. */
   | { readonly type: "close"; readonly code: number; readonly reason: string };
 
 export interface MessageLimits {
-  /** Payload bytes of one message, all fragments together. Above it: MESSAGE_TOO_BIG, 1009. */
+  /** Payload bytes of one message, all fragments together, as they were sent. Above it: MESSAGE_TOO_BIG, 1009. */
   readonly maxMessageBytes: number;
   /** Data frames of one message, empty ones too. Above it: TOO_MANY_FRAGMENTS, 1008. */
   readonly maxFragments: number;
@@ -36,6 +39,9 @@ const PIN_BYTES = 8192;
 /** The first buffer for a message that comes in parts; it doubles from there, never beyond what is announced. */
 const FIRST_BUFFER_BYTES = 16_384;
 
+/** RFC 7692 §6: joins the opcode of a message whose first frame has RSV1 set. */
+const COMPRESSED = 0x40;
+
 const EMPTY: Uint8Array = new Uint8Array(0);
 
 /**
@@ -44,10 +50,11 @@ const EMPTY: Uint8Array = new Uint8Array(0);
  * Throws BAD_FRAME, BAD_UTF8, MESSAGE_TOO_BIG and TOO_MANY_FRAGMENTS, each with the close code that fails the connection.
  */
 export class MessageDecoder {
+  /** For whoever inflates: the limit is on what the application gets, too. */
+  readonly maxMessageBytes: number;
   readonly #frames: FrameDecoder;
-  readonly #maxMessageBytes: number;
   readonly #maxFragments: number;
-  /** TEXT or BINARY while a message is under way, otherwise CONTINUATION. */
+  /** TEXT or BINARY, either with COMPRESSED, while a message is under way, otherwise CONTINUATION. */
   #opcode: number = OPCODE.CONTINUATION;
   #fragments = 0;
   /** The sum of the lengths that the message's frames announced. */
@@ -61,7 +68,7 @@ export class MessageDecoder {
 
   constructor(limits: MessageLimits, options: FrameOptions) {
     this.#frames = new FrameDecoder(options);
-    this.#maxMessageBytes = limits.maxMessageBytes;
+    this.maxMessageBytes = limits.maxMessageBytes;
     this.#maxFragments = limits.maxFragments;
   }
 
@@ -95,20 +102,21 @@ export class MessageDecoder {
       if (part.rsv1) fail("BAD_FRAME", "RSV1 is set on a continuation");
     } else {
       if (this.#opcode !== OPCODE.CONTINUATION) fail("BAD_FRAME", "the message before is not finished");
-      // No extension is implemented here that gives RSV1 a meaning.
-      if (part.rsv1) fail("BAD_FRAME", "RSV1 is set without an extension");
-      this.#opcode = part.opcode;
+      // Where no extension gives it a meaning the frame decoder has refused RSV1.
+      this.#opcode = part.rsv1 ? part.opcode | COMPRESSED : part.opcode;
     }
     this.#announced += part.length;
-    if (this.#announced > this.#maxMessageBytes) fail("MESSAGE_TOO_BIG");
+    if (this.#announced > this.maxMessageBytes) fail("MESSAGE_TOO_BIG");
     if (++this.#fragments > this.#maxFragments) fail("TOO_MANY_FRAGMENTS");
   }
 
   /** A message in one frame that has arrived whole: nothing is buffered. */
   #wholeMessage(part: FramePart): WebSocketEvent {
     const { bytes, start, end } = part;
-    const isText = this.#opcode === OPCODE.TEXT;
+    const opcode = this.#opcode;
     this.#forget();
+    if (opcode > COMPRESSED) return compressed(opcode, bytes.subarray(start, end));
+    const isText = opcode === OPCODE.TEXT;
     // latin1() for short text too: character codes win only below 16 bytes (8 bytes: 38 against 80 ns, 32: 122 against 75).
     if (isText) return { type: "message", data: part.ascii ? latin1(bytes, start, end) : validText(bytes, start, end) };
     const isCopied = end - start <= COPY_BYTES && bytes.length > PIN_BYTES;
@@ -142,10 +150,12 @@ export class MessageDecoder {
   #joinedMessage(): WebSocketEvent {
     const buffer = this.#buffer;
     const length = this.#length;
-    const isText = this.#opcode === OPCODE.TEXT;
+    const opcode = this.#opcode;
+    const isText = opcode === OPCODE.TEXT;
     const isAscii = this.#isAscii;
     if (isText && !isAscii && !this.#validator!.isComplete) fail("BAD_UTF8", "the last character is cut");
     this.#forget();
+    if (opcode > COMPRESSED) return compressed(opcode, buffer.subarray(0, length));
     if (!isText) return { type: "message", data: buffer.subarray(0, length) };
     return { type: "message", data: isAscii ? latin1(buffer, 0, length) : utf8(buffer, 0, length) };
   }
@@ -176,6 +186,11 @@ export class MessageDecoder {
   }
 }
 
+/** What a compressed message says, once it is inflated. Throws BAD_UTF8. */
+export function inflatedData(bytes: Uint8Array, isText: boolean): string | Uint8Array {
+  return isText ? validText(bytes, 0, bytes.length) : bytes;
+}
+
 /** May be sent. §7.4.1, and the registry of §11.7 for 1012 to 1014; 1004, 1005, 1006 and 1015 never stand in a frame. */
 export function isCloseCode(code: number): boolean {
   if (!Number.isInteger(code)) return false;
@@ -204,6 +219,10 @@ export function encodeClosePayload(code: number, reason: string): Uint8Array {
   payload[1] = code & 0xff;
   payload.set(text, 2);
   return payload;
+}
+
+function compressed(opcode: number, data: Uint8Array): WebSocketEvent {
+  return { type: "compressed", isText: opcode === (OPCODE.TEXT | COMPRESSED), data };
 }
 
 /** §5.5.1: no payload, or a code and a reason. */

@@ -1,12 +1,18 @@
 // One WebSocket connection after its handshake, seen from the server: RFC 6455 §5–§7 as a state machine.
 // Bytes in, events out; messages in, bytes out. It knows no socket and no clock: the closing timeout of §7.1.1 belongs
-// to whoever owns both.
+// to whoever owns both. What compresses messages is given to it; of RFC 7692 it knows RSV1 (§6).
 
 import { isAscii, latin1, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { Output } from "../base/output.ts";
 import { encodeFrameHead, OPCODE } from "../codec/ws-frame.ts";
-import { encodeClosePayload, MessageDecoder, type MessageLimits, type WebSocketEvent } from "../codec/ws-message.ts";
+import {
+  encodeClosePayload,
+  inflatedData,
+  MessageDecoder,
+  type MessageLimits,
+  type WebSocketEvent,
+} from "../codec/ws-message.ts";
 
 /** How the connection came to its end. `error` is there when the peer broke the protocol and we failed the connection. */
 export interface WebSocketClosed {
@@ -17,7 +23,15 @@ export interface WebSocketClosed {
   readonly error?: ChannelError;
 }
 
-export type WebSocketConnectionEvent = Exclude<WebSocketEvent, { type: "close" }> | WebSocketClosed;
+export type WebSocketConnectionEvent = Exclude<WebSocketEvent, { type: "close" | "compressed" }> | WebSocketClosed;
+
+/** How messages are compressed, as the handshake agreed: RFC 7692 §7.2. */
+export interface Compression {
+  /** The payload of a compressed message, or undefined: this one is sent as it is. */
+  deflate(data: string | Uint8Array): Uint8Array | undefined;
+  /** Throws MESSAGE_TOO_BIG as soon as there are more than `maxBytes`, and BAD_DEFLATE for what cannot be inflated. */
+  inflate(payload: Uint8Array, maxBytes: number): Uint8Array;
+}
 
 /** RFC 6455 §7.1: OPEN, a close frame sent and none received, and the end. */
 type WebSocketState = "open" | "closing" | "closed";
@@ -36,14 +50,16 @@ const CLOSE_ABNORMAL = 1006;
 export class WebSocketConnection {
   readonly output: Output = new Output();
   readonly #messages: MessageDecoder;
+  readonly #compression: Compression | undefined;
   #state: WebSocketState = "open";
   /** What our own close frame said. */
   #closeCode = CLOSE_NORMAL;
   #closeReason = "";
   #eof = false;
 
-  constructor(limits: MessageLimits) {
-    this.#messages = new MessageDecoder(limits, SERVER_FRAMES);
+  constructor(limits: MessageLimits, compression?: Compression) {
+    this.#messages = new MessageDecoder(limits, compression === undefined ? PLAIN_FRAMES : COMPRESSIBLE_FRAMES);
+    this.#compression = compression;
   }
 
   get isOpen(): boolean {
@@ -70,6 +86,10 @@ export class WebSocketConnection {
       let event: WebSocketEvent | undefined;
       try {
         event = this.#messages.next();
+        if (event?.type === "compressed") {
+          if (this.#state === "closing") continue;
+          return this.#inflated(event.data, event.isText);
+        }
       } catch (error) {
         if (error instanceof ChannelError) return this.#fail(error);
         throw error;
@@ -87,7 +107,7 @@ export class WebSocketConnection {
 
   /** A text message in one frame. Lone surrogates become U+FFFD. §5.5.1: no data frame follows a close frame. */
   sendText(text: string): void {
-    if (this.#state !== "open") return;
+    if (this.#state !== "open" || this.#sendCompressed(OPCODE.TEXT, text)) return;
     if (isAscii(text)) {
       this.output.text(encodeFrameHead(OPCODE.TEXT, text.length) + text);
       return;
@@ -99,12 +119,15 @@ export class WebSocketConnection {
 
   /** A binary message in one frame. */
   sendBinary(bytes: Uint8Array): void {
-    if (this.#state !== "open") return;
+    if (this.#state !== "open" || this.#sendCompressed(OPCODE.BINARY, bytes)) return;
     this.output.text(encodeFrameHead(OPCODE.BINARY, bytes.length));
     this.output.bytes(bytes);
   }
 
-  /** One fragment of a message (§5.4). `opcode` is TEXT or BINARY for the first, CONTINUATION for the others. */
+  /**
+   * One fragment of a message (§5.4). `opcode` is TEXT or BINARY for the first, CONTINUATION for the others. Such a message
+   * is never compressed: that would need the whole of it, or one more state.
+   */
   sendFragment(opcode: number, bytes: Uint8Array, last: boolean): void {
     if (this.#state !== "open") return;
     this.output.text(encodeFrameHead(opcode, bytes.length, last));
@@ -133,6 +156,19 @@ export class WebSocketConnection {
     return wasOpen
       ? { type: "closed", by: "network", code: CLOSE_ABNORMAL, reason: "" }
       : { type: "closed", by: "server", code: this.#closeCode, reason: this.#closeReason };
+  }
+
+  #sendCompressed(opcode: number, data: string | Uint8Array): boolean {
+    const payload = this.#compression?.deflate(data);
+    if (payload === undefined) return false;
+    this.output.text(encodeFrameHead(opcode, payload.length, true, true));
+    this.output.bytes(payload);
+    return true;
+  }
+
+  #inflated(payload: Uint8Array, isText: boolean): WebSocketConnectionEvent {
+    const bytes = this.#compression!.inflate(payload, this.#messages.maxMessageBytes);
+    return { type: "message", data: inflatedData(bytes, isText) };
   }
 
   #closeReceived(code: number, reason: string): WebSocketClosed {
@@ -165,7 +201,8 @@ export class WebSocketConnection {
   }
 }
 
-const SERVER_FRAMES = { masked: true, allowRsv1: false };
+const PLAIN_FRAMES = { masked: true, allowRsv1: false };
+const COMPRESSIBLE_FRAMES = { masked: true, allowRsv1: true };
 
 function echoPayload(code: number): Uint8Array {
   if (code === CLOSE_NO_STATUS) return encodeClosePayload(CLOSE_NO_STATUS, "");

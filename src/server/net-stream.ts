@@ -79,6 +79,19 @@ export class NetStream implements ByteStream {
     this.#socket.resume();
   }
 
+  /**
+   * Gives the socket to another owner, who will read `rest` first: nothing of it comes here any more. An error would
+   * still end the process without its listener.
+   */
+  release(rest: Uint8Array | undefined): Socket {
+    const socket = this.#socket;
+    socket.off("data", onData).off("end", onEnd).off("close", onClose);
+    STREAMS.delete(socket);
+    socket.pause();
+    if (rest !== undefined) socket.unshift(rest);
+    return socket;
+  }
+
   /** The socket's end, from its "close" event. */
   closed(): void {
     this.listener.onClosed(this.#socket.errored ?? undefined);

@@ -5,6 +5,7 @@ import { ChannelError } from "../base/errors.ts";
 import type { ErrorContext, ErrorReporter } from "../channel/context.ts";
 import type { AllowedOrigins } from "../channel/origin.ts";
 import { isFieldValue } from "../codec/http1-syntax.ts";
+import type { TrustedProxies } from "./trusted-proxies.ts";
 
 /** Limits: what is over one of them is refused before it is buffered. SECURITY.md lists what happens. */
 export interface ServerLimits {
@@ -61,6 +62,16 @@ export interface ServeOptions extends Partial<ServerLimits> {
   readonly serverHeader?: string | undefined;
   /** Certificate, key and the other options of `tls.createServer`: the server speaks HTTPS and WSS. */
   readonly tls?: TlsOptions | undefined;
+  /**
+   * The proxies in front: what they say of the client in `Forwarded` or `X-Forwarded-*`, and in PROXY headers, is
+   * believed. Of nobody else. @default none
+   */
+  readonly trustedProxies?: TrustedProxies | undefined;
+  /**
+   * Whether connections begin with a PROXY header (versions 1 and 2). `"required"`: all do, and all come from
+   * `trustedProxies`; others are refused with 400. `"optional"`: those from `trustedProxies` may. @default "off"
+   */
+  readonly proxyProtocol?: "off" | "optional" | "required" | undefined;
   /** A pino-compatible logger: what is reported goes to its `error` where there is no `onError`. */
   readonly logger?: Logger | undefined;
   /** Told of everything that a callback or handler throws. What it throws itself is ignored. @default the logger, or console.error */
@@ -117,4 +128,18 @@ function log(error: unknown, { source }: ErrorContext, logger: Logger | undefine
   const message = `unichannel: error in ${source}`;
   if (logger === undefined) console.error(message, error);
   else logger.error({ err: error, source }, message);
+}
+
+/** Throws BAD_OPTION for a PROXY protocol that nobody could speak. */
+export function checkProxyOptions({ proxyProtocol = "off", trustedProxies, tls, path }: ServeOptions): void {
+  if (proxyProtocol === "off") return;
+  if (proxyProtocol !== "optional" && proxyProtocol !== "required") {
+    throw new ChannelError("BAD_OPTION", `proxyProtocol is ${JSON.stringify(proxyProtocol)}`);
+  }
+  if (trustedProxies === undefined || (Array.isArray(trustedProxies) && trustedProxies.length === 0)) {
+    throw new ChannelError("BAD_OPTION", "proxyProtocol is believed only from trustedProxies, and there are none");
+  }
+  if (tls !== undefined && path !== undefined) {
+    throw new ChannelError("BAD_OPTION", "proxyProtocol with tls wants TCP, not a Unix socket");
+  }
 }

@@ -3,17 +3,20 @@
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { type Clock, systemClock } from "../base/clock.ts";
-import type { ChannelContext, ErrorReporter } from "../channel/context.ts";
+import type { ChannelContext, Client, ErrorReporter } from "../channel/context.ts";
 import { type Handler, handleExchange } from "../channel/handle.ts";
 import type { AllowedOrigins } from "../channel/origin.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { Flusher } from "../transport/flusher.ts";
 import { type Http1Context, Http1Driver } from "../transport/http1-driver.ts";
+import { ProxyListener } from "../transport/proxy-stream.ts";
 import type { TransportKind } from "../transport/transport.ts";
 import { dateField } from "./date-field.ts";
-import { NetStream, type NetStreamOwner } from "./net-stream.ts";
+import { NetStream } from "./net-stream.ts";
 import { type ServeOptions, type ServerLimits, toLimits, toReporter, toServerField } from "./options.ts";
+import { type ProxyFront, type ProxyFrontServer, toProxyFront } from "./proxy-front.ts";
+import { findClient, type Trust, toTrust } from "./trusted-proxies.ts";
 
 export type ServerStatus = "running" | "stopping" | "stopped";
 
@@ -46,7 +49,7 @@ const KEEP_ALIVE_MS = 30_000;
 
 const BUSY = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
 
-export class EngineServer implements Server, ChannelContext, Http1Context, NetStreamOwner {
+export class EngineServer implements Server, ChannelContext, Http1Context, ProxyFrontServer {
   readonly clock: Clock = systemClock;
   readonly flusher: Flusher = new Flusher();
   readonly report: ErrorReporter;
@@ -59,7 +62,12 @@ export class EngineServer implements Server, ChannelContext, Http1Context, NetSt
   readonly #handler: Handler;
   readonly #options: ServeOptions;
   readonly #limits: ServerLimits;
+  readonly #trusts: Trust | undefined;
+  /** What reads PROXY headers, where there may be any. */
+  readonly #front: ProxyFront | undefined;
   readonly #listener: NetServer;
+  /** What is below TLS: until its handshake is done such a socket has no stream. */
+  readonly #sockets = new Set<Socket>();
   readonly #streams = new Set<NetStream>();
   readonly #channels = new Set<TransportChannel>();
   #requests = 0;
@@ -90,10 +98,17 @@ export class EngineServer implements Server, ChannelContext, Http1Context, NetSt
     // Keep-alive probes find peers that vanished without a FIN where nothing is sent that would miss an answer.
     const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
     const onSocket = (socket: Socket): void => this.#accept(socket);
+    const tls = options.tls === undefined ? undefined : { ...options.tls, ...settings };
+    this.#trusts = toTrust(options.trustedProxies, options.path !== undefined, (error) =>
+      this.report(error, { source: "connection" }),
+    );
+    this.#front = toProxyFront(options, this.#trusts, tls, this);
+    // Behind a PROXY header TLS begins later.
     this.#listener =
-      options.tls === undefined
+      tls === undefined || this.#front !== undefined
         ? createServer(settings, onSocket)
-        : createTlsServer({ ...options.tls, ...settings }, onSocket);
+        : createTlsServer(tls, onSocket);
+    if (tls !== undefined) this.#listener.on("connection", (socket) => this.#watch(socket));
   }
 
   get port(): number {
@@ -150,6 +165,14 @@ export class EngineServer implements Server, ChannelContext, Http1Context, NetSt
     handleExchange(exchange, this.#handler, this);
   }
 
+  findClient(exchange: Exchange): Client {
+    const { remoteAddress: address, scheme, head } = exchange;
+    const own = { address, scheme, host: head.host };
+    // With PROXY headers no address means that the proxy knows none, even on a Unix socket.
+    if (this.#trusts === undefined || (address === undefined && this.#front !== undefined)) return own;
+    return findClient(own, head.fields, this.#trusts);
+  }
+
   channelOpened(channel: TransportChannel): void {
     this.#channels.add(channel);
     // A handler that was running when the stop began.
@@ -166,25 +189,40 @@ export class EngineServer implements Server, ChannelContext, Http1Context, NetSt
     this.#checkEmpty();
   }
 
+  openStream(socket: Socket): NetStream | undefined {
+    if (this.#streams.size >= this.#limits.maxConnections || this.#status !== "running") {
+      socket.on("error", () => {});
+      socket.resume();
+      socket.end(BUSY, () => socket.destroySoon());
+      return undefined;
+    }
+    const stream = new NetStream(socket, this);
+    this.#streams.add(stream);
+    return stream;
+  }
+
   /** One timer for all: what waits too long, or is silent too long, is found by looking at each once a second. */
   #beat(): void {
     if (this.#status === "stopped") return;
     const now = this.clock.now();
-    for (const { listener } of this.#streams) if (listener instanceof Http1Driver) listener.beat(now);
+    for (const { listener } of this.#streams) {
+      if (listener instanceof Http1Driver) listener.beat(now);
+      else if (listener instanceof ProxyListener) listener.beat(now, this.#limits.headerTimeoutMs);
+    }
     for (const channel of this.#channels) channel.beat(now);
     this.clock.setTimer(() => this.#beat(), BEAT_MS);
   }
 
   #accept(socket: Socket): void {
-    if (this.#streams.size >= this.#limits.maxConnections || this.#status !== "running") {
-      socket.on("error", () => {});
-      socket.resume();
-      socket.end(BUSY, () => socket.destroySoon());
-      return;
-    }
-    const stream = new NetStream(socket, this);
-    stream.listener = new Http1Driver(stream, this);
-    this.#streams.add(stream);
+    const stream = this.openStream(socket);
+    if (stream === undefined) return;
+    if (this.#front === undefined) stream.listener = new Http1Driver(stream, this);
+    else this.#front.accept(stream);
+  }
+
+  #watch(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
   }
 
   async #stop(graceMs: number): Promise<void> {
@@ -193,10 +231,13 @@ export class EngineServer implements Server, ChannelContext, Http1Context, NetSt
     const awake = setInterval(() => {}, 60_000);
     const listening = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     // First, so that the last responses say `Connection: close`.
-    for (const { listener } of this.#streams) if (listener instanceof Http1Driver) listener.closeSoon();
+    for (const { listener } of this.#streams) {
+      if (listener instanceof Http1Driver || listener instanceof ProxyListener) listener.closeSoon();
+    }
     for (const channel of this.#channels) channel.goAway();
     await this.#empty(graceMs);
     for (const stream of this.#streams) stream.destroy();
+    for (const socket of this.#sockets) socket.destroy();
     await listening;
     // Sockets say that they are closed a turn or two after they are destroyed.
     for (let turns = 0; this.#streams.size > 0 && turns < 10; turns++) await new Promise(setImmediate);

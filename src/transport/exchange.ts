@@ -6,6 +6,7 @@
 // `transport/http.ts`, `transport/sse.ts` and `channel/accept.ts`.
 
 import type { ResponseHead } from "../protocol/http1.ts";
+import type { Compression } from "../protocol/websocket.ts";
 import type { Transport } from "./transport.ts";
 
 /** What every request has, whatever server read it. */
@@ -28,6 +29,8 @@ export interface WebSocketOptions {
   readonly maxFragments: number;
   /** How long a peer may take to answer a close frame before TCP is dropped, in milliseconds. */
   readonly closeTimeoutMs: number;
+  /** What the handshake agreed on; without it no message is compressed. */
+  readonly compression?: Compression | undefined;
 }
 
 /** One request and its response. Used by one owner, once. */
@@ -68,6 +71,12 @@ export interface Exchange {
    */
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport;
 }
+
+/** The half of an exchange that answers. */
+export type ResponseExchange = Pick<
+  Exchange,
+  "isAnswered" | "isClientGone" | "bufferedAmount" | "listener" | "respond" | "start" | "write" | "end" | "abort"
+>;
 
 export interface ExchangeListener {
   /** `bufferedAmount` came back to zero. */

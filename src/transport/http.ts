@@ -3,7 +3,7 @@
 
 import type { ResponseHead } from "../protocol/http1.ts";
 import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "./close-status.ts";
-import type { Exchange, ExchangeListener } from "./exchange.ts";
+import type { ExchangeListener, ResponseExchange } from "./exchange.ts";
 import type { Heartbeat, Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
 
 /** How messages look in the body of a response. */
@@ -43,7 +43,7 @@ export const PLAIN: HttpFormat = {
 const NO_CONTENT: ResponseHead = { status: 204, fields: [] };
 
 export class HttpTransport implements Transport, ExchangeListener {
-  readonly #exchange: Exchange;
+  readonly #exchange: ResponseExchange;
   /** Fields that the head gets beside those of the first message. */
   readonly #fields: readonly string[];
   /** Who was told of the connection's fate before, and still is. */
@@ -58,7 +58,7 @@ export class HttpTransport implements Transport, ExchangeListener {
   #hasWritten = false;
   #wroteAt = 0;
 
-  constructor(exchange: Exchange, format: HttpFormat, fields: readonly string[]) {
+  constructor(exchange: ResponseExchange, format: HttpFormat, fields: readonly string[]) {
     this.#exchange = exchange;
     this.#format = format;
     this.#fields = fields;

@@ -158,9 +158,14 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     const waited = now - this.#waitSince;
     if (wait === "request" && waited >= keepAliveTimeoutMs) this.closeSoon();
     else if ((wait === "head" && waited >= headerTimeoutMs) || (wait === "body" && waited >= requestTimeoutMs)) {
-      this.#refuse(new ChannelError("REQUEST_TIMEOUT"));
-      this.#advance();
+      this.refuse(new ChannelError("REQUEST_TIMEOUT"));
     }
+  }
+
+  /** Answers with this error instead of a request's response, and reads no more. */
+  refuse(error: ChannelError): void {
+    this.#refuse(error);
+    this.#advance();
   }
 
   isCurrent(exchange: Http1Exchange): boolean {

@@ -41,7 +41,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   constructor(stream: ByteStream, context: WebSocketContext, options: WebSocketOptions) {
     this.#stream = stream;
     this.#context = context;
-    this.#connection = new WebSocketConnection(options);
+    this.#connection = new WebSocketConnection(options, options.compression);
     this.#closeTimeoutMs = options.closeTimeoutMs;
   }
 

@@ -26,12 +26,15 @@ type Seen =
   | { binary: string }
   | { ping: string }
   | { pong: string }
+  | { compressed: string; isText: boolean }
   | { close: number; reason: string };
 
 function plain(event: WebSocketEvent): Seen {
   switch (event.type) {
     case "message":
       return typeof event.data === "string" ? { text: event.data } : { binary: toHex(event.data) };
+    case "compressed":
+      return { compressed: toHex(event.data), isText: event.isText };
     case "ping":
       return { ping: Buffer.from(event.data).toString("latin1") };
     case "pong":
@@ -158,11 +161,57 @@ describe("MessageDecoder: fragments and control frames, RFC 6455 §5.4, §5.5", 
     it(`refuses ${name} with 1002`, () => assert.equal(decode(together(...frames)).at(-1), "BAD_FRAME"));
   }
 
-  it("refuses RSV1 on a continuation, and without an extension everywhere (RFC 7692 §6.1)", () => {
-    const options: FrameOptions = { masked: false, allowRsv1: true };
-    assert.deepEqual(decode([hex("0101 61 c001 61")], ROOMY, options), ["BAD_FRAME"]);
-    assert.deepEqual(decode([hex("c101 61")], ROOMY, options), ["BAD_FRAME"]);
+  it("refuses RSV1 where no extension gives it a meaning (RFC 6455 §5.2)", () => {
     assert.deepEqual(decode([hex("c101 61")], ROOMY, CLIENT), ["BAD_FRAME"]);
+  });
+});
+
+describe("MessageDecoder: compressed messages, RFC 7692 §6", () => {
+  const COMPRESSIBLE: FrameOptions = { masked: false, allowRsv1: true };
+  const see = (frames: string, limits = ROOMY): Seen[] => decode([hex(frames)], limits, COMPRESSIBLE);
+
+  it("RSV1 on the only frame: the payload comes as it was sent, with the kind of the message", () => {
+    assert.deepEqual(see("c107 f248cdc9c90700"), [{ compressed: "f248cdc9c90700", isText: true }]);
+    assert.deepEqual(see("c207 f248cdc9c90700"), [{ compressed: "f248cdc9c90700", isText: false }]);
+    assert.deepEqual(see("c100"), [{ compressed: "", isText: true }]);
+  });
+
+  it("RSV1 on the first of several frames: §6.2, they are joined, control frames come between", () => {
+    assert.deepEqual(see("4103 f248cd  8900  0000  8004 c9c90700"), [
+      { ping: "" },
+      { compressed: "f248cdc9c90700", isText: true },
+    ]);
+  });
+
+  it("compressed and plain messages may take turns; what is compressed need be no UTF-8", () => {
+    assert.deepEqual(see("8101 61  c101 ff  4102 c3ff 8001 80  8101 62  c201 ff"), [
+      { text: "a" },
+      { compressed: "ff", isText: true },
+      { compressed: "c3ff80", isText: true },
+      { text: "b" },
+      { compressed: "ff", isText: false },
+    ]);
+  });
+
+  it("the UTF-8 of plain messages is still checked", () => {
+    assert.deepEqual(see("c101 ff  8101 ff"), [{ compressed: "ff", isText: true }, "BAD_UTF8"]);
+  });
+
+  it("§6.1: RSV1 on a continuation is refused, in a compressed message and in a plain one", () => {
+    assert.deepEqual(see("0101 61  c001 61"), ["BAD_FRAME"]);
+    assert.deepEqual(see("4101 61  c001 61"), ["BAD_FRAME"]);
+  });
+
+  it("§6: RSV1 on a control frame is refused", () => {
+    for (const opcode of ["c8", "c9", "ca"]) assert.deepEqual(see(`${opcode}00`), ["BAD_FRAME"]);
+  });
+
+  it("the limits are on what is sent: announced length and fragments", () => {
+    const limits = { maxMessageBytes: 4, maxFragments: 2 };
+    assert.deepEqual(see("c104 01020304", limits), [{ compressed: "01020304", isText: true }]);
+    assert.deepEqual(see("c105", limits), ["MESSAGE_TOO_BIG"]);
+    assert.deepEqual(see("4103 010203  8002", limits), ["MESSAGE_TOO_BIG"]);
+    assert.deepEqual(see("4100  0000  8000", limits), ["TOO_MANY_FRAGMENTS"]);
   });
 });
 
@@ -379,6 +428,9 @@ const sentArbitrary = fc.oneof(
   fc.string({ unit: "grapheme", maxLength: 60 }).map((text): Seen => ({ text })),
   fc.string({ maxLength: 150 }).map((text): Seen => ({ text })),
   fc.uint8Array({ maxLength: 200 }).map((bytes): Seen => ({ binary: toHex(bytes) })),
+  fc
+    .tuple(fc.uint8Array({ maxLength: 200 }), fc.boolean())
+    .map(([bytes, isText]): Seen => ({ compressed: toHex(bytes), isText })),
   fc.string({ unit: "binary-ascii", maxLength: 125 }).map((text): Seen => ({ ping: text })),
   fc.string({ unit: "binary-ascii", maxLength: 125 }).map((text): Seen => ({ pong: text })),
 );
@@ -389,11 +441,14 @@ function framesOf(sent: Seen, key: Uint8Array, places: readonly number[]): Uint8
   if ("ping" in sent) return [encodeMaskedFrame(PING, Buffer.from(sent.ping), key)];
   if ("pong" in sent) return [encodeMaskedFrame(PONG, Buffer.from(sent.pong), key)];
   if ("close" in sent) return [encodeMaskedFrame(CLOSE, encodeClosePayload(sent.close, sent.reason), key)];
-  const payload = "text" in sent ? Buffer.from(sent.text) : hex(sent.binary);
+  const isCompressed = "compressed" in sent;
+  const isText = "text" in sent || (isCompressed && sent.isText);
+  const payload = "text" in sent ? Buffer.from(sent.text) : hex(isCompressed ? sent.compressed : sent.binary);
   const fragments = cut(payload, places);
-  return fragments.map((fragment, i) =>
-    encodeMaskedFrame(i > 0 ? CONTINUATION : "text" in sent ? TEXT : BINARY, fragment, key, i === fragments.length - 1),
-  );
+  return fragments.map((fragment, i) => {
+    const opcode = i > 0 ? CONTINUATION : isText ? TEXT : BINARY;
+    return encodeMaskedFrame(opcode, fragment, key, i === fragments.length - 1, isCompressed && i === 0);
+  });
 }
 
 const placesArbitrary = fc.array(fc.nat(150), { maxLength: 4 });
@@ -408,7 +463,7 @@ describe("messages: properties", () => {
         (all, places) => {
           const bytes = Buffer.concat(all.flatMap(([sent, key, at]) => framesOf(sent, key, at)));
           assert.deepEqual(
-            decode(cut(bytes, places)),
+            decode(cut(bytes, places), ROOMY, { masked: true, allowRsv1: true }),
             all.map(([sent]) => sent),
           );
         },

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { ChannelError, type ErrorCode } from "../../src/base/errors.ts";
 import { encodeMaskedFrame, OPCODE } from "../../src/codec/ws-frame.ts";
 import { encodeClosePayload, type MessageLimits } from "../../src/codec/ws-message.ts";
-import { WebSocketConnection, type WebSocketConnectionEvent } from "../../src/protocol/websocket.ts";
+import { type Compression, WebSocketConnection, type WebSocketConnectionEvent } from "../../src/protocol/websocket.ts";
 import { bytesOf } from "../support/cut.ts";
 import { cut, hex, toHex } from "../support/hex.ts";
 import { text } from "../support/pieces.ts";
@@ -414,6 +414,75 @@ describe("WebSocketConnection: the end without a handshake", () => {
     assert.equal(closing.abort(), undefined);
 
     assert.equal(STATES.closed().abort(), undefined);
+  });
+});
+
+describe("WebSocketConnection: with a compression (RFC 7692 §6; the real one is in test/transport)", () => {
+  /** "Compresses" by turning bytes round; sends what is shorter than four bytes as it is. */
+  class Mirror implements Compression {
+    asked: unknown[] = [];
+
+    deflate(data: string | Uint8Array): Uint8Array | undefined {
+      this.asked.push(data);
+      return data.length < 4 ? undefined : Uint8Array.from(Buffer.from(data as string)).reverse();
+    }
+
+    inflate(payload: Uint8Array, maxBytes: number): Uint8Array {
+      if (payload.length === 0) throw new ChannelError("BAD_DEFLATE");
+      if (payload.length * 2 > maxBytes) throw new ChannelError("MESSAGE_TOO_BIG");
+      return Uint8Array.from(payload).reverse();
+    }
+  }
+
+  const mirrored = (opcode: number, payload: string, fin = true): Uint8Array =>
+    encodeMaskedFrame(opcode, bytesOf(payload), KEY, fin, true);
+
+  function open(...frames: Uint8Array[]): { connection: WebSocketConnection; mirror: Mirror } {
+    const mirror = new Mirror();
+    const connection = new WebSocketConnection(LIMITS, mirror);
+    for (const bytes of frames) connection.receive(bytes);
+    return { connection, mirror };
+  }
+
+  it("§6.2: what has RSV1 is inflated, whole, and what has not is not", () => {
+    const { connection } = open(
+      mirrored(TEXT, "cba"),
+      frame(TEXT, "abc"),
+      mirrored(BINARY, "\x02\x01", false),
+      frame(PING, "p"),
+      frame(CONTINUATION, "\x00"),
+    );
+    assert.deepEqual(all(connection), ["message abc", "message abc", "ping 70", "message 000102"]);
+  });
+
+  it("§6.1: RSV1 and the opcode of the message stand in the head of what was compressed", () => {
+    const { connection } = open();
+    connection.sendText("abcd");
+    connection.sendText("abc");
+    connection.sendBinary(hex("01020304"));
+    connection.sendFragment(TEXT, Buffer.from("abcd"), false);
+    connection.ping(Buffer.from("abcd"));
+    assert.equal(taken(connection), "c10464636261" + "8103616263" + "c20404030201" + "010461626364" + "890461626364");
+  });
+
+  it("its errors fail the connection, with the code that is theirs", () => {
+    const bad = open(mirrored(TEXT, "")).connection;
+    assert.deepEqual(all(bad).length, 1);
+    assert.equal(taken(bad), "880203ef");
+    const big = open(mirrored(BINARY, "x".repeat(501)), frame(TEXT, "late")).connection;
+    assert.match(String(all(big)), /^closed by server 1009 [^,]*, MESSAGE_TOO_BIG$/);
+    const invalid = open(mirrored(TEXT, "\xff")).connection;
+    assert.match(String(all(invalid)), /^closed by server 1007 [^,]*, BAD_UTF8$/);
+  });
+
+  it("it is not asked once a close frame is out: what it remembers must be what the peer has", () => {
+    const { connection, mirror } = open();
+    connection.close(1000, "");
+    connection.sendText("abcd");
+    connection.sendBinary(hex("01020304"));
+    connection.receive(mirrored(TEXT, ""));
+    assert.deepEqual(all(connection), []);
+    assert.deepEqual(mirror.asked, []);
   });
 });
 

@@ -1,0 +1,34 @@
+// Which content codings a client takes: RFC 9110 §12.5.3.
+
+import { trimSpace } from "./http1-syntax.ts";
+
+/** RFC 9110 §12.4.2: qvalue, from the nearest to what is not zero. */
+const ZERO_WEIGHT = /^0(?:\.0{0,3})?$/;
+const WEIGHT = /^(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)$/;
+
+/**
+ * True if an Accept-Encoding field of this value asks for gzip: by name (x-gzip is another, §8.4.1.3) or with "*", and not
+ * with a weight of zero. False without the field: any coding would do then, but who says nothing mostly understands none.
+ */
+export function acceptsGzip(acceptEncoding: string | null | undefined): boolean {
+  let byName: boolean | undefined;
+  let byWildcard = false;
+  for (const element of (acceptEncoding ?? "").split(",")) {
+    const [coding = "", ...params] = element.split(";").map(trimSpace);
+    const name = coding.toLowerCase();
+    if (name === "gzip" || name === "x-gzip") byName = (byName ?? true) && isWanted(params);
+    else if (name === "*") byWildcard = isWanted(params);
+  }
+  return byName ?? byWildcard;
+}
+
+/** No weight is a weight of 1; what is no weight is none that we could follow. */
+function isWanted(params: readonly string[]): boolean {
+  for (const param of params) {
+    const at = param.indexOf("=");
+    if (at === -1 || trimSpace(param.slice(0, at)).toLowerCase() !== "q") return false;
+    const weight = trimSpace(param.slice(at + 1));
+    if (!WEIGHT.test(weight) || ZERO_WEIGHT.test(weight)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,73 @@
+// IP addresses: as text, read strictly (RFC 3986 §3.2.2), and from bytes to the text of RFC 5952.
+// "01.2.3.4", "1.2.3", "0x7f.1" and names are no addresses: another reader could take them for another host.
+
+/** What is before the IPv4 address in an IPv4-mapped one. RFC 4291 §2.5.5.2. */
+const MAPPED = "::ffff:";
+const HEX_GROUP = /^[0-9a-fA-F]{1,4}$/;
+/** RFC 3986 §3.2.2: dec-octet, four times. */
+const IPV4 = /^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}$/;
+
+/** RFC 3986 §3.2.2: IPv4address. Four decimal octets without leading zeros. */
+export function isIpv4(text: string): boolean {
+  return IPV4.test(text);
+}
+
+/** RFC 3986 §3.2.2: IPv6address. Eight groups, or fewer around one "::"; the last two may be an IPv4 address. */
+export function isIpv6(text: string): boolean {
+  const [before = "", after, ...more] = text.split("::");
+  if (more.length > 0) return false;
+  if (after === undefined) return countGroups(before, true) === 8;
+  return countGroups(before, false) + countGroups(after, true) <= 7;
+}
+
+/** The number of 16-bit groups; Infinity when one is malformed. */
+function countGroups(text: string, mayEndInIpv4: boolean): number {
+  if (text === "") return 0;
+  const groups = text.split(":");
+  let count = groups.length;
+  for (const [index, group] of groups.entries()) {
+    if (HEX_GROUP.test(group)) continue;
+    if (!mayEndInIpv4 || index !== groups.length - 1 || !isIpv4(group)) return Number.POSITIVE_INFINITY;
+    count++;
+  }
+  return count;
+}
+
+/** The address in lower case, an IPv4-mapped one as the IPv4 address that it is; undefined for what is no address. */
+export function toAddress(text: string): string | undefined {
+  if (isIpv4(text)) return text;
+  if (!isIpv6(text)) return undefined;
+  const lower = text.toLowerCase();
+  const mapped = lower.startsWith(MAPPED) ? lower.slice(MAPPED.length) : "";
+  return isIpv4(mapped) ? mapped : lower;
+}
+
+/** The text of the four bytes at `at`. */
+export function ipv4Text(bytes: Uint8Array, at: number): string {
+  return bytes.subarray(at, at + 4).join(".");
+}
+
+/** The text of the sixteen bytes at `at`: RFC 5952 §4; an IPv4-mapped address as the IPv4 address that it is. */
+export function ipv6Text(bytes: Uint8Array, at: number): string {
+  const groups: number[] = [];
+  for (let index = at; index < at + 16; index += 2) groups.push(bytes[index]! * 256 + bytes[index + 1]!);
+  if (groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0)) return ipv4Text(bytes, at + 12);
+  const { start, length } = longestZeros(groups);
+  const texts = groups.map((group) => group.toString(16));
+  // §4.2.2: a single zero group is not shortened.
+  if (length < 2) return texts.join(":");
+  return `${texts.slice(0, start).join(":")}::${texts.slice(start + length).join(":")}`;
+}
+
+/** RFC 5952 §4.2.3: the longest run of zero groups, the first of equals. */
+function longestZeros(groups: readonly number[]): { start: number; length: number } {
+  const longest = { start: 0, length: 0 };
+  let run = 0;
+  for (const [index, group] of groups.entries()) {
+    run = group === 0 ? run + 1 : 0;
+    if (run <= longest.length) continue;
+    longest.start = index + 1 - run;
+    longest.length = run;
+  }
+  return longest;
+}
