@@ -165,12 +165,20 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
 
   /** Runs the setup; messages flow when it has settled. Called once. */
   begin(setup: ChannelHandlers["open"]): void {
-    this.#transport.open(this);
+    this.#transport.listen(this);
     const opened = setup === undefined ? undefined : this.#guard("open", () => setup(this));
-    if (opened !== undefined) void opened.then(() => this.#settle());
-    else if (this.#handlers.receive !== undefined) this.#settle();
+    if (opened !== undefined) {
+      void opened.then(() => this.#settle());
+      this.#transport.open();
+    } else if (this.#handlers.receive !== undefined) this.#start();
     // Who sets a receiver right behind `withChannel` comes in time.
-    else queueMicrotask(() => this.#settle());
+    else queueMicrotask(() => this.#start());
+  }
+
+  /** Ready before the transport delivers: a close that came with the first message must not end what answers it. */
+  #start(): void {
+    this.#settle();
+    this.#transport.open();
   }
 
   /** The setup or the handler failed: 500 while nothing was sent, otherwise the end. The error's text stays here. */

@@ -76,10 +76,12 @@ export class HttpTransport implements Transport, ExchangeListener {
     return this.#exchange.bufferedAmount;
   }
 
-  open(listener: TransportListener): void {
+  listen(listener: TransportListener): void {
     this.#listener = listener;
     if (this.#end !== undefined) listener.transportClosed(this.#end);
   }
+
+  open(): void {}
 
   settled(): void {
     this.#isSettled = true;

@@ -33,8 +33,10 @@ export interface Transport {
   readonly kind: TransportKind;
   /** Bytes sent that the client's connection has not taken yet. */
   readonly bufferedAmount: number;
-  /** Begins to deliver to `listener`. Before this call, what arrives waits. */
-  open(listener: TransportListener): void;
+  /** Who is told. An end that came before is told at once. */
+  listen(listener: TransportListener): void;
+  /** Begins to deliver. Before this call, what arrives waits. */
+  open(): void;
   /** The application has set up: an HTTP client that has ended its side and got no whole answer is taken to be gone. */
   settled(): void;
   /** What `last` is when the application does not say. */

@@ -27,6 +27,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   #listener: TransportListener | undefined;
   /** Opcode of the next fragment while a message in parts is under way. */
   #fragment = 0;
+  #isOpened = false;
   #isPaused = false;
   #isReading = false;
   #isFlushQueued = false;
@@ -60,8 +61,12 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     this.#queueFlush();
   }
 
-  open(listener: TransportListener): void {
+  listen(listener: TransportListener): void {
     this.#listener = listener;
+  }
+
+  open(): void {
+    this.#isOpened = true;
     this.#stream.resume();
     this.#read();
     this.#queueFlush();
@@ -186,7 +191,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   #read(): void {
     const listener = this.#listener;
     // A listener that resumes or closes from inside a delivery must not start a second loop.
-    if (listener === undefined || this.#isReading) return;
+    if (listener === undefined || !this.#isOpened || this.#isReading) return;
     this.#isReading = true;
     try {
       while (!this.#isPaused) {

@@ -144,7 +144,8 @@ describe("a silent WebSocket", () => {
       { maxMessageBytes: 1024, maxFragments: 16, closeTimeoutMs: 5000 },
     );
     const listener = new Listener();
-    transport.open(listener);
+    transport.listen(listener);
+    transport.open();
     return { wire, transport, listener };
   }
   const run = (transport: WebSocketTransport, from: number, to: number): void =>
@@ -195,7 +196,7 @@ describe("a silent event stream", () => {
       transport = new HttpTransport(exchange, EVENT_STREAM, []);
     });
     driver.onBytes(Buffer.from("GET / HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n"));
-    transport!.open(new Listener());
+    transport!.listen(new Listener());
     transport!.send({ status: undefined, fields: [], body: "a", event: undefined, length: undefined }, false);
     const { written } = wire;
     for (let now = 0; now < 25_000; now += 1000) transport!.beat(now, HEARTBEAT);

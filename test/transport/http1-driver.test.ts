@@ -636,13 +636,14 @@ describe("Http1Driver: another protocol takes over", () => {
     const { stream, turn } = bench((exchange) => {
       if (exchange.head.target === "/first") return echo(exchange);
       const transport = exchange.acceptWebSocket(["Upgrade", "websocket"], SOCKET);
-      transport.open({
+      transport.listen({
         messageArrived: (data) => seen.push(data),
         pingArrived: () => {},
         pongArrived: () => {},
         bufferEmptied: () => {},
         transportClosed: (status) => seen.push(status.name),
       });
+      transport.open();
     });
     stream.arrive(`${get("/first")}${UPGRADE}\x81\x81\0\0\0\0x`);
     turn.end();

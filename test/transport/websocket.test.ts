@@ -62,7 +62,8 @@ function bench(react: (what: string, bench: Bench) => void = () => {}): Bench {
     bufferEmptied: () => tell("drain"),
     transportClosed: ({ by, code, reason }) => tell(`closed by ${by} ${code} ${reason}`.trim()),
   };
-  transport.open(listener);
+  transport.listen(listener);
+  transport.open();
   turn.end();
   return it;
 }
@@ -140,13 +141,14 @@ describe("WebSocketTransport: the beginning", () => {
     transport.begins("101\r\n", frame(TEXT, "behind"));
     stream.arrive(frame(TEXT, "early"), frame(PING, "p"));
     const told: unknown[] = [];
-    transport.open({
+    transport.listen({
       messageArrived: (data) => told.push(data),
       pingArrived: () => told.push("ping"),
       pongArrived: () => {},
       bufferEmptied: () => {},
       transportClosed: () => {},
     });
+    transport.open();
     assert.deepEqual(told, ["behind", "early", "ping"]);
     turn.end();
     assert.equal(stream.take(), "101\r\n\x8a\x01p");
@@ -162,13 +164,14 @@ describe("WebSocketTransport: the beginning", () => {
     stream.eof();
     stream.closed();
     const told: unknown[] = [];
-    transport.open({
+    transport.listen({
       messageArrived: (data) => told.push(data),
       pingArrived: () => {},
       pongArrived: () => {},
       bufferEmptied: () => {},
       transportClosed: ({ by, code }) => told.push(by, code),
     });
+    transport.open();
     assert.deepEqual(told, ["only", "network", 1006]);
   });
 });
