@@ -4,7 +4,7 @@
 import { concat, latin1 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { HeldLine } from "./http1-line.ts";
-import { CLASS, HEX, isFieldValue, isToken, trimSpace, VALUE } from "./http1-syntax.ts";
+import { CLASS, HEX, isFieldValue, isToken, TOKEN, trimSpace, VALUE } from "./http1-syntax.ts";
 
 export interface BodyDecoder {
   push(bytes: Uint8Array): void;
@@ -58,6 +58,9 @@ const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
 const LF = 0x0a;
 const CR = 0x0d;
 const SEMICOLON = 0x3b;
+const EQUALS = 0x3d;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 const NOTHING = new Uint8Array(0);
 
 /** RFC 9112 §6.2: as many bytes as Content-Length said. */
@@ -93,7 +96,9 @@ export class FixedBodyDecoder implements BodyDecoder {
   }
 }
 
-type State = "size" | "extension" | "sizeLF" | "data" | "dataCR" | "dataLF" | "trailer" | "done";
+type State = "size" | Extension | "sizeLF" | "data" | "dataCR" | "dataLF" | "trailer" | "done";
+/** Where in a chunk extension: before its name, in it, before its value, in a token or a quoted string, behind that. */
+type Extension = "extension" | "name" | "value" | "token" | "quoted" | "escaped" | "quotedEnd";
 
 /** RFC 9112 §7.1: chunk-size [ chunk-ext ] CRLF chunk-data CRLF … 0 CRLF trailers CRLF. */
 export class ChunkedBodyDecoder implements BodyDecoder {
@@ -155,10 +160,6 @@ export class ChunkedBodyDecoder implements BodyDecoder {
         else if (byte === SEMICOLON) this.#state = "extension";
         else throw bad("chunk size is not bare hex");
         return;
-      case "extension":
-        if (byte === CR) this.#state = "sizeLF";
-        else this.#skipExtensionByte(byte);
-        return;
       case "sizeLF":
         if (byte !== LF) throw bad("CR without LF");
         this.#startChunk();
@@ -171,6 +172,12 @@ export class ChunkedBodyDecoder implements BodyDecoder {
         if (byte !== LF) throw bad("CR without LF");
         this.#state = "size";
         return;
+      case "data":
+      case "trailer":
+      case "done":
+        return;
+      default:
+        this.#skipExtensionByte(this.#state, byte);
     }
   }
 
@@ -180,8 +187,9 @@ export class ChunkedBodyDecoder implements BodyDecoder {
     this.#size = this.#size * 16 + (byte & 0x0f) + (byte > 0x39 ? 9 : 0);
   }
 
-  #skipExtensionByte(byte: number): void {
-    if ((CLASS[byte]! & VALUE) === 0) throw bad("chunk extension has a control character");
+  #skipExtensionByte(state: Extension, byte: number): void {
+    this.#state = inExtension(state, byte);
+    if (byte === CR) return;
     this.#extensionBytesInAll++;
     if (++this.#extensionBytes > MAX_EXTENSION_BYTES) throw bad("chunk extension is too long");
     if (this.#extensionBytesInAll > MAX_EXTENSION_BYTES_IN_ALL) throw bad("too many chunk extensions");
@@ -240,6 +248,42 @@ export class ChunkedBodyDecoder implements BodyDecoder {
     this.#bytes = NOTHING;
     this.#at = 0;
   }
+}
+
+/** RFC 9112 §7.1.1: *( ";" token [ "=" ( token / quoted-string ) ] ), without the white space that is "bad" there. */
+function inExtension(state: Extension, byte: number): State {
+  const kind = CLASS[byte]!;
+  switch (state) {
+    case "extension":
+      if (kind & TOKEN) return "name";
+      break;
+    case "name":
+      if (kind & TOKEN) return "name";
+      return byte === EQUALS ? "value" : afterExtension(byte);
+    case "value":
+      if (kind & TOKEN) return "token";
+      if (byte === QUOTE) return "quoted";
+      break;
+    case "token":
+      return kind & TOKEN ? "token" : afterExtension(byte);
+    case "quoted":
+      if (byte === QUOTE) return "quotedEnd";
+      if (byte === BACKSLASH) return "escaped";
+      if (kind & VALUE) return "quoted";
+      break;
+    case "escaped":
+      if (kind & VALUE) return "quoted";
+      break;
+    case "quotedEnd":
+      return afterExtension(byte);
+  }
+  throw bad("chunk extension is malformed");
+}
+
+function afterExtension(byte: number): State {
+  if (byte === CR) return "sizeLF";
+  if (byte === SEMICOLON) return "extension";
+  throw bad("chunk extension is malformed");
 }
 
 function join(unread: Uint8Array, bytes: Uint8Array): Uint8Array {

@@ -209,6 +209,37 @@ describe("ChunkedBodyDecoder (RFC 9112 §7.1)", () => {
     assertRefused("1\r\na\r\nfffffffffffff\r\n", "BODY_TOO_LARGE", { ...LIMITS, maxBodyBytes: 2 ** 52 - 1 });
   });
 
+  it("§7.1.1: takes names, with or without a token or a quoted string", () => {
+    for (const extension of [";a", ";a=b", ";a;b", ';a=""', ';a="b\\"\\\\c;=\t \xff"', ';a="b";c', ";!=~"]) {
+      for (const chunks of cutEverywhere(bytesOf(`1${extension}\r\na\r\n0${extension}\r\n\r\n`))) {
+        assert.deepEqual(decodeChunked(chunks), done("a"));
+      }
+    }
+  });
+
+  it("§7.1.1: refuses every other extension, and white space in them", () => {
+    const bad = [
+      ";",
+      ";;a",
+      ";=b",
+      ";a=",
+      ";a=;b",
+      "; a",
+      ";a ",
+      ";a =b",
+      ";a= b",
+      ';a="b',
+      ';a="b"c',
+      ';"a"',
+      ";(",
+      ";\xe9",
+    ];
+    for (const extension of [...bad, ';a="\\', ';a="\0"', ';a="\x7f"', ';a="\\\0"', ";a=\t", ";a=b=c", ';a=b"c"']) {
+      assertRefused(`1${extension}\r\na\r\n0\r\n\r\n`, "BAD_REQUEST");
+      assertRefused(`1${extension}\na\r\n0\r\n\r\n`, "BAD_REQUEST");
+    }
+  });
+
   it("§7.1.1: bounds the extensions of a line to 256 bytes and of a body to 16 KiB", () => {
     assert.deepEqual(decodeChunked([bytesOf(`1;${"x".repeat(256)}\r\na\r\n0\r\n\r\n`)]), done("a"));
     assertRefused(`1;${"x".repeat(257)}`, "BAD_REQUEST");
@@ -292,7 +323,7 @@ describe("ChunkedBodyDecoder properties", () => {
     data: fc.uint8Array({ minLength: 1, maxLength: 60 }),
     upper: fc.boolean(),
     zeros: fc.nat(5),
-    extension: fc.constantFrom("", ";", ";a", ';a="b;c"'),
+    extension: fc.constantFrom("", ";a", ";a=b;c", ';a="b;\\"c"'),
   });
 
   it("gives back what was sent, whatever the cuts", () => {
