@@ -25,8 +25,8 @@ export class Findings {
   readonly counts: Map<string, number> = new Map();
   readonly failures: string[] = [];
 
-  count(name: string): void {
-    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+  count(name: string, times = 1): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + times);
   }
 
   fail(what: string): void {

@@ -75,7 +75,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
       (weRefuse(ours, "method is not a token") || weRefuse(ours, "CR without LF")) &&
       (theirs === undefined
         ? /[\r\n]$/.test(text)
-        : isUnderstood(theirs) && requestLine(theirs, "[\r\n]", " ").test(text)),
+        : isUnderstood(theirs) && requestLine(theirs, "[\r\n]", "[ \r\n]").test(text)),
   },
   {
     name: "spaces-in-request-line",

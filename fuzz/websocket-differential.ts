@@ -1,0 +1,172 @@
+// The same frames, valid and broken, to our server and to ws: the same messages come back, and the same close code.
+
+import { inflateRawSync } from "node:zlib";
+import { MessageDecoder } from "../src/codec/ws-message.ts";
+import { caseSeed, Findings, type FuzzOptions, type FuzzReport, runCases } from "./cases.ts";
+import { Random } from "./random.ts";
+import { type Endpoint, ourEndpoint, SENTINEL, wsEndpoint } from "./websocket-endpoints.ts";
+import { frameStream } from "./websocket-frames.ts";
+import { MAX_MESSAGE_BYTES } from "./ws-server.ts";
+
+/** Connections at a time, on each server. */
+const PARALLEL = 8;
+
+/** The first events that differ; `undefined` is the end of the connection. */
+interface Difference {
+  readonly ours: string | undefined;
+  readonly theirs: string | undefined;
+  readonly reading: Reading;
+}
+
+/** What our decoder makes of the bytes, beside the wire. */
+interface Reading {
+  /** Why it refuses them; "" if it does not. */
+  readonly why: string;
+  /** The last byte is what it refuses them for. */
+  readonly isLastByte: boolean;
+  /** What the client's close frame says; 0 if none came whole. */
+  readonly closeCode: number;
+  /** Compressed messages that came whole before that. */
+  readonly compressed: readonly Uint8Array[];
+}
+
+interface KnownDifference {
+  readonly name: string;
+  readonly explains: (difference: Difference) => boolean;
+}
+
+const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
+  {
+    // RFC 6455 §5.2: the minimal number of bytes MUST be used. ws does not look.
+    name: "length-not-minimal",
+    explains: ({ ours, reading: { why } }) => ours === "close 1002" && why.includes("the length is not minimal"),
+  },
+  {
+    // RFC 6455 §5.2: the most significant bit MUST be 0. To ws it is a message that is too big.
+    name: "length-first-bit",
+    explains: ({ ours, theirs, reading: { why } }) =>
+      ours === "close 1002" && theirs === "close 1009" && why.includes("the length's first bit is set"),
+  },
+  {
+    // The first byte of a frame is enough to refuse it. ws waits for the second.
+    name: "first-byte",
+    explains: ({ ours, theirs, reading }) =>
+      ours === "close 1002" && theirs === undefined && reading.isLastByte && reading.why !== "",
+  },
+  {
+    // Nothing is said of a frame of which the header, or a control frame's payload, has not come whole. ws does not wait.
+    name: "cut-off",
+    explains: ({ ours, theirs, reading }) =>
+      ours === undefined && /^close (1002|1009)$/.test(theirs ?? "") && reading.why === "" && reading.closeCode === 0,
+  },
+  {
+    // RFC 6455 §7.4.2 keeps 1016 to 2999 for later: they may be received. Our answer is 1000, since we may not send them.
+    name: "later-close-code",
+    explains: ({ ours, theirs, reading: { closeCode } }) =>
+      ours === "close 1000" && theirs === "close 1002" && closeCode >= 1016 && closeCode <= 2999,
+  },
+  {
+    // RFC 6455 §8.1: text that cannot become UTF-8 any more fails at once. ws looks when the message is whole, and may
+    // see something else that is wrong before, or the end.
+    name: "utf8-fails-fast",
+    explains: ({ ours, theirs, reading: { why } }) =>
+      ours === "close 1007" && why.includes("UTF-8") && (theirs === undefined || /^(pong|close) /.test(theirs)),
+  },
+  {
+    // RFC 7692 §7.2.2: a message is inflated when it is whole. ws inflates frame by frame, and fails at the first.
+    name: "inflated-by-frame",
+    explains: ({ ours, theirs, reading: { compressed } }) =>
+      theirs === "close 1007" &&
+      !/^(text|binary) /.test(ours ?? "") &&
+      (compressed.length > 0 || ours !== "close 1007"),
+  },
+  {
+    // RFC 7692 §7.2: a message ends at a block's end, and §7.2.3.4: blocks may follow one that is marked as the last. ws
+    // gives out what there is of a block that was cut, and ignores what follows the last.
+    name: "deflate-not-whole",
+    explains: ({ ours, theirs, reading: { compressed } }) =>
+      ours === "close 1007" && /^(text|binary) /.test(theirs ?? "") && compressed.some((data) => !isWhole(data)),
+  },
+];
+
+export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
+  const errors: unknown[] = [];
+  const findings = new Findings();
+  const ours = await ourEndpoint(errors);
+  const theirs = await wsEndpoint();
+  const ran = await runCases(options, findings, PARALLEL, async (index) => {
+    const seed = caseSeed(options.seed, index);
+    const random = new Random(seed);
+    const compressed = random.chance(0.3);
+    const segments = frameStream(random, compressed);
+    const sent = `seed ${seed}${compressed ? ", compressed" : ""}: ${segments
+      .map((part) => part.toString("hex"))
+      .join(" ")
+      .slice(0, 2000)}`;
+    try {
+      let difference = await compare(ours, theirs, segments, compressed);
+      // Once more: a process that just fell, or a machine that was busy, is no difference.
+      if (difference !== undefined) difference = await compare(ours, theirs, segments, compressed);
+      if (difference === "ws fell") return findings.count(difference);
+      const known = difference && KNOWN_DIFFERENCES.find(({ explains }) => explains(difference))?.name;
+      if (difference === undefined) findings.count("same");
+      else if (known !== undefined) findings.count(known);
+      else
+        findings.fail(`${sent}\n  ours: ${difference.ours?.slice(0, 80)}\n  ws:   ${difference.theirs?.slice(0, 80)}`);
+    } catch (error) {
+      findings.fail(`${sent}\n  ${String(error)}`);
+    }
+    for (const error of errors.splice(0)) findings.fail(`our server reported ${String(error)} near ${sent}`);
+  });
+  await Promise.all([ours.close(), theirs.close()]);
+  return findings.report(ran);
+}
+
+async function compare(
+  ours: Endpoint,
+  theirs: Endpoint,
+  segments: readonly Buffer[],
+  compressed: boolean,
+): Promise<Difference | "ws fell" | undefined> {
+  const [a, b] = await Promise.all([ours.send(segments, compressed), theirs.send(segments, compressed)]);
+  if (a === undefined) throw new Error("our server fell");
+  if (b === undefined) return "ws fell";
+  for (let index = 0; index < Math.max(a.length, b.length); index++) {
+    if (a[index] !== b[index]) return { ours: a[index], theirs: b[index], reading: read(segments, compressed) };
+  }
+  return undefined;
+}
+
+function read(segments: readonly Buffer[], isCompressed: boolean): Reading {
+  const bytes = Buffer.concat(isCompressed ? [...segments, SENTINEL] : segments);
+  const compressed: Uint8Array[] = [];
+  const decoder = new MessageDecoder(
+    { maxMessageBytes: MAX_MESSAGE_BYTES, maxFragments: Number.POSITIVE_INFINITY },
+    { masked: true, allowRsv1: isCompressed },
+  );
+  let at = 0;
+  let closeCode = 0;
+  try {
+    for (; at < bytes.length; at++) {
+      decoder.push(Uint8Array.of(bytes[at]!));
+      for (let event = decoder.next(); event !== undefined; event = decoder.next()) {
+        if (event.type === "compressed") compressed.push(event.data);
+        else if (event.type === "close") closeCode = event.code;
+      }
+    }
+    return { why: "", isLastByte: false, closeCode, compressed };
+  } catch (error) {
+    return { why: String(error), isLastByte: at === bytes.length - 1, closeCode, compressed };
+  }
+}
+
+/** Whether the blocks of a compressed message end where it ends, and no block before is marked as the last. */
+function isWhole(data: Uint8Array): boolean {
+  const blocks = Buffer.concat([data, Buffer.from("0000ffff", "hex"), Buffer.from("010000ffff", "hex")]);
+  try {
+    const { engine } = inflateRawSync(blocks, { info: true }) as unknown as { engine: { bytesWritten: number } };
+    return engine.bytesWritten === blocks.length;
+  } catch {
+    return false;
+  }
+}
