@@ -142,6 +142,11 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
       isUnderstood(theirs) && theirs.method === "CONNECT" && (!isUnderstood(ours) || differInBodyOnly(ours, theirs)),
   },
   {
+    name: "refused-websocket",
+    explains: ({ before, ours }) =>
+      ours === undefined && before !== undefined && lowerList(field(before, "upgrade")).includes("websocket"),
+  },
+  {
     name: "upgrade",
     explains: ({ before, ours, theirs }) =>
       (theirs === undefined && before !== undefined && asksForUpgrade(before)) ||

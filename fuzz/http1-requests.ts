@@ -66,6 +66,8 @@ const TRICKY_LINES = [
   "",
 ];
 
+const FRAMING_LINES = TRICKY_LINES.filter((line) => /^ ?(content-length|transfer-encoding)/i.test(line));
+
 const TRICKY_SIZES = [
   "0x5",
   "05",
@@ -212,6 +214,8 @@ const MUTATIONS: readonly Mutation[] = [
     return lines.join("\r\n");
   },
   // Framing.
+  (text, random) => replaceOne(text, /(?<=\r\n)(?=Host:)/gi, `${random.pick(FRAMING_LINES)}\r\n`, random),
+  (text, random) => replaceOne(text, /(?<=\r\n)(?=Host:)/gi, `${random.pick(FRAMING_LINES)}\r\n`, random),
   (text, random) => replaceOne(text, /(?<=content-length:\s*)\d+/gi, String(random.below(12)), random),
   (text, random) => replaceOne(text, /(?<=\r\n)[0-9a-fA-F]+(?=[;\r])/g, random.pick(TRICKY_SIZES), random),
   (text, random) => replaceOne(text, /(?<=\r\n)[0-9a-fA-F]+(?=[;\r])/g, random.pick(HUGE_SIZES), random),

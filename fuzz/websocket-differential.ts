@@ -16,6 +16,8 @@ interface Difference {
   readonly ours: string | undefined;
   readonly theirs: string | undefined;
   readonly reading: Reading;
+  /** Everything that came back, from us and from ws. */
+  readonly all: readonly [ours: readonly string[], theirs: readonly string[]];
 }
 
 /** What our decoder makes of the bytes, beside the wire. */
@@ -111,8 +113,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       const known = difference && KNOWN_DIFFERENCES.find(({ explains }) => explains(difference))?.name;
       if (difference === undefined) findings.count("same");
       else if (known !== undefined) findings.count(known);
-      else
-        findings.fail(`${sent}\n  ours: ${difference.ours?.slice(0, 80)}\n  ws:   ${difference.theirs?.slice(0, 80)}`);
+      else findings.fail(`${sent}\n  ours: ${show(difference.all[0])}\n  ws:   ${show(difference.all[1])}`);
     } catch (error) {
       findings.fail(`${sent}\n  ${String(error)}`);
     }
@@ -132,7 +133,8 @@ async function compare(
   if (a === undefined) throw new Error("our server fell");
   if (b === undefined) return "ws fell";
   for (let index = 0; index < Math.max(a.length, b.length); index++) {
-    if (a[index] !== b[index]) return { ours: a[index], theirs: b[index], reading: read(segments, compressed) };
+    if (a[index] !== b[index])
+      return { ours: a[index], theirs: b[index], reading: read(segments, compressed), all: [a, b] };
   }
   return undefined;
 }
@@ -158,6 +160,10 @@ function read(segments: readonly Buffer[], isCompressed: boolean): Reading {
   } catch (error) {
     return { why: String(error), isLastByte: at === bytes.length - 1, closeCode, compressed };
   }
+}
+
+function show(events: readonly string[]): string {
+  return JSON.stringify(events.map((event) => event.slice(0, 40)));
 }
 
 /** Whether the blocks of a compressed message end where it ends, and no block before is marked as the last. */
