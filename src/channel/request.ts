@@ -219,6 +219,8 @@ export class ChannelRequest implements ExchangeListener {
     // Joined, not resolved: `//other.example/` is a path here, not another host.
     const url = `${scheme}://${host === "" ? "localhost" : host}${path.startsWith("/") ? path : "/"}`;
     const hasBody = this.exchange.hasBody && this.method !== "GET" && this.method !== "HEAD";
+    // RFC 3986 allows hosts that WHATWG's URL refuses (`1.2.3.999`, `a%00b`): such a request has no Fetch form.
+    if (!URL.canParse(url)) throw new ChannelError("BAD_REQUEST", "its URL has no Fetch form");
     return new Request(url, {
       method: this.method,
       headers: [...this.headers],
