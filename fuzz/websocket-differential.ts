@@ -30,6 +30,8 @@ interface Reading {
   readonly isLastByte: boolean;
   /** What the client's close frame says; 0 if none came whole. */
   readonly closeCode: number;
+  /** permessage-deflate was agreed. */
+  readonly isCompressed: boolean;
   /** Compressed messages that came whole before that. */
   readonly compressed: readonly Uint8Array[];
 }
@@ -79,10 +81,8 @@ const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   {
     // RFC 7692 §7.2.2: a message is inflated when it is whole. ws inflates frame by frame, and fails at the first.
     name: "inflated-by-frame",
-    explains: ({ ours, theirs, reading: { compressed } }) =>
-      theirs === "close 1007" &&
-      !/^(text|binary) /.test(ours ?? "") &&
-      (compressed.length > 0 || ours !== "close 1007"),
+    explains: ({ ours, theirs, reading: { isCompressed } }) =>
+      isCompressed && /^close (1007|1009)$/.test(theirs ?? "") && !/^(text|binary) /.test(ours ?? ""),
   },
   {
     // RFC 7692 §7.2: a message ends at a block's end, and §7.2.3.4: blocks may follow one that is marked as the last. ws
@@ -162,9 +162,9 @@ function read(segments: readonly Buffer[], isCompressed: boolean): Reading {
         else if (event.type === "close") closeCode = event.code;
       }
     }
-    return { why: "", isLastByte: false, closeCode, compressed };
+    return { why: "", isLastByte: false, closeCode, isCompressed, compressed };
   } catch (error) {
-    return { why: String(error), isLastByte: at === bytes.length - 1, closeCode, compressed };
+    return { why: String(error), isLastByte: at === bytes.length - 1, closeCode, isCompressed, compressed };
   }
 }
 
