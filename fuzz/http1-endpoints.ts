@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type ChannelRequest, serve } from "../src/index.ts";
+import { untilClosed } from "./connection.ts";
 
 /** What a server understood of one request. */
 export interface Understood {
@@ -33,7 +34,6 @@ export interface Endpoint {
   close(): Promise<void>;
 }
 
-const HANG_MS = 10_000;
 /** How long the answers before the last may take. */
 const MAX_TURNS = 1000;
 
@@ -153,18 +153,7 @@ async function converse(port: number, segments: readonly string[]): Promise<{ an
   const socket = connect({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
   const parts: Buffer[] = [];
   socket.on("data", (part) => parts.push(part));
-  // A reset is an end like another: what came before it counts.
-  socket.on("error", () => {});
-  const closed = new Promise<void>((resolve, reject) => {
-    const alarm = setTimeout(() => {
-      reject(new Error("the connection hangs"));
-      socket.destroy();
-    }, HANG_MS);
-    socket.on("close", () => {
-      clearTimeout(alarm);
-      resolve();
-    });
-  });
+  const closed = untilClosed(socket);
   await once(socket, "connect");
   const localPort = socket.localPort!;
   for (const segment of segments) {

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { constants, inflateRawSync } from "node:zlib";
 import { serve, withChannel } from "../src/index.ts";
+import { untilClosed } from "./connection.ts";
 import { MAX_MESSAGE_BYTES, type WsPorts } from "./ws-server.ts";
 
 export interface Endpoint {
@@ -17,7 +18,6 @@ export interface Endpoint {
 /** How often a case is tried that meets the end of the other process, its own doing or a neighbour's. */
 const ATTEMPTS = 3;
 const EXIT_MS = 20;
-const HANG_MS = 10_000;
 /** How long what was swallowed by a broken frame is waited for. */
 const SWALLOWED_MS = 300;
 
@@ -96,18 +96,8 @@ async function converse(port: number, compressed: boolean, segments: readonly Bu
     received = Buffer.concat([received, part]);
     onProgress();
   });
-  socket.on("error", () => {});
-  const closed = new Promise<void>((resolve, reject) => {
-    const alarm = setTimeout(() => {
-      reject(new Error("the connection hangs"));
-      socket.destroy();
-    }, HANG_MS);
-    socket.on("close", () => {
-      clearTimeout(alarm);
-      resolve();
-      onProgress();
-    });
-  });
+  const closed = untilClosed(socket);
+  socket.on("close", () => onProgress());
   const handshake =
     `GET /${compressed ? "deflate" : ""} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
     `Sec-WebSocket-Key: ${KEY}\r\nSec-WebSocket-Version: 13\r\n` +

@@ -48,10 +48,10 @@ export interface ChannelOptions {
 /**
  * Opens a channel for a request and calls `setup` with it at once: the request's answer is the channel from now on.
  *
- * A WebSocket's handshake is checked first and its 101 sent; if it is malformed the client gets 400 or 426 (403 for a page
- * of another origin), `setup` does not run and the channel that comes back is closed. `setup` may be async: messages that arrive meanwhile are
- * held (64 messages or 64 KiB, then the socket is not read), so none is lost. If it throws, the client gets 500, or
- * the channel is closed if something was sent.
+ * A WebSocket's handshake is checked first and its 101 sent; if it is malformed the client gets 400 or 426 (403 for a
+ * page of another origin), `setup` does not run and the channel that comes back is closed. `setup` may be async:
+ * messages that arrive meanwhile are held (64 messages or 64 KiB, then the socket is not read), so none is lost. If it
+ * throws, the client gets 500, or the channel is closed if something was sent.
  *
  * Throws ALREADY_ANSWERED if the request has its channel or response, NOT_OUR_REQUEST for a foreign Fetch `Request`.
  */

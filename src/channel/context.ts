@@ -10,7 +10,6 @@ import type { ChannelSettings, TransportChannel } from "./transport-channel.ts";
 /** Where an error came from. */
 export type ErrorSource =
   | "handler"
-  | "response"
   | "open"
   | "receive"
   | "ping"

@@ -1,6 +1,7 @@
 // Headers as the application gives and reads them (Fetch semantics), and as the codecs want them: a flat list.
 
 import { ChannelError } from "../base/errors.ts";
+import { joinedValues } from "../codec/http1-request.ts";
 
 /** Headers to send: a record (an array is one field line per value), a Fetch `Headers`, or pairs. */
 export type HeadersInput =
@@ -38,14 +39,7 @@ export class RequestHeaders implements Iterable<[string, string]> {
   /** All values of a name joined with ", " (`cookie`: "; ", RFC 9113 §8.2.3), or null. */
   get(name: string): string | null {
     const lower = name.toLowerCase();
-    let found: string | null = null;
-    for (let i = 0; i < this.#fields.length; i += 2) {
-      const field = this.#fields[i]!;
-      if (field.length !== lower.length || field.toLowerCase() !== lower) continue;
-      const value = this.#fields[i + 1]!;
-      found = found === null ? value : `${found}${lower === "cookie" ? "; " : ", "}${value}`;
-    }
-    return found;
+    return joinedValues(this.#fields, lower, lower === "cookie" ? "; " : ", ") ?? null;
   }
 
   has(name: string): boolean {

@@ -1,6 +1,7 @@
 // Messages that are made of parts, and those that wait behind one: a stream is pulled at the pace of the client, and
 // what is sent meanwhile keeps its turn. A channel that never sends a stream has no outbox.
 
+import { TextStream } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { Transport } from "../transport/transport.ts";
 import { type BodyPart, type Sendable, toPart } from "./send-data.ts";
@@ -56,8 +57,7 @@ export class Outbox {
       this.#bytes += sendable.message.body?.length ?? 0;
       return;
     }
-    const iterator = iterate(sendable.parts!, this.#transport.kind);
-    this.#transport.begin(sendable.message, last);
+    const iterator = this.#begin(sendable, last);
     this.#isRunning = true;
     void this.#run(iterator, last);
   }
@@ -99,13 +99,14 @@ export class Outbox {
       this.#try(() => this.#transport.send(sendable.message, last));
       return;
     }
-    const parts = sendable.parts;
-    const iterator = this.#try(() => {
-      const made = iterate(parts, this.#transport.kind);
-      this.#transport.begin(sendable.message, last);
-      return made;
-    });
+    const iterator = this.#try(() => this.#begin(sendable, last));
     if (iterator !== undefined) await this.#pump(iterator, last);
+  }
+
+  #begin({ message, parts }: Sendable, last: boolean): PartIterator {
+    const iterator = iterate(parts!, this.#transport.kind);
+    this.#transport.begin(message, last);
+    return iterator;
   }
 
   async #pump(iterator: PartIterator, last: boolean): Promise<void> {
@@ -177,11 +178,11 @@ async function* wholeBlob(blob: Blob): AsyncGenerator<BodyPart> {
 
 /** Events are text: a character that is cut between two parts must come whole. */
 async function* asText(iterator: PartIterator): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
+  const decoder = new TextStream();
   try {
     for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
       const part = toPart(next.value);
-      const text = typeof part === "string" ? part : decoder.decode(part, { stream: true });
+      const text = typeof part === "string" ? part : decoder.decode(part);
       if (text !== "") yield text;
     }
   } finally {

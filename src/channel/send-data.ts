@@ -1,6 +1,7 @@
 // What an application may send, and its one shape inside: an `Outgoing` message, or a stream of parts with its head.
 
 import { ChannelError } from "../base/errors.ts";
+import { fieldValue } from "../codec/http1-request.ts";
 import type { EventMeta, Outgoing } from "../transport/transport.ts";
 import { type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
 
@@ -42,10 +43,12 @@ export interface Sendable {
 export function json(value: unknown, init: Omit<SendInit, "body"> = {}): SendInit {
   const body = JSON.stringify(value);
   if (body === undefined) throw new ChannelError("BAD_DATA", "JSON has no form for it");
-  const fields = init.headers === undefined ? [] : [...pairs(toFields(init.headers))];
-  const hasType = fields.some(([name]) => name.toLowerCase() === "content-type");
-  if (!hasType) fields.unshift(["Content-Type", "application/json; charset=utf-8"]);
-  return { ...init, headers: fields, body };
+  const fields = init.headers === undefined ? NO_FIELDS : toFields(init.headers);
+  const headers = [...pairs(fields)];
+  if (fieldValue(fields, "content-type") === undefined) {
+    headers.unshift(["Content-Type", "application/json; charset=utf-8"]);
+  }
+  return { ...init, headers, body };
 }
 
 /**
@@ -102,7 +105,8 @@ function fromBody(
   const length = body instanceof Blob ? body.size : declaredLength(fields);
   if (body instanceof Blob) {
     if (body.size === 0) return whole(new Uint8Array(0), status, fields, event);
-    if (body.type !== "" && !hasName(fields, "content-type")) fields = [...fields, "Content-Type", body.type];
+    if (body.type !== "" && fieldValue(fields, "content-type") === undefined)
+      fields = [...fields, "Content-Type", body.type];
   } else if (!isIterable(body)) throw unsendable(body);
   return { message: { status, fields, body: null, event, length }, parts: body };
 }
@@ -139,11 +143,6 @@ function isInitKey(key: string): boolean {
 
 function isIterable(value: object): value is AsyncIterable<BodyPart> | Iterable<BodyPart> {
   return Symbol.asyncIterator in value || Symbol.iterator in value;
-}
-
-function hasName(fields: readonly string[], lowerName: string): boolean {
-  for (const [name] of pairs(fields)) if (name.toLowerCase() === lowerName) return true;
-  return false;
 }
 
 function* pairs(fields: readonly string[]): Generator<[string, string]> {

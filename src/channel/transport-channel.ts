@@ -36,7 +36,7 @@ const SERVER_ERROR = {
 };
 
 const UNAVAILABLE = { status: 503, headers: { "Retry-After": "1" }, body: "Service Unavailable\n" };
-/** Back within a second, and not all in the same instant: event sources wait exactly as long as they are told. */
+/** An event source waits as long as it is told: the next server may need a second to listen. */
 const COME_BACK = { body: null, event: { retry: 1000 } };
 
 export class TransportChannel implements Channel, TransportListener, InboxOwner, OutboxOwner {
@@ -246,6 +246,7 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   deliver(message: Message): Promise<void> | undefined {
     const { receive } = this.#handlers;
     if (receive === undefined) return undefined;
+    // Not through #guard: it would cost each message a closure.
     let result: unknown;
     try {
       result = receive(message, this);

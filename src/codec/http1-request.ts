@@ -376,6 +376,18 @@ export function fieldValue(fields: readonly string[], lowerName: string): string
   return undefined;
 }
 
+/** All values of that name as one list (RFC 9110 §5.3), or undefined. */
+export function joinedValues(fields: readonly string[], lowerName: string, separator = ", "): string | undefined {
+  let joined: string | undefined;
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index]!;
+    if (name.length !== lowerName.length || name.toLowerCase() !== lowerName) continue;
+    const value = fields[index + 1]!;
+    joined = joined === undefined ? value : joined + separator + value;
+  }
+  return joined;
+}
+
 /** RFC 9112 §3.2: checks the form of the target; answers the authority of an absolute-form one, else "". */
 function targetAuthority(method: string, target: string): string {
   if (method === "CONNECT") {

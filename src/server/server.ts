@@ -70,6 +70,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly #sockets = new Set<Socket>();
   readonly #streams = new Set<NetStream>();
   readonly #channels = new Set<TransportChannel>();
+  #port = 0;
   #requests = 0;
   #status: ServerStatus = "running";
   #stopped: Promise<void> | undefined;
@@ -112,8 +113,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   }
 
   get port(): number {
-    const address = this.#listener.address();
-    return typeof address === "object" && address !== null ? address.port : this.#lastPort;
+    return this.#port;
   }
 
   get url(): string {
@@ -128,15 +128,14 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     return this.#status;
   }
 
-  #lastPort = 0;
-
   listen(): Promise<void> {
     const { port = 9090, host, path, backlog = 1024 } = this.#options;
     const where = path === undefined ? { port, host, backlog } : { path, backlog };
     return new Promise((resolve, reject) => {
       this.#listener.once("error", reject);
       this.#listener.listen(where, () => {
-        this.#lastPort = this.port;
+        const address = this.#listener.address();
+        if (typeof address === "object" && address !== null) this.#port = address.port;
         this.#listener.removeListener("error", reject);
         this.#listener.on("error", (error) => this.report(error, { source: "listener" }));
         this.#beat();

@@ -5,6 +5,7 @@
 import { crc32 } from "node:zlib";
 import { concat } from "../base/bytes.ts";
 import { acceptsGzip } from "../codec/content-coding.ts";
+import { joinedValues } from "../codec/http1-request.ts";
 import { statusHasBody } from "../codec/http1-response.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
 import type { ResponseHead } from "../protocol/http1.ts";
@@ -35,7 +36,7 @@ export class GzipExchange implements ResponseExchange {
   constructor(exchange: Exchange, settings: CompressSettings) {
     this.#exchange = exchange;
     this.#settings = settings;
-    this.#isAccepted = acceptsGzip(joined(exchange.head.fields, "accept-encoding"));
+    this.#isAccepted = acceptsGzip(joinedValues(exchange.head.fields, "accept-encoding"));
   }
 
   get isAnswered(): boolean {
@@ -96,7 +97,7 @@ export class GzipExchange implements ResponseExchange {
   #mayEncode({ status, fields }: ResponseHead): boolean {
     if (!this.#isAccepted || !statusHasBody(status)) return false;
     // RFC 9110 §14.4: the positions of a partial response count the bytes that the application has.
-    return status !== 206 && joined(fields, "content-encoding") === undefined;
+    return status !== 206 && joinedValues(fields, "content-encoding") === undefined;
   }
 }
 
@@ -163,7 +164,7 @@ function stored(bytes: Uint8Array): Uint8Array {
 
 /** RFC 9110 §12.5.5: a cache must know that others get another answer, also where this one is not compressed. */
 function withVary(response: ResponseHead): ResponseHead {
-  const vary = joined(response.fields, "vary");
+  const vary = joinedValues(response.fields, "vary");
   if (vary !== undefined && (hasListMember(vary, "accept-encoding") || hasListMember(vary, "*"))) return response;
   return { status: response.status, fields: [...response.fields, "Vary", "Accept-Encoding"] };
 }
@@ -182,14 +183,4 @@ function encoded({ status, fields }: ResponseHead): ResponseHead {
   }
   kept.push("Content-Encoding", "gzip");
   return { status, fields: kept };
-}
-
-/** All values of a field as one list; undefined when it is not there. */
-function joined(fields: readonly string[], lowerName: string): string | undefined {
-  let value: string | undefined;
-  for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i]!.length !== lowerName.length || fields[i]!.toLowerCase() !== lowerName) continue;
-    value = value === undefined ? fields[i + 1]! : `${value}, ${fields[i + 1]!}`;
-  }
-  return value;
 }

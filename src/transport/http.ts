@@ -1,6 +1,7 @@
 // Plain HTTP as a transport: a response that is whole (long polling) or grows (streaming).
 // The same class carries Server-Sent Events: only the format of what is sent differs (`sse.ts`).
 
+import { fieldValue } from "../codec/http1-request.ts";
 import type { ResponseHead } from "../protocol/http1.ts";
 import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "./close-status.ts";
 import type { ExchangeListener, ResponseExchange } from "./exchange.ts";
@@ -30,7 +31,7 @@ export const PLAIN: HttpFormat = {
   head(message, isStream) {
     const status = message.status ?? 200;
     const { fields, body } = message;
-    if ((body === null && !isStream) || hasField(fields, "content-type")) return { status, fields };
+    if ((body === null && !isStream) || fieldValue(fields, "content-type") !== undefined) return { status, fields };
     // http-kit says text/html here, which lets a message become script in the page. `nosniff` keeps browsers from
     // guessing the same, and makes them show a stream as it arrives (test/browser/streaming.test.ts).
     const guess = body === null || typeof body === "string" ? TEXT_PLAIN : OCTETS;
@@ -209,11 +210,4 @@ export class HttpTransport implements Transport, ExchangeListener {
 function isReset(error: Error): boolean {
   const { code } = error as { code?: unknown };
   return code === "ECONNRESET" || code === "EPIPE";
-}
-
-function hasField(fields: readonly string[], lowerName: string): boolean {
-  for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i]!.length === lowerName.length && fields[i]!.toLowerCase() === lowerName) return true;
-  }
-  return false;
 }

@@ -25,8 +25,8 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   readonly #connection: WebSocketConnection;
   readonly #closeTimeoutMs: number;
   #listener: TransportListener | undefined;
-  /** Opcode of the next fragment while a message in parts is under way. */
-  #fragment = 0;
+  /** A message in parts has begun, and no part of it was sent. */
+  #isFirstPart = false;
   #isOpened = false;
   #isPaused = false;
   #isReading = false;
@@ -87,17 +87,16 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   begin(): void {
-    this.#fragment = -1;
+    this.#isFirstPart = true;
   }
 
   part(data: string | Uint8Array): void {
     // §5.4: the first fragment says what the message is; the others continue it, whatever they are made of.
-    const first = typeof data === "string" ? OPCODE.TEXT : OPCODE.BINARY;
-    this.#sendFragment(this.#fragment === -1 ? first : OPCODE.CONTINUATION, data, false);
+    this.#sendFragment(typeof data === "string" ? OPCODE.TEXT : OPCODE.BINARY, data, false);
   }
 
   finish(): void {
-    this.#sendFragment(this.#fragment === -1 ? OPCODE.TEXT : OPCODE.CONTINUATION, "", true);
+    this.#sendFragment(OPCODE.TEXT, "", true);
   }
 
   breakOff(code: number, reason: string): void {
@@ -118,8 +117,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   terminate(): void {
-    this.#stream.destroy();
-    const end = this.#connection.abort();
+    const end = this.#drop();
     if (end !== undefined) this.#ended({ ...end, by: "server" });
   }
 
@@ -222,9 +220,14 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   #lost(): void {
-    this.#stream.destroy();
-    const end = this.#connection.abort();
+    const end = this.#drop();
     if (end !== undefined) this.#ended(end);
+  }
+
+  /** Ends without a handshake; undefined if the end was there before. */
+  #drop(): WebSocketClosed | undefined {
+    this.#stream.destroy();
+    return this.#connection.abort();
   }
 
   #ended(event: WebSocketClosed): void {
@@ -245,8 +248,10 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     this.#closeTimer ??= this.#context.clock.setTimer(() => this.terminate(), this.#closeTimeoutMs);
   }
 
-  #sendFragment(opcode: number, data: string | Uint8Array, last: boolean): void {
-    this.#fragment = 0;
+  /** `first` is the opcode where this fragment is the message's first. */
+  #sendFragment(first: number, data: string | Uint8Array, last: boolean): void {
+    const opcode = this.#isFirstPart ? first : OPCODE.CONTINUATION;
+    this.#isFirstPart = false;
     this.#connection.sendFragment(opcode, typeof data === "string" ? utf8Bytes(data) : data, last);
     this.#queueFlush();
   }

@@ -1,0 +1,21 @@
+// What the clients of both comparisons ask of a connection: that it ends.
+
+import type { Socket } from "node:net";
+
+const HANG_MS = 10_000;
+
+/** Resolves when the socket is closed; rejects, and drops it, if that takes too long. */
+export function untilClosed(socket: Socket): Promise<void> {
+  // A reset is an end like another: what came before it counts.
+  socket.on("error", () => {});
+  return new Promise<void>((resolve, reject) => {
+    const alarm = setTimeout(() => {
+      reject(new Error("the connection hangs"));
+      socket.destroy();
+    }, HANG_MS);
+    socket.on("close", () => {
+      clearTimeout(alarm);
+      resolve();
+    });
+  });
+}
