@@ -121,6 +121,26 @@ const CHECKS = {
     return "events with type, id and retry; Last-Event-ID goes on where it stopped";
   },
 
+  metrics: async ({ url, stdout }) => {
+    const admin = stdout().match(/http:\/\/\S+(?=\/metrics)/)?.[0];
+    assert.equal(await (await fetch(url)).text(), "hello\n");
+    const socket = await connect(url);
+    socket.send("one");
+    assert.equal(await next(socket), "one");
+    const answer = await fetch(`${admin}/metrics`);
+    assert.equal(answer.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    const text = await answer.text();
+    assert.match(text, /^unichannel_requests_total 2$/m);
+    assert.match(text, /^unichannel_channels\{transport="websocket"\} 1$/m);
+    assert.match(text, /^unichannel_messages_received_total 1$/m);
+    assert.match(text, /^unichannel_request_seconds_count\{status="200"\} 1$/m);
+    assert.match(text, /^nodejs_eventloop_lag_seconds /m);
+    assert.equal((await fetch(`${admin}/`)).status, 404);
+    socket.terminate();
+    await until(() => stdout().includes("websocket closed: abnormal\n"), "the line of a channel that closed");
+    return "what was asked is counted, on a port of its own";
+  },
+
   hono: async ({ url, stdout }) => {
     assert.match(await (await fetch(url)).text(), /^Routes: /);
     assert.equal((await fetch(`${url}/nothing`)).status, 404);

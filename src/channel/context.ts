@@ -1,11 +1,12 @@
 // What every channel and request of one server shares: its limits, its clock, and whom to tell of an error.
 
 import type { Clock } from "../base/clock.ts";
+import type { CloseStatus } from "../transport/close-status.ts";
 import type { Exchange, WebSocketOptions } from "../transport/exchange.ts";
 import type { Channel } from "./channel.ts";
 import type { AllowedOrigins } from "./origin.ts";
 import type { ChannelRequest } from "./request.ts";
-import type { ChannelSettings, TransportChannel } from "./transport-channel.ts";
+import type { ChannelSettings, OverflowPolicy, TransportChannel } from "./transport-channel.ts";
 
 /** Where an error came from. */
 export type ErrorSource =
@@ -37,15 +38,24 @@ export interface Client {
   readonly host: string;
 }
 
+/** Messages of all channels so far. Plain numbers: each costs an addition, and somebody may read them now and then. */
+export interface MessageCounts {
+  received: number;
+  sent: number;
+}
+
 export interface ChannelContext {
   readonly clock: Clock;
   readonly report: ErrorReporter;
   readonly webSocket: WebSocketOptions;
   readonly channelSettings: ChannelSettings;
   readonly allowedOrigins: AllowedOrigins;
+  readonly messages: MessageCounts;
   /** Whose the exchange is: the connection's own peer, or whom a trusted proxy names. */
   findClient(exchange: Exchange): Client;
-  /** A channel opened; `channelEnded` follows when its last callback has run. */
-  channelOpened(channel: TransportChannel): void;
-  channelEnded(channel: TransportChannel): void;
+  /** A channel opened for a request; `channelEnded` follows when its last callback has run. */
+  channelOpened(channel: TransportChannel, request: ChannelRequest): void;
+  /** A send found the channel full, and did what the policy says. */
+  channelOverflowed(channel: TransportChannel, policy: OverflowPolicy): void;
+  channelEnded(channel: TransportChannel, status: CloseStatus): void;
 }

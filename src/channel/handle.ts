@@ -77,14 +77,14 @@ function checkNothingElse(request: ChannelRequest, result: HandlerResult): void 
 }
 
 function respond(request: ChannelRequest, data: SendData): void {
-  const { exchange, context } = request;
+  const { exchange } = request;
   const sendable = toSendable(data);
   if (sendable.parts === undefined) {
     exchange.respond(PLAIN.head(sendable.message, false), sendable.message.body);
     return;
   }
   // A stream is pulled at the client's pace and watched for failure: a channel does both.
-  const channel = new TransportChannel(new HttpTransport(exchange, PLAIN, []), {}, UNLIMITED, context);
+  const channel = new TransportChannel(new HttpTransport(exchange, PLAIN, []), {}, UNLIMITED, request);
   request.opened(channel);
   channel.send(data, true);
   channel.begin(undefined);

@@ -7,6 +7,7 @@ import { hasListMember } from "../codec/http1-syntax.ts";
 import type { Exchange, ExchangeListener } from "../transport/exchange.ts";
 import type { ChannelContext, Client } from "./context.ts";
 import { RequestHeaders } from "./headers.ts";
+import { nextId } from "./ids.ts";
 import type { TransportChannel } from "./transport-channel.ts";
 
 /** Fetch requests that were made of one of ours, so that `withChannel` finds its way back. */
@@ -19,6 +20,7 @@ export class ChannelRequest implements ExchangeListener {
   readonly context: ChannelContext;
   /** @internal The channel that was opened for this request. */
   channel: TransportChannel | undefined;
+  #id: string | undefined;
   #client: Client | undefined;
   #headers: RequestHeaders | undefined;
   #query: URLSearchParams | undefined;
@@ -33,6 +35,15 @@ export class ChannelRequest implements ExchangeListener {
     this.exchange = exchange;
     this.context = context;
     exchange.listener = this;
+  }
+
+  /**
+   * A name for logs, made on first use: no other request or channel of this process has it, nor, in all likelihood, of
+   * another process. No secret: it can be guessed.
+   */
+  get id(): string {
+    this.#id ??= nextId();
+    return this.#id;
   }
 
   get method(): string {

@@ -9,9 +9,11 @@ import type { CloseStatus } from "../transport/close-status.ts";
 import type { Heartbeat, Transport, TransportKind, TransportListener } from "../transport/transport.ts";
 import type { Channel, ChannelHandlers, Message } from "./channel.ts";
 import type { ChannelContext, ErrorSource } from "./context.ts";
+import { nextId } from "./ids.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { channelResponse } from "./marker.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
+import type { ChannelRequest } from "./request.ts";
 import { type Sendable, type SendData, toSendable } from "./send-data.ts";
 
 /** What happens to a send when `bufferedAmount` has reached `maxBufferedBytes`. */
@@ -45,6 +47,7 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   readonly #context: ChannelContext;
   readonly #settings: ChannelSettings;
   readonly #inbox: Inbox = new Inbox(this);
+  #id: string | undefined;
   #handlers: ChannelHandlers;
   #ownsHandlers = false;
   #moreCloseHandlers: NonNullable<ChannelHandlers["close"]>[] | undefined;
@@ -58,12 +61,18 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   #isInboxEnded = false;
   #isEnded = false;
 
-  constructor(transport: Transport, handlers: ChannelHandlers, settings: ChannelSettings, context: ChannelContext) {
+  constructor(transport: Transport, handlers: ChannelHandlers, settings: ChannelSettings, request: ChannelRequest) {
     this.#transport = transport;
     this.#handlers = handlers;
     this.#settings = settings;
-    this.#context = context;
-    context.channelOpened(this);
+    // The request itself is let go: what it holds would double the size of an idle WebSocket.
+    this.#context = request.context;
+    this.#context.channelOpened(this, request);
+  }
+
+  get id(): string {
+    this.#id ??= nextId();
+    return this.#id;
   }
 
   get isOpen(): boolean {
@@ -93,6 +102,7 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
     const last = closeAfterSend ?? this.#transport.endsAfter(sendable.message);
     this.#transmit(sendable, last);
     this.#hasSent = true;
+    this.#context.messages.sent += 1;
     if (last) this.#closing();
     return true;
   }
@@ -211,7 +221,9 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   }
 
   messageArrived(data: Message): void {
-    if (this.#state === "open") this.#inbox.accept(data);
+    if (this.#state !== "open") return;
+    this.#context.messages.received += 1;
+    this.#inbox.accept(data);
   }
 
   pingArrived(data: Uint8Array): void {
@@ -296,6 +308,7 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   #isOverflowing(): boolean {
     const { maxBufferedBytes, onOverflow } = this.#settings;
     if (this.bufferedAmount < maxBufferedBytes) return false;
+    this.#context.channelOverflowed(this, onOverflow);
     if (onOverflow === "drop") return true;
     this.#breakOff(1013, "too slow");
     this.#report(new ChannelError("BUFFER_OVERFLOW"), "send");
@@ -334,7 +347,7 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
     const { close } = this.#handlers;
     if (close !== undefined) this.#guard("close", () => close(this.#status!, this));
     for (const more of this.#moreCloseHandlers ?? []) this.#guard("close", () => more(this.#status!, this));
-    this.#context.channelEnded(this);
+    this.#context.channelEnded(this, this.#status!);
   }
 
   #resolveDrained(): void {

@@ -3,31 +3,26 @@
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { type Clock, systemClock } from "../base/clock.ts";
-import type { ChannelContext, Client, ErrorReporter } from "../channel/context.ts";
+import type { ChannelError } from "../base/errors.ts";
+import type { ChannelContext, Client, ErrorReporter, MessageCounts } from "../channel/context.ts";
 import { type Handler, handleExchange } from "../channel/handle.ts";
 import type { AllowedOrigins } from "../channel/origin.ts";
-import type { TransportChannel } from "../channel/transport-channel.ts";
+import type { ChannelRequest } from "../channel/request.ts";
+import type { OverflowPolicy, TransportChannel } from "../channel/transport-channel.ts";
+import type { CloseStatus } from "../transport/close-status.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { Flusher } from "../transport/flusher.ts";
 import { type Http1Context, Http1Driver } from "../transport/http1-driver.ts";
 import { ProxyListener } from "../transport/proxy-stream.ts";
-import type { TransportKind } from "../transport/transport.ts";
+import type { ServerStats } from "./counts.ts";
 import { dateField } from "./date-field.ts";
 import { NetStream } from "./net-stream.ts";
-import { type ServeOptions, type ServerLimits, toLimits, toReporter, toServerField } from "./options.ts";
+import { Observer } from "./observer.ts";
+import { type ServeOptions, type ServerLimits, toLimits, toServerField } from "./options.ts";
 import { type ProxyFront, type ProxyFrontServer, toProxyFront } from "./proxy-front.ts";
 import { findClient, type Trust, toTrust } from "./trusted-proxies.ts";
 
 export type ServerStatus = "running" | "stopping" | "stopped";
-
-export interface ServerStats {
-  /** Open connections. */
-  readonly connections: number;
-  /** Requests so far. */
-  readonly requests: number;
-  /** Open channels by what carries them. */
-  readonly channels: Readonly<Record<TransportKind, number>>;
-}
 
 export interface Server extends AsyncDisposable {
   /** The TCP port that it listens on; 0 on a Unix socket. */
@@ -41,6 +36,7 @@ export interface Server extends AsyncDisposable {
    * close handler has run. Calling it again returns the same promise.
    */
   stop(options?: { /** @default 5000 */ readonly graceMs?: number }): Promise<void>;
+  /** What is open and what was counted, now. Looks at each open connection and channel. */
   stats(): ServerStats;
 }
 
@@ -59,6 +55,8 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly closeTimeoutMs: number;
   readonly timeouts: ServerLimits;
   readonly allowedOrigins: AllowedOrigins;
+  readonly messages: MessageCounts;
+  readonly #observer: Observer;
   readonly #handler: Handler;
   readonly #options: ServeOptions;
   readonly #limits: ServerLimits;
@@ -71,7 +69,6 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly #streams = new Set<NetStream>();
   readonly #channels = new Set<TransportChannel>();
   #port = 0;
-  #requests = 0;
   #status: ServerStatus = "running";
   #stopped: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
@@ -80,7 +77,9 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.#handler = handler;
     this.#options = options;
     this.#limits = toLimits(options);
-    this.report = toReporter(options);
+    this.#observer = new Observer(this, options, this.clock.now);
+    this.report = this.#observer.report;
+    this.messages = this.#observer.counts.messages;
     this.webSocket = this.#limits;
     this.timeouts = this.#limits;
     this.allowedOrigins = options.allowedOrigins ?? [];
@@ -139,15 +138,14 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
         this.#listener.removeListener("error", reject);
         this.#listener.on("error", (error) => this.report(error, { source: "listener" }));
         this.#beat();
+        this.#observer.serverStarted();
         resolve();
       });
     });
   }
 
   stats(): ServerStats {
-    const channels = { websocket: 0, sse: 0, http: 0 };
-    for (const channel of this.#channels) channels[channel.transport] += 1;
-    return { connections: this.#streams.size, requests: this.#requests, channels };
+    return this.#observer.counts.stats(this.#streams, this.#channels);
   }
 
   stop({ graceMs = 5000 }: { readonly graceMs?: number } = {}): Promise<void> {
@@ -160,8 +158,15 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   }
 
   onExchange(exchange: Exchange): void {
-    this.#requests += 1;
-    handleExchange(exchange, this.#handler, this);
+    handleExchange(exchange, this.#observer.requestStarting(this.#handler), this);
+  }
+
+  onExchangeEnd(exchange: Exchange, status: number, isWhole: boolean): void {
+    this.#observer.requestEnded(exchange, status, isWhole);
+  }
+
+  onRefusal(error: ChannelError): void {
+    this.#observer.requestRefused(error);
   }
 
   findClient(exchange: Exchange): Client {
@@ -172,24 +177,37 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     return findClient(own, head.fields, this.#trusts);
   }
 
-  channelOpened(channel: TransportChannel): void {
+  channelOpened(channel: TransportChannel, request: ChannelRequest): void {
     this.#channels.add(channel);
+    this.#observer.channelOpened(channel, request);
     // A handler that was running when the stop began.
     if (this.#status !== "running") queueMicrotask(() => channel.goAway());
   }
 
-  channelEnded(channel: TransportChannel): void {
+  channelOverflowed(channel: TransportChannel, policy: OverflowPolicy): void {
+    this.#observer.channelOverflowed(channel, policy);
+  }
+
+  channelEnded(channel: TransportChannel, status: CloseStatus): void {
     this.#channels.delete(channel);
+    this.#observer.channelEnded(channel, status);
     this.#checkEmpty();
+  }
+
+  connectionOpened(stream: NetStream): void {
+    this.#observer.connectionOpened(stream);
   }
 
   streamClosed(stream: NetStream): void {
     this.#streams.delete(stream);
+    // Of one that never came past its PROXY header nobody has heard.
+    if (!(stream.listener instanceof ProxyListener)) this.#observer.connectionClosed(stream);
     this.#checkEmpty();
   }
 
   openStream(socket: Socket): NetStream | undefined {
     if (this.#streams.size >= this.#limits.maxConnections || this.#status !== "running") {
+      this.#observer.connectionRefused(socket.remoteAddress);
       socket.on("error", () => {});
       socket.resume();
       socket.end(BUSY, () => socket.destroySoon());
@@ -215,8 +233,12 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   #accept(socket: Socket): void {
     const stream = this.openStream(socket);
     if (stream === undefined) return;
-    if (this.#front === undefined) stream.listener = new Http1Driver(stream, this);
-    else this.#front.accept(stream);
+    if (this.#front !== undefined) {
+      this.#front.accept(stream);
+      return;
+    }
+    stream.listener = new Http1Driver(stream, this);
+    this.connectionOpened(stream);
   }
 
   #watch(socket: Socket): void {
@@ -226,6 +248,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
 
   async #stop(graceMs: number): Promise<void> {
     this.#status = "stopping";
+    this.#observer.serverStopping(graceMs, this.#streams.size, this.#channels.size);
     // Neither the clock's timers nor half-closed sockets keep the process, but who awaits a stop must see its end.
     const awake = setInterval(() => {}, 60_000);
     const listening = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
@@ -243,6 +266,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     for (const channel of this.#channels) channel.abandon();
     clearInterval(awake);
     this.#status = "stopped";
+    this.#observer.serverStopped();
   }
 
   /** Resolves when nothing is open, or after `graceMs`. */
