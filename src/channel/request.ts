@@ -136,7 +136,7 @@ export class ChannelRequest implements ExchangeListener {
   /** The whole body. Rejects with BODY_USED when it was read before, with CLIENT_GONE when it never came whole. */
   async bytes(): Promise<Uint8Array> {
     if (this.#stream !== undefined && this.#stream !== null) throw new ChannelError("BODY_USED");
-    this.#useBody();
+    this.#takeBody();
     const parts: Uint8Array[] = [];
     for (let part = await this.#read(); part !== undefined; part = await this.#read()) parts.push(part);
     return parts.length === 0 ? new Uint8Array(0) : concat(parts);
@@ -200,7 +200,7 @@ export class ChannelRequest implements ExchangeListener {
     return this.#client;
   }
 
-  #useBody(): void {
+  #takeBody(): void {
     if (this.#isBodyUsed) throw new ChannelError("BODY_USED");
     this.#isBodyUsed = this.exchange.hasBody;
   }
@@ -210,7 +210,7 @@ export class ChannelRequest implements ExchangeListener {
   }
 
   #openStream(): ReadableStream<Uint8Array> {
-    this.#useBody();
+    this.#takeBody();
     return new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
