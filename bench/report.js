@@ -77,7 +77,10 @@ function page() {
       const ratio = ratios(values(subject), values(peer));
       /** @param {number} value */
       const show = (value) =>
-        value.toLocaleString("en-US", { minimumFractionDigits: column.digits ?? 0, maximumFractionDigits: column.digits ?? 0 });
+        value.toLocaleString("en-US", {
+          minimumFractionDigits: column.digits ?? 0,
+          maximumFractionDigits: column.digits ?? 0,
+        });
       const beside =
         peer === subject ? "" : `${ratio.median.toFixed(2)} × (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})`;
       return `| ${peer} | ${show(median)} | ${show(min)}–${show(max)} | ${beside} | ${row.targets[peer] ?? ""} |`;

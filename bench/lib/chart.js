@@ -43,7 +43,7 @@ export function chart(groups) {
   });
   const label = groups.map(({ title }) => title).join("; ");
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top}" role="img" aria-label="${escape(label)}">` +
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top}" role="img" aria-label="${escapeXml(label)}">` +
     `<style>${STYLE}</style>${parts.join("")}</svg>\n`
   );
 }
@@ -59,7 +59,7 @@ function draw({ title, unit, digits, bars }, top) {
     const middle = y + BAR_HEIGHT / 2;
     const value = median.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
     return (
-      `<text x="${NAME_WIDTH - 8}" y="${middle + 4}" text-anchor="end">${escape(name)}</text>` +
+      `<text x="${NAME_WIDTH - 8}" y="${middle + 4}" text-anchor="end">${escapeXml(name)}</text>` +
       `<rect class="${index === 0 ? "ours" : "bar"}" x="${NAME_WIDTH}" y="${y}" rx="2" ` +
       `width="${(x(median) - NAME_WIDTH).toFixed(1)}" height="${BAR_HEIGHT}"/>` +
       `<line class="range" x1="${x(min).toFixed(1)}" x2="${x(max).toFixed(1)}" y1="${middle}" y2="${middle}"/>` +
@@ -67,12 +67,12 @@ function draw({ title, unit, digits, bars }, top) {
     );
   });
   return (
-    `<text class="title" x="0" y="${top + 14}">${escape(title)}</text>` +
-    `<text class="unit" x="0" y="${top + 29}">${escape(unit)}; the line from lowest to highest</text>${lines.join("")}`
+    `<text class="title" x="0" y="${top + 14}">${escapeXml(title)}</text>` +
+    `<text class="unit" x="0" y="${top + 29}">${escapeXml(unit)}; the line from lowest to highest</text>${lines.join("")}`
   );
 }
 
 /** @param {string} text */
-function escape(text) {
+function escapeXml(text) {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 }
