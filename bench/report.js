@@ -3,6 +3,7 @@
 // row, and one chart of several rows for the front page. What we lose is drawn like what we win.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { chart } from "./lib/chart.js";
+import { curves } from "./lib/curves.js";
 import { ratios, summary } from "./lib/stats.js";
 import { rows } from "./rows/index.js";
 
@@ -19,12 +20,17 @@ const measured = rows.flatMap((row) => {
 });
 
 for (const { row, rounds } of measured) {
+  if (row.curve !== undefined) continue;
   writeFileSync(new URL(`${row.name}.svg`, charts), chart([group(row, rounds)]));
 }
 writeFileSync(
   new URL("overview.svg", charts),
   chart(measured.filter(({ row }) => OVERVIEW.includes(row.name)).map(({ row, rounds }) => group(row, rounds))),
 );
+const grown = grownRows();
+for (const { name, title, unit, xUnit, lines } of grown) {
+  writeFileSync(new URL(`${name}.svg`, charts), curves({ title, unit, xUnit, lines }));
+}
 writeFileSync(new URL("README.md", results), page());
 console.log(`${measured.length} rows: bench/results/README.md, bench/results/charts/`);
 
@@ -66,8 +72,59 @@ function comparedColumn(row, rounds) {
   return column;
 }
 
+/** The rows that are points of curves, by curve. */
+function grownRows() {
+  const names = new Set(measured.flatMap(({ row }) => (row.curve === undefined ? [] : [row.curve.name])));
+  return [...names].map((name) => {
+    const points = measured.filter(({ row }) => row.curve?.name === name);
+    const [first] = points;
+    if (first?.row.curve === undefined) throw new Error(`${name} has no point`);
+    const peers = [...new Set(points.flatMap(({ rounds }) => Object.keys(rounds)))];
+    return {
+      name,
+      title: first.row.curve.title,
+      xUnit: first.row.curve.unit,
+      unit: comparedColumn(first.row, first.rounds).title,
+      points,
+      lines: peers.map((peer) => ({
+        name: peer,
+        points: points.flatMap(({ row, rounds }) => {
+          const { key } = comparedColumn(row, rounds);
+          const samples = rounds[peer];
+          if (samples === undefined || row.curve === undefined) return [];
+          return [{ x: row.curve.x, y: summary(samples.map((sample) => sample[key] ?? Number.NaN)).median }];
+        }),
+      })),
+    };
+  });
+}
+
+/** A curve's table: a line for each of its points. @param {ReturnType<typeof grownRows>[number]} grown */
+function curveSection({ name, title, unit, xUnit, points, lines }) {
+  const [ours, ...others] = lines;
+  return [
+    `## ${name}`,
+    "",
+    `${title}. Raw rounds: ${points.map(({ row, file }) => `[${row.curve?.x}](${file})`).join(", ")}.`,
+    "",
+    `![${title}](charts/${name}.svg)`,
+    "",
+    `| ${xUnit} | ${lines.map((line) => `${line.name}, ${unit}`).join(" | ")} | ${others.map((line) => `beside ${line.name}`).join(" | ")} |`,
+    `| ---: |${" ---: |".repeat(lines.length + others.length)}`,
+    ...(ours?.points ?? []).map(({ x, y }) => {
+      const beside = lines.map((line) => line.points.find((point) => point.x === x)?.y);
+      return `| ${[
+        x.toLocaleString("en-US"),
+        ...beside.map((value) => (value === undefined ? "" : Math.round(value).toLocaleString("en-US"))),
+        ...beside.slice(1).map((value) => (value === undefined ? "" : `${(y / value).toFixed(2)} ×`)),
+      ].join(" | ")} |`;
+    }),
+  ].join("\n");
+}
+
 function page() {
-  const sections = measured.map(({ row, file, machine, rounds }) => {
+  const single = measured.filter(({ row }) => row.curve === undefined);
+  const sections = single.map(({ row, file, machine, rounds }) => {
     const column = comparedColumn(row, rounds);
     const [subject = ""] = Object.keys(rounds);
     /** @param {string} peer */
@@ -109,5 +166,6 @@ function page() {
           .map(([name, version]) => `${name} ${version}`)
           .join(", ")}.`,
     ...sections,
+    ...grown.map(curveSection),
   ].join("\n\n")}\n`;
 }

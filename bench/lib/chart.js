@@ -17,18 +17,24 @@ const STEP = 22;
 const TITLE_HEIGHT = 34;
 const GAP = 14;
 
-const STYLE = `
+export const STYLE = `
   text { font: 13px system-ui, sans-serif; fill: #24292f }
   .title { font-weight: 600 }
   .unit { fill: #656d76; font-size: 12px }
   .bar { fill: #afb8c1 }
-  .ours { fill: #0a7ea4 }
+  rect.ours { fill: #0a7ea4 }
+  .line { fill: none; stroke: #57606a; stroke-width: 2 }
+  .line.ours { stroke: #0a7ea4; stroke-width: 3 }
+  .grid { stroke: #d0d7de; stroke-width: .5 }
   .range { stroke: #24292f; stroke-width: 1.5; opacity: .55 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 }
     .unit { fill: #9198a1 }
     .bar { fill: #565e69 }
-    .ours { fill: #35b5dd }
+    rect.ours { fill: #35b5dd }
+    .line { stroke: #9198a1 }
+    .line.ours { stroke: #35b5dd }
+    .grid { stroke: #3d444d }
     .range { stroke: #e6edf3 }
   }
 `;
@@ -73,6 +79,6 @@ function draw({ title, unit, digits, bars }, top) {
 }
 
 /** @param {string} text */
-function escapeXml(text) {
+export function escapeXml(text) {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 }

@@ -44,6 +44,12 @@ function waitSeconds(pid) {
   return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[1]) / 1e9;
 }
 
+/** The resident size of a process in bytes; NaN where it cannot be read. @param {number} pid */
+export function residentBytes(pid) {
+  if (!canReadCpu) return Number.NaN;
+  return Number(/^VmRSS:\s*(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
+}
+
 /**
  * Starts a measured window. The function it returns ends it.
  * @param {number} serverPid

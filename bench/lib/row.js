@@ -1,5 +1,6 @@
 // @ts-check
 // A row: one kind of work, the servers that compete in it, how a round is measured and what a table shows of it.
+import { residentBytes } from "./cpu.js";
 import { startLoad, startServer } from "./processes.js";
 
 /**
@@ -32,6 +33,7 @@ import { startLoad, startServer } from "./processes.js";
  * @property {Readonly<Record<string, string>>} targets peer → what we want to be beside it, for the reader; nothing is asserted
  * @property {readonly Column[]} columns the first is the one compared
  * @property {string} load the generator's file in bench/load
+ * @property {{ name: string, title: string, x: number, unit: string }} [curve] whose point it is
  * @property {(contender: Contender, options: Options) => Promise<Sample>} round
  */
 
@@ -166,6 +168,33 @@ export function memoryRow({ name, title, peers, targets = {}, webSocket }) {
         };
       } finally {
         for (const generator of generators) await generator.stop();
+        await server.stop();
+      }
+    },
+  };
+}
+
+/**
+ * A row of milliseconds from the start of the process until it listens: less is better.
+ * @param {Pick<Row, "name" | "title" | "peers">} facts
+ * @returns {Row}
+ */
+export function startRow(facts) {
+  return {
+    ...facts,
+    targets: {},
+    load: "none",
+    columns: [
+      { key: "startMs", title: "ms until it listens" },
+      { key: "rssMb", title: "RSS MB", digits: 1 },
+    ],
+    async round({ peer, command }, { serverCore }) {
+      const begin = performance.now();
+      const server = await startServer(peer, command, { core: serverCore });
+      const startMs = performance.now() - begin;
+      try {
+        return { startMs, rssMb: residentBytes(server.pid) / 1e6 };
+      } finally {
         await server.stop();
       }
     },
