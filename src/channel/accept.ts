@@ -160,7 +160,7 @@ function negotiateCompression(
 
 /** RFC 6455 §4.2.2 item 4 and §4.4: a plain HTTP answer, with the version that would do. */
 function refuse(request: ChannelRequest, error: ChannelError): Transport {
-  const fields = ["Content-Type", "text/plain; charset=utf-8"];
+  const fields: string[] = [];
   // RFC 9110 §15.5.22: a 426 names the protocol it wants.
   if (error.status === 426) fields.push("Upgrade", "websocket", "Sec-WebSocket-Version", "13");
   fields.push("Connection", error.status === 426 ? "Upgrade, close" : "close");

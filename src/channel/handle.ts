@@ -5,6 +5,7 @@ import type { Exchange } from "../transport/exchange.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
 import type { Channel } from "./channel.ts";
 import type { ChannelContext } from "./context.ts";
+import { failureOf, isClientsFault } from "./failure.ts";
 import { fromResponse } from "./fetch.ts";
 import { isChannelResponse } from "./marker.ts";
 import { ChannelRequest } from "./request.ts";
@@ -19,7 +20,6 @@ export type HandlerResult = SendInit | SendBody | Response | Channel | undefined
 export type Handler = (request: ChannelRequest) => HandlerResult | PromiseLike<HandlerResult>;
 
 const NOT_FOUND = { status: 404, body: "Not Found\n" };
-const SERVER_ERROR = { status: 500, body: "Internal Server Error\n" };
 
 /** Never throws: what goes wrong is reported, and the client gets its answer. */
 export function handleExchange(exchange: Exchange, handler: Handler, context: ChannelContext): void {
@@ -97,17 +97,9 @@ const UNLIMITED = {
   heartbeat: { pingIntervalMs: 0, pongTimeoutMs: 0 },
 } as const;
 
-/** The error's text stays here: it may hold what no client should see. */
 function fail(request: ChannelRequest, error: unknown): void {
   const { exchange, context } = request;
-  // A body that was refused or never came has its answer already, and is no fault of the handler.
-  if (!(error instanceof ChannelError && exchange.isAnswered && isClientsFault(error))) {
-    context.report(error, { source: "handler", request });
-  }
-  if (request.channel !== undefined) request.channel.failed();
-  else if (!exchange.isAnswered) respond(request, SERVER_ERROR);
-}
-
-function isClientsFault(error: ChannelError): boolean {
-  return error.code === "CLIENT_GONE" || (error.status !== undefined && error.status < 500);
+  if (!isClientsFault(error)) context.report(error, { source: "handler", request });
+  if (request.channel !== undefined) request.channel.failed(error);
+  else if (!exchange.isAnswered) respond(request, failureOf(error));
 }
