@@ -4,6 +4,7 @@ import type { TlsOptions } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
 import type { ErrorContext, ErrorReporter } from "../channel/context.ts";
 import type { AllowedOrigins } from "../channel/origin.ts";
+import type { UpgradeCheck } from "../channel/upgrade.ts";
 import { isFieldValue } from "../codec/http1-syntax.ts";
 import type { TrustedProxies } from "./trusted-proxies.ts";
 
@@ -58,6 +59,12 @@ export interface ServeOptions extends Partial<ServerLimits> {
   readonly backlog?: number | undefined;
   /** Pages of other hosts that may open WebSockets here; a page of the request's own host always may. @default [] */
   readonly allowedOrigins?: AllowedOrigins | undefined;
+  /**
+   * Asked for each WebSocket whose handshake and origin are right, before the handler is, sync or async. Nothing, or
+   * `{ headers, attachment }` (the 101's, the channel's): the handler is next. A response: the client gets it instead.
+   * @default none: the handler decides before it opens a channel
+   */
+  readonly upgrade?: UpgradeCheck | undefined;
   /** The `Server` field of every response. @default none */
   readonly serverHeader?: string | undefined;
   /** Certificate, key and the other options of `tls.createServer`: the server speaks HTTPS and WSS. */

@@ -7,6 +7,7 @@ import type { ChannelContext, Client, ErrorReporter } from "../channel/context.t
 import { type Handler, handleExchange } from "../channel/handle.ts";
 import type { AllowedOrigins } from "../channel/origin.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
+import type { UpgradeCheck } from "../channel/upgrade.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { Flusher } from "../transport/flusher.ts";
 import { type Http1Context, Http1Driver } from "../transport/http1-driver.ts";
@@ -59,6 +60,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly closeTimeoutMs: number;
   readonly timeouts: ServerLimits;
   readonly allowedOrigins: AllowedOrigins;
+  readonly upgrade: UpgradeCheck | undefined;
   readonly #handler: Handler;
   readonly #options: ServeOptions;
   readonly #limits: ServerLimits;
@@ -84,6 +86,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.webSocket = this.#limits;
     this.timeouts = this.#limits;
     this.allowedOrigins = options.allowedOrigins ?? [];
+    this.upgrade = options.upgrade;
     this.channelSettings = {
       maxBufferedBytes: this.#limits.maxBufferedBytes,
       onOverflow: "close",
