@@ -55,6 +55,13 @@ export interface ServeOptions extends Partial<ServerLimits> {
   readonly host?: string | undefined;
   /** Path of a Unix socket, instead of `port` and `host`. */
   readonly path?: string | undefined;
+  /** File descriptor of a listening socket that the process was started with, instead of `port`, `host` and `path`. */
+  readonly fd?: number | undefined;
+  /**
+   * True: listens on the socket that systemd passes (sd_listen_fds(3)). Where none is passed, as when the server is
+   * started by hand, the other options hold. @default false
+   */
+  readonly listenFds?: boolean | undefined;
   /** Length of the system's queue of connections not accepted yet. @default 1024 */
   readonly backlog?: number | undefined;
   /** Pages of other hosts that may open WebSockets here; a page of the request's own host always may. @default [] */
