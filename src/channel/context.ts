@@ -1,6 +1,7 @@
 // What every channel and request of one server shares: its limits, its clock, and whom to tell of an error.
 
 import type { Clock } from "../base/clock.ts";
+import type { BufferBudget } from "../transport/buffer-budget.ts";
 import type { Exchange, WebSocketOptions } from "../transport/exchange.ts";
 import type { Channel } from "./channel.ts";
 import type { AllowedOrigins } from "./origin.ts";
@@ -42,6 +43,8 @@ export interface ChannelContext {
   readonly report: ErrorReporter;
   readonly webSocket: WebSocketOptions;
   readonly channelSettings: ChannelSettings;
+  /** What all channels together have unsent. */
+  readonly budget: BufferBudget;
   readonly allowedOrigins: AllowedOrigins;
   /** Whose the exchange is: the connection's own peer, or whom a trusted proxy names. */
   findClient(exchange: Exchange): Client;
