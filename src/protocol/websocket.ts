@@ -56,6 +56,8 @@ export class WebSocketConnection {
   #closeCode = CLOSE_NORMAL;
   #closeReason = "";
   #eof = false;
+  /** While pongs are held, the last one's payload. */
+  #heldPong: Uint8Array | "none" | undefined;
 
   constructor(limits: MessageLimits, compression?: Compression) {
     this.#messages = new MessageDecoder(limits, compression === undefined ? PLAIN_FRAMES : COMPRESSIBLE_FRAMES);
@@ -80,6 +82,17 @@ export class WebSocketConnection {
     this.#eof = true;
   }
 
+  /** The peer does not read: of its pings the last is answered, by `releasePong`. §5.5.3 */
+  holdPongs(): void {
+    this.#heldPong ??= "none";
+  }
+
+  releasePong(): void {
+    const held = this.#heldPong;
+    this.#heldPong = undefined;
+    if (held !== undefined && held !== "none" && this.#state === "open") this.#control(OPCODE.PONG, held);
+  }
+
   /** The next event, in order. A `closed` event is the last. */
   next(): WebSocketConnectionEvent | undefined {
     while (this.#state !== "closed") {
@@ -99,7 +112,7 @@ export class WebSocketConnection {
       // §1.4: after our close frame nothing the peer sends matters but its close frame.
       if (this.#state === "closing") continue;
       // §5.5.2: a ping is answered at once, whatever the application is doing.
-      if (event.type === "ping") this.#control(OPCODE.PONG, event.data);
+      if (event.type === "ping") this.#pong(event.data);
       return event;
     }
     return undefined;
@@ -188,6 +201,11 @@ export class WebSocketConnection {
     if (wasOpen) this.#control(OPCODE.CLOSE, encodeClosePayload(code, ""));
     this.#moveTo("closed");
     return { type: "closed", by: "server", code, reason: error.message, error };
+  }
+
+  #pong(data: Uint8Array): void {
+    if (this.#heldPong === undefined) this.#control(OPCODE.PONG, data);
+    else this.#heldPong = data;
   }
 
   #control(opcode: number, payload: Uint8Array): void {

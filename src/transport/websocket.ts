@@ -166,6 +166,8 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   onDrain(): void {
+    this.#connection.releasePong();
+    this.#queueFlush();
     this.#listener?.bufferEmptied();
   }
 
@@ -182,7 +184,9 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     const output = this.#connection.output.take();
     if (output === undefined) return;
     this.#stream.write(output);
-    if (this.#stream.bufferedAmount === 0) this.#listener?.bufferEmptied();
+    const { bufferedAmount } = this.#stream;
+    if (bufferedAmount === 0) this.#listener?.bufferEmptied();
+    else if (bufferedAmount >= FLUSH_BYTES) this.#connection.holdPongs();
   }
 
   /** Delivers what has arrived, until the listener pauses. */

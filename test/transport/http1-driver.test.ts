@@ -320,6 +320,34 @@ describe("Http1Driver: reading pace", () => {
     assert.ok(sent < 100 * KIB, `${sent} bytes were taken`);
   });
 
+  it("begins no request while the answers before are unsent, reads no further, and then goes on", () => {
+    const { stream, turn, exchanges } = bench((exchange) => exchange.respond(OK, "a".repeat(50 * KIB)));
+    stream.isStalled = true;
+    stream.arrive(get("/1") + get("/2") + get("/3") + get("/4"));
+    turn.end();
+    // The read's answers before the first write are not known to be unsent.
+    const answered = exchanges.length;
+    stream.arrive(get("/5").repeat(3000));
+    assert.equal(exchanges.length, answered);
+    assert.equal(stream.isPaused, true);
+    stream.isStalled = false;
+    stream.drain();
+    turn.end();
+    stream.deliver();
+    assert.equal(exchanges.length, 3004);
+    assert.equal(stream.isPaused, false);
+  });
+
+  it("has no timeout for a client that takes its time to read an answer", () => {
+    const { stream, turn, driver, exchanges } = bench((exchange) => exchange.respond(OK, "a".repeat(100 * KIB)));
+    stream.isStalled = true;
+    stream.arrive(get("/1") + get("/2"));
+    turn.end();
+    for (let now = 0; now < 600_000; now += 1000) driver.beat(now);
+    assert.equal(exchanges.length, 1);
+    assert.equal(stream.isEnded, false);
+  });
+
   it("does not pause while a reader waits", async () => {
     const { stream, exchanges } = bench();
     stream.arrive(post(500 * KIB));

@@ -68,6 +68,25 @@ function bench(react: (what: string, bench: Bench) => void = () => {}): Bench {
   return it;
 }
 
+describe("WebSocketTransport: a client that pings and does not read", () => {
+  it("gets one pong when it reads again, however many pings it sent", () => {
+    const { stream, transport, turn } = bench();
+    stream.isStalled = true;
+    transport.send(message("a".repeat(65_536)), false);
+    turn.end();
+    stream.take();
+    for (let ping = 0; ping < 1000; ping++) stream.arrive(frame(PING, `${ping}`));
+    turn.end();
+    assert.equal(stream.take(), "");
+    stream.isStalled = false;
+    stream.drain();
+    turn.end();
+    assert.equal(stream.take(), "\x8a\x03999");
+    stream.arrive(frame(PING, "again"));
+    assert.equal(stream.take(), "\x8a\x05again");
+  });
+});
+
 describe("WebSocketTransport: one write per turn", () => {
   it("writes sixteen sends of one turn at once, at the turn's end", () => {
     const { stream, transport, turn } = bench();
