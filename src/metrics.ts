@@ -34,7 +34,7 @@ const DEFINITIONS: readonly Definition[] = [
   one("gauge", "connections", "Open connections", (stats) => stats.connections),
   one("counter", "connections_total", "Connections opened", (stats) => stats.connectionsOpened),
   one("counter", "connections_refused_total", "Connections sent away", (stats) => stats.connectionsRefused),
-  one("counter", "requests_total", "Requests that the handler was given", (stats) => stats.requests),
+  one("counter", "requests_total", "Requests that were served", (stats) => stats.requests),
   by(
     "counter",
     "responses_total",

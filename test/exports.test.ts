@@ -69,6 +69,9 @@ describe("the public surface", () => {
       "StatusClass",
       "TransportKind",
       "TrustedProxies",
+      "UpgradeAccepted",
+      "UpgradeCheck",
+      "UpgradeResult",
     ]);
   });
 

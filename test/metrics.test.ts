@@ -71,7 +71,7 @@ unichannel_connections_total 5
 # TYPE unichannel_connections_refused_total counter
 unichannel_connections_refused_total 0
 
-# HELP unichannel_requests_total Requests that the handler was given
+# HELP unichannel_requests_total Requests that were served
 # TYPE unichannel_requests_total counter
 unichannel_requests_total 7
 

@@ -18,11 +18,11 @@ export interface ServerStats {
   readonly connectionsOpened: number;
   /** Connections that were sent away because of `maxConnections`, or because the server was stopping. */
   readonly connectionsRefused: number;
-  /** Requests so far that the handler was given. */
+  /** Requests so far, without those that nobody may serve: malformed, too big, too late. */
   readonly requests: number;
   /**
    * Responses so far that are complete or broken off, an open stream not yet. A WebSocket's is its 101. Those to what
-   * was refused before any handler saw it (malformed, too big, too late) are among them.
+   * nobody may serve are among them.
    */
   readonly responses: Readonly<Record<StatusClass, number>>;
   /** Open channels by what carries them. A stream that a handler returned is one of them. */

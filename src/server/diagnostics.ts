@@ -34,7 +34,7 @@ export interface DiagnosticsMessages {
   };
   /** There was no room for it: `maxConnections`, or the server was stopping. */
   "unichannel:connection.refuse": { readonly server: Server; readonly remoteAddress: string | undefined };
-  /** Before the handler runs, in the context that stores bound to this name (`bindStore`) get from it. */
+  /** Before the handler runs, or the `upgrade` check: in the context of the stores that are bound to it (`bindStore`). */
   "unichannel:request.start": { readonly server: Server; readonly request: ChannelRequest };
   /** The response has ended; a WebSocket's is its 101. */
   "unichannel:request.end": {

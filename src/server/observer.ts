@@ -3,7 +3,7 @@
 
 import type { ChannelError } from "../base/errors.ts";
 import type { ErrorContext, ErrorReporter } from "../channel/context.ts";
-import type { Handler } from "../channel/handle.ts";
+import { type Handler, handleRequest } from "../channel/handle.ts";
 import { nextId } from "../channel/ids.ts";
 import type { ChannelRequest } from "../channel/request.ts";
 import type { OverflowPolicy, TransportChannel } from "../channel/transport-channel.ts";
@@ -88,11 +88,13 @@ export class Observer {
     topics.CONNECTION_REFUSE.publish({ server: this.#server, remoteAddress });
   }
 
-  /** The handler itself, or, while somebody listens to requests, the handler with its beginning published. */
-  requestStarting(handler: Handler): Handler {
+  /** Has a request served; told of where somebody listens, in the context that they bind to it. */
+  serve(request: ChannelRequest, handler: Handler): void {
     this.counts.requests += 1;
-    if (!topics.REQUEST_START.hasSubscribers && !topics.REQUEST_END.hasSubscribers) return handler;
-    return (request) => this.#handle(request, handler);
+    if (topics.REQUEST_START.hasSubscribers || topics.REQUEST_END.hasSubscribers) {
+      this.#requests.set(request.exchange, { subject: request, at: this.#now() });
+      topics.REQUEST_START.runStores({ server: this.#server, request }, () => handleRequest(request, handler));
+    } else handleRequest(request, handler);
   }
 
   requestEnded(exchange: Exchange, status: number, isWhole: boolean): void {
@@ -133,11 +135,6 @@ export class Observer {
     this.counts.overflow(policy);
     if (!topics.CHANNEL_OVERFLOW.hasSubscribers) return;
     topics.CHANNEL_OVERFLOW.publish({ server: this.#server, channel, policy });
-  }
-
-  #handle(request: ChannelRequest, handler: Handler): ReturnType<Handler> {
-    this.#requests.set(request.exchange, { subject: request, at: this.#now() });
-    return topics.REQUEST_START.runStores({ server: this.#server, request }, () => handler(request));
   }
 
   #failed(error: unknown, context: ErrorContext): void {

@@ -9,7 +9,7 @@ import { type Channel, type ChannelError, type DiagnosticsMessages, event, withC
 import { EVENT_NAMES, listenTo } from "../support/diagnostics.ts";
 import { request, serving } from "../support/serving.ts";
 import { deferred, until } from "../support/wait.ts";
-import { WsClient } from "../support/ws-client.ts";
+import { upgradeRequest, WsClient } from "../support/ws-client.ts";
 
 describe("the events of a server", () => {
   it("tell its whole life, in order", async (t) => {
@@ -239,6 +239,18 @@ describe("the end of a request", () => {
     const [opened] = heard.of("unichannel:channel.open");
     assert.equal(opened!.request, heard.of("unichannel:request.start")[0]!.request);
     client.raw.destroy();
+  });
+
+  it("is what an upgrade check answers", async (t) => {
+    const heard = listenTo(t, ["unichannel:request.start", "unichannel:request.end", "unichannel:channel.open"]);
+    const site = await serving(t, () => assert.fail("the handler is not asked"), {
+      upgrade: async () => ({ status: 401 }),
+    });
+    const client = await site.connect();
+    client.write(upgradeRequest("/ws"));
+    assert.equal((await client.head()).status, 401);
+    assert.deepEqual(heard.names, ["request.start", "request.end"]);
+    assert.deepEqual(heard.of("unichannel:request.end").map(summary), [["/ws", 401, true]]);
   });
 
   it("is the refusal of a body that the handler was reading", async (t) => {
