@@ -36,10 +36,11 @@ const address = fc.oneof(fc.ipV4(), fc.constantFrom("2001:db8::1", "::1", "2001:
 const scheme = fc.constantFrom("http" as const, "https" as const);
 const host = fc.constantFrom("example.com", "example.com:8443", "[::1]:80");
 
+/** RFC 3986 §3.2.2: a host may have commas and semicolons, but nothing that ends it in a URL. */
 function isHop({ address, scheme, host }: Hop): boolean {
   const isAddress = address === undefined || address === null || /^[0-9a-f:.]+$/.test(address);
   const isScheme = scheme === undefined || scheme === "http" || scheme === "https";
-  return isAddress && isScheme && (host === undefined || /^[^\s,;"\\/@]+$/.test(host));
+  return isAddress && isScheme && (host === undefined || /^[^\s"\\/@]+$/.test(host));
 }
 
 export function fuzz(options: FuzzOptions): Promise<FuzzReport> {

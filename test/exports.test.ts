@@ -65,6 +65,9 @@ describe("the public surface", () => {
       "ServerStatus",
       "TransportKind",
       "TrustedProxies",
+      "UpgradeAccepted",
+      "UpgradeCheck",
+      "UpgradeResult",
     ]);
   });
 

@@ -8,6 +8,7 @@ import type { Exchange, ExchangeListener } from "../transport/exchange.ts";
 import type { ChannelContext, Client } from "./context.ts";
 import { RequestHeaders } from "./headers.ts";
 import type { TransportChannel } from "./transport-channel.ts";
+import type { CheckedUpgrade } from "./upgrade.ts";
 
 /** Fetch requests that were made of one of ours, so that `withChannel` finds its way back. */
 const ORIGINALS = new WeakMap<Request, ChannelRequest>();
@@ -22,6 +23,8 @@ export class ChannelRequest implements ExchangeListener {
   readonly context: ChannelContext;
   /** @internal The channel that was opened for this request. */
   channel: TransportChannel | undefined;
+  /** @internal What was found before the handler was asked, where the server has an `upgrade` check. */
+  upgrade: CheckedUpgrade | undefined;
   #client: Client | undefined;
   #headers: RequestHeaders | undefined;
   #query: URLSearchParams | undefined;

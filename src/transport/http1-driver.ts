@@ -40,7 +40,10 @@ export interface Http1Context {
  */
 const MAX_HELD_BYTES = 65_536;
 
-/** Unsent bytes of answers at which no further request is begun: a client that pipelines must read, too. */
+/**
+ * While more of earlier answers is unsent, no pipelined request is begun: a client that asks and never reads would have us
+ * hold all its answers.
+ */
 const MAX_UNSENT_BYTES = 65_536;
 
 interface BodyReader {
@@ -56,7 +59,6 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   #reader: BodyReader | undefined;
   #heldBytes = 0;
   #isPaused = false;
-  /** Requests wait until the client has read the answers before. */
   #isClogged = false;
   #isAdvancing = false;
   #isReading = false;
@@ -110,10 +112,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   onDrain(): void {
     this.#exchange?.listener?.onDrain();
     if (this.#isEnding) this.#awaitPeersEnd();
-    else if (this.#isClogged) {
-      this.#isClogged = false;
-      this.#advance();
-    }
+    else if (this.#isClogged) this.#advance();
   }
 
   onClosed(error: Error | undefined): void {
@@ -238,7 +237,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
       while (this.connection.nextBody() !== undefined);
       return !this.connection.isDiscarding;
     }
-    this.#isClogged = this.stream.bufferedAmount >= MAX_UNSENT_BYTES;
+    this.#isClogged = this.stream.bufferedAmount > MAX_UNSENT_BYTES;
     if (this.#isClogged) return false;
     const head = this.connection.nextRequest();
     if (head === undefined) return false;
@@ -262,9 +261,10 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   }
 
   #waitsFor(): Wait {
-    if (this.#isEnding || this.#isHandedOver || this.#isClogged) return "nothing";
+    if (this.#isEnding || this.#isHandedOver) return "nothing";
     if (this.#exchange === undefined) {
       if (this.connection.isDiscarding) return "body";
+      if (this.#isClogged) return "nothing";
       return this.connection.isIdle ? "request" : "head";
     }
     return this.#reader === undefined ? "nothing" : "body";

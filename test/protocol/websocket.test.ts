@@ -49,35 +49,6 @@ function all(connection: WebSocketConnection): unknown[] {
   return events;
 }
 
-describe("WebSocketConnection: pings of a peer that does not read", () => {
-  it("RFC 6455 §5.5.3: only the most recent is answered, once the pongs are released", () => {
-    const connection = connect();
-    connection.holdPongs();
-    connection.receive(Buffer.concat([frame(PING, "1"), frame(TEXT, "a"), frame(PING, "2")]));
-    assert.deepEqual(all(connection), ["ping 31", "message a", "ping 32"]);
-    connection.holdPongs();
-    assert.equal(taken(connection), "");
-    connection.releasePong();
-    assert.equal(taken(connection), "8a0132");
-    connection.receive(frame(PING, "3"));
-    assert.deepEqual(all(connection), ["ping 33"]);
-    assert.equal(taken(connection), "8a0133");
-  });
-
-  it("nothing is sent where none came, or behind a close frame (§5.5.1)", () => {
-    const connection = connect();
-    connection.holdPongs();
-    connection.releasePong();
-    assert.equal(taken(connection), "");
-    connection.holdPongs();
-    connection.receive(frame(PING, "1"));
-    all(connection);
-    connection.close(1000, "");
-    connection.releasePong();
-    assert.equal(taken(connection), "880203e8");
-  });
-});
-
 describe("WebSocketConnection: messages", () => {
   it("RFC 6455 §5.6: text and binary come out as they were sent, in order", () => {
     const connection = connect(frame(TEXT, "one"), frame(BINARY, "\x02"), frame(TEXT, "Gr\xc3\xbc\xc3\x9fe"));

@@ -320,34 +320,6 @@ describe("Http1Driver: reading pace", () => {
     assert.ok(sent < 100 * KIB, `${sent} bytes were taken`);
   });
 
-  it("begins no request while the answers before are unsent, reads no further, and then goes on", () => {
-    const { stream, turn, exchanges } = bench((exchange) => exchange.respond(OK, "a".repeat(50 * KIB)));
-    stream.isStalled = true;
-    stream.arrive(get("/1") + get("/2") + get("/3") + get("/4"));
-    turn.end();
-    // The read's answers before the first write are not known to be unsent.
-    const answered = exchanges.length;
-    stream.arrive(get("/5").repeat(3000));
-    assert.equal(exchanges.length, answered);
-    assert.equal(stream.isPaused, true);
-    stream.isStalled = false;
-    stream.drain();
-    turn.end();
-    stream.deliver();
-    assert.equal(exchanges.length, 3004);
-    assert.equal(stream.isPaused, false);
-  });
-
-  it("has no timeout for a client that takes its time to read an answer", () => {
-    const { stream, turn, driver, exchanges } = bench((exchange) => exchange.respond(OK, "a".repeat(100 * KIB)));
-    stream.isStalled = true;
-    stream.arrive(get("/1") + get("/2"));
-    turn.end();
-    for (let now = 0; now < 600_000; now += 1000) driver.beat(now);
-    assert.equal(exchanges.length, 1);
-    assert.equal(stream.isEnded, false);
-  });
-
   it("does not pause while a reader waits", async () => {
     const { stream, exchanges } = bench();
     stream.arrive(post(500 * KIB));
@@ -417,6 +389,61 @@ describe("Http1Driver: what the client has not taken", () => {
     assert.deepEqual(told, []);
     turn.end();
     assert.deepEqual(told, ["drain"]);
+  });
+});
+
+describe("Http1Driver: a client that asks and does not read", () => {
+  const MUCH = "x".repeat(64 * KIB);
+
+  it("is begun no pipelined request of while more than 64 KiB is unsent, and gets all answers in the end", () => {
+    const { stream, exchanges } = bench((exchange) => exchange.respond(OK, MUCH));
+    stream.isStalled = true;
+    stream.arrive(get("/").repeat(3));
+    assert.equal(exchanges.length, 1);
+    stream.arrive(get("/"));
+    assert.equal(exchanges.length, 1);
+    for (let count = 2; count <= 4; count++) {
+      stream.drain();
+      assert.equal(exchanges.length, count);
+    }
+    assert.equal(stream.take(), answer(MUCH).repeat(4));
+  });
+
+  it("is begun the next of while no more than that is unsent", () => {
+    const { stream, turn, exchanges } = bench((exchange) => exchange.respond(OK, "x".repeat(1000)));
+    stream.isStalled = true;
+    for (let count = 1; stream.bufferedAmount <= 64 * KIB; count++) {
+      stream.arrive(get("/"));
+      assert.equal(exchanges.length, count);
+      turn.end();
+    }
+    stream.arrive(get("/"));
+    assert.equal(exchanges.length, Math.floor((64 * KIB) / answer("x".repeat(1000)).length) + 1);
+  });
+
+  it("is not read when it has sent 64 KiB meanwhile, and not accused of a slow head or of idleness", () => {
+    const { stream, driver } = bench((exchange) => exchange.respond(OK, MUCH));
+    stream.isStalled = true;
+    stream.arrive(get("/"), get("/pipelined").slice(0, 20));
+    for (let now = 0; now <= 120_000; now += 1000) driver.beat(now);
+    assert.equal(stream.take(), answer(MUCH));
+    assert.ok(!stream.isEnded);
+    stream.arrive("x".repeat(64 * KIB - 20));
+    assert.equal(stream.isPaused, false);
+    stream.arrive("x".repeat(100));
+    assert.equal(stream.isPaused, true);
+  });
+
+  it("ends when it is closed soon, behind what is unsent", () => {
+    const { stream, driver, clock, exchanges } = bench((exchange) => exchange.respond(OK, MUCH));
+    stream.isStalled = true;
+    stream.arrive(get("/").repeat(2));
+    driver.closeSoon();
+    assert.equal(exchanges.length, 1);
+    assert.ok(stream.isEnded);
+    assert.equal(clock.pending, 0);
+    stream.drain();
+    assert.equal(clock.pending, 1);
   });
 });
 
