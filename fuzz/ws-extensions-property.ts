@@ -60,8 +60,9 @@ function isAcceptable({ name, params }: ExtensionOffer, { answer, parameters }: 
     (!offered.has("server_max_window_bits") || response.has("server_max_window_bits")) &&
     server <= bitsOf(offered, "server_max_window_bits") &&
     server >= 8 &&
-    (!response.has("client_max_window_bits") || offered.has("client_max_window_bits")) &&
-    client <= bitsOf(offered, "client_max_window_bits") &&
+    // §7.1.2.2: a value in the offer says what the client will do even where the answer says nothing.
+    (!response.has("client_max_window_bits") ||
+      (offered.has("client_max_window_bits") && client <= bitsOf(offered, "client_max_window_bits"))) &&
     client >= 8 &&
     parameters.serverMaxWindowBits === server &&
     parameters.serverNoContextTakeover === response.has("server_no_context_takeover") &&
