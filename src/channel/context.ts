@@ -1,6 +1,7 @@
 // What every channel and request of one server shares: its limits, its clock, and whom to tell of an error.
 
 import type { Clock } from "../base/clock.ts";
+import type { BufferBudget } from "../transport/buffer-budget.ts";
 import type { Exchange, WebSocketOptions } from "../transport/exchange.ts";
 import type { Channel } from "./channel.ts";
 import type { AllowedOrigins } from "./origin.ts";
@@ -44,6 +45,8 @@ export interface ChannelContext {
   readonly report: ErrorReporter;
   readonly webSocket: WebSocketOptions;
   readonly channelSettings: ChannelSettings;
+  /** What all channels together have unsent. */
+  readonly budget: BufferBudget;
   readonly allowedOrigins: AllowedOrigins;
   /** Asked before the handler, for WebSockets. */
   readonly upgrade: UpgradeCheck | undefined;

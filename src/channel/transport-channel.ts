@@ -30,6 +30,8 @@ type ChannelState = "open" | "closing" | "closed";
 /** The codec makes an empty close frame of it, which is the answer to one; nobody closes with it. */
 const NO_STATUS = 1005;
 
+const TOTAL_EXCEEDED = "its part of maxTotalBufferedBytes, which all channels together exceed";
+
 const UNAVAILABLE = { status: 503, headers: { "Retry-After": "1" }, body: "Service Unavailable\n" };
 /** An event source waits as long as it is told: the next server may need a second to listen. */
 const COME_BACK = { body: null, event: { retry: 1000 } };
@@ -273,6 +275,10 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
     this.#report(error, "send");
   }
 
+  outboxHolds(before: number, after: number): void {
+    this.#context.budget.change(before, after);
+  }
+
   outboxEmptied(): void {
     if (this.#transport.bufferedAmount === 0) this.bufferEmptied();
   }
@@ -302,11 +308,20 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   /** The limit is on what is unsent already: one message of any size may be sent on a channel that keeps up. */
   #isOverflowing(): boolean {
     const { maxBufferedBytes, onOverflow } = this.#settings;
-    if (this.bufferedAmount < maxBufferedBytes) return false;
+    const isFull = this.bufferedAmount >= maxBufferedBytes;
+    if (!isFull && !(this.#context.budget.isExceeded && this.#isShareSpent())) return false;
     if (onOverflow === "drop") return true;
     this.#breakOff(1013, "too slow");
-    this.#report(new ChannelError("BUFFER_OVERFLOW"), "send");
+    this.#report(new ChannelError("BUFFER_OVERFLOW", isFull ? undefined : TOTAL_EXCEEDED), "send");
     return true;
+  }
+
+  /** All channels together hold too much: those that hold most pay. What only waits for the turn's end is not held. */
+  #isShareSpent(): boolean {
+    const { budget } = this.#context;
+    if (!this.#hasSent || !budget.isShareSpent(this.bufferedAmount)) return false;
+    this.#transport.flush();
+    return budget.isShareSpent(this.bufferedAmount);
   }
 
   /** Closes without what is still waiting: the client can tell that not all has come. */

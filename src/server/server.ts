@@ -9,6 +9,7 @@ import { type Handler, handleExchange } from "../channel/handle.ts";
 import type { AllowedOrigins } from "../channel/origin.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { UpgradeCheck } from "../channel/upgrade.ts";
+import { BufferBudget } from "../transport/buffer-budget.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { Flusher } from "../transport/flusher.ts";
 import { type Http1Context, Http1Driver } from "../transport/http1-driver.ts";
@@ -62,6 +63,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly clock: Clock = systemClock;
   readonly flusher: Flusher = new Flusher();
   readonly report: ErrorReporter;
+  readonly budget: BufferBudget;
   readonly http: Http1Context["http"];
   readonly webSocket: ServerLimits;
   readonly channelSettings: ChannelContext["channelSettings"];
@@ -97,6 +99,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.#options = options;
     this.#limits = toLimits(options);
     this.report = toReporter(options);
+    this.budget = new BufferBudget(this.#limits.maxTotalBufferedBytes);
     this.webSocket = this.#limits;
     this.timeouts = this.#limits;
     this.allowedOrigins = options.allowedOrigins ?? [];
@@ -220,7 +223,9 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   #beat(): void {
     if (this.#status === "stopped") return;
     const now = this.clock.now();
-    for (const { listener } of this.#streams) {
+    for (const stream of this.#streams) {
+      stream.beat(now, this.#limits.writeTimeoutMs);
+      const { listener } = stream;
       if (listener instanceof Http1Driver) listener.beat(now);
       else if (listener instanceof ProxyListener) listener.beat(now, this.#limits.headerTimeoutMs);
     }
