@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Channel, json, type ServerStats, withChannel } from "../../src/index.ts";
-import { request, serving } from "../support/serving.ts";
+import { certificate, noCertificate, request, serving } from "../support/serving.ts";
 import { until } from "../support/wait.ts";
 import { WsClient } from "../support/ws-client.ts";
 
@@ -43,6 +43,19 @@ describe("server.stats()", () => {
     await until(() => site.server.stats().connections === 0, "it is closed");
     const closed = site.server.stats();
     assert.deepEqual([closed.bytesReceived, closed.bytesSent], [open.bytesReceived, open.bytesSent]);
+  });
+
+  it("counts bytes above TLS", { skip: noCertificate }, async (t) => {
+    const site = await serving(t, () => "hello", { tls: certificate() });
+    const client = await site.connect();
+    const text = request("GET /");
+    client.write(text);
+    await client.response();
+    const { bytesReceived, bytesSent } = site.server.stats();
+    assert.deepEqual([bytesReceived, bytesSent], [text.length, client.socket.bytesRead]);
+    client.destroy();
+    await until(() => site.server.stats().connections === 0, "it is closed");
+    assert.equal(site.server.stats().bytesReceived, text.length);
   });
 
   it("counts messages both ways, on every transport", async (t) => {
