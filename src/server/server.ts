@@ -119,7 +119,8 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     // Keep-alive probes find peers that vanished without a FIN where nothing is sent that would miss an answer.
     const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
     const onSocket = (socket: Socket): void => this.#accept(socket);
-    const tls = options.tls === undefined ? undefined : toTlsOptions(options.tls, settings);
+    const tls =
+      options.tls === undefined ? undefined : toTlsOptions(options.tls, settings, this.#limits.headerTimeoutMs);
     this.#tls = tls;
     this.#address = toAddress(options, process.env, process.pid);
     const isUnix = (): boolean => this.#isUnix;
