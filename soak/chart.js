@@ -11,7 +11,7 @@ import { escapeXml, STYLE } from "../bench/lib/chart.js";
 
 const WIDTH = 760;
 const LEFT = 56;
-const RIGHT = 120;
+const RIGHT = 130;
 const HEIGHT = 120;
 const STEP = 186;
 const TOP = 40;

@@ -130,6 +130,9 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.#tlsServer = this.#front?.tlsServer ?? (tls === undefined ? undefined : createTls(tls, onSocket));
     this.#listener = (this.#front === undefined ? this.#tlsServer : undefined) ?? createServer(settings, onSocket);
     if (tls !== undefined) this.#listener.on("connection", (socket) => this.#watch(socket));
+    // A handshake is no connection yet: as many may be in theirs, and more are dropped, since nobody could read a 503.
+    const { maxConnections } = this.#limits;
+    if (tls !== undefined && Number.isFinite(maxConnections)) this.#listener.maxConnections = 2 * maxConnections;
   }
 
   get port(): number {
