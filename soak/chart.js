@@ -9,6 +9,9 @@ import { escapeXml, STYLE } from "../bench/lib/chart.js";
  * @property {readonly { name: string, values: readonly number[] }[]} lines the first is drawn strongest
  */
 
+/** @typedef {import("./server.js").Sample & { second: number, perSecond: number }} Measured */
+
+const MIB = 1 << 20;
 const WIDTH = 760;
 const LEFT = 56;
 const RIGHT = 130;
@@ -17,11 +20,56 @@ const STEP = 186;
 const TOP = 40;
 
 /**
+ * The plot of one run.
+ * @param {{ minutes: number, machine: { cpu: string, cores: number, node: string }, samples: readonly Measured[] }} result
+ */
+export function plot({ minutes, machine: { cpu, cores, node }, samples }) {
+  return timeChart(
+    `${minutes} minutes of every transport and every fault (${cpu}, ${cores} cores, Node ${node})`,
+    samples.map(({ second }) => second),
+    [
+      {
+        title: "Memory of the server",
+        unit: "MiB",
+        lines: [
+          { name: "resident", values: samples.map(({ rss }) => rss / MIB) },
+          { name: "heap, uncollected", values: samples.map(({ heap, external }) => (heap + external) / MIB) },
+        ],
+      },
+      {
+        title: "How late its event loop was",
+        unit: "ms",
+        lines: [
+          { name: "99th percentile", values: samples.map(({ delayP99 }) => delayP99) },
+          { name: "most", values: samples.map(({ delayMax }) => delayMax) },
+        ],
+      },
+      {
+        title: "Messages checked",
+        unit: "per second",
+        lines: [{ name: "all but bodies' lines", values: samples.map(({ perSecond }) => perSecond) }],
+      },
+      {
+        title: "Open",
+        unit: "",
+        lines: [
+          { name: "connections", values: samples.map(({ stats }) => stats.connections) },
+          {
+            name: "channels",
+            values: samples.map(({ stats }) => Object.values(stats.channels).reduce((a, b) => a + b, 0)),
+          },
+        ],
+      },
+    ],
+  );
+}
+
+/**
  * @param {string} title
  * @param {readonly number[]} seconds when each value was taken
  * @param {readonly Panel[]} panels
  */
-export function timeChart(title, seconds, panels) {
+function timeChart(title, seconds, panels) {
   const height = TOP + panels.length * STEP;
   const body = panels.map((panel, index) => draw(panel, seconds, TOP + index * STEP)).join("");
   return (
@@ -45,7 +93,10 @@ function draw({ title, unit, lines }, seconds, top) {
       `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(value)}" y2="${y(value)}"/>` +
       `<text class="number" x="${LEFT - 8}" y="${Number(y(value)) + 4}">${value.toLocaleString("en-US")}</text>`,
   );
-  const names = apart(lines.map(({ values }) => Number(y(values.at(-1) ?? 0))));
+  const names = apart(
+    lines.map(({ values }) => Number(y(values.at(-1) ?? 0))),
+    floor,
+  );
   const drawn = lines.map(({ name, values }, index) => {
     const points = values.map((value, at) => `${x(seconds[at] ?? 0)},${y(value)}`).join(" ");
     return (
@@ -62,8 +113,8 @@ function draw({ title, unit, lines }, seconds, top) {
   );
 }
 
-/** Places that leave each name its line. @param {readonly number[]} places */
-function apart(places) {
+/** Places that leave each name its line, none of them below `lowest`. @param {readonly number[]} places @param {number} lowest */
+function apart(places, lowest) {
   const order = places.map((place, index) => ({ place, index })).sort((a, b) => a.place - b.place);
   const moved = [...places];
   let least = Number.NEGATIVE_INFINITY;
@@ -71,7 +122,8 @@ function apart(places) {
     moved[index] = Math.max(place, least);
     least = (moved[index] ?? 0) + 15;
   }
-  return moved;
+  const excess = Math.max(0, Math.max(...moved) - lowest);
+  return moved.map((place) => place - excess);
 }
 
 /** 1, 2 or 5 times a power of ten. @param {number} value */

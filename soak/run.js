@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { setTimeout as rest } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { machineFacts } from "../bench/lib/machine.js";
-import { timeChart } from "./chart.js";
+import { plot } from "./chart.js";
 import { load, World } from "./load.js";
 
 /** @typedef {import("./server.js").Sample} Sample */
@@ -147,53 +147,11 @@ function report() {
   const name = `${machine.date.slice(0, 10)}-${minutes}-min`;
   const result = { seed, minutes, failures, counts, before, after, machine, samples };
   writeFileSync(new URL(`${name}.json`, RESULTS), `${JSON.stringify(result, undefined, 1)}\n`);
-  writeFileSync(new URL(`${name}.svg`, RESULTS), plot());
+  writeFileSync(new URL(`${name}.svg`, RESULTS), plot(result));
   console.log(`soak/results/${name}.json and .svg`);
 }
 
 /** @param {Sample} sample */
 function toMib({ heap, external }) {
   return ((heap + external) / MIB).toFixed(1);
-}
-
-function plot() {
-  const { cpu, cores, node } = machine;
-  return timeChart(
-    `${minutes} minutes of every transport and every fault (${cpu}, ${cores} cores, Node ${node})`,
-    samples.map(({ second }) => second),
-    [
-      {
-        title: "Memory of the server",
-        unit: "MiB",
-        lines: [
-          { name: "resident", values: samples.map(({ rss }) => rss / MIB) },
-          { name: "heap, uncollected", values: samples.map(({ heap, external }) => (heap + external) / MIB) },
-        ],
-      },
-      {
-        title: "How late its event loop was",
-        unit: "ms",
-        lines: [
-          { name: "99th percentile", values: samples.map(({ delayP99 }) => delayP99) },
-          { name: "most", values: samples.map(({ delayMax }) => delayMax) },
-        ],
-      },
-      {
-        title: "Messages checked",
-        unit: "per second",
-        lines: [{ name: "all but bodies' lines", values: samples.map(({ perSecond }) => perSecond) }],
-      },
-      {
-        title: "Open",
-        unit: "",
-        lines: [
-          { name: "connections", values: samples.map(({ stats }) => stats.connections) },
-          {
-            name: "channels",
-            values: samples.map(({ stats }) => Object.values(stats.channels).reduce((a, b) => a + b, 0)),
-          },
-        ],
-      },
-    ],
-  );
 }
