@@ -20,7 +20,7 @@ import { ProxyListener } from "../transport/proxy-stream.ts";
 import { type Address, listen, toAddress, urlOf } from "./address.ts";
 import type { ServerStats } from "./counts.ts";
 import { dateField } from "./date-field.ts";
-import { NetStream } from "./net-stream.ts";
+import { addressOf, NetStream } from "./net-stream.ts";
 import { Observer } from "./observer.ts";
 import { type ServeOptions, type ServerLimits, toLimits, toServerField } from "./options.ts";
 import { type ProxyFront, type ProxyFrontServer, toProxyFront } from "./proxy-front.ts";
@@ -230,7 +230,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
 
   openStream(socket: Socket): NetStream | undefined {
     if (this.#streams.size >= this.#limits.maxConnections || this.#status !== "running") {
-      this.#observer.connectionRefused(socket.remoteAddress);
+      this.#observer.connectionRefused(addressOf(socket));
       socket.on("error", () => {});
       socket.resume();
       socket.end(BUSY, () => socket.destroySoon());
