@@ -1,4 +1,5 @@
 // The server: accepts connections, gives each to its driver, counts what is open, and ends it all when asked.
+// Long because what is open is counted, looked at and ended in one place.
 
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { SecureContextOptions, Server as TlsServer } from "node:tls";
@@ -10,6 +11,7 @@ import type { AllowedOrigins } from "../channel/origin.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { UpgradeCheck } from "../channel/upgrade.ts";
 import { BufferBudget } from "../transport/buffer-budget.ts";
+import type { ByteStreamListener } from "../transport/byte-stream.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { Flusher } from "../transport/flusher.ts";
 import { type Http1Context, Http1Driver } from "../transport/http1-driver.ts";
@@ -56,6 +58,9 @@ export interface Server extends AsyncDisposable {
 
 const BEAT_MS = 1000;
 const KEEP_ALIVE_MS = 30_000;
+
+/** When clients of a server that stops are told to come back: the next one needs a moment to listen. */
+const COME_BACK_MS = { least: 1000, most: 3000 };
 
 const BUSY = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
 
@@ -194,7 +199,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   channelOpened(channel: TransportChannel): void {
     this.#channels.add(channel);
     // A handler that was running when the stop began.
-    if (this.#status !== "running") queueMicrotask(() => channel.goAway());
+    if (this.#status !== "running") queueMicrotask(() => channel.goAway(comeBackMs()));
   }
 
   channelEnded(channel: TransportChannel): void {
@@ -251,10 +256,11 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     const awake = setInterval(() => {}, 60_000);
     const listening = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     // First, so that the last responses say `Connection: close`.
-    for (const { listener } of this.#streams) {
-      if (listener instanceof Http1Driver || listener instanceof ProxyListener) listener.closeSoon();
-    }
-    for (const channel of this.#channels) channel.goAway();
+    this.#closeSoon((listener) => listener instanceof Http1Driver && !listener.isIdle);
+    for (const channel of this.#channels) channel.goAway(comeBackMs());
+    // A request may have arrived that nobody has read yet: its client would hear nothing but the end of the connection.
+    for (let turns = 0; turns < 2; turns++) await new Promise(setImmediate);
+    this.#closeSoon(() => true);
     await this.#empty(graceMs);
     for (const stream of this.#streams) stream.destroy();
     for (const socket of this.#sockets) socket.destroy();
@@ -264,6 +270,13 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     for (const channel of this.#channels) channel.abandon();
     clearInterval(awake);
     this.#status = "stopped";
+  }
+
+  #closeSoon(isMeant: (listener: ByteStreamListener) => boolean): void {
+    for (const { listener } of this.#streams) {
+      if ((listener instanceof Http1Driver || listener instanceof ProxyListener) && isMeant(listener))
+        listener.closeSoon();
+    }
   }
 
   /** Resolves when nothing is open, or after `graceMs`. */
@@ -281,4 +294,10 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   #checkEmpty(): void {
     if (this.#streams.size === 0 && this.#channels.size === 0) this.#onEmpty?.();
   }
+}
+
+/** Each client gets its own: they must not come back all at once. */
+function comeBackMs(): number {
+  const { least, most } = COME_BACK_MS;
+  return least + Math.floor(Math.random() * (most - least + 1));
 }
