@@ -43,7 +43,7 @@ export interface Server extends AsyncDisposable {
   readonly url: string;
   readonly status: ServerStatus;
   /**
-   * Stops: no new connections; WebSockets get 1001, event streams their end with a `retry:`, parked polls a 503 with
+   * Stops: no new connections; WebSockets get 1001, event streams their end with a `retry:` of 1 to 3 s, parked polls a 503 with
    * `Retry-After`, running handlers finish, all within `graceMs`; then the rest is dropped. When it resolves every
    * close handler has run. Calling it again returns the same promise.
    */
