@@ -34,10 +34,6 @@ const NO_STATUS = 1005;
 
 const TOTAL_EXCEEDED = "its part of maxTotalBufferedBytes, which all channels together exceed";
 
-const UNAVAILABLE = { status: 503, headers: { "Retry-After": "1" }, body: "Service Unavailable\n" };
-/** An event source waits as long as it is told: the next server may need a second to listen. */
-const COME_BACK = { body: null, event: { retry: 1000 } };
-
 export class TransportChannel implements Channel, TransportListener, InboxOwner, OutboxOwner {
   attachment: unknown = undefined;
   readonly #transport: Transport;
@@ -195,13 +191,19 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
     else this.#sendLast(failureOf(error));
   }
 
-  /** The server is stopping: a goodbye that makes the client come back to another one. */
-  goAway(): void {
+  /**
+   * The server is stopping: a goodbye that makes the client come back to another one, after `comeBackMs` where it can be
+   * told. Plain HTTP counts in seconds (RFC 9110 §10.2.3).
+   */
+  goAway(comeBackMs: number): void {
     if (this.#state !== "open") return;
     if (this.isWebSocket) this.close(1001, "server is stopping");
-    else if (this.transport === "sse") this.#sendLast(COME_BACK);
+    else if (this.transport === "sse") this.#sendLast({ body: null, event: { retry: comeBackMs } });
     else if (this.#hasSent) this.close();
-    else this.#sendLast(UNAVAILABLE);
+    else {
+      const headers = { "Retry-After": Math.ceil(comeBackMs / 1000) };
+      this.#sendLast({ status: 503, headers, body: "Service Unavailable\n" });
+    }
   }
 
   /** The server has stopped and waits for no callback any more: the end comes even while one is running. */

@@ -12,6 +12,7 @@ import { ChannelRequest } from "../channel/request.ts";
 import type { OverflowPolicy, TransportChannel } from "../channel/transport-channel.ts";
 import type { UpgradeCheck } from "../channel/upgrade.ts";
 import { BufferBudget } from "../transport/buffer-budget.ts";
+import type { ByteStreamListener } from "../transport/byte-stream.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { Flusher } from "../transport/flusher.ts";
@@ -36,7 +37,7 @@ export interface Server extends AsyncDisposable {
   readonly url: string;
   readonly status: ServerStatus;
   /**
-   * Stops: no new connections; WebSockets get 1001, event streams their end with a `retry:`, parked polls a 503 with
+   * Stops: no new connections; WebSockets get 1001, event streams their end with a `retry:` of 1 to 3 s, parked polls a 503 with
    * `Retry-After`, running handlers finish, all within `graceMs`; then the rest is dropped. When it resolves every
    * close handler has run. Calling it again returns the same promise.
    */
@@ -52,6 +53,9 @@ export interface Server extends AsyncDisposable {
 
 const BEAT_MS = 1000;
 const KEEP_ALIVE_MS = 30_000;
+
+/** When clients of a server that stops are told to come back: the next one needs a moment to listen. */
+const COME_BACK_MS = { least: 1000, most: 3000 };
 
 const BUSY = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
 
@@ -204,7 +208,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.#channels.add(channel);
     this.#observer.channelOpened(channel, request);
     // A handler that was running when the stop began.
-    if (this.#status !== "running") queueMicrotask(() => channel.goAway());
+    if (this.#status !== "running") queueMicrotask(() => channel.goAway(comeBackMs()));
   }
 
   channelOverflowed(channel: TransportChannel, policy: OverflowPolicy): void {
@@ -278,10 +282,11 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     const awake = setInterval(() => {}, 60_000);
     const listening = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     // First, so that the last responses say `Connection: close`.
-    for (const { listener } of this.#streams) {
-      if (listener instanceof Http1Driver || listener instanceof ProxyListener) listener.closeSoon();
-    }
-    for (const channel of this.#channels) channel.goAway();
+    this.#closeSoon((listener) => listener instanceof Http1Driver && !listener.isIdle);
+    for (const channel of this.#channels) channel.goAway(comeBackMs());
+    // A request may have arrived that nobody has read yet: its client would hear nothing but the end of the connection.
+    for (let turns = 0; turns < 2; turns++) await new Promise(setImmediate);
+    this.#closeSoon(() => true);
     await this.#empty(graceMs);
     for (const stream of this.#streams) stream.destroy();
     for (const socket of this.#sockets) socket.destroy();
@@ -292,6 +297,13 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     clearInterval(awake);
     this.#status = "stopped";
     this.#observer.serverStopped();
+  }
+
+  #closeSoon(isMeant: (listener: ByteStreamListener) => boolean): void {
+    for (const { listener } of this.#streams) {
+      if ((listener instanceof Http1Driver || listener instanceof ProxyListener) && isMeant(listener))
+        listener.closeSoon();
+    }
   }
 
   /** Resolves when nothing is open, or after `graceMs`. */
@@ -309,4 +321,10 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   #checkEmpty(): void {
     if (this.#streams.size === 0 && this.#channels.size === 0) this.#onEmpty?.();
   }
+}
+
+/** Each client gets its own: they must not come back all at once. */
+function comeBackMs(): number {
+  const { least, most } = COME_BACK_MS;
+  return least + Math.floor(Math.random() * (most - least + 1));
 }

@@ -153,9 +153,10 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     }
   }
 
-  /** No request after the one that is being answered. An idle connection ends now. */
+  /** No request after the one that is being answered, or has begun to arrive. An idle connection ends now. */
   closeSoon(): void {
-    this.connection.closeSoon();
+    // Who does not read its answers is asked nothing more.
+    this.connection.closeSoon(!this.#isClogged);
     this.#advance();
   }
 
