@@ -131,7 +131,7 @@ export class ChannelRequest implements ExchangeListener {
   /** The whole body. Rejects with BODY_USED when it was read before, with CLIENT_GONE when it never came whole. */
   async bytes(): Promise<Uint8Array> {
     if (this.#stream !== undefined && this.#stream !== null) throw new ChannelError("BODY_USED");
-    this.#useBody();
+    this.#claimBody();
     const parts: Uint8Array[] = [];
     let joined = 0;
     for (let part = await this.#read(); part !== undefined; part = await this.#read()) {
@@ -200,7 +200,7 @@ export class ChannelRequest implements ExchangeListener {
     return this.#client;
   }
 
-  #useBody(): void {
+  #claimBody(): void {
     if (this.#isBodyUsed) throw new ChannelError("BODY_USED");
     this.#isBodyUsed = this.exchange.hasBody;
   }
@@ -210,7 +210,7 @@ export class ChannelRequest implements ExchangeListener {
   }
 
   #openStream(): ReadableStream<Uint8Array> {
-    this.#useBody();
+    this.#claimBody();
     return new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
