@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import * as unichannel from "../src/index.ts";
+import * as metrics from "../src/metrics.ts";
 
 describe("the public surface", () => {
   it("is exactly these values", () => {
@@ -42,6 +43,8 @@ describe("the public surface", () => {
       "CloseName",
       "CloseStatus",
       "CompressOptions",
+      "DiagnosticsConnection",
+      "DiagnosticsMessages",
       "ErrorCode",
       "ErrorContext",
       "ErrorReporter",
@@ -63,12 +66,17 @@ describe("the public surface", () => {
       "ServerLimits",
       "ServerStats",
       "ServerStatus",
+      "StatusClass",
       "TransportKind",
       "TrustedProxies",
       "UpgradeAccepted",
       "UpgradeCheck",
       "UpgradeResult",
     ]);
+  });
+
+  it("of unichannel/metrics is one function", () => {
+    assert.deepEqual(Object.keys(metrics), ["collectMetrics"]);
   });
 
   it("has entries in package.json that exist after the build", () => {
