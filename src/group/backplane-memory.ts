@@ -2,6 +2,7 @@
 // plainest example of what a backplane has to do.
 
 import { type Clock, systemClock } from "../base/clock.ts";
+import { ChannelError } from "../base/errors.ts";
 import type {
   Backplane,
   BackplaneEntry,
@@ -19,8 +20,8 @@ const SWEEP_EVERY = 1000;
 
 interface Stream {
   readonly entries: (BackplaneEntry & { readonly atMs: number })[];
-  /** All after this is there. */
-  base: number;
+  /** The id of the last entry that was let go of: all after it is there. */
+  base: string | undefined;
   keep: HistoryLimits;
   readonly listeners: Map<MemoryBackplane, BackplaneListener>;
   readonly members: Map<string, BackplaneMember & { readonly of: MemoryBackplane }>;
@@ -31,8 +32,6 @@ class MemoryBroker {
   readonly clock: Clock;
   readonly streams: Map<string, Stream> = new Map();
   count = 0;
-  /** Messages up to this one may have gone with their streams. */
-  forgotten = 0;
   #isDelivering = false;
   readonly #undelivered: {
     readonly entry: BackplaneEntry;
@@ -47,7 +46,7 @@ class MemoryBroker {
     let stream = this.streams.get(group);
     if (stream === undefined) {
       const keep = { size: 0, ttlMs: 0 };
-      stream = { entries: [], base: this.forgotten, keep, listeners: new Map(), members: new Map() };
+      stream = { entries: [], base: undefined, keep, listeners: new Map(), members: new Map() };
       this.streams.set(group, stream);
     }
     return stream;
@@ -73,10 +72,9 @@ class MemoryBroker {
     const { entries, keep, listeners, members } = stream;
     const oldest = this.clock.now() - keep.ttlMs;
     while (entries.length > keep.size || (entries.length > 0 && entries[0]!.atMs <= oldest)) {
-      stream.base = Number(entries.shift()!.id);
+      stream.base = entries.shift()!.id;
     }
     if (entries.length > 0 || listeners.size > 0 || members.size > 0) return;
-    this.forgotten = Math.max(this.forgotten, stream.base);
     this.streams.delete(group);
   }
 
@@ -93,6 +91,7 @@ class MemoryBroker {
 
 export class MemoryBackplane implements Backplane {
   readonly #broker: MemoryBroker;
+  #isClosed = false;
 
   constructor(clock: Clock = systemClock, broker: MemoryBroker = new MemoryBroker(clock)) {
     this.#broker = broker;
@@ -104,12 +103,15 @@ export class MemoryBackplane implements Backplane {
   }
 
   publish(group: string, payload: Uint8Array, keep: HistoryLimits): Promise<string> {
+    if (this.#isClosed) return Promise.reject(new ChannelError("BACKPLANE_UNAVAILABLE", "it is closed"));
     return Promise.resolve(this.#broker.append(group, payload, keep));
   }
 
   subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {
-    this.#broker.stream(group).listeners.set(this, listener);
-    return Promise.resolve(String(this.#broker.count));
+    if (this.#isClosed) return Promise.reject(new ChannelError("BACKPLANE_UNAVAILABLE", "it is closed"));
+    const { listeners, entries, base } = this.#broker.stream(group);
+    listeners.set(this, listener);
+    return Promise.resolve(entries.at(-1)?.id ?? base);
   }
 
   unsubscribe(group: string): Promise<void> {
@@ -119,13 +121,12 @@ export class MemoryBackplane implements Backplane {
   }
 
   history(group: string, since?: string): Promise<BackplaneHistory> {
-    const broker = this.#broker;
-    broker.expire(group);
-    const { entries, base } = broker.streams.get(group) ?? { entries: [], base: broker.forgotten };
-    if (since === undefined) return Promise.resolve({ entries: [...entries], reset: false });
-    const after = this.isId(since) ? Number(since) : Number.NaN;
-    if (!(after >= base && after <= broker.count)) return Promise.resolve({ entries: [...entries], reset: true });
-    return Promise.resolve({ entries: entries.filter(({ id }) => Number(id) > after), reset: false });
+    if (this.#isClosed) return Promise.reject(new ChannelError("BACKPLANE_UNAVAILABLE", "it is closed"));
+    this.#broker.expire(group);
+    const { entries, base } = this.#broker.streams.get(group) ?? { entries: [], base: undefined };
+    const isAll = since === undefined || since === base;
+    const found = isAll ? 0 : entries.findIndex(({ id }) => id === since) + 1;
+    return Promise.resolve({ entries: entries.slice(found), reset: !isAll && found === 0 });
   }
 
   compareIds(a: string, b: string): number {
@@ -153,6 +154,7 @@ export class MemoryBackplane implements Backplane {
   }
 
   close(): Promise<void> {
+    this.#isClosed = true;
     for (const [group, { listeners, members }] of [...this.#broker.streams]) {
       listeners.delete(this);
       for (const [key, member] of members) if (member.of === this) members.delete(key);
