@@ -115,20 +115,22 @@ async function run({ stores, random, messages }: Round): Promise<void> {
   const pending: Promise<unknown>[] = [];
   while (published < messages) {
     await late(random);
-    if (random() < 0.5) {
+    const dice = random();
+    if (dice < 0.5) {
       const count = 1 + Math.floor(random() * 4);
       for (let i = 0; i < count; i++) {
         const number = published++;
         pending.push(publisher.publish("g", String(number)).then(({ id }) => void (ids[number] = id)));
       }
-    } else if (random() < 0.8 && ids.length > 0) {
+    } else if (dice < 0.9) {
+      if (ids.length === 0) continue;
       // The last ones more often than the first, and only ids that are known by now.
       const known = Object.keys(ids).map(Number);
       const from = random() < 0.5 ? known.at(-1)! : pick(known);
       const member = new MemoryChannel(random() < 0.5 ? "sse" : "websocket");
       members.push({ member, from: from + 1, isLive: false });
       pick(stores).addToGroup("g", member.channel, undefined, { since: ids[from]! });
-    } else if (members.length > 0 && random() < 0.5) {
+    } else if (members.length > 0) {
       const [gone] = members.splice(Math.floor(random() * members.length), 1);
       gone!.member.leave();
     }

@@ -1,0 +1,20 @@
+// A process with a backplane, for tests that kill it: enters a group, says so, and stays.
+
+import type { Backplane } from "../../src/group/backplane.ts";
+import { redisBackplane } from "../../src/group/backplane-redis.ts";
+import { REDIS_CLIENTS, type RedisLibrary } from "./redis.ts";
+
+export interface ChildOrder {
+  readonly library: RedisLibrary;
+  readonly port: number;
+  readonly prefix: string;
+  readonly aliveMs: number;
+  readonly group: string;
+  readonly key: string;
+}
+
+const order = JSON.parse(process.argv[2]!) as ChildOrder;
+const backplane: Backplane = redisBackplane(REDIS_CLIENTS[order.library](order.port), order);
+await backplane.enter(order.group, { key: order.key, payload: new Uint8Array() });
+console.log("entered");
+setInterval(() => {}, 60_000);
