@@ -40,6 +40,8 @@ export class BackplaneStreams implements GroupStreams {
   /** Members of ours, and what is being done about each. */
   readonly #present = new Map<string, Presence>();
   #isClosed = false;
+  /** Ends what waits for another attempt. */
+  readonly #pauses = new Set<() => void>();
 
   constructor(backplane: Backplane, owner: StreamsOwner) {
     this.#backplane = backplane;
@@ -133,6 +135,7 @@ export class BackplaneStreams implements GroupStreams {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    for (const resolve of this.#pauses) resolve();
     const present = [...this.#present.values()];
     for (const { name, member } of present) this.leave(name, member.key);
     await Promise.all([...present.map(({ done }) => done), ...this.#ending.values()]);
@@ -216,7 +219,14 @@ export class BackplaneStreams implements GroupStreams {
 
   #pause(attempt: number): Promise<void> {
     const delayMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** attempt);
-    return new Promise((resolve) => this.#owner.clock.setTimer(resolve, delayMs));
+    return new Promise((resolve) => {
+      const end = (): void => {
+        this.#pauses.delete(end);
+        resolve();
+      };
+      this.#pauses.add(end);
+      this.#owner.clock.setTimer(end, delayMs);
+    });
   }
 }
 

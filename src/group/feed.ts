@@ -24,6 +24,7 @@ export class Feed implements BackplaneListener {
   #whenTried: (() => void)[] = [];
   #running: Promise<void> = Promise.resolve();
   #started: (() => void)[] = [];
+  #onStop: (() => void) | undefined;
 
   constructor(name: string, backplane: Backplane, owner: FeedOwner) {
     this.#name = name;
@@ -61,6 +62,7 @@ export class Feed implements BackplaneListener {
     this.#isWanted = false;
     this.#tried();
     this.#wake();
+    this.#onStop?.();
     const wasOn = this.#isOn;
     this.#isOn = false;
     // The backplane must not deliver after this call, so it comes at once where there is a subscription.
@@ -88,9 +90,16 @@ export class Feed implements BackplaneListener {
         this.#owner.failed(error);
         this.#early = [];
         this.#tried();
-        await this.#owner.pause(attempt);
+        await this.#pause(attempt);
       }
     }
+  }
+
+  #pause(attempt: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onStop = resolve;
+      void this.#owner.pause(attempt).then(resolve);
+    });
   }
 
   #begin(position: string | undefined, isLate: boolean): void {

@@ -4,7 +4,7 @@
 import { utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { Channel } from "../channel/channel.ts";
-import type { PreparedMessage } from "../channel/prepared-message.ts";
+import { PreparedMessage } from "../channel/prepared-message.ts";
 import { isSendInit, json, prepare, type SendData, toSendable } from "../channel/send-data.ts";
 
 export interface GroupMessage {
@@ -124,7 +124,7 @@ export function toGroupMessage(value: unknown): GroupMessage {
 /** Seed: `json-str` of what is given. What is a message already needs no encoding. */
 export function toSendData(value: unknown): SendData {
   if (typeof value === "string" || value instanceof Uint8Array || isSendInit(value)) return value;
-  return json(value);
+  return value instanceof PreparedMessage ? value : json(value);
 }
 
 export function isJsonText(text: string): boolean {
