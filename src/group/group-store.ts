@@ -43,7 +43,7 @@ export class GroupStore<Attachment = unknown> implements ChannelStore<Attachment
   #timer: Timer | undefined;
   #isClosed = false;
 
-  /** @internal Stores are made by `createChannelStore`. */
+  /** Users have `createChannelStore`. */
   constructor(
     options: ChannelStoreOptions<Attachment>,
     makeStreams: (owner: StreamsOwner) => GroupStreams,
