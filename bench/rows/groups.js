@@ -23,4 +23,12 @@ export const groups = [
     load,
     config: { connections: 1000, burst: 16, messageBytes: 128 },
   }),
+  workRow({
+    name: "wake-polls",
+    title: "answers to 1,000 long polls that wait for one message",
+    peers: { unichannel: "wake-unichannel.js", "node:http": "wake-node.js" },
+    targets: { "node:http": "≥ 1.5 ×" },
+    load: "wake-polls.js",
+    config: { connections: 1000 },
+  }),
 ];
