@@ -19,6 +19,7 @@ export {
   type SendInit,
 } from "./channel/send-data.ts";
 export type { OverflowPolicy } from "./channel/transport-channel.ts";
+export type { UpgradeAccepted, UpgradeCheck, UpgradeResult } from "./channel/upgrade.ts";
 export type {
   Backplane,
   BackplaneEntry,

@@ -81,6 +81,9 @@ describe("the public surface", () => {
       "ServerStatus",
       "TransportKind",
       "TrustedProxies",
+      "UpgradeAccepted",
+      "UpgradeCheck",
+      "UpgradeResult",
     ]);
   });
 

@@ -93,6 +93,10 @@ export class GzipExchange implements ResponseExchange {
     this.#exchange.end();
   }
 
+  flush(): void {
+    this.#exchange.flush();
+  }
+
   abort(): void {
     this.#exchange.abort();
   }

@@ -5,6 +5,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import type { ChannelHandlers } from "../../src/channel/channel.ts";
 import type { ErrorContext } from "../../src/channel/context.ts";
 import { TransportChannel } from "../../src/channel/transport-channel.ts";
+import { BufferBudget } from "../../src/transport/buffer-budget.ts";
 import { type CloseStatus, clientLeft, closeStatus } from "../../src/transport/close-status.ts";
 import type { Outgoing, Transport, TransportKind, TransportListener } from "../../src/transport/transport.ts";
 
@@ -41,7 +42,9 @@ export class MemoryChannel {
       report: (error: unknown, _: ErrorContext) => this.reports.push(error),
       webSocket: { maxMessageBytes: 1 << 20, maxFragments: 100, closeTimeoutMs: 1000 },
       channelSettings: settings,
+      budget: new BufferBudget(Number.POSITIVE_INFINITY),
       allowedOrigins: [],
+      upgrade: undefined,
       findClient: () => ({ address: undefined, scheme: "http", host: "" }),
       channelOpened() {},
       channelEnded() {},
@@ -100,6 +103,7 @@ class MemoryTransport implements Transport {
   }
 
   ping(): void {}
+  flush(): void {}
 
   close(code: number, reason: string): void {
     this.ended(closeStatus("server", code, reason));
