@@ -12,11 +12,13 @@ import type {
   BackplaneMember,
   HistoryLimits,
 } from "./backplane.ts";
-import { BEGINNING, compareStreamIds, isStreamId, RedisKeys } from "./redis-keys.ts";
-import { type RedisClient, RedisLink, unavailable } from "./redis-link.ts";
+import { RedisKeys } from "./redis-keys.ts";
+import { type RedisClient, RedisLink } from "./redis-link.ts";
 import { RedisPresence } from "./redis-presence.ts";
 import { BLOCK_MS, MIN_KEPT, MIN_TTL_MS, RedisReader } from "./redis-reader.ts";
 import { entryFields, millisecondsOf, payloadOf, type RawEntry, streamInfo } from "./redis-stream.ts";
+import { BEGINNING, compareStreamIds, isStreamId } from "./stream-ids.ts";
+import { unavailable } from "./unavailable.ts";
 
 export interface RedisBackplaneOptions {
   /**

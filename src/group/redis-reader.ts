@@ -4,7 +4,6 @@
 import type { Clock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { BackplaneListener } from "./backplane.ts";
-import { BEGINNING, compareStreamIds, nextStreamId } from "./redis-keys.ts";
 import { isReplyError, type RedisLink } from "./redis-link.ts";
 import {
   isMark,
@@ -16,6 +15,7 @@ import {
   streamInfo,
   streamsOf,
 } from "./redis-stream.ts";
+import { BEGINNING, compareStreamIds, nextStreamId } from "./stream-ids.ts";
 
 interface Subscription {
   readonly key: string;
