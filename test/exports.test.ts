@@ -68,6 +68,9 @@ describe("the public surface", () => {
       "ServerStatus",
       "TransportKind",
       "TrustedProxies",
+      "UpgradeAccepted",
+      "UpgradeCheck",
+      "UpgradeResult",
     ]);
   });
 

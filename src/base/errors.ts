@@ -20,7 +20,9 @@ export type ErrorCode =
   | "BAD_DEFLATE"
   | "MESSAGE_TOO_BIG"
   | "TOO_MANY_FRAGMENTS"
+  | "TOO_MANY_CONTROL_FRAMES"
   | "BUFFER_OVERFLOW"
+  | "WRITE_TIMEOUT"
   | "BAD_DATA"
   | "BAD_STATUS"
   | "BAD_HEADER"
@@ -59,7 +61,9 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   BAD_DEFLATE: { message: "compressed message cannot be inflated", closeCode: 1007 },
   MESSAGE_TOO_BIG: { message: "message exceeds maxMessageBytes", closeCode: 1009 },
   TOO_MANY_FRAGMENTS: { message: "message has more fragments than maxFragments", closeCode: 1008 },
+  TOO_MANY_CONTROL_FRAMES: { message: "more control frames than maxControlFramesPerSecond", closeCode: 1008 },
   BUFFER_OVERFLOW: { message: "unsent data exceeds maxBufferedBytes", closeCode: 1013 },
+  WRITE_TIMEOUT: { message: "client takes nothing of what is sent" },
   BAD_DATA: { message: "this value cannot be sent" },
   BAD_STATUS: { message: "status must be an integer from 200 to 599" },
   BAD_HEADER: { message: "header name or value has a character that HTTP forbids" },
