@@ -28,7 +28,12 @@ describe("the envelope", () => {
       { nil: undefined },
     );
     const message = fc.oneof(
-      fc.record({ kind: fc.constant("text" as const), data: text, event, contentType: fc.constantFrom(undefined, "a/b") }),
+      fc.record({
+        kind: fc.constant("text" as const),
+        data: text,
+        event,
+        contentType: fc.constantFrom(undefined, "a/b"),
+      }),
       fc.record({
         kind: fc.constant("bytes" as const),
         data: fc.uint8Array({ maxLength: 40 }),

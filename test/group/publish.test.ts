@@ -25,11 +25,13 @@ function plain(body: string | Uint8Array | null): string | Uint8Array | null {
   return body instanceof Uint8Array ? Uint8Array.from(body) : body;
 }
 
-const KINDS: readonly (readonly [name: string, make: (options?: ChannelStoreOptions<string>) => ChannelStore<string>])[] =
-  [
-    ["without a backplane", (options) => createChannelStore(options)],
-    ["with a backplane", (options) => createChannelStore({ ...options, backplane: new MemoryBackplane() })],
-  ];
+const KINDS: readonly (readonly [
+  name: string,
+  make: (options?: ChannelStoreOptions<string>) => ChannelStore<string>,
+])[] = [
+  ["without a backplane", (options) => createChannelStore(options)],
+  ["with a backplane", (options) => createChannelStore({ ...options, backplane: new MemoryBackplane() })],
+];
 
 for (const [name, make] of KINDS) {
   describe(`publish ${name}`, () => {
@@ -169,7 +171,10 @@ for (const [name, make] of KINDS) {
       store.addToGroup("g", events.channel, undefined, { since: "unknown" });
       store.addToGroup("g", ws.channel, undefined, { since: "unknown" });
       store.addToGroup("g", numbered.channel, undefined, { since: "unknown", ids: true });
-      store.addToGroup("g", own.channel, undefined, { since: "unknown", onReset: (channel) => channel.send("snapshot") });
+      store.addToGroup("g", own.channel, undefined, {
+        since: "unknown",
+        onReset: (channel) => channel.send("snapshot"),
+      });
       store.addToGroup("g", fresh.channel);
       await turns();
       assert.deepEqual(
@@ -328,7 +333,10 @@ describe("publish without a backplane", () => {
 describe("publish with a backplane", () => {
   it("reaches members in every process, and whoever comes back to another one", async () => {
     const broker = new MemoryBackplane();
-    const [a, b] = [createChannelStore({ backplane: broker.share() }), createChannelStore({ backplane: broker.share() })];
+    const [a, b] = [
+      createChannelStore({ backplane: broker.share() }),
+      createChannelStore({ backplane: broker.share() }),
+    ];
     const [one, two] = [new MemoryChannel(), new MemoryChannel("sse")];
     a.addToGroup("g", one.channel);
     b.addToGroup("g", two.channel);

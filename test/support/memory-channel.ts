@@ -5,6 +5,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import type { ChannelHandlers } from "../../src/channel/channel.ts";
 import type { ErrorContext } from "../../src/channel/context.ts";
 import { TransportChannel } from "../../src/channel/transport-channel.ts";
+import { BufferBudget } from "../../src/transport/buffer-budget.ts";
 import { type CloseStatus, clientLeft, closeStatus } from "../../src/transport/close-status.ts";
 import type { Outgoing, Transport, TransportKind, TransportListener } from "../../src/transport/transport.ts";
 
@@ -43,6 +44,8 @@ export class MemoryChannel {
       channelSettings: settings,
       allowedOrigins: [],
       findClient: () => ({ address: undefined, scheme: "http", host: "" }),
+      budget: new BufferBudget(1 << 30),
+      upgrade: undefined,
       channelOpened() {},
       channelEnded() {},
     });
