@@ -1,15 +1,17 @@
 // @ts-check
 // Runs every program in examples/ as a visitor would: starts it, asks its question with a real client, checks the
-// answer strictly, and stops it with SIGTERM. All at once, so the whole lasts as long as the longest (streaming, 10 s).
+// answer strictly, and stops it with SIGTERM. All at once but the cluster, so the whole lasts little longer than the longest
+// (streaming, 10 s).
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { get } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import WebSocket from "ws";
 
-const DEADLINE_MS = 20_000;
+/** Far above what is needed on a busy machine. */
+const DEADLINE_MS = 60_000;
 const MAX_LINES = 80;
 
 /**
@@ -173,6 +175,24 @@ const CHECKS = {
     return "Hono's routes and middleware, a stream and a WebSocket";
   },
 
+  "cluster/start": async ({ url }) => {
+    const group = `${url}/?group=a`;
+    const listening = Promise.all([1, 2, 3].map(() => events(group, {}, 2)));
+    const who = async () => (await fetch(`${url}/who?group=a`)).text();
+    for (let i = 0; (await who()).trim().split("\n").length < 3; i++) {
+      assert.ok(i < 200, "three are present");
+      await sleep(50);
+    }
+    for (const body of ["one", "two"])
+      assert.match(await (await fetch(group, { method: "POST", body })).text(), /^published/);
+    const heard = await listening;
+    for (const one of heard) assert.deepEqual(one, heard[0], "all processes tell the same, with the same ids");
+    const ids = heard[0]?.map((event) => /^id: (.*)$/m.exec(event)?.[1]) ?? [];
+    const [missed] = await events(group, { "Last-Event-ID": ids[0] ?? "" }, 1);
+    assert.equal(missed, `id: ${ids[1]}\ndata: two`);
+    return "three listeners in some of three processes heard the same; one came back and got what it had missed";
+  },
+
   "token-stream": async ({ url, stdout }) => {
     const whole = "“Why?” – A channel is one conversation with one client, whatever carries it.\n";
     const { chunks, text, headAt, endAt } = await stream(`${url}/?q=Why?`);
@@ -301,7 +321,7 @@ async function next(socket) {
 
 /** @param {() => boolean} isTrue @param {string} what */
 async function until(isTrue, what) {
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 3000; i++) {
     if (isTrue()) return;
     await sleep(20);
   }
@@ -324,7 +344,9 @@ async function deadline(what) {
 async function run(name) {
   let out = "";
   let errors = "";
-  const child = spawn(process.execPath, [`examples/${name}.js`], { env: { ...process.env, PORT: "0" } });
+  const child = spawn(process.execPath, [`examples/${name}.js`], {
+    env: { ...process.env, PORT: "0", BROKER_PORT: String(20_000 + (process.pid % 10_000)) },
+  });
   const exit = once(child, "exit");
   child.stdout.setEncoding("utf8").on("data", (text) => (out += text));
   child.stderr.setEncoding("utf8").on("data", (text) => (errors += text));
@@ -361,3 +383,6 @@ async function checkTypes() {
 await checkTypes();
 const names = readdirSync("examples").flatMap((file) => (file.endsWith(".js") ? [file.slice(0, -3)] : []));
 await Promise.all(names.map(run));
+// Five processes, so by itself.
+if (spawnSync("redis-server", ["--version"]).error === undefined) await run("cluster/start");
+else console.log("skip  cluster/start: redis-server is not installed");

@@ -4,6 +4,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import * as unichannel from "../src/index.ts";
+import * as nats from "../src/nats.ts";
+import * as redis from "../src/redis.ts";
+import * as backplaneSuite from "./contract/backplane.ts";
 
 describe("the public surface", () => {
   it("is exactly these values", () => {
@@ -85,6 +88,12 @@ describe("the public surface", () => {
       "UpgradeCheck",
       "UpgradeResult",
     ]);
+  });
+
+  it("has in its other entries exactly these values", () => {
+    assert.deepEqual(Object.keys(redis), ["redisBackplane"]);
+    assert.deepEqual(Object.keys(nats), ["natsBackplane"]);
+    assert.deepEqual(Object.keys(backplaneSuite), ["backplaneContract"]);
   });
 
   it("has entries in package.json that exist after the build", () => {

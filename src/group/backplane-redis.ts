@@ -12,11 +12,13 @@ import type {
   BackplaneMember,
   HistoryLimits,
 } from "./backplane.ts";
-import { BEGINNING, compareStreamIds, isStreamId, RedisKeys } from "./redis-keys.ts";
-import { type RedisClient, RedisLink, unavailable } from "./redis-link.ts";
+import { RedisKeys } from "./redis-keys.ts";
+import { type RedisClient, RedisLink } from "./redis-link.ts";
 import { RedisPresence } from "./redis-presence.ts";
 import { BLOCK_MS, MIN_KEPT, MIN_TTL_MS, RedisReader } from "./redis-reader.ts";
 import { entryFields, millisecondsOf, payloadOf, type RawEntry, streamInfo } from "./redis-stream.ts";
+import { BEGINNING, compareStreamIds, isStreamId } from "./stream-ids.ts";
+import { unavailable } from "./unavailable.ts";
 
 export interface RedisBackplaneOptions {
   /**
@@ -76,6 +78,8 @@ class RedisBackplane implements Backplane {
     this.#keys = new RedisKeys(prefix);
     this.#wakeKey = this.#keys.process(processId);
     const announce = (): void => {
+      // Another server, perhaps, or this one without its data: nothing there has an expiry that we know of.
+      this.#tendAt.clear();
       this.#presence.announce().catch((error: unknown) => {
         if (this.#writer.isUp) onError(error);
       });
@@ -83,7 +87,10 @@ class RedisBackplane implements Backplane {
     this.#writer = new RedisLink(client, { clock, timeoutMs, maxPendingBytes, onError, onUp: announce });
     this.#presence = new RedisPresence(this.#writer, this.#keys, {
       ...{ clock, processId, aliveMs, onError },
-      onForgotten: () => this.#reader.verify(),
+      onForgotten: () => {
+        this.#tendAt.clear();
+        this.#reader.verify();
+      },
     });
     this.#readerLink = new RedisLink(client, {
       ...{ clock, maxPendingBytes },
@@ -95,18 +102,23 @@ class RedisBackplane implements Backplane {
     this.#reader = new RedisReader(this.#readerLink, {
       ...{ clock, wakeKey: this.#wakeKey, onError },
       generationKey: this.#keys.generation,
-      generation: randomUUID(),
     });
   }
 
   async publish(group: string, payload: Uint8Array, { size, ttlMs }: HistoryLimits): Promise<string> {
     const key = this.#keys.stream(group);
     const kept = Number.isFinite(size) ? ["MAXLEN", "~", String(Math.max(size, MIN_KEPT))] : [];
-    const adding = this.#send(["XADD", key, ...kept, "*", ...entryFields(payload)]);
     const isDue = ttlMs <= MAX_TTL_MS && this.#isTendingDue(group, ttlMs);
-    // Together with the first entry: a stream without an expiry would stay for ever.
-    if (isDue) this.#writer.send(["PEXPIRE", key, String(Math.max(2 * ttlMs, MIN_TTL_MS))]).catch(() => {});
-    const id = String(await adding);
+    const reply = await this.#ask(() => {
+      const adding = this.#writer.send(["XADD", key, ...kept, "*", ...entryFields(payload)]);
+      // Together with the first entry: a stream without an expiry would stay for ever.
+      if (isDue) this.#writer.send(["PEXPIRE", key, String(Math.max(2 * ttlMs, MIN_TTL_MS))]).catch(() => {});
+      return adding;
+    }).catch((error: unknown) => {
+      this.#tendAt.delete(group);
+      throw error;
+    });
+    const id = String(reply);
     // By the server's clock, not ours.
     const oldest = millisecondsOf(id) - Math.max(ttlMs, MIN_TTL_MS);
     if (isDue) this.#writer.send(["XTRIM", key, "MINID", String(oldest)]).catch(() => {});

@@ -4,6 +4,7 @@
 
 import type { Clock, Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
+import { unavailable } from "./unavailable.ts";
 
 /** A client of node-redis (4 to 6), ioredis or iovalkey. It is only asked for duplicates of itself. */
 export interface RedisClient {
@@ -173,12 +174,6 @@ export class RedisLink {
 /** The error of a command, as opposed to that of a connection: Redis begins it with a word in capitals. */
 export function isReplyError(error: unknown): error is Error {
   return error instanceof Error && !(error instanceof ChannelError) && /^[A-Z]{3,}\b/.test(error.message);
-}
-
-export function unavailable(cause: unknown): ChannelError {
-  if (cause instanceof ChannelError && cause.code === "BACKPLANE_UNAVAILABLE") return cause;
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  return new ChannelError("BACKPLANE_UNAVAILABLE", detail, { cause });
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

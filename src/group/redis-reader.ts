@@ -1,10 +1,10 @@
 // The reading side of the Redis backplane: one XREAD over the streams of all subscribed groups, blocking on a connection
 // of its own. Ids say where to go on after a lost connection; XINFO STREAM says whether something is missing there.
 
+import { randomUUID } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { BackplaneListener } from "./backplane.ts";
-import { BEGINNING, compareStreamIds, nextStreamId } from "./redis-keys.ts";
 import { isReplyError, type RedisLink } from "./redis-link.ts";
 import {
   isMark,
@@ -16,6 +16,7 @@ import {
   streamInfo,
   streamsOf,
 } from "./redis-stream.ts";
+import { BEGINNING, compareStreamIds, nextStreamId } from "./stream-ids.ts";
 
 interface Subscription {
   readonly key: string;
@@ -33,8 +34,6 @@ export interface RedisReaderOptions {
   readonly wakeKey: string;
   /** A key that is lost with everything else, and never otherwise. */
   readonly generationKey: string;
-  /** Set when there is none. */
-  readonly generation: string;
   readonly onError: (error: unknown) => void;
 }
 
@@ -191,9 +190,10 @@ export class RedisReader {
 
   /** Another one than before: the server lost everything, restarted without its file, or is another one now. */
   async #readGeneration(): Promise<string> {
-    const { generationKey, generation } = this.#options;
+    const { generationKey } = this.#options;
     const [, found] = await Promise.all([
-      this.#link.send(["SET", generationKey, generation, "NX"]),
+      // A new one each time: this process may be the one that finds it gone.
+      this.#link.send(["SET", generationKey, randomUUID(), "NX"]),
       this.#link.send(["GET", generationKey]),
     ]);
     return String(found);

@@ -1,8 +1,8 @@
 // What is in a stream of Redis, and what the server says of it: replies in the shape of RESP 2.
 
 import { ChannelError } from "../base/errors.ts";
-import { compareStreamIds } from "./redis-keys.ts";
 import { isReplyError, type RedisArgument, type RedisLink } from "./redis-link.ts";
+import { compareStreamIds } from "./stream-ids.ts";
 
 /** What XINFO STREAM says of a stream. */
 export interface StreamInfo {

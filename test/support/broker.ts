@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -66,8 +66,8 @@ export class Broker {
 
   /** Its files are lost; to be called while it is down. */
   forget(): void {
-    for (const entry of ["", "data"])
-      rmSync(join(this.#folder, entry || "appendonlydir"), { recursive: true, force: true });
+    rmSync(this.#folder, { recursive: true, force: true });
+    mkdirSync(this.#folder);
   }
 
   async stop(): Promise<void> {
