@@ -7,17 +7,40 @@ export type { ErrorContext, ErrorReporter, ErrorSource } from "./channel/context
 export type { Handler, HandlerResult } from "./channel/handle.ts";
 export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
 export type { AllowedOrigins } from "./channel/origin.ts";
+export type { PreparedMessage } from "./channel/prepared-message.ts";
 export type { ChannelRequest } from "./channel/request.ts";
-export { type BodyPart, event, json, type SendBody, type SendData, type SendInit } from "./channel/send-data.ts";
+export {
+  type BodyPart,
+  event,
+  json,
+  prepare,
+  type SendBody,
+  type SendData,
+  type SendInit,
+} from "./channel/send-data.ts";
 export type { OverflowPolicy } from "./channel/transport-channel.ts";
 export type { UpgradeAccepted, UpgradeCheck, UpgradeResult } from "./channel/upgrade.ts";
-export {
-  type Broadcast,
-  type ChannelStore,
-  type ChannelStoreOptions,
-  createChannelStore,
-  MemoryChannelStore,
-} from "./group/memory-channel-store.ts";
+export type {
+  Backplane,
+  BackplaneEntry,
+  BackplaneHistory,
+  BackplaneListener,
+  BackplaneMember,
+  HistoryLimits,
+} from "./group/backplane.ts";
+export { MemoryBackplane } from "./group/backplane-memory.ts";
+export type {
+  Broadcast,
+  ChannelStore,
+  ChannelStoreOptions,
+  GroupHistory,
+  JoinOptions,
+  PresentMember,
+  PublishOptions,
+} from "./group/channel-store.ts";
+export type { HistoryMessage } from "./group/group-message.ts";
+export { createChannelStore, MemoryChannelStore } from "./group/memory-channel-store.ts";
+export { type PollOptions, pollGroup } from "./group/poll.ts";
 export type { ServerStats, StatusClass } from "./server/counts.ts";
 export type { DiagnosticsConnection, DiagnosticsMessages } from "./server/diagnostics.ts";
 export type { Logger } from "./server/log.ts";

@@ -5,16 +5,22 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import * as unichannel from "../src/index.ts";
 import * as metrics from "../src/metrics.ts";
+import * as nats from "../src/nats.ts";
+import * as redis from "../src/redis.ts";
+import * as backplaneSuite from "./contract/backplane.ts";
 
 describe("the public surface", () => {
   it("is exactly these values", () => {
     assert.deepEqual(Object.keys(unichannel).sort(), [
       "ChannelError",
+      "MemoryBackplane",
       "MemoryChannelStore",
       "createChannelStore",
       "event",
       "json",
       "openChannel",
+      "pollGroup",
+      "prepare",
       "runServer",
       "serve",
       "withChannel",
@@ -32,6 +38,11 @@ describe("the public surface", () => {
     );
     assert.deepEqual(names.sort(), [
       "AllowedOrigins",
+      "Backplane",
+      "BackplaneEntry",
+      "BackplaneHistory",
+      "BackplaneListener",
+      "BackplaneMember",
       "BodyPart",
       "Broadcast",
       "Channel",
@@ -51,12 +62,20 @@ describe("the public surface", () => {
       "ErrorSource",
       "EventMeta",
       "FetchHandler",
+      "GroupHistory",
       "Handler",
       "HandlerResult",
       "HeadersInput",
+      "HistoryLimits",
+      "HistoryMessage",
+      "JoinOptions",
       "Logger",
       "Message",
       "OverflowPolicy",
+      "PollOptions",
+      "PreparedMessage",
+      "PresentMember",
+      "PublishOptions",
       "RequestHeaders",
       "SendBody",
       "SendData",
@@ -75,8 +94,11 @@ describe("the public surface", () => {
     ]);
   });
 
-  it("of unichannel/metrics is one function", () => {
+  it("has in its other entries exactly these values", () => {
     assert.deepEqual(Object.keys(metrics), ["collectMetrics"]);
+    assert.deepEqual(Object.keys(redis), ["redisBackplane"]);
+    assert.deepEqual(Object.keys(nats), ["natsBackplane"]);
+    assert.deepEqual(Object.keys(backplaneSuite), ["backplaneContract"]);
   });
 
   it("has entries in package.json that exist after the build", () => {

@@ -33,7 +33,8 @@ export type ErrorCode =
   | "CLIENT_GONE"
   | "ALREADY_ANSWERED"
   | "NOT_OUR_REQUEST"
-  | "HANDLER_EXISTS";
+  | "HANDLER_EXISTS"
+  | "BACKPLANE_UNAVAILABLE";
 
 interface ErrorFacts {
   readonly message: string;
@@ -74,6 +75,7 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   ALREADY_ANSWERED: { message: "request was answered already" },
   NOT_OUR_REQUEST: { message: "request does not come from this server" },
   HANDLER_EXISTS: { message: "a receive handler is set already" },
+  BACKPLANE_UNAVAILABLE: { message: "the backplane cannot be reached, or did not confirm in time" },
 };
 
 export class ChannelError extends Error {

@@ -24,7 +24,10 @@ export interface BackplaneListener {
   gap(): void;
 }
 
-/** Entries after some id, oldest first. `reset`: what followed the id is not all there any more, or the id is unknown. */
+/**
+ * Entries after some id, oldest first. `reset`: what followed the id is not all there any more, or the id is unknown; then
+ * the entries are all that is kept.
+ */
 export interface BackplaneHistory {
   readonly entries: readonly BackplaneEntry[];
   readonly reset: boolean;

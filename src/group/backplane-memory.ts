@@ -1,0 +1,165 @@
+// A backplane inside one process: for the tests of whoever uses one, for several stores that hear each other, and as the
+// plainest example of what a backplane has to do.
+
+import { type Clock, systemClock } from "../base/clock.ts";
+import { ChannelError } from "../base/errors.ts";
+import type {
+  Backplane,
+  BackplaneEntry,
+  BackplaneHistory,
+  BackplaneListener,
+  BackplaneMember,
+  HistoryLimits,
+} from "./backplane.ts";
+
+/** One count gives the ids of all streams, so a stream that was dropped and comes again never uses one twice. */
+const ID_FORM = /^\d{1,15}$/;
+
+/** After so many messages streams are looked for that are too old, in groups to which nobody publishes any more. */
+const SWEEP_EVERY = 1000;
+
+interface Stream {
+  readonly entries: (BackplaneEntry & { readonly atMs: number })[];
+  /** The id of the last entry that was let go of: all after it is there. */
+  base: string | undefined;
+  keep: HistoryLimits;
+  readonly listeners: Map<MemoryBackplane, BackplaneListener>;
+  readonly members: Map<string, BackplaneMember & { readonly of: MemoryBackplane }>;
+}
+
+/** What several MemoryBackplanes have in common: the broker. */
+class MemoryBroker {
+  readonly clock: Clock;
+  readonly streams: Map<string, Stream> = new Map();
+  count = 0;
+  #isDelivering = false;
+  readonly #undelivered: {
+    readonly entry: BackplaneEntry;
+    readonly listeners: readonly [MemoryBackplane, Stream][];
+  }[] = [];
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  stream(group: string): Stream {
+    let stream = this.streams.get(group);
+    if (stream === undefined) {
+      const keep = { size: 0, ttlMs: 0 };
+      stream = { entries: [], base: undefined, keep, listeners: new Map(), members: new Map() };
+      this.streams.set(group, stream);
+    }
+    return stream;
+  }
+
+  append(group: string, payload: Uint8Array, keep: HistoryLimits): string {
+    this.count += 1;
+    if (this.count % SWEEP_EVERY === 0) for (const name of this.streams.keys()) this.expire(name);
+    const entry = { id: String(this.count), payload: payload.slice(), atMs: this.clock.now() };
+    const stream = this.stream(group);
+    stream.keep = keep;
+    stream.entries.push(entry);
+    this.#undelivered.push({ entry, listeners: [...stream.listeners.keys()].map((of) => [of, stream]) });
+    this.expire(group);
+    this.#deliver();
+    return entry.id;
+  }
+
+  /** Lets go of what is over the limits, and of a stream in which nothing is left. */
+  expire(group: string): void {
+    const stream = this.streams.get(group);
+    if (stream === undefined) return;
+    const { entries, keep, listeners, members } = stream;
+    const oldest = this.clock.now() - keep.ttlMs;
+    while (entries.length > keep.size || (entries.length > 0 && entries[0]!.atMs <= oldest)) {
+      stream.base = entries.shift()!.id;
+    }
+    if (entries.length > 0 || listeners.size > 0 || members.size > 0) return;
+    this.streams.delete(group);
+  }
+
+  /** One message at a time to all: what a listener publishes is heard after it, by everybody. */
+  #deliver(): void {
+    if (this.#isDelivering) return;
+    this.#isDelivering = true;
+    for (let next = this.#undelivered.shift(); next !== undefined; next = this.#undelivered.shift()) {
+      for (const [backplane, stream] of next.listeners) stream.listeners.get(backplane)?.entry(next.entry);
+    }
+    this.#isDelivering = false;
+  }
+}
+
+export class MemoryBackplane implements Backplane {
+  readonly #broker: MemoryBroker;
+  #isClosed = false;
+
+  constructor(clock: Clock = systemClock, broker: MemoryBroker = new MemoryBroker(clock)) {
+    this.#broker = broker;
+  }
+
+  /** Another one on the same broker: what another process would have. A store has a backplane to itself. */
+  share(): MemoryBackplane {
+    return new MemoryBackplane(this.#broker.clock, this.#broker);
+  }
+
+  publish(group: string, payload: Uint8Array, keep: HistoryLimits): Promise<string> {
+    if (this.#isClosed) return Promise.reject(new ChannelError("BACKPLANE_UNAVAILABLE", "it is closed"));
+    return Promise.resolve(this.#broker.append(group, payload, keep));
+  }
+
+  subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {
+    if (this.#isClosed) return Promise.reject(new ChannelError("BACKPLANE_UNAVAILABLE", "it is closed"));
+    const { listeners, entries, base } = this.#broker.stream(group);
+    listeners.set(this, listener);
+    return Promise.resolve(entries.at(-1)?.id ?? base);
+  }
+
+  unsubscribe(group: string): Promise<void> {
+    this.#broker.streams.get(group)?.listeners.delete(this);
+    this.#broker.expire(group);
+    return Promise.resolve();
+  }
+
+  history(group: string, since?: string): Promise<BackplaneHistory> {
+    if (this.#isClosed) return Promise.reject(new ChannelError("BACKPLANE_UNAVAILABLE", "it is closed"));
+    this.#broker.expire(group);
+    const { entries, base } = this.#broker.streams.get(group) ?? { entries: [], base: undefined };
+    const isAll = since === undefined || since === base;
+    const found = isAll ? 0 : entries.findIndex(({ id }) => id === since) + 1;
+    return Promise.resolve({ entries: entries.slice(found), reset: !isAll && found === 0 });
+  }
+
+  compareIds(a: string, b: string): number {
+    return Number(a) - Number(b);
+  }
+
+  isId(text: string): boolean {
+    return ID_FORM.test(text);
+  }
+
+  enter(group: string, member: BackplaneMember): Promise<void> {
+    this.#broker.stream(group).members.set(member.key, { ...member, of: this });
+    return Promise.resolve();
+  }
+
+  leave(group: string, key: string): Promise<void> {
+    this.#broker.streams.get(group)?.members.delete(key);
+    this.#broker.expire(group);
+    return Promise.resolve();
+  }
+
+  present(group: string): Promise<readonly BackplaneMember[]> {
+    const members = [...(this.#broker.streams.get(group)?.members.values() ?? [])];
+    return Promise.resolve(members.map(({ key, payload }) => ({ key, payload })));
+  }
+
+  close(): Promise<void> {
+    this.#isClosed = true;
+    for (const [group, { listeners, members }] of [...this.#broker.streams]) {
+      listeners.delete(this);
+      for (const [key, member] of members) if (member.of === this) members.delete(key);
+      this.#broker.expire(group);
+    }
+    return Promise.resolve();
+  }
+}

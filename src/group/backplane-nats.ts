@@ -1,0 +1,185 @@
+// The backplane over NATS JetStream, server 2.9 and later: one stream with a subject for each group carries the messages
+// and remembers them. A process reads the whole stream with one consumer and picks its groups.
+
+import { randomUUID } from "node:crypto";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { ChannelError } from "../base/errors.ts";
+import type {
+  Backplane,
+  BackplaneEntry,
+  BackplaneHistory,
+  BackplaneListener,
+  BackplaneMember,
+  HistoryLimits,
+} from "./backplane.ts";
+import type { NatsConnection } from "./nats-api.ts";
+import { NatsLink } from "./nats-link.ts";
+import { placeOf, unwrap, wrap } from "./nats-message.ts";
+import { nameToken } from "./nats-names.ts";
+import { NatsPresence } from "./nats-presence.ts";
+import { NatsReader } from "./nats-reader.ts";
+import { NatsStreams } from "./nats-streams.ts";
+import { compareStreamIds, isStreamId } from "./stream-ids.ts";
+import { unavailable } from "./unavailable.ts";
+
+export interface NatsBackplaneOptions {
+  /** The stream's name, and what all its subjects begin with: letters, digits, `-` and `_`. @default "unichannel" */
+  readonly name?: string | undefined;
+  /** On how many servers of a NATS cluster the streams are. Only looked at when they are made. @default 1 */
+  readonly replicas?: number | undefined;
+  /** How long the server may take for an answer. @default 5000 */
+  readonly timeoutMs?: number | undefined;
+  /** Bytes that may wait for the server's answer; what is published beyond them is refused. @default 16 MiB */
+  readonly maxPendingBytes?: number | undefined;
+  /** A process that was not heard of for so long is dead, and its members are gone. @default 30_000 */
+  readonly aliveMs?: number | undefined;
+  /** Told of lost connections, once each, and of messages in the stream that are not ours. @default console.error */
+  readonly onError?: ((error: unknown) => void) | undefined;
+}
+
+/**
+ * A backplane over NATS JetStream. `connection` is a connection of `@nats-io/transport-node` (3) or `nats` (2); it stays
+ * yours. Let it reconnect for ever (`maxReconnectAttempts: -1`): one that has given up is of no use any more.
+ */
+export function natsBackplane(connection: NatsConnection, options: NatsBackplaneOptions = {}): Backplane {
+  return new NatsBackplane(connection, options, systemClock);
+}
+
+class NatsBackplane implements Backplane {
+  readonly #link: NatsLink;
+  readonly #streams: NatsStreams;
+  readonly #reader: NatsReader;
+  readonly #presence: NatsPresence;
+  /** Subscriptions, from the call on: an object of its own for each, so that one that was ended can be told. */
+  readonly #subscribed = new Map<string, object>();
+  #isClosed = false;
+
+  constructor(connection: NatsConnection, options: NatsBackplaneOptions, clock: Clock) {
+    const { name = "unichannel", replicas = 1, timeoutMs = 5000, aliveMs = 30_000 } = options;
+    const { maxPendingBytes = 16 * 1024 * 1024 } = options;
+    if (!/^[\w-]+$/.test(name)) throw new ChannelError("BAD_OPTION", "name: letters, digits, - and _");
+    for (const [option, value] of Object.entries({ replicas, timeoutMs, maxPendingBytes, aliveMs })) {
+      if (!(value > 0)) throw new ChannelError("BAD_OPTION", `${option}: a positive number`);
+    }
+    if (typeof connection?.request !== "function" || typeof connection.status !== "function") {
+      throw new ChannelError("BAD_OPTION", "not a connection of NATS");
+    }
+    const onError = options.onError ?? ((error) => console.error("unichannel/nats:", error));
+    this.#link = new NatsLink(connection, {
+      ...{ clock, timeoutMs, maxPendingBytes, onError },
+      onDown: () => this.#streams.forget(),
+      onUp: () => this.#resume(),
+    });
+    this.#streams = new NatsStreams(this.#link, { name, replicas, aliveMs });
+    this.#reader = new NatsReader(this.#link, this.#streams, { clock, onError });
+    const processId = nameToken(randomUUID());
+    this.#presence = new NatsPresence(this.#link, this.#streams, { clock, processId, aliveMs, onError });
+  }
+
+  async publish(group: string, payload: Uint8Array, keep: HistoryLimits): Promise<string> {
+    const subject = this.#subject(group);
+    const bytes = wrap(payload);
+    return this.#ask(async () => {
+      // Not awaited without need: what is published in one turn stays in order.
+      if (!this.#streams.isKept(keep)) await this.#streams.grow(keep);
+      const sequence = await this.#streams.publish(subject, bytes);
+      return `${this.#streams.epoch}-${sequence}`;
+    });
+  }
+
+  async subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {
+    const subscription = {};
+    this.#subscribed.set(group, subscription);
+    const isOurs = (): boolean => this.#subscribed.get(group) === subscription;
+    try {
+      // Before it is registered, so that one that was ended meanwhile never is.
+      await this.#ask(() => this.#reader.ready());
+      if (!isOurs()) return undefined;
+      return await this.#ask(() => this.#reader.add(this.#subject(group), listener));
+    } catch (error) {
+      if (isOurs()) this.#subscribed.delete(group);
+      throw error;
+    }
+  }
+
+  async unsubscribe(group: string): Promise<void> {
+    this.#subscribed.delete(group);
+    this.#reader.delete(this.#subject(group));
+  }
+
+  async history(group: string, since?: string): Promise<BackplaneHistory> {
+    return this.#ask(async () => {
+      await this.#streams.open();
+      if (since === undefined) return { entries: await this.#read(group, 1), reset: false };
+      const [epoch, sequence] = isStreamId(since) ? since.split("-").map(Number) : [];
+      if (sequence !== undefined && epoch === this.#streams.epoch && sequence <= Number.MAX_SAFE_INTEGER) {
+        // From `since` itself on: while it is there, all that followed is.
+        const [first, ...entries] = await this.#read(group, sequence);
+        if (first?.id === since) return { entries, reset: false };
+      }
+      return { entries: await this.#read(group, 1), reset: true };
+    });
+  }
+
+  compareIds(a: string, b: string): number {
+    return compareStreamIds(a, b);
+  }
+
+  isId(text: string): boolean {
+    return isStreamId(text);
+  }
+
+  enter(group: string, member: BackplaneMember): Promise<void> {
+    return this.#ask(() => this.#presence.enter(group, member));
+  }
+
+  leave(group: string, key: string): Promise<void> {
+    return this.#ask(() => this.#presence.leave(group, key));
+  }
+
+  present(group: string): Promise<readonly BackplaneMember[]> {
+    return this.#ask(() => this.#presence.present(group));
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#subscribed.clear();
+    this.#reader.close();
+    await this.#presence.close();
+    this.#link.close();
+  }
+
+  async #read(group: string, sequence: number): Promise<BackplaneEntry[]> {
+    const messages = await this.#link.read(this.#streams.name, this.#subject(group), { sequence });
+    const entries: BackplaneEntry[] = [];
+    for (const { reply = "", data } of messages) {
+      const payload = unwrap(data);
+      const place = placeOf(reply);
+      if (payload !== undefined && place !== undefined) {
+        entries.push({ id: `${this.#streams.epoch}-${place.sequence}`, payload });
+      }
+    }
+    return entries;
+  }
+
+  #resume(): void {
+    if (this.#isClosed) return;
+    this.#reader.restart();
+    this.#presence.announceAgain();
+  }
+
+  #subject(group: string): string {
+    return `${this.#streams.name}.g.${nameToken(group)}`;
+  }
+
+  /** Whatever went wrong, users match on one code; the server's own words are in the text. */
+  async #ask<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw unavailable("closed");
+    try {
+      return await run();
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+}

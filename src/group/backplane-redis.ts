@@ -1,0 +1,235 @@
+// The backplane over Redis 7 or Valkey: one stream per group carries its messages and remembers them. A process has two
+// connections of its own, whatever the number of its groups: one to publish and ask, one that waits for entries.
+
+import { randomUUID } from "node:crypto";
+import { type Clock, systemClock, type Timer } from "../base/clock.ts";
+import { ChannelError } from "../base/errors.ts";
+import type {
+  Backplane,
+  BackplaneEntry,
+  BackplaneHistory,
+  BackplaneListener,
+  BackplaneMember,
+  HistoryLimits,
+} from "./backplane.ts";
+import { RedisKeys } from "./redis-keys.ts";
+import { type RedisClient, RedisLink } from "./redis-link.ts";
+import { RedisPresence } from "./redis-presence.ts";
+import { BLOCK_MS, MIN_KEPT, MIN_TTL_MS, RedisReader } from "./redis-reader.ts";
+import { entryFields, millisecondsOf, payloadOf, type RawEntry, streamInfo } from "./redis-stream.ts";
+import { BEGINNING, compareStreamIds, isStreamId } from "./stream-ids.ts";
+import { unavailable } from "./unavailable.ts";
+
+export interface RedisBackplaneOptions {
+  /**
+   * What all keys begin with, between braces: one hash tag, so that a Redis Cluster keeps them in one slot.
+   * @default "unichannel"
+   */
+  readonly prefix?: string | undefined;
+  /** How long the server may take for an answer; then the connection is given up and a new one is made. @default 5000 */
+  readonly timeoutMs?: number | undefined;
+  /** Bytes that may wait for the server's answer; what is published beyond them is refused. @default 16 MiB */
+  readonly maxPendingBytes?: number | undefined;
+  /** A process that was not heard of for so long is dead, and its members are gone. @default 30_000 */
+  readonly aliveMs?: number | undefined;
+  /** Told of lost connections, once each, and of entries in a stream that are not ours. @default console.error */
+  readonly onError?: ((error: unknown) => void) | undefined;
+}
+
+/** How often a stream is trimmed by time and its expiry renewed, at most: a part of its ttl. */
+const TEND_PART = 8;
+/** Groups of which is known when they were tended last. */
+const MAX_TENDED = 10_000;
+/** More than that is for ever. */
+const MAX_TTL_MS = 1e12;
+
+/**
+ * A backplane over Redis 7 or Valkey. `client` is a client of node-redis (4 to 6), ioredis or iovalkey; only duplicates
+ * of it are used, so its own connection, queue and retries do not matter, and it stays yours.
+ */
+export function redisBackplane(client: RedisClient, options: RedisBackplaneOptions = {}): Backplane {
+  return new RedisBackplane(client, options, systemClock);
+}
+
+class RedisBackplane implements Backplane {
+  readonly #clock: Clock;
+  readonly #keys: RedisKeys;
+  readonly #writer: RedisLink;
+  readonly #readerLink: RedisLink;
+  readonly #reader: RedisReader;
+  readonly #presence: RedisPresence;
+  readonly #wakeKey: string;
+  /** Subscriptions, from the call on: an object of its own for each, so that one that was ended can be told. */
+  readonly #subscribed = new Map<string, object>();
+  /** When the stream of a group is to be tended next. */
+  readonly #tendAt = new Map<string, number>();
+  #willWake: Timer;
+  #isClosed = false;
+
+  constructor(client: RedisClient, options: RedisBackplaneOptions, clock: Clock) {
+    const { prefix = "unichannel", timeoutMs = 5000, maxPendingBytes = 16 * 1024 * 1024, aliveMs = 30_000 } = options;
+    if (prefix === "" || /[{}]/.test(prefix)) throw new ChannelError("BAD_OPTION", "prefix: some text without braces");
+    for (const [name, value] of Object.entries({ timeoutMs, maxPendingBytes, aliveMs })) {
+      if (!(value > 0)) throw new ChannelError("BAD_OPTION", `${name}: a positive number`);
+    }
+    const onError = options.onError ?? ((error) => console.error("unichannel/redis:", error));
+    const processId = randomUUID();
+    this.#clock = clock;
+    this.#keys = new RedisKeys(prefix);
+    this.#wakeKey = this.#keys.process(processId);
+    const announce = (): void => {
+      // Another server, perhaps, or this one without its data: nothing there has an expiry that we know of.
+      this.#tendAt.clear();
+      this.#presence.announce().catch((error: unknown) => {
+        if (this.#writer.isUp) onError(error);
+      });
+    };
+    this.#writer = new RedisLink(client, { clock, timeoutMs, maxPendingBytes, onError, onUp: announce });
+    this.#presence = new RedisPresence(this.#writer, this.#keys, {
+      ...{ clock, processId, aliveMs, onError },
+      onForgotten: () => {
+        this.#tendAt.clear();
+        this.#reader.verify();
+      },
+    });
+    this.#readerLink = new RedisLink(client, {
+      ...{ clock, maxPendingBytes },
+      timeoutMs: timeoutMs + BLOCK_MS,
+      onUp: () => this.#reader.verify(),
+      // Both connections are lost together; one of them tells.
+      onError: () => {},
+    });
+    this.#reader = new RedisReader(this.#readerLink, {
+      ...{ clock, wakeKey: this.#wakeKey, onError },
+      generationKey: this.#keys.generation,
+    });
+  }
+
+  async publish(group: string, payload: Uint8Array, { size, ttlMs }: HistoryLimits): Promise<string> {
+    const key = this.#keys.stream(group);
+    const kept = Number.isFinite(size) ? ["MAXLEN", "~", String(Math.max(size, MIN_KEPT))] : [];
+    const isDue = ttlMs <= MAX_TTL_MS && this.#isTendingDue(group, ttlMs);
+    const reply = await this.#ask(() => {
+      const adding = this.#writer.send(["XADD", key, ...kept, "*", ...entryFields(payload)]);
+      // Together with the first entry: a stream without an expiry would stay for ever.
+      if (isDue) this.#writer.send(["PEXPIRE", key, String(Math.max(2 * ttlMs, MIN_TTL_MS))]).catch(() => {});
+      return adding;
+    }).catch((error: unknown) => {
+      this.#tendAt.delete(group);
+      throw error;
+    });
+    const id = String(reply);
+    // By the server's clock, not ours.
+    const oldest = millisecondsOf(id) - Math.max(ttlMs, MIN_TTL_MS);
+    if (isDue) this.#writer.send(["XTRIM", key, "MINID", String(oldest)]).catch(() => {});
+    return id;
+  }
+
+  async subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {
+    const key = this.#keys.stream(group);
+    const subscription = {};
+    this.#subscribed.set(group, subscription);
+    const isOurs = (): boolean => this.#subscribed.get(group) === subscription;
+    try {
+      const info = await this.#ask(() => streamInfo(this.#writer, key));
+      if (isOurs()) {
+        this.#reader.add(key, listener, info?.lastId ?? BEGINNING, info?.added ?? 0);
+        this.#wakeLater();
+      }
+      return info === undefined || info.lastId === BEGINNING ? undefined : info.lastId;
+    } catch (error) {
+      if (isOurs()) this.#subscribed.delete(group);
+      throw error;
+    }
+  }
+
+  async unsubscribe(group: string): Promise<void> {
+    this.#subscribed.delete(group);
+    this.#reader.delete(this.#keys.stream(group));
+  }
+
+  async history(group: string, since?: string): Promise<BackplaneHistory> {
+    if (since === undefined) return { entries: await this.#range(group), reset: false };
+    if (isStreamId(since)) {
+      // From `since` itself on: while it is there, all that followed is.
+      const [first, ...entries] = await this.#range(group, since);
+      if (first?.id === since) return { entries, reset: false };
+      // Nothing followed, if it is the last one ever added.
+      const info = await this.#ask(() => streamInfo(this.#writer, this.#keys.stream(group)));
+      if (info?.lastId === since) return { entries: [], reset: false };
+    }
+    return { entries: await this.#range(group), reset: true };
+  }
+
+  compareIds(a: string, b: string): number {
+    return compareStreamIds(a, b);
+  }
+
+  isId(text: string): boolean {
+    return isStreamId(text);
+  }
+
+  async enter(group: string, member: BackplaneMember): Promise<void> {
+    await this.#ask(() => this.#presence.enter(group, member));
+  }
+
+  async leave(group: string, key: string): Promise<void> {
+    await this.#ask(() => this.#presence.leave(group, key));
+  }
+
+  present(group: string): Promise<readonly BackplaneMember[]> {
+    return this.#ask(() => this.#presence.present(group));
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#subscribed.clear();
+    this.#reader.close();
+    this.#readerLink.close();
+    this.#clock.clearTimer(this.#willWake);
+    await this.#presence.close();
+    this.#writer.close();
+  }
+
+  async #range(group: string, from = "-"): Promise<readonly BackplaneEntry[]> {
+    const reply = (await this.#send(["XRANGE", this.#keys.stream(group), from, "+"])) as readonly RawEntry[];
+    const entries: BackplaneEntry[] = [];
+    for (const [id, fields] of reply) {
+      const payload = payloadOf(fields);
+      if (payload !== undefined) entries.push({ id: String(id), payload });
+    }
+    return entries;
+  }
+
+  /** One entry in the wake stream for all groups that are subscribed in this turn: the blocked XREAD names only the old ones. */
+  #wakeLater(): void {
+    this.#willWake ??= this.#clock.setTimer(() => {
+      this.#willWake = undefined;
+      this.#writer.send(["XADD", this.#wakeKey, "MAXLEN", "1", "*", "-", ""]).catch(() => {});
+    }, 0);
+  }
+
+  #isTendingDue(group: string, ttlMs: number): boolean {
+    const now = this.#clock.now();
+    if ((this.#tendAt.get(group) ?? 0) > now) return false;
+    if (this.#tendAt.size >= MAX_TENDED) this.#tendAt.clear();
+    this.#tendAt.set(group, now + Math.max(ttlMs, MIN_TTL_MS) / TEND_PART);
+    return true;
+  }
+
+  #send(args: Parameters<RedisLink["send"]>[0]): Promise<unknown> {
+    return this.#ask(() => this.#writer.send(args));
+  }
+
+  /** Whatever went wrong, users match on one code; the server's own words are in the text. */
+  async #ask<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw unavailable("closed");
+    if (!this.#writer.isUp) await this.#writer.firstAttempt;
+    try {
+      return await run();
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+}

@@ -1,0 +1,108 @@
+// The contract of a store of groups: who belongs together, and what all of them hear. The seed's three verbs, and what it
+// left open: history, every process, presence. `group-store.ts` keeps it.
+
+import type { Channel } from "../channel/channel.ts";
+import type { Backplane, HistoryLimits } from "./backplane.ts";
+import type { HistoryMessage } from "./group-message.ts";
+
+/** What to send: for all members the same, or made for each. `undefined` sends nothing to that member. */
+export type Broadcast<Attachment> =
+  // Not `unknown`: that would swallow the function's type, and with it the types of its parameters.
+  | (object | string | number | boolean | null | undefined)
+  | ((channel: Channel, attachment: Attachment | undefined) => unknown);
+
+export interface JoinOptions {
+  /**
+   * The id of the last message that the client has had: what came after it is sent first, in order, before anything new.
+   * Null and undefined: the channel hears what is published from now on. An empty string: all that is kept.
+   * If that is not all there any more, or the id is unknown, the channel is told (`onReset`), and then gets what is kept.
+   */
+  readonly since?: string | null | undefined;
+  /**
+   * Each message comes as JSON with its id, `{ "group", "id", "data" }`: for clients that are no event source and want to
+   * come back with `since`. An event stream has ids by itself. @default false
+   */
+  readonly ids?: boolean | undefined;
+  /**
+   * Called when messages are lost for this channel, before what is kept. Without it an event stream gets an event of the
+   * type `reset`, and a channel with `ids` or `since` the JSON text `{ "group", "reset": true }`.
+   */
+  readonly onReset?: ((channel: Channel) => unknown) | undefined;
+  /** Makes the channel one of those that `presence` lists, with this value as its `info`. JSON. @default it is not listed */
+  readonly presence?: unknown;
+}
+
+export interface PublishOptions {
+  /** A member that does not hear it, usually the one that said it. It stays in the history. */
+  readonly except?: Channel | undefined;
+}
+
+export interface GroupHistory {
+  /** Oldest first. */
+  readonly messages: readonly HistoryMessage[];
+  /** What followed `since` is not all there any more, or the id is unknown. */
+  readonly reset: boolean;
+}
+
+/** One who is present, in whatever process. */
+export interface PresentMember {
+  /** Unique among all processes, for as long as it is a member. */
+  readonly key: string;
+  readonly info: unknown;
+}
+
+export interface ChannelStore<Attachment = unknown> {
+  /**
+   * Adds a channel; the same channel again replaces its attachment. It leaves by itself when it closes.
+   * Throws BAD_OPTION for a group's name of more than 1,024 bytes.
+   */
+  addToGroup(group: string, channel: Channel, attachment?: Attachment, options?: JoinOptions): void;
+  /** Removes a channel: true if it was there. An empty group is dropped. */
+  removeFromGroup(group: string, channel: Channel): boolean;
+  /**
+   * Sends to all who are members in this process now; returns to how many. It has no id and stays in no history. Plain HTTP
+   * channels get it as their answer and are closed, the rest stay open. Text, bytes and `{ status, headers, body }` are
+   * sent as they are, any other value as JSON.
+   */
+  broadcast(group: string, data: Broadcast<Attachment>): number;
+  /**
+   * Sends to all members, in every process of the backplane, and keeps it in the group's history. Text, bytes, `json(value)`
+   * and `event({ data, event })` are sent as they are, any other value as JSON. Without a backplane the members have it when
+   * the call returns. Rejects with BAD_DATA for streams, a status, or headers other than Content-Type, with BAD_OPTION for a
+   * group's name of more than 1,024 bytes, and with BACKPLANE_UNAVAILABLE when it is not known to have been published.
+   */
+  publish(group: string, message: unknown, options?: PublishOptions): Promise<{ readonly id: string }>;
+  /** What was published after `since`, or all that is kept. Rejects with BACKPLANE_UNAVAILABLE. */
+  history(group: string, since?: string | null): Promise<GroupHistory>;
+  /** Who joined with `presence`, in every process of the backplane. Rejects with BACKPLANE_UNAVAILABLE. */
+  presence(group: string): Promise<readonly PresentMember[]>;
+  /** The members in this process and their attachments, as they are now. */
+  members(group: string): readonly (readonly [channel: Channel, attachment: Attachment | undefined])[];
+  /** How many members the group has in this process. */
+  size(group: string): number;
+  /** The groups that have members in this process. */
+  groups(): readonly string[];
+  /** Leaves the backplane and closes it; members stay open, and hear nothing more. */
+  close(): Promise<void>;
+}
+
+export interface ChannelStoreOptions<Attachment = unknown> {
+  /**
+   * How much of what was published is kept for those who come back, for each group: `size` messages, none older than `ttlMs`.
+   * @default { size: 100, ttlMs: 60_000 }
+   */
+  readonly history?: Partial<HistoryLimits> | undefined;
+  /** What carries messages to other processes. The store owns it from here on. @default none: groups live in this process */
+  readonly backplane?: Backplane | undefined;
+  /** A channel has joined a group in this process. Polls do not join. */
+  readonly onJoin?: ((group: string, channel: Channel, attachment: Attachment | undefined) => unknown) | undefined;
+  /** A channel has left a group in this process, by closing or by `removeFromGroup`. */
+  readonly onLeave?: ((group: string, channel: Channel, attachment: Attachment | undefined) => unknown) | undefined;
+  /**
+   * Told of what a callback or a send threw for one member, and of what went wrong with the backplane (then without
+   * `channel`). @default console.error
+   */
+  readonly onError?:
+    | ((error: unknown, context: { readonly group: string; readonly channel: Channel | undefined }) => void)
+    | undefined;
+}

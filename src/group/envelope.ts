@@ -1,0 +1,84 @@
+// A group's message as the bytes that go through a backplane:
+//
+//     version (1)  kind and flags (1)  origin (8)  number (4, big-endian)  [event: length (2) UTF-8]  [type: length (2) UTF-8]  data
+//
+// Whoever can write to the broker can write anything: what is not exactly of this form is no message, and never an error.
+
+import { concat, utf8, utf8Bytes } from "../base/bytes.ts";
+import { isFieldValue } from "../codec/http1-syntax.ts";
+import { Utf8Validator } from "../codec/utf8.ts";
+import { type GroupMessage, isEventType, isJsonText } from "./group-message.ts";
+
+export interface Envelope {
+  /** Which store published it: ORIGIN_BYTES of chance, as hex digits. */
+  readonly origin: string;
+  /** Which of that store's messages it is, modulo 2^32. */
+  readonly number: number;
+  readonly message: GroupMessage;
+}
+
+export const ORIGIN_BYTES = 8;
+
+const VERSION = 1;
+const KINDS = ["text", "bytes", "json"] as const;
+const KIND_MASK = 0x0f;
+const HAS_EVENT = 0x10;
+const HAS_TYPE = 0x20;
+const HEAD_BYTES = 2 + ORIGIN_BYTES + 4;
+
+export function encodeEnvelope({ origin, number, message }: Envelope): Uint8Array {
+  const { kind, data, event, contentType } = message;
+  const head = new Uint8Array(HEAD_BYTES);
+  head[0] = VERSION;
+  head[1] = KINDS.indexOf(kind) | (event === undefined ? 0 : HAS_EVENT) | (contentType === undefined ? 0 : HAS_TYPE);
+  for (let i = 0; i < ORIGIN_BYTES; i++) head[2 + i] = Number.parseInt(origin.slice(2 * i, 2 * i + 2), 16);
+  for (let i = 0; i < 4; i++) head[2 + ORIGIN_BYTES + i] = number >>> (24 - 8 * i);
+  const parts: Uint8Array[] = [head];
+  for (const text of [event, contentType]) if (text !== undefined) parts.push(...withLength(utf8Bytes(text)));
+  parts.push(typeof data === "string" ? utf8Bytes(data) : data);
+  return concat(parts);
+}
+
+/** Undefined for what is malformed, of a version that we do not know, or could not be sent to a member. */
+export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
+  if (bytes.length < HEAD_BYTES || bytes[0] !== VERSION) return undefined;
+  const flags = bytes[1]!;
+  const kind = KINDS[flags & KIND_MASK];
+  if (kind === undefined || (flags & ~(KIND_MASK | HAS_EVENT | HAS_TYPE)) !== 0) return undefined;
+  let origin = "";
+  for (let i = 2; i < 2 + ORIGIN_BYTES; i++) origin += bytes[i]!.toString(16).padStart(2, "0");
+  let number = 0;
+  for (let i = 2 + ORIGIN_BYTES; i < HEAD_BYTES; i++) number = number * 256 + bytes[i]!;
+
+  let at = HEAD_BYTES;
+  const texts: string[] = [];
+  for (const flag of [HAS_EVENT, HAS_TYPE]) {
+    if ((flags & flag) === 0) continue;
+    if (bytes.length < at + 2) return undefined;
+    const end = at + 2 + bytes[at]! * 256 + bytes[at + 1]!;
+    if (bytes.length < end) return undefined;
+    const text = validText(bytes.subarray(at + 2, end));
+    if (text === undefined) return undefined;
+    texts.push(text);
+    at = end;
+  }
+  const event = (flags & HAS_EVENT) === 0 ? undefined : texts[0];
+  const contentType = (flags & HAS_TYPE) === 0 ? undefined : texts.at(-1);
+  // What an event stream or a response head would refuse must not fail with each member.
+  if (event !== undefined && !isEventType(event)) return undefined;
+  if (contentType !== undefined && !isFieldValue(contentType)) return undefined;
+
+  const rest = bytes.subarray(at);
+  const data = kind === "bytes" ? rest : validText(rest);
+  if (data === undefined || (kind === "json" && !isJsonText(data as string))) return undefined;
+  return { origin, number, message: { kind, data, event, contentType } };
+}
+
+function withLength(bytes: Uint8Array): [Uint8Array, Uint8Array] {
+  return [Uint8Array.of(bytes.length >> 8, bytes.length & 0xff), bytes];
+}
+
+function validText(bytes: Uint8Array): string | undefined {
+  const validator = new Utf8Validator();
+  return validator.push(bytes, 0, bytes.length) && validator.isComplete ? utf8(bytes) : undefined;
+}

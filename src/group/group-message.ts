@@ -1,0 +1,172 @@
+// What is published to a group: one value that every transport, every process and the history can have. Streams, status
+// and headers belong to one answer and are no such value.
+
+import { utf8Length } from "../base/bytes.ts";
+import { ChannelError } from "../base/errors.ts";
+import type { Channel } from "../channel/channel.ts";
+import { PreparedMessage } from "../channel/prepared-message.ts";
+import { isSendInit, json, prepare, type SendData, toSendable } from "../channel/send-data.ts";
+
+export interface GroupMessage {
+  /** `json`: `data` is the JSON text of a value. */
+  readonly kind: "text" | "bytes" | "json";
+  readonly data: string | Uint8Array;
+  /** The type of a Server-Sent Event. */
+  readonly event: string | undefined;
+  /** What an HTTP answer says of it, where it is not the kind's own. */
+  readonly contentType: string | undefined;
+}
+
+/** One message of a group's history, as `history` gives it out. */
+export interface HistoryMessage {
+  readonly id: string;
+  /** A string, bytes, or the value that was published as JSON. */
+  readonly data: unknown;
+  /** The event's type, where `event()` gave it one. */
+  readonly event?: string;
+}
+
+/** Of an event's type and of a Content-Type. */
+const MAX_FIELD_BYTES = 1024;
+
+const JSON_TYPE = "application/json; charset=utf-8";
+
+/** A message with its place in the group's stream. What it is on the wire is made once, when it is first needed. */
+export class GroupEntry {
+  readonly id: string;
+  readonly message: GroupMessage;
+  /** When it came, in milliseconds. */
+  readonly atMs: number;
+  /** Who is not to hear it. Held weakly: the history outlives channels. */
+  readonly #except: WeakRef<Channel> | undefined;
+  #raw: PreparedMessage | undefined;
+  #numbered: PreparedMessage | undefined;
+  #json: string | undefined;
+
+  constructor(id: string, message: GroupMessage, atMs: number, except?: Channel) {
+    this.id = id;
+    this.message = message;
+    this.atMs = atMs;
+    this.#except = except === undefined ? undefined : new WeakRef(except);
+  }
+
+  get except(): Channel | undefined {
+    return this.#except?.deref();
+  }
+
+  /** As it was published. An event stream shows the id. */
+  get raw(): PreparedMessage {
+    this.#raw ??= prepare({
+      body: this.message.data,
+      headers: headersOf(this.message),
+      event: { ...eventOf(this.message), id: this.id },
+    });
+    return this.#raw;
+  }
+
+  /** As JSON with its id, for members that asked for it. */
+  numbered(group: string): PreparedMessage {
+    this.#numbered ??= prepare({
+      body: `{"group":${JSON.stringify(group)},${this.json.slice(1)}`,
+      headers: { "Content-Type": JSON_TYPE },
+      event: { ...eventOf(this.message), id: this.id },
+    });
+    return this.#numbered;
+  }
+
+  /** `{"id":…,"event":…,"data":…}`; bytes are in base64, and say so. */
+  get json(): string {
+    this.#json ??= `{"id":${JSON.stringify(this.id)},${jsonMembers(this.message)}}`;
+    return this.#json;
+  }
+
+  /** Everybody has it: what stays in the history is the message alone. */
+  release(): void {
+    this.#raw = undefined;
+    this.#numbered = undefined;
+    this.#json = undefined;
+  }
+
+  toHistory(): HistoryMessage {
+    const { kind, data, event } = this.message;
+    const value = kind === "json" ? JSON.parse(data as string) : data;
+    return { id: this.id, data: value, ...(event === undefined ? {} : { event }) };
+  }
+}
+
+/** Throws BAD_DATA for what cannot be published. */
+export function toGroupMessage(value: unknown): GroupMessage {
+  if (typeof value === "string") return { kind: "text", data: value, event: undefined, contentType: undefined };
+  if (isStream(value)) throw new ChannelError("BAD_DATA", "a stream or Blob cannot be published");
+  const { message, parts } = toSendable(toSendData(value));
+  if (parts !== undefined) throw new ChannelError("BAD_DATA", "a stream or Blob cannot be published");
+  const { body, status, fields, event } = message;
+  if (body === null) throw new ChannelError("BAD_DATA", "a message without data cannot be published");
+  if (status !== undefined) throw new ChannelError("BAD_DATA", "a status cannot be published");
+  if (event?.id !== undefined || event?.retry !== undefined) {
+    throw new ChannelError("BAD_DATA", "the id and retry of an event cannot be published: the store gives the ids");
+  }
+  const type = contentTypeOf(fields);
+  if (event?.event !== undefined && !isEventType(event.event))
+    throw new ChannelError("BAD_DATA", "the type of an event");
+  if (utf8Length(type ?? "") > MAX_FIELD_BYTES) throw new ChannelError("BAD_DATA", "the Content-Type is too long");
+  const isJson =
+    typeof body === "string" && type !== undefined && /^application\/json\b/i.test(type) && isJsonText(body);
+  return {
+    kind: isJson ? "json" : typeof body === "string" ? "text" : "bytes",
+    // The history keeps it: the caller may do with its bytes what it likes.
+    data: typeof body === "string" ? body : body.slice(),
+    event: event?.event,
+    contentType: type === undefined || (isJson && type === JSON_TYPE) ? undefined : type,
+  };
+}
+
+/** Seed: `json-str` of what is given. What is a message already needs no encoding. */
+export function toSendData(value: unknown): SendData {
+  if (typeof value === "string" || value instanceof Uint8Array || isSendInit(value)) return value;
+  return value instanceof PreparedMessage ? value : json(value);
+}
+
+export function isJsonText(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** `"event":…,"data":…` of a message that has no id. */
+export function jsonMembers({ kind, data, event }: GroupMessage): string {
+  const type = event === undefined ? "" : `"event":${JSON.stringify(event)},`;
+  if (kind === "json") return `${type}"data":${data}`;
+  if (typeof data === "string") return `${type}"data":${JSON.stringify(data)}`;
+  return `${type}"encoding":"base64","data":"${Buffer.from(data.buffer, data.byteOffset, data.length).toString("base64")}"`;
+}
+
+/** What every transport and process can have: WHATWG HTML §9.2.6 allows no line break. */
+export function isEventType(text: string): boolean {
+  return !/[\r\n]/.test(text) && utf8Length(text) <= MAX_FIELD_BYTES;
+}
+
+function isStream(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return value instanceof Blob || value instanceof ReadableStream || Symbol.asyncIterator in value;
+}
+
+function contentTypeOf(fields: readonly string[]): string | undefined {
+  if (fields.length === 0) return undefined;
+  if (fields.length > 2 || fields[0]!.toLowerCase() !== "content-type") {
+    throw new ChannelError("BAD_DATA", "headers other than Content-Type cannot be published");
+  }
+  return fields[1];
+}
+
+function headersOf({ kind, contentType }: GroupMessage): Record<string, string> | undefined {
+  if (contentType !== undefined) return { "Content-Type": contentType };
+  return kind === "json" ? { "Content-Type": JSON_TYPE } : undefined;
+}
+
+function eventOf({ event }: GroupMessage): { event?: string } {
+  return event === undefined ? {} : { event };
+}

@@ -1,0 +1,164 @@
+// The connection to NATS as the backplane uses it: questions with an answer in bounded time, and nothing that is kept for
+// later when the server is away. The connection is the user's; it reconnects by itself.
+
+import { randomUUID } from "node:crypto";
+import type { Clock } from "../base/clock.ts";
+import { isNoResponders, isTimeout, NatsApiError, type NatsConnection, type NatsMessage } from "./nats-api.ts";
+import { unavailable } from "./unavailable.ts";
+
+export interface NatsLinkOptions {
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly maxPendingBytes: number;
+  readonly onDown: () => void;
+  /** Called when the connection is up again. */
+  readonly onUp: () => void;
+  readonly onError: (error: unknown) => void;
+}
+
+export class NatsLink {
+  readonly connection: NatsConnection;
+  readonly #options: NatsLinkOptions;
+  #isUp = true;
+  #isStalled = false;
+  #isClosed = false;
+  #pendingBytes = 0;
+
+  constructor(connection: NatsConnection, options: NatsLinkOptions) {
+    this.connection = connection;
+    this.#options = options;
+    void this.#follow();
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** A request of the JetStream API. Rejects with NatsApiError when it is refused. */
+  async api<T = unknown>(request: string, body: object = {}): Promise<T> {
+    return this.ask<T>(`$JS.API.${request}`, Buffer.from(JSON.stringify(body)));
+  }
+
+  /**
+   * All that a stream has for a subject from some sequence on, or the last message of each subject. Through a consumer
+   * of the server's that lives for this one answer.
+   */
+  async read(
+    stream: string,
+    filter: string,
+    from: { readonly sequence: number } | "last of each",
+  ): Promise<NatsMessage[]> {
+    const inbox = `_INBOX.${randomUUID()}`;
+    const messages: NatsMessage[] = [];
+    let expected = Number.POSITIVE_INFINITY;
+    let finish!: (error?: unknown) => void;
+    const finished = new Promise<void>((resolve, reject) => {
+      finish = (error) => (error === undefined ? resolve() : reject(unavailable(error)));
+    });
+    const { clock, timeoutMs } = this.#options;
+    let timer = clock.setTimer(() => finish("history did not come"), timeoutMs);
+    const subscription = this.connection.subscribe(inbox, {
+      callback: (error, message) => {
+        if (error !== null && error !== undefined) finish(error);
+        else if (message.headers?.code !== 100) messages.push(message);
+        if (messages.length >= expected) finish();
+        clock.clearTimer(timer);
+        timer = clock.setTimer(() => finish("history did not come"), timeoutMs);
+      },
+    });
+    try {
+      const policy =
+        from === "last of each"
+          ? { deliver_policy: "last_per_subject" }
+          : { deliver_policy: "by_start_sequence", opt_start_seq: Math.max(1, from.sequence) };
+      const { name, num_pending } = await this.createConsumer(stream, {
+        deliver_subject: inbox,
+        filter_subject: filter,
+        ...policy,
+      });
+      expected = num_pending;
+      if (messages.length >= expected) finish();
+      await finished;
+      this.api(`CONSUMER.DELETE.${stream}.${name}`).catch(() => {});
+      return messages.slice(0, expected);
+    } finally {
+      finished.catch(() => {});
+      clock.clearTimer(timer);
+      subscription.unsubscribe();
+    }
+  }
+
+  /** One that goes away when nobody listens any more. */
+  createConsumer(stream: string, config: object): Promise<{ readonly name: string; readonly num_pending: number }> {
+    return this.api(`CONSUMER.CREATE.${stream}`, {
+      stream_name: stream,
+      config: {
+        ack_policy: "none",
+        max_deliver: 1,
+        mem_storage: true,
+        num_replicas: 1,
+        replay_policy: "instant",
+        ...config,
+      },
+    });
+  }
+
+  /** What is answered with JSON. Rejects with BACKPLANE_UNAVAILABLE, or as it is when there is nobody to answer. */
+  async ask<T>(subject: string, payload: Uint8Array): Promise<T> {
+    const { timeoutMs, maxPendingBytes } = this.#options;
+    if (this.#isClosed) throw unavailable("closed");
+    // The client would keep it and send it later, when it was reported as failed.
+    if (!this.#isUp) throw unavailable("not connected");
+    if (this.#isStalled) throw unavailable("the server does not answer");
+    const size = payload.length + subject.length;
+    if (this.#pendingBytes > 0 && this.#pendingBytes + size > maxPendingBytes) {
+      throw unavailable("too much waits for its answer");
+    }
+    this.#pendingBytes += size;
+    let message: NatsMessage;
+    try {
+      message = await this.connection.request(subject, payload, { timeout: timeoutMs });
+    } catch (error) {
+      if (isTimeout(error)) this.#stall();
+      if (isNoResponders(error)) throw error;
+      throw unavailable(error);
+    } finally {
+      this.#pendingBytes -= size;
+    }
+    const answer = JSON.parse(Buffer.from(message.data).toString()) as T & { readonly error?: NatsApiError };
+    if (answer.error !== undefined) throw new NatsApiError(answer.error as never);
+    return answer;
+  }
+
+  /** Nothing more is asked of a server that does not answer, until it does. */
+  #stall(): void {
+    if (this.#isStalled) return;
+    this.#isStalled = true;
+    this.#options.onError(unavailable("the server does not answer"));
+    this.connection.flush().then(
+      () => (this.#isStalled = false),
+      () => (this.#isStalled = false),
+    );
+  }
+
+  async #follow(): Promise<void> {
+    for await (const { type } of this.connection.status()) {
+      if (this.#isClosed) return;
+      if (type === "disconnect") {
+        if (this.#isUp) this.#options.onError(unavailable("the connection was lost"));
+        this.#isUp = false;
+        this.#options.onDown();
+      } else if (type === "reconnect") {
+        this.#isUp = true;
+        this.#isStalled = false;
+        this.#options.onUp();
+      }
+    }
+    // The client has given up.
+    this.#isUp = false;
+  }
+}

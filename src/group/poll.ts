@@ -1,0 +1,47 @@
+// Long polling of a group: a request waits until there is something that its client has not had. Between two polls the
+// client is away; since each answer says where it ends, and the history keeps what comes, nothing is lost.
+
+import { ChannelError } from "../base/errors.ts";
+import { withChannel } from "../channel/accept.ts";
+import type { Channel } from "../channel/channel.ts";
+import type { ChannelRequest } from "../channel/request.ts";
+import type { ChannelStore } from "./channel-store.ts";
+import { GroupStore } from "./group-store.ts";
+
+export interface PollOptions {
+  /** The id that the client's last answer called `next`. @default the request's `?since=` */
+  readonly since?: string | null | undefined;
+  /**
+   * How long the request waits before it is answered with 204, in milliseconds, up to a second more.
+   * @default 25_000: under the 30 s that Heroku and the 60 s that nginx and AWS ALB allow by default
+   */
+  readonly parkMs?: number | undefined;
+}
+
+/**
+ * Answers a request with what was published to the group after `since`: at once where there is something, otherwise as soon
+ * as there is, or with 204 after `parkMs`. The answer is
+ *
+ *     { "messages": [{ "id": "…", "data": … }], "next": "…", "reset": false }
+ *
+ * `next` is the `since` of the next poll. Without `since` the answer comes at once and says just where the group is now; with
+ * an empty `since` it has all that is kept. `reset`: messages are lost, or `since` is unknown, and this is all that is kept.
+ */
+export function pollGroup(
+  request: ChannelRequest | Request,
+  store: ChannelStore<never> | ChannelStore,
+  group: string,
+  options: PollOptions = {},
+): Channel {
+  if (!(store instanceof GroupStore))
+    throw new ChannelError("BAD_OPTION", "pollGroup needs a store of createChannelStore");
+  const { since = sinceOf(request.url), parkMs = 25_000 } = options;
+  if (!(parkMs >= 0)) throw new ChannelError("BAD_OPTION", `parkMs is ${String(parkMs)}`);
+  return withChannel(request, (channel) => store.poll(group, channel, since, parkMs), { sse: false });
+}
+
+/** A target, or the whole URL of a Fetch request. */
+function sinceOf(url: string): string | null {
+  const start = url.indexOf("?");
+  return start === -1 ? null : new URLSearchParams(url.slice(start + 1)).get("since");
+}

@@ -1,0 +1,253 @@
+// One connection to Redis, kept up: the client libraries are asked for a connection and for raw commands, no more.
+// A connection of theirs lives once: with its own reconnecting, queueing and sending again switched off nothing that was
+// reported as failed is delivered later, and nothing piles up while the server is away. Taking it up again is done here.
+
+import type { Clock, Timer } from "../base/clock.ts";
+import { ChannelError } from "../base/errors.ts";
+import { unavailable } from "./unavailable.ts";
+
+/** A client of node-redis (4 to 6), ioredis or iovalkey. It is only asked for duplicates of itself. */
+export interface RedisClient {
+  duplicate(override?: object): object;
+}
+
+export type RedisArgument = string | Uint8Array;
+
+export interface RedisLinkOptions {
+  readonly clock: Clock;
+  /** After so long without an answer the connection is given up, and with it all that was not answered. */
+  readonly timeoutMs: number;
+  /** Commands beyond these bytes that wait for their answers are refused. */
+  readonly maxPendingBytes: number;
+  /** Called whenever a connection is up. */
+  readonly onUp: () => void;
+  /** Told once for each time that the server goes away. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** One connection of a library, of which all calls answer with Buffers. */
+interface Connection {
+  connect(): Promise<unknown>;
+  send(args: readonly RedisArgument[]): Promise<unknown>;
+  end(): void;
+}
+
+interface Waiting {
+  readonly since: number;
+  readonly bytes: number;
+  readonly reject: (error: unknown) => void;
+}
+
+const FIRST_RETRY_MS = 50;
+const MAX_RETRY_MS = 1000;
+/** Redis: a replica, one that is still reading its file, one without its master. */
+const WRONG_SERVER = /^(?:READONLY|LOADING|MASTERDOWN)\b/;
+
+export class RedisLink {
+  readonly #client: RedisClient;
+  readonly #options: RedisLinkOptions;
+  /** Resolves when the first attempt has succeeded or failed: what is asked before waits for it. */
+  readonly firstAttempt: Promise<void>;
+  #attempted!: () => void;
+  #connection: Connection | undefined;
+  #isUp = false;
+  #isClosed = false;
+  #retries = 0;
+  #retryTimer: Timer;
+  /** In the order in which they were sent, which is the order of their answers. */
+  readonly #waiting = new Set<Waiting>();
+  #waitingBytes = 0;
+  #watch: Timer;
+
+  constructor(client: RedisClient, options: RedisLinkOptions) {
+    this.#client = client;
+    this.#options = options;
+    this.firstAttempt = new Promise((resolve) => {
+      this.#attempted = resolve;
+    });
+    this.#connect();
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  /** Sends one command; what is sent in one turn goes out together. Rejects with BACKPLANE_UNAVAILABLE, or with the server's error. */
+  send(args: readonly RedisArgument[]): Promise<unknown> {
+    const connection = this.#connection;
+    if (!this.#isUp || connection === undefined) return Promise.reject(unavailable("not connected"));
+    let bytes = 0;
+    for (const arg of args) bytes += arg.length;
+    if (this.#waitingBytes + bytes > this.#options.maxPendingBytes && this.#waiting.size > 0) {
+      return Promise.reject(unavailable("too much waits for its answer"));
+    }
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = { since: this.#options.clock.now(), bytes, reject };
+      this.#waiting.add(waiting);
+      this.#waitingBytes += bytes;
+      this.#watch ??= this.#options.clock.setTimer(this.#onWatch, this.#options.timeoutMs);
+      connection.send(args).then(
+        (reply) => {
+          this.#retries = 0;
+          if (this.#settle(waiting)) resolve(reply);
+        },
+        (error: unknown) => {
+          if (this.#settle(waiting)) reject(isReplyError(error) ? error : unavailable(error));
+          // A server that is no longer, or not yet, the one to ask: the next connection may find the right one.
+          if (isReplyError(error) && WRONG_SERVER.test(error.message)) this.#lost(connection, error);
+        },
+      );
+    });
+  }
+
+  /** Ends the connection and takes up no other. */
+  close(): void {
+    this.#isClosed = true;
+    this.#options.clock.clearTimer(this.#retryTimer);
+    this.#drop("closed");
+  }
+
+  #connect(): void {
+    const lost = (error: unknown): void => this.#lost(connection, error);
+    const connection = openConnection(this.#client, lost);
+    this.#connection = connection;
+    const timer = this.#options.clock.setTimer(
+      () => lost(unavailable("no connection in time")),
+      this.#options.timeoutMs,
+    );
+    connection
+      .connect()
+      .then(() => {
+        if (this.#connection !== connection) return;
+        this.#isUp = true;
+        this.#attempted();
+        this.#options.onUp();
+      }, lost)
+      .finally(() => this.#options.clock.clearTimer(timer));
+  }
+
+  #lost(connection: Connection, error: unknown): void {
+    if (this.#connection !== connection || this.#isClosed) return;
+    if (this.#retries === 0) this.#options.onError(unavailable(error));
+    this.#drop(error);
+    this.#retry();
+  }
+
+  #drop(cause: unknown): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.#isUp = false;
+    this.#attempted();
+    connection?.end();
+    for (const waiting of this.#waiting) waiting.reject(unavailable(cause));
+    this.#waiting.clear();
+    this.#waitingBytes = 0;
+    this.#options.clock.clearTimer(this.#watch);
+    this.#watch = undefined;
+  }
+
+  #retry(): void {
+    const delayMs = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#retries++);
+    // Spread, so that not all processes come back at once.
+    this.#retryTimer = this.#options.clock.setTimer(() => this.#connect(), delayMs * (0.5 + Math.random() / 2));
+  }
+
+  /** False when it was given up before. */
+  #settle(waiting: Waiting): boolean {
+    if (!this.#waiting.delete(waiting)) return false;
+    this.#waitingBytes -= waiting.bytes;
+    return true;
+  }
+
+  /** One timer for all that waits: it looks at the oldest, and comes again when that one is due. */
+  readonly #onWatch = (): void => {
+    this.#watch = undefined;
+    const [oldest] = this.#waiting;
+    if (oldest === undefined) return;
+    const { clock, timeoutMs } = this.#options;
+    const leftMs = oldest.since + timeoutMs - clock.now();
+    if (leftMs > 0) this.#watch = clock.setTimer(this.#onWatch, leftMs);
+    else if (this.#connection !== undefined) this.#lost(this.#connection, `no answer in ${timeoutMs} ms`);
+  };
+}
+
+/** The error of a command, as opposed to that of a connection: Redis begins it with a word in capitals. */
+export function isReplyError(error: unknown): error is Error {
+  return error instanceof Error && !(error instanceof ChannelError) && /^[A-Z]{3,}\b/.test(error.message);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** What all of the libraries' clients have, and what one family or the other has. */
+interface AnyClient {
+  on(event: string, listener: (error?: unknown) => void): unknown;
+  connect(): Promise<unknown>;
+  /** ioredis, iovalkey. */
+  callBuffer?(...args: (string | Buffer)[]): Promise<unknown>;
+  /** node-redis. */
+  sendCommand?(args: readonly (string | Buffer)[], options: object): Promise<unknown>;
+  destroy?(): void;
+  disconnect(): unknown;
+}
+
+/** RESP 2 everywhere, so that replies have one shape. */
+const IOREDIS_OPTIONS = {
+  autoResendUnfulfilledCommands: false,
+  connectionName: "unichannel",
+  enableOfflineQueue: false,
+  keyPrefix: "",
+  lazyConnect: true,
+  maxRetriesPerRequest: null,
+  protocol: 2,
+  reconnectOnError: null,
+  retryStrategy: null,
+};
+/** RESP type "$" as a Buffer: `typeMapping` since version 5, `returnBuffers` in 4. */
+const NODE_REDIS_REPLIES = { returnBuffers: true, typeMapping: { 36: Buffer } };
+
+function openConnection(client: RedisClient, lost: (error: unknown) => void): Connection {
+  const family = client as RedisClient & Partial<AnyClient> & { isCluster?: boolean; options?: { socket?: object } };
+  let connection: AnyClient;
+  if (typeof family.callBuffer === "function") {
+    connection = (
+      family.isCluster === true
+        ? (family.duplicate as (nodes: [], options: object) => object)([], {
+            clusterRetryStrategy: null,
+            enableOfflineQueue: false,
+            lazyConnect: true,
+            redisOptions: IOREDIS_OPTIONS,
+          })
+        : family.duplicate(IOREDIS_OPTIONS)
+    ) as AnyClient;
+  } else if (typeof family.sendCommand === "function" && family.options !== undefined && !("masters" in family)) {
+    connection = family.duplicate({
+      RESP: 2,
+      maintNotifications: "disabled",
+      disableOfflineQueue: true,
+      socket: { ...family.options.socket, reconnectStrategy: false },
+    }) as AnyClient;
+  } else {
+    throw new ChannelError("BAD_OPTION", "not a client of node-redis, ioredis or iovalkey");
+  }
+  const { callBuffer, sendCommand } = connection;
+  for (const event of ["error", "end", "close"]) connection.on(event, (error) => lost(error ?? "connection closed"));
+  return {
+    connect: () => connection.connect(),
+    send: (args) =>
+      callBuffer === undefined
+        ? sendCommand!.call(connection, args.map(asArgument), NODE_REDIS_REPLIES)
+        : callBuffer.apply(connection, args.map(asArgument)),
+    end() {
+      // Neither a hanging connection nor one that never came up may throw here.
+      try {
+        const ended = connection.destroy === undefined ? connection.disconnect() : connection.destroy();
+        if (ended instanceof Promise) ended.catch(() => {});
+      } catch {}
+    },
+  };
+}
+
+function asArgument(arg: RedisArgument): string | Buffer {
+  if (typeof arg === "string" || Buffer.isBuffer(arg)) return arg;
+  return Buffer.from(arg.buffer, arg.byteOffset, arg.byteLength);
+}

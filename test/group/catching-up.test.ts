@@ -1,0 +1,215 @@
+// No gap and no duplicate between what was missed and what is live: members join with the id of any message while others
+// publish, over a backplane whose every answer comes late, in random order. Chance has a seed, printed when it fails.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Backplane, BackplaneListener } from "../../src/index.ts";
+import { type ChannelStore, createChannelStore, MemoryBackplane } from "../../src/index.ts";
+import { MemoryChannel } from "../support/memory-channel.ts";
+import { until } from "../support/wait.ts";
+
+/** Marsaglia's xorshift: numbers from 0 up to 1. */
+function chance(seed: number): () => number {
+  let state = seed | 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
+  };
+}
+
+/** A random moment: now, some microtasks later, or some turns later. */
+async function late(random: () => number): Promise<void> {
+  const kind = random();
+  if (kind < 0.3) return;
+  if (kind < 0.7) for (let i = random() * 10; i > 0; i--) await undefined;
+  else for (let i = random() * 4; i > 0; i--) await new Promise(setImmediate);
+}
+
+/** Another backplane whose calls arrive late and are answered late; what a stream says comes late too, but in order. */
+class LateBackplane implements Backplane {
+  readonly #inner: Backplane;
+  readonly #random: () => number;
+  /** Fails so often. */
+  readonly #failures: number;
+  readonly #cancelled = new Map<string, () => void>();
+
+  constructor(inner: Backplane, random: () => number, failures = 0) {
+    this.#inner = inner;
+    this.#random = random;
+    this.#failures = failures;
+  }
+
+  /** Publishes keep their order, as on one connection. */
+  #publishing: Promise<unknown> = Promise.resolve();
+
+  publish(group: string, payload: Uint8Array, keep: { size: number; ttlMs: number }): Promise<string> {
+    const published = this.#publishing
+      .then(() => late(this.#random))
+      .then(() => this.#inner.publish(group, payload, keep));
+    this.#publishing = published;
+    return published.then(async (id) => {
+      await late(this.#random);
+      return id;
+    });
+  }
+
+  async subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {
+    await late(this.#random);
+    if (this.#random() < this.#failures) throw new Error("not now");
+    let isCancelled = false;
+    this.#cancelled.set(group, () => {
+      isCancelled = true;
+    });
+    let last: Promise<void> = Promise.resolve();
+    const position = await this.#inner.subscribe(group, {
+      entry: (entry) => {
+        last = last.then(() => late(this.#random)).then(() => (isCancelled ? undefined : listener.entry(entry)));
+      },
+      gap: () => assert.fail("memory has no gaps"),
+    });
+    await late(this.#random);
+    return position;
+  }
+
+  async unsubscribe(group: string): Promise<void> {
+    this.#cancelled.get(group)?.();
+    await late(this.#random);
+    await this.#inner.unsubscribe(group);
+    await late(this.#random);
+  }
+
+  async history(group: string, since?: string): ReturnType<Backplane["history"]> {
+    await late(this.#random);
+    if (this.#random() < this.#failures) throw new Error("not now");
+    const history = await this.#inner.history(group, since);
+    await late(this.#random);
+    return history;
+  }
+
+  compareIds = (a: string, b: string): number => this.#inner.compareIds(a, b);
+  isId = (text: string): boolean => this.#inner.isId(text);
+  enter = (group: string, member: { key: string; payload: Uint8Array }): Promise<void> =>
+    this.#inner.enter(group, member);
+  leave = (group: string, key: string): Promise<void> => this.#inner.leave(group, key);
+  present = (group: string): ReturnType<Backplane["present"]> => this.#inner.present(group);
+  close = (): Promise<void> => this.#inner.close();
+}
+
+interface Round {
+  readonly stores: readonly ChannelStore[];
+  readonly random: () => number;
+  readonly messages: number;
+}
+
+/** Publishes and joins at random moments; every member must have had all after its `since`, in order, once. */
+async function run({ stores, random, messages }: Round): Promise<void> {
+  const pick = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)]!;
+  /** Ids by the number of the message, as far as they are known. */
+  const ids: string[] = [];
+  const members: { readonly member: MemoryChannel; readonly from: number; readonly isLive: boolean }[] = [];
+  // One publisher, so that what is said first comes first.
+  const publisher = stores[0]!;
+  let published = 0;
+  const pending: Promise<unknown>[] = [];
+  while (published < messages) {
+    await late(random);
+    const dice = random();
+    if (dice < 0.5) {
+      const count = 1 + Math.floor(random() * 4);
+      for (let i = 0; i < count; i++) {
+        const number = published++;
+        pending.push(publisher.publish("g", String(number)).then(({ id }) => void (ids[number] = id)));
+      }
+    } else if (dice < 0.9) {
+      if (ids.length === 0) continue;
+      // The last ones more often than the first, and only ids that are known by now.
+      const known = Object.keys(ids).map(Number);
+      const from = random() < 0.5 ? known.at(-1)! : pick(known);
+      const member = new MemoryChannel(random() < 0.5 ? "sse" : "websocket");
+      members.push({ member, from: from + 1, isLive: false });
+      pick(stores).addToGroup("g", member.channel, undefined, { since: ids[from]! });
+    } else if (members.length > 0) {
+      const [gone] = members.splice(Math.floor(random() * members.length), 1);
+      gone!.member.leave();
+    }
+  }
+  await Promise.all(pending);
+  const count = published;
+  await until(
+    () => members.every(({ member, from }) => member.sent.length >= count - from),
+    "everybody has had everything",
+  );
+  for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate);
+  for (const { member, from } of members) {
+    assert.deepEqual(
+      member.take(),
+      Array.from({ length: count - from }, (_, i) => String(from + i)),
+    );
+    member.leave();
+  }
+}
+
+describe("joining with an id", () => {
+  const history = { size: 100_000, ttlMs: 600_000 };
+
+  it("leaves no gap and doubles nothing, whatever is published meanwhile (one process)", async () => {
+    for (let seed = 1; seed <= 30; seed++) {
+      const store = createChannelStore({ history });
+      await named(seed, () => run({ stores: [store], random: chance(seed * 7919), messages: 150 }));
+    }
+  });
+
+  it("leaves no gap and doubles nothing over a backplane that is late with everything", async () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const random = chance(seed * 104_729);
+      const broker = new MemoryBackplane();
+      const stores = [0, 1, 2].map(() =>
+        createChannelStore({ history, backplane: new LateBackplane(broker.share(), random) }),
+      );
+      await named(seed, () => run({ stores, random, messages: 150 }));
+      await Promise.all(stores.map((store) => store.close()));
+    }
+  });
+
+  it("leaves no gap and doubles nothing where the log here is much shorter than what is missed", async () => {
+    for (let seed = 1; seed <= 4; seed++) {
+      const random = chance(seed * 15_485_863);
+      const broker = new MemoryBackplane();
+      const stores = [0, 1].map(() =>
+        createChannelStore({ history, backplane: new LateBackplane(broker.share(), random) }),
+      );
+      await named(seed, () => run({ stores, random, messages: 1500 }));
+      await Promise.all(stores.map((store) => store.close()));
+    }
+  });
+
+  it("leaves no gap and doubles nothing where the broker often fails", async () => {
+    for (let seed = 1; seed <= 3; seed++) {
+      const random = chance(seed * 32_452_843);
+      const broker = new MemoryBackplane();
+      const told: unknown[] = [];
+      const stores = [0, 1].map((number) =>
+        createChannelStore({
+          history,
+          // The publisher's own members would be told of a reset, if they had joined before it heard anything.
+          backplane: new LateBackplane(broker.share(), random, number * 0.3),
+          onError: (error) => told.push(error),
+        }),
+      );
+      await named(seed, () => run({ stores, random, messages: 60 }));
+      for (const error of told) assert.equal((error as Error).message, "not now");
+      await Promise.all(stores.map((store) => store.close()));
+    }
+  });
+
+  /** Says with which seed it failed. */
+  async function named(seed: number, fn: () => Promise<void>): Promise<void> {
+    try {
+      await fn();
+    } catch (error) {
+      throw new Error(`seed ${seed}`, { cause: error });
+    }
+  }
+});

@@ -1,0 +1,85 @@
+// A real broker for tests: its own process on a free port, with its files in a folder of its own. It can be killed,
+// started again on the same port and files, paused, and emptied; all ends with the test.
+
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { freePort } from "./proxies.ts";
+
+const PATIENCE_MS = 20_000;
+
+export class Broker {
+  readonly port: number;
+  readonly #folder: string;
+  readonly #toCommand: (port: number, folder: string) => string[];
+  #child: ChildProcess | undefined;
+  #said = "";
+
+  private constructor(port: number, toCommand: (port: number, folder: string) => string[]) {
+    this.port = port;
+    this.#folder = mkdtempSync(join(tmpdir(), "unichannel-broker-"));
+    this.#toCommand = toCommand;
+  }
+
+  /** Resolves when the port accepts connections. `toCommand` gives the program and its arguments. */
+  static async start(toCommand: (port: number, folder: string) => string[]): Promise<Broker> {
+    const broker = new Broker(await freePort(), toCommand);
+    await broker.start();
+    return broker;
+  }
+
+  async start(): Promise<void> {
+    const [command = "", ...args] = this.#toCommand(this.port, this.#folder);
+    const child = spawn(command, args, { cwd: this.#folder, stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = child;
+    for (const output of [child.stdout, child.stderr]) output.on("data", (bytes) => (this.#said += bytes));
+    const deadline = Date.now() + PATIENCE_MS;
+    while (!(await accepts(this.port))) {
+      if (child.exitCode !== null || Date.now() > deadline) assert.fail(`${command} did not start\n${this.#said}`);
+      await delay(10);
+    }
+  }
+
+  /** Without notice, as a power cut. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exit = once(child, "exit");
+    child.kill("SIGKILL");
+    await exit;
+  }
+
+  /** It accepts connections (the system does) and answers none. */
+  pause(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child?.kill("SIGCONT");
+  }
+
+  /** Its files are lost; to be called while it is down. */
+  forget(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+    mkdirSync(this.#folder);
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
+}

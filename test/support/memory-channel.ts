@@ -1,0 +1,124 @@
+// A real channel over a transport that only writes down what it is told: for tests that need thousands of channels, or
+// callbacks at chosen moments, and no network.
+
+import { systemClock } from "../../src/base/clock.ts";
+import type { ChannelHandlers } from "../../src/channel/channel.ts";
+import type { ChannelContext, ErrorContext } from "../../src/channel/context.ts";
+import type { ChannelRequest } from "../../src/channel/request.ts";
+import { TransportChannel } from "../../src/channel/transport-channel.ts";
+import { BufferBudget } from "../../src/transport/buffer-budget.ts";
+import { type CloseStatus, clientLeft, closeStatus } from "../../src/transport/close-status.ts";
+import type { Outgoing, Transport, TransportKind, TransportListener } from "../../src/transport/transport.ts";
+
+export interface Sent {
+  readonly body: string | Uint8Array | null;
+  readonly id: string | undefined;
+  readonly event: string | undefined;
+  readonly status: number | undefined;
+  readonly fields: readonly string[];
+  readonly isLast: boolean;
+}
+
+export class MemoryChannel {
+  readonly channel: TransportChannel;
+  /** What was sent and not looked at yet. */
+  readonly sent: Sent[] = [];
+  readonly reports: unknown[] = [];
+  /** Called with each message from inside the send. */
+  onSent: ((sent: Sent) => void) | undefined;
+  readonly #transport: MemoryTransport;
+
+  constructor(kind: TransportKind = "websocket", handlers: ChannelHandlers = {}) {
+    this.#transport = new MemoryTransport(kind, (sent) => {
+      this.sent.push(sent);
+      this.onSent?.(sent);
+    });
+    const settings = {
+      maxBufferedBytes: 1 << 20,
+      onOverflow: "close",
+      heartbeat: { pingIntervalMs: 0, pongTimeoutMs: 0 },
+    } as const;
+    const context: ChannelContext = {
+      clock: systemClock,
+      report: (error: unknown, _: ErrorContext) => this.reports.push(error),
+      webSocket: { maxMessageBytes: 1 << 20, maxFragments: 100, closeTimeoutMs: 1000 },
+      channelSettings: settings,
+      budget: new BufferBudget(Number.POSITIVE_INFINITY),
+      allowedOrigins: [],
+      messages: { received: 0, sent: 0 },
+      upgrade: undefined,
+      findClient: () => ({ address: undefined, scheme: "http", host: "" }),
+      channelOpened() {},
+      channelOverflowed() {},
+      channelEnded() {},
+    };
+    // Of the request a channel keeps only what all share.
+    this.channel = new TransportChannel(this.#transport, handlers, settings, { context } as unknown as ChannelRequest);
+    this.channel.begin(undefined);
+  }
+
+  /** The bodies that were sent since the last look. */
+  take(): (string | Uint8Array | null)[] {
+    return this.sent.splice(0).map(({ body }) => body);
+  }
+
+  /** The client leaves. */
+  leave(): void {
+    this.#transport.ended(clientLeft());
+  }
+}
+
+class MemoryTransport implements Transport {
+  readonly kind: TransportKind;
+  bufferedAmount = 0;
+  #listener: TransportListener | undefined;
+  readonly #onSent: (sent: Sent) => void;
+
+  constructor(kind: TransportKind, onSent: (sent: Sent) => void) {
+    this.kind = kind;
+    this.#onSent = onSent;
+  }
+
+  ended(status: CloseStatus): void {
+    this.#listener?.transportClosed(status);
+  }
+
+  listen(listener: TransportListener): void {
+    this.#listener = listener;
+  }
+
+  open(): void {}
+  settled(): void {}
+
+  endsAfter(): boolean {
+    return this.kind === "http";
+  }
+
+  send({ body, event, status, fields }: Outgoing, isLast: boolean): void {
+    this.#onSent({ body, id: event?.id, event: event?.event, status, fields, isLast });
+    if (isLast) this.ended(closeStatus("server", 1000));
+  }
+
+  begin(): void {}
+  part(): void {}
+  finish(): void {}
+
+  breakOff(code: number, reason: string): void {
+    this.close(code, reason);
+  }
+
+  ping(): void {}
+  flush(): void {}
+
+  close(code: number, reason: string): void {
+    this.ended(closeStatus("server", code, reason));
+  }
+
+  terminate(): void {
+    this.close(1006, "");
+  }
+
+  beat(): void {}
+  pause(): void {}
+  resume(): void {}
+}
