@@ -22,6 +22,7 @@ export type ErrorCode =
   | "TOO_MANY_FRAGMENTS"
   | "BUFFER_OVERFLOW"
   | "BAD_DATA"
+  | "BAD_MESSAGE"
   | "BAD_STATUS"
   | "BAD_HEADER"
   | "BAD_CLOSE"
@@ -60,6 +61,7 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   TOO_MANY_FRAGMENTS: { message: "message has more fragments than maxFragments", closeCode: 1008 },
   BUFFER_OVERFLOW: { message: "unsent data exceeds maxBufferedBytes", closeCode: 1013 },
   BAD_DATA: { message: "this value cannot be sent" },
+  BAD_MESSAGE: { message: "message is not what its schema allows" },
   BAD_STATUS: { message: "status must be an integer from 200 to 599" },
   BAD_HEADER: { message: "header name or value has a character that HTTP forbids" },
   BAD_CLOSE: { message: "close code or reason is not allowed" },
