@@ -1,0 +1,81 @@
+// The URL of a session, with what the application adds to each request.
+
+import type { CarrierKind, Resumption } from "./carrier.ts";
+
+/** A WebSocket of the platform or of `ws`: what is asked of one when it is given as an option. */
+export type WebSocketConstructor = new (
+  url: string,
+  protocols: string[],
+) => {
+  send(data: string | Uint8Array<ArrayBuffer>): void;
+  close(code?: number, reason?: string): void;
+};
+
+/** A value, or a function that is asked for it at each request, so that what expires can be renewed. */
+export type Given<T> = T | (() => T | Promise<T>);
+
+export interface EndpointOptions {
+  /**
+   * Headers of each request. A browser's WebSocket takes none: put what it needs into `params`, a cookie or `protocols`.
+   * Node's and `ws` (see `WebSocket`) take them.
+   */
+  readonly headers?: Given<Readonly<Record<string, string>>> | undefined;
+  /** Query parameters of each request. They may show up in logs. */
+  readonly params?: Given<Readonly<Record<string, string>>> | undefined;
+  /** Sub-protocols that are offered beside the session's own. */
+  readonly protocols?: readonly string[] | undefined;
+  /** As in `fetch`. @default "same-origin" */
+  readonly credentials?: RequestCredentials | undefined;
+  /** @default the platform's. Node has one from version 22 on; give it `WebSocket` of `ws` before. */
+  readonly WebSocket?: WebSocketConstructor | undefined;
+  /** @default the platform's */
+  readonly fetch?: typeof fetch | undefined;
+}
+
+export class Endpoint {
+  readonly options: EndpointOptions;
+  readonly WebSocket: WebSocketConstructor | undefined;
+  readonly #url: URL;
+
+  /** A URL with the scheme of HTTP or of WebSocket; relative to the page, where there is one. Throws TypeError. */
+  constructor(url: string | URL, options: EndpointOptions) {
+    this.options = options;
+    this.WebSocket = options.WebSocket ?? globalThis.WebSocket;
+    this.#url = new URL(url, globalThis.location?.href);
+    this.#url.protocol = this.#url.protocol.replace("ws", "http");
+    this.#url.hash = "";
+  }
+
+  /** Sessions of one origin share what was learned about the way there. */
+  get origin(): string {
+    return this.#url.origin;
+  }
+
+  async url(kind: CarrierKind, { token, after }: Resumption, from?: number): Promise<URL> {
+    const url = new URL(this.#url);
+    const query = url.searchParams;
+    for (const [name, value] of Object.entries(await given(this.options.params))) query.set(name, value);
+    if (kind === "websocket") url.protocol = url.protocol.replace("http", "ws");
+    if (token !== undefined) query.set("session", token);
+    if (from !== undefined) query.set("from", `${from}`);
+    else {
+      if (token !== undefined) query.set("after", `${after}`);
+      if (kind === "poll") query.set("mode", "poll");
+    }
+    return url;
+  }
+
+  headers(): Promise<Readonly<Record<string, string>>> {
+    return given(this.options.headers);
+  }
+
+  async fetch(url: URL, init: RequestInit): Promise<Response> {
+    const { fetch = globalThis.fetch, credentials = "same-origin" } = this.options;
+    const headers = { ...(await this.headers()), ...(init.headers as Record<string, string>) };
+    return fetch(url, { ...init, headers, credentials, cache: "no-store" });
+  }
+}
+
+async function given(value: EndpointOptions["headers"]): Promise<Readonly<Record<string, string>>> {
+  return (typeof value === "function" ? await value() : value) ?? {};
+}
