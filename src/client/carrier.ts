@@ -12,6 +12,9 @@ export interface CarrierEnd {
   readonly status?: number;
   /** What `Retry-After` asked for. */
   readonly retryAfterMs?: number;
+  /** Of a WebSocket's end. */
+  readonly code?: number;
+  readonly reason?: string;
   /** What the application's own `headers` or `params` threw, or a server that does not keep to the protocol. */
   readonly error?: unknown;
 }
@@ -27,6 +30,8 @@ export interface CarrierListener {
 
 export interface Carrier {
   readonly kind: CarrierKind;
+  /** The number of the last record that may have left. */
+  readonly written: number;
   /** The session is on this carrier: what `open` says is not there yet goes up, and what follows at each `flush`. */
   begin(session: Session, open: OpenRecord): void;
   /** There is something to send. */

@@ -1,6 +1,6 @@
 // The URL of a session, with what the application adds to each request.
 
-import type { CarrierKind, Resumption } from "./carrier.ts";
+import { ChannelError } from "../base/errors.ts";
 
 /** A WebSocket of the platform or of `ws`: what is asked of one when it is given as an option. */
 export type WebSocketConstructor = new (
@@ -51,17 +51,10 @@ export class Endpoint {
     return this.#url.origin;
   }
 
-  async url(kind: CarrierKind, { token, after }: Resumption, from?: number): Promise<URL> {
-    const url = new URL(this.#url);
-    const query = url.searchParams;
-    for (const [name, value] of Object.entries(await given(this.options.params))) query.set(name, value);
-    if (kind === "websocket") url.protocol = url.protocol.replace("http", "ws");
-    if (token !== undefined) query.set("session", token);
-    if (from !== undefined) query.set("from", `${from}`);
-    else {
-      if (token !== undefined) query.set("after", `${after}`);
-      if (kind === "poll") query.set("mode", "poll");
-    }
+  /** The URL for a WebSocket. */
+  async socketUrl(query: Readonly<Record<string, string>>): Promise<URL> {
+    const url = await this.#withQuery(query);
+    url.protocol = url.protocol.replace("http", "ws");
     return url;
   }
 
@@ -69,13 +62,24 @@ export class Endpoint {
     return given(this.options.headers);
   }
 
-  async fetch(url: URL, init: RequestInit): Promise<Response> {
+  async fetch(query: Readonly<Record<string, string>>, init: RequestInit): Promise<Response> {
     const { fetch = globalThis.fetch, credentials = "same-origin" } = this.options;
     const headers = { ...(await this.headers()), ...(init.headers as Record<string, string>) };
-    return fetch(url, { ...init, headers, credentials, cache: "no-store" });
+    return fetch(await this.#withQuery(query), { ...init, headers, credentials, cache: "no-store" });
+  }
+
+  async #withQuery(query: Readonly<Record<string, string>>): Promise<URL> {
+    const url = new URL(this.#url);
+    const all = { ...(await given(this.options.params)), ...query };
+    for (const [name, value] of Object.entries(all)) url.searchParams.set(name, value);
+    return url;
   }
 }
 
 async function given(value: EndpointOptions["headers"]): Promise<Readonly<Record<string, string>>> {
-  return (typeof value === "function" ? await value() : value) ?? {};
+  try {
+    return (typeof value === "function" ? await value() : value) ?? {};
+  } catch (cause) {
+    throw new ChannelError("BAD_OPTION", "headers or params failed", { cause });
+  }
 }

@@ -16,7 +16,7 @@ import type { Carrier, CarrierEnd, CarrierListener, Resumption } from "./carrier
 import type { Endpoint } from "./endpoint.ts";
 
 /** A POST takes more than one record up to this size. */
-const POST_BYTES = 262_144;
+const POST_BYTES = 65_536;
 /** What a browser lets a request carry that outlives its page (Fetch, "keepalive"). */
 const KEEPALIVE_BYTES = 60_000;
 /** So many POSTs in a row may fail before the carrier is given up; the session then takes another. */
@@ -35,6 +35,7 @@ class Refusal extends Error {
 
 export class HttpCarrier implements Carrier {
   readonly kind: "stream" | "poll";
+  written = 0;
   readonly #endpoint: Endpoint;
   readonly #listener: CarrierListener;
   readonly #wait: (attempt: number) => Promise<void>;
@@ -78,13 +79,7 @@ export class HttpCarrier implements Carrier {
     this.#isPosting = true;
     // What one turn of the application sends goes up together.
     queueMicrotask(() => {
-      this.#up().then(
-        () => {
-          this.#isPosting = false;
-          if (this.#isFinishing) this.end();
-        },
-        (error) => this.#over(error),
-      );
+      this.#up().catch((error) => this.#over(error));
     });
   }
 
@@ -116,11 +111,17 @@ export class HttpCarrier implements Carrier {
   }
 
   async #down(): Promise<void> {
+    let isFirst = true;
     do {
       if (this.#session !== undefined) {
         this.#resumption = { token: this.#resumption.token, after: this.#session.takeAck() };
       }
-      const response = await this.#request("GET", undefined);
+      // PROTOCOL.md, "park": who comes wants to know at once whether polls get through.
+      const query = this.kind === "stream" ? {} : isFirst ? { mode: "poll", park: "0" } : { mode: "poll" };
+      isFirst = false;
+      const { token, after } = this.#resumption;
+      const resume = token === undefined ? {} : { session: token, after: `${after}` };
+      const response = await this.#request({ ...query, ...resume }, { headers: { Accept: "text/event-stream" } });
       await this.#read(response, () => this.#listener.onAlive());
       if (this.#isHeld) {
         await new Promise<void>((resolve) => {
@@ -134,7 +135,11 @@ export class HttpCarrier implements Carrier {
   async #up(): Promise<void> {
     for (let failures = 0; !this.#isOver; ) {
       const records = this.#batch();
-      if (records.length === 0 && !this.#isAckDue) return;
+      if (records.length === 0 && !this.#isAckDue) {
+        this.#isPosting = false;
+        if (this.#isFinishing) this.end();
+        return;
+      }
       const before = this.#sent;
       try {
         await this.#post(records, before);
@@ -154,12 +159,22 @@ export class HttpCarrier implements Carrier {
     let body = isAck ? encodeRecordEvent({ type: "ack", received: this.#session!.takeAck() }) : "";
     for (const record of records) body += encodeRecordEvent(record);
     this.#sent = before + records.length;
+    this.written = Math.max(this.written, this.#sent);
     try {
-      const response = await this.#request("POST", body, before + 1);
+      const response = await this.#request(
+        { session: this.#resumption.token!, from: `${before + 1}` },
+        {
+          method: "POST",
+          body,
+          headers: { "Content-Type": "text/plain;charset=utf-8" },
+          keepalive: this.#isFinishing && body.length < KEEPALIVE_BYTES,
+        },
+      );
       await this.#read(response, (record) => {
-        // After a 409 the rest goes up again from where the server is.
+        // What was not taken goes up again from where the server is.
         if (record?.type === "ack") this.#sent = Math.max(record.received, this.#session!.acknowledged);
       });
+      if (!response.ok && this.#sent === before) throw new Refusal(response);
     } catch (error) {
       this.#isAckDue ||= isAck;
       throw error;
@@ -174,15 +189,9 @@ export class HttpCarrier implements Carrier {
     return end === -1 ? records : records.slice(0, Math.max(end, 1));
   }
 
-  async #request(method: "GET" | "POST", body: string | undefined, from?: number): Promise<Response> {
-    const url = await this.#endpoint.url(this.kind, this.#resumption, from);
-    const response = await this.#endpoint.fetch(url, {
-      method,
-      headers: body === undefined ? { Accept: "text/event-stream" } : { "Content-Type": "text/plain;charset=utf-8" },
-      signal: this.#abort.signal,
-      ...(body === undefined ? {} : { body, keepalive: this.#isFinishing && body.length < KEEPALIVE_BYTES }),
-    });
-    if (response.ok || (method === "POST" && response.status === 409)) return response;
+  async #request(query: Readonly<Record<string, string>>, init: RequestInit): Promise<Response> {
+    const response = await this.#endpoint.fetch(query, { ...init, signal: this.#abort.signal });
+    if (response.ok || (response.status === 409 && init.method === "POST")) return response;
     void response.body?.cancel();
     throw new Refusal(response);
   }

@@ -1,16 +1,21 @@
 // A session on a WebSocket: PROTOCOL.md, "Records on WebSocket".
 
-import { decodeRecordMessage, encodeRecordMessage, type OpenRecord, SESSION_PROTOCOL } from "../codec/session-record.ts";
 import type { SessionRecord } from "../codec/session-record.ts";
+import {
+  decodeRecordMessage,
+  encodeRecordMessage,
+  type OpenRecord,
+  SESSION_PROTOCOL,
+} from "../codec/session-record.ts";
 import type { Session } from "../protocol/session.ts";
-import type { Carrier, CarrierListener, Resumption } from "./carrier.ts";
+import type { Carrier, CarrierEnd, CarrierListener, Resumption } from "./carrier.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** The part of a WebSocket that is used; the platform's and that of `ws` have it. */
 interface Socket {
   binaryType: string;
   onmessage: (event: { readonly data: unknown }) => void;
-  onclose: () => void;
+  onclose: (event: { readonly code: number; readonly reason: string }) => void;
   onerror: () => void;
   send(data: string | Uint8Array): void;
   close(code?: number): void;
@@ -24,19 +29,18 @@ export class WebSocketCarrier implements Carrier {
   readonly #listener: CarrierListener;
   #socket: Socket | undefined;
   #session: Session | undefined;
-  /** The number of the last record that went up. */
-  #sent = 0;
+  written = 0;
   #isOver = false;
 
   constructor(endpoint: Endpoint, resumption: Resumption, listener: CarrierListener) {
     this.#endpoint = endpoint;
     this.#listener = listener;
-    this.#connect(resumption).catch((error) => this.#over(error));
+    this.#connect(resumption).catch((error) => this.#over({ error }));
   }
 
-  async #connect(resumption: Resumption): Promise<void> {
+  async #connect({ token, after }: Resumption): Promise<void> {
     const { WebSocket, options } = this.#endpoint;
-    const url = await this.#endpoint.url("websocket", resumption);
+    const url = await this.#endpoint.socketUrl(token === undefined ? {} : { session: token, after: `${after}` });
     const headers = await this.#endpoint.headers();
     if (this.#isOver) return;
     const protocols = [SESSION_PROTOCOL, ...(options.protocols ?? [])];
@@ -44,23 +48,26 @@ export class WebSocketCarrier implements Carrier {
     const socket = new (WebSocket as unknown as SocketConstructor)(url.href, protocols, { headers });
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
-    socket.onmessage = ({ data }) => this.#receive(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer));
-    socket.onclose = () => this.#over();
-    // `ws` throws what nobody listens to.
-    socket.onerror = () => this.#over();
+    socket.onmessage = ({ data }) =>
+      this.#receive(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer));
+    socket.onclose = ({ code, reason }) => this.#over({ code, reason });
+    // `ws` throws what nobody listens to. `close` follows.
+    socket.onerror = () => {};
   }
 
-  begin(session: Session, { received }: OpenRecord): void {
+  begin(session: Session, { received, resumed }: OpenRecord): void {
     this.#session = session;
-    this.#sent = received;
+    this.written = received;
+    // So the server knows that we have the token (PROTOCOL.md, "Acknowledgements").
+    if (!resumed) this.acknowledge();
     this.flush();
   }
 
   flush(): void {
     const session = this.#session;
     if (session === undefined) return;
-    for (const record of session.after(this.#sent)) this.#send(record);
-    this.#sent = session.sent;
+    for (const record of session.after(this.written)) this.#send(record);
+    this.written = session.sent;
   }
 
   acknowledge(): void {
@@ -93,13 +100,13 @@ export class WebSocketCarrier implements Carrier {
       this.#listener.onAlive();
       this.#listener.onRecord(decodeRecordMessage(message));
     } catch (error) {
-      this.#over(error);
+      this.#over({ error });
     }
   }
 
-  #over(error?: unknown): void {
+  #over(end: CarrierEnd): void {
     if (this.#isOver) return;
     this.end();
-    this.#listener.onEnd({ error });
+    this.#listener.onEnd(end);
   }
 }
