@@ -13,3 +13,4 @@ export type {
   Opening,
   Sendable,
 } from "./connection.ts";
+export { ResumableWebSocket } from "./resumable-web-socket.ts";
