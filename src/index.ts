@@ -2,13 +2,14 @@
 
 export { ChannelError, type ErrorCode } from "./base/errors.ts";
 export { type ChannelOptions, openChannel, withChannel } from "./channel/accept.ts";
-export type { Channel, ChannelHandlers, Message } from "./channel/channel.ts";
+export type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel/channel.ts";
 export type { ErrorContext, ErrorReporter, ErrorSource } from "./channel/context.ts";
 export type { Handler, HandlerResult } from "./channel/handle.ts";
 export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
 export type { AllowedOrigins } from "./channel/origin.ts";
 export type { ChannelRequest } from "./channel/request.ts";
 export { type BodyPart, event, json, type SendBody, type SendData, type SendInit } from "./channel/send-data.ts";
+export { openSession, type SessionOptions } from "./channel/session.ts";
 export type { OverflowPolicy } from "./channel/transport-channel.ts";
 export {
   type Broadcast,

@@ -14,6 +14,7 @@ describe("the public surface", () => {
       "event",
       "json",
       "openChannel",
+      "openSession",
       "runServer",
       "serve",
       "withChannel",
@@ -63,6 +64,8 @@ describe("the public surface", () => {
       "ServerLimits",
       "ServerStats",
       "ServerStatus",
+      "SessionHandlers",
+      "SessionOptions",
       "TransportKind",
       "TrustedProxies",
     ]);

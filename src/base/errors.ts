@@ -19,6 +19,7 @@ export type ErrorCode =
   | "BAD_UTF8"
   | "BAD_DEFLATE"
   | "BAD_RECORD"
+  | "TOO_MANY_SESSIONS"
   | "MESSAGE_TOO_BIG"
   | "TOO_MANY_FRAGMENTS"
   | "BUFFER_OVERFLOW"
@@ -59,6 +60,7 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   BAD_UTF8: { message: "text is not valid UTF-8", closeCode: 1007 },
   BAD_DEFLATE: { message: "compressed message cannot be inflated", closeCode: 1007 },
   BAD_RECORD: { message: "malformed session record", status: 400, closeCode: 1002 },
+  TOO_MANY_SESSIONS: { message: "the server has as many sessions as it may", status: 503 },
   MESSAGE_TOO_BIG: { message: "message exceeds maxMessageBytes", closeCode: 1009 },
   TOO_MANY_FRAGMENTS: { message: "message has more fragments than maxFragments", closeCode: 1008 },
   BUFFER_OVERFLOW: { message: "unsent data exceeds maxBufferedBytes", closeCode: 1013 },

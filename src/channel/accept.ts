@@ -91,7 +91,7 @@ function accept(
 }
 
 /** Without options of its own a channel shares the server's. */
-function toSettings(options: ChannelOptions, context: ChannelContext): ChannelSettings {
+export function toSettings(options: ChannelOptions, context: ChannelContext): ChannelSettings {
   const { maxBufferedBytes, onOverflow, pingIntervalMs, pongTimeoutMs } = options;
   const shared = context.channelSettings;
   if ((maxBufferedBytes ?? onOverflow ?? pingIntervalMs ?? pongTimeoutMs) === undefined) return shared;
@@ -125,7 +125,12 @@ function chooseTransport(
   }
 }
 
-function acceptWebSocket(request: ChannelRequest, fields: readonly string[], options: ChannelOptions): Transport {
+/** Throws what the client is to be refused with. */
+export function acceptWebSocket(
+  request: ChannelRequest,
+  fields: readonly string[],
+  options: ChannelOptions,
+): Transport {
   const { exchange, context } = request;
   if (!isOriginAllowed(request, context.allowedOrigins)) throw new ChannelError("FORBIDDEN_ORIGIN");
   const { key, protocols, extensions } = readHandshake({ ...exchange.head, hasBody: exchange.hasBody });

@@ -5,6 +5,7 @@ import type { Exchange, WebSocketOptions } from "../transport/exchange.ts";
 import type { Channel } from "./channel.ts";
 import type { AllowedOrigins } from "./origin.ts";
 import type { ChannelRequest } from "./request.ts";
+import type { Sessions } from "./sessions.ts";
 import type { ChannelSettings, TransportChannel } from "./transport-channel.ts";
 
 /** Where an error came from. */
@@ -16,6 +17,8 @@ export type ErrorSource =
   | "pong"
   | "drain"
   | "close"
+  | "resumed"
+  | "transport"
   | "send"
   | "connection"
   | "listener";
@@ -43,6 +46,7 @@ export interface ChannelContext {
   readonly webSocket: WebSocketOptions;
   readonly channelSettings: ChannelSettings;
   readonly allowedOrigins: AllowedOrigins;
+  readonly sessions: Sessions;
   /** Whose the exchange is: the connection's own peer, or whom a trusted proxy names. */
   findClient(exchange: Exchange): Client;
   /** A channel opened; `channelEnded` follows when its last callback has run. */

@@ -6,8 +6,9 @@ import { utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { encodeClosePayload } from "../codec/ws-message.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
-import type { Heartbeat, Transport, TransportKind, TransportListener } from "../transport/transport.ts";
-import type { Channel, ChannelHandlers, Message } from "./channel.ts";
+import type { SessionListener } from "../transport/session.ts";
+import type { Heartbeat, Transport, TransportKind } from "../transport/transport.ts";
+import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
 import type { ChannelContext, ErrorSource } from "./context.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { channelResponse } from "./marker.ts";
@@ -39,13 +40,13 @@ const UNAVAILABLE = { status: 503, headers: { "Retry-After": "1" }, body: "Servi
 /** An event source waits as long as it is told: the next server may need a second to listen. */
 const COME_BACK = { body: null, event: { retry: 1000 } };
 
-export class TransportChannel implements Channel, TransportListener, InboxOwner, OutboxOwner {
+export class TransportChannel implements Channel, SessionListener, InboxOwner, OutboxOwner {
   attachment: unknown = undefined;
   readonly #transport: Transport;
   readonly #context: ChannelContext;
   readonly #settings: ChannelSettings;
   readonly #inbox: Inbox = new Inbox(this);
-  #handlers: ChannelHandlers;
+  #handlers: SessionHandlers;
   #ownsHandlers = false;
   #moreCloseHandlers: NonNullable<ChannelHandlers["close"]>[] | undefined;
   #outbox: Outbox | undefined;
@@ -58,7 +59,7 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   #isInboxEnded = false;
   #isEnded = false;
 
-  constructor(transport: Transport, handlers: ChannelHandlers, settings: ChannelSettings, context: ChannelContext) {
+  constructor(transport: Transport, handlers: SessionHandlers, settings: ChannelSettings, context: ChannelContext) {
     this.#transport = transport;
     this.#handlers = handlers;
     this.#settings = settings;
@@ -184,14 +185,15 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   /** The setup or the handler failed: 500 while nothing was sent, otherwise the end. The error's text stays here. */
   failed(): void {
     if (this.#state !== "open") return;
-    if (this.isWebSocket || this.#hasSent) this.#breakOff(1011, "");
+    if (this.isWebSocket || this.#transport.isSession || this.#hasSent) this.#breakOff(1011, "");
     else this.send(SERVER_ERROR, true);
   }
 
   /** The server is stopping: a goodbye that makes the client come back to another one. */
   goAway(): void {
     if (this.#state !== "open") return;
-    if (this.isWebSocket) this.close(1001, "server is stopping");
+    if (this.#transport.isSession) this.close(1012, "server is stopping");
+    else if (this.isWebSocket) this.close(1001, "server is stopping");
     else if (this.transport === "sse") {
       this.send(COME_BACK, true);
     } else if (this.#hasSent) this.close();
@@ -222,6 +224,16 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   pongArrived(data: Uint8Array): void {
     const { pong } = this.#handlers;
     if (pong !== undefined) this.#guard("pong", () => pong(data, this));
+  }
+
+  resumed(): void {
+    const { resumed } = this.#handlers;
+    if (resumed !== undefined) this.#guard("resumed", () => resumed(this));
+  }
+
+  transportChanged(): void {
+    const { transport } = this.#handlers;
+    if (transport !== undefined) this.#guard("transport", () => transport(this.transport, this));
   }
 
   bufferEmptied(): void {
@@ -348,7 +360,7 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   }
 
   /** `openChannel`'s handlers may serve many channels: a change is made to a copy. */
-  #own(): ChannelHandlers {
+  #own(): SessionHandlers {
     if (!this.#ownsHandlers) this.#handlers = { ...this.#handlers };
     this.#ownsHandlers = true;
     return this.#handlers;

@@ -25,6 +25,8 @@ export interface ServerLimits {
   readonly maxBufferedBytes: number;
   /** Open connections. Over it: 503 and closed. @default Infinity */
   readonly maxConnections: number;
+  /** Sessions, with a connection or without. Over it: 503. @default 100_000 */
+  readonly maxSessions: number;
   /** How long a peer may take to end what we have ended, in milliseconds; then it is dropped. @default 5000 */
   readonly closeTimeoutMs: number;
   /** How long a request's head may take from its first byte, in milliseconds. Over it: 408. @default 10_000 */
@@ -87,6 +89,7 @@ export const LIMITS: ServerLimits = {
   maxFragments: 1024,
   maxBufferedBytes: 1_048_576,
   maxConnections: Number.POSITIVE_INFINITY,
+  maxSessions: 100_000,
   closeTimeoutMs: 5000,
   headerTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,

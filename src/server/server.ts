@@ -6,6 +6,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import type { ChannelContext, Client, ErrorReporter } from "../channel/context.ts";
 import { type Handler, handleExchange } from "../channel/handle.ts";
 import type { AllowedOrigins } from "../channel/origin.ts";
+import { Sessions } from "../channel/sessions.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { Flusher } from "../transport/flusher.ts";
@@ -59,6 +60,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly closeTimeoutMs: number;
   readonly timeouts: ServerLimits;
   readonly allowedOrigins: AllowedOrigins;
+  readonly sessions: Sessions;
   readonly #handler: Handler;
   readonly #options: ServeOptions;
   readonly #limits: ServerLimits;
@@ -84,6 +86,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.webSocket = this.#limits;
     this.timeouts = this.#limits;
     this.allowedOrigins = options.allowedOrigins ?? [];
+    this.sessions = new Sessions(this.#limits.maxSessions, this.flusher);
     this.channelSettings = {
       maxBufferedBytes: this.#limits.maxBufferedBytes,
       onOverflow: "close",
@@ -145,7 +148,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   }
 
   stats(): ServerStats {
-    const channels = { websocket: 0, sse: 0, http: 0 };
+    const channels = { websocket: 0, sse: 0, http: 0, poll: 0 };
     for (const channel of this.#channels) channels[channel.transport] += 1;
     return { connections: this.#streams.size, requests: this.#requests, channels };
   }

@@ -2,7 +2,8 @@
 
 import type { CloseStatus } from "./close-status.ts";
 
-export type TransportKind = "websocket" | "sse" | "http";
+/** `"poll"`: of a session, between one poll and the next too. */
+export type TransportKind = "websocket" | "sse" | "http" | "poll";
 
 /** One message on its way out, in the only shape that transports see. `status` and `fields` count once, on HTTP. */
 export interface Outgoing {
@@ -31,6 +32,8 @@ export interface Heartbeat {
 
 export interface Transport {
   readonly kind: TransportKind;
+  /** True where the conversation outlives its connections: messages only, no response. */
+  readonly isSession?: boolean;
   /** Bytes sent that the client's connection has not taken yet. */
   readonly bufferedAmount: number;
   /** Who is told. An end that came before is told at once. */

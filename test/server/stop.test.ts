@@ -262,7 +262,7 @@ describe("a server that is stopping", () => {
     assert.deepEqual(site.server.stats(), {
       connections: 0,
       requests: 15,
-      channels: { websocket: 0, sse: 0, http: 0 },
+      channels: { websocket: 0, sse: 0, http: 0, poll: 0 },
     });
   });
 
