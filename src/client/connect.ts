@@ -82,6 +82,9 @@ class SessionConnection implements Connection<unknown, unknown> {
   #arrived = 0;
   /** The number of the last record that may have left. */
   #written = 0;
+  /** What was acknowledged at the last beat, and at how many in a row it was the same while something was kept. */
+  #owedAfter = 0;
+  #owedBeats = 0;
   #ackTimer: Timer | undefined;
   #waiting: (() => void)[] = [];
 
@@ -98,6 +101,7 @@ class SessionConnection implements Connection<unknown, unknown> {
       start: (kind, listener) => this.#start(kind, listener),
       onOpen: (carrier, record) => this.#opened(carrier, record),
       onRecord: (record) => this.#arrive(record),
+      isStuck: () => this.#isStuck(),
       onDown: (end, wasRaced) => this.#down(end, wasRaced),
       onFailure: (end) => this.#failed(end),
     });
@@ -191,6 +195,7 @@ class SessionConnection implements Connection<unknown, unknown> {
     const unacknowledged = isResumed ? [] : this.#renew();
     this.#token = record.session;
     this.#carrier = carrier;
+    this.#owedBeats = 0;
     winners.set(this.#endpoint.origin, carrier.kind);
     carrier.begin(this.#session, record);
     this.#become("open");
@@ -263,6 +268,13 @@ class SessionConnection implements Connection<unknown, unknown> {
       this.#emit("error", new ChannelError("BAD_HANDSHAKE", `HTTP ${status}`));
     }
     return this.#state !== "closed";
+  }
+
+  #isStuck(): boolean {
+    const { acknowledged, bufferedAmount } = this.#session;
+    this.#owedBeats = bufferedAmount > 0 && acknowledged === this.#owedAfter ? this.#owedBeats + 1 : 0;
+    this.#owedAfter = acknowledged;
+    return this.#owedBeats > 2;
   }
 
   get #away(): ConnectionState {

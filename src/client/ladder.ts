@@ -30,6 +30,8 @@ export interface LadderOwner {
   /** `carrier` is the current one from now on. */
   onOpen(carrier: Carrier, record: OpenRecord): void;
   onRecord(record: SessionRecord): void;
+  /** Asked each `heartbeatMs`: what was sent does not arrive, whatever comes down. */
+  isStuck(): boolean;
   /** The current carrier is over. False: do not look for another. */
   onDown(end: CarrierEnd, wasRaced: boolean): boolean;
   /** A carrier ended before its `open`. False: do not go on. */
@@ -240,7 +242,8 @@ export class Ladder {
     this.#beatTimer = this.#environment.clock.setTimer(() => {
       const { current } = this;
       if (current === undefined) return;
-      if (this.#environment.clock.now() - this.#heardAt >= 2 * this.#heartbeatMs) {
+      const silentMs = this.#environment.clock.now() - this.#heardAt;
+      if (silentMs >= 2 * this.#heartbeatMs || this.#owner.isStuck()) {
         this.#dead(current);
         return;
       }

@@ -119,6 +119,17 @@ describe("On a WebSocket a connection", () => {
     assert.equal(opened[0]?.session, "lost");
   });
 
+  it("takes a carrier on which nothing is acknowledged for twice `heartbeatMs` to be dead", async () => {
+    const network = new Network();
+    const connection = await network.opened("websocket");
+    connection.send("1");
+    for (const state of ["open", "open", "reconnecting"]) {
+      network.socket().hear("h");
+      await network.advance(25_000);
+      assert.equal(connection.state, state);
+    }
+  });
+
   it("drops a server that breaks the protocol, and says so", async () => {
     for (const wrong of ["x", "a9", 'c{"code":"x"}']) {
       const network = new Network();

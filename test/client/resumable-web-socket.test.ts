@@ -37,7 +37,7 @@ describe("A ResumableWebSocket", () => {
     socket.onmessage = null;
     socket.binaryType = "blob";
     network.socket().say({ type: "message", data: Uint8Array.of(65) });
-    assert.equal(await (seen.at(-1) as Blob).text(), "A");
+    assert.equal(await (seen.at(-1) as unknown as Blob).text(), "A");
   });
 
   it("stays open while the connection is lost, and loses nothing", async () => {
