@@ -1,6 +1,10 @@
-// The one error class of the library and the table of its codes.
+// The table of the error codes; the class stands in `channel-error.ts`.
 // Users match on `code`; the wire forms stand beside it, so that a decoder that throws need not know who answers.
 // Every code has its own heading in docs/reference/errors.md; test/docs.test.ts compares the two.
+
+import { type ErrorFacts, know } from "./channel-error.ts";
+
+export { ChannelError } from "./channel-error.ts";
 
 /** A stable name for what went wrong. Codes are never renamed; new ones may be added. */
 export type ErrorCode =
@@ -36,14 +40,6 @@ export type ErrorCode =
   | "NOT_OUR_REQUEST"
   | "HANDLER_EXISTS";
 
-interface ErrorFacts {
-  readonly message: string;
-  /** HTTP status, where the answer can still be one. RFC 9110 §15. */
-  readonly status?: number;
-  /** WebSocket close code, where the connection is failed with one. RFC 6455 §7.4.1. */
-  readonly closeCode?: number;
-}
-
 const FACTS: Record<ErrorCode, ErrorFacts> = {
   BAD_REQUEST: { message: "malformed HTTP request", status: 400 },
   BODY_TOO_LARGE: { message: "request body exceeds maxBodyBytes", status: 413 },
@@ -78,19 +74,4 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   HANDLER_EXISTS: { message: "a receive handler is set already" },
 };
 
-export class ChannelError extends Error {
-  readonly code: ErrorCode;
-  /** The HTTP status that answers this error, if one does. */
-  readonly status: number | undefined;
-  /** The WebSocket close code that fails the connection for this error, if one does. */
-  readonly closeCode: number | undefined;
-
-  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
-    const facts = FACTS[code];
-    super(detail === undefined ? facts.message : `${facts.message}: ${detail}`, options);
-    this.name = "ChannelError";
-    this.code = code;
-    this.status = facts.status;
-    this.closeCode = facts.closeCode;
-  }
-}
+know(FACTS);

@@ -2,8 +2,8 @@
 // The ladder says on which carrier; this says what is new, keeps what is not acknowledged, and tells the application.
 // Long because it is one state: what came, what is kept, and who is to be told.
 
+import { ChannelError } from "../base/channel-error.ts";
 import type { Timer } from "../base/clock.ts";
-import { ChannelError } from "../base/errors.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import type { CloseRecord, OpenRecord, SessionRecord } from "../codec/session-record.ts";
 import { ACK_MS, Session } from "../protocol/session.ts";

@@ -1,6 +1,6 @@
 // The URL of a session, with what the application adds to each request.
 
-import { ChannelError } from "../base/errors.ts";
+import { ChannelError } from "../base/channel-error.ts";
 
 /** A WebSocket of the platform or of `ws`: what is asked of one when it is given as an option. */
 export type WebSocketConstructor = new (

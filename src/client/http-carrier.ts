@@ -2,7 +2,7 @@
 // at a time goes up. The stream is read from `fetch`, not from an EventSource: it takes headers, and its bytes are seen
 // as they come.
 
-import { ChannelError } from "../base/errors.ts";
+import { ChannelError } from "../base/channel-error.ts";
 import {
   decodeRecordEvent,
   encodeRecordEvent,

@@ -1,6 +1,7 @@
 // The entry of `unichannel/client`: re-exports only.
 
-export { ChannelError, type ErrorCode } from "../base/errors.ts";
+export { ChannelError } from "../base/channel-error.ts";
+export type { ErrorCode } from "../base/errors.ts";
 export { type JsonMessages, jsonMessages, type MessageCodec, type StandardSchema } from "../codec/message-codec.ts";
 export type { CarrierKind } from "./carrier.ts";
 export { connect } from "./connect.ts";

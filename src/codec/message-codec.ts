@@ -2,7 +2,7 @@
 // Schemas come through Standard Schema 1 (https://standardschema.dev), which zod, valibot and others implement; of it
 // only the interface stands here. Both ends of a channel share one definition.
 
-import { ChannelError } from "../base/errors.ts";
+import { ChannelError } from "../base/channel-error.ts";
 
 /** The part of Standard Schema 1 that is used. */
 export interface StandardSchema<Input = unknown, Output = Input> {

@@ -1,7 +1,7 @@
 // The records of a session, both ways: as events (PROTOCOL.md, "Records on HTTP") and as WebSocket messages ("Records on
 // WebSocket"). Strict: what is not written as the document says is BAD_RECORD. Also runs in browsers.
 
-import { ChannelError } from "../base/errors.ts";
+import { ChannelError } from "../base/channel-error.ts";
 import { fromBase64, toBase64 } from "./base64.ts";
 import { encodeComment, encodeEvent, type ServerEvent } from "./sse.ts";
 

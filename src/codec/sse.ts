@@ -1,7 +1,7 @@
 // Server-Sent Events, both ways: WHATWG HTML §9.2, "Server-sent events". Also runs in browsers.
 
 import { TextStream } from "../base/bytes.ts";
-import { ChannelError } from "../base/errors.ts";
+import { ChannelError } from "../base/channel-error.ts";
 
 export interface EventFields {
   readonly data?: string;

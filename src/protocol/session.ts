@@ -3,7 +3,7 @@
 // what came before. It knows nothing of carriers: whoever owns it writes to one what this hands out. No clock either:
 // the owner acknowledges at once when `isAckDue`, and within ACK_MS when there `hasAck`.
 
-import { ChannelError } from "../base/errors.ts";
+import { ChannelError } from "../base/channel-error.ts";
 import type { NumberedRecord } from "../codec/session-record.ts";
 
 /** An acknowledgement is due after so many records … */

@@ -37,7 +37,7 @@ for (const [name, { server, client }] of [
     });
 
     it("are refused when the sender's value is not allowed", () => {
-      assert.throws(() => client.encode({ say: "too long" }), { code: "BAD_MESSAGE", message: /schema allows: say: / });
+      assert.throws(() => client.encode({ say: "too long" }), { code: "BAD_MESSAGE", message: /: say: / });
       // @ts-expect-error: the type says so too.
       assert.throws(() => client.encode({ say: 1 }), { code: "BAD_MESSAGE" });
     });
@@ -67,6 +67,6 @@ describe("A schema of messages", () => {
       },
     };
     const { server } = jsonMessages({ toServer: refusing, toClient: refusing });
-    assert.throws(() => server.decode("1"), { message: "message is not what its schema allows: a.0: no; never" });
+    assert.throws(() => server.decode("1"), { message: /: a\.0: no; never$/ });
   });
 });
