@@ -99,6 +99,8 @@ function acceptCarrier(request: ChannelRequest, handlers: SessionHandlers, optio
   const token = query.get("session");
   const after = toCount(query.get("after") ?? "0", "after");
   const isPrompt = query.get("park") === "0";
+  // Nobody is left to whom the protocol could be switched.
+  if (request.isWebSocket && request.exchange.isClientGone) return refuse(request, 400, "the client is gone");
   if (!request.isWebSocket && query.get("mode") !== "poll" && !request.acceptsEventStream) {
     return refuse(request, 406, "a session's GET accepts text/event-stream, or has mode=poll");
   }

@@ -150,6 +150,10 @@ export class WebSocketCarrier extends TransportCarrier {
       this.owner?.carrierFailed(this, closeStatus("server", 1002, error.message));
       return;
     }
+    if (record.type === "from") {
+      this.#next = record.number;
+      return;
+    }
     const number = this.#next;
     if (record.type === "message" || record.type === "close") this.#next += 1;
     this.owner?.recordArrived(this, record, number);

@@ -289,8 +289,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   }
 
   #start(carrier: Carrier): void {
-    if (this.#isPaused) carrier.pause();
     carrier.open();
+    if (this.#isPaused) carrier.pause();
   }
 
   /** `open`, and everything that the client does not have. */

@@ -322,6 +322,22 @@ export function sessionConformance(name: string, start: (t: TestContext) => Prom
       assert.equal(opened(await poll(t, endpoint, { ...back(open, 0), park: 0 })).resumed, true);
     });
 
+    it("§25: goes on where a client says that it does, when a POST has overtaken open", async (t) => {
+      const endpoint = await start(t);
+      const socket = await SocketClient.open(t, endpoint);
+      const { session } = await socket.opened();
+      await post(t, endpoint, session, 1, text("a"), text("b"));
+      socket.send({ type: "from", number: 3 }, text("c"));
+      for (const data of ["a", "b", "c"]) assert.deepEqual(await next(socket), text(data));
+    });
+
+    it("§25: closes with 1002 where that leaves a gap", async (t) => {
+      const socket = await SocketClient.open(t, await start(t));
+      await socket.opened();
+      socket.send({ type: "from", number: 2 }, text("b"));
+      assert.equal((await socket.ws.closed()).code, 1002);
+    });
+
     it("§24: refuses pages of other origins with 403", async (t) => {
       const endpoint = await start(t);
       const { session } = opened(await poll(t, endpoint));
