@@ -68,6 +68,9 @@ describe("the public surface", () => {
       "SessionOptions",
       "TransportKind",
       "TrustedProxies",
+      "UpgradeAccepted",
+      "UpgradeCheck",
+      "UpgradeResult",
     ]);
   });
 

@@ -118,6 +118,7 @@ function acceptCarrier(request: ChannelRequest, handlers: SessionHandlers, optio
   const settings = toSettings({ maxBufferedBytes, onOverflow }, context);
   const channel = new TransportChannel(transport, handlers, settings, context);
   context.sessions.add({ transport, channel, identity: options.identity, path, posts: undefined });
+  if (request.upgrade !== undefined) channel.attachment = request.upgrade.attachment;
   transport.attach(carrier, 0, false, true);
   request.opened(channel);
   channel.begin(handlers.open);

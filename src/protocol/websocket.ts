@@ -56,6 +56,12 @@ export class WebSocketConnection {
   #closeCode = CLOSE_NORMAL;
   #closeReason = "";
   #eof = false;
+  /**
+   * True while the peer does not take what is sent. §5.5.3 then lets the latest ping alone be answered, when there is room:
+   * who sends pings and never reads must not fill the memory with pongs.
+   */
+  holdsPongs = false;
+  #owedPong: Uint8Array | undefined;
 
   constructor(limits: MessageLimits, compression?: Compression) {
     this.#messages = new MessageDecoder(limits, compression === undefined ? PLAIN_FRAMES : COMPRESSIBLE_FRAMES);
@@ -99,7 +105,7 @@ export class WebSocketConnection {
       // §1.4: after our close frame nothing the peer sends matters but its close frame.
       if (this.#state === "closing") continue;
       // §5.5.2: a ping is answered at once, whatever the application is doing.
-      if (event.type === "ping") this.#control(OPCODE.PONG, event.data);
+      if (event.type === "ping") this.#answer(event.data);
       return event;
     }
     return undefined;
@@ -137,6 +143,20 @@ export class WebSocketConnection {
   ping(data: Uint8Array): void {
     if (data.length > 125) throw new ChannelError("BAD_DATA", "a ping carries 125 bytes at most (RFC 6455 §5.5)");
     if (this.#state === "open") this.#control(OPCODE.PING, data);
+  }
+
+  /** The answer to the latest ping, where it was held. False if none is owed. */
+  sendOwedPong(): boolean {
+    const data = this.#owedPong;
+    this.#owedPong = undefined;
+    if (data === undefined || this.#state !== "open") return false;
+    this.#control(OPCODE.PONG, data);
+    return true;
+  }
+
+  /** §7.1.7, for a reason that its owner has found. Undefined if the end was there before. */
+  refuse(error: ChannelError): WebSocketClosed | undefined {
+    return this.#state === "closed" ? undefined : this.#fail(error);
   }
 
   /** Sends a close frame. Throws BAD_CLOSE for a code or reason that may not be sent. */
@@ -188,6 +208,11 @@ export class WebSocketConnection {
     if (wasOpen) this.#control(OPCODE.CLOSE, encodeClosePayload(code, ""));
     this.#moveTo("closed");
     return { type: "closed", by: "server", code, reason: error.message, error };
+  }
+
+  #answer(data: Uint8Array): void {
+    if (this.holdsPongs) this.#owedPong = data;
+    else this.#control(OPCODE.PONG, data);
   }
 
   #control(opcode: number, payload: Uint8Array): void {

@@ -27,6 +27,8 @@ export interface WebSocketOptions {
   readonly maxMessageBytes: number;
   /** Most fragments of one message; more close with 1008. */
   readonly maxFragments: number;
+  /** Most pings and pongs in a second; more close with 1008. @default Infinity */
+  readonly maxControlFramesPerSecond?: number;
   /** How long a peer may take to answer a close frame before TCP is dropped, in milliseconds. */
   readonly closeTimeoutMs: number;
   /** What the handshake agreed on; without it no message is compressed. */
@@ -62,6 +64,8 @@ export interface Exchange {
   write(part: string | Uint8Array): void;
   /** Ends a started body. */
   end(): void;
+  /** Writes now what waits for the end of the turn. */
+  flush(): void;
   /** Drops the connection: the client sees that the response is incomplete. */
   abort(): void;
 
@@ -75,7 +79,16 @@ export interface Exchange {
 /** The half of an exchange that answers. */
 export type ResponseExchange = Pick<
   Exchange,
-  "isAnswered" | "isClientGone" | "bufferedAmount" | "listener" | "respond" | "start" | "write" | "end" | "abort"
+  | "isAnswered"
+  | "isClientGone"
+  | "bufferedAmount"
+  | "listener"
+  | "respond"
+  | "start"
+  | "write"
+  | "end"
+  | "flush"
+  | "abort"
 >;
 
 export interface ExchangeListener {

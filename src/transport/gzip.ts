@@ -90,6 +90,10 @@ export class GzipExchange implements ResponseExchange {
     this.#exchange.end();
   }
 
+  flush(): void {
+    this.#exchange.flush();
+  }
+
   abort(): void {
     this.#exchange.abort();
   }

@@ -141,6 +141,10 @@ export class HttpTransport implements Transport, ExchangeListener {
     this.breakOff(1006, "");
   }
 
+  flush(): void {
+    this.#exchange.flush();
+  }
+
   beat(now: number, { pingIntervalMs }: Heartbeat): void {
     const { heartbeat } = this.#format;
     if (heartbeat === undefined || !this.#isStarted || pingIntervalMs === 0) return;

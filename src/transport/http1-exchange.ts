@@ -80,6 +80,10 @@ export class Http1Exchange implements Exchange {
     this.#driver.responseEnded();
   }
 
+  flush(): void {
+    if (this.#isLive) this.#driver.flush();
+  }
+
   abort(): void {
     if (this.#isLive) this.#driver.abort();
   }

@@ -58,6 +58,8 @@ export interface Transport {
   close(code: number, reason: string): void;
   /** Drops the connection now. `transportClosed` follows. */
   terminate(): void;
+  /** Writes now what waits for the end of the turn: `bufferedAmount` is then what the system has not taken. */
+  flush(): void;
   /** Called about once a second: keeps a silent conversation alive, and ends one whose other end is gone. */
   beat(now: number, heartbeat: Heartbeat): void;
   /** Stops delivering messages, and reading; `resume` goes on where it stopped. */

@@ -161,3 +161,32 @@ describe("a session's own headers", () => {
     assert.deepEqual(socket.ws.head.headers.get("x-own"), ["1"]);
   });
 });
+
+describe("all sessions together", () => {
+  it("keep no more than maxTotalBufferedBytes for clients that are away: those that hold most pay", async (t) => {
+    const site = await sessionSite(t, {}, {}, { maxTotalBufferedBytes: 8 * 1024 });
+    const opens = [opened(await poll(t, site.endpoint)), opened(await poll(t, site.endpoint))];
+    const [big, small] = site.channels;
+    small!.send("x");
+    for (let i = 0; i < 8; i++) assert.equal(big!.send(KIB), true);
+    assert.equal(small!.send("y"), true);
+    assert.equal(big!.send(KIB), false);
+    await site.called("close server 4408 application");
+    assert.equal(site.site.takeReports().length, 1);
+    // What it held is free again.
+    for (let i = 0; i < 6; i++) assert.equal(small!.send(KIB), true);
+    const { records } = await poll(t, site.endpoint, back(opens[1]!, 0));
+    assert.equal(records.length, 1 + 8);
+    assert.equal(small!.send(KIB), true);
+  });
+});
+
+describe("an upgrade check", () => {
+  it("gives a session's WebSocket its attachment", async (t) => {
+    const site = await sessionSite(t, {}, {}, { upgrade: () => ({ attachment: "me", headers: { "X-Upgrade": "1" } }) });
+    const socket = await SocketClient.open(t, site.endpoint);
+    await socket.opened();
+    assert.equal(site.channel.attachment, "me");
+    assert.deepEqual(socket.ws.head.headers.get("x-upgrade"), ["1"]);
+  });
+});
