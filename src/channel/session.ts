@@ -79,7 +79,7 @@ export function openSession(
 
 function accept(request: ChannelRequest, handlers: SessionHandlers, options: SessionOptions): TransportChannel {
   try {
-    if (!isOriginAllowed(request, request.context.allowedOrigins)) throw new ChannelError("FORBIDDEN_ORIGIN");
+    if (isForeign(request)) throw new ChannelError("FORBIDDEN_ORIGIN");
     if (request.isWebSocket || request.method === "GET") return acceptCarrier(request, handlers, options);
     if (request.method === "POST")
       return acceptPost(request, toCount(request.query.get("from") ?? "", "from"), options);
@@ -91,6 +91,15 @@ function accept(request: ChannelRequest, handlers: SessionHandlers, options: Ses
     return refuse(request, error.status, error.message, [...upgrade, ...retry]);
   }
   return answerOther(request, options);
+}
+
+/**
+ * A page that may not connect. An image's GET has no `Origin` and carries the visitor's cookies all the same: browsers say
+ * where it comes from (W3C Fetch Metadata §2.3). What a page can read always has one.
+ */
+function isForeign(request: ChannelRequest): boolean {
+  if (!isOriginAllowed(request, request.context.allowedOrigins)) return true;
+  return !request.headers.has("origin") && /-site$/.test(request.headers.get("sec-fetch-site") ?? "");
 }
 
 /** A WebSocket or GET: what the server says goes out on it. */

@@ -142,6 +142,17 @@ describe("pages of other origins", () => {
     assert.equal(evil.response.headers.get("access-control-allow-origin"), undefined);
   });
 
+  it("cannot even make a session with an image (W3C Fetch Metadata §2.3)", async (t) => {
+    const site = await sessionSite(t, {}, {}, { allowedOrigins: "any" });
+    const from = async (where: string): Promise<number> =>
+      (await ask(t, site.endpoint, { query: { mode: "poll" }, fields: [`Sec-Fetch-Site: ${where}`] })).status;
+    assert.equal(await from("cross-site"), 403);
+    assert.equal(await from("same-site"), 403);
+    assert.equal(await from("same-origin"), 200);
+    assert.equal(await from("none"), 200);
+    assert.equal(site.channels.length, 2);
+  });
+
   it("act for nobody where all are allowed", async (t) => {
     const site = await sessionSite(t, {}, {}, { allowedOrigins: "any" });
     const answer = await ask(t, site.endpoint, { query: { mode: "poll" }, fields: ["Origin: https://x.example"] });
