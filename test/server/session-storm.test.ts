@@ -111,7 +111,7 @@ describe("a session in a storm", () => {
       },
     });
     const client = new StormClient();
-    for (const one of fc.sample(STEP, { seed, numRuns: 120 })) await step(t, site.endpoint, client, one);
+    for (const one of fc.sample(STEP, { seed, numRuns: 80 })) await step(t, site.endpoint, client, one);
     await step(t, site.endpoint, client, { kind: "poll", say: 1, take: 0, again: false });
     await until(() => heard.length === client.said.length, "the server has heard all");
     await step(t, site.endpoint, client, { kind: "poll", say: 0, take: 10_000, again: false });
@@ -119,6 +119,6 @@ describe("a session in a storm", () => {
     assert.deepEqual(client.heard, client.said);
     assert.equal(site.channels.length, 1);
     assert.deepEqual(client.session.after(), []);
-    assert.ok(heard.length > 500, `${heard.length}`);
+    assert.ok(heard.length > 300, `${heard.length}`);
   });
 });
