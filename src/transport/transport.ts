@@ -1,5 +1,7 @@
 // What a Channel sends and receives through: one conversation with one client, however it is carried.
 
+import type { SharedChunk } from "../protocol/http1.ts";
+import type { SharedFrames } from "../protocol/websocket.ts";
 import type { CloseStatus } from "./close-status.ts";
 
 /** `"poll"`: of a session, between one poll and the next too. */
@@ -15,6 +17,19 @@ export interface Outgoing {
   readonly event: EventMeta | undefined;
   /** The size of a streamed body in bytes, where it is known. */
   readonly length: number | undefined;
+  /** Where the message is sent to many: what has been made of it so far. */
+  readonly shared?: SharedForms | undefined;
+}
+
+/** The forms of a message on the wire. Each is made by the first transport that needs it, and serves all after it. */
+export interface SharedForms extends SharedFrames {
+  event: SharedPart | undefined;
+  body: SharedPart | undefined;
+}
+
+export interface SharedPart extends SharedChunk {
+  /** As it stands in the body of a response. */
+  readonly data: string | Uint8Array;
 }
 
 /** The fields of an event beside its data: WHATWG HTML §9.2.6. */

@@ -84,8 +84,9 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   send(message: Outgoing, last: boolean): void {
-    const { body } = message;
-    if (typeof body === "string") this.#connection.sendText(body);
+    const { body, shared } = message;
+    if (shared !== undefined && body !== null) this.#connection.sendShared(body, shared);
+    else if (typeof body === "string") this.#connection.sendText(body);
     else if (body !== null) this.#connection.sendBinary(body);
     this.#queueFlush();
     if (last) this.close(1000, "");
