@@ -9,6 +9,7 @@ import { Session } from "../protocol/session.ts";
 import type { BufferBudget } from "./buffer-budget.ts";
 import { type CloseStatus, closeStatus, connectionFailed } from "./close-status.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
+import { recordOf } from "./outgoing-record.ts";
 import type { Carrier, CarrierOwner } from "./session-carrier.ts";
 import type { Heartbeat, Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
 
@@ -184,7 +185,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   }
 
   send(message: Outgoing, last: boolean): void {
-    if (message.body !== null) this.part(message.body);
+    const { body, shared } = message;
+    if (body !== null && this.#state === "open") this.#say(recordOf(body, shared));
     if (last) this.close(1000, "");
   }
 
@@ -192,7 +194,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   /** A message of its own, as on an event stream: what is kept until it is acknowledged must be whole. */
   part(data: string | Uint8Array): void {
-    if (this.#state === "open") this.#say({ type: "message", data });
+    if (this.#state === "open") this.#say(recordOf(data, undefined));
   }
 
   finish(): void {}

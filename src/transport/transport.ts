@@ -3,6 +3,7 @@
 import type { SharedChunk } from "../protocol/http1.ts";
 import type { SharedFrames } from "../protocol/websocket.ts";
 import type { CloseStatus } from "./close-status.ts";
+import type { OutgoingRecord } from "./outgoing-record.ts";
 
 /** `"poll"`: of a session, between one poll and the next too. */
 export type TransportKind = "websocket" | "sse" | "http" | "poll";
@@ -25,6 +26,8 @@ export interface Outgoing {
 export interface SharedForms extends SharedFrames {
   event: SharedPart | undefined;
   body: SharedPart | undefined;
+  /** What sessions keep of it. */
+  record: OutgoingRecord | undefined;
 }
 
 export interface SharedPart extends SharedChunk {

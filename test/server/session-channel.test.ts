@@ -2,7 +2,15 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Channel, type ChannelRequest, event, json, MemoryChannelStore, openSession } from "../../src/index.ts";
+import {
+  type Channel,
+  type ChannelRequest,
+  event,
+  json,
+  MemoryChannelStore,
+  openSession,
+  prepare,
+} from "../../src/index.ts";
 import { serving } from "../support/serving.ts";
 import { ask, back, close, opened, poll, post, SocketClient, StreamClient, text } from "../support/session-client.ts";
 import { sessionSite } from "../support/session-site.ts";
@@ -349,6 +357,30 @@ describe("a session in its handler", () => {
     const { session } = opened(await poll(t, endpoint));
     assert.equal((await post(t, endpoint, session, 1, text("a"))).status, 500);
     assert.deepEqual(site.takeMessages(), ["handler: request body was read already"]);
+  });
+});
+
+describe("a prepared message", () => {
+  it("arrives unchanged on every carrier, live and when it is taken up", async (t) => {
+    const site = await sessionSite(t, {}, { compress: true });
+    const socket = await SocketClient.open(t, site.endpoint);
+    const stream = await StreamClient.open(t, site.endpoint);
+    const away = opened(await poll(t, site.endpoint));
+    const resumed = await socket.opened();
+    await stream.opened();
+    const messages = ["x".repeat(3000), "a\rb", Uint8Array.of(1, 2, 255)];
+    for (const message of messages.map((data) => prepare(data))) {
+      for (const channel of site.channels) assert.equal(channel.send(message), true);
+    }
+    socket.drop();
+    const again = await SocketClient.open(t, site.endpoint, back(resumed, 0));
+    await again.opened();
+    const polled = (await poll(t, site.endpoint, back(away, 0))).records.slice(1);
+    for (const [i, data] of messages.entries()) {
+      assert.deepEqual(await stream.record(), { type: "message", data });
+      assert.deepEqual(await again.record(), { type: "message", data });
+      assert.deepEqual(polled[i], { type: "message", data });
+    }
   });
 });
 
