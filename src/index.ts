@@ -7,10 +7,20 @@ export type { ErrorContext, ErrorReporter, ErrorSource } from "./channel/context
 export type { Handler, HandlerResult } from "./channel/handle.ts";
 export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
 export type { AllowedOrigins } from "./channel/origin.ts";
+export type { PreparedMessage } from "./channel/prepared-message.ts";
 export type { ChannelRequest } from "./channel/request.ts";
-export { type BodyPart, event, json, type SendBody, type SendData, type SendInit } from "./channel/send-data.ts";
+export {
+  type BodyPart,
+  event,
+  json,
+  prepare,
+  type SendBody,
+  type SendData,
+  type SendInit,
+} from "./channel/send-data.ts";
 export { openSession, type SessionOptions } from "./channel/session.ts";
 export type { OverflowPolicy } from "./channel/transport-channel.ts";
+export type { UpgradeAccepted, UpgradeCheck, UpgradeResult } from "./channel/upgrade.ts";
 export {
   type Broadcast,
   type ChannelStore,

@@ -15,6 +15,7 @@ describe("the public surface", () => {
       "json",
       "openChannel",
       "openSession",
+      "prepare",
       "runServer",
       "serve",
       "withChannel",
@@ -55,6 +56,7 @@ describe("the public surface", () => {
       "Logger",
       "Message",
       "OverflowPolicy",
+      "PreparedMessage",
       "RequestHeaders",
       "SendBody",
       "SendData",
@@ -68,6 +70,9 @@ describe("the public surface", () => {
       "SessionOptions",
       "TransportKind",
       "TrustedProxies",
+      "UpgradeAccepted",
+      "UpgradeCheck",
+      "UpgradeResult",
     ]);
   });
 

@@ -14,6 +14,11 @@ export function latin1(bytes: Uint8Array, start = 0, end: number = bytes.length)
   return asBuffer(bytes).toString("latin1", start, end);
 }
 
+/** The bytes of a string whose every character is one byte. */
+export function latin1Bytes(text: string): Uint8Array {
+  return Buffer.from(text, "latin1");
+}
+
 /** UTF-8 bytes to text. The bytes must be valid: what is not becomes U+FFFD. */
 export function utf8(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
   return asBuffer(bytes).toString("utf8", start, end);

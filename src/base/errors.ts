@@ -26,7 +26,9 @@ export type ErrorCode =
   | "TOO_MANY_SESSIONS"
   | "MESSAGE_TOO_BIG"
   | "TOO_MANY_FRAGMENTS"
+  | "TOO_MANY_CONTROL_FRAMES"
   | "BUFFER_OVERFLOW"
+  | "WRITE_TIMEOUT"
   | "BAD_DATA"
   | "BAD_MESSAGE"
   | "BAD_STATUS"
@@ -59,7 +61,9 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   TOO_MANY_SESSIONS: { message: "the server has as many sessions as it may", status: 503 },
   MESSAGE_TOO_BIG: { message: "message exceeds maxMessageBytes", closeCode: 1009 },
   TOO_MANY_FRAGMENTS: { message: "message has more fragments than maxFragments", closeCode: 1008 },
+  TOO_MANY_CONTROL_FRAMES: { message: "more control frames than maxControlFramesPerSecond", closeCode: 1008 },
   BUFFER_OVERFLOW: { message: "unsent data exceeds maxBufferedBytes", closeCode: 1013 },
+  WRITE_TIMEOUT: { message: "client takes nothing of what is sent" },
   BAD_DATA: { message: "this value cannot be sent" },
   BAD_MESSAGE: { message: "message is not what its schema allows" },
   BAD_STATUS: { message: "status must be an integer from 200 to 599" },

@@ -2,20 +2,26 @@
 // Small things are latin1 strings: joining two is free (V8 ropes), and one socket write of one string is the cheapest
 // write that Node has. Large payloads stay the bytes they are and are never copied.
 
-import { latin1, type Piece } from "./bytes.ts";
+import { concat, latin1, latin1Bytes, type Piece, utf8Bytes, utf8Length } from "./bytes.ts";
 
 /** Up to this many bytes are copied into the string beside them: one write instead of a vector of pieces. */
 const JOIN_BYTES = 1024;
+
+/** The same for a piece that goes to many: it is joined for the first of them, so more of it may be copied. */
+const SHARED_JOIN_BYTES = 16_384;
 
 export class Output {
   /** Bytes held. */
   size = 0;
   #text = "";
+  /** Others are likely to hold the very same text. */
+  #isShared = false;
   #pieces: Piece[] | undefined;
 
   /** Appends a string in which every character is one byte. */
   text(latin1Text: string): void {
     this.#text += latin1Text;
+    this.#isShared = false;
     this.size += latin1Text.length;
   }
 
@@ -24,17 +30,28 @@ export class Output {
     this.size += bytes.length;
     if (bytes.length <= JOIN_BYTES) {
       this.#text += latin1(bytes);
+      this.#isShared = false;
       return;
     }
-    this.#pieces ??= [];
-    if (this.#text !== "") this.#pieces.push(this.#text);
-    this.#text = "";
-    this.#pieces.push(bytes);
+    this.#push(bytes);
   }
 
   piece(piece: Piece): void {
     if (typeof piece === "string") this.text(piece);
     else this.bytes(piece);
+  }
+
+  /**
+   * Appends a piece that many outputs get, made by `sharedPiece`. Those that hold the same and get the same hold the same
+   * string again, and `take` answers them with the same bytes: a burst to a group is joined once, not once for each.
+   */
+  shared(piece: Piece): void {
+    this.size += piece.length;
+    if (typeof piece !== "string") this.#push(piece);
+    else if (this.#text === "") {
+      this.#text = piece;
+      this.#isShared = true;
+    } else this.#text = joined(this.#text, piece);
   }
 
   /** Takes all that is held: one piece, or several in order; undefined when there is nothing. */
@@ -44,9 +61,55 @@ export class Output {
     const pieces = this.#pieces;
     this.#text = "";
     this.size = 0;
-    if (pieces === undefined) return text;
+    if (pieces === undefined) return this.#isShared ? sharedBytes(text) : text;
     this.#pieces = undefined;
     if (text !== "") pieces.push(text);
     return pieces;
   }
+
+  #push(bytes: Uint8Array): void {
+    this.#pieces ??= [];
+    if (this.#text !== "") this.#pieces.push(this.#text);
+    this.#text = "";
+    this.#pieces.push(bytes);
+  }
+}
+
+/** What `Output.shared` takes: `body` in UTF-8 between `head` and `tail`, which are latin1. Made once for all. */
+export function sharedPiece(head: string, body: string | Uint8Array, tail = ""): Piece {
+  const length = typeof body === "string" ? utf8Length(body) : body.length;
+  if (head.length + length + tail.length > SHARED_JOIN_BYTES) {
+    return concat([latin1Bytes(head), typeof body === "string" ? utf8Bytes(body) : body, latin1Bytes(tail)]);
+  }
+  if (typeof body === "string" && length === body.length) return head + body + tail;
+  return head + latin1(typeof body === "string" ? utf8Bytes(body) : body) + tail;
+}
+
+/** What was joined last, of what. Compared strings are nearly always the same object, or differ in length. */
+let lastLeft = "";
+let lastRight = "";
+let lastJoined = "";
+
+function joined(left: string, right: string): string {
+  if (left === lastLeft && right === lastRight) return lastJoined;
+  lastLeft = left;
+  lastRight = right;
+  lastJoined = left + right;
+  return lastJoined;
+}
+
+let lastText = "";
+let lastBytes: Uint8Array = latin1Bytes("");
+
+/**
+ * The bytes of a text that others are likely to take as well. A socket encodes a string anew for each write: of one and the
+ * same, 130 bytes to 1,000 sockets cost 8.9 µs each as a string and 8.7 as a Buffer, 2 KiB 9.6 and 8.8 (Node 20.20); and
+ * sockets that cannot take it all hold the same memory.
+ */
+function sharedBytes(text: string): Uint8Array {
+  if (text !== lastText) {
+    lastText = text;
+    lastBytes = latin1Bytes(text);
+  }
+  return lastBytes;
 }

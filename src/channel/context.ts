@@ -1,16 +1,19 @@
 // What every channel and request of one server shares: its limits, its clock, and whom to tell of an error.
 
 import type { Clock } from "../base/clock.ts";
+import type { BufferBudget } from "../transport/buffer-budget.ts";
 import type { Exchange, WebSocketOptions } from "../transport/exchange.ts";
 import type { Channel } from "./channel.ts";
 import type { AllowedOrigins } from "./origin.ts";
 import type { ChannelRequest } from "./request.ts";
 import type { Sessions } from "./sessions.ts";
 import type { ChannelSettings, TransportChannel } from "./transport-channel.ts";
+import type { UpgradeCheck } from "./upgrade.ts";
 
 /** Where an error came from. */
 export type ErrorSource =
   | "handler"
+  | "upgrade"
   | "open"
   | "receive"
   | "ping"
@@ -45,8 +48,12 @@ export interface ChannelContext {
   readonly report: ErrorReporter;
   readonly webSocket: WebSocketOptions;
   readonly channelSettings: ChannelSettings;
+  /** What all channels together have unsent. */
+  readonly budget: BufferBudget;
   readonly allowedOrigins: AllowedOrigins;
   readonly sessions: Sessions;
+  /** Asked before the handler, for WebSockets. */
+  readonly upgrade: UpgradeCheck | undefined;
   /** Whose the exchange is: the connection's own peer, or whom a trusted proxy names. */
   findClient(exchange: Exchange): Client;
   /** A channel opened; `channelEnded` follows when its last callback has run. */

@@ -20,6 +20,8 @@ export interface OutboxOwner {
   streamFailed(error: unknown): void;
   /** A message that waited could not be sent. */
   reportUnsent(error: unknown): void;
+  /** What waits has grown or shrunk. */
+  outboxHolds(before: number, after: number): void;
   /** Everything was handed to the transport. */
   outboxEmptied(): void;
 }
@@ -54,7 +56,7 @@ export class Outbox {
   add(sendable: Sendable, last: boolean): void {
     if (this.#isRunning) {
       this.#waiting.push({ sendable, last });
-      this.#bytes += sendable.message.body?.length ?? 0;
+      this.#hold(this.#bytes + (sendable.message.body?.length ?? 0));
       return;
     }
     const iterator = this.#begin(sendable, last);
@@ -72,7 +74,7 @@ export class Outbox {
     if (this.#isCancelled) return;
     this.#isCancelled = true;
     this.#waiting = [];
-    this.#bytes = 0;
+    this.#hold(0);
     this.#onRoom?.();
     void giveUp(this.#iterator);
   }
@@ -85,7 +87,7 @@ export class Outbox {
   async #run(first: PartIterator, last: boolean): Promise<void> {
     await this.#pump(first, last);
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      this.#bytes -= next.sendable.message.body?.length ?? 0;
+      this.#hold(this.#bytes - (next.sendable.message.body?.length ?? 0));
       await this.#sendWaiting(next.sendable, next.last);
     }
     this.#isRunning = false;
@@ -101,6 +103,11 @@ export class Outbox {
     }
     const iterator = this.#try(() => this.#begin(sendable, last));
     if (iterator !== undefined) await this.#pump(iterator, last);
+  }
+
+  #hold(bytes: number): void {
+    this.#owner.outboxHolds(this.#bytes, bytes);
+    this.#bytes = bytes;
   }
 
   #begin({ message, parts }: Sendable, last: boolean): PartIterator {

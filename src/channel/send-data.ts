@@ -4,6 +4,7 @@ import { ChannelError } from "../base/errors.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import type { EventMeta, Outgoing } from "../transport/transport.ts";
 import { type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
+import { PreparedMessage } from "./prepared-message.ts";
 
 /** One part of a streamed body. */
 export type BodyPart = string | Uint8Array | ArrayBuffer;
@@ -31,7 +32,7 @@ export interface SendInit {
   readonly event?: EventMeta | undefined;
 }
 
-export type SendData = SendBody | SendInit;
+export type SendData = SendBody | SendInit | PreparedMessage;
 
 /** A message, and the parts that its body is made of where it is not whole. */
 export interface Sendable {
@@ -60,10 +61,23 @@ export function event(fields: EventMeta & { readonly data?: string }): SendInit 
   return { body: data ?? null, event: meta };
 }
 
+/**
+ * A message that is to be sent many times: each transport's bytes are made once, by the first send that needs them, and
+ * shared by all. One compressed frame serves a whole group (not where context is taken over). Bytes must not change as long
+ * as it is used. Throws like `send`, and BAD_DATA for a stream or a Blob, which can be sent only once.
+ */
+export function prepare(data: SendData): PreparedMessage {
+  const sendable = toSendable(data);
+  if (sendable instanceof PreparedMessage) return sendable;
+  if (sendable.parts !== undefined) throw new ChannelError("BAD_DATA", "a stream or Blob cannot be prepared");
+  return new PreparedMessage(sendable.message);
+}
+
 /** Any data in its inner shape. Throws BAD_DATA, BAD_STATUS or BAD_HEADER for what cannot be sent. */
 export function toSendable(data: SendData): Sendable {
   if (typeof data === "string" || data === null || data instanceof Uint8Array) return whole(data);
   if (typeof data !== "object") throw unsendable(data);
+  if (data instanceof PreparedMessage) return data;
   if (!isInit(data)) return fromBody(data, undefined, NO_FIELDS, undefined);
   const { status, headers } = data;
   if (status !== undefined && (!Number.isInteger(status) || status < 200 || status > 599)) {
@@ -86,7 +100,7 @@ function whole(
   fields: readonly string[] = NO_FIELDS,
   event?: EventMeta,
 ): Sendable {
-  return { message: { status, fields, body, event, length: undefined }, parts: undefined };
+  return { message: { status, fields, body, event, length: undefined, shared: undefined }, parts: undefined };
 }
 
 function fromBody(
@@ -108,7 +122,7 @@ function fromBody(
     if (body.type !== "" && fieldValue(fields, "content-type") === undefined)
       fields = [...fields, "Content-Type", body.type];
   } else if (!isIterable(body)) throw unsendable(body);
-  return { message: { status, fields, body: null, event, length }, parts: body };
+  return { message: { status, fields, body: null, event, length, shared: undefined }, parts: body };
 }
 
 /** A stream's own `Content-Length` is kept, and then checked against what really comes. */

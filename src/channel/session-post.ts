@@ -4,6 +4,7 @@ import { utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { decodeRecordEvent, encodeRecordEvent, type SessionRecord } from "../codec/session-record.ts";
 import { EventDecoder } from "../codec/sse.ts";
+import { failureOf, isClientsFault } from "./failure.ts";
 import type { ChannelRequest } from "./request.ts";
 import type { SessionOptions } from "./session.ts";
 import { answerFields, plainHead, refuse } from "./session-answer.ts";
@@ -109,12 +110,9 @@ function sizeOf(data: string | Uint8Array): number {
 /** The body was malformed, too big, or never came whole; in the last two cases the engine may have answered already. */
 function failPost(request: ChannelRequest, error: unknown, options: SessionOptions): void {
   const { exchange, context } = request;
-  const code = error instanceof ChannelError ? error.code : undefined;
-  const status = code === "MESSAGE_TOO_BIG" ? 413 : code === "BAD_RECORD" ? 400 : 500;
-  if (status === 500 && code !== "CLIENT_GONE" && code !== "BODY_TOO_LARGE" && code !== "REQUEST_TIMEOUT") {
-    context.report(error, { source: "handler", request });
-  }
+  const isTooBig = error instanceof ChannelError && error.code === "MESSAGE_TOO_BIG";
+  if (!isTooBig && !isClientsFault(error)) context.report(error, { source: "handler", request });
   if (exchange.isAnswered) return;
-  const text = status === 500 ? "Internal Server Error" : (error as Error).message;
-  exchange.respond(plainHead(status, answerFields(request, options)), `${text}\n`);
+  const { status = 500, body } = isTooBig ? { status: 413, body: `${error.message}\n` } : failureOf(error);
+  exchange.respond(plainHead(status, answerFields(request, options)), String(body));
 }

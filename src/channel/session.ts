@@ -79,7 +79,7 @@ export function openSession(
 
 function accept(request: ChannelRequest, handlers: SessionHandlers, options: SessionOptions): TransportChannel {
   try {
-    if (!isOriginAllowed(request, request.context.allowedOrigins)) throw new ChannelError("FORBIDDEN_ORIGIN");
+    if (isForeign(request)) throw new ChannelError("FORBIDDEN_ORIGIN");
     if (request.isWebSocket || request.method === "GET") return acceptCarrier(request, handlers, options);
     if (request.method === "POST")
       return acceptPost(request, toCount(request.query.get("from") ?? "", "from"), options);
@@ -93,12 +93,23 @@ function accept(request: ChannelRequest, handlers: SessionHandlers, options: Ses
   return answerOther(request, options);
 }
 
+/**
+ * A page that may not connect. An image's GET has no `Origin` and carries the visitor's cookies all the same: browsers say
+ * where it comes from (W3C Fetch Metadata §2.3). What a page can read always has one.
+ */
+function isForeign(request: ChannelRequest): boolean {
+  if (!isOriginAllowed(request, request.context.allowedOrigins)) return true;
+  return !request.headers.has("origin") && /-site$/.test(request.headers.get("sec-fetch-site") ?? "");
+}
+
 /** A WebSocket or GET: what the server says goes out on it. */
 function acceptCarrier(request: ChannelRequest, handlers: SessionHandlers, options: SessionOptions): TransportChannel {
   const { context, query, path } = request;
   const token = query.get("session");
   const after = toCount(query.get("after") ?? "0", "after");
   const isPrompt = query.get("park") === "0";
+  // Nobody is left to whom the protocol could be switched.
+  if (request.isWebSocket && request.exchange.isClientGone) return refuse(request, 400, "the client is gone");
   if (!request.isWebSocket && query.get("mode") !== "poll" && !request.acceptsEventStream) {
     return refuse(request, 406, "a session's GET accepts text/event-stream, or has mode=poll");
   }
@@ -116,6 +127,7 @@ function acceptCarrier(request: ChannelRequest, handlers: SessionHandlers, optio
   const settings = toSettings({ maxBufferedBytes, onOverflow }, context);
   const channel = new TransportChannel(transport, handlers, settings, context);
   context.sessions.add({ transport, channel, identity: options.identity, path, posts: undefined });
+  if (request.upgrade !== undefined) channel.attachment = request.upgrade.attachment;
   transport.attach(carrier, 0, false, true);
   request.opened(channel);
   channel.begin(handlers.open);

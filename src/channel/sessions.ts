@@ -2,6 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { ChannelError } from "../base/errors.ts";
+import type { BufferBudget } from "../transport/buffer-budget.ts";
 import type { Flusher } from "../transport/flusher.ts";
 import type { SessionContext, SessionTransport } from "../transport/session.ts";
 import type { PostOrder } from "./session-post.ts";
@@ -22,11 +23,13 @@ const TOKEN_BYTES = 16;
 
 export class Sessions implements SessionContext {
   readonly flusher: Flusher;
+  readonly budget: BufferBudget;
   readonly #max: number;
   readonly #open = new Map<string, OpenSession>();
 
-  constructor(max: number, flusher: Flusher) {
+  constructor(max: number, flusher: Flusher, budget: BufferBudget) {
     this.flusher = flusher;
+    this.budget = budget;
     this.#max = max;
   }
 

@@ -10,6 +10,7 @@ import type { SessionListener } from "../transport/session.ts";
 import type { Heartbeat, Transport, TransportKind } from "../transport/transport.ts";
 import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
 import type { ChannelContext, ErrorSource } from "./context.ts";
+import { failureOf, isClientsFault } from "./failure.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { channelResponse } from "./marker.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
@@ -30,11 +31,7 @@ type ChannelState = "open" | "closing" | "closed";
 /** The codec makes an empty close frame of it, which is the answer to one; nobody closes with it. */
 const NO_STATUS = 1005;
 
-const SERVER_ERROR = {
-  status: 500,
-  headers: { "Content-Type": "text/plain; charset=utf-8" },
-  body: "Internal Server Error\n",
-};
+const TOTAL_EXCEEDED = "its part of maxTotalBufferedBytes, which all channels together exceed";
 
 const UNAVAILABLE = { status: 503, headers: { "Retry-After": "1" }, body: "Service Unavailable\n" };
 /** An event source waits as long as it is told: the next server may need a second to listen. */
@@ -182,11 +179,11 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     this.#transport.open();
   }
 
-  /** The setup or the handler failed: 500 while nothing was sent, otherwise the end. The error's text stays here. */
-  failed(): void {
+  /** The setup or the handler threw this: the answer, while nothing was sent; otherwise the end. */
+  failed(error: unknown): void {
     if (this.#state !== "open") return;
     if (this.isWebSocket || this.#transport.isSession || this.#hasSent) this.#breakOff(1011, "");
-    else this.send(SERVER_ERROR, true);
+    else this.#sendLast(failureOf(error));
   }
 
   /** The server is stopping: a goodbye that makes the client come back to another one. */
@@ -194,10 +191,9 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     if (this.#state !== "open") return;
     if (this.#transport.isSession) this.close(1012, "server is stopping");
     else if (this.isWebSocket) this.close(1001, "server is stopping");
-    else if (this.transport === "sse") {
-      this.send(COME_BACK, true);
-    } else if (this.#hasSent) this.close();
-    else this.send(UNAVAILABLE, true);
+    else if (this.transport === "sse") this.#sendLast(COME_BACK);
+    else if (this.#hasSent) this.close();
+    else this.#sendLast(UNAVAILABLE);
   }
 
   /** The server has stopped and waits for no callback any more: the end comes even while one is running. */
@@ -291,8 +287,25 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     this.#report(error, "send");
   }
 
+  outboxHolds(before: number, after: number): void {
+    this.#context.budget.change(before, after);
+  }
+
   outboxEmptied(): void {
     if (this.#transport.bufferedAmount === 0) this.bufferEmptied();
+  }
+
+  /** The end, with a word: taken however much is unsent. Never throws. */
+  #sendLast(data: SendData): void {
+    try {
+      this.#transmit(toSendable(data), true);
+    } catch (error) {
+      // The channel's own headers are none that can be sent: then it has no response at all.
+      this.#breakOff(1011, "");
+      this.#report(error, "send");
+    }
+    this.#hasSent = true;
+    this.#closing();
   }
 
   #transmit(sendable: Sendable, last: boolean): void {
@@ -307,11 +320,20 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   /** The limit is on what is unsent already: one message of any size may be sent on a channel that keeps up. */
   #isOverflowing(): boolean {
     const { maxBufferedBytes, onOverflow } = this.#settings;
-    if (this.bufferedAmount < maxBufferedBytes) return false;
+    const isFull = this.bufferedAmount >= maxBufferedBytes;
+    if (!isFull && !(this.#context.budget.isExceeded && this.#isShareSpent())) return false;
     if (onOverflow === "drop") return true;
     this.#breakOff(1013, "too slow");
-    this.#report(new ChannelError("BUFFER_OVERFLOW"), "send");
+    this.#report(new ChannelError("BUFFER_OVERFLOW", isFull ? undefined : TOTAL_EXCEEDED), "send");
     return true;
+  }
+
+  /** All channels together hold too much: those that hold most pay. What only waits for the turn's end is not held. */
+  #isShareSpent(): boolean {
+    const { budget } = this.#context;
+    if (!this.#hasSent || !budget.isShareSpent(this.bufferedAmount)) return false;
+    this.#transport.flush();
+    return budget.isShareSpent(this.bufferedAmount);
   }
 
   /** Closes without what is still waiting: the client can tell that not all has come. */
@@ -386,7 +408,10 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   }
 
   #report(error: unknown, source: ErrorSource): void {
-    if (source === "open") this.failed();
+    if (source === "open") {
+      this.failed(error);
+      if (isClientsFault(error)) return;
+    }
     const handler = this.#handlers.error;
     if (handler === undefined) {
       this.#context.report(error, { source, channel: this });

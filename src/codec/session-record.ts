@@ -43,6 +43,12 @@ export interface AckRecord {
   readonly received: number;
 }
 
+/** From a client on a WebSocket: its next numbered record has this number. A POST says so in its query. */
+export interface FromRecord {
+  readonly type: "from";
+  readonly number: number;
+}
+
 export interface HeartbeatRecord {
   readonly type: "heartbeat";
 }
@@ -50,7 +56,7 @@ export interface HeartbeatRecord {
 /** What is counted and kept until acknowledged. */
 export type NumberedRecord = MessageRecord | CloseRecord;
 
-export type SessionRecord = OpenRecord | NumberedRecord | AckRecord | HeartbeatRecord;
+export type SessionRecord = OpenRecord | NumberedRecord | AckRecord | FromRecord | HeartbeatRecord;
 
 /** A record as one event of an event stream, its blank line included. */
 export function encodeRecordEvent(record: SessionRecord): string {
@@ -111,12 +117,15 @@ export function decodeRecordMessage(message: string | Uint8Array): SessionRecord
       return recordOf("ack", data);
     case "c":
       return recordOf("close", data);
+    case "f":
+      return { type: "from", number: parseCount(data) ?? bad("number") };
   }
   return message === "h" ? { type: "heartbeat" } : bad(`kind ${message.slice(0, 1)}`);
 }
 
-function dataOf(record: OpenRecord | AckRecord | CloseRecord): string {
+function dataOf(record: OpenRecord | AckRecord | FromRecord | CloseRecord): string {
   if (record.type === "ack") return `${record.received}`;
+  if (record.type === "from") return `${record.number}`;
   const { type, ...fields } = record;
   return JSON.stringify(type === "open" ? { ...fields, version: VERSION } : fields);
 }

@@ -7,7 +7,7 @@
 
 import { type Piece, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { Output } from "../base/output.ts";
+import { Output, sharedPiece } from "../base/output.ts";
 import { type BodyDecoder, ChunkedBodyDecoder, FixedBodyDecoder } from "../codec/http1-body.ts";
 import { RequestDecoder, type RequestHead, type RequestLimits } from "../codec/http1-request.ts";
 import { CONTINUE, encodeChunk, encodeResponseHead, LAST_CHUNK, statusHasBody } from "../codec/http1-response.ts";
@@ -28,6 +28,11 @@ export interface ResponseHead {
   readonly status: number;
   /** Name, value, name, value, … */
   readonly fields: readonly string[];
+}
+
+/** The chunk of one body part that goes to many. Filled by the connections that need it. */
+export interface SharedChunk {
+  chunk: Piece | undefined;
 }
 
 /** Where the reading side stands. */
@@ -163,7 +168,7 @@ export class Http1Connection {
 
   /** A whole response. A string goes out as UTF-8. */
   respond(response: ResponseHead, body: string | Uint8Array | null): void {
-    const bytes = typeof body === "string" ? utf8Length(body) : (body?.length ?? 0);
+    const bytes = body === null ? 0 : bytesOf(body);
     const framing = this.#framing(response, bytes, false);
     this.#writing = "sent";
     if (framing.bodyless || body === null || bytes === 0) {
@@ -200,10 +205,18 @@ export class Http1Connection {
     return true;
   }
 
-  /** Body bytes of a started response. An empty part writes nothing: an empty chunk would end the body. */
-  write(part: string | Uint8Array): void {
-    const length = typeof part === "string" ? utf8Length(part) : part.length;
-    if (length === 0) return;
+  /**
+   * Body bytes of a started response. An empty part writes nothing: an empty chunk would end the body. `shared` is the same
+   * for all who get this part.
+   */
+  write(part: string | Uint8Array, shared?: SharedChunk): void {
+    if (part.length === 0) return;
+    if (shared !== undefined && this.#writing === "chunked") {
+      shared.chunk ??= sharedPiece(encodeChunk(bytesOf(part)), part, "\r\n");
+      this.output.shared(shared.chunk);
+      return;
+    }
+    const length = bytesOf(part);
     const piece: Piece = typeof part === "string" && length !== part.length ? utf8Bytes(part) : part;
     if (this.#writing === "chunked") {
       this.output.text(encodeChunk(length));
@@ -342,4 +355,8 @@ export class Http1Connection {
   get isDiscarding(): boolean {
     return this.#discardsBody;
   }
+}
+
+function bytesOf(part: string | Uint8Array): number {
+  return typeof part === "string" ? utf8Length(part) : part.length;
 }

@@ -2,9 +2,9 @@
 // Bytes in, events out; messages in, bytes out. It knows no socket and no clock: the closing timeout of §7.1.1 belongs
 // to whoever owns both. What compresses messages is given to it; of RFC 7692 it knows RSV1 (§6).
 
-import { isAscii, latin1, utf8Bytes } from "../base/bytes.ts";
+import { isAscii, latin1, type Piece, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { Output } from "../base/output.ts";
+import { Output, sharedPiece } from "../base/output.ts";
 import { encodeFrameHead, OPCODE } from "../codec/ws-frame.ts";
 import {
   encodeClosePayload,
@@ -31,6 +31,18 @@ export interface Compression {
   deflate(data: string | Uint8Array): Uint8Array | undefined;
   /** Throws MESSAGE_TOO_BIG as soon as there are more than `maxBytes`, and BAD_DEFLATE for what cannot be inflated. */
   inflate(payload: Uint8Array, maxBytes: number): Uint8Array;
+  /**
+   * Who makes the same of this message: all that answer with the same number. 0: it is sent as it is. Undefined: what is
+   * made of it depends on the messages before.
+   */
+  sharing(data: string | Uint8Array): number | undefined;
+}
+
+/** The frames of one message that goes to many. Filled by the connections that need them. */
+export interface SharedFrames {
+  plain: Piece | undefined;
+  /** By `Compression.sharing`. */
+  compressed: Map<number, Piece> | undefined;
 }
 
 /** RFC 6455 §7.1: OPEN, a close frame sent and none received, and the end. */
@@ -56,6 +68,12 @@ export class WebSocketConnection {
   #closeCode = CLOSE_NORMAL;
   #closeReason = "";
   #eof = false;
+  /**
+   * True while the peer does not take what is sent. §5.5.3 then lets the latest ping alone be answered, when there is room:
+   * who sends pings and never reads must not fill the memory with pongs.
+   */
+  holdsPongs = false;
+  #owedPong: Uint8Array | undefined;
 
   constructor(limits: MessageLimits, compression?: Compression) {
     this.#messages = new MessageDecoder(limits, compression === undefined ? PLAIN_FRAMES : COMPRESSIBLE_FRAMES);
@@ -99,7 +117,7 @@ export class WebSocketConnection {
       // §1.4: after our close frame nothing the peer sends matters but its close frame.
       if (this.#state === "closing") continue;
       // §5.5.2: a ping is answered at once, whatever the application is doing.
-      if (event.type === "ping") this.#control(OPCODE.PONG, event.data);
+      if (event.type === "ping") this.#answer(event.data);
       return event;
     }
     return undefined;
@@ -124,6 +142,16 @@ export class WebSocketConnection {
     this.output.bytes(bytes);
   }
 
+  /** A message that goes to many: its frame is made by the first that needs it. */
+  sendShared(data: string | Uint8Array, frames: SharedFrames): void {
+    if (this.#state !== "open") return;
+    const sharing = this.#compression === undefined ? 0 : this.#compression.sharing(data);
+    if (sharing === 0) this.output.shared(plainFrame(data, frames));
+    else if (sharing !== undefined) this.output.shared(this.#compressedFrame(data, frames, sharing));
+    else if (typeof data === "string") this.sendText(data);
+    else this.sendBinary(data);
+  }
+
   /**
    * One fragment of a message (§5.4). `opcode` is TEXT or BINARY for the first, CONTINUATION for the others. Such a message
    * is never compressed: that would need the whole of it, or one more state.
@@ -137,6 +165,20 @@ export class WebSocketConnection {
   ping(data: Uint8Array): void {
     if (data.length > 125) throw new ChannelError("BAD_DATA", "a ping carries 125 bytes at most (RFC 6455 §5.5)");
     if (this.#state === "open") this.#control(OPCODE.PING, data);
+  }
+
+  /** The answer to the latest ping, where it was held. False if none is owed. */
+  sendOwedPong(): boolean {
+    const data = this.#owedPong;
+    this.#owedPong = undefined;
+    if (data === undefined || this.#state !== "open") return false;
+    this.#control(OPCODE.PONG, data);
+    return true;
+  }
+
+  /** §7.1.7, for a reason that its owner has found. Undefined if the end was there before. */
+  refuse(error: ChannelError): WebSocketClosed | undefined {
+    return this.#state === "closed" ? undefined : this.#fail(error);
   }
 
   /** Sends a close frame. Throws BAD_CLOSE for a code or reason that may not be sent. */
@@ -166,6 +208,20 @@ export class WebSocketConnection {
     return true;
   }
 
+  #compressedFrame(data: string | Uint8Array, frames: SharedFrames, sharing: number): Piece {
+    frames.compressed ??= new Map();
+    let frame = frames.compressed.get(sharing);
+    if (frame === undefined) {
+      const payload = this.#compression!.deflate(data);
+      frame =
+        payload === undefined
+          ? plainFrame(data, frames)
+          : sharedPiece(encodeFrameHead(opcodeOf(data), payload.length, true, true), payload);
+      frames.compressed.set(sharing, frame);
+    }
+    return frame;
+  }
+
   #inflated(payload: Uint8Array, isText: boolean): WebSocketConnectionEvent {
     const bytes = this.#compression!.inflate(payload, this.#messages.maxMessageBytes);
     return { type: "message", data: inflatedData(bytes, isText) };
@@ -190,6 +246,11 @@ export class WebSocketConnection {
     return { type: "closed", by: "server", code, reason: error.message, error };
   }
 
+  #answer(data: Uint8Array): void {
+    if (this.holdsPongs) this.#owedPong = data;
+    else this.#control(OPCODE.PONG, data);
+  }
+
   #control(opcode: number, payload: Uint8Array): void {
     this.output.text(encodeFrameHead(opcode, payload.length) + latin1(payload));
   }
@@ -203,6 +264,18 @@ export class WebSocketConnection {
 
 const PLAIN_FRAMES = { masked: true, allowRsv1: false };
 const COMPRESSIBLE_FRAMES = { masked: true, allowRsv1: true };
+
+function plainFrame(data: string | Uint8Array, frames: SharedFrames): Piece {
+  if (frames.plain === undefined) {
+    const length = typeof data === "string" ? utf8Length(data) : data.length;
+    frames.plain = sharedPiece(encodeFrameHead(opcodeOf(data), length), data);
+  }
+  return frames.plain;
+}
+
+function opcodeOf(data: string | Uint8Array): number {
+  return typeof data === "string" ? OPCODE.TEXT : OPCODE.BINARY;
+}
 
 function echoPayload(code: number): Uint8Array {
   if (code === CLOSE_NO_STATUS) return encodeClosePayload(CLOSE_NO_STATUS, "");

@@ -1,15 +1,25 @@
 // A ByteStream over a socket of node:net or node:tls, with public API only.
+// What the system does not take at once waits here and goes to the socket in slices: a socket tells of a write only when
+// all of it is taken, and a slow client must not look like one that has stopped.
 
 import type { Socket } from "node:net";
 import type { Piece } from "../base/bytes.ts";
+import { ChannelError } from "../base/errors.ts";
+import type { BufferBudget } from "../transport/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../transport/byte-stream.ts";
 
 const NOTHING = new Uint8Array(0);
+
+/** Of what waits, so much goes to the socket at a time; twice as much where nothing smaller would be left over. */
+const SLICE_BYTES = 65_536;
+const MAX_WRITE_BYTES = 2 * SLICE_BYTES;
 
 /** The stream of each open socket. Listeners that look here are shared; closures would cost each socket 300 bytes. */
 const STREAMS = new WeakMap<Socket, NetStream>();
 
 export interface NetStreamOwner {
+  /** What all streams have unsent. */
+  readonly budget: BufferBudget;
   /** The socket is closed, and the stream's listener has been told. */
   streamClosed(stream: NetStream): void;
 }
@@ -17,8 +27,12 @@ export interface NetStreamOwner {
 export class NetStream implements ByteStream {
   listener!: ByteStreamListener;
   readonly #socket: Socket;
-  #awaitsDrain = false;
   readonly #owner: NetStreamOwner;
+  /** The system has not taken all that the socket was given. */
+  #isBlocked = false;
+  #isEnding = false;
+  /** What waits for that, made when there is something. */
+  #queue: WriteQueue | undefined;
 
   /** The caller sets `listener` at once. */
   constructor(socket: Socket, owner: NetStreamOwner) {
@@ -33,7 +47,7 @@ export class NetStream implements ByteStream {
   }
 
   get bufferedAmount(): number {
-    return this.#socket.writableLength;
+    return this.#isBlocked ? this.#socket.writableLength + this.#queue!.bytes : 0;
   }
 
   get remoteAddress(): string | undefined {
@@ -47,24 +61,19 @@ export class NetStream implements ByteStream {
   }
 
   write(output: Piece | readonly Piece[]): void {
-    const socket = this.#socket;
-    if (!socket.writable) return;
-    if (typeof output === "string") socket.write(output, "latin1");
-    else if (output instanceof Uint8Array) socket.write(output);
+    if (this.#isEnding || !this.#socket.writable) return;
+    if (!this.#isBlocked && sizeOf(output) <= MAX_WRITE_BYTES) this.#hand(output);
     else {
-      // Corked writes leave as one writev.
-      socket.cork();
-      for (const piece of output) {
-        if (typeof piece === "string") socket.write(piece, "latin1");
-        else socket.write(piece);
-      }
-      socket.uncork();
+      this.#queue ??= new WriteQueue();
+      this.#queue.add(output);
+      this.#pump();
+      this.#count();
     }
-    if (socket.writableLength > 0) this.#awaitDrain();
   }
 
   end(): void {
-    this.#socket.end();
+    this.#isEnding = true;
+    if (!this.#isBlocked) this.#socket.end();
   }
 
   destroy(): void {
@@ -77,6 +86,16 @@ export class NetStream implements ByteStream {
 
   resume(): void {
     this.#socket.resume();
+  }
+
+  /** Called about once a second: drops a peer that has taken nothing of what is unsent for `writeTimeoutMs`. */
+  beat(now: number, writeTimeoutMs: number): void {
+    if (!this.#isBlocked) return;
+    const queue = this.#queue!;
+    if (queue.hasMoved) {
+      queue.hasMoved = false;
+      queue.movedAt = now;
+    } else if (now - queue.movedAt >= writeTimeoutMs) this.#socket.destroy(new ChannelError("WRITE_TIMEOUT"));
   }
 
   /**
@@ -94,23 +113,135 @@ export class NetStream implements ByteStream {
 
   /** The socket's end, from its "close" event. */
   closed(): void {
+    this.#isBlocked = false;
+    this.#count();
+    this.#queue = undefined;
     this.listener.onClosed(this.#socket.errored ?? undefined);
     this.#owner.streamClosed(this);
   }
 
+  /** Gives the socket what is next, until the system does not take it at once. */
+  #pump(): void {
+    const queue = this.#queue!;
+    while (!this.#isBlocked && queue.bytes > 0) this.#hand(queue.take());
+  }
+
+  #hand(output: Piece | readonly Piece[]): void {
+    const socket = this.#socket;
+    if (typeof output === "string") socket.write(output, "latin1");
+    else if (output instanceof Uint8Array) socket.write(output);
+    else {
+      // Corked writes leave as one writev.
+      socket.cork();
+      for (const piece of output) {
+        if (typeof piece === "string") socket.write(piece, "latin1");
+        else socket.write(piece);
+      }
+      socket.uncork();
+    }
+    if (socket.writableLength > 0) this.#awaitTaken();
+  }
+
   /**
-   * Node's own "drain" comes only after its high-water mark was passed; ours says "empty again", whatever the size.
-   * An empty write queues up behind the rest, so the callback costs nothing while the system takes all at once.
+   * Node's "drain" comes only after its high-water mark was passed. An empty write queues up behind the rest, so the
+   * callback costs nothing while the system takes all at once.
    */
-  #awaitDrain(): void {
-    if (this.#awaitsDrain) return;
-    this.#awaitsDrain = true;
-    this.#socket.write(NOTHING, () => {
-      this.#awaitsDrain = false;
-      if (this.#socket.writableLength === 0) this.listener.onDrain();
-      else if (this.#socket.writable) this.#awaitDrain();
+  #awaitTaken(): void {
+    this.#isBlocked = true;
+    this.#queue ??= new WriteQueue();
+    this.#queue.hasMoved = true;
+    this.#count();
+    this.#socket.write(NOTHING, (error) => {
+      // "close" follows.
+      if (error) return;
+      this.#isBlocked = false;
+      this.#queue!.hasMoved = true;
+      this.#pump();
+      this.#count();
+      if (this.#isBlocked) return;
+      if (this.#isEnding) this.#socket.end();
+      this.listener.onDrain();
     });
   }
+
+  /** Brings the server's sum up to date. */
+  #count(): void {
+    const queue = this.#queue;
+    if (queue === undefined) return;
+    const bytes = this.bufferedAmount;
+    this.#owner.budget.change(queue.counted, bytes);
+    queue.counted = bytes;
+  }
+}
+
+/** What waits for one socket, in order. */
+class WriteQueue {
+  /** Bytes that wait here. */
+  bytes = 0;
+  /** What the server's sum has of this stream. */
+  counted = 0;
+  /** The system took something since the last beat; if not: when it last did. */
+  hasMoved = true;
+  movedAt = 0;
+  #pieces: Piece[] = [];
+  #at = 0;
+
+  add(output: Piece | readonly Piece[]): void {
+    if (typeof output === "string" || output instanceof Uint8Array) this.#addPiece(output);
+    else for (const piece of output) this.#addPiece(piece);
+  }
+
+  /** The next slice. */
+  take(): Piece | readonly Piece[] {
+    if (this.bytes <= MAX_WRITE_BYTES) {
+      const rest = this.#at === 0 ? this.#pieces : this.#pieces.slice(this.#at);
+      this.#pieces = [];
+      this.#at = 0;
+      this.bytes = 0;
+      return rest;
+    }
+    const slice: Piece[] = [];
+    for (let room = SLICE_BYTES; room > 0; ) {
+      const piece = this.#pieces[this.#at]!;
+      if (piece.length <= room) {
+        slice.push(piece);
+        // What was handed on must not be kept.
+        this.#pieces[this.#at++] = "";
+        room -= piece.length;
+      } else {
+        slice.push(cut(piece, 0, room));
+        this.#pieces[this.#at] = cut(piece, room, piece.length);
+        room = 0;
+      }
+    }
+    this.bytes -= SLICE_BYTES;
+    if (this.#at >= 1024) {
+      this.#pieces.splice(0, this.#at);
+      this.#at = 0;
+    }
+    return slice;
+  }
+
+  #addPiece(piece: Piece): void {
+    this.bytes += piece.length;
+    const last = this.#pieces.length - 1;
+    const before = this.#pieces[last];
+    // Strings join for nothing, and a write of one piece is the cheapest.
+    if (last >= this.#at && typeof piece === "string" && typeof before === "string" && before.length < SLICE_BYTES) {
+      this.#pieces[last] = before + piece;
+    } else this.#pieces.push(piece);
+  }
+}
+
+function cut(piece: Piece, start: number, end: number): Piece {
+  return typeof piece === "string" ? piece.slice(start, end) : piece.subarray(start, end);
+}
+
+function sizeOf(output: Piece | readonly Piece[]): number {
+  if (typeof output === "string" || output instanceof Uint8Array) return output.length;
+  let size = 0;
+  for (const piece of output) size += piece.length;
+  return size;
 }
 
 function onData(this: Socket, bytes: Buffer): void {

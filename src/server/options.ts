@@ -4,6 +4,7 @@ import type { TlsOptions } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
 import type { ErrorContext, ErrorReporter } from "../channel/context.ts";
 import type { AllowedOrigins } from "../channel/origin.ts";
+import type { UpgradeCheck } from "../channel/upgrade.ts";
 import { isFieldValue } from "../codec/http1-syntax.ts";
 import type { TrustedProxies } from "./trusted-proxies.ts";
 
@@ -21,14 +22,26 @@ export interface ServerLimits {
   readonly maxMessageBytes: number;
   /** Fragments of a WebSocket message. Over it: close 1008. @default 1024 */
   readonly maxFragments: number;
+  /** Pings and pongs from one WebSocket in a second. Over it: close 1008. @default 1000 */
+  readonly maxControlFramesPerSecond: number;
   /** Unsent bytes of a channel, at which its `onOverflow` applies. @default 1_048_576 (1 MiB) */
   readonly maxBufferedBytes: number;
+  /**
+   * Unsent bytes of all channels together. Over it `onOverflow` applies to those that hold their equal part or more.
+   * @default 268_435_456 (256 MiB): as much as 256 clients that read nothing may hold
+   */
+  readonly maxTotalBufferedBytes: number;
   /** Open connections. Over it: 503 and closed. @default Infinity */
   readonly maxConnections: number;
   /** Sessions, with a connection or without. Over it: 503. @default 100_000 */
   readonly maxSessions: number;
   /** How long a peer may take to end what we have ended, in milliseconds; then it is dropped. @default 5000 */
   readonly closeTimeoutMs: number;
+  /**
+   * How long a peer may take nothing of what is unsent, in milliseconds; then it is lost: 1006. One that reads slowly lives.
+   * @default 60_000
+   */
+  readonly writeTimeoutMs: number;
   /** How long a request's head may take from its first byte, in milliseconds. Over it: 408. @default 10_000 */
   readonly headerTimeoutMs: number;
   /** How long a request's body may take while it is being read, in milliseconds. Over it: 408. @default 60_000 */
@@ -56,10 +69,23 @@ export interface ServeOptions extends Partial<ServerLimits> {
   readonly host?: string | undefined;
   /** Path of a Unix socket, instead of `port` and `host`. */
   readonly path?: string | undefined;
+  /** File descriptor of a listening socket that the process was started with, instead of `port`, `host` and `path`. */
+  readonly fd?: number | undefined;
+  /**
+   * True: listens on the socket that systemd passes (sd_listen_fds(3)). Where none is passed, as when the server is
+   * started by hand, the other options hold. @default false
+   */
+  readonly listenFds?: boolean | undefined;
   /** Length of the system's queue of connections not accepted yet. @default 1024 */
   readonly backlog?: number | undefined;
   /** Pages of other hosts that may open WebSockets here; a page of the request's own host always may. @default [] */
   readonly allowedOrigins?: AllowedOrigins | undefined;
+  /**
+   * Asked for each WebSocket whose handshake and origin are right, before the handler is, sync or async. Nothing, or
+   * `{ headers, attachment }` (the 101's, the channel's): the handler is next. A response: the client gets it instead.
+   * @default none: the handler decides before it opens a channel
+   */
+  readonly upgrade?: UpgradeCheck | undefined;
   /** The `Server` field of every response. @default none */
   readonly serverHeader?: string | undefined;
   /** Certificate, key and the other options of `tls.createServer`: the server speaks HTTPS and WSS. */
@@ -87,10 +113,13 @@ export const LIMITS: ServerLimits = {
   maxBodyBytes: 8_388_608,
   maxMessageBytes: 4_194_304,
   maxFragments: 1024,
+  maxControlFramesPerSecond: 1000,
   maxBufferedBytes: 1_048_576,
+  maxTotalBufferedBytes: 268_435_456,
   maxConnections: Number.POSITIVE_INFINITY,
   maxSessions: 100_000,
   closeTimeoutMs: 5000,
+  writeTimeoutMs: 60_000,
   headerTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,
   keepAliveTimeoutMs: 60_000,

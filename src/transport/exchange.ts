@@ -5,7 +5,7 @@
 // the whole Channel. An adapter translates and never decides: what may be sent when is settled above, in
 // `transport/http.ts`, `transport/sse.ts` and `channel/accept.ts`.
 
-import type { ResponseHead } from "../protocol/http1.ts";
+import type { ResponseHead, SharedChunk } from "../protocol/http1.ts";
 import type { Compression } from "../protocol/websocket.ts";
 import type { Transport } from "./transport.ts";
 
@@ -27,6 +27,8 @@ export interface WebSocketOptions {
   readonly maxMessageBytes: number;
   /** Most fragments of one message; more close with 1008. */
   readonly maxFragments: number;
+  /** Most pings and pongs in a second; more close with 1008. @default Infinity */
+  readonly maxControlFramesPerSecond?: number;
   /** How long a peer may take to answer a close frame before TCP is dropped, in milliseconds. */
   readonly closeTimeoutMs: number;
   /** What the handshake agreed on; without it no message is compressed. */
@@ -58,10 +60,12 @@ export interface Exchange {
   respond(response: ResponseHead, body: string | Uint8Array | null): void;
   /** Begins a streamed response. False if it can have no body (HEAD, 204, 205, 304): it is complete then. */
   start(response: ResponseHead, length?: number): boolean;
-  /** Bytes of a started body; an empty part writes nothing. */
-  write(part: string | Uint8Array): void;
+  /** Bytes of a started body; an empty part writes nothing. `shared` is the same for all who get this part. */
+  write(part: string | Uint8Array, shared?: SharedChunk): void;
   /** Ends a started body. */
   end(): void;
+  /** Writes now what waits for the end of the turn. */
+  flush(): void;
   /** Drops the connection: the client sees that the response is incomplete. */
   abort(): void;
 
@@ -75,7 +79,16 @@ export interface Exchange {
 /** The half of an exchange that answers. */
 export type ResponseExchange = Pick<
   Exchange,
-  "isAnswered" | "isClientGone" | "bufferedAmount" | "listener" | "respond" | "start" | "write" | "end" | "abort"
+  | "isAnswered"
+  | "isClientGone"
+  | "bufferedAmount"
+  | "listener"
+  | "respond"
+  | "start"
+  | "write"
+  | "end"
+  | "flush"
+  | "abort"
 >;
 
 export interface ExchangeListener {

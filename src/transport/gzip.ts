@@ -8,7 +8,7 @@ import { acceptsGzip } from "../codec/content-coding.ts";
 import { joinedValues } from "../codec/http1-request.ts";
 import { statusHasBody } from "../codec/http1-response.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
-import type { ResponseHead } from "../protocol/http1.ts";
+import type { ResponseHead, SharedChunk } from "../protocol/http1.ts";
 import {
   type CompressSettings,
   type Deflater,
@@ -81,13 +81,20 @@ export class GzipExchange implements ResponseExchange {
     return hasBody;
   }
 
-  write(part: string | Uint8Array): void {
-    if (part.length > 0) this.#exchange.write(this.#body === undefined ? part : this.#body.encode(part));
+  write(part: string | Uint8Array, shared?: SharedChunk): void {
+    if (part.length === 0) return;
+    if (this.#body === undefined) this.#exchange.write(part, shared);
+    // Its bytes hold the checksum of this body so far, or stand on what this body had before.
+    else this.#exchange.write(this.#body.encode(part));
   }
 
   end(): void {
     if (this.#body !== undefined) this.#exchange.write(this.#body.end());
     this.#exchange.end();
+  }
+
+  flush(): void {
+    this.#exchange.flush();
   }
 
   abort(): void {

@@ -5,7 +5,7 @@ import { fieldValue } from "../codec/http1-request.ts";
 import type { ResponseHead } from "../protocol/http1.ts";
 import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "./close-status.ts";
 import type { ExchangeListener, ResponseExchange } from "./exchange.ts";
-import type { Heartbeat, Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
+import type { Heartbeat, Outgoing, SharedPart, Transport, TransportKind, TransportListener } from "./transport.ts";
 
 /** How messages look in the body of a response. */
 export interface HttpFormat {
@@ -95,17 +95,19 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   send(message: Outgoing, last: boolean): void {
     if (this.#isStarted) {
-      this.#write(this.#format.encode(message));
+      const shared = sharedPart(message, this.#format);
+      this.#write(shared === undefined ? this.#format.encode(message) : shared.data, shared);
       if (last) this.close(1000, "");
       return;
     }
     const format = this.#formatOf(message);
     // Everything that may throw (a forbidden header) comes before any state changes: the channel stays usable.
-    const body = format.encode(message);
+    const shared = sharedPart(message, format);
+    const body = shared === undefined ? format.encode(message) : shared.data;
     if (last) {
       this.#exchange.respond(format.head(this.#withFields(message), false), body);
       this.#ended(closeStatus("server", 1000));
-    } else if (this.#start(message, undefined)) this.#write(body);
+    } else if (this.#start(message, undefined)) this.#write(body, shared);
   }
 
   begin(message: Outgoing, last: boolean): void {
@@ -139,6 +141,10 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   terminate(): void {
     this.breakOff(1006, "");
+  }
+
+  flush(): void {
+    this.#exchange.flush();
   }
 
   beat(now: number, { pingIntervalMs }: Heartbeat): void {
@@ -188,9 +194,9 @@ export class HttpTransport implements Transport, ExchangeListener {
     return this.#fields.length === 0 ? message : { ...message, fields: [...this.#fields, ...message.fields] };
   }
 
-  #write(data: string | Uint8Array | null): void {
+  #write(data: string | Uint8Array | null, shared?: SharedPart): void {
     this.#hasWritten = true;
-    if (data !== null && data.length > 0 && this.#end === undefined) this.#exchange.write(data);
+    if (data !== null && data.length > 0 && this.#end === undefined) this.#exchange.write(data, shared);
   }
 
   /** An event stream has status 200 (WHATWG HTML §9.2.3); an answer with another one is an ordinary response. */
@@ -204,6 +210,18 @@ export class HttpTransport implements Transport, ExchangeListener {
     this.#end = status;
     this.#listener?.transportClosed(status);
   }
+}
+
+/** What a message that goes to many is in this format. */
+function sharedPart(message: Outgoing, format: HttpFormat): SharedPart | undefined {
+  const { shared } = message;
+  if (shared === undefined) return undefined;
+  const form = format === PLAIN ? "body" : "event";
+  if (shared[form] === undefined) {
+    const data = format.encode(message);
+    if (data !== null) shared[form] = { data, chunk: undefined };
+  }
+  return shared[form];
 }
 
 /** A client that leaves with unread data in its socket resets instead of ending; both are leaving. */

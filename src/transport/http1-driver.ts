@@ -40,6 +40,12 @@ export interface Http1Context {
  */
 const MAX_HELD_BYTES = 65_536;
 
+/**
+ * While more of earlier answers is unsent, no pipelined request is begun: a client that asks and never reads would have us
+ * hold all its answers.
+ */
+const MAX_UNSENT_BYTES = 65_536;
+
 interface BodyReader {
   readonly resolve: (part: Uint8Array | undefined) => void;
   readonly reject: (error: unknown) => void;
@@ -53,6 +59,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   #reader: BodyReader | undefined;
   #heldBytes = 0;
   #isPaused = false;
+  #isClogged = false;
   #isAdvancing = false;
   #isReading = false;
   #isFlushQueued = false;
@@ -85,7 +92,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     // on its way (RFC 9112 §9.6).
     if (this.#isEnding) return;
     this.connection.receive(bytes);
-    if (this.#exchange !== undefined) this.#hold(bytes.length);
+    if (this.#exchange !== undefined || this.#isClogged) this.#hold(bytes.length);
     this.#isReading = true;
     this.#advance();
     this.#isReading = false;
@@ -105,6 +112,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   onDrain(): void {
     this.#exchange?.listener?.onDrain();
     if (this.#isEnding) this.#awaitPeersEnd();
+    else if (this.#isClogged) this.#advance();
   }
 
   onClosed(error: Error | undefined): void {
@@ -218,7 +226,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     if (this.#isHandedOver) return;
     if (this.#exchange === undefined) {
       if (this.connection.isClosed) this.#end();
-      else this.#resume();
+      else if (!this.#isClogged) this.#resume();
     }
   }
 
@@ -229,6 +237,8 @@ export class Http1Driver implements ByteStreamListener, Flushable {
       while (this.connection.nextBody() !== undefined);
       return !this.connection.isDiscarding;
     }
+    this.#isClogged = this.stream.bufferedAmount > MAX_UNSENT_BYTES;
+    if (this.#isClogged) return false;
     const head = this.connection.nextRequest();
     if (head === undefined) return false;
     this.#requests += 1;
@@ -254,6 +264,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     if (this.#isEnding || this.#isHandedOver) return "nothing";
     if (this.#exchange === undefined) {
       if (this.connection.isDiscarding) return "body";
+      if (this.#isClogged) return "nothing";
       return this.connection.isIdle ? "request" : "head";
     }
     return this.#reader === undefined ? "nothing" : "body";

@@ -3,7 +3,7 @@
 
 import { ChannelError } from "../base/errors.ts";
 import type { RequestHead } from "../codec/http1-request.ts";
-import type { ResponseHead } from "../protocol/http1.ts";
+import type { ResponseHead, SharedChunk } from "../protocol/http1.ts";
 import type { Exchange, ExchangeListener, WebSocketOptions } from "./exchange.ts";
 import type { Http1Driver } from "./http1-driver.ts";
 import type { Transport } from "./transport.ts";
@@ -68,9 +68,9 @@ export class Http1Exchange implements Exchange {
     return hasBody;
   }
 
-  write(part: string | Uint8Array): void {
+  write(part: string | Uint8Array, shared?: SharedChunk): void {
     if (!this.#isLive) return;
-    this.#driver.connection.write(part);
+    this.#driver.connection.write(part, shared);
     this.#driver.queueFlush();
   }
 
@@ -78,6 +78,10 @@ export class Http1Exchange implements Exchange {
     if (!this.#isLive) return;
     this.#driver.connection.end();
     this.#driver.responseEnded();
+  }
+
+  flush(): void {
+    if (this.#isLive) this.#driver.flush();
   }
 
   abort(): void {

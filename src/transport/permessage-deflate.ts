@@ -47,6 +47,12 @@ export class PermessageDeflate implements Compression {
     return payload;
   }
 
+  sharing(data: string | Uint8Array): number | undefined {
+    if (this.#deflater === undefined) return undefined;
+    const { thresholdBytes, level, windowBits } = this.#settings;
+    return reaches(thresholdBytes, data) ? level * 16 + windowBits : 0;
+  }
+
   inflate(payload: Uint8Array, maxBytes: number): Uint8Array {
     const bytes = inflate(payload, maxBytes, this.#received);
     this.#received?.add(bytes);

@@ -4,16 +4,12 @@
 
 import { utf8 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import {
-  decodeRecordMessage,
-  encodeRecordEvent,
-  encodeRecordMessage,
-  type SessionRecord,
-} from "../codec/session-record.ts";
+import { decodeRecordMessage, type SessionRecord } from "../codec/session-record.ts";
 import { type CloseStatus, closeStatus } from "./close-status.ts";
 import type { HttpFormat } from "./http.ts";
+import { asEvent, asWebSocket, outgoing } from "./outgoing-record.ts";
 import { EVENT_STREAM } from "./sse.ts";
-import type { Heartbeat, Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
+import type { Heartbeat, Transport, TransportKind, TransportListener } from "./transport.ts";
 
 export interface Carrier {
   readonly kind: TransportKind;
@@ -128,7 +124,7 @@ export class WebSocketCarrier extends TransportCarrier {
 
   write(record: SessionRecord): void {
     this.#hasWritten = true;
-    this.transport.send(outgoing(encodeRecordMessage(record)), false);
+    this.transport.send(asWebSocket(record), false);
   }
 
   /** Silence of ours is broken with a record: a page sees no pings. Silence of the client's with a ping. */
@@ -150,6 +146,10 @@ export class WebSocketCarrier extends TransportCarrier {
       this.owner?.carrierFailed(this, closeStatus("server", 1002, error.message));
       return;
     }
+    if (record.type === "from") {
+      this.#next = record.number;
+      return;
+    }
     const number = this.#next;
     if (record.type === "message" || record.type === "close") this.#next += 1;
     this.owner?.recordArrived(this, record, number);
@@ -160,7 +160,7 @@ export class StreamCarrier extends TransportCarrier {
   readonly kind = "sse";
 
   write(record: SessionRecord): void {
-    this.transport.send(outgoing(encodeRecordEvent(record)), false);
+    this.transport.send(asEvent(record), false);
     if (record.type === "close") this.transport.close(1000, "");
   }
 
@@ -177,11 +177,11 @@ export class PollCarrier extends TransportCarrier {
   #text = "";
 
   write(record: SessionRecord): void {
-    this.#text += encodeRecordEvent(record);
+    this.#text += asEvent(record).body;
   }
 
   override finish(): void {
-    this.transport.send(outgoing(this.#text), true);
+    this.transport.send(outgoing(this.#text, false), true);
   }
 
   override end(): void {
@@ -196,9 +196,3 @@ export const RECORD_STREAM: HttpFormat = {
   encode: ({ body }) => body,
   encodePart: (data) => (typeof data === "string" ? data : utf8(data)),
 };
-
-const NO_FIELDS: readonly string[] = [];
-
-function outgoing(body: string | Uint8Array): Outgoing {
-  return { status: undefined, fields: NO_FIELDS, body, event: undefined, length: undefined };
-}

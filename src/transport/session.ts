@@ -6,8 +6,10 @@
 import { ChannelError } from "../base/errors.ts";
 import type { CloseRecord, NumberedRecord, OpenRecord, SessionRecord } from "../codec/session-record.ts";
 import { Session } from "../protocol/session.ts";
+import type { BufferBudget } from "./buffer-budget.ts";
 import { type CloseStatus, closeStatus, connectionFailed } from "./close-status.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
+import { recordOf } from "./outgoing-record.ts";
 import type { Carrier, CarrierOwner } from "./session-carrier.ts";
 import type { Heartbeat, Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
 
@@ -24,6 +26,7 @@ export interface SessionSettings {
 
 export interface SessionContext {
   readonly flusher: Flusher;
+  readonly budget: BufferBudget;
   /** The session with this token is over. */
   sessionEnded(token: string): void;
 }
@@ -70,6 +73,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   #isConfirmed = false;
   #isFlushQueued = false;
   #onRoom: (() => void)[] | undefined;
+  /** What the server's budget counts for this session: what is kept for a client that is away. */
+  #counted = 0;
   /** Since when there is no carrier, or a parked poll; 0: the next beat will tell. */
   #since = 0;
   /** What was acknowledged when the client was last found to owe an acknowledgement, and since when it is. */
@@ -110,6 +115,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.kind = carrier.kind;
     this.#since = 0;
     this.#owedSince = 0;
+    this.#count();
     before?.end(REPLACED, "replaced");
     if (isResumed) this.#isConfirmed = true;
     this.#acknowledged(after);
@@ -179,7 +185,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   }
 
   send(message: Outgoing, last: boolean): void {
-    if (message.body !== null) this.part(message.body);
+    const { body, shared } = message;
+    if (body !== null && this.#state === "open") this.#say(recordOf(body, shared));
     if (last) this.close(1000, "");
   }
 
@@ -187,7 +194,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   /** A message of its own, as on an event stream: what is kept until it is acknowledged must be whole. */
   part(data: string | Uint8Array): void {
-    if (this.#state === "open") this.#say({ type: "message", data });
+    if (this.#state === "open") this.#say(recordOf(data, undefined));
   }
 
   finish(): void {}
@@ -276,6 +283,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     if (carrier !== this.#carrier) return;
     this.#carrier = undefined;
     this.#since = 0;
+    this.#count();
     if (status.by === "server" && FATAL.includes(status.code)) this.#ended(status);
     else if (this.#close?.code === SERVICE_RESTART) this.#ended(this.#closeStatus());
   }
@@ -289,8 +297,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   }
 
   #start(carrier: Carrier): void {
-    if (this.#isPaused) carrier.pause();
     carrier.open();
+    if (this.#isPaused) carrier.pause();
   }
 
   /** `open`, and everything that the client does not have. */
@@ -305,8 +313,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   #say(record: NumberedRecord): void {
     this.#session.send(record);
-    if (this.#carrier === undefined) return;
-    if (this.#carrier.isParked) this.#queueFlush();
+    if (this.#carrier === undefined) this.#count();
+    else if (this.#carrier.isParked) this.#queueFlush();
     else this.#carrier.write(record);
   }
 
@@ -315,7 +323,9 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   }
 
   #acknowledged(number: number): void {
-    if (!this.#session.acknowledge(number) || this.#session.bufferedAmount > 0) return;
+    if (!this.#session.acknowledge(number)) return;
+    if (this.#counted > 0) this.#count();
+    if (this.#session.bufferedAmount > 0) return;
     if (this.#state === "closing") this.#ended(this.#closeStatus());
     else this.#listener?.bufferEmptied();
   }
@@ -359,6 +369,15 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.#context.flusher.add(this);
   }
 
+  /** What a connection has not taken it counts itself; the rest is under way. */
+  #count(): void {
+    const isHeld = this.#carrier === undefined && this.#state !== "closed";
+    const bytes = isHeld ? this.#session.bufferedAmount : 0;
+    if (bytes === this.#counted) return;
+    this.#context.budget.change(this.#counted, bytes);
+    this.#counted = bytes;
+  }
+
   #wake(): void {
     const waiting = this.#onRoom;
     this.#onRoom = undefined;
@@ -372,6 +391,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.#end = status;
     const carrier = this.#carrier;
     this.#carrier = undefined;
+    this.#count();
     carrier?.end(code, reason);
     this.#wake();
     this.#context.sessionEnded(this.token);

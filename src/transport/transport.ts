@@ -1,6 +1,9 @@
 // What a Channel sends and receives through: one conversation with one client, however it is carried.
 
+import type { SharedChunk } from "../protocol/http1.ts";
+import type { SharedFrames } from "../protocol/websocket.ts";
 import type { CloseStatus } from "./close-status.ts";
+import type { OutgoingRecord } from "./outgoing-record.ts";
 
 /** `"poll"`: of a session, between one poll and the next too. */
 export type TransportKind = "websocket" | "sse" | "http" | "poll";
@@ -15,6 +18,21 @@ export interface Outgoing {
   readonly event: EventMeta | undefined;
   /** The size of a streamed body in bytes, where it is known. */
   readonly length: number | undefined;
+  /** Where the message is sent to many: what has been made of it so far. */
+  readonly shared?: SharedForms | undefined;
+}
+
+/** The forms of a message on the wire. Each is made by the first transport that needs it, and serves all after it. */
+export interface SharedForms extends SharedFrames {
+  event: SharedPart | undefined;
+  body: SharedPart | undefined;
+  /** What sessions keep of it. */
+  record: OutgoingRecord | undefined;
+}
+
+export interface SharedPart extends SharedChunk {
+  /** As it stands in the body of a response. */
+  readonly data: string | Uint8Array;
 }
 
 /** The fields of an event beside its data: WHATWG HTML §9.2.6. */
@@ -58,6 +76,8 @@ export interface Transport {
   close(code: number, reason: string): void;
   /** Drops the connection now. `transportClosed` follows. */
   terminate(): void;
+  /** Writes now what waits for the end of the turn: `bufferedAmount` is then what the system has not taken. */
+  flush(): void;
   /** Called about once a second: keeps a silent conversation alive, and ends one whose other end is gone. */
   beat(now: number, heartbeat: Heartbeat): void;
   /** Stops delivering messages, and reading; `resume` goes on where it stopped. */

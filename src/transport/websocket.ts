@@ -1,8 +1,10 @@
 // The WebSocket transport: RFC 6455 over a ByteStream. The protocol decides what is said; this file reads at the pace
 // of the receiver, writes once a turn, and ends TCP when the closing handshake is done or takes too long (§7.1.1).
+// Long because reading, writing, liveness and the end share what they know of the stream.
 
 import { type Piece, utf8Bytes } from "../base/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
+import { ChannelError } from "../base/errors.ts";
 import { OPCODE } from "../codec/ws-frame.ts";
 import { type WebSocketClosed, WebSocketConnection, type WebSocketConnectionEvent } from "../protocol/websocket.ts";
 import type { ByteStream, ByteStreamListener } from "./byte-stream.ts";
@@ -23,7 +25,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   readonly #stream: ByteStream;
   readonly #context: WebSocketContext;
   readonly #connection: WebSocketConnection;
-  readonly #closeTimeoutMs: number;
+  readonly #options: WebSocketOptions;
   #listener: TransportListener | undefined;
   /** A message in parts has begun, and no part of it was sent. */
   #isFirstPart = false;
@@ -38,12 +40,15 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   #heardAt = 0;
   /** When the ping was sent that has had no answer; 0: none. */
   #pingedAt = 0;
+  /** Pings and pongs that came, and since when, as far as it matters. */
+  #controls = 0;
+  #controlsSince = 0;
 
   constructor(stream: ByteStream, context: WebSocketContext, options: WebSocketOptions) {
     this.#stream = stream;
     this.#context = context;
     this.#connection = new WebSocketConnection(options, options.compression);
-    this.#closeTimeoutMs = options.closeTimeoutMs;
+    this.#options = options;
   }
 
   get kind(): TransportKind {
@@ -79,8 +84,9 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   send(message: Outgoing, last: boolean): void {
-    const { body } = message;
-    if (typeof body === "string") this.#connection.sendText(body);
+    const { body, shared } = message;
+    if (shared !== undefined && body !== null) this.#connection.sendShared(body, shared);
+    else if (typeof body === "string") this.#connection.sendText(body);
     else if (body !== null) this.#connection.sendBinary(body);
     this.#queueFlush();
     if (last) this.close(1000, "");
@@ -101,6 +107,8 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
 
   breakOff(code: number, reason: string): void {
     this.close(code, reason);
+    // It is not worth waiting for what is unsent.
+    if (!this.#isEnding) this.#startCloseTimer();
   }
 
   ping(data: Uint8Array): void {
@@ -113,7 +121,6 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     // A paused reader would never see the answer.
     this.resume();
     this.#queueFlush();
-    if (!this.#isEnding) this.#startCloseTimer();
   }
 
   terminate(): void {
@@ -126,6 +133,8 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
    * While we do not read, silence says nothing.
    */
   beat(now: number, { pingIntervalMs, pongTimeoutMs }: Heartbeat): void {
+    // A peer that is slow but reads must see that we are there.
+    if (this.#connection.sendOwedPong()) this.#queueFlush();
     if (this.#isEnding || pingIntervalMs === 0) return;
     if (this.#isHeard || this.#isPaused) {
       this.#isHeard = false;
@@ -166,7 +175,9 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   onDrain(): void {
-    this.#listener?.bufferEmptied();
+    this.#connection.holdsPongs = false;
+    if (this.#connection.sendOwedPong()) this.#queueFlush();
+    this.#emptied();
   }
 
   onClosed(): void {
@@ -182,7 +193,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     const output = this.#connection.output.take();
     if (output === undefined) return;
     this.#stream.write(output);
-    if (this.#stream.bufferedAmount === 0) this.#listener?.bufferEmptied();
+    if (this.#stream.bufferedAmount === 0) this.#emptied();
   }
 
   /** Delivers what has arrived, until the listener pauses. */
@@ -209,14 +220,35 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
         break;
       case "ping":
         this.#queueFlush();
-        listener.pingArrived(event.data);
+        this.#connection.holdsPongs = this.#stream.bufferedAmount > 0;
+        if (!this.#isFlooded()) listener.pingArrived(event.data);
         break;
       case "pong":
-        listener.pongArrived(event.data);
+        if (!this.#isFlooded()) listener.pongArrived(event.data);
         break;
       case "closed":
         this.#ended(event);
     }
+  }
+
+  /** Ends what sends too many control frames. The clock is looked at only when so many have come. */
+  #isFlooded(): boolean {
+    const { maxControlFramesPerSecond = Number.POSITIVE_INFINITY } = this.#options;
+    this.#controls += 1;
+    if (this.#controls <= maxControlFramesPerSecond) return false;
+    const now = this.#context.clock.now();
+    const isFlood = now - this.#controlsSince < 1000;
+    this.#controls = 1;
+    this.#controlsSince = now;
+    const end = isFlood ? this.#connection.refuse(new ChannelError("TOO_MANY_CONTROL_FRAMES")) : undefined;
+    if (end !== undefined) this.#ended(end);
+    return isFlood;
+  }
+
+  /** The close timer counts from when our close frame is out: what stands before it may take a slow client long. */
+  #emptied(): void {
+    if (!this.#connection.isOpen && !this.#isEnding) this.#startCloseTimer();
+    this.#listener?.bufferEmptied();
   }
 
   #lost(): void {
@@ -245,7 +277,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   #startCloseTimer(): void {
-    this.#closeTimer ??= this.#context.clock.setTimer(() => this.terminate(), this.#closeTimeoutMs);
+    this.#closeTimer ??= this.#context.clock.setTimer(() => this.terminate(), this.#options.closeTimeoutMs);
   }
 
   /** `first` is the opcode where this fragment is the message's first. */

@@ -78,6 +78,13 @@ describe("a session's records: PROTOCOL.md", () => {
     assert.deepEqual(decodeRecordMessage("h"), { type: "heartbeat" });
   });
 
+  it("write and read, on a WebSocket alone, from which number a client goes on", () => {
+    assert.equal(encodeRecordMessage({ type: "from", number: 5 }), "f5");
+    assert.deepEqual(decodeRecordMessage("f5"), { type: "from", number: 5 });
+    assert.throws(() => decodeRecordEvent({ type: "from", data: "5" }), { code: "BAD_RECORD" });
+    assert.throws(() => decodeRecordMessage("f"), { code: "BAD_RECORD" });
+  });
+
   it("carry any message on either kind of carrier unchanged", () => {
     const data = fc.oneof(
       fc.string({ unit: fc.constantFrom("a", "\r", "\n", "\0", " ", ":", "\ufeff", "é", "😀", '"', "\\", "\u2028") }),

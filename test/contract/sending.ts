@@ -1,7 +1,7 @@
 // Rows on what a channel is and what it sends: design §1.2, `send` and `data`.
 
 import assert from "node:assert/strict";
-import { ChannelError, event, json, type SendData } from "../../src/index.ts";
+import { ChannelError, event, json, prepare, type SendData } from "../../src/index.ts";
 import { deferred } from "../support/wait.ts";
 import type { Contract } from "./channel.ts";
 
@@ -22,6 +22,10 @@ const FORMS: readonly (readonly [name: string, make: () => SendData, text: strin
   ["{ body: a stream }", () => ({ body: readable(["in ", "a map"]) }), "in a map"],
   ["json(value)", () => json({ n: 1 }), '{"n":1}'],
   ["event({ data })", () => event({ data: "tick" }), "tick"],
+  ["prepare(a string)", () => prepare("grüße €🎈"), "grüße €🎈"],
+  ["prepare(bytes)", () => prepare(UTF8.encode("bytes €")), "bytes €"],
+  ["prepare(a long string)", () => prepare("long ".repeat(4000)), "long ".repeat(4000)],
+  ["prepare(json(value))", () => prepare(json({ n: 1 })), '{"n":1}'],
 ];
 
 const BAD: readonly (readonly [name: string, data: unknown])[] = [

@@ -432,6 +432,10 @@ describe("WebSocketConnection: with a compression (RFC 7692 §6; the real one is
       if (payload.length * 2 > maxBytes) throw new ChannelError("MESSAGE_TOO_BIG");
       return Uint8Array.from(payload).reverse();
     }
+
+    sharing(): number | undefined {
+      return undefined;
+    }
   }
 
   const mirrored = (opcode: number, payload: string, fin = true): Uint8Array =>

@@ -15,7 +15,11 @@ describe("a connection", () => {
       const response = await client.response();
       assert.deepEqual([response.text, response.headers.has("connection")], [path, false]);
     }
-    assert.deepEqual(site.server.stats(), { connections: 1, requests: 3, channels: { websocket: 0, sse: 0, http: 0, poll: 0 } });
+    assert.deepEqual(site.server.stats(), {
+      connections: 1,
+      requests: 3,
+      channels: { websocket: 0, sse: 0, http: 0, poll: 0 },
+    });
   });
 
   for (const field of ["close", "CLOSE", "keep-alive, close"]) {

@@ -8,7 +8,7 @@ import type { ByteStream, ByteStreamListener } from "../../src/transport/byte-st
 import type { CloseStatus } from "../../src/transport/close-status.ts";
 import type { Exchange } from "../../src/transport/exchange.ts";
 import { Flusher } from "../../src/transport/flusher.ts";
-import { HttpTransport } from "../../src/transport/http.ts";
+import { HttpTransport, PLAIN } from "../../src/transport/http.ts";
 import { type Http1Context, Http1Driver } from "../../src/transport/http1-driver.ts";
 import { EVENT_STREAM } from "../../src/transport/sse.ts";
 import type { TransportListener } from "../../src/transport/transport.ts";
@@ -133,6 +133,25 @@ describe("an HTTP connection", () => {
     assert.ok(!wire.isEnded);
     assert.equal(wire.written, "");
   });
+});
+
+describe("a parked poll", () => {
+  for (const [code, by] of [
+    ["ETIMEDOUT", "network"],
+    ["EHOSTUNREACH", "network"],
+    ["ECONNRESET", "client"],
+  ] as const) {
+    it(`ends by the ${by} when its connection fails with ${code}, as TCP keep-alive has it`, () => {
+      const listener = new Listener();
+      const { driver } = http((exchange) => new HttpTransport(exchange, PLAIN, []).listen(listener));
+      driver.onBytes(Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+      beats(driver, 0, 600_000);
+      assert.equal(listener.status, undefined);
+      driver.onClosed(Object.assign(new Error(`read ${code}`), { code }));
+      assert.equal((listener as Listener).status?.by, by);
+      assert.equal((listener as Listener).status?.code, by === "network" ? 1006 : 1001);
+    });
+  }
 });
 
 describe("a silent WebSocket", () => {

@@ -392,6 +392,61 @@ describe("Http1Driver: what the client has not taken", () => {
   });
 });
 
+describe("Http1Driver: a client that asks and does not read", () => {
+  const MUCH = "x".repeat(64 * KIB);
+
+  it("is begun no pipelined request of while more than 64 KiB is unsent, and gets all answers in the end", () => {
+    const { stream, exchanges } = bench((exchange) => exchange.respond(OK, MUCH));
+    stream.isStalled = true;
+    stream.arrive(get("/").repeat(3));
+    assert.equal(exchanges.length, 1);
+    stream.arrive(get("/"));
+    assert.equal(exchanges.length, 1);
+    for (let count = 2; count <= 4; count++) {
+      stream.drain();
+      assert.equal(exchanges.length, count);
+    }
+    assert.equal(stream.take(), answer(MUCH).repeat(4));
+  });
+
+  it("is begun the next of while no more than that is unsent", () => {
+    const { stream, turn, exchanges } = bench((exchange) => exchange.respond(OK, "x".repeat(1000)));
+    stream.isStalled = true;
+    for (let count = 1; stream.bufferedAmount <= 64 * KIB; count++) {
+      stream.arrive(get("/"));
+      assert.equal(exchanges.length, count);
+      turn.end();
+    }
+    stream.arrive(get("/"));
+    assert.equal(exchanges.length, Math.floor((64 * KIB) / answer("x".repeat(1000)).length) + 1);
+  });
+
+  it("is not read when it has sent 64 KiB meanwhile, and not accused of a slow head or of idleness", () => {
+    const { stream, driver } = bench((exchange) => exchange.respond(OK, MUCH));
+    stream.isStalled = true;
+    stream.arrive(get("/"), get("/pipelined").slice(0, 20));
+    for (let now = 0; now <= 120_000; now += 1000) driver.beat(now);
+    assert.equal(stream.take(), answer(MUCH));
+    assert.ok(!stream.isEnded);
+    stream.arrive("x".repeat(64 * KIB - 20));
+    assert.equal(stream.isPaused, false);
+    stream.arrive("x".repeat(100));
+    assert.equal(stream.isPaused, true);
+  });
+
+  it("ends when it is closed soon, behind what is unsent", () => {
+    const { stream, driver, clock, exchanges } = bench((exchange) => exchange.respond(OK, MUCH));
+    stream.isStalled = true;
+    stream.arrive(get("/").repeat(2));
+    driver.closeSoon();
+    assert.equal(exchanges.length, 1);
+    assert.ok(stream.isEnded);
+    assert.equal(clock.pending, 0);
+    stream.drain();
+    assert.equal(clock.pending, 1);
+  });
+});
+
 describe("Http1Driver: the end of a connection", () => {
   it("RFC 9112 §9.6: ends after the last answer, then waits for the peer's end, no longer than closeTimeoutMs", () => {
     const { stream, clock } = bench(echo);

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { encodeMaskedFrame, OPCODE } from "../../src/codec/ws-frame.ts";
+import type { WebSocketOptions } from "../../src/transport/exchange.ts";
 import { Flusher } from "../../src/transport/flusher.ts";
 import type { Outgoing, TransportListener } from "../../src/transport/transport.ts";
 import { WebSocketTransport } from "../../src/transport/websocket.ts";
@@ -44,11 +45,15 @@ interface Bench {
 }
 
 /** `react` is called with each thing that the listener is told, from inside the call. */
-function bench(react: (what: string, bench: Bench) => void = () => {}): Bench {
+function bench(react: (what: string, bench: Bench) => void = () => {}, options: Partial<WebSocketOptions> = {}): Bench {
   const turn = new Turn();
   const clock = new VirtualClock();
   const stream = new MemoryStream();
-  const transport = new WebSocketTransport(stream, { clock, flusher: new Flusher(turn.schedule) }, OPTIONS);
+  const transport = new WebSocketTransport(
+    stream,
+    { clock, flusher: new Flusher(turn.schedule) },
+    { ...OPTIONS, ...options },
+  );
   stream.listener = transport;
   const it: Bench = { stream, transport, turn, clock, told: [] };
   const tell = (what: string): void => {
@@ -400,6 +405,103 @@ describe("WebSocketTransport: the end without a handshake", () => {
     transport.close(1000, "");
     assert.match(told.at(-1)!, /^closed by/);
     assert.equal(clock.pending, 0);
+  });
+});
+
+describe("WebSocketTransport: a client that does not read", () => {
+  const BEAT = { pingIntervalMs: 0, pongTimeoutMs: 0 };
+
+  it("RFC 6455 §5.5.3: is answered the latest of its pings, when it reads again", () => {
+    const { stream, transport, turn, told } = bench();
+    stream.isStalled = true;
+    transport.send(message("unread"), false);
+    turn.end();
+    for (let count = 0; count < 10_000; count++) stream.arrive(frame(PING, String(count)));
+    assert.equal(stream.take(), "\x81\x06unread\x8a\x010");
+    assert.equal(told.filter((what) => what.startsWith("ping")).length, 10_000);
+    stream.isStalled = false;
+    stream.drain();
+    turn.end();
+    assert.equal(stream.take(), "\x8a\x049999");
+    stream.arrive(frame(PING, "a"), frame(PING, "b"));
+    assert.equal(stream.take(), "\x8a\x01a\x8a\x01b");
+  });
+
+  it("RFC 6455 §5.5.3: is answered about once a second, if it reads slowly", () => {
+    const { stream, transport, turn } = bench();
+    stream.isStalled = true;
+    transport.send(message("much"), false);
+    turn.end();
+    for (let second = 0; second < 3; second++) {
+      for (let count = 0; count < 100; count++) stream.arrive(frame(PING, `${second}`));
+      stream.take();
+      transport.beat(1000 * second, BEAT);
+      turn.end();
+      assert.equal(stream.take(), `\x8a\x01${second}`);
+    }
+    transport.beat(3000, BEAT);
+    turn.end();
+    assert.equal(stream.take(), "");
+  });
+
+  it("closeTimeoutMs counts from when our close frame is out", () => {
+    const { stream, transport, turn, clock, told } = bench();
+    stream.isStalled = true;
+    transport.send(message("much"), false);
+    transport.close(1000, "");
+    turn.end();
+    clock.advance(10 * CLOSE_TIMEOUT_MS);
+    assert.equal(stream.isDestroyed, false);
+    stream.drain();
+    clock.advance(CLOSE_TIMEOUT_MS - 1);
+    assert.equal(stream.isDestroyed, false);
+    clock.advance(1);
+    assert.equal(stream.isDestroyed, true);
+    assert.deepEqual(ends(told), ["closed by server 1000"]);
+  });
+
+  it("closeTimeoutMs counts at once where it is cut off", () => {
+    const { stream, transport, turn, clock } = bench();
+    stream.isStalled = true;
+    transport.send(message("much"), false);
+    transport.breakOff(1013, "too slow");
+    turn.end();
+    clock.advance(CLOSE_TIMEOUT_MS);
+    assert.equal(stream.isDestroyed, true);
+  });
+});
+
+describe("WebSocketTransport: maxControlFramesPerSecond", () => {
+  const limited = (): Bench => bench(() => {}, { maxControlFramesPerSecond: 10 });
+  const pings = (count: number): Uint8Array => Buffer.concat(Array.from({ length: count }, () => frame(PING, "")));
+
+  it("takes so many in each second, for ever", () => {
+    const { stream, clock, told } = limited();
+    for (let second = 0; second < 20; second++) {
+      stream.arrive(pings(5), frame(TEXT, "m"), ...Array.from({ length: 5 }, () => frame(PONG, "")));
+      clock.advance(1000);
+    }
+    assert.equal(told.filter((what) => /^p[io]ng/.test(what)).length, 200);
+    assert.deepEqual(ends(told), []);
+  });
+
+  it("closes with 1008 for more", () => {
+    const { stream, told } = limited();
+    stream.arrive(pings(20));
+    assert.deepEqual(ends(told), []);
+    stream.take();
+    stream.arrive(pings(2));
+    assert.equal(stream.take(), "\x8a\x00\x88\x02\x03\xf0");
+    assert.deepEqual(ends(told), ["closed by server 1008 more control frames than maxControlFramesPerSecond"]);
+    assert.equal(told.filter((what) => what.startsWith("ping")).length, 20);
+    assert.ok(stream.isEnded);
+  });
+
+  it("takes any number of messages", () => {
+    const { stream, told } = limited();
+    for (let count = 0; count < 1000; count++) stream.arrive(frame(TEXT, "m"));
+    assert.equal(told.length, 1000 + told.filter((what) => what !== "m").length);
+    assert.deepEqual(ends(told), []);
   });
 });
 

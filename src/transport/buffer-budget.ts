@@ -1,0 +1,36 @@
+// What all connections of one server hold unsent, together: `maxTotalBufferedBytes`. Kept up by those whose client is
+// slower than what is sent, so the others pay nothing for it.
+
+export class BufferBudget {
+  readonly maxBytes: number;
+  /** Bytes that clients have not taken, and how many clients those are. */
+  #bytes = 0;
+  #holders = 0;
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** One holder has `after` unsent instead of `before`. */
+  change(before: number, after: number): void {
+    this.#bytes += after - before;
+    if (before === 0 && after > 0) this.#holders += 1;
+    else if (before > 0 && after === 0) this.#holders -= 1;
+  }
+
+  get isExceeded(): boolean {
+    return this.#bytes > this.maxBytes;
+  }
+
+  /**
+   * Whether one that holds so much has to make room while the budget is exceeded. Those do that hold their equal part of
+   * it or more: there is always one, it is never a client that keeps up, and nobody has to look for the fullest.
+   */
+  isShareSpent(bytes: number): boolean {
+    return bytes > 0 && bytes * this.#holders >= this.maxBytes;
+  }
+}

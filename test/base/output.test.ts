@@ -1,0 +1,70 @@
+// What a protocol wants written: order, sizes, and pieces that many outputs share.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Output, sharedPiece } from "../../src/base/output.ts";
+import { text } from "../support/pieces.ts";
+
+describe("Output", () => {
+  it("keeps the order of strings, bytes and shared pieces, and knows their size", () => {
+    const output = new Output();
+    const large = new Uint8Array(2000).fill(0x2a);
+    output.text("a");
+    output.shared("b");
+    output.bytes(Uint8Array.of(0xff));
+    output.bytes(large);
+    output.shared("c");
+    output.shared(large);
+    output.text("d");
+    const stars = "*".repeat(2000);
+    assert.equal(output.size, 4005);
+    assert.equal(text(output.take()), `ab\xff${stars}c${stars}d`);
+    assert.equal(output.size, 0);
+    assert.equal(output.take(), undefined);
+  });
+
+  it("gives all that hold the same shared pieces the same bytes", () => {
+    const outputs = [new Output(), new Output(), new Output()];
+    for (const piece of ["one ", "two \xe9 ", "three"]) for (const output of outputs) output.shared(piece);
+    const taken = outputs.map((output) => output.take());
+    assert.equal(text(taken[0]), "one two \xe9 three");
+    assert.ok(taken[0] instanceof Uint8Array);
+    assert.ok(taken[1] === taken[0] && taken[2] === taken[0]);
+  });
+
+  it("lets what one of them holds beside them change nothing for the others", () => {
+    const outputs = [new Output(), new Output(), new Output()] as const;
+    outputs[1].text("own ");
+    for (const output of outputs) output.shared("one ");
+    outputs[2].text("own ");
+    for (const output of outputs) output.shared("two ");
+    outputs[0].bytes(Uint8Array.of(0x21));
+    assert.deepEqual(
+      outputs.map((output) => text(output.take())),
+      ["one two !", "own one two ", "one own two "],
+    );
+    // And nothing of it is left over.
+    for (const output of outputs) output.shared("three");
+    assert.deepEqual(
+      outputs.map((output) => text(output.take())),
+      ["three", "three", "three"],
+    );
+  });
+});
+
+describe("sharedPiece", () => {
+  const cases: readonly [why: string, body: string | Uint8Array, bytes: string][] = [
+    ["ASCII", "abc", "abc"],
+    ["text of other characters", "é€", "\xc3\xa9\xe2\x82\xac"],
+    ["bytes", Uint8Array.of(0, 0xff), "\0\xff"],
+    ["long text", "é".repeat(10_000), "\xc3\xa9".repeat(10_000)],
+    ["long bytes", new Uint8Array(20_000).fill(0x61), "a".repeat(20_000)],
+  ];
+  for (const [why, body, bytes] of cases) {
+    it(`is ${why} in UTF-8 between head and tail`, () => {
+      const piece = sharedPiece("\x81\xff", body, "\r\n");
+      assert.equal(text(piece), `\x81\xff${bytes}\r\n`);
+      assert.equal(typeof piece === "string", bytes.length < 16_000, "long ones are not copied again");
+    });
+  }
+});

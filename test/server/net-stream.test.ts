@@ -1,0 +1,196 @@
+// A ByteStream over real sockets, with a peer that reads when the test says so, and beats in virtual time.
+
+import assert from "node:assert/strict";
+import { connect, createServer, type Socket } from "node:net";
+import { describe, it, type TestContext } from "node:test";
+import type { Piece } from "../../src/base/bytes.ts";
+import { NetStream } from "../../src/server/net-stream.ts";
+import { BufferBudget } from "../../src/transport/buffer-budget.ts";
+import { settled, until, within } from "../support/wait.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+/** More than the system takes for a peer that does not read. */
+const MUCH = 24 * MIB;
+
+interface Pair {
+  readonly stream: NetStream;
+  readonly peer: Socket;
+  readonly budget: BufferBudget;
+  /** What the stream's listener was told. */
+  readonly told: string[];
+}
+
+async function pair(t: TestContext, budget = new BufferBudget(MIB)): Promise<Pair> {
+  const server = createServer({ allowHalfOpen: true });
+  t.after(() => server.close());
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const accepted = new Promise<Socket>((resolve) => server.once("connection", resolve));
+  const peer = connect((server.address() as { port: number }).port, "127.0.0.1");
+  peer.pause();
+  peer.on("error", () => {});
+  const socket = await within(accepted, () => "the connection");
+  t.after(() => {
+    socket.destroy();
+    peer.destroy();
+  });
+  const told: string[] = [];
+  const stream = new NetStream(socket, { budget, streamClosed: () => told.push("streamClosed") });
+  stream.listener = {
+    onBytes: (bytes) => told.push(`bytes ${bytes.length}`),
+    onEof: () => told.push("eof"),
+    onDrain: () => told.push("drain"),
+    onClosed: (error) => told.push(`closed ${(error as { code?: string } | undefined)?.code ?? ""}`.trim()),
+  };
+  return { stream, peer, budget, told };
+}
+
+/** Everything that `peer` gets until it has `size` bytes. */
+async function readAll(peer: Socket, size: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let got = 0;
+  peer.on("data", (bytes) => {
+    parts.push(bytes);
+    got += bytes.length;
+  });
+  peer.resume();
+  await until(() => got >= size, `${size} bytes have come`);
+  return Buffer.concat(parts);
+}
+
+/** Lets `peer` read some bytes and no more. */
+async function readSome(peer: Socket, size: number): Promise<void> {
+  let got = 0;
+  const onData = (bytes: Buffer): void => {
+    got += bytes.length;
+  };
+  peer.on("data", onData);
+  peer.resume();
+  await until(() => got >= size, `${size} bytes have come`);
+  peer.pause();
+  peer.off("data", onData);
+}
+
+/** Bytes whose place can be told, as text of one byte per character or as bytes. */
+function block(size: number, seed: number, asText: boolean): Piece {
+  const bytes = Buffer.alloc(size);
+  for (let i = 0; i < size; i++) bytes[i] = (i * 7 + (i >>> 8) * 13 + seed) & 0xff;
+  return asText ? bytes.toString("latin1") : bytes;
+}
+
+describe("NetStream", () => {
+  it("delivers in order what is larger than a slice, whatever it is made of", async (t) => {
+    const { stream, peer, told } = await pair(t);
+    const sizes = [1, 10, 65_535, 65_536, 65_537, 131_071, 131_072, 131_073, 196_608, 3, 700_000, 1, 1, 40_000];
+    const pieces = sizes.flatMap((size, i) => [block(size, i, true), block(size, i + 100, false)]);
+    const expected = Buffer.concat(pieces.map((p) => (typeof p === "string" ? Buffer.from(p, "latin1") : p)));
+    for (const piece of pieces) stream.write(piece);
+    stream.write(pieces);
+    stream.write(Buffer.alloc(MUCH));
+    for (const piece of pieces) stream.write(piece);
+    stream.write(pieces);
+    stream.end();
+    stream.write("behind the end");
+    const all = await readAll(peer, 4 * expected.length + MUCH);
+    assert.equal(all.length, 4 * expected.length + MUCH);
+    for (const at of [0, expected.length, 2 * expected.length + MUCH, 3 * expected.length + MUCH]) {
+      assert.ok(all.subarray(at, at + expected.length).equals(expected), `from ${at}`);
+    }
+    await until(() => told.includes("drain"), "it has drained");
+    assert.equal(stream.bufferedAmount, 0);
+    peer.end();
+    await until(() => told.includes("streamClosed"), "the end");
+    assert.deepEqual(told, ["drain", "eof", "closed", "streamClosed"]);
+  });
+
+  it("says how much the peer has not taken, and nothing of one that keeps up", async (t) => {
+    const { stream, peer, budget } = await pair(t);
+    stream.write("x");
+    assert.equal(stream.bufferedAmount, 0);
+    for (let i = 0; i < MUCH / MIB; i++) stream.write(Buffer.alloc(MIB));
+    await settled(() => stream.bufferedAmount);
+    const stuck = stream.bufferedAmount;
+    assert.ok(stuck > 0 && stuck < MUCH, String(stuck));
+    stream.write("12345");
+    assert.equal(stream.bufferedAmount, stuck + 5);
+    assert.equal(budget.bytes, stuck + 5);
+    await readAll(peer, MUCH + 6);
+    await until(() => stream.bufferedAmount === 0, "all is taken");
+    assert.equal(budget.bytes, 0);
+  });
+
+  it("gives up what was unsent when it is destroyed, also in the server's sum", async (t) => {
+    const budget = new BufferBudget(MIB);
+    const one = await pair(t, budget);
+    const other = await pair(t, budget);
+    one.stream.write(Buffer.alloc(MUCH));
+    other.stream.write(Buffer.alloc(MUCH));
+    assert.equal(budget.bytes, one.stream.bufferedAmount + other.stream.bufferedAmount);
+    one.stream.destroy();
+    await until(() => one.told.includes("streamClosed"), "it is closed");
+    assert.equal(one.stream.bufferedAmount, 0);
+    assert.equal(budget.bytes, other.stream.bufferedAmount);
+    assert.deepEqual(one.told, ["closed", "streamClosed"]);
+    assert.equal(budget.isShareSpent(other.stream.bufferedAmount), true);
+  });
+
+  it("drops a peer that takes nothing for writeTimeoutMs", async (t) => {
+    const { stream, told } = await pair(t);
+    stream.write(Buffer.alloc(MUCH));
+    await settled(() => stream.bufferedAmount);
+    for (let now = 0; now < 60_000; now += 1000) stream.beat(now, 60_000);
+    await settled(() => told.length);
+    assert.equal(told.join(), "");
+    stream.beat(60_000, 60_000);
+    await until(() => told.includes("streamClosed"), "it is dropped");
+    assert.deepEqual(told, ["closed WRITE_TIMEOUT", "streamClosed"]);
+  });
+
+  it("drops it also when it was ended, and also when the peer still sends", async (t) => {
+    const { stream, peer, told } = await pair(t);
+    stream.write(Buffer.alloc(MUCH));
+    stream.end();
+    await settled(() => stream.bufferedAmount);
+    stream.beat(0, 5000);
+    for (let now = 1000; now <= 5000; now += 1000) {
+      const before = told.length;
+      peer.write("still here");
+      await until(() => told.length > before, "it is heard");
+      stream.beat(now, 5000);
+    }
+    await until(() => told.includes("streamClosed"), "it is dropped");
+    assert.deepEqual(
+      told.filter((what) => !what.startsWith("bytes")),
+      ["closed WRITE_TIMEOUT", "streamClosed"],
+    );
+  });
+
+  it("lets a peer live that is slow, of one write and of many", async (t) => {
+    for (const write of [
+      ({ stream }: Pair) => stream.write(Buffer.alloc(MUCH)),
+      ({ stream }: Pair) => {
+        for (let i = 0; i < MUCH / KIB; i++) stream.write("x".repeat(KIB));
+      },
+    ]) {
+      const it = await pair(t);
+      write(it);
+      await settled(() => it.stream.bufferedAmount);
+      let now = 0;
+      for (let read = 0; read < 12 * MIB; read += 4 * MIB) {
+        await readSome(it.peer, 4 * MIB);
+        await settled(() => it.stream.bufferedAmount);
+        for (let beat = 0; beat < 5; beat++, now += 1000) it.stream.beat(now, 5000);
+      }
+      assert.equal(it.told.join(), "");
+      assert.ok(it.stream.bufferedAmount > 0, "and much is left");
+    }
+  });
+
+  it("does not suspect one that has nothing to take", async (t) => {
+    const { stream, told } = await pair(t);
+    stream.write("x");
+    for (let now = 0; now < 600_000; now += 1000) stream.beat(now, 5000);
+    await settled(() => told.length);
+    assert.equal(told.join(), "");
+  });
+});
