@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import * as client from "../src/client/index.ts";
 import * as unichannel from "../src/index.ts";
 
 describe("the public surface", () => {
@@ -20,6 +21,10 @@ describe("the public surface", () => {
       "serve",
       "withChannel",
     ]);
+  });
+
+  it("of unichannel/client is exactly these values", () => {
+    assert.deepEqual(Object.keys(client).sort(), ["ChannelError", "ResumableWebSocket", "connect", "jsonMessages"]);
   });
 
   it("is exactly these types", () => {
