@@ -21,6 +21,7 @@ export {
 export { openSession, type SessionOptions } from "./channel/session.ts";
 export type { OverflowPolicy } from "./channel/transport-channel.ts";
 export type { UpgradeAccepted, UpgradeCheck, UpgradeResult } from "./channel/upgrade.ts";
+export { type JsonMessages, jsonMessages, type MessageCodec, type StandardSchema } from "./codec/message-codec.ts";
 export {
   type Broadcast,
   type ChannelStore,

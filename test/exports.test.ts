@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import * as client from "../src/client/index.ts";
+import * as react from "../src/client/react.ts";
 import * as unichannel from "../src/index.ts";
 
 describe("the public surface", () => {
@@ -14,6 +15,7 @@ describe("the public surface", () => {
       "createChannelStore",
       "event",
       "json",
+      "jsonMessages",
       "openChannel",
       "openSession",
       "prepare",
@@ -25,6 +27,10 @@ describe("the public surface", () => {
 
   it("of unichannel/client is exactly these values", () => {
     assert.deepEqual(Object.keys(client).sort(), ["ChannelError", "ResumableWebSocket", "connect", "jsonMessages"]);
+  });
+
+  it("of unichannel/react is exactly these values", () => {
+    assert.deepEqual(Object.keys(react), ["useChannel"]);
   });
 
   it("is exactly these types", () => {
@@ -58,8 +64,10 @@ describe("the public surface", () => {
       "Handler",
       "HandlerResult",
       "HeadersInput",
+      "JsonMessages",
       "Logger",
       "Message",
+      "MessageCodec",
       "OverflowPolicy",
       "PreparedMessage",
       "RequestHeaders",

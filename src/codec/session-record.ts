@@ -3,7 +3,7 @@
 
 import { ChannelError } from "../base/channel-error.ts";
 import { fromBase64, toBase64 } from "./base64.ts";
-import { encodeComment, encodeEvent, type ServerEvent } from "./sse.ts";
+import { encodeComment, encodeTypedEvent, type ServerEvent } from "./sse.ts";
 
 /** The WebSocket sub-protocol, and with it the version of the records. */
 export const SESSION_PROTOCOL = "unichannel.v1";
@@ -63,15 +63,15 @@ export function encodeRecordEvent(record: SessionRecord): string {
   switch (record.type) {
     case "message": {
       const { data } = record;
-      if (typeof data !== "string") return encodeEvent({ event: "binary", data: toBase64(data) });
+      if (typeof data !== "string") return encodeTypedEvent("binary", toBase64(data));
       // An event stream has one kind of line break: a CR would arrive as LF (WHATWG HTML §9.2.6).
-      if (data.includes("\r")) return encodeEvent({ event: "text", data: JSON.stringify(data) });
-      return encodeEvent({ data });
+      if (data.includes("\r")) return encodeTypedEvent("text", JSON.stringify(data));
+      return encodeTypedEvent(undefined, data);
     }
     case "heartbeat":
       return encodeComment();
     default:
-      return encodeEvent({ event: record.type, data: dataOf(record) });
+      return encodeTypedEvent(record.type, dataOf(record));
   }
 }
 

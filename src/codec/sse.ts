@@ -55,6 +55,11 @@ export function encodeEvent(fields: EventFields): string {
   return text + "\n";
 }
 
+/** The same for a type that is known to be none that breaks the line, without what the client has no use for. */
+export function encodeTypedEvent(event: string | undefined, data: string): string {
+  return `${event === undefined ? "" : `event: ${event}\n`}${encodeLines("data: ", data)}\n`;
+}
+
 /** A comment, which receivers ignore: the heartbeat of an event stream. */
 export function encodeComment(text = ""): string {
   return encodeLines(": ", text) + "\n";
