@@ -81,6 +81,7 @@ describe("the public surface", () => {
       "ServerStatus",
       "SessionHandlers",
       "SessionOptions",
+      "StandardSchema",
       "TransportKind",
       "TrustedProxies",
       "UpgradeAccepted",
