@@ -83,6 +83,7 @@ async function takePost(
     const records = decodeRecords(await request.bytes(), maxMessageBytes);
     await posts.turn(post, () => transport.isNext(from));
     await transport.room();
+    if (transport.isOver) return { status: 410, records: [] };
     const isTaken = transport.take(from, records);
     return { status: isTaken ? 200 : 409, records: [{ type: "ack", received: transport.takeAck() }] };
   } finally {

@@ -98,9 +98,13 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     return this.#session.takeAck();
   }
 
+  get isOver(): boolean {
+    return this.#state === "closed";
+  }
+
   /** Whether a client that has `after` records may take the session up: it was sent so many, and does not have the last. */
   canResume(after: number): boolean {
-    if (this.#state === "closed" || after > this.#session.sent) return false;
+    if (this.isOver || after > this.#session.sent) return false;
     return this.#state === "open" || after < this.#session.sent;
   }
 
@@ -109,16 +113,23 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
    * answer at once.
    */
   attach(carrier: Carrier, after: number, isResumed: boolean, isPrompt: boolean): void {
-    const before = this.#carrier;
     const hasMoved = this.kind !== carrier.kind;
+    const before = this.#carrier;
+    this.#carrier = undefined;
+    before?.end(REPLACED, "replaced");
+    // Before there is a carrier: a callback may send, and nothing goes out in front of `open`; or it may end the session.
+    this.#acknowledged(after);
+    if (this.isOver) {
+      carrier.begin(this, 0);
+      carrier.end(1000, "");
+      return;
+    }
     this.#carrier = carrier;
     this.kind = carrier.kind;
     this.#since = 0;
     this.#owedSince = 0;
     this.#count();
-    before?.end(REPLACED, "replaced");
     if (isResumed) this.#isConfirmed = true;
-    this.#acknowledged(after);
     carrier.begin(this, this.#session.received + 1);
     if (this.#carrier !== carrier) return;
     if (!carrier.isParked) this.#greet(carrier, isResumed);

@@ -14,7 +14,7 @@ import {
 import { serving } from "../support/serving.ts";
 import { ask, back, close, opened, poll, post, SocketClient, StreamClient, text } from "../support/session-client.ts";
 import { sessionSite } from "../support/session-site.ts";
-import { deferred, settled, until } from "../support/wait.ts";
+import { deferred, settled, turn, until } from "../support/wait.ts";
 
 describe("a session's channel", () => {
   it("is opened once, and is the same on every carrier and for every POST", async (t) => {
@@ -141,6 +141,38 @@ describe("a session's channel", () => {
     socket.send({ type: "ack", received: 1 });
     await drained;
     assert.deepEqual(site.calls, ["open", "drain"]);
+  });
+
+  it("may send, or end, when it hears that the client has all: its open comes first all the same", async (t) => {
+    let isLast = false;
+    const site = await sessionSite(t, {
+      drain: (channel) => (isLast ? channel.terminate() : channel.send("more")),
+    });
+    const stream = await StreamClient.open(t, site.endpoint);
+    const open = await stream.opened();
+    site.channel.send("a");
+    assert.deepEqual(await stream.record(), text("a"));
+    const again = await StreamClient.open(t, site.endpoint, back(open, 1));
+    assert.equal((await again.opened()).first, 2);
+    assert.deepEqual(await again.record(), text("more"));
+    isLast = true;
+    const over = await poll(t, site.endpoint, back(open, 2));
+    assert.deepEqual(over.records, []);
+    await site.called("close server 1006 abnormal");
+  });
+
+  it("answers a POST that waited for room with 410 when the session has ended meanwhile", async (t) => {
+    const gate = deferred();
+    const site = await sessionSite(t, { receive: () => gate.promise });
+    const { session } = opened(await poll(t, site.endpoint));
+    const many = Array.from({ length: 70 }, () => text("x"));
+    assert.equal((await post(t, site.endpoint, session, 1, ...many)).status, 200);
+    const late = post(t, site.endpoint, session, 71, text("late"));
+    await until(() => site.site.server.stats().requests === 3, "it waits");
+    await turn();
+    site.channel.terminate();
+    assert.equal((await late).status, 410);
+    gate.resolve();
   });
 
   it("delivers one message at a time, whatever carries them", async (t) => {
