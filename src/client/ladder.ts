@@ -17,6 +17,8 @@ const MAX_CLIMB_MS = 1_920_000;
 const STABLE_MS = 5000;
 /** After so many failures in a row, what fails is followed by the rung below at once. */
 const FAILURES = 2;
+/** After so many, attempts begin at the top: what worked here may not be what works there. */
+const MANY_FAILURES = 4;
 
 export interface BackoffOptions {
   /** @default 500 */
@@ -213,6 +215,7 @@ export class Ladder {
   #again({ retryAfterMs = 0 }: CarrierEnd): void {
     const delayMs = this.#failures === 0 ? 0 : this.delay(this.#failures);
     this.#failures += 1;
+    if (this.#failures > MANY_FAILURES) this.#rung = 0;
     this.#isCheck = false;
     this.#set(Math.max(delayMs, retryAfterMs), () => this.#attempt());
   }

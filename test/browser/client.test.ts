@@ -69,7 +69,8 @@ async function connectIn(page: Page, url: string, pace = 1): Promise<void> {
   })()`);
 }
 
-const waitFor = (page: Page, expression: string): Promise<unknown> => page.waitForFunction(expression);
+const waitFor = (page: Page, expression: string): Promise<unknown> =>
+  page.waitForFunction(expression, undefined, { timeout: 60_000 });
 const read = <K extends keyof Left>(page: Page, name: K): Promise<Left[K]> => page.evaluate(`left.${name}`);
 const send = (page: Page, text: string): Promise<unknown> =>
   page.evaluate(`left.connection.send(${JSON.stringify(text)})`);
@@ -97,7 +98,7 @@ describe("A page that is connected", { skip }, () => {
   it("polls where streams are held back, and goes back to a WebSocket when it can", async (t) => {
     const { proxy } = await site(t, { stripUpgrade: true, bufferDownstream: true });
     const page = await newPage(t);
-    await connectIn(page, proxy.url, 10);
+    await connectIn(page, proxy.url, 4);
     await send(page, "one");
     await waitFor(page, "left.seen.length === 1");
     assert.equal((await read(page, "history"))[0], "new poll");

@@ -150,6 +150,20 @@ describe("A carrier that dies", () => {
     assert.equal(network.get().query, "?session=T1&after=0");
   });
 
+  it("is followed by attempts from the top when four have failed", async () => {
+    const network = new Network();
+    await network.opened("poll");
+    await network.advance(5000);
+    network.get().fail();
+    for (const pause of [0, 250, 500, 1000]) {
+      await network.advance(pause);
+      assert.equal(network.sockets.length, 1);
+      network.get().fail();
+    }
+    await network.advance(2000);
+    assert.equal(network.sockets.length, 2);
+  });
+
   it("is followed after a pause when it lived less than 5 s", async () => {
     const network = new Network();
     await network.opened("websocket");
