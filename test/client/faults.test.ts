@@ -63,7 +63,7 @@ async function converse(t: TestContext, conversation: Conversation): Promise<Out
           void talk(
             messages,
             (text) => channel.send(text),
-            () => (channel as Channel).bufferedAmount,
+            () => (channel.isOpen ? channel.bufferedAmount : 0),
           );
         },
         receive: (message, channel) => atServer.get(channel)!.push(shorten(message)),
