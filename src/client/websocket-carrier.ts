@@ -57,7 +57,9 @@ export class WebSocketCarrier implements Carrier {
 
   begin(session: Session, { received, resumed }: OpenRecord): void {
     this.#session = session;
-    this.written = received;
+    // A POST that was answered meanwhile has brought more than the server had when it said `received`.
+    this.written = Math.max(received, session.acknowledged);
+    if (this.written !== received) this.#send({ type: "from", number: this.written + 1 });
     // So the server knows that we have the token (PROTOCOL.md, "Acknowledgements").
     if (!resumed) this.acknowledge();
     this.flush();

@@ -122,7 +122,8 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     // Keep-alive probes find peers that vanished without a FIN where nothing is sent that would miss an answer.
     const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
     const onSocket = (socket: Socket): void => this.#accept(socket);
-    const tls = options.tls === undefined ? undefined : toTlsOptions(options.tls, settings);
+    const tls =
+      options.tls === undefined ? undefined : toTlsOptions(options.tls, settings, this.#limits.headerTimeoutMs);
     this.#tls = tls;
     this.#address = toAddress(options, process.env, process.pid);
     const isUnix = (): boolean => this.#isUnix;
@@ -132,6 +133,9 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.#tlsServer = this.#front?.tlsServer ?? (tls === undefined ? undefined : createTls(tls, onSocket));
     this.#listener = (this.#front === undefined ? this.#tlsServer : undefined) ?? createServer(settings, onSocket);
     if (tls !== undefined) this.#listener.on("connection", (socket) => this.#watch(socket));
+    // A handshake is no connection yet: as many may be in theirs, and more are dropped, since nobody could read a 503.
+    const { maxConnections } = this.#limits;
+    if (tls !== undefined && Number.isFinite(maxConnections)) this.#listener.maxConnections = 2 * maxConnections;
   }
 
   get port(): number {
