@@ -8,6 +8,7 @@ const STEPS = [
   ["types of src, demo and test", "tsc", "--build"],
   ["types of the scripts that ask for it with @ts-check", "tsc", "-p", "bench"],
   ["unused files, exports and dependencies", "knip"],
+  ["the client's size", "node", "scripts/size.js"],
   ["the package's manifest", "publint", "--strict"],
   ["the package's types as its users resolve them", "attw", "--pack", "--profile", "esm-only", "--no-emoji"],
 ];
@@ -15,7 +16,8 @@ const STEPS = [
 for (const [what, tool, ...args] of STEPS) {
   process.stdout.write(`${what} (${tool})`);
   const start = performance.now();
-  const { status, stdout, stderr, error } = spawnSync(`node_modules/.bin/${tool}`, args, { encoding: "utf8" });
+  const command = tool === "node" ? process.execPath : `node_modules/.bin/${tool}`;
+  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8" });
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   if (status !== 0) {
     console.log(`: failed after ${seconds} s\n\n${stdout}${stderr}${error ?? ""}`);

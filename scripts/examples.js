@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { get } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { connect as connectSession } from "unichannel/client";
 import WebSocket from "ws";
 import { needs } from "../dist/test/support/needs.js";
 
@@ -75,6 +76,34 @@ const CHECKS = {
     assert.equal(code, 4000);
     await until(() => stdout().includes("closed by client: 4000 enough\n"), "the close handler's line");
     return "text and binary came back, the close code arrived";
+  },
+
+  chat: async ({ url }) => {
+    assert.match(await (await fetch(url)).text(), /connect\("\/chat"\)/);
+    assert.match(await (await fetch(`${url}/unichannel/client/connect.js`)).text(), /export function connect/);
+    assert.match(
+      await (await fetch(`${url}/unichannel/../../package.json`)).text(),
+      /doctype/,
+      "only the library's modules",
+    );
+    const people = ["websocket", "poll"].map((carrier) => {
+      const options = { WebSocket, carriers: [/** @type {"websocket" | "poll"} */ (carrier)] };
+      return connectSession(`${url}/chat`, options);
+    });
+    /** @type {unknown[][]} */
+    const heard = people.map(() => []);
+    for (const [at, person] of people.entries()) person.onMessage((line) => heard[at]?.push(line));
+    await until(() => people.every(({ state }) => state === "open"), "both are in");
+    people[0]?.send("one");
+    await until(() => heard.every(({ length }) => length === 1), "both heard it");
+    people[1]?.send("two");
+    await until(() => heard.every(({ length }) => length === 2), "both heard the answer");
+    assert.deepEqual(heard, [
+      ["one", "two"],
+      ["one", "two"],
+    ]);
+    for (const person of people) person.close();
+    return "two people on two carriers heard each other";
   },
 
   "channel-store": async ({ url }) => {

@@ -2,7 +2,7 @@
 
 export { ChannelError, type ErrorCode } from "./base/errors.ts";
 export { type ChannelOptions, openChannel, withChannel } from "./channel/accept.ts";
-export type { Channel, ChannelHandlers, Message } from "./channel/channel.ts";
+export type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel/channel.ts";
 export type { ErrorContext, ErrorReporter, ErrorSource } from "./channel/context.ts";
 export type { Handler, HandlerResult } from "./channel/handle.ts";
 export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
@@ -18,8 +18,10 @@ export {
   type SendData,
   type SendInit,
 } from "./channel/send-data.ts";
+export { openSession, type SessionOptions } from "./channel/session.ts";
 export type { OverflowPolicy } from "./channel/transport-channel.ts";
 export type { UpgradeAccepted, UpgradeCheck, UpgradeResult } from "./channel/upgrade.ts";
+export { type JsonMessages, jsonMessages, type MessageCodec, type StandardSchema } from "./codec/message-codec.ts";
 export type {
   Backplane,
   BackplaneEntry,

@@ -51,6 +51,24 @@ describe("the documentation", () => {
     }
   });
 
+  it("lists every option and handler of a session in the reference", () => {
+    const session = read("docs/reference/session.md");
+    const options = /export interface SessionOptions \{([\s\S]*?)\n\}/.exec(read("src/channel/session.ts"))![1]!;
+    for (const [, name] of options.matchAll(/readonly (\w+)\?/g))
+      assert.match(session, new RegExp(`\\| \`${name}\``), name);
+    const handlers = /export interface SessionHandlers[^{]*\{([\s\S]*?)\n\}/.exec(read("src/channel/channel.ts"))![1]!;
+    for (const [, name] of handlers.matchAll(/^ {2}(\w+)\?/gm)) assert.match(session, new RegExp(`\`${name}\\(`), name);
+  });
+
+  it("has a test for every § of PROTOCOL.md, and no other", () => {
+    const numbers = (text: string): string[] =>
+      [...new Set([...text.matchAll(/§(\d+)(?=[):, ])/g)].map(([, n]) => n!))].sort();
+    const suite = [...read("test/conformance/session.ts").matchAll(/it\(\s*[`"](§[^:]*:)/g)]
+      .map(([, name]) => name)
+      .join("");
+    assert.deepEqual(numbers(suite), numbers(read("PROTOCOL.md").replace(/RFC \d+\s+§[\d.]+|HTML §[\d.]+/g, "")));
+  });
+
   it("has no link to a file that is not there", () => {
     for (const file of markdownFiles(".")) {
       const links = [...read(file).matchAll(/\]\((?!https?:)([^)#\s]+)(#[^)]*)?\)/g)];

@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import * as client from "../src/client/index.ts";
+import * as react from "../src/client/react.ts";
 import * as unichannel from "../src/index.ts";
 import * as metrics from "../src/metrics.ts";
 import * as nats from "../src/nats.ts";
@@ -18,13 +20,23 @@ describe("the public surface", () => {
       "createChannelStore",
       "event",
       "json",
+      "jsonMessages",
       "openChannel",
+      "openSession",
       "pollGroup",
       "prepare",
       "runServer",
       "serve",
       "withChannel",
     ]);
+  });
+
+  it("of unichannel/client is exactly these values", () => {
+    assert.deepEqual(Object.keys(client).sort(), ["ChannelError", "ResumableWebSocket", "connect", "jsonMessages"]);
+  });
+
+  it("of unichannel/react is exactly these values", () => {
+    assert.deepEqual(Object.keys(react), ["useChannel"]);
   });
 
   it("is exactly these types", () => {
@@ -69,8 +81,10 @@ describe("the public surface", () => {
       "HistoryLimits",
       "HistoryMessage",
       "JoinOptions",
+      "JsonMessages",
       "Logger",
       "Message",
+      "MessageCodec",
       "OverflowPolicy",
       "PollOptions",
       "PreparedMessage",
@@ -86,6 +100,9 @@ describe("the public surface", () => {
       "ServerStats",
       "ServerStatus",
       "StatusClass",
+      "SessionHandlers",
+      "SessionOptions",
+      "StandardSchema",
       "TransportKind",
       "TrustedProxies",
       "UpgradeAccepted",

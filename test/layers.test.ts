@@ -32,8 +32,8 @@ const NODE: Record<(typeof TOWER)[number], Layer["node"]> = {
 
 const LAYERS: ReadonlyMap<string, Layer> = new Map<string, Layer>([
   ...TOWER.map((name, height): [string, Layer] => [name, { imports: TOWER.slice(0, height + 1), node: NODE[name] }]),
-  // Beside the tower: it runs in browsers.
-  ["client", { imports: ["base", "codec", "client"], node: [] }],
+  // Beside the tower: it runs in browsers. Of a session both ends run the same state machine (docs/decisions/0010).
+  ["client", { imports: ["base", "codec", "protocol", "client"], node: [] }],
 ]);
 
 /** Longer files are split, or begin with the reason why not. */
@@ -76,7 +76,7 @@ describe("the layers", () => {
     ["compression in a protocol", "protocol/a.ts", 'import { gzipSync } from "node:zlib";'],
     ["a socket in a transport", "transport/a.ts", 'import type { Socket } from "node:net";'],
     ["Node in the browser's client", "client/a.ts", 'import { createHash } from "node:crypto";'],
-    ["a protocol in the client", "client/a.ts", 'import { b } from "../protocol/b.ts";'],
+    ["a transport in the client", "client/a.ts", 'import { b } from "../transport/b.ts";'],
     ["a package", "server/a.ts", 'import { WebSocket } from "ws";'],
     ["the public entry", "server/a.ts", 'import { serve } from "../index.ts";'],
     ["a file outside src", "server/a.ts", 'import { b } from "../../test/b.ts";'],
@@ -90,6 +90,7 @@ describe("the layers", () => {
   const allowed: readonly [why: string, file: string, source: string][] = [
     ["a neighbour", "codec/a.ts", 'import { b } from "./b.ts";'],
     ["the layer below", "protocol/a.ts", 'import { b } from "../codec/b.ts";'],
+    ["a protocol in the client", "client/a.ts", 'import { b } from "../protocol/b.ts";'],
     ["hashes in a transport", "transport/a.ts", 'import { createHash } from "node:crypto";'],
     ["compression in a transport", "transport/a.ts", 'import { gzipSync } from "node:zlib";'],
     ["sockets in the server", "server/a.ts", 'import { createServer } from "node:net";'],
@@ -194,6 +195,8 @@ function importComplaints(file: string, source: string): string[] {
 
 function mayImport(layer: Layer, file: string, specifier: string): boolean {
   if (specifier.startsWith("node:")) return layer.node === "any" || layer.node.includes(specifier);
+  // An optional peer, in the entry that is for those who have it.
+  if (specifier === "react") return file === "client/react.ts";
   if (!specifier.startsWith(".")) return false;
   return layer.imports.includes(layerName(posix.join(posix.dirname(file), specifier)));
 }

@@ -1,6 +1,10 @@
-// The one error class of the library and the table of its codes.
+// The table of the error codes; the class stands in `channel-error.ts`.
 // Users match on `code`; the wire forms stand beside it, so that a decoder that throws need not know who answers.
 // Every code has its own heading in docs/reference/errors.md; test/docs.test.ts compares the two.
+
+import { type ErrorFacts, know } from "./channel-error.ts";
+
+export { ChannelError } from "./channel-error.ts";
 
 /** A stable name for what went wrong. Codes are never renamed; new ones may be added. */
 export type ErrorCode =
@@ -18,12 +22,15 @@ export type ErrorCode =
   | "BAD_FRAME"
   | "BAD_UTF8"
   | "BAD_DEFLATE"
+  | "BAD_RECORD"
+  | "TOO_MANY_SESSIONS"
   | "MESSAGE_TOO_BIG"
   | "TOO_MANY_FRAGMENTS"
   | "TOO_MANY_CONTROL_FRAMES"
   | "BUFFER_OVERFLOW"
   | "WRITE_TIMEOUT"
   | "BAD_DATA"
+  | "BAD_MESSAGE"
   | "BAD_STATUS"
   | "BAD_HEADER"
   | "BAD_CLOSE"
@@ -35,14 +42,6 @@ export type ErrorCode =
   | "NOT_OUR_REQUEST"
   | "HANDLER_EXISTS"
   | "BACKPLANE_UNAVAILABLE";
-
-interface ErrorFacts {
-  readonly message: string;
-  /** HTTP status, where the answer can still be one. RFC 9110 §15. */
-  readonly status?: number;
-  /** WebSocket close code, where the connection is failed with one. RFC 6455 §7.4.1. */
-  readonly closeCode?: number;
-}
 
 const FACTS: Record<ErrorCode, ErrorFacts> = {
   BAD_REQUEST: { message: "malformed HTTP request", status: 400 },
@@ -59,12 +58,15 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   BAD_FRAME: { message: "malformed WebSocket frame", closeCode: 1002 },
   BAD_UTF8: { message: "text is not valid UTF-8", closeCode: 1007 },
   BAD_DEFLATE: { message: "compressed message cannot be inflated", closeCode: 1007 },
+  BAD_RECORD: { message: "malformed session record", status: 400, closeCode: 1002 },
+  TOO_MANY_SESSIONS: { message: "the server has as many sessions as it may", status: 503 },
   MESSAGE_TOO_BIG: { message: "message exceeds maxMessageBytes", closeCode: 1009 },
   TOO_MANY_FRAGMENTS: { message: "message has more fragments than maxFragments", closeCode: 1008 },
   TOO_MANY_CONTROL_FRAMES: { message: "more control frames than maxControlFramesPerSecond", closeCode: 1008 },
   BUFFER_OVERFLOW: { message: "unsent data exceeds maxBufferedBytes", closeCode: 1013 },
   WRITE_TIMEOUT: { message: "client takes nothing of what is sent" },
   BAD_DATA: { message: "this value cannot be sent" },
+  BAD_MESSAGE: { message: "message is not what its schema allows" },
   BAD_STATUS: { message: "status must be an integer from 200 to 599" },
   BAD_HEADER: { message: "header name or value has a character that HTTP forbids" },
   BAD_CLOSE: { message: "close code or reason is not allowed" },
@@ -78,19 +80,4 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   BACKPLANE_UNAVAILABLE: { message: "the backplane cannot be reached, or did not confirm in time" },
 };
 
-export class ChannelError extends Error {
-  readonly code: ErrorCode;
-  /** The HTTP status that answers this error, if one does. */
-  readonly status: number | undefined;
-  /** The WebSocket close code that fails the connection for this error, if one does. */
-  readonly closeCode: number | undefined;
-
-  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
-    const facts = FACTS[code];
-    super(detail === undefined ? facts.message : `${facts.message}: ${detail}`, options);
-    this.name = "ChannelError";
-    this.code = code;
-    this.status = facts.status;
-    this.closeCode = facts.closeCode;
-  }
-}
+know(FACTS);

@@ -92,7 +92,7 @@ function accept(
 }
 
 /** Without options of its own a channel shares the server's. */
-function toSettings(options: ChannelOptions, context: ChannelContext): ChannelSettings {
+export function toSettings(options: ChannelOptions, context: ChannelContext): ChannelSettings {
   const { maxBufferedBytes, onOverflow, pingIntervalMs, pongTimeoutMs } = options;
   const shared = context.channelSettings;
   if ((maxBufferedBytes ?? onOverflow ?? pingIntervalMs ?? pongTimeoutMs) === undefined) return shared;
@@ -126,7 +126,12 @@ function chooseTransport(
   }
 }
 
-function acceptWebSocket(request: ChannelRequest, fields: readonly string[], options: ChannelOptions): Transport {
+/** Throws what the client is to be refused with. */
+export function acceptWebSocket(
+  request: ChannelRequest,
+  fields: readonly string[],
+  options: ChannelOptions,
+): Transport {
   const { exchange, context, upgrade } = request;
   const { key, protocols, extensions } = upgrade?.handshake ?? checkHandshake(request);
   const response = ["Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Accept", acceptValue(key, sha1)];

@@ -24,6 +24,14 @@ export interface ChannelHandlers {
   error?: ((error: unknown, channel: Channel) => unknown) | undefined;
 }
 
+/** The callbacks of a session's channel (`openSession`). */
+export interface SessionHandlers extends ChannelHandlers {
+  /** The client is back on another connection; nothing was lost. */
+  resumed?: ((channel: Channel) => unknown) | undefined;
+  /** The session has moved to another kind of transport. */
+  transport?: ((kind: TransportKind, channel: Channel) => unknown) | undefined;
+}
+
 /** One object per exchange, never used again. Callbacks never overlap: open, then each message, then close. */
 export interface Channel extends AsyncIterable<Message, undefined> {
   /**

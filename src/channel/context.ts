@@ -7,6 +7,7 @@ import type { Exchange, WebSocketOptions } from "../transport/exchange.ts";
 import type { Channel } from "./channel.ts";
 import type { AllowedOrigins } from "./origin.ts";
 import type { ChannelRequest } from "./request.ts";
+import type { Sessions } from "./sessions.ts";
 import type { ChannelSettings, OverflowPolicy, TransportChannel } from "./transport-channel.ts";
 import type { UpgradeCheck } from "./upgrade.ts";
 
@@ -20,6 +21,8 @@ export type ErrorSource =
   | "pong"
   | "drain"
   | "close"
+  | "resumed"
+  | "transport"
   | "send"
   | "connection"
   | "listener";
@@ -56,6 +59,7 @@ export interface ChannelContext {
   readonly budget: BufferBudget;
   readonly allowedOrigins: AllowedOrigins;
   readonly messages: MessageCounts;
+  readonly sessions: Sessions;
   /** Asked before the handler, for WebSockets. */
   readonly upgrade: UpgradeCheck | undefined;
   /** Whose the exchange is: the connection's own peer, or whom a trusted proxy names. */

@@ -111,7 +111,9 @@ export class Outbox {
   }
 
   #begin({ message, parts }: Sendable, last: boolean): PartIterator {
-    const iterator = iterate(parts!, this.#transport.kind);
+    const { isSession, kind } = this.#transport;
+    // A session carries bytes whatever carries it.
+    const iterator = iterate(parts!, isSession ? "websocket" : kind);
     this.#transport.begin(message, last);
     return iterator;
   }

@@ -1,5 +1,6 @@
 // A message that is sent many times, with what the transports have made of it: `prepare` in `send-data.ts` makes one.
 
+import { sharedForms } from "../transport/outgoing-record.ts";
 import type { Outgoing } from "../transport/transport.ts";
 
 export class PreparedMessage {
@@ -9,8 +10,7 @@ export class PreparedMessage {
 
   /** @internal */
   constructor(message: Outgoing) {
-    const shared = { plain: undefined, compressed: undefined, event: undefined, body: undefined };
-    this.#message = { ...message, shared };
+    this.#message = { ...message, shared: sharedForms() };
   }
 
   /** @internal */

@@ -141,7 +141,7 @@ export class ChannelRequest implements ExchangeListener {
 
   /** The whole body. Rejects with BODY_USED when it was read before, with CLIENT_GONE when it never came whole. */
   async bytes(): Promise<Uint8Array> {
-    if (this.#stream !== undefined && this.#stream !== null) throw new ChannelError("BODY_USED");
+    if (this.#stream !== undefined && this.#stream !== null) return this.#bytesOfStream();
     this.#takeBody();
     const parts: Uint8Array[] = [];
     let joined = 0;
@@ -209,6 +209,12 @@ export class ChannelRequest implements ExchangeListener {
   #whose(): Client {
     this.#client ??= this.context.findClient(this.exchange);
     return this.#client;
+  }
+
+  /** The Fetch request has the body's stream, and may still have it whole. */
+  async #bytesOfStream(): Promise<Uint8Array> {
+    if (this.#request === undefined || this.#request.bodyUsed) throw new ChannelError("BODY_USED");
+    return new Uint8Array(await this.#request.arrayBuffer());
   }
 
   #takeBody(): void {

@@ -6,8 +6,9 @@ import { utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { encodeClosePayload } from "../codec/ws-message.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
-import type { Heartbeat, Transport, TransportKind, TransportListener } from "../transport/transport.ts";
-import type { Channel, ChannelHandlers, Message } from "./channel.ts";
+import type { SessionListener } from "../transport/session.ts";
+import type { Heartbeat, Transport, TransportKind } from "../transport/transport.ts";
+import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
 import type { ChannelContext, ErrorSource } from "./context.ts";
 import { failureOf, isClientsFault } from "./failure.ts";
 import { nextId } from "./ids.ts";
@@ -34,14 +35,14 @@ const NO_STATUS = 1005;
 
 const TOTAL_EXCEEDED = "its part of maxTotalBufferedBytes, which all channels together exceed";
 
-export class TransportChannel implements Channel, TransportListener, InboxOwner, OutboxOwner {
+export class TransportChannel implements Channel, SessionListener, InboxOwner, OutboxOwner {
   attachment: unknown = undefined;
   readonly #transport: Transport;
   readonly #context: ChannelContext;
   readonly #settings: ChannelSettings;
   readonly #inbox: Inbox = new Inbox(this);
   #id: string | undefined;
-  #handlers: ChannelHandlers;
+  #handlers: SessionHandlers;
   #ownsHandlers = false;
   #moreCloseHandlers: NonNullable<ChannelHandlers["close"]>[] | undefined;
   #outbox: Outbox | undefined;
@@ -54,7 +55,7 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   #isInboxEnded = false;
   #isEnded = false;
 
-  constructor(transport: Transport, handlers: ChannelHandlers, settings: ChannelSettings, request: ChannelRequest) {
+  constructor(transport: Transport, handlers: SessionHandlers, settings: ChannelSettings, request: ChannelRequest) {
     this.#transport = transport;
     this.#handlers = handlers;
     this.#settings = settings;
@@ -187,7 +188,7 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   /** The setup or the handler threw this: the answer, while nothing was sent; otherwise the end. */
   failed(error: unknown): void {
     if (this.#state !== "open") return;
-    if (this.isWebSocket || this.#hasSent) this.#breakOff(1011, "");
+    if (this.isWebSocket || this.#transport.isSession || this.#hasSent) this.#breakOff(1011, "");
     else this.#sendLast(failureOf(error));
   }
 
@@ -197,7 +198,8 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
    */
   goAway(comeBackMs: number): void {
     if (this.#state !== "open") return;
-    if (this.isWebSocket) this.close(1001, "server is stopping");
+    if (this.#transport.isSession) this.close(1012, "server is stopping");
+    else if (this.isWebSocket) this.close(1001, "server is stopping");
     else if (this.transport === "sse") this.#sendLast({ body: null, event: { retry: comeBackMs } });
     else if (this.#hasSent) this.close();
     else {
@@ -232,6 +234,16 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   pongArrived(data: Uint8Array): void {
     const { pong } = this.#handlers;
     if (pong !== undefined) this.#guard("pong", () => pong(data, this));
+  }
+
+  resumed(): void {
+    const { resumed } = this.#handlers;
+    if (resumed !== undefined) this.#guard("resumed", () => resumed(this));
+  }
+
+  transportChanged(): void {
+    const { transport } = this.#handlers;
+    if (transport !== undefined) this.#guard("transport", () => transport(this.transport, this));
   }
 
   bufferEmptied(): void {
@@ -385,7 +397,7 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   }
 
   /** `openChannel`'s handlers may serve many channels: a change is made to a copy. */
-  #own(): ChannelHandlers {
+  #own(): SessionHandlers {
     if (!this.#ownsHandlers) this.#handlers = { ...this.#handlers };
     this.#ownsHandlers = true;
     return this.#handlers;

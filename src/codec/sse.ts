@@ -1,7 +1,7 @@
 // Server-Sent Events, both ways: WHATWG HTML §9.2, "Server-sent events". Also runs in browsers.
 
 import { TextStream } from "../base/bytes.ts";
-import { ChannelError } from "../base/errors.ts";
+import { ChannelError } from "../base/channel-error.ts";
 
 export interface EventFields {
   readonly data?: string;
@@ -53,6 +53,11 @@ export function encodeEvent(fields: EventFields): string {
   }
   if (data !== undefined) text += encodeLines("data: ", data);
   return text + "\n";
+}
+
+/** The same for a type that is known to be none that breaks the line, without what the client has no use for. */
+export function encodeTypedEvent(event: string | undefined, data: string): string {
+  return `${event === undefined ? "" : `event: ${event}\n`}${encodeLines("data: ", data)}\n`;
 }
 
 /** A comment, which receivers ignore: the heartbeat of an event stream. */

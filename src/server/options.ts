@@ -34,6 +34,8 @@ export interface ServerLimits {
   readonly maxTotalBufferedBytes: number;
   /** Open connections. Over it: 503 and closed. @default Infinity */
   readonly maxConnections: number;
+  /** Sessions, with a connection or without. Over it: 503. @default 100_000 */
+  readonly maxSessions: number;
   /** How long a peer may take to end what we have ended, in milliseconds; then it is dropped. @default 5000 */
   readonly closeTimeoutMs: number;
   /**
@@ -114,6 +116,7 @@ export const LIMITS: ServerLimits = {
   maxBufferedBytes: 1_048_576,
   maxTotalBufferedBytes: 268_435_456,
   maxConnections: Number.POSITIVE_INFINITY,
+  maxSessions: 100_000,
   closeTimeoutMs: 5000,
   writeTimeoutMs: 60_000,
   headerTimeoutMs: 10_000,

@@ -9,6 +9,7 @@ import type { ChannelContext, Client, ErrorReporter, MessageCounts } from "../ch
 import type { Handler } from "../channel/handle.ts";
 import type { AllowedOrigins } from "../channel/origin.ts";
 import { ChannelRequest } from "../channel/request.ts";
+import { Sessions } from "../channel/sessions.ts";
 import type { OverflowPolicy, TransportChannel } from "../channel/transport-channel.ts";
 import type { UpgradeCheck } from "../channel/upgrade.ts";
 import { BufferBudget } from "../transport/buffer-budget.ts";
@@ -71,6 +72,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly timeouts: ServerLimits;
   readonly allowedOrigins: AllowedOrigins;
   readonly messages: MessageCounts;
+  readonly sessions: Sessions;
   readonly upgrade: UpgradeCheck | undefined;
   readonly #observer: Observer;
   readonly #handler: Handler;
@@ -106,6 +108,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.webSocket = this.#limits;
     this.timeouts = this.#limits;
     this.allowedOrigins = options.allowedOrigins ?? [];
+    this.sessions = new Sessions(this.#limits.maxSessions, this.flusher, this.budget);
     this.upgrade = options.upgrade;
     this.channelSettings = {
       maxBufferedBytes: this.#limits.maxBufferedBytes,

@@ -3,8 +3,10 @@
 import type { SharedChunk } from "../protocol/http1.ts";
 import type { SharedFrames } from "../protocol/websocket.ts";
 import type { CloseStatus } from "./close-status.ts";
+import type { OutgoingRecord } from "./outgoing-record.ts";
 
-export type TransportKind = "websocket" | "sse" | "http";
+/** `"poll"`: of a session, between one poll and the next too. */
+export type TransportKind = "websocket" | "sse" | "http" | "poll";
 
 /** One message on its way out, in the only shape that transports see. `status` and `fields` count once, on HTTP. */
 export interface Outgoing {
@@ -24,6 +26,8 @@ export interface Outgoing {
 export interface SharedForms extends SharedFrames {
   event: SharedPart | undefined;
   body: SharedPart | undefined;
+  /** What sessions keep of it. */
+  record: OutgoingRecord | undefined;
 }
 
 export interface SharedPart extends SharedChunk {
@@ -46,6 +50,8 @@ export interface Heartbeat {
 
 export interface Transport {
   readonly kind: TransportKind;
+  /** True where the conversation outlives its connections: messages only, no response. */
+  readonly isSession?: boolean;
   /** Bytes sent that the client's connection has not taken yet. */
   readonly bufferedAmount: number;
   /** Who is told. An end that came before is told at once. */

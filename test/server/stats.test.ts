@@ -13,8 +13,8 @@ const FRESH: ServerStats = {
   connectionsRefused: 0,
   requests: 0,
   responses: { "1xx": 0, "2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0 },
-  channels: { websocket: 0, sse: 0, http: 0 },
-  channelsClosed: { websocket: {}, sse: {}, http: {} },
+  channels: { websocket: 0, sse: 0, http: 0, poll: 0 },
+  channelsClosed: { websocket: {}, sse: {}, http: {}, poll: {} },
   messagesReceived: 0,
   messagesSent: 0,
   bytesReceived: 0,
@@ -72,7 +72,7 @@ describe("server.stats()", () => {
     await site.request("GET / HTTP/1.1\r\nAccept: text/event-stream");
     const { messagesReceived, messagesSent, channels, requests } = site.server.stats();
     assert.deepEqual([messagesReceived, messagesSent, requests], [3, 5, 3]);
-    assert.deepEqual(channels, { websocket: 1, sse: 0, http: 0 });
+    assert.deepEqual(channels, { websocket: 1, sse: 0, http: 0, poll: 0 });
     client.raw.destroy();
   });
 

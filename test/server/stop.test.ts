@@ -261,7 +261,7 @@ describe("a server that is stopping", () => {
     await site.server.stop({ graceMs: 50 });
     assert.equal(closed.length, 15);
     const { connections, requests, channels } = site.server.stats();
-    assert.deepEqual([connections, requests, channels], [0, 15, { websocket: 0, sse: 0, http: 0 }]);
+    assert.deepEqual([connections, requests, channels], [0, 15, { websocket: 0, sse: 0, http: 0, poll: 0 }]);
   });
 
   it("waits for the close handlers, though one receiver never comes back", async (t) => {

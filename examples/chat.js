@@ -1,0 +1,41 @@
+// @ts-check
+// A chat on a session: a page that stays connected over whatever the network lets through, and loses no line.
+import { readFile } from "node:fs/promises";
+import { createChannelStore, openSession, serve } from "unichannel";
+
+const room = createChannelStore();
+/** Where the client's modules are: a page without a bundler takes them as they are. */
+const library = new URL("../", import.meta.resolve("unichannel/client"));
+
+const page = `<!doctype html><meta charset="utf-8"><title>chat</title>
+<output>connecting</output><ul></ul><form><input name="line" autofocus></form>
+<script type="module">
+  import { connect } from "/unichannel/client/index.js";
+  const chat = connect("/chat");
+  const say = (text) => document.querySelector("ul").append(Object.assign(document.createElement("li"), { textContent: text }));
+  chat.onMessage(say);
+  chat.onState((state) => document.querySelector("output").value = state);
+  chat.onOpen(({ session }) => session === "lost" && say("– the server was away: some lines may be missing –"));
+  document.forms[0].onsubmit = (event) => {
+    event.preventDefault();
+    chat.send(event.target.line.value);
+    event.target.reset();
+  };
+</script>`;
+
+const server = await serve(
+  async (request) => {
+    if (request.path === "/chat") {
+      const open = room.addToGroup.bind(room, "chat");
+      return openSession(request, { open, receive: (line) => room.broadcast("chat", String(line)) });
+    }
+    const [, module] = /^\/unichannel\/([\w/-]+\.js)$/.exec(request.path) ?? [];
+    if (module === undefined) return { headers: { "Content-Type": "text/html; charset=utf-8" }, body: page };
+    return { headers: { "Content-Type": "text/javascript" }, body: await readFile(new URL(module, library)) };
+  },
+  { host: "127.0.0.1", port: Number(process.env["PORT"] ?? 9090) },
+);
+
+console.log(`Open ${server.url} in two windows, and restart the server while they are open.`);
+
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => server.stop().then(() => process.exit()));

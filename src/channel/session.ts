@@ -1,0 +1,171 @@
+// From a request to a session: a new one, or the one whose token it carries. PROTOCOL.md, "Carriers", "POST", "Taking up".
+// Every request of a session comes through here, after the application's own handler has let it pass.
+
+import { ChannelError } from "../base/errors.ts";
+import { parseCount, SESSION_PROTOCOL } from "../codec/session-record.ts";
+import { type CompressOptions, toCompressSettings } from "../transport/deflate.ts";
+import { GzipExchange } from "../transport/gzip.ts";
+import { HttpTransport } from "../transport/http.ts";
+import { type SessionSettings, SessionTransport } from "../transport/session.ts";
+import {
+  type Carrier,
+  PollCarrier,
+  RECORD_STREAM,
+  StreamCarrier,
+  WebSocketCarrier,
+} from "../transport/session-carrier.ts";
+import { acceptWebSocket, toSettings } from "./accept.ts";
+import type { Channel, SessionHandlers } from "./channel.ts";
+import { type HeadersInput, toFields } from "./headers.ts";
+import { isOriginAllowed } from "./origin.ts";
+import { ChannelRequest } from "./request.ts";
+import { answerFields, answerOther, refuse } from "./session-answer.ts";
+import { acceptPost } from "./session-post.ts";
+import { type OverflowPolicy, TransportChannel } from "./transport-channel.ts";
+
+export interface SessionOptions {
+  /**
+   * Who the client is, as the handler knows it: a session is taken up only by a request with the same identity; to any
+   * other its token is unknown. @default none
+   */
+  readonly identity?: string | undefined;
+  /** How long a session waits for its client to come back, in milliseconds. @default 60_000 */
+  readonly resumeMs?: number | undefined;
+  /** Silence after which either side sends a heartbeat, in milliseconds; twice as much means that it is lost. @default 25_000 */
+  readonly heartbeatMs?: number | undefined;
+  /** How long a poll waits for something to tell, in milliseconds; at most `heartbeatMs`. @default 25_000 */
+  readonly parkMs?: number | undefined;
+  /** Headers of the 101, and of every answer to a GET or POST. */
+  readonly headers?: HeadersInput | undefined;
+  /** Bytes that the client has not acknowledged, at which `onOverflow` applies. @default the server's, 1 MiB */
+  readonly maxBufferedBytes?: number | undefined;
+  /** What a send to a full session does: `"close"` ends it (4408), `"drop"` answers false. @default "close" */
+  readonly onOverflow?: OverflowPolicy | undefined;
+  /** Longest message in bytes; a longer one ends a WebSocket's session with 1009, a POST with 413. @default the server's, 4 MiB */
+  readonly maxMessageBytes?: number | undefined;
+  /** Compress what is sent, as a channel does. @default false */
+  readonly compress?: boolean | CompressOptions | undefined;
+}
+
+const HEARTBEAT_MS = 25_000;
+
+/** Shared by all sessions without options of their own. */
+const DEFAULTS: SessionSettings = settingsOf(60_000, HEARTBEAT_MS, 25_000);
+
+/**
+ * Opens a session for a request, or takes up the one whose token it carries: a channel that outlives its connection, the same
+ * over WebSocket, event stream and poll, with no message lost, doubled or swapped while it lives (PROTOCOL.md).
+ *
+ * Every request of a client comes through the handler and here, posted messages too. The first one makes the channel and calls
+ * `handlers.open`; the others return the same channel, and their `handlers` and `options` count for nothing but
+ * `identity`, `headers` and `compress`. A request that is refused (400, 403, 405, 406, 410, 503) gets a channel that is closed.
+ *
+ * Throws ALREADY_ANSWERED and NOT_OUR_REQUEST, as `openChannel` does.
+ */
+export function openSession(
+  request: ChannelRequest | Request,
+  handlers: SessionHandlers,
+  options: SessionOptions = {},
+): Channel {
+  const original = ChannelRequest.from(request);
+  const { exchange } = original;
+  if (original.channel !== undefined || (exchange.isAnswered && !exchange.isClientGone)) {
+    throw new ChannelError("ALREADY_ANSWERED");
+  }
+  const channel = accept(original, handlers, options);
+  if (original.channel === undefined) original.opened(channel);
+  return channel;
+}
+
+function accept(request: ChannelRequest, handlers: SessionHandlers, options: SessionOptions): TransportChannel {
+  try {
+    if (isForeign(request)) throw new ChannelError("FORBIDDEN_ORIGIN");
+    if (request.isWebSocket || request.method === "GET") return acceptCarrier(request, handlers, options);
+    if (request.method === "POST")
+      return acceptPost(request, toCount(request.query.get("from") ?? "", "from"), options);
+  } catch (error) {
+    if (!(error instanceof ChannelError) || error.status === undefined) throw error;
+    // RFC 9110 §15.5.22: a 426 names the protocol it wants.
+    const upgrade = error.status === 426 ? ["Upgrade", "websocket", "Sec-WebSocket-Version", "13"] : [];
+    const retry = error.status === 503 ? ["Retry-After", "1"] : [];
+    return refuse(request, error.status, error.message, [...upgrade, ...retry]);
+  }
+  return answerOther(request, options);
+}
+
+/**
+ * A page that may not connect. An image's GET has no `Origin` and carries the visitor's cookies all the same: browsers say
+ * where it comes from (W3C Fetch Metadata §2.3). What a page can read always has one.
+ */
+function isForeign(request: ChannelRequest): boolean {
+  if (!isOriginAllowed(request, request.context.allowedOrigins)) return true;
+  return !request.headers.has("origin") && /-site$/.test(request.headers.get("sec-fetch-site") ?? "");
+}
+
+/** A WebSocket or GET: what the server says goes out on it. */
+function acceptCarrier(request: ChannelRequest, handlers: SessionHandlers, options: SessionOptions): TransportChannel {
+  const { context, query, path } = request;
+  const token = query.get("session");
+  const after = toCount(query.get("after") ?? "0", "after");
+  const isPrompt = query.get("park") === "0";
+  // Nobody is left to whom the protocol could be switched.
+  if (request.isWebSocket && request.exchange.isClientGone) return refuse(request, 400, "the client is gone");
+  if (!request.isWebSocket && query.get("mode") !== "poll" && !request.acceptsEventStream) {
+    return refuse(request, 406, "a session's GET accepts text/event-stream, or has mode=poll");
+  }
+  const found = token === null ? undefined : context.sessions.find(token, options.identity, path);
+  const session = found?.transport.canResume(after) ? found : undefined;
+  const newToken = session === undefined ? context.sessions.newToken() : "";
+  const carrier = toCarrier(request, options);
+  if (session !== undefined) {
+    session.transport.attach(carrier, after, true, isPrompt);
+    request.opened(session.channel);
+    return session.channel;
+  }
+  const transport = new SessionTransport(newToken, carrier.kind, toSessionSettings(options), context.sessions);
+  const { maxBufferedBytes, onOverflow } = options;
+  const settings = toSettings({ maxBufferedBytes, onOverflow }, context);
+  const channel = new TransportChannel(transport, handlers, settings, request);
+  context.sessions.add({ transport, channel, identity: options.identity, path, posts: undefined });
+  if (request.upgrade !== undefined) channel.attachment = request.upgrade.attachment;
+  transport.attach(carrier, 0, false, true);
+  request.opened(channel);
+  channel.begin(handlers.open);
+  return channel;
+}
+
+function toCarrier(request: ChannelRequest, options: SessionOptions): Carrier {
+  const { compress = false, maxMessageBytes, headers } = options;
+  if (request.isWebSocket) {
+    const fields = headers === undefined ? [] : toFields(headers);
+    return new WebSocketCarrier(
+      acceptWebSocket(request, fields, { protocols: requireProtocol, maxMessageBytes, compress }),
+    );
+  }
+  const { exchange } = request;
+  const answer = compress === false ? exchange : new GzipExchange(exchange, toCompressSettings(compress, true));
+  const transport = new HttpTransport(answer, RECORD_STREAM, answerFields(request, options));
+  return request.query.get("mode") === "poll" ? new PollCarrier(transport) : new StreamCarrier(transport);
+}
+
+function requireProtocol(offered: readonly string[]): string {
+  if (offered.includes(SESSION_PROTOCOL)) return SESSION_PROTOCOL;
+  throw new ChannelError("BAD_HANDSHAKE", `a session's WebSocket offers the sub-protocol ${SESSION_PROTOCOL}`);
+}
+
+function toSessionSettings(options: SessionOptions): SessionSettings {
+  const { resumeMs, heartbeatMs, parkMs } = options;
+  if ((resumeMs ?? parkMs ?? heartbeatMs) === undefined) return DEFAULTS;
+  return settingsOf(resumeMs ?? DEFAULTS.resumeMs, heartbeatMs ?? DEFAULTS.heartbeatMs, parkMs ?? DEFAULTS.parkMs);
+}
+
+function settingsOf(resumeMs: number, heartbeatMs: number, parkMs: number): SessionSettings {
+  const heartbeat = { pingIntervalMs: heartbeatMs, pongTimeoutMs: heartbeatMs };
+  return { resumeMs, heartbeatMs, parkMs: Math.min(parkMs, heartbeatMs), heartbeat };
+}
+
+function toCount(text: string, name: string): number {
+  const count = parseCount(text);
+  if (count === undefined) throw new ChannelError("BAD_REQUEST", `${name} is not a number`);
+  return count;
+}

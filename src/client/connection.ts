@@ -1,0 +1,88 @@
+// The contract of the client's end of a session. `connect.ts` keeps it.
+
+import type { CarrierKind } from "./carrier.ts";
+import type { EndpointOptions } from "./endpoint.ts";
+import type { Environment } from "./environment.ts";
+import type { BackoffOptions } from "./ladder.ts";
+
+/** Text as a string, binary as bytes. */
+export type Message = string | Uint8Array;
+
+/** What can be sent without a codec. Bytes are not copied: leave them alone until `drained()`. */
+export type Sendable = string | ArrayBuffer | ArrayBufferView;
+
+/**
+ * `connecting` until the first carrier is open; `reconnecting` while another is looked for; `offline` is the same, while
+ * the browser says that there is no network; `closed` is the end.
+ */
+export type ConnectionState = "connecting" | "open" | "reconnecting" | "offline" | "closed";
+
+export interface Opening<Out = Sendable> {
+  /**
+   * `new`: the first one. `resumed`: nothing was lost. `lost`: the server no longer has the session (it was away for too
+   * long, or has restarted), and a new one has begun; what it sent meanwhile is not here.
+   */
+  readonly session: "new" | "resumed" | "lost";
+  readonly transport: CarrierKind;
+  /**
+   * Of a lost session: what was sent and not acknowledged, so that nobody knows whether it has arrived. It is not sent
+   * again unless you do. What had never left goes out in the new session by itself.
+   */
+  readonly unacknowledged: readonly Out[];
+}
+
+export interface ConnectionClose {
+  /** Who ended it. */
+  readonly by: "client" | "server";
+  readonly code: number;
+  readonly reason: string;
+}
+
+export interface ConnectOptions extends EndpointOptions {
+  /** What may carry the connection, best first. @default ["websocket", "stream", "poll"] */
+  readonly carriers?: readonly CarrierKind[] | undefined;
+  /** At so many unacknowledged bytes `send` answers false. @default 1 MiB */
+  readonly maxBufferedBytes?: number | undefined;
+  /** Between attempts: full jitter, up to 500 ms, 1 s, 2 s … 30 s. */
+  readonly backoff?: BackoffOptions | undefined;
+  /** Closes the connection when it aborts. */
+  readonly signal?: AbortSignal | undefined;
+  /** Time and chance, for tests. */
+  readonly environment?: Environment | undefined;
+}
+
+export interface Connection<In = Message, Out = Sendable> extends AsyncIterable<In, undefined> {
+  readonly state: ConnectionState;
+  /** What carries it now; undefined unless `state` is `open`. */
+  readonly transport: CarrierKind | undefined;
+  /** Bytes that the server has not acknowledged. */
+  readonly bufferedAmount: number;
+
+  /**
+   * Sends a message, now or when there is a connection. True if it was taken; false if the connection is closed or
+   * `maxBufferedBytes` are unacknowledged. Throws BAD_DATA or, with a codec, BAD_MESSAGE; nothing else changes then.
+   */
+  send(data: Out): boolean;
+
+  /**
+   * Closes, after what was sent. True for the call that closed it. Code 1000 or 3000 to 4999, reason up to 123 bytes,
+   * else BAD_CLOSE. Nothing arrives after it. While there is no connection what is unsent is lost: see `drained`.
+   */
+  close(code?: number, reason?: string): boolean;
+
+  /** Resolves when the server has everything that was sent, or the connection is closed. */
+  drained(): Promise<void>;
+
+  /** Each adds a function, and returns what takes it away again. What one throws goes to `onError`. */
+  onMessage(fn: (message: In) => void): () => void;
+  /** Each time a carrier has the session: the first, after a loss, and when it moves to a better one. */
+  onOpen(fn: (opening: Opening<Out>) => void): () => void;
+  onState(fn: (state: ConnectionState) => void): () => void;
+  /** Once, last. */
+  onClose(fn: (close: ConnectionClose) => void): () => void;
+  /** What your functions threw, messages that the codec refused (BAD_MESSAGE), a server that breaks the protocol. */
+  onError(fn: (error: unknown) => void): () => void;
+
+  /** Messages, in a loop; ends when the connection does. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<In, undefined>;
+}

@@ -1,0 +1,17 @@
+// The entry of `unichannel/client`: re-exports only.
+
+export { ChannelError } from "../base/channel-error.ts";
+export type { ErrorCode } from "../base/errors.ts";
+export { type JsonMessages, jsonMessages, type MessageCodec, type StandardSchema } from "../codec/message-codec.ts";
+export type { CarrierKind } from "./carrier.ts";
+export { connect } from "./connect.ts";
+export type {
+  Connection,
+  ConnectionClose,
+  ConnectionState,
+  ConnectOptions,
+  Message,
+  Opening,
+  Sendable,
+} from "./connection.ts";
+export { ResumableWebSocket } from "./resumable-web-socket.ts";

@@ -1,0 +1,108 @@
+// The entry of `unichannel/react`: a connection for as long as a component is mounted, shared by all that have its URL.
+
+import { type RefObject, useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import type { MessageCodec } from "../codec/message-codec.ts";
+import type { CarrierKind } from "./carrier.ts";
+import { connect } from "./connect.ts";
+import type { Connection, ConnectionState, ConnectOptions, Message, Opening, Sendable } from "./connection.ts";
+
+/** Of the options to connect with, those of the first component count. */
+export interface UseChannelOptions<In = Message, Out = Sendable> extends ConnectOptions {
+  /** Each message while the component is mounted. May be another function at each render. */
+  readonly onMessage?: ((message: In) => void) | undefined;
+  /** As the connection's own `onOpen`. */
+  readonly onOpen?: ((opening: Opening<Out>) => void) | undefined;
+}
+
+export interface UsedChannel<In = Message, Out = Sendable> {
+  /** `connecting` on a server, and until the component is mounted. */
+  readonly state: ConnectionState;
+  readonly transport: CarrierKind | undefined;
+  /** The connection's; false before the component is mounted. The same function for the same connection. */
+  readonly send: (data: Out) => boolean;
+  readonly connection: Connection<In, Out> | undefined;
+}
+
+interface Shared {
+  readonly connection: Connection<unknown, unknown>;
+  users: number;
+}
+
+const all = new Map<string, Shared>();
+
+/**
+ * A connection to `url` (null: none) while the component is mounted. Components with the same URL share one; it is
+ * closed when the last of them is gone.
+ */
+export function useChannel<In, Out>(
+  url: string | URL | null,
+  options: UseChannelOptions<In, Out> & { readonly codec: MessageCodec<In, Out> },
+): UsedChannel<In, Out>;
+export function useChannel(url: string | URL | null, options?: UseChannelOptions): UsedChannel;
+export function useChannel(url: string | URL | null, options: object = {}): unknown {
+  return useAny(url, options);
+}
+
+type AnyOptions = UseChannelOptions<unknown, unknown> & { readonly codec?: MessageCodec<unknown, unknown> };
+
+function useAny(url: string | URL | null, options: AnyOptions): UsedChannel<unknown, unknown> {
+  const key = url === null ? undefined : String(url);
+  const latest: RefObject<AnyOptions> = useRef(options);
+  const [connection, setConnection] = useState<Connection<unknown, unknown>>();
+  useEffect(() => {
+    latest.current = options;
+  });
+  useEffect(() => {
+    if (key === undefined) return undefined;
+    const shared = take(key, latest.current);
+    const offMessage = shared.connection.onMessage((message) => latest.current.onMessage?.(message));
+    const offOpen = shared.connection.onOpen((opening) => latest.current.onOpen?.(opening));
+    setConnection(shared.connection);
+    return () => {
+      offMessage();
+      offOpen();
+      setConnection(undefined);
+      release(key, shared);
+    };
+  }, [key]);
+  const subscribe = useCallback(
+    (onChange: () => void) => {
+      const offs = [connection?.onState(onChange), connection?.onOpen(onChange)];
+      return () => {
+        for (const off of offs) off?.();
+      };
+    },
+    [connection],
+  );
+  // One text, so that equal states are equal.
+  const snapshot = (): string => `${connection?.state ?? "connecting"} ${connection?.transport ?? ""}`;
+  const [state, transport] = useSyncExternalStore(subscribe, snapshot, () => "connecting ").split(" ");
+  const send = useCallback((data: unknown) => connection?.send(data) ?? false, [connection]);
+  return {
+    state: state as ConnectionState,
+    transport: transport === "" ? undefined : (transport as CarrierKind),
+    send,
+    connection,
+  };
+}
+
+function take(key: string, options: AnyOptions): Shared {
+  let shared = all.get(key);
+  if (shared === undefined || shared.connection.state === "closed") {
+    const connection = connect(key, options as ConnectOptions & { codec: MessageCodec<unknown, unknown> });
+    shared = { connection, users: 0 };
+    all.set(key, shared);
+  }
+  shared.users += 1;
+  return shared;
+}
+
+function release(key: string, shared: Shared): void {
+  shared.users -= 1;
+  // Later: StrictMode, and a page that shows another of its views, take it again at once.
+  setTimeout(() => {
+    if (shared.users > 0) return;
+    if (all.get(key) === shared) all.delete(key);
+    shared.connection.close();
+  });
+}

@@ -1,0 +1,102 @@
+// A connection in the shape of a WebSocket (WHATWG WebSockets §3), for code that is written for one. What a WebSocket
+// promises stays true: when the session is lost, and with it perhaps messages, it closes with 1006.
+
+import { connect } from "./connect.ts";
+import type { Connection, ConnectOptions, Message, Sendable } from "./connection.ts";
+
+interface Ending {
+  readonly code: number;
+  readonly reason: string;
+  readonly wasClean: boolean;
+}
+
+type Handler<E extends Event> = ((event: E) => void) | null;
+
+export class ResumableWebSocket extends EventTarget {
+  static readonly CONNECTING: 0 = 0;
+  static readonly OPEN: 1 = 1;
+  static readonly CLOSING: 2 = 2;
+  static readonly CLOSED: 3 = 3;
+  readonly CONNECTING: 0 = 0;
+  readonly OPEN: 1 = 1;
+  readonly CLOSING: 2 = 2;
+  readonly CLOSED: 3 = 3;
+
+  /** What it stands on, with what a WebSocket does not have: `state`, `transport`, `drained`. */
+  readonly connection: Connection;
+  readonly url: string;
+  readonly protocol = "";
+  readonly extensions = "";
+  binaryType: "blob" | "arraybuffer" = "blob";
+  onopen: Handler<Event> = null;
+  onmessage: Handler<MessageEvent> = null;
+  onerror: Handler<Event> = null;
+  onclose: Handler<Event & Ending> = null;
+  #readyState: 0 | 1 | 2 | 3 = 0;
+
+  /** `protocols` are offered beside the session's own. Throws TypeError for a URL that is none. */
+  constructor(url: string | URL, protocols: string | readonly string[] = [], options: ConnectOptions = {}) {
+    super();
+    this.url = String(url);
+    for (const type of ["open", "message", "error", "close"] as const) {
+      this.addEventListener(type, (event) => (this[`on${type}`] as Handler<Event>)?.(event));
+    }
+    this.connection = connect(url, { ...options, protocols: [protocols].flat() });
+    this.connection.onMessage((message) => this.#receive(message));
+    this.connection.onOpen(({ session }) => {
+      if (session === "lost") this.#fail("the session is lost");
+      else if (session === "new") {
+        this.#readyState = ResumableWebSocket.OPEN;
+        this.dispatchEvent(new Event("open"));
+      }
+    });
+    this.connection.onClose(({ code, reason }) => this.#end({ code, reason, wasClean: true }));
+  }
+
+  /** Stays OPEN while another carrier is looked for: what is sent then goes out later. */
+  get readyState(): 0 | 1 | 2 | 3 {
+    return this.#readyState;
+  }
+
+  /** Bytes that the server has not acknowledged. */
+  get bufferedAmount(): number {
+    return this.connection.bufferedAmount;
+  }
+
+  /** Unlike a WebSocket's, it may be called before `open`, and takes no Blob (BAD_DATA). */
+  send(data: Sendable): void {
+    // A WebSocket that cannot keep what it is given closes (§3.1, "send").
+    if (this.#readyState < ResumableWebSocket.CLOSING && !this.connection.send(data)) this.#fail("maxBufferedBytes");
+  }
+
+  close(code?: number, reason?: string): void {
+    if (this.#readyState >= ResumableWebSocket.CLOSING) return;
+    this.connection.close(code, reason);
+  }
+
+  #receive(message: Message): void {
+    if (this.#readyState !== ResumableWebSocket.OPEN) return;
+    let data: string | Blob | ArrayBuffer = message as string;
+    if (typeof message !== "string") {
+      const bytes = message.slice() as Uint8Array<ArrayBuffer>;
+      data = this.binaryType === "blob" ? new Blob([bytes]) : bytes.buffer;
+    }
+    this.dispatchEvent(new MessageEvent("message", { data }));
+  }
+
+  #fail(reason: string): void {
+    this.#end({ code: 1006, reason, wasClean: false });
+    this.connection.close();
+  }
+
+  /** The first reason counts. A WebSocket's `close` never comes while `close()` is running. */
+  #end(ending: Ending): void {
+    if (this.#readyState >= ResumableWebSocket.CLOSING) return;
+    this.#readyState = ResumableWebSocket.CLOSING;
+    queueMicrotask(() => {
+      this.#readyState = ResumableWebSocket.CLOSED;
+      if (!ending.wasClean) this.dispatchEvent(new Event("error"));
+      this.dispatchEvent(Object.assign(new Event("close"), ending));
+    });
+  }
+}

@@ -1,0 +1,90 @@
+// Typed messages: between a value of the application and a message, with a schema for either direction.
+// Schemas come through Standard Schema 1 (https://standardschema.dev), which zod, valibot and others implement; of it
+// only the interface stands here. Both ends of a channel share one definition.
+
+import { ChannelError } from "../base/channel-error.ts";
+
+/** The part of Standard Schema 1 that is used. */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+
+export type SchemaResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] };
+
+export interface SchemaIssue {
+  readonly message: string;
+  readonly path?: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> | undefined;
+}
+
+/** One end's view: what it receives, and what it sends. Both functions throw BAD_MESSAGE for what is not allowed. */
+export interface MessageCodec<In, Out> {
+  encode(value: Out): string | Uint8Array;
+  decode(message: string | Uint8Array): In;
+}
+
+type InputOf<S> = S extends StandardSchema<infer Input, unknown> ? Input : never;
+type OutputOf<S> = S extends {
+  readonly "~standard": { readonly types?: { readonly output: infer Output } | undefined };
+}
+  ? Output
+  : never;
+
+export interface JsonMessages<ToServer, ToClient> {
+  /** For the options of `withChannel`, `openChannel` and `openSession`. */
+  readonly server: MessageCodec<OutputOf<ToServer>, InputOf<ToClient>>;
+  /** For the options of `connect`. */
+  readonly client: MessageCodec<OutputOf<ToClient>, InputOf<ToServer>>;
+}
+
+/**
+ * Messages as JSON text, each checked by its schema when it is sent and again when it has arrived. What is sent is the
+ * value as it was given; the receiver gets what its schema makes of it. A schema must validate synchronously.
+ */
+export function jsonMessages<
+  ToServer extends StandardSchema<unknown, unknown>,
+  ToClient extends StandardSchema<unknown, unknown>,
+>(schemas: { readonly toServer: ToServer; readonly toClient: ToClient }): JsonMessages<ToServer, ToClient> {
+  const { toServer, toClient } = schemas;
+  return {
+    server: jsonCodec(toServer, toClient) as JsonMessages<ToServer, ToClient>["server"],
+    client: jsonCodec(toClient, toServer) as JsonMessages<ToServer, ToClient>["client"],
+  };
+}
+
+function jsonCodec(incoming: StandardSchema, outgoing: StandardSchema): MessageCodec<unknown, unknown> {
+  return {
+    encode(value) {
+      check(outgoing, value);
+      return JSON.stringify(value);
+    },
+    decode(message) {
+      if (typeof message !== "string") throw new ChannelError("BAD_MESSAGE", "binary, where JSON is expected");
+      let value: unknown;
+      try {
+        value = JSON.parse(message);
+      } catch (cause) {
+        throw new ChannelError("BAD_MESSAGE", "not JSON", { cause });
+      }
+      return check(incoming, value);
+    },
+  };
+}
+
+function check(schema: StandardSchema, value: unknown): unknown {
+  const result = schema["~standard"].validate(value);
+  if (result instanceof Promise) throw new ChannelError("BAD_OPTION", "a schema of messages must not be asynchronous");
+  if (result.issues === undefined) return result.value;
+  throw new ChannelError("BAD_MESSAGE", result.issues.map(describe).join("; "));
+}
+
+function describe({ message, path = [] }: SchemaIssue): string {
+  const keys = path.map((step) => String(typeof step === "object" ? step.key : step));
+  return keys.length === 0 ? message : `${keys.join(".")}: ${message}`;
+}

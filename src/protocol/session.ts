@@ -1,0 +1,101 @@
+// One end of a session, the same for server and client: PROTOCOL.md, "Numbers", "Acknowledgements" and "Taking up".
+// It numbers what is sent and keeps it until the other end has it; it knows what has come, and so tells what is new from
+// what came before. It knows nothing of carriers: whoever owns it writes to one what this hands out. No clock either:
+// the owner acknowledges at once when `isAckDue`, and within ACK_MS when there `hasAck`.
+
+import { ChannelError } from "../base/channel-error.ts";
+import type { NumberedRecord } from "../codec/session-record.ts";
+
+/** An acknowledgement is due after so many records … */
+const ACK_RECORDS = 16;
+/** … or so many bytes, counted by `recordSize` … */
+const ACK_BYTES = 65_536;
+/** … or after so many milliseconds, which is for the owner to measure. */
+export const ACK_MS = 1000;
+const MIN_RECORD_SIZE = 64;
+
+export class Session {
+  /** The number of the last record sent; the first one is 1. */
+  sent = 0;
+  /** The other end has all of ours from 1 to this one. */
+  acknowledged = 0;
+  /** The size of what was sent and not acknowledged. */
+  bufferedAmount = 0;
+  /** All of the other end's from 1 to this one have come. */
+  received = 0;
+  /** From `acknowledged` + 1 to `sent`; undefined when empty, for the sake of the many that are idle. */
+  #kept: NumberedRecord[] | undefined;
+  #unsaidRecords = 0;
+  #unsaidBytes = 0;
+
+  /** Numbers a record and keeps it. The caller writes it to the carrier, if there is one. */
+  send(record: NumberedRecord): number {
+    this.#kept ??= [];
+    this.#kept.push(record);
+    this.bufferedAmount += recordSize(record);
+    this.sent += 1;
+    return this.sent;
+  }
+
+  /**
+   * The other end has all to `number`; an older number says nothing new. True if something was still kept. Throws
+   * BAD_RECORD for what was never sent.
+   */
+  acknowledge(number: number): boolean {
+    if (number > this.sent) throw new ChannelError("BAD_RECORD", `ack ${number} of ${this.sent}`);
+    const count = number - this.acknowledged;
+    if (count <= 0) return false;
+    this.acknowledged = number;
+    const gone = this.#kept!.splice(0, count);
+    if (this.#kept!.length > 0) for (const record of gone) this.bufferedAmount -= recordSize(record);
+    else {
+      this.bufferedAmount = 0;
+      this.#kept = undefined;
+    }
+    return true;
+  }
+
+  /** What a carrier that begins behind `number` is to carry, in order; without it, all that is not acknowledged. */
+  after(number: number = this.acknowledged): readonly NumberedRecord[] {
+    return this.#kept?.slice(Math.max(number - this.acknowledged, 0)) ?? [];
+  }
+
+  /** A record arrived. True: it is the next one, take it. False: it came before. Throws BAD_RECORD for one too far ahead. */
+  receive(number: number, record: NumberedRecord): boolean {
+    if (number <= this.received) {
+      // It came again because the other end does not know that it came.
+      this.#unsaidRecords += 1;
+      return false;
+    }
+    if (number > this.received + 1) throw new ChannelError("BAD_RECORD", `number ${number} after ${this.received}`);
+    this.received = number;
+    this.#unsaidRecords += 1;
+    this.#unsaidBytes += recordSize(record);
+    return true;
+  }
+
+  /** Something has come that the other end does not know we have. */
+  get hasAck(): boolean {
+    return this.#unsaidRecords > 0;
+  }
+
+  /** The same, and too much of it to wait. */
+  get isAckDue(): boolean {
+    return this.#unsaidRecords >= ACK_RECORDS || this.#unsaidBytes >= ACK_BYTES;
+  }
+
+  /** `received`, which the caller now tells the other end: in an `ack`, an `open`, an `after`. */
+  takeAck(): number {
+    this.#unsaidRecords = 0;
+    this.#unsaidBytes = 0;
+    return this.received;
+  }
+}
+
+/**
+ * Bytes, or UTF-16 units of a text, of which it never has more than bytes: both ends can count them without encoding.
+ * Never less than what keeping a record costs, so that empty ones are bounded too.
+ */
+export function recordSize(record: NumberedRecord): number {
+  return record.type === "message" ? Math.max(record.data.length, MIN_RECORD_SIZE) : MIN_RECORD_SIZE;
+}

@@ -1,0 +1,73 @@
+// A session's message on its way out, kept until it is acknowledged, and its two forms for the transports below. Where a
+// message goes to many, all sessions keep this one record, and each form is made once (PROTOCOL.md, "Numbers").
+
+import {
+  encodeRecordEvent,
+  encodeRecordMessage,
+  type MessageRecord,
+  type SessionRecord,
+} from "../codec/session-record.ts";
+import type { Outgoing, SharedForms } from "./transport.ts";
+
+const NO_FIELDS: readonly string[] = [];
+
+export class OutgoingRecord implements MessageRecord {
+  readonly type = "message";
+  readonly data: string | Uint8Array;
+  /** Filled where the message goes to many. */
+  #webSocket: Outgoing | undefined;
+  #event: Outgoing | undefined;
+  readonly #isShared: boolean;
+
+  constructor(data: string | Uint8Array, isShared: boolean) {
+    this.data = data;
+    this.#isShared = isShared;
+  }
+
+  get webSocket(): Outgoing {
+    if (this.#webSocket !== undefined) return this.#webSocket;
+    const message = outgoing(encodeRecordMessage(this), this.#isShared);
+    if (this.#isShared) this.#webSocket = message;
+    return message;
+  }
+
+  get event(): Outgoing {
+    if (this.#event !== undefined) return this.#event;
+    const message = outgoing(encodeRecordEvent(this), this.#isShared);
+    if (this.#isShared) this.#event = message;
+    return message;
+  }
+}
+
+/** A message's record: where it goes to many, the one that all sessions keep. */
+export function recordOf(data: string | Uint8Array, shared: SharedForms | undefined): OutgoingRecord {
+  if (shared === undefined) return new OutgoingRecord(data, false);
+  shared.record ??= new OutgoingRecord(data, true);
+  return shared.record;
+}
+
+/** Any record as a WebSocket's message. */
+export function asWebSocket(record: SessionRecord): Outgoing {
+  return record instanceof OutgoingRecord ? record.webSocket : outgoing(encodeRecordMessage(record), false);
+}
+
+/** Any record as what stands in an event stream. */
+export function asEvent(record: SessionRecord): Outgoing {
+  return record instanceof OutgoingRecord ? record.event : outgoing(encodeRecordEvent(record), false);
+}
+
+export function outgoing(body: string | Uint8Array, isShared: boolean): Outgoing {
+  return {
+    status: undefined,
+    fields: NO_FIELDS,
+    body,
+    event: undefined,
+    length: undefined,
+    shared: isShared ? sharedForms() : undefined,
+  };
+}
+
+/** Of a message that goes to many, before any transport has made something of it. */
+export function sharedForms(): SharedForms {
+  return { plain: undefined, compressed: undefined, event: undefined, body: undefined, record: undefined };
+}

@@ -1,0 +1,198 @@
+// What carries a session at the moment: a WebSocket, an event stream, or a parked poll; each one of the transports that
+// plain channels have. PROTOCOL.md, "Carriers". A carrier writes records and hands up what arrives; what is due, and to
+// whom, its session knows (`session.ts`).
+
+import { utf8 } from "../base/bytes.ts";
+import { ChannelError } from "../base/errors.ts";
+import { decodeRecordMessage, type SessionRecord } from "../codec/session-record.ts";
+import { type CloseStatus, closeStatus } from "./close-status.ts";
+import type { HttpFormat } from "./http.ts";
+import { asEvent, asWebSocket, outgoing } from "./outgoing-record.ts";
+import { EVENT_STREAM } from "./sse.ts";
+import type { Heartbeat, Transport, TransportKind, TransportListener } from "./transport.ts";
+
+export interface Carrier {
+  readonly kind: TransportKind;
+  /** True for a poll: it takes all its records at once, and `finish` sends them. */
+  readonly isParked: boolean;
+  /** Tells the owner from now on; what is over already is told at once. `next`: the number of the client's next record. */
+  begin(owner: CarrierOwner, next: number): void;
+  /** Begins to deliver. */
+  open(): void;
+  write(record: SessionRecord): void;
+  finish(): void;
+  /** Ends after what was written. The codes are a WebSocket's. */
+  end(code: number, reason: string): void;
+  /** Drops the connection now. */
+  drop(): void;
+  beat(now: number, heartbeatMs: number, heartbeat: Heartbeat): void;
+  ping(data: Uint8Array): void;
+  pause(): void;
+  resume(): void;
+}
+
+export interface CarrierOwner {
+  /** `number` is that of a numbered record; on others it says nothing. */
+  recordArrived(carrier: Carrier, record: SessionRecord, number: number): void;
+  /** The client does not keep to the protocol, and has been told so. */
+  carrierFailed(carrier: Carrier, status: CloseStatus): void;
+  /** Nothing comes any more, and nothing goes. */
+  carrierEnded(carrier: Carrier, status: CloseStatus): void;
+  pingArrived(carrier: Carrier, data: Uint8Array): void;
+  pongArrived(carrier: Carrier, data: Uint8Array): void;
+}
+
+/** A transport under a session: what the carriers share. */
+abstract class TransportCarrier implements Carrier, TransportListener {
+  abstract readonly kind: TransportKind;
+  readonly isParked: boolean = false;
+  protected readonly transport: Transport;
+  protected owner: CarrierOwner | undefined;
+
+  constructor(transport: Transport) {
+    this.transport = transport;
+  }
+
+  begin(owner: CarrierOwner, _next: number): void {
+    this.owner = owner;
+    this.transport.listen(this);
+  }
+
+  open(): void {
+    this.transport.open();
+    // A FIN is the client's leaving from now on (docs/decisions/0005).
+    this.transport.settled();
+  }
+
+  abstract write(record: SessionRecord): void;
+
+  finish(): void {}
+
+  end(code: number, reason: string): void {
+    this.transport.close(code, reason);
+  }
+
+  drop(): void {
+    this.transport.terminate();
+  }
+
+  beat(now: number, _heartbeatMs: number, heartbeat: Heartbeat): void {
+    this.transport.beat(now, heartbeat);
+  }
+
+  ping(data: Uint8Array): void {
+    this.transport.ping(data);
+  }
+
+  pause(): void {
+    this.transport.pause();
+  }
+
+  resume(): void {
+    this.transport.resume();
+  }
+
+  messageArrived(_data: string | Uint8Array): void {}
+
+  pingArrived(data: Uint8Array): void {
+    this.owner?.pingArrived(this, data);
+  }
+
+  pongArrived(data: Uint8Array): void {
+    this.owner?.pongArrived(this, data);
+  }
+
+  /** The session's buffer empties when the client has acknowledged, not when the system has taken. */
+  bufferEmptied(): void {}
+
+  transportClosed(status: CloseStatus): void {
+    this.owner?.carrierEnded(this, status);
+  }
+}
+
+export class WebSocketCarrier extends TransportCarrier {
+  readonly kind = "websocket";
+  #next = 1;
+  /** Something was written since the last beat. */
+  #hasWritten = false;
+  #wroteAt = 0;
+
+  override begin(owner: CarrierOwner, next: number): void {
+    this.#next = next;
+    super.begin(owner, next);
+  }
+
+  write(record: SessionRecord): void {
+    this.#hasWritten = true;
+    this.transport.send(asWebSocket(record), false);
+  }
+
+  /** Silence of ours is broken with a record: a page sees no pings. Silence of the client's with a ping. */
+  override beat(now: number, heartbeatMs: number, heartbeat: Heartbeat): void {
+    if (this.#hasWritten) {
+      this.#hasWritten = false;
+      this.#wroteAt = now;
+    } else if (now - this.#wroteAt >= heartbeatMs) this.write({ type: "heartbeat" });
+    super.beat(now, heartbeatMs, heartbeat);
+  }
+
+  override messageArrived(data: string | Uint8Array): void {
+    let record: SessionRecord;
+    try {
+      record = decodeRecordMessage(data);
+      if (record.type === "open") throw new ChannelError("BAD_RECORD", "open from a client");
+    } catch (error) {
+      if (!(error instanceof ChannelError)) throw error;
+      this.owner?.carrierFailed(this, closeStatus("server", 1002, error.message));
+      return;
+    }
+    if (record.type === "from") {
+      this.#next = record.number;
+      return;
+    }
+    const number = this.#next;
+    if (record.type === "message" || record.type === "close") this.#next += 1;
+    this.owner?.recordArrived(this, record, number);
+  }
+}
+
+export class StreamCarrier extends TransportCarrier {
+  readonly kind = "sse";
+
+  write(record: SessionRecord): void {
+    this.transport.send(asEvent(record), false);
+    if (record.type === "close") this.transport.close(1000, "");
+  }
+
+  override end(code: number, reason: string): void {
+    // A client that is too slow for what it has been sent would not see the end of it either.
+    if (code === 1000 || code === 4409) this.transport.close(code, reason);
+    else this.transport.breakOff(code, reason);
+  }
+}
+
+export class PollCarrier extends TransportCarrier {
+  readonly kind = "poll";
+  override readonly isParked = true;
+  #text = "";
+
+  write(record: SessionRecord): void {
+    this.#text += asEvent(record).body;
+  }
+
+  override finish(): void {
+    this.transport.send(outgoing(this.#text, false), true);
+  }
+
+  override end(): void {
+    this.#text = "";
+    this.finish();
+  }
+}
+
+/** Records as they are, with the head of an event stream. */
+export const RECORD_STREAM: HttpFormat = {
+  ...EVENT_STREAM,
+  encode: ({ body }) => body,
+  encodePart: (data) => (typeof data === "string" ? data : utf8(data)),
+};

@@ -1,0 +1,92 @@
+// unichannel/react where it lives: React's own server rendering, and StrictMode in a real browser.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { build } from "esbuild";
+import { createElement, type ReactElement } from "react";
+import { renderToString } from "react-dom/server";
+import { useChannel } from "../../src/client/react.ts";
+import { openSession } from "../../src/index.ts";
+import { settled, until } from "../support/wait.ts";
+import { newPage, skip, start } from "./chromium.ts";
+
+const APP = `
+  import { createElement as h, StrictMode, useState } from "react";
+  import { createRoot } from "react-dom/client";
+  import { useChannel } from "./dist/src/client/react.js";
+
+  function Room({ name, url }) {
+    const [lines, setLines] = useState([]);
+    const { state, transport, send } = useChannel(url, { onMessage: (line) => setLines((all) => [...all, line]) });
+    return h("section", { id: name }, state + " " + transport + ": " + lines.join(),
+      h("button", { onClick: () => send("from " + name) }));
+  }
+  function App() {
+    const [shown, show] = useState(["a", "b"]);
+    const [url, setUrl] = useState("/one");
+    Object.assign(window, { show, setUrl });
+    return shown.map((name) => h(Room, { key: name, name, url }));
+  }
+  createRoot(document.getElementById("root")).render(h(StrictMode, null, h(App)));
+`;
+
+function Badge(): ReactElement {
+  const { state, transport, connection } = useChannel("/chat");
+  return createElement("b", null, `${state} ${transport} ${connection}`);
+}
+
+describe("useChannel", () => {
+  it("connects nowhere when it is rendered on a server", () => {
+    assert.equal(renderToString(createElement(Badge)), "<b>connecting undefined undefined</b>");
+  });
+
+  it("shares one connection for a URL, through StrictMode, and closes it with the last component", {
+    skip,
+  }, async (t) => {
+    const { outputFiles } = await build({
+      stdin: { contents: APP, resolveDir: process.cwd() },
+      bundle: true,
+      format: "esm",
+      write: false,
+      define: { "process.env.NODE_ENV": '"development"' },
+    });
+    const events: string[] = [];
+    const url = await start(t, (request) => {
+      if (request.path === "/app.js") {
+        return { headers: { "Content-Type": "text/javascript" }, body: outputFiles[0]!.contents };
+      }
+      if (request.path === "/") {
+        const body = '<!doctype html><div id="root"></div><script type="module" src="/app.js"></script>';
+        return { headers: { "Content-Type": "text/html" }, body };
+      }
+      return openSession(request, {
+        open: () => events.push(`open ${request.path}`),
+        receive: (message, channel) => channel.send(`${request.path} ${message}`),
+        close: ({ by }) => events.push(`close ${request.path} by ${by}`),
+      });
+    });
+    const page = await newPage(t);
+    await page.goto(url);
+    const says = (id: string, text: string): Promise<unknown> =>
+      page.waitForFunction(([name, wanted]) => document.getElementById(name!)?.textContent === wanted, [id, text]);
+
+    for (const id of ["a", "b"]) await says(id, "open websocket: ");
+    await page.click("#a button");
+    for (const id of ["a", "b"]) await says(id, "open websocket: /one from a");
+    await settled(() => events.length);
+    assert.deepEqual(events, ["open /one"]);
+
+    await page.evaluate("show(['b'])");
+    await page.click("#b button");
+    await says("b", "open websocket: /one from a,/one from b");
+    assert.deepEqual(events, ["open /one"], "one of the two is still there");
+
+    await page.evaluate("setUrl('/two')");
+    await until(() => events.length === 3, `another URL is another connection: ${events}`);
+    assert.deepEqual(events.slice(1).sort(), ["close /one by client", "open /two"]);
+
+    await page.evaluate("show([])");
+    await until(() => events.length === 4, `the last has gone: ${events}`);
+    assert.equal(events[3], "close /two by client");
+  });
+});

@@ -1,0 +1,348 @@
+// Which carrier a connection is on, in virtual time: PROTOCOL.md, "Writing a client".
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Network, settle } from "./network.ts";
+
+describe("A connection looks for a carrier and", () => {
+  it("starts with WebSocket, offering the protocol, and is open when `open` has arrived", async () => {
+    const network = new Network();
+    const connection = network.connect();
+    const states: string[] = [connection.state];
+    connection.onState((state) => states.push(state));
+    await settle();
+    assert.equal(network.socket().url.href, network.url.replace("http", "ws"));
+    assert.deepEqual(network.socket().protocols, ["unichannel.v1"]);
+    network.socket().open();
+    assert.deepEqual(states, ["connecting", "open"]);
+    assert.equal(connection.transport, "websocket");
+    assert.equal(network.requests.length, 0);
+  });
+
+  it("starts a stream beside a silent WebSocket after 2.5 s, and a poll after 2.5 s more", async () => {
+    const network = new Network();
+    const connection = network.connect();
+    await network.advance(2499);
+    assert.equal(network.requests.length, 0);
+    await network.advance(1);
+    assert.equal(network.get().query, "");
+    assert.equal(network.get().headers.get("accept"), "text/event-stream");
+    await network.advance(2499);
+    assert.equal(network.requests.length, 1);
+    await network.advance(1);
+    assert.equal(network.get().query, "?mode=poll&park=0");
+    assert.equal(network.socket().isClosed, false, "all are in the race");
+    network.get().open().finish();
+    await settle();
+    assert.equal(connection.transport, "poll");
+    assert.equal(network.socket().isClosed, true);
+    assert.equal(network.requests[0]!.isAborted, true);
+  });
+
+  it("takes the first `open`, even of the one that started first", async () => {
+    const network = new Network();
+    const connection = network.connect();
+    await network.advance(2500);
+    network.socket().open();
+    assert.equal(connection.transport, "websocket");
+    await settle();
+    assert.equal(network.get().isAborted, true);
+    network.get().open();
+    await settle();
+    assert.equal(connection.transport, "websocket");
+  });
+
+  it("goes down at once from what fails at once", async () => {
+    const network = new Network();
+    const connection = network.connect();
+    await settle();
+    network.socket().drop();
+    await settle();
+    assert.equal(network.get().query, "");
+    network.get().respond(502);
+    await settle();
+    assert.equal(network.get().query, "?mode=poll&park=0");
+    network.get().open().finish();
+    await settle();
+    assert.equal(connection.transport, "poll");
+  });
+
+  it("begins anew after a pause with full jitter when all have failed: 500 ms, 1 s, 2 s, … 30 s", async () => {
+    const network = new Network();
+    network.connect();
+    for (const pause of [250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000]) {
+      await settle();
+      const before = network.sockets.length;
+      network.socket().drop();
+      await settle();
+      network.get().fail();
+      await settle();
+      network.get().fail();
+      await network.advance(pause - 1);
+      assert.equal(network.sockets.length, before, `${pause}`);
+      await network.advance(1);
+      assert.equal(network.sockets.length, before + 1, `${pause}`);
+    }
+  });
+
+  it("gives up a race that nobody wins in 10 s after the last has started", async () => {
+    const network = new Network();
+    network.connect();
+    await network.advance(2500);
+    await network.advance(2500);
+    await network.advance(10_000);
+    assert.equal(network.socket().isClosed, true);
+    assert.ok(network.requests.every((request) => request.isAborted));
+    await network.advance(250);
+    assert.equal(network.sockets.length, 2);
+  });
+
+  it("waits as long as `Retry-After` says", async () => {
+    const network = new Network();
+    network.connect({ carriers: ["poll"] });
+    await settle();
+    network.get().respond(503, { "Retry-After": "7" });
+    await network.advance(6999);
+    assert.equal(network.requests.length, 1);
+    await network.advance(1);
+    assert.equal(network.requests.length, 2);
+  });
+
+  it("starts where the last connection to this origin was won", async () => {
+    const network = new Network();
+    await network.opened("stream");
+    network.connect();
+    await settle();
+    assert.equal(network.sockets.length, 1);
+    assert.equal(network.count("GET"), 2);
+  });
+
+  it("uses no carrier that it was not given", async () => {
+    const network = new Network();
+    network.connect({ carriers: ["poll", "websocket"] });
+    await settle();
+    assert.equal(network.get().query, "?mode=poll&park=0");
+    await network.advance(2500);
+    assert.equal(network.sockets.length, 1);
+  });
+});
+
+describe("A carrier that dies", () => {
+  it("is followed by the same at once when it had worked, then with backoff, then by the rung below", async () => {
+    const network = new Network();
+    const connection = await network.opened("websocket");
+    await network.advance(5000);
+    network.socket().drop();
+    assert.equal(connection.state, "reconnecting");
+    await network.advance(0);
+    assert.equal(network.sockets.length, 2, "at once");
+    network.socket().drop();
+    await network.advance(249);
+    assert.equal(network.sockets.length, 2);
+    await network.advance(1);
+    assert.equal(network.sockets.length, 3);
+    network.socket().drop();
+    await network.advance(500);
+    assert.equal(network.sockets.length, 4);
+    assert.equal(network.requests.length, 0, "two failures do not make it go down");
+    network.socket().drop();
+    await settle();
+    assert.equal(network.get().query, "?session=T1&after=0");
+  });
+
+  it("is followed by attempts from the top when four have failed", async () => {
+    const network = new Network();
+    await network.opened("poll");
+    await network.advance(5000);
+    network.get().fail();
+    for (const pause of [0, 250, 500, 1000]) {
+      await network.advance(pause);
+      assert.equal(network.sockets.length, 1);
+      network.get().fail();
+    }
+    await network.advance(2000);
+    assert.equal(network.sockets.length, 2);
+  });
+
+  it("is followed after a pause when it lived less than 5 s", async () => {
+    const network = new Network();
+    await network.opened("websocket");
+    await network.advance(4999);
+    network.socket().drop();
+    await network.advance(249);
+    assert.equal(network.sockets.length, 1);
+    await network.advance(1);
+    assert.equal(network.sockets.length, 2);
+  });
+
+  it("is one that was silent for twice `heartbeatMs`; until then it gets signs of life", async () => {
+    const network = new Network();
+    const connection = await network.opened("websocket");
+    network.socket().taken();
+    await network.advance(24_999);
+    network.socket().hear("h");
+    await network.advance(1);
+    assert.deepEqual(network.socket().taken(), ["h"]);
+    await network.advance(25_000);
+    assert.equal(connection.state, "open");
+    assert.deepEqual(network.socket().taken(), ["h"]);
+    await network.advance(25_000);
+    assert.equal(network.sockets.length, 2);
+    assert.equal(network.sockets[0]!.isClosed, true);
+    assert.equal(connection.state, "reconnecting");
+  });
+
+  it("is a stream without comments as well, whatever its POSTs say", async () => {
+    const network = new Network();
+    const connection = await network.opened("stream");
+    network.sockets.length = 0;
+    await network.advance(25_000);
+    assert.equal(network.post().body, "event: ack\ndata: 0\n\n");
+    network.post().acknowledge(0);
+    network.get().push(":\n\n");
+    await network.advance(25_000);
+    network.post().acknowledge(0);
+    assert.equal(connection.state, "open");
+    await network.advance(25_000);
+    assert.equal(connection.state, "reconnecting");
+  });
+});
+
+describe("On a lower rung a connection", () => {
+  it("tries WebSocket again after 30, 60, 120 s, and moves when its `open` is there", async () => {
+    const network = new Network();
+    const connection = await network.opened("stream");
+    const states: string[] = [];
+    connection.onState((state) => states.push(state));
+    for (const pause of [30_000, 60_000]) {
+      const before = network.sockets.length;
+      for (let passed = 0; passed < pause - 10_000; passed += 10_000) {
+        await network.advance(10_000);
+        network.get().push(":\n\n");
+      }
+      await network.advance(9_999);
+      assert.equal(network.sockets.length, before);
+      network.get().push(":\n\n");
+      await network.advance(1);
+      assert.equal(network.sockets.length, before + 1);
+      assert.equal(network.socket().url.search, "?session=T1&after=0");
+      if (pause === 60_000) break;
+      await network.advance(2500);
+      assert.equal(network.socket().isClosed, true, "silent for 2.5 s");
+    }
+    const opened: unknown[] = [];
+    connection.onOpen(({ session, transport }) => opened.push(session, transport));
+    network.socket().open({ resumed: true });
+    await settle();
+    assert.equal(connection.transport, "websocket");
+    assert.equal(network.get().isAborted, true);
+    assert.deepEqual(opened, ["resumed", "websocket"]);
+    assert.deepEqual(states, [], "it was open all the time");
+  });
+
+  it("waits for the WebSocket when the server has ended the stream for it", async () => {
+    const network = new Network();
+    const connection = await network.opened("stream");
+    await network.advance(30_000);
+    const before = network.count("GET");
+    network.get().finish();
+    await settle();
+    assert.equal(network.count("GET"), before);
+    network.socket().open({ resumed: true });
+    assert.equal(connection.transport, "websocket");
+  });
+
+  it("goes back to the stream when the WebSocket stays silent all the same", async () => {
+    const network = new Network();
+    const connection = await network.opened("stream");
+    await network.advance(30_000);
+    network.get().finish();
+    await network.advance(2500);
+    await network.advance(0);
+    assert.equal(network.socket().isClosed, true);
+    assert.equal(network.get().query, "?session=T1&after=0");
+    network.get().open({ resumed: true });
+    await settle();
+    assert.equal(connection.transport, "stream");
+  });
+
+  it("does not poll while a WebSocket may take the session", async () => {
+    const network = new Network();
+    const connection = await network.opened("poll");
+    assert.equal(network.get().query, "?mode=poll&session=T1&after=0");
+    await network.advance(30_000);
+    network.get().open({ resumed: true }).finish();
+    await settle();
+    const before = network.count("GET");
+    network.socket().drop();
+    await settle();
+    assert.equal(network.count("GET"), before + 1, "and goes on when it does not");
+    assert.equal(connection.transport, "poll");
+  });
+});
+
+describe("What the page learns of the network", () => {
+  it("`online` ends a pause", async () => {
+    const network = new Network();
+    const connection = await network.opened("websocket");
+    network.socket().drop();
+    network.page("offline");
+    assert.equal(connection.state, "offline");
+    await network.advance(250);
+    network.socket().drop();
+    await settle();
+    const before = network.sockets.length;
+    network.page("online");
+    assert.equal(connection.state, "reconnecting");
+    await network.advance(0);
+    assert.equal(network.sockets.length, before + 1);
+    network.socket().open({ resumed: true });
+    assert.equal(connection.state, "open");
+  });
+
+  it("`online` has a second carrier see whether there still is a way; it takes the session over", async () => {
+    const network = new Network();
+    const connection = await network.opened("websocket");
+    network.page("online");
+    await settle();
+    assert.equal(network.sockets.length, 2);
+    network.sockets[0]!.drop(4409, "replaced");
+    assert.equal(connection.state, "reconnecting");
+    network.socket().open({ resumed: true });
+    assert.equal(connection.state, "open");
+  });
+
+  it("and drops the first when the second has no `open` in 2.5 s", async () => {
+    const network = new Network();
+    const connection = await network.opened("websocket");
+    await network.advance(5000);
+    network.page("offline");
+    assert.equal(connection.state, "open");
+    await network.advance(2500);
+    assert.equal(connection.state, "offline");
+    assert.equal(network.sockets[0]!.isClosed, true);
+    await network.advance(0);
+    assert.equal(network.sockets.length, 3);
+  });
+
+  it("a page that wakes looks only when it has missed a heartbeat", async () => {
+    const network = new Network();
+    await network.opened("websocket");
+    await network.advance(10_000);
+    network.page("awake");
+    await settle();
+    assert.equal(network.sockets.length, 1);
+    await network.advance(15_000);
+    network.page("awake");
+    await settle();
+    assert.equal(network.sockets.length, 2);
+  });
+
+  it("is not listened to any more after close", async () => {
+    const network = new Network();
+    const connection = await network.opened("websocket");
+    connection.close();
+    assert.equal(network.isWatched, false);
+    assert.equal(network.clock.pending, 0);
+  });
+});

@@ -1,0 +1,429 @@
+// What PROTOCOL.md asks of a server, as a suite that any implementation can be run against: each § there is a test here.
+// The application behind the URL is an echo: every message is sent back as it came, and the text "close" closes the session
+// with 1000. `SESSION_URL=http://host:port/path npm test -- conformance/session` runs it against a server that runs already.
+
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { type OpenRecord, SESSION_PROTOCOL, type SessionRecord } from "../../src/codec/session-record.ts";
+import { RawClient } from "../support/raw-client.ts";
+import {
+  type Answer,
+  ask,
+  back,
+  close,
+  type Endpoint,
+  opened,
+  poll,
+  post,
+  SocketClient,
+  StreamClient,
+  text,
+} from "../support/session-client.ts";
+import { upgradeRequest } from "../support/ws-client.ts";
+
+const BYTES: SessionRecord = { type: "message", data: Uint8Array.of(0, 1, 254, 255) };
+const ALL = ["websocket", "stream", "poll"] as const;
+
+/** One carrier of any kind: what can be done on each, in the same words. */
+interface AnyCarrier {
+  readonly open: OpenRecord;
+  /** The next record of the server that is no ack. */
+  next(): Promise<SessionRecord | undefined>;
+  /** Sends, the first with number `from`. */
+  send(from: number, ...records: readonly SessionRecord[]): Promise<void>;
+  drop(): void;
+}
+
+/** `isDirect`: nothing between that holds a POST back until its body is whole. */
+export function sessionConformance(
+  name: string,
+  start: (t: TestContext) => Promise<Endpoint>,
+  { isDirect = false, skip = false }: { readonly isDirect?: boolean; readonly skip?: string | false } = {},
+): void {
+  describe(`the session protocol: ${name}`, { skip }, () => {
+    for (const bad of ["-1", "01", "1.5", "x", "", "9007199254740992"]) {
+      it(`§1: refuses after=${bad} and from=${bad} with 400`, async (t) => {
+        const endpoint = await start(t);
+        assert.equal((await poll(t, endpoint, { after: bad })).status, 400);
+        const { session } = opened(await poll(t, endpoint));
+        assert.equal((await ask(t, endpoint, { method: "POST", query: { session, from: bad }, body: "" })).status, 400);
+      });
+    }
+
+    it("§2: refuses a WebSocket that does not offer unichannel.v1 with 400", async (t) => {
+      const endpoint = await start(t);
+      for (const fields of [[], ["Sec-WebSocket-Protocol: chat"]]) {
+        const client = await RawClient.connect(t, endpoint);
+        client.write(upgradeRequest(endpoint.pathname, fields));
+        assert.equal((await client.response()).status, 400);
+      }
+    });
+
+    it("§2: chooses unichannel.v1", async (t) => {
+      const { ws } = await SocketClient.open(t, await start(t));
+      assert.deepEqual(ws.head.headers.get("sec-websocket-protocol"), [SESSION_PROTOCOL]);
+    });
+
+    it("§3: refuses a GET that is neither with 406, another method with 405", async (t) => {
+      const endpoint = await start(t);
+      assert.equal((await ask(t, endpoint, {})).status, 406);
+      assert.equal((await ask(t, endpoint, { method: "DELETE" })).status, 405);
+    });
+
+    it("§4: forbids to store any answer", async (t) => {
+      const endpoint = await start(t);
+      const noStore = ({ headers }: Answer["response"] | StreamClient["head"]): void =>
+        assert.deepEqual(headers.get("cache-control"), ["no-store"]);
+      noStore((await StreamClient.open(t, endpoint)).head);
+      const answer = await poll(t, endpoint);
+      noStore(answer.response);
+      noStore((await post(t, endpoint, opened(answer).session, 1, text("a"))).response);
+    });
+
+    const malformed = [
+      "event: ping\ndata: 1\n\n",
+      "event: binary\ndata: A\n\n",
+      "event: ack\ndata: 99\n\n",
+      "event: open\ndata: {}\n\n",
+    ];
+    for (const event of malformed) {
+      it(`§5: answers ${JSON.stringify(event)} with 400, and takes nothing of its POST`, async (t) => {
+        const endpoint = await start(t);
+        const { session } = opened(await poll(t, endpoint));
+        const query = { session, from: 1 };
+        assert.equal((await ask(t, endpoint, { method: "POST", query, body: `data: a\n\n${event}` })).status, 400);
+        assert.equal(opened(await poll(t, endpoint, { session, park: 0 })).received, 0);
+      });
+    }
+
+    for (const message of ["", "x", "a-1", "a99", "o{}", "c{}"]) {
+      it(`§6: closes a WebSocket with 1002 for ${JSON.stringify(message)}, and its session is over`, async (t) => {
+        const endpoint = await start(t);
+        const socket = await SocketClient.open(t, endpoint);
+        const open = await socket.opened();
+        socket.ws.send(message);
+        assert.equal((await socket.ws.closed()).code, 1002);
+        assert.equal(opened(await poll(t, endpoint, back(open, 0))).resumed, false);
+      });
+    }
+
+    for (const kind of ALL) {
+      it(`§7: begins a ${kind} with open: a token, nothing received, the first number`, async (t) => {
+        const { open } = await carrier(t, await start(t), kind);
+        assert.match(open.session, /^[\x21-\x7e]{16,}$/, "a token of 128 bits or more");
+        assert.equal(open.resumed, false);
+        assert.equal(open.received, 0);
+        assert.equal(open.first, 1);
+        assert.ok(open.heartbeatMs > 0 && open.resumeMs > 0);
+      });
+
+      it(`carries text and bytes unchanged on a ${kind}, both ways, in order`, async (t) => {
+        const one = await carrier(t, await start(t), kind);
+        const records = [text("hello"), text(""), BYTES, text("a\r\nb\rc\nd\n"), text(" ü😀\u2028"), text("\0:")];
+        await one.send(1, ...records);
+        for (const record of records) assert.deepEqual(await one.next(), record);
+      });
+    }
+
+    it("§8: takes a number once, whatever carries it, and acknowledges it again", async (t) => {
+      const endpoint = await start(t);
+      const socket = await SocketClient.open(t, endpoint);
+      const { session } = await socket.opened();
+      assert.deepEqual((await post(t, endpoint, session, 1, text("a"), text("b"))).records, [ack(2)]);
+      // The WebSocket's own count begins at 1 as well: 1 and 2 are there, 3 is new.
+      socket.send(text("a"), text("b"), text("c"));
+      assert.deepEqual((await post(t, endpoint, session, 2, text("b"))).status, 200);
+      await post(t, endpoint, session, 1, text("a"));
+      for (const data of ["a", "b", "c"]) assert.deepEqual(await next(socket), text(data));
+      await post(t, endpoint, session, 4, text("d"));
+      assert.deepEqual(await next(socket), text("d"));
+    });
+
+    it("§9: acknowledges on a WebSocket within seconds", async (t) => {
+      const socket = await SocketClient.open(t, await start(t));
+      await socket.opened();
+      socket.send(text("a"));
+      assert.deepEqual(await socket.record(), text("a"));
+      assert.deepEqual(await socket.record(), ack(1));
+    });
+
+    it("§10: answers a POST with how far it is, also where the numbers are old or there are none", async (t) => {
+      const endpoint = await start(t);
+      const { session } = opened(await poll(t, endpoint));
+      assert.deepEqual((await post(t, endpoint, session, 1, text("a"), text("b"))).records, [ack(2)]);
+      assert.deepEqual((await post(t, endpoint, session, 2, text("b"), text("c"))).records, [ack(3)]);
+      assert.deepEqual((await post(t, endpoint, session, 1, text("a"))).records, [ack(3)]);
+      assert.deepEqual((await post(t, endpoint, session, 4)).records, [ack(3)]);
+    });
+
+    it("§11: answers a gap with 409 and how far it is, and takes nothing", async (t) => {
+      const endpoint = await start(t);
+      const { session } = opened(await poll(t, endpoint));
+      const answer = await post(t, endpoint, session, 2, text("b"));
+      assert.equal(answer.status, 409);
+      assert.deepEqual(answer.records, [ack(0)]);
+      assert.deepEqual((await post(t, endpoint, session, 1, text("a"))).records, [ack(1)]);
+    });
+
+    it("§12: answers a POST without its session with 410", async (t) => {
+      const endpoint = await start(t);
+      assert.equal((await post(t, endpoint, "AAAAAAAAAAAAAAAAAAAAAA", 1, text("a"))).status, 410);
+    });
+
+    it("§13: takes two POSTs in the order of from, whichever is whole first", async (t) => {
+      const endpoint = await start(t);
+      const stream = await StreamClient.open(t, endpoint);
+      const { session } = await stream.opened();
+      const slow = await RawClient.connect(t, endpoint);
+      const head = `POST ${endpoint.pathname}?session=${session}&from=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n`;
+      slow.write(`${head}data: a`);
+      // A server that has answered has read what came before on another connection; one that has not may still do so.
+      await post(t, endpoint, session, 1);
+      const fast = post(t, endpoint, session, 2, text("b"));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      slow.write("\n\n");
+      assert.equal((await slow.response()).status, 200);
+      // A server that never saw that the first had begun can only refuse the second.
+      if (!isDirect && (await fast).status === 409) await post(t, endpoint, session, 2, text("b"));
+      else assert.deepEqual((await fast).records, [ack(2)]);
+      assert.deepEqual(await stream.record(), text("a"));
+      assert.deepEqual(await stream.record(), text("b"));
+    });
+
+    for (const from of ALL) {
+      for (const to of ALL) {
+        it(`§14: resumes a ${from} on a ${to}, with what was not acknowledged`, async (t) => {
+          const endpoint = await start(t);
+          const one = await carrier(t, endpoint, from);
+          await one.send(1, text("a"), text("b"), text("c"));
+          assert.deepEqual(await one.next(), text("a"));
+          one.drop();
+          const two = await carrier(t, endpoint, to, back(one.open, 1));
+          assert.equal(two.open.resumed, true);
+          assert.equal(two.open.session, one.open.session);
+          assert.equal(two.open.first, 2);
+          assert.equal(two.open.received, 3);
+          assert.deepEqual(await two.next(), text("b"));
+          assert.deepEqual(await two.next(), text("c"));
+          await two.send(4, text("d"));
+          assert.deepEqual(await two.next(), text("d"));
+        });
+      }
+    }
+
+    it("§15: ends the carrier before: a WebSocket with 4409", async (t) => {
+      const endpoint = await start(t);
+      const one = await SocketClient.open(t, endpoint);
+      const open = await one.opened();
+      const two = await SocketClient.open(t, endpoint, back(open, 0));
+      assert.equal((await two.opened()).resumed, true);
+      assert.deepEqual(await one.ws.closed(), { code: 4409, reason: "replaced" });
+    });
+
+    it("§15: ends the carrier before: a stream and a parked poll with their end", async (t) => {
+      const endpoint = await start(t);
+      const stream = await StreamClient.open(t, endpoint);
+      const open = await stream.opened();
+      const parked = poll(t, endpoint, back(open, 0));
+      assert.equal(await stream.record(), undefined);
+      const socket = await SocketClient.open(t, endpoint, back(open, 0));
+      await socket.opened();
+      assert.deepEqual((await parked).records, []);
+    });
+
+    it("§16: goes on behind what was acknowledged, when after is below it", async (t) => {
+      const endpoint = await start(t);
+      const stream = await StreamClient.open(t, endpoint);
+      const open = await stream.opened();
+      await post(t, endpoint, open.session, 1, text("a"), text("b"));
+      assert.deepEqual(await stream.record(), text("a"));
+      await post(t, endpoint, open.session, 3, ack(1));
+      const again = await poll(t, endpoint, back(open, 0));
+      assert.equal(opened(again).first, 2);
+      assert.deepEqual(again.records.slice(1), [text("b")]);
+    });
+
+    for (const kind of ALL) {
+      it(`§17: opens a new session on a ${kind} for a token that is not there, or an after that was never sent`, async (t) => {
+        const endpoint = await start(t);
+        const unknown = { session: "AAAAAAAAAAAAAAAAAAAAAA", after: 7 };
+        const one = await carrier(t, endpoint, kind, unknown);
+        assert.equal(one.open.resumed, false);
+        assert.notEqual(one.open.session, unknown.session);
+        assert.equal(one.open.first, 1);
+        const two = await carrier(t, endpoint, kind, back(one.open, 1));
+        assert.equal(two.open.resumed, false);
+        assert.notEqual(two.open.session, one.open.session);
+      });
+    }
+
+    it("§18: answers a poll at once if there is something, or with park=0", async (t) => {
+      const endpoint = await start(t);
+      const open = opened(await poll(t, endpoint));
+      await post(t, endpoint, open.session, 1, text("a"));
+      assert.deepEqual((await poll(t, endpoint, back(open, 0))).records.slice(1), [text("a")]);
+      assert.deepEqual((await poll(t, endpoint, { ...back(open, 1), park: 0 })).records.slice(1), []);
+      // The answer was lost: it comes again, until `after` says that it came.
+      await post(t, endpoint, open.session, 2, text("b"));
+      for (let i = 0; i < 2; i++) {
+        assert.deepEqual((await poll(t, endpoint, back(open, 1))).records.slice(1), [text("b")]);
+      }
+    });
+
+    it("§19: parks a poll until something is sent", async (t) => {
+      const endpoint = await start(t);
+      const open = opened(await poll(t, endpoint));
+      const parked = poll(t, endpoint, back(open, 0));
+      await post(t, endpoint, open.session, 1, text("a"));
+      const answer = await parked;
+      assert.equal(opened(answer).received, 1);
+      assert.deepEqual(answer.records.slice(1), [text("a")]);
+    });
+
+    it("§20: acknowledges a close on a WebSocket, and closes it with 1000", async (t) => {
+      const endpoint = await start(t);
+      const socket = await SocketClient.open(t, endpoint);
+      const open = await socket.opened();
+      socket.send(close(1000, "bye"));
+      assert.deepEqual(await next(socket, true), ack(1));
+      assert.equal((await socket.ws.closed()).code, 1000);
+      assert.equal(opened(await poll(t, endpoint, back(open, 0))).resumed, false);
+    });
+
+    it("§20, §21: keeps its own close until it is acknowledged", async (t) => {
+      const endpoint = await start(t);
+      const socket = await SocketClient.open(t, endpoint);
+      const open = await socket.opened();
+      socket.send(text("last"), text("close"));
+      assert.deepEqual(await next(socket), text("last"));
+      socket.drop();
+      const stream = await StreamClient.open(t, endpoint, back(open, 0));
+      assert.equal((await stream.opened()).resumed, true);
+      assert.deepEqual(await stream.record(), text("last"));
+      assert.deepEqual(await stream.record(), close(1000));
+      assert.equal(await stream.record(), undefined, "the stream ends behind it");
+      const again = await poll(t, endpoint, back(open, 1));
+      assert.deepEqual(again.records.slice(1), [close(1000)]);
+      assert.equal((await post(t, endpoint, open.session, 3, ack(2))).status, 200);
+      assert.equal((await post(t, endpoint, open.session, 3, ack(2))).status, 410);
+    });
+
+    it("§22: acknowledges a close in a POST, and ends the carrier", async (t) => {
+      const endpoint = await start(t);
+      const stream = await StreamClient.open(t, endpoint);
+      const { session } = await stream.opened();
+      const answer = await post(t, endpoint, session, 1, text("a"), close());
+      assert.deepEqual(answer.records, [ack(2)]);
+      for (let record = await stream.record(); record !== undefined; record = await stream.record()) {
+        assert.deepEqual(record, text("a"));
+      }
+      assert.equal((await post(t, endpoint, session, 3)).status, 410);
+    });
+
+    it("§23: does not know the session at another path", async (t) => {
+      const endpoint = await start(t);
+      const open = opened(await poll(t, endpoint));
+      const elsewhere = { ...endpoint, pathname: `${endpoint.pathname}/elsewhere` };
+      const answer = await poll(t, elsewhere, { ...back(open, 0), park: 0 });
+      if (answer.status === 200) assert.equal(opened(answer).resumed, false);
+      assert.equal(opened(await poll(t, endpoint, { ...back(open, 0), park: 0 })).resumed, true);
+    });
+
+    it("§25: goes on where a client says that it does, when a POST has overtaken open", async (t) => {
+      const endpoint = await start(t);
+      const socket = await SocketClient.open(t, endpoint);
+      const { session } = await socket.opened();
+      await post(t, endpoint, session, 1, text("a"), text("b"));
+      socket.send({ type: "from", number: 3 }, text("c"));
+      for (const data of ["a", "b", "c"]) assert.deepEqual(await next(socket), text(data));
+    });
+
+    it("§25: closes with 1002 where that leaves a gap", async (t) => {
+      const socket = await SocketClient.open(t, await start(t));
+      await socket.opened();
+      socket.send({ type: "from", number: 2 }, text("b"));
+      assert.equal((await socket.ws.closed()).code, 1002);
+    });
+
+    it("§24: refuses pages of other origins with 403", async (t) => {
+      const endpoint = await start(t);
+      const { session } = opened(await poll(t, endpoint));
+      const fields = ["Origin: http://evil.example"];
+      assert.equal((await ask(t, endpoint, { query: { mode: "poll" }, fields })).status, 403);
+      assert.equal((await ask(t, endpoint, { query: { mode: "poll", session }, fields })).status, 403);
+      const query = { session, from: 1 };
+      assert.equal((await ask(t, endpoint, { method: "POST", query, fields, body: "data: a\n\n" })).status, 403);
+      const client = await RawClient.connect(t, endpoint);
+      client.write(upgradeRequest(endpoint.pathname, [...fields, `Sec-WebSocket-Protocol: ${SESSION_PROTOCOL}`]));
+      assert.equal((await client.response()).status, 403);
+      assert.equal(opened(await poll(t, endpoint, { session, park: 0 })).received, 0);
+    });
+  });
+}
+
+function ack(received: number): SessionRecord {
+  return { type: "ack", received };
+}
+
+/** The next record that is an ack, or the next one that is none. */
+async function next(socket: SocketClient, isAck = false): Promise<SessionRecord> {
+  for (;;) {
+    const record = await socket.record();
+    if ((record.type === "ack") === isAck) return record;
+  }
+}
+
+async function carrier(
+  t: TestContext,
+  endpoint: Endpoint,
+  kind: (typeof ALL)[number],
+  query: { readonly [name: string]: string | number } = {},
+): Promise<AnyCarrier> {
+  if (kind === "websocket") {
+    const socket = await SocketClient.open(t, endpoint, query);
+    const open = await socket.opened();
+    return {
+      open,
+      next: () => next(socket),
+      send: async (_, ...records) => socket.send(...records),
+      drop: () => socket.drop(),
+    };
+  }
+  if (kind === "stream") {
+    const stream = await StreamClient.open(t, endpoint, query);
+    const open = await stream.opened();
+    return {
+      open,
+      next: () => stream.record(),
+      send: (from, ...records) => posted(t, endpoint, open.session, from, records),
+      drop: () => stream.drop(),
+    };
+  }
+  const first = await poll(t, endpoint, { ...query, park: 0 });
+  const open = opened(first);
+  const waiting = [...first.records.slice(1)];
+  let has = open.first - 1 + waiting.length;
+  return {
+    open,
+    async next() {
+      while (waiting.length === 0) {
+        const { records } = await poll(t, endpoint, back(open, has));
+        waiting.push(...records.slice(1));
+        has += records.length - 1;
+      }
+      return waiting.shift();
+    },
+    send: (from, ...records) => posted(t, endpoint, open.session, from, records),
+    drop: () => {},
+  };
+}
+
+async function posted(
+  t: TestContext,
+  endpoint: Endpoint,
+  session: string,
+  from: number,
+  records: readonly SessionRecord[],
+): Promise<void> {
+  assert.equal((await post(t, endpoint, session, from, ...records)).status, 200);
+}

@@ -1,0 +1,440 @@
+// What an application sees of a session: one channel, whatever carries it.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import {
+  type Channel,
+  type ChannelRequest,
+  event,
+  json,
+  MemoryChannelStore,
+  openSession,
+  prepare,
+} from "../../src/index.ts";
+import { serving } from "../support/serving.ts";
+import { ask, back, close, opened, poll, post, SocketClient, StreamClient, text } from "../support/session-client.ts";
+import { sessionSite } from "../support/session-site.ts";
+import { deferred, settled, turn, until } from "../support/wait.ts";
+
+describe("a session's channel", () => {
+  it("is opened once, and is the same on every carrier and for every POST", async (t) => {
+    const returned: Channel[] = [];
+    const site = await serving(t, (request) => {
+      const channel = openSession(request, {});
+      returned.push(channel);
+      return channel;
+    });
+    const endpoint = { ...site.target, pathname: "/" };
+    const open = opened(await poll(t, endpoint));
+    await post(t, endpoint, open.session, 1, text("a"));
+    const socket = await SocketClient.open(t, endpoint, back(open, 0));
+    await socket.opened();
+    assert.equal(returned.length, 3);
+    assert.equal(new Set(returned).size, 1);
+  });
+
+  it("says what carries it, and keeps saying so while nothing does", async (t) => {
+    const site = await sessionSite(t);
+    const socket = await SocketClient.open(t, site.endpoint);
+    const open = await socket.opened();
+    const { channel } = site;
+    assert.deepEqual([channel.transport, channel.isWebSocket, channel.isOpen], ["websocket", true, true]);
+    socket.drop();
+    const stream = await StreamClient.open(t, site.endpoint, back(open, 0));
+    await stream.opened();
+    assert.deepEqual([channel.transport, channel.isWebSocket, channel.isOpen], ["sse", false, true]);
+    await poll(t, site.endpoint, { ...back(open, 0), park: 0 });
+    assert.deepEqual([channel.transport, channel.isWebSocket, channel.isOpen], ["poll", false, true]);
+    assert.deepEqual(site.site.server.stats().channels, { websocket: 0, sse: 0, http: 0, poll: 1 });
+  });
+
+  it("tells when its client is back, and when it has moved", async (t) => {
+    const site = await sessionSite(t);
+    const socket = await SocketClient.open(t, site.endpoint);
+    const open = await socket.opened();
+    const again = await SocketClient.open(t, site.endpoint, back(open, 0));
+    await again.opened();
+    assert.deepEqual(site.calls, ["open", "resumed"]);
+    await poll(t, site.endpoint, { ...back(open, 0), park: 0 });
+    assert.deepEqual(site.calls.splice(0), ["open", "resumed", "resumed", "transport poll"]);
+    site.channel.send("x");
+    await poll(t, site.endpoint, back(open, 0));
+    assert.deepEqual(site.calls, [], "one poll after the other is no coming back");
+  });
+
+  it("sends while nothing carries it, and everything comes when something does", async (t) => {
+    const site = await sessionSite(t);
+    const stream = await StreamClient.open(t, site.endpoint);
+    const open = await stream.opened();
+    stream.drop();
+    await until(() => site.site.server.stats().connections === 0, "the stream is gone");
+    for (const data of ["a", "b", "c"]) assert.equal(site.channel.send(data), true);
+    const socket = await SocketClient.open(t, site.endpoint, back(open, 0));
+    await socket.opened();
+    for (const data of ["a", "b", "c"]) assert.deepEqual(await socket.record(), text(data));
+  });
+
+  it("hands out what setup sent, on a poll too, with its open", async (t) => {
+    const site = await sessionSite(t, { open: (channel) => channel.send("welcome") });
+    const answer = await poll(t, site.endpoint);
+    assert.equal(opened(answer).resumed, false);
+    assert.deepEqual(answer.records.slice(1), [text("welcome")]);
+  });
+
+  it("sends what is sent in one turn as one answer of a poll", async (t) => {
+    const site = await sessionSite(t, {
+      receive(_, channel) {
+        channel.send("a");
+        channel.send("b");
+        queueMicrotask(() => channel.send("c"));
+      },
+    });
+    const { session } = opened(await poll(t, site.endpoint));
+    const parked = poll(t, site.endpoint, { session });
+    await post(t, site.endpoint, session, 1, text("go"));
+    assert.deepEqual((await parked).records.slice(1), [text("a"), text("b"), text("c")]);
+  });
+
+  it("takes what send takes: JSON, events, Blobs, bytes; a stream part by part; null is nothing", async (t) => {
+    const site = await sessionSite(t);
+    const socket = await SocketClient.open(t, site.endpoint);
+    await socket.opened();
+    const { channel } = site;
+    channel.send(json({ a: 1 }));
+    channel.send(event({ data: "d", id: "1" }));
+    channel.send({ status: 201, headers: { "X-A": "b" }, body: "body" });
+    channel.send(null);
+    channel.send(new Blob(["bl", "ob"]));
+    channel.send(["x", Uint8Array.of(1), "y"]);
+    channel.send("after");
+    const bytes = (...values: number[]) => ({ type: "message", data: Uint8Array.from(values) });
+    for (const record of [text('{"a":1}'), text("d"), text("body"), bytes(98, 108, 111, 98)]) {
+      assert.deepEqual(await socket.record(), record);
+    }
+    for (const record of [text("x"), bytes(1), text("y"), text("after")]) {
+      assert.deepEqual(await socket.record(), record);
+    }
+  });
+
+  it("carries the bytes of a stream unchanged on an event stream", async (t) => {
+    const site = await sessionSite(t);
+    const stream = await StreamClient.open(t, site.endpoint);
+    await stream.opened();
+    site.channel.send([Uint8Array.of(0xc3), Uint8Array.of(0xa9, 0xff)]);
+    assert.deepEqual(await stream.record(), { type: "message", data: Uint8Array.of(0xc3) });
+    assert.deepEqual(await stream.record(), { type: "message", data: Uint8Array.of(0xa9, 0xff) });
+  });
+
+  it("is drained when the client has acknowledged, not when the system has taken", async (t) => {
+    const site = await sessionSite(t);
+    const socket = await SocketClient.open(t, site.endpoint);
+    await socket.opened();
+    site.channel.send("x".repeat(1000));
+    assert.deepEqual(await socket.record(), text("x".repeat(1000)));
+    assert.equal(site.channel.bufferedAmount, 1000);
+    let isDrained = false;
+    const drained = site.channel.drained().then(() => {
+      isDrained = true;
+    });
+    await settled(() => isDrained);
+    assert.equal(isDrained, false);
+    socket.send({ type: "ack", received: 1 });
+    await drained;
+    assert.deepEqual(site.calls, ["open", "drain"]);
+  });
+
+  it("may send, or end, when it hears that the client has all: its open comes first all the same", async (t) => {
+    let isLast = false;
+    const site = await sessionSite(t, {
+      drain: (channel) => (isLast ? channel.terminate() : channel.send("more")),
+    });
+    const stream = await StreamClient.open(t, site.endpoint);
+    const open = await stream.opened();
+    site.channel.send("a");
+    assert.deepEqual(await stream.record(), text("a"));
+    const again = await StreamClient.open(t, site.endpoint, back(open, 1));
+    assert.equal((await again.opened()).first, 2);
+    assert.deepEqual(await again.record(), text("more"));
+    isLast = true;
+    const over = await poll(t, site.endpoint, back(open, 2));
+    assert.deepEqual(over.records, []);
+    await site.called("close server 1006 abnormal");
+  });
+
+  it("answers a POST that waited for room with 410 when the session has ended meanwhile", async (t) => {
+    const gate = deferred();
+    const site = await sessionSite(t, { receive: () => gate.promise });
+    const { session } = opened(await poll(t, site.endpoint));
+    const many = Array.from({ length: 70 }, () => text("x"));
+    assert.equal((await post(t, site.endpoint, session, 1, ...many)).status, 200);
+    const late = post(t, site.endpoint, session, 71, text("late"));
+    await until(() => site.site.server.stats().requests === 3, "it waits");
+    await turn();
+    site.channel.terminate();
+    assert.equal((await late).status, 410);
+    gate.resolve();
+  });
+
+  it("delivers one message at a time, whatever carries them", async (t) => {
+    const gates = [deferred(), deferred(), deferred()];
+    let running = 0;
+    const site = await sessionSite(t, {
+      async receive(message) {
+        running += 1;
+        assert.equal(running, 1);
+        await gates[Number(message)]!.promise;
+        running -= 1;
+      },
+    });
+    const socket = await SocketClient.open(t, site.endpoint);
+    const { session } = await socket.opened();
+    socket.send(text("0"));
+    await site.called("receive 0");
+    await post(t, site.endpoint, session, 2, text("1"), text("2"));
+    for (const gate of gates) gate.resolve();
+    await site.called("receive 2");
+    assert.deepEqual(site.calls, ["open", "receive 0", "receive 1", "receive 2"]);
+  });
+
+  it("holds messages until setup has settled", async (t) => {
+    const gate = deferred();
+    const site = await sessionSite(t, { open: () => gate.promise });
+    const socket = await SocketClient.open(t, site.endpoint);
+    const { session } = await socket.opened();
+    socket.send(text("a"));
+    await post(t, site.endpoint, session, 2).catch(() => {});
+    assert.deepEqual(site.calls, ["open"]);
+    gate.resolve();
+    await site.called("receive a");
+  });
+
+  it("makes a client that sends faster than it receives wait: a WebSocket is not read, a POST not answered", async (t) => {
+    const gate = deferred();
+    const site = await sessionSite(t, { receive: () => gate.promise });
+    const socket = await SocketClient.open(t, site.endpoint);
+    const open = await socket.opened();
+    const sent = await socket.ws.raw.clog((i) => socket.send(text(`${i} ${"x".repeat(60_000)}`)));
+    socket.drop();
+    const next = opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0 })).received + 1;
+    assert.ok(next < sent, "not all was read");
+    let isAnswered = false;
+    const answer = post(t, site.endpoint, open.session, next, text("last")).then((found) => {
+      isAnswered = true;
+      return found;
+    });
+    await settled(() => isAnswered);
+    assert.equal(isAnswered, false);
+    gate.resolve();
+    assert.deepEqual((await answer).records, [{ type: "ack", received: next }]);
+    await site.called("receive last");
+  });
+
+  it("passes pings on where it is a WebSocket", async (t) => {
+    const pings: string[] = [];
+    const site = await sessionSite(t, {
+      ping: (data) => pings.push(`ping ${Buffer.from(data)}`),
+      pong: (data) => pings.push(`pong ${Buffer.from(data)}`),
+    });
+    const socket = await SocketClient.open(t, site.endpoint);
+    const open = await socket.opened();
+    socket.ws.ping("a");
+    assert.equal(await socket.ws.pong(), "a");
+    assert.equal(site.channel.ping("b"), true);
+    assert.equal((await socket.ws.frame()).payload.toString(), "b");
+    assert.deepEqual(pings, ["ping a"]);
+    await poll(t, site.endpoint, { ...back(open, 0), park: 0 });
+    assert.equal(site.channel.ping(), false);
+  });
+
+  it("compresses a WebSocket's messages and a poll's answer where it is asked to", async (t) => {
+    const site = await sessionSite(t, { open: (channel) => channel.send("x".repeat(5000)) }, { compress: true });
+    const query = { mode: "poll" };
+    const answer = await ask(t, site.endpoint, { query, fields: ["Accept-Encoding: gzip"] });
+    assert.deepEqual(answer.response.headers.get("content-encoding"), ["gzip"]);
+    assert.ok(answer.response.body.length < 1000);
+  });
+});
+
+describe("the end of a session", () => {
+  it("by the server: the handler runs when the client has acknowledged it", async (t) => {
+    const site = await sessionSite(t);
+    const socket = await SocketClient.open(t, site.endpoint);
+    await socket.opened();
+    site.channel.send("last");
+    assert.equal(site.channel.close(4000, "done"), true);
+    assert.equal(site.channel.close(), false);
+    assert.equal(site.channel.send("late"), false);
+    assert.deepEqual(await socket.record(), text("last"));
+    assert.deepEqual(await socket.record(), close(4000, "done"));
+    assert.deepEqual(site.calls, ["open"]);
+    socket.send({ type: "ack", received: 2 });
+    assert.deepEqual(await socket.ws.closed(), { code: 1000, reason: "" });
+    await site.called("close server 4000 application");
+  });
+
+  it("by the server, as a last message", async (t) => {
+    const site = await sessionSite(t);
+    const { session } = opened(await poll(t, site.endpoint));
+    assert.equal(site.channel.send("last", true), true);
+    const answer = await poll(t, site.endpoint, { session });
+    assert.deepEqual(answer.records.slice(1), [text("last"), close()]);
+    await post(t, site.endpoint, session, 1, { type: "ack", received: 2 });
+    await site.called("close server 1000 server-close");
+  });
+
+  it("by the client: what it sent before is delivered, then the handler runs", async (t) => {
+    const site = await sessionSite(t);
+    const { session } = opened(await poll(t, site.endpoint));
+    await post(t, site.endpoint, session, 1, text("a"), close(1000, "bye"), text("never"));
+    await site.called("close client 1000 normal");
+    assert.deepEqual(site.calls, ["open", "receive a", "close client 1000 normal"]);
+    assert.equal(site.channel.isOpen, false);
+  });
+
+  it("is not the end of a WebSocket without it, however that is closed", async (t) => {
+    const site = await sessionSite(t);
+    for (const code of [1000, 1001, 4001]) {
+      const socket = await SocketClient.open(t, site.endpoint);
+      const open = await socket.opened();
+      socket.ws.close(code);
+      await socket.ws.closed();
+      assert.equal(opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0 })).resumed, true);
+    }
+  });
+
+  it("at once, by terminate: what was unsent is lost", async (t) => {
+    const site = await sessionSite(t);
+    const socket = await SocketClient.open(t, site.endpoint);
+    const open = await socket.opened();
+    site.channel.terminate();
+    await socket.ws.ended();
+    await site.called("close server 1006 abnormal");
+    assert.equal(opened(await poll(t, site.endpoint, back(open, 0))).resumed, false);
+  });
+
+  it("by a broken frame: 1002, and by a message that is too big: 1009", async (t) => {
+    const site = await sessionSite(t, {}, { maxMessageBytes: 100 });
+    const big = await SocketClient.open(t, site.endpoint);
+    const open = await big.opened();
+    big.send(text("x".repeat(101)));
+    assert.equal((await big.ws.closed()).code, 1009);
+    await site.called("close server 1009 message-too-big");
+    const broken = await SocketClient.open(t, site.endpoint);
+    await broken.opened();
+    broken.ws.raw.write(Uint8Array.of(0xff, 0xff));
+    assert.equal((await broken.ws.closed()).code, 1002);
+    await site.called("close server 1002 protocol-error");
+    assert.equal(opened(await poll(t, site.endpoint, back(open, 0))).resumed, false);
+  });
+
+  it("is a setup that throws: 1011", async (t) => {
+    const site = await sessionSite(t, {
+      open: () => {
+        throw new Error("no");
+      },
+    });
+    const answer = await poll(t, site.endpoint);
+    assert.deepEqual(answer.records.slice(1), [close(1011)]);
+    assert.deepEqual(site.site.takeMessages(), ["open: no"]);
+  });
+
+  it("runs the close handlers once, last, when both ends close at once", async (t) => {
+    const site = await sessionSite(t);
+    const socket = await SocketClient.open(t, site.endpoint);
+    await socket.opened();
+    socket.send(close(1000, "mine"));
+    site.channel.close(1000, "ours");
+    await until(() => site.calls.some((call) => call.startsWith("close")), "a close");
+    await settled(() => site.calls.length);
+    assert.equal(site.calls.filter((call) => call.startsWith("close")).length, 1);
+  });
+});
+
+describe("a session in its handler", () => {
+  it("refuses a request that has its channel already", async (t) => {
+    const site = await serving(t, (request) => {
+      openSession(request, {});
+      return openSession(request, {});
+    });
+    await poll(t, { ...site.target, pathname: "/" });
+    assert.deepEqual(site.takeMessages(), ["handler: request was answered already"]);
+  });
+
+  it("works with a Fetch handler, and behind an await", async (t) => {
+    const site = await serving(t, async (request) => {
+      await Promise.resolve();
+      return openSession(request.toRequest(), { receive: (message, channel) => channel.send(message) }).response;
+    });
+    const endpoint = { ...site.target, pathname: "/" };
+    const { session } = opened(await poll(t, endpoint));
+    assert.deepEqual((await post(t, endpoint, session, 1, text("a"))).records, [{ type: "ack", received: 1 }]);
+    assert.deepEqual((await poll(t, endpoint, { session })).records.slice(1), [text("a")]);
+  });
+
+  it("reports a second response that the handler returns", async (t) => {
+    const site = await serving(t, (request) => {
+      openSession(request, {});
+      return "more";
+    });
+    assert.equal(opened(await poll(t, { ...site.target, pathname: "/" })).resumed, false);
+    assert.match(site.takeMessages().join(), /a channel is open/);
+  });
+
+  it("reports a body that the handler has read, and answers 500", async (t) => {
+    const site = await serving(t, async (request: ChannelRequest) => {
+      if (request.method === "POST") await request.bytes();
+      return openSession(request, {});
+    });
+    const endpoint = { ...site.target, pathname: "/" };
+    const { session } = opened(await poll(t, endpoint));
+    assert.equal((await post(t, endpoint, session, 1, text("a"))).status, 500);
+    assert.deepEqual(site.takeMessages(), ["handler: request body was read already"]);
+  });
+});
+
+describe("a prepared message", () => {
+  it("arrives unchanged on every carrier, live and when it is taken up", async (t) => {
+    const site = await sessionSite(t, {}, { compress: true });
+    const socket = await SocketClient.open(t, site.endpoint);
+    const stream = await StreamClient.open(t, site.endpoint);
+    const away = opened(await poll(t, site.endpoint));
+    const resumed = await socket.opened();
+    await stream.opened();
+    const messages = ["x".repeat(3000), "a\rb", Uint8Array.of(1, 2, 255)];
+    for (const message of messages.map((data) => prepare(data))) {
+      for (const channel of site.channels) assert.equal(channel.send(message), true);
+    }
+    socket.drop();
+    const again = await SocketClient.open(t, site.endpoint, back(resumed, 0));
+    await again.opened();
+    const polled = (await poll(t, site.endpoint, back(away, 0))).records.slice(1);
+    for (const [i, data] of messages.entries()) {
+      assert.deepEqual(await stream.record(), { type: "message", data });
+      assert.deepEqual(await again.record(), { type: "message", data });
+      assert.deepEqual(polled[i], { type: "message", data });
+    }
+  });
+});
+
+describe("sessions in a group", () => {
+  it("all get what is broadcast, whatever carries them, and stay", async (t) => {
+    const store = new MemoryChannelStore();
+    const site = await sessionSite(t, { open: (channel) => store.addToGroup("g", channel) });
+    const socket = await SocketClient.open(t, site.endpoint);
+    const stream = await StreamClient.open(t, site.endpoint);
+    const polling = opened(await poll(t, site.endpoint));
+    await socket.opened();
+    await stream.opened();
+    assert.equal(store.broadcast("g", "one"), 3);
+    assert.equal(store.broadcast("g", { two: 2 }), 3);
+    for (const next of [() => socket.record(), () => stream.record()]) {
+      assert.deepEqual(await next(), text("one"));
+      assert.deepEqual(await next(), text('{"two":2}'));
+    }
+    const { records } = await poll(t, site.endpoint, { session: polling.session });
+    assert.deepEqual(records.slice(1), [text("one"), text('{"two":2}')]);
+    assert.equal(store.size("g"), 3);
+    await post(t, site.endpoint, polling.session, 1, close());
+    await until(() => store.size("g") === 2, "it has left");
+  });
+});

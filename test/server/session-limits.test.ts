@@ -1,0 +1,203 @@
+// What a session bounds, and whom it lets in.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ask, back, opened, poll, post, SocketClient, StreamClient, text } from "../support/session-client.ts";
+import { sessionSite } from "../support/session-site.ts";
+import { until } from "../support/wait.ts";
+
+const KIB = "x".repeat(1024);
+
+describe("a session whose client does not keep up", () => {
+  it("is closed with overflow while its client is away, and the client learns it: resumed is false", async (t) => {
+    const site = await sessionSite(t, {}, { maxBufferedBytes: 4096 });
+    const open = opened(await poll(t, site.endpoint));
+    for (let i = 0; i < 4; i++) assert.equal(site.channel.send(KIB), true);
+    assert.equal(site.channel.send(KIB), false);
+    assert.equal(site.channel.isOpen, false);
+    await site.called("close server 4408 application");
+    assert.deepEqual(site.site.takeMessages(), ["send: unsent data exceeds maxBufferedBytes"]);
+    assert.equal(opened(await poll(t, site.endpoint, back(open, 0))).resumed, false);
+  });
+
+  it("counts what was written and not acknowledged, and empty messages too", async (t) => {
+    const site = await sessionSite(t, {}, { maxBufferedBytes: 4096 });
+    const socket = await SocketClient.open(t, site.endpoint);
+    await socket.opened();
+    for (let i = 0; i < 64; i++) assert.equal(site.channel.send(""), true);
+    for (let i = 0; i < 64; i++) assert.deepEqual(await socket.record(), text(""));
+    assert.equal(site.channel.send(""), false);
+    assert.deepEqual(await socket.ws.closed(), { code: 4408, reason: "overflow" });
+    site.site.takeReports();
+  });
+
+  it("is cut off where it is an event stream", async (t) => {
+    const site = await sessionSite(t, {}, { maxBufferedBytes: 1024 });
+    const stream = await StreamClient.open(t, site.endpoint);
+    const open = await stream.opened();
+    site.channel.send(KIB);
+    site.channel.send(KIB);
+    await until(() => stream.raw.isEnded, "it is dropped");
+    site.site.takeReports();
+    assert.equal(opened(await poll(t, site.endpoint, back(open, 0))).resumed, false);
+  });
+
+  it("drops what is sent where it is told to, and goes on", async (t) => {
+    const site = await sessionSite(t, {}, { maxBufferedBytes: 1024, onOverflow: "drop" });
+    const { session } = opened(await poll(t, site.endpoint));
+    assert.equal(site.channel.send(KIB), true);
+    assert.equal(site.channel.send("lost"), false);
+    await post(t, site.endpoint, session, 1, { type: "ack", received: 1 });
+    assert.equal(site.channel.send("more"), true);
+  });
+});
+
+describe("a session's messages", () => {
+  it("may be maxMessageBytes long in a POST, and not a byte more: 413, nothing is taken", async (t) => {
+    const site = await sessionSite(t, {}, { maxMessageBytes: 1024 });
+    const { session } = opened(await poll(t, site.endpoint));
+    assert.equal((await post(t, site.endpoint, session, 1, text(KIB))).status, 200);
+    assert.equal((await post(t, site.endpoint, session, 2, text("a"), text(`${KIB}y`))).status, 413);
+    const bytes = { type: "message", data: new Uint8Array(1025) } as const;
+    assert.equal((await post(t, site.endpoint, session, 2, bytes)).status, 413);
+    // "ü" is two bytes.
+    assert.equal((await post(t, site.endpoint, session, 2, text("ü".repeat(513)))).status, 413);
+    assert.equal((await post(t, site.endpoint, session, 2, text("ü".repeat(512)))).status, 200);
+    assert.deepEqual(
+      site.calls.map((call) => call.length),
+      [4, 8 + 1024, 8 + 512],
+    );
+  });
+
+  it("must fit into a body of maxBodyBytes: 413", async (t) => {
+    const site = await sessionSite(t, {}, {}, { maxBodyBytes: 1000 });
+    const { session } = opened(await poll(t, site.endpoint));
+    assert.equal((await post(t, site.endpoint, session, 1, text(KIB))).status, 413);
+    assert.equal((await post(t, site.endpoint, session, 1, text("a"))).status, 200);
+  });
+});
+
+describe("the number of sessions", () => {
+  it("is bounded by maxSessions: 503 on every carrier, until one is over", async (t) => {
+    const site = await sessionSite(t, {}, {}, { maxSessions: 2 });
+    const open = opened(await poll(t, site.endpoint));
+    opened(await poll(t, site.endpoint));
+    const refused = await poll(t, site.endpoint);
+    assert.equal(refused.status, 503);
+    assert.deepEqual(refused.response.headers.get("retry-after"), ["1"]);
+    await assert.rejects(SocketClient.open(t, site.endpoint), /503 !== 101/);
+    assert.equal(opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0 })).resumed, true);
+    site.channels[0]!.terminate();
+    assert.equal(opened(await poll(t, site.endpoint)).resumed, false);
+  });
+});
+
+describe("a session's identity", () => {
+  it("must be that of the request: to anybody else its token is unknown, and it goes on for its own client", async (t) => {
+    const site = await sessionSite(t, {}, (request) => {
+      const user = request.headers.get("user");
+      return user === null ? {} : { identity: user };
+    });
+    const mine = { query: { mode: "poll", park: 0 }, fields: ["User: me"] };
+    const open = opened(await ask(t, site.endpoint, mine));
+    const query = { ...mine.query, ...back(open, 0) };
+    for (const fields of [["User: you"], [], ["User:"]]) {
+      assert.equal(opened(await ask(t, site.endpoint, { query, fields })).resumed, false);
+      const posted = { method: "POST", query: { session: open.session, from: 1 }, fields, body: "data: a\n\n" };
+      assert.equal((await ask(t, site.endpoint, posted)).status, 410);
+    }
+    const again = opened(await ask(t, site.endpoint, { query, fields: mine.fields }));
+    assert.equal(again.resumed, true);
+    assert.equal(again.received, 0);
+  });
+});
+
+describe("pages of other origins", () => {
+  const allowedOrigins = ["https://app.example"];
+  const fields = ["Origin: https://app.example"];
+
+  it("that are allowed may read what they get", async (t) => {
+    const site = await sessionSite(t, {}, {}, { allowedOrigins });
+    const answer = await ask(t, site.endpoint, { query: { mode: "poll" }, fields });
+    assert.deepEqual(answer.response.headers.get("access-control-allow-origin"), ["https://app.example"]);
+    assert.deepEqual(answer.response.headers.get("access-control-allow-credentials"), ["true"]);
+    assert.deepEqual(answer.response.headers.get("vary"), ["Origin"]);
+    const query = { session: opened(answer).session, from: 1 };
+    const posted = await ask(t, site.endpoint, { method: "POST", query, fields, body: "data: a\n\n" });
+    assert.deepEqual(posted.response.headers.get("access-control-allow-origin"), ["https://app.example"]);
+    const gone = await ask(t, site.endpoint, { method: "POST", query: { session: "x", from: 1 }, fields, body: "" });
+    assert.equal(gone.status, 410);
+    assert.deepEqual(gone.response.headers.get("access-control-allow-origin"), ["https://app.example"]);
+  });
+
+  it("get their preflight answered (WHATWG Fetch §3.2.2)", async (t) => {
+    const site = await sessionSite(t, {}, {}, { allowedOrigins });
+    const asked = ["Access-Control-Request-Method: POST", "Access-Control-Request-Headers: x-token"];
+    const answer = await ask(t, site.endpoint, { method: "OPTIONS", fields: [...fields, ...asked] });
+    assert.equal(answer.status, 204);
+    assert.deepEqual(answer.response.headers.get("access-control-allow-methods"), ["GET, POST"]);
+    assert.deepEqual(answer.response.headers.get("access-control-allow-headers"), ["x-token"]);
+    const evil = await ask(t, site.endpoint, { method: "OPTIONS", fields: ["Origin: https://evil.example", ...asked] });
+    assert.equal(evil.status, 403);
+    assert.equal(evil.response.headers.get("access-control-allow-origin"), undefined);
+  });
+
+  it("cannot even make a session with an image (W3C Fetch Metadata §2.3)", async (t) => {
+    const site = await sessionSite(t, {}, {}, { allowedOrigins: "any" });
+    const from = async (where: string): Promise<number> =>
+      (await ask(t, site.endpoint, { query: { mode: "poll" }, fields: [`Sec-Fetch-Site: ${where}`] })).status;
+    assert.equal(await from("cross-site"), 403);
+    assert.equal(await from("same-site"), 403);
+    assert.equal(await from("same-origin"), 200);
+    assert.equal(await from("none"), 200);
+    assert.equal(site.channels.length, 2);
+  });
+
+  it("act for nobody where all are allowed", async (t) => {
+    const site = await sessionSite(t, {}, {}, { allowedOrigins: "any" });
+    const answer = await ask(t, site.endpoint, { query: { mode: "poll" }, fields: ["Origin: https://x.example"] });
+    assert.deepEqual(answer.response.headers.get("access-control-allow-origin"), ["https://x.example"]);
+    assert.equal(answer.response.headers.get("access-control-allow-credentials"), undefined);
+  });
+});
+
+describe("a session's own headers", () => {
+  it("are on every answer", async (t) => {
+    const site = await sessionSite(t, {}, { headers: { "X-Own": "1" } });
+    const answer = await poll(t, site.endpoint);
+    assert.deepEqual(answer.response.headers.get("x-own"), ["1"]);
+    const posted = await post(t, site.endpoint, opened(answer).session, 1, text("a"));
+    assert.deepEqual(posted.response.headers.get("x-own"), ["1"]);
+    const socket = await SocketClient.open(t, site.endpoint);
+    assert.deepEqual(socket.ws.head.headers.get("x-own"), ["1"]);
+  });
+});
+
+describe("all sessions together", () => {
+  it("keep no more than maxTotalBufferedBytes for clients that are away: those that hold most pay", async (t) => {
+    const site = await sessionSite(t, {}, {}, { maxTotalBufferedBytes: 8 * 1024 });
+    const opens = [opened(await poll(t, site.endpoint)), opened(await poll(t, site.endpoint))];
+    const [big, small] = site.channels;
+    small!.send("x");
+    for (let i = 0; i < 8; i++) assert.equal(big!.send(KIB), true);
+    assert.equal(small!.send("y"), true);
+    assert.equal(big!.send(KIB), false);
+    await site.called("close server 4408 application");
+    assert.equal(site.site.takeReports().length, 1);
+    // What it held is free again.
+    for (let i = 0; i < 6; i++) assert.equal(small!.send(KIB), true);
+    const { records } = await poll(t, site.endpoint, back(opens[1]!, 0));
+    assert.equal(records.length, 1 + 8);
+    assert.equal(small!.send(KIB), true);
+  });
+});
+
+describe("an upgrade check", () => {
+  it("gives a session's WebSocket its attachment", async (t) => {
+    const site = await sessionSite(t, {}, {}, { upgrade: () => ({ attachment: "me", headers: { "X-Upgrade": "1" } }) });
+    const socket = await SocketClient.open(t, site.endpoint);
+    await socket.opened();
+    assert.equal(site.channel.attachment, "me");
+    assert.deepEqual(socket.ws.head.headers.get("x-upgrade"), ["1"]);
+  });
+});

@@ -1,0 +1,124 @@
+// A client that changes its carrier all the time, leaves in the middle, posts beside it, and posts again what it posted
+// before, against the live server: in the end each side has every message of the other once, in order.
+
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import fc from "fast-check";
+import type { NumberedRecord, SessionRecord } from "../../src/codec/session-record.ts";
+import { Session } from "../../src/protocol/session.ts";
+import { type Endpoint, poll, post, SocketClient, StreamClient } from "../support/session-client.ts";
+import { sessionSite } from "../support/session-site.ts";
+import { until } from "../support/wait.ts";
+
+type Step = {
+  readonly kind: "websocket" | "stream" | "poll";
+  readonly say: number;
+  readonly take: number;
+  readonly again: boolean;
+};
+
+const STEP: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constantFrom("websocket", "stream", "poll"),
+  say: fc.nat(20),
+  take: fc.nat(30),
+  again: fc.boolean(),
+});
+
+class StormClient {
+  readonly session = new Session();
+  readonly said: string[] = [];
+  readonly heard: string[] = [];
+  #token: string | undefined;
+  /** Where the count of the carrier is. */
+  #next = 1;
+
+  query(): { [name: string]: string | number } {
+    return this.#token === undefined ? {} : { session: this.#token, after: this.session.takeAck() };
+  }
+
+  say(): NumberedRecord {
+    const data = `${this.said.length}`;
+    this.said.push(data);
+    const record: NumberedRecord = { type: "message", data };
+    this.session.send(record);
+    return record;
+  }
+
+  hear(record: SessionRecord | undefined): void {
+    if (record?.type === "open") {
+      assert.ok(this.#token === undefined || record.resumed, "nothing was lost");
+      this.#token = record.session;
+      this.#next = record.first;
+      this.session.acknowledge(record.received);
+    } else if (record?.type === "ack") this.session.acknowledge(record.received);
+    else if (record?.type === "message") {
+      if (this.session.receive(this.#next++, record)) this.heard.push(String(record.data));
+    }
+  }
+
+  async post(t: TestContext, endpoint: Endpoint, isAgain: boolean): Promise<void> {
+    const from = this.session.acknowledged + 1;
+    const records = this.session.after();
+    const ack: SessionRecord = { type: "ack", received: this.session.takeAck() };
+    const send = () => post(t, endpoint, this.#token!, from, ack, ...records);
+    for (const answer of await Promise.all(isAgain ? [send(), send()] : [send()])) {
+      assert.equal(answer.status, 200);
+      for (const record of answer.records) this.hear(record);
+    }
+  }
+}
+
+async function step(
+  t: TestContext,
+  endpoint: Endpoint,
+  client: StormClient,
+  { kind, say, take, again }: Step,
+): Promise<void> {
+  if (kind === "poll") {
+    const { records } = await poll(t, endpoint, { ...client.query(), park: 0 });
+    for (const record of records.slice(0, take + 1)) client.hear(record);
+    for (let i = 0; i < say; i++) client.say();
+    if (say > 0) await client.post(t, endpoint, again);
+    return;
+  }
+  const carrier =
+    kind === "stream"
+      ? await StreamClient.open(t, endpoint, client.query())
+      : await SocketClient.open(t, endpoint, client.query());
+  client.hear(await carrier.record());
+  if (carrier instanceof SocketClient) {
+    carrier.send(...client.session.after());
+    for (let i = 0; i < say; i++) carrier.send(client.say());
+  } else {
+    for (let i = 0; i < say; i++) client.say();
+    await client.post(t, endpoint, again);
+  }
+  // As many as there are for sure: the echo of what is there already.
+  for (let i = 0; i < take && client.heard.length < client.session.acknowledged; i++)
+    client.hear(await carrier.record());
+  carrier.drop();
+}
+
+describe("a session in a storm", () => {
+  it("loses nothing, doubles nothing, swaps nothing", async (t) => {
+    const seed = Date.now() % 1_000_000;
+    t.diagnostic(`seed ${seed}`);
+    const heard: string[] = [];
+    const site = await sessionSite(t, {
+      receive(message, channel) {
+        heard.push(String(message));
+        channel.send(message);
+      },
+    });
+    const client = new StormClient();
+    for (const one of fc.sample(STEP, { seed, numRuns: 80 })) await step(t, site.endpoint, client, one);
+    await step(t, site.endpoint, client, { kind: "poll", say: 1, take: 0, again: false });
+    await until(() => heard.length === client.said.length, "the server has heard all");
+    await step(t, site.endpoint, client, { kind: "poll", say: 0, take: 10_000, again: false });
+    assert.deepEqual(heard, client.said);
+    assert.deepEqual(client.heard, client.said);
+    assert.equal(site.channels.length, 1);
+    assert.deepEqual(client.session.after(), []);
+    assert.ok(heard.length > 300, `${heard.length}`);
+  });
+});

@@ -1,0 +1,310 @@
+// When a session does something by itself. The server's beat is given times of the test's own choosing.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { SessionRecord } from "../../src/codec/session-record.ts";
+import { OPCODE } from "../../src/codec/ws-frame.ts";
+import { back, close, opened, poll, post, SocketClient, StreamClient, text } from "../support/session-client.ts";
+import { type SessionSite, sessionSite } from "../support/session-site.ts";
+import { settled, until } from "../support/wait.ts";
+
+const NOW = Date.now();
+const HEARTBEAT_MS = 25_000;
+const RESUME_MS = 60_000;
+
+/** Lets time pass: a beat when it begins, and one when it is over. */
+function pass(site: SessionSite, ms: number): void {
+  site.beat(NOW);
+  site.beat(NOW + ms);
+}
+
+/** The server has read this record. */
+async function alive(socket: SocketClient, record: SessionRecord): Promise<void> {
+  socket.send(record);
+  socket.ws.ping("x");
+  while ((await socket.ws.frame()).opcode !== OPCODE.PONG);
+}
+
+async function gone(site: SessionSite): Promise<void> {
+  await until(() => site.site.server.stats().connections === 0, "the connection is gone");
+}
+
+describe("a session without a carrier", () => {
+  it(`ends after resumeMs, ${RESUME_MS}: by the network`, async (t) => {
+    const site = await sessionSite(t);
+    const socket = await SocketClient.open(t, site.endpoint);
+    const open = await socket.opened();
+    assert.equal(open.resumeMs, RESUME_MS);
+    await alive(socket, { type: "ack", received: 0 });
+    socket.drop();
+    await gone(site);
+    pass(site, RESUME_MS - 1);
+    assert.deepEqual(site.calls, ["open"]);
+    site.beat(NOW + RESUME_MS);
+    await site.called("close network 1006 abnormal");
+    assert.equal(opened(await poll(t, site.endpoint, back(open, 0))).resumed, false);
+  });
+
+  it("ends after 5 s if its client never showed that it has the token", async (t) => {
+    const site = await sessionSite(t);
+    const stream = await StreamClient.open(t, site.endpoint);
+    await stream.opened();
+    stream.drop();
+    await gone(site);
+    pass(site, 4999);
+    assert.deepEqual(site.calls, ["open"]);
+    site.beat(NOW + 5000);
+    await site.called("close network 1006 abnormal");
+  });
+
+  it("counts from the last sign of the client: a POST is one, and so is a poll", async (t) => {
+    const site = await sessionSite(t);
+    const open = opened(await poll(t, site.endpoint));
+    await gone(site);
+    pass(site, 4000);
+    await post(t, site.endpoint, open.session, 1, text("a"));
+    site.beat(NOW + 10_000);
+    site.beat(NOW + 60_000);
+    await poll(t, site.endpoint, { ...back(open, 0), park: 0 });
+    site.beat(NOW + 69_999);
+    site.beat(NOW + 129_998);
+    assert.deepEqual(site.calls, ["open", "receive a", "resumed"]);
+    site.beat(NOW + 129_999);
+    await site.called("close network 1006 abnormal");
+  });
+
+  it("has its own times where the handler gives it some", async (t) => {
+    const site = await sessionSite(t, {}, { resumeMs: 1000, heartbeatMs: 2000 });
+    const open = opened(await poll(t, site.endpoint));
+    assert.deepEqual([open.resumeMs, open.heartbeatMs], [1000, 2000]);
+    await gone(site);
+    pass(site, 1000);
+    await site.called("close network 1006 abnormal");
+  });
+
+  it("that has closed ends as it was closed, if the client does not come back for it", async (t) => {
+    const site = await sessionSite(t);
+    const socket = await SocketClient.open(t, site.endpoint);
+    await socket.opened();
+    await alive(socket, { type: "ack", received: 0 });
+    socket.drop();
+    await gone(site);
+    site.channel.close(4000);
+    pass(site, RESUME_MS - 1);
+    assert.deepEqual(site.calls, ["open"]);
+    site.beat(NOW + RESUME_MS);
+    await site.called("close server 4000 application");
+  });
+});
+
+describe("a poll", () => {
+  it(`is parked for parkMs, 25 s, then answered with open alone`, async (t) => {
+    const site = await sessionSite(t);
+    const open = opened(await poll(t, site.endpoint));
+    let isAnswered = false;
+    const parked = poll(t, site.endpoint, back(open, 0)).finally(() => {
+      isAnswered = true;
+    });
+    await until(() => site.site.server.stats().connections === 1 && site.site.server.stats().requests === 2, "parked");
+    pass(site, 24_999);
+    await settled(() => isAnswered);
+    assert.equal(isAnswered, false);
+    site.beat(NOW + 25_000);
+    const answer = await parked;
+    assert.equal(opened(answer).resumed, true);
+    assert.equal(answer.records.length, 1);
+  });
+
+  it("is never parked for longer than heartbeatMs, nor because its client posts meanwhile", async (t) => {
+    const site = await sessionSite(t, {}, { heartbeatMs: 10_000 });
+    const open = opened(await poll(t, site.endpoint));
+    const parked = poll(t, site.endpoint, back(open, 0));
+    await until(() => site.site.server.stats().requests === 2, "parked");
+    pass(site, 9000);
+    await post(t, site.endpoint, open.session, 1, text("a"));
+    site.beat(NOW + 10_000);
+    assert.equal((await parked).records.length, 1);
+  });
+
+  it("leaves with its client, and the session stays", async (t) => {
+    const site = await sessionSite(t);
+    const open = opened(await poll(t, site.endpoint));
+    const parked = await SocketClient.open(t, site.endpoint, back(open, 0));
+    await parked.opened();
+    parked.drop();
+    await gone(site);
+    site.channel.send("x");
+    assert.deepEqual((await poll(t, site.endpoint, back(open, 0))).records.slice(1), [text("x")]);
+  });
+});
+
+describe("a session's WebSocket", () => {
+  it("gets an h after heartbeatMs in which nothing was sent", async (t) => {
+    const site = await sessionSite(t);
+    const socket = await SocketClient.open(t, site.endpoint);
+    await socket.opened();
+    pass(site, HEARTBEAT_MS - 1);
+    site.channel.send("x");
+    assert.equal(await socket.ws.message(), "mx");
+    await alive(socket, { type: "ack", received: 1 });
+    // Something was sent since the last beat: it is from this one on that there is silence.
+    site.beat(NOW + HEARTBEAT_MS);
+    site.beat(NOW + 2 * HEARTBEAT_MS - 1);
+    site.channel.send("y");
+    assert.equal(await socket.ws.message(), "my");
+    await alive(socket, { type: "ack", received: 2 });
+    site.beat(NOW + 2 * HEARTBEAT_MS);
+    site.beat(NOW + 3 * HEARTBEAT_MS);
+    assert.equal(await socket.ws.message(), "h");
+  });
+
+  it("is pinged when the client is silent for heartbeatMs, and dead after as much again; the session is not", async (t) => {
+    const site = await sessionSite(t);
+    const socket = await SocketClient.open(t, site.endpoint);
+    const open = await socket.opened();
+    pass(site, HEARTBEAT_MS);
+    assert.equal(await socket.ws.message(), "h");
+    const ping = await socket.ws.frame();
+    assert.equal(ping.opcode, OPCODE.PING);
+    site.beat(NOW + 2 * HEARTBEAT_MS);
+    await until(() => socket.ws.raw.isEnded, "it is dropped");
+    assert.deepEqual(site.calls, ["open"]);
+    assert.equal(opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0 })).resumed, true);
+  });
+
+  it("lives while the client says h", async (t) => {
+    const site = await sessionSite(t);
+    const socket = await SocketClient.open(t, site.endpoint);
+    await socket.opened();
+    for (let beats = 0; beats < 5; beats++) {
+      site.beat(NOW + beats * HEARTBEAT_MS);
+      await alive(socket, { type: "heartbeat" });
+    }
+    assert.equal(socket.ws.raw.isEnded, false);
+  });
+
+  it("gets an ack with the beat, at once after 16 messages", async (t) => {
+    const site = await sessionSite(t);
+    const socket = await SocketClient.open(t, site.endpoint);
+    await socket.opened();
+    for (let i = 0; i < 16; i++) socket.send(text("x"));
+    assert.deepEqual(await socket.record(), { type: "ack", received: 16 });
+    socket.send(text("y"));
+    await site.called("receive y");
+    site.beat(NOW);
+    assert.deepEqual(await socket.record(), { type: "ack", received: 17 });
+  });
+});
+
+describe("a session's event stream", () => {
+  it("gets a comment after heartbeatMs in which nothing was sent", async (t) => {
+    const site = await sessionSite(t);
+    const stream = await StreamClient.open(t, site.endpoint);
+    await stream.opened();
+    pass(site, HEARTBEAT_MS);
+    assert.equal((await stream.raw.chunk())?.toString(), ": \n\n");
+  });
+
+  it("is dead when its client acknowledges nothing for two heartbeats; the session is not", async (t) => {
+    const site = await sessionSite(t);
+    const stream = await StreamClient.open(t, site.endpoint);
+    const open = await stream.opened();
+    site.channel.send("a");
+    pass(site, 2 * HEARTBEAT_MS - 1);
+    assert.deepEqual(await stream.record(), text("a"));
+    site.beat(NOW + 2 * HEARTBEAT_MS);
+    await until(() => stream.raw.isEnded, "it is dropped");
+    assert.deepEqual(site.calls, ["open"]);
+    const again = await StreamClient.open(t, site.endpoint, back(open, 0));
+    assert.equal((await again.opened()).resumed, true);
+    assert.deepEqual(await again.record(), text("a"));
+    // A new carrier has its own two heartbeats.
+    site.beat(NOW + 3 * HEARTBEAT_MS);
+    site.beat(NOW + 4 * HEARTBEAT_MS);
+    assert.equal(again.raw.isEnded, false);
+  });
+
+  it("lives while its client acknowledges, however slowly", async (t) => {
+    const site = await sessionSite(t);
+    const stream = await StreamClient.open(t, site.endpoint);
+    const { session } = await stream.opened();
+    for (let number = 1; number <= 4; number++) {
+      site.channel.send("a");
+      site.channel.send("b");
+      site.beat(NOW + number * HEARTBEAT_MS);
+      await post(t, site.endpoint, session, 1, { type: "ack", received: number });
+    }
+    assert.equal(stream.raw.isEnded, false);
+  });
+});
+
+describe("a server that stops", () => {
+  it("closes its sessions with 1012, and a time to come back that differs", async (t) => {
+    const site = await sessionSite(t);
+    const sockets = await Promise.all([1, 2, 3].map(() => SocketClient.open(t, site.endpoint)));
+    for (const socket of sockets) await socket.opened();
+    for (const channel of site.channels) channel.send("last");
+    const stopped = site.site.server.stop({ graceMs: 60_000 });
+    const retries = [];
+    for (const socket of sockets) {
+      assert.deepEqual(await socket.record(), text("last"));
+      const record = await socket.record();
+      assert.ok(record.type === "close" && record.code === 1012 && record.retryMs !== undefined);
+      assert.ok(record.retryMs >= 0 && record.retryMs <= 5000);
+      retries.push(record.retryMs);
+      socket.send({ type: "ack", received: 2 });
+      await socket.ws.closed();
+      socket.ws.close(1000);
+    }
+    await stopped;
+    assert.ok(new Set(retries).size > 1);
+    assert.equal(site.calls.filter((call) => call === "close server 1012 service-restart").length, 3);
+  });
+
+  it("ends streams and parked polls behind it, and waits for no acknowledgement that could not come", async (t) => {
+    const site = await sessionSite(t);
+    const stream = await StreamClient.open(t, site.endpoint);
+    await stream.opened();
+    const open = opened(await poll(t, site.endpoint));
+    const parked = poll(t, site.endpoint, back(open, 0));
+    await until(() => site.site.server.stats().requests === 3, "parked");
+    const stopped = site.site.server.stop({ graceMs: 60_000 });
+    const record = await stream.record();
+    assert.ok(record?.type === "close" && record.code === 1012);
+    assert.equal(await stream.record(), undefined);
+    const last = (await parked).records.at(-1);
+    assert.ok(last?.type === "close" && last.code === 1012);
+    stream.drop();
+    await stopped;
+    assert.equal(site.calls.filter((call) => call === "close server 1012 service-restart").length, 2);
+  });
+
+  it("ends the sessions of those who are away at once", async (t) => {
+    const site = await sessionSite(t);
+    opened(await poll(t, site.endpoint));
+    await gone(site);
+    await site.site.server.stop({ graceMs: 60_000 });
+    assert.deepEqual(site.calls, ["open", "close server 1012 service-restart"]);
+  });
+
+  it("ends what is left after graceMs", async (t) => {
+    const site = await sessionSite(t);
+    const socket = await SocketClient.open(t, site.endpoint);
+    await socket.opened();
+    await site.site.server.stop({ graceMs: 10 });
+    assert.equal(site.calls.length, 2);
+    assert.match(site.calls[1]!, /^close server/);
+  });
+});
+
+describe("close(1012) of a session", () => {
+  it("asks its client to come back, as a stopping server does", async (t) => {
+    const site = await sessionSite(t);
+    const socket = await SocketClient.open(t, site.endpoint);
+    await socket.opened();
+    site.channel.close(1012, "moving");
+    const record = await socket.record();
+    assert.ok(record.type === "close" && record.retryMs !== undefined);
+    assert.deepEqual({ ...record, retryMs: undefined }, { ...close(1012, "moving"), retryMs: undefined });
+  });
+});

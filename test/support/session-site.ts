@@ -1,0 +1,89 @@
+// A server whose handler is `openSession`, and what happened to its sessions, in order.
+
+import type { TestContext } from "node:test";
+import { TransportChannel } from "../../src/channel/transport-channel.ts";
+import {
+  type Channel,
+  type ChannelRequest,
+  openSession,
+  type ServeOptions,
+  type SessionHandlers,
+  type SessionOptions,
+} from "../../src/index.ts";
+import { type Site, serving } from "./serving.ts";
+import type { Endpoint } from "./session-client.ts";
+import { until } from "./wait.ts";
+
+export class SessionSite {
+  readonly site: Site;
+  readonly endpoint: Endpoint;
+  /** The channels that were opened, in order. */
+  readonly channels: Channel[];
+  /** What was called: `open`, `receive hello`, `resumed`, `transport poll`, `close client 1000 normal`, … */
+  readonly calls: string[];
+
+  constructor(site: Site, channels: Channel[], calls: string[]) {
+    this.site = site;
+    this.endpoint = { ...site.target, pathname: "/session" };
+    this.channels = channels;
+    this.calls = calls;
+  }
+
+  get channel(): Channel {
+    return this.channels.at(-1)!;
+  }
+
+  /** Resolves when there is such a call. */
+  called(call: string): Promise<void> {
+    return until(() => this.calls.includes(call), `${call} among ${JSON.stringify(this.calls)}`);
+  }
+
+  /** The server's beat, at a time of the test's own choosing. */
+  beat(now: number): void {
+    for (const channel of this.channels) if (channel instanceof TransportChannel) channel.beat(now);
+  }
+}
+
+export async function sessionSite(
+  t: TestContext,
+  handlers: SessionHandlers = {},
+  options: SessionOptions | ((request: ChannelRequest) => SessionOptions) = {},
+  serveOptions: ServeOptions = {},
+): Promise<SessionSite> {
+  const channels: Channel[] = [];
+  const calls: string[] = [];
+  const recording: SessionHandlers = {
+    ...handlers,
+    open(channel) {
+      channels.push(channel);
+      calls.push("open");
+      return handlers.open?.(channel);
+    },
+    receive(message, channel) {
+      calls.push(`receive ${message}`);
+      return handlers.receive?.(message, channel);
+    },
+    resumed(channel) {
+      calls.push("resumed");
+      return handlers.resumed?.(channel);
+    },
+    transport(kind, channel) {
+      calls.push(`transport ${kind}`);
+      return handlers.transport?.(kind, channel);
+    },
+    drain(channel) {
+      calls.push("drain");
+      return handlers.drain?.(channel);
+    },
+    close(status, channel) {
+      calls.push(`close ${status.by} ${status.code} ${status.name}`);
+      return handlers.close?.(status, channel);
+    },
+  };
+  const site = await serving(
+    t,
+    (request) => openSession(request, recording, typeof options === "function" ? options(request) : options),
+    serveOptions,
+  );
+  return new SessionSite(site, channels, calls);
+}
