@@ -2,7 +2,7 @@
 
 import type { Socket } from "node:net";
 
-const HANG_MS = 10_000;
+const HANG_MS = 60_000;
 
 /** Resolves when the socket is closed; rejects, and drops it, if that takes too long. */
 export function untilClosed(socket: Socket): Promise<void> {

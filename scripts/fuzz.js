@@ -38,7 +38,7 @@ for (const name of names) {
   for (const failure of failures) console.error(`\n${failure}`);
   if (failures.length > 0) process.exitCode = 1;
   if (!values.record) continue;
-  const machine = machineFacts(["fast-check", "ws"]);
+  const machine = machineFacts();
   mkdirSync(RESULTS, { recursive: true });
   const found = { fuzzer: name, seed, minutes, cases, counts: Object.fromEntries(counts), failures, machine };
   const file = new URL(`${machine.date.slice(0, 10)}-${name}.json`, RESULTS);

@@ -56,6 +56,16 @@ export class NetStream implements ByteStream {
     return address?.startsWith("::ffff:") ? address.slice(7) : address;
   }
 
+  /** Bytes that the system has given, and taken, so far; above TLS. */
+  get bytesReceived(): number {
+    return this.#socket.bytesRead;
+  }
+
+  get bytesSent(): number {
+    // Node counts what it still holds among the written.
+    return this.#socket.bytesWritten - this.#socket.writableLength;
+  }
+
   get isEncrypted(): boolean {
     return "encrypted" in this.#socket;
   }

@@ -18,16 +18,27 @@ import { ChannelError } from "../base/errors.ts";
  */
 const PROTOCOLS = ["http/1.1", "http/1.0"];
 
-/** The user's options with the socket settings of the engine. */
-export function toTlsOptions(options: TlsOptions, settings: Partial<TcpNetConnectOpts>): TlsOptions {
+/** The longest that a timer of Node can be set for. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** The user's options with the socket settings of the engine. A handshake may take as long as the head behind it. */
+export function toTlsOptions(
+  options: TlsOptions,
+  settings: Partial<TcpNetConnectOpts>,
+  headerTimeoutMs: number,
+): TlsOptions {
   const { ALPNProtocols, ALPNCallback } = options;
   const alpn = (ALPNProtocols ?? ALPNCallback) === undefined ? { ALPNProtocols: PROTOCOLS } : {};
-  return { ...options, ...alpn, ...settings };
+  const handshakeTimeout = Math.max(1, Math.min(headerTimeoutMs, MAX_TIMEOUT_MS));
+  return { handshakeTimeout, ...options, ...alpn, ...settings };
 }
 
 /** Throws BAD_OPTION, with OpenSSL's own words, for a certificate or key that is none. */
 export function createTls(options: TlsOptions, onSocket: (socket: TLSSocket) => void): TlsServer {
-  return orBadOption(() => createServer(options, onSocket));
+  const server = orBadOption(() => createServer(options, onSocket));
+  // Node says so and leaves it to us: without this, who never finishes a handshake would keep a socket for ever.
+  server.on("tlsClientError", (_, socket) => socket.destroy());
+  return server;
 }
 
 /** New connections get these; those that are open go on with what they have. Throws BAD_OPTION and changes nothing. */
