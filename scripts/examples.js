@@ -110,6 +110,40 @@ const CHECKS = {
     return "a poller and a socket got what was new to each, nothing twice, since_ts passed back";
   },
 
+  history: async ({ url }) => {
+    assert.match(await (await fetch(url)).text(), /new EventSource/);
+    /** @param {string} text @returns {Promise<string>} */
+    const say = async (text) => {
+      const response = await fetch(`${url}/say`, { method: "POST", body: text });
+      return /** @type {{ id: string }} */ (await response.json()).id;
+    };
+    /** @param {string} since */
+    const poll = async (since) => (await fetch(`${url}/poll?since=${encodeURIComponent(since)}`)).json();
+    const ids = [await say("one"), await say("two"), await say("three")];
+    const all = {
+      messages: ids.map((id, i) => ({ id, data: ["one", "two", "three"][i] })),
+      next: ids[2],
+      reset: false,
+    };
+    assert.deepEqual(await poll(""), all);
+    assert.deepEqual(await poll(ids[0] ?? ""), { ...all, messages: all.messages.slice(1) });
+
+    // A poll that has everything waits for what is new.
+    const waiting = poll(all.next ?? "");
+    await sleep(200);
+    const four = await say("four");
+    assert.deepEqual(await waiting, { messages: [{ id: four, data: "four" }], next: four, reset: false });
+
+    const missed = await events(`${url}/events`, { "Last-Event-ID": ids[1] ?? "" }, 2);
+    assert.deepEqual(missed, [`id: ${ids[2]}\ndata: three`, `id: ${four}\ndata: four`]);
+    const lost = await events(`${url}/events`, { "Last-Event-ID": "of-another-life" }, 2);
+    assert.deepEqual(lost, ['event: reset\ndata: {"group":"lobby"}', `id: ${ids[0]}\ndata: one`]);
+    const socket = await connect(`${url}/events?since=${encodeURIComponent(ids[2] ?? "")}`);
+    assert.equal(await next(socket), JSON.stringify({ group: "lobby", id: four, data: "four" }));
+    socket.terminate();
+    return "polls, event streams and a WebSocket came back and got exactly what they had missed; an unknown id was told";
+  },
+
   sse: async ({ url }) => {
     assert.match(await (await fetch(url)).text(), /new EventSource/);
     const fresh = await events(`${url}/events`, {}, 3);

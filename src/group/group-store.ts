@@ -43,7 +43,7 @@ export class GroupStore<Attachment = unknown> implements ChannelStore<Attachment
   #timer: Timer | undefined;
   #isClosed = false;
 
-  /** @internal Stores are made by `createChannelStore`. */
+  /** Users have `createChannelStore`. */
   constructor(
     options: ChannelStoreOptions<Attachment>,
     makeStreams: (owner: StreamsOwner) => GroupStreams,
@@ -184,7 +184,15 @@ export class GroupStore<Attachment = unknown> implements ChannelStore<Attachment
       isReset: false,
       dueFrom: -1,
     };
-    const mark: Mark = { ...toMark({ since: "" })!, poll };
+    const mark: Mark = {
+      isWaiting: true,
+      after: undefined,
+      isNumbered: false,
+      tellsReset: false,
+      onReset: undefined,
+      presence: undefined,
+      poll,
+    };
     const group = this.#make(name);
     group.add(channel, undefined, mark);
     this.#remember(channel, group);
