@@ -22,7 +22,11 @@ const { command, args, client } =
         args: ["-a", "127.0.0.1", "-p", `${port}`, "-js", "-sd", folder],
         client: "@nats-io/transport-node",
       }
-    : { command: "redis-server", args: ["--bind", "127.0.0.1", "--port", `${port}`, "--dir", folder], client: "redis" };
+    : {
+        command: "redis-server",
+        args: ["--bind", "127.0.0.1", "--port", `${port}`, "--dir", folder, "--save", ""],
+        client: "redis",
+      };
 
 if (spawnSync(command, ["--version"]).error !== undefined)
   exitWith(`${command} is missing: apt-get install ${command}`);

@@ -206,7 +206,7 @@ class RedisBackplane implements Backplane {
   #wakeLater(): void {
     this.#willWake ??= this.#clock.setTimer(() => {
       this.#willWake = undefined;
-      this.#writer.send(["XADD", this.#wakeKey, "MAXLEN", "1", "*", "-", ""]).catch(() => {});
+      this.#writer.send(["XADD", this.#wakeKey, "NOMKSTREAM", "MAXLEN", "1", "*", "-", ""]).catch(() => {});
     }, 0);
   }
 
