@@ -5,9 +5,11 @@ import { systemClock } from "../../src/base/clock.ts";
 import type { ChannelHandlers } from "../../src/channel/channel.ts";
 import type { ChannelContext, ErrorContext } from "../../src/channel/context.ts";
 import type { ChannelRequest } from "../../src/channel/request.ts";
+import { Sessions } from "../../src/channel/sessions.ts";
 import { TransportChannel } from "../../src/channel/transport-channel.ts";
 import { BufferBudget } from "../../src/transport/buffer-budget.ts";
 import { type CloseStatus, clientLeft, closeStatus } from "../../src/transport/close-status.ts";
+import { Flusher } from "../../src/transport/flusher.ts";
 import type { Outgoing, Transport, TransportKind, TransportListener } from "../../src/transport/transport.ts";
 
 export interface Sent {
@@ -38,12 +40,14 @@ export class MemoryChannel {
       onOverflow: "close",
       heartbeat: { pingIntervalMs: 0, pongTimeoutMs: 0 },
     } as const;
+    const budget = new BufferBudget(Number.POSITIVE_INFINITY);
     const context: ChannelContext = {
       clock: systemClock,
       report: (error: unknown, _: ErrorContext) => this.reports.push(error),
       webSocket: { maxMessageBytes: 1 << 20, maxFragments: 100, closeTimeoutMs: 1000 },
       channelSettings: settings,
-      budget: new BufferBudget(Number.POSITIVE_INFINITY),
+      budget,
+      sessions: new Sessions(0, new Flusher(), budget),
       allowedOrigins: [],
       messages: { received: 0, sent: 0 },
       upgrade: undefined,
