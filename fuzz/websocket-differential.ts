@@ -129,7 +129,10 @@ async function judge(
 ): Promise<string | Difference> {
   let first: string | undefined;
   for (let attempt = 1; ; attempt++) {
-    const [a, b] = await Promise.all([ours.send(segments, compressed), theirs.send(segments, compressed)]);
+    const [a, b] = await Promise.all([
+      ours.send(segments, compressed, attempt),
+      theirs.send(segments, compressed, attempt),
+    ]);
     if (a === undefined) throw new Error("our server fell");
     first ??= JSON.stringify(a);
     if (JSON.stringify(a) !== first) throw new Error(`our answers change: ${first}, ${JSON.stringify(a)}`);

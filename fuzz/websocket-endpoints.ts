@@ -11,14 +11,14 @@ import { MAX_MESSAGE_BYTES, type WsPorts } from "./ws-server.ts";
 export interface Endpoint {
   readonly name: string;
   /** Shakes hands, sends the segments, then ends. What came back: `text …`, `binary …`, `pong …`, `close …`; undefined if the server fell. */
-  send(segments: readonly Buffer[], compressed: boolean): Promise<string[] | undefined>;
+  send(segments: readonly Buffer[], compressed: boolean, attempt: number): Promise<string[] | undefined>;
   close(): Promise<void>;
 }
 
 /** How often a case is tried that meets the end of the other process, its own doing or a neighbour's. */
 const ATTEMPTS = 3;
 const EXIT_MS = 20;
-/** How long what was swallowed by a broken frame is waited for. */
+/** How long what was swallowed by a broken frame is waited for; twice as long at each further attempt. */
 const SWALLOWED_MS = 300;
 
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -43,7 +43,7 @@ export async function ourEndpoint(errors: unknown[]): Promise<Endpoint> {
   );
   return {
     name: "unichannel",
-    send: (segments, compressed) => converse(server.port, compressed, segments),
+    send: (segments, compressed, attempt) => converse(server.port, compressed, segments, attempt),
     close: () => server.stop({ graceMs: 0 }),
   };
 }
@@ -53,11 +53,11 @@ export async function wsEndpoint(): Promise<Endpoint> {
   let server = startWs();
   return {
     name: "ws",
-    send: async (segments, compressed) => {
-      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    send: async (segments, compressed, attempt) => {
+      for (let start = 0; start < ATTEMPTS; start++) {
         const before = server;
         const { plain, deflate } = await before.ports;
-        const result = await converse(compressed ? deflate : plain, compressed, segments).catch(
+        const result = await converse(compressed ? deflate : plain, compressed, segments, attempt).catch(
           (error: unknown) => error,
         );
         // The end of the process may be heard of after the end of its connections.
@@ -88,7 +88,12 @@ function startWs(): WsProcess {
   return { child, ports: once(child, "message").then(([ports]) => ports as WsPorts) };
 }
 
-async function converse(port: number, compressed: boolean, segments: readonly Buffer[]): Promise<string[]> {
+async function converse(
+  port: number,
+  compressed: boolean,
+  segments: readonly Buffer[],
+  attempt: number,
+): Promise<string[]> {
   const socket = connect({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
   let received: Buffer = Buffer.alloc(0);
   let onProgress = (): void => {};
@@ -111,7 +116,7 @@ async function converse(port: number, compressed: boolean, segments: readonly Bu
   if (compressed && socket.writable) {
     socket.write(SENTINEL);
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, SWALLOWED_MS);
+      const timer = setTimeout(resolve, SWALLOWED_MS * 2 ** (attempt - 1));
       onProgress = () => {
         if (!socket.destroyed && !socket.readableEnded && !/sentinel|closes/.test(lastOf(received))) return;
         clearTimeout(timer);

@@ -3,12 +3,13 @@
 // answer strictly, and stops it with SIGTERM. All at once but the cluster, so the whole lasts little longer than the longest
 // (streaming, 10 s).
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { get } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import WebSocket from "ws";
+import { needs } from "../dist/test/support/needs.js";
 
 /** Far above what is needed on a busy machine. */
 const DEADLINE_MS = 60_000;
@@ -18,6 +19,7 @@ const MAX_LINES = 80;
  * @typedef {object} Running An example that has started.
  * @property {string} url
  * @property {() => string} stdout What it printed so far.
+ * @property {(name: NodeJS.Signals) => void} signal Sends it a signal.
  */
 
 /** What each example is asked. Returns what was seen. @type {Record<string, (example: Running) => Promise<string>>} */
@@ -157,6 +159,26 @@ const CHECKS = {
     return "events with type, id and retry; Last-Event-ID goes on where it stopped";
   },
 
+  metrics: async ({ url, stdout }) => {
+    const admin = stdout().match(/http:\/\/\S+(?=\/metrics)/)?.[0];
+    assert.equal(await (await fetch(url)).text(), "hello\n");
+    const socket = await connect(url);
+    socket.send("one");
+    assert.equal(await next(socket), "one");
+    const answer = await fetch(`${admin}/metrics`);
+    assert.equal(answer.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    const text = await answer.text();
+    assert.match(text, /^unichannel_requests_total 2$/m);
+    assert.match(text, /^unichannel_channels\{transport="websocket"\} 1$/m);
+    assert.match(text, /^unichannel_messages_received_total 1$/m);
+    assert.match(text, /^unichannel_request_seconds_count\{status="200"\} 1$/m);
+    assert.match(text, /^nodejs_eventloop_lag_seconds /m);
+    assert.equal((await fetch(`${admin}/`)).status, 404);
+    socket.terminate();
+    await until(() => stdout().includes("websocket closed: abnormal\n"), "the line of a channel that closed");
+    return "what was asked is counted, on a port of its own";
+  },
+
   hono: async ({ url, stdout }) => {
     assert.match(await (await fetch(url)).text(), /^Routes: /);
     assert.equal((await fetch(`${url}/nothing`)).status, 404);
@@ -204,7 +226,105 @@ const CHECKS = {
     await until(() => /made [345] tokens\n/.test(stdout()), "the generator's early end");
     return "the body came token by token; the generator stopped when its reader left";
   },
+
+  "rolling-restart/start": async ({ url, stdout, signal }) => {
+    await until(() => stdout().includes("two servers are up"), "both servers", 15_000);
+    const abort = new AbortController();
+    /** What each kind of client got, and how often it connected. @type {Record<string, { got: Numbered[], times: number }>} */
+    const seen = {};
+    const clients = Object.entries(LISTENERS).map(async ([name, listen]) => {
+      const mine = { got: /** @type {Numbered[]} */ ([]), times: 0 };
+      seen[name] = mine;
+      while (!abort.signal.aborted) {
+        mine.times += 1;
+        await listen(url, mine.got, abort.signal).catch((error) => {
+          if (!abort.signal.aborted) throw error;
+        });
+      }
+    });
+    try {
+      const everybody = (/** @type {(got: Numbered[]) => boolean} */ has) =>
+        Object.values(seen).every(({ got }) => has(got));
+      await Promise.race([until(() => everybody((got) => got.length > 3), "messages for all", 10_000), ...clients]);
+      signal("SIGHUP");
+      await Promise.race([until(() => stdout().includes("both were restarted"), "the restart", 15_000), ...clients]);
+      const latest = Math.max(...Object.values(seen).map(({ got }) => got.at(-1)?.id ?? 0));
+      await Promise.race([
+        until(() => everybody((got) => (got.at(-1)?.id ?? 0) > latest + 2), "more", 10_000),
+        ...clients,
+      ]);
+    } finally {
+      abort.abort();
+      await Promise.allSettled(clients);
+    }
+    for (const [name, { got, times }] of Object.entries(seen)) {
+      const first = got[0]?.id ?? 0;
+      assert.deepEqual(
+        got.map(({ id }) => id),
+        got.map((_, index) => first + index),
+        `${name}: nothing is missing, nothing comes twice`,
+      );
+      assert.ok(times > 1, `${name} had to come back`);
+      assert.ok(new Set(got.map(({ by }) => by)).size > 1, `${name} heard several servers`);
+    }
+    return "both servers were restarted; a WebSocket, an event stream and a poll came back and missed nothing";
+  },
 };
+
+/** What must be on the PATH for an example. @type {Record<string, string>} */
+const NEEDS = { "rolling-restart/start": "haproxy", "cluster/start": "redis-server" };
+/** Many processes each: these do not run beside the others. */
+const ALONE = ["cluster/start"];
+
+/** @typedef {{ id: number, by: number }} Numbered A message of rolling-restart. */
+
+/**
+ * Clients of rolling-restart/, each as its transport has it: they come back whenever they lost their server, and say
+ * which number they have seen last. Each fills its list until it is aborted.
+ * @type {Record<"websocket" | "sse" | "poll", (url: string, got: Numbered[], abort: AbortSignal) => Promise<void>>}
+ */
+const LISTENERS = {
+  async websocket(url, got, abort) {
+    const socket = new WebSocket(`${url.replace("http", "ws")}/${since(got)}`);
+    socket.on("message", (data) => got.push(JSON.parse(String(data))));
+    abort.addEventListener("abort", () => socket.terminate());
+    await once(socket, "close");
+  },
+
+  async sse(url, got, abort) {
+    /** @type {Record<string, string>} */
+    const headers = { Accept: "text/event-stream" };
+    const last = got.at(-1);
+    if (last !== undefined) headers["Last-Event-ID"] = String(last.id);
+    const { status, body } = await fetch(url, { headers, signal: abort });
+    assert.equal(status, 200, "anything else would make an EventSource give up");
+    let text = "";
+    let retryMs = 0;
+    for await (const chunk of /** @type {any} */ (body).pipeThrough(new TextDecoderStream())) {
+      const blocks = (text + chunk).split("\n\n");
+      text = blocks.pop() ?? "";
+      for (const block of blocks) {
+        const data = /^data: ?(.*)$/m.exec(block)?.[1];
+        if (data !== undefined) got.push(JSON.parse(data));
+        retryMs = Number(/^retry: ?(\d+)$/m.exec(block)?.[1] ?? retryMs);
+      }
+    }
+    assert.ok(retryMs >= 1000 && retryMs <= 3000, "it was told when to come back");
+    await sleep(retryMs, undefined, { signal: abort });
+  },
+
+  async poll(url, got, abort) {
+    const response = await fetch(`${url}/${since(got)}`, { signal: abort });
+    if (response.status === 200) got.push(.../** @type {Numbered[]} */ (await response.json()));
+    else await sleep(1000 * Number(response.headers.get("retry-after") ?? 1), undefined, { signal: abort });
+  },
+};
+
+/** @param {Numbered[]} got */
+function since(got) {
+  const last = got.at(-1);
+  return last === undefined ? "" : `?since=${last.id}`;
+}
 
 /** Says something to a group of channel-store.js. @param {string} url @param {string} group @param {string} text */
 async function tell(url, group, text) {
@@ -320,8 +440,8 @@ async function next(socket) {
 }
 
 /** @param {() => boolean} isTrue @param {string} what */
-async function until(isTrue, what) {
-  for (let i = 0; i < 3000; i++) {
+async function until(isTrue, what, ms = 60_000) {
+  for (let i = 0; i < ms / 20; i++) {
     if (isTrue()) return;
     await sleep(20);
   }
@@ -342,6 +462,11 @@ async function deadline(what) {
 
 /** @param {string} name */
 async function run(name) {
+  const missing = NEEDS[name] !== undefined && needs(NEEDS[name]);
+  if (missing) {
+    console.log(`skip  ${name}: ${missing}`);
+    return;
+  }
   let out = "";
   let errors = "";
   const child = spawn(process.execPath, [`examples/${name}.js`], {
@@ -354,12 +479,15 @@ async function run(name) {
     const source = readFileSync(`examples/${name}.js`, "utf8");
     assert.ok(source.startsWith("// @ts-check\n"), "it opens with // @ts-check");
     assert.ok(source.trimEnd().split("\n").length <= MAX_LINES, `it has at most ${MAX_LINES} lines`);
-    await until(() => out.includes("\n"), "its first line");
+    await until(() => out.includes("\n"), "its first line", 15_000);
     const url = /http:\/\/127\.0\.0\.1:\d+/.exec(out)?.[0];
     assert.ok(out.includes("curl ") && url !== undefined, "it says what to try");
     const check = CHECKS[name];
     assert.ok(check !== undefined, "it has its check in scripts/examples.js");
-    const said = await Promise.race([check({ url, stdout: () => out }), deadline("its check")]);
+    const said = await Promise.race([
+      check({ url, stdout: () => out, signal: (signal) => child.kill(signal) }),
+      deadline("its check"),
+    ]);
     child.kill("SIGTERM");
     assert.deepEqual(await Promise.race([exit, deadline("its end")]), [0, null], "SIGTERM stops it with status 0");
     assert.equal(errors, "", "it says nothing on stderr");
@@ -381,8 +509,10 @@ async function checkTypes() {
 }
 
 await checkTypes();
-const names = readdirSync("examples").flatMap((file) => (file.endsWith(".js") ? [file.slice(0, -3)] : []));
-await Promise.all(names.map(run));
-// Five processes, so by itself.
-if (spawnSync("redis-server", ["--version"]).error === undefined) await run("cluster/start");
-else console.log("skip  cluster/start: redis-server is not installed");
+// An example that is a folder begins with its start.js.
+const names = readdirSync("examples").flatMap((file) => {
+  if (existsSync(`examples/${file}/start.js`)) return [`${file}/start`];
+  return file.endsWith(".js") ? [file.slice(0, -3)] : [];
+});
+await Promise.all(names.filter((name) => !ALONE.includes(name)).map(run));
+for (const name of ALONE) await run(name);

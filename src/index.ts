@@ -41,9 +41,12 @@ export type {
 export type { HistoryMessage } from "./group/group-message.ts";
 export { createChannelStore, MemoryChannelStore } from "./group/memory-channel-store.ts";
 export { type PollOptions, pollGroup } from "./group/poll.ts";
-export type { Logger, ServeOptions, ServerLimits } from "./server/options.ts";
+export type { ServerStats, StatusClass } from "./server/counts.ts";
+export type { DiagnosticsConnection, DiagnosticsMessages } from "./server/diagnostics.ts";
+export type { Logger } from "./server/log.ts";
+export type { ServeOptions, ServerLimits } from "./server/options.ts";
 export { type FetchHandler, runServer, serve } from "./server/serve.ts";
-export type { Server, ServerStats, ServerStatus } from "./server/server.ts";
+export type { Server, ServerStatus } from "./server/server.ts";
 export type { TrustedProxies } from "./server/trusted-proxies.ts";
 export type { CloseName, CloseStatus } from "./transport/close-status.ts";
 export type { CompressOptions } from "./transport/deflate.ts";

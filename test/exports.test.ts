@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import * as unichannel from "../src/index.ts";
+import * as metrics from "../src/metrics.ts";
 import * as nats from "../src/nats.ts";
 import * as redis from "../src/redis.ts";
 import * as backplaneSuite from "./contract/backplane.ts";
@@ -53,6 +54,8 @@ describe("the public surface", () => {
       "CloseName",
       "CloseStatus",
       "CompressOptions",
+      "DiagnosticsConnection",
+      "DiagnosticsMessages",
       "ErrorCode",
       "ErrorContext",
       "ErrorReporter",
@@ -82,6 +85,7 @@ describe("the public surface", () => {
       "ServerLimits",
       "ServerStats",
       "ServerStatus",
+      "StatusClass",
       "TransportKind",
       "TrustedProxies",
       "UpgradeAccepted",
@@ -91,6 +95,7 @@ describe("the public surface", () => {
   });
 
   it("has in its other entries exactly these values", () => {
+    assert.deepEqual(Object.keys(metrics), ["collectMetrics"]);
     assert.deepEqual(Object.keys(redis), ["redisBackplane"]);
     assert.deepEqual(Object.keys(nats), ["natsBackplane"]);
     assert.deepEqual(Object.keys(backplaneSuite), ["backplaneContract"]);

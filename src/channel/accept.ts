@@ -84,7 +84,7 @@ function accept(
     throw new ChannelError("ALREADY_ANSWERED");
   }
   const { transport, isRefused } = chooseTransport(original, options);
-  const channel = new TransportChannel(transport, isRefused ? {} : handlers, toSettings(options, context), context);
+  const channel = new TransportChannel(transport, isRefused ? {} : handlers, toSettings(options, context), original);
   if (original.upgrade !== undefined) channel.attachment = original.upgrade.attachment;
   original.opened(channel);
   channel.begin(isRefused ? undefined : setup);

@@ -26,6 +26,11 @@ export interface ChannelHandlers {
 
 /** One object per exchange, never used again. Callbacks never overlap: open, then each message, then close. */
 export interface Channel extends AsyncIterable<Message, undefined> {
+  /**
+   * A name for logs, made on first use: no other channel or request of this process has it, nor, in all likelihood, of
+   * another process. No secret: it can be guessed.
+   */
+  readonly id: string;
   /** True until the first of: `close`, a send that ends the response, the client's leaving. */
   readonly isOpen: boolean;
   readonly isWebSocket: boolean;

@@ -2,11 +2,12 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { BufferBudget } from "../transport/buffer-budget.ts";
+import type { CloseStatus } from "../transport/close-status.ts";
 import type { Exchange, WebSocketOptions } from "../transport/exchange.ts";
 import type { Channel } from "./channel.ts";
 import type { AllowedOrigins } from "./origin.ts";
 import type { ChannelRequest } from "./request.ts";
-import type { ChannelSettings, TransportChannel } from "./transport-channel.ts";
+import type { ChannelSettings, OverflowPolicy, TransportChannel } from "./transport-channel.ts";
 import type { UpgradeCheck } from "./upgrade.ts";
 
 /** Where an error came from. */
@@ -40,6 +41,12 @@ export interface Client {
   readonly host: string;
 }
 
+/** Messages of all channels so far. Plain numbers: each costs an addition, and somebody may read them now and then. */
+export interface MessageCounts {
+  received: number;
+  sent: number;
+}
+
 export interface ChannelContext {
   readonly clock: Clock;
   readonly report: ErrorReporter;
@@ -48,11 +55,14 @@ export interface ChannelContext {
   /** What all channels together have unsent. */
   readonly budget: BufferBudget;
   readonly allowedOrigins: AllowedOrigins;
+  readonly messages: MessageCounts;
   /** Asked before the handler, for WebSockets. */
   readonly upgrade: UpgradeCheck | undefined;
   /** Whose the exchange is: the connection's own peer, or whom a trusted proxy names. */
   findClient(exchange: Exchange): Client;
-  /** A channel opened; `channelEnded` follows when its last callback has run. */
-  channelOpened(channel: TransportChannel): void;
-  channelEnded(channel: TransportChannel): void;
+  /** A channel opened for a request; `channelEnded` follows when its last callback has run. */
+  channelOpened(channel: TransportChannel, request: ChannelRequest): void;
+  /** A send found the channel full, and did what the policy says. */
+  channelOverflowed(channel: TransportChannel, policy: OverflowPolicy): void;
+  channelEnded(channel: TransportChannel, status: CloseStatus): void;
 }

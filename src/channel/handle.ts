@@ -2,14 +2,12 @@
 
 import { ChannelError } from "../base/errors.ts";
 import type { Handshake } from "../codec/ws-handshake.ts";
-import type { Exchange } from "../transport/exchange.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
 import type { Channel } from "./channel.ts";
-import type { ChannelContext } from "./context.ts";
 import { failureOf, isClientsFault } from "./failure.ts";
 import { fromResponse } from "./fetch.ts";
 import { isChannelResponse } from "./marker.ts";
-import { ChannelRequest } from "./request.ts";
+import type { ChannelRequest } from "./request.ts";
 import { type SendBody, type SendData, type SendInit, toSendable } from "./send-data.ts";
 import { isThenable, TransportChannel } from "./transport-channel.ts";
 import { checkHandshake, refuseHandshake, toAccepted, type UpgradeCheck, type UpgradeResult } from "./upgrade.ts";
@@ -27,8 +25,8 @@ type Source = "handler" | "upgrade";
 const NOT_FOUND = { status: 404, body: "Not Found\n" };
 
 /** Never throws: what goes wrong is reported, and the client gets its answer. */
-export function handleExchange(exchange: Exchange, handler: Handler, context: ChannelContext): void {
-  const request = new ChannelRequest(exchange, context);
+export function handleRequest(request: ChannelRequest, handler: Handler): void {
+  const { context } = request;
   if (context.upgrade !== undefined && request.isWebSocket) checkUpgrade(request, context.upgrade, handler);
   else handle(request, handler);
 }
@@ -128,14 +126,14 @@ function checkNothingElse(request: ChannelRequest, result: HandlerResult): void 
 }
 
 function respond(request: ChannelRequest, data: SendData): void {
-  const { exchange, context } = request;
+  const { exchange } = request;
   const sendable = toSendable(data);
   if (sendable.parts === undefined) {
     exchange.respond(PLAIN.head(sendable.message, false), sendable.message.body);
     return;
   }
   // A stream is pulled at the client's pace and watched for failure: a channel does both.
-  const channel = new TransportChannel(new HttpTransport(exchange, PLAIN, []), {}, UNLIMITED, context);
+  const channel = new TransportChannel(new HttpTransport(exchange, PLAIN, []), {}, UNLIMITED, request);
   request.opened(channel);
   channel.send(data, true);
   channel.begin(undefined);

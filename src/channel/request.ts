@@ -7,6 +7,7 @@ import { hasListMember } from "../codec/http1-syntax.ts";
 import type { Exchange, ExchangeListener } from "../transport/exchange.ts";
 import type { ChannelContext, Client } from "./context.ts";
 import { RequestHeaders } from "./headers.ts";
+import { nextId } from "./ids.ts";
 import type { TransportChannel } from "./transport-channel.ts";
 import type { CheckedUpgrade } from "./upgrade.ts";
 
@@ -25,6 +26,7 @@ export class ChannelRequest implements ExchangeListener {
   channel: TransportChannel | undefined;
   /** @internal What was found before the handler was asked, where the server has an `upgrade` check. */
   upgrade: CheckedUpgrade | undefined;
+  #id: string | undefined;
   #client: Client | undefined;
   #headers: RequestHeaders | undefined;
   #query: URLSearchParams | undefined;
@@ -39,6 +41,15 @@ export class ChannelRequest implements ExchangeListener {
     this.exchange = exchange;
     this.context = context;
     exchange.listener = this;
+  }
+
+  /**
+   * A name for logs, made on first use: no other request or channel of this process has it, nor, in all likelihood, of
+   * another process. No secret: it can be guessed.
+   */
+  get id(): string {
+    this.#id ??= nextId();
+    return this.#id;
   }
 
   get method(): string {
@@ -131,7 +142,7 @@ export class ChannelRequest implements ExchangeListener {
   /** The whole body. Rejects with BODY_USED when it was read before, with CLIENT_GONE when it never came whole. */
   async bytes(): Promise<Uint8Array> {
     if (this.#stream !== undefined && this.#stream !== null) throw new ChannelError("BODY_USED");
-    this.#useBody();
+    this.#takeBody();
     const parts: Uint8Array[] = [];
     let joined = 0;
     for (let part = await this.#read(); part !== undefined; part = await this.#read()) {
@@ -200,7 +211,7 @@ export class ChannelRequest implements ExchangeListener {
     return this.#client;
   }
 
-  #useBody(): void {
+  #takeBody(): void {
     if (this.#isBodyUsed) throw new ChannelError("BODY_USED");
     this.#isBodyUsed = this.exchange.hasBody;
   }
@@ -210,7 +221,7 @@ export class ChannelRequest implements ExchangeListener {
   }
 
   #openStream(): ReadableStream<Uint8Array> {
-    this.#useBody();
+    this.#takeBody();
     return new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {

@@ -10,9 +10,11 @@ import type { Heartbeat, Transport, TransportKind, TransportListener } from "../
 import type { Channel, ChannelHandlers, Message } from "./channel.ts";
 import type { ChannelContext, ErrorSource } from "./context.ts";
 import { failureOf, isClientsFault } from "./failure.ts";
+import { nextId } from "./ids.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { channelResponse } from "./marker.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
+import type { ChannelRequest } from "./request.ts";
 import { type Sendable, type SendData, toSendable } from "./send-data.ts";
 
 /** What happens to a send when `bufferedAmount` has reached `maxBufferedBytes`. */
@@ -32,16 +34,13 @@ const NO_STATUS = 1005;
 
 const TOTAL_EXCEEDED = "its part of maxTotalBufferedBytes, which all channels together exceed";
 
-const UNAVAILABLE = { status: 503, headers: { "Retry-After": "1" }, body: "Service Unavailable\n" };
-/** An event source waits as long as it is told: the next server may need a second to listen. */
-const COME_BACK = { body: null, event: { retry: 1000 } };
-
 export class TransportChannel implements Channel, TransportListener, InboxOwner, OutboxOwner {
   attachment: unknown = undefined;
   readonly #transport: Transport;
   readonly #context: ChannelContext;
   readonly #settings: ChannelSettings;
   readonly #inbox: Inbox = new Inbox(this);
+  #id: string | undefined;
   #handlers: ChannelHandlers;
   #ownsHandlers = false;
   #moreCloseHandlers: NonNullable<ChannelHandlers["close"]>[] | undefined;
@@ -55,12 +54,18 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   #isInboxEnded = false;
   #isEnded = false;
 
-  constructor(transport: Transport, handlers: ChannelHandlers, settings: ChannelSettings, context: ChannelContext) {
+  constructor(transport: Transport, handlers: ChannelHandlers, settings: ChannelSettings, request: ChannelRequest) {
     this.#transport = transport;
     this.#handlers = handlers;
     this.#settings = settings;
-    this.#context = context;
-    context.channelOpened(this);
+    // The request itself is let go: an idle WebSocket would keep all its header fields.
+    this.#context = request.context;
+    this.#context.channelOpened(this, request);
+  }
+
+  get id(): string {
+    this.#id ??= nextId();
+    return this.#id;
   }
 
   get isOpen(): boolean {
@@ -90,6 +95,7 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
     const last = closeAfterSend ?? this.#transport.endsAfter(sendable.message);
     this.#transmit(sendable, last);
     this.#hasSent = true;
+    this.#context.messages.sent += 1;
     if (last) this.#closing();
     return true;
   }
@@ -185,13 +191,19 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
     else this.#sendLast(failureOf(error));
   }
 
-  /** The server is stopping: a goodbye that makes the client come back to another one. */
-  goAway(): void {
+  /**
+   * The server is stopping: a goodbye that makes the client come back to another one, after `comeBackMs` where it can be
+   * told. Plain HTTP counts in seconds (RFC 9110 §10.2.3).
+   */
+  goAway(comeBackMs: number): void {
     if (this.#state !== "open") return;
     if (this.isWebSocket) this.close(1001, "server is stopping");
-    else if (this.transport === "sse") this.#sendLast(COME_BACK);
+    else if (this.transport === "sse") this.#sendLast({ body: null, event: { retry: comeBackMs } });
     else if (this.#hasSent) this.close();
-    else this.#sendLast(UNAVAILABLE);
+    else {
+      const headers = { "Retry-After": Math.ceil(comeBackMs / 1000) };
+      this.#sendLast({ status: 503, headers, body: "Service Unavailable\n" });
+    }
   }
 
   /** The server has stopped and waits for no callback any more: the end comes even while one is running. */
@@ -207,7 +219,9 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   }
 
   messageArrived(data: Message): void {
-    if (this.#state === "open") this.#inbox.accept(data);
+    if (this.#state !== "open") return;
+    this.#context.messages.received += 1;
+    this.#inbox.accept(data);
   }
 
   pingArrived(data: Uint8Array): void {
@@ -310,6 +324,7 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
     const { maxBufferedBytes, onOverflow } = this.#settings;
     const isFull = this.bufferedAmount >= maxBufferedBytes;
     if (!isFull && !(this.#context.budget.isExceeded && this.#isShareSpent())) return false;
+    this.#context.channelOverflowed(this, onOverflow);
     if (onOverflow === "drop") return true;
     this.#breakOff(1013, "too slow");
     this.#report(new ChannelError("BUFFER_OVERFLOW", isFull ? undefined : TOTAL_EXCEEDED), "send");
@@ -356,7 +371,7 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
     const { close } = this.#handlers;
     if (close !== undefined) this.#guard("close", () => close(this.#status!, this));
     for (const more of this.#moreCloseHandlers ?? []) this.#guard("close", () => more(this.#status!, this));
-    this.#context.channelEnded(this);
+    this.#context.channelEnded(this, this.#status!);
   }
 
   #resolveDrained(): void {

@@ -36,7 +36,7 @@ const NO_STATUS = 1005;
 const COPY_BYTES = 1024;
 const PIN_BYTES = 8192;
 
-/** The first buffer for a message that comes in parts; it doubles from there, never beyond what is announced. */
+/** The first buffer for a message that comes in parts, unless less is announced; it doubles from there. */
 const FIRST_BUFFER_BYTES = 16_384;
 
 /** RFC 7692 §6: joins the opcode of a message whose first frame has RSV1 set. */
@@ -132,17 +132,20 @@ export class MessageDecoder {
       if (!this.#validator.push(bytes, start, end)) fail("BAD_UTF8");
     }
     const length = this.#length + end - start;
-    if (length > this.#buffer.length) this.#grow(length);
+    if (length > this.#buffer.length) this.#grow(length, part.fin);
     this.#buffer.set(bytes.subarray(start, end), this.#length);
     this.#length = length;
   }
 
   /**
    * Payload in parts is copied to one buffer instead of being kept as views: a message that trickles in by single bytes
-   * would pin a read or an object of a hundred bytes for each.
+   * would pin a read or an object of a hundred bytes for each. `isLast`: nothing comes behind what is announced; where
+   * more may come, room for it is made as well, or each fragment would copy all that came before.
    */
-  #grow(length: number): void {
-    const larger = allocate(Math.min(this.#announced, Math.max(length, 2 * this.#buffer.length, FIRST_BUFFER_BYTES)));
+  #grow(length: number, isLast: boolean): void {
+    const first = Math.min(this.#announced, FIRST_BUFFER_BYTES);
+    const most = isLast ? this.#announced : this.maxMessageBytes;
+    const larger = allocate(Math.min(most, Math.max(length, 2 * this.#buffer.length, first)));
     larger.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = larger;
   }

@@ -49,6 +49,7 @@ export class Http1Connection {
   #writing: WriteState = "idle";
   #head: RequestHead | undefined;
   #keepAlive = true;
+  #isClosingSoon = false;
   #awaitsContinue = false;
   #discardsBody = false;
   #eof = false;
@@ -125,7 +126,8 @@ export class Http1Connection {
     this.#writing = "owed";
     this.#head = head;
     // What follows a WebSocket handshake that is refused may be frames: it must not be read as a request.
-    this.#keepAlive = head.keepAlive && !(head.upgrade !== "" && hasListMember(head.upgrade, "websocket"));
+    this.#keepAlive =
+      !this.#isClosingSoon && head.keepAlive && !(head.upgrade !== "" && hasListMember(head.upgrade, "websocket"));
     if (head.contentLength > this.#options.maxBodyBytes) throw new ChannelError("BODY_TOO_LARGE");
     if (head.contentLength === 0 && !head.chunked) {
       this.#reading = "read";
@@ -263,10 +265,14 @@ export class Http1Connection {
     this.#stopReading();
   }
 
-  /** After the response that is owed now, or at once if there is none, the connection closes. */
-  closeSoon(): void {
+  /**
+   * After the request that is owed an answer the connection closes; if there is none, after the one that has begun to
+   * arrive, if that is `awaited`; otherwise at once.
+   */
+  closeSoon(awaited: boolean): void {
+    this.#isClosingSoon = true;
     this.#keepAlive = false;
-    if (!this.isOwing) this.#stopReading();
+    if (!this.isOwing && (!awaited || this.#requests.isIdle)) this.#stopReading();
   }
 
   /**

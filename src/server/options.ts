@@ -2,10 +2,11 @@
 
 import type { TlsOptions } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
-import type { ErrorContext, ErrorReporter } from "../channel/context.ts";
+import type { ErrorReporter } from "../channel/context.ts";
 import type { AllowedOrigins } from "../channel/origin.ts";
 import type { UpgradeCheck } from "../channel/upgrade.ts";
 import { isFieldValue } from "../codec/http1-syntax.ts";
+import type { Logger } from "./log.ts";
 import type { TrustedProxies } from "./trusted-proxies.ts";
 
 /** Limits: what is over one of them is refused before it is buffered. SECURITY.md lists what happens. */
@@ -55,11 +56,6 @@ export interface ServerLimits {
   readonly pongTimeoutMs: number;
 }
 
-/** The part of a logger that is used: pino's. */
-export interface Logger {
-  error(details: object, message: string): void;
-}
-
 export interface ServeOptions extends Partial<ServerLimits> {
   /** TCP port; 0 takes any free one. @default 9090 */
   readonly port?: number | undefined;
@@ -98,7 +94,10 @@ export interface ServeOptions extends Partial<ServerLimits> {
    * `trustedProxies`; others are refused with 400. `"optional"`: those from `trustedProxies` may. @default "off"
    */
   readonly proxyProtocol?: "off" | "optional" | "required" | undefined;
-  /** A pino-compatible logger: what is reported goes to its `error` where there is no `onError`. */
+  /**
+   * A pino-compatible logger, or `console`: told at `info` when the server listens, is stopping and has stopped, and,
+   * where there is no `onError`, of errors at `error` and of slow clients that were closed at `warn`.
+   */
   readonly logger?: Logger | undefined;
   /** Told of everything that a callback or handler throws. What it throws itself is ignored. @default the logger, or console.error */
   readonly onError?: ErrorReporter | undefined;
@@ -141,22 +140,6 @@ export function toServerField(value: string | undefined): string {
   if (value === undefined || value === "") return "";
   if (!isFieldValue(value)) throw new ChannelError("BAD_OPTION", "serverHeader has a character that HTTP forbids");
   return `Server: ${value}\r\n`;
-}
-
-/** Whom to tell of errors. It never throws: a broken reporter must not become a second error. */
-export function toReporter({ onError, logger }: ServeOptions): ErrorReporter {
-  const tell = onError ?? ((error: unknown, context: ErrorContext) => log(error, context, logger));
-  return (error, context) => {
-    try {
-      tell(error, context);
-    } catch {}
-  };
-}
-
-function log(error: unknown, { source }: ErrorContext, logger: Logger | undefined): void {
-  const message = `unichannel: error in ${source}`;
-  if (logger === undefined) console.error(message, error);
-  else logger.error({ err: error, source }, message);
 }
 
 /** Throws BAD_OPTION for a PROXY protocol that nobody could speak. */

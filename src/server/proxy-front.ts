@@ -4,7 +4,6 @@ import type { Socket } from "node:net";
 import type { TLSSocket, TlsOptions, Server as TlsServer } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
 import type { ProxyHeader } from "../codec/proxy-protocol.ts";
-import type { ByteStream } from "../transport/byte-stream.ts";
 import { type Http1Context, Http1Driver } from "../transport/http1-driver.ts";
 import { ProxiedStream, ProxyListener } from "../transport/proxy-stream.ts";
 import type { NetStream, NetStreamOwner } from "./net-stream.ts";
@@ -16,6 +15,8 @@ import type { Trust } from "./trusted-proxies.ts";
 export interface ProxyFrontServer extends Http1Context, NetStreamOwner {
   /** The socket's stream, counted; undefined if there is no room for it: the socket has been answered then. */
   openStream(socket: Socket): NetStream | undefined;
+  /** Its PROXY header is read, or there is none: HTTP begins. */
+  connectionOpened(stream: NetStream): void;
 }
 
 /** Undefined where connections have no PROXY header. Throws BAD_OPTION. `tls`: TLS follows the header. */
@@ -90,11 +91,12 @@ export class ProxyFront {
  * HTTP for whom the header names. A proxy that knows no address of its client leaves us without one: the proxy's own
  * would lend the client its trust.
  */
-function beginHttp(stream: ByteStream, header: ProxyHeader, context: Http1Context): Http1Driver {
+function beginHttp(stream: NetStream, header: ProxyHeader, server: ProxyFrontServer): Http1Driver {
   const isOwn = header === "local" || header === "absent";
   const address = typeof header === "string" ? undefined : header.sourceAddress;
-  const driver = new Http1Driver(isOwn ? stream : new ProxiedStream(stream, address), context);
+  const driver = new Http1Driver(isOwn ? stream : new ProxiedStream(stream, address), server);
   stream.listener = driver;
+  server.connectionOpened(stream);
   return driver;
 }
 

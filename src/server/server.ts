@@ -1,38 +1,34 @@
-// The server: accepts connections, gives each to its driver, counts what is open, and ends it all when asked.
+// The server: accepts connections, gives each to its driver, knows what is open, and ends it all when asked.
+// Long because it is the one context of connections, channels and proxies: another would be a field more in each of them.
 
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { SecureContextOptions, Server as TlsServer } from "node:tls";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
-import type { ChannelContext, Client, ErrorReporter } from "../channel/context.ts";
-import { type Handler, handleExchange } from "../channel/handle.ts";
+import type { ChannelContext, Client, ErrorReporter, MessageCounts } from "../channel/context.ts";
+import type { Handler } from "../channel/handle.ts";
 import type { AllowedOrigins } from "../channel/origin.ts";
-import type { TransportChannel } from "../channel/transport-channel.ts";
+import { ChannelRequest } from "../channel/request.ts";
+import type { OverflowPolicy, TransportChannel } from "../channel/transport-channel.ts";
 import type { UpgradeCheck } from "../channel/upgrade.ts";
 import { BufferBudget } from "../transport/buffer-budget.ts";
+import type { ByteStreamListener } from "../transport/byte-stream.ts";
+import type { CloseStatus } from "../transport/close-status.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { Flusher } from "../transport/flusher.ts";
 import { type Http1Context, Http1Driver } from "../transport/http1-driver.ts";
 import { ProxyListener } from "../transport/proxy-stream.ts";
-import type { TransportKind } from "../transport/transport.ts";
 import { type Address, listen, toAddress, urlOf } from "./address.ts";
+import type { ServerStats } from "./counts.ts";
 import { dateField } from "./date-field.ts";
-import { NetStream } from "./net-stream.ts";
-import { type ServeOptions, type ServerLimits, toLimits, toReporter, toServerField } from "./options.ts";
+import { addressOf, NetStream } from "./net-stream.ts";
+import { Observer } from "./observer.ts";
+import { type ServeOptions, type ServerLimits, toLimits, toServerField } from "./options.ts";
 import { type ProxyFront, type ProxyFrontServer, toProxyFront } from "./proxy-front.ts";
 import { createTls, renewTls, toTlsOptions } from "./tls.ts";
 import { findClient, type Trust, toTrust } from "./trusted-proxies.ts";
 
 export type ServerStatus = "running" | "stopping" | "stopped";
-
-export interface ServerStats {
-  /** Open connections. */
-  readonly connections: number;
-  /** Requests so far. */
-  readonly requests: number;
-  /** Open channels by what carries them. */
-  readonly channels: Readonly<Record<TransportKind, number>>;
-}
 
 export interface Server extends AsyncDisposable {
   /** The TCP port that it listens on; 0 on a Unix socket. */
@@ -41,11 +37,12 @@ export interface Server extends AsyncDisposable {
   readonly url: string;
   readonly status: ServerStatus;
   /**
-   * Stops: no new connections; WebSockets get 1001, event streams their end with a `retry:`, parked polls a 503 with
+   * Stops: no new connections; WebSockets get 1001, event streams their end with a `retry:` of 1 to 3 s, parked polls a 503 with
    * `Retry-After`, running handlers finish, all within `graceMs`; then the rest is dropped. When it resolves every
    * close handler has run. Calling it again returns the same promise.
    */
   stop(options?: { /** @default 5000 */ readonly graceMs?: number }): Promise<void>;
+  /** What is open and what was counted, now. Looks at each open connection and channel. */
   stats(): ServerStats;
   /**
    * A new certificate for a server that has `tls`: new connections get it, those that are open go on. What is not given
@@ -56,6 +53,9 @@ export interface Server extends AsyncDisposable {
 
 const BEAT_MS = 1000;
 const KEEP_ALIVE_MS = 30_000;
+
+/** When clients of a server that stops are told to come back: the next one needs a moment to listen. */
+const COME_BACK_MS = { least: 1000, most: 3000 };
 
 const BUSY = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
 
@@ -70,7 +70,9 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly closeTimeoutMs: number;
   readonly timeouts: ServerLimits;
   readonly allowedOrigins: AllowedOrigins;
+  readonly messages: MessageCounts;
   readonly upgrade: UpgradeCheck | undefined;
+  readonly #observer: Observer;
   readonly #handler: Handler;
   readonly #options: ServeOptions;
   readonly #limits: ServerLimits;
@@ -89,7 +91,6 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   /** What the system says of the listening socket. */
   #bound: ReturnType<NetServer["address"]> = null;
   #isUnix = false;
-  #requests = 0;
   #status: ServerStatus = "running";
   #stopped: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
@@ -98,7 +99,9 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.#handler = handler;
     this.#options = options;
     this.#limits = toLimits(options);
-    this.report = toReporter(options);
+    this.#observer = new Observer(this, options, this.clock.now);
+    this.report = this.#observer.report;
+    this.messages = this.#observer.counts.messages;
     this.budget = new BufferBudget(this.#limits.maxTotalBufferedBytes);
     this.webSocket = this.#limits;
     this.timeouts = this.#limits;
@@ -158,12 +161,11 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     if (typeof this.#bound === "object" && this.#bound !== null) this.#port = this.#bound.port;
     this.#listener.on("error", (error) => this.report(error, { source: "listener" }));
     this.#beat();
+    this.#observer.serverStarted();
   }
 
   stats(): ServerStats {
-    const channels = { websocket: 0, sse: 0, http: 0 };
-    for (const channel of this.#channels) channels[channel.transport] += 1;
-    return { connections: this.#streams.size, requests: this.#requests, channels };
+    return this.#observer.counts.stats(this.#streams, this.#channels);
   }
 
   setTls(options: SecureContextOptions): void {
@@ -183,8 +185,15 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   }
 
   onExchange(exchange: Exchange): void {
-    this.#requests += 1;
-    handleExchange(exchange, this.#handler, this);
+    this.#observer.serve(new ChannelRequest(exchange, this), this.#handler);
+  }
+
+  onExchangeEnd(exchange: Exchange, status: number, isWhole: boolean): void {
+    this.#observer.requestEnded(exchange, status, isWhole);
+  }
+
+  onRefusal(error: ChannelError): void {
+    this.#observer.requestRefused(error);
   }
 
   findClient(exchange: Exchange): Client {
@@ -195,24 +204,37 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     return findClient(own, head.fields, this.#trusts);
   }
 
-  channelOpened(channel: TransportChannel): void {
+  channelOpened(channel: TransportChannel, request: ChannelRequest): void {
     this.#channels.add(channel);
+    this.#observer.channelOpened(channel, request);
     // A handler that was running when the stop began.
-    if (this.#status !== "running") queueMicrotask(() => channel.goAway());
+    if (this.#status !== "running") queueMicrotask(() => channel.goAway(comeBackMs()));
   }
 
-  channelEnded(channel: TransportChannel): void {
+  channelOverflowed(channel: TransportChannel, policy: OverflowPolicy): void {
+    this.#observer.channelOverflowed(channel, policy);
+  }
+
+  channelEnded(channel: TransportChannel, status: CloseStatus): void {
     this.#channels.delete(channel);
+    this.#observer.channelEnded(channel, status);
     this.#checkEmpty();
+  }
+
+  connectionOpened(stream: NetStream): void {
+    this.#observer.connectionOpened(stream);
   }
 
   streamClosed(stream: NetStream): void {
     this.#streams.delete(stream);
+    // Of one that never came past its PROXY header nobody has heard.
+    if (!(stream.listener instanceof ProxyListener)) this.#observer.connectionClosed(stream);
     this.#checkEmpty();
   }
 
   openStream(socket: Socket): NetStream | undefined {
     if (this.#streams.size >= this.#limits.maxConnections || this.#status !== "running") {
+      this.#observer.connectionRefused(addressOf(socket));
       socket.on("error", () => {});
       socket.resume();
       socket.end(BUSY, () => socket.destroySoon());
@@ -240,8 +262,12 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   #accept(socket: Socket): void {
     const stream = this.openStream(socket);
     if (stream === undefined) return;
-    if (this.#front === undefined) stream.listener = new Http1Driver(stream, this);
-    else this.#front.accept(stream);
+    if (this.#front !== undefined) {
+      this.#front.accept(stream);
+      return;
+    }
+    stream.listener = new Http1Driver(stream, this);
+    this.connectionOpened(stream);
   }
 
   #watch(socket: Socket): void {
@@ -251,14 +277,16 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
 
   async #stop(graceMs: number): Promise<void> {
     this.#status = "stopping";
+    this.#observer.serverStopping(graceMs, this.#streams.size, this.#channels.size);
     // Neither the clock's timers nor half-closed sockets keep the process, but who awaits a stop must see its end.
     const awake = setInterval(() => {}, 60_000);
     const listening = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     // First, so that the last responses say `Connection: close`.
-    for (const { listener } of this.#streams) {
-      if (listener instanceof Http1Driver || listener instanceof ProxyListener) listener.closeSoon();
-    }
-    for (const channel of this.#channels) channel.goAway();
+    this.#closeSoon((listener) => listener instanceof Http1Driver && !listener.isIdle);
+    for (const channel of this.#channels) channel.goAway(comeBackMs());
+    // A request may have arrived that nobody has read yet: its client would hear nothing but the end of the connection.
+    for (let turns = 0; turns < 2; turns++) await new Promise(setImmediate);
+    this.#closeSoon(() => true);
     await this.#empty(graceMs);
     for (const stream of this.#streams) stream.destroy();
     for (const socket of this.#sockets) socket.destroy();
@@ -268,6 +296,14 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     for (const channel of this.#channels) channel.abandon();
     clearInterval(awake);
     this.#status = "stopped";
+    this.#observer.serverStopped();
+  }
+
+  #closeSoon(isMeant: (listener: ByteStreamListener) => boolean): void {
+    for (const { listener } of this.#streams) {
+      if ((listener instanceof Http1Driver || listener instanceof ProxyListener) && isMeant(listener))
+        listener.closeSoon();
+    }
   }
 
   /** Resolves when nothing is open, or after `graceMs`. */
@@ -285,4 +321,10 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   #checkEmpty(): void {
     if (this.#streams.size === 0 && this.#channels.size === 0) this.#onEmpty?.();
   }
+}
+
+/** Each client gets its own: they must not come back all at once. */
+function comeBackMs(): number {
+  const { least, most } = COME_BACK_MS;
+  return least + Math.floor(Math.random() * (most - least + 1));
 }

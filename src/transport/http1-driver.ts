@@ -32,6 +32,13 @@ export interface Http1Context {
   readonly timeouts: Http1Timeouts;
   /** A request is there; its answer may come at any time. Never throws. */
   onExchange(exchange: Exchange): void;
+  /**
+   * Nothing of it is read or written any more, but for what `WebSocketTransport` makes of the connection. `status` 0: no
+   * response had begun. `isWhole`: all of the response is on its way. Never throws.
+   */
+  onExchangeEnd(exchange: Exchange, status: number, isWhole: boolean): void;
+  /** A request that nobody may serve was answered with this error. Never throws. */
+  onRefusal(error: ChannelError): void;
 }
 
 /**
@@ -122,7 +129,9 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     this.#exchange = undefined;
     this.#reader?.reject(new ChannelError("CLIENT_GONE", undefined, { cause: error }));
     this.#reader = undefined;
-    exchange?.detach(error);
+    if (exchange === undefined) return;
+    exchange.detach(error);
+    this.context.onExchangeEnd(exchange, exchange.status, false);
   }
 
   /** Writes what the protocol holds, now. */
@@ -144,9 +153,10 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     }
   }
 
-  /** No request after the one that is being answered. An idle connection ends now. */
+  /** No request after the one that is being answered, or has begun to arrive. An idle connection ends now. */
   closeSoon(): void {
-    this.connection.closeSoon();
+    // Who does not read its answers is asked nothing more.
+    this.connection.closeSoon(!this.#isClogged);
     this.#advance();
   }
 
@@ -189,7 +199,9 @@ export class Http1Driver implements ByteStreamListener, Flushable {
 
   /** The response of the current exchange is whole. */
   responseEnded(): void {
+    const exchange = this.#exchange!;
     this.#exchange = undefined;
+    this.context.onExchangeEnd(exchange, exchange.status, true);
     this.#reader?.reject(new ChannelError("ALREADY_ANSWERED"));
     this.#reader = undefined;
     this.queueFlush();
@@ -208,8 +220,10 @@ export class Http1Driver implements ByteStreamListener, Flushable {
 
   /** The connection belongs to another protocol now, with the bytes that came behind the request. */
   handOver(): void {
+    const exchange = this.#exchange!;
     this.#exchange = undefined;
     this.#isHandedOver = true;
+    this.context.onExchangeEnd(exchange, 101, true);
   }
 
   /** Does all that can be done with what has arrived. Loops instead of recursing: a response may end inside it. */
@@ -276,11 +290,15 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     this.#exchange = undefined;
     const reader = this.#reader;
     this.#reader = undefined;
+    const isAnswer = error.status !== undefined && !this.connection.isAnswering;
     // A body cut off by the end of the connection has nobody left who would read an answer.
     if (error.status === undefined) this.abort();
     else this.connection.refuse(error);
     reader?.reject(error);
-    exchange?.detach(error);
+    if (exchange !== undefined) {
+      exchange.detach(error);
+      this.context.onExchangeEnd(exchange, isAnswer ? error.status! : exchange.status, isAnswer);
+    } else if (isAnswer) this.context.onRefusal(error);
     this.queueFlush();
   }
 

@@ -13,6 +13,8 @@ export class Http1Exchange implements Exchange {
   readonly head: RequestHead;
   listener: ExchangeListener | undefined;
   isClientGone = false;
+  /** The status of its response; 0: none has begun. */
+  status = 0;
   readonly #driver: Http1Driver;
 
   constructor(driver: Http1Driver, head: RequestHead) {
@@ -57,12 +59,14 @@ export class Http1Exchange implements Exchange {
   respond(response: ResponseHead, body: string | Uint8Array | null): void {
     if (!this.#isLive) return;
     this.#driver.connection.respond(response, body);
+    this.status = response.status;
     this.#driver.responseEnded();
   }
 
   start(response: ResponseHead, length?: number): boolean {
     if (!this.#isLive) return false;
     const hasBody = this.#driver.connection.start(response, length);
+    this.status = response.status;
     if (hasBody) this.#driver.queueFlush();
     else this.#driver.responseEnded();
     return hasBody;

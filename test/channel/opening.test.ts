@@ -208,6 +208,8 @@ describe("onError", () => {
     assert.equal((await site.request("GET /")).status, 500);
   });
 
+  const SILENT = { info() {}, warn() {} };
+
   it("is the logger's `error` where there is only a logger", async (t) => {
     const logged: unknown[] = [];
     const site = await serving(
@@ -215,7 +217,7 @@ describe("onError", () => {
       () => {
         throw new Error("boom");
       },
-      { onError: undefined, logger: { error: (details, message) => logged.push(details, message) } },
+      { onError: undefined, logger: { ...SILENT, error: (details, message) => logged.push(details, message) } },
     );
     await site.request("GET /");
     assert.equal(logged.length, 2);

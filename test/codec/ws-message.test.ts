@@ -580,3 +580,30 @@ describe("encodeClosePayload: RFC 6455 §5.5.1", () => {
     assert.throws(() => encodeClosePayload(1005, "x"), { code: "BAD_CLOSE" });
   });
 });
+
+describe("MessageDecoder: what a message in many fragments costs", () => {
+  for (const [count, size] of [
+    [10_000, 1],
+    [1000, 1000],
+  ] as const) {
+    it(`copies each byte a few times at most: ${count} fragments of ${size} bytes`, (t) => {
+      const payload = new Uint8Array(size).fill(0x61);
+      const frames = Array.from({ length: count }, (_, at) =>
+        encodeMaskedFrame(at === 0 ? OPCODE.TEXT : OPCODE.CONTINUATION, payload, KEY, at === count - 1),
+      );
+      const decoder = new MessageDecoder(
+        { maxMessageBytes: 1 << 22, maxFragments: count },
+        { masked: true, allowRsv1: false },
+      );
+      for (const frame of frames) decoder.push(frame);
+      let copied = 0;
+      const { set } = Uint8Array.prototype;
+      t.mock.method(Uint8Array.prototype, "set", function (this: Uint8Array, from: ArrayLike<number>, at?: number) {
+        copied += from.length;
+        set.call(this, from, at);
+      });
+      assert.deepEqual(decoder.next(), { type: "message", data: "a".repeat(count * size) });
+      assert.ok(copied < 4 * count * size, `${copied} bytes were copied for ${count * size}`);
+    });
+  }
+});

@@ -241,7 +241,12 @@ function ask(
 ): Promise<AsyncIterable<unknown>> {
   return new Promise((resolve, reject) => {
     const headers = path === "/events" ? { Accept: "text/event-stream" } : {};
-    get({ port, host: "127.0.0.1", path, headers, signal, agent }, resolve).on("error", reject);
+    const asked = get({ port, host: "127.0.0.1", path, headers, signal, agent }, resolve);
+    asked.on("error", (error: NodeJS.ErrnoException) => {
+      // RFC 9112 §9.5: an idle connection may end while a request is on its way to it, which then was not answered.
+      if (asked.reusedSocket && error.code === "ECONNRESET") resolve(ask(port, path, signal, agent));
+      else reject(error);
+    });
   });
 }
 

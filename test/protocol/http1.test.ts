@@ -179,7 +179,7 @@ describe("Http1Connection: persistence", () => {
 
   it("closeSoon ends an idle connection now", () => {
     const connection = connect();
-    connection.closeSoon();
+    connection.closeSoon(true);
     assert.equal(connection.isClosed, true);
     connection.receive(bytesOf(GET));
     assert.equal(connection.nextRequest(), undefined);
@@ -187,7 +187,7 @@ describe("Http1Connection: persistence", () => {
 
   it("closeSoon lets the response that is owed go out, marked as the last", () => {
     const connection = request(GET + GET);
-    connection.closeSoon();
+    connection.closeSoon(true);
     assert.equal(connection.isClosed, false);
     connection.respond(OK, null);
     assert.equal(taken(connection), `HTTP/1.1 200 OK\r\n${DATE}Connection: close\r\nContent-Length: 0\r\n\r\n`);
@@ -195,11 +195,26 @@ describe("Http1Connection: persistence", () => {
     assert.equal(connection.nextRequest(), undefined);
   });
 
+  it("closeSoon lets a request that is half here come, and answers it as the last, unless nobody awaits it", () => {
+    for (const awaited of [true, false]) {
+      const connection = connect();
+      connection.receive(bytesOf(GET.slice(0, 5)));
+      assert.equal(connection.nextRequest(), undefined);
+      connection.closeSoon(awaited);
+      assert.equal(connection.isClosed, !awaited);
+      connection.receive(bytesOf(GET.slice(5) + GET));
+      if (connection.nextRequest() === undefined) assert.equal(awaited, false);
+      else connection.respond(OK, null);
+      assert.match(taken(connection), awaited ? /\r\nConnection: close\r\n/ : /^$/);
+      assert.equal(connection.isClosed, true);
+    }
+  });
+
   it("closeSoon waits for no body that nobody reads", () => {
     const connection = request(`${POST_5}ab`);
     connection.respond(OK, null);
     assert.equal(connection.isDiscarding, true);
-    connection.closeSoon();
+    connection.closeSoon(true);
     assert.equal(connection.isClosed, true);
     assert.equal(connection.isDiscarding, false);
   });

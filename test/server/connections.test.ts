@@ -15,7 +15,8 @@ describe("a connection", () => {
       const response = await client.response();
       assert.deepEqual([response.text, response.headers.has("connection")], [path, false]);
     }
-    assert.deepEqual(site.server.stats(), { connections: 1, requests: 3, channels: { websocket: 0, sse: 0, http: 0 } });
+    const { connections, requests, channels } = site.server.stats();
+    assert.deepEqual([connections, requests, channels], [1, 3, { websocket: 0, sse: 0, http: 0 }]);
   });
 
   for (const field of ["close", "CLOSE", "keep-alive, close"]) {

@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { describe, it, type TestContext } from "node:test";
+import { OPCODE } from "../../src/codec/ws-frame.ts";
 import { type Channel, type CloseStatus, type Server, serve, withChannel } from "../../src/index.ts";
 import type { RawClient } from "../support/raw-client.ts";
 import { request, type Site, serving } from "../support/serving.ts";
 import { deferred, settled, turn, until } from "../support/wait.ts";
-import { WsClient } from "../support/ws-client.ts";
+import { frame, textFrame, WsClient } from "../support/ws-client.ts";
 
 /** A site whose every request parks a channel; the statuses of those that have closed. */
 async function parking(t: TestContext): Promise<{ site: Site; channels: Channel[]; closed: CloseStatus[] }> {
@@ -259,11 +260,8 @@ describe("a server that is stopping", () => {
     await until(() => site.server.stats().requests === 15, "all are there");
     await site.server.stop({ graceMs: 50 });
     assert.equal(closed.length, 15);
-    assert.deepEqual(site.server.stats(), {
-      connections: 0,
-      requests: 15,
-      channels: { websocket: 0, sse: 0, http: 0 },
-    });
+    const { connections, requests, channels } = site.server.stats();
+    assert.deepEqual([connections, requests, channels], [0, 15, { websocket: 0, sse: 0, http: 0 }]);
   });
 
   it("waits for the close handlers, though one receiver never comes back", async (t) => {
@@ -317,5 +315,199 @@ describe("a server that is stopping", () => {
     assert.equal(await client.chunk(), undefined);
     client.end();
     await stopped;
+  });
+
+  it("still answers what had arrived before anybody read it", async (t) => {
+    const site = await serving(t, (r) => r.path);
+    const used = await site.connect();
+    used.write(request("GET /first"));
+    await used.response();
+    const fresh = await site.connect();
+    await until(() => site.server.stats().connections === 2, "both are there");
+    // In one turn: the bytes are in the system when the stop begins.
+    for (const client of [used, fresh]) client.write(request("GET /late"));
+    const stopped = site.server.stop();
+    for (const client of [used, fresh]) {
+      assert.equal((await client.response()).text, "/late");
+      await client.ended();
+      client.end();
+    }
+    await stopped;
+  });
+
+  it("still answers a request whose head is half here, and nothing behind it", async (t) => {
+    const site = await serving(t, async (r) => `${r.path} ${await r.text()}`);
+    const client = await site.connect();
+    client.write("POST /half HTTP/1.1\r\nHost");
+    await settled(() => client.peek().length);
+    const stopped = site.server.stop();
+    await settled(() => client.isEnded);
+    client.write(`: x\r\nContent-Length: 4\r\n\r\nbody${request("GET /never")}`);
+    const response = await client.response();
+    assert.deepEqual([response.text, response.headers.get("connection")], ["/half body", ["close"]]);
+    await client.ended();
+    client.end();
+    await stopped;
+    assert.equal(site.server.stats().requests, 1);
+  });
+
+  it("lets a body that is still being sent come to its end", async (t) => {
+    const site = await serving(t, (r) => r.text());
+    const client = await site.connect();
+    client.write(request("POST / HTTP/1.1\r\nContent-Length: 10", "first"));
+    await until(() => site.server.stats().requests === 1, "the handler reads");
+    const stopped = site.server.stop();
+    await settled(() => client.isEnded);
+    client.write(" half");
+    assert.equal((await client.response()).text, "first half");
+    client.end();
+    await stopped;
+  });
+
+  it("closes a WebSocket in the middle of a message that comes in; what is not whole is not delivered", async (t) => {
+    const log: unknown[] = [];
+    const site = await serving(t, (r) =>
+      withChannel(r, (channel) => {
+        channel.onReceive((message) => log.push(message));
+        channel.onClose(({ by, code }) => log.push(by, code));
+      }),
+    );
+    const client = await WsClient.open(t, site.target);
+    client.send("whole");
+    client.raw.write(textFrame("first fragment, ", false));
+    const last = frame(OPCODE.CONTINUATION, "never");
+    client.raw.write(last.subarray(0, 3));
+    await until(() => log.length === 1, "the first message");
+    const stopped = site.server.stop();
+    assert.equal((await client.closed()).code, 1001);
+    // §5.5.1: a message that was begun may still be ended before the close frame is answered.
+    client.raw.write(last.subarray(3));
+    client.close(1001);
+    await client.ended();
+    client.raw.end();
+    await stopped;
+    assert.deepEqual(log, ["whole", "server", 1001]);
+  });
+
+  it("closes a WebSocket in the middle of a message that goes out only when that is whole", async (t) => {
+    const gate = deferred();
+    const site = await serving(t, (r) =>
+      withChannel(r, (channel) => {
+        channel.send(
+          (async function* () {
+            yield "first ";
+            await gate.promise;
+            yield "second";
+          })(),
+        );
+      }),
+    );
+    const client = await WsClient.open(t, site.target);
+    assert.equal((await client.frame()).payload.toString(), "first ");
+    const stopped = site.server.stop();
+    await settled(() => client.raw.peek().length);
+    gate.resolve();
+    assert.equal((await client.frame()).payload.toString(), "second");
+    assert.deepEqual(await client.frame(), { opcode: 0, fin: true, payload: Buffer.alloc(0) });
+    assert.equal((await client.closed()).code, 1001);
+    client.close(1001);
+    client.raw.end();
+    await stopped;
+  });
+
+  it("ends event streams behind what is being sent, and those that are full too", async (t) => {
+    const gate = deferred();
+    const site = await serving(t, (r) =>
+      withChannel(
+        r,
+        (channel) => {
+          channel.send(
+            (async function* () {
+              yield "first";
+              await gate.promise;
+              yield "second";
+            })(),
+            false,
+          );
+          // The stream is not counted; these are, and make every further send one too many.
+          if (r.path === "/full") while (channel.send("more", false));
+        },
+        { maxBufferedBytes: 100, onOverflow: "drop" },
+      ),
+    );
+    for (const path of ["/", "/full"]) {
+      const client = await site.connect();
+      client.write(request(`GET ${path} HTTP/1.1\r\nAccept: text/event-stream`));
+      await client.head();
+      assert.equal((await client.chunk())?.toString(), "data: first\n\n");
+      t.after(() => client.destroy());
+      void client.until(() => client.peek().includes("retry"), "the hint").then(() => client.end());
+    }
+    await until(() => site.server.stats().channels.sse === 2, "both are there");
+    const stopped = site.server.stop();
+    gate.resolve();
+    await stopped;
+  });
+
+  it("tells each client its own time to come back, from one second to three", async (t) => {
+    const { site } = await parking(t);
+    const streams: RawClient[] = [];
+    const polls: RawClient[] = [];
+    for (let i = 0; i < 12; i++) {
+      const [stream, poll] = [await site.connect(), await site.connect()];
+      stream.write(request("GET / HTTP/1.1\r\nAccept: text/event-stream"));
+      poll.write(request("GET /"));
+      streams.push(stream);
+      polls.push(poll);
+    }
+    await until(() => site.server.stats().requests === 24, "all are there");
+    const stopped = site.server.stop();
+    const retries = new Set<number>();
+    for (const stream of streams) {
+      retries.add(Number(/^retry: ?(\d+)\n\n$/.exec((await stream.response()).text)![1]));
+      stream.end();
+    }
+    for (const poll of polls) {
+      const seconds = Number((await poll.response()).headers.get("retry-after")![0]);
+      assert.ok([1, 2, 3].includes(seconds), `${seconds}`);
+      poll.end();
+    }
+    await stopped;
+    for (const ms of retries) assert.ok(Number.isInteger(ms) && ms >= 1000 && ms <= 3000, `${ms}`);
+    assert.ok(retries.size > 1, "they differ");
+  });
+
+  it("stops though a channel's own headers cannot be sent", async (t) => {
+    const site = await serving(t, (r) => withChannel(r, () => {}, { headers: { "X-A": "a\r\nb" } }));
+    const client = await site.connect();
+    client.write(request("GET /"));
+    await until(() => site.server.stats().channels.http === 1, "it is parked");
+    const stopped = site.server.stop();
+    await client.takeRest();
+    client.end();
+    await stopped;
+    assert.equal(site.takeReports().length, 1);
+  });
+
+  it("drops a client that does not read, with what is unsent, after `graceMs`", async (t) => {
+    const closed: CloseStatus[] = [];
+    const site = await serving(t, (r) =>
+      withChannel(
+        r,
+        (channel) => {
+          channel.onClose((status) => closed.push(status));
+          channel.send("x".repeat(20_000_000), false);
+        },
+        { maxBufferedBytes: 1e9 },
+      ),
+    );
+    const ws = await WsClient.open(t, site.target);
+    ws.raw.pause();
+    const stream = await site.connect();
+    stream.pause();
+    stream.write(request("GET /"));
+    await until(() => site.server.stats().requests === 2, "both are there");
+    await site.server.stop({ graceMs: 30 });
+    assert.deepEqual([closed.length, site.server.stats().connections], [2, 0]);
   });
 });

@@ -22,7 +22,11 @@ const FORGED = "203.0.113.66";
 
 /** Whom a connection from `PROXY`, or another address, gives away with these fields. */
 function clientOf(fields: readonly string[], trusted: TrustedProxies = [PROXY, INNER], address = PROXY): Client {
-  const trusts = toTrust(trusted, () => false, () => {});
+  const trusts = toTrust(
+    trusted,
+    () => false,
+    () => {},
+  );
   return findClient({ address, scheme: "http", host: "own" }, fields, trusts!);
 }
 
@@ -109,7 +113,11 @@ describe("trustedProxies", () => {
   ];
   for (const [list, addresses, others] of trusted) {
     it(`trusts with ${JSON.stringify(list)} ${addresses.join(" and ")}`, () => {
-      const trusts = toTrust(list, () => false, () => {})!;
+      const trusts = toTrust(
+        list,
+        () => false,
+        () => {},
+      )!;
       // Asked twice: the second time it remembers.
       for (const address of [...addresses, ...addresses]) assert.ok(trusts(address), address);
       for (const address of [...others, ...others]) assert.ok(!trusts(address), address);
@@ -118,7 +126,11 @@ describe("trustedProxies", () => {
   }
 
   it("remembers no more than some addresses", () => {
-    const trusts = toTrust(["10.0.0.0/8"], () => false, () => {})!;
+    const trusts = toTrust(
+      ["10.0.0.0/8"],
+      () => false,
+      () => {},
+    )!;
     for (let index = 0; index < 5000; index++) {
       assert.equal(trusts(`${index % 2 === 0 ? 10 : 11}.0.${index >> 8}.${index & 255}`), index % 2 === 0);
     }

@@ -3,7 +3,8 @@
 
 import { systemClock } from "../../src/base/clock.ts";
 import type { ChannelHandlers } from "../../src/channel/channel.ts";
-import type { ErrorContext } from "../../src/channel/context.ts";
+import type { ChannelContext, ErrorContext } from "../../src/channel/context.ts";
+import type { ChannelRequest } from "../../src/channel/request.ts";
 import { TransportChannel } from "../../src/channel/transport-channel.ts";
 import { BufferBudget } from "../../src/transport/buffer-budget.ts";
 import { type CloseStatus, clientLeft, closeStatus } from "../../src/transport/close-status.ts";
@@ -37,18 +38,22 @@ export class MemoryChannel {
       onOverflow: "close",
       heartbeat: { pingIntervalMs: 0, pongTimeoutMs: 0 },
     } as const;
-    this.channel = new TransportChannel(this.#transport, handlers, settings, {
+    const context: ChannelContext = {
       clock: systemClock,
       report: (error: unknown, _: ErrorContext) => this.reports.push(error),
       webSocket: { maxMessageBytes: 1 << 20, maxFragments: 100, closeTimeoutMs: 1000 },
       channelSettings: settings,
       budget: new BufferBudget(Number.POSITIVE_INFINITY),
       allowedOrigins: [],
+      messages: { received: 0, sent: 0 },
       upgrade: undefined,
       findClient: () => ({ address: undefined, scheme: "http", host: "" }),
       channelOpened() {},
+      channelOverflowed() {},
       channelEnded() {},
-    });
+    };
+    // Of the request a channel keeps only what all share.
+    this.channel = new TransportChannel(this.#transport, handlers, settings, { context } as unknown as ChannelRequest);
     this.channel.begin(undefined);
   }
 

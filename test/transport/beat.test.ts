@@ -67,6 +67,8 @@ function http(onExchange: (exchange: Exchange) => void = () => {}): { wire: Wire
     closeTimeoutMs: 5000,
     timeouts: { headerTimeoutMs: 10_000, requestTimeoutMs: 60_000, keepAliveTimeoutMs: 60_000 },
     onExchange,
+    onExchangeEnd() {},
+    onRefusal() {},
   };
   const wire = new Wire();
   const driver = new Http1Driver(wire, context);

@@ -46,6 +46,8 @@ function bench(onExchange: (exchange: Exchange) => void = () => {}): Bench {
       exchanges.push(exchange);
       onExchange(exchange);
     },
+    onExchangeEnd() {},
+    onRefusal() {},
   });
   stream.listener = driver;
   return { stream, driver, turn, clock, exchanges };

@@ -1,0 +1,154 @@
+// `unichannel/metrics`: what servers count, as metrics of prom-client. Nothing runs between two scrapes: a scrape reads
+// `server.stats()`, which keeps plain numbers. Names follow https://prometheus.io/docs/practices/naming/ and OpenMetrics.
+
+import { Counter, Gauge, register as globalRegister, type Registry, type RegistryContentType } from "prom-client";
+import { ChannelError } from "./base/errors.ts";
+import type { ServerStats } from "./server/counts.ts";
+
+export interface MetricsOptions {
+  /** Where they are registered. @default prom-client's own global `register` */
+  readonly register?: Registry<RegistryContentType> | undefined;
+  /** What each name begins with. @default "unichannel_" */
+  readonly prefix?: string | undefined;
+  /** On each metric of this server: what tells several servers of one process apart. @default none */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+}
+
+type Labels = Readonly<Record<string, string>>;
+type Sample = readonly [labels: Labels, value: number];
+
+interface Definition {
+  readonly type: "gauge" | "counter";
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+  readonly read: (stats: ServerStats) => readonly Sample[];
+}
+
+interface Source {
+  readonly server: { stats(): ServerStats };
+  readonly labels: Labels;
+}
+
+const DEFINITIONS: readonly Definition[] = [
+  one("gauge", "connections", "Open connections", (stats) => stats.connections),
+  one("counter", "connections_total", "Connections opened", (stats) => stats.connectionsOpened),
+  one("counter", "connections_refused_total", "Connections sent away", (stats) => stats.connectionsRefused),
+  one("counter", "requests_total", "Requests that were served", (stats) => stats.requests),
+  by(
+    "counter",
+    "responses_total",
+    "Responses that have ended, by class of status",
+    "status",
+    (stats) => stats.responses,
+  ),
+  by("gauge", "channels", "Open channels", "transport", (stats) => stats.channels),
+  byTwo("channels_closed_total", "Channels that have ended", ["transport", "name"], (stats) => stats.channelsClosed),
+  one("counter", "messages_received_total", "Messages from clients", (stats) => stats.messagesReceived),
+  one("counter", "messages_sent_total", "Sends that channels took", (stats) => stats.messagesSent),
+  one("counter", "received_bytes_total", "Bytes that came in on connections", (stats) => stats.bytesReceived),
+  one("counter", "sent_bytes_total", "Bytes that went out on connections", (stats) => stats.bytesSent),
+  one("gauge", "buffered_bytes", "Bytes sent that clients have not taken", (stats) => stats.bufferedBytes),
+  by("counter", "overflows_total", "Sends that found their channel full", "policy", (stats) => stats.overflows),
+  byTwo("errors_total", "Errors that were reported", ["source", "code"], (stats) => stats.errors),
+];
+
+/** Whose numbers the metrics of a registry show, by prefix. */
+const SOURCES = new WeakMap<Registry<RegistryContentType>, Map<string, Source[]>>();
+
+/**
+ * Adds a server to a prom-client registry; a function comes back that takes it out again. Several servers may share a
+ * registry: their labels have the same names then, and where they have the same values the numbers are summed.
+ * Throws BAD_OPTION for labels that do not go together, and prom-client's own error for a name that is taken.
+ */
+export function collectMetrics(server: Source["server"], options: MetricsOptions = {}): () => void {
+  const { register = globalRegister, prefix = "unichannel_", labels = {} } = options;
+  let prefixes = SOURCES.get(register);
+  if (prefixes === undefined) SOURCES.set(register, (prefixes = new Map()));
+  let sources = prefixes.get(prefix);
+  // Also when somebody has cleared the registry.
+  if (sources === undefined || register.getSingleMetric(`${prefix}connections`) === undefined) {
+    sources = [];
+    define(register, prefix, Object.keys(labels), sources);
+    prefixes.set(prefix, sources);
+  }
+  checkLabels(labels, sources[0]?.labels ?? labels);
+  const source = { server, labels };
+  sources.push(source);
+  return () => {
+    const place = sources.indexOf(source);
+    if (place >= 0) sources.splice(place, 1);
+  };
+}
+
+function define(
+  register: Registry<RegistryContentType>,
+  prefix: string,
+  labelNames: readonly string[],
+  sources: readonly Source[],
+): void {
+  for (const definition of DEFINITIONS) {
+    const config = {
+      name: prefix + definition.name,
+      help: definition.help,
+      labelNames: [...definition.labelNames, ...labelNames],
+      registers: [register as Registry],
+      collect(this: Counter | Gauge): void {
+        // What a server has counted is the truth: it is not added to, it is set.
+        this.reset();
+        for (const { server, labels } of sources) {
+          for (const [own, value] of definition.read(statsOf(server))) this.inc({ ...own, ...labels }, value);
+        }
+      },
+    };
+    if (definition.type === "counter") new Counter(config);
+    else new Gauge(config);
+  }
+}
+
+function checkLabels(labels: Labels, first: Labels): void {
+  const [names, expected] = [labels, first].map((each) => Object.keys(each).sort().join(", "));
+  if (names === expected) return;
+  throw new ChannelError("BAD_OPTION", `labels are "${names}", those of another server in this registry "${expected}"`);
+}
+
+const SNAPSHOTS = new Map<Source["server"], ServerStats>();
+
+/** One look for all metrics of a scrape: prom-client collects them in one turn. */
+function statsOf(server: Source["server"]): ServerStats {
+  const seen = SNAPSHOTS.get(server);
+  if (seen !== undefined) return seen;
+  const stats = server.stats();
+  if (SNAPSHOTS.size === 0) queueMicrotask(() => SNAPSHOTS.clear());
+  SNAPSHOTS.set(server, stats);
+  return stats;
+}
+
+function one(type: Definition["type"], name: string, help: string, read: (stats: ServerStats) => number): Definition {
+  return { type, name, help, labelNames: [], read: (stats) => [[{}, read(stats)]] };
+}
+
+function by(
+  type: Definition["type"],
+  name: string,
+  help: string,
+  label: string,
+  read: (stats: ServerStats) => Readonly<Record<string, number>>,
+): Definition {
+  const toSamples = (stats: ServerStats): Sample[] =>
+    Object.entries(read(stats)).map(([key, value]) => [{ [label]: key }, value]);
+  return { type, name, help, labelNames: [label], read: toSamples };
+}
+
+function byTwo(
+  name: string,
+  help: string,
+  [outer, inner]: readonly [string, string],
+  read: (stats: ServerStats) => Readonly<Record<string, Readonly<Record<string, number>>>>,
+): Definition {
+  const toSamples = (stats: ServerStats): Sample[] =>
+    Object.entries(read(stats)).flatMap(([first, counts]) =>
+      Object.entries(counts).map(([second, value]): Sample => [{ [outer]: first, [inner]: second }, value]),
+    );
+  return { type: "counter", name, help, labelNames: [outer, inner], read: toSamples };
+}

@@ -1,0 +1,116 @@
+// What a server counts: plain numbers, each an addition where something happens, read when somebody asks.
+
+import { ChannelError, type ErrorCode } from "../base/errors.ts";
+import type { ErrorSource, MessageCounts } from "../channel/context.ts";
+import type { OverflowPolicy, TransportChannel } from "../channel/transport-channel.ts";
+import type { CloseName } from "../transport/close-status.ts";
+import type { TransportKind } from "../transport/transport.ts";
+import type { NetStream } from "./net-stream.ts";
+
+/** By the first digit of the status (RFC 9110 §15). */
+export type StatusClass = "1xx" | "2xx" | "3xx" | "4xx" | "5xx";
+
+/** What a server has open, and what it has seen since its start. Counters only grow. */
+export interface ServerStats {
+  /** Open connections. */
+  readonly connections: number;
+  /** Connections so far. One with a PROXY header counts when that has been read, one with TLS after its handshake. */
+  readonly connectionsOpened: number;
+  /** Connections that were sent away because of `maxConnections`, or because the server was stopping. */
+  readonly connectionsRefused: number;
+  /** Requests so far, without those that nobody may serve: malformed, too big, too late. */
+  readonly requests: number;
+  /**
+   * Responses so far that are complete or broken off, an open stream not yet. A WebSocket's is its 101. Those to what
+   * nobody may serve are among them.
+   */
+  readonly responses: Readonly<Record<StatusClass, number>>;
+  /** Open channels by what carries them. A stream that a handler returned is one of them. */
+  readonly channels: Readonly<Record<TransportKind, number>>;
+  /** Channels that have ended, by what carried them and how they ended: only names that occurred. */
+  readonly channelsClosed: Readonly<Record<TransportKind, Readonly<Partial<Record<CloseName, number>>>>>;
+  /** Messages that clients sent to channels. */
+  readonly messagesReceived: number;
+  /** Sends that channels took; a stream is one. */
+  readonly messagesSent: number;
+  /** Bytes that connections carried, HTTP and frames included, above TLS. */
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  /** The sum of all open channels' `bufferedAmount`. */
+  readonly bufferedBytes: number;
+  /** Sends that found their channel full, by what was done then. */
+  readonly overflows: Readonly<Record<OverflowPolicy, number>>;
+  /** What `onError` was told, by source and code; OTHER for what is no `ChannelError`. Only those that occurred. */
+  readonly errors: Readonly<Partial<Record<ErrorSource, Readonly<Partial<Record<ErrorCode | "OTHER", number>>>>>>;
+}
+
+/** How often what happened. */
+type Tally<Name extends string> = Partial<Record<Name, number>>;
+
+export class ServerCounts {
+  connectionsOpened = 0;
+  connectionsRefused = 0;
+  requests = 0;
+  /** Of connections that are closed. */
+  bytesReceived = 0;
+  bytesSent = 0;
+  readonly messages: MessageCounts = { received: 0, sent: 0 };
+  /** By the first digit of the status. */
+  readonly #responses: number[] = [0, 0, 0, 0, 0, 0];
+  readonly #closed: Record<TransportKind, Tally<CloseName>> = { websocket: {}, sse: {}, http: {} };
+  readonly #overflows: Record<OverflowPolicy, number> = { close: 0, drop: 0 };
+  readonly #errors: Partial<Record<ErrorSource, Tally<ErrorCode | "OTHER">>> = {};
+
+  response(status: number): void {
+    this.#responses[(status / 100) | 0]! += 1;
+  }
+
+  channelClosed(kind: TransportKind, name: CloseName): void {
+    add(this.#closed[kind], name);
+  }
+
+  overflow(policy: OverflowPolicy): void {
+    this.#overflows[policy] += 1;
+  }
+
+  error(error: unknown, source: ErrorSource): void {
+    this.#errors[source] ??= {};
+    add(this.#errors[source], error instanceof ChannelError ? error.code : "OTHER");
+  }
+
+  /** With what is open now. */
+  stats(streams: ReadonlySet<NetStream>, open: ReadonlySet<TransportChannel>): ServerStats {
+    let { bytesReceived, bytesSent } = this;
+    for (const stream of streams) {
+      bytesReceived += stream.bytesReceived;
+      bytesSent += stream.bytesSent;
+    }
+    const channels = { websocket: 0, sse: 0, http: 0 };
+    let bufferedBytes = 0;
+    for (const channel of open) {
+      channels[channel.transport] += 1;
+      bufferedBytes += channel.bufferedAmount;
+    }
+    const [, r1, r2, r3, r4, r5] = this.#responses as [number, number, number, number, number, number];
+    return {
+      connections: streams.size,
+      connectionsOpened: this.connectionsOpened,
+      connectionsRefused: this.connectionsRefused,
+      requests: this.requests,
+      responses: { "1xx": r1, "2xx": r2, "3xx": r3, "4xx": r4, "5xx": r5 },
+      channels,
+      channelsClosed: structuredClone(this.#closed),
+      messagesReceived: this.messages.received,
+      messagesSent: this.messages.sent,
+      bytesReceived,
+      bytesSent,
+      bufferedBytes,
+      overflows: { ...this.#overflows },
+      errors: structuredClone(this.#errors),
+    };
+  }
+}
+
+function add<Name extends string>(tally: Tally<Name>, name: Name): void {
+  tally[name] = (tally[name] ?? 0) + 1;
+}

@@ -1,0 +1,144 @@
+// Who sees what happens in a server: it counts, tells those who listen to `diagnostics.ts`, and logs the little that is
+// logged. While nobody listens an event costs an addition and a look at `hasSubscribers`: nothing is built, no clock read.
+
+import type { ChannelError } from "../base/errors.ts";
+import type { ErrorContext, ErrorReporter } from "../channel/context.ts";
+import { type Handler, handleRequest } from "../channel/handle.ts";
+import { nextId } from "../channel/ids.ts";
+import type { ChannelRequest } from "../channel/request.ts";
+import type { OverflowPolicy, TransportChannel } from "../channel/transport-channel.ts";
+import type { CloseStatus } from "../transport/close-status.ts";
+import type { Exchange } from "../transport/exchange.ts";
+import { ServerCounts } from "./counts.ts";
+import * as topics from "./diagnostics.ts";
+import { type LogOptions, logInfo, toReporter } from "./log.ts";
+import type { NetStream } from "./net-stream.ts";
+import type { Server } from "./server.ts";
+
+/** What a beginning leaves for its end. */
+interface Begun<Subject> {
+  readonly subject: Subject;
+  readonly at: number;
+}
+
+/** An end is published for what began while somebody listened to the beginning or the end: only then is it known. */
+export class Observer {
+  readonly counts: ServerCounts = new ServerCounts();
+  readonly report: ErrorReporter;
+  readonly #server: Server;
+  readonly #options: LogOptions;
+  readonly #now: () => number;
+  readonly #connections = new WeakMap<NetStream, Begun<topics.DiagnosticsConnection>>();
+  readonly #requests = new WeakMap<Exchange, Begun<ChannelRequest>>();
+  readonly #channels = new WeakMap<TransportChannel, number>();
+  #stoppingSince = 0;
+
+  /** `now` in milliseconds. */
+  constructor(server: Server, options: LogOptions, now: () => number) {
+    this.#server = server;
+    this.#options = options;
+    this.#now = now;
+    const tell = toReporter(options);
+    this.report = (error, context) => {
+      this.#failed(error, context);
+      tell(error, context);
+    };
+  }
+
+  serverStarted(): void {
+    const server = this.#server;
+    if (topics.SERVER_START.hasSubscribers) topics.SERVER_START.publish({ server });
+    logInfo(this.#options.logger, { url: server.url }, "listening");
+  }
+
+  serverStopping(graceMs: number, connections: number, channels: number): void {
+    this.#stoppingSince = this.#now();
+    logInfo(this.#options.logger, { graceMs, connections, channels }, "stopping");
+  }
+
+  serverStopped(): void {
+    const server = this.#server;
+    const durationMs = this.#now() - this.#stoppingSince;
+    if (topics.SERVER_STOP.hasSubscribers) topics.SERVER_STOP.publish({ server, durationMs });
+    logInfo(this.#options.logger, { durationMs }, "stopped");
+  }
+
+  connectionOpened(stream: NetStream): void {
+    this.counts.connectionsOpened += 1;
+    if (!topics.CONNECTION_OPEN.hasSubscribers && !topics.CONNECTION_CLOSE.hasSubscribers) return;
+    const { remoteAddress, isEncrypted } = stream;
+    const connection = { id: nextId(), remoteAddress, isEncrypted };
+    this.#connections.set(stream, { subject: connection, at: this.#now() });
+    topics.CONNECTION_OPEN.publish({ server: this.#server, connection });
+  }
+
+  connectionClosed(stream: NetStream): void {
+    this.counts.bytesReceived += stream.bytesReceived;
+    this.counts.bytesSent += stream.bytesSent;
+    if (!topics.CONNECTION_CLOSE.hasSubscribers) return;
+    const begun = this.#connections.get(stream);
+    if (begun === undefined) return;
+    const { subject: connection, at } = begun;
+    topics.CONNECTION_CLOSE.publish({ server: this.#server, connection, durationMs: this.#now() - at });
+  }
+
+  connectionRefused(remoteAddress: string | undefined): void {
+    this.counts.connectionsRefused += 1;
+    if (!topics.CONNECTION_REFUSE.hasSubscribers) return;
+    topics.CONNECTION_REFUSE.publish({ server: this.#server, remoteAddress });
+  }
+
+  /** Has a request served; told of where somebody listens, in the context that they bind to it. */
+  serve(request: ChannelRequest, handler: Handler): void {
+    this.counts.requests += 1;
+    if (topics.REQUEST_START.hasSubscribers || topics.REQUEST_END.hasSubscribers) {
+      this.#requests.set(request.exchange, { subject: request, at: this.#now() });
+      topics.REQUEST_START.runStores({ server: this.#server, request }, () => handleRequest(request, handler));
+    } else handleRequest(request, handler);
+  }
+
+  requestEnded(exchange: Exchange, status: number, isWhole: boolean): void {
+    if (status > 0) this.counts.response(status);
+    if (!topics.REQUEST_END.hasSubscribers) return;
+    const begun = this.#requests.get(exchange);
+    if (begun === undefined) return;
+    topics.REQUEST_END.publish({
+      server: this.#server,
+      request: begun.subject,
+      status: status === 0 ? undefined : status,
+      isWhole,
+      durationMs: this.#now() - begun.at,
+    });
+  }
+
+  requestRefused(error: ChannelError): void {
+    this.counts.response(error.status!);
+    if (topics.REQUEST_REFUSE.hasSubscribers) topics.REQUEST_REFUSE.publish({ server: this.#server, error });
+  }
+
+  channelOpened(channel: TransportChannel, request: ChannelRequest): void {
+    if (!topics.CHANNEL_OPEN.hasSubscribers && !topics.CHANNEL_CLOSE.hasSubscribers) return;
+    this.#channels.set(channel, this.#now());
+    topics.CHANNEL_OPEN.publish({ server: this.#server, channel, request });
+  }
+
+  channelEnded(channel: TransportChannel, status: CloseStatus): void {
+    this.counts.channelClosed(channel.transport, status.name);
+    if (!topics.CHANNEL_CLOSE.hasSubscribers) return;
+    const openedAt = this.#channels.get(channel);
+    if (openedAt === undefined) return;
+    const durationMs = this.#now() - openedAt;
+    topics.CHANNEL_CLOSE.publish({ server: this.#server, channel, status, durationMs });
+  }
+
+  channelOverflowed(channel: TransportChannel, policy: OverflowPolicy): void {
+    this.counts.overflow(policy);
+    if (!topics.CHANNEL_OVERFLOW.hasSubscribers) return;
+    topics.CHANNEL_OVERFLOW.publish({ server: this.#server, channel, policy });
+  }
+
+  #failed(error: unknown, context: ErrorContext): void {
+    this.counts.error(error, context.source);
+    if (topics.ERROR.hasSubscribers) topics.ERROR.publish({ server: this.#server, error, ...context });
+  }
+}

@@ -1,0 +1,186 @@
+// What a server logs, and to whom: docs/reference/server.md, "Logging". The logger is pino itself.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { pino } from "pino";
+import { type Channel, type Logger, serve, withChannel } from "../../src/index.ts";
+import { serving } from "../support/serving.ts";
+import { until } from "../support/wait.ts";
+import { WsClient } from "../support/ws-client.ts";
+
+interface Line {
+  readonly level: string;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+/** A real pino that writes to memory. */
+function logging(level = "info"): { logger: Logger; lines: Line[] } {
+  const lines: Line[] = [];
+  const options = { level, base: null, timestamp: false, formatters: { level: (label: string) => ({ level: label }) } };
+  return { logger: pino(options, { write: (line: string) => void lines.push(JSON.parse(line)) }), lines };
+}
+
+describe("the logger", () => {
+  it("hears at info when the server listens, is stopping and has stopped, and of no request", async () => {
+    const { logger, lines } = logging("trace");
+    const server = await serve(() => "ok", { port: 0, host: "127.0.0.1", logger });
+    assert.equal(await (await fetch(server.url)).text(), "ok");
+    await until(() => server.stats().responses["2xx"] === 1, "it is answered");
+    const { connections } = server.stats();
+    await server.stop({ graceMs: 0 });
+    const { durationMs } = lines.at(-1) as unknown as { durationMs: number };
+    assert.ok(durationMs >= 0);
+    assert.deepEqual(lines, [
+      { level: "info", url: server.url, msg: "unichannel: listening" },
+      { level: "info", graceMs: 0, connections, channels: 0, msg: "unichannel: stopping" },
+      { level: "info", durationMs, msg: "unichannel: stopped" },
+    ]);
+  });
+
+  it("hears at error what a handler threw, with the request's id and path, but not its query", async (t) => {
+    const { logger, lines } = logging("warn");
+    const ids: string[] = [];
+    const options = { onError: undefined, logger };
+    const site = await serving(
+      t,
+      (r) => {
+        ids.push(r.id);
+        throw new Error("boom");
+      },
+      options,
+    );
+    await site.request("GET /a?token=secret");
+    const [{ err, ...rest } = {} as Line] = lines;
+    assert.deepEqual(rest, {
+      level: "error",
+      source: "handler",
+      requestId: ids[0],
+      method: "GET",
+      path: "/a",
+      msg: "unichannel: error in handler",
+    });
+    const { type, message, stack } = err as { type: string; message: string; stack: string };
+    assert.deepEqual([type, message], ["Error", "boom"]);
+    assert.match(stack, /log\.test/);
+    assert.doesNotMatch(JSON.stringify(lines), /secret/);
+  });
+
+  it("hears at error what a callback threw, with the channel's id", async (t) => {
+    const { logger, lines } = logging("warn");
+    const channels: Channel[] = [];
+    const site = await serving(
+      t,
+      (r) =>
+        withChannel(r, (channel) => {
+          channels.push(channel);
+          channel.onReceive(() => {
+            throw new Error("boom");
+          });
+        }),
+      { onError: undefined, logger },
+    );
+    const client = await WsClient.open(t, site.target);
+    client.send("x");
+    await until(() => lines.length > 0, "it is logged");
+    const { level, source, channelId, transport } = lines[0]!;
+    assert.deepEqual([level, source, channelId, transport], ["error", "receive", channels[0]!.id, "websocket"]);
+    client.raw.destroy();
+  });
+
+  it("hears at warn of a slow client that was closed, and not of a dropped message", async (t) => {
+    const { logger, lines } = logging("warn");
+    const channels: Channel[] = [];
+    const site = await serving(
+      t,
+      (r) => {
+        const onOverflow = r.path === "/drop" ? "drop" : "close";
+        return withChannel(r, (channel) => void channels.push(channel), { onOverflow, maxBufferedBytes: 1 });
+      },
+      { onError: undefined, logger },
+    );
+    for (const path of ["/drop", "/close"]) {
+      const client = await WsClient.open(t, site.target, { path });
+      const channel = channels.at(-1)!;
+      channel.send("fills it");
+      assert.equal(channel.send("finds it full"), false);
+      client.raw.destroy();
+    }
+    const [{ err, ...rest } = {} as Line, ...others] = lines;
+    assert.deepEqual(rest, {
+      level: "warn",
+      source: "send",
+      channelId: channels[1]!.id,
+      transport: "websocket",
+      msg: "unichannel: error in send",
+    });
+    assert.equal((err as { code: string }).code, "BUFFER_OVERFLOW");
+    assert.deepEqual(others, []);
+  });
+
+  it("does not hear of errors where there is an onError", async (t) => {
+    const { logger, lines } = logging("warn");
+    const site = await serving(
+      t,
+      () => {
+        throw new Error("boom");
+      },
+      { logger },
+    );
+    await site.request("GET /");
+    assert.deepEqual(site.takeMessages(), ["handler: boom"]);
+    assert.deepEqual(lines, []);
+  });
+
+  it("may be the console", async (t) => {
+    const said: unknown[][] = [];
+    for (const level of ["info", "error"] as const) {
+      t.mock.method(console, level, (...args: unknown[]) => void said.push([level, ...args]));
+    }
+    const fail = (): never => {
+      throw new Error("boom");
+    };
+    const server = await serve(fail, { port: 0, host: "127.0.0.1", logger: console });
+    assert.equal((await fetch(server.url)).status, 500);
+    await server.stop({ graceMs: 0 });
+    assert.deepEqual(
+      said.map(([level, , message]) => [level, message]),
+      [
+        ["info", "unichannel: listening"],
+        ["error", "unichannel: error in handler"],
+        ["info", "unichannel: stopping"],
+        ["info", "unichannel: stopped"],
+      ],
+    );
+  });
+
+  it("may throw: the server goes on", async (t) => {
+    const broken = (): never => {
+      throw new Error("the log is full");
+    };
+    const site = await serving(t, broken, {
+      onError: undefined,
+      logger: { info: broken, warn: broken, error: broken },
+    });
+    assert.equal((await site.request("GET /")).status, 500);
+    await site.server.stop();
+  });
+});
+
+describe("without a logger", () => {
+  it("errors go to console.error, and nothing else is said", async (t) => {
+    const said: unknown[][] = [];
+    for (const level of ["log", "info", "warn", "error"] as const) {
+      t.mock.method(console, level, (...args: unknown[]) => void said.push([level, args[0]]));
+    }
+    const server = await serve(
+      () => {
+        throw new Error("boom");
+      },
+      { port: 0, host: "127.0.0.1" },
+    );
+    assert.equal((await fetch(server.url)).status, 500);
+    await server.stop({ graceMs: 0 });
+    assert.deepEqual(said, [["error", "unichannel: error in handler"]]);
+  });
+});
