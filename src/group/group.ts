@@ -1,6 +1,5 @@
 // One group in this process: who is in it, and who hears what. A message goes to all who were members when it came, in
 // the order of the stream; who joins with an id gets what it missed first, and then the rest, without a gap.
-// Long because the live and the catching-up halves hand members over to each other.
 
 import type { Channel } from "../channel/channel.ts";
 import { event, json, prepare, type SendData } from "../channel/send-data.ts";
