@@ -12,12 +12,12 @@ const MIB = 1 << 20;
 const SLOW = 200;
 const CHUNKED = request("POST /body\r\nTransfer-Encoding: chunked");
 
-/** `count` clients that send `first`, and then a byte now and then until the server has answered. */
+/** `count` clients that send `first`, and then a byte now and then until the server has answered, or ended it. */
 async function trickle(siege: Siege, count: number, first: string, byte: string): Promise<RawClient[]> {
-  const clients = await Promise.all(Array.from({ length: count }, () => siege.connect()));
-  for (const client of clients) client.write(first);
-  while (clients.some((client) => client.peek().length === 0)) {
-    for (const client of clients) if (client.peek().length === 0) client.write(byte);
+  const clients = await Promise.all(Array.from({ length: count }, async () => (await siege.connect()).write(first)));
+  const isWaiting = (client: RawClient): boolean => client.peek().length === 0 && !client.isEnded;
+  while (clients.some(isWaiting)) {
+    for (const client of clients) if (isWaiting(client)) client.write(byte);
     await new Promise((resolve) => setTimeout(resolve, 30));
   }
   return clients;
@@ -34,7 +34,7 @@ async function refuses(siege: Siege, bytes: string, status: number): Promise<voi
 describe("An HTTP client that attacks", () => {
   const server = besieged();
   const hasty = besieged({
-    server: { headerTimeoutMs: 200, requestTimeoutMs: 200, keepAliveTimeoutMs: 200, closeTimeoutMs: 200 },
+    server: { headerTimeoutMs: 200, requestTimeoutMs: 200, keepAliveTimeoutMs: 2000, closeTimeoutMs: 200 },
   });
 
   it("with 600 connections that send a head or a body byte by byte, or nothing, gets 408 and the end of each", async (t) => {
