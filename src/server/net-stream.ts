@@ -51,9 +51,7 @@ export class NetStream implements ByteStream {
   }
 
   get remoteAddress(): string | undefined {
-    const address = this.#socket.remoteAddress;
-    // A dual-stack socket shows an IPv4 peer as an IPv6 address (RFC 4291 §2.5.5.2).
-    return address?.startsWith("::ffff:") ? address.slice(7) : address;
+    return addressOf(this.#socket);
   }
 
   get isEncrypted(): boolean {
@@ -172,6 +170,11 @@ export class NetStream implements ByteStream {
     this.#owner.budget.change(queue.counted, bytes);
     queue.counted = bytes;
   }
+}
+
+export function addressOf({ remoteAddress }: Socket): string | undefined {
+  // A dual-stack socket shows an IPv4 peer as an IPv6 address (RFC 4291 §2.5.5.2).
+  return remoteAddress?.startsWith("::ffff:") ? remoteAddress.slice(7) : remoteAddress;
 }
 
 /** What waits for one socket, in order. */

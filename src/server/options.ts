@@ -30,8 +30,15 @@ export interface ServerLimits {
    * @default 268_435_456 (256 MiB): as much as 256 clients that read nothing may hold
    */
   readonly maxTotalBufferedBytes: number;
-  /** Open connections. Over it: 503 and closed. @default Infinity */
+  /** Open connections, those in a TLS handshake included. Over it: 503 and closed; before TLS: dropped. @default Infinity */
   readonly maxConnections: number;
+  /**
+   * Open connections from one IPv4 address or one IPv6 /64; those of trusted proxies do not count. Over it: as for
+   * `maxConnections`. @default Infinity: many may share an address
+   */
+  readonly maxConnectionsPerAddress: number;
+  /** How long a TLS handshake may take, in milliseconds; then the connection is dropped. @default 10_000 */
+  readonly tlsHandshakeTimeoutMs: number;
   /** How long a peer may take to end what we have ended, in milliseconds; then it is dropped. @default 5000 */
   readonly closeTimeoutMs: number;
   /**
@@ -101,6 +108,8 @@ export const LIMITS: ServerLimits = {
   maxBufferedBytes: 1_048_576,
   maxTotalBufferedBytes: 268_435_456,
   maxConnections: Number.POSITIVE_INFINITY,
+  maxConnectionsPerAddress: Number.POSITIVE_INFINITY,
+  tlsHandshakeTimeoutMs: 10_000,
   closeTimeoutMs: 5000,
   writeTimeoutMs: 60_000,
   headerTimeoutMs: 10_000,
@@ -120,6 +129,11 @@ export function toLimits(options: ServeOptions): ServerLimits {
     limits[name] = value;
   }
   return limits;
+}
+
+/** As a timer of Node can hold it: from 1 ms to 24 days. */
+export function toTimerMs(ms: number): number {
+  return Math.min(Math.max(ms, 1), 2_147_483_647);
 }
 
 /** The `Server` field, whole, or an empty string. */

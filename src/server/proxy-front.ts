@@ -15,6 +15,10 @@ import type { Trust } from "./trusted-proxies.ts";
 export interface ProxyFrontServer extends Http1Context, NetStreamOwner {
   /** The socket's stream, counted; undefined if there is no room for it: the socket has been answered then. */
   openStream(socket: Socket): NetStream | undefined;
+  /** Counts the connection; false if there are too many from its address. */
+  admits(connection: NetStream | Socket, address: string | undefined): boolean;
+  /** Answers that there is no room. */
+  turnAway(stream: NetStream): void;
 }
 
 /** Undefined where connections have no PROXY header. Throws BAD_OPTION. `tls`: TLS follows the header. */
@@ -63,14 +67,18 @@ export class ProxyFront {
   }
 
   #begin(stream: NetStream, header: ProxyHeader, rest: Uint8Array | undefined): void {
+    const address = clientOf(stream, header);
     if (this.#tls === undefined) {
-      const driver = beginHttp(stream, header, this.#server);
-      if (rest !== undefined) driver.onBytes(rest);
+      if (this.#server.admits(stream, address)) {
+        const driver = beginHttp(stream, header, this.#server);
+        if (rest !== undefined) driver.onBytes(rest);
+      } else this.#server.turnAway(stream);
       return;
     }
     const socket = stream.release(rest);
     this.#server.streamClosed(stream);
-    this.#tls.handshake(socket, header);
+    if (this.#server.admits(socket, address)) this.#tls.handshake(socket, header);
+    else socket.destroy();
   }
 
   #refuse(stream: NetStream, error: ChannelError): void {
@@ -80,14 +88,18 @@ export class ProxyFront {
   }
 }
 
+function clientOf(stream: ByteStream, header: ProxyHeader): string | undefined {
+  if (header === "local" || header === "absent") return stream.remoteAddress;
+  return typeof header === "string" ? undefined : header.sourceAddress;
+}
+
 /**
  * HTTP for whom the header names. A proxy that knows no address of its client leaves us without one: the proxy's own
  * would lend the client its trust.
  */
 function beginHttp(stream: ByteStream, header: ProxyHeader, context: Http1Context): Http1Driver {
   const isOwn = header === "local" || header === "absent";
-  const address = typeof header === "string" ? undefined : header.sourceAddress;
-  const driver = new Http1Driver(isOwn ? stream : new ProxiedStream(stream, address), context);
+  const driver = new Http1Driver(isOwn ? stream : new ProxiedStream(stream, clientOf(stream, header)), context);
   stream.listener = driver;
   return driver;
 }
@@ -105,6 +117,8 @@ class ProxiedTls {
       if (header === undefined) socket.destroy();
       else onSocket(socket, header);
     });
+    // Of a handshake that takes too long Node only tells.
+    this.#server.on("tlsClientError", (_error, socket) => socket.destroy());
   }
 
   handshake(socket: Socket, header: ProxyHeader): void {

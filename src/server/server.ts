@@ -13,9 +13,10 @@ import { Flusher } from "../transport/flusher.ts";
 import { type Http1Context, Http1Driver } from "../transport/http1-driver.ts";
 import { ProxyListener } from "../transport/proxy-stream.ts";
 import type { TransportKind } from "../transport/transport.ts";
+import { AddressLimit, sayBusy } from "./admission.ts";
 import { dateField } from "./date-field.ts";
-import { NetStream } from "./net-stream.ts";
-import { type ServeOptions, type ServerLimits, toLimits, toReporter, toServerField } from "./options.ts";
+import { addressOf, NetStream } from "./net-stream.ts";
+import { type ServeOptions, type ServerLimits, toLimits, toReporter, toServerField, toTimerMs } from "./options.ts";
 import { type ProxyFront, type ProxyFrontServer, toProxyFront } from "./proxy-front.ts";
 import { findClient, type Trust, toTrust } from "./trusted-proxies.ts";
 
@@ -48,8 +49,6 @@ export interface Server extends AsyncDisposable {
 const BEAT_MS = 1000;
 const KEEP_ALIVE_MS = 30_000;
 
-const BUSY = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
-
 export class EngineServer implements Server, ChannelContext, Http1Context, ProxyFrontServer {
   readonly clock: Clock = systemClock;
   readonly flusher: Flusher = new Flusher();
@@ -67,6 +66,8 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly #trusts: Trust | undefined;
   /** What reads PROXY headers, where there may be any. */
   readonly #front: ProxyFront | undefined;
+  /** Where the connections of an address are limited. */
+  readonly #addresses: AddressLimit | undefined;
   readonly #listener: NetServer;
   /** What is below TLS: until its handshake is done such a socket has no stream. */
   readonly #sockets = new Set<Socket>();
@@ -102,17 +103,25 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     // Keep-alive probes find peers that vanished without a FIN where nothing is sent that would miss an answer.
     const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
     const onSocket = (socket: Socket): void => this.#accept(socket);
-    const tls = options.tls === undefined ? undefined : { ...options.tls, ...settings };
+    const handshakeTimeout = toTimerMs(this.#limits.tlsHandshakeTimeoutMs);
+    const tls = options.tls === undefined ? undefined : { handshakeTimeout, ...options.tls, ...settings };
     this.#trusts = toTrust(options.trustedProxies, options.path !== undefined, (error) =>
       this.report(error, { source: "connection" }),
     );
+    const { maxConnectionsPerAddress } = this.#limits;
+    if (maxConnectionsPerAddress < Number.POSITIVE_INFINITY) {
+      this.#addresses = new AddressLimit(maxConnectionsPerAddress, this.#trusts);
+    }
     this.#front = toProxyFront(options, this.#trusts, tls, this);
     // Behind a PROXY header TLS begins later.
     this.#listener =
       tls === undefined || this.#front !== undefined
         ? createServer(settings, onSocket)
         : createTlsServer(tls, onSocket);
-    if (tls !== undefined) this.#listener.on("connection", (socket) => this.#watch(socket));
+    if (tls === undefined) return;
+    this.#listener.on("connection", (socket) => this.#watch(socket));
+    // Of a handshake that takes too long Node only tells.
+    this.#listener.on("tlsClientError", (_error, socket: Socket) => socket.destroy());
   }
 
   get port(): number {
@@ -188,19 +197,30 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
 
   streamClosed(stream: NetStream): void {
     this.#streams.delete(stream);
+    this.#addresses?.leave(stream);
     this.#checkEmpty();
   }
 
   openStream(socket: Socket): NetStream | undefined {
-    if (this.#streams.size >= this.#limits.maxConnections || this.#status !== "running") {
-      socket.on("error", () => {});
-      socket.resume();
-      socket.end(BUSY, () => socket.destroySoon());
+    // What is above TLS has been counted below.
+    const isFull = this.#options.tls === undefined && this.#streams.size >= this.#limits.maxConnections;
+    if (isFull || this.#status !== "running") {
+      sayBusy(socket);
       return undefined;
     }
     const stream = new NetStream(socket, this);
     this.#streams.add(stream);
     return stream;
+  }
+
+  admits(connection: NetStream | Socket, address: string | undefined): boolean {
+    return this.#addresses === undefined || this.#addresses.enter(connection, address);
+  }
+
+  turnAway(stream: NetStream): void {
+    const socket = stream.release(undefined);
+    this.streamClosed(stream);
+    sayBusy(socket);
   }
 
   /** One timer for all: what waits too long, or is silent too long, is found by looking at each once a second. */
@@ -220,13 +240,25 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   #accept(socket: Socket): void {
     const stream = this.openStream(socket);
     if (stream === undefined) return;
-    if (this.#front === undefined) stream.listener = new Http1Driver(stream, this);
-    else this.#front.accept(stream);
+    if (this.#front !== undefined) this.#front.accept(stream);
+    else if (this.#options.tls !== undefined || this.admits(stream, stream.remoteAddress)) {
+      stream.listener = new Http1Driver(stream, this);
+    } else this.turnAway(stream);
   }
 
+  /** A connection that will be TLS. Who is one too many could be told so only after the handshake, which is what costs. */
   #watch(socket: Socket): void {
+    const isFull = this.#sockets.size >= this.#limits.maxConnections;
+    if (isFull || (this.#front === undefined && !this.admits(socket, addressOf(socket)))) {
+      this.#addresses?.leave(socket);
+      socket.destroy();
+      return;
+    }
     this.#sockets.add(socket);
-    socket.once("close", () => this.#sockets.delete(socket));
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      this.#addresses?.leave(socket);
+    });
   }
 
   async #stop(graceMs: number): Promise<void> {
