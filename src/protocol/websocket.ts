@@ -44,7 +44,6 @@ const MOVES: Record<WebSocketState, readonly WebSocketState[]> = {
 };
 
 const CLOSE_NORMAL = 1000;
-const CLOSE_NO_STATUS = 1005;
 const CLOSE_ABNORMAL = 1006;
 
 export class WebSocketConnection {
@@ -193,8 +192,8 @@ export class WebSocketConnection {
 
   #closeReceived(code: number, reason: string): WebSocketClosed {
     const wasOpen = this.#state === "open";
-    // §5.5.1: the answer typically echoes the code. A peer's code that we may not send ourselves is answered with 1000.
-    if (wasOpen) this.#control(OPCODE.CLOSE, echoPayload(code));
+    // §5.5.1: the answer typically echoes the code, or that there was none.
+    if (wasOpen) this.#control(OPCODE.CLOSE, encodeClosePayload(code, ""));
     this.#moveTo("closed");
     return wasOpen
       ? { type: "closed", by: "client", code, reason }
@@ -228,12 +227,3 @@ export class WebSocketConnection {
 
 const PLAIN_FRAMES = { masked: true, allowRsv1: false };
 const COMPRESSIBLE_FRAMES = { masked: true, allowRsv1: true };
-
-function echoPayload(code: number): Uint8Array {
-  if (code === CLOSE_NO_STATUS) return encodeClosePayload(CLOSE_NO_STATUS, "");
-  try {
-    return encodeClosePayload(code, "");
-  } catch {
-    return encodeClosePayload(CLOSE_NORMAL, "");
-  }
-}
