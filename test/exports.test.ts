@@ -54,6 +54,7 @@ describe("the public surface", () => {
       "Logger",
       "Message",
       "OverflowPolicy",
+      "ProxyHeader",
       "RequestHeaders",
       "SendBody",
       "SendData",

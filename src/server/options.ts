@@ -5,7 +5,7 @@ import { ChannelError } from "../base/errors.ts";
 import type { ErrorContext, ErrorReporter } from "../channel/context.ts";
 import type { AllowedOrigins } from "../channel/origin.ts";
 import { isFieldValue } from "../codec/http1-syntax.ts";
-import type { TrustedProxies } from "./trusted-proxies.ts";
+import type { ProxyHeader, TrustedProxies } from "./trusted-proxies.ts";
 
 /** Limits: what is over one of them is refused before it is buffered. SECURITY.md lists what happens. */
 export interface ServerLimits {
@@ -82,10 +82,15 @@ export interface ServeOptions extends Partial<ServerLimits> {
   /** Certificate, key and the other options of `tls.createServer`: the server speaks HTTPS and WSS. */
   readonly tls?: TlsOptions | undefined;
   /**
-   * The proxies in front: what they say of the client in `Forwarded` or `X-Forwarded-*`, and in PROXY headers, is
-   * believed. Of nobody else. @default none
+   * The proxies in front: what they say of the client in `proxyHeaders`, and in PROXY headers, is believed. Of nobody
+   * else. @default none
    */
   readonly trustedProxies?: TrustedProxies | undefined;
+  /**
+   * The header fields of `trustedProxies` that are believed: those that your proxies set or remove in every request, and
+   * no other, since a client could write it. @default ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"]
+   */
+  readonly proxyHeaders?: readonly ProxyHeader[] | undefined;
   /**
    * Whether connections begin with a PROXY header (versions 1 and 2). `"required"`: all do, and all come from
    * `trustedProxies`; others are refused with 400. `"optional"`: those from `trustedProxies` may. @default "off"

@@ -1,4 +1,5 @@
 // The server: accepts connections, gives each to its driver, counts what is open, and ends it all when asked.
+// Long because it is the one context of connections, channels and proxies: another would be a field more in each of them.
 
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
@@ -18,7 +19,7 @@ import { dateField } from "./date-field.ts";
 import { addressOf, NetStream } from "./net-stream.ts";
 import { type ServeOptions, type ServerLimits, toLimits, toReporter, toServerField, toTimerMs } from "./options.ts";
 import { type ProxyFront, type ProxyFrontServer, toProxyFront } from "./proxy-front.ts";
-import { findClient, type Trust, toTrust } from "./trusted-proxies.ts";
+import { findClient, type ProxyRules, toBelieved, toTrust } from "./trusted-proxies.ts";
 
 export type ServerStatus = "running" | "stopping" | "stopped";
 
@@ -63,7 +64,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly #handler: Handler;
   readonly #options: ServeOptions;
   readonly #limits: ServerLimits;
-  readonly #trusts: Trust | undefined;
+  readonly #rules: ProxyRules | undefined;
   /** What reads PROXY headers, where there may be any. */
   readonly #front: ProxyFront | undefined;
   /** Where the connections of an address are limited. */
@@ -105,14 +106,16 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     const onSocket = (socket: Socket): void => this.#accept(socket);
     const handshakeTimeout = toTimerMs(this.#limits.tlsHandshakeTimeoutMs);
     const tls = options.tls === undefined ? undefined : { handshakeTimeout, ...options.tls, ...settings };
-    this.#trusts = toTrust(options.trustedProxies, options.path !== undefined, (error) =>
+    const believed = toBelieved(options.proxyHeaders);
+    const trusts = toTrust(options.trustedProxies, options.path !== undefined, (error) =>
       this.report(error, { source: "connection" }),
     );
+    this.#rules = trusts === undefined ? undefined : { trusts, believed };
     const { maxConnectionsPerAddress } = this.#limits;
     if (maxConnectionsPerAddress < Number.POSITIVE_INFINITY) {
-      this.#addresses = new AddressLimit(maxConnectionsPerAddress, this.#trusts);
+      this.#addresses = new AddressLimit(maxConnectionsPerAddress, trusts);
     }
-    this.#front = toProxyFront(options, this.#trusts, tls, this);
+    this.#front = toProxyFront(options, trusts, tls, this);
     // Behind a PROXY header TLS begins later.
     this.#listener =
       tls === undefined || this.#front !== undefined
@@ -180,8 +183,8 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     const { remoteAddress: address, scheme, head } = exchange;
     const own = { address, scheme, host: head.host };
     // With PROXY headers no address means that the proxy knows none, even on a Unix socket.
-    if (this.#trusts === undefined || (address === undefined && this.#front !== undefined)) return own;
-    return findClient(own, head.fields, this.#trusts);
+    if (this.#rules === undefined || (address === undefined && this.#front !== undefined)) return own;
+    return findClient(own, head.fields, this.#rules);
   }
 
   channelOpened(channel: TransportChannel): void {
