@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { canReadCpu } from "./lib/cpu.js";
 import { allowedCores, machineFacts } from "./lib/machine.js";
+import { installPeers, missing } from "./lib/peers.js";
 import { table } from "./lib/report.js";
 import { isDisturbed } from "./lib/row.js";
 import { rows } from "./rows/index.js";
@@ -52,7 +53,8 @@ const options = {
   loadCore,
 };
 
-const machine = machineFacts(["ws"]);
+if (!quick) installPeers();
+const machine = machineFacts();
 console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.kernel}, Node ${machine.node}`);
 if (!canReadCpu)
   console.log("CPU time is read from /proc, which only Linux has: here only wall-clock rates are compared");
@@ -64,14 +66,16 @@ for (const row of rows) {
 
 /** @param {import("./lib/row.js").Row} row */
 async function runRow(row) {
-  const peers = values.peers?.split(",").filter((peer) => peer in row.peers) ?? Object.keys(row.peers);
+  const wanted = values.peers?.split(",").filter((peer) => peer in row.peers) ?? Object.keys(row.peers);
+  const peers = wanted.filter((peer) => missing(peer) === undefined);
   console.log(`\n${row.name}: ${row.title}`);
+  for (const peer of wanted) if (!peers.includes(peer)) console.log(`  without ${peer}: ${missing(peer)}`);
   /** @type {import("./lib/report.js").Rounds} */
   const rounds = Object.fromEntries(peers.map((peer) => [peer, []]));
   for (let round = 1; round <= roundCount; round++) {
     for (const peer of peers) {
       progress(`  round ${round} of ${roundCount}: ${peer}`);
-      rounds[peer]?.push(await runRound(row, row.peers[peer] ?? ""));
+      rounds[peer]?.push(await runRound(row, { peer, command: row.peers[peer] ?? "" }));
     }
   }
   progress("");
@@ -80,11 +84,11 @@ async function runRow(row) {
   if (!quick) save(row, rounds);
 }
 
-/** @param {import("./lib/row.js").Row} row @param {string} serverFile */
-async function runRound(row, serverFile) {
-  let sample = await row.round(serverFile, options);
+/** @param {import("./lib/row.js").Row} row @param {import("./lib/row.js").Contender} contender */
+async function runRound(row, contender) {
+  let sample = await row.round(contender, options);
   for (let tries = 1; values.calm && isDisturbed(sample) && tries < 10; tries++) {
-    sample = await row.round(serverFile, options);
+    sample = await row.round(contender, options);
   }
   return sample;
 }

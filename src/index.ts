@@ -10,6 +10,7 @@ export type { AllowedOrigins } from "./channel/origin.ts";
 export type { ChannelRequest } from "./channel/request.ts";
 export { type BodyPart, event, json, type SendBody, type SendData, type SendInit } from "./channel/send-data.ts";
 export type { OverflowPolicy } from "./channel/transport-channel.ts";
+export type { UpgradeAccepted, UpgradeCheck, UpgradeResult } from "./channel/upgrade.ts";
 export {
   type Broadcast,
   type ChannelStore,

@@ -66,6 +66,9 @@ describe("the public surface", () => {
       "ServerStatus",
       "TransportKind",
       "TrustedProxies",
+      "UpgradeAccepted",
+      "UpgradeCheck",
+      "UpgradeResult",
     ]);
   });
 

@@ -1,28 +1,38 @@
 // @ts-check
-// How much processor time a process has used. Linux only: it is read from /proc/PID/stat (proc(5)), which counts every
-// thread of the process, the garbage collector's included, in clock ticks (usually 10 ms).
+// How much processor time a process has used. Linux only: the scheduler counts nanoseconds for every thread, the garbage
+// collector's included, in /proc/PID/task/TID/schedstat; /proc/PID/stat (proc(5)) has clock ticks of usually 10 ms, and
+// alone knows of children that have ended.
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 export const canReadCpu = process.platform === "linux";
 
 const TICKS_PER_SECOND = canReadCpu ? Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" })) : Number.NaN;
 
 /**
- * User and system time of the process so far, in seconds, and that of its children that have ended and been waited for.
- * NaN where it cannot be read.
+ * What the threads of the process have run so far, in seconds. NaN where it cannot be read.
  * @param {number | "self"} pid
  */
 function cpuSeconds(pid) {
-  if (!canReadCpu) return { own: Number.NaN, children: Number.NaN };
-  const line = readFileSync(`/proc/${pid}/stat`, "utf8");
+  if (!canReadCpu) return Number.NaN;
+  let nanoseconds = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]);
+    } catch {
+      // It has ended meanwhile; pools of threads do not.
+    }
+  }
+  return nanoseconds / 1e9;
+}
+
+/** What children of this process that have been waited for have used, in seconds. */
+function childrenSeconds() {
+  if (!canReadCpu) return Number.NaN;
+  const line = readFileSync("/proc/self/stat", "utf8");
   // The second field is the command's name in parentheses and may hold spaces; what follows it may not.
   const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
-  const [utime, stime, cutime, cstime] = fields.slice(11, 15).map(Number);
-  return {
-    own: (Number(utime) + Number(stime)) / TICKS_PER_SECOND,
-    children: (Number(cutime) + Number(cstime)) / TICKS_PER_SECOND,
-  };
+  return (Number(fields[13]) + Number(fields[14])) / TICKS_PER_SECOND;
 }
 
 /**
@@ -34,23 +44,28 @@ function waitSeconds(pid) {
   return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[1]) / 1e9;
 }
 
+/** The resident size of a process in bytes; NaN where it cannot be read. @param {number} pid */
+export function residentBytes(pid) {
+  if (!canReadCpu) return Number.NaN;
+  return Number(/^VmRSS:\s*(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
+}
+
 /**
  * Starts a measured window. The function it returns ends it.
  * @param {number} serverPid
  */
 export function openWindow(serverPid) {
-  const server = cpuSeconds(serverPid).own;
+  const server = cpuSeconds(serverPid);
   const waited = waitSeconds(serverPid);
-  const generator = cpuSeconds("self");
+  const generator = cpuSeconds("self") + childrenSeconds();
   const start = process.hrtime.bigint();
   return () => {
     const seconds = Number(process.hrtime.bigint() - start) / 1e9;
-    const after = cpuSeconds("self");
     return {
       seconds,
-      serverCpuSeconds: cpuSeconds(serverPid).own - server,
+      serverCpuSeconds: cpuSeconds(serverPid) - server,
       serverWaitSeconds: waitSeconds(serverPid) - waited,
-      generatorCpuSeconds: after.own + after.children - generator.own - generator.children,
+      generatorCpuSeconds: cpuSeconds("self") + childrenSeconds() - generator,
     };
   };
 }

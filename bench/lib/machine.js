@@ -1,11 +1,10 @@
 // @ts-check
 // What a number was measured on: stands in every result file.
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import os from "node:os";
 
-/** @param {readonly string[]} packages names under node_modules whose versions matter */
-export function machineFacts(packages) {
+export function machineFacts() {
   return {
     date: new Date().toISOString(),
     cpu: os.cpus()[0]?.model.trim() ?? "unknown",
@@ -15,7 +14,7 @@ export function machineFacts(packages) {
     node: process.version,
     loadAverage: os.loadavg()[0] ?? 0,
     commit: output("git", ["describe", "--always", "--dirty"]),
-    packages: Object.fromEntries(packages.map((name) => [name, packageVersion(name)])),
+    packages: peerVersions(),
   };
 }
 
@@ -40,9 +39,19 @@ export function openFilesLimit() {
   return limit === undefined || limit === "unlimited" ? Number.POSITIVE_INFINITY : Number(limit);
 }
 
-/** @param {string} name */
-function packageVersion(name) {
-  return JSON.parse(readFileSync(new URL(`../../node_modules/${name}/package.json`, import.meta.url), "utf8")).version;
+/** The versions that are installed of what bench/package.json names. */
+function peerVersions() {
+  const bench = new URL("../", import.meta.url);
+  const { dependencies } = JSON.parse(readFileSync(new URL("package.json", bench), "utf8"));
+  /** @type {Record<string, string>} */
+  const versions = {};
+  for (const name of Object.keys(dependencies)) {
+    const manifest = ["", "../"]
+      .map((folder) => new URL(`${folder}node_modules/${name}/package.json`, bench))
+      .find((url) => existsSync(url));
+    if (manifest !== undefined) versions[name] = JSON.parse(readFileSync(manifest, "utf8")).version;
+  }
+  return versions;
 }
 
 /** What the command prints, or undefined where it does not run. @param {string} command @param {string[]} args */

@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { allowedCores, hasCommand, openFilesLimit } from "./machine.js";
+import { runtimeOf } from "./peers.js";
 
 const canPin = hasCommand("taskset") && allowedCores().length > 1;
 /** A child that is silent for so long, beyond the window that it measures, hangs and is ended. */
@@ -15,15 +16,18 @@ const PATIENCE_MS = 60_000;
  * @property {string} core what `taskset -c` takes
  * @property {number} [openFiles] how many files and sockets it will have open
  * @property {readonly string[]} [nodeArgs]
+ * @property {string} [runtime] what runs it, where it is not this Node
  */
 
 /**
- * Starts bench/servers/FILE and waits until it listens.
- * @param {string} file
+ * Starts a peer's server and waits until it listens.
+ * @param {string} peer
+ * @param {string} command its file in bench/servers, and arguments
  * @param {Pinned} options
  */
-export async function startServer(file, options) {
-  const child = start(`servers/${file}`, [], options);
+export async function startServer(peer, command, options) {
+  const [file = "", ...args] = command.split(" ");
+  const child = start(`servers/${file}`, args, { ...options, runtime: runtimeOf(peer) });
   /** @type {{ port: number }} */
   const { port } = await answer(child, file);
   const { pid } = child;
@@ -54,8 +58,13 @@ export function startLoad(file, config, options) {
 }
 
 /** @param {string} path @param {string[]} args @param {Pinned} options */
-function start(path, args, { core, openFiles = 0, nodeArgs = [] }) {
-  const command = [process.execPath, ...nodeArgs, fileURLToPath(new URL(`../${path}`, import.meta.url)), ...args];
+function start(path, args, { core, openFiles = 0, nodeArgs = [], runtime = process.execPath }) {
+  const command = [
+    runtime,
+    ...(runtime === process.execPath ? nodeArgs : []),
+    fileURLToPath(new URL(`../${path}`, import.meta.url)),
+    ...args,
+  ];
   if (canPin) command.unshift("taskset", "-c", core);
   // Node's own files and some room.
   const needed = openFiles + 200;

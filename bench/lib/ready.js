@@ -16,9 +16,11 @@ export function ready(port, open = () => 0) {
 
 /** @param {() => number} open */
 async function memory(open) {
+  const { Bun: bun } = /** @type {{ Bun?: { gc(wait: boolean): void } }} */ (globalThis);
   // Twice with a pause: finalizers run between, and V8 gives pages back a little later.
   for (let round = 0; round < 2; round++) {
     globalThis.gc?.();
+    bun?.gc(true);
     await sleep(200);
   }
   const { rss, heapUsed, external } = process.memoryUsage();

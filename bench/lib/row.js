@@ -1,5 +1,6 @@
 // @ts-check
 // A row: one kind of work, the servers that compete in it, how a round is measured and what a table shows of it.
+import { residentBytes } from "./cpu.js";
 import { startLoad, startServer } from "./processes.js";
 
 /**
@@ -14,6 +15,8 @@ import { startLoad, startServer } from "./processes.js";
 
 /** What one round of one peer gave: plain numbers, kept raw. @typedef {Record<string, number>} Sample */
 
+/** One server in a row. @typedef {{ peer: string, command: string }} Contender */
+
 /**
  * @typedef {object} Column
  * @property {string} key of the sample
@@ -25,11 +28,13 @@ import { startLoad, startServer } from "./processes.js";
  * @typedef {object} Row
  * @property {string} name
  * @property {string} title
- * @property {Readonly<Record<string, string>>} peers name → file in bench/servers; the first is compared with the others
+ * @property {Readonly<Record<string, string>>} peers name → file in bench/servers and its arguments; the first is compared
+ *   with the others
  * @property {Readonly<Record<string, string>>} targets peer → what we want to be beside it, for the reader; nothing is asserted
  * @property {readonly Column[]} columns the first is the one compared
  * @property {string} load the generator's file in bench/load
- * @property {(serverFile: string, options: Options) => Promise<Sample>} round
+ * @property {{ name: string, title: string, x: number, unit: string }} [curve] whose point it is
+ * @property {(contender: Contender, options: Options) => Promise<Sample>} round
  */
 
 /**
@@ -41,9 +46,10 @@ import { startLoad, startServer } from "./processes.js";
  * @param {Row["targets"]} [facts.targets]
  * @param {string} facts.load
  * @param {{ connections: number } & Record<string, unknown>} facts.config for the generator
+ * @param {Readonly<Record<string, object>>} [facts.configs] peer → what is different for it
  * @returns {Row}
  */
-export function workRow({ name, title, peers, targets = {}, load, config }) {
+export function workRow({ name, title, peers, targets = {}, load, config, configs = {} }) {
   return {
     name,
     title,
@@ -56,11 +62,11 @@ export function workRow({ name, title, peers, targets = {}, load, config }) {
       { key: "serverCpuShare", title: "server CPU", digits: 2 },
       { key: "generatorCpuShare", title: "load CPU", digits: 2 },
     ],
-    async round(serverFile, { seconds, warmupSeconds, serverCore, loadCore }) {
-      const server = await startServer(serverFile, { core: serverCore });
+    async round({ peer, command }, { seconds, warmupSeconds, serverCore, loadCore }) {
+      const server = await startServer(peer, command, { core: serverCore });
       try {
         const target = { port: server.port, serverPid: server.pid, seconds, warmupSeconds };
-        const generator = startLoad(load, { ...config, ...target }, { core: loadCore });
+        const generator = startLoad(load, { ...config, ...configs[peer], ...target }, { core: loadCore });
         try {
           return rates(await generator.next(seconds * 1000));
         } finally {
@@ -73,8 +79,11 @@ export function workRow({ name, title, peers, targets = {}, load, config }) {
   };
 }
 
-/** @param {{ operations: number } & ReturnType<ReturnType<typeof import("./cpu.js").openWindow>>} window */
-function rates(window) {
+/**
+ * @param {{ operations: number, latencies?: Record<string, number> }
+ *   & ReturnType<ReturnType<typeof import("./cpu.js").openWindow>>} report
+ */
+function rates({ latencies, ...window }) {
   const { operations, seconds, serverCpuSeconds, serverWaitSeconds, generatorCpuSeconds } = window;
   return {
     perCpuSecond: operations / serverCpuSeconds,
@@ -83,6 +92,7 @@ function rates(window) {
     serverWaitShare: serverWaitSeconds / seconds,
     generatorCpuShare: generatorCpuSeconds / seconds,
     ...window,
+    ...latencies,
   };
 }
 
@@ -120,9 +130,9 @@ export function memoryRow({ name, title, peers, targets = {}, webSocket }) {
       { key: "heapKb", title: "heap kB each", digits: 2 },
       { key: "connections", title: "connections" },
     ],
-    async round(serverFile, { connections, serverCore, loadCore }) {
+    async round({ peer, command }, { connections, serverCore, loadCore }) {
       const openFiles = connections + FIRST_CONNECTIONS;
-      const server = await startServer(serverFile, { core: serverCore, openFiles, nodeArgs: ["--expose-gc"] });
+      const server = await startServer(peer, command, { core: serverCore, openFiles, nodeArgs: ["--expose-gc"] });
       /** @type {ReturnType<typeof startLoad>[]} */
       const generators = [];
       /** @param {number} count */
@@ -158,6 +168,33 @@ export function memoryRow({ name, title, peers, targets = {}, webSocket }) {
         };
       } finally {
         for (const generator of generators) await generator.stop();
+        await server.stop();
+      }
+    },
+  };
+}
+
+/**
+ * A row of milliseconds from the start of the process until it listens: less is better.
+ * @param {Pick<Row, "name" | "title" | "peers">} facts
+ * @returns {Row}
+ */
+export function startRow(facts) {
+  return {
+    ...facts,
+    targets: {},
+    load: "none",
+    columns: [
+      { key: "startMs", title: "ms until it listens" },
+      { key: "rssMb", title: "RSS MB", digits: 1 },
+    ],
+    async round({ peer, command }, { serverCore }) {
+      const begin = performance.now();
+      const server = await startServer(peer, command, { core: serverCore });
+      const startMs = performance.now() - begin;
+      try {
+        return { startMs, rssMb: residentBytes(server.pid) / 1e6 };
+      } finally {
         await server.stop();
       }
     },

@@ -1,13 +1,16 @@
 // @ts-check
-// HTTP load without wrk: GETs on keep-alive connections, one in flight on each.
+// HTTP load without wrk, over keep-alive connections.
+import { requestOf } from "./http-requests.js";
 import { run } from "./steady.js";
 
 const config = JSON.parse(process.argv[2] ?? "{}");
+const { method, fields, body } = requestOf(config);
+const length = body === "" ? [] : [`Content-Length: ${body.length}`];
 
 await run(config, {
   port: config.port,
-  inFlight: 1,
-  request: Buffer.from("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"),
+  inFlight: config.pipelined ?? 1,
+  request: Buffer.from([`${method} / HTTP/1.1`, "Host: 127.0.0.1", ...fields, ...length, "", body].join("\r\n")),
   replyLength(bytes) {
     const text = bytes.toString("latin1");
     const end = text.indexOf("\r\n\r\n");

@@ -1,22 +1,62 @@
 // @ts-check
 // HTTP load by wrk: much cheaper than any generator in JavaScript, so that the server is what limits.
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { openWindow } from "../lib/cpu.js";
+import { requestOf } from "./http-requests.js";
 
-/** @type {{ port: number, serverPid: number, seconds: number, warmupSeconds: number, connections: number }} */
 const config = JSON.parse(process.argv[2] ?? "{}");
+const { pipelined = 1 } = config;
+const folder = mkdtempSync(join(tmpdir(), "bench-wrk-"));
+writeFileSync(join(folder, "load.lua"), script());
 
 wrk(config.warmupSeconds);
 const closeWindow = openWindow(config.serverPid);
 const output = wrk(config.seconds);
 const window = closeWindow();
+rmSync(folder, { recursive: true });
 const operations = Number(/(\d+) requests in/.exec(output)?.[1]);
-if (!(operations > 0) || /Socket errors|Non-2xx/.test(output)) throw new Error(`wrk: ${output}`);
-process.send?.({ operations, ...window });
+const latencies = Object.fromEntries(
+  [...output.matchAll(/^latency (\S+) (\d+)$/gm)].map(([, name, micros]) => [name, Number(micros) / 1000]),
+);
+// Where each request has its connection, wrk counts the server's end of it as a read error when it comes early.
+if (!(operations > 0) || /Non-2xx/.test(output) || (/Socket errors/.test(output) && !config.close)) {
+  throw new Error(`wrk: ${output}`);
+}
+process.send?.({ operations, latencies, ...window });
 
 /** wrk counts in whole seconds. @param {number} seconds */
 function wrk(seconds) {
   const duration = `${Math.max(1, Math.round(seconds))}s`;
-  const url = `http://127.0.0.1:${config.port}/`;
-  return spawnSync("wrk", ["-t1", `-c${config.connections}`, `-d${duration}`, url], { encoding: "utf8" }).stdout;
+  const args = ["-t1", `-c${config.connections}`, `-d${duration}`, "-s", join(folder, "load.lua")];
+  return spawnSync("wrk", [...args, `http://127.0.0.1:${config.port}/`], { encoding: "utf8" }).stdout;
+}
+
+/** The requests are made once: Lua has nothing to do while they are sent. */
+function script() {
+  const { method, fields, body } = requestOf(config);
+  const lines = [
+    `wrk.method = ${JSON.stringify(method)}`,
+    ...fields.map((field) => {
+      const colon = field.indexOf(": ");
+      return `wrk.headers[${JSON.stringify(field.slice(0, colon))}] = ${JSON.stringify(field.slice(colon + 2))}`;
+    }),
+    ...(body === "" ? [] : [`wrk.body = ${JSON.stringify(body)}`]),
+    "done = function(summary, latency)",
+    ...["50", "99", "99.9"].map((p) => `io.write("latency p${p} ", math.floor(latency:percentile(${p})), "\\n")`),
+    "end",
+  ];
+  if (pipelined > 1) {
+    lines.push(
+      "init = function()",
+      `local one, all = wrk.format(), {}`,
+      `for i = 1, ${pipelined} do all[i] = one end`,
+      "burst = table.concat(all)",
+      "end",
+      "request = function() return burst end",
+    );
+  }
+  return `${lines.join("\n")}\n`;
 }

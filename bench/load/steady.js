@@ -5,6 +5,7 @@
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openWindow } from "../lib/cpu.js";
+import { frameLength } from "../lib/frames.js";
 
 const READ_BYTES = 65_536;
 
@@ -14,6 +15,8 @@ const READ_BYTES = 65_536;
  * @property {Buffer} request
  * @property {number} inFlight requests of one connection that wait for their reply at the same time
  * @property {Buffer} [upgrade] sent first; answered by a head that is not counted
+ * @property {readonly Buffer[]} [prelude] what a protocol above WebSocket says first: each is sent when a frame has come,
+ *   and the work begins with the frame after the last
  * @property {(bytes: Buffer) => number} replyLength checks that `bytes` begins with a reply and tells its length; 0 when
  *   it is not complete
  */
@@ -26,7 +29,7 @@ let operations = 0;
  * @param {Conversation} conversation
  * @returns {Promise<void>}
  */
-function converse({ port, request, inFlight, upgrade, replyLength }) {
+function converse({ port, request, inFlight, upgrade, prelude, replyLength }) {
   return new Promise((resolve, reject) => {
     const burst = Buffer.concat(Array.from({ length: inFlight }, () => request));
     const readBuffer = Buffer.allocUnsafe(READ_BYTES);
@@ -34,6 +37,7 @@ function converse({ port, request, inFlight, upgrade, replyLength }) {
     let early = Buffer.alloc(0);
     let length = 0;
     let upgrading = upgrade !== undefined;
+    const greetings = prelude === undefined ? [] : [...prelude, burst];
     let received = 0;
 
     const socket = connect({
@@ -73,7 +77,14 @@ function converse({ port, request, inFlight, upgrade, replyLength }) {
           fail(new Error(`not upgraded: ${early.toString("latin1")}`));
         early = early.subarray(end + 4);
         upgrading = false;
-        socket.write(burst);
+        if (greetings.length === 0) socket.write(burst);
+      }
+      for (let next = greetings[0]; next !== undefined; next = greetings[0]) {
+        const greeted = frameLength(early);
+        if (greeted === 0) return;
+        early = early.subarray(greeted);
+        socket.write(next);
+        greetings.shift();
       }
       try {
         length = replyLength(early);

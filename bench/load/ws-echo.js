@@ -1,22 +1,63 @@
 // @ts-check
 // WebSocket load: equal masked messages, `inFlight` of them on the way on each connection.
-import { BINARY, maskedFrame, plainFrame, TEXT, upgradeRequest } from "../lib/frames.js";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { BINARY, frameLength, maskedFrame, plainFrame, TEXT, upgradeRequest } from "../lib/frames.js";
 import { run } from "./steady.js";
 
+/** RFC 7692 §7.2.1: what ends every compressed message, and is not sent. */
+const DEFLATE_END = Buffer.from([0x00, 0x00, 0xff, 0xff]);
+const RSV1 = 0x40;
+const NO_TAKEOVER = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+
 const config = JSON.parse(process.argv[2] ?? "{}");
+const text = "unichannel says hello to room 17, message 42; ";
+const data = Buffer.alloc(config.messageBytes, config.deflate ? text : "unichannel ");
 
-const payload = Buffer.alloc(config.messageBytes, "unichannel ");
-const opcode = config.binary ? BINARY : TEXT;
-const reply = plainFrame(opcode, payload);
+await run(config, { port: config.port, inFlight: config.inFlight, ...conversation() });
 
-await run(config, {
-  port: config.port,
-  inFlight: config.inFlight,
-  upgrade: Buffer.from(upgradeRequest()),
-  request: maskedFrame(opcode, payload),
-  replyLength(bytes) {
-    if (bytes.length < reply.length) return 0;
-    if (!bytes.subarray(0, reply.length).equals(reply)) throw new Error("the echo is not what was sent");
-    return reply.length;
-  },
-});
+function conversation() {
+  if (config.deflate) return deflated();
+  if (config.socketIo) {
+    // Socket.IO 5 over Engine.IO 4: "4" a message, "0" connect, "2" an event.
+    const event = Buffer.from(`42["m","${data}"]`);
+    return {
+      upgrade: Buffer.from(upgradeRequest("/socket.io/?EIO=4&transport=websocket")),
+      prelude: [maskedFrame(TEXT, Buffer.from("40"))],
+      ...echo(TEXT, event),
+    };
+  }
+  return { upgrade: Buffer.from(upgradeRequest()), ...echo(config.binary ? BINARY : TEXT, data) };
+}
+
+/** @param {number} opcode @param {Buffer} payload */
+function echo(opcode, payload) {
+  const reply = plainFrame(opcode, payload);
+  return {
+    request: maskedFrame(opcode, payload),
+    /** @param {Buffer} bytes */
+    replyLength(bytes) {
+      if (bytes.length < reply.length) return 0;
+      if (!bytes.subarray(0, reply.length).equals(reply)) throw new Error("the echo is not what was sent");
+      return reply.length;
+    },
+  };
+}
+
+/** Without context takeover equal messages have equal bytes, so the replies after the first can be counted by length. */
+function deflated() {
+  const payload = deflateRawSync(data, { finishFlush: 2 }).subarray(0, -DEFLATE_END.length);
+  return {
+    upgrade: Buffer.from(upgradeRequest("/", [`Sec-WebSocket-Extensions: ${NO_TAKEOVER}`])),
+    request: maskedFrame(RSV1 | TEXT, payload),
+    /** @param {Buffer} bytes */
+    replyLength(bytes) {
+      const length = frameLength(bytes);
+      if (length === 0) return 0;
+      if ((Number(bytes[0]) & RSV1) === 0) throw new Error("the echo is not compressed");
+      const header = (Number(bytes[1]) & 0x7f) < 126 ? 2 : 4;
+      const inflated = inflateRawSync(Buffer.concat([bytes.subarray(header, length), DEFLATE_END]), { finishFlush: 2 });
+      if (!inflated.equals(data)) throw new Error("the echo is not what was sent");
+      return length;
+    },
+  };
+}

@@ -5,7 +5,13 @@ import { memoryRow } from "../lib/row.js";
 export const idleWs = memoryRow({
   name: "idle-ws",
   title: "memory of idle WebSockets",
-  peers: { unichannel: "ws-unichannel.js", ws: "ws-ws.js", "node:net": "ws-net.js" },
+  peers: {
+    unichannel: "ws-unichannel.js",
+    ws: "ws-ws.js",
+    "uWebSockets.js": "ws-uws.js",
+    "Bun.serve": "ws-bun.js",
+    "node:net": "ws-net.js",
+  },
   targets: { ws: "≤ 5 kB" },
   webSocket: true,
 });

@@ -1,7 +1,9 @@
 // @ts-check
 // All rows, in the order in which they run. A new one is added here.
-import { httpHello } from "./http-hello.js";
+import { growth } from "./growth.js";
+import { http } from "./http.js";
 import { idlePoll, idleWs } from "./idle.js";
+import { start } from "./start.js";
 import { wsEcho } from "./ws-echo.js";
 
-export const rows = [httpHello, ...wsEcho, idleWs, idlePoll];
+export const rows = [...http, ...wsEcho, idleWs, idlePoll, start, ...growth];

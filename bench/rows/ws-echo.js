@@ -3,39 +3,69 @@
 // an image's part: unmasking and copying count.
 import { workRow } from "../lib/row.js";
 
-const peers = { unichannel: "ws-unichannel.js", ws: "ws-ws.js", "node:net": "ws-net.js" };
+const peers = {
+  unichannel: "ws-unichannel.js",
+  ws: "ws-ws.js",
+  "uWebSockets.js": "ws-uws.js",
+  "Bun.serve": "ws-bun.js",
+};
+const floor = { "node:net": "ws-net.js" };
 const load = "ws-echo.js";
+const text = { connections: 64, inFlight: 1, messageBytes: 32, binary: false };
 
 export const wsEcho = [
   workRow({
     name: "ws-echo-32-1",
     title: "echo of 32 bytes of text, 64 connections, 1 message in flight on each",
-    peers,
+    peers: { ...peers, "Socket.IO": "ws-socketio.js", ...floor },
     targets: { ws: "≥ 1.15 ×" },
     load,
-    config: { connections: 64, inFlight: 1, messageBytes: 32, binary: false },
+    config: text,
+    configs: { "Socket.IO": { socketIo: true } },
   }),
   workRow({
     name: "ws-echo-32-1-alone",
     title: "echo of 32 bytes of text, 1 connection, 1 message in flight: no other work to share a wake-up with",
-    peers,
+    peers: { ...peers, ...floor },
     load,
-    config: { connections: 1, inFlight: 1, messageBytes: 32, binary: false },
+    config: { ...text, connections: 1 },
   }),
   workRow({
     name: "ws-echo-32-16",
     title: "echo of 32 bytes of text, 64 connections, 16 messages in flight on each",
-    peers,
-    targets: { ws: "≥ 6 ×" },
+    peers: { ...peers, "Socket.IO": "ws-socketio.js", ...floor },
+    targets: { ws: "≥ 6 ×", "uWebSockets.js": "≥ 1 × (aim)" },
     load,
-    config: { connections: 64, inFlight: 16, messageBytes: 32, binary: false },
+    config: { ...text, inFlight: 16 },
+    configs: { "Socket.IO": { socketIo: true } },
+  }),
+  workRow({
+    name: "ws-echo-1k",
+    title: "echo of 1 KiB of text, 64 connections, 1 message in flight on each",
+    peers,
+    load,
+    config: { ...text, messageBytes: 1024 },
   }),
   workRow({
     name: "ws-echo-16k",
     title: "echo of 16 KiB of bytes, 16 connections, 1 message in flight on each",
-    peers,
+    peers: { ...peers, ...floor },
     targets: { ws: "≥ 1.3 ×" },
     load,
     config: { connections: 16, inFlight: 1, messageBytes: 16_384, binary: true },
+  }),
+  workRow({
+    name: "ws-echo-1m",
+    title: "echo of 1 MiB of bytes, 4 connections, 1 message in flight on each",
+    peers,
+    load,
+    config: { connections: 4, inFlight: 1, messageBytes: 1_048_576, binary: true },
+  }),
+  workRow({
+    name: "ws-deflate-1k",
+    title: "echo of 1 KiB of text, permessage-deflate both ways without context takeover, 64 connections",
+    peers: Object.fromEntries(Object.entries(peers).map(([peer, file]) => [peer, `${file} deflate`])),
+    load,
+    config: { ...text, messageBytes: 1024, deflate: true },
   }),
 ];

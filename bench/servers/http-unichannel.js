@@ -1,8 +1,12 @@
 // @ts-check
-// GET of 11 bytes on unichannel.
+// The HTTP work on unichannel: a GET is answered with 11 bytes, a POST too, once its body has been read.
 import { serve } from "../../dist/src/index.js";
 import { ready } from "../lib/ready.js";
 
 const headers = { "Content-Type": "text/plain" };
-const server = await serve(() => ({ status: 200, headers, body: "hello world" }), { port: 0, host: "127.0.0.1" });
+const hello = () => ({ status: 200, headers, body: "hello world" });
+const server = await serve((request) => (request.method === "POST" ? request.bytes().then(hello) : hello()), {
+  port: 0,
+  host: "127.0.0.1",
+});
 ready(server.port);

@@ -1,9 +1,10 @@
 // @ts-check
-// WebSocket echo on ws, as its README has it.
+// WebSocket echo on ws, as its README has it; with `deflate` messages are compressed.
 import { WebSocketServer } from "ws";
 import { ready } from "../lib/ready.js";
 
-const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: false, backlog: 1024 });
+const perMessageDeflate = process.argv[2] === "deflate";
+const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate, backlog: 1024 });
 server.on("connection", (socket) => {
   socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
   socket.on("error", () => socket.terminate());

@@ -4,7 +4,7 @@
 import { hash } from "node:crypto";
 import { ChannelError } from "../base/errors.ts";
 import { negotiateDeflate, parseExtensions } from "../codec/ws-extensions.ts";
-import { acceptValue, chooseProtocol, readHandshake } from "../codec/ws-handshake.ts";
+import { acceptValue, chooseProtocol } from "../codec/ws-handshake.ts";
 import { type CompressOptions, toCompressSettings } from "../transport/deflate.ts";
 import { GzipExchange } from "../transport/gzip.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
@@ -14,9 +14,9 @@ import type { Transport } from "../transport/transport.ts";
 import type { Channel, ChannelHandlers } from "./channel.ts";
 import type { ChannelContext } from "./context.ts";
 import { type HeadersInput, toFields } from "./headers.ts";
-import { isOriginAllowed } from "./origin.ts";
 import { ChannelRequest } from "./request.ts";
 import { type ChannelSettings, type OverflowPolicy, TransportChannel } from "./transport-channel.ts";
+import { checkHandshake, refuseHandshake } from "./upgrade.ts";
 
 export interface ChannelOptions {
   /**
@@ -85,6 +85,7 @@ function accept(
   }
   const { transport, isRefused } = chooseTransport(original, options);
   const channel = new TransportChannel(transport, isRefused ? {} : handlers, toSettings(options, context), context);
+  if (original.upgrade !== undefined) channel.attachment = original.upgrade.attachment;
   original.opened(channel);
   channel.begin(isRefused ? undefined : setup);
   return channel;
@@ -121,14 +122,13 @@ function chooseTransport(
     return { transport: acceptWebSocket(request, fields, options), isRefused: false };
   } catch (error) {
     if (!(error instanceof ChannelError) || error.status === undefined) throw error;
-    return { transport: refuse(request, error), isRefused: true };
+    return { transport: refuseHandshake(request.exchange, error), isRefused: true };
   }
 }
 
 function acceptWebSocket(request: ChannelRequest, fields: readonly string[], options: ChannelOptions): Transport {
-  const { exchange, context } = request;
-  if (!isOriginAllowed(request, context.allowedOrigins)) throw new ChannelError("FORBIDDEN_ORIGIN");
-  const { key, protocols, extensions } = readHandshake({ ...exchange.head, hasBody: exchange.hasBody });
+  const { exchange, context, upgrade } = request;
+  const { key, protocols, extensions } = upgrade?.handshake ?? checkHandshake(request);
   const response = ["Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Accept", acceptValue(key, sha1)];
   const chosen =
     typeof options.protocols === "function"
@@ -142,6 +142,7 @@ function acceptWebSocket(request: ChannelRequest, fields: readonly string[], opt
   const { maxMessageBytes = context.webSocket.maxMessageBytes } = options;
   const isUsual = compression === undefined && maxMessageBytes === context.webSocket.maxMessageBytes;
   const settings = isUsual ? context.webSocket : { ...context.webSocket, maxMessageBytes, compression };
+  if (upgrade !== undefined) response.push(...upgrade.fields);
   return exchange.acceptWebSocket([...response, ...fields], settings);
 }
 
@@ -156,20 +157,6 @@ function negotiateCompression(
   const agreement = negotiateDeflate(offers, settings);
   if (agreement === undefined) return undefined;
   return { answer: agreement.answer, compression: new PermessageDeflate(agreement.parameters, settings) };
-}
-
-/** RFC 6455 §4.2.2 item 4 and §4.4: a plain HTTP answer, with the version that would do. */
-function refuse(request: ChannelRequest, error: ChannelError): Transport {
-  const fields = ["Content-Type", "text/plain; charset=utf-8"];
-  // RFC 9110 §15.5.22: a 426 names the protocol it wants.
-  if (error.status === 426) fields.push("Upgrade", "websocket", "Sec-WebSocket-Version", "13");
-  fields.push("Connection", error.status === 426 ? "Upgrade, close" : "close");
-  const transport = new HttpTransport(request.exchange, PLAIN, []);
-  transport.send(
-    { status: error.status, fields, body: `${error.message}\n`, event: undefined, length: undefined },
-    true,
-  );
-  return transport;
 }
 
 function sha1(text: string): string {

@@ -7,10 +7,12 @@ import type { Channel } from "./channel.ts";
 import type { AllowedOrigins } from "./origin.ts";
 import type { ChannelRequest } from "./request.ts";
 import type { ChannelSettings, TransportChannel } from "./transport-channel.ts";
+import type { UpgradeCheck } from "./upgrade.ts";
 
 /** Where an error came from. */
 export type ErrorSource =
   | "handler"
+  | "upgrade"
   | "open"
   | "receive"
   | "ping"
@@ -46,6 +48,8 @@ export interface ChannelContext {
   /** What all channels together have unsent. */
   readonly budget: BufferBudget;
   readonly allowedOrigins: AllowedOrigins;
+  /** Asked before the handler, for WebSockets. */
+  readonly upgrade: UpgradeCheck | undefined;
   /** Whose the exchange is: the connection's own peer, or whom a trusted proxy names. */
   findClient(exchange: Exchange): Client;
   /** A channel opened; `channelEnded` follows when its last callback has run. */

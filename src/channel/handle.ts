@@ -1,15 +1,18 @@
 // One exchange from request to answer: calls the handler and turns what it returns into a response, exactly one.
 
 import { ChannelError } from "../base/errors.ts";
+import type { Handshake } from "../codec/ws-handshake.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
 import type { Channel } from "./channel.ts";
 import type { ChannelContext } from "./context.ts";
+import { failureOf, isClientsFault } from "./failure.ts";
 import { fromResponse } from "./fetch.ts";
 import { isChannelResponse } from "./marker.ts";
 import { ChannelRequest } from "./request.ts";
 import { type SendBody, type SendData, type SendInit, toSendable } from "./send-data.ts";
 import { isThenable, TransportChannel } from "./transport-channel.ts";
+import { checkHandshake, refuseHandshake, toAccepted, type UpgradeCheck, type UpgradeResult } from "./upgrade.ts";
 
 /** What a handler may return: a response, the channel it opened, or nothing. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing has the return type void
@@ -18,12 +21,19 @@ export type HandlerResult = SendInit | SendBody | Response | Channel | undefined
 /** Answers a request, now or later. Nothing returned and no channel opened is a 404. */
 export type Handler = (request: ChannelRequest) => HandlerResult | PromiseLike<HandlerResult>;
 
+/** Whose result is sent. */
+type Source = "handler" | "upgrade";
+
 const NOT_FOUND = { status: 404, body: "Not Found\n" };
-const SERVER_ERROR = { status: 500, body: "Internal Server Error\n" };
 
 /** Never throws: what goes wrong is reported, and the client gets its answer. */
 export function handleExchange(exchange: Exchange, handler: Handler, context: ChannelContext): void {
   const request = new ChannelRequest(exchange, context);
+  if (context.upgrade !== undefined && request.isWebSocket) checkUpgrade(request, context.upgrade, handler);
+  else handle(request, handler);
+}
+
+function handle(request: ChannelRequest, handler: Handler): void {
   try {
     const result = handler(request);
     if (isThenable(result)) {
@@ -37,16 +47,57 @@ export function handleExchange(exchange: Exchange, handler: Handler, context: Ch
   }
 }
 
-function answer(request: ChannelRequest, result: HandlerResult): void {
+/** The handler sees only WebSockets that may open. What arrives meanwhile waits. */
+function checkUpgrade(request: ChannelRequest, check: UpgradeCheck, handler: Handler): void {
+  try {
+    const handshake = toHandshake(request);
+    if (handshake === undefined) return;
+    const result = check(request);
+    if (isThenable(result)) {
+      result.then(
+        (value) => upgradeChecked(request, handshake, value, handler),
+        (error) => fail(request, error, "upgrade"),
+      );
+    } else upgradeChecked(request, handshake, result, handler);
+  } catch (error) {
+    fail(request, error, "upgrade");
+  }
+}
+
+/** Undefined where the client has its refusal. */
+function toHandshake(request: ChannelRequest): Handshake | undefined {
+  try {
+    return checkHandshake(request);
+  } catch (error) {
+    if (!(error instanceof ChannelError) || error.status === undefined) throw error;
+    refuseHandshake(request.exchange, error);
+    return undefined;
+  }
+}
+
+function upgradeChecked(request: ChannelRequest, handshake: Handshake, result: UpgradeResult, handler: Handler): void {
+  try {
+    if (request.channel !== undefined) throw new ChannelError("ALREADY_ANSWERED", "an upgrade check opened a channel");
+    request.upgrade = toAccepted(handshake, result);
+    if (request.upgrade === undefined) answer(request, result as HandlerResult, "upgrade");
+    // A client that left meanwhile opens nothing: nobody could be told.
+    else if (request.exchange.isClientGone) request.exchange.abort();
+    else handle(request, handler);
+  } catch (error) {
+    fail(request, error, "upgrade");
+  }
+}
+
+function answer(request: ChannelRequest, result: HandlerResult, source: Source = "handler"): void {
   try {
     if (request.channel !== undefined) checkNothingElse(request, result);
     else if (result === undefined) respond(request, NOT_FOUND);
     else if (isLiteral(result)) respond(request, result);
-    else if (result instanceof Response) answerResponse(request, result);
+    else if (result instanceof Response) answerResponse(request, result, source);
     else if (result instanceof TransportChannel) throw new ChannelError("BAD_DATA", "a channel of another request");
     else respond(request, result as SendData);
   } catch (error) {
-    fail(request, error);
+    fail(request, error, source);
   }
 }
 
@@ -55,16 +106,16 @@ function isLiteral(result: HandlerResult): result is string | SendInit {
   return typeof result === "string" || (result !== null && Object.getPrototypeOf(result) === Object.prototype);
 }
 
-function answerResponse(request: ChannelRequest, response: Response): void {
+function answerResponse(request: ChannelRequest, response: Response, source: Source): void {
   fromResponse(response).then(
     (data) => {
       try {
         respond(request, data);
       } catch (error) {
-        fail(request, error);
+        fail(request, error, source);
       }
     },
-    (error) => fail(request, error),
+    (error) => fail(request, error, source),
   );
 }
 
@@ -97,17 +148,9 @@ const UNLIMITED = {
   heartbeat: { pingIntervalMs: 0, pongTimeoutMs: 0 },
 } as const;
 
-/** The error's text stays here: it may hold what no client should see. */
-function fail(request: ChannelRequest, error: unknown): void {
+function fail(request: ChannelRequest, error: unknown, source: Source = "handler"): void {
   const { exchange, context } = request;
-  // A body that was refused or never came has its answer already, and is no fault of the handler.
-  if (!(error instanceof ChannelError && exchange.isAnswered && isClientsFault(error))) {
-    context.report(error, { source: "handler", request });
-  }
-  if (request.channel !== undefined) request.channel.failed();
-  else if (!exchange.isAnswered) respond(request, SERVER_ERROR);
-}
-
-function isClientsFault(error: ChannelError): boolean {
-  return error.code === "CLIENT_GONE" || (error.status !== undefined && error.status < 500);
+  if (!isClientsFault(error)) context.report(error, { source, request });
+  if (request.channel !== undefined) request.channel.failed(error);
+  else if (!exchange.isAnswered) respond(request, failureOf(error));
 }

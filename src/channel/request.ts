@@ -8,9 +8,13 @@ import type { Exchange, ExchangeListener } from "../transport/exchange.ts";
 import type { ChannelContext, Client } from "./context.ts";
 import { RequestHeaders } from "./headers.ts";
 import type { TransportChannel } from "./transport-channel.ts";
+import type { CheckedUpgrade } from "./upgrade.ts";
 
 /** Fetch requests that were made of one of ours, so that `withChannel` finds its way back. */
 const ORIGINALS = new WeakMap<Request, ChannelRequest>();
+
+/** A body that trickles in by single bytes would hold an object of a hundred bytes for each: so many become one. */
+const JOINED_PARTS = 1024;
 
 export class ChannelRequest implements ExchangeListener {
   /** @internal */
@@ -19,6 +23,8 @@ export class ChannelRequest implements ExchangeListener {
   readonly context: ChannelContext;
   /** @internal The channel that was opened for this request. */
   channel: TransportChannel | undefined;
+  /** @internal What was found before the handler was asked, where the server has an `upgrade` check. */
+  upgrade: CheckedUpgrade | undefined;
   #client: Client | undefined;
   #headers: RequestHeaders | undefined;
   #query: URLSearchParams | undefined;
@@ -127,7 +133,12 @@ export class ChannelRequest implements ExchangeListener {
     if (this.#stream !== undefined && this.#stream !== null) throw new ChannelError("BODY_USED");
     this.#useBody();
     const parts: Uint8Array[] = [];
-    for (let part = await this.#read(); part !== undefined; part = await this.#read()) parts.push(part);
+    let joined = 0;
+    for (let part = await this.#read(); part !== undefined; part = await this.#read()) {
+      if (parts.push(part) - joined < JOINED_PARTS) continue;
+      parts.push(concat(parts.splice(joined)));
+      joined += 1;
+    }
     return parts.length === 0 ? new Uint8Array(0) : concat(parts);
   }
 

@@ -9,6 +9,7 @@ import type { CloseStatus } from "../transport/close-status.ts";
 import type { Heartbeat, Transport, TransportKind, TransportListener } from "../transport/transport.ts";
 import type { Channel, ChannelHandlers, Message } from "./channel.ts";
 import type { ChannelContext, ErrorSource } from "./context.ts";
+import { failureOf, isClientsFault } from "./failure.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { channelResponse } from "./marker.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
@@ -30,12 +31,6 @@ type ChannelState = "open" | "closing" | "closed";
 const NO_STATUS = 1005;
 
 const TOTAL_EXCEEDED = "its part of maxTotalBufferedBytes, which all channels together exceed";
-
-const SERVER_ERROR = {
-  status: 500,
-  headers: { "Content-Type": "text/plain; charset=utf-8" },
-  body: "Internal Server Error\n",
-};
 
 const UNAVAILABLE = { status: 503, headers: { "Retry-After": "1" }, body: "Service Unavailable\n" };
 /** An event source waits as long as it is told: the next server may need a second to listen. */
@@ -183,21 +178,20 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
     this.#transport.open();
   }
 
-  /** The setup or the handler failed: 500 while nothing was sent, otherwise the end. The error's text stays here. */
-  failed(): void {
+  /** The setup or the handler threw this: the answer, while nothing was sent; otherwise the end. */
+  failed(error: unknown): void {
     if (this.#state !== "open") return;
     if (this.isWebSocket || this.#hasSent) this.#breakOff(1011, "");
-    else this.send(SERVER_ERROR, true);
+    else this.#sendLast(failureOf(error));
   }
 
   /** The server is stopping: a goodbye that makes the client come back to another one. */
   goAway(): void {
     if (this.#state !== "open") return;
     if (this.isWebSocket) this.close(1001, "server is stopping");
-    else if (this.transport === "sse") {
-      this.send(COME_BACK, true);
-    } else if (this.#hasSent) this.close();
-    else this.send(UNAVAILABLE, true);
+    else if (this.transport === "sse") this.#sendLast(COME_BACK);
+    else if (this.#hasSent) this.close();
+    else this.#sendLast(UNAVAILABLE);
   }
 
   /** The server has stopped and waits for no callback any more: the end comes even while one is running. */
@@ -287,6 +281,19 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
 
   outboxEmptied(): void {
     if (this.#transport.bufferedAmount === 0) this.bufferEmptied();
+  }
+
+  /** The end, with a word: taken however much is unsent. Never throws. */
+  #sendLast(data: SendData): void {
+    try {
+      this.#transmit(toSendable(data), true);
+    } catch (error) {
+      // The channel's own headers are none that can be sent: then it has no response at all.
+      this.#breakOff(1011, "");
+      this.#report(error, "send");
+    }
+    this.#hasSent = true;
+    this.#closing();
   }
 
   #transmit(sendable: Sendable, last: boolean): void {
@@ -389,7 +396,10 @@ export class TransportChannel implements Channel, TransportListener, InboxOwner,
   }
 
   #report(error: unknown, source: ErrorSource): void {
-    if (source === "open") this.failed();
+    if (source === "open") {
+      this.failed(error);
+      if (isClientsFault(error)) return;
+    }
     const handler = this.#handlers.error;
     if (handler === undefined) {
       this.#context.report(error, { source, channel: this });

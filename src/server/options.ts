@@ -4,6 +4,7 @@ import type { TlsOptions } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
 import type { ErrorContext, ErrorReporter } from "../channel/context.ts";
 import type { AllowedOrigins } from "../channel/origin.ts";
+import type { UpgradeCheck } from "../channel/upgrade.ts";
 import { isFieldValue } from "../codec/http1-syntax.ts";
 import type { ProxyHeader, TrustedProxies } from "./trusted-proxies.ts";
 
@@ -73,10 +74,23 @@ export interface ServeOptions extends Partial<ServerLimits> {
   readonly host?: string | undefined;
   /** Path of a Unix socket, instead of `port` and `host`. */
   readonly path?: string | undefined;
+  /** File descriptor of a listening socket that the process was started with, instead of `port`, `host` and `path`. */
+  readonly fd?: number | undefined;
+  /**
+   * True: listens on the socket that systemd passes (sd_listen_fds(3)). Where none is passed, as when the server is
+   * started by hand, the other options hold. @default false
+   */
+  readonly listenFds?: boolean | undefined;
   /** Length of the system's queue of connections not accepted yet. @default 1024 */
   readonly backlog?: number | undefined;
   /** Pages of other hosts that may open WebSockets here; a page of the request's own host always may. @default [] */
   readonly allowedOrigins?: AllowedOrigins | undefined;
+  /**
+   * Asked for each WebSocket whose handshake and origin are right, before the handler is, sync or async. Nothing, or
+   * `{ headers, attachment }` (the 101's, the channel's): the handler is next. A response: the client gets it instead.
+   * @default none: the handler decides before it opens a channel
+   */
+  readonly upgrade?: UpgradeCheck | undefined;
   /** The `Server` field of every response. @default none */
   readonly serverHeader?: string | undefined;
   /** Certificate, key and the other options of `tls.createServer`: the server speaks HTTPS and WSS. */

@@ -1,7 +1,7 @@
 // Where connections may begin with a PROXY header: what stands between a new connection and HTTP.
 
 import type { Socket } from "node:net";
-import { createServer as createTlsServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
+import type { TLSSocket, TlsOptions, Server as TlsServer } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
 import type { ProxyHeader } from "../codec/proxy-protocol.ts";
 import type { ByteStream } from "../transport/byte-stream.ts";
@@ -9,6 +9,7 @@ import { type Http1Context, Http1Driver } from "../transport/http1-driver.ts";
 import { ProxiedStream, ProxyListener } from "../transport/proxy-stream.ts";
 import type { NetStream, NetStreamOwner } from "./net-stream.ts";
 import { checkProxyOptions, type ServeOptions } from "./options.ts";
+import { createTls } from "./tls.ts";
 import type { Trust } from "./trusted-proxies.ts";
 
 /** What the front needs of the server. */
@@ -49,6 +50,11 @@ export class ProxyFront {
       const stream = server.openStream(socket);
       if (stream !== undefined) beginHttp(stream, header, server);
     });
+  }
+
+  /** What the handshakes are made with, where TLS follows the header. */
+  get tlsServer(): TlsServer | undefined {
+    return this.#tls?.server;
   }
 
   /** A new connection: gives the stream its listener. */
@@ -106,19 +112,17 @@ function beginHttp(stream: ByteStream, header: ProxyHeader, context: Http1Contex
 
 /** TLS behind a PROXY header, which comes in the clear: a server that does not listen itself. */
 class ProxiedTls {
-  readonly #server: TlsServer;
+  readonly server: TlsServer;
   /** What was read of each connection that is in its handshake, by its two ends. */
   readonly #headers = new Map<string, ProxyHeader>();
 
   constructor(options: TlsOptions, onSocket: (socket: TLSSocket, header: ProxyHeader) => void) {
-    this.#server = createTlsServer(options, (socket) => {
+    this.server = createTls(options, (socket) => {
       const header = this.#take(endsOf(socket));
       // Without its header, as when it is gone already, it could pass for the proxy.
       if (header === undefined) socket.destroy();
       else onSocket(socket, header);
     });
-    // Of a handshake that takes too long Node only tells.
-    this.#server.on("tlsClientError", (_error, socket) => socket.destroy());
   }
 
   handshake(socket: Socket, header: ProxyHeader): void {
@@ -126,7 +130,7 @@ class ProxiedTls {
     const ends = endsOf(socket);
     this.#headers.set(ends, header);
     socket.once("close", () => this.#headers.delete(ends));
-    this.#server.emit("connection", socket);
+    this.server.emit("connection", socket);
   }
 
   #take(ends: string): ProxyHeader | undefined {

@@ -1,6 +1,5 @@
 // The public way in: a handler and options to a listening server.
 
-import { ChannelError } from "../base/errors.ts";
 import type { Handler } from "../channel/handle.ts";
 import type { ServeOptions } from "./options.ts";
 import { EngineServer, type Server } from "./server.ts";
@@ -32,14 +31,6 @@ function fromFetch(fetch: FetchHandler): Handler {
   return (request) => {
     // Fetch forbids these methods in a Request (WHATWG Fetch §2.2.1): no such handler can ever see one.
     if (/^(CONNECT|TRACE|TRACK)$/i.test(request.method)) return { status: 405, headers: { Allow: "GET, HEAD, POST" } };
-    let made: Request;
-    try {
-      made = request.toRequest();
-    } catch (error) {
-      if (error instanceof ChannelError && error.code === "BAD_REQUEST")
-        return { status: 400, body: `${error.message}\n` };
-      throw error;
-    }
-    return fetch(made);
+    return fetch(request.toRequest());
   };
 }

@@ -2,23 +2,27 @@
 // Long because it is the one context of connections, channels and proxies: another would be a field more in each of them.
 
 import { createServer, type Server as NetServer, type Socket } from "node:net";
-import { createServer as createTlsServer } from "node:tls";
+import type { SecureContextOptions, Server as TlsServer } from "node:tls";
 import { type Clock, systemClock } from "../base/clock.ts";
+import { ChannelError } from "../base/errors.ts";
 import type { ChannelContext, Client, ErrorReporter } from "../channel/context.ts";
 import { type Handler, handleExchange } from "../channel/handle.ts";
 import type { AllowedOrigins } from "../channel/origin.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
+import type { UpgradeCheck } from "../channel/upgrade.ts";
 import { BufferBudget } from "../transport/buffer-budget.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { Flusher } from "../transport/flusher.ts";
 import { type Http1Context, Http1Driver } from "../transport/http1-driver.ts";
 import { ProxyListener } from "../transport/proxy-stream.ts";
 import type { TransportKind } from "../transport/transport.ts";
+import { type Address, listen, toAddress, urlOf } from "./address.ts";
 import { AddressLimit, sayBusy } from "./admission.ts";
 import { dateField } from "./date-field.ts";
 import { addressOf, NetStream } from "./net-stream.ts";
 import { type ServeOptions, type ServerLimits, toLimits, toReporter, toServerField, toTimerMs } from "./options.ts";
 import { type ProxyFront, type ProxyFrontServer, toProxyFront } from "./proxy-front.ts";
+import { createTls, renewTls, toTlsOptions } from "./tls.ts";
 import { findClient, type ProxyRules, toBelieved, toTrust } from "./trusted-proxies.ts";
 
 export type ServerStatus = "running" | "stopping" | "stopped";
@@ -45,6 +49,11 @@ export interface Server extends AsyncDisposable {
    */
   stop(options?: { /** @default 5000 */ readonly graceMs?: number }): Promise<void>;
   stats(): ServerStats;
+  /**
+   * A new certificate for a server that has `tls`: new connections get it, those that are open go on. What is not given
+   * stays as it is. Throws BAD_OPTION, with OpenSSL's reason, and changes nothing if these do not fit together.
+   */
+  setTls(options: SecureContextOptions): void;
 }
 
 const BEAT_MS = 1000;
@@ -61,6 +70,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly closeTimeoutMs: number;
   readonly timeouts: ServerLimits;
   readonly allowedOrigins: AllowedOrigins;
+  readonly upgrade: UpgradeCheck | undefined;
   readonly #handler: Handler;
   readonly #options: ServeOptions;
   readonly #limits: ServerLimits;
@@ -69,12 +79,18 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly #front: ProxyFront | undefined;
   /** Where the connections of an address are limited. */
   readonly #addresses: AddressLimit | undefined;
+  readonly #address: Address;
   readonly #listener: NetServer;
+  readonly #tlsServer: TlsServer | undefined;
+  #tls: SecureContextOptions | undefined;
   /** What is below TLS: until its handshake is done such a socket has no stream. */
   readonly #sockets = new Set<Socket>();
   readonly #streams = new Set<NetStream>();
   readonly #channels = new Set<TransportChannel>();
   #port = 0;
+  /** What the system says of the listening socket. */
+  #bound: ReturnType<NetServer["address"]> = null;
+  #isUnix = false;
   #requests = 0;
   #status: ServerStatus = "running";
   #stopped: Promise<void> | undefined;
@@ -89,6 +105,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.webSocket = this.#limits;
     this.timeouts = this.#limits;
     this.allowedOrigins = options.allowedOrigins ?? [];
+    this.upgrade = options.upgrade;
     this.channelSettings = {
       maxBufferedBytes: this.#limits.maxBufferedBytes,
       onOverflow: "close",
@@ -104,12 +121,13 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     // Keep-alive probes find peers that vanished without a FIN where nothing is sent that would miss an answer.
     const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
     const onSocket = (socket: Socket): void => this.#accept(socket);
-    const handshakeTimeout = toTimerMs(this.#limits.tlsHandshakeTimeoutMs);
-    const tls = options.tls === undefined ? undefined : { handshakeTimeout, ...options.tls, ...settings };
+    const handshakeTimeoutMs = toTimerMs(this.#limits.tlsHandshakeTimeoutMs);
+    const tls = options.tls === undefined ? undefined : toTlsOptions(options.tls, settings, handshakeTimeoutMs);
+    this.#tls = tls;
+    this.#address = toAddress(options, process.env, process.pid);
+    const isUnix = (): boolean => this.#isUnix;
     const believed = toBelieved(options.proxyHeaders);
-    const trusts = toTrust(options.trustedProxies, options.path !== undefined, (error) =>
-      this.report(error, { source: "connection" }),
-    );
+    const trusts = toTrust(options.trustedProxies, isUnix, (error) => this.report(error, { source: "connection" }));
     this.#rules = trusts === undefined ? undefined : { trusts, believed };
     const { maxConnectionsPerAddress } = this.#limits;
     if (maxConnectionsPerAddress < Number.POSITIVE_INFINITY) {
@@ -117,14 +135,9 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     }
     this.#front = toProxyFront(options, trusts, tls, this);
     // Behind a PROXY header TLS begins later.
-    this.#listener =
-      tls === undefined || this.#front !== undefined
-        ? createServer(settings, onSocket)
-        : createTlsServer(tls, onSocket);
-    if (tls === undefined) return;
-    this.#listener.on("connection", (socket) => this.#watch(socket));
-    // Of a handshake that takes too long Node only tells.
-    this.#listener.on("tlsClientError", (_error, socket: Socket) => socket.destroy());
+    this.#tlsServer = this.#front?.tlsServer ?? (tls === undefined ? undefined : createTls(tls, onSocket));
+    this.#listener = (this.#front === undefined ? this.#tlsServer : undefined) ?? createServer(settings, onSocket);
+    if (tls !== undefined) this.#listener.on("connection", (socket) => this.#watch(socket));
   }
 
   get port(): number {
@@ -132,37 +145,37 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   }
 
   get url(): string {
-    const { path, host, tls } = this.#options;
-    if (path !== undefined) return `unix:${path}`;
-    const isAny = host === undefined || host === "0.0.0.0" || host === "::";
-    const name = isAny ? "localhost" : host.includes(":") ? `[${host}]` : host;
-    return `${tls === undefined ? "http" : "https"}://${name}:${this.port}`;
+    return urlOf(this.#address, this.#bound, this.#tls === undefined ? "http" : "https");
   }
 
   get status(): ServerStatus {
     return this.#status;
   }
 
-  listen(): Promise<void> {
-    const { port = 9090, host, path, backlog = 1024 } = this.#options;
-    const where = path === undefined ? { port, host, backlog } : { path, backlog };
-    return new Promise((resolve, reject) => {
-      this.#listener.once("error", reject);
-      this.#listener.listen(where, () => {
-        const address = this.#listener.address();
-        if (typeof address === "object" && address !== null) this.#port = address.port;
-        this.#listener.removeListener("error", reject);
-        this.#listener.on("error", (error) => this.report(error, { source: "listener" }));
-        this.#beat();
-        resolve();
-      });
-    });
+  async listen(): Promise<void> {
+    await listen(this.#listener, this.#address, this.#options.backlog ?? 1024);
+    this.#bound = this.#listener.address();
+    this.#isUnix = this.#bound === null || typeof this.#bound === "string";
+    if (this.#isUnix && this.#front?.tlsServer !== undefined) {
+      this.#listener.close();
+      throw new ChannelError("BAD_OPTION", "proxyProtocol with tls wants TCP, and fd is a Unix socket");
+    }
+    if (typeof this.#bound === "object" && this.#bound !== null) this.#port = this.#bound.port;
+    this.#listener.on("error", (error) => this.report(error, { source: "listener" }));
+    this.#beat();
   }
 
   stats(): ServerStats {
     const channels = { websocket: 0, sse: 0, http: 0 };
     for (const channel of this.#channels) channels[channel.transport] += 1;
     return { connections: this.#streams.size, requests: this.#requests, channels };
+  }
+
+  setTls(options: SecureContextOptions): void {
+    if (this.#tlsServer === undefined) throw new ChannelError("BAD_OPTION", "the server was started without tls");
+    const tls = { ...this.#tls, ...options };
+    renewTls(this.#tlsServer, tls);
+    this.#tls = tls;
   }
 
   stop({ graceMs = 5000 }: { readonly graceMs?: number } = {}): Promise<void> {

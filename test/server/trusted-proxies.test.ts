@@ -33,7 +33,11 @@ interface Proxies {
 
 /** Whom a connection from `PROXY`, or another address, gives away with these fields, the kind of the first believed. */
 function clientOf(fields: readonly string[], { trusted, headers }: Proxies = {}, address = PROXY): Client {
-  const trusts = toTrust(trusted ?? [PROXY, INNER], false, () => {})!;
+  const trusts = toTrust(
+    trusted ?? [PROXY, INNER],
+    () => false,
+    () => {},
+  )!;
   const believed = toBelieved(headers ?? (fields[0] === "Forwarded" ? ["Forwarded"] : undefined));
   return findClient({ address, scheme: "http", host: "own" }, fields, { trusts, believed });
 }
@@ -147,7 +151,11 @@ describe("trustedProxies", () => {
   ];
   for (const [list, addresses, others] of trusted) {
     it(`trusts with ${JSON.stringify(list)} ${addresses.join(" and ")}`, () => {
-      const trusts = toTrust(list, false, () => {})!;
+      const trusts = toTrust(
+        list,
+        () => false,
+        () => {},
+      )!;
       // Asked twice: the second time it remembers.
       for (const address of [...addresses, ...addresses]) assert.ok(trusts(address), address);
       for (const address of [...others, ...others]) assert.ok(!trusts(address), address);
@@ -156,7 +164,11 @@ describe("trustedProxies", () => {
   }
 
   it("remembers no more than some addresses", () => {
-    const trusts = toTrust(["10.0.0.0/8"], false, () => {})!;
+    const trusts = toTrust(
+      ["10.0.0.0/8"],
+      () => false,
+      () => {},
+    )!;
     for (let index = 0; index < 5000; index++) {
       assert.equal(trusts(`${index % 2 === 0 ? 10 : 11}.0.${index >> 8}.${index & 255}`), index % 2 === 0);
     }

@@ -98,23 +98,24 @@ interface Certificate {
   readonly key: string;
 }
 
-let made: Certificate | undefined;
+const made = new Map<string, Certificate>();
 
 /** For the `skip` option of a test: why there is no certificate. */
 export const noCertificate: string | false = needs("openssl");
 
-/** A self-signed certificate, made once in a process. */
-export function certificate(): Certificate {
-  made ??= makeCertificate();
-  return made;
+/** A self-signed certificate for `name`, made once in a process. */
+export function certificate(name = "localhost"): Certificate {
+  let found = made.get(name);
+  if (found === undefined) made.set(name, (found = makeCertificate(name)));
+  return found;
 }
 
-function makeCertificate(): Certificate {
+function makeCertificate(name: string): Certificate {
   const folder = mkdtempSync(join(tmpdir(), "unichannel-tls-"));
   const [certPath, keyPath] = [join(folder, "cert.pem"), join(folder, "key.pem")];
   try {
     const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", keyPath];
-    const subject = ["-subj", "/CN=localhost", "-days", "2", "-out", certPath];
+    const subject = ["-subj", `/CN=${name}`, "-days", "2", "-out", certPath];
     execFileSync("openssl", ["req", "-x509", ...key, ...subject], { stdio: "ignore" });
     return { cert: readFileSync(certPath, "utf8"), key: readFileSync(keyPath, "utf8") };
   } finally {

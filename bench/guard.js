@@ -1,0 +1,61 @@
+// @ts-check
+// `npm run bench:guard`: what can be measured without a clock, so that a regression shows on a busy machine, too. Bytes
+// of heap and writes for each operation, and the heap that a silent connection holds, beside those of guard.json.
+// `-- --update` writes that file anew. The numbers are those of one major version of Node: others only show theirs.
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+/** Optimized code and inline caches differ a little from run to run. */
+const TOLERANCE = 0.03;
+const TOLERANCE_BYTES = 16;
+
+const BASELINE = new URL("guard.json", import.meta.url);
+const MAJOR = process.version.slice(1).split(".")[0] ?? "";
+
+const { values } = parseArgs({ options: { update: { type: "boolean", default: false } } });
+
+// No collection while operations are counted: the young generation holds all that they make.
+const flags = ["--expose-gc", "--min-semi-space-size=256", "--max-semi-space-size=256", "--single-threaded"];
+const script = fileURLToPath(new URL("guard/measure.js", import.meta.url));
+const child = spawnSync(process.execPath, [...flags, script], {
+  encoding: "utf8",
+  stdio: ["ignore", "pipe", "inherit"],
+});
+if (child.status !== 0) process.exit(1);
+
+/** @type {Record<string, Record<string, number>>} */
+const measured = JSON.parse(child.stdout);
+/** @type {Record<string, Record<string, Record<string, number>>>} */
+const baselines = JSON.parse(readFileSync(BASELINE, "utf8"));
+const baseline = baselines[MAJOR];
+
+if (values.update) {
+  writeFileSync(BASELINE, `${JSON.stringify({ ...baselines, [MAJOR]: measured }, null, 2)}\n`);
+  console.log(`bench/guard.json has the numbers of Node ${MAJOR} now`);
+}
+
+let worse = 0;
+for (const [name, counts] of Object.entries(measured)) {
+  for (const [what, value] of Object.entries(counts)) {
+    const wanted = baseline?.[name]?.[what];
+    const limit = wanted === undefined ? undefined : allowed(what, wanted);
+    const isWorse = limit !== undefined && value > limit && !values.update;
+    if (isWorse) worse++;
+    const beside = wanted === undefined ? "no number to compare with" : `${wanted} in guard.json`;
+    console.log(`${isWorse ? "WORSE " : "      "}${name}: ${value} ${what} (${beside})`);
+  }
+}
+if (worse > 0) {
+  console.error(
+    `\n${worse} numbers are worse than in bench/guard.json. Find out what allocates or writes more (node --heap-prof); if it is ` +
+      "worth its price, say so in the change and run `npm run bench:guard -- --update`.",
+  );
+  process.exit(1);
+}
+
+/** @param {string} what @param {number} wanted */
+function allowed(what, wanted) {
+  return what.startsWith("bytes") ? wanted * (1 + TOLERANCE) + TOLERANCE_BYTES : wanted;
+}

@@ -1,0 +1,76 @@
+// @ts-check
+// Lines over two logarithmic scales as SVG: how cost grows with size.
+import { escapeXml, STYLE } from "./chart.js";
+
+/** @typedef {{ name: string, points: readonly { x: number, y: number }[] }} Line the first is ours */
+
+const WIDTH = 760;
+const HEIGHT = 360;
+const LEFT = 84;
+const RIGHT = 130;
+const TOP = 48;
+const BOTTOM = 44;
+const DASHES = ["", "6 4", "2 3", "8 3 2 3"];
+
+/** @param {{ title: string, unit: string, xUnit: string, lines: readonly Line[] }} facts */
+export function curves({ title, unit, xUnit, lines }) {
+  const points = lines.flatMap((line) => line.points);
+  const x = scale(
+    points.map((point) => point.x),
+    LEFT,
+    WIDTH - RIGHT,
+  );
+  const y = scale(
+    points.map((point) => point.y),
+    HEIGHT - BOTTOM,
+    TOP,
+  );
+  const xs = [...new Set(points.map((point) => point.x))];
+  const marks = [
+    ...xs.map(
+      (value) => `<text class="unit" x="${x(value)}" y="${HEIGHT - 22}" text-anchor="middle">${short(value)}</text>`,
+    ),
+    ...decades(points.map((point) => point.y)).map(
+      (value) =>
+        `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(value)}" y2="${y(value)}"/>` +
+        `<text class="unit" x="${LEFT - 8}" y="${y(value) + 4}" text-anchor="end">${value.toLocaleString("en-US")}</text>`,
+    ),
+  ];
+  const drawn = lines.map(({ name, points: own }, index) => {
+    const style = `class="${index === 0 ? "line ours" : "line"}" stroke-dasharray="${DASHES[index % DASHES.length]}"`;
+    const path = own.map((point) => `${x(point.x).toFixed(1)},${y(point.y).toFixed(1)}`).join(" ");
+    const last = own.at(-1);
+    const label = last === undefined ? "" : `<text x="${x(last.x) + 8}" y="${y(last.y) + 4}">${escapeXml(name)}</text>`;
+    return `<polyline ${style} points="${path}"/>${label}`;
+  });
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeXml(title)}">` +
+    `<style>${STYLE}</style><text class="title" x="0" y="16">${escapeXml(title)}</text>` +
+    `<text class="unit" x="0" y="32">${escapeXml(unit)}; both scales are logarithmic</text>${marks.join("")}${drawn.join("")}` +
+    `<text class="unit" x="${(LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 4}" text-anchor="middle">${escapeXml(xUnit)}</text></svg>\n`
+  );
+}
+
+/** @param {readonly number[]} values @param {number} from @param {number} to */
+function scale(values, from, to) {
+  const low = Math.log(Math.min(...values));
+  const high = Math.log(Math.max(...values));
+  return (/** @type {number} */ value) => from + ((Math.log(value) - low) / (high - low || 1)) * (to - from);
+}
+
+/** 1, 10, 100, …, and in short ranges 2 and 5 times these, as far as they lie among the values. @param {readonly number[]} values */
+function decades(values) {
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  const steps = high / low > 100 ? [1] : [1, 2, 5];
+  const marks = [];
+  for (let decade = 10 ** Math.floor(Math.log10(low)); decade <= high; decade *= 10) {
+    for (const step of steps) if (decade * step >= low && decade * step <= high) marks.push(decade * step);
+  }
+  return marks;
+}
+
+/** @param {number} value */
+function short(value) {
+  return value >= 1024 && value % 1024 === 0 ? `${value / 1024} Ki` : value.toLocaleString("en-US");
+}

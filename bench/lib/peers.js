@@ -1,0 +1,46 @@
+// @ts-check
+// The servers of others: what each needs, and whether it is there. They are installed in bench/ alone.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+
+const BENCH = fileURLToPath(new URL("../", import.meta.url));
+const require = createRequire(import.meta.url);
+
+/** Peer → the package that it is. Peers that are not here come with Node, or are ours. */
+const PACKAGES = new Map([
+  ["ws", "ws"],
+  ["Fastify", "fastify"],
+  ["Hono", "@hono/node-server"],
+  ["Socket.IO", "socket.io"],
+  ["better-sse", "better-sse"],
+  ["uWebSockets.js", "@trufflesuite/uws-js-unofficial"],
+  ["Bun.serve", "bun"],
+]);
+
+/** What runs the peer's file, where it is not this Node. @param {string} peer */
+export function runtimeOf(peer) {
+  return peer === "Bun.serve" ? `${BENCH}node_modules/bun/bin/bun.exe` : process.execPath;
+}
+
+/** Why the peer cannot run here; undefined if it can. @param {string} peer */
+export function missing(peer) {
+  const name = PACKAGES.get(peer);
+  if (name === undefined) return undefined;
+  if (name === "bun") return existsSync(runtimeOf(peer)) ? undefined : `${name} is not installed`;
+  try {
+    require.resolve(name);
+    return undefined;
+  } catch {
+    return `${name} is not installed`;
+  }
+}
+
+/** Installs what bench/package.json names, once; the rows run without what cannot be had. */
+export function installPeers() {
+  if (existsSync(`${BENCH}node_modules`)) return;
+  console.log("installing the servers of others in bench/ (once, about 250 MB, most of it Bun)");
+  const { status } = spawnSync("npm", ["ci", "--no-progress", "--silent"], { cwd: BENCH, stdio: "inherit" });
+  if (status !== 0) console.log("that failed: only what is there is compared");
+}

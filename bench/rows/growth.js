@@ -1,0 +1,21 @@
+// @ts-check
+// How cost grows with size: points of curves, each a row of its own.
+import { workRow } from "../lib/row.js";
+
+const SIZES = [32, 256, 1024, 4096, 16_384, 65_536];
+
+export const growth = SIZES.map((messageBytes) => ({
+  ...workRow({
+    name: `ws-echo-size-${messageBytes}`,
+    title: `echo of ${messageBytes.toLocaleString("en-US")} bytes, 16 connections, 4 messages in flight on each`,
+    peers: { unichannel: "ws-unichannel.js", ws: "ws-ws.js", "uWebSockets.js": "ws-uws.js" },
+    load: "ws-echo.js",
+    config: { connections: 16, inFlight: 4, messageBytes, binary: true },
+  }),
+  curve: {
+    name: "ws-echo-size",
+    title: "echo by message size, 16 connections, 4 in flight",
+    x: messageBytes,
+    unit: "bytes",
+  },
+}));

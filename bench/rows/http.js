@@ -1,0 +1,59 @@
+// @ts-check
+// Plain HTTP: what a request costs before any application is there.
+import { hasCommand } from "../lib/machine.js";
+import { workRow } from "../lib/row.js";
+
+const peers = {
+  unichannel: "http-unichannel.js",
+  "node:http": "http-node.js",
+  Fastify: "http-fastify.js",
+  Hono: "http-hono.js",
+  "uWebSockets.js": "http-uws.js",
+  "Bun.serve": "http-bun.js",
+};
+const load = hasCommand("wrk") ? "http-wrk.js" : "http-raw.js";
+const config = { connections: 64 };
+
+export const http = [
+  workRow({
+    name: "http-hello",
+    title: "GET of 11 bytes, 64 keep-alive connections",
+    peers: { ...peers, "node:net": "http-net.js" },
+    targets: { "node:http": "≥ 1.7 ×", "Bun.serve": "≥ 1 × (aim)" },
+    load,
+    config,
+  }),
+  workRow({
+    name: "http-20-fields",
+    title: "the same with the 20 header fields of a browser",
+    peers,
+    load,
+    config: { ...config, browser: true },
+  }),
+  workRow({
+    name: "http-post-1k",
+    title: "POST of 1 KiB, its body read before the answer",
+    peers,
+    load,
+    config: { ...config, bodyBytes: 1024 },
+  }),
+  workRow({
+    name: "http-pipelined",
+    title: "GET of 11 bytes, 16 requests in each segment",
+    peers,
+    load,
+    config: { ...config, pipelined: 16 },
+  }),
+  // The raw generator keeps its connections.
+  ...(hasCommand("wrk")
+    ? [
+        workRow({
+          name: "http-churn",
+          title: "a connection for each GET",
+          peers,
+          load,
+          config: { ...config, close: true },
+        }),
+      ]
+    : []),
+];

@@ -1,0 +1,19 @@
+// What the client gets when the application fails, or when the application finds out that the client did.
+
+import { ChannelError } from "../base/errors.ts";
+import type { SendInit } from "./send-data.ts";
+
+/** The error's text stays here: it may hold what no client should see. */
+const SERVER_ERROR: SendInit = { status: 500, body: "Internal Server Error\n" };
+
+/** True for what a request's own helpers throw at a client's mistake, and for a client that left: nothing to report. */
+export function isClientsFault(error: unknown): boolean {
+  if (!(error instanceof ChannelError)) return false;
+  return error.code === "CLIENT_GONE" || (error.status !== undefined && error.status < 500);
+}
+
+/** The response to a request whose handler or setup threw this. A ChannelError tells a client what it did wrong. */
+export function failureOf(error: unknown): SendInit {
+  if (!(error instanceof ChannelError) || error.status === undefined || error.status >= 500) return SERVER_ERROR;
+  return { status: error.status, body: `${error.message}\n` };
+}

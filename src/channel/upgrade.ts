@@ -1,0 +1,68 @@
+// What is asked before a WebSocket opens: whether its handshake is one (RFC 6455 §4.2.1), whether its page may (§10.2),
+// and then, where the server has an `upgrade` check, the application. Until all have said yes nothing is switched.
+
+import { ChannelError } from "../base/errors.ts";
+import { type Handshake, readHandshake } from "../codec/ws-handshake.ts";
+import type { Exchange } from "../transport/exchange.ts";
+import { HttpTransport, PLAIN } from "../transport/http.ts";
+import type { Transport } from "../transport/transport.ts";
+import { type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
+import { isOriginAllowed } from "./origin.ts";
+import type { ChannelRequest } from "./request.ts";
+import type { SendInit } from "./send-data.ts";
+
+/** The WebSocket may open, as far as the check is concerned: the handler has the request next. */
+export interface UpgradeAccepted {
+  /** Headers of the 101, beside those of the channel's own options. */
+  readonly headers?: HeadersInput | undefined;
+  /** The channel's `attachment` from the start: who it is that was let in, say. */
+  readonly attachment?: unknown;
+  readonly status?: undefined;
+  readonly body?: undefined;
+}
+
+/** Nothing, or `UpgradeAccepted`: go on. Anything with a status or a body, and a Fetch `Response`: the answer. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a check that returns nothing has the return type void
+export type UpgradeResult = UpgradeAccepted | SendInit | Response | undefined | void;
+
+/** Asked for each WebSocket before the handler is. */
+export type UpgradeCheck = (request: ChannelRequest) => UpgradeResult | PromiseLike<UpgradeResult>;
+
+/** What the checks before the handler found. */
+export interface CheckedUpgrade {
+  readonly handshake: Handshake;
+  readonly fields: readonly string[];
+  readonly attachment: unknown;
+}
+
+/** The handshake of a WebSocket that may open. Throws what the client is refused with. */
+export function checkHandshake(request: ChannelRequest): Handshake {
+  const { exchange, context } = request;
+  if (!isOriginAllowed(request, context.allowedOrigins)) throw new ChannelError("FORBIDDEN_ORIGIN");
+  return readHandshake({ ...exchange.head, hasBody: exchange.hasBody });
+}
+
+/** RFC 6455 §4.2.2 item 4 and §4.4: a plain HTTP answer, with the version that would do. */
+export function refuseHandshake(exchange: Exchange, error: ChannelError): Transport {
+  const fields: string[] = [];
+  // RFC 9110 §15.5.22: a 426 names the protocol it wants.
+  if (error.status === 426) fields.push("Upgrade", "websocket", "Sec-WebSocket-Version", "13");
+  fields.push("Connection", error.status === 426 ? "Upgrade, close" : "close");
+  const transport = new HttpTransport(exchange, PLAIN, []);
+  transport.send(
+    { status: error.status, fields, body: `${error.message}\n`, event: undefined, length: undefined },
+    true,
+  );
+  return transport;
+}
+
+/** Undefined for a result that is the answer. Throws BAD_DATA for what is neither answer nor consent: a check fails closed. */
+export function toAccepted(handshake: Handshake, result: UpgradeResult): CheckedUpgrade | undefined {
+  if (result === undefined) return { handshake, fields: NO_FIELDS, attachment: undefined };
+  if (typeof result !== "object" || result === null || Array.isArray(result)) {
+    throw new ChannelError("BAD_DATA", "an upgrade check returns nothing, { headers, attachment }, or a response");
+  }
+  if (result instanceof Response || result.status !== undefined || result.body !== undefined) return undefined;
+  const { headers, attachment } = result as UpgradeAccepted;
+  return { handshake, fields: headers === undefined ? NO_FIELDS : toFields(headers), attachment };
+}

@@ -1,0 +1,103 @@
+// Where a server listens: a TCP port, a Unix socket, or a socket that listened before the process was there
+// (`fd`; systemd's protocol for it is sd_listen_fds(3)).
+
+import { lstat, unlink } from "node:fs/promises";
+import { type AddressInfo, connect, type Server as NetServer } from "node:net";
+import { ChannelError } from "../base/errors.ts";
+import type { ServeOptions } from "./options.ts";
+
+export type Address =
+  | { readonly fd: number }
+  | { readonly path: string }
+  | { readonly port: number; readonly host: string | undefined };
+
+/** sd_listen_fds(3): the first socket behind stdin, stdout and stderr. */
+const LISTEN_FDS_START = 3;
+
+/** What the options say. Takes systemd's variables out of `env`, where they are asked for. Throws BAD_OPTION. */
+export function toAddress(options: ServeOptions, env: NodeJS.ProcessEnv, pid: number): Address {
+  const { port = 9090, host, path, listenFds = false } = options;
+  const fd = (listenFds ? passedFd(env, pid) : undefined) ?? options.fd;
+  if (fd === undefined) return path === undefined ? { port, host } : { path };
+  if (!Number.isInteger(fd) || fd < 0) throw new ChannelError("BAD_OPTION", `fd is ${String(fd)}`);
+  return { fd };
+}
+
+/** Undefined where the process was not started with a socket: the variables may be those of a parent, meant for it. */
+function passedFd(env: NodeJS.ProcessEnv, pid: number): number | undefined {
+  const { LISTEN_PID, LISTEN_FDS = "0" } = env;
+  // Children of ours must not take our sockets for theirs.
+  for (const name of ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID"]) delete env[name];
+  if (LISTEN_PID !== String(pid) || LISTEN_FDS === "0") return undefined;
+  if (LISTEN_FDS === "1") return LISTEN_FDS_START;
+  throw new ChannelError(
+    "BAD_OPTION",
+    `listenFds takes one socket, and there are ${LISTEN_FDS}: give each its server with fd`,
+  );
+}
+
+/** Resolves when it listens. Rejects with Node's own error, or BAD_OPTION for an fd that is no listening socket. */
+export async function listen(server: NetServer, address: Address, backlog: number): Promise<void> {
+  try {
+    await tryToListen(server, address, backlog);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if ("fd" in address && code === "EINVAL") {
+      throw new ChannelError("BAD_OPTION", `fd ${address.fd} is no stream socket of this process`, { cause: error });
+    }
+    if (!("path" in address) || code !== "EADDRINUSE" || !(await isGone(address.path))) throw error;
+    await tryToListen(server, address, backlog);
+  }
+}
+
+/** `bound` is what the listening server says of itself: null on a Unix socket that came as an fd. */
+export function urlOf(address: Address, bound: AddressInfo | string | null, scheme: "http" | "https"): string {
+  if ("path" in address) return `unix:${address.path}`;
+  if ("fd" in address && (bound === null || typeof bound === "string")) return `unix:${bound ?? ""}`;
+  const { address: own, port } = typeof bound === "object" && bound !== null ? bound : { address: undefined, port: 0 };
+  const host = "host" in address ? address.host : own;
+  const isAny = host === undefined || host === "0.0.0.0" || host === "::";
+  const name = isAny ? "localhost" : host.includes(":") ? `[${host}]` : host;
+  return `${scheme}://${name}:${port}`;
+}
+
+function tryToListen(server: NetServer, address: Address, backlog: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ ...address, backlog }, () => {
+      server.removeListener("error", reject);
+      resolve();
+    });
+  });
+}
+
+/**
+ * A process that was killed leaves the file of its Unix socket behind, and bind(2) fails for it. True if it was such a
+ * file, which nobody answers at: it is removed. Anything else that has this name stays.
+ */
+async function isGone(path: string): Promise<boolean> {
+  const found = await statusOf(path);
+  if (found === undefined) return true;
+  if (!found.isSocket() || (await isAnswered(path))) return false;
+  const now = await statusOf(path);
+  // Somebody may have done the same meanwhile, and listen now.
+  if (now !== undefined && (now.ino !== found.ino || now.ctimeMs !== found.ctimeMs)) return false;
+  await unlink(path).catch(() => {});
+  return true;
+}
+
+function statusOf(path: string): Promise<Awaited<ReturnType<typeof lstat>> | undefined> {
+  return lstat(path).catch(() => undefined);
+}
+
+/** Only a refused connection says that nobody listens. */
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.on("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", ({ code }: NodeJS.ErrnoException) => resolve(code !== "ECONNREFUSED" && code !== "ENOENT"));
+  });
+}
