@@ -131,9 +131,10 @@ export class Siege {
     }
   }
 
-  /** What the heap has grown by since the attack began, in bytes. */
-  async growth(): Promise<number> {
-    return (await this.facts()).heapBytes - this.#before.heapBytes;
+  /** While the attack goes on: what the heap may have grown by, once the garbage is gone. */
+  async holdsAtMost(growthMiB: number): Promise<void> {
+    const most = this.#before.heapBytes + growthMiB * MIB;
+    await this.when(({ heapBytes }) => heapBytes <= most, `the heap is below ${mib(most)}`);
   }
 
   /** Waits for a count of `ended`. */
@@ -152,10 +153,8 @@ export class Siege {
     const before = this.#before;
     const ours = before.stats.connections;
     await this.when(({ stats }) => stats.connections <= ours, "the attack's connections are gone");
-    const facts = await this.when(
-      ({ heapBytes }) => heapBytes <= before.heapBytes + heapMiB * MIB,
-      `the heap is back from ${mib(before.heapBytes)}`,
-    );
+    await this.holdsAtMost(heapMiB);
+    const facts = await this.facts();
     const peak = facts.peakBytes - before.peakBytes;
     assert.ok(peak <= peakMiB * MIB, `it took ${mib(peak)} more than before`);
     assert.ok(facts.resources <= before.resources + 2, `${facts.resources} resources, before ${before.resources}`);
@@ -261,6 +260,6 @@ function soon<T>(promise: Promise<T>, what: string): Promise<T> {
   return within(promise, () => what);
 }
 
-export function mib(bytes: number): string {
+function mib(bytes: number): string {
   return `${(bytes / MIB).toFixed(1)} MiB`;
 }

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect as connectTcp } from "node:net";
+import { connect as connectTcp, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
-import { connect, type TLSSocket } from "node:tls";
+import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { type Handler, type ServeOptions, serve } from "../../src/index.ts";
 import { certificate, noCertificate, request, type Site, serving, socketPath } from "../support/serving.ts";
 
@@ -25,21 +25,23 @@ async function greet(
   { server }: Site,
   { first, alpn }: { first?: string | undefined; alpn?: string[] } = {},
 ): Promise<Greeting> {
-  const path = server.url.startsWith("unix:")
+  const where = server.url.startsWith("unix:")
     ? { path: server.url.slice(5) }
     : { port: server.port, host: "127.0.0.1" };
-  const below = connectTcp(path as { path: string });
-  t.after(() => below.destroy());
-  await once(below, "connect");
-  if (first !== undefined) below.write(first);
-  const socket: TLSSocket = connect({
-    socket: below,
+  let below: Socket | undefined;
+  if (first !== undefined) {
+    below = connectTcp(server.port, "127.0.0.1");
+    await once(below, "connect");
+    below.write(first);
+  }
+  const socket = connect({
+    ...(below === undefined ? where : { socket: below }),
     rejectUnauthorized: false,
     ...(alpn === undefined ? {} : { ALPNProtocols: alpn }),
-  });
+  } as ConnectionOptions);
   t.after(() => socket.destroy());
   // The server may drop it before the test does.
-  for (const one of [below, socket]) one.on("error", () => {});
+  socket.on("error", () => {});
   await once(socket, "secureConnect");
   return { socket, name: socket.getPeerCertificate().subject.CN, alpn: socket.alpnProtocol };
 }

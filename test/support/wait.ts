@@ -1,7 +1,7 @@
 // Waiting in tests: for conditions, never for time. The only time here is the one after which a test has failed.
 
 /** Far above what any condition needs on a busy machine. */
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 20_000;
 
 export interface Deferred<T> {
   readonly promise: Promise<T>;

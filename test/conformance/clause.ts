@@ -1,0 +1,75 @@
+// A clause of an RFC is one call here: what the RFC says, and the proof on a live server. `conformance/README.md` lists
+// them all; `conformance/table.js` reads them out of these sources, so the section and the sentence are literals.
+
+import assert from "node:assert/strict";
+import { it, type TestContext } from "node:test";
+import { type ChannelOptions, type ServeOptions, withChannel } from "../../src/index.ts";
+import { type Site, serving } from "../support/serving.ts";
+import { WsClient } from "../support/ws-client.ts";
+
+type Proof = (t: TestContext) => Promise<void>;
+
+/** An absolute requirement: RFC 2119 §1. */
+export function must(section: string, sentence: string, proof: Proof): void {
+  it(`RFC ${section} MUST: ${sentence}`, proof);
+}
+
+/** A recommendation that this server follows: RFC 2119 §3. */
+export function should(section: string, sentence: string, proof: Proof): void {
+  it(`RFC ${section} SHOULD: ${sentence}`, proof);
+}
+
+/** What a client is allowed to do and the server has to bear, or what this server makes of its freedom: RFC 2119 §5. */
+export function may(section: string, sentence: string, proof: Proof): void {
+  it(`RFC ${section} MAY: ${sentence}`, proof);
+}
+
+export interface EchoOptions {
+  readonly channel?: ChannelOptions;
+  readonly server?: ServeOptions;
+}
+
+/** A server that sends back each message. */
+export function echo(t: TestContext, { channel = {}, server = {} }: EchoOptions = {}): Promise<Site> {
+  return serving(
+    t,
+    (request) => withChannel(request, (c) => c.onReceive((message) => void c.send(message)), channel),
+    server,
+  );
+}
+
+export async function open(
+  t: TestContext,
+  options: EchoOptions = {},
+  fields: readonly string[] = [],
+): Promise<WsClient> {
+  const site = await echo(t, options);
+  return WsClient.open(t, site.target, { fields });
+}
+
+/** §7.1.7 _Fail the WebSocket Connection_: a close frame with `code`, the end of TCP, and nothing else. */
+export async function failed(client: WsClient, code: number): Promise<void> {
+  assert.equal((await client.closed()).code, code);
+  await client.ended();
+}
+
+/** For each of the byte strings a connection of its own, which must fail with `code`. */
+export async function eachFails(
+  t: TestContext,
+  all: readonly Uint8Array[],
+  code: number,
+  options: EchoOptions = {},
+): Promise<void> {
+  const site = await echo(t, options);
+  for (const bytes of all) {
+    const client = await WsClient.open(t, site.target);
+    client.raw.write(bytes);
+    await failed(client, code);
+  }
+}
+
+/** The WebSocket is well: what is sent comes back. */
+export async function isAlive(client: WsClient): Promise<void> {
+  client.send("still here");
+  assert.equal(await client.message(), "still here");
+}
