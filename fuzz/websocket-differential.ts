@@ -66,12 +66,6 @@ const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
       ours === undefined && /^close (1002|1009)$/.test(theirs ?? "") && reading.why === "" && reading.closeCode === 0,
   },
   {
-    // RFC 6455 §7.4.2 keeps 1016 to 2999 for later: they may be received. Our answer is 1000, since we may not send them.
-    name: "later-close-code",
-    explains: ({ ours, theirs, reading: { closeCode } }) =>
-      ours === "close 1000" && theirs === "close 1002" && closeCode >= 1016 && closeCode <= 2999,
-  },
-  {
     // RFC 6455 §8.1: text that cannot become UTF-8 any more fails at once. ws looks when the message is whole, and may
     // see something else that is wrong before, or the end.
     name: "utf8-fails-fast",

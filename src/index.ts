@@ -49,7 +49,7 @@ export type { Logger } from "./server/log.ts";
 export type { ServeOptions, ServerLimits } from "./server/options.ts";
 export { type FetchHandler, runServer, serve } from "./server/serve.ts";
 export type { Server, ServerStatus } from "./server/server.ts";
-export type { TrustedProxies } from "./server/trusted-proxies.ts";
+export type { ProxyHeader, TrustedProxies } from "./server/trusted-proxies.ts";
 export type { CloseName, CloseStatus } from "./transport/close-status.ts";
 export type { CompressOptions } from "./transport/deflate.ts";
 export type { EventMeta, TransportKind } from "./transport/transport.ts";

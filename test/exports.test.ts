@@ -89,6 +89,7 @@ describe("the public surface", () => {
       "PollOptions",
       "PreparedMessage",
       "PresentMember",
+      "ProxyHeader",
       "PublishOptions",
       "RequestHeaders",
       "SendBody",

@@ -17,6 +17,9 @@ export interface Hop {
   readonly host: string | undefined;
 }
 
+/** The fields, in lower case. */
+export type ForwardedField = "forwarded" | "x-forwarded-for" | "x-forwarded-proto" | "x-forwarded-host";
+
 /** `wss`: some proxies (Traefik) name the scheme of the WebSocket's URL. */
 const SCHEMES: ReadonlyMap<string, "http" | "https"> = new Map([
   ["http", "http"],
@@ -33,12 +36,12 @@ const OBFUSCATED = /^_[A-Za-z0-9._-]+$/;
 const QUOTED = /^(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*$/;
 
 /**
- * The hops of a request, nearest first. `Forwarded` wins: where there is one, X-Forwarded-* are not read. A malformed
+ * The hops of a request, nearest first, by the fields that are believed: `forwarded`, or any of the others. A malformed
  * `Forwarded` element ends the list.
  */
-export function forwardedHops(fields: readonly string[]): Hop[] {
-  const forwarded = fieldLines(fields, "forwarded");
-  return forwarded.length > 0 ? readForwarded(forwarded) : readXForwarded(fields);
+export function forwardedHops(fields: readonly string[], believed: readonly ForwardedField[]): Hop[] {
+  if (believed.includes("forwarded")) return readForwarded(fieldLines(fields, "forwarded"));
+  return readXForwarded(fields, believed);
 }
 
 /** RFC 7239 §4: 1#forwarded-element. */
@@ -87,10 +90,11 @@ function toNode(text: string): string | null | undefined {
  * X-Forwarded-For has an element for each hop. The other two may have as many, or only what one of the proxies set: they
  * are put beside it from the near end.
  */
-function readXForwarded(fields: readonly string[]): Hop[] {
-  const nodes = listMembers(fields, "x-forwarded-for");
-  const schemes = listMembers(fields, "x-forwarded-proto");
-  const hosts = listMembers(fields, "x-forwarded-host");
+function readXForwarded(fields: readonly string[], believed: readonly ForwardedField[]): Hop[] {
+  const members = (name: ForwardedField): string[] => (believed.includes(name) ? listMembers(fields, name) : []);
+  const nodes = members("x-forwarded-for");
+  const schemes = members("x-forwarded-proto");
+  const hosts = members("x-forwarded-host");
   if (nodes.length === 0 && (schemes.length > 0 || hosts.length > 0)) nodes.push("");
   return nodes.map((node, index) => ({
     // No specification: IPv6 addresses come with and without brackets, and some proxies add the port.

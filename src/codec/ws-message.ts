@@ -194,15 +194,13 @@ export function inflatedData(bytes: Uint8Array, isText: boolean): string | Uint8
   return isText ? validText(bytes, 0, bytes.length) : bytes;
 }
 
-/** May be sent. §7.4.1, and the registry of §11.7 for 1012 to 1014; 1004, 1005, 1006 and 1015 never stand in a frame. */
+/**
+ * May stand in a frame, in either direction. §7.4.1, and the registry of §11.7 for 1012 to 1014; 1004, 1005, 1006 and 1015
+ * never do, and 1016 to 2999 are for protocols that nobody speaks yet (§7.4.2): none of them was agreed on.
+ */
 export function isCloseCode(code: number): boolean {
   if (!Number.isInteger(code)) return false;
   return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
-}
-
-/** May be received: also what §7.4.2 keeps for later revisions and extensions, 1016 to 2999. */
-export function isReceivableCloseCode(code: number): boolean {
-  return isCloseCode(code) || (code >= 1016 && code <= 2999);
 }
 
 /**
@@ -233,7 +231,7 @@ function closeEvent(bytes: Uint8Array, start: number, end: number): WebSocketEve
   if (start === end) return { type: "close", code: NO_STATUS, reason: "" };
   if (end - start === 1) fail("BAD_FRAME", "a close payload of one byte");
   const code = (bytes[start]! << 8) | bytes[start + 1]!;
-  if (!isReceivableCloseCode(code)) fail("BAD_FRAME", `close code ${code}`);
+  if (!isCloseCode(code)) fail("BAD_FRAME", `close code ${code}`);
   return { type: "close", code, reason: validText(bytes, start + 2, end) };
 }
 

@@ -56,7 +56,6 @@ const MOVES: Record<WebSocketState, readonly WebSocketState[]> = {
 };
 
 const CLOSE_NORMAL = 1000;
-const CLOSE_NO_STATUS = 1005;
 const CLOSE_ABNORMAL = 1006;
 
 export class WebSocketConnection {
@@ -229,8 +228,8 @@ export class WebSocketConnection {
 
   #closeReceived(code: number, reason: string): WebSocketClosed {
     const wasOpen = this.#state === "open";
-    // §5.5.1: the answer typically echoes the code. A peer's code that we may not send ourselves is answered with 1000.
-    if (wasOpen) this.#control(OPCODE.CLOSE, echoPayload(code));
+    // §5.5.1: the answer typically echoes the code, or that there was none.
+    if (wasOpen) this.#control(OPCODE.CLOSE, encodeClosePayload(code, ""));
     this.#moveTo("closed");
     return wasOpen
       ? { type: "closed", by: "client", code, reason }
@@ -275,13 +274,4 @@ function plainFrame(data: string | Uint8Array, frames: SharedFrames): Piece {
 
 function opcodeOf(data: string | Uint8Array): number {
   return typeof data === "string" ? OPCODE.TEXT : OPCODE.BINARY;
-}
-
-function echoPayload(code: number): Uint8Array {
-  if (code === CLOSE_NO_STATUS) return encodeClosePayload(CLOSE_NO_STATUS, "");
-  try {
-    return encodeClosePayload(code, "");
-  } catch {
-    return encodeClosePayload(CLOSE_NORMAL, "");
-  }
 }

@@ -11,7 +11,7 @@ import type { ByteStream, ByteStreamListener } from "../transport/byte-stream.ts
 const NOTHING = new Uint8Array(0);
 
 /** Of what waits, so much goes to the socket at a time; twice as much where nothing smaller would be left over. */
-const SLICE_BYTES = 65_536;
+const SLICE_BYTES = 131_072;
 const MAX_WRITE_BYTES = 2 * SLICE_BYTES;
 
 /** The stream of each open socket. Listeners that look here are shared; closures would cost each socket 300 bytes. */
@@ -26,6 +26,7 @@ export interface NetStreamOwner {
 
 export class NetStream implements ByteStream {
   listener!: ByteStreamListener;
+  readonly isEncrypted: boolean;
   readonly #socket: Socket;
   readonly #owner: NetStreamOwner;
   /** The system has not taken all that the socket was given. */
@@ -37,6 +38,7 @@ export class NetStream implements ByteStream {
   /** The caller sets `listener` at once. */
   constructor(socket: Socket, owner: NetStreamOwner) {
     this.#socket = socket;
+    this.isEncrypted = "encrypted" in socket;
     this.#owner = owner;
     STREAMS.set(socket, this);
     socket.on("data", onData);
@@ -64,16 +66,11 @@ export class NetStream implements ByteStream {
     return this.#socket.bytesWritten - this.#socket.writableLength;
   }
 
-  get isEncrypted(): boolean {
-    return "encrypted" in this.#socket;
-  }
-
   write(output: Piece | readonly Piece[]): void {
     if (this.#isEnding || !this.#socket.writable) return;
     if (!this.#isBlocked && sizeOf(output) <= MAX_WRITE_BYTES) this.#hand(output);
     else {
-      this.#queue ??= new WriteQueue();
-      this.#queue.add(output);
+      this.#toQueue().add(output);
       this.#pump();
       this.#count();
     }
@@ -136,40 +133,53 @@ export class NetStream implements ByteStream {
 
   #hand(output: Piece | readonly Piece[]): void {
     const socket = this.#socket;
-    if (typeof output === "string") socket.write(output, "latin1");
-    else if (output instanceof Uint8Array) socket.write(output);
+    // TLS takes nothing at once.
+    const onTaken = this.isEncrypted ? this.#toQueue().onTaken : undefined;
+    if (typeof output === "string") socket.write(output, "latin1", onTaken);
+    else if (output instanceof Uint8Array) socket.write(output, onTaken);
     else {
       // Corked writes leave as one writev.
       socket.cork();
-      for (const piece of output) {
-        if (typeof piece === "string") socket.write(piece, "latin1");
-        else socket.write(piece);
+      for (let i = 0; i < output.length; i++) {
+        const piece = output[i]!;
+        const done = i === output.length - 1 ? onTaken : undefined;
+        if (typeof piece === "string") socket.write(piece, "latin1", done);
+        else socket.write(piece, done);
       }
       socket.uncork();
     }
-    if (socket.writableLength > 0) this.#awaitTaken();
+    if (onTaken !== undefined) this.#block();
+    else if (socket.writableLength > 0) {
+      // Node's "drain" comes only after its high-water mark was passed. An empty write queues up behind the rest, so the
+      // callback costs nothing while the system takes all at once.
+      this.#block();
+      socket.write(NOTHING, this.#queue!.onTaken);
+    }
   }
 
-  /**
-   * Node's "drain" comes only after its high-water mark was passed. An empty write queues up behind the rest, so the
-   * callback costs nothing while the system takes all at once.
-   */
-  #awaitTaken(): void {
+  #block(): void {
     this.#isBlocked = true;
-    this.#queue ??= new WriteQueue();
-    this.#queue.hasMoved = true;
+    this.#toQueue().hasMoved = true;
     this.#count();
-    this.#socket.write(NOTHING, (error) => {
-      // "close" follows.
-      if (error) return;
-      this.#isBlocked = false;
-      this.#queue!.hasMoved = true;
-      this.#pump();
-      this.#count();
-      if (this.#isBlocked) return;
-      if (this.#isEnding) this.#socket.end();
-      this.listener.onDrain();
+  }
+
+  /** The system has taken what the socket was given. */
+  #taken(): void {
+    this.#isBlocked = false;
+    this.#queue!.hasMoved = true;
+    this.#pump();
+    this.#count();
+    if (this.#isBlocked) return;
+    if (this.#isEnding) this.#socket.end();
+    this.listener.onDrain();
+  }
+
+  #toQueue(): WriteQueue {
+    this.#queue ??= new WriteQueue((error) => {
+      // "close" follows an error.
+      if (!error && this.#queue !== undefined) this.#taken();
     });
+    return this.#queue;
   }
 
   /** Brings the server's sum up to date. */
@@ -196,8 +206,14 @@ class WriteQueue {
   /** The system took something since the last beat; if not: when it last did. */
   hasMoved = true;
   movedAt = 0;
+  /** For the socket: what it was given is taken. */
+  readonly onTaken: (error?: Error | null) => void;
   #pieces: Piece[] = [];
   #at = 0;
+
+  constructor(onTaken: (error?: Error | null) => void) {
+    this.onTaken = onTaken;
+  }
 
   add(output: Piece | readonly Piece[]): void {
     if (typeof output === "string" || output instanceof Uint8Array) this.#addPiece(output);

@@ -7,7 +7,7 @@ import type { AllowedOrigins } from "../channel/origin.ts";
 import type { UpgradeCheck } from "../channel/upgrade.ts";
 import { isFieldValue } from "../codec/http1-syntax.ts";
 import type { Logger } from "./log.ts";
-import type { TrustedProxies } from "./trusted-proxies.ts";
+import type { ProxyHeader, TrustedProxies } from "./trusted-proxies.ts";
 
 /** Limits: what is over one of them is refused before it is buffered. SECURITY.md lists what happens. */
 export interface ServerLimits {
@@ -32,10 +32,17 @@ export interface ServerLimits {
    * @default 268_435_456 (256 MiB): as much as 256 clients that read nothing may hold
    */
   readonly maxTotalBufferedBytes: number;
-  /** Open connections. Over it: 503 and closed. @default Infinity */
+  /** Open connections, those in a TLS handshake included. Over it: 503 and closed; before TLS: dropped. @default Infinity */
   readonly maxConnections: number;
   /** Sessions, with a connection or without. Over it: 503. @default 100_000 */
   readonly maxSessions: number;
+  /**
+   * Open connections from one IPv4 address or one IPv6 /64; those of trusted proxies do not count. Over it: as for
+   * `maxConnections`. @default Infinity: many may share an address
+   */
+  readonly maxConnectionsPerAddress: number;
+  /** How long a TLS handshake may take, in milliseconds; then the connection is dropped. @default 10_000 */
+  readonly tlsHandshakeTimeoutMs: number;
   /** How long a peer may take to end what we have ended, in milliseconds; then it is dropped. @default 5000 */
   readonly closeTimeoutMs: number;
   /**
@@ -87,10 +94,15 @@ export interface ServeOptions extends Partial<ServerLimits> {
   /** Certificate, key and the other options of `tls.createServer`: the server speaks HTTPS and WSS. */
   readonly tls?: TlsOptions | undefined;
   /**
-   * The proxies in front: what they say of the client in `Forwarded` or `X-Forwarded-*`, and in PROXY headers, is
-   * believed. Of nobody else. @default none
+   * The proxies in front: what they say of the client in `proxyHeaders`, and in PROXY headers, is believed. Of nobody
+   * else. @default none
    */
   readonly trustedProxies?: TrustedProxies | undefined;
+  /**
+   * The header fields of `trustedProxies` that are believed: those that your proxies set or remove in every request, and
+   * no other, since a client could write it. @default ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"]
+   */
+  readonly proxyHeaders?: readonly ProxyHeader[] | undefined;
   /**
    * Whether connections begin with a PROXY header (versions 1 and 2). `"required"`: all do, and all come from
    * `trustedProxies`; others are refused with 400. `"optional"`: those from `trustedProxies` may. @default "off"
@@ -117,6 +129,8 @@ export const LIMITS: ServerLimits = {
   maxTotalBufferedBytes: 268_435_456,
   maxConnections: Number.POSITIVE_INFINITY,
   maxSessions: 100_000,
+  maxConnectionsPerAddress: Number.POSITIVE_INFINITY,
+  tlsHandshakeTimeoutMs: 10_000,
   closeTimeoutMs: 5000,
   writeTimeoutMs: 60_000,
   headerTimeoutMs: 10_000,
@@ -136,6 +150,11 @@ export function toLimits(options: ServeOptions): ServerLimits {
     limits[name] = value;
   }
   return limits;
+}
+
+/** As a timer of Node can hold it: from 1 ms to 24 days. */
+export function toTimerMs(ms: number): number {
+  return Math.min(Math.max(ms, 1), 2_147_483_647);
 }
 
 /** The `Server` field, whole, or an empty string. */

@@ -15,6 +15,10 @@ import type { Trust } from "./trusted-proxies.ts";
 export interface ProxyFrontServer extends Http1Context, NetStreamOwner {
   /** The socket's stream, counted; undefined if there is no room for it: the socket has been answered then. */
   openStream(socket: Socket): NetStream | undefined;
+  /** Counts the connection; false if there are too many from its address. */
+  admits(connection: NetStream | Socket, address: string | undefined): boolean;
+  /** Answers that there is no room. */
+  turnAway(stream: NetStream): void;
   /** Its PROXY header is read, or there is none: HTTP begins. */
   connectionOpened(stream: NetStream): void;
 }
@@ -70,14 +74,18 @@ export class ProxyFront {
   }
 
   #begin(stream: NetStream, header: ProxyHeader, rest: Uint8Array | undefined): void {
+    const address = clientOf(stream, header);
     if (this.#tls === undefined) {
-      const driver = beginHttp(stream, header, this.#server);
-      if (rest !== undefined) driver.onBytes(rest);
+      if (this.#server.admits(stream, address)) {
+        const driver = beginHttp(stream, header, this.#server);
+        if (rest !== undefined) driver.onBytes(rest);
+      } else this.#server.turnAway(stream);
       return;
     }
     const socket = stream.release(rest);
     this.#server.streamClosed(stream);
-    this.#tls.handshake(socket, header);
+    if (this.#server.admits(socket, address)) this.#tls.handshake(socket, header);
+    else socket.destroy();
   }
 
   #refuse(stream: NetStream, error: ChannelError): void {
@@ -87,14 +95,18 @@ export class ProxyFront {
   }
 }
 
+function clientOf(stream: NetStream, header: ProxyHeader): string | undefined {
+  if (header === "local" || header === "absent") return stream.remoteAddress;
+  return typeof header === "string" ? undefined : header.sourceAddress;
+}
+
 /**
  * HTTP for whom the header names. A proxy that knows no address of its client leaves us without one: the proxy's own
  * would lend the client its trust.
  */
 function beginHttp(stream: NetStream, header: ProxyHeader, server: ProxyFrontServer): Http1Driver {
   const isOwn = header === "local" || header === "absent";
-  const address = typeof header === "string" ? undefined : header.sourceAddress;
-  const driver = new Http1Driver(isOwn ? stream : new ProxiedStream(stream, address), server);
+  const driver = new Http1Driver(isOwn ? stream : new ProxiedStream(stream, clientOf(stream, header)), server);
   stream.listener = driver;
   server.connectionOpened(stream);
   return driver;

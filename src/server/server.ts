@@ -20,14 +20,15 @@ import { Flusher } from "../transport/flusher.ts";
 import { type Http1Context, Http1Driver } from "../transport/http1-driver.ts";
 import { ProxyListener } from "../transport/proxy-stream.ts";
 import { type Address, listen, toAddress, urlOf } from "./address.ts";
+import { AddressLimit, sayBusy } from "./admission.ts";
 import type { ServerStats } from "./counts.ts";
 import { dateField } from "./date-field.ts";
 import { addressOf, NetStream } from "./net-stream.ts";
 import { Observer } from "./observer.ts";
-import { type ServeOptions, type ServerLimits, toLimits, toServerField } from "./options.ts";
+import { type ServeOptions, type ServerLimits, toLimits, toServerField, toTimerMs } from "./options.ts";
 import { type ProxyFront, type ProxyFrontServer, toProxyFront } from "./proxy-front.ts";
 import { createTls, renewTls, toTlsOptions } from "./tls.ts";
-import { findClient, type Trust, toTrust } from "./trusted-proxies.ts";
+import { findClient, type ProxyRules, toBelieved, toTrust } from "./trusted-proxies.ts";
 
 export type ServerStatus = "running" | "stopping" | "stopped";
 
@@ -58,8 +59,6 @@ const KEEP_ALIVE_MS = 30_000;
 /** When clients of a server that stops are told to come back: the next one needs a moment to listen. */
 const COME_BACK_MS = { least: 1000, most: 3000 };
 
-const BUSY = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
-
 export class EngineServer implements Server, ChannelContext, Http1Context, ProxyFrontServer {
   readonly clock: Clock = systemClock;
   readonly flusher: Flusher = new Flusher();
@@ -78,9 +77,11 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly #handler: Handler;
   readonly #options: ServeOptions;
   readonly #limits: ServerLimits;
-  readonly #trusts: Trust | undefined;
+  readonly #rules: ProxyRules | undefined;
   /** What reads PROXY headers, where there may be any. */
   readonly #front: ProxyFront | undefined;
+  /** Where the connections of an address are limited. */
+  readonly #addresses: AddressLimit | undefined;
   readonly #address: Address;
   readonly #listener: NetServer;
   readonly #tlsServer: TlsServer | undefined;
@@ -125,20 +126,23 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     // Keep-alive probes find peers that vanished without a FIN where nothing is sent that would miss an answer.
     const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
     const onSocket = (socket: Socket): void => this.#accept(socket);
-    const tls =
-      options.tls === undefined ? undefined : toTlsOptions(options.tls, settings, this.#limits.headerTimeoutMs);
+    const handshakeTimeoutMs = toTimerMs(this.#limits.tlsHandshakeTimeoutMs);
+    const tls = options.tls === undefined ? undefined : toTlsOptions(options.tls, settings, handshakeTimeoutMs);
     this.#tls = tls;
     this.#address = toAddress(options, process.env, process.pid);
     const isUnix = (): boolean => this.#isUnix;
-    this.#trusts = toTrust(options.trustedProxies, isUnix, (error) => this.report(error, { source: "connection" }));
-    this.#front = toProxyFront(options, this.#trusts, tls, this);
+    const believed = toBelieved(options.proxyHeaders);
+    const trusts = toTrust(options.trustedProxies, isUnix, (error) => this.report(error, { source: "connection" }));
+    this.#rules = trusts === undefined ? undefined : { trusts, believed };
+    const { maxConnectionsPerAddress } = this.#limits;
+    if (maxConnectionsPerAddress < Number.POSITIVE_INFINITY) {
+      this.#addresses = new AddressLimit(maxConnectionsPerAddress, trusts);
+    }
+    this.#front = toProxyFront(options, trusts, tls, this);
     // Behind a PROXY header TLS begins later.
     this.#tlsServer = this.#front?.tlsServer ?? (tls === undefined ? undefined : createTls(tls, onSocket));
     this.#listener = (this.#front === undefined ? this.#tlsServer : undefined) ?? createServer(settings, onSocket);
     if (tls !== undefined) this.#listener.on("connection", (socket) => this.#watch(socket));
-    // A handshake is no connection yet: as many may be in theirs, and more are dropped, since nobody could read a 503.
-    const { maxConnections } = this.#limits;
-    if (tls !== undefined && Number.isFinite(maxConnections)) this.#listener.maxConnections = 2 * maxConnections;
   }
 
   get port(): number {
@@ -203,8 +207,8 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     const { remoteAddress: address, scheme, head } = exchange;
     const own = { address, scheme, host: head.host };
     // With PROXY headers no address means that the proxy knows none, even on a Unix socket.
-    if (this.#trusts === undefined || (address === undefined && this.#front !== undefined)) return own;
-    return findClient(own, head.fields, this.#trusts);
+    if (this.#rules === undefined || (address === undefined && this.#front !== undefined)) return own;
+    return findClient(own, head.fields, this.#rules);
   }
 
   channelOpened(channel: TransportChannel, request: ChannelRequest): void {
@@ -230,22 +234,34 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
 
   streamClosed(stream: NetStream): void {
     this.#streams.delete(stream);
-    // Of one that never came past its PROXY header nobody has heard.
-    if (!(stream.listener instanceof ProxyListener)) this.#observer.connectionClosed(stream);
+    this.#addresses?.leave(stream);
+    if (hasBegun(stream)) this.#observer.connectionClosed(stream);
     this.#checkEmpty();
   }
 
   openStream(socket: Socket): NetStream | undefined {
-    if (this.#streams.size >= this.#limits.maxConnections || this.#status !== "running") {
+    // What is above TLS has been counted below.
+    const isFull = this.#options.tls === undefined && this.#streams.size >= this.#limits.maxConnections;
+    if (isFull || this.#status !== "running") {
       this.#observer.connectionRefused(addressOf(socket));
-      socket.on("error", () => {});
-      socket.resume();
-      socket.end(BUSY, () => socket.destroySoon());
+      sayBusy(socket);
       return undefined;
     }
     const stream = new NetStream(socket, this);
     this.#streams.add(stream);
     return stream;
+  }
+
+  admits(connection: NetStream | Socket, address: string | undefined): boolean {
+    if (this.#addresses === undefined || this.#addresses.enter(connection, address)) return true;
+    this.#observer.connectionRefused(address);
+    return false;
+  }
+
+  turnAway(stream: NetStream): void {
+    const socket = stream.release(undefined);
+    this.streamClosed(stream);
+    sayBusy(socket);
   }
 
   /** One timer for all: what waits too long, or is silent too long, is found by looking at each once a second. */
@@ -265,17 +281,27 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   #accept(socket: Socket): void {
     const stream = this.openStream(socket);
     if (stream === undefined) return;
-    if (this.#front !== undefined) {
-      this.#front.accept(stream);
-      return;
-    }
-    stream.listener = new Http1Driver(stream, this);
-    this.connectionOpened(stream);
+    if (this.#front !== undefined) this.#front.accept(stream);
+    else if (this.#options.tls !== undefined || this.admits(stream, stream.remoteAddress)) {
+      stream.listener = new Http1Driver(stream, this);
+      this.connectionOpened(stream);
+    } else this.turnAway(stream);
   }
 
+  /** A connection that will be TLS. Who is one too many could be told so only after the handshake, which is what costs. */
   #watch(socket: Socket): void {
+    const isFull = this.#sockets.size >= this.#limits.maxConnections;
+    if (isFull) this.#observer.connectionRefused(addressOf(socket));
+    if (isFull || (this.#front === undefined && !this.admits(socket, addressOf(socket)))) {
+      this.#addresses?.leave(socket);
+      socket.destroy();
+      return;
+    }
     this.#sockets.add(socket);
-    socket.once("close", () => this.#sockets.delete(socket));
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      this.#addresses?.leave(socket);
+    });
   }
 
   async #stop(graceMs: number): Promise<void> {
@@ -330,4 +356,9 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
 function comeBackMs(): number {
   const { least, most } = COME_BACK_MS;
   return least + Math.floor(Math.random() * (most - least + 1));
+}
+
+/** HTTP has begun on it: of one that ends before, at its PROXY header or for want of room, nobody has heard. */
+function hasBegun({ listener }: NetStream): boolean {
+  return listener !== undefined && !(listener instanceof ProxyListener);
 }

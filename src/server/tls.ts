@@ -18,26 +18,22 @@ import { ChannelError } from "../base/errors.ts";
  */
 const PROTOCOLS = ["http/1.1", "http/1.0"];
 
-/** The longest that a timer of Node can be set for. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-
-/** The user's options with the socket settings of the engine. A handshake may take as long as the head behind it. */
+/** The user's options with the socket settings of the engine, and its limit for a handshake where the user has none. */
 export function toTlsOptions(
   options: TlsOptions,
   settings: Partial<TcpNetConnectOpts>,
-  headerTimeoutMs: number,
+  handshakeTimeout: number,
 ): TlsOptions {
   const { ALPNProtocols, ALPNCallback } = options;
   const alpn = (ALPNProtocols ?? ALPNCallback) === undefined ? { ALPNProtocols: PROTOCOLS } : {};
-  const handshakeTimeout = Math.max(1, Math.min(headerTimeoutMs, MAX_TIMEOUT_MS));
   return { handshakeTimeout, ...options, ...alpn, ...settings };
 }
 
 /** Throws BAD_OPTION, with OpenSSL's own words, for a certificate or key that is none. */
 export function createTls(options: TlsOptions, onSocket: (socket: TLSSocket) => void): TlsServer {
   const server = orBadOption(() => createServer(options, onSocket));
-  // Node says so and leaves it to us: without this, who never finishes a handshake would keep a socket for ever.
-  server.on("tlsClientError", (_, socket) => socket.destroy());
+  // Of a handshake that takes too long Node only tells.
+  server.on("tlsClientError", (_error, socket) => socket.destroy());
   return server;
 }
 

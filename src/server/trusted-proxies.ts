@@ -3,7 +3,7 @@
 import { BlockList, isIP } from "node:net";
 import { ChannelError } from "../base/errors.ts";
 import type { Client } from "../channel/context.ts";
-import { forwardedHops } from "../codec/forwarded.ts";
+import { type ForwardedField, forwardedHops } from "../codec/forwarded.ts";
 
 /**
  * IP addresses, ranges (`10.0.0.0/8`) and the words `"loopback"`, `"private"` (RFC 1918, RFC 4193) and `"unix"` (whoever
@@ -11,11 +11,26 @@ import { forwardedHops } from "../codec/forwarded.ts";
  */
 export type TrustedProxies = readonly string[] | ((address: string) => boolean);
 
+/**
+ * The header fields in which proxies speak. `Forwarded` and the others cannot be mixed: a proxy writes one kind, and the
+ * client would write the other.
+ */
+export type ProxyHeader = "Forwarded" | "X-Forwarded-For" | "X-Forwarded-Proto" | "X-Forwarded-Host";
+
+/** What nearly all proxies write. */
+const X_FORWARDED: readonly ForwardedField[] = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"];
+
 /** The addresses whose answer is remembered: proxies are few, and clients come again. */
 const MAX_REMEMBERED = 1024;
 
 /** Whether an address is a trusted proxy's. Never throws; `undefined` is a peer on a Unix socket. */
 export type Trust = (address: string | undefined) => boolean;
+
+/** Who is believed, and where. */
+export interface ProxyRules {
+  readonly trusts: Trust;
+  readonly believed: readonly ForwardedField[];
+}
 
 const WORDS: ReadonlyMap<string, readonly string[]> = new Map([
   ["loopback", ["127.0.0.0/8", "::1"]],
@@ -51,6 +66,23 @@ export function toTrust(
     }
     return isTrusted;
   };
+}
+
+/** Throws BAD_OPTION for what is no list of such fields, or has both kinds. */
+export function toBelieved(option: readonly ProxyHeader[] | undefined): readonly ForwardedField[] {
+  if (option === undefined) return X_FORWARDED;
+  const names = Array.isArray(option) ? option.map((name) => String(name).toLowerCase()) : undefined;
+  const isForwarded = names?.length === 1 && names[0] === "forwarded";
+  if (
+    names === undefined ||
+    !(isForwarded || names.every((name) => (X_FORWARDED as readonly string[]).includes(name)))
+  ) {
+    throw new ChannelError(
+      "BAD_OPTION",
+      "proxyHeaders is a list of X-Forwarded-For, -Proto and -Host, or of Forwarded alone",
+    );
+  }
+  return names as ForwardedField[];
 }
 
 /** Something that fails has not said yes. */
@@ -89,10 +121,10 @@ function isInside(ranges: BlockList, address: string): boolean {
  * Scheme and host are those that the proxy nearest to the client gives, because it is the one that the client asked;
  * what it does not say is taken from the next nearer hop that does. All of them were written by trusted proxies.
  */
-export function findClient(own: Client, fields: readonly string[], trusts: Trust): Client {
+export function findClient(own: Client, fields: readonly string[], { trusts, believed }: ProxyRules): Client {
   if (!trusts(own.address)) return own;
   let { address, scheme, host } = own;
-  for (const hop of forwardedHops(fields)) {
+  for (const hop of forwardedHops(fields, believed)) {
     scheme = hop.scheme ?? scheme;
     host = hop.host ?? host;
     // The proxy does not say whom it got the request from: nothing is known beyond it.

@@ -1,11 +1,21 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { forwardedHops, type Hop } from "../../src/codec/forwarded.ts";
+import { type ForwardedField, forwardedHops, type Hop } from "../../src/codec/forwarded.ts";
+
+const X_FORWARDED: readonly ForwardedField[] = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"];
 
 /** The hops of one `Forwarded` line, nearest first. */
 function forwarded(...lines: string[]): Hop[] {
-  return forwardedHops(lines.flatMap((line) => ["Forwarded", line]));
+  return forwardedHops(
+    lines.flatMap((line) => ["Forwarded", line]),
+    ["forwarded"],
+  );
+}
+
+/** The hops that X-Forwarded-* give. */
+function hopsOf(fields: readonly string[]): Hop[] {
+  return forwardedHops(fields, X_FORWARDED);
 }
 
 function addresses(...lines: string[]): (string | null | undefined)[] {
@@ -163,11 +173,11 @@ describe("Forwarded (RFC 7239 §4)", () => {
 describe("X-Forwarded-For, -Proto and -Host", () => {
   it("are put side by side from the near end", () => {
     const fields = ["X-Forwarded-For", "192.0.2.1, 198.51.100.1", "X-Forwarded-Proto", "https, http"];
-    assert.deepEqual(forwardedHops([...fields, "X-Forwarded-Host", "example.com, inner:8080"]), [
+    assert.deepEqual(hopsOf([...fields, "X-Forwarded-Host", "example.com, inner:8080"]), [
       hop("198.51.100.1", "http", "inner:8080"),
       hop("192.0.2.1", "https", "example.com"),
     ]);
-    assert.deepEqual(forwardedHops([...fields, "X-Forwarded-Host", "example.com"]), [
+    assert.deepEqual(hopsOf([...fields, "X-Forwarded-Host", "example.com"]), [
       hop("198.51.100.1", "http", "example.com"),
       hop("192.0.2.1", "https"),
     ]);
@@ -176,7 +186,7 @@ describe("X-Forwarded-For, -Proto and -Host", () => {
   it("are lists over several lines, with names in any case", () => {
     const fields = ["x-forwarded-for", "192.0.2.1,192.0.2.2", "Host", "x", "X-FORWARDED-FOR", " , 192.0.2.3"];
     assert.deepEqual(
-      forwardedHops(fields).map(({ address }) => address),
+      hopsOf(fields).map(({ address }) => address),
       ["192.0.2.3", "192.0.2.2", "192.0.2.1"],
     );
   });
@@ -197,22 +207,31 @@ describe("X-Forwarded-For, -Proto and -Host", () => {
       ["1", undefined],
       ["127.1", undefined],
     ] as const) {
-      assert.deepEqual(forwardedHops(["X-Forwarded-For", node]), [hop(address)], node);
+      assert.deepEqual(hopsOf(["X-Forwarded-For", node]), [hop(address)], node);
     }
   });
 
   it("say something without an address too", () => {
-    assert.deepEqual(forwardedHops(["X-Forwarded-Proto", "https"]), [hop(undefined, "https")]);
-    assert.deepEqual(forwardedHops(["X-Forwarded-Host", "example.com"]), [hop(undefined, undefined, "example.com")]);
-    assert.deepEqual(forwardedHops(["X-Forwarded-Proto", "http,https"]), [hop(undefined, "https")]);
+    assert.deepEqual(hopsOf(["X-Forwarded-Proto", "https"]), [hop(undefined, "https")]);
+    assert.deepEqual(hopsOf(["X-Forwarded-Host", "example.com"]), [hop(undefined, undefined, "example.com")]);
+    assert.deepEqual(hopsOf(["X-Forwarded-Proto", "http,https"]), [hop(undefined, "https")]);
   });
 
-  it("are not read where there is a Forwarded, even a malformed one", () => {
-    const old = ["X-Forwarded-For", "192.0.2.1", "X-Forwarded-Proto", "https"];
-    assert.deepEqual(forwardedHops([...old, "Forwarded", "for=192.0.2.2"]), [hop("192.0.2.2")]);
-    assert.deepEqual(forwardedHops([...old, "Forwarded", "nonsense"]), []);
-    assert.deepEqual(forwardedHops([...old, "Forwarded", ""]), [hop("192.0.2.1", "https")]);
+  it("are read where they are believed, each by itself, and no other field is", () => {
+    const fields = [
+      ...["X-Forwarded-For", "192.0.2.1", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "example.com"],
+      ...["Forwarded", "for=192.0.2.2"],
+    ];
+    assert.deepEqual(forwardedHops(fields, ["forwarded"]), [hop("192.0.2.2")]);
+    assert.deepEqual(forwardedHops(fields, ["x-forwarded-for"]), [hop("192.0.2.1")]);
+    assert.deepEqual(forwardedHops(fields, ["x-forwarded-for", "x-forwarded-host"]), [
+      hop("192.0.2.1", undefined, "example.com"),
+    ]);
+    assert.deepEqual(forwardedHops(fields, ["x-forwarded-proto"]), [hop(undefined, "https")]);
+    assert.deepEqual(forwardedHops(fields, []), []);
+    assert.deepEqual(hopsOf(["Forwarded", "for=192.0.2.2"]), []);
+    assert.deepEqual(forwardedHops(["X-Forwarded-For", "192.0.2.1"], ["forwarded"]), []);
   });
 
-  it("are missing from most requests", () => assert.deepEqual(forwardedHops(["Host", "x"]), []));
+  it("are missing from most requests", () => assert.deepEqual(hopsOf(["Host", "x"]), []));
 });

@@ -262,16 +262,8 @@ describe("WebSocketConnection: the closing handshake", () => {
     assert.equal(taken(connection), "8800");
   });
 
-  it("RFC 6455 §7.4.2: a code that may be received but not sent is answered with 1000", () => {
-    for (const code of [1016, 2999]) {
-      const connection = connect(closeFrame(code));
-      assert.deepEqual(all(connection), [`closed by client ${code} `]);
-      assert.equal(taken(connection), "880203e8");
-    }
-  });
-
-  it("RFC 6455 §7.4.1: a code that never stands in a frame fails the connection", () => {
-    for (const code of [0, 999, 1004, 1006, 1015, 5000, 65535]) {
+  it("RFC 6455 §7.4: a code that never stands in a frame fails the connection", () => {
+    for (const code of [0, 999, 1004, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535]) {
       const connection = connect(closeFrame(code));
       assert.deepEqual(all(connection), [
         `closed by server 1002 malformed WebSocket frame: close code ${code}, BAD_FRAME`,

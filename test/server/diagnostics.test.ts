@@ -96,6 +96,30 @@ describe("the events of a server", () => {
     assert.equal(site.server.stats().connectionsRefused, 1);
   });
 
+  it("tell of one that its address had too many of, and of no opening or closing", async (t) => {
+    const names = [
+      "unichannel:connection.open",
+      "unichannel:connection.close",
+      "unichannel:connection.refuse",
+    ] as const;
+    for (const options of [{}, { proxyProtocol: "optional", trustedProxies: ["192.0.2.1"] }] as const) {
+      const heard = listenTo(t, names);
+      const site = await serving(t, () => "hello", { ...options, maxConnectionsPerAddress: 1 });
+      const first = await site.connect();
+      first.write(request("GET /"));
+      await first.response();
+      const second = await site.connect();
+      assert.equal((await second.head()).status, 503);
+      await second.ended();
+      assert.deepEqual(heard.names, ["connection.open", "connection.refuse"]);
+      const { connectionsOpened, connectionsRefused, connections } = site.server.stats();
+      assert.deepEqual([connectionsOpened, connectionsRefused, connections], [1, 1, 1]);
+      await site.server.stop({ graceMs: 0 });
+      assert.deepEqual(heard.names.slice(2), ["connection.close"]);
+      heard.stop();
+    }
+  });
+
   it("tell of what no handler may see", async (t) => {
     const heard = listenTo(t, ["unichannel:request.start", "unichannel:request.end", "unichannel:request.refuse"]);
     const site = await serving(t, () => "hello", { maxHeaderCount: 2, maxBodyBytes: 3 });

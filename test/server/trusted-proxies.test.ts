@@ -10,7 +10,13 @@ import { connect as connectTls, type TlsOptions } from "node:tls";
 import { WebSocket } from "ws";
 import type { Client } from "../../src/channel/context.ts";
 import { type Handler, type ServeOptions, type Server, serve, withChannel } from "../../src/index.ts";
-import { findClient, type TrustedProxies, toTrust } from "../../src/server/trusted-proxies.ts";
+import {
+  findClient,
+  type ProxyHeader,
+  type TrustedProxies,
+  toBelieved,
+  toTrust,
+} from "../../src/server/trusted-proxies.ts";
 import { bytesOf, oneByOne } from "../support/cut.ts";
 import { hex } from "../support/hex.ts";
 import { serving, socketPath } from "../support/serving.ts";
@@ -20,14 +26,20 @@ const INNER = "192.0.2.2";
 const CLIENT = "198.51.100.9";
 const FORGED = "203.0.113.66";
 
-/** Whom a connection from `PROXY`, or another address, gives away with these fields. */
-function clientOf(fields: readonly string[], trusted: TrustedProxies = [PROXY, INNER], address = PROXY): Client {
+interface Proxies {
+  readonly trusted?: TrustedProxies;
+  readonly headers?: readonly ProxyHeader[];
+}
+
+/** Whom a connection from `PROXY`, or another address, gives away with these fields, the kind of the first believed. */
+function clientOf(fields: readonly string[], { trusted, headers }: Proxies = {}, address = PROXY): Client {
   const trusts = toTrust(
-    trusted,
+    trusted ?? [PROXY, INNER],
     () => false,
     () => {},
-  );
-  return findClient({ address, scheme: "http", host: "own" }, fields, trusts!);
+  )!;
+  const believed = toBelieved(headers ?? (fields[0] === "Forwarded" ? ["Forwarded"] : undefined));
+  return findClient({ address, scheme: "http", host: "own" }, fields, { trusts, believed });
 }
 
 function addressOf(name: string, value: string): string | undefined {
@@ -87,14 +99,40 @@ describe("trustedProxies", () => {
     assert.deepEqual(clientOf(fields), { address: CLIENT, scheme: "https", host: "own" });
   });
 
-  it("lets Forwarded win over X-Forwarded-*", () => {
-    const fields = ["X-Forwarded-For", FORGED, "X-Forwarded-Proto", "https", "Forwarded", `for=${CLIENT}`];
-    assert.deepEqual(clientOf(fields), { address: CLIENT, scheme: "http", host: "own" });
+  it("believes X-Forwarded-* and not Forwarded by default: a proxy that writes the former may pass on the latter", () => {
+    const forged = ["Forwarded", `for=${FORGED};proto=https;host=forged`];
+    const own = { address: PROXY, scheme: "http", host: "own" };
+    const fields = ["X-Forwarded-For", CLIENT];
+    assert.deepEqual(clientOf([...fields, ...forged]), { ...own, address: CLIENT });
+    assert.deepEqual(clientOf(["Host", "own", ...forged]), own);
   });
+
+  it("believes what proxyHeaders names, and nothing else that a client may have written", () => {
+    const forged = [
+      ...["X-Forwarded-For", FORGED, "X-Forwarded-Proto", "https", "X-Forwarded-Host", "forged"],
+      ...["Forwarded", `for=${CLIENT}`],
+    ];
+    const own = { address: PROXY, scheme: "http", host: "own" };
+    assert.deepEqual(clientOf(forged, { headers: ["Forwarded"] }), { ...own, address: CLIENT });
+    assert.deepEqual(clientOf(forged, { headers: ["X-Forwarded-Proto"] }), { ...own, scheme: "https" });
+    assert.deepEqual(clientOf(forged, { headers: [] }), own);
+    const names = ["x-forwarded-FOR"] as unknown as ProxyHeader[];
+    assert.deepEqual(clientOf(forged, { headers: names }), { ...own, address: FORGED });
+  });
+
+  for (const headers of [["Forwarded", "X-Forwarded-For"], ["X-Real-IP"], [""], "Forwarded", [undefined]]) {
+    it(`refuses proxyHeaders ${JSON.stringify(headers)} with BAD_OPTION`, async () => {
+      const options = { port: 0, proxyHeaders: headers as unknown as ProxyHeader[] };
+      await assert.rejects(
+        serve(() => "", options),
+        { code: "BAD_OPTION" },
+      );
+    });
+  }
 
   it("believes no header of a peer that is not trusted", () => {
     const fields = ["X-Forwarded-For", FORGED, "X-Forwarded-Proto", "https", "Forwarded", `for=${FORGED};host=forged`];
-    assert.deepEqual(clientOf(fields, [PROXY], CLIENT), { address: CLIENT, scheme: "http", host: "own" });
+    assert.deepEqual(clientOf(fields, { trusted: [PROXY] }, CLIENT), { address: CLIENT, scheme: "http", host: "own" });
   });
 
   const trusted: readonly [list: string[], addresses: string[], others: string[]][] = [

@@ -1,0 +1,161 @@
+// `maxBufferedBytes` and `maxTotalBufferedBytes` to the byte, on a transport that says how much is unsent.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ChannelError } from "../../src/base/errors.ts";
+import type { ChannelContext } from "../../src/channel/context.ts";
+import type { ChannelRequest } from "../../src/channel/request.ts";
+import { type OverflowPolicy, TransportChannel } from "../../src/channel/transport-channel.ts";
+import { BufferBudget } from "../../src/transport/buffer-budget.ts";
+import type { Transport } from "../../src/transport/transport.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
+
+const MAX = 1000;
+const TOTAL = 10_000;
+
+class Wire implements Transport {
+  readonly kind = "websocket";
+  /** What the system has not taken, and what waits for the turn's end. */
+  stuck = 0;
+  queued = 0;
+  readonly calls: string[] = [];
+
+  get bufferedAmount(): number {
+    return this.stuck + this.queued;
+  }
+  flush(): void {
+    this.calls.push("flush");
+    this.queued = 0;
+  }
+  send(): void {
+    this.calls.push("send");
+  }
+  breakOff(code: number): void {
+    this.calls.push(`break off ${code}`);
+  }
+  endsAfter(): boolean {
+    return false;
+  }
+  listen(): void {}
+  open(): void {}
+  settled(): void {}
+  begin(): void {}
+  part(): void {}
+  finish(): void {}
+  ping(): void {}
+  close(): void {}
+  terminate(): void {}
+  beat(): void {}
+  pause(): void {}
+  resume(): void {}
+}
+
+interface Bench {
+  readonly wire: Wire;
+  readonly channel: TransportChannel;
+  readonly reports: unknown[];
+}
+
+function bench(onOverflow: OverflowPolicy, budget = new BufferBudget(TOTAL)): Bench {
+  const wire = new Wire();
+  const reports: unknown[] = [];
+  const context = {
+    clock: new VirtualClock(),
+    report: (error: unknown) => reports.push(error),
+    budget,
+    messages: { received: 0, sent: 0 },
+    channelOverflowed: () => {},
+    channelOpened: () => {},
+    channelEnded: () => {},
+  } as unknown as ChannelContext;
+  const heartbeat = { pingIntervalMs: 0, pongTimeoutMs: 0 };
+  const request = { context } as unknown as ChannelRequest;
+  const channel = new TransportChannel(wire, {}, { maxBufferedBytes: MAX, onOverflow, heartbeat }, request);
+  channel.begin(undefined);
+  assert.equal(channel.send("first"), true);
+  wire.calls.length = 0;
+  return { wire, channel, reports };
+}
+
+function assertTooSlow({ wire, channel, reports }: Bench, pattern: RegExp): void {
+  assert.equal(channel.isOpen, false);
+  assert.equal(wire.calls.at(-1), "break off 1013");
+  assert.equal(reports.length, 1);
+  const [error] = reports;
+  assert.ok(error instanceof ChannelError && error.code === "BUFFER_OVERFLOW");
+  assert.match(error.message, pattern);
+}
+
+describe("maxBufferedBytes", () => {
+  it("takes one more message, of any size, while a byte is missing to it", () => {
+    for (const policy of ["close", "drop"] as const) {
+      const { wire, channel } = bench(policy);
+      wire.stuck = MAX - 1;
+      assert.equal(channel.send("x".repeat(10 * MAX)), true);
+      assert.deepEqual(wire.calls, ["send"]);
+    }
+  });
+
+  it("closes, or drops, as soon as so much is unsent", () => {
+    const closing = bench("close");
+    closing.wire.stuck = MAX;
+    assert.equal(closing.channel.send("x"), false);
+    assertTooSlow(closing, /^unsent data exceeds maxBufferedBytes$/);
+    const dropping = bench("drop");
+    dropping.wire.stuck = MAX;
+    assert.equal(dropping.channel.send("x"), false);
+    assert.equal(dropping.channel.isOpen, true);
+    dropping.wire.stuck = MAX - 1;
+    assert.equal(dropping.channel.send("x"), true);
+    assert.deepEqual(dropping.wire.calls, ["send"]);
+  });
+});
+
+describe("maxTotalBufferedBytes", () => {
+  /** Twenty others hold so much together. */
+  function othersHold(total: number): BufferBudget {
+    const budget = new BufferBudget(TOTAL);
+    for (let i = 0; i < 20; i++) budget.change(0, total / 20);
+    return budget;
+  }
+
+  it("asks nothing of anybody while no more than that is unsent", () => {
+    const { wire, channel } = bench("close", othersHold(TOTAL));
+    wire.stuck = MAX - 1;
+    assert.equal(channel.send("x"), true);
+    assert.deepEqual(wire.calls, ["send"]);
+  });
+
+  it("beyond it, closes or drops for who holds an equal part, and for nobody below", () => {
+    const budget = othersHold(TOTAL + 20);
+    const closing = bench("close", budget);
+    closing.wire.stuck = TOTAL / 20 - 1;
+    assert.equal(closing.channel.send("x"), true);
+    closing.wire.stuck = TOTAL / 20;
+    assert.equal(closing.channel.send("x"), false);
+    assertTooSlow(closing, /maxTotalBufferedBytes/);
+    const dropping = bench("drop", budget);
+    dropping.wire.stuck = TOTAL / 20;
+    assert.equal(dropping.channel.send("x"), false);
+    assert.equal(dropping.channel.isOpen, true);
+  });
+
+  it("does not hold against a client what only waits for the turn's end", () => {
+    const { wire, channel } = bench("close", othersHold(TOTAL + 20));
+    wire.queued = MAX - 1;
+    assert.equal(channel.send("x"), true);
+    assert.deepEqual(wire.calls, ["flush", "send"]);
+  });
+
+  it("counts the messages that wait behind a stream, until they are given up", async () => {
+    const budget = new BufferBudget(TOTAL);
+    const { channel } = bench("close", budget);
+    channel.send(new ReadableStream({}));
+    assert.equal(budget.bytes, 0);
+    channel.send("x".repeat(100));
+    channel.send("x".repeat(100));
+    assert.equal(budget.bytes, 200);
+    channel.transportClosed({ by: "network", code: 1006, reason: "", name: "abnormal" });
+    assert.equal(budget.bytes, 0);
+  });
+});
