@@ -111,6 +111,7 @@ describe("server.stats()", () => {
       websocket: { normal: 1, application: 2 },
       sse: {},
       http: { "client-close": 1 },
+      poll: {},
     });
   });
 

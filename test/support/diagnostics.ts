@@ -29,6 +29,12 @@ export const EVENT_NAMES: readonly EventName[] = Object.keys(ALL) as EventName[]
 
 export class Heard {
   readonly events: Event[] = [];
+  /** Hears no more. */
+  readonly stop: () => void;
+
+  constructor(stop: () => void) {
+    this.stop = stop;
+  }
 
   /** Names without their prefix, in order. */
   get names(): string[] {
@@ -43,13 +49,13 @@ export class Heard {
 
 /** Everything that is published under these names from now on. */
 export function listenTo(t: TestContext, names: readonly EventName[] = EVENT_NAMES): Heard {
-  const heard = new Heard();
   const onMessage = (message: unknown, name: string | symbol): void => {
     heard.events.push({ ...(message as object), name } as Event);
   };
-  for (const name of names) subscribe(name, onMessage);
-  t.after(() => {
+  const heard = new Heard(() => {
     for (const name of names) unsubscribe(name, onMessage);
   });
+  for (const name of names) subscribe(name, onMessage);
+  t.after(heard.stop);
   return heard;
 }
