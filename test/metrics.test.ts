@@ -88,6 +88,7 @@ unichannel_responses_total{status="5xx"} 1
 unichannel_channels{transport="websocket"} 1
 unichannel_channels{transport="sse"} 0
 unichannel_channels{transport="http"} 0
+unichannel_channels{transport="poll"} 0
 
 # HELP unichannel_channels_closed_total Channels that have ended
 # TYPE unichannel_channels_closed_total counter
