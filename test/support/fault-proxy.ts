@@ -129,7 +129,8 @@ class Link {
   cut(): void {
     for (const socket of [this.#client, this.#upstream]) {
       if (socket === undefined || socket.destroyed) continue;
-      if (this.#random.chance(0.5)) socket.resetAndDestroy();
+      // Node never lets go of a socket that is reset while its end is on the way, and the process of it never ends.
+      if (this.#random.chance(0.5) && !socket.writableEnded) socket.resetAndDestroy();
       else socket.destroy();
     }
   }
