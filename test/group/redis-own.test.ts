@@ -118,20 +118,8 @@ describe("the backplane over Redis", { skip }, () => {
     const client = new Cluster([{ host: "127.0.0.1", port: server.port }], { lazyConnect: true });
     const [a, b] = [open(t, "clustered", client), open(t, "clustered", client)];
     const heard = new Map(["one", "two", "three"].map((group) => [group, listener()]));
-    const deadline = Date.now() + 20_000;
-    for (const [group, one] of heard) {
-      // The cluster is up when its node has seen to it.
-      for (;;) {
-        try {
-          await a.subscribe(group, one);
-          break;
-        } catch (error) {
-          if (Date.now() > deadline) throw error;
-          await new Promise((resolve) => setTimeout(resolve, 100));
-        }
-      }
-    }
-    for (const group of heard.keys()) await b.publish(group, Buffer.from(group), KEEP);
+    for (const [group, one] of heard) await onceUp(() => a.subscribe(group, one));
+    for (const group of heard.keys()) await onceUp(() => b.publish(group, Buffer.from(group), KEEP));
     for (const [group, one] of heard) {
       await until(() => one.texts.length === 1, `${group} came`);
       assert.deepEqual(one.texts, [group]);
@@ -140,6 +128,19 @@ describe("the backplane over Redis", { skip }, () => {
     assert.equal((await a.present("one")).length, 1);
   });
 });
+
+/** A cluster is up when its node has seen to it, and each of us has found out. */
+async function onceUp(call: () => Promise<unknown>): Promise<void> {
+  for (const deadline = Date.now() + 20_000; ; ) {
+    try {
+      await call();
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
 
 function listener(): BackplaneListener & { readonly texts: string[]; gaps: number } {
   const texts: string[] = [];
