@@ -8,7 +8,7 @@ import { ratios, summary } from "./lib/stats.js";
 import { rows } from "./rows/index.js";
 
 /** The rows of the front page. */
-const OVERVIEW = ["http-hello", "ws-echo-32-1", "ws-echo-32-16", "ws-publish-1000", "ws-publish-1000-16", "idle-ws"];
+const OVERVIEW = ["http-hello", "ws-echo-32-1", "ws-echo-32-16", "publish-1", "publish-16", "wake-polls", "idle-ws"];
 
 const results = new URL("results/", import.meta.url);
 const charts = new URL("charts/", results);

@@ -121,7 +121,7 @@ process.on("message", async (question) => {
   if (question === "stop") {
     await server.stop({ graceMs: 5000 });
     delay.disable();
-    process.disconnect();
+    process.disconnect?.();
     return;
   }
   if (question === "settled") {

@@ -115,9 +115,10 @@ const FIRST_CONNECTIONS = 100;
  * @param {Row["peers"]} facts.peers
  * @param {Row["targets"]} [facts.targets]
  * @param {boolean} facts.webSocket
+ * @param {readonly string[]} [facts.fields] of the request
  * @returns {Row}
  */
-export function memoryRow({ name, title, peers, targets = {}, webSocket }) {
+export function memoryRow({ name, title, peers, targets = {}, webSocket, fields = [] }) {
   const load = "idle.js";
   return {
     name,
@@ -137,7 +138,7 @@ export function memoryRow({ name, title, peers, targets = {}, webSocket }) {
       const generators = [];
       /** @param {number} count */
       const open = async (count) => {
-        const config = { port: server.port, connections: count, webSocket };
+        const config = { port: server.port, connections: count, webSocket, fields };
         const generator = startLoad(load, config, { core: loadCore, openFiles: count });
         generators.push(generator);
         await generator.next();

@@ -8,9 +8,11 @@ const BATCH = 200;
 /** One source address has some 28,000 ports. Linux answers for all of 127.0.0.0/8; other systems for 127.0.0.1 only. */
 const PER_ADDRESS = 20_000;
 
-/** @type {{ port: number, connections: number, webSocket: boolean }} */
-const { port, connections, webSocket } = JSON.parse(process.argv[2] ?? "{}");
-const request = webSocket ? upgradeRequest() : "GET /poll HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+/** @type {{ port: number, connections: number, webSocket: boolean, fields: readonly string[] }} */
+const { port, connections, webSocket, fields } = JSON.parse(process.argv[2] ?? "{}");
+const request = webSocket
+  ? upgradeRequest("/", fields)
+  : ["GET /poll HTTP/1.1", "Host: 127.0.0.1", ...fields, "", ""].join("\r\n");
 
 for (let i = 0; i < connections; i += BATCH) {
   const batch = Math.min(BATCH, connections - i);

@@ -22,3 +22,21 @@ export const idlePoll = memoryRow({
   peers: { unichannel: "poll-unichannel.js", "node:http": "poll-node.js" },
   webSocket: false,
 });
+
+export const idleSse = memoryRow({
+  name: "idle-sse",
+  title: "memory of silent event streams",
+  peers: { unichannel: "sse-unichannel.js", "better-sse": "sse-better.js" },
+  webSocket: false,
+  fields: ["Accept: text/event-stream"],
+});
+
+/** The session with its WebSocket; what it costs above a plain channel is the difference to `idle-ws`. */
+export const idleSession = memoryRow({
+  name: "idle-session",
+  title: "memory of idle sessions, each on its WebSocket",
+  peers: { unichannel: "session-unichannel.js", channel: "ws-unichannel.js" },
+  targets: { channel: "≤ 2 kB more" },
+  webSocket: true,
+  fields: ["Sec-WebSocket-Protocol: unichannel.v1"],
+});

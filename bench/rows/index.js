@@ -3,8 +3,9 @@
 import { groups } from "./groups.js";
 import { growth } from "./growth.js";
 import { http } from "./http.js";
-import { idlePoll, idleWs } from "./idle.js";
+import { idlePoll, idleSession, idleSse, idleWs } from "./idle.js";
+import { session } from "./session.js";
 import { start } from "./start.js";
 import { wsEcho } from "./ws-echo.js";
 
-export const rows = [...http, ...wsEcho, ...groups, idleWs, idlePoll, start, ...growth];
+export const rows = [...http, ...wsEcho, ...groups, session, idleWs, idleSse, idlePoll, idleSession, start, ...growth];

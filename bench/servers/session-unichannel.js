@@ -1,0 +1,16 @@
+// @ts-check
+// Echo on a session of unichannel.
+import { openSession, serve } from "../../dist/src/index.js";
+import { ready } from "../lib/ready.js";
+
+let open = 0;
+const server = await serve(
+  (request) =>
+    openSession(request, {
+      open: () => open++,
+      receive: (message, channel) => channel.send(message),
+      close: () => open--,
+    }),
+  { port: 0, host: "127.0.0.1" },
+);
+ready(server.port, () => open);
