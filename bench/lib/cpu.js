@@ -26,6 +26,11 @@ function cpuSeconds(pid) {
   return nanoseconds / 1e9;
 }
 
+/** The same for several processes together. @param {readonly number[]} pids */
+export function cpuSecondsOf(pids) {
+  return pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
+}
+
 /** What children of this process that have been waited for have used, in seconds. */
 function childrenSeconds() {
   if (!canReadCpu) return Number.NaN;

@@ -3,6 +3,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { allowedCores, hasCommand, openFilesLimit } from "./machine.js";
 import { runtimeOf } from "./peers.js";
@@ -44,6 +45,30 @@ export async function startServer(peer, command, options) {
     },
     stop: () => stop(child),
   };
+}
+
+/**
+ * A Redis of our own, without a disk, on a free port.
+ * @param {Pinned} options
+ */
+export async function startRedis({ core }) {
+  const port = await freePort();
+  const command = ["redis-server", "--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+  if (canPin) command.unshift("taskset", "-c", core);
+  const [program = "", ...args] = command;
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  for await (const text of child.stdout.setEncoding("utf8")) if (text.includes("Ready to accept")) break;
+  return { port, stop: () => stop(child) };
+}
+
+/** @returns {Promise<number>} */
+function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+      server.close(() => resolve(port));
+    });
+  });
 }
 
 /**
