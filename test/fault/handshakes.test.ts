@@ -46,7 +46,11 @@ describe("A TLS handshake that does not come to its end", { skip: noCertificate 
   }
 
   it("takes no more room than maxConnections", async (t) => {
-    const site = await serving(t, () => "ok", { tls: certificate(), maxConnections: 10, tlsHandshakeTimeoutMs: 60_000 });
+    const site = await serving(t, () => "ok", {
+      tls: certificate(),
+      maxConnections: 10,
+      tlsHandshakeTimeoutMs: 60_000,
+    });
     const sockets = Array.from({ length: 50 }, () => dial(t, site));
     await until(() => sockets.filter((socket) => socket.closed).length === 40, "40 of 50 are dropped");
     for (const socket of sockets) socket.resetAndDestroy();
