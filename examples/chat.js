@@ -36,6 +36,7 @@ const server = await serve(
   { host: "127.0.0.1", port: Number(process.env["PORT"] ?? 9090) },
 );
 
-console.log(`Open ${server.url} in two windows, and restart the server while they are open.`);
+console.log(`Open ${server.url} in two windows, and restart the server while they are open.
+What a session looks like: curl -N -H "Accept: text/event-stream" ${server.url}/chat`);
 
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => server.stop().then(() => process.exit()));

@@ -1,4 +1,3 @@
-// @ts-check
 // A group on uWebSockets.js: its own topics.
 import uws from "@trufflesuite/uws-js-unofficial";
 import { ready } from "../lib/ready.js";
