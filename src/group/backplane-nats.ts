@@ -12,6 +12,7 @@ import type {
   BackplaneMember,
   HistoryLimits,
 } from "./backplane.ts";
+import { type BrokerOptions, checkPositive, toBrokerSettings } from "./broker-options.ts";
 import type { NatsConnection } from "./nats-api.ts";
 import { NatsLink } from "./nats-link.ts";
 import { placeOf, unwrap, wrap } from "./nats-message.ts";
@@ -22,19 +23,11 @@ import { NatsStreams } from "./nats-streams.ts";
 import { compareStreamIds, isStreamId } from "./stream-ids.ts";
 import { unavailable } from "./unavailable.ts";
 
-export interface NatsBackplaneOptions {
+export interface NatsBackplaneOptions extends BrokerOptions {
   /** The stream's name, and what all its subjects begin with: letters, digits, `-` and `_`. @default "unichannel" */
   readonly name?: string | undefined;
   /** On how many servers of a NATS cluster the streams are. Only looked at when they are made. @default 1 */
   readonly replicas?: number | undefined;
-  /** How long the server may take for an answer. @default 5000 */
-  readonly timeoutMs?: number | undefined;
-  /** Bytes that may wait for the server's answer; what is published beyond them is refused. @default 16 MiB */
-  readonly maxPendingBytes?: number | undefined;
-  /** A process that was not heard of for so long is dead, and its members are gone. @default 30_000 */
-  readonly aliveMs?: number | undefined;
-  /** Told of lost connections, once each, and of messages in the stream that are not ours. @default console.error */
-  readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 /**
@@ -55,16 +48,13 @@ class NatsBackplane implements Backplane {
   #isClosed = false;
 
   constructor(connection: NatsConnection, options: NatsBackplaneOptions, clock: Clock) {
-    const { name = "unichannel", replicas = 1, timeoutMs = 5000, aliveMs = 30_000 } = options;
-    const { maxPendingBytes = 16 * 1024 * 1024 } = options;
+    const { name = "unichannel", replicas = 1 } = options;
     if (!/^[\w-]+$/.test(name)) throw new ChannelError("BAD_OPTION", "name: letters, digits, - and _");
-    for (const [option, value] of Object.entries({ replicas, timeoutMs, maxPendingBytes, aliveMs })) {
-      if (!(value > 0)) throw new ChannelError("BAD_OPTION", `${option}: a positive number`);
-    }
+    checkPositive({ replicas });
+    const { timeoutMs, maxPendingBytes, aliveMs, onError } = toBrokerSettings(options, "unichannel/nats");
     if (typeof connection?.request !== "function" || typeof connection.status !== "function") {
       throw new ChannelError("BAD_OPTION", "not a connection of NATS");
     }
-    const onError = options.onError ?? ((error) => console.error("unichannel/nats:", error));
     this.#link = new NatsLink(connection, {
       ...{ clock, timeoutMs, maxPendingBytes, onError },
       onDown: () => this.#streams.forget(),

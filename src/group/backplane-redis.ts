@@ -12,6 +12,7 @@ import type {
   BackplaneMember,
   HistoryLimits,
 } from "./backplane.ts";
+import { type BrokerOptions, toBrokerSettings } from "./broker-options.ts";
 import { RedisKeys } from "./redis-keys.ts";
 import { type RedisClient, RedisLink } from "./redis-link.ts";
 import { RedisPresence } from "./redis-presence.ts";
@@ -20,20 +21,12 @@ import { entryFields, millisecondsOf, payloadOf, type RawEntry, streamInfo } fro
 import { BEGINNING, compareStreamIds, isStreamId } from "./stream-ids.ts";
 import { unavailable } from "./unavailable.ts";
 
-export interface RedisBackplaneOptions {
+export interface RedisBackplaneOptions extends BrokerOptions {
   /**
    * What all keys begin with, between braces: one hash tag, so that a Redis Cluster keeps them in one slot.
    * @default "unichannel"
    */
   readonly prefix?: string | undefined;
-  /** How long the server may take for an answer; then the connection is given up and a new one is made. @default 5000 */
-  readonly timeoutMs?: number | undefined;
-  /** Bytes that may wait for the server's answer; what is published beyond them is refused. @default 16 MiB */
-  readonly maxPendingBytes?: number | undefined;
-  /** A process that was not heard of for so long is dead, and its members are gone. @default 30_000 */
-  readonly aliveMs?: number | undefined;
-  /** Told of lost connections, once each, and of entries in a stream that are not ours. @default console.error */
-  readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 /** How often a stream is trimmed by time and its expiry renewed, at most: a part of its ttl. */
@@ -67,12 +60,9 @@ class RedisBackplane implements Backplane {
   #isClosed = false;
 
   constructor(client: RedisClient, options: RedisBackplaneOptions, clock: Clock) {
-    const { prefix = "unichannel", timeoutMs = 5000, maxPendingBytes = 16 * 1024 * 1024, aliveMs = 30_000 } = options;
+    const { prefix = "unichannel" } = options;
     if (prefix === "" || /[{}]/.test(prefix)) throw new ChannelError("BAD_OPTION", "prefix: some text without braces");
-    for (const [name, value] of Object.entries({ timeoutMs, maxPendingBytes, aliveMs })) {
-      if (!(value > 0)) throw new ChannelError("BAD_OPTION", `${name}: a positive number`);
-    }
-    const onError = options.onError ?? ((error) => console.error("unichannel/redis:", error));
+    const { timeoutMs, maxPendingBytes, aliveMs, onError } = toBrokerSettings(options, "unichannel/redis");
     const processId = randomUUID();
     this.#clock = clock;
     this.#keys = new RedisKeys(prefix);
