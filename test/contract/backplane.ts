@@ -111,8 +111,11 @@ export function backplaneContract(
         numbers(500).flatMap((n) => [a!.publish("g", bytes(`a${n}`), KEEP), b!.publish("g", bytes(`b${n}`), KEEP)]),
       );
       for (const recorder of heard) await recorder.until(1000);
-      assert.deepEqual(heard[1].entries, heard[0].entries);
-      assert.deepEqual(heard[2].entries, heard[0].entries);
+      // Bytes are equal whether they are a Buffer or not, which is the client's business.
+      for (const other of heard.slice(1)) {
+        assert.deepEqual(other.ids, heard[0].ids);
+        assert.deepEqual(other.texts, heard[0].texts);
+      }
       for (const publisher of ["a", "b"]) {
         const own = heard[0].texts.filter((text) => text.startsWith(publisher));
         assert.deepEqual(
@@ -339,7 +342,10 @@ export function backplaneContract(
       assert.deepEqual(entries.map(textOf), numbers(total).slice(-entries.length));
       const old = await b!.history("g", ids[0]!);
       assert.equal(old.reset, true);
-      assert.deepEqual(old.entries, entries);
+      assert.deepEqual(
+        old.entries.map(({ id, payload }) => [id, textOf({ payload })]),
+        entries.map(({ id, payload }) => [id, textOf({ payload })]),
+      );
       const near = await b!.history("g", ids.at(-50)!);
       assert.equal(near.reset, false);
       assert.equal(near.entries.length, 49);
