@@ -80,8 +80,11 @@ export class RedisPresence {
 
   /** Writes down that this process lives, and its members. Called for each new connection. */
   async announce(): Promise<void> {
-    await this.#link.send(["XADD", this.#processKey, "MAXLEN", "1", "*", "-", ""]);
-    await this.#link.send(["PEXPIRE", this.#processKey, String(this.#options.aliveMs)]);
+    // Together: a process that died between the two would live for ever.
+    await Promise.all([
+      this.#link.send(["XADD", this.#processKey, "MAXLEN", "1", "*", "-", ""]),
+      this.#link.send(["PEXPIRE", this.#processKey, String(this.#options.aliveMs)]),
+    ]);
     await this.#writeAll();
   }
 
