@@ -1,9 +1,10 @@
 // @ts-check
 // Members of one group at several processes. One of them says `inFlight` numbered messages; when all members have heard the
 // oldest it says the next. Counts messages that all have heard, and how long each delivery took from its saying.
-import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { frameLength, maskedFrame, TEXT, upgradeRequest } from "../lib/frames.js";
+import { maskedFrame, TEXT } from "../lib/frames.js";
+import { fail } from "../lib/generator.js";
+import { frames, openWebSocket } from "../lib/web-socket.js";
 
 /** @type {{ ports: number[], members: number, inFlight: number, seconds: number, warmupSeconds: number, socketIo: boolean }} */
 const { ports, members, inFlight, seconds, warmupSeconds, socketIo } = JSON.parse(process.argv[2] ?? "{}");
@@ -52,38 +53,14 @@ function heard(text) {
 /** Resolves when the member has joined. @param {number} port @returns {Promise<import("node:net").Socket>} */
 function open(port) {
   return new Promise((resolve) => {
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-    /** @type {Buffer} */
-    let held = Buffer.alloc(0);
-    let isUpgraded = false;
-    socket.on("connect", () => socket.write(upgradeRequest(path)));
-    socket.on("error", fail);
-    socket.on("close", () => fail(new Error("a server closed a connection")));
-    socket.on("data", (/** @type {Buffer} */ bytes) => {
-      held = held.length === 0 ? bytes : Buffer.concat([held, bytes]);
-      if (!isUpgraded) {
-        const end = held.indexOf("\r\n\r\n");
-        if (end === -1) return;
-        held = held.subarray(end + 4);
-        isUpgraded = true;
-        if (!socketIo) resolve(socket);
-      }
-      for (let length = frameLength(held); length > 0; length = frameLength(held)) {
-        const start = (Number(held[1]) & 0x7f) < 126 ? 2 : 4;
-        const text = held.toString("latin1", start, length);
-        held = held.subarray(length);
-        if (/\d{12}x/.test(text)) heard(text);
-        // Engine.IO's "0{…}" is answered with Socket.IO's "40", and that with "40{…}".
-        else if (text.startsWith("0{")) socket.write(maskedFrame(TEXT, Buffer.from("40")));
-        else if (text.startsWith("40")) resolve(socket);
-        else if (text === "2") socket.write(maskedFrame(TEXT, Buffer.from("3")));
-      }
+    const listen = frames((payload, socket) => {
+      const text = payload.toString("latin1");
+      if (/\d{12}x/.test(text)) heard(text);
+      // Engine.IO's "0{…}" is answered with Socket.IO's "40", and that with "40{…}".
+      else if (text.startsWith("0{")) socket.write(maskedFrame(TEXT, Buffer.from("40")));
+      else if (text.startsWith("40")) resolve(socket);
+      else if (text === "2") socket.write(maskedFrame(TEXT, Buffer.from("3")));
     });
+    openWebSocket({ port, path }, listen).then((socket) => socketIo || resolve(socket));
   });
-}
-
-/** @param {unknown} error */
-function fail(error) {
-  console.error(error);
-  process.exit(1);
 }

@@ -9,25 +9,22 @@ const peers = {
   "uWebSockets.js": "fan-out-uws.js",
   "node:net": "fan-out-net.js",
 };
-const load = "fan-out.js";
+
+/** @param {string} name @param {number} burst @param {import("../lib/row.js").Row["targets"]} targets */
+function publish(name, burst, targets) {
+  return workRow({
+    name,
+    title: `deliveries of 128 bytes of text to 1,000 WebSockets, ${burst === 1 ? "one message at a time" : `${burst} messages in one turn`}`,
+    peers,
+    targets,
+    load: "fan-out.js",
+    config: { connections: 1000, burst, messageBytes: 128 },
+  });
+}
 
 export const groups = [
-  workRow({
-    name: "publish-1",
-    title: "deliveries of 128 bytes of text to 1,000 WebSockets, one message at a time",
-    peers,
-    targets: { ws: "≥ 1.15 ×", "uWebSockets.js": "≥ 0.85 × (aim)" },
-    load,
-    config: { connections: 1000, burst: 1, messageBytes: 128 },
-  }),
-  workRow({
-    name: "publish-16",
-    title: "deliveries of 128 bytes of text to 1,000 WebSockets, 16 messages in one turn",
-    peers,
-    targets: { ws: "≥ 5 ×", "uWebSockets.js": "≥ 1 × (aim)" },
-    load,
-    config: { connections: 1000, burst: 16, messageBytes: 128 },
-  }),
+  publish("publish-1", 1, { ws: "≥ 1.15 ×", "uWebSockets.js": "≥ 0.85 × (aim)" }),
+  publish("publish-16", 16, { ws: "≥ 5 ×", "uWebSockets.js": "≥ 1 × (aim)" }),
   workRow({
     name: "wake-polls",
     title: "answers to 1,000 long polls that wait for one message",
