@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 
 export const TEXT = 1;
 export const BINARY = 2;
+export const CLOSE = 8;
 
 /** Any key but zero: a zero key would let a server skip the work. */
 const MASK = [0x37, 0xfa, 0x21, 0x3d];

@@ -2,19 +2,32 @@
 // What all generators of load have in common: one measured window that is reported once, and giving up loudly.
 import { setTimeout as sleep } from "node:timers/promises";
 import { openWindow } from "./cpu.js";
+import { forgetLatencies, latencies } from "./latencies.js";
+
+/**
+ * What each generator of a row of work is told.
+ * @typedef {object} LoadConfig
+ * @property {number} port of the first server
+ * @property {readonly number[]} ports of all
+ * @property {readonly number[]} serverPids
+ * @property {number} seconds
+ * @property {number} warmupSeconds
+ * @property {number} connections
+ */
 
 /**
  * Warms up, measures one window, reports it to who started this process, and ends.
- * @param {{ serverPid: number, seconds: number, warmupSeconds: number }} config
+ * @param {Pick<LoadConfig, "serverPids" | "seconds" | "warmupSeconds">} config
  * @param {() => number} count the operations completed so far
  */
-export async function measure({ serverPid, seconds, warmupSeconds }, count) {
+export async function measure({ serverPids, seconds, warmupSeconds }, count) {
   await sleep(warmupSeconds * 1000);
-  const closeWindow = openWindow(serverPid);
+  const closeWindow = openWindow(serverPids);
+  forgetLatencies();
   const before = count();
   await sleep(seconds * 1000);
   const operations = count() - before;
-  process.send?.({ operations, ...closeWindow() }, () => process.exit());
+  process.send?.({ operations, latencies: latencies(), ...closeWindow() }, () => process.exit());
 }
 
 /** @param {unknown} error @returns {never} */

@@ -11,11 +11,19 @@ import { closedByServer, fail } from "./generator.js";
 const readBuffer = Buffer.allocUnsafe(65_536);
 
 /**
+ * @typedef {object} Where
+ * @property {number} port
+ * @property {string | undefined} [localAddress]
+ * @property {(error: unknown) => void} [onError] ends the process if it is not given
+ * @property {() => void} [onClose] the same: a server of a benchmark closes nothing by itself
+ */
+
+/**
  * A socket whose `onBytes` gets what is read, in a buffer that is used again.
- * @param {{ port: number, localAddress?: string | undefined }} where
+ * @param {Where} where
  * @param {(bytes: Buffer) => void} onBytes
  */
-export function openSocket({ port, localAddress }, onBytes) {
+export function openSocket({ port, localAddress, onError = fail, onClose = closedByServer }, onBytes) {
   const socket = connect({
     ...{ port, host: "127.0.0.1", localAddress, noDelay: true },
     onread: {
@@ -26,14 +34,14 @@ export function openSocket({ port, localAddress }, onBytes) {
       },
     },
   });
-  socket.on("error", fail);
-  socket.on("close", closedByServer);
+  socket.on("error", onError);
+  socket.on("close", onClose);
   return socket;
 }
 
 /**
  * Resolves when the server has answered with 101; `onBytes` gets all that comes after it.
- * @param {{ port: number, path?: string | undefined, fields?: readonly string[] | undefined, localAddress?: string | undefined }} where
+ * @param {Where & { path?: string | undefined, fields?: readonly string[] | undefined }} where
  * @param {(bytes: Buffer, socket: import("node:net").Socket) => void} onBytes
  * @returns {Promise<import("node:net").Socket>}
  */

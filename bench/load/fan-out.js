@@ -1,38 +1,45 @@
 // @ts-check
 // One message, or a burst, to many: all connections are members of a group, and the first one asks for the next burst as
 // soon as everybody has the one before. The server publishes `burst` messages in one turn for each such question.
-// Deliveries are counted in bytes; the first burst of each connection is compared.
+// Deliveries are counted in bytes; the first burst of each connection is compared. At every tenth member the time is taken
+// from the question to the last message of the burst.
 import { maskedFrame, plainFrame, TEXT } from "../lib/frames.js";
 import { fail, measure, openMany } from "../lib/generator.js";
+import { tookSince } from "../lib/latencies.js";
 import { openWebSocket } from "../lib/web-socket.js";
 
-/** @type {{ port: number, serverPid: number, seconds: number, warmupSeconds: number, connections: number, burst: number, messageBytes: number }} */
+/** @type {import("../lib/generator.js").LoadConfig & { burst: number, messageBytes: number }} */
 const config = JSON.parse(process.argv[2] ?? "{}");
 const { port, connections, burst } = config;
 const frame = plainFrame(TEXT, Buffer.alloc(config.messageBytes, "unichannel "));
 const expected = Buffer.concat(Array.from({ length: burst }, () => frame));
 const question = maskedFrame(TEXT, Buffer.from(String(burst)));
 
-let bursts = 0;
+let deliveries = 0;
 let missing = 0;
+let askedAt = 0;
 
 const [first] = await openMany(connections, open);
 ask();
-await measure(config, () => bursts * burst * connections);
+await measure(config, () => deliveries);
 
 function ask() {
   missing = connections;
+  askedAt = performance.now();
   first?.write(question);
 }
 
-function complete() {
+/** @param {boolean} isTimed */
+function complete(isTimed) {
+  if (isTimed) tookSince(askedAt);
+  deliveries += burst;
   missing -= 1;
-  if (missing > 0) return;
-  bursts += 1;
-  ask();
+  if (missing === 0) ask();
 }
 
-function open() {
+/** @param {number} index */
+function open(index) {
+  const isTimed = index % 10 === 0;
   let isChecked = false;
   let early = Buffer.alloc(0);
   let received = 0;
@@ -46,6 +53,6 @@ function open() {
     }
     if (received < expected.length) return;
     received -= expected.length;
-    complete();
+    complete(isTimed);
   });
 }

@@ -1,11 +1,12 @@
 // @ts-check
 // WebSocket echo in bursts, by a client that knows the records of a session (PROTOCOL.md): it counts messages, passes over
-// acknowledgements, and sends one of its own with each burst. The same without records for a plain channel.
+// acknowledgements, and sends one of its own with each burst. The same without records for a plain channel. Timed are whole bursts.
 import { maskedFrame, TEXT } from "../lib/frames.js";
 import { measure } from "../lib/generator.js";
+import { tookSince } from "../lib/latencies.js";
 import { frames, openWebSocket } from "../lib/web-socket.js";
 
-/** @type {{ port: number, serverPid: number, seconds: number, warmupSeconds: number, connections: number, inFlight: number, messageBytes: number, session: boolean }} */
+/** @type {import("../lib/generator.js").LoadConfig & { inFlight: number, messageBytes: number, session: boolean }} */
 const config = JSON.parse(process.argv[2] ?? "{}");
 const data = "unichannel ".repeat(10).slice(0, config.messageBytes);
 const text = config.session ? `m${data}` : data;
@@ -25,6 +26,7 @@ function converse() {
   return new Promise((resolve) => {
     let missing = 0;
     let received = 0;
+    let saidAt = 0;
     const count = frames((payload) => {
       if (payload[0] !== KIND || payload.length !== text.length) return;
       missing -= 1;
@@ -34,6 +36,7 @@ function converse() {
     openWebSocket({ port: config.port, fields }, (bytes, socket) => {
       count(bytes, socket);
       if (missing > 0 || received === 0) return;
+      tookSince(saidAt);
       resolve();
       say(socket);
     }).then(say);
@@ -41,6 +44,7 @@ function converse() {
     /** @param {import("node:net").Socket} socket */
     function say(socket) {
       missing += config.inFlight;
+      saidAt = performance.now();
       socket.write(config.session ? Buffer.concat([burst, maskedFrame(TEXT, Buffer.from(`a${received}`))]) : burst);
     }
   });

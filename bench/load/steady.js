@@ -1,9 +1,10 @@
 // @ts-check
 // What the generators in JavaScript share: connections over which the same request is sent again whenever its reply is
 // complete. Replies are counted in bytes, not parsed: the first one of each connection is checked, and the others have
-// its length.
+// its length. Of every eighth turn of a connection the time is taken.
 import { frameLength } from "../lib/frames.js";
 import { fail, measure } from "../lib/generator.js";
+import { tookSince } from "../lib/latencies.js";
 import { openSocket, openWebSocket } from "../lib/web-socket.js";
 
 /**
@@ -18,8 +19,12 @@ import { openSocket, openWebSocket } from "../lib/web-socket.js";
  *   it is not complete
  */
 
+/** One of so many turns is timed: two looks at the clock for each would be some percent of a small echo. */
+const TIMED = 8;
+
 /** Completed operations of all conversations of this process. */
 let operations = 0;
+let turns = 0;
 
 /**
  * Opens one connection and keeps it busy; resolves when the first reply has come.
@@ -34,6 +39,10 @@ function converse({ port, request, inFlight, webSocket, prelude, replyLength }) 
     let length = 0;
     const greetings = prelude === undefined ? [] : [...prelude, burst];
     let received = 0;
+    /** When the request was sent whose reply is waited for. @type {number | undefined} */
+    let timedAt;
+    /** Replies that come before it. */
+    let ahead = 0;
 
     if (webSocket === undefined) {
       const socket = openSocket({ port }, (bytes) => take(bytes, socket));
@@ -55,6 +64,19 @@ function converse({ port, request, inFlight, webSocket, prelude, replyLength }) 
       if (complete === 0) return;
       received -= complete * length;
       operations += complete;
+      if (timedAt === undefined) {
+        // What is sent now is behind what is under way.
+        if (++turns % TIMED === 0) {
+          timedAt = performance.now();
+          ahead = inFlight - complete;
+        }
+      } else {
+        ahead -= complete;
+        if (ahead < 0) {
+          tookSince(timedAt);
+          timedAt = undefined;
+        }
+      }
       socket.write(complete === inFlight ? burst : burst.subarray(0, complete * request.length));
     }
 
@@ -82,7 +104,7 @@ function converse({ port, request, inFlight, webSocket, prelude, replyLength }) 
 
 /**
  * Runs `connections` equal conversations, warms up, measures one window and reports it.
- * @param {{ serverPid: number, seconds: number, warmupSeconds: number, connections: number }} config
+ * @param {import("../lib/generator.js").LoadConfig} config
  * @param {Conversation} conversation
  */
 export async function run(config, conversation) {

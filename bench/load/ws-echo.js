@@ -2,6 +2,7 @@
 // WebSocket load: equal masked messages, `inFlight` of them on the way on each connection.
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { BINARY, frameLength, headerLength, maskedFrame, plainFrame, TEXT } from "../lib/frames.js";
+import { SOCKET_IO_WEBSOCKET } from "../lib/socket-io.js";
 import { run } from "./steady.js";
 
 /** RFC 7692 §7.2.1: what ends every compressed message, and is not sent. */
@@ -21,7 +22,7 @@ function conversation() {
     // Socket.IO 5 over Engine.IO 4: "4" a message, "0" connect, "2" an event.
     const event = Buffer.from(`42["m","${data}"]`);
     return {
-      webSocket: { path: "/socket.io/?EIO=4&transport=websocket" },
+      webSocket: { path: SOCKET_IO_WEBSOCKET },
       prelude: [maskedFrame(TEXT, Buffer.from("40"))],
       ...echo(TEXT, event),
     };
