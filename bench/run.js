@@ -83,8 +83,14 @@ function isWanted(row) {
 function planned(row) {
   const wanted = wantedPeers(row);
   const peers = wanted.filter((peer) => missing(peer) === undefined);
-  const rounds = Number(values.rounds ?? (quick ? 1 : full || row.rank === "headline" ? 5 : 3));
-  return { row, wanted, peers, rounds };
+  return { row, wanted, peers, rounds: Number(values.rounds ?? usualRounds(row)) };
+}
+
+/** @param {import("./lib/row.js").Row} row */
+function usualRounds({ rank }) {
+  if (quick) return 1;
+  if (rank === "single") return full ? 3 : 1;
+  return full || rank === "headline" ? 5 : 3;
 }
 
 /** @param {import("./lib/row.js").Row} row */

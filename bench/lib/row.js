@@ -36,7 +36,8 @@ import { startBroker, startLoad, startServer } from "./processes.js";
  * @property {string} load the generator's file in bench/load
  * @property {boolean} [lessIsBetter] of what is compared
  * @property {readonly string[]} [brief] the peers of a run that is not `--full`, where that is not all
- * @property {"headline" | "extra"} [rank] the headlines have more rounds; what is extra runs by its name or with `--full`
+ * @property {"headline" | "single" | "extra"} [rank] of an ordinary run: the headlines have more rounds, one is enough where
+ *   a round has thousands of clients that wait, and what is extra is left to its name and to `--full`
  * @property {Readonly<Record<string, string>>} [without] peer → why it cannot be had here
  * @property {{ name: string, title: string, x: number, unit: string }} [curve] whose point it is
  * @property {boolean} [isPoint] it is nothing but that
@@ -252,7 +253,7 @@ export function startRow(facts) {
 
 /**
  * A row of seconds from the restart of a server until all its clients are back: less is better.
- * @param {Pick<Row, "name" | "title" | "peers" | "targets" | "without">} facts
+ * @param {Pick<Row, "name" | "title" | "peers" | "targets" | "without" | "rank">} facts
  * @returns {Row}
  */
 export function restartRow(facts) {

@@ -44,7 +44,7 @@ export const cluster = [
     : []),
   ...(hasCommand("nats-server") && hasCommand("redis-server")
     ? [
-        row({ name: "nats-2", title: `${TITLE} over NATS, one at a time`, ...nats }, 1),
+        row({ name: "nats-2", rank: "extra", title: `${TITLE} over NATS, one at a time`, ...nats }, 1),
         row({ name: "nats-2-16", title: `${TITLE} over NATS, 16 on their way`, ...nats }, 16),
       ]
     : []),

@@ -21,7 +21,7 @@ export const http = [
     title: "GET of 11 bytes, 64 keep-alive connections",
     peers: { ...peers, "node:net": "http-net.js" },
     rank: "headline",
-    brief: ["unichannel", "node:http", "uWebSockets.js", "Bun.serve"],
+    brief: ["unichannel", "node:http", "Bun.serve"],
     targets: { "node:http": "≥ 1.7 ×", "Bun.serve": "≥ 1 × (aim)" },
     load,
     config,
@@ -36,6 +36,7 @@ export const http = [
   }),
   workRow({
     name: "http-post-1k",
+    rank: "extra",
     title: "POST of 1 KiB, its body read before the answer",
     peers,
     brief,
@@ -55,6 +56,7 @@ export const http = [
     ? [
         workRow({
           name: "http-churn",
+          rank: "extra",
           title: "a connection for each GET",
           peers,
           brief,

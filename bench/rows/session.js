@@ -25,6 +25,7 @@ export const session = [
   }),
   restartRow({
     name: "reconnect",
+    rank: "single",
     title: "sessions whose server is stopped and started again",
     peers: { unichannel: "restart-unichannel.js" },
     targets: { unichannel: "≤ 30 s, no error" },

@@ -20,7 +20,7 @@ export const wsEcho = [
     title: "echo of 32 bytes of text, 64 connections, 1 message in flight on each",
     peers: { ...peers, "Socket.IO": "ws-socketio.js", ...floor },
     rank: "headline",
-    brief: ["unichannel", "ws", "uWebSockets.js", "Socket.IO"],
+    brief: ["unichannel", "ws", "Socket.IO"],
     targets: { ws: "≥ 1.15 ×" },
     load,
     config: text,
@@ -28,6 +28,7 @@ export const wsEcho = [
   }),
   workRow({
     name: "ws-echo-32-1-alone",
+    rank: "extra",
     title: "echo of 32 bytes of text, 1 connection, 1 message in flight: no other work to share a wake-up with",
     peers: { ...peers, ...floor },
     brief,
@@ -47,6 +48,7 @@ export const wsEcho = [
   }),
   workRow({
     name: "ws-echo-1k",
+    rank: "extra",
     title: "echo of 1 KiB of text, 64 connections, 1 message in flight on each",
     peers,
     brief,
