@@ -99,7 +99,7 @@ function summaryTable() {
       const ratio = best === undefined ? "" : `${number(beside(measured, best.peer).median, 2)} ×`;
       const wanted = Object.entries(row.targets).map(([peer, target]) => {
         if (peer === subject) return target;
-        return `${peer} ${target}${peer in rounds ? `: ${number(beside(measured, peer).median, 2)} ×` : ""}`;
+        return `${peer} ${target}${peer in rounds && !row.lessIsBetter ? `: ${number(beside(measured, peer).median, 2)} ×` : ""}`;
       });
       return `| ${[
         `[${row.name}](#${row.name})`,

@@ -86,7 +86,8 @@ export function workRow({ peers, targets = {}, load, config, configs = {}, proce
     seconds: ({ seconds, warmupSeconds, mostConnections }) => {
       const opening = Math.min(config.connections, mostConnections) / OPENED_PER_SECOND;
       // wrk knows whole seconds only.
-      const window = load === "http-wrk.js" ? Math.max(2, Math.round(seconds) + 1) : warmupSeconds + seconds;
+      const whole = load === "http-wrk.js" ? Math.round(seconds) + Math.ceil(warmupSeconds) : 0;
+      const window = Math.max(whole, warmupSeconds + seconds);
       return START_SECONDS * processes + window + opening;
     },
     async round({ peer, command }, { seconds, warmupSeconds, mostConnections, serverCore, loadCore }) {
@@ -159,11 +160,12 @@ const FIRST_CONNECTIONS = 100;
  * @param {Row["targets"]} [facts.targets]
  * @param {Row["brief"]} [facts.brief]
  * @param {Row["without"]} [facts.without]
- * @param {boolean} facts.webSocket
+ * @param {"webSocket" | "request"} facts.kind of each connection
+ * @param {Readonly<Record<string, string>>} [facts.kinds] peer → what it is there; all of them are in load/idle.js
  * @param {readonly string[]} [facts.fields] of the request
  * @returns {Row}
  */
-export function memoryRow({ peers, targets = {}, webSocket, fields = [], ...facts }) {
+export function memoryRow({ peers, targets = {}, kind, kinds = {}, fields = [], ...facts }) {
   const load = "idle.js";
   return {
     ...facts,
@@ -185,7 +187,7 @@ export function memoryRow({ peers, targets = {}, webSocket, fields = [], ...fact
       const generators = [];
       /** @param {number} count */
       const open = async (count) => {
-        const config = { port: server.port, connections: count, webSocket, fields };
+        const config = { port: server.port, connections: count, kind: kinds[peer] ?? kind, fields };
         const generator = startLoad(load, config, { core: loadCore, openFiles: count });
         generators.push(generator);
         await generator.next();

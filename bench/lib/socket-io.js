@@ -1,11 +1,12 @@
 // @ts-check
 // As much of Socket.IO 5 over Engine.IO 4 as the generators speak. Engine.IO: "0" open, "2" ping, "3" pong, "4" a message;
 // Socket.IO in it: "0" connect, "2" an event.
+import { exchanges } from "./exchanges.js";
 import { maskedFrame, TEXT } from "./frames.js";
 import { frames, openWebSocket } from "./web-socket.js";
 
 export const SOCKET_IO_WEBSOCKET = "/socket.io/?EIO=4&transport=websocket";
-export const SOCKET_IO_POLLING = "/socket.io/?EIO=4&transport=polling";
+const SOCKET_IO_POLLING = "/socket.io/?EIO=4&transport=polling";
 
 /**
  * Resolves when the server has taken the client in, with what it said then.
@@ -24,5 +25,27 @@ export function openSocketIo(where, onEvent, auth = "") {
       else if (text === "2") socket.write(maskedFrame(TEXT, Buffer.from("3")));
     });
     openWebSocket({ ...where, path: SOCKET_IO_WEBSOCKET }, listen);
+  });
+}
+
+/**
+ * The same over long polling: both handshakes, and then a poll after the other. Resolves when the first one waits.
+ * @param {import("./web-socket.js").Where} where
+ * @param {(packets: string) => void} onPackets gets what each poll has brought
+ * @returns {Promise<void>}
+ */
+export function openSocketIoPolls(where, onPackets) {
+  return new Promise((resolve) => {
+    let target = SOCKET_IO_POLLING;
+    const ask = exchanges(where, (body) => {
+      if (body.startsWith("0")) {
+        target += `&sid=${JSON.parse(body.slice(1)).sid}`;
+        return ask("POST", target, "40");
+      }
+      ask("GET", target);
+      if (body.startsWith("40")) resolve();
+      onPackets(body);
+    });
+    ask("GET", target);
   });
 }

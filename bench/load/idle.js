@@ -1,30 +1,37 @@
 // @ts-check
-// Opens many connections, sends one request on each and leaves them alone. Reports once all are open.
+// Opens many connections of one kind and leaves them alone. Reports once all are open.
 import { openMany } from "../lib/generator.js";
+import { openSocketIo, openSocketIoPolls } from "../lib/socket-io.js";
 import { openSocket, openWebSocket } from "../lib/web-socket.js";
 
 /** One source address has some 28,000 ports. Linux answers for all of 127.0.0.0/8; other systems for 127.0.0.1 only. */
 const PER_ADDRESS = 20_000;
 
-/** @type {{ port: number, connections: number, webSocket: boolean, fields: readonly string[] }} */
-const { port, connections, webSocket, fields } = JSON.parse(process.argv[2] ?? "{}");
-const request = ["GET /poll HTTP/1.1", "Host: 127.0.0.1", ...fields, "", ""].join("\r\n");
+/** @type {{ port: number, connections: number, kind: keyof typeof kinds, fields: readonly string[] }} */
+const { port, connections, kind, fields } = JSON.parse(process.argv[2] ?? "{}");
+
+/** What may come later, pings for instance, is passed over. */
+const ignore = () => {};
+/** @typedef {import("../lib/web-socket.js").Where} Where */
+const kinds = {
+  request: ask,
+  webSocket: (/** @type {Where} */ where) => openWebSocket({ ...where, fields }, ignore),
+  socketIo: (/** @type {Where} */ where) => openSocketIo(where, ignore),
+  socketIoPoll: (/** @type {Where} */ where) => openSocketIoPolls(where, ignore),
+};
 
 await openMany(connections, async (index) => {
   const address = Math.floor(index / PER_ADDRESS);
-  const localAddress = address === 0 ? undefined : `127.0.0.${1 + address}`;
-  // Pings and what else may come are passed over.
-  if (webSocket) await openWebSocket({ port, localAddress, fields }, () => {});
-  else await ask(localAddress);
+  await kinds[kind]({ port, localAddress: address === 0 ? undefined : `127.0.0.${1 + address}` });
 });
 process.send?.({ open: connections });
 
-/** Resolves at once: nobody answers. @param {string | undefined} localAddress @returns {Promise<void>} */
-function ask(localAddress) {
+/** Resolves at once: nobody answers. @param {Where} where @returns {Promise<void>} */
+function ask(where) {
   return new Promise((resolve) => {
-    const socket = openSocket({ port, localAddress }, () => {});
+    const socket = openSocket(where, ignore);
     socket.on("connect", () => {
-      socket.write(request, "latin1");
+      socket.write(["GET /poll HTTP/1.1", "Host: 127.0.0.1", ...fields, "", ""].join("\r\n"), "latin1");
       resolve();
     });
   });

@@ -2,10 +2,12 @@
 // A room whose members are of several kinds: WebSockets, event streams, long polls, and the two of Socket.IO. As soon as
 // everybody has what was said, a connection of its own asks for more (`POST /publish?count=N`). Counted are messages by
 // their mark, whatever they are wrapped in. At every tenth member the time is taken from the question to the message.
+
+import { exchanges } from "../lib/exchanges.js";
 import { fail, measure, openMany } from "../lib/generator.js";
 import { tookSince } from "../lib/latencies.js";
 import { MARK, MESSAGE } from "../lib/room.js";
-import { openSocketIo, SOCKET_IO_POLLING } from "../lib/socket-io.js";
+import { openSocketIo, openSocketIoPolls } from "../lib/socket-io.js";
 import { openSocket, openWebSocket } from "../lib/web-socket.js";
 
 /** @typedef {(bytes: Buffer | string) => void} Hear what a member does with what came */
@@ -22,7 +24,7 @@ const kinds = {
   stream: joinStream,
   poll: joinPolls,
   socketIo: (/** @type {Hear} */ hear) => openSocketIo({ port }, hear),
-  socketIoPoll: joinSocketIoPolls,
+  socketIoPoll: (/** @type {Hear} */ hear) => openSocketIoPolls({ port }, hear),
 };
 
 let deliveries = 0;
@@ -82,7 +84,7 @@ function joinStream(hear) {
 /** Resolves when it knows from where on to ask. @param {Hear} hear @returns {Promise<void>} */
 function joinPolls(hear) {
   return new Promise((resolve) => {
-    const ask = exchange((body) => {
+    const ask = exchanges({ port }, (body) => {
       const { next } = JSON.parse(body);
       ask("GET", `/poll?since=${next}`);
       hear(body);
@@ -90,44 +92,4 @@ function joinPolls(hear) {
     });
     ask("GET", "/poll");
   });
-}
-
-/** Engine.IO's handshake, Socket.IO's, and then a poll after the other. @param {Hear} hear @returns {Promise<void>} */
-function joinSocketIoPolls(hear) {
-  return new Promise((resolve) => {
-    let target = SOCKET_IO_POLLING;
-    const ask = exchange((body) => {
-      if (body.startsWith("0")) {
-        target += `&sid=${JSON.parse(body.slice(1)).sid}`;
-        return ask("POST", target, "40");
-      }
-      ask("GET", target);
-      if (body.startsWith("40")) resolve();
-      hear(body);
-    });
-    ask("GET", target);
-  });
-}
-
-/**
- * One exchange after the other on a connection of its own: `onBody` gets each answer's body.
- * @param {(body: string) => void} onBody
- */
-function exchange(onBody) {
-  let text = "";
-  const socket = openSocket({ port }, (bytes) => {
-    text += bytes.toString("latin1");
-    const end = text.indexOf(HEAD_END);
-    if (end === -1) return;
-    const length = Number(/content-length: (\d+)/i.exec(text)?.[1]);
-    const body = text.slice(end + HEAD_END.length);
-    if (body.length < length) return;
-    if (!text.startsWith("HTTP/1.1 200 ")) fail(new Error(text));
-    text = "";
-    onBody(body);
-  });
-  return (/** @type {string} */ method, /** @type {string} */ target, body = "") => {
-    const length = method === "POST" ? `Content-Type: text/plain\r\nContent-Length: ${body.length}\r\n` : "";
-    socket.write(`${method} ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\n${length}\r\n${body}`);
-  };
 }

@@ -13,22 +13,24 @@ const idleWs = memoryRow({
     "node:net": "ws-net.js",
   },
   brief: ["unichannel", "ws", "uWebSockets.js"],
-  targets: { ws: "≤ 5 kB" },
-  webSocket: true,
+  targets: { unichannel: "≤ 5 kB" },
+  kind: "webSocket",
 });
 
 const idlePoll = memoryRow({
   name: "idle-poll",
   title: "memory of parked long polls",
-  peers: { unichannel: "poll-unichannel.js", "node:http": "poll-node.js" },
-  webSocket: false,
+  peers: { unichannel: "poll-unichannel.js", "node:http": "poll-node.js", "Socket.IO": "room-socketio.js" },
+  kinds: { "Socket.IO": "socketIoPoll" },
+  kind: "request",
 });
 
 const idleSse = memoryRow({
   name: "idle-sse",
   title: "memory of silent event streams",
   peers: { unichannel: "sse-unichannel.js", "better-sse": "sse-better.js" },
-  webSocket: false,
+  without: { "Socket.IO": "it has no event streams" },
+  kind: "request",
   fields: ["Accept: text/event-stream"],
 });
 
@@ -36,9 +38,10 @@ const idleSse = memoryRow({
 const idleSession = memoryRow({
   name: "idle-session",
   title: "memory of idle sessions, each on its WebSocket",
-  peers: { unichannel: "session-unichannel.js", channel: "ws-unichannel.js" },
+  peers: { unichannel: "session-unichannel.js", channel: "ws-unichannel.js", "Socket.IO": "ws-socketio.js recovery" },
+  kinds: { "Socket.IO": "socketIo" },
   targets: { channel: "≤ 2 kB more" },
-  webSocket: true,
+  kind: "webSocket",
   fields: ["Sec-WebSocket-Protocol: unichannel.v1"],
 });
 
