@@ -7,16 +7,9 @@ import type { Piece } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { BufferBudget } from "../transport/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../transport/byte-stream.ts";
+import { MIN_SLICE_BYTES, WriteQueue } from "./write-queue.ts";
 
 const NOTHING = new Uint8Array(0);
-
-/**
- * Of what waits, so much goes to the socket at a time; twice as much where nothing smaller would be left over. More for a
- * peer that takes several in a second: echoes of 1 MiB are 1.5 times as fast with the largest. A peer that becomes slow
- * has one slice before it, which is less than a system buffers for a fast connection anyway (Linux: up to 4 MB).
- */
-const MIN_SLICE_BYTES = 131_072;
-const MAX_SLICE_BYTES = 524_288;
 
 /** The stream of each open socket. Listeners that look here are shared; closures would cost each socket 300 bytes. */
 const STREAMS = new WeakMap<Socket, NetStream>();
@@ -206,87 +199,6 @@ export class NetStream implements ByteStream {
 export function addressOf({ remoteAddress }: Socket): string | undefined {
   // A dual-stack socket shows an IPv4 peer as an IPv6 address (RFC 4291 §2.5.5.2).
   return remoteAddress?.startsWith("::ffff:") ? remoteAddress.slice(7) : remoteAddress;
-}
-
-/** What waits for one socket, in order. */
-class WriteQueue {
-  /** Bytes that wait here. */
-  bytes = 0;
-  /** What the server's sum has of this stream. */
-  counted = 0;
-  /** The system took something since the last beat; if not: when it last did. */
-  hasMoved = true;
-  movedAt = 0;
-  sliceBytes = MIN_SLICE_BYTES;
-  /** For the socket: what it was given is taken. */
-  readonly onTaken: (error?: Error | null) => void;
-  #pieces: Piece[] = [];
-  #at = 0;
-
-  constructor(onTaken: (error?: Error | null) => void) {
-    this.onTaken = onTaken;
-  }
-
-  add(output: Piece | readonly Piece[]): void {
-    if (typeof output === "string" || output instanceof Uint8Array) this.#addPiece(output);
-    else for (const piece of output) this.#addPiece(piece);
-  }
-
-  /** The system has taken what the socket was given; if that was the second time since the last beat, it may have more. */
-  moved(): void {
-    if (this.hasMoved && this.sliceBytes < MAX_SLICE_BYTES) this.sliceBytes *= 2;
-    this.hasMoved = true;
-  }
-
-  /** The next slice. */
-  take(): Piece | readonly Piece[] {
-    if (this.bytes <= 2 * this.sliceBytes) {
-      const rest = this.#at === 0 ? this.#pieces : this.#pieces.slice(this.#at);
-      this.#pieces = [];
-      this.#at = 0;
-      this.bytes = 0;
-      return rest;
-    }
-    const slice: Piece[] = [];
-    for (let room = this.sliceBytes; room > 0; ) {
-      const piece = this.#pieces[this.#at]!;
-      if (piece.length <= room) {
-        slice.push(piece);
-        // What was handed on must not be kept.
-        this.#pieces[this.#at++] = "";
-        room -= piece.length;
-      } else {
-        slice.push(cut(piece, 0, room));
-        this.#pieces[this.#at] = cut(piece, room, piece.length);
-        room = 0;
-      }
-    }
-    this.bytes -= this.sliceBytes;
-    if (this.#at >= 1024) {
-      this.#pieces.splice(0, this.#at);
-      this.#at = 0;
-    }
-    return slice;
-  }
-
-  #addPiece(piece: Piece): void {
-    this.bytes += piece.length;
-    const last = this.#pieces.length - 1;
-    const before = this.#pieces[last];
-    // Strings join for nothing, and a write of one piece is the cheapest.
-    if (
-      last >= this.#at &&
-      typeof piece === "string" &&
-      typeof before === "string" &&
-      before.length < MIN_SLICE_BYTES
-    ) {
-      this.#pieces[last] = before + piece;
-    } else this.#pieces.push(piece);
-  }
-}
-
-function cut(piece: Piece, start: number, end: number): Piece {
-  return typeof piece === "string" ? piece.slice(start, end) : piece.subarray(start, end);
 }
 
 function sizeOf(output: Piece | readonly Piece[]): number {
