@@ -4,6 +4,7 @@
 
 import { utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import { inMicrotask } from "../base/microtask.ts";
 import { encodeClosePayload } from "../codec/ws-message.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { SessionListener } from "../transport/session.ts";
@@ -176,7 +177,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
       this.#transport.open();
     } else if (this.#handlers.receive !== undefined) this.#start();
     // Who sets a receiver right behind `withChannel` comes in time.
-    else queueMicrotask(() => this.#start());
+    else inMicrotask(() => this.#start());
   }
 
   /** Ready before the transport delivers: a close that came with the first message must not end what answers it. */
@@ -262,7 +263,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     this.#outbox?.cancel();
     this.#resolveDrained();
     // Never inside the call of the application that may have caused it.
-    queueMicrotask(() => this.#inbox.end());
+    inMicrotask(() => this.#inbox.end());
   }
 
   deliver(message: Message): Promise<void> | undefined {
@@ -382,7 +383,9 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     this.#isEnded = true;
     const { close } = this.#handlers;
     if (close !== undefined) this.#guard("close", () => close(this.#status!, this));
-    for (const more of this.#moreCloseHandlers ?? []) this.#guard("close", () => more(this.#status!, this));
+    if (this.#moreCloseHandlers !== undefined) {
+      for (const more of this.#moreCloseHandlers) this.#guard("close", () => more(this.#status!, this));
+    }
     this.#context.channelEnded(this, this.#status!);
   }
 

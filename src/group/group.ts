@@ -29,7 +29,7 @@ export interface Poll {
   /** It said no id: it is told where the stream is. */
   readonly isFirst: boolean;
   readonly since: string;
-  readonly found: GroupEntry[];
+  found: readonly GroupEntry[];
   isReset: boolean;
   /** Where its messages begin among those that came in this turn; -1: none has. */
   dueFrom: number;
@@ -173,7 +173,7 @@ export class Group<Attachment = unknown> {
     const { poll } = mark;
     if (poll !== undefined) {
       poll.isReset ||= reset;
-      poll.found.push(...entries);
+      poll.found = poll.found.length === 0 ? entries : [...poll.found, ...entries];
       return;
     }
     if (reset) this.#tellReset(channel, mark);
