@@ -408,7 +408,8 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   }
 
   #refuseSecondReceiver(): void {
-    if (this.#handlers.receive !== undefined || this.#inbox?.isPulled === true) throw new ChannelError("HANDLER_EXISTS");
+    if (this.#handlers.receive !== undefined || this.#inbox?.isPulled === true)
+      throw new ChannelError("HANDLER_EXISTS");
   }
 
   /** `openChannel`'s handlers may serve many channels: a change is made to a copy. */

@@ -46,7 +46,8 @@ type WriteState = "idle" | "owed" | "chunked" | "counted" | "until-close" | "sen
 export class Http1Connection {
   readonly output: Output = new Output();
   readonly #options: Http1Options;
-  readonly #requests: RequestDecoder;
+  /** While a head, or a part of one, is here. */
+  #requests: RequestDecoder | undefined;
   #body: BodyDecoder | undefined;
   #reading: ReadState = "head";
   #writing: WriteState = "idle";
@@ -61,7 +62,6 @@ export class Http1Connection {
 
   constructor(options: Http1Options) {
     this.#options = options;
-    this.#requests = new RequestDecoder(options);
   }
 
   /** True once nothing more will be read or written: what `output` holds is the last. */
@@ -81,7 +81,7 @@ export class Http1Connection {
 
   /** True between requests, with no byte of a next one. */
   get isIdle(): boolean {
-    return this.#reading === "head" && this.#writing === "idle" && this.#requests.isIdle;
+    return this.#reading === "head" && this.#writing === "idle" && this.#isBetweenHeads;
   }
 
   get isBodyRead(): boolean {
@@ -90,7 +90,7 @@ export class Http1Connection {
 
   /** True if no byte is held that stands behind the request handed out last. */
   get isCaughtUp(): boolean {
-    return this.#reading !== "body" && this.#requests.isIdle;
+    return this.#reading !== "body" && this.#isBetweenHeads;
   }
 
   /** True once the peer has ended its side. */
@@ -105,13 +105,13 @@ export class Http1Connection {
       // RFC 9110 §10.1.1: a client that already sends its body no longer waits.
       this.#awaitsContinue = false;
       this.#body!.push(bytes);
-    } else this.#requests.push(bytes);
+    } else this.#readHeads(bytes);
   }
 
   /** The peer sends no more. Requests that are whole are still answered: RFC 9112 §9.6 allows the half-close. */
   receiveEof(): void {
     this.#eof = true;
-    if (this.#reading === "head" && this.#requests.isIdle) this.#reading = "closed";
+    if (this.#reading === "head" && this.#isBetweenHeads) this.#reading = "closed";
   }
 
   /**
@@ -120,7 +120,8 @@ export class Http1Connection {
    */
   nextRequest(): RequestHead | undefined {
     if (this.#reading !== "head" || this.#writing !== "idle") return undefined;
-    const head = this.#requests.next();
+    const head = this.#requests?.next();
+    this.#leaveDecoder();
     if (head === undefined) {
       // RFC 9112 §8: the rest of what was begun never comes.
       if (this.#eof) this.#reading = "closed";
@@ -145,7 +146,7 @@ export class Http1Connection {
           maxTrailerCount: this.#options.maxHeaderCount,
         })
       : new FixedBodyDecoder(head.contentLength);
-    const rest = this.#requests.takeRest();
+    const rest = this.#takeRest();
     if (rest !== undefined) {
       this.#body.push(rest);
       this.#awaitsContinue = false;
@@ -282,7 +283,7 @@ export class Http1Connection {
           `Connection: close\r\nContent-Length: ${body.length}\r\n\r\n`,
       );
       // Until its head was whole, the refused request is the decoder's, and `#head` that of the one before.
-      const method = this.#writing === "idle" ? this.#requests.method : this.#head?.method;
+      const method = this.#writing === "idle" ? this.#requests?.method : this.#head?.method;
       if (method !== "HEAD") this.output.bytes(body);
     }
     this.#writing = "sent";
@@ -296,7 +297,7 @@ export class Http1Connection {
   closeSoon(awaited: boolean): void {
     this.#isClosingSoon = true;
     this.#keepAlive = false;
-    if (!this.isOwing && (!awaited || this.#requests.isIdle)) this.#stopReading();
+    if (!this.isOwing && (!awaited || this.#isBetweenHeads)) this.#stopReading();
   }
 
   /**
@@ -307,7 +308,7 @@ export class Http1Connection {
     this.output.text(`${encodeResponseHead(101, fields)}\r\n`);
     this.#writing = "sent";
     this.#reading = "closed";
-    return this.#requests.takeRest();
+    return this.#takeRest();
   }
 
   /** The head with its framing fields. Handler-set framing is replaced by what is really sent. */
@@ -351,7 +352,7 @@ export class Http1Connection {
     this.#body = undefined;
     this.#awaitsContinue = false;
     this.#reading = "read";
-    if (rest !== undefined) this.#requests.push(rest);
+    if (rest !== undefined) this.#readHeads(rest);
     if (this.#writing === "sent") this.#nextCycle();
   }
 
@@ -369,6 +370,27 @@ export class Http1Connection {
     this.#head = undefined;
     this.#discardsBody = false;
     this.#reading = this.#keepAlive && !this.#isLast ? "head" : "closed";
+  }
+
+  get #isBetweenHeads(): boolean {
+    return this.#requests === undefined || this.#requests.isIdle;
+  }
+
+  #readHeads(bytes: Uint8Array): void {
+    this.#requests ??= takeDecoder(this.#options);
+    this.#requests.push(bytes);
+  }
+
+  #takeRest(): Uint8Array | undefined {
+    const rest = this.#requests?.takeRest();
+    this.#leaveDecoder();
+    return rest;
+  }
+
+  #leaveDecoder(): void {
+    if (this.#requests?.isFresh !== true) return;
+    spareDecoder = this.#requests;
+    this.#requests = undefined;
   }
 
   /** Nothing of the request or of the connection shows in the response. */
@@ -392,6 +414,15 @@ export class Http1Connection {
   get isDiscarding(): boolean {
     return this.#discardsBody;
   }
+}
+
+/** A decoder that nobody needs now: connections that are idle, or wait for their answer, have none. */
+let spareDecoder: RequestDecoder | undefined;
+
+function takeDecoder(options: Http1Options): RequestDecoder {
+  const decoder = spareDecoder;
+  spareDecoder = undefined;
+  return decoder?.limits === options ? decoder : new RequestDecoder(options);
 }
 
 function bytesOf(part: string | Uint8Array): number {
