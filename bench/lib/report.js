@@ -65,6 +65,7 @@ function pick(rounds, peer, key) {
 
 /** @param {number} value */
 function number(value, digits = 0) {
+  if (Number.isNaN(value)) return "–";
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 

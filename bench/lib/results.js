@@ -55,5 +55,6 @@ export function bestPeer(measured) {
 
 /** @param {number} value */
 export function number(value, digits = 0) {
+  if (Number.isNaN(value)) return "–";
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }

@@ -190,7 +190,8 @@ export function memoryRow({ peers, targets = {}, kind, kinds = {}, fields = [], 
         const config = { port: server.port, connections: count, kind: kinds[peer] ?? kind, fields };
         const generator = startLoad(load, config, { core: loadCore, openFiles: count });
         generators.push(generator);
-        await generator.next();
+        // Some handshakes are long, and some machines busy.
+        await generator.next(count * 10);
       };
       // A poll is not answered: the generator cannot tell when the server has read it.
       /** @param {number} count */
@@ -281,8 +282,8 @@ export function restartRow(facts) {
       const started = [first];
       const generator = startLoad(load, { port: first.port, connections }, { core: loadCore, openFiles: connections });
       try {
-        await generator.next();
-        const back = generator.next();
+        await generator.next(connections * 10);
+        const back = generator.next(connections * 10);
         back.catch(() => {});
         await first.end();
         const second = await startServer(peer, `${command} ${first.port}`, place);

@@ -6,6 +6,8 @@ import { maskedFrame, TEXT } from "./frames.js";
 import { frames, openWebSocket } from "./web-socket.js";
 
 export const SOCKET_IO_WEBSOCKET = "/socket.io/?EIO=4&transport=websocket";
+/** Between the packets of one poll. */
+const SEPARATOR = "\x1e";
 const SOCKET_IO_POLLING = "/socket.io/?EIO=4&transport=polling";
 
 /**
@@ -42,7 +44,8 @@ export function openSocketIoPolls(where, onPackets) {
         target += `&sid=${JSON.parse(body.slice(1)).sid}`;
         return ask("POST", target, "40");
       }
-      ask("GET", target);
+      if (body.split(SEPARATOR).includes("2")) ask("POST", target, "3");
+      else ask("GET", target);
       if (body.startsWith("40")) resolve();
       onPackets(body);
     });
