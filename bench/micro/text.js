@@ -8,6 +8,7 @@ import { Utf8Validator } from "../../dist/src/codec/utf8.js";
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 for (const [name, bytes] of /** @type {const} */ ([
+  ["8 bytes of ASCII", Buffer.alloc(8, "unichannel ")],
   ["32 bytes of ASCII", Buffer.alloc(32, "unichannel ")],
   ["1 KiB of ASCII", Buffer.alloc(1024, "unichannel ")],
 ])) {
