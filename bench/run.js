@@ -76,7 +76,7 @@ for (const work of plan) {
 /** @param {import("./lib/row.js").Row} row */
 function isWanted(row) {
   if (positionals.length > 0) return positionals.includes(row.name);
-  return full || quick || row.rank !== "extra";
+  return full || (quick && !row.isPoint) || row.rank !== "extra";
 }
 
 /** A row, and how much of it is run. @param {import("./lib/row.js").Row} row */

@@ -24,7 +24,8 @@ let startedAt = 0;
 let back = 0;
 let refused = 0;
 let slow = 0;
-let errors = 0;
+/** What went wrong, and how often. @type {Map<string, number>} */
+const errors = new Map();
 
 await openMany(connections, () => new Promise((resolve) => connect(1, () => resolve(undefined))));
 process.send?.({ open: connections });
@@ -33,6 +34,7 @@ process.send?.({ open: connections });
 function connect(attempt, onOpen) {
   let isOpen = false;
   let isClosed = false;
+  let code = "the end";
   const begin = performance.now();
   const hear = frames((payload, socket) => {
     const kind = String.fromCharCode(Number(payload[0]));
@@ -45,29 +47,29 @@ function connect(attempt, onOpen) {
       isClosed = true;
       startedAt ||= performance.now();
       socket.end(CLOSED_ACK);
-      const { code, retryMs } = JSON.parse(payload.toString("latin1", 1));
-      if (code !== 1012 || retryMs === undefined) fail(new Error(payload.toString("latin1")));
-      setTimeout(() => connect(1, isBack), retryMs);
+      const close = JSON.parse(payload.toString("latin1", 1));
+      if (close.code !== 1012 || close.retryMs === undefined) fail(new Error(payload.toString("latin1")));
+      setTimeout(() => connect(1, isBack), close.retryMs);
     }
   });
   const where = { port, fields: ["Sec-WebSocket-Protocol: unichannel.v1"] };
   openWebSocket({ ...where, onError, onClose }, hear);
 
-  /** @param {any} error */
+  /** It is followed by `onClose`. @param {any} error */
   function onError(error) {
-    if (isClosed || error.code === "ECONNREFUSED") return;
-    errors += 1;
-    console.error(error);
+    code = error.code;
   }
 
   function onClose() {
     if (isClosed) return;
-    if (isOpen) {
-      errors += 1;
-      console.error("a connection was lost without a close record");
-    } else refused += 1;
-    // Full jitter.
-    setTimeout(() => connect(attempt + 1, isBack), Math.random() * Math.min(CAP_MS, FIRST_MS * 2 ** (attempt - 1)));
+    if (code === "ECONNREFUSED") refused += 1;
+    else {
+      const what = `${isOpen ? "no close record before" : "no open record before"} ${code}`;
+      errors.set(what, (errors.get(what) ?? 0) + 1);
+    }
+    // At once what was open so long; otherwise with full jitter.
+    const delayMs = isOpen ? 0 : Math.random() * Math.min(CAP_MS, FIRST_MS * 2 ** (attempt - 1));
+    setTimeout(() => connect(isOpen ? 1 : attempt + 1, isOpen ? isBack : onOpen), delayMs);
   }
 }
 
@@ -76,5 +78,7 @@ function isBack() {
   back += 1;
   if (back < connections) return;
   const [p50, p99, max] = [times.percentile(50), times.percentile(99), times.max].map((micros) => micros / 1e6);
-  process.send?.({ allBackSeconds: max, p50Seconds: p50, p99Seconds: p99, refused, slow, errors });
+  for (const [what, count] of errors) console.error(`  ${count} times: ${what}`);
+  const failures = [...errors.values()].reduce((sum, count) => sum + count, 0);
+  process.send?.({ allBackSeconds: max, p50Seconds: p50, p99Seconds: p99, refused, slow, errors: failures });
 }
