@@ -18,7 +18,8 @@ const ROOM = "chat";
 const store = new MemoryChannelStore<string>();
 /** `key`: the number that its sender gave it, with the sender's. */
 const lines: { readonly line: Line; readonly key: string | undefined }[] = [];
-let lastId = 0;
+/** After a restart numbers go on behind those of before: nobody who comes back has one of a line that is still to be said. */
+let lastId = Date.now();
 
 /** `visitor`: by which `channelsOf` finds the channel. */
 export function enter(channel: Channel, visitor?: string): void {
@@ -30,13 +31,9 @@ export function channelsOf(visitor: string): Channel[] {
   return store.members(ROOM).flatMap(([channel, of]) => (of === visitor ? [channel] : []));
 }
 
-/**
- * What came after the line with the id `since`: the last one that the client has. Without it only what comes next is of
- * interest. A number that was never given out is from before a restart.
- */
+/** What came after the line with the id `since`, the last one that the client has. Without it only what comes next counts. */
 export function missedSince(since: string | null): Line[] {
-  const asked = Number(since ?? lastId);
-  const after = asked > lastId ? 0 : asked;
+  const after = Number(since ?? lastId);
   return lines.flatMap(({ line }) => (line.id > after ? [line] : []));
 }
 

@@ -85,6 +85,35 @@ describe("The demo's page", { skip }, () => {
     );
   });
 
+  it("is served with the modules of the client, and no others of the library", async (t) => {
+    const { url } = await openDemo(t);
+    const answers: readonly [path: string, status: number, type?: string][] = [
+      ["/", 200, "text/html; charset=utf-8"],
+      ["/panel.css", 200, "text/css; charset=utf-8"],
+      ["/unichannel/client/index.js", 200, "text/javascript; charset=utf-8"],
+      ["/unichannel/protocol/session.js", 200, "text/javascript; charset=utf-8"],
+      ["/unichannel/client/index.d.ts", 404],
+      ["/unichannel/server/serve.js", 404],
+      ["/unichannel/client/..%2f..%2fdemo%2fserver.js", 404],
+    ];
+    for (const [path, status, type] of answers) {
+      const answer = await fetch(url + path);
+      assert.equal(answer.status, status, path);
+      if (type !== undefined) assert.equal(answer.headers.get("content-type"), type, path);
+    }
+  });
+
+  it("forgets the sessions of a visitor that is named, and nobody else's", async (t) => {
+    const { page, url } = await openDemo(t);
+    await page.waitForSelector('#chat[data-state="open"]');
+    const forget = (query: string, method = "POST"): Promise<Response> =>
+      fetch(`${url}/chat/forget${query}`, { method });
+    assert.equal((await forget("?visitor=x", "GET")).status, 405);
+    assert.equal((await forget("")).status, 400);
+    assert.equal(await (await forget("?visitor=x")).text(), "0 forgotten\n");
+    assert.equal(await page.locator("#chat").getAttribute("data-state"), "open");
+  });
+
   it("shows markup in names and messages as text", async (t) => {
     const { page, url, complaints } = await openDemo(t);
     await page.waitForSelector('#chat[data-state="open"]');
