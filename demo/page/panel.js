@@ -12,8 +12,9 @@ const CARRIERS = {
   stream: { name: "Event stream", one: "an event stream" },
   poll: { name: "Polls", one: "polls" },
 };
-/** @type {Partial<Record<typeof connection.state, { name: string, text: string }>>} */
+/** @type {Record<Exclude<typeof connection.state, "open">, { name: string, text: string }>} */
 const AWAY = {
+  connecting: { name: "Connecting", text: "" },
   reconnecting: { name: "Reconnecting", text: "Another way is looked for. What you say waits here." },
   offline: { name: "Offline", text: "The network is cut. What you say waits here." },
   closed: { name: "Closed", text: "The server has closed the session. Load the page again." },
@@ -31,7 +32,7 @@ connection.onState((state) => {
   if (state === "open") return;
   awaySince ??= performance.now();
   timeline.carry(undefined);
-  const { name, text } = AWAY[state] ?? { name: "Connecting", text: "" };
+  const { name, text } = AWAY[state];
   show("none", name, text);
 });
 
@@ -43,11 +44,7 @@ connection.onOpen(({ session, transport }) => {
   const { name, one } = CARRIERS[transport];
   if (session === "new") show(transport, name, `Connected over ${one}.`);
   else if (session === "lost")
-    show(
-      transport,
-      name,
-      `A new session over ${one}: the server did not know the old one. The room’s history fills the gap.`,
-    );
+    show(transport, name, `A new session over ${one}: the server has forgotten the old one.`);
   else if (away === undefined) show(transport, name, `Moved to ${one}. Nothing was lost.`);
   else show(transport, name, `Resumed over ${one} after ${duration(away)}. Nothing was lost.`);
 });
