@@ -63,9 +63,9 @@ function show(carrier, name, text) {
   byId("status").textContent = text;
 }
 
-/** @param {number} ms */
+/** With a space that no line ends at. @param {number} ms */
 function duration(ms) {
-  return ms < 1000 ? `${Math.ceil(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+  return ms < 1000 ? `${Math.ceil(ms)}\u00a0ms` : `${(ms / 1000).toFixed(1)}\u00a0s`;
 }
 
 const cut = byId("cut");
