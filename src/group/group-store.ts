@@ -29,6 +29,8 @@ const DEFAULT_HISTORY = { size: 100, ttlMs: 60_000 };
 /** How often it is looked for polls that have waited long enough, and for what nobody needs any more. */
 const TICK_MS = 1000;
 
+const NOTHING: readonly never[] = [];
+
 export class GroupStore<Attachment = unknown> implements ChannelStore<Attachment> {
   readonly #options: ChannelStoreOptions<Attachment>;
   readonly #clock: Clock;
@@ -180,7 +182,7 @@ export class GroupStore<Attachment = unknown> implements ChannelStore<Attachment
       untilMs: this.#clock.now() + parkMs,
       isFirst,
       since: since ?? "",
-      found: [],
+      found: NOTHING,
       isReset: false,
       dueFrom: -1,
     };
