@@ -1,11 +1,11 @@
 // @ts-check
-// Small binary messages (src/codec/ws-message.ts): a view of what was read, a copy by a loop (up to 64 bytes) and one by
+// Small binary messages (src/codec/ws-message.ts): a view of what was read, a copy by a loop (up to 32 bytes) and one by
 // set().
 import { bench, do_not_optimize, run, summary } from "mitata";
 
 const read = Buffer.alloc(65_536, "unichannel ");
 
-for (const size of [32, 64, 1024]) {
+for (const size of [16, 32, 64, 1024]) {
   summary(() => {
     bench(`${size} bytes: a view`, () => do_not_optimize(read.subarray(10, 10 + size)));
     bench(`${size} bytes: a loop`, () => {
