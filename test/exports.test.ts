@@ -50,6 +50,7 @@ describe("the public surface", () => {
     );
     assert.deepEqual(names.sort(), [
       "AllowedOrigins",
+      "AnyChannel",
       "Backplane",
       "BackplaneEntry",
       "BackplaneHistory",
@@ -75,6 +76,7 @@ describe("the public surface", () => {
       "EventMeta",
       "FetchHandler",
       "GroupHistory",
+      "GroupMember",
       "Handler",
       "HandlerResult",
       "HeadersInput",

@@ -8,6 +8,8 @@ import {
   type ChannelHandlers,
   type ChannelOptions,
   type CloseStatus,
+  type Message,
+  type MessageCodec,
   openChannel,
   type SendData,
   type ServeOptions,
@@ -62,19 +64,23 @@ export interface Client {
   leave(): void;
 }
 
-export interface OpenOptions extends ChannelOptions {
+export interface OpenOptions<In = Message, Out = SendData> extends ChannelOptions<In, Out> {
   readonly server?: ServeOptions;
 }
 
-export interface Conversation {
-  readonly channel: Channel;
+export interface Conversation<In = Message, Out = SendData> {
+  readonly channel: Channel<In, Out>;
   readonly client: Client;
   readonly site: Site;
   /** Sends, and keeps the channel open where it can be. */
-  send(data: SendData): boolean;
+  send(data: Out): boolean;
 }
 
-export type Open = (t: TestContext, handlers: ChannelHandlers, options?: OpenOptions) => Promise<Conversation>;
+export type Open = <In = Message, Out = SendData>(
+  t: TestContext,
+  handlers: ChannelHandlers<In, Out>,
+  options?: OpenOptions<In, Out>,
+) => Promise<Conversation<In, Out>>;
 
 /** How a server listens: over what, as it were. */
 export type Carrier = (t: TestContext) => ServeOptions;
@@ -109,19 +115,20 @@ export function openEventStream(carrier: Carrier): Open {
     });
 }
 
-async function converse(
+async function converse<In, Out>(
   t: TestContext,
   carrier: Carrier,
-  handlers: ChannelHandlers,
-  { server, ...options }: OpenOptions,
+  handlers: ChannelHandlers<In, Out>,
+  { server, ...options }: OpenOptions<In, Out>,
   closeAfterSend: boolean | undefined,
   connect: (site: Site) => Promise<Client>,
-): Promise<Conversation> {
-  let opened: Channel | undefined;
+): Promise<Conversation<In, Out>> {
+  let opened: Channel<In, Out> | undefined;
   const site = await serving(
     t,
     (asked) => {
-      opened = openChannel(asked, handlers, options);
+      // With or without a codec, the types of which are the row's business.
+      opened = openChannel(asked, handlers, options as OpenOptions<In, Out> & { codec: MessageCodec<In, Out> });
       return opened;
     },
     { ...carrier(t), ...server },

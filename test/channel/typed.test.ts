@@ -1,0 +1,229 @@
+// Channels with a codec: what the types say, and what an answer over plain HTTP says of a value. What holds on every
+// transport is in test/contract/typed.ts.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as v from "valibot";
+import { z } from "zod";
+import {
+  type AnyChannel,
+  type Channel,
+  type ChannelError,
+  type ChannelOptions,
+  type Handler,
+  jsonMessages,
+  type Message,
+  type MessageCodec,
+  openChannel,
+  openSession,
+  prepare,
+  type SendData,
+  withChannel,
+} from "../../src/index.ts";
+import { serving } from "../support/serving.ts";
+import { until } from "../support/wait.ts";
+import { WsClient } from "../support/ws-client.ts";
+
+/** True for the same type, and for that alone. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+
+/** Compiles where the type argument is `true`. */
+function holds<_ extends true>(): void {}
+
+interface Said {
+  say: string;
+  /** The schema's default fills it in. */
+  loud: boolean;
+}
+
+interface Told {
+  id: number;
+  say: string;
+}
+
+const chat = jsonMessages({
+  toServer: z.object({ say: z.string(), loud: z.boolean().default(false) }),
+  toClient: v.object({ id: v.number(), say: v.string() }),
+});
+const codec = chat.server;
+
+describe("the types of a channel", () => {
+  it("are those of its codec", () => {
+    const handlers: readonly Handler[] = [
+      (request) =>
+        withChannel(
+          request,
+          (channel) => {
+            holds<Same<typeof channel, Channel<Said, Told>>>();
+            channel.onReceive((message, same) => {
+              holds<Same<typeof message, Said>>();
+              holds<Same<typeof same, Channel<Said, Told>>>();
+              same.send({ id: 1, say: message.say });
+            });
+            // @ts-expect-error: a field is missing
+            assert.throws(() => channel.send({ say: "hi" }));
+            // @ts-expect-error: text is no value of this channel
+            assert.throws(() => channel.send("hi"));
+          },
+          { codec },
+        ),
+      (request) => {
+        const channel = openChannel(
+          request,
+          {
+            open: (c) => holds<Same<typeof c, Channel<Said, Told>>>(),
+            receive: (message) => holds<Same<typeof message, Said>>(),
+          },
+          { codec, compress: true },
+        );
+        holds<Same<typeof channel, Channel<Said, Told>>>();
+        return channel;
+      },
+      (request) =>
+        openSession(
+          request,
+          {
+            receive(message, channel) {
+              holds<Same<typeof message, Said>>();
+              channel.send({ id: 1, say: "hi" });
+            },
+            resumed: (channel) => holds<Same<typeof channel, Channel<Said, Told>>>(),
+          },
+          { codec, resumeMs: 1000 },
+        ),
+      (request) =>
+        withChannel(
+          request,
+          async (channel) => {
+            for await (const message of channel) holds<Same<typeof message, Said>>();
+          },
+          { codec },
+        ),
+    ];
+    assert.equal(handlers.length, 4);
+  });
+
+  it("are text and bytes without one", () => {
+    const handlers: readonly Handler[] = [
+      (request) =>
+        withChannel(request, (channel) => {
+          holds<Same<typeof channel, Channel>>();
+          holds<Same<typeof channel, Channel<Message, SendData>>>();
+          channel.onReceive((message) => holds<Same<typeof message, Message>>());
+          // @ts-expect-error: use json(value)
+          assert.throws(() => channel.send({ id: 1, say: "hi" }));
+        }),
+      (request) => openChannel(request, { receive: (message) => holds<Same<typeof message, Message>>() }, {}),
+      (request) => openSession(request, { receive: (message) => holds<Same<typeof message, Message>>() }),
+      // @ts-expect-error: a message may be bytes
+      (request) => openChannel(request, { receive: (message: string) => message }),
+    ];
+    const options: ChannelOptions = { compress: true };
+    assert.deepEqual([handlers.length, options], [4, { compress: true }]);
+  });
+
+  it("keep channels apart, and let each be any", () => {
+    const untyped = undefined as unknown as Channel;
+    const typed = undefined as unknown as Channel<Said, Told>;
+    const any: AnyChannel[] = [untyped, typed];
+    // @ts-expect-error: it sends values, no text
+    const noText: Channel = typed;
+    // @ts-expect-error: it sends text, no values
+    const noValues: Channel<Said, Told> = untyped;
+    // @ts-expect-error: it does not send everything
+    const noAnything: Channel<unknown, unknown> = typed;
+    assert.deepEqual([...any, noText, noValues, noAnything], Array.from({ length: 5 }));
+  });
+});
+
+describe("a channel with a codec", () => {
+  it("answers over plain HTTP with the codec's content type", async (t) => {
+    const site = await serving(t, (r) => openChannel(r, { open: (c) => c.send({ id: 1, say: "hi" }) }, { codec }));
+    const response = await site.request("GET /");
+    assert.equal(response.body.toString(), '{"id":1,"say":"hi"}');
+    assert.deepEqual(response.headers.get("content-type"), ["application/json; charset=utf-8"]);
+    assert.deepEqual(response.headers.get("content-length"), ["19"]);
+  });
+
+  it("leaves the content type to the application that says one", async (t) => {
+    const headers = { "content-type": "application/x-chat" };
+    const site = await serving(t, (r) => withChannel(r, (c) => c.send({ id: 1, say: "hi" }), { codec, headers }));
+    const response = await site.request("GET /");
+    assert.deepEqual(response.headers.get("content-type"), ["application/x-chat"]);
+  });
+
+  it("answers as any text where its codec says nothing", async (t) => {
+    const numbers: MessageCodec<number, number> = { encode: String, decode: Number };
+    const site = await serving(t, (r) => withChannel(r, (c) => c.send(42), { codec: numbers }));
+    const response = await site.request("GET /");
+    assert.equal(response.body.toString(), "42");
+    assert.deepEqual(response.headers.get("content-type"), ["text/plain; charset=utf-8"]);
+  });
+
+  it("sends what was prepared as it is", async (t) => {
+    const message = prepare(codec.encode({ id: 1, say: "hi" }));
+    const site = await serving(t, (r) => openChannel(r, { open: (c) => c.send(message) }, { codec }));
+    const client = await WsClient.open(t, site.target);
+    assert.equal(await client.message(), '{"id":1,"say":"hi"}');
+  });
+
+  it("is the one that its request has, and one receiver is all it takes", async (t) => {
+    const codes: unknown[] = [];
+    const site = await serving(t, (request) => {
+      const channel = openChannel(request, { receive: () => {} }, { codec });
+      assert.throws(
+        () => channel.onReceive(() => {}),
+        (error) => codes.push((error as ChannelError).code) > 0,
+      );
+      assert.throws(
+        () => channel[Symbol.asyncIterator](),
+        (error) => codes.push((error as ChannelError).code) > 0,
+      );
+      return channel;
+    });
+    await WsClient.open(t, site.target);
+    assert.deepEqual(codes, ["HANDLER_EXISTS", "HANDLER_EXISTS"]);
+  });
+
+  it("tells the server's onError which channel it was", async (t) => {
+    let opened: AnyChannel | undefined;
+    const told: unknown[] = [];
+    const site = await serving(
+      t,
+      (request) => {
+        opened = openChannel(request, { receive: () => {} }, { codec });
+        return opened;
+      },
+      { onError: (error, { source, channel }) => told.push((error as ChannelError).code, source, channel === opened) },
+    );
+    const client = await WsClient.open(t, site.target);
+    client.send("{}");
+    await until(() => told.length > 0, "it is told");
+    assert.deepEqual(told, ["BAD_MESSAGE", "receive", true]);
+  });
+
+  it("reads nothing where nobody receives", async (t) => {
+    let count = 0;
+    const counting: MessageCodec<unknown, string> = { encode: (text) => text, decode: () => (count += 1) };
+    const site = await serving(t, (r) => withChannel(r, (c) => c.send("hello"), { codec: counting }));
+    const client = await WsClient.open(t, site.target);
+    client.send("anything");
+    client.ping();
+    assert.equal(await client.message(), "hello");
+    assert.equal((await client.frame()).opcode, 10);
+    assert.equal(count, 0);
+  });
+
+  it("may be that of a codec of one's own, in bytes", async (t) => {
+    const bytes: MessageCodec<number, number> = {
+      contentType: "application/octet-stream",
+      encode: (value) => Uint8Array.of(value),
+      decode: (message) => (message as Uint8Array)[0]!,
+    };
+    const site = await serving(t, (r) => openChannel(r, { receive: (n, c) => c.send(n + 1) }, { codec: bytes }));
+    const client = await WsClient.open(t, site.target);
+    client.send(Uint8Array.of(41));
+    const { opcode, payload } = await client.frame();
+    assert.deepEqual([opcode, ...payload], [2, 42]);
+  });
+});
