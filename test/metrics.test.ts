@@ -6,6 +6,7 @@ import { describe, it } from "node:test";
 import { Gauge, register as globalRegister, Registry } from "prom-client";
 import { type Channel, type Server, withChannel } from "../src/index.ts";
 import { collectMetrics } from "../src/metrics.ts";
+import { FRESH } from "./support/fresh-stats.ts";
 import { request, type Site, serving } from "./support/serving.ts";
 import { until } from "./support/wait.ts";
 import { WsClient } from "./support/ws-client.ts";
@@ -159,7 +160,7 @@ unichannel_errors_total{source="handler",code="OTHER"} 1
     const site = {
       stats() {
         looks += 1;
-        return EMPTY;
+        return FRESH;
       },
     };
     collectMetrics(site, { register });
@@ -215,7 +216,7 @@ unichannel_errors_total{source="handler",code="OTHER"} 1
 
   it("refuses labels whose names are not those of the other servers", () => {
     const register = new Registry();
-    const site = { stats: () => EMPTY };
+    const site = { stats: () => FRESH };
     collectMetrics(site, { register, labels: { listener: "a" } });
     assert.throws(() => collectMetrics(site, { register, labels: { port: "1" } }), { code: "BAD_OPTION" });
     assert.throws(() => collectMetrics(site, { register }), { code: "BAD_OPTION" });
@@ -226,7 +227,7 @@ unichannel_errors_total{source="handler",code="OTHER"} 1
     const register = new Registry();
     const site = await serving(t, () => "hello");
     await site.request("GET /");
-    const keep = collectMetrics({ stats: () => EMPTY }, { register, labels: { listener: "kept" } });
+    const keep = collectMetrics({ stats: () => FRESH }, { register, labels: { listener: "kept" } });
     const remove = collectMetrics(site.server, { register, labels: { listener: "gone" } });
     remove();
     remove();
@@ -251,12 +252,12 @@ unichannel_errors_total{source="handler",code="OTHER"} 1
   it("does not take over a name that is somebody else's", () => {
     const register = new Registry();
     new Gauge({ name: "unichannel_connections", help: "mine", registers: [register] });
-    assert.throws(() => collectMetrics({ stats: () => EMPTY }, { register }), /already been registered/);
+    assert.throws(() => collectMetrics({ stats: () => FRESH }, { register }), /already been registered/);
   });
 
   it("goes to prom-client's global registry by default", async (t) => {
     t.after(() => globalRegister.clear());
-    collectMetrics({ stats: () => EMPTY });
+    collectMetrics({ stats: () => FRESH });
     assert.equal((await scrape(globalRegister))["unichannel_connections"], 0);
   });
 });
@@ -264,7 +265,7 @@ unichannel_errors_total{source="handler",code="OTHER"} 1
 describe("docs/reference/metrics.md", () => {
   it("has a row for every metric with its type and labels, and no other", async () => {
     const register = new Registry();
-    collectMetrics({ stats: () => EMPTY }, { register });
+    collectMetrics({ stats: () => FRESH }, { register });
     const text = readFileSync("docs/reference/metrics.md", "utf8");
     const rows = [...text.matchAll(/^\| `(unichannel_\w+)` \| (\w+) \| ([^|]*)\|/gm)].map(([, name, type, labels]) => [
       name,
@@ -278,20 +279,3 @@ describe("docs/reference/metrics.md", () => {
     );
   });
 });
-
-const EMPTY: ReturnType<Server["stats"]> = {
-  connections: 0,
-  connectionsOpened: 0,
-  connectionsRefused: 0,
-  requests: 0,
-  responses: { "1xx": 0, "2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0 },
-  channels: { websocket: 0, sse: 0, http: 0, poll: 0 },
-  channelsClosed: { websocket: {}, sse: {}, http: {}, poll: {} },
-  messagesReceived: 0,
-  messagesSent: 0,
-  bytesReceived: 0,
-  bytesSent: 0,
-  bufferedBytes: 0,
-  overflows: { close: 0, drop: 0 },
-  errors: {},
-};

@@ -21,7 +21,7 @@ import { NatsPresence } from "./nats-presence.ts";
 import { NatsReader } from "./nats-reader.ts";
 import { NatsStreams } from "./nats-streams.ts";
 import { compareStreamIds, isStreamId } from "./stream-ids.ts";
-import { unavailable } from "./unavailable.ts";
+import { orUnavailable, unavailable } from "./unavailable.ts";
 
 export interface NatsBackplaneOptions extends BrokerOptions {
   /** The stream's name, and what all its subjects begin with: letters, digits, `-` and `_`. @default "unichannel" */
@@ -163,13 +163,8 @@ class NatsBackplane implements Backplane {
     return `${this.#streams.name}.g.${nameToken(group)}`;
   }
 
-  /** Whatever went wrong, users match on one code; the server's own words are in the text. */
   async #ask<T>(run: () => Promise<T>): Promise<T> {
     if (this.#isClosed) throw unavailable("closed");
-    try {
-      return await run();
-    } catch (error) {
-      throw unavailable(error);
-    }
+    return orUnavailable(run);
   }
 }

@@ -19,7 +19,7 @@ import { RedisPresence } from "./redis-presence.ts";
 import { BLOCK_MS, MIN_KEPT, MIN_TTL_MS, RedisReader } from "./redis-reader.ts";
 import { entryFields, millisecondsOf, payloadOf, type RawEntry, streamInfo } from "./redis-stream.ts";
 import { BEGINNING, compareStreamIds, isStreamId } from "./stream-ids.ts";
-import { unavailable } from "./unavailable.ts";
+import { orUnavailable, unavailable } from "./unavailable.ts";
 
 export interface RedisBackplaneOptions extends BrokerOptions {
   /**
@@ -212,14 +212,9 @@ class RedisBackplane implements Backplane {
     return this.#ask(() => this.#writer.send(args));
   }
 
-  /** Whatever went wrong, users match on one code; the server's own words are in the text. */
   async #ask<T>(run: () => Promise<T>): Promise<T> {
     if (this.#isClosed) throw unavailable("closed");
     if (!this.#writer.isUp) await this.#writer.firstAttempt;
-    try {
-      return await run();
-    } catch (error) {
-      throw unavailable(error);
-    }
+    return orUnavailable(run);
   }
 }

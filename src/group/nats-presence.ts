@@ -6,6 +6,7 @@ import type { BackplaneMember } from "./backplane.ts";
 import type { NatsLink } from "./nats-link.ts";
 import { nameToken } from "./nats-names.ts";
 import { MEMBER_TTL_MS, type NatsStreams, type StreamInfo } from "./nats-streams.ts";
+import { OwnMembers } from "./own-members.ts";
 
 export interface NatsPresenceOptions {
   readonly clock: Clock;
@@ -16,14 +17,11 @@ export interface NatsPresenceOptions {
   readonly onError: (error: unknown) => void;
 }
 
-const CHUNK = 256;
-
 export class NatsPresence {
   readonly #link: NatsLink;
   readonly #streams: NatsStreams;
   readonly #options: NatsPresenceOptions;
-  /** The members of this process. */
-  readonly #own = new Map<string, Map<string, Uint8Array>>();
+  readonly #own = new OwnMembers();
   #announcing: Promise<void> | undefined;
   /** When others were last told of this process; -1: never. */
   #aliveAt = -1;
@@ -38,18 +36,15 @@ export class NatsPresence {
     this.#schedule();
   }
 
-  async enter(group: string, { key, payload }: BackplaneMember): Promise<void> {
+  async enter(group: string, member: BackplaneMember): Promise<void> {
     // Others must know the process before they see its members.
     if (this.#aliveAt < 0) await this.announce();
-    let members = this.#own.get(group);
-    if (members === undefined) this.#own.set(group, (members = new Map()));
-    members.set(key, payload);
-    await this.#write(group, key, payload);
+    this.#own.add(group, member);
+    await this.#write(group, member);
   }
 
   async leave(group: string, key: string): Promise<void> {
-    const members = this.#own.get(group);
-    if (members?.delete(key) && members.size === 0) this.#own.delete(group);
+    this.#own.delete(group, key);
     await this.#purge(this.#subject(group, key));
   }
 
@@ -96,7 +91,7 @@ export class NatsPresence {
     const { name } = this.#streams;
     if (this.#aliveAt < 0) return;
     const { processId } = this.#options;
-    const groups = [...this.#own.keys()].map((group) => this.#purge(`${name}.m.${nameToken(group)}.${processId}.*`));
+    const groups = this.#own.groups.map((group) => this.#purge(`${name}.m.${nameToken(group)}.${processId}.*`));
     const alive = this.#link.api(`STREAM.PURGE.${name}-alive`, { filter: `${name}.a.${processId}` });
     await Promise.allSettled([...groups, alive]);
   }
@@ -104,23 +99,14 @@ export class NatsPresence {
   async #announce(): Promise<void> {
     await this.#renew();
     this.#writtenAt = this.#options.clock.now();
-    let writing: Promise<void>[] = [];
-    for (const [group, members] of this.#own) {
-      for (const [key, payload] of members) {
-        writing.push(this.#write(group, key, payload));
-        if (writing.length < CHUNK) continue;
-        await Promise.all(writing);
-        writing = [];
-      }
-    }
-    await Promise.all(writing);
+    await this.#own.writeAll((group, member) => this.#write(group, member));
   }
 
   #schedule(): void {
     const { clock, aliveMs, onError } = this.#options;
     this.#timer = clock.setTimer(() => {
       this.#schedule();
-      if (!this.#link.isUp || this.#own.size === 0) return;
+      if (!this.#link.isUp || this.#own.isEmpty) return;
       const now = clock.now();
       // Late, so that it may have been taken for dead; or it is time to write all anew.
       const mustWrite = now - this.#aliveAt >= aliveMs || now - this.#writtenAt >= MEMBER_TTL_MS / 3;
@@ -136,8 +122,8 @@ export class NatsPresence {
     this.#aliveAt = now;
   }
 
-  async #write(group: string, key: string, payload: Uint8Array): Promise<void> {
-    await this.#streams.publish(this.#subject(group, key), encodeMember({ key, payload }));
+  async #write(group: string, member: BackplaneMember): Promise<void> {
+    await this.#streams.publish(this.#subject(group, member.key), encodeMember(member));
   }
 
   async #purge(filter: string): Promise<void> {

@@ -3,6 +3,7 @@
 
 import type { Clock, Timer } from "../base/clock.ts";
 import type { BackplaneMember } from "./backplane.ts";
+import { OwnMembers } from "./own-members.ts";
 import type { RedisKeys } from "./redis-keys.ts";
 import type { RedisArgument, RedisLink } from "./redis-link.ts";
 
@@ -21,16 +22,13 @@ export interface RedisPresenceOptions {
 const HASH_TTL_MS = 24 * 3_600_000;
 const RENEW_ALL_MS = HASH_TTL_MS / 3;
 const PROCESS_ID_LENGTH = 36;
-/** Commands that are sent at once when everything is written anew. */
-const CHUNK = 512;
 
 export class RedisPresence {
   readonly #link: RedisLink;
   readonly #keys: RedisKeys;
   readonly #options: RedisPresenceOptions;
   readonly #processKey: string;
-  /** The members of this process. */
-  readonly #own = new Map<string, Map<string, Uint8Array>>();
+  readonly #own = new OwnMembers();
   #timer: Timer;
   #writtenAt: number;
 
@@ -43,16 +41,13 @@ export class RedisPresence {
     this.#schedule();
   }
 
-  async enter(group: string, { key, payload }: BackplaneMember): Promise<void> {
-    let members = this.#own.get(group);
-    if (members === undefined) this.#own.set(group, (members = new Map()));
-    members.set(key, payload);
-    await this.#write(group, key, payload);
+  async enter(group: string, member: BackplaneMember): Promise<void> {
+    this.#own.add(group, member);
+    await this.#write(group, member);
   }
 
   async leave(group: string, key: string): Promise<void> {
-    const members = this.#own.get(group);
-    if (members?.delete(key) && members.size === 0) this.#own.delete(group);
+    this.#own.delete(group, key);
     await this.#link.send(["HDEL", this.#keys.members(group), this.#field(key)]);
   }
 
@@ -91,8 +86,8 @@ export class RedisPresence {
   /** Ends this process for the others, as far as they can be reached. */
   async close(): Promise<void> {
     this.#options.clock.clearTimer(this.#timer);
-    const leaving = [...this.#own].flatMap(([group, members]) =>
-      [...members.keys()].map((key) => this.#link.send(["HDEL", this.#keys.members(group), this.#field(key)])),
+    const leaving = this.#own.groups.flatMap((group) =>
+      this.#own.keys(group).map((key) => this.#link.send(["HDEL", this.#keys.members(group), this.#field(key)])),
     );
     await Promise.allSettled([...leaving, this.#link.send(["DEL", this.#processKey])]);
   }
@@ -118,19 +113,10 @@ export class RedisPresence {
 
   async #writeAll(): Promise<void> {
     this.#writtenAt = this.#options.clock.now();
-    let writing: Promise<void>[] = [];
-    for (const [group, members] of this.#own) {
-      for (const [key, payload] of members) {
-        writing.push(this.#write(group, key, payload));
-        if (writing.length < CHUNK) continue;
-        await Promise.all(writing);
-        writing = [];
-      }
-    }
-    await Promise.all(writing);
+    await this.#own.writeAll((group, member) => this.#write(group, member));
   }
 
-  async #write(group: string, key: string, payload: Uint8Array): Promise<void> {
+  async #write(group: string, { key, payload }: BackplaneMember): Promise<void> {
     const hash = this.#keys.members(group);
     await Promise.all([
       this.#link.send(["HSET", hash, this.#field(key), payload]),

@@ -7,3 +7,12 @@ export function unavailable(cause: unknown): ChannelError {
   const detail = cause instanceof Error ? cause.message : String(cause);
   return new ChannelError("BACKPLANE_UNAVAILABLE", detail, { cause });
 }
+
+/** What `run` resolves to; whatever goes wrong in it, users match on one code. */
+export async function orUnavailable<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw unavailable(error);
+  }
+}

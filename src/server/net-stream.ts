@@ -7,12 +7,9 @@ import type { Piece } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { BufferBudget } from "../transport/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../transport/byte-stream.ts";
+import { MIN_SLICE_BYTES, WriteQueue } from "./write-queue.ts";
 
 const NOTHING = new Uint8Array(0);
-
-/** Of what waits, so much goes to the socket at a time; twice as much where nothing smaller would be left over. */
-const SLICE_BYTES = 131_072;
-const MAX_WRITE_BYTES = 2 * SLICE_BYTES;
 
 /** The stream of each open socket. Listeners that look here are shared; closures would cost each socket 300 bytes. */
 const STREAMS = new WeakMap<Socket, NetStream>();
@@ -68,7 +65,8 @@ export class NetStream implements ByteStream {
 
   write(output: Piece | readonly Piece[]): void {
     if (this.#isEnding || !this.#socket.writable) return;
-    if (!this.#isBlocked && sizeOf(output) <= MAX_WRITE_BYTES) this.#hand(output);
+    const sliceBytes = this.#queue === undefined ? MIN_SLICE_BYTES : this.#queue.sliceBytes;
+    if (!this.#isBlocked && sizeOf(output) <= 2 * sliceBytes) this.#hand(output);
     else {
       this.#toQueue().add(output);
       this.#pump();
@@ -100,7 +98,10 @@ export class NetStream implements ByteStream {
     if (queue.hasMoved) {
       queue.hasMoved = false;
       queue.movedAt = now;
-    } else if (now - queue.movedAt >= writeTimeoutMs) this.#socket.destroy(new ChannelError("WRITE_TIMEOUT"));
+      return;
+    }
+    queue.sliceBytes = MIN_SLICE_BYTES;
+    if (now - queue.movedAt >= writeTimeoutMs) this.#socket.destroy(new ChannelError("WRITE_TIMEOUT"));
   }
 
   /**
@@ -128,7 +129,10 @@ export class NetStream implements ByteStream {
   /** Gives the socket what is next, until the system does not take it at once. */
   #pump(): void {
     const queue = this.#queue!;
-    while (!this.#isBlocked && queue.bytes > 0) this.#hand(queue.take());
+    while (!this.#isBlocked && queue.bytes > 0) {
+      this.#hand(queue.take());
+      if (!this.#isBlocked) queue.moved();
+    }
   }
 
   #hand(output: Piece | readonly Piece[]): void {
@@ -166,7 +170,7 @@ export class NetStream implements ByteStream {
   /** The system has taken what the socket was given. */
   #taken(): void {
     this.#isBlocked = false;
-    this.#queue!.hasMoved = true;
+    this.#queue!.moved();
     this.#pump();
     this.#count();
     if (this.#isBlocked) return;
@@ -195,75 +199,6 @@ export class NetStream implements ByteStream {
 export function addressOf({ remoteAddress }: Socket): string | undefined {
   // A dual-stack socket shows an IPv4 peer as an IPv6 address (RFC 4291 §2.5.5.2).
   return remoteAddress?.startsWith("::ffff:") ? remoteAddress.slice(7) : remoteAddress;
-}
-
-/** What waits for one socket, in order. */
-class WriteQueue {
-  /** Bytes that wait here. */
-  bytes = 0;
-  /** What the server's sum has of this stream. */
-  counted = 0;
-  /** The system took something since the last beat; if not: when it last did. */
-  hasMoved = true;
-  movedAt = 0;
-  /** For the socket: what it was given is taken. */
-  readonly onTaken: (error?: Error | null) => void;
-  #pieces: Piece[] = [];
-  #at = 0;
-
-  constructor(onTaken: (error?: Error | null) => void) {
-    this.onTaken = onTaken;
-  }
-
-  add(output: Piece | readonly Piece[]): void {
-    if (typeof output === "string" || output instanceof Uint8Array) this.#addPiece(output);
-    else for (const piece of output) this.#addPiece(piece);
-  }
-
-  /** The next slice. */
-  take(): Piece | readonly Piece[] {
-    if (this.bytes <= MAX_WRITE_BYTES) {
-      const rest = this.#at === 0 ? this.#pieces : this.#pieces.slice(this.#at);
-      this.#pieces = [];
-      this.#at = 0;
-      this.bytes = 0;
-      return rest;
-    }
-    const slice: Piece[] = [];
-    for (let room = SLICE_BYTES; room > 0; ) {
-      const piece = this.#pieces[this.#at]!;
-      if (piece.length <= room) {
-        slice.push(piece);
-        // What was handed on must not be kept.
-        this.#pieces[this.#at++] = "";
-        room -= piece.length;
-      } else {
-        slice.push(cut(piece, 0, room));
-        this.#pieces[this.#at] = cut(piece, room, piece.length);
-        room = 0;
-      }
-    }
-    this.bytes -= SLICE_BYTES;
-    if (this.#at >= 1024) {
-      this.#pieces.splice(0, this.#at);
-      this.#at = 0;
-    }
-    return slice;
-  }
-
-  #addPiece(piece: Piece): void {
-    this.bytes += piece.length;
-    const last = this.#pieces.length - 1;
-    const before = this.#pieces[last];
-    // Strings join for nothing, and a write of one piece is the cheapest.
-    if (last >= this.#at && typeof piece === "string" && typeof before === "string" && before.length < SLICE_BYTES) {
-      this.#pieces[last] = before + piece;
-    } else this.#pieces.push(piece);
-  }
-}
-
-function cut(piece: Piece, start: number, end: number): Piece {
-  return typeof piece === "string" ? piece.slice(start, end) : piece.subarray(start, end);
 }
 
 function sizeOf(output: Piece | readonly Piece[]): number {

@@ -32,18 +32,22 @@ function silent(t: TestContext, port: number): { connected: Promise<void>; dropp
   };
 }
 
-describe("maxConnections", () => {
-  it("takes as many, refuses one more with 503, and takes the next when one has gone", async (t) => {
-    const site = await serving(t, () => "ok", { maxConnections: 2 });
-    const [first, second] = [await site.connect(), await site.connect()];
-    assert.equal((await served(first)).status, 200);
-    assert.equal((await served(second)).status, 200);
-    await assertRefused(site);
-    first.destroy();
-    await until(() => site.server.stats().connections === 1, "the first is gone");
-    assert.equal((await site.request("GET /")).text, "ok");
+for (const limit of ["maxConnections", "maxConnectionsPerAddress"]) {
+  describe(limit, () => {
+    it("takes as many, refuses one more with 503, and takes the next when one has gone", async (t) => {
+      const site = await serving(t, () => "ok", { [limit]: 2 });
+      const [first, second] = [await site.connect(), await site.connect()];
+      assert.equal((await served(first)).status, 200);
+      assert.equal((await served(second)).status, 200);
+      await assertRefused(site);
+      first.destroy();
+      await until(() => site.server.stats().connections === 1, "the first is gone");
+      assert.equal((await site.request("GET /")).text, "ok");
+    });
   });
+}
 
+describe("maxConnections", () => {
   it("counts TLS handshakes, and drops who is too many before one", { skip: noCertificate }, async (t) => {
     const site = await serving(t, () => "ok", { tls: certificate(), maxConnections: 2 });
     const first = await site.connect();
@@ -94,17 +98,6 @@ describe("tlsHandshakeTimeoutMs", () => {
 });
 
 describe("maxConnectionsPerAddress", () => {
-  it("takes as many of one address, refuses one more with 503, and takes the next when one has gone", async (t) => {
-    const site = await serving(t, () => "ok", { maxConnectionsPerAddress: 2 });
-    const [first, second] = [await site.connect(), await site.connect()];
-    assert.equal((await served(first)).status, 200);
-    assert.equal((await served(second)).status, 200);
-    await assertRefused(site);
-    first.destroy();
-    await until(() => site.server.stats().connections === 1, "the first is gone");
-    assert.equal((await site.request("GET /")).text, "ok");
-  });
-
   it("drops one more before TLS", { skip: noCertificate }, async (t) => {
     const site = await serving(t, () => "ok", { tls: certificate(), maxConnectionsPerAddress: 1 });
     const first = await site.connect();

@@ -186,6 +186,29 @@ describe("NetStream", () => {
     }
   });
 
+  it("lets a peer live that was fast and has become slow", async (t) => {
+    const { stream, peer, told } = await pair(t);
+    // Eight times in a row, all at once: the largest slices.
+    for (let i = 0; i < 8; i++) {
+      const read = readAll(peer, 4 * MIB);
+      stream.write(Buffer.alloc(4 * MIB));
+      await read;
+      await until(() => stream.bufferedAmount === 0, "all is taken");
+      peer.removeAllListeners("data");
+    }
+    peer.pause();
+    stream.write(Buffer.alloc(2 * MUCH));
+    await settled(() => stream.bufferedAmount);
+    let now = 0;
+    for (let read = 0; read < 12 * MIB; read += 6 * MIB) {
+      await readSome(peer, 6 * MIB);
+      await settled(() => stream.bufferedAmount);
+      for (let beat = 0; beat < 5; beat++, now += 1000) stream.beat(now, 5000);
+    }
+    assert.ok(!told.includes("streamClosed"), told.join());
+    assert.ok(stream.bufferedAmount > 0, "and much is left");
+  });
+
   it("does not suspect one that has nothing to take", async (t) => {
     const { stream, told } = await pair(t);
     stream.write("x");

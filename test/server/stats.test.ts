@@ -2,27 +2,11 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Channel, json, type ServerStats, withChannel } from "../../src/index.ts";
+import { type Channel, json, withChannel } from "../../src/index.ts";
+import { FRESH } from "../support/fresh-stats.ts";
 import { certificate, noCertificate, request, serving } from "../support/serving.ts";
 import { until } from "../support/wait.ts";
 import { WsClient } from "../support/ws-client.ts";
-
-const FRESH: ServerStats = {
-  connections: 0,
-  connectionsOpened: 0,
-  connectionsRefused: 0,
-  requests: 0,
-  responses: { "1xx": 0, "2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0 },
-  channels: { websocket: 0, sse: 0, http: 0, poll: 0 },
-  channelsClosed: { websocket: {}, sse: {}, http: {}, poll: {} },
-  messagesReceived: 0,
-  messagesSent: 0,
-  bytesReceived: 0,
-  bytesSent: 0,
-  bufferedBytes: 0,
-  overflows: { close: 0, drop: 0 },
-  errors: {},
-};
 
 describe("server.stats()", () => {
   it("begins at zero", async (t) => {

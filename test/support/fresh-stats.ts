@@ -1,0 +1,20 @@
+// What `server.stats()` tells before anything has happened.
+
+import type { ServerStats } from "../../src/index.ts";
+
+export const FRESH: ServerStats = {
+  connections: 0,
+  connectionsOpened: 0,
+  connectionsRefused: 0,
+  requests: 0,
+  responses: { "1xx": 0, "2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0 },
+  channels: { websocket: 0, sse: 0, http: 0, poll: 0 },
+  channelsClosed: { websocket: {}, sse: {}, http: {}, poll: {} },
+  messagesReceived: 0,
+  messagesSent: 0,
+  bytesReceived: 0,
+  bytesSent: 0,
+  bufferedBytes: 0,
+  overflows: { close: 0, drop: 0 },
+  errors: {},
+};
