@@ -1,6 +1,7 @@
 // The contract of a store of groups: who belongs together, and what all of them hear. The seed's three verbs, and what it
 // left open: history, every process, presence. `group-store.ts` keeps it.
 
+import type { Clock } from "../base/clock.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
 import type { PreparedMessage } from "../channel/prepared-message.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
@@ -121,4 +122,6 @@ export interface ChannelStoreOptions<Attachment = unknown, Out = unknown> {
   readonly onError?:
     | ((error: unknown, context: { readonly group: string; readonly channel: AnyChannel | undefined }) => void)
     | undefined;
+  /** What tells the time, for tests: `virtualClock` of `unichannel/testing`. @default the system's */
+  readonly clock?: Clock | undefined;
 }

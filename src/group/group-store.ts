@@ -50,11 +50,8 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   #isClosed = false;
 
   /** Users have `createChannelStore`. */
-  constructor(
-    options: ChannelStoreOptions<Attachment, Out>,
-    makeStreams: (owner: StreamsOwner) => GroupStreams,
-    clock: Clock = systemClock,
-  ) {
+  constructor(options: ChannelStoreOptions<Attachment, Out>, makeStreams: (owner: StreamsOwner) => GroupStreams) {
+    const { clock = systemClock } = options;
     this.#options = options;
     this.#clock = clock;
     const history = { ...DEFAULT_HISTORY, ...options.history };

@@ -2,12 +2,10 @@
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { GroupStore } from "../../src/group/group-store.ts";
-import { LocalStreams } from "../../src/group/local-streams.ts";
 import { type ChannelStore, createChannelStore, event, json, MemoryBackplane, pollGroup } from "../../src/index.ts";
+import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import type { RawClient, RawResponse } from "../support/raw-client.ts";
 import { request, type Site, serving } from "../support/serving.ts";
-import { VirtualClock } from "../support/virtual-clock.ts";
 import { until } from "../support/wait.ts";
 
 interface Answer {
@@ -165,7 +163,7 @@ for (const [name, make] of [
 describe("pollGroup", () => {
   it("answers 204 after parkMs, a second late at most, and not before", async (t) => {
     const clock = new VirtualClock();
-    const store = new GroupStore({}, (owner) => new LocalStreams(owner), clock);
+    const store = createChannelStore({ clock });
     const site = await polling(t, store, 10_000);
     const { next } = await poll(site);
     const client = await park(site, store, next);
@@ -181,7 +179,7 @@ describe("pollGroup", () => {
 
   it("lets old messages go, and says so", async (t) => {
     const clock = new VirtualClock();
-    const store = new GroupStore({ history: { ttlMs: 5000 } }, (owner) => new LocalStreams(owner), clock);
+    const store = createChannelStore({ history: { ttlMs: 5000 }, clock });
     const site = await polling(t, store);
     const { id } = await store.publish("g", "old");
     await store.publish("g", "old too");
