@@ -14,6 +14,7 @@ import { type FetchHandler, toHandler } from "../server/serve.ts";
 import { EngineServer, type Server } from "../server/server.ts";
 import { memoryFetch } from "./memory-fetch.ts";
 import { MemoryNetwork, type TestNetwork } from "./network.ts";
+import { TestEvents } from "./test-events.ts";
 import { TestWebSocket, type TestWebSocketOptions } from "./test-web-socket.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
@@ -63,6 +64,9 @@ export interface TestServer extends AsyncDisposable {
 
   /** A WebSocket to a path of the server; rejects with BAD_HANDSHAKE when the server refuses it. */
   websocket(path: string, options?: TestWebSocketOptions): Promise<TestWebSocket>;
+
+  /** An event stream of a path of the server, read event by event; `headers` for `Last-Event-ID` and others. */
+  events(path: string, headers?: Readonly<Record<string, string>>): TestEvents;
 
   /** `fetch`, of a path of the server. The body is a stream, which comes as the server writes it. */
   fetch(path: string | URL | Request, init?: RequestInit): Promise<Response>;
@@ -148,6 +152,10 @@ class MemoryServer implements TestServer {
     const socket = new TestWebSocket(this.network, new URL(path, this.url), options);
     await socket.opened;
     return socket;
+  }
+
+  events(path: string, headers: Readonly<Record<string, string>> = {}): TestEvents {
+    return new TestEvents((init) => this.fetch(path, init), headers);
   }
 
   fetch(path: string | URL | Request, init?: RequestInit): Promise<Response> {

@@ -7,6 +7,7 @@ import {
   type Channel,
   type CloseStatus,
   createChannelStore,
+  event,
   type Handler,
   openChannel,
   openSession,
@@ -90,7 +91,7 @@ describe("a test server's fetch", () => {
     assert.equal(await (await app.fetch("/path")).text(), "/path");
   });
 
-  it("reads an event stream, which the virtual clock keeps alive", async (t) => {
+  it("shows an event stream's bytes as they come, comments too", async (t) => {
     let channel!: Channel;
     const app = start(t, (request) => withChannel(request, (c) => void (channel = c)));
     const asked = app.fetch("/", { headers: { Accept: "text/event-stream" } });
@@ -103,6 +104,38 @@ describe("a test server's fetch", () => {
     await reader.cancel();
     await app.settle();
     assert.equal(channel.isOpen, false);
+  });
+});
+
+describe("a test server's event stream", () => {
+  it("is read event by event", async (t) => {
+    const store = createChannelStore();
+    const app = start(t, (request) =>
+      openChannel(request, { open: (c) => store.addToGroup("news", c, undefined, { since: request.lastEventId }) }),
+    );
+    const events = app.events("/");
+    await app.settle();
+    const { id } = await store.publish("news", event({ event: "headline", data: "one" }));
+    await store.publish("news", "two\nlines");
+    assert.deepEqual(await events.next(), { type: "headline", data: "one", lastEventId: id });
+    assert.equal((await events.next()).data, "two\nlines");
+    events.close();
+    await app.settle();
+    assert.equal(store.size("news"), 0);
+    const again = app.events("/", { "Last-Event-ID": id });
+    assert.equal((await again.next()).data, "two\nlines");
+  });
+
+  it("tells of its end, and of what is none", async (t) => {
+    const app = start(t, (request) =>
+      request.path === "/no" ? { status: 404 } : openChannel(request, { open: (c) => c.send("last", true) }),
+    );
+    const events = app.events("/");
+    assert.equal((await events.next()).data, "last");
+    await assert.rejects(events.next(), { message: "the event stream has ended" });
+    const none = app.events("/no");
+    await assert.rejects(none.next(), { message: "no event stream: HTTP 404" });
+    assert.equal((await none.response).status, 404);
   });
 });
 
