@@ -9,6 +9,8 @@ export interface Wire {
   readonly delayMs: number;
   /** Nothing passes. */
   readonly isStalled: boolean;
+  /** Connections that were cut so far. */
+  cuts: number;
   /** Calls `fn` at this time of the virtual clock. */
   at(timeMs: number, fn: () => void): void;
   now(): number;
@@ -182,6 +184,8 @@ export class MemoryConnection {
 
   /** Resets both ends. */
   cut(): void {
+    if (this.client.destroyed && this.server.destroyed) return;
+    this.wire.cuts += 1;
     this.client.destroy(connectionReset());
     this.server.destroy(connectionReset());
   }

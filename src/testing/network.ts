@@ -12,6 +12,8 @@ export interface TestNetwork {
   readonly open: number;
   /** Connections so far. */
   readonly opened: number;
+  /** Connections that were reset so far, by what is below. */
+  readonly cuts: number;
   /** How long bytes are on their way, either way, in virtual milliseconds. @default 0: a turn of the event loop */
   delayMs: number;
   /** Connections that are made from now on go through a proxy that hands out no response before it is whole. @default false */
@@ -41,6 +43,7 @@ export class MemoryNetwork implements TestNetwork, Wire {
   delayMs = 0;
   isBuffering = false;
   opened = 0;
+  cuts = 0;
   isStalled = false;
   readonly #clock: VirtualClock;
   readonly #accept: (socket: MemorySocket) => void;

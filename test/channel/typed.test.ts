@@ -2,7 +2,7 @@
 // transport is in test/contract/typed.ts.
 
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
 import * as v from "valibot";
 import { z } from "zod";
 import {
@@ -20,9 +20,7 @@ import {
   type SendData,
   withChannel,
 } from "../../src/index.ts";
-import { serving } from "../support/serving.ts";
-import { until } from "../support/wait.ts";
-import { WsClient } from "../support/ws-client.ts";
+import { type TestServer, type TestServerOptions, testServer } from "../../src/testing/index.ts";
 
 /** True for the same type, and for that alone. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -137,58 +135,55 @@ describe("the types of a channel", () => {
 });
 
 describe("a channel with a codec", () => {
+  function start(t: TestContext, handler: Handler, options: TestServerOptions = {}): TestServer {
+    const app = testServer(handler, options);
+    t.after(() => app.stop());
+    return app;
+  }
+
   it("answers over plain HTTP with the codec's content type", async (t) => {
-    const site = await serving(t, (r) => openChannel(r, { open: (c) => c.send({ id: 1, say: "hi" }) }, { codec }));
-    const response = await site.request("GET /");
-    assert.equal(response.body.toString(), '{"id":1,"say":"hi"}');
-    assert.deepEqual(response.headers.get("content-type"), ["application/json; charset=utf-8"]);
-    assert.deepEqual(response.headers.get("content-length"), ["19"]);
+    const app = start(t, (r) => openChannel(r, { open: (c) => c.send({ id: 1, say: "hi" }) }, { codec }));
+    const response = await app.fetch("/");
+    assert.equal(await response.text(), '{"id":1,"say":"hi"}');
+    assert.equal(response.headers.get("content-type"), "application/json; charset=utf-8");
+    assert.equal(response.headers.get("content-length"), "19");
   });
 
   it("leaves the content type to the application that says one", async (t) => {
     const headers = { "content-type": "application/x-chat" };
-    const site = await serving(t, (r) => withChannel(r, (c) => c.send({ id: 1, say: "hi" }), { codec, headers }));
-    const response = await site.request("GET /");
-    assert.deepEqual(response.headers.get("content-type"), ["application/x-chat"]);
+    const app = start(t, (r) => withChannel(r, (c) => c.send({ id: 1, say: "hi" }), { codec, headers }));
+    assert.equal((await app.fetch("/")).headers.get("content-type"), "application/x-chat");
   });
 
   it("answers as any text where its codec says nothing", async (t) => {
     const numbers: MessageCodec<number, number> = { encode: String, decode: Number };
-    const site = await serving(t, (r) => withChannel(r, (c) => c.send(42), { codec: numbers }));
-    const response = await site.request("GET /");
-    assert.equal(response.body.toString(), "42");
-    assert.deepEqual(response.headers.get("content-type"), ["text/plain; charset=utf-8"]);
+    const app = start(t, (r) => withChannel(r, (c) => c.send(42), { codec: numbers }));
+    const response = await app.fetch("/");
+    assert.equal(await response.text(), "42");
+    assert.equal(response.headers.get("content-type"), "text/plain; charset=utf-8");
   });
 
   it("sends what was prepared as it is", async (t) => {
     const message = prepare(codec.encode({ id: 1, say: "hi" }));
-    const site = await serving(t, (r) => openChannel(r, { open: (c) => c.send(message) }, { codec }));
-    const client = await WsClient.open(t, site.target);
-    assert.equal(await client.message(), '{"id":1,"say":"hi"}');
+    const app = start(t, (r) => openChannel(r, { open: (c) => c.send(message) }, { codec }));
+    assert.equal(await (await app.websocket("/")).next(), '{"id":1,"say":"hi"}');
   });
 
   it("is the one that its request has, and one receiver is all it takes", async (t) => {
-    const codes: unknown[] = [];
-    const site = await serving(t, (request) => {
+    const app = start(t, (request) => {
       const channel = openChannel(request, { receive: () => {} }, { codec });
-      assert.throws(
-        () => channel.onReceive(() => {}),
-        (error) => codes.push((error as ChannelError).code) > 0,
-      );
-      assert.throws(
-        () => channel[Symbol.asyncIterator](),
-        (error) => codes.push((error as ChannelError).code) > 0,
-      );
+      assert.throws(() => channel.onReceive(() => {}), { code: "HANDLER_EXISTS" });
+      assert.throws(() => channel[Symbol.asyncIterator](), { code: "HANDLER_EXISTS" });
       return channel;
     });
-    await WsClient.open(t, site.target);
-    assert.deepEqual(codes, ["HANDLER_EXISTS", "HANDLER_EXISTS"]);
+    await app.websocket("/");
+    assert.deepEqual(app.takeErrors(), []);
   });
 
   it("tells the server's onError which channel it was", async (t) => {
     let opened: AnyChannel | undefined;
     const told: unknown[] = [];
-    const site = await serving(
+    const app = start(
       t,
       (request) => {
         opened = openChannel(request, { receive: () => {} }, { codec });
@@ -196,22 +191,20 @@ describe("a channel with a codec", () => {
       },
       { onError: (error, { source, channel }) => told.push((error as ChannelError).code, source, channel === opened) },
     );
-    const client = await WsClient.open(t, site.target);
-    client.send("{}");
-    await until(() => told.length > 0, "it is told");
+    (await app.websocket("/")).send("{}");
+    await app.settle();
     assert.deepEqual(told, ["BAD_MESSAGE", "receive", true]);
   });
 
   it("reads nothing where nobody receives", async (t) => {
     let count = 0;
     const counting: MessageCodec<unknown, string> = { encode: (text) => text, decode: () => (count += 1) };
-    const site = await serving(t, (r) => withChannel(r, (c) => c.send("hello"), { codec: counting }));
-    const client = await WsClient.open(t, site.target);
-    client.send("anything");
-    client.ping();
-    assert.equal(await client.message(), "hello");
-    assert.equal((await client.frame()).opcode, 10);
-    assert.equal(count, 0);
+    const app = start(t, (r) => withChannel(r, (c) => c.send("hello"), { codec: counting }));
+    const socket = await app.websocket("/");
+    socket.send("anything");
+    assert.equal(await socket.next(), "hello");
+    await app.settle();
+    assert.deepEqual([count, app.server.stats().messagesReceived], [0, 1]);
   });
 
   it("may be that of a codec of one's own, in bytes", async (t) => {
@@ -220,10 +213,9 @@ describe("a channel with a codec", () => {
       encode: (value) => Uint8Array.of(value),
       decode: (message) => (message as Uint8Array)[0]!,
     };
-    const site = await serving(t, (r) => openChannel(r, { receive: (n, c) => c.send(n + 1) }, { codec: bytes }));
-    const client = await WsClient.open(t, site.target);
-    client.send(Uint8Array.of(41));
-    const { opcode, payload } = await client.frame();
-    assert.deepEqual([opcode, ...payload], [2, 42]);
+    const app = start(t, (r) => openChannel(r, { receive: (n, c) => c.send(n + 1) }, { codec: bytes }));
+    const socket = await app.websocket("/");
+    socket.send(Uint8Array.of(41));
+    assert.deepEqual(await socket.next(), Uint8Array.of(42));
   });
 });

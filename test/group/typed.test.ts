@@ -9,15 +9,14 @@ import {
   type ChannelStore,
   createChannelStore,
   event,
+  type Handler,
   jsonMessages,
   MemoryBackplane,
   openChannel,
   pollGroup,
   prepare,
 } from "../../src/index.ts";
-import { request, serving } from "../support/serving.ts";
-import { until } from "../support/wait.ts";
-import { WsClient } from "../support/ws-client.ts";
+import { type TestServer, type TestWebSocket, testServer } from "../../src/testing/index.ts";
 
 interface Told {
   id: number;
@@ -32,16 +31,19 @@ const { server: codec } = jsonMessages({
 
 const isRefused = (error: unknown): boolean => error instanceof ChannelError && error.code === "BAD_MESSAGE";
 
+function start(t: TestContext, handler: Handler): TestServer {
+  const app = testServer(handler);
+  t.after(() => app.stop());
+  return app;
+}
+
 /** Two WebSockets with a codec that are members of "room". */
-async function pair(t: TestContext, store: ChannelStore<string, Told>): Promise<[WsClient, WsClient]> {
-  const site = await serving(t, (r) =>
+async function pair(t: TestContext, store: ChannelStore<string, Told>): Promise<[TestWebSocket, TestWebSocket]> {
+  const app = start(t, (r) =>
     openChannel(r, { open: (channel) => store.addToGroup("room", channel, r.path) }, { codec }),
   );
-  const clients: [WsClient, WsClient] = [
-    await WsClient.open(t, site.target, { path: "/ann" }),
-    await WsClient.open(t, site.target, { path: "/bob" }),
-  ];
-  await until(() => store.size("room") === 2, "both have joined");
+  const clients: [TestWebSocket, TestWebSocket] = [await app.websocket("/ann"), await app.websocket("/bob")];
+  assert.equal(store.size("room"), 2);
   return clients;
 }
 
@@ -52,7 +54,7 @@ describe("a store with a codec", () => {
     const before = checks;
     await store.publish("room", { id: 1, say: "hi" });
     assert.equal(checks - before, 1);
-    for (const client of clients) assert.equal(await client.message(), '{"id":1,"say":"hi"}');
+    for (const client of clients) assert.equal(await client.next(), '{"id":1,"say":"hi"}');
     const { messages } = await store.history("room");
     assert.deepEqual(messages[0]!.data, { id: 1, say: "hi" });
   });
@@ -71,15 +73,15 @@ describe("a store with a codec", () => {
     const store = createChannelStore<string, Told>({ codec, onError: (error) => errors.push(error) });
     const [ann, bob] = await pair(t, store);
     assert.equal(store.broadcast("room", { id: 1, say: "all" }), 2);
-    for (const client of [ann, bob]) assert.equal(await client.message(), '{"id":1,"say":"all"}');
+    for (const client of [ann, bob]) assert.equal(await client.next(), '{"id":1,"say":"all"}');
     const reached = store.broadcast("room", (channel, path) => {
       channel.send({ id: 2, say: "first" });
       return path === "/ann" ? { id: 3, say: "ann" } : undefined;
     });
     assert.equal(reached, 1);
-    assert.equal(await ann.message(), '{"id":2,"say":"first"}');
-    assert.equal(await ann.message(), '{"id":3,"say":"ann"}');
-    assert.equal(await bob.message(), '{"id":2,"say":"first"}');
+    assert.equal(await ann.next(), '{"id":2,"say":"first"}');
+    assert.equal(await ann.next(), '{"id":3,"say":"ann"}');
+    assert.equal(await bob.next(), '{"id":2,"say":"first"}');
     assert.throws(() => store.broadcast("room", { id: "four" } as never), isRefused);
     assert.equal(
       store.broadcast("room", () => ({ id: "five" }) as never),
@@ -90,28 +92,22 @@ describe("a store with a codec", () => {
 
   it("takes what was prepared as it is: an event's type, say", async (t) => {
     const store = createChannelStore<string, Told>({ codec });
-    const site = await serving(t, (r) =>
-      openChannel(r, { open: (channel) => store.addToGroup("room", channel) }, { codec }),
-    );
-    const client = await site.connect();
-    client.write(request("GET / HTTP/1.1\r\nAccept: text/event-stream"));
-    await until(() => store.size("room") === 1, "it has joined");
-    const { id } = await store.publish(
-      "room",
-      prepare(event({ event: "told", data: codec.encode({ id: 1, say: "hi" }) as string })),
-    );
-    await client.head();
-    assert.equal(String(await client.chunk()), `event: told\nid: ${id}\ndata: {"id":1,"say":"hi"}\n\n`);
-    store.broadcast("room", prepare(": raw"));
-    assert.equal(String(await client.chunk()), "data: : raw\n\n");
+    const app = start(t, (r) => openChannel(r, { open: (c) => store.addToGroup("room", c) }, { codec }));
+    const events = app.events("/");
+    await app.settle();
+    const message = prepare(event({ event: "told", data: codec.encode({ id: 1, say: "hi" }) as string }));
+    const { id } = await store.publish("room", message);
+    assert.deepEqual(await events.next(), { type: "told", data: '{"id":1,"say":"hi"}', lastEventId: id });
+    store.broadcast("room", prepare("raw"));
+    assert.equal((await events.next()).data, "raw");
   });
 
   it("answers polls with values", async (t) => {
     const store = createChannelStore({ codec });
-    const site = await serving(t, (r) => pollGroup(r, store, "room"));
+    const app = start(t, (r) => pollGroup(r, store, "room"));
     const { id } = await store.publish("room", { id: 1, say: "hi" });
-    const response = await site.request("GET /?since=");
-    assert.deepEqual(JSON.parse(response.body.toString()), {
+    const response = await app.fetch("/?since=");
+    assert.deepEqual(await response.json(), {
       messages: [{ id, data: { id: 1, say: "hi" } }],
       next: id,
       reset: false,
@@ -127,7 +123,7 @@ describe("a store with a codec", () => {
     t.after(() => Promise.all([here.close(), there.close()]));
     const [ann] = await pair(t, there);
     await here.publish("room", { id: 1, say: "hi" });
-    assert.equal(await ann.message(), '{"id":1,"say":"hi"}');
+    assert.equal(await ann.next(), '{"id":1,"say":"hi"}');
   });
 
   it("takes only channels that send what it publishes", () => {
@@ -156,25 +152,24 @@ describe("a store without a codec", () => {
     const store = createChannelStore<string>();
     const [ann] = await pair(t, store as unknown as ChannelStore<string, Told>);
     await store.publish("room", { id: 1, say: "hi" });
-    assert.equal(await ann.message(), '{"id":1,"say":"hi"}');
+    assert.equal(await ann.next(), '{"id":1,"say":"hi"}');
     store.broadcast("room", "any text");
-    assert.equal(await ann.message(), "any text");
+    assert.equal(await ann.next(), "any text");
     store.broadcast("room", (_, path) => `${path} alone`);
-    assert.equal(await ann.message(), "/ann alone");
+    assert.equal(await ann.next(), "/ann alone");
     store.broadcast("room", () => ({ body: new Blob(["a blob"]) }));
-    assert.equal(String(await ann.message()), "a blob");
+    assert.equal(Buffer.from((await ann.next()) as Uint8Array).toString(), "a blob");
   });
 
   it("tells a typed channel when it has missed something", async (t) => {
     const store = createChannelStore();
-    const site = await serving(t, (r) =>
+    const app = start(t, (r) =>
       openChannel(
         r,
         { open: (channel) => store.addToGroup("room", channel as unknown as Channel, undefined, { since: "unknown" }) },
         { codec },
       ),
     );
-    const client = await WsClient.open(t, site.target);
-    assert.equal(await client.message(), '{"group":"room","reset":true}');
+    assert.equal(await (await app.websocket("/")).next(), '{"group":"room","reset":true}');
   });
 });
