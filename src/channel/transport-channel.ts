@@ -4,6 +4,7 @@
 
 import { utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import { inMicrotask } from "../base/microtask.ts";
 import { encodeClosePayload } from "../codec/ws-message.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { SessionListener } from "../transport/session.ts";
@@ -40,7 +41,8 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   readonly #transport: Transport;
   readonly #context: ChannelContext;
   readonly #settings: ChannelSettings;
-  readonly #inbox: Inbox = new Inbox(this);
+  /** Made for the first message: streams and polls have none, and silent clients are most. */
+  #inbox: Inbox | undefined;
   #id: string | undefined;
   #handlers: SessionHandlers;
   #ownsHandlers = false;
@@ -159,7 +161,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined> {
     this.#refuseSecondReceiver();
     return {
-      next: () => this.#inbox.pull(),
+      next: () => this.#toInbox().pull(),
       return: () => Promise.resolve({ done: true, value: undefined }),
       [Symbol.asyncIterator]() {
         return this;
@@ -176,7 +178,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
       this.#transport.open();
     } else if (this.#handlers.receive !== undefined) this.#start();
     // Who sets a receiver right behind `withChannel` comes in time.
-    else queueMicrotask(() => this.#start());
+    else inMicrotask(() => this.#start());
   }
 
   /** Ready before the transport delivers: a close that came with the first message must not end what answers it. */
@@ -223,7 +225,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   messageArrived(data: Message): void {
     if (this.#state !== "open") return;
     this.#context.messages.received += 1;
-    this.#inbox.accept(data);
+    this.#toInbox().accept(data);
   }
 
   pingArrived(data: Uint8Array): void {
@@ -262,7 +264,10 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     this.#outbox?.cancel();
     this.#resolveDrained();
     // Never inside the call of the application that may have caused it.
-    queueMicrotask(() => this.#inbox.end());
+    inMicrotask(() => {
+      if (this.#inbox === undefined) this.inboxEnded();
+      else this.#inbox.end();
+    });
   }
 
   deliver(message: Message): Promise<void> | undefined {
@@ -367,19 +372,27 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   #closing(): boolean {
     if (this.#state !== "open") {
       // A send that ended the response has closed the transport by now; the inbox still has to know.
-      this.#inbox.discard();
+      this.#inbox?.discard();
       return false;
     }
     this.#state = "closing";
-    this.#inbox.discard();
+    this.#inbox?.discard();
     return true;
   }
 
   #settle(): void {
     this.#isSettled = true;
-    this.#inbox.release();
+    this.#inbox?.release();
     this.#transport.settled();
     this.#endIfDone();
+  }
+
+  #toInbox(): Inbox {
+    if (this.#inbox !== undefined) return this.#inbox;
+    this.#inbox = new Inbox(this);
+    if (this.#isSettled) this.#inbox.release();
+    if (this.#state !== "open") this.#inbox.discard();
+    return this.#inbox;
   }
 
   #endIfDone(): void {
@@ -387,7 +400,9 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     this.#isEnded = true;
     const { close } = this.#handlers;
     if (close !== undefined) this.#guard("close", () => close(this.#status!, this));
-    for (const more of this.#moreCloseHandlers ?? []) this.#guard("close", () => more(this.#status!, this));
+    if (this.#moreCloseHandlers !== undefined) {
+      for (const more of this.#moreCloseHandlers) this.#guard("close", () => more(this.#status!, this));
+    }
     this.#context.channelEnded(this, this.#status!);
   }
 
@@ -398,7 +413,8 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   }
 
   #refuseSecondReceiver(): void {
-    if (this.#handlers.receive !== undefined || this.#inbox.isPulled) throw new ChannelError("HANDLER_EXISTS");
+    if (this.#handlers.receive !== undefined || this.#inbox?.isPulled === true)
+      throw new ChannelError("HANDLER_EXISTS");
   }
 
   /** `openChannel`'s handlers may serve many channels: a change is made to a copy. */

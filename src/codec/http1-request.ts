@@ -68,7 +68,7 @@ let lastHost = "";
 type Draft = { -readonly [K in keyof RequestHead]: RequestHead[K] } & { readonly fields: string[] };
 
 export class RequestDecoder {
-  readonly #limits: RequestLimits;
+  readonly limits: RequestLimits;
   /** What was pushed and not read yet: from `#at` on. */
   #bytes: Uint8Array = NOTHING;
   #at = 0;
@@ -93,12 +93,17 @@ export class RequestDecoder {
   #hasKeepAlive = false;
 
   constructor(limits: RequestLimits) {
-    this.#limits = limits;
+    this.limits = limits;
   }
 
   /** True while no byte of a next request is held. Empty lines before it do not count. */
   get isIdle(): boolean {
     return this.#draft === undefined && this.#held.length === 0 && this.#at === this.#bytes.length;
+  }
+
+  /** True if a new decoder would go on just as well. */
+  get isFresh(): boolean {
+    return this.isIdle && this.#emptyLines === 0;
   }
 
   /** The method of the head that is being read, once its request line was: a refusal has to know of HEAD. */
@@ -142,7 +147,7 @@ export class RequestDecoder {
     const end = found === -1 ? this.#bytes.length : found + 1;
     this.#held.append(this.#bytes, this.#at, end);
     this.#at = end;
-    const limit = this.#draft === undefined ? this.#limits.maxTargetBytes : this.#headerBytesLeft;
+    const limit = this.#draft === undefined ? this.limits.maxTargetBytes : this.#headerBytesLeft;
     // A held CR ends a line or is refused: its second byte tells.
     if (found === -1 && this.#held.length <= limit && this.#held.bytes[0] !== CR) {
       this.#releaseBytes();
@@ -184,10 +189,10 @@ export class RequestDecoder {
     if (methodEnd === start || bytes[methodEnd] !== SP) throw bad("method is not a token");
 
     const targetStart = ++at;
-    const targetStop = Math.min(end, targetStart + this.#limits.maxTargetBytes + 1);
+    const targetStop = Math.min(end, targetStart + this.limits.maxTargetBytes + 1);
     while (at < targetStop && CLASS[bytes[at]!]! & TARGET) at++;
     const targetEnd = at;
-    if (targetEnd - targetStart > this.#limits.maxTargetBytes) throw new ChannelError("TARGET_TOO_LONG");
+    if (targetEnd - targetStart > this.limits.maxTargetBytes) throw new ChannelError("TARGET_TOO_LONG");
     if (targetEnd === end) return INCOMPLETE;
     if (targetEnd === targetStart || bytes[targetEnd] !== SP) throw bad("request line is malformed");
 
@@ -206,7 +211,7 @@ export class RequestDecoder {
     const method = this.#text.slice(start - this.#textStart, methodEnd - this.#textStart);
     const target = this.#text.slice(targetStart - this.#textStart, targetEnd - this.#textStart);
     this.#authority = targetAuthority(method, target);
-    this.#headerBytesLeft = this.#limits.maxHeaderBytes;
+    this.#headerBytesLeft = this.limits.maxHeaderBytes;
     this.#draft = {
       method,
       target,
@@ -224,7 +229,7 @@ export class RequestDecoder {
 
   /** RFC 9112 §5: field-name ":" OWS field-value OWS CRLF. */
   #readField(draft: Draft, bytes: Uint8Array, start: number, end: number): number {
-    if (draft.fields.length >= this.#limits.maxHeaderCount * 2) throw new ChannelError("HEADERS_TOO_LARGE");
+    if (draft.fields.length >= this.limits.maxHeaderCount * 2) throw new ChannelError("HEADERS_TOO_LARGE");
     const stop = Math.min(end, start + this.#headerBytesLeft);
     let at = start;
     while (at < stop && CLASS[bytes[at]!]! & TOKEN) at++;

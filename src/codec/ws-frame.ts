@@ -99,6 +99,12 @@ export class FrameDecoder {
     this.#allowRsv1 = options.allowRsv1;
   }
 
+  /** True between two frames, with no byte of the next one: a new decoder would go on just as well. */
+  get isIdle(): boolean {
+    const isRead = this.#at === this.#bytes.length && this.#queue === undefined;
+    return isRead && this.#left === 0 && this.#headLength === 0 && !this.#spent;
+  }
+
   push(bytes: Uint8Array): void {
     if (this.#spent || bytes.length === 0) return;
     if (this.#at === this.#bytes.length && this.#queue === undefined) {

@@ -50,10 +50,10 @@ const EMPTY: Uint8Array = new Uint8Array(0);
  * Throws BAD_FRAME, BAD_UTF8, MESSAGE_TOO_BIG and TOO_MANY_FRAGMENTS, each with the close code that fails the connection.
  */
 export class MessageDecoder {
-  /** For whoever inflates: the limit is on what the application gets, too. */
   readonly maxMessageBytes: number;
+  readonly maxFragments: number;
+  readonly options: FrameOptions;
   readonly #frames: FrameDecoder;
-  readonly #maxFragments: number;
   /** TEXT or BINARY, either with COMPRESSED, while a message is under way, otherwise CONTINUATION. */
   #opcode: number = OPCODE.CONTINUATION;
   #fragments = 0;
@@ -69,7 +69,13 @@ export class MessageDecoder {
   constructor(limits: MessageLimits, options: FrameOptions) {
     this.#frames = new FrameDecoder(options);
     this.maxMessageBytes = limits.maxMessageBytes;
-    this.#maxFragments = limits.maxFragments;
+    this.maxFragments = limits.maxFragments;
+    this.options = options;
+  }
+
+  /** True between two messages, with no byte of the next one: a new decoder would go on just as well. */
+  get isIdle(): boolean {
+    return this.#opcode === OPCODE.CONTINUATION && !this.#spent && this.#frames.isIdle;
   }
 
   push(bytes: Uint8Array): void {
@@ -107,7 +113,7 @@ export class MessageDecoder {
     }
     this.#announced += part.length;
     if (this.#announced > this.maxMessageBytes) fail("MESSAGE_TOO_BIG");
-    if (++this.#fragments > this.#maxFragments) fail("TOO_MANY_FRAGMENTS");
+    if (++this.#fragments > this.maxFragments) fail("TOO_MANY_FRAGMENTS");
   }
 
   /** A message in one frame that has arrived whole: nothing is buffered. */

@@ -35,6 +35,8 @@ const DEFAULT_HISTORY = { size: 100, ttlMs: 60_000 };
 /** How often it is looked for polls that have waited long enough, and for what nobody needs any more. */
 const TICK_MS = 1000;
 
+const NOTHING: readonly never[] = [];
+
 export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelStore<Attachment, Out> {
   readonly #options: ChannelStoreOptions<Attachment, Out>;
   readonly #clock: Clock;
@@ -185,7 +187,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
       untilMs: this.#clock.now() + parkMs,
       isFirst,
       since: since ?? "",
-      found: [],
+      found: NOTHING,
       isReset: false,
       dueFrom: -1,
     };

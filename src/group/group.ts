@@ -31,7 +31,7 @@ export interface Poll {
   /** It said no id: it is told where the stream is. */
   readonly isFirst: boolean;
   readonly since: string;
-  readonly found: GroupEntry[];
+  found: readonly GroupEntry[];
   isReset: boolean;
   /** Where its messages begin among those that came in this turn; -1: none has. */
   dueFrom: number;
@@ -151,7 +151,8 @@ export class Group<Attachment = unknown> {
 
   /** Answers polls that have waited long enough: nothing has come. */
   expirePolls(nowMs: number): void {
-    for (const [channel, { poll }] of [...(this.#marks ?? [])]) {
+    for (const channel of [...(this.#marks?.keys() ?? [])]) {
+      const poll = this.mark(channel)?.poll;
       if (poll === undefined || poll.dueFrom >= 0 || nowMs < poll.untilMs) continue;
       this.#answer(channel, { status: 204, headers: NO_STORE, body: null });
     }
@@ -174,7 +175,7 @@ export class Group<Attachment = unknown> {
     const { poll } = mark;
     if (poll !== undefined) {
       poll.isReset ||= reset;
-      poll.found.push(...entries);
+      poll.found = poll.found.length === 0 ? entries : [...poll.found, ...entries];
       return;
     }
     if (reset) this.#tellReset(channel, mark);
@@ -234,7 +235,8 @@ export class Group<Attachment = unknown> {
     const next = due.at(-1)!.id;
     // Nearly always all have waited for the same, and share one answer.
     const shared = prepare(pollAnswer(due, next, false));
-    for (const [channel, { poll }] of [...(this.#marks ?? [])]) {
+    for (const channel of [...(this.#marks?.keys() ?? [])]) {
+      const poll = this.mark(channel)?.poll;
       if (poll === undefined || poll.dueFrom < 0) continue;
       this.#answer(channel, poll.dueFrom === 0 ? shared : pollAnswer(due.slice(poll.dueFrom), next, false));
     }

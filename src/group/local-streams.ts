@@ -8,6 +8,8 @@ import { GroupLog } from "./group-log.ts";
 import { GroupEntry, type GroupMessage } from "./group-message.ts";
 import type { GroupStreams, Missed, StreamsOwner } from "./streams.ts";
 
+const NOTHING: readonly GroupEntry[] = [];
+
 export class LocalStreams implements GroupStreams {
   readonly #owner: StreamsOwner;
   /** Ids are of one life of one store: after a restart those of before are unknown, and say so. */
@@ -45,7 +47,9 @@ export class LocalStreams implements GroupStreams {
   }
 
   missed({ log }: Group, since: string | undefined): Missed {
-    if (since === undefined) return { entries: [], reset: false, position: this.#id(this.#count) };
+    if (since === undefined) return { entries: NOTHING, reset: false, position: this.#id(this.#count) };
+    // A poll that comes back, nearly always.
+    if (since === log!.last) return { entries: NOTHING, reset: false, position: since };
     log!.expire(this.#owner.clock.now());
     const isKnown = since !== "" && this.#isId(since) && this.#number(since) <= this.#count;
     const found = isKnown ? log!.after(since) : undefined;

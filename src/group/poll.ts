@@ -43,5 +43,9 @@ export function pollGroup<Attachment, Out>(
 /** A target, or the whole URL of a Fetch request. */
 function sinceOf(url: string): string | null {
   const start = url.indexOf("?");
-  return start === -1 ? null : new URLSearchParams(url.slice(start + 1)).get("since");
+  if (start === -1) return null;
+  const query = url.slice(start + 1);
+  // The query of nearly every poll; Node needs a microsecond to take it apart.
+  if (/^since=[\w.-]*$/.test(query)) return query.slice("since=".length);
+  return new URLSearchParams(query).get("since");
 }

@@ -5,7 +5,7 @@
 import { isAscii, latin1, type Piece, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { Output, sharedPiece } from "../base/output.ts";
-import { encodeFrameHead, OPCODE } from "../codec/ws-frame.ts";
+import { encodeFrameHead, type FrameOptions, OPCODE } from "../codec/ws-frame.ts";
 import {
   encodeClosePayload,
   inflatedData,
@@ -60,7 +60,9 @@ const CLOSE_ABNORMAL = 1006;
 
 export class WebSocketConnection {
   readonly output: Output = new Output();
-  readonly #messages: MessageDecoder;
+  readonly #limits: MessageLimits;
+  /** While a message, or a part of one, is here. */
+  #messages: MessageDecoder | undefined;
   readonly #compression: Compression | undefined;
   #state: WebSocketState = "open";
   /** What our own close frame said. */
@@ -75,7 +77,7 @@ export class WebSocketConnection {
   #owedPong: Uint8Array | undefined;
 
   constructor(limits: MessageLimits, compression?: Compression) {
-    this.#messages = new MessageDecoder(limits, compression === undefined ? PLAIN_FRAMES : COMPRESSIBLE_FRAMES);
+    this.#limits = limits;
     this.#compression = compression;
   }
 
@@ -90,7 +92,9 @@ export class WebSocketConnection {
 
   /** Takes bytes from the peer; they are unmasked in place, so they belong to the connection from here on. */
   receive(bytes: Uint8Array): void {
-    if (this.#state !== "closed") this.#messages.push(bytes);
+    if (this.#state === "closed") return;
+    this.#messages ??= takeDecoder(this.#limits, this.#compression === undefined ? PLAIN_FRAMES : COMPRESSIBLE_FRAMES);
+    this.#messages.push(bytes);
   }
 
   receiveEof(): void {
@@ -102,7 +106,7 @@ export class WebSocketConnection {
     while (this.#state !== "closed") {
       let event: WebSocketEvent | undefined;
       try {
-        event = this.#messages.next();
+        event = this.#messages?.next();
         if (event?.type === "compressed") {
           if (this.#state === "closing") continue;
           return this.#inflated(event.data, event.isText);
@@ -111,7 +115,10 @@ export class WebSocketConnection {
         if (error instanceof ChannelError) return this.#fail(error);
         throw error;
       }
-      if (event === undefined) return this.#eof ? this.abort() : undefined;
+      if (event === undefined) {
+        this.#leaveDecoder();
+        return this.#eof ? this.abort() : undefined;
+      }
       if (event.type === "close") return this.#closeReceived(event.code, event.reason);
       // §1.4: after our close frame nothing the peer sends matters but its close frame.
       if (this.#state === "closing") continue;
@@ -222,7 +229,7 @@ export class WebSocketConnection {
   }
 
   #inflated(payload: Uint8Array, isText: boolean): WebSocketConnectionEvent {
-    const bytes = this.#compression!.inflate(payload, this.#messages.maxMessageBytes);
+    const bytes = this.#compression!.inflate(payload, this.#limits.maxMessageBytes);
     return { type: "message", data: inflatedData(bytes, isText) };
   }
 
@@ -254,11 +261,33 @@ export class WebSocketConnection {
     this.output.text(encodeFrameHead(opcode, payload.length) + latin1(payload));
   }
 
+  #leaveDecoder(): void {
+    if (this.#messages?.isIdle !== true) return;
+    spareDecoder = this.#messages;
+    this.#messages = undefined;
+  }
+
   #moveTo(state: WebSocketState): boolean {
     if (!MOVES[this.#state].includes(state)) return false;
     this.#state = state;
     return true;
   }
+}
+
+/**
+ * A decoder that nobody needs now. Most connections are silent most of the time, and then have none: it was a quarter of
+ * what a silent WebSocket held in the heap. One is enough: what is read is decoded at once.
+ */
+let spareDecoder: MessageDecoder | undefined;
+
+function takeDecoder(limits: MessageLimits, options: FrameOptions): MessageDecoder {
+  const decoder = spareDecoder;
+  spareDecoder = undefined;
+  const fits =
+    decoder?.options === options &&
+    decoder.maxMessageBytes === limits.maxMessageBytes &&
+    decoder.maxFragments === limits.maxFragments;
+  return fits ? decoder : new MessageDecoder(limits, options);
 }
 
 const PLAIN_FRAMES = { masked: true, allowRsv1: false };

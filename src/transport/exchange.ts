@@ -5,7 +5,7 @@
 // the whole Channel. An adapter translates and never decides: what may be sent when is settled above, in
 // `transport/http.ts`, `transport/sse.ts` and `channel/accept.ts`.
 
-import type { ResponseHead, SharedChunk } from "../protocol/http1.ts";
+import type { ResponseHead, SharedBody } from "../protocol/http1.ts";
 import type { Compression } from "../protocol/websocket.ts";
 import type { Transport } from "./transport.ts";
 
@@ -56,12 +56,12 @@ export interface Exchange {
   /** The next part of the request's body, or undefined at its end. Pulled: nothing is read that nobody asked for. */
   readBody(): Promise<Uint8Array | undefined>;
 
-  /** A whole response with its `Content-Length`. */
-  respond(response: ResponseHead, body: string | Uint8Array | null): void;
+  /** A whole response with its `Content-Length`. `shared` is the same for all who get this response. */
+  respond(response: ResponseHead, body: string | Uint8Array | null, shared?: SharedBody): void;
   /** Begins a streamed response. False if it can have no body (HEAD, 204, 205, 304): it is complete then. */
   start(response: ResponseHead, length?: number): boolean;
   /** Bytes of a started body; an empty part writes nothing. `shared` is the same for all who get this part. */
-  write(part: string | Uint8Array, shared?: SharedChunk): void;
+  write(part: string | Uint8Array, shared?: SharedBody): void;
   /** Ends a started body. */
   end(): void;
   /** Writes now what waits for the end of the turn. */

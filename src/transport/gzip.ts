@@ -8,7 +8,7 @@ import { acceptsGzip } from "../codec/content-coding.ts";
 import { joinedValues } from "../codec/http1-request.ts";
 import { statusHasBody } from "../codec/http1-response.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
-import type { ResponseHead, SharedChunk } from "../protocol/http1.ts";
+import type { ResponseHead, SharedBody } from "../protocol/http1.ts";
 import {
   type CompressSettings,
   type Deflater,
@@ -60,6 +60,7 @@ export class GzipExchange implements ResponseExchange {
   }
 
   respond(response: ResponseHead, body: string | Uint8Array | null): void {
+    // What is shared is the response without `Vary`.
     const varied = withVary(response);
     if (body === null || !this.#mayEncode(response) || !reaches(this.#settings.thresholdBytes, body)) {
       this.#exchange.respond(varied, body);
@@ -81,7 +82,7 @@ export class GzipExchange implements ResponseExchange {
     return hasBody;
   }
 
-  write(part: string | Uint8Array, shared?: SharedChunk): void {
+  write(part: string | Uint8Array, shared?: SharedBody): void {
     if (part.length === 0) return;
     if (this.#body === undefined) this.#exchange.write(part, shared);
     // Its bytes hold the checksum of this body so far, or stand on what this body had before.

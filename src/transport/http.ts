@@ -105,7 +105,9 @@ export class HttpTransport implements Transport, ExchangeListener {
     const shared = sharedPart(message, format);
     const body = shared === undefined ? format.encode(message) : shared.data;
     if (last) {
-      this.#exchange.respond(format.head(this.#withFields(message), false), body);
+      // Fields of this channel alone make it a response of its own.
+      const whole = this.#fields.length === 0 ? shared : undefined;
+      this.#exchange.respond(format.head(this.#withFields(message), false), body, whole);
       this.#ended(closeStatus("server", 1000));
     } else if (this.#start(message, undefined)) this.#write(body, shared);
   }
@@ -219,7 +221,7 @@ function sharedPart(message: Outgoing, format: HttpFormat): SharedPart | undefin
   const form = format === PLAIN ? "body" : "event";
   if (shared[form] === undefined) {
     const data = format.encode(message);
-    if (data !== null) shared[form] = { data, chunk: undefined };
+    if (data !== null) shared[form] = { data, chunk: undefined, answer: undefined };
   }
   return shared[form];
 }

@@ -3,7 +3,7 @@
 
 import { ChannelError } from "../base/errors.ts";
 import type { RequestHead } from "../codec/http1-request.ts";
-import type { ResponseHead, SharedChunk } from "../protocol/http1.ts";
+import type { ResponseHead, SharedBody } from "../protocol/http1.ts";
 import type { Exchange, ExchangeListener, WebSocketOptions } from "./exchange.ts";
 import type { Http1Driver } from "./http1-driver.ts";
 import type { Transport } from "./transport.ts";
@@ -56,9 +56,9 @@ export class Http1Exchange implements Exchange {
     return Promise.reject(new ChannelError(this.isClientGone ? "CLIENT_GONE" : "ALREADY_ANSWERED"));
   }
 
-  respond(response: ResponseHead, body: string | Uint8Array | null): void {
+  respond(response: ResponseHead, body: string | Uint8Array | null, shared?: SharedBody): void {
     if (!this.#isLive) return;
-    this.#driver.connection.respond(response, body);
+    this.#driver.connection.respond(response, body, shared);
     this.status = response.status;
     this.#driver.responseEnded();
   }
@@ -72,7 +72,7 @@ export class Http1Exchange implements Exchange {
     return hasBody;
   }
 
-  write(part: string | Uint8Array, shared?: SharedChunk): void {
+  write(part: string | Uint8Array, shared?: SharedBody): void {
     if (!this.#isLive) return;
     this.#driver.connection.write(part, shared);
     this.#driver.queueFlush();

@@ -1,6 +1,6 @@
 // What a Channel sends and receives through: one conversation with one client, however it is carried.
 
-import type { SharedChunk } from "../protocol/http1.ts";
+import type { SharedBody } from "../protocol/http1.ts";
 import type { SharedFrames } from "../protocol/websocket.ts";
 import type { CloseStatus } from "./close-status.ts";
 import type { OutgoingRecord } from "./outgoing-record.ts";
@@ -30,7 +30,7 @@ export interface SharedForms extends SharedFrames {
   record: OutgoingRecord | undefined;
 }
 
-export interface SharedPart extends SharedChunk {
+export interface SharedPart extends SharedBody {
   /** As it stands in the body of a response. */
   readonly data: string | Uint8Array;
 }

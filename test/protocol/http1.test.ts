@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { ChannelError, type ErrorCode } from "../../src/base/errors.ts";
 import type { RequestHead } from "../../src/codec/http1-request.ts";
-import { Http1Connection, type Http1Options } from "../../src/protocol/http1.ts";
+import { Http1Connection, type Http1Options, type SharedBody } from "../../src/protocol/http1.ts";
 import { bytesOf, cutAt } from "../support/cut.ts";
 import { text } from "../support/pieces.ts";
 
@@ -360,6 +360,75 @@ describe("Http1Connection: CONNECT", () => {
     connection.respond({ status: 405, fields: [] }, "no");
     assert.equal(taken(connection), `HTTP/1.1 405 Method Not Allowed\r\n${DATE}Content-Length: 2\r\n\r\nno`);
     assert.notEqual(connection.nextRequest(), undefined);
+  });
+});
+
+describe("Http1Connection: a response that goes to many", () => {
+  const requests = [GET, HEAD, GET_CLOSE, GET_1_0, GET_1_0_KEEP, POST_5, `${POST_5}hello`, POST_CHUNKED, POST_EXPECT];
+  const bodies = ["hello", "", "h\u00e9", bytesOf("bytes"), new Uint8Array(2000)];
+  const fieldLists = [[], ["Content-Type", "text/plain"], ["Connection", "close"], ["Date", "now", "Server", "s"]];
+
+  it("is for each what it would be alone", () => {
+    for (const body of bodies) {
+      for (const fields of fieldLists) {
+        for (const status of [200, 204, 205, 304, 503]) {
+          const shared: SharedBody = { chunk: undefined, answer: undefined };
+          for (const input of [...requests, ...requests]) {
+            const alone = request(input);
+            alone.respond({ status, fields }, body);
+            const one = request(input);
+            one.respond({ status, fields }, body, shared);
+            assert.equal(taken(one), taken(alone));
+            assert.deepEqual([one.isClosed, one.isIdle, one.isOwing], [alone.isClosed, alone.isIdle, alone.isOwing]);
+          }
+        }
+      }
+    }
+  });
+
+  it("is made once for all who asked the same way, and leaves as the same bytes", () => {
+    const shared: SharedBody = { chunk: undefined, answer: undefined };
+    const options = { ...OPTIONS };
+    const pieces = [1, 2].map(() => {
+      const connection = new Http1Connection(options);
+      connection.receive(bytesOf(GET));
+      connection.nextRequest();
+      connection.respond(OK, "hello", shared);
+      return connection.output.take();
+    });
+    assert.ok(pieces[0] instanceof Uint8Array);
+    assert.equal(pieces[0], pieces[1]);
+  });
+
+  it("says the Date of its time, and the Server of its server", () => {
+    const shared: SharedBody = { chunk: undefined, answer: undefined };
+    let dateField = "Date: 1\r\n";
+    const options = { ...OPTIONS, dateField: () => dateField };
+    const say = (of: Partial<Http1Options>): string => {
+      const connection = new Http1Connection(of as Http1Options);
+      connection.receive(bytesOf(GET));
+      connection.nextRequest();
+      connection.respond(OK, "x", shared);
+      return taken(connection);
+    };
+    const tail = "Content-Length: 1\r\n\r\nx";
+    assert.equal(say(options), `HTTP/1.1 200 OK\r\nDate: 1\r\n${tail}`);
+    dateField = "Date: 2\r\n";
+    assert.equal(say(options), `HTTP/1.1 200 OK\r\nDate: 2\r\n${tail}`);
+    assert.equal(
+      say({ ...options, serverField: "Server: s\r\n" }),
+      `HTTP/1.1 200 OK\r\nDate: 2\r\nServer: s\r\n${tail}`,
+    );
+  });
+
+  it("closes behind the last request of a client that has ended its side", () => {
+    const shared: SharedBody = { chunk: undefined, answer: undefined };
+    request(GET).respond(OK, "x", shared);
+    const connection = request(GET);
+    connection.receiveEof();
+    connection.respond(OK, "x", shared);
+    assert.match(taken(connection), /Connection: close/);
+    assert.ok(connection.isClosed);
   });
 });
 
