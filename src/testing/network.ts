@@ -2,10 +2,10 @@
 // and middleboxes do when the test says so.
 
 import type { Duplex } from "node:stream";
+import type { Clock } from "../base/clock.ts";
 import type { CarrierKind } from "../client/carrier.ts";
 import type { PageEvent } from "../client/environment.ts";
 import { MemoryConnection, type MemorySocket, type Wire } from "./memory-socket.ts";
-import type { VirtualClock } from "./virtual-clock.ts";
 
 export interface TestNetwork {
   /** Connections that are open now. */
@@ -45,7 +45,7 @@ export class MemoryNetwork implements TestNetwork, Wire {
   opened = 0;
   cuts = 0;
   isStalled = false;
-  readonly #clock: VirtualClock;
+  readonly #clock: Clock;
   readonly #accept: (socket: MemorySocket) => void;
   readonly #isListening: () => boolean;
   readonly #connections = new Set<MemoryConnection>();
@@ -55,7 +55,7 @@ export class MemoryNetwork implements TestNetwork, Wire {
   #cutAfterBytes = Number.POSITIVE_INFINITY;
   #moves = 0;
 
-  constructor(clock: VirtualClock, accept: (socket: MemorySocket) => void, isListening: () => boolean) {
+  constructor(clock: Clock, accept: (socket: MemorySocket) => void, isListening: () => boolean) {
     this.#clock = clock;
     this.#accept = accept;
     this.#isListening = isListening;

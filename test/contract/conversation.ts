@@ -16,7 +16,7 @@ import {
   type TransportKind,
 } from "../../src/index.ts";
 import type { RawClient } from "../support/raw-client.ts";
-import { request, type Site, serving } from "../support/serving.ts";
+import { request, type Serving, type Site } from "../support/serving.ts";
 import { until } from "../support/wait.ts";
 import { WsClient } from "../support/ws-client.ts";
 
@@ -82,10 +82,7 @@ export type Open = <In = Message, Out = SendData>(
   options?: OpenOptions<In, Out>,
 ) => Promise<Conversation<In, Out>>;
 
-/** How a server listens: over what, as it were. */
-export type Carrier = (t: TestContext) => ServeOptions;
-
-export function openWebSocket(carrier: Carrier): Open {
+export function openWebSocket(carrier: Serving): Open {
   return (t, handlers, options = {}) =>
     converse(
       t,
@@ -97,7 +94,7 @@ export function openWebSocket(carrier: Carrier): Open {
     );
 }
 
-export function openHttp(carrier: Carrier, version: "1.0" | "1.1", closesAfterSend: boolean): Open {
+export function openHttp(carrier: Serving, version: "1.0" | "1.1", closesAfterSend: boolean): Open {
   return (t, handlers, options = {}) =>
     converse(t, carrier, handlers, options, closesAfterSend ? undefined : false, async (site) => {
       const raw = await site.connect();
@@ -106,7 +103,7 @@ export function openHttp(carrier: Carrier, version: "1.0" | "1.1", closesAfterSe
     });
 }
 
-export function openEventStream(carrier: Carrier): Open {
+export function openEventStream(carrier: Serving): Open {
   return (t, handlers, options = {}) =>
     converse(t, carrier, handlers, options, undefined, async (site) => {
       const raw = await site.connect();
@@ -117,21 +114,21 @@ export function openEventStream(carrier: Carrier): Open {
 
 async function converse<In, Out>(
   t: TestContext,
-  carrier: Carrier,
+  carrier: Serving,
   handlers: ChannelHandlers<In, Out>,
   { server, ...options }: OpenOptions<In, Out>,
   closeAfterSend: boolean | undefined,
   connect: (site: Site) => Promise<Client>,
 ): Promise<Conversation<In, Out>> {
   let opened: Channel<In, Out> | undefined;
-  const site = await serving(
+  const site = await carrier(
     t,
     (asked) => {
       // With or without a codec, the types of which are the row's business.
       opened = openChannel(asked, handlers, options as OpenOptions<In, Out> & { codec: MessageCodec<In, Out> });
       return opened;
     },
-    { ...carrier(t), ...server },
+    server,
   );
   const client = await connect(site);
   await until(() => opened !== undefined, "the channel is there");
