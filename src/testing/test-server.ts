@@ -46,7 +46,7 @@ export interface TestPlatform {
 type ClientOptions = Omit<ConnectOptions, keyof TestPlatform>;
 
 export interface TestServer extends AsyncDisposable {
-  /** The real one, but for its port. */
+  /** The real one, but for its port; after `restart` another. */
   readonly server: Server;
   /** `http://test-1.example`: each test server has an origin of its own. */
   readonly url: string;
@@ -81,6 +81,12 @@ export interface TestServer extends AsyncDisposable {
   takeErrors(): unknown[];
 
   /**
+   * Stops the server as `Server.stop` does, and starts another in its place, which knows nothing of the first. As much time
+   * passes as the stop takes; clients come back by themselves, in their own time.
+   */
+  restart(options?: { /** @default 5000 */ readonly graceMs?: number }): Promise<void>;
+
+  /**
    * Ends clients and server, as `Server.stop` does; as much time passes as that takes. Rejects with what was reported and
    * nobody took, unless there is an `onError`.
    */
@@ -101,11 +107,12 @@ export function testServer(
 }
 
 class MemoryServer implements TestServer {
-  readonly server: EngineServer;
+  server: EngineServer;
   readonly url: string = `http://test-${++count}.example`;
   readonly clock: VirtualClock;
   readonly network: MemoryNetwork;
   readonly platform: TestPlatform;
+  readonly #start: () => EngineServer;
   readonly #tick: ((ms: number) => void) | undefined;
   readonly #connections: { close(): boolean }[] = [];
   readonly #errors: unknown[] = [];
@@ -122,12 +129,16 @@ class MemoryServer implements TestServer {
       this.#errors.push(error);
       options.onError?.(error, context);
     };
-    const server = new EngineServer(handler, { ...options, onError }, clock);
-    this.server = server;
+    this.#start = () => {
+      const server = new EngineServer(handler, { ...options, onError }, clock);
+      server.start();
+      return server;
+    };
+    this.server = this.#start();
     const network = new MemoryNetwork(
       clock,
-      (socket) => server.accept(socket as unknown as Socket),
-      () => server.status === "running",
+      (socket) => this.server.accept(socket as unknown as Socket),
+      () => this.server.status === "running",
     );
     this.network = network;
     this.platform = {
@@ -139,7 +150,6 @@ class MemoryServer implements TestServer {
         }
       } as WebSocketConstructor,
     };
-    server.start();
   }
 
   connect(path: string, options: ClientOptions = {}): Connection {
@@ -185,13 +195,15 @@ class MemoryServer implements TestServer {
     return this.#errors.splice(0);
   }
 
+  async restart({ graceMs = 5000 }: { readonly graceMs?: number } = {}): Promise<void> {
+    await this.#stop(graceMs);
+    this.server = this.#start();
+  }
+
   async stop({ graceMs = 5000 }: { readonly graceMs?: number } = {}): Promise<void> {
     for (const connection of this.#connections) connection.close();
     await this.settle();
-    const stopped = this.server.stop({ graceMs });
-    await this.settle();
-    if (this.server.status !== "stopped") await this.advance(graceMs);
-    await stopped;
+    await this.#stop(graceMs);
     // Who still waits for something hears that nothing comes.
     this.network.cut();
     await this.settle();
@@ -202,5 +214,12 @@ class MemoryServer implements TestServer {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    const stopped = this.server.stop({ graceMs });
+    await this.settle();
+    if (this.server.status !== "stopped") await this.advance(graceMs);
+    await stopped;
   }
 }

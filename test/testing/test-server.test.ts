@@ -291,6 +291,24 @@ describe("a test server's connection", () => {
     assert.deepEqual(sessions, ["new", "lost"]);
   });
 
+  it("comes back to a server that was restarted, and learns that its session is lost", async (t) => {
+    const { app, closed } = echo(t);
+    const connection = app.connect("/");
+    const sessions: string[] = [];
+    const got: unknown[] = [];
+    connection.onOpen(({ session }) => sessions.push(session));
+    connection.onMessage((message) => got.push(message));
+    await app.settle();
+    const first = app.server;
+    await app.restart();
+    assert.deepEqual([first.status, app.server.status, closed], ["stopped", "running", ["service-restart"]]);
+    connection.send("to the new one");
+    await app.advance(5000);
+    assert.deepEqual(sessions, ["new", "lost"]);
+    assert.deepEqual(got, ["to the new one"]);
+    assert.equal(app.server.stats().connections, 1);
+  });
+
   it("takes as long as the network does", async (t) => {
     const { app } = echo(t);
     const connection = app.connect("/", { carriers: ["websocket"] });
