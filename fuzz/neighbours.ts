@@ -8,6 +8,7 @@ import { json, type Server, serve, withChannel } from "../src/index.ts";
 import { caseSeed, Findings, type FuzzOptions, type FuzzReport, runCases } from "./cases.ts";
 import { mutatedPipeline, segments } from "./http1-requests.ts";
 import { Random } from "./random.ts";
+import { reset } from "./reset.ts";
 import { frameStream } from "./websocket-frames.ts";
 
 /** Broken connections at a time. */
@@ -103,7 +104,7 @@ async function disturb(port: number, random: Random): Promise<void> {
 function leave(socket: Socket, random: Random): void {
   const how = random.below(4);
   if (how === 0) socket.destroy();
-  else if (how === 1) socket.resetAndDestroy();
+  else if (how === 1) reset(socket);
   else {
     socket.end();
     socket.resume();

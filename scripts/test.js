@@ -16,7 +16,15 @@ if (files.length === 0) {
 const reporter = process.env["CI"] ? "spec" : (process.env["TEST_REPORTER"] ?? "dot");
 const run = spawnSync(
   process.execPath,
-  ["--enable-source-maps", "--test", "--test-concurrency=2", `--test-reporter=${reporter}`, ...files],
+  [
+    "--enable-source-maps",
+    "--test",
+    "--test-concurrency=2",
+    // A file that hangs fails instead of all of them: the slowest takes a minute.
+    "--test-timeout=600000",
+    `--test-reporter=${reporter}`,
+    ...files,
+  ],
   { stdio: "inherit" },
 );
 process.exit(run.status ?? 1);

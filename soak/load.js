@@ -7,6 +7,7 @@ import { connect } from "node:net";
 import { setTimeout as rest } from "node:timers/promises";
 import WebSocket from "ws";
 import { Random } from "../dist/fuzz/random.js";
+import { reset } from "../dist/fuzz/reset.js";
 
 /** How long an answer may take: a niced process may wait for its core longer than one thinks. */
 const PATIENCE_MS = 120_000;
@@ -135,7 +136,7 @@ async function webSocket(world, random, path) {
     world.count("reset");
     // In the middle of a message.
     socket.send("x".repeat(random.below(100 * KIB)));
-    tcp?.resetAndDestroy();
+    if (tcp !== undefined) reset(tcp);
   } else if (how === 1) {
     world.count("gone");
     socket.terminate();
@@ -203,7 +204,7 @@ async function read(world, random, path, onPart, separator = "\n") {
   const leave = () => {
     isLeft = true;
     world.count(random.chance(0.5) ? "gone" : "reset");
-    response.socket.resetAndDestroy();
+    reset(response.socket);
   };
   response.setEncoding("utf8");
   const ended = new Promise((resolve, reject) => {
@@ -329,7 +330,7 @@ async function fault(world, random) {
   await rest(random.below(200));
   const how = random.pick(["reset", "gone", "half-open"]);
   world.count(how);
-  if (how === "reset") socket.resetAndDestroy();
+  if (how === "reset") reset(socket);
   else if (how === "gone") socket.destroy();
   else {
     // Reads what there is after all, to its end or for a while.

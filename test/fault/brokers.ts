@@ -9,19 +9,21 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Backplane, BackplaneListener, HistoryLimits } from "../../src/group/backplane.ts";
 import type { Broker } from "../support/broker.ts";
-import { BROKER_KITS, type BrokerName, type OpenedBackplane } from "../support/broker-kits.ts";
+import { BROKER_KITS, type BrokerName, type KitOptions, type OpenedBackplane } from "../support/broker-kits.ts";
 import type { ProcessOrder, ProcessReport } from "../support/cluster-process.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 
 const KEEP: HistoryLimits = { size: 100_000, ttlMs: 600_000 };
 const PATIENCE_MS = 60_000;
+/** Whose connection nothing happens to: it fails only with the test. */
+const UNDISTURBED = { timeoutMs: PATIENCE_MS };
 
 export function brokerFaults(name: BrokerName, skip: string | false): void {
   const kit = BROKER_KITS[name];
 
   async function startBroker(
     t: TestContext,
-  ): Promise<[Broker, (port?: number, maxPendingBytes?: number) => Promise<Backplane>]> {
+  ): Promise<[Broker, (options?: KitOptions & { readonly port?: number }) => Promise<Backplane>]> {
     const broker = await kit.start();
     const opened: OpenedBackplane[] = [];
     t.after(async () => {
@@ -30,8 +32,8 @@ export function brokerFaults(name: BrokerName, skip: string | false): void {
     });
     return [
       broker,
-      async (port = broker.port, maxPendingBytes) => {
-        const one = await kit.open(port, maxPendingBytes);
+      async ({ port = broker.port, ...options } = {}) => {
+        const one = await kit.open(port, options);
         opened.push(one);
         return one.backplane;
       },
@@ -82,7 +84,7 @@ export function brokerFaults(name: BrokerName, skip: string | false): void {
 
     it("stands still: what is published is refused in time and not piled up, the event loop goes on", async (t) => {
       const [broker, open] = await startBroker(t);
-      const [a, b] = [await open(broker.port, 200_000), await open()];
+      const [a, b] = [await open({ maxPendingBytes: 200_000 }), await open()];
       const heard = new Listener();
       await b.subscribe("g", heard);
       await a.publish("g", bytes("before"), KEEP);
@@ -126,7 +128,7 @@ export function brokerFaults(name: BrokerName, skip: string | false): void {
     it("cannot be reached for a while catches up with all that was published meanwhile", async (t) => {
       const [broker, open] = await startBroker(t);
       const proxy = await startTcpProxy(t, broker.port);
-      const [a, b] = [await open(), await open(proxy.port)];
+      const [a, b] = [await open(UNDISTURBED), await open({ port: proxy.port })];
       const heard = new Listener();
       await b.subscribe("g", heard);
       const quiet = new Listener();
@@ -150,7 +152,7 @@ export function brokerFaults(name: BrokerName, skip: string | false): void {
     it("forgot what came while it could not be reached says so, and goes on with what is kept", async (t) => {
       const [broker, open] = await startBroker(t);
       const proxy = await startTcpProxy(t, broker.port);
-      const [a, b] = [await open(), await open(proxy.port)];
+      const [a, b] = [await open(UNDISTURBED), await open({ port: proxy.port })];
       const keep = { size: 100, ttlMs: 600_000 };
       const heard = new Listener();
       const other = new Listener();

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
+import { reset } from "../../fuzz/reset.ts";
 import { certificate, noCertificate, request, type Site, serving } from "../support/serving.ts";
 import { turn, until } from "../support/wait.ts";
 
@@ -53,7 +54,7 @@ describe("A TLS handshake that does not come to its end", { skip: noCertificate 
     });
     const sockets = Array.from({ length: 50 }, () => dial(t, site));
     await until(() => sockets.filter((socket) => socket.closed).length === 40, "40 of 50 are dropped");
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) reset(socket);
     await answers(site);
   });
 
@@ -62,7 +63,7 @@ describe("A TLS handshake that does not come to its end", { skip: noCertificate 
     const sockets = Array.from({ length: 60 }, () => dial(t, site));
     for (const [index, socket] of sockets.entries()) {
       if (index % 3 === 0) socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-      else socket.write(hello, () => (index % 3 === 1 ? socket.resetAndDestroy() : socket.end()));
+      else socket.write(hello, () => (index % 3 === 1 ? reset(socket) : socket.end()));
     }
     await answers(site);
     await until(() => sockets.every((socket) => socket.closed), "all are ended");

@@ -11,8 +11,14 @@ export type BrokerName = "redis" | "nats";
 
 export interface BrokerKit {
   start(): Promise<Broker>;
-  /** With short patience: no answer in three seconds is a dead connection. */
-  open(port: number, maxPendingBytes?: number): Promise<OpenedBackplane>;
+  open(port: number, options?: KitOptions): Promise<OpenedBackplane>;
+}
+
+export interface KitOptions {
+  /** @default 1 MB */
+  readonly maxPendingBytes?: number;
+  /** No answer for so long is a dead connection: short, where one is to be found. @default 3000 */
+  readonly timeoutMs?: number;
 }
 
 export interface OpenedBackplane {
@@ -24,17 +30,17 @@ export interface OpenedBackplane {
 export const BROKER_KITS: Record<BrokerName, BrokerKit> = {
   redis: {
     start: startRedis,
-    async open(port, maxPendingBytes = 1_000_000) {
+    async open(port, { maxPendingBytes = 1_000_000, timeoutMs = 3000 } = {}) {
       const client = REDIS_CLIENTS.ioredis(port);
-      const backplane = redisBackplane(client, { timeoutMs: 3000, maxPendingBytes, onError: () => {} });
+      const backplane = redisBackplane(client, { timeoutMs, maxPendingBytes, onError: () => {} });
       return { backplane, close: () => backplane.close() };
     },
   },
   nats: {
     start: startNats,
-    async open(port, maxPendingBytes = 1_000_000) {
+    async open(port, { maxPendingBytes = 1_000_000, timeoutMs = 3000 } = {}) {
       const connection = await connectNats(port);
-      const backplane = natsBackplane(connection, { timeoutMs: 3000, maxPendingBytes, onError: () => {} });
+      const backplane = natsBackplane(connection, { timeoutMs, maxPendingBytes, onError: () => {} });
       return {
         backplane,
         async close() {

@@ -7,6 +7,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Random } from "../../fuzz/random.ts";
+import { reset } from "../../fuzz/reset.ts";
 
 /** From the first to the second, drawn anew each time. */
 type Range = readonly [least: number, most: number];
@@ -129,8 +130,7 @@ class Link {
   cut(): void {
     for (const socket of [this.#client, this.#upstream]) {
       if (socket === undefined || socket.destroyed) continue;
-      // Node never lets go of a socket that is reset while its end is on the way, and the process of it never ends.
-      if (this.#random.chance(0.5) && !socket.writableEnded) socket.resetAndDestroy();
+      if (this.#random.chance(0.5)) reset(socket);
       else socket.destroy();
     }
   }

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { connect as connectTcp, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { connect as connectTls } from "node:tls";
+import { reset } from "../../fuzz/reset.ts";
 import { settled, turn, within } from "./wait.ts";
 
 /** Where a server listens. */
@@ -126,7 +127,7 @@ export class RawClient {
 
   /** Drops the connection with a reset. */
   reset(): void {
-    this.socket.resetAndDestroy();
+    reset(this.socket);
   }
 
   /** What has come and was not taken yet. */

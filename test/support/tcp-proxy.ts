@@ -2,6 +2,7 @@
 
 import { connect, createServer, type Socket } from "node:net";
 import type { TestContext } from "node:test";
+import { reset } from "../../fuzz/reset.ts";
 
 export interface TcpProxy {
   readonly port: number;
@@ -15,7 +16,7 @@ export async function startTcpProxy(t: TestContext, target: number): Promise<Tcp
   let isCut = false;
   const server = createServer((client) => {
     if (isCut) {
-      client.resetAndDestroy();
+      reset(client);
       return;
     }
     const broker = connect(target, "127.0.0.1");
@@ -32,7 +33,7 @@ export async function startTcpProxy(t: TestContext, target: number): Promise<Tcp
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const cut = (): void => {
     isCut = true;
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) reset(socket);
   };
   t.after(() => {
     cut();
