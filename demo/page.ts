@@ -1,15 +1,18 @@
-// The files of the page, read once at the start.
+// The files of the page, read once at the start: its own, and the modules of `unichannel/client`, which a browser takes as
+// they are.
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import type { HandlerResult } from "../src/index.ts";
 
-const FILES: Readonly<Record<string, { readonly file: string; readonly type: string }>> = {
-  "/": { file: "index.html", type: "text/html; charset=utf-8" },
-  "/style.css": { file: "style.css", type: "text/css; charset=utf-8" },
-  "/ticks.js": { file: "ticks.js", type: "text/javascript; charset=utf-8" },
-  "/chat.js": { file: "chat.js", type: "text/javascript; charset=utf-8" },
-  "/icon.svg": { file: "icon.svg", type: "image/svg+xml" },
+const TYPES: Readonly<Record<string, string>> = {
+  html: "text/html; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  svg: "image/svg+xml",
 };
+
+/** What `client` imports from, and itself. */
+const CLIENT_FOLDERS = ["base", "client", "codec", "protocol"];
 
 const HEADERS = {
   "Content-Security-Policy":
@@ -22,15 +25,23 @@ const HEADERS = {
 
 /** The sources stand beside this file, and the compiled server in dist/demo: the package's root is found by its name. */
 const FOLDER = new URL("demo/page/", import.meta.resolve("unichannel/package.json"));
+const LIBRARY = new URL("../", import.meta.resolve("unichannel/client"));
 
-const answers = new Map(
-  Object.entries(FILES).map(([path, { file, type }]) => [
-    path,
-    { headers: { ...HEADERS, "Content-Type": type }, body: readFileSync(new URL(file, FOLDER)) },
-  ]),
-);
+const answers = new Map<string, HandlerResult>();
+addFolder(FOLDER, "/");
+for (const name of CLIENT_FOLDERS) addFolder(new URL(`${name}/`, LIBRARY), `/unichannel/${name}/`);
+answers.set("/", answers.get("/index.html"));
 
 /** The file of a path; nothing, and so a 404, for any other. */
 export function page(path: string): HandlerResult {
   return answers.get(path);
+}
+
+function addFolder(folder: URL, path: string): void {
+  for (const name of readdirSync(folder)) {
+    const type = TYPES[name.slice(name.lastIndexOf(".") + 1)];
+    if (type === undefined) continue;
+    const headers = { ...HEADERS, "Content-Type": type };
+    answers.set(path + name, { headers, body: readFileSync(new URL(name, folder)) });
+  }
 }

@@ -6,7 +6,8 @@ import { demo } from "./demo.ts";
 const host = process.env["HOST"] ?? "127.0.0.1";
 const port = Number(process.env["PORT"] ?? 9090);
 
-const server = await serve(demo, { host, port, maxBodyBytes: 16_384, maxMessageBytes: 16_384 }).catch((error) => {
+// A session's POST brings up to 64 KiB of messages at once.
+const server = await serve(demo, { host, port, maxBodyBytes: 131_072, maxMessageBytes: 16_384 }).catch((error) => {
   if (error.code !== "EADDRINUSE") throw error;
   console.error(`Port ${port} is taken. Another one: PORT=${port + 1} npm start`);
   process.exit(1);
@@ -14,6 +15,7 @@ const server = await serve(demo, { host, port, maxBodyBytes: 16_384, maxMessageB
 
 console.log(`
   Open ${server.url}/
+  and cut its network, block WebSocket, or restart this server while it is open.
 
   One endpoint, four ways. Here are three, the page shows all:
     a stream          curl -N ${server.url}/ticks

@@ -1,9 +1,12 @@
 // @ts-check
-// The chat: a WebSocket that says which line it has, so that coming back misses nothing.
+// The chat: what was said, and, until the server has it, what this page says.
 
-/** @typedef {{ id: number, name: string, text: string, via: "websocket" | "post" }} Line */
+import { connection, listen, say } from "./conversation.js";
 
-const RETRY_MS = 1000;
+const MAX_SHOWN = 200;
+
+/** By which way a line came to the server. */
+const WAYS = { websocket: "websocket", sse: "stream", http: "stream", poll: "poll", post: "curl" };
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -11,68 +14,53 @@ const list = byId("lines");
 const name = /** @type {HTMLInputElement} */ (byId("name"));
 const text = /** @type {HTMLInputElement} */ (byId("text"));
 
-/** What was said while there was no connection. @type {string[]} */
-const unsent = [];
-let since = 0;
-/** @type {WebSocket} */
-let socket;
+/** What this page said and the server does not have yet: it stays below all else. @type {Map<number, HTMLElement>} */
+const unheard = new Map();
 
-function connect() {
-  const query = new URLSearchParams({ since: String(since), name: name.value });
-  const current = new WebSocket(`${location.origin.replace("http", "ws")}/chat?${query}`);
-  socket = current;
-  enter("connecting");
-  current.onopen = () => {
-    enter("open");
-    sendAll();
-  };
-  current.onmessage = (message) => {
-    for (const line of JSON.parse(message.data)) show(line);
-  };
-  current.onclose = () => {
-    // Not when a change of name has opened another one.
-    if (socket !== current) return;
-    enter("retrying");
-    setTimeout(connect, RETRY_MS);
-  };
-}
+listen({
+  line: ({ name, text, via }) => show(makeItem(name, text, WAYS[via])),
+  sent: ({ n, text }) => {
+    if (text === undefined) return;
+    const item = makeItem(name.value.trim() || "guest", text, "on the way");
+    item.className = "waiting";
+    unheard.set(n, item);
+    show(item);
+  },
+  // Its line came just before.
+  heard: ({ n }) => {
+    unheard.get(n)?.remove();
+    unheard.delete(n);
+  },
+});
 
-function sendAll() {
-  while (unsent.length > 0 && socket.readyState === WebSocket.OPEN) socket.send(/** @type {string} */ (unsent.shift()));
-}
-
-/** Text nodes only: what somebody says is never markup. @param {Line} line */
-function show({ id, name, text, via }) {
-  since = id;
+/** Text nodes only: what somebody says is never markup. @param {string} name @param {string} text @param {string} way */
+function makeItem(name, text, way) {
   const item = document.createElement("li");
   const who = document.createElement("b");
   const how = document.createElement("small");
   who.textContent = name;
-  how.textContent = via === "post" ? "curl" : "browser";
+  how.textContent = way;
   item.append(who, text, how);
+  return item;
+}
+
+/** @param {HTMLElement} item */
+function show(item) {
   const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
-  list.append(item);
+  list.insertBefore(item, item.className === "waiting" ? null : list.querySelector(".waiting"));
+  if (list.children.length > MAX_SHOWN) list.firstElementChild?.remove();
   if (isAtEnd) list.scrollTop = list.scrollHeight;
 }
 
-/** @param {"connecting" | "open" | "retrying"} state */
-function enter(state) {
+connection.onState((state) => {
   byId("chat").dataset["state"] = state;
   byId("chat-state").textContent = state;
-}
+});
 
 byId("say").addEventListener("submit", (event) => {
   event.preventDefault();
-  unsent.push(text.value);
+  say({ name: name.value, text: text.value });
   text.value = "";
-  sendAll();
-});
-
-// The name is part of the URL, so another name is another connection. It asks for what came in between.
-name.addEventListener("change", () => {
-  const old = socket;
-  connect();
-  old.close();
 });
 
 name.value = `guest ${1 + Math.floor(Math.random() * 99)}`;
@@ -80,4 +68,3 @@ byId("curl-wait").textContent = `curl '${location.origin}/chat'`;
 byId("curl-poll").textContent = `curl '${location.origin}/chat?since=0'`;
 byId("curl-stay").textContent = `curl -N -H 'Accept: text/event-stream' '${location.origin}/chat?since=0'`;
 byId("curl-post").textContent = `curl -d 'hello from curl' '${location.origin}/chat?name=ann'`;
-connect();

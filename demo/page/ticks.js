@@ -157,19 +157,30 @@ function makeCard({ name, call, way }) {
     enter("stopped");
   };
 
-  button.onclick = () => (stopReading === undefined ? start() : stop());
-  // A browser gives one origin six connections over HTTP/1.1, for all tabs together: a hidden one takes none.
-  let isPaused = false;
-  document.addEventListener("visibilitychange", () => {
-    if (document.hidden && stopReading !== undefined) {
+  button.onclick = () => {
+    isPaused = false;
+    if (stopReading === undefined) start();
+    else stop();
+  };
+  // A browser gives one origin six connections over HTTP/1.1, for all tabs together: what nobody sees takes none.
+  let isOnScreen = false;
+  let isPaused = true;
+  const look = () => {
+    const isSeen = isOnScreen && !document.hidden;
+    if (!isSeen && stopReading !== undefined) {
       isPaused = true;
       stop();
-    } else if (!document.hidden && isPaused) {
+    } else if (isSeen && isPaused) {
       isPaused = false;
       start();
     }
-  });
-  start();
+  };
+  document.addEventListener("visibilitychange", look);
+  new IntersectionObserver((entries) => {
+    isOnScreen = entries.at(-1)?.isIntersecting ?? false;
+    look();
+  }).observe(root);
+  enter("stopped");
   return root;
 }
 

@@ -128,6 +128,9 @@ export class Ladder {
   #start(rung: number): void {
     this.#lowest = rung;
     this.#wasRaced ||= this.#racers.size > 0;
+    // Whoever comes last with a token has the session, and ends those before. A proxy that holds a stream back until it has
+    // ended would show its `open` then: it would win, and be over, each time.
+    if (this.#isProven) this.#endRacers();
     const carrier: Carrier = this.#owner.start(this.#rungs[rung]!, {
       onAlive: () => {
         if (carrier === this.current) this.#heardAt = this.#environment.clock.now();
@@ -150,8 +153,7 @@ export class Ladder {
   }
 
   #giveUp(): void {
-    for (const carrier of this.#racers.keys()) carrier.end();
-    this.#racers.clear();
+    this.#endRacers();
     this.#failed({});
   }
 
@@ -260,10 +262,14 @@ export class Ladder {
     this.#timer = this.#environment.clock.setTimer(then, delayMs);
   }
 
-  /** Ends all racers and timers. */
-  #drop(): void {
+  #endRacers(): void {
     for (const carrier of this.#racers.keys()) carrier.end();
     this.#racers.clear();
+  }
+
+  /** Ends all racers and timers. */
+  #drop(): void {
+    this.#endRacers();
     this.#isCheck = false;
     for (const timer of [this.#timer, this.#climbTimer, this.#beatTimer]) this.#environment.clock.clearTimer(timer);
   }

@@ -3,7 +3,7 @@
 // to whoever owns both. What compresses messages is given to it; of RFC 7692 it knows RSV1 (§6).
 // Long because it is one state: what has been read decides what may be sent, and the other way round.
 
-import { isAscii, latin1, type Piece, utf8Bytes, utf8Length } from "../base/bytes.ts";
+import { isAscii, latin1, type Piece, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { Output, sharedPiece } from "../base/output.ts";
 import { encodeFrameHead, type FrameOptions, OPCODE } from "../codec/ws-frame.ts";
@@ -14,6 +14,7 @@ import {
   type MessageLimits,
   type WebSocketEvent,
 } from "../codec/ws-message.ts";
+import { opcodeOf, plainFrame, type SharedFrames } from "./shared-frames.ts";
 
 /** How the connection came to its end. `error` is there when the peer broke the protocol and we failed the connection. */
 export interface WebSocketClosed {
@@ -37,13 +38,6 @@ export interface Compression {
    * made of it depends on the messages before.
    */
   sharing(data: string | Uint8Array): number | undefined;
-}
-
-/** The frames of one message that goes to many. Filled by the connections that need them. */
-export interface SharedFrames {
-  plain: Piece | undefined;
-  /** By `Compression.sharing`. */
-  compressed: Map<number, Piece> | undefined;
 }
 
 /** RFC 6455 §7.1: OPEN, a close frame sent and none received, and the end. */
@@ -293,15 +287,3 @@ function takeDecoder(limits: MessageLimits, options: FrameOptions): MessageDecod
 
 const PLAIN_FRAMES = { masked: true, allowRsv1: false };
 const COMPRESSIBLE_FRAMES = { masked: true, allowRsv1: true };
-
-function plainFrame(data: string | Uint8Array, frames: SharedFrames): Piece {
-  if (frames.plain === undefined) {
-    const length = typeof data === "string" ? utf8Length(data) : data.length;
-    frames.plain = sharedPiece(encodeFrameHead(opcodeOf(data), length), data);
-  }
-  return frames.plain;
-}
-
-function opcodeOf(data: string | Uint8Array): number {
-  return typeof data === "string" ? OPCODE.TEXT : OPCODE.BINARY;
-}

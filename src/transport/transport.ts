@@ -1,7 +1,7 @@
 // What a Channel sends and receives through: one conversation with one client, however it is carried.
 
 import type { SharedBody } from "../protocol/http1.ts";
-import type { SharedFrames } from "../protocol/websocket.ts";
+import type { SharedFrames } from "../protocol/shared-frames.ts";
 import type { CloseStatus } from "./close-status.ts";
 import type { OutgoingRecord } from "./outgoing-record.ts";
 

@@ -1,27 +1,16 @@
 // The demo as a visitor sees it: the page in a browser, and a terminal's requests beside it.
 
 import assert from "node:assert/strict";
-import { describe, it, type TestContext } from "node:test";
-import type { Page } from "playwright-core";
-import { demo } from "../../demo/demo.ts";
-import { newPage, skip, start } from "./chromium.ts";
+import { describe, it } from "node:test";
+import { skip } from "./chromium.ts";
+import { openDemo } from "./demo-page.ts";
 
 const WAYS = ["WebSocket", "EventSource", "Streaming", "Long poll"];
 
 describe("The demo's page", { skip }, () => {
-  /** The page, and what it complained of: a script or style that the policy refused would be in it. */
-  async function open(t: TestContext): Promise<{ page: Page; url: string; complaints: string[] }> {
-    const url = await start(t, demo);
-    const page = await newPage(t);
-    const complaints: string[] = [];
-    page.on("pageerror", (error) => complaints.push(error.message));
-    page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
-    await page.goto(url);
-    return { page, url, complaints };
-  }
-
   it("reads one endpoint in four ways, and no way loses a message", async (t) => {
-    const { page, complaints } = await open(t);
+    const { page, complaints } = await openDemo(t);
+    await page.locator("#cards").scrollIntoViewIfNeeded();
     for (const way of WAYS) {
       await page.waitForFunction(
         (name) => Number(document.querySelector(`[data-way="${name}"] .count`)?.textContent) >= 3,
@@ -40,8 +29,9 @@ describe("The demo's page", { skip }, () => {
   });
 
   it("stops and starts each way on its own", async (t) => {
-    const { page } = await open(t);
-    await page.waitForFunction(() => document.querySelectorAll('[data-state="open"].card').length === 5);
+    const { page } = await openDemo(t);
+    await page.locator("#cards").scrollIntoViewIfNeeded();
+    await page.waitForFunction(() => document.querySelectorAll('#cards [data-state="open"]').length === 4);
     for (const way of WAYS) await page.getByRole("button", { name: `Stop ${way}` }).click();
     const counts = await page.locator(".count").allTextContents();
     // More than a tick.
@@ -58,8 +48,20 @@ describe("The demo's page", { skip }, () => {
     assert.deepEqual(await page.locator(".lost").allTextContents(), ["0", "0", "0", "0"]);
   });
 
-  it("has a chat in which a browser's WebSocket and a terminal's poll see each other", async (t) => {
-    const { page, url } = await open(t);
+  it("takes no connection for what nobody sees", async (t) => {
+    const { page } = await openDemo(t);
+    await page.locator("#cards").scrollIntoViewIfNeeded();
+    await page.waitForFunction(() => document.querySelectorAll('#cards [data-state="open"]').length === 4);
+    await page.getByRole("button", { name: "Stop Streaming" }).click();
+    await page.locator("h1").scrollIntoViewIfNeeded();
+    await page.waitForFunction(() => document.querySelectorAll('#cards [data-state="stopped"]').length === 4);
+    await page.locator("#cards").scrollIntoViewIfNeeded();
+    await page.waitForFunction(() => document.querySelectorAll('#cards [data-state="open"]').length === 3);
+    assert.equal(await page.locator('[data-way="Streaming"]').getAttribute("data-state"), "stopped", "as it was left");
+  });
+
+  it("has a chat in which a browser's session and a terminal's poll see each other", async (t) => {
+    const { page, url } = await openDemo(t);
     await page.waitForSelector('#chat[data-state="open"]');
     const poll = fetch(`${url}/chat`);
     await page.fill("#name", "pia");
@@ -73,7 +75,7 @@ describe("The demo's page", { skip }, () => {
     assert.match(await back.text(), /^\d+ heard it\n$/);
     await page.waitForFunction(() => document.querySelector("#lines li:last-child")?.textContent?.startsWith("ann"));
     const shown = await page.locator("#lines li").allTextContents();
-    assert.deepEqual(shown.slice(-2), ["piahello from the pagebrowser", "annhello from curlcurl"]);
+    assert.deepEqual(shown.slice(-2), ["piahello from the pagewebsocket", "annhello from curlcurl"]);
 
     // Between two polls nothing is lost.
     const missed = (await (await fetch(`${url}/chat?since=${line?.id}`)).json()) as { text: string }[];
@@ -83,8 +85,37 @@ describe("The demo's page", { skip }, () => {
     );
   });
 
+  it("is served with the modules of the client, and no others of the library", async (t) => {
+    const { url } = await openDemo(t);
+    const answers: readonly [path: string, status: number, type?: string][] = [
+      ["/", 200, "text/html; charset=utf-8"],
+      ["/panel.css", 200, "text/css; charset=utf-8"],
+      ["/unichannel/client/index.js", 200, "text/javascript; charset=utf-8"],
+      ["/unichannel/protocol/session.js", 200, "text/javascript; charset=utf-8"],
+      ["/unichannel/client/index.d.ts", 404],
+      ["/unichannel/server/serve.js", 404],
+      ["/unichannel/client/..%2f..%2fdemo%2fserver.js", 404],
+    ];
+    for (const [path, status, type] of answers) {
+      const answer = await fetch(url + path);
+      assert.equal(answer.status, status, path);
+      if (type !== undefined) assert.equal(answer.headers.get("content-type"), type, path);
+    }
+  });
+
+  it("forgets the sessions of a visitor that is named, and nobody else's", async (t) => {
+    const { page, url } = await openDemo(t);
+    await page.waitForSelector('#chat[data-state="open"]');
+    const forget = (query: string, method = "POST"): Promise<Response> =>
+      fetch(`${url}/chat/forget${query}`, { method });
+    assert.equal((await forget("?visitor=x", "GET")).status, 405);
+    assert.equal((await forget("")).status, 400);
+    assert.equal(await (await forget("?visitor=x")).text(), "0 forgotten\n");
+    assert.equal(await page.locator("#chat").getAttribute("data-state"), "open");
+  });
+
   it("shows markup in names and messages as text", async (t) => {
-    const { page, url, complaints } = await open(t);
+    const { page, url, complaints } = await openDemo(t);
     await page.waitForSelector('#chat[data-state="open"]');
     const html = `<img src=x onerror="document.title='run'">`;
     await fetch(`${url}/chat?${new URLSearchParams({ name: "<b>ann</b>" })}`, { method: "POST", body: html });

@@ -175,6 +175,23 @@ describe("A carrier that dies", () => {
     assert.equal(network.sockets.length, 2);
   });
 
+  it("is followed by one at a time: of two that ask for a session the second ends the first", async () => {
+    const network = new Network();
+    const connection = await network.opened("stream");
+    await network.advance(5000);
+    network.get().fail();
+    await network.advance(0);
+    // A proxy may hold the stream back until it has ended. It would be `open` then, and over.
+    const stream = network.get();
+    assert.equal(stream.query, "?session=T1&after=0");
+    await network.advance(2500);
+    assert.equal(stream.isAborted, true);
+    assert.equal(network.get().query, "?mode=poll&park=0&session=T1&after=0");
+    network.get().open({ resumed: true }).finish();
+    await settle();
+    assert.equal(connection.transport, "poll");
+  });
+
   it("is one that was silent for twice `heartbeatMs`; until then it gets signs of life", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");

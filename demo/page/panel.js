@@ -1,0 +1,101 @@
+// @ts-check
+// What the visitor can break, what becomes of the session, and the chart of both.
+
+import { connection, forget, listen, setCounting, tally, waiting } from "./conversation.js";
+import { broken, setBroken } from "./network.js";
+import { Timeline } from "./timeline.js";
+
+const COUNT_MS = 200;
+
+const CARRIERS = {
+  websocket: { name: "WebSocket", one: "a WebSocket" },
+  stream: { name: "Event stream", one: "an event stream" },
+  poll: { name: "Polls", one: "polls" },
+};
+/** @type {Record<Exclude<typeof connection.state, "open">, { name: string, text: string }>} */
+const AWAY = {
+  connecting: { name: "Connecting", text: "" },
+  reconnecting: { name: "Reconnecting", text: "Another way is looked for. What you say waits here." },
+  offline: { name: "Offline", text: "The network is cut. What you say waits here." },
+  closed: { name: "Closed", text: "The server has closed the session. Load the page again." },
+};
+
+/** @param {string} id */
+const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const timeline = new Timeline(/** @type {HTMLCanvasElement} */ (byId("timeline")), () => waiting.values());
+
+/** Since when nothing carries the session. @type {number | undefined} */
+let awaySince = performance.now();
+
+connection.onState((state) => {
+  byId("panel").dataset["state"] = state;
+  if (state === "open") return;
+  awaySince ??= performance.now();
+  timeline.carry(undefined);
+  const { name, text } = AWAY[state];
+  show("none", name, text);
+});
+
+connection.onOpen(({ session, transport }) => {
+  const away = awaySince === undefined ? undefined : performance.now() - awaySince;
+  awaySince = undefined;
+  timeline.carry(transport);
+  if (session !== "new") timeline.mark(session);
+  const { name, one } = CARRIERS[transport];
+  if (session === "new") show(transport, name, `Connected over ${one}.`);
+  else if (session === "lost")
+    show(transport, name, `A new session over ${one}: the server has forgotten the old one.`);
+  else if (away === undefined) show(transport, name, `Moved to ${one}. Nothing was lost.`);
+  else show(transport, name, `Resumed over ${one} after ${duration(away)}. Nothing was lost.`);
+});
+
+listen({
+  heard: ({ sentAt }, ms) => timeline.add({ at: sentAt, ms, carrier: connection.transport ?? "websocket" }),
+});
+
+/**
+ * The text is a live region: it is read out.
+ * @param {string} carrier @param {string} name @param {string} text
+ */
+function show(carrier, name, text) {
+  byId("panel").dataset["carrier"] = carrier;
+  byId("carrier").textContent = name;
+  byId("status").textContent = text;
+}
+
+/** With a space that no line ends at. @param {number} ms */
+function duration(ms) {
+  return ms < 1000 ? `${Math.ceil(ms)}\u00a0ms` : `${(ms / 1000).toFixed(1)}\u00a0s`;
+}
+
+const cut = byId("cut");
+cut.addEventListener("click", () => {
+  setBroken("network", !broken.network);
+  cut.textContent = broken.network ? "Restore the network" : "Cut the network";
+  cut.classList.toggle("is-on", broken.network);
+});
+toggle("block-websocket", (isOn) => setBroken("websocket", isOn));
+toggle("hold-streams", (isOn) => setBroken("streams", isOn));
+toggle("pause", (isOn) => setCounting(!isOn));
+byId("forget").addEventListener("click", forget);
+
+/** @param {string} id @param {(isOn: boolean) => void} set */
+function toggle(id, set) {
+  const button = byId(id);
+  button.addEventListener("click", () => {
+    const isOn = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(isOn));
+    set(isOn);
+  });
+}
+
+function count() {
+  const { sent, heard, lost, twice, resumed, forgotten } = tally;
+  const counts = { sent, heard, waiting: waiting.size, lost, twice, resumed, forgotten };
+  for (const [name, value] of Object.entries(counts)) {
+    byId(`count-${name}`).textContent = String(value);
+    byId(`count-${name}`).classList.toggle("is-bad", (name === "lost" || name === "twice") && value > 0);
+  }
+  byId("count-unacknowledged").textContent = `${connection.bufferedAmount} B`;
+}
+setInterval(count, COUNT_MS);

@@ -1,0 +1,26 @@
+// The demo's page, opened for one test.
+
+import type { TestContext } from "node:test";
+import type { Page } from "playwright-core";
+import { demo } from "../../demo/demo.ts";
+import { newPage, start } from "./chromium.ts";
+
+interface Demo {
+  readonly page: Page;
+  readonly url: string;
+  /** What the page complained of: a script or style that its policy refused would be in it. */
+  readonly complaints: string[];
+}
+
+const DESKTOP = { width: 1280, height: 800 };
+
+export async function openDemo(t: TestContext, viewport: { width: number; height: number } = DESKTOP): Promise<Demo> {
+  const url = await start(t, demo);
+  const page = await newPage(t);
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  await page.setViewportSize(viewport);
+  await page.goto(url);
+  return { page, url, complaints };
+}
