@@ -1,109 +1,157 @@
 // @ts-check
 // `npm run bench:report`: from the newest raw result of each row, results/README.md with its tables, a chart for each
-// row, and one chart of several rows for the front page. What we lose is drawn like what we win.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+// row, and one chart of several rows for the front page. What we lose is shown like what we win.
+import { mkdirSync, writeFileSync } from "node:fs";
 import { chart } from "./lib/chart.js";
 import { curves } from "./lib/curves.js";
-import { ratios, summary } from "./lib/stats.js";
-import { rows } from "./rows/index.js";
+import { beside, bestPeer, comparedColumn, newest, number, RESULTS, values } from "./lib/results.js";
+import { summary } from "./lib/stats.js";
+import { themes } from "./rows/index.js";
 
-/** The rows of the front page. */
-const OVERVIEW = ["http-hello", "ws-echo-32-1", "ws-echo-32-16", "publish-1", "publish-16", "wake-polls", "idle-ws"];
+/** @typedef {import("./lib/results.js").Measured} Measured */
 
-const results = new URL("results/", import.meta.url);
-const charts = new URL("charts/", results);
+/** The rows of the front page, besides the headlines. */
+const OVERVIEW = ["idle-ws"];
+
+const charts = new URL("charts/", RESULTS);
 mkdirSync(charts, { recursive: true });
 
-const measured = rows.flatMap((row) => {
-  const file = newest(row.name);
-  return file === undefined ? [] : [{ ...read(file), row, file }];
-});
+const measuredThemes = themes.map(({ title, rows }) => ({ title, measured: rows.flatMap((row) => newest(row) ?? []) }));
+const all = measuredThemes.flatMap(({ measured }) => measured);
+const whole = all.filter(({ row }) => !row.isPoint);
 
-for (const { row, rounds } of measured) {
-  if (row.curve !== undefined) continue;
-  writeFileSync(new URL(`${row.name}.svg`, charts), chart([group(row, rounds)]));
-}
-writeFileSync(
-  new URL("overview.svg", charts),
-  chart(measured.filter(({ row }) => OVERVIEW.includes(row.name)).map(({ row, rounds }) => group(row, rounds))),
-);
+for (const measured of whole) save(`${measured.row.name}.svg`, chart([group(measured)]));
+const overview = whole.filter(({ row }) => row.rank === "headline" || OVERVIEW.includes(row.name));
+save("overview.svg", chart(overview.map(group)));
 const grown = grownRows();
-for (const { name, title, unit, xUnit, lines } of grown) {
-  writeFileSync(new URL(`${name}.svg`, charts), curves({ title, unit, xUnit, lines }));
-}
-writeFileSync(new URL("README.md", results), page());
-console.log(`${measured.length} rows: bench/results/README.md, bench/results/charts/`);
+for (const { name, title, unit, xUnit, lines } of grown) save(`${name}.svg`, curves({ title, unit, xUnit, lines }));
+writeFileSync(new URL("README.md", RESULTS), page());
+console.log(`${all.length} rows: bench/results/README.md, bench/results/charts/`);
 
-/** @param {string} row @returns {string | undefined} */
-function newest(row) {
-  return readdirSync(results)
-    .filter((name) => /^\d{4}-\d\d-\d\d-/.test(name) && name.slice(11) === `${row}.json`)
-    .sort()
-    .at(-1);
+/** @param {string} file @param {string} svg */
+function save(file, svg) {
+  writeFileSync(new URL(file, charts), svg);
 }
 
-/**
- * @param {string} file
- * @returns {{ machine: ReturnType<typeof import("./lib/machine.js").machineFacts>, rounds: import("./lib/report.js").Rounds }}
- */
-function read(file) {
-  return JSON.parse(readFileSync(new URL(file, results), "utf8"));
-}
-
-/** @param {import("./lib/row.js").Row} row @param {import("./lib/report.js").Rounds} rounds */
-function group(row, rounds) {
-  const column = comparedColumn(row, rounds);
+/** What a chart draws of a row. @param {Measured} measured */
+function group(measured) {
+  const { key, title, digits = 0 } = comparedColumn(measured);
   return {
-    title: row.title,
-    unit: column.title,
-    digits: column.digits ?? 0,
-    bars: Object.entries(rounds).map(([name, samples]) => ({
-      name,
-      ...summary(samples.map((sample) => sample[column.key] ?? Number.NaN)),
-    })),
+    title: measured.row.title,
+    unit: title,
+    digits,
+    bars: Object.keys(measured.rounds).map((name) => ({ name, ...summary(values(measured, name, key)) })),
   };
-}
-
-/** The first column of the row that was measured. @param {import("./lib/row.js").Row} row @param {import("./lib/report.js").Rounds} rounds */
-function comparedColumn(row, rounds) {
-  const samples = Object.values(rounds).flat();
-  const column = row.columns.find(({ key }) => samples.some((sample) => typeof sample[key] === "number"));
-  if (column === undefined) throw new Error(`${row.name}: nothing was measured`);
-  return column;
 }
 
 /** The rows that are points of curves, by curve. */
 function grownRows() {
-  const names = new Set(measured.flatMap(({ row }) => (row.curve === undefined ? [] : [row.curve.name])));
-  return [...names].map((name) => {
-    const points = measured.filter(({ row }) => row.curve?.name === name);
-    const [first] = points;
-    if (first?.row.curve === undefined) throw new Error(`${name} has no point`);
+  const names = new Set(all.flatMap(({ row }) => row.curve?.name ?? []));
+  return [...names].flatMap((name) => {
+    const points = all
+      .filter(({ row }) => row.curve?.name === name)
+      .sort((a, b) => Number(a.row.curve?.x) - Number(b.row.curve?.x));
+    const [first, second] = points;
+    if (first?.row.curve === undefined || second === undefined) return [];
     const peers = [...new Set(points.flatMap(({ rounds }) => Object.keys(rounds)))];
-    return {
-      name,
-      title: first.row.curve.title,
-      xUnit: first.row.curve.unit,
-      unit: comparedColumn(first.row, first.rounds).title,
-      points,
-      lines: peers.map((peer) => ({
-        name: peer,
-        points: points.flatMap(({ row, rounds }) => {
-          const { key } = comparedColumn(row, rounds);
-          const samples = rounds[peer];
-          if (samples === undefined || row.curve === undefined) return [];
-          return [{ x: row.curve.x, y: summary(samples.map((sample) => sample[key] ?? Number.NaN)).median }];
-        }),
-      })),
-    };
+    const lines = peers.map((peer) => ({
+      name: peer,
+      points: points.flatMap((point) => {
+        if (!(peer in point.rounds) || point.row.curve === undefined) return [];
+        return [{ x: point.row.curve.x, y: summary(values(point, peer, comparedColumn(point).key)).median }];
+      }),
+    }));
+    return [{ ...first.row.curve, xUnit: first.row.curve.unit, unit: comparedColumn(first).title, points, lines }];
   });
+}
+
+function page() {
+  const machine = all[0]?.machine;
+  return `${[
+    "# Results",
+    "Made by `npm run bench:report` from the newest raw file of each row; [how they are measured](../README.md). Ratios are medians over the rounds of one run, with the lowest and the highest. Where less is better the ratio says so.",
+    machine === undefined ? "" : machineLine(machine),
+    summaryTable(),
+    ...measuredThemes.flatMap(({ title, measured }) => {
+      const sections = measured.filter(({ row }) => !row.isPoint).map(section);
+      const ofCurves = grown.filter(({ points }) => points[0] !== undefined && measured.includes(points[0]));
+      return sections.length + ofCurves.length === 0 ? [] : [`## ${title}`, ...sections, ...ofCurves.map(curveSection)];
+    }),
+  ].join("\n\n")}\n`;
+}
+
+/** @param {Measured["machine"]} machine */
+function machineLine(machine) {
+  const packages = Object.entries(machine.packages).map(([name, version]) => `${name} ${version}`);
+  return `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.kernel}, Node ${machine.node}; ${packages.join(", ")}.`;
+}
+
+/** All rows at a glance, ours beside the best of the others. */
+function summaryTable() {
+  return [
+    "| row | | ours | best peer | | ours is | wanted |",
+    "| --- | --- | ---: | --- | ---: | ---: | --- |",
+    ...whole.map((measured) => {
+      const { row, rounds } = measured;
+      const { key, title, digits } = comparedColumn(measured);
+      const [subject = ""] = Object.keys(rounds);
+      const best = bestPeer(measured);
+      const ratio = best === undefined ? "" : `${number(beside(measured, best.peer).median, 2)} ×`;
+      const wanted = Object.entries(row.targets).map(([peer, target]) => {
+        if (peer === subject) return target;
+        return `${peer} ${target}${peer in rounds && !row.lessIsBetter ? `: ${number(beside(measured, peer).median, 2)} ×` : ""}`;
+      });
+      return `| ${[
+        `[${row.name}](#${row.name})`,
+        title,
+        number(summary(values(measured, subject, key)).median, digits),
+        best?.peer ?? "",
+        best === undefined ? "" : number(best.median, digits),
+        ratio === "" || !row.lessIsBetter ? ratio : `${ratio}, less is better`,
+        wanted.join("; "),
+      ].join(" | ")} |`;
+    }),
+  ].join("\n");
+}
+
+/** @param {Measured} measured */
+function section(measured) {
+  const { row, file, machine, rounds } = measured;
+  const column = comparedColumn(measured);
+  const [subject = ""] = Object.keys(rounds);
+  const tails = ["p50", "p99"].filter((key) => Object.values(rounds).some(([sample]) => sample?.[key] !== undefined));
+  const lines = Object.keys(rounds).map((peer) => {
+    const { median, min, max } = summary(values(measured, peer, column.key));
+    const ratio = beside(measured, peer);
+    return `| ${[
+      peer,
+      number(median, column.digits),
+      `${number(min, column.digits)}–${number(max, column.digits)}`,
+      ...tails.map((key) => number(summary(values(measured, peer, key)).median, 2)),
+      peer === subject ? "" : `${number(ratio.median, 2)} × (${number(ratio.min, 2)}–${number(ratio.max, 2)})`,
+      row.targets[peer] ?? "",
+    ].join(" | ")} |`;
+  });
+  const without = Object.entries(row.without ?? {}).map(([peer, reason]) => `${peer}: ${reason}`);
+  return [
+    `### ${row.name}`,
+    "",
+    `${row.title}. [Raw rounds](${file}), ${machine.date.slice(0, 16).replace("T", " ")} UTC, commit ${machine.commit}.`,
+    "",
+    `![${row.title}](charts/${row.name}.svg)`,
+    "",
+    `| | ${column.title} | lowest–highest | ${tails.map((key) => `${key} ms | `).join("")}${subject} is | wanted |`,
+    `| --- | ---: | ---: |${" ---: |".repeat(tails.length)} ---: | --- |`,
+    ...lines,
+    ...(without.length > 0 ? ["", `Not there: ${without.join("; ")}.`] : []),
+  ].join("\n");
 }
 
 /** A curve's table: a line for each of its points. @param {ReturnType<typeof grownRows>[number]} grown */
 function curveSection({ name, title, unit, xUnit, points, lines }) {
   const [ours, ...others] = lines;
   return [
-    `## ${name}`,
+    `### ${name}`,
     "",
     `${title}. Raw rounds: ${points.map(({ row, file }) => `[${row.curve?.x}](${file})`).join(", ")}.`,
     "",
@@ -112,60 +160,12 @@ function curveSection({ name, title, unit, xUnit, points, lines }) {
     `| ${xUnit} | ${lines.map((line) => `${line.name}, ${unit}`).join(" | ")} | ${others.map((line) => `beside ${line.name}`).join(" | ")} |`,
     `| ---: |${" ---: |".repeat(lines.length + others.length)}`,
     ...(ours?.points ?? []).map(({ x, y }) => {
-      const beside = lines.map((line) => line.points.find((point) => point.x === x)?.y);
+      const ys = lines.map((line) => line.points.find((point) => point.x === x)?.y);
       return `| ${[
-        x.toLocaleString("en-US"),
-        ...beside.map((value) => (value === undefined ? "" : Math.round(value).toLocaleString("en-US"))),
-        ...beside.slice(1).map((value) => (value === undefined ? "" : `${(y / value).toFixed(2)} ×`)),
+        number(x),
+        ...ys.map((value) => (value === undefined ? "" : number(Math.round(value)))),
+        ...ys.slice(1).map((value) => (value === undefined ? "" : `${number(y / value, 2)} ×`)),
       ].join(" | ")} |`;
     }),
   ].join("\n");
-}
-
-function page() {
-  const single = measured.filter(({ row }) => row.curve === undefined);
-  const sections = single.map(({ row, file, machine, rounds }) => {
-    const column = comparedColumn(row, rounds);
-    const [subject = ""] = Object.keys(rounds);
-    /** @param {string} peer */
-    const values = (peer) => (rounds[peer] ?? []).map((sample) => sample[column.key] ?? Number.NaN);
-    const lines = Object.keys(rounds).map((peer) => {
-      const { median, min, max } = summary(values(peer));
-      const ratio = ratios(values(subject), values(peer));
-      /** @param {number} value */
-      const show = (value) =>
-        value.toLocaleString("en-US", {
-          minimumFractionDigits: column.digits ?? 0,
-          maximumFractionDigits: column.digits ?? 0,
-        });
-      const beside =
-        peer === subject ? "" : `${ratio.median.toFixed(2)} × (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})`;
-      return `| ${peer} | ${show(median)} | ${show(min)}–${show(max)} | ${beside} | ${row.targets[peer] ?? ""} |`;
-    });
-    return [
-      `## ${row.name}`,
-      "",
-      `${row.title}. [Raw rounds](${file}), ${machine.date.slice(0, 16).replace("T", " ")} UTC, commit ${machine.commit}.`,
-      "",
-      `![${row.title}](charts/${row.name}.svg)`,
-      "",
-      `| | ${column.title} | lowest–highest | ${subject} is | wanted |`,
-      "| --- | ---: | ---: | ---: | --- |",
-      ...lines,
-    ].join("\n");
-  });
-  const machine = measured[0]?.machine;
-  return `${[
-    "# Results",
-    "Made by `npm run bench:report` from the newest raw file of each row; [how they are measured](../README.md). Ratios are medians over the rounds of one run, with the lowest and the highest.",
-    machine === undefined
-      ? ""
-      : `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.kernel}, Node ${machine.node}; ${Object.entries(
-          machine.packages,
-        )
-          .map(([name, version]) => `${name} ${version}`)
-          .join(", ")}.`,
-    ...sections,
-    ...grown.map(curveSection),
-  ].join("\n\n")}\n`;
 }

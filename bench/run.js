@@ -5,19 +5,21 @@ import { parseArgs } from "node:util";
 import { canReadCpu } from "./lib/cpu.js";
 import { allowedCores, machineFacts } from "./lib/machine.js";
 import { installPeers, missing } from "./lib/peers.js";
+import { Progress } from "./lib/progress.js";
 import { table } from "./lib/report.js";
 import { isDisturbed } from "./lib/row.js";
 import { rows } from "./rows/index.js";
 
 const USAGE = `npm run bench -- [ROW…] [options]
 
-  --rounds N        rounds of each peer, in turn (5)
-  --seconds N       length of each measured window (3)
-  --connections N   of the rows that measure memory (10000)
+  --full            five rounds of 3 s of every row with all its peers; rows that are named have all their peers anyway
+  --rounds N        rounds of each peer, in turn (5 of the headlines, 3 of the others)
+  --seconds N       length of each measured window (1.5)
+  --connections N   of the rows that measure memory, and of the restart (10000)
   --peers A,B       only these; the first is compared with the others
   --cores A,B       the server's core and the load's (the first two), as \`taskset -c\` counts
   --calm            repeat a round, up to ten times, in which other work was on the server's core
-  --quick           one short round of all, to see that they run; nothing is written
+  --quick           one short round of all rows and each server, to see that they run; nothing is written
 
 rows: ${rows.map(({ name }) => name).join(" ")}
 `;
@@ -31,24 +33,27 @@ const { values, positionals } = parseArgs({
     peers: { type: "string" },
     cores: { type: "string", default: allowedCores().slice(0, 2).join(",") },
     calm: { type: "boolean", default: false },
+    full: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   },
 });
+/** Files of servers that `--quick` has run. @type {Set<string>} */
+const tried = new Set();
 const unknown = positionals.filter((name) => !rows.some((row) => row.name === name));
 if (values.help || unknown.length > 0) {
   console.error(unknown.length > 0 ? `no such row: ${unknown.join(", ")}\n\n${USAGE}` : USAGE);
   process.exit(values.help ? 0 : 2);
 }
 
-const quick = values.quick;
-const roundCount = Number(values.rounds ?? (quick ? 1 : 5));
+const { quick, full } = values;
 const [serverCore = "0", loadCore = "1"] = values.cores.split(",");
 /** @type {import("./lib/row.js").Options} */
 const options = {
-  seconds: Number(values.seconds ?? (quick ? 0.3 : 3)),
-  warmupSeconds: quick ? 0.2 : 1,
+  seconds: Number(values.seconds ?? (quick ? 0.2 : full ? 3 : 1.5)),
+  warmupSeconds: quick ? 0.1 : full ? 1 : 0.5,
   connections: Number(values.connections ?? (quick ? 200 : 10_000)),
+  mostConnections: quick ? 200 : Number.POSITIVE_INFINITY,
   serverCore,
   loadCore,
 };
@@ -60,26 +65,66 @@ if (!canReadCpu)
   console.log("CPU time is read from /proc, which only Linux has: here only wall-clock rates are compared");
 if (machine.loadAverage > 0.5) console.log(`the machine is not quiet: load average ${machine.loadAverage.toFixed(2)}`);
 
-for (const row of rows) {
-  if (positionals.length === 0 || positionals.includes(row.name)) await runRow(row);
+const plan = rows.filter(isWanted).map(planned);
+const progress = new Progress(plan.map(({ row, peers, rounds }) => peers.length * rounds * row.seconds(options)));
+console.log(`${plan.length} rows, about ${progress.total()}`);
+for (const work of plan) {
+  await runRow(work);
+  progress.rowDone(work.row.name);
 }
 
 /** @param {import("./lib/row.js").Row} row */
-async function runRow(row) {
-  const wanted = values.peers?.split(",").filter((peer) => peer in row.peers) ?? Object.keys(row.peers);
+function isWanted(row) {
+  if (positionals.length > 0) return positionals.includes(row.name);
+  return full || (quick && !row.isPoint) || row.rank !== "extra";
+}
+
+/** A row, and how much of it is run. @param {import("./lib/row.js").Row} row */
+function planned(row) {
+  const wanted = wantedPeers(row);
   const peers = wanted.filter((peer) => missing(peer) === undefined);
+  return { row, wanted, peers, rounds: Number(values.rounds ?? usualRounds(row)) };
+}
+
+/** @param {import("./lib/row.js").Row} row */
+function usualRounds({ rank }) {
+  if (quick) return 1;
+  if (rank === "single") return full ? 3 : 1;
+  return full || rank === "headline" ? 5 : 3;
+}
+
+/** @param {import("./lib/row.js").Row} row */
+function wantedPeers({ peers, brief }) {
+  const all = Object.keys(peers);
+  if (values.peers !== undefined) return values.peers.split(",").filter((peer) => peer in peers);
+  if (quick) return all.filter(isNew);
+  return full || positionals.length > 0 ? all : [...(brief ?? all)];
+
+  /** Ours in each row, and each other server once. @param {string} peer @param {number} index */
+  function isNew(peer, index) {
+    const [file = ""] = peers[peer]?.split(" ") ?? [];
+    if (index > 0 && tried.has(file)) return false;
+    tried.add(file);
+    return true;
+  }
+}
+
+/** @param {ReturnType<typeof planned>} work */
+async function runRow({ row, wanted, peers, rounds: roundCount }) {
   console.log(`\n${row.name}: ${row.title}`);
   for (const peer of wanted) if (!peers.includes(peer)) console.log(`  without ${peer}: ${missing(peer)}`);
+  for (const [peer, reason] of Object.entries(row.without ?? {})) console.log(`  without ${peer}: ${reason}`);
+  if (peers.length === 0) return;
   /** @type {import("./lib/report.js").Rounds} */
   const rounds = Object.fromEntries(peers.map((peer) => [peer, []]));
   for (let round = 1; round <= roundCount; round++) {
     for (const peer of peers) {
-      progress(`  round ${round} of ${roundCount}: ${peer}`);
+      progress.show(`${row.name}, round ${round} of ${roundCount}: ${peer}`);
       rounds[peer]?.push(await runRound(row, { peer, command: row.peers[peer] ?? "" }));
+      progress.add(row.seconds(options));
     }
   }
-  progress("");
-  if (peers.length === 0) return;
+  progress.clear();
   console.log(table(row, rounds));
   if (!quick) save(row, rounds);
 }
@@ -101,9 +146,4 @@ function save(row, rounds) {
   const result = { row: row.name, title: row.title, load: row.load, machine, options, rounds };
   writeFileSync(new URL(file, folder), `${JSON.stringify(result, null, 2)}\n`);
   console.log(`  raw rounds: bench/results/${file}`);
-}
-
-/** Rewrites one line, where a person watches. @param {string} text */
-function progress(text) {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }

@@ -8,6 +8,7 @@ import { createChannelStore, MemoryBackplane, withChannel } from "../dist/src/in
 import { EngineServer } from "../dist/src/server/server.js";
 import { Http1Driver } from "../dist/src/transport/http1-driver.js";
 import { upgradeRequest } from "./lib/frames.js";
+import { Sink } from "./lib/sink.js";
 
 const { values } = parseArgs({
   options: { processes: { type: "string", default: "10" }, members: { type: "string", default: "10000" } },
@@ -20,21 +21,12 @@ const MESSAGE = "x".repeat(128);
 const gc = globalThis.gc;
 if (gc === undefined) throw new Error("run it with node --expose-gc");
 
-/** A stream whose client takes everything at once. */
-class EndlessStream {
-  /** @type {any} */
-  listener;
-  bufferedAmount = 0;
-  remoteAddress = "192.0.2.1";
-  isEncrypted = false;
+/** Counts what all of them are given. */
+class CountedSink extends Sink {
   static writes = 0;
   write() {
-    EndlessStream.writes++;
+    CountedSink.writes++;
   }
-  end() {}
-  destroy() {}
-  pause() {}
-  resume() {}
 }
 
 const handshake = upgradeRequest();
@@ -54,7 +46,7 @@ async function measure(count) {
       {},
     );
     for (let i = 0; i < members; i++) {
-      const stream = new EndlessStream();
+      const stream = new CountedSink();
       stream.listener = new Http1Driver(/** @type {any} */ (stream), server);
       stream.listener.onBytes(Buffer.from(handshake));
       kept.push(stream);
@@ -64,14 +56,14 @@ async function measure(count) {
   await stores[0]?.publish("all", "warm");
   await settled();
   const bytes = (await heap()) - before;
-  const writes = EndlessStream.writes;
+  const writes = CountedSink.writes;
   const cpu = process.cpuUsage();
   for (let i = 0; i < MESSAGES; i++) {
     await stores[i % count]?.publish("all", MESSAGE);
     await settled();
   }
   const { user, system } = process.cpuUsage(cpu);
-  const deliveries = EndlessStream.writes - writes;
+  const deliveries = CountedSink.writes - writes;
   if (deliveries !== MESSAGES * count * members) throw new Error(`${deliveries} deliveries`);
   kept.push(stores);
   return { bytes, microseconds: (user + system) / MESSAGES, deliveries };

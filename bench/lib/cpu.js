@@ -57,20 +57,25 @@ export function residentBytes(pid) {
 
 /**
  * Starts a measured window. The function it returns ends it.
- * @param {number} serverPid
+ * @param {readonly number[]} serverPids
  */
-export function openWindow(serverPid) {
-  const server = cpuSeconds(serverPid);
-  const waited = waitSeconds(serverPid);
+export function openWindow(serverPids) {
+  const server = cpuSecondsOf(serverPids);
+  const waited = waitOf(serverPids);
   const generator = cpuSeconds("self") + childrenSeconds();
   const start = process.hrtime.bigint();
   return () => {
     const seconds = Number(process.hrtime.bigint() - start) / 1e9;
     return {
       seconds,
-      serverCpuSeconds: cpuSeconds(serverPid) - server,
-      serverWaitSeconds: waitSeconds(serverPid) - waited,
+      serverCpuSeconds: cpuSecondsOf(serverPids) - server,
+      serverWaitSeconds: waitOf(serverPids) - waited,
       generatorCpuSeconds: cpuSeconds("self") + childrenSeconds() - generator,
     };
   };
+}
+
+/** Servers that share a core wait for one another: that says nothing. @param {readonly number[]} pids */
+function waitOf([pid, ...others]) {
+  return pid === undefined || others.length > 0 ? 0 : waitSeconds(pid);
 }

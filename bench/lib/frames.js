@@ -1,8 +1,10 @@
 // @ts-check
-// Prebuilt WebSocket bytes for the generators. RFC 6455 §5.2.
+// Prebuilt WebSocket bytes for the generators, and for the servers that are loops. RFC 6455 §4 and §5.2.
+import { createHash } from "node:crypto";
 
 export const TEXT = 1;
 export const BINARY = 2;
+export const CLOSE = 8;
 
 /** Any key but zero: a zero key would let a server skip the work. */
 const MASK = [0x37, 0xfa, 0x21, 0x3d];
@@ -19,6 +21,21 @@ export function upgradeRequest(path = "/", fields = []) {
     ...fields,
     "\r\n",
   ].join("\r\n");
+}
+
+/** §4.2.2. */
+const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/** The server's answer to the opening handshake, which it does not check. @param {Buffer} request */
+export function upgradeResponse(request) {
+  const key = /sec-websocket-key: *([^\r]+)/i.exec(request.toString("latin1"))?.[1] ?? "";
+  const accept = createHash("sha1")
+    .update(key + GUID)
+    .digest("base64");
+  return (
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+    `Sec-WebSocket-Accept: ${accept}\r\n\r\n`
+  );
 }
 
 /** The frame as a client sends it. @param {number} opcode @param {Buffer} payload */
@@ -44,12 +61,18 @@ function header(opcode, length) {
   return head;
 }
 
-/** The length of the server's frame that `bytes` begins with; 0 while its header or its end is missing. @param {Buffer} bytes */
-export function frameLength(bytes) {
-  if (bytes.length < 2) return 0;
-  const short = Number(bytes[1]) & 0x7f;
-  const headerLength = short < 126 ? 2 : short === 126 ? 4 : 10;
-  if (bytes.length < headerLength) return 0;
-  const payload = short < 126 ? short : short === 126 ? bytes.readUInt16BE(2) : bytes.readUInt32BE(6);
-  return bytes.length < headerLength + payload ? 0 : headerLength + payload;
+/** The length of the server's frame that begins at `at`; 0 while its header or its end is missing. @param {Buffer} bytes @param {number} [at] */
+export function frameLength(bytes, at = 0) {
+  if (bytes.length < at + 2) return 0;
+  const head = headerLength(bytes, at);
+  if (bytes.length < at + head) return 0;
+  const payload =
+    head === 2 ? Number(bytes[at + 1]) & 0x7f : head === 4 ? bytes.readUInt16BE(at + 2) : bytes.readUInt32BE(at + 6);
+  return bytes.length < at + head + payload ? 0 : head + payload;
+}
+
+/** The length of the server's frame header at `at`: the two bytes that say it are there. @param {Buffer} bytes @param {number} [at] */
+export function headerLength(bytes, at = 0) {
+  const short = Number(bytes[at + 1]) & 0x7f;
+  return short < 126 ? 2 : short === 126 ? 4 : 10;
 }

@@ -11,6 +11,7 @@ const require = createRequire(import.meta.url);
 /** Peer → the package that it is. Peers that are not here come with Node, or are ours. */
 const PACKAGES = new Map([
   ["ws", "ws"],
+  ["ws + node:http", "ws"],
   ["Fastify", "fastify"],
   ["Hono", "@hono/node-server"],
   ["Socket.IO", "socket.io"],
@@ -18,6 +19,14 @@ const PACKAGES = new Map([
   ["uWebSockets.js", "@trufflesuite/uws-js-unofficial"],
   ["Bun.serve", "bun"],
 ]);
+
+/** In rows to compare with, and nothing that one would take instead: the loops that are no servers, and other sides of us. */
+const MEASURES = ["node:net", "channel", "over Redis"];
+
+/** @param {string} peer */
+export function isCompetitor(peer) {
+  return !MEASURES.includes(peer);
+}
 
 /** What runs the peer's file, where it is not this Node. @param {string} peer */
 export function runtimeOf(peer) {

@@ -3,7 +3,10 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { allowedCores, hasCommand, openFilesLimit } from "./machine.js";
 import { runtimeOf } from "./peers.js";
@@ -43,22 +46,70 @@ export async function startServer(peer, command, options) {
       const memory = await answer(child, file);
       return memory;
     },
+    /** Asks the server to stop by itself, and waits until it has. */
+    async end() {
+      const ended = once(child, "exit");
+      child.send("stop");
+      await ended;
+    },
     stop: () => stop(child),
   };
 }
 
+/** @typedef {"redis" | "nats"} BrokerName */
+
+/** What each broker is started with, and what it says when it listens. */
+const BROKERS = {
+  redis: {
+    program: "redis-server",
+    args: (/** @type {string} */ port) => ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+    listens: "Ready to accept",
+  },
+  nats: {
+    program: "nats-server",
+    args: (/** @type {string} */ port, /** @type {string} */ folder) => [
+      "-a",
+      "127.0.0.1",
+      "-p",
+      port,
+      "-js",
+      "-sd",
+      folder,
+    ],
+    listens: "Server is ready",
+  },
+};
+
 /**
- * A Redis of our own, without a disk, on a free port.
+ * A broker of our own on a free port, with a folder of its own.
+ * @param {BrokerName} name
  * @param {Pinned} options
  */
-export async function startRedis({ core }) {
+export async function startBroker(name, { core }) {
+  const { program, args, listens } = BROKERS[name];
   const port = await freePort();
-  const command = ["redis-server", "--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-  if (canPin) command.unshift("taskset", "-c", core);
-  const [program = "", ...args] = command;
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
-  for await (const text of child.stdout.setEncoding("utf8")) if (text.includes("Ready to accept")) break;
-  return { port, stop: () => stop(child) };
+  const folder = mkdtempSync(join(tmpdir(), "bench-"));
+  const pinned = canPin ? ["taskset", "-c", core] : [];
+  const [command = "", ...rest] = [...pinned, program, ...args(String(port), folder)];
+  const child = spawn(command, rest, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  await new Promise((resolve, reject) => {
+    const listen = (/** @type {string} */ text) => {
+      said += text;
+      if (said.includes(listens)) resolve(undefined);
+    };
+    child.stdout.setEncoding("utf8").on("data", listen);
+    child.stderr.setEncoding("utf8").on("data", listen);
+    child.on("exit", () => reject(new Error(`${program}: ${said}`)));
+    child.on("error", reject);
+  });
+  return {
+    port,
+    async stop() {
+      await stop(child);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
 }
 
 /** @returns {Promise<number>} */

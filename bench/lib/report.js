@@ -20,7 +20,7 @@ export function table(row, rounds) {
   const [subject = ""] = peers;
   // Where CPU time cannot be read, its columns are left out and wall-clock rates are compared.
   const columns = row.columns.filter(({ key }) =>
-    peers.some((peer) => rounds[peer]?.some((s) => !Number.isNaN(s[key]))),
+    peers.some((peer) => rounds[peer]?.some((sample) => Number.isFinite(sample[key]))),
   );
   const compared = columns[0];
   if (compared === undefined) throw new Error("nothing was measured");
@@ -65,6 +65,7 @@ function pick(rounds, peer, key) {
 
 /** @param {number} value */
 function number(value, digits = 0) {
+  if (Number.isNaN(value)) return "–";
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 

@@ -1,14 +1,15 @@
 // @ts-check
 // A row: one kind of work, the servers that compete in it, how a round is measured and what a table shows of it.
-import { residentBytes } from "./cpu.js";
-import { startLoad, startServer } from "./processes.js";
+import { cpuSecondsOf, residentBytes } from "./cpu.js";
+import { startBroker, startLoad, startServer } from "./processes.js";
 
 /**
  * What the command line decides for all rows.
  * @typedef {object} Options
  * @property {number} seconds length of a measured window
  * @property {number} warmupSeconds
- * @property {number} connections of the rows that measure memory
+ * @property {number} connections of the rows that measure memory, and of the one that restarts its server
+ * @property {number} mostConnections of the rows of work
  * @property {string} serverCore
  * @property {string} loadCore
  */
@@ -33,9 +34,20 @@ import { startLoad, startServer } from "./processes.js";
  * @property {Readonly<Record<string, string>>} targets peer → what we want to be beside it, for the reader; nothing is asserted
  * @property {readonly Column[]} columns the first is the one compared
  * @property {string} load the generator's file in bench/load
+ * @property {boolean} [lessIsBetter] of what is compared
+ * @property {readonly string[]} [brief] the peers of a run that is not `--full`, where that is not all
+ * @property {"headline" | "single" | "extra"} [rank] of an ordinary run: the headlines have more rounds, one is enough where
+ *   a round has thousands of clients that wait, and what is extra is left to its name and to `--full`
+ * @property {Readonly<Record<string, string>>} [without] peer → why it cannot be had here
  * @property {{ name: string, title: string, x: number, unit: string }} [curve] whose point it is
+ * @property {boolean} [isPoint] it is nothing but that
+ * @property {(options: Options) => number} seconds how long a round takes, about
  * @property {(contender: Contender, options: Options) => Promise<Sample>} round
  */
+
+/** The start of a server and a generator, and their end. */
+const START_SECONDS = 0.5;
+const OPENED_PER_SECOND = 5000;
 
 /**
  * A row of operations per second: more is better.
@@ -44,36 +56,68 @@ import { startLoad, startServer } from "./processes.js";
  * @param {string} facts.title
  * @param {Row["peers"]} facts.peers
  * @param {Row["targets"]} [facts.targets]
+ * @param {Row["brief"]} [facts.brief]
+ * @param {Row["rank"]} [facts.rank]
+ * @param {Row["without"]} [facts.without]
+ * @param {Row["curve"]} [facts.curve]
+ * @param {boolean} [facts.isPoint]
  * @param {string} facts.load
  * @param {{ connections: number } & Record<string, unknown>} facts.config for the generator
  * @param {Readonly<Record<string, object>>} [facts.configs] peer → what is different for it
+ * @param {number} [facts.processes] of the server, which share its core
+ * @param {Readonly<Record<string, import("./processes.js").BrokerName>>} [facts.brokers] peer → what is between them; its
+ *   port is the last argument of the servers
  * @returns {Row}
  */
-export function workRow({ name, title, peers, targets = {}, load, config, configs = {} }) {
+export function workRow({ peers, targets = {}, load, config, configs = {}, processes = 1, brokers = {}, ...facts }) {
   return {
-    name,
-    title,
+    ...facts,
     peers,
     targets,
     load,
     columns: [
       { key: "perCpuSecond", title: "per CPU-second" },
       { key: "perSecond", title: "per second" },
+      { key: "p50", title: "p50 ms", digits: 2 },
+      { key: "p99", title: "p99 ms", digits: 2 },
       { key: "serverCpuShare", title: "server CPU", digits: 2 },
       { key: "generatorCpuShare", title: "load CPU", digits: 2 },
     ],
-    async round({ peer, command }, { seconds, warmupSeconds, serverCore, loadCore }) {
-      const server = await startServer(peer, command, { core: serverCore });
+    seconds: ({ seconds, warmupSeconds, mostConnections }) => {
+      const opening = Math.min(config.connections, mostConnections) / OPENED_PER_SECOND;
+      // wrk knows whole seconds only.
+      const whole = load === "http-wrk.js" ? Math.round(seconds) + Math.ceil(warmupSeconds) : 0;
+      const window = Math.max(whole, warmupSeconds + seconds);
+      return START_SECONDS * processes + window + opening;
+    },
+    async round({ peer, command }, { seconds, warmupSeconds, mostConnections, serverCore, loadCore }) {
+      const connections = Math.min(config.connections, mostConnections);
+      /** @type {{ stop(): Promise<void> }[]} */
+      const started = [];
       try {
-        const target = { port: server.port, serverPid: server.pid, seconds, warmupSeconds };
-        const generator = startLoad(load, { ...config, ...configs[peer], ...target }, { core: loadCore });
-        try {
-          return rates(await generator.next(seconds * 1000));
-        } finally {
-          await generator.stop();
+        const broker = brokers[peer];
+        let server = command;
+        if (broker !== undefined) {
+          const { port, stop } = await startBroker(broker, { core: loadCore });
+          started.push({ stop });
+          server += ` ${port}`;
         }
+        const servers = [];
+        for (let i = 0; i < processes; i++) {
+          servers.push(await startServer(peer, server, { core: serverCore, openFiles: connections }));
+        }
+        started.push(...servers);
+        const ports = servers.map(({ port }) => port);
+        const target = { port: ports[0], ports, serverPids: servers.map(({ pid }) => pid), seconds, warmupSeconds };
+        const generator = startLoad(
+          load,
+          { ...config, ...configs[peer], ...target, connections },
+          { core: loadCore, openFiles: connections },
+        );
+        started.push(generator);
+        return rates(await generator.next(seconds * 1000));
       } finally {
-        await server.stop();
+        for (const child of started.reverse()) await child.stop();
       }
     },
   };
@@ -114,18 +158,23 @@ const FIRST_CONNECTIONS = 100;
  * @param {string} facts.title
  * @param {Row["peers"]} facts.peers
  * @param {Row["targets"]} [facts.targets]
- * @param {boolean} facts.webSocket
+ * @param {Row["brief"]} [facts.brief]
+ * @param {Row["without"]} [facts.without]
+ * @param {"webSocket" | "request"} facts.kind of each connection
+ * @param {Readonly<Record<string, string>>} [facts.kinds] peer → what it is there; all of them are in load/idle.js
  * @param {readonly string[]} [facts.fields] of the request
  * @returns {Row}
  */
-export function memoryRow({ name, title, peers, targets = {}, webSocket, fields = [] }) {
+export function memoryRow({ peers, targets = {}, kind, kinds = {}, fields = [], ...facts }) {
   const load = "idle.js";
   return {
-    name,
-    title,
+    ...facts,
     peers,
     targets,
     load,
+    lessIsBetter: true,
+    // Two collections with their pauses, twice.
+    seconds: ({ connections }) => START_SECONDS + 1.6 + connections / OPENED_PER_SECOND,
     columns: [
       { key: "rssKb", title: "RSS kB each", digits: 2 },
       { key: "heapKb", title: "heap kB each", digits: 2 },
@@ -138,10 +187,11 @@ export function memoryRow({ name, title, peers, targets = {}, webSocket, fields 
       const generators = [];
       /** @param {number} count */
       const open = async (count) => {
-        const config = { port: server.port, connections: count, webSocket, fields };
+        const config = { port: server.port, connections: count, kind: kinds[peer] ?? kind, fields };
         const generator = startLoad(load, config, { core: loadCore, openFiles: count });
         generators.push(generator);
-        await generator.next();
+        // Some handshakes are long, and some machines busy.
+        await generator.next(count * 10);
       };
       // A poll is not answered: the generator cannot tell when the server has read it.
       /** @param {number} count */
@@ -177,7 +227,7 @@ export function memoryRow({ name, title, peers, targets = {}, webSocket, fields 
 
 /**
  * A row of milliseconds from the start of the process until it listens: less is better.
- * @param {Pick<Row, "name" | "title" | "peers">} facts
+ * @param {Pick<Row, "name" | "title" | "peers" | "brief">} facts
  * @returns {Row}
  */
 export function startRow(facts) {
@@ -185,6 +235,8 @@ export function startRow(facts) {
     ...facts,
     targets: {},
     load: "none",
+    lessIsBetter: true,
+    seconds: () => START_SECONDS / 2,
     columns: [
       { key: "startMs", title: "ms until it listens" },
       { key: "rssMb", title: "RSS MB", digits: 1 },
@@ -197,6 +249,50 @@ export function startRow(facts) {
         return { startMs, rssMb: residentBytes(server.pid) / 1e6 };
       } finally {
         await server.stop();
+      }
+    },
+  };
+}
+
+/**
+ * A row of seconds from the restart of a server until all its clients are back: less is better.
+ * @param {Pick<Row, "name" | "title" | "peers" | "targets" | "without" | "rank">} facts
+ * @returns {Row}
+ */
+export function restartRow(facts) {
+  const load = "reconnect.js";
+  return {
+    ...facts,
+    load,
+    lessIsBetter: true,
+    columns: [
+      { key: "allBackSeconds", title: "s until all are back", digits: 2 },
+      { key: "p50Seconds", title: "p50 s", digits: 2 },
+      { key: "p99Seconds", title: "p99 s", digits: 2 },
+      { key: "errors", title: "errors" },
+      { key: "refused", title: "nobody listened" },
+      { key: "serverCpuSeconds", title: "server CPU s", digits: 2 },
+      { key: "connections", title: "clients" },
+    ],
+    // Clients are told to come back within five seconds.
+    seconds: ({ connections }) => 2 * START_SECONDS + 6 + connections / OPENED_PER_SECOND,
+    async round({ peer, command }, { connections, serverCore, loadCore }) {
+      const place = { core: serverCore, openFiles: connections };
+      const first = await startServer(peer, command, place);
+      const started = [first];
+      const generator = startLoad(load, { port: first.port, connections }, { core: loadCore, openFiles: connections });
+      try {
+        await generator.next(connections * 10);
+        const back = generator.next(connections * 10);
+        back.catch(() => {});
+        await first.end();
+        const second = await startServer(peer, `${command} ${first.port}`, place);
+        started.push(second);
+        const report = await back;
+        return { ...report, serverCpuSeconds: cpuSecondsOf([second.pid]), connections };
+      } finally {
+        await generator.stop();
+        for (const server of started) await server.stop();
       }
     },
   };

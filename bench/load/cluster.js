@@ -1,33 +1,29 @@
 // @ts-check
 // Members of one group at several processes. One of them says `inFlight` numbered messages; when all members have heard the
 // oldest it says the next. Counts messages that all have heard, and how long each delivery took from its saying.
-import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { frameLength, maskedFrame, TEXT, upgradeRequest } from "../lib/frames.js";
+import { maskedFrame, TEXT } from "../lib/frames.js";
+import { fail, measure } from "../lib/generator.js";
+import { tookSince } from "../lib/latencies.js";
+import { openSocketIo } from "../lib/socket-io.js";
+import { frames, openWebSocket } from "../lib/web-socket.js";
 
-/** @type {{ ports: number[], members: number, inFlight: number, seconds: number, warmupSeconds: number, socketIo: boolean }} */
-const { ports, members, inFlight, seconds, warmupSeconds, socketIo } = JSON.parse(process.argv[2] ?? "{}");
-const path = socketIo ? "/socket.io/?EIO=4&transport=websocket" : "/";
+/** @type {import("../lib/generator.js").LoadConfig & { inFlight: number, socketIo?: boolean }} */
+const config = JSON.parse(process.argv[2] ?? "{}");
+const { ports, connections, inFlight, socketIo } = config;
 const FILL = "x".repeat(116);
 
 /** When each message was said, and how many have still to hear it. @type {Map<number, { at: number, missing: number }>} */
 const said = new Map();
-/** @type {number[]} */
-let latencies = [];
 let completed = 0;
 let next = 0;
 
-const sockets = await Promise.all(ports.flatMap((port) => Array.from({ length: members }, () => open(port))));
+const members = ports.flatMap((port) => Array.from({ length: connections / ports.length }, () => join(port)));
+const sockets = await Promise.all(members);
+// Who has joined here is not known everywhere at once.
 await sleep(500);
 for (let i = 0; i < inFlight; i++) say();
-await sleep(warmupSeconds * 1000);
-latencies = [];
-completed = 0;
-await sleep(seconds * 1000);
-const sorted = latencies.toSorted((a, b) => a - b);
-/** @param {number} share */
-const percentile = (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-process.send?.({ perSecond: completed / seconds, p50: percentile(0.5), p99: percentile(0.99) }, () => process.exit());
+await measure(config, () => completed);
 
 function say() {
   const id = next++;
@@ -41,7 +37,7 @@ function heard(text) {
   const id = Number(/\d{12}/.exec(text)?.[0]);
   const message = said.get(id);
   if (message === undefined) return fail(new Error(`heard twice, or never said: ${text}`));
-  latencies.push(performance.now() - message.at);
+  tookSince(message.at);
   message.missing -= 1;
   if (message.missing > 0) return;
   said.delete(id);
@@ -49,41 +45,11 @@ function heard(text) {
   say();
 }
 
-/** Resolves when the member has joined. @param {number} port @returns {Promise<import("node:net").Socket>} */
-function open(port) {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-    /** @type {Buffer} */
-    let held = Buffer.alloc(0);
-    let isUpgraded = false;
-    socket.on("connect", () => socket.write(upgradeRequest(path)));
-    socket.on("error", fail);
-    socket.on("close", () => fail(new Error("a server closed a connection")));
-    socket.on("data", (/** @type {Buffer} */ bytes) => {
-      held = held.length === 0 ? bytes : Buffer.concat([held, bytes]);
-      if (!isUpgraded) {
-        const end = held.indexOf("\r\n\r\n");
-        if (end === -1) return;
-        held = held.subarray(end + 4);
-        isUpgraded = true;
-        if (!socketIo) resolve(socket);
-      }
-      for (let length = frameLength(held); length > 0; length = frameLength(held)) {
-        const start = (Number(held[1]) & 0x7f) < 126 ? 2 : 4;
-        const text = held.toString("latin1", start, length);
-        held = held.subarray(length);
-        if (/\d{12}x/.test(text)) heard(text);
-        // Engine.IO's "0{…}" is answered with Socket.IO's "40", and that with "40{…}".
-        else if (text.startsWith("0{")) socket.write(maskedFrame(TEXT, Buffer.from("40")));
-        else if (text.startsWith("40")) resolve(socket);
-        else if (text === "2") socket.write(maskedFrame(TEXT, Buffer.from("3")));
-      }
-    });
-  });
-}
-
-/** @param {unknown} error */
-function fail(error) {
-  console.error(error);
-  process.exit(1);
+/** Resolves when the member has joined. @param {number} port */
+async function join(port) {
+  if (socketIo) return (await openSocketIo({ port }, heard)).socket;
+  return openWebSocket(
+    { port },
+    frames((payload) => heard(payload.toString("latin1"))),
+  );
 }

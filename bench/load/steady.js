@@ -1,84 +1,88 @@
 // @ts-check
 // What the generators in JavaScript share: connections over which the same request is sent again whenever its reply is
 // complete. Replies are counted in bytes, not parsed: the first one of each connection is checked, and the others have
-// its length. All sockets read into one buffer (`onread`), which spares an allocation and a stream event per read.
-import { connect } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
-import { openWindow } from "../lib/cpu.js";
+// its length. Of every eighth turn of a connection the time is taken.
 import { frameLength } from "../lib/frames.js";
-
-const READ_BYTES = 65_536;
+import { fail, measure } from "../lib/generator.js";
+import { tookSince } from "../lib/latencies.js";
+import { openSocket, openWebSocket } from "../lib/web-socket.js";
 
 /**
  * @typedef {object} Conversation
  * @property {number} port
  * @property {Buffer} request
  * @property {number} inFlight requests of one connection that wait for their reply at the same time
- * @property {Buffer} [upgrade] sent first; answered by a head that is not counted
+ * @property {{ path?: string, fields?: readonly string[] }} [webSocket] what is asked for first
  * @property {readonly Buffer[]} [prelude] what a protocol above WebSocket says first: each is sent when a frame has come,
  *   and the work begins with the frame after the last
  * @property {(bytes: Buffer) => number} replyLength checks that `bytes` begins with a reply and tells its length; 0 when
  *   it is not complete
  */
 
+/** One of so many turns is timed: two looks at the clock for each would be some percent of a small echo. */
+const TIMED = 8;
+
 /** Completed operations of all conversations of this process. */
 let operations = 0;
+let turns = 0;
 
 /**
  * Opens one connection and keeps it busy; resolves when the first reply has come.
  * @param {Conversation} conversation
  * @returns {Promise<void>}
  */
-function converse({ port, request, inFlight, upgrade, prelude, replyLength }) {
-  return new Promise((resolve, reject) => {
+function converse({ port, request, inFlight, webSocket, prelude, replyLength }) {
+  return new Promise((resolve) => {
     const burst = Buffer.concat(Array.from({ length: inFlight }, () => request));
-    const readBuffer = Buffer.allocUnsafe(READ_BYTES);
     /** What came before the first reply was complete. */
     let early = Buffer.alloc(0);
     let length = 0;
-    let upgrading = upgrade !== undefined;
     const greetings = prelude === undefined ? [] : [...prelude, burst];
     let received = 0;
+    /** When the request was sent whose reply is waited for. @type {number | undefined} */
+    let timedAt;
+    /** Replies that come before it. */
+    let ahead = 0;
 
-    const socket = connect({
-      port,
-      host: "127.0.0.1",
-      noDelay: true,
-      onread: {
-        buffer: readBuffer,
-        callback(bytes) {
-          if (length === 0) begin(bytes);
-          else count(bytes);
-          return true;
-        },
-      },
-    });
-    socket.on("connect", () => socket.write(upgrade ?? burst));
-    socket.on("error", reject);
-    socket.on("close", () => fail(new Error("the server closed a connection")));
+    if (webSocket === undefined) {
+      const socket = openSocket({ port }, (bytes) => take(bytes, socket));
+      socket.on("connect", () => socket.write(burst));
+    } else {
+      openWebSocket({ port, ...webSocket }, take).then((socket) => greetings.length > 0 || socket.write(burst));
+    }
 
-    /** @param {number} bytes */
-    function count(bytes) {
+    /** @param {Buffer} bytes @param {import("node:net").Socket} socket */
+    function take(bytes, socket) {
+      if (length === 0) begin(bytes, socket);
+      else count(bytes.length, socket);
+    }
+
+    /** @param {number} bytes @param {import("node:net").Socket} socket */
+    function count(bytes, socket) {
       received += bytes;
       const complete = Math.floor(received / length);
       if (complete === 0) return;
       received -= complete * length;
       operations += complete;
+      if (timedAt === undefined) {
+        // What is sent now is behind what is under way.
+        if (++turns % TIMED === 0) {
+          timedAt = performance.now();
+          ahead = inFlight - complete;
+        }
+      } else {
+        ahead -= complete;
+        if (ahead < 0) {
+          tookSince(timedAt);
+          timedAt = undefined;
+        }
+      }
       socket.write(complete === inFlight ? burst : burst.subarray(0, complete * request.length));
     }
 
-    /** @param {number} bytes */
-    function begin(bytes) {
-      early = Buffer.concat([early, readBuffer.subarray(0, bytes)]);
-      if (upgrading) {
-        const end = early.indexOf("\r\n\r\n");
-        if (end === -1) return;
-        if (!early.toString("latin1").startsWith("HTTP/1.1 101 "))
-          fail(new Error(`not upgraded: ${early.toString("latin1")}`));
-        early = early.subarray(end + 4);
-        upgrading = false;
-        if (greetings.length === 0) socket.write(burst);
-      }
+    /** @param {Buffer} bytes @param {import("node:net").Socket} socket */
+    function begin(bytes, socket) {
+      early = Buffer.concat([early, bytes]);
       for (let next = greetings[0]; next !== undefined; next = greetings[0]) {
         const greeted = frameLength(early);
         if (greeted === 0) return;
@@ -93,28 +97,17 @@ function converse({ port, request, inFlight, upgrade, prelude, replyLength }) {
       }
       if (length === 0) return;
       resolve();
-      count(early.length);
-    }
-
-    /** @param {unknown} error */
-    function fail(error) {
-      console.error(error);
-      process.exit(1);
+      count(early.length, socket);
     }
   });
 }
 
 /**
  * Runs `connections` equal conversations, warms up, measures one window and reports it.
- * @param {{ serverPid: number, seconds: number, warmupSeconds: number, connections: number }} config
+ * @param {import("../lib/generator.js").LoadConfig} config
  * @param {Conversation} conversation
  */
-export async function run({ serverPid, seconds, warmupSeconds, connections }, conversation) {
-  await Promise.all(Array.from({ length: connections }, () => converse(conversation)));
-  await sleep(warmupSeconds * 1000);
-  const closeWindow = openWindow(serverPid);
-  operations = 0;
-  await sleep(seconds * 1000);
-  const completed = operations;
-  process.send?.({ operations: completed, ...closeWindow() }, () => process.exit());
+export async function run(config, conversation) {
+  await Promise.all(Array.from({ length: config.connections }, () => converse(conversation)));
+  await measure(config, () => operations);
 }

@@ -1,7 +1,8 @@
 // @ts-check
 // WebSocket load: equal masked messages, `inFlight` of them on the way on each connection.
 import { deflateRawSync, inflateRawSync } from "node:zlib";
-import { BINARY, frameLength, maskedFrame, plainFrame, TEXT, upgradeRequest } from "../lib/frames.js";
+import { BINARY, frameLength, headerLength, maskedFrame, plainFrame, TEXT } from "../lib/frames.js";
+import { SOCKET_IO_WEBSOCKET } from "../lib/socket-io.js";
 import { run } from "./steady.js";
 
 /** RFC 7692 §7.2.1: what ends every compressed message, and is not sent. */
@@ -21,12 +22,12 @@ function conversation() {
     // Socket.IO 5 over Engine.IO 4: "4" a message, "0" connect, "2" an event.
     const event = Buffer.from(`42["m","${data}"]`);
     return {
-      upgrade: Buffer.from(upgradeRequest("/socket.io/?EIO=4&transport=websocket")),
+      webSocket: { path: SOCKET_IO_WEBSOCKET },
       prelude: [maskedFrame(TEXT, Buffer.from("40"))],
       ...echo(TEXT, event),
     };
   }
-  return { upgrade: Buffer.from(upgradeRequest()), ...echo(config.binary ? BINARY : TEXT, data) };
+  return { webSocket: {}, ...echo(config.binary ? BINARY : TEXT, data) };
 }
 
 /** @param {number} opcode @param {Buffer} payload */
@@ -47,15 +48,15 @@ function echo(opcode, payload) {
 function deflated() {
   const payload = deflateRawSync(data, { finishFlush: 2 }).subarray(0, -DEFLATE_END.length);
   return {
-    upgrade: Buffer.from(upgradeRequest("/", [`Sec-WebSocket-Extensions: ${NO_TAKEOVER}`])),
+    webSocket: { fields: [`Sec-WebSocket-Extensions: ${NO_TAKEOVER}`] },
     request: maskedFrame(RSV1 | TEXT, payload),
     /** @param {Buffer} bytes */
     replyLength(bytes) {
       const length = frameLength(bytes);
       if (length === 0) return 0;
       if ((Number(bytes[0]) & RSV1) === 0) throw new Error("the echo is not compressed");
-      const header = (Number(bytes[1]) & 0x7f) < 126 ? 2 : 4;
-      const inflated = inflateRawSync(Buffer.concat([bytes.subarray(header, length), DEFLATE_END]), { finishFlush: 2 });
+      const payload = bytes.subarray(headerLength(bytes), length);
+      const inflated = inflateRawSync(Buffer.concat([payload, DEFLATE_END]), { finishFlush: 2 });
       if (!inflated.equals(data)) throw new Error("the echo is not what was sent");
       return length;
     },

@@ -9,6 +9,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { resolve } from "node:path";
 import { bench, run, summary } from "mitata";
 import { encodeMaskedFrame } from "../../dist/src/codec/ws-frame.js";
+import { Sink } from "../lib/sink.js";
 
 const EVENTS = [
   ...["connection.open", "connection.close", "request.start", "request.end", "channel.open", "channel.close", "error"],
@@ -19,24 +20,6 @@ const HANDSHAKE = Buffer.from(
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
 );
 const FRAME = Buffer.from(encodeMaskedFrame(1, Buffer.alloc(32, "unichannel "), Uint8Array.of(1, 2, 3, 4)));
-
-/** A stream whose other end takes everything at once. */
-class Sink {
-  /** @type {any} */
-  listener;
-  bufferedAmount = 0;
-  remoteAddress = "127.0.0.1";
-  isEncrypted = false;
-  written = 0;
-  /** @param {string | Uint8Array | (string | Uint8Array)[]} output */
-  write(output) {
-    this.written += output.length;
-  }
-  end() {}
-  destroy() {}
-  pause() {}
-  resume() {}
-}
 
 /** A connection of a server that listens to no socket. @param {string} folder */
 async function connection(folder) {

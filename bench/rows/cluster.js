@@ -1,59 +1,51 @@
 // @ts-check
-// Several processes behind a broker: what a user pays for outgrowing one machine.
-import { cpuSecondsOf } from "../lib/cpu.js";
+// Several processes behind a broker: what a user pays for outgrowing one machine. An operation is a message that all heard,
+// and CPU is that of all processes together.
 import { hasCommand } from "../lib/machine.js";
-import { startLoad, startRedis, startServer } from "../lib/processes.js";
+import { workRow } from "../lib/row.js";
 
 const PROCESSES = 2;
-const MEMBERS = 50;
+const MEMBERS = 100;
+const REDIS = "cluster-unichannel.js redis";
+/** @typedef {NonNullable<Parameters<typeof workRow>[0]["brokers"]>} Brokers */
+const socketIo = { "Socket.IO": "cluster-socketio.js" };
+const TITLE = `messages of 128 bytes to ${MEMBERS} members of ${PROCESSES} processes`;
 
-/** @param {string} name @param {string} title @param {number} inFlight @returns {import("../lib/row.js").Row} */
-function row(name, title, inFlight) {
-  return {
-    name,
-    title,
-    peers: { unichannel: "cluster-unichannel.js", "Socket.IO": "cluster-socketio.js" },
-    targets: {},
+/** @param {Omit<Parameters<typeof workRow>[0], "load" | "config">} facts @param {number} inFlight */
+function row(facts, inFlight) {
+  return workRow({
     load: "cluster.js",
-    columns: [
-      { key: "perCpuSecond", title: "messages per CPU-second of both" },
-      { key: "perSecond", title: "per second" },
-      { key: "p50", title: "p50 ms", digits: 2 },
-      { key: "p99", title: "p99 ms", digits: 2 },
-    ],
-    async round({ peer, command }, { seconds, warmupSeconds, serverCore, loadCore }) {
-      const redis = await startRedis({ core: loadCore });
-      const servers = [];
-      try {
-        for (let i = 0; i < PROCESSES; i++) {
-          servers.push(await startServer(peer, `${command} ${redis.port}`, { core: serverCore }));
-        }
-        const config = {
-          ...{ ports: servers.map(({ port }) => port), members: MEMBERS, inFlight, seconds, warmupSeconds },
-          socketIo: peer === "Socket.IO",
-        };
-        const pids = servers.map(({ pid }) => pid);
-        const generator = startLoad("cluster.js", config, { core: loadCore });
-        try {
-          const before = cpuSecondsOf(pids);
-          const report = await generator.next((seconds + warmupSeconds) * 1000);
-          // Of the whole run, the warm-up too: it is the same work.
-          const cpuSeconds = cpuSecondsOf(pids) - before;
-          return { ...report, perCpuSecond: (report.perSecond * (seconds + warmupSeconds)) / cpuSeconds, cpuSeconds };
-        } finally {
-          await generator.stop();
-        }
-      } finally {
-        for (const server of servers) await server.stop();
-        await redis.stop();
-      }
-    },
-  };
+    config: { connections: MEMBERS, inFlight },
+    configs: { "Socket.IO": { socketIo: true } },
+    processes: PROCESSES,
+    ...facts,
+  });
 }
 
-export const cluster = hasCommand("redis-server")
-  ? [
-      row("redis-2", `messages of 128 bytes to ${PROCESSES} × ${MEMBERS} members over Redis, one at a time`, 1),
-      row("redis-2-16", "the same with 16 on their way", 16),
-    ]
-  : [];
+const redis = {
+  peers: { unichannel: REDIS, ...socketIo },
+  brokers: /** @type {Brokers} */ ({ unichannel: "redis", "Socket.IO": "redis" }),
+};
+const nats = {
+  peers: { unichannel: "cluster-unichannel.js nats", ...socketIo, "over Redis": REDIS },
+  brokers: /** @type {Brokers} */ ({ unichannel: "nats", "Socket.IO": "redis", "over Redis": "redis" }),
+  brief: ["unichannel", "Socket.IO"],
+  without: {
+    "Socket.IO over NATS": "it has no adapter for NATS: it is measured over its Redis streams, in the same run",
+  },
+};
+
+export const cluster = [
+  ...(hasCommand("redis-server")
+    ? [
+        row({ name: "redis-2", title: `${TITLE} over Redis, one at a time`, ...redis }, 1),
+        row({ name: "redis-2-16", title: `${TITLE} over Redis, 16 on their way`, ...redis }, 16),
+      ]
+    : []),
+  ...(hasCommand("nats-server") && hasCommand("redis-server")
+    ? [
+        row({ name: "nats-2", rank: "extra", title: `${TITLE} over NATS, one at a time`, ...nats }, 1),
+        row({ name: "nats-2-16", title: `${TITLE} over NATS, 16 on their way`, ...nats }, 16),
+      ]
+    : []),
+];

@@ -3,37 +3,83 @@
 // and whatever a server adds to it.
 import { workRow } from "../lib/row.js";
 
-const peers = {
+const webSockets = {
   unichannel: "fan-out-unichannel.js",
   ws: "fan-out-ws.js",
   "uWebSockets.js": "fan-out-uws.js",
   "node:net": "fan-out-net.js",
 };
-const load = "fan-out.js";
+const rooms = { unichannel: "room-unichannel.js", "node:http": "room-node.js" };
+const NO_STREAMS = "it has no event streams";
+const NO_POLLS = "it has no long polling";
+
+/** @param {number} members @param {number} burst @param {Partial<Parameters<typeof workRow>[0]> & { name: string }} facts */
+function publish(members, burst, facts) {
+  const manner = burst === 1 ? "one message at a time" : `${burst} messages in one turn`;
+  return workRow({
+    title: `deliveries of 128 bytes of text to ${members.toLocaleString("en-US")} WebSockets, ${manner}`,
+    peers: webSockets,
+    brief: ["unichannel", "ws", "uWebSockets.js"],
+    load: "fan-out.js",
+    config: { connections: members, burst, messageBytes: 128 },
+    ...facts,
+  });
+}
+
+/** A point of the curve by members. @param {number} members @param {Partial<Parameters<typeof workRow>[0]> & { name: string }} facts */
+function publishOne(members, facts) {
+  const curve = {
+    name: "publish-members",
+    title: "deliveries by members of a group, one message at a time",
+    unit: "members",
+  };
+  return publish(members, 1, { ...facts, curve: { ...curve, x: members } });
+}
+
+/** @param {Parameters<typeof workRow>[0]["config"]["shares"]} shares */
+const room = (shares, connections = 1000) => ({ connections, burst: 1, shares });
 
 export const groups = [
-  workRow({
+  publishOne(1000, {
     name: "publish-1",
-    title: "deliveries of 128 bytes of text to 1,000 WebSockets, one message at a time",
-    peers,
+    rank: "headline",
     targets: { ws: "≥ 1.15 ×", "uWebSockets.js": "≥ 0.85 × (aim)" },
-    load,
-    config: { connections: 1000, burst: 1, messageBytes: 128 },
+  }),
+  publish(1000, 16, {
+    name: "publish-16",
+    rank: "headline",
+    targets: { ws: "≥ 5 ×", "uWebSockets.js": "≥ 1 × (aim)" },
+  }),
+  publishOne(100, { name: "publish-members-100", isPoint: true, brief: ["unichannel", "ws"] }),
+  publishOne(10_000, { name: "publish-10k-1", targets: { ws: "≥ 1.15 ×" }, brief: ["unichannel", "ws"] }),
+  publish(10_000, 16, { name: "publish-10k-16", targets: { ws: "≥ 5 ×" }, brief: ["unichannel", "ws"] }),
+  workRow({
+    name: "publish-sse",
+    title: "deliveries of 128 bytes of text to 1,000 event streams, one message at a time",
+    peers: { ...rooms, "better-sse": "room-better-sse.js", "node:net": "room-net.js" },
+    brief: ["unichannel", "node:http", "better-sse"],
+    without: { "Socket.IO": NO_STREAMS, ws: NO_STREAMS },
+    load: "room.js",
+    config: room({ stream: 1 }),
   }),
   workRow({
-    name: "publish-16",
-    title: "deliveries of 128 bytes of text to 1,000 WebSockets, 16 messages in one turn",
-    peers,
-    targets: { ws: "≥ 5 ×", "uWebSockets.js": "≥ 1 × (aim)" },
-    load,
-    config: { connections: 1000, burst: 16, messageBytes: 128 },
+    name: "publish-mixed",
+    title: "deliveries to a room of 400 WebSockets, 400 event streams and 200 long polls, one message at a time",
+    peers: { unichannel: rooms.unichannel, "ws + node:http": rooms["node:http"], "Socket.IO": "room-socketio.js" },
+    without: { "Socket.IO with event streams": `${NO_STREAMS}: its room has 400 WebSockets and 600 long polls` },
+    load: "room.js",
+    config: room({ webSocket: 0.4, stream: 0.4, poll: 0.2 }),
+    configs: { "Socket.IO": { shares: { socketIo: 0.4, socketIoPoll: 0.6 } } },
   }),
   workRow({
     name: "wake-polls",
     title: "answers to 1,000 long polls that wait for one message",
-    peers: { unichannel: "wake-unichannel.js", "node:http": "wake-node.js" },
+    peers: { ...rooms, "Socket.IO": "room-socketio.js" },
+    rank: "headline",
     targets: { "node:http": "≥ 1.5 ×" },
-    load: "wake-polls.js",
-    config: { connections: 1000 },
+    without: { ws: NO_POLLS, "better-sse": NO_POLLS },
+    load: "room.js",
+    config: room({ poll: 1 }),
+    configs: { "Socket.IO": { shares: { socketIoPoll: 1 } } },
   }),
 ];

@@ -1,8 +1,10 @@
 // @ts-check
-// How cost grows with size: points of curves, each a row of its own.
+// How cost grows with the size of a message: points of curves, each a row of its own.
 import { workRow } from "../lib/row.js";
 
 const SIZES = [32, 256, 1024, 4096, 16_384, 65_536];
+/** What a run has that is not `--full`. */
+const BRIEF_SIZES = [32, 1024, 65_536];
 
 export const growth = SIZES.map((messageBytes) => ({
   ...workRow({
@@ -10,8 +12,11 @@ export const growth = SIZES.map((messageBytes) => ({
     title: `echo of ${messageBytes.toLocaleString("en-US")} bytes, 16 connections, 4 messages in flight on each`,
     peers: { unichannel: "ws-unichannel.js", ws: "ws-ws.js", "uWebSockets.js": "ws-uws.js" },
     load: "ws-echo.js",
+    brief: ["unichannel", "ws"],
+    ...(BRIEF_SIZES.includes(messageBytes) ? {} : { rank: /** @type {const} */ ("extra") }),
     config: { connections: 16, inFlight: 4, messageBytes, binary: true },
   }),
+  isPoint: true,
   curve: {
     name: "ws-echo-size",
     title: "echo by message size, 16 connections, 4 in flight",

@@ -13,12 +13,15 @@ const peers = {
 };
 const load = hasCommand("wrk") ? "http-wrk.js" : "http-raw.js";
 const config = { connections: 64 };
+const brief = ["unichannel", "node:http"];
 
 export const http = [
   workRow({
     name: "http-hello",
     title: "GET of 11 bytes, 64 keep-alive connections",
     peers: { ...peers, "node:net": "http-net.js" },
+    rank: "headline",
+    brief: ["unichannel", "node:http", "Bun.serve"],
     targets: { "node:http": "≥ 1.7 ×", "Bun.serve": "≥ 1 × (aim)" },
     load,
     config,
@@ -27,13 +30,16 @@ export const http = [
     name: "http-20-fields",
     title: "the same with the 20 header fields of a browser",
     peers,
+    brief,
     load,
     config: { ...config, browser: true },
   }),
   workRow({
     name: "http-post-1k",
+    rank: "extra",
     title: "POST of 1 KiB, its body read before the answer",
     peers,
+    brief,
     load,
     config: { ...config, bodyBytes: 1024 },
   }),
@@ -41,6 +47,7 @@ export const http = [
     name: "http-pipelined",
     title: "GET of 11 bytes, 16 requests in each segment",
     peers,
+    brief,
     load,
     config: { ...config, pipelined: 16 },
   }),
@@ -49,8 +56,10 @@ export const http = [
     ? [
         workRow({
           name: "http-churn",
+          rank: "extra",
           title: "a connection for each GET",
           peers,
+          brief,
           load,
           config: { ...config, close: true },
         }),

@@ -2,7 +2,7 @@
 // What a client costs that is connected and silent: the usual state of most of them.
 import { memoryRow } from "../lib/row.js";
 
-export const idleWs = memoryRow({
+const idleWs = memoryRow({
   name: "idle-ws",
   title: "memory of idle WebSockets",
   peers: {
@@ -12,31 +12,37 @@ export const idleWs = memoryRow({
     "Bun.serve": "ws-bun.js",
     "node:net": "ws-net.js",
   },
-  targets: { ws: "≤ 5 kB" },
-  webSocket: true,
+  brief: ["unichannel", "ws", "uWebSockets.js"],
+  targets: { unichannel: "≤ 5 kB" },
+  kind: "webSocket",
 });
 
-export const idlePoll = memoryRow({
+const idlePoll = memoryRow({
   name: "idle-poll",
   title: "memory of parked long polls",
-  peers: { unichannel: "poll-unichannel.js", "node:http": "poll-node.js" },
-  webSocket: false,
+  peers: { unichannel: "poll-unichannel.js", "node:http": "poll-node.js", "Socket.IO": "room-socketio.js" },
+  kinds: { "Socket.IO": "socketIoPoll" },
+  kind: "request",
 });
 
-export const idleSse = memoryRow({
+const idleSse = memoryRow({
   name: "idle-sse",
   title: "memory of silent event streams",
   peers: { unichannel: "sse-unichannel.js", "better-sse": "sse-better.js" },
-  webSocket: false,
+  without: { "Socket.IO": "it has no event streams" },
+  kind: "request",
   fields: ["Accept: text/event-stream"],
 });
 
 /** The session with its WebSocket; what it costs above a plain channel is the difference to `idle-ws`. */
-export const idleSession = memoryRow({
+const idleSession = memoryRow({
   name: "idle-session",
   title: "memory of idle sessions, each on its WebSocket",
-  peers: { unichannel: "session-unichannel.js", channel: "ws-unichannel.js" },
+  peers: { unichannel: "session-unichannel.js", channel: "ws-unichannel.js", "Socket.IO": "ws-socketio.js recovery" },
+  kinds: { "Socket.IO": "socketIo" },
   targets: { channel: "≤ 2 kB more" },
-  webSocket: true,
+  kind: "webSocket",
   fields: ["Sec-WebSocket-Protocol: unichannel.v1"],
 });
+
+export const idle = [idleWs, idleSse, idlePoll, idleSession];

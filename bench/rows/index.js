@@ -1,24 +1,23 @@
 // @ts-check
-// All rows, in the order in which they run. A new one is added here.
+// All rows, by what they are about and in the order in which they run. A new one is added here.
 import { cluster } from "./cluster.js";
 import { groups } from "./groups.js";
 import { growth } from "./growth.js";
 import { http } from "./http.js";
-import { idlePoll, idleSession, idleSse, idleWs } from "./idle.js";
+import { idle } from "./idle.js";
 import { session } from "./session.js";
 import { start } from "./start.js";
 import { wsEcho } from "./ws-echo.js";
 
-export const rows = [
-  ...http,
-  ...wsEcho,
-  ...groups,
-  ...cluster,
-  session,
-  idleWs,
-  idleSse,
-  idlePoll,
-  idleSession,
-  start,
-  ...growth,
+/** @type {readonly { title: string, rows: readonly import("../lib/row.js").Row[] }[]} */
+export const themes = [
+  { title: "HTTP", rows: http },
+  { title: "WebSocket", rows: wsEcho },
+  { title: "One message to many", rows: groups },
+  { title: "Several processes", rows: cluster },
+  { title: "Sessions", rows: session },
+  { title: "Memory and start", rows: [...idle, start] },
+  { title: "By size", rows: growth },
 ];
+
+export const rows = themes.flatMap((theme) => theme.rows);

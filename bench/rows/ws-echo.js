@@ -10,6 +10,7 @@ const peers = {
   "Bun.serve": "ws-bun.js",
 };
 const floor = { "node:net": "ws-net.js" };
+const brief = ["unichannel", "ws"];
 const load = "ws-echo.js";
 const text = { connections: 64, inFlight: 1, messageBytes: 32, binary: false };
 
@@ -18,6 +19,8 @@ export const wsEcho = [
     name: "ws-echo-32-1",
     title: "echo of 32 bytes of text, 64 connections, 1 message in flight on each",
     peers: { ...peers, "Socket.IO": "ws-socketio.js", ...floor },
+    rank: "headline",
+    brief: ["unichannel", "ws", "Socket.IO"],
     targets: { ws: "≥ 1.15 ×" },
     load,
     config: text,
@@ -25,8 +28,10 @@ export const wsEcho = [
   }),
   workRow({
     name: "ws-echo-32-1-alone",
+    rank: "extra",
     title: "echo of 32 bytes of text, 1 connection, 1 message in flight: no other work to share a wake-up with",
     peers: { ...peers, ...floor },
+    brief,
     load,
     config: { ...text, connections: 1 },
   }),
@@ -34,6 +39,8 @@ export const wsEcho = [
     name: "ws-echo-32-16",
     title: "echo of 32 bytes of text, 64 connections, 16 messages in flight on each",
     peers: { ...peers, "Socket.IO": "ws-socketio.js", ...floor },
+    rank: "headline",
+    brief: ["unichannel", "ws", "uWebSockets.js", "Bun.serve"],
     targets: { ws: "≥ 6 ×", "uWebSockets.js": "≥ 1 × (aim)" },
     load,
     config: { ...text, inFlight: 16 },
@@ -41,8 +48,10 @@ export const wsEcho = [
   }),
   workRow({
     name: "ws-echo-1k",
+    rank: "extra",
     title: "echo of 1 KiB of text, 64 connections, 1 message in flight on each",
     peers,
+    brief,
     load,
     config: { ...text, messageBytes: 1024 },
   }),
@@ -50,6 +59,7 @@ export const wsEcho = [
     name: "ws-echo-16k",
     title: "echo of 16 KiB of bytes, 16 connections, 1 message in flight on each",
     peers: { ...peers, ...floor },
+    brief,
     targets: { ws: "≥ 1.3 ×" },
     load,
     config: { connections: 16, inFlight: 1, messageBytes: 16_384, binary: true },
@@ -58,6 +68,7 @@ export const wsEcho = [
     name: "ws-echo-1m",
     title: "echo of 1 MiB of bytes, 4 connections, 1 message in flight on each",
     peers,
+    brief,
     load,
     config: { connections: 4, inFlight: 1, messageBytes: 1_048_576, binary: true },
   }),
@@ -65,6 +76,7 @@ export const wsEcho = [
     name: "ws-deflate-1k",
     title: "echo of 1 KiB of text, permessage-deflate both ways without context takeover, 64 connections",
     peers: Object.fromEntries(Object.entries(peers).map(([peer, file]) => [peer, `${file} deflate`])),
+    brief,
     load,
     config: { ...text, messageBytes: 1024, deflate: true },
   }),

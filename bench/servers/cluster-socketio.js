@@ -5,7 +5,8 @@ import { createClient } from "redis";
 import { Server } from "socket.io";
 import { ready } from "../lib/ready.js";
 
-const client = createClient({ url: `redis://127.0.0.1:${process.argv[2]}` });
+const [port] = process.argv.slice(2);
+const client = createClient({ url: `redis://127.0.0.1:${port}` });
 await client.connect();
 const http = createServer();
 const io = new Server(http, { transports: ["websocket"], perMessageDeflate: false, adapter: createAdapter(client) });

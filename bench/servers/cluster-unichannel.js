@@ -1,13 +1,18 @@
 // @ts-check
-// One of several processes with a group across them, on unichannel over Redis: what a member says, all hear.
+// One of several processes with a group across them, on unichannel: what a member says, all hear.
+import { connect } from "@nats-io/transport-node";
 import { createClient } from "redis";
 import { createChannelStore, serve, withChannel } from "../../dist/src/index.js";
+import { natsBackplane } from "../../dist/src/nats.js";
 import { redisBackplane } from "../../dist/src/redis.js";
 import { ready } from "../lib/ready.js";
 
-const [redisPort = ""] = process.argv.slice(2);
+const [broker = "", port = ""] = process.argv.slice(2);
 const store = createChannelStore({
-  backplane: redisBackplane(createClient({ url: `redis://127.0.0.1:${redisPort}` })),
+  backplane:
+    broker === "nats"
+      ? natsBackplane(await connect({ servers: `127.0.0.1:${port}`, maxReconnectAttempts: -1 }))
+      : redisBackplane(createClient({ url: `redis://127.0.0.1:${port}` })),
 });
 const server = await serve(
   (request) =>

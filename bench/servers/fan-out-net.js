@@ -1,26 +1,16 @@
 // @ts-check
 // The floor for a group: a bare node:net loop that writes one Buffer to every socket, a burst as one.
-import { createHash } from "node:crypto";
 import { createServer } from "node:net";
-import { plainFrame, TEXT } from "../lib/frames.js";
+import { plainFrame, TEXT, upgradeResponse } from "../lib/frames.js";
 import { ready } from "../lib/ready.js";
 
-const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const FRAME = plainFrame(TEXT, Buffer.alloc(128, "unichannel "));
 
 /** @type {Set<import("node:net").Socket>} */
 const members = new Set();
 const server = createServer({ noDelay: true }, (socket) => {
   socket.once("data", (/** @type {Buffer} */ request) => {
-    const key = /sec-websocket-key: *([^\r]+)/i.exec(request.toString("latin1"))?.[1] ?? "";
-    const accept = createHash("sha1")
-      .update(key + GUID)
-      .digest("base64");
-    socket.write(
-      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-        `Sec-WebSocket-Accept: ${accept}\r\n\r\n`,
-      "latin1",
-    );
+    socket.write(upgradeResponse(request), "latin1");
     members.add(socket);
     socket.on("close", () => members.delete(socket));
     socket.on("data", (/** @type {Buffer} */ bytes) => {

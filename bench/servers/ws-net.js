@@ -1,26 +1,16 @@
 // @ts-check
 // The floor for WebSocket echo: a bare node:net loop that unmasks, puts the server's header before the payload and
 // writes once per read. It checks nothing, knows no control frame and takes each fragment for a message.
-import { createHash } from "node:crypto";
 import { createServer } from "node:net";
+import { upgradeResponse } from "../lib/frames.js";
 import { ready } from "../lib/ready.js";
-
-const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 let open = 0;
 const server = createServer({ noDelay: true }, (socket) => {
   /** @type {Buffer | undefined} */
   let tail;
   socket.once("data", (/** @type {Buffer} */ request) => {
-    const key = /sec-websocket-key: *([^\r]+)/i.exec(request.toString("latin1"))?.[1] ?? "";
-    const accept = createHash("sha1")
-      .update(key + GUID)
-      .digest("base64");
-    socket.write(
-      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-        `Sec-WebSocket-Accept: ${accept}\r\n\r\n`,
-      "latin1",
-    );
+    socket.write(upgradeResponse(request), "latin1");
     open++;
     socket.on("close", () => open--);
     socket.on("data", (/** @type {Buffer} */ bytes) => {

@@ -1,0 +1,55 @@
+// @ts-check
+// What all generators of load have in common: one measured window that is reported once, and giving up loudly.
+import { setTimeout as sleep } from "node:timers/promises";
+import { openWindow } from "./cpu.js";
+import { forgetLatencies, latencies } from "./latencies.js";
+
+/**
+ * What each generator of a row of work is told.
+ * @typedef {object} LoadConfig
+ * @property {number} port of the first server
+ * @property {readonly number[]} ports of all
+ * @property {readonly number[]} serverPids
+ * @property {number} seconds
+ * @property {number} warmupSeconds
+ * @property {number} connections
+ */
+
+/**
+ * Warms up, measures one window, reports it to who started this process, and ends.
+ * @param {Pick<LoadConfig, "serverPids" | "seconds" | "warmupSeconds">} config
+ * @param {() => number} count the operations completed so far
+ */
+export async function measure({ serverPids, seconds, warmupSeconds }, count) {
+  await sleep(warmupSeconds * 1000);
+  const closeWindow = openWindow(serverPids);
+  forgetLatencies();
+  const before = count();
+  await sleep(seconds * 1000);
+  const operations = count() - before;
+  process.send?.({ operations, latencies: latencies(), ...closeWindow() }, () => process.exit());
+}
+
+/** @param {unknown} error @returns {never} */
+export function fail(error) {
+  console.error(error);
+  process.exit(1);
+}
+
+/** A server of a benchmark closes nothing by itself. */
+export function closedByServer() {
+  fail(new Error("the server closed a connection"));
+}
+
+/** Connections that are being opened at the same time: less than any server's backlog. */
+const BATCH = 200;
+
+/** Calls `open` for 0 to `count` - 1, so many at a time as a backlog takes. @template T @param {number} count @param {(index: number) => Promise<T>} open */
+export async function openMany(count, open) {
+  const opened = [];
+  for (let i = 0; i < count; i += BATCH) {
+    const batch = Math.min(BATCH, count - i);
+    opened.push(...(await Promise.all(Array.from({ length: batch }, (_, k) => open(i + k)))));
+  }
+  return opened;
+}

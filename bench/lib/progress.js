@@ -1,0 +1,54 @@
+// @ts-check
+// How far a run is: one line that is rewritten where a person watches, otherwise a line for each row.
+
+export class Progress {
+  /** Of the rows, as they are planned; in seconds. @type {number} */
+  #planned;
+  #done = 0;
+  #rows;
+  #rowsDone = 0;
+  #start = performance.now();
+
+  /** @param {readonly number[]} seconds of each row, about */
+  constructor(seconds) {
+    this.#rows = seconds.length;
+    this.#planned = seconds.reduce((sum, row) => sum + row, 0);
+  }
+
+  total() {
+    return minutes(this.#planned);
+  }
+
+  /** @param {string} what is under way */
+  show(what) {
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K  ${what} (${this.#position()})`);
+  }
+
+  clear() {
+    if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  }
+
+  /** So much of what was planned is done. @param {number} seconds */
+  add(seconds) {
+    this.#done += seconds;
+  }
+
+  /** @param {string} name */
+  rowDone(name) {
+    this.#rowsDone += 1;
+    if (!process.stderr.isTTY) process.stderr.write(`  ${name} done (${this.#position()})\n`);
+  }
+
+  /** What is left takes as long beside its plan as what was done. */
+  #position() {
+    const elapsed = (performance.now() - this.#start) / 1000;
+    const pace = this.#done > 0 ? elapsed / this.#done : 1;
+    const left = pace * (this.#planned - this.#done);
+    return `${this.#rowsDone} of ${this.#rows} rows, ${minutes(elapsed)}, ${minutes(left)} to go`;
+  }
+}
+
+/** @param {number} seconds */
+function minutes(seconds) {
+  return seconds < 90 ? `${Math.round(seconds)} s` : `${(seconds / 60).toFixed(1)} min`;
+}

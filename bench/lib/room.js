@@ -1,0 +1,13 @@
+// @ts-check
+// What is said in a room of the rows with members of several kinds: 128 bytes, with a mark by which the generator counts
+// them in whatever is around. It stands in no head, frame header, id or chunk size.
+
+export const MARK = "!";
+export const MESSAGE = MARK + Buffer.alloc(127, "unichannel ").toString("latin1");
+/** What an event stream is greeted with. */
+export const GREETING = "hello";
+
+/** How often the server is to say it, from `POST /publish?count=N`. @param {string} target */
+export function countOf(target) {
+  return Number(/count=(\d+)/.exec(target)?.[1]);
+}

@@ -1,0 +1,19 @@
+// @ts-check
+// A byte stream (src/transport/byte-stream.ts) whose other end takes everything at once: an engine without sockets.
+
+export class Sink {
+  /** @type {any} */
+  listener;
+  bufferedAmount = 0;
+  remoteAddress = "127.0.0.1";
+  isEncrypted = false;
+  written = 0;
+  /** @param {string | Uint8Array | (string | Uint8Array)[]} output */
+  write(output) {
+    this.written += output.length;
+  }
+  end() {}
+  destroy() {}
+  pause() {}
+  resume() {}
+}

@@ -1,0 +1,54 @@
+// @ts-check
+// As much of Socket.IO 5 over Engine.IO 4 as the generators speak. Engine.IO: "0" open, "2" ping, "3" pong, "4" a message;
+// Socket.IO in it: "0" connect, "2" an event.
+import { exchanges } from "./exchanges.js";
+import { maskedFrame, TEXT } from "./frames.js";
+import { frames, openWebSocket } from "./web-socket.js";
+
+export const SOCKET_IO_WEBSOCKET = "/socket.io/?EIO=4&transport=websocket";
+/** Between the packets of one poll. */
+const SEPARATOR = "\x1e";
+const SOCKET_IO_POLLING = "/socket.io/?EIO=4&transport=polling";
+
+/**
+ * Resolves when the server has taken the client in, with what it said then.
+ * @param {import("./web-socket.js").Where} where
+ * @param {(text: string) => void} onEvent gets events, from their "42" on
+ * @param {string} [auth] JSON of what the client comes with
+ * @returns {Promise<{ socket: import("node:net").Socket, connected: string }>}
+ */
+export function openSocketIo(where, onEvent, auth = "") {
+  return new Promise((resolve) => {
+    const listen = frames((payload, socket) => {
+      const text = payload.toString("latin1");
+      if (text.startsWith("42")) onEvent(text);
+      else if (text.startsWith("0")) socket.write(maskedFrame(TEXT, Buffer.from(`40${auth}`)));
+      else if (text.startsWith("40")) resolve({ socket, connected: text });
+      else if (text === "2") socket.write(maskedFrame(TEXT, Buffer.from("3")));
+    });
+    openWebSocket({ ...where, path: SOCKET_IO_WEBSOCKET }, listen);
+  });
+}
+
+/**
+ * The same over long polling: both handshakes, and then a poll after the other. Resolves when the first one waits.
+ * @param {import("./web-socket.js").Where} where
+ * @param {(packets: string) => void} onPackets gets what each poll has brought
+ * @returns {Promise<void>}
+ */
+export function openSocketIoPolls(where, onPackets) {
+  return new Promise((resolve) => {
+    let target = SOCKET_IO_POLLING;
+    const ask = exchanges(where, (body) => {
+      if (body.startsWith("0")) {
+        target += `&sid=${JSON.parse(body.slice(1)).sid}`;
+        return ask("POST", target, "40");
+      }
+      if (body.split(SEPARATOR).includes("2")) ask("POST", target, "3");
+      else ask("GET", target);
+      if (body.startsWith("40")) resolve();
+      onPackets(body);
+    });
+    ask("GET", target);
+  });
+}

@@ -1,0 +1,88 @@
+// @ts-check
+// WebSockets of the generators over raw sockets: nothing but what a row needs, so that the server is what is measured.
+import { connect } from "node:net";
+import { frameLength, headerLength, upgradeRequest } from "./frames.js";
+import { closedByServer, fail } from "./generator.js";
+
+/**
+ * All sockets read into this one (`onread`), which spares an allocation and a stream event for each read. What is in it is
+ * gone with the next read.
+ */
+const readBuffer = Buffer.allocUnsafe(65_536);
+
+/**
+ * @typedef {object} Where
+ * @property {number} port
+ * @property {string | undefined} [localAddress]
+ * @property {(error: unknown) => void} [onError] ends the process if it is not given
+ * @property {() => void} [onClose] the same: a server of a benchmark closes nothing by itself
+ */
+
+/**
+ * A socket whose `onBytes` gets what is read, in a buffer that is used again.
+ * @param {Where} where
+ * @param {(bytes: Buffer) => void} onBytes
+ */
+export function openSocket({ port, localAddress, onError = fail, onClose = closedByServer }, onBytes) {
+  const socket = connect({
+    ...{ port, host: "127.0.0.1", localAddress, noDelay: true },
+    onread: {
+      buffer: readBuffer,
+      callback(length) {
+        onBytes(readBuffer.subarray(0, length));
+        return true;
+      },
+    },
+  });
+  socket.on("error", onError);
+  socket.on("close", onClose);
+  return socket;
+}
+
+/**
+ * Resolves when the server has answered with 101; `onBytes` gets all that comes after it.
+ * @param {Where & { path?: string | undefined, fields?: readonly string[] | undefined }} where
+ * @param {(bytes: Buffer, socket: import("node:net").Socket) => void} onBytes
+ * @returns {Promise<import("node:net").Socket>}
+ */
+export function openWebSocket({ path, fields, ...where }, onBytes) {
+  return new Promise((resolve) => {
+    /** The answer's head, while it is not complete. @type {string | undefined} */
+    let head = "";
+    const socket = openSocket(where, (bytes) => {
+      if (head === undefined) return onBytes(bytes, socket);
+      const before = head.length;
+      head += bytes.toString("latin1");
+      const end = head.indexOf("\r\n\r\n");
+      if (end === -1) return;
+      if (!head.startsWith("HTTP/1.1 101 ")) fail(new Error(`not upgraded: ${head}`));
+      head = undefined;
+      resolve(socket);
+      const rest = bytes.subarray(end + 4 - before);
+      if (rest.length > 0) onBytes(rest, socket);
+    });
+    socket.on("connect", () => socket.write(upgradeRequest(path, fields)));
+  });
+}
+
+/**
+ * Cuts what is read into frames: `onFrame` gets each one's payload.
+ * @param {(payload: Buffer, socket: import("node:net").Socket) => void} onFrame
+ * @returns {(bytes: Buffer, socket: import("node:net").Socket) => void} for `openWebSocket`
+ */
+export function frames(onFrame) {
+  /** Begins with a frame that is not complete. @type {Buffer | undefined} */
+  let held;
+  return (bytes, socket) => {
+    const all = held === undefined ? bytes : Buffer.concat([held, bytes]);
+    let at = 0;
+    for (;;) {
+      const length = frameLength(all, at);
+      if (length === 0) break;
+      onFrame(all.subarray(at + headerLength(all, at), at + length), socket);
+      at += length;
+    }
+    // A copy: what was read is in a buffer that is used again.
+    held = at === all.length ? undefined : Buffer.from(all.subarray(at));
+  };
+}
