@@ -2,7 +2,7 @@
 
 export { ChannelError, type ErrorCode } from "./base/errors.ts";
 export { type ChannelOptions, openChannel, withChannel } from "./channel/accept.ts";
-export type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel/channel.ts";
+export type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } from "./channel/channel.ts";
 export type { ErrorContext, ErrorReporter, ErrorSource } from "./channel/context.ts";
 export type { Handler, HandlerResult } from "./channel/handle.ts";
 export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
@@ -36,6 +36,7 @@ export type {
   ChannelStore,
   ChannelStoreOptions,
   GroupHistory,
+  GroupMember,
   JoinOptions,
   PresentMember,
   PublishOptions,

@@ -42,10 +42,10 @@ describe("the documentation", () => {
 
   it("lists every channel option and every member of the channel in the reference", () => {
     const channel = read("docs/reference/channel.md");
-    const options = /export interface ChannelOptions \{([\s\S]*?)\n\}/.exec(read("src/channel/accept.ts"))![1]!;
+    const options = /export interface ChannelOptions<[^{]*\{([\s\S]*?)\n\}/.exec(read("src/channel/accept.ts"))![1]!;
     for (const [, name] of options.matchAll(/readonly (\w+)\?/g))
       assert.match(channel, new RegExp(`\`${name}\``), name);
-    const members = /export interface Channel extends[^{]*\{([\s\S]*?)\n\}/.exec(read("src/channel/channel.ts"))![1]!;
+    const members = /export interface Channel<[^{]*\{([\s\S]*?)\n\}/.exec(read("src/channel/channel.ts"))![1]!;
     for (const [, name] of members.matchAll(/^ {2}(?:readonly )?(\w+)[(:]/gm)) {
       assert.match(channel, new RegExp(`\`${name}[(\`]`), name);
     }
@@ -53,10 +53,10 @@ describe("the documentation", () => {
 
   it("lists every option and handler of a session in the reference", () => {
     const session = read("docs/reference/session.md");
-    const options = /export interface SessionOptions \{([\s\S]*?)\n\}/.exec(read("src/channel/session.ts"))![1]!;
+    const options = /export interface SessionOptions<[^{]*\{([\s\S]*?)\n\}/.exec(read("src/channel/session.ts"))![1]!;
     for (const [, name] of options.matchAll(/readonly (\w+)\?/g))
       assert.match(session, new RegExp(`\\| \`${name}\``), name);
-    const handlers = /export interface SessionHandlers[^{]*\{([\s\S]*?)\n\}/.exec(read("src/channel/channel.ts"))![1]!;
+    const handlers = /export interface SessionHandlers<[^{]*\{([\s\S]*?)\n\}/.exec(read("src/channel/channel.ts"))![1]!;
     for (const [, name] of handlers.matchAll(/^ {2}(\w+)\?/gm)) assert.match(session, new RegExp(`\`${name}\\(`), name);
   });
 

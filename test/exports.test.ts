@@ -9,6 +9,7 @@ import * as unichannel from "../src/index.ts";
 import * as metrics from "../src/metrics.ts";
 import * as nats from "../src/nats.ts";
 import * as redis from "../src/redis.ts";
+import * as testing from "../src/testing/index.ts";
 import * as backplaneSuite from "./contract/backplane.ts";
 
 describe("the public surface", () => {
@@ -50,6 +51,7 @@ describe("the public surface", () => {
     );
     assert.deepEqual(names.sort(), [
       "AllowedOrigins",
+      "AnyChannel",
       "Backplane",
       "BackplaneEntry",
       "BackplaneHistory",
@@ -75,6 +77,7 @@ describe("the public surface", () => {
       "EventMeta",
       "FetchHandler",
       "GroupHistory",
+      "GroupMember",
       "Handler",
       "HandlerResult",
       "HeadersInput",
@@ -116,6 +119,7 @@ describe("the public surface", () => {
     assert.deepEqual(Object.keys(metrics), ["collectMetrics"]);
     assert.deepEqual(Object.keys(redis), ["redisBackplane"]);
     assert.deepEqual(Object.keys(nats), ["natsBackplane"]);
+    assert.deepEqual(Object.keys(testing).sort(), ["VirtualClock", "testServer"]);
     assert.deepEqual(Object.keys(backplaneSuite), ["backplaneContract"]);
   });
 

@@ -34,6 +34,8 @@ const LAYERS: ReadonlyMap<string, Layer> = new Map<string, Layer>([
   ...TOWER.map((name, height): [string, Layer] => [name, { imports: TOWER.slice(0, height + 1), node: NODE[name] }]),
   // Beside the tower: it runs in browsers. Of a session both ends run the same state machine (docs/decisions/0010).
   ["client", { imports: ["base", "codec", "protocol", "client"], node: [] }],
+  // Above both: it has a server and its clients in one process.
+  ["testing", { imports: [...TOWER, "client", "testing"], node: "any" }],
 ]);
 
 /** Longer files are split, or begin with the reason why not. */
@@ -77,6 +79,8 @@ describe("the layers", () => {
     ["a socket in a transport", "transport/a.ts", 'import type { Socket } from "node:net";'],
     ["Node in the browser's client", "client/a.ts", 'import { createHash } from "node:crypto";'],
     ["a transport in the client", "client/a.ts", 'import { b } from "../transport/b.ts";'],
+    ["the client in the server", "server/a.ts", 'import { b } from "../client/b.ts";'],
+    ["what is for tests in the server", "server/a.ts", 'import { b } from "../testing/b.ts";'],
     ["a package", "server/a.ts", 'import { WebSocket } from "ws";'],
     ["the public entry", "server/a.ts", 'import { serve } from "../index.ts";'],
     ["a file outside src", "server/a.ts", 'import { b } from "../../test/b.ts";'],
@@ -94,6 +98,7 @@ describe("the layers", () => {
     ["hashes in a transport", "transport/a.ts", 'import { createHash } from "node:crypto";'],
     ["compression in a transport", "transport/a.ts", 'import { gzipSync } from "node:zlib";'],
     ["sockets in the server", "server/a.ts", 'import { createServer } from "node:net";'],
+    ["server and client in what is for tests", "testing/a.ts", 'import { b } from "../client/b.ts";'],
     ["anything in the entry", "index.ts", 'export { serve } from "./server/serve.ts";'],
     ["imports that a comment speaks of", "base/a.ts", '// import("../server/b.ts") would be wrong\n/** import(x) */'],
   ];

@@ -3,6 +3,8 @@
 
 import { hash } from "node:crypto";
 import { ChannelError } from "../base/errors.ts";
+import { fieldValue } from "../codec/http1-request.ts";
+import type { MessageCodec } from "../codec/message-codec.ts";
 import { negotiateDeflate, parseExtensions } from "../codec/ws-extensions.ts";
 import { acceptValue, chooseProtocol } from "../codec/ws-handshake.ts";
 import { type CompressOptions, toCompressSettings } from "../transport/deflate.ts";
@@ -11,14 +13,19 @@ import { HttpTransport, PLAIN } from "../transport/http.ts";
 import { PermessageDeflate } from "../transport/permessage-deflate.ts";
 import { EVENT_STREAM } from "../transport/sse.ts";
 import type { Transport } from "../transport/transport.ts";
-import type { Channel, ChannelHandlers } from "./channel.ts";
+import type { AnyChannel, Channel, ChannelHandlers, Message } from "./channel.ts";
 import type { ChannelContext } from "./context.ts";
 import { type HeadersInput, toFields } from "./headers.ts";
 import { ChannelRequest } from "./request.ts";
+import type { SendData } from "./send-data.ts";
 import { type ChannelSettings, type OverflowPolicy, TransportChannel } from "./transport-channel.ts";
+import { type AnyCodec, TypedChannel } from "./typed-channel.ts";
 import { checkHandshake, refuseHandshake } from "./upgrade.ts";
 
-export interface ChannelOptions {
+type AnyOptions = ChannelOptions<unknown, unknown>;
+
+/** `In` and `Out`: what the channel receives and sends, as its codec has it. */
+export interface ChannelOptions<In = Message, Out = SendData> {
   /**
    * WebSocket sub-protocols in order of preference, or a function that chooses one of those offered.
    * @default none: an offer is ignored
@@ -43,6 +50,11 @@ export interface ChannelOptions {
    * @default false
    */
   readonly compress?: boolean | CompressOptions | undefined;
+  /**
+   * Messages are values of the application: see `jsonMessages`. What it refuses is not sent (`send` throws BAD_MESSAGE),
+   * or reported and not received; the channel stays open. @default none: messages are text and bytes
+   */
+  readonly codec?: MessageCodec<In, Out> | undefined;
 }
 
 /**
@@ -55,20 +67,40 @@ export interface ChannelOptions {
  *
  * Throws ALREADY_ANSWERED if the request has its channel or response, NOT_OUR_REQUEST for a foreign Fetch `Request`.
  */
+export function withChannel<In, Out>(
+  request: ChannelRequest | Request,
+  setup: (channel: Channel<In, Out>) => unknown,
+  options: ChannelOptions<In, Out> & { readonly codec: MessageCodec<In, Out> },
+): Channel<In, Out>;
 export function withChannel(
   request: ChannelRequest | Request,
   setup: (channel: Channel) => unknown,
-  options: ChannelOptions = {},
-): Channel {
+  options?: ChannelOptions,
+): Channel;
+export function withChannel(
+  request: ChannelRequest | Request,
+  setup: (channel: Channel) => unknown,
+  options: AnyOptions = {},
+): AnyChannel {
   return accept(request, {}, setup, options);
 }
 
 /** Like `withChannel`, with all callbacks up front: the form that costs least when many channels share them. */
+export function openChannel<In, Out>(
+  request: ChannelRequest | Request,
+  handlers: ChannelHandlers<In, Out>,
+  options: ChannelOptions<In, Out> & { readonly codec: MessageCodec<In, Out> },
+): Channel<In, Out>;
 export function openChannel(
   request: ChannelRequest | Request,
   handlers: ChannelHandlers,
-  options: ChannelOptions = {},
-): Channel {
+  options?: ChannelOptions,
+): Channel;
+export function openChannel(
+  request: ChannelRequest | Request,
+  handlers: ChannelHandlers,
+  options: AnyOptions = {},
+): AnyChannel {
   return accept(request, handlers, handlers.open, options);
 }
 
@@ -76,23 +108,34 @@ function accept(
   request: ChannelRequest | Request,
   handlers: ChannelHandlers,
   setup: ChannelHandlers["open"],
-  options: ChannelOptions,
-): Channel {
+  options: AnyOptions,
+): TransportChannel {
   const original = ChannelRequest.from(request);
   const { exchange, context } = original;
   if (original.channel !== undefined || (exchange.isAnswered && !exchange.isClientGone)) {
     throw new ChannelError("ALREADY_ANSWERED");
   }
   const { transport, isRefused } = chooseTransport(original, options);
-  const channel = new TransportChannel(transport, isRefused ? {} : handlers, toSettings(options, context), original);
+  const own = isRefused ? {} : handlers;
+  const settings = toSettings(options, context);
+  const { codec } = options;
+  const channel =
+    codec === undefined
+      ? new TransportChannel(transport, own, settings, original)
+      : new TypedChannel(transport, own, settings, original, codec, contentTypeOf(codec, options.headers));
   if (original.upgrade !== undefined) channel.attachment = original.upgrade.attachment;
   original.opened(channel);
   channel.begin(isRefused ? undefined : setup);
   return channel;
 }
 
+/** What an answer says of a value, unless the application has said it for all. */
+function contentTypeOf({ contentType }: AnyCodec, headers: HeadersInput = []): string | undefined {
+  return fieldValue(toFields(headers), "content-type") === undefined ? contentType : undefined;
+}
+
 /** Without options of its own a channel shares the server's. */
-export function toSettings(options: ChannelOptions, context: ChannelContext): ChannelSettings {
+export function toSettings(options: AnyOptions, context: ChannelContext): ChannelSettings {
   const { maxBufferedBytes, onOverflow, pingIntervalMs, pongTimeoutMs } = options;
   const shared = context.channelSettings;
   if ((maxBufferedBytes ?? onOverflow ?? pingIntervalMs ?? pongTimeoutMs) === undefined) return shared;
@@ -106,10 +149,7 @@ export function toSettings(options: ChannelOptions, context: ChannelContext): Ch
   };
 }
 
-function chooseTransport(
-  request: ChannelRequest,
-  options: ChannelOptions,
-): { transport: Transport; isRefused: boolean } {
+function chooseTransport(request: ChannelRequest, options: AnyOptions): { transport: Transport; isRefused: boolean } {
   const { exchange } = request;
   const fields = options.headers === undefined ? [] : toFields(options.headers);
   if (!request.isWebSocket || exchange.isClientGone) {
@@ -127,11 +167,7 @@ function chooseTransport(
 }
 
 /** Throws what the client is to be refused with. */
-export function acceptWebSocket(
-  request: ChannelRequest,
-  fields: readonly string[],
-  options: ChannelOptions,
-): Transport {
+export function acceptWebSocket(request: ChannelRequest, fields: readonly string[], options: AnyOptions): Transport {
   const { exchange, context, upgrade } = request;
   const { key, protocols, extensions } = upgrade?.handshake ?? checkHandshake(request);
   const response = ["Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Accept", acceptValue(key, sha1)];

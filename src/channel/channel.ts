@@ -2,38 +2,48 @@
 
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
+import type { PreparedMessage } from "./prepared-message.ts";
 import type { SendData } from "./send-data.ts";
 
 /** A message from the client: text as a string, binary as bytes. */
 export type Message = string | Uint8Array;
 
-/** All callbacks of a channel. Whatever one of them throws is reported and reaches nobody else. */
-export interface ChannelHandlers {
+/**
+ * All callbacks of a channel. Whatever one of them throws is reported and reaches nobody else. With a codec they get and
+ * send values of the application: `In` and `Out`.
+ */
+export interface ChannelHandlers<In = Message, Out = SendData> {
   /** The channel is open. Messages wait until a returned promise settles. */
-  open?: ((channel: Channel) => unknown) | undefined;
+  open?: ((channel: Channel<In, Out>) => unknown) | undefined;
   /** A message. The next one waits until a returned promise settles. */
-  receive?: ((message: Message, channel: Channel) => unknown) | undefined;
+  receive?: ((message: In, channel: Channel<In, Out>) => unknown) | undefined;
   /** A ping arrived; its pong has been sent. */
-  ping?: ((data: Uint8Array, channel: Channel) => unknown) | undefined;
-  pong?: ((data: Uint8Array, channel: Channel) => unknown) | undefined;
+  ping?: ((data: Uint8Array, channel: Channel<In, Out>) => unknown) | undefined;
+  pong?: ((data: Uint8Array, channel: Channel<In, Out>) => unknown) | undefined;
   /** `bufferedAmount` has come back to zero. */
-  drain?: ((channel: Channel) => unknown) | undefined;
+  drain?: ((channel: Channel<In, Out>) => unknown) | undefined;
   /** The channel is closed. Runs once, after everything else. */
-  close?: ((status: CloseStatus, channel: Channel) => unknown) | undefined;
+  close?: ((status: CloseStatus, channel: Channel<In, Out>) => unknown) | undefined;
   /** Another callback threw, or a stream that was sent failed. Without it the server's `onError` is told. */
-  error?: ((error: unknown, channel: Channel) => unknown) | undefined;
+  error?: ((error: unknown, channel: Channel<In, Out>) => unknown) | undefined;
 }
 
 /** The callbacks of a session's channel (`openSession`). */
-export interface SessionHandlers extends ChannelHandlers {
+export interface SessionHandlers<In = Message, Out = SendData> extends ChannelHandlers<In, Out> {
   /** The client is back on another connection; nothing was lost. */
-  resumed?: ((channel: Channel) => unknown) | undefined;
+  resumed?: ((channel: Channel<In, Out>) => unknown) | undefined;
   /** The session has moved to another kind of transport. */
-  transport?: ((kind: TransportKind, channel: Channel) => unknown) | undefined;
+  transport?: ((kind: TransportKind, channel: Channel<In, Out>) => unknown) | undefined;
 }
 
-/** One object per exchange, never used again. Callbacks never overlap: open, then each message, then close. */
-export interface Channel extends AsyncIterable<Message, undefined> {
+/** A channel of which is not known what it carries. */
+export type AnyChannel = Channel<unknown, never>;
+
+/**
+ * One object per exchange, never used again. Callbacks never overlap: open, then each message, then close.
+ * `In` is what is received, `Out` what is sent: messages, or with a codec values of the application.
+ */
+export interface Channel<out In = Message, in Out = SendData> extends AsyncIterable<In, undefined> {
   /**
    * A name for logs, made on first use: no other channel or request of this process has it, nor, in all likelihood, of
    * another process. No secret: it can be guessed.
@@ -53,10 +63,11 @@ export interface Channel extends AsyncIterable<Message, undefined> {
 
   /**
    * Sends a message. True if it was taken; false if the channel is closed or its overflow policy dropped it.
-   * Throws only for data that cannot be sent (BAD_DATA, BAD_STATUS, BAD_HEADER); the channel stays open then.
+   * Throws only for data that cannot be sent (BAD_DATA, BAD_STATUS, BAD_HEADER, with a codec BAD_MESSAGE); the channel
+   * stays open then. With a codec all that is given is a value, but for what `prepare` made: that is sent as it is.
    * `closeAfterSend` defaults to true on plain HTTP and false on WebSockets and event streams.
    */
-  send(data: SendData, closeAfterSend?: boolean): boolean;
+  send(data: Out | PreparedMessage, closeAfterSend?: boolean): boolean;
 
   /**
    * Closes politely, after everything sent: a WebSocket with its closing handshake, a response with its end (an empty
@@ -77,22 +88,22 @@ export interface Channel extends AsyncIterable<Message, undefined> {
 
   /**
    * Sets who receives messages; a second receiver throws HANDLER_EXISTS. Set it during setup: once setup is over,
-   * messages that nobody receives are dropped.
+   * messages that nobody receives are dropped. What a codec refuses is reported as if `fn` had thrown it.
    */
-  onReceive(fn: (message: Message, channel: Channel) => unknown): void;
+  onReceive(fn: (message: In, channel: Channel<In, Out>) => unknown): void;
 
   /** Adds a close handler: runs once, last, with the real status; at once if the channel has ended already. */
-  onClose(fn: (status: CloseStatus, channel: Channel) => unknown): void;
+  onClose(fn: (status: CloseStatus, channel: Channel<In, Out>) => unknown): void;
 
   /** Sets who is told of pings; the pong is sent anyway. */
-  onPing(fn: (data: Uint8Array, channel: Channel) => unknown): void;
+  onPing(fn: (data: Uint8Array, channel: Channel<In, Out>) => unknown): void;
 
   /** Sets who is told of pongs. */
-  onPong(fn: (data: Uint8Array, channel: Channel) => unknown): void;
+  onPong(fn: (data: Uint8Array, channel: Channel<In, Out>) => unknown): void;
 
   /** Sets who is told each time `bufferedAmount` has come back to zero. */
-  onDrain(fn: (channel: Channel) => unknown): void;
+  onDrain(fn: (channel: Channel<In, Out>) => unknown): void;
 
   /** Messages, pulled: reading pauses while the loop is busy. Ends when the channel does. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined>;
+  [Symbol.asyncIterator](): AsyncIterableIterator<In, undefined>;
 }

@@ -4,7 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import type { BufferBudget } from "../transport/buffer-budget.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { Exchange, WebSocketOptions } from "../transport/exchange.ts";
-import type { Channel } from "./channel.ts";
+import type { AnyChannel } from "./channel.ts";
 import type { AllowedOrigins } from "./origin.ts";
 import type { ChannelRequest } from "./request.ts";
 import type { Sessions } from "./sessions.ts";
@@ -30,7 +30,7 @@ export type ErrorSource =
 export interface ErrorContext {
   readonly source: ErrorSource;
   readonly request?: ChannelRequest;
-  readonly channel?: Channel;
+  readonly channel?: AnyChannel;
 }
 
 export type ErrorReporter = (error: unknown, context: ErrorContext) => void;

@@ -3,7 +3,7 @@
 import { ChannelError } from "../base/errors.ts";
 import type { Handshake } from "../codec/ws-handshake.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
-import type { Channel } from "./channel.ts";
+import type { AnyChannel } from "./channel.ts";
 import { failureOf, isClientsFault } from "./failure.ts";
 import { fromResponse } from "./fetch.ts";
 import { isChannelResponse } from "./marker.ts";
@@ -14,7 +14,7 @@ import { checkHandshake, refuseHandshake, toAccepted, type UpgradeCheck, type Up
 
 /** What a handler may return: a response, the channel it opened, or nothing. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing has the return type void
-export type HandlerResult = SendInit | SendBody | Response | Channel | undefined | void;
+export type HandlerResult = SendInit | SendBody | Response | AnyChannel | undefined | void;
 
 /** Answers a request, now or later. Nothing returned and no channel opened is a 404. */
 export type Handler = (request: ChannelRequest) => HandlerResult | PromiseLike<HandlerResult>;

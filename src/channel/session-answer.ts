@@ -3,11 +3,11 @@
 import { HttpTransport, PLAIN } from "../transport/http.ts";
 import { toFields } from "./headers.ts";
 import type { ChannelRequest } from "./request.ts";
-import type { SessionOptions } from "./session.ts";
+import type { AnySessionOptions } from "./session.ts";
 import { TransportChannel } from "./transport-channel.ts";
 
 /** A browser's preflight (WHATWG Fetch §3.2.2), or a method that means nothing here. */
-export function answerOther(request: ChannelRequest, options: SessionOptions): TransportChannel {
+export function answerOther(request: ChannelRequest, options: AnySessionOptions): TransportChannel {
   if (request.method !== "OPTIONS") return refuse(request, 405, "GET or POST", ["Allow", "GET, POST, OPTIONS"]);
   const asked = request.headers.get("access-control-request-headers");
   const allow = [
@@ -59,7 +59,7 @@ export function plainHead(status: number, fields: readonly string[]): { status: 
 }
 
 /** Of every answer that a page may read. The token is in it, so nobody keeps it. */
-export function answerFields(request: ChannelRequest, { headers }: SessionOptions): readonly string[] {
+export function answerFields(request: ChannelRequest, { headers }: AnySessionOptions): readonly string[] {
   const own = headers === undefined ? [] : toFields(headers);
   return ["Cache-Control", "no-store", ...corsFields(request), ...own];
 }

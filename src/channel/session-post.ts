@@ -6,7 +6,7 @@ import { decodeRecordEvent, encodeRecordEvent, type SessionRecord } from "../cod
 import { EventDecoder } from "../codec/sse.ts";
 import { failureOf, isClientsFault } from "./failure.ts";
 import type { ChannelRequest } from "./request.ts";
-import type { SessionOptions } from "./session.ts";
+import type { AnySessionOptions } from "./session.ts";
 import { answerFields, plainHead, refuse } from "./session-answer.ts";
 import type { OpenSession } from "./sessions.ts";
 import type { TransportChannel } from "./transport-channel.ts";
@@ -46,7 +46,7 @@ export class PostOrder {
 }
 
 /** Records from the client; what is answered says up to where they are here. */
-export function acceptPost(request: ChannelRequest, from: number, options: SessionOptions): TransportChannel {
+export function acceptPost(request: ChannelRequest, from: number, options: AnySessionOptions): TransportChannel {
   const { context, query, path } = request;
   const session = context.sessions.find(query.get("session") ?? "", options.identity, path);
   if (session === undefined) return refuse(request, 410, "no such session");
@@ -109,7 +109,7 @@ function sizeOf(data: string | Uint8Array): number {
 }
 
 /** The body was malformed, too big, or never came whole; in the last two cases the engine may have answered already. */
-function failPost(request: ChannelRequest, error: unknown, options: SessionOptions): void {
+function failPost(request: ChannelRequest, error: unknown, options: AnySessionOptions): void {
   const { exchange, context } = request;
   const isTooBig = error instanceof ChannelError && error.code === "MESSAGE_TOO_BIG";
   if (!isTooBig && !isClientsFault(error)) context.report(error, { source: "handler", request });

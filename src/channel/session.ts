@@ -2,6 +2,7 @@
 // Every request of a session comes through here, after the application's own handler has let it pass.
 
 import { ChannelError } from "../base/errors.ts";
+import type { MessageCodec } from "../codec/message-codec.ts";
 import { parseCount, SESSION_PROTOCOL } from "../codec/session-record.ts";
 import { type CompressOptions, toCompressSettings } from "../transport/deflate.ts";
 import { GzipExchange } from "../transport/gzip.ts";
@@ -15,15 +16,18 @@ import {
   WebSocketCarrier,
 } from "../transport/session-carrier.ts";
 import { acceptWebSocket, toSettings } from "./accept.ts";
-import type { Channel, SessionHandlers } from "./channel.ts";
+import type { AnyChannel, Channel, Message, SessionHandlers } from "./channel.ts";
 import { type HeadersInput, toFields } from "./headers.ts";
 import { isOriginAllowed } from "./origin.ts";
 import { ChannelRequest } from "./request.ts";
+import type { SendData } from "./send-data.ts";
 import { answerFields, answerOther, refuse } from "./session-answer.ts";
 import { acceptPost } from "./session-post.ts";
 import { type OverflowPolicy, TransportChannel } from "./transport-channel.ts";
+import { TypedChannel } from "./typed-channel.ts";
 
-export interface SessionOptions {
+/** `In` and `Out`: what the session receives and sends, as its codec has it. */
+export interface SessionOptions<In = Message, Out = SendData> {
   /**
    * Who the client is, as the handler knows it: a session is taken up only by a request with the same identity; to any
    * other its token is unknown. @default none
@@ -45,7 +49,11 @@ export interface SessionOptions {
   readonly maxMessageBytes?: number | undefined;
   /** Compress what is sent, as a channel does. @default false */
   readonly compress?: boolean | CompressOptions | undefined;
+  /** Messages are values of the application, as with a channel: see `jsonMessages`. @default none */
+  readonly codec?: MessageCodec<In, Out> | undefined;
 }
+
+export type AnySessionOptions = SessionOptions<unknown, unknown>;
 
 const HEARTBEAT_MS = 25_000;
 
@@ -62,11 +70,21 @@ const DEFAULTS: SessionSettings = settingsOf(60_000, HEARTBEAT_MS, 25_000);
  *
  * Throws ALREADY_ANSWERED and NOT_OUR_REQUEST, as `openChannel` does.
  */
+export function openSession<In, Out>(
+  request: ChannelRequest | Request,
+  handlers: SessionHandlers<In, Out>,
+  options: SessionOptions<In, Out> & { readonly codec: MessageCodec<In, Out> },
+): Channel<In, Out>;
 export function openSession(
   request: ChannelRequest | Request,
   handlers: SessionHandlers,
-  options: SessionOptions = {},
-): Channel {
+  options?: SessionOptions,
+): Channel;
+export function openSession(
+  request: ChannelRequest | Request,
+  handlers: SessionHandlers,
+  options: AnySessionOptions = {},
+): AnyChannel {
   const original = ChannelRequest.from(request);
   const { exchange } = original;
   if (original.channel !== undefined || (exchange.isAnswered && !exchange.isClientGone)) {
@@ -77,7 +95,7 @@ export function openSession(
   return channel;
 }
 
-function accept(request: ChannelRequest, handlers: SessionHandlers, options: SessionOptions): TransportChannel {
+function accept(request: ChannelRequest, handlers: SessionHandlers, options: AnySessionOptions): TransportChannel {
   try {
     if (isForeign(request)) throw new ChannelError("FORBIDDEN_ORIGIN");
     if (request.isWebSocket || request.method === "GET") return acceptCarrier(request, handlers, options);
@@ -103,7 +121,11 @@ function isForeign(request: ChannelRequest): boolean {
 }
 
 /** A WebSocket or GET: what the server says goes out on it. */
-function acceptCarrier(request: ChannelRequest, handlers: SessionHandlers, options: SessionOptions): TransportChannel {
+function acceptCarrier(
+  request: ChannelRequest,
+  handlers: SessionHandlers,
+  options: AnySessionOptions,
+): TransportChannel {
   const { context, query, path } = request;
   const token = query.get("session");
   const after = toCount(query.get("after") ?? "0", "after");
@@ -123,9 +145,12 @@ function acceptCarrier(request: ChannelRequest, handlers: SessionHandlers, optio
     return session.channel;
   }
   const transport = new SessionTransport(newToken, carrier.kind, toSessionSettings(options), context.sessions);
-  const { maxBufferedBytes, onOverflow } = options;
+  const { maxBufferedBytes, onOverflow, codec } = options;
   const settings = toSettings({ maxBufferedBytes, onOverflow }, context);
-  const channel = new TransportChannel(transport, handlers, settings, request);
+  const channel =
+    codec === undefined
+      ? new TransportChannel(transport, handlers, settings, request)
+      : new TypedChannel(transport, handlers, settings, request, codec, undefined);
   context.sessions.add({ transport, channel, identity: options.identity, path, posts: undefined });
   if (request.upgrade !== undefined) channel.attachment = request.upgrade.attachment;
   transport.attach(carrier, 0, false, true);
@@ -134,7 +159,7 @@ function acceptCarrier(request: ChannelRequest, handlers: SessionHandlers, optio
   return channel;
 }
 
-function toCarrier(request: ChannelRequest, options: SessionOptions): Carrier {
+function toCarrier(request: ChannelRequest, options: AnySessionOptions): Carrier {
   const { compress = false, maxMessageBytes, headers } = options;
   if (request.isWebSocket) {
     const fields = headers === undefined ? [] : toFields(headers);
@@ -153,7 +178,7 @@ function requireProtocol(offered: readonly string[]): string {
   throw new ChannelError("BAD_HANDSHAKE", `a session's WebSocket offers the sub-protocol ${SESSION_PROTOCOL}`);
 }
 
-function toSessionSettings(options: SessionOptions): SessionSettings {
+function toSessionSettings(options: AnySessionOptions): SessionSettings {
   const { resumeMs, heartbeatMs, parkMs } = options;
   if ((resumeMs ?? parkMs ?? heartbeatMs) === undefined) return DEFAULTS;
   return settingsOf(resumeMs ?? DEFAULTS.resumeMs, heartbeatMs ?? DEFAULTS.heartbeatMs, parkMs ?? DEFAULTS.parkMs);

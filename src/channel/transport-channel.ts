@@ -306,6 +306,11 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     this.#report(error, "send");
   }
 
+  /** A message could not be read: it is passed over. */
+  reportUnread(error: unknown): void {
+    this.#report(error, "receive");
+  }
+
   outboxHolds(before: number, after: number): void {
     this.#context.budget.change(before, after);
   }

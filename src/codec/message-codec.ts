@@ -25,6 +25,8 @@ export interface SchemaIssue {
 
 /** One end's view: what it receives, and what it sends. Both functions throw BAD_MESSAGE for what is not allowed. */
 export interface MessageCodec<In, Out> {
+  /** What a plain HTTP answer says of what `encode` makes. @default that of any text */
+  readonly contentType?: string | undefined;
   encode(value: Out): string | Uint8Array;
   decode(message: string | Uint8Array): In;
 }
@@ -37,7 +39,7 @@ type OutputOf<S> = S extends {
   : never;
 
 export interface JsonMessages<ToServer, ToClient> {
-  /** For the options of `withChannel`, `openChannel` and `openSession`. */
+  /** For the options of `withChannel`, `openChannel`, `openSession` and `createChannelStore`. */
   readonly server: MessageCodec<OutputOf<ToServer>, InputOf<ToClient>>;
   /** For the options of `connect`. */
   readonly client: MessageCodec<OutputOf<ToClient>, InputOf<ToServer>>;
@@ -60,6 +62,7 @@ export function jsonMessages<
 
 function jsonCodec(incoming: StandardSchema, outgoing: StandardSchema): MessageCodec<unknown, unknown> {
   return {
+    contentType: "application/json; charset=utf-8",
     encode(value) {
       check(outgoing, value);
       return JSON.stringify(value);

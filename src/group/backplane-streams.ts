@@ -3,7 +3,7 @@
 
 import { randomBytes } from "node:crypto";
 import { ChannelError } from "../base/errors.ts";
-import type { Channel } from "../channel/channel.ts";
+import type { AnyChannel } from "../channel/channel.ts";
 import type { Backplane, BackplaneEntry, BackplaneMember } from "./backplane.ts";
 import { decodeEnvelope, encodeEnvelope, ORIGIN_BYTES } from "./envelope.ts";
 import { Feed } from "./feed.ts";
@@ -36,7 +36,7 @@ export class BackplaneStreams implements GroupStreams {
   /** Marks our own messages in the stream. */
   readonly #origin: string = randomBytes(ORIGIN_BYTES).toString("hex");
   #number = 0;
-  readonly #exceptions = new Map<number, WeakRef<Channel>>();
+  readonly #exceptions = new Map<number, WeakRef<AnyChannel>>();
   /** Members of ours, and what is being done about each. */
   readonly #present = new Map<string, Presence>();
   #isClosed = false;
@@ -86,7 +86,7 @@ export class BackplaneStreams implements GroupStreams {
     });
   }
 
-  publish(name: string, message: GroupMessage, except: Channel | undefined): Promise<string> {
+  publish(name: string, message: GroupMessage, except: AnyChannel | undefined): Promise<string> {
     this.#number = (this.#number + 1) >>> 0;
     const number = this.#number;
     const feed = this.#feeds.get(name);
@@ -198,7 +198,7 @@ export class BackplaneStreams implements GroupStreams {
     return new GroupEntry(id, envelope.message, this.#owner.clock.now(), except);
   }
 
-  #remember(number: number, except: Channel): void {
+  #remember(number: number, except: AnyChannel): void {
     this.#exceptions.set(number, new WeakRef(except));
     if (this.#exceptions.size <= MAX_EXCEPTIONS) return;
     const [oldest] = this.#exceptions.keys();

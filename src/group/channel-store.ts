@@ -1,17 +1,23 @@
 // The contract of a store of groups: who belongs together, and what all of them hear. The seed's three verbs, and what it
 // left open: history, every process, presence. `group-store.ts` keeps it.
 
-import type { Channel } from "../channel/channel.ts";
+import type { Clock } from "../base/clock.ts";
+import type { AnyChannel, Channel } from "../channel/channel.ts";
+import type { PreparedMessage } from "../channel/prepared-message.ts";
+import type { MessageCodec } from "../codec/message-codec.ts";
 import type { Backplane, HistoryLimits } from "./backplane.ts";
 import type { HistoryMessage } from "./group-message.ts";
 
-/** What to send: for all members the same, or made for each. `undefined` sends nothing to that member. */
-export type Broadcast<Attachment> =
-  // Not `unknown`: that would swallow the function's type, and with it the types of its parameters.
-  | (object | string | number | boolean | null | undefined)
-  | ((channel: Channel, attachment: Attachment | undefined) => unknown);
+/** A channel that is a member: with a codec one that sends what the store publishes. */
+export type GroupMember<Out = unknown> = unknown extends Out ? Channel : Channel<unknown, Out>;
 
-export interface JoinOptions {
+/** What to send: for all members the same, or made for each. `undefined` sends nothing to that member. */
+export type Broadcast<Attachment, Out = unknown> =
+  // Not `unknown`: that would swallow the function's type, and with it the types of its parameters.
+  | (unknown extends Out ? object | string | number | boolean | null | undefined : Out | PreparedMessage)
+  | ((channel: GroupMember<Out>, attachment: Attachment | undefined) => Out | PreparedMessage | undefined);
+
+export interface JoinOptions<Out = unknown> {
   /**
    * The id of the last message that the client has had: what came after it is sent first, in order, before anything new.
    * Null and undefined: the channel hears what is published from now on. An empty string: all that is kept.
@@ -27,14 +33,14 @@ export interface JoinOptions {
    * Called when messages are lost for this channel, before what is kept. Without it an event stream gets an event of the
    * type `reset`, and a channel with `ids` or `since` the JSON text `{ "group", "reset": true }`.
    */
-  readonly onReset?: ((channel: Channel) => unknown) | undefined;
+  readonly onReset?: ((channel: GroupMember<Out>) => unknown) | undefined;
   /** Makes the channel one of those that `presence` lists, with this value as its `info`. JSON. @default it is not listed */
   readonly presence?: unknown;
 }
 
 export interface PublishOptions {
   /** A member that does not hear it, usually the one that said it. It stays in the history. */
-  readonly except?: Channel | undefined;
+  readonly except?: AnyChannel | undefined;
 }
 
 export interface GroupHistory {
@@ -51,33 +57,35 @@ export interface PresentMember {
   readonly info: unknown;
 }
 
-export interface ChannelStore<Attachment = unknown> {
+/** `Out`: what is published, as the store's codec has it; without one anything that JSON has a form for. */
+export interface ChannelStore<Attachment = unknown, Out = unknown> {
   /**
    * Adds a channel; the same channel again replaces its attachment. It leaves by itself when it closes.
    * Throws BAD_OPTION for a group's name of more than 1,024 bytes.
    */
-  addToGroup(group: string, channel: Channel, attachment?: Attachment, options?: JoinOptions): void;
+  addToGroup(group: string, channel: GroupMember<Out>, attachment?: Attachment, options?: JoinOptions<Out>): void;
   /** Removes a channel: true if it was there. An empty group is dropped. */
-  removeFromGroup(group: string, channel: Channel): boolean;
+  removeFromGroup(group: string, channel: AnyChannel): boolean;
   /**
    * Sends to all who are members in this process now; returns to how many. It has no id and stays in no history. Plain HTTP
    * channels get it as their answer and are closed, the rest stay open. Text, bytes and `{ status, headers, body }` are
-   * sent as they are, any other value as JSON.
+   * sent as they are, any other value as JSON; with a codec all but what `prepare` made goes through it. Throws BAD_MESSAGE.
    */
-  broadcast(group: string, data: Broadcast<Attachment>): number;
+  broadcast(group: string, data: Broadcast<Attachment, Out>): number;
   /**
    * Sends to all members, in every process of the backplane, and keeps it in the group's history. Text, bytes, `json(value)`
    * and `event({ data, event })` are sent as they are, any other value as JSON. Without a backplane the members have it when
    * the call returns. Rejects with BAD_DATA for streams, a status, or headers other than Content-Type, with BAD_OPTION for a
-   * group's name of more than 1,024 bytes, and with BACKPLANE_UNAVAILABLE when it is not known to have been published.
+   * group's name of more than 1,024 bytes, and with BACKPLANE_UNAVAILABLE when it is not known to have been published. With a
+   * codec all but what `prepare` made goes through it: rejects with BAD_MESSAGE.
    */
-  publish(group: string, message: unknown, options?: PublishOptions): Promise<{ readonly id: string }>;
+  publish(group: string, message: Out | PreparedMessage, options?: PublishOptions): Promise<{ readonly id: string }>;
   /** What was published after `since`, or all that is kept. Rejects with BACKPLANE_UNAVAILABLE. */
   history(group: string, since?: string | null): Promise<GroupHistory>;
   /** Who joined with `presence`, in every process of the backplane. Rejects with BACKPLANE_UNAVAILABLE. */
   presence(group: string): Promise<readonly PresentMember[]>;
   /** The members in this process and their attachments, as they are now. */
-  members(group: string): readonly (readonly [channel: Channel, attachment: Attachment | undefined])[];
+  members(group: string): readonly (readonly [channel: GroupMember<Out>, attachment: Attachment | undefined])[];
   /** How many members the group has in this process. */
   size(group: string): number;
   /** The groups that have members in this process. */
@@ -86,7 +94,7 @@ export interface ChannelStore<Attachment = unknown> {
   close(): Promise<void>;
 }
 
-export interface ChannelStoreOptions<Attachment = unknown> {
+export interface ChannelStoreOptions<Attachment = unknown, Out = unknown> {
   /**
    * How much of what was published is kept for those who come back, for each group: `size` messages, none older than `ttlMs`.
    * @default { size: 100, ttlMs: 60_000 }
@@ -94,15 +102,26 @@ export interface ChannelStoreOptions<Attachment = unknown> {
   readonly history?: Partial<HistoryLimits> | undefined;
   /** What carries messages to other processes. The store owns it from here on. @default none: groups live in this process */
   readonly backplane?: Backplane | undefined;
+  /**
+   * What is published and broadcast are values of the application, of which the codec makes messages, once for all members:
+   * see `jsonMessages`. What it refuses is not sent: BAD_MESSAGE. @default none: what is no message goes out as JSON
+   */
+  readonly codec?: MessageCodec<unknown, Out> | undefined;
   /** A channel has joined a group in this process. Polls do not join. */
-  readonly onJoin?: ((group: string, channel: Channel, attachment: Attachment | undefined) => unknown) | undefined;
+  readonly onJoin?:
+    | ((group: string, channel: GroupMember<Out>, attachment: Attachment | undefined) => unknown)
+    | undefined;
   /** A channel has left a group in this process, by closing or by `removeFromGroup`. */
-  readonly onLeave?: ((group: string, channel: Channel, attachment: Attachment | undefined) => unknown) | undefined;
+  readonly onLeave?:
+    | ((group: string, channel: GroupMember<Out>, attachment: Attachment | undefined) => unknown)
+    | undefined;
   /**
    * Told of what a callback or a send threw for one member, and of what went wrong with the backplane (then without
    * `channel`). @default console.error
    */
   readonly onError?:
-    | ((error: unknown, context: { readonly group: string; readonly channel: Channel | undefined }) => void)
+    | ((error: unknown, context: { readonly group: string; readonly channel: AnyChannel | undefined }) => void)
     | undefined;
+  /** What tells the time, for tests: `virtualClock` of `unichannel/testing`. @default the system's */
+  readonly clock?: Clock | undefined;
 }

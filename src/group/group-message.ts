@@ -3,7 +3,7 @@
 
 import { utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import type { Channel } from "../channel/channel.ts";
+import type { AnyChannel } from "../channel/channel.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
 import { isSendInit, json, prepare, type SendData, toSendable } from "../channel/send-data.ts";
 
@@ -38,19 +38,19 @@ export class GroupEntry {
   /** When it came, in milliseconds. */
   readonly atMs: number;
   /** Who is not to hear it. Held weakly: the history outlives channels. */
-  readonly #except: WeakRef<Channel> | undefined;
+  readonly #except: WeakRef<AnyChannel> | undefined;
   #raw: PreparedMessage | undefined;
   #numbered: PreparedMessage | undefined;
   #json: string | undefined;
 
-  constructor(id: string, message: GroupMessage, atMs: number, except?: Channel) {
+  constructor(id: string, message: GroupMessage, atMs: number, except?: AnyChannel) {
     this.id = id;
     this.message = message;
     this.atMs = atMs;
     this.#except = except === undefined ? undefined : new WeakRef(except);
   }
 
-  get except(): Channel | undefined {
+  get except(): AnyChannel | undefined {
     return this.#except?.deref();
   }
 

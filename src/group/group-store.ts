@@ -7,14 +7,17 @@ import { randomBytes } from "node:crypto";
 import { utf8, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
-import type { Channel } from "../channel/channel.ts";
+import type { AnyChannel } from "../channel/channel.ts";
+import { PreparedMessage } from "../channel/prepared-message.ts";
 import { prepare, type SendData } from "../channel/send-data.ts";
+import { sendRaw } from "../channel/typed-channel.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type {
   Broadcast,
   ChannelStore,
   ChannelStoreOptions,
   GroupHistory,
+  GroupMember,
   JoinOptions,
   PresentMember,
   PublishOptions,
@@ -22,6 +25,9 @@ import type {
 import { Group, type Mark, type Poll } from "./group.ts";
 import { jsonMembers, toGroupMessage, toSendData } from "./group-message.ts";
 import type { GroupStreams, StreamsOwner } from "./streams.ts";
+
+/** What makes the message of each member. */
+type Maker<Attachment, Out> = (channel: GroupMember<Out>, attachment: Attachment | undefined) => unknown;
 
 const MAX_NAME_BYTES = 1024;
 /** Enough for a client to lose its network and come back. */
@@ -31,13 +37,13 @@ const TICK_MS = 1000;
 
 const NOTHING: readonly never[] = [];
 
-export class GroupStore<Attachment = unknown> implements ChannelStore<Attachment> {
-  readonly #options: ChannelStoreOptions<Attachment>;
+export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelStore<Attachment, Out> {
+  readonly #options: ChannelStoreOptions<Attachment, Out>;
   readonly #clock: Clock;
   readonly #streams: GroupStreams;
   readonly #groups = new Map<string, Group<Attachment>>();
   /** Where each channel is that was ever added: in one group, in several, or in none (null) by now. */
-  readonly #memberships = new Map<Channel, Group<Attachment> | Set<Group<Attachment>> | null>();
+  readonly #memberships = new Map<AnyChannel, Group<Attachment> | Set<Group<Attachment>> | null>();
   /** Groups that the timer looks at. */
   readonly #watched = new Set<Group<Attachment>>();
   readonly #presenceId: string = randomBytes(8).toString("hex");
@@ -46,11 +52,8 @@ export class GroupStore<Attachment = unknown> implements ChannelStore<Attachment
   #isClosed = false;
 
   /** Users have `createChannelStore`. */
-  constructor(
-    options: ChannelStoreOptions<Attachment>,
-    makeStreams: (owner: StreamsOwner) => GroupStreams,
-    clock: Clock = systemClock,
-  ) {
+  constructor(options: ChannelStoreOptions<Attachment, Out>, makeStreams: (owner: StreamsOwner) => GroupStreams) {
+    const { clock = systemClock } = options;
     this.#options = options;
     this.#clock = clock;
     const history = { ...DEFAULT_HISTORY, ...options.history };
@@ -65,7 +68,7 @@ export class GroupStore<Attachment = unknown> implements ChannelStore<Attachment
     });
   }
 
-  addToGroup(name: string, channel: Channel, attachment?: Attachment, options: JoinOptions = {}): void {
+  addToGroup(name: string, channel: GroupMember<Out>, attachment?: Attachment, options: JoinOptions<Out> = {}): void {
     checkName(name);
     if (this.#isClosed) return;
     const info = options.presence === undefined ? undefined : presencePayload(options.presence);
@@ -88,7 +91,7 @@ export class GroupStore<Attachment = unknown> implements ChannelStore<Attachment
     if (since !== undefined && since !== null && group.mark(channel) === mark) group.catchUp(channel, mark!, since);
   }
 
-  removeFromGroup(name: string, channel: Channel): boolean {
+  removeFromGroup(name: string, channel: AnyChannel): boolean {
     const group = this.#groups.get(name);
     if (group === undefined || !group.members.has(channel)) return false;
     const known = this.#memberships.get(channel);
@@ -98,18 +101,20 @@ export class GroupStore<Attachment = unknown> implements ChannelStore<Attachment
     return true;
   }
 
-  broadcast(name: string, data: Broadcast<Attachment>): number {
+  broadcast(name: string, data: Broadcast<Attachment, Out>): number {
     const members = this.members(name);
-    const shared = typeof data === "function" ? undefined : toShared(data, members.length);
+    const make = typeof data === "function" ? (data as Maker<Attachment, Out>) : undefined;
+    const common = make === undefined ? this.#encode(data) : undefined;
+    const shared = toShared(common, members.length);
     let reached = 0;
     // Over a snapshot: members join and leave while their callbacks run.
     for (const [channel, attachment] of members) {
       try {
-        const value = typeof data === "function" ? data(channel, attachment) : data;
+        const value = make === undefined ? common : this.#encode(make(channel, attachment));
         if (value === undefined) continue;
         const own = this.#groups.get(name)?.mark(channel)?.poll;
         const message = own !== undefined ? toPollAnswer(value, own) : (shared ?? toSendData(value));
-        if (channel.send(message, channel.transport === "http")) reached += 1;
+        if (sendRaw(channel, message, channel.transport === "http")) reached += 1;
       } catch (error) {
         this.#report(error, name, channel);
       }
@@ -121,7 +126,7 @@ export class GroupStore<Attachment = unknown> implements ChannelStore<Attachment
     // Everything here happens in the call: `async` only makes a rejection of what throws.
     checkName(name);
     if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
-    const published = this.#streams.publish(name, toGroupMessage(message), except);
+    const published = this.#streams.publish(name, toGroupMessage(this.#encode(message)), except);
     return { id: await published };
   }
 
@@ -147,8 +152,8 @@ export class GroupStore<Attachment = unknown> implements ChannelStore<Attachment
     });
   }
 
-  members(name: string): readonly (readonly [Channel, Attachment | undefined])[] {
-    return [...(this.#groups.get(name)?.members ?? [])];
+  members(name: string): readonly (readonly [GroupMember<Out>, Attachment | undefined])[] {
+    return [...(this.#groups.get(name)?.members ?? [])] as [GroupMember<Out>, Attachment | undefined][];
   }
 
   size(name: string): number {
@@ -174,7 +179,7 @@ export class GroupStore<Attachment = unknown> implements ChannelStore<Attachment
   }
 
   /** @internal A channel that is answered once, with what came after `since`; after `parkMs` with 204. */
-  poll(name: string, channel: Channel, since: string | null | undefined, parkMs: number): void {
+  poll(name: string, channel: AnyChannel, since: string | null | undefined, parkMs: number): void {
     checkName(name);
     if (this.#isClosed) return void channel.close();
     const isFirst = since === undefined || since === null;
@@ -203,6 +208,14 @@ export class GroupStore<Attachment = unknown> implements ChannelStore<Attachment
     group.catchUp(channel, mark, since ?? undefined);
   }
 
+  /** What the codec makes of a value, for whatever carries it. */
+  #encode(value: unknown): unknown {
+    const { codec } = this.#options;
+    if (codec === undefined || value === undefined || value instanceof PreparedMessage) return value;
+    const body = codec.encode(value as Out);
+    return codec.contentType === undefined ? body : { headers: { "Content-Type": codec.contentType }, body };
+  }
+
   #make(name: string): Group<Attachment> {
     let group = this.#groups.get(name);
     if (group === undefined) {
@@ -218,21 +231,21 @@ export class GroupStore<Attachment = unknown> implements ChannelStore<Attachment
   }
 
   /** So that it leaves its groups when it closes: one handler for each channel, however often it comes and goes. */
-  #remember(channel: Channel, group: Group<Attachment>): void {
+  #remember(channel: AnyChannel, group: Group<Attachment>): void {
     const known = this.#memberships.get(channel);
     if (known instanceof Set) known.add(group);
     else this.#memberships.set(channel, known === undefined || known === null ? group : new Set([known, group]));
     if (known === undefined) channel.onClose(this.#onClose);
   }
 
-  readonly #onClose = (_: CloseStatus, channel: Channel): void => {
+  readonly #onClose = (_: CloseStatus, channel: AnyChannel): void => {
     const known = this.#memberships.get(channel);
     this.#memberships.delete(channel);
     if (known instanceof Set) for (const group of known) this.#leave(group, channel);
     else if (known !== undefined && known !== null) this.#leave(known, channel);
   };
 
-  #leave(group: Group<Attachment>, channel: Channel): void {
+  #leave(group: Group<Attachment>, channel: AnyChannel): void {
     const attachment = group.members.get(channel);
     const mark = group.remove(channel);
     if (mark === undefined) return;
@@ -271,19 +284,19 @@ export class GroupStore<Attachment = unknown> implements ChannelStore<Attachment
   }
 
   #tell(
-    handler: ChannelStoreOptions<Attachment>["onJoin"],
+    handler: ChannelStoreOptions<Attachment, Out>["onJoin"],
     { name }: Group<Attachment>,
-    channel: Channel,
+    channel: AnyChannel,
     attachment: Attachment | undefined,
   ): void {
     try {
-      handler?.(name, channel, attachment);
+      handler?.(name, channel as GroupMember<Out>, attachment);
     } catch (error) {
       this.#report(error, name, channel);
     }
   }
 
-  #report(error: unknown, group: string, channel?: Channel): void {
+  #report(error: unknown, group: string, channel?: AnyChannel): void {
     const { onError } = this.#options;
     if (onError === undefined) console.error(`unichannel: error in group ${group}`, error);
     else onError(error, { group, channel });
@@ -298,7 +311,7 @@ function checkName(name: string): void {
 }
 
 /** Nothing for a member that asks for nothing: most do not. */
-function toMark({ since, ids = false, onReset, presence }: JoinOptions): Mark | undefined {
+function toMark<Out>({ since, ids = false, onReset, presence }: JoinOptions<Out>): Mark | undefined {
   const isWaiting = since !== undefined && since !== null;
   if (!isWaiting && !ids && onReset === undefined && presence === undefined) return undefined;
   return {
@@ -306,7 +319,7 @@ function toMark({ since, ids = false, onReset, presence }: JoinOptions): Mark | 
     after: undefined,
     isNumbered: ids,
     tellsReset: isWaiting || ids,
-    onReset,
+    onReset: onReset as Mark["onReset"],
     presence: undefined,
     poll: undefined,
   };

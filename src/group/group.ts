@@ -1,8 +1,10 @@
 // One group in this process: who is in it, and who hears what. A message goes to all who were members when it came, in
 // the order of the stream; who joins with an id gets what it missed first, and then the rest, without a gap.
 
-import type { Channel } from "../channel/channel.ts";
+import type { AnyChannel } from "../channel/channel.ts";
+import type { PreparedMessage } from "../channel/prepared-message.ts";
 import { event, json, prepare, type SendData } from "../channel/send-data.ts";
+import { sendRaw } from "../channel/typed-channel.ts";
 import type { GroupLog } from "./group-log.ts";
 import type { GroupEntry } from "./group-message.ts";
 import type { GroupStreams, Missed } from "./streams.ts";
@@ -17,7 +19,7 @@ export interface Mark {
   readonly isNumbered: boolean;
   /** It is told in its own stream when something was lost. */
   readonly tellsReset: boolean;
-  readonly onReset: ((channel: Channel) => unknown) | undefined;
+  readonly onReset: ((channel: AnyChannel) => unknown) | undefined;
   /** Under which key it is present. */
   presence: string | undefined;
   readonly poll: Poll | undefined;
@@ -37,28 +39,28 @@ export interface Poll {
 
 /** Those who hear a message: as they were when it came. */
 interface Audience {
-  readonly plain: readonly Channel[];
-  readonly marked: readonly Channel[];
+  readonly plain: readonly AnyChannel[];
+  readonly marked: readonly AnyChannel[];
 }
 
 export interface GroupOwner {
   readonly streams: GroupStreams;
   /** It has something that must be let go of in time. */
   watch(group: Group): void;
-  report(error: unknown, group: string, channel?: Channel): void;
+  report(error: unknown, group: string, channel?: AnyChannel): void;
 }
 
 const NO_STORE = { "Cache-Control": "no-store" };
 
 export class Group<Attachment = unknown> {
   readonly name: string;
-  readonly members: Map<Channel, Attachment | undefined> = new Map();
+  readonly members: Map<AnyChannel, Attachment | undefined> = new Map();
   /** Undefined until the stream is heard. */
   log: GroupLog | undefined;
   /** Since when nobody is here. */
   emptySinceMs = 0;
   readonly #owner: GroupOwner;
-  #marks: Map<Channel, Mark> | undefined;
+  #marks: Map<AnyChannel, Mark> | undefined;
   #audience: Audience | undefined;
   #isDelivering = false;
   #pending: { readonly entry: GroupEntry; readonly audience: Audience }[] = [];
@@ -75,7 +77,7 @@ export class Group<Attachment = unknown> {
     return this.#marks !== undefined;
   }
 
-  add(channel: Channel, attachment: Attachment | undefined, mark: Mark | undefined): void {
+  add(channel: AnyChannel, attachment: Attachment | undefined, mark: Mark | undefined): void {
     this.members.set(channel, attachment);
     this.#audience = undefined;
     if (mark === undefined) return;
@@ -84,7 +86,7 @@ export class Group<Attachment = unknown> {
   }
 
   /** Undefined if it was not here; its mark, or null, if it was. */
-  remove(channel: Channel): Mark | null | undefined {
+  remove(channel: AnyChannel): Mark | null | undefined {
     if (!this.members.delete(channel)) return undefined;
     this.#audience = undefined;
     const mark = this.#marks?.get(channel) ?? null;
@@ -93,7 +95,7 @@ export class Group<Attachment = unknown> {
     return mark;
   }
 
-  mark(channel: Channel): Mark | undefined {
+  mark(channel: AnyChannel): Mark | undefined {
     return this.#marks?.get(channel);
   }
 
@@ -124,7 +126,7 @@ export class Group<Attachment = unknown> {
   }
 
   /** Sends a member what came after `since`, before anything live. Its mark is waiting until that is done. */
-  catchUp(channel: Channel, mark: Mark, since: string | undefined, isKnown = false): void {
+  catchUp(channel: AnyChannel, mark: Mark, since: string | undefined, isKnown = false): void {
     const { streams } = this.#owner;
     let position = since;
     for (;;) {
@@ -156,7 +158,7 @@ export class Group<Attachment = unknown> {
     }
   }
 
-  #goLive(channel: Channel, mark: Mark, position: string): void {
+  #goLive(channel: AnyChannel, mark: Mark, position: string): void {
     const { poll } = mark;
     if (poll !== undefined && (poll.isFirst || poll.isReset || poll.found.length > 0)) {
       this.#answer(channel, pollAnswer(poll.found, position, poll.isReset));
@@ -169,7 +171,7 @@ export class Group<Attachment = unknown> {
     this.#audience = undefined;
   }
 
-  #replay(channel: Channel, mark: Mark, { entries, reset }: Missed): void {
+  #replay(channel: AnyChannel, mark: Mark, { entries, reset }: Missed): void {
     const { poll } = mark;
     if (poll !== undefined) {
       poll.isReset ||= reset;
@@ -185,8 +187,8 @@ export class Group<Attachment = unknown> {
 
   #findAudience(): Audience {
     if (this.#marks === undefined) return { plain: [...this.members.keys()], marked: [] };
-    const plain: Channel[] = [];
-    const marked: Channel[] = [];
+    const plain: AnyChannel[] = [];
+    const marked: AnyChannel[] = [];
     for (const channel of this.members.keys()) {
       const mark = this.#marks.get(channel);
       if (mark === undefined) plain.push(channel);
@@ -212,7 +214,7 @@ export class Group<Attachment = unknown> {
     entry.release();
   }
 
-  #hasHeard(channel: Channel, { id }: GroupEntry): boolean {
+  #hasHeard(channel: AnyChannel, { id }: GroupEntry): boolean {
     const after = this.mark(channel)?.after;
     return after !== undefined && this.#owner.streams.compareIds(id, after) <= 0;
   }
@@ -240,7 +242,7 @@ export class Group<Attachment = unknown> {
     }
   }
 
-  #resetPoll(channel: Channel, mark: Mark, poll: Poll): void {
+  #resetPoll(channel: AnyChannel, mark: Mark, poll: Poll): void {
     poll.isReset = true;
     // What is kept is the answer, from the beginning: the poll catches up once more.
     if (mark.isWaiting || poll.dueFrom >= 0) return;
@@ -249,26 +251,26 @@ export class Group<Attachment = unknown> {
     this.catchUp(channel, mark, "");
   }
 
-  #tellReset(channel: Channel, mark: Mark | undefined): void {
+  #tellReset(channel: AnyChannel, mark: Mark | undefined): void {
     if (mark?.onReset !== undefined) this.#try(channel, () => mark.onReset!(channel));
     else if (channel.transport === "sse") {
-      this.#send(channel, event({ event: "reset", data: JSON.stringify({ group: this.name }) }));
-    } else if (mark?.tellsReset === true) this.#send(channel, json({ group: this.name, reset: true }));
+      this.#send(channel, prepare(event({ event: "reset", data: JSON.stringify({ group: this.name }) })));
+    } else if (mark?.tellsReset === true) this.#send(channel, prepare(json({ group: this.name, reset: true })));
   }
 
-  #answer(channel: Channel, data: SendData): void {
-    this.#try(channel, () => channel.send(data, true));
+  #answer(channel: AnyChannel, data: SendData): void {
+    this.#try(channel, () => sendRaw(channel, data, true));
   }
 
-  #send(channel: Channel, data: SendData): void {
+  #send(channel: AnyChannel, message: PreparedMessage): void {
     try {
-      channel.send(data, channel.transport === "http");
+      channel.send(message, channel.transport === "http");
     } catch (error) {
       this.#owner.report(error, this.name, channel);
     }
   }
 
-  #try(channel: Channel, call: () => unknown): void {
+  #try(channel: AnyChannel, call: () => unknown): void {
     try {
       call();
     } catch (error) {

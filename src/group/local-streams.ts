@@ -1,7 +1,7 @@
 // The streams of groups that live in this process alone: delivery is part of the publishing call.
 
 import { randomBytes } from "node:crypto";
-import type { Channel } from "../channel/channel.ts";
+import type { AnyChannel } from "../channel/channel.ts";
 import type { BackplaneMember } from "./backplane.ts";
 import type { Group } from "./group.ts";
 import { GroupLog } from "./group-log.ts";
@@ -37,7 +37,7 @@ export class LocalStreams implements GroupStreams {
     this.#forgotten = Math.max(this.#forgotten, this.#number(log!.last!));
   }
 
-  publish(name: string, message: GroupMessage, except: Channel | undefined): Promise<string> {
+  publish(name: string, message: GroupMessage, except: AnyChannel | undefined): Promise<string> {
     this.#count += 1;
     const id = this.#id(this.#count);
     const group = this.#owner.findGroup(name, this.#owner.history.size > 0);

@@ -6,16 +6,16 @@ import { GroupStore } from "./group-store.ts";
 import { LocalStreams } from "./local-streams.ts";
 
 /** A store of groups: in this process, or with a backplane in all processes that share it. */
-export function createChannelStore<Attachment = unknown>(
-  options: ChannelStoreOptions<Attachment> = {},
-): ChannelStore<Attachment> {
+export function createChannelStore<Attachment = unknown, Out = unknown>(
+  options: ChannelStoreOptions<Attachment, Out> = {},
+): ChannelStore<Attachment, Out> {
   const { backplane } = options;
-  if (backplane === undefined) return new MemoryChannelStore<Attachment>(options);
-  return new GroupStore<Attachment>(options, (owner) => new BackplaneStreams(backplane, owner));
+  if (backplane === undefined) return new MemoryChannelStore<Attachment, Out>(options);
+  return new GroupStore<Attachment, Out>(options, (owner) => new BackplaneStreams(backplane, owner));
 }
 
-export class MemoryChannelStore<Attachment = unknown> extends GroupStore<Attachment> {
-  constructor(options: Omit<ChannelStoreOptions<Attachment>, "backplane"> = {}) {
+export class MemoryChannelStore<Attachment = unknown, Out = unknown> extends GroupStore<Attachment, Out> {
+  constructor(options: Omit<ChannelStoreOptions<Attachment, Out>, "backplane"> = {}) {
     super(options, (owner) => new LocalStreams(owner));
   }
 }

@@ -27,9 +27,9 @@ export interface PollOptions {
  * `next` is the `since` of the next poll. Without `since` the answer comes at once and says just where the group is now; with
  * an empty `since` it has all that is kept. `reset`: messages are lost, or `since` is unknown, and this is all that is kept.
  */
-export function pollGroup(
+export function pollGroup<Attachment, Out>(
   request: ChannelRequest | Request,
-  store: ChannelStore<never> | ChannelStore,
+  store: ChannelStore<Attachment, Out>,
   group: string,
   options: PollOptions = {},
 ): Channel {

@@ -2,7 +2,7 @@
 // backplane (`backplane-streams.ts`). Each group has one stream, which all its members hear in the same order.
 
 import type { Clock } from "../base/clock.ts";
-import type { Channel } from "../channel/channel.ts";
+import type { AnyChannel } from "../channel/channel.ts";
 import type { BackplaneMember, HistoryLimits } from "./backplane.ts";
 import type { Group } from "./group.ts";
 import type { GroupEntry, GroupMessage } from "./group-message.ts";
@@ -23,7 +23,7 @@ export interface GroupStreams {
   keeps(group: Group, nowMs: number): boolean;
   /** The group is dropped here. */
   end(group: Group): void;
-  publish(name: string, message: GroupMessage, except: Channel | undefined): Promise<string>;
+  publish(name: string, message: GroupMessage, except: AnyChannel | undefined): Promise<string>;
   /**
    * What follows `since` (an empty string: all that is kept; undefined: nothing, only where the stream is now). At once
    * where the group's own log has it, and then nothing is missing between it and what the group hears next; otherwise a

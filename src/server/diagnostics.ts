@@ -4,7 +4,7 @@
 
 import { channel as topicOf } from "node:diagnostics_channel";
 import type { ChannelError } from "../base/errors.ts";
-import type { Channel } from "../channel/channel.ts";
+import type { AnyChannel } from "../channel/channel.ts";
 import type { ErrorContext } from "../channel/context.ts";
 import type { ChannelRequest } from "../channel/request.ts";
 import type { OverflowPolicy } from "../channel/transport-channel.ts";
@@ -49,18 +49,22 @@ export interface DiagnosticsMessages {
   /** What cannot be served was answered (malformed, too big, too late): no handler has seen it. */
   "unichannel:request.refuse": { readonly server: Server; readonly error: ChannelError };
   /** Before the setup runs. */
-  "unichannel:channel.open": { readonly server: Server; readonly channel: Channel; readonly request: ChannelRequest };
+  "unichannel:channel.open": {
+    readonly server: Server;
+    readonly channel: AnyChannel;
+    readonly request: ChannelRequest;
+  };
   /** After the last close handler. */
   "unichannel:channel.close": {
     readonly server: Server;
-    readonly channel: Channel;
+    readonly channel: AnyChannel;
     readonly status: CloseStatus;
     readonly durationMs: number;
   };
   /** A send found the channel full: it is closed now, or the message was dropped. */
   "unichannel:channel.overflow": {
     readonly server: Server;
-    readonly channel: Channel;
+    readonly channel: AnyChannel;
     readonly policy: OverflowPolicy;
   };
   /** What `onError` or the logger is told. */

@@ -19,7 +19,7 @@ export async function serve(
   second: ServeOptions = {},
 ): Promise<Server> {
   const options = typeof first === "function" ? second : first;
-  const server = new EngineServer(typeof first === "function" ? first : fromFetch(first.fetch), options);
+  const server = new EngineServer(toHandler(first), options);
   await server.listen();
   return server;
 }
@@ -27,10 +27,11 @@ export async function serve(
 /** `serve` under the name that http-kit gave it. */
 export const runServer: typeof serve = serve;
 
-function fromFetch(fetch: FetchHandler): Handler {
+export function toHandler(handler: Handler | { readonly fetch: FetchHandler }): Handler {
+  if (typeof handler === "function") return handler;
   return (request) => {
     // Fetch forbids these methods in a Request (WHATWG Fetch §2.2.1): no such handler can ever see one.
     if (/^(CONNECT|TRACE|TRACK)$/i.test(request.method)) return { status: 405, headers: { Allow: "GET, HEAD, POST" } };
-    return fetch(request.toRequest());
+    return handler.fetch(request.toRequest());
   };
 }

@@ -60,7 +60,7 @@ const KEEP_ALIVE_MS = 30_000;
 const COME_BACK_MS = { least: 1000, most: 3000 };
 
 export class EngineServer implements Server, ChannelContext, Http1Context, ProxyFrontServer {
-  readonly clock: Clock = systemClock;
+  readonly clock: Clock;
   readonly flusher: Flusher = new Flusher();
   readonly report: ErrorReporter;
   readonly budget: BufferBudget;
@@ -98,11 +98,12 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   #stopped: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
 
-  constructor(handler: Handler, options: ServeOptions) {
+  constructor(handler: Handler, options: ServeOptions, clock: Clock = systemClock) {
+    this.clock = clock;
     this.#handler = handler;
     this.#options = options;
     this.#limits = toLimits(options);
-    this.#observer = new Observer(this, options, this.clock.now);
+    this.#observer = new Observer(this, options, () => clock.now());
     this.report = this.#observer.report;
     this.messages = this.#observer.counts.messages;
     this.budget = new BufferBudget(this.#limits.maxTotalBufferedBytes);
@@ -125,7 +126,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     // A FIN from the client ends its side only: the answer to what it asked still goes out.
     // Keep-alive probes find peers that vanished without a FIN where nothing is sent that would miss an answer.
     const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
-    const onSocket = (socket: Socket): void => this.#accept(socket);
+    const onSocket = (socket: Socket): void => this.accept(socket);
     const handshakeTimeoutMs = toTimerMs(this.#limits.tlsHandshakeTimeoutMs);
     const tls = options.tls === undefined ? undefined : toTlsOptions(options.tls, settings, handshakeTimeoutMs);
     this.#tls = tls;
@@ -167,6 +168,11 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     }
     if (typeof this.#bound === "object" && this.#bound !== null) this.#port = this.#bound.port;
     this.#listener.on("error", (error) => this.report(error, { source: "listener" }));
+    this.start();
+  }
+
+  /** Time begins to run for it. A server that does not listen has the connections that `accept` is given. */
+  start(): void {
     this.#beat();
     this.#observer.serverStarted();
   }
@@ -278,7 +284,8 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.clock.setTimer(() => this.#beat(), BEAT_MS);
   }
 
-  #accept(socket: Socket): void {
+  /** A new connection: a socket, or whatever behaves as one. */
+  accept(socket: Socket): void {
     const stream = this.openStream(socket);
     if (stream === undefined) return;
     if (this.#front !== undefined) this.#front.accept(stream);

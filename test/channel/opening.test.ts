@@ -142,7 +142,9 @@ describe("openChannel", () => {
         pong: fail("pong"),
         drain: fail("drain"),
         close: fail("close"),
-        error: (error, c) => told.push((error as Error).message, String(c === channel)),
+        error(error, c) {
+          told.push((error as Error).message, String(c === channel));
+        },
       });
     });
     const client = await WsClient.open(t, site.target);

@@ -6,9 +6,9 @@ import { ChannelError } from "../../src/base/errors.ts";
 import type { ChannelContext } from "../../src/channel/context.ts";
 import type { ChannelRequest } from "../../src/channel/request.ts";
 import { type OverflowPolicy, TransportChannel } from "../../src/channel/transport-channel.ts";
+import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { BufferBudget } from "../../src/transport/buffer-budget.ts";
 import type { Transport } from "../../src/transport/transport.ts";
-import { VirtualClock } from "../support/virtual-clock.ts";
 
 const MAX = 1000;
 const TOTAL = 10_000;

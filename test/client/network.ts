@@ -12,7 +12,7 @@ import {
   type OpenRecord,
   type SessionRecord,
 } from "../../src/codec/session-record.ts";
-import { VirtualClock } from "../support/virtual-clock.ts";
+import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 
 let origins = 0;
 

@@ -1,13 +1,11 @@
-// One definition of messages for both ends, over a real server.
+// One definition of messages for both ends, over every carrier.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as v from "valibot";
 import { z } from "zod";
-import { connect } from "../../src/client/connect.ts";
-import { jsonMessages, openSession } from "../../src/index.ts";
-import { serving } from "../support/serving.ts";
-import { until } from "../support/wait.ts";
+import { jsonMessages, openSession, prepare } from "../../src/index.ts";
+import { testServer } from "../../src/testing/index.ts";
 
 const chat = jsonMessages({
   toServer: z.object({ say: z.string().max(10) }),
@@ -15,33 +13,42 @@ const chat = jsonMessages({
 });
 
 describe("Typed messages between a page and a server", () => {
-  it("reach their handlers when both schemas allow them, and only then", async (t) => {
-    let id = 0;
-    const site = await serving(t, (request) =>
-      openSession(request, {
-        receive(message, channel) {
-          const { say } = chat.server.decode(message);
-          channel.send(chat.server.encode({ id: ++id, say }));
-          channel.send('{"id":"none"}');
-        },
-      }),
-    );
-    const connection = connect(site.server.url, { carriers: ["stream"], codec: chat.client });
-    t.after(() => connection.close());
-    const said: string[] = [];
-    const errors: unknown[] = [];
-    connection.onMessage(({ id, say }) => said.push(`${id + 1} ${say}`));
-    connection.onError((error) => errors.push((error as { code: string }).code));
-    connection.send({ say: "hello" });
-    await until(() => errors.length === 1, "both messages");
-    assert.deepEqual([said, errors], [["2 hello"], ["BAD_MESSAGE"]]);
+  for (const carrier of ["websocket", "stream", "poll"] as const) {
+    it(`reach their handlers when both schemas allow them, and only then (${carrier})`, async (t) => {
+      let id = 0;
+      const app = testServer((request) =>
+        openSession(
+          request,
+          {
+            receive({ say }, channel) {
+              channel.send({ id: ++id, say });
+              assert.throws(() => channel.send({ id: "none" } as never), { code: "BAD_MESSAGE" });
+              // A server that checks nothing.
+              channel.send(prepare('{"id":"none"}'));
+            },
+          },
+          { codec: chat.server },
+        ),
+      );
+      t.after(() => app.stop());
+      const connection = app.connect("/", { carriers: [carrier], codec: chat.client });
+      const said: string[] = [];
+      const errors: unknown[] = [];
+      connection.onMessage(({ id, say }) => said.push(`${id + 1} ${say}`));
+      connection.onError((error) => errors.push((error as { code: string }).code));
+      connection.send({ say: "hello" });
+      await app.settle();
+      assert.deepEqual([said, errors], [["2 hello"], ["BAD_MESSAGE"]]);
 
-    // A client that checks nothing.
-    const rude = connect(site.server.url, { carriers: ["stream"] });
-    t.after(() => rude.close());
-    rude.send('{"say":"much too long"}');
-    await rude.drained();
-    assert.match(site.takeMessages().join(), /^receive: message is not what its schema allows: say: /);
-    assert.equal(id, 1);
-  });
+      // A client that checks nothing.
+      const rude = app.connect("/", { carriers: [carrier] });
+      rude.send('{"say":"much too long"}');
+      rude.send('{"say":"good"}');
+      await app.settle();
+      assert.equal(id, 2);
+      const [error, ...others] = app.takeErrors() as Error[];
+      assert.match(error!.message, /^message is not what its schema allows: say: /);
+      assert.deepEqual(others, []);
+    });
+  }
 });

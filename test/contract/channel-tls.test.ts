@@ -1,6 +1,7 @@
 // The contract of a channel over TLS.
 
-import { certificate, noCertificate } from "../support/serving.ts";
+import { certificate, noCertificate, type Serving, serving } from "../support/serving.ts";
 import { contractOver } from "./transports.ts";
 
-contractOver("TLS", () => ({ tls: certificate() }), { skip: noCertificate, fillsSoon: false });
+const overTls: Serving = (t, handler, options) => serving(t, handler, { tls: certificate(), ...options });
+contractOver("TLS", overTls, { skip: noCertificate, fillsSoon: false });

@@ -1,7 +1,9 @@
 // The contract of a channel over a Unix socket.
 
-import { socketPath } from "../support/serving.ts";
+import { serving, socketPath } from "../support/serving.ts";
 import { contractOver } from "./transports.ts";
 
 const skip = process.platform === "win32" && "Unix sockets have no path here";
-contractOver("a Unix socket", (t) => ({ path: socketPath(t) }), { skip });
+contractOver("a Unix socket", (t, handler, options) => serving(t, handler, { path: socketPath(t), ...options }), {
+  skip,
+});

@@ -8,6 +8,7 @@ import { pressureRows } from "./pressure.ts";
 import { receivingRows } from "./receiving.ts";
 import { sendingRows } from "./sending.ts";
 import { throwingRows } from "./throwing.ts";
+import { typedRows } from "./typed.ts";
 
 type Run = (t: TestContext) => Promise<void>;
 
@@ -37,5 +38,6 @@ export function channelContract(name: string, open: Open, can: Capabilities, ski
     receivingRows(contract);
     pressureRows(contract);
     throwingRows(contract);
+    typedRows(contract);
   });
 }

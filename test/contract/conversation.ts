@@ -8,13 +8,15 @@ import {
   type ChannelHandlers,
   type ChannelOptions,
   type CloseStatus,
+  type Message,
+  type MessageCodec,
   openChannel,
   type SendData,
   type ServeOptions,
   type TransportKind,
 } from "../../src/index.ts";
 import type { RawClient } from "../support/raw-client.ts";
-import { request, type Site, serving } from "../support/serving.ts";
+import { request, type Serving, type Site } from "../support/serving.ts";
 import { until } from "../support/wait.ts";
 import { WsClient } from "../support/ws-client.ts";
 
@@ -62,24 +64,25 @@ export interface Client {
   leave(): void;
 }
 
-export interface OpenOptions extends ChannelOptions {
+export interface OpenOptions<In = Message, Out = SendData> extends ChannelOptions<In, Out> {
   readonly server?: ServeOptions;
 }
 
-export interface Conversation {
-  readonly channel: Channel;
+export interface Conversation<In = Message, Out = SendData> {
+  readonly channel: Channel<In, Out>;
   readonly client: Client;
   readonly site: Site;
   /** Sends, and keeps the channel open where it can be. */
-  send(data: SendData): boolean;
+  send(data: Out): boolean;
 }
 
-export type Open = (t: TestContext, handlers: ChannelHandlers, options?: OpenOptions) => Promise<Conversation>;
+export type Open = <In = Message, Out = SendData>(
+  t: TestContext,
+  handlers: ChannelHandlers<In, Out>,
+  options?: OpenOptions<In, Out>,
+) => Promise<Conversation<In, Out>>;
 
-/** How a server listens: over what, as it were. */
-export type Carrier = (t: TestContext) => ServeOptions;
-
-export function openWebSocket(carrier: Carrier): Open {
+export function openWebSocket(carrier: Serving): Open {
   return (t, handlers, options = {}) =>
     converse(
       t,
@@ -91,7 +94,7 @@ export function openWebSocket(carrier: Carrier): Open {
     );
 }
 
-export function openHttp(carrier: Carrier, version: "1.0" | "1.1", closesAfterSend: boolean): Open {
+export function openHttp(carrier: Serving, version: "1.0" | "1.1", closesAfterSend: boolean): Open {
   return (t, handlers, options = {}) =>
     converse(t, carrier, handlers, options, closesAfterSend ? undefined : false, async (site) => {
       const raw = await site.connect();
@@ -100,7 +103,7 @@ export function openHttp(carrier: Carrier, version: "1.0" | "1.1", closesAfterSe
     });
 }
 
-export function openEventStream(carrier: Carrier): Open {
+export function openEventStream(carrier: Serving): Open {
   return (t, handlers, options = {}) =>
     converse(t, carrier, handlers, options, undefined, async (site) => {
       const raw = await site.connect();
@@ -109,22 +112,23 @@ export function openEventStream(carrier: Carrier): Open {
     });
 }
 
-async function converse(
+async function converse<In, Out>(
   t: TestContext,
-  carrier: Carrier,
-  handlers: ChannelHandlers,
-  { server, ...options }: OpenOptions,
+  carrier: Serving,
+  handlers: ChannelHandlers<In, Out>,
+  { server, ...options }: OpenOptions<In, Out>,
   closeAfterSend: boolean | undefined,
   connect: (site: Site) => Promise<Client>,
-): Promise<Conversation> {
-  let opened: Channel | undefined;
-  const site = await serving(
+): Promise<Conversation<In, Out>> {
+  let opened: Channel<In, Out> | undefined;
+  const site = await carrier(
     t,
     (asked) => {
-      opened = openChannel(asked, handlers, options);
+      // With or without a codec, the types of which are the row's business.
+      opened = openChannel(asked, handlers, options as OpenOptions<In, Out> & { codec: MessageCodec<In, Out> });
       return opened;
     },
-    { ...carrier(t), ...server },
+    server,
   );
   const client = await connect(site);
   await until(() => opened !== undefined, "the channel is there");

@@ -1,7 +1,8 @@
 // What each transport of our engine can do, and the contract's suite over all of them.
 
+import type { Serving } from "../support/serving.ts";
 import { channelContract } from "./channel.ts";
-import { type Capabilities, type Carrier, openEventStream, openHttp, openWebSocket } from "./conversation.ts";
+import { type Capabilities, openEventStream, openHttp, openWebSocket } from "./conversation.ts";
 
 const WEBSOCKET: Capabilities = {
   kind: "websocket",
@@ -30,10 +31,10 @@ const STREAMING: Capabilities = {
 const EVENTS: Capabilities = { ...STREAMING, kind: "sse", closesAfterSend: false, binary: false };
 const POLL: Capabilities = { ...STREAMING, sendsMany: false };
 
-/** The suite over every transport, carried by what `carrier` makes the server listen on. */
+/** The suite over every transport, carried by what `carrier` has the server listen on. */
 export function contractOver(
   over: string,
-  carrier: Carrier,
+  carrier: Serving,
   { skip = false, fillsSoon = true }: { readonly skip?: string | false; readonly fillsSoon?: boolean } = {},
 ): void {
   const can = { fillsSoon };

@@ -2,12 +2,10 @@
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { GroupStore } from "../../src/group/group-store.ts";
-import { LocalStreams } from "../../src/group/local-streams.ts";
 import { type ChannelStore, createChannelStore, event, json, MemoryBackplane, pollGroup } from "../../src/index.ts";
+import { testServer, VirtualClock } from "../../src/testing/index.ts";
 import type { RawClient, RawResponse } from "../support/raw-client.ts";
 import { request, type Site, serving } from "../support/serving.ts";
-import { VirtualClock } from "../support/virtual-clock.ts";
 import { until } from "../support/wait.ts";
 
 interface Answer {
@@ -16,8 +14,8 @@ interface Answer {
   readonly reset: boolean;
 }
 
-function polling(t: TestContext, store: ChannelStore, parkMs?: number): Promise<Site> {
-  return serving(t, (r) => pollGroup(r, store, "g", parkMs === undefined ? {} : { parkMs }));
+function polling(t: TestContext, store: ChannelStore): Promise<Site> {
+  return serving(t, (r) => pollGroup(r, store, "g"));
 }
 
 function answerOf(response: RawResponse): Answer {
@@ -165,23 +163,23 @@ for (const [name, make] of [
 describe("pollGroup", () => {
   it("answers 204 after parkMs, a second late at most, and not before", async (t) => {
     const clock = new VirtualClock();
-    const store = new GroupStore({}, (owner) => new LocalStreams(owner), clock);
-    const site = await polling(t, store, 10_000);
-    const { next } = await poll(site);
-    const client = await park(site, store, next);
-    clock.advance(9999);
+    const store = createChannelStore({ clock });
+    const app = testServer((r) => pollGroup(r, store, "g", { parkMs: 10_000 }), { clock });
+    t.after(() => app.stop());
+    const { next } = (await (await app.fetch("/")).json()) as { next: string };
+    const asked = app.fetch(`/?since=${encodeURIComponent(next)}`);
+    await app.advance(9999);
     assert.equal(store.size("g"), 1);
-    await until(() => store.size("g") === 1, "it waits");
-    clock.advance(1001);
-    const response = await client.response();
-    assert.deepEqual([response.status, response.text], [204, ""]);
-    assert.deepEqual(response.headers.get("cache-control"), ["no-store"]);
-    await until(() => store.groups().length === 0, "the group is gone");
+    await app.advance(1001);
+    const response = await asked;
+    assert.deepEqual([response.status, await response.text()], [204, ""]);
+    assert.equal(response.headers.get("cache-control"), "no-store");
+    assert.deepEqual(store.groups(), []);
   });
 
   it("lets old messages go, and says so", async (t) => {
     const clock = new VirtualClock();
-    const store = new GroupStore({ history: { ttlMs: 5000 } }, (owner) => new LocalStreams(owner), clock);
+    const store = createChannelStore({ history: { ttlMs: 5000 }, clock });
     const site = await polling(t, store);
     const { id } = await store.publish("g", "old");
     await store.publish("g", "old too");

@@ -14,6 +14,8 @@ export interface Target {
   readonly host?: string;
   readonly path?: string;
   readonly tls?: boolean;
+  /** A connection that is not made by the system. */
+  readonly open?: () => Socket;
 }
 
 export type Framing = "none" | "length" | "chunked" | "close";
@@ -68,6 +70,7 @@ export class RawClient {
 
   /** Connects; the connection is dropped when the test ends. */
   static async connect(t: TestContext, target: Target): Promise<RawClient> {
+    if (target.open !== undefined) return new RawClient(target.open());
     const { port = 0, host = "127.0.0.1", path, tls } = target;
     const where = path === undefined ? { port, host } : { path };
     const settings = { ...where, allowHalfOpen: true, noDelay: true };

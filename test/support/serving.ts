@@ -4,11 +4,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { systemClock } from "../../src/base/clock.ts";
 import type { ErrorSource } from "../../src/channel/context.ts";
 import { type Handler, type ServeOptions, type Server, serve } from "../../src/index.ts";
+import { EngineServer } from "../../src/server/server.ts";
+import { MemoryNetwork } from "../../src/testing/network.ts";
 import { needs } from "./needs.ts";
 import { RawClient, type RawResponse, type Target } from "./raw-client.ts";
 
@@ -56,7 +60,9 @@ export class Site {
   }
 }
 
-/** Starts a server for the length of test `t`. */
+/** Starts a server for the length of test `t`: `serving`, or something like it. */
+export type Serving = (t: TestContext, handler: Handler, options?: ServeOptions) => Promise<Site>;
+
 export async function serving(t: TestContext, handler: Handler, options: ServeOptions = {}): Promise<Site> {
   const reports: Report[] = [];
   const server = await serve(handler, {
@@ -70,6 +76,29 @@ export async function serving(t: TestContext, handler: Handler, options: ServeOp
     ...(options.host === undefined ? {} : { host: options.host }),
     tls: options.tls !== undefined,
   };
+  return siteOf(t, server, target, reports);
+}
+
+/** The same without a port: clients connect in memory. Time is the real one, as everywhere here. */
+export async function servingInMemory(t: TestContext, handler: Handler, options: ServeOptions = {}): Promise<Site> {
+  const reports: Report[] = [];
+  const server = new EngineServer(handler, {
+    onError: (error, { source }) => reports.push({ error, source }),
+    ...options,
+  });
+  const network = new MemoryNetwork(
+    systemClock,
+    (socket) => server.accept(socket as unknown as Socket),
+    () => server.status === "running",
+  );
+  server.start();
+  // The server's own timers do not, and there is no socket that would.
+  const awake = setInterval(() => {}, 60_000);
+  t.after(() => clearInterval(awake));
+  return siteOf(t, server, { open: () => network.connect(undefined) as Socket }, reports);
+}
+
+function siteOf(t: TestContext, server: Server, target: Target, reports: Report[]): Site {
   t.after(async () => {
     await server.stop({ graceMs: 0 });
     const unexpected = reports.map(({ error, source }) => `${source}: ${error instanceof Error ? error.stack : error}`);

@@ -4,12 +4,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ChannelError } from "../../src/base/errors.ts";
+import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import type { Exchange, ExchangeListener } from "../../src/transport/exchange.ts";
 import { Flusher } from "../../src/transport/flusher.ts";
 import { Http1Driver } from "../../src/transport/http1-driver.ts";
 import { MemoryStream, Turn } from "../support/memory-stream.ts";
 import { text } from "../support/pieces.ts";
-import { VirtualClock } from "../support/virtual-clock.ts";
 
 const KIB = 1024;
 const CLOSE_TIMEOUT_MS = 5000;

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { encodeMaskedFrame, OPCODE } from "../../src/codec/ws-frame.ts";
+import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import type { WebSocketOptions } from "../../src/transport/exchange.ts";
 import { Flusher } from "../../src/transport/flusher.ts";
 import type { Outgoing, TransportListener } from "../../src/transport/transport.ts";
@@ -12,7 +13,6 @@ import { bytesOf } from "../support/cut.ts";
 import { hex } from "../support/hex.ts";
 import { MemoryStream, Turn } from "../support/memory-stream.ts";
 import { text } from "../support/pieces.ts";
-import { VirtualClock } from "../support/virtual-clock.ts";
 
 const { TEXT, BINARY, CLOSE, PING, PONG } = OPCODE;
 const CLOSE_TIMEOUT_MS = 5000;

@@ -1,6 +1,6 @@
 // Time that passes when the test says so.
 
-import type { Clock, Timer } from "../../src/base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 
 interface Alarm {
   readonly at: number;
@@ -11,6 +11,7 @@ export class VirtualClock implements Clock {
   #now: number;
   readonly #alarms = new Set<Alarm>();
 
+  /** `startMs` in milliseconds since the Unix epoch. @default 2024-01-01 */
   constructor(startMs: number = Date.UTC(2024, 0, 1)) {
     this.#now = startMs;
   }
@@ -34,7 +35,12 @@ export class VirtualClock implements Clock {
     return this.#alarms.size;
   }
 
-  /** Lets time pass; timers fire in order, those set meanwhile included. */
+  /** When the next timer fires; undefined where there is none. */
+  get nextAt(): number | undefined {
+    return this.#next(Number.POSITIVE_INFINITY)?.at;
+  }
+
+  /** Lets time pass; timers fire in order, those set meanwhile included. What they start of promises runs after it. */
   advance(ms: number): void {
     const end = this.#now + ms;
     for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {

@@ -1,0 +1,89 @@
+// A channel whose messages are values of the application: a codec stands between it and what goes over the wire. Only
+// who asks for one has one; a channel without a codec knows nothing of this.
+
+import type { MessageCodec } from "../codec/message-codec.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
+import { PreparedMessage } from "./prepared-message.ts";
+import type { ChannelRequest } from "./request.ts";
+import type { SendData } from "./send-data.ts";
+import { type ChannelSettings, TransportChannel } from "./transport-channel.ts";
+
+export type AnyCodec = MessageCodec<unknown, unknown>;
+
+type Receive = NonNullable<ChannelHandlers["receive"]>;
+
+/** Implements `Channel<In, Out>` of its codec; the class it extends knows messages alone. */
+export class TypedChannel extends TransportChannel {
+  readonly #codec: AnyCodec;
+  /** Of a plain HTTP answer. */
+  readonly #contentType: string | undefined;
+
+  constructor(
+    transport: Transport,
+    handlers: SessionHandlers,
+    settings: ChannelSettings,
+    request: ChannelRequest,
+    codec: AnyCodec,
+    contentType: string | undefined,
+  ) {
+    const { receive } = handlers;
+    super(
+      transport,
+      receive === undefined ? handlers : { ...handlers, receive: decoding(receive, codec) },
+      settings,
+      request,
+    );
+    this.#codec = codec;
+    this.#contentType = contentType;
+  }
+
+  override send(value: unknown, closeAfterSend?: boolean): boolean {
+    return super.send(value instanceof PreparedMessage ? value : this.#encode(value), closeAfterSend);
+  }
+
+  /** What is a message already goes past the codec. */
+  sendRaw(data: SendData, closeAfterSend?: boolean): boolean {
+    return super.send(data, closeAfterSend);
+  }
+
+  override onReceive(fn: Receive): void {
+    super.onReceive(decoding(fn, this.#codec));
+  }
+
+  override [Symbol.asyncIterator](): AsyncIterableIterator<never, undefined> {
+    return this.#decoded(super[Symbol.asyncIterator]());
+  }
+
+  #encode(value: unknown): SendData {
+    const body = this.#codec.encode(value);
+    if (this.#contentType === undefined || this.transport !== "http") return body;
+    return { headers: { "Content-Type": this.#contentType }, body };
+  }
+
+  async *#decoded(messages: AsyncIterable<Message>): AsyncGenerator<never, undefined> {
+    for await (const message of messages) {
+      let value: unknown;
+      try {
+        value = this.#codec.decode(message);
+      } catch (error) {
+        // It goes on, as it does behind a receiver that throws.
+        this.reportUnread(error);
+        continue;
+      }
+      yield value as never;
+    }
+    return undefined;
+  }
+}
+
+/** Sends text, bytes and the like to a channel of any kind. */
+export function sendRaw(channel: AnyChannel, data: SendData, closeAfterSend?: boolean): boolean {
+  if (channel instanceof TypedChannel) return channel.sendRaw(data, closeAfterSend);
+  return (channel as unknown as Channel).send(data, closeAfterSend);
+}
+
+/** A receiver of values as one of messages: what the codec throws is reported as what the receiver throws. */
+function decoding(receive: Receive, codec: AnyCodec): Receive {
+  return (message, channel) => receive(codec.decode(message) as Message, channel);
+}

@@ -1,0 +1,215 @@
+// Two sockets that are each other's end, in this process: for the engine and for node:http each is as good as one of TCP.
+// Bytes need a turn of the event loop, or as long as the network says; a reader that does not read is felt by the writer.
+
+import { Duplex } from "node:stream";
+
+/** What is between two ends. */
+export interface Wire {
+  /** How long bytes are on their way, in milliseconds of the virtual clock; 0: a turn of the event loop. */
+  readonly delayMs: number;
+  /** Nothing passes. */
+  readonly isStalled: boolean;
+  /** Connections that were cut so far. */
+  cuts: number;
+  /** Calls `fn` at this time of the virtual clock. */
+  at(timeMs: number, fn: () => void): void;
+  now(): number;
+  /** Something has happened: who waits until nothing does has to wait on. */
+  moved(): void;
+}
+
+export interface ConnectionOptions {
+  /** Both ends are reset when so many bytes have passed, both directions together. */
+  readonly cutAfterBytes: number;
+  /** What the server sends waits until the server ends, as at a proxy that buffers; not behind a 101. */
+  readonly isBuffering: boolean;
+}
+
+/** Bytes, or the end; when they are there. */
+interface Parcel {
+  readonly bytes: Buffer | null;
+  readonly at: number;
+}
+
+/** What systems and networks hold between two ends. */
+const ROOM_BYTES = 65_536;
+
+export class MemorySocket extends Duplex {
+  /** TEST-NET-1 (RFC 5737): an address that nobody has. */
+  readonly remoteAddress = "192.0.2.1";
+  bytesRead = 0;
+  bytesWritten = 0;
+  readonly #connection: MemoryConnection;
+  readonly #isServer: boolean;
+  /** On their way to the peer. */
+  #parcels: Parcel[] = [];
+  #bytes = 0;
+  /** The peer takes what comes. */
+  #isWanted = true;
+  #isScheduled = false;
+  #hasEnded = false;
+  /** Of a write that waits for room. */
+  #onRoom: (() => void) | undefined;
+
+  constructor(connection: MemoryConnection, isServer: boolean) {
+    super({ allowHalfOpen: true });
+    this.#connection = connection;
+    this.#isServer = isServer;
+  }
+
+  get #peer(): MemorySocket {
+    return this.#isServer ? this.#connection.client : this.#connection.server;
+  }
+
+  override _read(): void {
+    this.#peer.#isWanted = true;
+    this.#peer.schedule();
+  }
+
+  override _write(bytes: Buffer, _: BufferEncoding, done: (error?: Error) => void): void {
+    if (this.#peer.destroyed) {
+      done(connectionReset());
+      return;
+    }
+    this.bytesWritten += bytes.length;
+    this.#bytes += bytes.length;
+    this.#send(bytes);
+    // A proxy that buffers takes all.
+    if (this.#bytes < ROOM_BYTES || this.#isHeld) done();
+    else this.#onRoom = done;
+  }
+
+  override _final(done: (error?: Error) => void): void {
+    this.#end();
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    const { wire } = this.#connection;
+    wire.moved();
+    this.#connection.ended(this);
+    // As TCP has it: an end behind what was sent, or a reset that overtakes it.
+    if (error === null) this.#end();
+    else {
+      this.#parcels = [];
+      this.#peer.destroy(connectionReset());
+    }
+    done(error);
+  }
+
+  /** Hands on what is due, in a turn of its own. */
+  schedule(): void {
+    const [first] = this.#parcels;
+    if (this.#isScheduled || first === undefined || !this.#mayPass) return;
+    this.#isScheduled = true;
+    const { wire } = this.#connection;
+    const deliver = (): void => {
+      this.#isScheduled = false;
+      this.#deliver();
+    };
+    if (first.at > wire.now()) wire.at(first.at, deliver);
+    else setImmediate(deliver);
+  }
+
+  get #mayPass(): boolean {
+    return this.#isWanted && !this.#connection.wire.isStalled && !this.#isHeld;
+  }
+
+  /** Behind a proxy that waits for the end. */
+  get #isHeld(): boolean {
+    return this.#isServer && this.#connection.isBuffering && !this.#hasEnded;
+  }
+
+  #send(bytes: Buffer | null): void {
+    const { wire } = this.#connection;
+    if (this.bytesWritten === bytes?.length && bytes.toString("latin1", 0, 12) === "HTTP/1.1 101") {
+      this.#connection.isBuffering = false;
+    }
+    this.#parcels.push({ bytes, at: wire.now() + wire.delayMs });
+    wire.moved();
+    this.schedule();
+  }
+
+  #end(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#send(null);
+  }
+
+  #deliver(): void {
+    const { wire } = this.#connection;
+    const peer = this.#peer;
+    while (this.#mayPass && !peer.destroyed) {
+      const parcel = this.#parcels[0];
+      if (parcel === undefined || parcel.at > wire.now()) break;
+      this.#parcels.shift();
+      wire.moved();
+      if (parcel.bytes === null) peer.push(null);
+      else this.#hand(parcel.bytes, peer);
+    }
+    if (peer.destroyed) this.#parcels = [];
+    this.schedule();
+  }
+
+  #hand(bytes: Buffer, peer: MemorySocket): void {
+    const passing = this.#connection.pass(bytes);
+    this.#bytes -= bytes.length;
+    peer.bytesRead += passing.length;
+    if (passing.length > 0) this.#isWanted = peer.push(passing);
+    if (this.#onRoom === undefined || this.#bytes >= ROOM_BYTES) return;
+    const done = this.#onRoom;
+    this.#onRoom = undefined;
+    done();
+  }
+}
+
+export class MemoryConnection {
+  readonly wire: Wire;
+  readonly client: MemorySocket;
+  readonly server: MemorySocket;
+  isBuffering: boolean;
+  readonly #onEnd: () => void;
+  /** Bytes until the cut. */
+  #left: number;
+
+  /** `onEnd`: both ends are gone. */
+  constructor(wire: Wire, { cutAfterBytes, isBuffering }: ConnectionOptions, onEnd: () => void) {
+    this.wire = wire;
+    this.isBuffering = isBuffering;
+    this.#left = cutAfterBytes;
+    this.#onEnd = onEnd;
+    this.client = new MemorySocket(this, false);
+    this.server = new MemorySocket(this, true);
+  }
+
+  /** Resets both ends. */
+  cut(): void {
+    if (this.client.destroyed && this.server.destroyed) return;
+    this.wire.cuts += 1;
+    this.client.destroy(connectionReset());
+    this.server.destroy(connectionReset());
+  }
+
+  /** A stall is over. */
+  resume(): void {
+    this.client.schedule();
+    this.server.schedule();
+  }
+
+  /** What of these bytes passes before the cut, if there is to be one. */
+  pass(bytes: Buffer): Buffer {
+    const passing = bytes.subarray(0, this.#left);
+    this.#left -= passing.length;
+    // What has passed is read first.
+    if (this.#left === 0) setImmediate(() => this.cut());
+    return passing;
+  }
+
+  ended(end: MemorySocket): void {
+    if ((end === this.client ? this.server : this.client).destroyed) this.#onEnd();
+  }
+}
+
+function connectionReset(): Error {
+  return Object.assign(new Error("the connection was reset"), { code: "ECONNRESET" });
+}

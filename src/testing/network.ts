@@ -1,0 +1,151 @@
+// The network between the clients of a test and its server: it carries bytes in memory, and does to them what networks
+// and middleboxes do when the test says so.
+
+import type { Duplex } from "node:stream";
+import type { Clock } from "../base/clock.ts";
+import type { CarrierKind } from "../client/carrier.ts";
+import type { PageEvent } from "../client/environment.ts";
+import { MemoryConnection, type MemorySocket, type Wire } from "./memory-socket.ts";
+
+export interface TestNetwork {
+  /** Connections that are open now. */
+  readonly open: number;
+  /** Connections so far. */
+  readonly opened: number;
+  /** Connections that were reset so far, by what is below. */
+  readonly cuts: number;
+  /** How long bytes are on their way, either way, in virtual milliseconds. @default 0: a turn of the event loop */
+  delayMs: number;
+  /** Connections that are made from now on go through a proxy that hands out no response before it is whole. @default false */
+  isBuffering: boolean;
+  /** Resets all connections. New ones can be made at once. */
+  cut(): void;
+  /** The next connection is reset when so many bytes have passed, both directions together. */
+  cutNextAfter(bytes: number): void;
+  /** Nothing passes any more, and nobody is told: connections stay as they are. New ones wait, too. */
+  stall(): void;
+  /** What was stalled goes on. */
+  resume(): void;
+  /** Requests of a client of this kind fail from now on: `websocket`, and of a session's `stream` and `poll`. */
+  block(...kinds: CarrierKind[]): void;
+  /** They get through again; without a kind all do. */
+  unblock(...kinds: CarrierKind[]): void;
+  /** The network is gone, and pages are told: connections are reset, and no new ones can be made. */
+  offline(): void;
+  /** It is back, and pages are told. */
+  online(): void;
+}
+
+/** Turns in a row in which nothing was carried, after which nothing is expected to be: promises and writes take a few. */
+const QUIET_TURNS = 6;
+
+export class MemoryNetwork implements TestNetwork, Wire {
+  delayMs = 0;
+  isBuffering = false;
+  opened = 0;
+  cuts = 0;
+  isStalled = false;
+  readonly #clock: Clock;
+  readonly #accept: (socket: MemorySocket) => void;
+  readonly #isListening: () => boolean;
+  readonly #connections = new Set<MemoryConnection>();
+  readonly #blocked = new Set<CarrierKind>();
+  readonly #pages = new Set<(event: PageEvent) => void>();
+  #isOffline = false;
+  #cutAfterBytes = Number.POSITIVE_INFINITY;
+  #moves = 0;
+
+  constructor(clock: Clock, accept: (socket: MemorySocket) => void, isListening: () => boolean) {
+    this.#clock = clock;
+    this.#accept = accept;
+    this.#isListening = isListening;
+  }
+
+  get open(): number {
+    return this.#connections.size;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  at(timeMs: number, fn: () => void): void {
+    this.#clock.setTimer(fn, timeMs - this.now());
+  }
+
+  moved(): void {
+    this.#moves += 1;
+  }
+
+  /** The client's end of a new connection. Throws as a socket fails: nobody listens, or the network is gone. */
+  connect(kind: CarrierKind | undefined): Duplex {
+    this.moved();
+    if (this.#isOffline || (kind !== undefined && this.#blocked.has(kind))) throw failure("ENETUNREACH");
+    if (!this.#isListening()) throw failure("ECONNREFUSED");
+    this.opened += 1;
+    const options = { cutAfterBytes: this.#cutAfterBytes, isBuffering: this.isBuffering };
+    this.#cutAfterBytes = Number.POSITIVE_INFINITY;
+    const connection: MemoryConnection = new MemoryConnection(this, options, () => {
+      this.#connections.delete(connection);
+    });
+    this.#connections.add(connection);
+    this.#accept(connection.server);
+    return connection.client;
+  }
+
+  cut(): void {
+    for (const connection of this.#connections) connection.cut();
+  }
+
+  cutNextAfter(bytes: number): void {
+    this.#cutAfterBytes = bytes;
+  }
+
+  stall(): void {
+    this.isStalled = true;
+  }
+
+  resume(): void {
+    this.isStalled = false;
+    for (const connection of this.#connections) connection.resume();
+  }
+
+  block(...kinds: CarrierKind[]): void {
+    for (const kind of kinds) this.#blocked.add(kind);
+  }
+
+  unblock(...kinds: CarrierKind[]): void {
+    if (kinds.length === 0) this.#blocked.clear();
+    for (const kind of kinds) this.#blocked.delete(kind);
+  }
+
+  offline(): void {
+    this.#isOffline = true;
+    this.cut();
+    for (const tell of this.#pages) tell("offline");
+  }
+
+  online(): void {
+    this.#isOffline = false;
+    for (const tell of this.#pages) tell("online");
+  }
+
+  /** As `Environment.watch`: tells a client's page. */
+  watch(fn: (event: PageEvent) => void): () => void {
+    this.#pages.add(fn);
+    return () => void this.#pages.delete(fn);
+  }
+
+  /** Resolves when nothing is on its way any more, and what was caused by what has arrived is done. */
+  async settle(): Promise<void> {
+    for (let quiet = 0; quiet < QUIET_TURNS; quiet++) {
+      const before = this.#moves;
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#moves !== before) quiet = 0;
+    }
+  }
+}
+
+function failure(code: string): Error {
+  return Object.assign(new Error(`connect ${code}`), { code });
+}

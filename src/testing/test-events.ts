@@ -1,0 +1,43 @@
+// An event stream, read event by event: what an EventSource would dispatch (WHATWG HTML §9.2.6), but for coming back.
+
+import { EventDecoder, type ServerEvent } from "../codec/sse.ts";
+
+export class TestEvents {
+  /** Rejects when the request fails. A server answers with the first event, or when the channel is closed. */
+  readonly response: Promise<Response>;
+  readonly #decoder = new EventDecoder();
+  readonly #abort = new AbortController();
+  #reader: Promise<ReadableStreamDefaultReader<Uint8Array>>;
+
+  /** `request` begins the request, with the fields and the signal that it is given. */
+  constructor(request: (init: RequestInit) => Promise<Response>, headers: Readonly<Record<string, string>>) {
+    this.response = request({
+      headers: { Accept: "text/event-stream", ...headers },
+      signal: this.#abort.signal,
+    });
+    this.#reader = this.response.then(({ status, body }) => {
+      if (status !== 200 || body === null) throw new Error(`no event stream: HTTP ${status}`);
+      return body.getReader();
+    });
+    // Who waits for an event hears of it.
+    this.response.catch(() => {});
+    this.#reader.catch(() => {});
+  }
+
+  /** The next event. Rejects when the stream has ended, or is none. */
+  async next(): Promise<ServerEvent> {
+    const reader = await this.#reader;
+    for (;;) {
+      const event = this.#decoder.next();
+      if (event !== undefined) return event;
+      const { done, value } = await reader.read();
+      if (done) throw new Error("the event stream has ended");
+      this.#decoder.push(value);
+    }
+  }
+
+  /** Leaves. */
+  close(): void {
+    this.#abort.abort();
+  }
+}

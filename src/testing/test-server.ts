@@ -1,0 +1,225 @@
+// A server and its clients in one process, without ports and without waiting: the engine as it is, over connections in
+// memory, by a clock that the test moves.
+
+import type { Socket } from "node:net";
+import type { ErrorReporter } from "../channel/context.ts";
+import type { Handler } from "../channel/handle.ts";
+import { connect } from "../client/connect.ts";
+import type { Connection, ConnectOptions } from "../client/connection.ts";
+import type { WebSocketConstructor } from "../client/endpoint.ts";
+import type { Environment } from "../client/environment.ts";
+import type { MessageCodec } from "../codec/message-codec.ts";
+import type { ServeOptions } from "../server/options.ts";
+import { type FetchHandler, toHandler } from "../server/serve.ts";
+import { EngineServer, type Server } from "../server/server.ts";
+import { memoryFetch } from "./memory-fetch.ts";
+import { MemoryNetwork, type TestNetwork } from "./network.ts";
+import { TestEvents } from "./test-events.ts";
+import { TestWebSocket, type TestWebSocketOptions } from "./test-web-socket.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+
+/** The options of `serve` that have a meaning without a port. */
+type WithoutPort = Omit<
+  ServeOptions,
+  "port" | "host" | "path" | "fd" | "listenFds" | "backlog" | "tls" | "proxyProtocol"
+>;
+
+export interface TestServerOptions extends WithoutPort {
+  /** To be shared with a store: `createChannelStore({ clock })`. @default one of its own */
+  readonly clock?: VirtualClock | undefined;
+  /** Chance, for the clients' backoff: from 0 to 1, without 1. @default always 0.5 */
+  readonly random?: (() => number) | undefined;
+  /**
+   * Called by `advance` with each step of time, at most 100 ms: to move timers of your own, as in
+   * `(ms) => t.mock.timers.tick(ms)`.
+   */
+  readonly tick?: ((ms: number) => void) | undefined;
+}
+
+/** What a client has of the platform here. */
+export interface TestPlatform {
+  readonly environment: Environment;
+  readonly fetch: typeof fetch;
+  readonly WebSocket: WebSocketConstructor;
+}
+
+type ClientOptions = Omit<ConnectOptions, keyof TestPlatform>;
+
+export interface TestServer extends AsyncDisposable {
+  /** The real one, but for its port; after `restart` another. */
+  readonly server: Server;
+  /** `http://test-1.example`: each test server has an origin of its own. */
+  readonly url: string;
+  readonly clock: VirtualClock;
+  readonly network: TestNetwork;
+  /** For clients that are made otherwise: `new ResumableWebSocket(url, [], app.platform)`. */
+  readonly platform: TestPlatform;
+
+  /** `connect` of `unichannel/client`, to a path of the server. `stop` closes it. */
+  connect<In, Out>(
+    path: string,
+    options: ClientOptions & { readonly codec: MessageCodec<In, Out> },
+  ): Connection<In, Out>;
+  connect(path: string, options?: ClientOptions): Connection;
+
+  /** A WebSocket to a path of the server; rejects with BAD_HANDSHAKE when the server refuses it. */
+  websocket(path: string, options?: TestWebSocketOptions): Promise<TestWebSocket>;
+
+  /** An event stream of a path of the server, read event by event; `headers` for `Last-Event-ID` and others. */
+  events(path: string, headers?: Readonly<Record<string, string>>): TestEvents;
+
+  /** `fetch`, of a path of the server. The body is a stream, which comes as the server writes it. */
+  fetch(path: string | URL | Request, init?: RequestInit): Promise<Response>;
+
+  /** Lets time pass for server and clients, in milliseconds: timers fire in order, each followed by all that it causes. */
+  advance(ms: number): Promise<void>;
+
+  /** Resolves when nothing is on its way any more and handlers have done what they do without waiting for time. */
+  settle(): Promise<void>;
+
+  /** What was reported (`onError`) and not taken yet. */
+  takeErrors(): unknown[];
+
+  /**
+   * Stops the server as `Server.stop` does, and starts another in its place, which knows nothing of the first. As much time
+   * passes as the stop takes; clients come back by themselves, in their own time.
+   */
+  restart(options?: { /** @default 5000 */ readonly graceMs?: number }): Promise<void>;
+
+  /**
+   * Ends clients and server, as `Server.stop` does; as much time passes as that takes. Rejects with what was reported and
+   * nobody took, unless there is an `onError`.
+   */
+  stop(options?: { /** @default 5000 */ readonly graceMs?: number }): Promise<void>;
+}
+
+/** The longest step of time where the test has timers of its own. */
+const TICK_MS = 100;
+
+let count = 0;
+
+/** A server for one test. Throws BAD_OPTION as `serve` rejects. */
+export function testServer(
+  handler: Handler | { readonly fetch: FetchHandler },
+  options: TestServerOptions = {},
+): TestServer {
+  return new MemoryServer(toHandler(handler), options);
+}
+
+class MemoryServer implements TestServer {
+  server: EngineServer;
+  readonly url: string = `http://test-${++count}.example`;
+  readonly clock: VirtualClock;
+  readonly network: MemoryNetwork;
+  readonly platform: TestPlatform;
+  readonly #start: () => EngineServer;
+  readonly #tick: ((ms: number) => void) | undefined;
+  readonly #connections: { close(): boolean }[] = [];
+  readonly #errors: unknown[] = [];
+  readonly #isWatched: boolean;
+
+  constructor(
+    handler: Handler,
+    { clock = new VirtualClock(), random = () => 0.5, tick, ...options }: TestServerOptions,
+  ) {
+    this.clock = clock;
+    this.#tick = tick;
+    this.#isWatched = options.onError !== undefined;
+    const onError: ErrorReporter = (error, context) => {
+      this.#errors.push(error);
+      options.onError?.(error, context);
+    };
+    this.#start = () => {
+      const server = new EngineServer(handler, { ...options, onError }, clock);
+      server.start();
+      return server;
+    };
+    this.server = this.#start();
+    const network = new MemoryNetwork(
+      clock,
+      (socket) => this.server.accept(socket as unknown as Socket),
+      () => this.server.status === "running",
+    );
+    this.network = network;
+    this.platform = {
+      environment: { clock, random, watch: (fn) => network.watch(fn) },
+      fetch: memoryFetch(network, this.url),
+      WebSocket: class extends TestWebSocket {
+        constructor(url: string, protocols: string[] = [], { headers = {} }: TestWebSocketOptions = {}) {
+          super(network, url, { protocols, headers });
+        }
+      } as WebSocketConstructor,
+    };
+  }
+
+  connect(path: string, options: ClientOptions = {}): Connection {
+    const connection = connect(new URL(path, this.url), { ...options, ...this.platform });
+    this.#connections.push(connection);
+    return connection;
+  }
+
+  async websocket(path: string, options?: TestWebSocketOptions): Promise<TestWebSocket> {
+    const socket = new TestWebSocket(this.network, new URL(path, this.url), options);
+    await socket.opened;
+    return socket;
+  }
+
+  events(path: string, headers: Readonly<Record<string, string>> = {}): TestEvents {
+    return new TestEvents((init) => this.fetch(path, init), headers);
+  }
+
+  fetch(path: string | URL | Request, init?: RequestInit): Promise<Response> {
+    return this.platform.fetch(path, init);
+  }
+
+  async advance(ms: number): Promise<void> {
+    const end = this.clock.now() + ms;
+    await this.settle();
+    for (;;) {
+      const { nextAt = Number.POSITIVE_INFINITY } = this.clock;
+      const now = this.clock.now();
+      if (now === end && nextAt > end) return;
+      const stepMs = Math.min(nextAt, end) - now;
+      const takenMs = this.#tick === undefined ? stepMs : Math.min(stepMs, TICK_MS);
+      this.clock.advance(takenMs);
+      this.#tick?.(takenMs);
+      await this.settle();
+    }
+  }
+
+  settle(): Promise<void> {
+    return this.network.settle();
+  }
+
+  takeErrors(): unknown[] {
+    return this.#errors.splice(0);
+  }
+
+  async restart({ graceMs = 5000 }: { readonly graceMs?: number } = {}): Promise<void> {
+    await this.#stop(graceMs);
+    this.server = this.#start();
+  }
+
+  async stop({ graceMs = 5000 }: { readonly graceMs?: number } = {}): Promise<void> {
+    for (const connection of this.#connections) connection.close();
+    await this.settle();
+    await this.#stop(graceMs);
+    // Who still waits for something hears that nothing comes.
+    this.network.cut();
+    await this.settle();
+    const errors = this.#isWatched ? [] : this.takeErrors();
+    if (errors.length === 1) throw errors[0];
+    if (errors.length > 1) throw new AggregateError(errors, "errors that the test did not take");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    const stopped = this.server.stop({ graceMs });
+    await this.settle();
+    if (this.server.status !== "stopped") await this.advance(graceMs);
+    await stopped;
+  }
+}

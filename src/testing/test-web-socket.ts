@@ -1,0 +1,198 @@
+// A WebSocket over a connection of a MemoryNetwork: RFC 6455, the client's part, on our own codecs. It has the shape of the
+// platform's as far as `connect` and `ResumableWebSocket` ask for it, and beside that what a test likes to wait for.
+
+import { hash, randomBytes } from "node:crypto";
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { ChannelError } from "../base/errors.ts";
+import { encodeMaskedFrame, OPCODE } from "../codec/ws-frame.ts";
+import { acceptValue } from "../codec/ws-handshake.ts";
+import { encodeClosePayload, MessageDecoder, type WebSocketEvent } from "../codec/ws-message.ts";
+import type { MemoryNetwork } from "./network.ts";
+
+export interface WebSocketClosing {
+  /** 1005: the server gave no code; 1006: the connection broke off. */
+  readonly code: number;
+  readonly reason: string;
+}
+
+export interface TestWebSocketOptions {
+  /** Sub-protocols that are offered. */
+  readonly protocols?: readonly string[] | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/** A client that would take anything. */
+const LIMITS = { maxMessageBytes: Number.POSITIVE_INFINITY, maxFragments: Number.POSITIVE_INFINITY };
+const NO_STATUS = 1005;
+const ABNORMAL = 1006;
+
+export class TestWebSocket {
+  binaryType = "nodebuffer";
+  onopen: ((event: object) => void) | undefined;
+  onmessage: ((event: { readonly data: unknown }) => void) | undefined;
+  onclose: ((event: WebSocketClosing) => void) | undefined;
+  onerror: ((event: object) => void) | undefined;
+  /** Which of the offered sub-protocols the server has chosen. */
+  protocol = "";
+  /** Resolves when the handshake is done; rejects with BAD_HANDSHAKE when the server refuses it, or with what broke it. */
+  readonly opened: Promise<void>;
+  /** How it ended. */
+  readonly closed: Promise<WebSocketClosing>;
+  readonly #decoder = new MessageDecoder(LIMITS, { masked: false, allowRsv1: false });
+  readonly #messages: (string | Uint8Array)[] = [];
+  #readers: { resolve(message: string | Uint8Array): void; reject(error: unknown): void }[] = [];
+  #socket: Duplex | undefined;
+  #state: 0 | 1 | 2 | 3 = 0;
+  #closing: WebSocketClosing = { code: ABNORMAL, reason: "" };
+  #end!: (closing: WebSocketClosing) => void;
+
+  constructor(network: MemoryNetwork, url: string | URL, { protocols = [], headers = {} }: TestWebSocketOptions = {}) {
+    this.closed = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    this.opened = this.#open(network, new URL(url), protocols, headers);
+    this.opened.catch((error) => {
+      this.onerror?.({ type: "error", error });
+      this.#over();
+    });
+  }
+
+  /** As the platform has it: 0 connecting, 1 open, 2 closing, 3 closed. */
+  get readyState(): 0 | 1 | 2 | 3 {
+    return this.#state;
+  }
+
+  send(data: string | Uint8Array | ArrayBuffer): void {
+    if (typeof data === "string") this.#write(OPCODE.TEXT, Buffer.from(data));
+    else this.#write(OPCODE.BINARY, data instanceof ArrayBuffer ? new Uint8Array(data) : data);
+  }
+
+  ping(data = ""): void {
+    this.#write(OPCODE.PING, Buffer.from(data));
+  }
+
+  /** The next message: text as a string, binary as bytes. Rejects when the WebSocket is closed and there is no more. */
+  next(): Promise<string | Uint8Array> {
+    const message = this.#messages.shift();
+    if (message !== undefined) return Promise.resolve(message);
+    if (this.#state === 3) return Promise.reject(this.#noMore());
+    return new Promise((resolve, reject) => this.#readers.push({ resolve, reject }));
+  }
+
+  /** Closes with the closing handshake; `closed` resolves when the server has answered. */
+  close(code: number = NO_STATUS, reason = ""): void {
+    if (this.#state === 0) this.terminate();
+    if (this.#state !== 1) return;
+    this.#write(OPCODE.CLOSE, encodeClosePayload(code, reason));
+    this.#state = 2;
+  }
+
+  /** Drops the connection, as a client that is gone. */
+  terminate(): void {
+    this.#socket?.destroy();
+    this.#over();
+  }
+
+  async #open(
+    network: MemoryNetwork,
+    url: URL,
+    protocols: readonly string[],
+    headers: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    const key = randomBytes(16).toString("base64");
+    const offer = protocols.length === 0 ? {} : { "Sec-WebSocket-Protocol": protocols.join(", ") };
+    const { response, socket, head } = await upgrade(network, url, {
+      ...headers,
+      ...offer,
+      Connection: "Upgrade",
+      Upgrade: "websocket",
+      "Sec-WebSocket-Key": key,
+      "Sec-WebSocket-Version": "13",
+    });
+    if (response.headers["sec-websocket-accept"] !== acceptValue(key, (text) => hash("sha1", text, "base64"))) {
+      socket.destroy();
+      throw new ChannelError("BAD_HANDSHAKE", "Sec-WebSocket-Accept is wrong");
+    }
+    this.#socket = socket;
+    socket.on("error", () => {});
+    socket.on("close", () => this.#over());
+    if (this.#state === 3) return void socket.destroy();
+    this.protocol = response.headers["sec-websocket-protocol"] ?? "";
+    this.#state = 1;
+    this.onopen?.({ type: "open" });
+    this.#receive(head);
+    socket.on("data", (bytes: Buffer) => this.#receive(bytes));
+    // The server ends the connection once the close frames are exchanged (RFC 6455 §7.1.1).
+    socket.on("end", () => socket.end());
+  }
+
+  #receive(bytes: Uint8Array): void {
+    this.#decoder.push(Uint8Array.from(bytes));
+    for (let event = this.#decoder.next(); event !== undefined; event = this.#decoder.next()) this.#take(event);
+  }
+
+  #take(event: WebSocketEvent): void {
+    if (event.type === "message") this.#deliver(event.data);
+    else if (event.type === "ping") this.#write(OPCODE.PONG, event.data);
+    else if (event.type === "close") {
+      const { code, reason } = event;
+      this.#closing = { code, reason };
+      if (this.#state === 1) this.close(code, code === NO_STATUS ? "" : reason);
+    }
+  }
+
+  #deliver(data: string | Uint8Array): void {
+    if (this.onmessage !== undefined) {
+      const isBuffer = typeof data !== "string" && this.binaryType === "arraybuffer";
+      this.onmessage({ data: isBuffer ? data.slice().buffer : data });
+      return;
+    }
+    const reader = this.#readers.shift();
+    if (reader === undefined) this.#messages.push(data);
+    else reader.resolve(data);
+  }
+
+  #write(opcode: number, payload: Uint8Array): void {
+    if (this.#state === 0) throw new Error("the WebSocket is not open yet");
+    if (this.#state === 1) this.#socket!.write(encodeMaskedFrame(opcode, payload, randomBytes(4)));
+  }
+
+  #over(): void {
+    if (this.#state === 3) return;
+    this.#state = 3;
+    for (const { reject } of this.#readers.splice(0)) reject(this.#noMore());
+    this.#end(this.#closing);
+    this.onclose?.(this.#closing);
+  }
+
+  #noMore(): Error {
+    return new Error(`the WebSocket is closed: ${this.#closing.code} ${this.#closing.reason}`.trimEnd());
+  }
+}
+
+interface Upgraded {
+  readonly response: IncomingMessage;
+  readonly socket: Duplex;
+  /** What came behind the 101. */
+  readonly head: Uint8Array;
+}
+
+function upgrade(network: MemoryNetwork, { host, pathname, search }: URL, headers: object): Promise<Upgraded> {
+  return new Promise((resolve, reject) => {
+    const socket = network.connect("websocket");
+    const sent = httpRequest({
+      path: pathname + search,
+      headers: { Host: host, ...headers },
+      createConnection: () => socket,
+    });
+    sent.on("upgrade", (response, _, head) => resolve({ response, socket, head }));
+    sent.on("response", ({ statusCode, statusMessage }) => {
+      sent.destroy();
+      reject(new ChannelError("BAD_HANDSHAKE", `HTTP ${statusCode} ${statusMessage}`));
+    });
+    sent.on("error", reject);
+    sent.on("close", () => reject(new Error("the connection ended before the response")));
+    sent.end();
+  });
+}
