@@ -49,13 +49,10 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * UTF-8 to text, a stream at a time: a character that is cut waits for its rest, what is invalid becomes U+FFFD, and a
+ * Makes what turns UTF-8 into text, a stream at a time: a character that is cut waits for its rest, what is invalid becomes U+FFFD, and a
  * byte order mark at the start is dropped. Works in browsers too.
  */
-export class TextStream {
-  readonly #decoder = new TextDecoder();
-
-  decode(bytes: Uint8Array): string {
-    return this.#decoder.decode(bytes, { stream: true });
-  }
+export function textStream(): (bytes: Uint8Array) => string {
+  const decoder = new TextDecoder();
+  return (bytes) => decoder.decode(bytes, { stream: true });
 }

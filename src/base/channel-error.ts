@@ -26,11 +26,11 @@ export class ChannelError extends Error {
   readonly closeCode: number | undefined;
 
   constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
-    const facts = known[code] ?? { message: code };
-    super(detail === undefined ? facts.message : `${facts.message}: ${detail}`, options);
+    const { message = code, status, closeCode }: Partial<ErrorFacts> = known[code] ?? {};
+    super(detail === undefined ? message : `${message}: ${detail}`, options);
     this.name = "ChannelError";
     this.code = code;
-    this.status = facts.status;
-    this.closeCode = facts.closeCode;
+    this.status = status;
+    this.closeCode = closeCode;
   }
 }

@@ -1,7 +1,7 @@
 // Messages that are made of parts, and those that wait behind one: a stream is pulled at the pace of the client, and
 // what is sent meanwhile keeps its turn. A channel that never sends a stream has no outbox.
 
-import { TextStream } from "../base/bytes.ts";
+import { textStream } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { Transport } from "../transport/transport.ts";
 import { type BodyPart, type Sendable, toPart } from "./send-data.ts";
@@ -187,11 +187,11 @@ async function* wholeBlob(blob: Blob): AsyncGenerator<BodyPart> {
 
 /** Events are text: a character that is cut between two parts must come whole. */
 async function* asText(iterator: PartIterator): AsyncGenerator<string> {
-  const decoder = new TextStream();
+  const decode = textStream();
   try {
     for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
       const part = toPart(next.value);
-      const text = typeof part === "string" ? part : decoder.decode(part);
+      const text = typeof part === "string" ? part : decode(part);
       if (text !== "") yield text;
     }
   } finally {

@@ -1,9 +1,9 @@
 // The records of a session, both ways: as events (PROTOCOL.md, "Records on HTTP") and as WebSocket messages ("Records on
 // WebSocket"). Strict: what is not written as the document says is BAD_RECORD. Also runs in browsers.
 
+import { fromBase64, toBase64 } from "../base/base64.ts";
 import { ChannelError } from "../base/channel-error.ts";
-import { fromBase64, toBase64 } from "./base64.ts";
-import { encodeComment, encodeTypedEvent, type ServerEvent } from "./sse.ts";
+import { encodeComment, type TypedEvent } from "./sse.ts";
 
 /** The WebSocket sub-protocol, and with it the version of the records. */
 export const SESSION_PROTOCOL = "unichannel.v1";
@@ -56,123 +56,151 @@ export interface HeartbeatRecord {
 /** What is counted and kept until acknowledged. */
 export type NumberedRecord = MessageRecord | CloseRecord;
 
-export type SessionRecord = OpenRecord | NumberedRecord | AckRecord | FromRecord | HeartbeatRecord;
+/** What a server sends. */
+export type ServerRecord = OpenRecord | NumberedRecord | AckRecord | HeartbeatRecord;
+
+/** What a client sends. */
+export type ClientRecord = FromRecord | NumberedRecord | AckRecord | HeartbeatRecord;
+
+export type SessionRecord = ServerRecord | ClientRecord;
+
+/** What was in a JSON text; of anything but an object it is nothing that passes. */
+type Members = Readonly<Record<string, unknown>>;
+
+/** A WebSocket message begins with the first letter of one of these. */
+const KINDS = ["message", "ack", "close", "open"] as const;
 
 /** A record as one event of an event stream, its blank line included. */
 export function encodeRecordEvent(record: SessionRecord): string {
-  switch (record.type) {
-    case "message": {
-      const { data } = record;
-      if (typeof data !== "string") return encodeTypedEvent("binary", toBase64(data));
-      // An event stream has one kind of line break: a CR would arrive as LF (WHATWG HTML §9.2.6).
-      if (data.includes("\r")) return encodeTypedEvent("text", JSON.stringify(data));
-      return encodeTypedEvent(undefined, data);
-    }
-    case "heartbeat":
-      return encodeComment();
-    default:
-      return encodeTypedEvent(record.type, dataOf(record));
-  }
+  if (record.type === "heartbeat") return encodeComment();
+  return record.type === "open" ? event("open", openData(record)) : encodeClientEvent(record);
+}
+
+/** The same for what a client sends. */
+export function encodeClientEvent(record: Exclude<ClientRecord, HeartbeatRecord>): string {
+  if (record.type !== "message") return event(record.type, dataOf(record));
+  const { data } = record;
+  if (typeof data !== "string") return event("binary", toBase64(data));
+  // An event stream has one kind of line break: a CR would arrive as LF (WHATWG HTML §9.2.6).
+  if (data.includes("\r")) return event("text", JSON.stringify(data));
+  return `data: ${data.replaceAll("\n", "\ndata: ")}\n\n`;
 }
 
 /** An event's record. Heartbeats are comments, which no decoder of events hands out. Throws BAD_RECORD. */
-export function decodeRecordEvent({ type, data }: Pick<ServerEvent, "type" | "data">): SessionRecord {
+export function decodeRecordEvent({ type, data }: TypedEvent): ServerRecord {
   switch (type) {
-    case "message":
-      return { type, data };
     case "text":
       return { type: "message", data: text(parse(data)) };
     case "binary":
       return { type: "message", data: fromBase64(data) ?? bad("base64") };
-    case "open":
-    case "ack":
-    case "close":
-      return recordOf(type, data);
   }
-  return bad(`event ${type}`);
+  return recordOf(type, data);
 }
 
 /** A record as one WebSocket message: the kind's letter and its text, or bytes as they are. */
 export function encodeRecordMessage(record: SessionRecord): string | Uint8Array {
-  switch (record.type) {
-    case "message":
-      return typeof record.data === "string" ? `m${record.data}` : record.data;
-    case "heartbeat":
-      return "h";
-    default:
-      return record.type[0] + dataOf(record);
-  }
+  return record.type === "open" ? `o${openData(record)}` : encodeClientMessage(record);
+}
+
+/** The same for what a client sends. */
+export function encodeClientMessage(record: ClientRecord): string | Uint8Array {
+  if (record.type !== "message") return record.type[0] + dataOf(record);
+  return typeof record.data === "string" ? `m${record.data}` : record.data;
 }
 
 /** A WebSocket message's record. Throws BAD_RECORD. */
 export function decodeRecordMessage(message: string | Uint8Array): SessionRecord {
+  if (message[0] !== "f") return decodeServerMessage(message);
+  return { type: "from", number: parseCount(message.slice(1) as string) ?? bad("from") };
+}
+
+/** The same for what a server sends. */
+export function decodeServerMessage(message: string | Uint8Array): ServerRecord {
   if (typeof message !== "string") return { type: "message", data: message };
-  const data = message.slice(1);
-  switch (message[0]) {
-    case "m":
-      return { type: "message", data };
-    case "o":
-      return recordOf("open", data);
-    case "a":
-      return recordOf("ack", data);
-    case "c":
-      return recordOf("close", data);
-    case "f":
-      return { type: "from", number: parseCount(data) ?? bad("number") };
-  }
-  return message === "h" ? { type: "heartbeat" } : bad(`kind ${message.slice(0, 1)}`);
+  if (message === "h") return { type: "heartbeat" };
+  const kind = KINDS.find((name) => name[0] === message[0]);
+  return recordOf(kind, message.slice(1));
 }
 
-function dataOf(record: OpenRecord | AckRecord | FromRecord | CloseRecord): string {
-  if (record.type === "ack") return `${record.received}`;
-  if (record.type === "from") return `${record.number}`;
-  const { type, ...fields } = record;
-  return JSON.stringify(type === "open" ? { ...fields, version: VERSION } : fields);
+/** One line of data. */
+function event(type: string, data: string): string {
+  return `event: ${type}\ndata: ${data}\n\n`;
 }
 
-function recordOf(type: "open" | "ack" | "close", data: string): SessionRecord {
-  if (type === "ack") return { type, received: parseCount(data) ?? bad("number") };
-  const fields = parse(data);
-  if (typeof fields !== "object" || fields === null) bad(type);
-  const { session, resumed, received, first, heartbeatMs, resumeMs, version, code, reason, retryMs } = fields as Record<
-    string,
-    unknown
-  >;
-  if (type === "close") {
-    const close = { type, code: count(code), reason: text(reason) };
-    // RFC 6455 §7.4: what a WebSocket could say.
-    if (close.code < 1000 || close.code > 4999) bad("close code");
-    return retryMs === undefined ? close : { ...close, retryMs: count(retryMs) };
+function openData({ type: _, ...fields }: OpenRecord): string {
+  return JSON.stringify({ ...fields, version: VERSION });
+}
+
+function dataOf(record: Exclude<ClientRecord, MessageRecord>): string {
+  switch (record.type) {
+    case "ack":
+      return `${record.received}`;
+    case "close": {
+      const { code, reason, retryMs } = record;
+      return JSON.stringify({ code, reason, retryMs });
+    }
+    case "from":
+      return `${record.number}`;
+    case "heartbeat":
+      return "";
   }
-  if (version !== VERSION) bad("version");
-  if (typeof resumed !== "boolean") bad("resumed");
+}
+
+function recordOf(type: string | undefined, data: string): ServerRecord {
+  switch (type) {
+    case "message":
+      return { type, data };
+    case "ack":
+      return { type, received: parseCount(data) ?? bad(type) };
+    case "open":
+      return openOf(parse(data) as Members);
+    case "close":
+      return closeOf(parse(data) as Members);
+  }
+  return bad(`kind ${type}`);
+}
+
+function openOf(members: Members): OpenRecord {
+  const { resumed, version } = members;
+  if (version !== VERSION || typeof resumed !== "boolean") return bad("open");
   return {
-    type,
-    session: text(session),
+    type: "open",
+    session: text(members["session"]),
     resumed,
-    received: count(received),
-    first: count(first),
-    heartbeatMs: count(heartbeatMs),
-    resumeMs: count(resumeMs),
+    received: count(members["received"]),
+    first: count(members["first"]),
+    heartbeatMs: count(members["heartbeatMs"]),
+    resumeMs: count(members["resumeMs"]),
   };
+}
+
+function closeOf({ code, reason, retryMs }: Members): CloseRecord {
+  const close: CloseRecord = { type: "close", code: count(code), reason: text(reason) };
+  // RFC 6455 §7.4: what a WebSocket could say.
+  if (close.code < 1000 || close.code > 4999) return bad("close");
+  return retryMs === undefined ? close : { ...close, retryMs: count(retryMs) };
 }
 
 /** A number as the protocol writes it: decimal, no sign, no leading zero, exact in JavaScript; undefined if it is not one. */
 export function parseCount(digits: string): number | undefined {
   const value = Number(digits);
-  return /^(0|[1-9]\d*)$/.test(digits) && Number.isSafeInteger(value) ? value : undefined;
+  return isCount(value) && `${value}` === digits ? value : undefined;
 }
 
 function parse(json: string): unknown {
   try {
-    return JSON.parse(json);
+    return JSON.parse(json) ?? bad("JSON");
   } catch {
     return bad("JSON");
   }
 }
 
 function count(value: unknown): number {
-  return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : bad("number");
+  return isCount(value) ? value : bad("number");
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function text(value: unknown): string {

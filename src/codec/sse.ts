@@ -1,6 +1,6 @@
 // Server-Sent Events, both ways: WHATWG HTML §9.2, "Server-sent events". Also runs in browsers.
 
-import { TextStream } from "../base/bytes.ts";
+import { textStream } from "../base/bytes.ts";
 import { ChannelError } from "../base/channel-error.ts";
 
 export interface EventFields {
@@ -11,21 +11,21 @@ export interface EventFields {
   readonly retry?: number;
 }
 
-export interface ServerEvent {
+export interface TypedEvent {
   /** "message" unless the stream says otherwise. */
   readonly type: string;
   readonly data: string;
+}
+
+export interface ServerEvent extends TypedEvent {
   readonly lastEventId: string;
 }
 
 /** Every kind of line end that §9.2.5 knows. */
 const LINE_END = /\r\n|\r|\n/;
 
-const LF = 10;
-const CR = 13;
-
 /** As much as a WebSocket message by default. */
-const MAX_EVENT_BYTES = 4 * 1024 * 1024;
+const MAX_EVENT_BYTES = 4_194_304;
 
 /**
  * The text of one event, its blank line included. Without `data` nothing is dispatched at the other end, but `id` and
@@ -55,11 +55,6 @@ export function encodeEvent(fields: EventFields): string {
   return text + "\n";
 }
 
-/** The same for a type that is known to be none that breaks the line, without what the client has no use for. */
-export function encodeTypedEvent(event: string | undefined, data: string): string {
-  return `${event === undefined ? "" : `event: ${event}\n`}${encodeLines("data: ", data)}\n`;
-}
-
 /** A comment, which receivers ignore: the heartbeat of an event stream. */
 export function encodeComment(text = ""): string {
   return encodeLines(": ", text) + "\n";
@@ -72,30 +67,80 @@ function encodeLines(prefix: string, text: string): string {
   return lines;
 }
 
+/** An event stream to its events, type and data: §9.2.6. What stands after the last blank line is no event. */
+export class TypedEventDecoder {
+  readonly #decode: (bytes: Uint8Array) => string = textStream();
+  /** What nobody has read, with LF for every line end. */
+  #text = "";
+  /** The text so far ended with CR, so an LF right after it belongs to that line end. */
+  #afterCr = false;
+  /** The beginning of a line that is cut. Appending does not scan it again. */
+  #line = "";
+  #data = "";
+  #type = "";
+
+  push(bytes: Uint8Array): void {
+    let text = this.#decode(bytes);
+    if (text === "") return;
+    if (this.#afterCr && text.startsWith("\n")) text = text.slice(1);
+    this.#afterCr = text.endsWith("\r");
+    this.#text += text.replace(/\r\n?/g, "\n");
+  }
+
+  next(): TypedEvent | undefined {
+    for (;;) {
+      const end = this.#text.indexOf("\n");
+      const isCut = end === -1;
+      const line = this.#line + (isCut ? this.#text : this.#text.slice(0, end));
+      this.#line = isCut ? line : "";
+      this.#text = isCut ? "" : this.#text.slice(end + 1);
+      this.holds(line.length + this.#data.length);
+      if (isCut) return undefined;
+      const event = line === "" ? this.dispatch() : this.#take(line);
+      if (event !== undefined) return event;
+    }
+  }
+
+  /** So many UTF-16 units are of an event that is not whole. */
+  protected holds(_units: number): void {}
+
+  /** A line without its end: one space behind the colon belongs to neither name nor value, and all may be name. */
+  #take(line: string): undefined {
+    const colon = line.includes(":") ? line.indexOf(":") : line.length;
+    const value = line.slice(colon + 1);
+    this.field(line.slice(0, colon), value.startsWith(" ") ? value.slice(1) : value);
+  }
+
+  /** Names are compared literally, and a comment is a line whose name is empty. */
+  protected field(name: string, value: string): void {
+    if (name === "data") this.#data += value + "\n";
+    if (name === "event") this.#type = value;
+  }
+
+  /** At a blank line: the event, if it has data. */
+  protected dispatch(): TypedEvent | undefined {
+    const type = this.#type || "message";
+    const data = this.#data;
+    this.#type = this.#data = "";
+    return data === "" ? undefined : { type, data: data.slice(0, -1) };
+  }
+}
+
 /**
- * An event stream to its events: §9.2.6. What stands after the last blank line is no event.
+ * The same with a limit, and with all that a browser keeps of a stream.
  * Throws MESSAGE_TOO_BIG for an event of more than `maxEventBytes`, counted in UTF-16 units, of which a text never has
  * more than bytes; then the decoder is spent and `next` answers undefined.
  */
-export class EventDecoder {
+export class EventDecoder extends TypedEventDecoder {
   readonly #maxEventBytes: number;
-  readonly #stream: TextStream = new TextStream();
-  /** Unread text is #text from #at on. */
-  #text = "";
-  #at = 0;
-  /** The beginning of a line that is cut. Appending does not scan it again. */
-  #line = "";
-  /** The line before ended with CR, so an LF right after it belongs to that line end. */
-  #afterCr = false;
-  #data = "";
-  #type = "";
   /** The "last event ID buffer", which takes effect at the next blank line. */
   #id = "";
   #lastEventId = "";
   #retryMs: number | undefined;
-  #spent = false;
+  #isSpent = false;
 
   constructor(options: { readonly maxEventBytes?: number } = {}) {
+    super();
     this.#maxEventBytes = options.maxEventBytes ?? MAX_EVENT_BYTES;
   }
 
@@ -109,90 +154,30 @@ export class EventDecoder {
     return this.#lastEventId;
   }
 
-  push(bytes: Uint8Array): void {
-    if (this.#spent) return;
-    const text = this.#stream.decode(bytes);
-    this.#text = this.#at === this.#text.length ? text : this.#text.slice(this.#at) + text;
-    this.#at = 0;
+  override push(bytes: Uint8Array): void {
+    if (!this.#isSpent) super.push(bytes);
   }
 
-  next(): ServerEvent | undefined {
-    for (;;) {
-      const line = this.#nextLine();
-      if (line === undefined) return undefined;
-      if (line !== "") {
-        this.#field(line);
-        continue;
-      }
-      const event = this.#dispatch();
-      if (event !== undefined) return event;
-    }
+  override next(): ServerEvent | undefined {
+    return this.#isSpent ? undefined : (super.next() as ServerEvent | undefined);
   }
 
-  /** The next line without its end; undefined when it is incomplete. */
-  #nextLine(): string | undefined {
-    const text = this.#text;
-    let at = this.#at;
-    if (this.#afterCr && at < text.length) {
-      this.#afterCr = false;
-      if (text.charCodeAt(at) === LF) at++;
-    }
-    let end = at;
-    let code = 0;
-    while (end < text.length && (code = text.charCodeAt(end)) !== LF && code !== CR) end++;
-    this.#line += text.slice(at, end);
-    if (this.#line.length + this.#data.length > this.#maxEventBytes) this.#fail();
-    if (end === text.length) {
-      this.#text = "";
-      this.#at = 0;
-      return undefined;
-    }
-    this.#at = end + 1;
-    this.#afterCr = code === CR;
-    const line = this.#line;
-    this.#line = "";
-    return line;
-  }
-
-  #field(line: string): void {
-    const colon = line.indexOf(":");
-    const name = colon === -1 ? line : line.slice(0, colon);
-    let value = "";
-    if (colon !== -1) value = line.slice(line.charCodeAt(colon + 1) === 0x20 ? colon + 2 : colon + 1);
-    // Names are compared literally, and a comment is a line whose name is empty.
-    switch (name) {
-      case "data":
-        this.#data += value + "\n";
-        break;
-      case "event":
-        this.#type = value;
-        break;
-      case "id":
-        if (!value.includes("\0")) this.#id = value;
-        break;
-      case "retry":
-        if (/^[0-9]+$/.test(value)) this.#retryMs = Number(value);
-        break;
-    }
-  }
-
-  /** At a blank line: the event, if it has data. */
-  #dispatch(): ServerEvent | undefined {
-    const data = this.#data;
-    const type = this.#type;
-    this.#lastEventId = this.#id;
-    this.#data = "";
-    this.#type = "";
-    if (data === "") return undefined;
-    return { type: type === "" ? "message" : type, data: data.slice(0, -1), lastEventId: this.#lastEventId };
-  }
-
-  #fail(): never {
-    this.#spent = true;
-    this.#text = "";
-    this.#at = 0;
-    this.#line = "";
-    this.#data = "";
+  protected override holds(units: number): void {
+    if (units <= this.#maxEventBytes) return;
+    this.#isSpent = true;
     throw new ChannelError("MESSAGE_TOO_BIG");
+  }
+
+  protected override field(name: string, value: string): void {
+    if (name === "id" && !value.includes("\0")) this.#id = value;
+    if (name === "retry" && /^[0-9]+$/.test(value)) this.#retryMs = Number(value);
+    super.field(name, value);
+  }
+
+  protected override dispatch(): ServerEvent | undefined {
+    this.#lastEventId = this.#id;
+    const event = super.dispatch();
+    // Five times as fast as to spread the event (Node 20).
+    return event && { type: event.type, data: event.data, lastEventId: this.#lastEventId };
   }
 }

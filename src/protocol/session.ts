@@ -14,7 +14,8 @@ const ACK_BYTES = 65_536;
 export const ACK_MS = 1000;
 const MIN_RECORD_SIZE = 64;
 
-export class Session {
+/** `R`: what the owner keeps with a record. */
+export class Session<R extends NumberedRecord = NumberedRecord> {
   /** The number of the last record sent; the first one is 1. */
   sent = 0;
   /** The other end has all of ours from 1 to this one. */
@@ -24,12 +25,12 @@ export class Session {
   /** All of the other end's from 1 to this one have come. */
   received = 0;
   /** From `acknowledged` + 1 to `sent`; undefined when empty, for the sake of the many that are idle. */
-  #kept: NumberedRecord[] | undefined;
+  #kept: R[] | undefined;
   #unsaidRecords = 0;
   #unsaidBytes = 0;
 
   /** Numbers a record and keeps it. The caller writes it to the carrier, if there is one. */
-  send(record: NumberedRecord): number {
+  send(record: R): number {
     this.#kept ??= [];
     this.#kept.push(record);
     this.bufferedAmount += recordSize(record);
@@ -46,17 +47,15 @@ export class Session {
     const count = number - this.acknowledged;
     if (count <= 0) return false;
     this.acknowledged = number;
-    const gone = this.#kept!.splice(0, count);
-    if (this.#kept!.length > 0) for (const record of gone) this.bufferedAmount -= recordSize(record);
-    else {
+    if (number === this.sent) {
       this.bufferedAmount = 0;
       this.#kept = undefined;
-    }
+    } else for (const record of this.#kept!.splice(0, count)) this.bufferedAmount -= recordSize(record);
     return true;
   }
 
   /** What a carrier that begins behind `number` is to carry, in order; without it, all that is not acknowledged. */
-  after(number: number = this.acknowledged): readonly NumberedRecord[] {
+  after(number: number = this.acknowledged): readonly R[] {
     return this.#kept?.slice(Math.max(number - this.acknowledged, 0)) ?? [];
   }
 

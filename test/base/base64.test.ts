@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { fromBase64, toBase64 } from "../../src/codec/base64.ts";
+import { fromBase64, toBase64 } from "../../src/base/base64.ts";
 
 describe("base64: RFC 4648", () => {
   const vectors = [
