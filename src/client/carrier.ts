@@ -1,6 +1,6 @@
 // The seam of the client: one way to a session's server (PROTOCOL.md, "Carriers"), and who hears of it.
 
-import type { OpenRecord, SessionRecord } from "../codec/session-record.ts";
+import type { NumberedRecord, OpenRecord, ServerRecord } from "../codec/session-record.ts";
 import type { Session } from "../protocol/session.ts";
 
 /** What carries a connection, best first. */
@@ -19,21 +19,28 @@ export interface CarrierEnd {
   readonly error?: unknown;
 }
 
-/** Never called before the carrier's constructor has returned. */
+/** Never called before the carrier's constructor has returned; after its end whoever listens takes no notice. */
 export interface CarrierListener {
   /** Bytes came down. */
   onAlive(): void;
-  onRecord(record: SessionRecord): void;
-  /** Last. Not after `end`. */
+  onRecord(record: ServerRecord): void;
   onEnd(end: CarrierEnd): void;
+  /** Resolves after a while that grows with the attempts. */
+  wait(attempt: number): Promise<void>;
 }
+
+/** What is kept until the server has it. */
+export type Kept = NumberedRecord & {
+  /** What the application gave for it. */
+  readonly value?: unknown;
+  /** Only the server knows whether it has arrived. */
+  mayHaveLeft?: boolean;
+};
 
 export interface Carrier {
   readonly kind: CarrierKind;
-  /** The number of the last record that may have left. */
-  readonly written: number;
-  /** The session is on this carrier: what `open` says is not there yet goes up, and what follows at each `flush`. */
-  begin(session: Session, open: OpenRecord): void;
+  /** The session is on this carrier: what is not acknowledged goes up, and what follows at each `flush`. Comes first. */
+  begin(session: Session<Kept>, open: OpenRecord): void;
   /** There is something to send. */
   flush(): void;
   /** Tells the other end what has come. */
@@ -42,14 +49,11 @@ export interface Carrier {
   beat(): void;
   /** While true, a poll that has ended is not followed by another. */
   hold(isHeld: boolean): void;
-  /** Ends after all that is in the session was sent. */
+  /** Ends after all that is in the session was sent, and what has come is acknowledged. */
   finish(): void;
   /** Ends now. */
   end(): void;
 }
 
-/** What a carrier asks with: the token, and how many of the server's records are here. */
-export interface Resumption {
-  readonly token: string | undefined;
-  readonly after: number;
-}
+/** The query of a request, without what the application adds. */
+export type Query = Readonly<Record<string, string>>;

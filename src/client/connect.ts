@@ -3,17 +3,17 @@
 // Long because it is one state: what came, what is kept, and who is to be told.
 
 import { ChannelError } from "../base/channel-error.ts";
-import type { Timer } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
-import type { CloseRecord, OpenRecord, SessionRecord } from "../codec/session-record.ts";
+import type { CloseRecord, NumberedRecord, OpenRecord, ServerRecord } from "../codec/session-record.ts";
 import { ACK_MS, Session } from "../protocol/session.ts";
-import type { Carrier, CarrierEnd, CarrierKind, CarrierListener } from "./carrier.ts";
+import type { Carrier, CarrierEnd, CarrierKind, CarrierListener, Kept, Query } from "./carrier.ts";
 import type { Connection, ConnectionClose, ConnectionState, ConnectOptions, Message, Opening } from "./connection.ts";
 import { Endpoint } from "./endpoint.ts";
-import { type Environment, platform } from "./environment.ts";
+import { platform } from "./environment.ts";
 import { HttpCarrier } from "./http-carrier.ts";
 import { iterate } from "./iterate.ts";
-import { Ladder } from "./ladder.ts";
+import { fullJitter, Ladder } from "./ladder.ts";
 import { WebSocketCarrier } from "./websocket-carrier.ts";
 
 type AnyCodec = MessageCodec<unknown, unknown>;
@@ -34,6 +34,9 @@ const FATAL_CODES: readonly (number | undefined)[] = [1002, 1003, 1007, 1008, 10
 const REPLACED = 4409;
 /** What a refused request would be on a WebSocket: to ask again would be no use. */
 const FATAL_STATUS: Readonly<Record<number, number>> = { 401: 1008, 403: 1008, 413: 1009 };
+
+/** Without a codec. */
+const PLAIN: AnyCodec = { encode: toMessage, decode: (message) => message };
 
 /** What won, by origin, for the life of the page. */
 const winners = new Map<string, CarrierKind>();
@@ -57,9 +60,9 @@ export function connect(
 
 class SessionConnection implements Connection<unknown, unknown> {
   readonly #endpoint: Endpoint;
-  readonly #options: ConnectOptions;
-  readonly #environment: Environment;
-  readonly #codec: AnyCodec | undefined;
+  readonly #maxBufferedBytes: number;
+  readonly #clock: Clock;
+  readonly #codec: AnyCodec;
   readonly #ladder: Ladder;
   readonly #listeners: { readonly [E in keyof Events]: Set<(event: Events[E]) => void> } = {
     message: new Set(),
@@ -68,49 +71,54 @@ class SessionConnection implements Connection<unknown, unknown> {
     close: new Set(),
     error: new Set(),
   };
-  readonly #unwatch: () => void;
-  readonly #onAbort = (): void => void this.close();
+  /** Takes away what listens to the page and to the signal. */
+  readonly #release: () => void;
   #state: ConnectionState = "connecting";
   #isOffline = false;
-  #session: Session = new Session();
+  #session: Session<Kept> = new Session();
   #token: string | undefined;
   /** What has, or had last, the session. */
   #carrier: Carrier | undefined;
-  /** With a codec: what was given for the records that are kept. */
-  #values: unknown[] = [];
   /** The number of the last record that came on this carrier. */
   #arrived = 0;
-  /** The number of the last record that may have left. */
-  #written = 0;
-  /** What was acknowledged at the last beat, and at how many in a row it was the same while something was kept. */
-  #owedAfter = 0;
+  /** At how many beats in a row something was kept, and nothing acknowledged since. */
   #owedBeats = 0;
   #ackTimer: Timer | undefined;
   #waiting: (() => void)[] = [];
 
   constructor(url: string | URL, options: ConnectOptions & { readonly codec?: AnyCodec }) {
-    const { carriers = CARRIERS, environment = platform, signal, codec, backoff = {} } = options;
+    const {
+      carriers = CARRIERS,
+      environment = platform,
+      signal,
+      codec = PLAIN,
+      backoff = {},
+      maxBufferedBytes = MAX_BUFFERED_BYTES,
+    } = options;
     this.#endpoint = new Endpoint(url, options);
-    this.#options = options;
-    this.#environment = environment;
+    this.#maxBufferedBytes = maxBufferedBytes;
+    this.#clock = environment.clock;
     this.#codec = codec;
     const rungs = carriers.filter((kind) => kind !== "websocket" || this.#endpoint.WebSocket !== undefined);
-    if (rungs.length === 0) throw new ChannelError("BAD_OPTION", "no carrier: this platform has no WebSocket");
-    const rung = rungs.indexOf(winners.get(this.#endpoint.origin)!);
-    this.#ladder = new Ladder(rungs, Math.max(rung, 0), environment, backoff, {
+    if (rungs.length === 0) throw new ChannelError("BAD_OPTION", "no carrier: no WebSocket here");
+    const rung = Math.max(rungs.indexOf(winners.get(this.#endpoint.origin)!), 0);
+    this.#ladder = new Ladder(rungs, rung, this.#clock, fullJitter(backoff, environment), {
       start: (kind, listener) => this.#start(kind, listener),
-      onOpen: (carrier, record) => this.#opened(carrier, record),
-      onRecord: (record) => this.#arrive(record),
+      onRecord: (carrier, record) => this.#arrive(carrier, record),
       isStuck: () => this.#isStuck(),
-      onDown: (end, wasRaced) => this.#down(end, wasRaced),
-      onFailure: (end) => this.#failed(end),
+      onEnd: (end, wasOpen, wasRaced) => this.#lost(end, wasOpen, wasRaced),
     });
-    this.#unwatch = environment.watch((event) => {
-      if (event !== "awake") this.#isOffline = event === "offline";
-      if (this.#state === "reconnecting" || this.#state === "offline") this.#become(this.#away);
-      this.#ladder.check(event !== "awake");
+    const unwatch = environment.watch((event) => {
+      const isCertain = event !== "awake";
+      if (isCertain) this.#isOffline = event === "offline";
+      if (this.#look()) this.#ladder.check(isCertain);
     });
-    signal?.addEventListener("abort", this.#onAbort);
+    const onAbort = (): void => void this.close();
+    signal?.addEventListener("abort", onAbort);
+    this.#release = () => {
+      unwatch();
+      signal?.removeEventListener("abort", onAbort);
+    };
     if (signal?.aborted) this.close();
   }
 
@@ -127,11 +135,9 @@ class SessionConnection implements Connection<unknown, unknown> {
   }
 
   send(value: unknown): boolean {
-    const data = this.#codec === undefined ? toMessage(value) : this.#codec.encode(value);
-    const { maxBufferedBytes = MAX_BUFFERED_BYTES } = this.#options;
-    if (this.#state === "closed" || this.#session.bufferedAmount >= maxBufferedBytes) return false;
-    this.#session.send({ type: "message", data });
-    if (this.#codec !== undefined) this.#values.push(value);
+    const data = this.#codec.encode(value);
+    if (this.#state === "closed" || this.#session.bufferedAmount >= this.#maxBufferedBytes) return false;
+    this.#session.send({ type: "message", data, value });
     this.#ladder.current?.flush();
     return true;
   }
@@ -146,8 +152,10 @@ class SessionConnection implements Connection<unknown, unknown> {
   }
 
   drained(): Promise<void> {
-    if (this.#session.bufferedAmount === 0 || this.#state === "closed") return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#settle();
+    });
   }
 
   onMessage(fn: (message: unknown) => void): () => void {
@@ -175,24 +183,39 @@ class SessionConnection implements Connection<unknown, unknown> {
   }
 
   #start(kind: CarrierKind, listener: CarrierListener): Carrier {
-    const resumption = { token: this.#token, after: this.#session.received };
-    if (kind === "websocket") return new WebSocketCarrier(this.#endpoint, resumption, listener);
-    const { clock } = this.#environment;
-    return new HttpCarrier(kind, this.#endpoint, resumption, listener, (attempt) => {
-      return new Promise((resolve) => void clock.setTimer(resolve, this.#ladder.delay(attempt)));
-    });
+    const resumption = (): Query =>
+      this.#token === undefined ? {} : { session: this.#token, after: `${this.#session.received}` };
+    return kind === "websocket"
+      ? new WebSocketCarrier(this.#endpoint, resumption, listener)
+      : new HttpCarrier(kind, this.#endpoint, resumption, listener);
+  }
+
+  #arrive(carrier: Carrier, record: ServerRecord): void {
+    if (record.type === "open") this.#opened(carrier, record);
+    else if (record.type === "ack") this.#acknowledged(record.received);
+    else if (record.type !== "heartbeat") this.#take(record);
+  }
+
+  #take(record: NumberedRecord): void {
+    this.#arrived += 1;
+    if (this.#session.receive(this.#arrived, record)) {
+      if (record.type === "message") this.#deliver(record.data);
+      else this.#closed(record);
+    }
+    if (this.#state === "closed") return;
+    if (this.#session.isAckDue) this.#acknowledge();
+    else this.#ackTimer ??= this.#clock.setTimer(() => this.#acknowledge(), ACK_MS);
   }
 
   #opened(carrier: Carrier, record: OpenRecord): void {
-    this.#written = Math.max(this.#written, this.#carrier?.written ?? 0);
-    const isNext = record.first <= this.#session.received + 1;
-    const isResumed = record.resumed && record.session === this.#token && isNext;
     this.#arrived = record.first - 1;
+    const isNext = this.#arrived <= this.#session.received;
+    const isResumed = record.resumed && record.session === this.#token && isNext;
     if (isResumed) this.#acknowledged(record.received);
     // The next poll of those that have the session already.
     if (isResumed && carrier === this.#carrier) return;
     const session = isResumed ? "resumed" : this.#token === undefined ? "new" : "lost";
-    const unacknowledged = isResumed ? [] : this.#renew();
+    const unacknowledged = isResumed ? [] : this.#renew(record.received);
     this.#token = record.session;
     this.#carrier = carrier;
     this.#owedBeats = 0;
@@ -203,94 +226,76 @@ class SessionConnection implements Connection<unknown, unknown> {
   }
 
   /** Another session: what has never left goes out in it. Returns what may have left. */
-  #renew(): unknown[] {
-    const old = this.#session;
-    const records = old.after();
-    const count = Math.max(this.#written - old.acknowledged, 0);
-    const values =
-      this.#codec === undefined ? records.map((record) => record.type === "message" && record.data) : this.#values;
+  #renew(received: number): unknown[] {
+    const records = this.#session.after();
+    const unacknowledged: unknown[] = [];
     this.#session = new Session();
-    for (const record of records.slice(count)) this.#session.send(record);
-    this.#values = this.#values.slice(count);
-    this.#written = 0;
+    // Both are 0, unless it is one that the server has kept and of which records are lost all the same.
+    this.#session.sent = this.#session.acknowledged = received;
+    this.#session.received = this.#arrived;
+    for (const record of records) {
+      if (record.mayHaveLeft) unacknowledged.push(record.value);
+      else this.#session.send(record);
+    }
     this.#settle();
-    return values.slice(0, count);
-  }
-
-  #arrive(record: SessionRecord): void {
-    if (record.type === "ack") this.#acknowledged(record.received);
-    if (record.type !== "message" && record.type !== "close") return;
-    this.#arrived += 1;
-    const isNew = this.#session.receive(this.#arrived, record);
-    if (isNew && record.type === "close") this.#closed(record);
-    else if (isNew && record.type === "message") this.#deliver(record.data);
-    if (this.#state === "closed") return;
-    if (this.#session.isAckDue) this.#acknowledge();
-    else this.#ackTimer ??= this.#environment.clock.setTimer(() => this.#acknowledge(), ACK_MS);
+    return unacknowledged;
   }
 
   #deliver(data: Message): void {
-    let message: unknown = data;
     try {
-      if (this.#codec !== undefined) message = this.#codec.decode(data);
+      this.#emit("message", this.#codec.decode(data));
     } catch (error) {
       this.#emit("error", error);
-      return;
     }
-    this.#emit("message", message);
   }
 
   #closed({ code, reason, retryMs }: CloseRecord): void {
-    this.#acknowledge();
     if (retryMs === undefined) this.#end("server", code, reason);
     else {
       this.#ladder.restart(retryMs);
-      this.#become(this.#away);
+      this.#look();
     }
   }
 
-  #down(end: CarrierEnd, wasRaced: boolean): boolean {
-    if (end.error !== undefined) this.#emit("error", end.error);
-    const { code, reason = "" } = end;
-    // A carrier of our own that came too late may have replaced this one.
-    if (FATAL_CODES.includes(code) || (code === REPLACED && !wasRaced)) {
-      this.#end("server", code!, reason);
-      return false;
-    }
-    return this.#failed({ ...end, error: undefined }) && this.#become(this.#away);
-  }
-
-  #failed({ status = 0, error }: CarrierEnd): boolean {
+  /** A carrier is over. False when the connection is. */
+  #lost(
+    { status = 0, code, reason = `HTTP ${status}`, error }: CarrierEnd,
+    wasOpen: boolean,
+    wasRaced: boolean,
+  ): boolean {
     if (error !== undefined) this.#emit("error", error);
-    const code = FATAL_STATUS[status];
-    if (code !== undefined) this.#end("server", code, `HTTP ${status}`);
+    // A carrier of our own that came too late may have replaced this one.
+    const isFatal = wasOpen && (FATAL_CODES.includes(code) || (code === REPLACED && !wasRaced));
+    const fatal = isFatal ? code : FATAL_STATUS[status];
+    if (fatal !== undefined) this.#end("server", fatal, reason);
     else if (status >= 400 && status < 500 && status !== 410) {
-      this.#emit("error", new ChannelError("BAD_HANDSHAKE", `HTTP ${status}`));
+      this.#emit("error", new ChannelError("BAD_HANDSHAKE", reason));
+    }
+    return this.#look();
+  }
+
+  #isStuck(): boolean {
+    this.#owedBeats = this.#session.bufferedAmount > 0 ? this.#owedBeats + 1 : 0;
+    return this.#owedBeats > 2;
+  }
+
+  /** Says so when there is no carrier any more. False when the connection is closed. */
+  #look(): boolean {
+    if (this.#state !== "connecting" && this.transport === undefined) {
+      this.#become(this.#isOffline ? "offline" : "reconnecting");
     }
     return this.#state !== "closed";
   }
 
-  #isStuck(): boolean {
-    const { acknowledged, bufferedAmount } = this.#session;
-    this.#owedBeats = bufferedAmount > 0 && acknowledged === this.#owedAfter ? this.#owedBeats + 1 : 0;
-    this.#owedAfter = acknowledged;
-    return this.#owedBeats > 2;
-  }
-
-  get #away(): ConnectionState {
-    return this.#isOffline ? "offline" : "reconnecting";
-  }
-
   #acknowledge(): void {
-    this.#environment.clock.clearTimer(this.#ackTimer);
+    this.#clock.clearTimer(this.#ackTimer);
     this.#ackTimer = undefined;
     if (this.#session.hasAck) this.#ladder.current?.acknowledge();
   }
 
   #acknowledged(number: number): void {
-    const before = this.#session.acknowledged;
     if (!this.#session.acknowledge(number)) return;
-    this.#values.splice(0, number - before);
+    this.#owedBeats = 0;
     this.#settle();
   }
 
@@ -302,17 +307,15 @@ class SessionConnection implements Connection<unknown, unknown> {
   #end(by: ConnectionClose["by"], code: number, reason: string): void {
     if (!this.#become("closed")) return;
     this.#ladder.stop();
-    this.#unwatch();
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    this.#environment.clock.clearTimer(this.#ackTimer);
+    this.#release();
+    this.#clock.clearTimer(this.#ackTimer);
     this.#settle();
     this.#emit("close", { by, code, reason });
   }
 
-  /** False when it is closed for ever. */
+  /** False when it is that already, or closed for ever. */
   #become(state: ConnectionState): boolean {
-    if (this.#state === "closed") return false;
-    if (this.#state === state) return true;
+    if (this.#state === "closed" || this.#state === state) return false;
     this.#state = state;
     this.#emit("state", state);
     return true;
@@ -343,5 +346,5 @@ function toMessage(value: unknown): Message {
   if (typeof value === "string") return value;
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  throw new ChannelError("BAD_DATA", "send text, an ArrayBuffer or a view of one");
+  throw new ChannelError("BAD_DATA", "neither text nor bytes");
 }

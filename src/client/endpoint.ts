@@ -1,6 +1,7 @@
 // The URL of a session, with what the application adds to each request.
 
 import { ChannelError } from "../base/channel-error.ts";
+import type { Query } from "./carrier.ts";
 
 /** A WebSocket of the platform or of `ws`: what is asked of one when it is given as an option. */
 export type WebSocketConstructor = new (
@@ -51,35 +52,19 @@ export class Endpoint {
     return this.#url.origin;
   }
 
-  /** The URL for a WebSocket. */
-  async socketUrl(query: Readonly<Record<string, string>>): Promise<URL> {
-    const url = await this.#withQuery(query);
-    url.protocol = url.protocol.replace("http", "ws");
-    return url;
-  }
-
-  headers(): Promise<Readonly<Record<string, string>>> {
-    return given(this.options.headers);
-  }
-
-  async fetch(query: Readonly<Record<string, string>>, init: RequestInit): Promise<Response> {
-    const { fetch = globalThis.fetch, credentials = "same-origin" } = this.options;
-    const headers = { ...(await this.headers()), ...(init.headers as Record<string, string>) };
-    return fetch(await this.#withQuery(query), { ...init, headers, credentials, cache: "no-store" });
-  }
-
-  async #withQuery(query: Readonly<Record<string, string>>): Promise<URL> {
+  /** One request: `query` and what the application adds. Throws BAD_OPTION for what the application's functions throw. */
+  async request(query: Query): Promise<{ url: URL; headers: Query }> {
     const url = new URL(this.#url);
-    const all = { ...(await given(this.options.params)), ...query };
-    for (const [name, value] of Object.entries(all)) url.searchParams.set(name, value);
-    return url;
+    try {
+      const all = { ...(await given(this.options.params)), ...query };
+      for (const [name, value] of Object.entries(all)) url.searchParams.set(name, value);
+      return { url, headers: { ...(await given(this.options.headers)) } };
+    } catch (cause) {
+      throw new ChannelError("BAD_OPTION", "headers or params failed", { cause });
+    }
   }
 }
 
-async function given(value: EndpointOptions["headers"]): Promise<Readonly<Record<string, string>>> {
-  try {
-    return (typeof value === "function" ? await value() : value) ?? {};
-  } catch (cause) {
-    throw new ChannelError("BAD_OPTION", "headers or params failed", { cause });
-  }
+function given<T>(value: Given<T> | undefined): T | Promise<T> | undefined {
+  return typeof value === "function" ? (value as () => T | Promise<T>)() : value;
 }

@@ -3,7 +3,7 @@
 
 import type { Clock } from "../base/clock.ts";
 
-/** What a page is told: the network is there or not, or the page is looked at (again) after it may have slept. */
+/** What a page is told: the network is there or not, or the page may have slept. */
 export type PageEvent = "online" | "offline" | "awake";
 
 export interface Environment {
@@ -21,32 +21,18 @@ const clock: Clock = {
   clearTimer: (timer) => clearTimeout(timer as number),
 };
 
-/** By the page lifecycle of https://wicg.github.io/page-lifecycle: a frozen page has no timers until `resume`. */
-const EVENTS: readonly (readonly [on: "window" | "document", type: string, event: PageEvent])[] = [
-  ["window", "online", "online"],
-  ["window", "offline", "offline"],
-  ["window", "pageshow", "awake"],
-  ["document", "visibilitychange", "awake"],
-  ["document", "resume", "awake"],
-];
+/** A worker has the first two, Node has none. A frozen page has no timers until `resume` (WICG Page Lifecycle). */
+const EVENTS = ["online", "offline", "pageshow", "visibilitychange", "resume"];
 
 export const platform: Environment = {
   clock,
   random: () => Math.random(),
   watch(fn) {
-    const ends: (() => void)[] = [];
-    for (const [on, type, event] of EVENTS) {
-      // A worker has `online` and `offline`, and no document.
-      const target = on === "window" ? globalThis : globalThis.document;
-      if (target?.addEventListener === undefined) continue;
-      const listener = (): void => {
-        if (type !== "visibilitychange" || document.visibilityState === "visible") fn(event);
-      };
-      target.addEventListener(type, listener);
-      ends.push(() => target.removeEventListener(type, listener));
-    }
+    const listener = ({ type }: Event): void => fn(type === "online" || type === "offline" ? type : "awake");
+    // With `capture` the document's own, which need not bubble, come by here too.
+    for (const type of EVENTS) globalThis.addEventListener?.(type, listener, true);
     return () => {
-      for (const end of ends) end();
+      for (const type of EVENTS) globalThis.removeEventListener?.(type, listener, true);
     };
   },
 };

@@ -3,84 +3,51 @@
 // as they come.
 
 import { ChannelError } from "../base/channel-error.ts";
-import {
-  decodeRecordEvent,
-  encodeRecordEvent,
-  type NumberedRecord,
-  type OpenRecord,
-  type SessionRecord,
-} from "../codec/session-record.ts";
-import { EventDecoder } from "../codec/sse.ts";
-import { recordSize, type Session } from "../protocol/session.ts";
-import type { Carrier, CarrierEnd, CarrierListener, Resumption } from "./carrier.ts";
+import { decodeRecordEvent, encodeClientEvent, type OpenRecord } from "../codec/session-record.ts";
+import { TypedEventDecoder } from "../codec/sse.ts";
+import type { Session } from "../protocol/session.ts";
+import type { Carrier, CarrierEnd, CarrierListener, Kept, Query } from "./carrier.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** A POST takes more than one record up to this size. */
 const POST_BYTES = 65_536;
-/** What a browser lets a request carry that outlives its page (Fetch, "keepalive"). */
-const KEEPALIVE_BYTES = 60_000;
 /** So many POSTs in a row may fail before the carrier is given up; the session then takes another. */
 const POST_FAILURES = 3;
 
-/** A response that is no success. */
-class Refusal extends Error {
-  readonly end: CarrierEnd;
-
-  constructor({ status, headers }: Response) {
-    super(`HTTP ${status}`);
-    const seconds = Number(headers.get("retry-after") ?? 0);
-    this.end = { status, retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : 0 };
-  }
-}
-
 export class HttpCarrier implements Carrier {
   readonly kind: "stream" | "poll";
-  written = 0;
   readonly #endpoint: Endpoint;
+  readonly #resumption: () => Query;
   readonly #listener: CarrierListener;
-  readonly #wait: (attempt: number) => Promise<void>;
   readonly #abort = new AbortController();
-  #resumption: Resumption;
-  #session: Session | undefined;
-  /** The number of the last record that the server said it has, or that goes up now. */
-  #sent = 0;
+  #session: Session<Kept> | undefined;
+  #token = "";
   #isPosting = false;
   #isAckDue = false;
   #isFinishing = false;
-  #isHeld = false;
+  /** Resolves when there may be another poll. */
+  #held: Promise<void> | undefined;
   #unhold: (() => void) | undefined;
-  #isOver = false;
 
-  /** `wait`: for a while that grows with the attempts. */
-  constructor(
-    kind: "stream" | "poll",
-    endpoint: Endpoint,
-    resumption: Resumption,
-    listener: CarrierListener,
-    wait: (attempt: number) => Promise<void>,
-  ) {
+  /** `resumption`: the query that takes the session up. */
+  constructor(kind: "stream" | "poll", endpoint: Endpoint, resumption: () => Query, listener: CarrierListener) {
     this.kind = kind;
     this.#endpoint = endpoint;
     this.#resumption = resumption;
     this.#listener = listener;
-    this.#wait = wait;
-    this.#down().catch((error) => this.#over(error));
+    this.#down().catch((error) => this.#over(failure(error)));
   }
 
-  begin(session: Session, { session: token, received }: OpenRecord): void {
-    this.#resumption = { token, after: 0 };
+  begin(session: Session<Kept>, open: OpenRecord): void {
     this.#session = session;
-    this.#sent = received;
+    this.#token = open.session;
     this.flush();
   }
 
   flush(): void {
-    if (this.#isPosting || this.#session === undefined) return;
+    if (this.#isPosting) return;
     this.#isPosting = true;
-    // What one turn of the application sends goes up together.
-    queueMicrotask(() => {
-      this.#up().catch((error) => this.#over(error));
-    });
+    void this.#up();
   }
 
   acknowledge(): void {
@@ -95,130 +62,123 @@ export class HttpCarrier implements Carrier {
   }
 
   hold(isHeld: boolean): void {
-    this.#isHeld = isHeld;
-    if (!isHeld) this.#unhold?.();
+    this.#unhold?.();
+    this.#held = isHeld ? new Promise((resolve) => (this.#unhold = resolve)) : undefined;
   }
 
   finish(): void {
     this.#isFinishing = true;
+    this.#isAckDue ||= this.#session!.hasAck;
     this.flush();
   }
 
   end(): void {
-    this.#isOver = true;
-    this.#unhold?.();
     this.#abort.abort();
   }
 
   async #down(): Promise<void> {
-    let isFirst = true;
+    // PROTOCOL.md, "park": who comes wants to know at once whether polls get through.
+    let mode: Query = this.kind === "stream" ? {} : { mode: "poll", park: "0" };
     do {
-      if (this.#session !== undefined) {
-        this.#resumption = { token: this.#resumption.token, after: this.#session.takeAck() };
-      }
-      // PROTOCOL.md, "park": who comes wants to know at once whether polls get through.
-      const query = this.kind === "stream" ? {} : isFirst ? { mode: "poll", park: "0" } : { mode: "poll" };
-      isFirst = false;
-      const { token, after } = this.#resumption;
-      const resume = token === undefined ? {} : { session: token, after: `${after}` };
-      const response = await this.#request({ ...query, ...resume }, { headers: { Accept: "text/event-stream" } });
+      const query = { ...mode, ...this.#resumption() };
+      const response = await this.#request(query, {}, { Accept: "text/event-stream" });
       await this.#read(response, () => this.#listener.onAlive());
-      if (this.#isHeld) {
-        await new Promise<void>((resolve) => {
-          this.#unhold = resolve;
-        });
-      }
-    } while (this.kind === "poll" && this.#session !== undefined && !this.#isOver);
-    this.#over();
+      if (!response.ok) return this.#over(endOf(response));
+      await this.#held;
+      mode = { mode: "poll" };
+    } while (this.kind === "poll" && this.#session !== undefined);
+    this.#over({});
   }
 
   async #up(): Promise<void> {
-    for (let failures = 0; !this.#isOver; ) {
+    // What one turn of the application sends goes up together.
+    await undefined;
+    for (let failures = 0; !this.#abort.signal.aborted; ) {
       // Where long bodies do not get through, short ones may.
-      const records = this.#batch(POST_BYTES >> (2 * failures));
-      if (records.length === 0 && !this.#isAckDue) {
+      const maxBytes = POST_BYTES >> (2 * failures);
+      const session = this.#session!;
+      const before = session.acknowledged;
+      let body = this.#isAckDue ? encodeClientEvent({ type: "ack", received: session.takeAck() }) : "";
+      let count = 0;
+      for (const record of session.after()) {
+        const event = encodeClientEvent(record);
+        if (count > 0 && body.length + event.length > maxBytes) break;
+        record.mayHaveLeft = true;
+        body += event;
+        count += 1;
+      }
+      if (body === "") {
         this.#isPosting = false;
         if (this.#isFinishing) this.end();
         return;
       }
-      const before = this.#sent;
-      try {
-        await this.#post(records, before);
+      this.#isAckDue = false;
+      const end = await this.#post(session, body, failures === 0).catch(failure);
+      // A poll has begun another session meanwhile.
+      if (session !== this.#session) continue;
+      // What was not taken goes up again from where the server is; it must have moved.
+      if (session.acknowledged > before || (count === 0 && end.status === 200)) {
         failures = 0;
-      } catch (error) {
-        this.#sent = before;
-        const isLasting = error instanceof Refusal && error.end.status! < 500 && error.end.status !== 429;
-        if (isLasting || ++failures === POST_FAILURES) throw error;
-        await this.#wait(failures);
+        continue;
       }
+      this.#isAckDue = true;
+      // What the server has refused once it refuses again.
+      const { status = 500 } = end;
+      if (status < 500 || ++failures === POST_FAILURES) return this.#over(end);
+      await this.#listener.wait(failures);
     }
   }
 
-  async #post(records: readonly NumberedRecord[], before: number): Promise<void> {
-    const isAck = this.#isAckDue;
-    this.#isAckDue = false;
-    let body = isAck ? encodeRecordEvent({ type: "ack", received: this.#session!.takeAck() }) : "";
-    for (const record of records) body += encodeRecordEvent(record);
-    this.#sent = before + records.length;
-    this.written = Math.max(this.written, this.#sent);
-    try {
-      const response = await this.#request(
-        { session: this.#resumption.token!, from: `${before + 1}` },
-        {
-          method: "POST",
-          body,
-          headers: { "Content-Type": "text/plain;charset=utf-8" },
-          keepalive: this.#isFinishing && body.length < KEEPALIVE_BYTES,
-        },
-      );
-      await this.#read(response, (record) => {
-        // What was not taken goes up again from where the server is.
-        if (record?.type === "ack") this.#sent = Math.max(record.received, this.#session!.acknowledged);
-      });
-      if (!response.ok && this.#sent === before) throw new Refusal(response);
-    } catch (error) {
-      this.#isAckDue ||= isAck;
-      throw error;
-    }
+  async #post(session: Session<Kept>, body: string, isFirst: boolean): Promise<CarrierEnd> {
+    const response = await this.#request(
+      { session: this.#token, from: `${session.acknowledged + 1}` },
+      // A browser lets go what outlives its page only up to 64 KiB (Fetch, "keepalive").
+      { method: "POST", body, keepalive: this.#isFinishing && isFirst },
+      { "Content-Type": "text/plain;charset=utf-8" },
+    );
+    // What was said of another session's numbers says nothing of this one's.
+    if (session === this.#session) await this.#read(response);
+    return endOf(response);
   }
 
-  /** What goes up next. */
-  #batch(maxBytes: number): readonly NumberedRecord[] {
-    const records = this.#session!.after(this.#sent);
-    let size = 0;
-    const end = records.findIndex((record) => (size += recordSize(record)) > maxBytes);
-    return end === -1 ? records : records.slice(0, Math.max(end, 1));
+  async #request(query: Query, init: RequestInit, own: Query): Promise<Response> {
+    const { fetch = globalThis.fetch, credentials = "same-origin" } = this.#endpoint.options;
+    const { url, headers } = await this.#endpoint.request(query);
+    const { signal } = this.#abort;
+    return fetch(url, { ...init, headers: { ...headers, ...own }, credentials, cache: "no-store", signal });
   }
 
-  async #request(query: Readonly<Record<string, string>>, init: RequestInit): Promise<Response> {
-    const response = await this.#endpoint.fetch(query, { ...init, signal: this.#abort.signal });
-    if (response.ok || (response.status === 409 && init.method === "POST")) return response;
-    void response.body?.cancel();
-    throw new Refusal(response);
-  }
-
-  /** Hands the records of a response out; `onSome` is told of each, and of bytes without one. */
-  async #read({ body }: Response, onSome: (record?: SessionRecord) => void): Promise<void> {
-    const decoder = new EventDecoder();
+  /** Hands the records of a response out; `onBytes` is told of all that comes. */
+  async #read({ ok, status, body }: Response, onBytes?: () => void): Promise<void> {
+    if (!ok && status !== 409) return body?.cancel();
+    const decoder = new TypedEventDecoder();
     const reader = body!.getReader();
     for (;;) {
       const { done, value } = await reader.read();
-      if (done || this.#isOver) return;
-      onSome();
+      if (done) return;
+      onBytes?.();
       decoder.push(value);
-      for (let event = decoder.next(); event !== undefined && !this.#isOver; event = decoder.next()) {
+      for (let event = decoder.next(); event !== undefined; event = decoder.next()) {
         const record = decodeRecordEvent(event);
         this.#listener.onRecord(record);
-        onSome(record);
+        // Nobody listens to a carrier that finishes: it sees for itself how far it is.
+        if (record.type === "ack") this.#session?.acknowledge(record.received);
       }
     }
   }
 
-  #over(error?: unknown): void {
-    if (this.#isOver) return;
+  #over(end: CarrierEnd): void {
     this.end();
-    if (error instanceof Refusal) this.#listener.onEnd(error.end);
-    // A request that failed says no more than that: it is the network's.
-    else this.#listener.onEnd(error instanceof ChannelError ? { error } : {});
+    this.#listener.onEnd(end);
   }
+}
+
+/** A date in `Retry-After` is no time to wait. */
+function endOf({ status, headers }: Response): CarrierEnd {
+  return { status, retryAfterMs: Number(headers.get("retry-after")) * 1000 || 0 };
+}
+
+/** A request that failed says no more than that: it is the network's. */
+function failure(error: unknown): CarrierEnd {
+  return error instanceof ChannelError ? { error } : {};
 }

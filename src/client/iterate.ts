@@ -6,29 +6,25 @@ import type { Connection } from "./connection.ts";
 export function iterate<In>(
   connection: Pick<Connection<In, never>, "onMessage" | "onClose" | "state">,
 ): AsyncIterableIterator<In, undefined> {
-  const messages: In[] = [];
-  let isDone = connection.state === "closed";
-  let wake: (() => void) | undefined;
-  const offMessage = connection.onMessage((message) => {
-    messages.push(message);
-    wake?.();
-  });
-  const offClose = connection.onClose(finish);
-  function finish(): void {
-    isDone = true;
-    offMessage();
-    offClose();
-    wake?.();
-  }
-  return {
-    async next() {
-      while (messages.length === 0 && !isDone) await new Promise<void>((resolve) => (wake = resolve));
-      return messages.length > 0 ? { done: false, value: messages.shift()! } : { done: true, value: undefined };
+  const offs: (() => void)[] = [];
+  const reader = new ReadableStream<In>({
+    start(messages) {
+      if (connection.state === "closed") messages.close();
+      else
+        offs.push(
+          connection.onMessage((message) => messages.enqueue(message)),
+          connection.onClose(() => messages.close()),
+        );
     },
+    cancel() {
+      for (const off of offs) off();
+    },
+  }).getReader();
+  return {
+    next: () => reader.read() as Promise<IteratorResult<In, undefined>>,
     async return() {
-      finish();
-      messages.length = 0;
-      return { done: true, value: undefined };
+      await reader.cancel();
+      return this.next();
     },
     [Symbol.asyncIterator]() {
       return this;

@@ -2,8 +2,8 @@
 // "Writing a client"). Carriers race until the first `open`; on a lower rung better ones are tried again; a carrier that
 // dies is followed by another. It knows nothing of sessions: they only go where it says.
 
-import type { Timer } from "../base/clock.ts";
-import type { OpenRecord, SessionRecord } from "../codec/session-record.ts";
+import type { Clock, Timer } from "../base/clock.ts";
+import type { ServerRecord } from "../codec/session-record.ts";
 import type { Carrier, CarrierEnd, CarrierKind, CarrierListener } from "./carrier.ts";
 import type { Environment } from "./environment.ts";
 
@@ -16,9 +16,11 @@ const MAX_CLIMB_MS = 1_920_000;
 /** A carrier that lived shorter did not work: the next one waits. */
 const STABLE_MS = 5000;
 /** After so many failures in a row, what fails is followed by the rung below at once. */
-const FAILURES = 2;
+const PATIENCE = 2;
 /** After so many, attempts begin at the top: what worked here may not be what works there. */
 const MANY_FAILURES = 4;
+/** Platforms take a longer time for none. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export interface BackoffOptions {
   /** @default 500 */
@@ -29,15 +31,15 @@ export interface BackoffOptions {
 
 export interface LadderOwner {
   start(kind: CarrierKind, listener: CarrierListener): Carrier;
-  /** `carrier` is the current one from now on. */
-  onOpen(carrier: Carrier, record: OpenRecord): void;
-  onRecord(record: SessionRecord): void;
+  /** With an `open`, `carrier` is the current one from now on. */
+  onRecord(carrier: Carrier, record: ServerRecord): void;
   /** Asked each `heartbeatMs`: what was sent does not arrive, whatever comes down. */
   isStuck(): boolean;
-  /** The current carrier is over. False: do not look for another. */
-  onDown(end: CarrierEnd, wasRaced: boolean): boolean;
-  /** A carrier ended before its `open`. False: do not go on. */
-  onFailure(end: CarrierEnd): boolean;
+  /**
+   * A carrier is over, with `wasOpen` the current one; with `wasRaced` others had asked for the session too. False: do
+   * not look for another.
+   */
+  onEnd(end: CarrierEnd, wasOpen: boolean, wasRaced: boolean): boolean;
 }
 
 export class Ladder {
@@ -45,139 +47,120 @@ export class Ladder {
   current: Carrier | undefined;
   readonly #rungs: readonly CarrierKind[];
   readonly #owner: LadderOwner;
-  readonly #environment: Environment;
-  readonly #backoff: BackoffOptions;
+  readonly #clock: Clock;
+  readonly #delay: (attempt: number) => number;
   /** Where attempts begin: where the last one was won. */
   #rung: number;
-  /** Something was open on #rung. */
-  #isProven = false;
+  /** So many failures in a row are borne before the rung below is tried: none before anything was open. */
+  #patience = 0;
   /** In a row; 1 while the first carrier is looked for. */
   #failures = 1;
   /** Started and without an `open` so far. */
-  readonly #racers = new Map<Carrier, number>();
+  readonly #racers = new Set<Carrier>();
   #lowest = 0;
-  /** More than one carrier asked for the session in the last race. */
+  /** More than one carrier has asked for the session since the last attempt began. */
   #wasRaced = false;
-  /** The racer is there to see whether the current carrier lives. */
-  #isCheck = false;
   #climbs = 0;
   #openedAt = 0;
   #heardAt = 0;
-  /** Of the race, or until the next attempt. */
-  #timer: Timer | undefined;
-  #climbTimer: Timer | undefined;
-  #beatTimer: Timer | undefined;
   #heartbeatMs = 0;
-  #isStopped = false;
+  /** Of the race; without one, until the next attempt or climb. */
+  #timer: Timer | undefined;
+  #beatTimer: Timer | undefined;
 
   constructor(
     rungs: readonly CarrierKind[],
     rung: number,
-    environment: Environment,
-    backoff: BackoffOptions,
+    clock: Clock,
+    delay: (attempt: number) => number,
     owner: LadderOwner,
   ) {
     this.#rungs = rungs;
     this.#rung = rung;
-    this.#environment = environment;
-    this.#backoff = backoff;
+    this.#clock = clock;
+    this.#delay = delay;
     this.#owner = owner;
     this.#attempt();
   }
 
   /** Looks for a carrier after `delayMs`, whatever there is now. */
   restart(delayMs: number): void {
-    this.#drop();
-    this.current?.finish();
-    this.current = undefined;
+    this.stop();
     this.#failures = 1;
     this.#set(delayMs, () => this.#attempt());
   }
 
   /** The network may be another, or the page has slept: sees at once whether the carrier lives, or looks for one. */
   check(isCertain: boolean): void {
-    if (this.#isStopped) return;
+    const isRacing = this.#racers.size > 0;
     if (this.current === undefined) {
-      if (this.#racers.size === 0 || isCertain) this.restart(0);
-      return;
+      if (!isRacing || isCertain) this.restart(0);
+    } else if (!isRacing && (isCertain || this.#since(this.#heardAt) >= this.#heartbeatMs)) {
+      this.#probe(this.#rung);
     }
-    const silentMs = this.#environment.clock.now() - this.#heardAt;
-    if (this.#racers.size > 0 || (!isCertain && silentMs < this.#heartbeatMs)) return;
-    this.#probe(this.#rung, true);
-  }
-
-  /** How long to wait before attempt 1, 2, 3, …: full jitter. */
-  delay(attempt: number): number {
-    const { firstMs = 500, capMs = 30_000 } = this.#backoff;
-    return this.#environment.random() * Math.min(capMs, firstMs * 2 ** (attempt - 1));
   }
 
   /** Ends everything; the current carrier after what it has to send. */
   stop(): void {
-    this.#isStopped = true;
     this.#drop();
     this.current?.finish();
     this.current = undefined;
   }
 
   #attempt(): void {
-    this.#wasRaced = false;
     this.#start(this.#rung);
+    this.#wasRaced = false;
   }
 
   #start(rung: number): void {
     this.#lowest = rung;
-    this.#wasRaced ||= this.#racers.size > 0;
+    this.#wasRaced = true;
     // Whoever comes last with a token has the session, and ends those before. A proxy that holds a stream back until it has
     // ended would show its `open` then: it would win, and be over, each time.
-    if (this.#isProven) this.#endRacers();
+    if (this.#patience > 0) this.#endRace();
     const carrier: Carrier = this.#owner.start(this.#rungs[rung]!, {
       onAlive: () => {
-        if (carrier === this.current) this.#heardAt = this.#environment.clock.now();
+        if (carrier === this.current) this.#heardAt = this.#clock.now();
       },
-      onRecord: (record) => this.#onRecord(carrier, rung, record),
+      onRecord: (record) => {
+        if (record.type === "open" && this.#racers.delete(carrier)) this.#won(carrier, rung, record.heartbeatMs);
+        // A poll has an `open` each time.
+        if (carrier === this.current) this.#owner.onRecord(carrier, record);
+      },
       onEnd: (end) => this.#onEnd(carrier, end),
+      wait: (attempt) =>
+        new Promise((resolve) => {
+          this.#clock.setTimer(resolve, this.#delay(attempt));
+        }),
     });
-    this.#racers.set(carrier, rung);
+    this.#racers.add(carrier);
     if (rung === this.#rungs.length - 1) this.#set(ATTEMPT_MS, () => this.#giveUp());
     else this.#set(OPEN_MS, () => this.#start(rung + 1));
   }
 
   /** Starts a carrier beside the current one, which it takes the session from if its `open` arrives. */
-  #probe(rung: number, isCheck: boolean): void {
+  #probe(rung: number): void {
     this.#start(rung);
-    this.#wasRaced = true;
-    this.#isCheck = isCheck;
     this.current!.hold(true);
     this.#set(OPEN_MS, () => this.#giveUp());
   }
 
   #giveUp(): void {
-    this.#endRacers();
+    this.#endRace();
     this.#failed({});
   }
 
-  #onRecord(carrier: Carrier, rung: number, record: SessionRecord): void {
-    if (carrier === this.current) {
-      // A poll has an `open` each time.
-      if (record.type === "open") this.#owner.onOpen(carrier, record);
-      else this.#owner.onRecord(record);
-    } else if (record.type === "open" && this.#racers.has(carrier)) this.#won(carrier, rung, record);
-  }
-
-  #won(carrier: Carrier, rung: number, record: OpenRecord): void {
-    this.#racers.delete(carrier);
+  #won(carrier: Carrier, rung: number, heartbeatMs: number): void {
     this.#drop();
     this.current?.end();
     this.current = carrier;
     if (rung < this.#rung) this.#climbs = 0;
     this.#rung = rung;
-    this.#isProven = true;
-    this.#openedAt = this.#heardAt = this.#environment.clock.now();
-    this.#heartbeatMs = record.heartbeatMs;
+    this.#patience = PATIENCE;
+    this.#openedAt = this.#heardAt = this.#clock.now();
+    this.#heartbeatMs = heartbeatMs;
     this.#beat();
     this.#climbLater();
-    this.#owner.onOpen(carrier, record);
   }
 
   #onEnd(carrier: Carrier, end: CarrierEnd): void {
@@ -187,38 +170,33 @@ export class Ladder {
     }
     if (carrier !== this.current) return;
     this.current = undefined;
-    this.#environment.clock.clearTimer(this.#beatTimer);
-    this.#environment.clock.clearTimer(this.#climbTimer);
-    const lived = this.#environment.clock.now() - this.#openedAt;
-    if (lived >= STABLE_MS) this.#failures = 0;
-    if (!this.#owner.onDown(end, this.#wasRaced)) return;
+    this.#clock.clearTimer(this.#beatTimer);
+    if (this.#since(this.#openedAt) >= STABLE_MS) this.#failures = 0;
+    const goesOn = this.#owner.onEnd(end, true, this.#wasRaced);
     // A carrier that is started already may have taken the session, and so have ended this one.
-    if (this.#racers.size === 0) this.#again(end);
+    if (goesOn && this.#racers.size === 0) this.#again(end);
   }
 
   /** A racer is over, or all of them. */
   #failed(end: CarrierEnd): void {
     const { current } = this;
-    if (current === undefined) {
-      if (!this.#owner.onFailure(end)) return;
-      const mayDescend = !this.#isProven || this.#failures > FAILURES;
-      if (this.#racers.size > 0) return;
-      if (mayDescend && end.status !== 503 && !this.#isCheck && this.#lowest < this.#rungs.length - 1)
-        this.#start(this.#lowest + 1);
-      else this.#again(end);
+    if (current !== undefined) {
+      current.hold(false);
+      // On its own rung the racer was there to see whether it lives.
+      if (this.#lowest === this.#rung) this.#dead(current);
+      else this.#climbLater();
       return;
     }
-    this.#environment.clock.clearTimer(this.#timer);
-    current.hold(false);
-    if (this.#isCheck) this.#dead(current);
-    else this.#climbLater();
+    if (!this.#owner.onEnd(end, false, true) || this.#racers.size > 0) return;
+    const mayDescend = this.#failures > this.#patience;
+    if (mayDescend && end.status !== 503 && this.#lowest < this.#rungs.length - 1) this.#start(this.#lowest + 1);
+    else this.#again(end);
   }
 
   #again({ retryAfterMs = 0 }: CarrierEnd): void {
-    const delayMs = this.#failures === 0 ? 0 : this.delay(this.#failures);
+    const delayMs = this.#failures > 0 ? this.#delay(this.#failures) : 0;
     this.#failures += 1;
     if (this.#failures > MANY_FAILURES) this.#rung = 0;
-    this.#isCheck = false;
     this.#set(Math.max(delayMs, retryAfterMs), () => this.#attempt());
   }
 
@@ -233,22 +211,14 @@ export class Ladder {
     // From the lowest rung both above it are tried in turn.
     const rung = this.#climbs % 2 === 0 ? 0 : this.#rung - 1;
     this.#climbs += 1;
-    this.#environment.clock.clearTimer(this.#climbTimer);
-    this.#climbTimer = this.#environment.clock.setTimer(() => {
-      // A check is under way: it says more than this could.
-      if (this.#racers.size > 0) this.#climbLater();
-      else this.#probe(rung, false);
-    }, delayMs);
+    this.#set(delayMs, () => this.#probe(rung));
   }
 
   /** Each `heartbeatMs`: a sign of life to the other end, and a look at when there was one from it. */
   #beat(): void {
-    this.#environment.clock.clearTimer(this.#beatTimer);
-    this.#beatTimer = this.#environment.clock.setTimer(() => {
-      const { current } = this;
-      if (current === undefined) return;
-      const silentMs = this.#environment.clock.now() - this.#heardAt;
-      if (silentMs >= 2 * this.#heartbeatMs || this.#owner.isStuck()) {
+    this.#beatTimer = this.#clock.setTimer(() => {
+      const current = this.current!;
+      if (this.#since(this.#heardAt) >= 2 * this.#heartbeatMs || this.#owner.isStuck()) {
         this.#dead(current);
         return;
       }
@@ -258,19 +228,31 @@ export class Ladder {
   }
 
   #set(delayMs: number, then: () => void): void {
-    this.#environment.clock.clearTimer(this.#timer);
-    this.#timer = this.#environment.clock.setTimer(then, delayMs);
+    this.#clock.clearTimer(this.#timer);
+    this.#timer = this.#clock.setTimer(then, Math.min(delayMs, MAX_TIMER_MS));
   }
 
-  #endRacers(): void {
-    for (const carrier of this.#racers.keys()) carrier.end();
-    this.#racers.clear();
+  #since(time: number): number {
+    return this.#clock.now() - time;
   }
 
   /** Ends all racers and timers. */
   #drop(): void {
-    this.#endRacers();
-    this.#isCheck = false;
-    for (const timer of [this.#timer, this.#climbTimer, this.#beatTimer]) this.#environment.clock.clearTimer(timer);
+    this.#endRace();
+    this.#clock.clearTimer(this.#timer);
+    this.#clock.clearTimer(this.#beatTimer);
   }
+
+  #endRace(): void {
+    for (const carrier of this.#racers) carrier.end();
+    this.#racers.clear();
+  }
+}
+
+/** How long to wait before attempt 1, 2, 3, …: full jitter. */
+export function fullJitter(
+  { firstMs = 500, capMs = 30_000 }: BackoffOptions,
+  environment: Pick<Environment, "random">,
+): (attempt: number) => number {
+  return (attempt) => environment.random() * Math.min(capMs, firstMs * 2 ** (attempt - 1));
 }

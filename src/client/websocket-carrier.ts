@@ -1,14 +1,14 @@
 // A session on a WebSocket: PROTOCOL.md, "Records on WebSocket".
 
-import type { SessionRecord } from "../codec/session-record.ts";
+import type { ClientRecord } from "../codec/session-record.ts";
 import {
-  decodeRecordMessage,
-  encodeRecordMessage,
+  decodeServerMessage,
+  encodeClientMessage,
   type OpenRecord,
   SESSION_PROTOCOL,
 } from "../codec/session-record.ts";
 import type { Session } from "../protocol/session.ts";
-import type { Carrier, CarrierEnd, CarrierListener, Resumption } from "./carrier.ts";
+import type { Carrier, CarrierEnd, CarrierListener, Kept, Query } from "./carrier.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** The part of a WebSocket that is used; the platform's and that of `ws` have it. */
@@ -28,52 +28,63 @@ export class WebSocketCarrier implements Carrier {
   readonly #endpoint: Endpoint;
   readonly #listener: CarrierListener;
   #socket: Socket | undefined;
-  #session: Session | undefined;
-  written = 0;
+  #session!: Session<Kept>;
+  /** The number of the last record that was sent here. */
+  #sent = 0;
   #isOver = false;
 
-  constructor(endpoint: Endpoint, resumption: Resumption, listener: CarrierListener) {
+  /** `resumption`: the query that takes the session up. */
+  constructor(endpoint: Endpoint, resumption: () => Query, listener: CarrierListener) {
     this.#endpoint = endpoint;
     this.#listener = listener;
-    this.#connect(resumption).catch((error) => this.#over({ error }));
+    this.#connect(resumption()).catch((error) => this.#over({ error }));
   }
 
-  async #connect({ token, after }: Resumption): Promise<void> {
+  async #connect(resumption: Query): Promise<void> {
     const { WebSocket, options } = this.#endpoint;
-    const url = await this.#endpoint.socketUrl(token === undefined ? {} : { session: token, after: `${after}` });
-    const headers = await this.#endpoint.headers();
+    const { url, headers } = await this.#endpoint.request(resumption);
     if (this.#isOver) return;
+    url.protocol = url.protocol.replace("http", "ws");
     const protocols = [SESSION_PROTOCOL, ...(options.protocols ?? [])];
     // A browser has no third parameter and takes no notice of it.
     const socket = new (WebSocket as unknown as SocketConstructor)(url.href, protocols, { headers });
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
-    socket.onmessage = ({ data }) =>
-      this.#receive(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer));
-    socket.onclose = ({ code, reason }) => this.#over({ code, reason });
+    socket.onmessage = ({ data }) => {
+      try {
+        this.#listener.onAlive();
+        this.#listener.onRecord(
+          decodeServerMessage(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)),
+        );
+      } catch (error) {
+        this.#over({ error });
+      }
+    };
+    socket.onclose = (end) => this.#over(end);
     // `ws` throws what nobody listens to. `close` follows.
     socket.onerror = () => {};
   }
 
-  begin(session: Session, { received, resumed }: OpenRecord): void {
+  begin(session: Session<Kept>, { received, resumed }: OpenRecord): void {
     this.#session = session;
     // A POST that was answered meanwhile has brought more than the server had when it said `received`.
-    this.written = Math.max(received, session.acknowledged);
-    if (this.written !== received) this.#send({ type: "from", number: this.written + 1 });
+    this.#sent = session.acknowledged;
+    if (this.#sent !== received) this.#send({ type: "from", number: this.#sent + 1 });
     // So the server knows that we have the token (PROTOCOL.md, "Acknowledgements").
     if (!resumed) this.acknowledge();
     this.flush();
   }
 
   flush(): void {
-    const session = this.#session;
-    if (session === undefined) return;
-    for (const record of session.after(this.written)) this.#send(record);
-    this.written = session.sent;
+    for (const record of this.#session.after(this.#sent)) {
+      record.mayHaveLeft = true;
+      this.#send(record);
+    }
+    this.#sent = this.#session.sent;
   }
 
   acknowledge(): void {
-    if (this.#session !== undefined) this.#send({ type: "ack", received: this.#session.takeAck() });
+    this.#send({ type: "ack", received: this.#session.takeAck() });
   }
 
   beat(): void {
@@ -83,6 +94,7 @@ export class WebSocketCarrier implements Carrier {
   hold(): void {}
 
   finish(): void {
+    if (this.#session.hasAck) this.acknowledge();
     this.flush();
     this.end();
   }
@@ -92,22 +104,11 @@ export class WebSocketCarrier implements Carrier {
     this.#socket?.close(1000);
   }
 
-  #send(record: SessionRecord): void {
-    this.#socket?.send(encodeRecordMessage(record));
-  }
-
-  #receive(message: string | Uint8Array): void {
-    if (this.#isOver) return;
-    try {
-      this.#listener.onAlive();
-      this.#listener.onRecord(decodeRecordMessage(message));
-    } catch (error) {
-      this.#over({ error });
-    }
+  #send(record: ClientRecord): void {
+    this.#socket!.send(encodeClientMessage(record));
   }
 
   #over(end: CarrierEnd): void {
-    if (this.#isOver) return;
     this.end();
     this.#listener.onEnd(end);
   }

@@ -134,6 +134,23 @@ describe("A page that is connected", { skip }, () => {
     assert.match((await read(page, "history")).join(), /^new websocket,resumed /);
   });
 
+  it("hears of the network, and that it may have slept, until it does not listen any more", async (t) => {
+    const { url } = await site(t);
+    const page = await newPage(t);
+    await page.goto(url());
+    const seen = await page.evaluate(`(async () => {
+      const { platform } = await import("/unichannel/client/environment.js");
+      const seen = [];
+      const off = platform.watch((event) => seen.push(event));
+      for (const type of ["online", "offline", "pageshow"]) window.dispatchEvent(new Event(type));
+      for (const type of ["visibilitychange", "resume"]) document.dispatchEvent(new Event(type));
+      off();
+      window.dispatchEvent(new Event("online"));
+      return seen;
+    })()`);
+    assert.deepEqual(seen, ["online", "offline", "awake", "awake", "awake"]);
+  });
+
   it("has a session of its own in each tab", async (t) => {
     const { proxy } = await site(t, { stripUpgrade: true });
     const context = await (await newPage(t)).context().browser()!.newContext();

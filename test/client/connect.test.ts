@@ -115,8 +115,18 @@ describe("On a WebSocket a connection", () => {
     const opened = openings(connection);
     network.socket().drop();
     await network.advance(250);
-    network.socket().open({ resumed: true, first: 2 });
+    const messages = heard(connection);
+    network.socket().open({ resumed: true, received: 4, first: 2 });
     assert.equal(opened[0]?.session, "lost");
+    network.socket().hear("mB");
+    connection.send("5");
+    assert.deepEqual(messages, ["B"]);
+    assert.deepEqual(network.socket().taken(), ["m5"]);
+    network.socket().hear("a5");
+    assert.equal(connection.bufferedAmount, 0);
+    network.socket().drop();
+    await network.advance(500);
+    assert.equal(network.socket().url.search, "?session=T1&after=2");
   });
 
   it("takes a carrier on which nothing is acknowledged for twice `heartbeatMs` to be dead", async () => {
@@ -224,6 +234,44 @@ describe("On HTTP a connection", () => {
     await settle();
     assert.equal(network.post().query, "?session=T1&from=3");
     assert.equal(network.post().body, "data: 3\n\n");
+  });
+
+  it("counts from what is acknowledged by now when it sends again: `open` may have said more than a lost answer", async () => {
+    const network = new Network();
+    const connection = await network.opened("poll");
+    for (const text of ["1", "2", "3"]) connection.send(text);
+    await settle();
+    network.post().fail();
+    network.get().open({ resumed: true, received: 3 }).finish();
+    for (const text of ["4", "5", "6", "7"]) connection.send(text);
+    await network.advance(250);
+    assert.equal(network.post().query, "?session=T1&from=4");
+    assert.equal(network.post().body, "data: 4\n\ndata: 5\n\ndata: 6\n\ndata: 7\n\n");
+  });
+
+  it("takes another carrier when somebody else answers its POSTs, or the server refuses them", async () => {
+    for (const status of [200, 429]) {
+      const network = new Network();
+      const connection = await network.opened("stream");
+      connection.send("1");
+      await settle();
+      network.post().respond(status).push("<p>Log in</p>").finish();
+      await settle();
+      assert.equal(connection.state, "reconnecting", `${status}`);
+      await network.advance(250);
+      network.get().open({ resumed: true });
+      await settle();
+      assert.equal(network.post().query, "?session=T1&from=1");
+    }
+  });
+
+  it("takes a message of any size, as on a WebSocket", async () => {
+    const network = new Network();
+    const messages = heard(await network.opened("stream"));
+    const data = "x".repeat(5_000_000);
+    network.get().say({ type: "message", data });
+    await settle();
+    assert.ok(messages[0] === data);
   });
 
   it("acknowledges in POSTs on a stream, and with `after` when it polls", async () => {
@@ -362,6 +410,12 @@ describe("The end of a connection", () => {
     stream.post().acknowledge(0);
     await stream.advance(60_000);
     assert.equal(stream.requests.length, 2);
+
+    const polled = new Network();
+    await polled.opened("poll");
+    polled.get().open({ resumed: true }).push('event: close\ndata: {"code":1000,"reason":""}\n\n').finish();
+    await settle();
+    assert.equal(polled.post().body, "event: ack\ndata: 1\n\n");
   });
 
   it("is not a `close` with `retryMs`: it comes back after that long", async () => {

@@ -108,6 +108,21 @@ describe("A connection looks for a carrier and", () => {
     assert.equal(network.requests.length, 2);
   });
 
+  it("waits no longer than timers can, which would be no time at all", async () => {
+    const network = new Network();
+    const delays: number[] = [];
+    const { setTimer } = network.clock;
+    network.clock.setTimer = (fn, delayMs) => {
+      delays.push(delayMs);
+      return setTimer.call(network.clock, fn, delayMs);
+    };
+    network.connect({ carriers: ["poll"] });
+    await settle();
+    network.get().respond(503, { "Retry-After": "3000000" });
+    await settle();
+    assert.equal(delays.at(-1), 2 ** 31 - 1);
+  });
+
   it("starts where the last connection to this origin was won", async () => {
     const network = new Network();
     await network.opened("stream");

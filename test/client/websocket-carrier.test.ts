@@ -30,8 +30,8 @@ async function saidAfter(acknowledged: number): Promise<unknown[]> {
     close(): void {}
   }
   const endpoint = new Endpoint("http://x/", { WebSocket: Socket as WebSocketConstructor });
-  const listener = { onAlive() {}, onRecord() {}, onEnd() {} };
-  const carrier = new WebSocketCarrier(endpoint, { token: "T", after: 0 }, listener);
+  const listener = { onAlive() {}, onRecord() {}, onEnd() {}, async wait() {} };
+  const carrier = new WebSocketCarrier(endpoint, () => ({ session: "T", after: "0" }), listener);
   await until(() => isMade, "the WebSocket is made");
   const session = new Session();
   for (const data of ["a", "b", "c"]) session.send({ type: "message", data });
