@@ -176,6 +176,11 @@ describe("A page that is connected", { skip }, () => {
     await send(page, "two");
     await waitFor(page, "left.seen.length === 2");
     assert.deepEqual(await read(page, "seen"), ["1 one", "1 two"]);
-    assert.deepEqual(await read(page, "history"), ["new websocket", "lost websocket"]);
+    // On which carrier is chance: while nobody listens each fails at once, and any of them may be the first that does not.
+    const history = (await read(page, "history")) as string[];
+    assert.deepEqual(
+      history.map((entry) => entry.split(" ")[0]),
+      ["new", "lost"],
+    );
   });
 });
