@@ -20,7 +20,7 @@ const window = closeWindow();
 rmSync(folder, { recursive: true });
 const operations = Number(/(\d+) requests in/.exec(output)?.[1]);
 const latencies = Object.fromEntries(
-  [...output.matchAll(/^latency (\S+) (\d+)$/gm)].map(([, name, micros]) => [name, Number(micros) / 1000]),
+  [...output.matchAll(/^latency (\S+) ([1-9]\d*)$/gm)].map(([, name, micros]) => [name, Number(micros) / 1000]),
 );
 // Where each request has its connection, wrk counts the server's end of it as a read error when it comes early.
 if (!(operations > 0) || /Non-2xx/.test(output) || (/Socket errors/.test(output) && !config.close)) {
