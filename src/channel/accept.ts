@@ -12,7 +12,7 @@ import { GzipExchange } from "../transport/gzip.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
 import { PermessageDeflate } from "../transport/permessage-deflate.ts";
 import { EVENT_STREAM } from "../transport/sse.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { TextTransport, Transport } from "../transport/transport.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message } from "./channel.ts";
 import type { ChannelContext } from "./context.ts";
 import { type HeadersInput, toFields } from "./headers.ts";
@@ -167,7 +167,11 @@ function chooseTransport(request: ChannelRequest, options: AnyOptions): { transp
 }
 
 /** Throws what the client is to be refused with. */
-export function acceptWebSocket(request: ChannelRequest, fields: readonly string[], options: AnyOptions): Transport {
+export function acceptWebSocket(
+  request: ChannelRequest,
+  fields: readonly string[],
+  options: AnyOptions,
+): TextTransport {
   const { exchange, context, upgrade } = request;
   const { key, protocols, extensions } = upgrade?.handshake ?? checkHandshake(request);
   const response = ["Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Accept", acceptValue(key, sha1)];

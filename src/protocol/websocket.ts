@@ -124,14 +124,18 @@ export class WebSocketConnection {
     return undefined;
   }
 
-  /** A text message in one frame. Lone surrogates become U+FFFD. §5.5.1: no data frame follows a close frame. */
-  sendText(text: string): void {
-    if (this.#state !== "open" || this.#sendCompressed(OPCODE.TEXT, text)) return;
+  /**
+   * A text message in one frame. Lone surrogates become U+FFFD. §5.5.1: no data frame follows a close frame. `prefix`: ASCII
+   * that comes before the text; who joins the two has them copied once more.
+   */
+  sendText(text: string, prefix = ""): void {
+    if (this.#state !== "open") return;
+    if (this.#compression !== undefined && this.#sendCompressed(OPCODE.TEXT, prefix + text)) return;
     if (isAscii(text)) {
-      this.output.text(encodeFrameHead(OPCODE.TEXT, text.length) + text);
+      this.output.text(encodeFrameHead(OPCODE.TEXT, prefix.length + text.length) + prefix + text);
       return;
     }
-    const bytes = utf8Bytes(text);
+    const bytes = utf8Bytes(prefix + text);
     this.output.text(encodeFrameHead(OPCODE.TEXT, bytes.length));
     this.output.bytes(bytes);
   }

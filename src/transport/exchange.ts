@@ -7,7 +7,7 @@
 
 import type { ResponseHead, SharedBody } from "../protocol/http1.ts";
 import type { Compression } from "../protocol/websocket.ts";
-import type { Transport } from "./transport.ts";
+import type { TextTransport } from "./transport.ts";
 
 /** What every request has, whatever server read it. */
 interface ExchangeHead {
@@ -73,7 +73,7 @@ export interface Exchange {
    * Switches to WebSocket: sends the 101 with these fields and hands the connection over. The handshake has been
    * checked above. The transport delivers nothing until its `open` is called.
    */
-  acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport;
+  acceptWebSocket(fields: readonly string[], options: WebSocketOptions): TextTransport;
 }
 
 /** The half of an exchange that answers. */

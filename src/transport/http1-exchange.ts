@@ -6,7 +6,7 @@ import type { RequestHead } from "../codec/http1-request.ts";
 import type { ResponseHead, SharedBody } from "../protocol/http1.ts";
 import type { Exchange, ExchangeListener, WebSocketOptions } from "./exchange.ts";
 import type { Http1Driver } from "./http1-driver.ts";
-import type { Transport } from "./transport.ts";
+import type { TextTransport } from "./transport.ts";
 import { WebSocketTransport } from "./websocket.ts";
 
 export class Http1Exchange implements Exchange {
@@ -92,7 +92,7 @@ export class Http1Exchange implements Exchange {
     if (this.#isLive) this.#driver.abort();
   }
 
-  acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport {
+  acceptWebSocket(fields: readonly string[], options: WebSocketOptions): TextTransport {
     const { connection, stream, context } = this.#driver;
     const rest = connection.upgrade(fields);
     this.#driver.handOver();

@@ -24,6 +24,11 @@ export class OutgoingRecord implements MessageRecord {
     this.#isShared = isShared;
   }
 
+  /** Its text, where it goes to one: nothing of it is kept but that. */
+  get ownText(): string | undefined {
+    return typeof this.data === "string" && !this.#isShared ? this.data : undefined;
+  }
+
   get webSocket(): Outgoing {
     if (this.#webSocket !== undefined) return this.#webSocket;
     const message = outgoing(encodeRecordMessage(this), this.#isShared);

@@ -4,12 +4,12 @@
 
 import { utf8 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { decodeRecordMessage, type SessionRecord } from "../codec/session-record.ts";
+import { decodeRecordMessage, MESSAGE_LETTER, type SessionRecord } from "../codec/session-record.ts";
 import { type CloseStatus, closeStatus } from "./close-status.ts";
 import type { HttpFormat } from "./http.ts";
-import { asEvent, asWebSocket, outgoing } from "./outgoing-record.ts";
+import { asEvent, asWebSocket, OutgoingRecord, outgoing } from "./outgoing-record.ts";
 import { EVENT_STREAM } from "./sse.ts";
-import type { Heartbeat, Transport, TransportKind, TransportListener } from "./transport.ts";
+import type { Heartbeat, TextTransport, Transport, TransportKind, TransportListener } from "./transport.ts";
 
 export interface Carrier {
   readonly kind: TransportKind;
@@ -112,10 +112,15 @@ abstract class TransportCarrier implements Carrier, TransportListener {
 
 export class WebSocketCarrier extends TransportCarrier {
   readonly kind = "websocket";
+  declare protected readonly transport: TextTransport;
   #next = 1;
   /** Something was written since the last beat. */
   #hasWritten = false;
   #wroteAt = 0;
+
+  constructor(transport: TextTransport) {
+    super(transport);
+  }
 
   override begin(owner: CarrierOwner, next: number): void {
     this.#next = next;
@@ -124,7 +129,9 @@ export class WebSocketCarrier extends TransportCarrier {
 
   write(record: SessionRecord): void {
     this.#hasWritten = true;
-    this.transport.send(asWebSocket(record), false);
+    const text = record instanceof OutgoingRecord ? record.ownText : undefined;
+    if (text !== undefined) this.transport.sendText(text, MESSAGE_LETTER);
+    else this.transport.send(asWebSocket(record), false);
   }
 
   /** Silence of ours is broken with a record: a page sees no pings. Silence of the client's with a ping. */

@@ -12,7 +12,7 @@ import { type CloseStatus, closeStatus, connectionFailed } from "./close-status.
 import type { WebSocketOptions } from "./exchange.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
 import { FLUSH_BYTES } from "./limits.ts";
-import type { Heartbeat, Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
+import type { Heartbeat, Outgoing, TextTransport, TransportKind, TransportListener } from "./transport.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -21,7 +21,7 @@ interface WebSocketContext {
   readonly flusher: Flusher;
 }
 
-export class WebSocketTransport implements Transport, ByteStreamListener, Flushable {
+export class WebSocketTransport implements TextTransport, ByteStreamListener, Flushable {
   readonly #stream: ByteStream;
   readonly #context: WebSocketContext;
   readonly #connection: WebSocketConnection;
@@ -90,6 +90,11 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     else if (body !== null) this.#connection.sendBinary(body);
     this.#queueFlush();
     if (last) this.close(1000, "");
+  }
+
+  sendText(text: string, prefix: string): void {
+    this.#connection.sendText(text, prefix);
+    this.#queueFlush();
   }
 
   begin(): void {
