@@ -51,7 +51,7 @@ async function site(t: TestContext, faults: Faults = {}): Promise<Site> {
   return { proxy: await FaultProxy.start(t, () => server.port, { faults }), restart, url: () => server.url };
 }
 
-/** Connects in the page. `pace`: how much faster its clock goes. A string: tsc would rewrite the imports. */
+/** Connects in the page, and is there. `pace`: how much faster its clock goes. A string: tsc would rewrite the imports. */
 async function connectIn(page: Page, url: string, pace = 1): Promise<void> {
   await page.goto(url);
   await page.evaluate(`(async () => {
@@ -67,6 +67,8 @@ async function connectIn(page: Page, url: string, pace = 1): Promise<void> {
     connection.onMessage((message) => left.seen.push(String(message)));
     connection.onOpen(({ session, transport }) => left.history.push(session + " " + transport));
   })()`);
+  // Who is not there yet does not hear what is said.
+  await waitFor(page, "left.history.length > 0");
 }
 
 const waitFor = (page: Page, expression: string): Promise<unknown> =>
