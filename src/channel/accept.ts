@@ -18,8 +18,8 @@ import type { ChannelContext } from "./context.ts";
 import { type HeadersInput, toFields } from "./headers.ts";
 import { ChannelRequest } from "./request.ts";
 import type { SendData } from "./send-data.ts";
-import { type ChannelSettings, type OverflowPolicy, TransportChannel } from "./transport-channel.ts";
-import { type AnyCodec, TypedChannel } from "./typed-channel.ts";
+import type { ChannelSettings, OverflowPolicy, TransportChannel } from "./transport-channel.ts";
+import { makeChannel } from "./typed-channel.ts";
 import { checkHandshake, refuseHandshake } from "./upgrade.ts";
 
 type AnyOptions = ChannelOptions<unknown, unknown>;
@@ -110,28 +110,20 @@ function accept(
   setup: ChannelHandlers["open"],
   options: AnyOptions,
 ): TransportChannel {
-  const original = ChannelRequest.from(request);
-  const { exchange, context } = original;
-  if (original.channel !== undefined || (exchange.isAnswered && !exchange.isClientGone)) {
-    throw new ChannelError("ALREADY_ANSWERED");
-  }
+  const original = ChannelRequest.unanswered(request);
   const { transport, isRefused } = chooseTransport(original, options);
   const own = isRefused ? {} : handlers;
-  const settings = toSettings(options, context);
-  const { codec } = options;
-  const channel =
-    codec === undefined
-      ? new TransportChannel(transport, own, settings, original)
-      : new TypedChannel(transport, own, settings, original, codec, contentTypeOf(codec, options.headers));
-  if (original.upgrade !== undefined) channel.attachment = original.upgrade.attachment;
+  const settings = toSettings(options, original.context);
+  const channel = makeChannel(transport, own, settings, original, options.codec, contentTypeOf(options));
   original.opened(channel);
   channel.begin(isRefused ? undefined : setup);
   return channel;
 }
 
 /** What an answer says of a value, unless the application has said it for all. */
-function contentTypeOf({ contentType }: AnyCodec, headers: HeadersInput = []): string | undefined {
-  return fieldValue(toFields(headers), "content-type") === undefined ? contentType : undefined;
+function contentTypeOf({ codec, headers = [] }: AnyOptions): string | undefined {
+  if (codec?.contentType === undefined) return undefined;
+  return fieldValue(toFields(headers), "content-type") === undefined ? codec.contentType : undefined;
 }
 
 /** Without options of its own a channel shares the server's. */

@@ -198,12 +198,20 @@ export class ChannelRequest implements ExchangeListener {
     this.#abort?.abort(new ChannelError("CLIENT_GONE"));
   }
 
-  /** @internal */
-  static from(request: ChannelRequest | Request): ChannelRequest {
-    if (request instanceof ChannelRequest) return request;
-    const original = ORIGINALS.get(request);
-    if (original !== undefined) return original;
-    throw new ChannelError("NOT_OUR_REQUEST", "pass the request that the handler was given (in Hono: c.req.raw)");
+  /**
+   * @internal The request of a handler, also by its Fetch form. Throws NOT_OUR_REQUEST for any other, and ALREADY_ANSWERED
+   * where there is a channel or a response.
+   */
+  static unanswered(request: ChannelRequest | Request): ChannelRequest {
+    const original = request instanceof ChannelRequest ? request : ORIGINALS.get(request);
+    if (original === undefined) {
+      throw new ChannelError("NOT_OUR_REQUEST", "pass the request that the handler was given (in Hono: c.req.raw)");
+    }
+    const { channel, exchange } = original;
+    if (channel !== undefined || (exchange.isAnswered && !exchange.isClientGone)) {
+      throw new ChannelError("ALREADY_ANSWERED");
+    }
+    return original;
   }
 
   #whose(): Client {

@@ -23,8 +23,8 @@ import { ChannelRequest } from "./request.ts";
 import type { SendData } from "./send-data.ts";
 import { answerFields, answerOther, refuse } from "./session-answer.ts";
 import { acceptPost } from "./session-post.ts";
-import { type OverflowPolicy, TransportChannel } from "./transport-channel.ts";
-import { TypedChannel } from "./typed-channel.ts";
+import type { OverflowPolicy, TransportChannel } from "./transport-channel.ts";
+import { makeChannel } from "./typed-channel.ts";
 
 /** `In` and `Out`: what the session receives and sends, as its codec has it. */
 export interface SessionOptions<In = Message, Out = SendData> {
@@ -85,11 +85,7 @@ export function openSession(
   handlers: SessionHandlers,
   options: AnySessionOptions = {},
 ): AnyChannel {
-  const original = ChannelRequest.from(request);
-  const { exchange } = original;
-  if (original.channel !== undefined || (exchange.isAnswered && !exchange.isClientGone)) {
-    throw new ChannelError("ALREADY_ANSWERED");
-  }
+  const original = ChannelRequest.unanswered(request);
   const channel = accept(original, handlers, options);
   if (original.channel === undefined) original.opened(channel);
   return channel;
@@ -147,12 +143,8 @@ function acceptCarrier(
   const transport = new SessionTransport(newToken, carrier.kind, toSessionSettings(options), context.sessions);
   const { maxBufferedBytes, onOverflow, codec } = options;
   const settings = toSettings({ maxBufferedBytes, onOverflow }, context);
-  const channel =
-    codec === undefined
-      ? new TransportChannel(transport, handlers, settings, request)
-      : new TypedChannel(transport, handlers, settings, request, codec, undefined);
+  const channel = makeChannel(transport, handlers, settings, request, codec, undefined);
   context.sessions.add({ transport, channel, identity: options.identity, path, posts: undefined });
-  if (request.upgrade !== undefined) channel.attachment = request.upgrade.attachment;
   transport.attach(carrier, 0, false, true);
   request.opened(channel);
   channel.begin(handlers.open);

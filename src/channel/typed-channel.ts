@@ -77,6 +77,23 @@ export class TypedChannel extends TransportChannel {
   }
 }
 
+/** The channel of a request, with what its upgrade check left for it. `contentType`: of a plain HTTP answer with a value. */
+export function makeChannel(
+  transport: Transport,
+  handlers: SessionHandlers,
+  settings: ChannelSettings,
+  request: ChannelRequest,
+  codec: AnyCodec | undefined,
+  contentType: string | undefined,
+): TransportChannel {
+  const channel =
+    codec === undefined
+      ? new TransportChannel(transport, handlers, settings, request)
+      : new TypedChannel(transport, handlers, settings, request, codec, contentType);
+  if (request.upgrade !== undefined) channel.attachment = request.upgrade.attachment;
+  return channel;
+}
+
 /** Sends text, bytes and the like to a channel of any kind. */
 export function sendRaw(channel: AnyChannel, data: SendData, closeAfterSend?: boolean): boolean {
   if (channel instanceof TypedChannel) return channel.sendRaw(data, closeAfterSend);

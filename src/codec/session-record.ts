@@ -69,6 +69,7 @@ type Members = Readonly<Record<string, unknown>>;
 
 /** A WebSocket message begins with the first letter of one of these. */
 const KINDS = ["message", "ack", "close", "open"] as const;
+export const MESSAGE_LETTER = "m";
 
 /** A record as one event of an event stream, its blank line included. */
 export function encodeRecordEvent(record: SessionRecord): string {
@@ -105,11 +106,8 @@ export function encodeRecordMessage(record: SessionRecord): string | Uint8Array 
 /** The same for what a client sends. */
 export function encodeClientMessage(record: ClientRecord): string | Uint8Array {
   if (record.type !== "message") return record.type[0] + dataOf(record);
-  return typeof record.data === "string" ? `m${record.data}` : record.data;
+  return typeof record.data === "string" ? MESSAGE_LETTER + record.data : record.data;
 }
-
-/** What a text message on a WebSocket begins with: the first letter of its kind. */
-export const MESSAGE_LETTER = "m";
 
 /** A WebSocket message's record. Throws BAD_RECORD. */
 export function decodeRecordMessage(message: string | Uint8Array): SessionRecord {
