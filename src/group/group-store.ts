@@ -7,8 +7,10 @@ import { randomBytes } from "node:crypto";
 import { utf8, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
-import type { AnyChannel } from "../channel/channel.ts";
+import { openChannel } from "../channel/accept.ts";
+import type { AnyChannel, Channel } from "../channel/channel.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
+import { ChannelRequest } from "../channel/request.ts";
 import { prepare, type SendData } from "../channel/send-data.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
@@ -22,8 +24,9 @@ import type {
   PresentMember,
   PublishOptions,
 } from "./channel-store.ts";
-import { Group, type Mark, type Poll } from "./group.ts";
+import { Group } from "./group.ts";
 import { jsonMembers, toGroupMessage, toSendData } from "./group-message.ts";
+import { Listener, type Mark, Poll } from "./mark.ts";
 import type { GroupStreams, StreamsOwner } from "./streams.ts";
 
 /** What makes the message of each member. */
@@ -34,15 +37,14 @@ const MAX_NAME_BYTES = 1024;
 const DEFAULT_HISTORY = { size: 100, ttlMs: 60_000 };
 /** How often it is looked for polls that have waited long enough, and for what nobody needs any more. */
 const TICK_MS = 1000;
-
-const NOTHING: readonly never[] = [];
+const POLL_OPTIONS = { sse: false };
 
 export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelStore<Attachment, Out> {
   readonly #options: ChannelStoreOptions<Attachment, Out>;
   readonly #clock: Clock;
   readonly #streams: GroupStreams;
   readonly #groups = new Map<string, Group<Attachment>>();
-  /** Where each channel is that was ever added: in one group, in several, or in none (null) by now. */
+  /** Where each channel is that was ever added: in one group, in several, or in none (null) by now. Polls are not here. */
   readonly #memberships = new Map<AnyChannel, Group<Attachment> | Set<Group<Attachment>> | null>();
   /** Groups that the timer looks at. */
   readonly #watched = new Set<Group<Attachment>>();
@@ -74,9 +76,9 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     const info = options.presence === undefined ? undefined : presencePayload(options.presence);
     const group = this.#make(name);
     let mark = group.mark(channel);
-    const isNew = !group.members.has(channel);
-    if (isNew) mark = toMark(options);
-    else if (info !== undefined) mark ??= toMark({ presence: true });
+    const isNew = !group.has(channel);
+    if (isNew) mark = toMark(channel, options);
+    else if (info !== undefined) mark ??= toMark(channel, { presence: true });
     group.add(channel, attachment, mark);
     if (info !== undefined) {
       mark!.presence ??= `${this.#presenceId}-${(this.#presenceCount += 1)}`;
@@ -85,18 +87,18 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     if (!isNew) return;
     this.#remember(channel, group);
     // It had closed already: it is never left behind.
-    if (!group.members.has(channel)) return;
+    if (!group.has(channel)) return;
     this.#tell(this.#options.onJoin, group, channel, attachment);
     const { since } = options;
-    if (since !== undefined && since !== null && group.mark(channel) === mark) group.catchUp(channel, mark!, since);
+    if (since !== undefined && since !== null && mark!.state === "waiting") group.catchUp(mark!, since);
   }
 
   removeFromGroup(name: string, channel: AnyChannel): boolean {
     const group = this.#groups.get(name);
-    if (group === undefined || !group.members.has(channel)) return false;
+    if (group === undefined || !group.has(channel)) return false;
     const known = this.#memberships.get(channel);
     if (known instanceof Set) known.delete(group);
-    else this.#memberships.set(channel, null);
+    else if (known !== undefined) this.#memberships.set(channel, null);
     this.#leave(group, channel);
     return true;
   }
@@ -112,8 +114,8 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
       try {
         const value = make === undefined ? common : this.#encode(make(channel, attachment));
         if (value === undefined) continue;
-        const own = this.#groups.get(name)?.mark(channel)?.poll;
-        const message = own !== undefined ? toPollAnswer(value, own) : (shared ?? toSendData(value));
+        const mark = this.#groups.get(name)?.mark(channel);
+        const message = mark instanceof Poll ? toPollAnswer(value, mark) : (shared ?? toSendData(value));
         if (sendRaw(channel, message, channel.transport === "http")) reached += 1;
       } catch (error) {
         this.#report(error, name, channel);
@@ -153,15 +155,15 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   }
 
   members(name: string): readonly (readonly [GroupMember<Out>, Attachment | undefined])[] {
-    return [...(this.#groups.get(name)?.members ?? [])] as [GroupMember<Out>, Attachment | undefined][];
+    return (this.#groups.get(name)?.members() ?? []) as [GroupMember<Out>, Attachment | undefined][];
   }
 
   size(name: string): number {
-    return this.#groups.get(name)?.members.size ?? 0;
+    return this.#groups.get(name)?.size ?? 0;
   }
 
   groups(): readonly string[] {
-    return [...this.#groups.values()].flatMap(({ name, members }) => (members.size > 0 ? [name] : []));
+    return [...this.#groups.values()].flatMap(({ name, size }) => (size > 0 ? [name] : []));
   }
 
   async close(): Promise<void> {
@@ -170,7 +172,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     this.#clock.clearTimer(this.#timer);
     for (const group of this.#groups.values()) group.expirePolls(Number.POSITIVE_INFINITY);
     for (const group of this.#groups.values()) {
-      for (const channel of group.members.keys()) this.removeFromGroup(group.name, channel);
+      for (const channel of group.channels()) this.removeFromGroup(group.name, channel);
       this.#streams.end(group);
     }
     this.#groups.clear();
@@ -179,33 +181,19 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   }
 
   /** @internal A channel that is answered once, with what came after `since`; after `parkMs` with 204. */
-  poll(name: string, channel: AnyChannel, since: string | null | undefined, parkMs: number): void {
+  poll(request: ChannelRequest | Request, name: string, since: string | null | undefined, parkMs: number): Channel {
     checkName(name);
-    if (this.#isClosed) return void channel.close();
-    const isFirst = since === undefined || since === null;
-    const poll: Poll = {
-      untilMs: this.#clock.now() + parkMs,
-      isFirst,
-      since: since ?? "",
-      found: NOTHING,
-      isReset: false,
-      dueFrom: -1,
-    };
-    const mark: Mark = {
-      isWaiting: true,
-      after: undefined,
-      isNumbered: false,
-      tellsReset: false,
-      onReset: undefined,
-      presence: undefined,
-      poll,
-    };
+    // Before there is a group for it.
+    const unanswered = ChannelRequest.unanswered(request);
+    if (this.#isClosed) return openChannel(unanswered, { open: (channel) => channel.close() }, POLL_OPTIONS);
     const group = this.#make(name);
-    group.add(channel, undefined, mark);
-    this.#remember(channel, group);
-    if (!group.members.has(channel)) return;
     this.#watch(group);
-    group.catchUp(channel, mark, since ?? undefined);
+    const open = (channel: Channel): void => {
+      const poll = new Poll(channel, since ?? undefined, this.#clock.now() + parkMs);
+      group.add(channel, undefined, poll);
+      group.catchUp(poll, poll.since);
+    };
+    return openChannel(unanswered, { open, close: group.onClose }, POLL_OPTIONS);
   }
 
   /** What the codec makes of a value, for whatever carries it. */
@@ -222,6 +210,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
       group = new Group<Attachment>(name, {
         streams: this.#streams,
         watch: (watched) => this.#watch(watched as Group<Attachment>),
+        closed: (left, channel) => this.#leave(left as Group<Attachment>, channel),
         report: (error, _, channel) => this.#report(error, name, channel),
       });
       this.#groups.set(name, group);
@@ -246,16 +235,16 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   };
 
   #leave(group: Group<Attachment>, channel: AnyChannel): void {
-    const attachment = group.members.get(channel);
-    const mark = group.remove(channel);
-    if (mark === undefined) return;
+    const known = group.remove(channel);
+    if (known === undefined) return;
+    const { attachment, mark } = known;
     if (mark?.presence !== undefined) this.#streams.leave(group.name, mark.presence);
-    if (group.members.size === 0) {
+    if (group.size === 0) {
       group.emptySinceMs = this.#clock.now();
       if (this.#streams.keeps(group, group.emptySinceMs)) this.#watch(group);
       else this.#drop(group);
     }
-    if (mark?.poll === undefined) this.#tell(this.#options.onLeave, group, channel, attachment);
+    if (!(mark instanceof Poll)) this.#tell(this.#options.onLeave, group, channel, attachment);
   }
 
   #drop(group: Group<Attachment>): void {
@@ -276,7 +265,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
       group.expirePolls(now);
       const isKept = this.#streams.keeps(group, now);
       if (isKept || group.hasMarks) continue;
-      if (group.members.size === 0) this.#drop(group);
+      if (group.size === 0) this.#drop(group);
       else this.#watched.delete(group);
     }
     const [any] = this.#watched;
@@ -311,18 +300,15 @@ function checkName(name: string): void {
 }
 
 /** Nothing for a member that asks for nothing: most do not. */
-function toMark<Out>({ since, ids = false, onReset, presence }: JoinOptions<Out>): Mark | undefined {
+function toMark<Out>(
+  channel: AnyChannel,
+  { since, ids = false, onReset, presence }: JoinOptions<Out>,
+): Mark | undefined {
   const isWaiting = since !== undefined && since !== null;
   if (!isWaiting && !ids && onReset === undefined && presence === undefined) return undefined;
-  return {
-    isWaiting,
-    after: undefined,
-    isNumbered: ids,
-    tellsReset: isWaiting || ids,
-    onReset: onReset as Mark["onReset"],
-    presence: undefined,
-    poll: undefined,
-  };
+  const mark = new Listener(channel, ids, isWaiting || ids, onReset as Listener["onReset"]);
+  if (!isWaiting) mark.state = "live";
+  return mark;
 }
 
 function presencePayload(info: unknown): Uint8Array {
@@ -344,6 +330,6 @@ function toShared(data: unknown, count: number): SendData | undefined {
 
 /** To a poll, what is broadcast has no id; the next one asks after the same. */
 function toPollAnswer(value: unknown, { since }: Poll): SendData {
-  const body = `{"messages":[{${jsonMembers(toGroupMessage(value))}}],"next":${JSON.stringify(since)},"reset":false}`;
+  const body = `{"messages":[{${jsonMembers(toGroupMessage(value))}}],"next":${JSON.stringify(since ?? "")},"reset":false}`;
   return { headers: { "Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store" }, body };
 }

@@ -5,48 +5,24 @@ import type { AnyChannel } from "../channel/channel.ts";
 import type { PreparedMessage } from "../channel/prepared-message.ts";
 import { event, json, prepare, type SendData } from "../channel/send-data.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
+import type { CloseStatus } from "../transport/close-status.ts";
 import type { GroupLog } from "./group-log.ts";
 import type { GroupEntry } from "./group-message.ts";
+import { Listener, Mark, Poll } from "./mark.ts";
 import type { GroupStreams, Missed } from "./streams.ts";
-
-/** What is known of a member beside its attachment. Most members have none. */
-export interface Mark {
-  /** It is catching up, and hears nothing live yet. */
-  isWaiting: boolean;
-  /** It has had everything up to this id, of which the group has still to hear some. */
-  after: string | undefined;
-  /** It gets each message as JSON with its id. */
-  readonly isNumbered: boolean;
-  /** It is told in its own stream when something was lost. */
-  readonly tellsReset: boolean;
-  readonly onReset: ((channel: AnyChannel) => unknown) | undefined;
-  /** Under which key it is present. */
-  presence: string | undefined;
-  readonly poll: Poll | undefined;
-}
-
-/** A request that is answered once, with all that is due. */
-export interface Poll {
-  readonly untilMs: number;
-  /** It said no id: it is told where the stream is. */
-  readonly isFirst: boolean;
-  readonly since: string;
-  found: readonly GroupEntry[];
-  isReset: boolean;
-  /** Where its messages begin among those that came in this turn; -1: none has. */
-  dueFrom: number;
-}
 
 /** Those who hear a message: as they were when it came. */
 interface Audience {
   readonly plain: readonly AnyChannel[];
-  readonly marked: readonly AnyChannel[];
+  readonly marked: readonly Mark[];
 }
 
 export interface GroupOwner {
   readonly streams: GroupStreams;
   /** It has something that must be let go of in time. */
   watch(group: Group): void;
+  /** A poll of it is answered, or its client has left. */
+  closed(group: Group, channel: AnyChannel): void;
   report(error: unknown, group: string, channel?: AnyChannel): void;
 }
 
@@ -54,49 +30,78 @@ const NO_STORE = { "Cache-Control": "no-store" };
 
 export class Group<Attachment = unknown> {
   readonly name: string;
-  readonly members: Map<AnyChannel, Attachment | undefined> = new Map();
   /** Undefined until the stream is heard. */
   log: GroupLog | undefined;
   /** Since when nobody is here. */
   emptySinceMs = 0;
+  /** For its polls: they are in no other group, as a rule, and there are many of them. */
+  readonly onClose = (_: CloseStatus, channel: AnyChannel): void => this.#owner.closed(this, channel);
   readonly #owner: GroupOwner;
-  #marks: Map<AnyChannel, Mark> | undefined;
+  /** Each with its attachment alone, or with a mark that has it: one look tells all. */
+  readonly #members = new Map<AnyChannel, Attachment | undefined | Mark>();
+  #marks = 0;
   #audience: Audience | undefined;
   #isDelivering = false;
   #pending: { readonly entry: GroupEntry; readonly audience: Audience }[] = [];
-  /** What came in this turn, for the polls that it answers. */
+  /** What came in this turn, and the polls that it answers. */
   #due: GroupEntry[] | undefined;
+  #duePolls: Poll[] = [];
 
   constructor(name: string, owner: GroupOwner) {
     this.name = name;
     this.#owner = owner;
   }
 
+  get size(): number {
+    return this.#members.size;
+  }
+
   /** True while there may be polls whose time runs out. */
   get hasMarks(): boolean {
-    return this.#marks !== undefined;
+    return this.#marks > 0;
   }
 
+  has(channel: AnyChannel): boolean {
+    return this.#members.has(channel);
+  }
+
+  /** Who is here now. */
+  channels(): AnyChannel[] {
+    return [...this.#members.keys()];
+  }
+
+  members(): [AnyChannel, Attachment | undefined][] {
+    return Array.from(this.#members, ([channel, known]) => [channel, attachmentOf<Attachment>(known)]);
+  }
+
+  /** A new member, or a new attachment, or mark, of one. */
   add(channel: AnyChannel, attachment: Attachment | undefined, mark: Mark | undefined): void {
-    this.members.set(channel, attachment);
+    if (mark !== undefined) {
+      if (this.mark(channel) === undefined) this.#marks += 1;
+      mark.attachment = attachment;
+    }
+    this.#members.set(channel, mark ?? attachment);
     this.#audience = undefined;
-    if (mark === undefined) return;
-    this.#marks ??= new Map();
-    this.#marks.set(channel, mark);
   }
 
-  /** Undefined if it was not here; its mark, or null, if it was. */
-  remove(channel: AnyChannel): Mark | null | undefined {
-    if (!this.members.delete(channel)) return undefined;
+  /** What was known of it; undefined if it was not here. */
+  remove(
+    channel: AnyChannel,
+  ): { readonly attachment: Attachment | undefined; readonly mark: Mark | undefined } | undefined {
+    const mark = this.mark(channel);
+    const known = this.#members.get(channel);
+    if (!this.#members.delete(channel)) return undefined;
     this.#audience = undefined;
-    const mark = this.#marks?.get(channel) ?? null;
-    this.#marks?.delete(channel);
-    if (this.#marks?.size === 0) this.#marks = undefined;
-    return mark;
+    if (mark !== undefined) {
+      mark.state = "gone";
+      this.#marks -= 1;
+    }
+    return { attachment: attachmentOf(known), mark };
   }
 
   mark(channel: AnyChannel): Mark | undefined {
-    return this.#marks?.get(channel);
+    const known = this.#members.get(channel);
+    return known instanceof Mark ? known : undefined;
   }
 
   /** The next message of the stream. What a callback publishes meanwhile comes after it, to all in the same order. */
@@ -118,81 +123,79 @@ export class Group<Attachment = unknown> {
 
   /** Messages are lost that were never heard here: whoever can be told is told. */
   gap(): void {
-    for (const channel of [...this.members.keys()]) {
+    for (const channel of this.channels()) {
       const mark = this.mark(channel);
-      if (mark?.poll !== undefined) this.#resetPoll(channel, mark, mark.poll);
-      else if (mark?.isWaiting !== true) this.#tellReset(channel, mark);
+      if (mark instanceof Poll) this.#resetPoll(mark);
+      else if (mark?.state !== "waiting") this.#tellReset(channel, mark);
     }
   }
 
   /** Sends a member what came after `since`, before anything live. Its mark is waiting until that is done. */
-  catchUp(channel: AnyChannel, mark: Mark, since: string | undefined, isKnown = false): void {
+  catchUp(mark: Mark, since: string | undefined, isKnown = false): void {
     const { streams } = this.#owner;
     let position = since;
     for (;;) {
       const missed = streams.missed(this, position, isKnown);
       if (missed instanceof Promise) {
         void missed.then((found) => {
-          if (this.mark(channel) !== mark) return;
-          this.#replay(channel, mark, found);
-          this.catchUp(channel, mark, found.position, true);
+          if (mark.state === "gone") return;
+          this.#replay(mark, found);
+          this.catchUp(mark, found.position, true);
         });
         return;
       }
-      this.#replay(channel, mark, missed);
+      this.#replay(mark, missed);
       // A callback, or an answer that was the last, may have ended it.
-      if (this.mark(channel) !== mark || !channel.isOpen) return;
+      if (mark.state === "gone" || !mark.channel.isOpen) return;
       position = missed.position;
       isKnown = true;
       if (missed.entries.length === 0) break;
     }
-    this.#goLive(channel, mark, position);
+    this.#goLive(mark, position);
   }
 
   /** Answers polls that have waited long enough: nothing has come. */
   expirePolls(nowMs: number): void {
-    for (const channel of [...(this.#marks?.keys() ?? [])]) {
-      const poll = this.mark(channel)?.poll;
-      if (poll === undefined || poll.dueFrom >= 0 || nowMs < poll.untilMs) continue;
-      this.#answer(channel, { status: 204, headers: NO_STORE, body: null });
+    const late: Poll[] = [];
+    for (const mark of this.#members.values()) {
+      if (mark instanceof Poll && mark.dueFrom < 0 && nowMs >= mark.untilMs) late.push(mark);
     }
+    for (const { channel } of late) this.#answer(channel, { status: 204, headers: NO_STORE, body: null });
   }
 
-  #goLive(channel: AnyChannel, mark: Mark, position: string): void {
-    const { poll } = mark;
-    if (poll !== undefined && (poll.isFirst || poll.isReset || poll.found.length > 0)) {
-      this.#answer(channel, pollAnswer(poll.found, position, poll.isReset));
+  #goLive(mark: Mark, position: string): void {
+    if (mark instanceof Poll && (mark.since === undefined || mark.isReset || mark.found.length > 0)) {
+      this.#answer(mark.channel, pollAnswer(mark.found, position, mark.isReset));
       return;
     }
-    mark.isWaiting = false;
+    mark.state = "live";
     // What is being delivered just now was in the log before, and so was sent already.
     const isBehind = position !== "" && (this.#isDelivering || !this.log!.has(position));
     mark.after = isBehind ? position : undefined;
     this.#audience = undefined;
   }
 
-  #replay(channel: AnyChannel, mark: Mark, { entries, reset }: Missed): void {
-    const { poll } = mark;
-    if (poll !== undefined) {
-      poll.isReset ||= reset;
-      poll.found = poll.found.length === 0 ? entries : [...poll.found, ...entries];
+  #replay(mark: Mark, { entries, reset }: Missed): void {
+    if (mark instanceof Poll) {
+      mark.isReset ||= reset;
+      mark.found = mark.found.length === 0 ? entries : [...mark.found, ...entries];
       return;
     }
+    const { channel } = mark;
     if (reset) this.#tellReset(channel, mark);
     for (const entry of entries) {
       if (!channel.isOpen) return;
-      if (entry.except !== channel) this.#send(channel, mark.isNumbered ? entry.numbered(this.name) : entry.raw);
+      if (entry.except !== channel) this.#send(channel, this.#formOf(entry, mark));
     }
   }
 
   #findAudience(): Audience {
-    if (this.#marks === undefined) return { plain: [...this.members.keys()], marked: [] };
+    if (this.#marks === 0) return { plain: this.channels(), marked: [] };
     const plain: AnyChannel[] = [];
-    const marked: AnyChannel[] = [];
-    for (const channel of this.members.keys()) {
-      const mark = this.#marks.get(channel);
-      if (mark === undefined) plain.push(channel);
-      else if (!mark.isWaiting) marked.push(channel);
+    const marked: Mark[] = [];
+    for (const [channel, known] of this.#members) {
+      if (!(known instanceof Mark)) plain.push(channel);
+      else if (known.state === "live") marked.push(known);
     }
     return { plain, marked };
   }
@@ -201,21 +204,24 @@ export class Group<Attachment = unknown> {
   #deliver(entry: GroupEntry, { plain, marked }: Audience, isLate: boolean): void {
     const { except } = entry;
     for (const channel of plain) {
-      if (channel === except || (isLate && this.#hasHeard(channel, entry))) continue;
+      if (channel === except || (isLate && this.#hasHeard(this.mark(channel), entry))) continue;
       this.#send(channel, entry.raw);
     }
-    for (const channel of marked) {
-      const mark = this.mark(channel);
-      if (channel === except || mark === undefined || mark.isWaiting || this.#hasHeard(channel, entry)) continue;
+    for (const mark of marked) {
+      if (mark.channel === except || mark.state !== "live" || this.#hasHeard(mark, entry)) continue;
       mark.after = undefined;
-      if (mark.poll !== undefined) this.#addDue(entry, mark.poll);
-      else this.#send(channel, mark.isNumbered ? entry.numbered(this.name) : entry.raw);
+      if (mark instanceof Poll) this.#addDue(entry, mark);
+      else this.#send(mark.channel, this.#formOf(entry, mark));
     }
     entry.release();
   }
 
-  #hasHeard(channel: AnyChannel, { id }: GroupEntry): boolean {
-    const after = this.mark(channel)?.after;
+  #formOf(entry: GroupEntry, mark: Mark): PreparedMessage {
+    return mark instanceof Listener && mark.isNumbered ? entry.numbered(this.name) : entry.raw;
+  }
+
+  #hasHeard(mark: Mark | undefined, { id }: GroupEntry): boolean {
+    const after = mark?.after;
     return after !== undefined && this.#owner.streams.compareIds(id, after) <= 0;
   }
 
@@ -226,40 +232,53 @@ export class Group<Attachment = unknown> {
       setImmediate(() => this.#answerPolls());
     }
     if (this.#due.at(-1) !== entry) this.#due.push(entry);
-    if (poll.dueFrom < 0) poll.dueFrom = this.#due.length - 1;
+    if (poll.dueFrom >= 0) return;
+    poll.dueFrom = this.#due.length - 1;
+    this.#duePolls.push(poll);
   }
 
   #answerPolls(): void {
     const due = this.#due!;
+    const polls = this.#duePolls;
     this.#due = undefined;
+    this.#duePolls = [];
     const next = due.at(-1)!.id;
     // Nearly always all have waited for the same, and share one answer.
     const shared = prepare(pollAnswer(due, next, false));
-    for (const channel of [...(this.#marks?.keys() ?? [])]) {
-      const poll = this.mark(channel)?.poll;
-      if (poll === undefined || poll.dueFrom < 0) continue;
-      this.#answer(channel, poll.dueFrom === 0 ? shared : pollAnswer(due.slice(poll.dueFrom), next, false));
+    for (const poll of polls) {
+      if (poll.state === "gone") continue;
+      this.#answer(poll.channel, poll.dueFrom === 0 ? shared : pollAnswer(due.slice(poll.dueFrom), next, false));
     }
   }
 
-  #resetPoll(channel: AnyChannel, mark: Mark, poll: Poll): void {
+  #resetPoll(poll: Poll): void {
     poll.isReset = true;
     // What is kept is the answer, from the beginning: the poll catches up once more.
-    if (mark.isWaiting || poll.dueFrom >= 0) return;
-    mark.isWaiting = true;
+    if (poll.state === "waiting" || poll.dueFrom >= 0) return;
+    poll.state = "waiting";
     this.#audience = undefined;
-    this.catchUp(channel, mark, "");
+    this.catchUp(poll, "");
   }
 
   #tellReset(channel: AnyChannel, mark: Mark | undefined): void {
-    if (mark?.onReset !== undefined) this.#try(channel, () => mark.onReset!(channel));
-    else if (channel.transport === "sse") {
+    const listener = mark instanceof Listener ? mark : undefined;
+    if (listener?.onReset !== undefined) {
+      try {
+        listener.onReset(channel);
+      } catch (error) {
+        this.#owner.report(error, this.name, channel);
+      }
+    } else if (channel.transport === "sse") {
       this.#send(channel, prepare(event({ event: "reset", data: JSON.stringify({ group: this.name }) })));
-    } else if (mark?.tellsReset === true) this.#send(channel, prepare(json({ group: this.name, reset: true })));
+    } else if (listener?.tellsReset === true) this.#send(channel, prepare(json({ group: this.name, reset: true })));
   }
 
   #answer(channel: AnyChannel, data: SendData): void {
-    this.#try(channel, () => sendRaw(channel, data, true));
+    try {
+      sendRaw(channel, data, true);
+    } catch (error) {
+      this.#owner.report(error, this.name, channel);
+    }
   }
 
   #send(channel: AnyChannel, message: PreparedMessage): void {
@@ -269,14 +288,10 @@ export class Group<Attachment = unknown> {
       this.#owner.report(error, this.name, channel);
     }
   }
+}
 
-  #try(channel: AnyChannel, call: () => unknown): void {
-    try {
-      call();
-    } catch (error) {
-      this.#owner.report(error, this.name, channel);
-    }
-  }
+function attachmentOf<Attachment>(known: Attachment | undefined | Mark): Attachment | undefined {
+  return known instanceof Mark ? (known.attachment as Attachment | undefined) : known;
 }
 
 function pollAnswer(entries: readonly GroupEntry[], next: string, reset: boolean): SendData {
