@@ -7,13 +7,13 @@ import { randomBytes } from "node:crypto";
 import { utf8, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
-import { openChannel } from "../channel/accept.ts";
+import { withChannel } from "../channel/accept.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
 import { ChannelRequest } from "../channel/request.ts";
 import { prepare, type SendData } from "../channel/send-data.ts";
+import { TransportChannel } from "../channel/transport-channel.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
-import type { CloseStatus } from "../transport/close-status.ts";
 import type {
   Broadcast,
   ChannelStore,
@@ -26,7 +26,7 @@ import type {
 } from "./channel-store.ts";
 import { Group } from "./group.ts";
 import { jsonMembers, toGroupMessage, toSendData } from "./group-message.ts";
-import { Listener, type Mark, Poll } from "./mark.ts";
+import { firstOf, Listener, Mark, Member, Poll } from "./member.ts";
 import type { GroupStreams, StreamsOwner } from "./streams.ts";
 
 /** What makes the message of each member. */
@@ -43,11 +43,9 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   readonly #options: ChannelStoreOptions<Attachment, Out>;
   readonly #clock: Clock;
   readonly #streams: GroupStreams;
-  readonly #groups = new Map<string, Group<Attachment>>();
-  /** Where each channel is that was ever added: in one group, in several, or in none (null) by now. Polls are not here. */
-  readonly #memberships = new Map<AnyChannel, Group<Attachment> | Set<Group<Attachment>> | null>();
+  readonly #groups = new Map<string, Group>();
   /** Groups that the timer looks at. */
-  readonly #watched = new Set<Group<Attachment>>();
+  readonly #watched = new Set<Group>();
   readonly #presenceId: string = randomBytes(8).toString("hex");
   #presenceCount = 0;
   #timer: Timer | undefined;
@@ -72,34 +70,25 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
 
   addToGroup(name: string, channel: GroupMember<Out>, attachment?: Attachment, options: JoinOptions<Out> = {}): void {
     checkName(name);
-    if (this.#isClosed) return;
+    // Who has ended would never leave.
+    if (this.#isClosed || hasEnded(channel)) return;
     const info = options.presence === undefined ? undefined : presencePayload(options.presence);
     const group = this.#make(name);
-    let mark = group.mark(channel);
-    const isNew = !group.has(channel);
-    if (isNew) mark = toMark(channel, options);
-    else if (info !== undefined) mark ??= toMark(channel, { presence: true });
-    group.add(channel, attachment, mark);
-    if (info !== undefined) {
-      mark!.presence ??= `${this.#presenceId}-${(this.#presenceCount += 1)}`;
-      this.#streams.enter(name, { key: mark!.presence, payload: info });
-    }
-    if (!isNew) return;
-    this.#remember(channel, group);
-    // It had closed already: it is never left behind.
-    if (!group.has(channel)) return;
-    this.#tell(this.#options.onJoin, group, channel, attachment);
+    const known = group.find(channel);
+    const member = known ?? toMember(group, channel, options);
+    member.attachment = attachment;
+    if (known === undefined) this.#join(member);
+    if (info !== undefined) this.#show(member, info);
+    if (known !== undefined || member.isGone) return;
+    this.#tell(this.#options.onJoin, member);
     const { since } = options;
-    if (since !== undefined && since !== null && mark!.state === "waiting") group.catchUp(mark!, since);
+    if (since !== undefined && since !== null && member instanceof Mark && !member.isGone) group.catchUp(member, since);
   }
 
   removeFromGroup(name: string, channel: AnyChannel): boolean {
-    const group = this.#groups.get(name);
-    if (group === undefined || !group.has(channel)) return false;
-    const known = this.#memberships.get(channel);
-    if (known instanceof Set) known.delete(group);
-    else if (known !== undefined) this.#memberships.set(channel, null);
-    this.#leave(group, channel);
+    const member = this.#groups.get(name)?.find(channel);
+    if (member === undefined) return false;
+    this.#leave(member);
     return true;
   }
 
@@ -114,8 +103,8 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
       try {
         const value = make === undefined ? common : this.#encode(make(channel, attachment));
         if (value === undefined) continue;
-        const mark = this.#groups.get(name)?.mark(channel);
-        const message = mark instanceof Poll ? toPollAnswer(value, mark) : (shared ?? toSendData(value));
+        const member = this.#groups.get(name)?.find(channel);
+        const message = member instanceof Poll ? toPollAnswer(value, member) : (shared ?? toSendData(value));
         if (sendRaw(channel, message, channel.transport === "http")) reached += 1;
       } catch (error) {
         this.#report(error, name, channel);
@@ -155,7 +144,11 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   }
 
   members(name: string): readonly (readonly [GroupMember<Out>, Attachment | undefined])[] {
-    return (this.#groups.get(name)?.members() ?? []) as [GroupMember<Out>, Attachment | undefined][];
+    const members = this.#groups.get(name)?.members() ?? [];
+    return members.map(({ channel, attachment }) => [
+      channel as GroupMember<Out>,
+      attachment as Attachment | undefined,
+    ]);
   }
 
   size(name: string): number {
@@ -172,7 +165,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     this.#clock.clearTimer(this.#timer);
     for (const group of this.#groups.values()) group.expirePolls(Number.POSITIVE_INFINITY);
     for (const group of this.#groups.values()) {
-      for (const channel of group.channels()) this.removeFromGroup(group.name, channel);
+      for (const member of group.members()) this.#leave(member);
       this.#streams.end(group);
     }
     this.#groups.clear();
@@ -185,15 +178,15 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     checkName(name);
     // Before there is a group for it.
     const unanswered = ChannelRequest.unanswered(request);
-    if (this.#isClosed) return openChannel(unanswered, { open: (channel) => channel.close() }, POLL_OPTIONS);
+    if (this.#isClosed) return withChannel(unanswered, (channel) => channel.close(), POLL_OPTIONS);
     const group = this.#make(name);
     this.#watch(group);
-    const open = (channel: Channel): void => {
-      const poll = new Poll(channel, since ?? undefined, this.#clock.now() + parkMs);
-      group.add(channel, undefined, poll);
+    const park = (channel: Channel): void => {
+      const poll = new Poll(group, channel, since ?? undefined, this.#clock.now() + parkMs);
+      group.add(poll);
       group.catchUp(poll, poll.since);
     };
-    return openChannel(unanswered, { open, close: group.onClose }, POLL_OPTIONS);
+    return withChannel(unanswered, park, POLL_OPTIONS);
   }
 
   /** What the codec makes of a value, for whatever carries it. */
@@ -204,13 +197,13 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     return codec.contentType === undefined ? body : { headers: { "Content-Type": codec.contentType }, body };
   }
 
-  #make(name: string): Group<Attachment> {
+  #make(name: string): Group {
     let group = this.#groups.get(name);
     if (group === undefined) {
-      group = new Group<Attachment>(name, {
+      group = new Group(name, {
         streams: this.#streams,
-        watch: (watched) => this.#watch(watched as Group<Attachment>),
-        closed: (left, channel) => this.#leave(left as Group<Attachment>, channel),
+        watch: (watched) => this.#watch(watched),
+        ended: (member) => this.#leave(member),
         report: (error, _, channel) => this.#report(error, name, channel),
       });
       this.#groups.set(name, group);
@@ -219,41 +212,41 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     return group;
   }
 
-  /** So that it leaves its groups when it closes: one handler for each channel, however often it comes and goes. */
-  #remember(channel: AnyChannel, group: Group<Attachment>): void {
-    const known = this.#memberships.get(channel);
-    if (known instanceof Set) known.add(group);
-    else this.#memberships.set(channel, known === undefined || known === null ? group : new Set([known, group]));
-    if (known === undefined) channel.onClose(this.#onClose);
+  /** One of our own channels tells its memberships of its end; of another kind it has to be asked for. */
+  #join(member: Member): void {
+    const { channel, group } = member;
+    const isFirst = firstOf(channel) === undefined;
+    group.add(member);
+    if (isFirst && !(channel instanceof TransportChannel)) channel.onClose(() => firstOf(channel)?.channelEnded());
   }
 
-  readonly #onClose = (_: CloseStatus, channel: AnyChannel): void => {
-    const known = this.#memberships.get(channel);
-    this.#memberships.delete(channel);
-    if (known instanceof Set) for (const group of known) this.#leave(group, channel);
-    else if (known !== undefined && known !== null) this.#leave(known, channel);
-  };
+  #show(member: Member, payload: Uint8Array): void {
+    if (member.isGone) return;
+    const { group } = member;
+    const mark = member instanceof Mark ? member : toMark(member);
+    mark.presence ??= `${this.#presenceId}-${(this.#presenceCount += 1)}`;
+    this.#streams.enter(group.name, { key: mark.presence, payload });
+  }
 
-  #leave(group: Group<Attachment>, channel: AnyChannel): void {
-    const known = group.remove(channel);
-    if (known === undefined) return;
-    const { attachment, mark } = known;
-    if (mark?.presence !== undefined) this.#streams.leave(group.name, mark.presence);
+  #leave(member: Member): void {
+    const { group } = member;
+    if (!group.remove(member)) return;
+    if (member instanceof Mark && member.presence !== undefined) this.#streams.leave(group.name, member.presence);
     if (group.size === 0) {
       group.emptySinceMs = this.#clock.now();
       if (this.#streams.keeps(group, group.emptySinceMs)) this.#watch(group);
       else this.#drop(group);
     }
-    if (!(mark instanceof Poll)) this.#tell(this.#options.onLeave, group, channel, attachment);
+    if (!(member instanceof Poll)) this.#tell(this.#options.onLeave, member);
   }
 
-  #drop(group: Group<Attachment>): void {
+  #drop(group: Group): void {
     this.#groups.delete(group.name);
     this.#watched.delete(group);
     this.#streams.end(group);
   }
 
-  #watch(group: Group<Attachment>): void {
+  #watch(group: Group): void {
     this.#watched.add(group);
     if (this.#timer === undefined && !this.#isClosed) this.#timer = this.#clock.setTimer(() => this.#tick(), TICK_MS);
   }
@@ -272,16 +265,11 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     if (any !== undefined) this.#watch(any);
   }
 
-  #tell(
-    handler: ChannelStoreOptions<Attachment, Out>["onJoin"],
-    { name }: Group<Attachment>,
-    channel: AnyChannel,
-    attachment: Attachment | undefined,
-  ): void {
+  #tell(handler: ChannelStoreOptions<Attachment, Out>["onJoin"], { group, channel, attachment }: Member): void {
     try {
-      handler?.(name, channel as GroupMember<Out>, attachment);
+      handler?.(group.name, channel as GroupMember<Out>, attachment as Attachment | undefined);
     } catch (error) {
-      this.#report(error, name, channel);
+      this.#report(error, group.name, channel);
     }
   }
 
@@ -299,16 +287,31 @@ function checkName(name: string): void {
   }
 }
 
-/** Nothing for a member that asks for nothing: most do not. */
-function toMark<Out>(
-  channel: AnyChannel,
-  { since, ids = false, onReset, presence }: JoinOptions<Out>,
-): Mark | undefined {
+/** Nothing more is known of a member that asks for nothing: most do not. */
+function toMember<Out>(group: Group, channel: AnyChannel, options: JoinOptions<Out>): Member {
+  const { since, ids = false, onReset, presence } = options;
   const isWaiting = since !== undefined && since !== null;
-  if (!isWaiting && !ids && onReset === undefined && presence === undefined) return undefined;
-  const mark = new Listener(channel, ids, isWaiting || ids, onReset as Listener["onReset"]);
-  if (!isWaiting) mark.state = "live";
+  if (!isWaiting && !ids && onReset === undefined) {
+    return presence === undefined ? new Member(group, channel) : new Mark(group, channel);
+  }
+  const listener = new Listener(group, channel);
+  listener.isWaiting = isWaiting;
+  listener.isNumbered = ids;
+  listener.tellsReset = isWaiting || ids;
+  listener.onReset = onReset as Listener["onReset"];
+  return listener;
+}
+
+/** From now on more is known of a member. */
+function toMark(member: Member): Mark {
+  const mark = new Mark(member.group, member.channel);
+  mark.attachment = member.attachment;
+  member.group.replace(member, mark);
   return mark;
+}
+
+function hasEnded(channel: AnyChannel): boolean {
+  return channel instanceof TransportChannel && channel.hasEnded;
 }
 
 function presencePayload(info: unknown): Uint8Array {

@@ -1,48 +1,40 @@
 // One group in this process: who is in it, and who hears what. A message goes to all who were members when it came, in
 // the order of the stream; who joins with an id gets what it missed first, and then the rest, without a gap.
 
+import { Roster } from "../base/roster.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import type { PreparedMessage } from "../channel/prepared-message.ts";
 import { event, json, prepare, type SendData } from "../channel/send-data.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
-import type { CloseStatus } from "../transport/close-status.ts";
 import type { GroupLog } from "./group-log.ts";
 import type { GroupEntry } from "./group-message.ts";
-import { Listener, Mark, Poll } from "./mark.ts";
+import { firstOf, Listener, link, Mark, type Member, Poll, unlink } from "./member.ts";
 import type { GroupStreams, Missed } from "./streams.ts";
-
-/** Those who hear a message: as they were when it came. */
-interface Audience {
-  readonly plain: readonly AnyChannel[];
-  readonly marked: readonly Mark[];
-}
 
 export interface GroupOwner {
   readonly streams: GroupStreams;
   /** It has something that must be let go of in time. */
   watch(group: Group): void;
-  /** A poll of it is answered, or its client has left. */
-  closed(group: Group, channel: AnyChannel): void;
+  /** A member's channel has ended. */
+  ended(member: Member): void;
   report(error: unknown, group: string, channel?: AnyChannel): void;
 }
 
 const NO_STORE = { "Cache-Control": "no-store" };
 
-export class Group<Attachment = unknown> {
+export class Group {
   readonly name: string;
   /** Undefined until the stream is heard. */
   log: GroupLog | undefined;
   /** Since when nobody is here. */
   emptySinceMs = 0;
-  /** For its polls: they are in no other group, as a rule, and there are many of them. */
-  readonly onClose = (_: CloseStatus, channel: AnyChannel): void => this.#owner.closed(this, channel);
   readonly #owner: GroupOwner;
-  /** Each with its attachment alone, or with a mark that has it: one look tells all. */
-  readonly #members = new Map<AnyChannel, Attachment | undefined | Mark>();
+  readonly #members = new Roster<Member>();
   #marks = 0;
-  #audience: Audience | undefined;
+  /** Those who hear a message: the members as they were when it came. */
+  #audience: readonly Member[] | undefined;
   #isDelivering = false;
-  #pending: { readonly entry: GroupEntry; readonly audience: Audience }[] = [];
+  #pending: { readonly entry: GroupEntry; readonly audience: readonly Member[] }[] = [];
   /** What came in this turn, and the polls that it answers. */
   #due: GroupEntry[] | undefined;
   #duePolls: Poll[] = [];
@@ -61,54 +53,53 @@ export class Group<Attachment = unknown> {
     return this.#marks > 0;
   }
 
-  has(channel: AnyChannel): boolean {
-    return this.#members.has(channel);
-  }
-
   /** Who is here now. */
-  channels(): AnyChannel[] {
-    return [...this.#members.keys()];
+  members(): Member[] {
+    return this.#members.all();
   }
 
-  members(): [AnyChannel, Attachment | undefined][] {
-    return Array.from(this.#members, ([channel, known]) => [channel, attachmentOf<Attachment>(known)]);
+  find(channel: AnyChannel): Member | undefined {
+    let member = firstOf(channel);
+    while (member !== undefined && member.group !== this) member = member.next;
+    return member;
   }
 
-  /** A new member, or a new attachment, or mark, of one. */
-  add(channel: AnyChannel, attachment: Attachment | undefined, mark: Mark | undefined): void {
-    if (mark !== undefined) {
-      if (this.mark(channel) === undefined) this.#marks += 1;
-      mark.attachment = attachment;
-    }
-    this.#members.set(channel, mark ?? attachment);
+  /** Its channel must not be here. */
+  add(member: Member): void {
+    link(member);
+    this.#members.add(member);
+    if (member instanceof Mark) this.#marks += 1;
     this.#audience = undefined;
   }
 
-  /** What was known of it; undefined if it was not here. */
-  remove(
-    channel: AnyChannel,
-  ): { readonly attachment: Attachment | undefined; readonly mark: Mark | undefined } | undefined {
-    const mark = this.mark(channel);
-    const known = this.#members.get(channel);
-    if (!this.#members.delete(channel)) return undefined;
+  /** From now on more is known of a member. */
+  replace(member: Member, mark: Mark): void {
+    unlink(member);
+    link(mark);
+    this.#members.replace(member, mark);
+    this.#marks += 1;
     this.#audience = undefined;
-    if (mark !== undefined) {
-      mark.state = "gone";
-      this.#marks -= 1;
-    }
-    return { attachment: attachmentOf(known), mark };
   }
 
-  mark(channel: AnyChannel): Mark | undefined {
-    const known = this.#members.get(channel);
-    return known instanceof Mark ? known : undefined;
+  /** False if it was not here. */
+  remove(member: Member): boolean {
+    if (!this.#members.delete(member)) return false;
+    unlink(member);
+    if (member instanceof Mark) this.#marks -= 1;
+    this.#audience = undefined;
+    return true;
+  }
+
+  /** Its channel has ended. */
+  ended(member: Member): void {
+    this.#owner.ended(member);
   }
 
   /** The next message of the stream. What a callback publishes meanwhile comes after it, to all in the same order. */
   accept(entry: GroupEntry): void {
     this.log!.append(entry);
     this.#owner.watch(this);
-    this.#audience ??= this.#findAudience();
+    this.#audience ??= this.#members.all();
     if (this.#isDelivering) {
       this.#pending.push({ entry, audience: this.#audience });
       return;
@@ -123,10 +114,9 @@ export class Group<Attachment = unknown> {
 
   /** Messages are lost that were never heard here: whoever can be told is told. */
   gap(): void {
-    for (const channel of this.channels()) {
-      const mark = this.mark(channel);
-      if (mark instanceof Poll) this.#resetPoll(mark);
-      else if (mark?.state !== "waiting") this.#tellReset(channel, mark);
+    for (const member of this.#members.all()) {
+      if (member instanceof Poll) this.#resetPoll(member);
+      else if (!(member instanceof Mark && member.isWaiting)) this.#tellReset(member);
     }
   }
 
@@ -138,7 +128,7 @@ export class Group<Attachment = unknown> {
       const missed = streams.missed(this, position, isKnown);
       if (missed instanceof Promise) {
         void missed.then((found) => {
-          if (mark.state === "gone") return;
+          if (mark.isGone) return;
           this.#replay(mark, found);
           this.catchUp(mark, found.position, true);
         });
@@ -146,7 +136,7 @@ export class Group<Attachment = unknown> {
       }
       this.#replay(mark, missed);
       // A callback, or an answer that was the last, may have ended it.
-      if (mark.state === "gone" || !mark.channel.isOpen) return;
+      if (mark.isGone || !mark.channel.isOpen) return;
       position = missed.position;
       isKnown = true;
       if (missed.entries.length === 0) break;
@@ -156,11 +146,11 @@ export class Group<Attachment = unknown> {
 
   /** Answers polls that have waited long enough: nothing has come. */
   expirePolls(nowMs: number): void {
-    const late: Poll[] = [];
-    for (const mark of this.#members.values()) {
-      if (mark instanceof Poll && mark.dueFrom < 0 && nowMs >= mark.untilMs) late.push(mark);
+    if (this.#marks === 0) return;
+    for (const poll of this.#members.all()) {
+      if (!(poll instanceof Poll) || poll.dueFrom >= 0 || nowMs < poll.untilMs) continue;
+      this.#answer(poll.channel, { status: 204, headers: NO_STORE, body: null });
     }
-    for (const { channel } of late) this.#answer(channel, { status: 204, headers: NO_STORE, body: null });
   }
 
   #goLive(mark: Mark, position: string): void {
@@ -168,11 +158,10 @@ export class Group<Attachment = unknown> {
       this.#answer(mark.channel, pollAnswer(mark.found, position, mark.isReset));
       return;
     }
-    mark.state = "live";
+    mark.isWaiting = false;
     // What is being delivered just now was in the log before, and so was sent already.
     const isBehind = position !== "" && (this.#isDelivering || !this.log!.has(position));
     mark.after = isBehind ? position : undefined;
-    this.#audience = undefined;
   }
 
   #replay(mark: Mark, { entries, reset }: Missed): void {
@@ -182,36 +171,24 @@ export class Group<Attachment = unknown> {
       return;
     }
     const { channel } = mark;
-    if (reset) this.#tellReset(channel, mark);
+    if (reset) this.#tellReset(mark);
     for (const entry of entries) {
       if (!channel.isOpen) return;
       if (entry.except !== channel) this.#send(channel, this.#formOf(entry, mark));
     }
   }
 
-  #findAudience(): Audience {
-    if (this.#marks === 0) return { plain: this.channels(), marked: [] };
-    const plain: AnyChannel[] = [];
-    const marked: Mark[] = [];
-    for (const [channel, known] of this.#members) {
-      if (!(known instanceof Mark)) plain.push(channel);
-      else if (known.state === "live") marked.push(known);
-    }
-    return { plain, marked };
-  }
-
   /** `isLate`: callbacks have run since the audience was taken, in which a member may have left and caught up again. */
-  #deliver(entry: GroupEntry, { plain, marked }: Audience, isLate: boolean): void {
+  #deliver(entry: GroupEntry, audience: readonly Member[], isLate: boolean): void {
     const { except } = entry;
-    for (const channel of plain) {
-      if (channel === except || (isLate && this.#hasHeard(this.mark(channel), entry))) continue;
-      this.#send(channel, entry.raw);
-    }
-    for (const mark of marked) {
-      if (mark.channel === except || mark.state !== "live" || this.#hasHeard(mark, entry)) continue;
-      mark.after = undefined;
-      if (mark instanceof Poll) this.#addDue(entry, mark);
-      else this.#send(mark.channel, this.#formOf(entry, mark));
+    for (const member of audience) {
+      if (member.channel === except) continue;
+      if (member instanceof Mark) {
+        if (member.isGone || member.isWaiting || this.#hasHeard(member, entry)) continue;
+        member.after = undefined;
+        if (member instanceof Poll) this.#addDue(entry, member);
+        else this.#send(member.channel, this.#formOf(entry, member));
+      } else if (!isLate || !this.#hasHeard(this.find(member.channel), entry)) this.#send(member.channel, entry.raw);
     }
     entry.release();
   }
@@ -220,8 +197,8 @@ export class Group<Attachment = unknown> {
     return mark instanceof Listener && mark.isNumbered ? entry.numbered(this.name) : entry.raw;
   }
 
-  #hasHeard(mark: Mark | undefined, { id }: GroupEntry): boolean {
-    const after = mark?.after;
+  #hasHeard(member: Member | undefined, { id }: GroupEntry): boolean {
+    const after = member instanceof Mark ? member.after : undefined;
     return after !== undefined && this.#owner.streams.compareIds(id, after) <= 0;
   }
 
@@ -246,7 +223,7 @@ export class Group<Attachment = unknown> {
     // Nearly always all have waited for the same, and share one answer.
     const shared = prepare(pollAnswer(due, next, false));
     for (const poll of polls) {
-      if (poll.state === "gone") continue;
+      if (poll.isGone) continue;
       this.#answer(poll.channel, poll.dueFrom === 0 ? shared : pollAnswer(due.slice(poll.dueFrom), next, false));
     }
   }
@@ -254,14 +231,14 @@ export class Group<Attachment = unknown> {
   #resetPoll(poll: Poll): void {
     poll.isReset = true;
     // What is kept is the answer, from the beginning: the poll catches up once more.
-    if (poll.state === "waiting" || poll.dueFrom >= 0) return;
-    poll.state = "waiting";
-    this.#audience = undefined;
+    if (poll.isWaiting || poll.dueFrom >= 0) return;
+    poll.isWaiting = true;
     this.catchUp(poll, "");
   }
 
-  #tellReset(channel: AnyChannel, mark: Mark | undefined): void {
-    const listener = mark instanceof Listener ? mark : undefined;
+  #tellReset(member: Member): void {
+    const { channel } = member;
+    const listener = member instanceof Listener ? member : undefined;
     if (listener?.onReset !== undefined) {
       try {
         listener.onReset(channel);
@@ -288,10 +265,6 @@ export class Group<Attachment = unknown> {
       this.#owner.report(error, this.name, channel);
     }
   }
-}
-
-function attachmentOf<Attachment>(known: Attachment | undefined | Mark): Attachment | undefined {
-  return known instanceof Mark ? (known.attachment as Attachment | undefined) : known;
 }
 
 function pollAnswer(entries: readonly GroupEntry[], next: string, reset: boolean): SendData {

@@ -5,6 +5,7 @@
 import type { Socket } from "node:net";
 import type { Piece } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import type { Listed } from "../base/roster.ts";
 import type { BufferBudget } from "../transport/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../transport/byte-stream.ts";
 import { MIN_SLICE_BYTES, WriteQueue } from "./write-queue.ts";
@@ -26,8 +27,9 @@ export interface NetStreamOwner {
   streamClosed(stream: NetStream): void;
 }
 
-export class NetStream implements ByteStream {
+export class NetStream implements ByteStream, Listed {
   listener!: ByteStreamListener;
+  place = -1;
   readonly isEncrypted: boolean;
   readonly #socket: Socket;
   readonly #owner: NetStreamOwner;
