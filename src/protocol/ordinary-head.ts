@@ -40,7 +40,8 @@ export function ordinaryHead(
   ) {
     return known.text;
   }
-  if (readOwnFields(fields).fields !== undefined) return undefined;
+  const own = readOwnFields(fields);
+  if (own.date || own.server || (own.fields ?? fields).length < fields.length) return undefined;
   const text = encodeResponseHead(status, fields) + dateField + serverField;
   // Makes one flat string of what was joined: each answer would copy the parts anew.
   latin1Bytes(text);
