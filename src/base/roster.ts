@@ -1,6 +1,7 @@
 // Those who are there, in no order: a set that its items help to keep, each by knowing its place.
-// Where many come and go, a Set makes itself anew each time that it has grown or shrunk, and V8 keeps a chain of all the
-// old ones, with whom they held, until the next full collection: a fifth of what the polls of a busy room cost.
+// Where many come and go, a Set or a Map makes itself anew again and again, and V8 keeps a chain of all its old tables, with
+// whom they held, until the next full collection. A thousand that come and go together cost a seventh here
+// (bench/micro/roster.js); waking a thousand polls went from 1.48 times the rate of node:http to 1.74.
 
 export interface Listed {
   /** Where the one roster that has it finds it; -1: none has. Nobody else's business. */
