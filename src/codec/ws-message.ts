@@ -149,9 +149,10 @@ export class MessageDecoder {
    * more may come, room for it is made as well, or each fragment would copy all that came before.
    */
   #grow(length: number, isLast: boolean): void {
-    const first = Math.min(this.#announced, FIRST_BUFFER_BYTES);
     const most = isLast ? this.#announced : this.maxMessageBytes;
-    const larger = allocate(Math.min(most, Math.max(length, 2 * this.#buffer.length, first)));
+    const wanted = Math.max(length, 2 * this.#buffer.length, Math.min(this.#announced, FIRST_BUFFER_BYTES));
+    // All of it where half is there: 64 KiB come in two reads, of which the second has the last few bytes.
+    const larger = allocate(2 * wanted >= most ? most : wanted);
     larger.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = larger;
   }

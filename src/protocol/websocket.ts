@@ -49,6 +49,12 @@ const MOVES: Record<WebSocketState, readonly WebSocketState[]> = {
   closed: [],
 };
 
+/**
+ * Longer text goes out as bytes of its own: a string that joins it with its head is copied once more for the write. Echoes
+ * of 1 KiB are 1.2 times as fast joined, of 16 KiB 1.2 times as fast apart (npm run bench -- ws-echo-size-1024 ws-echo-size-16384).
+ */
+const JOINED_TEXT = 4096;
+
 const CLOSE_NORMAL = 1000;
 const CLOSE_ABNORMAL = 1006;
 
@@ -130,12 +136,12 @@ export class WebSocketConnection {
   sendText(text: string, prefix = ""): void {
     if (this.#state !== "open") return;
     if (this.#compression !== undefined && this.#sendCompressed(OPCODE.TEXT, prefix + text)) return;
-    if (isAscii(text)) {
+    if (text.length <= JOINED_TEXT && isAscii(text)) {
       this.output.text(encodeFrameHead(OPCODE.TEXT, prefix.length + text.length) + prefix + text);
       return;
     }
-    const bytes = utf8Bytes(prefix + text);
-    this.output.text(encodeFrameHead(OPCODE.TEXT, bytes.length));
+    const bytes = utf8Bytes(text);
+    this.output.text(encodeFrameHead(OPCODE.TEXT, prefix.length + bytes.length) + prefix);
     this.output.bytes(bytes);
   }
 
