@@ -24,6 +24,8 @@ import { checkHandshake, refuseHandshake } from "./upgrade.ts";
 
 type AnyOptions = ChannelOptions<unknown, unknown>;
 
+const NO_HANDLERS: ChannelHandlers = {};
+
 /** `In` and `Out`: what the channel receives and sends, as its codec has it. */
 export interface ChannelOptions<In = Message, Out = SendData> {
   /**
@@ -82,7 +84,7 @@ export function withChannel(
   setup: (channel: Channel) => unknown,
   options: AnyOptions = {},
 ): AnyChannel {
-  return accept(request, {}, setup, options);
+  return accept(request, NO_HANDLERS, setup, options);
 }
 
 /** Like `withChannel`, with all callbacks up front: the form that costs least when many channels share them. */
@@ -104,7 +106,8 @@ export function openChannel(
   return accept(request, handlers, handlers.open, options);
 }
 
-function accept(
+/** @internal `setup` takes the place of `handlers.open`: the handlers are kept as long as the channel, and can be shared. */
+export function accept(
   request: ChannelRequest | Request,
   handlers: ChannelHandlers,
   setup: ChannelHandlers["open"],
@@ -112,7 +115,7 @@ function accept(
 ): TransportChannel {
   const original = ChannelRequest.unanswered(request);
   const { transport, isRefused } = chooseTransport(original, options);
-  const own = isRefused ? {} : handlers;
+  const own = isRefused ? NO_HANDLERS : handlers;
   const settings = toSettings(options, original.context);
   const channel = makeChannel(transport, own, settings, original, options.codec, contentTypeOf(options));
   original.opened(channel);

@@ -5,6 +5,7 @@
 import { utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { inMicrotask } from "../base/microtask.ts";
+import type { Listed } from "../base/roster.ts";
 import { encodeClosePayload } from "../codec/ws-message.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { SessionListener } from "../transport/session.ts";
@@ -15,6 +16,7 @@ import { failureOf, isClientsFault } from "./failure.ts";
 import { nextId } from "./ids.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { channelResponse } from "./marker.ts";
+import type { Belonging, Membership } from "./memberships.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import type { ChannelRequest } from "./request.ts";
 import { type Sendable, type SendData, toSendable } from "./send-data.ts";
@@ -36,8 +38,11 @@ const NO_STATUS = 1005;
 
 const TOTAL_EXCEEDED = "its part of maxTotalBufferedBytes, which all channels together exceed";
 
-export class TransportChannel implements Channel, SessionListener, InboxOwner, OutboxOwner {
+export class TransportChannel implements Channel, SessionListener, InboxOwner, OutboxOwner, Belonging, Listed {
   attachment: unknown = undefined;
+  /** In its server's roster. */
+  place = -1;
+  memberships: Membership | undefined = undefined;
   readonly #transport: Transport;
   readonly #context: ChannelContext;
   readonly #settings: ChannelSettings;
@@ -73,6 +78,11 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
 
   get isOpen(): boolean {
     return this.#state === "open";
+  }
+
+  /** True when its end has been told: what joins it to something now would never hear of it. */
+  get hasEnded(): boolean {
+    return this.#isEnded;
   }
 
   get isWebSocket(): boolean {
@@ -398,6 +408,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   #endIfDone(): void {
     if (this.#isEnded || !this.#isInboxEnded || !this.#isSettled) return;
     this.#isEnded = true;
+    this.memberships?.channelEnded();
     const { close } = this.#handlers;
     if (close !== undefined) this.#guard("close", () => close(this.#status!, this));
     if (this.#moreCloseHandlers !== undefined) {

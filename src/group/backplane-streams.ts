@@ -69,9 +69,9 @@ export class BackplaneStreams implements GroupStreams {
     feed.start(this.#ending.get(group.name));
   }
 
-  keeps({ log, members, emptySinceMs }: Group, nowMs: number): boolean {
+  keeps({ log, size, emptySinceMs }: Group, nowMs: number): boolean {
     log?.expire(nowMs);
-    if (members.size > 0) return log?.isEmpty === false;
+    if (size > 0) return log?.isEmpty === false;
     return nowMs - emptySinceMs < LINGER_MS;
   }
 

@@ -43,7 +43,7 @@ export class GroupLog {
 
   /** True for what was here before, which a backplane may deliver again when it has connected again. */
   has(id: string): boolean {
-    return this.#last !== undefined && this.#compareIds(id, this.#last) <= 0;
+    return this.#last !== undefined && (id === this.#last || this.#compareIds(id, this.#last) <= 0);
   }
 
   append(entry: GroupEntry): void {

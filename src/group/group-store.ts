@@ -7,11 +7,13 @@ import { randomBytes } from "node:crypto";
 import { utf8, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
-import type { AnyChannel } from "../channel/channel.ts";
+import { withChannel } from "../channel/accept.ts";
+import type { AnyChannel, Channel } from "../channel/channel.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
+import { ChannelRequest } from "../channel/request.ts";
 import { prepare, type SendData } from "../channel/send-data.ts";
+import { TransportChannel } from "../channel/transport-channel.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
-import type { CloseStatus } from "../transport/close-status.ts";
 import type {
   Broadcast,
   ChannelStore,
@@ -22,8 +24,9 @@ import type {
   PresentMember,
   PublishOptions,
 } from "./channel-store.ts";
-import { Group, type Mark, type Poll } from "./group.ts";
+import { Group } from "./group.ts";
 import { jsonMembers, toGroupMessage, toSendData } from "./group-message.ts";
+import { firstOf, Listener, Mark, Member, Poll } from "./member.ts";
 import type { GroupStreams, StreamsOwner } from "./streams.ts";
 
 /** What makes the message of each member. */
@@ -34,18 +37,15 @@ const MAX_NAME_BYTES = 1024;
 const DEFAULT_HISTORY = { size: 100, ttlMs: 60_000 };
 /** How often it is looked for polls that have waited long enough, and for what nobody needs any more. */
 const TICK_MS = 1000;
-
-const NOTHING: readonly never[] = [];
+const POLL_OPTIONS = { sse: false };
 
 export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelStore<Attachment, Out> {
   readonly #options: ChannelStoreOptions<Attachment, Out>;
   readonly #clock: Clock;
   readonly #streams: GroupStreams;
-  readonly #groups = new Map<string, Group<Attachment>>();
-  /** Where each channel is that was ever added: in one group, in several, or in none (null) by now. */
-  readonly #memberships = new Map<AnyChannel, Group<Attachment> | Set<Group<Attachment>> | null>();
+  readonly #groups = new Map<string, Group>();
   /** Groups that the timer looks at. */
-  readonly #watched = new Set<Group<Attachment>>();
+  readonly #watched = new Set<Group>();
   readonly #presenceId: string = randomBytes(8).toString("hex");
   #presenceCount = 0;
   #timer: Timer | undefined;
@@ -70,34 +70,25 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
 
   addToGroup(name: string, channel: GroupMember<Out>, attachment?: Attachment, options: JoinOptions<Out> = {}): void {
     checkName(name);
-    if (this.#isClosed) return;
+    // Who has ended would never leave.
+    if (this.#isClosed || hasEnded(channel)) return;
     const info = options.presence === undefined ? undefined : presencePayload(options.presence);
     const group = this.#make(name);
-    let mark = group.mark(channel);
-    const isNew = !group.members.has(channel);
-    if (isNew) mark = toMark(options);
-    else if (info !== undefined) mark ??= toMark({ presence: true });
-    group.add(channel, attachment, mark);
-    if (info !== undefined) {
-      mark!.presence ??= `${this.#presenceId}-${(this.#presenceCount += 1)}`;
-      this.#streams.enter(name, { key: mark!.presence, payload: info });
-    }
-    if (!isNew) return;
-    this.#remember(channel, group);
-    // It had closed already: it is never left behind.
-    if (!group.members.has(channel)) return;
-    this.#tell(this.#options.onJoin, group, channel, attachment);
+    const known = group.find(channel);
+    const member = known ?? toMember(group, channel, options);
+    member.attachment = attachment;
+    if (known === undefined) this.#join(member);
+    if (info !== undefined) this.#show(member, info);
+    if (known !== undefined || member.isGone) return;
+    this.#tell(this.#options.onJoin, member);
     const { since } = options;
-    if (since !== undefined && since !== null && group.mark(channel) === mark) group.catchUp(channel, mark!, since);
+    if (since !== undefined && since !== null && member instanceof Mark && !member.isGone) group.catchUp(member, since);
   }
 
   removeFromGroup(name: string, channel: AnyChannel): boolean {
-    const group = this.#groups.get(name);
-    if (group === undefined || !group.members.has(channel)) return false;
-    const known = this.#memberships.get(channel);
-    if (known instanceof Set) known.delete(group);
-    else this.#memberships.set(channel, null);
-    this.#leave(group, channel);
+    const member = this.#groups.get(name)?.find(channel);
+    if (member === undefined) return false;
+    this.#leave(member);
     return true;
   }
 
@@ -112,8 +103,8 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
       try {
         const value = make === undefined ? common : this.#encode(make(channel, attachment));
         if (value === undefined) continue;
-        const own = this.#groups.get(name)?.mark(channel)?.poll;
-        const message = own !== undefined ? toPollAnswer(value, own) : (shared ?? toSendData(value));
+        const member = this.#groups.get(name)?.find(channel);
+        const message = member instanceof Poll ? toPollAnswer(value, member) : (shared ?? toSendData(value));
         if (sendRaw(channel, message, channel.transport === "http")) reached += 1;
       } catch (error) {
         this.#report(error, name, channel);
@@ -153,15 +144,19 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   }
 
   members(name: string): readonly (readonly [GroupMember<Out>, Attachment | undefined])[] {
-    return [...(this.#groups.get(name)?.members ?? [])] as [GroupMember<Out>, Attachment | undefined][];
+    const members = this.#groups.get(name)?.members() ?? [];
+    return members.map(({ channel, attachment }) => [
+      channel as GroupMember<Out>,
+      attachment as Attachment | undefined,
+    ]);
   }
 
   size(name: string): number {
-    return this.#groups.get(name)?.members.size ?? 0;
+    return this.#groups.get(name)?.size ?? 0;
   }
 
   groups(): readonly string[] {
-    return [...this.#groups.values()].flatMap(({ name, members }) => (members.size > 0 ? [name] : []));
+    return [...this.#groups.values()].flatMap(({ name, size }) => (size > 0 ? [name] : []));
   }
 
   async close(): Promise<void> {
@@ -170,7 +165,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     this.#clock.clearTimer(this.#timer);
     for (const group of this.#groups.values()) group.expirePolls(Number.POSITIVE_INFINITY);
     for (const group of this.#groups.values()) {
-      for (const channel of group.members.keys()) this.removeFromGroup(group.name, channel);
+      for (const member of group.members()) this.#leave(member);
       this.#streams.end(group);
     }
     this.#groups.clear();
@@ -179,33 +174,19 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   }
 
   /** @internal A channel that is answered once, with what came after `since`; after `parkMs` with 204. */
-  poll(name: string, channel: AnyChannel, since: string | null | undefined, parkMs: number): void {
+  poll(request: ChannelRequest | Request, name: string, since: string | null | undefined, parkMs: number): Channel {
     checkName(name);
-    if (this.#isClosed) return void channel.close();
-    const isFirst = since === undefined || since === null;
-    const poll: Poll = {
-      untilMs: this.#clock.now() + parkMs,
-      isFirst,
-      since: since ?? "",
-      found: NOTHING,
-      isReset: false,
-      dueFrom: -1,
-    };
-    const mark: Mark = {
-      isWaiting: true,
-      after: undefined,
-      isNumbered: false,
-      tellsReset: false,
-      onReset: undefined,
-      presence: undefined,
-      poll,
-    };
+    // Before there is a group for it.
+    const unanswered = ChannelRequest.unanswered(request);
+    if (this.#isClosed) return withChannel(unanswered, (channel) => channel.close(), POLL_OPTIONS);
     const group = this.#make(name);
-    group.add(channel, undefined, mark);
-    this.#remember(channel, group);
-    if (!group.members.has(channel)) return;
     this.#watch(group);
-    group.catchUp(channel, mark, since ?? undefined);
+    const park = (channel: Channel): void => {
+      const poll = new Poll(group, channel, since ?? undefined, this.#clock.now() + parkMs);
+      group.add(poll);
+      group.catchUp(poll, poll.since);
+    };
+    return withChannel(unanswered, park, POLL_OPTIONS);
   }
 
   /** What the codec makes of a value, for whatever carries it. */
@@ -216,12 +197,13 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     return codec.contentType === undefined ? body : { headers: { "Content-Type": codec.contentType }, body };
   }
 
-  #make(name: string): Group<Attachment> {
+  #make(name: string): Group {
     let group = this.#groups.get(name);
     if (group === undefined) {
-      group = new Group<Attachment>(name, {
+      group = new Group(name, {
         streams: this.#streams,
-        watch: (watched) => this.#watch(watched as Group<Attachment>),
+        watch: (watched) => this.#watch(watched),
+        ended: (member) => this.#leave(member),
         report: (error, _, channel) => this.#report(error, name, channel),
       });
       this.#groups.set(name, group);
@@ -230,41 +212,41 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     return group;
   }
 
-  /** So that it leaves its groups when it closes: one handler for each channel, however often it comes and goes. */
-  #remember(channel: AnyChannel, group: Group<Attachment>): void {
-    const known = this.#memberships.get(channel);
-    if (known instanceof Set) known.add(group);
-    else this.#memberships.set(channel, known === undefined || known === null ? group : new Set([known, group]));
-    if (known === undefined) channel.onClose(this.#onClose);
+  /** One of our own channels tells its memberships of its end; of another kind it has to be asked for. */
+  #join(member: Member): void {
+    const { channel, group } = member;
+    const isFirst = firstOf(channel) === undefined;
+    group.add(member);
+    if (isFirst && !(channel instanceof TransportChannel)) channel.onClose(() => firstOf(channel)?.channelEnded());
   }
 
-  readonly #onClose = (_: CloseStatus, channel: AnyChannel): void => {
-    const known = this.#memberships.get(channel);
-    this.#memberships.delete(channel);
-    if (known instanceof Set) for (const group of known) this.#leave(group, channel);
-    else if (known !== undefined && known !== null) this.#leave(known, channel);
-  };
+  #show(member: Member, payload: Uint8Array): void {
+    if (member.isGone) return;
+    const { group } = member;
+    const mark = member instanceof Mark ? member : toMark(member);
+    mark.presence ??= `${this.#presenceId}-${(this.#presenceCount += 1)}`;
+    this.#streams.enter(group.name, { key: mark.presence, payload });
+  }
 
-  #leave(group: Group<Attachment>, channel: AnyChannel): void {
-    const attachment = group.members.get(channel);
-    const mark = group.remove(channel);
-    if (mark === undefined) return;
-    if (mark?.presence !== undefined) this.#streams.leave(group.name, mark.presence);
-    if (group.members.size === 0) {
+  #leave(member: Member): void {
+    const { group } = member;
+    if (!group.remove(member)) return;
+    if (member instanceof Mark && member.presence !== undefined) this.#streams.leave(group.name, member.presence);
+    if (group.size === 0) {
       group.emptySinceMs = this.#clock.now();
       if (this.#streams.keeps(group, group.emptySinceMs)) this.#watch(group);
       else this.#drop(group);
     }
-    if (mark?.poll === undefined) this.#tell(this.#options.onLeave, group, channel, attachment);
+    if (!(member instanceof Poll)) this.#tell(this.#options.onLeave, member);
   }
 
-  #drop(group: Group<Attachment>): void {
+  #drop(group: Group): void {
     this.#groups.delete(group.name);
     this.#watched.delete(group);
     this.#streams.end(group);
   }
 
-  #watch(group: Group<Attachment>): void {
+  #watch(group: Group): void {
     this.#watched.add(group);
     if (this.#timer === undefined && !this.#isClosed) this.#timer = this.#clock.setTimer(() => this.#tick(), TICK_MS);
   }
@@ -276,23 +258,18 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
       group.expirePolls(now);
       const isKept = this.#streams.keeps(group, now);
       if (isKept || group.hasMarks) continue;
-      if (group.members.size === 0) this.#drop(group);
+      if (group.size === 0) this.#drop(group);
       else this.#watched.delete(group);
     }
     const [any] = this.#watched;
     if (any !== undefined) this.#watch(any);
   }
 
-  #tell(
-    handler: ChannelStoreOptions<Attachment, Out>["onJoin"],
-    { name }: Group<Attachment>,
-    channel: AnyChannel,
-    attachment: Attachment | undefined,
-  ): void {
+  #tell(handler: ChannelStoreOptions<Attachment, Out>["onJoin"], { group, channel, attachment }: Member): void {
     try {
-      handler?.(name, channel as GroupMember<Out>, attachment);
+      handler?.(group.name, channel as GroupMember<Out>, attachment as Attachment | undefined);
     } catch (error) {
-      this.#report(error, name, channel);
+      this.#report(error, group.name, channel);
     }
   }
 
@@ -310,19 +287,31 @@ function checkName(name: string): void {
   }
 }
 
-/** Nothing for a member that asks for nothing: most do not. */
-function toMark<Out>({ since, ids = false, onReset, presence }: JoinOptions<Out>): Mark | undefined {
+/** Nothing more is known of a member that asks for nothing: most do not. */
+function toMember<Out>(group: Group, channel: AnyChannel, options: JoinOptions<Out>): Member {
+  const { since, ids = false, onReset, presence } = options;
   const isWaiting = since !== undefined && since !== null;
-  if (!isWaiting && !ids && onReset === undefined && presence === undefined) return undefined;
-  return {
-    isWaiting,
-    after: undefined,
-    isNumbered: ids,
-    tellsReset: isWaiting || ids,
-    onReset: onReset as Mark["onReset"],
-    presence: undefined,
-    poll: undefined,
-  };
+  if (!isWaiting && !ids && onReset === undefined) {
+    return presence === undefined ? new Member(group, channel) : new Mark(group, channel);
+  }
+  const listener = new Listener(group, channel);
+  listener.isWaiting = isWaiting;
+  listener.isNumbered = ids;
+  listener.tellsReset = isWaiting || ids;
+  listener.onReset = onReset as Listener["onReset"];
+  return listener;
+}
+
+/** From now on more is known of a member. */
+function toMark(member: Member): Mark {
+  const mark = new Mark(member.group, member.channel);
+  mark.attachment = member.attachment;
+  member.group.replace(member, mark);
+  return mark;
+}
+
+function hasEnded(channel: AnyChannel): boolean {
+  return channel instanceof TransportChannel && channel.hasEnded;
 }
 
 function presencePayload(info: unknown): Uint8Array {
@@ -344,6 +333,6 @@ function toShared(data: unknown, count: number): SendData | undefined {
 
 /** To a poll, what is broadcast has no id; the next one asks after the same. */
 function toPollAnswer(value: unknown, { since }: Poll): SendData {
-  const body = `{"messages":[{${jsonMembers(toGroupMessage(value))}}],"next":${JSON.stringify(since)},"reset":false}`;
+  const body = `{"messages":[{${jsonMembers(toGroupMessage(value))}}],"next":${JSON.stringify(since ?? "")},"reset":false}`;
   return { headers: { "Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store" }, body };
 }

@@ -2,7 +2,6 @@
 // client is away; since each answer says where it ends, and the history keeps what comes, nothing is lost.
 
 import { ChannelError } from "../base/errors.ts";
-import { withChannel } from "../channel/accept.ts";
 import type { Channel } from "../channel/channel.ts";
 import type { ChannelRequest } from "../channel/request.ts";
 import type { ChannelStore } from "./channel-store.ts";
@@ -37,7 +36,7 @@ export function pollGroup<Attachment, Out>(
     throw new ChannelError("BAD_OPTION", "pollGroup needs a store of createChannelStore");
   const { since = sinceOf(request.url), parkMs = 25_000 } = options;
   if (!(parkMs >= 0)) throw new ChannelError("BAD_OPTION", `parkMs is ${String(parkMs)}`);
-  return withChannel(request, (channel) => store.poll(group, channel, since, parkMs), { sse: false });
+  return store.poll(request, group, since, parkMs);
 }
 
 /** A target, or the whole URL of a Fetch request. */

@@ -12,6 +12,7 @@ import { type BodyDecoder, ChunkedBodyDecoder, FixedBodyDecoder } from "../codec
 import { RequestDecoder, type RequestHead, type RequestLimits } from "../codec/http1-request.ts";
 import { CONTINUE, encodeChunk, encodeResponseHead, LAST_CHUNK, statusHasBody } from "../codec/http1-response.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
+import { ordinaryHead } from "./ordinary-head.ts";
 import { readOwnFields } from "./own-fields.ts";
 
 export interface Http1Options extends RequestLimits {
@@ -313,6 +314,11 @@ export class Http1Connection {
 
   /** The head with its framing fields. Handler-set framing is replaced by what is really sent. */
   #framing(response: ResponseHead, length: number, streamed: boolean): { head: string; bodyless: boolean } {
+    if (!streamed && this.#isOrdinary && statusHasBody(response.status)) {
+      const { dateField, serverField } = this.#options;
+      const head = ordinaryHead(response.status, response.fields, dateField(), serverField);
+      if (head !== undefined) return { head: `${head}Content-Length: ${length}\r\n\r\n`, bodyless: false };
+    }
     const request = this.#head!;
     const isHead = request.method === "HEAD";
     // RFC 9110 §9.3.6: after a 2xx to CONNECT the client takes every byte for the tunnel's.

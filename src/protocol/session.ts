@@ -14,8 +14,11 @@ const ACK_BYTES = 65_536;
 export const ACK_MS = 1000;
 const MIN_RECORD_SIZE = 64;
 
+/** What is numbered. A text message may be its text alone: nearly all are, and most are gone in a moment. */
+export type Numbered = NumberedRecord | string;
+
 /** `R`: what the owner keeps with a record. */
-export class Session<R extends NumberedRecord = NumberedRecord> {
+export class Session<R extends Numbered = NumberedRecord> {
   /** The number of the last record sent; the first one is 1. */
   sent = 0;
   /** The other end has all of ours from 1 to this one. */
@@ -60,7 +63,7 @@ export class Session<R extends NumberedRecord = NumberedRecord> {
   }
 
   /** A record arrived. True: it is the next one, take it. False: it came before. Throws BAD_RECORD for one too far ahead. */
-  receive(number: number, record: NumberedRecord): boolean {
+  receive(number: number, record: Numbered): boolean {
     if (number <= this.received) {
       // It came again because the other end does not know that it came.
       this.#unsaidRecords += 1;
@@ -95,6 +98,7 @@ export class Session<R extends NumberedRecord = NumberedRecord> {
  * Bytes, or UTF-16 units of a text, of which it never has more than bytes: both ends can count them without encoding.
  * Never less than what keeping a record costs, so that empty ones are bounded too.
  */
-export function recordSize(record: NumberedRecord): number {
-  return record.type === "message" ? Math.max(record.data.length, MIN_RECORD_SIZE) : MIN_RECORD_SIZE;
+export function recordSize(record: Numbered): number {
+  const data = typeof record === "string" ? record : record.type === "message" ? record.data : "";
+  return Math.max(data.length, MIN_RECORD_SIZE);
 }

@@ -5,14 +5,20 @@
 import type { Socket } from "node:net";
 import type { Piece } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import type { Listed } from "../base/roster.ts";
 import type { BufferBudget } from "../transport/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../transport/byte-stream.ts";
 import { MIN_SLICE_BYTES, WriteQueue } from "./write-queue.ts";
 
 const NOTHING = new Uint8Array(0);
 
-/** The stream of each open socket. Listeners that look here are shared; closures would cost each socket 300 bytes. */
-const STREAMS = new WeakMap<Socket, NetStream>();
+/**
+ * Where a socket has its stream. Listeners that look there are shared: closures would cost each socket 300 bytes, a WeakMap
+ * 70, and each read the time to look it up.
+ */
+const STREAM = Symbol("unichannel.stream");
+
+type OwnedSocket = Socket & { [STREAM]?: NetStream | undefined };
 
 export interface NetStreamOwner {
   /** What all streams have unsent. */
@@ -21,8 +27,9 @@ export interface NetStreamOwner {
   streamClosed(stream: NetStream): void;
 }
 
-export class NetStream implements ByteStream {
+export class NetStream implements ByteStream, Listed {
   listener!: ByteStreamListener;
+  place = -1;
   readonly isEncrypted: boolean;
   readonly #socket: Socket;
   readonly #owner: NetStreamOwner;
@@ -37,7 +44,7 @@ export class NetStream implements ByteStream {
     this.#socket = socket;
     this.isEncrypted = "encrypted" in socket;
     this.#owner = owner;
-    STREAMS.set(socket, this);
+    (socket as OwnedSocket)[STREAM] = this;
     socket.on("data", onData);
     socket.on("end", onEnd);
     // Without a listener an error would end the process; "close" follows it and knows what it was.
@@ -109,9 +116,9 @@ export class NetStream implements ByteStream {
    * still end the process without its listener.
    */
   release(rest: Uint8Array | undefined): Socket {
-    const socket = this.#socket;
+    const socket: OwnedSocket = this.#socket;
+    socket[STREAM] = undefined;
     socket.off("data", onData).off("end", onEnd).off("close", onClose);
-    STREAMS.delete(socket);
     socket.pause();
     if (rest !== undefined) socket.unshift(rest);
     return socket;
@@ -208,16 +215,16 @@ function sizeOf(output: Piece | readonly Piece[]): number {
   return size;
 }
 
-function onData(this: Socket, bytes: Buffer): void {
-  STREAMS.get(this)!.listener.onBytes(bytes);
+function onData(this: OwnedSocket, bytes: Buffer): void {
+  this[STREAM]!.listener.onBytes(bytes);
 }
 
-function onEnd(this: Socket): void {
-  STREAMS.get(this)!.listener.onEof();
+function onEnd(this: OwnedSocket): void {
+  this[STREAM]!.listener.onEof();
 }
 
 function onError(): void {}
 
-function onClose(this: Socket): void {
-  STREAMS.get(this)!.closed();
+function onClose(this: OwnedSocket): void {
+  this[STREAM]!.closed();
 }

@@ -5,6 +5,7 @@ import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { SecureContextOptions, Server as TlsServer } from "node:tls";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
+import { Roster } from "../base/roster.ts";
 import type { ChannelContext, Client, ErrorReporter, MessageCounts } from "../channel/context.ts";
 import type { Handler } from "../channel/handle.ts";
 import type { AllowedOrigins } from "../channel/origin.ts";
@@ -88,8 +89,8 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   #tls: SecureContextOptions | undefined;
   /** What is below TLS: until its handshake is done such a socket has no stream. */
   readonly #sockets = new Set<Socket>();
-  readonly #streams = new Set<NetStream>();
-  readonly #channels = new Set<TransportChannel>();
+  readonly #streams = new Roster<NetStream>();
+  readonly #channels = new Roster<TransportChannel>();
   #port = 0;
   /** What the system says of the listening socket. */
   #bound: ReturnType<NetServer["address"]> = null;
@@ -274,13 +275,13 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   #beat(): void {
     if (this.#status === "stopped") return;
     const now = this.clock.now();
-    for (const stream of this.#streams) {
+    for (const stream of this.#streams.all()) {
       stream.beat(now, this.#limits.writeTimeoutMs);
       const { listener } = stream;
       if (listener instanceof Http1Driver) listener.beat(now);
       else if (listener instanceof ProxyListener) listener.beat(now, this.#limits.headerTimeoutMs);
     }
-    for (const channel of this.#channels) channel.beat(now);
+    for (const channel of this.#channels.all()) channel.beat(now);
     this.clock.setTimer(() => this.#beat(), BEAT_MS);
   }
 
@@ -319,24 +320,24 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     const listening = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     // First, so that the last responses say `Connection: close`.
     this.#closeSoon((listener) => listener instanceof Http1Driver && !listener.isIdle);
-    for (const channel of this.#channels) channel.goAway(comeBackMs());
+    for (const channel of this.#channels.all()) channel.goAway(comeBackMs());
     // A request may have arrived that nobody has read yet: its client would hear nothing but the end of the connection.
     for (let turns = 0; turns < 2; turns++) await new Promise(setImmediate);
     this.#closeSoon(() => true);
     await this.#empty(graceMs);
-    for (const stream of this.#streams) stream.destroy();
+    for (const stream of this.#streams.all()) stream.destroy();
     for (const socket of this.#sockets) socket.destroy();
     await listening;
     // Sockets say that they are closed a turn or two after they are destroyed.
     for (let turns = 0; this.#streams.size > 0 && turns < 10; turns++) await new Promise(setImmediate);
-    for (const channel of this.#channels) channel.abandon();
+    for (const channel of this.#channels.all()) channel.abandon();
     clearInterval(awake);
     this.#status = "stopped";
     this.#observer.serverStopped();
   }
 
   #closeSoon(isMeant: (listener: ByteStreamListener) => boolean): void {
-    for (const { listener } of this.#streams) {
+    for (const { listener } of this.#streams.all()) {
       if ((listener instanceof Http1Driver || listener instanceof ProxyListener) && isMeant(listener))
         listener.closeSoon();
     }

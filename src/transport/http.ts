@@ -41,6 +41,8 @@ export const PLAIN: HttpFormat = {
   encodePart: (data) => data,
 };
 
+/** How nearly every answer ends. */
+const ANSWERED: CloseStatus = Object.freeze(closeStatus("server", 1000));
 const NO_CONTENT: ResponseHead = { status: 204, fields: [] };
 
 export class HttpTransport implements Transport, ExchangeListener {
@@ -107,8 +109,10 @@ export class HttpTransport implements Transport, ExchangeListener {
     if (last) {
       // Fields of this channel alone make it a response of its own.
       const whole = this.#fields.length === 0 ? shared : undefined;
-      this.#exchange.respond(format.head(this.#withFields(message), false), body, whole);
-      this.#ended(closeStatus("server", 1000));
+      const head = whole?.head ?? format.head(this.#withFields(message), false);
+      if (whole !== undefined) whole.head = head;
+      this.#exchange.respond(head, body, whole);
+      this.#ended(ANSWERED);
     } else if (this.#start(message, undefined)) this.#write(body, shared);
   }
 
@@ -188,7 +192,7 @@ export class HttpTransport implements Transport, ExchangeListener {
     const hasBody = this.#exchange.start(format.head(this.#withFields(message), true), length);
     this.#format = format;
     this.#isStarted = true;
-    if (!hasBody) this.#ended(closeStatus("server", 1000));
+    if (!hasBody) this.#ended(ANSWERED);
     return hasBody;
   }
 
@@ -221,7 +225,7 @@ function sharedPart(message: Outgoing, format: HttpFormat): SharedPart | undefin
   const form = format === PLAIN ? "body" : "event";
   if (shared[form] === undefined) {
     const data = format.encode(message);
-    if (data !== null) shared[form] = { data, chunk: undefined, answer: undefined };
+    if (data !== null) shared[form] = { data, head: undefined, chunk: undefined, answer: undefined };
   }
   return shared[form];
 }

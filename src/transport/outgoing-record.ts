@@ -24,11 +24,6 @@ export class OutgoingRecord implements MessageRecord {
     this.#isShared = isShared;
   }
 
-  /** Its text, where it goes to one: nothing of it is kept but that. */
-  get ownText(): string | undefined {
-    return typeof this.data === "string" && !this.#isShared ? this.data : undefined;
-  }
-
   get webSocket(): Outgoing {
     if (this.#webSocket !== undefined) return this.#webSocket;
     const message = outgoing(encodeRecordMessage(this), this.#isShared);
@@ -44,9 +39,16 @@ export class OutgoingRecord implements MessageRecord {
   }
 }
 
+/** A text message that goes to one is its text: nothing else is made of it, or kept. */
+export type AnyRecord = SessionRecord | string;
+
 /** A message's record: where it goes to many, the one that all sessions keep. */
-export function recordOf(data: string | Uint8Array, shared: SharedForms | undefined): OutgoingRecord {
-  if (shared === undefined) return new OutgoingRecord(data, false);
+export function recordOf(data: string | Uint8Array, shared: SharedForms | undefined): OutgoingRecord | string {
+  if (shared !== undefined) return sharedRecord(data, shared);
+  return typeof data === "string" ? data : new OutgoingRecord(data, false);
+}
+
+export function sharedRecord(data: string | Uint8Array, shared: SharedForms): OutgoingRecord {
   shared.record ??= new OutgoingRecord(data, true);
   return shared.record;
 }
@@ -57,8 +59,9 @@ export function asWebSocket(record: SessionRecord): Outgoing {
 }
 
 /** Any record as what stands in an event stream. */
-export function asEvent(record: SessionRecord): Outgoing {
-  return record instanceof OutgoingRecord ? record.event : outgoing(encodeRecordEvent(record), false);
+export function asEvent(record: AnyRecord): Outgoing {
+  if (record instanceof OutgoingRecord) return record.event;
+  return outgoing(encodeRecordEvent(typeof record === "string" ? { type: "message", data: record } : record), false);
 }
 
 export function outgoing(body: string | Uint8Array, isShared: boolean): Outgoing {

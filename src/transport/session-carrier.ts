@@ -7,7 +7,7 @@ import { ChannelError } from "../base/errors.ts";
 import { decodeRecordMessage, MESSAGE_LETTER, type SessionRecord } from "../codec/session-record.ts";
 import { type CloseStatus, closeStatus } from "./close-status.ts";
 import type { HttpFormat } from "./http.ts";
-import { asEvent, asWebSocket, OutgoingRecord, outgoing } from "./outgoing-record.ts";
+import { type AnyRecord, asEvent, asWebSocket, outgoing } from "./outgoing-record.ts";
 import { EVENT_STREAM } from "./sse.ts";
 import type { Heartbeat, TextTransport, Transport, TransportKind, TransportListener } from "./transport.ts";
 
@@ -19,7 +19,7 @@ export interface Carrier {
   begin(owner: CarrierOwner, next: number): void;
   /** Begins to deliver. */
   open(): void;
-  write(record: SessionRecord): void;
+  write(record: AnyRecord): void;
   finish(): void;
   /** Ends after what was written. The codes are a WebSocket's. */
   end(code: number, reason: string): void;
@@ -33,7 +33,7 @@ export interface Carrier {
 
 export interface CarrierOwner {
   /** `number` is that of a numbered record; on others it says nothing. */
-  recordArrived(carrier: Carrier, record: SessionRecord, number: number): void;
+  recordArrived(carrier: Carrier, record: AnyRecord, number: number): void;
   /** The client does not keep to the protocol, and has been told so. */
   carrierFailed(carrier: Carrier, status: CloseStatus): void;
   /** Nothing comes any more, and nothing goes. */
@@ -64,7 +64,7 @@ abstract class TransportCarrier implements Carrier, TransportListener {
     this.transport.settled();
   }
 
-  abstract write(record: SessionRecord): void;
+  abstract write(record: AnyRecord): void;
 
   finish(): void {}
 
@@ -127,10 +127,9 @@ export class WebSocketCarrier extends TransportCarrier {
     super.begin(owner, next);
   }
 
-  write(record: SessionRecord): void {
+  write(record: AnyRecord): void {
     this.#hasWritten = true;
-    const text = record instanceof OutgoingRecord ? record.ownText : undefined;
-    if (text !== undefined) this.transport.sendText(text, MESSAGE_LETTER);
+    if (typeof record === "string") this.transport.sendText(record, MESSAGE_LETTER);
     else this.transport.send(asWebSocket(record), false);
   }
 
@@ -144,6 +143,11 @@ export class WebSocketCarrier extends TransportCarrier {
   }
 
   override messageArrived(data: string | Uint8Array): void {
+    // Nearly every one.
+    if (typeof data === "string" && data[0] === MESSAGE_LETTER) {
+      this.owner?.recordArrived(this, data.slice(1), this.#next++);
+      return;
+    }
     let record: SessionRecord;
     try {
       record = decodeRecordMessage(data);
@@ -166,9 +170,9 @@ export class WebSocketCarrier extends TransportCarrier {
 export class StreamCarrier extends TransportCarrier {
   readonly kind = "sse";
 
-  write(record: SessionRecord): void {
+  write(record: AnyRecord): void {
     this.transport.send(asEvent(record), false);
-    if (record.type === "close") this.transport.close(1000, "");
+    if (typeof record !== "string" && record.type === "close") this.transport.close(1000, "");
   }
 
   override end(code: number, reason: string): void {
@@ -183,7 +187,7 @@ export class PollCarrier extends TransportCarrier {
   override readonly isParked = true;
   #text = "";
 
-  write(record: SessionRecord): void {
+  write(record: AnyRecord): void {
     this.#text += asEvent(record).body;
   }
 

@@ -4,12 +4,12 @@
 // Long because all of it turns on one question, whether there is a carrier.
 
 import { ChannelError } from "../base/errors.ts";
-import type { CloseRecord, NumberedRecord, OpenRecord, SessionRecord } from "../codec/session-record.ts";
-import { Session } from "../protocol/session.ts";
+import type { CloseRecord, OpenRecord, SessionRecord } from "../codec/session-record.ts";
+import { type Numbered, Session } from "../protocol/session.ts";
 import type { BufferBudget } from "./buffer-budget.ts";
 import { type CloseStatus, closeStatus, connectionFailed } from "./close-status.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
-import { recordOf } from "./outgoing-record.ts";
+import { type AnyRecord, recordOf } from "./outgoing-record.ts";
 import type { Carrier, CarrierOwner } from "./session-carrier.ts";
 import type { Heartbeat, Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
 
@@ -59,7 +59,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   readonly isSession = true;
   /** What carries it, or did last. */
   kind: TransportKind;
-  readonly #session: Session = new Session();
+  readonly #session: Session<Numbered> = new Session();
   readonly #settings: SessionSettings;
   readonly #context: SessionContext;
   #listener: SessionListener | undefined;
@@ -272,13 +272,14 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     carrier.finish();
   }
 
-  recordArrived(carrier: Carrier, record: SessionRecord, number: number): void {
+  recordArrived(carrier: Carrier, record: AnyRecord, number: number): void {
     // What arrives on one that was replaced is sent again on the next.
     if (carrier !== this.#carrier) return;
     this.#isConfirmed = true;
     try {
-      if (record.type === "ack") this.#acknowledged(record.received);
-      else if (record.type === "message" || record.type === "close") this.#receive(number, record);
+      if (typeof record === "string" || record.type === "message" || record.type === "close") {
+        this.#receive(number, record);
+      } else if (record.type === "ack") this.#acknowledged(record.received);
     } catch (error) {
       if (!(error instanceof ChannelError)) throw error;
       this.#ended(closeStatus("server", 1002, error.message), 1002, "");
@@ -322,7 +323,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     for (const record of this.#session.after()) carrier.write(record);
   }
 
-  #say(record: NumberedRecord): void {
+  #say(record: Numbered): void {
     this.#session.send(record);
     if (this.#carrier === undefined) this.#count();
     else if (this.#carrier.isParked) this.#queueFlush();
@@ -341,9 +342,10 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     else this.#listener?.bufferEmptied();
   }
 
-  #receive(number: number, record: NumberedRecord): void {
+  #receive(number: number, record: Numbered): void {
     if (!this.#session.receive(number, record)) return;
-    if (record.type === "message") this.#listener?.messageArrived(record.data);
+    if (typeof record === "string") this.#listener?.messageArrived(record);
+    else if (record.type === "message") this.#listener?.messageArrived(record.data);
     else {
       if (this.#carrier?.kind === "websocket") this.#acknowledge(this.#carrier);
       this.#ended(closeStatus("client", record.code, record.reason));

@@ -1,6 +1,6 @@
 // What a Channel sends and receives through: one conversation with one client, however it is carried.
 
-import type { SharedBody } from "../protocol/http1.ts";
+import type { ResponseHead, SharedBody } from "../protocol/http1.ts";
 import type { SharedFrames } from "../protocol/shared-frames.ts";
 import type { CloseStatus } from "./close-status.ts";
 import type { OutgoingRecord } from "./outgoing-record.ts";
@@ -33,6 +33,8 @@ export interface SharedForms extends SharedFrames {
 export interface SharedPart extends SharedBody {
   /** As it stands in the body of a response. */
   readonly data: string | Uint8Array;
+  /** Of the response that it is the whole body of. */
+  head: ResponseHead | undefined;
 }
 
 /** The fields of an event beside its data: WHATWG HTML §9.2.6. */

@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { asEvent, asWebSocket, recordOf, sharedForms } from "../../src/transport/outgoing-record.ts";
+import {
+  asEvent,
+  asWebSocket,
+  type OutgoingRecord,
+  recordOf,
+  sharedForms,
+  sharedRecord,
+} from "../../src/transport/outgoing-record.ts";
 
 describe("a session's message on its way out", () => {
   it("is one record for all sessions where it goes to many, and each form of it is made once", () => {
     const forms = sharedForms();
-    const record = recordOf("hello", forms);
+    const record = sharedRecord("hello", forms);
     assert.equal(recordOf("hello", forms), record);
     assert.equal(asWebSocket(record), asWebSocket(record));
     assert.equal(asWebSocket(record).body, "mhello");
@@ -15,10 +22,12 @@ describe("a session's message on its way out", () => {
   });
 
   it("keeps nothing but itself where it goes to one", () => {
-    const record = recordOf("hello", undefined);
+    assert.equal(recordOf("hello", undefined), "hello");
+    assert.equal(asEvent("hello").body, "data: hello\n\n");
+    const record = recordOf(Uint8Array.of(1), undefined) as OutgoingRecord;
     assert.notEqual(asEvent(record), asEvent(record));
     assert.equal(asWebSocket(record).shared, undefined);
-    assert.notEqual(recordOf("hello", undefined), record);
+    assert.notEqual(recordOf(Uint8Array.of(1), undefined), record);
   });
 
   it("leaves other records as they are", () => {

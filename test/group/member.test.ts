@@ -1,0 +1,87 @@
+// How a channel belongs to groups, and leaves them.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { createChannelStore } from "../../src/index.ts";
+import { MemoryChannel } from "../support/memory-channel.ts";
+import { until } from "../support/wait.ts";
+
+describe("a member", () => {
+  it("has left all its groups, of all stores, when its close callback runs", async () => {
+    const stores = [createChannelStore(), createChannelStore()];
+    const left: string[] = [];
+    const member = new MemoryChannel("websocket", {
+      close: () => left.push(`close ${stores.map((store) => store.size("a") + store.size("b")).join(" ")}`),
+    });
+    for (const store of stores) for (const group of ["a", "b"]) store.addToGroup(group, member.channel);
+    member.channel.onClose(() => left.push("onClose"));
+    member.leave();
+    await until(() => left.length > 1, "it is told");
+    assert.deepEqual(left, ["close 0 0", "onClose"]);
+    assert.deepEqual(
+      stores.map((store) => store.groups()),
+      [[], []],
+    );
+  });
+
+  it("does not become one when it has ended", async () => {
+    const told: string[] = [];
+    const store = createChannelStore({ onJoin: () => told.push("join"), onLeave: () => told.push("leave") });
+    const member = new MemoryChannel("websocket", { close: () => told.push("close") });
+    member.leave();
+    await until(() => told.length > 0, "it is told");
+    store.addToGroup("a", member.channel);
+    assert.deepEqual([told, store.size("a"), store.groups()], [["close"], 0, []]);
+  });
+
+  it("leaves once, whichever of its groups it leaves first and whoever else does so meanwhile", async () => {
+    const told: string[] = [];
+    const member = new MemoryChannel();
+    const store = createChannelStore({
+      onLeave: (group, channel) => {
+        told.push(group);
+        // What is over is over, and what is not ends once.
+        for (const other of ["a", "b", "c", "d"]) store.removeFromGroup(other, channel);
+      },
+    });
+    for (const group of ["a", "b", "c", "d"]) store.addToGroup(group, member.channel);
+    store.removeFromGroup("b", member.channel);
+    assert.deepEqual(told, ["b", "a", "c", "d"]);
+    for (const group of ["d", "c"]) store.addToGroup(group, member.channel);
+    member.leave();
+    await until(() => told.length > 5, "it has left");
+    assert.deepEqual(told.slice(4), ["d", "c"]);
+  });
+
+  it("may be a channel of another make: what tells of its end is asked for", () => {
+    const ends: (() => void)[] = [];
+    const foreign = {
+      isOpen: true,
+      transport: "websocket",
+      send: () => true,
+      onClose: (fn: () => void) => ends.push(fn),
+    };
+    const store = createChannelStore();
+    store.addToGroup("a", foreign as never);
+    store.addToGroup("b", foreign as never);
+    assert.deepEqual([store.size("a"), store.broadcast("b", "x"), ends.length], [1, 1, 1]);
+    for (const end of ends) end();
+    assert.deepEqual(store.groups(), []);
+  });
+
+  it("can be shown as present later, and keeps its attachment", async () => {
+    const store = createChannelStore<string>();
+    const member = new MemoryChannel();
+    store.addToGroup("a", member.channel, "one");
+    store.addToGroup("a", member.channel, "two", { presence: { name: "Ann" } });
+    assert.deepEqual(
+      (await store.presence("a")).map(({ info }) => info),
+      [{ name: "Ann" }],
+    );
+    assert.deepEqual(store.members("a"), [[member.channel, "two"]]);
+    await store.publish("a", "hello");
+    await until(() => member.sent.length > 0, "it hears");
+    store.removeFromGroup("a", member.channel);
+    assert.deepEqual([await store.presence("a"), store.size("a"), member.take()], [[], 0, ["hello"]]);
+  });
+});

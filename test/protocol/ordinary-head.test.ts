@@ -1,0 +1,54 @@
+// What stands before the framing fields of an ordinary response, whether it was made before or not.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ordinaryHead } from "../../src/protocol/ordinary-head.ts";
+
+const DATE = "Date: Tue, 24 Nov 2026 10:00:00 GMT\r\n";
+const LATER = "Date: Tue, 24 Nov 2026 10:00:01 GMT\r\n";
+
+describe("ordinaryHead", () => {
+  it("is status line, fields, Date and Server", () => {
+    assert.equal(
+      ordinaryHead(200, ["Content-Type", "text/plain"], DATE, "Server: x\r\n"),
+      `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n${DATE}Server: x\r\n`,
+    );
+    assert.equal(ordinaryHead(404, [], DATE, ""), `HTTP/1.1 404 Not Found\r\n${DATE}`);
+  });
+
+  it("tells heads apart that differ in one thing alone", () => {
+    const heads: [number, string[], string, string][] = [
+      [200, ["A", "1"], DATE, ""],
+      [200, ["A", "2"], DATE, ""],
+      [200, ["B", "1"], DATE, ""],
+      [200, ["A", "1", "B", "2"], DATE, ""],
+      [216, ["A", "1"], DATE, ""],
+      [200, ["A", "1"], LATER, ""],
+      [200, ["A", "1"], DATE, "Server: x\r\n"],
+    ];
+    const made = heads.map((head) => ordinaryHead(...head));
+    assert.equal(new Set(made).size, heads.length);
+    // In any order, and from equal fields that are another array.
+    for (let round = 0; round < 3; round++) {
+      heads.forEach(([status, fields, date, server], i) => {
+        assert.equal(ordinaryHead(status, [...fields], date, server), made[i]);
+        assert.equal(ordinaryHead(status, [...fields], date, server), made[i]);
+      });
+    }
+  });
+
+  it("leaves to the connection what it has a say in", () => {
+    for (const name of ["Date", "server", "Connection", "Keep-Alive", "Content-Length", "Transfer-Encoding"]) {
+      assert.equal(ordinaryHead(200, [name, "1"], DATE, ""), undefined);
+    }
+    assert.equal(ordinaryHead(200, ["Data", "1"], DATE, "")?.includes("Data: 1\r\n"), true);
+  });
+
+  it("refuses each time what could not be read back as it is", () => {
+    for (let times = 0; times < 2; times++) {
+      assert.throws(() => ordinaryHead(200, ["A", "b\r\nC: d"], DATE, ""), { code: "BAD_HEADER" });
+      assert.throws(() => ordinaryHead(200, ["A b", "c"], DATE, ""), { code: "BAD_HEADER" });
+      assert.throws(() => ordinaryHead(99, [], DATE, ""), { code: "BAD_STATUS" });
+    }
+  });
+});
