@@ -13,8 +13,8 @@ import { rows } from "./rows/index.js";
 const USAGE = `npm run bench -- [ROW…] [options]
 
   --full            five rounds of 3 s of every row with all its peers; rows that are named have all their peers anyway
-  --rounds N        rounds of each peer, in turn (5 of the headlines, 3 of the others)
-  --seconds N       length of each measured window (1.5)
+  --rounds N        rounds of each peer, in turn (5)
+  --seconds N       length of each measured window (0.7)
   --connections N   of the rows that measure memory, and of the restart (10000)
   --peers A,B       only these; the first is compared with the others
   --cores A,B       the server's core and the load's (the first two), as \`taskset -c\` counts
@@ -50,8 +50,8 @@ const { quick, full } = values;
 const [serverCore = "0", loadCore = "1"] = values.cores.split(",");
 /** @type {import("./lib/row.js").Options} */
 const options = {
-  seconds: Number(values.seconds ?? (quick ? 0.2 : full ? 3 : 1.5)),
-  warmupSeconds: quick ? 0.1 : full ? 1 : 0.5,
+  seconds: Number(values.seconds ?? (quick ? 0.2 : full ? 3 : 0.7)),
+  warmupSeconds: quick ? 0.1 : full ? 1 : 0.25,
   connections: Number(values.connections ?? (quick ? 200 : 10_000)),
   mostConnections: quick ? 200 : Number.POSITIVE_INFINITY,
   serverCore,
@@ -83,14 +83,7 @@ function isWanted(row) {
 function planned(row) {
   const wanted = wantedPeers(row);
   const peers = wanted.filter((peer) => missing(peer) === undefined);
-  return { row, wanted, peers, rounds: Number(values.rounds ?? usualRounds(row)) };
-}
-
-/** @param {import("./lib/row.js").Row} row */
-function usualRounds({ rank }) {
-  if (quick) return 1;
-  if (rank === "single") return full ? 3 : 1;
-  return full || rank === "headline" ? 5 : 3;
+  return { row, wanted, peers, rounds: Number(values.rounds ?? (quick ? 1 : 5)) };
 }
 
 /** @param {import("./lib/row.js").Row} row */
@@ -119,14 +112,37 @@ async function runRow({ row, wanted, peers, rounds: roundCount }) {
   const rounds = Object.fromEntries(peers.map((peer) => [peer, []]));
   for (let round = 1; round <= roundCount; round++) {
     for (const peer of peers) {
-      progress.show(`${row.name}, round ${round} of ${roundCount}: ${peer}`);
-      rounds[peer]?.push(await runRound(row, { peer, command: row.peers[peer] ?? "" }));
       progress.add(row.seconds(options));
+      if (rounds[peer] === undefined) continue;
+      progress.show(`${row.name}, round ${round} of ${roundCount}: ${peer}`);
+      const sample = await sampleOf(row, peer);
+      if (sample === undefined) delete rounds[peer];
+      else rounds[peer].push(sample);
     }
   }
   progress.clear();
+  const [subject = ""] = peers;
+  if (rounds[subject] === undefined) return console.log(`  nothing to compare with: ${subject} has failed`);
   console.log(table(row, rounds));
   if (!quick) save(row, rounds);
+}
+
+/**
+ * A round that fails is tried once more. Undefined when it fails again: the peer is left out of the row, since a ratio needs
+ * every round of both.
+ * @param {import("./lib/row.js").Row} row @param {string} peer
+ */
+async function sampleOf(row, peer) {
+  for (const consequence of ["tried once more", "left out of this row"]) {
+    try {
+      return await runRound(row, { peer, command: row.peers[peer] ?? "" });
+    } catch (error) {
+      progress.clear();
+      console.log(`  ${peer} has failed, and is ${consequence}: ${error instanceof Error ? error.message : error}`);
+      process.exitCode = 1;
+    }
+  }
+  return undefined;
 }
 
 /** @param {import("./lib/row.js").Row} row @param {import("./lib/row.js").Contender} contender */

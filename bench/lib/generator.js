@@ -22,12 +22,43 @@ import { forgetLatencies, latencies } from "./latencies.js";
  */
 export async function measure({ serverPids, seconds, warmupSeconds }, count) {
   await sleep(warmupSeconds * 1000);
+  const closeWindow = beginWindow(serverPids, count);
+  await sleep(seconds * 1000);
+  closeWindow();
+}
+
+/**
+ * The same where work comes in turns that may be longer than the window: it begins and ends with a turn, so that what it
+ * counts is whole, however long a server takes before the first byte of a turn.
+ * @param {Pick<LoadConfig, "serverPids" | "seconds" | "warmupSeconds">} config
+ * @param {() => number} count the operations completed so far
+ * @returns {() => void} to be called when a turn is over and before the next is asked for
+ */
+export function measureTurns({ serverPids, seconds, warmupSeconds }, count) {
+  let until = performance.now() + warmupSeconds * 1000;
+  /** @type {(() => void) | undefined} */
+  let closeWindow;
+  return () => {
+    if (performance.now() < until) return;
+    if (closeWindow === undefined) {
+      closeWindow = beginWindow(serverPids, count);
+      until = performance.now() + seconds * 1000;
+    } else {
+      closeWindow();
+      until = Number.POSITIVE_INFINITY;
+    }
+  };
+}
+
+/** @param {readonly number[]} serverPids @param {() => number} count @returns {() => void} reports, and ends the process */
+function beginWindow(serverPids, count) {
   const closeWindow = openWindow(serverPids);
   forgetLatencies();
   const before = count();
-  await sleep(seconds * 1000);
-  const operations = count() - before;
-  process.send?.({ operations, latencies: latencies(), ...closeWindow() }, () => process.exit());
+  return () => {
+    const operations = count() - before;
+    process.send?.({ operations, latencies: latencies(), ...closeWindow() }, () => process.exit());
+  };
 }
 
 /** @param {unknown} error @returns {never} */

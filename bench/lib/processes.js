@@ -14,6 +14,8 @@ import { runtimeOf } from "./peers.js";
 const canPin = hasCommand("taskset") && allowedCores().length > 1;
 /** A child that is silent for so long, beyond the window that it measures, hangs and is ended. */
 const PATIENCE_MS = 60_000;
+/** Asked once: it takes a process to know. */
+const mostOpenFiles = openFilesLimit();
 
 /**
  * @typedef {object} Pinned
@@ -144,10 +146,10 @@ function start(path, args, { core, openFiles = 0, nodeArgs = [], runtime = proce
   if (canPin) command.unshift("taskset", "-c", core);
   // Node's own files and some room.
   const needed = openFiles + 200;
-  if (needed > openFilesLimit()) {
+  if (needed > mostOpenFiles) {
     if (!hasCommand("prlimit") || process.getuid?.() !== 0) {
       throw new Error(
-        `this row opens ${needed} files, and \`ulimit -Hn\` allows ${openFilesLimit()}: raise it for your user ` +
+        `this row opens ${needed} files, and \`ulimit -Hn\` allows ${mostOpenFiles}: raise it for your user ` +
           "(`nofile` in /etc/security/limits.conf), or give --connections a smaller number",
       );
     }

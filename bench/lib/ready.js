@@ -21,7 +21,7 @@ async function memory(open) {
   for (let round = 0; round < 2; round++) {
     globalThis.gc?.();
     bun?.gc(true);
-    await sleep(200);
+    await sleep(100);
   }
   const { rss, heapUsed, external } = process.memoryUsage();
   return { open: open(), rss, heapUsed, external };

@@ -36,8 +36,8 @@ import { startBroker, startLoad, startServer } from "./processes.js";
  * @property {string} load the generator's file in bench/load
  * @property {boolean} [lessIsBetter] of what is compared
  * @property {readonly string[]} [brief] the peers of a run that is not `--full`, where that is not all
- * @property {"headline" | "single" | "extra"} [rank] of an ordinary run: the headlines have more rounds, one is enough where
- *   a round has thousands of clients that wait, and what is extra is left to its name and to `--full`
+ * @property {"headline" | "extra"} [rank] the headlines stand on the front page's chart; what is extra is left to its
+ *   name and to `--full`
  * @property {Readonly<Record<string, string>>} [without] peer → why it cannot be had here
  * @property {{ name: string, title: string, x: number, unit: string }} [curve] whose point it is
  * @property {boolean} [isPoint] it is nothing but that
@@ -46,7 +46,8 @@ import { startBroker, startLoad, startServer } from "./processes.js";
  */
 
 /** The start of a server and a generator, and their end. */
-const START_SECONDS = 0.5;
+const START_SECONDS = 0.6;
+const BROKER_SECONDS = 0.4;
 const OPENED_PER_SECOND = 5000;
 
 /**
@@ -64,12 +65,14 @@ const OPENED_PER_SECOND = 5000;
  * @param {string} facts.load
  * @param {{ connections: number } & Record<string, unknown>} facts.config for the generator
  * @param {Readonly<Record<string, object>>} [facts.configs] peer → what is different for it
+ * @param {number} [facts.turnSeconds] by how much it lasts longer since a window and its warm-up end with a turn, about
  * @param {number} [facts.processes] of the server, which share its core
  * @param {Readonly<Record<string, import("./processes.js").BrokerName>>} [facts.brokers] peer → what is between them; its
  *   port is the last argument of the servers
  * @returns {Row}
  */
-export function workRow({ peers, targets = {}, load, config, configs = {}, processes = 1, brokers = {}, ...facts }) {
+export function workRow({ peers, targets = {}, load, config, configs = {}, turnSeconds = 0, ...more }) {
+  const { processes = 1, brokers = {}, ...facts } = more;
   return {
     ...facts,
     peers,
@@ -86,9 +89,9 @@ export function workRow({ peers, targets = {}, load, config, configs = {}, proce
     seconds: ({ seconds, warmupSeconds, mostConnections }) => {
       const opening = Math.min(config.connections, mostConnections) / OPENED_PER_SECOND;
       // wrk knows whole seconds only.
-      const whole = load === "http-wrk.js" ? Math.round(seconds) + Math.ceil(warmupSeconds) : 0;
-      const window = Math.max(whole, warmupSeconds + seconds);
-      return START_SECONDS * processes + window + opening;
+      const window = load === "http-wrk.js" ? Math.max(1, Math.round(seconds)) : seconds;
+      const started = START_SECONDS * processes + Object.keys(brokers).length * BROKER_SECONDS;
+      return started + warmupSeconds + window + opening + turnSeconds * (mostConnections < config.connections ? 0 : 1);
     },
     async round({ peer, command }, { seconds, warmupSeconds, mostConnections, serverCore, loadCore }) {
       const connections = Math.min(config.connections, mostConnections);
@@ -104,9 +107,11 @@ export function workRow({ peers, targets = {}, load, config, configs = {}, proce
         }
         const servers = [];
         for (let i = 0; i < processes; i++) {
-          servers.push(await startServer(peer, server, { core: serverCore, openFiles: connections }));
+          const place = { core: serverCore, openFiles: connections };
+          const one = await startServer(peer, server, place);
+          servers.push(one);
+          started.push(one);
         }
-        started.push(...servers);
         const ports = servers.map(({ port }) => port);
         const target = { port: ports[0], ports, serverPids: servers.map(({ pid }) => pid), seconds, warmupSeconds };
         const generator = startLoad(
@@ -174,7 +179,7 @@ export function memoryRow({ peers, targets = {}, kind, kinds = {}, fields = [], 
     load,
     lessIsBetter: true,
     // Two collections with their pauses, twice.
-    seconds: ({ connections }) => START_SECONDS + 1.6 + connections / OPENED_PER_SECOND,
+    seconds: ({ connections }) => START_SECONDS + 0.8 + connections / OPENED_PER_SECOND,
     columns: [
       { key: "rssKb", title: "RSS kB each", digits: 2 },
       { key: "heapKb", title: "heap kB each", digits: 2 },
@@ -256,7 +261,7 @@ export function startRow(facts) {
 
 /**
  * A row of seconds from the restart of a server until all its clients are back: less is better.
- * @param {Pick<Row, "name" | "title" | "peers" | "targets" | "without" | "rank">} facts
+ * @param {Pick<Row, "name" | "title" | "peers" | "targets" | "without">} facts
  * @returns {Row}
  */
 export function restartRow(facts) {

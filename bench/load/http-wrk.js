@@ -12,8 +12,8 @@ const { pipelined = 1 } = config;
 const folder = mkdtempSync(join(tmpdir(), "bench-wrk-"));
 writeFileSync(join(folder, "load.lua"), script());
 
-// Too short to be worth a whole second, which is the least that wrk knows.
-if (config.warmupSeconds > 0.2) wrk(config.warmupSeconds);
+// A whole second is the least that wrk knows: it is stopped earlier.
+wrk(1, config.warmupSeconds * 1000);
 const closeWindow = openWindow(config.serverPids);
 const output = wrk(config.seconds);
 const window = closeWindow();
@@ -28,11 +28,11 @@ if (!(operations > 0) || /Non-2xx/.test(output) || (/Socket errors/.test(output)
 }
 process.send?.({ operations, latencies, ...window });
 
-/** wrk counts in whole seconds. @param {number} seconds */
-function wrk(seconds) {
+/** wrk counts in whole seconds. @param {number} seconds @param {number} [timeout] in ms, after which it is stopped and says nothing */
+function wrk(seconds, timeout) {
   const duration = `${Math.max(1, Math.round(seconds))}s`;
   const args = ["-t1", `-c${config.connections}`, `-d${duration}`, "-s", join(folder, "load.lua")];
-  return spawnSync("wrk", [...args, `http://127.0.0.1:${config.port}/`], { encoding: "utf8" }).stdout;
+  return spawnSync("wrk", [...args, `http://127.0.0.1:${config.port}/`], { encoding: "utf8", timeout }).stdout;
 }
 
 /** The requests are made once: Lua has nothing to do while they are sent. */

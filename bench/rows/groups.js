@@ -13,13 +13,15 @@ const rooms = { unichannel: "room-unichannel.js", "node:http": "room-node.js" };
 const NO_STREAMS = "it has no event streams";
 const NO_POLLS = "it has no long polling";
 
+/** @param {number} burst */
+const manner = (burst) => (burst === 1 ? "one message at a time" : `${burst} messages in one turn`);
+
 /** @param {number} members @param {number} burst @param {Partial<Parameters<typeof workRow>[0]> & { name: string }} facts */
 function publish(members, burst, facts) {
-  const manner = burst === 1 ? "one message at a time" : `${burst} messages in one turn`;
   return workRow({
-    title: `deliveries of 128 bytes of text to ${members.toLocaleString("en-US")} WebSockets, ${manner}`,
+    title: `deliveries of 128 bytes of text to ${members.toLocaleString("en-US")} WebSockets, ${manner(burst)}`,
     peers: webSockets,
-    brief: ["unichannel", "ws", "uWebSockets.js"],
+    brief: ["unichannel", "ws"],
     load: "fan-out.js",
     config: { connections: members, burst, messageBytes: 128 },
     ...facts,
@@ -37,7 +39,20 @@ function publishOne(members, facts) {
 }
 
 /** @param {Parameters<typeof workRow>[0]["config"]["shares"]} shares */
-const room = (shares, connections = 1000) => ({ connections, burst: 1, shares });
+const room = (shares, connections = 1000, burst = 1) => ({ connections, burst, shares });
+
+/** The same to event streams. @param {number} members @param {number} burst @param {Partial<Parameters<typeof workRow>[0]> & { name: string }} facts */
+function publishSse(members, burst, facts) {
+  return workRow({
+    title: `deliveries of 128 bytes of text to ${members.toLocaleString("en-US")} event streams, ${manner(burst)}`,
+    peers: { ...rooms, "better-sse": "room-better-sse.js", "node:net": "room-net.js" },
+    brief: ["unichannel", "better-sse"],
+    without: { "Socket.IO": NO_STREAMS, ws: NO_STREAMS },
+    load: "room.js",
+    config: room({ stream: 1 }, members, burst),
+    ...facts,
+  });
+}
 
 export const groups = [
   publishOne(1000, {
@@ -48,24 +63,21 @@ export const groups = [
   publish(1000, 16, {
     name: "publish-16",
     rank: "headline",
+    brief: ["unichannel", "ws", "uWebSockets.js"],
     targets: { ws: "≥ 5 ×", "uWebSockets.js": "≥ 1 × (aim)" },
   }),
-  publishOne(100, { name: "publish-members-100", isPoint: true, brief: ["unichannel", "ws"] }),
-  publishOne(10_000, { name: "publish-10k-1", targets: { ws: "≥ 1.15 ×" }, brief: ["unichannel", "ws"] }),
-  publish(10_000, 16, { name: "publish-10k-16", targets: { ws: "≥ 5 ×" }, brief: ["unichannel", "ws"] }),
-  workRow({
-    name: "publish-sse",
-    title: "deliveries of 128 bytes of text to 1,000 event streams, one message at a time",
-    peers: { ...rooms, "better-sse": "room-better-sse.js", "node:net": "room-net.js" },
-    brief: ["unichannel", "node:http", "better-sse"],
-    without: { "Socket.IO": NO_STREAMS, ws: NO_STREAMS },
-    load: "room.js",
-    config: room({ stream: 1 }),
-  }),
+  publishOne(100, { name: "publish-members-100", isPoint: true }),
+  publishOne(10_000, { name: "publish-10k-1", targets: { ws: "≥ 1.15 ×" } }),
+  publish(10_000, 16, { name: "publish-10k-16", targets: { ws: "≥ 5 ×" } }),
+  publishSse(1000, 1, { name: "publish-sse" }),
+  publishSse(1000, 16, { name: "publish-sse-16" }),
+  publishSse(10_000, 1, { name: "publish-sse-10k-1" }),
+  publishSse(10_000, 16, { name: "publish-sse-10k-16", turnSeconds: 3 }),
   workRow({
     name: "publish-mixed",
     title: "deliveries to a room of 400 WebSockets, 400 event streams and 200 long polls, one message at a time",
     peers: { unichannel: rooms.unichannel, "ws + node:http": rooms["node:http"], "Socket.IO": "room-socketio.js" },
+    brief: ["unichannel", "ws + node:http"],
     without: { "Socket.IO with event streams": `${NO_STREAMS}: its room has 400 WebSockets and 600 long polls` },
     load: "room.js",
     config: room({ webSocket: 0.4, stream: 0.4, poll: 0.2 }),
@@ -75,6 +87,7 @@ export const groups = [
     name: "wake-polls",
     title: "answers to 1,000 long polls that wait for one message",
     peers: { ...rooms, "Socket.IO": "room-socketio.js" },
+    brief: ["unichannel", "node:http"],
     rank: "headline",
     targets: { "node:http": "≥ 1.5 ×" },
     without: { ws: NO_POLLS, "better-sse": NO_POLLS },

@@ -21,7 +21,7 @@ export const http = [
     title: "GET of 11 bytes, 64 keep-alive connections",
     peers: { ...peers, "node:net": "http-net.js" },
     rank: "headline",
-    brief: ["unichannel", "node:http", "Bun.serve"],
+    brief,
     targets: { "node:http": "≥ 1.7 ×", "Bun.serve": "≥ 1 × (aim)" },
     load,
     config,

@@ -12,7 +12,7 @@ const idleWs = memoryRow({
     "Bun.serve": "ws-bun.js",
     "node:net": "ws-net.js",
   },
-  brief: ["unichannel", "ws", "uWebSockets.js"],
+  brief: ["unichannel", "ws"],
   targets: { unichannel: "≤ 5 kB" },
   kind: "webSocket",
 });
@@ -21,6 +21,7 @@ const idlePoll = memoryRow({
   name: "idle-poll",
   title: "memory of parked long polls",
   peers: { unichannel: "poll-unichannel.js", "node:http": "poll-node.js", "Socket.IO": "room-socketio.js" },
+  brief: ["unichannel", "node:http"],
   kinds: { "Socket.IO": "socketIoPoll" },
   kind: "request",
 });
@@ -39,6 +40,7 @@ const idleSession = memoryRow({
   name: "idle-session",
   title: "memory of idle sessions, each on its WebSocket",
   peers: { unichannel: "session-unichannel.js", channel: "ws-unichannel.js", "Socket.IO": "ws-socketio.js recovery" },
+  brief: ["unichannel", "Socket.IO"],
   kinds: { "Socket.IO": "socketIo" },
   targets: { channel: "≤ 2 kB more" },
   kind: "webSocket",

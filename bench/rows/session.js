@@ -18,6 +18,7 @@ export const session = [
     title:
       "clients that lose their WebSocket and come back for the 4 messages of 128 bytes that they missed, 64 at a time",
     peers: { unichannel: "resume-unichannel.js", "Socket.IO": "resume-socketio.js", channel: "resume-channel.js" },
+    brief: ["unichannel", "Socket.IO"],
     without: { ws: "it has no sessions" },
     load: "resume.js",
     config: { connections: 64, missed: 4, kind: "session" },
@@ -25,7 +26,6 @@ export const session = [
   }),
   restartRow({
     name: "reconnect",
-    rank: "single",
     title: "sessions whose server is stopped and started again",
     peers: { unichannel: "restart-unichannel.js" },
     targets: { unichannel: "≤ 30 s, no error" },
