@@ -1,5 +1,5 @@
 // One HTTP/1.1 connection, seen from the server: RFC 9112 as a state machine. Bytes in, requests and body parts out;
-// responses in, bytes out. It knows no socket and no clock: whoever owns both feeds it and writes what `output` holds.
+// responses in, bytes out. It knows no socket and no clock: whoever owns both feeds it and writes what `takeOutput` gives.
 //
 // Requests are answered strictly in order: `nextRequest` gives the next one only when the one before has been read and
 // answered to the end. A pipelined request that is not handed out cannot be answered too early (RFC 9112 §9.3.2).
@@ -7,7 +7,7 @@
 
 import { type Piece, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { Output, sharedPiece } from "../base/output.ts";
+import { OutputSource, sharedPiece } from "../base/output.ts";
 import { type BodyDecoder, ChunkedBodyDecoder, FixedBodyDecoder } from "../codec/http1-body.ts";
 import { RequestDecoder, type RequestHead, type RequestLimits } from "../codec/http1-request.ts";
 import { CONTINUE, encodeChunk, encodeResponseHead, LAST_CHUNK, statusHasBody } from "../codec/http1-response.ts";
@@ -44,8 +44,7 @@ type ReadState = "head" | "body" | "read" | "closed";
 /** Where the writing side stands; the three in the middle are the framings of a body (RFC 9112 §6.3). */
 type WriteState = "idle" | "owed" | "chunked" | "counted" | "until-close" | "sent";
 
-export class Http1Connection {
-  readonly output: Output = new Output();
+export class Http1Connection extends OutputSource {
   readonly #options: Http1Options;
   /** While a head, or a part of one, is here. */
   #requests: RequestDecoder | undefined;
@@ -62,10 +61,11 @@ export class Http1Connection {
   #owedBytes = 0;
 
   constructor(options: Http1Options) {
+    super();
     this.#options = options;
   }
 
-  /** True once nothing more will be read or written: what `output` holds is the last. */
+  /** True once nothing more will be read or written: what is taken of the output is the last. */
   get isClosed(): boolean {
     return this.#reading === "closed" && (this.#writing === "idle" || this.#writing === "sent");
   }
@@ -303,7 +303,7 @@ export class Http1Connection {
 
   /**
    * Leaves HTTP: 101 with these fields, nothing else (RFC 9110 §15.2.2). Returns the bytes that came behind the
-   * request: they belong to the next protocol.
+   * request: they belong to the next protocol, which goes on with the output.
    */
   upgrade(fields: readonly string[]): Uint8Array | undefined {
     this.output.text(`${encodeResponseHead(101, fields)}\r\n`);

@@ -4,7 +4,7 @@
 
 import { isAscii, latin1, type Piece, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { Output, sharedPiece } from "../base/output.ts";
+import { type Output, OutputSource, sharedPiece } from "../base/output.ts";
 import { encodeFrameHead, type FrameOptions, OPCODE } from "../codec/ws-frame.ts";
 import {
   encodeClosePayload,
@@ -58,8 +58,7 @@ const JOINED_TEXT = 4096;
 const CLOSE_NORMAL = 1000;
 const CLOSE_ABNORMAL = 1006;
 
-export class WebSocketConnection {
-  readonly output: Output = new Output();
+export class WebSocketConnection extends OutputSource {
   readonly #limits: MessageLimits;
   /** While a message, or a part of one, is here. */
   #messages: MessageDecoder | undefined;
@@ -76,7 +75,9 @@ export class WebSocketConnection {
   holdsPongs = false;
   #owedPong: Uint8Array | undefined;
 
-  constructor(limits: MessageLimits, compression?: Compression) {
+  /** `output`: what of the protocol before is still to be written. */
+  constructor(limits: MessageLimits, compression?: Compression, output?: Output) {
+    super(output);
     this.#limits = limits;
     this.#compression = compression;
   }

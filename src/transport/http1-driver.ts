@@ -86,7 +86,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   }
 
   get bufferedAmount(): number {
-    return this.connection.output.size + this.stream.bufferedAmount;
+    return this.connection.outputSize + this.stream.bufferedAmount;
   }
 
   /** True if no request is being read or answered. */
@@ -137,7 +137,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   /** Writes what the protocol holds, now. */
   flush(): void {
     this.#isFlushQueued = false;
-    const output = this.connection.output.take();
+    const output = this.connection.takeOutput();
     if (output === undefined) return;
     this.stream.write(output);
     if (this.stream.bufferedAmount === 0) this.#exchange?.listener?.onDrain();
@@ -145,7 +145,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
 
   /** Output was added: it leaves at the end of this turn, or now if it is much. */
   queueFlush(): void {
-    if (this.connection.output.size >= FLUSH_BYTES) this.flush();
+    if (this.connection.outputSize >= FLUSH_BYTES) this.flush();
     // Inside a read everything is written when the read is over.
     else if (!this.#isFlushQueued && !this.#isReading) {
       this.#isFlushQueued = true;
@@ -192,7 +192,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
 
   /** Drops the connection. What was answered before still goes out: it may wait for the turn's end. */
   abort(): void {
-    const output = this.connection.output.take();
+    const output = this.connection.takeOutput();
     if (output !== undefined) this.stream.write(output);
     this.stream.destroy();
   }
@@ -210,7 +210,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
 
   readBody(): Promise<Uint8Array | undefined> {
     this.connection.wantBody();
-    if (this.connection.output.size > 0) this.queueFlush();
+    if (this.connection.outputSize > 0) this.queueFlush();
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject };
       this.#advance();

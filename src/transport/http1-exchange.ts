@@ -96,9 +96,9 @@ export class Http1Exchange implements Exchange {
     const { connection, stream, context } = this.#driver;
     const rest = connection.upgrade(fields);
     this.#driver.handOver();
-    const transport = new WebSocketTransport(stream, context, options);
+    const transport = new WebSocketTransport(stream, context, options, connection.releaseOutput());
     stream.listener = transport;
-    transport.begins(connection.output.take(), rest);
+    transport.begins(rest);
     return transport;
   }
 

@@ -2,9 +2,10 @@
 // of the receiver, writes once a turn, and ends TCP when the closing handshake is done or takes too long (§7.1.1).
 // Long because reading, writing, liveness and the end share what they know of the stream.
 
-import { type Piece, utf8Bytes } from "../base/bytes.ts";
+import { utf8Bytes } from "../base/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
+import type { Output } from "../base/output.ts";
 import { OPCODE } from "../codec/ws-frame.ts";
 import { type WebSocketClosed, WebSocketConnection, type WebSocketConnectionEvent } from "../protocol/websocket.ts";
 import type { ByteStream, ByteStreamListener } from "./byte-stream.ts";
@@ -44,10 +45,11 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   #controls = 0;
   #controlsSince = 0;
 
-  constructor(stream: ByteStream, context: WebSocketContext, options: WebSocketOptions) {
+  /** `output`: the 101, which goes out first. */
+  constructor(stream: ByteStream, context: WebSocketContext, options: WebSocketOptions, output?: Output) {
     this.#stream = stream;
     this.#context = context;
-    this.#connection = new WebSocketConnection(options, options.compression);
+    this.#connection = new WebSocketConnection(options, options.compression, output);
     this.#options = options;
   }
 
@@ -56,12 +58,11 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   }
 
   get bufferedAmount(): number {
-    return this.#connection.output.size + this.#stream.bufferedAmount;
+    return this.#connection.outputSize + this.#stream.bufferedAmount;
   }
 
-  /** The 101 goes out first, and what came behind the request is the first that is read. */
-  begins(response: Piece | Piece[] | undefined, rest: Uint8Array | undefined): void {
-    for (const piece of response === undefined ? [] : [response].flat()) this.#connection.output.piece(piece);
+  /** What came behind the request is the first that is read. */
+  begins(rest: Uint8Array | undefined): void {
     if (rest !== undefined) this.#connection.receive(rest);
     this.#queueFlush();
   }
@@ -171,7 +172,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     this.#isHeard = true;
     this.#connection.receive(bytes);
     this.#read();
-    if (this.#connection.output.size > 0) this.flush();
+    if (this.#connection.outputSize > 0) this.flush();
   }
 
   onEof(): void {
@@ -195,7 +196,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
 
   flush(): void {
     this.#isFlushQueued = false;
-    const output = this.#connection.output.take();
+    const output = this.#connection.takeOutput();
     if (output === undefined) return;
     this.#stream.write(output);
     if (this.#stream.bufferedAmount === 0) this.#emptied();
@@ -294,7 +295,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   }
 
   #queueFlush(): void {
-    const { size } = this.#connection.output;
+    const size = this.#connection.outputSize;
     if (size >= FLUSH_BYTES) this.flush();
     // Inside a read everything is written when the read is over.
     else if (size > 0 && !this.#isFlushQueued && !this.#isReading) {

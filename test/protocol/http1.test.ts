@@ -32,7 +32,7 @@ function request(input: string, options: Partial<Http1Options> = {}): Http1Conne
 }
 
 function taken(connection: Http1Connection): string {
-  return text(connection.output.take());
+  return text(connection.takeOutput());
 }
 
 /** What answers this request with this status and these fields. */
@@ -394,7 +394,7 @@ describe("Http1Connection: a response that goes to many", () => {
       connection.receive(bytesOf(GET));
       connection.nextRequest();
       connection.respond(OK, "hello", shared);
-      return connection.output.take();
+      return connection.takeOutput();
     });
     assert.ok(pieces[0] instanceof Uint8Array);
     assert.equal(pieces[0], pieces[1]);
@@ -460,7 +460,7 @@ describe("Http1Connection: streamed responses", () => {
     taken(connection);
     connection.write("");
     connection.write(new Uint8Array(0));
-    assert.equal(connection.output.size, 0);
+    assert.equal(connection.outputSize, 0);
     connection.end();
     assert.equal(taken(connection), "0\r\n\r\n");
   });
@@ -481,7 +481,7 @@ describe("Http1Connection: streamed responses", () => {
     connection.write("hel");
     taken(connection);
     assert.equal(thrown(() => connection.write("low")).code, "BODY_LENGTH_MISMATCH");
-    assert.equal(connection.output.size, 0);
+    assert.equal(connection.outputSize, 0);
     connection.write("lo");
     connection.end();
     assert.equal(taken(connection), "lo");
@@ -525,7 +525,7 @@ describe("Http1Connection: streamed responses", () => {
     connection.end();
     taken(connection);
     connection.end();
-    assert.equal(connection.output.size, 0);
+    assert.equal(connection.outputSize, 0);
     assert.notEqual(connection.nextRequest(), undefined);
   });
 });
@@ -613,7 +613,7 @@ describe("Http1Connection: Expect: 100-continue", () => {
 
   it("RFC 9110 §10.1.1: 100 is sent once, when the body is first wanted", () => {
     const connection = request(POST_EXPECT);
-    assert.equal(connection.output.size, 0);
+    assert.equal(connection.outputSize, 0);
     connection.wantBody();
     connection.wantBody();
     assert.equal(taken(connection), CONTINUE);
@@ -628,7 +628,7 @@ describe("Http1Connection: Expect: 100-continue", () => {
   it("RFC 9110 §10.1.1: 100 is not sent to a client that sends its body already", () => {
     const connection = request(`${POST_EXPECT}h`);
     connection.wantBody();
-    assert.equal(connection.output.size, 0);
+    assert.equal(connection.outputSize, 0);
     connection.respond(OK, null);
     assert.equal(taken(connection), `HTTP/1.1 200 OK\r\n${DATE}Content-Length: 0\r\n\r\n`);
   });
@@ -637,7 +637,7 @@ describe("Http1Connection: Expect: 100-continue", () => {
     const connection = request(POST_EXPECT);
     connection.receive(bytesOf("he"));
     connection.wantBody();
-    assert.equal(connection.output.size, 0);
+    assert.equal(connection.outputSize, 0);
     connection.receive(bytesOf("llo"));
     assert.equal(bodyOf(connection), "hello");
     connection.respond(OK, null);
@@ -668,7 +668,7 @@ describe("Http1Connection: Expect: 100-continue", () => {
     connection.start(OK);
     taken(connection);
     connection.wantBody();
-    assert.equal(connection.output.size, 0);
+    assert.equal(connection.outputSize, 0);
   });
 
   it("RFC 9110 §10.1.1: HTTP/1.0 and requests without a body get no 100", () => {
@@ -678,7 +678,7 @@ describe("Http1Connection: Expect: 100-continue", () => {
     ]) {
       const connection = request(input);
       connection.wantBody();
-      assert.equal(connection.output.size, 0);
+      assert.equal(connection.outputSize, 0);
     }
   });
 
@@ -689,7 +689,7 @@ describe("Http1Connection: Expect: 100-continue", () => {
     assert.notEqual(connection.nextRequest(), undefined);
     taken(connection);
     connection.wantBody();
-    assert.equal(connection.output.size, 0);
+    assert.equal(connection.outputSize, 0);
   });
 });
 
@@ -827,7 +827,7 @@ describe("Http1Connection: refusals", () => {
       assert.ok(taken(connection).startsWith(`HTTP/1.1 ${status} `), JSON.stringify(input));
       connection.receive(bytesOf(GET));
       assert.equal(connection.nextRequest(), undefined);
-      assert.equal(connection.output.size, 0);
+      assert.equal(connection.outputSize, 0);
     }
   });
 
@@ -844,16 +844,16 @@ describe("Http1Connection: refusals", () => {
     begun.write("part");
     taken(begun);
     begun.refuse(thrown(() => begun.nextBody()));
-    assert.equal(begun.output.size, 0);
+    assert.equal(begun.outputSize, 0);
     assert.equal(begun.isClosed, true);
     begun.end();
-    assert.equal(begun.output.size, 0);
+    assert.equal(begun.outputSize, 0);
 
     const answered = request(`${POST_CHUNKED}x\r\n`);
     answered.respond(OK, null);
     taken(answered);
     answered.refuse(thrown(() => answered.nextBody()));
-    assert.equal(answered.output.size, 0);
+    assert.equal(answered.outputSize, 0);
     assert.equal(answered.isClosed, true);
   });
 
@@ -936,7 +936,7 @@ describe("Http1Connection: fields that are the connection's business", () => {
         () => connection.upgrade(fields),
       ]) {
         assert.equal(thrown(begin).code, "BAD_HEADER");
-        assert.equal(connection.output.size, 0);
+        assert.equal(connection.outputSize, 0);
         assert.equal(connection.isAnswering, false);
       }
       connection.respond({ status: 500, fields: [] }, null);

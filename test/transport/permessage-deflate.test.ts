@@ -58,7 +58,7 @@ function ended({ by, code, error }: WebSocketClosed): string {
 /** Frames that the server sent. */
 function sent(connection: WebSocketConnection): { opcode: number; rsv1: boolean; payload: string }[] {
   const decoder = new FrameDecoder({ masked: false, allowRsv1: true });
-  decoder.push(bytesOf(text(connection.output.take())));
+  decoder.push(bytesOf(text(connection.takeOutput())));
   const frames: { opcode: number; rsv1: boolean; payload: string }[] = [];
   for (let part = decoder.next(); part !== undefined; part = decoder.next()) {
     assert.ok(part.first && part.last && part.fin);
@@ -74,9 +74,9 @@ describe("permessage-deflate: the examples of RFC 7692 §7.2.3", () => {
     assert.deepEqual(received(connection, frame(TEXT, hex("f248cdc9c90700"), { rsv1: true })), ["Hello"]);
     // "Hello" does not get smaller: what is sent is the plain frame. Of a longer one the payload is compressed alike.
     connection.sendText("Hello");
-    assert.equal(toHex(bytesOf(text(connection.output.take()))), "810548656c6c6f");
+    assert.equal(toHex(bytesOf(text(connection.takeOutput()))), "810548656c6c6f");
     connection.sendText("HelloHelloHello");
-    assert.equal(toHex(bytesOf(text(connection.output.take()))), "c10af248cdc9c9f780130000"); // then 10 bytes from 5 back
+    assert.equal(toHex(bytesOf(text(connection.takeOutput()))), "c10af248cdc9c9f780130000"); // then 10 bytes from 5 back
   });
 
   it("§7.2.3.1 the same in two fragments", () => {
@@ -252,7 +252,7 @@ describe("permessage-deflate: sending, RFC 7692 §6.1 and §7.2.1", () => {
     const message = JSON.stringify(Array(500).fill("news"));
     one.sendText(message);
     other.sendText(message);
-    const pieces = [one, other].map((connection) => connection.output.take());
+    const pieces = [one, other].map((connection) => connection.takeOutput());
     assert.deepEqual(pieces[0], pieces[1]);
   });
 });

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { Output } from "../../src/base/output.ts";
 import { encodeMaskedFrame, OPCODE } from "../../src/codec/ws-frame.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import type { WebSocketOptions } from "../../src/transport/exchange.ts";
@@ -42,6 +43,13 @@ interface Bench {
   readonly clock: VirtualClock;
   /** What the listener was told, in order. */
   readonly told: string[];
+}
+
+/** What the protocol before leaves. */
+function switching(): Output {
+  const output = new Output();
+  output.text("101\r\n");
+  return output;
 }
 
 /** `react` is called with each thing that the listener is told, from inside the call. */
@@ -141,9 +149,9 @@ describe("WebSocketTransport: the beginning", () => {
     const turn = new Turn();
     const stream = new MemoryStream();
     const context = { clock: new VirtualClock(), flusher: new Flusher(turn.schedule) };
-    const transport = new WebSocketTransport(stream, context, OPTIONS);
+    const transport = new WebSocketTransport(stream, context, OPTIONS, switching());
     stream.listener = transport;
-    transport.begins("101\r\n", frame(TEXT, "behind"));
+    transport.begins(frame(TEXT, "behind"));
     stream.arrive(frame(TEXT, "early"), frame(PING, "p"));
     const told: unknown[] = [];
     transport.listen({
@@ -162,9 +170,9 @@ describe("WebSocketTransport: the beginning", () => {
   it("tells of an end that came before it was opened", () => {
     const stream = new MemoryStream();
     const context = { clock: new VirtualClock(), flusher: new Flusher(() => {}) };
-    const transport = new WebSocketTransport(stream, context, OPTIONS);
+    const transport = new WebSocketTransport(stream, context, OPTIONS, switching());
     stream.listener = transport;
-    transport.begins("101\r\n", undefined);
+    transport.begins(undefined);
     stream.arrive(frame(TEXT, "only"));
     stream.eof();
     stream.closed();
