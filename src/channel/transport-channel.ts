@@ -33,6 +33,16 @@ export interface ChannelSettings {
 /** Every legal move goes to the right. */
 type ChannelState = "open" | "closing" | "closed";
 
+/** The handlers are no other channel's. */
+const OWNS_HANDLERS = 1;
+const HAS_SENT = 2;
+/** The setup is over. */
+const IS_SETTLED = 4;
+/** All messages have been delivered. */
+const INBOX_ENDED = 8;
+/** The end has been told. */
+const HAS_ENDED = 16;
+
 /** The codec makes an empty close frame of it, which is the answer to one; nobody closes with it. */
 const NO_STATUS = 1005;
 
@@ -50,17 +60,14 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   #inbox: Inbox | undefined;
   #id: string | undefined;
   #handlers: SessionHandlers;
-  #ownsHandlers = false;
   #moreCloseHandlers: NonNullable<ChannelHandlers["close"]>[] | undefined;
   #outbox: Outbox | undefined;
   #drainWaiters: (() => void)[] | undefined;
   #response: Response | undefined;
+  /** Yes or no, five times. As fields of their own they were 32 bytes of each channel. */
+  #flags = 0;
   #state: ChannelState = "open";
   #status: CloseStatus | undefined;
-  #hasSent = false;
-  #isSettled = false;
-  #isInboxEnded = false;
-  #isEnded = false;
 
   constructor(transport: Transport, handlers: SessionHandlers, settings: ChannelSettings, request: ChannelRequest) {
     this.#transport = transport;
@@ -82,7 +89,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
 
   /** True when its end has been told: what joins it to something now would never hear of it. */
   get hasEnded(): boolean {
-    return this.#isEnded;
+    return (this.#flags & HAS_ENDED) !== 0;
   }
 
   get isWebSocket(): boolean {
@@ -107,7 +114,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     if (this.#state !== "open" || this.#isOverflowing()) return false;
     const last = closeAfterSend ?? this.#transport.endsAfter(sendable.message);
     this.#transmit(sendable, last);
-    this.#hasSent = true;
+    this.#flags |= HAS_SENT;
     this.#context.messages.sent += 1;
     if (last) this.#closing();
     return true;
@@ -148,7 +155,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   }
 
   onClose(fn: NonNullable<ChannelHandlers["close"]>): void {
-    if (this.#isEnded) this.#guard("close", () => fn(this.#status!, this));
+    if (this.#flags & HAS_ENDED) this.#guard("close", () => fn(this.#status!, this));
     else if (this.#handlers.close === undefined) this.#own().close = fn;
     else {
       this.#moreCloseHandlers ??= [];
@@ -200,7 +207,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   /** The setup or the handler threw this: the answer, while nothing was sent; otherwise the end. */
   failed(error: unknown): void {
     if (this.#state !== "open") return;
-    if (this.isWebSocket || this.#transport.isSession || this.#hasSent) this.#breakOff(1011, "");
+    if (this.isWebSocket || this.#transport.isSession || this.#flags & HAS_SENT) this.#breakOff(1011, "");
     else this.#sendLast(failureOf(error));
   }
 
@@ -213,7 +220,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     if (this.#transport.isSession) this.close(1012, "server is stopping");
     else if (this.isWebSocket) this.close(1001, "server is stopping");
     else if (this.transport === "sse") this.#sendLast({ body: null, event: { retry: comeBackMs } });
-    else if (this.#hasSent) this.close();
+    else if (this.#flags & HAS_SENT) this.close();
     else {
       const headers = { "Retry-After": Math.ceil(comeBackMs / 1000) };
       this.#sendLast({ status: 503, headers, body: "Service Unavailable\n" });
@@ -223,7 +230,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   /** The server has stopped and waits for no callback any more: the end comes even while one is running. */
   abandon(): void {
     this.terminate();
-    this.#isSettled = true;
+    this.#flags |= IS_SETTLED;
     this.inboxEnded();
   }
 
@@ -303,7 +310,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   }
 
   inboxEnded(): void {
-    this.#isInboxEnded = true;
+    this.#flags |= INBOX_ENDED;
     this.#endIfDone();
   }
 
@@ -338,7 +345,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
       this.#breakOff(1011, "");
       this.#report(error, "send");
     }
-    this.#hasSent = true;
+    this.#flags |= HAS_SENT;
     this.#closing();
   }
 
@@ -366,7 +373,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   /** All channels together hold too much: those that hold most pay. What only waits for the turn's end is not held. */
   #isShareSpent(): boolean {
     const { budget } = this.#context;
-    if (!this.#hasSent || !budget.isShareSpent(this.bufferedAmount)) return false;
+    if (!(this.#flags & HAS_SENT) || !budget.isShareSpent(this.bufferedAmount)) return false;
     this.#transport.flush();
     return budget.isShareSpent(this.bufferedAmount);
   }
@@ -391,7 +398,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   }
 
   #settle(): void {
-    this.#isSettled = true;
+    this.#flags |= IS_SETTLED;
     this.#inbox?.release();
     this.#transport.settled();
     this.#endIfDone();
@@ -400,14 +407,14 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   #toInbox(): Inbox {
     if (this.#inbox !== undefined) return this.#inbox;
     this.#inbox = new Inbox(this);
-    if (this.#isSettled) this.#inbox.release();
+    if (this.#flags & IS_SETTLED) this.#inbox.release();
     if (this.#state !== "open") this.#inbox.discard();
     return this.#inbox;
   }
 
   #endIfDone(): void {
-    if (this.#isEnded || !this.#isInboxEnded || !this.#isSettled) return;
-    this.#isEnded = true;
+    if (this.#flags & HAS_ENDED || !(this.#flags & INBOX_ENDED) || !(this.#flags & IS_SETTLED)) return;
+    this.#flags |= HAS_ENDED;
     this.memberships?.channelEnded();
     const { close } = this.#handlers;
     if (close !== undefined) this.#guard("close", () => close(this.#status!, this));
@@ -430,8 +437,8 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
 
   /** `openChannel`'s handlers may serve many channels: a change is made to a copy. */
   #own(): SessionHandlers {
-    if (!this.#ownsHandlers) this.#handlers = { ...this.#handlers };
-    this.#ownsHandlers = true;
+    if (!(this.#flags & OWNS_HANDLERS)) this.#handlers = { ...this.#handlers };
+    this.#flags |= OWNS_HANDLERS;
     return this.#handlers;
   }
 

@@ -30,7 +30,6 @@ export interface NetStreamOwner {
 export class NetStream implements ByteStream, Listed {
   listener!: ByteStreamListener;
   place = -1;
-  readonly isEncrypted: boolean;
   readonly #socket: Socket;
   readonly #owner: NetStreamOwner;
   /** The system has not taken all that the socket was given. */
@@ -42,7 +41,6 @@ export class NetStream implements ByteStream, Listed {
   /** The caller sets `listener` at once. */
   constructor(socket: Socket, owner: NetStreamOwner) {
     this.#socket = socket;
-    this.isEncrypted = "encrypted" in socket;
     this.#owner = owner;
     (socket as OwnedSocket)[STREAM] = this;
     socket.on("data", onData);
@@ -54,6 +52,10 @@ export class NetStream implements ByteStream, Listed {
 
   get bufferedAmount(): number {
     return this.#isBlocked ? this.#socket.writableLength + this.#queue!.bytes : 0;
+  }
+
+  get isEncrypted(): boolean {
+    return "encrypted" in this.#socket;
   }
 
   get remoteAddress(): string | undefined {

@@ -17,6 +17,16 @@ import type { Heartbeat, Outgoing, TextTransport, TransportKind, TransportListen
 
 const NOTHING = new Uint8Array(0);
 
+/** A message in parts has begun, and no part of it was sent. */
+const FIRST_PART = 1;
+const OPENED = 2;
+const PAUSED = 4;
+const READING = 8;
+const FLUSH_QUEUED = 16;
+const ENDING = 32;
+/** Bytes arrived since the last beat. */
+const HEARD = 64;
+
 interface WebSocketContext {
   readonly clock: Clock;
   readonly flusher: Flusher;
@@ -28,16 +38,9 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   readonly #connection: WebSocketConnection;
   readonly #options: WebSocketOptions;
   #listener: TransportListener | undefined;
-  /** A message in parts has begun, and no part of it was sent. */
-  #isFirstPart = false;
-  #isOpened = false;
-  #isPaused = false;
-  #isReading = false;
-  #isFlushQueued = false;
-  #isEnding = false;
+  /** Yes or no, seven times. As fields of their own they were 48 bytes of each silent WebSocket. */
+  #flags: number = HEARD;
   #closeTimer: Timer | undefined;
-  /** Bytes arrived since the last beat. */
-  #isHeard = true;
   #heardAt = 0;
   /** When the ping was sent that has had no answer; 0: none. */
   #pingedAt = 0;
@@ -72,7 +75,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   }
 
   open(): void {
-    this.#isOpened = true;
+    this.#flags |= OPENED;
     this.#stream.resume();
     this.#read();
     this.#queueFlush();
@@ -99,7 +102,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   }
 
   begin(): void {
-    this.#isFirstPart = true;
+    this.#flags |= FIRST_PART;
   }
 
   part(data: string | Uint8Array): void {
@@ -114,7 +117,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   breakOff(code: number, reason: string): void {
     this.close(code, reason);
     // It is not worth waiting for what is unsent.
-    if (!this.#isEnding) this.#startCloseTimer();
+    if (!(this.#flags & ENDING)) this.#startCloseTimer();
   }
 
   ping(data: Uint8Array): void {
@@ -141,9 +144,9 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   beat(now: number, { pingIntervalMs, pongTimeoutMs }: Heartbeat): void {
     // A peer that is slow but reads must see that we are there.
     if (this.#connection.sendOwedPong()) this.#queueFlush();
-    if (this.#isEnding || pingIntervalMs === 0) return;
-    if (this.#isHeard || this.#isPaused) {
-      this.#isHeard = false;
+    if (this.#flags & ENDING || pingIntervalMs === 0) return;
+    if (this.#flags & HEARD || this.#flags & PAUSED) {
+      this.#flags &= ~HEARD;
       this.#heardAt = now;
       this.#pingedAt = 0;
     } else if (this.#pingedAt > 0) {
@@ -155,21 +158,21 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   }
 
   pause(): void {
-    if (this.#isPaused) return;
-    this.#isPaused = true;
+    if (this.#flags & PAUSED) return;
+    this.#flags |= PAUSED;
     this.#stream.pause();
   }
 
   resume(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
+    if (!(this.#flags & PAUSED)) return;
+    this.#flags &= ~PAUSED;
     this.#stream.resume();
     this.#read();
     this.#queueFlush();
   }
 
   onBytes(bytes: Uint8Array): void {
-    this.#isHeard = true;
+    this.#flags |= HEARD;
     this.#connection.receive(bytes);
     this.#read();
     if (this.#connection.outputSize > 0) this.flush();
@@ -188,14 +191,14 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
 
   onClosed(): void {
     this.#context.clock.clearTimer(this.#closeTimer);
-    this.#isEnding = true;
+    this.#flags |= ENDING;
     // What was read before the connection went is still delivered, then the end.
     this.#connection.receiveEof();
     this.#read();
   }
 
   flush(): void {
-    this.#isFlushQueued = false;
+    this.#flags &= ~FLUSH_QUEUED;
     const output = this.#connection.takeOutput();
     if (output === undefined) return;
     this.#stream.write(output);
@@ -206,16 +209,16 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   #read(): void {
     const listener = this.#listener;
     // A listener that resumes or closes from inside a delivery must not start a second loop.
-    if (listener === undefined || !this.#isOpened || this.#isReading) return;
-    this.#isReading = true;
+    if (listener === undefined || !(this.#flags & OPENED) || this.#flags & READING) return;
+    this.#flags |= READING;
     try {
-      while (!this.#isPaused) {
+      while (!(this.#flags & PAUSED)) {
         const event = this.#connection.next();
         if (event === undefined) break;
         this.#deliver(event, listener);
       }
     } finally {
-      this.#isReading = false;
+      this.#flags &= ~READING;
     }
   }
 
@@ -253,7 +256,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
 
   /** The close timer counts from when our close frame is out: what stands before it may take a slow client long. */
   #emptied(): void {
-    if (!this.#connection.isOpen && !this.#isEnding) this.#startCloseTimer();
+    if (!this.#connection.isOpen && !(this.#flags & ENDING)) this.#startCloseTimer();
     this.#listener?.bufferEmptied();
   }
 
@@ -275,8 +278,8 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
 
   /** §7.1.1: the server ends TCP first; a client that does not follow is dropped. */
   #end(): void {
-    if (this.#isEnding) return;
-    this.#isEnding = true;
+    if (this.#flags & ENDING) return;
+    this.#flags |= ENDING;
     this.flush();
     this.#stream.end();
     this.#startCloseTimer();
@@ -288,8 +291,8 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
 
   /** `first` is the opcode where this fragment is the message's first. */
   #sendFragment(first: number, data: string | Uint8Array, last: boolean): void {
-    const opcode = this.#isFirstPart ? first : OPCODE.CONTINUATION;
-    this.#isFirstPart = false;
+    const opcode = this.#flags & FIRST_PART ? first : OPCODE.CONTINUATION;
+    this.#flags &= ~FIRST_PART;
     this.#connection.sendFragment(opcode, typeof data === "string" ? utf8Bytes(data) : data, last);
     this.#queueFlush();
   }
@@ -298,8 +301,8 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     const size = this.#connection.outputSize;
     if (size >= FLUSH_BYTES) this.flush();
     // Inside a read everything is written when the read is over.
-    else if (size > 0 && !this.#isFlushQueued && !this.#isReading) {
-      this.#isFlushQueued = true;
+    else if (size > 0 && !(this.#flags & FLUSH_QUEUED) && !(this.#flags & READING)) {
+      this.#flags |= FLUSH_QUEUED;
       this.#context.flusher.add(this);
     }
   }
