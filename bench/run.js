@@ -14,7 +14,7 @@ const USAGE = `npm run bench -- [ROW…] [options]
 
   --full            five rounds of 3 s of every row with all its peers; rows that are named have all their peers anyway
   --rounds N        rounds of each peer, in turn (5)
-  --seconds N       length of each measured window (0.7)
+  --seconds N       length of each measured window (0.5)
   --connections N   of the rows that measure memory, and of the restart (10000)
   --peers A,B       only these; the first is compared with the others
   --cores A,B       the server's core and the load's (the first two), as \`taskset -c\` counts
@@ -50,7 +50,7 @@ const { quick, full } = values;
 const [serverCore = "0", loadCore = "1"] = values.cores.split(",");
 /** @type {import("./lib/row.js").Options} */
 const options = {
-  seconds: Number(values.seconds ?? (quick ? 0.2 : full ? 3 : 0.7)),
+  seconds: Number(values.seconds ?? (quick ? 0.2 : full ? 3 : 0.5)),
   warmupSeconds: quick ? 0.1 : full ? 1 : 0.25,
   connections: Number(values.connections ?? (quick ? 200 : 10_000)),
   mostConnections: quick ? 200 : Number.POSITIVE_INFINITY,

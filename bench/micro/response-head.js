@@ -1,9 +1,11 @@
 // @ts-check
 // Response heads (src/codec/http1-response.ts): strings joined as they come, with the status line from a map, beside an
-// array that is joined and the status line made each time. Both check names and values.
+// array that is joined and the status line made each time, both checking names and values; and a head that was made before
+// (src/protocol/ordinary-head.ts), which compares them.
 import { bench, do_not_optimize, run, summary } from "mitata";
 import { encodeResponseHead, reasonPhrase } from "../../dist/src/codec/http1-response.js";
 import { isFieldValue, isToken } from "../../dist/src/codec/http1-syntax.js";
+import { ordinaryHead } from "../../dist/src/protocol/ordinary-head.js";
 
 const FEW = ["Content-Type", "text/plain"];
 const MORE = [
@@ -28,6 +30,9 @@ for (const fields of [FEW, MORE]) {
   summary(() => {
     // As far as a write needs it: the bytes.
     bench(`${name}: encodeResponseHead`, () => do_not_optimize(Buffer.from(encodeResponseHead(200, fields), "latin1")));
+    bench(`${name}: ordinaryHead`, () =>
+      do_not_optimize(Buffer.from(ordinaryHead(200, [...fields], "", "") ?? "", "latin1")),
+    );
     bench(`${name}: join`, () => do_not_optimize(Buffer.from(joined(200, fields), "latin1")));
   });
 }

@@ -38,7 +38,7 @@ const nats = {
 export const cluster = [
   ...(hasCommand("redis-server")
     ? [
-        row({ name: "redis-2", title: `${TITLE} over Redis, one at a time`, ...redis }, 1),
+        row({ name: "redis-2", rank: "extra", title: `${TITLE} over Redis, one at a time`, ...redis }, 1),
         row({ name: "redis-2-16", title: `${TITLE} over Redis, 16 on their way`, ...redis }, 16),
       ]
     : []),

@@ -5,7 +5,7 @@ import { startRow } from "../lib/row.js";
 export const start = startRow({
   name: "start",
   title: "start of a process until it listens, and its memory then",
-  brief: ["unichannel", "node:http", "ws", "Socket.IO"],
+  brief: ["unichannel", "node:http"],
   peers: {
     unichannel: "http-unichannel.js",
     "node:http": "http-node.js",

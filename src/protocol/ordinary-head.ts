@@ -1,5 +1,6 @@
 // The heads of ordinary responses, remembered. A server answers most requests with a few kinds of response, whose heads
-// differ in nothing but the length of the body; to check and join their fields is a third of what an answer costs.
+// differ in nothing but the length of the body. With one field it is found in 0.4 of the time that making it takes, with five
+// in 0.3 (bench/micro/response-head.js), and all that a GET costs above the socket is an eighth less.
 
 import { latin1Bytes } from "../base/bytes.ts";
 import { encodeResponseHead } from "../codec/http1-response.ts";
