@@ -1,7 +1,7 @@
 // Those who are there, in no order: a set that its items help to keep, each by knowing its place.
 // Where many come and go, a Set or a Map makes itself anew again and again, and V8 keeps a chain of all its old tables, with
 // whom they held, until the next full collection. A thousand that come and go together cost a seventh here
-// (bench/micro/roster.js); waking a thousand polls went from 1.48 times the rate of node:http to 1.74.
+// (bench/micro/roster.js, docs/decisions/0015).
 
 export interface Listed {
   /** Where the one roster that has it finds it; -1: none has. Nobody else's business. */
@@ -20,7 +20,7 @@ export class Roster<Item extends Listed> {
     item.place = this.#items.push(item) - 1;
   }
 
-  /** False if it was not here. */
+  /** False if it was in no roster; it must not be in another one. */
   delete(item: Item): boolean {
     const { place } = item;
     if (place === -1) return false;

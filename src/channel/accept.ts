@@ -106,8 +106,7 @@ export function openChannel(
   return accept(request, handlers, handlers.open, options);
 }
 
-/** @internal `setup` takes the place of `handlers.open`: the handlers are kept as long as the channel, and can be shared. */
-export function accept(
+function accept(
   request: ChannelRequest | Request,
   handlers: ChannelHandlers,
   setup: ChannelHandlers["open"],

@@ -35,13 +35,14 @@ type ChannelState = "open" | "closing" | "closed";
 
 /** The handlers are no other channel's. */
 const OWNS_HANDLERS = 1;
+/** Something was given to the transport: there is no other first answer. */
 const HAS_SENT = 2;
 /** The setup is over. */
-const IS_SETTLED = 4;
+const SETTLED = 4;
 /** All messages have been delivered. */
 const INBOX_ENDED = 8;
-/** The end has been told. */
-const HAS_ENDED = 16;
+/** The end is told, or is just being told. */
+const ENDED = 16;
 
 /** The codec makes an empty close frame of it, which is the answer to one; nobody closes with it. */
 const NO_STATUS = 1005;
@@ -87,9 +88,9 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     return this.#state === "open";
   }
 
-  /** True when its end has been told: what joins it to something now would never hear of it. */
+  /** True when its end is told, or is just being told: what joins it to something now would never hear of it. */
   get hasEnded(): boolean {
-    return (this.#flags & HAS_ENDED) !== 0;
+    return (this.#flags & ENDED) !== 0;
   }
 
   get isWebSocket(): boolean {
@@ -155,7 +156,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   }
 
   onClose(fn: NonNullable<ChannelHandlers["close"]>): void {
-    if (this.#flags & HAS_ENDED) this.#guard("close", () => fn(this.#status!, this));
+    if (this.#flags & ENDED) this.#guard("close", () => fn(this.#status!, this));
     else if (this.#handlers.close === undefined) this.#own().close = fn;
     else {
       this.#moreCloseHandlers ??= [];
@@ -230,7 +231,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   /** The server has stopped and waits for no callback any more: the end comes even while one is running. */
   abandon(): void {
     this.terminate();
-    this.#flags |= IS_SETTLED;
+    this.#flags |= SETTLED;
     this.inboxEnded();
   }
 
@@ -398,7 +399,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   }
 
   #settle(): void {
-    this.#flags |= IS_SETTLED;
+    this.#flags |= SETTLED;
     this.#inbox?.release();
     this.#transport.settled();
     this.#endIfDone();
@@ -407,14 +408,14 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   #toInbox(): Inbox {
     if (this.#inbox !== undefined) return this.#inbox;
     this.#inbox = new Inbox(this);
-    if (this.#flags & IS_SETTLED) this.#inbox.release();
+    if (this.#flags & SETTLED) this.#inbox.release();
     if (this.#state !== "open") this.#inbox.discard();
     return this.#inbox;
   }
 
   #endIfDone(): void {
-    if (this.#flags & HAS_ENDED || !(this.#flags & INBOX_ENDED) || !(this.#flags & IS_SETTLED)) return;
-    this.#flags |= HAS_ENDED;
+    if (this.#flags & ENDED || !(this.#flags & INBOX_ENDED) || !(this.#flags & SETTLED)) return;
+    this.#flags |= ENDED;
     this.memberships?.channelEnded();
     const { close } = this.#handlers;
     if (close !== undefined) this.#guard("close", () => close(this.#status!, this));

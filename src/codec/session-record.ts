@@ -111,8 +111,6 @@ export function encodeClientMessage(record: ClientRecord): string | Uint8Array {
 
 /** A WebSocket message's record. Throws BAD_RECORD. */
 export function decodeRecordMessage(message: string | Uint8Array): SessionRecord {
-  // Nearly every one.
-  if (typeof message === "string" && message[0] === MESSAGE_LETTER) return { type: "message", data: message.slice(1) };
   if (message[0] !== "f") return decodeServerMessage(message);
   return { type: "from", number: parseCount(message.slice(1) as string) ?? bad("from") };
 }

@@ -36,7 +36,7 @@ const NO_STATUS = 1005;
 const COPY_BYTES = 1024;
 const PIN_BYTES = 8192;
 
-/** The first buffer for a message that comes in parts, unless less is announced; it doubles from there. */
+/** The first buffer for a message that comes in parts, unless less is announced, or not twice as much; it doubles from there. */
 const FIRST_BUFFER_BYTES = 16_384;
 
 /** RFC 7692 §6: joins the opcode of a message whose first frame has RSV1 set. */
@@ -151,8 +151,8 @@ export class MessageDecoder {
   #grow(length: number, isLast: boolean): void {
     const most = isLast ? this.#announced : this.maxMessageBytes;
     const wanted = Math.max(length, 2 * this.#buffer.length, Math.min(this.#announced, FIRST_BUFFER_BYTES));
-    // All of it where half is there: 64 KiB come in two reads, of which the second has the last few bytes.
-    const larger = allocate(2 * wanted >= most ? most : wanted);
+    // All that is announced where it is no more than twice as much: 64 KiB come in two reads, the second of a few bytes.
+    const larger = allocate(isLast && 2 * wanted >= most ? most : Math.min(most, wanted));
     larger.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = larger;
   }

@@ -60,7 +60,8 @@ export interface PresentMember {
 /** `Out`: what is published, as the store's codec has it; without one anything that JSON has a form for. */
 export interface ChannelStore<Attachment = unknown, Out = unknown> {
   /**
-   * Adds a channel; the same channel again replaces its attachment. It leaves by itself when it closes.
+   * Adds a channel; the same channel again replaces its attachment. It leaves by itself when it closes,
+   * before its close callbacks run.
    * Throws BAD_OPTION for a group's name of more than 1,024 bytes.
    */
   addToGroup(group: string, channel: GroupMember<Out>, attachment?: Attachment, options?: JoinOptions<Out>): void;
@@ -84,7 +85,7 @@ export interface ChannelStore<Attachment = unknown, Out = unknown> {
   history(group: string, since?: string | null): Promise<GroupHistory>;
   /** Who joined with `presence`, in every process of the backplane. Rejects with BACKPLANE_UNAVAILABLE. */
   presence(group: string): Promise<readonly PresentMember[]>;
-  /** The members in this process and their attachments, as they are now. */
+  /** The members in this process and their attachments, as they are now, in no order. */
   members(group: string): readonly (readonly [channel: GroupMember<Out>, attachment: Attachment | undefined])[];
   /** How many members the group has in this process. */
   size(group: string): number;

@@ -10,7 +10,7 @@ import { ChannelError } from "../base/errors.ts";
 import { withChannel } from "../channel/accept.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
-import { ChannelRequest } from "../channel/request.ts";
+import type { ChannelRequest } from "../channel/request.ts";
 import { prepare, type SendData } from "../channel/send-data.ts";
 import { TransportChannel } from "../channel/transport-channel.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
@@ -44,6 +44,8 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   readonly #clock: Clock;
   readonly #streams: GroupStreams;
   readonly #groups = new Map<string, Group>();
+  /** Channels of another make that will tell of their end. */
+  readonly #asked = new WeakSet<AnyChannel>();
   /** Groups that the timer looks at. */
   readonly #watched = new Set<Group>();
   readonly #presenceId: string = randomBytes(8).toString("hex");
@@ -176,17 +178,15 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   /** @internal A channel that is answered once, with what came after `since`; after `parkMs` with 204. */
   poll(request: ChannelRequest | Request, name: string, since: string | null | undefined, parkMs: number): Channel {
     checkName(name);
-    // Before there is a group for it.
-    const unanswered = ChannelRequest.unanswered(request);
-    if (this.#isClosed) return withChannel(unanswered, (channel) => channel.close(), POLL_OPTIONS);
-    const group = this.#make(name);
-    this.#watch(group);
     const park = (channel: Channel): void => {
+      if (this.#isClosed) return void channel.close();
+      const group = this.#make(name);
+      this.#watch(group);
       const poll = new Poll(group, channel, since ?? undefined, this.#clock.now() + parkMs);
       group.add(poll);
       group.catchUp(poll, poll.since);
     };
-    return withChannel(unanswered, park, POLL_OPTIONS);
+    return withChannel(request, park, POLL_OPTIONS);
   }
 
   /** What the codec makes of a value, for whatever carries it. */
@@ -215,9 +215,13 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   /** One of our own channels tells its memberships of its end; of another kind it has to be asked for. */
   #join(member: Member): void {
     const { channel, group } = member;
-    const isFirst = firstOf(channel) === undefined;
     group.add(member);
-    if (isFirst && !(channel instanceof TransportChannel)) channel.onClose(() => firstOf(channel)?.channelEnded());
+    if (channel instanceof TransportChannel || this.#asked.has(channel)) return;
+    this.#asked.add(channel);
+    channel.onClose(() => {
+      this.#asked.delete(channel);
+      firstOf(channel)?.channelEnded();
+    });
   }
 
   #show(member: Member, payload: Uint8Array): void {
@@ -275,8 +279,13 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
 
   #report(error: unknown, group: string, channel?: AnyChannel): void {
     const { onError } = this.#options;
-    if (onError === undefined) console.error(`unichannel: error in group ${group}`, error);
-    else onError(error, { group, channel });
+    try {
+      if (onError === undefined) console.error(`unichannel: error in group ${group}`, error);
+      else onError(error, { group, channel });
+    } catch (second) {
+      // Who else is in the group, or leaves it, must not suffer for it.
+      console.error(`unichannel: onError of a store has thrown, at an error in group ${group}`, second, error);
+    }
   }
 }
 

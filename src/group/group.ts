@@ -105,9 +105,9 @@ export class Group {
       return;
     }
     this.#isDelivering = true;
-    this.#deliver(entry, this.#audience, false);
+    this.#deliver(entry, this.#audience);
     for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
-      this.#deliver(next.entry, next.audience, true);
+      this.#deliver(next.entry, next.audience);
     }
     this.#isDelivering = false;
   }
@@ -116,7 +116,7 @@ export class Group {
   gap(): void {
     for (const member of this.#members.all()) {
       if (member instanceof Poll) this.#resetPoll(member);
-      else if (!(member instanceof Mark && member.isWaiting)) this.#tellReset(member);
+      else if (!(member instanceof Mark && (member.isGone || member.isWaiting))) this.#tellReset(member);
     }
   }
 
@@ -178,17 +178,20 @@ export class Group {
     }
   }
 
-  /** `isLate`: callbacks have run since the audience was taken, in which a member may have left and caught up again. */
-  #deliver(entry: GroupEntry, audience: readonly Member[], isLate: boolean): void {
+  #deliver(entry: GroupEntry, audience: readonly Member[]): void {
     const { except } = entry;
     for (const member of audience) {
       if (member.channel === except) continue;
       if (member instanceof Mark) {
-        if (member.isGone || member.isWaiting || this.#hasHeard(member, entry)) continue;
+        if (member.isGone || this.#isCaughtUp(member, entry)) continue;
         member.after = undefined;
         if (member instanceof Poll) this.#addDue(entry, member);
         else this.#send(member.channel, this.#formOf(entry, member));
-      } else if (!isLate || !this.#hasHeard(this.find(member.channel), entry)) this.#send(member.channel, entry.raw);
+        continue;
+      }
+      // Who was here when it came hears it; but who has left in a callback, and has come back to catch up, has it from there.
+      const now = member.isGone ? this.find(member.channel) : member;
+      if (!(now instanceof Mark && this.#isCaughtUp(now, entry))) this.#send(member.channel, entry.raw);
     }
     entry.release();
   }
@@ -197,9 +200,9 @@ export class Group {
     return mark instanceof Listener && mark.isNumbered ? entry.numbered(this.name) : entry.raw;
   }
 
-  #hasHeard(member: Member | undefined, { id }: GroupEntry): boolean {
-    const after = member instanceof Mark ? member.after : undefined;
-    return after !== undefined && this.#owner.streams.compareIds(id, after) <= 0;
+  /** It has had the entry, or will have it, from what it catches up with. */
+  #isCaughtUp({ isWaiting, after }: Mark, { id }: GroupEntry): boolean {
+    return isWaiting || (after !== undefined && this.#owner.streams.compareIds(id, after) <= 0);
   }
 
   /** A poll has one answer: what comes in the same turn is in it. */
@@ -222,8 +225,8 @@ export class Group {
     const next = due.at(-1)!.id;
     // Nearly always all have waited for the same, and share one answer.
     const shared = prepare(pollAnswer(due, next, false));
+    // Those that a closed store has let go of as well.
     for (const poll of polls) {
-      if (poll.isGone) continue;
       this.#answer(poll.channel, poll.dueFrom === 0 ? shared : pollAnswer(due.slice(poll.dueFrom), next, false));
     }
   }

@@ -2,7 +2,8 @@
 
 import type { Listed } from "../base/roster.ts";
 import type { AnyChannel } from "../channel/channel.ts";
-import type { Belonging, Membership } from "../channel/memberships.ts";
+import type { Membership } from "../channel/memberships.ts";
+import { TransportChannel } from "../channel/transport-channel.ts";
 import type { Group } from "./group.ts";
 import type { GroupEntry } from "./group-message.ts";
 
@@ -26,10 +27,12 @@ export class Member implements Listed, Membership {
     return this.place === -1;
   }
 
-  /** Leaves in the order in which they were joined. */
+  /** Leaves in the order in which they were joined, or last changed. */
   channelEnded(): void {
     const members: Member[] = [];
     for (let member: Member | undefined = this; member !== undefined; member = member.next) members.push(member);
+    // At once: to take the oldest out of the list each time would be to walk all of it.
+    setFirst(this.channel, undefined);
     for (const member of members.reverse()) member.group.ended(member);
   }
 }
@@ -71,23 +74,32 @@ export class Poll extends Mark {
   }
 }
 
+/** The memberships of channels of another make, which have no place for them. */
+const FOREIGN = new WeakMap<AnyChannel, Member>();
+
 /** The first of a channel's memberships, in whichever groups. */
 export function firstOf(channel: AnyChannel): Member | undefined {
-  return (channel as Partial<Belonging>).memberships as Member | undefined;
+  if (channel instanceof TransportChannel) return channel.memberships as Member | undefined;
+  return FOREIGN.get(channel);
 }
 
 export function link(member: Member): void {
   member.next = firstOf(member.channel);
-  (member.channel as Partial<Belonging>).memberships = member;
+  setFirst(member.channel, member);
 }
 
 export function unlink(member: Member): void {
-  const first = firstOf(member.channel);
-  if (first === member) (member.channel as Partial<Belonging>).memberships = member.next;
+  let before = firstOf(member.channel);
+  if (before === member) setFirst(member.channel, member.next);
   else {
-    let before = first;
     while (before !== undefined && before.next !== member) before = before.next;
     if (before !== undefined) before.next = member.next;
   }
   member.next = undefined;
+}
+
+function setFirst(channel: AnyChannel, member: Member | undefined): void {
+  if (channel instanceof TransportChannel) channel.memberships = member;
+  else if (member === undefined) FOREIGN.delete(channel);
+  else FOREIGN.set(channel, member);
 }

@@ -12,7 +12,8 @@ interface OrdinaryHead {
   /** `Date` and `Server`, whole. */
   readonly dateField: string;
   readonly serverField: string;
-  readonly text: string;
+  /** Empty until it is asked for again: a head with an ETag or a cookie of its own never is. */
+  text: string;
 }
 
 /** A power of two. Each head has one place; who shares it with others is made anew when they were asked for between. */
@@ -21,8 +22,9 @@ const PLACES = 16;
 const heads: (OrdinaryHead | undefined)[] = new Array(PLACES).fill(undefined);
 
 /**
- * Status line, fields, `Date` and `Server`: what stands before the framing fields. Undefined where the application sets a
- * field that the connection has a say in. `fields` must not change any more. Throws like `encodeResponseHead`.
+ * Status line, fields, `Date` and `Server`: what stands before the framing fields. Undefined for the first of its kind, and
+ * where the application sets a field that the connection has a say in. `fields` must not change any more. Throws like
+ * `encodeResponseHead`.
  */
 export function ordinaryHead(
   status: number,
@@ -39,14 +41,19 @@ export function ordinaryHead(
     known.serverField === serverField &&
     isSame(known.fields, fields)
   ) {
+    if (known.text === "") known.text = made(known);
     return known.text;
   }
   const own = readOwnFields(fields);
   if (own.date || own.server || (own.fields ?? fields).length < fields.length) return undefined;
+  heads[place] = { status, fields, dateField, serverField, text: "" };
+  return undefined;
+}
+
+function made({ status, fields, dateField, serverField }: OrdinaryHead): string {
   const text = encodeResponseHead(status, fields) + dateField + serverField;
   // Makes one flat string of what was joined: each answer would copy the parts anew.
   latin1Bytes(text);
-  heads[place] = { status, fields, dateField, serverField, text };
   return text;
 }
 

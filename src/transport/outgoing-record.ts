@@ -44,11 +44,7 @@ export type AnyRecord = SessionRecord | string;
 
 /** A message's record: where it goes to many, the one that all sessions keep. */
 export function recordOf(data: string | Uint8Array, shared: SharedForms | undefined): OutgoingRecord | string {
-  if (shared !== undefined) return sharedRecord(data, shared);
-  return typeof data === "string" ? data : new OutgoingRecord(data, false);
-}
-
-export function sharedRecord(data: string | Uint8Array, shared: SharedForms): OutgoingRecord {
+  if (shared === undefined) return typeof data === "string" ? data : new OutgoingRecord(data, false);
   shared.record ??= new OutgoingRecord(data, true);
   return shared.record;
 }

@@ -143,7 +143,7 @@ export class WebSocketCarrier extends TransportCarrier {
   }
 
   override messageArrived(data: string | Uint8Array): void {
-    // Nearly every one.
+    // Nearly every one, and no object is made for it.
     if (typeof data === "string" && data[0] === MESSAGE_LETTER) {
       this.owner?.recordArrived(this, data.slice(1), this.#next++);
       return;

@@ -19,10 +19,13 @@ const NOTHING = new Uint8Array(0);
 
 /** A message in parts has begun, and no part of it was sent. */
 const FIRST_PART = 1;
+/** The channel takes messages. */
 const OPENED = 2;
 const PAUSED = 4;
+/** What has arrived is being delivered. */
 const READING = 8;
 const FLUSH_QUEUED = 16;
+/** The stream was ended, or is gone. */
 const ENDING = 32;
 /** Bytes arrived since the last beat. */
 const HEARD = 64;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createChannelStore } from "../../src/index.ts";
+import { type BackplaneListener, createChannelStore, MemoryBackplane } from "../../src/index.ts";
 import { MemoryChannel } from "../support/memory-channel.ts";
 import { until } from "../support/wait.ts";
 
@@ -67,6 +67,92 @@ describe("a member", () => {
     assert.deepEqual([store.size("a"), store.broadcast("b", "x"), ends.length], [1, 1, 1]);
     for (const end of ends) end();
     assert.deepEqual(store.groups(), []);
+  });
+
+  it("of another make is asked once, however often it leaves and comes, and stays in nothing that it joins in its end", () => {
+    const ends: (() => void)[] = [];
+    let isOver = false;
+    const foreign = Object.freeze({
+      isOpen: true,
+      transport: "websocket",
+      send: () => true,
+      onClose: (fn: () => void) => (isOver ? fn() : ends.push(fn)),
+    }) as never;
+    const store = createChannelStore({
+      onLeave: (group) => {
+        if (isOver && group === "a") store.addToGroup("c", foreign);
+      },
+    });
+    for (let times = 0; times < 3; times++) {
+      store.addToGroup("a", foreign);
+      store.removeFromGroup("a", foreign);
+    }
+    assert.equal(ends.length, 1);
+    for (const group of ["a", "b"]) store.addToGroup(group, foreign);
+    isOver = true;
+    for (const end of ends) end();
+    assert.deepEqual(store.groups(), []);
+  });
+
+  it("leaves all its groups, and is closed to all, when what reports an error throws as well", async (t) => {
+    const shown: unknown[] = [];
+    t.mock.method(console, "error", (...args: unknown[]) => shown.push(args[0]));
+    const told: string[] = [];
+    const store = createChannelStore({
+      onLeave: (group) => {
+        throw new Error(group);
+      },
+      onError: () => {
+        throw new Error("second");
+      },
+    });
+    const member = new MemoryChannel("websocket", { close: () => told.push("close") });
+    for (const group of ["a", "b"]) store.addToGroup(group, member.channel);
+    member.leave();
+    await until(() => told.length > 0, "it is told");
+    assert.deepEqual(store.groups(), []);
+    assert.deepEqual(shown.length, 2);
+  });
+
+  it("hears a message once, who leaves in a callback of its delivery and comes back to catch up", async () => {
+    const store = createChannelStore();
+    const [first, second] = [new MemoryChannel(), new MemoryChannel()];
+    for (const { channel } of [first, second]) store.addToGroup("a", channel);
+    first.onSent = () => {
+      store.removeFromGroup("a", second.channel);
+      store.addToGroup("a", second.channel, undefined, { since: "" });
+    };
+    await store.publish("a", "one");
+    assert.deepEqual(second.take(), ["one"]);
+  });
+
+  it("that was let go of by another's onReset is not told of it", async () => {
+    const told: string[] = [];
+    const listeners: BackplaneListener[] = [];
+    class Lossy extends MemoryBackplane {
+      override subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {
+        listeners.push(listener);
+        return super.subscribe(group, listener);
+      }
+    }
+    const store = createChannelStore({ backplane: new Lossy() });
+    const [first, second] = [new MemoryChannel(), new MemoryChannel()];
+    const others = new Map([
+      [first, second],
+      [second, first],
+    ]);
+    for (const [member, other] of others) {
+      store.addToGroup("a", member.channel, undefined, {
+        onReset: () => {
+          told.push("reset");
+          store.removeFromGroup("a", other.channel);
+        },
+      });
+    }
+    await store.publish("a", "one");
+    listeners[0]!.gap();
+    await until(() => told.length > 0, "one is told");
+    assert.deepEqual(told, ["reset"]);
   });
 
   it("can be shown as present later, and keeps its attachment", async () => {

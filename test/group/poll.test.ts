@@ -54,6 +54,18 @@ for (const [name, make] of [
       assert.deepEqual(await poll(site, first.next), { messages: [{ id, data: "after" }], next: id, reset: false });
     });
 
+    it("answers a poll that a message has just reached when the store is closed in the same turn", async (t) => {
+      const store = make();
+      const site = await polling(t, store);
+      await store.publish("g", "before");
+      const first = await poll(site);
+      const client = await park(site, store, first.next);
+      const published = store.publish("g", "bye");
+      const { id } = await published;
+      await store.close();
+      assert.deepEqual(answerOf(await client.response()).messages, [{ id, data: "bye" }]);
+    });
+
     it("gives all that is kept after an empty since", async (t) => {
       const store = make();
       const site = await polling(t, store);

@@ -6,13 +6,12 @@ import {
   type OutgoingRecord,
   recordOf,
   sharedForms,
-  sharedRecord,
 } from "../../src/transport/outgoing-record.ts";
 
 describe("a session's message on its way out", () => {
   it("is one record for all sessions where it goes to many, and each form of it is made once", () => {
     const forms = sharedForms();
-    const record = sharedRecord("hello", forms);
+    const record = recordOf("hello", forms) as OutgoingRecord;
     assert.equal(recordOf("hello", forms), record);
     assert.equal(asWebSocket(record), asWebSocket(record));
     assert.equal(asWebSocket(record).body, "mhello");
