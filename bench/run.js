@@ -51,7 +51,7 @@ const [serverCore = "0", loadCore = "1"] = values.cores.split(",");
 /** @type {import("./lib/row.js").Options} */
 const options = {
   seconds: Number(values.seconds ?? (quick ? 0.2 : full ? 3 : 0.5)),
-  warmupSeconds: quick ? 0.1 : full ? 1 : 0.25,
+  warmupSeconds: quick ? 0.1 : full ? 1 : 0.6,
   connections: Number(values.connections ?? (quick ? 200 : 10_000)),
   mostConnections: quick ? 200 : Number.POSITIVE_INFINITY,
   serverCore,

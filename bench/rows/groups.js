@@ -71,7 +71,7 @@ export const groups = [
   publish(10_000, 16, { name: "publish-10k-16", targets: { ws: "≥ 5 ×" } }),
   publishSse(1000, 1, { name: "publish-sse" }),
   publishSse(1000, 16, { name: "publish-sse-16" }),
-  publishSse(10_000, 1, { name: "publish-sse-10k-1" }),
+  publishSse(10_000, 1, { name: "publish-sse-10k-1", rank: "extra" }),
   publishSse(10_000, 16, { name: "publish-sse-10k-16", turnSeconds: 3 }),
   workRow({
     name: "publish-mixed",
