@@ -24,7 +24,7 @@ import type {
   PresentMember,
   PublishOptions,
 } from "./channel-store.ts";
-import { Group } from "./group.ts";
+import { Group, type GroupOwner } from "./group.ts";
 import { jsonMembers, toGroupMessage, toSendData } from "./group-message.ts";
 import { firstOf, Listener, Mark, Member, Poll } from "./member.ts";
 import type { GroupStreams, StreamsOwner } from "./streams.ts";
@@ -43,6 +43,8 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   readonly #options: ChannelStoreOptions<Attachment, Out>;
   readonly #clock: Clock;
   readonly #streams: GroupStreams;
+  /** Of all groups. */
+  readonly #groupOwner: GroupOwner;
   readonly #groups = new Map<string, Group>();
   /** Channels of another make that will tell of their end. */
   readonly #asked = new WeakSet<AnyChannel>();
@@ -68,6 +70,12 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
       findGroup: (name, isNeeded) => (isNeeded ? this.#make(name) : this.#groups.get(name)),
       report: (error, group) => this.#report(error, group),
     });
+    this.#groupOwner = {
+      streams: this.#streams,
+      watch: (group) => this.#watch(group),
+      ended: (member) => this.#leave(member),
+      report: (error, group, channel) => this.#report(error, group, channel),
+    };
   }
 
   addToGroup(name: string, channel: GroupMember<Out>, attachment?: Attachment, options: JoinOptions<Out> = {}): void {
@@ -200,12 +208,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   #make(name: string): Group {
     let group = this.#groups.get(name);
     if (group === undefined) {
-      group = new Group(name, {
-        streams: this.#streams,
-        watch: (watched) => this.#watch(watched),
-        ended: (member) => this.#leave(member),
-        report: (error, _, channel) => this.#report(error, name, channel),
-      });
+      group = new Group(name, this.#groupOwner);
       this.#groups.set(name, group);
       this.#streams.begin(group);
     }

@@ -12,8 +12,10 @@ interface OrdinaryHead {
   /** `Date` and `Server`, whole. */
   readonly dateField: string;
   readonly serverField: string;
-  /** Empty until it is asked for again: a head with an ETag or a cookie of its own never is. */
-  text: string;
+  /** Undefined where the application sets a field that the connection has a say in. */
+  text: string | undefined;
+  /** False until it is asked for again: a head with an ETag or a cookie of its own never is. */
+  isMade: boolean;
 }
 
 /** A power of two. Each head has one place; who shares it with others is made anew when they were asked for between. */
@@ -41,16 +43,17 @@ export function ordinaryHead(
     known.serverField === serverField &&
     isSame(known.fields, fields)
   ) {
-    if (known.text === "") known.text = made(known);
+    if (!known.isMade) known.text = made(known);
+    known.isMade = true;
     return known.text;
   }
-  const own = readOwnFields(fields);
-  if (own.date || own.server || (own.fields ?? fields).length < fields.length) return undefined;
-  heads[place] = { status, fields, dateField, serverField, text: "" };
+  heads[place] = { status, fields, dateField, serverField, text: undefined, isMade: false };
   return undefined;
 }
 
-function made({ status, fields, dateField, serverField }: OrdinaryHead): string {
+function made({ status, fields, dateField, serverField }: OrdinaryHead): string | undefined {
+  const own = readOwnFields(fields);
+  if (own.date || own.server || (own.fields ?? fields).length < fields.length) return undefined;
   const text = encodeResponseHead(status, fields) + dateField + serverField;
   // Makes one flat string of what was joined: each answer would copy the parts anew.
   latin1Bytes(text);

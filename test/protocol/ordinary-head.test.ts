@@ -45,7 +45,7 @@ describe("ordinaryHead", () => {
 
   it("leaves to the connection what it has a say in", () => {
     for (const name of ["Date", "server", "Connection", "Keep-Alive", "Content-Length", "Transfer-Encoding"]) {
-      assert.equal(ordinaryHead(200, [name, "1"], DATE, ""), undefined);
+      for (let times = 0; times < 3; times++) assert.equal(ordinaryHead(200, [name, "1"], DATE, ""), undefined);
     }
     ordinaryHead(200, ["Data", "1"], DATE, "");
     assert.equal(ordinaryHead(200, ["Data", "1"], DATE, "")?.includes("Data: 1\r\n"), true);
