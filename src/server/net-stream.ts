@@ -14,7 +14,7 @@ const NOTHING = new Uint8Array(0);
 
 /**
  * Where a socket has its stream. Listeners that look there are shared: closures would cost each socket 300 bytes, a WeakMap
- * 70, and each read the time to look it up.
+ * some 30, and each read the time to look it up.
  */
 const STREAM = Symbol("unichannel.stream");
 
