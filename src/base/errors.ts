@@ -28,6 +28,7 @@ export type ErrorCode =
   | "TOO_MANY_FRAGMENTS"
   | "TOO_MANY_CONTROL_FRAMES"
   | "BUFFER_OVERFLOW"
+  | "RECEIVE_OVERFLOW"
   | "WRITE_TIMEOUT"
   | "BAD_DATA"
   | "BAD_MESSAGE"
@@ -64,6 +65,7 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   TOO_MANY_FRAGMENTS: { message: "message has more fragments than maxFragments", closeCode: 1008 },
   TOO_MANY_CONTROL_FRAMES: { message: "more control frames than maxControlFramesPerSecond", closeCode: 1008 },
   BUFFER_OVERFLOW: { message: "unsent data exceeds maxBufferedBytes", closeCode: 1013 },
+  RECEIVE_OVERFLOW: { message: "received data exceeds maxTotalReceivedBytes", status: 503, closeCode: 1013 },
   WRITE_TIMEOUT: { message: "client takes nothing of what is sent" },
   BAD_DATA: { message: "this value cannot be sent" },
   BAD_MESSAGE: { message: "message is not what its schema allows" },

@@ -57,6 +57,8 @@ export interface ChannelContext {
   readonly channelSettings: ChannelSettings;
   /** What all channels together have unsent. */
   readonly budget: BufferBudget;
+  /** What all clients together have sent and nobody has taken yet: `maxTotalReceivedBytes`. */
+  readonly received: BufferBudget;
   readonly allowedOrigins: AllowedOrigins;
   readonly messages: MessageCounts;
   readonly sessions: Sessions;

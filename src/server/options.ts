@@ -32,6 +32,12 @@ export interface ServerLimits {
    * @default 268_435_456 (256 MiB): as much as 256 clients that read nothing may hold
    */
   readonly maxTotalBufferedBytes: number;
+  /**
+   * Bytes that all clients together have sent and that were not handed over yet: unfinished messages and bodies, and
+   * messages that wait for their receiver. Over it clients that hold their equal part or more are refused: 503, or close
+   * 1013. @default 268_435_456 (256 MiB)
+   */
+  readonly maxTotalReceivedBytes: number;
   /** Open connections, those in a TLS handshake included. Over it: 503 and closed; before TLS: dropped. @default Infinity */
   readonly maxConnections: number;
   /** Sessions, with a connection or without. Over it: 503. @default 100_000 */
@@ -127,6 +133,7 @@ export const LIMITS: ServerLimits = {
   maxControlFramesPerSecond: 1000,
   maxBufferedBytes: 1_048_576,
   maxTotalBufferedBytes: 268_435_456,
+  maxTotalReceivedBytes: 268_435_456,
   maxConnections: Number.POSITIVE_INFINITY,
   maxSessions: 100_000,
   maxConnectionsPerAddress: Number.POSITIVE_INFINITY,

@@ -65,6 +65,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly flusher: Flusher = new Flusher();
   readonly report: ErrorReporter;
   readonly budget: BufferBudget;
+  readonly received: BufferBudget;
   readonly http: Http1Context["http"];
   readonly webSocket: ServerLimits;
   readonly channelSettings: ChannelContext["channelSettings"];
@@ -108,6 +109,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.report = this.#observer.report;
     this.messages = this.#observer.counts.messages;
     this.budget = new BufferBudget(this.#limits.maxTotalBufferedBytes);
+    this.received = new BufferBudget(this.#limits.maxTotalReceivedBytes);
     this.webSocket = this.#limits;
     this.timeouts = this.#limits;
     this.allowedOrigins = options.allowedOrigins ?? [];

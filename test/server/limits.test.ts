@@ -64,6 +64,7 @@ const PROOFS: Record<keyof ServerLimits, Proof | readonly string[]> = {
     await assert.rejects(flood.message(), /"code":1008/);
   },
   maxBufferedBytes: ["test/channel/overflow.test.ts", "test/contract/pressure.ts"],
+  maxTotalReceivedBytes: ["test/server/total-received.test.ts"],
   maxTotalBufferedBytes: ["test/channel/overflow.test.ts", "test/server/total-buffer.test.ts"],
   maxConnections: ["test/server/admission.test.ts"],
   maxConnectionsPerAddress: ["test/server/admission.test.ts"],

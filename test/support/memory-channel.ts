@@ -47,6 +47,7 @@ export class MemoryChannel {
       webSocket: { maxMessageBytes: 1 << 20, maxFragments: 100, closeTimeoutMs: 1000 },
       channelSettings: settings,
       budget,
+      received: new BufferBudget(Number.POSITIVE_INFINITY),
       sessions: new Sessions(0, new Flusher(), budget),
       allowedOrigins: [],
       messages: { received: 0, sent: 0 },

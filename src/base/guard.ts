@@ -1,0 +1,54 @@
+// Calls into application code. An application may throw, reject, or return an object whose `then` throws; none of it may
+// end the process or reach another channel. All calls of callbacks, handlers and function options go through this file
+// (test/contract/throwing.ts and test/server/callbacks.test.ts try each of them in each way).
+
+import { ChannelError } from "./channel-error.ts";
+
+/**
+ * Calls the application. An exception or a rejection goes to `report`, which must not throw. Returns a promise, which
+ * never rejects, if the application returned a promise; otherwise undefined.
+ */
+export function guard(call: () => unknown, report: (error: unknown) => void): Promise<void> | undefined {
+  try {
+    return settled(call(), report);
+  } catch (error) {
+    report(error);
+    return undefined;
+  }
+}
+
+/**
+ * The same for a result that the caller has already: a promise that resolves when `result` has settled, or undefined if it
+ * is no promise. Throws what a `then` getter throws.
+ */
+export function settled(result: unknown, report: (error: unknown) => void): Promise<void> | undefined {
+  return isThenable(result) ? reported(result, report) : undefined;
+}
+
+/**
+ * Calls a function of the application that must answer at once: an option such as `allowedOrigins` or a codec. Returns
+ * what it returns and throws what it throws. Throws BAD_OPTION if it returns a promise, which would count as yes wherever
+ * the answer is a condition; the promise's own rejection is taken.
+ *
+ * @param name the function as the application knows it, for the error's text
+ */
+export function callSync<Result>(name: string, call: () => Result): Result {
+  const result = call();
+  if (!isThenable(result)) return result;
+  void reported(result, () => {});
+  throw new ChannelError("BAD_OPTION", `${name} returned a promise; it must return its answer synchronously`);
+}
+
+/** True for anything that `await` would wait for. Throws what a `then` getter throws. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if ((typeof value !== "object" || value === null) && typeof value !== "function") return false;
+  return typeof (value as { then?: unknown }).then === "function";
+}
+
+async function reported(result: PromiseLike<unknown>, report: (error: unknown) => void): Promise<void> {
+  try {
+    await result;
+  } catch (error) {
+    report(error);
+  }
+}

@@ -1,0 +1,64 @@
+// A first-in, first-out queue with O(1) `push` and `shift`.
+//
+// Why not an array: beyond some 16,000 elements `Array.prototype.shift` moves all of them (Node 20.20: emptying 100,000
+// takes seconds), and a client decides how long many of our queues become (test/growth.test.ts).
+
+/** From so many taken elements on, the array is compacted once half of it is taken: each element moves once at most. */
+const COMPACT_FROM = 64;
+
+export class Queue<Item> implements Iterable<Item> {
+  #items: (Item | undefined)[] = [];
+  /** Index of the first element that was not taken. */
+  #head = 0;
+
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+
+  /** Appends an item; returns the new length. */
+  push(item: Item): number {
+    this.#items.push(item);
+    return this.length;
+  }
+
+  /** Removes and returns the first item, or undefined when the queue is empty. */
+  shift(): Item | undefined {
+    if (this.#head === this.#items.length) return undefined;
+    const item = this.#items[this.#head];
+    // The array keeps the slot for a while, but must not keep what was in it alive.
+    this.#items[this.#head] = undefined;
+    this.#head += 1;
+    if (this.#head === this.#items.length) this.clear();
+    else if (this.#head >= COMPACT_FROM && this.#head * 2 >= this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return item;
+  }
+
+  /** The item at `index`, counted from the first; undefined beyond the last. */
+  at(index: number): Item | undefined {
+    return index < 0 ? undefined : this.#items[this.#head + index];
+  }
+
+  /** Removes the first `count` items and returns them in order. */
+  take(count: number): Item[] {
+    const taken: Item[] = [];
+    for (let left = Math.min(count, this.length); left > 0; left--) taken.push(this.shift() as Item);
+    return taken;
+  }
+
+  /** A copy of the items from `index` on, in order. */
+  slice(index = 0): Item[] {
+    return this.#items.slice(this.#head + index) as Item[];
+  }
+
+  clear(): void {
+    this.#items = [];
+    this.#head = 0;
+  }
+
+  *[Symbol.iterator](): Generator<Item> {
+    for (let i = this.#head; i < this.#items.length; i++) yield this.#items[i] as Item;
+  }
+}
