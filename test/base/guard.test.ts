@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { callSync, guard } from "../../src/base/guard.ts";
 
 const throwingGetter = {
+  // biome-ignore lint/suspicious/noThenProperty: what an application may return by mistake is what is tested
   get then() {
     throw new Error("from the getter");
   },
@@ -32,6 +33,7 @@ describe("guard", () => {
     "rejects with undefined": () => Promise.reject(undefined),
     "returns an object whose `then` getter throws": () => throwingGetter,
     "returns an object whose `then` throws": () => ({
+      // biome-ignore lint/suspicious/noThenProperty: as above
       then() {
         throw new Error("from then");
       },
