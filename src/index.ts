@@ -2,6 +2,7 @@
 
 export { ChannelError, type ErrorCode } from "./base/errors.ts";
 export { type ChannelOptions, openChannel, withChannel } from "./channel/accept.ts";
+export type { BodyPart, SendBody } from "./channel/body.ts";
 export type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } from "./channel/channel.ts";
 export type { ErrorContext, ErrorReporter, ErrorSource } from "./channel/context.ts";
 export type { Handler, HandlerResult } from "./channel/handle.ts";
@@ -9,15 +10,7 @@ export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
 export type { AllowedOrigins } from "./channel/origin.ts";
 export type { PreparedMessage } from "./channel/prepared-message.ts";
 export type { ChannelRequest } from "./channel/request.ts";
-export {
-  type BodyPart,
-  event,
-  json,
-  prepare,
-  type SendBody,
-  type SendData,
-  type SendInit,
-} from "./channel/send-data.ts";
+export { event, json, prepare, type SendData, type SendInit } from "./channel/send-data.ts";
 export { openSession, type SessionOptions } from "./channel/session.ts";
 export type { OverflowPolicy } from "./channel/transport-channel.ts";
 export type { UpgradeAccepted, UpgradeCheck, UpgradeResult } from "./channel/upgrade.ts";

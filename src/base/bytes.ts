@@ -34,6 +34,14 @@ export function utf8Length(text: string): number {
   return Buffer.byteLength(text, "utf8");
 }
 
+/**
+ * Bytes of memory that a message takes. V8 keeps a string with any character above U+00FF in two bytes for each.
+ */
+export function memorySize(data: string | Uint8Array): number {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the range of latin1 begins with U+0000
+  return typeof data === "string" && /[^\0-\xff]/.test(data) ? 2 * data.length : data.length;
+}
+
 /** True if every character is below U+0080, so that latin1 and UTF-8 are the same bytes. */
 export function isAscii(text: string): boolean {
   return Buffer.byteLength(text, "utf8") === text.length;

@@ -15,7 +15,7 @@ import { EVENT_STREAM } from "../transport/sse.ts";
 import type { TextTransport, Transport } from "../transport/transport.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message } from "./channel.ts";
 import type { ChannelContext } from "./context.ts";
-import { type HeadersInput, toFields } from "./headers.ts";
+import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
 import { ChannelRequest } from "./request.ts";
 import type { SendData } from "./send-data.ts";
 import type { ChannelSettings, OverflowPolicy, TransportChannel } from "./transport-channel.ts";
@@ -113,19 +113,23 @@ function accept(
   options: AnyOptions,
 ): TransportChannel {
   const original = ChannelRequest.unanswered(request);
-  const { transport, isRefused } = chooseTransport(original, options);
-  const own = isRefused ? NO_HANDLERS : handlers;
+  // All that may throw comes first: nothing is answered, switched or made by then, so the client gets a 500.
+  const { codec, headers } = options;
+  const fields = headers === undefined ? NO_FIELDS : checkFields(toFields(headers));
   const settings = toSettings(options, original.context);
-  const channel = makeChannel(transport, own, settings, original, options.codec, contentTypeOf(options));
+  const contentType = contentTypeOf(codec, fields);
+  const { transport, isRefused } = chooseTransport(original, fields, options);
+  const own = isRefused ? NO_HANDLERS : handlers;
+  const channel = makeChannel(transport, own, settings, original, codec, contentType);
   original.opened(channel);
   channel.begin(isRefused ? undefined : setup);
   return channel;
 }
 
 /** What an answer says of a value, unless the application has said it for all. */
-function contentTypeOf({ codec, headers = [] }: AnyOptions): string | undefined {
+function contentTypeOf(codec: AnyOptions["codec"], fields: readonly string[]): string | undefined {
   if (codec?.contentType === undefined) return undefined;
-  return fieldValue(toFields(headers), "content-type") === undefined ? codec.contentType : undefined;
+  return fieldValue(fields, "content-type") === undefined ? codec.contentType : undefined;
 }
 
 /** Without options of its own a channel shares the server's. */
@@ -143,9 +147,12 @@ export function toSettings(options: AnyOptions, context: ChannelContext): Channe
   };
 }
 
-function chooseTransport(request: ChannelRequest, options: AnyOptions): { transport: Transport; isRefused: boolean } {
+function chooseTransport(
+  request: ChannelRequest,
+  fields: readonly string[],
+  options: AnyOptions,
+): { transport: Transport; isRefused: boolean } {
   const { exchange } = request;
-  const fields = options.headers === undefined ? [] : toFields(options.headers);
   if (!request.isWebSocket || exchange.isClientGone) {
     const format = options.sse !== false && request.acceptsEventStream ? EVENT_STREAM : PLAIN;
     const { compress = false } = options;

@@ -58,6 +58,13 @@ export interface Channel<out In = Message, in Out = SendData> extends AsyncItera
   readonly bufferedAmount: number;
   /** For frameworks whose handlers must return a Fetch `Response`: stands for "the channel answers". */
   readonly response: Response;
+  /**
+   * Aborts as soon as nothing more can be sent: when the client has left, also while an async setup or a receiver is
+   * running, and when the channel was closed here. A stream that `send` has taken goes on after `close`, and the signal
+   * aborts at its end. `signal.reason` is a ChannelError: CLIENT_GONE or CHANNEL_CLOSED. Pass it to whatever makes the
+   * messages: `fetch(url, { signal: channel.signal })`. Made on first use.
+   */
+  readonly signal: AbortSignal;
   /** One free slot for the application. */
   attachment: unknown;
 

@@ -1,6 +1,8 @@
 // Fetch's Response as an answer: its body is streamed, unless it turns out to be whole.
 
-import type { SendBody, SendInit } from "./send-data.ts";
+import type { BodyPart, SendBody } from "./body.ts";
+import type { SendInit } from "./send-data.ts";
+import { fromReader } from "./source.ts";
 
 /**
  * The response as data to send. A body that is whole within a turn of the event loop (made of a string, say; Fetch
@@ -13,29 +15,35 @@ export async function fromResponse(response: Response): Promise<SendInit> {
 
 async function peek(stream: ReadableStream<Uint8Array>): Promise<SendBody> {
   const reader = stream.getReader();
-  const turn = new Promise<"turn">((resolve) => setImmediate(resolve, "turn"));
-  const first = reader.read();
-  const soon = await Promise.race([first, turn]);
-  if (soon === "turn") return resumed(reader, [first]);
-  if (soon.done) return new Uint8Array(0);
-  const second = reader.read();
-  const end = await Promise.race([second, turn]);
-  if (end !== "turn" && end.done) return soon.value;
-  return resumed(reader, [first, second]);
+  try {
+    const turn = new Promise<"turn">((resolve) => setImmediate(resolve, "turn"));
+    const first = reader.read();
+    const soon = await Promise.race([first, turn]);
+    if (soon === "turn") return resumed(reader, [first]);
+    const second = soon.done ? first : reader.read();
+    const end = await Promise.race([second, turn]);
+    if (end === "turn" || !end.done) return resumed(reader, [first, second]);
+    reader.releaseLock();
+    return soon.value ?? new Uint8Array(0);
+  } catch (error) {
+    reader.releaseLock();
+    throw error;
+  }
 }
 
 /** The stream from its beginning: the reads that were begun, then the rest. */
-async function* resumed(
+function resumed(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   begun: ReturnType<typeof reader.read>[],
-): AsyncGenerator<Uint8Array> {
-  try {
-    for (;;) {
-      const { done, value } = await (begun.shift() ?? reader.read());
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    await reader.cancel();
-  }
+): AsyncIterable<BodyPart> {
+  const source = fromReader(reader as ReadableStreamDefaultReader<BodyPart>, begun);
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => Promise.resolve(source.next()),
+      async return() {
+        source.cancel();
+        return { done: true, value: undefined };
+      },
+    }),
+  };
 }

@@ -1,15 +1,19 @@
 // One exchange from request to answer: calls the handler and turns what it returns into a response, exactly one.
 
 import { ChannelError } from "../base/errors.ts";
+import { isThenable } from "../base/guard.ts";
 import type { Handshake } from "../codec/ws-handshake.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
+import type { SendBody } from "./body.ts";
 import type { AnyChannel } from "./channel.ts";
 import { failureOf, isClientsFault } from "./failure.ts";
 import { fromResponse } from "./fetch.ts";
+import { checkFields } from "./headers.ts";
 import { isChannelResponse } from "./marker.ts";
 import type { ChannelRequest } from "./request.ts";
-import { type SendBody, type SendData, type SendInit, toSendable } from "./send-data.ts";
-import { isThenable, TransportChannel } from "./transport-channel.ts";
+import { type SendData, type SendInit, toSendable } from "./send-data.ts";
+import { discardBody, discardSource } from "./source.ts";
+import { TransportChannel } from "./transport-channel.ts";
 import { checkHandshake, refuseHandshake, toAccepted, type UpgradeCheck, type UpgradeResult } from "./upgrade.ts";
 
 /** What a handler may return: a response, the channel it opened, or nothing. */
@@ -35,7 +39,8 @@ function handle(request: ChannelRequest, handler: Handler): void {
   try {
     const result = handler(request);
     if (isThenable(result)) {
-      result.then(
+      // Not its own `then`: an odd one may call back twice, or throw after it has.
+      Promise.resolve(result).then(
         (value) => answer(request, value),
         (error) => fail(request, error),
       );
@@ -52,7 +57,7 @@ function checkUpgrade(request: ChannelRequest, check: UpgradeCheck, handler: Han
     if (handshake === undefined) return;
     const result = check(request);
     if (isThenable(result)) {
-      result.then(
+      Promise.resolve(result).then(
         (value) => upgradeChecked(request, handshake, value, handler),
         (error) => fail(request, error, "upgrade"),
       );
@@ -117,10 +122,11 @@ function answerResponse(request: ChannelRequest, response: Response, source: Sou
   );
 }
 
-/** The channel answers; a second response would be read as the answer to the next request. */
+/** The channel answers; a second response would be read as the answer to the next request. Its stream is told. */
 function checkNothingElse(request: ChannelRequest, result: HandlerResult): void {
   if (result === undefined || result === null || result === request.channel) return;
   if (result instanceof Response && isChannelResponse(result)) return;
+  discardBody(result);
   const error = new ChannelError("ALREADY_ANSWERED", "a channel is open, so what the handler returned was dropped");
   request.context.report(error, { source: "handler", request });
 }
@@ -132,11 +138,19 @@ function respond(request: ChannelRequest, data: SendData): void {
     exchange.respond(PLAIN.head(sendable.message, false), sendable.message.body);
     return;
   }
+  // A head that cannot be sent is found before there is a channel, which would have to be ended again.
+  try {
+    checkFields(sendable.message.fields);
+  } catch (error) {
+    discardSource(sendable.parts);
+    throw error;
+  }
   // A stream is pulled at the client's pace and watched for failure: a channel does both.
   const channel = new TransportChannel(new HttpTransport(exchange, PLAIN, []), {}, UNLIMITED, request);
   request.opened(channel);
-  channel.send(data, true);
+  // Begun first, so that it hears of its transport's end even if the stream cannot be read.
   channel.begin(undefined);
+  channel.sendMessage(sendable, true);
 }
 
 /** The handler has returned all it has: there is no later send that could overflow. */

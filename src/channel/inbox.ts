@@ -1,17 +1,24 @@
 // Messages on their way to the application: one at a time, in arrival order, and the end after the last.
 // While setup runs they are held; while a receiver's promise is pending they wait; when too many wait, reading pauses.
 
+import { memorySize } from "../base/bytes.ts";
+import { Queue } from "../base/queue.ts";
 import type { Message } from "./channel.ts";
 
 /** What waits may be this many messages, or this many bytes, before reading pauses. */
 const MAX_WAITING_MESSAGES = 64;
 const MAX_WAITING_BYTES = 65_536;
 
+/** Least size that a waiting message is counted with: keeping an empty one costs memory, too. */
+const MIN_WAITING_SIZE = 64;
+
 export interface InboxOwner {
   /** Hands one message to the application. A returned promise holds back the next one. Never throws or rejects. */
   deliver(message: Message): Promise<void> | undefined;
   pauseReading(): void;
   resumeReading(): void;
+  /** The bytes of memory that wait here have changed. */
+  inboxHolds(before: number, after: number): void;
   /** Everything was delivered and nothing more comes. */
   inboxEnded(): void;
 }
@@ -20,7 +27,8 @@ type Pull = (result: IteratorResult<Message, undefined>) => void;
 
 export class Inbox {
   readonly #owner: InboxOwner;
-  #waiting: Message[] | undefined;
+  /** Undefined while nothing waits. */
+  #waiting: Queue<Message> | undefined;
   #waitingBytes = 0;
   #isHeld = true;
   #isBusy = false;
@@ -30,10 +38,15 @@ export class Inbox {
   #isEnding = false;
   #isEnded = false;
   /** Set once the application pulls; messages then go to those who wait, not to the receiver. */
-  #pulls: Pull[] | undefined;
+  #pulls: Queue<Pull> | undefined;
 
   constructor(owner: InboxOwner) {
     this.#owner = owner;
+  }
+
+  /** Bytes of memory that wait here. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
   }
 
   get isPulled(): boolean {
@@ -56,7 +69,7 @@ export class Inbox {
   /** Nothing that waits is delivered any more: the application has closed the channel. */
   discard(): void {
     this.#waiting = undefined;
-    this.#waitingBytes = 0;
+    this.#hold(0);
     this.#isDiscarding = true;
     this.#resumeIfRoom();
   }
@@ -69,7 +82,7 @@ export class Inbox {
 
   /** The next message, for a `for await` loop. */
   pull(): Promise<IteratorResult<Message, undefined>> {
-    this.#pulls ??= [];
+    this.#pulls ??= new Queue();
     const message = this.#take();
     if (message !== undefined) {
       this.#resumeIfRoom();
@@ -87,9 +100,9 @@ export class Inbox {
   }
 
   #wait(message: Message): void {
-    this.#waiting ??= [];
+    this.#waiting ??= new Queue();
     this.#waiting.push(message);
-    this.#waitingBytes += message.length;
+    this.#hold(this.#waitingBytes + sizeOf(message));
     if (this.#isPaused || this.#hasRoom) return;
     this.#isPaused = true;
     this.#owner.pauseReading();
@@ -98,9 +111,14 @@ export class Inbox {
   #take(): Message | undefined {
     const message = this.#waiting?.shift();
     if (message === undefined) return undefined;
-    this.#waitingBytes -= message.length;
     if (this.#waiting!.length === 0) this.#waiting = undefined;
+    this.#hold(this.#waitingBytes - sizeOf(message));
     return message;
+  }
+
+  #hold(bytes: number): void {
+    this.#owner.inboxHolds(this.#waitingBytes, bytes);
+    this.#waitingBytes = bytes;
   }
 
   #drain(): void {
@@ -139,4 +157,8 @@ export class Inbox {
     for (const pull of this.#pulls ?? []) pull({ done: true, value: undefined });
     this.#owner.inboxEnded();
   }
+}
+
+function sizeOf(message: Message): number {
+  return Math.max(memorySize(message), MIN_WAITING_SIZE);
 }

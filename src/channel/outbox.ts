@@ -1,10 +1,12 @@
 // Messages that are made of parts, and those that wait behind one: a stream is pulled at the pace of the client, and
 // what is sent meanwhile keeps its turn. A channel that never sends a stream has no outbox.
 
-import { textStream } from "../base/bytes.ts";
-import { ChannelError } from "../base/errors.ts";
+import { memorySize } from "../base/bytes.ts";
+import { Queue } from "../base/queue.ts";
 import type { Transport } from "../transport/transport.ts";
-import { type BodyPart, type Sendable, toPart } from "./send-data.ts";
+import { toPart } from "./body.ts";
+import type { Sendable } from "./send-data.ts";
+import { discardSource, holdSource, openSource, type Source } from "./source.ts";
 
 /** A stream is not pulled while more than this is unsent. */
 const HIGH_WATER_BYTES = 65_536;
@@ -12,8 +14,15 @@ const HIGH_WATER_BYTES = 65_536;
 /** A source that is always ready gives way to the event loop after this many bytes, each part counted as 64 or more. */
 const TURN_BYTES = 65_536;
 
-type Parts = NonNullable<Sendable["parts"]>;
-type PartIterator = AsyncIterator<BodyPart> | Iterator<BodyPart>;
+/** Least size that a waiting message is counted with: keeping an empty one costs memory, too. */
+const MIN_WAITING_SIZE = 64;
+
+interface Waiting {
+  readonly sendable: Sendable;
+  readonly last: boolean;
+  /** Bytes that it is counted with. */
+  readonly size: number;
+}
 
 export interface OutboxOwner {
   /** Half a message is out, and its rest will never come. */
@@ -29,9 +38,10 @@ export interface OutboxOwner {
 export class Outbox {
   readonly #transport: Transport;
   readonly #owner: OutboxOwner;
-  #waiting: { readonly sendable: Sendable; readonly last: boolean }[] = [];
+  readonly #waiting: Queue<Waiting> = new Queue();
   #bytes = 0;
-  #iterator: PartIterator | undefined;
+  /** The stream that is being sent. */
+  #source: Source | undefined;
   #isRunning = false;
   #isCancelled = false;
   #close: { readonly code: number; readonly reason: string } | undefined;
@@ -47,21 +57,23 @@ export class Outbox {
     return this.#isRunning;
   }
 
-  /** Bytes that wait here; those of a stream that was not pulled yet are unknown and do not count. */
+  /** Bytes that wait here. A stream that was not pulled yet counts as 64: how long it will be is not known. */
   get bufferedAmount(): number {
     return this.#bytes;
   }
 
-  /** Sends after all that waits. When nothing does, a bad head or a locked stream throws here. */
+  /** Sends after everything that waits. When nothing does, a bad head or a locked stream throws here, and is given up. */
   add(sendable: Sendable, last: boolean): void {
     if (this.#isRunning) {
-      this.#waiting.push({ sendable, last });
-      this.#hold(this.#bytes + (sendable.message.body?.length ?? 0));
+      const size = Math.max(memorySize(sendable.message.body ?? ""), MIN_WAITING_SIZE);
+      if (sendable.parts !== undefined) holdSource(sendable.parts);
+      this.#waiting.push({ sendable, last, size });
+      this.#hold(this.#bytes + size);
       return;
     }
-    const iterator = this.#begin(sendable, last);
+    const source = this.#begin(sendable, last);
     this.#isRunning = true;
-    void this.#run(iterator, last);
+    void this.#run(source, last);
   }
 
   /** Closes the transport behind the last message. */
@@ -69,14 +81,15 @@ export class Outbox {
     this.#close ??= { code, reason };
   }
 
-  /** The channel is closed: nothing is pulled or sent any more, and the source is told. */
+  /** Called when the channel is closed: nothing is pulled or sent any more, and every source is told. */
   cancel(): void {
     if (this.#isCancelled) return;
     this.#isCancelled = true;
-    this.#waiting = [];
+    for (const { sendable } of this.#waiting) if (sendable.parts !== undefined) discardSource(sendable.parts);
+    this.#waiting.clear();
     this.#hold(0);
     this.#onRoom?.();
-    void giveUp(this.#iterator);
+    this.#source?.cancel();
   }
 
   /** The transport's buffer is empty. */
@@ -84,10 +97,10 @@ export class Outbox {
     this.#onRoom?.();
   }
 
-  async #run(first: PartIterator, last: boolean): Promise<void> {
+  async #run(first: Source, last: boolean): Promise<void> {
     await this.#pump(first, last);
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      this.#hold(this.#bytes - (next.sendable.message.body?.length ?? 0));
+      this.#hold(this.#bytes - next.size);
       await this.#sendWaiting(next.sendable, next.last);
     }
     this.#isRunning = false;
@@ -101,8 +114,8 @@ export class Outbox {
       this.#try(() => this.#transport.send(sendable.message, last));
       return;
     }
-    const iterator = this.#try(() => this.#begin(sendable, last));
-    if (iterator !== undefined) await this.#pump(iterator, last);
+    const source = this.#try(() => this.#begin(sendable, last));
+    if (source !== undefined) await this.#pump(source, last);
   }
 
   #hold(bytes: number): void {
@@ -110,20 +123,27 @@ export class Outbox {
     this.#bytes = bytes;
   }
 
-  #begin({ message, parts }: Sendable, last: boolean): PartIterator {
+  #begin({ message, parts }: Sendable, last: boolean): Source {
     const { isSession, kind } = this.#transport;
     // A session carries bytes whatever carries it.
-    const iterator = iterate(parts!, isSession ? "websocket" : kind);
-    this.#transport.begin(message, last);
-    return iterator;
+    const source = openSource(parts!, isSession ? "websocket" : kind);
+    try {
+      this.#transport.begin(message, last);
+    } catch (error) {
+      source.cancel();
+      throw error;
+    }
+    return source;
   }
 
-  async #pump(iterator: PartIterator, last: boolean): Promise<void> {
-    this.#iterator = iterator;
+  async #pump(source: Source, last: boolean): Promise<void> {
+    this.#source = source;
     let bytesThisTurn = 0;
     try {
+      // The transport may have ended while the stream began: a HEAD has no body.
+      if (this.#isCancelled) return source.cancel();
       while (!this.#isCancelled) {
-        const { done, value } = await iterator.next();
+        const { done, value } = await source.next();
         if (done || this.#isCancelled) break;
         const part = toPart(value);
         this.#transport.part(part);
@@ -135,14 +155,14 @@ export class Outbox {
         else await new Promise(setImmediate);
         bytesThisTurn = 0;
       }
-      if (this.#isCancelled) return await giveUp(iterator);
+      if (this.#isCancelled) return;
       this.#transport.finish();
       if (last) this.#transport.close(1000, "");
     } catch (error) {
+      source.cancel();
       if (!this.#isCancelled) this.#owner.streamFailed(error);
-      await giveUp(iterator);
     } finally {
-      this.#iterator = undefined;
+      this.#source = undefined;
     }
   }
 
@@ -163,45 +183,4 @@ export class Outbox {
       return undefined;
     }
   }
-}
-
-function iterate(parts: Parts, kind: Transport["kind"]): PartIterator {
-  // A Blob is one message: in an event stream its bytes must not be cut into events.
-  if (parts instanceof Blob && kind !== "http") return wholeBlob(parts);
-  const source = parts instanceof Blob ? parts.stream() : parts;
-  const iterator = start(source);
-  return kind === "sse" ? asText(iterator) : iterator;
-}
-
-function start(source: AsyncIterable<BodyPart> | Iterable<BodyPart>): PartIterator {
-  try {
-    return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-  } catch (error) {
-    throw new ChannelError("BAD_DATA", "the stream cannot be read", { cause: error });
-  }
-}
-
-async function* wholeBlob(blob: Blob): AsyncGenerator<BodyPart> {
-  yield await blob.arrayBuffer();
-}
-
-/** Events are text: a character that is cut between two parts must come whole. */
-async function* asText(iterator: PartIterator): AsyncGenerator<string> {
-  const decode = textStream();
-  try {
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
-      const part = toPart(next.value);
-      const text = typeof part === "string" ? part : decode(part);
-      if (text !== "") yield text;
-    }
-  } finally {
-    await giveUp(iterator);
-  }
-}
-
-/** Tells a source that nobody reads it; what it throws then has no one left to interest. */
-async function giveUp(iterator: PartIterator | undefined): Promise<void> {
-  try {
-    await iterator?.return?.();
-  } catch {}
 }

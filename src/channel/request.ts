@@ -124,11 +124,12 @@ export class ChannelRequest implements ExchangeListener {
     return this.headers.get("last-event-id");
   }
 
-  /** Aborts when the client goes away before its answer is complete. */
+  /** Aborts when the client goes away before its answer is complete; of a WebSocket's request, with its channel. */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
       if (this.#isGone || this.exchange.isClientGone) this.onGone();
+      this.#followChannel();
     }
     return this.#abort.signal;
   }
@@ -180,8 +181,7 @@ export class ChannelRequest implements ExchangeListener {
   /** @internal The channel answers from now on. */
   opened(channel: TransportChannel): void {
     this.channel = channel;
-    // Of a WebSocket's end only the channel hears.
-    if (this.#abort !== undefined && channel.isWebSocket) channel.onClose(() => this.onGone());
+    this.#followChannel();
   }
 
   /** @internal */
@@ -212,6 +212,14 @@ export class ChannelRequest implements ExchangeListener {
       throw new ChannelError("ALREADY_ANSWERED");
     }
     return original;
+  }
+
+  /** Of a WebSocket's end only the channel hears. Called when the signal and when the channel is made. */
+  #followChannel(): void {
+    if (this.#abort === undefined || this.channel?.isWebSocket !== true) return;
+    const { signal } = this.channel;
+    if (signal.aborted) this.onGone();
+    else signal.addEventListener("abort", () => this.onGone(), { once: true });
   }
 
   #whose(): Client {

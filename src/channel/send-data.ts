@@ -3,22 +3,10 @@
 import { ChannelError } from "../base/errors.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import type { EventMeta, Outgoing } from "../transport/transport.ts";
+import { isIterable, type SendBody, type StreamBody, unsendable } from "./body.ts";
 import { type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
 import { PreparedMessage } from "./prepared-message.ts";
-
-/** One part of a streamed body. */
-export type BodyPart = string | Uint8Array | ArrayBuffer;
-
-/** A body. Bytes are sent as they are when the turn ends: do not change them before `drained()`. */
-export type SendBody =
-  | string
-  | Uint8Array
-  | ArrayBuffer
-  | Blob
-  | ReadableStream<BodyPart>
-  | AsyncIterable<BodyPart>
-  | Iterable<BodyPart>
-  | null;
+import { discardBody, discardSource } from "./source.ts";
 
 /**
  * A message with its HTTP head. `status` (200–599, default 200) and `headers` count for the first send of an HTTP
@@ -37,7 +25,7 @@ export type SendData = SendBody | SendInit | PreparedMessage;
 /** A message, and the parts that its body is made of where it is not whole. */
 export interface Sendable {
   readonly message: Outgoing;
-  readonly parts: AsyncIterable<BodyPart> | Iterable<BodyPart> | Blob | undefined;
+  readonly parts: StreamBody | undefined;
 }
 
 /** A value as JSON: a text message, or a response with `Content-Type: application/json; charset=utf-8`. */
@@ -69,12 +57,27 @@ export function event(fields: EventMeta & { readonly data?: string }): SendInit 
 export function prepare(data: SendData): PreparedMessage {
   const sendable = toSendable(data);
   if (sendable instanceof PreparedMessage) return sendable;
-  if (sendable.parts !== undefined) throw new ChannelError("BAD_DATA", "a stream or Blob cannot be prepared");
+  if (sendable.parts !== undefined) {
+    discardSource(sendable.parts);
+    throw new ChannelError("BAD_DATA", "a stream or Blob cannot be prepared");
+  }
   return new PreparedMessage(sendable.message);
 }
 
-/** Any data in its inner shape. Throws BAD_DATA, BAD_STATUS or BAD_HEADER for what cannot be sent. */
+/**
+ * Any data in its inner shape. Throws BAD_DATA, BAD_STATUS or BAD_HEADER for what cannot be sent; a stream in it is told
+ * then, as nobody will read it.
+ */
 export function toSendable(data: SendData): Sendable {
+  try {
+    return convert(data);
+  } catch (error) {
+    discardBody(data);
+    throw error;
+  }
+}
+
+function convert(data: SendData): Sendable {
   if (typeof data === "string" || data === null || data instanceof Uint8Array) return whole(data);
   if (typeof data !== "object") throw unsendable(data);
   if (data instanceof PreparedMessage) return data;
@@ -85,13 +88,6 @@ export function toSendable(data: SendData): Sendable {
     throw new ChannelError("BAD_STATUS", String(status));
   }
   return fromBody(data.body ?? null, status, headers === undefined ? NO_FIELDS : toFields(headers), data.event);
-}
-
-/** One part as the transports take it. */
-export function toPart(part: unknown): string | Uint8Array {
-  if (typeof part === "string" || part instanceof Uint8Array) return part;
-  if (part instanceof ArrayBuffer) return new Uint8Array(part);
-  throw unsendable(part);
 }
 
 function whole(
@@ -136,7 +132,12 @@ function declaredLength(fields: readonly string[]): number | undefined {
 function isInit(data: object): data is SendInit {
   // A literal is asked first: nearly everything is one, and it leaves the platform's Blob unloaded.
   if (Object.getPrototypeOf(data) === Object.prototype) {
-    for (const key in data) if (!isInitKey(key)) throw unsendable(data);
+    for (const key in data) {
+      if (isInitKey(key)) continue;
+      // An iterator that was written as a literal.
+      if (isIterable(data)) return false;
+      throw unsendable(data);
+    }
     return true;
   }
   if (data instanceof Blob || data instanceof ArrayBuffer || ArrayBuffer.isView(data) || isIterable(data)) return false;
@@ -155,19 +156,6 @@ function isInitKey(key: string): boolean {
   return key === "body" || key === "status" || key === "headers" || key === "event";
 }
 
-function isIterable(value: object): value is AsyncIterable<BodyPart> | Iterable<BodyPart> {
-  return Symbol.asyncIterator in value || Symbol.iterator in value;
-}
-
 function* pairs(fields: readonly string[]): Generator<[string, string]> {
   for (let i = 0; i < fields.length; i += 2) yield [fields[i]!, fields[i + 1]!];
-}
-
-function unsendable(value: unknown): ChannelError {
-  const what =
-    value === undefined ? "undefined" : typeof value === "object" ? "an object with other keys" : typeof value;
-  return new ChannelError(
-    "BAD_DATA",
-    `${what}; send text, bytes, a Blob, a stream, null, { status, headers, body }, or use json(value)`,
-  );
 }

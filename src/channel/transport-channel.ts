@@ -4,10 +4,11 @@
 
 import { utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import { guard, isThenable, settled } from "../base/guard.ts";
 import { inMicrotask } from "../base/microtask.ts";
 import type { Listed } from "../base/roster.ts";
 import { encodeClosePayload } from "../codec/ws-message.ts";
-import type { CloseStatus } from "../transport/close-status.ts";
+import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
 import type { SessionListener } from "../transport/session.ts";
 import type { Heartbeat, Transport, TransportKind } from "../transport/transport.ts";
 import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
@@ -20,6 +21,7 @@ import type { Belonging, Membership } from "./memberships.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import type { ChannelRequest } from "./request.ts";
 import { type Sendable, type SendData, toSendable } from "./send-data.ts";
+import { discardSource } from "./source.ts";
 
 /** What happens to a send when `bufferedAmount` has reached `maxBufferedBytes`. */
 export type OverflowPolicy = "close" | "drop";
@@ -65,6 +67,8 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   #outbox: Outbox | undefined;
   #drainWaiters: (() => void)[] | undefined;
   #response: Response | undefined;
+  /** Made by the first use of `signal`. */
+  #abort: AbortController | undefined;
   /** Yes or no, five times. As fields of their own they were 32 bytes of each channel. */
   #flags = 0;
   #state: ChannelState = "open";
@@ -110,9 +114,23 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     return this.#response;
   }
 
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (!this.isOpen && !this.#outbox?.isBusy) this.#abortSignal();
+    }
+    return this.#abort.signal;
+  }
+
   send(data: SendData, closeAfterSend?: boolean): boolean {
-    const sendable = toSendable(data);
-    if (this.#state !== "open" || this.#isOverflowing()) return false;
+    return this.sendMessage(toSendable(data), closeAfterSend);
+  }
+
+  sendMessage(sendable: Sendable, closeAfterSend?: boolean): boolean {
+    if (this.#state !== "open" || this.#isOverflowing()) {
+      if (sendable.parts !== undefined) discardSource(sendable.parts);
+      return false;
+    }
     const last = closeAfterSend ?? this.#transport.endsAfter(sendable.message);
     this.#transmit(sendable, last);
     this.#flags |= HAS_SENT;
@@ -231,6 +249,8 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   /** The server has stopped and waits for no callback any more: the end comes even while one is running. */
   abandon(): void {
     this.terminate();
+    // Its transport may never have been listened to, and has told nothing then.
+    this.transportClosed(closeStatus("server", 1006));
     this.#flags |= SETTLED;
     this.inboxEnded();
   }
@@ -243,7 +263,12 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   messageArrived(data: Message): void {
     if (this.#state !== "open") return;
     this.#context.messages.received += 1;
-    this.#toInbox().accept(data);
+    const inbox = this.#toInbox();
+    inbox.accept(data);
+    const { received } = this.#context;
+    if (!received.isExceeded || !received.isShareSpent(inbox.waitingBytes)) return;
+    this.#breakOff(1013, "too much is waiting");
+    this.#report(new ChannelError("RECEIVE_OVERFLOW"), "receive");
   }
 
   pingArrived(data: Uint8Array): void {
@@ -281,6 +306,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     this.#status = status;
     this.#outbox?.cancel();
     this.#resolveDrained();
+    this.#abortSignal();
     // Never inside the call of the application that may have caused it.
     inMicrotask(() => {
       if (this.#inbox === undefined) this.inboxEnded();
@@ -292,14 +318,13 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     const { receive } = this.#handlers;
     if (receive === undefined) return undefined;
     // Not through #guard: it would cost each message a closure.
-    let result: unknown;
     try {
-      result = receive(message, this);
+      const result = receive(message, this);
+      return isThenable(result) ? settled(result, (error) => this.#report(error, "receive")) : undefined;
     } catch (error) {
       this.#report(error, "receive");
       return undefined;
     }
-    return isThenable(result) ? this.#settled(result, "receive") : undefined;
   }
 
   pauseReading(): void {
@@ -308,6 +333,10 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
 
   resumeReading(): void {
     this.#transport.resume();
+  }
+
+  inboxHolds(before: number, after: number): void {
+    this.#context.received.change(before, after);
   }
 
   inboxEnded(): void {
@@ -383,6 +412,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   #breakOff(code: number, reason: string): void {
     this.#closing();
     this.#outbox?.cancel();
+    this.#abortSignal();
     this.#transport.breakOff(code, reason);
   }
 
@@ -395,7 +425,15 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     }
     this.#state = "closing";
     this.#inbox?.discard();
+    // A stream that is on its way is still wanted: what makes it must not be told to stop.
+    if (!this.#outbox?.isBusy) this.#abortSignal();
     return true;
+  }
+
+  #abortSignal(): void {
+    if (this.#abort === undefined || this.#abort.signal.aborted) return;
+    const isOurs = this.#status === undefined || this.#status.by === "server";
+    this.#abort.abort(new ChannelError(isOurs ? "CHANNEL_CLOSED" : "CLIENT_GONE"));
   }
 
   #settle(): void {
@@ -443,23 +481,9 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     return this.#handlers;
   }
 
-  /** Calls into the application. A promise comes back only if one was returned, and never rejects. */
+  /** Calls the application. A promise comes back only if one was returned, and never rejects. */
   #guard(source: ErrorSource, call: () => unknown): Promise<void> | undefined {
-    try {
-      const result = call();
-      return isThenable(result) ? this.#settled(result, source) : undefined;
-    } catch (error) {
-      this.#report(error, source);
-      return undefined;
-    }
-  }
-
-  async #settled(result: PromiseLike<unknown>, source: ErrorSource): Promise<void> {
-    try {
-      await result;
-    } catch (error) {
-      this.#report(error, source);
-    }
+    return guard(call, (error) => this.#report(error, source));
   }
 
   #report(error: unknown, source: ErrorSource): void {
@@ -472,14 +496,9 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
       this.#context.report(error, { source, channel: this });
       return;
     }
-    try {
-      handler(error, this);
-    } catch (second) {
-      this.#context.report(second, { source, channel: this });
-    }
+    guard(
+      () => handler(error, this),
+      (second) => this.#context.report(second, { source, channel: this }),
+    );
   }
-}
-
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

@@ -6,7 +6,7 @@ import { type Handshake, readHandshake } from "../codec/ws-handshake.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
 import type { Transport } from "../transport/transport.ts";
-import { type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
+import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
 import { isOriginAllowed } from "./origin.ts";
 import type { ChannelRequest } from "./request.ts";
 import type { SendInit } from "./send-data.ts";
@@ -64,5 +64,5 @@ export function toAccepted(handshake: Handshake, result: UpgradeResult): Checked
   }
   if (result instanceof Response || result.status !== undefined || result.body !== undefined) return undefined;
   const { headers, attachment } = result as UpgradeAccepted;
-  return { handshake, fields: headers === undefined ? NO_FIELDS : toFields(headers), attachment };
+  return { handshake, fields: headers === undefined ? NO_FIELDS : checkFields(toFields(headers)), attachment };
 }

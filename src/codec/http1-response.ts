@@ -10,6 +10,9 @@ export const LAST_CHUNK = "0\r\n\r\n";
 /** RFC 9110 §15.2.1: the interim response that asks for the body. */
 export const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 
+/** RFC 2518 §10.1: the interim response of a server that still works on a request; it may be sent any number of times. */
+export const PROCESSING = "HTTP/1.1 102 Processing\r\n\r\n";
+
 /** RFC 9110 §15, and what IANA's registry of status codes adds to it. */
 const REASON_PHRASES: Readonly<Record<number, string>> = {
   100: "Continue",

@@ -10,7 +10,14 @@ import { ChannelError } from "../base/errors.ts";
 import { OutputSource, sharedPiece } from "../base/output.ts";
 import { type BodyDecoder, ChunkedBodyDecoder, FixedBodyDecoder } from "../codec/http1-body.ts";
 import { RequestDecoder, type RequestHead, type RequestLimits } from "../codec/http1-request.ts";
-import { CONTINUE, encodeChunk, encodeResponseHead, LAST_CHUNK, statusHasBody } from "../codec/http1-response.ts";
+import {
+  CONTINUE,
+  encodeChunk,
+  encodeResponseHead,
+  LAST_CHUNK,
+  PROCESSING,
+  statusHasBody,
+} from "../codec/http1-response.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
 import { ordinaryHead } from "./ordinary-head.ts";
 import { readOwnFields } from "./own-fields.ts";
@@ -171,6 +178,13 @@ export class Http1Connection extends OutputSource {
     if (!this.#awaitsContinue || this.#writing !== "owed") return;
     this.#awaitsContinue = false;
     this.output.text(CONTINUE);
+  }
+
+  /** Says that the request is being worked on, with an interim response. False: its response has begun, or it has none. */
+  sayProcessing(): boolean {
+    if (this.#writing !== "owed") return false;
+    this.output.text(PROCESSING);
+    return true;
   }
 
   /** A whole response. A string goes out as UTF-8. `shared` is the same for all who get this response. */

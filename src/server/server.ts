@@ -3,7 +3,7 @@
 
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { SecureContextOptions, Server as TlsServer } from "node:tls";
-import { type Clock, systemClock } from "../base/clock.ts";
+import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { Roster } from "../base/roster.ts";
 import type { ChannelContext, Client, ErrorReporter, MessageCounts } from "../channel/context.ts";
@@ -92,6 +92,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly #sockets = new Set<Socket>();
   readonly #streams = new Roster<NetStream>();
   readonly #channels = new Roster<TransportChannel>();
+  #nextBeat: Timer | undefined;
   #port = 0;
   /** What the system says of the listening socket. */
   #bound: ReturnType<NetServer["address"]> = null;
@@ -284,7 +285,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
       else if (listener instanceof ProxyListener) listener.beat(now, this.#limits.headerTimeoutMs);
     }
     for (const channel of this.#channels.all()) channel.beat(now);
-    this.clock.setTimer(() => this.#beat(), BEAT_MS);
+    this.#nextBeat = this.clock.setTimer(() => this.#beat(), BEAT_MS);
   }
 
   /** A new connection: a socket, or whatever behaves as one. */
@@ -319,29 +320,47 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.#observer.serverStopping(graceMs, this.#streams.size, this.#channels.size);
     // Neither the clock's timers nor half-closed sockets keep the process, but who awaits a stop must see its end.
     const awake = setInterval(() => {}, 60_000);
+    try {
+      await this.#endAll(graceMs);
+    } finally {
+      clearInterval(awake);
+      this.clock.clearTimer(this.#nextBeat);
+      this.#status = "stopped";
+      this.#observer.serverStopped();
+    }
+  }
+
+  async #endAll(graceMs: number): Promise<void> {
     const listening = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     // First, so that the last responses say `Connection: close`.
     this.#closeSoon((listener) => listener instanceof Http1Driver && !listener.isIdle);
-    for (const channel of this.#channels.all()) channel.goAway(comeBackMs());
+    for (const channel of this.#channels.all()) this.#try(() => channel.goAway(comeBackMs()));
     // A request may have arrived that nobody has read yet: its client would hear nothing but the end of the connection.
     for (let turns = 0; turns < 2; turns++) await new Promise(setImmediate);
     this.#closeSoon(() => true);
     await this.#empty(graceMs);
-    for (const stream of this.#streams.all()) stream.destroy();
-    for (const socket of this.#sockets) socket.destroy();
+    for (const stream of this.#streams.all()) this.#try(() => stream.destroy());
+    for (const socket of this.#sockets) this.#try(() => socket.destroy());
     await listening;
     // Sockets say that they are closed a turn or two after they are destroyed.
     for (let turns = 0; this.#streams.size > 0 && turns < 10; turns++) await new Promise(setImmediate);
-    for (const channel of this.#channels.all()) channel.abandon();
-    clearInterval(awake);
-    this.#status = "stopped";
-    this.#observer.serverStopped();
+    for (const channel of this.#channels.all()) this.#try(() => channel.abandon());
+  }
+
+  /** One connection or channel that cannot be ended as it should be must not keep the others from their end. */
+  #try(end: () => void): void {
+    try {
+      end();
+    } catch (error) {
+      this.report(error, { source: "connection" });
+    }
   }
 
   #closeSoon(isMeant: (listener: ByteStreamListener) => boolean): void {
     for (const { listener } of this.#streams.all()) {
-      if ((listener instanceof Http1Driver || listener instanceof ProxyListener) && isMeant(listener))
-        listener.closeSoon();
+      if ((listener instanceof Http1Driver || listener instanceof ProxyListener) && isMeant(listener)) {
+        this.#try(() => listener.closeSoon());
+      }
     }
   }
 

@@ -68,6 +68,11 @@ export interface Exchange {
   flush(): void;
   /** Drops the connection: the client sees that the response is incomplete. */
   abort(): void;
+  /**
+   * The client has ended its side and somebody must know whether it still reads: where there is a way to find out,
+   * `onGone` follows soon if it does not. Does nothing where there is none, or the response has begun.
+   */
+  probe(): void;
 
   /**
    * Switches to WebSocket: sends the 101 with these fields and hands the connection over. The handshake has been
@@ -89,6 +94,7 @@ export type ResponseExchange = Pick<
   | "end"
   | "flush"
   | "abort"
+  | "probe"
 >;
 
 export interface ExchangeListener {

@@ -98,6 +98,10 @@ export class GzipExchange implements ResponseExchange {
     this.#exchange.flush();
   }
 
+  probe(): void {
+    this.#exchange.probe();
+  }
+
   abort(): void {
     this.#exchange.abort();
   }

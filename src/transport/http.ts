@@ -43,7 +43,8 @@ export const PLAIN: HttpFormat = {
 
 /** How nearly every answer ends. */
 const ANSWERED: CloseStatus = Object.freeze(closeStatus("server", 1000));
-const NO_CONTENT: ResponseHead = { status: 204, fields: [] };
+/** A message without content: the head of a response that has nothing to say yet. */
+const NO_MESSAGE: Outgoing = { status: undefined, fields: [], body: null, event: undefined, length: undefined };
 
 export class HttpTransport implements Transport, ExchangeListener {
   readonly #exchange: ResponseExchange;
@@ -69,6 +70,7 @@ export class HttpTransport implements Transport, ExchangeListener {
     if (exchange.isClientGone && exchange.isAnswered) this.#end = clientLeft();
     this.#before = exchange.listener;
     exchange.listener = this;
+    if (this.#isHalfClosed && this.#end === undefined) exchange.probe();
   }
 
   get kind(): TransportKind {
@@ -86,9 +88,15 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   open(): void {}
 
+  /**
+   * A silent event stream gets its head here: a browser says `open` only when it has one, and proxies end a connection
+   * that has none for a minute (nginx: `proxy_read_timeout`). Comments follow by `heartbeat`.
+   */
   settled(): void {
     this.#isSettled = true;
     if (this.#isHalfClosed) this.onHalfClose();
+    if (this.#format.heartbeat === undefined || this.#isStarted || this.#end !== undefined) return;
+    this.#start(NO_MESSAGE, undefined);
   }
 
   endsAfter(message: Outgoing): boolean {
@@ -140,7 +148,9 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   close(code: number, reason: string): void {
     if (this.#end !== undefined) return;
-    if (!this.#isStarted) this.#exchange.respond(NO_CONTENT, null);
+    // The channel's own fields belong to this answer as well: without its CORS fields no page of another origin could
+    // tell it from a failure.
+    if (!this.#isStarted) this.#exchange.respond({ status: 204, fields: this.#fields }, null);
     else this.#exchange.end();
     this.#ended(closeStatus("server", code, reason));
   }
@@ -172,12 +182,17 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   /**
    * A FIN says that the client sends no more, not that it has left (RFC 9112 §9.6); but a client that left looks the
-   * same, and a parked poll would keep its place for ever. What was set up to answer at once has answered by now.
+   * same, and a parked poll would keep its place for ever. What was set up to answer at once has answered by now; while
+   * setup still runs the exchange finds out which of the two it is (docs/decisions/0005).
    */
   onHalfClose(): void {
     this.#isHalfClosed = true;
     this.#before?.onHalfClose();
-    if (!this.#isSettled || this.#end !== undefined) return;
+    if (this.#end !== undefined) return;
+    if (!this.#isSettled) {
+      this.#exchange.probe();
+      return;
+    }
     this.#ended(clientLeft());
     this.#exchange.abort();
   }
@@ -192,6 +207,7 @@ export class HttpTransport implements Transport, ExchangeListener {
     const hasBody = this.#exchange.start(format.head(this.#withFields(message), true), length);
     this.#format = format;
     this.#isStarted = true;
+    this.#hasWritten = true;
     if (!hasBody) this.#ended(ANSWERED);
     return hasBody;
   }

@@ -53,6 +53,13 @@ const MAX_HELD_BYTES = 65_536;
  */
 const MAX_UNSENT_BYTES = 65_536;
 
+/**
+ * When a client that has ended its side is first asked whether it still reads, and again. The first answer to one that
+ * has left makes its system send a reset, and what is written after that fails.
+ */
+const PROBE_MS = 20;
+const FIRST_PROBES = 2;
+
 interface BodyReader {
   readonly resolve: (part: Uint8Array | undefined) => void;
   readonly reject: (error: unknown) => void;
@@ -73,6 +80,9 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   #isHandedOver = false;
   #isEnding = false;
   #closeTimer: Timer | undefined;
+  #probeTimer: Timer | undefined;
+  /** Probes sent for the current exchange; undefined: nobody asked for any. */
+  #probes: number | undefined;
   /** What the last beat found, for how many requests so far, and since when. */
   #wait: Wait = "nothing";
   #waitRequests = 0;
@@ -124,6 +134,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
 
   onClosed(error: Error | undefined): void {
     this.context.clock.clearTimer(this.#closeTimer);
+    this.context.clock.clearTimer(this.#probeTimer);
     this.#isEnding = true;
     const exchange = this.#exchange;
     this.#exchange = undefined;
@@ -165,6 +176,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
    * timer: it comes up to a second late, and never early.
    */
   beat(now: number): void {
+    if (this.#probes !== undefined && this.#probes >= FIRST_PROBES) this.#sendProbe();
     const wait = this.#waitsFor();
     if (wait !== this.#wait || this.#requests !== this.#waitRequests) {
       this.#wait = wait;
@@ -188,6 +200,16 @@ export class Http1Driver implements ByteStreamListener, Flushable {
 
   isCurrent(exchange: Http1Exchange): boolean {
     return this.#exchange === exchange;
+  }
+
+  /**
+   * Finds out whether a client that has ended its side is still there, with interim responses that mean nothing to one that
+   * is (RFC 9110 §15.2: it must parse any number of them). At once, and then with each beat until there is an answer.
+   */
+  probe(): void {
+    if (this.#probes !== undefined) return;
+    this.#probes = 0;
+    this.#probeSoon();
   }
 
   /** Drops the connection. What was answered before still goes out: it may wait for the turn's end. */
@@ -257,10 +279,26 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     if (head === undefined) return false;
     this.#requests += 1;
     this.#exchange = new Http1Exchange(this, head);
+    this.#probes = undefined;
     this.#exchange.isClientGone = this.connection.hasPeerEnded;
     this.#resumeIfCaughtUp();
     this.context.onExchange(this.#exchange);
     return !this.#isHandedOver;
+  }
+
+  #probeSoon(): void {
+    this.#probeTimer = this.context.clock.setTimer(() => {
+      this.#sendProbe();
+      if (this.#probes !== undefined && this.#probes < FIRST_PROBES) this.#probeSoon();
+    }, PROBE_MS);
+  }
+
+  #sendProbe(): void {
+    if (this.#exchange === undefined || !this.connection.sayProcessing()) this.#probes = undefined;
+    else {
+      this.#probes! += 1;
+      this.flush();
+    }
   }
 
   #feedReader(): boolean {

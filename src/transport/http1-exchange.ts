@@ -92,6 +92,11 @@ export class Http1Exchange implements Exchange {
     if (this.#isLive) this.#driver.abort();
   }
 
+  probe(): void {
+    // RFC 9110 §15.2: HTTP/1.0 has no interim responses.
+    if (this.#isLive && this.head.minor === 1) this.#driver.probe();
+  }
+
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): TextTransport {
     const { connection, stream, context } = this.#driver;
     const rest = connection.upgrade(fields);

@@ -20,6 +20,7 @@ function bench(): Bench {
     pauseReading: () => told.push("pause"),
     resumeReading: () => told.push("resume"),
     inboxEnded: () => told.push("ended"),
+    inboxHolds: () => {},
   });
   return { inbox, told, got };
 }

@@ -94,7 +94,7 @@ describe("what a handler gets wrong itself", () => {
     });
   }
 
-  it("ends the connection where the channel's own headers cannot be sent", async (t) => {
+  it("is answered with 500 where the channel's own headers cannot be sent, and setup does not run", async (t) => {
     const site = await serving(t, (r) =>
       withChannel(
         r,
@@ -104,9 +104,15 @@ describe("what a handler gets wrong itself", () => {
         { headers: { "X-A": "a\r\nb" } },
       ),
     );
-    const client = await site.connect();
-    client.write(request("GET /"));
-    assert.equal((await client.takeRest()).length, 0);
-    assert.deepEqual(site.takeMessages().length, 2);
+    assert.equal((await site.request("GET /")).status, 500);
+    assert.equal((await site.request("GET /\r\nAccept: text/event-stream")).status, 500);
+    const reports = site.takeReports();
+    assert.deepEqual(
+      reports.map(({ error, source }) => [(error as ChannelError).code, source]),
+      [
+        ["BAD_HEADER", "handler"],
+        ["BAD_HEADER", "handler"],
+      ],
+    );
   });
 });

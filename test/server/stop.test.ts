@@ -477,18 +477,6 @@ describe("a server that is stopping", () => {
     assert.ok(retries.size > 1, "they differ");
   });
 
-  it("stops though a channel's own headers cannot be sent", async (t) => {
-    const site = await serving(t, (r) => withChannel(r, () => {}, { headers: { "X-A": "a\r\nb" } }));
-    const client = await site.connect();
-    client.write(request("GET /"));
-    await until(() => site.server.stats().channels.http === 1, "it is parked");
-    const stopped = site.server.stop();
-    await client.takeRest();
-    client.end();
-    await stopped;
-    assert.equal(site.takeReports().length, 1);
-  });
-
   it("drops a client that does not read, with what is unsent, after `graceMs`", async (t) => {
     const closed: CloseStatus[] = [];
     const site = await serving(t, (r) =>

@@ -1,0 +1,154 @@
+// The sources that streamed bodies are read from, and how each of them is told that nobody reads it any more.
+//
+// The language's own way, `iterator.return()`, is not enough: for a ReadableStream's iterator, for Node's Readable and for
+// async generators it waits until a pending `next()` has settled, which in a silent stream it never does. So a
+// ReadableStream is read through its reader and cancelled, and what has `destroy()` (Node's streams) is destroyed. An async
+// generator that awaits something cannot be told by anybody before that settles: pass `channel.signal` to what it awaits.
+
+import { textStream } from "../base/bytes.ts";
+import { ChannelError } from "../base/errors.ts";
+import { guard } from "../base/guard.ts";
+import type { TransportKind } from "../transport/transport.ts";
+import { type BodyPart, type StreamBody, toPart } from "./body.ts";
+
+/** A streamed body that is being read. */
+export interface Source {
+  /** The next part. Rejects or throws where the source fails. */
+  next(): PromiseLike<IteratorResult<BodyPart, unknown>> | IteratorResult<BodyPart, unknown>;
+  /** Tells the source that nobody reads it any more, also while `next` is pending. Never throws. */
+  cancel(): void;
+}
+
+/**
+ * Begins to read. `kind`: what carries the parts, as events are text and a Blob is one message everywhere but in a plain
+ * body. Throws BAD_DATA for a stream that somebody else reads (it is locked), or whose iterator cannot be had.
+ */
+export function openSource(body: StreamBody, kind: TransportKind): Source {
+  // Bytes that are cut between two events are no text: a Blob is one event.
+  if (body instanceof Blob && kind !== "http") return wholeBlob(body);
+  const source = open(body instanceof Blob ? body.stream() : body);
+  return kind === "sse" ? asText(source) : source;
+}
+
+/**
+ * Holds a source that has to wait its turn: a Node stream that fails meanwhile emits `error`, and without a listener that
+ * would be an uncaught exception. Whoever reads it then gets the failure.
+ */
+export function holdSource(body: StreamBody): void {
+  const { on } = body as { on?: unknown };
+  if (typeof on === "function" && isDestroyable(body)) {
+    attempt(() => on.call(body, "error", () => {}));
+  }
+}
+
+/** Tells a source that was handed over and will never be read. Never throws. */
+export function discardSource(body: StreamBody): void {
+  if (body instanceof Blob) return;
+  holdSource(body);
+  if (isReadableStream(body)) attempt(() => (body.locked ? undefined : body.cancel()));
+  else if (isDestroyable(body)) attempt(() => body.destroy());
+  else attempt(() => iteratorToReturn(body)?.return?.());
+}
+
+/** The same for whatever an application handed over: a body, `{ body }`, or a Fetch `Response`. */
+export function discardBody(data: unknown): void {
+  attempt(() => {
+    const body = streamOf(data) ?? streamOf((data as { body?: unknown } | null | undefined)?.body);
+    if (body !== undefined) discardSource(body);
+  });
+}
+
+function open(body: Exclude<StreamBody, Blob>): Source {
+  try {
+    if (isReadableStream(body)) return fromReader(body.getReader());
+    holdSource(body);
+    const iterator = Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator]();
+    if (!isDestroyable(body)) return fromIterator(iterator, () => iterator.return?.());
+    return fromIterator(iterator, () => body.destroy());
+  } catch (error) {
+    throw new ChannelError("BAD_DATA", "the stream cannot be read", { cause: error });
+  }
+}
+
+/** A ReadableStream by its reader. The lock is released when the stream has ended, failed, or was cancelled. */
+export function fromReader(
+  reader: ReadableStreamDefaultReader<BodyPart>,
+  begun: ReturnType<typeof reader.read>[] = [],
+): Source {
+  const release = (): void => attempt(() => reader.releaseLock());
+  return {
+    async next() {
+      try {
+        const result = await (begun.shift() ?? reader.read());
+        if (result.done) release();
+        return result as IteratorResult<BodyPart, unknown>;
+      } catch (error) {
+        release();
+        throw error;
+      }
+    },
+    cancel() {
+      // First the cancel, which asks the source to stop; releasing the lock rejects the pending reads.
+      attempt(() => reader.cancel());
+      release();
+    },
+  };
+}
+
+function fromIterator(iterator: AsyncIterator<BodyPart> | Iterator<BodyPart>, cancel: () => unknown): Source {
+  return { next: () => iterator.next(), cancel: () => attempt(cancel) };
+}
+
+/** A character that is cut between two parts comes whole, in the second one. */
+function asText(source: Source): Source {
+  const decode = textStream();
+  return {
+    async next() {
+      for (;;) {
+        const { done, value } = await source.next();
+        if (done) return { done: true, value: undefined };
+        const part = toPart(value);
+        const text = typeof part === "string" ? part : decode(part);
+        if (text !== "") return { done: false, value: text };
+      }
+    },
+    cancel: () => source.cancel(),
+  };
+}
+
+function wholeBlob(blob: Blob): Source {
+  let isRead = false;
+  return {
+    async next() {
+      if (isRead) return { done: true, value: undefined };
+      isRead = true;
+      return { done: false, value: await blob.arrayBuffer() };
+    },
+    cancel() {},
+  };
+}
+
+/** The iterator to call `return` on: the body itself where it is one, otherwise one that is made for this. */
+function iteratorToReturn(body: Exclude<StreamBody, Blob>): { return?(): unknown } {
+  if ("return" in body) return body as { return(): unknown };
+  return Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator]();
+}
+
+function streamOf(value: unknown): StreamBody | undefined {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return undefined;
+  const isStream = Symbol.asyncIterator in value || Symbol.iterator in value || isReadableStream(value);
+  return isStream ? (value as StreamBody) : undefined;
+}
+
+function isReadableStream(value: object): value is ReadableStream<BodyPart> {
+  return typeof (value as { getReader?: unknown }).getReader === "function";
+}
+
+function isDestroyable(value: object): value is { destroy(): unknown } {
+  return typeof (value as { destroy?: unknown }).destroy === "function";
+}
+
+/** Calls a source that nobody reads any more: nobody is left whom its failure would interest. */
+function attempt(call: () => unknown): void {
+  guard(call, () => {});
+}
