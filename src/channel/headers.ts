@@ -2,6 +2,7 @@
 
 import { ChannelError } from "../base/errors.ts";
 import { joinedValues } from "../codec/http1-request.ts";
+import { encodeResponseHead } from "../codec/http1-response.ts";
 
 /** Headers to send: a record (an array is one field line per value), a Fetch `Headers`, or pairs. */
 export type HeadersInput =
@@ -25,6 +26,12 @@ export function toFields(headers: HeadersInput): readonly string[] {
     else if (Array.isArray(value)) for (const one of value) fields.push(name, String(one));
     else if (value !== undefined) fields.push(name, String(value));
   }
+  return fields;
+}
+
+/** The same fields. Throws BAD_HEADER for a name or value that HTTP forbids, before anything is made for the answer. */
+export function checkFields(fields: readonly string[]): readonly string[] {
+  if (fields.length > 0) encodeResponseHead(200, fields);
   return fields;
 }
 

@@ -12,6 +12,8 @@ export interface InboxOwner {
   deliver(message: Message): Promise<void> | undefined;
   pauseReading(): void;
   resumeReading(): void;
+  /** A message that had waited was handed to the application. */
+  messageTaken?(): void;
   /** Everything was delivered and nothing more comes. */
   inboxEnded(): void;
 }
@@ -34,6 +36,11 @@ export class Inbox {
 
   constructor(owner: InboxOwner) {
     this.#owner = owner;
+  }
+
+  /** Messages that wait for the application. */
+  get length(): number {
+    return this.#waiting?.length ?? 0;
   }
 
   get isPulled(): boolean {
@@ -72,6 +79,7 @@ export class Inbox {
     this.#pulls ??= [];
     const message = this.#take();
     if (message !== undefined) {
+      this.#owner.messageTaken?.();
       this.#resumeIfRoom();
       return Promise.resolve({ done: false, value: message });
     }
@@ -108,6 +116,7 @@ export class Inbox {
       const message = this.#take();
       if (message === undefined) break;
       this.#deliver(message);
+      this.#owner.messageTaken?.();
     }
     this.#resumeIfRoom();
     this.#endIfDone();

@@ -105,6 +105,10 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     return this.#transport.bufferedAmount + (this.#outbox?.bufferedAmount ?? 0);
   }
 
+  get waitingMessages(): number {
+    return this.#inbox?.length ?? 0;
+  }
+
   get response(): Response {
     this.#response ??= channelResponse();
     return this.#response;
@@ -217,9 +221,13 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
    * told. Plain HTTP counts in seconds (RFC 9110 §10.2.3).
    */
   goAway(comeBackMs: number): void {
+    if (this.#transport.isSession && this.#state !== "closed") {
+      this.close(1012, "server is stopping");
+      this.#transport.serverStops?.();
+      return;
+    }
     if (this.#state !== "open") return;
-    if (this.#transport.isSession) this.close(1012, "server is stopping");
-    else if (this.isWebSocket) this.close(1001, "server is stopping");
+    if (this.isWebSocket) this.close(1001, "server is stopping");
     else if (this.transport === "sse") this.#sendLast({ body: null, event: { retry: comeBackMs } });
     else if (this.#flags & HAS_SENT) this.close();
     else {
@@ -308,6 +316,10 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
 
   resumeReading(): void {
     this.#transport.resume();
+  }
+
+  messageTaken(): void {
+    this.#transport.messageTaken?.();
   }
 
   inboxEnded(): void {
