@@ -161,7 +161,7 @@ function acceptCarrier(
     maxMessageBytes = context.webSocket.maxMessageBytes,
   } = options;
   const settings = toSettings({ maxBufferedBytes, onOverflow }, context);
-  const network = context.sessions.admit(request.remoteAddress);
+  const network = context.sessions.admit(request);
   const carrier = toCarrier(request, options, own);
   const newToken = context.sessions.newToken();
   const transport = new SessionTransport(newToken, carrier.kind, toSessionSettings(options), context.sessions);

@@ -7,6 +7,7 @@ import { networkOf } from "../codec/ip-address.ts";
 import type { BufferBudget } from "../transport/buffer-budget.ts";
 import type { Flusher } from "../transport/flusher.ts";
 import type { SessionContext, SessionTransport } from "../transport/session.ts";
+import type { ChannelRequest } from "./request.ts";
 import type { Posts } from "./session-post.ts";
 import type { TransportChannel } from "./transport-channel.ts";
 
@@ -46,6 +47,8 @@ export class Sessions implements SessionContext {
   readonly #open = new Map<string, OpenSession>();
   /** How many sessions a network has. */
   readonly #networks = new Map<string, number>();
+  /** An application may not know that its clients come from one address: it is told once. */
+  #hasToldOfAddress = false;
   #lingering = 0;
   #onNoneLingers: (() => void) | undefined;
 
@@ -64,7 +67,7 @@ export class Sessions implements SessionContext {
   }
 
   /** The network by which a client's sessions are counted. Throws TOO_MANY_SESSIONS if there is no room for another one. */
-  admit(address: string | undefined): string | undefined {
+  admit({ remoteAddress: address, context }: ChannelRequest): string | undefined {
     const { maxSessions, maxSessionsPerAddress } = this.#limits;
     if (this.#open.size >= maxSessions) throw new ChannelError("TOO_MANY_SESSIONS");
     if (maxSessionsPerAddress === Number.POSITIVE_INFINITY) return undefined;
@@ -72,7 +75,13 @@ export class Sessions implements SessionContext {
     if (address === undefined || this.#isShared(address)) return undefined;
     const network = networkOf(address);
     if ((this.#networks.get(network) ?? 0) < maxSessionsPerAddress) return network;
-    throw new ChannelError("TOO_MANY_SESSIONS", "this address has maxSessionsPerAddress of them");
+    const error = new ChannelError("TOO_MANY_SESSIONS", `maxSessionsPerAddress is ${maxSessionsPerAddress}`);
+    if (!this.#hasToldOfAddress) {
+      const hint = `${network} has maxSessionsPerAddress, ${maxSessionsPerAddress}; if that is a proxy, name it in trustedProxies`;
+      context.report(new ChannelError("TOO_MANY_SESSIONS", hint), { source: "handler" });
+    }
+    this.#hasToldOfAddress = true;
+    throw error;
   }
 
   newToken(): string {
