@@ -241,3 +241,38 @@ describe("an upgrade check", () => {
     assert.deepEqual(socket.ws.head.headers.get("x-upgrade"), ["1"]);
   });
 });
+
+describe("the sessions of one address", () => {
+  it("are maxSessionsPerAddress, 1,000: one more is 503, told once, while another address gets its own", async (t) => {
+    const site = await sessionSite(t, {}, {}, { trustedProxies: ["127.0.0.1"] });
+    const from = (address: string) =>
+      ask(t, site.endpoint, { query: { mode: "poll" }, fields: [`X-Forwarded-For: ${address}`] });
+    for (let i = 0; i < 1000; i++) assert.equal((await from("192.0.2.1")).status, 200);
+    const refused = await from("192.0.2.1");
+    assert.equal(refused.status, 503);
+    assert.deepEqual(refused.response.headers.get("retry-after"), ["1"]);
+    assert.equal((await from("192.0.2.1")).status, 503);
+    assert.equal(site.site.takeReports().length, 1);
+    assert.equal((await from("192.0.2.2")).status, 200);
+    site.channels[0]!.terminate();
+    assert.equal((await from("192.0.2.1")).status, 200);
+  });
+});
+
+describe("what a session keeps", () => {
+  it("counts in maxTotalBufferedBytes with a carrier too, two bytes for each character above U+00FF", async (t) => {
+    const site = await sessionSite(t);
+    const socket = await SocketClient.open(t, site.endpoint);
+    await socket.opened();
+    site.channel.send("x".repeat(1000));
+    site.channel.send("Ж".repeat(1000));
+    for (let i = 0; i < 2; i++) await socket.record();
+    assert.equal(site.channel.bufferedAmount, 3000);
+    assert.equal(site.site.server.stats().bufferedBytes, 3000);
+    const { budget } = site.site.server as unknown as { budget: { bytes: number } };
+    assert.equal(budget.bytes, 3000);
+    socket.send({ type: "ack", received: 2 });
+    await until(() => site.channel.bufferedAmount === 0, "it is acknowledged");
+    assert.equal(budget.bytes, 0);
+  });
+});
