@@ -1,6 +1,8 @@
 // Text and bytes, both ways. The codecs are compiled without any platform types, so what they need of the platform
 // stands here, in terms of Uint8Array and string alone.
 
+import { memorySize } from "./memory-size.ts";
+
 /** A piece of output: bytes, or a string whose every character is one byte (latin1, U+0000 to U+00FF). */
 export type Piece = string | Uint8Array;
 
@@ -34,17 +36,18 @@ export function utf8Length(text: string): number {
   return Buffer.byteLength(text, "utf8");
 }
 
-/**
- * Bytes of memory that a message takes. V8 keeps a string with any character above U+00FF in two bytes for each.
- */
-export function memorySize(data: string | Uint8Array): number {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the range of latin1 begins with U+0000
-  return typeof data === "string" && /[^\0-\xff]/.test(data) ? 2 * data.length : data.length;
-}
-
 /** True if every character is below U+0080, so that latin1 and UTF-8 are the same bytes. */
 export function isAscii(text: string): boolean {
   return Buffer.byteLength(text, "utf8") === text.length;
+}
+
+/**
+ * The same text in memory of its own. A piece of a longer text (`slice`, `split`, `URLSearchParams.get`) keeps the whole of
+ * it alive: a path that is kept for hours would keep the head of its request.
+ */
+export function detached(text: string): string {
+  const encoding = memorySize(text) === text.length ? "latin1" : "utf16le";
+  return Buffer.from(text, encoding).toString(encoding);
 }
 
 /** Memory that is not zeroed; the caller overwrites all of it. */

@@ -4,15 +4,21 @@
 export type Timer = unknown;
 
 export interface Clock {
-  /** Milliseconds since the Unix epoch. */
+  /**
+   * Milliseconds for measuring: it never goes back and never jumps, whatever happens to the system's date. On the system's
+   * clock they are those since the Unix epoch, as they were when the process started.
+   */
   now(): number;
+  /** The present date, in milliseconds since the Unix epoch. @default `now` */
+  date?(): number;
   /** Calls `fn` once after `delayMs`. The timer does not keep the process alive. */
   setTimer(fn: () => void, delayMs: number): Timer;
   clearTimer(timer: Timer): void;
 }
 
 export const systemClock: Clock = {
-  now: Date.now,
+  now: () => Math.floor(performance.timeOrigin + performance.now()),
+  date: Date.now,
   setTimer(fn, delayMs) {
     return setTimeout(fn, delayMs).unref();
   },

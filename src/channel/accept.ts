@@ -8,6 +8,7 @@ import type { MessageCodec } from "../codec/message-codec.ts";
 import { negotiateDeflate, parseExtensions } from "../codec/ws-extensions.ts";
 import { acceptValue, chooseProtocol } from "../codec/ws-handshake.ts";
 import { type CompressOptions, toCompressSettings } from "../transport/deflate.ts";
+import type { WebSocketOptions } from "../transport/exchange.ts";
 import { GzipExchange } from "../transport/gzip.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
 import { PermessageDeflate } from "../transport/permessage-deflate.ts";
@@ -167,13 +168,14 @@ function chooseTransport(
   }
 }
 
-/** Throws what the client is to be refused with. */
+/** Throws what the client is to be refused with. `usual`: the settings of a WebSocket whose options are the server's. */
 export function acceptWebSocket(
   request: ChannelRequest,
   fields: readonly string[],
   options: AnyOptions,
+  usual: WebSocketOptions = request.context.webSocket,
 ): TextTransport {
-  const { exchange, context, upgrade } = request;
+  const { exchange, upgrade } = request;
   const { key, protocols, extensions } = upgrade?.handshake ?? checkHandshake(request);
   const response = ["Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Accept", acceptValue(key, sha1)];
   const chosen =
@@ -185,9 +187,9 @@ export function acceptWebSocket(
   const compressed = negotiateCompression(extensions, options.compress);
   if (compressed !== undefined) response.push("Sec-WebSocket-Extensions", compressed.answer);
   const compression = compressed?.compression;
-  const { maxMessageBytes = context.webSocket.maxMessageBytes } = options;
-  const isUsual = compression === undefined && maxMessageBytes === context.webSocket.maxMessageBytes;
-  const settings = isUsual ? context.webSocket : { ...context.webSocket, maxMessageBytes, compression };
+  const { maxMessageBytes = usual.maxMessageBytes } = options;
+  const isUsual = compression === undefined && maxMessageBytes === usual.maxMessageBytes;
+  const settings = isUsual ? usual : { ...usual, maxMessageBytes, compression };
   if (upgrade !== undefined) response.push(...upgrade.fields);
   return exchange.acceptWebSocket([...response, ...fields], settings);
 }

@@ -1,7 +1,7 @@
 // Messages on their way to the application: one at a time, in arrival order, and the end after the last.
 // While setup runs they are held; while a receiver's promise is pending they wait; when too many wait, reading pauses.
 
-import { memorySize } from "../base/bytes.ts";
+import { memorySize } from "../base/memory-size.ts";
 import { Queue } from "../base/queue.ts";
 import type { Message } from "./channel.ts";
 
@@ -19,6 +19,8 @@ export interface InboxOwner {
   resumeReading(): void;
   /** The bytes of memory that wait here have changed. */
   inboxHolds(before: number, after: number): void;
+  /** A message that had waited was handed to the application. */
+  messageTaken?(): void;
   /** Everything was delivered and nothing more comes. */
   inboxEnded(): void;
 }
@@ -47,6 +49,11 @@ export class Inbox {
   /** Bytes of memory that wait here. */
   get waitingBytes(): number {
     return this.#waitingBytes;
+  }
+
+  /** Messages that wait for the application. */
+  get length(): number {
+    return this.#waiting?.length ?? 0;
   }
 
   get isPulled(): boolean {
@@ -85,6 +92,7 @@ export class Inbox {
     this.#pulls ??= new Queue();
     const message = this.#take();
     if (message !== undefined) {
+      this.#owner.messageTaken?.();
       this.#resumeIfRoom();
       return Promise.resolve({ done: false, value: message });
     }
@@ -126,6 +134,7 @@ export class Inbox {
       const message = this.#take();
       if (message === undefined) break;
       this.#deliver(message);
+      this.#owner.messageTaken?.();
     }
     this.#resumeIfRoom();
     this.#endIfDone();

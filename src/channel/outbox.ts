@@ -1,7 +1,7 @@
 // Messages that are made of parts, and those that wait behind one: a stream is pulled at the pace of the client, and
 // what is sent meanwhile keeps its turn. A channel that never sends a stream has no outbox.
 
-import { memorySize } from "../base/bytes.ts";
+import { memorySize } from "../base/memory-size.ts";
 import { Queue } from "../base/queue.ts";
 import type { Transport } from "../transport/transport.ts";
 import { toPart } from "./body.ts";

@@ -1,13 +1,11 @@
 // What a session's requests are answered with where it is no carrier: refusals, preflights, and the fields of all answers.
 
 import { HttpTransport, PLAIN } from "../transport/http.ts";
-import { toFields } from "./headers.ts";
 import type { ChannelRequest } from "./request.ts";
-import type { AnySessionOptions } from "./session.ts";
 import { TransportChannel } from "./transport-channel.ts";
 
 /** A browser's preflight (WHATWG Fetch §3.2.2), or a method that means nothing here. */
-export function answerOther(request: ChannelRequest, options: AnySessionOptions): TransportChannel {
+export function answerOther(request: ChannelRequest, fields: readonly string[]): TransportChannel {
   if (request.method !== "OPTIONS") return refuse(request, 405, "GET or POST", ["Allow", "GET, POST, OPTIONS"]);
   const asked = request.headers.get("access-control-request-headers");
   const allow = [
@@ -19,7 +17,7 @@ export function answerOther(request: ChannelRequest, options: AnySessionOptions)
     "600",
   ];
   if (asked !== null) allow.push("Access-Control-Allow-Headers", asked);
-  return closed(request, { status: 204, fields: [...allow, ...answerFields(request, options)] }, null);
+  return closed(request, { status: 204, fields: [...allow, ...fields] }, null);
 }
 
 /** The request is answered with an error. */
@@ -58,9 +56,8 @@ export function plainHead(status: number, fields: readonly string[]): { status: 
   };
 }
 
-/** Of every answer that a page may read. The token is in it, so nobody keeps it. */
-export function answerFields(request: ChannelRequest, { headers }: AnySessionOptions): readonly string[] {
-  const own = headers === undefined ? [] : toFields(headers);
+/** Of every answer that a page may read. The token is in it, so nobody keeps it. `own`: the application's, checked. */
+export function answerFields(request: ChannelRequest, own: readonly string[]): readonly string[] {
   return ["Cache-Control", "no-store", ...corsFields(request), ...own];
 }
 

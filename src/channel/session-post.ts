@@ -1,119 +1,196 @@
 // What the client of a session posts: records in a body, answered with how far they have come. PROTOCOL.md, "POST".
+// Everything that a POST may hold is bounded: how many of one session are under way, how many records each has, how long it
+// waits, and what it holds meanwhile.
 
 import { utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { decodeRecordEvent, encodeRecordEvent, type SessionRecord } from "../codec/session-record.ts";
+import {
+  decodeRecordEvent,
+  encodeRecordEvent,
+  type NumberedRecord,
+  type SessionRecord,
+} from "../codec/session-record.ts";
 import { EventDecoder } from "../codec/sse.ts";
+import { ACK_MS, keptSize } from "../protocol/session.ts";
 import { failureOf, isClientsFault } from "./failure.ts";
 import type { ChannelRequest } from "./request.ts";
-import type { AnySessionOptions } from "./session.ts";
-import { answerFields, plainHead, refuse } from "./session-answer.ts";
+import { plainHead, refuse } from "./session-answer.ts";
 import type { OpenSession } from "./sessions.ts";
 import type { TransportChannel } from "./transport-channel.ts";
 
+/** POSTs of one session that are read or answered at the same time. A client needs two: records, and acknowledgements. */
+const MAX_POSTS = 4;
+/** Records of one POST. In 64 KiB, which a client should not exceed, there is room for two thirds of it. */
+const MAX_POST_RECORDS = 16_384;
+/** So many bytes are decoded, and so many records handed over, before other connections have their turn. */
+const TURN_BYTES = 262_144;
+const TURN_RECORDS = 1024;
+
+const RETRY = ["Retry-After", "1"];
+
 interface Post {
   readonly from: number;
+  /** The size of its records, while they wait. */
+  bytes: number;
 }
 
-/**
- * POSTs of one session may arrive on several connections at once: their records are taken in the order of `from`,
- * whichever body is whole first.
- */
-export class PostOrder {
+/** The POSTs of one session that are under way. */
+export class Posts {
   readonly #underWay = new Set<Post>();
-  #waiting: (() => void)[] = [];
 
-  /** A POST has begun; `leave` follows, whatever becomes of it. */
+  get isFull(): boolean {
+    return this.#underWay.size >= MAX_POSTS;
+  }
+
+  /** `leave` follows, whatever becomes of it. */
   enter(from: number): Post {
-    const post = { from };
+    const post = { from, bytes: 0 };
     this.#underWay.add(post);
     return post;
   }
 
   leave(post: Post): void {
     this.#underWay.delete(post);
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
   }
 
-  /** Resolves when no POST that comes before this one is under way, or `isNext` without it. */
-  async turn(post: Post, isNext: () => boolean): Promise<void> {
-    while (!isNext() && [...this.#underWay].some(({ from }) => from < post.from)) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
+  /**
+   * POSTs may arrive on several connections at once: their records are taken in the order of `from`, whichever body is whole
+   * first.
+   */
+  isFirst(post: Post): boolean {
+    for (const { from } of this.#underWay) if (from < post.from) return false;
+    return true;
   }
-}
-
-/** Records from the client; what is answered says up to where they are here. */
-export function acceptPost(request: ChannelRequest, from: number, options: AnySessionOptions): TransportChannel {
-  const { context, query, path } = request;
-  const session = context.sessions.find(query.get("session") ?? "", options.identity, path);
-  if (session === undefined) return refuse(request, 410, "no such session");
-  const { maxMessageBytes = context.webSocket.maxMessageBytes } = options;
-  request.opened(session.channel);
-  takePost(request, session, from, maxMessageBytes).then(
-    ({ status, records }) => {
-      const body = records.map(encodeRecordEvent).join("");
-      request.exchange.respond(
-        { status, fields: ["Content-Type", "text/event-stream", ...answerFields(request, options)] },
-        body,
-      );
-    },
-    (error) => failPost(request, error, options),
-  );
-  return session.channel;
 }
 
 interface PostAnswer {
   readonly status: number;
-  readonly records: readonly SessionRecord[];
+  readonly records?: readonly SessionRecord[];
+  readonly fields?: readonly string[];
+}
+
+/** Records from the client; what is answered says up to where they are here. `fields`: of the answer. */
+export function acceptPost(
+  request: ChannelRequest,
+  session: OpenSession | undefined,
+  from: number,
+  maxMessageBytes: number,
+  fields: readonly string[],
+): TransportChannel {
+  if (session === undefined) return refuse(request, 410, "no such session");
+  if (from === 0) return refuse(request, 400, "from is 0: records count from 1");
+  session.posts ??= new Posts();
+  if (session.posts.isFull) return refuse(request, 429, `a session has ${MAX_POSTS} POSTs under way at most`, RETRY);
+  const post = session.posts.enter(from);
+  request.opened(session.channel);
+  void answerPost(request, session, post, maxMessageBytes, fields);
+  return session.channel;
+}
+
+/** Never rejects: nobody would hear of it. */
+async function answerPost(
+  request: ChannelRequest,
+  session: OpenSession,
+  post: Post,
+  maxMessageBytes: number,
+  fields: readonly string[],
+): Promise<void> {
+  const { exchange, context } = request;
+  const { received } = context;
+  try {
+    const { status, records = [], fields: more = [] } = await takePost(request, session, post, maxMessageBytes);
+    const body = records.map(encodeRecordEvent).join("");
+    exchange.respond({ status, fields: ["Content-Type", "text/event-stream", ...fields, ...more] }, body);
+  } catch (error) {
+    failPost(request, error, fields);
+  } finally {
+    session.posts!.leave(post);
+    received.change(post.bytes, 0);
+    session.transport.wake();
+  }
 }
 
 async function takePost(
   request: ChannelRequest,
-  session: OpenSession,
-  from: number,
+  { transport, posts }: OpenSession,
+  post: Post,
   maxMessageBytes: number,
 ): Promise<PostAnswer> {
-  session.posts ??= new PostOrder();
-  const { transport, posts } = session;
-  const post = posts.enter(from);
-  try {
-    const records = decodeRecords(await request.bytes(), maxMessageBytes);
-    await posts.turn(post, () => transport.isNext(from));
-    await transport.room();
-    if (transport.isOver) return { status: 410, records: [] };
-    const isTaken = transport.take(from, records);
-    return { status: isTaken ? 200 : 409, records: [{ type: "ack", received: transport.takeAck() }] };
-  } finally {
-    posts.leave(post);
+  const { exchange, context } = request;
+  const records = await decodeRecords(await request.bytes(), maxMessageBytes);
+  if (transport.isOver) return { status: 410 };
+  // Whatever else waits, acknowledgements do not: the application may wait for them before it takes more.
+  transport.takeAcks(records);
+  const numbered = records.filter(isNumbered);
+  if (numbered.length === 0) return taken();
+  const { from } = post;
+  const patienceMs = transport.heartbeatMs / 2;
+  const mayBeTaken = (): boolean => (transport.isNext(from) || posts!.isFirst(post)) && transport.hasRoom;
+  if (!mayBeTaken()) {
+    post.bytes = sizeOf(numbered);
+    context.received.change(0, post.bytes);
+    if (context.received.isExceeded && context.received.isShareSpent(post.bytes)) return { status: 503, fields: RETRY };
+    await transport.waitFor(() => mayBeTaken() || exchange.isClientGone, patienceMs);
+  }
+  if (transport.isOver) return { status: 410 };
+  if (!mayBeTaken()) return taken();
+  if (!transport.isNext(from)) return { ...taken(), status: 409 };
+  for (let i = 0; i < numbered.length; i += TURN_RECORDS) {
+    if (i > 0) await new Promise(setImmediate);
+    transport.take(from + i, numbered.slice(i, i + TURN_RECORDS));
+  }
+  // A server that dies loses what its application has not taken: the client should not let go of that at once.
+  const last = from + numbered.length - 1;
+  await transport.waitFor(() => transport.taken >= last || exchange.isClientGone, ACK_MS);
+  return taken();
+
+  function taken(): PostAnswer {
+    return { status: 200, records: [{ type: "ack", received: transport.takeAck() }] };
   }
 }
 
-function decodeRecords(bytes: Uint8Array, maxMessageBytes: number): SessionRecord[] {
+/** All or none: throws if one of them is malformed or too big. */
+async function decodeRecords(bytes: Uint8Array, maxMessageBytes: number): Promise<SessionRecord[]> {
   // Base64 takes four bytes for three, JSON up to six for one.
   const decoder = new EventDecoder({ maxEventBytes: 6 * maxMessageBytes + 1024 });
-  decoder.push(bytes);
   const records: SessionRecord[] = [];
-  for (let event = decoder.next(); event !== undefined; event = decoder.next()) {
-    const record = decodeRecordEvent(event);
-    if (record.type === "message" && sizeOf(record.data) > maxMessageBytes) throw new ChannelError("MESSAGE_TOO_BIG");
-    records.push(record);
+  for (let at = 0; at < bytes.length; at += TURN_BYTES) {
+    if (at > 0) await new Promise(setImmediate);
+    decoder.push(bytes.subarray(at, at + TURN_BYTES));
+    for (let event = decoder.next(); event !== undefined; event = decoder.next()) {
+      if (records.length === MAX_POST_RECORDS) {
+        throw new ChannelError("BODY_TOO_LARGE", `a POST has ${MAX_POST_RECORDS} records at most`);
+      }
+      const record = decodeRecordEvent(event);
+      if (record.type === "message" && lengthOf(record.data) > maxMessageBytes) {
+        throw new ChannelError("MESSAGE_TOO_BIG");
+      }
+      records.push(record);
+    }
   }
   return records;
 }
 
-function sizeOf(data: string | Uint8Array): number {
+function isNumbered(record: SessionRecord): record is NumberedRecord {
+  return record.type === "message" || record.type === "close";
+}
+
+function lengthOf(data: string | Uint8Array): number {
   return typeof data === "string" ? utf8Length(data) : data.length;
 }
 
+function sizeOf(records: readonly NumberedRecord[]): number {
+  let bytes = 0;
+  for (const record of records) bytes += keptSize(record);
+  return bytes;
+}
+
 /** The body was malformed, too big, or never came whole; in the last two cases the engine may have answered already. */
-function failPost(request: ChannelRequest, error: unknown, options: AnySessionOptions): void {
+function failPost(request: ChannelRequest, error: unknown, fields: readonly string[]): void {
   const { exchange, context } = request;
   const isTooBig = error instanceof ChannelError && error.code === "MESSAGE_TOO_BIG";
   if (!isTooBig && !isClientsFault(error)) context.report(error, { source: "handler", request });
   if (exchange.isAnswered) return;
   const { status = 500, body } = isTooBig ? { status: 413, body: `${error.message}\n` } : failureOf(error);
-  exchange.respond(plainHead(status, answerFields(request, options)), String(body));
+  exchange.respond(plainHead(status, fields), String(body));
 }

@@ -5,6 +5,7 @@ import { ChannelError } from "../base/errors.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { parseCount, SESSION_PROTOCOL } from "../codec/session-record.ts";
 import { type CompressOptions, toCompressSettings } from "../transport/deflate.ts";
+import type { WebSocketOptions } from "../transport/exchange.ts";
 import { GzipExchange } from "../transport/gzip.ts";
 import { HttpTransport } from "../transport/http.ts";
 import { type SessionSettings, SessionTransport } from "../transport/session.ts";
@@ -17,11 +18,12 @@ import {
 } from "../transport/session-carrier.ts";
 import { acceptWebSocket, toSettings } from "./accept.ts";
 import type { AnyChannel, Channel, Message, SessionHandlers } from "./channel.ts";
-import { type HeadersInput, toFields } from "./headers.ts";
+import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
 import { isOriginAllowed } from "./origin.ts";
 import { ChannelRequest } from "./request.ts";
 import type { SendData } from "./send-data.ts";
 import { answerFields, answerOther, refuse } from "./session-answer.ts";
+import { checkSessionOptions } from "./session-options.ts";
 import { acceptPost } from "./session-post.ts";
 import type { OverflowPolicy, TransportChannel } from "./transport-channel.ts";
 import { makeChannel } from "./typed-channel.ts";
@@ -56,6 +58,9 @@ export interface SessionOptions<In = Message, Out = SendData> {
 export type AnySessionOptions = SessionOptions<unknown, unknown>;
 
 const HEARTBEAT_MS = 25_000;
+
+/** Made once for each server. */
+const LETTERED = new WeakMap<WebSocketOptions, WebSocketOptions>();
 
 /** Shared by all sessions without options of their own. */
 const DEFAULTS: SessionSettings = settingsOf(60_000, HEARTBEAT_MS, 25_000);
@@ -92,11 +97,19 @@ export function openSession(
 }
 
 function accept(request: ChannelRequest, handlers: SessionHandlers, options: AnySessionOptions): TransportChannel {
+  // All that the application can get wrong is found here, before anything is made.
+  checkSessionOptions(options);
+  const own = options.headers === undefined ? NO_FIELDS : checkFields(toFields(options.headers));
   try {
     if (isForeign(request)) throw new ChannelError("FORBIDDEN_ORIGIN");
-    if (request.isWebSocket || request.method === "GET") return acceptCarrier(request, handlers, options);
-    if (request.method === "POST")
-      return acceptPost(request, toCount(request.query.get("from") ?? "", "from"), options);
+    if (request.isWebSocket || request.method === "GET") return acceptCarrier(request, handlers, options, own);
+    if (request.method === "POST") {
+      const { context, query, path } = request;
+      const from = toCount(query.get("from") ?? "", "from");
+      const session = context.sessions.find(query.get("session") ?? "", options.identity, path);
+      const { maxMessageBytes = context.webSocket.maxMessageBytes } = options;
+      return acceptPost(request, session, from, maxMessageBytes, answerFields(request, own));
+    }
   } catch (error) {
     if (!(error instanceof ChannelError) || error.status === undefined) throw error;
     // RFC 9110 §15.5.22: a 426 names the protocol it wants.
@@ -104,7 +117,7 @@ function accept(request: ChannelRequest, handlers: SessionHandlers, options: Any
     const retry = error.status === 503 ? ["Retry-After", "1"] : [];
     return refuse(request, error.status, error.message, [...upgrade, ...retry]);
   }
-  return answerOther(request, options);
+  return answerOther(request, answerFields(request, own));
 }
 
 /**
@@ -116,15 +129,17 @@ function isForeign(request: ChannelRequest): boolean {
   return !request.headers.has("origin") && /-site$/.test(request.headers.get("sec-fetch-site") ?? "");
 }
 
-/** A WebSocket or GET: what the server says goes out on it. */
+/** A WebSocket or GET: what the server says goes out on it. `own`: the application's fields. */
 function acceptCarrier(
   request: ChannelRequest,
   handlers: SessionHandlers,
   options: AnySessionOptions,
+  own: readonly string[],
 ): TransportChannel {
   const { context, query, path } = request;
   const token = query.get("session");
   const after = toCount(query.get("after") ?? "0", "after");
+  const attempt = query.has("try") ? toCount(query.get("try")!, "try") : undefined;
   const isPrompt = query.get("park") === "0";
   // Nobody is left to whom the protocol could be switched.
   if (request.isWebSocket && request.exchange.isClientGone) return refuse(request, 400, "the client is gone");
@@ -132,37 +147,60 @@ function acceptCarrier(
     return refuse(request, 406, "a session's GET accepts text/event-stream, or has mode=poll");
   }
   const found = token === null ? undefined : context.sessions.find(token, options.identity, path);
-  const session = found?.transport.canResume(after) ? found : undefined;
-  const newToken = session === undefined ? context.sessions.newToken() : "";
-  const carrier = toCarrier(request, options);
-  if (session !== undefined) {
-    session.transport.attach(carrier, after, true, isPrompt);
-    request.opened(session.channel);
-    return session.channel;
+  if (found?.transport.isLate(attempt)) return refuse(request, 409, "a later request has taken the session up");
+  if (found?.transport.canResume(after)) {
+    found.transport.attach(toCarrier(request, options, own), after, true, isPrompt, attempt);
+    request.opened(found.channel);
+    return found.channel;
   }
-  const transport = new SessionTransport(newToken, carrier.kind, toSessionSettings(options), context.sessions);
-  const { maxBufferedBytes, onOverflow, codec } = options;
+  const {
+    identity,
+    maxBufferedBytes,
+    onOverflow,
+    codec,
+    maxMessageBytes = context.webSocket.maxMessageBytes,
+  } = options;
   const settings = toSettings({ maxBufferedBytes, onOverflow }, context);
+  const network = context.sessions.admit(request);
+  const carrier = toCarrier(request, options, own);
+  const newToken = context.sessions.newToken();
+  const transport = new SessionTransport(newToken, carrier.kind, toSessionSettings(options), context.sessions);
   const channel = makeChannel(transport, handlers, settings, request, codec, undefined);
-  context.sessions.add({ transport, channel, identity: options.identity, path, posts: undefined });
-  transport.attach(carrier, 0, false, true);
+  context.sessions.add({ transport, channel, identity, path, maxMessageBytes, network, posts: undefined });
   request.opened(channel);
+  try {
+    transport.attach(carrier, 0, false, true, attempt);
+  } catch (error) {
+    // It never began: nobody would end it.
+    channel.begin(undefined);
+    channel.terminate();
+    throw error;
+  }
   channel.begin(handlers.open);
   return channel;
 }
 
-function toCarrier(request: ChannelRequest, options: AnySessionOptions): Carrier {
-  const { compress = false, maxMessageBytes, headers } = options;
+function toCarrier(request: ChannelRequest, options: AnySessionOptions, own: readonly string[]): Carrier {
+  const { context } = request;
+  const { compress = false, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
   if (request.isWebSocket) {
-    const fields = headers === undefined ? [] : toFields(headers);
-    return new WebSocketCarrier(
-      acceptWebSocket(request, fields, { protocols: requireProtocol, maxMessageBytes, compress }),
-    );
+    const settings = { protocols: requireProtocol, maxMessageBytes: maxMessageBytes + 1, compress };
+    return new WebSocketCarrier(acceptWebSocket(request, own, settings, lettered(context.webSocket)), maxMessageBytes);
   }
   const { exchange } = request;
   const answer = compress === false ? exchange : new GzipExchange(exchange, toCompressSettings(compress, true));
-  const transport = new HttpTransport(answer, RECORD_STREAM, answerFields(request, options));
+  const transport = new HttpTransport(answer, RECORD_STREAM, answerFields(request, own));
   return request.query.get("mode") === "poll" ? new PollCarrier(transport) : new StreamCarrier(transport);
+}
+
+/** The settings of a server's WebSockets with room for the letter of a text record: it is none of the message's bytes. */
+function lettered(settings: WebSocketOptions): WebSocketOptions {
+  let own = LETTERED.get(settings);
+  if (own === undefined) {
+    own = { ...settings, maxMessageBytes: settings.maxMessageBytes + 1 };
+    LETTERED.set(settings, own);
+  }
+  return own;
 }
 
 function requireProtocol(offered: readonly string[]): string {

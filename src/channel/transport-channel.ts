@@ -109,6 +109,10 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     return this.#transport.bufferedAmount + (this.#outbox?.bufferedAmount ?? 0);
   }
 
+  get waitingMessages(): number {
+    return this.#inbox?.length ?? 0;
+  }
+
   get response(): Response {
     this.#response ??= channelResponse();
     return this.#response;
@@ -235,9 +239,13 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
    * told. Plain HTTP counts in seconds (RFC 9110 §10.2.3).
    */
   goAway(comeBackMs: number): void {
+    if (this.#transport.isSession && this.#state !== "closed") {
+      this.close(1012, "server is stopping");
+      this.#transport.serverStops?.();
+      return;
+    }
     if (this.#state !== "open") return;
-    if (this.#transport.isSession) this.close(1012, "server is stopping");
-    else if (this.isWebSocket) this.close(1001, "server is stopping");
+    if (this.isWebSocket) this.close(1001, "server is stopping");
     else if (this.transport === "sse") this.#sendLast({ body: null, event: { retry: comeBackMs } });
     else if (this.#flags & HAS_SENT) this.close();
     else {
@@ -265,6 +273,8 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     this.#context.messages.received += 1;
     const inbox = this.#toInbox();
     inbox.accept(data);
+    // A session holds what its channel does not take, and makes its client wait instead (`transport/session-hold.ts`).
+    if (this.#transport.isSession) return;
     const { received } = this.#context;
     if (!received.isExceeded || !received.isShareSpent(inbox.waitingBytes)) return;
     this.#breakOff(1013, "too much is waiting");
@@ -337,6 +347,10 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
 
   inboxHolds(before: number, after: number): void {
     this.#context.received.change(before, after);
+  }
+
+  messageTaken(): void {
+    this.#transport.messageTaken?.();
   }
 
   inboxEnded(): void {

@@ -71,3 +71,16 @@ function longestZeros(groups: readonly number[]): { start: number; length: numbe
   }
   return longest;
 }
+
+/** An IPv4 address, or the /64 of an IPv6 address: a subscriber has all of it (RFC 6177 §2). */
+export function networkOf(address: string): string {
+  if (!address.includes(":")) return address;
+  const [before = "", after] = address.split("::");
+  const groups = before === "" ? [] : before.split(":");
+  if (after !== undefined) {
+    const last = after === "" ? [] : after.split(":");
+    while (groups.length + last.length < 8) groups.push("0");
+    groups.push(...last);
+  }
+  return groups.slice(0, 4).join(":");
+}

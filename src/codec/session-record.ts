@@ -112,7 +112,8 @@ export function encodeClientMessage(record: ClientRecord): string | Uint8Array {
 /** A WebSocket message's record. Throws BAD_RECORD. */
 export function decodeRecordMessage(message: string | Uint8Array): SessionRecord {
   if (message[0] !== "f") return decodeServerMessage(message);
-  return { type: "from", number: parseCount(message.slice(1) as string) ?? bad("from") };
+  // Records are counted from 1: a zero would be dropped as one that came before.
+  return { type: "from", number: parseCount(message.slice(1) as string) || bad("from") };
 }
 
 /** The same for what a server sends. */

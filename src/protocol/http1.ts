@@ -25,6 +25,8 @@ import { readOwnFields } from "./own-fields.ts";
 export interface Http1Options extends RequestLimits {
   /** Longest request body in bytes; a longer one is refused with 413. */
   readonly maxBodyBytes: number;
+  /** Where the body of this request may be longer than `maxBodyBytes`. */
+  readonly maxBodyBytesOf?: (head: RequestHead) => number | undefined;
   /** The `Date` field, whole: `Date: …` and CRLF. The clock stays outside. */
   readonly dateField: () => string;
   /** The `Server` field, whole, or an empty string. */
@@ -140,7 +142,8 @@ export class Http1Connection extends OutputSource {
     // What follows a WebSocket handshake that is refused may be frames: it must not be read as a request.
     this.#keepAlive =
       !this.#isClosingSoon && head.keepAlive && !(head.upgrade !== "" && hasListMember(head.upgrade, "websocket"));
-    if (head.contentLength > this.#options.maxBodyBytes) throw new ChannelError("BODY_TOO_LARGE");
+    const maxBodyBytes = this.#maxBodyBytes(head);
+    if (head.contentLength > maxBodyBytes) throw new ChannelError("BODY_TOO_LARGE");
     if (head.contentLength === 0 && !head.chunked) {
       this.#reading = "read";
       return head;
@@ -149,7 +152,7 @@ export class Http1Connection extends OutputSource {
     this.#awaitsContinue = head.expectContinue;
     this.#body = head.chunked
       ? new ChunkedBodyDecoder({
-          maxBodyBytes: this.#options.maxBodyBytes,
+          maxBodyBytes,
           maxTrailerBytes: this.#options.maxHeaderBytes,
           maxTrailerCount: this.#options.maxHeaderCount,
         })
@@ -160,6 +163,13 @@ export class Http1Connection extends OutputSource {
       this.#awaitsContinue = false;
     }
     return head;
+  }
+
+  /** Looked at more closely only where it matters. */
+  #maxBodyBytes(head: RequestHead): number {
+    const { maxBodyBytes, maxBodyBytesOf } = this.#options;
+    if (maxBodyBytesOf === undefined || (!head.chunked && head.contentLength <= maxBodyBytes)) return maxBodyBytes;
+    return Math.max(maxBodyBytesOf(head) ?? 0, maxBodyBytes);
   }
 
   /** The next part of the request's body, or undefined: `isBodyRead` tells whether more is to come. */

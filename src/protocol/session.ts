@@ -4,6 +4,8 @@
 // the owner acknowledges at once when `isAckDue`, and within ACK_MS when there `hasAck`.
 
 import { ChannelError } from "../base/channel-error.ts";
+import { memorySize } from "../base/memory-size.ts";
+import { Queue } from "../base/queue.ts";
 import type { NumberedRecord } from "../codec/session-record.ts";
 
 /** An acknowledgement is due after so many records … */
@@ -23,20 +25,24 @@ export class Session<R extends Numbered = NumberedRecord> {
   sent = 0;
   /** The other end has all of ours from 1 to this one. */
   acknowledged = 0;
-  /** The size of what was sent and not acknowledged. */
+  /** The memory that is taken by what was sent and not acknowledged: `keptSize` of each record. */
   bufferedAmount = 0;
   /** All of the other end's from 1 to this one have come. */
   received = 0;
   /** From `acknowledged` + 1 to `sent`; undefined when empty, for the sake of the many that are idle. */
-  #kept: R[] | undefined;
+  #kept: Queue<R> | undefined;
+  /** What the other end was last told of `received`. */
+  #said = 0;
+  /** A record has come again: the other end does not know that we have it. */
+  #hasRepeated = false;
   #unsaidRecords = 0;
   #unsaidBytes = 0;
 
   /** Numbers a record and keeps it. The caller writes it to the carrier, if there is one. */
   send(record: R): number {
-    this.#kept ??= [];
+    this.#kept ??= new Queue();
     this.#kept.push(record);
-    this.bufferedAmount += recordSize(record);
+    this.bufferedAmount += keptSize(record);
     this.sent += 1;
     return this.sent;
   }
@@ -47,13 +53,14 @@ export class Session<R extends Numbered = NumberedRecord> {
    */
   acknowledge(number: number): boolean {
     if (number > this.sent) throw new ChannelError("BAD_RECORD", `ack ${number} of ${this.sent}`);
-    const count = number - this.acknowledged;
-    if (count <= 0) return false;
-    this.acknowledged = number;
+    if (number <= this.acknowledged) return false;
     if (number === this.sent) {
       this.bufferedAmount = 0;
       this.#kept = undefined;
-    } else for (const record of this.#kept!.splice(0, count)) this.bufferedAmount -= recordSize(record);
+    } else {
+      for (let i = this.acknowledged; i < number; i++) this.bufferedAmount -= keptSize(this.#kept!.shift()!);
+    }
+    this.acknowledged = number;
     return true;
   }
 
@@ -65,7 +72,7 @@ export class Session<R extends Numbered = NumberedRecord> {
   /** A record arrived. True: it is the next one, take it. False: it came before. Throws BAD_RECORD for one too far ahead. */
   receive(number: number, record: Numbered): boolean {
     if (number <= this.received) {
-      // It came again because the other end does not know that it came.
+      this.#hasRepeated = true;
       this.#unsaidRecords += 1;
       return false;
     }
@@ -78,27 +85,55 @@ export class Session<R extends Numbered = NumberedRecord> {
 
   /** Something has come that the other end does not know we have. */
   get hasAck(): boolean {
-    return this.#unsaidRecords > 0;
+    return this.owes(this.received);
   }
 
   /** The same, and too much of it to wait. */
   get isAckDue(): boolean {
-    return this.#unsaidRecords >= ACK_RECORDS || this.#unsaidBytes >= ACK_BYTES;
+    return this.owesSoon(this.received);
   }
 
-  /** `received`, which the caller now tells the other end: in an `ack`, an `open`, an `after`. */
-  takeAck(): number {
-    this.#unsaidRecords = 0;
-    this.#unsaidBytes = 0;
-    return this.received;
+  /** An acknowledgement of records 1 to `taken` would tell the other end something. */
+  owes(taken: number): boolean {
+    return taken > this.#said || this.#hasRepeated;
+  }
+
+  /** The same, and too much of it to wait. `taken` is less than `received` while the application is behind. */
+  owesSoon(taken: number): boolean {
+    const withheld = this.received - taken;
+    const isMuch = this.#unsaidRecords - withheld >= ACK_RECORDS || this.#unsaidBytes >= ACK_BYTES;
+    return isMuch && this.owes(taken);
+  }
+
+  /**
+   * The number that the caller now tells the other end: in an `ack`, an `open`, an `after`. An owner that withholds the
+   * acknowledgement of what the application has not taken yet gives the number that it has taken.
+   */
+  takeAck(taken: number = this.received): number {
+    this.#said = Math.max(taken, this.#said);
+    this.#hasRepeated = false;
+    this.#unsaidRecords = this.received - this.#said;
+    if (this.#unsaidRecords === 0) this.#unsaidBytes = 0;
+    return this.#said;
   }
 }
 
 /**
  * Bytes, or UTF-16 units of a text, of which it never has more than bytes: both ends can count them without encoding.
- * Never less than what keeping a record costs, so that empty ones are bounded too.
+ * Never less than 64, so that many empty records are acknowledged too.
  */
 export function recordSize(record: Numbered): number {
-  const data = typeof record === "string" ? record : record.type === "message" ? record.data : "";
-  return Math.max(data.length, MIN_RECORD_SIZE);
+  return Math.max(dataOf(record).length, MIN_RECORD_SIZE);
+}
+
+/** The memory that a kept record takes, and never less than what an empty one costs. */
+export function keptSize(record: Numbered): number {
+  const data = dataOf(record);
+  // A short text is below the least size, whatever its characters.
+  if (data.length * 2 <= MIN_RECORD_SIZE) return MIN_RECORD_SIZE;
+  return Math.max(typeof data === "string" ? memorySize(data) : data.length, MIN_RECORD_SIZE);
+}
+
+function dataOf(record: Numbered): string | Uint8Array {
+  return typeof record === "string" ? record : record.type === "message" ? record.data : "";
 }

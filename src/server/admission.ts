@@ -1,6 +1,7 @@
 // How many connections one address may have (`maxConnectionsPerAddress`), and what one too many is told.
 
 import type { Socket } from "node:net";
+import { networkOf } from "../codec/ip-address.ts";
 import type { Trust } from "./trusted-proxies.ts";
 
 const BUSY = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
@@ -46,17 +47,4 @@ export class AddressLimit {
     if (count === 0) this.#counts.delete(network);
     else this.#counts.set(network, count);
   }
-}
-
-/** An IPv4 address, or the /64 of an IPv6 address: a subscriber has all of it (RFC 6177 §2). */
-function networkOf(address: string): string {
-  if (!address.includes(":")) return address;
-  const [before = "", after] = address.split("::");
-  const groups = before === "" ? [] : before.split(":");
-  if (after !== undefined) {
-    const last = after === "" ? [] : after.split(":");
-    while (groups.length + last.length < 8) groups.push("0");
-    groups.push(...last);
-  }
-  return groups.slice(0, 4).join(":");
 }

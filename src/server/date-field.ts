@@ -7,7 +7,7 @@ export function dateField(clock: Clock): () => string {
   let field = "";
   return () => {
     if (field !== "") return field;
-    const now = clock.now();
+    const now = clock.date?.() ?? clock.now();
     field = `Date: ${new Date(now).toUTCString()}\r\n`;
     // A timer a second while there are responses costs less than asking the clock for each (55 ns of 1.2 µs).
     clock.setTimer(

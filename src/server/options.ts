@@ -43,6 +43,11 @@ export interface ServerLimits {
   /** Sessions, with a connection or without. Over it: 503. @default 100_000 */
   readonly maxSessions: number;
   /**
+   * Sessions of one client address, an IPv4 address or an IPv6 /64, with a connection or without. Behind a proxy that is not
+   * in `trustedProxies` all clients have the proxy's. Over it: 503. @default 1000
+   */
+  readonly maxSessionsPerAddress: number;
+  /**
    * Open connections from one IPv4 address or one IPv6 /64; those of trusted proxies do not count. Over it: as for
    * `maxConnections`. @default Infinity: many may share an address
    */
@@ -136,6 +141,7 @@ export const LIMITS: ServerLimits = {
   maxTotalReceivedBytes: 268_435_456,
   maxConnections: Number.POSITIVE_INFINITY,
   maxSessions: 100_000,
+  maxSessionsPerAddress: 1000,
   maxConnectionsPerAddress: Number.POSITIVE_INFINITY,
   tlsHandshakeTimeoutMs: 10_000,
   closeTimeoutMs: 5000,

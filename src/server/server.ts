@@ -62,7 +62,7 @@ const COME_BACK_MS = { least: 1000, most: 3000 };
 
 export class EngineServer implements Server, ChannelContext, Http1Context, ProxyFrontServer {
   readonly clock: Clock;
-  readonly flusher: Flusher = new Flusher();
+  readonly flusher: Flusher = new Flusher(setImmediate, (error) => this.report(error, { source: "connection" }));
   readonly report: ErrorReporter;
   readonly budget: BufferBudget;
   readonly received: BufferBudget;
@@ -114,7 +114,8 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.webSocket = this.#limits;
     this.timeouts = this.#limits;
     this.allowedOrigins = options.allowedOrigins ?? [];
-    this.sessions = new Sessions(this.#limits.maxSessions, this.flusher, this.budget);
+    const isProxy = (address: string): boolean => this.#rules?.trusts(address) === true;
+    this.sessions = new Sessions(this.#limits, this.flusher, this.budget, this.received, isProxy);
     this.upgrade = options.upgrade;
     this.channelSettings = {
       maxBufferedBytes: this.#limits.maxBufferedBytes,
@@ -124,6 +125,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.closeTimeoutMs = this.#limits.closeTimeoutMs;
     this.http = {
       ...this.#limits,
+      maxBodyBytesOf: ({ method, target }) => (method === "POST" ? this.sessions.maxPostBytes(target) : undefined),
       dateField: dateField(this.clock),
       serverField: toServerField(options.serverHeader),
     };
@@ -335,6 +337,8 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     // First, so that the last responses say `Connection: close`.
     this.#closeSoon((listener) => listener instanceof Http1Driver && !listener.isIdle);
     for (const channel of this.#channels.all()) this.#try(() => channel.goAway(comeBackMs()));
+    // A client between two polls fetches with the next one what was sent before the stop.
+    await this.#within(graceMs, this.sessions.noneLingers());
     // A request may have arrived that nobody has read yet: its client would hear nothing but the end of the connection.
     for (let turns = 0; turns < 2; turns++) await new Promise(setImmediate);
     this.#closeSoon(() => true);
@@ -374,6 +378,16 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
       };
       this.#checkEmpty();
     });
+  }
+
+  /** Resolves with `work`, or after `ms`. */
+  async #within(ms: number, work: Promise<void>): Promise<void> {
+    let timer: unknown;
+    const late = new Promise<void>((resolve) => {
+      timer = this.clock.setTimer(resolve, ms);
+    });
+    await Promise.race([work, late]);
+    this.clock.clearTimer(timer);
   }
 
   #checkEmpty(): void {

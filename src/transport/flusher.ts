@@ -9,11 +9,16 @@ export interface Flushable {
 export class Flusher {
   #waiting: Flushable[] = [];
   readonly #schedule: (run: () => void) => void;
+  readonly #report: (error: unknown) => void;
   readonly #run = (): void => this.#flushAll();
 
-  /** `schedule` runs its argument at the end of this turn; the default is `setImmediate`. */
-  constructor(schedule: (run: () => void) => void = setImmediate) {
+  /**
+   * `schedule` runs its argument at the end of this turn; the default is `setImmediate`. `report` is told what a target
+   * throws; the default makes it an uncaught exception.
+   */
+  constructor(schedule: (run: () => void) => void = setImmediate, report: (error: unknown) => void = throwLater) {
     this.#schedule = schedule;
+    this.#report = report;
   }
 
   /** `target.flush()` runs at the end of this turn. The caller adds itself once per turn. */
@@ -22,9 +27,22 @@ export class Flusher {
     if (this.#waiting.push(target) === 1) this.#schedule(this.#run);
   }
 
+  /** A target that throws must not keep the others from writing. */
   #flushAll(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const target of waiting) target.flush();
+    for (const target of waiting) {
+      try {
+        target.flush();
+      } catch (error) {
+        this.#report(error);
+      }
+    }
   }
+}
+
+function throwLater(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }

@@ -12,6 +12,8 @@ export interface HttpFormat {
   readonly kind: TransportKind;
   /** Whether a message ends the response when the application does not say. */
   readonly endsAfterSend: boolean;
+  /** Whether a response that has nothing to say when setup is over has its head then. */
+  readonly startsSilent: boolean;
   /** What keeps a silent response alive, where the format has something that means nothing. */
   readonly heartbeat: string | undefined;
   /** The head that the first message makes. `isStream`: more may follow. */
@@ -27,6 +29,7 @@ const OCTETS = ["Content-Type", "application/octet-stream", "X-Content-Type-Opti
 export const PLAIN: HttpFormat = {
   kind: "http",
   endsAfterSend: true,
+  startsSilent: false,
   heartbeat: undefined,
   head(message, isStream) {
     const status = message.status ?? 200;
@@ -95,7 +98,7 @@ export class HttpTransport implements Transport, ExchangeListener {
   settled(): void {
     this.#isSettled = true;
     if (this.#isHalfClosed) this.onHalfClose();
-    if (this.#format.heartbeat === undefined || this.#isStarted || this.#end !== undefined) return;
+    if (!this.#format.startsSilent || this.#isStarted || this.#end !== undefined) return;
     this.#start(NO_MESSAGE, undefined);
   }
 

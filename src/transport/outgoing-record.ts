@@ -9,6 +9,9 @@ import {
 } from "../codec/session-record.ts";
 import type { Outgoing, SharedForms } from "./transport.ts";
 
+/** A piece of less is left where it is. */
+const MIN_COPIED_BYTES = 256;
+
 const NO_FIELDS: readonly string[] = [];
 
 export class OutgoingRecord implements MessageRecord {
@@ -44,9 +47,17 @@ export type AnyRecord = SessionRecord | string;
 
 /** A message's record: where it goes to many, the one that all sessions keep. */
 export function recordOf(data: string | Uint8Array, shared: SharedForms | undefined): OutgoingRecord | string {
-  if (shared === undefined) return typeof data === "string" ? data : new OutgoingRecord(data, false);
-  shared.record ??= new OutgoingRecord(data, true);
+  if (shared === undefined) return typeof data === "string" ? data : new OutgoingRecord(ownBytes(data), false);
+  shared.record ??= new OutgoingRecord(typeof data === "string" ? data : ownBytes(data), true);
   return shared.record;
+}
+
+/**
+ * Bytes in memory of their own. A received message is a piece of what was read from the socket at once: kept as it is, ten
+ * bytes would keep 64 KiB.
+ */
+export function ownBytes(data: Uint8Array): Uint8Array {
+  return data.buffer.byteLength > 2 * data.length + MIN_COPIED_BYTES ? data.slice() : data;
 }
 
 /** Any record as a WebSocket's message. */

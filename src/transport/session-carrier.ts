@@ -15,6 +15,8 @@ export interface Carrier {
   readonly kind: TransportKind;
   /** True for a poll: it takes all its records at once, and `finish` sends them. */
   readonly isParked: boolean;
+  /** Bytes that the connection has not taken. */
+  readonly unsentBytes: number;
   /** Tells the owner from now on; what is over already is told at once. `next`: the number of the client's next record. */
   begin(owner: CarrierOwner, next: number): void;
   /** Begins to deliver. */
@@ -51,6 +53,10 @@ abstract class TransportCarrier implements Carrier, TransportListener {
 
   constructor(transport: Transport) {
     this.transport = transport;
+  }
+
+  get unsentBytes(): number {
+    return this.transport.bufferedAmount;
   }
 
   begin(owner: CarrierOwner, _next: number): void {
@@ -113,13 +119,16 @@ abstract class TransportCarrier implements Carrier, TransportListener {
 export class WebSocketCarrier extends TransportCarrier {
   readonly kind = "websocket";
   declare protected readonly transport: TextTransport;
+  readonly #maxMessageBytes: number;
   #next = 1;
   /** Something was written since the last beat. */
   #hasWritten = false;
   #wroteAt = 0;
 
-  constructor(transport: TextTransport) {
+  /** `maxMessageBytes`: of a binary message. The transport allows one more, for the letter of a text. */
+  constructor(transport: TextTransport, maxMessageBytes: number) {
     super(transport);
+    this.#maxMessageBytes = maxMessageBytes;
   }
 
   override begin(owner: CarrierOwner, next: number): void {
@@ -150,11 +159,12 @@ export class WebSocketCarrier extends TransportCarrier {
     }
     let record: SessionRecord;
     try {
+      if (typeof data !== "string" && data.length > this.#maxMessageBytes) throw new ChannelError("MESSAGE_TOO_BIG");
       record = decodeRecordMessage(data);
       if (record.type === "open") throw new ChannelError("BAD_RECORD", "open from a client");
     } catch (error) {
       if (!(error instanceof ChannelError)) throw error;
-      this.owner?.carrierFailed(this, closeStatus("server", 1002, error.message));
+      this.owner?.carrierFailed(this, closeStatus("server", error.closeCode ?? 1002, error.message));
       return;
     }
     if (record.type === "from") {
@@ -195,15 +205,23 @@ export class PollCarrier extends TransportCarrier {
     this.transport.send(outgoing(this.#text, false), true);
   }
 
-  override end(): void {
+  /** Without an `open` it is no answer that says something of a session: its status tells why. */
+  override end(code: number): void {
     this.#text = "";
-    this.finish();
+    const [status, body] = code === 4409 ? REPLACED : OVER;
+    this.transport.send({ ...outgoing(body, false), status }, true);
   }
 }
+
+/** PROTOCOL.md, "Polls". */
+const REPLACED = [409, "another carrier has the session\n"] as const;
+const OVER = [410, "the session is over\n"] as const;
 
 /** Records as they are, with the head of an event stream. */
 export const RECORD_STREAM: HttpFormat = {
   ...EVENT_STREAM,
+  // A parked poll has no head until it is answered.
+  startsSilent: false,
   encode: ({ body }) => body,
   encodePart: (data) => (typeof data === "string" ? data : utf8(data)),
 };

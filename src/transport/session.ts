@@ -4,13 +4,14 @@
 // Long because all of it turns on one question, whether there is a carrier.
 
 import { ChannelError } from "../base/errors.ts";
-import type { CloseRecord, OpenRecord, SessionRecord } from "../codec/session-record.ts";
+import type { CloseRecord, NumberedRecord, OpenRecord, SessionRecord } from "../codec/session-record.ts";
 import { type Numbered, Session } from "../protocol/session.ts";
 import type { BufferBudget } from "./buffer-budget.ts";
 import { type CloseStatus, closeStatus, connectionFailed } from "./close-status.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
 import { type AnyRecord, recordOf } from "./outgoing-record.ts";
 import type { Carrier, CarrierOwner } from "./session-carrier.ts";
+import { SessionHold } from "./session-hold.ts";
 import type { Heartbeat, Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
 
 export interface SessionSettings {
@@ -26,13 +27,20 @@ export interface SessionSettings {
 
 export interface SessionContext {
   readonly flusher: Flusher;
+  /** What all sessions and connections hold for clients. */
   readonly budget: BufferBudget;
+  /** What all clients have sent and nobody has taken. */
+  readonly received: BufferBudget;
   /** The session with this token is over. */
   sessionEnded(token: string): void;
+  /** A stopping server waits for so many more (1) or fewer (-1) sessions whose next poll is to fetch what was sent. */
+  lingers(change: 1 | -1): void;
 }
 
 /** Who is told of a session, beside what every transport tells. */
 export interface SessionListener extends TransportListener {
+  /** Messages that arrived and were not handed to the application yet. */
+  readonly waitingMessages: number;
   /** The client is back on another connection. */
   resumed(): void;
   /** `kind` is another one. */
@@ -43,6 +51,14 @@ type SessionState = "open" | "closing" | "closed";
 
 /** Of a client that never showed that it has the token, what is left is a connection that came to nothing. */
 const UNCONFIRMED_MS = 5000;
+/** The same for a poll, which always ends: the next one may need several round trips of a slow network to come. */
+const UNCONFIRMED_POLL_MS = 20_000;
+/** How much longer than usual an acknowledgement may take while the carrier is not read: it may be behind what is not. */
+const PAUSED_PATIENCE = 4;
+/** Less than this a system takes for a client that is gone, too: only what is more shows that bytes are read. */
+const MIN_PROGRESS_BYTES = 16_384;
+/** Each repetition of a record doubles the patience for it, so often at most. */
+const MAX_DOUBLINGS = 6;
 /** Clients of a server that stops come back within this time, each at its own. */
 const SPREAD_MS = 5000;
 
@@ -69,17 +85,30 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   #close: CloseRecord | undefined;
   #end: CloseStatus | undefined;
   #isOpened = false;
+  /** The channel takes no more messages for now. */
   #isPaused = false;
   #isConfirmed = false;
   #isFlushQueued = false;
-  #onRoom: (() => void)[] | undefined;
-  /** What the server's budget counts for this session: what is kept for a client that is away. */
+  #isDelivering = false;
+  /** The server stops: a session that only waits for its client is over. */
+  #isStopping = false;
+  #isLingering = false;
+  /** Messages that arrived while the channel took none. */
+  #held: SessionHold | undefined;
+  #waiters: Waiter[] | undefined;
+  /** The highest attempt number that has taken the session up. */
+  #attempt = 0;
+  /** What the server's budget counts for this session. */
   #counted = 0;
   /** Since when there is no carrier, or a parked poll; 0: the next beat will tell. */
   #since = 0;
   /** What was acknowledged when the client was last found to owe an acknowledgement, and since when it is. */
   #owedAfter = 0;
   #owedSince = 0;
+  /** What the carrier had not taken at the last beat. */
+  #unsentBefore = 0;
+  /** How often a carrier was dropped because `#owedAfter` stayed as it is. */
+  #repetitions = 0;
 
   constructor(token: string, kind: TransportKind, settings: SessionSettings, context: SessionContext) {
     this.token = token;
@@ -98,6 +127,20 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     return this.#session.takeAck();
   }
 
+  /** The number of the last of the client's records that the application has taken, or nobody will take. */
+  get taken(): number {
+    return this.#session.received - (this.#held?.length ?? 0) - (this.#listener?.waitingMessages ?? 0);
+  }
+
+  /** What a client posts may be taken. */
+  get hasRoom(): boolean {
+    return !this.#isPaused && this.#held === undefined;
+  }
+
+  get heartbeatMs(): number {
+    return this.#settings.heartbeatMs;
+  }
+
   get isOver(): boolean {
     return this.#state === "closed";
   }
@@ -108,11 +151,17 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     return this.#state === "open" || after < this.#session.sent;
   }
 
+  /** A request of the client's past, which comes late: another one of a higher number has taken the session up. */
+  isLate(attempt: number | undefined): boolean {
+    return attempt !== undefined && attempt < this.#attempt;
+  }
+
   /**
    * A carrier takes over from the one before. `isResumed`: the client came with the token. `isPrompt`: a poll wants its
    * answer at once.
    */
-  attach(carrier: Carrier, after: number, isResumed: boolean, isPrompt: boolean): void {
+  attach(carrier: Carrier, after: number, isResumed: boolean, isPrompt: boolean, attempt?: number): void {
+    if (attempt !== undefined) this.#attempt = attempt;
     const hasMoved = this.kind !== carrier.kind;
     const before = this.#carrier;
     this.#carrier = undefined;
@@ -128,12 +177,12 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.kind = carrier.kind;
     this.#since = 0;
     this.#owedSince = 0;
-    this.#count();
+    this.#unsentBefore = 0;
     if (isResumed) this.#isConfirmed = true;
     carrier.begin(this, this.#session.received + 1);
     if (this.#carrier !== carrier) return;
     if (!carrier.isParked) this.#greet(carrier, isResumed);
-    else if (isPrompt || !isResumed || this.#session.after().length > 0) this.#queueFlush();
+    else if (isPrompt || !isResumed || this.#session.bufferedAmount > 0) this.#queueFlush();
     // Of one that ended with what it was greeted with there is nothing to come.
     if (this.#carrier === carrier && this.#isOpened) this.#start(carrier);
     if (!isResumed) return;
@@ -146,36 +195,39 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     return from <= this.#session.received + 1;
   }
 
-  /** Resolves when what a client has posted may be taken. */
-  async room(): Promise<void> {
-    while (this.#isPaused && this.#state === "open") {
-      await new Promise<void>((resolve) => {
-        this.#onRoom ??= [];
-        this.#onRoom.push(resolve);
-      });
-    }
+  /** Resolves when `isMet` or the session is over, at the latest after about `ms`: the time is looked at with the beat. */
+  waitFor(isMet: () => boolean, ms: number): Promise<void> {
+    if (this.isOver || isMet()) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiters ??= [];
+      this.#waiters.push({ isMet, ms, since: 0, resolve });
+    });
   }
 
   /**
-   * Records that were posted, the first numbered one with the number `from`. False: a gap, nothing is taken. Throws
-   * BAD_RECORD for what a client must not send; nothing is taken then either.
+   * The acknowledgements among posted records: they are taken at once, whatever else waits. Throws BAD_RECORD, before
+   * anything is taken, if there is a record that a client must not send.
    */
-  take(from: number, records: readonly SessionRecord[]): boolean {
-    this.#isConfirmed = true;
-    if (this.#carrier === undefined) this.#since = 0;
+  takeAcks(records: readonly SessionRecord[]): void {
+    let received = 0;
     for (const record of records) {
       if (record.type === "open") throw new ChannelError("BAD_RECORD", "open from a client");
-      if (record.type === "ack" && record.received > this.#session.sent) {
-        throw new ChannelError("BAD_RECORD", `ack ${record.received} of ${this.#session.sent}`);
-      }
+      if (record.type === "ack") received = Math.max(received, record.received);
     }
-    if (!this.isNext(from)) return false;
-    let number = from;
-    for (const record of records) {
-      if (record.type === "ack") this.#acknowledged(record.received);
-      else if (record.type === "message" || record.type === "close") this.#receive(number++, record);
+    if (received > this.#session.sent) throw new ChannelError("BAD_RECORD", `ack ${received} of ${this.#session.sent}`);
+    this.#isConfirmed = true;
+    this.#alive();
+    this.#acknowledged(received);
+  }
+
+  /** Numbered records that were posted, the first one with the number `from`, which must leave no gap. */
+  take(from: number, records: readonly NumberedRecord[]): void {
+    this.#alive();
+    for (const [i, record] of records.entries()) {
+      if (this.isOver) return;
+      this.#receive(from + i, record);
     }
-    return true;
+    this.wake();
   }
 
   listen(listener: TransportListener): void {
@@ -228,39 +280,64 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     const retryMs = isRestart ? Math.floor(Math.random() * SPREAD_MS) : undefined;
     this.#close = { type: "close", code, reason, ...(retryMs === undefined ? {} : { retryMs }) };
     this.#say(this.#close);
-    // Nobody can come back to a server that has stopped.
-    if (isRestart && this.#carrier === undefined) this.#ended(this.#closeStatus());
+    if (isRestart && this.#carrier === undefined) this.#leave();
+  }
+
+  /** The server stops. A session that only waits for its client is over: nobody comes back to a server that has stopped. */
+  serverStops(): void {
+    this.#isStopping = true;
+    if (this.#state !== "closed" && this.#carrier === undefined && !this.#isLingering) this.#leave();
   }
 
   terminate(): void {
     if (this.#state === "closed") return;
-    this.#carrier?.drop();
+    const carrier = this.#carrier;
+    // A poll gets an answer that ends it; its connection need not be lost.
+    if (!carrier?.isParked) carrier?.drop();
     this.#ended(closeStatus("server", 1006));
   }
 
   beat(now: number): void {
     if (this.#state === "closed") return;
     const carrier = this.#carrier;
+    if (this.#waiters !== undefined) this.wake(now);
+    if (this.#isLingering && this.#since > 0 && carrier === undefined) {
+      this.#ended(this.#closeStatus());
+      return;
+    }
     if (this.#since === 0) this.#since = now;
     if (carrier === undefined) {
       if (now - this.#since >= this.#patienceMs) this.#expire();
       return;
     }
     if (carrier.isParked && now - this.#since >= this.#settings.parkMs) this.#queueFlush();
-    if (carrier.kind === "websocket" && this.#session.hasAck) this.#acknowledge(carrier);
+    if (carrier.kind === "websocket" && this.#session.hasAck && this.#session.owes(this.taken)) {
+      this.#acknowledge(carrier);
+    }
     carrier.beat(now, this.#settings.heartbeatMs, this.#settings.heartbeat);
-    if (this.#carrier === carrier && this.#isOwedTooLong(now)) carrier.drop();
+    if (this.#carrier === carrier && this.#isOwedTooLong(carrier, now)) {
+      this.#repetitions += 1;
+      carrier.drop();
+    }
   }
 
+  /** The channel takes no more for now. The carrier is read on: acknowledgements must not wait behind messages. */
   pause(): void {
     this.#isPaused = true;
-    this.#carrier?.pause();
   }
 
   resume(): void {
     this.#isPaused = false;
-    this.#carrier?.resume();
-    this.#wake();
+    this.#deliverHeld();
+    this.wake();
+  }
+
+  messageTaken(): void {
+    const carrier = this.#carrier;
+    if (carrier?.kind === "websocket" && this.#session.isAckDue && this.#session.owesSoon(this.taken)) {
+      this.#acknowledge(carrier);
+    }
+    this.wake();
   }
 
   /** Answers a parked poll with all that is due. */
@@ -268,8 +345,14 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.#isFlushQueued = false;
     const carrier = this.#carrier;
     if (carrier === undefined || !carrier.isParked) return;
-    this.#greet(carrier, this.#isConfirmed);
-    carrier.finish();
+    try {
+      this.#greet(carrier, this.#isConfirmed);
+      carrier.finish();
+    } catch (error) {
+      // The answer could not be made: its client must not wait for it.
+      carrier.drop();
+      throw error;
+    }
   }
 
   recordArrived(carrier: Carrier, record: AnyRecord, number: number): void {
@@ -284,7 +367,9 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
       if (!(error instanceof ChannelError)) throw error;
       this.#ended(closeStatus("server", 1002, error.message), 1002, "");
     }
-    if (this.#session.isAckDue && carrier === this.#carrier) this.#acknowledge(carrier);
+    if (this.#session.isAckDue && carrier === this.#carrier && this.#session.owesSoon(this.taken)) {
+      this.#acknowledge(carrier);
+    }
   }
 
   carrierFailed(carrier: Carrier, status: CloseStatus): void {
@@ -295,9 +380,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     if (carrier !== this.#carrier) return;
     this.#carrier = undefined;
     this.#since = 0;
-    this.#count();
     if (status.by === "server" && FATAL.includes(status.code)) this.#ended(status);
-    else if (this.#close?.code === SERVICE_RESTART) this.#ended(this.#closeStatus());
+    else if (this.#isStopping || this.#close?.code === SERVICE_RESTART) this.#leave();
   }
 
   pingArrived(carrier: Carrier, data: Uint8Array): void {
@@ -310,33 +394,37 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   #start(carrier: Carrier): void {
     carrier.open();
-    if (this.#isPaused) carrier.pause();
+    if (this.#held?.isFull) carrier.pause();
   }
 
   /** `open`, and everything that the client does not have. */
   #greet(carrier: Carrier, resumed: boolean): void {
+    carrier.write(this.#openRecord(resumed));
+    for (const record of this.#session.after()) carrier.write(record);
+  }
+
+  #openRecord(resumed: boolean): OpenRecord {
     const { heartbeatMs, resumeMs } = this.#settings;
     const received = this.#session.takeAck();
     const first = this.#session.acknowledged + 1;
-    const open: OpenRecord = { type: "open", session: this.token, resumed, received, first, heartbeatMs, resumeMs };
-    carrier.write(open);
-    for (const record of this.#session.after()) carrier.write(record);
+    return { type: "open", session: this.token, resumed, received, first, heartbeatMs, resumeMs };
   }
 
   #say(record: Numbered): void {
     this.#session.send(record);
-    if (this.#carrier === undefined) this.#count();
-    else if (this.#carrier.isParked) this.#queueFlush();
+    this.#count(this.#session.bufferedAmount);
+    if (this.#carrier === undefined) return;
+    if (this.#carrier.isParked) this.#queueFlush();
     else this.#carrier.write(record);
   }
 
   #acknowledge(carrier: Carrier): void {
-    carrier.write({ type: "ack", received: this.#session.takeAck() });
+    carrier.write({ type: "ack", received: this.#session.takeAck(this.taken) });
   }
 
   #acknowledged(number: number): void {
     if (!this.#session.acknowledge(number)) return;
-    if (this.#counted > 0) this.#count();
+    this.#count(this.#session.bufferedAmount);
     if (this.#session.bufferedAmount > 0) return;
     if (this.#state === "closing") this.#ended(this.#closeStatus());
     else this.#listener?.bufferEmptied();
@@ -344,28 +432,84 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   #receive(number: number, record: Numbered): void {
     if (!this.#session.receive(number, record)) return;
-    if (typeof record === "string") this.#listener?.messageArrived(record);
-    else if (record.type === "message") this.#listener?.messageArrived(record.data);
+    if (typeof record === "string") this.#arrived(record);
+    else if (record.type === "message") this.#arrived(record.data);
     else {
-      if (this.#carrier?.kind === "websocket") this.#acknowledge(this.#carrier);
+      this.#deliverHeld(true);
+      // All that came before it has been given to the channel, which delivers it before the end.
+      const carrier = this.#carrier;
+      if (carrier?.kind === "websocket") carrier.write({ type: "ack", received: this.#session.takeAck() });
       this.#ended(closeStatus("client", record.code, record.reason));
     }
   }
 
-  get #patienceMs(): number {
-    const { resumeMs } = this.#settings;
-    return this.#isConfirmed ? resumeMs : Math.min(resumeMs, UNCONFIRMED_MS);
+  #arrived(data: string | Uint8Array): void {
+    if (!this.#isPaused && this.#held === undefined) {
+      this.#listener?.messageArrived(data);
+      return;
+    }
+    this.#held ??= new SessionHold(this.#context.received);
+    if (this.#held.add(data)) this.#carrier?.pause();
   }
 
-  /** A client acknowledges within seconds: one that has not for so long does not read, or is gone (PROTOCOL.md, "Liveness"). */
-  #isOwedTooLong(now: number): boolean {
+  /** Gives the channel what it did not take; with `isLast` all of it, because nothing more comes. */
+  #deliverHeld(isLast = false): void {
+    const held = this.#held;
+    // A receiver that resumes from inside a delivery must not start a second loop.
+    if (held === undefined || this.#isDelivering) return;
+    this.#isDelivering = true;
+    const wasFull = held.isFull;
+    while (held.length > 0 && (isLast || !this.#isPaused) && this.#held === held) {
+      this.#listener?.messageArrived(held.shift()!);
+    }
+    this.#isDelivering = false;
+    if (held.length === 0) this.#held = undefined;
+    if (wasFull && !held.isFull) this.#carrier?.resume();
+  }
+
+  get #patienceMs(): number {
+    const { resumeMs } = this.#settings;
+    if (this.#isConfirmed) return resumeMs;
+    return Math.min(resumeMs, this.kind === "poll" ? UNCONFIRMED_POLL_MS : UNCONFIRMED_MS);
+  }
+
+  /** A sign of the client: it is there, and whatever it owes it may still say. */
+  #alive(): void {
+    if (this.#carrier === undefined) this.#since = 0;
+    this.#owedSince = 0;
+  }
+
+  /**
+   * A client acknowledges within seconds: one that has not for so long, and whose connection takes nothing either, does not
+   * read, or is gone (PROTOCOL.md, "Liveness"). A WebSocket answers pings; only one that is not read may owe for ever.
+   */
+  #isOwedTooLong(carrier: Carrier, now: number): boolean {
     const { acknowledged, bufferedAmount } = this.#session;
-    if (bufferedAmount > 0 && acknowledged === this.#owedAfter && this.#owedSince > 0) {
-      return now - this.#owedSince >= 2 * this.#settings.heartbeatMs;
+    const { unsentBytes } = carrier;
+    const hasMoved = unsentBytes < this.#unsentBefore && this.#unsentBefore >= MIN_PROGRESS_BYTES;
+    this.#unsentBefore = unsentBytes;
+    if (acknowledged !== this.#owedAfter) this.#repetitions = 0;
+    const isPaused = this.#held?.isFull === true;
+    const mayOwe = bufferedAmount > 0 && (isPaused || carrier.kind !== "websocket");
+    if (mayOwe && !hasMoved && acknowledged === this.#owedAfter && this.#owedSince > 0) {
+      const factor = (isPaused ? PAUSED_PATIENCE : 1) * 2 ** Math.min(this.#repetitions, MAX_DOUBLINGS);
+      return now - this.#owedSince >= 2 * factor * this.#settings.heartbeatMs;
     }
     this.#owedAfter = acknowledged;
-    this.#owedSince = bufferedAmount > 0 ? now : 0;
+    this.#owedSince = mayOwe ? now : 0;
     return false;
+  }
+
+  /** Without a carrier, and the server stops. A client between two polls is there in a moment, and fetches what was sent. */
+  #leave(): void {
+    const { sent, acknowledged } = this.#session;
+    // Beside `close` there is something that it does not have.
+    const hasMore = sent - acknowledged > 1;
+    const isBetweenPolls = this.kind === "poll" && this.#isConfirmed && this.#since === 0;
+    if (this.#close?.code === SERVICE_RESTART && isBetweenPolls && hasMore && !this.#isLingering) {
+      this.#isLingering = true;
+      this.#context.lingers(1);
+    } else this.#ended(this.#close === undefined ? closeStatus("server", SERVICE_RESTART) : this.#closeStatus());
   }
 
   #expire(): void {
@@ -382,32 +526,63 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.#context.flusher.add(this);
   }
 
-  /** What a connection has not taken it counts itself; the rest is under way. */
-  #count(): void {
-    const isHeld = this.#carrier === undefined && this.#state !== "closed";
-    const bytes = isHeld ? this.#session.bufferedAmount : 0;
-    if (bytes === this.#counted) return;
+  /** All that is kept counts, with a carrier or without: a client that reads and never acknowledges makes it grow, too. */
+  #count(bytes: number): void {
     this.#context.budget.change(this.#counted, bytes);
     this.#counted = bytes;
   }
 
-  #wake(): void {
-    const waiting = this.#onRoom;
-    this.#onRoom = undefined;
-    for (const resolve of waiting ?? []) resolve();
+  /** Resolves what need not wait any more. `now` is given with the beat. */
+  wake(now?: number): void {
+    const waiters = this.#waiters;
+    if (waiters === undefined) return;
+    this.#waiters = undefined;
+    for (const waiter of waiters) {
+      if (waiter.since === 0 && now !== undefined) waiter.since = now;
+      const isLate = now !== undefined && now - waiter.since >= waiter.ms;
+      if (isLate || this.isOver || waiter.isMet()) waiter.resolve();
+      else {
+        this.#waiters ??= [];
+        this.#waiters.push(waiter);
+      }
+    }
   }
 
   /** `code` and `reason` are what a carrier that is there ends with. */
   #ended(status: CloseStatus, code = 1000, reason = ""): void {
     if (this.#state === "closed") return;
+    this.#deliverHeld(true);
+    if (this.isOver) return;
     this.#state = "closed";
+    this.#held?.clear();
     this.#end = status;
     const carrier = this.#carrier;
     this.#carrier = undefined;
-    this.#count();
-    carrier?.end(code, reason);
-    this.#wake();
+    this.#count(0);
+    if (this.#isLingering) this.#context.lingers(-1);
+    if (code === OVERFLOW && carrier?.isParked && !this.#isConfirmed) this.#refuse(carrier, code, reason);
+    else carrier?.end(code, reason);
+    this.wake();
     this.#context.sessionEnded(this.token);
     this.#listener?.transportClosed(status);
   }
+
+  /**
+   * The first poll of a new session, which was sent more at once than it may keep. Without an `open` its client would learn
+   * nothing, and ask for one session after the other.
+   */
+  #refuse(poll: Carrier, code: number, reason: string): void {
+    poll.write(this.#openRecord(false));
+    poll.write({ type: "close", code, reason });
+    poll.finish();
+  }
+}
+
+/** Somebody who waits for a change of the session. */
+interface Waiter {
+  readonly isMet: () => boolean;
+  readonly ms: number;
+  /** The first beat that has seen it; 0: none. */
+  since: number;
+  readonly resolve: () => void;
 }

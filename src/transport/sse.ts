@@ -9,6 +9,7 @@ import type { Outgoing } from "./transport.ts";
 export const EVENT_STREAM: HttpFormat = {
   kind: "sse",
   endsAfterSend: false,
+  startsSilent: true,
   heartbeat: encodeComment(),
   head(message) {
     const fields = ["Content-Type", "text/event-stream"];

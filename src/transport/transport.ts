@@ -85,6 +85,10 @@ export interface Transport {
   /** Stops delivering messages, and reading; `resume` goes on where it stopped. */
   pause(): void;
   resume(): void;
+  /** The application has taken a message that had waited for it. Sessions acknowledge then. */
+  messageTaken?(): void;
+  /** The server is stopping: what only waits for a client to come back is over. */
+  serverStops?(): void;
 }
 
 /** What a WebSocket can do beside: a session's messages are text behind a letter (PROTOCOL.md, "Records on WebSocket"). */

@@ -69,6 +69,7 @@ const PROOFS: Record<keyof ServerLimits, Proof | readonly string[]> = {
   maxConnections: ["test/server/admission.test.ts"],
   maxConnectionsPerAddress: ["test/server/admission.test.ts"],
   maxSessions: ["test/server/session-limits.test.ts"],
+  maxSessionsPerAddress: ["test/server/session-limits.test.ts"],
   tlsHandshakeTimeoutMs: ["test/server/admission.test.ts"],
   closeTimeoutMs: ["test/transport/http1-driver.test.ts", "test/transport/websocket.test.ts"],
   writeTimeoutMs: ["test/server/net-stream.test.ts", "test/server/stalled.test.ts"],

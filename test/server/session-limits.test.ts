@@ -69,11 +69,51 @@ describe("a session's messages", () => {
     );
   });
 
-  it("must fit into a body of maxBodyBytes: 413", async (t) => {
-    const site = await sessionSite(t, {}, {}, { maxBodyBytes: 1000 });
+  it("pass in a POST whatever they are made of, though the body is longer than maxBodyBytes", async (t) => {
+    const site = await sessionSite(t, {}, { maxMessageBytes: 200_000 }, { maxBodyBytes: 1000 });
     const { session } = opened(await poll(t, site.endpoint));
-    assert.equal((await post(t, site.endpoint, session, 1, text(KIB))).status, 413);
-    assert.equal((await post(t, site.endpoint, session, 1, text("a"))).status, 200);
+    const messages = ["\n".repeat(200_000), `${"\u0001".repeat(199_999)}\r`, "x".repeat(200_000)];
+    for (const [i, data] of messages.entries()) {
+      assert.equal((await post(t, site.endpoint, session, i + 1, text(data))).status, 200);
+    }
+    const bytes = { type: "message", data: new Uint8Array(200_000) } as const;
+    assert.equal((await post(t, site.endpoint, session, 4, bytes)).status, 200);
+    assert.deepEqual(
+      site.calls.slice(1, 4).map((call) => call.slice("receive ".length)),
+      messages,
+    );
+  });
+
+  it("may be beside 64 KiB of others in a POST, which has seven times maxMessageBytes, and no more: 413", async (t) => {
+    const site = await sessionSite(t, {}, { maxMessageBytes: 1000 }, { maxBodyBytes: 1000 });
+    const { session } = opened(await poll(t, site.endpoint));
+    const most = 7 * 1000 + 65_536;
+    // Comments, a line of ten bytes each: nothing but the length of the body counts.
+    const body = (length: number) => "x".repeat(length % 10) + `: ${"x".repeat(7)}\n`.repeat(length / 10);
+    const query = { session, from: 1 };
+    assert.equal((await ask(t, site.endpoint, { method: "POST", query, body: body(most) })).status, 200);
+    assert.equal((await ask(t, site.endpoint, { method: "POST", query, body: body(most + 1) })).status, 413);
+    // Without the token of a session a body has maxBodyBytes.
+    const other = { method: "POST", query: { session: "AAAAAAAAAAAAAAAAAAAAAA", from: 1 } };
+    assert.equal((await ask(t, site.endpoint, { ...other, body: body(1200) })).status, 413);
+  });
+
+  it("have maxMessageBytes on a WebSocket without the letter in front of a text; a byte more is 1009", async (t) => {
+    const site = await sessionSite(t, {}, { maxMessageBytes: 1024 });
+    const bytes = (length: number) => ({ type: "message", data: new Uint8Array(length) }) as const;
+    for (const [fits, exceeds] of [
+      [text(KIB), text(`${KIB}y`)],
+      [bytes(1024), bytes(1025)],
+    ] as const) {
+      const socket = await SocketClient.open(t, site.endpoint);
+      await socket.opened();
+      socket.send(fits);
+      await until(() => site.calls.some((call) => call.startsWith("receive")), "it came");
+      site.calls.length = 0;
+      socket.send(exceeds);
+      assert.equal((await socket.ws.closed()).code, 1009);
+      assert.ok(!site.calls.some((call) => call.startsWith("receive")));
+    }
   });
 });
 
@@ -199,5 +239,40 @@ describe("an upgrade check", () => {
     await socket.opened();
     assert.equal(site.channel.attachment, "me");
     assert.deepEqual(socket.ws.head.headers.get("x-upgrade"), ["1"]);
+  });
+});
+
+describe("the sessions of one address", () => {
+  it("are maxSessionsPerAddress, 1,000: one more is 503, told once, while another address gets its own", async (t) => {
+    const site = await sessionSite(t, {}, {}, { trustedProxies: ["127.0.0.1"] });
+    const from = (address: string) =>
+      ask(t, site.endpoint, { query: { mode: "poll" }, fields: [`X-Forwarded-For: ${address}`] });
+    for (let i = 0; i < 1000; i++) assert.equal((await from("192.0.2.1")).status, 200);
+    const refused = await from("192.0.2.1");
+    assert.equal(refused.status, 503);
+    assert.deepEqual(refused.response.headers.get("retry-after"), ["1"]);
+    assert.equal((await from("192.0.2.1")).status, 503);
+    assert.equal(site.site.takeReports().length, 1);
+    assert.equal((await from("192.0.2.2")).status, 200);
+    site.channels[0]!.terminate();
+    assert.equal((await from("192.0.2.1")).status, 200);
+  });
+});
+
+describe("what a session keeps", () => {
+  it("counts in maxTotalBufferedBytes with a carrier too, two bytes for each character above U+00FF", async (t) => {
+    const site = await sessionSite(t);
+    const socket = await SocketClient.open(t, site.endpoint);
+    await socket.opened();
+    site.channel.send("x".repeat(1000));
+    site.channel.send("Ж".repeat(1000));
+    for (let i = 0; i < 2; i++) await socket.record();
+    assert.equal(site.channel.bufferedAmount, 3000);
+    assert.equal(site.site.server.stats().bufferedBytes, 3000);
+    const { budget } = site.site.server as unknown as { budget: { bytes: number } };
+    assert.equal(budget.bytes, 3000);
+    socket.send({ type: "ack", received: 2 });
+    await until(() => site.channel.bufferedAmount === 0, "it is acknowledged");
+    assert.equal(budget.bytes, 0);
   });
 });

@@ -48,7 +48,7 @@ export class MemoryChannel {
       channelSettings: settings,
       budget,
       received: new BufferBudget(Number.POSITIVE_INFINITY),
-      sessions: new Sessions(0, new Flusher(), budget),
+      sessions: new Sessions({ maxSessions: 0, maxSessionsPerAddress: 0 }, new Flusher(), budget, budget, () => false),
       allowedOrigins: [],
       messages: { received: 0, sent: 0 },
       upgrade: undefined,

@@ -1,0 +1,144 @@
+// Requests of a client's past that come late: the attempt number, `try`, tells them from the newest (PROTOCOL.md, "Taking up").
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { SESSION_PROTOCOL } from "../../src/codec/session-record.ts";
+import { ask, back, opened, poll, post, SocketClient, StreamClient, text } from "../support/session-client.ts";
+import { sessionSite } from "../support/session-site.ts";
+import { until } from "../support/wait.ts";
+import { upgradeRequest } from "../support/ws-client.ts";
+
+describe("a request with a lower try than the one that has taken the session up", () => {
+  it("is refused with 409 on every carrier, and the carrier that is there goes on", async (t) => {
+    const site = await sessionSite(t);
+    const open = opened(await poll(t, site.endpoint, { try: 1 }));
+    const socket = await SocketClient.open(t, site.endpoint, { ...back(open, 0), try: 5 });
+    await socket.opened();
+    const late = { ...back(open, 0), try: 4 };
+    assert.equal((await poll(t, site.endpoint, late)).status, 409);
+    assert.equal((await poll(t, site.endpoint, { ...late, park: 0 })).status, 409);
+    assert.equal((await ask(t, site.endpoint, { query: late, fields: ["Accept: text/event-stream"] })).status, 409);
+    const raw = await site.site.connect();
+    const target = `/session?session=${open.session}&after=0&try=4`;
+    raw.write(upgradeRequest(target, [`Sec-WebSocket-Protocol: ${SESSION_PROTOCOL}`]));
+    assert.equal((await raw.response()).status, 409);
+    site.channel.send("still here");
+    assert.deepEqual(await socket.record(), text("still here"));
+    assert.deepEqual(site.calls, ["open", "resumed", "transport websocket"]);
+    assert.equal(site.channels.length, 1);
+  });
+
+  it("says nothing to a request without one, or with the same: a proxy may repeat a GET", async (t) => {
+    const site = await sessionSite(t);
+    const open = opened(await poll(t, site.endpoint, { try: 3 }));
+    assert.equal(opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0, try: 3 })).resumed, true);
+    assert.equal(opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0 })).resumed, true);
+    assert.equal((await poll(t, site.endpoint, { ...back(open, 0), park: 0, try: 2 })).status, 409);
+  });
+
+  it("that is no number is 400", async (t) => {
+    const site = await sessionSite(t);
+    for (const attempt of ["-1", "01", "x", "", "9007199254740992"]) {
+      assert.equal((await poll(t, site.endpoint, { try: attempt })).status, 400);
+    }
+    assert.equal(site.channels.length, 0);
+  });
+
+  it("does not count for a token that is not there: a new session", async (t) => {
+    const site = await sessionSite(t);
+    opened(await poll(t, site.endpoint, { try: 9 }));
+    const other = await poll(t, site.endpoint, { session: "AAAAAAAAAAAAAAAAAAAAAA", try: 1 });
+    assert.equal(opened(other).resumed, false);
+  });
+});
+
+describe("a poll without its own end", () => {
+  it("is answered with 409 where another carrier takes over, with no open", async (t) => {
+    const site = await sessionSite(t);
+    const open = opened(await poll(t, site.endpoint));
+    const parked = poll(t, site.endpoint, back(open, 0));
+    await until(() => site.site.server.stats().requests === 2, "it is parked");
+    const socket = await SocketClient.open(t, site.endpoint, back(open, 0));
+    await socket.opened();
+    const answer = await parked;
+    assert.equal(answer.status, 409);
+    assert.deepEqual(answer.response.headers.get("cache-control"), ["no-store"]);
+    assert.doesNotMatch(answer.response.body.toString(), /event/);
+  });
+
+  it("is answered with 410 where its session ends", async (t) => {
+    const site = await sessionSite(t);
+    const open = opened(await poll(t, site.endpoint));
+    const parked = poll(t, site.endpoint, back(open, 0));
+    await until(() => site.site.server.stats().requests === 2, "it is parked");
+    site.channel.terminate();
+    assert.equal((await parked).status, 410);
+    assert.equal(opened(await poll(t, site.endpoint, back(open, 0))).resumed, false);
+  });
+});
+
+describe("a session that was sent too much in open", () => {
+  it("tells its client on a poll: open, and close with 4408", async (t) => {
+    const site = await sessionSite(t, {
+      open(channel) {
+        for (let i = 0; i < 40; i++) channel.send("x".repeat(65_536));
+      },
+    });
+    const { status, records } = await poll(t, site.endpoint);
+    assert.equal(status, 200);
+    assert.equal(records[0]?.type, "open");
+    assert.deepEqual(records.slice(1), [{ type: "close", code: 4408, reason: "overflow" }]);
+    await site.called("close server 4408 application");
+    assert.equal(site.site.takeReports().length, 1);
+    const { session } = opened({ status, records, response: undefined as never });
+    assert.equal((await post(t, site.endpoint, session, 1, { type: "ack", received: 1 })).status, 410);
+  });
+});
+
+describe("a poll of a slow network", () => {
+  it("finds its session though the round trip takes 15 s", async (t) => {
+    const site = await sessionSite(t);
+    const open = opened(await poll(t, site.endpoint));
+    await until(() => site.site.server.stats().connections === 0, "it is answered");
+    const now = Date.now();
+    site.beat(now);
+    site.beat(now + 15_000);
+    assert.equal(opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0 })).resumed, true);
+  });
+});
+
+describe("a stream whose client acknowledges nothing", () => {
+  const NOW = Date.now();
+  const HEARTBEAT_MS = 25_000;
+
+  it("is given twice as long for each repetition of a record", async (t) => {
+    const site = await sessionSite(t);
+    let stream = await StreamClient.open(t, site.endpoint);
+    const open = await stream.opened();
+    site.channel.send("a");
+    let now = NOW;
+    for (const heartbeats of [2, 4, 8]) {
+      site.beat(now);
+      site.beat(now + heartbeats * HEARTBEAT_MS - 1);
+      assert.deepEqual(await stream.record(), text("a"));
+      assert.equal(stream.raw.isEnded, false);
+      now += heartbeats * HEARTBEAT_MS;
+      site.beat(now);
+      await until(() => stream.raw.isEnded, "it is dropped");
+      stream = await StreamClient.open(t, site.endpoint, back(open, 0));
+      assert.equal((await stream.opened()).resumed, true);
+    }
+  });
+
+  it("lives while its client posts, whatever it says", async (t) => {
+    const site = await sessionSite(t);
+    const stream = await StreamClient.open(t, site.endpoint);
+    const { session } = await stream.opened();
+    site.channel.send("a");
+    for (let beats = 0; beats < 6; beats++) {
+      site.beat(NOW + beats * HEARTBEAT_MS);
+      assert.equal((await post(t, site.endpoint, session, 1, { type: "ack", received: 0 })).status, 200);
+    }
+    assert.equal(stream.raw.isEnded, false);
+  });
+});
