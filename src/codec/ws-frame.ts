@@ -5,6 +5,7 @@
 
 import { allocate } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import { Queue } from "../base/queue.ts";
 import { unmask } from "./ws-mask.ts";
 
 /**
@@ -77,8 +78,7 @@ export class FrameDecoder {
   #bytes: Uint8Array = EMPTY;
   #at = 0;
   /** Pushed while earlier bytes were still unread. */
-  #queue: Uint8Array[] | undefined;
-  #queueAt = 0;
+  #queue: Queue<Uint8Array> | undefined;
   /** The beginning of a header that is cut. */
   #head: Uint8Array | undefined;
   #headLength = 0;
@@ -111,7 +111,7 @@ export class FrameDecoder {
       this.#bytes = bytes;
       this.#at = 0;
     } else {
-      this.#queue ??= [];
+      this.#queue ??= new Queue();
       this.#queue.push(bytes);
     }
   }
@@ -139,11 +139,8 @@ export class FrameDecoder {
       PART.bytes = EMPTY;
       return false;
     }
-    this.#bytes = this.#queue[this.#queueAt++]!;
-    if (this.#queueAt === this.#queue.length) {
-      this.#queue = undefined;
-      this.#queueAt = 0;
-    }
+    this.#bytes = this.#queue.shift()!;
+    if (this.#queue.length === 0) this.#queue = undefined;
     return true;
   }
 

@@ -19,7 +19,10 @@ export type WebSocketEvent =
 export interface MessageLimits {
   /** Payload bytes of one message, all fragments together, as they were sent. Above it: MESSAGE_TOO_BIG, 1009. */
   readonly maxMessageBytes: number;
-  /** Data frames of one message, empty ones too. Above it: TOO_MANY_FRAGMENTS, 1008. */
+  /**
+   * Data frames of one message, empty ones too, that may be of any size. In a message of more they must have
+   * MIN_FRAGMENT_BYTES on average. Otherwise: TOO_MANY_FRAGMENTS, 1008.
+   */
   readonly maxFragments: number;
 }
 
@@ -38,6 +41,15 @@ const PIN_BYTES = 8192;
 
 /** The first buffer for a message that comes in parts, unless less is announced, or not twice as much; it doubles from there. */
 const FIRST_BUFFER_BYTES = 16_384;
+
+/** A frame of which few bytes came is given no more than so many times as much: its rest may never come. */
+const FIRST_GROWTH = 16;
+
+/**
+ * What a fragment costs is time, not memory, since payloads are joined as they come: some 0.3 µs each, which 64 bytes of
+ * payload are worth. So a message within its limit is never refused for its number of fragments of this size.
+ */
+const MIN_FRAGMENT_BYTES = 64;
 
 /** RFC 7692 §6: joins the opcode of a message whose first frame has RSV1 set. */
 const COMPRESSED = 0x40;
@@ -113,7 +125,9 @@ export class MessageDecoder {
     }
     this.#announced += part.length;
     if (this.#announced > this.maxMessageBytes) fail("MESSAGE_TOO_BIG");
-    if (++this.#fragments > this.maxFragments) fail("TOO_MANY_FRAGMENTS");
+    // The last frame may be smaller: it often is empty.
+    const isMany = ++this.#fragments > this.maxFragments;
+    if (isMany && this.#announced < MIN_FRAGMENT_BYTES * (this.#fragments - 1)) fail("TOO_MANY_FRAGMENTS");
   }
 
   /** A message in one frame that has arrived whole: nothing is buffered. */
@@ -150,7 +164,8 @@ export class MessageDecoder {
    */
   #grow(length: number, isLast: boolean): void {
     const most = isLast ? this.#announced : this.maxMessageBytes;
-    const wanted = Math.max(length, 2 * this.#buffer.length, Math.min(this.#announced, FIRST_BUFFER_BYTES));
+    const first = Math.min(this.#announced, FIRST_BUFFER_BYTES, FIRST_GROWTH * length);
+    const wanted = Math.max(length, 2 * this.#buffer.length, first);
     // All that is announced where it is no more than twice as much: 64 KiB come in two reads, the second of a few bytes.
     const larger = allocate(isLast && 2 * wanted >= most ? most : Math.min(most, wanted));
     larger.set(this.#buffer.subarray(0, this.#length));

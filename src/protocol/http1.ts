@@ -130,9 +130,10 @@ export class Http1Connection extends OutputSource {
     }
     this.#writing = "owed";
     this.#head = head;
-    // What follows a WebSocket handshake that is refused may be frames: it must not be read as a request.
-    this.#keepAlive =
-      !this.#isClosingSoon && head.keepAlive && !(head.upgrade !== "" && hasListMember(head.upgrade, "websocket"));
+    // RFC 9931: what follows a WebSocket handshake or a CONNECT that is refused may be frames, or the tunnel's bytes. It
+    // must not be read as a request.
+    const isTransition = head.method === "CONNECT" || (head.upgrade !== "" && hasListMember(head.upgrade, "websocket"));
+    this.#keepAlive = !this.#isClosingSoon && head.keepAlive && !isTransition;
     if (head.contentLength > this.#options.maxBodyBytes) throw new ChannelError("BODY_TOO_LARGE");
     if (head.contentLength === 0 && !head.chunked) {
       this.#reading = "read";

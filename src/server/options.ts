@@ -21,7 +21,10 @@ export interface ServerLimits {
   readonly maxBodyBytes: number;
   /** A WebSocket message in bytes, all fragments together. Over it: close 1009. @default 4_194_304 (4 MiB) */
   readonly maxMessageBytes: number;
-  /** Fragments of a WebSocket message. Over it: close 1008. @default 1024 */
+  /**
+   * Fragments of a WebSocket message that may be of any size. A message of more is taken while they have 64 bytes on
+   * average. Otherwise: close 1008. @default 1024
+   */
   readonly maxFragments: number;
   /** Pings and pongs from one WebSocket in a second. Over it: close 1008. @default 1000 */
   readonly maxControlFramesPerSecond: number;

@@ -2,6 +2,7 @@
 // The same class carries Server-Sent Events: only the format of what is sent differs (`sse.ts`).
 
 import { fieldValue } from "../codec/http1-request.ts";
+import { statusHasBody } from "../codec/http1-response.ts";
 import type { ResponseHead } from "../protocol/http1.ts";
 import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "./close-status.ts";
 import type { ExchangeListener, ResponseExchange } from "./exchange.ts";
@@ -31,7 +32,9 @@ export const PLAIN: HttpFormat = {
   head(message, isStream) {
     const status = message.status ?? 200;
     const { fields, body } = message;
-    if ((body === null && !isStream) || fieldValue(fields, "content-type") !== undefined) return { status, fields };
+    if (body === null && !isStream) return { status, fields };
+    // RFC 9110 §15.3.5, §15.3.6 and §15.4.5: these have no content, and a cache would copy what a 304 says of it.
+    if (!statusHasBody(status) || fieldValue(fields, "content-type") !== undefined) return { status, fields };
     // http-kit says text/html here, which lets a message become script in the page. `nosniff` keeps browsers from
     // guessing the same, and makes them show a stream as it arrives (test/browser/streaming.test.ts).
     const guess = body === null || typeof body === "string" ? TEXT_PLAIN : OCTETS;

@@ -47,7 +47,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   #heardAt = 0;
   /** When the ping was sent that has had no answer; 0: none. */
   #pingedAt = 0;
-  /** Pings and pongs that came, and since when, as far as it matters. */
+  /** Pings and pongs that came in the second that began at `#controlsSince`. */
   #controls = 0;
   #controlsSince = 0;
 
@@ -243,15 +243,17 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     }
   }
 
-  /** Ends what sends too many control frames. The clock is looked at only when so many have come. */
+  /** Ends what sends too many control frames: more than the limit within a second from the first of them. */
   #isFlooded(): boolean {
     const { maxControlFramesPerSecond = Number.POSITIVE_INFINITY } = this.#options;
-    this.#controls += 1;
-    if (this.#controls <= maxControlFramesPerSecond) return false;
+    if (maxControlFramesPerSecond === Number.POSITIVE_INFINITY) return false;
     const now = this.#context.clock.now();
-    const isFlood = now - this.#controlsSince < 1000;
-    this.#controls = 1;
-    this.#controlsSince = now;
+    if (Math.abs(now - this.#controlsSince) >= 1000) {
+      this.#controls = 0;
+      this.#controlsSince = now;
+    }
+    this.#controls += 1;
+    const isFlood = this.#controls > maxControlFramesPerSecond;
     const end = isFlood ? this.#connection.refuse(new ChannelError("TOO_MANY_CONTROL_FRAMES")) : undefined;
     if (end !== undefined) this.#ended(end);
     return isFlood;

@@ -495,14 +495,27 @@ describe("WebSocketTransport: maxControlFramesPerSecond", () => {
 
   it("closes with 1008 for more", () => {
     const { stream, told } = limited();
-    stream.arrive(pings(20));
+    stream.arrive(pings(10));
     assert.deepEqual(ends(told), []);
     stream.take();
     stream.arrive(pings(2));
     assert.equal(stream.take(), "\x8a\x00\x88\x02\x03\xf0");
     assert.deepEqual(ends(told), ["closed by server 1008 more control frames than maxControlFramesPerSecond"]);
-    assert.equal(told.filter((what) => what.startsWith("ping")).length, 20);
+    assert.equal(told.filter((what) => what.startsWith("ping")).length, 10);
     assert.ok(stream.isEnded);
+  });
+
+  it("closes for one more, whether they come at once or over the second, and at the very start", () => {
+    const { stream, clock, told } = limited();
+    stream.arrive(pings(4));
+    clock.advance(999);
+    stream.arrive(pings(6));
+    assert.deepEqual(ends(told), []);
+    clock.advance(1);
+    stream.arrive(pings(10));
+    assert.deepEqual(ends(told), []);
+    stream.arrive(pings(1));
+    assert.equal(ends(told).length, 1);
   });
 
   it("takes any number of messages", () => {
