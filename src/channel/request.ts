@@ -1,7 +1,8 @@
 // The request as the handler sees it. Cheap by default: nothing here is built before it is asked for.
 
-import { concat, utf8 } from "../base/bytes.ts";
+import { utf8 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import { Pieces } from "../base/pieces.ts";
 import { acceptsType } from "../codec/accept.ts";
 import { joinedValues } from "../codec/http1-request.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
@@ -15,9 +16,6 @@ import type { CheckedUpgrade } from "./upgrade.ts";
 
 /** Fetch requests that were made of one of ours, so that `withChannel` finds its way back. */
 const ORIGINALS = new WeakMap<Request, ChannelRequest>();
-
-/** A body that trickles in by single bytes would hold an object of a hundred bytes for each: so many become one. */
-const JOINED_PARTS = 1024;
 
 export class ChannelRequest implements ExchangeListener {
   /** @internal */
@@ -152,14 +150,16 @@ export class ChannelRequest implements ExchangeListener {
   async bytes(): Promise<Uint8Array> {
     if (this.#stream !== undefined && this.#stream !== null) return this.#bytesOfStream();
     this.#takeBody();
-    const parts: Uint8Array[] = [];
-    let joined = 0;
-    for (let part = await this.#read(); part !== undefined; part = await this.#read()) {
-      if (parts.push(part) - joined < JOINED_PARTS) continue;
-      parts.push(concat(parts.splice(joined)));
-      joined += 1;
+    const parts = new Pieces();
+    try {
+      for (let part = await this.#read(); part !== undefined; part = await this.#read()) {
+        parts.add(part);
+        if (!this.exchange.holdsBody(parts.memory)) throw new ChannelError("RECEIVE_OVERFLOW");
+      }
+      return parts.join();
+    } finally {
+      this.exchange.holdsBody(0);
     }
-    return parts.length === 0 ? new Uint8Array(0) : concat(parts);
   }
 
   /** The whole body as UTF-8 text. */

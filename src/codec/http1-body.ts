@@ -11,6 +11,8 @@ export interface BodyDecoder {
   push(bytes: Uint8Array): void;
   /** The next piece of the body, or undefined until more bytes come. Throws ChannelError; the decoder is then spent. */
   next(): Uint8Array | undefined;
+  /** Bytes that wait for `next`. */
+  readonly heldBytes: number;
   /** True once `next` has answered the last byte and, when chunked, the trailers were read. */
   readonly isDone: boolean;
   /** The bytes after the body, which belong to the next request; undefined when none. */
@@ -78,6 +80,10 @@ export class FixedBodyDecoder implements BodyDecoder {
     return this.#left === 0;
   }
 
+  get heldBytes(): number {
+    return this.#bytes.length;
+  }
+
   push(bytes: Uint8Array): void {
     this.#bytes = this.#joiner.append(this.#bytes, bytes);
   }
@@ -125,6 +131,10 @@ export class ChunkedBodyDecoder implements BodyDecoder {
 
   get isDone(): boolean {
     return this.#state === "done";
+  }
+
+  get heldBytes(): number {
+    return this.#bytes.length + this.#held.bytes.length;
   }
 
   /** Name, value, name, value, …, complete once `isDone`. RFC 9110 §6.5. */

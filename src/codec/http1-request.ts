@@ -104,6 +104,14 @@ export class RequestDecoder {
     return this.#draft === undefined && this.#held.length === 0 && this.#at === this.#bytes.length;
   }
 
+  /** Memory for what has come of a head, and behind it: field values are parts of texts that stay as a whole. */
+  get heldBytes(): number {
+    if (this.isIdle) return 0;
+    const draftBytes = this.#draft === undefined ? 0 : 2 * (this.limits.maxHeaderBytes - this.#headerBytesLeft);
+    const targetBytes = this.#draft === undefined ? 0 : this.#draft.target.length + 32 * this.#draft.fields.length;
+    return draftBytes + targetBytes + this.#held.bytes.length + this.#bytes.length;
+  }
+
   /** True if a new decoder would go on just as well. */
   get isFresh(): boolean {
     return this.isIdle && this.#emptyLines === 0;

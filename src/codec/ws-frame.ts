@@ -79,6 +79,7 @@ export class FrameDecoder {
   #at = 0;
   /** Pushed while earlier bytes were still unread. */
   #queue: Queue<Uint8Array> | undefined;
+  #queuedBytes = 0;
   /** The beginning of a header that is cut. */
   #head: Uint8Array | undefined;
   #headLength = 0;
@@ -105,6 +106,12 @@ export class FrameDecoder {
     return isRead && this.#left === 0 && this.#headLength === 0 && !this.#spent;
   }
 
+  /** Bytes that wait to be read, with those that were read of the same chunk. */
+  get heldBytes(): number {
+    if (this.isIdle) return 0;
+    return (this.#at < this.#bytes.length ? this.#bytes.length : 0) + this.#queuedBytes;
+  }
+
   push(bytes: Uint8Array): void {
     if (this.#spent || bytes.length === 0) return;
     if (this.#at === this.#bytes.length && this.#queue === undefined) {
@@ -113,6 +120,7 @@ export class FrameDecoder {
     } else {
       this.#queue ??= new Queue();
       this.#queue.push(bytes);
+      this.#queuedBytes += bytes.length;
     }
   }
 
@@ -140,6 +148,7 @@ export class FrameDecoder {
       return false;
     }
     this.#bytes = this.#queue.shift()!;
+    this.#queuedBytes -= this.#bytes.length;
     if (this.#queue.length === 0) this.#queue = undefined;
     return true;
   }

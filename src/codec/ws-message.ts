@@ -26,6 +26,13 @@ export interface MessageLimits {
   readonly maxFragments: number;
 }
 
+export interface UnfinishedMessage {
+  /** For whoever knows the time: when it was seen first. */
+  since: number | undefined;
+  /** Bytes of its payload that have come. */
+  bytes: number;
+}
+
 /** §5.5.1: 125 bytes of payload, two of which are the code. */
 const MAX_REASON_BYTES = 123;
 
@@ -76,6 +83,7 @@ export class MessageDecoder {
   #length = 0;
   #isAscii = true;
   #validator: Utf8Validator | undefined;
+  #unfinished: UnfinishedMessage | undefined;
   #spent = false;
 
   constructor(limits: MessageLimits, options: FrameOptions) {
@@ -90,6 +98,19 @@ export class MessageDecoder {
     return this.#opcode === OPCODE.CONTINUATION && !this.#spent && this.#frames.isIdle;
   }
 
+  /** Memory for what has come and was not given out. */
+  get heldBytes(): number {
+    return this.#buffer.length + this.#frames.heldBytes;
+  }
+
+  /** The message, or the frame, of which not all has come; undefined between two. The same object until it is whole. */
+  get unfinished(): UnfinishedMessage | undefined {
+    if (this.isIdle) return undefined;
+    this.#unfinished ??= { since: undefined, bytes: 0 };
+    this.#unfinished.bytes = this.#length;
+    return this.#unfinished;
+  }
+
   push(bytes: Uint8Array): void {
     if (!this.#spent) this.#frames.push(bytes);
   }
@@ -100,7 +121,10 @@ export class MessageDecoder {
       for (;;) {
         const part = this.#frames.next();
         if (part === undefined) return undefined;
-        if (part.opcode >= OPCODE.CLOSE) return this.#control(part);
+        if (part.opcode >= OPCODE.CLOSE) {
+          if (this.#opcode === OPCODE.CONTINUATION) this.#unfinished = undefined;
+          return this.#control(part);
+        }
         if (part.first) this.#beginFrame(part);
         if (part.first && part.last && part.fin && this.#fragments === 1) return this.#wholeMessage(part);
         this.#add(part);
@@ -202,6 +226,7 @@ export class MessageDecoder {
     this.#buffer = EMPTY;
     this.#length = 0;
     this.#isAscii = true;
+    this.#unfinished = undefined;
     this.#validator?.reset();
   }
 

@@ -59,6 +59,8 @@ export class Http1Connection extends OutputSource {
   #eof = false;
   /** Bytes still owed to a body with a declared length. */
   #owedBytes = 0;
+  /** Bytes of the request's body that `nextBody` has given. */
+  #bodyBytes = 0;
 
   constructor(options: Http1Options) {
     super();
@@ -92,6 +94,17 @@ export class Http1Connection extends OutputSource {
   /** True if no byte is held that stands behind the request handed out last. */
   get isCaughtUp(): boolean {
     return this.#reading !== "body" && this.#isBetweenHeads;
+  }
+
+  /** Memory for what has come and was not given out: a head that is not whole, a body, requests behind it. */
+  get heldBytes(): number {
+    const requests = this.#requests === undefined ? 0 : this.#requests.heldBytes;
+    return this.#body === undefined ? requests : requests + this.#body.heldBytes;
+  }
+
+  /** Bytes that have come of the body that is being read. */
+  get bodyBytes(): number {
+    return this.#bodyBytes;
   }
 
   /** True once the peer has ended its side. */
@@ -140,6 +153,7 @@ export class Http1Connection extends OutputSource {
       return head;
     }
     this.#reading = "body";
+    this.#bodyBytes = 0;
     this.#awaitsContinue = head.expectContinue;
     this.#body = head.chunked
       ? new ChunkedBodyDecoder({
@@ -160,7 +174,10 @@ export class Http1Connection extends OutputSource {
   nextBody(): Uint8Array | undefined {
     if (this.#reading !== "body") return undefined;
     const part = this.#body!.next();
-    if (part !== undefined) return part;
+    if (part !== undefined) {
+      this.#bodyBytes += part.length;
+      return part;
+    }
     if (this.#body!.isDone) this.#endOfBody();
     else if (this.#eof && this.#discardsBody) this.#stopReading();
     else if (this.#eof) throw new ChannelError("CLIENT_GONE", "the request body is incomplete");
@@ -414,6 +431,8 @@ export class Http1Connection extends OutputSource {
 
   #stopReading(): void {
     this.#reading = "closed";
+    this.#requests = undefined;
+    this.#body = undefined;
     this.#discardsBody = false;
   }
 

@@ -11,6 +11,7 @@ import {
   inflatedData,
   MessageDecoder,
   type MessageLimits,
+  type UnfinishedMessage,
   type WebSocketEvent,
 } from "../codec/ws-message.ts";
 import { opcodeOf, plainFrame, type SharedFrames } from "./shared-frames.ts";
@@ -89,6 +90,16 @@ export class WebSocketConnection extends OutputSource {
   /** True when both directions are done: §7.1.1, the server closes TCP first. */
   get isClosed(): boolean {
     return this.#state === "closed";
+  }
+
+  /** Memory for what has come and was not given out. */
+  get heldBytes(): number {
+    return this.#messages === undefined ? 0 : this.#messages.heldBytes;
+  }
+
+  /** The message of which not all has come, if there is one. */
+  get unfinished(): UnfinishedMessage | undefined {
+    return this.#messages?.unfinished;
   }
 
   /** Takes bytes from the peer; they are unmasked in place, so they belong to the connection from here on. */
@@ -275,6 +286,7 @@ export class WebSocketConnection extends OutputSource {
   #moveTo(state: WebSocketState): boolean {
     if (!MOVES[this.#state].includes(state)) return false;
     this.#state = state;
+    if (state === "closed") this.#messages = undefined;
     return true;
   }
 }

@@ -61,8 +61,16 @@ export interface ServerLimits {
   readonly writeTimeoutMs: number;
   /** How long a request's head may take from its first byte, in milliseconds. Over it: 408. @default 10_000 */
   readonly headerTimeoutMs: number;
-  /** How long a request's body may take while it is being read, in milliseconds. Over it: 408. @default 60_000 */
+  /**
+   * How long a request's body may take while it is being read, in milliseconds, and longer as far as its bytes come at 1
+   * KiB/s. Over it: 408. @default 60_000
+   */
   readonly requestTimeoutMs: number;
+  /**
+   * How long a WebSocket message may take from its first byte, in milliseconds, and longer as far as its bytes come at 1
+   * KiB/s. Over it: close 1008. @default 60_000
+   */
+  readonly messageTimeoutMs: number;
   /** How long a connection may be idle between requests, in milliseconds; then it is closed. @default 60_000 */
   readonly keepAliveTimeoutMs: number;
   /**
@@ -145,6 +153,7 @@ export const LIMITS: ServerLimits = {
   writeTimeoutMs: 60_000,
   headerTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,
+  messageTimeoutMs: 60_000,
   keepAliveTimeoutMs: 60_000,
   pingIntervalMs: 25_000,
   pongTimeoutMs: 20_000,
