@@ -1,6 +1,7 @@
 // WebSocket messages out of frames: RFC 6455 §5.4 (fragmentation), §5.5 (control frames), §5.6 (data), §7.1.5 and §7.4
 // (close), §8.1 (UTF-8); RFC 7692 §6 (which messages are compressed). Limits are checked on what the headers announce,
 // before a payload is buffered.
+// Long because joining, limits and the checks of text share what they know of the message.
 
 import { allocate, latin1, utf8, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError, type ErrorCode } from "../base/errors.ts";
