@@ -1,5 +1,6 @@
 // Request bodies from bytes: by length and chunked. RFC 9112 §6 and §7.1, read strictly.
 // Body bytes come out as views of what was pushed: nothing is copied, and nothing but a line is ever held.
+// Long because the states of the chunked coding belong in one place.
 
 import { latin1 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";

@@ -1,6 +1,7 @@
 // One WebSocket connection after its handshake, seen from the server: RFC 6455 §5–§7 as a state machine.
 // Bytes in, events out; messages in, bytes out. It knows no socket and no clock: the closing timeout of §7.1.1 belongs
 // to whoever owns both. What compresses messages is given to it; of RFC 7692 it knows RSV1 (§6).
+// Long because sending, receiving and the closing handshake share one state.
 
 import { isAscii, latin1, type Piece, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
