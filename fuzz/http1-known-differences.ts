@@ -33,7 +33,11 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   {
     name: "http-version",
     explains: ({ text, ours, theirs }) =>
-      weRefuse(ours, "HTTP version not supported") && isUnderstood(theirs) && /HTTP\/(?!1\.[01])\d\.\d\r/.test(text),
+      weRefuse(ours, "HTTP version not supported") && isUnderstood(theirs) && /HTTP\/(?!1\.)\d\.\d\r/.test(text),
+  },
+  {
+    name: "minor-version",
+    explains: ({ text, ours, theirs }) => isUnderstood(ours) && isRefused(theirs) && /HTTP\/1\.[2-9]\r/.test(text),
   },
   {
     name: "http2-preface",
@@ -140,6 +144,10 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     name: "connect",
     explains: ({ ours, theirs }) =>
       isUnderstood(theirs) && theirs.method === "CONNECT" && (!isUnderstood(ours) || differInBodyOnly(ours, theirs)),
+  },
+  {
+    name: "refused-connect",
+    explains: ({ before, ours }) => ours === undefined && before?.method === "CONNECT",
   },
   {
     name: "refused-websocket",

@@ -29,6 +29,7 @@ export type ErrorCode =
   | "TOO_MANY_CONTROL_FRAMES"
   | "BUFFER_OVERFLOW"
   | "RECEIVE_OVERFLOW"
+  | "MESSAGE_TIMEOUT"
   | "WRITE_TIMEOUT"
   | "BAD_DATA"
   | "BAD_MESSAGE"
@@ -63,10 +64,11 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   BAD_RECORD: { message: "malformed session record", status: 400, closeCode: 1002 },
   TOO_MANY_SESSIONS: { message: "the server has as many sessions as it may", status: 503 },
   MESSAGE_TOO_BIG: { message: "message exceeds maxMessageBytes", closeCode: 1009 },
-  TOO_MANY_FRAGMENTS: { message: "message has more fragments than maxFragments", closeCode: 1008 },
+  TOO_MANY_FRAGMENTS: { message: "message has more than maxFragments fragments, and they are tiny", closeCode: 1008 },
   TOO_MANY_CONTROL_FRAMES: { message: "more control frames than maxControlFramesPerSecond", closeCode: 1008 },
   BUFFER_OVERFLOW: { message: "unsent data exceeds maxBufferedBytes", closeCode: 1013 },
   RECEIVE_OVERFLOW: { message: "received data exceeds maxTotalReceivedBytes", status: 503, closeCode: 1013 },
+  MESSAGE_TIMEOUT: { message: "message did not arrive in time", closeCode: 1008 },
   WRITE_TIMEOUT: { message: "client takes nothing of what is sent" },
   BAD_DATA: { message: "this value cannot be sent" },
   BAD_MESSAGE: { message: "message is not what its schema allows" },

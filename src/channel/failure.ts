@@ -6,14 +6,21 @@ import type { SendInit } from "./send-data.ts";
 /** The error's text stays here: it may hold what no client should see. */
 const SERVER_ERROR: SendInit = { status: 500, body: "Internal Server Error\n" };
 
+/** The server has no room for what the client sends: 503, and nothing to report for each client. */
+function isOverflow(error: ChannelError): boolean {
+  return error.code === "RECEIVE_OVERFLOW";
+}
+
 /** True for what a request's own helpers throw at a client's mistake, and for a client that left: nothing to report. */
 export function isClientsFault(error: unknown): boolean {
   if (!(error instanceof ChannelError)) return false;
-  return error.code === "CLIENT_GONE" || (error.status !== undefined && error.status < 500);
+  return error.code === "CLIENT_GONE" || isOverflow(error) || (error.status !== undefined && error.status < 500);
 }
 
 /** The response to a request whose handler or setup threw this. A ChannelError tells a client what it did wrong. */
 export function failureOf(error: unknown): SendInit {
-  if (!(error instanceof ChannelError) || error.status === undefined || error.status >= 500) return SERVER_ERROR;
-  return { status: error.status, body: `${error.message}\n` };
+  if (!(error instanceof ChannelError) || error.status === undefined) return SERVER_ERROR;
+  if (error.status >= 500 && !isOverflow(error)) return SERVER_ERROR;
+  const headers = error.status === 503 ? { "Retry-After": 1 } : undefined;
+  return { status: error.status, headers, body: `${error.message}\n` };
 }

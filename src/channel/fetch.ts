@@ -9,8 +9,45 @@ import { fromReader } from "./source.ts";
  * hides that behind a stream) becomes bytes, so that it gets a `Content-Length`; a longer one stays a stream.
  */
 export async function fromResponse(response: Response): Promise<SendInit> {
-  const headers: [string, string][] = [...response.headers];
-  return { status: response.status, headers, body: response.body === null ? null : await peek(response.body) };
+  return {
+    status: response.status,
+    headers: headersOf(response),
+    body: response.body === null ? null : await peek(response.body),
+  };
+}
+
+/** Codings that `fetch` decodes (Fetch §4.4). One that it does not know it leaves, together with all others. */
+const DECODED: ReadonlySet<string> = new Set(["gzip", "x-gzip", "deflate", "br"]);
+
+/** RFC 9110 §7.6.1: these speak of the connection to the other server. */
+const OF_CONNECTION: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/**
+ * The header fields that go out. `fetch` decodes a body but leaves `Content-Encoding` and `Content-Length` as the other server
+ * sent them: of the body that is sent on they would be wrong. A response that came from `fetch` has a URL; one that the
+ * application made has none, and says itself how its bytes are coded.
+ */
+function headersOf(response: Response): [string, string][] {
+  const headers = [...response.headers];
+  if (response.url === "") return headers;
+  const isDecoded = response.body !== null && isDecodedByFetch(response.headers.get("content-encoding"));
+  return headers.filter(([name]) => {
+    if (isDecoded && (name === "content-encoding" || name === "content-length")) return false;
+    return !OF_CONNECTION.has(name);
+  });
+}
+
+function isDecodedByFetch(contentEncoding: string | null): boolean {
+  if (contentEncoding === null) return false;
+  return contentEncoding.split(",").every((coding) => DECODED.has(coding.trim().toLowerCase()));
 }
 
 async function peek(stream: ReadableStream<Uint8Array>): Promise<SendBody> {

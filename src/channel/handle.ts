@@ -146,7 +146,7 @@ function respond(request: ChannelRequest, data: SendData): void {
     throw error;
   }
   // A stream is pulled at the client's pace and watched for failure: a channel does both.
-  const channel = new TransportChannel(new HttpTransport(exchange, PLAIN, []), {}, UNLIMITED, request);
+  const channel = new TransportChannel(new HttpTransport(exchange, PLAIN, [], true), {}, UNLIMITED, request);
   request.opened(channel);
   // Begun first, so that it hears of its transport's end even if the stream cannot be read.
   channel.begin(undefined);

@@ -4,9 +4,12 @@ import { ChannelError } from "../base/errors.ts";
 import { joinedValues } from "../codec/http1-request.ts";
 import { encodeResponseHead } from "../codec/http1-response.ts";
 
-/** Headers to send: a record (an array is one field line per value), a Fetch `Headers`, or pairs. */
+/**
+ * Headers to send: a record (an array is one field line per value; undefined and null send nothing), a Fetch `Headers`, or
+ * pairs.
+ */
 export type HeadersInput =
-  | Readonly<Record<string, string | number | readonly string[] | undefined>>
+  | Readonly<Record<string, string | number | readonly string[] | undefined | null>>
   | Iterable<readonly [string, string]>;
 
 export const NO_FIELDS: readonly string[] = [];
@@ -17,14 +20,15 @@ export function toFields(headers: HeadersInput): readonly string[] {
     throw new ChannelError("BAD_HEADER", "headers are not an object");
   const fields: string[] = [];
   if (Symbol.iterator in headers) {
-    for (const [name, value] of headers) fields.push(String(name), String(value));
+    for (const [name, value] of headers) if (isGiven(value)) fields.push(String(name), String(value));
     return fields;
   }
   for (const name in headers) {
     const value = headers[name];
     if (typeof value === "string") fields.push(name, value);
-    else if (Array.isArray(value)) for (const one of value) fields.push(name, String(one));
-    else if (value !== undefined) fields.push(name, String(value));
+    else if (Array.isArray(value)) {
+      for (const one of value) if (isGiven(one)) fields.push(name, String(one));
+    } else if (isGiven(value)) fields.push(name, String(value));
   }
   return fields;
 }
@@ -33,6 +37,11 @@ export function toFields(headers: HeadersInput): readonly string[] {
 export function checkFields(fields: readonly string[]): readonly string[] {
   if (fields.length > 0) encodeResponseHead(200, fields);
   return fields;
+}
+
+/** False for null too: the text "null" is no value that anybody means. */
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 /** The headers of a request: names are case-insensitive, values of one name are joined, as in Fetch `Headers`. */
@@ -46,7 +55,7 @@ export class RequestHeaders implements Iterable<[string, string]> {
   /** All values of a name joined with ", " (`cookie`: "; ", RFC 9113 §8.2.3), or null. */
   get(name: string): string | null {
     const lower = name.toLowerCase();
-    return joinedValues(this.#fields, lower, lower === "cookie" ? "; " : ", ") ?? null;
+    return joinedValues(this.#fields, lower, separatorOf(lower)) ?? null;
   }
 
   has(name: string): boolean {
@@ -55,9 +64,14 @@ export class RequestHeaders implements Iterable<[string, string]> {
 
   /** Lower-case names with their joined values, sorted by name. */
   *entries(): Generator<[string, string]> {
-    const names = new Set<string>();
-    for (let i = 0; i < this.#fields.length; i += 2) names.add(this.#fields[i]!.toLowerCase());
-    for (const name of [...names].sort()) yield [name, this.get(name)!];
+    const values = new Map<string, string>();
+    for (let i = 0; i < this.#fields.length; i += 2) {
+      const name = this.#fields[i]!.toLowerCase();
+      const value = this.#fields[i + 1]!;
+      const before = values.get(name);
+      values.set(name, before === undefined ? value : before + separatorOf(name) + value);
+    }
+    for (const name of [...values.keys()].sort()) yield [name, values.get(name)!];
   }
 
   *keys(): Generator<string> {
@@ -75,4 +89,8 @@ export class RequestHeaders implements Iterable<[string, string]> {
   [Symbol.iterator](): Generator<[string, string]> {
     return this.entries();
   }
+}
+
+function separatorOf(lowerName: string): string {
+  return lowerName === "cookie" ? "; " : ", ";
 }

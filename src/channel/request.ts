@@ -1,9 +1,12 @@
 // The request as the handler sees it. Cheap by default: nothing here is built before it is asked for.
 
-import { concat, utf8 } from "../base/bytes.ts";
+import { utf8 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { fieldValue } from "../codec/http1-request.ts";
+import { Pieces } from "../base/pieces.ts";
+import { acceptsType } from "../codec/accept.ts";
+import { joinedValues } from "../codec/http1-request.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
+import { utf8OrLatin1 } from "../codec/utf8.ts";
 import type { Exchange, ExchangeListener } from "../transport/exchange.ts";
 import type { ChannelContext, Client } from "./context.ts";
 import { RequestHeaders } from "./headers.ts";
@@ -13,9 +16,6 @@ import type { CheckedUpgrade } from "./upgrade.ts";
 
 /** Fetch requests that were made of one of ours, so that `withChannel` finds its way back. */
 const ORIGINALS = new WeakMap<Request, ChannelRequest>();
-
-/** A body that trickles in by single bytes would hold an object of a hundred bytes for each: so many become one. */
-const JOINED_PARTS = 1024;
 
 export class ChannelRequest implements ExchangeListener {
   /** @internal */
@@ -109,19 +109,26 @@ export class ChannelRequest implements ExchangeListener {
 
   /** True if the client asks for the WebSocket protocol, whatever else the request is. */
   get isWebSocket(): boolean {
-    const upgrade = fieldValue(this.exchange.head.fields, "upgrade");
+    const upgrade = joinedValues(this.exchange.head.fields, "upgrade");
     return upgrade !== undefined && hasListMember(upgrade, "websocket");
   }
 
-  /** True if the client accepts `text/event-stream`. */
+  /**
+   * True if the client asks for `text/event-stream` by name, and not with a weight of zero (RFC 9110 §12.5.1). A range such
+   * as `text/*` asks for no event stream: every browser sends one.
+   */
   get acceptsEventStream(): boolean {
-    const accept = fieldValue(this.exchange.head.fields, "accept");
-    return accept !== undefined && /(^|,)\s*text\/event-stream\s*(;|,|$)/i.test(accept);
+    const accept = joinedValues(this.exchange.head.fields, "accept");
+    return accept !== undefined && acceptsType(accept, "text/event-stream");
   }
 
-  /** The id of the last event that a returning event source has seen (WHATWG HTML §9.2.4), or null. */
+  /**
+   * The id of the last event that a returning event source has seen, or null. Clients send it as UTF-8 (WHATWG HTML
+   * §9.2.4); bytes that are not UTF-8 are read as latin1, which some clients send.
+   */
   get lastEventId(): string | null {
-    return this.headers.get("last-event-id");
+    const value = this.headers.get("last-event-id");
+    return value === null ? null : utf8OrLatin1(value);
   }
 
   /** Aborts when the client goes away before its answer is complete; of a WebSocket's request, with its channel. */
@@ -144,14 +151,16 @@ export class ChannelRequest implements ExchangeListener {
   async bytes(): Promise<Uint8Array> {
     if (this.#stream !== undefined && this.#stream !== null) return this.#bytesOfStream();
     this.#takeBody();
-    const parts: Uint8Array[] = [];
-    let joined = 0;
-    for (let part = await this.#read(); part !== undefined; part = await this.#read()) {
-      if (parts.push(part) - joined < JOINED_PARTS) continue;
-      parts.push(concat(parts.splice(joined)));
-      joined += 1;
+    const parts = new Pieces();
+    try {
+      for (let part = await this.#read(); part !== undefined; part = await this.#read()) {
+        parts.add(part);
+        if (!this.exchange.holdsBody(parts.memory)) throw new ChannelError("RECEIVE_OVERFLOW");
+      }
+      return parts.join();
+    } finally {
+      this.exchange.holdsBody(0);
     }
-    return parts.length === 0 ? new Uint8Array(0) : concat(parts);
   }
 
   /** The whole body as UTF-8 text. */

@@ -2,6 +2,7 @@
 
 import { ChannelError } from "../base/errors.ts";
 import { fieldValue } from "../codec/http1-request.ts";
+import { statusHasBody } from "../codec/http1-response.ts";
 import type { EventMeta, Outgoing } from "../transport/transport.ts";
 import { isIterable, type SendBody, type StreamBody, unsendable } from "./body.ts";
 import { type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
@@ -34,7 +35,7 @@ export function json(value: unknown, init: Omit<SendInit, "body"> = {}): SendIni
   if (body === undefined) throw new ChannelError("BAD_DATA", "JSON has no form for it");
   const fields = init.headers === undefined ? NO_FIELDS : toFields(init.headers);
   const headers = [...pairs(fields)];
-  if (fieldValue(fields, "content-type") === undefined) {
+  if (statusHasBody(init.status ?? 200) && fieldValue(fields, "content-type") === undefined) {
     headers.unshift(["Content-Type", "application/json; charset=utf-8"]);
   }
   return { ...init, headers, body };

@@ -1,15 +1,19 @@
 // Request bodies from bytes: by length and chunked. RFC 9112 §6 and §7.1, read strictly.
 // Body bytes come out as views of what was pushed: nothing is copied, and nothing but a line is ever held.
+// Long because the states of the chunked coding belong in one place.
 
-import { concat, latin1 } from "../base/bytes.ts";
+import { latin1 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { HeldLine } from "./http1-line.ts";
 import { CLASS, HEX, isFieldValue, isToken, TOKEN, trimSpace, VALUE } from "./http1-syntax.ts";
+import { Joiner } from "./joiner.ts";
 
 export interface BodyDecoder {
   push(bytes: Uint8Array): void;
   /** The next piece of the body, or undefined until more bytes come. Throws ChannelError; the decoder is then spent. */
   next(): Uint8Array | undefined;
+  /** Bytes that wait for `next`. */
+  readonly heldBytes: number;
   /** True once `next` has answered the last byte and, when chunked, the trailers were read. */
   readonly isDone: boolean;
   /** The bytes after the body, which belong to the next request; undefined when none. */
@@ -65,6 +69,7 @@ const NOTHING = new Uint8Array(0);
 
 /** RFC 9112 §6.2: as many bytes as Content-Length said. */
 export class FixedBodyDecoder implements BodyDecoder {
+  readonly #joiner = new Joiner();
   #bytes: Uint8Array = NOTHING;
   #left: number;
 
@@ -76,8 +81,12 @@ export class FixedBodyDecoder implements BodyDecoder {
     return this.#left === 0;
   }
 
+  get heldBytes(): number {
+    return this.#bytes.length;
+  }
+
   push(bytes: Uint8Array): void {
-    this.#bytes = join(this.#bytes, bytes);
+    this.#bytes = this.#joiner.append(this.#bytes, bytes);
   }
 
   next(): Uint8Array | undefined {
@@ -105,6 +114,7 @@ export class ChunkedBodyDecoder implements BodyDecoder {
   readonly #limits: ChunkedLimits;
   readonly #trailers: string[] = [];
   readonly #held = new HeldLine();
+  readonly #joiner = new Joiner();
   #bytes: Uint8Array = NOTHING;
   #at = 0;
   #state: State = "size";
@@ -124,13 +134,17 @@ export class ChunkedBodyDecoder implements BodyDecoder {
     return this.#state === "done";
   }
 
+  get heldBytes(): number {
+    return this.#bytes.length + this.#held.bytes.length;
+  }
+
   /** Name, value, name, value, …, complete once `isDone`. RFC 9110 §6.5. */
   get trailers(): readonly string[] {
     return this.#trailers;
   }
 
   push(bytes: Uint8Array): void {
-    this.#bytes = join(this.#at === 0 ? this.#bytes : this.#bytes.subarray(this.#at), bytes);
+    this.#bytes = this.#joiner.append(this.#at === 0 ? this.#bytes : this.#bytes.subarray(this.#at), bytes);
     this.#at = 0;
   }
 
@@ -284,10 +298,6 @@ function afterExtension(byte: number): State {
   if (byte === CR) return "sizeLF";
   if (byte === SEMICOLON) return "extension";
   throw bad("chunk extension is malformed");
-}
-
-function join(unread: Uint8Array, bytes: Uint8Array): Uint8Array {
-  return unread.length === 0 ? bytes : concat([unread, bytes]);
 }
 
 function bad(detail: string): ChannelError {

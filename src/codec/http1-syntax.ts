@@ -58,6 +58,29 @@ export function trimSpace(text: string): string {
   return text.slice(start, end);
 }
 
+/**
+ * The parts of `text` between the separators that stand outside quoted-strings (RFC 9110 §5.6.4); undefined if a
+ * quoted-string does not end.
+ */
+export function splitUnquoted(text: string, separator: string): string[] | undefined {
+  if (!text.includes('"')) return text.split(separator);
+  const parts: string[] = [];
+  let from = 0;
+  let isQuoted = false;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (char === '"') isQuoted = !isQuoted;
+    else if (char === "\\" && isQuoted) at++;
+    else if (char === separator && !isQuoted) {
+      parts.push(text.slice(from, at));
+      from = at + 1;
+    }
+  }
+  if (isQuoted) return undefined;
+  parts.push(text.slice(from));
+  return parts;
+}
+
 /** RFC 9110 §7.2: uri-host [ ":" port ]. No userinfo; the host is not empty (§4.2.1); the port may be. */
 export function isAuthority(text: string): boolean {
   if (USUAL_AUTHORITY.test(text)) return true;

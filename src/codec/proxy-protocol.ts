@@ -1,9 +1,10 @@
 // The PROXY protocol, versions 1 and 2 (haproxy's doc/proxy-protocol.txt): what a proxy that passes bytes through says
 // of its client, before the first of those bytes. The sections cited are those of that document.
 
-import { concat, latin1 } from "../base/bytes.ts";
+import { latin1 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { ipv4Text, ipv6Text, isIpv4, isIpv6, toAddress } from "./ip-address.ts";
+import { Joiner } from "./joiner.ts";
 
 /** The ends of the connection that the proxy accepted: numeric addresses, and ports. */
 export interface ProxiedConnection {
@@ -48,10 +49,11 @@ const CR = 0x0d;
 const NOTHING = new Uint8Array(0);
 
 export class ProxyProtocolDecoder {
+  readonly #joiner = new Joiner();
   #bytes: Uint8Array = NOTHING;
 
   push(bytes: Uint8Array): void {
-    this.#bytes = this.#bytes.length === 0 ? bytes : concat([this.#bytes, bytes]);
+    this.#bytes = this.#joiner.append(this.#bytes, bytes);
   }
 
   /** The header, once; undefined until it is whole. Throws BAD_REQUEST; the decoder is then spent. */

@@ -1,6 +1,16 @@
 // Is it UTF-8? RFC 3629, checked as the bytes arrive: RFC 6455 §8.1 fails a connection for text that is not, and it is
 // fair to both ends to say so at the first byte that cannot continue.
 
+import { isAscii, latin1Bytes, utf8 } from "../base/bytes.ts";
+
+/** A field value, one character per byte, read as UTF-8 where its bytes are UTF-8, and otherwise left as latin1. */
+export function utf8OrLatin1(value: string): string {
+  if (isAscii(value)) return value;
+  const bytes = latin1Bytes(value);
+  const validator = new Utf8Validator();
+  return validator.push(bytes, 0, bytes.length) && validator.isComplete ? utf8(bytes) : value;
+}
+
 /** Checks a text that comes in parts. After a `push` that answered false only `reset` makes it of use again. */
 export class Utf8Validator {
   /** Continuation bytes that the current character still needs. */

@@ -2,7 +2,7 @@
 // RFC 7692 §5 and §7.1. Reads the offers, chooses one, writes the answer; compresses nothing.
 
 import { ChannelError } from "../base/errors.ts";
-import { isToken, trimSpace } from "./http1-syntax.ts";
+import { isToken, splitUnquoted, trimSpace } from "./http1-syntax.ts";
 
 export interface ExtensionOffer {
   readonly name: string;
@@ -92,7 +92,9 @@ function accept(offer: ExtensionOffer, { contextTakeover, windowBits }: DeflateW
       clientMaxWindowBits = Math.min(windowBits, bits ?? MAX_WINDOW_BITS);
     } else return undefined;
   }
-  const clientNoContextTakeover = !contextTakeover || seen.has("client_no_context_takeover");
+  // A client that cannot be told a window of `windowBits` would have us keep 32 KiB for it: it keeps nothing then.
+  const isTooLarge = clientMaxWindowBits === undefined && windowBits < MAX_WINDOW_BITS;
+  const clientNoContextTakeover = !contextTakeover || isTooLarge || seen.has("client_no_context_takeover");
 
   let answer = NAME;
   // §7.1.1.1, §7.1.1.2: both may stand in an answer that were not in the offer.
@@ -130,23 +132,9 @@ function unquote(raw: string): string {
   return /^"(?:[^"\\]|\\.)*"$/.test(raw) ? raw.slice(1, -1).replace(/\\(.)/g, "$1") : "";
 }
 
-/** The parts between the separators that stand outside quotes. */
 function split(text: string, separator: string): string[] {
-  if (!text.includes('"')) return text.split(separator);
-  const parts: string[] = [];
-  let from = 0;
-  let isQuoted = false;
-  for (let at = 0; at < text.length; at++) {
-    const char = text[at];
-    if (char === '"') isQuoted = !isQuoted;
-    else if (char === "\\" && isQuoted) at++;
-    else if (char === separator && !isQuoted) {
-      parts.push(text.slice(from, at));
-      from = at + 1;
-    }
-  }
-  if (isQuoted) throw bad("a quoted value does not end");
-  parts.push(text.slice(from));
+  const parts = splitUnquoted(text, separator);
+  if (parts === undefined) throw bad("a quoted value does not end");
   return parts;
 }
 

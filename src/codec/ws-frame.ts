@@ -5,6 +5,7 @@
 
 import { allocate } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import { Queue } from "../base/queue.ts";
 import { unmask } from "./ws-mask.ts";
 
 /**
@@ -77,8 +78,8 @@ export class FrameDecoder {
   #bytes: Uint8Array = EMPTY;
   #at = 0;
   /** Pushed while earlier bytes were still unread. */
-  #queue: Uint8Array[] | undefined;
-  #queueAt = 0;
+  #queue: Queue<Uint8Array> | undefined;
+  #queuedBytes = 0;
   /** The beginning of a header that is cut. */
   #head: Uint8Array | undefined;
   #headLength = 0;
@@ -105,14 +106,21 @@ export class FrameDecoder {
     return isRead && this.#left === 0 && this.#headLength === 0 && !this.#spent;
   }
 
+  /** Bytes that wait to be read, with those that were read of the same chunk. */
+  get heldBytes(): number {
+    if (this.isIdle) return 0;
+    return (this.#at < this.#bytes.length ? this.#bytes.length : 0) + this.#queuedBytes;
+  }
+
   push(bytes: Uint8Array): void {
     if (this.#spent || bytes.length === 0) return;
     if (this.#at === this.#bytes.length && this.#queue === undefined) {
       this.#bytes = bytes;
       this.#at = 0;
     } else {
-      this.#queue ??= [];
+      this.#queue ??= new Queue();
       this.#queue.push(bytes);
+      this.#queuedBytes += bytes.length;
     }
   }
 
@@ -139,11 +147,9 @@ export class FrameDecoder {
       PART.bytes = EMPTY;
       return false;
     }
-    this.#bytes = this.#queue[this.#queueAt++]!;
-    if (this.#queueAt === this.#queue.length) {
-      this.#queue = undefined;
-      this.#queueAt = 0;
-    }
+    this.#bytes = this.#queue.shift()!;
+    this.#queuedBytes -= this.#bytes.length;
+    if (this.#queue.length === 0) this.#queue = undefined;
     return true;
   }
 

@@ -2,6 +2,7 @@
 // Reads the request that asks for the upgrade and computes what the 101 answers; the Host field is the HTTP engine's.
 
 import { ChannelError } from "../base/errors.ts";
+import { hasListMember, isToken, trimSpace } from "./http1-syntax.ts";
 
 export interface UpgradeRequest {
   readonly method: string;
@@ -23,11 +24,11 @@ export interface Handshake {
 /** RFC 6455 §1.3. */
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/** RFC 4648 §3.5: 16 bytes are 22 characters and two pads, and the last character carries four bits that must be zero. */
+/**
+ * RFC 4648 §3.5: 16 bytes are 22 characters and two pads. The last character carries four pad bits, which must be zero: a
+ * decoder may refuse others, and this one does, so that a key has one spelling (docs/reference/http-parsing.md).
+ */
 const KEY = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
-
-/** RFC 9110 §5.6.2. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /** RFC 6455 §4.1 item 9 and §4.3: 0 to 255 without leading zeros; looser here, since any number but 13 is refused. */
 const VERSION = /^[0-9]{1,3}$/;
@@ -43,15 +44,16 @@ export function readHandshake(request: UpgradeRequest): Handshake {
   const extensions: string[] = [];
   let upgrades = false;
   let connects = false;
+  let offersProtocols = false;
   const { fields } = request;
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const value = fields[i + 1]!;
     switch (fields[i]!.toLowerCase()) {
       case "upgrade":
-        upgrades ||= hasToken(value, "websocket");
+        upgrades ||= hasListMember(value, "websocket");
         break;
       case "connection":
-        connects ||= hasToken(value, "upgrade");
+        connects ||= hasListMember(value, "upgrade");
         break;
       case "sec-websocket-key":
         keys.push(value);
@@ -60,6 +62,7 @@ export function readHandshake(request: UpgradeRequest): Handshake {
         versions.push(value);
         break;
       case "sec-websocket-protocol":
+        offersProtocols = true;
         protocols.push(...listOf(value));
         break;
       case "sec-websocket-extensions":
@@ -74,8 +77,9 @@ export function readHandshake(request: UpgradeRequest): Handshake {
   if (!connects) throw bad("Connection must hold Upgrade");
   if (keys.length !== 1) throw bad("Sec-WebSocket-Key must appear once");
   if (!KEY.test(keys[0]!)) throw bad("Sec-WebSocket-Key must be 16 bytes in base64");
-  // §4.1 item 10: the elements are unique tokens.
-  if (!protocols.every((name) => TOKEN.test(name))) throw bad("Sec-WebSocket-Protocol must be a list of tokens");
+  // §4.1 item 10: the elements are unique tokens, and there is one.
+  if ((offersProtocols && protocols.length === 0) || !protocols.every(isToken))
+    throw bad("Sec-WebSocket-Protocol must be a list of tokens");
   if (new Set(protocols).size !== protocols.length) throw bad("Sec-WebSocket-Protocol must not repeat itself");
   if (versions.length !== 1) throw bad("Sec-WebSocket-Version must appear once");
   if (!VERSION.test(versions[0]!)) throw bad("Sec-WebSocket-Version must be one number");
@@ -97,11 +101,10 @@ function bad(detail: string): ChannelError {
   return new ChannelError("BAD_HANDSHAKE", detail);
 }
 
-/** The elements of a comma-separated list, without the blanks around them. RFC 9110 §5.6.1. */
+/** The elements of a comma-separated list. RFC 9110 §5.6.1.2: empty ones are ignored. */
 function listOf(value: string): string[] {
-  return value.split(",").map((element) => element.replace(/^[ \t]+|[ \t]+$/g, ""));
-}
-
-function hasToken(value: string, lowerCase: string): boolean {
-  return listOf(value).some((element) => element.toLowerCase() === lowerCase);
+  return value
+    .split(",")
+    .map(trimSpace)
+    .filter((element) => element !== "");
 }

@@ -1,6 +1,7 @@
 // WebSocket messages out of frames: RFC 6455 §5.4 (fragmentation), §5.5 (control frames), §5.6 (data), §7.1.5 and §7.4
 // (close), §8.1 (UTF-8); RFC 7692 §6 (which messages are compressed). Limits are checked on what the headers announce,
 // before a payload is buffered.
+// Long because joining, limits and the checks of text share what they know of the message.
 
 import { allocate, latin1, utf8, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError, type ErrorCode } from "../base/errors.ts";
@@ -19,8 +20,18 @@ export type WebSocketEvent =
 export interface MessageLimits {
   /** Payload bytes of one message, all fragments together, as they were sent. Above it: MESSAGE_TOO_BIG, 1009. */
   readonly maxMessageBytes: number;
-  /** Data frames of one message, empty ones too. Above it: TOO_MANY_FRAGMENTS, 1008. */
+  /**
+   * Data frames of one message, empty ones too, that may be of any size. In a message of more they must have
+   * MIN_FRAGMENT_BYTES on average. Otherwise: TOO_MANY_FRAGMENTS, 1008.
+   */
   readonly maxFragments: number;
+}
+
+export interface UnfinishedMessage {
+  /** For whoever knows the time: when it was seen first. */
+  since: number | undefined;
+  /** Bytes of its payload that have come. */
+  bytes: number;
 }
 
 /** §5.5.1: 125 bytes of payload, two of which are the code. */
@@ -38,6 +49,15 @@ const PIN_BYTES = 8192;
 
 /** The first buffer for a message that comes in parts, unless less is announced, or not twice as much; it doubles from there. */
 const FIRST_BUFFER_BYTES = 16_384;
+
+/** A frame of which few bytes came is given no more than so many times as much: its rest may never come. */
+const FIRST_GROWTH = 16;
+
+/**
+ * What a fragment costs is time, not memory, since payloads are joined as they come: some 0.3 µs each, which 64 bytes of
+ * payload are worth. So a message within its limit is never refused for its number of fragments of this size.
+ */
+const MIN_FRAGMENT_BYTES = 64;
 
 /** RFC 7692 §6: joins the opcode of a message whose first frame has RSV1 set. */
 const COMPRESSED = 0x40;
@@ -64,6 +84,7 @@ export class MessageDecoder {
   #length = 0;
   #isAscii = true;
   #validator: Utf8Validator | undefined;
+  #unfinished: UnfinishedMessage | undefined;
   #spent = false;
 
   constructor(limits: MessageLimits, options: FrameOptions) {
@@ -78,6 +99,19 @@ export class MessageDecoder {
     return this.#opcode === OPCODE.CONTINUATION && !this.#spent && this.#frames.isIdle;
   }
 
+  /** Memory for what has come and was not given out. */
+  get heldBytes(): number {
+    return this.#buffer.length + this.#frames.heldBytes;
+  }
+
+  /** The message, or the frame, of which not all has come; undefined between two. The same object until it is whole. */
+  get unfinished(): UnfinishedMessage | undefined {
+    if (this.isIdle) return undefined;
+    this.#unfinished ??= { since: undefined, bytes: 0 };
+    this.#unfinished.bytes = this.#length;
+    return this.#unfinished;
+  }
+
   push(bytes: Uint8Array): void {
     if (!this.#spent) this.#frames.push(bytes);
   }
@@ -88,7 +122,10 @@ export class MessageDecoder {
       for (;;) {
         const part = this.#frames.next();
         if (part === undefined) return undefined;
-        if (part.opcode >= OPCODE.CLOSE) return this.#control(part);
+        if (part.opcode >= OPCODE.CLOSE) {
+          if (this.#opcode === OPCODE.CONTINUATION) this.#unfinished = undefined;
+          return this.#control(part);
+        }
         if (part.first) this.#beginFrame(part);
         if (part.first && part.last && part.fin && this.#fragments === 1) return this.#wholeMessage(part);
         this.#add(part);
@@ -113,7 +150,9 @@ export class MessageDecoder {
     }
     this.#announced += part.length;
     if (this.#announced > this.maxMessageBytes) fail("MESSAGE_TOO_BIG");
-    if (++this.#fragments > this.maxFragments) fail("TOO_MANY_FRAGMENTS");
+    // The last frame may be smaller: it often is empty.
+    const isMany = ++this.#fragments > this.maxFragments;
+    if (isMany && this.#announced < MIN_FRAGMENT_BYTES * (this.#fragments - 1)) fail("TOO_MANY_FRAGMENTS");
   }
 
   /** A message in one frame that has arrived whole: nothing is buffered. */
@@ -150,7 +189,8 @@ export class MessageDecoder {
    */
   #grow(length: number, isLast: boolean): void {
     const most = isLast ? this.#announced : this.maxMessageBytes;
-    const wanted = Math.max(length, 2 * this.#buffer.length, Math.min(this.#announced, FIRST_BUFFER_BYTES));
+    const first = Math.min(this.#announced, FIRST_BUFFER_BYTES, FIRST_GROWTH * length);
+    const wanted = Math.max(length, 2 * this.#buffer.length, first);
     // All that is announced where it is no more than twice as much: 64 KiB come in two reads, the second of a few bytes.
     const larger = allocate(isLast && 2 * wanted >= most ? most : Math.min(most, wanted));
     larger.set(this.#buffer.subarray(0, this.#length));
@@ -187,6 +227,7 @@ export class MessageDecoder {
     this.#buffer = EMPTY;
     this.#length = 0;
     this.#isAscii = true;
+    this.#unfinished = undefined;
     this.#validator?.reset();
   }
 

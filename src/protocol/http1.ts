@@ -68,6 +68,8 @@ export class Http1Connection extends OutputSource {
   #eof = false;
   /** Bytes still owed to a body with a declared length. */
   #owedBytes = 0;
+  /** Bytes of the request's body that `nextBody` has given. */
+  #bodyBytes = 0;
 
   constructor(options: Http1Options) {
     super();
@@ -101,6 +103,17 @@ export class Http1Connection extends OutputSource {
   /** True if no byte is held that stands behind the request handed out last. */
   get isCaughtUp(): boolean {
     return this.#reading !== "body" && this.#isBetweenHeads;
+  }
+
+  /** Memory for what has come and was not given out: a head that is not whole, a body, requests behind it. */
+  get heldBytes(): number {
+    const requests = this.#requests === undefined ? 0 : this.#requests.heldBytes;
+    return this.#body === undefined ? requests : requests + this.#body.heldBytes;
+  }
+
+  /** Bytes that have come of the body that is being read. */
+  get bodyBytes(): number {
+    return this.#bodyBytes;
   }
 
   /** True once the peer has ended its side. */
@@ -139,9 +152,10 @@ export class Http1Connection extends OutputSource {
     }
     this.#writing = "owed";
     this.#head = head;
-    // What follows a WebSocket handshake that is refused may be frames: it must not be read as a request.
-    this.#keepAlive =
-      !this.#isClosingSoon && head.keepAlive && !(head.upgrade !== "" && hasListMember(head.upgrade, "websocket"));
+    // RFC 9931: what follows a WebSocket handshake or a CONNECT that is refused may be frames, or the tunnel's bytes. It
+    // must not be read as a request.
+    const isTransition = head.method === "CONNECT" || (head.upgrade !== "" && hasListMember(head.upgrade, "websocket"));
+    this.#keepAlive = !this.#isClosingSoon && head.keepAlive && !isTransition;
     const maxBodyBytes = this.#maxBodyBytes(head);
     if (head.contentLength > maxBodyBytes) throw new ChannelError("BODY_TOO_LARGE");
     if (head.contentLength === 0 && !head.chunked) {
@@ -149,6 +163,7 @@ export class Http1Connection extends OutputSource {
       return head;
     }
     this.#reading = "body";
+    this.#bodyBytes = 0;
     this.#awaitsContinue = head.expectContinue;
     this.#body = head.chunked
       ? new ChunkedBodyDecoder({
@@ -176,7 +191,10 @@ export class Http1Connection extends OutputSource {
   nextBody(): Uint8Array | undefined {
     if (this.#reading !== "body") return undefined;
     const part = this.#body!.next();
-    if (part !== undefined) return part;
+    if (part !== undefined) {
+      this.#bodyBytes += part.length;
+      return part;
+    }
     if (this.#body!.isDone) this.#endOfBody();
     else if (this.#eof && this.#discardsBody) this.#stopReading();
     else if (this.#eof) throw new ChannelError("CLIENT_GONE", "the request body is incomplete");
@@ -301,8 +319,11 @@ export class Http1Connection extends OutputSource {
     this.#awaitsContinue = false;
     if (!this.isAnswering) {
       const body = utf8Bytes(`${error.message}\n`);
+      const fields = ["Content-Type", "text/plain; charset=utf-8"];
+      // RFC 9110 §15.6.4: the client may come back, and is told when.
+      if (error.status === 503) fields.push("Retry-After", "1");
       this.output.text(
-        encodeResponseHead(error.status ?? 400, ["Content-Type", "text/plain; charset=utf-8"]) +
+        encodeResponseHead(error.status ?? 400, fields) +
           this.#options.dateField() +
           this.#options.serverField +
           `Connection: close\r\nContent-Length: ${body.length}\r\n\r\n`,
@@ -437,6 +458,8 @@ export class Http1Connection extends OutputSource {
 
   #stopReading(): void {
     this.#reading = "closed";
+    this.#requests = undefined;
+    this.#body = undefined;
     this.#discardsBody = false;
   }
 

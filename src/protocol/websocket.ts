@@ -1,6 +1,7 @@
 // One WebSocket connection after its handshake, seen from the server: RFC 6455 §5–§7 as a state machine.
 // Bytes in, events out; messages in, bytes out. It knows no socket and no clock: the closing timeout of §7.1.1 belongs
 // to whoever owns both. What compresses messages is given to it; of RFC 7692 it knows RSV1 (§6).
+// Long because sending, receiving and the closing handshake share one state.
 
 import { isAscii, latin1, type Piece, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -11,6 +12,7 @@ import {
   inflatedData,
   MessageDecoder,
   type MessageLimits,
+  type UnfinishedMessage,
   type WebSocketEvent,
 } from "../codec/ws-message.ts";
 import { opcodeOf, plainFrame, type SharedFrames } from "./shared-frames.ts";
@@ -89,6 +91,16 @@ export class WebSocketConnection extends OutputSource {
   /** True when both directions are done: §7.1.1, the server closes TCP first. */
   get isClosed(): boolean {
     return this.#state === "closed";
+  }
+
+  /** Memory for what has come and was not given out. */
+  get heldBytes(): number {
+    return this.#messages === undefined ? 0 : this.#messages.heldBytes;
+  }
+
+  /** The message of which not all has come, if there is one. */
+  get unfinished(): UnfinishedMessage | undefined {
+    return this.#messages?.unfinished;
   }
 
   /** Takes bytes from the peer; they are unmasked in place, so they belong to the connection from here on. */
@@ -275,6 +287,7 @@ export class WebSocketConnection extends OutputSource {
   #moveTo(state: WebSocketState): boolean {
     if (!MOVES[this.#state].includes(state)) return false;
     this.#state = state;
+    if (state === "closed") this.#messages = undefined;
     return true;
   }
 }

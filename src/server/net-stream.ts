@@ -100,17 +100,22 @@ export class NetStream implements ByteStream, Listed {
     this.#socket.resume();
   }
 
-  /** Called about once a second: drops a peer that has taken nothing of what is unsent for `writeTimeoutMs`. */
-  beat(now: number, writeTimeoutMs: number): void {
-    if (!this.#isBlocked) return;
+  /**
+   * Called about twice a second: drops a peer that has taken nothing of what is unsent for `writeTimeoutMs`. True if it was
+   * dropped.
+   */
+  beat(now: number, writeTimeoutMs: number): boolean {
+    if (!this.#isBlocked) return false;
     const queue = this.#queue!;
     if (queue.hasMoved) {
       queue.hasMoved = false;
       queue.movedAt = now;
-      return;
+      return false;
     }
     queue.sliceBytes = MIN_SLICE_BYTES;
-    if (now - queue.movedAt >= writeTimeoutMs) this.#socket.destroy(new ChannelError("WRITE_TIMEOUT"));
+    if (now - queue.movedAt < writeTimeoutMs) return false;
+    this.#socket.destroy(new ChannelError("WRITE_TIMEOUT"));
+    return true;
   }
 
   /**

@@ -21,7 +21,10 @@ export interface ServerLimits {
   readonly maxBodyBytes: number;
   /** A WebSocket message in bytes, all fragments together. Over it: close 1009. @default 4_194_304 (4 MiB) */
   readonly maxMessageBytes: number;
-  /** Fragments of a WebSocket message. Over it: close 1008. @default 1024 */
+  /**
+   * Fragments of a WebSocket message that may be of any size. A message of more is taken while they have 64 bytes on
+   * average. Otherwise: close 1008. @default 1024
+   */
   readonly maxFragments: number;
   /** Pings and pongs from one WebSocket in a second. Over it: close 1008. @default 1000 */
   readonly maxControlFramesPerSecond: number;
@@ -63,8 +66,16 @@ export interface ServerLimits {
   readonly writeTimeoutMs: number;
   /** How long a request's head may take from its first byte, in milliseconds. Over it: 408. @default 10_000 */
   readonly headerTimeoutMs: number;
-  /** How long a request's body may take while it is being read, in milliseconds. Over it: 408. @default 60_000 */
+  /**
+   * How long a request's body may take while it is being read, in milliseconds, and longer as far as its bytes come at 1
+   * KiB/s. Over it: 408. @default 60_000
+   */
   readonly requestTimeoutMs: number;
+  /**
+   * How long a WebSocket message may take from its first byte, in milliseconds, and longer as far as its bytes come at 1
+   * KiB/s. Over it: close 1008. @default 60_000
+   */
+  readonly messageTimeoutMs: number;
   /** How long a connection may be idle between requests, in milliseconds; then it is closed. @default 60_000 */
   readonly keepAliveTimeoutMs: number;
   /**
@@ -148,6 +159,7 @@ export const LIMITS: ServerLimits = {
   writeTimeoutMs: 60_000,
   headerTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,
+  messageTimeoutMs: 60_000,
   keepAliveTimeoutMs: 60_000,
   pingIntervalMs: 25_000,
   pongTimeoutMs: 20_000,

@@ -1,8 +1,10 @@
-// What all connections of one server hold unsent, together: `maxTotalBufferedBytes`. Kept up by those whose client is
-// slower than what is sent, so the others pay nothing for it.
+// What all connections of one server hold together: unsent (`maxTotalBufferedBytes`), or received and not taken
+// (`maxTotalReceivedBytes`). Kept up by those that hold something, so the others pay nothing for it.
 
 export class BufferBudget {
   readonly maxBytes: number;
+  /** Called whenever a holder grows while the budget is exceeded. Must not throw. */
+  onExceeded: (() => void) | undefined;
   /** Bytes that clients have not taken, and how many clients those are. */
   #bytes = 0;
   #holders = 0;
@@ -20,6 +22,7 @@ export class BufferBudget {
     this.#bytes += after - before;
     if (before === 0 && after > 0) this.#holders += 1;
     else if (before > 0 && after === 0) this.#holders -= 1;
+    if (after > before && this.isExceeded) this.onExceeded?.();
   }
 
   get isExceeded(): boolean {

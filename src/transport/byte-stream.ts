@@ -31,6 +31,8 @@ export interface ByteStreamListener {
   onEof(): void;
   /** `bufferedAmount` came back to zero. */
   onDrain(): void;
+  /** `maxTotalReceivedBytes` is exceeded: who holds its equal part of it, or more, ends what it reads. */
+  makeRoom?(): void;
   /** The connection is gone, both ways. Called once, last. */
   onClosed(error: Error | undefined): void;
 }

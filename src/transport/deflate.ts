@@ -105,14 +105,26 @@ export function inflate(payload: Uint8Array, maxBytes: number, history?: History
   const input = withEnd(payload);
   let dictionary = history?.bytes;
   let { bytes, used } = inflateStream(input, maxBytes, dictionary);
+  if (used === input.length) return bytes;
+  const pieces = [bytes];
+  let length = bytes.length;
   for (let streams = 1; used < input.length; streams++) {
     if (streams === MAX_STREAMS) throw new ChannelError("BAD_DEFLATE", "too many final blocks");
-    dictionary = concat([dictionary ?? bytes.subarray(0, 0), bytes]).subarray(-(1 << MAX_WINDOW_BITS));
-    const next = inflateStream(input.subarray(used), maxBytes - bytes.length, dictionary);
-    bytes = concat([bytes, next.bytes]);
+    dictionary = lastWindow(dictionary, bytes);
+    const next = inflateStream(input.subarray(used), maxBytes - length, dictionary);
+    bytes = next.bytes;
+    pieces.push(bytes);
+    length += bytes.length;
     used += next.used;
   }
-  return bytes;
+  return concat(pieces);
+}
+
+/** The last 32 KiB of `before` and `bytes` together: as far back as any stream may look. */
+function lastWindow(before: Uint8Array | undefined, bytes: Uint8Array): Uint8Array {
+  const window = 1 << MAX_WINDOW_BITS;
+  if (before === undefined || bytes.length >= window) return bytes.subarray(-window);
+  return concat([before.subarray(-(window - bytes.length)), bytes]);
 }
 
 /** The last bytes of what was said so far: the window that LZ77 looks back into. */

@@ -25,12 +25,14 @@ interface ExchangeHead {
 export interface WebSocketOptions {
   /** Longest message in bytes, inflated and joined; a longer one closes with 1009. */
   readonly maxMessageBytes: number;
-  /** Most fragments of one message; more close with 1008. */
+  /** Most fragments of one message that may be of any size; more of less than 64 bytes close with 1008. */
   readonly maxFragments: number;
   /** Most pings and pongs in a second; more close with 1008. @default Infinity */
   readonly maxControlFramesPerSecond?: number;
   /** How long a peer may take to answer a close frame before TCP is dropped, in milliseconds. */
   readonly closeTimeoutMs: number;
+  /** How long a message may take from its first byte, in milliseconds; longer at 1 KiB/s. @default Infinity */
+  readonly messageTimeoutMs?: number;
   /** What the handshake agreed on; without it no message is compressed. */
   readonly compression?: Compression | undefined;
 }
@@ -55,6 +57,11 @@ export interface Exchange {
 
   /** The next part of the request's body, or undefined at its end. Pulled: nothing is read that nobody asked for. */
   readBody(): Promise<Uint8Array | undefined>;
+  /**
+   * Parts of the body that wait, in so many bytes of memory, for the rest of it: they count in `maxTotalReceivedBytes`. False
+   * if there is no room for them: the request has been refused then.
+   */
+  holdsBody(bytes: number): boolean;
 
   /** A whole response with its `Content-Length`. `shared` is the same for all who get this response. */
   respond(response: ResponseHead, body: string | Uint8Array | null, shared?: SharedBody): void;

@@ -4,7 +4,7 @@
 
 import { crc32 } from "node:zlib";
 import { concat } from "../base/bytes.ts";
-import { acceptsGzip } from "../codec/content-coding.ts";
+import { acceptsGzip } from "../codec/accept.ts";
 import { joinedValues } from "../codec/http1-request.ts";
 import { statusHasBody } from "../codec/http1-response.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";

@@ -2,6 +2,7 @@
 // The same class carries Server-Sent Events: only the format of what is sent differs (`sse.ts`).
 
 import { fieldValue } from "../codec/http1-request.ts";
+import { statusHasBody } from "../codec/http1-response.ts";
 import type { ResponseHead } from "../protocol/http1.ts";
 import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "./close-status.ts";
 import type { ExchangeListener, ResponseExchange } from "./exchange.ts";
@@ -34,7 +35,9 @@ export const PLAIN: HttpFormat = {
   head(message, isStream) {
     const status = message.status ?? 200;
     const { fields, body } = message;
-    if ((body === null && !isStream) || fieldValue(fields, "content-type") !== undefined) return { status, fields };
+    if (body === null && !isStream) return { status, fields };
+    // RFC 9110 §15.3.5, §15.3.6 and §15.4.5: these have no content, and a cache would copy what a 304 says of it.
+    if (!statusHasBody(status) || fieldValue(fields, "content-type") !== undefined) return { status, fields };
     // http-kit says text/html here, which lets a message become script in the page. `nosniff` keeps browsers from
     // guessing the same, and makes them show a stream as it arrives (test/browser/streaming.test.ts).
     const guess = body === null || typeof body === "string" ? TEXT_PLAIN : OCTETS;
@@ -60,15 +63,18 @@ export class HttpTransport implements Transport, ExchangeListener {
   #isStarted = false;
   #isSettled = false;
   #isHalfClosed: boolean;
+  readonly #outlivesFin: boolean;
   #end: CloseStatus | undefined;
   /** Something was written since the last beat. */
   #hasWritten = false;
   #wroteAt = 0;
 
-  constructor(exchange: ResponseExchange, format: HttpFormat, fields: readonly string[]) {
+  /** `outlivesFin`: the response is a body that the handler returned, which goes on to a client that has half-closed. */
+  constructor(exchange: ResponseExchange, format: HttpFormat, fields: readonly string[], outlivesFin = false) {
     this.#exchange = exchange;
     this.#format = format;
     this.#fields = fields;
+    this.#outlivesFin = outlivesFin;
     this.#isHalfClosed = exchange.isClientGone;
     if (exchange.isClientGone && exchange.isAnswered) this.#end = clientLeft();
     this.#before = exchange.listener;
@@ -97,7 +103,7 @@ export class HttpTransport implements Transport, ExchangeListener {
    */
   settled(): void {
     this.#isSettled = true;
-    if (this.#isHalfClosed) this.onHalfClose();
+    if (this.#isHalfClosed && !this.#outlivesFin && this.#end === undefined) this.#leave();
     if (!this.#format.startsSilent || this.#isStarted || this.#end !== undefined) return;
     this.#start(NO_MESSAGE, undefined);
   }
@@ -168,11 +174,20 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   beat(now: number, { pingIntervalMs }: Heartbeat): void {
     const { heartbeat } = this.#format;
-    if (heartbeat === undefined || !this.#isStarted || pingIntervalMs === 0) return;
     if (this.#hasWritten) {
       this.#hasWritten = false;
       this.#wroteAt = now;
-    } else if (now - this.#wroteAt >= pingIntervalMs) this.#write(heartbeat);
+    } else if (this.#isHalfClosed && this.#outlivesFin) {
+      // A source that says nothing cannot tell a half-close from a client that left, and would never be told of it.
+      if (this.#exchange.bufferedAmount === 0) this.#leave();
+    } else if (
+      heartbeat !== undefined &&
+      this.#isStarted &&
+      pingIntervalMs > 0 &&
+      now - this.#wroteAt >= pingIntervalMs
+    ) {
+      this.#write(heartbeat);
+    }
   }
 
   pause(): void {}
@@ -185,24 +200,27 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   /**
    * A FIN says that the client sends no more, not that it has left (RFC 9112 §9.6); but a client that left looks the
-   * same, and a parked poll would keep its place for ever. What was set up to answer at once has answered by now; while
-   * setup still runs the exchange finds out which of the two it is (docs/decisions/0005).
+   * same, and a parked poll would keep its place for ever (docs/decisions/0005). What was set up to answer at once has
+   * answered by now. While setup still runs and nothing was sent, the exchange finds out which of the two it is. A FIN
+   * behind the beginning of the response is the client's leaving, unless the response is a body that goes on by itself.
    */
   onHalfClose(): void {
     this.#isHalfClosed = true;
     this.#before?.onHalfClose();
     if (this.#end !== undefined) return;
-    if (!this.#isSettled) {
-      this.#exchange.probe();
-      return;
-    }
-    this.#ended(clientLeft());
-    this.#exchange.abort();
+    if (this.#outlivesFin) this.#hasWritten = true;
+    else if (this.#isSettled || this.#isStarted) this.#leave();
+    else this.#exchange.probe();
   }
 
   onGone(error: Error | undefined): void {
     this.#before?.onGone(error);
     this.#ended(error === undefined || isReset(error) ? clientLeft() : connectionFailed(error.message));
+  }
+
+  #leave(): void {
+    this.#ended(clientLeft());
+    this.#exchange.abort();
   }
 
   #start(message: Outgoing, length: number | undefined): boolean {

@@ -5,12 +5,14 @@
 
 import type { Clock, Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
+import type { RequestHead } from "../codec/http1-request.ts";
 import { Http1Connection, type Http1Options } from "../protocol/http1.ts";
+import type { BufferBudget } from "./buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "./byte-stream.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
 import { Http1Exchange } from "./http1-exchange.ts";
-import { FLUSH_BYTES } from "./limits.ts";
+import { earnedMs, FLUSH_BYTES } from "./limits.ts";
 
 /** All in milliseconds. */
 interface Http1Timeouts {
@@ -27,6 +29,8 @@ export interface Http1Context {
   readonly http: Http1Options;
   readonly clock: Clock;
   readonly flusher: Flusher;
+  /** What all clients have sent and nobody has taken. */
+  readonly received: BufferBudget;
   /** How long a connection that we have ended may stay open for the peer to end its side, in milliseconds. */
   readonly closeTimeoutMs: number;
   readonly timeouts: Http1Timeouts;
@@ -57,7 +61,7 @@ const MAX_UNSENT_BYTES = 65_536;
  * When a client that has ended its side is first asked whether it still reads, and again. The first answer to one that
  * has left makes its system send a reset, and what is written after that fails.
  */
-const PROBE_MS = 20;
+const PROBE_MS = 50;
 const FIRST_PROBES = 2;
 
 interface BodyReader {
@@ -72,6 +76,11 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   #exchange: Http1Exchange | undefined;
   #reader: BodyReader | undefined;
   #heldBytes = 0;
+  /** What `context.received` has of this connection. */
+  #counted = 0;
+  /** Memory of a body that is being read whole, and of the head of a request that has lasted for a beat. */
+  #bodyMemory = 0;
+  #headMemory = 0;
   #isPaused = false;
   #isClogged = false;
   #isAdvancing = false;
@@ -112,6 +121,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     if (this.#exchange !== undefined || this.#isClogged) this.#hold(bytes.length);
     this.#isReading = true;
     this.#advance();
+    this.#count();
     this.#isReading = false;
     this.flush();
   }
@@ -136,6 +146,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     this.context.clock.clearTimer(this.#closeTimer);
     this.context.clock.clearTimer(this.#probeTimer);
     this.#isEnding = true;
+    this.#release();
     const exchange = this.#exchange;
     this.#exchange = undefined;
     this.#reader?.reject(new ChannelError("CLIENT_GONE", undefined, { cause: error }));
@@ -172,30 +183,45 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   }
 
   /**
-   * Called about once a second. A timeout counts from the first beat that finds its state, so that no request pays for a
-   * timer: it comes up to a second late, and never early.
+   * Called about twice a second. A timeout counts from the first beat that finds its state, so that no request pays for a
+   * timer: it comes up to two beats late, and never early. True if the connection was ended.
    */
-  beat(now: number): void {
+  beat(now: number): boolean {
     if (this.#probes !== undefined && this.#probes >= FIRST_PROBES) this.#sendProbe();
+    if (this.#exchange !== undefined && this.#headMemory === 0) this.#headMemory = memoryOf(this.#exchange.head);
+    this.#count();
     const wait = this.#waitsFor();
     if (wait !== this.#wait || this.#requests !== this.#waitRequests) {
       this.#wait = wait;
       this.#waitRequests = this.#requests;
       this.#waitSince = now;
-      return;
+      return false;
     }
     const { headerTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs } = this.context.timeouts;
     const waited = now - this.#waitSince;
+    const bodyTimeoutMs = requestTimeoutMs + earnedMs(this.connection.bodyBytes);
     if (wait === "request" && waited >= keepAliveTimeoutMs) this.closeSoon();
-    else if ((wait === "head" && waited >= headerTimeoutMs) || (wait === "body" && waited >= requestTimeoutMs)) {
+    else if ((wait === "head" && waited >= headerTimeoutMs) || (wait === "body" && waited >= bodyTimeoutMs)) {
       this.refuse(new ChannelError("REQUEST_TIMEOUT"));
-    }
+    } else return false;
+    return true;
   }
 
   /** Answers with this error instead of a request's response, and reads no more. */
   refuse(error: ChannelError): void {
     this.#refuse(error);
     this.#advance();
+  }
+
+  /** Parts of the current request's body wait for its rest. False if there was no room for them. */
+  holdsBody(bytes: number): boolean {
+    this.#bodyMemory = bytes;
+    return this.#count();
+  }
+
+  makeRoom(): void {
+    const { received } = this.context;
+    if (received.isExceeded && received.isShareSpent(this.#counted)) this.#refuseInput();
   }
 
   isCurrent(exchange: Http1Exchange): boolean {
@@ -245,6 +271,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     const exchange = this.#exchange!;
     this.#exchange = undefined;
     this.#isHandedOver = true;
+    this.#release();
     this.context.onExchangeEnd(exchange, 101, true);
   }
 
@@ -261,6 +288,10 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     }
     if (this.#isHandedOver) return;
     if (this.#exchange === undefined) {
+      this.#bodyMemory = 0;
+      this.#headMemory = 0;
+      if (this.#counted > 0) this.#count();
+      if (this.#isEnding) return;
       if (this.connection.isClosed) this.#end();
       else if (!this.#isClogged) this.#resume();
     }
@@ -340,6 +371,34 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     this.queueFlush();
   }
 
+  /** Brings the server's sum up to date. False if this connection grew and has to make room: it was refused then. */
+  #count(): boolean {
+    if (this.#isEnding || this.#isHandedOver) return true;
+    const bytes = this.connection.heldBytes + this.#bodyMemory + this.#headMemory;
+    const before = this.#counted;
+    if (bytes === before) return true;
+    const { received } = this.context;
+    this.#counted = bytes;
+    received.change(before, bytes);
+    if (bytes < before || !received.isExceeded || !received.isShareSpent(bytes)) return true;
+    this.#refuseInput();
+    return false;
+  }
+
+  #refuseInput(): void {
+    this.#release();
+    this.refuse(new ChannelError("RECEIVE_OVERFLOW"));
+  }
+
+  /** What this connection held is let go of. */
+  #release(): void {
+    this.#bodyMemory = 0;
+    this.#headMemory = 0;
+    if (this.#counted === 0) return;
+    this.context.received.change(this.#counted, 0);
+    this.#counted = 0;
+  }
+
   #hold(bytes: number): void {
     this.#heldBytes += bytes;
     if (this.#heldBytes <= MAX_HELD_BYTES || this.#reader !== undefined || this.#isPaused) return;
@@ -361,6 +420,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
 
   #end(): void {
     this.#isEnding = true;
+    this.#release();
     this.flush();
     this.#resume();
     this.stream.end();
@@ -370,4 +430,11 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   #awaitPeersEnd(): void {
     this.#closeTimer ??= this.context.clock.setTimer(() => this.stream.destroy(), this.context.closeTimeoutMs);
   }
+}
+
+/** The memory of a request's head, about: a parked poll keeps it for as long as it waits. */
+function memoryOf({ target, fields }: RequestHead): number {
+  let bytes = target.length + 32 * fields.length;
+  for (const text of fields) bytes += text.length;
+  return bytes;
 }

@@ -56,6 +56,10 @@ export class Http1Exchange implements Exchange {
     return Promise.reject(new ChannelError(this.isClientGone ? "CLIENT_GONE" : "ALREADY_ANSWERED"));
   }
 
+  holdsBody(bytes: number): boolean {
+    return !this.#isLive || this.#driver.holdsBody(bytes);
+  }
+
   respond(response: ResponseHead, body: string | Uint8Array | null, shared?: SharedBody): void {
     if (!this.#isLive) return;
     this.#driver.connection.respond(response, body, shared);

@@ -51,10 +51,15 @@ export class ProxyListener implements ByteStreamListener {
 
   onClosed(): void {}
 
-  /** Called about once a second: a proxy sends its header at once, so one that takes this long is none. */
-  beat(now: number, headerTimeoutMs: number): void {
+  /**
+   * Called about twice a second: a proxy sends its header at once, so one that takes this long is none. True if the
+   * connection was ended.
+   */
+  beat(now: number, headerTimeoutMs: number): boolean {
     if (this.#since === 0) this.#since = now;
-    else if (now - this.#since >= headerTimeoutMs) this.#stream.destroy();
+    if (now - this.#since < headerTimeoutMs) return false;
+    this.#stream.destroy();
+    return true;
   }
 
   closeSoon(): void {

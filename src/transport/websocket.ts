@@ -4,15 +4,16 @@
 
 import { utf8Bytes } from "../base/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
-import { ChannelError } from "../base/errors.ts";
+import { ChannelError, type ErrorCode } from "../base/errors.ts";
 import type { Output } from "../base/output.ts";
 import { OPCODE } from "../codec/ws-frame.ts";
 import { type WebSocketClosed, WebSocketConnection, type WebSocketConnectionEvent } from "../protocol/websocket.ts";
+import type { BufferBudget } from "./buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "./byte-stream.ts";
 import { type CloseStatus, closeStatus, connectionFailed } from "./close-status.ts";
 import type { WebSocketOptions } from "./exchange.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
-import { FLUSH_BYTES } from "./limits.ts";
+import { earnedMs, FLUSH_BYTES } from "./limits.ts";
 import type { Heartbeat, Outgoing, TextTransport, TransportKind, TransportListener } from "./transport.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -33,6 +34,8 @@ const HEARD = 64;
 interface WebSocketContext {
   readonly clock: Clock;
   readonly flusher: Flusher;
+  /** What all clients have sent and nobody has taken. */
+  readonly received: BufferBudget;
 }
 
 export class WebSocketTransport implements TextTransport, ByteStreamListener, Flushable {
@@ -47,9 +50,11 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   #heardAt = 0;
   /** When the ping was sent that has had no answer; 0: none. */
   #pingedAt = 0;
-  /** Pings and pongs that came, and since when, as far as it matters. */
+  /** Pings and pongs that came in the second that began at `#controlsSince`. */
   #controls = 0;
   #controlsSince = 0;
+  /** What `received` has of this connection. */
+  #counted = 0;
 
   /** `output`: the 101, which goes out first. */
   constructor(stream: ByteStream, context: WebSocketContext, options: WebSocketOptions, output?: Output) {
@@ -81,6 +86,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     this.#flags |= OPENED;
     this.#stream.resume();
     this.#read();
+    this.#count();
     this.#queueFlush();
   }
 
@@ -147,6 +153,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   beat(now: number, { pingIntervalMs, pongTimeoutMs }: Heartbeat): void {
     // A peer that is slow but reads must see that we are there.
     if (this.#connection.sendOwedPong()) this.#queueFlush();
+    this.#checkMessage(now);
     if (this.#flags & ENDING || pingIntervalMs === 0) return;
     if (this.#flags & HEARD || this.#flags & PAUSED) {
       this.#flags &= ~HEARD;
@@ -171,6 +178,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     this.#flags &= ~PAUSED;
     this.#stream.resume();
     this.#read();
+    this.#count();
     this.#queueFlush();
   }
 
@@ -178,6 +186,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     this.#flags |= HEARD;
     this.#connection.receive(bytes);
     this.#read();
+    this.#count();
     if (this.#connection.outputSize > 0) this.flush();
   }
 
@@ -198,6 +207,12 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     // What was read before the connection went is still delivered, then the end.
     this.#connection.receiveEof();
     this.#read();
+    this.#count();
+  }
+
+  makeRoom(): void {
+    const { received } = this.#context;
+    if (received.isExceeded && received.isShareSpent(this.#counted)) this.#refuse("RECEIVE_OVERFLOW");
   }
 
   flush(): void {
@@ -243,18 +258,48 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     }
   }
 
-  /** Ends what sends too many control frames. The clock is looked at only when so many have come. */
+  /** Ends what sends too many control frames: more than the limit within a second from the first of them. */
   #isFlooded(): boolean {
     const { maxControlFramesPerSecond = Number.POSITIVE_INFINITY } = this.#options;
-    this.#controls += 1;
-    if (this.#controls <= maxControlFramesPerSecond) return false;
+    if (maxControlFramesPerSecond === Number.POSITIVE_INFINITY) return false;
     const now = this.#context.clock.now();
-    const isFlood = now - this.#controlsSince < 1000;
-    this.#controls = 1;
-    this.#controlsSince = now;
-    const end = isFlood ? this.#connection.refuse(new ChannelError("TOO_MANY_CONTROL_FRAMES")) : undefined;
-    if (end !== undefined) this.#ended(end);
+    if (Math.abs(now - this.#controlsSince) >= 1000) {
+      this.#controls = 0;
+      this.#controlsSince = now;
+    }
+    this.#controls += 1;
+    const isFlood = this.#controls > maxControlFramesPerSecond;
+    if (isFlood) this.#refuse("TOO_MANY_CONTROL_FRAMES");
     return isFlood;
+  }
+
+  /** Brings the server's sum up to date; ends the connection if it grew and has to make room. */
+  #count(): void {
+    const bytes = this.#connection.heldBytes;
+    const before = this.#counted;
+    if (bytes === before) return;
+    const { received } = this.#context;
+    this.#counted = bytes;
+    received.change(before, bytes);
+    if (bytes > before && received.isExceeded && received.isShareSpent(bytes)) this.#refuse("RECEIVE_OVERFLOW");
+  }
+
+  /** Ends what takes longer than `messageTimeoutMs` to send a message, but for the time that its bytes have earned. */
+  #checkMessage(now: number): void {
+    const unfinished = this.#connection.unfinished;
+    if (unfinished === undefined) return;
+    // While we do not read it cannot go on.
+    if (unfinished.since === undefined || this.#flags & PAUSED) unfinished.since = now;
+    const { messageTimeoutMs = Number.POSITIVE_INFINITY } = this.#options;
+    if (now - unfinished.since >= messageTimeoutMs + earnedMs(unfinished.bytes)) this.#refuse("MESSAGE_TIMEOUT");
+  }
+
+  /** §7.1.7: fails the connection, unless its end was there before. */
+  #refuse(code: ErrorCode): void {
+    const end = this.#connection.refuse(new ChannelError(code));
+    if (end === undefined) return;
+    this.#count();
+    this.#ended(end);
   }
 
   /** The close timer counts from when our close frame is out: what stands before it may take a slow client long. */
@@ -271,7 +316,9 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   /** Ends without a handshake; undefined if the end was there before. */
   #drop(): WebSocketClosed | undefined {
     this.#stream.destroy();
-    return this.#connection.abort();
+    const end = this.#connection.abort();
+    this.#count();
+    return end;
   }
 
   #ended(event: WebSocketClosed): void {

@@ -193,6 +193,19 @@ describe("RequestDecoder", () => {
   });
 });
 
+describe("RequestDecoder and minor versions", () => {
+  it("RFC 9110 §2.5: reads HTTP/1.2 and later as HTTP/1.1", () => {
+    for (const version of ["HTTP/1.2", "HTTP/1.9"]) {
+      for (const chunks of cutEverywhere(bytesOf(`GET / ${version}\r\n${HOST}\r\n`))) {
+        const { heads, error } = decode(chunks);
+        assert.equal(error, undefined);
+        assert.deepEqual([heads[0]?.minor, heads[0]?.keepAlive], [1, true]);
+      }
+    }
+    assertRefused("GET / HTTP/1.2\r\n\r\n", "BAD_REQUEST", 400);
+  });
+});
+
 describe("RequestDecoder refuses what two parsers could read differently", () => {
   const badRequestLines = [
     "\nGET / HTTP/1.1\r\n",
@@ -285,7 +298,7 @@ describe("RequestDecoder refuses what two parsers could read differently", () =>
     });
   }
 
-  for (const version of ["HTTP/2.0", "HTTP/1.2", "HTTP/0.9", "HTTP/9.9", "HTTP/3.1", "HTTP/0.1"]) {
+  for (const version of ["HTTP/2.0", "HTTP/0.9", "HTTP/9.9", "HTTP/3.1", "HTTP/0.1"]) {
     it(`RFC 9110 §15.6.6: version ${version}`, () => {
       assertRefused(`GET / ${version}\r\n${HOST}\r\n`, "VERSION_NOT_SUPPORTED", 505);
     });

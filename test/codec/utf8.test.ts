@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { Utf8Validator } from "../../src/codec/utf8.ts";
+import { Utf8Validator, utf8OrLatin1 } from "../../src/codec/utf8.ts";
 import { cut, hex } from "../support/hex.ts";
 
 function isValid(...parts: Uint8Array[]): boolean {
@@ -132,5 +132,22 @@ describe("Utf8Validator: RFC 3629", () => {
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe("utf8OrLatin1", () => {
+  const latin1 = (text: string): string => Buffer.from(text).toString("latin1");
+
+  it("reads the bytes of a field value as UTF-8 where they are", () => {
+    assert.equal(utf8OrLatin1(latin1("\u00e9-\u6f22-1")), "\u00e9-\u6f22-1");
+    assert.equal(utf8OrLatin1(latin1("\u{1f600}")), "\u{1f600}");
+    assert.equal(utf8OrLatin1("42"), "42");
+    assert.equal(utf8OrLatin1(""), "");
+  });
+
+  it("leaves latin1 as it is", () => {
+    for (const value of ["caf\u00e9", "\u00e9\u6f22".slice(0, 1), "\u00c3", "\u00ed\u00a0\u0080"]) {
+      assert.equal(utf8OrLatin1(value), value);
+    }
   });
 });

@@ -231,9 +231,12 @@ describe("negotiateDeflate: RFC 7692 §5.1 and §7.1", () => {
     });
   }
 
-  it("a server that wants a smaller window says so of its own, and of the client's only if the client knows the word", () => {
+  it("a server that wants a smaller window says so of its own, and of the client's if the client knows the word", () => {
     const wishes = { contextTakeover: true, windowBits: 12 };
-    assert.equal(answer("permessage-deflate", wishes), "permessage-deflate; server_max_window_bits=12");
+    assert.equal(
+      answer("permessage-deflate", wishes),
+      "permessage-deflate; client_no_context_takeover; server_max_window_bits=12",
+    );
     assert.equal(
       answer("permessage-deflate; client_max_window_bits", wishes),
       "permessage-deflate; server_max_window_bits=12; client_max_window_bits=12",
@@ -244,10 +247,17 @@ describe("negotiateDeflate: RFC 7692 §5.1 and §7.1", () => {
     );
     assert.deepEqual(negotiateDeflate(parseExtensions("permessage-deflate"), wishes)?.parameters, {
       serverNoContextTakeover: false,
-      clientNoContextTakeover: false,
+      clientNoContextTakeover: true,
       serverMaxWindowBits: 12,
       clientMaxWindowBits: 15,
     });
+  });
+
+  it("a client that cannot be told a smaller window takes nothing over, so that no 32 KiB are kept for it", () => {
+    const small = negotiateDeflate(parseExtensions("permessage-deflate"), { contextTakeover: true, windowBits: 13 });
+    assert.equal(small?.parameters.clientNoContextTakeover, true);
+    const full = negotiateDeflate(parseExtensions("permessage-deflate"), { contextTakeover: true, windowBits: 15 });
+    assert.equal(full?.parameters.clientNoContextTakeover, false);
   });
 
   it("§5.1: every answer is one that the offer allows", () => {

@@ -91,7 +91,7 @@ describe("readHandshake: RFC 6455 §4.2.1", () => {
     ["item 6: no number", upgrade({ "Sec-WebSocket-Version": "x" }), "Version"],
     ["item 6: a sign", upgrade({ "Sec-WebSocket-Version": "+13" }), "Version"],
     ["§4.1 item 10: an empty protocol", upgrade({ "Sec-WebSocket-Protocol": "" }), "Protocol"],
-    ["§4.1 item 10: an empty element", upgrade({ "Sec-WebSocket-Protocol": "chat,,x" }), "Protocol"],
+    ["§4.1 item 10: empty elements alone", upgrade({ "Sec-WebSocket-Protocol": " , ," }), "Protocol"],
     ["§4.1 item 10: not a token", upgrade({ "Sec-WebSocket-Protocol": "chat room" }), "Protocol"],
     ["§4.1 item 10: the same twice", upgrade({ "Sec-WebSocket-Protocol": "chat, chat" }), "Protocol"],
   ];
@@ -119,6 +119,12 @@ describe("readHandshake: RFC 6455 §4.2.1", () => {
   it("collects the protocols of several lines in order (§11.3.4)", () => {
     const request = withMore("Sec-WebSocket-Protocol", "b , a", "sec-websocket-protocol", "C");
     assert.deepEqual(readHandshake(request).protocols, ["b", "a", "C"]);
+  });
+
+  it("ignores empty elements of a list of protocols (RFC 9110 §5.6.1.2)", () => {
+    assert.deepEqual(readHandshake(upgrade({ "Sec-WebSocket-Protocol": "chat,, x ," })).protocols, ["chat", "x"]);
+    const lines = withMore("Sec-WebSocket-Protocol", "", "Sec-WebSocket-Protocol", "chat");
+    assert.deepEqual(readHandshake(lines).protocols, ["chat"]);
   });
 
   it("treats protocol names that differ in case as different", () => {

@@ -333,6 +333,31 @@ describe("MessageDecoder: limits", () => {
     ]);
   });
 
+  it("never refuses a message within its limit for fragments of 64 bytes and more, whatever maxFragments is", () => {
+    for (const size of [64, 100, 4096]) {
+      const count = Math.floor((1 << 20) / size);
+      for (const maxFragments of [1, 1024]) {
+        const frames = Array.from({ length: count }, (_, i) =>
+          frame(i === 0 ? BINARY : CONTINUATION, Buffer.alloc(size), i === count - 1),
+        );
+        assert.deepEqual(decode(frames, { maxMessageBytes: 1 << 20, maxFragments }), [
+          { binary: "00".repeat(size * count) },
+        ]);
+      }
+    }
+  });
+
+  it("counts the last fragment as one of 64 bytes: it may be empty, or the rest", () => {
+    const parts = (last: number): Uint8Array[] => [
+      ...[BINARY, CONTINUATION, CONTINUATION].map((opcode) => frame(opcode, Buffer.alloc(64), false)),
+      frame(CONTINUATION, Buffer.alloc(last)),
+    ];
+    const limits = { maxMessageBytes: 1000, maxFragments: 2 };
+    for (const last of [0, 1, 64]) assert.equal(decode(parts(last), limits).length, 1);
+    const small = [63, 64, 64].map((size, i) => frame(i === 0 ? BINARY : CONTINUATION, Buffer.alloc(size), false));
+    assert.deepEqual(decode([...small, frame(CONTINUATION, "")], limits), ["TOO_MANY_FRAGMENTS"]);
+  });
+
   it("refuses more than maxFragments with 1008, empty ones counted", () => {
     const fragments = (count: number): Uint8Array[] =>
       together(

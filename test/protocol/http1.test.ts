@@ -355,11 +355,15 @@ describe("Http1Connection: CONNECT", () => {
     }
   });
 
-  it("RFC 9110 §9.3.6: any other answer is an ordinary one", () => {
+  it("RFC 9931: any other answer is the last one too: what stands behind may be the tunnel's", () => {
     const connection = request(CONNECT + GET);
     connection.respond({ status: 405, fields: [] }, "no");
-    assert.equal(taken(connection), `HTTP/1.1 405 Method Not Allowed\r\n${DATE}Content-Length: 2\r\n\r\nno`);
-    assert.notEqual(connection.nextRequest(), undefined);
+    assert.equal(
+      taken(connection),
+      `HTTP/1.1 405 Method Not Allowed\r\n${DATE}Connection: close\r\nContent-Length: 2\r\n\r\nno`,
+    );
+    assert.equal(connection.nextRequest(), undefined);
+    assert.equal(connection.isClosed, true);
   });
 });
 

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { type FetchHandler, type Server, serve, withChannel } from "../../src/index.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { request, serving } from "../support/serving.ts";
@@ -152,4 +153,43 @@ describe("serve({ fetch })", () => {
       assert.equal((await client.response()).status, 405);
     });
   }
+});
+
+describe("a handler that returns what another server answered", () => {
+  const text = "the same again, ".repeat(50);
+  const codings = { gzip: gzipSync(text), deflate: deflateSync(text), br: brotliCompressSync(text) };
+
+  it("sends a decoded body without the fields of the coded one", async (t) => {
+    const upstream = await serving(t, (r) => {
+      const coding = r.path.slice(1) as keyof typeof codings;
+      return { headers: { "Content-Encoding": coding, ETag: '"1"', Upgrade: "h2c" }, body: codings[coding] };
+    });
+    const site = await serving(t, (r) => fetch(`http://127.0.0.1:${upstream.server.port}${r.path}`));
+    for (const coding of Object.keys(codings)) {
+      const response = await site.request(`GET /${coding}`);
+      assert.equal(response.text, text, coding);
+      assert.equal(response.headers.get("content-encoding"), undefined);
+      assert.equal(response.headers.get("upgrade"), undefined);
+      assert.deepEqual(response.headers.get("etag"), ['"1"']);
+    }
+  });
+
+  it("leaves a coding that fetch does not decode, and the length of a body that has none", async (t) => {
+    const upstream = await serving(t, (r) => ({
+      headers: r.path === "/plain" ? { "Content-Type": "text/css" } : { "Content-Encoding": "x-unknown" },
+      body: "as it is",
+    }));
+    const site = await serving(t, (r) => fetch(`http://127.0.0.1:${upstream.server.port}${r.path}`));
+    const unknown = await site.request("GET /unknown");
+    assert.deepEqual([unknown.text, unknown.headers.get("content-encoding")], ["as it is", ["x-unknown"]]);
+    const plain = await site.request("GET /plain");
+    assert.deepEqual([plain.text, plain.headers.get("content-length")], ["as it is", ["8"]]);
+  });
+
+  it("leaves what the application has coded itself", async (t) => {
+    const site = await serving(t, () => new Response(codings.gzip, { headers: { "Content-Encoding": "gzip" } }));
+    const response = await site.request("GET /");
+    assert.deepEqual(response.headers.get("content-encoding"), ["gzip"]);
+    assert.deepEqual(response.body, codings.gzip);
+  });
 });

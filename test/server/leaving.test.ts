@@ -38,6 +38,24 @@ describe("a client that has ended its side", () => {
     await client.ended();
   });
 
+  it("still gets the whole of a stream that the handler returned", async (t) => {
+    const part = "x".repeat(65_536);
+    const site = await serving(t, () => {
+      async function* parts(): AsyncGenerator<string> {
+        for (let i = 0; i < 128; i++) {
+          await new Promise(setImmediate);
+          yield part;
+        }
+      }
+      return { body: parts() };
+    });
+    const client = await site.connect();
+    client.write(request("GET /"));
+    client.end();
+    assert.equal((await client.response()).body.length, 128 * 65_536);
+    await client.ended();
+  });
+
   it("still gets the whole of a body that it sent before", async (t) => {
     const site = await serving(t, (r) => r.text());
     const client = await site.connect();

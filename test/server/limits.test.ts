@@ -75,6 +75,7 @@ const PROOFS: Record<keyof ServerLimits, Proof | readonly string[]> = {
   writeTimeoutMs: ["test/server/net-stream.test.ts", "test/server/stalled.test.ts"],
   headerTimeoutMs: ["test/transport/beat.test.ts", "test/transport/proxy-stream.test.ts"],
   requestTimeoutMs: ["test/transport/beat.test.ts"],
+  messageTimeoutMs: ["test/transport/websocket.test.ts"],
   keepAliveTimeoutMs: ["test/transport/beat.test.ts"],
   pingIntervalMs: ["test/transport/beat.test.ts"],
   pongTimeoutMs: ["test/transport/beat.test.ts"],

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import type { ChannelRequest } from "../../src/index.ts";
+import { type ChannelRequest, withChannel } from "../../src/index.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { certificate, noCertificate, request, type Site, serving, socketPath } from "../support/serving.ts";
 import { deferred } from "../support/wait.ts";
@@ -192,5 +192,45 @@ describe("a request", () => {
     await site.request("GET /");
     await site.server.stop();
     assert.equal(requests[0]!.signal.aborted, false);
+  });
+});
+
+describe("list fields on several lines: RFC 9110 §5.3", () => {
+  it("counts every line of Accept and of Upgrade", async (t) => {
+    const accepts = "GET / HTTP/1.1\r\nAccept: application/json\r\nAccept: text/event-stream";
+    assert.equal(await seen(t, accepts, (r) => r.acceptsEventStream), true);
+    const none = "GET / HTTP/1.1\r\nAccept: text/*\r\nAccept: text/event-stream;q=0";
+    assert.equal(await seen(t, none, (r) => r.acceptsEventStream), false);
+    const upgrade = "GET / HTTP/1.1\r\nUpgrade: h2c\r\nUpgrade: websocket";
+    assert.equal(await seen(t, upgrade, (r) => r.isWebSocket), true);
+  });
+
+  it("opens a WebSocket whose handshake has its lists on several lines", async (t) => {
+    const site = await serving(t, (r) => withChannel(r, () => {}, { protocols: ["chat"] }));
+    const client = await site.connect();
+    client.write(
+      "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nUpgrade: websocket\r\nConnection: keep-alive\r\nConnection: Upgrade\r\n" +
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
+        "Sec-WebSocket-Protocol: other,\r\nSec-WebSocket-Protocol: chat\r\n\r\n",
+    );
+    const head = await client.head();
+    assert.deepEqual([head.status, head.headers.get("sec-websocket-protocol")], [101, ["chat"]]);
+  });
+});
+
+describe("request.lastEventId", () => {
+  const asSent = (bytes: string): string => `GET / HTTP/1.1\r\nLast-Event-ID: ${bytes}`;
+
+  it("is read as UTF-8, as browsers send it (WHATWG HTML §9.2.4)", async (t) => {
+    const sent = Buffer.from("é-漢-1").toString("latin1");
+    const client = await (await serving(t, (r) => r.lastEventId ?? "none")).connect();
+    client.write(Buffer.from(request(asSent(sent)), "latin1"));
+    assert.equal((await client.response()).text, "é-漢-1");
+  });
+
+  it("is left as latin1 where it is no UTF-8", async (t) => {
+    const client = await (await serving(t, (r) => r.lastEventId ?? "none")).connect();
+    client.write(Buffer.from(request(asSent("caf\xe9")), "latin1"));
+    assert.equal((await client.response()).text, "café");
   });
 });

@@ -298,3 +298,51 @@ describe("a result that cannot be sent is a 500 without a word of why, and repor
     assert.deepEqual(site.takeMessages(), ["handler: boom"]);
   });
 });
+
+describe("a response that has no content: RFC 9110 §15.3.5, §15.3.6, §15.4.5", () => {
+  const bodies: readonly (readonly [what: string, make: () => SendInit])[] = [
+    ["an empty text", () => ({ body: "" })],
+    ["a text", () => ({ body: "text" })],
+    ["empty bytes", () => ({ body: new Uint8Array(0) })],
+    ["a stream", () => ({ body: parts("a", "b") })],
+    ["null", () => ({ body: null })],
+    ["JSON", () => json({ a: 1 })],
+  ];
+  for (const [what, make] of bodies) {
+    it(`has no fields that describe one, made of ${what}`, async (t) => {
+      const site = await serving(t, (r) => ({ ...make(), status: Number(r.path.slice(1)), headers: { ETag: '"1"' } }));
+      for (const status of [204, 205, 304]) {
+        const client = await site.connect();
+        client.write(request(`GET /${status}`));
+        const head = await client.head();
+        assert.deepEqual([head.status, head.headers.get("etag")], [status, ['"1"']]);
+        for (const name of ["content-type", "x-content-type-options", "content-encoding", "transfer-encoding"]) {
+          assert.equal(head.headers.get(name), undefined, `${status} ${name}`);
+        }
+        client.destroy();
+      }
+    });
+  }
+
+  it("keeps the Content-Type that the application gives", async (t) => {
+    const site = await serving(t, () => ({ status: 304, headers: { "Content-Type": "text/css" }, body: "" }));
+    assert.deepEqual((await site.request("GET /")).headers.get("content-type"), ["text/css"]);
+  });
+
+  it("leaves json() its type where there is content, and not where there is none", () => {
+    assert.deepEqual(json(1, { status: 204 }).headers, []);
+    assert.deepEqual(json(1).headers, [["Content-Type", "application/json; charset=utf-8"]]);
+  });
+});
+
+describe("headers that are null", () => {
+  it("are not sent, like those that are undefined", async (t) => {
+    const headers = { A: null, B: undefined, C: ["1", null as unknown as string], D: 0 };
+    const site = await serving(t, () => ({ headers, body: "x" }));
+    const sent = (await site.request("GET /")).headers;
+    assert.deepEqual(
+      [sent.get("a"), sent.get("b"), sent.get("c"), sent.get("d")],
+      [undefined, undefined, ["1"], ["0"]],
+    );
+  });
+});

@@ -228,7 +228,9 @@ export class RawClient {
 
   /** The next response, whole. */
   async response(method = "GET"): Promise<RawResponse> {
-    const head = await this.head(method);
+    let head = await this.head(method);
+    // RFC 9110 §15.2: a client skips interim responses that it does not wait for.
+    while (head.status === 102) head = await this.head(method);
     const parts: Buffer[] = [];
     for (let part = await this.chunk(); part !== undefined; part = await this.chunk()) parts.push(part);
     const body = Buffer.concat(parts);

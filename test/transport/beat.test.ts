@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Piece } from "../../src/base/bytes.ts";
 import { encodeMaskedFrame, OPCODE } from "../../src/codec/ws-frame.ts";
+import { BufferBudget } from "../../src/transport/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../../src/transport/byte-stream.ts";
 import type { CloseStatus } from "../../src/transport/close-status.ts";
 import type { Exchange } from "../../src/transport/exchange.ts";
@@ -64,6 +65,7 @@ function http(onExchange: (exchange: Exchange) => void = () => {}): { wire: Wire
     },
     clock: NEVER,
     flusher: new Flusher((run) => run()),
+    received: new BufferBudget(Number.POSITIVE_INFINITY),
     closeTimeoutMs: 5000,
     timeouts: { headerTimeoutMs: 10_000, requestTimeoutMs: 60_000, keepAliveTimeoutMs: 60_000 },
     onExchange,
@@ -161,7 +163,7 @@ describe("a silent WebSocket", () => {
     const wire = new Wire();
     const transport = new WebSocketTransport(
       wire,
-      { clock: NEVER, flusher: new Flusher((run) => run()) },
+      { clock: NEVER, flusher: new Flusher((run) => run()), received: new BufferBudget(Number.POSITIVE_INFINITY) },
       { maxMessageBytes: 1024, maxFragments: 16, closeTimeoutMs: 5000 },
     );
     const listener = new Listener();

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ChannelError } from "../../src/base/errors.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
+import { BufferBudget } from "../../src/transport/buffer-budget.ts";
 import type { Exchange, ExchangeListener } from "../../src/transport/exchange.ts";
 import { Flusher } from "../../src/transport/flusher.ts";
 import { Http1Driver } from "../../src/transport/http1-driver.ts";
@@ -40,6 +41,7 @@ function bench(onExchange: (exchange: Exchange) => void = () => {}): Bench {
     },
     clock,
     flusher: new Flusher(turn.schedule),
+    received: new BufferBudget(Number.POSITIVE_INFINITY),
     closeTimeoutMs: CLOSE_TIMEOUT_MS,
     timeouts: { headerTimeoutMs: 10_000, requestTimeoutMs: 60_000, keepAliveTimeoutMs: 60_000 },
     onExchange: (exchange) => {

@@ -6,6 +6,7 @@ import { describe, it } from "node:test";
 import { Output } from "../../src/base/output.ts";
 import { encodeMaskedFrame, OPCODE } from "../../src/codec/ws-frame.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
+import { BufferBudget } from "../../src/transport/buffer-budget.ts";
 import type { WebSocketOptions } from "../../src/transport/exchange.ts";
 import { Flusher } from "../../src/transport/flusher.ts";
 import type { Outgoing, TransportListener } from "../../src/transport/transport.ts";
@@ -59,7 +60,7 @@ function bench(react: (what: string, bench: Bench) => void = () => {}, options: 
   const stream = new MemoryStream();
   const transport = new WebSocketTransport(
     stream,
-    { clock, flusher: new Flusher(turn.schedule) },
+    { clock, flusher: new Flusher(turn.schedule), received: new BufferBudget(Number.POSITIVE_INFINITY) },
     { ...OPTIONS, ...options },
   );
   stream.listener = transport;
@@ -148,7 +149,11 @@ describe("WebSocketTransport: the beginning", () => {
   it("delivers nothing before it is opened, then everything in order", () => {
     const turn = new Turn();
     const stream = new MemoryStream();
-    const context = { clock: new VirtualClock(), flusher: new Flusher(turn.schedule) };
+    const context = {
+      clock: new VirtualClock(),
+      flusher: new Flusher(turn.schedule),
+      received: new BufferBudget(Number.POSITIVE_INFINITY),
+    };
     const transport = new WebSocketTransport(stream, context, OPTIONS, switching());
     stream.listener = transport;
     transport.begins(frame(TEXT, "behind"));
@@ -169,7 +174,11 @@ describe("WebSocketTransport: the beginning", () => {
 
   it("tells of an end that came before it was opened", () => {
     const stream = new MemoryStream();
-    const context = { clock: new VirtualClock(), flusher: new Flusher(() => {}) };
+    const context = {
+      clock: new VirtualClock(),
+      flusher: new Flusher(() => {}),
+      received: new BufferBudget(Number.POSITIVE_INFINITY),
+    };
     const transport = new WebSocketTransport(stream, context, OPTIONS, switching());
     stream.listener = transport;
     transport.begins(undefined);
@@ -495,14 +504,27 @@ describe("WebSocketTransport: maxControlFramesPerSecond", () => {
 
   it("closes with 1008 for more", () => {
     const { stream, told } = limited();
-    stream.arrive(pings(20));
+    stream.arrive(pings(10));
     assert.deepEqual(ends(told), []);
     stream.take();
     stream.arrive(pings(2));
     assert.equal(stream.take(), "\x8a\x00\x88\x02\x03\xf0");
     assert.deepEqual(ends(told), ["closed by server 1008 more control frames than maxControlFramesPerSecond"]);
-    assert.equal(told.filter((what) => what.startsWith("ping")).length, 20);
+    assert.equal(told.filter((what) => what.startsWith("ping")).length, 10);
     assert.ok(stream.isEnded);
+  });
+
+  it("closes for one more, whether they come at once or over the second, and at the very start", () => {
+    const { stream, clock, told } = limited();
+    stream.arrive(pings(4));
+    clock.advance(999);
+    stream.arrive(pings(6));
+    assert.deepEqual(ends(told), []);
+    clock.advance(1);
+    stream.arrive(pings(10));
+    assert.deepEqual(ends(told), []);
+    stream.arrive(pings(1));
+    assert.equal(ends(told).length, 1);
   });
 
   it("takes any number of messages", () => {
@@ -525,5 +547,39 @@ describe("WebSocketTransport: other frames", () => {
     transport.ping(hex("01"));
     turn.end();
     assert.equal(stream.take(), "\x89\x01\x01");
+  });
+});
+
+describe("WebSocketTransport: messageTimeoutMs", () => {
+  const BEAT = { pingIntervalMs: 0, pongTimeoutMs: 0 };
+  const slow = (): Bench => bench(() => {}, { messageTimeoutMs: 60_000 });
+
+  it("ends a message that trickles in, 60 s after its first byte and not before", () => {
+    const { stream, transport, told } = slow();
+    stream.arrive(frame(BINARY, "x".repeat(100)).subarray(0, 10));
+    for (let now = 1000; now <= 60_000; now += 1000) transport.beat(now, BEAT);
+    assert.deepEqual(ends(told), []);
+    transport.beat(61_000, BEAT);
+    assert.deepEqual(ends(told), ["closed by server 1008 message did not arrive in time"]);
+  });
+
+  it("gives a message a second for each KiB that has come", () => {
+    const { stream, transport, told } = slow();
+    stream.arrive(frame(BINARY, "x".repeat(100_000)).subarray(0, 20_000));
+    for (let now = 1000; now <= 79_000; now += 1000) transport.beat(now, BEAT);
+    assert.deepEqual(ends(told), []);
+    transport.beat(81_000, BEAT);
+    assert.equal(ends(told).length, 1);
+  });
+
+  it("counts each message from its own first byte", () => {
+    const { stream, transport, told } = slow();
+    const message = frame(BINARY, "x".repeat(100));
+    stream.arrive(message.subarray(0, 10));
+    for (let now = 1000; now <= 600_000; now += 1000) {
+      if (now % 50_000 === 0) stream.arrive(Buffer.concat([message.subarray(10), message.subarray(0, 10)]));
+      transport.beat(now, BEAT);
+    }
+    assert.deepEqual(ends(told), []);
   });
 });

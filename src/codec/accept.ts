@@ -1,6 +1,6 @@
-// Which content codings a client takes: RFC 9110 §12.5.3.
+// Which content codings and media types a client takes: RFC 9110 §12.5.
 
-import { trimSpace } from "./http1-syntax.ts";
+import { splitUnquoted, trimSpace } from "./http1-syntax.ts";
 
 /** RFC 9110 §12.4.2: qvalue, from the nearest to what is not zero. */
 const ZERO_WEIGHT = /^0(?:\.0{0,3})?$/;
@@ -20,6 +20,25 @@ export function acceptsGzip(acceptEncoding: string | null | undefined): boolean 
     else if (name === "*") byWildcard = isWanted(params);
   }
   return byName ?? byWildcard;
+}
+
+/**
+ * True if an Accept field of this value names `type` (in lower case) with a weight above zero. Ranges (`*\/*`, `text/*`) do
+ * not name it. Parameters other than the weight are ignored.
+ */
+export function acceptsType(accept: string, type: string): boolean {
+  return (splitUnquoted(accept, ",") ?? []).some((element) => {
+    const [name = "", ...params] = (splitUnquoted(element, ";") ?? []).map(trimSpace);
+    return name.toLowerCase() === type && !params.some(isZeroWeight);
+  });
+}
+
+/** Unlike a coding, a type that is named with a malformed weight counts as asked for, unless the weight is a zero. */
+function isZeroWeight(param: string): boolean {
+  const at = param.indexOf("=");
+  if (at === -1 || trimSpace(param.slice(0, at)).toLowerCase() !== "q") return false;
+  const weight = trimSpace(param.slice(at + 1)).replaceAll('"', "");
+  return weight !== "" && Number(weight) === 0;
 }
 
 /** No weight is a weight of 1; what is no weight is none that we could follow. */

@@ -1,0 +1,55 @@
+// Bytes that are collected until all have come. Small pieces are copied together: a body that trickles in by single bytes
+// would otherwise hold an object of some hundred bytes for each.
+
+import { allocate, concat } from "./bytes.ts";
+
+/** A piece of fewer bytes is copied. */
+const SMALL_BYTES = 4096;
+
+/** Copied pieces fill memory that doubles up to this, and then memory of this size. */
+const MAX_TAIL_BYTES = 65_536;
+const FIRST_TAIL_BYTES = 256;
+
+const NOTHING = new Uint8Array(0);
+
+export class Pieces {
+  /** Bytes of memory held: a little more than was added. */
+  memory = 0;
+  #whole: Uint8Array[] = [];
+  /** Copied pieces that stand behind the whole ones: `#tail` up to `#tailLength`. */
+  #tail: Uint8Array = NOTHING;
+  #tailLength = 0;
+
+  add(bytes: Uint8Array): void {
+    if (bytes.length >= SMALL_BYTES) {
+      this.#seal();
+      this.#whole.push(bytes);
+      this.memory += bytes.length;
+      return;
+    }
+    if (this.#tailLength + bytes.length > MAX_TAIL_BYTES) this.#seal();
+    const length = this.#tailLength + bytes.length;
+    if (length > this.#tail.length) this.#grow(length);
+    this.#tail.set(bytes, this.#tailLength);
+    this.#tailLength = length;
+  }
+
+  /** All that was added, in one piece. */
+  join(): Uint8Array {
+    this.#seal();
+    return this.#whole.length === 0 ? NOTHING : concat(this.#whole);
+  }
+
+  #grow(length: number): void {
+    const larger = allocate(Math.max(FIRST_TAIL_BYTES, 2 * this.#tail.length, length));
+    larger.set(this.#tail.subarray(0, this.#tailLength));
+    this.memory += larger.length - this.#tail.length;
+    this.#tail = larger;
+  }
+
+  #seal(): void {
+    if (this.#tailLength > 0) this.#whole.push(this.#tail.subarray(0, this.#tailLength));
+    this.#tail = NOTHING;
+    this.#tailLength = 0;
+  }
+}

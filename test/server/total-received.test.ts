@@ -1,0 +1,95 @@
+// `maxTotalReceivedBytes`: clients that send most of a message or a body and stop, beside one that is served.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { withChannel } from "../../src/index.ts";
+import type { EngineServer } from "../../src/server/server.ts";
+import type { RawClient } from "../support/raw-client.ts";
+import { request, serving } from "../support/serving.ts";
+import { until } from "../support/wait.ts";
+import { frame, WsClient } from "../support/ws-client.ts";
+
+const MIB = 1024 * 1024;
+const LIMIT = 8 * MIB;
+const BINARY = 2;
+
+/** All of a message of 1 MiB but its last byte. */
+function unfinished(): Uint8Array {
+  return frame(BINARY, Buffer.alloc(MIB)).subarray(0, -1);
+}
+
+describe("maxTotalReceivedBytes", () => {
+  it("bounds unfinished messages of many WebSockets: 1013, and others are served", async (t) => {
+    const site = await serving(
+      t,
+      (r) => withChannel(r, (channel) => channel.onReceive((message) => void channel.send(`${message.length}`))),
+      { maxTotalReceivedBytes: LIMIT },
+    );
+    const { received } = site.server as EngineServer;
+    const clients: WsClient[] = [];
+    // Under the limit all is taken.
+    for (let i = 0; i < 6; i++) {
+      const client = await WsClient.open(t, site.target);
+      client.raw.write(unfinished());
+      clients.push(client);
+    }
+    await until(() => received.bytes >= 6 * (MIB - 1), "all have come");
+    for (const client of clients) {
+      client.raw.write(Buffer.alloc(1));
+      assert.equal(await client.message(), `${MIB}`);
+    }
+    assert.equal(received.bytes, 0);
+    const more = await Promise.all(Array.from({ length: 24 }, () => WsClient.open(t, site.target)));
+    for (const client of more) client.raw.write(unfinished());
+    const refused = more.map((client) => client.closed().then(({ code }) => code));
+    assert.equal(await Promise.race(refused), 1013);
+    await until(() => !received.isExceeded, "there is room again");
+    const good = await WsClient.open(t, site.target);
+    good.raw.write(frame(BINARY, Buffer.alloc(1000)));
+    assert.equal(await good.message(), "1000");
+    for (const client of more) client.raw.destroy();
+    await Promise.allSettled(refused);
+    await until(() => received.bytes === 0, "nothing is held for those who left");
+  });
+
+  it("bounds bodies that are being read: 503, and others are served", async (t) => {
+    const site = await serving(t, async (r) => `${(await r.bytes()).length}`, { maxTotalReceivedBytes: LIMIT });
+    const { received } = site.server as EngineServer;
+    const post = request(`POST / HTTP/1.1\r\nContent-Length: ${MIB}`);
+    const clients: RawClient[] = [];
+    for (let i = 0; i < 24; i++) {
+      const client = await site.connect();
+      client.write(post).write(Buffer.alloc(MIB - 1));
+      clients.push(client);
+    }
+    const statuses = clients.map((client) => client.response().then(({ status }) => status));
+    assert.equal(await Promise.race(statuses), 503);
+    await until(() => !received.isExceeded, "there is room again");
+    assert.equal((await site.request(`POST / HTTP/1.1\r\nContent-Length: 0`)).status, 200);
+    for (const client of clients) client.destroy();
+    await Promise.allSettled(statuses);
+    await until(() => received.bytes === 0, "nothing is held for those who left");
+  });
+
+  it("lets a body go when it has come, and when it is given up", async (t) => {
+    const site = await serving(t, async (r) => `${(await r.bytes()).length}`);
+    const { received } = site.server as EngineServer;
+    const client = await site.connect();
+    client.write(request("POST / HTTP/1.1\r\nContent-Length: 100000")).write(Buffer.alloc(50_000));
+    await until(() => received.bytes >= 50_000, "half has come");
+    client.write(Buffer.alloc(50_000));
+    assert.equal((await client.response()).text, "100000");
+    assert.equal(received.bytes, 0);
+  });
+
+  it("counts the part of a head, and lets it go", async (t) => {
+    const site = await serving(t, () => "ok");
+    const { received } = site.server as EngineServer;
+    const client = await site.connect();
+    client.write(`GET / HTTP/1.1\r\nHost: x\r\nX: ${"x".repeat(8000)}`);
+    await until(() => received.bytes >= 8000, "it is counted");
+    client.write("\r\n\r\n");
+    assert.equal((await client.response()).status, 200);
+    assert.equal(received.bytes, 0);
+  });
+});
