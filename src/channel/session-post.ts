@@ -2,6 +2,7 @@
 
 import { utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import { joinFields } from "../codec/field-list.ts";
 import { decodeRecordEvent, encodeRecordEvent, type SessionRecord } from "../codec/session-record.ts";
 import { EventDecoder } from "../codec/sse.ts";
 import { failureOf, isClientsFault } from "./failure.ts";
@@ -56,7 +57,7 @@ export function acceptPost(request: ChannelRequest, from: number, options: AnySe
     ({ status, records }) => {
       const body = records.map(encodeRecordEvent).join("");
       request.exchange.respond(
-        { status, fields: ["Content-Type", "text/event-stream", ...answerFields(request, options)] },
+        { status, fields: joinFields(answerFields(options), ["Content-Type", "text/event-stream"]) },
         body,
       );
     },
@@ -115,5 +116,5 @@ function failPost(request: ChannelRequest, error: unknown, options: AnySessionOp
   if (!isTooBig && !isClientsFault(error)) context.report(error, { source: "handler", request });
   if (exchange.isAnswered) return;
   const { status = 500, body } = isTooBig ? { status: 413, body: `${error.message}\n` } : failureOf(error);
-  exchange.respond(plainHead(status, answerFields(request, options)), String(body));
+  exchange.respond(plainHead(status, answerFields(options)), String(body));
 }

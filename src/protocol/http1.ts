@@ -271,14 +271,14 @@ export class Http1Connection extends OutputSource {
     this.#endOfResponse();
   }
 
-  /** Answers what `nextRequest` or `nextBody` threw, unless a response has begun, and reads no more. */
-  refuse(error: ChannelError): void {
+  /** Answers what `nextRequest` or `nextBody` threw, with these fields beside its own, unless a response has begun; reads no more. */
+  refuse(error: ChannelError, fields: readonly string[] = []): void {
     this.#keepAlive = false;
     this.#awaitsContinue = false;
     if (!this.isAnswering) {
       const body = utf8Bytes(`${error.message}\n`);
       this.output.text(
-        encodeResponseHead(error.status ?? 400, ["Content-Type", "text/plain; charset=utf-8"]) +
+        encodeResponseHead(error.status ?? 400, ["Content-Type", "text/plain; charset=utf-8", ...fields]) +
           this.#options.dateField() +
           this.#options.serverField +
           `Connection: close\r\nContent-Length: ${body.length}\r\n\r\n`,
