@@ -5,8 +5,10 @@ export { type ChannelOptions, openChannel, withChannel } from "./channel/accept.
 export type { BodyPart, SendBody } from "./channel/body.ts";
 export type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } from "./channel/channel.ts";
 export type { ErrorContext, ErrorReporter, ErrorSource } from "./channel/context.ts";
+export type { CorsOptions } from "./channel/cors.ts";
 export type { Handler, HandlerResult } from "./channel/handle.ts";
 export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
+export type { AllowedHosts } from "./channel/host.ts";
 export type { AllowedOrigins } from "./channel/origin.ts";
 export type { PreparedMessage } from "./channel/prepared-message.ts";
 export type { ChannelRequest } from "./channel/request.ts";

@@ -50,6 +50,7 @@ describe("the public surface", () => {
         .map((name) => name.replace(/^type /, "")),
     );
     assert.deepEqual(names.sort(), [
+      "AllowedHosts",
       "AllowedOrigins",
       "AnyChannel",
       "Backplane",
@@ -68,6 +69,7 @@ describe("the public surface", () => {
       "CloseName",
       "CloseStatus",
       "CompressOptions",
+      "CorsOptions",
       "DiagnosticsConnection",
       "DiagnosticsMessages",
       "ErrorCode",

@@ -19,6 +19,7 @@ export type ErrorCode =
   | "BAD_HANDSHAKE"
   | "UNSUPPORTED_WEBSOCKET_VERSION"
   | "FORBIDDEN_ORIGIN"
+  | "FORBIDDEN_HOST"
   | "BAD_FRAME"
   | "BAD_UTF8"
   | "BAD_DEFLATE"
@@ -57,7 +58,8 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   VERSION_NOT_SUPPORTED: { message: "HTTP version not supported", status: 505 },
   BAD_HANDSHAKE: { message: "malformed WebSocket handshake", status: 400 },
   UNSUPPORTED_WEBSOCKET_VERSION: { message: "only WebSocket version 13 is supported", status: 426 },
-  FORBIDDEN_ORIGIN: { message: "this page may not open a WebSocket here", status: 403 },
+  FORBIDDEN_ORIGIN: { message: "this page may not connect here: see allowedOrigins", status: 403 },
+  FORBIDDEN_HOST: { message: "this server does not answer for this host: see allowedHosts", status: 421 },
   BAD_FRAME: { message: "malformed WebSocket frame", closeCode: 1002 },
   BAD_UTF8: { message: "text is not valid UTF-8", closeCode: 1007 },
   BAD_DEFLATE: { message: "compressed message cannot be inflated", closeCode: 1007 },

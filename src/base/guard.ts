@@ -39,6 +39,19 @@ export function callSync<Result>(name: string, call: () => Result): Result {
   throw new ChannelError("BAD_OPTION", `${name} returned a promise; it must return its answer synchronously`);
 }
 
+/**
+ * Asks a function of the application whether somebody may do something. Only `true` is yes. An exception and a promise are
+ * no, and are reported.
+ */
+export function isYes(name: string, call: () => unknown, report: (error: unknown) => void): boolean {
+  try {
+    return callSync(name, call) === true;
+  } catch (error) {
+    report(error);
+    return false;
+  }
+}
+
 /** True for anything that `await` would wait for. Throws what a `then` getter throws. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if ((typeof value !== "object" || value === null) && typeof value !== "function") return false;

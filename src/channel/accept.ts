@@ -3,6 +3,8 @@
 
 import { hash } from "node:crypto";
 import { ChannelError } from "../base/errors.ts";
+import { callSync } from "../base/guard.ts";
+import { fieldsBeside, joinFields } from "../codec/field-list.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { negotiateDeflate, parseExtensions } from "../codec/ws-extensions.ts";
@@ -27,13 +29,19 @@ type AnyOptions = ChannelOptions<unknown, unknown>;
 
 const NO_HANDLERS: ChannelHandlers = {};
 
+/** Fields that an application cannot set on a 101: of a body (RFC 9110 §8.6, RFC 9112 §6.1), and what was not agreed on. */
+const HANDSHAKE_ONLY = ["Content-Length", "", "Transfer-Encoding", "", "Sec-WebSocket-Extensions", ""];
+
+/** Must answer at once. */
+type ChooseProtocol = (offered: readonly string[]) => string | undefined;
+
 /** `In` and `Out`: what the channel receives and sends, as its codec has it. */
 export interface ChannelOptions<In = Message, Out = SendData> {
   /**
    * WebSocket sub-protocols in order of preference, or a function that chooses one of those offered.
    * @default none: an offer is ignored
    */
-  readonly protocols?: readonly string[] | ((offered: readonly string[]) => string | undefined) | undefined;
+  readonly protocols?: readonly string[] | ChooseProtocol | undefined;
   /** Headers of the 101, or of the first response. */
   readonly headers?: HeadersInput | undefined;
   /** False: a request that accepts `text/event-stream` gets a plain HTTP channel all the same. @default true */
@@ -180,7 +188,7 @@ export function acceptWebSocket(
   const response = ["Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Accept", acceptValue(key, sha1)];
   const chosen =
     typeof options.protocols === "function"
-      ? options.protocols(protocols)
+      ? callSync("protocols", () => (options.protocols as ChooseProtocol)(protocols))
       : chooseProtocol(protocols, options.protocols ?? []);
   // RFC 6455 §4.2.2: a protocol that was not offered makes the client fail the connection.
   if (chosen !== undefined && protocols.includes(chosen)) response.push("Sec-WebSocket-Protocol", chosen);
@@ -190,8 +198,9 @@ export function acceptWebSocket(
   const { maxMessageBytes = usual.maxMessageBytes } = options;
   const isUsual = compression === undefined && maxMessageBytes === usual.maxMessageBytes;
   const settings = isUsual ? usual : { ...usual, maxMessageBytes, compression };
-  if (upgrade !== undefined) response.push(...upgrade.fields);
-  return exchange.acceptWebSocket([...response, ...fields], settings);
+  const own = upgrade === undefined ? fields : joinFields(upgrade.fields, fields);
+  if (own.length > 0) response.push(...fieldsBeside(own, [...response, ...HANDSHAKE_ONLY]));
+  return exchange.acceptWebSocket(response, settings);
 }
 
 function negotiateCompression(

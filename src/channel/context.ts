@@ -4,8 +4,8 @@ import type { Clock } from "../base/clock.ts";
 import type { BufferBudget } from "../transport/buffer-budget.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { Exchange, WebSocketOptions } from "../transport/exchange.ts";
+import type { Access } from "./access.ts";
 import type { AnyChannel } from "./channel.ts";
-import type { AllowedOrigins } from "./origin.ts";
 import type { ChannelRequest } from "./request.ts";
 import type { Sessions } from "./sessions.ts";
 import type { ChannelSettings, OverflowPolicy, TransportChannel } from "./transport-channel.ts";
@@ -59,7 +59,8 @@ export interface ChannelContext {
   readonly budget: BufferBudget;
   /** What all clients together have sent and nobody has taken yet: `maxTotalReceivedBytes`. */
   readonly received: BufferBudget;
-  readonly allowedOrigins: AllowedOrigins;
+  /** Hosts, origins and CORS. */
+  readonly access: Access;
   readonly messages: MessageCounts;
   readonly sessions: Sessions;
   /** Asked before the handler, for WebSockets. */

@@ -1,34 +1,103 @@
-// Which pages may open a WebSocket here: RFC 6455 §10.2. Browsers apply no same-origin policy to WebSockets and send
+// Which pages may connect here: RFC 6455 §10.2, RFC 6454. Browsers apply no same-origin policy to WebSockets and send
 // cookies along, so that without this check any page could act for its visitor.
 
+import { ChannelError } from "../base/errors.ts";
+import { isYes } from "../base/guard.ts";
 import type { ChannelRequest } from "./request.ts";
 
 /**
- * `"any"`, a list of origins (`https://app.example`, or patterns for the whole origin), or a function.
- * A list adds to the request's own host, a function decides alone.
+ * `"any"`, a list of origins (`https://app.example`, or patterns, which must match the whole origin), or a function, which
+ * must answer at once: only `true` allows. A list adds to the request's own host, a function decides alone.
  */
 export type AllowedOrigins =
   | "any"
   | readonly (string | RegExp)[]
   | ((origin: string, request: ChannelRequest) => boolean);
 
-/** True for a request without `Origin` (no browser), from a page of its own host, or from an origin that is allowed. */
-export function isOriginAllowed(request: ChannelRequest, allowed: AllowedOrigins): boolean {
-  const origin = request.headers.get("origin");
-  if (origin === null || allowed === "any") return true;
-  if (typeof allowed === "function") return allowed(origin, request);
-  if (isSameHost(origin, request.host)) return true;
-  return allowed.some((one) =>
-    typeof one === "string" ? one.toLowerCase() === origin.toLowerCase() : one.test(origin),
-  );
+/** Whether a page of this origin may connect. Never throws. */
+export type OriginRule = (origin: string, request: ChannelRequest) => boolean;
+
+/** No pattern is asked for a longer origin: a host name has at most 253 characters (RFC 1035 §2.3.4). */
+const MAX_ORIGIN_CHARS = 512;
+
+/** The option as a rule. Throws BAD_OPTION, with what to write instead, for an origin that no browser would ever send. */
+export function toOriginRule(option: AllowedOrigins): OriginRule {
+  if (option === "any") return () => true;
+  if (typeof option === "function") return fromFunction(option);
+  if (!Array.isArray(option)) {
+    throw bad(`is neither "any", a list of origins nor a function: write [${JSON.stringify(String(option))}]`);
+  }
+  const origins = new Set<string>();
+  const patterns: RegExp[] = [];
+  for (const entry of option as readonly unknown[]) {
+    if (entry instanceof RegExp) patterns.push(wholePattern(entry));
+    else if (typeof entry === "string") origins.add(toOrigin(entry));
+    else throw bad(`has ${String(entry)}, which is neither a string nor a RegExp`);
+  }
+  return (origin, request) => {
+    if (isSameHost(origin, request) || origins.has(origin.toLowerCase())) return true;
+    // "null" is the origin of all sandboxed frames, whoever made them: it is allowed by its name, never by a pattern.
+    if (origin === "null" || origin.length > MAX_ORIGIN_CHARS) return false;
+    return patterns.some((pattern) => pattern.test(origin));
+  };
 }
 
-/** Schemes are not compared: behind a proxy that ends TLS the page's is https and ours http. */
-function isSameHost(origin: string, host: string): boolean {
+/** A pattern that matches a whole text or not at all, and the same each time: `g` and `y` would go on where they were. */
+export function wholePattern({ source, flags }: RegExp): RegExp {
+  return new RegExp(`^(?:${source})$`, flags.replace(/[gy]/g, ""));
+}
+
+function fromFunction(allows: (origin: string, request: ChannelRequest) => boolean): OriginRule {
+  return (origin, request) =>
+    isYes(
+      "allowedOrigins",
+      () => allows(origin, request),
+      (error) => request.context.report(error, { source: "handler", request }),
+    );
+}
+
+/**
+ * A page of the host that was asked for. Where ours is known to be https, a page of http is another origin: whoever is on the
+ * network writes it. Where ours is http, a proxy that ends TLS may stand in front, and the page's scheme is not compared.
+ */
+function isSameHost(origin: string, request: ChannelRequest): boolean {
   const [scheme, authority] = origin.toLowerCase().split("://");
-  if (authority === undefined) return false;
+  if (authority === undefined || (scheme !== "https" && (scheme !== "http" || request.scheme === "https")))
+    return false;
   // RFC 6454 §6.2: an origin leaves its scheme's default port out; Host may name it.
   const defaultPort = scheme === "https" ? ":443" : ":80";
-  const name = host.toLowerCase();
+  const name = request.host.toLowerCase();
   return authority === (name.endsWith(defaultPort) ? name.slice(0, -defaultPort.length) : name);
+}
+
+/** As browsers send it (RFC 6454 §6.2): lower case, no default port, names in ASCII. */
+function toOrigin(entry: string): string {
+  if (entry === "null") return entry;
+  if (entry === "*") throw bad('has "*": write allowedOrigins: "any"');
+  const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(entry) ?? [];
+  if (scheme === undefined || rest === undefined) {
+    throw bad(`has ${JSON.stringify(entry)}, which has no scheme: write "https://app.example", say`);
+  }
+  if (rest.includes("*")) {
+    throw bad(`has ${JSON.stringify(entry)}: write a pattern, such as /https:\\/\\/[a-z0-9-]+\\.app\\.example/`);
+  }
+  const [, authority = ""] = /^([^/?#\s]*)/.exec(rest) ?? [];
+  const page = scheme.toLowerCase().replace(/^ws/, "http");
+  const isWeb = page === "http" || page === "https";
+  const origin = isWeb ? webOrigin(`${page}://${authority}`) : `${page}://${authority}`.toLowerCase();
+  if (origin === undefined) throw bad(`has ${JSON.stringify(entry)}, which is no origin`);
+  if (rest !== authority || page !== scheme.toLowerCase()) {
+    throw bad(`has ${JSON.stringify(entry)}, which no browser sends as an origin: write ${JSON.stringify(origin)}`);
+  }
+  return origin;
+}
+
+function webOrigin(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const { origin, username, password } = new URL(text);
+  return username === "" && password === "" ? origin : undefined;
+}
+
+function bad(text: string): ChannelError {
+  return new ChannelError("BAD_OPTION", `allowedOrigins ${text}`);
 }

@@ -26,6 +26,8 @@ export class ChannelRequest implements ExchangeListener {
   channel: TransportChannel | undefined;
   /** @internal What was found before the handler was asked, where the server has an `upgrade` check. */
   upgrade: CheckedUpgrade | undefined;
+  /** @internal Whether its page may connect, once that was asked. */
+  isOriginAllowed: boolean | undefined;
   #id: string | undefined;
   #client: Client | undefined;
   #headers: RequestHeaders | undefined;

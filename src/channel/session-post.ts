@@ -4,6 +4,7 @@
 
 import { utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import { joinFields } from "../codec/field-list.ts";
 import {
   decodeRecordEvent,
   encodeRecordEvent,
@@ -100,7 +101,7 @@ async function answerPost(
   try {
     const { status, records = [], fields: more = [] } = await takePost(request, session, post, maxMessageBytes);
     const body = records.map(encodeRecordEvent).join("");
-    exchange.respond({ status, fields: ["Content-Type", "text/event-stream", ...fields, ...more] }, body);
+    exchange.respond({ status, fields: joinFields([...fields, ...more], ["Content-Type", "text/event-stream"]) }, body);
   } catch (error) {
     failPost(request, error, fields);
   } finally {

@@ -17,9 +17,10 @@ import {
   WebSocketCarrier,
 } from "../transport/session-carrier.ts";
 import { acceptWebSocket, toSettings } from "./accept.ts";
+import { isOriginAllowed } from "./access.ts";
 import type { AnyChannel, Channel, Message, SessionHandlers } from "./channel.ts";
+import { tellRefusal } from "./cors.ts";
 import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
-import { isOriginAllowed } from "./origin.ts";
 import { ChannelRequest } from "./request.ts";
 import type { SendData } from "./send-data.ts";
 import { answerFields, answerOther, refuse } from "./session-answer.ts";
@@ -108,16 +109,17 @@ function accept(request: ChannelRequest, handlers: SessionHandlers, options: Any
       const from = toCount(query.get("from") ?? "", "from");
       const session = context.sessions.find(query.get("session") ?? "", options.identity, path);
       const { maxMessageBytes = context.webSocket.maxMessageBytes } = options;
-      return acceptPost(request, session, from, maxMessageBytes, answerFields(request, own));
+      return acceptPost(request, session, from, maxMessageBytes, answerFields(own));
     }
   } catch (error) {
     if (!(error instanceof ChannelError) || error.status === undefined) throw error;
     // RFC 9110 §15.5.22: a 426 names the protocol it wants.
+    if (error.code === "FORBIDDEN_ORIGIN") tellRefusal(request);
     const upgrade = error.status === 426 ? ["Upgrade", "websocket", "Sec-WebSocket-Version", "13"] : [];
     const retry = error.status === 503 ? ["Retry-After", "1"] : [];
     return refuse(request, error.status, error.message, [...upgrade, ...retry]);
   }
-  return answerOther(request, answerFields(request, own));
+  return answerOther(request, answerFields(own));
 }
 
 /**
@@ -125,7 +127,7 @@ function accept(request: ChannelRequest, handlers: SessionHandlers, options: Any
  * where it comes from (W3C Fetch Metadata §2.3). What a page can read always has one.
  */
 function isForeign(request: ChannelRequest): boolean {
-  if (!isOriginAllowed(request, request.context.allowedOrigins)) return true;
+  if (!isOriginAllowed(request)) return true;
   return !request.headers.has("origin") && /-site$/.test(request.headers.get("sec-fetch-site") ?? "");
 }
 
@@ -189,7 +191,7 @@ function toCarrier(request: ChannelRequest, options: AnySessionOptions, own: rea
   }
   const { exchange } = request;
   const answer = compress === false ? exchange : new GzipExchange(exchange, toCompressSettings(compress, true));
-  const transport = new HttpTransport(answer, RECORD_STREAM, answerFields(request, own));
+  const transport = new HttpTransport(answer, RECORD_STREAM, answerFields(own));
   return request.query.get("mode") === "poll" ? new PollCarrier(transport) : new StreamCarrier(transport);
 }
 

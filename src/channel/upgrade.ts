@@ -6,8 +6,8 @@ import { type Handshake, readHandshake } from "../codec/ws-handshake.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
 import type { Transport } from "../transport/transport.ts";
+import { isOriginAllowed } from "./access.ts";
 import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
-import { isOriginAllowed } from "./origin.ts";
 import type { ChannelRequest } from "./request.ts";
 import type { SendInit } from "./send-data.ts";
 
@@ -37,8 +37,8 @@ export interface CheckedUpgrade {
 
 /** The handshake of a WebSocket that may open. Throws what the client is refused with. */
 export function checkHandshake(request: ChannelRequest): Handshake {
-  const { exchange, context } = request;
-  if (!isOriginAllowed(request, context.allowedOrigins)) throw new ChannelError("FORBIDDEN_ORIGIN");
+  const { exchange } = request;
+  if (!isOriginAllowed(request)) throw new ChannelError("FORBIDDEN_ORIGIN");
   return readHandshake({ ...exchange.head, hasBody: exchange.hasBody });
 }
 

@@ -313,17 +313,17 @@ export class Http1Connection extends OutputSource {
     this.#endOfResponse();
   }
 
-  /** Answers what `nextRequest` or `nextBody` threw, unless a response has begun, and reads no more. */
-  refuse(error: ChannelError): void {
+  /** Answers what `nextRequest` or `nextBody` threw, with these fields beside its own, unless a response has begun; reads no more. */
+  refuse(error: ChannelError, fields: readonly string[] = []): void {
     this.#keepAlive = false;
     this.#awaitsContinue = false;
     if (!this.isAnswering) {
       const body = utf8Bytes(`${error.message}\n`);
-      const fields = ["Content-Type", "text/plain; charset=utf-8"];
+      const own = ["Content-Type", "text/plain; charset=utf-8", ...fields];
       // RFC 9110 §15.6.4: the client may come back, and is told when.
-      if (error.status === 503) fields.push("Retry-After", "1");
+      if (error.status === 503) own.push("Retry-After", "1");
       this.output.text(
-        encodeResponseHead(error.status ?? 400, fields) +
+        encodeResponseHead(error.status ?? 400, own) +
           this.#options.dateField() +
           this.#options.serverField +
           `Connection: close\r\nContent-Length: ${body.length}\r\n\r\n`,

@@ -3,6 +3,8 @@
 import type { TlsOptions } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
 import type { ErrorReporter } from "../channel/context.ts";
+import type { CorsOptions } from "../channel/cors.ts";
+import type { AllowedHosts } from "../channel/host.ts";
 import type { AllowedOrigins } from "../channel/origin.ts";
 import type { UpgradeCheck } from "../channel/upgrade.ts";
 import { isFieldValue } from "../codec/http1-syntax.ts";
@@ -103,8 +105,21 @@ export interface ServeOptions extends Partial<ServerLimits> {
   readonly listenFds?: boolean | undefined;
   /** Length of the system's queue of connections not accepted yet. @default 1024 */
   readonly backlog?: number | undefined;
-  /** Pages of other hosts that may open WebSockets here; a page of the request's own host always may. @default [] */
+  /**
+   * Pages of other origins that may open WebSockets and sessions here, and read what they are answered; a page of the
+   * request's own host always may. @default []
+   */
   readonly allowedOrigins?: AllowedOrigins | undefined;
+  /**
+   * Hosts that the server answers for; a request for another one is refused with 421. Set it where pages could reach a
+   * server without accounts by DNS rebinding: on localhost, in an intranet. @default all
+   */
+  readonly allowedHosts?: AllowedHosts | undefined;
+  /**
+   * Whether pages of `allowedOrigins` get the CORS fields and the answers to preflights that they need, on all carriers. An
+   * object says more; false leaves it all to the application. @default true
+   */
+  readonly cors?: boolean | CorsOptions | undefined;
   /**
    * Asked for each WebSocket whose handshake and origin are right, before the handler is, sync or async. Nothing, or
    * `{ headers, attachment }` (the 101's, the channel's): the handler is next. A response: the client gets it instead.

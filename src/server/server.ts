@@ -6,9 +6,9 @@ import type { SecureContextOptions, Server as TlsServer } from "node:tls";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { Roster } from "../base/roster.ts";
+import { type Access, toAccess } from "../channel/access.ts";
 import type { ChannelContext, Client, ErrorReporter, MessageCounts } from "../channel/context.ts";
 import type { Handler } from "../channel/handle.ts";
-import type { AllowedOrigins } from "../channel/origin.ts";
 import { ChannelRequest } from "../channel/request.ts";
 import { Sessions } from "../channel/sessions.ts";
 import type { OverflowPolicy, TransportChannel } from "../channel/transport-channel.ts";
@@ -76,7 +76,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly channelSettings: ChannelContext["channelSettings"];
   readonly closeTimeoutMs: number;
   readonly timeouts: ServerLimits;
-  readonly allowedOrigins: AllowedOrigins;
+  readonly access: Access;
   readonly messages: MessageCounts;
   readonly sessions: Sessions;
   readonly upgrade: UpgradeCheck | undefined;
@@ -122,7 +122,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.received.onExceeded = () => this.#makeRoomSoon();
     this.webSocket = this.#limits;
     this.timeouts = this.#limits;
-    this.allowedOrigins = options.allowedOrigins ?? [];
+    this.access = toAccess(options);
     const isProxy = (address: string): boolean => this.#rules?.trusts(address) === true;
     this.sessions = new Sessions(this.#limits, this.flusher, this.budget, this.received, isProxy);
     this.upgrade = options.upgrade;

@@ -2,6 +2,7 @@
 
 import { BlockList, isIP } from "node:net";
 import { ChannelError } from "../base/errors.ts";
+import { isYes } from "../base/guard.ts";
 import type { Client } from "../channel/context.ts";
 import { type ForwardedField, forwardedHops } from "../codec/forwarded.ts";
 
@@ -85,16 +86,10 @@ export function toBelieved(option: readonly ProxyHeader[] | undefined): readonly
   return names as ForwardedField[];
 }
 
-/** Something that fails has not said yes. */
 function fromFunction(trusts: (address: string) => boolean, onError: (error: unknown) => void): Trust {
   return (address) => {
     if (address === undefined) return false;
-    try {
-      return trusts(address) === true;
-    } catch (error) {
-      onError(error);
-      return false;
-    }
+    return isYes("trustedProxies", () => trusts(address), onError);
   };
 }
 

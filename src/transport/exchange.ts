@@ -54,6 +54,8 @@ export interface Exchange {
   readonly bufferedAmount: number;
   /** Who is told of the connection's fate. */
   listener: ExchangeListener | undefined;
+  /** Fields of every response, by which a page of another origin may read it (CORS), beside those that it has itself. */
+  pageFields: readonly string[] | undefined;
 
   /** The next part of the request's body, or undefined at its end. Pulled: nothing is read that nobody asked for. */
   readBody(): Promise<Uint8Array | undefined>;

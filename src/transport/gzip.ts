@@ -5,9 +5,9 @@
 import { crc32 } from "node:zlib";
 import { concat } from "../base/bytes.ts";
 import { acceptsGzip } from "../codec/accept.ts";
+import { withVary } from "../codec/field-list.ts";
 import { joinedValues } from "../codec/http1-request.ts";
 import { statusHasBody } from "../codec/http1-response.ts";
-import { hasListMember } from "../codec/http1-syntax.ts";
 import type { ResponseHead, SharedBody } from "../protocol/http1.ts";
 import {
   type CompressSettings,
@@ -61,7 +61,7 @@ export class GzipExchange implements ResponseExchange {
 
   respond(response: ResponseHead, body: string | Uint8Array | null): void {
     // What is shared is the response without `Vary`.
-    const varied = withVary(response);
+    const varied = varying(response);
     if (body === null || !this.#mayEncode(response) || !reaches(this.#settings.thresholdBytes, body)) {
       this.#exchange.respond(varied, body);
     } else if (this.#exchange.head.method === "HEAD") {
@@ -76,8 +76,8 @@ export class GzipExchange implements ResponseExchange {
   }
 
   start(response: ResponseHead, length?: number): boolean {
-    if (!this.#mayEncode(response)) return this.#exchange.start(withVary(response), length);
-    const hasBody = this.#exchange.start(encoded(withVary(response)));
+    if (!this.#mayEncode(response)) return this.#exchange.start(varying(response), length);
+    const hasBody = this.#exchange.start(encoded(varying(response)));
     if (hasBody) this.#body = new GzipBody(this.#settings);
     return hasBody;
   }
@@ -175,10 +175,8 @@ function stored(bytes: Uint8Array): Uint8Array {
 }
 
 /** RFC 9110 §12.5.5: a cache must know that others get another answer, also where this one is not compressed. */
-function withVary(response: ResponseHead): ResponseHead {
-  const vary = joinedValues(response.fields, "vary");
-  if (vary !== undefined && (hasListMember(vary, "accept-encoding") || hasListMember(vary, "*"))) return response;
-  return { status: response.status, fields: [...response.fields, "Vary", "Accept-Encoding"] };
+function varying({ status, fields }: ResponseHead): ResponseHead {
+  return { status, fields: withVary(fields, ["Accept-Encoding"]) };
 }
 
 /** The head of the compressed representation. */

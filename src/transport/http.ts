@@ -1,6 +1,7 @@
 // Plain HTTP as a transport: a response that is whole (long polling) or grows (streaming).
 // The same class carries Server-Sent Events: only the format of what is sent differs (`sse.ts`).
 
+import { fieldsBeside, joinFields } from "../codec/field-list.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import { statusHasBody } from "../codec/http1-response.ts";
 import type { ResponseHead } from "../protocol/http1.ts";
@@ -41,7 +42,7 @@ export const PLAIN: HttpFormat = {
     // http-kit says text/html here, which lets a message become script in the page. `nosniff` keeps browsers from
     // guessing the same, and makes them show a stream as it arrives (test/browser/streaming.test.ts).
     const guess = body === null || typeof body === "string" ? TEXT_PLAIN : OCTETS;
-    return { status, fields: fields.length === 0 ? guess : [...fields, ...guess] };
+    return { status, fields: fields.length === 0 ? guess : [...fields, ...fieldsBeside(guess, fields)] };
   },
   encode: (message) => message.body,
   encodePart: (data) => data,
@@ -234,7 +235,7 @@ export class HttpTransport implements Transport, ExchangeListener {
   }
 
   #withFields(message: Outgoing): Outgoing {
-    return this.#fields.length === 0 ? message : { ...message, fields: [...this.#fields, ...message.fields] };
+    return this.#fields.length === 0 ? message : { ...message, fields: joinFields(this.#fields, message.fields) };
   }
 
   #write(data: string | Uint8Array | null, shared?: SharedPart): void {

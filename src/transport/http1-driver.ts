@@ -362,7 +362,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     const isAnswer = error.status !== undefined && !this.connection.isAnswering;
     // A body cut off by the end of the connection has nobody left who would read an answer.
     if (error.status === undefined) this.abort();
-    else this.connection.refuse(error);
+    else this.connection.refuse(error, exchange?.pageFields);
     reader?.reject(error);
     if (exchange !== undefined) {
       exchange.detach(error);

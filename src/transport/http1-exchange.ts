@@ -2,6 +2,7 @@
 // response has ended every call on it does nothing, so a forgotten reference can never answer somebody else's request.
 
 import { ChannelError } from "../base/errors.ts";
+import { withPageFields } from "../codec/field-list.ts";
 import type { RequestHead } from "../codec/http1-request.ts";
 import type { ResponseHead, SharedBody } from "../protocol/http1.ts";
 import type { Exchange, ExchangeListener, WebSocketOptions } from "./exchange.ts";
@@ -12,6 +13,7 @@ import { WebSocketTransport } from "./websocket.ts";
 export class Http1Exchange implements Exchange {
   readonly head: RequestHead;
   listener: ExchangeListener | undefined;
+  pageFields: readonly string[] | undefined;
   isClientGone = false;
   /** The status of its response; 0: none has begun. */
   status = 0;
@@ -62,14 +64,16 @@ export class Http1Exchange implements Exchange {
 
   respond(response: ResponseHead, body: string | Uint8Array | null, shared?: SharedBody): void {
     if (!this.#isLive) return;
-    this.#driver.connection.respond(response, body, shared);
+    // What is shared is the response without them.
+    if (this.pageFields === undefined) this.#driver.connection.respond(response, body, shared);
+    else this.#driver.connection.respond(this.#forPage(response), body);
     this.status = response.status;
     this.#driver.responseEnded();
   }
 
   start(response: ResponseHead, length?: number): boolean {
     if (!this.#isLive) return false;
-    const hasBody = this.#driver.connection.start(response, length);
+    const hasBody = this.#driver.connection.start(this.#forPage(response), length);
     this.status = response.status;
     if (hasBody) this.#driver.queueFlush();
     else this.#driver.responseEnded();
@@ -99,6 +103,11 @@ export class Http1Exchange implements Exchange {
   probe(): void {
     // RFC 9110 §15.2: HTTP/1.0 has no interim responses.
     if (this.#isLive && this.head.minor === 1) this.#driver.probe();
+  }
+
+  #forPage(response: ResponseHead): ResponseHead {
+    if (this.pageFields === undefined) return response;
+    return { status: response.status, fields: withPageFields(response.fields, this.pageFields) };
   }
 
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): TextTransport {

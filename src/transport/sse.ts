@@ -19,7 +19,7 @@ export const EVENT_STREAM: HttpFormat = {
     }
     if (fieldValue(fields, "cache-control") === undefined) fields.push("Cache-Control", "no-cache");
     // nginx holds a proxied response back until its buffer is full unless told not to.
-    fields.push("X-Accel-Buffering", "no");
+    if (fieldValue(fields, "x-accel-buffering") === undefined) fields.push("X-Accel-Buffering", "no");
     return { status: 200, fields };
   },
   encode({ body, event }: Outgoing) {

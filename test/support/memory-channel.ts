@@ -2,6 +2,7 @@
 // callbacks at chosen moments, and no network.
 
 import { systemClock } from "../../src/base/clock.ts";
+import { toAccess } from "../../src/channel/access.ts";
 import type { ChannelHandlers } from "../../src/channel/channel.ts";
 import type { ChannelContext, ErrorContext } from "../../src/channel/context.ts";
 import type { ChannelRequest } from "../../src/channel/request.ts";
@@ -49,7 +50,7 @@ export class MemoryChannel {
       budget,
       received: new BufferBudget(Number.POSITIVE_INFINITY),
       sessions: new Sessions({ maxSessions: 0, maxSessionsPerAddress: 0 }, new Flusher(), budget, budget, () => false),
-      allowedOrigins: [],
+      access: toAccess({}),
       messages: { received: 0, sent: 0 },
       upgrade: undefined,
       findClient: () => ({ address: undefined, scheme: "http", host: "" }),

@@ -1,0 +1,68 @@
+// Who may ask at all, and who may read the answer: hosts, origins and CORS as one rule of a server. It is asked before the
+// handler, so that a preflight needs no login and a request for a foreign host reaches no application code.
+
+import { ChannelError } from "../base/errors.ts";
+import { Cors, type CorsOptions } from "./cors.ts";
+import { failureOf } from "./failure.ts";
+import { type AllowedHosts, type HostRule, toHostRule } from "./host.ts";
+import { type AllowedOrigins, type OriginRule, toOriginRule } from "./origin.ts";
+import type { ChannelRequest } from "./request.ts";
+
+export interface AccessOptions {
+  readonly allowedOrigins?: AllowedOrigins | undefined;
+  readonly allowedHosts?: AllowedHosts | undefined;
+  readonly cors?: boolean | CorsOptions | undefined;
+}
+
+/** The rules of one server. */
+export interface Access {
+  readonly origins: OriginRule;
+  readonly hosts: HostRule | undefined;
+  /** Undefined where no page of another origin may connect, or the application speaks CORS itself. */
+  readonly cors: Cors | undefined;
+  /** False: the application speaks CORS itself, and nothing of it is said here. */
+  readonly speaksCors: boolean;
+  /** True where every request has to be looked at before the handler. */
+  readonly isChecked: boolean;
+}
+
+/** Throws BAD_OPTION for what makes no sense. */
+export function toAccess({ allowedOrigins = [], allowedHosts, cors = true }: AccessOptions): Access {
+  if (cors === null || (typeof cors !== "boolean" && typeof cors !== "object")) {
+    throw new ChannelError("BAD_OPTION", `cors is ${JSON.stringify(cors)}: true, false or an object`);
+  }
+  const origins = toOriginRule(allowedOrigins);
+  const hosts = toHostRule(allowedHosts);
+  const rules = cors === false ? undefined : new Cors(cors === true ? {} : cors, allowedOrigins);
+  const isForeign = typeof allowedOrigins === "function" || allowedOrigins === "any" || allowedOrigins.length > 0;
+  return {
+    origins,
+    hosts,
+    cors: isForeign ? rules : undefined,
+    speaksCors: rules !== undefined,
+    isChecked: hosts !== undefined || (isForeign && rules !== undefined),
+  };
+}
+
+/** True if the request is answered already: its host is not ours, or it was a preflight. Never throws. */
+export function isAnsweredAtDoor(request: ChannelRequest): boolean {
+  const { hosts, cors } = request.context.access;
+  if (hosts !== undefined && !hosts(request)) {
+    const { status = 421, body } = failureOf(new ChannelError("FORBIDDEN_HOST"));
+    const fields = ["Content-Type", "text/plain; charset=utf-8", "X-Content-Type-Options", "nosniff"];
+    request.exchange.respond({ status, fields }, String(body));
+    return true;
+  }
+  return cors?.admit(request, isOriginAllowed) ?? false;
+}
+
+/** True for a request without `Origin` (no browser), from a page of its own host, or from an origin that is allowed. */
+export function isOriginAllowed(request: ChannelRequest): boolean {
+  request.isOriginAllowed ??= askOrigin(request);
+  return request.isOriginAllowed;
+}
+
+function askOrigin(request: ChannelRequest): boolean {
+  const origin = request.headers.get("origin");
+  return origin === null || request.context.access.origins(origin, request);
+}

@@ -1,0 +1,109 @@
+// How pages of other origins read what they get: CORS, WHATWG Fetch §3.2. Pages that may connect (`allowedOrigins`) may read
+// every answer: of channels, polls and sessions, what a handler returns, and refusals.
+
+import { ChannelError } from "../base/errors.ts";
+import { checkOptionNames } from "../base/option-names.ts";
+import { fieldValue } from "../codec/http1-request.ts";
+import { isToken } from "../codec/http1-syntax.ts";
+import type { AllowedOrigins } from "./origin.ts";
+import type { ChannelRequest } from "./request.ts";
+
+/** What pages of other origins may do, beyond reading what a GET or POST is answered with. */
+export interface CorsOptions {
+  /** Methods beside GET, HEAD and POST whose preflights are answered; those of others reach the handler. @default [] */
+  readonly allowMethods?: readonly string[] | undefined;
+  /** Request headers that a page may set. @default those that its preflight asks for */
+  readonly allowHeaders?: readonly string[] | undefined;
+  /** Response headers that a page may read, beside `Retry-After` and those that it always may. @default [] */
+  readonly exposeHeaders?: readonly string[] | undefined;
+  /** Whether a page may ask with its visitor's cookies, and read the answer. @default true; false with `allowedOrigins: "any"` */
+  readonly credentials?: boolean | undefined;
+  /** How long a browser may remember a preflight's answer, in milliseconds. @default 600_000 */
+  readonly maxAgeMs?: number | undefined;
+}
+
+const NAMES = ["allowMethods", "allowHeaders", "exposeHeaders", "credentials", "maxAgeMs"];
+
+/** Methods that need no permission of their own: WHATWG Fetch §2.2.1, CORS-safelisted methods. */
+const SAFE_METHODS = ["GET", "HEAD", "POST"];
+
+/** What caches must know of an answer that depends on who asks, also where nobody of another origin asks. */
+const VARIES: readonly string[] = ["Vary", "Origin"];
+
+/** The rules of one server. */
+export class Cors {
+  readonly #methods: readonly string[];
+  readonly #credentials: boolean;
+  readonly #expose: string;
+  readonly #preflight: readonly string[];
+  readonly #allowHeaders: string | undefined;
+
+  /** Throws BAD_OPTION for what is no such option. */
+  constructor(options: CorsOptions, allowedOrigins: AllowedOrigins) {
+    checkOptionNames("cors", options, NAMES);
+    const { allowMethods = [], allowHeaders, exposeHeaders = [], maxAgeMs = 600_000 } = options;
+    const { credentials = allowedOrigins !== "any" } = options;
+    if (typeof credentials !== "boolean") throw bad("credentials", credentials);
+    if (credentials && allowedOrigins === "any") {
+      throw new ChannelError(
+        "BAD_OPTION",
+        'cors.credentials with allowedOrigins: "any" would let every page act for its visitor',
+      );
+    }
+    if (typeof maxAgeMs !== "number" || !(maxAgeMs >= 0)) throw bad("maxAgeMs", maxAgeMs);
+    this.#credentials = credentials;
+    this.#methods = [...SAFE_METHODS, ...tokens("allowMethods", allowMethods)];
+    this.#expose = ["Retry-After", ...tokens("exposeHeaders", exposeHeaders)].join(", ");
+    this.#allowHeaders = allowHeaders === undefined ? undefined : tokens("allowHeaders", allowHeaders).join(", ");
+    this.#preflight = [
+      "Access-Control-Allow-Methods",
+      this.#methods.filter((method) => method !== "HEAD").join(", "),
+      "Access-Control-Max-Age",
+      String(Math.floor(Math.min(maxAgeMs, 86_400_000) / 1000)),
+    ];
+  }
+
+  /** Says who may read the answers to a request. True: it was a preflight, and is answered (WHATWG Fetch §3.2.2). */
+  admit(request: ChannelRequest, isAllowed: (request: ChannelRequest) => boolean): boolean {
+    const { exchange } = request;
+    const { fields, method } = exchange.head;
+    const origin = fieldValue(fields, "origin");
+    exchange.pageFields = VARIES;
+    // A page never reads the answer to its WebSocket's handshake.
+    if (origin === undefined || request.isWebSocket || !isAllowed(request)) return false;
+    exchange.pageFields = this.#pageFields(origin);
+    const asked = method === "OPTIONS" ? fieldValue(fields, "access-control-request-method") : undefined;
+    if (asked === undefined || !this.#methods.includes(asked)) return false;
+    const headers = this.#allowHeaders ?? request.headers.get("access-control-request-headers") ?? "";
+    const allowed = headers === "" ? [] : ["Access-Control-Allow-Headers", headers];
+    exchange.respond({ status: 204, fields: [...this.#preflight, ...allowed] }, null);
+    return true;
+  }
+
+  #pageFields(origin: string): readonly string[] {
+    const fields = ["Access-Control-Allow-Origin", origin, ...VARIES, "Access-Control-Expose-Headers", this.#expose];
+    // "null" is the origin of every sandboxed frame: no visitor has trusted all of them.
+    if (this.#credentials && origin !== "null") fields.push("Access-Control-Allow-Credentials", "true");
+    return fields;
+  }
+}
+
+/**
+ * Lets a page that is refused read why, so that its client need not ask for ever. There is nothing to read but the refusal,
+ * and no cookie may have been sent for it: see decision 26.
+ */
+export function tellRefusal({ exchange, context }: ChannelRequest): void {
+  const origin = fieldValue(exchange.head.fields, "origin");
+  // A preflight has no reader: saying no is all that it can be told.
+  if (origin !== undefined && context.access.speaksCors && exchange.head.method !== "OPTIONS")
+    exchange.pageFields = ["Access-Control-Allow-Origin", origin, ...VARIES];
+}
+
+function tokens(name: string, list: readonly string[]): readonly string[] {
+  if (!Array.isArray(list) || !list.every((one) => typeof one === "string" && isToken(one))) throw bad(name, list);
+  return list;
+}
+
+function bad(name: string, value: unknown): ChannelError {
+  return new ChannelError("BAD_OPTION", `cors.${name} is ${JSON.stringify(value)}`);
+}
