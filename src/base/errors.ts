@@ -39,6 +39,8 @@ export type ErrorCode =
   | "BODY_LENGTH_MISMATCH"
   | "BODY_USED"
   | "CLIENT_GONE"
+  | "CONNECT_FAILED"
+  | "CONNECTION_CLOSED"
   | "ALREADY_ANSWERED"
   | "NOT_OUR_REQUEST"
   | "HANDLER_EXISTS"
@@ -75,6 +77,8 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   BAD_OPTION: { message: "option has a value that is not allowed" },
   BODY_LENGTH_MISMATCH: { message: "body is not as long as its Content-Length" },
   BODY_USED: { message: "request body was read already" },
+  CONNECT_FAILED: { message: "no carrier of the session could be opened" },
+  CONNECTION_CLOSED: { message: "the connection has ended" },
   CLIENT_GONE: { message: "client closed the connection" },
   ALREADY_ANSWERED: { message: "request was answered already" },
   NOT_OUR_REQUEST: { message: "request does not come from this server" },
