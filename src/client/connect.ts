@@ -100,6 +100,8 @@ class SessionConnection implements Connection<unknown, unknown> {
   #size = 0;
   #sending: Kept | undefined;
   #close: ConnectionClose | undefined;
+  /** The listeners of `close` were told. */
+  #isTold = false;
   /** Present while what was sent before `close` waits for a carrier. */
   #lingerTimer: Timer | undefined;
   /** Closed, and nothing goes out any more. */
@@ -219,10 +221,10 @@ class SessionConnection implements Connection<unknown, unknown> {
   }
 
   onClose(fn: (close: ConnectionClose) => void): () => void {
-    const close = this.#close;
-    if (close === undefined) return this.#listeners.close.add(fn);
+    // While `close` is told, too: one that renews itself would never end.
+    if (!this.#isTold) return this.#listeners.close.add(fn);
     const late = new Listeners<ConnectionClose>();
-    queueMicrotask(() => this.#tell(late, "close", close));
+    queueMicrotask(() => this.#tellClose(late));
     return late.add(fn);
   }
 
@@ -433,7 +435,13 @@ class SessionConnection implements Connection<unknown, unknown> {
       this.#lingerTimer = this.#clock.setTimer(() => this.#finished(), LINGER_MS);
       this.#ladder.check(false);
     } else if (!this.#ladder.stop() || close.by === "server") this.#finished();
-    this.#emit("close", this.#close);
+    this.#tellClose(this.#listeners.close);
+  }
+
+  #tellClose(listeners: Listeners<ConnectionClose>): void {
+    this.#isTold = false;
+    this.#tell(listeners, "close", this.#close!);
+    this.#isTold = true;
   }
 
   /** Nothing goes out any more. */
