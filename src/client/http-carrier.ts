@@ -1,6 +1,7 @@
 // A session on HTTP (PROTOCOL.md, "Records on HTTP"): an event stream comes down, endless or poll by poll, and POSTs go up.
 // One POST at a time has messages; acknowledgements do not wait for it, and go beside it. The stream is read from `fetch`,
 // not from an EventSource: it takes headers, and its bytes are seen as they come.
+// Long because reading, polling and posting share one state of one carrier.
 
 import { decodeRecordEvent, encodeClientEvent, type OpenRecord } from "../codec/session-record.ts";
 import { TypedEventDecoder } from "../codec/sse.ts";

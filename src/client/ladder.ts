@@ -1,6 +1,7 @@
 // Which carrier a connection is on: websocket, stream, poll, by what arrives and not by what seems connected (PROTOCOL.md,
 // "Writing a client"). Carriers race until the first `open`; on a lower rung better ones are tried again; a carrier that
 // dies is followed by another. It knows nothing of sessions: they only go where it says.
+// Long because it is one state machine: racing, probing, climbing and beating share their timers.
 
 import type { Clock, Timer } from "../base/clock.ts";
 import type { ServerRecord } from "../codec/session-record.ts";
