@@ -42,6 +42,8 @@ export type ErrorCode =
   | "BODY_USED"
   | "CLIENT_GONE"
   | "CHANNEL_CLOSED"
+  | "CONNECT_FAILED"
+  | "CONNECTION_CLOSED"
   | "ALREADY_ANSWERED"
   | "NOT_OUR_REQUEST"
   | "HANDLER_EXISTS"
@@ -81,6 +83,8 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   BODY_LENGTH_MISMATCH: { message: "body is not as long as its Content-Length" },
   BODY_USED: { message: "request body was read already" },
   CHANNEL_CLOSED: { message: "channel is closed" },
+  CONNECT_FAILED: { message: "no carrier of the session could be opened" },
+  CONNECTION_CLOSED: { message: "the connection has ended" },
   CLIENT_GONE: { message: "client closed the connection" },
   ALREADY_ANSWERED: { message: "request was answered already" },
   NOT_OUR_REQUEST: { message: "request does not come from this server" },

@@ -1,55 +1,59 @@
 // The seam of the client: one way to a session's server (PROTOCOL.md, "Carriers"), and who hears of it.
 
-import type { NumberedRecord, OpenRecord, ServerRecord } from "../codec/session-record.ts";
-import type { Session } from "../protocol/session.ts";
+import type { Clock } from "../base/clock.ts";
+import type { OpenRecord, ServerRecord } from "../codec/session-record.ts";
+import type { ClientSession, Kept } from "./client-session.ts";
 
 /** What carries a connection, best first. */
 export type CarrierKind = "websocket" | "stream" | "poll";
 
-/** Why a carrier is over, as far as the server said so. */
+/** Why a carrier is over, as far as it is known. */
 export interface CarrierEnd {
   /** Of an HTTP response that was no success. */
-  readonly status?: number;
+  readonly status?: number | undefined;
   /** What `Retry-After` asked for. */
   readonly retryAfterMs?: number;
   /** Of a WebSocket's end. */
   readonly code?: number;
   readonly reason?: string;
+  /** The `try` of the request that is over; absent if a POST ended the carrier. */
+  readonly attempt?: number | undefined;
+  /** For people: what came instead of what was expected. */
+  readonly what?: string | undefined;
+  /** The server, or something before it, answered otherwise than a session does. */
+  readonly isOdd?: boolean;
   /** What the application's own `headers` or `params` threw, or a server that does not keep to the protocol. */
   readonly error?: unknown;
+  /** A record that the platform refuses, because of `error`. */
+  readonly refused?: Kept;
 }
 
 /** Never called before the carrier's constructor has returned; after its end whoever listens takes no notice. */
 export interface CarrierListener {
+  readonly clock: Clock;
+  /** How long to wait before attempt 1, 2, 3, … */
+  readonly delay: (attempt: number) => number;
+  /** A request that asks for the session goes out. */
+  onStart(): void;
   /** Bytes came down. */
   onAlive(): void;
   onRecord(record: ServerRecord): void;
   onEnd(end: CarrierEnd): void;
-  /** Resolves after a while that grows with the attempts. */
-  wait(attempt: number): Promise<void>;
 }
-
-/** What is kept until the server has it. */
-export type Kept = NumberedRecord & {
-  /** What the application gave for it. */
-  readonly value?: unknown;
-  /** Only the server knows whether it has arrived. */
-  mayHaveLeft?: boolean;
-};
 
 export interface Carrier {
   readonly kind: CarrierKind;
   /** The session is on this carrier: what is not acknowledged goes up, and what follows at each `flush`. Comes first. */
-  begin(session: Session<Kept>, open: OpenRecord): void;
-  /** There is something to send. */
+  begin(session: ClientSession, open: OpenRecord): void;
+  /** There is something to send, or room for it. */
   flush(): void;
   /** Tells the other end what has come. */
   acknowledge(): void;
-  /** A sign of life, when there was none for a while. */
-  beat(): void;
+  /** Called each `heartbeatMs`: a sign of life. False if what was sent does not get through. */
+  beat(): boolean;
   /** While true, a poll that has ended is not followed by another. */
   hold(isHeld: boolean): void;
-  /** Ends after all that is in the session was sent, and what has come is acknowledged. */
+  /** Ends after all that is in the session was sent, and what has come is acknowledged; then `onEnd` is called. */
   finish(): void;
   /** Ends now. */
   end(): void;

@@ -8,7 +8,7 @@ import type { BackoffOptions } from "./ladder.ts";
 /** Text as a string, binary as bytes. */
 export type Message = string | Uint8Array;
 
-/** What can be sent without a codec. Bytes are not copied: leave them alone until `drained()`. */
+/** What can be sent without a codec. Bytes are copied. */
 export type Sendable = string | ArrayBuffer | ArrayBufferView;
 
 /**
@@ -31,22 +31,32 @@ export interface Opening<Out = Sendable> {
   readonly unacknowledged: readonly Out[];
 }
 
-export interface ConnectionClose {
+export interface ConnectionClose<Out = unknown> {
   /** Who ended it. */
   readonly by: "client" | "server";
   readonly code: number;
   readonly reason: string;
+  /**
+   * What was sent and not acknowledged, where the server has ended the connection, or there was no carrier when you closed
+   * it. Absent if there is none. After a close of yours it may still arrive: see `drained`.
+   */
+  readonly unacknowledged?: readonly Out[];
 }
 
 export interface ConnectOptions extends EndpointOptions {
   /** What may carry the connection, best first. @default ["websocket", "stream", "poll"] */
   readonly carriers?: readonly CarrierKind[] | undefined;
-  /** At so many unacknowledged bytes `send` answers false. @default 1 MiB */
+  /** At so many unacknowledged bytes `send` answers false. From 1 to Infinity. @default 1 MiB */
   readonly maxBufferedBytes?: number | undefined;
   /** Between attempts: full jitter, up to 500 ms, 1 s, 2 s … 30 s. */
   readonly backoff?: BackoffOptions | undefined;
   /** Closes the connection when it aborts. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Called with one readable line for each attempt, carrier, resumption, loss, failure and close; true prints them with
+   * `console.log`. No line has the session's token.
+   */
+  readonly debug?: boolean | ((line: string) => void) | undefined;
   /** Time and chance, for tests. */
   readonly environment?: Environment | undefined;
 }
@@ -57,32 +67,50 @@ export interface Connection<In = Message, Out = Sendable> extends AsyncIterable<
   readonly transport: CarrierKind | undefined;
   /** Bytes that the server has not acknowledged. */
   readonly bufferedAmount: number;
+  /** The first opening. Rejects with CONNECTION_CLOSED if the connection ends before; nobody need listen to it. */
+  readonly opened: Promise<Opening<Out>>;
+  /** The end. Never rejects. */
+  readonly closed: Promise<ConnectionClose<Out>>;
 
   /**
    * Sends a message, now or when there is a connection. True if it was taken; false if the connection is closed or
-   * `maxBufferedBytes` are unacknowledged. Throws BAD_DATA or, with a codec, BAD_MESSAGE; nothing else changes then.
+   * `maxBufferedBytes` are unacknowledged. Throws BAD_DATA (also for shared memory and a buffer that was transferred) or,
+   * with a codec, BAD_MESSAGE; nothing else changes then.
    */
   send(data: Out): boolean;
 
   /**
    * Closes, after what was sent. True for the call that closed it. Code 1000 or 3000 to 4999, reason up to 123 bytes,
-   * else BAD_CLOSE. Nothing arrives after it. While there is no connection what is unsent is lost: see `drained`.
+   * else BAD_CLOSE. Nothing arrives after it. While there is no carrier what was sent still goes out if one opens within
+   * 10 s; `drained` says whether it did.
    */
   close(code?: number, reason?: string): boolean;
 
-  /** Resolves when the server has everything that was sent, or the connection is closed. */
+  /**
+   * Resolves when the server has everything that was sent. Rejects with CONNECTION_CLOSED when that will not be known any
+   * more: the connection has ended, or the session is lost. Nobody need listen to it.
+   */
   drained(): Promise<void>;
 
-  /** Each adds a function, and returns what takes it away again. What one throws goes to `onError`. */
+  /**
+   * Each adds a function, and returns what takes this one away again, as of an EventTarget: one that is added or removed
+   * while an event is told does not hear it. What one throws, or rejects with, goes to `onError`.
+   */
   onMessage(fn: (message: In) => void): () => void;
   /** Each time a carrier has the session: the first, after a loss, and when it moves to a better one. */
   onOpen(fn: (opening: Opening<Out>) => void): () => void;
   onState(fn: (state: ConnectionState) => void): () => void;
-  /** Once, last. */
-  onClose(fn: (close: ConnectionClose) => void): () => void;
-  /** What your functions threw, messages that the codec refused (BAD_MESSAGE), a server that breaks the protocol. */
+  /** Once, last; soon, if the connection is closed already. */
+  onClose(fn: (close: ConnectionClose<Out>) => void): () => void;
+  /**
+   * What your functions threw, messages that the codec refused (BAD_MESSAGE), a server that breaks the protocol, and each
+   * round of attempts in which no carrier opened (CONNECT_FAILED: the text and its cause say what was tried and what came).
+   */
   onError(fn: (error: unknown) => void): () => void;
 
-  /** Messages, in a loop; ends when the connection does. */
+  /**
+   * Messages, in a loop; ends when the connection does. While 64 messages or 256 KiB wait for the loop nothing is
+   * acknowledged, and the server keeps what it sends, up to its own `maxBufferedBytes`.
+   */
   [Symbol.asyncIterator](): AsyncIterableIterator<In, undefined>;
 }

@@ -1,7 +1,7 @@
 // The URL of a session, with what the application adds to each request.
 
 import { ChannelError } from "../base/channel-error.ts";
-import type { Query } from "./carrier.ts";
+import type { CarrierEnd, Query } from "./carrier.ts";
 
 /** A WebSocket of the platform or of `ws`: what is asked of one when it is given as an option. */
 export type WebSocketConstructor = new (
@@ -21,11 +21,11 @@ export interface EndpointOptions {
    * Node's and `ws` (see `WebSocket`) take them.
    */
   readonly headers?: Given<Readonly<Record<string, string>>> | undefined;
-  /** Query parameters of each request. They may show up in logs. */
+  /** Query parameters of each request, without the names of the session's own. They may show up in logs. */
   readonly params?: Given<Readonly<Record<string, string>>> | undefined;
   /** Sub-protocols that are offered beside the session's own. */
   readonly protocols?: readonly string[] | undefined;
-  /** As in `fetch`. @default "same-origin" */
+  /** As in `fetch`. A WebSocket always sends cookies, as `include` does. @default "same-origin" */
   readonly credentials?: RequestCredentials | undefined;
   /** @default the platform's. Node has one from version 22 on; give it `WebSocket` of `ws` before. */
   readonly WebSocket?: WebSocketConstructor | undefined;
@@ -33,18 +33,36 @@ export interface EndpointOptions {
   readonly fetch?: typeof fetch | undefined;
 }
 
+/** PROTOCOL.md, "Carriers": the names of the query that are the session's own. */
+const RESERVED = /^(session|after|mode|park|from|try)$/;
+
 export class Endpoint {
   readonly options: EndpointOptions;
   readonly WebSocket: WebSocketConstructor | undefined;
   readonly #url: URL;
 
-  /** A URL with the scheme of HTTP or of WebSocket; relative to the page, where there is one. Throws TypeError. */
+  /**
+   * A URL with the scheme of HTTP or of WebSocket; relative to the page, where there is one. Throws TypeError for a text
+   * that is no URL, BAD_OPTION for a URL, `params` or `headers` that no request can have.
+   */
   constructor(url: string | URL, options: EndpointOptions) {
+    const { params = {}, headers = {} } = options;
     this.options = options;
     this.WebSocket = options.WebSocket ?? globalThis.WebSocket;
-    this.#url = new URL(url, globalThis.location?.href);
+    this.#url = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
     this.#url.protocol = this.#url.protocol.replace("ws", "http");
     this.#url.hash = "";
+    const { protocol, username, password, searchParams } = this.#url;
+    if (!/^https?:$/.test(protocol) || username || password) {
+      throw new ChannelError("BAD_OPTION", "url must be http(s): or ws(s):, without user and password");
+    }
+    checkNames(searchParams);
+    if (typeof params !== "function") checkNames(new URLSearchParams(params));
+    try {
+      if (typeof headers !== "function") new Headers(headers);
+    } catch (cause) {
+      throw new ChannelError("BAD_OPTION", `headers: ${cause}`, { cause });
+    }
   }
 
   /** Sessions of one origin share what was learned about the way there. */
@@ -52,19 +70,39 @@ export class Endpoint {
     return this.#url.origin;
   }
 
-  /** One request: `query` and what the application adds. Throws BAD_OPTION for what the application's functions throw. */
-  async request(query: Query): Promise<{ url: URL; headers: Query }> {
+  /**
+   * One request: what the application adds, and `query`, which is asked when the application has answered. Throws
+   * BAD_OPTION for what the application's functions throw.
+   */
+  async request(query: () => Query): Promise<{ url: URL; headers: Query }> {
     const url = new URL(this.#url);
+    let headers: Query;
     try {
-      const all = { ...(await given(this.options.params)), ...query };
-      for (const [name, value] of Object.entries(all)) url.searchParams.set(name, value);
-      return { url, headers: { ...(await given(this.options.headers)) } };
+      const params = await given(this.options.params);
+      checkNames(new URLSearchParams(params));
+      for (const name in params) url.searchParams.set(name, params[name]!);
+      headers = { ...(await given(this.options.headers)) };
     } catch (cause) {
-      throw new ChannelError("BAD_OPTION", "headers or params failed", { cause });
+      throw new ChannelError("BAD_OPTION", `headers or params: ${cause}`, { cause });
     }
+    for (const [name, value] of Object.entries(query())) url.searchParams.set(name, value);
+    return { url, headers };
   }
+}
+
+/** Why a request failed, as far as the platform says it. */
+export function failure(error: unknown): CarrierEnd {
+  if (error instanceof ChannelError) return { error };
+  const { message, cause } = error as Error;
+  return { what: `${message || error}${cause instanceof Error ? ` (${cause.message || cause})` : ""}` };
 }
 
 function given<T>(value: Given<T> | undefined): T | Promise<T> | undefined {
   return typeof value === "function" ? (value as () => T | Promise<T>)() : value;
+}
+
+function checkNames(params: URLSearchParams): void {
+  for (const name of params.keys()) {
+    if (RESERVED.test(name)) throw new ChannelError("BAD_OPTION", `"${name}" in the query is the session's own`);
+  }
 }

@@ -7,6 +7,7 @@ import type { Clock } from "../base/clock.ts";
 export type PageEvent = "online" | "offline" | "awake";
 
 export interface Environment {
+  /** `now` may count from any moment, but must be monotonic: it measures silence. */
   readonly clock: Clock;
   /** From 0 to 1, without 1. */
   random(): number;
@@ -16,10 +17,22 @@ export interface Environment {
 
 /** Timers here keep a process alive: who waits to be connected again is not done. */
 const clock: Clock = {
-  now: () => Date.now(),
+  now: () => performance.now(),
   setTimer: (fn, delayMs) => setTimeout(fn, delayMs),
   clearTimer: (timer) => clearTimeout(timer as number),
 };
+
+/** Platforms take a longer time for none: 2^31 ms fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** The same clock, for times of any length. */
+export function capped(clock: Clock): Clock {
+  return {
+    now: () => clock.now(),
+    setTimer: (fn, delayMs) => clock.setTimer(fn, Math.min(delayMs, MAX_TIMER_MS)),
+    clearTimer: (timer) => clock.clearTimer(timer),
+  };
+}
 
 /** A worker has the first two, Node has none. A frozen page has no timers until `resume` (WICG Page Lifecycle). */
 const EVENTS = ["online", "offline", "pageshow", "visibilitychange", "resume"];

@@ -1,6 +1,7 @@
 // Which carrier a connection is on: websocket, stream, poll, by what arrives and not by what seems connected (PROTOCOL.md,
 // "Writing a client"). Carriers race until the first `open`; on a lower rung better ones are tried again; a carrier that
 // dies is followed by another. It knows nothing of sessions: they only go where it says.
+// Long because it is one state machine: racing, probing, climbing and beating share their timers.
 
 import type { Clock, Timer } from "../base/clock.ts";
 import type { ServerRecord } from "../codec/session-record.ts";
@@ -19,8 +20,12 @@ const STABLE_MS = 5000;
 const PATIENCE = 2;
 /** After so many, attempts begin at the top: what worked here may not be what works there. */
 const MANY_FAILURES = 4;
-/** Platforms take a longer time for none. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** A server may say less, but gets no more beats. */
+const MIN_BEAT_MS = 10;
+/** How long the application's own `params` and `headers` may take. */
+const GIVEN_MS = 60_000;
+/** A WebSocket does not tell that a part of a message has come: each silence doubles the patience, up to 64 beats. */
+const MAX_SILENCES = 6;
 
 export interface BackoffOptions {
   /** @default 500 */
@@ -33,18 +38,22 @@ export interface LadderOwner {
   start(kind: CarrierKind, listener: CarrierListener): Carrier;
   /** With an `open`, `carrier` is the current one from now on. */
   onRecord(carrier: Carrier, record: ServerRecord): void;
-  /** Asked each `heartbeatMs`: what was sent does not arrive, whatever comes down. */
-  isStuck(): boolean;
-  /**
-   * A carrier is over, with `wasOpen` the current one; with `wasRaced` others had asked for the session too. False: do
-   * not look for another.
-   */
-  onEnd(end: CarrierEnd, wasOpen: boolean, wasRaced: boolean): boolean;
+  /** A carrier is over, with `wasOpen` the current one. False: do not look for another. */
+  onEnd(kind: CarrierKind, end: CarrierEnd, wasOpen: boolean): boolean;
+  /** Each carrier that was tried has failed; the next attempt is in `delayMs`. */
+  onFailure(failures: readonly string[], delayMs: number): void;
+  /** The carrier that `stop` has left to finish is over. */
+  onFinish(): void;
 }
 
 export class Ladder {
   /** What carries the session now. */
   current: Carrier | undefined;
+  /**
+   * Requests for the session that were given up without an answer. Each may still reach the server, later, and take the
+   * session from a carrier of ours.
+   */
+  ghosts = 0;
   readonly #rungs: readonly CarrierKind[];
   readonly #owner: LadderOwner;
   readonly #clock: Clock;
@@ -58,11 +67,17 @@ export class Ladder {
   /** Started and without an `open` so far. */
   readonly #racers = new Set<Carrier>();
   #lowest = 0;
-  /** More than one carrier has asked for the session since the last attempt began. */
-  #wasRaced = false;
+  /** Carriers that have failed since the last attempt began, and why. */
+  #failed: string[] = [];
+  #finishing: Carrier | undefined;
   #climbs = 0;
+  /** WebSockets in a row that were given up for their silence, without a message in between. */
+  #silences = 0;
   #openedAt = 0;
   #heardAt = 0;
+  /** Beats since something was heard: a clock that is set back does not hide silence. */
+  #quietBeats = 0;
+  #probedAt = 0;
   #heartbeatMs = 0;
   /** Of the race; without one, until the next attempt or climb. */
   #timer: Timer | undefined;
@@ -83,71 +98,83 @@ export class Ladder {
     this.#attempt();
   }
 
-  /** Looks for a carrier after `delayMs`, whatever there is now. */
-  restart(delayMs: number): void {
+  /** The server wants the client back after `retryAfterMs`, on a new carrier. */
+  again(end: CarrierEnd): void {
+    this.#settle();
     this.stop();
-    this.#failures = 1;
-    this.#set(delayMs, () => this.#attempt());
+    this.#finishing = undefined;
+    this.#again(end);
   }
 
   /** The network may be another, or the page has slept: sees at once whether the carrier lives, or looks for one. */
   check(isCertain: boolean): void {
     const isRacing = this.#racers.size > 0;
     if (this.current === undefined) {
-      if (!isRacing || isCertain) this.restart(0);
+      if (isRacing && !isCertain) return;
+      this.#drop();
+      this.#failures = 1;
+      this.#set(0, () => this.#attempt());
     } else if (!isRacing && (isCertain || this.#since(this.#heardAt) >= this.#heartbeatMs)) {
-      this.#probe(this.#rung);
+      this.#start(this.#rung);
     }
   }
 
-  /** Ends everything; the current carrier after what it has to send. */
-  stop(): void {
+  /** Ends everything; the current carrier after what it has to send, and then `onFinish` is called. True if there is one. */
+  stop(): boolean {
     this.#drop();
-    this.current?.finish();
+    this.#finishing = this.current;
     this.current = undefined;
+    this.#finishing?.finish();
+    return this.#finishing !== undefined;
+  }
+
+  /** Ends the current carrier, which is of no use any more. */
+  fail(end: CarrierEnd): void {
+    const { current } = this;
+    current?.end();
+    if (current !== undefined) this.#onEnd(current, end);
   }
 
   #attempt(): void {
     this.#start(this.#rung);
-    this.#wasRaced = false;
   }
 
+  /** Starts a carrier: of a race, or beside the current one, which it takes the session from if its `open` arrives. */
   #start(rung: number): void {
+    const isProbe = this.current !== undefined;
+    const isLast = rung === this.#rungs.length - 1;
     this.#lowest = rung;
-    this.#wasRaced = true;
+    this.#probedAt = this.#clock.now();
     // Whoever comes last with a token has the session, and ends those before. A proxy that holds a stream back until it has
     // ended would show its `open` then: it would win, and be over, each time.
     if (this.#patience > 0) this.#endRace();
     const carrier: Carrier = this.#owner.start(this.#rungs[rung]!, {
+      clock: this.#clock,
+      delay: this.#delay,
+      onStart: () => {
+        if (!this.#racers.has(carrier) || rung !== this.#lowest) return;
+        if (isProbe) this.current?.hold(true);
+        if (isProbe || isLast) this.#set(isProbe ? OPEN_MS : ATTEMPT_MS, () => this.#giveUp());
+        else this.#set(OPEN_MS, () => this.#start(rung + 1));
+      },
       onAlive: () => {
-        if (carrier === this.current) this.#heardAt = this.#clock.now();
+        if (carrier === this.current) this.#hear();
       },
       onRecord: (record) => {
         if (record.type === "open" && this.#racers.delete(carrier)) this.#won(carrier, rung, record.heartbeatMs);
+        if (record.type === "message") this.#silences = 0;
         // A poll has an `open` each time.
         if (carrier === this.current) this.#owner.onRecord(carrier, record);
       },
       onEnd: (end) => this.#onEnd(carrier, end),
-      wait: (attempt) =>
-        new Promise((resolve) => {
-          this.#clock.setTimer(resolve, this.#delay(attempt));
-        }),
     });
     this.#racers.add(carrier);
-    if (rung === this.#rungs.length - 1) this.#set(ATTEMPT_MS, () => this.#giveUp());
-    else this.#set(OPEN_MS, () => this.#start(rung + 1));
-  }
-
-  /** Starts a carrier beside the current one, which it takes the session from if its `open` arrives. */
-  #probe(rung: number): void {
-    this.#start(rung);
-    this.current!.hold(true);
-    this.#set(OPEN_MS, () => this.#giveUp());
+    this.#set(GIVEN_MS, () => this.#giveUp());
   }
 
   #giveUp(): void {
     this.#endRace();
-    this.#failed({});
+    this.#lose({});
   }
 
   #won(carrier: Carrier, rung: number, heartbeatMs: number): void {
@@ -157,52 +184,59 @@ export class Ladder {
     if (rung < this.#rung) this.#climbs = 0;
     this.#rung = rung;
     this.#patience = PATIENCE;
-    this.#openedAt = this.#heardAt = this.#clock.now();
-    this.#heartbeatMs = heartbeatMs;
+    this.#openedAt = this.#hear();
+    this.#heartbeatMs = Math.max(heartbeatMs, MIN_BEAT_MS);
     this.#beat();
     this.#climbLater();
   }
 
   #onEnd(carrier: Carrier, end: CarrierEnd): void {
-    if (this.#racers.delete(carrier)) {
-      this.#failed(end);
-      return;
+    if (carrier === this.#finishing) {
+      this.#finishing = undefined;
+      this.#owner.onFinish();
+    } else if (this.#racers.delete(carrier)) {
+      if (end.error === undefined) this.#failed.push(`${carrier.kind}: ${end.what}`);
+      if (this.#owner.onEnd(carrier.kind, end, false)) this.#lose(end);
+    } else if (carrier === this.current) {
+      this.current = undefined;
+      this.#clock.clearTimer(this.#beatTimer);
+      this.#settle();
+      const goesOn = this.#owner.onEnd(carrier.kind, end, true);
+      // A carrier that is started already may have taken the session, and so have ended this one.
+      if (goesOn && this.#racers.size === 0) this.#again(end);
     }
-    if (carrier !== this.current) return;
-    this.current = undefined;
-    this.#clock.clearTimer(this.#beatTimer);
-    if (this.#since(this.#openedAt) >= STABLE_MS) this.#failures = 0;
-    const goesOn = this.#owner.onEnd(end, true, this.#wasRaced);
-    // A carrier that is started already may have taken the session, and so have ended this one.
-    if (goesOn && this.#racers.size === 0) this.#again(end);
   }
 
   /** A racer is over, or all of them. */
-  #failed(end: CarrierEnd): void {
+  #lose(end: CarrierEnd): void {
     const { current } = this;
     if (current !== undefined) {
       current.hold(false);
-      // On its own rung the racer was there to see whether it lives.
-      if (this.#lowest === this.#rung) this.#dead(current);
+      this.#failed = [];
+      // On its own rung the racer was there to see whether it lives. Whatever it said meanwhile says that it does.
+      if (this.#lowest === this.#rung && this.#heardAt < this.#probedAt) this.fail({ what: "silent" });
       else this.#climbLater();
       return;
     }
-    if (!this.#owner.onEnd(end, false, true) || this.#racers.size > 0) return;
-    const mayDescend = this.#failures > this.#patience;
-    if (mayDescend && end.status !== 503 && this.#lowest < this.#rungs.length - 1) this.#start(this.#lowest + 1);
+    if (this.#racers.size > 0) return;
+    const mayDescend = this.#failures > this.#patience && end.status !== 429 && end.status !== 503;
+    if (mayDescend && this.#lowest < this.#rungs.length - 1) this.#start(this.#lowest + 1);
     else this.#again(end);
   }
 
   #again({ retryAfterMs = 0 }: CarrierEnd): void {
-    const delayMs = this.#failures > 0 ? this.#delay(this.#failures) : 0;
+    const failed = this.#failed;
+    this.#failed = [];
+    const delayMs = Math.max(this.#failures > 0 ? this.#delay(this.#failures) : 0, retryAfterMs);
     this.#failures += 1;
     if (this.#failures > MANY_FAILURES) this.#rung = 0;
-    this.#set(Math.max(delayMs, retryAfterMs), () => this.#attempt());
+    this.#set(delayMs, () => this.#attempt());
+    if (failed.length > 0) this.#owner.onFailure(failed, delayMs);
   }
 
-  #dead(carrier: Carrier): void {
-    carrier.end();
-    this.#onEnd(carrier, {});
+  /** A carrier that lived for a while did work. */
+  #settle(): void {
+    if (this.#since(this.#openedAt) >= STABLE_MS) this.#failures = 0;
   }
 
   #climbLater(): void {
@@ -211,25 +245,31 @@ export class Ladder {
     // From the lowest rung both above it are tried in turn.
     const rung = this.#climbs % 2 === 0 ? 0 : this.#rung - 1;
     this.#climbs += 1;
-    this.#set(delayMs, () => this.#probe(rung));
+    this.#set(delayMs, () => this.#start(rung));
   }
 
   /** Each `heartbeatMs`: a sign of life to the other end, and a look at when there was one from it. */
   #beat(): void {
     this.#beatTimer = this.#clock.setTimer(() => {
       const current = this.current!;
-      if (this.#since(this.#heardAt) >= 2 * this.#heartbeatMs || this.#owner.isStuck()) {
-        this.#dead(current);
-        return;
-      }
-      current.beat();
-      this.#beat();
+      const isBlind = current.kind === "websocket";
+      const beats = isBlind ? 2 ** Math.min(this.#silences + 1, MAX_SILENCES) : 2;
+      if (++this.#quietBeats > beats || this.#since(this.#heardAt) >= beats * this.#heartbeatMs) {
+        if (isBlind) this.#silences += 1;
+        this.fail({ what: "silent" });
+      } else if (!current.beat()) this.fail({ what: "what is sent does not arrive" });
+      else if (current === this.current) this.#beat();
     }, this.#heartbeatMs);
+  }
+
+  #hear(): number {
+    this.#quietBeats = 0;
+    return (this.#heardAt = this.#clock.now());
   }
 
   #set(delayMs: number, then: () => void): void {
     this.#clock.clearTimer(this.#timer);
-    this.#timer = this.#clock.setTimer(then, Math.min(delayMs, MAX_TIMER_MS));
+    this.#timer = this.#clock.setTimer(then, delayMs);
   }
 
   #since(time: number): number {
@@ -239,13 +279,19 @@ export class Ladder {
   /** Ends all racers and timers. */
   #drop(): void {
     this.#endRace();
+    this.#failed = [];
     this.#clock.clearTimer(this.#timer);
     this.#clock.clearTimer(this.#beatTimer);
   }
 
   #endRace(): void {
-    for (const carrier of this.#racers) carrier.end();
-    this.#racers.clear();
+    for (const carrier of this.#racers) {
+      this.#racers.delete(carrier);
+      carrier.end();
+      this.#failed.push(`${carrier.kind}: no answer in time`);
+      // What has no token begins a session of its own.
+      if (this.#patience > 0) this.ghosts += 1;
+    }
   }
 }
 

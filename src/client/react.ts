@@ -89,7 +89,8 @@ function useAny(url: string | URL | null, options: AnyOptions): UsedChannel<unkn
 function take(key: string, options: AnyOptions): Shared {
   let shared = all.get(key);
   if (shared === undefined || shared.connection.state === "closed") {
-    const connection = connect(key, options as ConnectOptions & { codec: MessageCodec<unknown, unknown> });
+    const { onMessage: _, onOpen: __, ...others } = options;
+    const connection = connect(key, others as ConnectOptions & { codec: MessageCodec<unknown, unknown> });
     shared = { connection, users: 0 };
     all.set(key, shared);
   }

@@ -171,8 +171,8 @@ function openOf(members: Members): OpenRecord {
     resumed,
     received: count(members["received"]),
     first: count(members["first"]),
-    heartbeatMs: count(members["heartbeatMs"]),
-    resumeMs: count(members["resumeMs"]),
+    heartbeatMs: duration(members["heartbeatMs"], 25_000),
+    resumeMs: duration(members["resumeMs"], 60_000),
   };
 }
 
@@ -195,6 +195,11 @@ function parse(json: string): unknown {
   } catch {
     return bad("JSON");
   }
+}
+
+/** A server that says a time that is none (JSON writes null for Infinity and NaN) is served by the usual one. */
+function duration(value: unknown, otherwise: number): number {
+  return typeof value === "number" && value > 0 ? value : otherwise;
 }
 
 function count(value: unknown): number {

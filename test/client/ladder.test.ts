@@ -11,7 +11,7 @@ describe("A connection looks for a carrier and", () => {
     const states: string[] = [connection.state];
     connection.onState((state) => states.push(state));
     await settle();
-    assert.equal(network.socket().url.href, network.url.replace("http", "ws"));
+    assert.equal(network.socket().url.href, `${network.url.replace("http", "ws")}?try=1`);
     assert.deepEqual(network.socket().protocols, ["unichannel.v1"]);
     network.socket().open();
     assert.deepEqual(states, ["connecting", "open"]);
@@ -257,7 +257,7 @@ describe("On a lower rung a connection", () => {
       network.get().push(":\n\n");
       await network.advance(1);
       assert.equal(network.sockets.length, before + 1);
-      assert.equal(network.socket().url.search, "?session=T1&after=0");
+      assert.equal(network.socket().query, "?session=T1&after=0");
       if (pause === 60_000) break;
       await network.advance(2500);
       assert.equal(network.socket().isClosed, true, "silent for 2.5 s");

@@ -119,6 +119,11 @@ const OPEN: OpenRecord = {
   resumeMs: 60_000,
 };
 
+/** The query without `try`, of which `ladder.test.ts` has tests of its own. */
+function queryOf(url: URL): string {
+  return url.search.replace(/&?try=\d+/, "").replace(/^\?$/, "");
+}
+
 export class PlayedSocket {
   readonly url: URL;
   readonly protocols: readonly string[];
@@ -134,6 +139,10 @@ export class PlayedSocket {
     this.url = new URL(url);
     this.protocols = protocols;
     this.options = options;
+  }
+
+  get query(): string {
+    return queryOf(this.url);
   }
 
   send(data: string | Uint8Array): void {
@@ -197,9 +206,8 @@ export class PlayedRequest {
     return this.init.signal?.aborted ?? false;
   }
 
-  /** The query without the URL. */
   get query(): string {
-    return this.url.search;
+    return queryOf(this.url);
   }
 
   respond(status = 200, headers: Record<string, string> = {}): this {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { ClientSession } from "../../src/client/client-session.ts";
 import { Endpoint, type WebSocketConstructor } from "../../src/client/endpoint.ts";
 import { WebSocketCarrier } from "../../src/client/websocket-carrier.ts";
 import type { OpenRecord } from "../../src/codec/session-record.ts";
-import { Session } from "../../src/protocol/session.ts";
+import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { until } from "../support/wait.ts";
 
 const OPEN: OpenRecord = {
@@ -30,10 +31,11 @@ async function saidAfter(acknowledged: number): Promise<unknown[]> {
     close(): void {}
   }
   const endpoint = new Endpoint("http://x/", { WebSocket: Socket as WebSocketConstructor });
-  const listener = { onAlive() {}, onRecord() {}, onEnd() {}, async wait() {} };
+  const clock = new VirtualClock();
+  const listener = { clock, delay: () => 0, onStart() {}, onAlive() {}, onRecord() {}, onEnd() {} };
   const carrier = new WebSocketCarrier(endpoint, () => ({ session: "T", after: "0" }), listener);
   await until(() => isMade, "the WebSocket is made");
-  const session = new Session();
+  const session = new ClientSession();
   for (const data of ["a", "b", "c"]) session.send({ type: "message", data });
   session.acknowledge(acknowledged);
   carrier.begin(session, OPEN);

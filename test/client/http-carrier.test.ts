@@ -1,0 +1,229 @@
+// Polls, streams and POSTs of a client, in virtual time: what is odd has a brake, and acknowledgements do not wait.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Connection } from "../../src/client/connection.ts";
+import { Network, type PlayedRequest, settle } from "./network.ts";
+
+function errorsOf(connection: Connection): string[] {
+  const errors: string[] = [];
+  connection.onError((error) => errors.push(`${(error as { code: string }).code} ${(error as Error).message}`));
+  return errors;
+}
+
+/** How many GETs there are in `ms`, each answered at once by `answer`. */
+async function requestsIn(network: Network, ms: number, answer: (request: PlayedRequest) => void): Promise<number> {
+  const answered = new Set(network.requests);
+  answered.delete(network.get());
+  const before = answered.size;
+  for (let passed = 0; passed < ms; passed += 100) {
+    for (let turn = 0; turn < 12; turn++) {
+      await settle();
+      const open = network.requests.filter((request) => request.method === "GET" && !answered.has(request));
+      if (open.length === 0) break;
+      for (const request of open) {
+        answered.add(request);
+        answer(request);
+      }
+    }
+    await network.advance(100);
+  }
+  return answered.size - before;
+}
+
+describe("Polls that are answered oddly go through the backoff, and `onError` hears of it:", () => {
+  const odd: readonly [string, RegExp, (request: PlayedRequest, network: Network) => void][] = [
+    [
+      "a page",
+      /HTTP 200 \(text\/html\)/,
+      (r) => r.respond(200, { "Content-Type": "text/html" }).push("<p>\n\n").finish(),
+    ],
+    ["nothing at all", /HTTP 200/, (request) => request.respond().finish()],
+    ["an error", /HTTP 502/, (request) => request.respond(502).finish()],
+    [
+      "another session each time",
+      /forgets each session/,
+      (() => {
+        let id = 1;
+        return (request) => request.open({ session: `X${id++}` }).finish();
+      })(),
+    ],
+    ["`open` and nothing else, at once", /end at once/, (request) => request.open({ resumed: true }).finish()],
+    [
+      "a `close` that asks it to come back at once",
+      /^$/,
+      (request) =>
+        request
+          .open({ session: `${Math.random()}` })
+          .push('event: close\ndata: {"code":1012,"reason":"","retryMs":0}\n\n')
+          .finish(),
+    ],
+  ];
+  for (const [name, message, answer] of odd) {
+    it(name, async () => {
+      const network = new Network();
+      const connection = await network.opened("poll");
+      const errors = errorsOf(connection);
+      const states: string[] = [];
+      connection.onState((state) => states.push(state));
+      const requests = await requestsIn(network, 60_000, (request) => answer(request, network));
+      assert.ok(requests < 60, `${requests} requests in a minute`);
+      assert.ok(states.includes("reconnecting"));
+      if (message.source !== "^$")
+        assert.ok(
+          errors.some((error) => message.test(error)),
+          errors.join("\n"),
+        );
+    });
+  }
+
+  it("but polls that bring messages follow each other at once", async () => {
+    const network = new Network();
+    const connection = await network.opened("poll");
+    let messages = 0;
+    connection.onMessage(() => messages++);
+    for (let id = 0; id < 30; id++) {
+      network
+        .get()
+        .open({ resumed: true, first: id + 1 })
+        .push("data: x\n\n")
+        .finish();
+      await settle();
+    }
+    assert.equal(messages, 30);
+    assert.equal(connection.state, "open");
+  });
+});
+
+describe("POSTs", () => {
+  it("of acknowledgements do not wait for a POST of messages that has no answer", async () => {
+    const network = new Network();
+    const connection = await network.opened("stream");
+    connection.send("1");
+    await settle();
+    const post = network.post();
+    for (let id = 0; id < 16; id++) network.get().push("data: x\n\n");
+    await settle();
+    assert.equal(network.count("POST"), 2);
+    assert.equal(network.post().query, "?session=T1&from=1");
+    assert.equal(network.post().body, "event: ack\ndata: 16\n\n");
+    for (let id = 0; id < 16; id++) network.get().push("data: x\n\n");
+    await settle();
+    assert.equal(network.count("POST"), 2, "one of them at a time");
+    network.post().acknowledge(0);
+    await settle();
+    assert.equal(network.post().body, "event: ack\ndata: 32\n\n");
+    network.post().acknowledge(0);
+    await network.advance(25_000);
+    assert.equal(network.post().body, "event: ack\ndata: 32\n\n", "a sign of life");
+    network.post().acknowledge(0);
+    post.acknowledge(1);
+    await connection.drained();
+    assert.equal(connection.state, "open");
+  });
+
+  it("have time by their length: 2 heartbeats of 25 s, and 100 s for 1.6 MB", async () => {
+    const network = new Network();
+    const connection = await network.opened("stream");
+    connection.send("x".repeat(1_600_000));
+    await settle();
+    const post = network.post();
+    for (let second = 0; second < 149; second++) {
+      await network.advance(1000);
+      network.get().push(":\n\n");
+      if (network.post() !== post) network.post().acknowledge(0);
+    }
+    assert.equal(post.isAborted, false);
+    await network.advance(2000);
+    assert.equal(post.isAborted, true);
+  });
+
+  it("that a busy server answers with an old `ack` are sent again, and the carrier is kept", async () => {
+    const network = new Network();
+    const connection = await network.opened("stream");
+    connection.send("1");
+    await settle();
+    for (let time = 0; time < 8; time++) {
+      network.post().acknowledge(0);
+      const posts = network.count("POST");
+      await settle();
+      assert.equal(network.count("POST"), posts, "not at once");
+      await network.advance(2000);
+      network.get().push(":\n\n");
+    }
+    assert.equal(connection.state, "open");
+    network.post().acknowledge(1);
+    await connection.drained();
+  });
+
+  it("that are answered 429 or 503 with `Retry-After` wait that long, in either form", async () => {
+    for (const status of [429, 503]) {
+      for (const after of ["3", new Date(Date.now() + 3500).toUTCString()]) {
+        const network = new Network();
+        const connection = await network.opened("stream");
+        connection.send("1");
+        await settle();
+        network.post().respond(status, { "Retry-After": after }).finish();
+        await network.advance(2000);
+        assert.equal(network.count("POST"), 1, `${status} ${after}`);
+        await network.advance(2000);
+        assert.equal(network.count("POST"), 2, `${status} ${after}`);
+        assert.equal(connection.state, "open");
+      }
+    }
+  });
+
+  it("that are refused are told, and the carrier is given up", async () => {
+    const network = new Network();
+    const connection = await network.opened("stream");
+    const errors = errorsOf(connection);
+    connection.send("1");
+    await settle();
+    network.post().respond(404).finish();
+    await settle();
+    assert.equal(errors.length, 1);
+    assert.match(errors[0]!, /^CONNECT_FAILED .*stream: POST: HTTP 404$/);
+    assert.equal(connection.state, "reconnecting");
+  });
+});
+
+describe("Requests", () => {
+  it("have a signal each, and all end with the connection", async () => {
+    const network = new Network();
+    const connection = await network.opened("stream");
+    for (let id = 1; id <= 20; id++) {
+      connection.send("x");
+      await settle();
+      network.post().acknowledge(id);
+      await settle();
+    }
+    const signals = network.requests.map(({ init }) => init.signal);
+    assert.equal(new Set(signals).size, signals.length);
+    connection.close();
+    await settle();
+    network.post().acknowledge(21);
+    await settle();
+    assert.equal(network.get().isAborted, true);
+    assert.equal(network.clock.pending, 0);
+  });
+
+  it("of a poll that brings a long message are followed by signs of life", async () => {
+    const network = new Network();
+    const connection = await network.opened("poll");
+    const messages: unknown[] = [];
+    connection.onMessage((message) => messages.push(message));
+    const poll = network.get();
+    poll.open({ resumed: true }).push("data: x");
+    for (let beat = 1; beat <= 5; beat++) {
+      await network.advance(24_000);
+      poll.push("y");
+      await network.advance(1000);
+      assert.equal(network.count("POST"), beat);
+      network.post().acknowledge(0);
+    }
+    poll.push("\n\n").finish();
+    await settle();
+    assert.deepEqual(messages, ["xyyyyy"]);
+    assert.equal(connection.state, "open");
+  });
+});

@@ -1,0 +1,104 @@
+// What `connect` refuses, before it asks for anything.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { connect } from "../../src/client/connect.ts";
+import type { ConnectOptions } from "../../src/client/connection.ts";
+import { ResumableWebSocket } from "../../src/client/resumable-web-socket.ts";
+import { Network, settle } from "./network.ts";
+
+describe("connect refuses with BAD_OPTION", () => {
+  const refused: readonly [unknown, RegExp][] = [
+    [null, /must be an object/],
+    ["poll", /must be an object/],
+    [{ carrier: ["poll"] }, /did you mean "carriers"/],
+    [{ maxBufferedByte: 1 }, /did you mean "maxBufferedBytes"/],
+    [{ carriers: ["websockets"] }, /did you mean "websocket"/],
+    [{ carriers: ["sse"] }, /no carrier "sse"/],
+    [{ carriers: ["poll", "toString"] }, /no carrier "toString"/],
+    [{ carriers: "poll" }, /carriers/],
+    [{ carriers: [] }, /carriers/],
+    [{ backoff: { firstMS: 1 } }, /did you mean "firstMs"/],
+    [{ backoff: 5 }, /backoff/],
+    [{ protocols: "chat" }, /protocols/],
+    [{ protocols: ["a b"] }, /protocols/],
+    [{ credentials: "yes" }, /credentials/],
+    [{ fetch: {} }, /fetch/],
+    [{ WebSocket: 1 }, /WebSocket/],
+    [{ headers: { "a b": "c" } }, /headers/],
+    [{ headers: { a: "b\n" + "c: d" } }, /headers/],
+    [{ params: { session: "mine" } }, /"session"/],
+    ...[0, -1, Number.NaN, "1000"].map((value): [unknown, RegExp] => [{ maxBufferedBytes: value }, /maxBufferedBytes/]),
+    ...[0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, "500"].flatMap((value): [unknown, RegExp][] => [
+      [{ backoff: { firstMs: value } }, /firstMs/],
+      [{ backoff: { capMs: value } }, /capMs/],
+    ]),
+  ];
+  for (const [options, message] of refused) {
+    it(
+      JSON.stringify(options, (_, value) => (typeof value === "number" ? `${value}` : value)),
+      () => {
+        assert.throws(() => connect("http://a.example", options as ConnectOptions), { code: "BAD_OPTION", message });
+      },
+    );
+  }
+
+  it("a URL that no request can have, or whose query has a name of the session's own", () => {
+    for (const url of ["ftp://a.example", "http://u:p@a.example", "ws://u@a.example", "mailto:a@b.example"]) {
+      assert.throws(() => connect(url), { code: "BAD_OPTION" }, url);
+      assert.throws(() => new ResumableWebSocket(url), { code: "BAD_OPTION" }, url);
+    }
+    for (const name of ["session", "after", "mode", "park", "from", "try"]) {
+      assert.throws(() => connect(`http://a.example/?x=1&${name}=2`), { code: "BAD_OPTION" }, name);
+    }
+  });
+
+  it("such a name from `params` when they are asked for", async () => {
+    const network = new Network();
+    const connection = network.connect({ carriers: ["stream"], params: () => ({ after: "7" }) });
+    const errors: unknown[] = [];
+    connection.onError((error) => errors.push((error as { code: string }).code));
+    await settle();
+    assert.deepEqual(errors, ["BAD_OPTION"]);
+    assert.equal(network.requests.length, 0);
+  });
+});
+
+describe("connect takes", () => {
+  it("every option at its edges", async () => {
+    const network = new Network();
+    const connection = network.connect({
+      carriers: ["poll", "stream", "websocket"],
+      maxBufferedBytes: Number.POSITIVE_INFINITY,
+      backoff: { firstMs: 1, capMs: 2 ** 31 - 1 },
+      headers: { A: "b" },
+      params: { sessions: "1", After: "2" },
+      protocols: ["token.x!"],
+      credentials: "omit",
+      signal: new AbortController().signal,
+      debug: false,
+    });
+    await settle();
+    assert.equal(network.get().query, "?sessions=1&After=2&mode=poll&park=0");
+    connection.close();
+  });
+
+  it("a heartbeat that a server says and that is none, or beyond any timer", async () => {
+    for (const heartbeatMs of ["null", "0", "-1", '"x"', "2147483648", "1e300", "0.5"]) {
+      const network = new Network();
+      const delays: number[] = [];
+      const { setTimer } = network.clock;
+      network.clock.setTimer = (fn, delayMs) => {
+        delays.push(delayMs);
+        return setTimer.call(network.clock, fn, delayMs);
+      };
+      const connection = network.connect();
+      await settle();
+      const open = { session: "T1", resumed: false, received: 0, first: 1, resumeMs: null, version: 1 };
+      network.socket().hear(`o${JSON.stringify(open).replace("{", `{"heartbeatMs":${heartbeatMs},`)}`);
+      assert.equal(connection.state, "open", heartbeatMs);
+      for (const ms of delays) assert.ok(ms >= 0 && ms < 2 ** 31, `${heartbeatMs}: ${ms}`);
+      assert.ok(delays.at(-1)! >= 10, heartbeatMs);
+    }
+  });
+});
