@@ -2,6 +2,7 @@
 
 import { ChannelError } from "../base/errors.ts";
 import { joinedValues } from "../codec/http1-request.ts";
+import { isFieldValue, isToken } from "../codec/http1-syntax.ts";
 
 /** Headers to send: a record (an array is one field line per value), a Fetch `Headers`, or pairs. */
 export type HeadersInput =
@@ -26,6 +27,14 @@ export function toFields(headers: HeadersInput): readonly string[] {
     else if (value !== undefined) fields.push(name, String(value));
   }
   return fields;
+}
+
+/** Throws BAD_HEADER for a name or value that HTTP forbids: to be called before anything is made. */
+export function checkFields(fields: readonly string[]): void {
+  for (let i = 0; i < fields.length; i += 2) {
+    if (isToken(fields[i]!) && isFieldValue(fields[i + 1]!)) continue;
+    throw new ChannelError("BAD_HEADER", JSON.stringify(fields[i]));
+  }
 }
 
 /** The headers of a request: names are case-insensitive, values of one name are joined, as in Fetch `Headers`. */

@@ -101,6 +101,11 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     return this.#transport.kind;
   }
 
+  /** True for a session's channel, whatever carries it at the moment. */
+  get isSession(): boolean {
+    return this.#transport.isSession === true;
+  }
+
   get bufferedAmount(): number {
     return this.#transport.bufferedAmount + (this.#outbox?.bufferedAmount ?? 0);
   }
