@@ -121,7 +121,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     const common = make === undefined ? this.#encode(data) : undefined;
     const shared = toShared(common, members.length);
     let reached = 0;
-    // Over a snapshot: members join and leave while their callbacks run.
+    // Over a copy: members join and leave while their callbacks run.
     for (const [channel, attachment] of members) {
       try {
         // A callback before may have removed it, or ended it.

@@ -1,5 +1,6 @@
 // The reading side of the NATS backplane: one consumer of the whole message stream, of which a process picks its groups.
 // The stream numbers all messages without holes, and the consumer numbers what it delivers: what is missing shows.
+// Long because all of it is about the one consumer and its place in the stream.
 
 import { randomUUID } from "node:crypto";
 import type { Clock, Timer } from "../base/clock.ts";

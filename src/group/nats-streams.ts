@@ -4,6 +4,7 @@
 // A stream numbers its messages from 1 on, and one that was deleted and made again does so again. Before anything is published
 // to a new stream its numbers are therefore lifted to the microsecond of its making: no two messages of one name ever have the
 // same number, and a publisher sees at once when its message went to a stream that it does not know.
+// Long because opening, lifting and publishing share what is known of the stream.
 
 import type { HistoryLimits } from "./backplane.ts";
 import { isApiError, isNoResponders, NO_MESSAGE_FOUND, STREAM_NAME_IN_USE, STREAM_NOT_FOUND } from "./nats-api.ts";
