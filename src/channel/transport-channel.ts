@@ -105,6 +105,11 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     return this.#transport.kind;
   }
 
+  /** True for a session's channel, whatever carries it at the moment. */
+  get isSession(): boolean {
+    return this.#transport.isSession === true;
+  }
+
   get bufferedAmount(): number {
     return this.#transport.bufferedAmount + (this.#outbox?.bufferedAmount ?? 0);
   }
@@ -166,6 +171,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
 
   drained(): Promise<void> {
     if (this.#state === "closed" || this.bufferedAmount === 0) return Promise.resolve();
+    this.#transport.hurry?.();
     return new Promise((resolve) => {
       this.#drainWaiters ??= [];
       this.#drainWaiters.push(resolve);

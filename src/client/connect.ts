@@ -256,8 +256,11 @@ class SessionConnection implements Connection<unknown, unknown> {
 
   #arrive(carrier: Carrier, record: ServerRecord): void {
     if (record.type === "open") this.#opened(carrier, record);
-    else if (record.type === "ack") this.#acknowledged(record.received);
-    else if (record.type !== "heartbeat") this.#take(record);
+    else if (record.type === "ack") {
+      this.#acknowledged(record.received);
+      // The server's application may wait for ours (PROTOCOL.md, "Acknowledgements").
+      this.#acknowledge();
+    } else if (record.type !== "heartbeat") this.#take(record);
   }
 
   #take(record: NumberedRecord): void {

@@ -4,6 +4,7 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
+import { checkOptionNames } from "../base/option-names.ts";
 import type {
   Backplane,
   BackplaneEntry,
@@ -12,15 +13,15 @@ import type {
   BackplaneMember,
   HistoryLimits,
 } from "./backplane.ts";
-import { type BrokerOptions, checkPositive, toBrokerSettings } from "./broker-options.ts";
+import { BROKER_OPTION_NAMES, type BrokerOptions, checkPositive, toBrokerSettings } from "./broker-options.ts";
 import type { NatsConnection } from "./nats-api.ts";
 import { NatsLink } from "./nats-link.ts";
-import { placeOf, unwrap, wrap } from "./nats-message.ts";
+import { sequenceOf, toNatsId, unwrap, wrap } from "./nats-message.ts";
 import { nameToken } from "./nats-names.ts";
 import { NatsPresence } from "./nats-presence.ts";
+import { type ReadMessage, readAll } from "./nats-read.ts";
 import { NatsReader } from "./nats-reader.ts";
 import { NatsStreams } from "./nats-streams.ts";
-import { compareStreamIds, isStreamId } from "./stream-ids.ts";
 import { orUnavailable, unavailable } from "./unavailable.ts";
 
 export interface NatsBackplaneOptions extends BrokerOptions {
@@ -48,8 +49,10 @@ class NatsBackplane implements Backplane {
   #isClosed = false;
 
   constructor(connection: NatsConnection, options: NatsBackplaneOptions, clock: Clock) {
+    checkOptionNames("natsBackplane", options, ["name", "replicas", ...BROKER_OPTION_NAMES]);
     const { name = "unichannel", replicas = 1 } = options;
-    if (!/^[\w-]+$/.test(name)) throw new ChannelError("BAD_OPTION", "name: letters, digits, - and _");
+    if (typeof name !== "string" || !/^[\w-]+$/.test(name))
+      throw new ChannelError("BAD_OPTION", "name: letters, digits, - and _");
     checkPositive({ replicas });
     const { timeoutMs, maxPendingBytes, aliveMs, onError } = toBrokerSettings(options, "unichannel/nats");
     if (typeof connection?.request !== "function" || typeof connection.status !== "function") {
@@ -60,7 +63,11 @@ class NatsBackplane implements Backplane {
       onDown: () => this.#streams.forget(),
       onUp: () => this.#resume(),
     });
-    this.#streams = new NatsStreams(this.#link, { name, replicas, aliveMs });
+    this.#streams = new NatsStreams(this.#link, {
+      ...{ name, replicas, aliveMs },
+      onAnother: () => this.#reader.restart(),
+      onForgotten: () => this.#presence.announceAgain(),
+    });
     this.#reader = new NatsReader(this.#link, this.#streams, { clock, onError });
     const processId = nameToken(randomUUID());
     this.#presence = new NatsPresence(this.#link, this.#streams, { clock, processId, aliveMs, onError });
@@ -72,8 +79,7 @@ class NatsBackplane implements Backplane {
     return this.#ask(async () => {
       // Not awaited without need: what is published in one turn stays in order.
       if (!this.#streams.isKept(keep)) await this.#streams.grow(keep);
-      const sequence = await this.#streams.publish(subject, bytes);
-      return `${this.#streams.epoch}-${sequence}`;
+      return toNatsId(await this.#streams.append(subject, bytes));
     });
   }
 
@@ -98,25 +104,28 @@ class NatsBackplane implements Backplane {
   }
 
   async history(group: string, since?: string): Promise<BackplaneHistory> {
-    return this.#ask(async () => {
-      await this.#streams.open();
-      if (since === undefined) return { entries: await this.#read(group, 1), reset: false };
-      const [epoch, sequence] = isStreamId(since) ? since.split("-").map(Number) : [];
-      if (sequence !== undefined && epoch === this.#streams.epoch && sequence <= Number.MAX_SAFE_INTEGER) {
-        // From `since` itself on: while it is there, all that followed is.
-        const [first, ...entries] = await this.#read(group, sequence);
-        if (first?.id === since) return { entries, reset: false };
-      }
-      return { entries: await this.#read(group, 1), reset: true };
-    });
+    const sequence = since === undefined ? undefined : sequenceOf(since);
+    return this.#ask(() =>
+      this.#streams.using(async () => {
+        if (sequence !== undefined) {
+          const { messages, first } = await this.#read(group, sequence);
+          // From `since` itself on: while it is there, all that followed is.
+          if (messages[0]?.place.sequence === sequence) return { entries: toEntries(messages.slice(1)), reset: false };
+          // It is older than all that is kept.
+          if (first > sequence) return { entries: toEntries(messages), reset: true };
+        }
+        const { messages } = await this.#read(group, 1);
+        return { entries: toEntries(messages), reset: since !== undefined };
+      }),
+    );
   }
 
   compareIds(a: string, b: string): number {
-    return compareStreamIds(a, b);
+    return Number(a) - Number(b);
   }
 
   isId(text: string): boolean {
-    return isStreamId(text);
+    return sequenceOf(text) !== undefined;
   }
 
   enter(group: string, member: BackplaneMember): Promise<void> {
@@ -140,17 +149,15 @@ class NatsBackplane implements Backplane {
     this.#link.close();
   }
 
-  async #read(group: string, sequence: number): Promise<BackplaneEntry[]> {
-    const messages = await this.#link.read(this.#streams.name, this.#subject(group), { sequence });
-    const entries: BackplaneEntry[] = [];
-    for (const { reply = "", data } of messages) {
-      const payload = unwrap(data);
-      const place = placeOf(reply);
-      if (payload !== undefined && place !== undefined) {
-        entries.push({ id: `${this.#streams.epoch}-${place.sequence}`, payload });
-      }
-    }
-    return entries;
+  /** What is kept of a group from a number on, and the number of the first that is kept (infinite: none is). */
+  async #read(group: string, from: number): Promise<{ readonly messages: ReadMessage[]; readonly first: number }> {
+    const subject = this.#subject(group);
+    const last = await this.#streams.find({ lastOf: subject });
+    if (last === undefined) return { messages: [], first: Number.POSITIVE_INFINITY };
+    const found = await readAll(this.#link, { stream: this.#streams.name, subject, from, until: last.sequence });
+    // What is there now was there all the time. What went meanwhile may have had others behind it that went before they were read.
+    const first = (await this.#streams.find({ firstOf: subject }))?.sequence ?? Number.POSITIVE_INFINITY;
+    return { messages: found.filter(({ place }) => place.sequence >= first), first };
   }
 
   #resume(): void {
@@ -167,4 +174,14 @@ class NatsBackplane implements Backplane {
     if (this.#isClosed) throw unavailable("closed");
     return orUnavailable(run);
   }
+}
+
+/** Without what no backplane wrote. */
+function toEntries(messages: readonly ReadMessage[]): BackplaneEntry[] {
+  const entries: BackplaneEntry[] = [];
+  for (const { message, place } of messages) {
+    const payload = unwrap(message.data);
+    if (payload !== undefined) entries.push({ id: toNatsId(place.sequence), payload });
+  }
+  return entries;
 }

@@ -4,6 +4,7 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
+import { checkOptionNames } from "../base/option-names.ts";
 import type {
   Backplane,
   BackplaneEntry,
@@ -12,12 +13,13 @@ import type {
   BackplaneMember,
   HistoryLimits,
 } from "./backplane.ts";
-import { type BrokerOptions, toBrokerSettings } from "./broker-options.ts";
+import { BROKER_OPTION_NAMES, type BrokerOptions, toBrokerSettings } from "./broker-options.ts";
 import { RedisKeys } from "./redis-keys.ts";
 import { type RedisClient, RedisLink } from "./redis-link.ts";
 import { RedisPresence } from "./redis-presence.ts";
-import { BLOCK_MS, MIN_KEPT, MIN_TTL_MS, RedisReader } from "./redis-reader.ts";
-import { entryFields, millisecondsOf, payloadOf, type RawEntry, streamInfo } from "./redis-stream.ts";
+import { BLOCK_MS, MIN_KEPT, RedisReader } from "./redis-reader.ts";
+import { MIN_TTL_MS, type Position, publishCommand, readPositions } from "./redis-scripts.ts";
+import { messageOf, type RawEntry } from "./redis-stream.ts";
 import { BEGINNING, compareStreamIds, isStreamId } from "./stream-ids.ts";
 import { orUnavailable, unavailable } from "./unavailable.ts";
 
@@ -60,7 +62,9 @@ class RedisBackplane implements Backplane {
   #isClosed = false;
 
   constructor(client: RedisClient, options: RedisBackplaneOptions, clock: Clock) {
+    checkOptionNames("redisBackplane", options, ["prefix", ...BROKER_OPTION_NAMES]);
     const { prefix = "unichannel" } = options;
+    if (typeof prefix !== "string") throw new ChannelError("BAD_OPTION", `prefix is ${String(prefix)}, not a string`);
     if (prefix === "" || /[{}]/.test(prefix)) throw new ChannelError("BAD_OPTION", "prefix: some text without braces");
     const { timeoutMs, maxPendingBytes, aliveMs, onError } = toBrokerSettings(options, "unichannel/redis");
     const processId = randomUUID();
@@ -70,6 +74,7 @@ class RedisBackplane implements Backplane {
     const announce = (): void => {
       // Another server, perhaps, or this one without its data: nothing there has an expiry that we know of.
       this.#tendAt.clear();
+      if (this.#isClosed) return;
       this.#presence.announce().catch((error: unknown) => {
         if (this.#writer.isUp) onError(error);
       });
@@ -92,27 +97,22 @@ class RedisBackplane implements Backplane {
     this.#reader = new RedisReader(this.#readerLink, {
       ...{ clock, wakeKey: this.#wakeKey, onError },
       generationKey: this.#keys.generation,
+      onEmptied: announce,
     });
   }
 
   async publish(group: string, payload: Uint8Array, { size, ttlMs }: HistoryLimits): Promise<string> {
-    const key = this.#keys.stream(group);
-    const kept = Number.isFinite(size) ? ["MAXLEN", "~", String(Math.max(size, MIN_KEPT))] : [];
     const isDue = ttlMs <= MAX_TTL_MS && this.#isTendingDue(group, ttlMs);
-    const reply = await this.#ask(() => {
-      const adding = this.#writer.send(["XADD", key, ...kept, "*", ...entryFields(payload)]);
-      // Together with the first entry: a stream without an expiry would stay for ever.
-      if (isDue) this.#writer.send(["PEXPIRE", key, String(Math.max(2 * ttlMs, MIN_TTL_MS))]).catch(() => {});
-      return adding;
-    }).catch((error: unknown) => {
+    const command = publishCommand(this.#keys.stream(group), this.#keys.counter(group), payload, {
+      size: Math.max(size, MIN_KEPT),
+      expiry: isDue ? { ttlMs: Math.max(2 * ttlMs, MIN_TTL_MS), oldestMs: Math.max(ttlMs, MIN_TTL_MS) } : undefined,
+    });
+    try {
+      return String(await this.#send(command));
+    } catch (error) {
       this.#tendAt.delete(group);
       throw error;
-    });
-    const id = String(reply);
-    // By the server's clock, not ours.
-    const oldest = millisecondsOf(id) - Math.max(ttlMs, MIN_TTL_MS);
-    if (isDue) this.#writer.send(["XTRIM", key, "MINID", String(oldest)]).catch(() => {});
-    return id;
+    }
   }
 
   async subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {
@@ -121,12 +121,12 @@ class RedisBackplane implements Backplane {
     this.#subscribed.set(group, subscription);
     const isOurs = (): boolean => this.#subscribed.get(group) === subscription;
     try {
-      const info = await this.#ask(() => streamInfo(this.#writer, key));
+      const position = await this.#position(group);
       if (isOurs()) {
-        this.#reader.add(key, listener, info?.lastId ?? BEGINNING, info?.added ?? 0);
+        this.#reader.add(key, this.#keys.counter(group), listener, position);
         this.#wakeLater();
       }
-      return info === undefined || info.lastId === BEGINNING ? undefined : info.lastId;
+      return position.lastId === BEGINNING ? undefined : position.lastId;
     } catch (error) {
       if (isOurs()) this.#subscribed.delete(group);
       throw error;
@@ -145,8 +145,8 @@ class RedisBackplane implements Backplane {
       const [first, ...entries] = await this.#range(group, since);
       if (first?.id === since) return { entries, reset: false };
       // Nothing followed, if it is the last one ever added.
-      const info = await this.#ask(() => streamInfo(this.#writer, this.#keys.stream(group)));
-      if (info?.lastId === since) return { entries: [], reset: false };
+      const { lastId } = await this.#position(group);
+      if (lastId === since) return { entries: [], reset: false };
     }
     return { entries: await this.#range(group), reset: true };
   }
@@ -182,12 +182,19 @@ class RedisBackplane implements Backplane {
     this.#writer.close();
   }
 
+  async #position(group: string): Promise<Position> {
+    const key = this.#keys.stream(group);
+    const counterKey = this.#keys.counter(group);
+    const { positions } = await this.#ask(() => readPositions(this.#writer, [{ key, counterKey }]));
+    return positions[0]!;
+  }
+
   async #range(group: string, from = "-"): Promise<readonly BackplaneEntry[]> {
     const reply = (await this.#send(["XRANGE", this.#keys.stream(group), from, "+"])) as readonly RawEntry[];
     const entries: BackplaneEntry[] = [];
     for (const [id, fields] of reply) {
-      const payload = payloadOf(fields);
-      if (payload !== undefined) entries.push({ id: String(id), payload });
+      const message = messageOf(fields);
+      if (message !== undefined) entries.push({ id: String(id), payload: message.payload });
     }
     return entries;
   }

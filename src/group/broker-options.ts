@@ -1,6 +1,8 @@
 // What the backplanes over a broker let their users choose: one meaning and one default for both.
 
 import { ChannelError } from "../base/errors.ts";
+import { guard } from "../base/guard.ts";
+import { printError } from "./print-error.ts";
 
 export interface BrokerOptions {
   /** How long the server may take for an answer, in milliseconds; on Redis the connection is given up then. @default 5000 */
@@ -10,7 +12,7 @@ export interface BrokerOptions {
   /** A process that was not heard of for so many milliseconds is dead, and its members are gone. @default 30_000 */
   readonly aliveMs?: number | undefined;
   /** Told of lost connections, once each, and of entries in a stream that are not ours. @default console.error */
-  readonly onError?: ((error: unknown) => void) | undefined;
+  readonly onError?: ((error: unknown) => unknown) | undefined;
 }
 
 export interface BrokerSettings {
@@ -20,17 +22,38 @@ export interface BrokerSettings {
   readonly onError: (error: unknown) => void;
 }
 
+export const BROKER_OPTION_NAMES: readonly string[] = ["timeoutMs", "maxPendingBytes", "aliveMs", "onError"];
+
+/** The longest time that a timer of Node can wait, less what is added to it. */
+const MAX_TIME_MS = 2_000_000_000;
+
 /** `entry` is the module's name, for what is printed. Throws BAD_OPTION. */
 export function toBrokerSettings(options: BrokerOptions, entry: string): BrokerSettings {
-  const { timeoutMs = 5000, maxPendingBytes = 16 * 1024 * 1024, aliveMs = 30_000 } = options;
-  checkPositive({ timeoutMs, maxPendingBytes, aliveMs });
-  const { onError = (error: unknown) => console.error(`${entry}:`, error) } = options;
-  return { timeoutMs, maxPendingBytes, aliveMs, onError };
+  const { timeoutMs = 5000, maxPendingBytes = 16 * 1024 * 1024, aliveMs = 30_000, onError } = options;
+  checkPositive({ timeoutMs, aliveMs }, MAX_TIME_MS);
+  checkPositive({ maxPendingBytes });
+  if (onError !== undefined && typeof onError !== "function") {
+    throw new ChannelError("BAD_OPTION", `onError is ${String(onError)}, not a function`);
+  }
+  const print = (error: unknown): void => printError(`${entry}:`, error);
+  return {
+    timeoutMs,
+    maxPendingBytes,
+    aliveMs,
+    onError(error) {
+      if (onError === undefined) print(error);
+      else void guard(() => onError(error), print);
+    },
+  };
 }
 
-/** Throws BAD_OPTION, with the option's name. */
-export function checkPositive(options: Readonly<Record<string, number>>): void {
+/** Throws BAD_OPTION, with the option's name, for what is no number, zero or less, or more than `most`. */
+export function checkPositive(
+  options: Readonly<Record<string, number>>,
+  most: number = Number.POSITIVE_INFINITY,
+): void {
   for (const [name, value] of Object.entries(options)) {
-    if (!(value > 0)) throw new ChannelError("BAD_OPTION", `${name}: a positive number`);
+    if (typeof value === "number" && value > 0 && value <= most) continue;
+    throw new ChannelError("BAD_OPTION", `${name} is ${String(value)}, not a positive number`);
   }
 }

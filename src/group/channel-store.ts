@@ -121,7 +121,7 @@ export interface ChannelStoreOptions<Attachment = unknown, Out = unknown> {
    * `channel`). @default console.error
    */
   readonly onError?:
-    | ((error: unknown, context: { readonly group: string; readonly channel: AnyChannel | undefined }) => void)
+    | ((error: unknown, context: { readonly group: string; readonly channel: AnyChannel | undefined }) => unknown)
     | undefined;
   /** What tells the time, for tests: `virtualClock` of `unichannel/testing`. @default the system's */
   readonly clock?: Clock | undefined;

@@ -7,8 +7,11 @@ import { randomBytes } from "node:crypto";
 import { utf8, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
+import { callSync, guard } from "../base/guard.ts";
+import { checkOptionNames } from "../base/option-names.ts";
 import { withChannel } from "../channel/accept.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
+import type { HeadersInput } from "../channel/headers.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
 import type { ChannelRequest } from "../channel/request.ts";
 import { prepare, type SendData } from "../channel/send-data.ts";
@@ -27,6 +30,7 @@ import type {
 import { Group, type GroupOwner } from "./group.ts";
 import { jsonMembers, toGroupMessage, toSendData } from "./group-message.ts";
 import { firstOf, Listener, Mark, Member, Poll } from "./member.ts";
+import { printError } from "./print-error.ts";
 import type { GroupStreams, StreamsOwner } from "./streams.ts";
 
 /** What makes the message of each member. */
@@ -38,6 +42,8 @@ const DEFAULT_HISTORY = { size: 100, ttlMs: 60_000 };
 /** How often it is looked for polls that have waited long enough, and for what nobody needs any more. */
 const TICK_MS = 1000;
 const POLL_OPTIONS = { sse: false };
+const STORE_OPTIONS = ["history", "backplane", "codec", "onJoin", "onLeave", "onError", "clock"];
+const JOIN_OPTIONS = ["since", "ids", "onReset", "presence"];
 
 export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelStore<Attachment, Out> {
   readonly #options: ChannelStoreOptions<Attachment, Out>;
@@ -57,12 +63,15 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
 
   /** Users have `createChannelStore`. */
   constructor(options: ChannelStoreOptions<Attachment, Out>, makeStreams: (owner: StreamsOwner) => GroupStreams) {
+    checkOptionNames("createChannelStore", options, STORE_OPTIONS);
     const { clock = systemClock } = options;
+    checkOptionNames("history", options.history ?? {}, ["size", "ttlMs"]);
     this.#options = options;
     this.#clock = clock;
     const history = { ...DEFAULT_HISTORY, ...options.history };
     for (const [name, value] of Object.entries(history)) {
-      if (!(value >= 0)) throw new ChannelError("BAD_OPTION", `history.${name} is ${String(value)}`);
+      if (typeof value !== "number" || !(value >= 0))
+        throw new ChannelError("BAD_OPTION", `history.${name} is ${String(value)}`);
     }
     this.#streams = makeStreams({
       clock,
@@ -80,6 +89,10 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
 
   addToGroup(name: string, channel: GroupMember<Out>, attachment?: Attachment, options: JoinOptions<Out> = {}): void {
     checkName(name);
+    checkOptionNames("addToGroup", options, JOIN_OPTIONS);
+    const sinceText = options.since ?? "";
+    if (typeof sinceText !== "string")
+      throw new ChannelError("BAD_OPTION", `since is ${String(sinceText)}, not a string`);
     // Who has ended would never leave.
     if (this.#isClosed || hasEnded(channel)) return;
     const info = options.presence === undefined ? undefined : presencePayload(options.presence);
@@ -108,12 +121,16 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     const common = make === undefined ? this.#encode(data) : undefined;
     const shared = toShared(common, members.length);
     let reached = 0;
-    // Over a snapshot: members join and leave while their callbacks run.
+    // Over a copy: members join and leave while their callbacks run.
     for (const [channel, attachment] of members) {
       try {
-        const value = make === undefined ? common : this.#encode(make(channel, attachment));
-        if (value === undefined) continue;
+        // A callback before may have removed it: it is asked all the same, as the seed's store does.
         const member = this.#groups.get(name)?.find(channel);
+        const value =
+          make === undefined
+            ? common
+            : this.#encode(callSync("the function of broadcast", () => make(channel, attachment)));
+        if (value === undefined) continue;
         const message = member instanceof Poll ? toPollAnswer(value, member) : (shared ?? toSendData(value));
         if (sendRaw(channel, message, channel.transport === "http")) reached += 1;
       } catch (error) {
@@ -184,7 +201,13 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   }
 
   /** @internal A channel that is answered once, with what came after `since`; after `parkMs` with 204. */
-  poll(request: ChannelRequest | Request, name: string, since: string | null | undefined, parkMs: number): Channel {
+  poll(
+    request: ChannelRequest | Request,
+    name: string,
+    since: string | null | undefined,
+    parkMs: number,
+    headers?: HeadersInput,
+  ): Channel {
     checkName(name);
     const park = (channel: Channel): void => {
       if (this.#isClosed) return void channel.close();
@@ -194,14 +217,14 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
       group.add(poll);
       group.catchUp(poll, poll.since);
     };
-    return withChannel(request, park, POLL_OPTIONS);
+    return withChannel(request, park, headers === undefined ? POLL_OPTIONS : { ...POLL_OPTIONS, headers });
   }
 
   /** What the codec makes of a value, for whatever carries it. */
   #encode(value: unknown): unknown {
     const { codec } = this.#options;
     if (codec === undefined || value === undefined || value instanceof PreparedMessage) return value;
-    const body = codec.encode(value as Out);
+    const body = callSync("codec.encode", () => codec.encode(value as Out));
     return codec.contentType === undefined ? body : { headers: { "Content-Type": codec.contentType }, body };
   }
 
@@ -273,22 +296,24 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   }
 
   #tell(handler: ChannelStoreOptions<Attachment, Out>["onJoin"], { group, channel, attachment }: Member): void {
-    try {
-      handler?.(group.name, channel as GroupMember<Out>, attachment as Attachment | undefined);
-    } catch (error) {
-      this.#report(error, group.name, channel);
-    }
+    if (handler === undefined) return;
+    void guard(
+      () => handler(group.name, channel as GroupMember<Out>, attachment as Attachment | undefined),
+      (error) => this.#report(error, group.name, channel),
+    );
   }
 
   #report(error: unknown, group: string, channel?: AnyChannel): void {
     const { onError } = this.#options;
-    try {
-      if (onError === undefined) console.error(`unichannel: error in group ${group}`, error);
-      else onError(error, { group, channel });
-    } catch (second) {
-      // Who else is in the group, or leaves it, must not suffer for it.
-      console.error(`unichannel: onError of a store has thrown, at an error in group ${group}`, second, error);
+    if (onError === undefined) {
+      printError(`unichannel: error in group ${group}`, error);
+      return;
     }
+    // Who else is in the group, or leaves it, must not suffer for it.
+    void guard(
+      () => onError(error, { group, channel }),
+      (second) => printError(`unichannel: onError of a store has failed, at an error in group ${group}`, second, error),
+    );
   }
 }
 

@@ -1,10 +1,13 @@
 // One group in this process: who is in it, and who hears what. A message goes to all who were members when it came, in
 // the order of the stream; who joins with an id gets what it missed first, and then the rest, without a gap.
 
+import { guard } from "../base/guard.ts";
+import { Queue } from "../base/queue.ts";
 import { Roster } from "../base/roster.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import type { PreparedMessage } from "../channel/prepared-message.ts";
 import { event, json, prepare, type SendData } from "../channel/send-data.ts";
+import { TransportChannel } from "../channel/transport-channel.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
 import type { GroupLog } from "./group-log.ts";
 import type { GroupEntry } from "./group-message.ts";
@@ -34,7 +37,8 @@ export class Group {
   /** Those who hear a message: the members as they were when it came. */
   #audience: readonly Member[] | undefined;
   #isDelivering = false;
-  #pending: { readonly entry: GroupEntry; readonly audience: readonly Member[] }[] = [];
+  /** Made for the first message that a callback publishes. */
+  #pending: Queue<{ readonly entry: GroupEntry; readonly audience: readonly Member[] }> | undefined;
   /** What came in this turn, and the polls that it answers. */
   #due: GroupEntry[] | undefined;
   #duePolls: Poll[] = [];
@@ -101,12 +105,13 @@ export class Group {
     this.#owner.watch(this);
     this.#audience ??= this.#members.all();
     if (this.#isDelivering) {
+      this.#pending ??= new Queue();
       this.#pending.push({ entry, audience: this.#audience });
       return;
     }
     this.#isDelivering = true;
     this.#deliver(entry, this.#audience);
-    for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
+    for (let next = this.#pending?.shift(); next !== undefined; next = this.#pending?.shift()) {
       this.#deliver(next.entry, next.audience);
     }
     this.#isDelivering = false;
@@ -242,13 +247,13 @@ export class Group {
   #tellReset(member: Member): void {
     const { channel } = member;
     const listener = member instanceof Listener ? member : undefined;
-    if (listener?.onReset !== undefined) {
-      try {
-        listener.onReset(channel);
-      } catch (error) {
-        this.#owner.report(error, this.name, channel);
-      }
-    } else if (channel.transport === "sse") {
+    const { onReset } = listener ?? {};
+    if (onReset !== undefined) {
+      void guard(
+        () => onReset(channel),
+        (error) => this.#owner.report(error, this.name, channel),
+      );
+    } else if (channel.transport === "sse" && !isSession(channel)) {
       this.#send(channel, prepare(event({ event: "reset", data: JSON.stringify({ group: this.name }) })));
     } else if (listener?.tellsReset === true) this.#send(channel, prepare(json({ group: this.name, reset: true })));
   }
@@ -268,6 +273,11 @@ export class Group {
       this.#owner.report(error, this.name, channel);
     }
   }
+}
+
+/** A session is told in the same words, whatever carries it: its client sees messages, and no types of events. */
+function isSession(channel: AnyChannel): boolean {
+  return channel instanceof TransportChannel && channel.isSession;
 }
 
 function pollAnswer(entries: readonly GroupEntry[], next: string, reset: boolean): SendData {

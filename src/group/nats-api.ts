@@ -40,13 +40,23 @@ export function isApiError(error: unknown, code: number): boolean {
   return error instanceof NatsApiError && error.errorCode === code;
 }
 
-/** By name and code: the class is the client's, and it differs between its versions. */
+/**
+ * By code, status and name: the classes are the client's, and their names differ between its versions (`nats` 2: code "503";
+ * `@nats-io` 3.0 to 3.3: "NoRespondersError"; 3.4: "NoResponders"; and either may be the cause of another error).
+ */
 export function isNoResponders(error: unknown): boolean {
-  const { name, code, cause } = (error ?? {}) as { name?: string; code?: unknown; cause?: { name?: string } };
-  return name === "NoRespondersError" || cause?.name === "NoRespondersError" || code === "503";
+  const { name, code, status, cause } = (error ?? {}) as {
+    readonly name?: unknown;
+    readonly code?: unknown;
+    readonly status?: unknown;
+    readonly cause?: unknown;
+  };
+  if (name === "NoRespondersError" || name === "NoResponders") return true;
+  if (String(code) === "503" || String(status) === "503") return true;
+  return cause !== undefined && cause !== error && isNoResponders(cause);
 }
 
 export function isTimeout(error: unknown): boolean {
   const { name, code } = (error ?? {}) as { name?: string; code?: unknown };
-  return name === "TimeoutError" || code === "TIMEOUT";
+  return name === "TimeoutError" || name === "Timeout" || code === "TIMEOUT";
 }

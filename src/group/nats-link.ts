@@ -1,7 +1,6 @@
 // The connection to NATS as the backplane uses it: questions with an answer in bounded time, and nothing that is kept for
 // later when the server is away. The connection is the user's; it reconnects by itself.
 
-import { randomUUID } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { isNoResponders, isTimeout, NatsApiError, type NatsConnection, type NatsMessage } from "./nats-api.ts";
 import { unavailable } from "./unavailable.ts";
@@ -30,6 +29,14 @@ export class NatsLink {
     void this.#follow();
   }
 
+  get timeoutMs(): number {
+    return this.#options.timeoutMs;
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
+  }
+
   get isUp(): boolean {
     return this.#isUp;
   }
@@ -41,55 +48,6 @@ export class NatsLink {
   /** A request of the JetStream API. Rejects with NatsApiError when it is refused. */
   async api<T = unknown>(request: string, body: object = {}): Promise<T> {
     return this.ask<T>(`$JS.API.${request}`, Buffer.from(JSON.stringify(body)));
-  }
-
-  /**
-   * All that a stream has for a subject from some sequence on, or the last message of each subject. Through a consumer
-   * of the server's that lives for this one answer.
-   */
-  async read(
-    stream: string,
-    filter: string,
-    from: { readonly sequence: number } | "last of each",
-  ): Promise<NatsMessage[]> {
-    const inbox = `_INBOX.${randomUUID()}`;
-    const messages: NatsMessage[] = [];
-    let expected = Number.POSITIVE_INFINITY;
-    let finish!: (error?: unknown) => void;
-    const finished = new Promise<void>((resolve, reject) => {
-      finish = (error) => (error === undefined ? resolve() : reject(unavailable(error)));
-    });
-    const { clock, timeoutMs } = this.#options;
-    let timer = clock.setTimer(() => finish("history did not come"), timeoutMs);
-    const subscription = this.connection.subscribe(inbox, {
-      callback: (error, message) => {
-        if (error !== null && error !== undefined) finish(error);
-        else if (message.headers?.code !== 100) messages.push(message);
-        if (messages.length >= expected) finish();
-        clock.clearTimer(timer);
-        timer = clock.setTimer(() => finish("history did not come"), timeoutMs);
-      },
-    });
-    try {
-      const policy =
-        from === "last of each"
-          ? { deliver_policy: "last_per_subject" }
-          : { deliver_policy: "by_start_sequence", opt_start_seq: Math.max(1, from.sequence) };
-      const { name, num_pending } = await this.createConsumer(stream, {
-        deliver_subject: inbox,
-        filter_subject: filter,
-        ...policy,
-      });
-      expected = num_pending;
-      if (messages.length >= expected) finish();
-      await finished;
-      this.api(`CONSUMER.DELETE.${stream}.${name}`).catch(() => {});
-      return messages.slice(0, expected);
-    } finally {
-      finished.catch(() => {});
-      clock.clearTimer(timer);
-      subscription.unsubscribe();
-    }
   }
 
   /** One that goes away when nobody listens any more. */
@@ -139,13 +97,26 @@ export class NatsLink {
     if (this.#isStalled) return;
     this.#isStalled = true;
     this.#options.onError(unavailable("the server does not answer"));
-    this.connection.flush().then(
-      () => (this.#isStalled = false),
-      () => (this.#isStalled = false),
-    );
+    const end = (): void => {
+      this.#isStalled = false;
+    };
+    // A connection that was closed throws where it is expected to reject.
+    Promise.resolve()
+      .then(() => this.connection.flush())
+      .then(end, end);
   }
 
   async #follow(): Promise<void> {
+    try {
+      await this.#followStatus();
+    } catch (error) {
+      if (!this.#isClosed) this.#options.onError(unavailable(error));
+    }
+    // The client has given up.
+    this.#isUp = false;
+  }
+
+  async #followStatus(): Promise<void> {
     for await (const { type } of this.connection.status()) {
       if (this.#isClosed) return;
       if (type === "disconnect") {
@@ -158,7 +129,5 @@ export class NatsLink {
         this.#options.onUp();
       }
     }
-    // The client has given up.
-    this.#isUp = false;
   }
 }

@@ -5,6 +5,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { BackplaneMember } from "./backplane.ts";
 import type { NatsLink } from "./nats-link.ts";
 import { nameToken } from "./nats-names.ts";
+import { readAll } from "./nats-read.ts";
 import { MEMBER_TTL_MS, type NatsStreams, type StreamInfo } from "./nats-streams.ts";
 import { OwnMembers } from "./own-members.ts";
 
@@ -50,15 +51,17 @@ export class NatsPresence {
 
   async present(group: string): Promise<readonly BackplaneMember[]> {
     const { name } = this.#streams;
-    await this.#streams.open();
-    const filter = `${name}.m.${nameToken(group)}.*.*`;
-    const [messages, alive] = await Promise.all([
-      this.#link.read(`${name}-members`, filter, "last of each"),
-      this.#link.api<StreamInfo>(`STREAM.INFO.${name}-alive`, { subjects_filter: `${name}.a.>` }),
-    ]);
+    const subject = `${name}.m.${nameToken(group)}.*.*`;
+    const [messages, alive] = await this.#streams.using(() =>
+      Promise.all([
+        readAll(this.#link, { stream: `${name}-members`, subject }),
+        this.#link.api<StreamInfo>(`STREAM.INFO.${name}-alive`, { subjects_filter: `${name}.a.>` }),
+      ]),
+    );
     const members: BackplaneMember[] = [];
     const dead = new Set<string>();
-    for (const { subject, data } of messages) {
+    for (const { message } of messages) {
+      const { subject, data } = message;
       const process = subject.split(".").at(-2)!;
       if (alive.state.subjects?.[`${name}.a.${process}`] === undefined) dead.add(process);
       else members.push(decodeMember(data));
@@ -127,8 +130,7 @@ export class NatsPresence {
   }
 
   async #purge(filter: string): Promise<void> {
-    await this.#streams.open();
-    await this.#link.api(`STREAM.PURGE.${this.#streams.name}-members`, { filter });
+    await this.#streams.using(() => this.#link.api(`STREAM.PURGE.${this.#streams.name}-members`, { filter }));
   }
 
   #subject(group: string, key: string): string {

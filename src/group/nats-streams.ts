@@ -1,18 +1,34 @@
 // The streams of the NATS backplane, in the words of the JetStream API (subjects `$JS.API.…`, JSON both ways): a core
 // connection is all that it takes, of whatever version of the client. Works from server 2.9 on.
+//
+// A stream numbers its messages from 1 on, and one that was deleted and made again does so again. Before anything is published
+// to a new stream its numbers are therefore lifted to the microsecond of its making: no two messages of one name ever have the
+// same number, and a publisher sees at once when its message went to a stream that it does not know.
+// Long because opening, lifting and publishing share what is known of the stream.
 
 import type { HistoryLimits } from "./backplane.ts";
 import { isApiError, isNoResponders, NO_MESSAGE_FOUND, STREAM_NAME_IN_USE, STREAM_NOT_FOUND } from "./nats-api.ts";
 import type { NatsLink } from "./nats-link.ts";
+import { NS_PER_MS } from "./nats-message.ts";
 import { unavailable } from "./unavailable.ts";
 
 export interface NatsStreamsOptions {
   readonly name: string;
   readonly replicas: number;
   readonly aliveMs: number;
+  /** The message stream is gone, or is another one than was known. */
+  readonly onAnother: () => void;
+  /** The streams of members are other ones than were known: they are empty. */
+  readonly onForgotten: () => void;
 }
 
-const NS_PER_MS = 1_000_000;
+/** Numbers of a new stream for each millisecond between its making and the epoch: more than are published in one. */
+const NUMBERS_PER_MS = 1000;
+/** How often it is published anew to a stream that was made again. */
+const MAX_ATTEMPTS = 4;
+/** How often, and how long apart, a server is asked that knows less than it did: it may still be reading its files. */
+const REGRESS_LOOKS = 3;
+const REGRESS_MS = 200;
 /** JetStream looks for doubles so long by default; it may not be longer than what is kept. */
 const DUPLICATE_WINDOW_MS = 120_000;
 /** Members of a process that never came back stay no longer; those of others are written anew. */
@@ -30,6 +46,7 @@ export interface StreamInfo {
   readonly state: {
     readonly first_seq: number;
     readonly last_seq: number;
+    readonly num_subjects?: number;
     readonly subjects?: Readonly<Record<string, number>>;
   };
 }
@@ -41,16 +58,24 @@ export class NatsStreams {
   #keep: HistoryLimits = { size: 1, ttlMs: 60_000 };
   #opening: Promise<StreamInfo> | undefined;
   #growing: Promise<void> | undefined;
-  #epoch = 0;
+  /** When the message stream was made: what tells two streams of one name apart. */
+  #created = "";
+  /** When those of members were made. */
+  #membersCreated = "";
+  /** The least number that the message stream gives. */
+  #first = Number.POSITIVE_INFINITY;
+  /** The greatest number that the message stream is known to have given. */
+  #known = 0;
+  #version = 0;
 
   constructor(link: NatsLink, options: NatsStreamsOptions) {
     this.#link = link;
     this.#options = options;
   }
 
-  /** When the stream was made, in milliseconds: what makes the ids of a new one greater than those of the one before. */
-  get epoch(): number {
-    return this.#epoch;
+  /** Another number for each message stream that is found, and for one that has lost its end. */
+  get version(): number {
+    return this.#version;
   }
 
   get name(): string {
@@ -66,13 +91,20 @@ export class NatsStreams {
     this.#opening = undefined;
   }
 
+  /** The stream gave this number. */
+  heard(sequence: number): void {
+    if (sequence > this.#known) this.#known = sequence;
+  }
+
   /** Makes the streams if they are not there. Asked again after the connection was lost. */
   open(): Promise<StreamInfo> {
-    this.#opening ??= this.#openAll().catch((error: unknown) => {
-      this.#opening = undefined;
+    if (this.#opening !== undefined) return this.#opening;
+    const opening = this.#openAll().catch((error: unknown) => {
+      if (this.#opening === opening) this.#opening = undefined;
       throw error;
     });
-    return this.#opening;
+    this.#opening = opening;
+    return opening;
   }
 
   /** The message stream as it is now. */
@@ -81,19 +113,52 @@ export class NatsStreams {
     return this.open();
   }
 
-  /** Publishes to a subject of one of the streams; the sequence once the server has it. */
-  async publish(subject: string, payload: Uint8Array): Promise<number> {
-    for (let attempt = 0; ; attempt++) {
+  /** Publishes a message to the subject of a group; its sequence once the server has it. */
+  append(subject: string, payload: Uint8Array): Promise<number> {
+    return this.#publish(subject, payload, () => this.#first);
+  }
+
+  /** Publishes to a subject of one of the other streams. */
+  async publish(subject: string, payload: Uint8Array): Promise<void> {
+    await this.#publish(subject, payload, () => 0);
+  }
+
+  /** Runs what needs the streams; once more if they turn out to be gone. */
+  async using<T>(run: () => Promise<T>): Promise<T> {
+    await this.open();
+    try {
+      return await run();
+    } catch (error) {
+      if (!isApiError(error, STREAM_NOT_FOUND)) throw error;
+      this.#lost();
+      await this.open();
+      return run();
+    }
+  }
+
+  async #publish(subject: string, payload: Uint8Array, least: () => number): Promise<number> {
+    for (let attempt = 1; ; attempt++) {
       // Not awaited without need: what is published in one turn leaves in one piece, in order.
-      if (this.#epoch === 0 || this.#opening === undefined) await this.open();
+      if (this.#opening === undefined || this.#created === "") await this.open();
       try {
-        return (await this.#link.ask<{ readonly seq: number }>(subject, payload)).seq;
+        const { seq } = await this.#link.ask<{ readonly seq: number }>(subject, payload);
+        if (seq >= least()) {
+          if (least() > 0) this.heard(seq);
+          return seq;
+        }
+        // A new stream whose numbers nobody has lifted yet: lifting them drops the message, so it is published again.
+        if (attempt === MAX_ATTEMPTS) throw unavailable("the stream is made again and again");
       } catch (error) {
         // Nobody took it: the stream is gone, so it can be made and the message published again without doubling it.
-        if (!isNoResponders(error) || attempt > 0) throw unavailable(error);
-        this.#opening = undefined;
+        if (!isNoResponders(error) || attempt === MAX_ATTEMPTS) throw unavailable(error);
       }
+      this.#lost();
     }
+  }
+
+  #lost(): void {
+    this.forget();
+    this.#options.onAnother();
   }
 
   /** Sees to it that the stream keeps at least this much. It is one stream for all groups, so the largest wish counts. */
@@ -119,58 +184,95 @@ export class NatsStreams {
 
   /** Whether `grow` would have something to do. */
   isKept({ size, ttlMs }: HistoryLimits): boolean {
-    if (this.#growing !== undefined || this.#opening === undefined || this.#epoch === 0) return false;
+    if (this.#growing !== undefined || this.#opening === undefined || this.#created === "") return false;
     return size <= this.#keep.size && ttlMs <= this.#keep.ttlMs;
   }
 
-  /** Of the group's last message; undefined when there is none. */
-  async lastOf(subject: string): Promise<string | undefined> {
-    const sequence = await this.#find({ last_by_subj: subject });
-    return sequence === undefined ? undefined : `${this.#epoch}-${sequence}`;
-  }
-
-  /** Whether messages of a group that came after `sequence` are gone; `limit`: how many the stream keeps. */
-  async isMissing(subject: string, sequence: number, limit: number, mayHaveExpired: boolean): Promise<boolean> {
-    const first = await this.#find({ seq: 1, next_by_subj: subject });
-    // An older one is still there: trimming begins with the oldest.
-    if (first !== undefined && first <= sequence) return false;
-    if (mayHaveExpired) return true;
-    if (first === undefined || limit < 0) return false;
-    const { state } = await this.#link.api<StreamInfo>(`STREAM.INFO.${this.name}`, { subjects_filter: subject });
-    return (state.subjects?.[subject] ?? 0) >= limit;
-  }
-
-  async #find(request: object): Promise<number | undefined> {
+  /** The first message of a subject that is there, the last one, or that of a number; undefined when there is none. */
+  async find(
+    which: { readonly firstOf: string } | { readonly lastOf: string } | { readonly sequence: number },
+  ): Promise<FoundMessage | undefined> {
+    const request =
+      "firstOf" in which
+        ? { seq: 1, next_by_subj: which.firstOf }
+        : "lastOf" in which
+          ? { last_by_subj: which.lastOf }
+          : { seq: which.sequence };
     try {
-      const answer = await this.#link.api<{ message: { seq: number } }>(`STREAM.MSG.GET.${this.name}`, request);
-      return answer.message.seq;
+      const { message } = await this.#link.api<{
+        readonly message: { readonly seq: number; readonly subject: string; readonly time: string };
+      }>(`STREAM.MSG.GET.${this.name}`, request);
+      return { sequence: message.seq, subject: message.subject, atMs: Date.parse(message.time) };
     } catch (error) {
       if (isApiError(error, NO_MESSAGE_FOUND)) return undefined;
       throw error;
     }
   }
 
+  /** How many messages each subject has that fits. */
+  async countsOf(filter: string): Promise<Readonly<Record<string, number>>> {
+    const { state } = await this.#link.api<StreamInfo>(`STREAM.INFO.${this.name}`, { subjects_filter: filter });
+    return state.subjects ?? {};
+  }
+
   async #openAll(): Promise<StreamInfo> {
     const { name, aliveMs } = this.#options;
     const small = { storage: "memory", max_msgs_per_subject: 1 };
-    const [info] = await Promise.all([
+    // Before it is asked: what is published meanwhile may be in the answer or not.
+    const known = this.#known;
+    const [found, members, alive] = await Promise.all([
       this.#ensure(name, this.#messagesConfig({ max_msgs_per_subject: 1, max_age: 1 })),
       this.#ensure(`${name}-members`, { subjects: [`${name}.m.>`], ...small, ...ageOf(MEMBER_TTL_MS) }),
       this.#ensure(`${name}-alive`, { subjects: [`${name}.a.>`], ...small, ...ageOf(aliveMs) }),
     ]);
-    this.#epoch = Date.parse(info.created);
+    const info = await this.#lifted(found, known);
+    const membersCreated = `${members.created} ${alive.created}`;
+    const isForgotten = this.#membersCreated !== "" && this.#membersCreated !== membersCreated;
+    this.#membersCreated = membersCreated;
+    if (isForgotten) this.#options.onForgotten();
     const { max_msgs_per_subject: size, max_age } = info.config;
-    const found = { size: size < 0 ? Infinity : size, ttlMs: max_age === 0 ? Infinity : max_age / NS_PER_MS };
-    if (found.size >= this.#keep.size && found.ttlMs >= this.#keep.ttlMs) {
-      this.#keep = found;
+    const kept = { size: size < 0 ? Infinity : size, ttlMs: max_age === 0 ? Infinity : max_age / NS_PER_MS };
+    if (kept.size >= this.#keep.size && kept.ttlMs >= this.#keep.ttlMs) {
+      this.#keep = kept;
       return info;
     }
     // Made anew by a process that never published.
-    this.#keep = { size: Math.max(found.size, this.#keep.size), ttlMs: Math.max(found.ttlMs, this.#keep.ttlMs) };
+    this.#keep = { size: Math.max(kept.size, this.#keep.size), ttlMs: Math.max(kept.ttlMs, this.#keep.ttlMs) };
     return this.#link.api<StreamInfo>(`STREAM.UPDATE.${name}`, {
       ...info.config,
       ...this.#messagesConfig(info.config),
     });
+  }
+
+  /** Sees to it that the stream gives no number that one of its name has given before. */
+  async #lifted(found: StreamInfo, knownBefore: number): Promise<StreamInfo> {
+    let info = found;
+    const { created } = info;
+    const first = Date.parse(created) * NUMBERS_PER_MS;
+    const isAnother = created !== this.#created;
+    const known = isAnother ? 0 : knownBefore;
+    // It was restored from an older copy, or has lost its end in another way. A server that is starting may say so, too.
+    for (let look = 0; info.created === created && info.state.last_seq < known && look < REGRESS_LOOKS; look++) {
+      await new Promise<void>((resolve) => this.#link.clock.setTimer(resolve, REGRESS_MS));
+      info = await this.#link.api<StreamInfo>(`STREAM.INFO.${this.name}`);
+    }
+    if (info.created !== created) return this.#lifted(info, knownBefore);
+    const hasLostItsEnd = info.state.last_seq < known;
+    const least = Math.max(first, hasLostItsEnd ? known + 1 : 0);
+    if (info.state.last_seq < least - 1) {
+      // Everything below `least` goes, and the next message gets `least`. Doing it twice changes nothing.
+      await this.#link.api(`STREAM.PURGE.${this.name}`, { seq: least });
+      info = await this.#link.api<StreamInfo>(`STREAM.INFO.${this.name}`);
+      if (info.created !== created) return this.#lifted(info, knownBefore);
+    }
+    if (isAnother || hasLostItsEnd) {
+      this.#version += 1;
+      this.#created = created;
+      this.#first = first;
+      this.#known = 0;
+      if (this.#version > 1) this.#options.onAnother();
+    }
+    return info;
   }
 
   async #ensure(name: string, config: object): Promise<StreamInfo> {
@@ -199,6 +301,13 @@ export class NatsStreams {
       ...ageOf(found.max_age === 0 ? Infinity : Math.max(ttlMs, found.max_age / NS_PER_MS)),
     };
   }
+}
+
+export interface FoundMessage {
+  readonly sequence: number;
+  readonly subject: string;
+  /** When the server stored it, in milliseconds. */
+  readonly atMs: number;
 }
 
 function ageOf(ms: number): { readonly max_age: number; readonly duplicate_window: number } {

@@ -2,7 +2,9 @@
 // client is away; since each answer says where it ends, and the history keeps what comes, nothing is lost.
 
 import { ChannelError } from "../base/errors.ts";
+import { checkOptionNames } from "../base/option-names.ts";
 import type { Channel } from "../channel/channel.ts";
+import { checkFields, type HeadersInput, toFields } from "../channel/headers.ts";
 import type { ChannelRequest } from "../channel/request.ts";
 import type { ChannelStore } from "./channel-store.ts";
 import { GroupStore } from "./group-store.ts";
@@ -15,6 +17,8 @@ export interface PollOptions {
    * @default 25_000: under the 30 s that Heroku and the 60 s that nginx and AWS ALB allow by default
    */
   readonly parkMs?: number | undefined;
+  /** Headers of every answer. */
+  readonly headers?: HeadersInput | undefined;
 }
 
 /**
@@ -34,9 +38,14 @@ export function pollGroup<Attachment, Out>(
 ): Channel {
   if (!(store instanceof GroupStore))
     throw new ChannelError("BAD_OPTION", "pollGroup needs a store of createChannelStore");
-  const { since = sinceOf(request.url), parkMs = 25_000 } = options;
-  if (!(parkMs >= 0)) throw new ChannelError("BAD_OPTION", `parkMs is ${String(parkMs)}`);
-  return store.poll(request, group, since, parkMs);
+  checkOptionNames("pollGroup", options, ["since", "parkMs", "headers"]);
+  const { since = sinceOf(request.url), parkMs = 25_000, headers } = options;
+  if (headers !== undefined) checkFields(toFields(headers));
+  if (typeof since !== "string" && since !== null) {
+    throw new ChannelError("BAD_OPTION", `since is ${String(since)}, not a string`);
+  }
+  if (typeof parkMs !== "number" || !(parkMs >= 0)) throw new ChannelError("BAD_OPTION", `parkMs is ${String(parkMs)}`);
+  return store.poll(request, group, since, parkMs, headers);
 }
 
 /** A target, or the whole URL of a Fetch request. */

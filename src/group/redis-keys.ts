@@ -21,6 +21,11 @@ export class RedisKeys {
     return `${this.#tag}:stream${encodeName(group)}`;
   }
 
+  /** The number of the last message of a group. */
+  counter(group: string): string {
+    return `${this.#tag}:count${encodeName(group)}`;
+  }
+
   /** The hash of who is present in a group. */
   members(group: string): string {
     return `${this.#tag}:members${encodeName(group)}`;

@@ -77,7 +77,8 @@ export class RedisLink {
     const connection = this.#connection;
     if (!this.#isUp || connection === undefined) return Promise.reject(unavailable("not connected"));
     let bytes = 0;
-    for (const arg of args) bytes += arg.length;
+    // The text of a script is one and the same string for all commands.
+    for (let i = args[0] === "EVAL" ? 2 : 0; i < args.length; i++) bytes += args[i]!.length;
     if (this.#waitingBytes + bytes > this.#options.maxPendingBytes && this.#waiting.size > 0) {
       return Promise.reject(unavailable("too much waits for its answer"));
     }
@@ -86,7 +87,7 @@ export class RedisLink {
       this.#waiting.add(waiting);
       this.#waitingBytes += bytes;
       this.#watch ??= this.#options.clock.setTimer(this.#onWatch, this.#options.timeoutMs);
-      connection.send(args).then(
+      sendSafely(connection, args).then(
         (reply) => {
           this.#retries = 0;
           if (this.#settle(waiting)) resolve(reply);
@@ -107,23 +108,27 @@ export class RedisLink {
     this.#drop("closed");
   }
 
+  /** Throws BAD_OPTION when the client is none. */
   #connect(): void {
     const lost = (error: unknown): void => this.#lost(connection, error);
     const connection = openConnection(this.#client, lost);
     this.#connection = connection;
-    const timer = this.#options.clock.setTimer(
-      () => lost(unavailable("no connection in time")),
-      this.#options.timeoutMs,
-    );
-    connection
-      .connect()
-      .then(() => {
-        if (this.#connection !== connection) return;
-        this.#isUp = true;
-        this.#attempted();
-        this.#options.onUp();
-      }, lost)
-      .finally(() => this.#options.clock.clearTimer(timer));
+    const { clock, timeoutMs, onUp } = this.#options;
+    const timer = clock.setTimer(() => lost(unavailable("no connection in time")), timeoutMs);
+    const begin = async (): Promise<void> => {
+      try {
+        await connection.connect();
+      } catch (error) {
+        return lost(error);
+      } finally {
+        clock.clearTimer(timer);
+      }
+      if (this.#connection !== connection) return;
+      this.#isUp = true;
+      this.#attempted();
+      onUp();
+    };
+    void begin();
   }
 
   #lost(connection: Connection, error: unknown): void {
@@ -149,7 +154,16 @@ export class RedisLink {
   #retry(): void {
     const delayMs = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#retries++);
     // Spread, so that not all processes come back at once.
-    this.#retryTimer = this.#options.clock.setTimer(() => this.#connect(), delayMs * (0.5 + Math.random() / 2));
+    const reconnect = (): void => {
+      try {
+        this.#connect();
+      } catch (error) {
+        // The library may refuse to make a duplicate, of a client that was ended for instance.
+        this.#options.onError(unavailable(error));
+        this.#retry();
+      }
+    };
+    this.#retryTimer = this.#options.clock.setTimer(reconnect, delayMs * (0.5 + Math.random() / 2));
   }
 
   /** False when it was given up before. */
@@ -169,6 +183,11 @@ export class RedisLink {
     if (leftMs > 0) this.#watch = clock.setTimer(this.#onWatch, leftMs);
     else if (this.#connection !== undefined) this.#lost(this.#connection, `no answer in ${timeoutMs} ms`);
   };
+}
+
+/** A library may throw where it is expected to reject. */
+async function sendSafely(connection: Connection, args: readonly RedisArgument[]): Promise<unknown> {
+  return connection.send(args);
 }
 
 /** The error of a command, as opposed to that of a connection: Redis begins it with a word in capitals. */

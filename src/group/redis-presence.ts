@@ -78,7 +78,7 @@ export class RedisPresence {
     // Together: a process that died between the two would live for ever.
     await Promise.all([
       this.#link.send(["XADD", this.#processKey, "MAXLEN", "1", "*", "-", ""]),
-      this.#link.send(["PEXPIRE", this.#processKey, String(this.#options.aliveMs)]),
+      this.#link.send(["PEXPIRE", this.#processKey, String(Math.ceil(this.#options.aliveMs))]),
     ]);
     await this.#writeAll();
   }
@@ -104,7 +104,7 @@ export class RedisPresence {
 
   async #renew(): Promise<void> {
     if (!this.#link.isUp) return;
-    const renewed = await this.#link.send(["PEXPIRE", this.#processKey, String(this.#options.aliveMs)]);
+    const renewed = await this.#link.send(["PEXPIRE", this.#processKey, String(Math.ceil(this.#options.aliveMs))]);
     if (Number(renewed) === 0) {
       this.#options.onForgotten();
       await this.announce();

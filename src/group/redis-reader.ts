@@ -1,31 +1,33 @@
 // The reading side of the Redis backplane: one XREAD over the streams of all subscribed groups, blocking on a connection
-// of its own. Ids say where to go on after a lost connection; XINFO STREAM says whether something is missing there.
+// of its own. Ids say where to go on after a lost connection. The numbers in the messages say whether one is missing; what
+// numbers cannot show, a server that was emptied or replaced, is looked for every two seconds and on each new connection.
 
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { BackplaneListener } from "./backplane.ts";
 import { isReplyError, type RedisLink } from "./redis-link.ts";
+import { MIN_TTL_MS, type Position, raiseIds, readPositions, readServer, type ServerFacts } from "./redis-scripts.ts";
 import {
   isMark,
-  isMissing,
   MARK,
+  messageOf,
   millisecondsOf,
-  payloadOf,
   type RawEntry,
-  streamInfo,
+  type StreamMessage,
   streamsOf,
 } from "./redis-stream.ts";
 import { BEGINNING, compareStreamIds, nextStreamId } from "./stream-ids.ts";
 
 interface Subscription {
   readonly key: string;
+  readonly counterKey: string;
   readonly listener: BackplaneListener;
   readonly addedAt: number;
   /** Everything up to here was delivered. */
   last: string;
-  /** How many entries the stream had ever had with that one; undefined when it is not known. */
-  count: number | undefined;
+  /** The number of the last message; 0 when there was none; undefined when it is not known. */
+  number: number | undefined;
 }
 
 export interface RedisReaderOptions {
@@ -34,15 +36,15 @@ export interface RedisReaderOptions {
   readonly wakeKey: string;
   /** A key that is lost with everything else, and never otherwise. */
   readonly generationKey: string;
+  /** The server has lost what it had. */
+  readonly onEmptied: () => void;
   readonly onError: (error: unknown) => void;
 }
 
-/** How long one XREAD blocks. Only a limit on how long a dead connection goes unnoticed. */
-export const BLOCK_MS = 5000;
+/** How long one XREAD blocks, and how often it is looked whether the server is the one that was read before. */
+export const BLOCK_MS = 2000;
 /** A stream is never trimmed to fewer entries: who reads fewer than these at once cannot have been overtaken. */
 export const MIN_KEPT = 128;
-/** A stream lives at least so long after its last entry: who was away for less has missed none that expired. */
-export const MIN_TTL_MS = 60_000;
 /** Entries of one reply, over all groups, as far as `MIN_COUNT` leaves the choice. */
 const MAX_ENTRIES = 4096;
 const MIN_COUNT = 8;
@@ -56,8 +58,9 @@ export class RedisReader {
   readonly #link: RedisLink;
   readonly #options: RedisReaderOptions;
   readonly #subscriptions = new Map<string, Subscription>();
-  #generation: string | undefined;
+  #server: ServerFacts | undefined;
   #mustVerify = true;
+  #checkedAt = 0;
   #readAt: number;
   #wakeId = BEGINNING;
   #isClosed = false;
@@ -72,10 +75,13 @@ export class RedisReader {
     void this.#run();
   }
 
-  /** Reads the stream from `last` on; `wake` (or an entry in the wake stream, when it blocks) makes it begin. */
-  add(key: string, listener: BackplaneListener, last: string, count: number): void {
-    if (this.#subscriptions.size === 0) this.#readAt = this.#options.clock.now();
-    this.#subscriptions.set(key, { key, listener, addedAt: this.#options.clock.now(), last, count });
+  /** Reads the stream from `position` on; `wake` (or an entry in the wake stream, when it blocks) makes it begin. */
+  add(key: string, counterKey: string, listener: BackplaneListener, { lastId, number }: Position): void {
+    const now = this.#options.clock.now();
+    if (this.#subscriptions.size === 0) this.#readAt = now;
+    // Without a stream and without a counter nothing was published: the first message is the first one of a counter.
+    const known = number ?? (lastId === BEGINNING ? 0 : undefined);
+    this.#subscriptions.set(key, { key, counterKey, listener, addedAt: now, last: lastId, number: known });
     this.wake();
   }
 
@@ -106,7 +112,7 @@ export class RedisReader {
     while (!this.#isClosed) {
       try {
         if (!this.#link.isUp || (this.#subscriptions.size === 0 && !this.#mustVerify)) await this.#idle();
-        else if (this.#mustVerify) await this.#verifyAll();
+        else if (this.#mustVerify || (await this.#isAnotherServer())) await this.#verifyAll();
         else await this.#read();
       } catch (error) {
         this.#mustVerify = true;
@@ -126,12 +132,20 @@ export class RedisReader {
     });
   }
 
+  /** Asks from time to time: a server may be emptied, or be replaced behind the client, while the connection stays. */
+  async #isAnotherServer(): Promise<boolean> {
+    const now = this.#options.clock.now();
+    if (now - this.#checkedAt < BLOCK_MS) return false;
+    this.#checkedAt = now;
+    const { generation, runId } = await this.#readServer();
+    return generation !== this.#server?.generation || runId !== this.#server.runId;
+  }
+
   async #read(): Promise<void> {
     const subscriptions = [...this.#subscriptions.values()];
-    const limit = this.#limit();
     const reply = await this.#link.send([
       "XREAD",
-      ...["COUNT", String(limit), "BLOCK", String(BLOCK_MS), "STREAMS", this.#options.wakeKey],
+      ...["COUNT", String(this.#limit()), "BLOCK", String(BLOCK_MS), "STREAMS", this.#options.wakeKey],
       ...subscriptions.map(({ key }) => key),
       this.#wakeId,
       ...subscriptions.map(({ last }) => last),
@@ -144,89 +158,63 @@ export class RedisReader {
     for (const [key, entries] of streamsOf(reply)) {
       if (key === this.#options.wakeKey) this.#wakeId = String(entries.at(-1)?.[0]);
       const subscription = this.#subscriptions.get(key);
-      if (subscription === undefined || entries.length === 0) continue;
-      const idleMs = millisecondsOf(String(entries[0]?.[0])) - millisecondsOf(subscription.last);
-      // The stream may have expired and begun again, which is no loss; its count is.
-      if (idleMs >= MIN_TTL_MS && subscription.last !== BEGINNING) subscription.count = undefined;
-      // Full: there may be more behind than is kept, and then something between here and there is gone.
-      if (entries.length >= limit) await this.#inspect(subscription, false, false);
-      await this.#deliver(subscription, entries);
-      if (subscription.count === undefined) await this.#recount(subscription);
+      if (subscription !== undefined) await this.#deliver(subscription, entries);
     }
   }
 
-  /** After a new connection: is each stream still the one that was read, and is all there that comes next? */
+  /** After a new connection: is the server still the one that was read, and is all there that comes next? */
   async #verifyAll(): Promise<void> {
     this.#mustVerify = false;
-    const now = this.#options.clock.now();
-    const generation = await this.#readGeneration();
-    const isEmptied = this.#generation !== undefined && this.#generation !== generation;
+    const { clock, onEmptied } = this.#options;
+    const now = clock.now();
+    const before = this.#server;
+    const server = await this.#readServer();
+    const isEmptied = before !== undefined && before.generation !== server.generation;
+    const isReplaced = before !== undefined && before.runId !== server.runId && server.mayLackWrites;
     if (isEmptied) this.#wakeId = BEGINNING;
     const all = [...this.#subscriptions.values()];
     const limit = String(this.#limit());
     for (let i = 0; i < all.length; i += CHUNK) {
       const chunk = all.slice(i, i + CHUNK);
-      const reading = this.#link.send([
-        ...["XREAD", "COUNT", limit, "STREAMS"],
-        ...chunk.map(({ key }) => key),
-        ...chunk.map(({ last }) => last),
+      // The positions before the XREAD, on the same connection: what they count must be in its reply.
+      const [{ nowMs, positions }, reply] = await Promise.all([
+        readPositions(this.#link, chunk),
+        this.#link.send([
+          ...["XREAD", "COUNT", limit, "STREAMS"],
+          ...chunk.map(({ key }) => key),
+          ...chunk.map(({ last }) => last),
+        ]),
       ]);
-      // After the XREAD on the same connection: what is missing in its reply shows here.
-      const inspecting = Promise.all(
-        chunk.map((subscription) =>
-          this.#inspect(subscription, now - Math.max(this.#readAt, subscription.addedAt) >= MIN_TTL_MS, isEmptied),
-        ),
-      );
-      const [reply] = await Promise.all([reading, inspecting]);
       this.#sliceStart = performance.now();
-      for (const [key, entries] of streamsOf(reply)) {
-        const subscription = this.#subscriptions.get(key);
-        if (subscription !== undefined) await this.#deliver(subscription, entries);
+      const found = new Map(streamsOf(reply));
+      for (const [n, subscription] of chunk.entries()) {
+        const entries = found.get(subscription.key) ?? [];
+        const position = positions[n]!;
+        const awayMs = now - Math.max(this.#readAt, subscription.addedAt);
+        const isLost = isEmptied || isReplaced || isMissing(subscription, position, entries.length > 0, nowMs, awayMs);
+        if (isLost) await this.#tellGap(subscription, position, entries.length > 0);
+        await this.#deliver(subscription, entries);
       }
     }
-    this.#generation = generation;
+    this.#server = server;
+    this.#checkedAt = now;
     this.#readAt = now;
+    if (isEmptied) onEmptied();
   }
 
-  /** Another one than before: the server lost everything, restarted without its file, or is another one now. */
-  async #readGeneration(): Promise<string> {
-    const { generationKey } = this.#options;
-    const [, found] = await Promise.all([
-      // A new one each time: this process may be the one that finds it gone.
-      this.#link.send(["SET", generationKey, randomUUID(), "NX"]),
-      this.#link.send(["GET", generationKey]),
-    ]);
-    return String(found);
+  /** With a new generation each time: this process may be the one that finds it gone. */
+  #readServer(): Promise<ServerFacts> {
+    return readServer(this.#link, this.#options.generationKey, randomUUID());
   }
 
-  /** Tells the listener of a gap between what it has and what the stream now has. */
-  async #inspect(subscription: Subscription, mayHaveExpired: boolean, isEmptied: boolean): Promise<void> {
+  async #tellGap(subscription: Subscription, { lastId, number }: Position, hasEntries: boolean): Promise<void> {
     const { key, last } = subscription;
-    const info = await streamInfo(this.#link, key);
-    const isLost = isEmptied || (info === undefined ? mayHaveExpired : isMissing(info, last, subscription.count));
-    if (isLost || info === undefined) subscription.count = last === BEGINNING ? 0 : undefined;
-    if (!isLost) return;
-    const isBehind = info === undefined || compareStreamIds(info.lastId, last) < 0;
-    if (isBehind && last !== BEGINNING) await this.#raise(key, nextStreamId(last));
+    // The first entry of the reply says where the numbers go on.
+    subscription.number = hasEntries ? undefined : (number ?? (lastId === BEGINNING ? 0 : undefined));
+    if (last !== BEGINNING && compareStreamIds(lastId, last) < 0) {
+      await raiseIds(this.#link, key, nextStreamId(last), MARK);
+    }
     if (this.#subscriptions.get(key) === subscription) subscription.listener.gap();
-  }
-
-  /** Lifts the ids of a stream that begins anew above those that were handed out, should the new server's clock be behind. */
-  async #raise(key: string, id: string): Promise<void> {
-    await Promise.all([
-      this.#link.send(["XADD", key, id, MARK, ""]),
-      this.#link.send(["XDEL", key, id]),
-      this.#link.send(["PEXPIRE", key, String(MIN_TTL_MS)]),
-    ]).catch((error: unknown) => {
-      // An id that is too small: another process did it, or an entry with a higher id is there.
-      if (!isReplyError(error)) throw error;
-    });
-  }
-
-  /** Finds the place in the stream again, when nothing is behind. */
-  async #recount(subscription: Subscription): Promise<void> {
-    const info = await streamInfo(this.#link, subscription.key);
-    if (info?.lastId === subscription.last) subscription.count = info.added;
   }
 
   async #deliver(subscription: Subscription, entries: readonly RawEntry[]): Promise<void> {
@@ -236,11 +224,22 @@ export class RedisReader {
       if (this.#subscriptions.get(key) !== subscription) return;
       const id = String(rawId);
       if (compareStreamIds(id, subscription.last) <= 0) continue;
+      const message = messageOf(fields);
+      if (message !== undefined) {
+        const isNext = follows(subscription, id, message);
+        subscription.number = message.number;
+        if (!isNext) {
+          // The server may have lost more than this group.
+          this.#mustVerify = true;
+          listener.gap();
+          if (this.#subscriptions.get(key) !== subscription) return;
+        }
+        subscription.last = id;
+        listener.entry({ id, payload: message.payload });
+        continue;
+      }
       subscription.last = id;
-      if (subscription.count !== undefined) subscription.count += 1;
-      const payload = payloadOf(fields);
-      if (payload !== undefined) listener.entry({ id, payload });
-      else if (!isMark(fields)) this.#options.onError(new ChannelError("BAD_DATA", `a foreign entry, ${id} in ${key}`));
+      if (!isMark(fields)) this.#options.onError(new ChannelError("BAD_DATA", `a foreign entry, ${id} in ${key}`));
     }
     if (performance.now() - this.#sliceStart < SLICE_MS) return;
     await new Promise(setImmediate);
@@ -251,4 +250,33 @@ export class RedisReader {
   #limit(): number {
     return Math.min(MIN_KEPT, Math.max(MIN_COUNT, Math.floor(MAX_ENTRIES / this.#subscriptions.size)));
   }
+}
+
+/** True if no message is missing between the last one and this one. */
+function follows({ last, number }: Subscription, id: string, message: StreamMessage): boolean {
+  if (number === undefined || message.number === undefined) return true;
+  if (message.number === number + 1) return true;
+  if (!message.isFirst) return false;
+  // The keys have expired, after which nothing was missed.
+  return number === 0 || millisecondsOf(id) - millisecondsOf(last) >= MIN_TTL_MS;
+}
+
+/** True if messages that came after the last one delivered are not there any more. */
+function isMissing(
+  { last, number }: Subscription,
+  position: Position,
+  hasEntries: boolean,
+  nowMs: number,
+  awayMs: number,
+): boolean {
+  const { lastId } = position;
+  if (lastId === BEGINNING && position.number === undefined) {
+    if (last === BEGINNING) return awayMs >= MIN_TTL_MS;
+    // Both keys are gone: expired while nobody looked, or deleted before their time.
+    return awayMs >= MIN_TTL_MS || nowMs - millisecondsOf(last) < MIN_TTL_MS;
+  }
+  if (lastId !== BEGINNING && compareStreamIds(lastId, last) < 0) return true;
+  if (number === undefined || position.number === undefined) return false;
+  // What follows in the reply shows by its own numbers whether it is the next.
+  return hasEntries ? false : position.number !== number;
 }

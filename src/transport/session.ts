@@ -105,6 +105,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   /** What was acknowledged when the client was last found to owe an acknowledgement, and since when it is. */
   #owedAfter = 0;
   #owedSince = 0;
+  /** The record up to which the client was asked to acknowledge at once. */
+  #askedFor = 0;
   /** What the carrier had not taken at the last beat. */
   #unsentBefore = 0;
   /** How often a carrier was dropped because `#owedAfter` stayed as it is. */
@@ -341,6 +343,16 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   }
 
   /** Answers a parked poll with all that is due. */
+  hurry(): void {
+    const carrier = this.#carrier;
+    const { sent, bufferedAmount } = this.#session;
+    if (carrier === undefined || carrier.isParked || bufferedAmount === 0 || this.#askedFor === sent) return;
+    // Clients of others expect no `ack` on a stream; those that number their attempts know what it means.
+    if (carrier.kind !== "websocket" && this.#attempt === 0) return;
+    this.#askedFor = sent;
+    this.#acknowledge(carrier);
+  }
+
   flush(): void {
     this.#isFlushQueued = false;
     const carrier = this.#carrier;

@@ -78,6 +78,8 @@ export interface Transport {
   close(code: number, reason: string): void;
   /** Drops the connection now. `transportClosed` follows. */
   terminate(): void;
+  /** Somebody waits for `bufferedAmount` to become zero: a session asks its client to acknowledge at once. */
+  hurry?(): void;
   /** Writes now what waits for the end of the turn: `bufferedAmount` is then what the system has not taken. */
   flush(): void;
   /** Called about once a second: keeps a silent conversation alive, and ends one whose other end is gone. */

@@ -25,6 +25,19 @@ function received(site: SessionSite): number {
 }
 
 describe("a session whose receiver waits with drained() for what it has answered", () => {
+  it("asks its client to acknowledge at once, once for each message that it waits for", async (t) => {
+    const site = await sessionSite(t, { open: (channel) => void channel.send("hello") });
+    const socket = await SocketClient.open(t, site.endpoint);
+    await socket.opened();
+    assert.deepEqual(await socket.record(), text("hello"));
+    const waits = [site.channel.drained(), site.channel.drained()];
+    assert.deepEqual(await socket.record(), { type: "ack", received: 0 });
+    site.channel.send("behind it");
+    assert.deepEqual(await socket.record(), text("behind it"));
+    socket.send({ type: "ack", received: 2 });
+    await Promise.all(waits);
+  });
+
   it("reads the acknowledgement behind 200 messages of a WebSocket", async (t) => {
     const site = await sessionSite(t, {
       async receive(_, channel) {

@@ -1,0 +1,109 @@
+// Callbacks and functions of a store that fail in every way: it is reported, and nobody else in the group suffers for it.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { createChannelStore } from "../../src/index.ts";
+import { MemoryChannel } from "../support/memory-channel.ts";
+
+const THEN = "then";
+const WAYS: Readonly<Record<string, () => unknown>> = {
+  "throws an Error": () => {
+    throw new Error("of the application");
+  },
+  "throws undefined": () => {
+    throw undefined;
+  },
+  rejects: () => Promise.reject(new Error("of the application")),
+  "rejects with undefined": () => Promise.reject(undefined),
+  "returns an object whose then cannot be read": () =>
+    Object.defineProperty({}, THEN, {
+      get() {
+        throw new Error("of the application");
+      },
+    }),
+  "returns an object whose then throws": () =>
+    Object.fromEntries([
+      [
+        THEN,
+        () => {
+          throw new Error("of the application");
+        },
+      ],
+    ]),
+};
+
+for (const [way, fail] of Object.entries(WAYS)) {
+  describe(`a callback of a store that ${way}`, () => {
+    for (const name of ["onJoin", "onLeave"] as const) {
+      it(`as ${name} is reported to onError`, async () => {
+        let errors = 0;
+        const store = createChannelStore({ [name]: fail, onError: () => (errors += 1) });
+        const { channel } = new MemoryChannel();
+        store.addToGroup("g", channel);
+        store.removeFromGroup("g", channel);
+        await turn();
+        assert.equal(errors, 1);
+      });
+    }
+
+    it("as onReset is reported to onError, and what is kept follows", async () => {
+      let errors = 0;
+      const store = createChannelStore({ onError: () => (errors += 1) });
+      await store.publish("g", "kept");
+      const member = new MemoryChannel();
+      store.addToGroup("g", member.channel, undefined, { since: "unknown", onReset: fail });
+      await turn();
+      assert.equal(errors, 1);
+      assert.equal(store.size("g"), 1);
+    });
+
+    it("as onError ends nothing", async (t) => {
+      const printed = t.mock.method(console, "error", () => {});
+      const store = createChannelStore({
+        onJoin: () => {
+          throw new Error("first");
+        },
+        onError: fail,
+      });
+      store.addToGroup("g", new MemoryChannel().channel);
+      await turn();
+      assert.equal(store.size("g"), 1);
+      assert.equal(printed.mock.callCount(), 1);
+    });
+
+    it("as a function of broadcast is reported for each member", async () => {
+      let errors = 0;
+      const store = createChannelStore({ onError: () => (errors += 1) });
+      store.addToGroup("g", new MemoryChannel().channel);
+      store.addToGroup("g", new MemoryChannel().channel);
+      assert.equal(store.broadcast("g", fail as () => string), 0);
+      await turn();
+      assert.equal(errors, 2);
+    });
+
+    it("as a codec's encode makes publish reject", async () => {
+      const codec = { encode: fail, decode: () => "" } as never;
+      const store = createChannelStore<unknown, string>({ codec });
+      const outcome = await store.publish("g", "x").then(
+        () => "resolved",
+        () => "rejected",
+      );
+      assert.equal(outcome, "rejected");
+    });
+  });
+}
+
+describe("a store", () => {
+  it("refuses options that it does not know, and values that mean nothing", () => {
+    const bad = { code: "BAD_OPTION" };
+    assert.throws(() => createChannelStore({ onjoin: () => {} } as object), bad);
+    for (const size of [Number.NaN, -1, "100"]) {
+      assert.throws(() => createChannelStore({ history: { size } } as object), bad);
+    }
+    const store = createChannelStore();
+    const { channel } = new MemoryChannel();
+    assert.throws(() => store.addToGroup("g", channel, undefined, { sinse: "" } as object), bad);
+    assert.throws(() => store.addToGroup("g", channel, undefined, { since: 5 } as object), bad);
+  });
+});
