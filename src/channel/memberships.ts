@@ -7,6 +7,6 @@ export interface Membership {
 }
 
 export interface Belonging {
-  /** The first of a list that those who own it keep. */
+  /** The first of a list, or a table: those who own it keep it. */
   memberships: Membership | undefined;
 }

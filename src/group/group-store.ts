@@ -29,7 +29,8 @@ import type {
 } from "./channel-store.ts";
 import { Group, type GroupOwner } from "./group.ts";
 import { jsonMembers, toGroupMessage, toSendData } from "./group-message.ts";
-import { firstOf, Listener, Mark, Member, Poll } from "./member.ts";
+import { endMemberships } from "./joined.ts";
+import { Listener, Mark, Member, Poll } from "./member.ts";
 import { printError } from "./print-error.ts";
 import type { GroupStreams, StreamsOwner } from "./streams.ts";
 
@@ -246,7 +247,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     this.#asked.add(channel);
     channel.onClose(() => {
       this.#asked.delete(channel);
-      firstOf(channel)?.channelEnded();
+      endMemberships(channel);
     });
   }
 

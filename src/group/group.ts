@@ -11,7 +11,8 @@ import { TransportChannel } from "../channel/transport-channel.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
 import type { GroupLog } from "./group-log.ts";
 import type { GroupEntry } from "./group-message.ts";
-import { firstOf, Listener, link, Mark, type Member, Poll, unlink } from "./member.ts";
+import { findMember, link, unlink } from "./joined.ts";
+import { Listener, Mark, type Member, Poll } from "./member.ts";
 import type { GroupStreams, Missed } from "./streams.ts";
 
 export interface GroupOwner {
@@ -63,9 +64,7 @@ export class Group {
   }
 
   find(channel: AnyChannel): Member | undefined {
-    let member = firstOf(channel);
-    while (member !== undefined && member.group !== this) member = member.next;
-    return member;
+    return findMember(channel, this);
   }
 
   /** Its channel must not be here. */

@@ -3,9 +3,9 @@
 import type { Listed } from "../base/roster.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import type { Membership } from "../channel/memberships.ts";
-import { TransportChannel } from "../channel/transport-channel.ts";
 import type { Group } from "./group.ts";
 import type { GroupEntry } from "./group-message.ts";
+import { endListed } from "./joined.ts";
 
 const NOTHING: readonly GroupEntry[] = [];
 
@@ -15,7 +15,7 @@ export class Member implements Listed, Membership {
   readonly group: Group;
   readonly channel: AnyChannel;
   attachment: unknown = undefined;
-  /** What its channel joined before, and still belongs to. */
+  /** The membership that its channel has had for longer, while they are few enough for a list. */
   next: Member | undefined = undefined;
 
   constructor(group: Group, channel: AnyChannel) {
@@ -27,13 +27,8 @@ export class Member implements Listed, Membership {
     return this.place === -1;
   }
 
-  /** Leaves in the order in which they were joined, or last changed. */
   channelEnded(): void {
-    const members: Member[] = [];
-    for (let member: Member | undefined = this; member !== undefined; member = member.next) members.push(member);
-    // At once: to take the oldest out of the list each time would be to walk all of it.
-    setFirst(this.channel, undefined);
-    for (const member of members.reverse()) member.group.ended(member);
+    endListed(this);
   }
 }
 
@@ -72,34 +67,4 @@ export class Poll extends Mark {
     this.untilMs = untilMs;
     this.isWaiting = true;
   }
-}
-
-/** The memberships of channels of another make, which have no place for them. */
-const FOREIGN = new WeakMap<AnyChannel, Member>();
-
-/** The first of a channel's memberships, in whichever groups. */
-export function firstOf(channel: AnyChannel): Member | undefined {
-  if (channel instanceof TransportChannel) return channel.memberships as Member | undefined;
-  return FOREIGN.get(channel);
-}
-
-export function link(member: Member): void {
-  member.next = firstOf(member.channel);
-  setFirst(member.channel, member);
-}
-
-export function unlink(member: Member): void {
-  let before = firstOf(member.channel);
-  if (before === member) setFirst(member.channel, member.next);
-  else {
-    while (before !== undefined && before.next !== member) before = before.next;
-    if (before !== undefined) before.next = member.next;
-  }
-  member.next = undefined;
-}
-
-function setFirst(channel: AnyChannel, member: Member | undefined): void {
-  if (channel instanceof TransportChannel) channel.memberships = member;
-  else if (member === undefined) FOREIGN.delete(channel);
-  else FOREIGN.set(channel, member);
 }

@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { Group, type GroupOwner } from "../../src/group/group.ts";
+import { Member } from "../../src/group/member.ts";
 import { type BackplaneListener, createChannelStore, MemoryBackplane } from "../../src/index.ts";
 import { MemoryChannel } from "../support/memory-channel.ts";
 import { until } from "../support/wait.ts";
@@ -51,6 +53,51 @@ describe("a member", () => {
     member.leave();
     await until(() => told.length > 5, "it has left");
     assert.deepEqual(told.slice(4), ["d", "c"]);
+  });
+
+  it("finds and leaves each of 4,000 groups with work that does not grow with their number", () => {
+    const count = 4000;
+    const member = new MemoryChannel();
+    let steps = 0;
+    const owner = { streams: {}, watch() {}, ended() {}, report() {} } as unknown as GroupOwner;
+    const groups = Array.from({ length: count }, (_, n) => new Group(String(n), owner));
+    for (const group of groups) {
+      assert.equal(group.find(member.channel), undefined);
+      const joining = new Member(group, member.channel);
+      let { next } = joining;
+      Object.defineProperty(joining, "next", {
+        get() {
+          steps += 1;
+          return next;
+        },
+        set(value) {
+          next = value;
+        },
+      });
+      group.add(joining);
+    }
+    for (const group of groups) assert.equal(group.find(member.channel)?.group, group);
+    // The oldest first: the last of a list.
+    for (const group of groups) assert.equal(group.remove(group.find(member.channel)!), true);
+    assert.ok(steps < 2 * count, `${steps} steps`);
+  });
+
+  it("leaves hundreds of groups in the order in which it joined them, or changed last, when it ends", async () => {
+    const left: string[] = [];
+    const store = createChannelStore({ onLeave: (group) => left.push(group) });
+    const member = new MemoryChannel();
+    const names = Array.from({ length: 300 }, (_, n) => `g${n}`);
+    for (const name of names) store.addToGroup(name, member.channel);
+    store.addToGroup("g7", member.channel, undefined, { presence: "here" });
+    for (const name of names.slice(100, 200)) assert.equal(store.removeFromGroup(name, member.channel), true);
+    assert.equal(store.removeFromGroup("g150", member.channel), false);
+    store.addToGroup("g150", member.channel);
+    assert.deepEqual(left, names.slice(100, 200));
+    member.leave();
+    await until(() => left.length > 300, "it has left");
+    const rest = [...names.slice(0, 100), ...names.slice(200)].filter((name) => name !== "g7");
+    assert.deepEqual(left.slice(100), [...rest, "g7", "g150"]);
+    assert.deepEqual(store.groups(), []);
   });
 
   it("may be a channel of another make: what tells of its end is asked for", () => {
