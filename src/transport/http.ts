@@ -106,7 +106,7 @@ export class HttpTransport implements Transport, ExchangeListener {
     this.#isSettled = true;
     if (this.#isHalfClosed && !this.#outlivesFin && this.#end === undefined) this.#leave();
     if (!this.#format.startsSilent || this.#isStarted || this.#end !== undefined) return;
-    this.#start(NO_MESSAGE, undefined);
+    if (this.#start(NO_MESSAGE, undefined)) this.#exchange.flush();
   }
 
   endsAfter(message: Outgoing): boolean {
