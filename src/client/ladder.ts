@@ -8,6 +8,9 @@ import type { ServerRecord } from "../codec/session-record.ts";
 import type { Carrier, CarrierEnd, CarrierKind, CarrierListener } from "./carrier.ts";
 import type { Environment } from "./environment.ts";
 
+/** PROTOCOL.md, "Taking up": another carrier has the session. */
+const REPLACED = 4409;
+
 /** Silence after which the next rung is started beside. */
 const OPEN_MS = 2500;
 /** How long the last rung may take, behind a slow network. */
@@ -70,6 +73,8 @@ export class Ladder {
   /** Carriers that have failed since the last attempt began, and why. */
   #failed: string[] = [];
   #finishing: Carrier | undefined;
+  /** Tells the owner of the current carrier's end, where one beside it may have caused that and is about to follow. */
+  #untold: (() => boolean) | undefined;
   #climbs = 0;
   /** WebSockets in a row that were given up for their silence, without a message in between. */
   #silences = 0;
@@ -111,6 +116,8 @@ export class Ladder {
     const isRacing = this.#racers.size > 0;
     if (this.current === undefined) {
       if (isRacing && !isCertain) return;
+      this.#untold?.();
+      this.#untold = undefined;
       this.#drop();
       this.#failures = 1;
       this.#set(0, () => this.#attempt());
@@ -121,6 +128,7 @@ export class Ladder {
 
   /** Ends everything; the current carrier after what it has to send, and then `onFinish` is called. True if there is one. */
   stop(): boolean {
+    this.#untold = undefined;
     this.#drop();
     this.#finishing = this.current;
     this.current = undefined;
@@ -178,6 +186,7 @@ export class Ladder {
   }
 
   #won(carrier: Carrier, rung: number, heartbeatMs: number): void {
+    this.#untold = undefined;
     this.#drop();
     this.current?.end();
     this.current = carrier;
@@ -201,9 +210,10 @@ export class Ladder {
       this.current = undefined;
       this.#clock.clearTimer(this.#beatTimer);
       this.#settle();
-      const goesOn = this.#owner.onEnd(carrier.kind, end, true);
-      // A carrier that is started already may have taken the session, and so have ended this one.
-      if (goesOn && this.#racers.size === 0) this.#again(end);
+      const tell = (): boolean => this.#owner.onEnd(carrier.kind, end, true);
+      // A carrier that was started beside it may have taken the session, and its `open` is on the way.
+      if (this.#racers.size > 0 && end.status === undefined && (end.code ?? REPLACED) === REPLACED) this.#untold = tell;
+      else if (tell() && this.#racers.size === 0) this.#again(end);
     }
   }
 
@@ -219,6 +229,9 @@ export class Ladder {
       return;
     }
     if (this.#racers.size > 0) return;
+    const untold = this.#untold;
+    this.#untold = undefined;
+    if (untold?.() === false) return;
     const mayDescend = this.#failures > this.#patience && end.status !== 429 && end.status !== 503;
     if (mayDescend && this.#lowest < this.#rungs.length - 1) this.#start(this.#lowest + 1);
     else this.#again(end);

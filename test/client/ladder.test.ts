@@ -339,9 +339,20 @@ describe("What the page learns of the network", () => {
     await settle();
     assert.equal(network.sockets.length, 2);
     network.sockets[0]!.drop(4409, "replaced");
-    assert.equal(connection.state, "reconnecting");
+    // The second has the session, so its `open` is on the way: nothing was lost for a moment even.
+    assert.equal(connection.state, "open");
     network.socket().open({ resumed: true });
     assert.equal(connection.state, "open");
+  });
+
+  it("and the end of the first is told when the second comes to nothing", async () => {
+    const network = new Network();
+    const connection = await network.opened("websocket");
+    network.page("online");
+    await settle();
+    network.sockets[0]!.drop(4409, "replaced");
+    network.socket().drop(1006, "");
+    assert.equal(connection.state, "reconnecting");
   });
 
   it("and drops the first when the second has no `open` in 2.5 s", async () => {
