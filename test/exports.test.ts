@@ -107,6 +107,7 @@ describe("the public surface", () => {
       "SessionOptions",
       "StandardSchema",
       "StatusClass",
+      "StoreHistoryLimits",
       "TransportKind",
       "TrustedProxies",
       "UpgradeAccepted",
