@@ -35,6 +35,7 @@ export type {
   JoinOptions,
   PresentMember,
   PublishOptions,
+  StoreHistoryLimits,
 } from "./group/channel-store.ts";
 export type { HistoryMessage } from "./group/group-message.ts";
 export { createChannelStore, MemoryChannelStore } from "./group/memory-channel-store.ts";

@@ -109,6 +109,7 @@ describe("the public surface", () => {
       "SessionOptions",
       "StandardSchema",
       "StatusClass",
+      "StoreHistoryLimits",
       "TransportKind",
       "TrustedProxies",
       "UpgradeAccepted",

@@ -3,6 +3,7 @@
 
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
+import { Queue } from "../base/queue.ts";
 import type {
   Backplane,
   BackplaneEntry,
@@ -19,7 +20,7 @@ const ID_FORM = /^\d{1,15}$/;
 const SWEEP_EVERY = 1000;
 
 interface Stream {
-  readonly entries: (BackplaneEntry & { readonly atMs: number })[];
+  readonly entries: Queue<BackplaneEntry & { readonly atMs: number }>;
   /** The id of the last entry that was let go of: all after it is there. */
   base: string | undefined;
   keep: HistoryLimits;
@@ -33,10 +34,10 @@ class MemoryBroker {
   readonly streams: Map<string, Stream> = new Map();
   count = 0;
   #isDelivering = false;
-  readonly #undelivered: {
+  readonly #undelivered: Queue<{
     readonly entry: BackplaneEntry;
     readonly listeners: readonly [MemoryBackplane, Stream][];
-  }[] = [];
+  }> = new Queue();
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -46,7 +47,7 @@ class MemoryBroker {
     let stream = this.streams.get(group);
     if (stream === undefined) {
       const keep = { size: 0, ttlMs: 0 };
-      stream = { entries: [], base: undefined, keep, listeners: new Map(), members: new Map() };
+      stream = { entries: new Queue(), base: undefined, keep, listeners: new Map(), members: new Map() };
       this.streams.set(group, stream);
     }
     return stream;
@@ -71,7 +72,7 @@ class MemoryBroker {
     if (stream === undefined) return;
     const { entries, keep, listeners, members } = stream;
     const oldest = this.clock.now() - keep.ttlMs;
-    while (entries.length > keep.size || (entries.length > 0 && entries[0]!.atMs <= oldest)) {
+    while (entries.length > keep.size || (entries.length > 0 && entries.at(0)!.atMs <= oldest)) {
       stream.base = entries.shift()!.id;
     }
     if (entries.length > 0 || listeners.size > 0 || members.size > 0) return;
@@ -111,7 +112,7 @@ export class MemoryBackplane implements Backplane {
     if (this.#isClosed) return Promise.reject(new ChannelError("BACKPLANE_UNAVAILABLE", "it is closed"));
     const { listeners, entries, base } = this.#broker.stream(group);
     listeners.set(this, listener);
-    return Promise.resolve(entries.at(-1)?.id ?? base);
+    return Promise.resolve(entries.at(entries.length - 1)?.id ?? base);
   }
 
   unsubscribe(group: string): Promise<void> {
@@ -123,7 +124,9 @@ export class MemoryBackplane implements Backplane {
   history(group: string, since?: string): Promise<BackplaneHistory> {
     if (this.#isClosed) return Promise.reject(new ChannelError("BACKPLANE_UNAVAILABLE", "it is closed"));
     this.#broker.expire(group);
-    const { entries, base } = this.#broker.streams.get(group) ?? { entries: [], base: undefined };
+    const stream = this.#broker.streams.get(group);
+    const entries = stream?.entries.slice() ?? [];
+    const base = stream?.base;
     const isAll = since === undefined || since === base;
     const found = isAll ? 0 : entries.findIndex(({ id }) => id === since) + 1;
     return Promise.resolve({ entries: entries.slice(found), reset: !isAll && found === 0 });

@@ -15,7 +15,7 @@ import type { GroupStreams, Missed, StreamsOwner } from "./streams.ts";
 /** A group without members is heard for so long: polls, and clients that lost their network, are soon back. */
 const LINGER_MS = 10_000;
 
-/** The least that is kept here, so that who catches up meets the live messages, whatever the history's limits are. */
+/** The least that is kept here, so that who catches up meets the live messages, while the memory that a history may take allows it. */
 const MIN_LOG = { size: 256, ttlMs: LINGER_MS };
 
 /** How often a broker is asked that knows less than was heard from it. */
@@ -51,9 +51,9 @@ export class BackplaneStreams implements GroupStreams {
   begin(group: Group): void {
     const feed = new Feed(group.name, this.#backplane, {
       began: (position, isLate) => {
-        const { size, ttlMs } = this.#owner.history;
-        const limits = { size: Math.max(size, MIN_LOG.size), ttlMs: Math.max(ttlMs, MIN_LOG.ttlMs) };
-        group.log = new GroupLog(position, limits, this.compareIds);
+        const { size, ttlMs, maxBytes } = this.#owner.history;
+        const limits = { size: Math.max(size, MIN_LOG.size), ttlMs: Math.max(ttlMs, MIN_LOG.ttlMs), maxBytes };
+        group.log = new GroupLog(position, limits, this.#owner.budget, this.compareIds);
         // Members have been here for a while, and what was said meanwhile nobody knows.
         if (isLate) group.gap();
       },
@@ -75,7 +75,8 @@ export class BackplaneStreams implements GroupStreams {
     return nowMs - emptySinceMs < LINGER_MS;
   }
 
-  end({ name }: Group): void {
+  end({ name, log }: Group): void {
+    log?.clear();
     const feed = this.#feeds.get(name);
     if (feed === undefined) return;
     const ended = feed.stop();
@@ -92,7 +93,8 @@ export class BackplaneStreams implements GroupStreams {
     const feed = this.#feeds.get(name);
     if (except !== undefined && feed !== undefined) this.#remember(number, except);
     const payload = encodeEnvelope({ origin: this.#origin, number, message });
-    const send = (): Promise<string> => this.#backplane.publish(name, payload, this.#owner.history);
+    const { size, ttlMs } = this.#owner.history;
+    const send = (): Promise<string> => this.#backplane.publish(name, payload, { size, ttlMs });
     // Who was added to the group before hears it: its subscription must stand in the stream before the message does.
     return feed === undefined ? send() : feed.whenTried(send);
   }

@@ -95,12 +95,20 @@ export interface ChannelStore<Attachment = unknown, Out = unknown> {
   close(): Promise<void>;
 }
 
+/** How much a store keeps. The oldest messages go first. */
+export interface StoreHistoryLimits extends HistoryLimits {
+  /** The memory that the messages of one group take in this process: the bytes of data, at least 64 for each message. */
+  readonly maxBytes: number;
+  /** The same of all groups together. */
+  readonly maxTotalBytes: number;
+}
+
 export interface ChannelStoreOptions<Attachment = unknown, Out = unknown> {
   /**
    * How much of what was published is kept for those who come back, for each group: `size` messages, none older than `ttlMs`.
-   * @default { size: 100, ttlMs: 60_000 }
+   * @default { size: 100, ttlMs: 60_000, maxBytes: 1_048_576, maxTotalBytes: 67_108_864 }
    */
-  readonly history?: Partial<HistoryLimits> | undefined;
+  readonly history?: Partial<StoreHistoryLimits> | undefined;
   /** What carries messages to other processes. The store owns it from here on. @default none: groups live in this process */
   readonly backplane?: Backplane | undefined;
   /**

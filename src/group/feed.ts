@@ -53,7 +53,8 @@ export class Feed implements BackplaneListener {
   whenTried<T>(fn: () => Promise<T>): Promise<T> {
     if (this.#isTried) return fn();
     return new Promise((resolve) => {
-      this.#whenTried.push(() => resolve(fn()));
+      // A backplane that throws harms nobody who waits as well.
+      this.#whenTried.push(() => resolve(new Promise((settle) => settle(fn()))));
     });
   }
 

@@ -1,17 +1,28 @@
 // The recent messages of one group, in order, from a position on without a gap: what joins and polls are answered from.
 
-import type { HistoryLimits } from "./backplane.ts";
 import type { GroupEntry } from "./group-message.ts";
+import type { EntryKeeper, HistoryBudget, Kept } from "./history-budget.ts";
+
+/** How much a log keeps at most: entries, their age, and their memory. */
+export interface LogLimits {
+  readonly size: number;
+  readonly ttlMs: number;
+  readonly maxBytes: number;
+}
 
 /** Dropped entries are cut off the array when there are so many. */
 const SLACK = 64;
 
-export class GroupLog {
+export class GroupLog implements EntryKeeper {
   readonly #compareIds: (a: string, b: string) => number;
-  readonly #limits: HistoryLimits;
+  readonly #limits: LogLimits;
+  /** Of all logs of the store. */
+  readonly #budget: HistoryBudget;
   /** The entries are those from #head on. */
-  #entries: GroupEntry[] = [];
+  #kept: Kept[] = [];
   #head = 0;
+  /** What the entries take. */
+  #bytes = 0;
   /** All after this is here. Undefined: all since the stream's beginning. */
   #base: string | undefined;
   #last: string | undefined;
@@ -20,10 +31,16 @@ export class GroupLog {
   /** How often that was so. */
   breaks = 0;
 
-  constructor(base: string | undefined, limits: HistoryLimits, compareIds: (a: string, b: string) => number) {
+  constructor(
+    base: string | undefined,
+    limits: LogLimits,
+    budget: HistoryBudget,
+    compareIds: (a: string, b: string) => number,
+  ) {
     this.#base = base;
     this.#last = base;
     this.#limits = limits;
+    this.#budget = budget;
     this.#compareIds = compareIds;
   }
 
@@ -33,12 +50,12 @@ export class GroupLog {
   }
 
   get isEmpty(): boolean {
-    return this.#head === this.#entries.length;
+    return this.#head === this.#kept.length;
   }
 
   /** All that is here. */
   get entries(): readonly GroupEntry[] {
-    return this.#entries.slice(this.#head);
+    return this.#from(this.#head);
   }
 
   /** True for what was here before, which a backplane may deliver again when it has connected again. */
@@ -53,8 +70,11 @@ export class GroupLog {
       this.#base = entry.id;
       return;
     }
-    this.#entries.push(entry);
-    if (this.#entries.length - this.#head > this.#limits.size) this.#drop();
+    this.#kept.push(this.#budget.add(entry, this));
+    this.#bytes += entry.bytes;
+    const { size, maxBytes } = this.#limits;
+    while (this.#kept.length - this.#head > size || this.#bytes > maxBytes) this.dropFirst();
+    this.#budget.shrink();
   }
 
   /** An entry that is none of ours: it has its place, and nothing in it. */
@@ -69,8 +89,15 @@ export class GroupLog {
   interrupt(): void {
     this.#isBroken = true;
     this.breaks += 1;
-    this.#entries = [];
+    this.clear();
+  }
+
+  /** Lets go of all entries: the log is over, or goes on with something else. */
+  clear(): void {
+    for (let i = this.#head; i < this.#kept.length; i++) this.#budget.remove(this.#kept[i]!);
+    this.#kept = [];
     this.#head = 0;
+    this.#bytes = 0;
   }
 
   /**
@@ -89,26 +116,34 @@ export class GroupLog {
     if (since === "") return this.#base === undefined ? this.entries : undefined;
     if (this.#base !== undefined && this.#compareIds(since, this.#base) < 0) return undefined;
     let low = this.#head;
-    let high = this.#entries.length;
+    let high = this.#kept.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.#compareIds(this.#entries[middle]!.id, since) > 0) high = middle;
+      if (this.#compareIds(this.#kept[middle]!.entry.id, since) > 0) high = middle;
       else low = middle + 1;
     }
-    return this.#entries.slice(low);
+    return this.#from(low);
   }
 
   /** Drops what is too old. */
   expire(nowMs: number): void {
-    while (!this.isEmpty && nowMs - this.#entries[this.#head]!.atMs >= this.#limits.ttlMs) this.#drop();
+    while (!this.isEmpty && nowMs - this.#kept[this.#head]!.entry.atMs >= this.#limits.ttlMs) this.dropFirst();
   }
 
-  #drop(): void {
-    this.#base = this.#entries[this.#head]!.id;
+  /** Drops the oldest. There must be one. */
+  dropFirst(): void {
+    const kept = this.#kept[this.#head]!;
+    this.#base = kept.entry.id;
+    this.#bytes -= kept.entry.bytes;
+    this.#budget.remove(kept);
     this.#head += 1;
-    if (this.isEmpty) this.#entries = [];
-    else if (this.#head > SLACK && this.#head * 2 > this.#entries.length) this.#entries.splice(0, this.#head);
+    if (this.isEmpty) this.#kept = [];
+    else if (this.#head > SLACK && this.#head * 2 > this.#kept.length) this.#kept.splice(0, this.#head);
     else return;
     this.#head = 0;
+  }
+
+  #from(index: number): GroupEntry[] {
+    return this.#kept.slice(index).map(({ entry }) => entry);
   }
 }

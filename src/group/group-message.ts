@@ -3,6 +3,7 @@
 
 import { utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import { memorySize } from "../base/memory-size.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
 import { isSendInit, json, prepare, type SendData, toSendable } from "../channel/send-data.ts";
@@ -29,6 +30,9 @@ export interface HistoryMessage {
 /** Of an event's type and of a Content-Type. */
 const MAX_FIELD_BYTES = 1024;
 
+/** The least that an entry counts for in a history. */
+const MIN_ENTRY_BYTES = 64;
+
 const JSON_TYPE = "application/json; charset=utf-8";
 
 /** A message with its place in the group's stream. What it is on the wire is made once, when it is first needed. */
@@ -37,6 +41,8 @@ export class GroupEntry {
   readonly message: GroupMessage;
   /** When it came, in milliseconds. */
   readonly atMs: number;
+  /** The memory that it takes in a history. */
+  readonly bytes: number;
   /** Who is not to hear it. Held weakly: the history outlives channels. */
   readonly #except: WeakRef<AnyChannel> | undefined;
   #raw: PreparedMessage | undefined;
@@ -47,6 +53,7 @@ export class GroupEntry {
     this.id = id;
     this.message = message;
     this.atMs = atMs;
+    this.bytes = sizeOf(message);
     this.#except = except === undefined ? undefined : new WeakRef(except);
   }
 
@@ -92,6 +99,12 @@ export class GroupEntry {
     const value = kind === "json" ? JSON.parse(data as string) : data;
     return { id: this.id, data: value, ...(event === undefined ? {} : { event }) };
   }
+}
+
+/** An entry with no data takes memory as well. */
+function sizeOf({ data, event, contentType }: GroupMessage): number {
+  const fields = memorySize(event ?? "") + memorySize(contentType ?? "");
+  return Math.max(MIN_ENTRY_BYTES, memorySize(data) + fields);
 }
 
 /** Throws BAD_DATA for what cannot be published. */

@@ -29,6 +29,7 @@ import type {
 } from "./channel-store.ts";
 import { Group, type GroupOwner } from "./group.ts";
 import { jsonMembers, toGroupMessage, toSendData } from "./group-message.ts";
+import { HistoryBudget } from "./history-budget.ts";
 import { endMemberships } from "./joined.ts";
 import { Listener, Mark, Member, Poll } from "./member.ts";
 import { printError } from "./print-error.ts";
@@ -39,7 +40,7 @@ type Maker<Attachment, Out> = (channel: GroupMember<Out>, attachment: Attachment
 
 const MAX_NAME_BYTES = 1024;
 /** Enough for a client to lose its network and come back. */
-const DEFAULT_HISTORY = { size: 100, ttlMs: 60_000 };
+const DEFAULT_HISTORY = { size: 100, ttlMs: 60_000, maxBytes: 1024 * 1024, maxTotalBytes: 64 * 1024 * 1024 };
 /** How often it is looked for polls that have waited long enough, and for what nobody needs any more. */
 const TICK_MS = 1000;
 const POLL_OPTIONS = { sse: false };
@@ -66,7 +67,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   constructor(options: ChannelStoreOptions<Attachment, Out>, makeStreams: (owner: StreamsOwner) => GroupStreams) {
     checkOptionNames("createChannelStore", options, STORE_OPTIONS);
     const { clock = systemClock } = options;
-    checkOptionNames("history", options.history ?? {}, ["size", "ttlMs"]);
+    checkOptionNames("history", options.history ?? {}, Object.keys(DEFAULT_HISTORY));
     this.#options = options;
     this.#clock = clock;
     const history = { ...DEFAULT_HISTORY, ...options.history };
@@ -77,6 +78,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     this.#streams = makeStreams({
       clock,
       history,
+      budget: new HistoryBudget(history.maxTotalBytes),
       findGroup: (name, isNeeded) => (isNeeded ? this.#make(name) : this.#groups.get(name)),
       report: (error, group) => this.#report(error, group),
     });

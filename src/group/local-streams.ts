@@ -25,7 +25,7 @@ export class LocalStreams implements GroupStreams {
   }
 
   begin(group: Group): void {
-    group.log = new GroupLog(this.#id(this.#forgotten), this.#owner.history, this.compareIds);
+    group.log = new GroupLog(this.#id(this.#forgotten), this.#owner.history, this.#owner.budget, this.compareIds);
   }
 
   keeps({ log }: Group, nowMs: number): boolean {
@@ -34,13 +34,15 @@ export class LocalStreams implements GroupStreams {
   }
 
   end({ log }: Group): void {
+    log!.clear();
     this.#forgotten = Math.max(this.#forgotten, this.#number(log!.last!));
   }
 
   publish(name: string, message: GroupMessage, except: AnyChannel | undefined): Promise<string> {
     this.#count += 1;
     const id = this.#id(this.#count);
-    const group = this.#owner.findGroup(name, this.#owner.history.size > 0);
+    const { size, maxBytes, maxTotalBytes } = this.#owner.history;
+    const group = this.#owner.findGroup(name, size > 0 && maxBytes > 0 && maxTotalBytes > 0);
     if (group === undefined) this.#forgotten = this.#count;
     else group.accept(new GroupEntry(id, message, this.#owner.clock.now(), except));
     return Promise.resolve(id);

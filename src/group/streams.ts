@@ -3,9 +3,11 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { AnyChannel } from "../channel/channel.ts";
-import type { BackplaneMember, HistoryLimits } from "./backplane.ts";
+import type { BackplaneMember } from "./backplane.ts";
+import type { StoreHistoryLimits } from "./channel-store.ts";
 import type { Group } from "./group.ts";
 import type { GroupEntry, GroupMessage } from "./group-message.ts";
+import type { HistoryBudget } from "./history-budget.ts";
 
 /** What came after some id. */
 export interface Missed {
@@ -41,7 +43,9 @@ export interface GroupStreams {
 /** What streams need of the store. */
 export interface StreamsOwner {
   readonly clock: Clock;
-  readonly history: HistoryLimits;
+  readonly history: StoreHistoryLimits;
+  /** Of all groups together. */
+  readonly budget: HistoryBudget;
   /** `isNeeded`: makes it where it is not there. */
   findGroup(name: string, isNeeded: boolean): Group | undefined;
   report(error: unknown, group: string): void;
