@@ -4,7 +4,7 @@ import { concat, utf8 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
-import type { Exchange, ExchangeListener } from "../transport/exchange.ts";
+import type { Exchange } from "../transport/exchange.ts";
 import type { ChannelContext, Client } from "./context.ts";
 import { RequestHeaders } from "./headers.ts";
 import { nextId } from "./ids.ts";
@@ -17,7 +17,8 @@ const ORIGINALS = new WeakMap<Request, ChannelRequest>();
 /** A body that trickles in by single bytes would hold an object of a hundred bytes for each: so many become one. */
 const JOINED_PARTS = 1024;
 
-export class ChannelRequest implements ExchangeListener {
+/** Listens to its exchange; says so nowhere, because the methods for that are not in the public types. */
+export class ChannelRequest {
   /** @internal */
   readonly exchange: Exchange;
   /** @internal */
