@@ -1,6 +1,7 @@
 // One exchange from request to answer: calls the handler and turns what it returns into a response, exactly one.
 
 import { ChannelError } from "../base/errors.ts";
+import { isThenable } from "../base/guard.ts";
 import type { Handshake } from "../codec/ws-handshake.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
 import type { AnyChannel } from "./channel.ts";
@@ -9,7 +10,7 @@ import { fromResponse } from "./fetch.ts";
 import { isChannelResponse } from "./marker.ts";
 import type { ChannelRequest } from "./request.ts";
 import { type SendBody, type SendData, type SendInit, toSendable } from "./send-data.ts";
-import { isThenable, TransportChannel } from "./transport-channel.ts";
+import { TransportChannel } from "./transport-channel.ts";
 import { checkHandshake, refuseHandshake, toAccepted, type UpgradeCheck, type UpgradeResult } from "./upgrade.ts";
 
 /** What a handler may return: a response, the channel it opened, or nothing. */

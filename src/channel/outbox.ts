@@ -3,6 +3,7 @@
 
 import { textStream } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import { callSync } from "../base/guard.ts";
 import type { Transport } from "../transport/transport.ts";
 import { type BodyPart, type Sendable, toPart } from "./send-data.ts";
 
@@ -175,7 +176,9 @@ function iterate(parts: Parts, kind: Transport["kind"]): PartIterator {
 
 function start(source: AsyncIterable<BodyPart> | Iterable<BodyPart>): PartIterator {
   try {
-    return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+    return callSync<PartIterator>("the stream's iterator", () =>
+      Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator](),
+    );
   } catch (error) {
     throw new ChannelError("BAD_DATA", "the stream cannot be read", { cause: error });
   }

@@ -4,6 +4,7 @@
 
 import { utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import { guard, isThenable, settled } from "../base/guard.ts";
 import { inMicrotask } from "../base/microtask.ts";
 import type { Listed } from "../base/roster.ts";
 import { encodeClosePayload } from "../codec/ws-message.ts";
@@ -292,14 +293,13 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     const { receive } = this.#handlers;
     if (receive === undefined) return undefined;
     // Not through #guard: it would cost each message a closure.
-    let result: unknown;
     try {
-      result = receive(message, this);
+      const result = receive(message, this) as unknown;
+      return isThenable(result) ? settled(result, (error) => this.#report(error, "receive")) : undefined;
     } catch (error) {
       this.#report(error, "receive");
       return undefined;
     }
-    return isThenable(result) ? this.#settled(result, "receive") : undefined;
   }
 
   pauseReading(): void {
@@ -445,21 +445,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
 
   /** Calls into the application. A promise comes back only if one was returned, and never rejects. */
   #guard(source: ErrorSource, call: () => unknown): Promise<void> | undefined {
-    try {
-      const result = call();
-      return isThenable(result) ? this.#settled(result, source) : undefined;
-    } catch (error) {
-      this.#report(error, source);
-      return undefined;
-    }
-  }
-
-  async #settled(result: PromiseLike<unknown>, source: ErrorSource): Promise<void> {
-    try {
-      await result;
-    } catch (error) {
-      this.#report(error, source);
-    }
+    return guard(call, (error) => this.#report(error, source));
   }
 
   #report(error: unknown, source: ErrorSource): void {
@@ -472,14 +458,9 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
       this.#context.report(error, { source, channel: this });
       return;
     }
-    try {
-      handler(error, this);
-    } catch (second) {
-      this.#context.report(second, { source, channel: this });
-    }
+    guard(
+      () => handler(error, this),
+      (second) => this.#context.report(second, { source, channel: this }),
+    );
   }
-}
-
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
