@@ -14,6 +14,7 @@ import { PermessageDeflate } from "../transport/permessage-deflate.ts";
 import { EVENT_STREAM } from "../transport/sse.ts";
 import type { TextTransport, Transport } from "../transport/transport.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message } from "./channel.ts";
+import { checkChannelOptions } from "./channel-options.ts";
 import type { ChannelContext } from "./context.ts";
 import { type HeadersInput, toFields } from "./headers.ts";
 import { ChannelRequest } from "./request.ts";
@@ -25,6 +26,7 @@ import { checkHandshake, refuseHandshake } from "./upgrade.ts";
 type AnyOptions = ChannelOptions<unknown, unknown>;
 
 const NO_HANDLERS: ChannelHandlers = {};
+const NO_OPTIONS: AnyOptions = {};
 
 /** `In` and `Out`: what the channel receives and sends, as its codec has it. */
 export interface ChannelOptions<In = Message, Out = SendData> {
@@ -82,8 +84,9 @@ export function withChannel(
 export function withChannel(
   request: ChannelRequest | Request,
   setup: (channel: Channel) => unknown,
-  options: AnyOptions = {},
+  options: AnyOptions = NO_OPTIONS,
 ): AnyChannel {
+  if (options !== NO_OPTIONS) checkChannelOptions("withChannel", options);
   return accept(request, NO_HANDLERS, setup, options);
 }
 
@@ -101,8 +104,9 @@ export function openChannel(
 export function openChannel(
   request: ChannelRequest | Request,
   handlers: ChannelHandlers,
-  options: AnyOptions = {},
+  options: AnyOptions = NO_OPTIONS,
 ): AnyChannel {
+  if (options !== NO_OPTIONS) checkChannelOptions("openChannel", options);
   return accept(request, handlers, handlers.open, options);
 }
 
