@@ -8,9 +8,11 @@ const STEPS = [
   ["types of src, demo and test", "tsc", "--build"],
   ["types of the scripts that ask for it with @ts-check", "tsc", "-p", "bench"],
   ["unused files, exports and dependencies", "knip"],
+  ["an integrity hash for each package", "node", "scripts/lock.js"],
   ["the client's size", "node", "scripts/size.js"],
   ["the package's manifest", "publint", "--strict"],
   ["the package's types as its users resolve them", "attw", "--pack", "--profile", "esm-only", "--no-emoji"],
+  ["the packed types without skipLibCheck, as users compile them", "node", "scripts/package-types.js"],
 ];
 
 for (const [what, tool, ...args] of STEPS) {

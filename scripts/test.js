@@ -13,7 +13,7 @@ if (files.length === 0) {
   console.error("no test file matches", wanted.join(" "));
   process.exit(1);
 }
-const reporter = process.env["CI"] ? "spec" : (process.env["TEST_REPORTER"] ?? "dot");
+const reporter = process.env["TEST_REPORTER"] ?? "./scripts/reporter.js";
 const run = spawnSync(
   process.execPath,
   [

@@ -17,6 +17,7 @@ import { PermessageDeflate } from "../transport/permessage-deflate.ts";
 import { EVENT_STREAM } from "../transport/sse.ts";
 import type { TextTransport, Transport } from "../transport/transport.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message } from "./channel.ts";
+import { checkChannelOptions } from "./channel-options.ts";
 import type { ChannelContext } from "./context.ts";
 import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
 import { ChannelRequest } from "./request.ts";
@@ -28,6 +29,7 @@ import { checkHandshake, refuseHandshake } from "./upgrade.ts";
 type AnyOptions = ChannelOptions<unknown, unknown>;
 
 const NO_HANDLERS: ChannelHandlers = {};
+const NO_OPTIONS: AnyOptions = {};
 
 /** Fields that an application cannot set on a 101: of a body (RFC 9110 §8.6, RFC 9112 §6.1), and what was not agreed on. */
 const HANDSHAKE_ONLY = ["Content-Length", "", "Transfer-Encoding", "", "Sec-WebSocket-Extensions", ""];
@@ -91,8 +93,9 @@ export function withChannel(
 export function withChannel(
   request: ChannelRequest | Request,
   setup: (channel: Channel) => unknown,
-  options: AnyOptions = {},
+  options: AnyOptions = NO_OPTIONS,
 ): AnyChannel {
+  if (options !== NO_OPTIONS) checkChannelOptions("withChannel", options);
   return accept(request, NO_HANDLERS, setup, options);
 }
 
@@ -110,8 +113,9 @@ export function openChannel(
 export function openChannel(
   request: ChannelRequest | Request,
   handlers: ChannelHandlers,
-  options: AnyOptions = {},
+  options: AnyOptions = NO_OPTIONS,
 ): AnyChannel {
+  if (options !== NO_OPTIONS) checkChannelOptions("openChannel", options);
   return accept(request, handlers, handlers.open, options);
 }
 

@@ -7,7 +7,7 @@ import { acceptsType } from "../codec/accept.ts";
 import { joinedValues } from "../codec/http1-request.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
 import { utf8OrLatin1 } from "../codec/utf8.ts";
-import type { Exchange, ExchangeListener } from "../transport/exchange.ts";
+import type { Exchange } from "../transport/exchange.ts";
 import type { ChannelContext, Client } from "./context.ts";
 import { RequestHeaders } from "./headers.ts";
 import { nextId } from "./ids.ts";
@@ -17,7 +17,8 @@ import type { CheckedUpgrade } from "./upgrade.ts";
 /** Fetch requests that were made of one of ours, so that `withChannel` finds its way back. */
 const ORIGINALS = new WeakMap<Request, ChannelRequest>();
 
-export class ChannelRequest implements ExchangeListener {
+/** Listens to its exchange; says so nowhere, because the methods for that are not in the public types. */
+export class ChannelRequest {
   /** @internal */
   readonly exchange: Exchange;
   /** @internal */

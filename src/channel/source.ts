@@ -7,7 +7,7 @@
 
 import { textStream } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { guard } from "../base/guard.ts";
+import { callSync, guard } from "../base/guard.ts";
 import type { TransportKind } from "../transport/transport.ts";
 import { type BodyPart, type StreamBody, toPart } from "./body.ts";
 
@@ -62,7 +62,9 @@ function open(body: Exclude<StreamBody, Blob>): Source {
   try {
     if (isReadableStream(body)) return fromReader(body.getReader());
     holdSource(body);
-    const iterator = Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator]();
+    const iterator = callSync<AsyncIterator<BodyPart> | Iterator<BodyPart>>("the stream's iterator", () =>
+      Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator](),
+    );
     if (!isDestroyable(body)) return fromIterator(iterator, () => iterator.return?.());
     return fromIterator(iterator, () => body.destroy());
   } catch (error) {

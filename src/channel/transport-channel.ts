@@ -335,7 +335,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     if (receive === undefined) return undefined;
     // Not through #guard: it would cost each message a closure.
     try {
-      const result = receive(message, this);
+      const result = receive(message, this) as unknown;
       return isThenable(result) ? settled(result, (error) => this.#report(error, "receive")) : undefined;
     } catch (error) {
       this.#report(error, "receive");

@@ -1,6 +1,7 @@
 // A channel whose messages are values of the application: a codec stands between it and what goes over the wire. Only
 // who asks for one has one; a channel without a codec knows nothing of this.
 
+import { callSync } from "../base/guard.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
@@ -56,7 +57,7 @@ export class TypedChannel extends TransportChannel {
   }
 
   #encode(value: unknown): SendData {
-    const body = this.#codec.encode(value);
+    const body = callSync("codec.encode", () => this.#codec.encode(value));
     if (this.#contentType === undefined || this.transport !== "http") return body;
     return { headers: { "Content-Type": this.#contentType }, body };
   }
@@ -65,7 +66,7 @@ export class TypedChannel extends TransportChannel {
     for await (const message of messages) {
       let value: unknown;
       try {
-        value = this.#codec.decode(message);
+        value = decode(this.#codec, message);
       } catch (error) {
         // It goes on, as it does behind a receiver that throws.
         this.reportUnread(error);
@@ -102,5 +103,9 @@ export function sendRaw(channel: AnyChannel, data: SendData, closeAfterSend?: bo
 
 /** A receiver of values as one of messages: what the codec throws is reported as what the receiver throws. */
 function decoding(receive: Receive, codec: AnyCodec): Receive {
-  return (message, channel) => receive(codec.decode(message) as Message, channel);
+  return (message, channel) => receive(decode(codec, message) as Message, channel);
+}
+
+function decode(codec: AnyCodec, message: Message): unknown {
+  return callSync("codec.decode", () => codec.decode(message));
 }

@@ -26,7 +26,7 @@ export interface EndpointOptions {
   /** Sub-protocols that are offered beside the session's own. */
   readonly protocols?: readonly string[] | undefined;
   /** As in `fetch`. A WebSocket always sends cookies, as `include` does. @default "same-origin" */
-  readonly credentials?: RequestCredentials | undefined;
+  readonly credentials?: RequestInit["credentials"] | undefined;
   /** @default the platform's. Node has one from version 22 on; give it `WebSocket` of `ws` before. */
   readonly WebSocket?: WebSocketConstructor | undefined;
   /** @default the platform's */

@@ -2,6 +2,7 @@
 // request, connection or channel: `diagnostics.ts` is for that.
 
 import { ChannelError } from "../base/errors.ts";
+import { guard } from "../base/guard.ts";
 import type { ErrorContext, ErrorReporter } from "../channel/context.ts";
 
 /** The part of a logger that is used: pino, and what is like it, fits as it is; so does `console`. */
@@ -19,29 +20,23 @@ export interface LogOptions {
   readonly onError?: ErrorReporter | undefined;
 }
 
-/** Whom to tell of errors. It never throws: a broken reporter must not become a second error. */
+/** Whom to tell of errors. Never throws: a reporter that throws or rejects must not become a second error. */
 export function toReporter({ onError, logger }: LogOptions): ErrorReporter {
   const tell = onError ?? ((error: unknown, context: ErrorContext) => log(error, context, logger));
-  return (error, context) => {
-    try {
-      tell(error, context);
-    } catch {}
-  };
+  return (error, context) => void guard(() => tell(error, context), ignore);
 }
 
 /** Without a logger nobody is told: a library does not print what nobody asked for. Never throws. */
 export function logInfo(logger: Logger | undefined, details: object, message: string): void {
-  try {
-    logger?.info(details, `unichannel: ${message}`);
-  } catch {}
+  guard(() => logger?.info(details, `unichannel: ${message}`), ignore);
 }
 
-function log(error: unknown, { source, request, channel }: ErrorContext, logger: Logger | undefined): void {
+/** Nobody is left who could be told. */
+function ignore(): void {}
+
+function log(error: unknown, { source, request, channel }: ErrorContext, logger: Logger | undefined): unknown {
   const message = `unichannel: error in ${source}`;
-  if (logger === undefined) {
-    console.error(message, error);
-    return;
-  }
+  if (logger === undefined) return console.error(message, error);
   const details = {
     err: error,
     source,
@@ -49,6 +44,6 @@ function log(error: unknown, { source, request, channel }: ErrorContext, logger:
     ...(request === undefined ? {} : { requestId: request.id, method: request.method, path: request.path }),
     ...(channel === undefined ? {} : { channelId: channel.id, transport: channel.transport }),
   };
-  if (error instanceof ChannelError && error.code === "BUFFER_OVERFLOW") logger.warn(details, message);
-  else logger.error(details, message);
+  if (error instanceof ChannelError && error.code === "BUFFER_OVERFLOW") return logger.warn(details, message);
+  return logger.error(details, message);
 }

@@ -1,6 +1,7 @@
 // The public way in: a handler and options to a listening server.
 
 import type { Handler } from "../channel/handle.ts";
+import { checkServeArguments } from "./check-options.ts";
 import type { ServeOptions } from "./options.ts";
 import { EngineServer, type Server } from "./server.ts";
 
@@ -18,6 +19,7 @@ export async function serve(
   first: Handler | (ServeOptions & { readonly fetch: FetchHandler }),
   second: ServeOptions = {},
 ): Promise<Server> {
+  checkServeArguments(first, second);
   const options = typeof first === "function" ? second : first;
   const server = new EngineServer(toHandler(first), options);
   await server.listen();

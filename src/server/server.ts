@@ -5,6 +5,7 @@ import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { SecureContextOptions, Server as TlsServer } from "node:tls";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
+import { checkOptionNames } from "../base/option-names.ts";
 import { Roster } from "../base/roster.ts";
 import { type Access, toAccess } from "../channel/access.ts";
 import type { ChannelContext, Client, ErrorReporter, MessageCounts } from "../channel/context.ts";
@@ -203,7 +204,9 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.#tls = tls;
   }
 
-  stop({ graceMs = 5000 }: { readonly graceMs?: number } = {}): Promise<void> {
+  stop(options: { readonly graceMs?: number } = {}): Promise<void> {
+    checkOptionNames("stop", options, ["graceMs"]);
+    const { graceMs = 5000 } = options;
     this.#stopped ??= this.#stop(graceMs);
     return this.#stopped;
   }

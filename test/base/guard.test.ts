@@ -39,7 +39,7 @@ describe("guard", () => {
       },
     }),
     "returns a function with a `then` that rejects": () =>
-      // biome-ignore lint/suspicious/noThenProperty: as above
+      // biome-ignore lint/suspicious/noThenProperty: such functions are what is tested
       Object.assign(() => {}, { then: (_: unknown, reject: (error: unknown) => void) => reject(new Error("late")) }),
   };
   for (const [what, call] of Object.entries(faults)) {

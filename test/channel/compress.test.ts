@@ -1,7 +1,6 @@
 // The option `compress` from one end to the other: our server, and `ws`, fetch and bare sockets as its clients.
 
 import assert from "node:assert/strict";
-import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
 import { get, request as httpRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
@@ -21,6 +20,9 @@ import {
   serve,
   withChannel,
 } from "../../src/index.ts";
+import { seeded } from "../support/random.ts";
+
+const { randomBytes, randomInt } = seeded(7692);
 
 let server: Server | undefined;
 const clients: WebSocket[] = [];

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { ChannelError, type CloseStatus } from "../../src/index.ts";
-import { deferred, settled, turn } from "../support/wait.ts";
+import { deferred, settled, turn, until } from "../support/wait.ts";
 import type { Contract } from "./channel.ts";
 
 const SERVER_CLOSE: CloseStatus = { by: "server", code: 1000, reason: "", name: "server-close" };
@@ -23,6 +23,7 @@ export function closingRows({ open, can, row }: Contract): void {
     channel.close();
     await client.rest();
     client.raw.destroy();
+    await until(() => statuses.length > 0, "the close handler has run");
     await settled(() => statuses.length);
     assert.deepEqual(statuses, [SERVER_CLOSE]);
   });
@@ -87,6 +88,7 @@ export function closingRows({ open, can, row }: Contract): void {
     const statuses: CloseStatus[] = [];
     const { channel, client } = await open(t, { close: (status) => statuses.push(status) });
     client.leave();
+    await until(() => statuses.length > 0, "the close handler has run");
     await settled(() => statuses.length);
     assert.deepEqual(statuses.map(withoutReason), [can.leaving]);
     assert.equal(channel.isOpen, false);
@@ -107,6 +109,7 @@ export function closingRows({ open, can, row }: Contract): void {
     const statuses: CloseStatus[] = [];
     const { channel, client } = await open(t, { close: (status) => statuses.push(status) });
     client.raw.destroy();
+    await until(() => statuses.length > 0, "the close handler has run");
     await settled(() => statuses.length);
     assert.deepEqual(statuses.map(withoutReason), [can.losing]);
     assert.equal(channel.isOpen, false);
@@ -127,6 +130,7 @@ export function closingRows({ open, can, row }: Contract): void {
     channel.terminate();
     await client.raw.until(() => client.raw.isClosed || client.raw.isEnded, "the end of the connection");
     if (can.marksEnd) assert.equal((await client.rest()).ending, "cut");
+    await until(() => statuses.length > 0, "the close handler has run");
     await settled(() => statuses.length);
     assert.deepEqual(statuses.map(withoutReason), [{ by: "server", code: 1006, name: "abnormal" }]);
   });
@@ -156,6 +160,7 @@ export function closingRows({ open, can, row }: Contract): void {
     });
     channel.onClose(() => log.push("later"));
     client.raw.destroy();
+    await until(() => log.length >= 3, "the close handlers have run");
     await settled(() => log.length);
     assert.deepEqual([...log].sort(), ["from setup", "later", "up front"]);
     assert.ok(log.indexOf("from setup") < log.indexOf("later"));

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { ChannelHandlers, CloseStatus } from "../../src/index.ts";
-import { deferred, settled, turn, until } from "../support/wait.ts";
+import { deferred, turn, until } from "../support/wait.ts";
 import type { Contract } from "./channel.ts";
 
 const BOOM = "boom: a secret";
@@ -18,8 +18,7 @@ export function throwingRows({ open, can, row }: Contract): void {
     row(`is closed when its open handler ${way}, which is reported`, async (t) => {
       const status = deferred<CloseStatus>();
       const { channel, client, site } = await open(t, { open: fail, close: status.resolve });
-      await settled(() => channel.isOpen);
-      assert.equal(channel.isOpen, false);
+      await until(() => !channel.isOpen, "the channel is closed");
       assert.equal(channel.send("late"), false);
       const rest = await client.rest();
       assert.ok(!rest.text.includes("secret"), "nothing of the error reaches the client");
