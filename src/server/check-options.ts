@@ -14,6 +14,8 @@ export const SERVE_OPTIONS: readonly string[] = [
   "listenFds",
   "backlog",
   "allowedOrigins",
+  "allowedHosts",
+  "cors",
   "upgrade",
   "serverHeader",
   "tls",
@@ -34,13 +36,14 @@ export function checkServeArguments(first: unknown, second: unknown): void {
     const given = first === null ? "null" : typeof first === "object" ? "an object without fetch" : typeof first;
     throw bad(`serve takes a handler, or { fetch }, not ${given}: write serve((request) => "hello", options)`);
   }
-  checkServeOptions(first, [...SERVE_OPTIONS, "fetch"]);
+  // An object of a class is an application of a framework (Hono), with fields that are none of our options.
+  if (Object.getPrototypeOf(first) === Object.prototype) checkServeOptions(first, [...SERVE_OPTIONS, "fetch"]);
 }
 
 function checkServeOptions(given: unknown, names: readonly string[]): void {
   checkOptionNames("serve", given, names);
   const options = given as ServeOptions;
-  const { host, path, backlog, allowedOrigins, upgrade, onError, logger } = options;
+  const { host, path, backlog, upgrade, onError, logger } = options;
   checkInteger("port", options.port, 65_535);
   checkInteger("backlog", backlog, 2_147_483_647);
   for (const [name, value] of Object.entries({ host, path })) {
@@ -51,9 +54,6 @@ function checkServeOptions(given: unknown, names: readonly string[]): void {
   for (const [name, value] of Object.entries({ upgrade, onError })) {
     if (value !== undefined && typeof value !== "function")
       throw bad(`${name} is ${show(value)}; it must be a function`);
-  }
-  if (typeof allowedOrigins === "string" && allowedOrigins !== "any") {
-    throw bad(`allowedOrigins is ${show(allowedOrigins)}; write [${show(allowedOrigins)}], or "any"`);
   }
   if (logger === undefined) return;
   for (const name of ["info", "warn", "error"] as const) {
