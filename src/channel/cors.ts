@@ -92,7 +92,8 @@ export class Cors {
  * Lets a page that is refused read why, so that its client need not ask for ever. There is nothing to read but the refusal,
  * and no cookie may have been sent for it: see decision 26.
  */
-export function tellRefusal({ exchange, context }: ChannelRequest): void {
+export function tellRefusal(request: ChannelRequest): void {
+  const { exchange, context } = request;
   const origin = fieldValue(exchange.head.fields, "origin");
   // A preflight has no reader: saying no is all that it can be told.
   if (origin !== undefined && context.access.speaksCors && exchange.head.method !== "OPTIONS")

@@ -67,7 +67,8 @@ export class Sessions implements SessionContext {
   }
 
   /** The network by which a client's sessions are counted. Throws TOO_MANY_SESSIONS if there is no room for another one. */
-  admit({ remoteAddress: address, context }: ChannelRequest): string | undefined {
+  admit(request: ChannelRequest): string | undefined {
+    const { remoteAddress: address, context } = request;
     const { maxSessions, maxSessionsPerAddress } = this.#limits;
     if (this.#open.size >= maxSessions) throw new ChannelError("TOO_MANY_SESSIONS");
     if (maxSessionsPerAddress === Number.POSITIVE_INFINITY) return undefined;
