@@ -136,7 +136,10 @@ export class NetStream implements ByteStream, Listed {
     this.#isBlocked = false;
     this.#count();
     this.#queue = undefined;
-    this.listener.onClosed(this.#socket.errored ?? undefined);
+    const { errored } = this.#socket;
+    // Since Node 22 a socket that we destroy ourselves reports the writes that were given up: that is no failure.
+    const isOurs = (errored as NodeJS.ErrnoException | null)?.code === "ECANCELED";
+    this.listener.onClosed(isOurs ? undefined : (errored ?? undefined));
     this.#owner.streamClosed(this);
   }
 
