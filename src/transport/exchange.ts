@@ -82,6 +82,8 @@ export interface Exchange {
    * `onGone` follows soon if it does not. Does nothing where there is none, or the response has begun.
    */
   probe(): void;
+  /** The client has ended its side: drops the connection once nothing has been written, and nothing unsent, for a while. */
+  endWhenSilent(): void;
 
   /**
    * Switches to WebSocket: sends the 101 with these fields and hands the connection over. The handshake has been
@@ -104,6 +106,7 @@ export type ResponseExchange = Pick<
   | "flush"
   | "abort"
   | "probe"
+  | "endWhenSilent"
 >;
 
 export interface ExchangeListener {

@@ -102,6 +102,10 @@ export class GzipExchange implements ResponseExchange {
     this.#exchange.probe();
   }
 
+  endWhenSilent(): void {
+    this.#exchange.endWhenSilent();
+  }
+
   abort(): void {
     this.#exchange.abort();
   }

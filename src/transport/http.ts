@@ -80,7 +80,9 @@ export class HttpTransport implements Transport, ExchangeListener {
     if (exchange.isClientGone && exchange.isAnswered) this.#end = clientLeft();
     this.#before = exchange.listener;
     exchange.listener = this;
-    if (this.#isHalfClosed && this.#end === undefined) exchange.probe();
+    if (!this.#isHalfClosed || this.#end !== undefined) return;
+    if (outlivesFin) exchange.endWhenSilent();
+    else exchange.probe();
   }
 
   get kind(): TransportKind {
@@ -178,9 +180,6 @@ export class HttpTransport implements Transport, ExchangeListener {
     if (this.#hasWritten) {
       this.#hasWritten = false;
       this.#wroteAt = now;
-    } else if (this.#isHalfClosed && this.#outlivesFin) {
-      // A source that says nothing cannot tell a half-close from a client that left, and would never be told of it.
-      if (this.#exchange.bufferedAmount === 0) this.#leave();
     } else if (
       heartbeat !== undefined &&
       this.#isStarted &&
@@ -209,7 +208,8 @@ export class HttpTransport implements Transport, ExchangeListener {
     this.#isHalfClosed = true;
     this.#before?.onHalfClose();
     if (this.#end !== undefined) return;
-    if (this.#outlivesFin) this.#hasWritten = true;
+    // A source that says nothing cannot tell a half-close from a client that left, and would never be told of it.
+    if (this.#outlivesFin) this.#exchange.endWhenSilent();
     else if (this.#isSettled || this.#isStarted) this.#leave();
     else this.#exchange.probe();
   }

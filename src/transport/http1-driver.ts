@@ -64,6 +64,9 @@ const MAX_UNSENT_BYTES = 65_536;
 const PROBE_MS = 50;
 const FIRST_PROBES = 2;
 
+/** A response to a client that has ended its side is given up after so many looks, `PROBE_MS` apart, without a write. */
+const SILENT_LOOKS = 4;
+
 interface BodyReader {
   readonly resolve: (part: Uint8Array | undefined) => void;
   readonly reject: (error: unknown) => void;
@@ -90,6 +93,8 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   #isEnding = false;
   #closeTimer: Timer | undefined;
   #probeTimer: Timer | undefined;
+  /** Something was written since the last look of `endWhenSilent`. */
+  #hasFlushed = false;
   /** Probes sent for the current exchange; undefined: nobody asked for any. */
   #probes: number | undefined;
   /** What the last beat found, for how many requests so far, and since when. */
@@ -161,6 +166,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     this.#isFlushQueued = false;
     const output = this.connection.takeOutput();
     if (output === undefined) return;
+    this.#hasFlushed = true;
     this.stream.write(output);
     if (this.stream.bufferedAmount === 0) this.#exchange?.listener?.onDrain();
   }
@@ -236,6 +242,21 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     if (this.#probes !== undefined) return;
     this.#probes = 0;
     this.#probeSoon();
+  }
+
+  /** Drops the connection of a client that has ended its side, once nothing is written to it for a while. */
+  endWhenSilent(): void {
+    const exchange = this.#exchange;
+    let looks = 0;
+    this.#hasFlushed = false;
+    const look = (): void => {
+      if (this.#exchange !== exchange) return;
+      looks = this.#hasFlushed || this.bufferedAmount > 0 ? 0 : looks + 1;
+      this.#hasFlushed = false;
+      if (looks === SILENT_LOOKS) this.abort();
+      else this.#probeTimer = this.context.clock.setTimer(look, PROBE_MS);
+    };
+    this.#probeTimer = this.context.clock.setTimer(look, PROBE_MS);
   }
 
   /** Drops the connection. What was answered before still goes out: it may wait for the turn's end. */

@@ -105,6 +105,10 @@ export class Http1Exchange implements Exchange {
     if (this.#isLive && this.head.minor === 1) this.#driver.probe();
   }
 
+  endWhenSilent(): void {
+    if (this.#isLive) this.#driver.endWhenSilent();
+  }
+
   #forPage(response: ResponseHead): ResponseHead {
     if (this.pageFields === undefined) return response;
     return { status: response.status, fields: withPageFields(response.fields, this.pageFields) };
