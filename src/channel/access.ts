@@ -1,4 +1,4 @@
-// Who may ask at all, and who may read the answer: hosts, origins and CORS as one rule of a server. It is asked before the
+// Decides which requests are served and which pages may read the answer: hosts, origins and CORS as one rule. Asked before the
 // handler, so that a preflight needs no login and a request for a foreign host reaches no application code.
 
 import { ChannelError } from "../base/errors.ts";

@@ -57,7 +57,7 @@ export interface ChannelContext {
   readonly channelSettings: ChannelSettings;
   /** What all channels together have unsent. */
   readonly budget: BufferBudget;
-  /** What all clients together have sent and nobody has taken yet: `maxTotalReceivedBytes`. */
+  /** Bytes that all clients together have sent and nobody has taken yet: `maxTotalReceivedBytes`. */
   readonly received: BufferBudget;
   /** Hosts, origins and CORS. */
   readonly access: Access;

@@ -226,7 +226,7 @@ export class ChannelRequest {
     return original;
   }
 
-  /** Of a WebSocket's end only the channel hears. Called when the signal and when the channel is made. */
+  /** Aborts with the channel of a WebSocket, whose end the exchange does not see. Called when the signal and when the channel is made. */
   #followChannel(): void {
     if (this.#abort === undefined || this.channel?.isWebSocket !== true) return;
     const { signal } = this.channel;

@@ -1,4 +1,4 @@
-// What a session's requests are answered with where it is no carrier: refusals, and the fields of all answers.
+// Answers to a session's requests that are no carriers: refusals, and the fields of all answers.
 
 import { joinFields } from "../codec/field-list.ts";
 import { joinedValues } from "../codec/http1-request.ts";

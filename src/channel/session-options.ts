@@ -34,8 +34,8 @@ export function checkSessionOptions(options: AnySessionOptions): void {
   checkWhole("resumeMs", resumeMs, 0, Number.MAX_SAFE_INTEGER);
   checkWhole("heartbeatMs", heartbeatMs, 1, MAX_TIMER_MS);
   if (parkMs !== Number.POSITIVE_INFINITY) checkWhole("parkMs", parkMs, 1, Number.MAX_SAFE_INTEGER);
-  checkBytes("maxBufferedBytes", maxBufferedBytes);
-  checkBytes("maxMessageBytes", maxMessageBytes);
+  checkAmount("maxBufferedBytes", maxBufferedBytes);
+  checkAmount("maxMessageBytes", maxMessageBytes);
   checkOverflow(onOverflow);
   if (compress !== undefined && compress !== false) toCompressSettings(compress, true);
 }
@@ -45,10 +45,10 @@ function checkWhole(name: string, value: number | undefined, least: number, most
   throw new ChannelError("BAD_OPTION", `${name} is ${describe(value)}; it must be an integer from ${least} to ${most}`);
 }
 
-/** Also for the limits of a channel: Infinity switches one off. */
-export function checkBytes(name: string, value: number | undefined): void {
+/** Bytes or milliseconds, of a plain channel as well. Infinity switches a limit off. */
+export function checkAmount(name: string, value: number | undefined): void {
   if (value === undefined || (typeof value === "number" && value >= 0)) return;
-  throw new ChannelError("BAD_OPTION", `${name} is ${describe(value)}; it must be a number of bytes, 0 or more`);
+  throw new ChannelError("BAD_OPTION", `${name} is ${describe(value)}; it must be a number, 0 or more`);
 }
 
 export function checkOverflow(value: string | undefined): void {

@@ -34,7 +34,7 @@ export interface SessionLimits {
 const TOKEN_BYTES = 16;
 /** LF is the character that grows most in a POST: each begins a line, with `data: ` in front of it. */
 const MAX_GROWTH = 7;
-/** What may stand in a body beside one message. */
+/** Bytes that may stand in a body beside one message. */
 const BESIDE_BYTES = 65_536;
 
 export class Sessions implements SessionContext {

@@ -16,7 +16,7 @@ const SLACK = 64;
 export class GroupLog implements EntryKeeper {
   readonly #compareIds: (a: string, b: string) => number;
   readonly #limits: LogLimits;
-  /** Of all logs of the store. */
+  /** The budget that all logs of the store share. */
   readonly #budget: HistoryBudget;
   /** The entries are those from #head on. */
   #kept: Kept[] = [];

@@ -31,7 +31,7 @@ export class Session<R extends Numbered = NumberedRecord> {
   received = 0;
   /** From `acknowledged` + 1 to `sent`; undefined when empty, for the sake of the many that are idle. */
   #kept: Queue<R> | undefined;
-  /** What the other end was last told of `received`. */
+  /** The value of `received` that the other end was told last. */
   #said = 0;
   /** A record has come again: the other end does not know that we have it. */
   #hasRepeated = false;

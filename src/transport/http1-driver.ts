@@ -29,7 +29,7 @@ export interface Http1Context {
   readonly http: Http1Options;
   readonly clock: Clock;
   readonly flusher: Flusher;
-  /** What all clients have sent and nobody has taken. */
+  /** Bytes that all clients have sent and nobody has taken. */
   readonly received: BufferBudget;
   /** How long a connection that we have ended may stay open for the peer to end its side, in milliseconds. */
   readonly closeTimeoutMs: number;
@@ -79,7 +79,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   #exchange: Http1Exchange | undefined;
   #reader: BodyReader | undefined;
   #heldBytes = 0;
-  /** What `context.received` has of this connection. */
+  /** Bytes of this connection that `context.received` counts. */
   #counted = 0;
   /** Memory of a body that is being read whole, and of the head of a request that has lasted for a beat. */
   #bodyMemory = 0;

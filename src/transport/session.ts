@@ -29,7 +29,7 @@ export interface SessionContext {
   readonly flusher: Flusher;
   /** What all sessions and connections hold for clients. */
   readonly budget: BufferBudget;
-  /** What all clients have sent and nobody has taken. */
+  /** Bytes that all clients have sent and nobody has taken. */
   readonly received: BufferBudget;
   /** The session with this token is over. */
   sessionEnded(token: string): void;
@@ -98,7 +98,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   #waiters: Waiter[] | undefined;
   /** The highest attempt number that has taken the session up. */
   #attempt = 0;
-  /** What the server's budget counts for this session. */
+  /** Bytes of this session that the server's budget counts. */
   #counted = 0;
   /** Since when there is no carrier, or a parked poll; 0: the next beat will tell. */
   #since = 0;
@@ -107,7 +107,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   #owedSince = 0;
   /** The record up to which the client was asked to acknowledge at once. */
   #askedFor = 0;
-  /** What the carrier had not taken at the last beat. */
+  /** Bytes that the carrier had not taken at the last beat. */
   #unsentBefore = 0;
   /** How often a carrier was dropped because `#owedAfter` stayed as it is. */
   #repetitions = 0;

@@ -34,7 +34,7 @@ const HEARD = 64;
 interface WebSocketContext {
   readonly clock: Clock;
   readonly flusher: Flusher;
-  /** What all clients have sent and nobody has taken. */
+  /** Bytes that all clients have sent and nobody has taken. */
   readonly received: BufferBudget;
 }
 
@@ -53,7 +53,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   /** Pings and pongs that came in the second that began at `#controlsSince`. */
   #controls = 0;
   #controlsSince = 0;
-  /** What `received` has of this connection. */
+  /** Bytes of this connection that `received` counts. */
   #counted = 0;
 
   /** `output`: the 101, which goes out first. */
