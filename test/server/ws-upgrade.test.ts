@@ -110,7 +110,8 @@ describe("an upgrade check", () => {
 
   it("holds what arrives meanwhile, and reads no more than is held", async (t) => {
     const gate = deferred();
-    const { site } = await guarded(t, () => gate.promise);
+    // All answers may have to wait for this process to read them: a channel must not be closed as too slow for that.
+    const { site } = await guarded(t, () => gate.promise, { maxBufferedBytes: 256 * 1_048_576 });
     const client = await site.connect();
     client.write(upgradeRequest());
     const long = "m".repeat(100_000);
