@@ -37,8 +37,8 @@ export type {
   PublishOptions,
   StoreHistoryLimits,
 } from "./group/channel-store.ts";
-export type { HistoryMessage } from "./group/group-message.ts";
-export { createChannelStore, MemoryChannelStore } from "./group/memory-channel-store.ts";
+export { createChannelStore, MemoryChannelStore } from "./group/create-store.ts";
+export type { HistoryMessage } from "./group/message.ts";
 export { type PollOptions, pollGroup } from "./group/poll.ts";
 export type { ServerStats, StatusClass } from "./server/counts.ts";
 export type { DiagnosticsConnection, DiagnosticsMessages } from "./server/diagnostics.ts";

@@ -11,7 +11,7 @@ const read = (path: string): string => readFileSync(path, "utf8");
 
 describe("the documentation", () => {
   it("has a heading for every error code, and no other", () => {
-    const union = /export type ErrorCode =([^;]+);/.exec(read("src/base/errors.ts"))![1]!;
+    const union = /export type ErrorCode =([^;]+);/.exec(read("src/base/channel-error.ts"))![1]!;
     const codes = [...union.matchAll(/"([A-Z_]+)"/g)].map(([, code]) => code);
     const headings = [...read("docs/reference/errors.md").matchAll(/^### ([A-Z_]+)$/gm)].map(([, code]) => code);
     assert.deepEqual([...headings].sort(), [...codes].sort());

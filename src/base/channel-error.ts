@@ -1,7 +1,48 @@
-// The one error class of the library. What each code means stands in `errors.ts`, which tells it here: the client, for
-// which that table would be an eighth of its size, imports this file alone, and its errors have their code for a message.
+// The error class and its codes. The client imports this file alone: the table of messages and wire forms in `errors.ts`
+// would be an eighth of its size, so an error of the client has its code as its message.
 
-import type { ErrorCode } from "./errors.ts";
+/** A stable name for what went wrong. Codes are never renamed; new ones may be added. */
+export type ErrorCode =
+  | "BAD_REQUEST"
+  | "BODY_TOO_LARGE"
+  | "TARGET_TOO_LONG"
+  | "HEADERS_TOO_LARGE"
+  | "EXPECTATION_FAILED"
+  | "REQUEST_TIMEOUT"
+  | "NOT_IMPLEMENTED"
+  | "VERSION_NOT_SUPPORTED"
+  | "BAD_HANDSHAKE"
+  | "UNSUPPORTED_WEBSOCKET_VERSION"
+  | "FORBIDDEN_ORIGIN"
+  | "FORBIDDEN_HOST"
+  | "BAD_FRAME"
+  | "BAD_UTF8"
+  | "BAD_DEFLATE"
+  | "BAD_RECORD"
+  | "TOO_MANY_SESSIONS"
+  | "MESSAGE_TOO_BIG"
+  | "TOO_MANY_FRAGMENTS"
+  | "TOO_MANY_CONTROL_FRAMES"
+  | "BUFFER_OVERFLOW"
+  | "RECEIVE_OVERFLOW"
+  | "MESSAGE_TIMEOUT"
+  | "WRITE_TIMEOUT"
+  | "BAD_DATA"
+  | "BAD_MESSAGE"
+  | "BAD_STATUS"
+  | "BAD_HEADER"
+  | "BAD_CLOSE"
+  | "BAD_OPTION"
+  | "BODY_LENGTH_MISMATCH"
+  | "BODY_USED"
+  | "CLIENT_GONE"
+  | "CHANNEL_CLOSED"
+  | "CONNECT_FAILED"
+  | "CONNECTION_CLOSED"
+  | "ALREADY_ANSWERED"
+  | "NOT_OUR_REQUEST"
+  | "HANDLER_EXISTS"
+  | "BACKPLANE_UNAVAILABLE";
 
 export interface ErrorFacts {
   readonly message: string;
@@ -13,8 +54,8 @@ export interface ErrorFacts {
 
 const known: Partial<Record<ErrorCode, ErrorFacts>> = {};
 
-/** Called once, by `errors.ts`. */
-export function know(facts: Readonly<Record<ErrorCode, ErrorFacts>>): void {
+/** Adds messages and wire forms to all errors made from now on. Called once, when `errors.ts` is loaded. */
+export function registerErrorFacts(facts: Readonly<Record<ErrorCode, ErrorFacts>>): void {
   Object.assign(known, facts);
 }
 

@@ -1,53 +1,10 @@
-// The table of the error codes; the class stands in `channel-error.ts`.
-// Users match on `code`; the wire forms stand beside it, so that a decoder that throws need not know who answers.
-// Every code has its own heading in docs/reference/errors.md; test/docs.test.ts compares the two.
+// The message and the wire forms of each error code. The server imports ChannelError from here, so that its errors have
+// them; a decoder that throws need not know who answers.
+// Each code has a heading in docs/reference/errors.md; test/docs.test.ts compares the two.
 
-import { type ErrorFacts, know } from "./channel-error.ts";
+import { type ErrorCode, type ErrorFacts, registerErrorFacts } from "./channel-error.ts";
 
-export { ChannelError } from "./channel-error.ts";
-
-/** A stable name for what went wrong. Codes are never renamed; new ones may be added. */
-export type ErrorCode =
-  | "BAD_REQUEST"
-  | "BODY_TOO_LARGE"
-  | "TARGET_TOO_LONG"
-  | "HEADERS_TOO_LARGE"
-  | "EXPECTATION_FAILED"
-  | "REQUEST_TIMEOUT"
-  | "NOT_IMPLEMENTED"
-  | "VERSION_NOT_SUPPORTED"
-  | "BAD_HANDSHAKE"
-  | "UNSUPPORTED_WEBSOCKET_VERSION"
-  | "FORBIDDEN_ORIGIN"
-  | "FORBIDDEN_HOST"
-  | "BAD_FRAME"
-  | "BAD_UTF8"
-  | "BAD_DEFLATE"
-  | "BAD_RECORD"
-  | "TOO_MANY_SESSIONS"
-  | "MESSAGE_TOO_BIG"
-  | "TOO_MANY_FRAGMENTS"
-  | "TOO_MANY_CONTROL_FRAMES"
-  | "BUFFER_OVERFLOW"
-  | "RECEIVE_OVERFLOW"
-  | "MESSAGE_TIMEOUT"
-  | "WRITE_TIMEOUT"
-  | "BAD_DATA"
-  | "BAD_MESSAGE"
-  | "BAD_STATUS"
-  | "BAD_HEADER"
-  | "BAD_CLOSE"
-  | "BAD_OPTION"
-  | "BODY_LENGTH_MISMATCH"
-  | "BODY_USED"
-  | "CLIENT_GONE"
-  | "CHANNEL_CLOSED"
-  | "CONNECT_FAILED"
-  | "CONNECTION_CLOSED"
-  | "ALREADY_ANSWERED"
-  | "NOT_OUR_REQUEST"
-  | "HANDLER_EXISTS"
-  | "BACKPLANE_UNAVAILABLE";
+export { ChannelError, type ErrorCode } from "./channel-error.ts";
 
 const FACTS: Record<ErrorCode, ErrorFacts> = {
   BAD_REQUEST: { message: "malformed HTTP request", status: 400 },
@@ -92,4 +49,4 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   BACKPLANE_UNAVAILABLE: { message: "the backplane cannot be reached, or did not confirm in time" },
 };
 
-know(FACTS);
+registerErrorFacts(FACTS);

@@ -5,8 +5,8 @@
 import { utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { guard, isThenable, settled } from "../base/guard.ts";
+import type { IndexedItem } from "../base/indexed-set.ts";
 import { inMicrotask } from "../base/microtask.ts";
-import type { Listed } from "../base/roster.ts";
 import { encodeClosePayload } from "../codec/ws-message.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
 import type { SessionListener } from "../transport/session.ts";
@@ -17,7 +17,7 @@ import { failureOf, isClientsFault } from "./failure.ts";
 import { nextId } from "./ids.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { channelResponse } from "./marker.ts";
-import type { Belonging, Membership } from "./memberships.ts";
+import type { Membership, MembershipHolder } from "./membership.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import type { ChannelRequest } from "./request.ts";
 import { type Sendable, type SendData, toSendable } from "./send-data.ts";
@@ -51,10 +51,12 @@ const NO_STATUS = 1005;
 
 const TOTAL_EXCEEDED = "its part of maxTotalBufferedBytes, which all channels together exceed";
 
-export class TransportChannel implements Channel, SessionListener, InboxOwner, OutboxOwner, Belonging, Listed {
+export class TransportChannel
+  implements Channel, SessionListener, InboxOwner, OutboxOwner, MembershipHolder, IndexedItem
+{
   attachment: unknown = undefined;
-  /** In its server's roster. */
-  place = -1;
+  /** Index in the set of its server. */
+  index: number | undefined = undefined;
   memberships: Membership | undefined = undefined;
   readonly #transport: Transport;
   readonly #context: ChannelContext;

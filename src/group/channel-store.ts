@@ -6,7 +6,7 @@ import type { AnyChannel, Channel } from "../channel/channel.ts";
 import type { PreparedMessage } from "../channel/prepared-message.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import type { Backplane, HistoryLimits } from "./backplane.ts";
-import type { HistoryMessage } from "./group-message.ts";
+import type { HistoryMessage } from "./message.ts";
 
 /** A channel that is a member: with a codec one that sends what the store publishes. */
 export type GroupMember<Out = unknown> = unknown extends Out ? Channel : Channel<unknown, Out>;

@@ -28,12 +28,12 @@ import type {
   PublishOptions,
 } from "./channel-store.ts";
 import { Group, type GroupOwner } from "./group.ts";
-import { jsonMembers, toGroupMessage, toSendData } from "./group-message.ts";
 import { HistoryBudget } from "./history-budget.ts";
-import { endMemberships } from "./joined.ts";
-import { Listener, Mark, Member, Poll } from "./member.ts";
+import { type ListenerOptions, ListenerState, Member, type MemberState, PollState } from "./member.ts";
+import { endMemberships } from "./memberships.ts";
+import { jsonMembers, toGroupMessage, toSendData } from "./message.ts";
 import { printError } from "./print-error.ts";
-import type { GroupStreams, StreamsOwner } from "./streams.ts";
+import type { SourceOwner, StreamSource } from "./stream/source.ts";
 
 /** What makes the message of each member. */
 type Maker<Attachment, Out> = (channel: GroupMember<Out>, attachment: Attachment | undefined) => unknown;
@@ -50,7 +50,7 @@ const JOIN_OPTIONS = ["since", "ids", "onReset", "presence"];
 export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelStore<Attachment, Out> {
   readonly #options: ChannelStoreOptions<Attachment, Out>;
   readonly #clock: Clock;
-  readonly #streams: GroupStreams;
+  readonly #source: StreamSource;
   /** Of all groups. */
   readonly #groupOwner: GroupOwner;
   readonly #groups = new Map<string, Group>();
@@ -64,7 +64,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   #isClosed = false;
 
   /** Users have `createChannelStore`. */
-  constructor(options: ChannelStoreOptions<Attachment, Out>, makeStreams: (owner: StreamsOwner) => GroupStreams) {
+  constructor(options: ChannelStoreOptions<Attachment, Out>, makeSource: (owner: SourceOwner) => StreamSource) {
     checkOptionNames("createChannelStore", options, STORE_OPTIONS);
     const { clock = systemClock } = options;
     checkOptionNames("history", options.history ?? {}, Object.keys(DEFAULT_HISTORY));
@@ -75,17 +75,17 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
       if (typeof value !== "number" || !(value >= 0))
         throw new ChannelError("BAD_OPTION", `history.${name} is ${String(value)}`);
     }
-    this.#streams = makeStreams({
+    this.#source = makeSource({
       clock,
       history,
       budget: new HistoryBudget(history.maxTotalBytes),
-      findGroup: (name, isNeeded) => (isNeeded ? this.#make(name) : this.#groups.get(name)),
+      openGroup: (name) => void this.#make(name),
       report: (error, group) => this.#report(error, group),
     });
     this.#groupOwner = {
-      streams: this.#streams,
+      source: this.#source,
       watch: (group) => this.#watch(group),
-      ended: (member) => this.#leave(member),
+      memberEnded: (member) => this.#leave(member),
       report: (error, group, channel) => this.#report(error, group, channel),
     };
   }
@@ -96,19 +96,20 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     const sinceText = options.since ?? "";
     if (typeof sinceText !== "string")
       throw new ChannelError("BAD_OPTION", `since is ${String(sinceText)}, not a string`);
-    // Who has ended would never leave.
+    // A closed channel never fires its close callbacks again, so it could not be removed.
     if (this.#isClosed || hasEnded(channel)) return;
     const info = options.presence === undefined ? undefined : presencePayload(options.presence);
     const group = this.#make(name);
     const known = group.find(channel);
-    const member = known ?? toMember(group, channel, options);
+    const member = known ?? new Member(group, channel, toState(options));
     member.attachment = attachment;
-    if (known === undefined) this.#join(member);
-    if (info !== undefined) this.#show(member, info);
-    if (known !== undefined || member.isGone) return;
-    this.#tell(this.#options.onJoin, member);
+    if (known === undefined) this.#join(group, member);
+    if (info !== undefined) this.#show(group, member, info);
+    if (known !== undefined || member.hasLeft) return;
+    this.#tell(this.#options.onJoin, group, member);
     const { since } = options;
-    if (since !== undefined && since !== null && member instanceof Mark && !member.isGone) group.catchUp(member, since);
+    if (since === undefined || since === null || member.state === undefined || member.hasLeft) return;
+    group.catchUp(member, member.state, since);
   }
 
   removeFromGroup(name: string, channel: AnyChannel): boolean {
@@ -134,7 +135,8 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
             ? common
             : this.#encode(callSync("the function of broadcast", () => make(channel, attachment)));
         if (value === undefined) continue;
-        const message = member instanceof Poll ? toPollAnswer(value, member) : (shared ?? toSendData(value));
+        const state = member?.state;
+        const message = state instanceof PollState ? toPollAnswer(value, state) : (shared ?? toSendData(value));
         if (sendRaw(channel, message, channel.transport === "http")) reached += 1;
       } catch (error) {
         this.#report(error, name, channel);
@@ -147,19 +149,19 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     // Everything here happens in the call: `async` only makes a rejection of what throws.
     checkName(name);
     if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
-    const published = this.#streams.publish(name, toGroupMessage(this.#encode(message)), except);
+    const published = this.#source.publish(name, toGroupMessage(this.#encode(message)), except);
     return { id: await published };
   }
 
   async history(name: string, since?: string | null): Promise<GroupHistory> {
     checkName(name);
-    const { entries, reset } = await this.#streams.history(name, since ?? "");
+    const { entries, reset } = await this.#source.history(name, since ?? "");
     return { messages: entries.map((entry) => entry.toHistory()), reset };
   }
 
   async presence(name: string): Promise<readonly PresentMember[]> {
     checkName(name);
-    const members = await this.#streams.present(name);
+    const members = await this.#source.present(name);
     return members.flatMap(({ key, payload }) => {
       try {
         return [{ key, info: JSON.parse(utf8(payload)) as unknown }];
@@ -196,11 +198,11 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     for (const group of this.#groups.values()) group.expirePolls(Number.POSITIVE_INFINITY);
     for (const group of this.#groups.values()) {
       for (const member of group.members()) this.#leave(member);
-      this.#streams.end(group);
+      group.stream.end();
     }
     this.#groups.clear();
     this.#watched.clear();
-    await this.#streams.close();
+    await this.#source.close();
   }
 
   /** @internal A channel that is answered once, with what came after `since`; after `parkMs` with 204. */
@@ -216,9 +218,10 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
       if (this.#isClosed) return void channel.close();
       const group = this.#make(name);
       this.#watch(group);
-      const poll = new Poll(group, channel, since ?? undefined, this.#clock.now() + parkMs);
-      group.add(poll);
-      group.catchUp(poll, poll.since);
+      const state = new PollState(since ?? undefined, this.#clock.now() + parkMs);
+      const member = new Member(group, channel, state);
+      group.add(member);
+      group.catchUp(member, state, state.since);
     };
     return withChannel(request, park, headers === undefined ? POLL_OPTIONS : { ...POLL_OPTIONS, headers });
   }
@@ -236,14 +239,14 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     if (group === undefined) {
       group = new Group(name, this.#groupOwner);
       this.#groups.set(name, group);
-      this.#streams.begin(group);
+      group.open();
     }
     return group;
   }
 
-  /** One of our own channels tells its memberships of its end; of another kind it has to be asked for. */
-  #join(member: Member): void {
-    const { channel, group } = member;
+  /** Adds a member. A channel of our own reports its end to its memberships; any other is asked to report it. */
+  #join(group: Group, member: Member): void {
+    const { channel } = member;
     group.add(member);
     if (channel instanceof TransportChannel || this.#asked.has(channel)) return;
     this.#asked.add(channel);
@@ -253,30 +256,34 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     });
   }
 
-  #show(member: Member, payload: Uint8Array): void {
-    if (member.isGone) return;
-    const { group } = member;
-    const mark = member instanceof Mark ? member : toMark(member);
-    mark.presence ??= `${this.#presenceId}-${(this.#presenceCount += 1)}`;
-    this.#streams.enter(group.name, { key: mark.presence, payload });
+  /** Lists a member as present. */
+  #show(group: Group, member: Member, payload: Uint8Array): void {
+    if (member.hasLeft) return;
+    member.state ??= new ListenerState();
+    // Polls do not join, so they cannot be listed.
+    if (!(member.state instanceof ListenerState)) return;
+    member.state.presenceKey ??= `${this.#presenceId}-${(this.#presenceCount += 1)}`;
+    this.#source.enter(group.name, { key: member.state.presenceKey, payload });
   }
 
   #leave(member: Member): void {
-    const { group } = member;
-    if (!group.remove(member)) return;
-    if (member instanceof Mark && member.presence !== undefined) this.#streams.leave(group.name, member.presence);
+    const { state } = member;
+    const group = member.group as Group;
+    const now = this.#clock.now();
+    if (!group.remove(member, now)) return;
+    const presenceKey = state instanceof ListenerState ? state.presenceKey : undefined;
+    if (presenceKey !== undefined) this.#source.leave(group.name, presenceKey);
     if (group.size === 0) {
-      group.emptySinceMs = this.#clock.now();
-      if (this.#streams.keeps(group, group.emptySinceMs)) this.#watch(group);
+      if (group.stream.expire(now, now)) this.#watch(group);
       else this.#drop(group);
     }
-    if (!(member instanceof Poll)) this.#tell(this.#options.onLeave, member);
+    if (!(state instanceof PollState)) this.#tell(this.#options.onLeave, group, member);
   }
 
   #drop(group: Group): void {
     this.#groups.delete(group.name);
     this.#watched.delete(group);
-    this.#streams.end(group);
+    group.stream.end();
   }
 
   #watch(group: Group): void {
@@ -289,8 +296,8 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     const now = this.#clock.now();
     for (const group of this.#watched) {
       group.expirePolls(now);
-      const isKept = this.#streams.keeps(group, now);
-      if (isKept || group.hasMarks) continue;
+      const isKept = group.stream.expire(now, group.emptySinceMs);
+      if (isKept || group.hasPolls) continue;
       if (group.size === 0) this.#drop(group);
       else this.#watched.delete(group);
     }
@@ -298,11 +305,12 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     if (any !== undefined) this.#watch(any);
   }
 
-  #tell(handler: ChannelStoreOptions<Attachment, Out>["onJoin"], { group, channel, attachment }: Member): void {
+  #tell(handler: ChannelStoreOptions<Attachment, Out>["onJoin"], { name }: Group, member: Member): void {
     if (handler === undefined) return;
+    const { channel, attachment } = member;
     void guard(
-      () => handler(group.name, channel as GroupMember<Out>, attachment as Attachment | undefined),
-      (error) => this.#report(error, group.name, channel),
+      () => handler(name, channel as GroupMember<Out>, attachment as Attachment | undefined),
+      (error) => this.#report(error, name, channel),
     );
   }
 
@@ -312,7 +320,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
       printError(`unichannel: error in group ${group}`, error);
       return;
     }
-    // Who else is in the group, or leaves it, must not suffer for it.
+    // An onError that fails must not stop a delivery, or a member from leaving.
     void guard(
       () => onError(error, { group, channel }),
       (second) => printError(`unichannel: onError of a store has failed, at an error in group ${group}`, second, error),
@@ -327,27 +335,12 @@ function checkName(name: string): void {
   }
 }
 
-/** Nothing more is known of a member that asks for nothing: most do not. */
-function toMember<Out>(group: Group, channel: AnyChannel, options: JoinOptions<Out>): Member {
-  const { since, ids = false, onReset, presence } = options;
-  const isWaiting = since !== undefined && since !== null;
-  if (!isWaiting && !ids && onReset === undefined) {
-    return presence === undefined ? new Member(group, channel) : new Mark(group, channel);
-  }
-  const listener = new Listener(group, channel);
-  listener.isWaiting = isWaiting;
-  listener.isNumbered = ids;
-  listener.tellsReset = isWaiting || ids;
-  listener.onReset = onReset as Listener["onReset"];
-  return listener;
-}
-
-/** From now on more is known of a member. */
-function toMark(member: Member): Mark {
-  const mark = new Mark(member.group, member.channel);
-  mark.attachment = member.attachment;
-  member.group.replace(member, mark);
-  return mark;
+/** Most members join without options and have no state. */
+function toState<Out>({ since, ids = false, onReset }: JoinOptions<Out>): MemberState | undefined {
+  const isCatchingUp = since !== undefined && since !== null;
+  if (!isCatchingUp && !ids && onReset === undefined) return undefined;
+  const tellsReset = isCatchingUp || ids;
+  return new ListenerState(isCatchingUp, { withIds: ids, tellsReset, onReset: onReset as ListenerOptions["onReset"] });
 }
 
 function hasEnded(channel: AnyChannel): boolean {
@@ -372,7 +365,7 @@ function toShared(data: unknown, count: number): SendData | undefined {
 }
 
 /** To a poll, what is broadcast has no id; the next one asks after the same. */
-function toPollAnswer(value: unknown, { since }: Poll): SendData {
+function toPollAnswer(value: unknown, { since }: PollState): SendData {
   const body = `{"messages":[{${jsonMembers(toGroupMessage(value))}}],"next":${JSON.stringify(since ?? "")},"reset":false}`;
   return { headers: { "Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store" }, body };
 }

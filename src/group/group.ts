@@ -1,46 +1,54 @@
-// One group in this process: who is in it, and who hears what. A message goes to all who were members when it came, in
-// the order of the stream; who joins with an id gets what it missed first, and then the rest, without a gap.
+// The members of one group in this process, and the delivery of the group's stream to them. Each entry goes to the members
+// of the moment at which it arrived. A member that joined with an id first receives the entries that it missed, then live
+// ones, without a gap between them.
 
 import { guard } from "../base/guard.ts";
+import { IndexedSet } from "../base/indexed-set.ts";
 import { Queue } from "../base/queue.ts";
-import { Roster } from "../base/roster.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import type { PreparedMessage } from "../channel/prepared-message.ts";
 import { event, json, prepare, type SendData } from "../channel/send-data.ts";
 import { TransportChannel } from "../channel/transport-channel.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
-import type { GroupLog } from "./group-log.ts";
-import type { GroupEntry } from "./group-message.ts";
-import { findMember, link, unlink } from "./joined.ts";
-import { Listener, Mark, type Member, Poll } from "./member.ts";
-import type { GroupStreams, Missed } from "./streams.ts";
+import { ListenerState, type Member, type MemberOwner, type MemberState, PollState } from "./member.ts";
+import { endListed, findMember, link, unlink } from "./memberships.ts";
+import type { GroupEntry } from "./message.ts";
+import type { GroupStream, Replay, StreamListener, StreamSource } from "./stream/source.ts";
 
 export interface GroupOwner {
-  readonly streams: GroupStreams;
-  /** It has something that must be let go of in time. */
+  readonly source: StreamSource;
+  /** The group has entries or polls that expire. */
   watch(group: Group): void;
-  /** A member's channel has ended. */
-  ended(member: Member): void;
+  memberEnded(member: Member): void;
   report(error: unknown, group: string, channel?: AnyChannel): void;
+}
+
+/** A member that waits as a poll. */
+type Poll = Member & { readonly state: PollState };
+
+/** An entry, and the members of the moment at which it arrived. */
+interface Delivery {
+  readonly entry: GroupEntry;
+  readonly audience: readonly Member[];
 }
 
 const NO_STORE = { "Cache-Control": "no-store" };
 
-export class Group {
+export class Group implements MemberOwner, StreamListener {
   readonly name: string;
-  /** Undefined until the stream is heard. */
-  log: GroupLog | undefined;
-  /** Since when nobody is here. */
-  emptySinceMs = 0;
+  /** Set by `open`. */
+  stream!: GroupStream;
+  /** The time since which it has had no members; meaningless while it has some. */
+  #emptySinceMs = 0;
   readonly #owner: GroupOwner;
-  readonly #members = new Roster<Member>();
-  #marks = 0;
-  /** Those who hear a message: the members as they were when it came. */
+  readonly #members = new IndexedSet<Member>();
+  #pollCount = 0;
+  /** Copy of the members for the next delivery; undefined when members have changed since. */
   #audience: readonly Member[] | undefined;
   #isDelivering = false;
-  /** Made for the first message that a callback publishes. */
-  #pending: Queue<{ readonly entry: GroupEntry; readonly audience: readonly Member[] }> | undefined;
-  /** What came in this turn, and the polls that it answers. */
+  /** Entries that callbacks published during a delivery. Made for the first of them. */
+  #pending: Queue<Delivery> | undefined;
+  /** Entries of this turn, and the polls that they answer at its end. */
   #due: GroupEntry[] | undefined;
   #duePolls: Poll[] = [];
 
@@ -49,60 +57,63 @@ export class Group {
     this.#owner = owner;
   }
 
+  /** Opens its stream. Called once, when the store has the group. */
+  open(): void {
+    this.stream = this.#owner.source.open(this.name, this);
+  }
+
   get size(): number {
     return this.#members.size;
   }
 
-  /** True while there may be polls whose time runs out. */
-  get hasMarks(): boolean {
-    return this.#marks > 0;
+  /** The time since which it has had no members; undefined while it has some. */
+  get emptySinceMs(): number | undefined {
+    return this.size === 0 ? this.#emptySinceMs : undefined;
   }
 
-  /** Who is here now. */
+  get hasPolls(): boolean {
+    return this.#pollCount > 0;
+  }
+
+  /** Returns a copy. */
   members(): Member[] {
-    return this.#members.all();
+    return this.#members.snapshot();
   }
 
   find(channel: AnyChannel): Member | undefined {
     return findMember(channel, this);
   }
 
-  /** Its channel must not be here. */
+  /** Adds a member whose channel is not in the group. */
   add(member: Member): void {
     link(member);
     this.#members.add(member);
-    if (member instanceof Mark) this.#marks += 1;
+    if (isPoll(member)) this.#pollCount += 1;
     this.#audience = undefined;
   }
 
-  /** From now on more is known of a member. */
-  replace(member: Member, mark: Mark): void {
-    unlink(member);
-    link(mark);
-    this.#members.replace(member, mark);
-    this.#marks += 1;
-    this.#audience = undefined;
-  }
-
-  /** False if it was not here. */
-  remove(member: Member): boolean {
+  /** Returns false if the member had left before. */
+  remove(member: Member, nowMs: number): boolean {
     if (!this.#members.delete(member)) return false;
     unlink(member);
-    if (member instanceof Mark) this.#marks -= 1;
+    if (isPoll(member)) this.#pollCount -= 1;
     this.#audience = undefined;
+    this.#emptySinceMs = nowMs;
     return true;
   }
 
-  /** Its channel has ended. */
-  ended(member: Member): void {
-    this.#owner.ended(member);
+  channelEnded(first: Member): void {
+    endListed(first);
   }
 
-  /** The next message of the stream. What a callback publishes meanwhile comes after it, to all in the same order. */
+  memberEnded(member: Member): void {
+    this.#owner.memberEnded(member);
+  }
+
+  /** Delivers an entry. Entries that callbacks publish meanwhile follow it, for all members in the same order. */
   accept(entry: GroupEntry): void {
-    this.log!.append(entry);
     this.#owner.watch(this);
-    this.#audience ??= this.#members.all();
+    this.#audience ??= this.#members.snapshot();
     if (this.#isDelivering) {
       this.#pending ??= new Queue();
       this.#pending.push({ entry, audience: this.#audience });
@@ -116,137 +127,137 @@ export class Group {
     this.#isDelivering = false;
   }
 
-  /** Messages are lost that were never heard here: whoever can be told is told. */
+  /** Tells all members that entries are lost. A member that catches up learns it from its replay. */
   gap(): void {
-    for (const member of this.#members.all()) {
-      if (member instanceof Poll) this.#resetPoll(member);
-      else if (!(member instanceof Mark && (member.isGone || member.isWaiting))) this.#tellReset(member);
+    for (const member of this.#members.snapshot()) {
+      if (isPoll(member)) this.#resetPoll(member);
+      else if (!member.hasLeft && member.state?.isCatchingUp !== true) this.#tellReset(member);
     }
   }
 
-  /** Sends a member what came after `since`, before anything live. Its mark is waiting until that is done. */
-  catchUp(mark: Mark, since: string | undefined, isKnown = false): void {
-    const { streams } = this.#owner;
+  /** Sends a member the entries after `since`. Its state says that it is catching up until that is done. */
+  catchUp(member: Member, state: MemberState, since: string | undefined, isKnown = false): void {
     let position = since;
     for (;;) {
-      const missed = streams.missed(this, position, isKnown);
-      if (missed instanceof Promise) {
-        void missed.then((found) => {
-          if (mark.isGone) return;
-          this.#replay(mark, found);
-          this.catchUp(mark, found.position, true);
+      const replay = this.stream.replay(position, isKnown);
+      if (replay instanceof Promise) {
+        void replay.then((found) => {
+          if (member.hasLeft) return;
+          this.#replay(member, state, found);
+          this.catchUp(member, state, found.position, true);
         });
         return;
       }
-      this.#replay(mark, missed);
-      // A callback, or an answer that was the last, may have ended it.
-      if (mark.isGone || !mark.channel.isOpen) return;
-      position = missed.position;
+      this.#replay(member, state, replay);
+      // A callback may have removed it, and a replay that was its answer has closed it.
+      if (member.hasLeft || !member.channel.isOpen) return;
+      position = replay.position;
       isKnown = true;
-      if (missed.entries.length === 0) break;
+      if (replay.entries.length === 0) break;
     }
-    this.#goLive(mark, position);
+    this.#goLive(member, state, position);
   }
 
-  /** Answers polls that have waited long enough: nothing has come. */
+  /** Answers the polls whose time is up with 204. */
   expirePolls(nowMs: number): void {
-    if (this.#marks === 0) return;
-    for (const poll of this.#members.all()) {
-      if (!(poll instanceof Poll) || poll.dueFrom >= 0 || nowMs < poll.untilMs) continue;
-      this.#answer(poll.channel, { status: 204, headers: NO_STORE, body: null });
+    if (this.#pollCount === 0) return;
+    for (const member of this.#members.snapshot()) {
+      if (!isPoll(member) || member.state.dueFrom !== undefined || nowMs < member.state.untilMs) continue;
+      this.#answer(member.channel, { status: 204, headers: NO_STORE, body: null });
     }
   }
 
-  #goLive(mark: Mark, position: string): void {
-    if (mark instanceof Poll && (mark.since === undefined || mark.isReset || mark.found.length > 0)) {
-      this.#answer(mark.channel, pollAnswer(mark.found, position, mark.isReset));
+  #goLive(member: Member, state: MemberState, position: string): void {
+    if (state instanceof PollState && (state.since === undefined || state.isReset || state.found.length > 0)) {
+      this.#answer(member.channel, pollAnswer(state.found, position, state.isReset));
       return;
     }
-    mark.isWaiting = false;
-    // What is being delivered just now was in the log before, and so was sent already.
-    const isBehind = position !== "" && (this.#isDelivering || !this.log!.has(position));
-    mark.after = isBehind ? position : undefined;
+    state.isCatchingUp = false;
+    // The log has an entry before its delivery begins, so an entry that is being delivered was in the replay.
+    const isAhead = position !== "" && (this.#isDelivering || !this.stream.has(position));
+    state.receivedUpTo = isAhead ? position : undefined;
   }
 
-  #replay(mark: Mark, { entries, reset }: Missed): void {
-    if (mark instanceof Poll) {
-      mark.isReset ||= reset;
-      mark.found = mark.found.length === 0 ? entries : [...mark.found, ...entries];
+  #replay(member: Member, state: MemberState, { entries, reset }: Replay): void {
+    if (state instanceof PollState) {
+      state.isReset ||= reset;
+      state.found = state.found.length === 0 ? entries : [...state.found, ...entries];
       return;
     }
-    const { channel } = mark;
-    if (reset) this.#tellReset(mark);
+    const { channel } = member;
+    if (reset) this.#tellReset(member);
     for (const entry of entries) {
       if (!channel.isOpen) return;
-      if (entry.except !== channel) this.#send(channel, this.#formOf(entry, mark));
+      if (entry.except !== channel) this.#send(channel, this.#formOf(entry, state));
     }
   }
 
   #deliver(entry: GroupEntry, audience: readonly Member[]): void {
     const { except } = entry;
     for (const member of audience) {
-      if (member.channel === except) continue;
-      if (member instanceof Mark) {
-        if (member.isGone || this.#isCaughtUp(member, entry)) continue;
-        member.after = undefined;
-        if (member instanceof Poll) this.#addDue(entry, member);
-        else this.#send(member.channel, this.#formOf(entry, member));
-        continue;
+      const { channel, state } = member;
+      if (channel === except) continue;
+      if (state === undefined) {
+        // A member that left in a callback and joined again to catch up receives the entry from its replay.
+        const current = member.hasLeft ? this.find(channel) : undefined;
+        if (current?.state === undefined || !this.#hasReceived(current.state, entry)) this.#send(channel, entry.plain);
+      } else if (!member.hasLeft && !this.#hasReceived(state, entry)) {
+        state.receivedUpTo = undefined;
+        if (isPoll(member)) this.#addDue(entry, member);
+        else this.#send(channel, this.#formOf(entry, state));
       }
-      // Who was here when it came hears it; but who has left in a callback, and has come back to catch up, has it from there.
-      const now = member.isGone ? this.find(member.channel) : member;
-      if (!(now instanceof Mark && this.#isCaughtUp(now, entry))) this.#send(member.channel, entry.raw);
     }
     entry.release();
   }
 
-  #formOf(entry: GroupEntry, mark: Mark): PreparedMessage {
-    return mark instanceof Listener && mark.isNumbered ? entry.numbered(this.name) : entry.raw;
+  #formOf(entry: GroupEntry, state: MemberState): PreparedMessage {
+    return state instanceof ListenerState && state.options.withIds ? entry.withId(this.name) : entry.plain;
   }
 
-  /** It has had the entry, or will have it, from what it catches up with. */
-  #isCaughtUp({ isWaiting, after }: Mark, { id }: GroupEntry): boolean {
-    return isWaiting || (after !== undefined && this.#owner.streams.compareIds(id, after) <= 0);
+  /** True if the member has received the entry from its replay, or will. */
+  #hasReceived({ isCatchingUp, receivedUpTo }: MemberState, { id }: GroupEntry): boolean {
+    return isCatchingUp || (receivedUpTo !== undefined && this.#owner.source.compareIds(id, receivedUpTo) <= 0);
   }
 
-  /** A poll has one answer: what comes in the same turn is in it. */
+  /** A poll has one answer, which holds all entries of this turn. */
   #addDue(entry: GroupEntry, poll: Poll): void {
     if (this.#due === undefined) {
       this.#due = [];
       setImmediate(() => this.#answerPolls());
     }
     if (this.#due.at(-1) !== entry) this.#due.push(entry);
-    if (poll.dueFrom >= 0) return;
-    poll.dueFrom = this.#due.length - 1;
+    if (poll.state.dueFrom !== undefined) return;
+    poll.state.dueFrom = this.#due.length - 1;
     this.#duePolls.push(poll);
   }
 
+  /** Answers all polls of this turn, those too that a closed store has removed. */
   #answerPolls(): void {
     const due = this.#due!;
     const polls = this.#duePolls;
     this.#due = undefined;
     this.#duePolls = [];
     const next = due.at(-1)!.id;
-    // Nearly always all have waited for the same, and share one answer.
+    // Nearly always all polls have waited for the same entries and share one answer.
     const shared = prepare(pollAnswer(due, next, false));
-    // Those that a closed store has let go of as well.
-    for (const poll of polls) {
-      this.#answer(poll.channel, poll.dueFrom === 0 ? shared : pollAnswer(due.slice(poll.dueFrom), next, false));
+    for (const { channel, state } of polls) {
+      const from = state.dueFrom!;
+      this.#answer(channel, from === 0 ? shared : pollAnswer(due.slice(from), next, false));
     }
   }
 
+  /** The answer is all that is kept, so the poll catches up again, from the beginning. */
   #resetPoll(poll: Poll): void {
-    poll.isReset = true;
-    // What is kept is the answer, from the beginning: the poll catches up once more.
-    if (poll.isWaiting || poll.dueFrom >= 0) return;
-    poll.isWaiting = true;
-    this.catchUp(poll, "");
+    const { state } = poll;
+    state.isReset = true;
+    if (state.isCatchingUp || state.dueFrom !== undefined) return;
+    state.isCatchingUp = true;
+    this.catchUp(poll, state, "");
   }
 
-  #tellReset(member: Member): void {
-    const { channel } = member;
-    const listener = member instanceof Listener ? member : undefined;
-    const { onReset } = listener ?? {};
+  #tellReset({ channel, state }: Member): void {
+    const options = state instanceof ListenerState ? state.options : undefined;
+    const onReset = options?.onReset;
     if (onReset !== undefined) {
       void guard(
         () => onReset(channel),
@@ -254,7 +265,7 @@ export class Group {
       );
     } else if (channel.transport === "sse" && !isSession(channel)) {
       this.#send(channel, prepare(event({ event: "reset", data: JSON.stringify({ group: this.name }) })));
-    } else if (listener?.tellsReset === true) this.#send(channel, prepare(json({ group: this.name, reset: true })));
+    } else if (options?.tellsReset === true) this.#send(channel, prepare(json({ group: this.name, reset: true })));
   }
 
   #answer(channel: AnyChannel, data: SendData): void {
@@ -274,7 +285,11 @@ export class Group {
   }
 }
 
-/** A session is told in the same words, whatever carries it: its client sees messages, and no types of events. */
+function isPoll(member: Member): member is Poll {
+  return member.state instanceof PollState;
+}
+
+/** A session is told in the same words, whatever carries it: its client receives messages without event types. */
 function isSession(channel: AnyChannel): boolean {
   return channel instanceof TransportChannel && channel.isSession;
 }

@@ -1,7 +1,7 @@
 // The memory that all histories of a store may take together: their entries in the order in which they were kept, so that
 // the oldest of all go first, whichever group has them. Each entry knows its neighbours, and leaves in one step.
 
-import type { GroupEntry } from "./group-message.ts";
+import type { GroupEntry } from "./message.ts";
 
 /** The log of a group, which has the oldest entry of all as its first. */
 export interface EntryKeeper {

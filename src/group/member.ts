@@ -1,70 +1,94 @@
-// A channel in a group, and what the group knows of it: of most members nothing but its attachment.
+// A channel's membership of a group. Most members have an attachment at most; one that catches up, shows its presence or
+// waits as a poll has more state, in an object of its own.
 
-import type { Listed } from "../base/roster.ts";
+import type { IndexedItem } from "../base/indexed-set.ts";
 import type { AnyChannel } from "../channel/channel.ts";
-import type { Membership } from "../channel/memberships.ts";
-import type { Group } from "./group.ts";
-import type { GroupEntry } from "./group-message.ts";
-import { endListed } from "./joined.ts";
+import type { Membership } from "../channel/membership.ts";
+import type { GroupEntry } from "./message.ts";
 
 const NOTHING: readonly GroupEntry[] = [];
 
-export class Member implements Listed, Membership {
-  /** In its group; -1: it has left. */
-  place = -1;
-  readonly group: Group;
+/** The group, as its members know it. */
+export interface MemberOwner {
+  /** A channel has ended. `first` is the newest of its memberships, which may belong to other groups. */
+  channelEnded(first: Member): void;
+  /** The membership ends, as its channel has ended. */
+  memberEnded(member: Member): void;
+}
+
+export class Member implements IndexedItem, Membership {
+  index: number | undefined = undefined;
+  readonly group: MemberOwner;
   readonly channel: AnyChannel;
+  state: MemberState | undefined;
   attachment: unknown = undefined;
-  /** The membership that its channel has had for longer, while they are few enough for a list. */
+  /** The next older membership of the channel, while they are a list. */
   next: Member | undefined = undefined;
 
-  constructor(group: Group, channel: AnyChannel) {
+  constructor(group: MemberOwner, channel: AnyChannel, state?: MemberState) {
     this.group = group;
     this.channel = channel;
+    this.state = state;
   }
 
-  get isGone(): boolean {
-    return this.place === -1;
+  get hasLeft(): boolean {
+    return this.index === undefined;
   }
 
   channelEnded(): void {
-    endListed(this);
+    this.group.channelEnded(this);
   }
 }
 
-/** A member of which more is known. */
-export class Mark extends Member {
-  /** It is catching up, and hears nothing live yet. */
-  isWaiting = false;
-  /** It has had everything up to this id, of which the group has still to hear some. */
-  after: string | undefined = undefined;
-  /** Under which key it is present. */
-  presence: string | undefined = undefined;
+export type MemberState = ListenerState | PollState;
+
+/** The progress of a member that asked for what came before. */
+class CatchUp {
+  /** True while it receives earlier entries: live ones wait until that is done. */
+  isCatchingUp: boolean;
+  /** The id up to which it has received everything, while the group has yet to receive some of that. */
+  receivedUpTo: string | undefined = undefined;
+
+  constructor(isCatchingUp: boolean) {
+    this.isCatchingUp = isCatchingUp;
+  }
 }
 
-/** A member that asked for more than to hear what comes. */
-export class Listener extends Mark {
-  /** It gets each message as JSON with its id. */
-  isNumbered = false;
-  /** It is told in its own stream when something was lost. */
-  tellsReset = false;
-  onReset: ((channel: AnyChannel) => unknown) | undefined = undefined;
+export interface ListenerOptions {
+  /** Sends each message as JSON with its id. */
+  readonly withIds: boolean;
+  /** Sends the member a message when entries were lost. */
+  readonly tellsReset: boolean;
+  readonly onReset: ((channel: AnyChannel) => unknown) | undefined;
 }
 
-/** A request that is answered once, with all that is due. */
-export class Poll extends Mark {
-  /** Undefined: it is told where the stream is. */
+const NO_OPTIONS: ListenerOptions = { withIds: false, tellsReset: false, onReset: undefined };
+
+/** State of a member that joined with options, or is listed as present. */
+export class ListenerState extends CatchUp {
+  readonly options: ListenerOptions;
+  /** The key under which the member is listed as present, if it is. */
+  presenceKey: string | undefined = undefined;
+
+  constructor(isCatchingUp = false, options: ListenerOptions = NO_OPTIONS) {
+    super(isCatchingUp);
+    this.options = options;
+  }
+}
+
+/** State of a request that is answered once, with all that it is owed by then. */
+export class PollState extends CatchUp {
+  /** Undefined if the client asked only for the position of the stream. */
   readonly since: string | undefined;
   readonly untilMs: number;
   found: readonly GroupEntry[] = NOTHING;
   isReset = false;
-  /** Where its messages begin among those that came in this turn; -1: none has. */
-  dueFrom = -1;
+  /** Index of its first entry among those that came in this turn; undefined if none did. */
+  dueFrom: number | undefined = undefined;
 
-  constructor(group: Group, channel: AnyChannel, since: string | undefined, untilMs: number) {
-    super(group, channel);
+  constructor(since: string | undefined, untilMs: number) {
+    super(true);
     this.since = since;
     this.untilMs = untilMs;
-    this.isWaiting = true;
   }
 }

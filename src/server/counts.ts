@@ -1,7 +1,7 @@
 // What a server counts: plain numbers, each an addition where something happens, read when somebody asks.
 
 import { ChannelError, type ErrorCode } from "../base/errors.ts";
-import type { Roster } from "../base/roster.ts";
+import type { IndexedSet } from "../base/indexed-set.ts";
 import type { ErrorSource, MessageCounts } from "../channel/context.ts";
 import type { OverflowPolicy, TransportChannel } from "../channel/transport-channel.ts";
 import type { CloseName } from "../transport/close-status.ts";
@@ -80,15 +80,15 @@ export class ServerCounts {
   }
 
   /** With what is open now. */
-  stats(streams: Roster<NetStream>, open: Roster<TransportChannel>): ServerStats {
+  stats(streams: IndexedSet<NetStream>, open: IndexedSet<TransportChannel>): ServerStats {
     let { bytesReceived, bytesSent } = this;
-    for (const stream of streams.all()) {
+    for (const stream of streams.snapshot()) {
       bytesReceived += stream.bytesReceived;
       bytesSent += stream.bytesSent;
     }
     const channels = { websocket: 0, sse: 0, http: 0, poll: 0 };
     let bufferedBytes = 0;
-    for (const channel of open.all()) {
+    for (const channel of open.snapshot()) {
       channels[channel.transport] += 1;
       bufferedBytes += channel.bufferedAmount;
     }

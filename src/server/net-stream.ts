@@ -5,7 +5,7 @@
 import type { Socket } from "node:net";
 import type { Piece } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import type { Listed } from "../base/roster.ts";
+import type { IndexedItem } from "../base/indexed-set.ts";
 import type { BufferBudget } from "../transport/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../transport/byte-stream.ts";
 import { MIN_SLICE_BYTES, WriteQueue } from "./write-queue.ts";
@@ -27,9 +27,9 @@ export interface NetStreamOwner {
   streamClosed(stream: NetStream): void;
 }
 
-export class NetStream implements ByteStream, Listed {
+export class NetStream implements ByteStream, IndexedItem {
   listener!: ByteStreamListener;
-  place = -1;
+  index: number | undefined = undefined;
   readonly #socket: Socket;
   readonly #owner: NetStreamOwner;
   /** The system has not taken all that the socket was given. */

@@ -5,8 +5,8 @@ import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { SecureContextOptions, Server as TlsServer } from "node:tls";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
+import { IndexedSet } from "../base/indexed-set.ts";
 import { checkOptionNames } from "../base/option-names.ts";
-import { Roster } from "../base/roster.ts";
 import { type Access, toAccess } from "../channel/access.ts";
 import type { ChannelContext, Client, ErrorReporter, MessageCounts } from "../channel/context.ts";
 import type { Handler } from "../channel/handle.ts";
@@ -96,8 +96,8 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   #tls: SecureContextOptions | undefined;
   /** What is below TLS: until its handshake is done such a socket has no stream. */
   readonly #sockets = new Set<Socket>();
-  readonly #streams = new Roster<NetStream>();
-  readonly #channels = new Roster<TransportChannel>();
+  readonly #streams = new IndexedSet<NetStream>();
+  readonly #channels = new IndexedSet<TransportChannel>();
   #nextBeat: Timer | undefined;
   #port = 0;
   /** What the system says of the listening socket. */
@@ -295,7 +295,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.#nextBeat = this.clock.setTimer(() => this.#beat(), BEAT_MS);
     // The beat before is not done yet.
     if (this.#beating !== undefined) return;
-    this.#beating = [...this.#streams.all(), ...this.#channels.all()];
+    this.#beating = [...this.#streams.snapshot(), ...this.#channels.snapshot()];
     this.#beatOn(0);
   }
 
@@ -311,7 +311,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
       }
       const one = all[i]!;
       // It was closed meanwhile.
-      if (one.place === -1) continue;
+      if (one.index === undefined) continue;
       try {
         if (one instanceof NetStream ? this.#beatStream(one, now) : beatChannel(one, now)) endings += 1;
       } catch (error) {
@@ -335,7 +335,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.#isMakingRoom = true;
     setImmediate(() => {
       this.#isMakingRoom = false;
-      for (const { listener } of this.#streams.all()) {
+      for (const { listener } of this.#streams.snapshot()) {
         if (!this.received.isExceeded) return;
         listener?.makeRoom?.();
       }
@@ -388,19 +388,19 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     const listening = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     // First, so that the last responses say `Connection: close`.
     this.#closeSoon((listener) => listener instanceof Http1Driver && !listener.isIdle);
-    for (const channel of this.#channels.all()) this.#try(() => channel.goAway(comeBackMs()));
+    for (const channel of this.#channels.snapshot()) this.#try(() => channel.goAway(comeBackMs()));
     // A client between two polls fetches with the next one what was sent before the stop.
     await this.#within(graceMs, this.sessions.noneLingers());
     // A request may have arrived that nobody has read yet: its client would hear nothing but the end of the connection.
     for (let turns = 0; turns < 2; turns++) await new Promise(setImmediate);
     this.#closeSoon(() => true);
     await this.#empty(graceMs);
-    for (const stream of this.#streams.all()) this.#try(() => stream.destroy());
+    for (const stream of this.#streams.snapshot()) this.#try(() => stream.destroy());
     for (const socket of this.#sockets) this.#try(() => socket.destroy());
     await listening;
     // Sockets say that they are closed a turn or two after they are destroyed.
     for (let turns = 0; this.#streams.size > 0 && turns < 10; turns++) await new Promise(setImmediate);
-    for (const channel of this.#channels.all()) this.#try(() => channel.abandon());
+    for (const channel of this.#channels.snapshot()) this.#try(() => channel.abandon());
   }
 
   /** One connection or channel that cannot be ended as it should be must not keep the others from their end. */
@@ -413,7 +413,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   }
 
   #closeSoon(isMeant: (listener: ByteStreamListener) => boolean): void {
-    for (const { listener } of this.#streams.all()) {
+    for (const { listener } of this.#streams.snapshot()) {
       if ((listener instanceof Http1Driver || listener instanceof ProxyListener) && isMeant(listener)) {
         this.#try(() => listener.closeSoon());
       }

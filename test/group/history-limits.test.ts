@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { GroupLog } from "../../src/group/group-log.ts";
-import { GroupEntry } from "../../src/group/group-message.ts";
 import { HistoryBudget } from "../../src/group/history-budget.ts";
+import { GroupLog } from "../../src/group/log.ts";
+import { GroupEntry } from "../../src/group/message.ts";
 import {
   ChannelError,
   type ChannelStore,

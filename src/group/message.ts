@@ -45,8 +45,8 @@ export class GroupEntry {
   readonly bytes: number;
   /** Who is not to hear it. Held weakly: the history outlives channels. */
   readonly #except: WeakRef<AnyChannel> | undefined;
-  #raw: PreparedMessage | undefined;
-  #numbered: PreparedMessage | undefined;
+  #plain: PreparedMessage | undefined;
+  #withId: PreparedMessage | undefined;
   #json: string | undefined;
 
   constructor(id: string, message: GroupMessage, atMs: number, except?: AnyChannel) {
@@ -62,23 +62,23 @@ export class GroupEntry {
   }
 
   /** As it was published. An event stream shows the id. */
-  get raw(): PreparedMessage {
-    this.#raw ??= prepare({
+  get plain(): PreparedMessage {
+    this.#plain ??= prepare({
       body: this.message.data,
       headers: headersOf(this.message),
       event: { ...eventOf(this.message), id: this.id },
     });
-    return this.#raw;
+    return this.#plain;
   }
 
   /** As JSON with its id, for members that asked for it. */
-  numbered(group: string): PreparedMessage {
-    this.#numbered ??= prepare({
+  withId(group: string): PreparedMessage {
+    this.#withId ??= prepare({
       body: `{"group":${JSON.stringify(group)},${this.json.slice(1)}`,
       headers: { "Content-Type": JSON_TYPE },
       event: { ...eventOf(this.message), id: this.id },
     });
-    return this.#numbered;
+    return this.#withId;
   }
 
   /** `{"id":…,"event":…,"data":…}`; bytes are in base64, and say so. */
@@ -89,8 +89,8 @@ export class GroupEntry {
 
   /** Everybody has it: what stays in the history is the message alone. */
   release(): void {
-    this.#raw = undefined;
-    this.#numbered = undefined;
+    this.#plain = undefined;
+    this.#withId = undefined;
     this.#json = undefined;
   }
 

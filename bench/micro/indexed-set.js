@@ -1,14 +1,14 @@
 // @ts-check
-// A thousand of 1.3 kB come and go, as the polls of a room do (src/base/roster.ts): kept in a Set, a Map, or a Roster.
+// A thousand of 1.3 kB come and go, as the polls of a room do (src/base/indexed-set.ts): kept in a Set, a Map, or an IndexedSet.
 // A collection is part of it: what the tables of before still hold is copied, and ends in the old space.
 import { bench, run, summary } from "mitata";
-import { Roster } from "../../dist/src/base/roster.js";
+import { IndexedSet } from "../../dist/src/base/indexed-set.js";
 
 const MEMBERS = 1000;
 const WORDS = 160;
 
 class Member {
-  place = -1;
+  index = undefined;
   held = new Array(WORDS).fill(undefined);
 }
 
@@ -16,8 +16,8 @@ class Member {
 const set = new Set();
 /** @type {Map<Member, string>} */
 const map = new Map();
-/** @type {Roster<Member>} */
-const roster = new Roster();
+/** @type {IndexedSet<Member>} */
+const indexed = new IndexedSet();
 
 /** @param {(member: Member) => void} add @param {(member: Member) => void} remove */
 function cycle(add, remove) {
@@ -30,10 +30,10 @@ function cycle(add, remove) {
 
 summary(() => {
   bench(
-    "Roster",
+    "IndexedSet",
     cycle(
-      (member) => roster.add(member),
-      (member) => roster.delete(member),
+      (member) => indexed.add(member),
+      (member) => indexed.delete(member),
     ),
   );
   bench(

@@ -1,21 +1,22 @@
-// Where stores come from. `MemoryChannelStore` is the seed's class: groups in this process alone.
+// The ways to make a store of groups. `MemoryChannelStore` is the seed's name: groups in this process only.
 
-import { BackplaneStreams } from "./backplane-streams.ts";
 import type { ChannelStore, ChannelStoreOptions } from "./channel-store.ts";
 import { GroupStore } from "./group-store.ts";
-import { LocalStreams } from "./local-streams.ts";
+import { BackplaneSource } from "./stream/backplane-source.ts";
+import { LocalSource } from "./stream/local.ts";
 
-/** A store of groups: in this process, or with a backplane in all processes that share it. */
+/** Makes a store of groups: in this process, or with `backplane` in all processes that share it. Throws BAD_OPTION. */
 export function createChannelStore<Attachment = unknown, Out = unknown>(
   options: ChannelStoreOptions<Attachment, Out> = {},
 ): ChannelStore<Attachment, Out> {
   const { backplane } = options;
   if (backplane === undefined) return new MemoryChannelStore<Attachment, Out>(options);
-  return new GroupStore<Attachment, Out>(options, (owner) => new BackplaneStreams(backplane, owner));
+  return new GroupStore<Attachment, Out>(options, (owner) => new BackplaneSource(backplane, owner));
 }
 
+/** A store of groups in this process. The seed's class; `createChannelStore` makes the same. */
 export class MemoryChannelStore<Attachment = unknown, Out = unknown> extends GroupStore<Attachment, Out> {
   constructor(options: Omit<ChannelStoreOptions<Attachment, Out>, "backplane"> = {}) {
-    super(options, (owner) => new LocalStreams(owner));
+    super(options, (owner) => new LocalSource(owner));
   }
 }

@@ -1,7 +1,7 @@
 // The recent messages of one group, in order, from a position on without a gap: what joins and polls are answered from.
 
-import type { GroupEntry } from "./group-message.ts";
 import type { EntryKeeper, HistoryBudget, Kept } from "./history-budget.ts";
+import type { GroupEntry } from "./message.ts";
 
 /** How much a log keeps at most: entries, their age, and their memory. */
 export interface LogLimits {

@@ -4,10 +4,10 @@
 //
 // Whoever can write to the broker can write anything: what is not exactly of this form is no message, and never an error.
 
-import { concat, utf8, utf8Bytes } from "../base/bytes.ts";
-import { isFieldValue } from "../codec/http1-syntax.ts";
-import { Utf8Validator } from "../codec/utf8.ts";
-import { type GroupMessage, isEventType, isJsonText } from "./group-message.ts";
+import { concat, utf8, utf8Bytes } from "../../base/bytes.ts";
+import { isFieldValue } from "../../codec/http1-syntax.ts";
+import { Utf8Validator } from "../../codec/utf8.ts";
+import { type GroupMessage, isEventType, isJsonText } from "../message.ts";
 
 export interface Envelope {
   /** Which store published it: ORIGIN_BYTES of chance, as hex digits. */

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { decodeEnvelope, type Envelope, encodeEnvelope } from "../../src/group/envelope.ts";
-import { hex } from "../support/hex.ts";
+import { decodeEnvelope, type Envelope, encodeEnvelope } from "../../../src/group/stream/envelope.ts";
+import { hex } from "../../support/hex.ts";
 
 const ORIGIN = "0123456789abcdef";
 const HEAD = "0123456789abcdef 00000007";

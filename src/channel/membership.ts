@@ -1,0 +1,12 @@
+// The link from a channel to the groups that it has joined. The channel stores it and reports its end through it, so that
+// neither looks the other up in a table: for thousands of polls that would cost more than all other work of a group.
+
+export interface Membership {
+  /** The channel has ended: it leaves all its groups. Never throws. */
+  channelEnded(): void;
+}
+
+export interface MembershipHolder {
+  /** The first of a list, or a table. Written by `group/memberships.ts` only. */
+  memberships: Membership | undefined;
+}

@@ -1,0 +1,167 @@
+// The streams of groups that exist in this process only. Delivery is part of the call that publishes.
+
+import { randomBytes } from "node:crypto";
+import type { AnyChannel } from "../../channel/channel.ts";
+import type { BackplaneMember } from "../backplane.ts";
+import { GroupLog } from "../log.ts";
+import { GroupEntry, type GroupMessage } from "../message.ts";
+import type { GroupStream, Replay, SourceOwner, StreamListener, StreamSource } from "./source.ts";
+
+const NOTHING: readonly GroupEntry[] = [];
+
+export class LocalSource implements StreamSource {
+  readonly owner: SourceOwner;
+  readonly ids: LocalIds = new LocalIds();
+  readonly #streams = new Map<string, LocalStream>();
+  readonly #present = new Map<string, Map<string, BackplaneMember>>();
+  /** Number of the newest entry that may have been dropped together with its group. */
+  #forgotten = 0;
+
+  constructor(owner: SourceOwner) {
+    this.owner = owner;
+  }
+
+  open(group: string, listener: StreamListener): GroupStream {
+    const stream = new LocalStream(this, group, this.ids.at(this.#forgotten), listener);
+    this.#streams.set(group, stream);
+    return stream;
+  }
+
+  publish(group: string, message: GroupMessage, except: AnyChannel | undefined): Promise<string> {
+    const id = this.ids.next();
+    let stream = this.#streams.get(group);
+    if (stream === undefined && this.#keepsHistory) {
+      this.owner.openGroup(group);
+      stream = this.#streams.get(group);
+    }
+    if (stream === undefined) this.#forgotten = this.ids.newest;
+    else stream.append(new GroupEntry(id, message, this.owner.clock.now(), except));
+    return Promise.resolve(id);
+  }
+
+  history(group: string, since: string): Promise<Replay> {
+    const stream = this.#streams.get(group);
+    if (stream !== undefined) return Promise.resolve(stream.replay(since));
+    const isComplete = since === "" || (this.ids.isIssued(since) && this.ids.numberOf(since) >= this.#forgotten);
+    return Promise.resolve({ entries: NOTHING, reset: !isComplete, position: this.ids.latest });
+  }
+
+  compareIds(a: string, b: string): number {
+    return this.ids.compare(a, b);
+  }
+
+  enter(group: string, member: BackplaneMember): void {
+    let members = this.#present.get(group);
+    if (members === undefined) {
+      members = new Map();
+      this.#present.set(group, members);
+    }
+    members.set(member.key, member);
+  }
+
+  leave(group: string, key: string): void {
+    const members = this.#present.get(group);
+    members?.delete(key);
+    if (members?.size === 0) this.#present.delete(group);
+  }
+
+  present(group: string): Promise<readonly BackplaneMember[]> {
+    return Promise.resolve([...(this.#present.get(group)?.values() ?? [])]);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** A stream has ended: its entries up to the id `last` are not kept any more. */
+  ended(group: string, last: string): void {
+    this.#streams.delete(group);
+    this.#forgotten = Math.max(this.#forgotten, this.ids.numberOf(last));
+  }
+
+  get #keepsHistory(): boolean {
+    const { size, maxBytes, maxTotalBytes } = this.owner.history;
+    return size > 0 && maxBytes > 0 && maxTotalBytes > 0;
+  }
+}
+
+class LocalStream implements GroupStream {
+  readonly #source: LocalSource;
+  readonly #group: string;
+  readonly #listener: StreamListener;
+  readonly #log: GroupLog;
+
+  constructor(source: LocalSource, group: string, base: string, listener: StreamListener) {
+    const { ids, owner } = source;
+    this.#source = source;
+    this.#group = group;
+    this.#listener = listener;
+    this.#log = new GroupLog(base, owner.history, owner.budget, ids.compare);
+  }
+
+  append(entry: GroupEntry): void {
+    this.#log.append(entry);
+    this.#listener.accept(entry);
+  }
+
+  has(id: string): boolean {
+    return this.#log.has(id);
+  }
+
+  replay(since: string | undefined): Replay {
+    const { ids, owner } = this.#source;
+    if (since === undefined) return { entries: NOTHING, reset: false, position: ids.latest };
+    // Nearly every poll that comes back.
+    if (since === this.#log.last) return { entries: NOTHING, reset: false, position: since };
+    this.#log.expire(owner.clock.now());
+    const found = ids.isIssued(since) ? this.#log.after(since) : undefined;
+    const entries = found ?? this.#log.entries;
+    const position = entries.at(-1)?.id ?? (found === undefined ? ids.latest : since);
+    return { entries, reset: found === undefined && since !== "", position };
+  }
+
+  expire(nowMs: number): boolean {
+    this.#log.expire(nowMs);
+    return !this.#log.isEmpty;
+  }
+
+  end(): void {
+    this.#log.clear();
+    this.#source.ended(this.#group, this.#log.last!);
+  }
+}
+
+/**
+ * The ids of one store in one process: a random prefix, so that ids of an earlier process are recognized as unknown, and one
+ * count for all groups, so that a group which is dropped and made again never uses an id twice.
+ */
+class LocalIds {
+  readonly #prefix: string = `${randomBytes(5).toString("base64url")}.`;
+  /** Number of the newest id. */
+  newest = 0;
+
+  next(): string {
+    this.newest += 1;
+    return this.at(this.newest);
+  }
+
+  get latest(): string {
+    return this.at(this.newest);
+  }
+
+  at(count: number): string {
+    return this.#prefix + count;
+  }
+
+  /** True for an id that this store has given to an entry; clients may send any text. */
+  isIssued(text: string): boolean {
+    if (!text.startsWith(this.#prefix) || !/^\d{1,15}$/.test(text.slice(this.#prefix.length))) return false;
+    return this.numberOf(text) <= this.newest;
+  }
+
+  numberOf(id: string): number {
+    return Number(id.slice(this.#prefix.length));
+  }
+
+  readonly compare = (a: string, b: string): number => this.numberOf(a) - this.numberOf(b);
+}

@@ -1,0 +1,71 @@
+// The border between a store and the origin of its messages: this process (`local.ts`) or a backplane (`shared.ts`).
+// Each group has one stream. All its members receive the entries of the stream in the same order.
+
+import type { Clock } from "../../base/clock.ts";
+import type { AnyChannel } from "../../channel/channel.ts";
+import type { BackplaneMember } from "../backplane.ts";
+import type { StoreHistoryLimits } from "../channel-store.ts";
+import type { HistoryBudget } from "../history-budget.ts";
+import type { GroupEntry, GroupMessage } from "../message.ts";
+
+/** The entries that follow an id. */
+export interface Replay {
+  readonly entries: readonly GroupEntry[];
+  /** Some of them are not kept any more, or the id is unknown. `entries` is then all that is kept. */
+  readonly reset: boolean;
+  /** The id after which the stream goes on. */
+  readonly position: string;
+}
+
+/** Receives a stream in this process: the group. */
+export interface StreamListener {
+  /** The next entry. The stream's log has it already. */
+  accept(entry: GroupEntry): void;
+  /** Entries were lost that this process has never received. */
+  gap(): void;
+}
+
+/** The stream of one group, with the log of its recent entries. It alone writes to the log. */
+export interface GroupStream {
+  /** True if the entry with this id has been received here, or precedes all that have been. */
+  has(id: string): boolean;
+  /**
+   * Returns what follows `since` (an empty string: all that is kept; undefined: no entries, only the position of the stream).
+   * Returns it at once if the log has it; then no entry is missing between it and the next one that the listener receives.
+   * Otherwise returns a promise, which never rejects: call again with its `position` and `isKnown` to get the rest.
+   */
+  replay(since: string | undefined, isKnown: boolean): Replay | Promise<Replay>;
+  /**
+   * Drops expired entries. Returns true while the stream has to be kept: it has entries, or its group may soon have members
+   * again. `emptySinceMs`: the time since which the group has had no members; undefined while it has some.
+   */
+  expire(nowMs: number, emptySinceMs: number | undefined): boolean;
+  /** The group is dropped. */
+  end(): void;
+}
+
+export interface StreamSource {
+  open(group: string, listener: StreamListener): GroupStream;
+  /** Resolves to the entry's id. Throws, or rejects with BACKPLANE_UNAVAILABLE. */
+  publish(group: string, message: GroupMessage, except: AnyChannel | undefined): Promise<string>;
+  /** Like GroupStream.replay, for a group that may have no stream here. Rejects with BACKPLANE_UNAVAILABLE. */
+  history(group: string, since: string): Promise<Replay>;
+  /** Negative if `a` comes before `b`. */
+  compareIds(a: string, b: string): number;
+  /** Lists a member as present until `leave`. */
+  enter(group: string, member: BackplaneMember): void;
+  leave(group: string, key: string): void;
+  present(group: string): Promise<readonly BackplaneMember[]>;
+  close(): Promise<void>;
+}
+
+/** The parts of a store that its source uses. */
+export interface SourceOwner {
+  readonly clock: Clock;
+  readonly history: StoreHistoryLimits;
+  /** Shared by the logs of all groups. */
+  readonly budget: HistoryBudget;
+  /** Makes a group without members, which opens its stream: a message was published that its history keeps. */
+  openGroup(name: string): void;
+  report(error: unknown, group: string): void;
+}

@@ -1,0 +1,167 @@
+// The subscription of one group at the backplane: tried again until it succeeds, and ended once.
+
+import type { Backplane, BackplaneEntry, BackplaneListener } from "../backplane.ts";
+import type { Pause, Retries } from "./retries.ts";
+
+/**
+ * waiting      the group's previous subscription is still being ended
+ * subscribing  the backplane was asked; entries that arrive before its answer are held
+ * pausing      an attempt failed; the next one follows
+ * active       entries are delivered
+ * ended        nothing is delivered any more
+ */
+type State = "waiting" | "subscribing" | "pausing" | "active" | "ended";
+
+/** Every legal move. */
+const MOVES: Record<State, readonly State[]> = {
+  waiting: ["subscribing", "ended"],
+  subscribing: ["active", "pausing", "ended"],
+  pausing: ["subscribing", "ended"],
+  active: ["ended"],
+  ended: [],
+};
+
+export interface SubscriptionOwner {
+  /** Everything after `position` is received from now on. `isLate`: an earlier attempt failed. */
+  began(position: string | undefined, isLate: boolean): void;
+  received(entry: BackplaneEntry): void;
+  gap(): void;
+  failed(error: unknown): void;
+}
+
+export class Subscription implements BackplaneListener {
+  readonly #group: string;
+  readonly #backplane: Backplane;
+  readonly #retries: Retries;
+  readonly #owner: SubscriptionOwner;
+  #state: State = "waiting";
+  /** Entries and gaps that arrived before the backplane said where the subscription begins. */
+  #early: (BackplaneEntry | "gap")[] = [];
+  /** Callbacks for the end of the first attempt; undefined once it has ended. */
+  #onTried: (() => void)[] | undefined = [];
+  /** Callbacks for the moment at which it is active or ended. */
+  #onSettled: (() => void)[] = [];
+  /** The last pause between two attempts. */
+  #pause: Pause | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(group: string, backplane: Backplane, retries: Retries, owner: SubscriptionOwner) {
+    this.#group = group;
+    this.#backplane = backplane;
+    this.#retries = retries;
+    this.#owner = owner;
+  }
+
+  get isActive(): boolean {
+    return this.#state === "active";
+  }
+
+  /** Subscribes, when the group's previous subscription has ended. */
+  start(previous: Promise<void> | undefined): void {
+    this.#running = this.#run(previous);
+  }
+
+  /** Resolves when it is active or ended. */
+  settled(): Promise<void> {
+    if (this.#state === "active" || this.#state === "ended") return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onSettled.push(resolve);
+    });
+  }
+
+  /** Calls `fn` when the first attempt has succeeded or failed, in the order of these calls. */
+  whenTried<T>(fn: () => Promise<T>): Promise<T> {
+    const waiting = this.#onTried;
+    if (waiting === undefined) return fn();
+    return new Promise((resolve) => {
+      // A call that throws rejects its own promise; the calls behind it go on.
+      waiting.push(() => resolve(new Promise((settle) => settle(fn()))));
+    });
+  }
+
+  /** Delivers nothing any more. Resolves when another subscription of the group may begin. */
+  stop(): Promise<void> {
+    const wasActive = this.#state === "active";
+    this.#move("ended");
+    this.#pause?.end();
+    this.#firstAttemptEnded();
+    this.#tellSettled();
+    // The backplane must not deliver after this call, so an active subscription is ended at once.
+    return wasActive ? this.#unsubscribe() : this.#running;
+  }
+
+  entry(entry: BackplaneEntry): void {
+    if (this.#state === "active") this.#owner.received(entry);
+    else if (this.#state !== "ended") this.#early.push(entry);
+  }
+
+  gap(): void {
+    if (this.#state === "active") this.#owner.gap();
+    else if (this.#state !== "ended") this.#early.push("gap");
+  }
+
+  async #run(previous: Promise<void> | undefined): Promise<void> {
+    if (previous !== undefined) await previous;
+    for (let attempt = 0; !this.#isOver(); attempt++) {
+      this.#move("subscribing");
+      try {
+        const position = await this.#backplane.subscribe(this.#group, this);
+        if (this.#isOver()) await this.#unsubscribe();
+        else this.#begin(position, attempt > 0);
+        return;
+      } catch (error) {
+        this.#owner.failed(error);
+        this.#early = [];
+        if (this.#isOver()) return;
+        this.#move("pausing");
+        this.#firstAttemptEnded();
+        this.#pause = this.#retries.pause(attempt);
+        await this.#pause.over;
+      }
+    }
+  }
+
+  #begin(position: string | undefined, isLate: boolean): void {
+    this.#move("active");
+    this.#owner.began(position, isLate);
+    const early = this.#early;
+    this.#early = [];
+    for (const what of early) {
+      if (what === "gap") this.gap();
+      else this.entry(what);
+    }
+    this.#firstAttemptEnded();
+    this.#tellSettled();
+  }
+
+  #firstAttemptEnded(): void {
+    const waiting = this.#onTried;
+    this.#onTried = undefined;
+    for (const run of waiting ?? []) run();
+  }
+
+  #tellSettled(): void {
+    const waiting = this.#onSettled;
+    this.#onSettled = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  async #unsubscribe(): Promise<void> {
+    try {
+      await this.#backplane.unsubscribe(this.#group);
+    } catch (error) {
+      this.#owner.failed(error);
+    }
+  }
+
+  /** A method, as the compiler takes what it knows of a field for true across an `await`. */
+  #isOver(): boolean {
+    return this.#state === "ended";
+  }
+
+  #move(state: State): void {
+    if (!MOVES[this.#state].includes(state))
+      throw new Error(`a subscription cannot go from ${this.#state} to ${state}`);
+    this.#state = state;
+  }
+}
