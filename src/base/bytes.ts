@@ -50,6 +50,18 @@ export function detached(text: string): string {
   return Buffer.from(text, encoding).toString(encoding);
 }
 
+/** Bytes without length. */
+const NONE: Uint8Array = new Uint8Array(0);
+
+/**
+ * The same bytes in memory of their own, which nobody else can change, move or keep alive. `slice` does not do this for a
+ * Buffer: there it answers a view (Node.js documentation, `buf.slice`).
+ */
+export function copied(bytes: Uint8Array): Uint8Array {
+  // Of bytes that were transferred nothing is left, and the constructor would throw.
+  return bytes.length === 0 ? NONE : new Uint8Array(bytes);
+}
+
 /** Memory that is not zeroed; the caller overwrites all of it. */
 export function allocate(length: number): Uint8Array {
   return Buffer.allocUnsafe(length);

@@ -18,7 +18,7 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => Math.floor(performance.timeOrigin + performance.now()),
-  date: Date.now,
+  date: () => Date.now(),
   setTimer(fn, delayMs) {
     return setTimeout(fn, delayMs).unref();
   },

@@ -8,7 +8,7 @@ export type BodyPart = string | Uint8Array | ArrayBuffer;
 /** A body that comes in parts. */
 export type StreamBody = Blob | ReadableStream<BodyPart> | AsyncIterable<BodyPart> | Iterable<BodyPart>;
 
-/** A body. Bytes are sent as they are when the turn ends: do not change them before `drained()`. */
+/** A body. Bytes are not copied, but by a session: do not change them before `drained()`. */
 export type SendBody = string | Uint8Array | ArrayBuffer | StreamBody | null;
 
 /** One part as the transports take it. Throws BAD_DATA for anything but text and bytes. */

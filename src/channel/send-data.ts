@@ -109,10 +109,7 @@ function fromBody(
   if (body === null || typeof body === "string") return whole(body, status, fields, event);
   if (typeof body !== "object") throw unsendable(body);
   if (body instanceof Uint8Array) return whole(body, status, fields, event);
-  if (body instanceof ArrayBuffer) return whole(new Uint8Array(body), status, fields, event);
-  if (ArrayBuffer.isView(body)) {
-    return whole(new Uint8Array(body.buffer, body.byteOffset, body.byteLength), status, fields, event);
-  }
+  if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return whole(bytesOf(body), status, fields, event);
   const length = body instanceof Blob ? body.size : declaredLength(fields);
   if (body instanceof Blob) {
     if (body.size === 0) return whole(new Uint8Array(0), status, fields, event);
@@ -120,6 +117,16 @@ function fromBody(
       fields = [...fields, "Content-Type", body.type];
   } else if (!isIterable(body)) throw unsendable(body);
   return { message: { status, fields, body: null, event, length, shared: undefined }, parts: body };
+}
+
+/** Throws BAD_DATA for a buffer that was transferred: nothing is left in it. */
+function bytesOf(body: ArrayBuffer | ArrayBufferView): Uint8Array {
+  try {
+    if (body instanceof ArrayBuffer) return new Uint8Array(body);
+    return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
+  } catch (cause) {
+    throw new ChannelError("BAD_DATA", "the buffer was transferred", { cause });
+  }
 }
 
 /** A stream's own `Content-Length` is kept, and then checked against what really comes. */

@@ -193,5 +193,5 @@ function failPost(request: ChannelRequest, error: unknown, fields: readonly stri
   if (!isTooBig && !isClientsFault(error)) context.report(error, { source: "handler", request });
   if (exchange.isAnswered) return;
   const { status = 500, body } = isTooBig ? { status: 413, body: `${error.message}\n` } : failureOf(error);
-  exchange.respond(plainHead(status, fields), String(body));
+  exchange.respond(plainHead(status, status === 503 ? [...fields, ...RETRY] : fields), String(body));
 }

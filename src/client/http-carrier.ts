@@ -302,8 +302,14 @@ export class HttpCarrier implements Carrier {
 }
 
 function endOf(status: number, headers: Headers): CarrierEnd {
+  return { status, retryAfterMs: retryAfterOf(headers), what: `HTTP ${status}` };
+}
+
+/** RFC 9110 §10.2.3: seconds, or a date. */
+function retryAfterOf(headers: Headers): number {
   const after = headers.get("retry-after") ?? "";
-  // RFC 9110 §10.2.3: seconds, or a date.
-  const retryAfterMs = Math.max((after && Number(after) * 1000) || Date.parse(after) - Date.now() || 0, 0);
-  return { status, retryAfterMs, what: `HTTP ${status}` };
+  if (/^\d+$/.test(after)) return Number(after) * 1000;
+  // A date of the server is measured by the server's clock, where the answer says it: ours may be hours off.
+  const now = Date.parse(headers.get("date") ?? "") || Date.now();
+  return Math.max(Date.parse(after) - now || 0, 0);
 }

@@ -78,7 +78,7 @@ export class ResumableWebSocket extends EventTarget {
     if (this.#readyState !== ResumableWebSocket.OPEN) return;
     let data: string | Blob | ArrayBuffer = message as string;
     if (typeof message !== "string") {
-      const bytes = message.slice() as Uint8Array<ArrayBuffer>;
+      const bytes = new Uint8Array(message);
       data = this.binaryType === "blob" ? new Blob([bytes]) : bytes.buffer;
     }
     this.dispatchEvent(new MessageEvent("message", { data }));

@@ -1,6 +1,7 @@
 // A backplane inside one process: for the tests of whoever uses one, for several stores that hear each other, and as the
 // plainest example of what a backplane has to do.
 
+import { copied } from "../base/bytes.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { Queue } from "../base/queue.ts";
@@ -56,7 +57,7 @@ class MemoryBroker {
   append(group: string, payload: Uint8Array, keep: HistoryLimits): string {
     this.count += 1;
     if (this.count % SWEEP_EVERY === 0) for (const name of this.streams.keys()) this.expire(name);
-    const entry = { id: String(this.count), payload: payload.slice(), atMs: this.clock.now() };
+    const entry = { id: String(this.count), payload: copied(payload), atMs: this.clock.now() };
     const stream = this.stream(group);
     stream.keep = keep;
     stream.entries.push(entry);

@@ -1,7 +1,7 @@
 // What is published to a group: one value that every transport, every process and the history can have. Streams, status
 // and headers belong to one answer and are no such value.
 
-import { utf8Length } from "../base/bytes.ts";
+import { copied, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { memorySize } from "../base/memory-size.ts";
 import type { AnyChannel } from "../channel/channel.ts";
@@ -96,7 +96,9 @@ export class GroupEntry {
 
   toHistory(): HistoryMessage {
     const { kind, data, event } = this.message;
-    const value = kind === "json" ? JSON.parse(data as string) : data;
+    // Whoever gets bytes of the history may write into them: the history keeps its own.
+    const own = typeof data === "string" ? data : copied(data);
+    const value = kind === "json" ? JSON.parse(data as string) : own;
     return { id: this.id, data: value, ...(event === undefined ? {} : { event }) };
   }
 }
@@ -128,7 +130,7 @@ export function toGroupMessage(value: unknown): GroupMessage {
   return {
     kind: isJson ? "json" : typeof body === "string" ? "text" : "bytes",
     // The history keeps it: the caller may do with its bytes what it likes.
-    data: typeof body === "string" ? body : body.slice(),
+    data: typeof body === "string" ? body : copied(body),
     event: event?.event,
     contentType: type === undefined || (isJson && type === JSON_TYPE) ? undefined : type,
   };

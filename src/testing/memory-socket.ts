@@ -73,7 +73,8 @@ export class MemorySocket extends Duplex {
     }
     this.bytesWritten += bytes.length;
     this.#bytes += bytes.length;
-    this.#send(bytes);
+    // The system copies what it is given, and what is read is the reader's own.
+    this.#send(Buffer.from(bytes));
     // A proxy that buffers takes all.
     if (this.#bytes < ROOM_BYTES || this.#isHeld) done();
     else this.#onRoom = done;

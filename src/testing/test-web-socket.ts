@@ -4,6 +4,7 @@
 import { hash, randomBytes } from "node:crypto";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { copied } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { encodeMaskedFrame, OPCODE } from "../codec/ws-frame.ts";
 import { acceptValue } from "../codec/ws-handshake.ts";
@@ -145,7 +146,7 @@ export class TestWebSocket {
   #deliver(data: string | Uint8Array): void {
     if (this.onmessage !== undefined) {
       const isBuffer = typeof data !== "string" && this.binaryType === "arraybuffer";
-      this.onmessage({ data: isBuffer ? data.slice().buffer : data });
+      this.onmessage({ data: isBuffer ? copied(data).buffer : data });
       return;
     }
     const reader = this.#readers.shift();

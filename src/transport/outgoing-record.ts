@@ -1,6 +1,7 @@
 // A session's message on its way out, kept until it is acknowledged, and its two forms for the transports below. Where a
 // message goes to many, all sessions keep this one record, and each form is made once (PROTOCOL.md, "Numbers").
 
+import { copied } from "../base/bytes.ts";
 import {
   encodeRecordEvent,
   encodeRecordMessage,
@@ -9,7 +10,7 @@ import {
 } from "../codec/session-record.ts";
 import type { Outgoing, SharedForms } from "./transport.ts";
 
-/** A piece of less is left where it is. */
+/** Bytes in less memory than this beside their own are left where they are. */
 const MIN_COPIED_BYTES = 256;
 
 const NO_FIELDS: readonly string[] = [];
@@ -45,19 +46,22 @@ export class OutgoingRecord implements MessageRecord {
 /** A text message that goes to one is its text: nothing else is made of it, or kept. */
 export type AnyRecord = SessionRecord | string;
 
-/** A message's record: where it goes to many, the one that all sessions keep. */
+/**
+ * A message's record: where it goes to many, the one that all sessions keep. Bytes are copied: the record is kept until the
+ * client has acknowledged it, and sent again as it was, while the application may fill its buffer with something else.
+ */
 export function recordOf(data: string | Uint8Array, shared: SharedForms | undefined): OutgoingRecord | string {
-  if (shared === undefined) return typeof data === "string" ? data : new OutgoingRecord(ownBytes(data), false);
-  shared.record ??= new OutgoingRecord(typeof data === "string" ? data : ownBytes(data), true);
+  if (shared === undefined) return typeof data === "string" ? data : new OutgoingRecord(copied(data), false);
+  shared.record ??= new OutgoingRecord(typeof data === "string" ? data : copied(data), true);
   return shared.record;
 }
 
 /**
- * Bytes in memory of their own. A received message is a piece of what was read from the socket at once: kept as it is, ten
+ * Received bytes in memory of their own. A message is a piece of what was read from the socket at once: kept as it is, ten
  * bytes would keep 64 KiB.
  */
 export function ownBytes(data: Uint8Array): Uint8Array {
-  return data.buffer.byteLength > 2 * data.length + MIN_COPIED_BYTES ? data.slice() : data;
+  return data.buffer.byteLength > 2 * data.length + MIN_COPIED_BYTES ? copied(data) : data;
 }
 
 /** Any record as a WebSocket's message. */

@@ -173,6 +173,37 @@ describe("POSTs", () => {
     }
   });
 
+  it("that are answered with a date in `Retry-After` wait by the clock of the server, not by their own", async () => {
+    const hour = 3_600_000;
+    for (const offsetMs of [-12 * hour, -hour, hour, 12 * hour]) {
+      const network = new Network();
+      const connection = await network.opened("stream");
+      connection.send("1");
+      await settle();
+      const there = Date.now() + offsetMs;
+      const fields = { Date: new Date(there).toUTCString(), "Retry-After": new Date(there + 3000).toUTCString() };
+      network.post().respond(503, fields).finish();
+      await network.advance(2000);
+      assert.equal(network.count("POST"), 1, `${offsetMs}`);
+      await network.advance(1500);
+      assert.equal(network.count("POST"), 2, `${offsetMs}`);
+      assert.equal(connection.state, "open");
+    }
+  });
+
+  it("that are answered with a `Retry-After` which is neither wait as after any other failure", async () => {
+    for (const after of ["Infinity", "1e9", "0x7fffffff", "-5", "soon", "2.5e3", "Thu, 01 Jan 1970 00:00:00 GMT"]) {
+      const network = new Network();
+      const connection = await network.opened("stream");
+      connection.send("1");
+      await settle();
+      network.post().respond(503, { "Retry-After": after }).finish();
+      await network.advance(2000);
+      assert.equal(network.count("POST"), 2, after);
+      assert.equal(connection.state, "open");
+    }
+  });
+
   it("that are refused are told, and the carrier is given up", async () => {
     const network = new Network();
     const connection = await network.opened("stream");

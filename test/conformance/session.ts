@@ -85,6 +85,14 @@ export function sessionConformance(
       "event: binary\ndata: A\n\n",
       "event: ack\ndata: 99\n\n",
       "event: open\ndata: {}\n\n",
+      "event: ack\ndata: 01\n\n",
+      "event: ack\ndata: -1\n\n",
+      "event: text\ndata: 7\n\n",
+      'event: text\ndata: "\n\n',
+      "event: close\ndata: {}\n\n",
+      'event: close\ndata: {"code":999,"reason":""}\n\n',
+      "event: from\ndata: 1\n\n",
+      "event: heartbeat\ndata: 1\n\n",
     ];
     for (const event of malformed) {
       it(`§5: answers ${JSON.stringify(event)} with 400, and takes nothing of its POST`, async (t) => {
@@ -96,7 +104,35 @@ export function sessionConformance(
       });
     }
 
-    for (const message of ["", "x", "a-1", "a99", "o{}", "c{}"]) {
+    it("§5: leaves the session and its WebSocket as they are beside a malformed POST", async (t) => {
+      const endpoint = await start(t);
+      const socket = await SocketClient.open(t, endpoint);
+      const { session } = await socket.opened();
+      for (const event of malformed) {
+        const answer = await ask(t, endpoint, { method: "POST", query: { session, from: 1 }, body: event });
+        assert.equal(answer.status, 400, event);
+      }
+      socket.send(text("a"));
+      assert.deepEqual(await next(socket), text("a"));
+    });
+
+    for (const message of [
+      "",
+      "x",
+      "a-1",
+      "a99",
+      "a",
+      "a01",
+      "o{}",
+      "c{}",
+      "f0",
+      "f",
+      "f-1",
+      "f01",
+      "f1.5",
+      "h1",
+      "s",
+    ]) {
       it(`§6: closes a WebSocket with 1002 for ${JSON.stringify(message)}, and its session is over`, async (t) => {
         const endpoint = await start(t);
         const socket = await SocketClient.open(t, endpoint);
@@ -106,6 +142,20 @@ export function sessionConformance(
         assert.equal(opened(await poll(t, endpoint, back(open, 0))).resumed, false);
       });
     }
+
+    it("§6: ignores what comes on a WebSocket that another carrier has replaced, malformed or not", async (t) => {
+      const endpoint = await start(t);
+      const one = await SocketClient.open(t, endpoint);
+      const open = await one.opened();
+      const two = await SocketClient.open(t, endpoint, back(open, 0));
+      await two.opened();
+      for (const message of ["x", "f0", "a99", "mlate"]) one.ws.send(message);
+      two.send(text("a"));
+      assert.deepEqual(await next(two), text("a"));
+      assert.equal((await one.ws.closed()).code, 4409);
+      two.send(text("b"));
+      assert.deepEqual(await next(two), text("b"));
+    });
 
     for (const kind of ALL) {
       it(`§7: begins a ${kind} with open: a token, nothing received, the first number`, async (t) => {
@@ -228,7 +278,8 @@ export function sessionConformance(
       assert.equal(await stream.record(), undefined);
       const socket = await SocketClient.open(t, endpoint, back(open, 0));
       await socket.opened();
-      assert.deepEqual((await parked).records, []);
+      const { status, records } = await parked;
+      assert.deepEqual([status, records], [409, []]);
     });
 
     it("§16: goes on behind what was acknowledged, when after is below it", async (t) => {
@@ -345,6 +396,90 @@ export function sessionConformance(
       assert.equal((await socket.ws.closed()).code, 1002);
     });
 
+    for (const kind of ALL) {
+      it(`§26: refuses a request of its client's past for a ${kind} with 409, and nothing changes`, async (t) => {
+        const endpoint = await start(t);
+        const socket = await SocketClient.open(t, endpoint, { try: 1 });
+        const open = await socket.opened();
+        const newest = await SocketClient.open(t, endpoint, { ...back(open, 0), try: 7 });
+        assert.equal((await newest.opened()).resumed, true);
+        for (const attempt of [0, 1, 6]) {
+          const query = { ...back(open, 0), try: attempt };
+          assert.equal(await statusOf(t, endpoint, kind, query), 409, `try=${attempt}`);
+        }
+        newest.send(text("a"));
+        assert.deepEqual(await next(newest), text("a"));
+      });
+
+      it(`§26: takes the same attempt again, a higher one, and one without a number, on a ${kind}`, async (t) => {
+        const endpoint = await start(t);
+        const { open } = await carrier(t, endpoint, kind, { try: 3 });
+        for (const query of [{ try: 3 }, { try: 4 }, {}, { try: 4 }]) {
+          const again = await carrier(t, endpoint, kind, { ...back(open, 0), ...query });
+          assert.equal(again.open.resumed, true, JSON.stringify(query));
+        }
+      });
+    }
+
+    it("§26: counts only what has taken the session up: a refused one, and one of no session, do not", async (t) => {
+      const endpoint = await start(t);
+      const open = opened(await poll(t, endpoint, { try: 1 }));
+      assert.equal(await statusOf(t, endpoint, "poll", { session: open.session, after: "x", try: 9 }), 400);
+      assert.equal(
+        opened(await poll(t, endpoint, { session: "AAAAAAAAAAAAAAAAAAAAAA", try: 9, park: 0 })).resumed,
+        false,
+      );
+      assert.equal(opened(await poll(t, endpoint, { ...back(open, 0), try: 2, park: 0 })).resumed, true);
+    });
+
+    it("§27: answers a POST with 429 and Retry-After while four of its session are under way", async (t) => {
+      const endpoint = await start(t);
+      const { session } = opened(await poll(t, endpoint));
+      const head = `POST ${endpoint.pathname}?session=${session}&from=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n`;
+      const slow: RawClient[] = [];
+      for (let i = 0; i < 4; i++) {
+        const client = await RawClient.connect(t, endpoint);
+        client.write(`${head}data: a`);
+        slow.push(client);
+        // A request that was sent behind it, on a connection of its own, is answered: it has been read.
+        await poll(t, endpoint, { session, after: 0, park: 0 });
+      }
+      const answer = await post(t, endpoint, session, 1, ack(0));
+      // Behind a proxy that holds bodies back the server has seen none of them.
+      assert.equal(answer.status, isDirect ? 429 : 200);
+      if (isDirect) assert.match(answer.response.headers.get("retry-after")?.[0] ?? "", /^[1-9]\d*$/);
+      for (const client of slow) client.write("\n\n");
+      for (const client of slow) assert.equal((await client.response("POST")).status, 200);
+      assert.deepEqual((await post(t, endpoint, session, 2, text("b"))).records, [ack(2)]);
+    });
+
+    it("§28: refuses from=0 with 400, with records and without, and takes nothing", async (t) => {
+      const endpoint = await start(t);
+      const { session } = opened(await poll(t, endpoint));
+      assert.equal((await post(t, endpoint, session, 0, text("a"))).status, 400);
+      assert.equal((await post(t, endpoint, session, 0)).status, 400);
+      assert.equal((await post(t, endpoint, session, 0, ack(0))).status, 400);
+      assert.deepEqual((await post(t, endpoint, session, 1, text("a"))).records, [ack(1)]);
+    });
+
+    it("§29: takes acknowledgements alone beside a POST that is under way, and takes them before a gap is refused", async (t) => {
+      const endpoint = await start(t);
+      const stream = await StreamClient.open(t, endpoint);
+      const open = await stream.opened();
+      await post(t, endpoint, open.session, 1, text("a"), text("b"));
+      assert.deepEqual(await stream.record(), text("a"));
+      const slow = await RawClient.connect(t, endpoint);
+      const head = `POST ${endpoint.pathname}?session=${open.session}&from=3 HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n`;
+      slow.write(`${head}data: c`);
+      assert.deepEqual((await post(t, endpoint, open.session, 3, ack(1))).records, [ack(2)]);
+      assert.equal(opened(await poll(t, endpoint, { ...back(open, 0), park: 0 })).first, 2);
+      slow.write("\n\n");
+      assert.equal((await slow.response("POST")).status, 200);
+      const refused = await post(t, endpoint, open.session, 9, ack(2), text("x"));
+      assert.equal(refused.status, 409);
+      assert.equal(opened(await poll(t, endpoint, { ...back(open, 0), park: 0 })).first, 3);
+    });
+
     it("§24: refuses pages of other origins with 403", async (t) => {
       const endpoint = await start(t);
       const { session } = opened(await poll(t, endpoint));
@@ -371,6 +506,22 @@ async function next(socket: SocketClient, isAck = false): Promise<SessionRecord>
     const record = await socket.record();
     if ((record.type === "ack") === isAck) return record;
   }
+}
+
+/** The status of the answer to whoever asks for a carrier of this kind. */
+async function statusOf(
+  t: TestContext,
+  endpoint: Endpoint,
+  kind: (typeof ALL)[number],
+  query: { readonly [name: string]: string | number },
+): Promise<number> {
+  if (kind === "poll") return (await poll(t, endpoint, { ...query, park: 0 })).status;
+  if (kind === "stream") return (await ask(t, endpoint, { query, fields: ["Accept: text/event-stream"] })).status;
+  const client = await RawClient.connect(t, endpoint);
+  const text = Object.entries(query).map(([name, value]) => `${name}=${value}`);
+  const target = `${endpoint.pathname}?${text.join("&")}`;
+  client.write(upgradeRequest(target, [`Sec-WebSocket-Protocol: ${SESSION_PROTOCOL}`]));
+  return (await client.response()).status;
 }
 
 async function carrier(

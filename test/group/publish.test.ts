@@ -142,6 +142,22 @@ for (const [name, make] of KINDS) {
       assert.deepEqual([...((await store.history("g")).messages[0]!.data as Uint8Array)], [1, 2]);
     });
 
+    for (const [name, bytes] of [
+      ["a Buffer out of the pool", Buffer.from([1, 2])],
+      ["a piece of a Buffer", Buffer.alloc(64, 1).fill(2, 9).subarray(8, 10)],
+    ] as const) {
+      it(`keeps its own copy of ${name}, and gives out another one each time`, async () => {
+        const store = make();
+        await store.publish("g", bytes);
+        bytes.fill(9);
+        for (let times = 0; times < 2; times++) {
+          const data = (await store.history("g")).messages[0]!.data as Uint8Array;
+          assert.deepEqual([...data], [1, 2]);
+          data.fill(8);
+        }
+      });
+    }
+
     it("sends who comes back what it missed, first and in order, and then what is new", async () => {
       const store = make();
       const ids: string[] = [];

@@ -97,6 +97,27 @@ describe("a session without a carrier", () => {
   });
 });
 
+describe("a session, when the date of the server is set to another hour,", () => {
+  for (const hours of [-12, -1, 1, 12]) {
+    it(`waits for its client as before: ${hours} hours forward`, async (t) => {
+      const site = await sessionSite(t, {}, { parkMs: 1 });
+      const away = opened(await poll(t, site.endpoint));
+      const here = opened(await poll(t, site.endpoint));
+      // A parked poll is answered with a beat of the server: the times of both sessions were looked at.
+      for (let beats = 0; beats < 2; beats++) await poll(t, site.endpoint, back(here, 0));
+      const { now } = Date;
+      t.after(() => {
+        Date.now = now;
+      });
+      Date.now = () => now() + hours * 3_600_000;
+      for (let beats = 0; beats < 2; beats++) {
+        assert.equal(opened(await poll(t, site.endpoint, back(here, 0))).resumed, true);
+      }
+      assert.equal(opened(await poll(t, site.endpoint, { ...back(away, 0), park: 0 })).resumed, true);
+    });
+  }
+});
+
 describe("a poll", () => {
   it(`is parked for parkMs, 25 s, then answered with open alone`, async (t) => {
     const site = await sessionSite(t);

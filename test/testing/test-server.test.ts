@@ -380,6 +380,38 @@ describe("a test server's time", () => {
   });
 });
 
+describe("bytes over a connection in memory", () => {
+  for (const size of [1, 900, 3000, 200_000]) {
+    it(`arrive as they were sent, in memory of their own: ${size} on each carrier of a session`, async (t) => {
+      const { app } = echo(t);
+      for (const carrier of ["websocket", "stream", "poll"] as const) {
+        const connection = app.connect("/", { carriers: [carrier] });
+        const echoes: unknown[] = [];
+        connection.onMessage((message) => echoes.push(message));
+        connection.send(new Uint8Array(size).fill(3));
+        await app.advance(3000);
+        assert.deepEqual(echoes, [new Uint8Array(size).fill(3)], carrier);
+        connection.close();
+      }
+    });
+  }
+
+  it("are not changed by what their sender does when they have been written", async (t) => {
+    const bytes = new Uint8Array(5000).fill(3);
+    const app = start(t, (request) =>
+      withChannel(request, async (channel) => {
+        channel.send(bytes);
+        await channel.drained();
+        bytes.fill(9);
+      }),
+    );
+    app.network.delayMs = 100;
+    const socket = app.websocket("/");
+    await app.advance(1000);
+    assert.deepEqual(new Uint8Array((await (await socket).next()) as Uint8Array), new Uint8Array(5000).fill(3));
+  });
+});
+
 describe("a test server's errors", () => {
   it("fail the test that does not take them", async () => {
     const boom = new Error("boom");
