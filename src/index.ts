@@ -40,6 +40,7 @@ export type {
 export { createChannelStore, MemoryChannelStore } from "./group/create-store.ts";
 export type { HistoryMessage } from "./group/message.ts";
 export { type PollOptions, pollGroup } from "./group/poll.ts";
+export type { EventMeta } from "./protocol/outbound-message.ts";
 export type { ServerStats, StatusClass } from "./server/counts.ts";
 export type { DiagnosticsConnection, DiagnosticsMessages } from "./server/diagnostics.ts";
 export type { Logger } from "./server/log.ts";
@@ -49,4 +50,4 @@ export type { Server, ServerStatus } from "./server/server.ts";
 export type { ProxyHeader, TrustedProxies } from "./server/trusted-proxies.ts";
 export type { CloseName, CloseStatus } from "./transport/close-status.ts";
 export type { CompressOptions } from "./transport/deflate.ts";
-export type { EventMeta, TransportKind } from "./transport/transport.ts";
+export type { TransportKind } from "./transport/transport.ts";

@@ -1,20 +1,21 @@
-// A message that is sent many times, with what the transports have made of it: `prepare` in `send-data.ts` makes one.
+// The result of `prepare` in `send-data.ts`, as applications hold it.
 
-import { sharedForms } from "../transport/outgoing-record.ts";
-import type { Outgoing } from "../transport/transport.ts";
+import type { EncodedMessage } from "../protocol/encoded-message.ts";
 
+/** A message that may be sent to any number of channels, and is encoded once for each kind of transport. */
 export class PreparedMessage {
-  readonly #message: Outgoing;
-  /** @internal It is whole: a `Sendable` like any other. */
+  // A private field keeps the type nominal: all other members are internal, so that any value would fit it.
+  readonly #message: EncodedMessage;
+  /** @internal A prepared message is whole: a `Sendable` without parts. */
   readonly parts: undefined;
 
   /** @internal */
-  constructor(message: Outgoing) {
-    this.#message = { ...message, shared: sharedForms() };
+  constructor(message: EncodedMessage) {
+    this.#message = message;
   }
 
   /** @internal */
-  get message(): Outgoing {
+  get message(): EncodedMessage {
     return this.#message;
   }
 }

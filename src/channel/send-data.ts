@@ -1,9 +1,10 @@
-// What an application may send, and its one shape inside: an `Outgoing` message, or a stream of parts with its head.
+// What an application may send, and its one shape inside: an OutboundMessage, or a stream of parts with its head.
 
 import { ChannelError } from "../base/errors.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import { statusHasBody } from "../codec/http1-response.ts";
-import type { EventMeta, Outgoing } from "../transport/transport.ts";
+import { EncodedMessage } from "../protocol/encoded-message.ts";
+import type { EventMeta, OutboundMessage } from "../protocol/outbound-message.ts";
 import { isIterable, type SendBody, type StreamBody, unsendable } from "./body.ts";
 import { type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
 import { PreparedMessage } from "./prepared-message.ts";
@@ -25,7 +26,7 @@ export type SendData = SendBody | SendInit | PreparedMessage;
 
 /** A message, and the parts that its body is made of where it is not whole. */
 export interface Sendable {
-  readonly message: Outgoing;
+  readonly message: OutboundMessage;
   readonly parts: StreamBody | undefined;
 }
 
@@ -62,7 +63,7 @@ export function prepare(data: SendData): PreparedMessage {
     discardSource(sendable.parts);
     throw new ChannelError("BAD_DATA", "a stream or Blob cannot be prepared");
   }
-  return new PreparedMessage(sendable.message);
+  return new PreparedMessage(new EncodedMessage(sendable.message));
 }
 
 /**
@@ -97,7 +98,7 @@ function whole(
   fields: readonly string[] = NO_FIELDS,
   event?: EventMeta,
 ): Sendable {
-  return { message: { status, fields, body, event, length: undefined, shared: undefined }, parts: undefined };
+  return { message: { status, fields, body, event, length: undefined }, parts: undefined };
 }
 
 function fromBody(
@@ -116,7 +117,7 @@ function fromBody(
     if (body.type !== "" && fieldValue(fields, "content-type") === undefined)
       fields = [...fields, "Content-Type", body.type];
   } else if (!isIterable(body)) throw unsendable(body);
-  return { message: { status, fields, body: null, event, length, shared: undefined }, parts: body };
+  return { message: { status, fields, body: null, event, length }, parts: body };
 }
 
 /** Throws BAD_DATA for a buffer that was transferred: nothing is left in it. */

@@ -4,6 +4,13 @@
 import { ChannelError } from "../base/errors.ts";
 import { isFieldValue, isToken } from "./http1-syntax.ts";
 
+/** Status and fields of a response without its framing: the connection adds `Content-Length` and the like. */
+export interface ResponseHead {
+  readonly status: number;
+  /** Name, value, name, value, … */
+  readonly fields: readonly string[];
+}
+
 /** RFC 9112 §7.1: the chunk of size zero, no trailers. */
 export const LAST_CHUNK = "0\r\n\r\n";
 

@@ -27,10 +27,7 @@ export interface GroupOwner {
 type Poll = Member & { readonly state: PollState };
 
 /** An entry, and the members of the moment at which it arrived. */
-interface Delivery {
-  readonly entry: GroupEntry;
-  readonly audience: readonly Member[];
-}
+type Delivery = readonly [entry: GroupEntry, audience: readonly Member[]];
 
 const NO_STORE = { "Cache-Control": "no-store" };
 
@@ -116,13 +113,13 @@ export class Group implements MemberOwner, StreamListener {
     this.#audience ??= this.#members.snapshot();
     if (this.#isDelivering) {
       this.#pending ??= new Queue();
-      this.#pending.push({ entry, audience: this.#audience });
+      this.#pending.push([entry, this.#audience]);
       return;
     }
     this.#isDelivering = true;
     this.#deliver(entry, this.#audience);
     for (let next = this.#pending?.shift(); next !== undefined; next = this.#pending?.shift()) {
-      this.#deliver(next.entry, next.audience);
+      this.#deliver(...next);
     }
     this.#isDelivering = false;
   }

@@ -5,8 +5,10 @@ import { copied, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { memorySize } from "../base/memory-size.ts";
 import type { AnyChannel } from "../channel/channel.ts";
+import { NO_FIELDS } from "../channel/headers.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
-import { isSendInit, json, prepare, type SendData, toSendable } from "../channel/send-data.ts";
+import { isSendInit, json, type SendData, toSendable } from "../channel/send-data.ts";
+import { EncodedMessage } from "../protocol/encoded-message.ts";
 
 export interface GroupMessage {
   /** `json`: `data` is the JSON text of a value. */
@@ -63,21 +65,13 @@ export class GroupEntry {
 
   /** As it was published. An event stream shows the id. */
   get plain(): PreparedMessage {
-    this.#plain ??= prepare({
-      body: this.message.data,
-      headers: headersOf(this.message),
-      event: { ...eventOf(this.message), id: this.id },
-    });
+    this.#plain ??= this.#encoded(this.message.data, contentTypeOf(this.message));
     return this.#plain;
   }
 
   /** As JSON with its id, for members that asked for it. */
   withId(group: string): PreparedMessage {
-    this.#withId ??= prepare({
-      body: `{"group":${JSON.stringify(group)},${this.json.slice(1)}`,
-      headers: { "Content-Type": JSON_TYPE },
-      event: { ...eventOf(this.message), id: this.id },
-    });
+    this.#withId ??= this.#encoded(`{"group":${JSON.stringify(group)},${this.json.slice(1)}`, JSON_TYPE);
     return this.#withId;
   }
 
@@ -92,6 +86,19 @@ export class GroupEntry {
     this.#plain = undefined;
     this.#withId = undefined;
     this.#json = undefined;
+  }
+
+  #encoded(body: string | Uint8Array, contentType: string | undefined): PreparedMessage {
+    const { event } = this.message;
+    return new PreparedMessage(
+      new EncodedMessage({
+        status: undefined,
+        fields: contentType === undefined ? NO_FIELDS : ["Content-Type", contentType],
+        body,
+        event: event === undefined ? { id: this.id } : { event, id: this.id },
+        length: undefined,
+      }),
+    );
   }
 
   toHistory(): HistoryMessage {
@@ -121,7 +128,7 @@ export function toGroupMessage(value: unknown): GroupMessage {
   if (event?.id !== undefined || event?.retry !== undefined) {
     throw new ChannelError("BAD_DATA", "the id and retry of an event cannot be published: the store gives the ids");
   }
-  const type = contentTypeOf(fields);
+  const type = onlyContentType(fields);
   if (event?.event !== undefined && !isEventType(event.event))
     throw new ChannelError("BAD_DATA", "the type of an event");
   if (utf8Length(type ?? "") > MAX_FIELD_BYTES) throw new ChannelError("BAD_DATA", "the Content-Type is too long");
@@ -169,7 +176,7 @@ function isStream(value: unknown): boolean {
   return value instanceof Blob || value instanceof ReadableStream || Symbol.asyncIterator in value;
 }
 
-function contentTypeOf(fields: readonly string[]): string | undefined {
+function onlyContentType(fields: readonly string[]): string | undefined {
   if (fields.length === 0) return undefined;
   if (fields.length > 2 || fields[0]!.toLowerCase() !== "content-type") {
     throw new ChannelError("BAD_DATA", "headers other than Content-Type cannot be published");
@@ -177,11 +184,6 @@ function contentTypeOf(fields: readonly string[]): string | undefined {
   return fields[1];
 }
 
-function headersOf({ kind, contentType }: GroupMessage): Record<string, string> | undefined {
-  if (contentType !== undefined) return { "Content-Type": contentType };
-  return kind === "json" ? { "Content-Type": JSON_TYPE } : undefined;
-}
-
-function eventOf({ event }: GroupMessage): { event?: string } {
-  return event === undefined ? {} : { event };
+function contentTypeOf({ kind, contentType }: GroupMessage): string | undefined {
+  return contentType ?? (kind === "json" ? JSON_TYPE : undefined);
 }

@@ -16,9 +16,11 @@ import {
   encodeResponseHead,
   LAST_CHUNK,
   PROCESSING,
+  type ResponseHead,
   statusHasBody,
 } from "../codec/http1-response.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
+import type { EncodedBody } from "./encoded-message.ts";
 import { ordinaryHead } from "./ordinary-head.ts";
 import { readOwnFields } from "./own-fields.ts";
 
@@ -31,21 +33,6 @@ export interface Http1Options extends RequestLimits {
   readonly dateField: () => string;
   /** The `Server` field, whole, or an empty string. */
   readonly serverField: string;
-}
-
-/** Status and fields of a response, without its framing: `Content-Length` and the like are this connection's business. */
-export interface ResponseHead {
-  readonly status: number;
-  /** Name, value, name, value, … */
-  readonly fields: readonly string[];
-}
-
-/** What a body, or a part of one, that goes to many is on the wire. Filled by the connections that need it. */
-export interface SharedBody {
-  /** As a chunk of a response that grows. */
-  chunk: Piece | undefined;
-  /** As the whole response to an ordinary request: what says of one connection only is not in it. */
-  answer: { readonly options: Http1Options; readonly dateField: string; readonly piece: Piece } | undefined;
 }
 
 /** Where the reading side stands. */
@@ -215,10 +202,10 @@ export class Http1Connection extends OutputSource {
     return true;
   }
 
-  /** A whole response. A string goes out as UTF-8. `shared` is the same for all who get this response. */
-  respond(response: ResponseHead, body: string | Uint8Array | null, shared?: SharedBody): void {
-    if (shared !== undefined && body !== null && this.#isOrdinary) {
-      this.#respondShared(response, body, shared);
+  /** Sends a whole response. A string goes out as UTF-8. `encoded`: the body, where many clients get this response. */
+  respond(response: ResponseHead, body: string | Uint8Array | null, encoded?: EncodedBody): void {
+    if (encoded !== undefined && this.#isOrdinary) {
+      this.#respondEncoded(response, encoded);
       return;
     }
     const bytes = body === null ? 0 : bytesOf(body);
@@ -236,20 +223,19 @@ export class Http1Connection extends OutputSource {
     this.#endOfResponse();
   }
 
-  /** One that is made once for all who asked the same way; nearly all did. A thousand polls are answered in 0.9 of the time. */
-  #respondShared(response: ResponseHead, body: string | Uint8Array, shared: SharedBody): void {
+  /** Sends a response that is encoded once for all ordinary requests: 1,000 polls are answered in 0.9 of the time. */
+  #respondEncoded(response: ResponseHead, encoded: EncodedBody): void {
     const options = this.#options;
     const dateField = options.dateField();
-    let { answer } = shared;
-    if (answer === undefined || answer.options !== options || answer.dateField !== dateField) {
-      const { head, bodyless } = this.#framing(response, bytesOf(body), false);
-      const piece = sharedPiece(head, bodyless ? "" : body);
-      answer = { options, dateField, piece };
-      // A response that closes the connection says so.
-      if (this.#keepAlive) shared.answer = answer;
+    let piece = encoded.cachedResponse(options, dateField);
+    if (piece === undefined) {
+      const { head, bodyless } = this.#framing(response, bytesOf(encoded.data), false);
+      piece = sharedPiece(head, bodyless ? "" : encoded.data);
+      // A response that closes its connection has a field that says so. Its fields may ask for that, too.
+      if (this.#keepAlive) encoded.cacheResponse(options, dateField, piece);
     }
     this.#writing = "sent";
-    this.output.shared(answer.piece);
+    this.output.shared(piece);
     this.#endOfResponse();
   }
 
@@ -276,14 +262,13 @@ export class Http1Connection extends OutputSource {
   }
 
   /**
-   * Body bytes of a started response. An empty part writes nothing: an empty chunk would end the body. `shared` is the same
-   * for all who get this part.
+   * Adds bytes to the body of a started response. An empty part writes nothing, as an empty chunk would end the body.
+   * `encoded`: the part, where many clients get it.
    */
-  write(part: string | Uint8Array, shared?: SharedBody): void {
+  write(part: string | Uint8Array, encoded?: EncodedBody): void {
     if (part.length === 0) return;
-    if (shared !== undefined && this.#writing === "chunked") {
-      shared.chunk ??= sharedPiece(encodeChunk(bytesOf(part)), part, "\r\n");
-      this.output.shared(shared.chunk);
+    if (encoded !== undefined && this.#writing === "chunked") {
+      this.output.shared(encoded.chunk);
       return;
     }
     const length = bytesOf(part);

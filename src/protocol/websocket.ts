@@ -3,9 +3,9 @@
 // to whoever owns both. What compresses messages is given to it; of RFC 7692 it knows RSV1 (§6).
 // Long because sending, receiving and the closing handshake share one state.
 
-import { isAscii, latin1, type Piece, utf8Bytes } from "../base/bytes.ts";
+import { isAscii, latin1, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { type Output, OutputSource, sharedPiece } from "../base/output.ts";
+import { type Output, OutputSource } from "../base/output.ts";
 import { encodeFrameHead, type FrameOptions, OPCODE } from "../codec/ws-frame.ts";
 import {
   encodeClosePayload,
@@ -15,7 +15,8 @@ import {
   type UnfinishedMessage,
   type WebSocketEvent,
 } from "../codec/ws-message.ts";
-import { opcodeOf, plainFrame, type SharedFrames } from "./shared-frames.ts";
+import type { Compression } from "./compression.ts";
+import type { EncodedMessage } from "./encoded-message.ts";
 
 /** How the connection came to its end. `error` is there when the peer broke the protocol and we failed the connection. */
 export interface WebSocketClosed {
@@ -27,19 +28,6 @@ export interface WebSocketClosed {
 }
 
 export type WebSocketConnectionEvent = Exclude<WebSocketEvent, { type: "close" | "compressed" }> | WebSocketClosed;
-
-/** How messages are compressed, as the handshake agreed: RFC 7692 §7.2. */
-export interface Compression {
-  /** The payload of a compressed message, or undefined: this one is sent as it is. */
-  deflate(data: string | Uint8Array): Uint8Array | undefined;
-  /** Throws MESSAGE_TOO_BIG as soon as there are more than `maxBytes`, and BAD_DEFLATE for what cannot be inflated. */
-  inflate(payload: Uint8Array, maxBytes: number): Uint8Array;
-  /**
-   * Who makes the same of this message: all that answer with the same number. 0: it is sent as it is. Undefined: what is
-   * made of it depends on the messages before.
-   */
-  sharing(data: string | Uint8Array): number | undefined;
-}
 
 /** RFC 6455 §7.1: OPEN, a close frame sent and none received, and the end. */
 type WebSocketState = "open" | "closing" | "closed";
@@ -165,14 +153,13 @@ export class WebSocketConnection extends OutputSource {
     this.output.bytes(bytes);
   }
 
-  /** A message that goes to many: its frame is made by the first that needs it. */
-  sendShared(data: string | Uint8Array, frames: SharedFrames): void {
+  /** A message that is sent to many, in one frame. */
+  sendEncoded(message: EncodedMessage): void {
     if (this.#state !== "open") return;
-    const sharing = this.#compression === undefined ? 0 : this.#compression.sharing(data);
-    if (sharing === 0) this.output.shared(plainFrame(data, frames));
-    else if (sharing !== undefined) this.output.shared(this.#compressedFrame(data, frames, sharing));
-    else if (typeof data === "string") this.sendText(data);
-    else this.sendBinary(data);
+    const frame = message.frame(this.#compression);
+    if (frame !== undefined) this.output.shared(frame);
+    else if (typeof message.body === "string") this.sendText(message.body);
+    else if (message.body !== null) this.sendBinary(message.body);
   }
 
   /**
@@ -229,20 +216,6 @@ export class WebSocketConnection extends OutputSource {
     this.output.text(encodeFrameHead(opcode, payload.length, true, true));
     this.output.bytes(payload);
     return true;
-  }
-
-  #compressedFrame(data: string | Uint8Array, frames: SharedFrames, sharing: number): Piece {
-    frames.compressed ??= new Map();
-    let frame = frames.compressed.get(sharing);
-    if (frame === undefined) {
-      const payload = this.#compression!.deflate(data);
-      frame =
-        payload === undefined
-          ? plainFrame(data, frames)
-          : sharedPiece(encodeFrameHead(opcodeOf(data), payload.length, true, true), payload);
-      frames.compressed.set(sharing, frame);
-    }
-    return frame;
   }
 
   #inflated(payload: Uint8Array, isText: boolean): WebSocketConnectionEvent {

@@ -5,8 +5,9 @@
 // the whole Channel. An adapter translates and never decides: what may be sent when is settled above, in
 // `transport/http.ts`, `transport/sse.ts` and `channel/accept.ts`.
 
-import type { ResponseHead, SharedBody } from "../protocol/http1.ts";
-import type { Compression } from "../protocol/websocket.ts";
+import type { ResponseHead } from "../codec/http1-response.ts";
+import type { Compression } from "../protocol/compression.ts";
+import type { EncodedBody } from "../protocol/encoded-message.ts";
 import type { TextTransport } from "./transport.ts";
 
 /** What every request has, whatever server read it. */
@@ -65,12 +66,12 @@ export interface Exchange {
    */
   holdsBody(bytes: number): boolean;
 
-  /** A whole response with its `Content-Length`. `shared` is the same for all who get this response. */
-  respond(response: ResponseHead, body: string | Uint8Array | null, shared?: SharedBody): void;
+  /** A whole response with its `Content-Length`. `encoded`: the body, where many clients get this response. */
+  respond(response: ResponseHead, body: string | Uint8Array | null, encoded?: EncodedBody): void;
   /** Begins a streamed response. False if it can have no body (HEAD, 204, 205, 304): it is complete then. */
   start(response: ResponseHead, length?: number): boolean;
-  /** Bytes of a started body; an empty part writes nothing. `shared` is the same for all who get this part. */
-  write(part: string | Uint8Array, shared?: SharedBody): void;
+  /** Bytes of a started body; an empty part writes nothing. `encoded`: the part, where many clients get it. */
+  write(part: string | Uint8Array, encoded?: EncodedBody): void;
   /** Ends a started body. */
   end(): void;
   /** Writes now what waits for the end of the turn. */

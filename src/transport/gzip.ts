@@ -7,8 +7,9 @@ import { concat } from "../base/bytes.ts";
 import { acceptsGzip } from "../codec/accept.ts";
 import { withVary } from "../codec/field-list.ts";
 import { joinedValues } from "../codec/http1-request.ts";
+import type { ResponseHead } from "../codec/http1-response.ts";
 import { statusHasBody } from "../codec/http1-response.ts";
-import type { ResponseHead, SharedBody } from "../protocol/http1.ts";
+import type { EncodedBody } from "../protocol/encoded-message.ts";
 import {
   type CompressSettings,
   type Deflater,
@@ -60,7 +61,7 @@ export class GzipExchange implements ResponseExchange {
   }
 
   respond(response: ResponseHead, body: string | Uint8Array | null): void {
-    // What is shared is the response without `Vary`.
+    // The encoded response has no `Vary`.
     const varied = varying(response);
     if (body === null || !this.#mayEncode(response) || !reaches(this.#settings.thresholdBytes, body)) {
       this.#exchange.respond(varied, body);
@@ -82,9 +83,9 @@ export class GzipExchange implements ResponseExchange {
     return hasBody;
   }
 
-  write(part: string | Uint8Array, shared?: SharedBody): void {
+  write(part: string | Uint8Array, encoded?: EncodedBody): void {
     if (part.length === 0) return;
-    if (this.#body === undefined) this.#exchange.write(part, shared);
+    if (this.#body === undefined) this.#exchange.write(part, encoded);
     // Its bytes hold the checksum of this body so far, or stand on what this body had before.
     else this.#exchange.write(this.#body.encode(part));
   }

@@ -3,11 +3,12 @@
 
 import { fieldsBeside, joinFields } from "../codec/field-list.ts";
 import { fieldValue } from "../codec/http1-request.ts";
-import { statusHasBody } from "../codec/http1-response.ts";
-import type { ResponseHead } from "../protocol/http1.ts";
+import { type ResponseHead, statusHasBody } from "../codec/http1-response.ts";
+import { type EncodedBody, EncodedMessage, messageToEvent } from "../protocol/encoded-message.ts";
+import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "./close-status.ts";
 import type { ExchangeListener, ResponseExchange } from "./exchange.ts";
-import type { Heartbeat, Outgoing, SharedPart, Transport, TransportKind, TransportListener } from "./transport.ts";
+import type { Heartbeat, Transport, TransportKind, TransportListener } from "./transport.ts";
 
 /** How messages look in the body of a response. */
 export interface HttpFormat {
@@ -19,8 +20,9 @@ export interface HttpFormat {
   /** What keeps a silent response alive, where the format has something that means nothing. */
   readonly heartbeat: string | undefined;
   /** The head that the first message makes. `isStream`: more may follow. */
-  head(message: Outgoing, isStream: boolean): ResponseHead;
-  encode(message: Outgoing): string | Uint8Array | null;
+  head(message: OutboundMessage, isStream: boolean): ResponseHead;
+  /** What stands in the body for a message: its own body, or an event. */
+  readonly messageForm: "body" | "event";
   /** One part of a message in parts. */
   encodePart(data: string | Uint8Array): string | Uint8Array;
 }
@@ -44,14 +46,14 @@ export const PLAIN: HttpFormat = {
     const guess = body === null || typeof body === "string" ? TEXT_PLAIN : OCTETS;
     return { status, fields: fields.length === 0 ? guess : [...fields, ...fieldsBeside(guess, fields)] };
   },
-  encode: (message) => message.body,
+  messageForm: "body",
   encodePart: (data) => data,
 };
 
 /** How nearly every answer ends. */
 const ANSWERED: CloseStatus = Object.freeze(closeStatus("server", 1000));
 /** A message without content: the head of a response that has nothing to say yet. */
-const NO_MESSAGE: Outgoing = { status: undefined, fields: [], body: null, event: undefined, length: undefined };
+const NO_MESSAGE: OutboundMessage = { status: undefined, fields: [], body: null, event: undefined, length: undefined };
 
 export class HttpTransport implements Transport, ExchangeListener {
   readonly #exchange: ResponseExchange;
@@ -111,32 +113,32 @@ export class HttpTransport implements Transport, ExchangeListener {
     if (this.#start(NO_MESSAGE, undefined)) this.#exchange.flush();
   }
 
-  endsAfter(message: Outgoing): boolean {
+  endsAfter(message: OutboundMessage): boolean {
     return this.#formatOf(message).endsAfterSend;
   }
 
-  send(message: Outgoing, last: boolean): void {
+  send(message: OutboundMessage, last: boolean): void {
     if (this.#isStarted) {
-      const shared = sharedPart(message, this.#format);
-      this.#write(shared === undefined ? this.#format.encode(message) : shared.data, shared);
+      const encoded = encodedBody(message, this.#format);
+      this.#write(encoded === undefined ? encode(message, this.#format) : encoded.data, encoded);
       if (last) this.close(1000, "");
       return;
     }
     const format = this.#formatOf(message);
     // Everything that may throw (a forbidden header) comes before any state changes: the channel stays usable.
-    const shared = sharedPart(message, format);
-    const body = shared === undefined ? format.encode(message) : shared.data;
+    const encoded = encodedBody(message, format);
+    const body = encoded === undefined ? encode(message, format) : encoded.data;
     if (last) {
       // Fields of this channel alone make it a response of its own.
-      const whole = this.#fields.length === 0 ? shared : undefined;
+      const whole = this.#fields.length === 0 ? encoded : undefined;
       const head = whole?.head ?? format.head(this.#withFields(message), false);
       if (whole !== undefined) whole.head = head;
       this.#exchange.respond(head, body, whole);
       this.#ended(ANSWERED);
-    } else if (this.#start(message, undefined)) this.#write(body, shared);
+    } else if (this.#start(message, undefined)) this.#write(body, encoded);
   }
 
-  begin(message: Outgoing, last: boolean): void {
+  begin(message: OutboundMessage, last: boolean): void {
     if (this.#isStarted) return;
     // The parts are the whole body only if nothing follows them, and if they go out as they are.
     const isWhole = last && this.#formatOf(message) === PLAIN;
@@ -224,7 +226,7 @@ export class HttpTransport implements Transport, ExchangeListener {
     this.#exchange.abort();
   }
 
-  #start(message: Outgoing, length: number | undefined): boolean {
+  #start(message: OutboundMessage, length: number | undefined): boolean {
     const format = this.#formatOf(message);
     const hasBody = this.#exchange.start(format.head(this.#withFields(message), true), length);
     this.#format = format;
@@ -234,17 +236,17 @@ export class HttpTransport implements Transport, ExchangeListener {
     return hasBody;
   }
 
-  #withFields(message: Outgoing): Outgoing {
+  #withFields(message: OutboundMessage): OutboundMessage {
     return this.#fields.length === 0 ? message : { ...message, fields: joinFields(this.#fields, message.fields) };
   }
 
-  #write(data: string | Uint8Array | null, shared?: SharedPart): void {
+  #write(data: string | Uint8Array | null, encoded?: EncodedBody): void {
     this.#hasWritten = true;
-    if (data !== null && data.length > 0 && this.#end === undefined) this.#exchange.write(data, shared);
+    if (data !== null && data.length > 0 && this.#end === undefined) this.#exchange.write(data, encoded);
   }
 
   /** An event stream has status 200 (WHATWG HTML §9.2.3); an answer with another one is an ordinary response. */
-  #formatOf(message: Outgoing): HttpFormat {
+  #formatOf(message: OutboundMessage): HttpFormat {
     if (this.#isStarted || this.#format === PLAIN) return this.#format;
     return (message.status ?? 200) === 200 ? this.#format : PLAIN;
   }
@@ -256,16 +258,15 @@ export class HttpTransport implements Transport, ExchangeListener {
   }
 }
 
-/** What a message that goes to many is in this format. */
-function sharedPart(message: Outgoing, format: HttpFormat): SharedPart | undefined {
-  const { shared } = message;
-  if (shared === undefined) return undefined;
-  const form = format === PLAIN ? "body" : "event";
-  if (shared[form] === undefined) {
-    const data = format.encode(message);
-    if (data !== null) shared[form] = { data, head: undefined, chunk: undefined, answer: undefined };
-  }
-  return shared[form];
+/** The bytes of a message in the body; null if it has none. Throws BAD_DATA. */
+function encode(message: OutboundMessage, { messageForm }: HttpFormat): string | Uint8Array | null {
+  return messageForm === "event" ? messageToEvent(message) : message.body;
+}
+
+/** The same of a message that is sent to many; undefined if it has none, or is sent to one. */
+function encodedBody(message: OutboundMessage, { messageForm }: HttpFormat): EncodedBody | undefined {
+  if (!(message instanceof EncodedMessage)) return undefined;
+  return messageForm === "event" ? message.asEvent() : message.asPlain();
 }
 
 /** A client that leaves with unread data in its socket resets instead of ending; both are leaving. */

@@ -4,7 +4,8 @@
 import { ChannelError } from "../base/errors.ts";
 import { withPageFields } from "../codec/field-list.ts";
 import type { RequestHead } from "../codec/http1-request.ts";
-import type { ResponseHead, SharedBody } from "../protocol/http1.ts";
+import type { ResponseHead } from "../codec/http1-response.ts";
+import type { EncodedBody } from "../protocol/encoded-message.ts";
 import type { Exchange, ExchangeListener, WebSocketOptions } from "./exchange.ts";
 import type { Http1Driver } from "./http1-driver.ts";
 import type { TextTransport } from "./transport.ts";
@@ -62,10 +63,10 @@ export class Http1Exchange implements Exchange {
     return !this.#isLive || this.#driver.holdsBody(bytes);
   }
 
-  respond(response: ResponseHead, body: string | Uint8Array | null, shared?: SharedBody): void {
+  respond(response: ResponseHead, body: string | Uint8Array | null, encoded?: EncodedBody): void {
     if (!this.#isLive) return;
-    // What is shared is the response without them.
-    if (this.pageFields === undefined) this.#driver.connection.respond(response, body, shared);
+    // The encoded response has no such fields.
+    if (this.pageFields === undefined) this.#driver.connection.respond(response, body, encoded);
     else this.#driver.connection.respond(this.#forPage(response), body);
     this.status = response.status;
     this.#driver.responseEnded();
@@ -80,9 +81,9 @@ export class Http1Exchange implements Exchange {
     return hasBody;
   }
 
-  write(part: string | Uint8Array, shared?: SharedBody): void {
+  write(part: string | Uint8Array, encoded?: EncodedBody): void {
     if (!this.#isLive) return;
-    this.#driver.connection.write(part, shared);
+    this.#driver.connection.write(part, encoded);
     this.#driver.queueFlush();
   }
 

@@ -2,7 +2,7 @@
 
 import { utf8Length } from "../base/bytes.ts";
 import type { DeflateParameters } from "../codec/ws-extensions.ts";
-import type { Compression } from "../protocol/websocket.ts";
+import type { Compression } from "../protocol/compression.ts";
 import {
   type CompressSettings,
   type Deflater,
@@ -47,7 +47,7 @@ export class PermessageDeflate implements Compression {
     return payload;
   }
 
-  sharing(data: string | Uint8Array): number | undefined {
+  key(data: string | Uint8Array): number | undefined {
     if (this.#deflater === undefined) return undefined;
     const { thresholdBytes, level, windowBits } = this.#settings;
     return reaches(thresholdBytes, data) ? level * 16 + windowBits : 0;

@@ -5,9 +5,10 @@
 import { utf8 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { decodeRecordMessage, MESSAGE_LETTER, type SessionRecord } from "../codec/session-record.ts";
+import { bodyMessage } from "../protocol/outbound-message.ts";
 import { type CloseStatus, closeStatus } from "./close-status.ts";
 import type { HttpFormat } from "./http.ts";
-import { type AnyRecord, asEvent, asWebSocket, outgoing } from "./outgoing-record.ts";
+import { type AnyRecord, asEventText, asWebSocketMessage } from "./session-form.ts";
 import { EVENT_STREAM } from "./sse.ts";
 import type { Heartbeat, TextTransport, Transport, TransportKind, TransportListener } from "./transport.ts";
 
@@ -139,7 +140,7 @@ export class WebSocketCarrier extends TransportCarrier {
   write(record: AnyRecord): void {
     this.#hasWritten = true;
     if (typeof record === "string") this.transport.sendText(record, MESSAGE_LETTER);
-    else this.transport.send(asWebSocket(record), false);
+    else this.transport.send(asWebSocketMessage(record), false);
   }
 
   /** Silence of ours is broken with a record: a page sees no pings. Silence of the client's with a ping. */
@@ -181,7 +182,7 @@ export class StreamCarrier extends TransportCarrier {
   readonly kind = "sse";
 
   write(record: AnyRecord): void {
-    this.transport.send(asEvent(record), false);
+    this.transport.send(asEventText(record), false);
     if (typeof record !== "string" && record.type === "close") this.transport.close(1000, "");
   }
 
@@ -198,18 +199,18 @@ export class PollCarrier extends TransportCarrier {
   #text = "";
 
   write(record: AnyRecord): void {
-    this.#text += asEvent(record).body;
+    this.#text += asEventText(record).body;
   }
 
   override finish(): void {
-    this.transport.send(outgoing(this.#text, false), true);
+    this.transport.send(bodyMessage(this.#text), true);
   }
 
   /** Without an `open` it is no answer that says something of a session: its status tells why. */
   override end(code: number): void {
     this.#text = "";
     const [status, body] = code === 4409 ? REPLACED : OVER;
-    this.transport.send({ ...outgoing(body, false), status }, true);
+    this.transport.send({ ...bodyMessage(body), status }, true);
   }
 }
 
@@ -222,6 +223,6 @@ export const RECORD_STREAM: HttpFormat = {
   ...EVENT_STREAM,
   // A parked poll has no head until it is answered.
   startsSilent: false,
-  encode: ({ body }) => body,
+  messageForm: "body",
   encodePart: (data) => (typeof data === "string" ? data : utf8(data)),
 };

@@ -4,7 +4,7 @@
 import { Queue } from "../base/queue.ts";
 import { keptSize } from "../protocol/session.ts";
 import type { BufferBudget } from "./buffer-budget.ts";
-import { ownBytes } from "./outgoing-record.ts";
+import { ownBytes } from "./session-form.ts";
 
 /** From so many bytes on the carrier is not read: TCP makes the client wait. */
 const MAX_HELD_BYTES = 1_048_576;

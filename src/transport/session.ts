@@ -5,14 +5,15 @@
 
 import { ChannelError } from "../base/errors.ts";
 import type { CloseRecord, NumberedRecord, OpenRecord, SessionRecord } from "../codec/session-record.ts";
+import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import { type Numbered, Session } from "../protocol/session.ts";
 import type { BufferBudget } from "./buffer-budget.ts";
 import { type CloseStatus, closeStatus, connectionFailed } from "./close-status.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
-import { type AnyRecord, recordOf } from "./outgoing-record.ts";
 import type { Carrier, CarrierOwner } from "./session-carrier.ts";
+import { type AnyRecord, dataRecord, toRecord } from "./session-form.ts";
 import { SessionHold } from "./session-hold.ts";
-import type { Heartbeat, Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
+import type { Heartbeat, Transport, TransportKind, TransportListener } from "./transport.ts";
 
 export interface SessionSettings {
   /** How long a session lives without a carrier. */
@@ -249,9 +250,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     return false;
   }
 
-  send(message: Outgoing, last: boolean): void {
-    const { body, shared } = message;
-    if (body !== null && this.#state === "open") this.#say(recordOf(body, shared));
+  send(message: OutboundMessage, last: boolean): void {
+    if (message.body !== null && this.#state === "open") this.#say(toRecord(message));
     if (last) this.close(1000, "");
   }
 
@@ -259,7 +259,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   /** A message of its own, as on an event stream: what is kept until it is acknowledged must be whole. */
   part(data: string | Uint8Array): void {
-    if (this.#state === "open") this.#say(recordOf(data, undefined));
+    if (this.#state === "open") this.#say(dataRecord(data));
   }
 
   finish(): void {}

@@ -4,7 +4,6 @@ import { utf8 } from "../base/bytes.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import { encodeComment, encodeEvent } from "../codec/sse.ts";
 import type { HttpFormat } from "./http.ts";
-import type { Outgoing } from "./transport.ts";
 
 export const EVENT_STREAM: HttpFormat = {
   kind: "sse",
@@ -22,14 +21,6 @@ export const EVENT_STREAM: HttpFormat = {
     if (fieldValue(fields, "x-accel-buffering") === undefined) fields.push("X-Accel-Buffering", "no");
     return { status: 200, fields };
   },
-  encode({ body, event }: Outgoing) {
-    if (body === null && event === undefined) return null;
-    // An empty message is an event too: `data:` with nothing behind it is what dispatches it (§9.2.6).
-    return encodeEvent(body === null ? { ...event } : { ...event, data: text(body) });
-  },
-  encodePart: (data) => encodeEvent({ data: text(data) }),
+  messageForm: "event",
+  encodePart: (data) => encodeEvent({ data: typeof data === "string" ? data : utf8(data) }),
 };
-
-function text(data: string | Uint8Array): string {
-  return typeof data === "string" ? data : utf8(data);
-}

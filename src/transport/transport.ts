@@ -1,48 +1,10 @@
 // What a Channel sends and receives through: one conversation with one client, however it is carried.
 
-import type { ResponseHead, SharedBody } from "../protocol/http1.ts";
-import type { SharedFrames } from "../protocol/shared-frames.ts";
+import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import type { CloseStatus } from "./close-status.ts";
-import type { OutgoingRecord } from "./outgoing-record.ts";
 
 /** `"poll"`: of a session, between one poll and the next too. */
 export type TransportKind = "websocket" | "sse" | "http" | "poll";
-
-/** One message on its way out, in the only shape that transports see. `status` and `fields` count once, on HTTP. */
-export interface Outgoing {
-  readonly status: number | undefined;
-  /** Name, value, name, value, … */
-  readonly fields: readonly string[];
-  readonly body: string | Uint8Array | null;
-  /** The other fields of a Server-Sent Event. */
-  readonly event: EventMeta | undefined;
-  /** The size of a streamed body in bytes, where it is known. */
-  readonly length: number | undefined;
-  /** Where the message is sent to many: what has been made of it so far. */
-  readonly shared?: SharedForms | undefined;
-}
-
-/** The forms of a message on the wire. Each is made by the first transport that needs it, and serves all after it. */
-export interface SharedForms extends SharedFrames {
-  event: SharedPart | undefined;
-  body: SharedPart | undefined;
-  /** What sessions keep of it. */
-  record: OutgoingRecord | undefined;
-}
-
-export interface SharedPart extends SharedBody {
-  /** As it stands in the body of a response. */
-  readonly data: string | Uint8Array;
-  /** Of the response that it is the whole body of. */
-  head: ResponseHead | undefined;
-}
-
-/** The fields of an event beside its data: WHATWG HTML §9.2.6. */
-export interface EventMeta {
-  readonly event?: string;
-  readonly id?: string;
-  readonly retry?: number;
-}
 
 /** When to ask whether the other end is there, and how long to wait for its answer. In milliseconds; 0: never. */
 export interface Heartbeat {
@@ -63,11 +25,11 @@ export interface Transport {
   /** The application has set up: an HTTP client that has ended its side and got no whole answer is taken to be gone. */
   settled(): void;
   /** What `last` is when the application does not say. */
-  endsAfter(message: Outgoing): boolean;
+  endsAfter(message: OutboundMessage): boolean;
   /** One whole message. `last`: the conversation ends with it, so HTTP may answer with a `Content-Length`. */
-  send(message: Outgoing, last: boolean): void;
+  send(message: OutboundMessage, last: boolean): void;
   /** A message in parts begins: an HTTP body, events, or the fragments of one WebSocket message. `last` as in `send`. */
-  begin(message: Outgoing, last: boolean): void;
+  begin(message: OutboundMessage, last: boolean): void;
   part(data: string | Uint8Array): void;
   finish(): void;
   /** Ends the conversation where it is: the client must be able to tell that not all has come. */

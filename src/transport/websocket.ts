@@ -7,6 +7,8 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { ChannelError, type ErrorCode } from "../base/errors.ts";
 import type { Output } from "../base/output.ts";
 import { OPCODE } from "../codec/ws-frame.ts";
+import { EncodedMessage } from "../protocol/encoded-message.ts";
+import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import { type WebSocketClosed, WebSocketConnection, type WebSocketConnectionEvent } from "../protocol/websocket.ts";
 import type { BufferBudget } from "./buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "./byte-stream.ts";
@@ -14,7 +16,7 @@ import { type CloseStatus, closeStatus, connectionFailed } from "./close-status.
 import type { WebSocketOptions } from "./exchange.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
 import { earnedMs, FLUSH_BYTES } from "./limits.ts";
-import type { Heartbeat, Outgoing, TextTransport, TransportKind, TransportListener } from "./transport.ts";
+import type { Heartbeat, TextTransport, TransportKind, TransportListener } from "./transport.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -96,9 +98,9 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     return false;
   }
 
-  send(message: Outgoing, last: boolean): void {
-    const { body, shared } = message;
-    if (shared !== undefined && body !== null) this.#connection.sendShared(body, shared);
+  send(message: OutboundMessage, last: boolean): void {
+    const { body } = message;
+    if (message instanceof EncodedMessage) this.#connection.sendEncoded(message);
     else if (typeof body === "string") this.#connection.sendText(body);
     else if (body !== null) this.#connection.sendBinary(body);
     this.#queueFlush();

@@ -5,7 +5,8 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { ChannelError, type ErrorCode } from "../../src/base/errors.ts";
 import type { RequestHead } from "../../src/codec/http1-request.ts";
-import { Http1Connection, type Http1Options, type SharedBody } from "../../src/protocol/http1.ts";
+import { EncodedBody } from "../../src/protocol/encoded-message.ts";
+import { Http1Connection, type Http1Options } from "../../src/protocol/http1.ts";
 import { bytesOf, cutAt } from "../support/cut.ts";
 import { text } from "../support/pieces.ts";
 
@@ -376,12 +377,12 @@ describe("Http1Connection: a response that goes to many", () => {
     for (const body of bodies) {
       for (const fields of fieldLists) {
         for (const status of [200, 204, 205, 304, 503]) {
-          const shared: SharedBody = { chunk: undefined, answer: undefined };
+          const encoded = new EncodedBody(body);
           for (const input of [...requests, ...requests]) {
             const alone = request(input);
             alone.respond({ status, fields }, body);
             const one = request(input);
-            one.respond({ status, fields }, body, shared);
+            one.respond({ status, fields }, body, encoded);
             assert.equal(taken(one), taken(alone));
             assert.deepEqual([one.isClosed, one.isIdle, one.isOwing], [alone.isClosed, alone.isIdle, alone.isOwing]);
           }
@@ -391,13 +392,13 @@ describe("Http1Connection: a response that goes to many", () => {
   });
 
   it("is made once for all who asked the same way, and leaves as the same bytes", () => {
-    const shared: SharedBody = { chunk: undefined, answer: undefined };
+    const encoded = new EncodedBody("hello");
     const options = { ...OPTIONS };
     const pieces = [1, 2].map(() => {
       const connection = new Http1Connection(options);
       connection.receive(bytesOf(GET));
       connection.nextRequest();
-      connection.respond(OK, "hello", shared);
+      connection.respond(OK, "hello", encoded);
       return connection.takeOutput();
     });
     assert.ok(pieces[0] instanceof Uint8Array);
@@ -405,14 +406,14 @@ describe("Http1Connection: a response that goes to many", () => {
   });
 
   it("says the Date of its time, and the Server of its server", () => {
-    const shared: SharedBody = { chunk: undefined, answer: undefined };
+    const encoded = new EncodedBody("x");
     let dateField = "Date: 1\r\n";
     const options = { ...OPTIONS, dateField: () => dateField };
     const say = (of: Partial<Http1Options>): string => {
       const connection = new Http1Connection(of as Http1Options);
       connection.receive(bytesOf(GET));
       connection.nextRequest();
-      connection.respond(OK, "x", shared);
+      connection.respond(OK, "x", encoded);
       return taken(connection);
     };
     const tail = "Content-Length: 1\r\n\r\nx";
@@ -426,11 +427,11 @@ describe("Http1Connection: a response that goes to many", () => {
   });
 
   it("closes behind the last request of a client that has ended its side", () => {
-    const shared: SharedBody = { chunk: undefined, answer: undefined };
-    request(GET).respond(OK, "x", shared);
+    const encoded = new EncodedBody("x");
+    request(GET).respond(OK, "x", encoded);
     const connection = request(GET);
     connection.receiveEof();
-    connection.respond(OK, "x", shared);
+    connection.respond(OK, "x", encoded);
     assert.match(taken(connection), /Connection: close/);
     assert.ok(connection.isClosed);
   });

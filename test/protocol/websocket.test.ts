@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { ChannelError, type ErrorCode } from "../../src/base/errors.ts";
 import { encodeMaskedFrame, OPCODE } from "../../src/codec/ws-frame.ts";
 import { encodeClosePayload, type MessageLimits } from "../../src/codec/ws-message.ts";
-import { type Compression, WebSocketConnection, type WebSocketConnectionEvent } from "../../src/protocol/websocket.ts";
+import type { Compression } from "../../src/protocol/compression.ts";
+import { WebSocketConnection, type WebSocketConnectionEvent } from "../../src/protocol/websocket.ts";
 import { bytesOf } from "../support/cut.ts";
 import { cut, hex, toHex } from "../support/hex.ts";
 import { text } from "../support/pieces.ts";
@@ -429,7 +430,7 @@ describe("WebSocketConnection: with a compression (RFC 7692 §6; the real one is
       return Uint8Array.from(payload).reverse();
     }
 
-    sharing(): number | undefined {
+    key(): number | undefined {
       return undefined;
     }
   }

@@ -8,10 +8,11 @@ import type { ChannelContext, ErrorContext } from "../../src/channel/context.ts"
 import type { ChannelRequest } from "../../src/channel/request.ts";
 import { Sessions } from "../../src/channel/sessions.ts";
 import { TransportChannel } from "../../src/channel/transport-channel.ts";
+import type { OutboundMessage } from "../../src/protocol/outbound-message.ts";
 import { BufferBudget } from "../../src/transport/buffer-budget.ts";
 import { type CloseStatus, clientLeft, closeStatus } from "../../src/transport/close-status.ts";
 import { Flusher } from "../../src/transport/flusher.ts";
-import type { Outgoing, Transport, TransportKind, TransportListener } from "../../src/transport/transport.ts";
+import type { Transport, TransportKind, TransportListener } from "../../src/transport/transport.ts";
 
 export interface Sent {
   readonly body: string | Uint8Array | null;
@@ -100,7 +101,7 @@ class MemoryTransport implements Transport {
     return this.kind === "http";
   }
 
-  send({ body, event, status, fields }: Outgoing, isLast: boolean): void {
+  send({ body, event, status, fields }: OutboundMessage, isLast: boolean): void {
     this.#onSent({ body, id: event?.id, event: event?.event, status, fields, isLast });
     if (isLast) this.ended(closeStatus("server", 1000));
   }

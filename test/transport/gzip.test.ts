@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { createGunzip, gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { latin1 } from "../../src/base/bytes.ts";
-import type { ResponseHead } from "../../src/protocol/http1.ts";
+import type { ResponseHead } from "../../src/codec/http1-response.ts";
 import { type CompressOptions, toCompressSettings } from "../../src/transport/deflate.ts";
 import type { Exchange } from "../../src/transport/exchange.ts";
 import { GzipExchange } from "../../src/transport/gzip.ts";

@@ -5,11 +5,12 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Output } from "../../src/base/output.ts";
 import { encodeMaskedFrame, OPCODE } from "../../src/codec/ws-frame.ts";
+import type { OutboundMessage } from "../../src/protocol/outbound-message.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { BufferBudget } from "../../src/transport/buffer-budget.ts";
 import type { WebSocketOptions } from "../../src/transport/exchange.ts";
 import { Flusher } from "../../src/transport/flusher.ts";
-import type { Outgoing, TransportListener } from "../../src/transport/transport.ts";
+import type { TransportListener } from "../../src/transport/transport.ts";
 import { WebSocketTransport } from "../../src/transport/websocket.ts";
 import { bytesOf } from "../support/cut.ts";
 import { hex } from "../support/hex.ts";
@@ -28,7 +29,7 @@ function frame(opcode: number, payload: string): Uint8Array {
   return encodeMaskedFrame(opcode, bytesOf(payload), KEY);
 }
 
-function message(body: string | Uint8Array | null): Outgoing {
+function message(body: string | Uint8Array | null): OutboundMessage {
   return { status: undefined, fields: [], body, event: undefined, length: undefined };
 }
 

@@ -1,0 +1,155 @@
+// A message that is sent to many. Each of its wire forms (WebSocket frame, event, HTTP chunk, whole response, session
+// record) is made by the first connection that needs it and serves all others.
+
+import { copied, type Piece, utf8, utf8Length } from "../base/bytes.ts";
+import { sharedPiece } from "../base/output.ts";
+import { encodeChunk, type ResponseHead } from "../codec/http1-response.ts";
+import { encodeRecordEvent, encodeRecordMessage, type MessageRecord } from "../codec/session-record.ts";
+import { encodeEvent } from "../codec/sse.ts";
+import { encodeFrameHead, OPCODE } from "../codec/ws-frame.ts";
+import type { Compression } from "./compression.ts";
+import { bodyMessage, type EventMeta, type OutboundMessage } from "./outbound-message.ts";
+
+export class EncodedMessage implements OutboundMessage {
+  readonly status: number | undefined;
+  readonly fields: readonly string[];
+  readonly body: string | Uint8Array | null;
+  readonly event: EventMeta | undefined;
+  readonly length: undefined;
+  #plainFrame: Piece | undefined = undefined;
+  /** By `Compression.key`. */
+  #compressedFrames: Map<number, Piece> | undefined = undefined;
+  #plain: EncodedBody | undefined = undefined;
+  #event: EncodedBody | undefined = undefined;
+  #record: OutboundRecord | undefined = undefined;
+
+  constructor({ status, fields, body, event }: OutboundMessage) {
+    this.status = status;
+    this.fields = fields;
+    this.body = body;
+    this.event = event;
+  }
+
+  /**
+   * The frame of the message on a WebSocket with this compression. Undefined if there is no such frame: the message has no
+   * body, or its compressed form depends on earlier messages of the connection.
+   */
+  frame(compression: Compression | undefined): Piece | undefined {
+    const { body } = this;
+    if (body === null) return undefined;
+    const key = compression === undefined ? 0 : compression.key(body);
+    if (key === undefined) return undefined;
+    if (key === 0) return this.#uncompressedFrame(body);
+    this.#compressedFrames ??= new Map();
+    let frame = this.#compressedFrames.get(key);
+    if (frame === undefined) {
+      const payload = compression!.deflate(body);
+      frame =
+        payload === undefined
+          ? this.#uncompressedFrame(body)
+          : sharedPiece(encodeFrameHead(opcodeOf(body), payload.length, true, true), payload);
+      this.#compressedFrames.set(key, frame);
+    }
+    return frame;
+  }
+
+  /** The body as it is in a plain response; undefined if there is none. */
+  asPlain(): EncodedBody | undefined {
+    if (this.#plain === undefined && this.body !== null) this.#plain = new EncodedBody(this.body);
+    return this.#plain;
+  }
+
+  /** The event of the message in an event stream; undefined if it has neither data nor other fields. */
+  asEvent(): EncodedBody | undefined {
+    if (this.#event === undefined) {
+      const text = messageToEvent(this);
+      if (text !== null) this.#event = new EncodedBody(text);
+    }
+    return this.#event;
+  }
+
+  /** The record that all sessions keep of the message, which must have a body. Bytes are copied: see `dataRecord`. */
+  asRecord(): OutboundRecord {
+    const body = this.body!;
+    this.#record ??= new OutboundRecord(typeof body === "string" ? body : copied(body), true);
+    return this.#record;
+  }
+
+  #uncompressedFrame(body: string | Uint8Array): Piece {
+    this.#plainFrame ??= sharedPiece(encodeFrameHead(opcodeOf(body), lengthOf(body)), body);
+    return this.#plainFrame;
+  }
+}
+
+/** A message in the body of HTTP responses: as a chunk of one that grows, or as the whole of one. */
+export class EncodedBody {
+  readonly data: string | Uint8Array;
+  /** The head of the response whose whole body this is. Set by the transport that answers first. */
+  head: ResponseHead | undefined = undefined;
+  #chunk: Piece | undefined = undefined;
+  #response: { readonly server: object; readonly dateField: string; readonly piece: Piece } | undefined = undefined;
+
+  constructor(data: string | Uint8Array) {
+    this.data = data;
+  }
+
+  /** RFC 9112 §7.1. */
+  get chunk(): Piece {
+    this.#chunk ??= sharedPiece(encodeChunk(lengthOf(this.data)), this.data, "\r\n");
+    return this.#chunk;
+  }
+
+  /** The response that `cacheResponse` was given for this server and date. */
+  cachedResponse(server: object, dateField: string): Piece | undefined {
+    const cached = this.#response;
+    return cached?.server === server && cached.dateField === dateField ? cached.piece : undefined;
+  }
+
+  cacheResponse(server: object, dateField: string, piece: Piece): void {
+    this.#response = { server, dateField, piece };
+  }
+}
+
+/** A message of a session, kept until the client acknowledges it. `isShared`: by many sessions. */
+export class OutboundRecord implements MessageRecord {
+  readonly type = "message";
+  readonly data: string | Uint8Array;
+  readonly #isShared: boolean;
+  /** Kept only if the record is shared. */
+  #webSocket: EncodedMessage | undefined = undefined;
+  #event: EncodedMessage | undefined = undefined;
+
+  constructor(data: string | Uint8Array, isShared: boolean) {
+    this.data = data;
+    this.#isShared = isShared;
+  }
+
+  /** The record as a message of a WebSocket. */
+  asWebSocket(): OutboundMessage {
+    if (!this.#isShared) return bodyMessage(encodeRecordMessage(this));
+    this.#webSocket ??= new EncodedMessage(bodyMessage(encodeRecordMessage(this)));
+    return this.#webSocket;
+  }
+
+  /** The record as text of an event stream. */
+  asEvent(): OutboundMessage {
+    if (!this.#isShared) return bodyMessage(encodeRecordEvent(this));
+    this.#event ??= new EncodedMessage(bodyMessage(encodeRecordEvent(this)));
+    return this.#event;
+  }
+}
+
+/** The text of a message in an event stream; null if it has neither data nor other fields. Throws BAD_DATA. */
+export function messageToEvent({ body, event }: OutboundMessage): string | null {
+  if (body === null && event === undefined) return null;
+  // WHATWG HTML §9.2.6: an empty `data` line dispatches an event too.
+  return encodeEvent(body === null ? { ...event } : { ...event, data: typeof body === "string" ? body : utf8(body) });
+}
+
+function opcodeOf(data: string | Uint8Array): number {
+  return typeof data === "string" ? OPCODE.TEXT : OPCODE.BINARY;
+}
+
+function lengthOf(data: string | Uint8Array): number {
+  return typeof data === "string" ? utf8Length(data) : data.length;
+}
