@@ -385,6 +385,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   }
 
   async #endAll(graceMs: number): Promise<void> {
+    const startedAt = this.clock.now();
     const listening = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     // First, so that the last responses say `Connection: close`.
     this.#closeSoon((listener) => listener instanceof Http1Driver && !listener.isIdle);
@@ -394,7 +395,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     // A request may have arrived that nobody has read yet: its client would hear nothing but the end of the connection.
     for (let turns = 0; turns < 2; turns++) await new Promise(setImmediate);
     this.#closeSoon(() => true);
-    await this.#empty(graceMs);
+    await this.#empty(Math.max(graceMs - (this.clock.now() - startedAt), 0));
     for (const stream of this.#streams.all()) this.#try(() => stream.destroy());
     for (const socket of this.#sockets) this.#try(() => socket.destroy());
     await listening;
