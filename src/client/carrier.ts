@@ -28,6 +28,9 @@ export interface CarrierEnd {
   readonly refused?: Kept;
 }
 
+/** Bytes per millisecond: what is sent is given time by its length, at this speed. */
+export const SLOWEST = 16;
+
 /** Never called before the carrier's constructor has returned; after its end whoever listens takes no notice. */
 export interface CarrierListener {
   readonly clock: Clock;

@@ -5,7 +5,7 @@
 
 import { decodeRecordEvent, encodeClientEvent, type OpenRecord } from "../codec/session-record.ts";
 import { TypedEventDecoder } from "../codec/sse.ts";
-import type { Carrier, CarrierEnd, CarrierListener, Query } from "./carrier.ts";
+import { type Carrier, type CarrierEnd, type CarrierListener, type Query, SLOWEST } from "./carrier.ts";
 import type { ClientSession } from "./client-session.ts";
 import { type Endpoint, failure } from "./endpoint.ts";
 
@@ -15,8 +15,6 @@ const POST_BYTES = 65_536;
 const POST_FAILURES = 3;
 /** From so many on, pauses for a receiver that is behind do not grow. */
 const MAX_WAITS = 3;
-/** Bytes per millisecond: the time that a POST has grows with its length. */
-const SLOWEST_POST = 16;
 /** A poll that ends sooner than this and brings nothing is none: a server parks polls. */
 const IDLE_MS = 250;
 /** So many of those in a row are borne. */
@@ -219,7 +217,7 @@ export class HttpCarrier implements Carrier {
       // A browser lets go what outlives its page only up to 64 KiB (Fetch, "keepalive").
       { method: "POST", body, keepalive: this.#isFinishing && isFirst },
       { "Content-Type": "text/plain;charset=utf-8" },
-      (2 * this.#heartbeatMs + body.length / SLOWEST_POST) * session.patience,
+      (2 * this.#heartbeatMs + body.length / SLOWEST) * session.patience,
       session,
     );
     // A client that does not poll hears that the server is there.

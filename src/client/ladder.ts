@@ -170,9 +170,11 @@ export class Ladder {
       },
       onRecord: (record) => {
         if (record.type === "open" && this.#racers.delete(carrier)) this.#won(carrier, rung, record.heartbeatMs);
+        if (carrier !== this.current) return;
+        // What comes late on one that was given up does not say that the next one is faster.
         if (record.type === "message") this.#silences = 0;
         // A poll has an `open` each time.
-        if (carrier === this.current) this.#owner.onRecord(carrier, record);
+        this.#owner.onRecord(carrier, record);
       },
       onEnd: (end) => this.#onEnd(carrier, end),
     });

@@ -8,7 +8,7 @@ import {
   SESSION_PROTOCOL,
 } from "../codec/session-record.ts";
 import { recordSize } from "../protocol/session.ts";
-import type { Carrier, CarrierEnd, CarrierListener, Query } from "./carrier.ts";
+import { type Carrier, type CarrierEnd, type CarrierListener, type Query, SLOWEST } from "./carrier.ts";
 import type { ClientSession } from "./client-session.ts";
 import { type Endpoint, failure } from "./endpoint.ts";
 
@@ -32,7 +32,7 @@ type SocketConstructor = new (url: string, protocols: readonly string[], options
  * and the server need not hold more of a client to which it does not listen.
  */
 const WINDOW_BYTES = 262_144;
-/** So many beats in a row without progress are borne. */
+/** So many beats in a row without progress are borne, and the time of what is on its way. */
 const STUCK_BEATS = 2;
 
 export class WebSocketCarrier implements Carrier {
@@ -41,6 +41,7 @@ export class WebSocketCarrier implements Carrier {
   readonly #listener: CarrierListener;
   #socket: Socket | undefined;
   #session!: ClientSession;
+  #heartbeatMs!: number;
   /** The number of the last record that was sent here. */
   #sent = 0;
   /** Sizes of what was sent here and is not acknowledged; the first one is of record number `#flown` + 1. */
@@ -101,8 +102,9 @@ export class WebSocketCarrier implements Carrier {
     };
   }
 
-  begin(session: ClientSession, { received, resumed }: OpenRecord): void {
+  begin(session: ClientSession, { received, resumed, heartbeatMs }: OpenRecord): void {
     this.#session = session;
+    this.#heartbeatMs = heartbeatMs;
     // A POST that was answered meanwhile has brought more than the server had when it said `received`.
     this.#sent = this.#flown = session.acknowledged;
     if (this.#sent !== received) this.#send({ type: "from", number: this.#sent + 1 });
@@ -145,7 +147,9 @@ export class WebSocketCarrier implements Carrier {
     const isStuck = owed > 0 && !isAway && progress <= this.#progress;
     this.#progress = progress;
     this.#stuckBeats = isStuck ? this.#stuckBeats + 1 : 0;
-    if (this.#stuckBeats > STUCK_BEATS * patience) return false;
+    // Of one long message no part shows: the platform holds all of it until all has left (Node.js, `ws`).
+    const beats = STUCK_BEATS + this.#flightBytes / (SLOWEST * this.#heartbeatMs);
+    if (this.#stuckBeats > beats * patience) return false;
     this.#trySend({ type: "heartbeat" });
     return true;
   }
