@@ -176,7 +176,7 @@ function chooseTransport(
     return { transport: acceptWebSocket(request, fields, options), isRefused: false };
   } catch (error) {
     if (!(error instanceof ChannelError) || error.status === undefined) throw error;
-    return { transport: refuseHandshake(request.exchange, error), isRefused: true };
+    return { transport: refuseHandshake(request, error), isRefused: true };
   }
 }
 

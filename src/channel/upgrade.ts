@@ -3,7 +3,6 @@
 
 import { ChannelError } from "../base/errors.ts";
 import { type Handshake, readHandshake } from "../codec/ws-handshake.ts";
-import type { Exchange } from "../transport/exchange.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
 import type { Transport } from "../transport/transport.ts";
 import { isOriginAllowed } from "./access.ts";
@@ -43,14 +42,16 @@ export function checkHandshake(request: ChannelRequest): Handshake {
 }
 
 /** RFC 6455 §4.2.2 item 4 and §4.4: a plain HTTP answer, with the version that would do. */
-export function refuseHandshake(exchange: Exchange, error: ChannelError): Transport {
+export function refuseHandshake(request: ChannelRequest, error: ChannelError): Transport {
+  const { exchange, context } = request;
+  context.refused(request, error.status!, error.message, error.code);
   const fields: string[] = [];
   // RFC 9110 §15.5.22: a 426 names the protocol it wants.
   if (error.status === 426) fields.push("Upgrade", "websocket", "Sec-WebSocket-Version", "13");
   fields.push("Connection", error.status === 426 ? "Upgrade, close" : "close");
   const transport = new HttpTransport(exchange, PLAIN, []);
   transport.send(
-    { status: error.status, fields, body: `${error.message}\n`, event: undefined, length: undefined },
+    { status: error.status!, fields, body: `${error.message}\n`, event: undefined, length: undefined },
     true,
   );
   return transport;
