@@ -20,6 +20,7 @@ import {
 import { acceptWebSocket, toSettings } from "./accept.ts";
 import { isOriginAllowed } from "./access.ts";
 import type { AnyChannel, Channel, Message, SessionHandlers } from "./channel.ts";
+import { checkHandlers } from "./channel-options.ts";
 import { tellRefusal } from "./cors.ts";
 import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
 import { ChannelRequest } from "./request.ts";
@@ -100,6 +101,7 @@ export function openSession(
 
 function accept(request: ChannelRequest, handlers: SessionHandlers, options: AnySessionOptions): TransportChannel {
   // All that the application can get wrong is found here, before anything is made.
+  checkHandlers("openSession", handlers);
   checkSessionOptions(options);
   const own = options.headers === undefined ? NO_FIELDS : checkFields(toFields(options.headers));
   try {

@@ -2,6 +2,7 @@
 // and then, where the server has an `upgrade` check, the application. Until all have said yes nothing is switched.
 
 import { ChannelError } from "../base/errors.ts";
+import { unknownName } from "../base/option-names.ts";
 import { type Handshake, readHandshake } from "../codec/ws-handshake.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -57,6 +58,8 @@ export function refuseHandshake(request: ChannelRequest, error: ChannelError): T
   return transport;
 }
 
+const RESULT_NAMES = ["headers", "attachment", "status", "body"];
+
 /** Undefined for a result that is the answer. Throws BAD_DATA for what is neither answer nor consent: a check fails closed. */
 export function toAccepted(handshake: Handshake, result: UpgradeResult): CheckedUpgrade | undefined {
   if (result === undefined) return { handshake, fields: NO_FIELDS, attachment: undefined };
@@ -64,6 +67,10 @@ export function toAccepted(handshake: Handshake, result: UpgradeResult): Checked
     throw new ChannelError("BAD_DATA", "an upgrade check returns nothing, { headers, attachment }, or a response");
   }
   if (result instanceof Response || result.status !== undefined || result.body !== undefined) return undefined;
+  for (const name in result) {
+    if (!RESULT_NAMES.includes(name))
+      throw new ChannelError("BAD_DATA", unknownName("what an upgrade check returned has", name, RESULT_NAMES));
+  }
   const { headers, attachment } = result as UpgradeAccepted;
   return { handshake, fields: headers === undefined ? NO_FIELDS : checkFields(toFields(headers)), attachment };
 }

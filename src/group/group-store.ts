@@ -45,7 +45,17 @@ const DEFAULT_HISTORY = { size: 100, ttlMs: 60_000, maxBytes: 1024 * 1024, maxTo
 /** How often it is looked for polls that have waited long enough, and for what nobody needs any more. */
 const TICK_MS = 1000;
 const POLL_OPTIONS = { sse: false };
-const STORE_OPTIONS = ["history", "backplane", "codec", "onJoin", "onLeave", "onError", "clock"];
+export const STORE_OPTIONS: readonly string[] = [
+  "history",
+  "backplane",
+  "codec",
+  "onJoin",
+  "onLeave",
+  "onError",
+  "clock",
+];
+const PUBLISH_OPTIONS = ["except"];
+const NO_OPTIONS: PublishOptions = {};
 const JOIN_OPTIONS = ["since", "ids", "onReset", "presence"];
 
 export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelStore<Attachment, Out> {
@@ -146,9 +156,15 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     return reached;
   }
 
-  async publish(name: string, message: unknown, { except }: PublishOptions = {}): Promise<{ readonly id: string }> {
+  async publish(
+    name: string,
+    message: unknown,
+    options: PublishOptions = NO_OPTIONS,
+  ): Promise<{ readonly id: string }> {
     // Everything here happens in the call: `async` only makes a rejection of what throws.
     checkName(name);
+    if (options !== NO_OPTIONS) checkOptionNames("publish", options, PUBLISH_OPTIONS);
+    const { except } = options;
     if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
     const published = this.#streams.publish(name, toGroupMessage(this.#encode(message)), except);
     return { id: await published };

@@ -31,7 +31,7 @@ import { addressOf, NetStream } from "./net-stream.ts";
 import { Observer } from "./observer.ts";
 import { type ServeOptions, type ServerLimits, toLimits, toServerField, toTimerMs } from "./options.ts";
 import { type ProxyFront, type ProxyFrontServer, toProxyFront } from "./proxy-front.ts";
-import { createTls, renewTls, toTlsOptions } from "./tls.ts";
+import { checkTlsNames, createTls, renewTls, toTlsOptions } from "./tls.ts";
 import { findClient, type ProxyRules, toBelieved, toTrust } from "./trusted-proxies.ts";
 
 export type ServerStatus = "running" | "stopping" | "stopped";
@@ -203,6 +203,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
 
   setTls(options: SecureContextOptions): void {
     if (this.#tlsServer === undefined) throw new ChannelError("BAD_OPTION", "the server was started without tls");
+    checkTlsNames(options);
     const tls = { ...this.#tls, ...options };
     renewTls(this.#tlsServer, tls);
     this.#tls = tls;
