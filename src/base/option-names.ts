@@ -4,18 +4,44 @@
 import { ChannelError } from "./channel-error.ts";
 
 /**
- * Throws BAD_OPTION if `options` is no object, or has a name that is not in `known`; the text suggests the nearest name.
+ * Throws BAD_OPTION if `options` is no object, or has a name that is not in `known`; the text suggests the nearest name. A
+ * name counts whatever its value, `undefined` too, and where it is inherited, as its value would be. Symbols are no mistakes
+ * of typing: they are passed over.
  *
  * @param owner the function whose options these are, for the error's text
  * @param known all names
  */
 export function checkOptionNames(owner: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new ChannelError("BAD_OPTION", `the options of ${owner} must be an object, not ${describe(options)}`);
-  }
-  for (const name of Object.keys(options)) {
+  checkObject(owner, options);
+  for (const name in options) {
     if (!known.includes(name)) throw new ChannelError("BAD_OPTION", unknownName(`${owner} has no option`, name, known));
   }
+}
+
+/**
+ * The same for options that go on to Node, whose newer versions may have more of them than are known here: refuses only a name
+ * that is nearly a known one.
+ */
+export function checkNearNames(owner: string, options: unknown, known: readonly string[]): void {
+  checkObject(owner, options);
+  for (const name in options) {
+    if (known.includes(name)) continue;
+    const near = known.find((one) => isMistyped(name, one));
+    if (near !== undefined) {
+      throw new ChannelError("BAD_OPTION", `${owner} has no option "${name}"; did you mean "${near}"?`);
+    }
+  }
+}
+
+function checkObject(owner: string, options: unknown): asserts options is object {
+  if (typeof options === "object" && options !== null && !Array.isArray(options)) return;
+  throw new ChannelError("BAD_OPTION", `the options of ${owner} must be an object, not ${describe(options)}`);
+}
+
+/** One letter of four, two of eight, or upper case for lower case. */
+function isMistyped(name: string, known: string): boolean {
+  const allowed = Math.min(2, Math.floor(known.length / 4));
+  return Math.abs(name.length - known.length) <= 2 && editDistance(name.toLowerCase(), known.toLowerCase()) <= allowed;
 }
 
 /** `has no option "prot"; did you mean "port"?`, or the whole list where nothing is near. */
@@ -28,7 +54,7 @@ function describe(value: unknown): string {
   return value === null ? "null" : Array.isArray(value) ? "an array" : typeof value;
 }
 
-/** The known name with the least edit distance, if at most a third of it has to change. */
+/** The known name with the least edit distance, if at most a third of it has to change; otherwise one that contains the name. */
 function nearest(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Number.POSITIVE_INFINITY;
@@ -36,7 +62,8 @@ function nearest(name: string, known: readonly string[]): string | undefined {
     const distance = editDistance(name.toLowerCase(), one.toLowerCase());
     if (distance < least) [best, least] = [one, distance];
   }
-  return best !== undefined && least <= Math.max(2, best.length / 3) ? best : undefined;
+  if (best !== undefined && least <= Math.max(2, best.length / 3)) return best;
+  return name.length < 4 ? undefined : known.find((one) => one.toLowerCase().includes(name.toLowerCase()));
 }
 
 /** Levenshtein's distance, a row at a time. */

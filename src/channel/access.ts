@@ -48,7 +48,9 @@ export function toAccess({ allowedOrigins = [], allowedHosts, cors = true }: Acc
 export function isAnsweredAtDoor(request: ChannelRequest): boolean {
   const { hosts, cors } = request.context.access;
   if (hosts !== undefined && !hosts(request)) {
-    const { status = 421, body } = failureOf(new ChannelError("FORBIDDEN_HOST"));
+    const error = new ChannelError("FORBIDDEN_HOST");
+    const { status = 421, body } = failureOf(error);
+    request.context.refused(request, status, error.message, error.code);
     const fields = ["Content-Type", "text/plain; charset=utf-8", "X-Content-Type-Options", "nosniff"];
     request.exchange.respond({ status, fields }, String(body));
     return true;

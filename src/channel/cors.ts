@@ -33,6 +33,8 @@ const VARIES: readonly string[] = ["Vary", "Origin"];
 /** The rules of one server. */
 export class Cors {
   readonly #methods: readonly string[];
+  /** Somebody has said which pages may connect. */
+  readonly #isNamed: boolean;
   readonly #credentials: boolean;
   readonly #expose: string;
   readonly #preflight: readonly string[];
@@ -51,6 +53,7 @@ export class Cors {
       );
     }
     if (typeof maxAgeMs !== "number" || !(maxAgeMs >= 0)) throw bad("maxAgeMs", maxAgeMs);
+    this.#isNamed = allowedOrigins !== "any";
     this.#credentials = credentials;
     this.#methods = [...SAFE_METHODS, ...tokens("allowMethods", allowMethods)];
     this.#expose = ["Retry-After", ...tokens("exposeHeaders", exposeHeaders)].join(", ");
@@ -76,6 +79,10 @@ export class Cors {
     if (asked === undefined || !this.#methods.includes(asked)) return false;
     const headers = this.#allowHeaders ?? request.headers.get("access-control-request-headers") ?? "";
     const allowed = headers === "" ? [] : ["Access-Control-Allow-Headers", headers];
+    // Whoever named the origin has said that its pages may come here, where "here" is a private network as well.
+    if (this.#isNamed && fieldValue(fields, "access-control-request-private-network") === "true") {
+      allowed.push("Access-Control-Allow-Private-Network", "true");
+    }
     exchange.respond({ status: 204, fields: [...this.#preflight, ...allowed] }, null);
     return true;
   }

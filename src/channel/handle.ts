@@ -75,7 +75,7 @@ function toHandshake(request: ChannelRequest): Handshake | undefined {
     return checkHandshake(request);
   } catch (error) {
     if (!(error instanceof ChannelError) || error.status === undefined) throw error;
-    refuseHandshake(request.exchange, error);
+    refuseHandshake(request, error);
     return undefined;
   }
 }

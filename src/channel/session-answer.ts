@@ -1,5 +1,6 @@
 // Answers to a session's requests that are no carriers: refusals, and the fields of all answers.
 
+import type { ErrorCode } from "../base/errors.ts";
 import { joinFields } from "../codec/field-list.ts";
 import { joinedValues } from "../codec/http1-request.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
@@ -20,7 +21,9 @@ export function refuse(
   status: number,
   text: string,
   fields: readonly string[] = [],
+  code?: ErrorCode,
 ): TransportChannel {
+  request.context.refused(request, status, text, code);
   // Whoever asks for a WebSocket may go on sending frames (RFC 6455 §4.2.2 item 4).
   const end = request.isWebSocket ? ["Connection", status === 426 ? "Upgrade, close" : "close"] : [];
   return closed(request, plainHead(status, ["Cache-Control", "no-store", ...fields, ...end]), `${text}\n`);

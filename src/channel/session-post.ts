@@ -100,6 +100,7 @@ async function answerPost(
   const { received } = context;
   try {
     const { status, records = [], fields: more = [] } = await takePost(request, session, post, maxMessageBytes);
+    if (status !== 200) context.refused(request, status, "the posted records were not taken");
     const body = records.map(encodeRecordEvent).join("");
     exchange.respond({ status, fields: joinFields([...fields, ...more], ["Content-Type", "text/event-stream"]) }, body);
   } catch (error) {
@@ -193,5 +194,6 @@ function failPost(request: ChannelRequest, error: unknown, fields: readonly stri
   if (!isTooBig && !isClientsFault(error)) context.report(error, { source: "handler", request });
   if (exchange.isAnswered) return;
   const { status = 500, body } = isTooBig ? { status: 413, body: `${error.message}\n` } : failureOf(error);
+  if (status < 500) context.refused(request, status, String(body).trimEnd());
   exchange.respond(plainHead(status, status === 503 ? [...fields, ...RETRY] : fields), String(body));
 }

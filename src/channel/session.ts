@@ -1,6 +1,7 @@
 // From a request to a session: a new one, or the one whose token it carries. PROTOCOL.md, "Carriers", "POST", "Taking up".
 // Every request of a session comes through here, after the application's own handler has let it pass.
 
+import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { parseCount, SESSION_PROTOCOL } from "../codec/session-record.ts";
@@ -19,6 +20,7 @@ import {
 import { acceptWebSocket, toSettings } from "./accept.ts";
 import { isOriginAllowed } from "./access.ts";
 import type { AnyChannel, Channel, Message, SessionHandlers } from "./channel.ts";
+import { checkHandlers } from "./channel-options.ts";
 import { tellRefusal } from "./cors.ts";
 import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
 import { ChannelRequest } from "./request.ts";
@@ -99,6 +101,7 @@ export function openSession(
 
 function accept(request: ChannelRequest, handlers: SessionHandlers, options: AnySessionOptions): TransportChannel {
   // All that the application can get wrong is found here, before anything is made.
+  checkHandlers("openSession", handlers);
   checkSessionOptions(options);
   const own = options.headers === undefined ? NO_FIELDS : checkFields(toFields(options.headers));
   try {
@@ -117,7 +120,7 @@ function accept(request: ChannelRequest, handlers: SessionHandlers, options: Any
     if (error.code === "FORBIDDEN_ORIGIN") tellRefusal(request);
     const upgrade = error.status === 426 ? ["Upgrade", "websocket", "Sec-WebSocket-Version", "13"] : [];
     const retry = error.status === 503 ? ["Retry-After", "1"] : [];
-    return refuse(request, error.status, error.message, [...upgrade, ...retry]);
+    return refuse(request, error.status, error.message, [...upgrade, ...retry], error.code);
   }
   return answerOther(request, answerFields(own));
 }
@@ -154,6 +157,11 @@ function acceptCarrier(
     found.transport.attach(toCarrier(request, options, own), after, true, isPrompt, attempt);
     request.opened(found.channel);
     return found.channel;
+  }
+  if (token !== null) {
+    const why =
+      found === undefined ? "unknown, expired, of another identity or of another path" : `${after} was never sent`;
+    context.debug?.(`session ${shortToken(token)} not resumed: ${why}; the client gets a new one`);
   }
   const {
     identity,

@@ -8,6 +8,7 @@ import { utf8, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { callSync, guard } from "../base/guard.ts";
+import { kindOf, LogLimit } from "../base/log-limit.ts";
 import { checkOptionNames } from "../base/option-names.ts";
 import { withChannel } from "../channel/accept.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
@@ -44,7 +45,17 @@ const DEFAULT_HISTORY = { size: 100, ttlMs: 60_000, maxBytes: 1024 * 1024, maxTo
 /** How often it is looked for polls that have waited long enough, and for what nobody needs any more. */
 const TICK_MS = 1000;
 const POLL_OPTIONS = { sse: false };
-const STORE_OPTIONS = ["history", "backplane", "codec", "onJoin", "onLeave", "onError", "clock"];
+export const STORE_OPTIONS: readonly string[] = [
+  "history",
+  "backplane",
+  "codec",
+  "onJoin",
+  "onLeave",
+  "onError",
+  "clock",
+];
+const PUBLISH_OPTIONS = ["except"];
+const NO_OPTIONS: PublishOptions = {};
 const JOIN_OPTIONS = ["since", "ids", "onReset", "presence"];
 
 export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelStore<Attachment, Out> {
@@ -62,6 +73,8 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   #presenceCount = 0;
   #timer: Timer | undefined;
   #isClosed = false;
+  /** Made by the first error that is printed. */
+  #printLimit: LogLimit | undefined;
 
   /** Users have `createChannelStore`. */
   constructor(options: ChannelStoreOptions<Attachment, Out>, makeStreams: (owner: StreamsOwner) => GroupStreams) {
@@ -143,9 +156,15 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     return reached;
   }
 
-  async publish(name: string, message: unknown, { except }: PublishOptions = {}): Promise<{ readonly id: string }> {
+  async publish(
+    name: string,
+    message: unknown,
+    options: PublishOptions = NO_OPTIONS,
+  ): Promise<{ readonly id: string }> {
     // Everything here happens in the call: `async` only makes a rejection of what throws.
     checkName(name);
+    if (options !== NO_OPTIONS) checkOptionNames("publish", options, PUBLISH_OPTIONS);
+    const { except } = options;
     if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
     const published = this.#streams.publish(name, toGroupMessage(this.#encode(message)), except);
     return { id: await published };
@@ -200,6 +219,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     }
     this.#groups.clear();
     this.#watched.clear();
+    this.#printLimit?.flush();
     await this.#streams.close();
   }
 
@@ -309,14 +329,25 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   #report(error: unknown, group: string, channel?: AnyChannel): void {
     const { onError } = this.#options;
     if (onError === undefined) {
-      printError(`unichannel: error in group ${group}`, error);
+      this.#print(kindOf(error), `unichannel: error in group ${group}`, error);
       return;
     }
     // Who else is in the group, or leaves it, must not suffer for it.
     void guard(
       () => onError(error, { group, channel }),
-      (second) => printError(`unichannel: onError of a store has failed, at an error in group ${group}`, second, error),
+      (second) => {
+        const what = `unichannel: onError of a store has failed, at an error in group ${group}`;
+        this.#print(`onError (${kindOf(second)})`, what, second, error);
+      },
     );
+  }
+
+  /** Members come and go as clients please, and each may cause an error. */
+  #print(kind: string, ...what: readonly unknown[]): void {
+    this.#printLimit ??= new LogLimit(this.#clock, (of, count, windowMs) => {
+      printError(`unichannel: ${count} more errors of groups (${of}) were left out in ${windowMs / 1000} s`);
+    });
+    if (this.#printLimit.admits(kind)) printError(...what);
   }
 }
 

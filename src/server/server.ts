@@ -4,7 +4,8 @@
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { SecureContextOptions, Server as TlsServer } from "node:tls";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
-import { ChannelError } from "../base/errors.ts";
+import type { DebugLog } from "../base/debug-log.ts";
+import { ChannelError, type ErrorCode } from "../base/errors.ts";
 import { checkOptionNames } from "../base/option-names.ts";
 import { Roster } from "../base/roster.ts";
 import { type Access, toAccess } from "../channel/access.ts";
@@ -25,11 +26,12 @@ import { type Address, listen, toAddress, urlOf } from "./address.ts";
 import { AddressLimit, sayBusy } from "./admission.ts";
 import type { ServerStats } from "./counts.ts";
 import { dateField } from "./date-field.ts";
+import { openDebugLog } from "./debug-lines.ts";
 import { addressOf, NetStream } from "./net-stream.ts";
 import { Observer } from "./observer.ts";
 import { type ServeOptions, type ServerLimits, toLimits, toServerField, toTimerMs } from "./options.ts";
 import { type ProxyFront, type ProxyFrontServer, toProxyFront } from "./proxy-front.ts";
-import { createTls, renewTls, toTlsOptions } from "./tls.ts";
+import { checkTlsNames, createTls, renewTls, toTlsOptions } from "./tls.ts";
 import { findClient, type ProxyRules, toBelieved, toTrust } from "./trusted-proxies.ts";
 
 export type ServerStatus = "running" | "stopping" | "stopped";
@@ -81,6 +83,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly messages: MessageCounts;
   readonly sessions: Sessions;
   readonly upgrade: UpgradeCheck | undefined;
+  readonly debug: DebugLog | undefined;
   readonly #observer: Observer;
   readonly #handler: Handler;
   readonly #options: ServeOptions;
@@ -115,7 +118,8 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.#handler = handler;
     this.#options = options;
     this.#limits = toLimits(options);
-    this.#observer = new Observer(this, options, () => clock.now());
+    this.debug = openDebugLog();
+    this.#observer = new Observer(this, options, clock, this.debug);
     this.report = this.#observer.report;
     this.messages = this.#observer.counts.messages;
     this.budget = new BufferBudget(this.#limits.maxTotalBufferedBytes);
@@ -125,7 +129,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.timeouts = this.#limits;
     this.access = toAccess(options);
     const isProxy = (address: string): boolean => this.#rules?.trusts(address) === true;
-    this.sessions = new Sessions(this.#limits, this.flusher, this.budget, this.received, isProxy);
+    this.sessions = new Sessions(this.#limits, this.flusher, this.budget, this.received, isProxy, this.debug);
     this.upgrade = options.upgrade;
     this.channelSettings = {
       maxBufferedBytes: this.#limits.maxBufferedBytes,
@@ -199,6 +203,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
 
   setTls(options: SecureContextOptions): void {
     if (this.#tlsServer === undefined) throw new ChannelError("BAD_OPTION", "the server was started without tls");
+    checkTlsNames(options);
     const tls = { ...this.#tls, ...options };
     renewTls(this.#tlsServer, tls);
     this.#tls = tls;
@@ -233,6 +238,10 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     // With PROXY headers no address means that the proxy knows none, even on a Unix socket.
     if (this.#rules === undefined || (address === undefined && this.#front !== undefined)) return own;
     return findClient(own, head.fields, this.#rules);
+  }
+
+  refused(request: ChannelRequest, status: number, why: string, code?: ErrorCode): void {
+    this.#observer.refused(request, status, why, code);
   }
 
   channelOpened(channel: TransportChannel, request: ChannelRequest): void {

@@ -11,6 +11,7 @@ import {
   type Server as TlsServer,
 } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
+import { checkNearNames } from "../base/option-names.ts";
 
 /**
  * RFC 7301: a client that offers protocols is told which one it will be, and one that offers none of these is refused
@@ -18,12 +19,26 @@ import { ChannelError } from "../base/errors.ts";
  */
 const PROTOCOLS = ["http/1.1", "http/1.0"];
 
+/** The options of `tls.createServer` and `tls.createSecureContext` in Node 20 to 26. */
+const NAMES =
+  "ALPNCallback ALPNProtocols SNICallback allowHalfOpen allowPartialTrustChain blockList ca cert ciphers clientCertEngine crl " +
+  "dhparam ecdhCurve enableTrace handshakeTimeout highWaterMark honorCipherOrder keepAlive keepAliveInitialDelay key maxVersion " +
+  "minVersion noDelay passphrase pauseOnConnect pfx privateKeyEngine privateKeyIdentifier pskCallback pskIdentityHint " +
+  "rejectUnauthorized requestCert requestOCSP secureContext secureOptions secureProtocol sessionIdContext sessionTimeout sigalgs " +
+  "ticketKeys";
+
+/** Throws BAD_OPTION for a name that is nearly one of Node's. */
+export function checkTlsNames(options: unknown): void {
+  checkNearNames("tls", options, NAMES.split(" "));
+}
+
 /** The user's options with the socket settings of the engine, and its limit for a handshake where the user has none. */
 export function toTlsOptions(
   options: TlsOptions,
   settings: Partial<TcpNetConnectOpts>,
   handshakeTimeout: number,
 ): TlsOptions {
+  checkTlsNames(options);
   const { ALPNProtocols, ALPNCallback } = options;
   const alpn = (ALPNProtocols ?? ALPNCallback) === undefined ? { ALPNProtocols: PROTOCOLS } : {};
   return { handshakeTimeout, ...options, ...alpn, ...settings };

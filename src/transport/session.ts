@@ -3,15 +3,17 @@
 // has been away too long. It has no timer: the server's beat, once a second, is time enough.
 // Long because all of it turns on one question, whether there is a carrier.
 
+import { type DebugLog, shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { CloseRecord, NumberedRecord, OpenRecord, SessionRecord } from "../codec/session-record.ts";
 import { type Numbered, Session } from "../protocol/session.ts";
 import type { BufferBudget } from "./buffer-budget.ts";
-import { type CloseStatus, closeStatus, connectionFailed } from "./close-status.ts";
+import { type CloseStatus, closeStatus, connectionFailed, describeClose } from "./close-status.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
 import { type AnyRecord, recordOf } from "./outgoing-record.ts";
 import type { Carrier, CarrierOwner } from "./session-carrier.ts";
 import { SessionHold } from "./session-hold.ts";
+import { SessionWaiters } from "./session-waiters.ts";
 import type { Heartbeat, Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
 
 export interface SessionSettings {
@@ -31,6 +33,8 @@ export interface SessionContext {
   readonly budget: BufferBudget;
   /** Bytes that all clients have sent and nobody has taken. */
   readonly received: BufferBudget;
+  /** Lines for NODE_DEBUG; undefined: nobody reads them. */
+  readonly debug: DebugLog | undefined;
   /** The session with this token is over. */
   sessionEnded(token: string): void;
   /** A stopping server waits for so many more (1) or fewer (-1) sessions whose next poll is to fetch what was sent. */
@@ -95,7 +99,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   #isLingering = false;
   /** Messages that arrived while the channel took none. */
   #held: SessionHold | undefined;
-  #waiters: Waiter[] | undefined;
+  #waiters: SessionWaiters | undefined;
   /** The highest attempt number that has taken the session up. */
   #attempt = 0;
   /** Bytes of this session that the server's budget counts. */
@@ -164,6 +168,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
    */
   attach(carrier: Carrier, after: number, isResumed: boolean, isPrompt: boolean, attempt?: number): void {
     if (attempt !== undefined) this.#attempt = attempt;
+    const kindBefore = this.kind;
     const hasMoved = this.kind !== carrier.kind;
     const before = this.#carrier;
     this.#carrier = undefined;
@@ -181,6 +186,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.#owedSince = 0;
     this.#unsentBefore = 0;
     if (isResumed) this.#isConfirmed = true;
+    this.#context.debug?.(this.#describeAttach(kindBefore, after, isResumed));
     carrier.begin(this, this.#session.received + 1);
     if (this.#carrier !== carrier) return;
     if (!carrier.isParked) this.#greet(carrier, isResumed);
@@ -200,10 +206,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   /** Resolves when `isMet` or the session is over, at the latest after about `ms`: the time is looked at with the beat. */
   waitFor(isMet: () => boolean, ms: number): Promise<void> {
     if (this.isOver || isMet()) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiters ??= [];
-      this.#waiters.push({ isMet, ms, since: 0, resolve });
-    });
+    this.#waiters ??= new SessionWaiters();
+    return this.#waiters.wait(isMet, ms);
   }
 
   /**
@@ -392,6 +396,9 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     if (carrier !== this.#carrier) return;
     this.#carrier = undefined;
     this.#since = 0;
+    // A poll always ends: the next one has a line.
+    if (carrier.kind !== "poll")
+      this.#context.debug?.(`${this.#name} lost its carrier: ${carrier.kind}, ${describeClose(status)}`);
     if (status.by === "server" && FATAL.includes(status.code)) this.#ended(status);
     else if (this.#isStopping || this.#close?.code === SERVICE_RESTART) this.#leave();
   }
@@ -512,6 +519,18 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     return false;
   }
 
+  get #name(): string {
+    return `session ${shortToken(this.token)}`;
+  }
+
+  #describeAttach(before: TransportKind, after: number, isResumed: boolean): string {
+    if (!isResumed) return `${this.#name} opened: carrier ${this.kind}`;
+    const { sent, acknowledged, received } = this.#session;
+    const carrier = before === this.kind ? this.kind : `changes from ${before} to ${this.kind}`;
+    const replayed = sent - acknowledged;
+    return `${this.#name} resumed: carrier ${carrier}, asked for what follows ${after}, ${replayed} replayed, ${received} received, try ${this.#attempt}`;
+  }
+
   /** Without a carrier, and the server stops. A client between two polls is there in a moment, and fetches what was sent. */
   #leave(): void {
     const { sent, acknowledged } = this.#session;
@@ -546,18 +565,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   /** Resolves what need not wait any more. `now` is given with the beat. */
   wake(now?: number): void {
-    const waiters = this.#waiters;
-    if (waiters === undefined) return;
-    this.#waiters = undefined;
-    for (const waiter of waiters) {
-      if (waiter.since === 0 && now !== undefined) waiter.since = now;
-      const isLate = now !== undefined && now - waiter.since >= waiter.ms;
-      if (isLate || this.isOver || waiter.isMet()) waiter.resolve();
-      else {
-        this.#waiters ??= [];
-        this.#waiters.push(waiter);
-      }
-    }
+    this.#waiters?.wake(this.isOver, now);
   }
 
   /** `code` and `reason` are what a carrier that is there ends with. */
@@ -568,6 +576,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.#state = "closed";
     this.#held?.clear();
     this.#end = status;
+    this.#context.debug?.(`${this.#name} closed: ${describeClose(status)}`);
     const carrier = this.#carrier;
     this.#carrier = undefined;
     this.#count(0);
@@ -588,13 +597,4 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     poll.write({ type: "close", code, reason });
     poll.finish();
   }
-}
-
-/** Somebody who waits for a change of the session. */
-interface Waiter {
-  readonly isMet: () => boolean;
-  readonly ms: number;
-  /** The first beat that has seen it; 0: none. */
-  since: number;
-  readonly resolve: () => void;
 }

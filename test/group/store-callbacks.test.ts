@@ -107,3 +107,21 @@ describe("a store", () => {
     assert.throws(() => store.addToGroup("g", channel, undefined, { since: 5 } as object), bad);
   });
 });
+
+describe("errors of a store without an onError", () => {
+  it("are printed ten times for each kind, with the number of those that were left out", async (t) => {
+    const said: string[] = [];
+    t.mock.method(console, "error", (text: string) => void said.push(text));
+    const store = createChannelStore({
+      onJoin() {
+        throw new Error("boom");
+      },
+    });
+    for (let i = 0; i < 500; i++) store.addToGroup("g", new MemoryChannel().channel);
+    await store.close();
+    assert.deepEqual(said, [
+      ...new Array(10).fill("unichannel: error in group g"),
+      "unichannel: 490 more errors of groups (Error: boom) were left out in 10 s",
+    ]);
+  });
+});
