@@ -62,8 +62,6 @@ export class NatsReader {
   #version = 0;
   #sequence = 0;
   #readAt: number;
-  /** The consumer before this one said that there is nothing more, and there was. */
-  #isDoubtful = false;
   /** What the server says of its streams: one that is deleted, or made, is looked at at once. */
   #advisories: { unsubscribe(): void } | undefined;
   /** Ends the wait for another attempt. */
@@ -214,10 +212,9 @@ export class NatsReader {
     const { state } = await this.#streams.info();
     // Another stream was found, or what was missing has come meanwhile.
     if (consumer.isOver || consumer.hasArrived) return;
-    const isBehind = state.last_seq > this.#sequence;
-    if (isBehind && this.#isDoubtful) await this.#streams.repair();
-    this.#isDoubtful = isBehind;
-    if (isBehind) consumer.end();
+    if (state.last_seq <= this.#sequence) return;
+    await this.#streams.repair();
+    consumer.end();
   }
 
   /** Not every account may hear these; without them a consumer that is silent tells the same, some seconds later. */
