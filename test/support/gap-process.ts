@@ -133,6 +133,7 @@ async function hearPolls(url: string, heard: string[], signal: AbortSignal): Pro
     for (;;) {
       const response = await fetch(`${url}?since=${encodeURIComponent(since)}`, { signal });
       if (response.status === 204) continue;
+      if (!response.ok) return;
       const { messages, next, reset } = (await response.json()) as {
         readonly messages: readonly { readonly data: string }[];
         readonly next: string;
