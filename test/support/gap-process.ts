@@ -28,6 +28,8 @@ export interface GapMember {
 export interface GapProcess {
   readonly store: ChannelStore;
   readonly members: readonly GapMember[];
+  /** The clients go first, so that none comes back to a server that stops; the store closes the backplane. */
+  close(): Promise<void>;
 }
 
 const GROUP = "g";
@@ -52,12 +54,7 @@ export async function gapProcess(t: TestContext, name: string, backplane: Backpl
     return withChannel(request, (channel) => join(channel, request.path === "/ids"));
   };
   const site = await serving(t, handle);
-  // Before the server stops, so that no client comes back to it.
   const leaving = new AbortController();
-  t.after(async () => {
-    leaving.abort();
-    await store.close();
-  });
   const url = `http://127.0.0.1:${site.server.port}`;
   const found = new Map<string, string[]>();
   const hearing = (kind: string): string[] => {
@@ -80,7 +77,14 @@ export async function gapProcess(t: TestContext, name: string, backplane: Backpl
     await connection.opened;
   }
   await until(() => store.size(GROUP) === KINDS.length, "all are members");
-  return { store, members: [...found].map(([name, heard]) => ({ name, heard })) };
+  return {
+    store,
+    members: [...found].map(([name, heard]) => ({ name, heard })),
+    close() {
+      leaving.abort();
+      return store.close();
+    },
+  };
 }
 
 /** Resolves when all have heard the text. */
