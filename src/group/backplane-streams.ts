@@ -55,7 +55,7 @@ export class BackplaneStreams implements GroupStreams {
         const limits = { size: Math.max(size, MIN_LOG.size), ttlMs: Math.max(ttlMs, MIN_LOG.ttlMs), maxBytes };
         group.log = new GroupLog(position, limits, this.#owner.budget, this.compareIds);
         // Members have been here for a while, and what was said meanwhile nobody knows.
-        if (isLate) group.gap();
+        if (isLate) group.gap(true);
       },
       heard: (entry) => this.#heard(group, entry),
       gap: () => {

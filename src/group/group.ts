@@ -116,11 +116,19 @@ export class Group {
     this.#isDelivering = false;
   }
 
-  /** Messages are lost that were never heard here: whoever can be told is told. */
-  gap(): void {
+  /**
+   * Messages are lost that were never heard here: whoever can be told is told. `isBeforeAll`: before the first that was heard,
+   * so that members which catch up get them from the history.
+   */
+  gap(isBeforeAll = false): void {
+    // Their answers would hide it.
+    this.#duePolls = [];
     for (const member of this.#members.all()) {
-      if (member instanceof Poll) this.#resetPoll(member);
-      else if (!(member instanceof Mark && (member.isGone || member.isWaiting))) this.#tellReset(member);
+      // A callback may have removed it.
+      if (member.isGone) continue;
+      if (member instanceof Mark && member.isWaiting) member.isReset ||= !isBeforeAll;
+      else if (member instanceof Poll) this.#resetPoll(member);
+      else this.#tellReset(member);
     }
   }
 
@@ -163,6 +171,7 @@ export class Group {
       return;
     }
     mark.isWaiting = false;
+    if (mark.isReset && !(mark instanceof Poll)) this.#tellReset(mark);
     // What is being delivered just now was in the log before, and so was sent already.
     const isBehind = position !== "" && (this.#isDelivering || !this.log!.has(position));
     mark.after = isBehind ? position : undefined;
@@ -175,7 +184,7 @@ export class Group {
       return;
     }
     const { channel } = mark;
-    if (reset) this.#tellReset(mark);
+    if (reset || mark.isReset) this.#tellReset(mark);
     for (const entry of entries) {
       if (!channel.isOpen) return;
       if (entry.except !== channel) this.#send(channel, this.#formOf(entry, mark));
@@ -236,15 +245,16 @@ export class Group {
   }
 
   #resetPoll(poll: Poll): void {
-    poll.isReset = true;
     // What is kept is the answer, from the beginning: the poll catches up once more.
-    if (poll.isWaiting || poll.dueFrom >= 0) return;
+    poll.isReset = true;
+    poll.dueFrom = -1;
     poll.isWaiting = true;
     this.catchUp(poll, "");
   }
 
   #tellReset(member: Member): void {
     const { channel } = member;
+    if (member instanceof Mark) member.isReset = false;
     const listener = member instanceof Listener ? member : undefined;
     const { onReset } = listener ?? {};
     if (onReset !== undefined) {

@@ -36,6 +36,8 @@ export class Member implements Listed, Membership {
 export class Mark extends Member {
   /** It is catching up, and hears nothing live yet. */
   isWaiting = false;
+  /** Something was lost, and it is still to be told. */
+  isReset = false;
   /** It has had everything up to this id, of which the group has still to hear some. */
   after: string | undefined = undefined;
   /** Under which key it is present. */
@@ -57,7 +59,6 @@ export class Poll extends Mark {
   readonly since: string | undefined;
   readonly untilMs: number;
   found: readonly GroupEntry[] = NOTHING;
-  isReset = false;
   /** Where its messages begin among those that came in this turn; -1: none has. */
   dueFrom = -1;
 

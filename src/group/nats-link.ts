@@ -1,7 +1,7 @@
 // The connection to NATS as the backplane uses it: questions with an answer in bounded time, and nothing that is kept for
 // later when the server is away. The connection is the user's; it reconnects by itself.
 
-import type { Clock } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import { isNoResponders, isTimeout, NatsApiError, type NatsConnection, type NatsMessage } from "./nats-api.ts";
 import { unavailable } from "./unavailable.ts";
 
@@ -22,6 +22,9 @@ export class NatsLink {
   #isStalled = false;
   #isClosed = false;
   #pendingBytes = 0;
+  /** Ends what waits in `pause`. */
+  readonly #pauses = new Set<() => void>();
+  #statuses: AsyncIterable<unknown> | undefined;
 
   constructor(connection: NatsConnection, options: NatsLinkOptions) {
     this.connection = connection;
@@ -43,6 +46,24 @@ export class NatsLink {
 
   close(): void {
     this.#isClosed = true;
+    for (const end of this.#pauses) end();
+    // An iterator of NATS' own, which the connection would otherwise keep.
+    (this.#statuses as { stop?(): void } | undefined)?.stop?.();
+  }
+
+  /** Resolves after so many milliseconds, or when it is closed: what is asked afterwards is then refused. */
+  pause(ms: number): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const { clock } = this.#options;
+      const end = (): void => {
+        clock.clearTimer(timer);
+        this.#pauses.delete(end);
+        resolve();
+      };
+      const timer: Timer = clock.setTimer(end, ms);
+      this.#pauses.add(end);
+    });
   }
 
   /** A request of the JetStream API. Rejects with NatsApiError when it is refused. */
@@ -117,7 +138,9 @@ export class NatsLink {
   }
 
   async #followStatus(): Promise<void> {
-    for await (const { type } of this.connection.status()) {
+    const statuses = this.connection.status();
+    this.#statuses = statuses;
+    for await (const { type } of statuses) {
       if (this.#isClosed) return;
       if (type === "disconnect") {
         if (this.#isUp) this.#options.onError(unavailable("the connection was lost"));
