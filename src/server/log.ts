@@ -9,7 +9,7 @@ import type { ErrorContext, ErrorReporter } from "../channel/context.ts";
 export interface Logger {
   /** The server listens, is stopping, has stopped. */
   info(details: object, message: string): void;
-  /** A client was too slow, and its channel was closed. */
+  /** A client was too slow, and its channel was closed; the certificate of `tls` is not valid now. */
   warn(details: object, message: string): void;
   /** What a callback or handler threw, and what else went wrong. */
   error(details: object, message: string): void;
@@ -29,6 +29,11 @@ export function toReporter({ onError, logger }: LogOptions): ErrorReporter {
 /** Without a logger nobody is told: a library does not print what nobody asked for. Never throws. */
 export function logInfo(logger: Logger | undefined, details: object, message: string): void {
   guard(() => logger?.info(details, `unichannel: ${message}`), ignore);
+}
+
+/** The same for what needs somebody's attention, but is no error. */
+export function logWarn(logger: Logger | undefined, details: object, message: string): void {
+  guard(() => logger?.warn(details, `unichannel: ${message}`), ignore);
 }
 
 /** Nobody is left who could be told. */
