@@ -38,9 +38,9 @@ function checkObject(owner: string, options: unknown): asserts options is object
   throw new ChannelError("BAD_OPTION", `the options of ${owner} must be an object, not ${describe(options)}`);
 }
 
-/** One letter of four, two of eight, or upper case for lower case. */
+/** One letter of three to seven, two of eight, or upper case for lower case. */
 function isMistyped(name: string, known: string): boolean {
-  const allowed = Math.min(2, Math.floor(known.length / 4));
+  const allowed = known.length < 3 ? 0 : known.length < 8 ? 1 : 2;
   return Math.abs(name.length - known.length) <= 2 && editDistance(name.toLowerCase(), known.toLowerCase()) <= allowed;
 }
 

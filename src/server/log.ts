@@ -12,7 +12,7 @@ export interface Logger {
   info(details: object, message: string): void;
   /**
    * A client was too slow, and its channel was closed; a page of an origin, or a request for a host, was refused for the first
-   * time; lines like the ones before were left out.
+   * time; lines like the ones before were left out; the certificate of `tls` is not valid now.
    */
   warn(details: object, message: string): void;
   /** What a callback or handler threw, and what else went wrong. */

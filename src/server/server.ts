@@ -2,7 +2,7 @@
 // Long because it is the one context of connections, channels and proxies: another would be a field more in each of them.
 
 import { createServer, type Server as NetServer, type Socket } from "node:net";
-import type { SecureContextOptions, Server as TlsServer } from "node:tls";
+import type { TlsOptions, Server as TlsServer } from "node:tls";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import type { DebugLog } from "../base/debug-log.ts";
 import { ChannelError, type ErrorCode } from "../base/errors.ts";
@@ -27,11 +27,13 @@ import { AddressLimit, sayBusy } from "./admission.ts";
 import type { ServerStats } from "./counts.ts";
 import { dateField } from "./date-field.ts";
 import { openDebugLog } from "./debug-lines.ts";
+import { logWarn } from "./log.ts";
 import { addressOf, NetStream } from "./net-stream.ts";
 import { Observer } from "./observer.ts";
 import { type ServeOptions, type ServerLimits, toLimits, toServerField, toTimerMs } from "./options.ts";
 import { type ProxyFront, type ProxyFrontServer, toProxyFront } from "./proxy-front.ts";
-import { checkTlsNames, createTls, renewTls, toTlsOptions } from "./tls.ts";
+import { createTls, renewTls, toTlsOptions } from "./tls.ts";
+import { renewedTls, type TlsRenewal, validityWarning } from "./tls-options.ts";
 import { findClient, type ProxyRules, toBelieved, toTrust } from "./trusted-proxies.ts";
 
 export type ServerStatus = "running" | "stopping" | "stopped";
@@ -51,10 +53,11 @@ export interface Server extends AsyncDisposable {
   /** What is open and what was counted, now. Looks at each open connection and channel. */
   stats(): ServerStats;
   /**
-   * A new certificate for a server that has `tls`: new connections get it, those that are open go on. What is not given
-   * stays as it is. Throws BAD_OPTION, with OpenSSL's reason, and changes nothing if these do not fit together.
+   * A new certificate for a server that has `tls`: new connections get it, those that are open go on. What is not given, or
+   * undefined, stays as it is; null takes an option away. Throws BAD_OPTION, with OpenSSL's reason, and changes nothing if
+   * these do not fit together or no handshake could succeed with them.
    */
-  setTls(options: SecureContextOptions): void;
+  setTls(options: TlsRenewal): void;
 }
 
 /** A timeout begins with one beat and ends with another: each may come this late, both together a second. */
@@ -96,7 +99,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly #address: Address;
   readonly #listener: NetServer;
   readonly #tlsServer: TlsServer | undefined;
-  #tls: SecureContextOptions | undefined;
+  #tls: TlsOptions | undefined;
   /** What is below TLS: until its handshake is done such a socket has no stream. */
   readonly #sockets = new Set<Socket>();
   readonly #streams = new Roster<NetStream>();
@@ -148,12 +151,13 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
     const onSocket = (socket: Socket): void => this.accept(socket);
     const handshakeTimeoutMs = toTimerMs(this.#limits.tlsHandshakeTimeoutMs);
-    const tls = options.tls === undefined ? undefined : toTlsOptions(options.tls, settings, handshakeTimeoutMs);
+    const report = (error: unknown): void => this.report(error, { source: "connection" });
+    const tls = options.tls === undefined ? undefined : toTlsOptions(options.tls, settings, handshakeTimeoutMs, report);
     this.#tls = tls;
     this.#address = toAddress(options, process.env, process.pid);
     const isUnix = (): boolean => this.#isUnix;
     const believed = toBelieved(options.proxyHeaders);
-    const trusts = toTrust(options.trustedProxies, isUnix, (error) => this.report(error, { source: "connection" }));
+    const trusts = toTrust(options.trustedProxies, isUnix, report);
     this.#rules = trusts === undefined ? undefined : { trusts, believed };
     const { maxConnectionsPerAddress } = this.#limits;
     if (maxConnectionsPerAddress < Number.POSITIVE_INFINITY) {
@@ -191,22 +195,31 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.start();
   }
 
+  /** A certificate that is not valid now is taken: a client may ignore it, and clocks differ. */
+  #warnOfCertificate(): void {
+    const warning = this.#tls === undefined ? undefined : validityWarning(this.#tls, Date.now());
+    if (warning !== undefined) logWarn(this.#options.logger, {}, warning);
+  }
+
   /** Time begins to run for it. A server that does not listen has the connections that `accept` is given. */
   start(): void {
     this.#beat();
     this.#observer.serverStarted();
+    this.#warnOfCertificate();
   }
 
   stats(): ServerStats {
     return this.#observer.counts.stats(this.#streams, this.#channels);
   }
 
-  setTls(options: SecureContextOptions): void {
-    if (this.#tlsServer === undefined) throw new ChannelError("BAD_OPTION", "the server was started without tls");
-    checkTlsNames(options);
-    const tls = { ...this.#tls, ...options };
-    renewTls(this.#tlsServer, tls);
+  setTls(options: TlsRenewal): void {
+    if (this.#tlsServer === undefined || this.#tls === undefined) {
+      throw new ChannelError("BAD_OPTION", "the server was started without tls; give serve the option tls");
+    }
+    const tls = renewedTls(this.#tls, options);
+    renewTls(this.#tlsServer, this.#tls, tls);
     this.#tls = tls;
+    this.#warnOfCertificate();
   }
 
   stop(options: { readonly graceMs?: number } = {}): Promise<void> {
