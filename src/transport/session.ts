@@ -567,6 +567,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     if (this.isOver) return;
     this.#state = "closed";
     this.#held?.clear();
+    // The last connection may take seconds to end, and keeps this object until then.
+    this.#session.end();
     this.#end = status;
     const carrier = this.#carrier;
     this.#carrier = undefined;
