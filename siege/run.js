@@ -36,7 +36,7 @@ const MAX_RSS_MIB = 512;
 const MAX_RECEIVED_MIB = 256 + 32;
 /** Heap and buffers, collected, when the attack is over; RSS keeps what the allocator does not give back. */
 const MAX_GROWTH_MIB = 12;
-const MAX_RSS_GROWTH_MIB = 160;
+const MAX_RSS_GROWTH_MIB = 256;
 /** The longest that a good client waits for an answer: the machine, the attack and the server share its cores. */
 const MAX_WAIT_MS = 10_000;
 /** Sessions live for a minute without a connection, and 50 s with one that acknowledges nothing. */

@@ -33,8 +33,8 @@ const store = createChannelStore();
 /** @param {import("unichannel").Channel} channel @param {unknown} data */
 function command(channel, data) {
   const [verb = "", group = "", text = ""] = String(data).split(" ", 3);
-  if (verb === "join") store.group(group).add(channel);
-  else if (verb === "leave") store.group(group).remove(channel);
+  if (verb === "join") store.addToGroup(group, channel);
+  else if (verb === "leave") store.removeFromGroup(group, channel);
   else if (verb === "publish") void store.publish(group, text);
 }
 
@@ -42,6 +42,14 @@ function command(channel, data) {
 function push(channel, next, ms) {
   const timer = setInterval(() => void channel.send(next(), false), ms);
   channel.onClose(() => clearInterval(timer));
+}
+
+/** A receiver that is busy for as long as its client is there. @param {import("unichannel").Channel} channel */
+function untilEnd({ signal }) {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener("abort", resolve, { once: true });
+  });
 }
 
 /** @param {import("unichannel").Channel} channel */
@@ -66,11 +74,11 @@ function handle(request) {
         },
       );
     case "/busy":
-      return withChannel(request, (channel) => channel.onReceive(() => new Promise(() => {})));
+      return withChannel(request, (channel) => channel.onReceive(() => untilEnd(channel)));
     case "/session":
       return openSession(request, { receive: (message, channel) => void channel.send(message) });
     case "/busy-session":
-      return openSession(request, { receive: () => new Promise(() => {}) });
+      return openSession(request, { receive: (_, channel) => untilEnd(channel) });
     case "/push-session":
       return openSession(request, { open: (channel) => push(channel, () => PUSH.slice(0, -1) + "y", PUSH_MS) });
     case "/push":
@@ -85,7 +93,7 @@ function handle(request) {
     case "/events": {
       const since = request.headers.get("last-event-id");
       return withChannel(request, (channel) =>
-        store.group(query.get("group") ?? "g").add(channel, undefined, { since }),
+        store.addToGroup(query.get("group") ?? "g", channel, undefined, { since }),
       );
     }
     case "/poll":

@@ -25,7 +25,9 @@ export default {
     while (!attacker.isOver) {
       const sockets = await Promise.all(
         Array.from({ length: 200 }, (_, index) =>
-          attacker.open(Buffer.concat([Buffer.from(upgradeRequest("/deflate", OFFER)), BOMBS[index % 2] ?? OFFER])),
+          attacker.open(
+            Buffer.concat([Buffer.from(upgradeRequest("/deflate", OFFER)), BOMBS[index % 2] ?? Buffer.alloc(0)]),
+          ),
         ),
       );
       attacker.count("bombs", 200);

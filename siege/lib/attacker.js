@@ -151,9 +151,14 @@ export class Attacker {
 /** @param {Socket} socket */
 function drained(socket) {
   return new Promise((resolve) => {
-    socket.once("drain", resolve);
-    socket.once("close", resolve);
-    setTimeout(resolve, 1000).unref();
+    const timer = setTimeout(done, 1000);
+    socket.on("drain", done);
+    socket.on("close", done);
+    function done() {
+      clearTimeout(timer);
+      socket.off("drain", done).off("close", done);
+      resolve(undefined);
+    }
   });
 }
 

@@ -302,9 +302,15 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     const inbox = this.#toInbox();
     inbox.accept(data);
     // A session holds what its channel does not take, and makes its client wait instead (`transport/session-hold.ts`).
-    if (this.#transport.isSession) return;
+    if (!this.#transport.isSession) this.refuseInput();
+  }
+
+  /** All clients together have sent more than may wait: ends this one if it holds its equal part of it or more. */
+  refuseInput(): void {
     const { received } = this.#context;
-    if (!received.isExceeded || !received.isShareSpent(inbox.waitingBytes)) return;
+    if (!received.isExceeded || this.#state !== "open") return;
+    const bytes = (this.#inbox?.waitingBytes ?? 0) + (this.#transport.heldBytes ?? 0);
+    if (!received.isShareSpent(bytes)) return;
     this.#breakOff(1013, "too much is waiting");
     this.#report(new ChannelError("RECEIVE_OVERFLOW"), "receive");
   }

@@ -347,6 +347,10 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
         if (!this.received.isExceeded) return;
         listener?.makeRoom?.();
       }
+      for (const channel of this.#channels.all()) {
+        if (!this.received.isExceeded) return;
+        channel.refuseInput();
+      }
     });
   }
 

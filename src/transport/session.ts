@@ -124,6 +124,10 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     return this.#session.bufferedAmount;
   }
 
+  get heldBytes(): number {
+    return this.#held?.bytes ?? 0;
+  }
+
   /** How many of the client's records have come; the caller tells the client. */
   takeAck(): number {
     return this.#session.takeAck();
