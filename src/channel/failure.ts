@@ -6,6 +6,9 @@ import type { SendInit } from "./send-data.ts";
 /** The error's text stays here: it may hold what no client should see. */
 const SERVER_ERROR: SendInit = { status: 500, body: "Internal Server Error\n" };
 
+/** What all clients together have not taken is too much: there is no room for the answer of one that would add its part. */
+export const OVERLOADED: SendInit = { status: 503, headers: { "Retry-After": 1 }, body: "Service Unavailable\n" };
+
 /** The server has no room for what the client sends: 503, and nothing to report for each client. */
 function isOverflow(error: ChannelError): boolean {
   return error.code === "RECEIVE_OVERFLOW";

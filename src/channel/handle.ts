@@ -2,17 +2,18 @@
 
 import { ChannelError } from "../base/errors.ts";
 import { isThenable } from "../base/guard.ts";
+import { memorySize } from "../base/memory-size.ts";
 import type { Handshake } from "../codec/ws-handshake.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
 import { isAnsweredAtDoor } from "./access.ts";
 import type { SendBody } from "./body.ts";
 import type { AnyChannel } from "./channel.ts";
-import { failureOf, isClientsFault } from "./failure.ts";
+import { failureOf, isClientsFault, OVERLOADED } from "./failure.ts";
 import { fromResponse } from "./fetch.ts";
 import { checkFields } from "./headers.ts";
 import { isChannelResponse } from "./marker.ts";
 import type { ChannelRequest } from "./request.ts";
-import { type SendData, type SendInit, toSendable } from "./send-data.ts";
+import { type Sendable, type SendData, type SendInit, toSendable } from "./send-data.ts";
 import { discardBody, discardSource } from "./source.ts";
 import { TransportChannel } from "./transport-channel.ts";
 import { checkHandshake, refuseHandshake, toAccepted, type UpgradeCheck, type UpgradeResult } from "./upgrade.ts";
@@ -137,7 +138,8 @@ function respond(request: ChannelRequest, data: SendData): void {
   const { exchange } = request;
   const sendable = toSendable(data);
   if (sendable.parts === undefined) {
-    exchange.respond(PLAIN.head(sendable.message, false), sendable.message.body);
+    const { message } = hasRoom(request, sendable) ? sendable : toSendable(OVERLOADED);
+    exchange.respond(PLAIN.head(message, false), message.body);
     return;
   }
   // A head that cannot be sent is found before there is a channel, which would have to be ended again.
@@ -153,6 +155,13 @@ function respond(request: ChannelRequest, data: SendData): void {
   // Begun first, so that it hears of its transport's end even if the stream cannot be read.
   channel.begin(undefined);
   channel.sendMessage(sendable, true);
+}
+
+/** False while clients have too much unsent together, and this answer would be its client's equal part of it or more. */
+function hasRoom({ context }: ChannelRequest, { message: { body, shared } }: Sendable): boolean {
+  const { budget } = context;
+  if (!budget.isExceeded || body === null || shared !== undefined) return true;
+  return !budget.isShareSpent(memorySize(body));
 }
 
 /** The handler has returned all it has: there is no later send that could overflow. */

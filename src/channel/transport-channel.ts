@@ -5,15 +5,16 @@
 import { utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { guard, isThenable, settled } from "../base/guard.ts";
+import { memorySize } from "../base/memory-size.ts";
 import { inMicrotask } from "../base/microtask.ts";
 import type { Listed } from "../base/roster.ts";
 import { encodeClosePayload } from "../codec/ws-message.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
 import type { SessionListener } from "../transport/session.ts";
-import type { Heartbeat, Transport, TransportKind } from "../transport/transport.ts";
+import type { Heartbeat, Outgoing, Transport, TransportKind } from "../transport/transport.ts";
 import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
 import type { ChannelContext, ErrorSource } from "./context.ts";
-import { failureOf, isClientsFault } from "./failure.ts";
+import { failureOf, isClientsFault, OVERLOADED } from "./failure.ts";
 import { nextId } from "./ids.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { channelResponse } from "./marker.ts";
@@ -49,6 +50,8 @@ const ENDED = 16;
 /** The codec makes an empty close frame of it, which is the answer to one; nobody closes with it. */
 const NO_STATUS = 1005;
 
+/** While all channels together hold too much, larger messages count before they are sent: a first one may be of any size. */
+const SMALL_BYTES = 16_384;
 const TOTAL_EXCEEDED = "its part of maxTotalBufferedBytes, which all channels together exceed";
 
 export class TransportChannel implements Channel, SessionListener, InboxOwner, OutboxOwner, Belonging, Listed {
@@ -136,7 +139,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   }
 
   sendMessage(sendable: Sendable, closeAfterSend?: boolean): boolean {
-    if (this.#state !== "open" || this.#isOverflowing()) {
+    if (this.#state !== "open" || this.#isOverflowing(sendable.message)) {
       if (sendable.parts !== undefined) discardSource(sendable.parts);
       return false;
     }
@@ -269,6 +272,25 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     this.inboxEnded();
   }
 
+  /** True while all channels together hold too much, and this one its equal part of it or more. */
+  get holdsShare(): boolean {
+    const { budget } = this.#context;
+    return this.#state === "open" && budget.isExceeded && budget.isShareSpent(this.bufferedAmount);
+  }
+
+  /** Asks the client to take what it holds; a session's acknowledgements would come within a second anyway. */
+  hurry(): void {
+    this.#transport.hurry?.();
+  }
+
+  /** It `holdsShare` for too long: what a send would do, but that nothing is there to be dropped. */
+  makeRoom(): void {
+    if (this.#settings.onOverflow === "drop") return;
+    this.#context.channelOverflowed(this, "close");
+    this.#breakOff(1013, "too slow");
+    this.#report(new ChannelError("BUFFER_OVERFLOW", TOTAL_EXCEEDED), "send");
+  }
+
   /** About once a second, by the server's clock. */
   beat(now: number): void {
     if (this.#state !== "closed") this.#transport.beat(now, this.#settings.heartbeat);
@@ -280,9 +302,15 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     const inbox = this.#toInbox();
     inbox.accept(data);
     // A session holds what its channel does not take, and makes its client wait instead (`transport/session-hold.ts`).
-    if (this.#transport.isSession) return;
+    if (!this.#transport.isSession) this.refuseInput();
+  }
+
+  /** All clients together have sent more than may wait: ends this one if it holds its equal part of it or more. */
+  refuseInput(): void {
     const { received } = this.#context;
-    if (!received.isExceeded || !received.isShareSpent(inbox.waitingBytes)) return;
+    if (!received.isExceeded || this.#state !== "open") return;
+    const bytes = (this.#inbox?.waitingBytes ?? 0) + (this.#transport.heldBytes ?? 0);
+    if (!received.isShareSpent(bytes)) return;
     this.#breakOff(1013, "too much is waiting");
     this.#report(new ChannelError("RECEIVE_OVERFLOW"), "receive");
   }
@@ -408,24 +436,33 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     this.#outbox.add(sendable, last);
   }
 
-  /** The limit is on what is unsent already: one message of any size may be sent on a channel that keeps up. */
-  #isOverflowing(): boolean {
+  /**
+   * The limit is on what is unsent already: one message of any size may be sent on a channel that keeps up. While all
+   * channels together hold too much, a large message counts, too.
+   */
+  #isOverflowing(message: Outgoing): boolean {
     const { maxBufferedBytes, onOverflow } = this.#settings;
     const isFull = this.bufferedAmount >= maxBufferedBytes;
-    if (!isFull && !(this.#context.budget.isExceeded && this.#isShareSpent())) return false;
+    if (!isFull && !(this.#context.budget.isExceeded && this.#isShareSpent(message))) return false;
     this.#context.channelOverflowed(this, onOverflow);
-    if (onOverflow === "drop") return true;
-    this.#breakOff(1013, "too slow");
+    if (!(this.#flags & HAS_SENT) && !this.isWebSocket && !this.isSession) this.#sendLast(OVERLOADED);
+    else if (onOverflow === "drop") return true;
+    else this.#breakOff(1013, "too slow");
     this.#report(new ChannelError("BUFFER_OVERFLOW", isFull ? undefined : TOTAL_EXCEEDED), "send");
     return true;
   }
 
-  /** All channels together hold too much: those that hold most pay. What only waits for the turn's end is not held. */
-  #isShareSpent(): boolean {
+  /**
+   * All channels together hold too much: those that hold most pay, or would with this message. What only waits for the
+   * turn's end is not held, and a message that goes to many is in memory once.
+   */
+  #isShareSpent({ body, shared }: Outgoing): boolean {
     const { budget } = this.#context;
-    if (!(this.#flags & HAS_SENT) || !budget.isShareSpent(this.bufferedAmount)) return false;
+    const own = body === null || shared !== undefined ? 0 : memorySize(body);
+    const size = own > SMALL_BYTES ? own : 0;
+    if (!budget.isShareSpent(this.bufferedAmount + size)) return false;
     this.#transport.flush();
-    return budget.isShareSpent(this.bufferedAmount);
+    return budget.isShareSpent(this.bufferedAmount + size);
   }
 
   /** Closes without what is still waiting: the client can tell that not all has come. */

@@ -24,6 +24,7 @@ import { type Http1Context, Http1Driver } from "../transport/http1-driver.ts";
 import { ProxyListener } from "../transport/proxy-stream.ts";
 import { type Address, listen, toAddress, urlOf } from "./address.ts";
 import { AddressLimit, sayBusy } from "./admission.ts";
+import { Arrears } from "./arrears.ts";
 import type { ServerStats } from "./counts.ts";
 import { dateField } from "./date-field.ts";
 import { openDebugLog } from "./debug-lines.ts";
@@ -115,6 +116,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   /** What the beat that is going on looks at. */
   #beating: (NetStream | TransportChannel)[] | undefined;
   #isMakingRoom = false;
+  readonly #arrears: Arrears = new Arrears();
 
   constructor(handler: Handler, options: ServeOptions, clock: Clock = systemClock) {
     this.clock = clock;
@@ -315,10 +317,16 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     if (this.#status === "stopped") return;
     // First, so that nothing that goes wrong below ends all timeouts.
     this.#nextBeat = this.clock.setTimer(() => this.#beat(), BEAT_MS);
+    this.#beatArrears();
     // The beat before is not done yet.
     if (this.#beating !== undefined) return;
     this.#beating = [...this.#streams.all(), ...this.#channels.all()];
     this.#beatOn(0);
+  }
+
+  #beatArrears(): void {
+    if (!this.budget.isExceeded) this.#arrears.clear();
+    else this.#try(() => this.#arrears.beat(this.#channels.all(), this.clock.now()));
   }
 
   /** Looks at each from `from` on; goes on in the next turn when many were ended in this one. */
@@ -360,6 +368,10 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
       for (const { listener } of this.#streams.all()) {
         if (!this.received.isExceeded) return;
         listener?.makeRoom?.();
+      }
+      for (const channel of this.#channels.all()) {
+        if (!this.received.isExceeded) return;
+        channel.refuseInput();
       }
     });
   }

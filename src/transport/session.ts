@@ -128,6 +128,10 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     return this.#session.bufferedAmount;
   }
 
+  get heldBytes(): number {
+    return this.#held?.bytes ?? 0;
+  }
+
   /** How many of the client's records have come; the caller tells the client. */
   takeAck(): number {
     return this.#session.takeAck();
@@ -575,6 +579,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     if (this.isOver) return;
     this.#state = "closed";
     this.#held?.clear();
+    // The last connection may take seconds to end, and keeps this object until then.
+    this.#session.end();
     this.#end = status;
     this.#context.debug?.(`${this.#name} closed: ${describeClose(status)}`);
     const carrier = this.#carrier;
