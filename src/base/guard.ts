@@ -12,7 +12,7 @@ export function guard(call: () => unknown, report: (error: unknown) => void): Pr
   try {
     return settled(call(), report);
   } catch (error) {
-    report(error);
+    report(inspectable(error));
     return undefined;
   }
 }
@@ -47,7 +47,7 @@ export function isYes(name: string, call: () => unknown, report: (error: unknown
   try {
     return callSync(name, call) === true;
   } catch (error) {
-    report(error);
+    report(inspectable(error));
     return false;
   }
 }
@@ -62,6 +62,19 @@ async function reported(result: PromiseLike<unknown>, report: (error: unknown) =
   try {
     await result;
   } catch (error) {
-    report(error);
+    report(inspectable(error));
+  }
+}
+
+/**
+ * Anything may be thrown, a Proxy too whose traps throw, or that was revoked: `instanceof`, as all who look at an error use
+ * it, would throw in the middle of telling it. Such a thing is replaced by an error that says so.
+ */
+export function inspectable(error: unknown): unknown {
+  try {
+    void (error instanceof Error);
+    return error;
+  } catch (cause) {
+    return new Error(`what was thrown cannot be looked at: ${String((cause as { message?: unknown }).message)}`);
   }
 }

@@ -1,7 +1,7 @@
 // One exchange from request to answer: calls the handler and turns what it returns into a response, exactly one.
 
 import { ChannelError } from "../base/errors.ts";
-import { isThenable } from "../base/guard.ts";
+import { inspectable, isThenable } from "../base/guard.ts";
 import { memorySize } from "../base/memory-size.ts";
 import type { Handshake } from "../codec/ws-handshake.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
@@ -171,8 +171,9 @@ const UNLIMITED = {
   heartbeat: { pingIntervalMs: 0, pongTimeoutMs: 0 },
 } as const;
 
-function fail(request: ChannelRequest, error: unknown, source: Source = "handler"): void {
+function fail(request: ChannelRequest, thrown: unknown, source: Source = "handler"): void {
   const { exchange, context } = request;
+  const error = inspectable(thrown);
   if (!isClientsFault(error)) context.report(error, { source, request });
   if (request.channel !== undefined) request.channel.failed(error);
   else if (!exchange.isAnswered) respond(request, failureOf(error));

@@ -4,7 +4,7 @@
 
 import { utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { guard, isThenable, settled } from "../base/guard.ts";
+import { guard, inspectable, isThenable, settled } from "../base/guard.ts";
 import { memorySize } from "../base/memory-size.ts";
 import { inMicrotask } from "../base/microtask.ts";
 import type { Listed } from "../base/roster.ts";
@@ -44,8 +44,10 @@ const HAS_SENT = 2;
 const SETTLED = 4;
 /** All messages have been delivered. */
 const INBOX_ENDED = 8;
-/** The end is told, or is just being told. */
+/** The close handlers have run, or are running. */
 const ENDED = 16;
+/** Close handlers are running: those that are added meanwhile are not called, as with EventTarget. */
+const TELLING_END = 32;
 
 /** The codec makes an empty close frame of it, which is the answer to one; nobody closes with it. */
 const NO_STATUS = 1005;
@@ -53,6 +55,12 @@ const NO_STATUS = 1005;
 /** While all channels together hold too much, larger messages count before they are sent: a first one may be of any size. */
 const SMALL_BYTES = 16_384;
 const TOTAL_EXCEEDED = "its part of maxTotalBufferedBytes, which all channels together exceed";
+
+/**
+ * Iterators that were dropped without `return()`: nobody can pull what waits any more, and behind it the end of the channel
+ * would never be told.
+ */
+const abandoned = new FinalizationRegistry<WeakRef<Inbox>>((inbox) => inbox.deref()?.stopPulling());
 
 export class TransportChannel implements Channel, SessionListener, InboxOwner, OutboxOwner, Belonging, Listed {
   attachment: unknown = undefined;
@@ -187,7 +195,7 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
   }
 
   onClose(fn: NonNullable<ChannelHandlers["close"]>): void {
-    if (this.#flags & ENDED) this.#guard("close", () => fn(this.#status!, this));
+    if (this.#flags & ENDED) this.#tellEnd([fn]);
     else if (this.#handlers.close === undefined) this.#own().close = fn;
     else {
       this.#moreCloseHandlers ??= [];
@@ -209,13 +217,18 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined> {
     this.#refuseSecondReceiver();
-    return {
+    const iterator: AsyncIterableIterator<Message, undefined> = {
       next: () => this.#toInbox().pull(),
-      return: () => Promise.resolve({ done: true, value: undefined }),
+      return: () => {
+        this.#toInbox().stopPulling();
+        return Promise.resolve({ done: true, value: undefined });
+      },
       [Symbol.asyncIterator]() {
         return this;
       },
     };
+    abandoned.register(iterator, new WeakRef(this.#toInbox()));
+    return iterator;
   }
 
   /** Runs the setup; messages flow when it has settled. Called once. */
@@ -513,11 +526,15 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     this.#flags |= ENDED;
     this.memberships?.channelEnded();
     const { close } = this.#handlers;
-    if (close !== undefined) this.#guard("close", () => close(this.#status!, this));
-    if (this.#moreCloseHandlers !== undefined) {
-      for (const more of this.#moreCloseHandlers) this.#guard("close", () => more(this.#status!, this));
-    }
+    if (close !== undefined) this.#tellEnd([close, ...(this.#moreCloseHandlers ?? [])]);
     this.#context.channelEnded(this, this.#status!);
+  }
+
+  #tellEnd(handlers: readonly NonNullable<ChannelHandlers["close"]>[]): void {
+    if (this.#flags & TELLING_END) return;
+    this.#flags |= TELLING_END;
+    for (const handler of handlers) this.#guard("close", () => handler(this.#status!, this));
+    this.#flags &= ~TELLING_END;
   }
 
   #resolveDrained(): void {
@@ -543,7 +560,8 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     return guard(call, (error) => this.#report(error, source));
   }
 
-  #report(error: unknown, source: ErrorSource): void {
+  #report(thrown: unknown, source: ErrorSource): void {
+    const error = inspectable(thrown);
     if (source === "open") {
       this.failed(error);
       if (isClientsFault(error)) return;

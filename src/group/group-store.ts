@@ -16,6 +16,7 @@ import type { HeadersInput } from "../channel/headers.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
 import type { ChannelRequest } from "../channel/request.ts";
 import { prepare, type SendData } from "../channel/send-data.ts";
+import { discardBody } from "../channel/source.ts";
 import { TransportChannel } from "../channel/transport-channel.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
 import type {
@@ -136,6 +137,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     const make = typeof data === "function" ? (data as Maker<Attachment, Out>) : undefined;
     const common = make === undefined ? this.#encode(data) : undefined;
     const shared = toShared(common, members.length);
+    if (members.length === 0) discardBody(common);
     let reached = 0;
     // Over a copy: members join and leave while their callbacks run.
     for (const [channel, attachment] of members) {
@@ -162,12 +164,18 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     options: PublishOptions = NO_OPTIONS,
   ): Promise<{ readonly id: string }> {
     // Everything here happens in the call: `async` only makes a rejection of what throws.
-    checkName(name);
-    if (options !== NO_OPTIONS) checkOptionNames("publish", options, PUBLISH_OPTIONS);
-    const { except } = options;
-    if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
-    const published = this.#streams.publish(name, toGroupMessage(this.#encode(message)), except);
-    return { id: await published };
+    try {
+      checkName(name);
+      if (options !== NO_OPTIONS) checkOptionNames("publish", options, PUBLISH_OPTIONS);
+      const { except } = options;
+      if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
+      const published = this.#streams.publish(name, toGroupMessage(this.#encode(message)), except);
+      return { id: await published };
+    } catch (error) {
+      // A stream cannot be published, and nobody will read it.
+      discardBody(message);
+      throw error;
+    }
   }
 
   async history(name: string, since?: string | null): Promise<GroupHistory> {

@@ -4,6 +4,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { DebugLog } from "../base/debug-log.ts";
 import type { ChannelError, ErrorCode } from "../base/errors.ts";
+import { inspectable } from "../base/guard.ts";
 import { LogLimit } from "../base/log-limit.ts";
 import type { ErrorContext, ErrorReporter } from "../channel/context.ts";
 import { type Handler, handleRequest } from "../channel/handle.ts";
@@ -55,7 +56,8 @@ export class Observer {
     this.#limit = new LogLimit(clock, toLeftOut(options.logger));
     this.#refusals = new RefusalLog(options.logger, options.allowedOrigins);
     const tell = toReporter(options, this.#limit);
-    this.report = (error, context) => {
+    this.report = (thrown, context) => {
+      const error = inspectable(thrown);
       this.#failed(error, context);
       tell(error, context);
     };
