@@ -24,9 +24,12 @@ import { Turns } from "./turns.ts";
 const MAX_POSTS = 4;
 /** Records of one POST. In 64 KiB, which a client should not exceed, there is room for two thirds of it. */
 const MAX_POST_RECORDS = 16_384;
-/** All POSTs together: so many bytes are decoded in a turn of the event loop, and so many records handed over at a time. */
-const TURN_BYTES = 131_072;
-const TURN_RECORDS = 1024;
+/**
+ * All POSTs together: so many bytes are decoded in a turn of the event loop, and so many records handed over at a time. Some
+ * milliseconds: Node accepts one connection in each turn, so long turns make new clients wait behind one another.
+ */
+const TURN_BYTES = 32_768;
+const TURN_RECORDS = 512;
 /** A record that is handed over takes as long as so many bytes that are decoded. */
 const BYTES_PER_RECORD = 32;
 const turns = new Turns(TURN_BYTES);
