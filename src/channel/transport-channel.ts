@@ -318,10 +318,14 @@ export class TransportChannel implements Channel, SessionListener, InboxOwner, O
     if (!this.#transport.isSession) this.refuseInput();
   }
 
-  /** All clients together have sent more than may wait: ends this one if it holds its equal part of it or more. */
+  /**
+   * All clients together have sent more than may wait: ends this one if it holds its equal part of it or more. A session's
+   * client is made to wait, and ended only where that is not enough.
+   */
   refuseInput(): void {
     const { received } = this.#context;
-    if (!received.isExceeded || this.#state !== "open") return;
+    const isTooMuch = this.#transport.isSession ? received.isFarExceeded : received.isExceeded;
+    if (!isTooMuch || this.#state !== "open") return;
     const bytes = (this.#inbox?.waitingBytes ?? 0) + (this.#transport.heldBytes ?? 0);
     if (!received.isShareSpent(bytes)) return;
     this.#breakOff(1013, "too much is waiting");

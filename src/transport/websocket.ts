@@ -148,17 +148,22 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
 
   /**
    * Any byte is a sign of life, so a busy conversation is never pinged, and costs one store per read instead of a timer.
-   * While we do not read, silence says nothing.
+   * While we do not read, silence says nothing; but where much waits to be taken, a ping finds a peer that has gone.
    */
   beat(now: number, { pingIntervalMs, pongTimeoutMs }: Heartbeat): void {
     // A peer that is slow but reads must see that we are there.
     if (this.#connection.sendOwedPong()) this.#queueFlush();
     this.#checkMessage(now);
     if (this.#flags & ENDING || pingIntervalMs === 0) return;
-    if (this.#flags & HEARD || this.#flags & PAUSED) {
+    if (this.#flags & HEARD) {
       this.#flags &= ~HEARD;
       this.#heardAt = now;
       this.#pingedAt = 0;
+    } else if (this.#flags & PAUSED) {
+      this.#pingedAt = 0;
+      if (now - this.#heardAt < pingIntervalMs || !this.#context.received.isLoaded) return;
+      this.#heardAt = now;
+      if (this.#stream.bufferedAmount === 0) this.ping(NOTHING);
     } else if (this.#pingedAt > 0) {
       if (now - this.#pingedAt >= pongTimeoutMs) this.#lost();
     } else if (now - this.#heardAt >= pingIntervalMs) {
