@@ -56,7 +56,7 @@ class MemoryBroker {
   append(group: string, payload: Uint8Array, keep: HistoryLimits): string {
     this.count += 1;
     if (this.count % SWEEP_EVERY === 0) for (const name of this.streams.keys()) this.expire(name);
-    const entry = { id: String(this.count), payload: payload.slice(), atMs: this.clock.now() };
+    const entry = { id: String(this.count), payload: new Uint8Array(payload), atMs: this.clock.now() };
     const stream = this.stream(group);
     stream.keep = keep;
     stream.entries.push(entry);
@@ -141,7 +141,9 @@ export class MemoryBackplane implements Backplane {
   }
 
   enter(group: string, member: BackplaneMember): Promise<void> {
-    this.#broker.stream(group).members.set(member.key, { ...member, of: this });
+    this.#broker
+      .stream(group)
+      .members.set(member.key, { key: member.key, payload: new Uint8Array(member.payload), of: this });
     return Promise.resolve();
   }
 

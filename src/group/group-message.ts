@@ -96,7 +96,8 @@ export class GroupEntry {
 
   toHistory(): HistoryMessage {
     const { kind, data, event } = this.message;
-    const value = kind === "json" ? JSON.parse(data as string) : data;
+    // Others get the same message: what is done to these bytes is not done to theirs.
+    const value = kind === "json" ? JSON.parse(data as string) : typeof data === "string" ? data : new Uint8Array(data);
     return { id: this.id, data: value, ...(event === undefined ? {} : { event }) };
   }
 }
@@ -128,7 +129,7 @@ export function toGroupMessage(value: unknown): GroupMessage {
   return {
     kind: isJson ? "json" : typeof body === "string" ? "text" : "bytes",
     // The history keeps it: the caller may do with its bytes what it likes.
-    data: typeof body === "string" ? body : body.slice(),
+    data: typeof body === "string" ? body : new Uint8Array(body),
     event: event?.event,
     contentType: type === undefined || (isJson && type === JSON_TYPE) ? undefined : type,
   };
