@@ -13,6 +13,7 @@ import { GroupLog } from "./group-log.ts";
 import { GroupEntry, type GroupMessage } from "./group-message.ts";
 import { GuardedBackplane } from "./guarded-backplane.ts";
 import type { GroupStreams, Missed, StreamsOwner } from "./streams.ts";
+import { orUnavailable } from "./unavailable.ts";
 
 /** A group without members is heard for so long: polls, and clients that lost their network, are soon back. */
 const LINGER_MS = 10_000;
@@ -100,7 +101,8 @@ export class BackplaneStreams implements GroupStreams {
     if (except !== undefined && feed !== undefined) this.#remember(number, except);
     const payload = encodeEnvelope({ origin: this.#origin, number, message });
     const { size, ttlMs } = this.#owner.history;
-    const send = (): Promise<string> => this.#backplane.publish(name, payload, { size, ttlMs });
+    const send = (): Promise<string> =>
+      orUnavailable(() => this.#backplane.publish(name, payload, { size, ttlMs }));
     // Who was added to the group before hears it: its subscription must stand in the stream before the message does.
     return feed === undefined ? send() : feed.whenTried(send);
   }
@@ -109,7 +111,11 @@ export class BackplaneStreams implements GroupStreams {
     return this.#inLog(group, since, isKnown) ?? this.#ask(group, since, isKnown);
   }
 
-  async history(name: string, since: string): Promise<Missed> {
+  history(name: string, since: string): Promise<Missed> {
+    return orUnavailable(() => this.#history(name, since));
+  }
+
+  async #history(name: string, since: string): Promise<Missed> {
     const isKnown = since === "" || this.#backplane.isId(since, name);
     const { entries, reset } = await (since === "" || !isKnown
       ? this.#backplane.history(name)
@@ -140,7 +146,7 @@ export class BackplaneStreams implements GroupStreams {
   }
 
   present(name: string): Promise<readonly BackplaneMember[]> {
-    return this.#backplane.present(name);
+    return orUnavailable(() => this.#backplane.present(name));
   }
 
   async close(): Promise<void> {
@@ -184,7 +190,7 @@ export class BackplaneStreams implements GroupStreams {
       const log = group.log!;
       const { last = "", breaks } = log;
       try {
-        const { entries, reset, position } = await this.history(group.name, since ?? "");
+        const { entries, reset, position } = await this.#history(group.name, since ?? "");
         const end = position !== "" ? position : reset || since === undefined || since === "" ? last : since;
         log.mend(breaks, end);
         if (entries.length > 0 || reset || log.after(end) !== undefined) return { entries, reset, position: end };

@@ -11,7 +11,7 @@ import type {
   BackplaneMember,
   HistoryLimits,
 } from "./backplane.ts";
-import { orUnavailable } from "./unavailable.ts";
+import { unavailable } from "./unavailable.ts";
 
 const METHODS: readonly (keyof Backplane)[] = [
   ...(["publish", "subscribe", "unsubscribe", "history", "compareIds"] as const),
@@ -33,7 +33,7 @@ export class GuardedBackplane {
   }
 
   publish(group: string, payload: Uint8Array, keep: HistoryLimits): Promise<string> {
-    return orUnavailable(async () => toId("publish", await this.#inner.publish(group, payload, keep)));
+    return asError(async () => toId("publish", await this.#inner.publish(group, payload, keep)));
   }
 
   subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {
@@ -41,18 +41,18 @@ export class GuardedBackplane {
       entry: (entry) => this.#careful(group, () => listener.entry(toEntry("subscribe", entry))),
       gap: () => this.#careful(group, () => listener.gap()),
     };
-    return orUnavailable(async () => {
+    return asError(async () => {
       const position: unknown = await this.#inner.subscribe(group, careful);
       return position === undefined ? undefined : toId("subscribe", position);
     });
   }
 
   unsubscribe(group: string): Promise<void> {
-    return orUnavailable(async () => this.#inner.unsubscribe(group));
+    return asError(async () => this.#inner.unsubscribe(group));
   }
 
   history(group: string, since?: string): Promise<BackplaneHistory> {
-    return orUnavailable(async () => {
+    return asError(async () => {
       const found = await (since === undefined ? this.#inner.history(group) : this.#inner.history(group, since));
       if (!Array.isArray(found?.entries) || typeof found.reset !== "boolean") throw wrong("history", found);
       for (const entry of found.entries) toEntry("history", entry);
@@ -81,15 +81,15 @@ export class GuardedBackplane {
   }
 
   enter(group: string, member: BackplaneMember): Promise<void> {
-    return orUnavailable(async () => this.#inner.enter(group, { ...member }));
+    return asError(async () => this.#inner.enter(group, { ...member }));
   }
 
   leave(group: string, key: string): Promise<void> {
-    return orUnavailable(async () => this.#inner.leave(group, key));
+    return asError(async () => this.#inner.leave(group, key));
   }
 
   present(group: string): Promise<readonly BackplaneMember[]> {
-    return orUnavailable(async () => {
+    return asError(async () => {
       const members: unknown = await this.#inner.present(group);
       if (!Array.isArray(members)) throw wrong("present", members);
       for (const member of members) {
@@ -101,7 +101,7 @@ export class GuardedBackplane {
   }
 
   close(): Promise<void> {
-    return orUnavailable(async () => this.#inner.close());
+    return asError(async () => this.#inner.close());
   }
 
   /** The backplane that calls must not suffer for what its entry is. */
@@ -111,6 +111,15 @@ export class GuardedBackplane {
     } catch (error) {
       this.#report(error, group);
     }
+  }
+}
+
+/** What `run` resolves to. Rejects with the backplane's own error, if it is one. */
+async function asError<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw error instanceof Error ? error : unavailable(error);
   }
 }
 

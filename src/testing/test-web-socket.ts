@@ -145,7 +145,7 @@ export class TestWebSocket {
   #deliver(data: string | Uint8Array): void {
     if (this.onmessage !== undefined) {
       const isBuffer = typeof data !== "string" && this.binaryType === "arraybuffer";
-      this.onmessage({ data: isBuffer ? data.slice().buffer : data });
+      this.onmessage({ data: isBuffer ? new Uint8Array(data).buffer : data });
       return;
     }
     const reader = this.#readers.shift();

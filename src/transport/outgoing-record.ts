@@ -57,7 +57,7 @@ export function recordOf(data: string | Uint8Array, shared: SharedForms | undefi
  * bytes would keep 64 KiB.
  */
 export function ownBytes(data: Uint8Array): Uint8Array {
-  return data.buffer.byteLength > 2 * data.length + MIN_COPIED_BYTES ? data.slice() : data;
+  return data.buffer.byteLength > 2 * data.length + MIN_COPIED_BYTES ? new Uint8Array(data) : data;
 }
 
 /** Any record as a WebSocket's message. */
