@@ -101,8 +101,7 @@ export class BackplaneStreams implements GroupStreams {
     if (except !== undefined && feed !== undefined) this.#remember(number, except);
     const payload = encodeEnvelope({ origin: this.#origin, number, message });
     const { size, ttlMs } = this.#owner.history;
-    const send = (): Promise<string> =>
-      orUnavailable(() => this.#backplane.publish(name, payload, { size, ttlMs }));
+    const send = (): Promise<string> => orUnavailable(() => this.#backplane.publish(name, payload, { size, ttlMs }));
     // Who was added to the group before hears it: its subscription must stand in the stream before the message does.
     return feed === undefined ? send() : feed.whenTried(send);
   }

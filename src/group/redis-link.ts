@@ -49,6 +49,8 @@ export class RedisLink {
   #isClosed = false;
   #retries = 0;
   #retryTimer: Timer;
+  /** Of the attempt to connect. */
+  #connectTimer: Timer;
   /** In the order in which they were sent, which is the order of their answers. */
   readonly #waiting = new Set<Waiting>();
   #waitingBytes = 0;
@@ -133,6 +135,7 @@ export class RedisLink {
   close(): void {
     this.#isClosed = true;
     this.#options.clock.clearTimer(this.#retryTimer);
+    this.#options.clock.clearTimer(this.#connectTimer);
     this.#drop("closed");
   }
 
@@ -142,7 +145,9 @@ export class RedisLink {
     const connection = openConnection(this.#client, lost);
     this.#connection = connection;
     const { clock, timeoutMs, onUp } = this.#options;
+    clock.clearTimer(this.#connectTimer);
     const timer = clock.setTimer(() => lost(unavailable("no connection in time")), timeoutMs);
+    this.#connectTimer = timer;
     const begin = async (): Promise<void> => {
       try {
         await connection.connect();
