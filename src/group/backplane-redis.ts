@@ -14,11 +14,12 @@ import type {
   HistoryLimits,
 } from "./backplane.ts";
 import { BROKER_OPTION_NAMES, type BrokerOptions, toBrokerSettings } from "./broker-options.ts";
+import type { RedisClient } from "./redis-client.ts";
 import { RedisKeys } from "./redis-keys.ts";
-import { type RedisClient, RedisLink } from "./redis-link.ts";
+import { RedisLink } from "./redis-link.ts";
 import { RedisPresence } from "./redis-presence.ts";
 import { BLOCK_MS, MIN_KEPT, RedisReader } from "./redis-reader.ts";
-import { MIN_TTL_MS, type Position, publishCommand, readPositions } from "./redis-scripts.ts";
+import { MIN_TTL_MS, type Position, publishMessage, readPositions } from "./redis-scripts.ts";
 import { messageOf, type RawEntry } from "./redis-stream.ts";
 import { BEGINNING, compareStreamIds, isStreamId } from "./stream-ids.ts";
 import { orUnavailable, unavailable } from "./unavailable.ts";
@@ -103,12 +104,14 @@ class RedisBackplane implements Backplane {
 
   async publish(group: string, payload: Uint8Array, { size, ttlMs }: HistoryLimits): Promise<string> {
     const isDue = ttlMs <= MAX_TTL_MS && this.#isTendingDue(group, ttlMs);
-    const command = publishCommand(this.#keys.stream(group), this.#keys.counter(group), payload, {
+    const limits = {
       size: Math.max(size, MIN_KEPT),
       expiry: isDue ? { ttlMs: Math.max(2 * ttlMs, MIN_TTL_MS), oldestMs: Math.max(ttlMs, MIN_TTL_MS) } : undefined,
-    });
+    };
     try {
-      return String(await this.#send(command));
+      return await this.#ask(() =>
+        publishMessage(this.#writer, this.#keys.stream(group), this.#keys.counter(group), payload, limits),
+      );
     } catch (error) {
       this.#tendAt.delete(group);
       throw error;

@@ -2,6 +2,7 @@
 // the process that published it, so that all hear the same order. A group is subscribed while it has members here.
 
 import { randomBytes } from "node:crypto";
+import type { Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import type { Backplane, BackplaneEntry, BackplaneMember } from "./backplane.ts";
@@ -10,7 +11,9 @@ import { Feed } from "./feed.ts";
 import type { Group } from "./group.ts";
 import { GroupLog } from "./group-log.ts";
 import { GroupEntry, type GroupMessage } from "./group-message.ts";
+import { GuardedBackplane } from "./guarded-backplane.ts";
 import type { GroupStreams, Missed, StreamsOwner } from "./streams.ts";
+import { orUnavailable } from "./unavailable.ts";
 
 /** A group without members is heard for so long: polls, and clients that lost their network, are soon back. */
 const LINGER_MS = 10_000;
@@ -24,11 +27,14 @@ const MAX_TRIES = 5;
 /** Messages of ours whose `except` is remembered until they come back; the oldest are forgotten first. */
 const MAX_EXCEPTIONS = 10_000;
 
+/** How long leaving a backplane may take, and closing it. */
+const CLOSE_MS = 10_000;
+
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 8000;
 
 export class BackplaneStreams implements GroupStreams {
-  readonly #backplane: Backplane;
+  readonly #backplane: GuardedBackplane;
   readonly #owner: StreamsOwner;
   readonly #feeds = new Map<string, Feed>();
   /** Subscriptions that are being ended: a group has one at a time. */
@@ -44,7 +50,7 @@ export class BackplaneStreams implements GroupStreams {
   readonly #pauses = new Set<() => void>();
 
   constructor(backplane: Backplane, owner: StreamsOwner) {
-    this.#backplane = backplane;
+    this.#backplane = new GuardedBackplane(backplane, (error, group) => owner.report(error, group));
     this.#owner = owner;
   }
 
@@ -53,7 +59,8 @@ export class BackplaneStreams implements GroupStreams {
       began: (position, isLate) => {
         const { size, ttlMs, maxBytes } = this.#owner.history;
         const limits = { size: Math.max(size, MIN_LOG.size), ttlMs: Math.max(ttlMs, MIN_LOG.ttlMs), maxBytes };
-        group.log = new GroupLog(position, limits, this.#owner.budget, this.compareIds);
+        const compareIds = (a: string, b: string): number => this.compareIds(a, b, group.name);
+        group.log = new GroupLog(position, limits, this.#owner.budget, compareIds);
         // Members have been here for a while, and what was said meanwhile nobody knows.
         if (isLate) group.gap(true);
       },
@@ -94,7 +101,7 @@ export class BackplaneStreams implements GroupStreams {
     if (except !== undefined && feed !== undefined) this.#remember(number, except);
     const payload = encodeEnvelope({ origin: this.#origin, number, message });
     const { size, ttlMs } = this.#owner.history;
-    const send = (): Promise<string> => this.#backplane.publish(name, payload, { size, ttlMs });
+    const send = (): Promise<string> => orUnavailable(() => this.#backplane.publish(name, payload, { size, ttlMs }));
     // Who was added to the group before hears it: its subscription must stand in the stream before the message does.
     return feed === undefined ? send() : feed.whenTried(send);
   }
@@ -103,8 +110,12 @@ export class BackplaneStreams implements GroupStreams {
     return this.#inLog(group, since, isKnown) ?? this.#ask(group, since, isKnown);
   }
 
-  async history(name: string, since: string): Promise<Missed> {
-    const isKnown = since === "" || this.#backplane.isId(since);
+  history(name: string, since: string): Promise<Missed> {
+    return orUnavailable(() => this.#history(name, since));
+  }
+
+  async #history(name: string, since: string): Promise<Missed> {
+    const isKnown = since === "" || this.#backplane.isId(since, name);
     const { entries, reset } = await (since === "" || !isKnown
       ? this.#backplane.history(name)
       : this.#backplane.history(name, since));
@@ -112,7 +123,9 @@ export class BackplaneStreams implements GroupStreams {
     return { entries: found, reset: reset || !isKnown, position: entries.at(-1)?.id ?? "" };
   }
 
-  readonly compareIds = (a: string, b: string): number => this.#backplane.compareIds(a, b);
+  compareIds(a: string, b: string, name: string): number {
+    return this.#backplane.compareIds(a, b, name);
+  }
 
   enter(name: string, member: BackplaneMember): void {
     const presence = this.#present.get(member.key) ?? { name, member, done: Promise.resolve(), isWanted: true };
@@ -132,7 +145,7 @@ export class BackplaneStreams implements GroupStreams {
   }
 
   present(name: string): Promise<readonly BackplaneMember[]> {
-    return this.#backplane.present(name);
+    return orUnavailable(() => this.#backplane.present(name));
   }
 
   async close(): Promise<void> {
@@ -140,15 +153,25 @@ export class BackplaneStreams implements GroupStreams {
     for (const resolve of this.#pauses) resolve();
     const present = [...this.#present.values()];
     for (const { name, member } of present) this.leave(name, member.key);
-    await Promise.all([...present.map(({ done }) => done), ...this.#ending.values()]);
-    await this.#backplane.close();
+    // A backplane that does not answer keeps nobody waiting for ever.
+    await this.#within(Promise.all([...present.map(({ done }) => done), ...this.#ending.values()]));
+    await this.#within(this.#backplane.close().catch((error) => this.#owner.report(error, "")));
   }
 
-  #inLog({ log }: Group, since: string | undefined, isKnown: boolean): Missed | undefined {
+  async #within(done: Promise<unknown>): Promise<void> {
+    let timer: Timer;
+    const late = new Promise<void>((resolve) => {
+      timer = this.#owner.clock.setTimer(resolve, CLOSE_MS);
+    });
+    await Promise.race([done, late]);
+    this.#owner.clock.clearTimer(timer);
+  }
+
+  #inLog({ log, name }: Group, since: string | undefined, isKnown: boolean): Missed | undefined {
     if (log === undefined) return undefined;
     if (since === undefined) return { entries: [], reset: false, position: log.last ?? "" };
     // What a client says may be an id that does not exist yet: only the backplane knows.
-    if (since !== "" && !isKnown && !(this.#backplane.isId(since) && log.has(since))) return undefined;
+    if (since !== "" && !isKnown && !(this.#backplane.isId(since, name) && log.has(since))) return undefined;
     const entries = log.after(since);
     if (entries === undefined) return undefined;
     return { entries, reset: false, position: entries.at(-1)?.id ?? (since === "" ? (log.last ?? "") : since) };
@@ -166,7 +189,7 @@ export class BackplaneStreams implements GroupStreams {
       const log = group.log!;
       const { last = "", breaks } = log;
       try {
-        const { entries, reset, position } = await this.history(group.name, since ?? "");
+        const { entries, reset, position } = await this.#history(group.name, since ?? "");
         const end = position !== "" ? position : reset || since === undefined || since === "" ? last : since;
         log.mend(breaks, end);
         if (entries.length > 0 || reset || log.after(end) !== undefined) return { entries, reset, position: end };
@@ -222,12 +245,14 @@ export class BackplaneStreams implements GroupStreams {
   #pause(attempt: number): Promise<void> {
     const delayMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** attempt);
     return new Promise((resolve) => {
+      const { clock } = this.#owner;
       const end = (): void => {
+        clock.clearTimer(timer);
         this.#pauses.delete(end);
         resolve();
       };
+      const timer: Timer = clock.setTimer(end, delayMs);
       this.#pauses.add(end);
-      this.#owner.clock.setTimer(end, delayMs);
     });
   }
 }

@@ -12,9 +12,11 @@ export interface FeedOwner {
   pause(attempt: number): Promise<void>;
 }
 
+type Subscribable = Pick<Backplane, "subscribe" | "unsubscribe">;
+
 export class Feed implements BackplaneListener {
   readonly #name: string;
-  readonly #backplane: Backplane;
+  readonly #backplane: Subscribable;
   readonly #owner: FeedOwner;
   #isWanted = true;
   #isOn = false;
@@ -26,7 +28,7 @@ export class Feed implements BackplaneListener {
   #started: (() => void)[] = [];
   #onStop: (() => void) | undefined;
 
-  constructor(name: string, backplane: Backplane, owner: FeedOwner) {
+  constructor(name: string, backplane: Subscribable, owner: FeedOwner) {
     this.#name = name;
     this.#backplane = backplane;
     this.#owner = owner;

@@ -139,11 +139,12 @@ export class Group {
     for (;;) {
       const missed = streams.missed(this, position, isKnown);
       if (missed instanceof Promise) {
-        void missed.then((found) => {
+        const goOn = (found: Missed): void => {
           if (mark.isGone) return;
           this.#replay(mark, found);
           this.catchUp(mark, found.position, true);
-        });
+        };
+        missed.then(goOn).catch((error: unknown) => this.#owner.report(error, this.name, mark.channel));
         return;
       }
       this.#replay(mark, missed);
@@ -215,7 +216,7 @@ export class Group {
 
   /** It has had the entry, or will have it, from what it catches up with. */
   #isCaughtUp({ isWaiting, after }: Mark, { id }: GroupEntry): boolean {
-    return isWaiting || (after !== undefined && this.#owner.streams.compareIds(id, after) <= 0);
+    return isWaiting || (after !== undefined && this.#owner.streams.compareIds(id, after, this.name) <= 0);
   }
 
   /** A poll has one answer: what comes in the same turn is in it. */

@@ -26,6 +26,9 @@ export class NatsConsumer {
   #missed = 0;
   #watch: Timer;
   #isOver = false;
+  /** On the server. */
+  #stream = "";
+  #name = "";
   #arrived: (() => void) | undefined;
 
   constructor(link: NatsLink) {
@@ -44,10 +47,13 @@ export class NatsConsumer {
 
   /** Makes it on the server. Resolves with how many messages there are from `sequence` on. */
   async begin(stream: string, sequence: number): Promise<number> {
-    const { num_pending } = await this.#link.createConsumer(stream, {
+    const { name, num_pending } = await this.#link.createConsumer(stream, {
       ...{ deliver_subject: this.#inbox, deliver_policy: "by_start_sequence", opt_start_seq: sequence },
       ...{ flow_control: true, idle_heartbeat: HEARTBEAT_MS * NS_PER_MS },
     });
+    if (this.#isOver) this.#link.deleteConsumer(stream, name);
+    this.#stream = stream;
+    this.#name = name;
     // Until now the server's answer was waited for, which has its own bound.
     this.#missed = 0;
     return num_pending;
@@ -98,13 +104,13 @@ export class NatsConsumer {
     });
   }
 
-  /** The server lets go of a consumer that nobody listens to. */
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#link.clock.clearTimer(this.#watch);
     this.#queue.clear();
     this.#subscription.unsubscribe();
+    if (this.#name !== "") this.#link.deleteConsumer(this.#stream, this.#name);
     this.#wake();
   }
 

@@ -33,7 +33,7 @@ export interface GroupStreams {
    */
   missed(group: Group, since: string | undefined, isKnown: boolean): Missed | Promise<Missed>;
   history(name: string, since: string): Promise<Missed>;
-  compareIds(a: string, b: string): number;
+  compareIds(a: string, b: string, name: string): number;
   enter(name: string, member: BackplaneMember): void;
   leave(name: string, key: string): void;
   present(name: string): Promise<readonly BackplaneMember[]>;
