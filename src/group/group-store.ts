@@ -94,6 +94,9 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
       history,
       budget: new HistoryBudget(history.maxTotalBytes),
       findGroup: (name, isNeeded) => (isNeeded ? this.#make(name) : this.#groups.get(name)),
+      emptied: (group) => {
+        if (group.size === 0) this.#drop(group);
+      },
       report: (error, group) => this.#report(error, group),
     });
     this.#groupOwner = {
@@ -302,6 +305,8 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   }
 
   #drop(group: Group): void {
+    // A message that alone is too much for all histories lets its own group go.
+    if (this.#groups.get(group.name) !== group) return;
     this.#groups.delete(group.name);
     this.#watched.delete(group);
     this.#streams.end(group);

@@ -101,7 +101,7 @@ export class Group {
   /** The next message of the stream. What a callback publishes meanwhile comes after it, to all in the same order. */
   accept(entry: GroupEntry): void {
     this.log!.append(entry);
-    this.#owner.watch(this);
+    if (this.size > 0 || !this.log!.isEmpty) this.#owner.watch(this);
     this.#audience ??= this.#members.all();
     if (this.#isDelivering) {
       this.#pending ??= new Queue();

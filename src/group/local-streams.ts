@@ -25,7 +25,9 @@ export class LocalStreams implements GroupStreams {
   }
 
   begin(group: Group): void {
-    group.log = new GroupLog(this.#id(this.#forgotten), this.#owner.history, this.#owner.budget, this.compareIds);
+    const { history, budget } = this.#owner;
+    const onEmpty = (): void => this.#owner.emptied(group);
+    group.log = new GroupLog(this.#id(this.#forgotten), history, budget, this.compareIds, onEmpty);
   }
 
   keeps({ log }: Group, nowMs: number): boolean {

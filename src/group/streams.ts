@@ -48,5 +48,7 @@ export interface StreamsOwner {
   readonly budget: HistoryBudget;
   /** `isNeeded`: makes it where it is not there. */
   findGroup(name: string, isNeeded: boolean): Group | undefined;
+  /** The history of a group was let go of for others: without members the group is not needed. */
+  emptied(group: Group): void;
   report(error: unknown, group: string): void;
 }
