@@ -87,7 +87,7 @@ describe("the guide to observing", () => {
     const page = new WebSocket(`ws://127.0.0.1:${port}/chat`, ["unichannel.v1"], { origin: "https://app.example" });
     await new Promise((done) => page.on("error", done));
     await server.printed(/handshake refused/);
-    await server.printed(/connection \S+ closed[^]*connection \S+ closed/);
+    await server.printed(/connection \S+ closed[\s\S]*connection \S+ closed/);
     const lines = normalLines(server.output());
     for (const line of [...debugged, ...refused]) assert.ok(lines.includes(line), `${line} in ${lines.join("\n")}`);
     const sessions = (all: string[]): string[] => all.filter((line) => line.startsWith("session"));
