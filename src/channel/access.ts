@@ -58,6 +58,11 @@ export function isAnsweredAtDoor(request: ChannelRequest): boolean {
   return cors?.admit(request, isOriginAllowed) ?? false;
 }
 
+/** The fields by which the page that asks may read the answer; undefined where nobody of another origin may. Never throws. */
+export function pageFieldsOf(request: ChannelRequest): readonly string[] | undefined {
+  return request.context.access.cors?.pageFields(request, isOriginAllowed);
+}
+
 /** True for a request without `Origin` (no browser), from a page of its own host, or from an origin that is allowed. */
 export function isOriginAllowed(request: ChannelRequest): boolean {
   request.isOriginAllowed ??= askOrigin(request);

@@ -167,6 +167,22 @@ describe("a page of an allowed origin may read", () => {
       assert.deepEqual([head.status, corsOf(head)["allow-origin"]], [200, undefined]);
     }
   });
+
+  it("why its body is too large, by its length or while it comes", async (t) => {
+    const ours = await serving(t, (r) => r.text(), { allowedOrigins: [APP], maxBodyBytes: 4 });
+    for (const [origin, readable] of [
+      [APP, APP],
+      ["https://evil.example", undefined],
+    ] as const) {
+      for (const rest of ["Content-Length: 5\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n"]) {
+        const client = await ours.connect();
+        client.write(`POST /text HTTP/1.1\r\nHost: our.example\r\nOrigin: ${origin}\r\n${rest}`);
+        const head = await client.head("POST");
+        assert.deepEqual([head.status, corsOf(head)["allow-origin"]], [413, readable], rest);
+        client.destroy();
+      }
+    }
+  });
 });
 
 describe("the option cors", () => {
