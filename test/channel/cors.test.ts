@@ -350,6 +350,52 @@ describe("fields that the application sets itself", () => {
   });
 });
 
+describe("an object of headers with a name in two spellings", () => {
+  const two = {
+    "content-type": "text/x",
+    "Content-Type": "text/y",
+    "CACHE-CONTROL": "private",
+    "cache-control": "max-age=1",
+    "ACCESS-control-allow-origin": "https://first.example",
+    "Access-Control-Allow-Origin": APP,
+    vary: "A",
+    Vary: "B",
+    "set-cookie": "a=1",
+    "Set-Cookie": ["b=2", "c=3"],
+  };
+  for (const [what, text] of Object.entries({
+    "an answer": "GET /text",
+    "a channel": "GET /channel",
+    "a session": "GET /session?mode=poll",
+  })) {
+    it(`sends the last one, with all cookies and all of Vary (${what})`, async (t) => {
+      const ours = await site(t, { allowedOrigins: [APP] }, { headers: two as never });
+      const { headers } = await headOf(ours, text, `Origin: ${APP}`);
+      for (const [name, values] of headers) if (name !== "set-cookie") assert.equal(values.length, 1, name);
+      assert.match(headers.get("cache-control")![0]!, /max-age=1$/);
+      assert.deepEqual(headers.get("access-control-allow-origin"), [APP]);
+      assert.deepEqual(headers.get("vary"), ["A, B, Origin"]);
+      assert.deepEqual(headers.get("set-cookie"), ["a=1", "b=2", "c=3"]);
+      if (what !== "a session") assert.deepEqual(headers.get("content-type"), ["text/y"]);
+    });
+  }
+
+  it("sends each value of an array, and each pair, as its own line", async (t) => {
+    const ours = await serving(t, (r) => ({
+      headers:
+        r.path === "/array"
+          ? { Link: ["<a>", "<b>"] }
+          : [
+              ["Link", "<a>"],
+              ["link", "<b>"],
+            ],
+    }));
+    for (const path of ["/array", "/pairs"]) {
+      assert.deepEqual((await headOf(ours, `GET ${path}`, "")).headers.get("link"), ["<a>", "<b>"]);
+    }
+  });
+});
+
 describe("odd origins", () => {
   it("are refused without an answer that repeats them, where they are several, empty or no text", async (t) => {
     const ours = await site(t, { allowedOrigins: [APP] });
