@@ -70,11 +70,8 @@ export class Cors {
   admit(request: ChannelRequest, isAllowed: (request: ChannelRequest) => boolean): boolean {
     const { exchange } = request;
     const { fields, method } = exchange.head;
-    const origin = fieldValue(fields, "origin");
-    exchange.pageFields = VARIES;
-    // A page never reads the answer to its WebSocket's handshake.
-    if (origin === undefined || request.isWebSocket || !isAllowed(request)) return false;
-    exchange.pageFields = this.#pageFields(origin);
+    exchange.pageFields = this.pageFields(request, isAllowed);
+    if (exchange.pageFields === VARIES) return false;
     const asked = method === "OPTIONS" ? fieldValue(fields, "access-control-request-method") : undefined;
     if (asked === undefined || !this.#methods.includes(asked)) return false;
     const headers = this.#allowHeaders ?? request.headers.get("access-control-request-headers") ?? "";
@@ -87,7 +84,11 @@ export class Cors {
     return true;
   }
 
-  #pageFields(origin: string): readonly string[] {
+  /** The fields of the answers to a request. */
+  pageFields(request: ChannelRequest, isAllowed: (request: ChannelRequest) => boolean): readonly string[] {
+    const origin = fieldValue(request.exchange.head.fields, "origin");
+    // A page never reads the answer to its WebSocket's handshake.
+    if (origin === undefined || request.isWebSocket || !isAllowed(request)) return VARIES;
     const fields = ["Access-Control-Allow-Origin", origin, ...VARIES, "Access-Control-Expose-Headers", this.#expose];
     // "null" is the origin of every sandboxed frame: no visitor has trusted all of them.
     if (this.#credentials && origin !== "null") fields.push("Access-Control-Allow-Credentials", "true");

@@ -5,7 +5,7 @@ import { inspectable, isThenable } from "../base/guard.ts";
 import { memorySize } from "../base/memory-size.ts";
 import type { Handshake } from "../codec/ws-handshake.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
-import { isAnsweredAtDoor } from "./access.ts";
+import { debugPage, isAnsweredAtDoor } from "./access.ts";
 import type { SendBody } from "./body.ts";
 import type { AnyChannel } from "./channel.ts";
 import { failureOf, isClientsFault, OVERLOADED } from "./failure.ts";
@@ -33,6 +33,7 @@ const NOT_FOUND = { status: 404, body: "Not Found\n" };
 /** Never throws: what goes wrong is reported, and the client gets its answer. */
 export function handleRequest(request: ChannelRequest, handler: Handler): void {
   const { context } = request;
+  if (context.debug !== undefined) debugPage(request, context.debug);
   if (context.access.isChecked && isAnsweredAtDoor(request)) return;
   if (context.upgrade !== undefined && request.isWebSocket) checkUpgrade(request, context.upgrade, handler);
   else handle(request, handler);

@@ -124,7 +124,8 @@ class SessionConnection implements Connection<unknown, unknown> {
     const print = debug === true ? console.log : debug || (() => {});
     this.#debug = (line) =>
       void guard(
-        () => print(`unichannel ${line}`),
+        // Some platforms name the URL in their errors: its query has the token, and what `params` has.
+        () => print(`unichannel ${line.replace(/\?[^\s)]+/g, "?…")}`),
         () => {},
       );
     const rungs = carriers.filter((kind) => kind !== "websocket" || this.#endpoint.WebSocket !== undefined);

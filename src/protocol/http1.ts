@@ -137,6 +137,11 @@ export class Http1Connection extends OutputSource {
     if (this.#reading === "head" && this.#isBetweenHeads) this.#reading = "closed";
   }
 
+  /** The head of a request that was read and is owed an answer, also of one whose body is refused. */
+  get owedHead(): RequestHead | undefined {
+    return this.#writing === "owed" ? this.#head : undefined;
+  }
+
   /**
    * The next request, once it is whole and the one before is done; otherwise undefined.
    * Throws a `ChannelError` with a status for what may not be served; `refuse` then answers it.

@@ -8,7 +8,7 @@ import type { DebugLog } from "../base/debug-log.ts";
 import { ChannelError, type ErrorCode } from "../base/errors.ts";
 import { checkOptionNames } from "../base/option-names.ts";
 import { Roster } from "../base/roster.ts";
-import { type Access, toAccess } from "../channel/access.ts";
+import { type Access, pageFieldsOf, toAccess } from "../channel/access.ts";
 import type { ChannelContext, Client, ErrorReporter, MessageCounts } from "../channel/context.ts";
 import type { Handler } from "../channel/handle.ts";
 import { ChannelRequest } from "../channel/request.ts";
@@ -241,6 +241,10 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
 
   onExchangeEnd(exchange: Exchange, status: number, isWhole: boolean): void {
     this.#observer.requestEnded(exchange, status, isWhole);
+  }
+
+  pageFieldsOf(exchange: Exchange): readonly string[] | undefined {
+    return this.access.cors === undefined ? undefined : pageFieldsOf(new ChannelRequest(exchange, this));
   }
 
   onRefusal(error: ChannelError): void {

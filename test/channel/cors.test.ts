@@ -167,6 +167,22 @@ describe("a page of an allowed origin may read", () => {
       assert.deepEqual([head.status, corsOf(head)["allow-origin"]], [200, undefined]);
     }
   });
+
+  it("why its body is too large, by its length or while it comes", async (t) => {
+    const ours = await serving(t, (r) => r.text(), { allowedOrigins: [APP], maxBodyBytes: 4 });
+    for (const [origin, readable] of [
+      [APP, APP],
+      ["https://evil.example", undefined],
+    ] as const) {
+      for (const rest of ["Content-Length: 5\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n"]) {
+        const client = await ours.connect();
+        client.write(`POST /text HTTP/1.1\r\nHost: our.example\r\nOrigin: ${origin}\r\n${rest}`);
+        const head = await client.head("POST");
+        assert.deepEqual([head.status, corsOf(head)["allow-origin"]], [413, readable], rest);
+        client.destroy();
+      }
+    }
+  });
 });
 
 describe("the option cors", () => {
@@ -330,6 +346,52 @@ describe("fields that the application sets itself", () => {
     for (const [what, text] of Object.entries(ANSWERS)) {
       const { headers: found } = await headOf(ours, text, `Origin: ${APP}`);
       for (const [name, values] of found) assert.equal(values.length, 1, `${what}: ${name}: ${values}`);
+    }
+  });
+});
+
+describe("an object of headers with a name in two spellings", () => {
+  const two = {
+    "content-type": "text/x",
+    "Content-Type": "text/y",
+    "CACHE-CONTROL": "private",
+    "cache-control": "max-age=1",
+    "ACCESS-control-allow-origin": "https://first.example",
+    "Access-Control-Allow-Origin": APP,
+    vary: "A",
+    Vary: "B",
+    "set-cookie": "a=1",
+    "Set-Cookie": ["b=2", "c=3"],
+  };
+  for (const [what, text] of Object.entries({
+    "an answer": "GET /text",
+    "a channel": "GET /channel",
+    "a session": "GET /session?mode=poll",
+  })) {
+    it(`sends the last one, with all cookies and all of Vary (${what})`, async (t) => {
+      const ours = await site(t, { allowedOrigins: [APP] }, { headers: two as never });
+      const { headers } = await headOf(ours, text, `Origin: ${APP}`);
+      for (const [name, values] of headers) if (name !== "set-cookie") assert.equal(values.length, 1, name);
+      assert.match(headers.get("cache-control")![0]!, /max-age=1$/);
+      assert.deepEqual(headers.get("access-control-allow-origin"), [APP]);
+      assert.deepEqual(headers.get("vary"), ["A, B, Origin"]);
+      assert.deepEqual(headers.get("set-cookie"), ["a=1", "b=2", "c=3"]);
+      if (what !== "a session") assert.deepEqual(headers.get("content-type"), ["text/y"]);
+    });
+  }
+
+  it("sends each value of an array, and each pair, as its own line", async (t) => {
+    const ours = await serving(t, (r) => ({
+      headers:
+        r.path === "/array"
+          ? { Link: ["<a>", "<b>"] }
+          : [
+              ["Link", "<a>"],
+              ["link", "<b>"],
+            ],
+    }));
+    for (const path of ["/array", "/pairs"]) {
+      assert.deepEqual((await headOf(ours, `GET ${path}`, "")).headers.get("link"), ["<a>", "<b>"]);
     }
   });
 });

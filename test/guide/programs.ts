@@ -35,9 +35,12 @@ function write(t: TestContext, text: string): string {
   return file;
 }
 
-/** Runs the program in this process. Returns what it declares at its top as `const … = await serve(`. */
+/** Runs the program in this process. Returns its servers by name; one without a name is `server`. */
 export async function run(t: TestContext, text: string): Promise<Record<string, unknown>> {
-  const exported = text.replaceAll(/^const (\w+) = await serve\(/gm, "export const $1 = await serve(");
+  const exported = text.replaceAll(
+    /^(?:const (\w+) = )?await serve\(/gm,
+    (_, name = "server") => `export const ${name} = await serve(`,
+  );
   return (await import(pathToFileURL(write(t, exported)).href)) as Record<string, unknown>;
 }
 

@@ -138,6 +138,21 @@ describe("NODE_DEBUG=unichannel", () => {
     assert.doesNotMatch(lines().join("\n"), new RegExp(open.session.slice(0, 8)));
   });
 
+  it("prints that a page may not read an answer, which its browser alone would say", async (t) => {
+    const { target, printed, lines } = await child(t, "unichannel");
+    const client = await RawClient.connect(t, target);
+    client.write("GET /401 HTTP/1.1\r\nHost: a.example\r\nOrigin: https://app.example\r\n\r\n");
+    assert.equal((await client.response()).status, 401);
+    await printed(
+      /^page of "https:\/\/app\.example" may not read the answer to GET \/401: allowedOrigins does not allow it$/,
+    );
+    client.write("GET /401 HTTP/1.1\r\nHost: a.example\r\nOrigin: https://a.example\r\n\r\n");
+    assert.equal((await client.response()).status, 401);
+    client.destroy();
+    await printed(/^connection ID closed/);
+    assert.equal(lines().filter((line) => line.startsWith("page")).length, 1);
+  });
+
   it("prints no query, cookie or authorization", async (t) => {
     const { target, printed, text: all } = await child(t, "unichannel");
     const fields = ["Cookie: id=hidden", "Authorization: Bearer hidden", "Sec-WebSocket-Protocol: token.hidden"];

@@ -231,7 +231,10 @@ describe("the log of what clients cause at will", () => {
       "~standard": { version: 1, vendor: "test", validate: (value: unknown) => ({ value }) },
     } as const;
     const codec = jsonMessages({ toServer: anything, toClient: anything }).server;
-    const site = await serving(t, (r) => openChannel(r, { receive() {} }, { codec }), { onError: undefined });
+    const site = await serving(t, (r) => openChannel(r, { receive() {} }, { codec }), {
+      onError: undefined,
+      logger: undefined,
+    });
     const client = await WsClient.open(t, site.target);
     for (let i = 0; i < 200; i++) client.send("no JSON");
     await until(() => site.server.stats().errors.receive?.BAD_MESSAGE === 200, "all were refused");

@@ -91,7 +91,7 @@ describe("a refused origin", () => {
 
   it("is printed with console.warn where there is no logger, also beside an onError", async (t) => {
     const warn = t.mock.method(console, "warn", () => {});
-    const site = await serving(t, (r) => withChannel(r, () => {}));
+    const site = await serving(t, (r) => withChannel(r, () => {}), { logger: undefined });
     assert.equal((await site.request(handshake("https://app.example"))).status, 403);
     assert.equal(warn.mock.callCount(), 1);
     assert.match(String(warn.mock.calls[0]!.arguments[0]), /allowedOrigins: \["https:\/\/app\.example"\]/);
@@ -118,7 +118,7 @@ describe("a refused origin", () => {
 
   it("cannot write lines of its own into the log", async (t) => {
     const warn = t.mock.method(console, "warn", () => {});
-    const site = await serving(t, (r) => withChannel(r, () => {}));
+    const site = await serving(t, (r) => withChannel(r, () => {}), { logger: undefined });
     assert.equal((await site.request(handshake('https://a"\x80\xff.example\t!'))).status, 403);
     const [text] = warn.mock.calls[0]!.arguments;
     assert.doesNotMatch(String(text), /[\n\t]/);
