@@ -211,6 +211,37 @@ describe("a WebSocket whose receiver runs", () => {
   }
 });
 
+describe("a WebSocket that is not read, because too much waits for its receiver,", () => {
+  for (const way of ["resets", "is gone"] as const) {
+    it(`is over after the pings that find out when its client ${way}, though the receiver never comes back`, async (t) => {
+      const { site, watched } = await start(t, (r, w) =>
+        openChannel(
+          r,
+          {
+            open: (channel) => w.watch(channel),
+            async receive() {
+              await w.gate.promise;
+              w.log.push("receiver is over");
+            },
+          },
+          { pingIntervalMs: 1 },
+        ),
+      );
+      const client = await site.connect();
+      client.write(upgradeRequest());
+      await client.head();
+      for (let i = 0; i < 200; i++) client.write(textFrame("x".repeat(2000)));
+      await until(() => watched.channel !== undefined, "it is open");
+      leave(client, way);
+      await watched.ended();
+      watched.gate.resolve();
+      await until(() => watched.log.includes("close"), "close has run");
+      assert.equal(watched.log[0], "abort");
+      assert.equal(watched.log.at(-1), "close");
+    });
+  }
+});
+
 describe("a member of a group whose client leaves", () => {
   for (const transport of TRANSPORTS) {
     it(`is no member any more, and its signal has aborted: ${transport.name}`, async (t) => {
