@@ -6,46 +6,15 @@
 import { ChannelError } from "../base/errors.ts";
 import type { CloseRecord, NumberedRecord, OpenRecord, SessionRecord } from "../codec/session-record.ts";
 import { type Numbered, Session } from "../protocol/session.ts";
-import type { BufferBudget } from "./buffer-budget.ts";
 import { type CloseStatus, closeStatus, connectionFailed } from "./close-status.ts";
-import type { Flushable, Flusher } from "./flusher.ts";
+import type { Flushable } from "./flusher.ts";
 import { type AnyRecord, recordOf } from "./outgoing-record.ts";
 import type { Carrier, CarrierOwner } from "./session-carrier.ts";
+import type { SessionContext, SessionListener, SessionSettings } from "./session-context.ts";
+import { Debt } from "./session-debt.ts";
 import { SessionHold } from "./session-hold.ts";
-import type { Heartbeat, Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
-
-export interface SessionSettings {
-  /** How long a session lives without a carrier. */
-  readonly resumeMs: number;
-  /** How long a poll with nothing to say is parked; never longer than `heartbeatMs`. */
-  readonly parkMs: number;
-  /** After so much silence a heartbeat is sent, and after twice as much of the client's the carrier is dead. */
-  readonly heartbeatMs: number;
-  /** The same as the transports below have it. */
-  readonly heartbeat: Heartbeat;
-}
-
-export interface SessionContext {
-  readonly flusher: Flusher;
-  /** What all sessions and connections hold for clients. */
-  readonly budget: BufferBudget;
-  /** Bytes that all clients have sent and nobody has taken. */
-  readonly received: BufferBudget;
-  /** The session with this token is over. */
-  sessionEnded(token: string): void;
-  /** A stopping server waits for so many more (1) or fewer (-1) sessions whose next poll is to fetch what was sent. */
-  lingers(change: 1 | -1): void;
-}
-
-/** Who is told of a session, beside what every transport tells. */
-export interface SessionListener extends TransportListener {
-  /** Messages that arrived and were not handed to the application yet. */
-  readonly waitingMessages: number;
-  /** The client is back on another connection. */
-  resumed(): void;
-  /** `kind` is another one. */
-  transportChanged(): void;
-}
+import { Waiters } from "./session-waiters.ts";
+import type { Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
 
 type SessionState = "open" | "closing" | "closed";
 
@@ -53,12 +22,6 @@ type SessionState = "open" | "closing" | "closed";
 const UNCONFIRMED_MS = 5000;
 /** The same for a poll, which always ends: the next one may need several round trips of a slow network to come. */
 const UNCONFIRMED_POLL_MS = 20_000;
-/** How much longer than usual an acknowledgement may take while the carrier is not read: it may be behind what is not. */
-const PAUSED_PATIENCE = 4;
-/** Less than this a system takes for a client that is gone, too: only what is more shows that bytes are read. */
-const MIN_PROGRESS_BYTES = 16_384;
-/** Each repetition of a record doubles the patience for it, so often at most. */
-const MAX_DOUBLINGS = 6;
 /** Clients of a server that stops come back within this time, each at its own. */
 const SPREAD_MS = 5000;
 
@@ -76,6 +39,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   /** What carries it, or did last. */
   kind: TransportKind;
   readonly #session: Session<Numbered> = new Session();
+  readonly #debt: Debt = new Debt();
   readonly #settings: SessionSettings;
   readonly #context: SessionContext;
   #listener: SessionListener | undefined;
@@ -95,23 +59,15 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   #isLingering = false;
   /** Messages that arrived while the channel took none. */
   #held: SessionHold | undefined;
-  #waiters: Waiter[] | undefined;
+  #waiters: Waiters | undefined;
   /** The highest attempt number that has taken the session up. */
   #attempt = 0;
   /** Bytes of this session that the server's budget counts. */
   #counted = 0;
   /** Since when there is no carrier, or a parked poll; 0: the next beat will tell. */
   #since = 0;
-  /** What was acknowledged when the client was last found to owe an acknowledgement, and since when it is. */
-  #owedAfter = 0;
-  #owedSince = 0;
   /** The record up to which the client was asked to acknowledge at once. */
   #askedFor = 0;
-  /** Bytes that the carrier had not taken at the last beat. */
-  #unsentBefore = 0;
-  /** How often a carrier was dropped because `#owedAfter` stayed as it is. */
-  #repetitions = 0;
-
   constructor(token: string, kind: TransportKind, settings: SessionSettings, context: SessionContext) {
     this.token = token;
     this.kind = kind;
@@ -178,8 +134,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.#carrier = carrier;
     this.kind = carrier.kind;
     this.#since = 0;
-    this.#owedSince = 0;
-    this.#unsentBefore = 0;
+    this.#debt.restart();
     if (isResumed) this.#isConfirmed = true;
     carrier.begin(this, this.#session.received + 1);
     if (this.#carrier !== carrier) return;
@@ -200,10 +155,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   /** Resolves when `isMet` or the session is over, at the latest after about `ms`: the time is looked at with the beat. */
   waitFor(isMet: () => boolean, ms: number): Promise<void> {
     if (this.isOver || isMet()) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiters ??= [];
-      this.#waiters.push({ isMet, ms, since: 0, resolve });
-    });
+    this.#waiters ??= new Waiters();
+    return this.#waiters.wait(isMet, ms);
   }
 
   /**
@@ -317,10 +270,11 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
       this.#acknowledge(carrier);
     }
     carrier.beat(now, this.#settings.heartbeatMs, this.#settings.heartbeat);
-    if (this.#carrier === carrier && this.#isOwedTooLong(carrier, now)) {
-      this.#repetitions += 1;
-      carrier.drop();
-    }
+    if (this.#carrier !== carrier) return;
+    const isPaused = this.#held?.isFull === true;
+    if (!this.#debt.isTooLong(now, this.#session, carrier, isPaused, this.#settings.heartbeatMs)) return;
+    this.#debt.repeat();
+    carrier.drop();
   }
 
   /** The channel takes no more for now. The carrier is read on: acknowledgements must not wait behind messages. */
@@ -488,28 +442,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   /** A sign of the client: it is there, and whatever it owes it may still say. */
   #alive(): void {
     if (this.#carrier === undefined) this.#since = 0;
-    this.#owedSince = 0;
-  }
-
-  /**
-   * A client acknowledges within seconds: one that has not for so long, and whose connection takes nothing either, does not
-   * read, or is gone (PROTOCOL.md, "Liveness"). A WebSocket answers pings; only one that is not read may owe for ever.
-   */
-  #isOwedTooLong(carrier: Carrier, now: number): boolean {
-    const { acknowledged, bufferedAmount } = this.#session;
-    const { unsentBytes } = carrier;
-    const hasMoved = unsentBytes < this.#unsentBefore && this.#unsentBefore >= MIN_PROGRESS_BYTES;
-    this.#unsentBefore = unsentBytes;
-    if (acknowledged !== this.#owedAfter) this.#repetitions = 0;
-    const isPaused = this.#held?.isFull === true;
-    const mayOwe = bufferedAmount > 0 && (isPaused || carrier.kind !== "websocket");
-    if (mayOwe && !hasMoved && acknowledged === this.#owedAfter && this.#owedSince > 0) {
-      const factor = (isPaused ? PAUSED_PATIENCE : 1) * 2 ** Math.min(this.#repetitions, MAX_DOUBLINGS);
-      return now - this.#owedSince >= 2 * factor * this.#settings.heartbeatMs;
-    }
-    this.#owedAfter = acknowledged;
-    this.#owedSince = mayOwe ? now : 0;
-    return false;
+    this.#debt.defer();
   }
 
   /** Without a carrier, and the server stops. A client between two polls is there in a moment, and fetches what was sent. */
@@ -546,18 +479,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   /** Resolves what need not wait any more. `now` is given with the beat. */
   wake(now?: number): void {
-    const waiters = this.#waiters;
-    if (waiters === undefined) return;
-    this.#waiters = undefined;
-    for (const waiter of waiters) {
-      if (waiter.since === 0 && now !== undefined) waiter.since = now;
-      const isLate = now !== undefined && now - waiter.since >= waiter.ms;
-      if (isLate || this.isOver || waiter.isMet()) waiter.resolve();
-      else {
-        this.#waiters ??= [];
-        this.#waiters.push(waiter);
-      }
-    }
+    if (this.#waiters?.wake(this.isOver, now) === 0) this.#waiters = undefined;
   }
 
   /** `code` and `reason` are what a carrier that is there ends with. */
@@ -588,13 +510,4 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     poll.write({ type: "close", code, reason });
     poll.finish();
   }
-}
-
-/** Somebody who waits for a change of the session. */
-interface Waiter {
-  readonly isMet: () => boolean;
-  readonly ms: number;
-  /** The first beat that has seen it; 0: none. */
-  since: number;
-  readonly resolve: () => void;
 }
