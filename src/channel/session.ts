@@ -9,7 +9,7 @@ import { type CompressOptions, toCompressSettings } from "../transport/deflate.t
 import type { WebSocketOptions } from "../transport/exchange.ts";
 import { GzipExchange } from "../transport/gzip.ts";
 import { HttpTransport } from "../transport/http.ts";
-import { type SessionSettings, SessionTransport } from "../transport/session.ts";
+import { SessionTransport } from "../transport/session.ts";
 import {
   type Carrier,
   PollCarrier,
@@ -17,6 +17,7 @@ import {
   StreamCarrier,
   WebSocketCarrier,
 } from "../transport/session-carrier.ts";
+import type { SessionSettings } from "../transport/session-context.ts";
 import { acceptWebSocket, toSettings } from "./accept.ts";
 import { isOriginAllowed } from "./access.ts";
 import type { AnyChannel, Channel, Message, SessionHandlers } from "./channel.ts";

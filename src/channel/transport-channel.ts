@@ -10,7 +10,7 @@ import { inMicrotask } from "../base/microtask.ts";
 import type { Listed } from "../base/roster.ts";
 import { encodeClosePayload } from "../codec/ws-message.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
-import type { SessionListener } from "../transport/session.ts";
+import type { SessionListener } from "../transport/session-context.ts";
 import type { Heartbeat, Outgoing, Transport, TransportKind } from "../transport/transport.ts";
 import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
 import type { ChannelContext, ErrorSource } from "./context.ts";

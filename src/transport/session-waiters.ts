@@ -1,4 +1,4 @@
-// Those who wait for a change of a session, for a limited time. It has no timer: the time is looked at with the beat.
+// Requests of a session that wait for a change of it: for room, for what stands before them, for what the application takes.
 
 interface Waiter {
   readonly isMet: () => boolean;
@@ -8,26 +8,24 @@ interface Waiter {
   readonly resolve: () => void;
 }
 
-export class SessionWaiters {
-  #waiters: Waiter[] = [];
+export class Waiters {
+  #waiting: Waiter[] = [];
 
-  /** Resolves when `isMet` or the session is over, at the latest after about `ms`. */
+  /** Resolves when `wake` finds `isMet`, at the latest after about `ms`. */
   wait(isMet: () => boolean, ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiters.push({ isMet, ms, since: 0, resolve });
-    });
+    return new Promise((resolve) => this.#waiting.push({ isMet, ms, since: 0, resolve }));
   }
 
-  /** Resolves what need not wait any more. `now` is given with the beat. */
-  wake(isOver: boolean, now?: number): void {
-    if (this.#waiters.length === 0) return;
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of waiters) {
+  /** Resolves what need not wait any more; with `isOver` all. `now` is given with the beat. Answers how many still wait. */
+  wake(isOver: boolean, now: number | undefined): number {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const waiter of waiting) {
       if (waiter.since === 0 && now !== undefined) waiter.since = now;
       const isLate = now !== undefined && now - waiter.since >= waiter.ms;
       if (isLate || isOver || waiter.isMet()) waiter.resolve();
-      else this.#waiters.push(waiter);
+      else this.#waiting.push(waiter);
     }
+    return this.#waiting.length;
   }
 }

@@ -3,53 +3,19 @@
 // has been away too long. It has no timer: the server's beat, once a second, is time enough.
 // Long because all of it turns on one question, whether there is a carrier.
 
-import { type DebugLog, shortToken } from "../base/debug-log.ts";
+import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { CloseRecord, NumberedRecord, OpenRecord, SessionRecord } from "../codec/session-record.ts";
 import { type Numbered, Session } from "../protocol/session.ts";
-import type { BufferBudget } from "./buffer-budget.ts";
 import { type CloseStatus, closeStatus, connectionFailed, describeClose } from "./close-status.ts";
-import type { Flushable, Flusher } from "./flusher.ts";
+import type { Flushable } from "./flusher.ts";
 import { type AnyRecord, recordOf } from "./outgoing-record.ts";
 import type { Carrier, CarrierOwner } from "./session-carrier.ts";
+import type { SessionContext, SessionListener, SessionSettings } from "./session-context.ts";
+import { Debt } from "./session-debt.ts";
 import { SessionHold } from "./session-hold.ts";
-import { SessionWaiters } from "./session-waiters.ts";
-import type { Heartbeat, Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
-
-export interface SessionSettings {
-  /** How long a session lives without a carrier. */
-  readonly resumeMs: number;
-  /** How long a poll with nothing to say is parked; never longer than `heartbeatMs`. */
-  readonly parkMs: number;
-  /** After so much silence a heartbeat is sent, and after twice as much of the client's the carrier is dead. */
-  readonly heartbeatMs: number;
-  /** The same as the transports below have it. */
-  readonly heartbeat: Heartbeat;
-}
-
-export interface SessionContext {
-  readonly flusher: Flusher;
-  /** What all sessions and connections hold for clients. */
-  readonly budget: BufferBudget;
-  /** Bytes that all clients have sent and nobody has taken. */
-  readonly received: BufferBudget;
-  /** Lines for NODE_DEBUG; undefined: nobody reads them. */
-  readonly debug: DebugLog | undefined;
-  /** The session with this token is over. */
-  sessionEnded(token: string): void;
-  /** A stopping server waits for so many more (1) or fewer (-1) sessions whose next poll is to fetch what was sent. */
-  lingers(change: 1 | -1): void;
-}
-
-/** Who is told of a session, beside what every transport tells. */
-export interface SessionListener extends TransportListener {
-  /** Messages that arrived and were not handed to the application yet. */
-  readonly waitingMessages: number;
-  /** The client is back on another connection. */
-  resumed(): void;
-  /** `kind` is another one. */
-  transportChanged(): void;
-}
+import { Waiters } from "./session-waiters.ts";
+import type { Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
 
 type SessionState = "open" | "closing" | "closed";
 
@@ -57,12 +23,6 @@ type SessionState = "open" | "closing" | "closed";
 const UNCONFIRMED_MS = 5000;
 /** The same for a poll, which always ends: the next one may need several round trips of a slow network to come. */
 const UNCONFIRMED_POLL_MS = 20_000;
-/** How much longer than usual an acknowledgement may take while the carrier is not read: it may be behind what is not. */
-const PAUSED_PATIENCE = 4;
-/** Less than this a system takes for a client that is gone, too: only what is more shows that bytes are read. */
-const MIN_PROGRESS_BYTES = 16_384;
-/** Each repetition of a record doubles the patience for it, so often at most. */
-const MAX_DOUBLINGS = 6;
 /** Clients of a server that stops come back within this time, each at its own. */
 const SPREAD_MS = 5000;
 
@@ -80,6 +40,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   /** What carries it, or did last. */
   kind: TransportKind;
   readonly #session: Session<Numbered> = new Session();
+  readonly #debt: Debt = new Debt();
   readonly #settings: SessionSettings;
   readonly #context: SessionContext;
   #listener: SessionListener | undefined;
@@ -99,23 +60,15 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   #isLingering = false;
   /** Messages that arrived while the channel took none. */
   #held: SessionHold | undefined;
-  #waiters: SessionWaiters | undefined;
+  #waiters: Waiters | undefined;
   /** The highest attempt number that has taken the session up. */
   #attempt = 0;
   /** Bytes of this session that the server's budget counts. */
   #counted = 0;
   /** Since when there is no carrier, or a parked poll; 0: the next beat will tell. */
   #since = 0;
-  /** What was acknowledged when the client was last found to owe an acknowledgement, and since when it is. */
-  #owedAfter = 0;
-  #owedSince = 0;
   /** The record up to which the client was asked to acknowledge at once. */
   #askedFor = 0;
-  /** Bytes that the carrier had not taken at the last beat. */
-  #unsentBefore = 0;
-  /** How often a carrier was dropped because `#owedAfter` stayed as it is. */
-  #repetitions = 0;
-
   constructor(token: string, kind: TransportKind, settings: SessionSettings, context: SessionContext) {
     this.token = token;
     this.kind = kind;
@@ -187,8 +140,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.#carrier = carrier;
     this.kind = carrier.kind;
     this.#since = 0;
-    this.#owedSince = 0;
-    this.#unsentBefore = 0;
+    this.#debt.restart();
     if (isResumed) this.#isConfirmed = true;
     this.#context.debug?.(this.#describeAttach(kindBefore, after, isResumed));
     carrier.begin(this, this.#session.received + 1);
@@ -210,7 +162,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   /** Resolves when `isMet` or the session is over, at the latest after about `ms`: the time is looked at with the beat. */
   waitFor(isMet: () => boolean, ms: number): Promise<void> {
     if (this.isOver || isMet()) return Promise.resolve();
-    this.#waiters ??= new SessionWaiters();
+    this.#waiters ??= new Waiters();
     return this.#waiters.wait(isMet, ms);
   }
 
@@ -325,10 +277,11 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
       this.#acknowledge(carrier);
     }
     carrier.beat(now, this.#settings.heartbeatMs, this.#settings.heartbeat);
-    if (this.#carrier === carrier && this.#isOwedTooLong(carrier, now)) {
-      this.#repetitions += 1;
-      carrier.drop();
-    }
+    if (this.#carrier !== carrier) return;
+    const isPaused = this.#held?.isFull === true;
+    if (!this.#debt.isTooLong(now, this.#session, carrier, isPaused, this.#settings.heartbeatMs)) return;
+    this.#debt.repeat();
+    carrier.drop();
   }
 
   /** The channel takes no more for now. The carrier is read on: acknowledgements must not wait behind messages. */
@@ -499,28 +452,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   /** A sign of the client: it is there, and whatever it owes it may still say. */
   #alive(): void {
     if (this.#carrier === undefined) this.#since = 0;
-    this.#owedSince = 0;
-  }
-
-  /**
-   * A client acknowledges within seconds: one that has not for so long, and whose connection takes nothing either, does not
-   * read, or is gone (PROTOCOL.md, "Liveness"). A WebSocket answers pings; only one that is not read may owe for ever.
-   */
-  #isOwedTooLong(carrier: Carrier, now: number): boolean {
-    const { acknowledged, bufferedAmount } = this.#session;
-    const { unsentBytes } = carrier;
-    const hasMoved = unsentBytes < this.#unsentBefore && this.#unsentBefore >= MIN_PROGRESS_BYTES;
-    this.#unsentBefore = unsentBytes;
-    if (acknowledged !== this.#owedAfter) this.#repetitions = 0;
-    const isPaused = this.#held?.isFull === true;
-    const mayOwe = bufferedAmount > 0 && (isPaused || carrier.kind !== "websocket");
-    if (mayOwe && !hasMoved && acknowledged === this.#owedAfter && this.#owedSince > 0) {
-      const factor = (isPaused ? PAUSED_PATIENCE : 1) * 2 ** Math.min(this.#repetitions, MAX_DOUBLINGS);
-      return now - this.#owedSince >= 2 * factor * this.#settings.heartbeatMs;
-    }
-    this.#owedAfter = acknowledged;
-    this.#owedSince = mayOwe ? now : 0;
-    return false;
+    this.#debt.defer();
   }
 
   get #name(): string {
@@ -569,7 +501,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   /** Resolves what need not wait any more. `now` is given with the beat. */
   wake(now?: number): void {
-    this.#waiters?.wake(this.isOver, now);
+    if (this.#waiters?.wake(this.isOver, now) === 0) this.#waiters = undefined;
   }
 
   /** `code` and `reason` are what a carrier that is there ends with. */
