@@ -23,7 +23,11 @@ export function refuse(
 ): TransportChannel {
   // Whoever asks for a WebSocket may go on sending frames (RFC 6455 §4.2.2 item 4).
   const end = request.isWebSocket ? ["Connection", status === 426 ? "Upgrade, close" : "close"] : [];
-  return closed(request, plainHead(status, ["Cache-Control", "no-store", ...fields, ...end]), `${text}\n`);
+  return closed(
+    request,
+    plainHead(status, joinFields(request.exchange.refusalFields, [...fields, ...end])),
+    `${text}\n`,
+  );
 }
 
 /** The request is answered, and its channel is over. */

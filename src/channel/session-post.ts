@@ -103,7 +103,7 @@ async function answerPost(
     const body = records.map(encodeRecordEvent).join("");
     exchange.respond({ status, fields: joinFields([...fields, ...more], ["Content-Type", "text/event-stream"]) }, body);
   } catch (error) {
-    failPost(request, error, fields);
+    failPost(request, error);
   } finally {
     session.posts!.leave(post);
     received.change(post.bytes, 0);
@@ -187,11 +187,11 @@ function sizeOf(records: readonly NumberedRecord[]): number {
 }
 
 /** The body was malformed, too big, or never came whole; in the last two cases the engine may have answered already. */
-function failPost(request: ChannelRequest, error: unknown, fields: readonly string[]): void {
+function failPost(request: ChannelRequest, error: unknown): void {
   const { exchange, context } = request;
   const isTooBig = error instanceof ChannelError && error.code === "MESSAGE_TOO_BIG";
   if (!isTooBig && !isClientsFault(error)) context.report(error, { source: "handler", request });
   if (exchange.isAnswered) return;
   const { status = 500, body } = isTooBig ? { status: 413, body: `${error.message}\n` } : failureOf(error);
-  exchange.respond(plainHead(status, fields), String(body));
+  exchange.respond(plainHead(status, exchange.refusalFields), String(body));
 }

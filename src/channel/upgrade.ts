@@ -48,7 +48,7 @@ export function refuseHandshake(exchange: Exchange, error: ChannelError): Transp
   // RFC 9110 §15.5.22: a 426 names the protocol it wants.
   if (error.status === 426) fields.push("Upgrade", "websocket", "Sec-WebSocket-Version", "13");
   fields.push("Connection", error.status === 426 ? "Upgrade, close" : "close");
-  const transport = new HttpTransport(exchange, PLAIN, []);
+  const transport = new HttpTransport(exchange, PLAIN, exchange.refusalFields);
   transport.send(
     { status: error.status, fields, body: `${error.message}\n`, event: undefined, length: undefined },
     true,
