@@ -96,6 +96,11 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   /** Messages that arrived while the channel took none. */
   #held: SessionHold | undefined;
   #waiters: Waiter[] | undefined;
+  /**
+   * What the application had taken when it closed: what comes after that reaches nobody, and is not acknowledged, so that the
+   * client's application is told of it.
+   */
+  #takenAtClose: number | undefined;
   /** The highest attempt number that has taken the session up. */
   #attempt = 0;
   /** Bytes of this session that the server's budget counts. */
@@ -126,11 +131,12 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   /** How many of the client's records have come; the caller tells the client. */
   takeAck(): number {
-    return this.#session.takeAck();
+    return this.#session.takeAck(this.#takenAtClose);
   }
 
   /** The number of the last of the client's records that the application has taken, or nobody will take. */
   get taken(): number {
+    if (this.#takenAtClose !== undefined) return this.#takenAtClose;
     return this.#session.received - (this.#held?.length ?? 0) - (this.#listener?.waitingMessages ?? 0);
   }
 
@@ -277,6 +283,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   /** The end is kept and acknowledged like a message, so `transportClosed` may be as far away as the client. */
   close(code: number, reason: string): void {
     if (this.#state !== "open") return;
+    this.#takenAtClose = this.taken;
     this.#state = "closing";
     const isRestart = code === SERVICE_RESTART;
     const retryMs = isRestart ? Math.floor(Math.random() * SPREAD_MS) : undefined;
@@ -417,7 +424,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   #openRecord(resumed: boolean): OpenRecord {
     const { heartbeatMs, resumeMs } = this.#settings;
-    const received = this.#session.takeAck();
+    const received = this.takeAck();
     const first = this.#session.acknowledged + 1;
     return { type: "open", session: this.token, resumed, received, first, heartbeatMs, resumeMs };
   }
@@ -450,7 +457,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
       this.#deliverHeld(true);
       // All that came before it has been given to the channel, which delivers it before the end.
       const carrier = this.#carrier;
-      if (carrier?.kind === "websocket") carrier.write({ type: "ack", received: this.#session.takeAck() });
+      if (carrier?.kind === "websocket") carrier.write({ type: "ack", received: this.takeAck() });
       this.#ended(closeStatus("client", record.code, record.reason));
     }
   }
