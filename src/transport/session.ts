@@ -96,10 +96,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   /** Messages that arrived while the channel took none. */
   #held: SessionHold | undefined;
   #waiters: Waiter[] | undefined;
-  /**
-   * What the application had taken when it closed: what comes after that reaches nobody, and is not acknowledged, so that the
-   * client's application is told of it.
-   */
+  /** What was taken when the application closed: what comes later reaches nobody, and is not acknowledged. */
   #takenAtClose: number | undefined;
   /** The highest attempt number that has taken the session up. */
   #attempt = 0;
@@ -136,8 +133,9 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   /** The number of the last of the client's records that the application has taken, or nobody will take. */
   get taken(): number {
-    if (this.#takenAtClose !== undefined) return this.#takenAtClose;
-    return this.#session.received - (this.#held?.length ?? 0) - (this.#listener?.waitingMessages ?? 0);
+    return (
+      this.#takenAtClose ?? this.#session.received - (this.#held?.length ?? 0) - (this.#listener?.waitingMessages ?? 0)
+    );
   }
 
   /** What a client posts may be taken. */
@@ -316,7 +314,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     }
     if (this.#since === 0) this.#since = now;
     if (carrier === undefined) {
-      if (now - this.#since >= this.#patienceMs) this.#expire();
+      if (now - this.#since < this.#patienceMs) return;
+      this.#ended(this.#close === undefined ? connectionFailed("the client did not come back") : this.#closeStatus());
       return;
     }
     if (carrier.isParked && now - this.#since >= this.#settings.parkMs) this.#queueFlush();
@@ -424,9 +423,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   #openRecord(resumed: boolean): OpenRecord {
     const { heartbeatMs, resumeMs } = this.#settings;
-    const received = this.takeAck();
     const first = this.#session.acknowledged + 1;
-    return { type: "open", session: this.token, resumed, received, first, heartbeatMs, resumeMs };
+    return { type: "open", session: this.token, resumed, received: this.takeAck(), first, heartbeatMs, resumeMs };
   }
 
   #say(record: Numbered): void {
@@ -456,8 +454,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     else {
       this.#deliverHeld(true);
       // All that came before it has been given to the channel, which delivers it before the end.
-      const carrier = this.#carrier;
-      if (carrier?.kind === "websocket") carrier.write({ type: "ack", received: this.takeAck() });
+      if (this.#carrier?.kind === "websocket") this.#carrier.write({ type: "ack", received: this.takeAck() });
       this.#ended(closeStatus("client", record.code, record.reason));
     }
   }
@@ -529,10 +526,6 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
       this.#isLingering = true;
       this.#context.lingers(1);
     } else this.#ended(this.#close === undefined ? closeStatus("server", SERVICE_RESTART) : this.#closeStatus());
-  }
-
-  #expire(): void {
-    this.#ended(this.#close === undefined ? connectionFailed("the client did not come back") : this.#closeStatus());
   }
 
   #closeStatus(): CloseStatus {
