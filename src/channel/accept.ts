@@ -4,7 +4,7 @@
 import { hash } from "node:crypto";
 import { ChannelError } from "../base/errors.ts";
 import { callSync } from "../base/guard.ts";
-import { fieldsBeside, joinFields, withoutContentFields } from "../codec/field-list.ts";
+import { fieldsBeside, joinFields } from "../codec/field-list.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { negotiateDeflate, parseExtensions } from "../codec/ws-extensions.ts";
@@ -129,7 +129,7 @@ function accept(
   // All that may throw comes first: nothing is answered, switched or made by then, so the client gets a 500.
   const { codec, headers } = options;
   const fields = headers === undefined ? NO_FIELDS : checkFields(toFields(headers));
-  if (fields.length > 0) original.exchange.refusalFields = withoutContentFields(fields);
+  if (fields.length > 0) original.exchange.refusalFields = fields;
   const settings = toSettings(options, original.context);
   const contentType = contentTypeOf(codec, fields);
   const { transport, isRefused } = chooseTransport(original, fields, options);

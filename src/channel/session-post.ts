@@ -15,7 +15,7 @@ import { EventDecoder } from "../codec/sse.ts";
 import { ACK_MS, keptSize } from "../protocol/session.ts";
 import { failureOf, isClientsFault } from "./failure.ts";
 import type { ChannelRequest } from "./request.ts";
-import { plainHead, refuse } from "./session-answer.ts";
+import { plainHead, refusalFields, refuse } from "./session-answer.ts";
 import type { OpenSession } from "./sessions.ts";
 import type { TransportChannel } from "./transport-channel.ts";
 
@@ -193,5 +193,5 @@ function failPost(request: ChannelRequest, error: unknown): void {
   if (!isTooBig && !isClientsFault(error)) context.report(error, { source: "handler", request });
   if (exchange.isAnswered) return;
   const { status = 500, body } = isTooBig ? { status: 413, body: `${error.message}\n` } : failureOf(error);
-  exchange.respond(plainHead(status, exchange.refusalFields), String(body));
+  exchange.respond(plainHead(status, refusalFields(request)), String(body));
 }

@@ -2,7 +2,6 @@
 // Every request of a session comes through here, after the application's own handler has let it pass.
 
 import { ChannelError } from "../base/errors.ts";
-import { withoutContentFields } from "../codec/field-list.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { parseCount, SESSION_PROTOCOL } from "../codec/session-record.ts";
 import { type CompressOptions, toCompressSettings } from "../transport/deflate.ts";
@@ -102,7 +101,7 @@ function accept(request: ChannelRequest, handlers: SessionHandlers, options: Any
   // All that the application can get wrong is found here, before anything is made.
   checkSessionOptions(options);
   const own = options.headers === undefined ? NO_FIELDS : checkFields(toFields(options.headers));
-  request.exchange.refusalFields = answerFields(withoutContentFields(own));
+  request.exchange.refusalFields = own;
   try {
     if (isForeign(request)) throw new ChannelError("FORBIDDEN_ORIGIN");
     if (request.isWebSocket || request.method === "GET") return acceptCarrier(request, handlers, options, own);

@@ -2,6 +2,7 @@
 // and then, where the server has an `upgrade` check, the application. Until all have said yes nothing is switched.
 
 import { ChannelError } from "../base/errors.ts";
+import { withoutContentFields } from "../codec/field-list.ts";
 import { type Handshake, readHandshake } from "../codec/ws-handshake.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
@@ -48,7 +49,7 @@ export function refuseHandshake(exchange: Exchange, error: ChannelError): Transp
   // RFC 9110 §15.5.22: a 426 names the protocol it wants.
   if (error.status === 426) fields.push("Upgrade", "websocket", "Sec-WebSocket-Version", "13");
   fields.push("Connection", error.status === 426 ? "Upgrade, close" : "close");
-  const transport = new HttpTransport(exchange, PLAIN, exchange.refusalFields);
+  const transport = new HttpTransport(exchange, PLAIN, withoutContentFields(exchange.refusalFields));
   transport.send(
     { status: error.status, fields, body: `${error.message}\n`, event: undefined, length: undefined },
     true,

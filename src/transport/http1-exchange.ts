@@ -2,7 +2,7 @@
 // response has ended every call on it does nothing, so a forgotten reference can never answer somebody else's request.
 
 import { ChannelError } from "../base/errors.ts";
-import { withPageFields } from "../codec/field-list.ts";
+import { withoutContentFields, withPageFields } from "../codec/field-list.ts";
 import type { RequestHead } from "../codec/http1-request.ts";
 import type { ResponseHead, SharedBody } from "../protocol/http1.ts";
 import type { Exchange, ExchangeListener, WebSocketOptions } from "./exchange.ts";
@@ -129,7 +129,8 @@ export class Http1Exchange implements Exchange {
 
   /** The fields of the answer by which the connection itself refuses this request, beside its own. */
   refusedWith(): readonly string[] {
-    return this.pageFields === undefined ? this.refusalFields : withPageFields(this.refusalFields, this.pageFields);
+    const own = withoutContentFields(this.refusalFields);
+    return this.pageFields === undefined ? own : withPageFields(own, this.pageFields);
   }
 
   /** The connection is gone, or may not be used any more. */
