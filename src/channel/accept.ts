@@ -130,6 +130,7 @@ function accept(
   // All that may throw comes first: nothing is answered, switched or made by then, so the client gets a 500.
   const { codec, headers } = options;
   const fields = headers === undefined ? NO_FIELDS : checkFields(toFields(headers));
+  if (fields.length > 0) original.exchange.refusalFields = fields;
   const settings = toSettings(options, original.context);
   const contentType = contentTypeOf(codec, fields);
   const { transport, isRefused } = chooseTransport(original, fields, options);

@@ -15,7 +15,7 @@ import { EventDecoder } from "../codec/sse.ts";
 import { ACK_MS, keptSize } from "../protocol/session.ts";
 import { failureOf, isClientsFault } from "./failure.ts";
 import type { ChannelRequest } from "./request.ts";
-import { plainHead, refuse } from "./session-answer.ts";
+import { plainHead, refusalFields, refuse } from "./session-answer.ts";
 import type { OpenSession } from "./sessions.ts";
 import type { TransportChannel } from "./transport-channel.ts";
 import { Turns } from "./turns.ts";
@@ -111,7 +111,7 @@ async function answerPost(
     const body = records.map(encodeRecordEvent).join("");
     exchange.respond({ status, fields: joinFields([...fields, ...more], ["Content-Type", "text/event-stream"]) }, body);
   } catch (error) {
-    failPost(request, error, fields);
+    failPost(request, error);
   } finally {
     session.posts!.leave(post);
     received.change(post.bytes, 0);
@@ -213,12 +213,13 @@ function sizeOf(records: readonly NumberedRecord[]): number {
 }
 
 /** The body was malformed, too big, or never came whole; in the last two cases the engine may have answered already. */
-function failPost(request: ChannelRequest, error: unknown, fields: readonly string[]): void {
+function failPost(request: ChannelRequest, error: unknown): void {
   const { exchange, context } = request;
   const isTooBig = error instanceof ChannelError && error.code === "MESSAGE_TOO_BIG";
   if (!isTooBig && !isClientsFault(error)) context.report(error, { source: "handler", request });
   if (exchange.isAnswered) return;
   const { status = 500, body } = isTooBig ? { status: 413, body: `${error.message}\n` } : failureOf(error);
   if (status < 500) context.refused(request, status, String(body).trimEnd());
+  const fields = refusalFields(request);
   exchange.respond(plainHead(status, status === 503 ? [...fields, ...RETRY] : fields), String(body));
 }

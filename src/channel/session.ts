@@ -105,6 +105,7 @@ function accept(request: ChannelRequest, handlers: SessionHandlers, options: Any
   checkHandlers("openSession", handlers);
   checkSessionOptions(options);
   const own = options.headers === undefined ? NO_FIELDS : checkFields(toFields(options.headers));
+  request.exchange.refusalFields = own;
   try {
     if (isForeign(request)) throw new ChannelError("FORBIDDEN_ORIGIN");
     if (request.isWebSocket || request.method === "GET") return acceptCarrier(request, handlers, options, own);

@@ -3,6 +3,7 @@
 
 import { ChannelError } from "../base/errors.ts";
 import { unknownName } from "../base/option-names.ts";
+import { withoutContentFields } from "../codec/field-list.ts";
 import { type Handshake, readHandshake } from "../codec/ws-handshake.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -50,7 +51,7 @@ export function refuseHandshake(request: ChannelRequest, error: ChannelError): T
   // RFC 9110 §15.5.22: a 426 names the protocol it wants.
   if (error.status === 426) fields.push("Upgrade", "websocket", "Sec-WebSocket-Version", "13");
   fields.push("Connection", error.status === 426 ? "Upgrade, close" : "close");
-  const transport = new HttpTransport(exchange, PLAIN, []);
+  const transport = new HttpTransport(exchange, PLAIN, withoutContentFields(exchange.refusalFields));
   transport.send(
     { status: error.status!, fields, body: `${error.message}\n`, event: undefined, length: undefined },
     true,

@@ -56,8 +56,11 @@ export interface Carrier {
   beat(): boolean;
   /** While true, a poll that has ended is not followed by another. */
   hold(isHeld: boolean): void;
-  /** Ends after all that is in the session was sent, and what has come is acknowledged; then `onEnd` is called. */
-  finish(): void;
+  /**
+   * Ends after all that is in the session was sent, and what has come is acknowledged; then `onEnd` is called. `isClosed`:
+   * the server has closed the session and takes no more messages, so that none is sent.
+   */
+  finish(isClosed: boolean): void;
   /** Ends now. */
   end(): void;
 }

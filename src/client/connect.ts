@@ -438,7 +438,7 @@ class SessionConnection implements Connection<unknown, unknown> {
     if (isLeft) {
       this.#lingerTimer = this.#clock.setTimer(() => this.#finished(), LINGER_MS);
       this.#ladder.check(false);
-    } else if (!this.#ladder.stop() || close.by === "server") this.#finished();
+    } else if (!this.#ladder.stop(close.by === "server") || close.by === "server") this.#finished();
     this.#tellClose(this.#listeners.close);
   }
 

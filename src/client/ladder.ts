@@ -106,7 +106,7 @@ export class Ladder {
   /** The server wants the client back after `retryAfterMs`, on a new carrier. */
   again(end: CarrierEnd): void {
     this.#settle();
-    this.stop();
+    this.stop(true);
     this.#finishing = undefined;
     this.#again(end);
   }
@@ -126,13 +126,16 @@ export class Ladder {
     }
   }
 
-  /** Ends everything; the current carrier after what it has to send, and then `onFinish` is called. True if there is one. */
-  stop(): boolean {
+  /**
+   * Ends everything; the current carrier after what it has to send, and then `onFinish` is called. True if there is one.
+   * `isClosed`: the server has closed the session.
+   */
+  stop(isClosed = false): boolean {
     this.#untold = undefined;
     this.#drop();
     this.#finishing = this.current;
     this.current = undefined;
-    this.#finishing?.finish();
+    this.#finishing?.finish(isClosed);
     return this.#finishing !== undefined;
   }
 

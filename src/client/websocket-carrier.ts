@@ -156,10 +156,10 @@ export class WebSocketCarrier implements Carrier {
 
   hold(): void {}
 
-  finish(): void {
-    this.#isFinishing = true;
+  finish(isClosed: boolean): void {
+    this.#isFinishing = !isClosed;
     if (this.#session.hasAck) this.acknowledge();
-    this.flush();
+    if (!isClosed) this.flush();
     this.end();
   }
 

@@ -8,6 +8,7 @@
 import { type Piece, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { OutputSource, sharedPiece } from "../base/output.ts";
+import { fieldsBeside } from "../codec/field-list.ts";
 import { type BodyDecoder, ChunkedBodyDecoder, FixedBodyDecoder } from "../codec/http1-body.ts";
 import { RequestDecoder, type RequestHead, type RequestLimits } from "../codec/http1-request.ts";
 import {
@@ -47,6 +48,22 @@ export interface SharedBody {
   /** As the whole response to an ordinary request: what says of one connection only is not in it. */
   answer: { readonly options: Http1Options; readonly dateField: string; readonly piece: Piece } | undefined;
 }
+
+/** Written by the connection itself, whatever the application says: name, value, … */
+const NOT_OF_REFUSALS = [
+  "Date",
+  "",
+  "Server",
+  "",
+  "Connection",
+  "",
+  "Keep-Alive",
+  "",
+  "Content-Length",
+  "",
+  "Transfer-Encoding",
+  "",
+];
 
 /** Where the reading side stands. */
 type ReadState = "head" | "body" | "read" | "closed";
@@ -324,11 +341,12 @@ export class Http1Connection extends OutputSource {
     this.#awaitsContinue = false;
     if (!this.isAnswering) {
       const body = utf8Bytes(`${error.message}\n`);
-      const own = ["Content-Type", "text/plain; charset=utf-8", ...fields];
       // RFC 9110 §15.6.4: the client may come back, and is told when.
-      if (error.status === 503) own.push("Retry-After", "1");
+      const retry = error.status === 503 ? ["Retry-After", "1"] : [];
+      const own = ["Content-Type", "text/plain; charset=utf-8", ...retry, ...NOT_OF_REFUSALS];
+      const others = fields.length === 0 ? fields : fieldsBeside(fields, own);
       this.output.text(
-        encodeResponseHead(error.status ?? 400, own) +
+        encodeResponseHead(error.status ?? 400, [...own.slice(0, -NOT_OF_REFUSALS.length), ...others]) +
           this.#options.dateField() +
           this.#options.serverField +
           `Connection: close\r\nContent-Length: ${body.length}\r\n\r\n`,

@@ -1,7 +1,7 @@
 // Plain HTTP as a transport: a response that is whole (long polling) or grows (streaming).
 // The same class carries Server-Sent Events: only the format of what is sent differs (`sse.ts`).
 
-import { fieldsBeside, joinFields } from "../codec/field-list.ts";
+import { fieldsBeside, joinFields, withoutContentFields } from "../codec/field-list.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import { statusHasBody } from "../codec/http1-response.ts";
 import type { ResponseHead } from "../protocol/http1.ts";
@@ -162,7 +162,7 @@ export class HttpTransport implements Transport, ExchangeListener {
     if (this.#end !== undefined) return;
     // The channel's own fields belong to this answer as well: without its CORS fields no page of another origin could
     // tell it from a failure.
-    if (!this.#isStarted) this.#exchange.respond({ status: 204, fields: this.#fields }, null);
+    if (!this.#isStarted) this.#exchange.respond({ status: 204, fields: withoutContentFields(this.#fields) }, null);
     else this.#exchange.end();
     this.#ended(closeStatus("server", code, reason));
   }
@@ -235,7 +235,9 @@ export class HttpTransport implements Transport, ExchangeListener {
   }
 
   #withFields(message: Outgoing): Outgoing {
-    return this.#fields.length === 0 ? message : { ...message, fields: joinFields(this.#fields, message.fields) };
+    if (this.#fields.length === 0) return message;
+    const own = describesItself(message) ? withoutContentFields(this.#fields) : this.#fields;
+    return { ...message, fields: joinFields(own, message.fields) };
   }
 
   #write(data: string | Uint8Array | null, shared?: SharedPart): void {
@@ -254,6 +256,11 @@ export class HttpTransport implements Transport, ExchangeListener {
     this.#end = status;
     this.#listener?.transportClosed(status);
   }
+}
+
+/** True for an answer of which the channel's own content fields would be wrong: it has no content, or is a failure's text. */
+function describesItself({ status = 200, fields }: Outgoing): boolean {
+  return !statusHasBody(status) || (status >= 400 && fieldValue(fields, "content-type") !== undefined);
 }
 
 /** What a message that goes to many is in this format. */

@@ -385,7 +385,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     const isAnswer = error.status !== undefined && !this.connection.isAnswering;
     // A body cut off by the end of the connection has nobody left who would read an answer.
     if (error.status === undefined) this.abort();
-    else this.connection.refuse(error, exchange === undefined ? this.#pageFields() : exchange.pageFields);
+    else this.connection.refuse(error, exchange === undefined ? this.#pageFields() : exchange.refusedWith());
     reader?.reject(error);
     if (exchange !== undefined) {
       exchange.detach(error);

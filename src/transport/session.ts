@@ -61,6 +61,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   /** Messages that arrived while the channel took none. */
   #held: SessionHold | undefined;
   #waiters: Waiters | undefined;
+  /** What was taken when the application closed: what comes later reaches nobody, and is not acknowledged. */
+  #takenAtClose: number | undefined;
   /** The highest attempt number that has taken the session up. */
   #attempt = 0;
   /** Bytes of this session that the server's budget counts. */
@@ -87,12 +89,14 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   /** How many of the client's records have come; the caller tells the client. */
   takeAck(): number {
-    return this.#session.takeAck();
+    return this.#session.takeAck(this.#takenAtClose);
   }
 
   /** The number of the last of the client's records that the application has taken, or nobody will take. */
   get taken(): number {
-    return this.#session.received - (this.#held?.length ?? 0) - (this.#listener?.waitingMessages ?? 0);
+    return (
+      this.#takenAtClose ?? this.#session.received - (this.#held?.length ?? 0) - (this.#listener?.waitingMessages ?? 0)
+    );
   }
 
   /** What a client posts may be taken. */
@@ -237,6 +241,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   /** The end is kept and acknowledged like a message, so `transportClosed` may be as far away as the client. */
   close(code: number, reason: string): void {
     if (this.#state !== "open") return;
+    this.#takenAtClose = this.taken;
     this.#state = "closing";
     const isRestart = code === SERVICE_RESTART;
     const retryMs = isRestart ? Math.floor(Math.random() * SPREAD_MS) : undefined;
@@ -269,7 +274,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     }
     if (this.#since === 0) this.#since = now;
     if (carrier === undefined) {
-      if (now - this.#since >= this.#patienceMs) this.#expire();
+      if (now - this.#since < this.#patienceMs) return;
+      this.#ended(this.#close === undefined ? connectionFailed("the client did not come back") : this.#closeStatus());
       return;
     }
     if (carrier.isParked && now - this.#since >= this.#settings.parkMs) this.#queueFlush();
@@ -381,9 +387,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   #openRecord(resumed: boolean): OpenRecord {
     const { heartbeatMs, resumeMs } = this.#settings;
-    const received = this.#session.takeAck();
     const first = this.#session.acknowledged + 1;
-    return { type: "open", session: this.token, resumed, received, first, heartbeatMs, resumeMs };
+    return { type: "open", session: this.token, resumed, received: this.takeAck(), first, heartbeatMs, resumeMs };
   }
 
   #say(record: Numbered): void {
@@ -413,8 +418,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     else {
       this.#deliverHeld(true);
       // All that came before it has been given to the channel, which delivers it before the end.
-      const carrier = this.#carrier;
-      if (carrier?.kind === "websocket") carrier.write({ type: "ack", received: this.#session.takeAck() });
+      if (this.#carrier?.kind === "websocket") this.#carrier.write({ type: "ack", received: this.takeAck() });
       this.#ended(closeStatus("client", record.code, record.reason));
     }
   }
@@ -477,10 +481,6 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
       this.#isLingering = true;
       this.#context.lingers(1);
     } else this.#ended(this.#close === undefined ? closeStatus("server", SERVICE_RESTART) : this.#closeStatus());
-  }
-
-  #expire(): void {
-    this.#ended(this.#close === undefined ? connectionFailed("the client did not come back") : this.#closeStatus());
   }
 
   #closeStatus(): CloseStatus {
