@@ -1,9 +1,9 @@
 // The contract of the client's end of a session. `connect.ts` keeps it.
 
+import type { BackoffOptions } from "./backoff.ts";
 import type { CarrierKind } from "./carrier.ts";
 import type { EndpointOptions } from "./endpoint.ts";
 import type { Environment } from "./environment.ts";
-import type { BackoffOptions } from "./ladder.ts";
 
 /** Text as a string, binary as bytes. */
 export type Message = string | Uint8Array;

@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ClientSession } from "../../src/client/client-session.ts";
 import { Endpoint, type WebSocketConstructor } from "../../src/client/endpoint.ts";
-import { WebSocketCarrier } from "../../src/client/websocket-carrier.ts";
+import { startWebSocket } from "../../src/client/websocket-carrier.ts";
 import type { OpenRecord } from "../../src/codec/session-record.ts";
-import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { until } from "../support/wait.ts";
 
 const OPEN: OpenRecord = {
@@ -31,9 +30,9 @@ async function saidAfter(acknowledged: number): Promise<unknown[]> {
     close(): void {}
   }
   const endpoint = new Endpoint("http://x/", { WebSocket: Socket as WebSocketConstructor });
-  const clock = new VirtualClock();
-  const listener = { clock, delay: () => 0, onStart() {}, onAlive() {}, onRecord() {}, onEnd() {} };
-  const carrier = new WebSocketCarrier(endpoint, () => ({ session: "T", after: "0" }), listener);
+  const told = { onStart() {}, onAlive() {}, onRecord() {}, onEnd() {} };
+  const time = { now: () => 0, after: () => () => {}, delay: () => 0 };
+  const carrier = startWebSocket({ endpoint, ...time, ...told, resumption: () => ({ session: "T", after: "0" }) });
   await until(() => isMade, "the WebSocket is made");
   const session = new ClientSession();
   for (const data of ["a", "b", "c"]) session.send({ type: "message", data });
