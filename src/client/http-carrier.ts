@@ -25,7 +25,6 @@ const IDLE_POLLS = 4;
 interface Answer extends CarrierEnd {
   /** The types of the records in it. */
   readonly types?: ReadonlySet<string>;
-  readonly contentType?: string | null;
 }
 
 export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
@@ -79,10 +78,7 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
       const answer = await request(() => ({ ...mode, ...resumption() }));
       isReading = false;
       const { status, types } = answer;
-      if (status !== 200) return over(answer);
-      if (!types!.has("open")) {
-        return over({ ...answer, what: `HTTP 200 (${answer.contentType}) is not the answer of a session` });
-      }
+      if (!types!.has("open")) return over(answer);
       if (!isPoll || session === undefined) return over({ what: "ended" });
       const isIdle = !("park" in mode) && known() === before && now() - startedAt < IDLE_MS;
       idlePolls = isIdle ? idlePolls + 1 : 0;
@@ -206,14 +202,14 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
       else answer.body?.cancel().catch(() => {});
       // A client that does not poll hears that the server is there.
       if (unhold !== undefined) onAlive();
-      const retry = answer.headers.get("retry-after") ?? "";
+      const after = answer.headers.get("retry-after") ?? "";
+      const type = answer.headers.get("content-type");
       return {
         status,
         types,
         // RFC 9110 §10.2.3: seconds, or a date.
-        retryAfterMs: Math.max((retry && Number(retry) * 1000) || Date.parse(retry) - Date.now() || 0, 0),
-        what: `HTTP ${status}`,
-        contentType: answer.headers.get("content-type"),
+        retryAfterMs: Math.max((after && Number(after) * 1000) || Date.parse(after) - Date.now() || 0, 0),
+        what: `HTTP ${status}${status === 200 ? ` (${type}) is not the answer of a session` : ""}`,
       };
     } finally {
       if (cancel) cancel();
