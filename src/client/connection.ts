@@ -104,7 +104,8 @@ export interface Connection<In = Message, Out = Sendable> extends AsyncIterable<
   onClose(fn: (close: ConnectionClose<Out>) => void): () => void;
   /**
    * What your functions threw, messages that the codec refused (BAD_MESSAGE), a server that breaks the protocol, and each
-   * round of attempts in which no carrier opened (CONNECT_FAILED: the text and its cause say what was tried and what came).
+   * round of attempts in which no carrier opened (CONNECT_FAILED: the text and its cause say what was tried and what came),
+   * and an open carrier that was answered otherwise than a session answers (CONNECT_FAILED).
    */
   onError(fn: (error: unknown) => void): () => void;
 
