@@ -102,8 +102,10 @@ interface Composed {
 /** Why a request failed, as far as the platform says it. */
 export function failure(error: unknown): CarrierEnd {
   if (error instanceof ChannelError) return { error };
-  const { message, cause } = error as Error;
-  return { what: `${message || error}${cause instanceof Error ? ` (${cause.message || cause})` : ""}` };
+  const { message, cause } = error as { message?: string; cause?: { message?: string; code?: string } };
+  // Node says why in the cause; that of a host with several addresses has a code alone.
+  const why = cause?.message || cause?.code;
+  return { what: `${message || error}${why ? ` (${why})` : ""}` };
 }
 
 async function given<T>(value: Given<T> | undefined): Promise<T | undefined> {

@@ -248,7 +248,7 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
     for (const carrier of racers) {
       racers.delete(carrier);
       carrier.end();
-      failed.push(`${carrier.kind}: no answer in time`);
+      failed.push(`${carrier.kind}: timed out`);
       // What has no token begins a session of its own.
       if (patience > 0) ghosts += 1;
     }

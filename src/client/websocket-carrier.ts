@@ -143,15 +143,13 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
     acknowledge,
     beat() {
       // Of what the platform has taken over only the server knows how it fares, and it drops a silent client.
-      const { bufferedAmount = 1 } = socket!;
-      const isStuck =
-        session.bufferedAmount > 0 &&
-        bufferedAmount > 0 &&
-        session.acknowledged === acknowledged &&
-        bufferedAmount >= buffered;
+      const { bufferedAmount } = socket!;
+      // Nothing was acknowledged since the last beat, and what waited then still waits.
+      const isWaiting = bufferedAmount === undefined || (buffered > 0 && bufferedAmount >= buffered);
+      const isStuck = session.bufferedAmount > 0 && session.acknowledged === acknowledged && isWaiting;
       stuckBeats = isStuck ? stuckBeats + 1 : 0;
       acknowledged = session.acknowledged;
-      buffered = bufferedAmount;
+      buffered = bufferedAmount ?? 0;
       if (stuckBeats > STUCK_BEATS * session.patience) return false;
       say({ type: "heartbeat" });
       return true;
