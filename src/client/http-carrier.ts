@@ -122,10 +122,9 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
       isPending = false;
       const { status = 500, retryAfterMs = 0, types } = answer;
       // What was not taken goes up again from where the server is; it must have moved. A poll may have begun another session.
-      if (session !== current || current.acknowledged > before || (count === 0 && status === 200)) {
-        failures = waits = 0;
-        continue;
-      }
+      const hasMoved = session !== current || current.acknowledged > before || (count === 0 && status === 200);
+      if (hasMoved) failures = waits = 0;
+      if (hasMoved || isOver) continue;
       isAckDue = true;
       // A server whose receiver is behind takes nothing for a while, and says so.
       const isBusy = status === 200 ? types!.has("ack") : retryAfterMs > 0 && (status === 429 || status === 503);
