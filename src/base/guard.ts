@@ -36,7 +36,7 @@ export function callSync<Result>(name: string, call: () => Result): Result {
   const result = call();
   if (!isThenable(result)) return result;
   void reported(result, () => {});
-  throw new ChannelError("BAD_OPTION", `${name} returned a promise; it must return its answer synchronously`);
+  throw new ChannelError("BAD_OPTION", `${name} returned a promise; it must answer synchronously`);
 }
 
 /**
@@ -54,8 +54,7 @@ export function isYes(name: string, call: () => unknown, report: (error: unknown
 
 /** True for anything that `await` would wait for. Throws what a `then` getter throws. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  if ((typeof value !== "object" || value === null) && typeof value !== "function") return false;
-  return typeof (value as { then?: unknown }).then === "function";
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 
 async function reported(result: PromiseLike<unknown>, report: (error: unknown) => void): Promise<void> {

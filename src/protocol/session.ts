@@ -70,6 +70,11 @@ export class Session<R extends Numbered = NumberedRecord> {
     this.#kept = undefined;
   }
 
+  /** The oldest record that is not acknowledged. */
+  get first(): R | undefined {
+    return this.#kept?.at(0);
+  }
+
   /** What a carrier that begins behind `number` is to carry, in order; without it, all that is not acknowledged. */
   after(number: number = this.acknowledged): readonly R[] {
     return this.#kept?.slice(Math.max(number - this.acknowledged, 0)) ?? [];

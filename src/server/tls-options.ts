@@ -4,7 +4,8 @@
 import { X509Certificate } from "node:crypto";
 import { DEFAULT_MAX_VERSION, DEFAULT_MIN_VERSION, type SecureContextOptions, type TlsOptions } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
-import { checkNearNames, unknownName } from "../base/option-names.ts";
+import { checkNearNames } from "../base/near-names.ts";
+import { unknownName } from "../base/option-names.ts";
 
 /** The names of `SecureContextOptions`, of every version of Node that is supported: what `setTls` takes. */
 const CONTEXT_OPTIONS = [
