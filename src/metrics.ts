@@ -3,6 +3,7 @@
 
 import { Counter, Gauge, register as globalRegister, type Registry, type RegistryContentType } from "prom-client";
 import { ChannelError } from "./base/errors.ts";
+import { checkOptionNames } from "./base/option-names.ts";
 import type { ServerStats } from "./server/counts.ts";
 
 export interface MetricsOptions {
@@ -62,6 +63,7 @@ const SOURCES = new WeakMap<Registry<RegistryContentType>, Map<string, Source[]>
  * Throws BAD_OPTION for labels that do not go together, and prom-client's own error for a name that is taken.
  */
 export function collectMetrics(server: Source["server"], options: MetricsOptions = {}): () => void {
+  checkOptionNames("collectMetrics", options, ["register", "prefix", "labels"]);
   const { register = globalRegister, prefix = "unichannel_", labels = {} } = options;
   let prefixes = SOURCES.get(register);
   if (prefixes === undefined) SOURCES.set(register, (prefixes = new Map()));

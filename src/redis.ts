@@ -2,4 +2,4 @@
 
 export type { Backplane } from "./group/backplane.ts";
 export { type RedisBackplaneOptions, redisBackplane } from "./group/backplane-redis.ts";
-export type { RedisClient } from "./group/redis-link.ts";
+export type { RedisClient } from "./group/redis-client.ts";

@@ -12,7 +12,7 @@ export function guard(call: () => unknown, report: (error: unknown) => void): Pr
   try {
     return settled(call(), report);
   } catch (error) {
-    report(error);
+    report(inspectable(error));
     return undefined;
   }
 }
@@ -36,7 +36,7 @@ export function callSync<Result>(name: string, call: () => Result): Result {
   const result = call();
   if (!isThenable(result)) return result;
   void reported(result, () => {});
-  throw new ChannelError("BAD_OPTION", `${name} returned a promise; it must return its answer synchronously`);
+  throw new ChannelError("BAD_OPTION", `${name} returned a promise; it must answer synchronously`);
 }
 
 /**
@@ -47,21 +47,33 @@ export function isYes(name: string, call: () => unknown, report: (error: unknown
   try {
     return callSync(name, call) === true;
   } catch (error) {
-    report(error);
+    report(inspectable(error));
     return false;
   }
 }
 
 /** True for anything that `await` would wait for. Throws what a `then` getter throws. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  if ((typeof value !== "object" || value === null) && typeof value !== "function") return false;
-  return typeof (value as { then?: unknown }).then === "function";
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 
 async function reported(result: PromiseLike<unknown>, report: (error: unknown) => void): Promise<void> {
   try {
     await result;
   } catch (error) {
-    report(error);
+    report(inspectable(error));
+  }
+}
+
+/**
+ * Anything may be thrown, a Proxy too whose traps throw, or that was revoked: `instanceof`, as all who look at an error use
+ * it, would throw in the middle of telling it. Such a thing is replaced by an error that says so.
+ */
+export function inspectable(error: unknown): unknown {
+  try {
+    void (error instanceof Error);
+    return error;
+  } catch (cause) {
+    return new Error(`what was thrown cannot be looked at: ${String((cause as { message?: unknown }).message)}`);
   }
 }

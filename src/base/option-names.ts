@@ -4,51 +4,54 @@
 import { ChannelError } from "./channel-error.ts";
 
 /**
- * Throws BAD_OPTION if `options` is no object, or has a name that is not in `known`; the text suggests the nearest name.
+ * Throws BAD_OPTION if `options` is no object, or has a name that is not in `known`; the text suggests the nearest name. A
+ * name counts whatever its value, `undefined` too, and where it is inherited, as its value would be. Symbols are no mistakes
+ * of typing: they are passed over.
  *
  * @param owner the function whose options these are, for the error's text
  * @param known all names
  */
 export function checkOptionNames(owner: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new ChannelError("BAD_OPTION", `the options of ${owner} must be an object, not ${describe(options)}`);
-  }
-  for (const name of Object.keys(options)) {
+  checkObject(owner, options);
+  for (const name in options) {
     if (!known.includes(name)) throw new ChannelError("BAD_OPTION", unknownName(`${owner} has no option`, name, known));
   }
 }
 
+export function checkObject(owner: string, options: unknown): asserts options is object {
+  if (typeof options === "object" && options !== null && !Array.isArray(options)) return;
+  throw new ChannelError("BAD_OPTION", `the options of ${owner} must be an object, not "${String(options)}"`);
+}
+
 /** `has no option "prot"; did you mean "port"?`, or the whole list where nothing is near. */
 export function unknownName(what: string, name: string, known: readonly string[]): string {
-  const near = nearest(name, known);
+  const near = nearest(name.toLowerCase(), known);
   return `${what} "${name}"; ${near === undefined ? `known are ${known.join(", ")}` : `did you mean "${near}"?`}`;
 }
 
-function describe(value: unknown): string {
-  return value === null ? "null" : Array.isArray(value) ? "an array" : typeof value;
-}
-
-/** The known name with the least edit distance, if at most a third of it has to change. */
+/**
+ * The known name that needs the fewest changes, if they are at most two, or a third of its letters up to four; otherwise one
+ * that contains the name.
+ */
 function nearest(name: string, known: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let least = Number.POSITIVE_INFINITY;
-  for (const one of known) {
-    const distance = editDistance(name.toLowerCase(), one.toLowerCase());
-    if (distance < least) [best, least] = [one, distance];
+  for (let changes = 0; changes <= Math.min(4, Math.max(2, name.length / 3)); changes++) {
+    const near = known.find((one) => isNear(name, one.toLowerCase(), changes));
+    if (near !== undefined) return near;
   }
-  return best !== undefined && least <= Math.max(2, best.length / 3) ? best : undefined;
+  return name.length < 4 ? undefined : known.find((one) => one.toLowerCase().includes(name));
 }
 
-/** Levenshtein's distance, a row at a time. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
+/** `changes` letters that are added, left out or replaced make one of the other (Levenshtein). Few: each triples the work. */
+export function isNear(a: string, b: string, changes: number): boolean {
+  if (a === b) return true;
+  const [restA, restB] = [a.slice(1), b.slice(1)];
+  if (a[0] === b[0]) return isNear(restA, restB, changes);
+  return (
+    changes > 0 &&
+    [
+      [restA, b],
+      [a, restB],
+      [restA, restB],
+    ].some(([x, y]) => isNear(x!, y!, changes - 1))
+  );
 }

@@ -23,14 +23,13 @@ export class Queue<Item> implements Iterable<Item> {
 
   /** Removes and returns the first item, or undefined when the queue is empty. */
   shift(): Item | undefined {
-    if (this.#head === this.#items.length) return undefined;
+    if (this.length === 0) return undefined;
     const item = this.#items[this.#head];
     // The array keeps the slot for a while, but must not keep what was in it alive.
-    this.#items[this.#head] = undefined;
-    this.#head += 1;
-    if (this.#head === this.#items.length) this.clear();
-    else if (this.#head >= COMPACT_FROM && this.#head * 2 >= this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
+    this.#items[this.#head++] = undefined;
+    if (this.length === 0) this.clear();
+    else if (this.#head >= COMPACT_FROM && this.#head >= this.length) {
+      this.#items = this.slice();
       this.#head = 0;
     }
     return item;

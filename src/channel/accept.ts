@@ -17,7 +17,7 @@ import { PermessageDeflate } from "../transport/permessage-deflate.ts";
 import { EVENT_STREAM } from "../transport/sse.ts";
 import type { TextTransport, Transport } from "../transport/transport.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message } from "./channel.ts";
-import { checkChannelOptions } from "./channel-options.ts";
+import { checkChannelOptions, checkHandlers } from "./channel-options.ts";
 import type { ChannelContext } from "./context.ts";
 import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
 import { ChannelRequest } from "./request.ts";
@@ -115,6 +115,7 @@ export function openChannel(
   handlers: ChannelHandlers,
   options: AnyOptions = NO_OPTIONS,
 ): AnyChannel {
+  checkHandlers("openChannel", handlers);
   if (options !== NO_OPTIONS) checkChannelOptions("openChannel", options);
   return accept(request, handlers, handlers.open, options);
 }
@@ -129,6 +130,7 @@ function accept(
   // All that may throw comes first: nothing is answered, switched or made by then, so the client gets a 500.
   const { codec, headers } = options;
   const fields = headers === undefined ? NO_FIELDS : checkFields(toFields(headers));
+  if (fields.length > 0) original.exchange.refusalFields = fields;
   const settings = toSettings(options, original.context);
   const contentType = contentTypeOf(codec, fields);
   const { transport, isRefused } = chooseTransport(original, fields, options);
@@ -176,7 +178,7 @@ function chooseTransport(
     return { transport: acceptWebSocket(request, fields, options), isRefused: false };
   } catch (error) {
     if (!(error instanceof ChannelError) || error.status === undefined) throw error;
-    return { transport: refuseHandshake(request.exchange, error), isRefused: true };
+    return { transport: refuseHandshake(request, error), isRefused: true };
   }
 }
 

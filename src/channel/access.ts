@@ -1,6 +1,7 @@
 // Decides which requests are served and which pages may read the answer: hosts, origins and CORS as one rule. Asked before the
 // handler, so that a preflight needs no login and a request for a foreign host reaches no application code.
 
+import { type DebugLog, quoted } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import { Cors, type CorsOptions } from "./cors.ts";
 import { failureOf } from "./failure.ts";
@@ -48,12 +49,27 @@ export function toAccess({ allowedOrigins = [], allowedHosts, cors = true }: Acc
 export function isAnsweredAtDoor(request: ChannelRequest): boolean {
   const { hosts, cors } = request.context.access;
   if (hosts !== undefined && !hosts(request)) {
-    const { status = 421, body } = failureOf(new ChannelError("FORBIDDEN_HOST"));
+    const error = new ChannelError("FORBIDDEN_HOST");
+    const { status = 421, body } = failureOf(error);
+    request.context.refused(request, status, error.message, error.code);
     const fields = ["Content-Type", "text/plain; charset=utf-8", "X-Content-Type-Options", "nosniff"];
     request.exchange.respond({ status, fields }, String(body));
     return true;
   }
   return cors?.admit(request, isOriginAllowed) ?? false;
+}
+
+/** For NODE_DEBUG: a page that gets an answer and may not read it sees an error of its own browser alone. Never throws. */
+export function debugPage(request: ChannelRequest, debug: DebugLog): void {
+  const origin = request.headers.get("origin");
+  if (origin === null || request.isWebSocket || !request.context.access.speaksCors || isOriginAllowed(request)) return;
+  const { method, path } = request;
+  debug(`page of ${quoted(origin)} may not read the answer to ${method} ${path}: allowedOrigins does not allow it`);
+}
+
+/** The fields by which the page that asks may read the answer; undefined where nobody of another origin may. Never throws. */
+export function pageFieldsOf(request: ChannelRequest): readonly string[] | undefined {
+  return request.context.access.cors?.pageFields(request, isOriginAllowed);
 }
 
 /** True for a request without `Origin` (no browser), from a page of its own host, or from an origin that is allowed. */

@@ -1,6 +1,8 @@
 // What every channel and request of one server shares: its limits, its clock, and whom to tell of an error.
 
 import type { Clock } from "../base/clock.ts";
+import type { DebugLog } from "../base/debug-log.ts";
+import type { ErrorCode } from "../base/errors.ts";
 import type { BufferBudget } from "../transport/buffer-budget.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { Exchange, WebSocketOptions } from "../transport/exchange.ts";
@@ -67,6 +69,10 @@ export interface ChannelContext {
   readonly upgrade: UpgradeCheck | undefined;
   /** Whose the exchange is: the connection's own peer, or whom a trusted proxy names. */
   findClient(exchange: Exchange): Client;
+  /** Lines for NODE_DEBUG; undefined: nobody reads them. */
+  readonly debug: DebugLog | undefined;
+  /** The library itself refuses a request. `why` has no secrets. */
+  refused(request: ChannelRequest, status: number, why: string, code?: ErrorCode): void;
   /** A channel opened for a request; `channelEnded` follows when its last callback has run. */
   channelOpened(channel: TransportChannel, request: ChannelRequest): void;
   /** A send found the channel full, and did what the policy says. */

@@ -33,6 +33,8 @@ const VARIES: readonly string[] = ["Vary", "Origin"];
 /** The rules of one server. */
 export class Cors {
   readonly #methods: readonly string[];
+  /** Somebody has said which pages may connect. */
+  readonly #isNamed: boolean;
   readonly #credentials: boolean;
   readonly #expose: string;
   readonly #preflight: readonly string[];
@@ -51,6 +53,7 @@ export class Cors {
       );
     }
     if (typeof maxAgeMs !== "number" || !(maxAgeMs >= 0)) throw bad("maxAgeMs", maxAgeMs);
+    this.#isNamed = allowedOrigins !== "any";
     this.#credentials = credentials;
     this.#methods = [...SAFE_METHODS, ...tokens("allowMethods", allowMethods)];
     this.#expose = ["Retry-After", ...tokens("exposeHeaders", exposeHeaders)].join(", ");
@@ -67,20 +70,25 @@ export class Cors {
   admit(request: ChannelRequest, isAllowed: (request: ChannelRequest) => boolean): boolean {
     const { exchange } = request;
     const { fields, method } = exchange.head;
-    const origin = fieldValue(fields, "origin");
-    exchange.pageFields = VARIES;
-    // A page never reads the answer to its WebSocket's handshake.
-    if (origin === undefined || request.isWebSocket || !isAllowed(request)) return false;
-    exchange.pageFields = this.#pageFields(origin);
+    exchange.pageFields = this.pageFields(request, isAllowed);
+    if (exchange.pageFields === VARIES) return false;
     const asked = method === "OPTIONS" ? fieldValue(fields, "access-control-request-method") : undefined;
     if (asked === undefined || !this.#methods.includes(asked)) return false;
     const headers = this.#allowHeaders ?? request.headers.get("access-control-request-headers") ?? "";
     const allowed = headers === "" ? [] : ["Access-Control-Allow-Headers", headers];
+    // Whoever named the origin has said that its pages may come here, where "here" is a private network as well.
+    if (this.#isNamed && fieldValue(fields, "access-control-request-private-network") === "true") {
+      allowed.push("Access-Control-Allow-Private-Network", "true");
+    }
     exchange.respond({ status: 204, fields: [...this.#preflight, ...allowed] }, null);
     return true;
   }
 
-  #pageFields(origin: string): readonly string[] {
+  /** The fields of the answers to a request. */
+  pageFields(request: ChannelRequest, isAllowed: (request: ChannelRequest) => boolean): readonly string[] {
+    const origin = fieldValue(request.exchange.head.fields, "origin");
+    // A page never reads the answer to its WebSocket's handshake.
+    if (origin === undefined || request.isWebSocket || !isAllowed(request)) return VARIES;
     const fields = ["Access-Control-Allow-Origin", origin, ...VARIES, "Access-Control-Expose-Headers", this.#expose];
     // "null" is the origin of every sandboxed frame: no visitor has trusted all of them.
     if (this.#credentials && origin !== "null") fields.push("Access-Control-Allow-Credentials", "true");

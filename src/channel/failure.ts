@@ -4,7 +4,10 @@ import { ChannelError } from "../base/errors.ts";
 import type { SendInit } from "./send-data.ts";
 
 /** The error's text stays here: it may hold what no client should see. */
-const SERVER_ERROR: SendInit = { status: 500, body: "Internal Server Error\n" };
+const SERVER_ERROR: SendInit = failure(500, "Internal Server Error\n");
+
+/** What all clients together have not taken is too much: there is no room for the answer of one that would add its part. */
+export const OVERLOADED: SendInit = { status: 503, headers: { "Retry-After": 1 }, body: "Service Unavailable\n" };
 
 /** The server has no room for what the client sends: 503, and nothing to report for each client. */
 function isOverflow(error: ChannelError): boolean {
@@ -21,6 +24,14 @@ export function isClientsFault(error: unknown): boolean {
 export function failureOf(error: unknown): SendInit {
   if (!(error instanceof ChannelError) || error.status === undefined) return SERVER_ERROR;
   if (error.status >= 500 && !isOverflow(error)) return SERVER_ERROR;
-  const headers = error.status === 503 ? { "Retry-After": 1 } : undefined;
-  return { status: error.status, headers, body: `${error.message}\n` };
+  return failure(error.status, `${error.message}\n`, error.status === 503 ? { "Retry-After": 1 } : undefined);
+}
+
+/** A channel's own Content-Type, which its options may give, is not that of this text. */
+function failure(status: number, body: string, headers?: Readonly<Record<string, string | number>>): SendInit {
+  return {
+    status,
+    headers: { "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff", ...headers },
+    body,
+  };
 }

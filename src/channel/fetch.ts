@@ -1,5 +1,6 @@
 // Fetch's Response as an answer: its body is streamed, unless it turns out to be whole.
 
+import { listOf } from "../codec/http1-syntax.ts";
 import type { BodyPart, SendBody } from "./body.ts";
 import type { SendInit } from "./send-data.ts";
 import { fromReader } from "./source.ts";
@@ -17,9 +18,9 @@ export async function fromResponse(response: Response): Promise<SendInit> {
 }
 
 /** Codings that `fetch` decodes (Fetch §4.4). One that it does not know it leaves, together with all others. */
-const DECODED: ReadonlySet<string> = new Set(["gzip", "x-gzip", "deflate", "br"]);
+const DECODED: ReadonlySet<string> = new Set(["gzip", "x-gzip", "deflate", "br", ...(decodesZstd() ? ["zstd"] : [])]);
 
-/** RFC 9110 §7.6.1: these speak of the connection to the other server. */
+/** RFC 9110 §7.6.1: these, and those that Connection names, speak of the connection to the other server. */
 const OF_CONNECTION: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
@@ -38,11 +39,18 @@ const OF_CONNECTION: ReadonlySet<string> = new Set([
 function headersOf(response: Response): [string, string][] {
   const headers = [...response.headers];
   if (response.url === "") return headers;
+  const ofConnection = listOf(response.headers.get("connection") ?? "").map((name) => name.toLowerCase());
   const isDecoded = response.body !== null && isDecodedByFetch(response.headers.get("content-encoding"));
   return headers.filter(([name]) => {
     if (isDecoded && (name === "content-encoding" || name === "content-length")) return false;
-    return !OF_CONNECTION.has(name);
+    return !OF_CONNECTION.has(name) && !ofConnection.includes(name);
   });
+}
+
+/** undici, which is Node's `fetch`, knows zstd since 7.11. */
+function decodesZstd(): boolean {
+  const [major = 0, minor = 0] = (process.versions["undici"] ?? "").split(".").map(Number);
+  return major > 7 || (major === 7 && minor >= 11);
 }
 
 function isDecodedByFetch(contentEncoding: string | null): boolean {

@@ -1,18 +1,19 @@
 // One exchange from request to answer: calls the handler and turns what it returns into a response, exactly one.
 
 import { ChannelError } from "../base/errors.ts";
-import { isThenable } from "../base/guard.ts";
+import { inspectable, isThenable } from "../base/guard.ts";
 import type { Handshake } from "../codec/ws-handshake.ts";
+import { ownSize } from "../protocol/encoded-message.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
-import { isAnsweredAtDoor } from "./access.ts";
+import { debugPage, isAnsweredAtDoor } from "./access.ts";
 import type { SendBody } from "./body.ts";
 import type { AnyChannel } from "./channel.ts";
-import { failureOf, isClientsFault } from "./failure.ts";
+import { failureOf, isClientsFault, OVERLOADED } from "./failure.ts";
 import { fromResponse } from "./fetch.ts";
 import { checkFields } from "./headers.ts";
 import { isChannelResponse } from "./marker.ts";
 import type { ChannelRequest } from "./request.ts";
-import { type SendData, type SendInit, toSendable } from "./send-data.ts";
+import { type Sendable, type SendData, type SendInit, toSendable } from "./send-data.ts";
 import { discardBody, discardSource } from "./source.ts";
 import { TransportChannel } from "./transport-channel.ts";
 import { checkHandshake, refuseHandshake, toAccepted, type UpgradeCheck, type UpgradeResult } from "./upgrade.ts";
@@ -32,6 +33,7 @@ const NOT_FOUND = { status: 404, body: "Not Found\n" };
 /** Never throws: what goes wrong is reported, and the client gets its answer. */
 export function handleRequest(request: ChannelRequest, handler: Handler): void {
   const { context } = request;
+  if (context.debug !== undefined) debugPage(request, context.debug);
   if (context.access.isChecked && isAnsweredAtDoor(request)) return;
   if (context.upgrade !== undefined && request.isWebSocket) checkUpgrade(request, context.upgrade, handler);
   else handle(request, handler);
@@ -75,7 +77,7 @@ function toHandshake(request: ChannelRequest): Handshake | undefined {
     return checkHandshake(request);
   } catch (error) {
     if (!(error instanceof ChannelError) || error.status === undefined) throw error;
-    refuseHandshake(request.exchange, error);
+    refuseHandshake(request, error);
     return undefined;
   }
 }
@@ -137,7 +139,8 @@ function respond(request: ChannelRequest, data: SendData): void {
   const { exchange } = request;
   const sendable = toSendable(data);
   if (sendable.parts === undefined) {
-    exchange.respond(PLAIN.head(sendable.message, false), sendable.message.body);
+    const { message } = hasRoom(request, sendable) ? sendable : toSendable(OVERLOADED);
+    exchange.respond(PLAIN.head(message, false), message.body);
     return;
   }
   // A head that cannot be sent is found before there is a channel, which would have to be ended again.
@@ -155,6 +158,12 @@ function respond(request: ChannelRequest, data: SendData): void {
   channel.sendMessage(sendable, true);
 }
 
+/** False while clients have too much unsent together, and this answer would be its client's equal part of it or more. */
+function hasRoom({ context }: ChannelRequest, { message }: Sendable): boolean {
+  const { budget } = context;
+  return !budget.isExceeded || message.body === null || !budget.isShareSpent(ownSize(message));
+}
+
 /** The handler has returned all it has: there is no later send that could overflow. */
 const UNLIMITED = {
   maxBufferedBytes: Number.POSITIVE_INFINITY,
@@ -162,8 +171,9 @@ const UNLIMITED = {
   heartbeat: { pingIntervalMs: 0, pongTimeoutMs: 0 },
 } as const;
 
-function fail(request: ChannelRequest, error: unknown, source: Source = "handler"): void {
+function fail(request: ChannelRequest, thrown: unknown, source: Source = "handler"): void {
   const { exchange, context } = request;
+  const error = inspectable(thrown);
   if (!isClientsFault(error)) context.report(error, { source, request });
   if (request.channel !== undefined) request.channel.failed(error);
   else if (!exchange.isAnswered) respond(request, failureOf(error));

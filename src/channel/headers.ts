@@ -5,8 +5,8 @@ import { joinedValues } from "../codec/http1-request.ts";
 import { encodeResponseHead } from "../codec/http1-response.ts";
 
 /**
- * Headers to send: a record (an array is one field line per value; undefined and null send nothing), a Fetch `Headers`, or
- * pairs.
+ * Headers to send: a record (an array is one field line per value; undefined and null send nothing; of names that differ in
+ * case alone the last one counts), a Fetch `Headers`, or pairs.
  */
 export type HeadersInput =
   | Readonly<Record<string, string | number | readonly string[] | undefined | null>>
@@ -14,7 +14,10 @@ export type HeadersInput =
 
 export const NO_FIELDS: readonly string[] = [];
 
-/** Name, value, name, value, …, in order. What the values may hold is checked when the head is encoded. */
+/** Fields that an object may have under several spellings: each counts (RFC 9110 §5.3, §12.5.5). */
+const ADDED = /^(?:set-cookie|vary)$/i;
+
+/** Name, value, name, value, …, in order. Of names of an object that differ in case alone the last one counts. What the values may hold is checked when the head is encoded. */
 export function toFields(headers: HeadersInput): readonly string[] {
   if (typeof headers !== "object" || headers === null)
     throw new ChannelError("BAD_HEADER", "headers are not an object");
@@ -29,6 +32,22 @@ export function toFields(headers: HeadersInput): readonly string[] {
     else if (Array.isArray(value)) {
       for (const one of value) if (isGiven(one)) fields.push(name, String(one));
     } else if (isGiven(value)) fields.push(name, String(value));
+  }
+  return fields.length > 2 ? withoutSpellings(fields) : fields;
+}
+
+/** A name in another spelling stands further behind: it is what an object was spread over. */
+function withoutSpellings(fields: string[]): string[] {
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!;
+    for (let j = i + 2; j < fields.length; j += 2) {
+      const other = fields[j]!;
+      if (name.length !== other.length || name === other || name.toLowerCase() !== other.toLowerCase()) continue;
+      if (ADDED.test(name)) break;
+      fields.splice(i, 2);
+      i -= 2;
+      break;
+    }
   }
   return fields;
 }

@@ -101,6 +101,19 @@ export class Inbox {
     return new Promise((resolve) => this.#pulls!.push(resolve));
   }
 
+  /**
+   * The loop that pulled has ended, and no other one can take its place: what waits, and what still comes, is dropped, so that
+   * the end is seen.
+   */
+  stopPulling(): void {
+    if (this.#isEnded) return;
+    this.discard();
+    for (let pull = this.#pulls?.shift(); pull !== undefined; pull = this.#pulls?.shift()) {
+      pull({ done: true, value: undefined });
+    }
+    this.#endIfDone();
+  }
+
   #give(message: Message): void {
     const pull = this.#pulls!.shift();
     if (pull === undefined) this.#wait(message);

@@ -141,12 +141,9 @@ function declaredLength(fields: readonly string[]): number | undefined {
 function isInit(data: object): data is SendInit {
   // A literal is asked first: nearly everything is one, and it leaves the platform's Blob unloaded.
   if (Object.getPrototypeOf(data) === Object.prototype) {
-    for (const key in data) {
-      if (isInitKey(key)) continue;
-      // An iterator that was written as a literal.
-      if (isIterable(data)) return false;
-      throw unsendable(data);
-    }
+    // An iterable that was written as a literal.
+    if (isIterable(data)) return false;
+    for (const key in data) if (!isInitKey(key)) throw unsendable(data);
     return true;
   }
   if (data instanceof Blob || data instanceof ArrayBuffer || ArrayBuffer.isView(data) || isIterable(data)) return false;

@@ -1,6 +1,7 @@
 // Answers to a session's requests that are no carriers: refusals, and the fields of all answers.
 
-import { joinFields } from "../codec/field-list.ts";
+import type { ErrorCode } from "../base/errors.ts";
+import { joinFields, withoutContentFields } from "../codec/field-list.ts";
 import { joinedValues } from "../codec/http1-request.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
@@ -20,10 +21,17 @@ export function refuse(
   status: number,
   text: string,
   fields: readonly string[] = [],
+  code?: ErrorCode,
 ): TransportChannel {
+  request.context.refused(request, status, text, code);
   // Whoever asks for a WebSocket may go on sending frames (RFC 6455 §4.2.2 item 4).
   const end = request.isWebSocket ? ["Connection", status === 426 ? "Upgrade, close" : "close"] : [];
-  return closed(request, plainHead(status, ["Cache-Control", "no-store", ...fields, ...end]), `${text}\n`);
+  return closed(request, plainHead(status, joinFields(refusalFields(request), [...fields, ...end])), `${text}\n`);
+}
+
+/** The application's fields, as far as they do not describe the content of its own answers. */
+export function refusalFields({ exchange }: ChannelRequest): readonly string[] {
+  return answerFields(withoutContentFields(exchange.refusalFields));
 }
 
 /** The request is answered, and its channel is over. */

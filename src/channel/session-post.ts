@@ -15,17 +15,24 @@ import { EventDecoder } from "../codec/sse.ts";
 import { ACK_MS, keptSize } from "../protocol/session.ts";
 import { failureOf, isClientsFault } from "./failure.ts";
 import type { ChannelRequest } from "./request.ts";
-import { plainHead, refuse } from "./session-answer.ts";
+import { plainHead, refusalFields, refuse } from "./session-answer.ts";
 import type { OpenSession } from "./sessions.ts";
 import type { TransportChannel } from "./transport-channel.ts";
+import { Turns } from "./turns.ts";
 
 /** POSTs of one session that are read or answered at the same time. A client needs two: records, and acknowledgements. */
 const MAX_POSTS = 4;
 /** Records of one POST. In 64 KiB, which a client should not exceed, there is room for two thirds of it. */
 const MAX_POST_RECORDS = 16_384;
-/** So many bytes are decoded, and so many records handed over, before other connections have their turn. */
-const TURN_BYTES = 262_144;
-const TURN_RECORDS = 1024;
+/**
+ * All POSTs together: so many bytes are decoded in a turn of the event loop, and so many records handed over at a time. Some
+ * milliseconds: Node accepts one connection in each turn, so long turns make new clients wait behind one another.
+ */
+const TURN_BYTES = 32_768;
+const TURN_RECORDS = 512;
+/** A record that is handed over takes as long as so many bytes that are decoded. */
+const BYTES_PER_RECORD = 32;
+const turns = new Turns(TURN_BYTES);
 
 const RETRY = ["Retry-After", "1"];
 
@@ -100,10 +107,11 @@ async function answerPost(
   const { received } = context;
   try {
     const { status, records = [], fields: more = [] } = await takePost(request, session, post, maxMessageBytes);
+    if (status !== 200) context.refused(request, status, "the posted records were not taken");
     const body = records.map(encodeRecordEvent).join("");
     exchange.respond({ status, fields: joinFields([...fields, ...more], ["Content-Type", "text/event-stream"]) }, body);
   } catch (error) {
-    failPost(request, error, fields);
+    failPost(request, error);
   } finally {
     session.posts!.leave(post);
     received.change(post.bytes, 0);
@@ -118,7 +126,12 @@ async function takePost(
   maxMessageBytes: number,
 ): Promise<PostAnswer> {
   const { exchange, context } = request;
-  const records = await decodeRecords(await request.bytes(), maxMessageBytes);
+  const { received } = context;
+  const body = await request.bytes();
+  hold(body.length);
+  if (isTooMuch()) return { status: 503, fields: RETRY };
+  const records = await decodeRecords(body, maxMessageBytes);
+  hold(0);
   if (transport.isOver) return { status: 410 };
   // Whatever else waits, acknowledgements do not: the application may wait for them before it takes more.
   transport.takeAcks(records);
@@ -128,22 +141,33 @@ async function takePost(
   const patienceMs = transport.heartbeatMs / 2;
   const mayBeTaken = (): boolean => (transport.isNext(from) || posts!.isFirst(post)) && transport.hasRoom;
   if (!mayBeTaken()) {
-    post.bytes = sizeOf(numbered);
-    context.received.change(0, post.bytes);
-    if (context.received.isExceeded && context.received.isShareSpent(post.bytes)) return { status: 503, fields: RETRY };
+    hold(sizeOf(numbered));
+    if (isTooMuch()) return { status: 503, fields: RETRY };
     await transport.waitFor(() => mayBeTaken() || exchange.isClientGone, patienceMs);
   }
   if (transport.isOver) return { status: 410 };
   if (!mayBeTaken()) return taken();
   if (!transport.isNext(from)) return { ...taken(), status: 409 };
   for (let i = 0; i < numbered.length; i += TURN_RECORDS) {
-    if (i > 0) await new Promise(setImmediate);
-    transport.take(from + i, numbered.slice(i, i + TURN_RECORDS));
+    const some = numbered.slice(i, i + TURN_RECORDS);
+    const turn = turns.take(some.length * BYTES_PER_RECORD);
+    if (turn !== undefined) await turn;
+    if (transport.isOver) return { status: 410 };
+    transport.take(from + i, some);
   }
   // A server that dies loses what its application has not taken: the client should not let go of that at once.
   const last = from + numbered.length - 1;
   await transport.waitFor(() => transport.taken >= last || exchange.isClientGone, ACK_MS);
   return taken();
+
+  function hold(size: number): void {
+    received.change(post.bytes, size);
+    post.bytes = size;
+  }
+
+  function isTooMuch(): boolean {
+    return received.isExceeded && received.isShareSpent(post.bytes);
+  }
 
   function taken(): PostAnswer {
     return { status: 200, records: [{ type: "ack", received: transport.takeAck() }] };
@@ -156,8 +180,10 @@ async function decodeRecords(bytes: Uint8Array, maxMessageBytes: number): Promis
   const decoder = new EventDecoder({ maxEventBytes: 6 * maxMessageBytes + 1024 });
   const records: SessionRecord[] = [];
   for (let at = 0; at < bytes.length; at += TURN_BYTES) {
-    if (at > 0) await new Promise(setImmediate);
-    decoder.push(bytes.subarray(at, at + TURN_BYTES));
+    const some = bytes.subarray(at, at + TURN_BYTES);
+    const turn = turns.take(some.length);
+    if (turn !== undefined) await turn;
+    decoder.push(some);
     for (let event = decoder.next(); event !== undefined; event = decoder.next()) {
       if (records.length === MAX_POST_RECORDS) {
         throw new ChannelError("BODY_TOO_LARGE", `a POST has ${MAX_POST_RECORDS} records at most`);
@@ -187,11 +213,13 @@ function sizeOf(records: readonly NumberedRecord[]): number {
 }
 
 /** The body was malformed, too big, or never came whole; in the last two cases the engine may have answered already. */
-function failPost(request: ChannelRequest, error: unknown, fields: readonly string[]): void {
+function failPost(request: ChannelRequest, error: unknown): void {
   const { exchange, context } = request;
   const isTooBig = error instanceof ChannelError && error.code === "MESSAGE_TOO_BIG";
   if (!isTooBig && !isClientsFault(error)) context.report(error, { source: "handler", request });
   if (exchange.isAnswered) return;
   const { status = 500, body } = isTooBig ? { status: 413, body: `${error.message}\n` } : failureOf(error);
+  if (status < 500) context.refused(request, status, String(body).trimEnd());
+  const fields = refusalFields(request);
   exchange.respond(plainHead(status, status === 503 ? [...fields, ...RETRY] : fields), String(body));
 }

@@ -1,6 +1,7 @@
 // From a request to a session: a new one, or the one whose token it carries. PROTOCOL.md, "Carriers", "POST", "Taking up".
 // Every request of a session comes through here, after the application's own handler has let it pass.
 
+import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { parseCount, SESSION_PROTOCOL } from "../codec/session-record.ts";
@@ -8,7 +9,7 @@ import { type CompressOptions, toCompressSettings } from "../transport/deflate.t
 import type { WebSocketOptions } from "../transport/exchange.ts";
 import { GzipExchange } from "../transport/gzip.ts";
 import { HttpTransport } from "../transport/http.ts";
-import { type SessionSettings, SessionTransport } from "../transport/session.ts";
+import { SessionTransport } from "../transport/session.ts";
 import {
   type Carrier,
   PollCarrier,
@@ -16,9 +17,11 @@ import {
   StreamCarrier,
   WebSocketCarrier,
 } from "../transport/session-carrier.ts";
+import type { SessionSettings } from "../transport/session-context.ts";
 import { acceptWebSocket, toSettings } from "./accept.ts";
 import { isOriginAllowed } from "./access.ts";
 import type { AnyChannel, Channel, Message, SessionHandlers } from "./channel.ts";
+import { checkHandlers } from "./channel-options.ts";
 import { tellRefusal } from "./cors.ts";
 import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
 import { ChannelRequest } from "./request.ts";
@@ -99,8 +102,10 @@ export function openSession(
 
 function accept(request: ChannelRequest, handlers: SessionHandlers, options: AnySessionOptions): TransportChannel {
   // All that the application can get wrong is found here, before anything is made.
+  checkHandlers("openSession", handlers);
   checkSessionOptions(options);
   const own = options.headers === undefined ? NO_FIELDS : checkFields(toFields(options.headers));
+  request.exchange.refusalFields = own;
   try {
     if (isForeign(request)) throw new ChannelError("FORBIDDEN_ORIGIN");
     if (request.isWebSocket || request.method === "GET") return acceptCarrier(request, handlers, options, own);
@@ -117,7 +122,7 @@ function accept(request: ChannelRequest, handlers: SessionHandlers, options: Any
     if (error.code === "FORBIDDEN_ORIGIN") tellRefusal(request);
     const upgrade = error.status === 426 ? ["Upgrade", "websocket", "Sec-WebSocket-Version", "13"] : [];
     const retry = error.status === 503 ? ["Retry-After", "1"] : [];
-    return refuse(request, error.status, error.message, [...upgrade, ...retry]);
+    return refuse(request, error.status, error.message, [...upgrade, ...retry], error.code);
   }
   return answerOther(request, answerFields(own));
 }
@@ -154,6 +159,11 @@ function acceptCarrier(
     found.transport.attach(toCarrier(request, options, own), after, true, isPrompt, attempt);
     request.opened(found.channel);
     return found.channel;
+  }
+  if (token !== null) {
+    const why =
+      found === undefined ? "unknown, expired, of another identity or of another path" : `${after} was never sent`;
+    context.debug?.(`session ${shortToken(token)} not resumed: ${why}; the client gets a new one`);
   }
   const {
     identity,

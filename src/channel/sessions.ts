@@ -2,11 +2,13 @@
 
 import { randomBytes } from "node:crypto";
 import { detached } from "../base/bytes.ts";
+import type { DebugLog } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import { networkOf } from "../codec/ip-address.ts";
 import type { BufferBudget } from "../transport/buffer-budget.ts";
 import type { Flusher } from "../transport/flusher.ts";
-import type { SessionContext, SessionTransport } from "../transport/session.ts";
+import type { SessionTransport } from "../transport/session.ts";
+import type { SessionContext } from "../transport/session-context.ts";
 import type { ChannelRequest } from "./request.ts";
 import type { Posts } from "./session-post.ts";
 import type { TransportChannel } from "./transport-channel.ts";
@@ -41,6 +43,7 @@ export class Sessions implements SessionContext {
   readonly flusher: Flusher;
   readonly budget: BufferBudget;
   readonly received: BufferBudget;
+  readonly debug: DebugLog | undefined;
   readonly #limits: SessionLimits;
   /** True for the address of a proxy: those behind it share it. */
   readonly #isShared: (address: string) => boolean;
@@ -58,12 +61,14 @@ export class Sessions implements SessionContext {
     budget: BufferBudget,
     received: BufferBudget,
     isShared: (address: string) => boolean,
+    debug?: DebugLog,
   ) {
     this.#limits = limits;
     this.flusher = flusher;
     this.budget = budget;
     this.received = received;
     this.#isShared = isShared;
+    this.debug = debug;
   }
 
   /** The network by which a client's sessions are counted. Throws TOO_MANY_SESSIONS if there is no room for another one. */

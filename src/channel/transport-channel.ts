@@ -4,16 +4,18 @@
 
 import { utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { guard, isThenable, settled } from "../base/guard.ts";
+import { guard, inspectable, isThenable, settled } from "../base/guard.ts";
 import type { IndexedItem } from "../base/indexed-set.ts";
 import { inMicrotask } from "../base/microtask.ts";
 import { encodeClosePayload } from "../codec/ws-message.ts";
+import { ownSize } from "../protocol/encoded-message.ts";
+import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
-import type { SessionListener } from "../transport/session.ts";
+import type { SessionListener } from "../transport/session-context.ts";
 import type { Heartbeat, Transport, TransportKind } from "../transport/transport.ts";
 import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
 import type { ChannelContext, ErrorSource } from "./context.ts";
-import { failureOf, isClientsFault } from "./failure.ts";
+import { failureOf, isClientsFault, OVERLOADED } from "./failure.ts";
 import { nextId } from "./ids.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { channelResponse } from "./marker.ts";
@@ -43,13 +45,23 @@ const HAS_SENT = 2;
 const SETTLED = 4;
 /** All messages have been delivered. */
 const INBOX_ENDED = 8;
-/** The end is told, or is just being told. */
+/** The close handlers have run, or are running. */
 const ENDED = 16;
+/** Close handlers are running: those that are added meanwhile are not called, as with EventTarget. */
+const TELLING_END = 32;
 
 /** The codec makes an empty close frame of it, which is the answer to one; nobody closes with it. */
 const NO_STATUS = 1005;
 
+/** While all channels together hold too much, larger messages count before they are sent: a first one may be of any size. */
+const SMALL_BYTES = 16_384;
 const TOTAL_EXCEEDED = "its part of maxTotalBufferedBytes, which all channels together exceed";
+
+/**
+ * Iterators that were dropped without `return()`: nobody can pull what waits any more, and behind it the end of the channel
+ * would never be told.
+ */
+const abandoned = new FinalizationRegistry<WeakRef<Inbox>>((inbox) => inbox.deref()?.stopPulling());
 
 export class TransportChannel
   implements Channel, SessionListener, InboxOwner, OutboxOwner, MembershipHolder, IndexedItem
@@ -138,7 +150,7 @@ export class TransportChannel
   }
 
   sendMessage(sendable: Sendable, closeAfterSend?: boolean): boolean {
-    if (this.#state !== "open" || this.#isOverflowing()) {
+    if (this.#state !== "open" || this.#isOverflowing(sendable.message)) {
       if (sendable.parts !== undefined) discardSource(sendable.parts);
       return false;
     }
@@ -186,7 +198,7 @@ export class TransportChannel
   }
 
   onClose(fn: NonNullable<ChannelHandlers["close"]>): void {
-    if (this.#flags & ENDED) this.#guard("close", () => fn(this.#status!, this));
+    if (this.#flags & ENDED) this.#tellEnd([fn]);
     else if (this.#handlers.close === undefined) this.#own().close = fn;
     else {
       this.#moreCloseHandlers ??= [];
@@ -208,13 +220,18 @@ export class TransportChannel
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined> {
     this.#refuseSecondReceiver();
-    return {
+    const iterator: AsyncIterableIterator<Message, undefined> = {
       next: () => this.#toInbox().pull(),
-      return: () => Promise.resolve({ done: true, value: undefined }),
+      return: () => {
+        this.#toInbox().stopPulling();
+        return Promise.resolve({ done: true, value: undefined });
+      },
       [Symbol.asyncIterator]() {
         return this;
       },
     };
+    abandoned.register(iterator, new WeakRef(this.#toInbox()));
+    return iterator;
   }
 
   /** Runs the setup; messages flow when it has settled. Called once. */
@@ -271,6 +288,25 @@ export class TransportChannel
     this.inboxEnded();
   }
 
+  /** True while all channels together hold too much, and this one its equal part of it or more. */
+  get holdsShare(): boolean {
+    const { budget } = this.#context;
+    return this.#state === "open" && budget.isExceeded && budget.isShareSpent(this.bufferedAmount);
+  }
+
+  /** Asks the client to take what it holds; a session's acknowledgements would come within a second anyway. */
+  hurry(): void {
+    this.#transport.hurry?.();
+  }
+
+  /** It `holdsShare` for too long: what a send would do, but that nothing is there to be dropped. */
+  makeRoom(): void {
+    if (this.#settings.onOverflow === "drop") return;
+    this.#context.channelOverflowed(this, "close");
+    this.#breakOff(1013, "too slow");
+    this.#report(new ChannelError("BUFFER_OVERFLOW", TOTAL_EXCEEDED), "send");
+  }
+
   /** About once a second, by the server's clock. */
   beat(now: number): void {
     if (this.#state !== "closed") this.#transport.beat(now, this.#settings.heartbeat);
@@ -282,9 +318,19 @@ export class TransportChannel
     const inbox = this.#toInbox();
     inbox.accept(data);
     // A session holds what its channel does not take, and makes its client wait instead (`transport/session-hold.ts`).
-    if (this.#transport.isSession) return;
+    if (!this.#transport.isSession) this.refuseInput();
+  }
+
+  /**
+   * All clients together have sent more than may wait: ends this one if it holds its equal part of it or more. A session's
+   * client is made to wait, and ended only where that is not enough.
+   */
+  refuseInput(): void {
     const { received } = this.#context;
-    if (!received.isExceeded || !received.isShareSpent(inbox.waitingBytes)) return;
+    const isTooMuch = this.#transport.isSession ? received.isFarExceeded : received.isExceeded;
+    if (!isTooMuch || this.#state !== "open") return;
+    const bytes = (this.#inbox?.waitingBytes ?? 0) + (this.#transport.heldBytes ?? 0);
+    if (!received.isShareSpent(bytes)) return;
     this.#breakOff(1013, "too much is waiting");
     this.#report(new ChannelError("RECEIVE_OVERFLOW"), "receive");
   }
@@ -410,24 +456,33 @@ export class TransportChannel
     this.#outbox.add(sendable, last);
   }
 
-  /** The limit is on what is unsent already: one message of any size may be sent on a channel that keeps up. */
-  #isOverflowing(): boolean {
+  /**
+   * The limit is on what is unsent already: one message of any size may be sent on a channel that keeps up. While all
+   * channels together hold too much, a large message counts, too.
+   */
+  #isOverflowing(message: OutboundMessage): boolean {
     const { maxBufferedBytes, onOverflow } = this.#settings;
     const isFull = this.bufferedAmount >= maxBufferedBytes;
-    if (!isFull && !(this.#context.budget.isExceeded && this.#isShareSpent())) return false;
+    if (!isFull && !(this.#context.budget.isExceeded && this.#isShareSpent(message))) return false;
     this.#context.channelOverflowed(this, onOverflow);
-    if (onOverflow === "drop") return true;
-    this.#breakOff(1013, "too slow");
+    if (!(this.#flags & HAS_SENT) && !this.isWebSocket && !this.isSession) this.#sendLast(OVERLOADED);
+    else if (onOverflow === "drop") return true;
+    else this.#breakOff(1013, "too slow");
     this.#report(new ChannelError("BUFFER_OVERFLOW", isFull ? undefined : TOTAL_EXCEEDED), "send");
     return true;
   }
 
-  /** All channels together hold too much: those that hold most pay. What only waits for the turn's end is not held. */
-  #isShareSpent(): boolean {
+  /**
+   * All channels together hold too much: those that hold most pay, or would with this message. What only waits for the
+   * turn's end is not held, and a message that goes to many is in memory once.
+   */
+  #isShareSpent(message: OutboundMessage): boolean {
     const { budget } = this.#context;
-    if (!(this.#flags & HAS_SENT) || !budget.isShareSpent(this.bufferedAmount)) return false;
+    const own = ownSize(message);
+    const size = own > SMALL_BYTES ? own : 0;
+    if (!budget.isShareSpent(this.bufferedAmount + size)) return false;
     this.#transport.flush();
-    return budget.isShareSpent(this.bufferedAmount);
+    return budget.isShareSpent(this.bufferedAmount + size);
   }
 
   /** Closes without what is still waiting: the client can tell that not all has come. */
@@ -478,11 +533,15 @@ export class TransportChannel
     this.#flags |= ENDED;
     this.memberships?.channelEnded();
     const { close } = this.#handlers;
-    if (close !== undefined) this.#guard("close", () => close(this.#status!, this));
-    if (this.#moreCloseHandlers !== undefined) {
-      for (const more of this.#moreCloseHandlers) this.#guard("close", () => more(this.#status!, this));
-    }
+    if (close !== undefined) this.#tellEnd([close, ...(this.#moreCloseHandlers ?? [])]);
     this.#context.channelEnded(this, this.#status!);
+  }
+
+  #tellEnd(handlers: readonly NonNullable<ChannelHandlers["close"]>[]): void {
+    if (this.#flags & TELLING_END) return;
+    this.#flags |= TELLING_END;
+    for (const handler of handlers) this.#guard("close", () => handler(this.#status!, this));
+    this.#flags &= ~TELLING_END;
   }
 
   #resolveDrained(): void {
@@ -508,7 +567,8 @@ export class TransportChannel
     return guard(call, (error) => this.#report(error, source));
   }
 
-  #report(error: unknown, source: ErrorSource): void {
+  #report(thrown: unknown, source: ErrorSource): void {
+    const error = inspectable(thrown);
     if (source === "open") {
       this.failed(error);
       if (isClientsFault(error)) return;

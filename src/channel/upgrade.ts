@@ -2,8 +2,9 @@
 // and then, where the server has an `upgrade` check, the application. Until all have said yes nothing is switched.
 
 import { ChannelError } from "../base/errors.ts";
+import { unknownName } from "../base/option-names.ts";
+import { withoutContentFields } from "../codec/field-list.ts";
 import { type Handshake, readHandshake } from "../codec/ws-handshake.ts";
-import type { Exchange } from "../transport/exchange.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
 import type { Transport } from "../transport/transport.ts";
 import { isOriginAllowed } from "./access.ts";
@@ -43,18 +44,22 @@ export function checkHandshake(request: ChannelRequest): Handshake {
 }
 
 /** RFC 6455 §4.2.2 item 4 and §4.4: a plain HTTP answer, with the version that would do. */
-export function refuseHandshake(exchange: Exchange, error: ChannelError): Transport {
+export function refuseHandshake(request: ChannelRequest, error: ChannelError): Transport {
+  const { exchange, context } = request;
+  context.refused(request, error.status!, error.message, error.code);
   const fields: string[] = [];
   // RFC 9110 §15.5.22: a 426 names the protocol it wants.
   if (error.status === 426) fields.push("Upgrade", "websocket", "Sec-WebSocket-Version", "13");
   fields.push("Connection", error.status === 426 ? "Upgrade, close" : "close");
-  const transport = new HttpTransport(exchange, PLAIN, []);
+  const transport = new HttpTransport(exchange, PLAIN, withoutContentFields(exchange.refusalFields));
   transport.send(
-    { status: error.status, fields, body: `${error.message}\n`, event: undefined, length: undefined },
+    { status: error.status!, fields, body: `${error.message}\n`, event: undefined, length: undefined },
     true,
   );
   return transport;
 }
+
+const RESULT_NAMES = ["headers", "attachment", "status", "body"];
 
 /** Undefined for a result that is the answer. Throws BAD_DATA for what is neither answer nor consent: a check fails closed. */
 export function toAccepted(handshake: Handshake, result: UpgradeResult): CheckedUpgrade | undefined {
@@ -63,6 +68,10 @@ export function toAccepted(handshake: Handshake, result: UpgradeResult): Checked
     throw new ChannelError("BAD_DATA", "an upgrade check returns nothing, { headers, attachment }, or a response");
   }
   if (result instanceof Response || result.status !== undefined || result.body !== undefined) return undefined;
+  for (const name in result) {
+    if (!RESULT_NAMES.includes(name))
+      throw new ChannelError("BAD_DATA", unknownName("what an upgrade check returned has", name, RESULT_NAMES));
+  }
   const { headers, attachment } = result as UpgradeAccepted;
   return { handshake, fields: headers === undefined ? NO_FIELDS : checkFields(toFields(headers)), attachment };
 }

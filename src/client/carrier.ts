@@ -1,43 +1,50 @@
 // The seam of the client: one way to a session's server (PROTOCOL.md, "Carriers"), and who hears of it.
 
-import type { Clock } from "../base/clock.ts";
 import type { OpenRecord, ServerRecord } from "../codec/session-record.ts";
 import type { ClientSession, Kept } from "./client-session.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { After } from "./environment.ts";
 
 /** What carries a connection, best first. */
 export type CarrierKind = "websocket" | "stream" | "poll";
 
+/** Bytes per millisecond: what is sent is given time by its length, at this speed. */
+export const SLOWEST = 16;
+
 /** Why a carrier is over, as far as it is known. */
 export interface CarrierEnd {
-  /** Of an HTTP response that was no success. */
+  /** Of an HTTP response that ended the carrier. A stream that has ended, after its `open`, has none. */
   readonly status?: number | undefined;
   /** What `Retry-After` asked for. */
   readonly retryAfterMs?: number;
   /** Of a WebSocket's end. */
   readonly code?: number;
   readonly reason?: string;
-  /** The `try` of the request that is over; absent if a POST ended the carrier. */
+  /** The `try` of the request that is over; undefined if a POST ended the carrier. */
   readonly attempt?: number | undefined;
   /** For people: what came instead of what was expected. */
   readonly what?: string | undefined;
-  /** The server, or something before it, answered otherwise than a session does. */
-  readonly isOdd?: boolean;
   /** What the application's own `headers` or `params` threw, or a server that does not keep to the protocol. */
   readonly error?: unknown;
   /** A record that the platform refuses, because of `error`. */
   readonly refused?: Kept;
 }
 
-/** Never called before the carrier's constructor has returned; after its end whoever listens takes no notice. */
-export interface CarrierListener {
-  readonly clock: Clock;
+/** What a carrier stands on and whom it tells. Nothing is called before the carrier was returned to who started it. */
+export interface Link {
+  readonly endpoint: Endpoint;
+  readonly now: () => number;
+  readonly after: After;
   /** How long to wait before attempt 1, 2, 3, … */
   readonly delay: (attempt: number) => number;
+  /** The query that takes the session up; a new attempt each time. */
+  readonly resumption: () => Query;
   /** A request that asks for the session goes out. */
   onStart(): void;
   /** Bytes came down. */
   onAlive(): void;
   onRecord(record: ServerRecord): void;
+  /** Whoever listens takes no notice of what follows. */
   onEnd(end: CarrierEnd): void;
 }
 
@@ -53,8 +60,11 @@ export interface Carrier {
   beat(): boolean;
   /** While true, a poll that has ended is not followed by another. */
   hold(isHeld: boolean): void;
-  /** Ends after all that is in the session was sent, and what has come is acknowledged; then `onEnd` is called. */
-  finish(): void;
+  /**
+   * Ends after all that is in the session was sent, and what has come is acknowledged; then `onEnd` is called. `isClosed`:
+   * the server has closed the session, and takes no more messages from a WebSocket.
+   */
+  finish(isClosed: boolean): void;
   /** Ends now. */
   end(): void;
 }

@@ -9,6 +9,8 @@ export type Kept = NumberedRecord & {
   readonly value?: unknown;
   /** How often it was written to a carrier. Once is enough for it to have arrived; each time doubles the patience. */
   sends?: number;
+  /** The bytes that the present WebSocket was given before it. */
+  offset?: number;
   /** Why the platform refused it. */
   refusal?: unknown;
 };
@@ -19,6 +21,7 @@ const MAX_REPETITIONS = 6;
 export class ClientSession extends Session<Kept> {
   /** While true, nothing new is acknowledged: the application is behind. */
   isHeld = false;
+  /** The number that the server was told last. */
   #said = 0;
 
   /** What a request's `after` says. */
@@ -30,18 +33,27 @@ export class ClientSession extends Session<Kept> {
     return !this.isHeld && super.hasAck;
   }
 
-  override get isAckDue(): boolean {
-    return !this.isHeld && super.isAckDue;
-  }
-
   override takeAck(): number {
-    if (!this.isHeld) this.#said = super.takeAck();
-    return this.#said;
+    return (this.#said = super.takeAck(this.said));
   }
 
   /** 1, doubled for each time that the first record that is kept was sent again. */
   get patience(): number {
-    const [{ sends = 1 } = {}] = this.after() as readonly Partial<Kept>[];
-    return 2 ** Math.min(sends - 1, MAX_REPETITIONS);
+    return 2 ** Math.min((this.first?.sends ?? 1) - 1, MAX_REPETITIONS);
   }
+
+  /** A session that begins where this one is, by both numbers, with `records` to be sent. */
+  renewed(acknowledged: number, received: number, records: readonly Kept[]): ClientSession {
+    const session = new ClientSession();
+    session.sent = session.acknowledged = acknowledged;
+    session.received = received;
+    session.isHeld = this.isHeld;
+    for (const record of records) session.send(record);
+    return session;
+  }
+}
+
+/** What the application gave to be sent. */
+export function valuesOf(records: readonly Kept[]): unknown[] {
+  return records.flatMap((record) => (record.type === "message" ? [record.value] : []));
 }

@@ -1,9 +1,9 @@
 // The contract of the client's end of a session. `connect.ts` keeps it.
 
+import type { BackoffOptions } from "./backoff.ts";
 import type { CarrierKind } from "./carrier.ts";
 import type { EndpointOptions } from "./endpoint.ts";
 import type { Environment } from "./environment.ts";
-import type { BackoffOptions } from "./ladder.ts";
 
 /** Text as a string, binary as bytes. */
 export type Message = string | Uint8Array;
@@ -104,7 +104,8 @@ export interface Connection<In = Message, Out = Sendable> extends AsyncIterable<
   onClose(fn: (close: ConnectionClose<Out>) => void): () => void;
   /**
    * What your functions threw, messages that the codec refused (BAD_MESSAGE), a server that breaks the protocol, and each
-   * round of attempts in which no carrier opened (CONNECT_FAILED: the text and its cause say what was tried and what came).
+   * round of attempts in which no carrier opened (CONNECT_FAILED: the text and its cause say what was tried and what came),
+   * and an open carrier that was answered otherwise than a session answers (CONNECT_FAILED).
    */
   onError(fn: (error: unknown) => void): () => void;
 

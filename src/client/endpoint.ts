@@ -46,22 +46,17 @@ export class Endpoint {
    * that is no URL, BAD_OPTION for a URL, `params` or `headers` that no request can have.
    */
   constructor(url: string | URL, options: EndpointOptions) {
-    const { params = {}, headers = {} } = options;
     this.options = options;
     this.WebSocket = options.WebSocket ?? globalThis.WebSocket;
     this.#url = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
     this.#url.protocol = this.#url.protocol.replace("ws", "http");
     this.#url.hash = "";
-    const { protocol, username, password, searchParams } = this.#url;
-    if (!/^https?:$/.test(protocol) || username || password) {
-      throw new ChannelError("BAD_OPTION", "url must be http(s): or ws(s):, without user and password");
-    }
-    checkNames(searchParams);
-    if (typeof params !== "function") checkNames(new URLSearchParams(params));
+    const { params, headers } = options;
     try {
-      if (typeof headers !== "function") new Headers(headers);
+      // What functions give is checked when they have given it.
+      this.#compose(typeof params === "function" ? {} : params, typeof headers === "function" ? {} : headers);
     } catch (cause) {
-      throw new ChannelError("BAD_OPTION", `headers: ${cause}`, { cause });
+      throw refused(cause);
     }
   }
 
@@ -74,35 +69,49 @@ export class Endpoint {
    * One request: what the application adds, and `query`, which is asked when the application has answered. Throws
    * BAD_OPTION for what the application's functions throw.
    */
-  async request(query: () => Query): Promise<{ url: URL; headers: Query }> {
+  async request(query: () => Query): Promise<Composed> {
+    const { params, headers } = this.options;
+    const composed = await given(params)
+      .then(async (params) => this.#compose(params, await given(headers)))
+      .catch((cause) => {
+        throw refused(cause);
+      });
+    for (const [name, value] of Object.entries(query())) composed.url.searchParams.set(name, value);
+    return composed;
+  }
+
+  #compose(params: Query = {}, headers: Query = {}): Composed {
     const url = new URL(this.#url);
-    let headers: Query;
-    try {
-      const params = await given(this.options.params);
-      checkNames(new URLSearchParams(params));
-      for (const name in params) url.searchParams.set(name, params[name]!);
-      headers = { ...(await given(this.options.headers)) };
-    } catch (cause) {
-      throw new ChannelError("BAD_OPTION", `headers or params: ${cause}`, { cause });
+    for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value);
+    if (!/^http/.test(url.protocol) || url.username || url.password) {
+      throw new Error("it must be http(s): or ws(s):, without user and password");
     }
-    for (const [name, value] of Object.entries(query())) url.searchParams.set(name, value);
+    for (const name of url.searchParams.keys()) {
+      if (RESERVED.test(name)) throw new Error(`"${name}" in the query is the session's own`);
+    }
+    new Headers(headers);
     return { url, headers };
   }
+}
+
+interface Composed {
+  readonly url: URL;
+  readonly headers: Query;
 }
 
 /** Why a request failed, as far as the platform says it. */
 export function failure(error: unknown): CarrierEnd {
   if (error instanceof ChannelError) return { error };
-  const { message, cause } = error as Error;
-  return { what: `${message || error}${cause instanceof Error ? ` (${cause.message || cause})` : ""}` };
+  const { message, cause } = error as { message?: string; cause?: { message?: string; code?: string } };
+  // Node says why in the cause; that of a host with several addresses has a code alone.
+  const why = cause?.message || cause?.code;
+  return { what: `${message || error}${why ? ` (${why})` : ""}` };
 }
 
-function given<T>(value: Given<T> | undefined): T | Promise<T> | undefined {
+async function given<T>(value: Given<T> | undefined): Promise<T | undefined> {
   return typeof value === "function" ? (value as () => T | Promise<T>)() : value;
 }
 
-function checkNames(params: URLSearchParams): void {
-  for (const name of params.keys()) {
-    if (RESERVED.test(name)) throw new ChannelError("BAD_OPTION", `"${name}" in the query is the session's own`);
-  }
+function refused(cause: unknown): ChannelError {
+  return new ChannelError("BAD_OPTION", `url, params or headers: ${cause}`, { cause });
 }

@@ -15,22 +15,17 @@ export interface Environment {
   watch(fn: (event: PageEvent) => void): () => void;
 }
 
-/** Timers here keep a process alive: who waits to be connected again is not done. */
-const clock: Clock = {
-  now: () => performance.now(),
-  setTimer: (fn, delayMs) => setTimeout(fn, delayMs),
-  clearTimer: (timer) => clearTimeout(timer as number),
-};
-
 /** Platforms take a longer time for none: 2^31 ms fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** The same clock, for times of any length. */
-export function capped(clock: Clock): Clock {
-  return {
-    now: () => clock.now(),
-    setTimer: (fn, delayMs) => clock.setTimer(fn, Math.min(delayMs, MAX_TIMER_MS)),
-    clearTimer: (timer) => clock.clearTimer(timer),
+/** Calls `fn` once, after `delayMs`. Returns the function that cancels the call. */
+export type After = (delayMs: number, fn: () => void) => () => void;
+
+/** Timers of `clock`, for times of any length. */
+export function timersOf(clock: Clock): After {
+  return (delayMs, fn) => {
+    const timer = clock.setTimer(fn, Math.min(delayMs, MAX_TIMER_MS));
+    return () => clock.clearTimer(timer);
   };
 }
 
@@ -38,14 +33,19 @@ export function capped(clock: Clock): Clock {
 const EVENTS = ["online", "offline", "pageshow", "visibilitychange", "resume"];
 
 export const platform: Environment = {
-  clock,
+  /** Timers here keep a process alive: who waits to be connected again is not done. */
+  clock: {
+    now: () => performance.now(),
+    setTimer: (fn, delayMs) => setTimeout(fn, delayMs),
+    clearTimer: (timer) => clearTimeout(timer as number),
+  },
   random: () => Math.random(),
   watch(fn) {
-    const listener = ({ type }: Event): void => fn(type === "online" || type === "offline" ? type : "awake");
+    const end = new AbortController();
     // With `capture` the document's own, which need not bubble, come by here too.
-    for (const type of EVENTS) globalThis.addEventListener?.(type, listener, true);
-    return () => {
-      for (const type of EVENTS) globalThis.removeEventListener?.(type, listener, true);
-    };
+    const options = { capture: true, signal: end.signal };
+    const listener = ({ type }: Event): void => fn(type === "online" || type === "offline" ? type : "awake");
+    for (const type of EVENTS) globalThis.addEventListener?.(type, listener, options);
+    return () => end.abort();
   },
 };

@@ -1,13 +1,12 @@
 // A session on HTTP (PROTOCOL.md, "Records on HTTP"): an event stream comes down, endless or poll by poll, and POSTs go up.
 // One POST at a time has messages; acknowledgements do not wait for it, and go beside it. The stream is read from `fetch`,
 // not from an EventSource: it takes headers, and its bytes are seen as they come.
-// Long because reading, polling and posting share one state of one carrier.
 
-import { decodeRecordEvent, encodeClientEvent, type OpenRecord } from "../codec/session-record.ts";
-import { TypedEventDecoder } from "../codec/sse.ts";
-import type { Carrier, CarrierEnd, CarrierListener, Query } from "./carrier.ts";
+import { decodeRecordEvent, encodeClientEvent } from "../codec/session-record.ts";
+import { typedEvents } from "../codec/sse.ts";
+import { type Carrier, type CarrierEnd, type Link, type Query, SLOWEST } from "./carrier.ts";
 import type { ClientSession } from "./client-session.ts";
-import { type Endpoint, failure } from "./endpoint.ts";
+import { failure } from "./endpoint.ts";
 
 /** A POST takes more than one record up to this size. */
 const POST_BYTES = 65_536;
@@ -15,294 +14,268 @@ const POST_BYTES = 65_536;
 const POST_FAILURES = 3;
 /** From so many on, pauses for a receiver that is behind do not grow. */
 const MAX_WAITS = 3;
-/** Bytes per millisecond: the time that a POST has grows with its length. */
-const SLOWEST_POST = 16;
 /** A poll that ends sooner than this and brings nothing is none: a server parks polls. */
 const IDLE_MS = 250;
 /** So many of those in a row are borne. */
 const IDLE_POLLS = 4;
 
-export class HttpCarrier implements Carrier {
-  readonly kind: "stream" | "poll";
-  readonly #endpoint: Endpoint;
-  readonly #resumption: () => Query;
-  readonly #listener: CarrierListener;
-  /** One for each request: a signal keeps its listeners for as long as it lives. */
-  readonly #requests = new Set<AbortController>();
-  #session: ClientSession | undefined;
-  #token = "";
-  #heartbeatMs = 0;
-  #attempt = 0;
-  /** The answer under way has begun with `open`. */
-  #isOpen = false;
+/** An answer that was read to its end. */
+interface Answer extends CarrierEnd {
+  /** The types of the records in it. */
+  readonly types?: ReadonlySet<string>;
+}
+
+export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
+  const { endpoint, now, after, delay, resumption, onStart, onAlive, onRecord, onEnd } = link;
+  const isPoll = kind === "poll";
+  let session: ClientSession | undefined;
+  let token = "";
+  let heartbeatMs = 0;
+  /** End requests and pauses. Each request has a signal of its own: a signal keeps its listeners for as long as it lives. */
+  const stops = new Set<() => void>();
   /** Bytes of an answer have come, and it is not over. */
-  #isReading = false;
-  /** The last answer to a POST had an `ack`. */
-  #isAcked = false;
-  #isPosting = false;
+  let isReading = false;
+  let isPosting = false;
   /** A POST with messages is on its way. */
-  #isPending = false;
-  #isAcking = false;
-  #isAckDue = false;
-  #isFinishing = false;
-  #isOver = false;
-  #isHeld = false;
+  let isPending = false;
+  /** One with acknowledgements alone is, beside it. */
+  let isBeside = false;
+  let isAckDue = false;
+  let isFinishing = false;
+  let isOver = false;
+  let isHeld = false;
   /** Present while there must not be another poll. */
-  #unhold: (() => void) | undefined;
-  /** Ends a pause between two POSTs. */
-  #hurry: (() => void) | undefined;
+  let unhold: (() => void) | undefined;
 
-  /** `resumption`: the query that takes the session up. */
-  constructor(kind: "stream" | "poll", endpoint: Endpoint, resumption: () => Query, listener: CarrierListener) {
-    this.kind = kind;
-    this.#endpoint = endpoint;
-    this.#resumption = resumption;
-    this.#listener = listener;
-    this.#down().catch((error) => this.#over(failure(error)));
+  function end(): void {
+    isOver = true;
+    for (const stop of stops) stop();
+    unhold?.();
   }
 
-  begin(session: ClientSession, { session: token, heartbeatMs }: OpenRecord): void {
-    this.#session = session;
-    this.#token = token;
-    this.#heartbeatMs = heartbeatMs;
-    this.flush();
+  function over(why: CarrierEnd): void {
+    end();
+    onEnd(why);
   }
 
-  flush(): void {
-    if (this.#isPosting || this.#isOver) return;
-    this.#isPosting = true;
-    this.#up().catch((error) => this.#over(failure(error)));
+  function failed(error: unknown): void {
+    over(failure(error));
   }
 
-  acknowledge(): void {
-    // A poll says with `after` what has come.
-    if (this.kind === "poll") this.#unhold?.();
-    else this.#say();
+  /** Grows with whatever an answer has brought. */
+  function known(): number {
+    return session === undefined ? 0 : session.received + session.acknowledged;
   }
 
-  beat(): boolean {
-    // A parked poll needs no sign of life; one that brings a long message, and a client that waits, do.
-    if (this.kind === "stream" || this.#isReading || this.#unhold !== undefined) this.#say();
-    return true;
-  }
-
-  hold(isHeld: boolean): void {
-    this.#isHeld = isHeld;
-    this.#unhold?.();
-  }
-
-  finish(): void {
-    this.#isFinishing = true;
-    this.#isAckDue ||= this.#session!.hasAck;
-    this.flush();
-  }
-
-  end(): void {
-    this.#isOver = true;
-    for (const request of this.#requests) request.abort();
-    this.#unhold?.();
-    this.#hurry?.();
-  }
-
-  async #down(): Promise<void> {
-    const { clock } = this.#listener;
+  async function down(): Promise<void> {
     // PROTOCOL.md, "park": who comes wants to know at once whether polls get through.
-    let mode: Query = this.kind === "stream" ? {} : { mode: "poll", park: "0" };
-    const query = (): Query => {
-      const resumption = this.#resumption();
-      this.#attempt = Number(resumption["try"]);
-      return { ...mode, ...resumption };
-    };
+    let mode: Query = isPoll ? { mode: "poll", park: "0" } : {};
     for (let idlePolls = 0; ; mode = { mode: "poll" }) {
-      this.#isOpen = false;
-      const before = this.#known;
-      const startedAt = clock.now();
-      const { ok, status, headers } = await this.#request(query, {}, { Accept: "text/event-stream" }, 0);
-      const attempt = this.#attempt;
-      this.#isReading = false;
-      if (!ok) return this.#over({ ...endOf(status, headers), attempt });
-      if (!this.#isOpen) {
-        const what = `HTTP ${status} (${headers.get("content-type")}) is not the answer of a session`;
-        return this.#over({ attempt, isOdd: true, what });
-      }
-      if (this.kind === "stream" || this.#session === undefined) return this.#over({ attempt, what: "ended" });
-      const isIdle = !("park" in mode) && this.#known === before && clock.now() - startedAt < IDLE_MS;
+      const before = known();
+      const startedAt = now();
+      const answer = await request(() => ({ ...mode, ...resumption() }));
+      isReading = false;
+      const { status, types } = answer;
+      if (!types!.has("open")) return over(answer);
+      if (!isPoll || session === undefined) return over({ what: "ended" });
+      const isIdle = !("park" in mode) && known() === before && now() - startedAt < IDLE_MS;
       idlePolls = isIdle ? idlePolls + 1 : 0;
-      if (idlePolls > IDLE_POLLS) return this.#over({ attempt, isOdd: true, what: "polls end at once, with nothing" });
-      while ((this.#isHeld || this.#session.isHeld) && !this.#isOver) {
-        await new Promise<void>((resolve) => (this.#unhold = resolve));
-        this.#unhold = undefined;
+      if (idlePolls > IDLE_POLLS) return over({ status, what: "polls end at once, with nothing" });
+      while ((isHeld || session.isHeld) && !isOver) {
+        await new Promise<void>((resolve) => (unhold = resolve));
+        unhold = undefined;
       }
     }
   }
 
-  /** Grows with whatever an answer has brought. */
-  get #known(): number {
-    return this.#session === undefined ? 0 : this.#session.received + this.#session.acknowledged;
+  function flush(): void {
+    if (isPosting || isOver) return;
+    isPosting = true;
+    up().catch(failed);
   }
 
-  async #up(): Promise<void> {
+  async function up(): Promise<void> {
     // What one turn of the application sends goes up together.
     await undefined;
-    for (let failures = 0, waits = 0; !this.#isOver; ) {
-      // Where long bodies do not get through, short ones may.
-      const maxBytes = POST_BYTES >> (2 * failures);
-      const session = this.#session!;
-      const before = session.acknowledged;
-      let body = this.#isAckDue ? this.#ack(session) : "";
+    for (let failures = 0, waits = 0; !isOver; ) {
+      const current = session!;
+      const before = current.acknowledged;
+      let body = isAckDue ? ack() : "";
       let count = 0;
-      for (const record of session.after()) {
+      for (const record of current.after()) {
         const event = encodeClientEvent(record);
-        if (count > 0 && body.length + event.length > maxBytes) break;
+        // Where long bodies do not get through, short ones may.
+        if (count > 0 && body.length + event.length > POST_BYTES >> (2 * failures)) break;
         record.sends = (record.sends ?? 0) + 1;
         body += event;
         count += 1;
       }
       if (body === "") {
-        this.#isPosting = false;
-        if (this.#isFinishing) this.#over({});
+        isPosting = false;
+        if (isFinishing) over({});
         return;
       }
-      this.#isPending = true;
-      this.#isAcked = false;
-      const end = await this.#post(session, body, failures === 0).catch(failure);
-      this.#isPending = false;
-      // A poll has begun another session meanwhile.
-      if (session !== this.#session || this.#isOver) continue;
-      // What was not taken goes up again from where the server is; it must have moved.
-      if (session.acknowledged > before || (count === 0 && end.status === 200)) {
-        failures = waits = 0;
-        continue;
-      }
-      this.#isAckDue = true;
-      const { status = 500, retryAfterMs = 0 } = end;
+      isPending = true;
+      const answer = await post(body, failures === 0);
+      isPending = false;
+      const { status = 500, retryAfterMs = 0, types } = answer;
+      // What was not taken goes up again from where the server is; it must have moved. A poll may have begun another session.
+      const hasMoved = session !== current || current.acknowledged > before || (count === 0 && status === 200);
+      if (hasMoved) failures = waits = 0;
+      if (hasMoved || isOver) continue;
+      isAckDue = true;
       // A server whose receiver is behind takes nothing for a while, and says so.
-      const isBusy = (status === 200 && this.#isAcked) || (retryAfterMs > 0 && (status === 429 || status === 503));
+      const isBusy = status === 200 ? types!.has("ack") : retryAfterMs > 0 && (status === 429 || status === 503);
       // What the server has refused once it refuses again.
       if (!isBusy && (status < 500 || ++failures === POST_FAILURES)) {
-        return this.#over({ ...end, isOdd: status !== 410 && "status" in end, what: `POST: ${end.what}` });
+        return over({ ...answer, attempt: undefined, what: `POST: ${answer.what}` });
       }
-      await this.#pause(retryAfterMs || this.#listener.delay(isBusy ? Math.min(++waits, MAX_WAITS) : failures));
+      await pause(retryAfterMs || delay(isBusy ? Math.min(++waits, MAX_WAITS) : failures));
     }
   }
 
   /** An `ack` as soon as possible. */
-  #say(): void {
-    this.#isAckDue = true;
-    if (this.#isPending) void this.#sayBeside();
-    else this.flush();
-  }
-
-  /** POSTs of acknowledgements alone, while the POST of messages waits for its answer. */
-  async #sayBeside(): Promise<void> {
-    if (this.#isAcking) return;
-    this.#isAcking = true;
-    while (this.#isAckDue && this.#isPending && !this.#isOver) {
-      const session = this.#session!;
-      const { status } = await this.#post(session, this.#ack(session), false).catch(failure);
+  async function say(): Promise<void> {
+    isAckDue = true;
+    if (!isPending) return flush();
+    if (isBeside) return;
+    isBeside = true;
+    while (isAckDue && isPending && !isOver) {
+      const { status } = await post(ack(), false);
       if (status === 200) continue;
       // It goes with the next POST, or with the next beat.
-      this.#isAckDue = true;
+      isAckDue = true;
       break;
     }
-    this.#isAcking = false;
+    isBeside = false;
   }
 
-  #ack(session: ClientSession): string {
-    this.#isAckDue = false;
-    return encodeClientEvent({ type: "ack", received: session.takeAck() });
+  function ack(): string {
+    isAckDue = false;
+    return encodeClientEvent({ type: "ack", received: session!.takeAck() });
   }
 
-  async #post(session: ClientSession, body: string, isFirst: boolean): Promise<CarrierEnd> {
-    const { status, headers } = await this.#request(
-      () => ({ session: this.#token, from: `${session.acknowledged + 1}` }),
-      // A browser lets go what outlives its page only up to 64 KiB (Fetch, "keepalive").
-      { method: "POST", body, keepalive: this.#isFinishing && isFirst },
-      { "Content-Type": "text/plain;charset=utf-8" },
-      (2 * this.#heartbeatMs + body.length / SLOWEST_POST) * session.patience,
-      session,
-    );
-    // A client that does not poll hears that the server is there.
-    if (this.#unhold !== undefined) this.#listener.onAlive();
-    return endOf(status, headers);
+  /** Never rejects. */
+  async function post(body: string, isFirst: boolean): Promise<Answer> {
+    // A poll may begin another session while the application is asked for its headers.
+    const [of, secret] = [session!, token];
+    const query = (): Query => ({ session: secret, from: `${of.acknowledged + 1}` });
+    // A browser lets go what outlives its page only up to 64 KiB (Fetch, "keepalive").
+    return request(query, body, isFinishing && isFirst).catch(failure);
   }
 
-  /** One request and its answer, which is read to its end. `patienceMs`: how long that may take, 0 for ever. */
-  async #request(
-    query: () => Query,
-    init: RequestInit,
-    own: Query,
-    patienceMs: number,
-    session?: ClientSession,
-  ): Promise<Response> {
-    const { clock, onStart } = this.#listener;
-    const { fetch = globalThis.fetch, credentials = "same-origin" } = this.#endpoint.options;
-    const { url, headers } = await this.#endpoint.request(query);
-    const request = new AbortController();
-    if (this.#isOver) request.abort();
-    this.#requests.add(request);
-    const timer = patienceMs > 0 && clock.setTimer(() => request.abort(new Error("timed out")), patienceMs);
+  /** One request, whose answer is read to its end. With a body it is a POST, which has its time. */
+  async function request(query: () => Query, body?: string, keepalive = false): Promise<Answer> {
+    const { fetch = globalThis.fetch, credentials = "same-origin" } = endpoint.options;
+    const of = session;
+    const isPost = body !== undefined;
+    const { url, headers } = await endpoint.request(query);
+    const aborter = new AbortController();
+    const stop = (): void => aborter.abort();
+    stops.add(stop);
+    if (isOver) stop();
+    const cancel =
+      isPost &&
+      after((2 * heartbeatMs + body.length / SLOWEST) * of!.patience, () => aborter.abort(new Error("timed out")));
     try {
-      if (patienceMs === 0) onStart();
-      const { signal } = request;
-      const merged = { ...headers, ...own };
-      const response = await fetch(url, { ...init, headers: merged, credentials, cache: "no-store", signal });
-      await this.#read(response, session);
-      return response;
+      if (!isPost) onStart();
+      const answer = await fetch(url, {
+        method: isPost ? "POST" : "GET",
+        headers: {
+          ...headers,
+          ...(isPost ? { "Content-Type": "text/plain;charset=utf-8" } : { Accept: "text/event-stream" }),
+        },
+        body: body!,
+        keepalive,
+        credentials,
+        cache: "no-store",
+        signal: aborter.signal,
+      });
+      const { status } = answer;
+      const types = new Set<string>();
+      // What was said of another session's numbers says nothing of this one's.
+      const isOurs = isPost ? of === session && (status === 200 || status === 409) : status === 200;
+      if (isOurs && answer.body) await read(answer.body, isPost, types);
+      else answer.body?.cancel().catch(() => {});
+      // A client that does not poll hears that the server is there.
+      if (unhold !== undefined) onAlive();
+      const type = answer.headers.get("content-type");
+      return {
+        status,
+        types,
+        retryAfterMs: retryAfterOf(answer.headers),
+        what: `HTTP ${status}${status === 200 ? ` (${type}) is not the answer of a session` : ""}`,
+      };
     } finally {
-      clock.clearTimer(timer);
-      this.#requests.delete(request);
+      if (cancel) cancel();
+      stops.delete(stop);
     }
   }
 
-  /** Hands out the records of an answer. `session`: the one of the POST that is answered. */
-  async #read({ ok, status, body }: Response, session?: ClientSession): Promise<void> {
-    // What was said of another session's numbers says nothing of this one's.
-    if (session !== undefined ? session !== this.#session || (!ok && status !== 409) : !ok) {
-      body?.cancel().catch(() => {});
-      return;
-    }
-    const decoder = new TypedEventDecoder();
-    const reader = body!.getReader();
+  /** Hands out the records of an answer, and collects their types. */
+  async function read(body: ReadableStream<Uint8Array>, isPost: boolean, types: Set<string>): Promise<void> {
+    const decode = typedEvents();
+    const reader = body.getReader();
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      if (session === undefined) {
-        this.#isReading = true;
-        this.#listener.onAlive();
+      if (!isPost) {
+        isReading = true;
+        onAlive();
       }
-      decoder.push(value);
-      for (let event = decoder.next(); event !== undefined; event = decoder.next()) {
+      for (const event of decode(value)) {
         const record = decodeRecordEvent(event);
-        if (record.type === "open") this.#isOpen = true;
-        this.#listener.onRecord(record);
+        types.add(record.type);
+        onRecord(record);
         // Nobody listens to a carrier that finishes: it sees for itself how far it is.
-        if (record.type !== "ack") continue;
-        this.#isAcked = true;
-        this.#session?.acknowledge(record.received);
+        if (record.type === "ack") session?.acknowledge(record.received);
       }
     }
   }
 
-  #pause(delayMs: number): Promise<void> {
-    const { clock } = this.#listener;
+  function pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = clock.setTimer(resolve, delayMs);
-      this.#hurry = () => {
-        clock.clearTimer(timer);
+      const stop = (): void => {
+        cancel();
+        stops.delete(stop);
         resolve();
       };
+      const cancel = after(ms, stop);
+      stops.add(stop);
     });
   }
 
-  #over(end: CarrierEnd): void {
-    this.end();
-    this.#listener.onEnd(end);
-  }
-}
-
-function endOf(status: number, headers: Headers): CarrierEnd {
-  return { status, retryAfterMs: retryAfterOf(headers), what: `HTTP ${status}` };
+  down().catch(failed);
+  return {
+    kind,
+    begin(begun, open) {
+      session = begun;
+      token = open.session;
+      heartbeatMs = open.heartbeatMs;
+      flush();
+    },
+    flush,
+    acknowledge() {
+      // A poll says with `after` what has come.
+      if (isPoll) unhold?.();
+      else void say();
+    },
+    beat() {
+      // A parked poll needs no sign of life; one that brings a long message, and a client that waits, do.
+      if (!isPoll || isReading || unhold !== undefined) void say();
+      return true;
+    },
+    hold(held) {
+      isHeld = held;
+      unhold?.();
+    },
+    finish() {
+      isFinishing = true;
+      isAckDue ||= session!.hasAck;
+      flush();
+    },
+    end,
+  };
 }
 
 /** RFC 9110 §10.2.3: seconds, or a date. */

@@ -1,52 +1,54 @@
 // A connection's messages, pulled.
 
-import type { ConnectionState } from "./connection.ts";
+import type { Events } from "./events.ts";
 
 /** A loop that is behind by so many bytes, or by a 64th as many messages, holds the server back. */
 const MAX_WAITING_BYTES = 262_144;
 const MIN_SIZE = MAX_WAITING_BYTES / 64;
 
-/** The part of a connection that a loop uses. */
-interface Source<In> {
-  readonly state: ConnectionState;
-  onMessage(fn: (message: In) => void): () => void;
-  onClose(fn: () => void): () => void;
-  /** The size of the message that is told now. */
-  size(): number;
-  /** While `isHeld` by anyone, nothing is acknowledged, so that the server keeps what it sends and its limit applies. */
-  hold(by: object, isHeld: boolean): void;
-}
-
-/** From now on; what comes while the loop is busy waits. Ends when the connection does, or with the loop. */
-export function iterate<In>(connection: Source<In>): AsyncIterableIterator<In, undefined> {
+/**
+ * Messages from now on; what comes while the loop is busy waits. Ends when the connection does, or with the loop.
+ *
+ * @param size the size of the message that is told now
+ * @param hold called with 1 when the loop falls behind, and with -1 when it has caught up
+ */
+export function iterate(
+  { ending, message, listening }: Pick<Events, "ending" | "message" | "listening">,
+  size: () => number,
+  hold: (change: 1 | -1) => void,
+): AsyncIterableIterator<unknown, undefined> {
   const offs: (() => void)[] = [];
-  const hold = (isHeld: boolean): void => connection.hold(offs, isHeld);
-  const reader = new ReadableStream<In>(
+  let isBehind = false;
+  const become = (isBehindNow: boolean): void => {
+    if (isBehindNow === isBehind) return;
+    isBehind = isBehindNow;
+    hold(isBehind ? 1 : -1);
+  };
+  const reader = new ReadableStream<unknown>(
     {
       start(messages) {
-        if (connection.state === "closed") messages.close();
-        else
-          offs.push(
-            connection.onMessage((message) => {
-              messages.enqueue(message);
-              hold(messages.desiredSize! <= 0);
-            }),
-            connection.onClose(() => messages.close()),
-          );
+        if (ending !== undefined) return messages.close();
+        offs.push(
+          message.add((value) => {
+            messages.enqueue(value);
+            become(messages.desiredSize! <= 0);
+          }),
+          listening.onClose(() => messages.close()),
+        );
       },
       /** Called when there is room. */
       pull() {
-        hold(false);
+        become(false);
       },
       cancel() {
         for (const off of offs) off();
-        hold(false);
+        become(false);
       },
     },
-    { highWaterMark: MAX_WAITING_BYTES, size: () => Math.max(connection.size(), MIN_SIZE) },
+    { highWaterMark: MAX_WAITING_BYTES, size: () => Math.max(size(), MIN_SIZE) },
   ).getReader();
   return {
-    next: () => reader.read() as Promise<IteratorResult<In, undefined>>,
+    next: () => reader.read() as Promise<IteratorResult<unknown, undefined>>,
     async return() {
       await reader.cancel();
       return this.next();

@@ -1,12 +1,10 @@
 // Which carrier a connection is on: websocket, stream, poll, by what arrives and not by what seems connected (PROTOCOL.md,
 // "Writing a client"). Carriers race until the first `open`; on a lower rung better ones are tried again; a carrier that
 // dies is followed by another. It knows nothing of sessions: they only go where it says.
-// Long because it is one state machine: racing, probing, climbing and beating share their timers.
 
-import type { Clock, Timer } from "../base/clock.ts";
 import type { ServerRecord } from "../codec/session-record.ts";
-import type { Carrier, CarrierEnd, CarrierKind, CarrierListener } from "./carrier.ts";
-import type { Environment } from "./environment.ts";
+import type { Carrier, CarrierEnd, CarrierKind, Link } from "./carrier.ts";
+import type { After } from "./environment.ts";
 
 /** PROTOCOL.md, "Taking up": another carrier has the session. */
 const REPLACED = 4409;
@@ -30,15 +28,12 @@ const GIVEN_MS = 60_000;
 /** A WebSocket does not tell that a part of a message has come: each silence doubles the patience, up to 64 beats. */
 const MAX_SILENCES = 6;
 
-export interface BackoffOptions {
-  /** @default 500 */
-  readonly firstMs?: number | undefined;
-  /** @default 30_000 */
-  readonly capMs?: number | undefined;
-}
-
 export interface LadderOwner {
-  start(kind: CarrierKind, listener: CarrierListener): Carrier;
+  readonly now: () => number;
+  readonly after: After;
+  /** How long to wait before attempt 1, 2, 3, … */
+  readonly delay: (attempt: number) => number;
+  start(kind: CarrierKind, told: Told): Carrier;
   /** With an `open`, `carrier` is the current one from now on. */
   onRecord(carrier: Carrier, record: ServerRecord): void;
   /** A carrier is over, with `wasOpen` the current one. False: do not look for another. */
@@ -49,269 +44,262 @@ export interface LadderOwner {
   onFinish(): void;
 }
 
-export class Ladder {
+/** The part of a carrier's link that tells the ladder. */
+export type Told = Pick<Link, "onStart" | "onAlive" | "onRecord" | "onEnd">;
+
+export interface Ladder {
   /** What carries the session now. */
-  current: Carrier | undefined;
+  readonly current: Carrier | undefined;
   /**
-   * Requests for the session that were given up without an answer. Each may still reach the server, later, and take the
-   * session from a carrier of ours.
+   * True if a request for the session was given up without an answer, which may have reached the server late and taken the
+   * session from a carrier of ours; each counts once.
    */
-  ghosts = 0;
-  readonly #rungs: readonly CarrierKind[];
-  readonly #owner: LadderOwner;
-  readonly #clock: Clock;
-  readonly #delay: (attempt: number) => number;
-  /** Where attempts begin: where the last one was won. */
-  #rung: number;
-  /** So many failures in a row are borne before the rung below is tried: none before anything was open. */
-  #patience = 0;
-  /** In a row; 1 while the first carrier is looked for. */
-  #failures = 1;
-  /** Started and without an `open` so far. */
-  readonly #racers = new Set<Carrier>();
-  #lowest = 0;
-  /** Carriers that have failed since the last attempt began, and why. */
-  #failed: string[] = [];
-  #finishing: Carrier | undefined;
-  /** Tells the owner of the current carrier's end, where one beside it may have caused that and is about to follow. */
-  #untold: (() => boolean) | undefined;
-  #climbs = 0;
-  /** WebSockets in a row that were given up for their silence, without a message in between. */
-  #silences = 0;
-  #openedAt = 0;
-  #heardAt = 0;
-  /** Beats since something was heard: a clock that is set back does not hide silence. */
-  #quietBeats = 0;
-  #probedAt = 0;
-  #heartbeatMs = 0;
-  /** Of the race; without one, until the next attempt or climb. */
-  #timer: Timer | undefined;
-  #beatTimer: Timer | undefined;
-
-  constructor(
-    rungs: readonly CarrierKind[],
-    rung: number,
-    clock: Clock,
-    delay: (attempt: number) => number,
-    owner: LadderOwner,
-  ) {
-    this.#rungs = rungs;
-    this.#rung = rung;
-    this.#clock = clock;
-    this.#delay = delay;
-    this.#owner = owner;
-    this.#attempt();
-  }
-
+  takeGhost(): boolean;
   /** The server wants the client back after `retryAfterMs`, on a new carrier. */
-  again(end: CarrierEnd): void {
-    this.#settle();
-    this.stop();
-    this.#finishing = undefined;
-    this.#again(end);
-  }
-
+  again(retryAfterMs: number): void;
   /** The network may be another, or the page has slept: sees at once whether the carrier lives, or looks for one. */
-  check(isCertain: boolean): void {
-    const isRacing = this.#racers.size > 0;
-    if (this.current === undefined) {
-      if (isRacing && !isCertain) return;
-      this.#untold?.();
-      this.#untold = undefined;
-      this.#drop();
-      this.#failures = 1;
-      this.#set(0, () => this.#attempt());
-    } else if (!isRacing && (isCertain || this.#since(this.#heardAt) >= this.#heartbeatMs)) {
-      this.#start(this.#rung);
-    }
-  }
-
-  /** Ends everything; the current carrier after what it has to send, and then `onFinish` is called. True if there is one. */
-  stop(): boolean {
-    this.#untold = undefined;
-    this.#drop();
-    this.#finishing = this.current;
-    this.current = undefined;
-    this.#finishing?.finish();
-    return this.#finishing !== undefined;
-  }
-
+  check(isCertain: boolean): void;
+  /**
+   * Ends everything; the current carrier after what it has to send, and then `onFinish` is called. True if there is one.
+   * `isClosed`: the server has closed the session.
+   */
+  stop(isClosed?: boolean): boolean;
   /** Ends the current carrier, which is of no use any more. */
-  fail(end: CarrierEnd): void {
-    const { current } = this;
-    current?.end();
-    if (current !== undefined) this.#onEnd(current, end);
+  fail(end: CarrierEnd): void;
+}
+
+/** Starts at `rungs[rung]`, where the last connection to this server was won. */
+export function climb(rungs: readonly CarrierKind[], rung: number, owner: LadderOwner): Ladder {
+  const { now, after } = owner;
+  let current: Carrier | undefined;
+  let ghosts = 0;
+  /** So many failures in a row are borne before the rung below is tried: none before anything was open. */
+  let patience = 0;
+  /** In a row; 1 while the first carrier is looked for. */
+  let failures = 1;
+  /** Started and without an `open` so far. */
+  const racers = new Set<Carrier>();
+  let lowest = 0;
+  /** Carriers that have failed since the last attempt began, and why. */
+  let failed: string[] = [];
+  let finishing: Carrier | undefined;
+  /** Tells the owner of the current carrier's end, where one beside it may have caused that and is about to follow. */
+  let untold: (() => boolean) | undefined;
+  let climbs = 0;
+  /** WebSockets in a row that were given up for their silence, without a message in between. */
+  let silences = 0;
+  let openedAt = 0;
+  let heardAt = 0;
+  /** Beats since something was heard: a clock that is set back does not hide silence. */
+  let quietBeats = 0;
+  let probedAt = 0;
+  let heartbeatMs = 0;
+  /** Cancels the timer of the race; without a race, that of the next attempt or climb. */
+  let cancel = (): void => {};
+  let cancelBeat = (): void => {};
+
+  function set(delayMs: number, then: () => void): void {
+    cancel();
+    cancel = after(delayMs, then);
   }
 
-  #attempt(): void {
-    this.#start(this.#rung);
+  function attempt(): void {
+    start(rung);
   }
 
   /** Starts a carrier: of a race, or beside the current one, which it takes the session from if its `open` arrives. */
-  #start(rung: number): void {
-    const isProbe = this.current !== undefined;
-    const isLast = rung === this.#rungs.length - 1;
-    this.#lowest = rung;
-    this.#probedAt = this.#clock.now();
+  function start(at: number): void {
+    const isProbe = current !== undefined;
+    lowest = at;
+    probedAt = now();
     // Whoever comes last with a token has the session, and ends those before. A proxy that holds a stream back until it has
     // ended would show its `open` then: it would win, and be over, each time.
-    if (this.#patience > 0) this.#endRace();
-    const carrier: Carrier = this.#owner.start(this.#rungs[rung]!, {
-      clock: this.#clock,
-      delay: this.#delay,
-      onStart: () => {
-        if (!this.#racers.has(carrier) || rung !== this.#lowest) return;
-        if (isProbe) this.current?.hold(true);
-        if (isProbe || isLast) this.#set(isProbe ? OPEN_MS : ATTEMPT_MS, () => this.#giveUp());
-        else this.#set(OPEN_MS, () => this.#start(rung + 1));
+    if (patience > 0) endRace();
+    const carrier = owner.start(rungs[at]!, {
+      onStart() {
+        if (!racers.has(carrier) || at !== lowest) return;
+        if (isProbe) current?.hold(true);
+        if (isProbe) set(OPEN_MS, giveUp);
+        else if (at === rungs.length - 1) set(ATTEMPT_MS, giveUp);
+        else set(OPEN_MS, () => start(at + 1));
       },
-      onAlive: () => {
-        if (carrier === this.current) this.#hear();
+      onAlive() {
+        if (carrier === current) hear();
       },
-      onRecord: (record) => {
-        if (record.type === "open" && this.#racers.delete(carrier)) this.#won(carrier, rung, record.heartbeatMs);
-        if (record.type === "message") this.#silences = 0;
+      onRecord(record) {
+        if (record.type === "open" && racers.delete(carrier)) won(carrier, at, record.heartbeatMs);
+        if (carrier !== current) return;
+        // What comes late on one that was given up does not say that the next one is faster.
+        if (record.type === "message") silences = 0;
         // A poll has an `open` each time.
-        if (carrier === this.current) this.#owner.onRecord(carrier, record);
+        owner.onRecord(carrier, record);
       },
-      onEnd: (end) => this.#onEnd(carrier, end),
+      onEnd: (end) => ended(carrier, end),
     });
-    this.#racers.add(carrier);
-    this.#set(GIVEN_MS, () => this.#giveUp());
+    racers.add(carrier);
+    set(GIVEN_MS, giveUp);
   }
 
-  #giveUp(): void {
-    this.#endRace();
-    this.#lose({});
+  function giveUp(): void {
+    endRace();
+    lose({});
   }
 
-  #won(carrier: Carrier, rung: number, heartbeatMs: number): void {
-    this.#untold = undefined;
-    this.#drop();
-    this.current?.end();
-    this.current = carrier;
-    if (rung < this.#rung) this.#climbs = 0;
-    this.#rung = rung;
-    this.#patience = PATIENCE;
-    this.#openedAt = this.#hear();
-    this.#heartbeatMs = Math.max(heartbeatMs, MIN_BEAT_MS);
-    this.#beat();
-    this.#climbLater();
+  function won(carrier: Carrier, at: number, beatMs: number): void {
+    untold = undefined;
+    drop();
+    current?.end();
+    current = carrier;
+    if (at < rung) climbs = 0;
+    rung = at;
+    patience = PATIENCE;
+    hear();
+    openedAt = heardAt;
+    heartbeatMs = Math.max(beatMs, MIN_BEAT_MS);
+    beat();
+    climbLater();
   }
 
-  #onEnd(carrier: Carrier, end: CarrierEnd): void {
-    if (carrier === this.#finishing) {
-      this.#finishing = undefined;
-      this.#owner.onFinish();
-    } else if (this.#racers.delete(carrier)) {
-      if (end.error === undefined) this.#failed.push(`${carrier.kind}: ${end.what}`);
-      if (this.#owner.onEnd(carrier.kind, end, false)) this.#lose(end);
-    } else if (carrier === this.current) {
-      this.current = undefined;
-      this.#clock.clearTimer(this.#beatTimer);
-      this.#settle();
-      const tell = (): boolean => this.#owner.onEnd(carrier.kind, end, true);
+  function ended(carrier: Carrier, end: CarrierEnd): void {
+    const { kind } = carrier;
+    if (carrier === finishing) {
+      finishing = undefined;
+      owner.onFinish();
+    } else if (racers.delete(carrier)) {
+      if (end.error === undefined) failed.push(`${kind}: ${end.what}`);
+      if (owner.onEnd(kind, end, false)) lose(end);
+    } else if (carrier === current) {
+      current = undefined;
+      cancelBeat();
+      settle();
+      const tell = (): boolean => owner.onEnd(kind, end, true);
       // A carrier that was started beside it may have taken the session, and its `open` is on the way.
-      if (this.#racers.size > 0 && end.status === undefined && (end.code ?? REPLACED) === REPLACED) this.#untold = tell;
-      else if (tell() && this.#racers.size === 0) this.#again(end);
+      if (racers.size > 0 && end.status === undefined && (end.code ?? REPLACED) === REPLACED) untold = tell;
+      else if (tell() && racers.size === 0) again(end);
     }
   }
 
   /** A racer is over, or all of them. */
-  #lose(end: CarrierEnd): void {
-    const { current } = this;
+  function lose(end: CarrierEnd): void {
     if (current !== undefined) {
       current.hold(false);
-      this.#failed = [];
+      failed = [];
       // On its own rung the racer was there to see whether it lives. Whatever it said meanwhile says that it does.
-      if (this.#lowest === this.#rung && this.#heardAt < this.#probedAt) this.fail({ what: "silent" });
-      else this.#climbLater();
-      return;
+      if (lowest === rung && heardAt < probedAt) fail({ what: "silent" });
+      else climbLater();
+    } else if (racers.size === 0) {
+      const tell = untold;
+      untold = undefined;
+      if (tell?.() === false) return;
+      const mayDescend = failures > patience && end.status !== 429 && end.status !== 503;
+      if (mayDescend && lowest < rungs.length - 1) start(lowest + 1);
+      else again(end);
     }
-    if (this.#racers.size > 0) return;
-    const untold = this.#untold;
-    this.#untold = undefined;
-    if (untold?.() === false) return;
-    const mayDescend = this.#failures > this.#patience && end.status !== 429 && end.status !== 503;
-    if (mayDescend && this.#lowest < this.#rungs.length - 1) this.#start(this.#lowest + 1);
-    else this.#again(end);
   }
 
-  #again({ retryAfterMs = 0 }: CarrierEnd): void {
-    const failed = this.#failed;
-    this.#failed = [];
-    const delayMs = Math.max(this.#failures > 0 ? this.#delay(this.#failures) : 0, retryAfterMs);
-    this.#failures += 1;
-    if (this.#failures > MANY_FAILURES) this.#rung = 0;
-    this.#set(delayMs, () => this.#attempt());
-    if (failed.length > 0) this.#owner.onFailure(failed, delayMs);
+  function again({ retryAfterMs = 0 }: CarrierEnd): void {
+    const reasons = failed;
+    failed = [];
+    const delayMs = Math.max(failures > 0 ? owner.delay(failures) : 0, retryAfterMs);
+    failures += 1;
+    if (failures > MANY_FAILURES) rung = 0;
+    set(delayMs, attempt);
+    if (reasons.length > 0) owner.onFailure(reasons, delayMs);
   }
 
   /** A carrier that lived for a while did work. */
-  #settle(): void {
-    if (this.#since(this.#openedAt) >= STABLE_MS) this.#failures = 0;
+  function settle(): void {
+    if (now() - openedAt >= STABLE_MS) failures = 0;
   }
 
-  #climbLater(): void {
-    if (this.#rung === 0) return;
-    const delayMs = Math.min(CLIMB_MS * 2 ** this.#climbs, MAX_CLIMB_MS);
+  function climbLater(): void {
+    if (rung === 0) return;
+    const delayMs = Math.min(CLIMB_MS * 2 ** climbs, MAX_CLIMB_MS);
     // From the lowest rung both above it are tried in turn.
-    const rung = this.#climbs % 2 === 0 ? 0 : this.#rung - 1;
-    this.#climbs += 1;
-    this.#set(delayMs, () => this.#start(rung));
+    const at = climbs % 2 === 0 ? 0 : rung - 1;
+    climbs += 1;
+    set(delayMs, () => start(at));
   }
 
   /** Each `heartbeatMs`: a sign of life to the other end, and a look at when there was one from it. */
-  #beat(): void {
-    this.#beatTimer = this.#clock.setTimer(() => {
-      const current = this.current!;
-      const isBlind = current.kind === "websocket";
-      const beats = isBlind ? 2 ** Math.min(this.#silences + 1, MAX_SILENCES) : 2;
-      if (++this.#quietBeats > beats || this.#since(this.#heardAt) >= beats * this.#heartbeatMs) {
-        if (isBlind) this.#silences += 1;
-        this.fail({ what: "silent" });
-      } else if (!current.beat()) this.fail({ what: "what is sent does not arrive" });
-      else if (current === this.current) this.#beat();
-    }, this.#heartbeatMs);
+  function beat(): void {
+    cancelBeat = after(heartbeatMs, () => {
+      const carrier = current!;
+      const isBlind = carrier.kind === "websocket";
+      const beats = isBlind ? 2 ** Math.min(silences + 1, MAX_SILENCES) : 2;
+      quietBeats += 1;
+      if (quietBeats > beats || now() - heardAt >= beats * heartbeatMs) {
+        if (isBlind) silences += 1;
+        fail({ what: "silent" });
+      } else if (!carrier.beat()) fail({ what: "what is sent does not arrive" });
+      else if (carrier === current) beat();
+    });
   }
 
-  #hear(): number {
-    this.#quietBeats = 0;
-    return (this.#heardAt = this.#clock.now());
-  }
-
-  #set(delayMs: number, then: () => void): void {
-    this.#clock.clearTimer(this.#timer);
-    this.#timer = this.#clock.setTimer(then, delayMs);
-  }
-
-  #since(time: number): number {
-    return this.#clock.now() - time;
+  function hear(): void {
+    quietBeats = 0;
+    heardAt = now();
   }
 
   /** Ends all racers and timers. */
-  #drop(): void {
-    this.#endRace();
-    this.#failed = [];
-    this.#clock.clearTimer(this.#timer);
-    this.#clock.clearTimer(this.#beatTimer);
+  function drop(): void {
+    endRace();
+    failed = [];
+    cancel();
+    cancelBeat();
   }
 
-  #endRace(): void {
-    for (const carrier of this.#racers) {
-      this.#racers.delete(carrier);
+  function endRace(): void {
+    for (const carrier of racers) {
+      racers.delete(carrier);
       carrier.end();
-      this.#failed.push(`${carrier.kind}: no answer in time`);
+      failed.push(`${carrier.kind}: timed out`);
       // What has no token begins a session of its own.
-      if (this.#patience > 0) this.ghosts += 1;
+      if (patience > 0) ghosts += 1;
     }
   }
-}
 
-/** How long to wait before attempt 1, 2, 3, …: full jitter. */
-export function fullJitter(
-  { firstMs = 500, capMs = 30_000 }: BackoffOptions,
-  environment: Pick<Environment, "random">,
-): (attempt: number) => number {
-  return (attempt) => environment.random() * Math.min(capMs, firstMs * 2 ** (attempt - 1));
+  function stop(isClosed = false): boolean {
+    untold = undefined;
+    drop();
+    finishing = current;
+    current = undefined;
+    finishing?.finish(isClosed);
+    return finishing !== undefined;
+  }
+
+  function fail(end: CarrierEnd): void {
+    const carrier = current;
+    carrier?.end();
+    if (carrier !== undefined) ended(carrier, end);
+  }
+
+  attempt();
+  return {
+    get current() {
+      return current;
+    },
+    takeGhost() {
+      return ghosts > 0 && ghosts-- > 0;
+    },
+    again(retryAfterMs) {
+      settle();
+      stop(true);
+      finishing = undefined;
+      again({ retryAfterMs });
+    },
+    check(isCertain) {
+      const isRacing = racers.size > 0;
+      if (current === undefined) {
+        if (isRacing && !isCertain) return;
+        untold?.();
+        untold = undefined;
+        drop();
+        failures = 1;
+        set(0, attempt);
+      } else if (!isRacing && (isCertain || now() - heardAt >= heartbeatMs)) attempt();
+    },
+    stop,
+    fail,
+  };
 }

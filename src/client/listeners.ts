@@ -1,30 +1,41 @@
 // The listeners of one event, by the rules of EventTarget (DOM §2.9): a listener that is added while an event is told does
 // not hear that event, and one that was removed does not hear it either. Two registrations of one function are two.
 
-interface Registration<E> {
-  fn: ((event: E) => unknown) | undefined;
+import { guard } from "../base/guard.ts";
+
+type Listener<E> = (event: E) => unknown;
+
+export interface Listeners<E> {
+  readonly size: number;
+  /** Returns the function that takes this registration away. */
+  add(fn: Listener<E>): () => void;
+  tell(event: E): void;
 }
 
-export class Listeners<E> {
+/**
+ * @param report gets what a listener throws or rejects with, and must not throw
+ * @param isDue asked before each listener: one that was told before may have changed what the event says
+ */
+export function listeners<E>(
+  report: (error: unknown) => void,
+  isDue: (event: E) => boolean = () => true,
+): Listeners<E> {
   /** Never changed in place, so that telling an event goes through the list as it was when the event began. */
-  #all: readonly Registration<E>[] = [];
-
-  get size(): number {
-    return this.#all.length;
-  }
-
-  /** Returns the function that takes this registration away. */
-  add(fn: (event: E) => unknown): () => void {
-    const registration: Registration<E> = { fn };
-    this.#all = [...this.#all, registration];
-    return () => {
-      registration.fn = undefined;
-      this.#all = this.#all.filter((other) => other !== registration);
-    };
-  }
-
-  /** Hands each function to `call`, which must not throw. */
-  each(call: (fn: (event: E) => unknown) => void): void {
-    for (const { fn } of this.#all) if (fn !== undefined) call(fn);
-  }
+  let all: readonly { fn: Listener<E> | undefined }[] = [];
+  return {
+    get size() {
+      return all.length;
+    },
+    add(fn) {
+      const registration: { fn: Listener<E> | undefined } = { fn };
+      all = [...all, registration];
+      return () => {
+        registration.fn = undefined;
+        all = all.filter((other) => other !== registration);
+      };
+    },
+    tell(event) {
+      for (const { fn } of all) if (fn !== undefined && isDue(event)) guard(() => fn(event), report);
+    },
+  };
 }

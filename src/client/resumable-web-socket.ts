@@ -3,6 +3,7 @@
 
 import { connect } from "./connect.ts";
 import type { Connection, ConnectOptions, Message, Sendable } from "./connection.ts";
+import { checkOptions } from "./options.ts";
 
 interface Ending {
   readonly code: number;
@@ -37,6 +38,7 @@ export class ResumableWebSocket extends EventTarget {
   /** `protocols` are offered beside the session's own. Throws TypeError for a URL that is none. */
   constructor(url: string | URL, protocols: string | readonly string[] = [], options: ConnectOptions = {}) {
     super();
+    checkOptions(options);
     this.url = String(url);
     for (const type of ["open", "message", "error", "close"] as const) {
       this.addEventListener(type, (event) => (this[`on${type}`] as Handler<Event>)?.(event));

@@ -1,16 +1,15 @@
 // A session on a WebSocket: PROTOCOL.md, "Records on WebSocket".
 
-import type { ClientRecord } from "../codec/session-record.ts";
 import {
+  type ClientRecord,
   decodeServerMessage,
   encodeClientMessage,
-  type OpenRecord,
   SESSION_PROTOCOL,
 } from "../codec/session-record.ts";
 import { recordSize } from "../protocol/session.ts";
-import type { Carrier, CarrierEnd, CarrierListener, Query } from "./carrier.ts";
+import { type Carrier, type CarrierEnd, type Link, SLOWEST } from "./carrier.ts";
 import type { ClientSession } from "./client-session.ts";
-import { type Endpoint, failure } from "./endpoint.ts";
+import { failure } from "./endpoint.ts";
 
 /** The part of a WebSocket that is used; the platform's and that of `ws` have it. */
 interface Socket {
@@ -32,158 +31,145 @@ type SocketConstructor = new (url: string, protocols: readonly string[], options
  * and the server need not hold more of a client to which it does not listen.
  */
 const WINDOW_BYTES = 262_144;
-/** So many beats in a row without progress are borne. */
+/** So many beats in a row without progress are borne, and the time of what is on its way. */
 const STUCK_BEATS = 2;
 
-export class WebSocketCarrier implements Carrier {
-  readonly kind = "websocket";
-  readonly #endpoint: Endpoint;
-  readonly #listener: CarrierListener;
-  #socket: Socket | undefined;
-  #session!: ClientSession;
-  /** The number of the last record that was sent here. */
-  #sent = 0;
-  /** Sizes of what was sent here and is not acknowledged; the first one is of record number `#flown` + 1. */
-  readonly #flight: number[] = [];
-  #flightBytes = 0;
-  #flown = 0;
-  #written = 0;
-  /** What is known to have gone on, at the last beat. */
-  #progress = 0;
-  #stuckBeats = 0;
-  #isFinishing = false;
-  #isOver = false;
+export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecord, onEnd }: Link): Carrier {
+  let socket: Socket | undefined;
+  let session: ClientSession;
+  let heartbeatMs: number;
+  /** The number of the last record that was sent here, and the size of all of them. */
+  let sent = 0;
+  let sentBytes = 0;
+  /** At the last beat. */
+  let acknowledged = 0;
+  let buffered = 0;
+  let stuckBeats = 0;
+  let isFinishing = false;
+  let isOver = false;
 
-  /** `resumption`: the query that takes the session up. */
-  constructor(endpoint: Endpoint, resumption: () => Query, listener: CarrierListener) {
-    this.#endpoint = endpoint;
-    this.#listener = listener;
-    this.#connect(resumption).catch((error) => this.#over(failure(error)));
+  function end(): void {
+    isOver = true;
+    try {
+      socket?.close(1000);
+    } catch {
+      // It cannot be closed any further.
+    }
   }
 
-  async #connect(resumption: () => Query): Promise<void> {
-    const { WebSocket, options } = this.#endpoint;
-    let attempt: number;
-    const { url, headers } = await this.#endpoint.request(() => {
-      const query = resumption();
-      attempt = Number(query["try"]);
-      return query;
-    });
-    if (this.#isOver) return;
-    url.protocol = url.protocol.replace("http", "ws");
+  function over(why: CarrierEnd): void {
+    end();
+    onEnd(why);
+  }
+
+  function say(record: ClientRecord): void {
+    try {
+      socket!.send(encodeClientMessage(record));
+    } catch (error) {
+      over(failure(error));
+    }
+  }
+
+  function acknowledge(): void {
+    say({ type: "ack", received: session.takeAck() });
+  }
+
+  /** Bytes that were sent here and are not acknowledged. */
+  function flying(): number {
+    // The oldest record was sent here if anything that was sent here is not acknowledged.
+    return sent > session.acknowledged ? sentBytes - session.first!.offset! : 0;
+  }
+
+  function flush(): void {
+    let inFlight = flying();
+    if (isOver || (inFlight >= WINDOW_BYTES && !isFinishing)) return;
+    for (const record of session.after(sent)) {
+      const size = recordSize(record);
+      if (inFlight > 0 && inFlight + size > WINDOW_BYTES && !isFinishing) return;
+      try {
+        socket!.send(encodeClientMessage(record));
+      } catch (error) {
+        // A socket that is open refuses the message, not the moment.
+        const isRefused = socket!.readyState === 1 && record.sends === undefined;
+        over(isRefused ? { error, refused: record } : failure(error));
+        return;
+      }
+      record.sends = (record.sends ?? 0) + 1;
+      record.offset = sentBytes;
+      sent += 1;
+      sentBytes += size;
+      inFlight += size;
+    }
+  }
+
+  async function open(): Promise<void> {
+    const { url, headers } = await endpoint.request(resumption);
+    if (isOver) return;
+    onStart();
+    const { WebSocket, options } = endpoint;
     const protocols = [SESSION_PROTOCOL, ...(options.protocols ?? [])];
-    this.#listener.onStart();
     // A browser has no third parameter and takes no notice of it.
-    const socket = new (WebSocket as unknown as SocketConstructor)(url.href, protocols, { headers });
-    this.#socket = socket;
+    socket = new (WebSocket as unknown as SocketConstructor)(url.href.replace("http", "ws"), protocols, { headers });
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => {
       try {
-        this.#listener.onAlive();
-        this.#listener.onRecord(
-          decodeServerMessage(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)),
-        );
+        onAlive();
+        onRecord(decodeServerMessage(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)));
       } catch (error) {
-        this.#over({ error });
+        over({ error });
       }
     };
     let problem: string | undefined;
     socket.onclose = ({ code, reason }) => {
       // The answer to a close frame that was behind everything that was sent.
-      if (this.#isFinishing && code === 1000) this.#session.acknowledge(this.#session.sent);
+      if (isFinishing && code === 1000) session.acknowledge(session.sent);
       // `ws` has the status in its text; browsers do not tell it.
-      const status = Number(/response: (40[139])$/.exec(problem ?? "")?.[1]) || undefined;
-      this.#over({ code, reason, status, attempt, what: problem || `closed (${code}${reason && ` ${reason}`})` });
+      const status = Number(/response: (40[139])$/.exec(problem!)?.[1]) || undefined;
+      over({ code, reason, status, what: problem || `closed (${code}${reason && ` ${reason}`})` });
     };
     // `ws` throws what nobody listens to. `close` follows.
     socket.onerror = (event) => {
       problem = event?.message || event?.error?.code;
     };
   }
+  open().catch((error) => over(failure(error)));
 
-  begin(session: ClientSession, { received, resumed }: OpenRecord): void {
-    this.#session = session;
-    // A POST that was answered meanwhile has brought more than the server had when it said `received`.
-    this.#sent = this.#flown = session.acknowledged;
-    if (this.#sent !== received) this.#send({ type: "from", number: this.#sent + 1 });
-    // So the server knows that we have the token (PROTOCOL.md, "Acknowledgements").
-    if (!resumed) this.acknowledge();
-    this.flush();
-  }
-
-  flush(): void {
-    for (; this.#flown < this.#session.acknowledged; this.#flown++) this.#flightBytes -= this.#flight.shift() ?? 0;
-    if (this.#isOver || (this.#flightBytes >= WINDOW_BYTES && !this.#isFinishing)) return;
-    for (const record of this.#session.after(this.#sent)) {
-      const size = recordSize(record);
-      if (this.#flightBytes > 0 && this.#flightBytes + size > WINDOW_BYTES && !this.#isFinishing) return;
-      try {
-        this.#send(record);
-      } catch (error) {
-        // A socket that is open refuses the message, not the moment.
-        const isRefused = this.#socket!.readyState === 1 && record.sends === undefined;
-        this.#over(isRefused ? { error, refused: record } : failure(error));
-        return;
-      }
-      record.sends = (record.sends ?? 0) + 1;
-      this.#sent += 1;
-      this.#flight.push(size);
-      this.#flightBytes += size;
-    }
-  }
-
-  acknowledge(): void {
-    this.#trySend({ type: "ack", received: this.#session.takeAck() });
-  }
-
-  beat(): boolean {
-    const { acknowledged, bufferedAmount: owed, patience } = this.#session;
-    const { bufferedAmount } = this.#socket!;
-    // Of what the platform has taken over only the server knows how it fares, and it drops a silent client.
-    const isAway = bufferedAmount === 0;
-    const progress = acknowledged + (bufferedAmount === undefined ? 0 : this.#written - bufferedAmount);
-    const isStuck = owed > 0 && !isAway && progress <= this.#progress;
-    this.#progress = progress;
-    this.#stuckBeats = isStuck ? this.#stuckBeats + 1 : 0;
-    if (this.#stuckBeats > STUCK_BEATS * patience) return false;
-    this.#trySend({ type: "heartbeat" });
-    return true;
-  }
-
-  hold(): void {}
-
-  finish(): void {
-    this.#isFinishing = true;
-    if (this.#session.hasAck) this.acknowledge();
-    this.flush();
-    this.end();
-  }
-
-  end(): void {
-    this.#isOver = true;
-    try {
-      this.#socket?.close(1000);
-    } catch {
-      // It cannot be closed any further.
-    }
-  }
-
-  #trySend(record: ClientRecord): void {
-    try {
-      this.#send(record);
-    } catch (error) {
-      this.#over(failure(error));
-    }
-  }
-
-  #send(record: ClientRecord): void {
-    const data = encodeClientMessage(record);
-    this.#socket!.send(data);
-    this.#written += data.length;
-  }
-
-  #over(end: CarrierEnd): void {
-    this.end();
-    this.#listener.onEnd(end);
-  }
+  return {
+    kind: "websocket",
+    begin(begun, { received, resumed, ...open }) {
+      session = begun;
+      heartbeatMs = open.heartbeatMs;
+      // A POST that was answered meanwhile has brought more than the server had when it said `received`.
+      sent = session.acknowledged;
+      if (sent !== received) say({ type: "from", number: sent + 1 });
+      // So the server knows that we have the token (PROTOCOL.md, "Acknowledgements").
+      if (!resumed) acknowledge();
+      flush();
+    },
+    flush,
+    acknowledge,
+    beat() {
+      // Of what the platform has taken over only the server knows how it fares, and it drops a silent client.
+      const { bufferedAmount } = socket!;
+      // Nothing was acknowledged since the last beat, and what waited then still waits.
+      const isWaiting = bufferedAmount === undefined || (buffered > 0 && bufferedAmount >= buffered);
+      const isStuck = session.bufferedAmount > 0 && session.acknowledged === acknowledged && isWaiting;
+      stuckBeats = isStuck ? stuckBeats + 1 : 0;
+      acknowledged = session.acknowledged;
+      buffered = bufferedAmount ?? 0;
+      // Of one long message no part shows: the platform holds all of it until all has left (Node.js, `ws`).
+      const beats = STUCK_BEATS + flying() / (SLOWEST * heartbeatMs);
+      if (stuckBeats > beats * session.patience) return false;
+      say({ type: "heartbeat" });
+      return true;
+    },
+    hold() {},
+    finish(isClosed) {
+      isFinishing = !isClosed;
+      if (session.hasAck) acknowledge();
+      if (!isClosed) flush();
+      end();
+    },
+    end,
+  };
 }

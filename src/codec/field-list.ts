@@ -2,7 +2,7 @@
 // source wins; `Set-Cookie` is the exception of that section, and `Vary` is the union of all that an answer depends on.
 
 import { fieldValue } from "./http1-request.ts";
-import { trimSpace } from "./http1-syntax.ts";
+import { listOf } from "./http1-syntax.ts";
 
 const ALLOW_ORIGIN = "access-control-allow-origin";
 
@@ -27,6 +27,26 @@ export function fieldsBeside(fields: readonly string[], others: readonly string[
     if (!hasField(others, name) || isSetCookie(name)) left.push(name, fields[i + 1]!);
   }
   return left.length === fields.length ? fields : left;
+}
+
+/** RFC 9110 §8 and RFC 6266: what describes the content of one answer. */
+const OF_CONTENT = new Set([
+  "content-type",
+  "content-encoding",
+  "content-language",
+  "content-length",
+  "content-range",
+  "content-location",
+  "content-disposition",
+]);
+
+/** The fields without those that describe content: those of a channel, in an answer that has none, or another's. */
+export function withoutContentFields(fields: readonly string[]): readonly string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < fields.length; i += 2) {
+    if (!OF_CONTENT.has(fields[i]!.toLowerCase())) kept.push(fields[i]!, fields[i + 1]!);
+  }
+  return kept.length === fields.length ? fields : kept;
 }
 
 /** The fields with one `Vary`, which names `members`, too (RFC 9110 §12.5.5). A `Vary` of "*" stays. */
@@ -68,10 +88,7 @@ function valuesOf(fields: readonly string[], lowerName: string): string[] {
   const members: string[] = [];
   for (let i = 0; i < fields.length; i += 2) {
     if (fields[i]!.toLowerCase() !== lowerName) continue;
-    for (const part of fields[i + 1]!.split(",")) {
-      const member = trimSpace(part);
-      if (member !== "") members.push(member);
-    }
+    members.push(...listOf(fields[i + 1]!));
   }
   return members;
 }

@@ -7,7 +7,7 @@
 import { latin1 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { HeldLine } from "./http1-line.ts";
-import { CLASS, hasListMember, isAuthority, TARGET, TOKEN, VALUE } from "./http1-syntax.ts";
+import { CLASS, hasListMember, isAuthority, listOf, TARGET, TOKEN, VALUE } from "./http1-syntax.ts";
 import { Joiner } from "./joiner.ts";
 
 export interface RequestHead {
@@ -320,7 +320,12 @@ export class RequestDecoder {
   /** RFC 9110 §10.1.1. HTTP/1.0 has no expectations. */
   #noteExpect(draft: Draft, value: string): void {
     if (draft.minor === 0) return;
-    if (value.toLowerCase() !== "100-continue") throw new ChannelError("EXPECTATION_FAILED");
+    if (value.toLowerCase() !== "100-continue") {
+      const members = listOf(value).map((member) => member.toLowerCase());
+      if (members.length === 0 || members.some((member) => member !== "100-continue")) {
+        throw new ChannelError("EXPECTATION_FAILED");
+      }
+    }
     draft.expectContinue = true;
   }
 

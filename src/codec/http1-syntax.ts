@@ -44,6 +44,14 @@ export function hasListMember(value: string, member: string): boolean {
   return isMember(value, member);
 }
 
+/** The elements of a comma-separated list. RFC 9110 §5.6.1.2: empty ones are ignored. */
+export function listOf(value: string): string[] {
+  return value
+    .split(",")
+    .map(trimSpace)
+    .filter((element) => element !== "");
+}
+
 function isMember(part: string, member: string): boolean {
   const token = trimSpace(part);
   return token.length === member.length && token.toLowerCase() === member;

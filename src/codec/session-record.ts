@@ -64,9 +64,6 @@ export type ClientRecord = FromRecord | NumberedRecord | AckRecord | HeartbeatRe
 
 export type SessionRecord = ServerRecord | ClientRecord;
 
-/** What was in a JSON text; of anything but an object it is nothing that passes. */
-type Members = Readonly<Record<string, unknown>>;
-
 /** A WebSocket message begins with the first letter of one of these. */
 const KINDS = ["message", "ack", "close", "open"] as const;
 export const MESSAGE_LETTER = "m";
@@ -89,12 +86,8 @@ export function encodeClientEvent(record: Exclude<ClientRecord, HeartbeatRecord>
 
 /** An event's record. Heartbeats are comments, which no decoder of events hands out. Throws BAD_RECORD. */
 export function decodeRecordEvent({ type, data }: TypedEvent): ServerRecord {
-  switch (type) {
-    case "text":
-      return { type: "message", data: text(parse(data)) };
-    case "binary":
-      return { type: "message", data: fromBase64(data) ?? bad("base64") };
-  }
+  if (type === "text") return { type: "message", data: text(parse(data)) };
+  if (type === "binary") return { type: "message", data: fromBase64(data) ?? bad(type) };
   return recordOf(type, data);
 }
 
@@ -134,52 +127,34 @@ function openData({ type: _, ...fields }: OpenRecord): string {
 }
 
 function dataOf(record: Exclude<ClientRecord, MessageRecord>): string {
-  switch (record.type) {
-    case "ack":
-      return `${record.received}`;
-    case "close": {
-      const { code, reason, retryMs } = record;
-      return JSON.stringify({ code, reason, retryMs });
-    }
-    case "from":
-      return `${record.number}`;
-    case "heartbeat":
-      return "";
-  }
+  if (record.type === "ack") return `${record.received}`;
+  if (record.type === "from") return `${record.number}`;
+  if (record.type === "heartbeat") return "";
+  const { code, reason, retryMs } = record;
+  return JSON.stringify({ code, reason, retryMs });
 }
 
 function recordOf(type: string | undefined, data: string): ServerRecord {
-  switch (type) {
-    case "message":
-      return { type, data };
-    case "ack":
-      return { type, received: parseCount(data) ?? bad(type) };
-    case "open":
-      return openOf(parse(data) as Members);
-    case "close":
-      return closeOf(parse(data) as Members);
+  if (type === "message") return { type, data };
+  if (type === "ack") return { type, received: parseCount(data) ?? bad(type) };
+  if (type === "open") {
+    const { session, resumed, received, first, heartbeatMs, resumeMs, version } = parse(data);
+    if (version !== VERSION || typeof resumed !== "boolean") return bad(type);
+    return {
+      type,
+      session: text(session),
+      resumed,
+      received: count(received),
+      first: count(first),
+      heartbeatMs: duration(heartbeatMs, 25_000),
+      resumeMs: duration(resumeMs, 60_000),
+    };
   }
-  return bad(`kind ${type}`);
-}
-
-function openOf(members: Members): OpenRecord {
-  const { resumed, version } = members;
-  if (version !== VERSION || typeof resumed !== "boolean") return bad("open");
-  return {
-    type: "open",
-    session: text(members["session"]),
-    resumed,
-    received: count(members["received"]),
-    first: count(members["first"]),
-    heartbeatMs: duration(members["heartbeatMs"], 25_000),
-    resumeMs: duration(members["resumeMs"], 60_000),
-  };
-}
-
-function closeOf({ code, reason, retryMs }: Members): CloseRecord {
-  const close: CloseRecord = { type: "close", code: count(code), reason: text(reason) };
+  if (type !== "close") return bad(`kind ${type}`);
+  const { code, reason, retryMs } = parse(data);
   // RFC 6455 §7.4: what a WebSocket could say.
-  if (close.code < 1000 || close.code > 4999) return bad("close");
+  if (count(code) < 1000 || count(code) > 4999) return bad(type);
+  const close = { type, code: count(code), reason: text(reason) } as const;
   return retryMs === undefined ? close : { ...close, retryMs: count(retryMs) };
 }
 
@@ -189,9 +164,10 @@ export function parseCount(digits: string): number | undefined {
   return isCount(value) && `${value}` === digits ? value : undefined;
 }
 
-function parse(json: string): unknown {
+/** What a JSON text says, by its members: all are undefined unless it is an object. */
+function parse(json: string): Readonly<Record<string, unknown>> {
   try {
-    return JSON.parse(json) ?? bad("JSON");
+    return JSON.parse(json) ?? bad("null");
   } catch {
     return bad("JSON");
   }

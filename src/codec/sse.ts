@@ -69,8 +69,13 @@ function encodeLines(prefix: string, text: string): string {
 
 const JOINED_LINES = 1024;
 
-/** An event stream to its events, type and data: §9.2.6. What stands after the last blank line is no event. */
-export class TypedEventDecoder {
+/**
+ * An event stream to its events: §9.2.6. What stands after the last blank line is no event.
+ * Throws MESSAGE_TOO_BIG for an event of more than `maxEventBytes`, counted in UTF-16 units, of which a text never has
+ * more than bytes; then the decoder is spent and `next` answers undefined.
+ */
+export class EventDecoder {
+  readonly #maxEventBytes: number;
   readonly #decode: (bytes: Uint8Array) => string = textStream();
   /** What nobody has read, with LF for every line end. */
   #text = "";
@@ -86,74 +91,6 @@ export class TypedEventDecoder {
   /** The length of both. */
   #size = 0;
   #type = "";
-
-  push(bytes: Uint8Array): void {
-    let text = this.#decode(bytes);
-    if (text === "") return;
-    if (this.#afterCr && text.startsWith("\n")) text = text.slice(1);
-    this.#afterCr = text.endsWith("\r");
-    this.#text = this.#text.slice(this.#at) + text.replace(/\r\n?/g, "\n");
-    this.#at = 0;
-  }
-
-  next(): TypedEvent | undefined {
-    for (;;) {
-      const end = this.#text.indexOf("\n", this.#at);
-      const isCut = end === -1;
-      const rest = isCut ? this.#text.slice(this.#at) : this.#text.slice(this.#at, end);
-      const line = this.#line === "" ? rest : this.#line + rest;
-      this.#line = isCut ? line : "";
-      this.#at = isCut ? this.#text.length : end + 1;
-      this.holds(line.length + this.#size);
-      if (isCut) return undefined;
-      const event = line === "" ? this.dispatch() : this.#take(line);
-      if (event !== undefined) return event;
-    }
-  }
-
-  /** So many UTF-16 units are of an event that is not whole. */
-  protected holds(_units: number): void {}
-
-  /** A line without its end: one space behind the colon belongs to neither name nor value, and all may be name. */
-  #take(line: string): undefined {
-    const colon = line.indexOf(":");
-    const name = colon === -1 ? line : line.slice(0, colon);
-    this.field(name, colon === -1 ? "" : line.slice(colon + (line[colon + 1] === " " ? 2 : 1)));
-  }
-
-  /** Names are compared literally, and a comment is a line whose name is empty. */
-  protected field(name: string, value: string): void {
-    if (name === "data") {
-      this.#size += value.length + 1;
-      if (this.#lines.push(value) === JOINED_LINES) this.#join();
-    }
-    if (name === "event") this.#type = value;
-  }
-
-  /** At a blank line: the event, if it has data. */
-  protected dispatch(): TypedEvent | undefined {
-    const type = this.#type || "message";
-    this.#join();
-    const data = this.#data;
-    this.#type = this.#data = "";
-    this.#size = 0;
-    return data === "" ? undefined : { type, data: data.slice(0, -1) };
-  }
-
-  #join(): void {
-    if (this.#lines.length === 0) return;
-    this.#data += `${this.#lines.join("\n")}\n`;
-    this.#lines = [];
-  }
-}
-
-/**
- * The same with a limit, and with all that a browser keeps of a stream.
- * Throws MESSAGE_TOO_BIG for an event of more than `maxEventBytes`, counted in UTF-16 units, of which a text never has
- * more than bytes; then the decoder is spent and `next` answers undefined.
- */
-export class EventDecoder extends TypedEventDecoder {
-  readonly #maxEventBytes: number;
   /** The "last event ID buffer", which takes effect at the next blank line. */
   #id = "";
   #lastEventId = "";
@@ -161,7 +98,6 @@ export class EventDecoder extends TypedEventDecoder {
   #isSpent = false;
 
   constructor(options: { readonly maxEventBytes?: number } = {}) {
-    super();
     this.#maxEventBytes = options.maxEventBytes ?? MAX_EVENT_BYTES;
   }
 
@@ -175,30 +111,104 @@ export class EventDecoder extends TypedEventDecoder {
     return this.#lastEventId;
   }
 
-  override push(bytes: Uint8Array): void {
-    if (!this.#isSpent) super.push(bytes);
+  push(bytes: Uint8Array): void {
+    if (this.#isSpent) return;
+    let text = this.#decode(bytes);
+    if (text === "") return;
+    if (this.#afterCr && text.startsWith("\n")) text = text.slice(1);
+    this.#afterCr = text.endsWith("\r");
+    this.#text = this.#text.slice(this.#at) + text.replace(/\r\n?/g, "\n");
+    this.#at = 0;
   }
 
-  override next(): ServerEvent | undefined {
-    return this.#isSpent ? undefined : (super.next() as ServerEvent | undefined);
+  next(): ServerEvent | undefined {
+    while (!this.#isSpent) {
+      const end = this.#text.indexOf("\n", this.#at);
+      const isCut = end === -1;
+      const rest = isCut ? this.#text.slice(this.#at) : this.#text.slice(this.#at, end);
+      const line = this.#line === "" ? rest : this.#line + rest;
+      this.#line = isCut ? line : "";
+      this.#at = isCut ? this.#text.length : end + 1;
+      if (line.length + this.#size > this.#maxEventBytes) {
+        this.#isSpent = true;
+        throw new ChannelError("MESSAGE_TOO_BIG");
+      }
+      if (isCut) return undefined;
+      const event = line === "" ? this.#dispatch() : this.#take(line);
+      if (event !== undefined) return event;
+    }
+    return undefined;
   }
 
-  protected override holds(units: number): void {
-    if (units <= this.#maxEventBytes) return;
-    this.#isSpent = true;
-    throw new ChannelError("MESSAGE_TOO_BIG");
-  }
-
-  protected override field(name: string, value: string): void {
+  /** A line without its end. Names are compared literally, and a comment is a line whose name is empty. */
+  #take(line: string): undefined {
+    const [name, value] = fieldOf(line);
+    if (name === "data") {
+      this.#size += value.length + 1;
+      if (this.#lines.push(value) === JOINED_LINES) this.#join();
+    }
+    if (name === "event") this.#type = value;
     if (name === "id" && !value.includes("\0")) this.#id = value;
     if (name === "retry" && /^[0-9]+$/.test(value)) this.#retryMs = Number(value);
-    super.field(name, value);
   }
 
-  protected override dispatch(): ServerEvent | undefined {
+  /** At a blank line: the event, if it has data. */
+  #dispatch(): ServerEvent | undefined {
+    const type = this.#type || "message";
     this.#lastEventId = this.#id;
-    const event = super.dispatch();
-    // Five times as fast as to spread the event (Node 20).
-    return event && { type: event.type, data: event.data, lastEventId: this.#lastEventId };
+    this.#join();
+    const data = this.#data;
+    this.#type = this.#data = "";
+    this.#size = 0;
+    return data === "" ? undefined : { type, data: data.slice(0, -1), lastEventId: this.#lastEventId };
   }
+
+  #join(): void {
+    if (this.#lines.length === 0) return;
+    this.#data += `${this.#lines.join("\n")}\n`;
+    this.#lines = [];
+  }
+}
+
+/**
+ * The same for a client that trusts its server: type and data alone, and no limit. Returns a function that takes the next
+ * bytes and returns the events that they complete.
+ */
+export function typedEvents(): (bytes: Uint8Array) => TypedEvent[] {
+  const decode = textStream();
+  let afterCr = false;
+  /** The beginning of a line that is cut, in the pieces that came. */
+  let cut: string[] = [];
+  let data: string[] = [];
+  let type = "";
+  return (bytes) => {
+    let text = decode(bytes);
+    if (afterCr && text[0] === "\n") text = text.slice(1);
+    else if (text === "") return [];
+    afterCr = text.endsWith("\r");
+    const lines = text.split(LINE_END);
+    cut.push(lines[0]!);
+    if (lines.length === 1) return [];
+    lines[0] = cut.join("");
+    cut = [lines.pop()!];
+    const events: TypedEvent[] = [];
+    for (const line of lines) {
+      const [name, value] = fieldOf(line);
+      if (name === "data") data.push(value);
+      else if (name === "event") type = value;
+      else if (line === "") {
+        if (data.length > 0) events.push({ type: type || "message", data: data.join("\n") });
+        type = "";
+        data = [];
+      }
+    }
+    return events;
+  };
+}
+
+/** Name and value of a line: one space behind the colon belongs to neither, and all may be name. */
+function fieldOf(line: string): [name: string, value: string] {
+  const colon = line.indexOf(":");
+  if (colon === -1) return [line, ""];
+  return [line.slice(0, colon), line.slice(colon + (line[colon + 1] === " " ? 2 : 1))];
 }

@@ -2,7 +2,7 @@
 // Reads the request that asks for the upgrade and computes what the 101 answers; the Host field is the HTTP engine's.
 
 import { ChannelError } from "../base/errors.ts";
-import { hasListMember, isToken, trimSpace } from "./http1-syntax.ts";
+import { hasListMember, isToken, listOf } from "./http1-syntax.ts";
 
 export interface UpgradeRequest {
   readonly method: string;
@@ -99,12 +99,4 @@ export function acceptValue(key: string, sha1Base64: (text: string) => string): 
 
 function bad(detail: string): ChannelError {
   return new ChannelError("BAD_HANDSHAKE", detail);
-}
-
-/** The elements of a comma-separated list. RFC 9110 §5.6.1.2: empty ones are ignored. */
-function listOf(value: string): string[] {
-  return value
-    .split(",")
-    .map(trimSpace)
-    .filter((element) => element !== "");
 }

@@ -142,7 +142,9 @@ export class MemoryBackplane implements Backplane {
   }
 
   enter(group: string, member: BackplaneMember): Promise<void> {
-    this.#broker.stream(group).members.set(member.key, { ...member, of: this });
+    this.#broker
+      .stream(group)
+      .members.set(member.key, { key: member.key, payload: new Uint8Array(member.payload), of: this });
     return Promise.resolve();
   }
 

@@ -14,11 +14,12 @@ import type {
   HistoryLimits,
 } from "./backplane.ts";
 import { BROKER_OPTION_NAMES, type BrokerOptions, toBrokerSettings } from "./broker-options.ts";
+import type { RedisClient } from "./redis-client.ts";
 import { RedisKeys } from "./redis-keys.ts";
-import { type RedisClient, RedisLink } from "./redis-link.ts";
+import { RedisLink } from "./redis-link.ts";
 import { RedisPresence } from "./redis-presence.ts";
 import { BLOCK_MS, MIN_KEPT, RedisReader } from "./redis-reader.ts";
-import { MIN_TTL_MS, type Position, publishCommand, readPositions } from "./redis-scripts.ts";
+import { MIN_TTL_MS, type Position, publishMessage, readPositions } from "./redis-scripts.ts";
 import { messageOf, type RawEntry } from "./redis-stream.ts";
 import { BEGINNING, compareStreamIds, isStreamId } from "./stream-ids.ts";
 import { orUnavailable, unavailable } from "./unavailable.ts";
@@ -103,12 +104,14 @@ class RedisBackplane implements Backplane {
 
   async publish(group: string, payload: Uint8Array, { size, ttlMs }: HistoryLimits): Promise<string> {
     const isDue = ttlMs <= MAX_TTL_MS && this.#isTendingDue(group, ttlMs);
-    const command = publishCommand(this.#keys.stream(group), this.#keys.counter(group), payload, {
+    const limits = {
       size: Math.max(size, MIN_KEPT),
       expiry: isDue ? { ttlMs: Math.max(2 * ttlMs, MIN_TTL_MS), oldestMs: Math.max(ttlMs, MIN_TTL_MS) } : undefined,
-    });
+    };
     try {
-      return String(await this.#send(command));
+      return await this.#ask(() =>
+        publishMessage(this.#writer, this.#keys.stream(group), this.#keys.counter(group), payload, limits),
+      );
     } catch (error) {
       this.#tendAt.delete(group);
       throw error;
@@ -139,16 +142,16 @@ class RedisBackplane implements Backplane {
   }
 
   async history(group: string, since?: string): Promise<BackplaneHistory> {
-    if (since === undefined) return { entries: await this.#range(group), reset: false };
+    if (since === undefined) return { entries: (await this.#range(group)).entries, reset: false };
     if (isStreamId(since)) {
-      // From `since` itself on: while it is there, all that followed is.
-      const [first, ...entries] = await this.#range(group, since);
-      if (first?.id === since) return { entries, reset: false };
+      // From `since` itself on: while it is there, what followed shows by its numbers whether it is.
+      const { entries, isWhole } = await this.#range(group, since);
+      if (entries[0]?.id === since && isWhole) return { entries: entries.slice(1), reset: false };
       // Nothing followed, if it is the last one ever added.
       const { lastId } = await this.#position(group);
       if (lastId === since) return { entries: [], reset: false };
     }
-    return { entries: await this.#range(group), reset: true };
+    return { entries: (await this.#range(group)).entries, reset: true };
   }
 
   compareIds(a: string, b: string): number {
@@ -189,14 +192,23 @@ class RedisBackplane implements Backplane {
     return positions[0]!;
   }
 
-  async #range(group: string, from = "-"): Promise<readonly BackplaneEntry[]> {
+  /** `isWhole`: none is missing between the first and the last of them. */
+  async #range(
+    group: string,
+    from = "-",
+  ): Promise<{ readonly entries: readonly BackplaneEntry[]; readonly isWhole: boolean }> {
     const reply = (await this.#send(["XRANGE", this.#keys.stream(group), from, "+"])) as readonly RawEntry[];
     const entries: BackplaneEntry[] = [];
+    let isWhole = true;
+    let last: number | undefined;
     for (const [id, fields] of reply) {
       const message = messageOf(fields);
-      if (message !== undefined) entries.push({ id: String(id), payload: message.payload });
+      if (message === undefined) continue;
+      if (last !== undefined && message.number !== undefined && message.number !== last + 1) isWhole = false;
+      last = message.number;
+      entries.push({ id: String(id), payload: message.payload });
     }
-    return entries;
+    return { entries, isWhole };
   }
 
   /** One entry in the wake stream for all groups that are subscribed in this turn: the blocked XREAD names only the old ones. */

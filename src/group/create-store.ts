@@ -1,7 +1,8 @@
 // The ways to make a store of groups. `MemoryChannelStore` is the seed's name: groups in this process only.
 
+import { checkOptionNames } from "../base/option-names.ts";
 import type { ChannelStore, ChannelStoreOptions } from "./channel-store.ts";
-import { GroupStore } from "./group-store.ts";
+import { GroupStore, STORE_OPTIONS } from "./group-store.ts";
 import { BackplaneSource } from "./stream/backplane-source.ts";
 import { LocalSource } from "./stream/local.ts";
 
@@ -9,6 +10,7 @@ import { LocalSource } from "./stream/local.ts";
 export function createChannelStore<Attachment = unknown, Out = unknown>(
   options: ChannelStoreOptions<Attachment, Out> = {},
 ): ChannelStore<Attachment, Out> {
+  checkOptionNames("createChannelStore", options, STORE_OPTIONS);
   const { backplane } = options;
   if (backplane === undefined) return new MemoryChannelStore<Attachment, Out>(options);
   return new GroupStore<Attachment, Out>(options, (owner) => new BackplaneSource(backplane, owner));

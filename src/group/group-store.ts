@@ -8,6 +8,7 @@ import { utf8, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { callSync, guard } from "../base/guard.ts";
+import { kindOf, LogLimit } from "../base/log-limit.ts";
 import { checkOptionNames } from "../base/option-names.ts";
 import { withChannel } from "../channel/accept.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
@@ -15,6 +16,7 @@ import type { HeadersInput } from "../channel/headers.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
 import type { ChannelRequest } from "../channel/request.ts";
 import { prepare, type SendData } from "../channel/send-data.ts";
+import { discardBody } from "../channel/source.ts";
 import { TransportChannel } from "../channel/transport-channel.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
 import type {
@@ -44,7 +46,17 @@ const DEFAULT_HISTORY = { size: 100, ttlMs: 60_000, maxBytes: 1024 * 1024, maxTo
 /** How often it is looked for polls that have waited long enough, and for what nobody needs any more. */
 const TICK_MS = 1000;
 const POLL_OPTIONS = { sse: false };
-const STORE_OPTIONS = ["history", "backplane", "codec", "onJoin", "onLeave", "onError", "clock"];
+export const STORE_OPTIONS: readonly string[] = [
+  "history",
+  "backplane",
+  "codec",
+  "onJoin",
+  "onLeave",
+  "onError",
+  "clock",
+];
+const PUBLISH_OPTIONS = ["except"];
+const NO_OPTIONS: PublishOptions = {};
 const JOIN_OPTIONS = ["since", "ids", "onReset", "presence"];
 
 export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelStore<Attachment, Out> {
@@ -62,6 +74,8 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   #presenceCount = 0;
   #timer: Timer | undefined;
   #isClosed = false;
+  /** Made by the first error that is printed. */
+  #printLimit: LogLimit | undefined;
 
   /** Users have `createChannelStore`. */
   constructor(options: ChannelStoreOptions<Attachment, Out>, makeSource: (owner: SourceOwner) => StreamSource) {
@@ -80,6 +94,10 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
       history,
       budget: new HistoryBudget(history.maxTotalBytes),
       openGroup: (name) => void this.#make(name),
+      emptied: (name) => {
+        const group = this.#groups.get(name);
+        if (group?.size === 0) this.#drop(group);
+      },
       report: (error, group) => this.#report(error, group),
     });
     this.#groupOwner = {
@@ -124,6 +142,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     const make = typeof data === "function" ? (data as Maker<Attachment, Out>) : undefined;
     const common = make === undefined ? this.#encode(data) : undefined;
     const shared = toShared(common, members.length);
+    if (members.length === 0) discardBody(common);
     let reached = 0;
     // Over a copy: members join and leave while their callbacks run.
     for (const [channel, attachment] of members) {
@@ -145,12 +164,24 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     return reached;
   }
 
-  async publish(name: string, message: unknown, { except }: PublishOptions = {}): Promise<{ readonly id: string }> {
+  async publish(
+    name: string,
+    message: unknown,
+    options: PublishOptions = NO_OPTIONS,
+  ): Promise<{ readonly id: string }> {
     // Everything here happens in the call: `async` only makes a rejection of what throws.
-    checkName(name);
-    if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
-    const published = this.#source.publish(name, toGroupMessage(this.#encode(message)), except);
-    return { id: await published };
+    try {
+      checkName(name);
+      if (options !== NO_OPTIONS) checkOptionNames("publish", options, PUBLISH_OPTIONS);
+      const { except } = options;
+      if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
+      const published = this.#source.publish(name, toGroupMessage(this.#encode(message)), except);
+      return { id: await published };
+    } catch (error) {
+      // A stream cannot be published, and nobody will read it.
+      discardBody(message);
+      throw error;
+    }
   }
 
   async history(name: string, since?: string | null): Promise<GroupHistory> {
@@ -198,10 +229,11 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     for (const group of this.#groups.values()) group.expirePolls(Number.POSITIVE_INFINITY);
     for (const group of this.#groups.values()) {
       for (const member of group.members()) this.#leave(member);
-      group.stream.end();
+      group.end();
     }
     this.#groups.clear();
     this.#watched.clear();
+    this.#printLimit?.flush();
     await this.#source.close();
   }
 
@@ -281,9 +313,11 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   }
 
   #drop(group: Group): void {
+    // A message that alone is too much for all histories lets its own group go.
+    if (this.#groups.get(group.name) !== group) return;
     this.#groups.delete(group.name);
     this.#watched.delete(group);
-    group.stream.end();
+    group.end();
   }
 
   #watch(group: Group): void {
@@ -317,14 +351,25 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   #report(error: unknown, group: string, channel?: AnyChannel): void {
     const { onError } = this.#options;
     if (onError === undefined) {
-      printError(`unichannel: error in group ${group}`, error);
+      this.#print(kindOf(error), `unichannel: error in group ${group}`, error);
       return;
     }
     // An onError that fails must not stop a delivery, or a member from leaving.
     void guard(
       () => onError(error, { group, channel }),
-      (second) => printError(`unichannel: onError of a store has failed, at an error in group ${group}`, second, error),
+      (second) => {
+        const what = `unichannel: onError of a store has failed, at an error in group ${group}`;
+        this.#print(`onError (${kindOf(second)})`, what, second, error);
+      },
     );
+  }
+
+  /** Members come and go as clients please, and each may cause an error. */
+  #print(kind: string, ...what: readonly unknown[]): void {
+    this.#printLimit ??= new LogLimit(this.#clock, (of, count, windowMs) => {
+      printError(`unichannel: ${count} more errors of groups (${of}) were left out in ${windowMs / 1000} s`);
+    });
+    if (this.#printLimit.admits(kind)) printError(...what);
   }
 }
 

@@ -40,6 +40,8 @@ export class Group implements MemberOwner, StreamListener {
   readonly #owner: GroupOwner;
   readonly #members = new IndexedSet<Member>();
   #pollCount = 0;
+  /** The store has dropped it. An entry that is too much for all histories lets its own group go. */
+  #hasEnded = false;
   /** Copy of the members for the next delivery; undefined when members have changed since. */
   #audience: readonly Member[] | undefined;
   #isDelivering = false;
@@ -57,6 +59,12 @@ export class Group implements MemberOwner, StreamListener {
   /** Opens its stream. Called once, when the store has the group. */
   open(): void {
     this.stream = this.#owner.source.open(this.name, this);
+  }
+
+  /** Ends its stream. Called once, when the store drops the group. */
+  end(): void {
+    this.#hasEnded = true;
+    this.stream.end();
   }
 
   get size(): number {
@@ -109,7 +117,7 @@ export class Group implements MemberOwner, StreamListener {
 
   /** Delivers an entry. Entries that callbacks publish meanwhile follow it, for all members in the same order. */
   accept(entry: GroupEntry): void {
-    this.#owner.watch(this);
+    if (!this.#hasEnded) this.#owner.watch(this);
     this.#audience ??= this.#members.snapshot();
     if (this.#isDelivering) {
       this.#pending ??= new Queue();
@@ -124,11 +132,15 @@ export class Group implements MemberOwner, StreamListener {
     this.#isDelivering = false;
   }
 
-  /** Tells all members that entries are lost. A member that catches up learns it from its replay. */
-  gap(): void {
+  gap(isBeforeAll = false): void {
+    // The answers of polls that are due would hide it.
+    this.#duePolls = [];
     for (const member of this.#members.snapshot()) {
-      if (isPoll(member)) this.#resetPoll(member);
-      else if (!member.hasLeft && member.state?.isCatchingUp !== true) this.#tellReset(member);
+      // A callback may have removed it.
+      if (member.hasLeft) continue;
+      if (member.state?.isCatchingUp === true) member.state.isReset ||= !isBeforeAll;
+      else if (isPoll(member)) this.#resetPoll(member);
+      else this.#tellReset(member);
     }
   }
 
@@ -138,11 +150,12 @@ export class Group implements MemberOwner, StreamListener {
     for (;;) {
       const replay = this.stream.replay(position, isKnown);
       if (replay instanceof Promise) {
-        void replay.then((found) => {
+        const goOn = (found: Replay): void => {
           if (member.hasLeft) return;
           this.#replay(member, state, found);
           this.catchUp(member, state, found.position, true);
-        });
+        };
+        replay.then(goOn).catch((error: unknown) => this.#owner.report(error, this.name, member.channel));
         return;
       }
       this.#replay(member, state, replay);
@@ -170,6 +183,7 @@ export class Group implements MemberOwner, StreamListener {
       return;
     }
     state.isCatchingUp = false;
+    if (state.isReset && state instanceof ListenerState) this.#tellReset(member);
     // The log has an entry before its delivery begins, so an entry that is being delivered was in the replay.
     const isAhead = position !== "" && (this.#isDelivering || !this.stream.has(position));
     state.receivedUpTo = isAhead ? position : undefined;
@@ -182,7 +196,7 @@ export class Group implements MemberOwner, StreamListener {
       return;
     }
     const { channel } = member;
-    if (reset) this.#tellReset(member);
+    if (reset || state.isReset) this.#tellReset(member);
     for (const entry of entries) {
       if (!channel.isOpen) return;
       if (entry.except !== channel) this.#send(channel, this.#formOf(entry, state));
@@ -213,7 +227,9 @@ export class Group implements MemberOwner, StreamListener {
 
   /** True if the member has received the entry from its replay, or will. */
   #hasReceived({ isCatchingUp, receivedUpTo }: MemberState, { id }: GroupEntry): boolean {
-    return isCatchingUp || (receivedUpTo !== undefined && this.#owner.source.compareIds(id, receivedUpTo) <= 0);
+    return (
+      isCatchingUp || (receivedUpTo !== undefined && this.#owner.source.compareIds(id, receivedUpTo, this.name) <= 0)
+    );
   }
 
   /** A poll has one answer, which holds all entries of this turn. */
@@ -247,12 +263,13 @@ export class Group implements MemberOwner, StreamListener {
   #resetPoll(poll: Poll): void {
     const { state } = poll;
     state.isReset = true;
-    if (state.isCatchingUp || state.dueFrom !== undefined) return;
+    state.dueFrom = undefined;
     state.isCatchingUp = true;
     this.catchUp(poll, state, "");
   }
 
   #tellReset({ channel, state }: Member): void {
+    if (state !== undefined) state.isReset = false;
     const options = state instanceof ListenerState ? state.options : undefined;
     const onReset = options?.onReset;
     if (onReset !== undefined) {

@@ -3,10 +3,19 @@
 
 import type { GroupEntry } from "./message.ts";
 
-/** The log of a group, which has the oldest entry of all as its first. */
+/** The log of a group. */
 export interface EntryKeeper {
-  dropFirst(): void;
+  /** Lets go of its first entry, which is the oldest of all. */
+  forgetFirst(): void;
 }
+
+/**
+ * A group with a history takes memory beside its entries: some 900 bytes (Node 20.20). So many are paid for by the budget;
+ * with more of them, a client that chooses names for groups could fill the memory with short messages.
+ */
+const BYTES_PER_GROUP = 1024;
+/** Small budgets are for few messages, not for few groups. */
+const MIN_GROUPS = 1000;
 
 /** An entry's place among those that are kept. */
 export interface Kept {
@@ -18,12 +27,16 @@ export interface Kept {
 
 export class HistoryBudget {
   readonly #maxBytes: number;
+  readonly #maxGroups: number;
   #bytes = 0;
+  /** Logs that have an entry. */
+  #groups = 0;
   #oldest: Kept | undefined;
   #newest: Kept | undefined;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
+    this.#maxGroups = Math.max(MIN_GROUPS, maxBytes / BYTES_PER_GROUP);
   }
 
   /** What all entries take. */
@@ -53,8 +66,20 @@ export class HistoryBudget {
     this.#bytes -= kept.entry.bytes;
   }
 
-  /** Drops the oldest until the rest is within the limit. */
+  /** A log has its first entry. */
+  groupBegins(): void {
+    this.#groups += 1;
+  }
+
+  /** A log has no entry any more. */
+  groupEnds(): void {
+    this.#groups -= 1;
+  }
+
+  /** Drops the oldest until the rest is within the limits. */
   shrink(): void {
-    while (this.#bytes > this.#maxBytes && this.#oldest !== undefined) this.#oldest.keeper.dropFirst();
+    while (this.#oldest !== undefined && (this.#bytes > this.#maxBytes || this.#groups > this.#maxGroups)) {
+      this.#oldest.keeper.forgetFirst();
+    }
   }
 }

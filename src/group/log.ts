@@ -18,6 +18,8 @@ export class GroupLog implements EntryKeeper {
   readonly #limits: LogLimits;
   /** The budget that all logs of the store share. */
   readonly #budget: HistoryBudget;
+  /** Called when the budget has taken the last entry. */
+  readonly #onEmpty: (() => void) | undefined;
   /** The entries are those from #head on. */
   #kept: Kept[] = [];
   #head = 0;
@@ -36,12 +38,14 @@ export class GroupLog implements EntryKeeper {
     limits: LogLimits,
     budget: HistoryBudget,
     compareIds: (a: string, b: string) => number,
+    onEmpty?: () => void,
   ) {
     this.#base = base;
     this.#last = base;
     this.#limits = limits;
     this.#budget = budget;
     this.#compareIds = compareIds;
+    this.#onEmpty = onEmpty;
   }
 
   /** The id at which the log ends; undefined where nothing was ever published. */
@@ -70,6 +74,7 @@ export class GroupLog implements EntryKeeper {
       this.#base = entry.id;
       return;
     }
+    if (this.isEmpty) this.#budget.groupBegins();
     this.#kept.push(this.#budget.add(entry, this));
     this.#bytes += entry.bytes;
     const { size, maxBytes } = this.#limits;
@@ -94,6 +99,7 @@ export class GroupLog implements EntryKeeper {
 
   /** Lets go of all entries: the log is over, or goes on with something else. */
   clear(): void {
+    if (!this.isEmpty) this.#budget.groupEnds();
     for (let i = this.#head; i < this.#kept.length; i++) this.#budget.remove(this.#kept[i]!);
     this.#kept = [];
     this.#head = 0;
@@ -137,10 +143,17 @@ export class GroupLog implements EntryKeeper {
     this.#bytes -= kept.entry.bytes;
     this.#budget.remove(kept);
     this.#head += 1;
-    if (this.isEmpty) this.#kept = [];
-    else if (this.#head > SLACK && this.#head * 2 > this.#kept.length) this.#kept.splice(0, this.#head);
+    if (this.isEmpty) {
+      this.#budget.groupEnds();
+      this.#kept = [];
+    } else if (this.#head > SLACK && this.#head * 2 > this.#kept.length) this.#kept.splice(0, this.#head);
     else return;
     this.#head = 0;
+  }
+
+  forgetFirst(): void {
+    this.dropFirst();
+    if (this.isEmpty) this.#onEmpty?.();
   }
 
   #from(index: number): GroupEntry[] {

@@ -46,6 +46,8 @@ export type MemberState = ListenerState | PollState;
 class CatchUp {
   /** True while it receives earlier entries: live ones wait until that is done. */
   isCatchingUp: boolean;
+  /** Entries are lost, and the member has yet to be told. */
+  isReset = false;
   /** The id up to which it has received everything, while the group has yet to receive some of that. */
   receivedUpTo: string | undefined = undefined;
 
@@ -82,7 +84,6 @@ export class PollState extends CatchUp {
   readonly since: string | undefined;
   readonly untilMs: number;
   found: readonly GroupEntry[] = NOTHING;
-  isReset = false;
   /** Index of its first entry among those that came in this turn; undefined if none did. */
   dueFrom: number | undefined = undefined;
 

@@ -35,6 +35,7 @@ export class NatsApiError extends Error {
 export const NO_MESSAGE_FOUND: number = 10_037;
 export const STREAM_NOT_FOUND: number = 10_059;
 export const STREAM_NAME_IN_USE: number = 10_058;
+export const STORE_FAILED: number = 10_077;
 
 export function isApiError(error: unknown, code: number): boolean {
   return error instanceof NatsApiError && error.errorCode === code;

@@ -1,7 +1,7 @@
 // The connection to NATS as the backplane uses it: questions with an answer in bounded time, and nothing that is kept for
 // later when the server is away. The connection is the user's; it reconnects by itself.
 
-import type { Clock } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import { isNoResponders, isTimeout, NatsApiError, type NatsConnection, type NatsMessage } from "./nats-api.ts";
 import { unavailable } from "./unavailable.ts";
 
@@ -22,6 +22,9 @@ export class NatsLink {
   #isStalled = false;
   #isClosed = false;
   #pendingBytes = 0;
+  /** What waits for its end. */
+  readonly #onClose = new Set<() => void>();
+  #statuses: AsyncIterable<unknown> | undefined;
 
   constructor(connection: NatsConnection, options: NatsLinkOptions) {
     this.connection = connection;
@@ -43,6 +46,30 @@ export class NatsLink {
 
   close(): void {
     this.#isClosed = true;
+    for (const fn of this.#onClose) fn();
+    // An iterator of NATS' own, which the connection would otherwise keep.
+    (this.#statuses as { stop?(): void } | undefined)?.stop?.();
+  }
+
+  /** Resolves after so many milliseconds, or when it is closed: what is asked afterwards is then refused. */
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const { clock } = this.#options;
+      const end = (): void => {
+        clock.clearTimer(timer);
+        stopWaiting();
+        resolve();
+      };
+      const timer: Timer = clock.setTimer(end, ms);
+      const stopWaiting = this.whenClosed(end);
+    });
+  }
+
+  /** Calls `fn` when it is closed, at once if it is. Returns a function that takes that back. */
+  whenClosed(fn: () => void): () => void {
+    if (this.#isClosed) queueMicrotask(fn);
+    else this.#onClose.add(fn);
+    return () => this.#onClose.delete(fn);
   }
 
   /** A request of the JetStream API. Rejects with NatsApiError when it is refused. */
@@ -63,6 +90,15 @@ export class NatsLink {
         ...config,
       },
     });
+  }
+
+  /** Lets go of a consumer that is not read any more; the server would do so itself some seconds later. */
+  deleteConsumer(stream: string, name: string): void {
+    if (!this.#isUp || this.#isStalled) return;
+    // A connection that was closed throws where it is expected to reject.
+    Promise.resolve()
+      .then(() => this.connection.request(`$JS.API.CONSUMER.DELETE.${stream}.${name}`, undefined, { timeout: 1000 }))
+      .catch(() => {});
   }
 
   /** What is answered with JSON. Rejects with BACKPLANE_UNAVAILABLE, or as it is when there is nobody to answer. */
@@ -113,11 +149,13 @@ export class NatsLink {
       if (!this.#isClosed) this.#options.onError(unavailable(error));
     }
     // The client has given up.
-    this.#isUp = false;
+    if (!this.#isClosed) this.#isUp = false;
   }
 
   async #followStatus(): Promise<void> {
-    for await (const { type } of this.connection.status()) {
+    const statuses = this.connection.status();
+    this.#statuses = statuses;
+    for await (const { type } of statuses) {
       if (this.#isClosed) return;
       if (type === "disconnect") {
         if (this.#isUp) this.#options.onError(unavailable("the connection was lost"));

@@ -49,6 +49,7 @@ async function readOnce(
     settle = resolve;
   });
   const late = (): void => settle(unavailable("history did not come"));
+  const stopWaiting = link.whenClosed(() => settle(unavailable("closed")));
   let timer = clock.setTimer(late, timeoutMs);
   const take = (message: NatsMessage): void => {
     if (message.headers?.code === 100) {
@@ -89,11 +90,12 @@ async function readOnce(
     });
     if (num_pending === 0) settle("whole");
     const outcome = await finished;
-    link.api(`CONSUMER.DELETE.${stream}.${name}`).catch(() => {});
+    link.deleteConsumer(stream, name);
     if (outcome instanceof Error) throw outcome;
     return outcome === "whole" ? found : undefined;
   } finally {
     clock.clearTimer(timer);
+    stopWaiting();
     subscription.unsubscribe();
   }
 }

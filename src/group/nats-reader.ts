@@ -1,15 +1,17 @@
-// The reading side of the NATS backplane: one consumer of the whole message stream, of which a process picks its groups.
-// The stream numbers all messages without holes, and the consumer numbers what it delivers: what is missing shows.
-// Long because all of it is about the one consumer and its place in the stream.
+// The reading side of the NATS backplane: one consumer at a time of the whole message stream, of which a process picks its
+// groups. The stream numbers all messages without holes, so what is missing shows. One loop does all of it: it makes a
+// consumer, tells what was missed, delivers what comes until the consumer is over, and begins again.
 
-import { randomUUID } from "node:crypto";
 import type { Clock, Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { BackplaneListener } from "./backplane.ts";
-import type { NatsMessage } from "./nats-api.ts";
+import { NatsConsumer } from "./nats-consumer.ts";
+import { findGaps } from "./nats-gaps.ts";
 import type { NatsLink } from "./nats-link.ts";
-import { NS_PER_MS, type Place, placeOf, toNatsId, unwrap } from "./nats-message.ts";
+import { toNatsId, unwrap } from "./nats-message.ts";
+import type { ReadMessage } from "./nats-read.ts";
 import type { NatsStreams } from "./nats-streams.ts";
+import { unavailable } from "./unavailable.ts";
 
 interface Subscription {
   readonly listener: BackplaneListener;
@@ -28,20 +30,19 @@ interface NatsEntry {
   readonly payload: Uint8Array;
 }
 
+interface Waiting {
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
 export interface NatsReaderOptions {
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
 }
 
-/** A consumer that says nothing for three of these is gone. */
-const HEARTBEAT_MS = 1000;
-/** Groups that are asked about at once. */
-const CHUNK = 64;
-/** Up to so many subjects the server is asked for all their counts. */
-const MAX_COUNTS = 10_000;
-/** Clocks of different machines differ, and a server lets go of what is too old a little late. */
-const CLOCK_SLACK_MS = 2000;
 const RETRY_MS = 500;
+/** After so many seconds without a message the stream is looked at: its consumer may not say the truth. */
+const LOOK_BEATS = 2;
 /** Other connections get their turn when delivering takes longer. */
 const SLICE_MS = 8;
 
@@ -50,21 +51,21 @@ export class NatsReader {
   readonly #streams: NatsStreams;
   readonly #options: NatsReaderOptions;
   readonly #subscriptions = new Map<string, Subscription>();
-  /** The consumer that is listened to; messages of older ones are dropped. */
-  #consumer: { unsubscribe(): void } | undefined;
-  #starting: Promise<void> | undefined;
-  #mustRestart = false;
+  /** The consumer that is listened to, from its making on. */
+  #consumer: NatsConsumer | undefined;
+  /** Messages are delivered: the consumer is there, and what was missed before it is told. */
+  #isReading = false;
+  /** Those who wait for that. */
+  #waiting: Waiting[] = [];
+  #isRunning = false;
   /** Of the stream that was read last; 0: none was. */
   #version = 0;
   #sequence = 0;
-  #consumed = 0;
+  #readAt: number;
   /** What the server says of its streams: one that is deleted, or made, is looked at at once. */
   #advisories: { unsubscribe(): void } | undefined;
-  #readAt: number;
-  #queue: NatsMessage[] = [];
-  #isPumping = false;
-  #retryTimer: Timer;
-  #heartbeatTimer: Timer;
+  /** Ends the wait for another attempt. */
+  #retry: (() => void) | undefined;
   #isClosed = false;
 
   constructor(link: NatsLink, streams: NatsStreams, options: NatsReaderOptions) {
@@ -74,9 +75,15 @@ export class NatsReader {
     this.#readAt = options.clock.now();
   }
 
-  /** Resolves when messages are being read. */
-  async ready(): Promise<void> {
-    if (this.#starting !== undefined || this.#consumer === undefined) await this.start();
+  /** Resolves when messages are being read; rejects when the attempt to do so has failed. */
+  ready(): Promise<void> {
+    if (this.#isClosed) return Promise.reject(unavailable("closed"));
+    if (this.#isReading && this.#consumer?.isOver === false) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      this.#retry?.();
+      if (!this.#isRunning) void this.#run();
+    });
   }
 
   /** To be called when it is `ready`. The id of the group's last entry; what comes after it is delivered. */
@@ -100,80 +107,114 @@ export class NatsReader {
     this.#subscriptions.delete(subject);
   }
 
-  /** Begins to read, or goes on where it stopped with a new consumer. */
-  start(): Promise<void> {
-    this.#starting ??= this.#start().finally(() => {
-      this.#starting = undefined;
-      if (this.#mustRestart) this.restart();
-      else this.#pump();
-    });
-    return this.#starting;
-  }
-
-  /** A new connection: the consumer is gone. */
+  /** Goes on with another consumer: the connection, or the stream, may be another one. */
   restart(): void {
-    if (this.#consumer === undefined && this.#version === 0 && this.#starting === undefined) return;
-    this.#mustRestart = this.#starting !== undefined;
-    if (this.#mustRestart || this.#isClosed) return;
-    this.#end();
-    this.start().catch((error: unknown) => {
-      if (this.#isClosed) return;
-      if (this.#link.isUp) this.#options.onError(error);
-      this.#options.clock.clearTimer(this.#retryTimer);
-      this.#retryTimer = this.#options.clock.setTimer(() => this.restart(), RETRY_MS);
-    });
+    this.#consumer?.end();
+    this.#retry?.();
   }
 
   close(): void {
     this.#isClosed = true;
     this.#subscriptions.clear();
-    this.#end();
     this.#advisories?.unsubscribe();
-    this.#options.clock.clearTimer(this.#retryTimer);
+    this.restart();
+    for (const { reject } of this.#waiting.splice(0)) reject(unavailable("closed"));
   }
 
-  async #start(): Promise<void> {
-    this.#listen();
-    const { config, state } = await this.#streams.info();
-    const { version, name } = this.#streams;
-    const isFirst = this.#version === 0;
-    const isAnother = !isFirst && (this.#version !== version || state.last_seq < this.#sequence);
-    if (isFirst) this.#sequence = state.last_seq;
-    this.#version = version;
-    if (isAnother) {
-      // It is read from its beginning: all of it is new to whoever is told of the gap.
-      this.#sequence = Math.max(1, state.first_seq) - 1;
-      for (const subscription of this.#subscriptions.values()) {
-        tellGap(subscription);
-        subscription.last = Math.min(subscription.last, this.#sequence);
-        subscription.lastAtMs = 0;
+  /** Until it is closed, or has failed before anything was ever read. Never rejects. */
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    while (!this.#isClosed && (this.#version > 0 || this.#waiting.length > 0)) {
+      try {
+        await this.#readOn();
+      } catch (error) {
+        const waiting = this.#waiting.splice(0);
+        for (const { reject } of waiting) reject(error);
+        if (this.#isClosed) break;
+        if (waiting.length === 0 && this.#link.isUp) this.#options.onError(error);
+        if (this.#version > 0) await this.#pause();
+      } finally {
+        this.#isReading = false;
+        this.#consumer?.end();
+        this.#consumer = undefined;
       }
     }
-    const inbox = `_INBOX.${randomUUID()}`;
-    const consumer = this.#link.connection.subscribe(inbox, {
-      callback: (error, message) => {
-        if (this.#consumer !== consumer) return;
-        if (error !== null && error !== undefined) {
-          this.restart();
-          return;
-        }
-        this.#queue.push(message);
-        this.#pump();
-      },
-    });
-    this.#end();
+    this.#isRunning = false;
+  }
+
+  /** One consumer, from its making to its end. */
+  async #readOn(): Promise<void> {
+    this.#listen();
+    const { config, state } = await this.#streams.info();
+    if (this.#isClosed) return;
+    // From here on whoever finds another stream ends this consumer.
+    const consumer = new NatsConsumer(this.#link);
     this.#consumer = consumer;
-    this.#consumed = 0;
-    const { num_pending } = await this.#link.createConsumer(name, {
-      ...{ deliver_subject: inbox, deliver_policy: "by_start_sequence", opt_start_seq: this.#sequence + 1 },
-      ...{ flow_control: true, idle_heartbeat: HEARTBEAT_MS * NS_PER_MS },
-    });
-    if (this.#isClosed) this.#end();
-    this.#watch();
-    // Fewer than there were: some expired, perhaps the last ones, after which nothing would show it.
-    if (!isAnother && num_pending < state.last_seq - this.#sequence) {
-      await this.#inspectAll(config.max_msgs_per_subject);
+    const isAnother = this.#compare(state);
+    const pending = await consumer.begin(this.#streams.name, this.#sequence + 1);
+    if (consumer.isOver) return;
+    // Fewer than there were: some are gone, perhaps the last ones, after which nothing would show it.
+    if (!isAnother && pending < state.last_seq - this.#sequence) {
+      await this.#tellGaps(config.max_msgs_per_subject);
+      if (consumer.isOver) return;
     }
+    if (pending === 0) this.#sequence = Math.max(this.#sequence, state.last_seq);
+    this.#isReading = true;
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
+    await this.#deliverAll(consumer);
+  }
+
+  /** Tells all groups when the stream is not the one that was read. */
+  #compare({ first_seq, last_seq }: { readonly first_seq: number; readonly last_seq: number }): boolean {
+    const isFirst = this.#version === 0;
+    const isAnother = !isFirst && (this.#version !== this.#streams.version || last_seq < this.#sequence);
+    if (isFirst) this.#sequence = last_seq;
+    this.#version = this.#streams.version;
+    if (!isAnother) return false;
+    // It is read from its beginning: all of it is new to whoever is told of the gap.
+    this.#sequence = Math.max(1, first_seq) - 1;
+    for (const subscription of this.#subscriptions.values()) {
+      subscription.last = Math.min(subscription.last, this.#sequence);
+      subscription.lastAtMs = 0;
+      tellGap(subscription);
+    }
+    return true;
+  }
+
+  async #deliverAll(consumer: NatsConsumer): Promise<void> {
+    let sliceStart = performance.now();
+    while (!consumer.isOver) {
+      const found = consumer.take();
+      if (found === undefined) {
+        if (consumer.hasBeaten(LOOK_BEATS)) await this.#look(consumer);
+        await consumer.arrival();
+        sliceStart = performance.now();
+        continue;
+      }
+      if (found.place.sequence !== this.#sequence + 1) {
+        // Some that were in between are not kept any more.
+        await this.#tellGaps(this.#streams.keep.size);
+        if (consumer.isOver) return;
+      }
+      this.#hear(found);
+      if (performance.now() - sliceStart < SLICE_MS) continue;
+      await new Promise(setImmediate);
+      sliceStart = performance.now();
+    }
+  }
+
+  /**
+   * The consumer has delivered all that there is: is that so? It may have been made on a stream that is broken, or messages
+   * that it was about to deliver were removed.
+   */
+  async #look(consumer: NatsConsumer): Promise<void> {
+    this.#readAt = this.#options.clock.now();
+    const { state } = await this.#streams.info();
+    // Another stream was found, or what was missing has come meanwhile.
+    if (consumer.isOver || consumer.hasArrived) return;
+    if (state.last_seq <= this.#sequence) return;
+    await this.#streams.repair();
+    consumer.end();
   }
 
   /** Not every account may hear these; without them a consumer that is silent tells the same, some seconds later. */
@@ -188,88 +229,7 @@ export class NatsReader {
     });
   }
 
-  #end(): void {
-    this.#consumer?.unsubscribe();
-    this.#consumer = undefined;
-    this.#queue = [];
-    this.#options.clock.clearTimer(this.#heartbeatTimer);
-  }
-
-  /** Three heartbeats missed: the consumer is gone, or the way to it. */
-  #watch(): void {
-    const { clock } = this.#options;
-    clock.clearTimer(this.#heartbeatTimer);
-    if (this.#consumer !== undefined) {
-      this.#heartbeatTimer = clock.setTimer(() => this.restart(), 3 * HEARTBEAT_MS);
-    }
-  }
-
-  /** Takes what has arrived, in order; not before it is known what is missing before it. */
-  #pump(): void {
-    if (!this.#isPumping && this.#starting === undefined && this.#queue.length > 0) void this.#takeAll();
-  }
-
-  async #takeAll(): Promise<void> {
-    this.#isPumping = true;
-    try {
-      let sliceStart = performance.now();
-      while (this.#starting === undefined && this.#queue.length > 0) {
-        const queue = this.#queue;
-        this.#queue = [];
-        for (const message of queue) {
-          const consumer = this.#consumer;
-          const waiting = this.#take(message);
-          if (waiting !== undefined) await waiting;
-          // Begun anew meanwhile: the rest comes again.
-          if (this.#consumer !== consumer) break;
-          if (performance.now() - sliceStart < SLICE_MS) continue;
-          await new Promise(setImmediate);
-          if (this.#consumer !== consumer) break;
-          sliceStart = performance.now();
-        }
-        if (this.#consumer !== undefined) this.#watch();
-      }
-    } catch (error) {
-      if (!this.#isClosed) this.#options.onError(error);
-      this.restart();
-    } finally {
-      this.#isPumping = false;
-      this.#pump();
-    }
-  }
-
-  #take(message: NatsMessage): Promise<void> | undefined {
-    if (message.headers?.code === 100) {
-      this.#answerStatus(message);
-      return undefined;
-    }
-    const place = placeOf(message.reply ?? "");
-    if (place === undefined) return undefined;
-    if (place.consumed !== this.#consumed + 1) {
-      // Lost between the server and here.
-      this.restart();
-      return undefined;
-    }
-    this.#consumed = place.consumed;
-    if (place.sequence === this.#sequence + 1) {
-      this.#hear(message, place);
-      return undefined;
-    }
-    // Some that were in between are not kept any more.
-    return this.#inspectAll(this.#streams.keep.size).then(() => this.#hear(message, place));
-  }
-
-  /** ADR-9, ADR-15: a heartbeat says how far the consumer is; flow control waits for an answer. */
-  #answerStatus(message: NatsMessage): void {
-    const stalled = message.headers?.get("Nats-Consumer-Stalled");
-    if (message.reply) message.respond();
-    else if (stalled) this.#link.connection.publish(stalled);
-    const consumed = message.headers?.get("Nats-Last-Consumer");
-    if (consumed && Number(consumed) !== this.#consumed) this.restart();
-    else this.#readAt = this.#options.clock.now();
-  }
-
-  #hear(message: NatsMessage, { sequence, atMs }: Place): void {
+  #hear({ message, place: { sequence, atMs } }: ReadMessage): void {
     this.#sequence = sequence;
     this.#streams.heard(sequence);
     this.#readAt = this.#options.clock.now();
@@ -292,54 +252,24 @@ export class NatsReader {
     subscription.listener.entry({ id: toNatsId(sequence), payload });
   }
 
-  /** Which groups lost something after what was read last? `limit`: how many messages of each the stream keeps. */
-  async #inspectAll(limit: number): Promise<void> {
-    const awayMs = this.#options.clock.now() - this.#readAt;
-    const mayHaveExpired = awayMs >= this.#streams.keep.ttlMs;
-    const all = [...this.#subscriptions];
-    let purged: Promise<boolean> | undefined;
-    const wasPurged = (): Promise<boolean> => {
-      purged ??= this.#wasPurged(limit);
-      return purged;
-    };
-    for (let i = 0; i < all.length; i += CHUNK) {
-      const looking = all.slice(i, i + CHUNK).map(async ([subject, subscription]) => {
-        if (await this.#isMissing(subject, subscription, limit, mayHaveExpired, wasPurged)) tellGap(subscription);
-      });
-      await Promise.all(looking);
-    }
+  /** Tells the groups that lost something after what was read last. `limit`: how many messages of each the stream keeps. */
+  async #tellGaps(limit: number): Promise<void> {
+    const place = { sequence: this.#sequence, atMs: this.#readAt, nowMs: this.#options.clock.now(), limit };
+    await findGaps(this.#streams, place, [...this.#subscriptions], tellGap);
   }
 
-  /** Whether messages of a group that came after what was read last are gone. */
-  async #isMissing(
-    subject: string,
-    { lastAtMs }: Subscription,
-    limit: number,
-    mayHaveExpired: boolean,
-    wasPurged: () => Promise<boolean>,
-  ): Promise<boolean> {
-    const first = await this.#streams.find({ firstOf: subject });
-    // An older one is still there: trimming begins with the oldest.
-    if (first !== undefined && first.sequence <= this.#sequence) return false;
-    if (mayHaveExpired) return true;
-    const counts = first === undefined ? {} : await this.#streams.countsOf(subject);
-    if (limit >= 0 && (counts[subject] ?? 0) >= limit) return true;
-    // Neither their number nor their age has removed the last one that was known: somebody did.
-    if (lastAtMs > 0 && this.#isYoung(lastAtMs)) return true;
-    return wasPurged();
-  }
-
-  /** Whether messages are gone that neither a limit nor their age has removed, of whatever group. */
-  async #wasPurged(limit: number): Promise<boolean> {
-    const { state } = await this.#streams.info();
-    if ((state.num_subjects ?? 0) > MAX_COUNTS) return false;
-    const counts = Object.values(await this.#streams.countsOf(">"));
-    return limit < 0 || !counts.some((count) => count >= limit);
-  }
-
-  /** The server has no reason to have let go of a message of that time. */
-  #isYoung(atMs: number): boolean {
-    return this.#options.clock.now() - atMs < this.#streams.keep.ttlMs - CLOCK_SLACK_MS;
+  /** Before another attempt; a new connection ends it. */
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const { clock } = this.#options;
+      const end = (): void => {
+        clock.clearTimer(timer);
+        this.#retry = undefined;
+        resolve();
+      };
+      const timer: Timer = clock.setTimer(end, RETRY_MS);
+      this.#retry = end;
+    });
   }
 }
 

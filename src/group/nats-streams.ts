@@ -7,7 +7,14 @@
 // Long because opening, lifting and publishing share what is known of the stream.
 
 import type { HistoryLimits } from "./backplane.ts";
-import { isApiError, isNoResponders, NO_MESSAGE_FOUND, STREAM_NAME_IN_USE, STREAM_NOT_FOUND } from "./nats-api.ts";
+import {
+  isApiError,
+  isNoResponders,
+  NO_MESSAGE_FOUND,
+  STORE_FAILED,
+  STREAM_NAME_IN_USE,
+  STREAM_NOT_FOUND,
+} from "./nats-api.ts";
 import type { NatsLink } from "./nats-link.ts";
 import { NS_PER_MS } from "./nats-message.ts";
 import { unavailable } from "./unavailable.ts";
@@ -29,6 +36,11 @@ const MAX_ATTEMPTS = 4;
 /** How often, and how long apart, a server is asked that knows less than it did: it may still be reading its files. */
 const REGRESS_LOOKS = 3;
 const REGRESS_MS = 200;
+/**
+ * How long a stream that was deleted is left alone before it is made again. A server tells that it is deleted, and makes another
+ * one of its name, while it still removes its files: with them go those of the other one (seen with nats-server 2.9.10).
+ */
+const REMAKE_MS = 500;
 /** JetStream looks for doubles so long by default; it may not be longer than what is kept. */
 const DUPLICATE_WINDOW_MS = 120_000;
 /** Members of a process that never came back stay no longer; those of others are written anew. */
@@ -44,6 +56,7 @@ export interface StreamInfo {
   readonly created: string;
   readonly config: StreamConfig;
   readonly state: {
+    readonly messages: number;
     readonly first_seq: number;
     readonly last_seq: number;
     readonly num_subjects?: number;
@@ -123,6 +136,21 @@ export class NatsStreams {
     await this.#publish(subject, payload, () => 0);
   }
 
+  /**
+   * A stream whose files are gone still counts its messages, confirms new ones, or refuses them, and delivers none; emptied, it
+   * works again. Nothing is done where any message can be read.
+   */
+  async repair(): Promise<void> {
+    const before = await this.#link.api<StreamInfo>(`STREAM.INFO.${this.name}`);
+    if ((await this.find({ firstOf: ">" })) !== undefined) return;
+    const { created, state } = await this.#link.api<StreamInfo>(`STREAM.INFO.${this.name}`);
+    if (created !== before.created || state.last_seq !== before.state.last_seq) return;
+    await this.#link.api(`STREAM.PURGE.${this.name}`, { seq: state.last_seq + 1 });
+    if (state.messages === 0) return;
+    this.#version += 1;
+    this.#lost();
+  }
+
   /** Runs what needs the streams; once more if they turn out to be gone. */
   async using<T>(run: () => Promise<T>): Promise<T> {
     await this.open();
@@ -150,7 +178,9 @@ export class NatsStreams {
         if (attempt === MAX_ATTEMPTS) throw unavailable("the stream is made again and again");
       } catch (error) {
         // Nobody took it: the stream is gone, so it can be made and the message published again without doubling it.
-        if (!isNoResponders(error) || attempt === MAX_ATTEMPTS) throw unavailable(error);
+        const isBroken = isApiError(error, STORE_FAILED) && least() > 0;
+        if (!(isBroken || isNoResponders(error)) || attempt === MAX_ATTEMPTS) throw unavailable(error);
+        if (isBroken) await this.repair();
       }
       this.#lost();
     }
@@ -221,9 +251,9 @@ export class NatsStreams {
     // Before it is asked: what is published meanwhile may be in the answer or not.
     const known = this.#known;
     const [found, members, alive] = await Promise.all([
-      this.#ensure(name, this.#messagesConfig({ max_msgs_per_subject: 1, max_age: 1 })),
-      this.#ensure(`${name}-members`, { subjects: [`${name}.m.>`], ...small, ...ageOf(MEMBER_TTL_MS) }),
-      this.#ensure(`${name}-alive`, { subjects: [`${name}.a.>`], ...small, ...ageOf(aliveMs) }),
+      this.#ensure(name, () => this.#messagesConfig({ max_msgs_per_subject: 1, max_age: 1 })),
+      this.#ensure(`${name}-members`, () => ({ subjects: [`${name}.m.>`], ...small, ...ageOf(MEMBER_TTL_MS) })),
+      this.#ensure(`${name}-alive`, () => ({ subjects: [`${name}.a.>`], ...small, ...ageOf(aliveMs) })),
     ]);
     const info = await this.#lifted(found, known);
     const membersCreated = `${members.created} ${alive.created}`;
@@ -253,7 +283,7 @@ export class NatsStreams {
     const known = isAnother ? 0 : knownBefore;
     // It was restored from an older copy, or has lost its end in another way. A server that is starting may say so, too.
     for (let look = 0; info.created === created && info.state.last_seq < known && look < REGRESS_LOOKS; look++) {
-      await new Promise<void>((resolve) => this.#link.clock.setTimer(resolve, REGRESS_MS));
+      await this.#link.pause(REGRESS_MS);
       info = await this.#link.api<StreamInfo>(`STREAM.INFO.${this.name}`);
     }
     if (info.created !== created) return this.#lifted(info, knownBefore);
@@ -275,19 +305,31 @@ export class NatsStreams {
     return info;
   }
 
-  async #ensure(name: string, config: object): Promise<StreamInfo> {
-    try {
-      return await this.#link.api<StreamInfo>(`STREAM.INFO.${name}`);
-    } catch (error) {
-      if (!isApiError(error, STREAM_NOT_FOUND)) throw error;
+  async #ensure(name: string, config: () => object): Promise<StreamInfo> {
+    const found = await this.#infoOf(name);
+    if (found !== undefined) return found;
+    if (this.#created !== "") {
+      await this.#link.pause(REMAKE_MS);
+      const madeByAnother = await this.#infoOf(name);
+      if (madeByAnother !== undefined) return madeByAnother;
     }
     try {
       const common = { name, retention: "limits", discard: "old", num_replicas: this.#options.replicas };
-      return await this.#link.api<StreamInfo>(`STREAM.CREATE.${name}`, { ...common, ...config });
+      return await this.#link.api<StreamInfo>(`STREAM.CREATE.${name}`, { ...common, ...config() });
     } catch (error) {
       // Another process was faster, with other limits.
       if (!isApiError(error, STREAM_NAME_IN_USE)) throw error;
       return this.#link.api<StreamInfo>(`STREAM.INFO.${name}`);
+    }
+  }
+
+  /** Undefined when there is no stream of that name. */
+  async #infoOf(name: string): Promise<StreamInfo | undefined> {
+    try {
+      return await this.#link.api<StreamInfo>(`STREAM.INFO.${name}`);
+    } catch (error) {
+      if (isApiError(error, STREAM_NOT_FOUND)) return undefined;
+      throw error;
     }
   }
 

@@ -4,14 +4,14 @@
 
 import type { Clock, Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
+import { type Connection, openConnection, type RedisArgument, type RedisClient } from "./redis-client.ts";
 import { unavailable } from "./unavailable.ts";
 
-/** A client of node-redis (4 to 6), ioredis or iovalkey. It is only asked for duplicates of itself. */
-export interface RedisClient {
-  duplicate(override?: object): object;
+/** A script of Lua, and the SHA-1 of its text in hex digits: its name on the server. */
+export interface RedisScript {
+  readonly text: string;
+  readonly hash: string;
 }
-
-export type RedisArgument = string | Uint8Array;
 
 export interface RedisLinkOptions {
   readonly clock: Clock;
@@ -25,19 +25,14 @@ export interface RedisLinkOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** One connection of a library, of which all calls answer with Buffers. */
-interface Connection {
-  connect(): Promise<unknown>;
-  send(args: readonly RedisArgument[]): Promise<unknown>;
-  end(): void;
-}
-
 interface Waiting {
   readonly since: number;
   readonly bytes: number;
   readonly reject: (error: unknown) => void;
 }
 
+/** A script that was loaded and is not there any more, or a user who may not ask by hash. */
+const NO_SCRIPT = /^(?:NOSCRIPT|NOPERM)\b/;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1000;
 /** Redis: a replica, one that is still reading its file, one without its master. */
@@ -54,10 +49,21 @@ export class RedisLink {
   #isClosed = false;
   #retries = 0;
   #retryTimer: Timer;
+  /** Of the attempt to connect. */
+  #connectTimer: Timer;
   /** In the order in which they were sent, which is the order of their answers. */
   readonly #waiting = new Set<Waiting>();
   #waitingBytes = 0;
   #watch: Timer;
+  /** Scripts that were sent on this connection, so that the server has them. */
+  readonly #loaded = new Set<RedisScript>();
+  /** The user may run scripts, but not by their hash. */
+  #isNameless = false;
+  /** Scripts that were sent by their hash and are not answered. */
+  #named = 0;
+  /** Resolves when all of them are answered, or sent again, after the server has lost one: until then the others wait. */
+  #resending: Promise<void> | undefined;
+  #resent: (() => void) | undefined;
 
   constructor(client: RedisClient, options: RedisLinkOptions) {
     this.#client = client;
@@ -78,7 +84,7 @@ export class RedisLink {
     if (!this.#isUp || connection === undefined) return Promise.reject(unavailable("not connected"));
     let bytes = 0;
     // The text of a script is one and the same string for all commands.
-    for (let i = args[0] === "EVAL" ? 2 : 0; i < args.length; i++) bytes += args[i]!.length;
+    for (let i = args[0] === "EVAL" || args[0] === "EVALSHA" ? 2 : 0; i < args.length; i++) bytes += args[i]!.length;
     if (this.#waitingBytes + bytes > this.#options.maxPendingBytes && this.#waiting.size > 0) {
       return Promise.reject(unavailable("too much waits for its answer"));
     }
@@ -101,10 +107,35 @@ export class RedisLink {
     });
   }
 
+  /**
+   * Runs a script, in the order of these calls; `args`: how many keys, the keys, the rest. A connection's first call sends the
+   * text, which loads it: a server that was restarted, or another one, does not know its hash.
+   */
+  async run(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown> {
+    while (this.#resending !== undefined) await this.#resending;
+    if (this.#isNameless || !this.#loaded.has(script)) {
+      this.#loaded.add(script);
+      return this.send(["EVAL", script.text, ...args]);
+    }
+    this.#named += 1;
+    try {
+      return await this.send(["EVALSHA", script.hash, ...args]);
+    } catch (error) {
+      if (!isReplyError(error) || !NO_SCRIPT.test(error.message)) throw error;
+      this.#isNameless = error.message.startsWith("NOPERM");
+      if (this.#resending === undefined) this.#holdScripts();
+      return this.send(["EVAL", script.text, ...args]);
+    } finally {
+      this.#named -= 1;
+      if (this.#named === 0) this.#resent?.();
+    }
+  }
+
   /** Ends the connection and takes up no other. */
   close(): void {
     this.#isClosed = true;
     this.#options.clock.clearTimer(this.#retryTimer);
+    this.#options.clock.clearTimer(this.#connectTimer);
     this.#drop("closed");
   }
 
@@ -114,7 +145,9 @@ export class RedisLink {
     const connection = openConnection(this.#client, lost);
     this.#connection = connection;
     const { clock, timeoutMs, onUp } = this.#options;
+    clock.clearTimer(this.#connectTimer);
     const timer = clock.setTimer(() => lost(unavailable("no connection in time")), timeoutMs);
+    this.#connectTimer = timer;
     const begin = async (): Promise<void> => {
       try {
         await connection.connect();
@@ -131,6 +164,18 @@ export class RedisLink {
     void begin();
   }
 
+  #holdScripts(): void {
+    const resending = new Promise<void>((resolve) => {
+      this.#resent = resolve;
+    });
+    this.#resending = resending;
+    // The first to go on, before those that wait, which then go on in their order.
+    void resending.then(() => {
+      this.#resending = undefined;
+      this.#resent = undefined;
+    });
+  }
+
   #lost(connection: Connection, error: unknown): void {
     if (this.#connection !== connection || this.#isClosed) return;
     if (this.#retries === 0) this.#options.onError(unavailable(error));
@@ -144,6 +189,7 @@ export class RedisLink {
     this.#isUp = false;
     this.#attempted();
     connection?.end();
+    this.#loaded.clear();
     for (const waiting of this.#waiting) waiting.reject(unavailable(cause));
     this.#waiting.clear();
     this.#waitingBytes = 0;
@@ -193,80 +239,4 @@ async function sendSafely(connection: Connection, args: readonly RedisArgument[]
 /** The error of a command, as opposed to that of a connection: Redis begins it with a word in capitals. */
 export function isReplyError(error: unknown): error is Error {
   return error instanceof Error && !(error instanceof ChannelError) && /^[A-Z]{3,}\b/.test(error.message);
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-/** What all of the libraries' clients have, and what one family or the other has. */
-interface AnyClient {
-  on(event: string, listener: (error?: unknown) => void): unknown;
-  connect(): Promise<unknown>;
-  /** ioredis, iovalkey. */
-  callBuffer?(...args: (string | Buffer)[]): Promise<unknown>;
-  /** node-redis. */
-  sendCommand?(args: readonly (string | Buffer)[], options: object): Promise<unknown>;
-  destroy?(): void;
-  disconnect(): unknown;
-}
-
-/** RESP 2 everywhere, so that replies have one shape. */
-const IOREDIS_OPTIONS = {
-  autoResendUnfulfilledCommands: false,
-  connectionName: "unichannel",
-  enableOfflineQueue: false,
-  keyPrefix: "",
-  lazyConnect: true,
-  maxRetriesPerRequest: null,
-  protocol: 2,
-  reconnectOnError: null,
-  retryStrategy: null,
-};
-/** RESP type "$" as a Buffer: `typeMapping` since version 5, `returnBuffers` in 4. */
-const NODE_REDIS_REPLIES = { returnBuffers: true, typeMapping: { 36: Buffer } };
-
-function openConnection(client: RedisClient, lost: (error: unknown) => void): Connection {
-  const family = client as RedisClient & Partial<AnyClient> & { isCluster?: boolean; options?: { socket?: object } };
-  let connection: AnyClient;
-  if (typeof family.callBuffer === "function") {
-    connection = (
-      family.isCluster === true
-        ? (family.duplicate as (nodes: [], options: object) => object)([], {
-            clusterRetryStrategy: null,
-            enableOfflineQueue: false,
-            lazyConnect: true,
-            redisOptions: IOREDIS_OPTIONS,
-          })
-        : family.duplicate(IOREDIS_OPTIONS)
-    ) as AnyClient;
-  } else if (typeof family.sendCommand === "function" && family.options !== undefined && !("masters" in family)) {
-    connection = family.duplicate({
-      RESP: 2,
-      maintNotifications: "disabled",
-      disableOfflineQueue: true,
-      socket: { ...family.options.socket, reconnectStrategy: false },
-    }) as AnyClient;
-  } else {
-    throw new ChannelError("BAD_OPTION", "not a client of node-redis, ioredis or iovalkey");
-  }
-  const { callBuffer, sendCommand } = connection;
-  for (const event of ["error", "end", "close"]) connection.on(event, (error) => lost(error ?? "connection closed"));
-  return {
-    connect: () => connection.connect(),
-    send: (args) =>
-      callBuffer === undefined
-        ? sendCommand!.call(connection, args.map(asArgument), NODE_REDIS_REPLIES)
-        : callBuffer.apply(connection, args.map(asArgument)),
-    end() {
-      // Neither a hanging connection nor one that never came up may throw here.
-      try {
-        const ended = connection.destroy === undefined ? connection.disconnect() : connection.destroy();
-        if (ended instanceof Promise) ended.catch(() => {});
-      } catch {}
-    },
-  };
-}
-
-function asArgument(arg: RedisArgument): string | Buffer {
-  if (typeof arg === "string" || Buffer.isBuffer(arg)) return arg;
-  return Buffer.from(arg.buffer, arg.byteOffset, arg.byteLength);
 }

@@ -4,8 +4,9 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import type { BackplaneMember } from "./backplane.ts";
 import { OwnMembers } from "./own-members.ts";
+import type { RedisArgument } from "./redis-client.ts";
 import type { RedisKeys } from "./redis-keys.ts";
-import type { RedisArgument, RedisLink } from "./redis-link.ts";
+import type { RedisLink } from "./redis-link.ts";
 
 export interface RedisPresenceOptions {
   readonly clock: Clock;

@@ -158,7 +158,9 @@ export class RedisReader {
     for (const [key, entries] of streamsOf(reply)) {
       if (key === this.#options.wakeKey) this.#wakeId = String(entries.at(-1)?.[0]);
       const subscription = this.#subscriptions.get(key);
-      if (subscription !== undefined) await this.#deliver(subscription, entries);
+      if (subscription !== undefined) await this.#deliver(subscription, entries, false);
+      // The server may have lost more than this group: all are looked at before anything newer is delivered.
+      if (this.#mustVerify) return;
     }
   }
 
@@ -193,7 +195,7 @@ export class RedisReader {
         const awayMs = now - Math.max(this.#readAt, subscription.addedAt);
         const isLost = isEmptied || isReplaced || isMissing(subscription, position, entries.length > 0, nowMs, awayMs);
         if (isLost) await this.#tellGap(subscription, position, entries.length > 0);
-        await this.#deliver(subscription, entries);
+        await this.#deliver(subscription, entries, true);
       }
     }
     this.#server = server;
@@ -217,7 +219,8 @@ export class RedisReader {
     if (this.#subscriptions.get(key) === subscription) subscription.listener.gap();
   }
 
-  async #deliver(subscription: Subscription, entries: readonly RawEntry[]): Promise<void> {
+  /** Up to the first entry that is not the next one, unless the server was looked at just before. */
+  async #deliver(subscription: Subscription, entries: readonly RawEntry[], isVerified: boolean): Promise<void> {
     const { key, listener } = subscription;
     for (const [rawId, fields] of entries) {
       // Gone, or another subscription of the same group, in the middle of it.
@@ -227,10 +230,12 @@ export class RedisReader {
       const message = messageOf(fields);
       if (message !== undefined) {
         const isNext = follows(subscription, id, message);
+        if (!isNext && !isVerified) {
+          this.#mustVerify = true;
+          return;
+        }
         subscription.number = message.number;
         if (!isNext) {
-          // The server may have lost more than this group.
-          this.#mustVerify = true;
           listener.gap();
           if (this.#subscriptions.get(key) !== subscription) return;
         }

@@ -1,10 +1,11 @@
 // Scripts that Redis runs for the backplane. A script is atomic: a message gets its number and its place in the stream
 // together, so a reader that finds number 12 behind number 10 knows that 11 is gone, whatever removed it.
 //
-// They are sent as text each time: a server that restarted, or another one, has forgotten what was loaded before.
+// Each is sent as text once for a connection, which loads it, and by its hash from then on (`RedisLink.run`).
 
+import { createHash } from "node:crypto";
 import { ChannelError } from "../base/errors.ts";
-import { isReplyError, type RedisArgument, type RedisLink } from "./redis-link.ts";
+import { isReplyError, type RedisLink, type RedisScript } from "./redis-link.ts";
 
 /** The lifetime of a stream's key after its last entry, in milliseconds. */
 export const MIN_TTL_MS = 60_000;
@@ -14,7 +15,7 @@ export const MIN_TTL_MS = 60_000;
  * oldest entry in ms. The field's name is the number: `f` for the first one of a counter, `p` for all others. A counter begins
  * at the microsecond of its making, so that no number comes twice when the server has lost it.
  */
-const PUBLISH = `local n=redis.call('INCR',KEYS[2])
+const PUBLISH: RedisScript = toScript(`local n=redis.call('INCR',KEYS[2])
 local kind='p'
 if n==1 then
 local t=redis.call('TIME')
@@ -31,10 +32,10 @@ redis.call('PEXPIRE',KEYS[1],ARGV[3])
 redis.call('PEXPIRE',KEYS[2],ARGV[3])
 redis.call('XTRIM',KEYS[1],'MINID',string.format('%.0f',string.match(id,'^%d+')-ARGV[4]))
 end
-return id`;
+return id`);
 
 /** KEYS: stream and counter, of any number of groups. Replies with the server's time in ms, then for each: last id, number. */
-const POSITIONS = `local t=redis.call('TIME')
+const POSITIONS: RedisScript = toScript(`local t=redis.call('TIME')
 local found={string.format('%.0f',t[1]*1000+math.floor(t[2]/1000))}
 for k=1,#KEYS,2 do
 local last='0-0'
@@ -47,16 +48,16 @@ end
 found[#found+1]=last
 found[#found+1]=redis.call('GET',KEYS[k+1]) or ''
 end
-return found`;
+return found`);
 
 /** KEYS: generation. ARGV: the generation to write if there is none. Replies with it, and with what INFO says of the server. */
-const SERVER = `redis.call('SET',KEYS[1],ARGV[1],'NX')
+const SERVER: RedisScript = toScript(`redis.call('SET',KEYS[1],ARGV[1],'NX')
 local said=''
 for _,section in ipairs({'server','replication','persistence'}) do
 local info=redis.pcall('INFO',section)
 if type(info)=='string' then said=said..info end
 end
-return {redis.call('GET',KEYS[1]),said}`;
+return {redis.call('GET',KEYS[1]),said}`);
 
 export interface PublishLimits {
   /** Entries; infinite for no limit. */
@@ -65,16 +66,17 @@ export interface PublishLimits {
   readonly expiry: { readonly ttlMs: number; readonly oldestMs: number } | undefined;
 }
 
-/** The arguments of one command that publishes. Its reply is the entry's id. */
-export function publishCommand(
+/** Appends a message to a group's stream; the entry's id. */
+export async function publishMessage(
+  link: RedisLink,
   stream: string,
   counter: string,
   payload: Uint8Array,
   { size, expiry }: PublishLimits,
-): readonly RedisArgument[] {
+): Promise<string> {
   const kept = Number.isFinite(size) ? String(Math.ceil(size)) : "";
   const [ttl, oldest] = expiry === undefined ? ["", ""] : [toInteger(expiry.ttlMs), toInteger(expiry.oldestMs)];
-  return ["EVAL", PUBLISH, "2", stream, counter, payload, kept, ttl, oldest];
+  return String(await link.run(PUBLISH, ["2", stream, counter, payload, kept, ttl, oldest]));
 }
 
 /** Where a group's stream ends. */
@@ -91,7 +93,7 @@ export async function readPositions(
   keys: readonly { readonly key: string; readonly counterKey: string }[],
 ): Promise<{ readonly nowMs: number; readonly positions: readonly Position[] }> {
   const names = keys.flatMap(({ key, counterKey }) => [key, counterKey]);
-  const reply = (await link.send(["EVAL", POSITIONS, String(names.length), ...names])) as readonly unknown[];
+  const reply = (await link.run(POSITIONS, [String(names.length), ...names])) as readonly unknown[];
   const positions = keys.map((_, i): Position => {
     const number = String(reply[2 * i + 2]);
     return { lastId: String(reply[2 * i + 1]), number: number === "" ? undefined : Number(number) };
@@ -110,7 +112,7 @@ export interface ServerFacts {
 }
 
 export async function readServer(link: RedisLink, generationKey: string, newGeneration: string): Promise<ServerFacts> {
-  const reply = await link.send(["EVAL", SERVER, "1", generationKey, newGeneration]);
+  const reply = await link.run(SERVER, ["1", generationKey, newGeneration]);
   if (!Array.isArray(reply)) throw new ChannelError("BACKPLANE_UNAVAILABLE", "Redis 7 or Valkey is needed");
   const said = String(reply[1]);
   const before = factOf(said, "master_replid2");
@@ -135,6 +137,10 @@ export async function raiseIds(link: RedisLink, key: string, id: string, mark: s
 
 function factOf(info: string, name: string): string | undefined {
   return new RegExp(`^${name}:(.*?)\r?$`, "m").exec(info)?.[1];
+}
+
+function toScript(text: string): RedisScript {
+  return { text, hash: createHash("sha1").update(text).digest("hex") };
 }
 
 function toInteger(ms: number): string {

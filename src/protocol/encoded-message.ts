@@ -2,6 +2,7 @@
 // record) is made by the first connection that needs it and serves all others.
 
 import { copied, type Piece, utf8, utf8Length } from "../base/bytes.ts";
+import { memorySize } from "../base/memory-size.ts";
 import { sharedPiece } from "../base/output.ts";
 import { encodeChunk, type ResponseHead } from "../codec/http1-response.ts";
 import { encodeRecordEvent, encodeRecordMessage, type MessageRecord } from "../codec/session-record.ts";
@@ -137,6 +138,11 @@ export class OutboundRecord implements MessageRecord {
     this.#event ??= new EncodedMessage(bodyMessage(encodeRecordEvent(this)));
     return this.#event;
   }
+}
+
+/** The memory that a message takes for one client. A message that is sent to many is in memory once, for all of them. */
+export function ownSize(message: OutboundMessage): number {
+  return message.body === null || message instanceof EncodedMessage ? 0 : memorySize(message.body);
 }
 
 /** The text of a message in an event stream; null if it has neither data nor other fields. Throws BAD_DATA. */

@@ -8,6 +8,7 @@
 import { type Piece, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { OutputSource, sharedPiece } from "../base/output.ts";
+import { fieldsBeside } from "../codec/field-list.ts";
 import { type BodyDecoder, ChunkedBodyDecoder, FixedBodyDecoder } from "../codec/http1-body.ts";
 import { RequestDecoder, type RequestHead, type RequestLimits } from "../codec/http1-request.ts";
 import {
@@ -34,6 +35,22 @@ export interface Http1Options extends RequestLimits {
   /** The `Server` field, whole, or an empty string. */
   readonly serverField: string;
 }
+
+/** Written by the connection itself, whatever the application says: name, value, … */
+const NOT_OF_REFUSALS = [
+  "Date",
+  "",
+  "Server",
+  "",
+  "Connection",
+  "",
+  "Keep-Alive",
+  "",
+  "Content-Length",
+  "",
+  "Transfer-Encoding",
+  "",
+];
 
 /** Where the reading side stands. */
 type ReadState = "head" | "body" | "read" | "closed";
@@ -122,6 +139,11 @@ export class Http1Connection extends OutputSource {
   receiveEof(): void {
     this.#eof = true;
     if (this.#reading === "head" && this.#isBetweenHeads) this.#reading = "closed";
+  }
+
+  /** The head of a request that was read and is owed an answer, also of one whose body is refused. */
+  get owedHead(): RequestHead | undefined {
+    return this.#writing === "owed" ? this.#head : undefined;
   }
 
   /**
@@ -304,11 +326,12 @@ export class Http1Connection extends OutputSource {
     this.#awaitsContinue = false;
     if (!this.isAnswering) {
       const body = utf8Bytes(`${error.message}\n`);
-      const own = ["Content-Type", "text/plain; charset=utf-8", ...fields];
       // RFC 9110 §15.6.4: the client may come back, and is told when.
-      if (error.status === 503) own.push("Retry-After", "1");
+      const retry = error.status === 503 ? ["Retry-After", "1"] : [];
+      const own = ["Content-Type", "text/plain; charset=utf-8", ...retry, ...NOT_OF_REFUSALS];
+      const others = fields.length === 0 ? fields : fieldsBeside(fields, own);
       this.output.text(
-        encodeResponseHead(error.status ?? 400, own) +
+        encodeResponseHead(error.status ?? 400, [...own.slice(0, -NOT_OF_REFUSALS.length), ...others]) +
           this.#options.dateField() +
           this.#options.serverField +
           `Connection: close\r\nContent-Length: ${body.length}\r\n\r\n`,

@@ -64,6 +64,17 @@ export class Session<R extends Numbered = NumberedRecord> {
     return true;
   }
 
+  /** It is over: nothing that was sent is kept for anybody. */
+  end(): void {
+    this.bufferedAmount = 0;
+    this.#kept = undefined;
+  }
+
+  /** The oldest record that is not acknowledged. */
+  get first(): R | undefined {
+    return this.#kept?.at(0);
+  }
+
   /** What a carrier that begins behind `number` is to carry, in order; without it, all that is not acknowledged. */
   after(number: number = this.acknowledged): readonly R[] {
     return this.#kept?.slice(Math.max(number - this.acknowledged, 0)) ?? [];

@@ -29,7 +29,7 @@ export const SERVE_OPTIONS: readonly string[] = [
 /** Throws BAD_OPTION, which says what to pass, for arguments of `serve` that are neither of its two forms. */
 export function checkServeArguments(first: unknown, second: unknown): void {
   if (typeof first === "function") {
-    checkServeOptions(second, SERVE_OPTIONS);
+    checkServeOptions("serve", second, SERVE_OPTIONS);
     return;
   }
   if (typeof first !== "object" || first === null || typeof (first as { fetch?: unknown }).fetch !== "function") {
@@ -37,11 +37,12 @@ export function checkServeArguments(first: unknown, second: unknown): void {
     throw bad(`serve takes a handler, or { fetch }, not ${given}: write serve((request) => "hello", options)`);
   }
   // An object of a class is an application of a framework (Hono), with fields that are none of our options.
-  if (Object.getPrototypeOf(first) === Object.prototype) checkServeOptions(first, [...SERVE_OPTIONS, "fetch"]);
+  if (isPlain(first)) checkServeOptions("serve", first, [...SERVE_OPTIONS, "fetch"]);
 }
 
-function checkServeOptions(given: unknown, names: readonly string[]): void {
-  checkOptionNames("serve", given, names);
+/** Throws BAD_OPTION. `names`: all that are known. */
+export function checkServeOptions(owner: string, given: unknown, names: readonly string[]): void {
+  checkOptionNames(owner, given, names);
   const options = given as ServeOptions;
   const { host, path, backlog, upgrade, onError, logger } = options;
   checkInteger("port", options.port, 65_535);
@@ -59,6 +60,11 @@ function checkServeOptions(given: unknown, names: readonly string[]): void {
   for (const name of ["info", "warn", "error"] as const) {
     if (typeof logger?.[name] !== "function") throw bad(`logger has no method ${name}; pass console, or a pino logger`);
   }
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 function checkInteger(name: string, value: unknown, most: number): void {

@@ -128,7 +128,10 @@ export interface ServeOptions extends Partial<ServerLimits> {
   readonly upgrade?: UpgradeCheck | undefined;
   /** The `Server` field of every response. @default none */
   readonly serverHeader?: string | undefined;
-  /** Certificate, key and the other options of `tls.createServer`: the server speaks HTTPS and WSS. */
+  /**
+   * Certificate, key and the other options of `tls.createServer`: the server speaks HTTPS and WSS. Options with which no
+   * handshake could succeed are BAD_OPTION.
+   */
   readonly tls?: TlsOptions | undefined;
   /**
    * The proxies in front: what they say of the client in `proxyHeaders`, and in PROXY headers, is believed. Of nobody

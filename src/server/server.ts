@@ -2,12 +2,13 @@
 // Long because it is the one context of connections, channels and proxies: another would be a field more in each of them.
 
 import { createServer, type Server as NetServer, type Socket } from "node:net";
-import type { SecureContextOptions, Server as TlsServer } from "node:tls";
+import type { TlsOptions, Server as TlsServer } from "node:tls";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
-import { ChannelError } from "../base/errors.ts";
+import type { DebugLog } from "../base/debug-log.ts";
+import { ChannelError, type ErrorCode } from "../base/errors.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
 import { checkOptionNames } from "../base/option-names.ts";
-import { type Access, toAccess } from "../channel/access.ts";
+import { type Access, pageFieldsOf, toAccess } from "../channel/access.ts";
 import type { ChannelContext, Client, ErrorReporter, MessageCounts } from "../channel/context.ts";
 import type { Handler } from "../channel/handle.ts";
 import { ChannelRequest } from "../channel/request.ts";
@@ -23,13 +24,17 @@ import { type Http1Context, Http1Driver } from "../transport/http1-driver.ts";
 import { ProxyListener } from "../transport/proxy-stream.ts";
 import { type Address, listen, toAddress, urlOf } from "./address.ts";
 import { AddressLimit, sayBusy } from "./admission.ts";
+import { Arrears } from "./arrears.ts";
 import type { ServerStats } from "./counts.ts";
 import { dateField } from "./date-field.ts";
+import { openDebugLog } from "./debug-lines.ts";
+import { logWarn } from "./log.ts";
 import { addressOf, NetStream } from "./net-stream.ts";
 import { Observer } from "./observer.ts";
 import { type ServeOptions, type ServerLimits, toLimits, toServerField, toTimerMs } from "./options.ts";
 import { type ProxyFront, type ProxyFrontServer, toProxyFront } from "./proxy-front.ts";
 import { createTls, renewTls, toTlsOptions } from "./tls.ts";
+import { renewedTls, type TlsRenewal, validityWarning } from "./tls-options.ts";
 import { findClient, type ProxyRules, toBelieved, toTrust } from "./trusted-proxies.ts";
 
 export type ServerStatus = "running" | "stopping" | "stopped";
@@ -49,10 +54,11 @@ export interface Server extends AsyncDisposable {
   /** What is open and what was counted, now. Looks at each open connection and channel. */
   stats(): ServerStats;
   /**
-   * A new certificate for a server that has `tls`: new connections get it, those that are open go on. What is not given
-   * stays as it is. Throws BAD_OPTION, with OpenSSL's reason, and changes nothing if these do not fit together.
+   * A new certificate for a server that has `tls`: new connections get it, those that are open go on. What is not given, or
+   * undefined, stays as it is; null takes an option away. Throws BAD_OPTION, with OpenSSL's reason, and changes nothing if
+   * these do not fit together or no handshake could succeed with them.
    */
-  setTls(options: SecureContextOptions): void;
+  setTls(options: TlsRenewal): void;
 }
 
 /** A timeout begins with one beat and ends with another: each may come this late, both together a second. */
@@ -81,6 +87,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly messages: MessageCounts;
   readonly sessions: Sessions;
   readonly upgrade: UpgradeCheck | undefined;
+  readonly debug: DebugLog | undefined;
   readonly #observer: Observer;
   readonly #handler: Handler;
   readonly #options: ServeOptions;
@@ -93,7 +100,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly #address: Address;
   readonly #listener: NetServer;
   readonly #tlsServer: TlsServer | undefined;
-  #tls: SecureContextOptions | undefined;
+  #tls: TlsOptions | undefined;
   /** What is below TLS: until its handshake is done such a socket has no stream. */
   readonly #sockets = new Set<Socket>();
   readonly #streams = new IndexedSet<NetStream>();
@@ -109,13 +116,15 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   /** What the beat that is going on looks at. */
   #beating: (NetStream | TransportChannel)[] | undefined;
   #isMakingRoom = false;
+  readonly #arrears: Arrears = new Arrears();
 
   constructor(handler: Handler, options: ServeOptions, clock: Clock = systemClock) {
     this.clock = clock;
     this.#handler = handler;
     this.#options = options;
     this.#limits = toLimits(options);
-    this.#observer = new Observer(this, options, () => clock.now());
+    this.debug = openDebugLog();
+    this.#observer = new Observer(this, options, clock, this.debug);
     this.report = this.#observer.report;
     this.messages = this.#observer.counts.messages;
     this.budget = new BufferBudget(this.#limits.maxTotalBufferedBytes);
@@ -125,7 +134,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.timeouts = this.#limits;
     this.access = toAccess(options);
     const isProxy = (address: string): boolean => this.#rules?.trusts(address) === true;
-    this.sessions = new Sessions(this.#limits, this.flusher, this.budget, this.received, isProxy);
+    this.sessions = new Sessions(this.#limits, this.flusher, this.budget, this.received, isProxy, this.debug);
     this.upgrade = options.upgrade;
     this.channelSettings = {
       maxBufferedBytes: this.#limits.maxBufferedBytes,
@@ -144,12 +153,13 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
     const onSocket = (socket: Socket): void => this.accept(socket);
     const handshakeTimeoutMs = toTimerMs(this.#limits.tlsHandshakeTimeoutMs);
-    const tls = options.tls === undefined ? undefined : toTlsOptions(options.tls, settings, handshakeTimeoutMs);
+    const report = (error: unknown): void => this.report(error, { source: "connection" });
+    const tls = options.tls === undefined ? undefined : toTlsOptions(options.tls, settings, handshakeTimeoutMs, report);
     this.#tls = tls;
     this.#address = toAddress(options, process.env, process.pid);
     const isUnix = (): boolean => this.#isUnix;
     const believed = toBelieved(options.proxyHeaders);
-    const trusts = toTrust(options.trustedProxies, isUnix, (error) => this.report(error, { source: "connection" }));
+    const trusts = toTrust(options.trustedProxies, isUnix, report);
     this.#rules = trusts === undefined ? undefined : { trusts, believed };
     const { maxConnectionsPerAddress } = this.#limits;
     if (maxConnectionsPerAddress < Number.POSITIVE_INFINITY) {
@@ -187,21 +197,31 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.start();
   }
 
+  /** A certificate that is not valid now is taken: a client may ignore it, and clocks differ. */
+  #warnOfCertificate(): void {
+    const warning = this.#tls === undefined ? undefined : validityWarning(this.#tls, Date.now());
+    if (warning !== undefined) logWarn(this.#options.logger, {}, warning);
+  }
+
   /** Time begins to run for it. A server that does not listen has the connections that `accept` is given. */
   start(): void {
     this.#beat();
     this.#observer.serverStarted();
+    this.#warnOfCertificate();
   }
 
   stats(): ServerStats {
     return this.#observer.counts.stats(this.#streams, this.#channels);
   }
 
-  setTls(options: SecureContextOptions): void {
-    if (this.#tlsServer === undefined) throw new ChannelError("BAD_OPTION", "the server was started without tls");
-    const tls = { ...this.#tls, ...options };
-    renewTls(this.#tlsServer, tls);
+  setTls(options: TlsRenewal): void {
+    if (this.#tlsServer === undefined || this.#tls === undefined) {
+      throw new ChannelError("BAD_OPTION", "the server was started without tls; give serve the option tls");
+    }
+    const tls = renewedTls(this.#tls, options);
+    renewTls(this.#tlsServer, this.#tls, tls);
     this.#tls = tls;
+    this.#warnOfCertificate();
   }
 
   stop(options: { readonly graceMs?: number } = {}): Promise<void> {
@@ -223,6 +243,10 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     this.#observer.requestEnded(exchange, status, isWhole);
   }
 
+  pageFieldsOf(exchange: Exchange): readonly string[] | undefined {
+    return this.access.cors === undefined ? undefined : pageFieldsOf(new ChannelRequest(exchange, this));
+  }
+
   onRefusal(error: ChannelError): void {
     this.#observer.requestRefused(error);
   }
@@ -233,6 +257,10 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     // With PROXY headers no address means that the proxy knows none, even on a Unix socket.
     if (this.#rules === undefined || (address === undefined && this.#front !== undefined)) return own;
     return findClient(own, head.fields, this.#rules);
+  }
+
+  refused(request: ChannelRequest, status: number, why: string, code?: ErrorCode): void {
+    this.#observer.refused(request, status, why, code);
   }
 
   channelOpened(channel: TransportChannel, request: ChannelRequest): void {
@@ -293,10 +321,16 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     if (this.#status === "stopped") return;
     // First, so that nothing that goes wrong below ends all timeouts.
     this.#nextBeat = this.clock.setTimer(() => this.#beat(), BEAT_MS);
+    this.#beatArrears();
     // The beat before is not done yet.
     if (this.#beating !== undefined) return;
     this.#beating = [...this.#streams.snapshot(), ...this.#channels.snapshot()];
     this.#beatOn(0);
+  }
+
+  #beatArrears(): void {
+    if (!this.budget.isExceeded) this.#arrears.clear();
+    else this.#try(() => this.#arrears.beat(this.#channels.snapshot(), this.clock.now()));
   }
 
   /** Looks at each from `from` on; goes on in the next turn when many were ended in this one. */
@@ -338,6 +372,10 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
       for (const { listener } of this.#streams.snapshot()) {
         if (!this.received.isExceeded) return;
         listener?.makeRoom?.();
+      }
+      for (const channel of this.#channels.snapshot()) {
+        if (!this.received.isExceeded) return;
+        channel.refuseInput();
       }
     });
   }
@@ -385,6 +423,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   }
 
   async #endAll(graceMs: number): Promise<void> {
+    const startedAt = this.clock.now();
     const listening = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     // First, so that the last responses say `Connection: close`.
     this.#closeSoon((listener) => listener instanceof Http1Driver && !listener.isIdle);
@@ -394,7 +433,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     // A request may have arrived that nobody has read yet: its client would hear nothing but the end of the connection.
     for (let turns = 0; turns < 2; turns++) await new Promise(setImmediate);
     this.#closeSoon(() => true);
-    await this.#empty(graceMs);
+    await this.#empty(Math.max(graceMs - (this.clock.now() - startedAt), 0));
     for (const stream of this.#streams.snapshot()) this.#try(() => stream.destroy());
     for (const socket of this.#sockets) this.#try(() => socket.destroy());
     await listening;

@@ -2,15 +2,9 @@
 // runs.
 
 import type { TcpNetConnectOpts } from "node:net";
-import {
-  createSecureContext,
-  createServer,
-  type SecureContextOptions,
-  type TLSSocket,
-  type TlsOptions,
-  type Server as TlsServer,
-} from "node:tls";
-import { ChannelError } from "../base/errors.ts";
+import { createSecureContext, createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
+import { guardTlsCallbacks } from "./tls-callbacks.ts";
+import { checkTls, orBadOption } from "./tls-options.ts";
 
 /**
  * RFC 7301: a client that offers protocols is told which one it will be, and one that offers none of these is refused
@@ -18,15 +12,19 @@ import { ChannelError } from "../base/errors.ts";
  */
 const PROTOCOLS = ["http/1.1", "http/1.0"];
 
-/** The user's options with the socket settings of the engine, and its limit for a handshake where the user has none. */
+/**
+ * The user's options with the socket settings of the engine, and its limit for a handshake where the user has none. Throws
+ * BAD_OPTION where no handshake could succeed. `report` is told of what the user's callbacks throw.
+ */
 export function toTlsOptions(
   options: TlsOptions,
   settings: Partial<TcpNetConnectOpts>,
   handshakeTimeout: number,
+  report: (error: unknown) => void,
 ): TlsOptions {
-  const { ALPNProtocols, ALPNCallback } = options;
-  const alpn = (ALPNProtocols ?? ALPNCallback) === undefined ? { ALPNProtocols: PROTOCOLS } : {};
-  return { handshakeTimeout, ...options, ...alpn, ...settings };
+  const given = guardTlsCallbacks(checkTls(options), report);
+  const alpn = (given.ALPNProtocols ?? given.ALPNCallback) === undefined ? { ALPNProtocols: PROTOCOLS } : {};
+  return { handshakeTimeout, ...given, ...alpn, ...settings };
 }
 
 /** Throws BAD_OPTION, with OpenSSL's own words, for a certificate or key that is none. */
@@ -38,16 +36,13 @@ export function createTls(options: TlsOptions, onSocket: (socket: TLSSocket) => 
 }
 
 /** New connections get these; those that are open go on with what they have. Throws BAD_OPTION and changes nothing. */
-export function renewTls(server: TlsServer, options: SecureContextOptions): void {
+export function renewTls(server: TlsServer, current: TlsOptions, renewed: TlsOptions): void {
   // `setSecureContext` may leave half of it set when it throws: this finds out before.
-  orBadOption(() => createSecureContext(options));
-  server.setSecureContext(options);
-}
-
-function orBadOption<T>(make: () => T): T {
+  orBadOption(() => createSecureContext(renewed));
   try {
-    return make();
+    orBadOption(() => server.setSecureContext(renewed));
   } catch (error) {
-    throw new ChannelError("BAD_OPTION", `tls: ${error instanceof Error ? error.message : error}`, { cause: error });
+    server.setSecureContext(current);
+    throw error;
   }
 }

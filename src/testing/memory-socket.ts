@@ -7,6 +7,8 @@ import { Duplex } from "node:stream";
 export interface Wire {
   /** How long bytes are on their way, in milliseconds of the virtual clock; 0: a turn of the event loop. */
   readonly delayMs: number;
+  /** What one direction of a connection carries in a second of the virtual clock. */
+  readonly bytesPerSecond: number;
   /** Nothing passes. */
   readonly isStalled: boolean;
   /** Connections that were cut so far. */
@@ -33,6 +35,8 @@ interface Parcel {
 
 /** What systems and networks hold between two ends. */
 const ROOM_BYTES = 65_536;
+/** On a slow link bytes arrive in pieces, so many a second. */
+const PIECES_PER_SECOND = 10;
 
 export class MemorySocket extends Duplex {
   /** TEST-NET-1 (RFC 5737): an address that nobody has. */
@@ -48,6 +52,8 @@ export class MemorySocket extends Duplex {
   #isWanted = true;
   #isScheduled = false;
   #hasEnded = false;
+  /** When all that was sent so far has left, on a slow link. */
+  #freeAt = 0;
   /** Of a write that waits for room. */
   #onRoom: (() => void) | undefined;
 
@@ -126,9 +132,27 @@ export class MemorySocket extends Duplex {
     if (this.bytesWritten === bytes?.length && bytes.toString("latin1", 0, 12) === "HTTP/1.1 101") {
       this.#connection.isBuffering = false;
     }
-    this.#parcels.push({ bytes, at: wire.now() + wire.delayMs });
+    if (wire.bytesPerSecond === Number.POSITIVE_INFINITY) this.#post(bytes, wire.now());
+    else this.#postSlowly(bytes);
     wire.moved();
     this.schedule();
+  }
+
+  #postSlowly(bytes: Buffer | null): void {
+    const { wire } = this.#connection;
+    const { bytesPerSecond } = wire;
+    const pieceBytes = Math.max(Math.floor(bytesPerSecond / PIECES_PER_SECOND), 1);
+    this.#freeAt = Math.max(this.#freeAt, wire.now());
+    for (let i = 0; i < (bytes?.length ?? 0); i += pieceBytes) {
+      const piece = bytes!.subarray(i, i + pieceBytes);
+      this.#freeAt += (1000 * piece.length) / bytesPerSecond;
+      this.#post(piece, Math.ceil(this.#freeAt));
+    }
+    if (bytes === null) this.#post(bytes, Math.ceil(this.#freeAt));
+  }
+
+  #post(bytes: Buffer | null, leavesAt: number): void {
+    this.#parcels.push({ bytes, at: leavesAt + this.#connection.wire.delayMs });
   }
 
   #end(): void {

@@ -16,6 +16,8 @@ export interface TestNetwork {
   readonly cuts: number;
   /** How long bytes are on their way, either way, in virtual milliseconds. @default 0: a turn of the event loop */
   delayMs: number;
+  /** What each connection carries in a virtual second, each way. @default Infinity */
+  bytesPerSecond: number;
   /** Connections that are made from now on go through a proxy that hands out no response before it is whole. @default false */
   isBuffering: boolean;
   /** Resets all connections. New ones can be made at once. */
@@ -41,6 +43,7 @@ const QUIET_TURNS = 6;
 
 export class MemoryNetwork implements TestNetwork, Wire {
   delayMs = 0;
+  bytesPerSecond: number = Number.POSITIVE_INFINITY;
   isBuffering = false;
   opened = 0;
   cuts = 0;

@@ -9,6 +9,7 @@ import type { Connection, ConnectOptions } from "../client/connection.ts";
 import type { WebSocketConstructor } from "../client/endpoint.ts";
 import type { Environment } from "../client/environment.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
+import { checkServeOptions, SERVE_OPTIONS } from "../server/check-options.ts";
 import type { ServeOptions } from "../server/options.ts";
 import { type FetchHandler, toHandler } from "../server/serve.ts";
 import { EngineServer, type Server } from "../server/server.ts";
@@ -103,6 +104,7 @@ export function testServer(
   handler: Handler | { readonly fetch: FetchHandler },
   options: TestServerOptions = {},
 ): TestServer {
+  checkServeOptions("testServer", options, [...SERVE_OPTIONS, "clock", "random", "tick"]);
   return new MemoryServer(toHandler(handler), options);
 }
 

@@ -64,6 +64,11 @@ export class TestWebSocket {
     return this.#state;
   }
 
+  /** Bytes that the network has not taken. */
+  get bufferedAmount(): number {
+    return this.#socket?.writableLength ?? 0;
+  }
+
   send(data: string | Uint8Array | ArrayBuffer): void {
     if (typeof data === "string") this.#write(OPCODE.TEXT, Buffer.from(data));
     else this.#write(OPCODE.BINARY, data instanceof ArrayBuffer ? new Uint8Array(data) : data);

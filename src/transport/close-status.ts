@@ -1,5 +1,7 @@
 // How a conversation ended, in the same words for every transport. RFC 6455 §7.4.1 names the codes.
 
+import { quoted } from "../base/debug-log.ts";
+
 export type CloseName =
   | "server-close"
   | "client-close"
@@ -57,6 +59,11 @@ export function clientLeft(): CloseStatus {
 /** The connection failed. */
 export function connectionFailed(reason = ""): CloseStatus {
   return closeStatus("network", 1006, reason);
+}
+
+/** For the lines of NODE_DEBUG. */
+export function describeClose({ by, code, name, reason }: CloseStatus): string {
+  return `by the ${by}, ${code} ${name}${reason === "" ? "" : `, ${quoted(reason)}`}`;
 }
 
 function closeName(code: number): CloseName {

@@ -8,6 +8,7 @@
 import { constants, deflateRawSync, gzipSync, inflateRawSync } from "node:zlib";
 import { allocate, concat, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import { checkOptionNames } from "../base/option-names.ts";
 
 export interface CompressOptions {
   /** Messages of fewer bytes are not compressed. @default 1024, or 0 where context is taken over */
@@ -64,8 +65,16 @@ const MAX_OUTPUT_BYTES = 0x7fff_ffff;
  */
 const MAX_STREAMS = 64;
 
+const COMPRESS_OPTIONS: readonly (keyof CompressOptions)[] = [
+  "thresholdBytes",
+  "level",
+  "contextTakeover",
+  "windowBits",
+];
+
 /** Throws BAD_OPTION. `takesOver` is what the default of `contextTakeover` is. */
 export function toCompressSettings(options: CompressOptions | true, takesOver: boolean): CompressSettings {
+  if (options !== true) checkOptionNames("compress", options, COMPRESS_OPTIONS);
   const { contextTakeover = takesOver, thresholdBytes, level = 1 } = options === true ? {} : options;
   const { windowBits = contextTakeover ? 13 : MAX_WINDOW_BITS } = options === true ? {} : options;
   if (thresholdBytes !== undefined && !(thresholdBytes >= 0)) throw badOption("thresholdBytes", thresholdBytes);

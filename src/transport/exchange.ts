@@ -57,6 +57,8 @@ export interface Exchange {
   listener: ExchangeListener | undefined;
   /** Fields of every response, by which a page of another origin may read it (CORS), beside those that it has itself. */
   pageFields: readonly string[] | undefined;
+  /** Fields of the channel's options: a refusal of this request has those that describe no content, beside its own. */
+  refusalFields: readonly string[];
 
   /** The next part of the request's body, or undefined at its end. Pulled: nothing is read that nobody asked for. */
   readBody(): Promise<Uint8Array | undefined>;

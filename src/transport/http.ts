@@ -1,7 +1,7 @@
 // Plain HTTP as a transport: a response that is whole (long polling) or grows (streaming).
 // The same class carries Server-Sent Events: only the format of what is sent differs (`sse.ts`).
 
-import { fieldsBeside, joinFields } from "../codec/field-list.ts";
+import { fieldsBeside, joinFields, withoutContentFields } from "../codec/field-list.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import { type ResponseHead, statusHasBody } from "../codec/http1-response.ts";
 import { type EncodedBody, EncodedMessage, messageToEvent } from "../protocol/encoded-message.ts";
@@ -164,7 +164,7 @@ export class HttpTransport implements Transport, ExchangeListener {
     if (this.#end !== undefined) return;
     // The channel's own fields belong to this answer as well: without its CORS fields no page of another origin could
     // tell it from a failure.
-    if (!this.#isStarted) this.#exchange.respond({ status: 204, fields: this.#fields }, null);
+    if (!this.#isStarted) this.#exchange.respond({ status: 204, fields: withoutContentFields(this.#fields) }, null);
     else this.#exchange.end();
     this.#ended(closeStatus("server", code, reason));
   }
@@ -237,7 +237,9 @@ export class HttpTransport implements Transport, ExchangeListener {
   }
 
   #withFields(message: OutboundMessage): OutboundMessage {
-    return this.#fields.length === 0 ? message : { ...message, fields: joinFields(this.#fields, message.fields) };
+    if (this.#fields.length === 0) return message;
+    const own = describesItself(message) ? withoutContentFields(this.#fields) : this.#fields;
+    return { ...message, fields: joinFields(own, message.fields) };
   }
 
   #write(data: string | Uint8Array | null, encoded?: EncodedBody): void {
@@ -256,6 +258,11 @@ export class HttpTransport implements Transport, ExchangeListener {
     this.#end = status;
     this.#listener?.transportClosed(status);
   }
+}
+
+/** True for an answer of which the channel's own content fields would be wrong: it has no content, or is a failure's text. */
+function describesItself({ status = 200, fields }: OutboundMessage): boolean {
+  return !statusHasBody(status) || (status >= 400 && fieldValue(fields, "content-type") !== undefined);
 }
 
 /** The bytes of a message in the body; null if it has none. Throws BAD_DATA. */

@@ -41,6 +41,8 @@ export interface Http1Context {
    * response had begun. `isWhole`: all of the response is on its way. Never throws.
    */
   onExchangeEnd(exchange: Exchange, status: number, isWhole: boolean): void;
+  /** The fields by which a page of another origin may read the answer to a request that nobody may serve. Never throws. */
+  pageFieldsOf?(exchange: Exchange): readonly string[] | undefined;
   /** A request that nobody may serve was answered with this error. Never throws. */
   onRefusal(error: ChannelError): void;
 }
@@ -383,13 +385,19 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     const isAnswer = error.status !== undefined && !this.connection.isAnswering;
     // A body cut off by the end of the connection has nobody left who would read an answer.
     if (error.status === undefined) this.abort();
-    else this.connection.refuse(error, exchange?.pageFields);
+    else this.connection.refuse(error, exchange === undefined ? this.#pageFields() : exchange.refusedWith());
     reader?.reject(error);
     if (exchange !== undefined) {
       exchange.detach(error);
       this.context.onExchangeEnd(exchange, isAnswer ? error.status! : exchange.status, isAnswer);
     } else if (isAnswer) this.context.onRefusal(error);
     this.queueFlush();
+  }
+
+  /** Of a request that is refused for its body, before there is an exchange: a page may read why. */
+  #pageFields(): readonly string[] | undefined {
+    const head = this.connection.owedHead;
+    return head === undefined ? undefined : this.context.pageFieldsOf?.(new Http1Exchange(this, head));
   }
 
   /** Brings the server's sum up to date. False if this connection grew and has to make room: it was refused then. */

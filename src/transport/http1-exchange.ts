@@ -2,7 +2,7 @@
 // response has ended every call on it does nothing, so a forgotten reference can never answer somebody else's request.
 
 import { ChannelError } from "../base/errors.ts";
-import { withPageFields } from "../codec/field-list.ts";
+import { withoutContentFields, withPageFields } from "../codec/field-list.ts";
 import type { RequestHead } from "../codec/http1-request.ts";
 import type { ResponseHead } from "../codec/http1-response.ts";
 import type { EncodedBody } from "../protocol/encoded-message.ts";
@@ -11,10 +11,13 @@ import type { Http1Driver } from "./http1-driver.ts";
 import type { TextTransport } from "./transport.ts";
 import { WebSocketTransport } from "./websocket.ts";
 
+const NO_FIELDS: readonly string[] = [];
+
 export class Http1Exchange implements Exchange {
   readonly head: RequestHead;
   listener: ExchangeListener | undefined;
   pageFields: readonly string[] | undefined;
+  refusalFields: readonly string[] = NO_FIELDS;
   isClientGone = false;
   /** The status of its response; 0: none has begun. */
   status = 0;
@@ -123,6 +126,12 @@ export class Http1Exchange implements Exchange {
     stream.listener = transport;
     transport.begins(rest);
     return transport;
+  }
+
+  /** The fields of the answer by which the connection itself refuses this request, beside its own. */
+  refusedWith(): readonly string[] {
+    const own = withoutContentFields(this.refusalFields);
+    return this.pageFields === undefined ? own : withPageFields(own, this.pageFields);
   }
 
   /** The connection is gone, or may not be used any more. */

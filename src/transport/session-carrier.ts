@@ -143,6 +143,11 @@ export class WebSocketCarrier extends TransportCarrier {
     else this.transport.send(asWebSocketMessage(record), false);
   }
 
+  override end(code: number, reason: string): void {
+    if (isWorthWaiting(code)) this.transport.close(code, reason);
+    else this.transport.breakOff(code, reason);
+  }
+
   /** Silence of ours is broken with a record: a page sees no pings. Silence of the client's with a ping. */
   override beat(now: number, heartbeatMs: number, heartbeat: Heartbeat): void {
     if (this.#hasWritten) {
@@ -187,10 +192,14 @@ export class StreamCarrier extends TransportCarrier {
   }
 
   override end(code: number, reason: string): void {
-    // A client that is too slow for what it has been sent would not see the end of it either.
-    if (code === 1000 || code === 4409) this.transport.close(code, reason);
+    if (isWorthWaiting(code)) this.transport.close(code, reason);
     else this.transport.breakOff(code, reason);
   }
+}
+
+/** A client that is too slow for what it has been sent would not see the end of it either. */
+function isWorthWaiting(code: number): boolean {
+  return code === 1000 || code === 4409;
 }
 
 export class PollCarrier extends TransportCarrier {

@@ -19,6 +19,10 @@ export class SessionHold {
     this.#budget = budget;
   }
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get length(): number {
     return this.#messages.length;
   }

@@ -3,50 +3,20 @@
 // has been away too long. It has no timer: the server's beat, once a second, is time enough.
 // Long because all of it turns on one question, whether there is a carrier.
 
+import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { CloseRecord, NumberedRecord, OpenRecord, SessionRecord } from "../codec/session-record.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import { type Numbered, Session } from "../protocol/session.ts";
-import type { BufferBudget } from "./buffer-budget.ts";
-import { type CloseStatus, closeStatus, connectionFailed } from "./close-status.ts";
-import type { Flushable, Flusher } from "./flusher.ts";
+import { type CloseStatus, closeStatus, connectionFailed, describeClose } from "./close-status.ts";
+import type { Flushable } from "./flusher.ts";
 import type { Carrier, CarrierOwner } from "./session-carrier.ts";
+import type { SessionContext, SessionListener, SessionSettings } from "./session-context.ts";
+import { Debt } from "./session-debt.ts";
 import { type AnyRecord, dataRecord, toRecord } from "./session-form.ts";
 import { SessionHold } from "./session-hold.ts";
-import type { Heartbeat, Transport, TransportKind, TransportListener } from "./transport.ts";
-
-export interface SessionSettings {
-  /** How long a session lives without a carrier. */
-  readonly resumeMs: number;
-  /** How long a poll with nothing to say is parked; never longer than `heartbeatMs`. */
-  readonly parkMs: number;
-  /** After so much silence a heartbeat is sent, and after twice as much of the client's the carrier is dead. */
-  readonly heartbeatMs: number;
-  /** The same as the transports below have it. */
-  readonly heartbeat: Heartbeat;
-}
-
-export interface SessionContext {
-  readonly flusher: Flusher;
-  /** What all sessions and connections hold for clients. */
-  readonly budget: BufferBudget;
-  /** Bytes that all clients have sent and nobody has taken. */
-  readonly received: BufferBudget;
-  /** The session with this token is over. */
-  sessionEnded(token: string): void;
-  /** A stopping server waits for so many more (1) or fewer (-1) sessions whose next poll is to fetch what was sent. */
-  lingers(change: 1 | -1): void;
-}
-
-/** Who is told of a session, beside what every transport tells. */
-export interface SessionListener extends TransportListener {
-  /** Messages that arrived and were not handed to the application yet. */
-  readonly waitingMessages: number;
-  /** The client is back on another connection. */
-  resumed(): void;
-  /** `kind` is another one. */
-  transportChanged(): void;
-}
+import { Waiters } from "./session-waiters.ts";
+import type { Transport, TransportKind, TransportListener } from "./transport.ts";
 
 type SessionState = "open" | "closing" | "closed";
 
@@ -54,12 +24,6 @@ type SessionState = "open" | "closing" | "closed";
 const UNCONFIRMED_MS = 5000;
 /** The same for a poll, which always ends: the next one may need several round trips of a slow network to come. */
 const UNCONFIRMED_POLL_MS = 20_000;
-/** How much longer than usual an acknowledgement may take while the carrier is not read: it may be behind what is not. */
-const PAUSED_PATIENCE = 4;
-/** Less than this a system takes for a client that is gone, too: only what is more shows that bytes are read. */
-const MIN_PROGRESS_BYTES = 16_384;
-/** Each repetition of a record doubles the patience for it, so often at most. */
-const MAX_DOUBLINGS = 6;
 /** Clients of a server that stops come back within this time, each at its own. */
 const SPREAD_MS = 5000;
 
@@ -77,6 +41,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   /** What carries it, or did last. */
   kind: TransportKind;
   readonly #session: Session<Numbered> = new Session();
+  readonly #debt: Debt = new Debt();
   readonly #settings: SessionSettings;
   readonly #context: SessionContext;
   #listener: SessionListener | undefined;
@@ -96,23 +61,17 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   #isLingering = false;
   /** Messages that arrived while the channel took none. */
   #held: SessionHold | undefined;
-  #waiters: Waiter[] | undefined;
+  #waiters: Waiters | undefined;
+  /** What was taken when the application closed: what comes later reaches nobody, and is not acknowledged. */
+  #takenAtClose: number | undefined;
   /** The highest attempt number that has taken the session up. */
   #attempt = 0;
   /** Bytes of this session that the server's budget counts. */
   #counted = 0;
   /** Since when there is no carrier, or a parked poll; 0: the next beat will tell. */
   #since = 0;
-  /** What was acknowledged when the client was last found to owe an acknowledgement, and since when it is. */
-  #owedAfter = 0;
-  #owedSince = 0;
   /** The record up to which the client was asked to acknowledge at once. */
   #askedFor = 0;
-  /** Bytes that the carrier had not taken at the last beat. */
-  #unsentBefore = 0;
-  /** How often a carrier was dropped because `#owedAfter` stayed as it is. */
-  #repetitions = 0;
-
   constructor(token: string, kind: TransportKind, settings: SessionSettings, context: SessionContext) {
     this.token = token;
     this.kind = kind;
@@ -125,14 +84,20 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     return this.#session.bufferedAmount;
   }
 
+  get heldBytes(): number {
+    return this.#held?.bytes ?? 0;
+  }
+
   /** How many of the client's records have come; the caller tells the client. */
   takeAck(): number {
-    return this.#session.takeAck();
+    return this.#session.takeAck(this.#takenAtClose);
   }
 
   /** The number of the last of the client's records that the application has taken, or nobody will take. */
   get taken(): number {
-    return this.#session.received - (this.#held?.length ?? 0) - (this.#listener?.waitingMessages ?? 0);
+    return (
+      this.#takenAtClose ?? this.#session.received - (this.#held?.length ?? 0) - (this.#listener?.waitingMessages ?? 0)
+    );
   }
 
   /** What a client posts may be taken. */
@@ -165,6 +130,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
    */
   attach(carrier: Carrier, after: number, isResumed: boolean, isPrompt: boolean, attempt?: number): void {
     if (attempt !== undefined) this.#attempt = attempt;
+    const kindBefore = this.kind;
     const hasMoved = this.kind !== carrier.kind;
     const before = this.#carrier;
     this.#carrier = undefined;
@@ -179,9 +145,9 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.#carrier = carrier;
     this.kind = carrier.kind;
     this.#since = 0;
-    this.#owedSince = 0;
-    this.#unsentBefore = 0;
+    this.#debt.restart();
     if (isResumed) this.#isConfirmed = true;
+    this.#context.debug?.(this.#describeAttach(kindBefore, after, isResumed));
     carrier.begin(this, this.#session.received + 1);
     if (this.#carrier !== carrier) return;
     if (!carrier.isParked) this.#greet(carrier, isResumed);
@@ -201,10 +167,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   /** Resolves when `isMet` or the session is over, at the latest after about `ms`: the time is looked at with the beat. */
   waitFor(isMet: () => boolean, ms: number): Promise<void> {
     if (this.isOver || isMet()) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiters ??= [];
-      this.#waiters.push({ isMet, ms, since: 0, resolve });
-    });
+    this.#waiters ??= new Waiters();
+    return this.#waiters.wait(isMet, ms);
   }
 
   /**
@@ -277,6 +241,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   /** The end is kept and acknowledged like a message, so `transportClosed` may be as far away as the client. */
   close(code: number, reason: string): void {
     if (this.#state !== "open") return;
+    this.#takenAtClose = this.taken;
     this.#state = "closing";
     const isRestart = code === SERVICE_RESTART;
     const retryMs = isRestart ? Math.floor(Math.random() * SPREAD_MS) : undefined;
@@ -309,7 +274,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     }
     if (this.#since === 0) this.#since = now;
     if (carrier === undefined) {
-      if (now - this.#since >= this.#patienceMs) this.#expire();
+      if (now - this.#since < this.#patienceMs) return;
+      this.#ended(this.#close === undefined ? connectionFailed("the client did not come back") : this.#closeStatus());
       return;
     }
     if (carrier.isParked && now - this.#since >= this.#settings.parkMs) this.#queueFlush();
@@ -317,10 +283,11 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
       this.#acknowledge(carrier);
     }
     carrier.beat(now, this.#settings.heartbeatMs, this.#settings.heartbeat);
-    if (this.#carrier === carrier && this.#isOwedTooLong(carrier, now)) {
-      this.#repetitions += 1;
-      carrier.drop();
-    }
+    if (this.#carrier !== carrier) return;
+    const isPaused = this.#held?.isFull === true;
+    if (!this.#debt.isTooLong(now, this.#session, carrier, isPaused, this.#settings.heartbeatMs)) return;
+    this.#debt.repeat();
+    carrier.drop();
   }
 
   /** The channel takes no more for now. The carrier is read on: acknowledgements must not wait behind messages. */
@@ -392,6 +359,9 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     if (carrier !== this.#carrier) return;
     this.#carrier = undefined;
     this.#since = 0;
+    // A poll always ends: the next one has a line.
+    if (carrier.kind !== "poll")
+      this.#context.debug?.(`${this.#name} lost its carrier: ${carrier.kind}, ${describeClose(status)}`);
     if (status.by === "server" && FATAL.includes(status.code)) this.#ended(status);
     else if (this.#isStopping || this.#close?.code === SERVICE_RESTART) this.#leave();
   }
@@ -417,9 +387,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   #openRecord(resumed: boolean): OpenRecord {
     const { heartbeatMs, resumeMs } = this.#settings;
-    const received = this.#session.takeAck();
     const first = this.#session.acknowledged + 1;
-    return { type: "open", session: this.token, resumed, received, first, heartbeatMs, resumeMs };
+    return { type: "open", session: this.token, resumed, received: this.takeAck(), first, heartbeatMs, resumeMs };
   }
 
   #say(record: Numbered): void {
@@ -449,8 +418,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     else {
       this.#deliverHeld(true);
       // All that came before it has been given to the channel, which delivers it before the end.
-      const carrier = this.#carrier;
-      if (carrier?.kind === "websocket") carrier.write({ type: "ack", received: this.#session.takeAck() });
+      if (this.#carrier?.kind === "websocket") this.#carrier.write({ type: "ack", received: this.takeAck() });
       this.#ended(closeStatus("client", record.code, record.reason));
     }
   }
@@ -488,28 +456,19 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   /** A sign of the client: it is there, and whatever it owes it may still say. */
   #alive(): void {
     if (this.#carrier === undefined) this.#since = 0;
-    this.#owedSince = 0;
+    this.#debt.defer();
   }
 
-  /**
-   * A client acknowledges within seconds: one that has not for so long, and whose connection takes nothing either, does not
-   * read, or is gone (PROTOCOL.md, "Liveness"). A WebSocket answers pings; only one that is not read may owe for ever.
-   */
-  #isOwedTooLong(carrier: Carrier, now: number): boolean {
-    const { acknowledged, bufferedAmount } = this.#session;
-    const { unsentBytes } = carrier;
-    const hasMoved = unsentBytes < this.#unsentBefore && this.#unsentBefore >= MIN_PROGRESS_BYTES;
-    this.#unsentBefore = unsentBytes;
-    if (acknowledged !== this.#owedAfter) this.#repetitions = 0;
-    const isPaused = this.#held?.isFull === true;
-    const mayOwe = bufferedAmount > 0 && (isPaused || carrier.kind !== "websocket");
-    if (mayOwe && !hasMoved && acknowledged === this.#owedAfter && this.#owedSince > 0) {
-      const factor = (isPaused ? PAUSED_PATIENCE : 1) * 2 ** Math.min(this.#repetitions, MAX_DOUBLINGS);
-      return now - this.#owedSince >= 2 * factor * this.#settings.heartbeatMs;
-    }
-    this.#owedAfter = acknowledged;
-    this.#owedSince = mayOwe ? now : 0;
-    return false;
+  get #name(): string {
+    return `session ${shortToken(this.token)}`;
+  }
+
+  #describeAttach(before: TransportKind, after: number, isResumed: boolean): string {
+    if (!isResumed) return `${this.#name} opened: carrier ${this.kind}`;
+    const { sent, acknowledged, received } = this.#session;
+    const carrier = before === this.kind ? this.kind : `changes from ${before} to ${this.kind}`;
+    const replayed = sent - acknowledged;
+    return `${this.#name} resumed: carrier ${carrier}, asked for what follows ${after}, ${replayed} replayed, ${received} received, try ${this.#attempt}`;
   }
 
   /** Without a carrier, and the server stops. A client between two polls is there in a moment, and fetches what was sent. */
@@ -522,10 +481,6 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
       this.#isLingering = true;
       this.#context.lingers(1);
     } else this.#ended(this.#close === undefined ? closeStatus("server", SERVICE_RESTART) : this.#closeStatus());
-  }
-
-  #expire(): void {
-    this.#ended(this.#close === undefined ? connectionFailed("the client did not come back") : this.#closeStatus());
   }
 
   #closeStatus(): CloseStatus {
@@ -546,18 +501,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   /** Resolves what need not wait any more. `now` is given with the beat. */
   wake(now?: number): void {
-    const waiters = this.#waiters;
-    if (waiters === undefined) return;
-    this.#waiters = undefined;
-    for (const waiter of waiters) {
-      if (waiter.since === 0 && now !== undefined) waiter.since = now;
-      const isLate = now !== undefined && now - waiter.since >= waiter.ms;
-      if (isLate || this.isOver || waiter.isMet()) waiter.resolve();
-      else {
-        this.#waiters ??= [];
-        this.#waiters.push(waiter);
-      }
-    }
+    if (this.#waiters?.wake(this.isOver, now) === 0) this.#waiters = undefined;
   }
 
   /** `code` and `reason` are what a carrier that is there ends with. */
@@ -567,7 +511,10 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     if (this.isOver) return;
     this.#state = "closed";
     this.#held?.clear();
+    // The last connection may take seconds to end, and keeps this object until then.
+    this.#session.end();
     this.#end = status;
+    this.#context.debug?.(`${this.#name} closed: ${describeClose(status)}`);
     const carrier = this.#carrier;
     this.#carrier = undefined;
     this.#count(0);
@@ -588,13 +535,4 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     poll.write({ type: "close", code, reason });
     poll.finish();
   }
-}
-
-/** Somebody who waits for a change of the session. */
-interface Waiter {
-  readonly isMet: () => boolean;
-  readonly ms: number;
-  /** The first beat that has seen it; 0: none. */
-  since: number;
-  readonly resolve: () => void;
 }

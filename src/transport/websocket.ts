@@ -150,14 +150,19 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
 
   /**
    * Any byte is a sign of life, so a busy conversation is never pinged, and costs one store per read instead of a timer.
-   * While we do not read, silence says nothing.
+   * While we do not read, silence says nothing; but the system of a client that is gone answers a ping with a reset.
    */
   beat(now: number, { pingIntervalMs, pongTimeoutMs }: Heartbeat): void {
     // A peer that is slow but reads must see that we are there.
     if (this.#connection.sendOwedPong()) this.#queueFlush();
     this.#checkMessage(now);
     if (this.#flags & ENDING || pingIntervalMs === 0) return;
-    if (this.#flags & HEARD || this.#flags & PAUSED) {
+    if (this.#flags & PAUSED) {
+      this.#pingedAt = 0;
+      if (now - this.#heardAt < pingIntervalMs) return;
+      this.#heardAt = now;
+      if (this.#stream.bufferedAmount === 0) this.ping(NOTHING);
+    } else if (this.#flags & HEARD) {
       this.#flags &= ~HEARD;
       this.#heardAt = now;
       this.#pingedAt = 0;
@@ -170,7 +175,8 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   }
 
   pause(): void {
-    if (this.#flags & PAUSED) return;
+    // Of a stream that is gone nothing more is read: what was read comes whole, and then the end.
+    if (this.#flags & (PAUSED | ENDING)) return;
     this.#flags |= PAUSED;
     this.#stream.pause();
   }
@@ -206,7 +212,8 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   onClosed(): void {
     this.#context.clock.clearTimer(this.#closeTimer);
     this.#flags |= ENDING;
-    // What was read before the connection went is still delivered, then the end.
+    // What was read before the connection went is still delivered, then the end, however far behind the receiver is.
+    this.#flags &= ~PAUSED;
     this.#connection.receiveEof();
     this.#read();
     this.#count();

@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { callSync, guard } from "../../src/base/guard.ts";
-
-const throwingGetter = {
-  // biome-ignore lint/suspicious/noThenProperty: what an application may return by mistake is what is tested
-  get then() {
-    throw new Error("from the getter");
-  },
-};
+import { FAILING_WAYS } from "../support/failing-ways.ts";
 
 describe("guard", () => {
   it("returns undefined for a call that returns nothing, and reports nothing", () => {
@@ -22,27 +16,7 @@ describe("guard", () => {
     assert.deepEqual(reported, []);
   });
 
-  const faults: Record<string, () => unknown> = {
-    "throws an Error": () => {
-      throw new Error("thrown");
-    },
-    "throws undefined": () => {
-      throw undefined;
-    },
-    rejects: () => Promise.reject(new Error("rejected")),
-    "rejects with undefined": () => Promise.reject(undefined),
-    "returns an object whose `then` getter throws": () => throwingGetter,
-    "returns an object whose `then` throws": () => ({
-      // biome-ignore lint/suspicious/noThenProperty: as above
-      then() {
-        throw new Error("from then");
-      },
-    }),
-    "returns a function with a `then` that rejects": () =>
-      // biome-ignore lint/suspicious/noThenProperty: such functions are what is tested
-      Object.assign(() => {}, { then: (_: unknown, reject: (error: unknown) => void) => reject(new Error("late")) }),
-  };
-  for (const [what, call] of Object.entries(faults)) {
+  for (const [what, call] of Object.entries(FAILING_WAYS)) {
     it(`reports once and neither throws nor rejects where the call ${what}`, async () => {
       const reported: unknown[] = [];
       await guard(call, (error) => reported.push(error));

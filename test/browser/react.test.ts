@@ -1,12 +1,12 @@
 // unichannel/react where it lives: React's own server rendering, and StrictMode in a real browser.
 
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
 import { build } from "esbuild";
 import { createElement, type ReactElement } from "react";
 import { renderToString } from "react-dom/server";
 import { useChannel } from "../../src/client/react.ts";
-import { openSession } from "../../src/index.ts";
+import { type Channel, type ChannelRequest, openSession } from "../../src/index.ts";
 import { settled, until } from "../support/wait.ts";
 import { newPage, skip, start } from "./chromium.ts";
 
@@ -30,6 +30,51 @@ const APP = `
   createRoot(document.getElementById("root")).render(h(StrictMode, null, h(App)));
 `;
 
+/** Renders anew at each message, with options that are new objects and functions each time. */
+const RESTLESS = `
+  import { createElement as h, StrictMode, useState } from "react";
+  import { createRoot } from "react-dom/client";
+  import { useChannel } from "./dist/src/client/react.js";
+
+  function Counter() {
+    const [count, setCount] = useState(0);
+    const { state, send } = useChannel("/count", {
+      carriers: ["websocket", "stream"],
+      headers: { "X-Render": String(count) },
+      params: () => ({ render: String(count) }),
+      backoff: { firstMs: 500 + count },
+      onMessage: () => setCount((before) => before + 1),
+      onOpen: () => setCount((before) => before + 1000),
+    });
+    return h("b", { id: "count", onClick: () => send("x") }, state + " " + count);
+  }
+  createRoot(document.getElementById("root")).render(h(StrictMode, null, h(Counter)));
+`;
+
+/** A server of a page with this script, and of sessions. */
+async function pageOf(
+  t: TestContext,
+  contents: string,
+  session: (request: ChannelRequest) => Channel,
+): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: process.cwd() },
+    bundle: true,
+    format: "esm",
+    write: false,
+    define: { "process.env.NODE_ENV": '"development"' },
+  });
+  return start(t, (request) => {
+    if (request.path === "/app.js") {
+      return { headers: { "Content-Type": "text/javascript" }, body: outputFiles[0]!.contents };
+    }
+    if (request.path === "/favicon.ico") return { status: 204 };
+    if (request.path !== "/") return session(request);
+    const body = '<!doctype html><div id="root"></div><script type="module" src="/app.js"></script>';
+    return { headers: { "Content-Type": "text/html" }, body };
+  });
+}
+
 function Badge(): ReactElement {
   const { state, transport, connection } = useChannel("/chat");
   return createElement("b", null, `${state} ${transport} ${connection}`);
@@ -43,28 +88,14 @@ describe("useChannel", () => {
   it("shares one connection for a URL, through StrictMode, and closes it with the last component", {
     skip,
   }, async (t) => {
-    const { outputFiles } = await build({
-      stdin: { contents: APP, resolveDir: process.cwd() },
-      bundle: true,
-      format: "esm",
-      write: false,
-      define: { "process.env.NODE_ENV": '"development"' },
-    });
     const events: string[] = [];
-    const url = await start(t, (request) => {
-      if (request.path === "/app.js") {
-        return { headers: { "Content-Type": "text/javascript" }, body: outputFiles[0]!.contents };
-      }
-      if (request.path === "/") {
-        const body = '<!doctype html><div id="root"></div><script type="module" src="/app.js"></script>';
-        return { headers: { "Content-Type": "text/html" }, body };
-      }
-      return openSession(request, {
+    const url = await pageOf(t, APP, (request) =>
+      openSession(request, {
         open: () => events.push(`open ${request.path}`),
         receive: (message, channel) => channel.send(`${request.path} ${message}`),
         close: ({ by }) => events.push(`close ${request.path} by ${by}`),
-      });
-    });
+      }),
+    );
     const page = await newPage(t);
     await page.goto(url);
     const says = (id: string, text: string): Promise<unknown> =>
@@ -88,5 +119,35 @@ describe("useChannel", () => {
     await page.evaluate("show([])");
     await until(() => events.length === 4, `the last has gone: ${events}`);
     assert.equal(events[3], "close /two by client");
+  });
+
+  it("stays on one connection when its options are new objects at each render, in StrictMode, too", {
+    skip,
+  }, async (t) => {
+    let opened = 0;
+    let requests = 0;
+    const url = await pageOf(t, RESTLESS, (request) => {
+      requests += 1;
+      return openSession(request, {
+        open: () => (opened += 1),
+        receive: (_, channel) => {
+          for (let id = 0; id < 20; id++) channel.send("more");
+        },
+      });
+    });
+    const page = await newPage(t);
+    const problems: string[] = [];
+    page.on("pageerror", (error) => problems.push(error.message));
+    page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+    await page.goto(url);
+    const shows = (text: string): Promise<unknown> =>
+      page.waitForFunction((wanted) => document.getElementById("count")?.textContent === wanted, text);
+    await shows("open 1000");
+    for (let click = 1; click <= 5; click++) {
+      await page.click("#count");
+      await shows(`open ${1000 + 20 * click}`);
+    }
+    assert.deepEqual({ opened, requests }, { opened: 1, requests: 1 });
+    assert.deepEqual(problems, []);
   });
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type AllowedHosts, type AllowedOrigins, openSession, serve, withChannel } from "../../src/index.ts";
-import { serving } from "../support/serving.ts";
+import { certificate, noCertificate, serving } from "../support/serving.ts";
 
 const APP = "https://app.example";
 const OPTIONS = { allowedOrigins: [APP] };
@@ -39,6 +39,22 @@ describe("origins", () => {
     const proto = "X-Forwarded-Proto: https\r\n";
     assert.equal((await site.request(connect("http://our.example", proto))).status, 403);
     assert.equal((await site.request(connect("https://our.example", proto))).status, 101);
+  });
+
+  it("of http are others where TLS is ours, for WebSockets and for what pages read", {
+    skip: noCertificate,
+  }, async (t) => {
+    const site = await serving(t, (r) => (r.isWebSocket ? withChannel(r, () => {}) : openSession(r, {})), {
+      tls: certificate(),
+      allowedOrigins: [APP],
+    });
+    assert.equal((await site.request(connect("http://our.example"))).status, 403);
+    assert.equal((await site.request(connect("https://our.example"))).status, 101);
+    const poll = (origin: string): string => `GET /?mode=poll\r\nHost: our.example\r\nOrigin: ${origin}`;
+    const refused = await site.request(poll("http://our.example"));
+    assert.deepEqual([refused.status, refused.headers.get("access-control-allow-credentials")], [403, undefined]);
+    assert.equal((await site.request(poll("https://our.example"))).status, 200);
+    assert.equal((await site.request(poll("http://app.example"))).status, 403);
   });
 
   it("are refused by a function that returns a promise or throws, and the error is reported", async (t) => {

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { createReadStream } from "node:fs";
 import { PassThrough, Readable } from "node:stream";
 import { describe, it } from "node:test";
-import { type Channel, type SendBody, withChannel } from "../../src/index.ts";
+import { type Channel, createChannelStore, type SendBody, withChannel } from "../../src/index.ts";
 import { request, serving } from "../support/serving.ts";
 import { deferred, until } from "../support/wait.ts";
 import { WsClient } from "../support/ws-client.ts";
@@ -146,6 +146,25 @@ for (const [kind, make] of Object.entries(SILENT)) {
       for (const { isLocked } of probes) assert.notEqual(isLocked?.(), true);
     });
 
+    it("is told when it is published, or broadcast to nobody", async () => {
+      const store = createChannelStore();
+      const closed = createChannelStore();
+      await closed.close();
+      for (const dress of [(body: SendBody) => body, (body: SendBody) => ({ body })]) {
+        const refusals: readonly ((body: unknown) => unknown)[] = [
+          (body) => assert.rejects(store.publish("g", body), { code: "BAD_DATA" }),
+          (body) => assert.rejects(store.publish("g".repeat(1025), body), { code: "BAD_OPTION" }),
+          (body) => assert.rejects(closed.publish("g", body), { code: "BACKPLANE_UNAVAILABLE" }),
+          (body) => assert.equal(store.broadcast("g", body as object), 0),
+        ];
+        for (const refuse of refusals) {
+          const probe = make();
+          await refuse(dress(probe.body));
+          await until(probe.isTold, "the source is told");
+        }
+      }
+    });
+
     it("is told when a handler returns it beside its channel", async (t) => {
       const probe = make();
       const site = await serving(t, (r) => {
@@ -246,6 +265,31 @@ describe("a file that cannot be read", () => {
     assert.match(reports[0]!, /^send: .*ENOENT/);
     client.destroy();
   });
+});
+
+describe("an iterable that is written as a literal", () => {
+  for (const [how, literal] of [
+    [
+      "asynchronous",
+      () => ({
+        async *[Symbol.asyncIterator]() {
+          yield* ["one ", "two"];
+        },
+      }),
+    ],
+    ["synchronous", () => ({ [Symbol.iterator]: () => ["one ", "two"].values() })],
+  ] as const) {
+    it(`is a stream wherever it is handed over, ${how}`, async (t) => {
+      const site = await serving(t, (r) => {
+        if (r.path === "/returned") return literal();
+        if (r.path === "/body") return { body: literal() };
+        return withChannel(r, (channel) => channel.send(literal(), true));
+      });
+      for (const path of ["/returned", "/body", "/sent"]) {
+        assert.equal((await site.request(`GET ${path}`)).text, "one two");
+      }
+    });
+  }
 });
 
 describe("an iterator that cannot be begun", () => {

@@ -383,7 +383,7 @@ describe("The end of a connection", () => {
 
   it("is refused with a code or reason that no WebSocket has", () => {
     const connection = new Network().connect();
-    for (const code of [999, 1001, 2999, 5000, Number.NaN]) {
+    for (const code of [999, 1001, 2999, 5000, 3000.5, Number.NaN, "3000" as unknown as number]) {
       assert.throws(() => connection.close(code), { code: "BAD_CLOSE" }, `${code}`);
     }
     assert.throws(() => connection.close(1000, "é".repeat(62)), { code: "BAD_CLOSE" });

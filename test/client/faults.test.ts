@@ -290,47 +290,54 @@ describe("Behind a proxy as it comes", () => {
 });
 
 describe("A server that is started again", () => {
-  it("has lost the session: the application is told, and what of its messages nobody knows", async (t) => {
-    const arrived: string[] = [];
-    const options = { port: 0, host: "127.0.0.1" };
-    const handler = (request: ChannelRequest): Channel =>
-      openSession(request, { receive: (message) => arrived.push(shorten(message)) });
-    let server = await serve(handler, options);
-    t.after(() => server.stop({ graceMs: 0 }));
-    const proxy = await FaultProxy.start(t, () => server.port);
-    const connection = connect(proxy.url, { environment: hurried, backoff: { firstMs: 100, capMs: 2000 } });
-    t.after(() => connection.close());
-    const doubtful: string[] = [];
-    let losses = 0;
-    connection.onOpen(({ session, unacknowledged }) => {
-      if (session !== "lost") return;
-      losses++;
-      for (const message of unacknowledged as Uint8Array[]) {
-        doubtful.push(shorten(message));
-        connection.send(message);
+  for (const carrier of ["websocket", "stream", "poll"] as const) {
+    it(`has lost the session of a ${carrier}: the application is told, and what of its messages nobody knows`, async (t) => {
+      const arrived: string[] = [];
+      const options = { port: 0, host: "127.0.0.1" };
+      const handler = (request: ChannelRequest): Channel =>
+        openSession(request, { receive: (message) => arrived.push(shorten(message)) });
+      let server = await serve(handler, options);
+      t.after(() => server.stop({ graceMs: 0 }));
+      const proxy = await FaultProxy.start(t, () => server.port);
+      const connection = connect(proxy.url, {
+        environment: hurried,
+        WebSocket,
+        carriers: [carrier],
+        backoff: { firstMs: 100, capMs: 2000 },
+      });
+      t.after(() => connection.close());
+      const doubtful: string[] = [];
+      let losses = 0;
+      connection.onOpen(({ session, unacknowledged }) => {
+        if (session !== "lost") return;
+        losses++;
+        for (const message of unacknowledged as Uint8Array[]) {
+          doubtful.push(shorten(message));
+          connection.send(message);
+        }
+      });
+      for (let id = 0; id < 3000; id++) {
+        connection.send(numbered(id));
+        if (id % 1000 === 500) {
+          await server.stop({ graceMs: 0 });
+          server = await serve(handler, options);
+          await until(() => connection.state === "open" && losses > 0, "it is connected again");
+        }
+        if (id % 50 === 0) await turn();
+      }
+      await connection.drained();
+      assert.ok(losses >= 3, `${losses}`);
+      // What the application was not told of arrived once; what it sent again arrived, and perhaps twice.
+      const counts = new Map<string, number>();
+      for (const message of arrived) counts.set(message, (counts.get(message) ?? 0) + 1);
+      for (let id = 0; id < 3000; id++) {
+        const message = shorten(numbered(id));
+        const count = counts.get(message) ?? 0;
+        if (doubtful.includes(message)) assert.ok(count >= 1, message);
+        else assert.equal(count, 1, message);
       }
     });
-    for (let id = 0; id < 3000; id++) {
-      connection.send(numbered(id));
-      if (id % 1000 === 500) {
-        await server.stop({ graceMs: 0 });
-        server = await serve(handler, options);
-        await until(() => connection.state === "open" && losses > 0, "it is connected again");
-      }
-      if (id % 50 === 0) await turn();
-    }
-    await connection.drained();
-    assert.ok(losses >= 3, `${losses}`);
-    // What the application was not told of arrived once; what it sent again arrived, and perhaps twice.
-    const counts = new Map<string, number>();
-    for (const message of arrived) counts.set(message, (counts.get(message) ?? 0) + 1);
-    for (let id = 0; id < 3000; id++) {
-      const message = shorten(numbered(id));
-      const count = counts.get(message) ?? 0;
-      if (doubtful.includes(message)) assert.ok(count >= 1, message);
-      else assert.equal(count, 1, message);
-    }
-  });
+  }
 });
 
 /** From message 300 on nothing but these faults, for some time. */

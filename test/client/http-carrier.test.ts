@@ -219,6 +219,32 @@ describe("POSTs", () => {
 });
 
 describe("Requests", () => {
+  for (const [what, answer] of [
+    ["under way", () => {}],
+    ["paused", (post: PlayedRequest) => post.respond(503, { "Retry-After": "3600" }).finish()],
+  ] as const) {
+    it(`that are ${what} when their carrier is left are over, and leave no timer`, async () => {
+      const network = new Network();
+      const connection = await network.opened("stream");
+      await network.advance(29_000);
+      network.get().push(":\n\n");
+      network.post().acknowledge(0);
+      await settle();
+      connection.send("x");
+      await settle();
+      answer(network.post());
+      await network.advance(1000);
+      const posts = network.count("POST");
+      network.socket().open({ resumed: true });
+      await settle();
+      assert.equal(connection.transport, "websocket");
+      connection.close();
+      await settle();
+      assert.equal(network.clock.pending, 0);
+      assert.equal(network.count("POST"), posts);
+    });
+  }
+
   it("have a signal each, and all end with the connection", async () => {
     const network = new Network();
     const connection = await network.opened("stream");

@@ -368,6 +368,48 @@ describe("What the page learns of the network", () => {
     assert.equal(network.sockets.length, 3);
   });
 
+  for (const [what, hear] of [
+    ["a message", (network: Network) => network.sockets[0]!.hear("mA")],
+    ["a heartbeat", (network: Network) => network.sockets[0]!.hear("h")],
+    ["an acknowledgement", (network: Network) => network.sockets[0]!.hear("a0")],
+  ] as const) {
+    it(`and keeps the first when ${what} has come on it since the second began`, async () => {
+      const network = new Network();
+      const connection = await network.opened("websocket");
+      for (let time = 0; time < 3; time++) {
+        await network.advance(5000);
+        network.page("online");
+        await network.advance(100);
+        hear(network);
+        await network.advance(2400);
+        assert.equal(network.socket().isClosed, true, "the second is given up");
+        assert.equal(connection.state, "open");
+        assert.equal(network.sockets[0]!.isClosed, false);
+      }
+    });
+  }
+
+  it("and keeps a stream on which bytes of a message come, and polls on", async () => {
+    for (const kind of ["stream", "poll"] as const) {
+      const network = new Network();
+      const connection = await network.opened(kind);
+      const get = network.get();
+      if (kind === "poll") get.open({ resumed: true });
+      await network.advance(5000);
+      network.page("online");
+      await network.advance(100);
+      get.push("data: x");
+      await network.advance(2400);
+      assert.equal(connection.state, "open", kind);
+      assert.equal(get.isAborted, false, kind);
+      const gets = network.count("GET");
+      get.push("y\n\n");
+      if (kind === "poll") get.finish();
+      await settle();
+      assert.equal(network.count("GET") - gets, kind === "poll" ? 1 : 0, "it goes on");
+    }
+  });
+
   it("a page that wakes looks only when it has missed a heartbeat", async () => {
     const network = new Network();
     await network.opened("websocket");

@@ -70,6 +70,52 @@ describe("Listeners of a connection", () => {
     });
   }
 
+  for (const event of EVENTS) {
+    it(`are told in the order in which they were added, and one that throws stops none (${event})`, async () => {
+      const { connection, tell } = await telling(event);
+      const order: string[] = [];
+      const errors: unknown[] = [];
+      if (event !== "onError") connection.onError((error) => errors.push((error as Error).message));
+      else connection.onError(() => order.push("0"));
+      connection[event](() => void order.push("1"));
+      connection[event](() => {
+        order.push("2");
+        if (event !== "onError") throw new Error("mine");
+      });
+      connection[event](() => void order.push("3"));
+      await tell();
+      assert.deepEqual(order, event === "onError" ? ["0", "1", "2", "3"] : ["1", "2", "3"]);
+      assert.deepEqual(errors, event === "onError" ? [] : ["mine"]);
+    });
+
+    it(`that are added after the end may be taken away, and hear nothing but \`close\` (${event})`, async () => {
+      const { connection } = await telling(event);
+      connection.close(4000, "done");
+      await settle();
+      let calls = 0;
+      const off = connection[event](() => void (calls += 1));
+      connection[event](() => void (calls += 100))();
+      await settle();
+      assert.equal(calls, event === "onClose" ? 1 : 0);
+      off();
+      off();
+      await settle();
+      assert.equal(calls, event === "onClose" ? 1 : 0);
+    });
+
+    it(`may take away themselves while they are told (${event})`, async () => {
+      const { connection, tell } = await telling(event);
+      let calls = 0;
+      const off = connection[event](() => {
+        calls += 1;
+        off();
+      });
+      connection[event](() => void (calls += 10));
+      await tell();
+      assert.equal(calls, 11);
+    });
+  }
+
   it("hear nothing behind `close`, which one that was told before has caused", async () => {
     for (const event of ["onMessage", "onOpen", "onState"] as const) {
       const { connection, tell } = await telling(event);

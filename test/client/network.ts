@@ -211,6 +211,11 @@ export class PlayedRequest {
   }
 
   respond(status = 200, headers: Record<string, string> = {}): this {
+    // RFC 9110 §6.4.1: these have no content, and `Response` takes none.
+    if (status === 204 || status === 304) {
+      this.#answer.resolve(new Response(null, { status, headers }));
+      return this;
+    }
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
         this.#stream = controller;
@@ -234,7 +239,7 @@ export class PlayedRequest {
   }
 
   finish(): void {
-    this.#stream!.close();
+    this.#stream?.close();
   }
 
   /** 200, or another, with an ack. */

@@ -24,6 +24,8 @@ describe("connect refuses with BAD_OPTION", () => {
     [{ protocols: ["a b"] }, /protocols/],
     [{ credentials: "yes" }, /credentials/],
     [{ fetch: {} }, /fetch/],
+    [{ fetch: null }, /fetch/],
+    [{ debug: "all" }, /debug/],
     [{ WebSocket: 1 }, /WebSocket/],
     [{ headers: { "a b": "c" } }, /headers/],
     [{ headers: { a: "b\n" + "c: d" } }, /headers/],

@@ -432,7 +432,7 @@ describe("RequestDecoder refuses what two parsers could read differently", () =>
     });
   }
 
-  for (const value of ["", "200-ok", "100-continue, x", "100-continue;a", "100"]) {
+  for (const value of ["", ",", "200-ok", "100-continue, x", "100-continue;a", "100"]) {
     it(`RFC 9110 §10.1.1: Expect ${JSON.stringify(value)} with 417`, () => {
       assertRefused(`POST / HTTP/1.1\r\n${HOST}Expect: ${value}\r\n\r\n`, "EXPECTATION_FAILED", 417);
     });
@@ -483,6 +483,7 @@ describe("RequestDecoder reads the fields that frame a message", () => {
   it("RFC 9110 §10.1.1: Expect, which HTTP/1.0 does not have", () => {
     assert.equal(head("Expect: 100-continue\r\n").expectContinue, true);
     assert.equal(head("expect: 100-Continue\r\n").expectContinue, true);
+    assert.equal(head("Expect: 100-continue, ,100-Continue\r\nExpect: 100-continue\r\n").expectContinue, true);
     assert.equal(head("").expectContinue, false);
     assert.equal(head("Expect: 100-continue\r\n", 0).expectContinue, false);
     assert.equal(head("Expect: magic\r\n", 0).expectContinue, false);

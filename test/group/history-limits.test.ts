@@ -163,6 +163,31 @@ describe("the histories of all groups of a store", () => {
   });
 });
 
+describe("the number of groups that have a history", () => {
+  it("is limited too, as a group takes memory beside its messages: one for each KiB of `maxTotalBytes`, at least 1,000", async () => {
+    for (const [maxTotalBytes, most] of [
+      [100 * 1024, 1000],
+      [1500 * 1024, 1500],
+    ] as const) {
+      const store = createChannelStore({ history: { maxTotalBytes } });
+      const stays = new MemoryChannel("websocket");
+      store.addToGroup("g0", stays.channel);
+      for (let n = 0; n < 2000; n++) await store.publish(`g${n}`, "x");
+      const counts = await Promise.all(
+        Array.from({ length: 2000 }, async (_, n) => (await kept(store, `g${n}`)).length),
+      );
+      assert.deepEqual(
+        counts,
+        Array.from({ length: 2000 }, (_, n) => (n < 2000 - most ? 0 : 1)),
+      );
+      assert.deepEqual(store.groups(), ["g0"], "a group with a member stays");
+      await store.publish("g0", "y");
+      assert.deepEqual(texts(stays), ["x", "y"]);
+      await store.close();
+    }
+  });
+});
+
 describe("what a process keeps beside a backplane", () => {
   it("is limited as well: who asks from before gets it from the backplane", async () => {
     for (const limits of [{ maxBytes: 300 }, { maxTotalBytes: 300 }]) {

@@ -189,6 +189,45 @@ describe("pollGroup", () => {
     assert.deepEqual(store.groups(), []);
   });
 
+  it("shows the headers of its options on every answer, each once", async (t) => {
+    const clock = new VirtualClock();
+    const store = createChannelStore({ clock });
+    const headers = { "X-Own": "yes", "Cache-Control": "private", "Access-Control-Allow-Origin": "https://a.example" };
+    const app = testServer((r) => pollGroup(r, store, "g", { parkMs: 10_000, headers }), { clock });
+    t.after(() => app.stop());
+    const ask = async (since?: string, meanwhile?: () => unknown): Promise<[number, string]> => {
+      const asked = app.fetch(since === undefined ? "/" : `/?since=${encodeURIComponent(since)}`);
+      if (meanwhile !== undefined) {
+        while (store.size("g") === 0) await app.advance(0);
+        await meanwhile();
+      }
+      const response = await asked;
+      assert.equal(response.headers.get("x-own"), "yes");
+      assert.equal(response.headers.get("access-control-allow-origin"), "https://a.example");
+      assert.equal(response.headers.get("cache-control")?.includes(","), false, "once");
+      return [response.status, await response.text()];
+    };
+    const [, first] = await ask();
+    const { next } = JSON.parse(first) as { next: string };
+    assert.equal((await ask(next, () => store.publish("g", "live")))[0], 200);
+    assert.match((await ask(next))[1], /"live"/);
+    assert.match((await ask("unknown"))[1], /"reset":true/);
+    assert.match((await ask("", undefined))[1], /"live"/);
+    const last = (JSON.parse((await ask(next))[1]) as { next: string }).next;
+    assert.match((await ask(last, () => store.broadcast("g", "all")))[1], /"all"/);
+    assert.equal((await ask(last, () => app.advance(11_000)))[0], 204);
+    const failing = (): string => {
+      throw new Error("of the application");
+    };
+    const fail = (): void => {
+      store.broadcast("g", failing);
+      app.advance(11_000);
+    };
+    assert.equal((await ask(last, fail))[0], 204);
+    assert.equal((await ask(last, () => store.close()))[0], 204);
+    assert.equal((await ask(last))[0], 204, "of a store that is closed");
+  });
+
   it("lets old messages go, and says so", async (t) => {
     const clock = new VirtualClock();
     const store = createChannelStore({ history: { ttlMs: 5000 }, clock });

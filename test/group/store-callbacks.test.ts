@@ -4,36 +4,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { createChannelStore } from "../../src/index.ts";
+import { FAILING_WAYS } from "../support/failing-ways.ts";
 import { MemoryChannel } from "../support/memory-channel.ts";
 
-const THEN = "then";
-const WAYS: Readonly<Record<string, () => unknown>> = {
-  "throws an Error": () => {
-    throw new Error("of the application");
-  },
-  "throws undefined": () => {
-    throw undefined;
-  },
-  rejects: () => Promise.reject(new Error("of the application")),
-  "rejects with undefined": () => Promise.reject(undefined),
-  "returns an object whose then cannot be read": () =>
-    Object.defineProperty({}, THEN, {
-      get() {
-        throw new Error("of the application");
-      },
-    }),
-  "returns an object whose then throws": () =>
-    Object.fromEntries([
-      [
-        THEN,
-        () => {
-          throw new Error("of the application");
-        },
-      ],
-    ]),
-};
-
-for (const [way, fail] of Object.entries(WAYS)) {
+for (const [way, fail] of Object.entries(FAILING_WAYS)) {
   describe(`a callback of a store that ${way}`, () => {
     for (const name of ["onJoin", "onLeave"] as const) {
       it(`as ${name} is reported to onError`, async () => {
@@ -105,5 +79,23 @@ describe("a store", () => {
     const { channel } = new MemoryChannel();
     assert.throws(() => store.addToGroup("g", channel, undefined, { sinse: "" } as object), bad);
     assert.throws(() => store.addToGroup("g", channel, undefined, { since: 5 } as object), bad);
+  });
+});
+
+describe("errors of a store without an onError", () => {
+  it("are printed ten times for each kind, with the number of those that were left out", async (t) => {
+    const said: string[] = [];
+    t.mock.method(console, "error", (text: string) => void said.push(text));
+    const store = createChannelStore({
+      onJoin() {
+        throw new Error("boom");
+      },
+    });
+    for (let i = 0; i < 500; i++) store.addToGroup("g", new MemoryChannel().channel);
+    await store.close();
+    assert.deepEqual(said, [
+      ...new Array(10).fill("unichannel: error in group g"),
+      "unichannel: 490 more errors of groups (Error: boom) were left out in 10 s",
+    ]);
   });
 });

@@ -1,17 +1,13 @@
 // The programs of docs/guide/language-models.md run as they are printed: only the model's URL and the port are put in.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { resolve } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { pathToFileURL } from "node:url";
 import { WebSocket } from "ws";
 import type { Server } from "../../src/index.ts";
 import { until } from "../support/wait.ts";
-
-const FOLDER = "dist/test/guide/programs";
+import { program, run } from "./programs.ts";
 
 interface Model {
   readonly url: string;
@@ -32,18 +28,9 @@ async function model(t: TestContext): Promise<Model> {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, answers };
 }
 
-async function run(t: TestContext, index: number, modelUrl: string): Promise<Server> {
-  const page = readFileSync("docs/guide/language-models.md", "utf8");
-  const program = [...page.matchAll(/```js\n([\s\S]*?)```/g)][index]![1]!;
-  mkdirSync(FOLDER, { recursive: true });
-  const file = resolve(`${FOLDER}/program-${index}-${process.pid}-${t.name.length}.mjs`);
-  t.after(() => rmSync(file));
-  const changed = program
-    .replace("MODEL_URL", JSON.stringify(modelUrl))
-    .replace("port: 9090", "port: 0")
-    .replace("await serve(", "export const server = await serve(");
-  writeFileSync(file, changed);
-  const { server } = (await import(pathToFileURL(file).href)) as { server: Server };
+async function serverOf(t: TestContext, mark: string, modelUrl: string): Promise<Server> {
+  const text = program("language-models", mark).replace("MODEL_URL", JSON.stringify(modelUrl));
+  const { server } = (await run(t, text)) as { server: Server };
   t.after(() => server.stop({ graceMs: 0 }));
   return server;
 }
@@ -52,7 +39,7 @@ describe("the guide to language models", () => {
   for (const accept of ["text/plain", "text/event-stream"]) {
     it(`stops the model when the client of ${accept} leaves`, async (t) => {
       const { url, answers } = await model(t);
-      const server = await run(t, 0, url);
+      const server = await serverOf(t, "channel.drained", url);
       const leaving = new AbortController();
       const response = await fetch(`${server.url}/?prompt=hello`, {
         headers: { Accept: accept },
@@ -69,7 +56,7 @@ describe("the guide to language models", () => {
 
   it("stops the model when a WebSocket closes, and gives its whole answer to one that stays", async (t) => {
     const { url, answers } = await model(t);
-    const server = await run(t, 0, url);
+    const server = await serverOf(t, "channel.drained", url);
     const [leaving, staying] = [open(t, server), open(t, server)];
     await until(() => leaving.texts.length + staying.texts.length === 2, "both have a token");
     const closed = new Promise((done) => answers.map((answer) => answer.on("close", done)));
@@ -82,7 +69,7 @@ describe("the guide to language models", () => {
 
   it("stops the model at a cancel message, and when the client leaves", async (t) => {
     const { url, answers } = await model(t);
-    const server = await run(t, 1, url);
+    const server = await serverOf(t, "cancel", url);
     const client = open(t, server);
     await new Promise((done) => client.socket.on("open", done));
     client.socket.send("first");

@@ -14,7 +14,7 @@ import { toAddress } from "../../src/server/address.ts";
 import { needs } from "../support/needs.ts";
 import { freePort } from "../support/proxies.ts";
 import { RawClient } from "../support/raw-client.ts";
-import { request, serving, socketPath } from "../support/serving.ts";
+import { certificate, noCertificate, request, serving, socketPath } from "../support/serving.ts";
 import { within } from "../support/wait.ts";
 
 const SERVER = fileURLToPath(new URL("../support/activated.js", import.meta.url));
@@ -191,8 +191,8 @@ describe("fd", () => {
     });
   }
 
-  it("may be no Unix socket where TLS follows a PROXY header", { skip: needs("perl") }, async (t) => {
-    const options: ServeOptions = { fd: 3, tls: {}, proxyProtocol: "required", trustedProxies: ["unix"] };
+  it("may be no Unix socket where TLS follows a PROXY header", { skip: needs("perl") || noCertificate }, async (t) => {
+    const options: ServeOptions = { fd: 3, tls: certificate(), proxyProtocol: "required", trustedProxies: ["unix"] };
     const service = await activated(t, options, { fds: "", path: socketPath(t) });
     service.start();
     assert.match(await service.line(), /^BAD_OPTION .*fd is a Unix socket$/);

@@ -17,35 +17,12 @@ import {
   serve,
   withChannel,
 } from "../../src/index.ts";
+import { FAILING_WAYS } from "../support/failing-ways.ts";
 import { RawClient, type Target } from "../support/raw-client.ts";
 import { request } from "../support/serving.ts";
 import { back, close as closeRecord, opened, poll, post, StreamClient, text } from "../support/session-client.ts";
 import { turn, until } from "../support/wait.ts";
 import { frame, upgradeRequest, WsClient } from "../support/ws-client.ts";
-
-/** The ways. What is returned is what an application may return by mistake. */
-const FAULTS: Readonly<Record<string, () => unknown>> = {
-  "throws an Error": () => {
-    throw new Error("boom");
-  },
-  "throws undefined": () => {
-    throw undefined;
-  },
-  rejects: () => Promise.reject(new Error("boom")),
-  "rejects with undefined": () => Promise.reject(undefined),
-  "returns an object whose then getter throws": () => ({
-    // biome-ignore lint/suspicious/noThenProperty: such objects are what is tested
-    get then() {
-      throw new Error("boom");
-    },
-  }),
-  "returns an object whose then throws": () => ({
-    // biome-ignore lint/suspicious/noThenProperty: such objects are what is tested
-    then() {
-      throw new Error("boom");
-    },
-  }),
-};
 
 /** The function that fails. Its type is that of whatever callback it is given as. */
 // biome-ignore lint/suspicious/noExplicitAny: it stands for functions of every type
@@ -236,7 +213,7 @@ const record = (error: unknown): number => reached.push(error);
 
 describe("a callback that fails ends neither the process nor another channel:", () => {
   for (const [name, make] of Object.entries(CASES)) {
-    for (const [way, fault] of Object.entries(FAULTS)) {
+    for (const [way, fault] of Object.entries(FAILING_WAYS)) {
       it(`${name} ${way}`, async (t) => {
         process.on("uncaughtException", record);
         process.on("unhandledRejection", record);

@@ -1,8 +1,11 @@
 // Fetch in and out: `serve({ fetch })` and handlers that return a Response. Design §1.1.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, it } from "node:test";
-import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
+import zlib, { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { type FetchHandler, type Server, serve, withChannel } from "../../src/index.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { request, serving } from "../support/serving.ts";
@@ -172,6 +175,67 @@ describe("a handler that returns what another server answered", () => {
       assert.equal(response.headers.get("upgrade"), undefined);
       assert.deepEqual(response.headers.get("etag"), ['"1"']);
     }
+  });
+
+  it("sends on no field that its Connection names, and all cookies", async (t) => {
+    const upstream = createServer((_request, response) => {
+      response.writeHead(200, {
+        Connection: "close, X-Hop ,x-hop-2",
+        "X-Hop": "1",
+        "X-Hop-2": "2",
+        "X-Other": "3",
+        "Set-Cookie": ["a=1", "b=2"],
+        "Keep-Alive": "timeout=5",
+      });
+      response.end("hello");
+    });
+    await once(upstream.listen(0, "127.0.0.1"), "listening");
+    t.after(() => upstream.close());
+    const { port } = upstream.address() as AddressInfo;
+    const site = await serving(t, () => fetch(`http://127.0.0.1:${port}`));
+    const { headers, text } = await site.request("GET /");
+    assert.equal(text, "hello");
+    for (const name of ["x-hop", "x-hop-2", "keep-alive"]) assert.equal(headers.get(name), undefined, name);
+    assert.deepEqual([headers.get("x-other"), headers.get("set-cookie")], [["3"], ["a=1", "b=2"]]);
+  });
+
+  // Node has zstd since 22.15, and its fetch decodes it since 24.
+  if ("zstdCompressSync" in zlib) {
+    it("has the same bytes whether or not this Node's fetch decodes zstd", async (t) => {
+      const { zstdCompressSync } = zlib as unknown as { zstdCompressSync: (text: string) => Buffer };
+      const coded = zstdCompressSync(text);
+      const upstream = await serving(t, () => ({ headers: { "Content-Encoding": "zstd" }, body: coded }));
+      const site = await serving(t, () => fetch(upstream.server.url.replace("localhost", "127.0.0.1")));
+      const { headers, body } = await site.request("GET /");
+      if (headers.get("content-encoding") === undefined) assert.equal(String(body), text);
+      else assert.deepEqual(body, coded);
+    });
+  }
+
+  it("has the fields of a HEAD, a 204 and a 304 as they came, and follows redirections", async (t) => {
+    const upstream = await serving(t, (r) => {
+      if (r.path === "/there") return { status: 302, headers: { Location: "/gzip" } };
+      if (r.path === "/204") return { status: 204, headers: { ETag: '"2"' } };
+      if (r.path === "/304") return { status: 304, headers: { ETag: '"3"' } };
+      return { headers: { "Content-Encoding": "gzip" }, body: codings.gzip };
+    });
+    const site = await serving(t, ({ method, path }) =>
+      fetch(`http://127.0.0.1:${upstream.server.port}${path}`, { method }),
+    );
+    const head = await site.request("HEAD /gzip");
+    assert.deepEqual(
+      [head.headers.get("content-encoding"), head.headers.get("content-length"), head.text],
+      [["gzip"], [String(codings.gzip.length)], ""],
+    );
+    for (const [path, etag] of [
+      ["/204", '"2"'],
+      ["/304", '"3"'],
+    ]) {
+      const response = await site.request(`GET ${path}`);
+      assert.deepEqual([response.status, response.headers.get("etag")], [Number(path!.slice(1)), [etag]]);
+      for (const name of ["content-type", "content-length"]) assert.equal(response.headers.get(name), undefined);
+    }
+    assert.equal((await site.request("GET /there")).text, text);
   });
 
   it("leaves a coding that fetch does not decode, and the length of a body that has none", async (t) => {

@@ -1,9 +1,9 @@
 // What a server logs, and to whom: docs/reference/server.md, "Logging". The logger is pino itself.
 
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
 import { pino } from "pino";
-import { type Channel, type Logger, serve, withChannel } from "../../src/index.ts";
+import { type Channel, jsonMessages, type Logger, openChannel, serve, withChannel } from "../../src/index.ts";
 import { serving } from "../support/serving.ts";
 import { until } from "../support/wait.ts";
 import { WsClient } from "../support/ws-client.ts";
@@ -164,6 +164,85 @@ describe("the logger", () => {
     });
     assert.equal((await site.request("GET /")).status, 500);
     await site.server.stop();
+  });
+});
+
+describe("the log of what clients cause at will", () => {
+  /** 50 messages that the receiver refuses, as one client sends them, and what was logged by the time the server has stopped. */
+  async function flood(t: TestContext, receive: (message: string) => never): Promise<Line[]> {
+    const { logger, lines } = logging("warn");
+    let received = 0;
+    const site = await serving(
+      t,
+      (r) =>
+        withChannel(r, (channel) => {
+          channel.onReceive((message) => {
+            received += 1;
+            receive(String(message));
+          });
+        }),
+      { onError: undefined, logger },
+    );
+    const client = await WsClient.open(t, site.target);
+    for (let i = 0; i < 50; i++) client.send(`message ${i}`);
+    await until(() => received === 50, "all have been received");
+    assert.equal(site.server.stats().errors.receive?.OTHER, 50);
+    await site.server.stop({ graceMs: 0 });
+    return lines;
+  }
+
+  it("has ten lines of a kind, and the number of those that were left out", async (t) => {
+    const lines = await flood(t, () => {
+      throw new Error("boom");
+    });
+    assert.deepEqual(
+      lines.map(({ level }) => level),
+      [...new Array(10).fill("error"), "warn"],
+    );
+    assert.deepEqual(lines.at(-1), {
+      level: "warn",
+      kind: "error in receive (Error: boom)",
+      leftOut: 40,
+      windowMs: 10_000,
+      msg: "unichannel: 40 more lines of error in receive (Error: boom) were left out in 10 s",
+    });
+  });
+
+  it("still has another error", async (t) => {
+    const lines = await flood(t, (message) => {
+      throw message === "message 49" ? new TypeError("the bug") : new Error("boom");
+    });
+    assert.equal(lines.filter(({ err }) => (err as { message?: string })?.message === "the bug").length, 1);
+  });
+
+  it("is not limited for an onError, which is told of each", async (t) => {
+    const site = await serving(t, () => {
+      throw new Error("boom");
+    });
+    for (let i = 0; i < 30; i++) await site.request("GET /");
+    assert.equal(site.takeReports().length, 30);
+  });
+
+  it("has the bad messages of a typed channel ten times on the console, however many come", async (t) => {
+    const said: string[] = [];
+    t.mock.method(console, "error", (text: string) => void said.push(text));
+    t.mock.method(console, "warn", (text: string) => void said.push(text));
+    const anything = {
+      "~standard": { version: 1, vendor: "test", validate: (value: unknown) => ({ value }) },
+    } as const;
+    const codec = jsonMessages({ toServer: anything, toClient: anything }).server;
+    const site = await serving(t, (r) => openChannel(r, { receive() {} }, { codec }), {
+      onError: undefined,
+      logger: undefined,
+    });
+    const client = await WsClient.open(t, site.target);
+    for (let i = 0; i < 200; i++) client.send("no JSON");
+    await until(() => site.server.stats().errors.receive?.BAD_MESSAGE === 200, "all were refused");
+    await site.server.stop({ graceMs: 0 });
+    assert.deepEqual(said, [
+      ...new Array(10).fill("unichannel: error in receive"),
+      "unichannel: 190 more lines of error in receive (BAD_MESSAGE) were left out in 10 s",
+    ]);
   });
 });
 

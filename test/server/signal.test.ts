@@ -2,9 +2,19 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Channel, type ChannelError, openSession, withChannel } from "../../src/index.ts";
+import { createGunzip } from "node:zlib";
+import {
+  type Channel,
+  type ChannelError,
+  createChannelStore,
+  type Handler,
+  openChannel,
+  openSession,
+  withChannel,
+} from "../../src/index.ts";
+import { toHandler } from "../../src/server/serve.ts";
 import { request, serving } from "../support/serving.ts";
-import { deferred, until } from "../support/wait.ts";
+import { deferred, turn, until } from "../support/wait.ts";
 import { WsClient } from "../support/ws-client.ts";
 
 function codeOf(signal: AbortSignal): string {
@@ -177,6 +187,67 @@ describe("a silent event stream", () => {
     gate.resolve();
     assert.equal((await silent.head()).status, 200);
     assert.equal((await refused.response()).status, 404);
+  });
+
+  const store = createChannelStore();
+  const silent: readonly (readonly [name: string, handler: Handler])[] = [
+    ["openChannel", (r) => openChannel(r, {}, { pingIntervalMs: 1 })],
+    ["openChannel with a setup", (r) => openChannel(r, { open() {} }, { pingIntervalMs: 1 })],
+    ["openChannel with an async setup", (r) => openChannel(r, { open: () => turn() }, { pingIntervalMs: 1 })],
+    ["withChannel with an async setup", (r) => withChannel(r, () => turn(), { pingIntervalMs: 1 })],
+    [
+      "an async handler",
+      async (r) => {
+        await turn();
+        return withChannel(r, () => {}, { pingIntervalMs: 1 });
+      },
+    ],
+    [
+      "a member of a group",
+      (r) => withChannel(r, (channel) => void store.addToGroup("g", channel), { pingIntervalMs: 1 }),
+    ],
+    ["openSession", (r) => openSession(r, {}, { heartbeatMs: 1 })],
+    ["openSession with an async setup", (r) => openSession(r, { open: () => turn() }, { heartbeatMs: 1 })],
+    ["a channel that has sent something", (r) => withChannel(r, (c) => c.send("one"), { pingIntervalMs: 1 })],
+  ];
+  for (const [name, handler] of silent) {
+    for (const version of name === "openChannel" ? ["1.1", "1.0"] : ["1.1"]) {
+      it(`of ${name} has its head, and then a comment, over HTTP/${version}`, async (t) => {
+        const site = await serving(t, handler);
+        const client = await site.connect();
+        client.write(`GET / HTTP/${version}\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n`);
+        await client.until(() => client.peek().includes(": \n\n"), "a comment");
+        assert.match(client.peek().toString(), /^HTTP\/1\.[01] 200 OK\r\n[\s\S]*Content-Type: text\/event-stream\r\n/);
+      });
+    }
+  }
+
+  it("has them where it is compressed as well, each at once", async (t) => {
+    const site = await serving(t, (r) => withChannel(r, () => {}, { pingIntervalMs: 1, compress: true }));
+    const client = await site.connect();
+    client.write(request("GET /\r\nAccept: text/event-stream\r\nAccept-Encoding: gzip"));
+    const { headers } = await client.head();
+    assert.deepEqual(headers.get("content-encoding"), ["gzip"]);
+    const gunzip = createGunzip();
+    const comments = deferred();
+    let text = "";
+    gunzip.on("data", (bytes) => {
+      text += bytes;
+      if (text === ": \n\n".repeat(2)) comments.resolve();
+    });
+    for (let i = 0; i < 3; i++) gunzip.write(await client.chunk());
+    await comments.promise;
+  });
+
+  it("of a Fetch handler has its head, and then a comment", async (t) => {
+    const site = await serving(
+      t,
+      toHandler({ fetch: (r) => withChannel(r, () => {}, { pingIntervalMs: 1 }).response }),
+    );
+    const client = await site.connect();
+    client.write(request("GET /\r\nAccept: text/event-stream"));
+    assert.equal((await client.head()).status, 200);
+    assert.equal((await client.chunk())?.toString(), ": \n\n");
   });
 
   it("is a 204 where setup closes it, with the channel's own fields", async (t) => {

@@ -55,6 +55,8 @@ export class MemoryChannel {
       messages: { received: 0, sent: 0 },
       upgrade: undefined,
       findClient: () => ({ address: undefined, scheme: "http", host: "" }),
+      debug: undefined,
+      refused() {},
       channelOpened() {},
       channelOverflowed() {},
       channelEnded() {},

@@ -63,11 +63,15 @@ export class Site {
 /** Starts a server for the length of test `t`: `serving`, or something like it. */
 export type Serving = (t: TestContext, handler: Handler, options?: ServeOptions) => Promise<Site>;
 
+/** What a test does not look at is not printed among the results. */
+const QUIET = { info() {}, warn() {}, error() {} };
+
 export async function serving(t: TestContext, handler: Handler, options: ServeOptions = {}): Promise<Site> {
   const reports: Report[] = [];
   const server = await serve(handler, {
     ...(options.path === undefined ? { port: 0, host: "127.0.0.1" } : {}),
     onError: (error, { source }) => reports.push({ error, source }),
+    logger: QUIET,
     ...options,
   });
   const address = options.path === undefined ? { port: server.port } : { path: options.path };
@@ -84,6 +88,7 @@ export async function servingInMemory(t: TestContext, handler: Handler, options:
   const reports: Report[] = [];
   const server = new EngineServer(handler, {
     onError: (error, { source }) => reports.push({ error, source }),
+    logger: QUIET,
     ...options,
   });
   const network = new MemoryNetwork(

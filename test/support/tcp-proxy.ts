@@ -9,9 +9,12 @@ export interface TcpProxy {
   /** Ends all connections with a reset and takes no new ones. */
   cut(): void;
   restore(): void;
+  /** New connections go to another port from now on. */
+  redirect(port: number): void;
 }
 
 export async function startTcpProxy(t: TestContext, target: number): Promise<TcpProxy> {
+  let port = target;
   const sockets = new Set<Socket>();
   let isCut = false;
   const server = createServer((client) => {
@@ -19,7 +22,7 @@ export async function startTcpProxy(t: TestContext, target: number): Promise<Tcp
       reset(client);
       return;
     }
-    const broker = connect(target, "127.0.0.1");
+    const broker = connect(port, "127.0.0.1");
     for (const [socket, other] of [[client, broker] as const, [broker, client] as const]) {
       sockets.add(socket);
       socket.on("error", () => {});
@@ -39,10 +42,12 @@ export async function startTcpProxy(t: TestContext, target: number): Promise<Tcp
     cut();
     server.close();
   });
-  const { port } = server.address() as { port: number };
   return {
-    port,
+    port: (server.address() as { port: number }).port,
     cut,
+    redirect(other) {
+      port = other;
+    },
     restore() {
       isCut = false;
     },

@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 
-const FOLDER = "dist/test/guide";
+const FOLDER = "dist/test/testing/programs";
 
 describe("the example of docs/guide/testing.md", () => {
   it("passes", () => {

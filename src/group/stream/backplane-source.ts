@@ -2,10 +2,13 @@
 // the process that published it, so that all processes receive the same order.
 
 import { randomBytes } from "node:crypto";
+import type { Timer } from "../../base/clock.ts";
 import { ChannelError } from "../../base/errors.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
 import type { Backplane, BackplaneEntry, BackplaneMember } from "../backplane.ts";
+import { GuardedBackplane } from "../guarded-backplane.ts";
 import { GroupEntry, type GroupMessage } from "../message.ts";
+import { orUnavailable } from "../unavailable.ts";
 import { BackplaneStream } from "./backplane-stream.ts";
 import { decodeEnvelope, encodeEnvelope, ORIGIN_BYTES } from "./envelope.ts";
 import { PresenceKeeper } from "./presence.ts";
@@ -15,8 +18,11 @@ import type { GroupStream, Replay, SourceOwner, StreamListener, StreamSource } f
 /** Entries of this store whose `except` is remembered until they come back; the oldest are forgotten first. */
 const MAX_EXCEPTIONS = 10_000;
 
+/** Time that leaving the backplane may take, and closing it. */
+const CLOSE_MS = 10_000;
+
 export class BackplaneSource implements StreamSource {
-  readonly #backplane: Backplane;
+  readonly #backplane: GuardedBackplane;
   readonly #owner: SourceOwner;
   readonly #retries: Retries;
   readonly #presence: PresenceKeeper;
@@ -30,10 +36,10 @@ export class BackplaneSource implements StreamSource {
   readonly #exceptions = new Map<number, WeakRef<AnyChannel>>();
 
   constructor(backplane: Backplane, owner: SourceOwner) {
-    this.#backplane = backplane;
+    this.#backplane = new GuardedBackplane(backplane, (error, group) => owner.report(error, group));
     this.#owner = owner;
     this.#retries = new Retries(owner.clock);
-    this.#presence = new PresenceKeeper(backplane, this.#retries, (error, group) => owner.report(error, group));
+    this.#presence = new PresenceKeeper(this.#backplane, this.#retries, (error, group) => owner.report(error, group));
   }
 
   open(group: string, listener: StreamListener): GroupStream {
@@ -42,7 +48,7 @@ export class BackplaneSource implements StreamSource {
       limits: this.#owner.history,
       budget: this.#owner.budget,
       retries: this.#retries,
-      history: (since) => this.history(group, since),
+      history: (since) => this.#history(group, since),
       toEntry: (entry) => this.#toEntry(group, entry),
       report: (error) => this.#owner.report(error, group),
       ended: (unsubscribed) => this.#streamEnded(group, unsubscribed),
@@ -59,13 +65,17 @@ export class BackplaneSource implements StreamSource {
     if (except !== undefined && stream !== undefined) this.#remember(number, except);
     const payload = encodeEnvelope({ origin: this.#origin, number, message });
     const { size, ttlMs } = this.#owner.history;
-    const send = (): Promise<string> => this.#backplane.publish(group, payload, { size, ttlMs });
+    const send = (): Promise<string> => orUnavailable(() => this.#backplane.publish(group, payload, { size, ttlMs }));
     // Members that were added before must receive the entry, so the subscription has to precede it in the backplane.
     return stream === undefined ? send() : stream.whenTried(send);
   }
 
-  async history(group: string, since: string): Promise<Replay> {
-    const isKnown = since === "" || this.#backplane.isId(since);
+  history(group: string, since: string): Promise<Replay> {
+    return orUnavailable(() => this.#history(group, since));
+  }
+
+  async #history(group: string, since: string): Promise<Replay> {
+    const isKnown = since === "" || this.#backplane.isId(since, group);
     const { entries, reset } = await (since === "" || !isKnown
       ? this.#backplane.history(group)
       : this.#backplane.history(group, since));
@@ -73,8 +83,8 @@ export class BackplaneSource implements StreamSource {
     return { entries: found, reset: reset || !isKnown, position: entries.at(-1)?.id ?? "" };
   }
 
-  compareIds(a: string, b: string): number {
-    return this.#backplane.compareIds(a, b);
+  compareIds(a: string, b: string, group: string): number {
+    return this.#backplane.compareIds(a, b, group);
   }
 
   enter(group: string, member: BackplaneMember): void {
@@ -86,13 +96,24 @@ export class BackplaneSource implements StreamSource {
   }
 
   present(group: string): Promise<readonly BackplaneMember[]> {
-    return this.#backplane.present(group);
+    return orUnavailable(() => this.#backplane.present(group));
   }
 
   async close(): Promise<void> {
     this.#retries.close();
-    await Promise.all([this.#presence.close(), ...this.#ending.values()]);
-    await this.#backplane.close();
+    // A backplane that does not answer must not hold up the caller for ever.
+    await this.#within(Promise.all([this.#presence.close(), ...this.#ending.values()]));
+    await this.#within(this.#backplane.close().catch((error) => this.#owner.report(error, "")));
+  }
+
+  async #within(done: Promise<unknown>): Promise<void> {
+    const { clock } = this.#owner;
+    let timer: Timer;
+    const late = new Promise<void>((resolve) => {
+      timer = clock.setTimer(resolve, CLOSE_MS);
+    });
+    await Promise.race([done, late]);
+    clock.clearTimer(timer);
   }
 
   #streamEnded(group: string, unsubscribed: Promise<void>): void {

@@ -1,7 +1,8 @@
 // One group's stream from a backplane: its subscription, and the log of what the subscription has delivered. Members catch
 // up from the log where it reaches back far enough, and from the backplane's history where it does not.
 
-import type { Backplane, BackplaneEntry } from "../backplane.ts";
+import type { BackplaneEntry } from "../backplane.ts";
+import type { GuardedBackplane } from "../guarded-backplane.ts";
 import type { HistoryBudget } from "../history-budget.ts";
 import { GroupLog, type LogLimits } from "../log.ts";
 import type { GroupEntry } from "../message.ts";
@@ -19,7 +20,7 @@ const MIN_LOG = { size: 256, ttlMs: LINGER_MS };
 const MAX_TRIES = 5;
 
 export interface BackplaneStreamOwner {
-  readonly backplane: Backplane;
+  readonly backplane: GuardedBackplane;
   readonly limits: LogLimits;
   readonly budget: HistoryBudget;
   readonly retries: Retries;
@@ -32,6 +33,7 @@ export interface BackplaneStreamOwner {
 }
 
 export class BackplaneStream implements GroupStream, SubscriptionOwner {
+  readonly #group: string;
   readonly #listener: StreamListener;
   readonly #owner: BackplaneStreamOwner;
   readonly #subscription: Subscription;
@@ -39,6 +41,7 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
   #log: GroupLog | undefined;
 
   constructor(group: string, listener: StreamListener, owner: BackplaneStreamOwner) {
+    this.#group = group;
     this.#listener = listener;
     this.#owner = owner;
     this.#subscription = new Subscription(group, owner.backplane, owner.retries, this);
@@ -78,10 +81,10 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
     const size = Math.max(limits.size, MIN_LOG.size);
     const ttlMs = Math.max(limits.ttlMs, MIN_LOG.ttlMs);
     this.#log = new GroupLog(position, { size, ttlMs, maxBytes: limits.maxBytes }, budget, (a, b) =>
-      backplane.compareIds(a, b),
+      backplane.compareIds(a, b, this.#group),
     );
     // Members were added while an attempt failed: nobody knows what was published since.
-    if (isLate) this.#listener.gap();
+    if (isLate) this.#listener.gap(true);
   }
 
   received(entry: BackplaneEntry): void {
@@ -111,7 +114,8 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
     if (log === undefined) return undefined;
     if (since === undefined) return { entries: [], reset: false, position: log.last ?? "" };
     // A client may send an id that does not exist yet: only the backplane knows.
-    if (since !== "" && !isKnown && !(this.#owner.backplane.isId(since) && log.has(since))) return undefined;
+    if (since !== "" && !isKnown && !(this.#owner.backplane.isId(since, this.#group) && log.has(since)))
+      return undefined;
     const entries = log.after(since);
     if (entries === undefined) return undefined;
     return { entries, reset: false, position: entries.at(-1)?.id ?? (since === "" ? (log.last ?? "") : since) };

@@ -69,7 +69,8 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
   if (contentType !== undefined && !isFieldValue(contentType)) return undefined;
 
   const rest = bytes.subarray(at);
-  const data = kind === "bytes" ? rest : validText(rest);
+  // A copy: the backplane may use its bytes again, or have cut them out of a much larger piece.
+  const data = kind === "bytes" ? new Uint8Array(rest) : validText(rest);
   if (data === undefined || (kind === "json" && !isJsonText(data as string))) return undefined;
   return { origin, number, message: { kind, data, event, contentType } };
 }

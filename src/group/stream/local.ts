@@ -96,7 +96,7 @@ class LocalStream implements GroupStream {
     this.#source = source;
     this.#group = group;
     this.#listener = listener;
-    this.#log = new GroupLog(base, owner.history, owner.budget, ids.compare);
+    this.#log = new GroupLog(base, owner.history, owner.budget, ids.compare, () => owner.emptied(group));
   }
 
   append(entry: GroupEntry): void {

@@ -4,6 +4,8 @@
 import type { Backplane, BackplaneMember } from "../backplane.ts";
 import type { Retries } from "./retries.ts";
 
+type Leavable = Pick<Backplane, "enter" | "leave">;
+
 interface Presence {
   readonly group: string;
   member: BackplaneMember;
@@ -13,12 +15,12 @@ interface Presence {
 }
 
 export class PresenceKeeper {
-  readonly #backplane: Backplane;
+  readonly #backplane: Leavable;
   readonly #retries: Retries;
   readonly #report: (error: unknown, group: string) => void;
   readonly #byKey = new Map<string, Presence>();
 
-  constructor(backplane: Backplane, retries: Retries, report: (error: unknown, group: string) => void) {
+  constructor(backplane: Leavable, retries: Retries, report: (error: unknown, group: string) => void) {
     this.#backplane = backplane;
     this.#retries = retries;
     this.#report = report;

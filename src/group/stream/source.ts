@@ -21,8 +21,11 @@ export interface Replay {
 export interface StreamListener {
   /** The next entry. The stream's log has it already. */
   accept(entry: GroupEntry): void;
-  /** Entries were lost that this process has never received. */
-  gap(): void;
+  /**
+   * Entries were lost that this process has never received. `isBeforeAll`: they precede the first that it has received, so that
+   * members which are catching up get them from the history.
+   */
+  gap(isBeforeAll?: boolean): void;
 }
 
 /** The stream of one group, with the log of its recent entries. It alone writes to the log. */
@@ -50,8 +53,8 @@ export interface StreamSource {
   publish(group: string, message: GroupMessage, except: AnyChannel | undefined): Promise<string>;
   /** Like GroupStream.replay, for a group that may have no stream here. Rejects with BACKPLANE_UNAVAILABLE. */
   history(group: string, since: string): Promise<Replay>;
-  /** Negative if `a` comes before `b`. */
-  compareIds(a: string, b: string): number;
+  /** Negative if `a` comes before `b` in the stream of the group. */
+  compareIds(a: string, b: string, group: string): number;
   /** Lists a member as present until `leave`. */
   enter(group: string, member: BackplaneMember): void;
   leave(group: string, key: string): void;
@@ -67,5 +70,7 @@ export interface SourceOwner {
   readonly budget: HistoryBudget;
   /** Makes a group without members, which opens its stream: a message was published that its history keeps. */
   openGroup(name: string): void;
+  /** The history of a group was dropped to make room for others: without members the group is not needed. */
+  emptied(name: string): void;
   report(error: unknown, group: string): void;
 }

@@ -21,6 +21,8 @@ const MOVES: Record<State, readonly State[]> = {
   ended: [],
 };
 
+type Subscribable = Pick<Backplane, "subscribe" | "unsubscribe">;
+
 export interface SubscriptionOwner {
   /** Everything after `position` is received from now on. `isLate`: an earlier attempt failed. */
   began(position: string | undefined, isLate: boolean): void;
@@ -31,7 +33,7 @@ export interface SubscriptionOwner {
 
 export class Subscription implements BackplaneListener {
   readonly #group: string;
-  readonly #backplane: Backplane;
+  readonly #backplane: Subscribable;
   readonly #retries: Retries;
   readonly #owner: SubscriptionOwner;
   #state: State = "waiting";
@@ -45,7 +47,7 @@ export class Subscription implements BackplaneListener {
   #pause: Pause | undefined;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(group: string, backplane: Backplane, retries: Retries, owner: SubscriptionOwner) {
+  constructor(group: string, backplane: Subscribable, retries: Retries, owner: SubscriptionOwner) {
     this.#group = group;
     this.#backplane = backplane;
     this.#retries = retries;

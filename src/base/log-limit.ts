@@ -1,0 +1,79 @@
+// Limits the lines of a log that clients can cause at will: a few bytes from a client must not become a kilobyte of log
+// each time. Every line has a kind; the first of each kind in a window are written, the others are counted, and their
+// number is told when the window ends.
+
+import type { Clock, Timer } from "./clock.ts";
+import { ChannelError } from "./errors.ts";
+
+const WINDOW_MS = 10_000;
+/** Lines of one kind in a window. */
+const MAX_OF_KIND = 10;
+/** Lines of all kinds in a window: the text of an error may be the client's own, and each text is a kind. */
+const MAX_LINES = 100;
+const MAX_KINDS = 100;
+/** The text of an error counts to here. */
+const MAX_KIND_CHARS = 120;
+
+/** `kind`: as in `admits`. `count`: lines that were not written. */
+export type LeftOut = (kind: string, count: number, windowMs: number) => void;
+
+export class LogLimit {
+  readonly #clock: Clock;
+  readonly #tell: LeftOut;
+  readonly #counts = new Map<string, { written: number; leftOut: number }>();
+  #lines = 0;
+  #windowEnd = Number.NEGATIVE_INFINITY;
+  /** Present while something was left out and is not told yet. */
+  #timer: Timer | undefined;
+
+  /** `tell` writes how many lines were left out, and must not throw. */
+  constructor(clock: Clock, tell: LeftOut) {
+    this.#clock = clock;
+    this.#tell = tell;
+  }
+
+  /** True if the line may be written; otherwise it is counted. */
+  admits(kind: string): boolean {
+    const now = this.#clock.now();
+    if (now >= this.#windowEnd) {
+      this.flush();
+      this.#windowEnd = now + WINDOW_MS;
+    }
+    const key = this.#counts.has(kind) || this.#counts.size < MAX_KINDS ? kind : "other kinds";
+    let count = this.#counts.get(key);
+    if (count === undefined) {
+      count = { written: 0, leftOut: 0 };
+      this.#counts.set(key, count);
+    }
+    if (count.written < MAX_OF_KIND && this.#lines < MAX_LINES) {
+      count.written += 1;
+      this.#lines += 1;
+      return true;
+    }
+    count.leftOut += 1;
+    this.#timer ??= this.#clock.setTimer(() => this.flush(), this.#windowEnd - now);
+    return false;
+  }
+
+  /** Ends the window: tells what was left out in it. */
+  flush(): void {
+    this.#clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+    this.#windowEnd = Number.NEGATIVE_INFINITY;
+    this.#lines = 0;
+    const counts = [...this.#counts];
+    this.#counts.clear();
+    for (const [kind, { leftOut }] of counts) if (leftOut > 0) this.#tell(kind, leftOut, WINDOW_MS);
+  }
+}
+
+/** The kind of a line about an error: its code, or its name with the beginning of its text. Never throws. */
+export function kindOf(error: unknown): string {
+  try {
+    if (error instanceof ChannelError) return error.code;
+    if (error instanceof Error) return `${error.name}: ${error.message}`.slice(0, MAX_KIND_CHARS);
+    return typeof error === "string" ? error.slice(0, MAX_KIND_CHARS) : typeof error;
+  } catch {
+    return "an error that cannot be read";
+  }
+}

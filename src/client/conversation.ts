@@ -1,0 +1,300 @@
+// The client's end of a session (PROTOCOL.md): messages in order, each once, over whatever the way there lets through.
+// The ladder says on which carrier; this says what is new, keeps what is not acknowledged, and tells the application.
+
+import { ChannelError } from "../base/channel-error.ts";
+import type { NumberedRecord, OpenRecord } from "../codec/session-record.ts";
+import { ACK_MS } from "../protocol/session.ts";
+import { fullJitter } from "./backoff.ts";
+import type { Carrier, CarrierEnd, CarrierKind } from "./carrier.ts";
+import { fatalCode, isOdd, REPLACED } from "./carrier-end.ts";
+import { ClientSession, type Kept, valuesOf } from "./client-session.ts";
+import type { Connection, ConnectOptions, Message } from "./connection.ts";
+import { debugPrinter } from "./debug.ts";
+import { drains } from "./drains.ts";
+import { Endpoint } from "./endpoint.ts";
+import { platform, timersOf } from "./environment.ts";
+import { events as connectionEvents } from "./events.ts";
+import { startHttp } from "./http-carrier.ts";
+import { iterate } from "./iterate.ts";
+import { climb, type Told } from "./ladder.ts";
+import { type AnyCodec, fromMessage, toMessage } from "./messages.ts";
+import { CARRIERS, checkClose } from "./options.ts";
+import { startWebSocket } from "./websocket-carrier.ts";
+
+const MAX_BUFFERED_BYTES = 1_048_576;
+/** How long what was sent before `close` is carried out without a carrier. */
+const LINGER_MS = 10_000;
+
+/** What won, for the life of the page: by origin, and by what there was to choose from. */
+const winners = new Map<string, CarrierKind>();
+
+export function converse(
+  url: string | URL,
+  options: ConnectOptions & { readonly codec?: AnyCodec },
+): Connection<unknown, unknown> {
+  const { carriers = CARRIERS, environment = platform, signal, codec, backoff = {} } = options;
+  const { maxBufferedBytes = MAX_BUFFERED_BYTES } = options;
+  const endpoint = new Endpoint(url, options);
+  const rungs = carriers.filter((kind) => kind !== "websocket" || endpoint.WebSocket);
+  if (rungs.length === 0) throw new ChannelError("BAD_OPTION", "no carrier: there is no WebSocket here");
+  const way = `${endpoint.origin} ${rungs}`;
+  const after = timersOf(environment.clock);
+  const time = { now: () => environment.clock.now(), after, delay: fullJitter(backoff, environment) };
+  const log = debugPrinter(options.debug);
+
+  const events = connectionEvents();
+  const waiting = drains();
+  let isOffline = false;
+  let session = new ClientSession();
+  let token: string | undefined;
+  /** The `try` of the last request for the session. */
+  let tries = 0;
+  /** What has, or had last, the session. */
+  let carrier: Carrier | undefined;
+  /** The number of the last record that came on this carrier. */
+  let arrived = 0;
+  /** Sessions in a row that were lost before anything had come or was acknowledged in them. */
+  let losses = 0;
+  /** Present while an acknowledgement waits for more. */
+  let cancelAck: (() => void) | undefined;
+  /** Loops that are behind. */
+  let holders = 0;
+  let size = 0;
+  let sending: Kept | undefined;
+  /** Present while what was sent before `close` waits for a carrier. */
+  let cancelLinger: (() => void) | undefined;
+  /** Closed, and nothing goes out any more. */
+  let isOver = false;
+
+  const unwatch = environment.watch((event) => {
+    const isCertain = event !== "awake";
+    if (isCertain) isOffline = event === "offline";
+    if (look()) ladder.check(isCertain);
+  });
+  const onAbort = (): void => void close();
+  signal?.addEventListener("abort", onAbort);
+  const ladder = climb(rungs, Math.max(rungs.indexOf(winners.get(way)!), 0), {
+    ...time,
+    start,
+    onRecord(carrier, record) {
+      if (record.type === "open") open(carrier, record);
+      else if (record.type === "ack") {
+        acknowledged(record.received);
+        // The server's application may wait for ours (PROTOCOL.md, "Acknowledgements").
+        acknowledge();
+      } else if (record.type !== "heartbeat") take(record);
+    },
+    onEnd: lost,
+    onFailure(failures, delayMs) {
+      const text = failures.join("; ");
+      log(`failed: ${text}; next in ${Math.round(delayMs)} ms`);
+      events.fail(text, new AggregateError(failures, text));
+    },
+    onFinish: () => void (events.ending !== undefined && finish()),
+  });
+  if (signal?.aborted) close();
+
+  function start(kind: CarrierKind, told: Told): Carrier {
+    let attempt = 0;
+    log(`${kind}: trying`);
+    const link = {
+      ...told,
+      ...time,
+      endpoint,
+      resumption() {
+        attempt = ++tries;
+        const query = { try: `${attempt}` };
+        return token === undefined ? query : { session: token, after: `${session.said}`, ...query };
+      },
+      onEnd: (why: CarrierEnd) => told.onEnd({ attempt, ...why }),
+    };
+    return kind === "websocket" ? startWebSocket(link) : startHttp(kind, link);
+  }
+
+  function open(opened: Carrier, record: OpenRecord): void {
+    arrived = record.first - 1;
+    const isResumed = record.resumed && record.session === token && arrived <= session.received;
+    if (isResumed) acknowledged(record.received);
+    const isSame = opened === carrier;
+    // The next poll of those that have the session already.
+    if (isResumed && isSame) return;
+    const outcome = isResumed ? "resumed" : token === undefined ? "new" : "lost";
+    if (outcome === "lost" && ++losses > 1) {
+      const what = "the server forgets each session at once: does a balancer send requests to several processes?";
+      if (isSame) return void ladder.fail({ status: 200, what });
+      events.fail(what);
+    }
+    const unacknowledged = isResumed ? [] : renew(record.received);
+    token = record.session;
+    carrier = opened;
+    winners.set(way, carrier.kind);
+    log(`${carrier.kind}: open, session ${outcome}`);
+    carrier.begin(session, record);
+    // Closed while there was no carrier: what was sent before goes out, and that is all.
+    if (events.ending !== undefined) ladder.stop();
+    events.become("open");
+    if (events.state === "open") events.open.tell({ session: outcome, transport: carrier.kind, unacknowledged });
+  }
+
+  /** Another session: what has never left goes out in it. Returns what may have left. */
+  function renew(received: number): unknown[] {
+    const records = session.after();
+    const isFresh = ({ sends }: Kept): boolean => sends === undefined;
+    // Both numbers are 0, unless the server has kept the session and records of it are lost all the same.
+    session = session.renewed(received, arrived, records.filter(isFresh));
+    const values = valuesOf(records.filter((record) => !isFresh(record)));
+    if (values.length > 0) waiting.reject("the session is lost");
+    settle();
+    return values;
+  }
+
+  function take(record: NumberedRecord): void {
+    arrived += 1;
+    if (session.receive(arrived, record)) {
+      losses = 0;
+      if (record.type === "message") deliver(record.data);
+      else if (record.retryMs === undefined) end("server", record.code, record.reason, valuesOf(session.after()));
+      else {
+        log(`closed by the server: ${record.code} ${record.reason}, back in ${record.retryMs} ms`);
+        ladder.again(record.retryMs);
+        look();
+      }
+    }
+    if (events.ending !== undefined) return;
+    if (session.isAckDue) acknowledge();
+    else cancelAck ??= after(ACK_MS, acknowledge);
+  }
+
+  function deliver(data: Message): void {
+    size = data.length;
+    try {
+      events.message.tell(fromMessage(codec, data));
+    } catch (problem) {
+      events.error.tell(problem);
+    }
+  }
+
+  /** A carrier is over. False when the connection is. */
+  function lost(kind: CarrierKind, why: CarrierEnd, wasOpen: boolean): boolean {
+    const { status, code, reason, attempt, refused, what } = why;
+    log(`${kind}: over, ${why.error ?? what}`);
+    if (refused !== undefined) {
+      refused.refusal = new ChannelError("BAD_DATA", `${why.error}`, { cause: why.error });
+      // What the platform refuses is not sent again: those behind it take its place.
+      const others = session.after().filter((record) => record !== refused);
+      session = session.renewed(session.acknowledged, session.received, others);
+      settle();
+      if (refused !== sending) events.error.tell(refused.refusal);
+    } else if (why.error !== undefined) events.error.tell(why.error);
+    else if (wasOpen && isOdd(why)) events.fail(`${kind}: ${what}`);
+    let fatal = fatalCode(why, wasOpen);
+    // Older requests mean nothing. One that was given up may have come late, and have replaced this one.
+    if (attempt === tries && ((wasOpen && code === REPLACED) || status === 409) && !ladder.takeGhost())
+      fatal = REPLACED;
+    if (fatal !== undefined) {
+      const text = reason || (fatal === REPLACED ? "replaced" : status ? `HTTP ${status}` : "");
+      end("server", fatal, text, valuesOf(session.after()));
+    }
+    return look() || cancelLinger !== undefined;
+  }
+
+  /** Says so when there is no carrier any more. False when the connection is closed. */
+  function look(): boolean {
+    if (events.state !== "connecting" && ladder.current === undefined)
+      events.become(isOffline ? "offline" : "reconnecting");
+    return events.ending === undefined;
+  }
+
+  function acknowledge(): void {
+    cancelAck?.();
+    cancelAck = undefined;
+    if (session.hasAck) ladder.current?.acknowledge();
+  }
+
+  function acknowledged(number: number): void {
+    if (!session.acknowledge(number)) return;
+    losses = 0;
+    // A carrier that has just opened has not begun.
+    if (ladder.current === carrier) carrier?.flush();
+    settle();
+  }
+
+  /** While any loop is behind nothing is acknowledged: the server keeps what it sends, and its limit applies. */
+  function hold(change: 1 | -1): void {
+    holders += change;
+    session.isHeld = holders > 0;
+    if (!session.isHeld) ladder.current?.acknowledge();
+  }
+
+  function settle(): void {
+    if (session.bufferedAmount === 0) waiting.resolve();
+    else if (isOver) waiting.reject("the server may not have everything");
+  }
+
+  function close(code = 1000, reason = ""): boolean {
+    checkClose(code, reason);
+    if (events.ending !== undefined) return false;
+    const isAway = ladder.current === undefined;
+    const isLeft = isAway && (token !== undefined || session.bufferedAmount > 0);
+    const values = isAway ? valuesOf(session.after()) : [];
+    session.send({ type: "close", code, reason: `${reason}` });
+    end("client", code, reason, values, isLeft);
+    return true;
+  }
+
+  function end(by: "client" | "server", code: number, reason: string, values: unknown[], isLeft = false): void {
+    if (events.ending !== undefined) return void finish();
+    events.end(values.length > 0 ? { by, code, reason, unacknowledged: values } : { by, code, reason });
+    log(`closed by the ${by}: ${code} ${reason}`);
+    session.isHeld = false;
+    unwatch();
+    signal?.removeEventListener("abort", onAbort);
+    cancelAck?.();
+    if (isLeft) {
+      cancelLinger = after(LINGER_MS, finish);
+      ladder.check(false);
+    } else if (!ladder.stop(by === "server") || by === "server") finish();
+    events.tellEnd();
+  }
+
+  /** Nothing goes out any more. */
+  function finish(): void {
+    if (isOver) return;
+    isOver = true;
+    cancelLinger?.();
+    cancelLinger = undefined;
+    ladder.stop();
+    settle();
+  }
+
+  return {
+    ...events.listening,
+    get state() {
+      return events.state;
+    },
+    get transport() {
+      return ladder.current?.kind;
+    },
+    get bufferedAmount() {
+      return session.bufferedAmount;
+    },
+    send(value) {
+      const data = toMessage(codec, value);
+      if (events.ending !== undefined || session.bufferedAmount >= maxBufferedBytes) return false;
+      const record: Kept = { type: "message", data, value };
+      session.send(record);
+      sending = record;
+      ladder.current?.flush();
+      sending = undefined;
+      if (record.refusal !== undefined) throw record.refusal;
+      return true;
+    },
+    close,
+    drained() {
+      const promise = waiting.wait();
+      settle();
+      return promise;
+    },
+    [Symbol.asyncIterator]: () => iterate(events, () => size, hold),
+  };
+}

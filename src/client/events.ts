@@ -1,0 +1,107 @@
+// The state of a connection, and all that is told to its listeners.
+
+import { ChannelError } from "../base/channel-error.ts";
+import type { Connection, ConnectionClose, ConnectionState, Opening } from "./connection.ts";
+import { type Listeners, listeners } from "./listeners.ts";
+
+/** The part of a connection that listens. */
+type Listening = Pick<
+  Connection<unknown, unknown>,
+  "opened" | "closed" | "onMessage" | "onOpen" | "onState" | "onClose" | "onError"
+>;
+
+export interface Events {
+  readonly state: ConnectionState;
+  /** Present once the connection is closed. */
+  readonly ending: ConnectionClose | undefined;
+  readonly listening: Listening;
+  readonly message: Listeners<unknown>;
+  readonly open: Listeners<Opening<unknown>>;
+  readonly error: Listeners<unknown>;
+  /** Tells CONNECT_FAILED. */
+  fail(what: string, cause?: unknown): void;
+  /** Does nothing when the connection is that already, or closed for ever. */
+  become(state: ConnectionState): void;
+  /** The state is `closed` from now on. */
+  end(close: ConnectionClose): void;
+  /** Comes last. */
+  tellEnd(): void;
+}
+
+export function events(): Events {
+  let state: ConnectionState = "connecting";
+  let ending: ConnectionClose | undefined;
+  /** The listeners of `close` were told. */
+  let isTold = false;
+
+  const error = listeners<unknown>(throwLater);
+  const report = (problem: unknown): void => (error.size > 0 ? error.tell(problem) : throwLater(problem));
+  // A listener that was told before may have closed the connection: nothing comes after `close`.
+  const isGoingOn = (): boolean => ending === undefined;
+  const message = listeners<unknown>(report, isGoingOn);
+  const open = listeners<Opening<unknown>>(report, isGoingOn);
+  const states = listeners<ConnectionState>(report, (event) => event === state);
+  const ends = listeners<ConnectionClose>(report);
+
+  function onClose(fn: (close: ConnectionClose) => void): () => void {
+    if (!isTold) return ends.add(fn);
+    const late = listeners<ConnectionClose>(report);
+    queueMicrotask(() => tell(late));
+    return late.add(fn);
+  }
+
+  /** A listener that is added meanwhile does not hear it, or one that renews itself would never end. */
+  function tell(to: Listeners<ConnectionClose>): void {
+    isTold = false;
+    to.tell(ending!);
+    isTold = true;
+  }
+
+  function become(next: ConnectionState): void {
+    if (state === "closed" || state === next) return;
+    state = next;
+    states.tell(next);
+  }
+
+  const opened = new Promise<Opening<unknown>>((resolve, reject) => {
+    open.add(resolve);
+    ends.add(({ code, reason }) => reject(new ChannelError("CONNECTION_CLOSED", `${code} ${reason}`)));
+  });
+  // Nobody need listen to it.
+  opened.catch(() => {});
+
+  return {
+    get state() {
+      return state;
+    },
+    get ending() {
+      return ending;
+    },
+    listening: {
+      opened,
+      closed: new Promise((resolve) => ends.add(resolve)),
+      onMessage: message.add,
+      onOpen: open.add,
+      onState: states.add,
+      onClose,
+      onError: error.add,
+    },
+    message,
+    open,
+    error,
+    fail: (what, cause) => error.tell(new ChannelError("CONNECT_FAILED", what, { cause })),
+    become,
+    end(close) {
+      ending = close;
+      become("closed");
+    },
+    tellEnd: () => tell(ends),
+  };
+}
+
+/** With nobody listening a bug must stay loud, but not inside the client's own loop. */
+function throwLater(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}

@@ -1,0 +1,30 @@
+// Between the values of an application and the messages of its connection.
+
+import { ChannelError } from "../base/channel-error.ts";
+import { callSync } from "../base/guard.ts";
+import type { MessageCodec } from "../codec/message-codec.ts";
+import type { Message } from "./connection.ts";
+
+export type AnyCodec = MessageCodec<unknown, unknown>;
+
+/** Throws BAD_DATA, and what the codec throws. */
+export function toMessage(codec: AnyCodec | undefined, value: unknown): Message {
+  const data = codec === undefined ? value : callSync("codec.encode", () => codec.encode(value));
+  if (typeof data === "string") return data;
+  let cause: unknown;
+  try {
+    const { buffer = data, byteOffset, byteLength } = data as Partial<ArrayBufferView>;
+    // Not `instanceof`: a buffer may come from another frame. Shared memory has another tag.
+    if (Object.prototype.toString.call(buffer) === "[object ArrayBuffer]") {
+      // A copy, which nobody can change or transfer before it has arrived.
+      return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength).slice();
+    }
+  } catch (error) {
+    cause = error;
+  }
+  throw new ChannelError("BAD_DATA", "neither text nor bytes of an ArrayBuffer", { cause });
+}
+
+export function fromMessage(codec: AnyCodec | undefined, message: Message): unknown {
+  return codec === undefined ? message : callSync("codec.decode", () => codec.decode(message));
+}

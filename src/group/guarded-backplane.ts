@@ -1,0 +1,141 @@
+// Calls into a backplane, which may be the application's own: it may throw, reject, or answer with something else than the
+// interface says, and none of that may end the process or reach a member. What it is given is its own to keep and change.
+
+import { ChannelError } from "../base/errors.ts";
+import { callSync, isYes } from "../base/guard.ts";
+import type {
+  Backplane,
+  BackplaneEntry,
+  BackplaneHistory,
+  BackplaneListener,
+  BackplaneMember,
+  HistoryLimits,
+} from "./backplane.ts";
+import { unavailable } from "./unavailable.ts";
+
+const METHODS: readonly (keyof Backplane)[] = [
+  ...(["publish", "subscribe", "unsubscribe", "history", "compareIds"] as const),
+  ...(["isId", "enter", "leave", "present", "close"] as const),
+];
+
+export class GuardedBackplane {
+  readonly #inner: Backplane;
+  readonly #report: (error: unknown, group: string) => void;
+
+  /** Throws BAD_OPTION for what is no backplane. */
+  constructor(inner: Backplane, report: (error: unknown, group: string) => void) {
+    for (const name of METHODS) {
+      if (typeof inner?.[name] === "function") continue;
+      throw new ChannelError("BAD_OPTION", `backplane has no method ${name}`);
+    }
+    this.#inner = inner;
+    this.#report = report;
+  }
+
+  publish(group: string, payload: Uint8Array, keep: HistoryLimits): Promise<string> {
+    return asError(async () => toId("publish", await this.#inner.publish(group, payload, keep)));
+  }
+
+  subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {
+    const careful: BackplaneListener = {
+      entry: (entry) => this.#careful(group, () => listener.entry(toEntry("subscribe", entry))),
+      gap: () => this.#careful(group, () => listener.gap()),
+    };
+    return asError(async () => {
+      const position: unknown = await this.#inner.subscribe(group, careful);
+      return position === undefined ? undefined : toId("subscribe", position);
+    });
+  }
+
+  unsubscribe(group: string): Promise<void> {
+    return asError(async () => this.#inner.unsubscribe(group));
+  }
+
+  history(group: string, since?: string): Promise<BackplaneHistory> {
+    return asError(async () => {
+      const found = await (since === undefined ? this.#inner.history(group) : this.#inner.history(group, since));
+      if (!Array.isArray(found?.entries) || typeof found.reset !== "boolean") throw wrong("history", found);
+      for (const entry of found.entries) toEntry("history", entry);
+      return found;
+    });
+  }
+
+  /** After `b` if the backplane does not know: what it cannot order is delivered, and it is reported. */
+  compareIds(a: string, b: string, group: string): number {
+    try {
+      const order: unknown = callSync("compareIds of the backplane", () => this.#inner.compareIds(a, b));
+      if (typeof order === "number" && !Number.isNaN(order)) return order;
+      throw wrong("compareIds", order);
+    } catch (error) {
+      this.#report(error, group);
+      return a === b ? 0 : 1;
+    }
+  }
+
+  isId(text: string, group: string): boolean {
+    return isYes(
+      "isId of the backplane",
+      () => this.#inner.isId(text),
+      (error) => this.#report(error, group),
+    );
+  }
+
+  enter(group: string, member: BackplaneMember): Promise<void> {
+    return asError(async () => this.#inner.enter(group, { ...member }));
+  }
+
+  leave(group: string, key: string): Promise<void> {
+    return asError(async () => this.#inner.leave(group, key));
+  }
+
+  present(group: string): Promise<readonly BackplaneMember[]> {
+    return asError(async () => {
+      const members: unknown = await this.#inner.present(group);
+      if (!Array.isArray(members)) throw wrong("present", members);
+      for (const member of members) {
+        if (typeof member?.key === "string" && member.payload instanceof Uint8Array) continue;
+        throw wrong("present", member);
+      }
+      return members;
+    });
+  }
+
+  close(): Promise<void> {
+    return asError(async () => this.#inner.close());
+  }
+
+  /** The backplane that calls must not suffer for what its entry is. */
+  #careful(group: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#report(error, group);
+    }
+  }
+}
+
+/** What `run` resolves to. Rejects with the backplane's own error, if it is one. */
+async function asError<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw error instanceof Error ? error : unavailable(error);
+  }
+}
+
+/** An id is written into event streams and JSON. */
+function toId(method: string, id: unknown): string {
+  if (typeof id === "string" && id !== "" && !/[\r\n\0]/.test(id)) return id;
+  throw wrong(method, id);
+}
+
+function toEntry(method: string, entry: BackplaneEntry): BackplaneEntry {
+  toId(method, entry?.id);
+  if (!(entry.payload instanceof Uint8Array)) throw wrong(method, entry.payload);
+  return entry;
+}
+
+function wrong(method: string, value: unknown): ChannelError {
+  const text = typeof value === "string" ? JSON.stringify(value) : Object.prototype.toString.call(value);
+  return new ChannelError("BAD_DATA", `${method} of the backplane gave ${Number.isNaN(value) ? "NaN" : text}`);
+}

@@ -1,0 +1,92 @@
+// Lines for NODE_DEBUG=unichannel: one for each connection, handshake, refusal and channel. What happens to a session
+// `transport/session.ts` says itself. No line has a query, a header field with credentials or a whole token.
+
+import { debuglog } from "node:util";
+import { type DebugLog, quoted } from "../base/debug-log.ts";
+import type { ChannelError } from "../base/errors.ts";
+import { nextId } from "../channel/ids.ts";
+import type { ChannelRequest } from "../channel/request.ts";
+import type { TransportChannel } from "../channel/transport-channel.ts";
+import { type CloseStatus, describeClose } from "../transport/close-status.ts";
+import type { Exchange } from "../transport/exchange.ts";
+import type { NetStream } from "./net-stream.ts";
+
+/** Undefined unless NODE_DEBUG names us. Node reads it when the process starts. */
+export function openDebugLog(): DebugLog | undefined {
+  const log = debuglog("unichannel");
+  return log.enabled ? (line) => log("%s", line) : undefined;
+}
+
+export class DebugLines {
+  readonly #log: DebugLog;
+  readonly #ids = new WeakMap<NetStream, string>();
+  /** WebSocket requests without an answer so far. */
+  readonly #handshakes = new WeakMap<Exchange, ChannelRequest>();
+
+  constructor(log: DebugLog) {
+    this.#log = log;
+  }
+
+  /** `what`: the server's own state, with what belongs to it. */
+  server(what: string): void {
+    this.#log(`server ${what}`);
+  }
+
+  connectionOpened(stream: NetStream): void {
+    const id = nextId();
+    this.#ids.set(stream, id);
+    this.#log(`connection ${id} opened: ${from(stream.remoteAddress)}${stream.isEncrypted ? ", TLS" : ""}`);
+  }
+
+  connectionClosed(stream: NetStream): void {
+    const { bytesReceived, bytesSent } = stream;
+    this.#log(`connection ${this.#ids.get(stream)} closed: ${bytesReceived} bytes received, ${bytesSent} sent`);
+  }
+
+  connectionRefused(address: string | undefined): void {
+    this.#log(`connection refused: ${from(address)}; there is no room for it, or the server is stopping`);
+  }
+
+  /** What came is no request. */
+  requestRefused({ status, message }: ChannelError): void {
+    this.#log(`request refused: ${status} ${message}`);
+  }
+
+  requestBegun(request: ChannelRequest): void {
+    if (request.isWebSocket) this.#handshakes.set(request.exchange, request);
+  }
+
+  /** The library itself refuses a request. */
+  refused(request: ChannelRequest, status: number, why: string): void {
+    const what = this.#handshakes.delete(request.exchange) ? "handshake" : "request";
+    const origin = request.headers.get("origin");
+    const page = origin === null ? "" : `, origin ${quoted(origin)}`;
+    this.#log(`${what} refused: ${whose(request)}${page}: ${status} ${why}`);
+  }
+
+  requestEnded(exchange: Exchange, status: number): void {
+    const request = this.#handshakes.get(exchange);
+    if (request === undefined) return;
+    this.#handshakes.delete(exchange);
+    if (status === 101) this.#log(`handshake accepted: ${whose(request)}`);
+    else if (status === 0) this.#log(`handshake ended: ${whose(request)}: no answer, the client has left`);
+    else this.#log(`handshake refused: ${whose(request)}: the application answered with ${status}`);
+  }
+
+  channelOpened(channel: TransportChannel, request: ChannelRequest): void {
+    const kind = channel.isSession ? `session on ${channel.transport}` : channel.transport;
+    this.#log(`channel ${channel.id} opened: ${kind}, ${whose(request)}`);
+  }
+
+  channelEnded(channel: TransportChannel, status: CloseStatus): void {
+    this.#log(`channel ${channel.id} closed: ${channel.transport}, ${describeClose(status)}`);
+  }
+}
+
+function whose(request: ChannelRequest): string {
+  return `${request.method} ${quoted(request.path).slice(1, -1)} ${from(request.remoteAddress)}`;
+}
+
+function from(address: string | undefined): string {
+  return `from ${address ?? "an unknown address"}`;
+}

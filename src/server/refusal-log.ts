@@ -1,0 +1,71 @@
+// Says once for each origin and each host that was refused what to set: a page that may not connect sees a status at most,
+// and whoever runs the server would look for the reason in the wrong place.
+
+import { detached } from "../base/bytes.ts";
+import type { ChannelRequest } from "../channel/request.ts";
+import { type Logger, logWarn } from "./log.ts";
+
+/** Origins and hosts that are named in the life of a server: clients may send any. */
+const MAX_NAMED = 100;
+/** A longer one is no origin or host: RFC 1035 §2.3.4 allows a name 253 characters. */
+const MAX_CHARS = 300;
+
+export class RefusalLog {
+  readonly #logger: Logger | undefined;
+  readonly #isFunction: boolean;
+  readonly #named = new Set<string>();
+
+  /** `allowedOrigins`: the option, as it was given. */
+  constructor(logger: Logger | undefined, allowedOrigins: unknown) {
+    this.#logger = logger;
+    this.#isFunction = typeof allowedOrigins === "function";
+  }
+
+  /** A page may not connect. */
+  originRefused(request: ChannelRequest): void {
+    const origin = request.headers.get("origin");
+    if (origin === null) return;
+    if (!this.#isNew("origin", origin)) return;
+    this.#warn(
+      request,
+      { origin },
+      `a page of ${JSON.stringify(origin)} was refused: ${this.#advice(origin, request)}`,
+    );
+  }
+
+  /** A request asked for a host that is not in `allowedHosts`. */
+  hostRefused(request: ChannelRequest): void {
+    const { host } = request;
+    if (!this.#isNew("host", host)) return;
+    const advice = host === "" ? "it named none" : `if it is yours, add it to allowedHosts: [${JSON.stringify(host)}]`;
+    this.#warn(request, {}, `a request for the host ${JSON.stringify(host)} was refused: ${advice}`);
+  }
+
+  #advice(origin: string, { host }: ChannelRequest): string {
+    if (this.#isFunction) return "the function allowedOrigins did not return true";
+    if (origin === "null")
+      return 'it is a sandboxed frame or a file; to allow all of them, set allowedOrigins: ["null"]';
+    if (!isOrigin(origin)) return "no browser sends such an origin";
+    return `the request was for ${JSON.stringify(host)}; if the page may connect, set allowedOrigins: [${JSON.stringify(origin)}]`;
+  }
+
+  #warn(request: ChannelRequest, details: object, message: string): void {
+    const { host, path } = request;
+    logWarn(this.#logger, { ...details, host, path }, message);
+    if (this.#named.size < MAX_NAMED) return;
+    logWarn(this.#logger, {}, `${MAX_NAMED} refused origins and hosts have been named; no more will be`);
+  }
+
+  #isNew(kind: string, value: string): boolean {
+    if (this.#named.size >= MAX_NAMED || value.length > MAX_CHARS) return false;
+    const key = `${kind} ${value}`;
+    if (this.#named.has(key)) return false;
+    // A piece of the request's head would keep all of it.
+    this.#named.add(detached(key));
+    return true;
+  }
+}
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && /^[a-z][a-z0-9+.-]*:\/\/[^/?#]+$/.test(text);
+}

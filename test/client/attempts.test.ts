@@ -1,0 +1,119 @@
+// Late requests of a client's own past (PROTOCOL.md, "Taking up", 2): what a client gave up may reach the server later, and
+// replace what it is on. Only somebody else's take-up ends a connection.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Network, settle } from "./network.ts";
+
+describe("An attempt has a number", () => {
+  it("which grows by one with each request for the session, polls included, and not with POSTs", async () => {
+    const network = new Network();
+    const connection = await network.opened("poll");
+    connection.send("x");
+    await settle();
+    network.post().acknowledge(1);
+    for (let poll = 0; poll < 3; poll++) {
+      network.get().open({ resumed: true }).push("data: x\n\n").finish();
+      await settle();
+    }
+    const gets = network.requests.filter(({ method }) => method === "GET");
+    const tries = [...network.sockets, ...gets].map(({ url }) => Number(url.searchParams.get("try")));
+    assert.deepEqual(
+      tries,
+      tries.map((_, index) => index + 1),
+    );
+    assert.equal(network.post().url.searchParams.has("try"), false);
+  });
+});
+
+describe("A connection goes on", () => {
+  it("when a WebSocket that it had given up comes late and replaces the one it is on, as often as there were such", async () => {
+    const network = new Network();
+    const connection = await network.opened("websocket", { carriers: ["websocket"] });
+    network.socket().drop();
+    // Two attempts without an answer.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await network.advance(10_000);
+      await network.advance(10_000);
+    }
+    const givenUp = network.sockets.filter((socket) => socket.isClosed).length - 1;
+    assert.ok(givenUp >= 2, `${givenUp}`);
+    for (let late = 0; late < givenUp; late++) {
+      while (network.socket().isClosed) await network.advance(1000);
+      network.socket().open({ resumed: true });
+      network.socket().drop(4409, "replaced");
+      assert.equal(connection.state, "reconnecting", `${late}`);
+    }
+    while (network.socket().isClosed) await network.advance(1000);
+    network.socket().open({ resumed: true });
+    network.socket().drop(4409, "replaced");
+    assert.equal(connection.state, "closed", "no request of its own can have done it");
+  });
+
+  it("when the poll that it is parked on is answered 409 for a request that it had given up", async () => {
+    const network = new Network();
+    const connection = network.connect({ carriers: ["poll"] });
+    await settle();
+    network.get().open().finish();
+    await settle();
+    network.get().fail();
+    await network.advance(1000);
+    const silent = network.get();
+    assert.equal(silent.isAborted, false);
+    await network.advance(10_000);
+    assert.equal(silent.isAborted, true, "it is given up");
+    await network.advance(1000);
+    network.get().open({ resumed: true }).finish();
+    await settle();
+    assert.equal(connection.state, "open");
+    network.get().respond(409).finish();
+    await settle();
+    assert.equal(connection.state, "reconnecting");
+  });
+
+  it("when what is refused with 409 is not its newest attempt", async () => {
+    const network = new Network();
+    const connection = await network.opened("stream");
+    await network.advance(30_000);
+    const probe = network.socket();
+    assert.equal(probe.isClosed, false, "it tries to climb");
+    network.get().respond(409);
+    probe.drop(1006);
+    await settle();
+    assert.notEqual(connection.state, "closed");
+  });
+
+  it("when a POST is answered with 409, which says where the server is", async () => {
+    const network = new Network();
+    const connection = await network.opened("stream");
+    connection.send("a");
+    connection.send("b");
+    await settle();
+    network.post().acknowledge(1, 409);
+    await settle();
+    assert.equal(network.post().query, "?session=T1&from=2");
+    assert.equal(connection.state, "open");
+  });
+});
+
+describe("A connection ends with 4409", () => {
+  for (const kind of ["stream", "poll"] as const) {
+    it(`when its newest attempt is refused with 409 and none was given up (${kind})`, async () => {
+      const network = new Network();
+      const connection = await network.opened(kind, { carriers: ["websocket", "stream", "poll"] });
+      const closed: unknown[] = [];
+      connection.onClose((close) => closed.push(close));
+      if (kind === "stream") {
+        network.get().finish();
+        await settle();
+        await network.advance(1000);
+      }
+      network.get().respond(409).finish();
+      await settle();
+      assert.deepEqual(closed, [{ by: "server", code: 4409, reason: "replaced" }]);
+      const requests = network.requests.length;
+      await network.advance(600_000);
+      assert.equal(network.requests.length, requests, "it does not fight");
+    });
+  }
+});
