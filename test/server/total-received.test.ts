@@ -94,6 +94,33 @@ describe("maxTotalReceivedBytes", () => {
     for (const { error } of site.takeReports()) assert.match(String(error), /maxTotalReceivedBytes/);
   });
 
+  it("lets go of what waits for a receiver that is busy until its client leaves, though nothing is read meanwhile", async (t) => {
+    let reads = 0;
+    const site = await serving(
+      t,
+      (r) =>
+        withChannel(r, (channel) => {
+          channel.onReceive(() => {
+            reads += 1;
+            return new Promise<void>((resolve) => {
+              if (channel.signal.aborted) resolve();
+              else channel.signal.addEventListener("abort", () => resolve());
+            });
+          });
+        }),
+      // So that what waits here is much.
+      { pingIntervalMs: 1, maxTotalReceivedBytes: 2 * MIB },
+    );
+    const { received } = site.server as EngineServer;
+    const client = await WsClient.open(t, site.target);
+    // More than waits, and then the connection is not read.
+    client.raw.write(Buffer.concat(Array.from({ length: 1000 }, () => frame(BINARY, "x".repeat(1000)))));
+    await until(() => received.bytes >= 64_000, "they wait");
+    client.raw.destroy();
+    await until(() => received.bytes === 0, "nothing is held");
+    assert.ok(reads >= 64);
+  });
+
   it("lets a body go when it has come, and when it is given up", async (t) => {
     const site = await serving(t, async (r) => `${(await r.bytes()).length}`);
     const { received } = site.server as EngineServer;
