@@ -44,7 +44,7 @@ const WARM_UP_MS = 1500;
 /** All attacks come from one address, and the good client's from another. */
 const ADDRESS = "127.0.0.1";
 const GOOD_ADDRESS = "127.0.0.2";
-const QUICK_MS = 1000;
+const QUICK_MS = 500;
 
 const NAMES = readdirSync(new URL("attacks/", import.meta.url)).map((file) => file.replace(/\.js$/, ""));
 const { values } = parseArgs({

@@ -13,6 +13,7 @@ import { type AnyRecord, recordOf } from "./outgoing-record.ts";
 import type { Carrier, CarrierOwner } from "./session-carrier.ts";
 import { SessionHold } from "./session-hold.ts";
 import type { Heartbeat, Outgoing, Transport, TransportKind, TransportListener } from "./transport.ts";
+import { Waiters } from "./waiters.ts";
 
 export interface SessionSettings {
   /** How long a session lives without a carrier. */
@@ -95,7 +96,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   #isLingering = false;
   /** Messages that arrived while the channel took none. */
   #held: SessionHold | undefined;
-  #waiters: Waiter[] | undefined;
+  #waiters: Waiters | undefined;
   /** The highest attempt number that has taken the session up. */
   #attempt = 0;
   /** Bytes of this session that the server's budget counts. */
@@ -204,10 +205,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   /** Resolves when `isMet` or the session is over, at the latest after about `ms`: the time is looked at with the beat. */
   waitFor(isMet: () => boolean, ms: number): Promise<void> {
     if (this.isOver || isMet()) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiters ??= [];
-      this.#waiters.push({ isMet, ms, since: 0, resolve });
-    });
+    this.#waiters ??= new Waiters();
+    return this.#waiters.wait(isMet, ms);
   }
 
   /**
@@ -306,7 +305,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   beat(now: number): void {
     if (this.#state === "closed") return;
     const carrier = this.#carrier;
-    if (this.#waiters !== undefined) this.wake(now);
+    this.wake(now);
     if (this.#isLingering && this.#since > 0 && carrier === undefined) {
       this.#ended(this.#closeStatus());
       return;
@@ -550,18 +549,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   /** Resolves what need not wait any more. `now` is given with the beat. */
   wake(now?: number): void {
-    const waiters = this.#waiters;
-    if (waiters === undefined) return;
-    this.#waiters = undefined;
-    for (const waiter of waiters) {
-      if (waiter.since === 0 && now !== undefined) waiter.since = now;
-      const isLate = now !== undefined && now - waiter.since >= waiter.ms;
-      if (isLate || this.isOver || waiter.isMet()) waiter.resolve();
-      else {
-        this.#waiters ??= [];
-        this.#waiters.push(waiter);
-      }
-    }
+    this.#waiters?.wake(this.isOver, now);
   }
 
   /** `code` and `reason` are what a carrier that is there ends with. */
@@ -594,13 +582,4 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     poll.write({ type: "close", code, reason });
     poll.finish();
   }
-}
-
-/** Somebody who waits for a change of the session. */
-interface Waiter {
-  readonly isMet: () => boolean;
-  readonly ms: number;
-  /** The first beat that has seen it; 0: none. */
-  since: number;
-  readonly resolve: () => void;
 }
