@@ -30,6 +30,8 @@ const FLUSH_QUEUED = 16;
 const ENDING = 32;
 /** Bytes arrived since the last beat. */
 const HEARD = 64;
+/** The stream is closed. */
+const GONE = 128;
 
 interface WebSocketContext {
   readonly clock: Clock;
@@ -44,7 +46,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   readonly #connection: WebSocketConnection;
   readonly #options: WebSocketOptions;
   #listener: TransportListener | undefined;
-  /** Yes or no, seven times. As fields of their own they were 48 bytes of each silent WebSocket. */
+  /** Yes or no, eight times. As fields of their own they were 48 bytes of each silent WebSocket. */
   #flags: number = HEARD;
   #closeTimer: Timer | undefined;
   #heardAt = 0;
@@ -154,6 +156,10 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     // A peer that is slow but reads must see that we are there.
     if (this.#connection.sendOwedPong()) this.#queueFlush();
     this.#checkMessage(now);
+    if (this.#flags & GONE && this.#flags & PAUSED) {
+      this.#read();
+      this.#count();
+    }
     if (this.#flags & ENDING || pingIntervalMs === 0) return;
     if (this.#flags & PAUSED) {
       this.#pingedAt = 0;
@@ -215,6 +221,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     this.#connection.receiveEof();
     this.#read();
     this.#count();
+    this.#flags |= GONE;
   }
 
   makeRoom(): void {
@@ -230,14 +237,17 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     if (this.#stream.bufferedAmount === 0) this.#emptied();
   }
 
-  /** Delivers what has arrived, until the listener pauses. */
+  /**
+   * Delivers what has arrived, until the listener pauses. What was read of a connection that has gone is delivered all the
+   * same by the next beat: it is no more than one read, and a receiver that is busy until its client leaves must hear of it.
+   */
   #read(): void {
     const listener = this.#listener;
     // A listener that resumes or closes from inside a delivery must not start a second loop.
     if (listener === undefined || !(this.#flags & OPENED) || this.#flags & READING) return;
     this.#flags |= READING;
     try {
-      while (!(this.#flags & PAUSED)) {
+      while (!(this.#flags & PAUSED) || this.#flags & GONE) {
         const event = this.#connection.next();
         if (event === undefined) break;
         this.#deliver(event, listener);

@@ -71,6 +71,56 @@ describe("maxTotalReceivedBytes", () => {
     await until(() => received.bytes === 0, "nothing is held for those who left");
   });
 
+  it("bounds what waits for busy receivers: those who hold most are ended though they send nothing more", async (t) => {
+    const site = await serving(t, (r) => withChannel(r, (channel) => channel.onReceive(() => new Promise(() => {}))), {
+      maxTotalReceivedBytes: LIMIT,
+    });
+    const { received } = site.server as EngineServer;
+    const clients: WsClient[] = [];
+    for (let i = 0; i < 7; i++) {
+      const client = await WsClient.open(t, site.target);
+      client.raw.write(frame(BINARY, "first")).write(frame(BINARY, Buffer.alloc(MIB)));
+      await until(() => received.bytes === (i + 1) * MIB, "it waits");
+      clients.push(client);
+    }
+    const ended = clients.map((client) => client.closed().then(({ code }) => code));
+    // Each holds less than its part, and all together make the limit bite for those before them.
+    for (let i = 0; i < 40; i++) {
+      const client = await WsClient.open(t, site.target);
+      client.raw.write(frame(BINARY, "first")).write(frame(BINARY, Buffer.alloc(50_000)));
+    }
+    assert.equal(await Promise.race(ended), 1013);
+    await until(() => !received.isExceeded, "there is room again");
+    for (const { error } of site.takeReports()) assert.match(String(error), /maxTotalReceivedBytes/);
+  });
+
+  it("lets go of what waits for a receiver that is busy until its client leaves, though nothing is read meanwhile", async (t) => {
+    let reads = 0;
+    const site = await serving(
+      t,
+      (r) =>
+        withChannel(r, (channel) => {
+          channel.onReceive(() => {
+            reads += 1;
+            return new Promise<void>((resolve) => {
+              if (channel.signal.aborted) resolve();
+              else channel.signal.addEventListener("abort", () => resolve());
+            });
+          });
+        }),
+      // So that what waits here is much.
+      { pingIntervalMs: 1, maxTotalReceivedBytes: 2 * MIB },
+    );
+    const { received } = site.server as EngineServer;
+    const client = await WsClient.open(t, site.target);
+    // More than waits, and then the connection is not read.
+    client.raw.write(Buffer.concat(Array.from({ length: 1000 }, () => frame(BINARY, "x".repeat(1000)))));
+    await until(() => received.bytes >= 64_000, "they wait");
+    client.raw.destroy();
+    await until(() => received.bytes === 0, "nothing is held");
+    assert.ok(reads >= 64);
+  });
+
   it("lets a body go when it has come, and when it is given up", async (t) => {
     const site = await serving(t, async (r) => `${(await r.bytes()).length}`);
     const { received } = site.server as EngineServer;

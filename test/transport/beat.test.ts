@@ -159,11 +159,15 @@ describe("a parked poll", () => {
 });
 
 describe("a silent WebSocket", () => {
-  function open(): { wire: Wire; transport: WebSocketTransport; listener: Listener } {
+  function open(received = new BufferBudget(Number.POSITIVE_INFINITY)): {
+    wire: Wire;
+    transport: WebSocketTransport;
+    listener: Listener;
+  } {
     const wire = new Wire();
     const transport = new WebSocketTransport(
       wire,
-      { clock: NEVER, flusher: new Flusher((run) => run()), received: new BufferBudget(Number.POSITIVE_INFINITY) },
+      { clock: NEVER, flusher: new Flusher((run) => run()), received },
       { maxMessageBytes: 1024, maxFragments: 16, closeTimeoutMs: 5000 },
     );
     const listener = new Listener();
@@ -206,6 +210,25 @@ describe("a silent WebSocket", () => {
     // As soon as we read again, silence counts from the last ping.
     transport.resume();
     run(transport, 131_000, 149_000);
+    assert.equal(listener.status, undefined);
+  });
+
+  it("is pinged while we do not read, where much waits to be taken: the write finds a peer that has gone", () => {
+    const received = new BufferBudget(6400);
+    const { wire, transport, listener } = open(received);
+    transport.pause();
+    received.change(0, 100);
+    run(transport, 0, 100_000);
+    assert.equal(wire.written, "");
+    received.change(100, 101);
+    run(transport, 101_000, 102_000);
+    assert.equal(wire.written, "\x89\x00");
+    run(transport, 103_000, 125_000);
+    assert.equal(wire.written, "\x89\x00");
+    run(transport, 126_000, 126_000);
+    assert.equal(wire.written, "\x89\x00\x89\x00");
+    // It does not answer, because we do not read: that says nothing.
+    run(transport, 127_000, 300_000);
     assert.equal(listener.status, undefined);
   });
 

@@ -245,6 +245,19 @@ describe("WebSocketTransport: reading pace", () => {
   });
 });
 
+describe("WebSocketTransport: what was read of a connection that has gone", () => {
+  it("is delivered by the next beat, and the end behind it, though the reader does not resume", () => {
+    const { stream, transport, told } = bench((what, it) => {
+      if (what !== "closed by network 1006") it.transport.pause();
+    });
+    stream.arrive(Buffer.concat([frame(TEXT, "1"), frame(TEXT, "2"), frame(TEXT, "3")]));
+    stream.closed(new Error("reset"));
+    assert.deepEqual(told, ["1"]);
+    transport.beat(1000, { pingIntervalMs: 0, pongTimeoutMs: 0 });
+    assert.deepEqual(told, ["1", "2", "3", "closed by network 1006"]);
+  });
+});
+
 describe("WebSocketTransport: what the client has not taken", () => {
   it("bufferedAmount counts what waits for the turn's end and what the system has not taken", () => {
     const { stream, transport, turn, told } = bench();
