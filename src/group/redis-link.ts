@@ -4,6 +4,7 @@
 
 import type { Clock, Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
+import { badOption, checkMethods } from "../base/option-values.ts";
 import { unavailable } from "./unavailable.ts";
 
 /** A client of node-redis (4 to 6), ioredis or iovalkey. It is only asked for duplicates of itself. */
@@ -108,7 +109,6 @@ export class RedisLink {
     this.#drop("closed");
   }
 
-  /** Throws BAD_OPTION when the client is none. */
   #connect(): void {
     const lost = (error: unknown): void => this.#lost(connection, error);
     const connection = openConnection(this.#client, lost);
@@ -224,6 +224,24 @@ const IOREDIS_OPTIONS = {
 /** RESP type "$" as a Buffer: `typeMapping` since version 5, `returnBuffers` in 4. */
 const NODE_REDIS_REPLIES = { returnBuffers: true, typeMapping: { 36: Buffer } };
 
+const checkDuplicate = checkMethods("a client of node-redis, ioredis or iovalkey", ["duplicate"]);
+
+/** Throws BAD_OPTION for what is no client of a library that is known, before it is asked for anything. */
+export function checkRedisClient(client: unknown): void {
+  const name = "the first argument of redisBackplane";
+  checkDuplicate(name, client);
+  const { callBuffer, sendCommand, options } = client as Partial<AnyClient> & { readonly options?: unknown };
+  if (typeof callBuffer === "function") return;
+  if (typeof sendCommand !== "function") {
+    throw badOption(
+      `${name} has neither the method sendCommand of node-redis nor callBuffer of ioredis and iovalkey; pass one of their clients`,
+    );
+  }
+  if (options === undefined || "masters" in (client as object)) {
+    throw badOption(`${name} is a cluster or pool of node-redis; pass a single client, or ioredis for a cluster`);
+  }
+}
+
 function openConnection(client: RedisClient, lost: (error: unknown) => void): Connection {
   const family = client as RedisClient & Partial<AnyClient> & { isCluster?: boolean; options?: { socket?: object } };
   let connection: AnyClient;
@@ -238,15 +256,13 @@ function openConnection(client: RedisClient, lost: (error: unknown) => void): Co
           })
         : family.duplicate(IOREDIS_OPTIONS)
     ) as AnyClient;
-  } else if (typeof family.sendCommand === "function" && family.options !== undefined && !("masters" in family)) {
+  } else {
     connection = family.duplicate({
       RESP: 2,
       maintNotifications: "disabled",
       disableOfflineQueue: true,
-      socket: { ...family.options.socket, reconnectStrategy: false },
+      socket: { ...family.options?.socket, reconnectStrategy: false },
     }) as AnyClient;
-  } else {
-    throw new ChannelError("BAD_OPTION", "not a client of node-redis, ioredis or iovalkey");
   }
   const { callBuffer, sendCommand } = connection;
   for (const event of ["error", "end", "close"]) connection.on(event, (error) => lost(error ?? "connection closed"));
