@@ -40,11 +40,20 @@ export function checkHeadersOption(name: string, value: unknown): void {
   if (typeof value !== "object" || value === null || typeof (value as { then?: unknown }).then === "function") {
     throw badValue(name, value, allowed);
   }
-  if (!Array.isArray(value)) return;
-  for (const [place, pair] of value.entries()) {
-    if (!Array.isArray(pair) || pair.length !== 2)
+  // Another iterable may be read only once.
+  if (!Array.isArray(value) && Symbol.iterator in value) return;
+  const pairs: unknown[] = Array.isArray(value) ? value : Object.entries(value);
+  for (const [place, pair] of pairs.entries()) {
+    if (!Array.isArray(pair) || pair.length !== 2) {
       throw badValue(`${name}[${place}]`, pair, "a list of a name and a value");
+    }
+    if (hasNoText(pair[1])) throw badValue(`${name}: the value of ${show(pair[0])}`, pair[1], "a string");
   }
+}
+
+/** A value whose text nobody can have meant: "[object Object]", or the source of a function. */
+function hasNoText(value: unknown): boolean {
+  return typeof value === "function" || typeof value === "symbol" || value instanceof Promise || isPlain(value);
 }
 
 /** `ChannelOptions`. */
