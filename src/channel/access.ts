@@ -2,6 +2,7 @@
 // handler, so that a preflight needs no login and a request for a foreign host reaches no application code.
 
 import { ChannelError } from "../base/errors.ts";
+import { show } from "../base/option-values.ts";
 import { Cors, type CorsOptions } from "./cors.ts";
 import { failureOf } from "./failure.ts";
 import { type AllowedHosts, type HostRule, toHostRule } from "./host.ts";
@@ -29,7 +30,7 @@ export interface Access {
 /** Throws BAD_OPTION for what makes no sense. */
 export function toAccess({ allowedOrigins = [], allowedHosts, cors = true }: AccessOptions): Access {
   if (cors === null || (typeof cors !== "boolean" && typeof cors !== "object")) {
-    throw new ChannelError("BAD_OPTION", `cors is ${JSON.stringify(cors)}: true, false or an object`);
+    throw new ChannelError("BAD_OPTION", `cors is ${show(cors)}; it must be true, false or an object`);
   }
   const origins = toOriginRule(allowedOrigins);
   const hosts = toHostRule(allowedHosts);

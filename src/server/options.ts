@@ -3,7 +3,7 @@
 import type { TlsOptions } from "node:tls";
 import { MAX_TIMER_MS } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
-import { checkAmount } from "../base/option-values.ts";
+import { checkAmount, show } from "../base/option-values.ts";
 import type { ErrorReporter } from "../channel/context.ts";
 import type { CorsOptions } from "../channel/cors.ts";
 import type { AllowedHosts } from "../channel/host.ts";
@@ -213,7 +213,7 @@ export function toServerField(value: string | undefined): string {
 export function checkProxyOptions({ proxyProtocol = "off", trustedProxies, tls, path }: ServeOptions): void {
   if (proxyProtocol === "off") return;
   if (proxyProtocol !== "optional" && proxyProtocol !== "required") {
-    throw new ChannelError("BAD_OPTION", `proxyProtocol is ${JSON.stringify(proxyProtocol)}`);
+    throw new ChannelError("BAD_OPTION", `proxyProtocol is ${show(proxyProtocol)}; it must be "off", "optional" or "required"`);
   }
   if (trustedProxies === undefined || (Array.isArray(trustedProxies) && trustedProxies.length === 0)) {
     throw new ChannelError("BAD_OPTION", "proxyProtocol is believed only from trustedProxies, and there are none");

@@ -131,7 +131,9 @@ describe("serve for an application with fetch", () => {
 
   it("takes options of the fields of an object of a class, but no method for an option", async () => {
     assert.equal(await textOf(await serve(Object.assign(new Application(), LOCAL))), "fetched");
-    await assert.rejects(looseServe(Object.assign(new Application(), { ...LOCAL, prot: 1 })), { message: /"port"/ });
+    await assert.rejects(looseServe(Object.assign(new Application(), { ...LOCAL, allowedOrigin: "any" })), {
+      message: /"allowedOrigins"/,
+    });
     await assert.rejects(looseServe(Object.assign(new Application(), { port: "x" })), { code: "BAD_OPTION" });
   });
 });
