@@ -19,7 +19,8 @@ export type HostRule = (request: ChannelRequest) => boolean;
 /** Undefined where all hosts are allowed. Throws BAD_OPTION, with what to write instead, for what is no host. */
 export function toHostRule(option: AllowedHosts | undefined): HostRule | undefined {
   if (option === undefined) return undefined;
-  if (!Array.isArray(option)) throw bad(`is no list: ${typeof option === "string" ? `write [${show(option)}]` : `it is ${show(option)}`}`);
+  if (!Array.isArray(option))
+    throw bad(`is no list: ${typeof option === "string" ? `write [${show(option)}]` : `it is ${show(option)}`}`);
   if (option.length === 0) throw bad("is empty, which would refuse every request: leave it out to allow all hosts");
   const names = new Set<string>();
   const suffixes: string[] = [];

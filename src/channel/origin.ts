@@ -26,7 +26,9 @@ export function toOriginRule(option: AllowedOrigins): OriginRule {
   if (option === "any") return () => true;
   if (typeof option === "function") return fromFunction(option);
   if (!Array.isArray(option)) {
-    throw bad(`is neither "any", a list of origins nor a function: ${typeof option === "string" ? `write [${show(option)}]` : `it is ${show(option)}`}`);
+    throw bad(
+      `is neither "any", a list of origins nor a function: ${typeof option === "string" ? `write [${show(option)}]` : `it is ${show(option)}`}`,
+    );
   }
   const origins = new Set<string>();
   const patterns: RegExp[] = [];

@@ -213,7 +213,10 @@ export function toServerField(value: string | undefined): string {
 export function checkProxyOptions({ proxyProtocol = "off", trustedProxies, tls, path }: ServeOptions): void {
   if (proxyProtocol === "off") return;
   if (proxyProtocol !== "optional" && proxyProtocol !== "required") {
-    throw new ChannelError("BAD_OPTION", `proxyProtocol is ${show(proxyProtocol)}; it must be "off", "optional" or "required"`);
+    throw new ChannelError(
+      "BAD_OPTION",
+      `proxyProtocol is ${show(proxyProtocol)}; it must be "off", "optional" or "required"`,
+    );
   }
   if (trustedProxies === undefined || (Array.isArray(trustedProxies) && trustedProxies.length === 0)) {
     throw new ChannelError("BAD_OPTION", "proxyProtocol is believed only from trustedProxies, and there are none");

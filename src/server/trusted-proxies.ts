@@ -73,7 +73,9 @@ export function toTrust(
 /** Throws BAD_OPTION for what is no list of such fields, or has both kinds. */
 export function toBelieved(option: readonly ProxyHeader[] | undefined): readonly ForwardedField[] {
   if (option === undefined) return X_FORWARDED;
-  const names = Array.isArray(option) ? option.map((name) => (typeof name === "string" ? name.toLowerCase() : "")) : undefined;
+  const names = Array.isArray(option)
+    ? option.map((name) => (typeof name === "string" ? name.toLowerCase() : ""))
+    : undefined;
   const isForwarded = names?.length === 1 && names[0] === "forwarded";
   if (
     names === undefined ||

@@ -31,7 +31,15 @@ const SERVE: Table = {
   backlog: [...NO_INTEGER, 2 ** 31],
   allowedOrigins: [5, null, {}, true, "https://app.example", [5], ["app.example"], [null]],
   allowedHosts: [5, null, {}, true, "app.example", [], [5], () => true],
-  cors: [5, null, "yes", { maxAgeMs: NOT_A_NUMBER }, { maxAgeMs: "5" }, { allowMethods: "PUT" }, { credentials: "yes" }],
+  cors: [
+    5,
+    null,
+    "yes",
+    { maxAgeMs: NOT_A_NUMBER },
+    { maxAgeMs: "5" },
+    { allowMethods: "PUT" },
+    { credentials: "yes" },
+  ],
   upgrade: NO_FUNCTION,
   serverHeader: [...NO_STRING, "a\nb"],
   tls: [5, null, "x", true, [], {}, { cert: "x" }],
@@ -146,7 +154,8 @@ describe("stop", () => {
       assert.ok(stopped instanceof Promise, text);
       await assert.rejects(stopped, { code: "BAD_OPTION", message: /graceMs/ }, text);
     }
-    for (const options of [null, 5, "x", []]) await assert.rejects((site.server.stop as Loose)(options), { code: "BAD_OPTION" });
+    for (const options of [null, 5, "x", []])
+      await assert.rejects((site.server.stop as Loose)(options), { code: "BAD_OPTION" });
     assert.equal(site.server.status, "running");
     assert.equal((await site.request("GET /")).text, "hello");
   });
