@@ -14,7 +14,7 @@ import { toAddress } from "../../src/server/address.ts";
 import { needs } from "../support/needs.ts";
 import { freePort } from "../support/proxies.ts";
 import { RawClient } from "../support/raw-client.ts";
-import { request, serving, socketPath } from "../support/serving.ts";
+import { certificate, request, serving, socketPath } from "../support/serving.ts";
 import { within } from "../support/wait.ts";
 
 const SERVER = fileURLToPath(new URL("../support/activated.js", import.meta.url));
@@ -179,8 +179,8 @@ describe("fd", () => {
   });
 
   for (const [fd, what] of [
-    [-1, "fd is -1"],
-    [1.5, "fd is 1.5"],
+    [-1, "fd is -1; it must be an integer from 0 to 2147483647"],
+    [1.5, "fd is 1.5; it must be an integer from 0 to 2147483647"],
     [10_000, "fd 10000 is no stream socket of this process"],
   ] as const) {
     it(`is refused where it is none: ${fd}`, async () => {
@@ -192,7 +192,7 @@ describe("fd", () => {
   }
 
   it("may be no Unix socket where TLS follows a PROXY header", { skip: needs("perl") }, async (t) => {
-    const options: ServeOptions = { fd: 3, tls: {}, proxyProtocol: "required", trustedProxies: ["unix"] };
+    const options: ServeOptions = { fd: 3, tls: certificate(), proxyProtocol: "required", trustedProxies: ["unix"] };
     const service = await activated(t, options, { fds: "", path: socketPath(t) });
     service.start();
     assert.match(await service.line(), /^BAD_OPTION .*fd is a Unix socket$/);
