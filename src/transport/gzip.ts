@@ -98,6 +98,10 @@ export class GzipExchange implements ResponseExchange {
     this.#exchange.flush();
   }
 
+  get isReadingPaused(): boolean {
+    return this.#exchange.isReadingPaused === true;
+  }
+
   probe(): void {
     this.#exchange.probe();
   }
