@@ -54,6 +54,10 @@ export class NetStream implements ByteStream, Listed {
     return this.#isBlocked ? this.#socket.writableLength + this.#queue!.bytes : 0;
   }
 
+  get pinnedBytes(): number {
+    return this.#isBlocked ? this.#queue!.pinnedBytes : 0;
+  }
+
   get isEncrypted(): boolean {
     return "encrypted" in this.#socket;
   }
@@ -218,7 +222,7 @@ export class NetStream implements ByteStream, Listed {
   #count(): void {
     const queue = this.#queue;
     if (queue === undefined) return;
-    const bytes = this.bufferedAmount;
+    const bytes = this.bufferedAmount + this.pinnedBytes;
     this.#owner.budget.change(queue.counted, bytes);
     queue.counted = bytes;
   }

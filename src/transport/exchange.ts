@@ -52,6 +52,8 @@ export interface Exchange {
   readonly isClientGone: boolean;
   /** Bytes of this response that the client's connection has not taken yet. */
   readonly bufferedAmount: number;
+  /** Memory that what is unsent keeps beyond `bufferedAmount`: of a message that is partly sent, all is kept. */
+  readonly pinnedBytes?: number;
   /** True while the connection is not read, because much has come that nobody takes: its end is not seen then. */
   readonly isReadingPaused?: boolean;
   /** Who is told of the connection's fate. */
@@ -100,6 +102,7 @@ export type ResponseExchange = Pick<
   | "isAnswered"
   | "isClientGone"
   | "bufferedAmount"
+  | "pinnedBytes"
   | "isReadingPaused"
   | "listener"
   | "respond"

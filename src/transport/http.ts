@@ -93,6 +93,10 @@ export class HttpTransport implements Transport, ExchangeListener {
     return this.#exchange.bufferedAmount;
   }
 
+  get pinnedBytes(): number {
+    return this.#exchange.pinnedBytes ?? 0;
+  }
+
   listen(listener: TransportListener): void {
     this.#listener = listener;
     if (this.#end !== undefined) listener.transportClosed(this.#end);

@@ -79,6 +79,10 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     return this.#connection.outputSize + this.#stream.bufferedAmount;
   }
 
+  get pinnedBytes(): number {
+    return this.#stream.pinnedBytes ?? 0;
+  }
+
   /** What came behind the request is the first that is read. */
   begins(rest: Uint8Array | undefined): void {
     if (rest !== undefined) this.#connection.receive(rest);
