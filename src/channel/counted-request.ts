@@ -32,7 +32,8 @@ class CountedRequest extends FetchRequest {
     if (!isWhole(this)) return super.arrayBuffer();
     const bytes = await collect(this);
     const { buffer } = bytes;
-    return (bytes.length === buffer.byteLength ? buffer : bytes.slice().buffer) as ArrayBuffer;
+    // It may be a view of more. A Buffer's own `slice` copies nothing.
+    return (bytes.length === buffer.byteLength ? buffer : new Uint8Array(bytes).buffer) as ArrayBuffer;
   }
 
   override async bytes(): Promise<Uint8Array<ArrayBuffer>> {

@@ -96,6 +96,41 @@ describe("maxTotalReceivedBytes", () => {
     }
   }
 
+  it("gives the Fetch request's body as it was sent, however it is collected", async (t) => {
+    const body = '\ufeff{"a":"h\u00e9"}';
+    const site = await serving(t, async (r) => {
+      const made = r.toRequest() as Request & { bytes(): Promise<Uint8Array> };
+      const copies = Array.from({ length: 4 }, () => made.clone() as typeof made);
+      const [whole, bytes, text, blob] = await Promise.all([
+        made.arrayBuffer(),
+        copies[0]!.bytes(),
+        copies[1]!.text(),
+        copies[2]!.blob(),
+      ]);
+      await assert.rejects(made.text(), TypeError);
+      return JSON.stringify([
+        Buffer.from(whole).toString(),
+        Buffer.from(bytes).toString(),
+        text,
+        await blob.text(),
+        blob.type,
+        await copies[3]!.json(),
+      ]);
+    });
+    const length = Buffer.byteLength(body);
+    const client = await site.connect();
+    client.write(request(`POST / HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: ${length}`)).write(body);
+    const parsed = JSON.parse(body.slice(1));
+    assert.deepEqual(JSON.parse((await client.response()).text), [
+      body,
+      body,
+      body.slice(1),
+      body.slice(1),
+      "text/plain",
+      parsed,
+    ]);
+  });
+
   it("bounds bodies that Fetch requests collect: 503", async (t) => {
     const site = await serving(t, async (r) => `${(await r.toRequest().arrayBuffer()).byteLength}`, {
       maxTotalReceivedBytes: LIMIT,
