@@ -119,7 +119,9 @@ describe("maxTotalReceivedBytes", () => {
     });
     const length = Buffer.byteLength(body);
     const client = await site.connect();
-    client.write(request(`POST / HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: ${length}`)).write(body);
+    client
+      .write(request(`POST / HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: ${length}`))
+      .write(Buffer.from(body));
     const parsed = JSON.parse(body.slice(1));
     assert.deepEqual(JSON.parse((await client.response()).text), [
       body,
