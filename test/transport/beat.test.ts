@@ -201,34 +201,11 @@ describe("a silent WebSocket", () => {
     assert.equal(wire.written, "\x89\x00\x89\x00");
   });
 
-  it("is not suspected while we do not read, but pinged: the system of a client that is gone answers with a reset", () => {
+  it("is not suspected while we do not read", () => {
     const { wire, transport, listener } = open();
     transport.pause();
-    run(transport, 0, 130_000);
-    assert.equal(wire.written, "\x89\x00".repeat(5));
-    assert.equal(listener.status, undefined);
-    // As soon as we read again, silence counts from the last ping.
-    transport.resume();
-    run(transport, 131_000, 149_000);
-    assert.equal(listener.status, undefined);
-  });
-
-  it("is pinged while we do not read, where much waits to be taken: the write finds a peer that has gone", () => {
-    const received = new BufferBudget(6400);
-    const { wire, transport, listener } = open(received);
-    transport.pause();
-    received.change(0, 100);
-    run(transport, 0, 100_000);
+    run(transport, 0, 300_000);
     assert.equal(wire.written, "");
-    received.change(100, 101);
-    run(transport, 101_000, 102_000);
-    assert.equal(wire.written, "\x89\x00");
-    run(transport, 103_000, 125_000);
-    assert.equal(wire.written, "\x89\x00");
-    run(transport, 126_000, 126_000);
-    assert.equal(wire.written, "\x89\x00\x89\x00");
-    // It does not answer, because we do not read: that says nothing.
-    run(transport, 127_000, 300_000);
     assert.equal(listener.status, undefined);
   });
 
