@@ -12,7 +12,7 @@ const PAUSE_MS = 30;
 /** A new session is opened so often: the table of sessions must have room for it. */
 const NEW_SESSION_MS = 2000;
 /** Loss, not slowness: an answer that takes so long will not come. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 const port = Number(process.argv[2]);
 const localAddress = process.argv[3] ?? "127.0.0.2";
@@ -105,6 +105,7 @@ async function newSessions() {
       });
     });
     await within("new session", opened);
+    if (socket.readyState !== WebSocket.OPEN) continue;
     answered("new session", start);
     socket.send("c1000 ");
     socket.close();

@@ -12,6 +12,7 @@ import { createChannelStore, event, openSession, pollGroup, serve, withChannel }
  * @property {number} peakRss the most that the process has ever taken
  * @property {number} cpu seconds of processor time so far
  * @property {number} lateMs the longest that the event loop was late since the last sample
+ * @property {number} receivedNow what clients have sent and nobody has taken, in bytes
  * @property {number} receivedPeak the most that clients had sent and nobody had taken, in bytes, since the start
  * @property {number} unsentPeak the most that was unsent, in the same way
  * @property {import("unichannel").ServerStats} stats
@@ -148,6 +149,7 @@ function sample() {
     cpu: (user + system) / 1e6,
     lateMs,
     receivedPeak,
+    receivedNow: received.bytes,
     unsentPeak,
     stats: server.stats(),
     reports,

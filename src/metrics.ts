@@ -2,8 +2,7 @@
 // `server.stats()`, which keeps plain numbers. Names follow https://prometheus.io/docs/practices/naming/ and OpenMetrics.
 
 import { Counter, Gauge, register as globalRegister, type Registry, type RegistryContentType } from "prom-client";
-import { ChannelError } from "./base/errors.ts";
-import { checkOptionNames } from "./base/option-names.ts";
+import { badOption, badValue, checkMethods, checkOptions, isPlain, type ValueCheck } from "./base/option-values.ts";
 import type { ServerStats } from "./server/counts.ts";
 
 export interface MetricsOptions {
@@ -63,7 +62,8 @@ const SOURCES = new WeakMap<Registry<RegistryContentType>, Map<string, Source[]>
  * Throws BAD_OPTION for labels that do not go together, and prom-client's own error for a name that is taken.
  */
 export function collectMetrics(server: Source["server"], options: MetricsOptions = {}): () => void {
-  checkOptionNames("collectMetrics", options, ["register", "prefix", "labels"]);
+  checkServer("the first argument of collectMetrics", server);
+  checkOptions("collectMetrics", options, OPTIONS);
   const { register = globalRegister, prefix = "unichannel_", labels = {} } = options;
   let prefixes = SOURCES.get(register);
   if (prefixes === undefined) SOURCES.set(register, (prefixes = new Map()));
@@ -89,7 +89,9 @@ function define(
   labelNames: readonly string[],
   sources: readonly Source[],
 ): void {
-  for (const definition of DEFINITIONS) {
+  // A name that is taken comes first: prom-client refuses it, and none of the others is registered then.
+  const isTaken = ({ name }: Definition): boolean => register.getSingleMetric(prefix + name) !== undefined;
+  for (const definition of [...DEFINITIONS].sort((a, b) => Number(isTaken(b)) - Number(isTaken(a)))) {
     const config = {
       name: prefix + definition.name,
       help: definition.help,
@@ -111,8 +113,30 @@ function define(
 function checkLabels(labels: Labels, first: Labels): void {
   const [names, expected] = [labels, first].map((each) => Object.keys(each).sort().join(", "));
   if (names === expected) return;
-  throw new ChannelError("BAD_OPTION", `labels are "${names}", those of another server in this registry "${expected}"`);
+  throw badOption(`labels are "${names}", those of another server in this registry "${expected}"`);
 }
+
+const checkServer = checkMethods("a server of serve", ["stats"]);
+
+/** https://prometheus.io/docs/concepts/data_model/#metric-names-and-labels; the prefix may be empty. */
+const OPTIONS: Readonly<Record<keyof MetricsOptions, ValueCheck>> = {
+  register: checkMethods("a Registry of prom-client", ["getSingleMetric", "registerMetric"]),
+  prefix(name, value) {
+    if (typeof value === "string" && /^(?:[a-zA-Z_:][\w:]*)?$/.test(value)) return;
+    throw badValue(name, value, "a string that a metric's name may begin with: letters, digits, _ and :");
+  },
+  labels(name, value) {
+    if (!isPlain(value)) throw badValue(name, value, "an object of labels and their values");
+    for (const [label, text] of Object.entries(value)) {
+      if (!/^[a-zA-Z_]\w*$/.test(label)) throw badValue(`a name in ${name}`, label, "letters, digits and _");
+      if (OWN_LABELS.has(label))
+        throw badOption(`${name} has ${label}, which is a label of our own; take another name`);
+      if (typeof text !== "string" && typeof text !== "number") throw badValue(`${name}.${label}`, text, "a string");
+    }
+  },
+};
+
+const OWN_LABELS: ReadonlySet<string> = new Set(DEFINITIONS.flatMap(({ labelNames }) => labelNames));
 
 const SNAPSHOTS = new Map<Source["server"], ServerStats>();
 

@@ -11,16 +11,19 @@ export interface Clock {
   now(): number;
   /** The present date, in milliseconds since the Unix epoch. @default `now` */
   date?(): number;
-  /** Calls `fn` once after `delayMs`. The timer does not keep the process alive. */
+  /** Calls `fn` once after `delayMs`, which may be Infinity. The timer does not keep the process alive. */
   setTimer(fn: () => void, delayMs: number): Timer;
   clearTimer(timer: Timer): void;
 }
+
+/** Longest delay that `setTimeout` keeps: 24 days. It takes a longer one, and Infinity, for 1 ms. */
+export const MAX_TIMER_MS = 2_147_483_647;
 
 export const systemClock: Clock = {
   now: () => Math.floor(performance.timeOrigin + performance.now()),
   date: () => Date.now(),
   setTimer(fn, delayMs) {
-    return setTimeout(fn, delayMs).unref();
+    return setTimeout(fn, Math.min(delayMs, MAX_TIMER_MS)).unref();
   },
   clearTimer(timer) {
     clearTimeout(timer as NodeJS.Timeout);

@@ -17,7 +17,7 @@ import { PermessageDeflate } from "../transport/permessage-deflate.ts";
 import { EVENT_STREAM } from "../transport/sse.ts";
 import type { TextTransport, Transport } from "../transport/transport.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message } from "./channel.ts";
-import { checkChannelOptions, checkHandlers } from "./channel-options.ts";
+import { checkChannelOptions, checkHandlers, checkSetup } from "./channel-options.ts";
 import type { ChannelContext } from "./context.ts";
 import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
 import { ChannelRequest } from "./request.ts";
@@ -95,6 +95,7 @@ export function withChannel(
   setup: (channel: Channel) => unknown,
   options: AnyOptions = NO_OPTIONS,
 ): AnyChannel {
+  checkSetup(setup);
   if (options !== NO_OPTIONS) checkChannelOptions("withChannel", options);
   return accept(request, NO_HANDLERS, setup, options);
 }

@@ -3,6 +3,7 @@
 
 import { type DebugLog, quoted } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
+import { show } from "../base/option-values.ts";
 import { Cors, type CorsOptions } from "./cors.ts";
 import { failureOf } from "./failure.ts";
 import { type AllowedHosts, type HostRule, toHostRule } from "./host.ts";
@@ -30,7 +31,7 @@ export interface Access {
 /** Throws BAD_OPTION for what makes no sense. */
 export function toAccess({ allowedOrigins = [], allowedHosts, cors = true }: AccessOptions): Access {
   if (cors === null || (typeof cors !== "boolean" && typeof cors !== "object")) {
-    throw new ChannelError("BAD_OPTION", `cors is ${JSON.stringify(cors)}: true, false or an object`);
+    throw new ChannelError("BAD_OPTION", `cors is ${show(cors)}; it must be true, false or an object`);
   }
   const origins = toOriginRule(allowedOrigins);
   const hosts = toHostRule(allowedHosts);

@@ -3,6 +3,7 @@
 
 import { ChannelError } from "../base/errors.ts";
 import { checkOptionNames } from "../base/option-names.ts";
+import { show } from "../base/option-values.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import { isToken } from "../codec/http1-syntax.ts";
 import type { AllowedOrigins } from "./origin.ts";
@@ -114,5 +115,5 @@ function tokens(name: string, list: readonly string[]): readonly string[] {
 }
 
 function bad(name: string, value: unknown): ChannelError {
-  return new ChannelError("BAD_OPTION", `cors.${name} is ${JSON.stringify(value)}`);
+  return new ChannelError("BAD_OPTION", `cors.${name} is ${show(value)}, which is not allowed`);
 }

@@ -2,6 +2,7 @@
 // requests to a server on this machine or in this network are then of its own origin. Their `Host` tells them apart.
 
 import { ChannelError } from "../base/errors.ts";
+import { show } from "../base/option-values.ts";
 import { isAuthority } from "../codec/http1-syntax.ts";
 import { wholePattern } from "./origin.ts";
 import type { ChannelRequest } from "./request.ts";
@@ -18,14 +19,15 @@ export type HostRule = (request: ChannelRequest) => boolean;
 /** Undefined where all hosts are allowed. Throws BAD_OPTION, with what to write instead, for what is no host. */
 export function toHostRule(option: AllowedHosts | undefined): HostRule | undefined {
   if (option === undefined) return undefined;
-  if (!Array.isArray(option)) throw bad(`is no list: write [${JSON.stringify(String(option))}]`);
+  if (!Array.isArray(option))
+    throw bad(`is no list: ${typeof option === "string" ? `write [${show(option)}]` : `it is ${show(option)}`}`);
   if (option.length === 0) throw bad("is empty, which would refuse every request: leave it out to allow all hosts");
   const names = new Set<string>();
   const suffixes: string[] = [];
   const patterns: RegExp[] = [];
   for (const entry of option as readonly unknown[]) {
     if (entry instanceof RegExp) patterns.push(wholePattern(entry));
-    else if (typeof entry !== "string") throw bad(`has ${String(entry)}, which is neither a string nor a RegExp`);
+    else if (typeof entry !== "string") throw bad(`has ${show(entry)}, which is neither a string nor a RegExp`);
     else if (entry.startsWith(".")) suffixes.push(`.${toHost(entry.slice(1), entry)}`);
     else names.add(toHost(entry, entry));
   }

@@ -3,6 +3,7 @@
 
 import { ChannelError } from "../base/errors.ts";
 import { isYes } from "../base/guard.ts";
+import { show } from "../base/option-values.ts";
 import type { ChannelRequest } from "./request.ts";
 
 /**
@@ -25,14 +26,16 @@ export function toOriginRule(option: AllowedOrigins): OriginRule {
   if (option === "any") return () => true;
   if (typeof option === "function") return fromFunction(option);
   if (!Array.isArray(option)) {
-    throw bad(`is neither "any", a list of origins nor a function: write [${JSON.stringify(String(option))}]`);
+    throw bad(
+      `is neither "any", a list of origins nor a function: ${typeof option === "string" ? `write [${show(option)}]` : `it is ${show(option)}`}`,
+    );
   }
   const origins = new Set<string>();
   const patterns: RegExp[] = [];
   for (const entry of option as readonly unknown[]) {
     if (entry instanceof RegExp) patterns.push(wholePattern(entry));
     else if (typeof entry === "string") origins.add(toOrigin(entry));
-    else throw bad(`has ${String(entry)}, which is neither a string nor a RegExp`);
+    else throw bad(`has ${show(entry)}, which is neither a string nor a RegExp`);
   }
   return (origin, request) => {
     if (isSameHost(origin, request) || origins.has(origin.toLowerCase())) return true;

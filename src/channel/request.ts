@@ -9,6 +9,7 @@ import { hasListMember } from "../codec/http1-syntax.ts";
 import { utf8OrLatin1 } from "../codec/utf8.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import type { ChannelContext, Client } from "./context.ts";
+import { countedRequest } from "./counted-request.ts";
 import { RequestHeaders } from "./headers.ts";
 import { nextId } from "./ids.ts";
 import type { TransportChannel } from "./transport-channel.ts";
@@ -36,6 +37,7 @@ export class ChannelRequest {
   #abort: AbortController | undefined;
   #stream: ReadableStream<Uint8Array> | null | undefined;
   #isBodyUsed = false;
+  #collected = 0;
   #request: Request | undefined;
   #isGone = false;
 
@@ -277,12 +279,12 @@ export class ChannelRequest {
     const hasBody = this.exchange.hasBody && this.method !== "GET" && this.method !== "HEAD";
     // RFC 3986 allows hosts that WHATWG's URL refuses (`1.2.3.999`, `a%00b`): such a request has no Fetch form.
     if (!URL.canParse(url)) throw new ChannelError("BAD_REQUEST", "its URL has no Fetch form");
-    return new Request(url, {
-      method: this.method,
-      headers: [...this.headers],
-      signal: this.signal,
-      ...(hasBody ? { body: this.body, duplex: "half" } : {}),
-    } as RequestInit);
+    const init = { method: this.method, headers: [...this.headers], signal: this.signal } as RequestInit;
+    if (!hasBody) return new Request(url, init);
+    return countedRequest(url, { ...init, body: this.body, duplex: "half" } as RequestInit, (bytes) => {
+      this.#collected += bytes;
+      return this.exchange.holdsBody(this.#collected);
+    });
   }
 }
 

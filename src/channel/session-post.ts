@@ -30,8 +30,10 @@ const MAX_POST_RECORDS = 16_384;
  */
 const TURN_BYTES = 32_768;
 const TURN_RECORDS = 512;
-/** A record that is handed over takes as long as so many bytes that are decoded. */
-const BYTES_PER_RECORD = 32;
+/** Of one long body, so many bytes are decoded at a time. */
+const SLICE_BYTES = 262_144;
+/** What a record without data is counted with. */
+const RECORD_BYTES = 64;
 const turns = new Turns(TURN_BYTES);
 
 const RETRY = ["Retry-After", "1"];
@@ -131,7 +133,7 @@ async function takePost(
   hold(body.length);
   if (isTooMuch()) return { status: 503, fields: RETRY };
   const records = await decodeRecords(body, maxMessageBytes);
-  hold(0);
+  hold(recordsSize(records));
   if (transport.isOver) return { status: 410 };
   // Whatever else waits, acknowledgements do not: the application may wait for them before it takes more.
   transport.takeAcks(records);
@@ -141,7 +143,6 @@ async function takePost(
   const patienceMs = transport.heartbeatMs / 2;
   const mayBeTaken = (): boolean => (transport.isNext(from) || posts!.isFirst(post)) && transport.hasRoom;
   if (!mayBeTaken()) {
-    hold(sizeOf(numbered));
     if (isTooMuch()) return { status: 503, fields: RETRY };
     await transport.waitFor(() => mayBeTaken() || exchange.isClientGone, patienceMs);
   }
@@ -150,11 +151,11 @@ async function takePost(
   if (!transport.isNext(from)) return { ...taken(), status: 409 };
   for (let i = 0; i < numbered.length; i += TURN_RECORDS) {
     const some = numbered.slice(i, i + TURN_RECORDS);
-    const turn = turns.take(some.length * BYTES_PER_RECORD);
-    if (turn !== undefined) await turn;
+    if (i > 0) await new Promise(setImmediate);
     if (transport.isOver) return { status: 410 };
     transport.take(from + i, some);
   }
+  hold(0);
   // A server that dies loses what its application has not taken: the client should not let go of that at once.
   const last = from + numbered.length - 1;
   await transport.waitFor(() => transport.taken >= last || exchange.isClientGone, ACK_MS);
@@ -179,11 +180,12 @@ async function decodeRecords(bytes: Uint8Array, maxMessageBytes: number): Promis
   // Base64 takes four bytes for three, JSON up to six for one.
   const decoder = new EventDecoder({ maxEventBytes: 6 * maxMessageBytes + 1024 });
   const records: SessionRecord[] = [];
-  for (let at = 0; at < bytes.length; at += TURN_BYTES) {
-    const some = bytes.subarray(at, at + TURN_BYTES);
-    const turn = turns.take(some.length);
-    if (turn !== undefined) await turn;
-    decoder.push(some);
+  // One after the other: decoded records take ten times the bytes of their body.
+  const turn = turns.take(bytes.length);
+  if (turn !== undefined) await turn;
+  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
+    if (at > 0) await new Promise(setImmediate);
+    decoder.push(bytes.subarray(at, at + SLICE_BYTES));
     for (let event = decoder.next(); event !== undefined; event = decoder.next()) {
       if (records.length === MAX_POST_RECORDS) {
         throw new ChannelError("BODY_TOO_LARGE", `a POST has ${MAX_POST_RECORDS} records at most`);
@@ -206,9 +208,9 @@ function lengthOf(data: string | Uint8Array): number {
   return typeof data === "string" ? utf8Length(data) : data.length;
 }
 
-function sizeOf(records: readonly NumberedRecord[]): number {
+function recordsSize(records: readonly SessionRecord[]): number {
   let bytes = 0;
-  for (const record of records) bytes += keptSize(record);
+  for (const record of records) bytes += isNumbered(record) ? keptSize(record) : RECORD_BYTES;
   return bytes;
 }
 

@@ -172,11 +172,13 @@ function acceptCarrier(
     codec,
     maxMessageBytes = context.webSocket.maxMessageBytes,
   } = options;
+  const { open } = handlers;
   const settings = toSettings({ maxBufferedBytes, onOverflow }, context);
+  const ownSettings = toSessionSettings(options);
   const network = context.sessions.admit(request);
   const carrier = toCarrier(request, options, own);
   const newToken = context.sessions.newToken();
-  const transport = new SessionTransport(newToken, carrier.kind, toSessionSettings(options), context.sessions);
+  const transport = new SessionTransport(newToken, carrier.kind, ownSettings, context.sessions);
   const channel = makeChannel(transport, handlers, settings, request, codec, undefined);
   context.sessions.add({ transport, channel, identity, path, maxMessageBytes, network, posts: undefined });
   request.opened(channel);
@@ -188,7 +190,7 @@ function acceptCarrier(
     channel.terminate();
     throw error;
   }
-  channel.begin(handlers.open);
+  channel.begin(open);
   return channel;
 }
 

@@ -291,7 +291,7 @@ export class TransportChannel
   /** True while all channels together hold too much, and this one its equal part of it or more. */
   get holdsShare(): boolean {
     const { budget } = this.#context;
-    return this.#state === "open" && budget.isExceeded && budget.isShareSpent(this.bufferedAmount);
+    return this.#state === "open" && budget.isExceeded && budget.isShareSpent(this.#unsentMemory);
   }
 
   /** Asks the client to take what it holds; a session's acknowledgements would come within a second anyway. */
@@ -480,9 +480,14 @@ export class TransportChannel
     const { budget } = this.#context;
     const own = ownSize(message);
     const size = own > SMALL_BYTES ? own : 0;
-    if (!budget.isShareSpent(this.bufferedAmount + size)) return false;
+    if (!budget.isShareSpent(this.#unsentMemory + size)) return false;
     this.#transport.flush();
-    return budget.isShareSpent(this.bufferedAmount + size);
+    return budget.isShareSpent(this.#unsentMemory + size);
+  }
+
+  /** What this channel has of `maxTotalBufferedBytes`. */
+  get #unsentMemory(): number {
+    return this.bufferedAmount + (this.#transport.pinnedBytes ?? 0);
   }
 
   /** Closes without what is still waiting: the client can tell that not all has come. */

@@ -3,6 +3,7 @@
 
 import { ChannelError } from "../base/errors.ts";
 import { unknownName } from "../base/option-names.ts";
+import { isPlain } from "../base/option-values.ts";
 import { withoutContentFields } from "../codec/field-list.ts";
 import { type Handshake, readHandshake } from "../codec/ws-handshake.ts";
 import { HttpTransport, PLAIN } from "../transport/http.ts";
@@ -11,6 +12,7 @@ import { isOriginAllowed } from "./access.ts";
 import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
 import type { ChannelRequest } from "./request.ts";
 import type { SendInit } from "./send-data.ts";
+import { discardBody } from "./source.ts";
 
 /** The WebSocket may open, as far as the check is concerned: the handler has the request next. */
 export interface UpgradeAccepted {
@@ -22,7 +24,7 @@ export interface UpgradeAccepted {
   readonly body?: undefined;
 }
 
-/** Nothing, or `UpgradeAccepted`: go on. Anything with a status or a body, and a Fetch `Response`: the answer. */
+/** Nothing, or `UpgradeAccepted`: go on. A literal with a status or a body, and a Fetch `Response`: the answer. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a check that returns nothing has the return type void
 export type UpgradeResult = UpgradeAccepted | SendInit | Response | undefined | void;
 
@@ -59,19 +61,34 @@ export function refuseHandshake(request: ChannelRequest, error: ChannelError): T
   return transport;
 }
 
-const RESULT_NAMES = ["headers", "attachment", "status", "body"];
+const RESULT_NAMES: readonly PropertyKey[] = ["headers", "attachment", "status", "body"];
 
-/** Undefined for a result that is the answer. Throws BAD_DATA for what is neither answer nor consent: a check fails closed. */
+/**
+ * Undefined for a result that is the answer. Throws BAD_DATA for what is neither answer nor consent: a check fails closed.
+ * Consent is undefined, or a literal that has `headers` and `attachment` alone: an Error, say, is none.
+ */
 export function toAccepted(handshake: Handshake, result: UpgradeResult): CheckedUpgrade | undefined {
   if (result === undefined) return { handshake, fields: NO_FIELDS, attachment: undefined };
-  if (typeof result !== "object" || result === null || Array.isArray(result)) {
+  if (isAnswer(result)) return undefined;
+  if (!isPlain(result)) {
+    // A stream that nobody will read is told.
+    discardBody(result);
     throw new ChannelError("BAD_DATA", "an upgrade check returns nothing, { headers, attachment }, or a response");
   }
-  if (result instanceof Response || result.status !== undefined || result.body !== undefined) return undefined;
-  for (const name in result) {
-    if (!RESULT_NAMES.includes(name))
-      throw new ChannelError("BAD_DATA", unknownName("what an upgrade check returned has", name, RESULT_NAMES));
+  for (const name of Reflect.ownKeys(result)) {
+    if (!RESULT_NAMES.includes(name)) {
+      const known = RESULT_NAMES as readonly string[];
+      throw new ChannelError("BAD_DATA", unknownName("what an upgrade check returned has", String(name), known));
+    }
   }
   const { headers, attachment } = result as UpgradeAccepted;
   return { handshake, fields: headers === undefined ? NO_FIELDS : checkFields(toFields(headers)), attachment };
+}
+
+/** A Fetch `Response`, another library's too, or `{ status, headers, body }`. */
+function isAnswer(result: unknown): boolean {
+  if (typeof result !== "object" || result === null) return false;
+  const { status, body } = result as { readonly status?: unknown; readonly body?: unknown };
+  if (isPlain(result)) return status !== undefined || body !== undefined;
+  return (result as object) instanceof Response || (typeof status === "number" && "body" in (result as object));
 }

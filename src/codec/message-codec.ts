@@ -47,17 +47,25 @@ export interface JsonMessages<ToServer, ToClient> {
 
 /**
  * Messages as JSON text, each checked by its schema when it is sent and again when it has arrived. What is sent is the
- * value as it was given; the receiver gets what its schema makes of it. A schema must validate synchronously.
+ * value as it was given; the receiver gets what its schema makes of it. A schema must validate synchronously. Throws
+ * BAD_OPTION for what is no schema.
  */
 export function jsonMessages<
   ToServer extends StandardSchema<unknown, unknown>,
   ToClient extends StandardSchema<unknown, unknown>,
 >(schemas: { readonly toServer: ToServer; readonly toClient: ToClient }): JsonMessages<ToServer, ToClient> {
-  const { toServer, toClient } = schemas;
+  const { toServer, toClient } = schemas ?? {};
+  checkSchema("toServer", toServer);
+  checkSchema("toClient", toClient);
   return {
     server: jsonCodec(toServer, toClient) as JsonMessages<ToServer, ToClient>["server"],
     client: jsonCodec(toClient, toServer) as JsonMessages<ToServer, ToClient>["client"],
   };
+}
+
+function checkSchema(name: string, schema: StandardSchema | undefined): void {
+  if (typeof schema?.["~standard"]?.validate === "function") return;
+  throw new ChannelError("BAD_OPTION", `jsonMessages: ${name} must be a schema, of zod 4 for example`);
 }
 
 function jsonCodec(incoming: StandardSchema, outgoing: StandardSchema): MessageCodec<unknown, unknown> {

@@ -6,6 +6,7 @@
 import { allocate } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { Queue } from "../base/queue.ts";
+import { holdsCloseFrame } from "./ws-ahead.ts";
 import { unmask } from "./ws-mask.ts";
 
 /**
@@ -110,6 +111,12 @@ export class FrameDecoder {
   get heldBytes(): number {
     if (this.isIdle) return 0;
     return (this.#at < this.#bytes.length ? this.#bytes.length : 0) + this.#queuedBytes;
+  }
+
+  /** True if a whole close frame waits to be read. */
+  hasClose(): boolean {
+    if (this.#at === this.#bytes.length || this.#control !== undefined) return false;
+    return holdsCloseFrame([this.#bytes.subarray(this.#at), ...(this.#queue ?? [])], this.#left);
   }
 
   push(bytes: Uint8Array): void {

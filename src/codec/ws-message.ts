@@ -99,6 +99,11 @@ export class MessageDecoder {
     return this.#opcode === OPCODE.CONTINUATION && !this.#spent && this.#frames.isIdle;
   }
 
+  /** True if a whole close frame waits to be read. */
+  hasClose(): boolean {
+    return !this.#spent && this.#frames.hasClose();
+  }
+
   /** Memory for what has come and was not given out. */
   get heldBytes(): number {
     return this.#buffer.length + this.#frames.heldBytes;

@@ -3,8 +3,7 @@
 
 import { randomUUID } from "node:crypto";
 import { type Clock, systemClock } from "../base/clock.ts";
-import { ChannelError } from "../base/errors.ts";
-import { checkOptionNames } from "../base/option-names.ts";
+import { badValue, checkInteger, checkMethods, checkOptions, type ValueCheck } from "../base/option-values.ts";
 import type {
   Backplane,
   BackplaneEntry,
@@ -13,7 +12,7 @@ import type {
   BackplaneMember,
   HistoryLimits,
 } from "./backplane.ts";
-import { BROKER_OPTION_NAMES, type BrokerOptions, checkPositive, toBrokerSettings } from "./broker-options.ts";
+import { BROKER_OPTIONS, type BrokerOptions, toBrokerSettings } from "./broker-options.ts";
 import type { NatsConnection } from "./nats-api.ts";
 import { NatsLink } from "./nats-link.ts";
 import { sequenceOf, toNatsId, unwrap, wrap } from "./nats-message.ts";
@@ -30,6 +29,23 @@ export interface NatsBackplaneOptions extends BrokerOptions {
   /** On how many servers of a NATS cluster the streams are. Only looked at when they are made. @default 1 */
   readonly replicas?: number | undefined;
 }
+
+const NATS_OPTIONS: Readonly<Record<keyof NatsBackplaneOptions, ValueCheck>> = {
+  ...BROKER_OPTIONS,
+  name(name, value) {
+    if (typeof value !== "string" || !/^[\w-]+$/.test(value)) throw badValue(name, value, "letters, digits, - and _");
+  },
+  // JetStream has no more.
+  replicas: checkInteger(1, 5),
+};
+
+const checkConnection = checkMethods("a connection of @nats-io/transport-node or nats", [
+  "publish",
+  "request",
+  "subscribe",
+  "flush",
+  "status",
+]);
 
 /**
  * A backplane over NATS JetStream. `connection` is a connection of `@nats-io/transport-node` (3) or `nats` (2); it stays
@@ -49,15 +65,10 @@ class NatsBackplane implements Backplane {
   #isClosed = false;
 
   constructor(connection: NatsConnection, options: NatsBackplaneOptions, clock: Clock) {
-    checkOptionNames("natsBackplane", options, ["name", "replicas", ...BROKER_OPTION_NAMES]);
+    checkOptions("natsBackplane", options, NATS_OPTIONS);
+    checkConnection("the first argument of natsBackplane", connection);
     const { name = "unichannel", replicas = 1 } = options;
-    if (typeof name !== "string" || !/^[\w-]+$/.test(name))
-      throw new ChannelError("BAD_OPTION", "name: letters, digits, - and _");
-    checkPositive({ replicas });
     const { timeoutMs, maxPendingBytes, aliveMs, onError } = toBrokerSettings(options, "unichannel/nats");
-    if (typeof connection?.request !== "function" || typeof connection.status !== "function") {
-      throw new ChannelError("BAD_OPTION", "not a connection of NATS");
-    }
     this.#link = new NatsLink(connection, {
       ...{ clock, timeoutMs, maxPendingBytes, onError },
       onDown: () => this.#streams.forget(),

@@ -3,8 +3,7 @@
 
 import { randomUUID } from "node:crypto";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
-import { ChannelError } from "../base/errors.ts";
-import { checkOptionNames } from "../base/option-names.ts";
+import { badValue, checkOptions, type ValueCheck } from "../base/option-values.ts";
 import type {
   Backplane,
   BackplaneEntry,
@@ -13,8 +12,8 @@ import type {
   BackplaneMember,
   HistoryLimits,
 } from "./backplane.ts";
-import { BROKER_OPTION_NAMES, type BrokerOptions, toBrokerSettings } from "./broker-options.ts";
-import type { RedisClient } from "./redis-client.ts";
+import { BROKER_OPTIONS, type BrokerOptions, toBrokerSettings } from "./broker-options.ts";
+import { checkRedisClient, type RedisClient } from "./redis-client.ts";
 import { RedisKeys } from "./redis-keys.ts";
 import { RedisLink } from "./redis-link.ts";
 import { RedisPresence } from "./redis-presence.ts";
@@ -31,6 +30,15 @@ export interface RedisBackplaneOptions extends BrokerOptions {
    */
   readonly prefix?: string | undefined;
 }
+
+const REDIS_OPTIONS: Readonly<Record<keyof RedisBackplaneOptions, ValueCheck>> = {
+  ...BROKER_OPTIONS,
+  prefix(name, value) {
+    if (typeof value !== "string" || value === "" || /[{}]/.test(value)) {
+      throw badValue(name, value, "some text without braces");
+    }
+  },
+};
 
 /** How often a stream is trimmed by time and its expiry renewed, at most: a part of its ttl. */
 const TEND_PART = 8;
@@ -63,10 +71,9 @@ class RedisBackplane implements Backplane {
   #isClosed = false;
 
   constructor(client: RedisClient, options: RedisBackplaneOptions, clock: Clock) {
-    checkOptionNames("redisBackplane", options, ["prefix", ...BROKER_OPTION_NAMES]);
+    checkOptions("redisBackplane", options, REDIS_OPTIONS);
+    checkRedisClient(client);
     const { prefix = "unichannel" } = options;
-    if (typeof prefix !== "string") throw new ChannelError("BAD_OPTION", `prefix is ${String(prefix)}, not a string`);
-    if (prefix === "" || /[{}]/.test(prefix)) throw new ChannelError("BAD_OPTION", "prefix: some text without braces");
     const { timeoutMs, maxPendingBytes, aliveMs, onError } = toBrokerSettings(options, "unichannel/redis");
     const processId = randomUUID();
     this.#clock = clock;

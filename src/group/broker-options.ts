@@ -1,7 +1,7 @@
 // What the backplanes over a broker let their users choose: one meaning and one default for both.
 
-import { ChannelError } from "../base/errors.ts";
 import { guard } from "../base/guard.ts";
+import { badValue, checkFunction, type ValueCheck } from "../base/option-values.ts";
 import { printError } from "./print-error.ts";
 
 export interface BrokerOptions {
@@ -22,19 +22,20 @@ export interface BrokerSettings {
   readonly onError: (error: unknown) => void;
 }
 
-export const BROKER_OPTION_NAMES: readonly string[] = ["timeoutMs", "maxPendingBytes", "aliveMs", "onError"];
-
 /** The longest time that a timer of Node can wait, less what is added to it. */
 const MAX_TIME_MS = 2_000_000_000;
 
-/** `entry` is the module's name, for what is printed. Throws BAD_OPTION. */
+/** The checks of `BrokerOptions`. */
+export const BROKER_OPTIONS: Readonly<Record<keyof BrokerOptions, ValueCheck>> = {
+  timeoutMs: checkPositive(MAX_TIME_MS),
+  maxPendingBytes: checkPositive(Number.POSITIVE_INFINITY),
+  aliveMs: checkPositive(MAX_TIME_MS),
+  onError: checkFunction,
+};
+
+/** The options with their defaults. `entry` is the module's name, for what is printed. */
 export function toBrokerSettings(options: BrokerOptions, entry: string): BrokerSettings {
   const { timeoutMs = 5000, maxPendingBytes = 16 * 1024 * 1024, aliveMs = 30_000, onError } = options;
-  checkPositive({ timeoutMs, aliveMs }, MAX_TIME_MS);
-  checkPositive({ maxPendingBytes });
-  if (onError !== undefined && typeof onError !== "function") {
-    throw new ChannelError("BAD_OPTION", `onError is ${String(onError)}, not a function`);
-  }
   const print = (error: unknown): void => printError(`${entry}:`, error);
   return {
     timeoutMs,
@@ -47,13 +48,10 @@ export function toBrokerSettings(options: BrokerOptions, entry: string): BrokerS
   };
 }
 
-/** Throws BAD_OPTION, with the option's name, for what is no number, zero or less, or more than `most`. */
-export function checkPositive(
-  options: Readonly<Record<string, number>>,
-  most: number = Number.POSITIVE_INFINITY,
-): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (typeof value === "number" && value > 0 && value <= most) continue;
-    throw new ChannelError("BAD_OPTION", `${name} is ${String(value)}, not a positive number`);
-  }
+function checkPositive(most: number): ValueCheck {
+  return (name, value) => {
+    if (typeof value === "number" && value > 0 && value <= most) return;
+    const limit = most === Number.POSITIVE_INFINITY ? "" : `, at most ${most}`;
+    throw badValue(name, value, `a positive number${limit}`);
+  };
 }

@@ -1,8 +1,9 @@
 // The ways to make a store of groups. `MemoryChannelStore` is the seed's name: groups in this process only.
 
-import { checkOptionNames } from "../base/option-names.ts";
+import { badOption } from "../base/option-values.ts";
 import type { ChannelStore, ChannelStoreOptions } from "./channel-store.ts";
-import { GroupStore, STORE_OPTIONS } from "./group-store.ts";
+import { GroupStore } from "./group-store.ts";
+import { checkStoreOptions } from "./store-options.ts";
 import { BackplaneSource } from "./stream/backplane-source.ts";
 import { LocalSource } from "./stream/local.ts";
 
@@ -10,7 +11,7 @@ import { LocalSource } from "./stream/local.ts";
 export function createChannelStore<Attachment = unknown, Out = unknown>(
   options: ChannelStoreOptions<Attachment, Out> = {},
 ): ChannelStore<Attachment, Out> {
-  checkOptionNames("createChannelStore", options, STORE_OPTIONS);
+  checkStoreOptions(options);
   const { backplane } = options;
   if (backplane === undefined) return new MemoryChannelStore<Attachment, Out>(options);
   return new GroupStore<Attachment, Out>(options, (owner) => new BackplaneSource(backplane, owner));
@@ -19,6 +20,11 @@ export function createChannelStore<Attachment = unknown, Out = unknown>(
 /** A store of groups in this process. The seed's class; `createChannelStore` makes the same. */
 export class MemoryChannelStore<Attachment = unknown, Out = unknown> extends GroupStore<Attachment, Out> {
   constructor(options: Omit<ChannelStoreOptions<Attachment, Out>, "backplane"> = {}) {
-    super(options, (owner) => new LocalSource(owner));
+    super(options, (owner) => {
+      if ((options as ChannelStoreOptions).backplane !== undefined) {
+        throw badOption("MemoryChannelStore has no backplane; use createChannelStore({ backplane })");
+      }
+      return new LocalSource(owner);
+    });
   }
 }

@@ -4,12 +4,11 @@
 // Long because all verbs share the groups and the one timer.
 
 import { randomBytes } from "node:crypto";
-import { utf8, utf8Bytes, utf8Length } from "../base/bytes.ts";
+import { utf8, utf8Bytes } from "../base/bytes.ts";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { callSync, guard } from "../base/guard.ts";
 import { kindOf, LogLimit } from "../base/log-limit.ts";
-import { checkOptionNames } from "../base/option-names.ts";
 import { withChannel } from "../channel/accept.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
 import type { HeadersInput } from "../channel/headers.ts";
@@ -35,29 +34,25 @@ import { type ListenerOptions, ListenerState, Member, type MemberState, PollStat
 import { endMemberships } from "./memberships.ts";
 import { jsonMembers, toGroupMessage, toSendData } from "./message.ts";
 import { printError } from "./print-error.ts";
+import {
+  checkGroupName,
+  checkHistorySince,
+  checkJoinOptions,
+  checkMember,
+  checkPublishOptions,
+  checkStoreOptions,
+} from "./store-options.ts";
 import type { SourceOwner, StreamSource } from "./stream/source.ts";
 
 /** What makes the message of each member. */
 type Maker<Attachment, Out> = (channel: GroupMember<Out>, attachment: Attachment | undefined) => unknown;
 
-const MAX_NAME_BYTES = 1024;
 /** Enough for a client to lose its network and come back. */
 const DEFAULT_HISTORY = { size: 100, ttlMs: 60_000, maxBytes: 1024 * 1024, maxTotalBytes: 64 * 1024 * 1024 };
 /** How often it is looked for polls that have waited long enough, and for what nobody needs any more. */
 const TICK_MS = 1000;
 const POLL_OPTIONS = { sse: false };
-export const STORE_OPTIONS: readonly string[] = [
-  "history",
-  "backplane",
-  "codec",
-  "onJoin",
-  "onLeave",
-  "onError",
-  "clock",
-];
-const PUBLISH_OPTIONS = ["except"];
 const NO_OPTIONS: PublishOptions = {};
-const JOIN_OPTIONS = ["since", "ids", "onReset", "presence"];
 
 export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelStore<Attachment, Out> {
   readonly #options: ChannelStoreOptions<Attachment, Out>;
@@ -79,16 +74,11 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
 
   /** Users have `createChannelStore`. */
   constructor(options: ChannelStoreOptions<Attachment, Out>, makeSource: (owner: SourceOwner) => StreamSource) {
-    checkOptionNames("createChannelStore", options, STORE_OPTIONS);
+    checkStoreOptions(options);
     const { clock = systemClock } = options;
-    checkOptionNames("history", options.history ?? {}, Object.keys(DEFAULT_HISTORY));
     this.#options = options;
     this.#clock = clock;
-    const history = { ...DEFAULT_HISTORY, ...options.history };
-    for (const [name, value] of Object.entries(history)) {
-      if (typeof value !== "number" || !(value >= 0))
-        throw new ChannelError("BAD_OPTION", `history.${name} is ${String(value)}`);
-    }
+    const history = withDefaults(DEFAULT_HISTORY, options.history);
     this.#source = makeSource({
       clock,
       history,
@@ -109,11 +99,9 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   }
 
   addToGroup(name: string, channel: GroupMember<Out>, attachment?: Attachment, options: JoinOptions<Out> = {}): void {
-    checkName(name);
-    checkOptionNames("addToGroup", options, JOIN_OPTIONS);
-    const sinceText = options.since ?? "";
-    if (typeof sinceText !== "string")
-      throw new ChannelError("BAD_OPTION", `since is ${String(sinceText)}, not a string`);
+    checkGroupName(name);
+    checkMember("the second argument of addToGroup", channel);
+    checkJoinOptions(options);
     // A closed channel never fires its close callbacks again, so it could not be removed.
     if (this.#isClosed || hasEnded(channel)) return;
     const info = options.presence === undefined ? undefined : presencePayload(options.presence);
@@ -138,6 +126,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   }
 
   broadcast(name: string, data: Broadcast<Attachment, Out>): number {
+    checkGroupName(name);
     const members = this.members(name);
     const make = typeof data === "function" ? (data as Maker<Attachment, Out>) : undefined;
     const common = make === undefined ? this.#encode(data) : undefined;
@@ -171,8 +160,8 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   ): Promise<{ readonly id: string }> {
     // Everything here happens in the call: `async` only makes a rejection of what throws.
     try {
-      checkName(name);
-      if (options !== NO_OPTIONS) checkOptionNames("publish", options, PUBLISH_OPTIONS);
+      checkGroupName(name);
+      if (options !== NO_OPTIONS) checkPublishOptions(options);
       const { except } = options;
       if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
       const published = this.#source.publish(name, toGroupMessage(this.#encode(message)), except);
@@ -185,13 +174,14 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   }
 
   async history(name: string, since?: string | null): Promise<GroupHistory> {
-    checkName(name);
+    checkGroupName(name);
+    checkHistorySince(since);
     const { entries, reset } = await this.#source.history(name, since ?? "");
     return { messages: entries.map((entry) => entry.toHistory()), reset };
   }
 
   async presence(name: string): Promise<readonly PresentMember[]> {
-    checkName(name);
+    checkGroupName(name);
     const members = await this.#source.present(name);
     return members.flatMap(({ key, payload }) => {
       try {
@@ -207,6 +197,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   }
 
   members(name: string): readonly (readonly [GroupMember<Out>, Attachment | undefined])[] {
+    checkGroupName(name);
     const members = this.#groups.get(name)?.members() ?? [];
     return members.map(({ channel, attachment }) => [
       channel as GroupMember<Out>,
@@ -215,6 +206,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   }
 
   size(name: string): number {
+    checkGroupName(name);
     return this.#groups.get(name)?.size ?? 0;
   }
 
@@ -245,7 +237,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     parkMs: number,
     headers?: HeadersInput,
   ): Channel {
-    checkName(name);
+    checkGroupName(name);
     const park = (channel: Channel): void => {
       if (this.#isClosed) return void channel.close();
       const group = this.#make(name);
@@ -373,11 +365,9 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   }
 }
 
-function checkName(name: string): void {
-  if (typeof name !== "string") throw new ChannelError("BAD_OPTION", "a group's name is a string");
-  if (name.length * 3 > MAX_NAME_BYTES && utf8Length(name) > MAX_NAME_BYTES) {
-    throw new ChannelError("BAD_OPTION", `a group's name has more than ${MAX_NAME_BYTES} bytes`);
-  }
+/** Each option that is given, and the default of each that is not, or is undefined. */
+function withDefaults<T extends object>(defaults: T, given: Partial<T> = {}): T {
+  return { ...defaults, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
 }
 
 /** Most members join without options and have no state. */

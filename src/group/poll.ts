@@ -1,13 +1,13 @@
 // Long polling of a group: a request waits until there is something that its client has not had. Between two polls the
 // client is away; since each answer says where it ends, and the history keeps what comes, nothing is lost.
 
-import { ChannelError } from "../base/errors.ts";
-import { checkOptionNames } from "../base/option-names.ts";
+import { badOption } from "../base/option-values.ts";
 import type { Channel } from "../channel/channel.ts";
 import { checkFields, type HeadersInput, toFields } from "../channel/headers.ts";
 import type { ChannelRequest } from "../channel/request.ts";
 import type { ChannelStore } from "./channel-store.ts";
 import { GroupStore } from "./group-store.ts";
+import { checkPollOptions } from "./store-options.ts";
 
 export interface PollOptions {
   /** The id that the client's last answer called `next`. @default the request's `?since=` */
@@ -36,15 +36,10 @@ export function pollGroup<Attachment, Out>(
   group: string,
   options: PollOptions = {},
 ): Channel {
-  if (!(store instanceof GroupStore))
-    throw new ChannelError("BAD_OPTION", "pollGroup needs a store of createChannelStore");
-  checkOptionNames("pollGroup", options, ["since", "parkMs", "headers"]);
+  if (!(store instanceof GroupStore)) throw badOption("pollGroup needs a store of createChannelStore");
+  checkPollOptions(options);
   const { since = sinceOf(request.url), parkMs = 25_000, headers } = options;
   if (headers !== undefined) checkFields(toFields(headers));
-  if (typeof since !== "string" && since !== null) {
-    throw new ChannelError("BAD_OPTION", `since is ${String(since)}, not a string`);
-  }
-  if (typeof parkMs !== "number" || !(parkMs >= 0)) throw new ChannelError("BAD_OPTION", `parkMs is ${String(parkMs)}`);
   return store.poll(request, group, since, parkMs, headers);
 }
 

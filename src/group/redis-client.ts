@@ -2,6 +2,7 @@
 // that the library does by itself when the connection is lost.
 
 import { ChannelError } from "../base/errors.ts";
+import { badOption, checkMethods } from "../base/option-values.ts";
 
 /** A client of node-redis (4 to 6), ioredis or iovalkey. It is only asked for duplicates of itself. */
 export interface RedisClient {
@@ -43,6 +44,24 @@ const IOREDIS_OPTIONS = {
 };
 /** RESP type "$" as a Buffer: `typeMapping` since version 5, `returnBuffers` in 4. */
 const NODE_REDIS_REPLIES = { returnBuffers: true, typeMapping: { 36: Buffer } };
+
+const checkDuplicate = checkMethods("a client of node-redis, ioredis or iovalkey", ["duplicate"]);
+
+/** Throws BAD_OPTION for what is no client of a library that is known, before it is asked for anything. */
+export function checkRedisClient(client: unknown): void {
+  const name = "the first argument of redisBackplane";
+  checkDuplicate(name, client);
+  const { callBuffer, sendCommand, options } = client as Partial<AnyClient> & { readonly options?: unknown };
+  if (typeof callBuffer === "function") return;
+  if (typeof sendCommand !== "function") {
+    throw badOption(
+      `${name} has neither the method sendCommand of node-redis nor callBuffer of ioredis and iovalkey; pass one of their clients`,
+    );
+  }
+  if (options === undefined || "masters" in (client as object)) {
+    throw badOption(`${name} is a cluster or pool of node-redis; pass a single client, or ioredis for a cluster`);
+  }
+}
 
 /** Throws BAD_OPTION when the client is none. `lost` is called at least once at its end. */
 export function openConnection(client: RedisClient, lost: (error: unknown) => void): Connection {

@@ -139,7 +139,6 @@ export class RedisLink {
     this.#drop("closed");
   }
 
-  /** Throws BAD_OPTION when the client is none. */
   #connect(): void {
     const lost = (error: unknown): void => this.#lost(connection, error);
     const connection = openConnection(this.#client, lost);

@@ -217,10 +217,15 @@ export class Http1Connection extends OutputSource {
     this.output.text(CONTINUE);
   }
 
-  /** Says that the request is being worked on, with an interim response. False: its response has begun, or it has none. */
+  /**
+   * Says that the request is being worked on, with an interim response. False: its response has begun, or it has none. While
+   * its body is coming, that is 100 (Continue), which more clients skip than any other.
+   */
   sayProcessing(): boolean {
     if (this.#writing !== "owed") return false;
-    this.output.text(PROCESSING);
+    const isComing = this.#reading === "body";
+    this.output.text(isComing ? CONTINUE : PROCESSING);
+    if (isComing) this.#awaitsContinue = false;
     return true;
   }
 

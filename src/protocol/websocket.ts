@@ -45,6 +45,7 @@ const MOVES: Record<WebSocketState, readonly WebSocketState[]> = {
  */
 const JOINED_TEXT = 4096;
 
+const NO_BYTES = new Uint8Array(0);
 const CLOSE_NORMAL = 1000;
 const CLOSE_ABNORMAL = 1006;
 
@@ -89,6 +90,11 @@ export class WebSocketConnection extends OutputSource {
   /** The message of which not all has come, if there is one. */
   get unfinished(): UnfinishedMessage | undefined {
     return this.#messages?.unfinished;
+  }
+
+  /** True if a close frame stands somewhere in what has come and was not given out. */
+  hasClose(): boolean {
+    return this.#state !== "closed" && this.#messages?.hasClose() === true;
   }
 
   /** Takes bytes from the peer; they are unmasked in place, so they belong to the connection from here on. */
@@ -175,6 +181,11 @@ export class WebSocketConnection extends OutputSource {
   ping(data: Uint8Array): void {
     if (data.length > 125) throw new ChannelError("BAD_DATA", "a ping carries 125 bytes at most (RFC 6455 §5.5)");
     if (this.#state === "open") this.#control(OPCODE.PING, data);
+  }
+
+  /** §5.5.3: a pong that no ping has asked for, which needs no answer. */
+  sendPong(): void {
+    if (this.#state === "open") this.#control(OPCODE.PONG, NO_BYTES);
   }
 
   /** The answer to the latest ping, where it was held. False if none is owed. */

@@ -1,81 +1,113 @@
 // The checks of what `serve` is given: a wrong name or value is refused at once, not when the first client suffers from it.
 
-import { ChannelError } from "../base/errors.ts";
-import { checkOptionNames } from "../base/option-names.ts";
-import { LIMITS, type ServeOptions } from "./options.ts";
+import { checkNearNames } from "../base/near-names.ts";
+import {
+  badOption,
+  checkAmount,
+  checkBoolean,
+  checkFilledString,
+  checkFunction,
+  checkInteger,
+  checkMethods,
+  checkOptions,
+  checkString,
+  checkValues,
+  isPlain,
+  type OptionTable,
+  show,
+  type ValueCheck,
+} from "../base/option-values.ts";
+import { LIMITS, type ServeOptions, type ServerLimits } from "./options.ts";
+import type { FetchHandler } from "./serve.ts";
 
-/** The names of `ServeOptions`. */
-export const SERVE_OPTIONS: readonly string[] = [
-  ...Object.keys(LIMITS),
-  "port",
-  "host",
-  "path",
-  "fd",
-  "listenFds",
-  "backlog",
-  "allowedOrigins",
-  "allowedHosts",
-  "cors",
-  "upgrade",
-  "serverHeader",
-  "tls",
-  "trustedProxies",
-  "proxyHeaders",
-  "proxyProtocol",
-  "logger",
-  "onError",
-];
+const MAX_INT32 = 2_147_483_647;
 
-/** Throws BAD_OPTION, which says what to pass, for arguments of `serve` that are neither of its two forms. */
-export function checkServeArguments(first: unknown, second: unknown): void {
-  if (typeof first === "function") {
-    checkServeOptions("serve", second, SERVE_OPTIONS);
-    return;
+/** Its value is checked where it is taken apart, before the server listens. */
+const checkedBelow: ValueCheck = () => {};
+
+/** `ServeOptions`. */
+export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions, ValueCheck>> = {
+  ...(Object.fromEntries(Object.keys(LIMITS).map((name) => [name, checkAmount])) as Record<
+    keyof ServerLimits,
+    ValueCheck
+  >),
+  port: checkInteger(0, 65_535),
+  host: checkFilledString,
+  path: checkFilledString,
+  fd: checkInteger(0, MAX_INT32),
+  listenFds: checkBoolean,
+  backlog: checkInteger(0, MAX_INT32),
+  allowedOrigins: checkedBelow,
+  allowedHosts: checkedBelow,
+  cors: checkedBelow,
+  upgrade: checkFunction,
+  serverHeader: checkString,
+  tls: checkedBelow,
+  trustedProxies: checkedBelow,
+  proxyHeaders: checkedBelow,
+  proxyProtocol: checkedBelow,
+  logger: checkMethods("a logger: pass console, or one of pino", ["info", "warn", "error"]),
+  onError: checkFunction,
+};
+
+const WITH_FETCH: OptionTable = { ...SERVE_OPTIONS, fetch: checkFunction };
+const STOP_OPTIONS: OptionTable = { graceMs: checkAmount };
+const STOP_GRACE_MS = 5000;
+
+/**
+ * The options among the arguments of `serve`: `(handler, options)`, `({ fetch, ...options })` or `(application, options)`.
+ * Throws BAD_OPTION, which says what to pass, for anything else.
+ */
+export function toServeOptions(first: unknown, second: unknown): ServeOptions {
+  if (typeof first === "function" || second !== undefined) {
+    checkHandler("serve", first);
+    if (second !== undefined) checkOptions("serve", second, SERVE_OPTIONS);
+    return (second ?? {}) as ServeOptions;
   }
-  if (typeof first !== "object" || first === null || typeof (first as { fetch?: unknown }).fetch !== "function") {
-    const given = first === null ? "null" : typeof first === "object" ? "an object without fetch" : typeof first;
-    throw bad(`serve takes a handler, or { fetch }, not ${given}: write serve((request) => "hello", options)`);
+  if (!hasFetch(first)) throw noHandler("serve", first);
+  if (isPlain(first)) {
+    checkOptions("serve", first, WITH_FETCH);
+    return first as ServeOptions;
   }
-  // An object of a class is an application of a framework (Hono), with fields that are none of our options.
-  if (isPlain(first)) checkServeOptions("serve", first, [...SERVE_OPTIONS, "fetch"]);
+  return fieldsOf(first);
 }
 
-/** Throws BAD_OPTION. `names`: all that are known. */
-export function checkServeOptions(owner: string, given: unknown, names: readonly string[]): void {
-  checkOptionNames(owner, given, names);
-  const options = given as ServeOptions;
-  const { host, path, backlog, upgrade, onError, logger } = options;
-  checkInteger("port", options.port, 65_535);
-  checkInteger("backlog", backlog, 2_147_483_647);
-  for (const [name, value] of Object.entries({ host, path })) {
-    if (value !== undefined && (typeof value !== "string" || value === "")) {
-      throw bad(`${name} is ${show(value)}; it must be a string that is not empty`);
-    }
-  }
-  for (const [name, value] of Object.entries({ upgrade, onError })) {
-    if (value !== undefined && typeof value !== "function")
-      throw bad(`${name} is ${show(value)}; it must be a function`);
-  }
-  if (logger === undefined) return;
-  for (const name of ["info", "warn", "error"] as const) {
-    if (typeof logger?.[name] !== "function") throw bad(`logger has no method ${name}; pass console, or a pino logger`);
+/** Throws BAD_OPTION for a first argument that is neither a handler nor has `fetch`, or that has options beside the second. */
+export function checkHandler(owner: string, first: unknown): void {
+  if (typeof first === "function") return;
+  if (!hasFetch(first)) throw noHandler(owner, first);
+  if (!isPlain(first)) return;
+  for (const name in first) {
+    if (name === "fetch") continue;
+    throw badOption(`${owner} has ${name} beside fetch, and a second argument: give all options in the second one`);
   }
 }
 
-function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+/** `graceMs` of `stop`. Throws BAD_OPTION. */
+export function toGraceMs(owner: string, options: { readonly graceMs?: number | undefined }): number {
+  checkOptions(owner, options, STOP_OPTIONS);
+  return options.graceMs ?? STOP_GRACE_MS;
 }
 
-function checkInteger(name: string, value: unknown, most: number): void {
-  if (value === undefined || (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most)) return;
-  throw bad(`${name} is ${show(value)}; it must be an integer from 0 to ${most}`);
+/**
+ * The options among the fields of an object of a class, an application of a framework. It has fields and methods of its own,
+ * such as Hono's `onError`, which is a method and no option; a field that nearly has an option's name is a mistake.
+ */
+function fieldsOf(application: object): ServeOptions {
+  const fields = Object.fromEntries(Object.entries(application).filter(([, value]) => typeof value !== "function"));
+  checkNearNames("serve", fields, Object.keys(WITH_FETCH));
+  const options = Object.fromEntries(Object.entries(fields).filter(([name]) => Object.hasOwn(SERVE_OPTIONS, name)));
+  checkValues(options, SERVE_OPTIONS);
+  return options;
 }
 
-function show(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : typeof value === "object" ? "an object" : String(value);
+function hasFetch(value: unknown): value is { readonly fetch: FetchHandler } {
+  return typeof value === "object" && value !== null && typeof (value as { fetch?: unknown }).fetch === "function";
 }
 
-function bad(text: string): ChannelError {
-  return new ChannelError("BAD_OPTION", text);
+function noHandler(owner: string, given: unknown): Error {
+  const what = typeof given === "object" && given !== null ? "an object without the function fetch" : show(given);
+  return badOption(
+    `${owner} takes a handler, or { fetch }, not ${what}: write ${owner}((request) => "hello", options)`,
+  );
 }

@@ -54,6 +54,10 @@ export class NetStream implements ByteStream, IndexedItem {
     return this.#isBlocked ? this.#socket.writableLength + this.#queue!.bytes : 0;
   }
 
+  get pinnedBytes(): number {
+    return this.#isBlocked ? this.#queue!.pinnedBytes : 0;
+  }
+
   get isEncrypted(): boolean {
     return "encrypted" in this.#socket;
   }
@@ -105,7 +109,10 @@ export class NetStream implements ByteStream, IndexedItem {
    * dropped.
    */
   beat(now: number, writeTimeoutMs: number): boolean {
-    if (!this.#isBlocked) return false;
+    if (!this.#isBlocked) {
+      this.#findReset();
+      return false;
+    }
     const queue = this.#queue!;
     if (queue.hasMoved) {
       queue.hasMoved = false;
@@ -141,6 +148,14 @@ export class NetStream implements ByteStream, IndexedItem {
     const isOurs = (errored as NodeJS.ErrnoException | null)?.code === "ECANCELED";
     this.listener.onClosed(isOurs ? undefined : (errored ?? undefined));
     this.#owner.streamClosed(this);
+  }
+
+  /**
+   * A socket that is not read does not notice a reset, but a write to it fails: also an empty one, which sends nothing. What
+   * is unsent fails by itself.
+   */
+  #findReset(): void {
+    if (this.#socket.isPaused() && this.#socket.writable) this.#socket.write(NOTHING);
   }
 
   /** Gives the socket what is next, until the system does not take it at once. */
@@ -207,7 +222,7 @@ export class NetStream implements ByteStream, IndexedItem {
   #count(): void {
     const queue = this.#queue;
     if (queue === undefined) return;
-    const bytes = this.bufferedAmount;
+    const bytes = this.bufferedAmount + this.pinnedBytes;
     this.#owner.budget.change(queue.counted, bytes);
     queue.counted = bytes;
   }

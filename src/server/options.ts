@@ -1,7 +1,9 @@
 // The options of a server, their defaults and their checks.
 
 import type { TlsOptions } from "node:tls";
+import { MAX_TIMER_MS } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
+import { checkAmount, show } from "../base/option-values.ts";
 import type { ErrorReporter } from "../channel/context.ts";
 import type { CorsOptions } from "../channel/cors.ts";
 import type { AllowedHosts } from "../channel/host.ts";
@@ -183,13 +185,13 @@ export const LIMITS: ServerLimits = {
   pongTimeoutMs: 20_000,
 };
 
-/** Every limit with its default. Throws BAD_OPTION for one that is not a positive number. */
+/** Every limit with its default. Throws BAD_OPTION for one that is no number, or is negative. */
 export function toLimits(options: ServeOptions): ServerLimits {
   const limits: Record<keyof ServerLimits, number> = { ...LIMITS };
   for (const name of Object.keys(LIMITS) as (keyof ServerLimits)[]) {
     const value = options[name];
     if (value === undefined) continue;
-    if (typeof value !== "number" || !(value >= 0)) throw new ChannelError("BAD_OPTION", `${name} is ${String(value)}`);
+    checkAmount(name, value);
     limits[name] = value;
   }
   return limits;
@@ -197,7 +199,7 @@ export function toLimits(options: ServeOptions): ServerLimits {
 
 /** As a timer of Node can hold it: from 1 ms to 24 days. */
 export function toTimerMs(ms: number): number {
-  return Math.min(Math.max(ms, 1), 2_147_483_647);
+  return Math.min(Math.max(ms, 1), MAX_TIMER_MS);
 }
 
 /** The `Server` field, whole, or an empty string. */
@@ -211,7 +213,10 @@ export function toServerField(value: string | undefined): string {
 export function checkProxyOptions({ proxyProtocol = "off", trustedProxies, tls, path }: ServeOptions): void {
   if (proxyProtocol === "off") return;
   if (proxyProtocol !== "optional" && proxyProtocol !== "required") {
-    throw new ChannelError("BAD_OPTION", `proxyProtocol is ${JSON.stringify(proxyProtocol)}`);
+    throw new ChannelError(
+      "BAD_OPTION",
+      `proxyProtocol is ${show(proxyProtocol)}; it must be "off", "optional" or "required"`,
+    );
   }
   if (trustedProxies === undefined || (Array.isArray(trustedProxies) && trustedProxies.length === 0)) {
     throw new ChannelError("BAD_OPTION", "proxyProtocol is believed only from trustedProxies, and there are none");

@@ -1,7 +1,7 @@
 // The public way in: a handler and options to a listening server.
 
 import type { Handler } from "../channel/handle.ts";
-import { checkServeArguments } from "./check-options.ts";
+import { toServeOptions } from "./check-options.ts";
 import type { ServeOptions } from "./options.ts";
 import { EngineServer, type Server } from "./server.ts";
 
@@ -9,18 +9,15 @@ import { EngineServer, type Server } from "./server.ts";
 export type FetchHandler = (request: Request) => Response | Promise<Response>;
 
 /**
- * Starts a server; resolves when it listens. `serve(handler, options)`, or `serve({ fetch, ...options })` for any Fetch
- * handler. Rejects with Node's own error when the address cannot be had (EADDRINUSE, EACCES), with BAD_OPTION for an
+ * Starts a server; resolves when it listens. `serve(handler, options)`; for any Fetch handler `serve({ fetch, ...options })`
+ * or `serve(application, options)`. Rejects with Node's own error when the address cannot be had (EADDRINUSE, EACCES), with BAD_OPTION for an
  * option that makes no sense.
  */
 export function serve(handler: Handler, options?: ServeOptions): Promise<Server>;
 export function serve(options: ServeOptions & { readonly fetch: FetchHandler }): Promise<Server>;
-export async function serve(
-  first: Handler | (ServeOptions & { readonly fetch: FetchHandler }),
-  second: ServeOptions = {},
-): Promise<Server> {
-  checkServeArguments(first, second);
-  const options = typeof first === "function" ? second : first;
+export function serve(application: { readonly fetch: FetchHandler }, options?: ServeOptions): Promise<Server>;
+export async function serve(first: Handler | { readonly fetch: FetchHandler }, second?: ServeOptions): Promise<Server> {
+  const options = toServeOptions(first, second);
   const server = new EngineServer(toHandler(first), options);
   await server.listen();
   return server;

@@ -7,7 +7,6 @@ import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import type { DebugLog } from "../base/debug-log.ts";
 import { ChannelError, type ErrorCode } from "../base/errors.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
-import { checkOptionNames } from "../base/option-names.ts";
 import { type Access, pageFieldsOf, toAccess } from "../channel/access.ts";
 import type { ChannelContext, Client, ErrorReporter, MessageCounts } from "../channel/context.ts";
 import type { Handler } from "../channel/handle.ts";
@@ -25,6 +24,7 @@ import { ProxyListener } from "../transport/proxy-stream.ts";
 import { type Address, listen, toAddress, urlOf } from "./address.ts";
 import { AddressLimit, sayBusy } from "./admission.ts";
 import { Arrears } from "./arrears.ts";
+import { toGraceMs } from "./check-options.ts";
 import type { ServerStats } from "./counts.ts";
 import { dateField } from "./date-field.ts";
 import { openDebugLog } from "./debug-lines.ts";
@@ -48,7 +48,8 @@ export interface Server extends AsyncDisposable {
   /**
    * Stops: no new connections; WebSockets get 1001, event streams their end with a `retry:` of 1 to 3 s, parked polls a 503 with
    * `Retry-After`, running handlers finish, all within `graceMs`; then the rest is dropped. When it resolves every
-   * close handler has run. Calling it again returns the same promise.
+   * close handler has run. Calling it again returns the same promise. With `Infinity` nothing is dropped. Rejects with
+   * BAD_OPTION, and changes nothing, for a `graceMs` that is no such number.
    */
   stop(options?: { /** @default 5000 */ readonly graceMs?: number }): Promise<void>;
   /** What is open and what was counted, now. Looks at each open connection and channel. */
@@ -156,7 +157,6 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     const report = (error: unknown): void => this.report(error, { source: "connection" });
     const tls = options.tls === undefined ? undefined : toTlsOptions(options.tls, settings, handshakeTimeoutMs, report);
     this.#tls = tls;
-    this.#address = toAddress(options, process.env, process.pid);
     const isUnix = (): boolean => this.#isUnix;
     const believed = toBelieved(options.proxyHeaders);
     const trusts = toTrust(options.trustedProxies, isUnix, report);
@@ -166,6 +166,8 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
       this.#addresses = new AddressLimit(maxConnectionsPerAddress, trusts);
     }
     this.#front = toProxyFront(options, trusts, tls, this);
+    // Last of all that may throw: the socket that systemd passes can be taken once.
+    this.#address = toAddress(options, process.env, process.pid);
     // Behind a PROXY header TLS begins later.
     this.#tlsServer = this.#front?.tlsServer ?? (tls === undefined ? undefined : createTls(tls, onSocket));
     this.#listener = (this.#front === undefined ? this.#tlsServer : undefined) ?? createServer(settings, onSocket);
@@ -225,9 +227,12 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   }
 
   stop(options: { readonly graceMs?: number } = {}): Promise<void> {
-    checkOptionNames("stop", options, ["graceMs"]);
-    const { graceMs = 5000 } = options;
-    this.#stopped ??= this.#stop(graceMs);
+    try {
+      const graceMs = toGraceMs("stop", options);
+      this.#stopped ??= this.#stop(graceMs);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return this.#stopped;
   }
 

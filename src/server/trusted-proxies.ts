@@ -3,6 +3,7 @@
 import { BlockList, isIP } from "node:net";
 import { ChannelError } from "../base/errors.ts";
 import { isYes } from "../base/guard.ts";
+import { show } from "../base/option-values.ts";
 import type { Client } from "../channel/context.ts";
 import { type ForwardedField, forwardedHops } from "../codec/forwarded.ts";
 
@@ -72,7 +73,9 @@ export function toTrust(
 /** Throws BAD_OPTION for what is no list of such fields, or has both kinds. */
 export function toBelieved(option: readonly ProxyHeader[] | undefined): readonly ForwardedField[] {
   if (option === undefined) return X_FORWARDED;
-  const names = Array.isArray(option) ? option.map((name) => String(name).toLowerCase()) : undefined;
+  const names = Array.isArray(option)
+    ? option.map((name) => (typeof name === "string" ? name.toLowerCase() : ""))
+    : undefined;
   const isForwarded = names?.length === 1 && names[0] === "forwarded";
   if (
     names === undefined ||
@@ -94,11 +97,11 @@ function fromFunction(trusts: (address: string) => boolean, onError: (error: unk
 }
 
 function addRange(ranges: BlockList, text: unknown): void {
-  const [, address = "", prefix] = /^([^/]*)(?:\/([0-9]{1,3}))?$/.exec(String(text)) ?? [];
+  const [, address = "", prefix] = (typeof text === "string" && /^([^/]*)(?:\/([0-9]{1,3}))?$/.exec(text)) || [];
   const version = isIP(address);
   const bits = version === 4 ? 32 : 128;
   if (version === 0 || Number(prefix ?? bits) > bits) {
-    throw new ChannelError("BAD_OPTION", `trustedProxies has ${JSON.stringify(text)}`);
+    throw new ChannelError("BAD_OPTION", `trustedProxies has ${show(text)}, which is no IP address, range or word`);
   }
   ranges.addSubnet(address, Number(prefix ?? bits), version === 4 ? "ipv4" : "ipv6");
 }

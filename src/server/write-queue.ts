@@ -14,6 +14,11 @@ const MAX_SLICE_BYTES = 524_288;
 export class WriteQueue {
   /** Bytes that wait here. */
   bytes = 0;
+  /**
+   * Memory beyond `bytes`, and beyond what the socket has not given on: a slice of a large message keeps the whole of it in
+   * memory, with the slices that have gone.
+   */
+  pinnedBytes = 0;
   /** What the server's sum has of this stream. */
   counted = 0;
   /** The system took something since the last beat; if not: when it last did. */
@@ -24,6 +29,8 @@ export class WriteQueue {
   readonly onTaken: (error?: Error | null) => void;
   #pieces: Piece[] = [];
   #at = 0;
+  /** Bytes that were cut from the piece at `#at`, and handed on. */
+  #cutBytes = 0;
 
   constructor(onTaken: (error?: Error | null) => void) {
     this.onTaken = onTaken;
@@ -42,10 +49,13 @@ export class WriteQueue {
 
   /** The next slice. */
   take(): Piece | readonly Piece[] {
+    // The slice before was taken by the system; those of the same piece stay in memory with this one.
+    this.pinnedBytes = this.#cutBytes;
     if (this.bytes <= 2 * this.sliceBytes) {
       const rest = this.#at === 0 ? this.#pieces : this.#pieces.slice(this.#at);
       this.#pieces = [];
       this.#at = 0;
+      this.#cutBytes = 0;
       this.bytes = 0;
       return rest;
     }
@@ -56,10 +66,12 @@ export class WriteQueue {
         slice.push(piece);
         // What was handed on must not be kept.
         this.#pieces[this.#at++] = "";
+        this.#cutBytes = 0;
         room -= piece.length;
       } else {
         slice.push(cut(piece, 0, room));
         this.#pieces[this.#at] = cut(piece, room, piece.length);
+        this.#cutBytes += room;
         room = 0;
       }
     }

@@ -3,6 +3,7 @@
 
 import type { Duplex } from "node:stream";
 import type { Clock } from "../base/clock.ts";
+import { badValue, checkAmount, checkFinite, checkOneOf } from "../base/option-values.ts";
 import type { CarrierKind } from "../client/carrier.ts";
 import type { PageEvent } from "../client/environment.ts";
 import { MemoryConnection, type MemorySocket, type Wire } from "./memory-socket.ts";
@@ -38,12 +39,12 @@ export interface TestNetwork {
   online(): void;
 }
 
+const checkKind = checkOneOf("websocket", "stream", "poll");
+
 /** Turns in a row in which nothing was carried, after which nothing is expected to be: promises and writes take a few. */
 const QUIET_TURNS = 6;
 
 export class MemoryNetwork implements TestNetwork, Wire {
-  delayMs = 0;
-  bytesPerSecond: number = Number.POSITIVE_INFINITY;
   isBuffering = false;
   opened = 0;
   cuts = 0;
@@ -54,6 +55,8 @@ export class MemoryNetwork implements TestNetwork, Wire {
   readonly #connections = new Set<MemoryConnection>();
   readonly #blocked = new Set<CarrierKind>();
   readonly #pages = new Set<(event: PageEvent) => void>();
+  #delayMs = 0;
+  #bytesPerSecond: number = Number.POSITIVE_INFINITY;
   #isOffline = false;
   #cutAfterBytes = Number.POSITIVE_INFINITY;
   #moves = 0;
@@ -62,6 +65,24 @@ export class MemoryNetwork implements TestNetwork, Wire {
     this.#clock = clock;
     this.#accept = accept;
     this.#isListening = isListening;
+  }
+
+  get delayMs(): number {
+    return this.#delayMs;
+  }
+
+  set delayMs(ms: number) {
+    checkFinite("network.delayMs", ms);
+    this.#delayMs = ms;
+  }
+
+  get bytesPerSecond(): number {
+    return this.#bytesPerSecond;
+  }
+
+  set bytesPerSecond(bytes: number) {
+    if (typeof bytes !== "number" || !(bytes > 0)) throw badValue("network.bytesPerSecond", bytes, "a positive number");
+    this.#bytesPerSecond = bytes;
   }
 
   get open(): number {
@@ -101,6 +122,7 @@ export class MemoryNetwork implements TestNetwork, Wire {
   }
 
   cutNextAfter(bytes: number): void {
+    checkAmount("the argument of cutNextAfter", bytes);
     this.#cutAfterBytes = bytes;
   }
 
@@ -114,10 +136,12 @@ export class MemoryNetwork implements TestNetwork, Wire {
   }
 
   block(...kinds: CarrierKind[]): void {
+    for (const kind of kinds) checkKind("an argument of block", kind);
     for (const kind of kinds) this.#blocked.add(kind);
   }
 
   unblock(...kinds: CarrierKind[]): void {
+    for (const kind of kinds) checkKind("an argument of unblock", kind);
     if (kinds.length === 0) this.#blocked.clear();
     for (const kind of kinds) this.#blocked.delete(kind);
   }

@@ -2,6 +2,7 @@
 // memory, by a clock that the test moves.
 
 import type { Socket } from "node:net";
+import { checkFinite, checkFunction, checkMethods, checkOptions, type ValueCheck } from "../base/option-values.ts";
 import type { ErrorReporter } from "../channel/context.ts";
 import type { Handler } from "../channel/handle.ts";
 import { connect } from "../client/connect.ts";
@@ -9,7 +10,7 @@ import type { Connection, ConnectOptions } from "../client/connection.ts";
 import type { WebSocketConstructor } from "../client/endpoint.ts";
 import type { Environment } from "../client/environment.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
-import { checkServeOptions, SERVE_OPTIONS } from "../server/check-options.ts";
+import { checkHandler, SERVE_OPTIONS, toGraceMs } from "../server/check-options.ts";
 import type { ServeOptions } from "../server/options.ts";
 import { type FetchHandler, toHandler } from "../server/serve.ts";
 import { EngineServer, type Server } from "../server/server.ts";
@@ -94,8 +95,19 @@ export interface TestServer extends AsyncDisposable {
   stop(options?: { /** @default 5000 */ readonly graceMs?: number }): Promise<void>;
 }
 
+/** The step of time between two looks whether a stop without a limit is done. */
+const UNLIMITED_STEP_MS = 1000;
 /** The longest step of time where the test has timers of its own. */
 const TICK_MS = 100;
+
+const { port, host, path, fd, listenFds, backlog, tls, proxyProtocol, ...WITHOUT_PORT } = SERVE_OPTIONS;
+
+const TEST_OPTIONS: Readonly<Record<keyof TestServerOptions, ValueCheck>> = {
+  ...WITHOUT_PORT,
+  clock: checkMethods("a VirtualClock", ["now", "setTimer", "clearTimer", "advance"]),
+  random: checkFunction,
+  tick: checkFunction,
+};
 
 let count = 0;
 
@@ -104,7 +116,8 @@ export function testServer(
   handler: Handler | { readonly fetch: FetchHandler },
   options: TestServerOptions = {},
 ): TestServer {
-  checkServeOptions("testServer", options, [...SERVE_OPTIONS, "clock", "random", "tick"]);
+  checkHandler("testServer", handler);
+  checkOptions("testServer", options, TEST_OPTIONS);
   return new MemoryServer(toHandler(handler), options);
 }
 
@@ -175,6 +188,7 @@ class MemoryServer implements TestServer {
   }
 
   async advance(ms: number): Promise<void> {
+    checkFinite("the time of advance", ms);
     const end = this.clock.now() + ms;
     await this.settle();
     for (;;) {
@@ -197,12 +211,13 @@ class MemoryServer implements TestServer {
     return this.#errors.splice(0);
   }
 
-  async restart({ graceMs = 5000 }: { readonly graceMs?: number } = {}): Promise<void> {
-    await this.#stop(graceMs);
+  async restart(options: { readonly graceMs?: number } = {}): Promise<void> {
+    await this.#stop(toGraceMs("restart", options));
     this.server = this.#start();
   }
 
-  async stop({ graceMs = 5000 }: { readonly graceMs?: number } = {}): Promise<void> {
+  async stop(options: { readonly graceMs?: number } = {}): Promise<void> {
+    const graceMs = toGraceMs("stop", options);
     for (const connection of this.#connections) connection.close();
     await this.settle();
     await this.#stop(graceMs);
@@ -221,7 +236,9 @@ class MemoryServer implements TestServer {
   async #stop(graceMs: number): Promise<void> {
     const stopped = this.server.stop({ graceMs });
     await this.settle();
-    if (this.server.status !== "stopped") await this.advance(graceMs);
+    if (graceMs < Number.POSITIVE_INFINITY) {
+      if (this.server.status !== "stopped") await this.advance(graceMs);
+    } else while (this.server.status !== "stopped") await this.advance(UNLIMITED_STEP_MS);
     await stopped;
   }
 }

@@ -6,6 +6,8 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { copied } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import { badValue, checkList, checkOptions, isPlain, type ValueCheck } from "../base/option-values.ts";
+import { isToken } from "../codec/http1-syntax.ts";
 import { encodeMaskedFrame, OPCODE } from "../codec/ws-frame.ts";
 import { acceptValue } from "../codec/ws-handshake.ts";
 import { encodeClosePayload, MessageDecoder, type WebSocketEvent } from "../codec/ws-message.ts";
@@ -22,6 +24,13 @@ export interface TestWebSocketOptions {
   readonly protocols?: readonly string[] | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
+
+const OPTIONS: Readonly<Record<keyof TestWebSocketOptions, ValueCheck>> = {
+  protocols: checkList("sub-protocols, which are tokens of HTTP", isToken),
+  headers(name, value) {
+    if (!isPlain(value)) throw badValue(name, value, "an object of names and values");
+  },
+};
 
 /** A client that would take anything. */
 const LIMITS = { maxMessageBytes: Number.POSITIVE_INFINITY, maxFragments: Number.POSITIVE_INFINITY };
@@ -48,7 +57,10 @@ export class TestWebSocket {
   #closing: WebSocketClosing = { code: ABNORMAL, reason: "" };
   #end!: (closing: WebSocketClosing) => void;
 
-  constructor(network: MemoryNetwork, url: string | URL, { protocols = [], headers = {} }: TestWebSocketOptions = {}) {
+  /** Throws BAD_OPTION. */
+  constructor(network: MemoryNetwork, url: string | URL, options: TestWebSocketOptions = {}) {
+    checkOptions("a TestWebSocket", options, OPTIONS);
+    const { protocols = [], headers = {} } = options;
     this.closed = new Promise((resolve) => {
       this.#end = resolve;
     });

@@ -1,6 +1,7 @@
 // Time that passes when the test says so.
 
 import type { Clock, Timer } from "../base/clock.ts";
+import { badValue, checkFinite, checkFunction } from "../base/option-values.ts";
 
 interface Alarm {
   readonly at: number;
@@ -13,6 +14,7 @@ export class VirtualClock implements Clock {
 
   /** `startMs` in milliseconds since the Unix epoch. @default 2024-01-01 */
   constructor(startMs: number = Date.UTC(2024, 0, 1)) {
+    if (!Number.isFinite(startMs)) throw badValue("the start of a VirtualClock", startMs, "a date in milliseconds");
     this.#now = startMs;
   }
 
@@ -21,6 +23,7 @@ export class VirtualClock implements Clock {
   }
 
   setTimer(fn: () => void, delayMs: number): Timer {
+    checkFunction("the function of a timer", fn);
     const alarm = { at: this.#now + delayMs, fn };
     this.#alarms.add(alarm);
     return alarm;
@@ -42,6 +45,7 @@ export class VirtualClock implements Clock {
 
   /** Lets time pass; timers fire in order, those set meanwhile included. What they start of promises runs after it. */
   advance(ms: number): void {
+    checkFinite("the time of advance", ms);
     const end = this.#now + ms;
     for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
       this.#alarms.delete(next);

@@ -1,9 +1,8 @@
 // What all connections of one server hold together: unsent (`maxTotalBufferedBytes`), or received and not taken
 // (`maxTotalReceivedBytes`). Kept up by those that hold something, so the others pay nothing for it.
 
-/** Of 256 MiB: far beyond is 272 MiB, and loaded is 4 MiB. */
+/** So much beyond the limit is far beyond it. */
 const FAR_BYTES = 16_777_216;
-const LOADED_PARTS = 64;
 
 export class BufferBudget {
   readonly maxBytes: number;
@@ -36,11 +35,6 @@ export class BufferBudget {
   /** Even those that are only made to wait, and could go on later, have to make room. */
   get isFarExceeded(): boolean {
     return this.#bytes > this.maxBytes + FAR_BYTES;
-  }
-
-  /** So much is held that it is worth a look whether its clients are still there. */
-  get isLoaded(): boolean {
-    return this.#bytes > this.maxBytes / LOADED_PARTS;
   }
 
   /**

@@ -9,6 +9,8 @@ export interface ByteStream {
   listener: ByteStreamListener;
   /** Bytes accepted by `write` that the system has not taken yet. */
   readonly bufferedAmount: number;
+  /** Memory that what is unsent keeps beyond `bufferedAmount`: of a message that is partly sent, all is kept. */
+  readonly pinnedBytes?: number;
   /** The peer's address as text, undefined where there is none (a Unix socket). */
   readonly remoteAddress: string | undefined;
   /** True where TLS carries the bytes. */

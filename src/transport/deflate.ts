@@ -8,7 +8,14 @@
 import { constants, deflateRawSync, gzipSync, inflateRawSync } from "node:zlib";
 import { allocate, concat, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { checkOptionNames } from "../base/option-names.ts";
+import {
+  badValue,
+  checkAmount,
+  checkBoolean,
+  checkInteger,
+  checkOptions,
+  type ValueCheck,
+} from "../base/option-values.ts";
 
 export interface CompressOptions {
   /** Messages of fewer bytes are not compressed. @default 1024, or 0 where context is taken over */
@@ -65,21 +72,25 @@ const MAX_OUTPUT_BYTES = 0x7fff_ffff;
  */
 const MAX_STREAMS = 64;
 
-const COMPRESS_OPTIONS: readonly (keyof CompressOptions)[] = [
-  "thresholdBytes",
-  "level",
-  "contextTakeover",
-  "windowBits",
-];
+const COMPRESS_OPTIONS: Readonly<Record<keyof CompressOptions, ValueCheck>> = {
+  thresholdBytes: checkAmount,
+  level: checkInteger(1, 9),
+  contextTakeover: checkBoolean,
+  windowBits: checkInteger(8, MAX_WINDOW_BITS),
+};
+
+/** Throws BAD_OPTION for what is no value of the option `compress`. */
+export function checkCompress(name: string, value: unknown): void {
+  if (typeof value === "boolean") return;
+  if (typeof value !== "object" || value === null) throw badValue(name, value, "true, false or an object");
+  checkOptions(name, value, COMPRESS_OPTIONS, `${name}.`);
+}
 
 /** Throws BAD_OPTION. `takesOver` is what the default of `contextTakeover` is. */
 export function toCompressSettings(options: CompressOptions | true, takesOver: boolean): CompressSettings {
-  if (options !== true) checkOptionNames("compress", options, COMPRESS_OPTIONS);
+  checkCompress("compress", options);
   const { contextTakeover = takesOver, thresholdBytes, level = 1 } = options === true ? {} : options;
   const { windowBits = contextTakeover ? 13 : MAX_WINDOW_BITS } = options === true ? {} : options;
-  if (thresholdBytes !== undefined && !(thresholdBytes >= 0)) throw badOption("thresholdBytes", thresholdBytes);
-  if (!isWithin(level, 1, 9)) throw badOption("level", level);
-  if (!isWithin(windowBits, 8, MAX_WINDOW_BITS)) throw badOption("windowBits", windowBits);
   return {
     thresholdBytes: thresholdBytes ?? 1024,
     takeoverThresholdBytes: thresholdBytes ?? 0,
@@ -264,12 +275,4 @@ function inflateStream(
 function withEnd(payload: Uint8Array): Uint8Array {
   const isWhole = payload.length === 0 || payload[payload.length - 1] === 0xff;
   return concat(isWhole ? [payload, FINAL_BLOCK] : [payload, FLUSH_END, FINAL_BLOCK]);
-}
-
-function isWithin(value: number, min: number, max: number): boolean {
-  return Number.isInteger(value) && value >= min && value <= max;
-}
-
-function badOption(name: string, value: unknown): ChannelError {
-  return new ChannelError("BAD_OPTION", `compress.${name} is ${String(value)}`);
 }

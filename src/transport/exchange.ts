@@ -53,6 +53,10 @@ export interface Exchange {
   readonly isClientGone: boolean;
   /** Bytes of this response that the client's connection has not taken yet. */
   readonly bufferedAmount: number;
+  /** Memory that what is unsent keeps beyond `bufferedAmount`: of a message that is partly sent, all is kept. */
+  readonly pinnedBytes?: number;
+  /** True while the connection is not read, because much has come that nobody takes: its end is not seen then. */
+  readonly isReadingPaused?: boolean;
   /** Who is told of the connection's fate. */
   listener: ExchangeListener | undefined;
   /** Fields of every response, by which a page of another origin may read it (CORS), beside those that it has itself. */
@@ -81,8 +85,8 @@ export interface Exchange {
   /** Drops the connection: the client sees that the response is incomplete. */
   abort(): void;
   /**
-   * The client has ended its side and somebody must know whether it still reads: where there is a way to find out,
-   * `onGone` follows soon if it does not. Does nothing where there is none, or the response has begun.
+   * The client has ended its side, or `isReadingPaused`, and somebody must know whether it still reads: where there is a way
+   * to find out, `onGone` follows soon if it does not. Does nothing where there is none, or the response has begun.
    */
   probe(): void;
   /** The client has ended its side: drops the connection once nothing has been written, and nothing unsent, for a while. */
@@ -101,6 +105,8 @@ export type ResponseExchange = Pick<
   | "isAnswered"
   | "isClientGone"
   | "bufferedAmount"
+  | "pinnedBytes"
+  | "isReadingPaused"
   | "listener"
   | "respond"
   | "start"

@@ -99,6 +99,14 @@ export class GzipExchange implements ResponseExchange {
     this.#exchange.flush();
   }
 
+  get pinnedBytes(): number {
+    return this.#exchange.pinnedBytes ?? 0;
+  }
+
+  get isReadingPaused(): boolean {
+    return this.#exchange.isReadingPaused === true;
+  }
+
   probe(): void {
     this.#exchange.probe();
   }

@@ -95,6 +95,10 @@ export class HttpTransport implements Transport, ExchangeListener {
     return this.#exchange.bufferedAmount;
   }
 
+  get pinnedBytes(): number {
+    return this.#exchange.pinnedBytes ?? 0;
+  }
+
   listen(listener: TransportListener): void {
     this.#listener = listener;
     if (this.#end !== undefined) listener.transportClosed(this.#end);
@@ -179,6 +183,7 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   beat(now: number, { pingIntervalMs }: Heartbeat): void {
     const { heartbeat } = this.#format;
+    if (this.#exchange.isReadingPaused === true && this.#end === undefined) this.#findEnd();
     if (this.#hasWritten) {
       this.#hasWritten = false;
       this.#wroteAt = now;
@@ -219,6 +224,16 @@ export class HttpTransport implements Transport, ExchangeListener {
   onGone(error: Error | undefined): void {
     this.#before?.onGone(error);
     this.#ended(error === undefined || isReset(error) ? clientLeft() : connectionFailed(error.message));
+  }
+
+  /**
+   * A client that has left may have ended its side behind bytes that are not read. Its system answers what is sent to it with
+   * a reset, and the write after that fails. Behind the beginning of a plain response nothing can be sent that means nothing.
+   */
+  #findEnd(): void {
+    const { heartbeat } = this.#format;
+    if (!this.#isStarted) this.#exchange.probe();
+    else if (heartbeat !== undefined && this.#exchange.bufferedAmount === 0) this.#write(heartbeat);
   }
 
   #leave(): void {

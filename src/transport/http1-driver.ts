@@ -97,7 +97,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   #probeTimer: Timer | undefined;
   /** Something was written since the last look of `endWhenSilent`. */
   #hasFlushed = false;
-  /** Probes sent for the current exchange; undefined: nobody asked for any. */
+  /** Probes sent for the current exchange; undefined: none is needed. */
   #probes: number | undefined;
   /** What the last beat found, for how many requests so far, and since when. */
   #wait: Wait = "nothing";
@@ -109,6 +109,11 @@ export class Http1Driver implements ByteStreamListener, Flushable {
     this.stream = stream;
     this.context = context;
     this.connection = new Http1Connection(context.http);
+  }
+
+  /** True while the stream is not read. */
+  get isPaused(): boolean {
+    return this.#isPaused;
   }
 
   get bufferedAmount(): number {
@@ -237,8 +242,9 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   }
 
   /**
-   * Finds out whether a client that has ended its side is still there, with interim responses that mean nothing to one that
-   * is (RFC 9110 §15.2: it must parse any number of them). At once, and then with each beat until there is an answer.
+   * Finds out whether a client that has ended its side, or is not read, is still there, with interim responses that mean
+   * nothing to one that is (RFC 9110 §15.2: it must parse any number of them). At once, and then with each beat until there is
+   * an answer, or it is read.
    */
   probe(): void {
     if (this.#probes !== undefined) return;
@@ -348,7 +354,8 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   }
 
   #sendProbe(): void {
-    if (this.#exchange === undefined || !this.connection.sayProcessing()) this.#probes = undefined;
+    const isNeeded = this.#exchange !== undefined && (this.#isPaused || this.#exchange.isClientGone);
+    if (!isNeeded || !this.connection.sayProcessing()) this.#probes = undefined;
     else {
       this.#probes! += 1;
       this.flush();

@@ -52,6 +52,14 @@ export class Http1Exchange implements Exchange {
     return this.#isLive ? this.#driver.bufferedAmount : 0;
   }
 
+  get pinnedBytes(): number {
+    return this.#isLive ? (this.#driver.stream.pinnedBytes ?? 0) : 0;
+  }
+
+  get isReadingPaused(): boolean {
+    return this.#isLive && this.#driver.isPaused;
+  }
+
   get #isLive(): boolean {
     return this.#driver.isCurrent(this);
   }

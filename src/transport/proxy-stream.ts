@@ -89,6 +89,10 @@ export class ProxiedStream implements ByteStream {
     return this.#stream.bufferedAmount;
   }
 
+  get pinnedBytes(): number {
+    return this.#stream.pinnedBytes ?? 0;
+  }
+
   get isEncrypted(): boolean {
     return this.#stream.isEncrypted;
   }

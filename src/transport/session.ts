@@ -267,7 +267,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   beat(now: number): void {
     if (this.#state === "closed") return;
     const carrier = this.#carrier;
-    if (this.#waiters !== undefined) this.wake(now);
+    this.wake(now);
     if (this.#isLingering && this.#since > 0 && carrier === undefined) {
       this.#ended(this.#closeStatus());
       return;

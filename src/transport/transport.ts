@@ -18,6 +18,8 @@ export interface Transport {
   readonly isSession?: boolean;
   /** Bytes sent that the client's connection has not taken yet. */
   readonly bufferedAmount: number;
+  /** Memory that what is unsent keeps beyond `bufferedAmount`: of a message that is partly sent, all is kept. */
+  readonly pinnedBytes?: number;
   /** Bytes of messages that arrived and that the listener did not take; only a session holds any. */
   readonly heldBytes?: number;
   /** Who is told. An end that came before is told at once. */

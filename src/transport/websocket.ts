@@ -32,6 +32,13 @@ const FLUSH_QUEUED = 16;
 const ENDING = 32;
 /** Bytes arrived since the last beat. */
 const HEARD = 64;
+/** The stream is not read. */
+const STREAM_PAUSED = 128;
+/** The client sends nothing more: what has come is delivered even to a listener that has paused. */
+const LAST = 256;
+
+/** Bytes that are read while the listener has paused. */
+const MAX_AHEAD_BYTES = 65_536;
 
 interface WebSocketContext {
   readonly clock: Clock;
@@ -46,7 +53,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   readonly #connection: WebSocketConnection;
   readonly #options: WebSocketOptions;
   #listener: TransportListener | undefined;
-  /** Yes or no, seven times. As fields of their own they were 48 bytes of each silent WebSocket. */
+  /** Yes or no, nine times. As fields of their own seven were 48 bytes of each silent WebSocket. */
   #flags: number = HEARD;
   #closeTimer: Timer | undefined;
   #heardAt = 0;
@@ -72,6 +79,10 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
 
   get bufferedAmount(): number {
     return this.#connection.outputSize + this.#stream.bufferedAmount;
+  }
+
+  get pinnedBytes(): number {
+    return this.#stream.pinnedBytes ?? 0;
   }
 
   /** What came behind the request is the first that is read. */
@@ -150,22 +161,21 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
 
   /**
    * Any byte is a sign of life, so a busy conversation is never pinged, and costs one store per read instead of a timer.
-   * While we do not read, silence says nothing; but the system of a client that is gone answers a ping with a reset.
+   * While we do not read, silence says nothing.
    */
   beat(now: number, { pingIntervalMs, pongTimeoutMs }: Heartbeat): void {
     // A peer that is slow but reads must see that we are there.
     if (this.#connection.sendOwedPong()) this.#queueFlush();
     this.#checkMessage(now);
+    if (this.#flags & PAUSED) this.#findEnd();
     if (this.#flags & ENDING || pingIntervalMs === 0) return;
-    if (this.#flags & PAUSED) {
-      this.#pingedAt = 0;
-      if (now - this.#heardAt < pingIntervalMs) return;
-      this.#heardAt = now;
-      if (this.#stream.bufferedAmount === 0) this.ping(NOTHING);
-    } else if (this.#flags & HEARD) {
+    if (this.#flags & HEARD) {
       this.#flags &= ~HEARD;
       this.#heardAt = now;
       this.#pingedAt = 0;
+    } else if (this.#flags & PAUSED) {
+      this.#pingedAt = 0;
+      this.#heardAt = now;
     } else if (this.#pingedAt > 0) {
       if (now - this.#pingedAt >= pongTimeoutMs) this.#lost();
     } else if (now - this.#heardAt >= pingIntervalMs) {
@@ -174,17 +184,18 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     }
   }
 
+  /** Does nothing once the connection is gone: what it has brought is all that comes. */
   pause(): void {
-    // Of a stream that is gone nothing more is read: what was read comes whole, and then the end.
     if (this.#flags & (PAUSED | ENDING)) return;
     this.#flags |= PAUSED;
-    this.#stream.pause();
+    this.#readAhead();
   }
 
   resume(): void {
     if (!(this.#flags & PAUSED)) return;
     this.#flags &= ~PAUSED;
-    this.#stream.resume();
+    if (this.#flags & STREAM_PAUSED) this.#stream.resume();
+    this.#flags &= ~STREAM_PAUSED;
     this.#read();
     this.#count();
     this.#queueFlush();
@@ -195,12 +206,13 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     this.#connection.receive(bytes);
     this.#read();
     this.#count();
+    if (this.#flags & PAUSED) this.#readAhead();
     if (this.#connection.outputSize > 0) this.flush();
   }
 
   onEof(): void {
     this.#connection.receiveEof();
-    this.#read();
+    this.#readRest();
   }
 
   onDrain(): void {
@@ -212,11 +224,9 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   onClosed(): void {
     this.#context.clock.clearTimer(this.#closeTimer);
     this.#flags |= ENDING;
-    // What was read before the connection went is still delivered, then the end, however far behind the receiver is.
-    this.#flags &= ~PAUSED;
+    // What was read before the connection went is still delivered, then the end.
     this.#connection.receiveEof();
-    this.#read();
-    this.#count();
+    this.#readRest();
   }
 
   makeRoom(): void {
@@ -232,6 +242,35 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     if (this.#stream.bufferedAmount === 0) this.#emptied();
   }
 
+  /**
+   * While the listener takes nothing, bytes are read up to a limit, because only a stream that is read tells of its end.
+   */
+  #readAhead(): void {
+    if (this.#flags & STREAM_PAUSED || this.#connection.heldBytes <= MAX_AHEAD_BYTES) return;
+    this.#flags |= STREAM_PAUSED;
+    this.#stream.pause();
+  }
+
+  /**
+   * Finds the end of a client that is not read. Its close frame may have come. A client that has left may have ended its
+   * side behind bytes that are not read: its system answers what we send with a reset, and the write after it fails. A pong
+   * that nobody asked for needs no answer (§5.5.3).
+   */
+  #findEnd(): void {
+    if (this.#connection.hasClose()) this.#readRest();
+    else if (this.#flags & STREAM_PAUSED && this.#stream.bufferedAmount === 0) {
+      this.#connection.sendPong();
+      this.#queueFlush();
+    }
+  }
+
+  /** The client sends nothing more: delivers all that has come, even to a listener that has paused, and then the end. */
+  #readRest(): void {
+    this.#flags |= LAST;
+    this.#read();
+    this.#count();
+  }
+
   /** Delivers what has arrived, until the listener pauses. */
   #read(): void {
     const listener = this.#listener;
@@ -239,7 +278,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     if (listener === undefined || !(this.#flags & OPENED) || this.#flags & READING) return;
     this.#flags |= READING;
     try {
-      while (!(this.#flags & PAUSED)) {
+      while (!(this.#flags & PAUSED) || this.#flags & LAST) {
         const event = this.#connection.next();
         if (event === undefined) break;
         this.#deliver(event, listener);
@@ -340,6 +379,8 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     if (this.#flags & ENDING) return;
     this.#flags |= ENDING;
     this.flush();
+    // Its peer's end must be seen.
+    if (this.#flags & STREAM_PAUSED) this.#stream.resume();
     this.#stream.end();
     this.#startCloseTimer();
   }

@@ -14,6 +14,17 @@ function setDate(t: TestContext, offsetMs: number): void {
   });
 }
 
+describe("a timer of the system's clock", () => {
+  for (const delayMs of [Number.POSITIVE_INFINITY, 3e9, 2 ** 31]) {
+    it(`of ${delayMs} ms is as long as Node can keep one`, (t) => {
+      const made = t.mock.method(globalThis, "setTimeout");
+      const timer = systemClock.setTimer(() => assert.fail("it has fired"), delayMs);
+      t.after(() => systemClock.clearTimer(timer));
+      assert.equal(made.mock.calls[0]!.arguments[1], 2 ** 31 - 1);
+    });
+  }
+});
+
 describe("the clock that measures", () => {
   for (const [name, clock] of [
     ["of a server", systemClock],

@@ -5,7 +5,9 @@ import { describe, it } from "node:test";
 import { ChannelError } from "../../src/base/errors.ts";
 import type { ChannelContext } from "../../src/channel/context.ts";
 import type { ChannelRequest } from "../../src/channel/request.ts";
+import { prepare } from "../../src/channel/send-data.ts";
 import { type OverflowPolicy, TransportChannel } from "../../src/channel/transport-channel.ts";
+import { Arrears } from "../../src/server/arrears.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { BufferBudget } from "../../src/transport/buffer-budget.ts";
 import type { Transport } from "../../src/transport/transport.ts";
@@ -138,6 +140,46 @@ describe("maxTotalBufferedBytes", () => {
     dropping.wire.stuck = TOTAL / 20;
     assert.equal(dropping.channel.send("x"), false);
     assert.equal(dropping.channel.isOpen, true);
+  });
+
+  it("beyond it, counts a message of more than 16 KiB before it is sent, unless it goes to many", () => {
+    const budget = othersHold(TOTAL + 20);
+    const keepsUp = bench("close", budget);
+    assert.equal(keepsUp.channel.send("x".repeat(16_384)), true);
+    assert.equal(keepsUp.channel.send(prepare("x".repeat(16_385))), true);
+    assert.equal(keepsUp.channel.send("x".repeat(16_385)), false);
+    assertTooSlow(keepsUp, /maxTotalBufferedBytes/);
+    const within = bench("close", othersHold(TOTAL));
+    assert.equal(within.channel.send("x".repeat(100_000)), true);
+  });
+
+  it("ends a channel that holds its part for 5 s and is sent nothing more; not one that takes it meanwhile", () => {
+    const budget = othersHold(TOTAL + 20);
+    const arrears = new Arrears();
+    const [stuck, slow, below, dropping] = [
+      bench("close", budget),
+      bench("close", budget),
+      bench("close", budget),
+      bench("drop", budget),
+    ];
+    const all = [stuck, slow, below, dropping].map(({ channel }) => channel);
+    stuck.wire.stuck = slow.wire.stuck = dropping.wire.stuck = TOTAL / 20;
+    below.wire.stuck = TOTAL / 20 - 1;
+    arrears.beat(all, 1000);
+    slow.wire.stuck = 0;
+    arrears.beat(all, 3000);
+    slow.wire.stuck = TOTAL / 20;
+    arrears.beat(all, 5999);
+    assert.ok(all.every(({ isOpen }) => isOpen));
+    arrears.beat(all, 6000);
+    assertTooSlow(stuck, /maxTotalBufferedBytes/);
+    assert.ok([slow, below, dropping].every(({ channel }) => channel.isOpen));
+    budget.change(TOTAL / 20 + 1, 0);
+    arrears.beat(all, 20_000);
+    assert.ok(
+      [slow, below, dropping].every(({ channel }) => channel.isOpen),
+      "the sum is within its limit",
+    );
   });
 
   it("does not hold against a client what only waits for the turn's end", () => {

@@ -179,8 +179,8 @@ describe("fd", () => {
   });
 
   for (const [fd, what] of [
-    [-1, "fd is -1"],
-    [1.5, "fd is 1.5"],
+    [-1, "fd is -1; it must be an integer from 0 to 2147483647"],
+    [1.5, "fd is 1.5; it must be an integer from 0 to 2147483647"],
     [10_000, "fd 10000 is no stream socket of this process"],
   ] as const) {
     it(`is refused where it is none: ${fd}`, async () => {

@@ -22,7 +22,7 @@ describe("the options of serve", () => {
   it("are those of its interface", () => {
     const path = "src/server/options.ts";
     assert.deepEqual(
-      [...SERVE_OPTIONS].sort(),
+      Object.keys(SERVE_OPTIONS).sort(),
       [...namesOf(path, "ServeOptions"), ...namesOf(path, "ServerLimits")].sort(),
     );
   });
@@ -89,7 +89,7 @@ describe("the options of serve", () => {
 
 describe("the options of a channel", () => {
   it("are those of its interface", () => {
-    assert.deepEqual([...CHANNEL_OPTIONS].sort(), namesOf("src/channel/accept.ts", "ChannelOptions"));
+    assert.deepEqual(Object.keys(CHANNEL_OPTIONS).sort(), namesOf("src/channel/accept.ts", "ChannelOptions"));
   });
 
   const wrong: readonly (readonly [options: object, text: RegExp])[] = [
@@ -116,6 +116,9 @@ describe("the options of a channel", () => {
 describe("the options of stop", () => {
   it("are refused with a suggestion where a name is unknown", async (t) => {
     const { server } = await serving(t, () => "", {});
-    assert.throws(() => server.stop({ grace: 1 } as object), { code: "BAD_OPTION", message: /did you mean "graceMs"/ });
+    await assert.rejects(server.stop({ grace: 1 } as object), {
+      code: "BAD_OPTION",
+      message: /did you mean "graceMs"/,
+    });
   });
 });

@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { SessionHandlers } from "../../src/index.ts";
+import type { EngineServer } from "../../src/server/server.ts";
 import { ask, back, opened, poll, post, SocketClient, StreamClient, text } from "../support/session-client.ts";
 import { sessionSite } from "../support/session-site.ts";
 import { until } from "../support/wait.ts";
@@ -49,6 +51,50 @@ describe("a session whose client does not keep up", () => {
     assert.equal(site.channel.send("lost"), false);
     await post(t, site.endpoint, session, 1, { type: "ack", received: 1 });
     assert.equal(site.channel.send("more"), true);
+  });
+});
+
+describe("sessions whose clients read and never acknowledge", () => {
+  const MIB = 1024 * 1024;
+
+  it("are bounded by maxTotalBufferedBytes all together, and others are served", async (t) => {
+    const limit = 8 * MIB;
+    const echo: SessionHandlers = { receive: (message, channel) => void channel.send(message) };
+    const site = await sessionSite(t, echo, {}, { maxTotalBufferedBytes: limit });
+    const { budget } = site.site.server as EngineServer;
+    const good = await SocketClient.open(t, site.endpoint);
+    await good.opened();
+    let ended = 0;
+    // 4 MB each, in one message: none is sent anything again, and without a limit they are 48 MB.
+    for (let i = 0; i < 12; i++) {
+      const socket = await SocketClient.open(t, site.endpoint);
+      await socket.opened();
+      socket.send({ type: "message", data: new Uint8Array(4_000_000) });
+      const { length } = site.calls;
+      await until(() => site.calls.length > length || budget.bytes > 0, "it was received");
+      good.send(text(`${i}`), { type: "ack", received: i });
+      await until(() => site.calls.includes(`receive ${i}`), "the good one is served");
+      ended = site.calls.filter((call) => call.startsWith("close server 4408")).length;
+      // One message beyond it, and what its connection has not taken of it.
+      assert.ok(budget.bytes <= limit + 2 * 4_100_000, `${budget.bytes}`);
+    }
+    assert.ok(ended >= 8, `${ended} were ended`);
+    assert.equal(site.channels[0]!.isOpen, true);
+    site.site.takeReports();
+  });
+
+  it("let go of all that they kept at once when they are ended", async (t) => {
+    const site = await sessionSite(t, {}, { maxBufferedBytes: MIB });
+    const { budget } = site.site.server as EngineServer;
+    const socket = await SocketClient.open(t, site.endpoint);
+    await socket.opened();
+    for (let i = 0; i < 2; i++) assert.equal(site.channel.send("x".repeat(MIB / 2)), true);
+    assert.equal(site.channel.bufferedAmount, MIB);
+    assert.equal(site.channel.send("x"), false);
+    // Its connection is still there, waits for the closing handshake, and keeps the channel.
+    assert.equal(site.channel.bufferedAmount, 0);
+    await until(() => budget.bytes < MIB, "the sum knows it");
+    site.site.takeReports();
   });
 });
 

@@ -68,8 +68,7 @@ describe("the options of openSession", () => {
   });
 
   it("have all their names in the list", () => {
-    // The type of the list refuses a name that is no option; this one has each of them once.
-    assert.equal(new Set(SESSION_OPTIONS).size, SESSION_OPTIONS.length);
+    // The type of the table refuses a name that is no option.
     const all: Required<{ [Name in keyof SessionOptions]: true }> = {
       identity: true,
       resumeMs: true,
@@ -82,7 +81,7 @@ describe("the options of openSession", () => {
       compress: true,
       codec: true,
     };
-    assert.deepEqual([...SESSION_OPTIONS].sort(), Object.keys(all).sort());
+    assert.deepEqual(Object.keys(SESSION_OPTIONS).sort(), Object.keys(all).sort());
   });
 });
 

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Channel, ChannelError, type CloseStatus, withChannel } from "../../src/index.ts";
+import type { EngineServer } from "../../src/server/server.ts";
 import type { RawClient } from "../support/raw-client.ts";
 import { request, serving, socketPath } from "../support/serving.ts";
 import { turn, until } from "../support/wait.ts";
@@ -102,5 +103,21 @@ describe("maxTotalBufferedBytes", () => {
       assert.ok(error instanceof ChannelError && error.code === "BUFFER_OVERFLOW" && source === "send");
       assert.match(error.message, /maxTotalBufferedBytes/);
     }
+  });
+
+  it("answers 503 in place of a large answer while it is exceeded, and goes on with small ones", async (t) => {
+    const site = await serving(t, ({ path }) => (path === "/small" ? "ok" : "x".repeat(MIB)), {
+      maxTotalBufferedBytes: 2 * MIB,
+    });
+    const { budget } = site.server as EngineServer;
+    const get = (path: string) => site.request(`GET ${path} HTTP/1.1`);
+    assert.equal((await get("/large")).status, 200);
+    for (let i = 0; i < 8; i++) budget.change(0, MIB / 4 + 1);
+    assert.equal(budget.isExceeded, true);
+    const refused = await get("/large");
+    assert.deepEqual([refused.status, refused.headers.get("retry-after")], [503, ["1"]]);
+    assert.equal((await get("/small")).status, 200);
+    for (let i = 0; i < 8; i++) budget.change(MIB / 4 + 1, 0);
+    assert.equal((await get("/large")).status, 200);
   });
 });

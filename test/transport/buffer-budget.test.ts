@@ -17,6 +17,17 @@ describe("BufferBudget", () => {
     assert.equal(budget.isExceeded, false);
   });
 
+  it("is far exceeded by more than 16 MiB", () => {
+    const MIB = 1 << 20;
+    const budget = new BufferBudget(64 * MIB);
+    budget.change(0, MIB);
+    budget.change(MIB, 80 * MIB);
+    assert.equal(budget.isExceeded, true);
+    assert.equal(budget.isFarExceeded, false);
+    budget.change(80 * MIB, 80 * MIB + 1);
+    assert.equal(budget.isFarExceeded, true);
+  });
+
   it("takes those that hold their equal part or more, and never one that holds nothing", () => {
     const budget = new BufferBudget(100);
     for (const bytes of [70, 25, 24, 1]) budget.change(0, bytes);

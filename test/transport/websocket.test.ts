@@ -200,17 +200,21 @@ describe("WebSocketTransport: the beginning", () => {
 });
 
 describe("WebSocketTransport: reading pace", () => {
-  it("pauses inside a read: the rest of it waits, and the socket is not read", () => {
+  it("pauses inside a read: the rest of it waits, and with 64 KiB of it the socket is not read", () => {
     const { stream, transport, told } = bench((what, it) => {
       if (what === "2") it.transport.pause();
     });
+    const large = "x".repeat(65_536);
     stream.arrive(Buffer.concat([frame(TEXT, "1"), frame(TEXT, "2"), frame(TEXT, "3")]), frame(TEXT, "4"));
+    assert.deepEqual(told, ["1", "2"]);
+    assert.deepEqual([stream.isPaused, stream.waiting], [false, 0]);
+    stream.arrive(frame(TEXT, large), frame(TEXT, "6"));
     assert.deepEqual(told, ["1", "2"]);
     assert.deepEqual([stream.isPaused, stream.waiting], [true, 1]);
     transport.resume();
-    assert.deepEqual(told, ["1", "2", "3"]);
+    assert.deepEqual(told, ["1", "2", "3", "4", large]);
     stream.deliver();
-    assert.deepEqual(told, ["1", "2", "3", "4"]);
+    assert.deepEqual(told, ["1", "2", "3", "4", large, "6"]);
   });
 
   it("pauses and resumes from inside a delivery without a second loop", () => {
@@ -233,16 +237,51 @@ describe("WebSocketTransport: reading pace", () => {
     assert.deepEqual(stream.writes, ["\x8a\x01p"]);
   });
 
-  it("an end that comes while paused is told at once, behind the messages before it: who listens holds them", () => {
-    const { stream, transport, told } = bench((what, it) => {
+  it("an end that comes while paused is told at once, behind the messages before it", () => {
+    const { stream, told } = bench((what, it) => {
       if (what === "1") it.transport.pause();
     });
     stream.arrive(Buffer.concat([frame(TEXT, "1"), frame(TEXT, "2")]));
     assert.deepEqual(told, ["1"]);
     stream.closed(new Error("reset"));
     assert.deepEqual(told, ["1", "2", "closed by network 1006"]);
+  });
+
+  it("a close frame that comes while paused is found by the next beat, and answered", () => {
+    const { stream, transport, turn, told } = bench((what, it) => {
+      if (what === "1") it.transport.pause();
+    });
+    stream.arrive(
+      Buffer.concat([frame(TEXT, "1"), frame(TEXT, "2"), encodeMaskedFrame(CLOSE, hex("0fa0627965"), KEY)]),
+    );
+    assert.deepEqual(told, ["1"]);
+    transport.beat(0, { pingIntervalMs: 0, pongTimeoutMs: 0 });
+    turn.end();
+    assert.deepEqual(
+      told.filter((what) => what !== "drain"),
+      ["1", "2", "closed by client 4000 bye"],
+    );
+    assert.deepEqual(stream.writes, ["\x88\x02\x0f\xa0"]);
+  });
+
+  it("sends a pong with each beat while the socket is not read, and none where it is", () => {
+    const { stream, transport, turn } = bench((what, it) => {
+      if (what === "1") it.transport.pause();
+    });
+    const beat = (): void => {
+      transport.beat(0, { pingIntervalMs: 0, pongTimeoutMs: 0 });
+      turn.end();
+    };
+    stream.arrive(frame(TEXT, "1"));
+    beat();
+    assert.deepEqual(stream.writes, []);
+    stream.arrive(frame(TEXT, "x".repeat(65_536)));
+    beat();
+    beat();
+    assert.deepEqual(stream.writes, ["\x8a\x00", "\x8a\x00"]);
     transport.resume();
-    assert.equal(told.length, 3);
+    beat();
+    assert.deepEqual(stream.writes, ["\x8a\x00", "\x8a\x00"]);
   });
 });
 

@@ -1,0 +1,102 @@
+// The Fetch Request of a request with a body. A body that it collects whole is in memory until the last of it has come, and
+// counts in `maxTotalReceivedBytes` for so long, as with `ChannelRequest.bytes`. A body that is read as a stream does not.
+
+import { ChannelError } from "../base/errors.ts";
+import { Pieces } from "../base/pieces.ts";
+
+/** Adds so many bytes of memory to what is held for a request. False if there was no room for them. */
+export type HoldMemory = (bytes: number) => boolean;
+
+/** Also of the clones. */
+const HOLD = new WeakMap<Request, HoldMemory>();
+
+/** The types of Request have its methods as properties, which no class may override by a method. */
+interface Methods {
+  arrayBuffer(): Promise<ArrayBuffer>;
+  bytes(): Promise<Uint8Array<ArrayBuffer>>;
+  text(): Promise<string>;
+  json(): Promise<unknown>;
+  blob(): Promise<Blob>;
+  formData(): Promise<FormData>;
+  clone(): Request;
+}
+
+const FetchRequest = Request as unknown as new (
+  url: string,
+  init: RequestInit,
+) => Methods & Omit<Request, keyof Methods>;
+
+/** A class of its own, so that no request pays for methods of its own. */
+class CountedRequest extends FetchRequest {
+  override async arrayBuffer(): Promise<ArrayBuffer> {
+    if (!isWhole(this)) return super.arrayBuffer();
+    const bytes = await collect(this);
+    const { buffer } = bytes;
+    // It may be a view of more. A Buffer's own `slice` copies nothing.
+    return (bytes.length === buffer.byteLength ? buffer : new Uint8Array(bytes).buffer) as ArrayBuffer;
+  }
+
+  override async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return new Uint8Array(await this.arrayBuffer());
+  }
+
+  override async text(): Promise<string> {
+    if (!isWhole(this)) return super.text();
+    return new TextDecoder().decode(await collect(this));
+  }
+
+  override async json(): Promise<unknown> {
+    return JSON.parse(await this.text());
+  }
+
+  override async blob(): Promise<Blob> {
+    return isWhole(this) ? (await collected(this)).blob() : super.blob();
+  }
+
+  override async formData(): Promise<FormData> {
+    return isWhole(this) ? (await collected(this)).formData() : super.formData();
+  }
+
+  /** The bytes that one of the two has read and the other has not are counted by the one that collects them. */
+  override clone(): Request {
+    const copy = super.clone();
+    HOLD.set(copy, HOLD.get(this as Request)!);
+    return Object.setPrototypeOf(copy, CountedRequest.prototype) as Request;
+  }
+}
+
+export function countedRequest(url: string, init: RequestInit, hold: HoldMemory): Request {
+  const request = new CountedRequest(url, init) as Request;
+  HOLD.set(request, hold);
+  return request;
+}
+
+/** Otherwise Fetch's own method knows what to say. */
+function isWhole(request: CountedRequest): boolean {
+  return !request.bodyUsed && request.body !== null && !request.body.locked;
+}
+
+async function collected(request: CountedRequest): Promise<Response> {
+  const type = request.headers.get("content-type");
+  return new Response((await collect(request)) as Uint8Array<ArrayBuffer>, {
+    headers: type === null ? {} : { "content-type": type },
+  });
+}
+
+async function collect(request: CountedRequest): Promise<Uint8Array> {
+  const hold = HOLD.get(request as Request)!;
+  const reader = request.body!.getReader();
+  const parts = new Pieces();
+  let held = 0;
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      parts.add(part.value);
+      const more = parts.memory - held;
+      held = parts.memory;
+      if (!hold(more)) throw new ChannelError("RECEIVE_OVERFLOW");
+    }
+    return parts.join();
+  } finally {
+    hold(-held);
+  }
+}

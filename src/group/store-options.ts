@@ -1,0 +1,108 @@
+// The checks of what a store and its verbs are given.
+
+import { utf8Length } from "../base/bytes.ts";
+import {
+  badOption,
+  badValue,
+  checkAmount,
+  checkBoolean,
+  checkFunction,
+  checkMethods,
+  checkOptions,
+  checkString,
+  type ValueCheck,
+} from "../base/option-values.ts";
+import { checkHeadersOption } from "../channel/channel-options.ts";
+import { TransportChannel } from "../channel/transport-channel.ts";
+import type { Backplane } from "./backplane.ts";
+import type { ChannelStoreOptions, JoinOptions, PublishOptions, StoreHistoryLimits } from "./channel-store.ts";
+import type { PollOptions } from "./poll.ts";
+
+const MAX_NAME_BYTES = 1024;
+
+/** The methods of a `Backplane`. */
+const BACKPLANE: Readonly<Record<keyof Backplane, true>> = {
+  publish: true,
+  subscribe: true,
+  unsubscribe: true,
+  history: true,
+  compareIds: true,
+  isId: true,
+  enter: true,
+  leave: true,
+  present: true,
+  close: true,
+};
+
+const HISTORY: Readonly<Record<keyof StoreHistoryLimits, ValueCheck>> = {
+  size: checkAmount,
+  ttlMs: checkAmount,
+  maxBytes: checkAmount,
+  maxTotalBytes: checkAmount,
+};
+
+const STORE: Readonly<Record<keyof ChannelStoreOptions, ValueCheck>> = {
+  history: (name, value) => checkOptions(name, value, HISTORY, `${name}.`),
+  backplane: checkMethods("a backplane: see redisBackplane, natsBackplane and MemoryBackplane", Object.keys(BACKPLANE)),
+  codec: checkMethods("a codec, with encode and decode: see jsonMessages", ["encode"]),
+  onJoin: checkFunction,
+  onLeave: checkFunction,
+  onError: checkFunction,
+  clock: checkMethods("a clock", ["now", "setTimer", "clearTimer"]),
+};
+
+const checkChannel = checkMethods("a channel", ["send", "onClose"]);
+
+function checkSince(name: string, value: unknown): void {
+  if (value !== null && typeof value !== "string") throw badValue(name, value, "a string, null or undefined");
+}
+
+const JOIN: Readonly<Record<keyof JoinOptions, ValueCheck>> = {
+  since: checkSince,
+  ids: checkBoolean,
+  onReset: checkFunction,
+  presence: () => {},
+};
+
+const PUBLISH: Readonly<Record<keyof PublishOptions, ValueCheck>> = { except: checkMember };
+
+const POLL: Readonly<Record<keyof PollOptions, ValueCheck>> = {
+  since: checkSince,
+  parkMs: checkAmount,
+  headers: checkHeadersOption,
+};
+
+/** All of these throw BAD_OPTION. */
+export function checkStoreOptions(options: unknown): void {
+  checkOptions("createChannelStore", options, STORE);
+}
+
+export function checkJoinOptions(options: unknown): void {
+  checkOptions("addToGroup", options, JOIN);
+}
+
+export function checkPublishOptions(options: unknown): void {
+  checkOptions("publish", options, PUBLISH);
+}
+
+export function checkPollOptions(options: unknown): void {
+  checkOptions("pollGroup", options, POLL);
+}
+
+/** `history` of a store and `since`. */
+export function checkHistorySince(since: unknown): void {
+  if (since !== undefined) checkSince("since", since);
+}
+
+/** A channel of ours, or of another make with the same methods. */
+export function checkMember(name: string, channel: unknown): void {
+  if (!(channel instanceof TransportChannel)) checkChannel(name, channel);
+}
+
+export function checkGroupName(name: unknown): asserts name is string {
+  checkString("the name of a group", name);
+  const text = name as string;
+  if (text.length * 3 > MAX_NAME_BYTES && utf8Length(text) > MAX_NAME_BYTES) {
+    throw badOption(`the name of a group has more than ${MAX_NAME_BYTES} bytes; it must have at most as many`);
+  }
+}
