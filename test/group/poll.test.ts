@@ -219,9 +219,9 @@ describe("pollGroup", () => {
     const failing = (): string => {
       throw new Error("of the application");
     };
-    const fail = (): void => {
+    const fail = (): Promise<void> => {
       store.broadcast("g", failing);
-      app.advance(11_000);
+      return app.advance(11_000);
     };
     assert.equal((await ask(last, fail))[0], 204);
     assert.equal((await ask(last, () => store.close()))[0], 204);
