@@ -10,6 +10,7 @@ import type { PreparedMessage } from "../channel/prepared-message.ts";
 import { event, json, prepare, type SendData } from "../channel/send-data.ts";
 import { TransportChannel } from "../channel/transport-channel.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
+import { DuePolls, NO_STORE, type Poll, pollAnswer } from "./due-polls.ts";
 import { ListenerState, type Member, type MemberOwner, type MemberState, PollState } from "./member.ts";
 import { endListed, findMember, link, unlink } from "./memberships.ts";
 import type { GroupEntry } from "./message.ts";
@@ -23,13 +24,8 @@ export interface GroupOwner {
   report(error: unknown, group: string, channel?: AnyChannel): void;
 }
 
-/** A member that waits as a poll. */
-type Poll = Member & { readonly state: PollState };
-
 /** An entry, and the members of the moment at which it arrived. */
 type Delivery = readonly [entry: GroupEntry, audience: readonly Member[]];
-
-const NO_STORE = { "Cache-Control": "no-store" };
 
 export class Group implements MemberOwner, StreamListener {
   readonly name: string;
@@ -47,9 +43,8 @@ export class Group implements MemberOwner, StreamListener {
   #isDelivering = false;
   /** Entries that callbacks published during a delivery. Made for the first of them. */
   #pending: Queue<Delivery> | undefined;
-  /** Entries of this turn, and the polls that they answer at its end. */
-  #due: GroupEntry[] | undefined;
-  #duePolls: Poll[] = [];
+  /** Made for the first poll that an entry answers. */
+  #due: DuePolls | undefined;
 
   constructor(name: string, owner: GroupOwner) {
     this.name = name;
@@ -133,8 +128,7 @@ export class Group implements MemberOwner, StreamListener {
   }
 
   gap(isBeforeAll = false): void {
-    // The answers of polls that are due would hide it.
-    this.#duePolls = [];
+    this.#due?.clear();
     for (const member of this.#members.snapshot()) {
       // A callback may have removed it.
       if (member.hasLeft) continue;
@@ -214,7 +208,7 @@ export class Group implements MemberOwner, StreamListener {
         if (current?.state === undefined || !this.#hasReceived(current.state, entry)) this.#send(channel, entry.plain);
       } else if (!member.hasLeft && !this.#hasReceived(state, entry)) {
         state.receivedUpTo = undefined;
-        if (isPoll(member)) this.#addDue(entry, member);
+        if (isPoll(member)) this.#toDue().add(entry, member);
         else this.#send(channel, this.#formOf(entry, state));
       }
     }
@@ -232,31 +226,9 @@ export class Group implements MemberOwner, StreamListener {
     );
   }
 
-  /** A poll has one answer, which holds all entries of this turn. */
-  #addDue(entry: GroupEntry, poll: Poll): void {
-    if (this.#due === undefined) {
-      this.#due = [];
-      setImmediate(() => this.#answerPolls());
-    }
-    if (this.#due.at(-1) !== entry) this.#due.push(entry);
-    if (poll.state.dueFrom !== undefined) return;
-    poll.state.dueFrom = this.#due.length - 1;
-    this.#duePolls.push(poll);
-  }
-
-  /** Answers all polls of this turn, those too that a closed store has removed. */
-  #answerPolls(): void {
-    const due = this.#due!;
-    const polls = this.#duePolls;
-    this.#due = undefined;
-    this.#duePolls = [];
-    const next = due.at(-1)!.id;
-    // Nearly always all polls have waited for the same entries and share one answer.
-    const shared = prepare(pollAnswer(due, next, false));
-    for (const { channel, state } of polls) {
-      const from = state.dueFrom!;
-      this.#answer(channel, from === 0 ? shared : pollAnswer(due.slice(from), next, false));
-    }
+  #toDue(): DuePolls {
+    this.#due ??= new DuePolls((poll, data) => this.#answer(poll.channel, data));
+    return this.#due;
   }
 
   /** The answer is all that is kept, so the poll catches up again, from the beginning. */
@@ -306,12 +278,4 @@ function isPoll(member: Member): member is Poll {
 /** A session is told in the same words, whatever carries it: its client receives messages without event types. */
 function isSession(channel: AnyChannel): boolean {
   return channel instanceof TransportChannel && channel.isSession;
-}
-
-function pollAnswer(entries: readonly GroupEntry[], next: string, reset: boolean): SendData {
-  const messages = entries.map((entry) => entry.json).join(",");
-  return {
-    headers: { "Content-Type": "application/json; charset=utf-8", ...NO_STORE },
-    body: `{"messages":[${messages}],"next":${JSON.stringify(next)},"reset":${reset}}`,
-  };
 }

@@ -1,0 +1,64 @@
+// The polls of a group that entries of this turn of the event loop answer. A poll has one answer, which holds all of them,
+// so it is made at the end of the turn.
+
+import { prepare, type SendData } from "../channel/send-data.ts";
+import type { Member, PollState } from "./member.ts";
+import type { GroupEntry } from "./message.ts";
+
+/** A member that waits as a poll. */
+export type Poll = Member & { readonly state: PollState };
+
+export const NO_STORE = { "Cache-Control": "no-store" };
+
+export class DuePolls {
+  readonly #answer: (poll: Poll, data: SendData) => void;
+  /** Entries of this turn; undefined while there are none. */
+  #entries: GroupEntry[] | undefined;
+  #polls: Poll[] = [];
+
+  /** `answer` must not throw. */
+  constructor(answer: (poll: Poll, data: SendData) => void) {
+    this.#answer = answer;
+  }
+
+  /** The entry is part of the poll's answer. */
+  add(entry: GroupEntry, poll: Poll): void {
+    if (this.#entries === undefined) {
+      this.#entries = [];
+      setImmediate(() => this.#answerAll());
+    }
+    if (this.#entries.at(-1) !== entry) this.#entries.push(entry);
+    if (poll.state.dueFrom !== undefined) return;
+    poll.state.dueFrom = this.#entries.length - 1;
+    this.#polls.push(poll);
+  }
+
+  /** No poll is due any more: entries are lost, and its answer would hide it. */
+  clear(): void {
+    this.#polls = [];
+  }
+
+  /** Answers all polls of this turn, those too that a closed store has removed. */
+  #answerAll(): void {
+    const entries = this.#entries!;
+    const polls = this.#polls;
+    this.#entries = undefined;
+    this.#polls = [];
+    const next = entries.at(-1)!.id;
+    // Nearly always all polls have waited for the same entries and share one answer.
+    const shared = prepare(pollAnswer(entries, next, false));
+    for (const poll of polls) {
+      const from = poll.state.dueFrom!;
+      this.#answer(poll, from === 0 ? shared : pollAnswer(entries.slice(from), next, false));
+    }
+  }
+}
+
+/** The body of a poll's answer: see `pollGroup`. */
+export function pollAnswer(entries: readonly GroupEntry[], next: string, reset: boolean): SendData {
+  const messages = entries.map((entry) => entry.json).join(",");
+  return {
+    headers: { "Content-Type": "application/json; charset=utf-8", ...NO_STORE },
+    body: `{"messages":[${messages}],"next":${JSON.stringify(next)},"reset":${reset}}`,
+  };
+}
