@@ -50,7 +50,7 @@ async function refuses(siege: Siege, bytes: string, status: number): Promise<voi
 describe("An HTTP client that attacks", () => {
   const server = besieged();
   const hasty = besieged({
-    server: { headerTimeoutMs: 200, requestTimeoutMs: 200, keepAliveTimeoutMs: 20_000, closeTimeoutMs: 200 },
+    server: { headerTimeoutMs: 200, requestTimeoutMs: 200, keepAliveTimeoutMs: 20_000, closeTimeoutMs: 3000 },
   });
 
   it("with 600 connections that send a head or a body byte by byte, or nothing, gets 408 and the end of each", async (t) => {
