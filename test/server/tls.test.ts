@@ -210,8 +210,8 @@ describe("a server with tls", { skip: noCertificate }, () => {
       [/no certificate/, { cert: undefined, key: undefined }],
       [/no certificate/, { minVersion: "TLSv1.2" }],
       [/tls has no option "certt"; did you mean "cert"/, { certt: given.cert, key: given.key }],
-      [/the options of tls must be an object, not "true"/, true],
-      [/the options of tls must be an object, not "null"/, null],
+      [/must be an object, not boolean/, true],
+      [/must be an object, not null/, null],
       [/ALPNCallback/, { ...given, ALPNCallback: 5 }],
       [/SNICallback/, { ...given, SNICallback: "x" }],
     ] as const;
