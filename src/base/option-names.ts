@@ -20,7 +20,11 @@ export function checkOptionNames(owner: string, options: unknown, known: readonl
 
 export function checkObject(owner: string, options: unknown): asserts options is object {
   if (typeof options === "object" && options !== null && !Array.isArray(options)) return;
-  throw new ChannelError("BAD_OPTION", `the options of ${owner} must be an object, not "${String(options)}"`);
+  throw new ChannelError("BAD_OPTION", `the options of ${owner} must be an object, not ${describe(options)}`);
+}
+
+function describe(value: unknown): string {
+  return value === null ? "null" : Array.isArray(value) ? "an array" : typeof value;
 }
 
 /** `has no option "prot"; did you mean "port"?`, or the whole list where nothing is near. */
