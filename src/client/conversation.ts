@@ -6,7 +6,7 @@ import type { NumberedRecord, OpenRecord } from "../codec/session-record.ts";
 import { ACK_MS } from "../protocol/session.ts";
 import { fullJitter } from "./backoff.ts";
 import type { Carrier, CarrierEnd, CarrierKind } from "./carrier.ts";
-import { fatalCode, isOdd, REPLACED } from "./carrier-end.ts";
+import { fatalCode, REPLACED } from "./carrier-end.ts";
 import { ClientSession, type Kept, valuesOf } from "./client-session.ts";
 import type { Connection, ConnectOptions, Message } from "./connection.ts";
 import { debugPrinter } from "./debug.ts";
@@ -22,6 +22,8 @@ import { CARRIERS, checkClose } from "./options.ts";
 import { startWebSocket } from "./websocket-carrier.ts";
 
 const MAX_BUFFERED_BYTES = 1_048_576;
+/** A session that is lost sooner was of no use. */
+const STABLE_MS = 5000;
 /** How long what was sent before `close` is carried out without a carrier. */
 const LINGER_MS = 10_000;
 
@@ -53,8 +55,9 @@ export function converse(
   let carrier: Carrier | undefined;
   /** The number of the last record that came on this carrier. */
   let arrived = 0;
-  /** Sessions in a row that were lost before anything had come or was acknowledged in them. */
+  /** Sessions in a row that were lost soon after they had begun, whatever they had brought. */
   let losses = 0;
+  let begunAt = 0;
   /** Present while an acknowledgement waits for more. */
   let cancelAck: (() => void) | undefined;
   /** Loops that are behind. */
@@ -84,6 +87,7 @@ export function converse(
         acknowledge();
       } else if (record.type !== "heartbeat") take(record);
     },
+    isWaiting: () => session.bufferedAmount > 0,
     onEnd: lost,
     onFailure(failures, delayMs) {
       const text = failures.join("; ");
@@ -119,6 +123,7 @@ export function converse(
     // The next poll of those that have the session already.
     if (isResumed && isSame) return;
     const outcome = isResumed ? "resumed" : token === undefined ? "new" : "lost";
+    if (isSame) age();
     if (outcome === "lost" && ++losses > 1) {
       const what = "the server forgets each session at once: does a balancer send requests to several processes?";
       if (isSame) return void ladder.fail({ status: 200, what });
@@ -136,12 +141,18 @@ export function converse(
     if (events.state === "open") events.open.tell({ session: outcome, transport: carrier.kind, unacknowledged });
   }
 
+  /** Called while a carrier has the session: one that lives on a carrier for a while is none that is forgotten at once. */
+  function age(): void {
+    if (time.now() - begunAt >= STABLE_MS) losses = 0;
+  }
+
   /** Another session: what has never left goes out in it. Returns what may have left. */
   function renew(received: number): unknown[] {
     const records = session.after();
     const isFresh = ({ sends }: Kept): boolean => sends === undefined;
     // Both numbers are 0, unless the server has kept the session and records of it are lost all the same.
     session = session.renewed(received, arrived, records.filter(isFresh));
+    begunAt = time.now();
     const values = valuesOf(records.filter((record) => !isFresh(record)));
     if (values.length > 0) waiting.reject("the session is lost");
     settle();
@@ -151,7 +162,8 @@ export function converse(
   function take(record: NumberedRecord): void {
     arrived += 1;
     if (session.receive(arrived, record)) {
-      losses = 0;
+      // What each new session brings at its opening says nothing of the way there.
+      if (losses < 2) ladder.prove();
       if (record.type === "message") deliver(record.data);
       else if (record.retryMs === undefined) end("server", record.code, record.reason, valuesOf(session.after()));
       else {
@@ -178,6 +190,7 @@ export function converse(
   function lost(kind: CarrierKind, why: CarrierEnd, wasOpen: boolean): boolean {
     const { status, code, reason, attempt, refused, what } = why;
     log(`${kind}: over, ${why.error ?? what}`);
+    if (wasOpen) age();
     if (refused !== undefined) {
       refused.refusal = new ChannelError("BAD_DATA", `${why.error}`, { cause: why.error });
       // What the platform refuses is not sent again: those behind it take its place.
@@ -186,10 +199,10 @@ export function converse(
       settle();
       if (refused !== sending) events.error.tell(refused.refusal);
     } else if (why.error !== undefined) events.error.tell(why.error);
-    else if (wasOpen && isOdd(why)) events.fail(`${kind}: ${what}`);
     let fatal = fatalCode(why, wasOpen);
-    // Older requests mean nothing. One that was given up may have come late, and have replaced this one.
-    if (attempt === tries && ((wasOpen && code === REPLACED) || status === 409) && !ladder.takeGhost())
+    // Requests that are older, or had no token, mean nothing. One that was given up may have come late, and have replaced
+    // this one.
+    if (token !== undefined && attempt === tries && ((wasOpen && code === REPLACED) || status === 409) && !ladder.takeGhost())
       fatal = REPLACED;
     if (fatal !== undefined) {
       const text = reason || (fatal === REPLACED ? "replaced" : status ? `HTTP ${status}` : "");
@@ -213,7 +226,7 @@ export function converse(
 
   function acknowledged(number: number): void {
     if (!session.acknowledge(number)) return;
-    losses = 0;
+    ladder.prove();
     // A carrier that has just opened has not begun.
     if (ladder.current === carrier) carrier?.flush();
     settle();

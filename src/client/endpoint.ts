@@ -15,14 +15,17 @@ export type WebSocketConstructor = new (
 /** A value, or a function that is asked for it at each request, so that what expires can be renewed. */
 export type Given<T> = T | (() => T | Promise<T>);
 
+/** Names and values: of an object, or of `Headers`, `URLSearchParams`, a `Map`, a list of pairs. */
+export type Pairs = Readonly<Record<string, string>> | Iterable<readonly [string, string]>;
+
 export interface EndpointOptions {
   /**
    * Headers of each request. A browser's WebSocket takes none: put what it needs into `params`, a cookie or `protocols`.
    * Node's and `ws` (see `WebSocket`) take them.
    */
-  readonly headers?: Given<Readonly<Record<string, string>>> | undefined;
+  readonly headers?: Given<Pairs> | undefined;
   /** Query parameters of each request, without the names of the session's own. They may show up in logs. */
-  readonly params?: Given<Readonly<Record<string, string>>> | undefined;
+  readonly params?: Given<Pairs> | undefined;
   /** Sub-protocols that are offered beside the session's own. */
   readonly protocols?: readonly string[] | undefined;
   /** As in `fetch`. A WebSocket always sends cookies, as `include` does. @default "same-origin" */
@@ -80,17 +83,19 @@ export class Endpoint {
     return composed;
   }
 
-  #compose(params: Query = {}, headers: Query = {}): Composed {
+  #compose(params: Pairs = {}, headers: Pairs = {}): Composed {
     const url = new URL(this.#url);
-    for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value);
+    const query = pairsOf(params);
+    for (const [name] of query) url.searchParams.delete(name);
+    for (const [name, value] of query) url.searchParams.append(name, value);
     if (!/^http/.test(url.protocol) || url.username || url.password) {
       throw new Error("it must be http(s): or ws(s):, without user and password");
     }
     for (const name of url.searchParams.keys()) {
       if (RESERVED.test(name)) throw new Error(`"${name}" in the query is the session's own`);
     }
-    new Headers(headers);
-    return { url, headers };
+    const fields = new Headers(pairsOf(headers));
+    return { url, headers: Symbol.iterator in headers ? Object.fromEntries(fields) : headers };
   }
 }
 
@@ -99,13 +104,28 @@ interface Composed {
   readonly headers: Query;
 }
 
+/** Throws for what has no names and values. */
+function pairsOf(given: Pairs): [string, string][] {
+  if (typeof given !== "object") throw new Error(`"${given}" is no object`);
+  const pairs = [...(Symbol.iterator in given ? given : Object.entries(given))] as [string, string][];
+  for (const [name, value] of pairs) {
+    if (!/^(string|number|boolean)$/.test(typeof value)) throw new Error(`"${name}" is ${value}`);
+  }
+  return pairs;
+}
+
 /** Why a request failed, as far as the platform says it. */
 export function failure(error: unknown): CarrierEnd {
-  if (error instanceof ChannelError) return { error };
-  const { message, cause } = error as { message?: string; cause?: { message?: string; code?: string } };
-  // Node says why in the cause; that of a host with several addresses has a code alone.
-  const why = cause?.message || cause?.code;
-  return { what: `${message || error}${why ? ` (${why})` : ""}` };
+  try {
+    if (error instanceof ChannelError) return { error };
+    const { message, cause } = Object(error) as { message?: string; cause?: { message?: string; code?: string } };
+    // Node says why in the cause; that of a host with several addresses has a code alone.
+    const why = cause?.message || cause?.code;
+    return { what: `${message || String(error)}${why ? ` (${why})` : ""}` };
+  } catch {
+    // A client's `fetch` may fail with anything, also with what cannot be looked at.
+    return { what: "failed" };
+  }
 }
 
 async function given<T>(value: Given<T> | undefined): Promise<T | undefined> {

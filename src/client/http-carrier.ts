@@ -14,6 +14,8 @@ const POST_BYTES = 65_536;
 const POST_FAILURES = 3;
 /** From so many on, pauses for a receiver that is behind do not grow. */
 const MAX_WAITS = 3;
+/** How long a closed connection waits in all for a server that is behind. */
+const LINGER_MS = 10_000;
 /** A poll that ends sooner than this and brings nothing is none: a server parks polls. */
 const IDLE_MS = 250;
 /** So many of those in a row are borne. */
@@ -31,7 +33,7 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
   let session: ClientSession | undefined;
   let token = "";
   let heartbeatMs = 0;
-  /** End requests and pauses. Each request has a signal of its own: a signal keeps its listeners for as long as it lives. */
+  /** End requests. Each request has a signal of its own: a signal keeps its listeners for as long as it lives. */
   const stops = new Set<() => void>();
   /** Bytes of an answer have come, and it is not over. */
   let isReading = false;
@@ -46,11 +48,15 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
   let isHeld = false;
   /** Present while there must not be another poll. */
   let unhold: (() => void) | undefined;
+  /** Ends a pause. */
+  let wake = (): void => {};
+  let lingerMs = LINGER_MS;
 
   function end(): void {
     isOver = true;
     for (const stop of stops) stop();
     unhold?.();
+    wake();
   }
 
   function over(why: CarrierEnd): void {
@@ -75,10 +81,12 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
       const startedAt = now();
       const answer = await request(() => ({ ...mode, ...resumption() }));
       isReading = false;
+      // The answers of the POSTs say the rest.
+      if (isFinishing) return;
       const { status, types } = answer;
       if (!types!.has("open")) return over(answer);
       if (!isPoll || session === undefined) return over({ what: "ended" });
-      const isIdle = !("park" in mode) && known() === before && now() - startedAt < IDLE_MS;
+      const isIdle = !("park" in mode) && known() <= before && now() - startedAt < IDLE_MS;
       idlePolls = isIdle ? idlePolls + 1 : 0;
       if (idlePolls > IDLE_POLLS) return over({ status, what: "polls end at once, with nothing" });
       while ((isHeld || session.isHeld) && !isOver) {
@@ -130,7 +138,9 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
       if (!isBusy && (status < 500 || ++failures === POST_FAILURES)) {
         return over({ ...answer, attempt: undefined, what: `POST: ${answer.what}` });
       }
-      await pause(retryAfterMs || delay(isBusy ? Math.min(++waits, MAX_WAITS) : failures));
+      const ms = retryAfterMs || delay(isBusy ? Math.min(++waits, MAX_WAITS) : failures);
+      if (isFinishing && (lingerMs -= ms) < 0) return over({});
+      await pause(ms);
     }
   }
 
@@ -177,6 +187,7 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
     const cancel =
       isPost &&
       after((2 * heartbeatMs + body.length / SLOWEST) * of!.patience, () => aborter.abort(new Error("timed out")));
+    let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
     try {
       if (!isPost) onStart();
       const answer = await fetch(url, {
@@ -192,11 +203,11 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
         signal: aborter.signal,
       });
       const { status } = answer;
+      reader = answer.body?.getReader();
       const types = new Set<string>();
       // What was said of another session's numbers says nothing of this one's.
       const isOurs = isPost ? of === session && (status === 200 || status === 409) : status === 200;
-      if (isOurs && answer.body) await read(answer.body, isPost, types);
-      else answer.body?.cancel().catch(() => {});
+      if (isOurs && reader) await read(reader, isPost, types);
       // A client that does not poll hears that the server is there.
       if (unhold !== undefined) onAlive();
       const type = answer.headers.get("content-type");
@@ -209,16 +220,21 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
     } finally {
       if (cancel) cancel();
       stops.delete(stop);
+      // Whatever of the answer was not read is not wanted.
+      reader?.cancel().catch(() => {});
     }
   }
 
   /** Hands out the records of an answer, and collects their types. */
-  async function read(body: ReadableStream<Uint8Array>, isPost: boolean, types: Set<string>): Promise<void> {
+  async function read(
+    reader: ReadableStreamDefaultReader<Uint8Array>,
+    isPost: boolean,
+    types: Set<string>,
+  ): Promise<void> {
     const decode = typedEvents();
-    const reader = body.getReader();
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return;
+      if (done || isOver) return;
       if (!isPost) {
         isReading = true;
         onAlive();
@@ -235,17 +251,15 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
 
   function pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const stop = (): void => {
+      const cancel = after(ms, resolve);
+      wake = () => {
         cancel();
-        stops.delete(stop);
         resolve();
       };
-      const cancel = after(ms, stop);
-      stops.add(stop);
     });
   }
 
-  down().catch(failed);
+  down().catch((error) => void (isFinishing || failed(error)));
   return {
     kind,
     begin(begun, open) {
@@ -272,6 +286,7 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
     finish() {
       isFinishing = true;
       isAckDue ||= session!.hasAck;
+      wake();
       flush();
     },
     end,

@@ -4,10 +4,8 @@
 
 import type { ServerRecord } from "../codec/session-record.ts";
 import type { Carrier, CarrierEnd, CarrierKind, Link } from "./carrier.ts";
+import { isOdd, REPLACED } from "./carrier-end.ts";
 import type { After } from "./environment.ts";
-
-/** PROTOCOL.md, "Taking up": another carrier has the session. */
-const REPLACED = 4409;
 
 /** Silence after which the next rung is started beside. */
 const OPEN_MS = 2500;
@@ -36,9 +34,11 @@ export interface LadderOwner {
   start(kind: CarrierKind, told: Told): Carrier;
   /** With an `open`, `carrier` is the current one from now on. */
   onRecord(carrier: Carrier, record: ServerRecord): void;
+  /** Something that was sent is not acknowledged. */
+  isWaiting(): boolean;
   /** A carrier is over, with `wasOpen` the current one. False: do not look for another. */
   onEnd(kind: CarrierKind, end: CarrierEnd, wasOpen: boolean): boolean;
-  /** Each carrier that was tried has failed; the next attempt is in `delayMs`. */
+  /** Each carrier that was tried has failed, or was of no use when it was open; the next attempt is in `delayMs`. */
   onFailure(failures: readonly string[], delayMs: number): void;
   /** The carrier that `stop` has left to finish is over. */
   onFinish(): void;
@@ -55,6 +55,8 @@ export interface Ladder {
    * session from a carrier of ours; each counts once.
    */
   takeGhost(): boolean;
+  /** The current carrier has brought something new, or has carried something to the server. */
+  prove(): void;
   /** The server wants the client back after `retryAfterMs`, on a new carrier. */
   again(retryAfterMs: number): void;
   /** The network may be another, or the page has slept: sees at once whether the carrier lives, or looks for one. */
@@ -89,6 +91,8 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
   /** WebSockets in a row that were given up for their silence, without a message in between. */
   let silences = 0;
   let openedAt = 0;
+  /** The current carrier has carried something. */
+  let isProven = false;
   let heardAt = 0;
   /** Beats since something was heard: a clock that is set back does not hide silence. */
   let quietBeats = 0;
@@ -150,8 +154,8 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
     drop();
     current?.end();
     current = carrier;
-    if (at < rung) climbs = 0;
     rung = at;
+    isProven = false;
     patience = PATIENCE;
     hear();
     openedAt = heardAt;
@@ -171,7 +175,9 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
     } else if (carrier === current) {
       current = undefined;
       cancelBeat();
-      settle();
+      const isUseless = !(settle() || isProven);
+      if (isUseless && failures >= PATIENCE) rung = (rung + 1) % rungs.length;
+      if (end.error === undefined && (isUseless || isOdd(end))) failed.push(`${kind}: ${end.what}`);
       const tell = (): boolean => owner.onEnd(kind, end, true);
       // A carrier that was started beside it may have taken the session, and its `open` is on the way.
       if (racers.size > 0 && end.status === undefined && (end.code ?? REPLACED) === REPLACED) untold = tell;
@@ -201,15 +207,16 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
     const reasons = failed;
     failed = [];
     const delayMs = Math.max(failures > 0 ? owner.delay(failures) : 0, retryAfterMs);
-    failures += 1;
-    if (failures > MANY_FAILURES) rung = 0;
+    if (failures++ === MANY_FAILURES) rung = 0;
     set(delayMs, attempt);
     if (reasons.length > 0) owner.onFailure(reasons, delayMs);
   }
 
-  /** A carrier that lived for a while did work. */
-  function settle(): void {
-    if (now() - openedAt >= STABLE_MS) failures = 0;
+  /** True if the carrier did work: it lived for a while, and did not keep what was sent from arriving. */
+  function settle(): boolean {
+    const isStable = now() - openedAt >= STABLE_MS && (isProven || !owner.isWaiting());
+    if (isStable) failures = climbs = 0;
+    return isStable;
   }
 
   function climbLater(): void {
@@ -281,6 +288,9 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
     },
     takeGhost() {
       return ghosts > 0 && ghosts-- > 0;
+    },
+    prove() {
+      isProven = true;
     },
     again(retryAfterMs) {
       settle();

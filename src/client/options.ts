@@ -2,9 +2,11 @@
 
 import { ChannelError } from "../base/channel-error.ts";
 import { checkOptionNames, unknownName } from "../base/option-names.ts";
+import { SESSION_PROTOCOL } from "../codec/session-record.ts";
 import type { BackoffOptions } from "./backoff.ts";
 import type { CarrierKind } from "./carrier.ts";
 import type { ConnectOptions } from "./connection.ts";
+import type { Environment } from "./environment.ts";
 
 export const CARRIERS: readonly CarrierKind[] = ["websocket", "stream", "poll"];
 
@@ -15,23 +17,29 @@ const aFunction: Rule = [(value) => typeof value === "function", "a function"];
 const milliseconds: Rule = [(value) => isNumber(value) && value < 2 ** 31, "a number from 1 to 2^31 - 1"];
 
 const OPTIONS: Readonly<Record<keyof ConnectOptions | "codec", Rule>> = {
-  carriers: [(value) => Array.isArray(value) && value.length > 0, "a list"],
-  // RFC 9110 §5.6.2, "token".
+  carriers: [(value) => isList(value) && value.length > 0, "a list without repetitions"],
   protocols: [
-    (value) => Array.isArray(value) && value.every((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name)),
-    "a list of tokens",
+    // RFC 9110 §5.6.2, "token". A WebSocket throws for one that is there twice.
+    (value) => isList(value, SESSION_PROTOCOL) && value.every((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(`${name}`)),
+    `a list of tokens, without repetitions and ${SESSION_PROTOCOL}`,
   ],
   credentials: [(value) => /^(omit|same-origin|include)$/.test(`${value}`), "omit, same-origin or include"],
   maxBufferedBytes: [isNumber, "a number from 1"],
   WebSocket: aFunction,
   fetch: aFunction,
   debug: [(value) => /^(boolean|function)$/.test(typeof value), "a boolean or a function"],
+  codec: [(value) => can(value, "encode", "decode"), "an object with encode and decode"],
+  signal: [
+    (value) => can<AbortSignal>(value, "addEventListener") && typeof value.aborted === "boolean",
+    "an AbortSignal",
+  ],
+  environment: [
+    (value) => can<Environment>(value, "random", "watch") && can(value.clock, "now", "setTimer", "clearTimer"),
+    "an object with clock, random and watch",
+  ],
   backoff: undefined,
-  codec: undefined,
-  environment: undefined,
   headers: undefined,
   params: undefined,
-  signal: undefined,
 };
 const BACKOFF: Readonly<Record<keyof BackoffOptions, Rule>> = { firstMs: milliseconds, capMs: milliseconds };
 
@@ -47,12 +55,22 @@ export function checkOptions(options: ConnectOptions): void {
 
 function check(owner: string, options: object, rules: Readonly<Record<string, Rule>>): void {
   checkOptionNames(owner, options, Object.keys(rules));
-  for (const [name, value] of Object.entries(options)) {
-    const [isRight, expected] = rules[name] ?? [];
-    if (value !== undefined && isRight?.(value) === false) {
-      throw new ChannelError("BAD_OPTION", `${name} must be ${expected}`);
+  for (const [name, rule] of Object.entries(rules)) {
+    const value = (options as Readonly<Record<string, unknown>>)[name];
+    if (value !== undefined && rule?.[0](value) === false) {
+      throw new ChannelError("BAD_OPTION", `${name} must be ${rule[1]}`);
     }
   }
+}
+
+/** True for an object that has these functions: it may come from another frame, or be of a library. */
+function can<T extends object>(value: unknown, ...names: string[]): value is T {
+  return names.every((name) => typeof (value as Readonly<Record<string, unknown>> | null)?.[name] === "function");
+}
+
+/** True for a list of different values, none of which is one of `others`. */
+function isList(value: unknown, ...others: unknown[]): value is unknown[] {
+  return Array.isArray(value) && new Set([...value, ...others]).size === value.length + others.length;
 }
 
 function isNumber(value: unknown): value is number {
