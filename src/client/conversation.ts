@@ -17,15 +17,10 @@ import { events as connectionEvents } from "./events.ts";
 import { startHttp } from "./http-carrier.ts";
 import { iterate } from "./iterate.ts";
 import { climb, type Told } from "./ladder.ts";
+import { LINGER_MS, MAX_BUFFERED_BYTES, STABLE_MS } from "./limits.ts";
 import { type AnyCodec, fromMessage, toMessage } from "./messages.ts";
 import { CARRIERS, checkClose } from "./options.ts";
 import { startWebSocket } from "./websocket-carrier.ts";
-
-const MAX_BUFFERED_BYTES = 1_048_576;
-/** A session that is lost sooner was of no use. */
-const STABLE_MS = 5000;
-/** How long what was sent before `close` is carried out without a carrier. */
-const LINGER_MS = 10_000;
 
 /** What won, for the life of the page: by origin, and by what there was to choose from. */
 const winners = new Map<string, CarrierKind>();
@@ -125,7 +120,7 @@ export function converse(
     const outcome = isResumed ? "resumed" : token === undefined ? "new" : "lost";
     if (isSame) age();
     if (outcome === "lost" && ++losses > 1) {
-      const what = "the server forgets each session at once: does a balancer send requests to several processes?";
+      const what = "the server forgets each session: are requests balanced over several processes?";
       if (isSame) return void ladder.fail({ status: 200, what });
       events.fail(what);
     }
@@ -188,21 +183,26 @@ export function converse(
 
   /** A carrier is over. False when the connection is. */
   function lost(kind: CarrierKind, why: CarrierEnd, wasOpen: boolean): boolean {
-    const { status, code, reason, attempt, refused, what } = why;
-    log(`${kind}: over, ${why.error ?? what}`);
+    const { status, code, reason, attempt, refused, error } = why;
+    log(`${kind}: over, ${error ?? why.what}`);
     if (wasOpen) age();
     if (refused !== undefined) {
-      refused.refusal = new ChannelError("BAD_DATA", `${why.error}`, { cause: why.error });
+      refused.refusal = new ChannelError("BAD_DATA", `${error}`, { cause: error });
       // What the platform refuses is not sent again: those behind it take its place.
       const others = session.after().filter((record) => record !== refused);
       session = session.renewed(session.acknowledged, session.received, others);
       settle();
       if (refused !== sending) events.error.tell(refused.refusal);
-    } else if (why.error !== undefined) events.error.tell(why.error);
+    } else if (error !== undefined) events.error.tell(error);
     let fatal = fatalCode(why, wasOpen);
     // Requests that are older, or had no token, mean nothing. One that was given up may have come late, and have replaced
     // this one.
-    if (token !== undefined && attempt === tries && ((wasOpen && code === REPLACED) || status === 409) && !ladder.takeGhost())
+    if (
+      token !== undefined &&
+      attempt === tries &&
+      ((wasOpen && code === REPLACED) || status === 409) &&
+      !ladder.takeGhost()
+    )
       fatal = REPLACED;
     if (fatal !== undefined) {
       const text = reason || (fatal === REPLACED ? "replaced" : status ? `HTTP ${status}` : "");

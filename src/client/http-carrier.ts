@@ -4,27 +4,15 @@
 
 import { decodeRecordEvent, encodeClientEvent } from "../codec/session-record.ts";
 import { typedEvents } from "../codec/sse.ts";
-import { type Carrier, type CarrierEnd, type Link, type Query, SLOWEST } from "./carrier.ts";
+import type { Carrier, CarrierEnd, Link, Query } from "./carrier.ts";
 import type { ClientSession } from "./client-session.ts";
 import { failure } from "./endpoint.ts";
-
-/** A POST takes more than one record up to this size. */
-const POST_BYTES = 65_536;
-/** So many POSTs in a row may fail before the carrier is given up; the session then takes another. */
-const POST_FAILURES = 3;
-/** From so many on, pauses for a receiver that is behind do not grow. */
-const MAX_WAITS = 3;
-/** How long a closed connection waits in all for a server that is behind. */
-const LINGER_MS = 10_000;
-/** A poll that ends sooner than this and brings nothing is none: a server parks polls. */
-const IDLE_MS = 250;
-/** So many of those in a row are borne. */
-const IDLE_POLLS = 4;
+import { IDLE_MS, IDLE_POLLS, LINGER_MS, MAX_WAITS, POST_BYTES, POST_FAILURES, SLOWEST } from "./limits.ts";
 
 /** An answer that was read to its end. */
 interface Answer extends CarrierEnd {
-  /** The types of the records in it. */
-  readonly types?: ReadonlySet<string>;
+  /** It has a record of the kind that was asked for. */
+  readonly isRight?: boolean;
 }
 
 export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
@@ -83,12 +71,11 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
       isReading = false;
       // The answers of the POSTs say the rest.
       if (isFinishing) return;
-      const { status, types } = answer;
-      if (!types!.has("open")) return over(answer);
+      if (!answer.isRight) return over(answer);
       if (!isPoll || session === undefined) return over({ what: "ended" });
       const isIdle = !("park" in mode) && known() <= before && now() - startedAt < IDLE_MS;
       idlePolls = isIdle ? idlePolls + 1 : 0;
-      if (idlePolls > IDLE_POLLS) return over({ status, what: "polls end at once, with nothing" });
+      if (idlePolls > IDLE_POLLS) return over({ status: 200, what: "polls end at once, with nothing" });
       while ((isHeld || session.isHeld) && !isOver) {
         await new Promise<void>((resolve) => (unhold = resolve));
         unhold = undefined;
@@ -126,14 +113,14 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
       isPending = true;
       const answer = await post(body, failures === 0);
       isPending = false;
-      const { status = 500, retryAfterMs = 0, types } = answer;
+      const { status = 500, retryAfterMs = 0, isRight } = answer;
       // What was not taken goes up again from where the server is; it must have moved. A poll may have begun another session.
       const hasMoved = session !== current || current.acknowledged > before || (count === 0 && status === 200);
       if (hasMoved) failures = waits = 0;
       if (hasMoved || isOver) continue;
       isAckDue = true;
       // A server whose receiver is behind takes nothing for a while, and says so.
-      const isBusy = status === 200 ? types!.has("ack") : retryAfterMs > 0 && (status === 429 || status === 503);
+      const isBusy = status === 200 ? isRight : retryAfterMs > 0 && (status === 429 || status === 503);
       // What the server has refused once it refuses again.
       if (!isBusy && (status < 500 || ++failures === POST_FAILURES)) {
         return over({ ...answer, attempt: undefined, what: `POST: ${answer.what}` });
@@ -204,16 +191,15 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
       });
       const { status } = answer;
       reader = answer.body?.getReader();
-      const types = new Set<string>();
       // What was said of another session's numbers says nothing of this one's.
       const isOurs = isPost ? of === session && (status === 200 || status === 409) : status === 200;
-      if (isOurs && reader) await read(reader, isPost, types);
+      const isRight = isOurs && reader && (await read(reader, isPost));
       // A client that does not poll hears that the server is there.
       if (unhold !== undefined) onAlive();
       const type = answer.headers.get("content-type");
       return {
         status,
-        types,
+        isRight: isRight === true,
         retryAfterMs: retryAfterOf(answer.headers),
         what: `HTTP ${status}${status === 200 ? ` (${type}) is not the answer of a session` : ""}`,
       };
@@ -225,23 +211,20 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
     }
   }
 
-  /** Hands out the records of an answer, and collects their types. */
-  async function read(
-    reader: ReadableStreamDefaultReader<Uint8Array>,
-    isPost: boolean,
-    types: Set<string>,
-  ): Promise<void> {
+  /** Hands out the records of an answer. True if the one that was asked for is among them. */
+  async function read(reader: ReadableStreamDefaultReader<Uint8Array>, isPost: boolean): Promise<boolean> {
     const decode = typedEvents();
+    let isRight = false;
     for (;;) {
       const { done, value } = await reader.read();
-      if (done || isOver) return;
+      if (done || isOver) return isRight;
       if (!isPost) {
         isReading = true;
         onAlive();
       }
       for (const event of decode(value)) {
         const record = decodeRecordEvent(event);
-        types.add(record.type);
+        isRight ||= record.type === (isPost ? "ack" : "open");
         onRecord(record);
         // Nobody listens to a carrier that finishes: it sees for itself how far it is.
         if (record.type === "ack") session?.acknowledge(record.received);
@@ -295,9 +278,9 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
 
 /** RFC 9110 §10.2.3: seconds, or a date. */
 function retryAfterOf(headers: Headers): number {
-  const after = headers.get("retry-after") ?? "";
+  const after = headers.get("retry-after")!;
   if (/^\d+$/.test(after)) return Number(after) * 1000;
   // A date of the server is measured by the server's clock, where the answer says it: ours may be hours off.
-  const now = Date.parse(headers.get("date") ?? "") || Date.now();
+  const now = Date.parse(headers.get("date")!) || Date.now();
   return Math.max(Date.parse(after) - now || 0, 0);
 }

@@ -6,25 +6,18 @@ import type { ServerRecord } from "../codec/session-record.ts";
 import type { Carrier, CarrierEnd, CarrierKind, Link } from "./carrier.ts";
 import { isOdd, REPLACED } from "./carrier-end.ts";
 import type { After } from "./environment.ts";
-
-/** Silence after which the next rung is started beside. */
-const OPEN_MS = 2500;
-/** How long the last rung may take, behind a slow network. */
-const ATTEMPT_MS = 10_000;
-const CLIMB_MS = 30_000;
-const MAX_CLIMB_MS = 1_920_000;
-/** A carrier that lived shorter did not work: the next one waits. */
-const STABLE_MS = 5000;
-/** After so many failures in a row, what fails is followed by the rung below at once. */
-const PATIENCE = 2;
-/** After so many, attempts begin at the top: what worked here may not be what works there. */
-const MANY_FAILURES = 4;
-/** A server may say less, but gets no more beats. */
-const MIN_BEAT_MS = 10;
-/** How long the application's own `params` and `headers` may take. */
-const GIVEN_MS = 60_000;
-/** A WebSocket does not tell that a part of a message has come: each silence doubles the patience, up to 64 beats. */
-const MAX_SILENCES = 6;
+import {
+  ATTEMPT_MS,
+  CLIMB_MS,
+  GIVEN_MS,
+  MANY_FAILURES,
+  MAX_CLIMB_MS,
+  MAX_SILENCES,
+  MIN_BEAT_MS,
+  OPEN_MS,
+  PATIENCE,
+  STABLE_MS,
+} from "./limits.ts";
 
 export interface LadderOwner {
   readonly now: () => number;

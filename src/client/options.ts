@@ -17,25 +17,25 @@ const aFunction: Rule = [(value) => typeof value === "function", "a function"];
 const milliseconds: Rule = [(value) => isNumber(value) && value < 2 ** 31, "a number from 1 to 2^31 - 1"];
 
 const OPTIONS: Readonly<Record<keyof ConnectOptions | "codec", Rule>> = {
-  carriers: [(value) => isList(value) && value.length > 0, "a list without repetitions"],
+  carriers: [(value) => isList(value) && value.length > 0, "a list of different names"],
   protocols: [
     // RFC 9110 §5.6.2, "token". A WebSocket throws for one that is there twice.
     (value) => isList(value, SESSION_PROTOCOL) && value.every((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(`${name}`)),
-    `a list of tokens, without repetitions and ${SESSION_PROTOCOL}`,
+    `a list of different tokens, without ${SESSION_PROTOCOL}`,
   ],
   credentials: [(value) => /^(omit|same-origin|include)$/.test(`${value}`), "omit, same-origin or include"],
   maxBufferedBytes: [isNumber, "a number from 1"],
   WebSocket: aFunction,
   fetch: aFunction,
   debug: [(value) => /^(boolean|function)$/.test(typeof value), "a boolean or a function"],
-  codec: [(value) => can(value, "encode", "decode"), "an object with encode and decode"],
+  codec: [(value) => can(value, "encode", "decode"), "a MessageCodec"],
   signal: [
     (value) => can<AbortSignal>(value, "addEventListener") && typeof value.aborted === "boolean",
     "an AbortSignal",
   ],
   environment: [
     (value) => can<Environment>(value, "random", "watch") && can(value.clock, "now", "setTimer", "clearTimer"),
-    "an object with clock, random and watch",
+    "an Environment",
   ],
   backoff: undefined,
   headers: undefined,
