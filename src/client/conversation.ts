@@ -89,7 +89,7 @@ export function converse(
       log(`failed: ${text}; next in ${Math.round(delayMs)} ms`);
       events.fail(text, new AggregateError(failures, text));
     },
-    onFinish: () => void (events.ending !== undefined && finish()),
+    onFinish: () => void (events.ending && finish()),
   });
   if (signal?.aborted) close();
 
@@ -131,7 +131,7 @@ export function converse(
     log(`${carrier.kind}: open, session ${outcome}`);
     carrier.begin(session, record);
     // Closed while there was no carrier: what was sent before goes out, and that is all.
-    if (events.ending !== undefined) ladder.stop();
+    if (events.ending) ladder.stop();
     events.become("open");
     if (events.state === "open") events.open.tell({ session: outcome, transport: carrier.kind, unacknowledged });
   }
@@ -167,7 +167,7 @@ export function converse(
         look();
       }
     }
-    if (events.ending !== undefined) return;
+    if (events.ending) return;
     if (session.isAckDue) acknowledge();
     else cancelAck ??= after(ACK_MS, acknowledge);
   }
@@ -186,7 +186,7 @@ export function converse(
     const { status, code, reason, attempt, refused, error } = why;
     log(`${kind}: over, ${error ?? why.what}`);
     if (wasOpen) age();
-    if (refused !== undefined) {
+    if (refused) {
       refused.refusal = new ChannelError("BAD_DATA", `${error}`, { cause: error });
       // What the platform refuses is not sent again: those behind it take its place.
       const others = session.after().filter((record) => record !== refused);
@@ -204,7 +204,7 @@ export function converse(
       !ladder.takeGhost()
     )
       fatal = REPLACED;
-    if (fatal !== undefined) {
+    if (fatal) {
       const text = reason || (fatal === REPLACED ? "replaced" : status ? `HTTP ${status}` : "");
       end("server", fatal, text, valuesOf(session.after()));
     }
@@ -213,9 +213,8 @@ export function converse(
 
   /** Says so when there is no carrier any more. False when the connection is closed. */
   function look(): boolean {
-    if (events.state !== "connecting" && ladder.current === undefined)
-      events.become(isOffline ? "offline" : "reconnecting");
-    return events.ending === undefined;
+    if (events.state !== "connecting" && !ladder.current) events.become(isOffline ? "offline" : "reconnecting");
+    return !events.ending;
   }
 
   function acknowledge(): void {
@@ -246,8 +245,8 @@ export function converse(
 
   function close(code = 1000, reason = ""): boolean {
     checkClose(code, reason);
-    if (events.ending !== undefined) return false;
-    const isAway = ladder.current === undefined;
+    if (events.ending) return false;
+    const isAway = !ladder.current;
     const isLeft = isAway && (token !== undefined || session.bufferedAmount > 0);
     const values = isAway ? valuesOf(session.after()) : [];
     session.send({ type: "close", code, reason: `${reason}` });
@@ -256,7 +255,7 @@ export function converse(
   }
 
   function end(by: "client" | "server", code: number, reason: string, values: unknown[], isLeft = false): void {
-    if (events.ending !== undefined) return void finish();
+    if (events.ending) return void finish();
     events.end(values.length > 0 ? { by, code, reason, unacknowledged: values } : { by, code, reason });
     log(`closed by the ${by}: ${code} ${reason}`);
     session.isHeld = false;
@@ -293,13 +292,13 @@ export function converse(
     },
     send(value) {
       const data = toMessage(codec, value);
-      if (events.ending !== undefined || session.bufferedAmount >= maxBufferedBytes) return false;
+      if (events.ending || session.bufferedAmount >= maxBufferedBytes) return false;
       const record: Kept = { type: "message", data, value };
       session.send(record);
       sending = record;
       ladder.current?.flush();
       sending = undefined;
-      if (record.refusal !== undefined) throw record.refusal;
+      if (record.refusal) throw record.refusal;
       return true;
     },
     close,

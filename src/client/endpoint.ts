@@ -15,17 +15,14 @@ export type WebSocketConstructor = new (
 /** A value, or a function that is asked for it at each request, so that what expires can be renewed. */
 export type Given<T> = T | (() => T | Promise<T>);
 
-/** Names and values: of an object, or of `Headers`, `URLSearchParams`, a `Map`, a list of pairs. */
-export type Pairs = Readonly<Record<string, string>> | Iterable<readonly [string, string]>;
-
 export interface EndpointOptions {
   /**
    * Headers of each request. A browser's WebSocket takes none: put what it needs into `params`, a cookie or `protocols`.
    * Node's and `ws` (see `WebSocket`) take them.
    */
-  readonly headers?: Given<Pairs> | undefined;
+  readonly headers?: Given<Readonly<Record<string, string>>> | undefined;
   /** Query parameters of each request, without the names of the session's own. They may show up in logs. */
-  readonly params?: Given<Pairs> | undefined;
+  readonly params?: Given<Readonly<Record<string, string>>> | undefined;
   /** Sub-protocols that are offered beside the session's own. */
   readonly protocols?: readonly string[] | undefined;
   /** As in `fetch`. A WebSocket always sends cookies, as `include` does. @default "same-origin" */
@@ -74,28 +71,27 @@ export class Endpoint {
    */
   async request(query: () => Query): Promise<Composed> {
     const { params, headers } = this.options;
-    const composed = await given(params)
-      .then(async (params) => this.#compose(params, await given(headers)))
-      .catch((cause) => {
-        throw refused(cause);
-      });
+    let composed: Composed;
+    try {
+      composed = this.#compose(await given(params), await given(headers));
+    } catch (cause) {
+      throw refused(cause);
+    }
     for (const [name, value] of Object.entries(query())) composed.url.searchParams.set(name, value);
     return composed;
   }
 
-  #compose(params: Pairs = {}, headers: Pairs = {}): Composed {
+  #compose(params: Query = {}, headers: Query = {}): Composed {
     const url = new URL(this.#url);
-    const query = pairsOf(params);
-    for (const [name] of query) url.searchParams.delete(name);
-    for (const [name, value] of query) url.searchParams.append(name, value);
+    for (const [name, value] of entriesOf(params)) url.searchParams.set(name, value);
     if (!/^http/.test(url.protocol) || url.username || url.password) {
       throw new Error("it must be http(s): or ws(s):, without user and password");
     }
     for (const name of url.searchParams.keys()) {
       if (RESERVED.test(name)) throw new Error(`"${name}" in the query is the session's own`);
     }
-    const fields = new Headers(pairsOf(headers));
-    return { url, headers: Symbol.iterator in headers ? Object.fromEntries(fields) : headers };
+    new Headers(entriesOf(headers));
+    return { url, headers };
   }
 }
 
@@ -104,14 +100,12 @@ interface Composed {
   readonly headers: Query;
 }
 
-/** Throws for what has no names and values. */
-function pairsOf(given: Pairs): [string, string][] {
-  if (typeof given !== "object") throw new Error(`"${given}" is no object`);
-  const pairs = [...(Symbol.iterator in given ? given : Object.entries(given))] as [string, string][];
-  for (const [name, value] of pairs) {
-    if (!/^(string|number|boolean)$/.test(typeof value)) throw new Error(`"${name}" is ${value}`);
-  }
-  return pairs;
+/** Throws for what is no object of names and texts: of `Headers` or `URLSearchParams` nothing would be sent. */
+function entriesOf(given: Query): [string, string][] {
+  const entries = Object.entries(given);
+  const isPlain = typeof given === "object" && !(Symbol.iterator in given);
+  if (isPlain && entries.every(([, value]) => /^[snb]/.test(typeof value))) return entries;
+  throw new Error("not an object of texts");
 }
 
 /** Why a request failed, as far as the platform says it. */
@@ -128,7 +122,7 @@ export function failure(error: unknown): CarrierEnd {
   }
 }
 
-async function given<T>(value: Given<T> | undefined): Promise<T | undefined> {
+function given<T>(value: Given<T> | undefined): T | Promise<T> | undefined {
   return typeof value === "function" ? (value as () => T | Promise<T>)() : value;
 }
 

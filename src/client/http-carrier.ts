@@ -58,7 +58,7 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
 
   /** Grows with whatever an answer has brought. */
   function known(): number {
-    return session === undefined ? 0 : session.received + session.acknowledged;
+    return session ? session.received + session.acknowledged : 0;
   }
 
   async function down(): Promise<void> {
@@ -72,7 +72,7 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
       // The answers of the POSTs say the rest.
       if (isFinishing) return;
       if (!answer.isRight) return over(answer);
-      if (!isPoll || session === undefined) return over({ what: "ended" });
+      if (!(isPoll && session)) return over({ what: "ended" });
       const isIdle = !("park" in mode) && known() <= before && now() - startedAt < IDLE_MS;
       idlePolls = isIdle ? idlePolls + 1 : 0;
       if (idlePolls > IDLE_POLLS) return over({ status: 200, what: "polls end at once, with nothing" });
@@ -195,7 +195,7 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
       const isOurs = isPost ? of === session && (status === 200 || status === 409) : status === 200;
       const isRight = isOurs && reader && (await read(reader, isPost));
       // A client that does not poll hears that the server is there.
-      if (unhold !== undefined) onAlive();
+      if (unhold) onAlive();
       const type = answer.headers.get("content-type");
       return {
         status,
@@ -259,7 +259,7 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
     },
     beat() {
       // A parked poll needs no sign of life; one that brings a long message, and a client that waits, do.
-      if (!isPoll || isReading || unhold !== undefined) void say();
+      if (!isPoll || isReading || unhold) void say();
       return true;
     },
     hold(held) {

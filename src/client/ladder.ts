@@ -106,7 +106,7 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
 
   /** Starts a carrier: of a race, or beside the current one, which it takes the session from if its `open` arrives. */
   function start(at: number): void {
-    const isProbe = current !== undefined;
+    const isProbe = current;
     lowest = at;
     probedAt = now();
     // Whoever comes last with a token has the session, and ends those before. A proxy that holds a stream back until it has
@@ -180,7 +180,7 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
 
   /** A racer is over, or all of them. */
   function lose(end: CarrierEnd): void {
-    if (current !== undefined) {
+    if (current) {
       current.hold(false);
       failed = [];
       // On its own rung the racer was there to see whether it lives. Whatever it said meanwhile says that it does.
@@ -271,7 +271,7 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
   function fail(end: CarrierEnd): void {
     const carrier = current;
     carrier?.end();
-    if (carrier !== undefined) ended(carrier, end);
+    if (carrier) ended(carrier, end);
   }
 
   attempt();
@@ -293,7 +293,7 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
     },
     check(isCertain) {
       const isRacing = racers.size > 0;
-      if (current === undefined) {
+      if (!current) {
         if (isRacing && !isCertain) return;
         untold?.();
         untold = undefined;
