@@ -10,36 +10,33 @@ import type { Environment } from "./environment.ts";
 
 export const CARRIERS: readonly CarrierKind[] = ["websocket", "stream", "poll"];
 
-/** What an option must be, and how to say so; undefined where no check is needed, or another file has it. */
-type Rule = readonly [isRight: (value: unknown) => boolean, expected: string] | undefined;
+/** What an option must be, in words, and a check of it; without one, the words have the type. */
+type Rule = readonly [expected: string, isRight?: (value: unknown) => boolean];
 
-const aFunction: Rule = [(value) => typeof value === "function", "a function"];
-const milliseconds: Rule = [(value) => isNumber(value) && value < 2 ** 31, "a number from 1 to 2^31 - 1"];
+const milliseconds: Rule = ["a number from 1 to 2^31 - 1", (value) => isNumber(value) && value < 2 ** 31];
 
 const OPTIONS: Readonly<Record<keyof ConnectOptions | "codec", Rule>> = {
-  carriers: [(value) => isList(value) && value.length > 0, "a list of different names"],
+  carriers: ["a list of different names", (value) => isList(value) && value.length > 0],
   protocols: [
+    `a list of different tokens, without ${SESSION_PROTOCOL}`,
     // RFC 9110 §5.6.2, "token". A WebSocket throws for one that is there twice.
     (value) => isList(value, SESSION_PROTOCOL) && value.every((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(`${name}`)),
-    `a list of different tokens, without ${SESSION_PROTOCOL}`,
   ],
-  credentials: [(value) => /^(omit|same-origin|include)$/.test(`${value}`), "omit, same-origin or include"],
-  maxBufferedBytes: [isNumber, "a number from 1"],
-  WebSocket: aFunction,
-  fetch: aFunction,
-  debug: [(value) => /^(boolean|function)$/.test(typeof value), "a boolean or a function"],
-  codec: [(value) => can(value, "encode", "decode"), "a MessageCodec"],
-  signal: [
-    (value) => can<AbortSignal>(value, "addEventListener") && typeof value.aborted === "boolean",
-    "an AbortSignal",
-  ],
+  credentials: ["omit, same-origin or include", (value) => /^(omit|same-origin|include)$/.test(`${value}`)],
+  maxBufferedBytes: ["a number from 1", isNumber],
+  WebSocket: ["a function"],
+  fetch: ["a function"],
+  debug: ["a boolean or a function"],
+  codec: ["a MessageCodec", (value) => can(value, "encode", "decode")],
+  signal: ["an AbortSignal", (value) => can<AbortSignal>(value, "addEventListener") && "aborted" in value],
   environment: [
-    (value) => can<Environment>(value, "random", "watch") && can(value.clock, "now", "setTimer", "clearTimer"),
     "an Environment",
+    (value) => can<Environment>(value, "random", "watch") && can(value.clock, "now", "setTimer", "clearTimer"),
   ],
-  backoff: undefined,
-  headers: undefined,
-  params: undefined,
+  backoff: ["an object"],
+  // `Endpoint` looks at what they give.
+  headers: ["an object or a function"],
+  params: ["an object or a function"],
 };
 const BACKOFF: Readonly<Record<keyof BackoffOptions, Rule>> = { firstMs: milliseconds, capMs: milliseconds };
 
@@ -48,18 +45,17 @@ export function checkOptions(options: ConnectOptions): void {
   check("connect", options, OPTIONS);
   const { carriers = [], backoff = {} } = options;
   for (const kind of carriers) {
-    if (!CARRIERS.includes(kind)) throw new ChannelError("BAD_OPTION", unknownName("no carrier", kind, CARRIERS));
+    if (!CARRIERS.includes(kind)) throw new ChannelError("BAD_OPTION", unknownName("no carrier", `${kind}`, CARRIERS));
   }
   check("backoff", backoff, BACKOFF);
 }
 
 function check(owner: string, options: object, rules: Readonly<Record<string, Rule>>): void {
   checkOptionNames(owner, options, Object.keys(rules));
-  for (const [name, rule] of Object.entries(rules)) {
+  for (const [name, [expected, isRight]] of Object.entries(rules)) {
     const value = (options as Readonly<Record<string, unknown>>)[name];
-    if (value !== undefined && rule?.[0](value) === false) {
-      throw new ChannelError("BAD_OPTION", `${name} must be ${rule[1]}`);
-    }
+    if (value === undefined || (isRight ? isRight(value) : value !== null && expected.includes(typeof value))) continue;
+    throw new ChannelError("BAD_OPTION", `${name} must be ${expected}`);
   }
 }
 
