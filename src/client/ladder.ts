@@ -87,8 +87,6 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
   /** The current carrier has carried something. */
   let isProven = false;
   let heardAt = 0;
-  /** Beats since something was heard: a clock that is set back does not hide silence. */
-  let quietBeats = 0;
   let probedAt = 0;
   let heartbeatMs = 0;
   /** Cancels the timer of the race; without a race, that of the next attempt or climb. */
@@ -227,8 +225,7 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
       const carrier = current!;
       const isBlind = carrier.kind === "websocket";
       const beats = isBlind ? 2 ** Math.min(silences + 1, MAX_SILENCES) : 2;
-      quietBeats += 1;
-      if (quietBeats > beats || now() - heardAt >= beats * heartbeatMs) {
+      if (now() - heardAt >= beats * heartbeatMs) {
         if (isBlind) silences += 1;
         fail({ what: "silent" });
       } else if (!carrier.beat()) fail({ what: "what is sent does not arrive" });
@@ -237,7 +234,6 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
   }
 
   function hear(): void {
-    quietBeats = 0;
     heardAt = now();
   }
 
