@@ -256,7 +256,7 @@ export function converse(
 
   function end(by: "client" | "server", code: number, reason: string, values: unknown[], isLeft = false): void {
     if (events.ending) return void finish();
-    events.end(values.length > 0 ? { by, code, reason, unacknowledged: values } : { by, code, reason });
+    events.end({ by, code, reason, ...(values.length > 0 && { unacknowledged: values }) });
     log(`closed by the ${by}: ${code} ${reason}`);
     session.isHeld = false;
     unwatch();

@@ -127,7 +127,13 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
       }
       const ms = retryAfterMs || delay(isBusy ? Math.min(++waits, MAX_WAITS) : failures);
       if (isFinishing && (lingerMs -= ms) < 0) return over({});
-      await pause(ms);
+      await new Promise<void>((resolve) => {
+        const cancel = after(ms, resolve);
+        wake = () => {
+          cancel();
+          resolve();
+        };
+      });
     }
   }
 
@@ -137,12 +143,10 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
     if (!isPending) return flush();
     if (isBeside) return;
     isBeside = true;
-    while (isAckDue && isPending && !isOver) {
-      const { status } = await post(ack(), false);
-      if (status === 200) continue;
+    while (isBeside && isAckDue && isPending && !isOver) {
+      isBeside = (await post(ack(), false)).status === 200;
       // It goes with the next POST, or with the next beat.
-      isAckDue = true;
-      break;
+      isAckDue ||= !isBeside;
     }
     isBeside = false;
   }
@@ -181,7 +185,7 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
         method: isPost ? "POST" : "GET",
         headers: {
           ...headers,
-          ...(isPost ? { "Content-Type": "text/plain;charset=utf-8" } : { Accept: "text/event-stream" }),
+          [isPost ? "Content-Type" : "Accept"]: `text/${isPost ? "plain;charset=utf-8" : "event-stream"}`,
         },
         body: body!,
         keepalive,
@@ -230,16 +234,6 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
         if (record.type === "ack") session?.acknowledge(record.received);
       }
     }
-  }
-
-  function pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = after(ms, resolve);
-      wake = () => {
-        cancel();
-        resolve();
-      };
-    });
   }
 
   down().catch((error) => void (isFinishing || failed(error)));
