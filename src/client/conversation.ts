@@ -1,5 +1,6 @@
 // The client's end of a session (PROTOCOL.md): messages in order, each once, over whatever the way there lets through.
 // The ladder says on which carrier; this says what is new, keeps what is not acknowledged, and tells the application.
+// Long because each of its functions reads or changes the session, its token and what is told: one state, and no part alone.
 
 import { ChannelError } from "../base/channel-error.ts";
 import type { NumberedRecord, OpenRecord } from "../codec/session-record.ts";
@@ -195,15 +196,9 @@ export function converse(
       if (refused !== sending) events.error.tell(refused.refusal);
     } else if (error !== undefined) events.error.tell(error);
     let fatal = fatalCode(why, wasOpen);
-    // Requests that are older, or had no token, mean nothing. One that was given up may have come late, and have replaced
-    // this one.
-    if (
-      token !== undefined &&
-      attempt === tries &&
-      ((wasOpen && code === REPLACED) || status === 409) &&
-      !ladder.takeGhost()
-    )
-      fatal = REPLACED;
+    // Requests that are older, or had no token, mean nothing. One that was given up may have come late, and replaced this one.
+    const isReplaced = attempt === tries && ((wasOpen && code === REPLACED) || status === 409);
+    if (token !== undefined && isReplaced && !ladder.takeGhost()) fatal = REPLACED;
     if (fatal) {
       const text = reason || (fatal === REPLACED ? "replaced" : status ? `HTTP ${status}` : "");
       end("server", fatal, text, valuesOf(session.after()));

@@ -195,8 +195,7 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
   }
 
   function again({ retryAfterMs = 0 }: CarrierEnd): void {
-    const reasons = failed;
-    failed = [];
+    const reasons = failed.splice(0);
     const delayMs = Math.max(failures > 0 ? owner.delay(failures) : 0, retryAfterMs);
     if (failures++ === MANY_FAILURES) rung = 0;
     set(delayMs, attempt);
@@ -275,12 +274,8 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
     get current() {
       return current;
     },
-    takeGhost() {
-      return ghosts > 0 && ghosts-- > 0;
-    },
-    prove() {
-      isProven = true;
-    },
+    takeGhost: () => ghosts > 0 && ghosts-- > 0,
+    prove: () => void (isProven = true),
     again(retryAfterMs) {
       settle();
       stop(true);
