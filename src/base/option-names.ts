@@ -50,12 +50,6 @@ export function isNear(a: string, b: string, changes: number): boolean {
   if (a === b) return true;
   const [restA, restB] = [a.slice(1), b.slice(1)];
   if (a[0] === b[0]) return isNear(restA, restB, changes);
-  return (
-    changes > 0 &&
-    [
-      [restA, b],
-      [a, restB],
-      [restA, restB],
-    ].some(([x, y]) => isNear(x!, y!, changes - 1))
-  );
+  const left = changes - 1;
+  return left >= 0 && (isNear(restA, b, left) || isNear(a, restB, left) || isNear(restA, restB, left));
 }
