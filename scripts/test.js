@@ -1,9 +1,12 @@
 // Runs every compiled test (dist/test/**/*.test.js), or those whose path contains one of the arguments.
+//   --concurrency=N   so many files at a time; 2 by default
 // Node 20's own runner takes files, not patterns, so the listing is done here.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 
-const wanted = process.argv.slice(2);
+const args = process.argv.slice(2);
+const wanted = args.filter((arg) => !arg.startsWith("--"));
+const concurrency = args.find((arg) => arg.startsWith("--concurrency="))?.slice("--concurrency=".length) ?? "2";
 const files = readdirSync("dist/test", { recursive: true })
   .map((name) => `dist/test/${name}`)
   .filter((name) => name.endsWith(".test.js"))
@@ -19,7 +22,7 @@ const run = spawnSync(
   [
     "--enable-source-maps",
     "--test",
-    "--test-concurrency=2",
+    `--test-concurrency=${concurrency}`,
     // A file that hangs fails instead of all of them: the slowest takes a minute.
     "--test-timeout=600000",
     `--test-reporter=${reporter}`,

@@ -20,7 +20,11 @@ export function checkOptionNames(owner: string, options: unknown, known: readonl
 
 export function checkObject(owner: string, options: unknown): asserts options is object {
   if (typeof options === "object" && options !== null && !Array.isArray(options)) return;
-  throw new ChannelError("BAD_OPTION", `the options of ${owner} must be an object, not "${String(options)}"`);
+  throw new ChannelError("BAD_OPTION", `the options of ${owner} must be an object, not ${describe(options)}`);
+}
+
+function describe(value: unknown): string {
+  return value === null ? "null" : Array.isArray(value) ? "an array" : typeof value;
 }
 
 /** `has no option "prot"; did you mean "port"?`, or the whole list where nothing is near. */
@@ -46,12 +50,6 @@ export function isNear(a: string, b: string, changes: number): boolean {
   if (a === b) return true;
   const [restA, restB] = [a.slice(1), b.slice(1)];
   if (a[0] === b[0]) return isNear(restA, restB, changes);
-  return (
-    changes > 0 &&
-    [
-      [restA, b],
-      [a, restB],
-      [restA, restB],
-    ].some(([x, y]) => isNear(x!, y!, changes - 1))
-  );
+  const left = changes - 1;
+  return left >= 0 && (isNear(restA, b, left) || isNear(a, restB, left) || isNear(restA, restB, left));
 }

@@ -41,7 +41,10 @@ export interface SessionOptions<In = Message, Out = SendData> {
   readonly identity?: string | undefined;
   /** How long a session waits for its client to come back, in milliseconds. @default 60_000 */
   readonly resumeMs?: number | undefined;
-  /** Silence after which either side sends a heartbeat, in milliseconds; twice as much means that it is lost. @default 25_000 */
+  /**
+   * Silence after which either side sends a heartbeat, in milliseconds; twice as much means that it is lost. Less than
+   * 1000 counts as 1000: the server looks once a second. @default 25_000
+   */
   readonly heartbeatMs?: number | undefined;
   /** How long a poll waits for something to tell, in milliseconds; at most `heartbeatMs`. @default 25_000 */
   readonly parkMs?: number | undefined;
@@ -62,6 +65,8 @@ export interface SessionOptions<In = Message, Out = SendData> {
 export type AnySessionOptions = SessionOptions<unknown, unknown>;
 
 const HEARTBEAT_MS = 25_000;
+/** The server looks once a second: with less, a client would take each silence between two looks for the end. */
+const MIN_HEARTBEAT_MS = 1000;
 
 /** Made once for each server. */
 const LETTERED = new WeakMap<WebSocketOptions, WebSocketOptions>();
@@ -228,7 +233,8 @@ function toSessionSettings(options: AnySessionOptions): SessionSettings {
   return settingsOf(resumeMs ?? DEFAULTS.resumeMs, heartbeatMs ?? DEFAULTS.heartbeatMs, parkMs ?? DEFAULTS.parkMs);
 }
 
-function settingsOf(resumeMs: number, heartbeatMs: number, parkMs: number): SessionSettings {
+function settingsOf(resumeMs: number, leastBeatMs: number, parkMs: number): SessionSettings {
+  const heartbeatMs = Math.max(leastBeatMs, MIN_HEARTBEAT_MS);
   const heartbeat = { pingIntervalMs: heartbeatMs, pongTimeoutMs: heartbeatMs };
   return { resumeMs, heartbeatMs, parkMs: Math.min(parkMs, heartbeatMs), heartbeat };
 }

@@ -15,7 +15,7 @@ export function fatalCode({ code, status = 0 }: CarrierEnd, wasOpen: boolean): n
 }
 
 /** The carrier was open, and then the server, or something before it, answered otherwise than a session does. */
-export function isOdd({ status, attempt }: CarrierEnd): boolean {
+export function isOdd({ status }: CarrierEnd): boolean {
   // 410 is the end of a session, 409 that of a parked poll whose session has another carrier.
-  return status !== undefined && status !== 410 && (status !== 409 || attempt === undefined);
+  return status !== undefined && status !== 409 && status !== 410;
 }

@@ -8,9 +8,6 @@ import type { After } from "./environment.ts";
 /** What carries a connection, best first. */
 export type CarrierKind = "websocket" | "stream" | "poll";
 
-/** Bytes per millisecond: what is sent is given time by its length, at this speed. */
-export const SLOWEST = 16;
-
 /** Why a carrier is over, as far as it is known. */
 export interface CarrierEnd {
   /** Of an HTTP response that ended the carrier. A stream that has ended, after its `open`, has none. */

@@ -2,6 +2,7 @@
 
 import type { NumberedRecord } from "../codec/session-record.ts";
 import { Session } from "../protocol/session.ts";
+import { MAX_REPETITIONS } from "./limits.ts";
 
 /** A record that is kept until the server has it. */
 export type Kept = NumberedRecord & {
@@ -14,9 +15,6 @@ export type Kept = NumberedRecord & {
   /** Why the platform refused it. */
   refusal?: unknown;
 };
-
-/** Repetitions after which the patience does not grow any more: 64 times the first one. */
-const MAX_REPETITIONS = 6;
 
 export class ClientSession extends Session<Kept> {
   /** While true, nothing new is acknowledged: the application is behind. */

@@ -105,7 +105,8 @@ export interface Connection<In = Message, Out = Sendable> extends AsyncIterable<
   /**
    * What your functions threw, messages that the codec refused (BAD_MESSAGE), a server that breaks the protocol, and each
    * round of attempts in which no carrier opened (CONNECT_FAILED: the text and its cause say what was tried and what came),
-   * and an open carrier that was answered otherwise than a session answers (CONNECT_FAILED).
+   * and (CONNECT_FAILED too) an open carrier that was answered otherwise than a session answers, or ended before it had
+   * carried anything, and a session that is lost again at once.
    */
   onError(fn: (error: unknown) => void): () => void;
 

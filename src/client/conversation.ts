@@ -1,12 +1,13 @@
 // The client's end of a session (PROTOCOL.md): messages in order, each once, over whatever the way there lets through.
 // The ladder says on which carrier; this says what is new, keeps what is not acknowledged, and tells the application.
+// Long because each of its functions reads or changes the session, its token and what is told: one state, and no part alone.
 
 import { ChannelError } from "../base/channel-error.ts";
 import type { NumberedRecord, OpenRecord } from "../codec/session-record.ts";
 import { ACK_MS } from "../protocol/session.ts";
 import { fullJitter } from "./backoff.ts";
 import type { Carrier, CarrierEnd, CarrierKind } from "./carrier.ts";
-import { fatalCode, isOdd, REPLACED } from "./carrier-end.ts";
+import { fatalCode, REPLACED } from "./carrier-end.ts";
 import { ClientSession, type Kept, valuesOf } from "./client-session.ts";
 import type { Connection, ConnectOptions, Message } from "./connection.ts";
 import { debugPrinter } from "./debug.ts";
@@ -17,13 +18,10 @@ import { events as connectionEvents } from "./events.ts";
 import { startHttp } from "./http-carrier.ts";
 import { iterate } from "./iterate.ts";
 import { climb, type Told } from "./ladder.ts";
+import { LINGER_MS, MAX_BUFFERED_BYTES, STABLE_MS } from "./limits.ts";
 import { type AnyCodec, fromMessage, toMessage } from "./messages.ts";
 import { CARRIERS, checkClose } from "./options.ts";
 import { startWebSocket } from "./websocket-carrier.ts";
-
-const MAX_BUFFERED_BYTES = 1_048_576;
-/** How long what was sent before `close` is carried out without a carrier. */
-const LINGER_MS = 10_000;
 
 /** What won, for the life of the page: by origin, and by what there was to choose from. */
 const winners = new Map<string, CarrierKind>();
@@ -53,8 +51,9 @@ export function converse(
   let carrier: Carrier | undefined;
   /** The number of the last record that came on this carrier. */
   let arrived = 0;
-  /** Sessions in a row that were lost before anything had come or was acknowledged in them. */
+  /** Sessions in a row that were lost soon after they had begun, whatever they had brought. */
   let losses = 0;
+  let begunAt = 0;
   /** Present while an acknowledgement waits for more. */
   let cancelAck: (() => void) | undefined;
   /** Loops that are behind. */
@@ -84,13 +83,14 @@ export function converse(
         acknowledge();
       } else if (record.type !== "heartbeat") take(record);
     },
+    isWaiting: () => session.bufferedAmount > 0,
     onEnd: lost,
     onFailure(failures, delayMs) {
       const text = failures.join("; ");
       log(`failed: ${text}; next in ${Math.round(delayMs)} ms`);
       events.fail(text, new AggregateError(failures, text));
     },
-    onFinish: () => void (events.ending !== undefined && finish()),
+    onFinish: () => void (events.ending && finish()),
   });
   if (signal?.aborted) close();
 
@@ -119,8 +119,9 @@ export function converse(
     // The next poll of those that have the session already.
     if (isResumed && isSame) return;
     const outcome = isResumed ? "resumed" : token === undefined ? "new" : "lost";
+    if (isSame) age();
     if (outcome === "lost" && ++losses > 1) {
-      const what = "the server forgets each session at once: does a balancer send requests to several processes?";
+      const what = "the server forgets each session: are requests balanced over several processes?";
       if (isSame) return void ladder.fail({ status: 200, what });
       events.fail(what);
     }
@@ -131,9 +132,14 @@ export function converse(
     log(`${carrier.kind}: open, session ${outcome}`);
     carrier.begin(session, record);
     // Closed while there was no carrier: what was sent before goes out, and that is all.
-    if (events.ending !== undefined) ladder.stop();
+    if (events.ending) ladder.stop();
     events.become("open");
     if (events.state === "open") events.open.tell({ session: outcome, transport: carrier.kind, unacknowledged });
+  }
+
+  /** Called while a carrier has the session: one that lives on a carrier for a while is none that is forgotten at once. */
+  function age(): void {
+    if (time.now() - begunAt >= STABLE_MS) losses = 0;
   }
 
   /** Another session: what has never left goes out in it. Returns what may have left. */
@@ -142,6 +148,7 @@ export function converse(
     const isFresh = ({ sends }: Kept): boolean => sends === undefined;
     // Both numbers are 0, unless the server has kept the session and records of it are lost all the same.
     session = session.renewed(received, arrived, records.filter(isFresh));
+    begunAt = time.now();
     const values = valuesOf(records.filter((record) => !isFresh(record)));
     if (values.length > 0) waiting.reject("the session is lost");
     settle();
@@ -151,7 +158,8 @@ export function converse(
   function take(record: NumberedRecord): void {
     arrived += 1;
     if (session.receive(arrived, record)) {
-      losses = 0;
+      // What each new session brings at its opening says nothing of the way there.
+      if (losses < 2) ladder.prove();
       if (record.type === "message") deliver(record.data);
       else if (record.retryMs === undefined) end("server", record.code, record.reason, valuesOf(session.after()));
       else {
@@ -160,7 +168,7 @@ export function converse(
         look();
       }
     }
-    if (events.ending !== undefined) return;
+    if (events.ending) return;
     if (session.isAckDue) acknowledge();
     else cancelAck ??= after(ACK_MS, acknowledge);
   }
@@ -176,22 +184,22 @@ export function converse(
 
   /** A carrier is over. False when the connection is. */
   function lost(kind: CarrierKind, why: CarrierEnd, wasOpen: boolean): boolean {
-    const { status, code, reason, attempt, refused, what } = why;
-    log(`${kind}: over, ${why.error ?? what}`);
-    if (refused !== undefined) {
-      refused.refusal = new ChannelError("BAD_DATA", `${why.error}`, { cause: why.error });
+    const { status, code, reason, attempt, refused, error } = why;
+    log(`${kind}: over, ${error ?? why.what}`);
+    if (wasOpen) age();
+    if (refused) {
+      refused.refusal = new ChannelError("BAD_DATA", `${error}`, { cause: error });
       // What the platform refuses is not sent again: those behind it take its place.
       const others = session.after().filter((record) => record !== refused);
       session = session.renewed(session.acknowledged, session.received, others);
       settle();
       if (refused !== sending) events.error.tell(refused.refusal);
-    } else if (why.error !== undefined) events.error.tell(why.error);
-    else if (wasOpen && isOdd(why)) events.fail(`${kind}: ${what}`);
+    } else if (error !== undefined) events.error.tell(error);
     let fatal = fatalCode(why, wasOpen);
-    // Older requests mean nothing. One that was given up may have come late, and have replaced this one.
-    if (attempt === tries && ((wasOpen && code === REPLACED) || status === 409) && !ladder.takeGhost())
-      fatal = REPLACED;
-    if (fatal !== undefined) {
+    // Requests that are older, or had no token, mean nothing. One that was given up may have come late, and replaced this one.
+    const isReplaced = attempt === tries && ((wasOpen && code === REPLACED) || status === 409);
+    if (token !== undefined && isReplaced && !ladder.takeGhost()) fatal = REPLACED;
+    if (fatal) {
       const text = reason || (fatal === REPLACED ? "replaced" : status ? `HTTP ${status}` : "");
       end("server", fatal, text, valuesOf(session.after()));
     }
@@ -200,9 +208,8 @@ export function converse(
 
   /** Says so when there is no carrier any more. False when the connection is closed. */
   function look(): boolean {
-    if (events.state !== "connecting" && ladder.current === undefined)
-      events.become(isOffline ? "offline" : "reconnecting");
-    return events.ending === undefined;
+    if (events.state !== "connecting" && !ladder.current) events.become(isOffline ? "offline" : "reconnecting");
+    return !events.ending;
   }
 
   function acknowledge(): void {
@@ -213,7 +220,7 @@ export function converse(
 
   function acknowledged(number: number): void {
     if (!session.acknowledge(number)) return;
-    losses = 0;
+    ladder.prove();
     // A carrier that has just opened has not begun.
     if (ladder.current === carrier) carrier?.flush();
     settle();
@@ -233,8 +240,8 @@ export function converse(
 
   function close(code = 1000, reason = ""): boolean {
     checkClose(code, reason);
-    if (events.ending !== undefined) return false;
-    const isAway = ladder.current === undefined;
+    if (events.ending) return false;
+    const isAway = !ladder.current;
     const isLeft = isAway && (token !== undefined || session.bufferedAmount > 0);
     const values = isAway ? valuesOf(session.after()) : [];
     session.send({ type: "close", code, reason: `${reason}` });
@@ -243,8 +250,8 @@ export function converse(
   }
 
   function end(by: "client" | "server", code: number, reason: string, values: unknown[], isLeft = false): void {
-    if (events.ending !== undefined) return void finish();
-    events.end(values.length > 0 ? { by, code, reason, unacknowledged: values } : { by, code, reason });
+    if (events.ending) return void finish();
+    events.end({ by, code, reason, ...(values.length > 0 && { unacknowledged: values }) });
     log(`closed by the ${by}: ${code} ${reason}`);
     session.isHeld = false;
     unwatch();
@@ -280,13 +287,13 @@ export function converse(
     },
     send(value) {
       const data = toMessage(codec, value);
-      if (events.ending !== undefined || session.bufferedAmount >= maxBufferedBytes) return false;
+      if (events.ending || session.bufferedAmount >= maxBufferedBytes) return false;
       const record: Kept = { type: "message", data, value };
       session.send(record);
       sending = record;
       ladder.current?.flush();
       sending = undefined;
-      if (record.refusal !== undefined) throw record.refusal;
+      if (record.refusal) throw record.refusal;
       return true;
     },
     close,

@@ -11,23 +11,22 @@ export interface Drains {
 }
 
 export function drains(): Drains {
-  let waiting: { resolve(): void; reject(error: unknown): void }[] = [];
-  const taken = (): typeof waiting => {
-    const all = waiting;
-    waiting = [];
-    return all;
-  };
+  /** Everybody who waits has the same promise. */
+  let promise: Promise<void> | undefined;
+  let settle: (error?: ChannelError) => void = () => {};
   return {
     wait() {
-      const promise = new Promise<void>((resolve, reject) => waiting.push({ resolve, reject }));
+      promise ??= new Promise((resolve, reject) => {
+        settle = (error) => {
+          promise = undefined;
+          if (error) reject(error);
+          else resolve();
+        };
+      });
       promise.catch(() => {});
       return promise;
     },
-    resolve() {
-      for (const { resolve } of taken()) resolve();
-    },
-    reject(why) {
-      for (const { reject } of taken()) reject(new ChannelError("CONNECTION_CLOSED", why));
-    },
+    resolve: () => settle(),
+    reject: (why) => settle(new ChannelError("CONNECTION_CLOSED", why)),
   };
 }

@@ -71,25 +71,26 @@ export class Endpoint {
    */
   async request(query: () => Query): Promise<Composed> {
     const { params, headers } = this.options;
-    const composed = await given(params)
-      .then(async (params) => this.#compose(params, await given(headers)))
-      .catch((cause) => {
-        throw refused(cause);
-      });
+    let composed: Composed;
+    try {
+      composed = this.#compose(await given(params), await given(headers));
+    } catch (cause) {
+      throw refused(cause);
+    }
     for (const [name, value] of Object.entries(query())) composed.url.searchParams.set(name, value);
     return composed;
   }
 
   #compose(params: Query = {}, headers: Query = {}): Composed {
     const url = new URL(this.#url);
-    for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value);
+    for (const [name, value] of entriesOf(params)) url.searchParams.set(name, value);
     if (!/^http/.test(url.protocol) || url.username || url.password) {
       throw new Error("it must be http(s): or ws(s):, without user and password");
     }
     for (const name of url.searchParams.keys()) {
       if (RESERVED.test(name)) throw new Error(`"${name}" in the query is the session's own`);
     }
-    new Headers(headers);
+    new Headers(entriesOf(headers));
     return { url, headers };
   }
 }
@@ -99,16 +100,29 @@ interface Composed {
   readonly headers: Query;
 }
 
-/** Why a request failed, as far as the platform says it. */
-export function failure(error: unknown): CarrierEnd {
-  if (error instanceof ChannelError) return { error };
-  const { message, cause } = error as { message?: string; cause?: { message?: string; code?: string } };
-  // Node says why in the cause; that of a host with several addresses has a code alone.
-  const why = cause?.message || cause?.code;
-  return { what: `${message || error}${why ? ` (${why})` : ""}` };
+/** Throws for what is no object of names and texts: of `Headers` or `URLSearchParams` nothing would be sent. */
+function entriesOf(given: Query): [string, string][] {
+  const entries = Object.entries(given);
+  const isPlain = typeof given === "object" && !(Symbol.iterator in given);
+  if (isPlain && entries.every(([, value]) => /^[snb]/.test(typeof value))) return entries;
+  throw new Error("not an object of texts");
 }
 
-async function given<T>(value: Given<T> | undefined): Promise<T | undefined> {
+/** Why a request failed, as far as the platform says it. */
+export function failure(error: unknown): CarrierEnd {
+  try {
+    if (error instanceof ChannelError) return { error };
+    const { message, cause } = Object(error) as { message?: string; cause?: { message?: string; code?: string } };
+    // Node says why in the cause; that of a host with several addresses has a code alone.
+    const why = cause?.message || cause?.code;
+    return { what: `${message || String(error)}${why ? ` (${why})` : ""}` };
+  } catch {
+    // A client's `fetch` may fail with anything, also with what cannot be looked at.
+    return { what: "failed" };
+  }
+}
+
+function given<T>(value: Given<T> | undefined): T | Promise<T> | undefined {
   return typeof value === "function" ? (value as () => T | Promise<T>)() : value;
 }
 

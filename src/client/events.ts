@@ -37,7 +37,7 @@ export function events(): Events {
   const error = listeners<unknown>(throwLater);
   const report = (problem: unknown): void => (error.size > 0 ? error.tell(problem) : throwLater(problem));
   // A listener that was told before may have closed the connection: nothing comes after `close`.
-  const isGoingOn = (): boolean => ending === undefined;
+  const isGoingOn = (): boolean => !ending;
   const message = listeners<unknown>(report, isGoingOn);
   const open = listeners<Opening<unknown>>(report, isGoingOn);
   const states = listeners<ConnectionState>(report, (event) => event === state);

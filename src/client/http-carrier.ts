@@ -4,25 +4,15 @@
 
 import { decodeRecordEvent, encodeClientEvent } from "../codec/session-record.ts";
 import { typedEvents } from "../codec/sse.ts";
-import { type Carrier, type CarrierEnd, type Link, type Query, SLOWEST } from "./carrier.ts";
+import type { Carrier, CarrierEnd, Link, Query } from "./carrier.ts";
 import type { ClientSession } from "./client-session.ts";
 import { failure } from "./endpoint.ts";
-
-/** A POST takes more than one record up to this size. */
-const POST_BYTES = 65_536;
-/** So many POSTs in a row may fail before the carrier is given up; the session then takes another. */
-const POST_FAILURES = 3;
-/** From so many on, pauses for a receiver that is behind do not grow. */
-const MAX_WAITS = 3;
-/** A poll that ends sooner than this and brings nothing is none: a server parks polls. */
-const IDLE_MS = 250;
-/** So many of those in a row are borne. */
-const IDLE_POLLS = 4;
+import { IDLE_MS, IDLE_POLLS, LINGER_MS, MAX_WAITS, POST_BYTES, POST_FAILURES, SLOWEST } from "./limits.ts";
 
 /** An answer that was read to its end. */
 interface Answer extends CarrierEnd {
-  /** The types of the records in it. */
-  readonly types?: ReadonlySet<string>;
+  /** It has a record of the kind that was asked for. */
+  readonly isRight?: boolean;
 }
 
 export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
@@ -31,7 +21,7 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
   let session: ClientSession | undefined;
   let token = "";
   let heartbeatMs = 0;
-  /** End requests and pauses. Each request has a signal of its own: a signal keeps its listeners for as long as it lives. */
+  /** End requests. Each request has a signal of its own: a signal keeps its listeners for as long as it lives. */
   const stops = new Set<() => void>();
   /** Bytes of an answer have come, and it is not over. */
   let isReading = false;
@@ -46,11 +36,15 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
   let isHeld = false;
   /** Present while there must not be another poll. */
   let unhold: (() => void) | undefined;
+  /** Ends a pause. */
+  let wake = (): void => {};
+  let lingerMs = LINGER_MS;
 
   function end(): void {
     isOver = true;
     for (const stop of stops) stop();
     unhold?.();
+    wake();
   }
 
   function over(why: CarrierEnd): void {
@@ -64,7 +58,7 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
 
   /** Grows with whatever an answer has brought. */
   function known(): number {
-    return session === undefined ? 0 : session.received + session.acknowledged;
+    return session ? session.received + session.acknowledged : 0;
   }
 
   async function down(): Promise<void> {
@@ -75,12 +69,13 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
       const startedAt = now();
       const answer = await request(() => ({ ...mode, ...resumption() }));
       isReading = false;
-      const { status, types } = answer;
-      if (!types!.has("open")) return over(answer);
-      if (!isPoll || session === undefined) return over({ what: "ended" });
-      const isIdle = !("park" in mode) && known() === before && now() - startedAt < IDLE_MS;
+      // The answers of the POSTs say the rest.
+      if (isFinishing) return;
+      if (!answer.isRight) return over(answer);
+      if (!(isPoll && session)) return over({ what: "ended" });
+      const isIdle = !("park" in mode) && known() <= before && now() - startedAt < IDLE_MS;
       idlePolls = isIdle ? idlePolls + 1 : 0;
-      if (idlePolls > IDLE_POLLS) return over({ status, what: "polls end at once, with nothing" });
+      if (idlePolls > IDLE_POLLS) return over({ status: 200, what: "polls end at once, with nothing" });
       while ((isHeld || session.isHeld) && !isOver) {
         await new Promise<void>((resolve) => (unhold = resolve));
         unhold = undefined;
@@ -118,19 +113,27 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
       isPending = true;
       const answer = await post(body, failures === 0);
       isPending = false;
-      const { status = 500, retryAfterMs = 0, types } = answer;
+      const { status = 500, retryAfterMs = 0, isRight } = answer;
       // What was not taken goes up again from where the server is; it must have moved. A poll may have begun another session.
       const hasMoved = session !== current || current.acknowledged > before || (count === 0 && status === 200);
       if (hasMoved) failures = waits = 0;
       if (hasMoved || isOver) continue;
       isAckDue = true;
       // A server whose receiver is behind takes nothing for a while, and says so.
-      const isBusy = status === 200 ? types!.has("ack") : retryAfterMs > 0 && (status === 429 || status === 503);
+      const isBusy = status === 200 ? isRight : retryAfterMs > 0 && (status === 429 || status === 503);
       // What the server has refused once it refuses again.
       if (!isBusy && (status < 500 || ++failures === POST_FAILURES)) {
         return over({ ...answer, attempt: undefined, what: `POST: ${answer.what}` });
       }
-      await pause(retryAfterMs || delay(isBusy ? Math.min(++waits, MAX_WAITS) : failures));
+      const ms = retryAfterMs || delay(isBusy ? Math.min(++waits, MAX_WAITS) : failures);
+      if (isFinishing && (lingerMs -= ms) < 0) return over({});
+      await new Promise<void>((resolve) => {
+        const cancel = after(ms, resolve);
+        wake = () => {
+          cancel();
+          resolve();
+        };
+      });
     }
   }
 
@@ -140,12 +143,10 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
     if (!isPending) return flush();
     if (isBeside) return;
     isBeside = true;
-    while (isAckDue && isPending && !isOver) {
-      const { status } = await post(ack(), false);
-      if (status === 200) continue;
+    while (isBeside && isAckDue && isPending && !isOver) {
+      isBeside = (await post(ack(), false)).status === 200;
       // It goes with the next POST, or with the next beat.
-      isAckDue = true;
-      break;
+      isAckDue ||= !isBeside;
     }
     isBeside = false;
   }
@@ -177,13 +178,14 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
     const cancel =
       isPost &&
       after((2 * heartbeatMs + body.length / SLOWEST) * of!.patience, () => aborter.abort(new Error("timed out")));
+    let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
     try {
       if (!isPost) onStart();
       const answer = await fetch(url, {
         method: isPost ? "POST" : "GET",
         headers: {
           ...headers,
-          ...(isPost ? { "Content-Type": "text/plain;charset=utf-8" } : { Accept: "text/event-stream" }),
+          [isPost ? "Content-Type" : "Accept"]: `text/${isPost ? "plain;charset=utf-8" : "event-stream"}`,
         },
         body: body!,
         keepalive,
@@ -192,40 +194,41 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
         signal: aborter.signal,
       });
       const { status } = answer;
-      const types = new Set<string>();
+      reader = answer.body?.getReader();
       // What was said of another session's numbers says nothing of this one's.
       const isOurs = isPost ? of === session && (status === 200 || status === 409) : status === 200;
-      if (isOurs && answer.body) await read(answer.body, isPost, types);
-      else answer.body?.cancel().catch(() => {});
+      const isRight = isOurs && reader && (await read(reader, isPost));
       // A client that does not poll hears that the server is there.
-      if (unhold !== undefined) onAlive();
+      if (unhold) onAlive();
       const type = answer.headers.get("content-type");
       return {
         status,
-        types,
+        isRight: isRight === true,
         retryAfterMs: retryAfterOf(answer.headers),
         what: `HTTP ${status}${status === 200 ? ` (${type}) is not the answer of a session` : ""}`,
       };
     } finally {
       if (cancel) cancel();
       stops.delete(stop);
+      // Whatever of the answer was not read is not wanted.
+      reader?.cancel().catch(() => {});
     }
   }
 
-  /** Hands out the records of an answer, and collects their types. */
-  async function read(body: ReadableStream<Uint8Array>, isPost: boolean, types: Set<string>): Promise<void> {
+  /** Hands out the records of an answer. True if the one that was asked for is among them. */
+  async function read(reader: ReadableStreamDefaultReader<Uint8Array>, isPost: boolean): Promise<boolean> {
     const decode = typedEvents();
-    const reader = body.getReader();
+    let isRight = false;
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return;
+      if (done || isOver) return isRight;
       if (!isPost) {
         isReading = true;
         onAlive();
       }
       for (const event of decode(value)) {
         const record = decodeRecordEvent(event);
-        types.add(record.type);
+        isRight ||= record.type === (isPost ? "ack" : "open");
         onRecord(record);
         // Nobody listens to a carrier that finishes: it sees for itself how far it is.
         if (record.type === "ack") session?.acknowledge(record.received);
@@ -233,19 +236,7 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
     }
   }
 
-  function pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const stop = (): void => {
-        cancel();
-        stops.delete(stop);
-        resolve();
-      };
-      const cancel = after(ms, stop);
-      stops.add(stop);
-    });
-  }
-
-  down().catch(failed);
+  down().catch((error) => void (isFinishing || failed(error)));
   return {
     kind,
     begin(begun, open) {
@@ -262,7 +253,7 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
     },
     beat() {
       // A parked poll needs no sign of life; one that brings a long message, and a client that waits, do.
-      if (!isPoll || isReading || unhold !== undefined) void say();
+      if (!isPoll || isReading || unhold) void say();
       return true;
     },
     hold(held) {
@@ -272,6 +263,7 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
     finish() {
       isFinishing = true;
       isAckDue ||= session!.hasAck;
+      wake();
       flush();
     },
     end,
@@ -280,9 +272,9 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
 
 /** RFC 9110 §10.2.3: seconds, or a date. */
 function retryAfterOf(headers: Headers): number {
-  const after = headers.get("retry-after") ?? "";
+  const after = headers.get("retry-after")!;
   if (/^\d+$/.test(after)) return Number(after) * 1000;
   // A date of the server is measured by the server's clock, where the answer says it: ours may be hours off.
-  const now = Date.parse(headers.get("date") ?? "") || Date.now();
+  const now = Date.parse(headers.get("date")!) || Date.now();
   return Math.max(Date.parse(after) - now || 0, 0);
 }

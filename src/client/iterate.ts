@@ -27,7 +27,7 @@ export function iterate(
   const reader = new ReadableStream<unknown>(
     {
       start(messages) {
-        if (ending !== undefined) return messages.close();
+        if (ending) return messages.close();
         offs.push(
           message.add((value) => {
             messages.enqueue(value);

@@ -4,29 +4,20 @@
 
 import type { ServerRecord } from "../codec/session-record.ts";
 import type { Carrier, CarrierEnd, CarrierKind, Link } from "./carrier.ts";
+import { isOdd, REPLACED } from "./carrier-end.ts";
 import type { After } from "./environment.ts";
-
-/** PROTOCOL.md, "Taking up": another carrier has the session. */
-const REPLACED = 4409;
-
-/** Silence after which the next rung is started beside. */
-const OPEN_MS = 2500;
-/** How long the last rung may take, behind a slow network. */
-const ATTEMPT_MS = 10_000;
-const CLIMB_MS = 30_000;
-const MAX_CLIMB_MS = 1_920_000;
-/** A carrier that lived shorter did not work: the next one waits. */
-const STABLE_MS = 5000;
-/** After so many failures in a row, what fails is followed by the rung below at once. */
-const PATIENCE = 2;
-/** After so many, attempts begin at the top: what worked here may not be what works there. */
-const MANY_FAILURES = 4;
-/** A server may say less, but gets no more beats. */
-const MIN_BEAT_MS = 10;
-/** How long the application's own `params` and `headers` may take. */
-const GIVEN_MS = 60_000;
-/** A WebSocket does not tell that a part of a message has come: each silence doubles the patience, up to 64 beats. */
-const MAX_SILENCES = 6;
+import {
+  ATTEMPT_MS,
+  CLIMB_MS,
+  GIVEN_MS,
+  MANY_FAILURES,
+  MAX_CLIMB_MS,
+  MAX_SILENCES,
+  MIN_BEAT_MS,
+  OPEN_MS,
+  PATIENCE,
+  STABLE_MS,
+} from "./limits.ts";
 
 export interface LadderOwner {
   readonly now: () => number;
@@ -36,9 +27,11 @@ export interface LadderOwner {
   start(kind: CarrierKind, told: Told): Carrier;
   /** With an `open`, `carrier` is the current one from now on. */
   onRecord(carrier: Carrier, record: ServerRecord): void;
+  /** Something that was sent is not acknowledged. */
+  isWaiting(): boolean;
   /** A carrier is over, with `wasOpen` the current one. False: do not look for another. */
   onEnd(kind: CarrierKind, end: CarrierEnd, wasOpen: boolean): boolean;
-  /** Each carrier that was tried has failed; the next attempt is in `delayMs`. */
+  /** Each carrier that was tried has failed, or was of no use when it was open; the next attempt is in `delayMs`. */
   onFailure(failures: readonly string[], delayMs: number): void;
   /** The carrier that `stop` has left to finish is over. */
   onFinish(): void;
@@ -55,6 +48,8 @@ export interface Ladder {
    * session from a carrier of ours; each counts once.
    */
   takeGhost(): boolean;
+  /** The current carrier has brought something new, or has carried something to the server. */
+  prove(): void;
   /** The server wants the client back after `retryAfterMs`, on a new carrier. */
   again(retryAfterMs: number): void;
   /** The network may be another, or the page has slept: sees at once whether the carrier lives, or looks for one. */
@@ -89,9 +84,9 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
   /** WebSockets in a row that were given up for their silence, without a message in between. */
   let silences = 0;
   let openedAt = 0;
+  /** The current carrier has carried something. */
+  let isProven = false;
   let heardAt = 0;
-  /** Beats since something was heard: a clock that is set back does not hide silence. */
-  let quietBeats = 0;
   let probedAt = 0;
   let heartbeatMs = 0;
   /** Cancels the timer of the race; without a race, that of the next attempt or climb. */
@@ -109,7 +104,7 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
 
   /** Starts a carrier: of a race, or beside the current one, which it takes the session from if its `open` arrives. */
   function start(at: number): void {
-    const isProbe = current !== undefined;
+    const isProbe = current;
     lowest = at;
     probedAt = now();
     // Whoever comes last with a token has the session, and ends those before. A proxy that holds a stream back until it has
@@ -150,8 +145,8 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
     drop();
     current?.end();
     current = carrier;
-    if (at < rung) climbs = 0;
     rung = at;
+    isProven = false;
     patience = PATIENCE;
     hear();
     openedAt = heardAt;
@@ -171,7 +166,9 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
     } else if (carrier === current) {
       current = undefined;
       cancelBeat();
-      settle();
+      const isUseless = !(settle() || isProven);
+      if (isUseless && failures >= PATIENCE) rung = (rung + 1) % rungs.length;
+      if (end.error === undefined && (isUseless || isOdd(end))) failed.push(`${kind}: ${end.what}`);
       const tell = (): boolean => owner.onEnd(kind, end, true);
       // A carrier that was started beside it may have taken the session, and its `open` is on the way.
       if (racers.size > 0 && end.status === undefined && (end.code ?? REPLACED) === REPLACED) untold = tell;
@@ -181,7 +178,7 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
 
   /** A racer is over, or all of them. */
   function lose(end: CarrierEnd): void {
-    if (current !== undefined) {
+    if (current) {
       current.hold(false);
       failed = [];
       // On its own rung the racer was there to see whether it lives. Whatever it said meanwhile says that it does.
@@ -198,18 +195,18 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
   }
 
   function again({ retryAfterMs = 0 }: CarrierEnd): void {
-    const reasons = failed;
-    failed = [];
+    const reasons = failed.splice(0);
     const delayMs = Math.max(failures > 0 ? owner.delay(failures) : 0, retryAfterMs);
-    failures += 1;
-    if (failures > MANY_FAILURES) rung = 0;
+    if (failures++ === MANY_FAILURES) rung = 0;
     set(delayMs, attempt);
     if (reasons.length > 0) owner.onFailure(reasons, delayMs);
   }
 
-  /** A carrier that lived for a while did work. */
-  function settle(): void {
-    if (now() - openedAt >= STABLE_MS) failures = 0;
+  /** True if the carrier did work: it lived for a while, and did not keep what was sent from arriving. */
+  function settle(): boolean {
+    const isStable = now() - openedAt >= STABLE_MS && (isProven || !owner.isWaiting());
+    if (isStable) failures = climbs = 0;
+    return isStable;
   }
 
   function climbLater(): void {
@@ -227,8 +224,7 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
       const carrier = current!;
       const isBlind = carrier.kind === "websocket";
       const beats = isBlind ? 2 ** Math.min(silences + 1, MAX_SILENCES) : 2;
-      quietBeats += 1;
-      if (quietBeats > beats || now() - heardAt >= beats * heartbeatMs) {
+      if (now() - heardAt >= beats * heartbeatMs) {
         if (isBlind) silences += 1;
         fail({ what: "silent" });
       } else if (!carrier.beat()) fail({ what: "what is sent does not arrive" });
@@ -237,7 +233,6 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
   }
 
   function hear(): void {
-    quietBeats = 0;
     heardAt = now();
   }
 
@@ -271,7 +266,7 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
   function fail(end: CarrierEnd): void {
     const carrier = current;
     carrier?.end();
-    if (carrier !== undefined) ended(carrier, end);
+    if (carrier) ended(carrier, end);
   }
 
   attempt();
@@ -279,9 +274,8 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
     get current() {
       return current;
     },
-    takeGhost() {
-      return ghosts > 0 && ghosts-- > 0;
-    },
+    takeGhost: () => ghosts > 0 && ghosts-- > 0,
+    prove: () => void (isProven = true),
     again(retryAfterMs) {
       settle();
       stop(true);
@@ -290,7 +284,7 @@ export function climb(rungs: readonly CarrierKind[], rung: number, owner: Ladder
     },
     check(isCertain) {
       const isRacing = racers.size > 0;
-      if (current === undefined) {
+      if (!current) {
         if (isRacing && !isCertain) return;
         untold?.();
         untold = undefined;

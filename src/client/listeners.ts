@@ -35,7 +35,7 @@ export function listeners<E>(
       };
     },
     tell(event) {
-      for (const { fn } of all) if (fn !== undefined && isDue(event)) guard(() => fn(event), report);
+      for (const { fn } of all) if (fn && isDue(event)) guard(() => fn(event), report);
     },
   };
 }

@@ -9,7 +9,7 @@ export type AnyCodec = MessageCodec<unknown, unknown>;
 
 /** Throws BAD_DATA, and what the codec throws. */
 export function toMessage(codec: AnyCodec | undefined, value: unknown): Message {
-  const data = codec === undefined ? value : callSync("codec.encode", () => codec.encode(value));
+  const data = codec ? callSync("codec.encode", () => codec.encode(value)) : value;
   if (typeof data === "string") return data;
   let cause: unknown;
   try {
@@ -26,5 +26,5 @@ export function toMessage(codec: AnyCodec | undefined, value: unknown): Message 
 }
 
 export function fromMessage(codec: AnyCodec | undefined, message: Message): unknown {
-  return codec === undefined ? message : callSync("codec.decode", () => codec.decode(message));
+  return codec ? callSync("codec.decode", () => codec.decode(message)) : message;
 }

@@ -2,36 +2,41 @@
 
 import { ChannelError } from "../base/channel-error.ts";
 import { checkOptionNames, unknownName } from "../base/option-names.ts";
+import { SESSION_PROTOCOL } from "../codec/session-record.ts";
 import type { BackoffOptions } from "./backoff.ts";
 import type { CarrierKind } from "./carrier.ts";
 import type { ConnectOptions } from "./connection.ts";
+import type { Environment } from "./environment.ts";
 
 export const CARRIERS: readonly CarrierKind[] = ["websocket", "stream", "poll"];
 
-/** What an option must be, and how to say so; undefined where no check is needed, or another file has it. */
-type Rule = readonly [isRight: (value: unknown) => boolean, expected: string] | undefined;
+/** What an option must be, in words, and a check of it; without one, the words have the type. */
+type Rule = readonly [expected: string, isRight?: (value: unknown) => boolean];
 
-const aFunction: Rule = [(value) => typeof value === "function", "a function"];
-const milliseconds: Rule = [(value) => isNumber(value) && value < 2 ** 31, "a number from 1 to 2^31 - 1"];
+const milliseconds: Rule = ["a number from 1 to 2^31 - 1", (value) => isNumber(value) && value < 2 ** 31];
 
 const OPTIONS: Readonly<Record<keyof ConnectOptions | "codec", Rule>> = {
-  carriers: [(value) => Array.isArray(value) && value.length > 0, "a list"],
-  // RFC 9110 §5.6.2, "token".
+  carriers: ["a list of different names", (value) => isList(value) && value.length > 0],
   protocols: [
-    (value) => Array.isArray(value) && value.every((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name)),
-    "a list of tokens",
+    `a list of different tokens, without ${SESSION_PROTOCOL}`,
+    // RFC 9110 §5.6.2, "token". A WebSocket throws for one that is there twice.
+    (value) => isList(value, SESSION_PROTOCOL) && value.every((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(`${name}`)),
   ],
-  credentials: [(value) => /^(omit|same-origin|include)$/.test(`${value}`), "omit, same-origin or include"],
-  maxBufferedBytes: [isNumber, "a number from 1"],
-  WebSocket: aFunction,
-  fetch: aFunction,
-  debug: [(value) => /^(boolean|function)$/.test(typeof value), "a boolean or a function"],
-  backoff: undefined,
-  codec: undefined,
-  environment: undefined,
-  headers: undefined,
-  params: undefined,
-  signal: undefined,
+  credentials: ["omit, same-origin or include", (value) => /^(omit|same-origin|include)$/.test(`${value}`)],
+  maxBufferedBytes: ["a number from 1", isNumber],
+  WebSocket: ["a function"],
+  fetch: ["a function"],
+  debug: ["a boolean or a function"],
+  codec: ["a MessageCodec", (value) => can(value, "encode", "decode")],
+  signal: ["an AbortSignal", (value) => can<AbortSignal>(value, "addEventListener") && "aborted" in value],
+  environment: [
+    "an Environment",
+    (value) => can<Environment>(value, "random", "watch") && can(value.clock, "now", "setTimer", "clearTimer"),
+  ],
+  backoff: ["an object"],
+  // `Endpoint` looks at what they give.
+  headers: ["an object or a function"],
+  params: ["an object or a function"],
 };
 const BACKOFF: Readonly<Record<keyof BackoffOptions, Rule>> = { firstMs: milliseconds, capMs: milliseconds };
 
@@ -40,19 +45,28 @@ export function checkOptions(options: ConnectOptions): void {
   check("connect", options, OPTIONS);
   const { carriers = [], backoff = {} } = options;
   for (const kind of carriers) {
-    if (!CARRIERS.includes(kind)) throw new ChannelError("BAD_OPTION", unknownName("no carrier", kind, CARRIERS));
+    if (!CARRIERS.includes(kind)) throw new ChannelError("BAD_OPTION", unknownName("no carrier", `${kind}`, CARRIERS));
   }
   check("backoff", backoff, BACKOFF);
 }
 
 function check(owner: string, options: object, rules: Readonly<Record<string, Rule>>): void {
   checkOptionNames(owner, options, Object.keys(rules));
-  for (const [name, value] of Object.entries(options)) {
-    const [isRight, expected] = rules[name] ?? [];
-    if (value !== undefined && isRight?.(value) === false) {
-      throw new ChannelError("BAD_OPTION", `${name} must be ${expected}`);
-    }
+  for (const [name, [expected, isRight]] of Object.entries(rules)) {
+    const value = (options as Readonly<Record<string, unknown>>)[name];
+    if (value === undefined || (isRight ? isRight(value) : value !== null && expected.includes(typeof value))) continue;
+    throw new ChannelError("BAD_OPTION", `${name} must be ${expected}`);
   }
+}
+
+/** True for an object that has these functions: it may come from another frame, or be of a library. */
+function can<T extends object>(value: unknown, ...names: string[]): value is T {
+  return names.every((name) => typeof (value as Readonly<Record<string, unknown>> | null)?.[name] === "function");
+}
+
+/** True for a list of different values, none of which is one of `others`. */
+function isList(value: unknown, ...others: unknown[]): value is unknown[] {
+  return Array.isArray(value) && new Set([...value, ...others]).size === value.length + others.length;
 }
 
 function isNumber(value: unknown): value is number {

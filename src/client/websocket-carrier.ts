@@ -7,9 +7,10 @@ import {
   SESSION_PROTOCOL,
 } from "../codec/session-record.ts";
 import { recordSize } from "../protocol/session.ts";
-import { type Carrier, type CarrierEnd, type Link, SLOWEST } from "./carrier.ts";
+import type { Carrier, CarrierEnd, Link } from "./carrier.ts";
 import type { ClientSession } from "./client-session.ts";
 import { failure } from "./endpoint.ts";
+import { SLOWEST, STUCK_BEATS, WINDOW_BYTES } from "./limits.ts";
 
 /** The part of a WebSocket that is used; the platform's and that of `ws` have it. */
 interface Socket {
@@ -25,14 +26,6 @@ interface Socket {
 }
 
 type SocketConstructor = new (url: string, protocols: readonly string[], options: object) => Socket;
-
-/**
- * At most so many bytes, or one message, are sent and not acknowledged: an acknowledgement is never behind more than that,
- * and the server need not hold more of a client to which it does not listen.
- */
-const WINDOW_BYTES = 262_144;
-/** So many beats in a row without progress are borne, and the time of what is on its way. */
-const STUCK_BEATS = 2;
 
 export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecord, onEnd }: Link): Carrier {
   let socket: Socket | undefined;
@@ -136,9 +129,9 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
 
   return {
     kind: "websocket",
-    begin(begun, { received, resumed, ...open }) {
+    begin(begun, { received, resumed, heartbeatMs: beatMs }) {
       session = begun;
-      heartbeatMs = open.heartbeatMs;
+      heartbeatMs = beatMs;
       // A POST that was answered meanwhile has brought more than the server had when it said `received`.
       sent = session.acknowledged;
       if (sent !== received) say({ type: "from", number: sent + 1 });

@@ -55,6 +55,8 @@ export class RedisLink {
   readonly #waiting = new Set<Waiting>();
   #waitingBytes = 0;
   #watch: Timer;
+  /** What had waited too long at the last look of `#watch`. */
+  #overdue: Waiting | undefined;
   /** Scripts that were sent on this connection, so that the server has them. */
   readonly #loaded = new Set<RedisScript>();
   /** The user may run scripts, but not by their hash. */
@@ -218,14 +220,20 @@ export class RedisLink {
     return true;
   }
 
-  /** One timer for all that waits: it looks at the oldest, and comes again when that one is due. */
+  /**
+   * One timer for all that waits: it looks at the oldest, and comes again when that one is due. A process that was busy all
+   * the time has not read yet what came meanwhile: it does between the first look that finds it overdue and the second.
+   */
   readonly #onWatch = (): void => {
     this.#watch = undefined;
     const [oldest] = this.#waiting;
+    const overdue = this.#overdue;
+    this.#overdue = undefined;
     if (oldest === undefined) return;
     const { clock, timeoutMs } = this.#options;
     const leftMs = oldest.since + timeoutMs - clock.now();
-    if (leftMs > 0) this.#watch = clock.setTimer(this.#onWatch, leftMs);
+    if (leftMs <= 0) this.#overdue = oldest;
+    if (leftMs > 0 || overdue !== oldest) this.#watch = clock.setTimer(this.#onWatch, Math.max(leftMs, 1));
     else if (this.#connection !== undefined) this.#lost(this.#connection, `no answer in ${timeoutMs} ms`);
   };
 }

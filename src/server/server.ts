@@ -107,6 +107,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
   readonly #streams = new IndexedSet<NetStream>();
   readonly #channels = new IndexedSet<TransportChannel>();
   #nextBeat: Timer | undefined;
+  #beatAt = 0;
   #port = 0;
   /** What the system says of the listening socket. */
   #bound: ReturnType<NetServer["address"]> = null;
@@ -207,6 +208,7 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
 
   /** Time begins to run for it. A server that does not listen has the connections that `accept` is given. */
   start(): void {
+    this.#beatAt = this.clock.now();
     this.#beat();
     this.#observer.serverStarted();
     this.#warnOfCertificate();
@@ -330,7 +332,12 @@ export class EngineServer implements Server, ChannelContext, Http1Context, Proxy
     // The beat before is not done yet.
     if (this.#beating !== undefined) return;
     this.#beating = [...this.#streams.snapshot(), ...this.#channels.snapshot()];
-    this.#beatOn(0);
+    const now = this.clock.now();
+    const isLate = now - this.#beatAt >= 2 * BEAT_MS;
+    this.#beatAt = now;
+    // A process that was busy or suspended has not read what came meanwhile: it does before anything is taken for silence.
+    if (isLate) setImmediate(() => this.#beatOn(0));
+    else this.#beatOn(0);
   }
 
   #beatArrears(): void {

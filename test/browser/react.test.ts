@@ -115,6 +115,9 @@ describe("useChannel", () => {
     await page.evaluate("setUrl('/two')");
     await until(() => events.length === 3, `another URL is another connection: ${events}`);
     assert.deepEqual(events.slice(1).sort(), ["close /one by client", "open /two"]);
+    // The server opens a session before its client knows of it: a client that leaves earlier has nothing to close.
+    await page.click("#b button");
+    await says("b", "open websocket: /one from a,/one from b,/two from b");
 
     await page.evaluate("show([])");
     await until(() => events.length === 4, `the last has gone: ${events}`);

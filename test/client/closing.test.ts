@@ -147,6 +147,61 @@ describe("What was sent before `close`", () => {
     }
   });
 
+  it("arrives although the stream ends first: the answer of the POST says so", async () => {
+    for (const end of ["finish", "fail"] as const) {
+      const network = new Network();
+      const connection = await network.opened("stream");
+      connection.send("1");
+      connection.close();
+      const drained = connection.drained();
+      await settle();
+      // The server has read the POST, and its `close` ends the stream before the answer is out.
+      network.get()[end]();
+      await settle();
+      const post = network.post();
+      assert.equal(post.isAborted, false);
+      assert.equal(await outcome(drained), "pending");
+      post.acknowledge(post.body.includes("event: close") ? 2 : 1);
+      await settle();
+      if (post !== network.post()) network.post().acknowledge(2);
+      assert.equal(await outcome(drained), undefined);
+      assert.equal(network.clock.pending, 0);
+    }
+  });
+
+  it("waits 10 s in all for a server that is behind, and does not keep a process alive for an hour", async () => {
+    for (const isClosedFirst of [true, false]) {
+      const network = new Network();
+      const connection = await network.opened("stream");
+      connection.send("1");
+      await settle();
+      if (isClosedFirst) connection.close();
+      network.post().respond(503, { "Retry-After": "3600" }).finish();
+      await settle();
+      connection.close();
+      const drained = connection.drained();
+      await settle();
+      if (!isClosedFirst) network.post().respond(503, { "Retry-After": "3600" }).finish();
+      assert.equal(await outcome(drained), "CONNECTION_CLOSED");
+      assert.equal(network.clock.pending, 0);
+    }
+  });
+
+  it("goes out to a server that is behind for less than that", async () => {
+    const network = new Network();
+    const connection = await network.opened("stream");
+    connection.send("1");
+    connection.close();
+    const drained = connection.drained();
+    await settle();
+    network.post().respond(503, { "Retry-After": "4" }).finish();
+    await network.advance(4000);
+    assert.equal(await outcome(drained), "pending");
+    network.post().acknowledge(2);
+    assert.equal(await outcome(drained), undefined);
+    assert.equal(network.clock.pending, 0);
+  });
+
   it("and not acknowledged is told when the server closes", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");

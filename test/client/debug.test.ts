@@ -24,6 +24,7 @@ describe("The option debug", () => {
       "unichannel websocket: trying",
       "unichannel websocket: open, session resumed",
       "unichannel websocket: over, closed (1006)",
+      "unichannel failed: websocket: closed (1006); next in 250 ms",
       "unichannel websocket: trying",
       "unichannel websocket: open, session lost",
       "unichannel closed by the client: 4000 enough",

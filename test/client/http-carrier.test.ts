@@ -245,6 +245,28 @@ describe("Requests", () => {
     });
   }
 
+  it("are over when their answer is malformed, or not that of a session: what follows is not read", async () => {
+    for (const method of ["GET", "POST"]) {
+      for (const answer of [
+        (request: PlayedRequest) => request.respond().push("event: binary\ndata: ***\n\n"),
+        (request: PlayedRequest) => request.respond().push("event: nothing\ndata: 1\n\n"),
+        (request: PlayedRequest) => request.respond(404).push("<p>"),
+      ]) {
+        const network = new Network();
+        const connection =
+          method === "GET" ? network.connect({ carriers: ["stream"] }) : await network.opened("stream");
+        connection.onError(() => {});
+        connection.send("x");
+        await settle();
+        const request = method === "GET" ? network.get() : network.post();
+        answer(request);
+        await settle();
+        assert.equal(request.isCancelled || request.isAborted, true);
+        connection.close();
+      }
+    }
+  });
+
   it("have a signal each, and all end with the connection", async () => {
     const network = new Network();
     const connection = await network.opened("stream");

@@ -187,6 +187,8 @@ export class PlayedRequest {
   readonly body: string;
   readonly init: RequestInit;
   readonly response: Promise<Response>;
+  /** The client does not want the rest of the answer. */
+  isCancelled = false;
   #answer!: { resolve(response: Response): void; reject(error: unknown): void };
   #stream: ReadableStreamDefaultController<Uint8Array> | undefined;
 
@@ -219,6 +221,9 @@ export class PlayedRequest {
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
         this.#stream = controller;
+      },
+      cancel: () => {
+        this.isCancelled = true;
       },
     });
     this.#answer.resolve(new Response(body, { status, headers }));

@@ -30,6 +30,32 @@ describe("connect refuses with BAD_OPTION", () => {
     [{ headers: { "a b": "c" } }, /headers/],
     [{ headers: { a: "b\n" + "c: d" } }, /headers/],
     [{ params: { session: "mine" } }, /"session"/],
+    [{ carriers: ["poll", "poll"] }, /carriers/],
+    [{ protocols: ["a", "a"] }, /protocols/],
+    [{ protocols: ["unichannel.v1"] }, /protocols/],
+    [{ signal: new AbortController() }, /signal/],
+    [{ signal: true }, /signal/],
+    [{ signal: null }, /signal/],
+    [{ environment: {} }, /environment/],
+    [{ environment: { random: Math.random, watch: () => () => {} } }, /environment/],
+    [{ codec: {} }, /codec/],
+    [{ codec: { encode: String } }, /codec/],
+    [{ codec: JSON }, /codec/],
+    [{ WebSocket: {} }, /WebSocket/],
+    ...["a=1", 5, null, true].flatMap((value): [unknown, RegExp][] => [
+      [{ params: value }, /params/],
+      [{ headers: value }, /headers/],
+    ]),
+    ...[undefined, null, {}].flatMap((value): [unknown, RegExp][] => [
+      [{ params: { a: value } }, /params/],
+      [{ headers: { a: value } }, /headers/],
+    ]),
+    // Their names are no properties: nothing of them would be sent.
+    [{ headers: new Headers({ a: "b" }) }, /headers/],
+    [{ headers: [["a", "b"]] }, /headers/],
+    [{ headers: new Map([["a", "b"]]) }, /headers/],
+    [{ params: new URLSearchParams({ a: "1" }) }, /params/],
+    [{ params: [["a", "b"]] }, /params/],
     ...[0, -1, Number.NaN, "1000"].map((value): [unknown, RegExp] => [{ maxBufferedBytes: value }, /maxBufferedBytes/]),
     ...[0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, "500"].flatMap((value): [unknown, RegExp][] => [
       [{ backoff: { firstMs: value } }, /firstMs/],
@@ -45,6 +71,25 @@ describe("connect refuses with BAD_OPTION", () => {
     );
   }
 
+  it("whatever is wrong, before anything was asked for or is listened to", async () => {
+    for (const options of [
+      { signal: new AbortController() },
+      { codec: {} },
+      { params: "a=1" },
+      { protocols: ["a", "a"] },
+    ]) {
+      const network = new Network();
+      assert.throws(() => network.connect(options as ConnectOptions), { code: "BAD_OPTION" });
+      await settle();
+      assert.deepEqual([network.requests.length, network.sockets.length, network.isWatched], [0, 0, false]);
+    }
+  });
+
+  it("the same options where a class inherits them", () => {
+    const options = Object.create({ maxBufferedBytes: "1000" }) as ConnectOptions;
+    assert.throws(() => connect("http://a.example", options), { code: "BAD_OPTION", message: /maxBufferedBytes/ });
+  });
+
   it("a URL that no request can have, or whose query has a name of the session's own", () => {
     for (const url of ["ftp://a.example", "http://u:p@a.example", "ws://u@a.example", "mailto:a@b.example"]) {
       assert.throws(() => connect(url), { code: "BAD_OPTION" }, url);
@@ -52,6 +97,23 @@ describe("connect refuses with BAD_OPTION", () => {
     }
     for (const name of ["session", "after", "mode", "park", "from", "try"]) {
       assert.throws(() => connect(`http://a.example/?x=1&${name}=2`), { code: "BAD_OPTION" }, name);
+    }
+  });
+
+  it("what `params` and `headers` give when they are asked, if it would be left out", async () => {
+    for (const given of [
+      { params: () => "a=1" },
+      { headers: () => new Headers({ a: "b" }) },
+      { params: async () => null },
+    ]) {
+      const network = new Network();
+      const connection = network.connect({ carriers: ["stream"], ...given } as unknown as ConnectOptions);
+      const errors: unknown[] = [];
+      connection.onError((error) => errors.push((error as { code: string }).code));
+      await settle();
+      assert.deepEqual(errors, ["BAD_OPTION"]);
+      assert.equal(network.requests.length, 0);
+      connection.close();
     }
   });
 

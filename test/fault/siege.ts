@@ -4,9 +4,13 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { Agent, get } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import WebSocket from "ws";
 import type { ServeOptions } from "../../src/index.ts";
 import { RawClient, type Target } from "../support/raw-client.ts";
@@ -71,7 +75,9 @@ interface Running {
 }
 
 async function start(server: ServeOptions, maxFiles: number | undefined): Promise<Running> {
-  const args = ["--expose-gc", "--enable-source-maps", APP, JSON.stringify(server)];
+  const folder = mkdtempSync(join(tmpdir(), "unichannel-app-"));
+  const app = maxFiles === undefined ? APP : await bundled(folder);
+  const args = ["--expose-gc", "--enable-source-maps", app, JSON.stringify(server)];
   // Node raises its own limit to the hard one, so a shell must lower both.
   const [program, ...rest] =
     maxFiles === undefined
@@ -79,6 +85,7 @@ async function start(server: ServeOptions, maxFiles: number | undefined): Promis
       : ["/bin/sh", "-c", `ulimit -n ${maxFiles} && exec "$0" "$@"`, process.execPath, ...args];
   const child = spawn(program!, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
   const [port] = await soon(once(child, "message"), "the server's port");
+  rmSync(folder, { recursive: true });
   const running: Running = { child, port, isOver: new AbortController(), neighbours: [], failure: undefined };
   child.once("exit", (code, signal) => (running.failure ??= new Error(`the server ended: ${code ?? signal}`)));
   for (const [name, work] of WORK) {
@@ -89,6 +96,16 @@ async function start(server: ServeOptions, maxFiles: number | undefined): Promis
     });
   }
   return running;
+}
+
+/**
+ * The app in one file: Node opens modules that are imported together at the same time, and with few descriptors the process
+ * would not even start.
+ */
+async function bundled(folder: string): Promise<string> {
+  const outfile = join(folder, "app.mjs");
+  await build({ entryPoints: [APP], bundle: true, platform: "node", format: "esm", sourcemap: "inline", outfile });
+  return outfile;
 }
 
 export class Siege {

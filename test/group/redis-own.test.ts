@@ -52,6 +52,19 @@ describe("the backplane over Redis", { skip }, () => {
     assert.equal(heard.gaps, 1);
   });
 
+  it("takes an answer that came in time and is read late, since the process was busy", async (t) => {
+    const failures: unknown[] = [];
+    const options = { prefix: "busy", timeoutMs: 1000, onError: (error: unknown) => void failures.push(error) };
+    const backplane = redisBackplane(REDIS_CLIENTS.ioredis(redis.port), options);
+    t.after(() => backplane.close());
+    await backplane.publish("g", Buffer.from("first"), KEEP);
+    const published = backplane.publish("g", Buffer.from("second"), KEEP);
+    // Behind this microtask the command is written, and nothing is read until the work is done.
+    process.nextTick(() => queueMicrotask(() => work(1500)));
+    await published;
+    assert.deepEqual(failures, []);
+  });
+
   it("publishes in the order of the calls when the server has forgotten its scripts", async (t) => {
     for (const library of Object.keys(REDIS_CLIENTS) as RedisLibrary[]) {
       const backplane = open(t, `scripts of ${library}`, REDIS_CLIENTS[library](redis.port));
@@ -210,4 +223,9 @@ function listener(): BackplaneListener & { readonly texts: string[]; gaps: numbe
       this.gaps += 1;
     },
   };
+}
+
+/** Keeps the process busy. */
+function work(ms: number): void {
+  for (const end = performance.now() + ms; performance.now() < end; );
 }

@@ -82,6 +82,13 @@ describe("a session without a carrier", () => {
     await site.called("close network 1006 abnormal");
   });
 
+  it("tells no heartbeat below 1 s, since the server looks once a second", async (t) => {
+    for (const heartbeatMs of [1, 999, 1000]) {
+      const site = await sessionSite(t, {}, { heartbeatMs });
+      assert.equal(opened(await poll(t, site.endpoint)).heartbeatMs, 1000);
+    }
+  });
+
   it("that has closed ends as it was closed, if the client does not come back for it", async (t) => {
     const site = await sessionSite(t);
     const socket = await SocketClient.open(t, site.endpoint);
