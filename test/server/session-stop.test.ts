@@ -151,6 +151,7 @@ describe("a process that gets SIGTERM", () => {
     const client = await RawClient.connect(t, endpoint);
     client.write(`GET ${endpoint.pathname}?mode=poll&session=${open.session}&after=0 HTTP/1.1\r\nHost: x`);
     app.terminate();
+    await app.said("stopping");
     client.write("\r\n\r\n");
     const { status, text: body } = await client.response();
     assert.equal(status, 200);

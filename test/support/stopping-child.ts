@@ -31,5 +31,6 @@ process.once("SIGTERM", () => {
     console.log(`stopped ${server.stats().connections}`);
     process.exit();
   });
+  console.log("stopping");
 });
 console.log(`${server.port}`);
