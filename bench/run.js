@@ -1,6 +1,7 @@
 // @ts-check
 // The benchmarks' command line. `npm run bench -- --help` says what it takes; bench/README.md explains the method.
 import { mkdirSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { canReadCpu } from "./lib/cpu.js";
 import { allowedCores, machineFacts } from "./lib/machine.js";
@@ -17,6 +18,7 @@ const USAGE = `npm run bench -- [ROW…] [options]
   --seconds N       length of each measured window (0.5)
   --connections N   of the rows that measure memory, and of the restart (10000)
   --peers A,B       only these; the first is compared with the others
+  --before DIR      only ours, and the same servers of another checkout, which is built: what a change costs
   --cores A,B       the server's core and the load's (the first two), as \`taskset -c\` counts
   --calm            repeat a round, up to ten times, in which other work was on the server's core
   --quick           one short round of all rows and each server, to see that they run; nothing is written
@@ -31,6 +33,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: "string" },
     connections: { type: "string" },
     peers: { type: "string" },
+    before: { type: "string" },
     cores: { type: "string", default: allowedCores().slice(0, 2).join(",") },
     calm: { type: "boolean", default: false },
     full: { type: "boolean", default: false },
@@ -38,6 +41,9 @@ const { values, positionals } = parseArgs({
     help: { type: "boolean", short: "h", default: false },
   },
 });
+/** The peer that is our server as another checkout has it. */
+const BEFORE = "before";
+
 /** Files of servers that `--quick` has run. @type {Set<string>} */
 const tried = new Set();
 const unknown = positionals.filter((name) => !rows.some((row) => row.name === name));
@@ -47,6 +53,8 @@ if (values.help || unknown.length > 0) {
 }
 
 const { quick, full } = values;
+/** The servers of another checkout, where they are compared with. */
+const before = values.before === undefined ? undefined : join(resolve(values.before), "bench/servers");
 const [serverCore = "0", loadCore = "1"] = values.cores.split(",");
 /** @type {import("./lib/row.js").Options} */
 const options = {
@@ -89,6 +97,7 @@ function planned(row) {
 /** @param {import("./lib/row.js").Row} row */
 function wantedPeers({ peers, brief }) {
   const all = Object.keys(peers);
+  if (before !== undefined) return [...all.slice(0, 1), BEFORE];
   if (values.peers !== undefined) return values.peers.split(",").filter((peer) => peer in peers);
   if (quick) return all.filter(isNew);
   return full || positionals.length > 0 ? all : [...(brief ?? all)];
@@ -135,7 +144,7 @@ async function runRow({ row, wanted, peers, rounds: roundCount }) {
 async function sampleOf(row, peer) {
   for (const consequence of ["tried once more", "left out of this row"]) {
     try {
-      return await runRound(row, { peer, command: row.peers[peer] ?? "" });
+      return await runRound(row, { peer, command: commandOf(row, peer) });
     } catch (error) {
       progress.clear();
       console.log(`  ${peer} has failed, and is ${consequence}: ${error instanceof Error ? error.message : error}`);
@@ -143,6 +152,13 @@ async function sampleOf(row, peer) {
     }
   }
   return undefined;
+}
+
+/** @param {import("./lib/row.js").Row} row @param {string} peer */
+function commandOf({ peers }, peer) {
+  if (peer !== BEFORE) return peers[peer] ?? "";
+  const [own = ""] = Object.values(peers);
+  return join(before ?? "", own);
 }
 
 /** @param {import("./lib/row.js").Row} row @param {import("./lib/row.js").Contender} contender */
@@ -158,7 +174,7 @@ async function runRound(row, contender) {
 function save(row, rounds) {
   const folder = new URL("results/", import.meta.url);
   mkdirSync(folder, { recursive: true });
-  const file = `${machine.date.slice(0, 10)}-${row.name}.json`;
+  const file = `${machine.date.slice(0, 10)}-${row.name}${before === undefined ? "" : "-before"}.json`;
   const result = { row: row.name, title: row.title, load: row.load, machine, options, rounds };
   writeFileSync(new URL(file, folder), `${JSON.stringify(result, null, 2)}\n`);
   console.log(`  raw rounds: bench/results/${file}`);

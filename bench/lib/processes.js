@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { allowedCores, hasCommand, openFilesLimit } from "./machine.js";
 import { runtimeOf } from "./peers.js";
@@ -33,7 +33,7 @@ const mostOpenFiles = openFilesLimit();
  */
 export async function startServer(peer, command, options) {
   const [file = "", ...args] = command.split(" ");
-  const child = start(`servers/${file}`, args, { ...options, runtime: runtimeOf(peer) });
+  const child = start(isAbsolute(file) ? file : `servers/${file}`, args, { ...options, runtime: runtimeOf(peer) });
   /** @type {{ port: number }} */
   const { port } = await answer(child, file);
   const { pid } = child;
@@ -140,7 +140,7 @@ function start(path, args, { core, openFiles = 0, nodeArgs = [], runtime = proce
   const command = [
     runtime,
     ...(runtime === process.execPath ? nodeArgs : []),
-    fileURLToPath(new URL(`../${path}`, import.meta.url)),
+    isAbsolute(path) ? path : fileURLToPath(new URL(`../${path}`, import.meta.url)),
     ...args,
   ];
   if (canPin) command.unshift("taskset", "-c", core);

@@ -98,7 +98,8 @@ export function workRow({ peers, targets = {}, load, config, configs = {}, turnS
       /** @type {{ stop(): Promise<void> }[]} */
       const started = [];
       try {
-        const broker = brokers[peer];
+        // Ours of another checkout (`--before`) needs what ours needs.
+        const broker = brokers[peer === "before" ? "unichannel" : peer];
         let server = command;
         if (broker !== undefined) {
           const { port, stop } = await startBroker(broker, { core: loadCore });

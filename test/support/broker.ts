@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "./proxies.ts";
 
 const PATIENCE_MS = 20_000;
+
+/** True when all threads of a process have the state "T" (proc(5)). */
+function hasStopped(pid: number): boolean {
+  const tasks = `/proc/${pid}/task`;
+  return readdirSync(tasks).every((thread) => /\) T /.test(readFileSync(`${tasks}/${thread}/stat`, "utf8")));
+}
 
 export class Broker {
   readonly port: number;
@@ -55,9 +61,14 @@ export class Broker {
     await exit;
   }
 
-  /** It accepts connections (the system does) and answers none. */
+  /** It accepts connections (the system does) and answers none: it stands still when this returns. */
   pause(): void {
+    const pid = this.#child?.pid;
     this.#child?.kill("SIGSTOP");
+    if (pid === undefined || process.platform !== "linux") return;
+    // A signal needs a moment on another core, in which a message could still be answered.
+    const deadline = Date.now() + PATIENCE_MS;
+    while (!hasStopped(pid)) if (Date.now() > deadline) assert.fail("the broker does not stop");
   }
 
   resume(): void {
