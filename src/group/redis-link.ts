@@ -7,12 +7,6 @@ import { ChannelError } from "../base/errors.ts";
 import { type Connection, openConnection, type RedisArgument, type RedisClient } from "./redis-client.ts";
 import { unavailable } from "./unavailable.ts";
 
-/** A script of Lua, and the SHA-1 of its text in hex digits: its name on the server. */
-export interface RedisScript {
-  readonly text: string;
-  readonly hash: string;
-}
-
 export interface RedisLinkOptions {
   readonly clock: Clock;
   /** After so long without an answer the connection is given up, and with it all that was not answered. */
@@ -31,8 +25,6 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** A script that was loaded and is not there any more, or a user who may not ask by hash. */
-const NO_SCRIPT = /^(?:NOSCRIPT|NOPERM)\b/;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1000;
 /** Redis: a replica, one that is still reading its file, one without its master. */
@@ -57,16 +49,6 @@ export class RedisLink {
   #watch: Timer;
   /** What had waited too long at the last look of `#watch`. */
   #overdue: Waiting | undefined;
-  /** Scripts that were sent on this connection, so that the server has them. */
-  readonly #loaded = new Set<RedisScript>();
-  /** The user may run scripts, but not by their hash. */
-  #isNameless = false;
-  /** Scripts that were sent by their hash and are not answered. */
-  #named = 0;
-  /** Resolves when all of them are answered, or sent again, after the server has lost one: until then the others wait. */
-  #resending: Promise<void> | undefined;
-  #resent: (() => void) | undefined;
-
   constructor(client: RedisClient, options: RedisLinkOptions) {
     this.#client = client;
     this.#options = options;
@@ -86,7 +68,7 @@ export class RedisLink {
     if (!this.#isUp || connection === undefined) return Promise.reject(unavailable("not connected"));
     let bytes = 0;
     // The text of a script is one and the same string for all commands.
-    for (let i = args[0] === "EVAL" || args[0] === "EVALSHA" ? 2 : 0; i < args.length; i++) bytes += args[i]!.length;
+    for (let i = args[0] === "EVAL" ? 2 : 0; i < args.length; i++) bytes += args[i]!.length;
     if (this.#waitingBytes + bytes > this.#options.maxPendingBytes && this.#waiting.size > 0) {
       return Promise.reject(unavailable("too much waits for its answer"));
     }
@@ -110,27 +92,12 @@ export class RedisLink {
   }
 
   /**
-   * Runs a script, in the order of these calls; `args`: how many keys, the keys, the rest. A connection's first call sends the
-   * text, which loads it: a server that was restarted, or another one, does not know its hash.
+   * Runs a script, in the order of these calls; `args`: how many keys, the keys, the rest. Its text goes along each time, some
+   * hundred bytes: a server that was restarted does not know a script by its hash (EVALSHA), and what would have to be sent
+   * again would come behind what was sent after it.
    */
-  async run(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown> {
-    while (this.#resending !== undefined) await this.#resending;
-    if (this.#isNameless || !this.#loaded.has(script)) {
-      this.#loaded.add(script);
-      return this.send(["EVAL", script.text, ...args]);
-    }
-    this.#named += 1;
-    try {
-      return await this.send(["EVALSHA", script.hash, ...args]);
-    } catch (error) {
-      if (!isReplyError(error) || !NO_SCRIPT.test(error.message)) throw error;
-      this.#isNameless = error.message.startsWith("NOPERM");
-      if (this.#resending === undefined) this.#holdScripts();
-      return this.send(["EVAL", script.text, ...args]);
-    } finally {
-      this.#named -= 1;
-      if (this.#named === 0) this.#resent?.();
-    }
+  run(script: string, args: readonly RedisArgument[]): Promise<unknown> {
+    return this.send(["EVAL", script, ...args]);
   }
 
   /** Ends the connection and takes up no other. */
@@ -165,18 +132,6 @@ export class RedisLink {
     void begin();
   }
 
-  #holdScripts(): void {
-    const resending = new Promise<void>((resolve) => {
-      this.#resent = resolve;
-    });
-    this.#resending = resending;
-    // The first to go on, before those that wait, which then go on in their order.
-    void resending.then(() => {
-      this.#resending = undefined;
-      this.#resent = undefined;
-    });
-  }
-
   #lost(connection: Connection, error: unknown): void {
     if (this.#connection !== connection || this.#isClosed) return;
     if (this.#retries === 0) this.#options.onError(unavailable(error));
@@ -190,7 +145,6 @@ export class RedisLink {
     this.#isUp = false;
     this.#attempted();
     connection?.end();
-    this.#loaded.clear();
     for (const waiting of this.#waiting) waiting.reject(unavailable(cause));
     this.#waiting.clear();
     this.#waitingBytes = 0;

@@ -1,11 +1,8 @@
 // Scripts that Redis runs for the backplane. A script is atomic: a message gets its number and its place in the stream
 // together, so a reader that finds number 12 behind number 10 knows that 11 is gone, whatever removed it.
-//
-// Each is sent as text once for a connection, which loads it, and by its hash from then on (`RedisLink.run`).
 
-import { createHash } from "node:crypto";
 import { ChannelError } from "../base/errors.ts";
-import { isReplyError, type RedisLink, type RedisScript } from "./redis-link.ts";
+import { isReplyError, type RedisLink } from "./redis-link.ts";
 
 /** The lifetime of a stream's key after its last entry, in milliseconds. */
 export const MIN_TTL_MS = 60_000;
@@ -15,7 +12,7 @@ export const MIN_TTL_MS = 60_000;
  * oldest entry in ms. The field's name is the number: `f` for the first one of a counter, `p` for all others. A counter begins
  * at the microsecond of its making, so that no number comes twice when the server has lost it.
  */
-const PUBLISH: RedisScript = toScript(`local n=redis.call('INCR',KEYS[2])
+const PUBLISH = `local n=redis.call('INCR',KEYS[2])
 local kind='p'
 if n==1 then
 local t=redis.call('TIME')
@@ -32,10 +29,10 @@ redis.call('PEXPIRE',KEYS[1],ARGV[3])
 redis.call('PEXPIRE',KEYS[2],ARGV[3])
 redis.call('XTRIM',KEYS[1],'MINID',string.format('%.0f',string.match(id,'^%d+')-ARGV[4]))
 end
-return id`);
+return id`;
 
 /** KEYS: stream and counter, of any number of groups. Replies with the server's time in ms, then for each: last id, number. */
-const POSITIONS: RedisScript = toScript(`local t=redis.call('TIME')
+const POSITIONS = `local t=redis.call('TIME')
 local found={string.format('%.0f',t[1]*1000+math.floor(t[2]/1000))}
 for k=1,#KEYS,2 do
 local last='0-0'
@@ -48,16 +45,16 @@ end
 found[#found+1]=last
 found[#found+1]=redis.call('GET',KEYS[k+1]) or ''
 end
-return found`);
+return found`;
 
 /** KEYS: generation. ARGV: the generation to write if there is none. Replies with it, and with what INFO says of the server. */
-const SERVER: RedisScript = toScript(`redis.call('SET',KEYS[1],ARGV[1],'NX')
+const SERVER = `redis.call('SET',KEYS[1],ARGV[1],'NX')
 local said=''
 for _,section in ipairs({'server','replication','persistence'}) do
 local info=redis.pcall('INFO',section)
 if type(info)=='string' then said=said..info end
 end
-return {redis.call('GET',KEYS[1]),said}`);
+return {redis.call('GET',KEYS[1]),said}`;
 
 export interface PublishLimits {
   /** Entries; infinite for no limit. */
@@ -137,10 +134,6 @@ export async function raiseIds(link: RedisLink, key: string, id: string, mark: s
 
 function factOf(info: string, name: string): string | undefined {
   return new RegExp(`^${name}:(.*?)\r?$`, "m").exec(info)?.[1];
-}
-
-function toScript(text: string): RedisScript {
-  return { text, hash: createHash("sha1").update(text).digest("hex") };
 }
 
 function toInteger(ms: number): string {

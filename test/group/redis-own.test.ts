@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it, type TestContext } from "node:test";
-import { Cluster, Redis } from "ioredis";
+import { Cluster } from "ioredis";
 import { createCluster } from "redis";
 import type { Backplane, BackplaneListener } from "../../src/group/backplane.ts";
 import { redisBackplane } from "../../src/group/backplane-redis.ts";
@@ -10,7 +10,7 @@ import type { RedisClient } from "../../src/group/redis-client.ts";
 import { RedisKeys } from "../../src/group/redis-keys.ts";
 import type { Broker } from "../support/broker.ts";
 import { needs } from "../support/needs.ts";
-import { REDIS_CLIENTS, type RedisLibrary, redisCommand, startRedis } from "../support/redis.ts";
+import { REDIS_CLIENTS, redisCommand, startRedis } from "../support/redis.ts";
 import { until } from "../support/wait.ts";
 
 const KEEP = { size: 1000, ttlMs: 600_000 };
@@ -63,62 +63,6 @@ describe("the backplane over Redis", { skip }, () => {
     process.nextTick(() => queueMicrotask(() => work(1500)));
     await published;
     assert.deepEqual(failures, []);
-  });
-
-  it("publishes in the order of the calls when the server has forgotten its scripts", async (t) => {
-    for (const library of Object.keys(REDIS_CLIENTS) as RedisLibrary[]) {
-      const backplane = open(t, `scripts of ${library}`, REDIS_CLIENTS[library](redis.port));
-      const heard = listener();
-      await backplane.subscribe("g", heard);
-      const expected: string[] = [];
-      for (let round = 0; round < 3; round++) {
-        const publishing: Promise<string>[] = [];
-        const publish = (count: number): void => {
-          for (let i = 0; i < count; i++) {
-            expected.push(String(expected.length));
-            publishing.push(backplane.publish("g", Buffer.from(expected.at(-1)!), KEEP));
-          }
-        };
-        publish(50);
-        await publishing[0];
-        await redisCommand(redis.port, ["SCRIPT", "FLUSH"]);
-        publish(500);
-        // While some are being sent again.
-        await publishing[50];
-        publish(50);
-        await Promise.all(publishing);
-      }
-      await until(() => heard.texts.length === expected.length, `all are heard with ${library}`);
-      assert.deepEqual(heard.texts, expected, library);
-      assert.equal(heard.gaps, 0);
-    }
-  });
-
-  it("publishes for a user who may run scripts, but not by their hash", async (t) => {
-    await redisCommand(redis.port, ["ACL", "SETUSER", "plain", "on", ">secret", "~*", "&*", "+@all", "-evalsha"]);
-    const client = new Redis({ port: redis.port, username: "plain", password: "secret", lazyConnect: true });
-    const backplane = open(t, "plain", client);
-    const heard = listener();
-    await backplane.subscribe("g", heard);
-    for (const text of ["1", "2", "3"]) await backplane.publish("g", Buffer.from(text), KEEP);
-    await until(() => heard.texts.length === 3, "all are heard");
-    assert.deepEqual(heard.texts, ["1", "2", "3"]);
-  });
-
-  it("sends the text of a script once", async (t) => {
-    const backplane = open(t, "hashed");
-    await backplane.publish("g", Buffer.from("first"), KEEP);
-    const calls = async (): Promise<number[]> => {
-      const [said] = await redisCommand(redis.port, ["INFO", "commandstats"]);
-      return ["eval", "evalsha"].map((name) =>
-        Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(String(said))?.[1] ?? 0),
-      );
-    };
-    const [texts = 0, hashes = 0] = await calls();
-    for (let i = 0; i < 20; i++) await backplane.publish("g", Buffer.from(String(i)), KEEP);
-    const after = await calls();
-    assert.equal(after[0], texts);
-    assert.ok(after[1]! >= hashes + 20, `${after[1]! - hashes} by their hash`);
   });
 
   it("keeps ids in order over an emptied server whose clock is behind", async (t) => {
