@@ -44,13 +44,16 @@ process.stdin.on("end", () => (isRunning = false));
 console.log("ready");
 // Publishing begins when all processes listen.
 await once(process.stdin, "data");
+const publishing: Promise<boolean>[] = [];
 for (let n = 0; isRunning; n++) {
   // Not waited for: what is on its way when the broker dies is the interesting part.
-  void publish(`${order.name} ${n}`);
+  publishing.push(publish(`${order.name} ${n}`));
   if (n % 10 === 0) await delay(10);
 }
 while (!(await publish(`${order.name} end`))) await delay(100);
 while (ends < order.processes) await delay(20);
+// The outcome of each is part of the report.
+await Promise.all(publishing);
 const report: ProcessReport = { published, failed, heard, gaps };
 process.stdout.write(JSON.stringify(report), () => process.exit());
 
