@@ -58,7 +58,7 @@ const NONE: Uint8Array = new Uint8Array(0);
  * Buffer: there it answers a view (Node.js documentation, `buf.slice`).
  */
 export function copied(bytes: Uint8Array): Uint8Array {
-  // Of bytes that were transferred nothing is left, and the constructor would throw.
+  // The constructor would throw for bytes whose buffer was transferred: their length is 0.
   return bytes.length === 0 ? NONE : new Uint8Array(bytes);
 }
 

@@ -3,9 +3,9 @@
 
 export type DebugLog = (line: string) => void;
 
-/** Of a token that is a secret, enough to find its lines: 36 of its 128 bits. */
+/** The part of a secret token that lines show: 36 of its 128 bits are enough to find its lines. */
 const SHOWN_CHARS = 6;
-/** Of what a client has sent. */
+/** The most characters of a client's text in a line. */
 const MAX_CHARS = 200;
 
 /** The beginning of a session's token. */

@@ -9,7 +9,7 @@ import { isToken } from "../codec/http1-syntax.ts";
 import type { AllowedOrigins } from "./origin.ts";
 import type { ChannelRequest } from "./request.ts";
 
-/** What pages of other origins may do, beyond reading what a GET or POST is answered with. */
+/** Permissions of pages of other origins, beyond reading the answers to GET and POST. */
 export interface CorsOptions {
   /** Methods beside GET, HEAD and POST whose preflights are answered; those of others reach the handler. @default [] */
   readonly allowMethods?: readonly string[] | undefined;
@@ -28,7 +28,7 @@ const NAMES = ["allowMethods", "allowHeaders", "exposeHeaders", "credentials", "
 /** Methods that need no permission of their own: WHATWG Fetch §2.2.1, CORS-safelisted methods. */
 const SAFE_METHODS = ["GET", "HEAD", "POST"];
 
-/** What caches must know of an answer that depends on who asks, also where nobody of another origin asks. */
+/** The field by which caches keep answers to different origins apart. It is on every answer that depends on the origin. */
 const VARIES: readonly string[] = ["Vary", "Origin"];
 
 /** The rules of one server. */

@@ -6,7 +6,7 @@ import type { SendInit } from "./send-data.ts";
 /** The error's text stays here: it may hold what no client should see. */
 const SERVER_ERROR: SendInit = failure(500, "Internal Server Error\n");
 
-/** What all clients together have not taken is too much: there is no room for the answer of one that would add its part. */
+/** The answer in place of one for which there is no room, as all clients together have too much unsent. */
 export const OVERLOADED: SendInit = { status: 503, headers: { "Retry-After": 1 }, body: "Service Unavailable\n" };
 
 /** The server has no room for what the client sends: 503, and nothing to report for each client. */

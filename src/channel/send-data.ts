@@ -1,4 +1,4 @@
-// What an application may send, and its one shape inside: an OutboundMessage, or a stream of parts with its head.
+// Converts the data that an application sends into one shape: an OutboundMessage, or a stream of parts with its head.
 
 import { ChannelError } from "../base/errors.ts";
 import { fieldValue } from "../codec/http1-request.ts";

@@ -30,9 +30,9 @@ const MAX_POST_RECORDS = 16_384;
  */
 const TURN_BYTES = 32_768;
 const TURN_RECORDS = 512;
-/** Of one long body, so many bytes are decoded at a time. */
+/** The bytes of a long body that are decoded at a time. */
 const SLICE_BYTES = 262_144;
-/** What a record without data is counted with. */
+/** The size with which a record without data counts. */
 const RECORD_BYTES = 64;
 const turns = new Turns(TURN_BYTES);
 

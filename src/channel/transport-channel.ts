@@ -485,7 +485,7 @@ export class TransportChannel
     return budget.isShareSpent(this.#unsentMemory + size);
   }
 
-  /** What this channel has of `maxTotalBufferedBytes`. */
+  /** The bytes of this channel that count in `maxTotalBufferedBytes`. */
   get #unsentMemory(): number {
     return this.bufferedAmount + (this.#transport.pinnedBytes ?? 0);
   }

@@ -1,4 +1,5 @@
-// The border between a store and the origin of its messages: this process (`local.ts`) or a backplane (`shared.ts`).
+// The border between a store and the origin of its messages: this process (`local.ts`) or a backplane
+// (`backplane-source.ts`).
 // Each group has one stream. All its members receive the entries of the stream in the same order.
 
 import type { Clock } from "../../base/clock.ts";
