@@ -36,6 +36,10 @@ export class NatsLink {
     return this.#options.timeoutMs;
   }
 
+  get maxPendingBytes(): number {
+    return this.#options.maxPendingBytes;
+  }
+
   get clock(): Clock {
     return this.#options.clock;
   }

@@ -2,6 +2,7 @@
 // numbers what it delivers, so a message that was lost on the way shows, and the reading is begun again.
 
 import { randomUUID } from "node:crypto";
+import { Deadline } from "../base/deadline.ts";
 import type { NatsMessage } from "./nats-api.ts";
 import type { NatsLink } from "./nats-link.ts";
 import { NS_PER_MS, type Place, placeOf } from "./nats-message.ts";
@@ -48,9 +49,8 @@ async function readOnce(
   const finished = new Promise<"whole" | "broken" | Error>((resolve) => {
     settle = resolve;
   });
-  const late = (): void => settle(unavailable("history did not come"));
   const stopWaiting = link.whenClosed(() => settle(unavailable("closed")));
-  let timer = clock.setTimer(late, timeoutMs);
+  const deadline = new Deadline(clock, timeoutMs, () => settle(unavailable("history did not come")));
   const take = (message: NatsMessage): void => {
     if (message.headers?.code === 100) {
       // ADR-9, ADR-15: flow control waits for an answer; a heartbeat says how many were delivered.
@@ -72,8 +72,7 @@ async function readOnce(
   };
   const subscription = link.connection.subscribe(inbox, {
     callback(error, message) {
-      clock.clearTimer(timer);
-      timer = clock.setTimer(late, timeoutMs);
+      deadline.restart();
       if (error !== null && error !== undefined) settle(unavailable(error));
       else take(message);
     },
@@ -94,7 +93,7 @@ async function readOnce(
     if (outcome instanceof Error) throw outcome;
     return outcome === "whole" ? found : undefined;
   } finally {
-    clock.clearTimer(timer);
+    deadline.clear();
     stopWaiting();
     subscription.unsubscribe();
   }

@@ -4,20 +4,13 @@
 // A stream numbers its messages from 1 on, and one that was deleted and made again does so again. Before anything is published
 // to a new stream its numbers are therefore lifted to the microsecond of its making: no two messages of one name ever have the
 // same number, and a publisher sees at once when its message went to a stream that it does not know.
-// Long because opening, lifting and publishing share what is known of the stream.
+// Long because opening, lifting and growing share what is known of the stream.
 
 import type { HistoryLimits } from "./backplane.ts";
-import {
-  isApiError,
-  isNoResponders,
-  NO_MESSAGE_FOUND,
-  STORE_FAILED,
-  STREAM_NAME_IN_USE,
-  STREAM_NOT_FOUND,
-} from "./nats-api.ts";
+import { isApiError, NO_MESSAGE_FOUND, STREAM_NAME_IN_USE, STREAM_NOT_FOUND } from "./nats-api.ts";
 import type { NatsLink } from "./nats-link.ts";
 import { NS_PER_MS } from "./nats-message.ts";
-import { unavailable } from "./unavailable.ts";
+import { NatsPublisher, type PublishedStreams } from "./nats-publisher.ts";
 
 export interface NatsStreamsOptions {
   readonly name: string;
@@ -31,8 +24,6 @@ export interface NatsStreamsOptions {
 
 /** Numbers of a new stream for each millisecond between its making and the epoch: more than are published in one. */
 const NUMBERS_PER_MS = 1000;
-/** How often it is published anew to a stream that was made again. */
-const MAX_ATTEMPTS = 4;
 /** How often, and how long apart, a server is asked that knows less than it did: it may still be reading its files. */
 const REGRESS_LOOKS = 3;
 const REGRESS_MS = 200;
@@ -64,8 +55,9 @@ export interface StreamInfo {
   };
 }
 
-export class NatsStreams {
+export class NatsStreams implements PublishedStreams {
   readonly #link: NatsLink;
+  readonly #publisher: NatsPublisher;
   readonly #options: NatsStreamsOptions;
   /** The most that was asked for, here or by whoever made the stream. */
   #keep: HistoryLimits = { size: 1, ttlMs: 60_000 };
@@ -84,6 +76,7 @@ export class NatsStreams {
   constructor(link: NatsLink, options: NatsStreamsOptions) {
     this.#link = link;
     this.#options = options;
+    this.#publisher = new NatsPublisher(link, this);
   }
 
   /** Another number for each message stream that is found, and for one that has lost its end. */
@@ -97,6 +90,14 @@ export class NatsStreams {
 
   get keep(): HistoryLimits {
     return this.#keep;
+  }
+
+  get isOpen(): boolean {
+    return this.#opening !== undefined && this.#created !== "";
+  }
+
+  get first(): number {
+    return this.#first;
   }
 
   /** To be opened again: the server may be another one. */
@@ -128,12 +129,12 @@ export class NatsStreams {
 
   /** Publishes a message to the subject of a group; its sequence once the server has it. */
   append(subject: string, payload: Uint8Array): Promise<number> {
-    return this.#publish(subject, payload, () => this.#first);
+    return this.#publisher.publish(subject, payload, true);
   }
 
   /** Publishes to a subject of one of the other streams. */
   async publish(subject: string, payload: Uint8Array): Promise<void> {
-    await this.#publish(subject, payload, () => 0);
+    await this.#publisher.publish(subject, payload, false);
   }
 
   /**
@@ -148,7 +149,7 @@ export class NatsStreams {
     await this.#link.api(`STREAM.PURGE.${this.name}`, { seq: state.last_seq + 1 });
     if (state.messages === 0) return;
     this.#version += 1;
-    this.#lost();
+    this.lost();
   }
 
   /** Runs what needs the streams; once more if they turn out to be gone. */
@@ -158,35 +159,14 @@ export class NatsStreams {
       return await run();
     } catch (error) {
       if (!isApiError(error, STREAM_NOT_FOUND)) throw error;
-      this.#lost();
+      this.lost();
       await this.open();
       return run();
     }
   }
 
-  async #publish(subject: string, payload: Uint8Array, least: () => number): Promise<number> {
-    for (let attempt = 1; ; attempt++) {
-      // Not awaited without need: what is published in one turn leaves in one piece, in order.
-      if (this.#opening === undefined || this.#created === "") await this.open();
-      try {
-        const { seq } = await this.#link.ask<{ readonly seq: number }>(subject, payload);
-        if (seq >= least()) {
-          if (least() > 0) this.heard(seq);
-          return seq;
-        }
-        // A new stream whose numbers nobody has lifted yet: lifting them drops the message, so it is published again.
-        if (attempt === MAX_ATTEMPTS) throw unavailable("the stream is made again and again");
-      } catch (error) {
-        // Nobody took it: the stream is gone, so it can be made and the message published again without doubling it.
-        const isBroken = isApiError(error, STORE_FAILED) && least() > 0;
-        if (!(isBroken || isNoResponders(error)) || attempt === MAX_ATTEMPTS) throw unavailable(error);
-        if (isBroken) await this.repair();
-      }
-      this.#lost();
-    }
-  }
-
-  #lost(): void {
+  /** The message stream is gone, or is another one: the next `open` looks for it. */
+  lost(): void {
     this.forget();
     this.#options.onAnother();
   }
@@ -214,7 +194,7 @@ export class NatsStreams {
 
   /** Whether `grow` would have something to do. */
   isKept({ size, ttlMs }: HistoryLimits): boolean {
-    if (this.#growing !== undefined || this.#opening === undefined || this.#created === "") return false;
+    if (this.#growing !== undefined || !this.isOpen) return false;
     return size <= this.#keep.size && ttlMs <= this.#keep.ttlMs;
   }
 

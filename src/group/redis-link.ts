@@ -3,6 +3,7 @@
 // reported as failed is delivered later, and nothing piles up while the server is away. Taking it up again is done here.
 
 import type { Clock, Timer } from "../base/clock.ts";
+import { Deadline } from "../base/deadline.ts";
 import { ChannelError } from "../base/errors.ts";
 import { type Connection, openConnection, type RedisArgument, type RedisClient } from "./redis-client.ts";
 import { unavailable } from "./unavailable.ts";
@@ -41,8 +42,8 @@ export class RedisLink {
   #isClosed = false;
   #retries = 0;
   #retryTimer: Timer;
-  /** Of the attempt to connect. */
-  #connectTimer: Timer;
+  /** The deadline of the attempt to connect. */
+  #connectDeadline: Deadline | undefined;
   /** In the order in which they were sent, which is the order of their answers. */
   readonly #waiting = new Set<Waiting>();
   #waitingBytes = 0;
@@ -104,7 +105,7 @@ export class RedisLink {
   close(): void {
     this.#isClosed = true;
     this.#options.clock.clearTimer(this.#retryTimer);
-    this.#options.clock.clearTimer(this.#connectTimer);
+    this.#connectDeadline?.clear();
     this.#drop("closed");
   }
 
@@ -113,16 +114,16 @@ export class RedisLink {
     const connection = openConnection(this.#client, lost);
     this.#connection = connection;
     const { clock, timeoutMs, onUp } = this.#options;
-    clock.clearTimer(this.#connectTimer);
-    const timer = clock.setTimer(() => lost(unavailable("no connection in time")), timeoutMs);
-    this.#connectTimer = timer;
+    this.#connectDeadline?.clear();
+    const deadline = new Deadline(clock, timeoutMs, () => lost(unavailable("no connection in time")));
+    this.#connectDeadline = deadline;
     const begin = async (): Promise<void> => {
       try {
         await connection.connect();
       } catch (error) {
         return lost(error);
       } finally {
-        clock.clearTimer(timer);
+        deadline.clear();
       }
       if (this.#connection !== connection) return;
       this.#isUp = true;

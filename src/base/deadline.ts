@@ -1,0 +1,33 @@
+// A deadline for something that another machine has to send. A process that was busy until the deadline has not read yet what
+// arrived meanwhile: Node runs due timers before it reads sockets. So the deadline passes at the second look, and between the
+// two looks the process reads.
+
+import type { Clock, Timer } from "./clock.ts";
+
+export class Deadline {
+  readonly #clock: Clock;
+  readonly #delayMs: number;
+  readonly #onLate: () => void;
+  #timer: Timer;
+
+  /** Calls `onLate` once, `delayMs` after now or after the last `restart`, unless `clear` is called before. */
+  constructor(clock: Clock, delayMs: number, onLate: () => void) {
+    this.#clock = clock;
+    this.#delayMs = delayMs;
+    this.#onLate = onLate;
+    this.restart();
+  }
+
+  restart(): void {
+    this.clear();
+    const look = (): void => {
+      this.#timer = this.#clock.setTimer(this.#onLate, 1);
+    };
+    this.#timer = this.#clock.setTimer(look, this.#delayMs);
+  }
+
+  clear(): void {
+    this.#clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+  }
+}
