@@ -6,7 +6,7 @@
 import { parseArgs } from "node:util";
 import { createChannelStore, MemoryBackplane, withChannel } from "../dist/src/index.js";
 import { EngineServer } from "../dist/src/server/server.js";
-import { Http1Driver } from "../dist/src/transport/http1-driver.js";
+import { Http1Driver } from "../dist/src/transport/http1/driver.js";
 import { upgradeRequest } from "./lib/frames.js";
 import { Sink } from "./lib/sink.js";
 

@@ -1,5 +1,5 @@
 // The entry `unichannel/nats`: re-exports only.
 
-export type { Backplane } from "./group/backplane.ts";
-export { type NatsBackplaneOptions, natsBackplane } from "./group/backplane-nats.ts";
-export type { NatsConnection, NatsMessage } from "./group/nats-api.ts";
+export type { Backplane } from "./backplane/backplane.ts";
+export type { NatsConnection, NatsMessage } from "./backplane/nats/api.ts";
+export { type NatsBackplaneOptions, natsBackplane } from "./backplane/nats/backplane.ts";

@@ -1,5 +1,5 @@
 // The entry `unichannel/redis`: re-exports only.
 
-export type { Backplane } from "./group/backplane.ts";
-export { type RedisBackplaneOptions, redisBackplane } from "./group/backplane-redis.ts";
-export type { RedisClient } from "./group/redis-client.ts";
+export type { Backplane } from "./backplane/backplane.ts";
+export { type RedisBackplaneOptions, redisBackplane } from "./backplane/redis/backplane.ts";
+export type { RedisClient } from "./backplane/redis/client.ts";

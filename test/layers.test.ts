@@ -16,7 +16,18 @@ interface Layer {
 }
 
 /** Lowest first: a file imports its own layer and those below it. */
-const TOWER = ["base", "codec", "protocol", "transport", "channel", "group", "server", "cli"] as const;
+const TOWER = [
+  "base",
+  "codec",
+  "protocol",
+  "transport",
+  "channel",
+  "request",
+  "session",
+  "group",
+  "server",
+  "cli",
+] as const;
 
 /** No sockets, files or servers below the server; no Node at all where there is no I/O. */
 const NODE: Record<(typeof TOWER)[number], Layer["node"]> = {
@@ -25,13 +36,24 @@ const NODE: Record<(typeof TOWER)[number], Layer["node"]> = {
   protocol: [],
   transport: ["node:crypto", "node:zlib"],
   channel: ["node:crypto"],
+  request: ["node:crypto"],
+  session: ["node:crypto"],
   group: ["node:crypto"],
   server: "any",
   cli: "any",
 };
 
+/** Layers that still import one another. */
+const KNOT = ["channel", "request", "session"];
+
 const LAYERS: ReadonlyMap<string, Layer> = new Map<string, Layer>([
-  ...TOWER.map((name, height): [string, Layer] => [name, { imports: TOWER.slice(0, height + 1), node: NODE[name] }]),
+  ...TOWER.map((name, height): [string, Layer] => {
+    const below: string[] = TOWER.slice(0, height + 1);
+    const imports = KNOT.includes(name) ? [...below, ...KNOT] : name === "group" ? [...below, "backplane"] : below;
+    return [name, { imports, node: NODE[name] }];
+  }),
+  // Beside the tower: a backplane knows bytes and groups' names, and nothing of channels.
+  ["backplane", { imports: ["base", "backplane"], node: ["node:crypto"] }],
   // Beside the tower: it runs in browsers. Of a session both ends run the same state machine (docs/decisions/0010).
   ["client", { imports: ["base", "codec", "protocol", "client"], node: [] }],
   // Above both: it has a server and its clients in one process.

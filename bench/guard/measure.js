@@ -2,7 +2,7 @@
 // Runs the engine over streams without sockets and counts. Prints one JSON object; guard.js explains it.
 import { withChannel } from "../../dist/src/index.js";
 import { EngineServer } from "../../dist/src/server/server.js";
-import { Http1Driver } from "../../dist/src/transport/http1-driver.js";
+import { Http1Driver } from "../../dist/src/transport/http1/driver.js";
 import { maskedFrame, TEXT, upgradeRequest } from "../lib/frames.js";
 
 const WARMUP = 60_000;

@@ -1,9 +1,9 @@
 // @ts-check
-// One compressed message (src/transport/deflate.ts): a zlib engine with as little memory as the message needs, beside
+// One compressed message (src/transport/compression/deflate.ts): a zlib engine with as little memory as the message needs, beside
 // zlib's defaults.
 import { constants, deflateRawSync } from "node:zlib";
 import { bench, do_not_optimize, run, summary } from "mitata";
-import { deflate } from "../../dist/src/transport/deflate.js";
+import { deflate } from "../../dist/src/transport/compression/deflate.js";
 
 const text = "unichannel says hello to room 17, message 42; ";
 const level = 1;

@@ -1,5 +1,5 @@
 // @ts-check
-// One write per turn and socket (src/transport/flusher.ts, src/base/output.ts), on a real socket whose other end, a thread,
+// One write per turn and socket (src/transport/io/flusher.ts, src/base/output.ts), on a real socket whose other end, a thread,
 // reads and drops: sixteen frames of 34 bytes joined into one string, beside cork() and beside a write for each. And the
 // same small piece as a string and as a Buffer. What the thread takes is time of its own core.
 import { once } from "node:events";

@@ -1,11 +1,11 @@
 // @ts-check
 // Response heads (src/codec/http1-response.ts): strings joined as they come, with the status line from a map, beside an
 // array that is joined and the status line made each time, both checking names and values; and a head that was made before
-// (src/protocol/ordinary-head.ts), which compares them.
+// (src/protocol/response-head-cache.ts), which compares them.
 import { bench, do_not_optimize, run, summary } from "mitata";
 import { encodeResponseHead, reasonPhrase } from "../../dist/src/codec/http1-response.js";
 import { isFieldValue, isToken } from "../../dist/src/codec/http1-syntax.js";
-import { ordinaryHead } from "../../dist/src/protocol/ordinary-head.js";
+import { ordinaryHead } from "../../dist/src/protocol/response-head-cache.js";
 
 const FEW = ["Content-Type", "text/plain"];
 const MORE = [

@@ -10,18 +10,18 @@ import { inMicrotask } from "../base/microtask.ts";
 import { encodeClosePayload } from "../codec/ws-message.ts";
 import { ownSize } from "../protocol/encoded-message.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
+import type { ChannelContext, ErrorSource } from "../request/context.ts";
+import type { ChannelRequest } from "../request/request.ts";
+import type { SessionListener } from "../session/context.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
-import type { SessionListener } from "../transport/session-context.ts";
 import type { Heartbeat, Transport, TransportKind } from "../transport/transport.ts";
 import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
-import type { ChannelContext, ErrorSource } from "./context.ts";
 import { failureOf, isClientsFault, OVERLOADED } from "./failure.ts";
 import { nextId } from "./ids.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { channelResponse } from "./marker.ts";
 import type { Membership, MembershipHolder } from "./membership.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
-import type { ChannelRequest } from "./request.ts";
 import { type Sendable, type SendData, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
 
@@ -317,7 +317,7 @@ export class TransportChannel
     this.#context.messages.received += 1;
     const inbox = this.#toInbox();
     inbox.accept(data);
-    // A session holds what its channel does not take, and makes its client wait instead (`transport/session-hold.ts`).
+    // A session holds what its channel does not take, and makes its client wait instead (`session/hold.ts`).
     if (!this.#transport.isSession) this.refuseInput();
   }
 

@@ -3,10 +3,10 @@
 
 import { callSync } from "../base/guard.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
+import type { ChannelRequest } from "../request/request.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
 import { PreparedMessage } from "./prepared-message.ts";
-import type { ChannelRequest } from "./request.ts";
 import type { SendData } from "./send-data.ts";
 import { type ChannelSettings, TransportChannel } from "./transport-channel.ts";
 

@@ -1,11 +1,11 @@
 // The contract of a store of groups: who belongs together, and what all of them hear. The seed's three verbs, and what it
 // left open: history, every process, presence. `group-store.ts` keeps it.
 
+import type { Backplane, HistoryLimits } from "../backplane/backplane.ts";
 import type { Clock } from "../base/clock.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
 import type { PreparedMessage } from "../channel/prepared-message.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
-import type { Backplane, HistoryLimits } from "./backplane.ts";
 import type { HistoryMessage } from "./message.ts";
 
 /** A channel that is a member: with a codec one that sends what the store publishes. */

@@ -9,15 +9,16 @@ import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { callSync, guard } from "../base/guard.ts";
 import { kindOf, LogLimit } from "../base/log-limit.ts";
-import { withChannel } from "../channel/accept.ts";
+import { printError } from "../base/print-error.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
 import type { HeadersInput } from "../channel/headers.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
-import type { ChannelRequest } from "../channel/request.ts";
 import { prepare, type SendData } from "../channel/send-data.ts";
 import { discardBody } from "../channel/source.ts";
 import { TransportChannel } from "../channel/transport-channel.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
+import { withChannel } from "../request/accept.ts";
+import type { ChannelRequest } from "../request/request.ts";
 import type {
   Broadcast,
   ChannelStore,
@@ -33,7 +34,6 @@ import { HistoryBudget } from "./history-budget.ts";
 import { type ListenerOptions, ListenerState, Member, type MemberState, PollState } from "./member.ts";
 import { endMemberships } from "./memberships.ts";
 import { jsonMembers, toGroupMessage, toSendData } from "./message.ts";
-import { printError } from "./print-error.ts";
 import {
   checkGroupName,
   checkHistorySince,

@@ -4,7 +4,7 @@
 import { badOption } from "../base/option-values.ts";
 import type { Channel } from "../channel/channel.ts";
 import { checkFields, type HeadersInput, toFields } from "../channel/headers.ts";
-import type { ChannelRequest } from "../channel/request.ts";
+import type { ChannelRequest } from "../request/request.ts";
 import type { ChannelStore } from "./channel-store.ts";
 import { GroupStore } from "./group-store.ts";
 import { checkPollOptions } from "./store-options.ts";

@@ -1,5 +1,6 @@
 // The checks of what a store and its verbs are given.
 
+import type { Backplane } from "../backplane/backplane.ts";
 import { utf8Length } from "../base/bytes.ts";
 import {
   badOption,
@@ -12,9 +13,8 @@ import {
   checkString,
   type ValueCheck,
 } from "../base/option-values.ts";
-import { checkHeadersOption } from "../channel/channel-options.ts";
 import { TransportChannel } from "../channel/transport-channel.ts";
-import type { Backplane } from "./backplane.ts";
+import { checkHeadersOption } from "../request/channel-options.ts";
 import type { ChannelStoreOptions, JoinOptions, PublishOptions, StoreHistoryLimits } from "./channel-store.ts";
 import type { PollOptions } from "./poll.ts";
 

@@ -22,8 +22,8 @@ import {
 } from "../codec/http1-response.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
 import type { EncodedBody } from "./encoded-message.ts";
-import { ordinaryHead } from "./ordinary-head.ts";
-import { readOwnFields } from "./own-fields.ts";
+import { readOwnFields } from "./framing-headers.ts";
+import { ordinaryHead } from "./response-head-cache.ts";
 
 export interface Http1Options extends RequestLimits {
   /** Longest request body in bytes; a longer one is refused with 413. */

@@ -1,12 +1,12 @@
 // Lines for NODE_DEBUG=unichannel: one for each connection, handshake, refusal and channel. What happens to a session
-// `transport/session.ts` says itself. No line has a query, a header field with credentials or a whole token.
+// `session/transport.ts` says itself. No line has a query, a header field with credentials or a whole token.
 
 import { debuglog } from "node:util";
 import { type DebugLog, quoted } from "../base/debug-log.ts";
 import type { ChannelError } from "../base/errors.ts";
 import { nextId } from "../channel/ids.ts";
-import type { ChannelRequest } from "../channel/request.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
+import type { ChannelRequest } from "../request/request.ts";
 import { type CloseStatus, describeClose } from "../transport/close-status.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import type { NetStream } from "./net-stream.ts";

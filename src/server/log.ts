@@ -4,7 +4,7 @@
 import { ChannelError } from "../base/errors.ts";
 import { guard } from "../base/guard.ts";
 import { kindOf, type LeftOut, type LogLimit } from "../base/log-limit.ts";
-import type { ErrorContext, ErrorReporter } from "../channel/context.ts";
+import type { ErrorContext, ErrorReporter } from "../request/context.ts";
 
 /** The part of a logger that is used: pino, and what is like it, fits as it is; so does `console`. */
 export interface Logger {

@@ -6,8 +6,8 @@ import type { Socket } from "node:net";
 import type { Piece } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { IndexedItem } from "../base/indexed-set.ts";
-import type { BufferBudget } from "../transport/buffer-budget.ts";
-import type { ByteStream, ByteStreamListener } from "../transport/byte-stream.ts";
+import type { BufferBudget } from "../transport/io/buffer-budget.ts";
+import type { ByteStream, ByteStreamListener } from "../transport/io/byte-stream.ts";
 import { MIN_SLICE_BYTES, WriteQueue } from "./write-queue.ts";
 
 const NOTHING = new Uint8Array(0);

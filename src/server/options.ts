@@ -4,12 +4,12 @@ import type { TlsOptions } from "node:tls";
 import { MAX_TIMER_MS } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { checkAmount, show } from "../base/option-values.ts";
-import type { ErrorReporter } from "../channel/context.ts";
-import type { CorsOptions } from "../channel/cors.ts";
-import type { AllowedHosts } from "../channel/host.ts";
-import type { AllowedOrigins } from "../channel/origin.ts";
-import type { UpgradeCheck } from "../channel/upgrade.ts";
 import { isFieldValue } from "../codec/http1-syntax.ts";
+import type { ErrorReporter } from "../request/context.ts";
+import type { CorsOptions } from "../request/cors.ts";
+import type { AllowedHosts } from "../request/host.ts";
+import type { AllowedOrigins } from "../request/origin.ts";
+import type { UpgradeCheck } from "../request/upgrade.ts";
 import type { Logger } from "./log.ts";
 import type { ProxyHeader, TrustedProxies } from "./trusted-proxies.ts";
 

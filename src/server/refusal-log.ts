@@ -2,7 +2,7 @@
 // and whoever runs the server would look for the reason in the wrong place.
 
 import { detached } from "../base/bytes.ts";
-import type { ChannelRequest } from "../channel/request.ts";
+import type { ChannelRequest } from "../request/request.ts";
 import { type Logger, logWarn } from "./log.ts";
 
 /** Origins and hosts that are named in the life of a server: clients may send any. */

@@ -1,6 +1,6 @@
 // The public way in: a handler and options to a listening server.
 
-import type { Handler } from "../channel/handle.ts";
+import type { Handler } from "../request/handle.ts";
 import { toServeOptions } from "./check-options.ts";
 import type { ServeOptions } from "./options.ts";
 import { EngineServer, type Server } from "./server.ts";

@@ -3,13 +3,13 @@
 
 import type { Socket } from "node:net";
 import { checkFinite, checkFunction, checkMethods, checkOptions, type ValueCheck } from "../base/option-values.ts";
-import type { ErrorReporter } from "../channel/context.ts";
-import type { Handler } from "../channel/handle.ts";
 import { connect } from "../client/connect.ts";
 import type { Connection, ConnectOptions } from "../client/connection.ts";
 import type { WebSocketConstructor } from "../client/endpoint.ts";
 import type { Environment } from "../client/environment.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
+import type { ErrorReporter } from "../request/context.ts";
+import type { Handler } from "../request/handle.ts";
 import { checkHandler, SERVE_OPTIONS, toGraceMs } from "../server/check-options.ts";
 import type { ServeOptions } from "../server/options.ts";
 import { type FetchHandler, toHandler } from "../server/serve.ts";

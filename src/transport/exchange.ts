@@ -3,7 +3,7 @@
 // The Channel, the handler and everything above know HTTP through this interface alone. Our own engine implements it
 // in `http1-exchange.ts`; an adapter for another server (node:http, HTTP/2, Bun, Deno) implements the same and gets
 // the whole Channel. An adapter translates and never decides: what may be sent when is settled above, in
-// `transport/http.ts`, `transport/sse.ts` and `channel/accept.ts`.
+// `transport/http/transport.ts`, `transport/http/sse.ts` and `request/accept.ts`.
 
 import type { ResponseHead } from "../codec/http1-response.ts";
 import type { Compression } from "../protocol/compression.ts";

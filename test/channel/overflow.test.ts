@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ChannelError } from "../../src/base/errors.ts";
-import type { ChannelContext } from "../../src/channel/context.ts";
-import type { ChannelRequest } from "../../src/channel/request.ts";
 import { prepare } from "../../src/channel/send-data.ts";
 import { type OverflowPolicy, TransportChannel } from "../../src/channel/transport-channel.ts";
+import type { ChannelContext } from "../../src/request/context.ts";
+import type { ChannelRequest } from "../../src/request/request.ts";
 import { Arrears } from "../../src/server/arrears.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
-import { BufferBudget } from "../../src/transport/buffer-budget.ts";
+import { BufferBudget } from "../../src/transport/io/buffer-budget.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 
 const MAX = 1000;

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import type { Backplane, BackplaneEntry, BackplaneListener, HistoryLimits } from "../../src/group/backplane.ts";
+import type { Backplane, BackplaneEntry, BackplaneListener, HistoryLimits } from "../../src/backplane/backplane.ts";
 
 export interface BackplaneHarness {
   /** One more process of the same cluster, connected. The suite closes it. */

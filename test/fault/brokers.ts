@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { Backplane, BackplaneListener, HistoryLimits } from "../../src/group/backplane.ts";
+import type { Backplane, BackplaneListener, HistoryLimits } from "../../src/backplane/backplane.ts";
 import type { Broker } from "../support/broker.ts";
 import { BROKER_KITS, type BrokerName, type KitOptions, type OpenedBackplane } from "../support/broker-kits.ts";
 import type { ProcessOrder, ProcessReport } from "../support/cluster-process.ts";

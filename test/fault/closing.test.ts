@@ -3,8 +3,8 @@
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import type { Backplane } from "../../src/backplane/backplane.ts";
 import { systemClock, type Timer } from "../../src/base/clock.ts";
-import type { Backplane } from "../../src/group/backplane.ts";
 import type { Broker } from "../support/broker.ts";
 import { BROKER_KITS, type BrokerName } from "../support/broker-kits.ts";
 import { connectNats } from "../support/nats.ts";

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Backplane, BackplaneListener } from "../../src/group/backplane.ts";
+import type { Backplane, BackplaneListener } from "../../src/backplane/backplane.ts";
 import { BROKER_KITS, type BrokerName } from "../support/broker-kits.ts";
 import { connectNats } from "../support/nats.ts";
 import { needs } from "../support/needs.ts";

@@ -60,7 +60,7 @@ describe("A WebSocket client that attacks", () => {
     client.send("total");
     assert.equal(await client.message(), `200 ${200 * MIB}`);
     client.raw.destroy();
-    // Garbage that waits for its collection: up to 75 MiB on Node 24, 40 MiB on Node 20 (test/transport/deflate.test.ts).
+    // Garbage that waits for its collection: up to 75 MiB on Node 24, 40 MiB on Node 20 (test/transport/compression/deflate.test.ts).
     await siege.holds({ peakMiB: 128 });
   });
 

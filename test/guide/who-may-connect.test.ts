@@ -94,7 +94,7 @@ describe("the guide to who may connect", () => {
   it("has no program that is not run here, and names every option of cors", () => {
     assert.equal(blocks(PAGE, "js").length, 4);
     const options = /export interface CorsOptions \{([\s\S]*?)\n\}/.exec(
-      readFileSync("src/channel/cors.ts", "utf8"),
+      readFileSync("src/request/cors.ts", "utf8"),
     )![1]!;
     const text = readFileSync(`docs/guide/${PAGE}.md`, "utf8");
     for (const [, name] of options.matchAll(/readonly (\w+)\?/g))

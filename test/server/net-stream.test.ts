@@ -5,7 +5,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import type { Piece } from "../../src/base/bytes.ts";
 import { NetStream } from "../../src/server/net-stream.ts";
-import { BufferBudget } from "../../src/transport/buffer-budget.ts";
+import { BufferBudget } from "../../src/transport/io/buffer-budget.ts";
 import { settled, until, within } from "../support/wait.ts";
 
 const KIB = 1024;

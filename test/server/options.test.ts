@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { CHANNEL_OPTIONS } from "../../src/channel/channel-options.ts";
 import { type ChannelOptions, openChannel, serve, withChannel } from "../../src/index.ts";
+import { CHANNEL_OPTIONS } from "../../src/request/channel-options.ts";
 import { SERVE_OPTIONS } from "../../src/server/check-options.ts";
 import { serving } from "../support/serving.ts";
 
@@ -89,7 +89,7 @@ describe("the options of serve", () => {
 
 describe("the options of a channel", () => {
   it("are those of its interface", () => {
-    assert.deepEqual(Object.keys(CHANNEL_OPTIONS).sort(), namesOf("src/channel/accept.ts", "ChannelOptions"));
+    assert.deepEqual(Object.keys(CHANNEL_OPTIONS).sort(), namesOf("src/request/accept.ts", "ChannelOptions"));
   });
 
   const wrong: readonly (readonly [options: object, text: RegExp])[] = [

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { SESSION_OPTIONS } from "../../src/channel/session-options.ts";
 import { ChannelError, openSession, type ServeOptions, type SessionOptions } from "../../src/index.ts";
+import { SESSION_OPTIONS } from "../../src/session/options.ts";
 import { ask, opened, poll, post, SocketClient, text } from "../support/session-client.ts";
 import { sessionSite } from "../support/session-site.ts";
 import { upgradeRequest } from "../support/ws-client.ts";

@@ -8,8 +8,8 @@ import { describe, it, type TestContext } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { connect as connectTls, type TlsOptions } from "node:tls";
 import { WebSocket } from "ws";
-import type { Client } from "../../src/channel/context.ts";
 import { type Handler, type ServeOptions, type Server, serve, withChannel } from "../../src/index.ts";
+import type { Client } from "../../src/request/context.ts";
 import {
   findClient,
   type ProxyHeader,

@@ -1,8 +1,8 @@
 // A process with a backplane, for tests that kill it: enters a group, says so, and stays.
 
-import type { Backplane } from "../../src/group/backplane.ts";
-import { natsBackplane } from "../../src/group/backplane-nats.ts";
-import { redisBackplane } from "../../src/group/backplane-redis.ts";
+import type { Backplane } from "../../src/backplane/backplane.ts";
+import { natsBackplane } from "../../src/backplane/nats/backplane.ts";
+import { redisBackplane } from "../../src/backplane/redis/backplane.ts";
 import { connectNats } from "./nats.ts";
 import { REDIS_CLIENTS, type RedisLibrary } from "./redis.ts";
 

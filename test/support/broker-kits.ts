@@ -1,8 +1,8 @@
 // What the tests of faults need to know of each broker: how to start it, and a process that uses it.
 
-import type { Backplane } from "../../src/group/backplane.ts";
-import { natsBackplane } from "../../src/group/backplane-nats.ts";
-import { redisBackplane } from "../../src/group/backplane-redis.ts";
+import type { Backplane } from "../../src/backplane/backplane.ts";
+import { natsBackplane } from "../../src/backplane/nats/backplane.ts";
+import { redisBackplane } from "../../src/backplane/redis/backplane.ts";
 import type { Broker } from "./broker.ts";
 import { connectNats, startNats } from "./nats.ts";
 import { REDIS_CLIENTS, startRedis } from "./redis.ts";

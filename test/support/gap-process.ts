@@ -4,9 +4,9 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { WebSocket } from "ws";
+import type { Backplane } from "../../src/backplane/backplane.ts";
 import { connect } from "../../src/client/index.ts";
 import { EventDecoder } from "../../src/codec/sse.ts";
-import type { Backplane } from "../../src/group/backplane.ts";
 import {
   type ChannelRequest,
   type ChannelStore,

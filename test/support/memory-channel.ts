@@ -2,16 +2,16 @@
 // callbacks at chosen moments, and no network.
 
 import { systemClock } from "../../src/base/clock.ts";
-import { toAccess } from "../../src/channel/access.ts";
 import type { ChannelHandlers } from "../../src/channel/channel.ts";
-import type { ChannelContext, ErrorContext } from "../../src/channel/context.ts";
-import type { ChannelRequest } from "../../src/channel/request.ts";
-import { Sessions } from "../../src/channel/sessions.ts";
 import { TransportChannel } from "../../src/channel/transport-channel.ts";
 import type { OutboundMessage } from "../../src/protocol/outbound-message.ts";
-import { BufferBudget } from "../../src/transport/buffer-budget.ts";
+import { toAccess } from "../../src/request/access.ts";
+import type { ChannelContext, ErrorContext } from "../../src/request/context.ts";
+import type { ChannelRequest } from "../../src/request/request.ts";
+import { Sessions } from "../../src/session/registry.ts";
 import { type CloseStatus, clientLeft, closeStatus } from "../../src/transport/close-status.ts";
-import { Flusher } from "../../src/transport/flusher.ts";
+import { BufferBudget } from "../../src/transport/io/buffer-budget.ts";
+import { Flusher } from "../../src/transport/io/flusher.ts";
 import type { Transport, TransportKind, TransportListener } from "../../src/transport/transport.ts";
 
 export interface Sent {

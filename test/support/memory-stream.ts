@@ -2,7 +2,7 @@
 // itself: the test says when bytes arrive, when the system takes what was written, and when the connection is gone.
 
 import type { Piece } from "../../src/base/bytes.ts";
-import type { ByteStream, ByteStreamListener } from "../../src/transport/byte-stream.ts";
+import type { ByteStream, ByteStreamListener } from "../../src/transport/io/byte-stream.ts";
 import { bytesOf } from "./cut.ts";
 import { text } from "./pieces.ts";
 

@@ -3,7 +3,7 @@
 import { Redis as IoRedis } from "ioredis";
 import { Redis as IoValkey } from "iovalkey";
 import { createClient } from "redis";
-import type { RedisClient } from "../../src/group/redis-client.ts";
+import type { RedisClient } from "../../src/backplane/redis/client.ts";
 import { Broker } from "./broker.ts";
 
 export type RedisLibrary = "node-redis" | "ioredis" | "iovalkey";

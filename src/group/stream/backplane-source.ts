@@ -2,13 +2,13 @@
 // the process that published it, so that all processes receive the same order.
 
 import { randomBytes } from "node:crypto";
+import type { Backplane, BackplaneEntry, BackplaneMember } from "../../backplane/backplane.ts";
+import { GuardedBackplane } from "../../backplane/guarded.ts";
+import { orUnavailable } from "../../backplane/unavailable.ts";
 import type { Timer } from "../../base/clock.ts";
 import { ChannelError } from "../../base/errors.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
-import type { Backplane, BackplaneEntry, BackplaneMember } from "../backplane.ts";
-import { GuardedBackplane } from "../guarded-backplane.ts";
 import { GroupEntry, type GroupMessage } from "../message.ts";
-import { orUnavailable } from "../unavailable.ts";
 import { BackplaneStream } from "./backplane-stream.ts";
 import { decodeEnvelope, encodeEnvelope, ORIGIN_BYTES } from "./envelope.ts";
 import { PresenceKeeper } from "./presence.ts";

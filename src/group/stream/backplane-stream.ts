@@ -1,8 +1,8 @@
 // One group's stream from a backplane: its subscription, and the log of what the subscription has delivered. Members catch
 // up from the log where it reaches back far enough, and from the backplane's history where it does not.
 
-import type { BackplaneEntry } from "../backplane.ts";
-import type { GuardedBackplane } from "../guarded-backplane.ts";
+import type { BackplaneEntry } from "../../backplane/backplane.ts";
+import type { GuardedBackplane } from "../../backplane/guarded.ts";
 import type { HistoryBudget } from "../history-budget.ts";
 import { GroupLog, type LogLimits } from "../log.ts";
 import type { GroupEntry } from "../message.ts";

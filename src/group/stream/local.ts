@@ -1,8 +1,8 @@
 // The streams of groups that exist in this process only. Delivery is part of the call that publishes.
 
 import { randomBytes } from "node:crypto";
+import type { BackplaneMember } from "../../backplane/backplane.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
-import type { BackplaneMember } from "../backplane.ts";
 import { GroupLog } from "../log.ts";
 import { GroupEntry, type GroupMessage } from "../message.ts";
 import type { GroupStream, Replay, SourceOwner, StreamListener, StreamSource } from "./source.ts";

@@ -1,7 +1,7 @@
 // Keeps the members of this process listed at the backplane: one call at a time for each member, tried again until it
 // succeeds or the member has left.
 
-import type { Backplane, BackplaneMember } from "../backplane.ts";
+import type { Backplane, BackplaneMember } from "../../backplane/backplane.ts";
 import type { Retries } from "./retries.ts";
 
 type Leavable = Pick<Backplane, "enter" | "leave">;

@@ -2,9 +2,9 @@
 // (`backplane-source.ts`).
 // Each group has one stream. All its members receive the entries of the stream in the same order.
 
+import type { BackplaneMember } from "../../backplane/backplane.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
-import type { BackplaneMember } from "../backplane.ts";
 import type { StoreHistoryLimits } from "../channel-store.ts";
 import type { HistoryBudget } from "../history-budget.ts";
 import type { GroupEntry, GroupMessage } from "../message.ts";

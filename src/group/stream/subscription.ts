@@ -1,6 +1,6 @@
 // The subscription of one group at the backplane: tried again until it succeeds, and ended once.
 
-import type { Backplane, BackplaneEntry, BackplaneListener } from "../backplane.ts";
+import type { Backplane, BackplaneEntry, BackplaneListener } from "../../backplane/backplane.ts";
 import type { Pause, Retries } from "./retries.ts";
 
 /**

@@ -1,0 +1,198 @@
+// The backplane over NATS JetStream, server 2.9 and later: one stream with a subject for each group carries the messages
+// and remembers them. A process reads the whole stream with one consumer and picks its groups.
+
+import { randomUUID } from "node:crypto";
+import { type Clock, systemClock } from "../../base/clock.ts";
+import { badValue, checkInteger, checkMethods, checkOptions, type ValueCheck } from "../../base/option-values.ts";
+import type {
+  Backplane,
+  BackplaneEntry,
+  BackplaneHistory,
+  BackplaneListener,
+  BackplaneMember,
+  HistoryLimits,
+} from "../backplane.ts";
+import { BROKER_OPTIONS, type BrokerOptions, toBrokerSettings } from "../options.ts";
+import { orUnavailable, unavailable } from "../unavailable.ts";
+import type { NatsConnection } from "./api.ts";
+import { NatsLink } from "./connection.ts";
+import { sequenceOf, toNatsId, unwrap, wrap } from "./message.ts";
+import { NatsPresence } from "./presence.ts";
+import { type ReadMessage, readAll } from "./read.ts";
+import { NatsReader } from "./reader.ts";
+import { NatsStreams } from "./streams.ts";
+import { nameToken } from "./subjects.ts";
+
+export interface NatsBackplaneOptions extends BrokerOptions {
+  /** The stream's name, and what all its subjects begin with: letters, digits, `-` and `_`. @default "unichannel" */
+  readonly name?: string | undefined;
+  /** On how many servers of a NATS cluster the streams are. Only looked at when they are made. @default 1 */
+  readonly replicas?: number | undefined;
+}
+
+const NATS_OPTIONS: Readonly<Record<keyof NatsBackplaneOptions, ValueCheck>> = {
+  ...BROKER_OPTIONS,
+  name(name, value) {
+    if (typeof value !== "string" || !/^[\w-]+$/.test(value)) throw badValue(name, value, "letters, digits, - and _");
+  },
+  // JetStream has no more.
+  replicas: checkInteger(1, 5),
+};
+
+const checkConnection = checkMethods("a connection of @nats-io/transport-node or nats", [
+  "publish",
+  "request",
+  "subscribe",
+  "flush",
+  "status",
+]);
+
+/**
+ * A backplane over NATS JetStream. `connection` is a connection of `@nats-io/transport-node` (3) or `nats` (2); it stays
+ * yours. Let it reconnect for ever (`maxReconnectAttempts: -1`): one that has given up is of no use any more.
+ */
+export function natsBackplane(connection: NatsConnection, options: NatsBackplaneOptions = {}): Backplane {
+  return new NatsBackplane(connection, options, systemClock);
+}
+
+class NatsBackplane implements Backplane {
+  readonly #link: NatsLink;
+  readonly #streams: NatsStreams;
+  readonly #reader: NatsReader;
+  readonly #presence: NatsPresence;
+  /** Subscriptions, from the call on: an object of its own for each, so that one that was ended can be told. */
+  readonly #subscribed = new Map<string, object>();
+  #isClosed = false;
+
+  constructor(connection: NatsConnection, options: NatsBackplaneOptions, clock: Clock) {
+    checkOptions("natsBackplane", options, NATS_OPTIONS);
+    checkConnection("the first argument of natsBackplane", connection);
+    const { name = "unichannel", replicas = 1 } = options;
+    const { timeoutMs, maxPendingBytes, aliveMs, onError } = toBrokerSettings(options, "unichannel/nats");
+    this.#link = new NatsLink(connection, {
+      ...{ clock, timeoutMs, maxPendingBytes, onError },
+      onDown: () => this.#streams.forget(),
+      onUp: () => this.#resume(),
+    });
+    this.#streams = new NatsStreams(this.#link, {
+      ...{ name, replicas, aliveMs },
+      onAnother: () => this.#reader.restart(),
+      onForgotten: () => this.#presence.announceAgain(),
+    });
+    this.#reader = new NatsReader(this.#link, this.#streams, { clock, onError });
+    const processId = nameToken(randomUUID());
+    this.#presence = new NatsPresence(this.#link, this.#streams, { clock, processId, aliveMs, onError });
+  }
+
+  async publish(group: string, payload: Uint8Array, keep: HistoryLimits): Promise<string> {
+    const subject = this.#subject(group);
+    const bytes = wrap(payload);
+    return this.#ask(async () => {
+      // Not awaited without need: what is published in one turn stays in order.
+      if (!this.#streams.isKept(keep)) await this.#streams.grow(keep);
+      return toNatsId(await this.#streams.append(subject, bytes));
+    });
+  }
+
+  async subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {
+    const subscription = {};
+    this.#subscribed.set(group, subscription);
+    const isOurs = (): boolean => this.#subscribed.get(group) === subscription;
+    try {
+      // Before it is registered, so that one that was ended meanwhile never is.
+      await this.#ask(() => this.#reader.ready());
+      if (!isOurs()) return undefined;
+      return await this.#ask(() => this.#reader.add(this.#subject(group), listener));
+    } catch (error) {
+      if (isOurs()) this.#subscribed.delete(group);
+      throw error;
+    }
+  }
+
+  async unsubscribe(group: string): Promise<void> {
+    this.#subscribed.delete(group);
+    this.#reader.delete(this.#subject(group));
+  }
+
+  async history(group: string, since?: string): Promise<BackplaneHistory> {
+    const sequence = since === undefined ? undefined : sequenceOf(since);
+    return this.#ask(() =>
+      this.#streams.using(async () => {
+        if (sequence !== undefined) {
+          const { messages, first } = await this.#read(group, sequence);
+          // From `since` itself on: while it is there, all that followed is.
+          if (messages[0]?.place.sequence === sequence) return { entries: toEntries(messages.slice(1)), reset: false };
+          // It is older than all that is kept.
+          if (first > sequence) return { entries: toEntries(messages), reset: true };
+        }
+        const { messages } = await this.#read(group, 1);
+        return { entries: toEntries(messages), reset: since !== undefined };
+      }),
+    );
+  }
+
+  compareIds(a: string, b: string): number {
+    return Number(a) - Number(b);
+  }
+
+  isId(text: string): boolean {
+    return sequenceOf(text) !== undefined;
+  }
+
+  enter(group: string, member: BackplaneMember): Promise<void> {
+    return this.#ask(() => this.#presence.enter(group, member));
+  }
+
+  leave(group: string, key: string): Promise<void> {
+    return this.#ask(() => this.#presence.leave(group, key));
+  }
+
+  present(group: string): Promise<readonly BackplaneMember[]> {
+    return this.#ask(() => this.#presence.present(group));
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#subscribed.clear();
+    this.#reader.close();
+    await this.#presence.close();
+    this.#link.close();
+  }
+
+  /** What is kept of a group from a number on, and the number of the first that is kept (infinite: none is). */
+  async #read(group: string, from: number): Promise<{ readonly messages: ReadMessage[]; readonly first: number }> {
+    const subject = this.#subject(group);
+    const last = await this.#streams.find({ lastOf: subject });
+    if (last === undefined) return { messages: [], first: Number.POSITIVE_INFINITY };
+    const found = await readAll(this.#link, { stream: this.#streams.name, subject, from, until: last.sequence });
+    // What is there now was there all the time. What went meanwhile may have had others behind it that went before they were read.
+    const first = (await this.#streams.find({ firstOf: subject }))?.sequence ?? Number.POSITIVE_INFINITY;
+    return { messages: found.filter(({ place }) => place.sequence >= first), first };
+  }
+
+  #resume(): void {
+    if (this.#isClosed) return;
+    this.#reader.restart();
+    this.#presence.announceAgain();
+  }
+
+  #subject(group: string): string {
+    return `${this.#streams.name}.g.${nameToken(group)}`;
+  }
+
+  async #ask<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw unavailable("closed");
+    return orUnavailable(run);
+  }
+}
+
+/** Without what no backplane wrote. */
+function toEntries(messages: readonly ReadMessage[]): BackplaneEntry[] {
+  const entries: BackplaneEntry[] = [];
+  for (const { message, place } of messages) {
+    const payload = unwrap(message.data);
+    if (payload !== undefined) entries.push({ id: toNatsId(place.sequence), payload });
+  }
+  return entries;
+}

@@ -1,0 +1,175 @@
+// The connection to NATS as the backplane uses it: questions with an answer in bounded time, and nothing that is kept for
+// later when the server is away. The connection is the user's; it reconnects by itself.
+
+import type { Clock, Timer } from "../../base/clock.ts";
+import { unavailable } from "../unavailable.ts";
+import { isNoResponders, isTimeout, NatsApiError, type NatsConnection, type NatsMessage } from "./api.ts";
+
+export interface NatsLinkOptions {
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly maxPendingBytes: number;
+  readonly onDown: () => void;
+  /** Called when the connection is up again. */
+  readonly onUp: () => void;
+  readonly onError: (error: unknown) => void;
+}
+
+export class NatsLink {
+  readonly connection: NatsConnection;
+  readonly #options: NatsLinkOptions;
+  #isUp = true;
+  #isStalled = false;
+  #isClosed = false;
+  #pendingBytes = 0;
+  /** What waits for its end. */
+  readonly #onClose = new Set<() => void>();
+  #statuses: AsyncIterable<unknown> | undefined;
+
+  constructor(connection: NatsConnection, options: NatsLinkOptions) {
+    this.connection = connection;
+    this.#options = options;
+    void this.#follow();
+  }
+
+  get timeoutMs(): number {
+    return this.#options.timeoutMs;
+  }
+
+  get maxPendingBytes(): number {
+    return this.#options.maxPendingBytes;
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const fn of this.#onClose) fn();
+    // An iterator of NATS' own, which the connection would otherwise keep.
+    (this.#statuses as { stop?(): void } | undefined)?.stop?.();
+  }
+
+  /** Resolves after so many milliseconds, or when it is closed: what is asked afterwards is then refused. */
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const { clock } = this.#options;
+      const end = (): void => {
+        clock.clearTimer(timer);
+        stopWaiting();
+        resolve();
+      };
+      const timer: Timer = clock.setTimer(end, ms);
+      const stopWaiting = this.whenClosed(end);
+    });
+  }
+
+  /** Calls `fn` when it is closed, at once if it is. Returns a function that takes that back. */
+  whenClosed(fn: () => void): () => void {
+    if (this.#isClosed) queueMicrotask(fn);
+    else this.#onClose.add(fn);
+    return () => this.#onClose.delete(fn);
+  }
+
+  /** A request of the JetStream API. Rejects with NatsApiError when it is refused. */
+  async api<T = unknown>(request: string, body: object = {}): Promise<T> {
+    return this.ask<T>(`$JS.API.${request}`, Buffer.from(JSON.stringify(body)));
+  }
+
+  /** One that goes away when nobody listens any more. */
+  createConsumer(stream: string, config: object): Promise<{ readonly name: string; readonly num_pending: number }> {
+    return this.api(`CONSUMER.CREATE.${stream}`, {
+      stream_name: stream,
+      config: {
+        ack_policy: "none",
+        max_deliver: 1,
+        mem_storage: true,
+        num_replicas: 1,
+        replay_policy: "instant",
+        ...config,
+      },
+    });
+  }
+
+  /** Lets go of a consumer that is not read any more; the server would do so itself some seconds later. */
+  deleteConsumer(stream: string, name: string): void {
+    if (!this.#isUp || this.#isStalled) return;
+    // A connection that was closed throws where it is expected to reject.
+    Promise.resolve()
+      .then(() => this.connection.request(`$JS.API.CONSUMER.DELETE.${stream}.${name}`, undefined, { timeout: 1000 }))
+      .catch(() => {});
+  }
+
+  /** What is answered with JSON. Rejects with BACKPLANE_UNAVAILABLE, or as it is when there is nobody to answer. */
+  async ask<T>(subject: string, payload: Uint8Array): Promise<T> {
+    const { timeoutMs, maxPendingBytes } = this.#options;
+    if (this.#isClosed) throw unavailable("closed");
+    // The client would keep it and send it later, when it was reported as failed.
+    if (!this.#isUp) throw unavailable("not connected");
+    if (this.#isStalled) throw unavailable("the server does not answer");
+    const size = payload.length + subject.length;
+    if (this.#pendingBytes > 0 && this.#pendingBytes + size > maxPendingBytes) {
+      throw unavailable("too much waits for its answer");
+    }
+    this.#pendingBytes += size;
+    let message: NatsMessage;
+    try {
+      message = await this.connection.request(subject, payload, { timeout: timeoutMs });
+    } catch (error) {
+      if (isTimeout(error)) this.#stall();
+      if (isNoResponders(error)) throw error;
+      throw unavailable(error);
+    } finally {
+      this.#pendingBytes -= size;
+    }
+    const answer = JSON.parse(Buffer.from(message.data).toString()) as T & { readonly error?: NatsApiError };
+    if (answer.error !== undefined) throw new NatsApiError(answer.error as never);
+    return answer;
+  }
+
+  /** Nothing more is asked of a server that does not answer, until it does. */
+  #stall(): void {
+    if (this.#isStalled) return;
+    this.#isStalled = true;
+    this.#options.onError(unavailable("the server does not answer"));
+    const end = (): void => {
+      this.#isStalled = false;
+    };
+    // A connection that was closed throws where it is expected to reject.
+    Promise.resolve()
+      .then(() => this.connection.flush())
+      .then(end, end);
+  }
+
+  async #follow(): Promise<void> {
+    try {
+      await this.#followStatus();
+    } catch (error) {
+      if (!this.#isClosed) this.#options.onError(unavailable(error));
+    }
+    // The client has given up.
+    if (!this.#isClosed) this.#isUp = false;
+  }
+
+  async #followStatus(): Promise<void> {
+    const statuses = this.connection.status();
+    this.#statuses = statuses;
+    for await (const { type } of statuses) {
+      if (this.#isClosed) return;
+      if (type === "disconnect") {
+        if (this.#isUp) this.#options.onError(unavailable("the connection was lost"));
+        this.#isUp = false;
+        this.#options.onDown();
+      } else if (type === "reconnect") {
+        this.#isUp = true;
+        this.#isStalled = false;
+        this.#options.onUp();
+      }
+    }
+  }
+}

@@ -1,0 +1,280 @@
+// The reading side of the NATS backplane: one consumer at a time of the whole message stream, of which a process picks its
+// groups. The stream numbers all messages without holes, so what is missing shows. One loop does all of it: it makes a
+// consumer, tells what was missed, delivers what comes until the consumer is over, and begins again.
+
+import type { Clock, Timer } from "../../base/clock.ts";
+import { ChannelError } from "../../base/errors.ts";
+import type { BackplaneListener } from "../backplane.ts";
+import { unavailable } from "../unavailable.ts";
+import type { NatsLink } from "./connection.ts";
+import { NatsConsumer } from "./consumer.ts";
+import { findGaps } from "./gaps.ts";
+import { toNatsId, unwrap } from "./message.ts";
+import type { ReadMessage } from "./read.ts";
+import type { NatsStreams } from "./streams.ts";
+
+interface Subscription {
+  readonly listener: BackplaneListener;
+  /** Everything up to here was delivered; -1 until it is known where to begin. */
+  last: number;
+  /** When the server stored the last message that is known of the group, in milliseconds; 0: none is. */
+  lastAtMs: number;
+  /** What came before it was known where to begin. */
+  readonly early: NatsEntry[];
+  /** No entry came since it was told of a gap. */
+  isAtGap: boolean;
+}
+
+interface NatsEntry {
+  readonly sequence: number;
+  readonly payload: Uint8Array;
+}
+
+interface Waiting {
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+export interface NatsReaderOptions {
+  readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
+}
+
+const RETRY_MS = 500;
+/** After so many seconds without a message the stream is looked at: its consumer may not say the truth. */
+const LOOK_BEATS = 2;
+/** Other connections get their turn when delivering takes longer. */
+const SLICE_MS = 8;
+
+export class NatsReader {
+  readonly #link: NatsLink;
+  readonly #streams: NatsStreams;
+  readonly #options: NatsReaderOptions;
+  readonly #subscriptions = new Map<string, Subscription>();
+  /** The consumer that is listened to, from its making on. */
+  #consumer: NatsConsumer | undefined;
+  /** Messages are delivered: the consumer is there, and what was missed before it is told. */
+  #isReading = false;
+  /** Those who wait for that. */
+  #waiting: Waiting[] = [];
+  #isRunning = false;
+  /** Of the stream that was read last; 0: none was. */
+  #version = 0;
+  #sequence = 0;
+  #readAt: number;
+  /** What the server says of its streams: one that is deleted, or made, is looked at at once. */
+  #advisories: { unsubscribe(): void } | undefined;
+  /** Ends the wait for another attempt. */
+  #retry: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(link: NatsLink, streams: NatsStreams, options: NatsReaderOptions) {
+    this.#link = link;
+    this.#streams = streams;
+    this.#options = options;
+    this.#readAt = options.clock.now();
+  }
+
+  /** Resolves when messages are being read; rejects when the attempt to do so has failed. */
+  ready(): Promise<void> {
+    if (this.#isClosed) return Promise.reject(unavailable("closed"));
+    if (this.#isReading && this.#consumer?.isOver === false) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      this.#retry?.();
+      if (!this.#isRunning) void this.#run();
+    });
+  }
+
+  /** To be called when it is `ready`. The id of the group's last entry; what comes after it is delivered. */
+  async add(subject: string, listener: BackplaneListener): Promise<string | undefined> {
+    const subscription: Subscription = { listener, last: -1, lastAtMs: 0, early: [], isAtGap: false };
+    this.#subscriptions.set(subject, subscription);
+    try {
+      // Asked after messages are being read: whatever comes after this one will be.
+      const last = await this.#streams.using(() => this.#streams.find({ lastOf: subject }));
+      subscription.last = last?.sequence ?? 0;
+      subscription.lastAtMs = last?.atMs ?? 0;
+      for (const entry of subscription.early.splice(0)) this.#deliver(subject, subscription, entry);
+      return last === undefined ? undefined : toNatsId(last.sequence);
+    } catch (error) {
+      if (this.#subscriptions.get(subject) === subscription) this.#subscriptions.delete(subject);
+      throw error;
+    }
+  }
+
+  delete(subject: string): void {
+    this.#subscriptions.delete(subject);
+  }
+
+  /** Goes on with another consumer: the connection, or the stream, may be another one. */
+  restart(): void {
+    this.#consumer?.end();
+    this.#retry?.();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#subscriptions.clear();
+    this.#advisories?.unsubscribe();
+    this.restart();
+    for (const { reject } of this.#waiting.splice(0)) reject(unavailable("closed"));
+  }
+
+  /** Until it is closed, or has failed before anything was ever read. Never rejects. */
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    while (!this.#isClosed && (this.#version > 0 || this.#waiting.length > 0)) {
+      try {
+        await this.#readOn();
+      } catch (error) {
+        const waiting = this.#waiting.splice(0);
+        for (const { reject } of waiting) reject(error);
+        if (this.#isClosed) break;
+        if (waiting.length === 0 && this.#link.isUp) this.#options.onError(error);
+        if (this.#version > 0) await this.#pause();
+      } finally {
+        this.#isReading = false;
+        this.#consumer?.end();
+        this.#consumer = undefined;
+      }
+    }
+    this.#isRunning = false;
+  }
+
+  /** One consumer, from its making to its end. */
+  async #readOn(): Promise<void> {
+    this.#listen();
+    const { config, state } = await this.#streams.info();
+    if (this.#isClosed) return;
+    // From here on whoever finds another stream ends this consumer.
+    const consumer = new NatsConsumer(this.#link);
+    this.#consumer = consumer;
+    const isAnother = this.#compare(state);
+    const pending = await consumer.begin(this.#streams.name, this.#sequence + 1);
+    if (consumer.isOver) return;
+    // Fewer than there were: some are gone, perhaps the last ones, after which nothing would show it.
+    if (!isAnother && pending < state.last_seq - this.#sequence) {
+      await this.#tellGaps(config.max_msgs_per_subject);
+      if (consumer.isOver) return;
+    }
+    if (pending === 0) this.#sequence = Math.max(this.#sequence, state.last_seq);
+    this.#isReading = true;
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
+    await this.#deliverAll(consumer);
+  }
+
+  /** Tells all groups when the stream is not the one that was read. */
+  #compare({ first_seq, last_seq }: { readonly first_seq: number; readonly last_seq: number }): boolean {
+    const isFirst = this.#version === 0;
+    const isAnother = !isFirst && (this.#version !== this.#streams.version || last_seq < this.#sequence);
+    if (isFirst) this.#sequence = last_seq;
+    this.#version = this.#streams.version;
+    if (!isAnother) return false;
+    // It is read from its beginning: all of it is new to whoever is told of the gap.
+    this.#sequence = Math.max(1, first_seq) - 1;
+    for (const subscription of this.#subscriptions.values()) {
+      subscription.last = Math.min(subscription.last, this.#sequence);
+      subscription.lastAtMs = 0;
+      tellGap(subscription);
+    }
+    return true;
+  }
+
+  async #deliverAll(consumer: NatsConsumer): Promise<void> {
+    let sliceStart = performance.now();
+    while (!consumer.isOver) {
+      const found = consumer.take();
+      if (found === undefined) {
+        if (consumer.hasBeaten(LOOK_BEATS)) await this.#look(consumer);
+        await consumer.arrival();
+        sliceStart = performance.now();
+        continue;
+      }
+      if (found.place.sequence !== this.#sequence + 1) {
+        // Some that were in between are not kept any more.
+        await this.#tellGaps(this.#streams.keep.size);
+        if (consumer.isOver) return;
+      }
+      this.#hear(found);
+      if (performance.now() - sliceStart < SLICE_MS) continue;
+      await new Promise(setImmediate);
+      sliceStart = performance.now();
+    }
+  }
+
+  /**
+   * The consumer has delivered all that there is: is that so? It may have been made on a stream that is broken, or messages
+   * that it was about to deliver were removed.
+   */
+  async #look(consumer: NatsConsumer): Promise<void> {
+    this.#readAt = this.#options.clock.now();
+    const { state } = await this.#streams.info();
+    // Another stream was found, or what was missing has come meanwhile.
+    if (consumer.isOver || consumer.hasArrived) return;
+    if (state.last_seq <= this.#sequence) return;
+    await this.#streams.repair();
+    consumer.end();
+  }
+
+  /** Not every account may hear these; without them a consumer that is silent tells the same, some seconds later. */
+  #listen(): void {
+    this.#advisories ??= this.#link.connection.subscribe(`$JS.EVENT.ADVISORY.STREAM.*.${this.#streams.name}`, {
+      callback: (error, message) => {
+        if (error !== null && error !== undefined) return;
+        if (!/\.(?:DELETED|CREATED|RESTORED)\./.test(message.subject)) return;
+        this.#streams.forget();
+        this.restart();
+      },
+    });
+  }
+
+  #hear({ message, place: { sequence, atMs } }: ReadMessage): void {
+    this.#sequence = sequence;
+    this.#streams.heard(sequence);
+    this.#readAt = this.#options.clock.now();
+    const subscription = this.#subscriptions.get(message.subject);
+    if (subscription === undefined) return;
+    const payload = unwrap(message.data);
+    if (payload === undefined) {
+      this.#options.onError(new ChannelError("BAD_DATA", `a foreign message, ${sequence} in ${this.#streams.name}`));
+      return;
+    }
+    subscription.lastAtMs = atMs;
+    if (subscription.last === -1) subscription.early.push({ sequence, payload });
+    else this.#deliver(message.subject, subscription, { sequence, payload });
+  }
+
+  #deliver(subject: string, subscription: Subscription, { sequence, payload }: NatsEntry): void {
+    if (this.#subscriptions.get(subject) !== subscription || sequence <= subscription.last) return;
+    subscription.last = sequence;
+    subscription.isAtGap = false;
+    subscription.listener.entry({ id: toNatsId(sequence), payload });
+  }
+
+  /** Tells the groups that lost something after what was read last. `limit`: how many messages of each the stream keeps. */
+  async #tellGaps(limit: number): Promise<void> {
+    const place = { sequence: this.#sequence, atMs: this.#readAt, nowMs: this.#options.clock.now(), limit };
+    await findGaps(this.#streams, place, [...this.#subscriptions], tellGap);
+  }
+
+  /** Before another attempt; a new connection ends it. */
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const { clock } = this.#options;
+      const end = (): void => {
+        clock.clearTimer(timer);
+        this.#retry = undefined;
+        resolve();
+      };
+      const timer: Timer = clock.setTimer(end, RETRY_MS);
+      this.#retry = end;
+    });
+  }
+}
+
+function tellGap(subscription: Subscription): void {
+  if (subscription.isAtGap) return;
+  subscription.isAtGap = true;
+  subscription.listener.gap();
+}

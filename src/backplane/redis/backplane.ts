@@ -1,0 +1,246 @@
+// The backplane over Redis 7 or Valkey: one stream per group carries its messages and remembers them. A process has two
+// connections of its own, whatever the number of its groups: one to publish and ask, one that waits for entries.
+
+import { randomUUID } from "node:crypto";
+import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
+import { badValue, checkOptions, type ValueCheck } from "../../base/option-values.ts";
+import type {
+  Backplane,
+  BackplaneEntry,
+  BackplaneHistory,
+  BackplaneListener,
+  BackplaneMember,
+  HistoryLimits,
+} from "../backplane.ts";
+import { BROKER_OPTIONS, type BrokerOptions, toBrokerSettings } from "../options.ts";
+import { BEGINNING, compareStreamIds, isStreamId } from "../stream-ids.ts";
+import { orUnavailable, unavailable } from "../unavailable.ts";
+import { checkRedisClient, type RedisClient } from "./client.ts";
+import { RedisLink } from "./connection.ts";
+import { RedisKeys } from "./keys.ts";
+import { RedisPresence } from "./presence.ts";
+import { BLOCK_MS, MIN_KEPT, RedisReader } from "./reader.ts";
+import { MIN_TTL_MS, type Position, publishMessage, readPositions } from "./scripts.ts";
+import { messageOf, type RawEntry } from "./stream.ts";
+
+export interface RedisBackplaneOptions extends BrokerOptions {
+  /**
+   * What all keys begin with, between braces: one hash tag, so that a Redis Cluster keeps them in one slot.
+   * @default "unichannel"
+   */
+  readonly prefix?: string | undefined;
+}
+
+const REDIS_OPTIONS: Readonly<Record<keyof RedisBackplaneOptions, ValueCheck>> = {
+  ...BROKER_OPTIONS,
+  prefix(name, value) {
+    if (typeof value !== "string" || value === "" || /[{}]/.test(value)) {
+      throw badValue(name, value, "some text without braces");
+    }
+  },
+};
+
+/** How often a stream is trimmed by time and its expiry renewed, at most: a part of its ttl. */
+const TEND_PART = 8;
+/** Groups of which is known when they were tended last. */
+const MAX_TENDED = 10_000;
+/** More than that is for ever. */
+const MAX_TTL_MS = 1e12;
+
+/**
+ * A backplane over Redis 7 or Valkey. `client` is a client of node-redis (4 to 6), ioredis or iovalkey; only duplicates
+ * of it are used, so its own connection, queue and retries do not matter, and it stays yours.
+ */
+export function redisBackplane(client: RedisClient, options: RedisBackplaneOptions = {}): Backplane {
+  return new RedisBackplane(client, options, systemClock);
+}
+
+class RedisBackplane implements Backplane {
+  readonly #clock: Clock;
+  readonly #keys: RedisKeys;
+  readonly #writer: RedisLink;
+  readonly #readerLink: RedisLink;
+  readonly #reader: RedisReader;
+  readonly #presence: RedisPresence;
+  readonly #wakeKey: string;
+  /** Subscriptions, from the call on: an object of its own for each, so that one that was ended can be told. */
+  readonly #subscribed = new Map<string, object>();
+  /** When the stream of a group is to be tended next. */
+  readonly #tendAt = new Map<string, number>();
+  #willWake: Timer;
+  #isClosed = false;
+
+  constructor(client: RedisClient, options: RedisBackplaneOptions, clock: Clock) {
+    checkOptions("redisBackplane", options, REDIS_OPTIONS);
+    checkRedisClient(client);
+    const { prefix = "unichannel" } = options;
+    const { timeoutMs, maxPendingBytes, aliveMs, onError } = toBrokerSettings(options, "unichannel/redis");
+    const processId = randomUUID();
+    this.#clock = clock;
+    this.#keys = new RedisKeys(prefix);
+    this.#wakeKey = this.#keys.process(processId);
+    const announce = (): void => {
+      // Another server, perhaps, or this one without its data: nothing there has an expiry that we know of.
+      this.#tendAt.clear();
+      if (this.#isClosed) return;
+      this.#presence.announce().catch((error: unknown) => {
+        if (this.#writer.isUp) onError(error);
+      });
+    };
+    this.#writer = new RedisLink(client, { clock, timeoutMs, maxPendingBytes, onError, onUp: announce });
+    this.#presence = new RedisPresence(this.#writer, this.#keys, {
+      ...{ clock, processId, aliveMs, onError },
+      onForgotten: () => {
+        this.#tendAt.clear();
+        this.#reader.verify();
+      },
+    });
+    this.#readerLink = new RedisLink(client, {
+      ...{ clock, maxPendingBytes },
+      timeoutMs: timeoutMs + BLOCK_MS,
+      onUp: () => this.#reader.verify(),
+      // Both connections are lost together; one of them tells.
+      onError: () => {},
+    });
+    this.#reader = new RedisReader(this.#readerLink, {
+      ...{ clock, wakeKey: this.#wakeKey, onError },
+      generationKey: this.#keys.generation,
+      onEmptied: announce,
+    });
+  }
+
+  async publish(group: string, payload: Uint8Array, { size, ttlMs }: HistoryLimits): Promise<string> {
+    const isDue = ttlMs <= MAX_TTL_MS && this.#isTendingDue(group, ttlMs);
+    const limits = {
+      size: Math.max(size, MIN_KEPT),
+      expiry: isDue ? { ttlMs: Math.max(2 * ttlMs, MIN_TTL_MS), oldestMs: Math.max(ttlMs, MIN_TTL_MS) } : undefined,
+    };
+    try {
+      return await this.#ask(() =>
+        publishMessage(this.#writer, this.#keys.stream(group), this.#keys.counter(group), payload, limits),
+      );
+    } catch (error) {
+      this.#tendAt.delete(group);
+      throw error;
+    }
+  }
+
+  async subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {
+    const key = this.#keys.stream(group);
+    const subscription = {};
+    this.#subscribed.set(group, subscription);
+    const isOurs = (): boolean => this.#subscribed.get(group) === subscription;
+    try {
+      const position = await this.#position(group);
+      if (isOurs()) {
+        this.#reader.add(key, this.#keys.counter(group), listener, position);
+        this.#wakeLater();
+      }
+      return position.lastId === BEGINNING ? undefined : position.lastId;
+    } catch (error) {
+      if (isOurs()) this.#subscribed.delete(group);
+      throw error;
+    }
+  }
+
+  async unsubscribe(group: string): Promise<void> {
+    this.#subscribed.delete(group);
+    this.#reader.delete(this.#keys.stream(group));
+  }
+
+  async history(group: string, since?: string): Promise<BackplaneHistory> {
+    if (since === undefined) return { entries: (await this.#range(group)).entries, reset: false };
+    if (isStreamId(since)) {
+      // From `since` itself on: while it is there, what followed shows by its numbers whether it is.
+      const { entries, isWhole } = await this.#range(group, since);
+      if (entries[0]?.id === since && isWhole) return { entries: entries.slice(1), reset: false };
+      // Nothing followed, if it is the last one ever added.
+      const { lastId } = await this.#position(group);
+      if (lastId === since) return { entries: [], reset: false };
+    }
+    return { entries: (await this.#range(group)).entries, reset: true };
+  }
+
+  compareIds(a: string, b: string): number {
+    return compareStreamIds(a, b);
+  }
+
+  isId(text: string): boolean {
+    return isStreamId(text);
+  }
+
+  async enter(group: string, member: BackplaneMember): Promise<void> {
+    await this.#ask(() => this.#presence.enter(group, member));
+  }
+
+  async leave(group: string, key: string): Promise<void> {
+    await this.#ask(() => this.#presence.leave(group, key));
+  }
+
+  present(group: string): Promise<readonly BackplaneMember[]> {
+    return this.#ask(() => this.#presence.present(group));
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#subscribed.clear();
+    this.#reader.close();
+    this.#readerLink.close();
+    this.#clock.clearTimer(this.#willWake);
+    await this.#presence.close();
+    this.#writer.close();
+  }
+
+  async #position(group: string): Promise<Position> {
+    const key = this.#keys.stream(group);
+    const counterKey = this.#keys.counter(group);
+    const { positions } = await this.#ask(() => readPositions(this.#writer, [{ key, counterKey }]));
+    return positions[0]!;
+  }
+
+  /** `isWhole`: none is missing between the first and the last of them. */
+  async #range(
+    group: string,
+    from = "-",
+  ): Promise<{ readonly entries: readonly BackplaneEntry[]; readonly isWhole: boolean }> {
+    const reply = (await this.#send(["XRANGE", this.#keys.stream(group), from, "+"])) as readonly RawEntry[];
+    const entries: BackplaneEntry[] = [];
+    let isWhole = true;
+    let last: number | undefined;
+    for (const [id, fields] of reply) {
+      const message = messageOf(fields);
+      if (message === undefined) continue;
+      if (last !== undefined && message.number !== undefined && message.number !== last + 1) isWhole = false;
+      last = message.number;
+      entries.push({ id: String(id), payload: message.payload });
+    }
+    return { entries, isWhole };
+  }
+
+  /** One entry in the wake stream for all groups that are subscribed in this turn: the blocked XREAD names only the old ones. */
+  #wakeLater(): void {
+    this.#willWake ??= this.#clock.setTimer(() => {
+      this.#willWake = undefined;
+      this.#writer.send(["XADD", this.#wakeKey, "NOMKSTREAM", "MAXLEN", "1", "*", "-", ""]).catch(() => {});
+    }, 0);
+  }
+
+  #isTendingDue(group: string, ttlMs: number): boolean {
+    const now = this.#clock.now();
+    if ((this.#tendAt.get(group) ?? 0) > now) return false;
+    if (this.#tendAt.size >= MAX_TENDED) this.#tendAt.clear();
+    this.#tendAt.set(group, now + Math.max(ttlMs, MIN_TTL_MS) / TEND_PART);
+    return true;
+  }
+
+  #send(args: Parameters<RedisLink["send"]>[0]): Promise<unknown> {
+    return this.#ask(() => this.#writer.send(args));
+  }
+
+  async #ask<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw unavailable("closed");
+    if (!this.#writer.isUp) await this.#writer.firstAttempt;
+    return orUnavailable(run);
+  }
+}

@@ -1,0 +1,112 @@
+// A connection of node-redis, ioredis or iovalkey as the backplane needs it: raw commands, answers of one shape, and nothing
+// that the library does by itself when the connection is lost.
+
+import { ChannelError } from "../../base/errors.ts";
+import { badOption, checkMethods } from "../../base/option-values.ts";
+
+/** A client of node-redis (4 to 6), ioredis or iovalkey. It is only asked for duplicates of itself. */
+export interface RedisClient {
+  duplicate(override?: object): object;
+}
+
+export type RedisArgument = string | Uint8Array;
+
+/** One connection of a library, of which all calls answer with Buffers. */
+export interface Connection {
+  connect(): Promise<unknown>;
+  send(args: readonly RedisArgument[]): Promise<unknown>;
+  end(): void;
+}
+
+/** What all of the libraries' clients have, and what one family or the other has. */
+interface AnyClient {
+  on(event: string, listener: (error?: unknown) => void): unknown;
+  connect(): Promise<unknown>;
+  /** ioredis, iovalkey. */
+  callBuffer?(...args: (string | Buffer)[]): Promise<unknown>;
+  /** node-redis. */
+  sendCommand?(args: readonly (string | Buffer)[], options: object): Promise<unknown>;
+  destroy?(): void;
+  disconnect(): unknown;
+}
+
+/** RESP 2 everywhere, so that replies have one shape. */
+const IOREDIS_OPTIONS = {
+  autoResendUnfulfilledCommands: false,
+  connectionName: "unichannel",
+  enableOfflineQueue: false,
+  keyPrefix: "",
+  lazyConnect: true,
+  maxRetriesPerRequest: null,
+  protocol: 2,
+  reconnectOnError: null,
+  retryStrategy: null,
+};
+/** RESP type "$" as a Buffer: `typeMapping` since version 5, `returnBuffers` in 4. */
+const NODE_REDIS_REPLIES = { returnBuffers: true, typeMapping: { 36: Buffer } };
+
+const checkDuplicate = checkMethods("a client of node-redis, ioredis or iovalkey", ["duplicate"]);
+
+/** Throws BAD_OPTION for what is no client of a library that is known, before it is asked for anything. */
+export function checkRedisClient(client: unknown): void {
+  const name = "the first argument of redisBackplane";
+  checkDuplicate(name, client);
+  const { callBuffer, sendCommand, options } = client as Partial<AnyClient> & { readonly options?: unknown };
+  if (typeof callBuffer === "function") return;
+  if (typeof sendCommand !== "function") {
+    throw badOption(
+      `${name} has neither the method sendCommand of node-redis nor callBuffer of ioredis and iovalkey; pass one of their clients`,
+    );
+  }
+  if (options === undefined || "masters" in (client as object)) {
+    throw badOption(`${name} is a cluster or pool of node-redis; pass a single client, or ioredis for a cluster`);
+  }
+}
+
+/** Throws BAD_OPTION when the client is none. `lost` is called at least once at its end. */
+export function openConnection(client: RedisClient, lost: (error: unknown) => void): Connection {
+  const family = client as RedisClient & Partial<AnyClient> & { isCluster?: boolean; options?: { socket?: object } };
+  let connection: AnyClient;
+  if (typeof family.callBuffer === "function") {
+    connection = (
+      family.isCluster === true
+        ? (family.duplicate as (nodes: [], options: object) => object)([], {
+            clusterRetryStrategy: null,
+            enableOfflineQueue: false,
+            lazyConnect: true,
+            redisOptions: IOREDIS_OPTIONS,
+          })
+        : family.duplicate(IOREDIS_OPTIONS)
+    ) as AnyClient;
+  } else if (typeof family.sendCommand === "function" && family.options !== undefined && !("masters" in family)) {
+    connection = family.duplicate({
+      RESP: 2,
+      maintNotifications: "disabled",
+      disableOfflineQueue: true,
+      socket: { ...family.options.socket, reconnectStrategy: false },
+    }) as AnyClient;
+  } else {
+    throw new ChannelError("BAD_OPTION", "not a client of node-redis, ioredis or iovalkey");
+  }
+  const { callBuffer, sendCommand } = connection;
+  for (const event of ["error", "end", "close"]) connection.on(event, (error) => lost(error ?? "connection closed"));
+  return {
+    connect: () => connection.connect(),
+    send: (args) =>
+      callBuffer === undefined
+        ? sendCommand!.call(connection, args.map(asArgument), NODE_REDIS_REPLIES)
+        : callBuffer.apply(connection, args.map(asArgument)),
+    end() {
+      // Neither a hanging connection nor one that never came up may throw here.
+      try {
+        const ended = connection.destroy === undefined ? connection.disconnect() : connection.destroy();
+        if (ended instanceof Promise) ended.catch(() => {});
+      } catch {}
+    },
+  };
+}
+
+function asArgument(arg: RedisArgument): string | Buffer {
+  if (typeof arg === "string" || Buffer.isBuffer(arg)) return arg;
+  return Buffer.from(arg.buffer, arg.byteOffset, arg.byteLength);
+}

@@ -1,0 +1,141 @@
+// Who is present in a group, over Redis: one hash per group, a field for each member, and one key per process that
+// expires when the process does not renew it. A member whose process has none is not there any more.
+
+import type { Clock, Timer } from "../../base/clock.ts";
+import type { BackplaneMember } from "../backplane.ts";
+import { OwnMembers } from "../own-members.ts";
+import type { RedisArgument } from "./client.ts";
+import type { RedisLink } from "./connection.ts";
+import type { RedisKeys } from "./keys.ts";
+
+export interface RedisPresenceOptions {
+  readonly clock: Clock;
+  /** This process; 36 characters. */
+  readonly processId: string;
+  /** A process that says nothing for so long is dead. */
+  readonly aliveMs: number;
+  /** This process was taken for dead, or the server has forgotten it. */
+  readonly onForgotten: () => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** So that nothing stays for ever where all processes died; written anew while there are members. */
+const HASH_TTL_MS = 24 * 3_600_000;
+const RENEW_ALL_MS = HASH_TTL_MS / 3;
+const PROCESS_ID_LENGTH = 36;
+
+export class RedisPresence {
+  readonly #link: RedisLink;
+  readonly #keys: RedisKeys;
+  readonly #options: RedisPresenceOptions;
+  readonly #processKey: string;
+  readonly #own = new OwnMembers();
+  #timer: Timer;
+  #writtenAt: number;
+
+  constructor(link: RedisLink, keys: RedisKeys, options: RedisPresenceOptions) {
+    this.#link = link;
+    this.#keys = keys;
+    this.#options = options;
+    this.#processKey = keys.process(options.processId);
+    this.#writtenAt = options.clock.now();
+    this.#schedule();
+  }
+
+  async enter(group: string, member: BackplaneMember): Promise<void> {
+    this.#own.add(group, member);
+    await this.#write(group, member);
+  }
+
+  async leave(group: string, key: string): Promise<void> {
+    this.#own.delete(group, key);
+    await this.#link.send(["HDEL", this.#keys.members(group), this.#field(key)]);
+  }
+
+  async present(group: string): Promise<readonly BackplaneMember[]> {
+    const hash = this.#keys.members(group);
+    const fields = (await this.#link.send(["HGETALL", hash])) as readonly Buffer[];
+    const members: { readonly process: string; readonly field: Buffer; readonly member: BackplaneMember }[] = [];
+    for (let i = 0; i + 1 < fields.length; i += 2) {
+      const field = fields[i]!;
+      const key = decodeKey(field.subarray(PROCESS_ID_LENGTH));
+      members.push({
+        process: field.toString("latin1", 0, PROCESS_ID_LENGTH),
+        field,
+        member: { key, payload: fields[i + 1]! },
+      });
+    }
+    const processes = [...new Set(members.map(({ process }) => process))];
+    const replies = await Promise.all(processes.map((id) => this.#link.send(["EXISTS", this.#keys.process(id)])));
+    const alive = new Set(processes.filter((_, i) => Number(replies[i]) === 1));
+    const dead = members.filter(({ process }) => !alive.has(process)).map(({ field }) => field);
+    // A process that was only slow writes its members anew when it comes back.
+    if (dead.length > 0) this.#link.send(["HDEL", hash, ...dead]).catch(() => {});
+    return members.filter(({ process }) => alive.has(process)).map(({ member }) => member);
+  }
+
+  /** Writes down that this process lives, and its members. Called for each new connection. */
+  async announce(): Promise<void> {
+    // Together: a process that died between the two would live for ever.
+    await Promise.all([
+      this.#link.send(["XADD", this.#processKey, "MAXLEN", "1", "*", "-", ""]),
+      this.#link.send(["PEXPIRE", this.#processKey, String(Math.ceil(this.#options.aliveMs))]),
+    ]);
+    await this.#writeAll();
+  }
+
+  /** Ends this process for the others, as far as they can be reached. */
+  async close(): Promise<void> {
+    this.#options.clock.clearTimer(this.#timer);
+    const leaving = this.#own.groups.flatMap((group) =>
+      this.#own.keys(group).map((key) => this.#link.send(["HDEL", this.#keys.members(group), this.#field(key)])),
+    );
+    await Promise.allSettled([...leaving, this.#link.send(["DEL", this.#processKey])]);
+  }
+
+  #schedule(): void {
+    this.#timer = this.#options.clock.setTimer(() => {
+      this.#schedule();
+      this.#renew().catch((error: unknown) => {
+        // A lost connection is the link's to tell; the next one announces.
+        if (this.#link.isUp) this.#options.onError(error);
+      });
+    }, this.#options.aliveMs / 3);
+  }
+
+  async #renew(): Promise<void> {
+    if (!this.#link.isUp) return;
+    const renewed = await this.#link.send(["PEXPIRE", this.#processKey, String(Math.ceil(this.#options.aliveMs))]);
+    if (Number(renewed) === 0) {
+      this.#options.onForgotten();
+      await this.announce();
+    } else if (this.#options.clock.now() - this.#writtenAt >= RENEW_ALL_MS) await this.#writeAll();
+  }
+
+  async #writeAll(): Promise<void> {
+    this.#writtenAt = this.#options.clock.now();
+    await this.#own.writeAll((group, member) => this.#write(group, member));
+  }
+
+  async #write(group: string, { key, payload }: BackplaneMember): Promise<void> {
+    const hash = this.#keys.members(group);
+    await Promise.all([
+      this.#link.send(["HSET", hash, this.#field(key), payload]),
+      this.#link.send(["PEXPIRE", hash, String(HASH_TTL_MS)]),
+    ]);
+  }
+
+  /** Of one process only: removing those of a dead one can never hit a living one's. */
+  #field(key: string): RedisArgument {
+    return Buffer.concat([Buffer.from(this.#options.processId, "latin1"), encodeKey(key)]);
+  }
+}
+
+/** UTF-8 has no form for half a surrogate pair; a key that has one goes in as UTF-16. */
+function encodeKey(key: string): Buffer {
+  return /\p{Surrogate}/u.test(key) ? Buffer.from(`w${key}`, "utf16le") : Buffer.from(`:${key}`);
+}
+
+function decodeKey(bytes: Buffer): string {
+  return (bytes[0] === 0x77 ? bytes.toString("utf16le") : bytes.toString()).slice(1);
+}

@@ -1,0 +1,141 @@
+// Scripts that Redis runs for the backplane. A script is atomic: a message gets its number and its place in the stream
+// together, so a reader that finds number 12 behind number 10 knows that 11 is gone, whatever removed it.
+
+import { ChannelError } from "../../base/errors.ts";
+import { isReplyError, type RedisLink } from "./connection.ts";
+
+/** The lifetime of a stream's key after its last entry, in milliseconds. */
+export const MIN_TTL_MS = 60_000;
+
+/**
+ * KEYS: stream, counter. ARGV: payload, most entries ("" for no limit), lifetime of the keys in ms ("" to leave it), age of the
+ * oldest entry in ms. The field's name is the number: `f` for the first one of a counter, `p` for all others. A counter begins
+ * at the microsecond of its making, so that no number comes twice when the server has lost it.
+ */
+const PUBLISH = `local n=redis.call('INCR',KEYS[2])
+local kind='p'
+if n==1 then
+local t=redis.call('TIME')
+n=t[1]*1000000+t[2]
+redis.call('SET',KEYS[2],string.format('%.0f',n))
+kind='f'
+end
+local name=kind..string.format('%.0f',n)
+local id
+if ARGV[2]=='' then id=redis.call('XADD',KEYS[1],'*',name,ARGV[1])
+else id=redis.call('XADD',KEYS[1],'MAXLEN','~',ARGV[2],'*',name,ARGV[1]) end
+if ARGV[3]~='' then
+redis.call('PEXPIRE',KEYS[1],ARGV[3])
+redis.call('PEXPIRE',KEYS[2],ARGV[3])
+redis.call('XTRIM',KEYS[1],'MINID',string.format('%.0f',string.match(id,'^%d+')-ARGV[4]))
+end
+return id`;
+
+/** KEYS: stream and counter, of any number of groups. Replies with the server's time in ms, then for each: last id, number. */
+const POSITIONS = `local t=redis.call('TIME')
+local found={string.format('%.0f',t[1]*1000+math.floor(t[2]/1000))}
+for k=1,#KEYS,2 do
+local last='0-0'
+local info=redis.pcall('XINFO','STREAM',KEYS[k])
+if info.err then
+if redis.call('EXISTS',KEYS[k])==1 then return info end
+else
+for i=1,#info,2 do if info[i]=='last-generated-id' then last=info[i+1] end end
+end
+found[#found+1]=last
+found[#found+1]=redis.call('GET',KEYS[k+1]) or ''
+end
+return found`;
+
+/** KEYS: generation. ARGV: the generation to write if there is none. Replies with it, and with what INFO says of the server. */
+const SERVER = `redis.call('SET',KEYS[1],ARGV[1],'NX')
+local said=''
+for _,section in ipairs({'server','replication','persistence'}) do
+local info=redis.pcall('INFO',section)
+if type(info)=='string' then said=said..info end
+end
+return {redis.call('GET',KEYS[1]),said}`;
+
+export interface PublishLimits {
+  /** Entries; infinite for no limit. */
+  readonly size: number;
+  /** Undefined: the lifetime of the keys stays as it is. */
+  readonly expiry: { readonly ttlMs: number; readonly oldestMs: number } | undefined;
+}
+
+/** Appends a message to a group's stream; the entry's id. */
+export async function publishMessage(
+  link: RedisLink,
+  stream: string,
+  counter: string,
+  payload: Uint8Array,
+  { size, expiry }: PublishLimits,
+): Promise<string> {
+  const kept = Number.isFinite(size) ? String(Math.ceil(size)) : "";
+  const [ttl, oldest] = expiry === undefined ? ["", ""] : [toInteger(expiry.ttlMs), toInteger(expiry.oldestMs)];
+  return String(await link.run(PUBLISH, ["2", stream, counter, payload, kept, ttl, oldest]));
+}
+
+/** Where a group's stream ends. */
+export interface Position {
+  /** Of the last entry ever added; "0-0" when there is no stream. */
+  readonly lastId: string;
+  /** Of the last message; undefined when there is no counter. */
+  readonly number: number | undefined;
+}
+
+/** The positions of several groups at one moment, and the server's time then. */
+export async function readPositions(
+  link: RedisLink,
+  keys: readonly { readonly key: string; readonly counterKey: string }[],
+): Promise<{ readonly nowMs: number; readonly positions: readonly Position[] }> {
+  const names = keys.flatMap(({ key, counterKey }) => [key, counterKey]);
+  const reply = (await link.run(POSITIONS, [String(names.length), ...names])) as readonly unknown[];
+  const positions = keys.map((_, i): Position => {
+    const number = String(reply[2 * i + 2]);
+    return { lastId: String(reply[2 * i + 1]), number: number === "" ? undefined : Number(number) };
+  });
+  return { nowMs: Number(reply[0]), positions };
+}
+
+/** Which server answers, and with which data. */
+export interface ServerFacts {
+  /** Lost with everything else, and never otherwise. */
+  readonly generation: string;
+  /** Another one each time that a server starts; undefined where INFO is not allowed. */
+  readonly runId: string | undefined;
+  /** It has taken over from another server, whose last writes it may lack, or it has started without a file of each write. */
+  readonly mayLackWrites: boolean;
+}
+
+export async function readServer(link: RedisLink, generationKey: string, newGeneration: string): Promise<ServerFacts> {
+  const reply = await link.run(SERVER, ["1", generationKey, newGeneration]);
+  if (!Array.isArray(reply)) throw new ChannelError("BACKPLANE_UNAVAILABLE", "Redis 7 or Valkey is needed");
+  const said = String(reply[1]);
+  const before = factOf(said, "master_replid2");
+  return {
+    generation: String(reply[0]),
+    runId: factOf(said, "run_id"),
+    mayLackWrites: (before !== undefined && /[^0]/.test(before)) || factOf(said, "aof_enabled") === "0",
+  };
+}
+
+/** Lifts the ids of a stream that begins anew above those that were handed out, should the server's clock be behind. */
+export async function raiseIds(link: RedisLink, key: string, id: string, mark: string): Promise<void> {
+  await Promise.all([
+    link.send(["XADD", key, id, mark, ""]),
+    link.send(["XDEL", key, id]),
+    link.send(["PEXPIRE", key, String(MIN_TTL_MS)]),
+  ]).catch((error: unknown) => {
+    // An id that is too small: another process did it, or an entry with a higher id is there.
+    if (!isReplyError(error)) throw error;
+  });
+}
+
+function factOf(info: string, name: string): string | undefined {
+  return new RegExp(`^${name}:(.*?)\r?$`, "m").exec(info)?.[1];
+}
+
+function toInteger(ms: number): string {
+  return String(Math.ceil(ms));
+}

@@ -1,0 +1,228 @@
+// From a request to a Channel: which transport it gets, and with what answer. Every decision about that stands here,
+// so that all servers and adapters share it.
+
+import { hash } from "node:crypto";
+import { ChannelError } from "../base/errors.ts";
+import { callSync } from "../base/guard.ts";
+import type { AnyChannel, Channel, ChannelHandlers, Message } from "../channel/channel.ts";
+import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "../channel/headers.ts";
+import type { SendData } from "../channel/send-data.ts";
+import type { ChannelSettings, OverflowPolicy, TransportChannel } from "../channel/transport-channel.ts";
+import { makeChannel } from "../channel/typed-channel.ts";
+import { fieldsBeside, joinFields } from "../codec/field-list.ts";
+import { fieldValue } from "../codec/http1-request.ts";
+import type { MessageCodec } from "../codec/message-codec.ts";
+import { negotiateDeflate, parseExtensions } from "../codec/ws-extensions.ts";
+import { acceptValue, chooseProtocol } from "../codec/ws-handshake.ts";
+import { type CompressOptions, toCompressSettings } from "../transport/compression/deflate.ts";
+import { GzipExchange } from "../transport/compression/gzip.ts";
+import { PermessageDeflate } from "../transport/compression/permessage-deflate.ts";
+import type { WebSocketOptions } from "../transport/exchange.ts";
+import { EVENT_STREAM } from "../transport/http/sse.ts";
+import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
+import type { TextTransport, Transport } from "../transport/transport.ts";
+import { checkChannelOptions, checkHandlers, checkSetup } from "./channel-options.ts";
+import type { ChannelContext } from "./context.ts";
+import { ChannelRequest } from "./request.ts";
+import { checkHandshake, refuseHandshake } from "./upgrade.ts";
+
+type AnyOptions = ChannelOptions<unknown, unknown>;
+
+const NO_HANDLERS: ChannelHandlers = {};
+const NO_OPTIONS: AnyOptions = {};
+
+/** Fields that an application cannot set on a 101: of a body (RFC 9110 §8.6, RFC 9112 §6.1), and what was not agreed on. */
+const HANDSHAKE_ONLY = ["Content-Length", "", "Transfer-Encoding", "", "Sec-WebSocket-Extensions", ""];
+
+/** Must answer at once. */
+type ChooseProtocol = (offered: readonly string[]) => string | undefined;
+
+/** `In` and `Out`: what the channel receives and sends, as its codec has it. */
+export interface ChannelOptions<In = Message, Out = SendData> {
+  /**
+   * WebSocket sub-protocols in order of preference, or a function that chooses one of those offered.
+   * @default none: an offer is ignored
+   */
+  readonly protocols?: readonly string[] | ChooseProtocol | undefined;
+  /** Headers of the 101, or of the first response. */
+  readonly headers?: HeadersInput | undefined;
+  /** False: a request that accepts `text/event-stream` gets a plain HTTP channel all the same. @default true */
+  readonly sse?: boolean | undefined;
+  /** Unsent bytes at which `onOverflow` applies. @default the server's `maxBufferedBytes`, 1 MiB */
+  readonly maxBufferedBytes?: number | undefined;
+  /** What a send on a full channel does: `"close"` ends the channel (1013), `"drop"` answers false. @default "close" */
+  readonly onOverflow?: OverflowPolicy | undefined;
+  /** Longest WebSocket message in bytes; a longer one closes with 1009. @default the server's, 4 MiB */
+  readonly maxMessageBytes?: number | undefined;
+  /** Silence after which a WebSocket is pinged, and an event stream gets a comment; 0: never. @default the server's, 25 s */
+  readonly pingIntervalMs?: number | undefined;
+  /** Silence after a ping that means the client is lost (1006). @default the server's, 20 s */
+  readonly pongTimeoutMs?: number | undefined;
+  /**
+   * Compress what is sent, where the client can read it: WebSocket messages with permessage-deflate, responses with gzip.
+   * @default false
+   */
+  readonly compress?: boolean | CompressOptions | undefined;
+  /**
+   * Messages are values of the application: see `jsonMessages`. What it refuses is not sent (`send` throws BAD_MESSAGE),
+   * or reported and not received; the channel stays open. @default none: messages are text and bytes
+   */
+  readonly codec?: MessageCodec<In, Out> | undefined;
+}
+
+/**
+ * Opens a channel for a request and calls `setup` with it at once: the request's answer is the channel from now on.
+ *
+ * A WebSocket's handshake is checked first and its 101 sent; if it is malformed the client gets 400 or 426 (403 for a
+ * page of another origin), `setup` does not run and the channel that comes back is closed. `setup` may be async:
+ * messages that arrive meanwhile are held (64 messages or 64 KiB, then the socket is not read), so none is lost. If it
+ * throws, the client gets 500, or the channel is closed if something was sent.
+ *
+ * Throws ALREADY_ANSWERED if the request has its channel or response, NOT_OUR_REQUEST for a foreign Fetch `Request`.
+ */
+export function withChannel<In, Out>(
+  request: ChannelRequest | Request,
+  setup: (channel: Channel<In, Out>) => unknown,
+  options: ChannelOptions<In, Out> & { readonly codec: MessageCodec<In, Out> },
+): Channel<In, Out>;
+export function withChannel(
+  request: ChannelRequest | Request,
+  setup: (channel: Channel) => unknown,
+  options?: ChannelOptions,
+): Channel;
+export function withChannel(
+  request: ChannelRequest | Request,
+  setup: (channel: Channel) => unknown,
+  options: AnyOptions = NO_OPTIONS,
+): AnyChannel {
+  checkSetup(setup);
+  if (options !== NO_OPTIONS) checkChannelOptions("withChannel", options);
+  return accept(request, NO_HANDLERS, setup, options);
+}
+
+/** Like `withChannel`, with all callbacks up front: the form that costs least when many channels share them. */
+export function openChannel<In, Out>(
+  request: ChannelRequest | Request,
+  handlers: ChannelHandlers<In, Out>,
+  options: ChannelOptions<In, Out> & { readonly codec: MessageCodec<In, Out> },
+): Channel<In, Out>;
+export function openChannel(
+  request: ChannelRequest | Request,
+  handlers: ChannelHandlers,
+  options?: ChannelOptions,
+): Channel;
+export function openChannel(
+  request: ChannelRequest | Request,
+  handlers: ChannelHandlers,
+  options: AnyOptions = NO_OPTIONS,
+): AnyChannel {
+  checkHandlers("openChannel", handlers);
+  if (options !== NO_OPTIONS) checkChannelOptions("openChannel", options);
+  return accept(request, handlers, handlers.open, options);
+}
+
+function accept(
+  request: ChannelRequest | Request,
+  handlers: ChannelHandlers,
+  setup: ChannelHandlers["open"],
+  options: AnyOptions,
+): TransportChannel {
+  const original = ChannelRequest.unanswered(request);
+  // All that may throw comes first: nothing is answered, switched or made by then, so the client gets a 500.
+  const { codec, headers } = options;
+  const fields = headers === undefined ? NO_FIELDS : checkFields(toFields(headers));
+  if (fields.length > 0) original.exchange.refusalFields = fields;
+  const settings = toSettings(options, original.context);
+  const contentType = contentTypeOf(codec, fields);
+  const { transport, isRefused } = chooseTransport(original, fields, options);
+  const own = isRefused ? NO_HANDLERS : handlers;
+  const channel = makeChannel(transport, own, settings, original, codec, contentType);
+  original.opened(channel);
+  channel.begin(isRefused ? undefined : setup);
+  return channel;
+}
+
+/** What an answer says of a value, unless the application has said it for all. */
+function contentTypeOf(codec: AnyOptions["codec"], fields: readonly string[]): string | undefined {
+  if (codec?.contentType === undefined) return undefined;
+  return fieldValue(fields, "content-type") === undefined ? codec.contentType : undefined;
+}
+
+/** Without options of its own a channel shares the server's. */
+export function toSettings(options: AnyOptions, context: ChannelContext): ChannelSettings {
+  const { maxBufferedBytes, onOverflow, pingIntervalMs, pongTimeoutMs } = options;
+  const shared = context.channelSettings;
+  if ((maxBufferedBytes ?? onOverflow ?? pingIntervalMs ?? pongTimeoutMs) === undefined) return shared;
+  return {
+    maxBufferedBytes: maxBufferedBytes ?? shared.maxBufferedBytes,
+    onOverflow: onOverflow ?? shared.onOverflow,
+    heartbeat: {
+      pingIntervalMs: pingIntervalMs ?? shared.heartbeat.pingIntervalMs,
+      pongTimeoutMs: pongTimeoutMs ?? shared.heartbeat.pongTimeoutMs,
+    },
+  };
+}
+
+function chooseTransport(
+  request: ChannelRequest,
+  fields: readonly string[],
+  options: AnyOptions,
+): { transport: Transport; isRefused: boolean } {
+  const { exchange } = request;
+  if (!request.isWebSocket || exchange.isClientGone) {
+    const format = options.sse !== false && request.acceptsEventStream ? EVENT_STREAM : PLAIN;
+    const { compress = false } = options;
+    const answer = compress === false ? exchange : new GzipExchange(exchange, toCompressSettings(compress, true));
+    return { transport: new HttpTransport(answer, format, fields), isRefused: false };
+  }
+  try {
+    return { transport: acceptWebSocket(request, fields, options), isRefused: false };
+  } catch (error) {
+    if (!(error instanceof ChannelError) || error.status === undefined) throw error;
+    return { transport: refuseHandshake(request, error), isRefused: true };
+  }
+}
+
+/** Throws what the client is to be refused with. `usual`: the settings of a WebSocket whose options are the server's. */
+export function acceptWebSocket(
+  request: ChannelRequest,
+  fields: readonly string[],
+  options: AnyOptions,
+  usual: WebSocketOptions = request.context.webSocket,
+): TextTransport {
+  const { exchange, upgrade } = request;
+  const { key, protocols, extensions } = upgrade?.handshake ?? checkHandshake(request);
+  const response = ["Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Accept", acceptValue(key, sha1)];
+  const chosen =
+    typeof options.protocols === "function"
+      ? callSync("protocols", () => (options.protocols as ChooseProtocol)(protocols))
+      : chooseProtocol(protocols, options.protocols ?? []);
+  // RFC 6455 §4.2.2: a protocol that was not offered makes the client fail the connection.
+  if (chosen !== undefined && protocols.includes(chosen)) response.push("Sec-WebSocket-Protocol", chosen);
+  const compressed = negotiateCompression(extensions, options.compress);
+  if (compressed !== undefined) response.push("Sec-WebSocket-Extensions", compressed.answer);
+  const compression = compressed?.compression;
+  const { maxMessageBytes = usual.maxMessageBytes } = options;
+  const isUsual = compression === undefined && maxMessageBytes === usual.maxMessageBytes;
+  const settings = isUsual ? usual : { ...usual, maxMessageBytes, compression };
+  const own = upgrade === undefined ? fields : joinFields(upgrade.fields, fields);
+  if (own.length > 0) response.push(...fieldsBeside(own, [...response, ...HANDSHAKE_ONLY]));
+  return exchange.acceptWebSocket(response, settings);
+}
+
+function negotiateCompression(
+  extensions: string,
+  compress: ChannelOptions["compress"] = false,
+): { readonly answer: string; readonly compression: PermessageDeflate } | undefined {
+  // Also where nothing is compressed: RFC 6455 §9.1 has the handshake fail for a malformed field.
+  const offers = extensions === "" ? [] : parseExtensions(extensions);
+  if (compress === false) return undefined;
+  const settings = toCompressSettings(compress, false);
+  const agreement = negotiateDeflate(offers, settings);
+  if (agreement === undefined) return undefined;
+  return { answer: agreement.answer, compression: new PermessageDeflate(agreement.parameters, settings) };
+}
+
+function sha1(text: string): string {
+  return hash("sha1", text, "base64");
+}

@@ -1,0 +1,94 @@
+// Fetch's Response as an answer: its body is streamed, unless it turns out to be whole.
+
+import type { BodyPart, SendBody } from "../channel/body.ts";
+import type { SendInit } from "../channel/send-data.ts";
+import { fromReader } from "../channel/source.ts";
+import { listOf } from "../codec/http1-syntax.ts";
+
+/**
+ * The response as data to send. A body that is whole within a turn of the event loop (made of a string, say; Fetch
+ * hides that behind a stream) becomes bytes, so that it gets a `Content-Length`; a longer one stays a stream.
+ */
+export async function fromResponse(response: Response): Promise<SendInit> {
+  return {
+    status: response.status,
+    headers: headersOf(response),
+    body: response.body === null ? null : await peek(response.body),
+  };
+}
+
+/** Codings that `fetch` decodes (Fetch §4.4). One that it does not know it leaves, together with all others. */
+const DECODED: ReadonlySet<string> = new Set(["gzip", "x-gzip", "deflate", "br", ...(decodesZstd() ? ["zstd"] : [])]);
+
+/** RFC 9110 §7.6.1: these, and those that Connection names, speak of the connection to the other server. */
+const OF_CONNECTION: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/**
+ * The header fields that go out. `fetch` decodes a body but leaves `Content-Encoding` and `Content-Length` as the other server
+ * sent them: of the body that is sent on they would be wrong. A response that came from `fetch` has a URL; one that the
+ * application made has none, and says itself how its bytes are coded.
+ */
+function headersOf(response: Response): [string, string][] {
+  const headers = [...response.headers];
+  if (response.url === "") return headers;
+  const ofConnection = listOf(response.headers.get("connection") ?? "").map((name) => name.toLowerCase());
+  const isDecoded = response.body !== null && isDecodedByFetch(response.headers.get("content-encoding"));
+  return headers.filter(([name]) => {
+    if (isDecoded && (name === "content-encoding" || name === "content-length")) return false;
+    return !OF_CONNECTION.has(name) && !ofConnection.includes(name);
+  });
+}
+
+/** undici, which is Node's `fetch`, knows zstd since 7.11. */
+function decodesZstd(): boolean {
+  const [major = 0, minor = 0] = (process.versions["undici"] ?? "").split(".").map(Number);
+  return major > 7 || (major === 7 && minor >= 11);
+}
+
+function isDecodedByFetch(contentEncoding: string | null): boolean {
+  if (contentEncoding === null) return false;
+  return contentEncoding.split(",").every((coding) => DECODED.has(coding.trim().toLowerCase()));
+}
+
+async function peek(stream: ReadableStream<Uint8Array>): Promise<SendBody> {
+  const reader = stream.getReader();
+  try {
+    const turn = new Promise<"turn">((resolve) => setImmediate(resolve, "turn"));
+    const first = reader.read();
+    const soon = await Promise.race([first, turn]);
+    if (soon === "turn") return resumed(reader, [first]);
+    const second = soon.done ? first : reader.read();
+    const end = await Promise.race([second, turn]);
+    if (end === "turn" || !end.done) return resumed(reader, [first, second]);
+    reader.releaseLock();
+    return soon.value ?? new Uint8Array(0);
+  } catch (error) {
+    reader.releaseLock();
+    throw error;
+  }
+}
+
+/** The stream from its beginning: the reads that were begun, then the rest. */
+function resumed(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  begun: ReturnType<typeof reader.read>[],
+): AsyncIterable<BodyPart> {
+  const source = fromReader(reader as ReadableStreamDefaultReader<BodyPart>, begun);
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => Promise.resolve(source.next()),
+      async return() {
+        source.cancel();
+        return { done: true, value: undefined };
+      },
+    }),
+  };
+}

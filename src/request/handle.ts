@@ -1,0 +1,180 @@
+// One exchange from request to answer: calls the handler and turns what it returns into a response, exactly one.
+
+import { ChannelError } from "../base/errors.ts";
+import { inspectable, isThenable } from "../base/guard.ts";
+import type { SendBody } from "../channel/body.ts";
+import type { AnyChannel } from "../channel/channel.ts";
+import { failureOf, isClientsFault, OVERLOADED } from "../channel/failure.ts";
+import { checkFields } from "../channel/headers.ts";
+import { isChannelResponse } from "../channel/marker.ts";
+import { type Sendable, type SendData, type SendInit, toSendable } from "../channel/send-data.ts";
+import { discardBody, discardSource } from "../channel/source.ts";
+import { TransportChannel } from "../channel/transport-channel.ts";
+import type { Handshake } from "../codec/ws-handshake.ts";
+import { ownSize } from "../protocol/encoded-message.ts";
+import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
+import { debugPage, isAnsweredAtDoor } from "./access.ts";
+import { fromResponse } from "./fetch.ts";
+import type { ChannelRequest } from "./request.ts";
+import { checkHandshake, refuseHandshake, toAccepted, type UpgradeCheck, type UpgradeResult } from "./upgrade.ts";
+
+/** What a handler may return: a response, the channel it opened, or nothing. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing has the return type void
+export type HandlerResult = SendInit | SendBody | Response | AnyChannel | undefined | void;
+
+/** Answers a request, now or later. Nothing returned and no channel opened is a 404. */
+export type Handler = (request: ChannelRequest) => HandlerResult | PromiseLike<HandlerResult>;
+
+/** Whose result is sent. */
+type Source = "handler" | "upgrade";
+
+const NOT_FOUND = { status: 404, body: "Not Found\n" };
+
+/** Never throws: what goes wrong is reported, and the client gets its answer. */
+export function handleRequest(request: ChannelRequest, handler: Handler): void {
+  const { context } = request;
+  if (context.debug !== undefined) debugPage(request, context.debug);
+  if (context.access.isChecked && isAnsweredAtDoor(request)) return;
+  if (context.upgrade !== undefined && request.isWebSocket) checkUpgrade(request, context.upgrade, handler);
+  else handle(request, handler);
+}
+
+function handle(request: ChannelRequest, handler: Handler): void {
+  try {
+    const result = handler(request);
+    if (isThenable(result)) {
+      // Not its own `then`: an odd one may call back twice, or throw after it has.
+      Promise.resolve(result).then(
+        (value) => answer(request, value),
+        (error) => fail(request, error),
+      );
+    } else answer(request, result);
+  } catch (error) {
+    fail(request, error);
+  }
+}
+
+/** The handler sees only WebSockets that may open. What arrives meanwhile waits. */
+function checkUpgrade(request: ChannelRequest, check: UpgradeCheck, handler: Handler): void {
+  try {
+    const handshake = toHandshake(request);
+    if (handshake === undefined) return;
+    const result = check(request);
+    if (isThenable(result)) {
+      Promise.resolve(result).then(
+        (value) => upgradeChecked(request, handshake, value, handler),
+        (error) => fail(request, error, "upgrade"),
+      );
+    } else upgradeChecked(request, handshake, result, handler);
+  } catch (error) {
+    fail(request, error, "upgrade");
+  }
+}
+
+/** Undefined where the client has its refusal. */
+function toHandshake(request: ChannelRequest): Handshake | undefined {
+  try {
+    return checkHandshake(request);
+  } catch (error) {
+    if (!(error instanceof ChannelError) || error.status === undefined) throw error;
+    refuseHandshake(request, error);
+    return undefined;
+  }
+}
+
+function upgradeChecked(request: ChannelRequest, handshake: Handshake, result: UpgradeResult, handler: Handler): void {
+  try {
+    if (request.channel !== undefined) throw new ChannelError("ALREADY_ANSWERED", "an upgrade check opened a channel");
+    request.upgrade = toAccepted(handshake, result);
+    if (request.upgrade === undefined) answer(request, result as HandlerResult, "upgrade");
+    // A client that left meanwhile opens nothing: nobody could be told.
+    else if (request.exchange.isClientGone) request.exchange.abort();
+    else handle(request, handler);
+  } catch (error) {
+    fail(request, error, "upgrade");
+  }
+}
+
+function answer(request: ChannelRequest, result: HandlerResult, source: Source = "handler"): void {
+  try {
+    if (request.channel !== undefined) checkNothingElse(request, result);
+    else if (result === undefined) respond(request, NOT_FOUND);
+    else if (isLiteral(result)) respond(request, result);
+    else if (result instanceof Response) answerResponse(request, result, source);
+    else if (result instanceof TransportChannel) throw new ChannelError("BAD_DATA", "a channel of another request");
+    else respond(request, result as SendData);
+  } catch (error) {
+    fail(request, error, source);
+  }
+}
+
+/** Text or `{ … }`: asked first because it is nearly always so, and so that Fetch is loaded only where it is used. */
+function isLiteral(result: HandlerResult): result is string | SendInit {
+  return typeof result === "string" || (result !== null && Object.getPrototypeOf(result) === Object.prototype);
+}
+
+function answerResponse(request: ChannelRequest, response: Response, source: Source): void {
+  fromResponse(response).then(
+    (data) => {
+      try {
+        respond(request, data);
+      } catch (error) {
+        fail(request, error, source);
+      }
+    },
+    (error) => fail(request, error, source),
+  );
+}
+
+/** The channel answers; a second response would be read as the answer to the next request. Its stream is told. */
+function checkNothingElse(request: ChannelRequest, result: HandlerResult): void {
+  if (result === undefined || result === null || result === request.channel) return;
+  if (result instanceof Response && isChannelResponse(result)) return;
+  discardBody(result);
+  const error = new ChannelError("ALREADY_ANSWERED", "a channel is open, so what the handler returned was dropped");
+  request.context.report(error, { source: "handler", request });
+}
+
+function respond(request: ChannelRequest, data: SendData): void {
+  const { exchange } = request;
+  const sendable = toSendable(data);
+  if (sendable.parts === undefined) {
+    const { message } = hasRoom(request, sendable) ? sendable : toSendable(OVERLOADED);
+    exchange.respond(PLAIN.head(message, false), message.body);
+    return;
+  }
+  // A head that cannot be sent is found before there is a channel, which would have to be ended again.
+  try {
+    checkFields(sendable.message.fields);
+  } catch (error) {
+    discardSource(sendable.parts);
+    throw error;
+  }
+  // A stream is pulled at the client's pace and watched for failure: a channel does both.
+  const channel = new TransportChannel(new HttpTransport(exchange, PLAIN, [], true), {}, UNLIMITED, request);
+  request.opened(channel);
+  // Begun first, so that it hears of its transport's end even if the stream cannot be read.
+  channel.begin(undefined);
+  channel.sendMessage(sendable, true);
+}
+
+/** False while clients have too much unsent together, and this answer would be its client's equal part of it or more. */
+function hasRoom({ context }: ChannelRequest, { message }: Sendable): boolean {
+  const { budget } = context;
+  return !budget.isExceeded || message.body === null || !budget.isShareSpent(ownSize(message));
+}
+
+/** The handler has returned all it has: there is no later send that could overflow. */
+const UNLIMITED = {
+  maxBufferedBytes: Number.POSITIVE_INFINITY,
+  onOverflow: "drop",
+  heartbeat: { pingIntervalMs: 0, pongTimeoutMs: 0 },
+} as const;
+
+function fail(request: ChannelRequest, thrown: unknown, source: Source = "handler"): void {
+  const { exchange, context } = request;
+  const error = inspectable(thrown);
+  if (!isClientsFault(error)) context.report(error, { source, request });
+  if (request.channel !== undefined) request.channel.failed(error);
+  else if (!exchange.isAnswered) respond(request, failureOf(error));
+}

@@ -1,0 +1,300 @@
+// The request as the handler sees it. Cheap by default: nothing here is built before it is asked for.
+
+import { utf8 } from "../base/bytes.ts";
+import { ChannelError } from "../base/errors.ts";
+import { Pieces } from "../base/pieces.ts";
+import { RequestHeaders } from "../channel/headers.ts";
+import { nextId } from "../channel/ids.ts";
+import type { TransportChannel } from "../channel/transport-channel.ts";
+import { acceptsType } from "../codec/accept.ts";
+import { joinedValues } from "../codec/http1-request.ts";
+import { hasListMember } from "../codec/http1-syntax.ts";
+import { utf8OrLatin1 } from "../codec/utf8.ts";
+import type { Exchange } from "../transport/exchange.ts";
+import type { ChannelContext, Client } from "./context.ts";
+import { countedRequest } from "./counted-request.ts";
+import type { CheckedUpgrade } from "./upgrade.ts";
+
+/** Fetch requests that were made of one of ours, so that `withChannel` finds its way back. */
+const ORIGINALS = new WeakMap<Request, ChannelRequest>();
+
+/** Listens to its exchange; says so nowhere, because the methods for that are not in the public types. */
+export class ChannelRequest {
+  /** @internal */
+  readonly exchange: Exchange;
+  /** @internal */
+  readonly context: ChannelContext;
+  /** @internal The channel that was opened for this request. */
+  channel: TransportChannel | undefined;
+  /** @internal What was found before the handler was asked, where the server has an `upgrade` check. */
+  upgrade: CheckedUpgrade | undefined;
+  /** @internal Whether its page may connect, once that was asked. */
+  isOriginAllowed: boolean | undefined;
+  #id: string | undefined;
+  #client: Client | undefined;
+  #headers: RequestHeaders | undefined;
+  #query: URLSearchParams | undefined;
+  #abort: AbortController | undefined;
+  #stream: ReadableStream<Uint8Array> | null | undefined;
+  #isBodyUsed = false;
+  #collected = 0;
+  #request: Request | undefined;
+  #isGone = false;
+
+  /** @internal Requests are made by the server. */
+  constructor(exchange: Exchange, context: ChannelContext) {
+    this.exchange = exchange;
+    this.context = context;
+    exchange.listener = this;
+  }
+
+  /**
+   * A name for logs, made on first use: no other request or channel of this process has it, nor, in all likelihood, of
+   * another process. No secret: it can be guessed.
+   */
+  get id(): string {
+    this.#id ??= nextId();
+    return this.#id;
+  }
+
+  get method(): string {
+    return this.exchange.head.method;
+  }
+
+  /** The request target as it was sent, with its query: usually `/path?query`. */
+  get url(): string {
+    return this.exchange.head.target;
+  }
+
+  /** The path of the target, not decoded. */
+  get path(): string {
+    const target = originForm(this.url);
+    const end = target.indexOf("?");
+    return end === -1 ? target : target.slice(0, end);
+  }
+
+  get query(): URLSearchParams {
+    if (this.#query === undefined) {
+      const start = this.url.indexOf("?");
+      this.#query = new URLSearchParams(start === -1 ? "" : this.url.slice(start + 1));
+    }
+    return this.#query;
+  }
+
+  get headers(): RequestHeaders {
+    this.#headers ??= new RequestHeaders(this.exchange.head.fields);
+    return this.#headers;
+  }
+
+  /** "1.0" or "1.1". */
+  get httpVersion(): string {
+    return this.exchange.httpVersion;
+  }
+
+  /** The scheme that the client used: the connection's own, or what a trusted proxy says (`trustedProxies`). */
+  get scheme(): "http" | "https" {
+    return this.#whose().scheme;
+  }
+
+  /**
+   * The authority that the client asked for, `example.com:8080`: the `Host` field, or what a trusted proxy says. An empty
+   * string where HTTP/1.0 sent none.
+   */
+  get host(): string {
+    return this.#whose().host;
+  }
+
+  /**
+   * The client's address: that of the connection's other end, or what a trusted proxy says. Undefined on a Unix socket,
+   * and where the proxy hides or does not know it.
+   */
+  get remoteAddress(): string | undefined {
+    return this.#whose().address;
+  }
+
+  /** True if the client asks for the WebSocket protocol, whatever else the request is. */
+  get isWebSocket(): boolean {
+    const upgrade = joinedValues(this.exchange.head.fields, "upgrade");
+    return upgrade !== undefined && hasListMember(upgrade, "websocket");
+  }
+
+  /**
+   * True if the client asks for `text/event-stream` by name, and not with a weight of zero (RFC 9110 §12.5.1). A range such
+   * as `text/*` asks for no event stream: every browser sends one.
+   */
+  get acceptsEventStream(): boolean {
+    const accept = joinedValues(this.exchange.head.fields, "accept");
+    return accept !== undefined && acceptsType(accept, "text/event-stream");
+  }
+
+  /**
+   * The id of the last event that a returning event source has seen, or null. Clients send it as UTF-8 (WHATWG HTML
+   * §9.2.4); bytes that are not UTF-8 are read as latin1, which some clients send.
+   */
+  get lastEventId(): string | null {
+    const value = this.headers.get("last-event-id");
+    return value === null ? null : utf8OrLatin1(value);
+  }
+
+  /** Aborts when the client goes away before its answer is complete; of a WebSocket's request, with its channel. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#isGone || this.exchange.isClientGone) this.onGone();
+      this.#followChannel();
+    }
+    return this.#abort.signal;
+  }
+
+  /** The body as a stream, pulled at the pace of its reader; null if the request has none. */
+  get body(): ReadableStream<Uint8Array> | null {
+    if (this.#stream === undefined) this.#stream = this.exchange.hasBody ? this.#openStream() : null;
+    return this.#stream;
+  }
+
+  /** The whole body. Rejects with BODY_USED when it was read before, with CLIENT_GONE when it never came whole. */
+  async bytes(): Promise<Uint8Array> {
+    if (this.#stream !== undefined && this.#stream !== null) return this.#bytesOfStream();
+    this.#takeBody();
+    const parts = new Pieces();
+    try {
+      for (let part = await this.#read(); part !== undefined; part = await this.#read()) {
+        parts.add(part);
+        if (!this.exchange.holdsBody(parts.memory)) throw new ChannelError("RECEIVE_OVERFLOW");
+      }
+      return parts.join();
+    } finally {
+      this.exchange.holdsBody(0);
+    }
+  }
+
+  /** The whole body as UTF-8 text. */
+  async text(): Promise<string> {
+    return utf8(await this.bytes());
+  }
+
+  /** The whole body as JSON. Rejects with BAD_REQUEST when it is none. */
+  async json(): Promise<unknown> {
+    const text = await this.text();
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw new ChannelError("BAD_REQUEST", "the body is not JSON", { cause: error });
+    }
+  }
+
+  /** The request as a Fetch `Request`, made on first use; it shares this one's body. */
+  toRequest(): Request {
+    if (this.#request === undefined) {
+      this.#request = this.#makeRequest();
+      ORIGINALS.set(this.#request, this);
+    }
+    return this.#request;
+  }
+
+  /** @internal The channel answers from now on. */
+  opened(channel: TransportChannel): void {
+    this.channel = channel;
+    this.#followChannel();
+  }
+
+  /** @internal */
+  onDrain(): void {}
+
+  /** @internal A client that ended its side may still wait, but nearly always it has left. */
+  onHalfClose(): void {
+    this.onGone();
+  }
+
+  /** @internal */
+  onGone(): void {
+    this.#isGone = true;
+    this.#abort?.abort(new ChannelError("CLIENT_GONE"));
+  }
+
+  /**
+   * @internal The request of a handler, also by its Fetch form. Throws NOT_OUR_REQUEST for any other, and ALREADY_ANSWERED
+   * where there is a channel or a response.
+   */
+  static unanswered(request: ChannelRequest | Request): ChannelRequest {
+    const original = request instanceof ChannelRequest ? request : ORIGINALS.get(request);
+    if (original === undefined) {
+      throw new ChannelError("NOT_OUR_REQUEST", "pass the request that the handler was given (in Hono: c.req.raw)");
+    }
+    const { channel, exchange } = original;
+    if (channel !== undefined || (exchange.isAnswered && !exchange.isClientGone)) {
+      throw new ChannelError("ALREADY_ANSWERED");
+    }
+    return original;
+  }
+
+  /** Aborts with the channel of a WebSocket, whose end the exchange does not see. Called when the signal and when the channel is made. */
+  #followChannel(): void {
+    if (this.#abort === undefined || this.channel?.isWebSocket !== true) return;
+    const { signal } = this.channel;
+    if (signal.aborted) this.onGone();
+    else signal.addEventListener("abort", () => this.onGone(), { once: true });
+  }
+
+  #whose(): Client {
+    this.#client ??= this.context.findClient(this.exchange);
+    return this.#client;
+  }
+
+  /** The Fetch request has the body's stream, and may still have it whole. */
+  async #bytesOfStream(): Promise<Uint8Array> {
+    if (this.#request === undefined || this.#request.bodyUsed) throw new ChannelError("BODY_USED");
+    return new Uint8Array(await this.#request.arrayBuffer());
+  }
+
+  #takeBody(): void {
+    if (this.#isBodyUsed) throw new ChannelError("BODY_USED");
+    this.#isBodyUsed = this.exchange.hasBody;
+  }
+
+  #read(): Promise<Uint8Array | undefined> {
+    return this.exchange.readBody();
+  }
+
+  #openStream(): ReadableStream<Uint8Array> {
+    this.#takeBody();
+    return new ReadableStream<Uint8Array>(
+      {
+        pull: async (controller) => {
+          const part = await this.#read();
+          if (part === undefined) controller.close();
+          else controller.enqueue(part);
+        },
+      },
+      // Nothing is read ahead: the first read is what asks an `Expect: 100-continue` client for its body.
+      { highWaterMark: 0 },
+    );
+  }
+
+  #makeRequest(): Request {
+    const { scheme, host } = this;
+    const path = originForm(this.url);
+    // Joined, not resolved: `//other.example/` is a path here, not another host.
+    const url = `${scheme}://${host === "" ? "localhost" : host}${path.startsWith("/") ? path : "/"}`;
+    const hasBody = this.exchange.hasBody && this.method !== "GET" && this.method !== "HEAD";
+    // RFC 3986 allows hosts that WHATWG's URL refuses (`1.2.3.999`, `a%00b`): such a request has no Fetch form.
+    if (!URL.canParse(url)) throw new ChannelError("BAD_REQUEST", "its URL has no Fetch form");
+    const init = { method: this.method, headers: [...this.headers], signal: this.signal } as RequestInit;
+    if (!hasBody) return new Request(url, init);
+    return countedRequest(url, { ...init, body: this.body, duplex: "half" } as RequestInit, (bytes) => {
+      this.#collected += bytes;
+      return this.exchange.holdsBody(this.#collected);
+    });
+  }
+}
+
+/** RFC 9112 §3.2.2: a server must accept the absolute form; what routes is its path. */
+function originForm(target: string): string {
+  if (target.startsWith("/") || target === "*") return target;
+  const authority = target.indexOf("://");
+  if (authority === -1) return target;
+  const path = target.slice(authority + 3).search(/[/?]/);
+  if (path === -1) return "/";
+  const rest = target.slice(authority + 3 + path);
+  return rest.startsWith("?") ? `/${rest}` : rest;
+}

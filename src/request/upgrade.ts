@@ -1,0 +1,94 @@
+// What is asked before a WebSocket opens: whether its handshake is one (RFC 6455 §4.2.1), whether its page may (§10.2),
+// and then, where the server has an `upgrade` check, the application. Until all have said yes nothing is switched.
+
+import { ChannelError } from "../base/errors.ts";
+import { unknownName } from "../base/option-names.ts";
+import { isPlain } from "../base/option-values.ts";
+import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "../channel/headers.ts";
+import type { SendInit } from "../channel/send-data.ts";
+import { discardBody } from "../channel/source.ts";
+import { withoutContentFields } from "../codec/field-list.ts";
+import { type Handshake, readHandshake } from "../codec/ws-handshake.ts";
+import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
+import type { Transport } from "../transport/transport.ts";
+import { isOriginAllowed } from "./access.ts";
+import type { ChannelRequest } from "./request.ts";
+
+/** The WebSocket may open, as far as the check is concerned: the handler has the request next. */
+export interface UpgradeAccepted {
+  /** Headers of the 101, beside those of the channel's own options. */
+  readonly headers?: HeadersInput | undefined;
+  /** The channel's `attachment` from the start: who it is that was let in, say. */
+  readonly attachment?: unknown;
+  readonly status?: undefined;
+  readonly body?: undefined;
+}
+
+/** Nothing, or `UpgradeAccepted`: go on. A literal with a status or a body, and a Fetch `Response`: the answer. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a check that returns nothing has the return type void
+export type UpgradeResult = UpgradeAccepted | SendInit | Response | undefined | void;
+
+/** Asked for each WebSocket before the handler is. */
+export type UpgradeCheck = (request: ChannelRequest) => UpgradeResult | PromiseLike<UpgradeResult>;
+
+/** What the checks before the handler found. */
+export interface CheckedUpgrade {
+  readonly handshake: Handshake;
+  readonly fields: readonly string[];
+  readonly attachment: unknown;
+}
+
+/** The handshake of a WebSocket that may open. Throws what the client is refused with. */
+export function checkHandshake(request: ChannelRequest): Handshake {
+  const { exchange } = request;
+  if (!isOriginAllowed(request)) throw new ChannelError("FORBIDDEN_ORIGIN");
+  return readHandshake({ ...exchange.head, hasBody: exchange.hasBody });
+}
+
+/** RFC 6455 §4.2.2 item 4 and §4.4: a plain HTTP answer, with the version that would do. */
+export function refuseHandshake(request: ChannelRequest, error: ChannelError): Transport {
+  const { exchange, context } = request;
+  context.refused(request, error.status!, error.message, error.code);
+  const fields: string[] = [];
+  // RFC 9110 §15.5.22: a 426 names the protocol it wants.
+  if (error.status === 426) fields.push("Upgrade", "websocket", "Sec-WebSocket-Version", "13");
+  fields.push("Connection", error.status === 426 ? "Upgrade, close" : "close");
+  const transport = new HttpTransport(exchange, PLAIN, withoutContentFields(exchange.refusalFields));
+  transport.send(
+    { status: error.status!, fields, body: `${error.message}\n`, event: undefined, length: undefined },
+    true,
+  );
+  return transport;
+}
+
+const RESULT_NAMES: readonly PropertyKey[] = ["headers", "attachment", "status", "body"];
+
+/**
+ * Undefined for a result that is the answer. Throws BAD_DATA for what is neither answer nor consent: a check fails closed.
+ * Consent is undefined, or a literal that has `headers` and `attachment` alone: an Error, say, is none.
+ */
+export function toAccepted(handshake: Handshake, result: UpgradeResult): CheckedUpgrade | undefined {
+  if (result === undefined) return { handshake, fields: NO_FIELDS, attachment: undefined };
+  if (isAnswer(result)) return undefined;
+  if (!isPlain(result)) {
+    // A stream that nobody will read is told.
+    discardBody(result);
+    throw new ChannelError("BAD_DATA", "an upgrade check returns nothing, { headers, attachment }, or a response");
+  }
+  for (const name of Reflect.ownKeys(result)) {
+    if (!RESULT_NAMES.includes(name)) {
+      const known = RESULT_NAMES as readonly string[];
+      throw new ChannelError("BAD_DATA", unknownName("what an upgrade check returned has", String(name), known));
+    }
+  }
+  const { headers, attachment } = result as UpgradeAccepted;
+  return { handshake, fields: headers === undefined ? NO_FIELDS : checkFields(toFields(headers)), attachment };
+}
+
+/** A Fetch `Response`, another library's too, or `{ status, headers, body }`. */
+function isAnswer(result: unknown): boolean {
+  if (typeof result !== "object" || result === null) return false;
+  const { status, body } = result as { readonly status?: unknown; readonly body?: unknown };
+  if (isPlain(result)) return status !== undefined || body !== undefined;
+  return (result as object) instanceof Response || (typeof status === "number" && "body" in (result as object));
+}

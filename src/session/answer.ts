@@ -1,0 +1,66 @@
+// Answers to a session's requests that are no carriers: refusals, and the fields of all answers.
+
+import type { ErrorCode } from "../base/errors.ts";
+import { TransportChannel } from "../channel/transport-channel.ts";
+import { joinFields, withoutContentFields } from "../codec/field-list.ts";
+import { joinedValues } from "../codec/http1-request.ts";
+import { hasListMember } from "../codec/http1-syntax.ts";
+import type { ChannelRequest } from "../request/request.ts";
+import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
+
+/** A method that means nothing here. Preflights were answered before the handler (`cors.ts`). */
+export function answerOther(request: ChannelRequest, fields: readonly string[]): TransportChannel {
+  const allow = ["Allow", "GET, POST, OPTIONS"];
+  if (request.method !== "OPTIONS") return refuse(request, 405, "GET or POST", allow);
+  return closed(request, { status: 204, fields: joinFields(allow, fields) }, null);
+}
+
+/** The request is answered with an error. */
+export function refuse(
+  request: ChannelRequest,
+  status: number,
+  text: string,
+  fields: readonly string[] = [],
+  code?: ErrorCode,
+): TransportChannel {
+  request.context.refused(request, status, text, code);
+  // Whoever asks for a WebSocket may go on sending frames (RFC 6455 §4.2.2 item 4).
+  const end = request.isWebSocket ? ["Connection", status === 426 ? "Upgrade, close" : "close"] : [];
+  return closed(request, plainHead(status, joinFields(refusalFields(request), [...fields, ...end])), `${text}\n`);
+}
+
+/** The application's fields, as far as they do not describe the content of its own answers. */
+export function refusalFields({ exchange }: ChannelRequest): readonly string[] {
+  return answerFields(withoutContentFields(exchange.refusalFields));
+}
+
+/** The request is answered, and its channel is over. */
+function closed(
+  request: ChannelRequest,
+  head: { readonly status: number; readonly fields: readonly string[] },
+  body: string | null,
+): TransportChannel {
+  const transport = new HttpTransport(request.exchange, PLAIN, []);
+  transport.send({ ...head, body, event: undefined, length: undefined }, true);
+  const channel = new TransportChannel(transport, {}, request.context.channelSettings, request);
+  channel.begin(undefined);
+  return channel;
+}
+
+export function plainHead(status: number, fields: readonly string[]): { status: number; fields: readonly string[] } {
+  return {
+    status,
+    fields: joinFields(["Content-Type", "text/plain; charset=utf-8", "X-Content-Type-Options", "nosniff"], fields),
+  };
+}
+
+/**
+ * Fields of every answer: `own` are the application's, checked. The token is in it, so no cache may keep it, whatever the
+ * application says of caching.
+ */
+export function answerFields(own: readonly string[]): readonly string[] {
+  const caching = joinedValues(own, "cache-control");
+  if (caching === undefined) return ["Cache-Control", "no-store", ...own];
+  if (hasListMember(caching, "no-store")) return own;
+  return joinFields(own, ["Cache-Control", `no-store, ${caching}`]);
+}

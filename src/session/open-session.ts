@@ -1,0 +1,240 @@
+// From a request to a session: a new one, or the one whose token it carries. PROTOCOL.md, "Carriers", "POST", "Taking up".
+// Every request of a session comes through here, after the application's own handler has let it pass.
+
+import { shortToken } from "../base/debug-log.ts";
+import { ChannelError } from "../base/errors.ts";
+import type { AnyChannel, Channel, Message, SessionHandlers } from "../channel/channel.ts";
+import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "../channel/headers.ts";
+import type { SendData } from "../channel/send-data.ts";
+import type { OverflowPolicy, TransportChannel } from "../channel/transport-channel.ts";
+import { makeChannel } from "../channel/typed-channel.ts";
+import type { MessageCodec } from "../codec/message-codec.ts";
+import { parseCount, SESSION_PROTOCOL } from "../codec/session-record.ts";
+import { acceptWebSocket, toSettings } from "../request/accept.ts";
+import { isOriginAllowed } from "../request/access.ts";
+import { checkHandlers } from "../request/channel-options.ts";
+import { tellRefusal } from "../request/cors.ts";
+import { ChannelRequest } from "../request/request.ts";
+import { type CompressOptions, toCompressSettings } from "../transport/compression/deflate.ts";
+import { GzipExchange } from "../transport/compression/gzip.ts";
+import type { WebSocketOptions } from "../transport/exchange.ts";
+import { HttpTransport } from "../transport/http/transport.ts";
+import { answerFields, answerOther, refuse } from "./answer.ts";
+import { type Carrier, PollCarrier, RECORD_STREAM, StreamCarrier, WebSocketCarrier } from "./carrier.ts";
+import type { SessionSettings } from "./context.ts";
+import { checkSessionOptions } from "./options.ts";
+import { acceptPost } from "./post.ts";
+import { SessionTransport } from "./transport.ts";
+
+/** `In` and `Out`: what the session receives and sends, as its codec has it. */
+export interface SessionOptions<In = Message, Out = SendData> {
+  /**
+   * Who the client is, as the handler knows it: a session is taken up only by a request with the same identity; to any
+   * other its token is unknown. @default none
+   */
+  readonly identity?: string | undefined;
+  /** How long a session waits for its client to come back, in milliseconds. @default 60_000 */
+  readonly resumeMs?: number | undefined;
+  /**
+   * Silence after which either side sends a heartbeat, in milliseconds; twice as much means that it is lost. Less than
+   * 1000 counts as 1000: the server looks once a second. @default 25_000
+   */
+  readonly heartbeatMs?: number | undefined;
+  /** How long a poll waits for something to tell, in milliseconds; at most `heartbeatMs`. @default 25_000 */
+  readonly parkMs?: number | undefined;
+  /** Headers of the 101, and of every answer to a GET or POST. */
+  readonly headers?: HeadersInput | undefined;
+  /** Bytes that the client has not acknowledged, at which `onOverflow` applies. @default the server's, 1 MiB */
+  readonly maxBufferedBytes?: number | undefined;
+  /** What a send to a full session does: `"close"` ends it (4408), `"drop"` answers false. @default "close" */
+  readonly onOverflow?: OverflowPolicy | undefined;
+  /** Longest message in bytes; a longer one ends a WebSocket's session with 1009, a POST with 413. @default the server's, 4 MiB */
+  readonly maxMessageBytes?: number | undefined;
+  /** Compress what is sent, as a channel does. @default false */
+  readonly compress?: boolean | CompressOptions | undefined;
+  /** Messages are values of the application, as with a channel: see `jsonMessages`. @default none */
+  readonly codec?: MessageCodec<In, Out> | undefined;
+}
+
+export type AnySessionOptions = SessionOptions<unknown, unknown>;
+
+const HEARTBEAT_MS = 25_000;
+/** The server looks once a second: with less, a client would take each silence between two looks for the end. */
+const MIN_HEARTBEAT_MS = 1000;
+
+/** Made once for each server. */
+const LETTERED = new WeakMap<WebSocketOptions, WebSocketOptions>();
+
+/** Shared by all sessions without options of their own. */
+const DEFAULTS: SessionSettings = settingsOf(60_000, HEARTBEAT_MS, 25_000);
+
+/**
+ * Opens a session for a request, or takes up the one whose token it carries: a channel that outlives its connection, the same
+ * over WebSocket, event stream and poll, with no message lost, doubled or swapped while it lives (PROTOCOL.md).
+ *
+ * Every request of a client comes through the handler and here, posted messages too. The first one makes the channel and calls
+ * `handlers.open`; the others return the same channel, and their `handlers` and `options` count for nothing but
+ * `identity`, `headers` and `compress`. A request that is refused (400, 403, 405, 406, 410, 503) gets a channel that is closed.
+ *
+ * Throws ALREADY_ANSWERED and NOT_OUR_REQUEST, as `openChannel` does.
+ */
+export function openSession<In, Out>(
+  request: ChannelRequest | Request,
+  handlers: SessionHandlers<In, Out>,
+  options: SessionOptions<In, Out> & { readonly codec: MessageCodec<In, Out> },
+): Channel<In, Out>;
+export function openSession(
+  request: ChannelRequest | Request,
+  handlers: SessionHandlers,
+  options?: SessionOptions,
+): Channel;
+export function openSession(
+  request: ChannelRequest | Request,
+  handlers: SessionHandlers,
+  options: AnySessionOptions = {},
+): AnyChannel {
+  const original = ChannelRequest.unanswered(request);
+  const channel = accept(original, handlers, options);
+  if (original.channel === undefined) original.opened(channel);
+  return channel;
+}
+
+function accept(request: ChannelRequest, handlers: SessionHandlers, options: AnySessionOptions): TransportChannel {
+  // All that the application can get wrong is found here, before anything is made.
+  checkHandlers("openSession", handlers);
+  checkSessionOptions(options);
+  const own = options.headers === undefined ? NO_FIELDS : checkFields(toFields(options.headers));
+  request.exchange.refusalFields = own;
+  try {
+    if (isForeign(request)) throw new ChannelError("FORBIDDEN_ORIGIN");
+    if (request.isWebSocket || request.method === "GET") return acceptCarrier(request, handlers, options, own);
+    if (request.method === "POST") {
+      const { context, query, path } = request;
+      const from = toCount(query.get("from") ?? "", "from");
+      const session = context.sessions.find(query.get("session") ?? "", options.identity, path);
+      const { maxMessageBytes = context.webSocket.maxMessageBytes } = options;
+      return acceptPost(request, session, from, maxMessageBytes, answerFields(own));
+    }
+  } catch (error) {
+    if (!(error instanceof ChannelError) || error.status === undefined) throw error;
+    // RFC 9110 §15.5.22: a 426 names the protocol it wants.
+    if (error.code === "FORBIDDEN_ORIGIN") tellRefusal(request);
+    const upgrade = error.status === 426 ? ["Upgrade", "websocket", "Sec-WebSocket-Version", "13"] : [];
+    const retry = error.status === 503 ? ["Retry-After", "1"] : [];
+    return refuse(request, error.status, error.message, [...upgrade, ...retry], error.code);
+  }
+  return answerOther(request, answerFields(own));
+}
+
+/**
+ * A page that may not connect. An image's GET has no `Origin` and carries the visitor's cookies all the same: browsers say
+ * where it comes from (W3C Fetch Metadata §2.3). What a page can read always has one.
+ */
+function isForeign(request: ChannelRequest): boolean {
+  if (!isOriginAllowed(request)) return true;
+  return !request.headers.has("origin") && /-site$/.test(request.headers.get("sec-fetch-site") ?? "");
+}
+
+/** A WebSocket or GET: what the server says goes out on it. `own`: the application's fields. */
+function acceptCarrier(
+  request: ChannelRequest,
+  handlers: SessionHandlers,
+  options: AnySessionOptions,
+  own: readonly string[],
+): TransportChannel {
+  const { context, query, path } = request;
+  const token = query.get("session");
+  const after = toCount(query.get("after") ?? "0", "after");
+  const attempt = query.has("try") ? toCount(query.get("try")!, "try") : undefined;
+  const isPrompt = query.get("park") === "0";
+  // Nobody is left to whom the protocol could be switched.
+  if (request.isWebSocket && request.exchange.isClientGone) return refuse(request, 400, "the client is gone");
+  if (!request.isWebSocket && query.get("mode") !== "poll" && !request.acceptsEventStream) {
+    return refuse(request, 406, "a session's GET accepts text/event-stream, or has mode=poll");
+  }
+  const found = token === null ? undefined : context.sessions.find(token, options.identity, path);
+  if (found?.transport.isLate(attempt)) return refuse(request, 409, "a later request has taken the session up");
+  if (found?.transport.canResume(after)) {
+    found.transport.attach(toCarrier(request, options, own), after, true, isPrompt, attempt);
+    request.opened(found.channel);
+    return found.channel;
+  }
+  if (token !== null) {
+    const why =
+      found === undefined ? "unknown, expired, of another identity or of another path" : `${after} was never sent`;
+    context.debug?.(`session ${shortToken(token)} not resumed: ${why}; the client gets a new one`);
+  }
+  const {
+    identity,
+    maxBufferedBytes,
+    onOverflow,
+    codec,
+    maxMessageBytes = context.webSocket.maxMessageBytes,
+  } = options;
+  const { open } = handlers;
+  const settings = toSettings({ maxBufferedBytes, onOverflow }, context);
+  const ownSettings = toSessionSettings(options);
+  const network = context.sessions.admit(request);
+  const carrier = toCarrier(request, options, own);
+  const newToken = context.sessions.newToken();
+  const transport = new SessionTransport(newToken, carrier.kind, ownSettings, context.sessions);
+  const channel = makeChannel(transport, handlers, settings, request, codec, undefined);
+  context.sessions.add({ transport, channel, identity, path, maxMessageBytes, network, posts: undefined });
+  request.opened(channel);
+  try {
+    transport.attach(carrier, 0, false, true, attempt);
+  } catch (error) {
+    // It never began: nobody would end it.
+    channel.begin(undefined);
+    channel.terminate();
+    throw error;
+  }
+  channel.begin(open);
+  return channel;
+}
+
+function toCarrier(request: ChannelRequest, options: AnySessionOptions, own: readonly string[]): Carrier {
+  const { context } = request;
+  const { compress = false, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
+  if (request.isWebSocket) {
+    const settings = { protocols: requireProtocol, maxMessageBytes: maxMessageBytes + 1, compress };
+    return new WebSocketCarrier(acceptWebSocket(request, own, settings, lettered(context.webSocket)), maxMessageBytes);
+  }
+  const { exchange } = request;
+  const answer = compress === false ? exchange : new GzipExchange(exchange, toCompressSettings(compress, true));
+  const transport = new HttpTransport(answer, RECORD_STREAM, answerFields(own));
+  return request.query.get("mode") === "poll" ? new PollCarrier(transport) : new StreamCarrier(transport);
+}
+
+/** The settings of a server's WebSockets with room for the letter of a text record: it is none of the message's bytes. */
+function lettered(settings: WebSocketOptions): WebSocketOptions {
+  let own = LETTERED.get(settings);
+  if (own === undefined) {
+    own = { ...settings, maxMessageBytes: settings.maxMessageBytes + 1 };
+    LETTERED.set(settings, own);
+  }
+  return own;
+}
+
+function requireProtocol(offered: readonly string[]): string {
+  if (offered.includes(SESSION_PROTOCOL)) return SESSION_PROTOCOL;
+  throw new ChannelError("BAD_HANDSHAKE", `a session's WebSocket offers the sub-protocol ${SESSION_PROTOCOL}`);
+}
+
+function toSessionSettings(options: AnySessionOptions): SessionSettings {
+  const { resumeMs, heartbeatMs, parkMs } = options;
+  if ((resumeMs ?? parkMs ?? heartbeatMs) === undefined) return DEFAULTS;
+  return settingsOf(resumeMs ?? DEFAULTS.resumeMs, heartbeatMs ?? DEFAULTS.heartbeatMs, parkMs ?? DEFAULTS.parkMs);
+}
+
+function settingsOf(resumeMs: number, leastBeatMs: number, parkMs: number): SessionSettings {
+  const heartbeatMs = Math.max(leastBeatMs, MIN_HEARTBEAT_MS);
+  const heartbeat = { pingIntervalMs: heartbeatMs, pongTimeoutMs: heartbeatMs };
+  return { resumeMs, heartbeatMs, parkMs: Math.min(parkMs, heartbeatMs), heartbeat };
+}
+
+function toCount(text: string, name: string): number {
+  const count = parseCount(text);
+  if (count === undefined) throw new ChannelError("BAD_REQUEST", `${name} is not a number`);
+  return count;
+}

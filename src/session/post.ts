@@ -1,0 +1,227 @@
+// What the client of a session posts: records in a body, answered with how far they have come. PROTOCOL.md, "POST".
+// Everything that a POST may hold is bounded: how many of one session are under way, how many records each has, how long it
+// waits, and what it holds meanwhile.
+
+import { utf8Length } from "../base/bytes.ts";
+import { ChannelError } from "../base/errors.ts";
+import { failureOf, isClientsFault } from "../channel/failure.ts";
+import type { TransportChannel } from "../channel/transport-channel.ts";
+import { joinFields } from "../codec/field-list.ts";
+import {
+  decodeRecordEvent,
+  encodeRecordEvent,
+  type NumberedRecord,
+  type SessionRecord,
+} from "../codec/session-record.ts";
+import { EventDecoder } from "../codec/sse.ts";
+import { ACK_MS, keptSize } from "../protocol/session.ts";
+import type { ChannelRequest } from "../request/request.ts";
+import { plainHead, refusalFields, refuse } from "./answer.ts";
+import type { OpenSession } from "./registry.ts";
+import { Turns } from "./turns.ts";
+
+/** POSTs of one session that are read or answered at the same time. A client needs two: records, and acknowledgements. */
+const MAX_POSTS = 4;
+/** Records of one POST. In 64 KiB, which a client should not exceed, there is room for two thirds of it. */
+const MAX_POST_RECORDS = 16_384;
+/**
+ * All POSTs together: so many bytes are decoded in a turn of the event loop, and so many records handed over at a time. Some
+ * milliseconds: Node accepts one connection in each turn, so long turns make new clients wait behind one another.
+ */
+const TURN_BYTES = 32_768;
+const TURN_RECORDS = 512;
+/** The bytes of a long body that are decoded at a time. */
+const SLICE_BYTES = 262_144;
+/** The size with which a record without data counts. */
+const RECORD_BYTES = 64;
+const turns = new Turns(TURN_BYTES);
+
+const RETRY = ["Retry-After", "1"];
+
+interface Post {
+  readonly from: number;
+  /** The size of its records, while they wait. */
+  bytes: number;
+}
+
+/** The POSTs of one session that are under way. */
+export class Posts {
+  readonly #underWay = new Set<Post>();
+
+  get isFull(): boolean {
+    return this.#underWay.size >= MAX_POSTS;
+  }
+
+  /** `leave` follows, whatever becomes of it. */
+  enter(from: number): Post {
+    const post = { from, bytes: 0 };
+    this.#underWay.add(post);
+    return post;
+  }
+
+  leave(post: Post): void {
+    this.#underWay.delete(post);
+  }
+
+  /**
+   * POSTs may arrive on several connections at once: their records are taken in the order of `from`, whichever body is whole
+   * first.
+   */
+  isFirst(post: Post): boolean {
+    for (const { from } of this.#underWay) if (from < post.from) return false;
+    return true;
+  }
+}
+
+interface PostAnswer {
+  readonly status: number;
+  readonly records?: readonly SessionRecord[];
+  readonly fields?: readonly string[];
+}
+
+/** Records from the client; what is answered says up to where they are here. `fields`: of the answer. */
+export function acceptPost(
+  request: ChannelRequest,
+  session: OpenSession | undefined,
+  from: number,
+  maxMessageBytes: number,
+  fields: readonly string[],
+): TransportChannel {
+  if (session === undefined) return refuse(request, 410, "no such session");
+  if (from === 0) return refuse(request, 400, "from is 0: records count from 1");
+  session.posts ??= new Posts();
+  if (session.posts.isFull) return refuse(request, 429, `a session has ${MAX_POSTS} POSTs under way at most`, RETRY);
+  const post = session.posts.enter(from);
+  request.opened(session.channel);
+  void answerPost(request, session, post, maxMessageBytes, fields);
+  return session.channel;
+}
+
+/** Never rejects: nobody would hear of it. */
+async function answerPost(
+  request: ChannelRequest,
+  session: OpenSession,
+  post: Post,
+  maxMessageBytes: number,
+  fields: readonly string[],
+): Promise<void> {
+  const { exchange, context } = request;
+  const { received } = context;
+  try {
+    const { status, records = [], fields: more = [] } = await takePost(request, session, post, maxMessageBytes);
+    if (status !== 200) context.refused(request, status, "the posted records were not taken");
+    const body = records.map(encodeRecordEvent).join("");
+    exchange.respond({ status, fields: joinFields([...fields, ...more], ["Content-Type", "text/event-stream"]) }, body);
+  } catch (error) {
+    failPost(request, error);
+  } finally {
+    session.posts!.leave(post);
+    received.change(post.bytes, 0);
+    session.transport.wake();
+  }
+}
+
+async function takePost(
+  request: ChannelRequest,
+  { transport, posts }: OpenSession,
+  post: Post,
+  maxMessageBytes: number,
+): Promise<PostAnswer> {
+  const { exchange, context } = request;
+  const { received } = context;
+  const body = await request.bytes();
+  hold(body.length);
+  if (isTooMuch()) return { status: 503, fields: RETRY };
+  const records = await decodeRecords(body, maxMessageBytes);
+  hold(recordsSize(records));
+  if (transport.isOver) return { status: 410 };
+  // Whatever else waits, acknowledgements do not: the application may wait for them before it takes more.
+  transport.takeAcks(records);
+  const numbered = records.filter(isNumbered);
+  if (numbered.length === 0) return taken();
+  const { from } = post;
+  const patienceMs = transport.heartbeatMs / 2;
+  const mayBeTaken = (): boolean => (transport.isNext(from) || posts!.isFirst(post)) && transport.hasRoom;
+  if (!mayBeTaken()) {
+    if (isTooMuch()) return { status: 503, fields: RETRY };
+    await transport.waitFor(() => mayBeTaken() || exchange.isClientGone, patienceMs);
+  }
+  if (transport.isOver) return { status: 410 };
+  if (!mayBeTaken()) return taken();
+  if (!transport.isNext(from)) return { ...taken(), status: 409 };
+  for (let i = 0; i < numbered.length; i += TURN_RECORDS) {
+    const some = numbered.slice(i, i + TURN_RECORDS);
+    if (i > 0) await new Promise(setImmediate);
+    if (transport.isOver) return { status: 410 };
+    transport.take(from + i, some);
+  }
+  hold(0);
+  // A server that dies loses what its application has not taken: the client should not let go of that at once.
+  const last = from + numbered.length - 1;
+  await transport.waitFor(() => transport.taken >= last || exchange.isClientGone, ACK_MS);
+  return taken();
+
+  function hold(size: number): void {
+    received.change(post.bytes, size);
+    post.bytes = size;
+  }
+
+  function isTooMuch(): boolean {
+    return received.isExceeded && received.isShareSpent(post.bytes);
+  }
+
+  function taken(): PostAnswer {
+    return { status: 200, records: [{ type: "ack", received: transport.takeAck() }] };
+  }
+}
+
+/** All or none: throws if one of them is malformed or too big. */
+async function decodeRecords(bytes: Uint8Array, maxMessageBytes: number): Promise<SessionRecord[]> {
+  // Base64 takes four bytes for three, JSON up to six for one.
+  const decoder = new EventDecoder({ maxEventBytes: 6 * maxMessageBytes + 1024 });
+  const records: SessionRecord[] = [];
+  // One after the other: decoded records take ten times the bytes of their body.
+  const turn = turns.take(bytes.length);
+  if (turn !== undefined) await turn;
+  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
+    if (at > 0) await new Promise(setImmediate);
+    decoder.push(bytes.subarray(at, at + SLICE_BYTES));
+    for (let event = decoder.next(); event !== undefined; event = decoder.next()) {
+      if (records.length === MAX_POST_RECORDS) {
+        throw new ChannelError("BODY_TOO_LARGE", `a POST has ${MAX_POST_RECORDS} records at most`);
+      }
+      const record = decodeRecordEvent(event);
+      if (record.type === "message" && lengthOf(record.data) > maxMessageBytes) {
+        throw new ChannelError("MESSAGE_TOO_BIG");
+      }
+      records.push(record);
+    }
+  }
+  return records;
+}
+
+function isNumbered(record: SessionRecord): record is NumberedRecord {
+  return record.type === "message" || record.type === "close";
+}
+
+function lengthOf(data: string | Uint8Array): number {
+  return typeof data === "string" ? utf8Length(data) : data.length;
+}
+
+function recordsSize(records: readonly SessionRecord[]): number {
+  let bytes = 0;
+  for (const record of records) bytes += isNumbered(record) ? keptSize(record) : RECORD_BYTES;
+  return bytes;
+}
+
+/** The body was malformed, too big, or never came whole; in the last two cases the engine may have answered already. */
+function failPost(request: ChannelRequest, error: unknown): void {
+  const { exchange, context } = request;
+  const isTooBig = error instanceof ChannelError && error.code === "MESSAGE_TOO_BIG";
+  if (!isTooBig && !isClientsFault(error)) context.report(error, { source: "handler", request });
+  if (exchange.isAnswered) return;
+  const { status = 500, body } = isTooBig ? { status: 413, body: `${error.message}\n` } : failureOf(error);
+  if (status < 500) context.refused(request, status, String(body).trimEnd());
+  const fields = refusalFields(request);
+  exchange.respond(plainHead(status, status === 503 ? [...fields, ...RETRY] : fields), String(body));
+}

@@ -1,0 +1,298 @@
+// Plain HTTP as a transport: a response that is whole (long polling) or grows (streaming).
+// The same class carries Server-Sent Events: only the format of what is sent differs (`sse.ts`).
+
+import { fieldsBeside, joinFields, withoutContentFields } from "../../codec/field-list.ts";
+import { fieldValue } from "../../codec/http1-request.ts";
+import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
+import { type EncodedBody, EncodedMessage, messageToEvent } from "../../protocol/encoded-message.ts";
+import type { OutboundMessage } from "../../protocol/outbound-message.ts";
+import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "../close-status.ts";
+import type { ExchangeListener, ResponseExchange } from "../exchange.ts";
+import type { Heartbeat, Transport, TransportKind, TransportListener } from "../transport.ts";
+
+/** How messages look in the body of a response. */
+export interface HttpFormat {
+  readonly kind: TransportKind;
+  /** Whether a message ends the response when the application does not say. */
+  readonly endsAfterSend: boolean;
+  /** Whether a response that has nothing to say when setup is over has its head then. */
+  readonly startsSilent: boolean;
+  /** What keeps a silent response alive, where the format has something that means nothing. */
+  readonly heartbeat: string | undefined;
+  /** The head that the first message makes. `isStream`: more may follow. */
+  head(message: OutboundMessage, isStream: boolean): ResponseHead;
+  /** What stands in the body for a message: its own body, or an event. */
+  readonly messageForm: "body" | "event";
+  /** One part of a message in parts. */
+  encodePart(data: string | Uint8Array): string | Uint8Array;
+}
+
+const TEXT_PLAIN = ["Content-Type", "text/plain; charset=utf-8", "X-Content-Type-Options", "nosniff"];
+const OCTETS = ["Content-Type", "application/octet-stream", "X-Content-Type-Options", "nosniff"];
+
+export const PLAIN: HttpFormat = {
+  kind: "http",
+  endsAfterSend: true,
+  startsSilent: false,
+  heartbeat: undefined,
+  head(message, isStream) {
+    const status = message.status ?? 200;
+    const { fields, body } = message;
+    if (body === null && !isStream) return { status, fields };
+    // RFC 9110 §15.3.5, §15.3.6 and §15.4.5: these have no content, and a cache would copy what a 304 says of it.
+    if (!statusHasBody(status) || fieldValue(fields, "content-type") !== undefined) return { status, fields };
+    // http-kit says text/html here, which lets a message become script in the page. `nosniff` keeps browsers from
+    // guessing the same, and makes them show a stream as it arrives (test/browser/streaming.test.ts).
+    const guess = body === null || typeof body === "string" ? TEXT_PLAIN : OCTETS;
+    return { status, fields: fields.length === 0 ? guess : [...fields, ...fieldsBeside(guess, fields)] };
+  },
+  messageForm: "body",
+  encodePart: (data) => data,
+};
+
+/** How nearly every answer ends. */
+const ANSWERED: CloseStatus = Object.freeze(closeStatus("server", 1000));
+/** A message without content: the head of a response that has nothing to say yet. */
+const NO_MESSAGE: OutboundMessage = { status: undefined, fields: [], body: null, event: undefined, length: undefined };
+
+export class HttpTransport implements Transport, ExchangeListener {
+  readonly #exchange: ResponseExchange;
+  /** Fields that the head gets beside those of the first message. */
+  readonly #fields: readonly string[];
+  /** Who was told of the connection's fate before, and still is. */
+  readonly #before: ExchangeListener | undefined;
+  #format: HttpFormat;
+  #listener: TransportListener | undefined;
+  #isStarted = false;
+  #isSettled = false;
+  #isHalfClosed: boolean;
+  readonly #outlivesFin: boolean;
+  #end: CloseStatus | undefined;
+  /** Something was written since the last beat. */
+  #hasWritten = false;
+  #wroteAt = 0;
+
+  /** `outlivesFin`: the response is a body that the handler returned, which goes on to a client that has half-closed. */
+  constructor(exchange: ResponseExchange, format: HttpFormat, fields: readonly string[], outlivesFin = false) {
+    this.#exchange = exchange;
+    this.#format = format;
+    this.#fields = fields;
+    this.#outlivesFin = outlivesFin;
+    this.#isHalfClosed = exchange.isClientGone;
+    if (exchange.isClientGone && exchange.isAnswered) this.#end = clientLeft();
+    this.#before = exchange.listener;
+    exchange.listener = this;
+    if (!this.#isHalfClosed || this.#end !== undefined) return;
+    if (outlivesFin) exchange.endWhenSilent();
+    else exchange.probe();
+  }
+
+  get kind(): TransportKind {
+    return this.#format.kind;
+  }
+
+  get bufferedAmount(): number {
+    return this.#exchange.bufferedAmount;
+  }
+
+  get pinnedBytes(): number {
+    return this.#exchange.pinnedBytes ?? 0;
+  }
+
+  listen(listener: TransportListener): void {
+    this.#listener = listener;
+    if (this.#end !== undefined) listener.transportClosed(this.#end);
+  }
+
+  open(): void {}
+
+  /**
+   * A silent event stream gets its head here: a browser says `open` only when it has one, and proxies end a connection
+   * that has none for a minute (nginx: `proxy_read_timeout`). Comments follow by `heartbeat`.
+   */
+  settled(): void {
+    this.#isSettled = true;
+    if (this.#isHalfClosed && !this.#outlivesFin && this.#end === undefined) this.#leave();
+    if (!this.#format.startsSilent || this.#isStarted || this.#end !== undefined) return;
+    if (this.#start(NO_MESSAGE, undefined)) this.#exchange.flush();
+  }
+
+  endsAfter(message: OutboundMessage): boolean {
+    return this.#formatOf(message).endsAfterSend;
+  }
+
+  send(message: OutboundMessage, last: boolean): void {
+    if (this.#isStarted) {
+      const encoded = encodedBody(message, this.#format);
+      this.#write(encoded === undefined ? encode(message, this.#format) : encoded.data, encoded);
+      if (last) this.close(1000, "");
+      return;
+    }
+    const format = this.#formatOf(message);
+    // Everything that may throw (a forbidden header) comes before any state changes: the channel stays usable.
+    const encoded = encodedBody(message, format);
+    const body = encoded === undefined ? encode(message, format) : encoded.data;
+    if (last) {
+      // Fields of this channel alone make it a response of its own.
+      const whole = this.#fields.length === 0 ? encoded : undefined;
+      const head = whole?.head ?? format.head(this.#withFields(message), false);
+      if (whole !== undefined) whole.head = head;
+      this.#exchange.respond(head, body, whole);
+      this.#ended(ANSWERED);
+    } else if (this.#start(message, undefined)) this.#write(body, encoded);
+  }
+
+  begin(message: OutboundMessage, last: boolean): void {
+    if (this.#isStarted) return;
+    // The parts are the whole body only if nothing follows them, and if they go out as they are.
+    const isWhole = last && this.#formatOf(message) === PLAIN;
+    this.#start(message, isWhole ? message.length : undefined);
+  }
+
+  part(data: string | Uint8Array): void {
+    this.#write(this.#format.encodePart(data));
+  }
+
+  finish(): void {}
+
+  breakOff(code: number, reason: string): void {
+    if (this.#end !== undefined) return;
+    this.#ended(closeStatus("server", code, reason));
+    // No final chunk: RFC 9112 §8 lets the client see that the message is incomplete.
+    this.#exchange.abort();
+  }
+
+  ping(): void {}
+
+  close(code: number, reason: string): void {
+    if (this.#end !== undefined) return;
+    // The channel's own fields belong to this answer as well: without its CORS fields no page of another origin could
+    // tell it from a failure.
+    if (!this.#isStarted) this.#exchange.respond({ status: 204, fields: withoutContentFields(this.#fields) }, null);
+    else this.#exchange.end();
+    this.#ended(closeStatus("server", code, reason));
+  }
+
+  terminate(): void {
+    this.breakOff(1006, "");
+  }
+
+  flush(): void {
+    this.#exchange.flush();
+  }
+
+  beat(now: number, { pingIntervalMs }: Heartbeat): void {
+    const { heartbeat } = this.#format;
+    if (this.#exchange.isReadingPaused === true && this.#end === undefined) this.#findEnd();
+    if (this.#hasWritten) {
+      this.#hasWritten = false;
+      this.#wroteAt = now;
+    } else if (
+      heartbeat !== undefined &&
+      this.#isStarted &&
+      pingIntervalMs > 0 &&
+      now - this.#wroteAt >= pingIntervalMs
+    ) {
+      this.#write(heartbeat);
+    }
+  }
+
+  pause(): void {}
+
+  resume(): void {}
+
+  onDrain(): void {
+    this.#listener?.bufferEmptied();
+  }
+
+  /**
+   * A FIN says that the client sends no more, not that it has left (RFC 9112 §9.6); but a client that left looks the
+   * same, and a parked poll would keep its place for ever (docs/decisions/0005). What was set up to answer at once has
+   * answered by now. While setup still runs and nothing was sent, the exchange finds out which of the two it is. A FIN
+   * behind the beginning of the response is the client's leaving, unless the response is a body that goes on by itself.
+   */
+  onHalfClose(): void {
+    this.#isHalfClosed = true;
+    this.#before?.onHalfClose();
+    if (this.#end !== undefined) return;
+    // A source that says nothing cannot tell a half-close from a client that left, and would never be told of it.
+    if (this.#outlivesFin) this.#exchange.endWhenSilent();
+    else if (this.#isSettled || this.#isStarted) this.#leave();
+    else this.#exchange.probe();
+  }
+
+  onGone(error: Error | undefined): void {
+    this.#before?.onGone(error);
+    this.#ended(error === undefined || isReset(error) ? clientLeft() : connectionFailed(error.message));
+  }
+
+  /**
+   * A client that has left may have ended its side behind bytes that are not read. Its system answers what is sent to it with
+   * a reset, and the write after that fails. Behind the beginning of a plain response nothing can be sent that means nothing.
+   */
+  #findEnd(): void {
+    const { heartbeat } = this.#format;
+    if (!this.#isStarted) this.#exchange.probe();
+    else if (heartbeat !== undefined && this.#exchange.bufferedAmount === 0) this.#write(heartbeat);
+  }
+
+  #leave(): void {
+    this.#ended(clientLeft());
+    this.#exchange.abort();
+  }
+
+  #start(message: OutboundMessage, length: number | undefined): boolean {
+    const format = this.#formatOf(message);
+    const hasBody = this.#exchange.start(format.head(this.#withFields(message), true), length);
+    this.#format = format;
+    this.#isStarted = true;
+    this.#hasWritten = true;
+    if (!hasBody) this.#ended(ANSWERED);
+    return hasBody;
+  }
+
+  #withFields(message: OutboundMessage): OutboundMessage {
+    if (this.#fields.length === 0) return message;
+    const own = describesItself(message) ? withoutContentFields(this.#fields) : this.#fields;
+    return { ...message, fields: joinFields(own, message.fields) };
+  }
+
+  #write(data: string | Uint8Array | null, encoded?: EncodedBody): void {
+    this.#hasWritten = true;
+    if (data !== null && data.length > 0 && this.#end === undefined) this.#exchange.write(data, encoded);
+  }
+
+  /** An event stream has status 200 (WHATWG HTML §9.2.3); an answer with another one is an ordinary response. */
+  #formatOf(message: OutboundMessage): HttpFormat {
+    if (this.#isStarted || this.#format === PLAIN) return this.#format;
+    return (message.status ?? 200) === 200 ? this.#format : PLAIN;
+  }
+
+  #ended(status: CloseStatus): void {
+    if (this.#end !== undefined) return;
+    this.#end = status;
+    this.#listener?.transportClosed(status);
+  }
+}
+
+/** True for an answer of which the channel's own content fields would be wrong: it has no content, or is a failure's text. */
+function describesItself({ status = 200, fields }: OutboundMessage): boolean {
+  return !statusHasBody(status) || (status >= 400 && fieldValue(fields, "content-type") !== undefined);
+}
+
+/** The bytes of a message in the body; null if it has none. Throws BAD_DATA. */
+function encode(message: OutboundMessage, { messageForm }: HttpFormat): string | Uint8Array | null {
+  return messageForm === "event" ? messageToEvent(message) : message.body;
+}
+
+/** The same of a message that is sent to many; undefined if it has none, or is sent to one. */
+function encodedBody(message: OutboundMessage, { messageForm }: HttpFormat): EncodedBody | undefined {
+  if (!(message instanceof EncodedMessage)) return undefined;
+  return messageForm === "event" ? message.asEvent() : message.asPlain();
+}
+
+/** A client that leaves with unread data in its socket resets instead of ending; both are leaving. */
+function isReset(error: Error): boolean {
+  const { code } = error as { code?: unknown };
+  return code === "ECONNRESET" || code === "EPIPE";
+}

@@ -1,0 +1,40 @@
+// The lowest seam: something that carries bytes both ways. `server/net-stream.ts` makes one of a `net.Socket`; tests
+// make one of two arrays. Nothing above it knows which.
+
+import type { Piece } from "../../base/bytes.ts";
+
+/** A bidirectional stream of bytes, as TCP gives it. Calls after the end do nothing. */
+export interface ByteStream {
+  /** Who is told what happens. A change of protocol (RFC 9110 §7.8) replaces it. */
+  listener: ByteStreamListener;
+  /** Bytes accepted by `write` that the system has not taken yet. */
+  readonly bufferedAmount: number;
+  /** Memory that what is unsent keeps beyond `bufferedAmount`: of a message that is partly sent, all is kept. */
+  readonly pinnedBytes?: number;
+  /** The peer's address as text, undefined where there is none (a Unix socket). */
+  readonly remoteAddress: string | undefined;
+  /** True where TLS carries the bytes. */
+  readonly isEncrypted: boolean;
+  /** Writes one piece, or several in order as one write. */
+  write(output: Piece | readonly Piece[]): void;
+  /** Ends the writing side after everything written before; reading goes on. */
+  end(): void;
+  /** Drops the connection now; what is unsent is lost. */
+  destroy(): void;
+  /** Stops reading: the peer feels it as back-pressure. */
+  pause(): void;
+  resume(): void;
+}
+
+export interface ByteStreamListener {
+  /** Bytes arrived. They belong to the listener, which may change them in place. */
+  onBytes(bytes: Uint8Array): void;
+  /** The peer ended its writing side. */
+  onEof(): void;
+  /** `bufferedAmount` came back to zero. */
+  onDrain(): void;
+  /** `maxTotalReceivedBytes` is exceeded: who holds its equal part of it, or more, ends what it reads. */
+  makeRoom?(): void;
+  /** The connection is gone, both ways. Called once, last. */
+  onClosed(error: Error | undefined): void;
+}

@@ -1,0 +1,119 @@
+// The start of a connection that a proxy passes on byte by byte: the PROXY header (`codec/proxy-protocol.ts`) stands in
+// front of what the client sends, and says whose connection it is.
+
+import type { Piece } from "../../base/bytes.ts";
+import { ChannelError } from "../../base/errors.ts";
+import { type ProxyHeader, ProxyProtocolDecoder } from "../../codec/proxy-protocol.ts";
+import type { ByteStream, ByteStreamListener } from "./byte-stream.ts";
+
+export interface ProxyListenerOwner {
+  /** The connection begins with `rest`. Sets another listener. */
+  headerRead(header: ProxyHeader, rest: Uint8Array | undefined): void;
+  /** The header is malformed, or missing. Sets another listener, or destroys the stream. */
+  headerRefused(error: ChannelError): void;
+}
+
+/** Reads the header of a trusted proxy. */
+export class ProxyListener implements ByteStreamListener {
+  readonly #stream: ByteStream;
+  readonly #isRequired: boolean;
+  readonly #owner: ProxyListenerOwner;
+  readonly #decoder = new ProxyProtocolDecoder();
+  /** When the first beat came. */
+  #since = 0;
+
+  constructor(stream: ByteStream, isRequired: boolean, owner: ProxyListenerOwner) {
+    this.#stream = stream;
+    this.#isRequired = isRequired;
+    this.#owner = owner;
+  }
+
+  onBytes(bytes: Uint8Array): void {
+    this.#decoder.push(bytes);
+    let header: ProxyHeader | undefined;
+    try {
+      header = this.#decoder.next();
+      if (header === "absent" && this.#isRequired) throw new ChannelError("BAD_REQUEST", "the PROXY header is missing");
+    } catch (error) {
+      if (!(error instanceof ChannelError)) throw error;
+      this.#owner.headerRefused(error);
+      return;
+    }
+    if (header !== undefined) this.#owner.headerRead(header, this.#decoder.takeRest());
+  }
+
+  /** Nothing was asked, so nothing is owed. */
+  onEof(): void {
+    this.#stream.destroy();
+  }
+
+  onDrain(): void {}
+
+  onClosed(): void {}
+
+  /**
+   * Called about twice a second: a proxy sends its header at once, so one that takes this long is none. True if the
+   * connection was ended.
+   */
+  beat(now: number, headerTimeoutMs: number): boolean {
+    if (this.#since === 0) this.#since = now;
+    if (now - this.#since < headerTimeoutMs) return false;
+    this.#stream.destroy();
+    return true;
+  }
+
+  closeSoon(): void {
+    this.#stream.destroy();
+  }
+}
+
+/** The same stream, with the address of the proxy's peer: what is above it does not see the proxy. */
+export class ProxiedStream implements ByteStream {
+  readonly remoteAddress: string | undefined;
+  readonly #stream: ByteStream;
+
+  constructor(stream: ByteStream, remoteAddress: string | undefined) {
+    this.#stream = stream;
+    this.remoteAddress = remoteAddress;
+  }
+
+  get listener(): ByteStreamListener {
+    return this.#stream.listener;
+  }
+
+  set listener(listener: ByteStreamListener) {
+    this.#stream.listener = listener;
+  }
+
+  get bufferedAmount(): number {
+    return this.#stream.bufferedAmount;
+  }
+
+  get pinnedBytes(): number {
+    return this.#stream.pinnedBytes ?? 0;
+  }
+
+  get isEncrypted(): boolean {
+    return this.#stream.isEncrypted;
+  }
+
+  write(output: Piece | readonly Piece[]): void {
+    this.#stream.write(output);
+  }
+
+  end(): void {
+    this.#stream.end();
+  }
+
+  destroy(): void {
+    this.#stream.destroy();
+  }
+
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+}

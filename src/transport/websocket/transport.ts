@@ -1,0 +1,413 @@
+// The WebSocket transport: RFC 6455 over a ByteStream. The protocol decides what is said; this file reads at the pace
+// of the receiver, writes once a turn, and ends TCP when the closing handshake is done or takes too long (§7.1.1).
+// Long because reading, writing, liveness and the end share what they know of the stream.
+
+import { utf8Bytes } from "../../base/bytes.ts";
+import type { Clock, Timer } from "../../base/clock.ts";
+import { ChannelError, type ErrorCode } from "../../base/errors.ts";
+import type { Output } from "../../base/output.ts";
+import { OPCODE } from "../../codec/ws-frame.ts";
+import { EncodedMessage } from "../../protocol/encoded-message.ts";
+import type { OutboundMessage } from "../../protocol/outbound-message.ts";
+import { type WebSocketClosed, WebSocketConnection, type WebSocketConnectionEvent } from "../../protocol/websocket.ts";
+import { type CloseStatus, closeStatus, connectionFailed } from "../close-status.ts";
+import type { WebSocketOptions } from "../exchange.ts";
+import type { BufferBudget } from "../io/buffer-budget.ts";
+import type { ByteStream, ByteStreamListener } from "../io/byte-stream.ts";
+import type { Flushable, Flusher } from "../io/flusher.ts";
+import { earnedMs, FLUSH_BYTES } from "../limits.ts";
+import type { Heartbeat, TextTransport, TransportKind, TransportListener } from "../transport.ts";
+
+const NOTHING = new Uint8Array(0);
+
+/** A message in parts has begun, and no part of it was sent. */
+const FIRST_PART = 1;
+/** The channel takes messages. */
+const OPENED = 2;
+const PAUSED = 4;
+/** What has arrived is being delivered. */
+const READING = 8;
+const FLUSH_QUEUED = 16;
+/** The stream was ended, or is gone. */
+const ENDING = 32;
+/** Bytes arrived since the last beat. */
+const HEARD = 64;
+/** The stream is not read. */
+const STREAM_PAUSED = 128;
+/** The client sends nothing more: what has come is delivered even to a listener that has paused. */
+const LAST = 256;
+
+/** Bytes that are read while the listener has paused. */
+const MAX_AHEAD_BYTES = 65_536;
+
+interface WebSocketContext {
+  readonly clock: Clock;
+  readonly flusher: Flusher;
+  /** Bytes that all clients have sent and nobody has taken. */
+  readonly received: BufferBudget;
+}
+
+export class WebSocketTransport implements TextTransport, ByteStreamListener, Flushable {
+  readonly #stream: ByteStream;
+  readonly #context: WebSocketContext;
+  readonly #connection: WebSocketConnection;
+  readonly #options: WebSocketOptions;
+  #listener: TransportListener | undefined;
+  /** Yes or no, nine times. As fields of their own seven were 48 bytes of each silent WebSocket. */
+  #flags: number = HEARD;
+  #closeTimer: Timer | undefined;
+  #heardAt = 0;
+  /** When the ping was sent that has had no answer; 0: none. */
+  #pingedAt = 0;
+  /** Pings and pongs that came in the second that began at `#controlsSince`. */
+  #controls = 0;
+  #controlsSince = 0;
+  /** Bytes of this connection that `received` counts. */
+  #counted = 0;
+
+  /** `output`: the 101, which goes out first. */
+  constructor(stream: ByteStream, context: WebSocketContext, options: WebSocketOptions, output?: Output) {
+    this.#stream = stream;
+    this.#context = context;
+    this.#connection = new WebSocketConnection(options, options.compression, output);
+    this.#options = options;
+  }
+
+  get kind(): TransportKind {
+    return "websocket";
+  }
+
+  get bufferedAmount(): number {
+    return this.#connection.outputSize + this.#stream.bufferedAmount;
+  }
+
+  get pinnedBytes(): number {
+    return this.#stream.pinnedBytes ?? 0;
+  }
+
+  /** What came behind the request is the first that is read. */
+  begins(rest: Uint8Array | undefined): void {
+    if (rest !== undefined) this.#connection.receive(rest);
+    this.#queueFlush();
+  }
+
+  listen(listener: TransportListener): void {
+    this.#listener = listener;
+  }
+
+  open(): void {
+    this.#flags |= OPENED;
+    this.#stream.resume();
+    this.#read();
+    this.#count();
+    this.#queueFlush();
+  }
+
+  settled(): void {}
+
+  endsAfter(): boolean {
+    return false;
+  }
+
+  send(message: OutboundMessage, last: boolean): void {
+    const { body } = message;
+    if (message instanceof EncodedMessage) this.#connection.sendEncoded(message);
+    else if (typeof body === "string") this.#connection.sendText(body);
+    else if (body !== null) this.#connection.sendBinary(body);
+    this.#queueFlush();
+    if (last) this.close(1000, "");
+  }
+
+  sendText(text: string, prefix: string): void {
+    this.#connection.sendText(text, prefix);
+    this.#queueFlush();
+  }
+
+  begin(): void {
+    this.#flags |= FIRST_PART;
+  }
+
+  part(data: string | Uint8Array): void {
+    // §5.4: the first fragment says what the message is; the others continue it, whatever they are made of.
+    this.#sendFragment(typeof data === "string" ? OPCODE.TEXT : OPCODE.BINARY, data, false);
+  }
+
+  finish(): void {
+    this.#sendFragment(OPCODE.TEXT, "", true);
+  }
+
+  breakOff(code: number, reason: string): void {
+    this.close(code, reason);
+    // It is not worth waiting for what is unsent.
+    if (!(this.#flags & ENDING)) this.#startCloseTimer();
+  }
+
+  ping(data: Uint8Array): void {
+    this.#connection.ping(data);
+    this.#queueFlush();
+  }
+
+  close(code: number, reason: string): void {
+    this.#connection.close(code, reason);
+    // A paused reader would never see the answer.
+    this.resume();
+    this.#queueFlush();
+  }
+
+  terminate(): void {
+    const end = this.#drop();
+    if (end !== undefined) this.#ended({ ...end, by: "server" });
+  }
+
+  /**
+   * Any byte is a sign of life, so a busy conversation is never pinged, and costs one store per read instead of a timer.
+   * While we do not read, silence says nothing.
+   */
+  beat(now: number, { pingIntervalMs, pongTimeoutMs }: Heartbeat): void {
+    // A peer that is slow but reads must see that we are there.
+    if (this.#connection.sendOwedPong()) this.#queueFlush();
+    this.#checkMessage(now);
+    if (this.#flags & PAUSED) this.#findEnd();
+    if (this.#flags & ENDING || pingIntervalMs === 0) return;
+    if (this.#flags & HEARD) {
+      this.#flags &= ~HEARD;
+      this.#heardAt = now;
+      this.#pingedAt = 0;
+    } else if (this.#flags & PAUSED) {
+      this.#pingedAt = 0;
+      this.#heardAt = now;
+    } else if (this.#pingedAt > 0) {
+      if (now - this.#pingedAt >= pongTimeoutMs) this.#lost();
+    } else if (now - this.#heardAt >= pingIntervalMs) {
+      this.#pingedAt = now;
+      this.ping(NOTHING);
+    }
+  }
+
+  /** Does nothing once the connection is gone: what it has brought is all that comes. */
+  pause(): void {
+    if (this.#flags & (PAUSED | ENDING)) return;
+    this.#flags |= PAUSED;
+    this.#readAhead();
+  }
+
+  resume(): void {
+    if (!(this.#flags & PAUSED)) return;
+    this.#flags &= ~PAUSED;
+    if (this.#flags & STREAM_PAUSED) this.#stream.resume();
+    this.#flags &= ~STREAM_PAUSED;
+    this.#read();
+    this.#count();
+    this.#queueFlush();
+  }
+
+  onBytes(bytes: Uint8Array): void {
+    this.#flags |= HEARD;
+    this.#connection.receive(bytes);
+    this.#read();
+    this.#count();
+    if (this.#flags & PAUSED) this.#readAhead();
+    if (this.#connection.outputSize > 0) this.flush();
+  }
+
+  onEof(): void {
+    this.#connection.receiveEof();
+    this.#readRest();
+  }
+
+  onDrain(): void {
+    this.#connection.holdsPongs = false;
+    if (this.#connection.sendOwedPong()) this.#queueFlush();
+    this.#emptied();
+  }
+
+  onClosed(): void {
+    this.#context.clock.clearTimer(this.#closeTimer);
+    this.#flags |= ENDING;
+    // What was read before the connection went is still delivered, then the end.
+    this.#connection.receiveEof();
+    this.#readRest();
+  }
+
+  makeRoom(): void {
+    const { received } = this.#context;
+    if (received.isExceeded && received.isShareSpent(this.#counted)) this.#refuse("RECEIVE_OVERFLOW");
+  }
+
+  flush(): void {
+    this.#flags &= ~FLUSH_QUEUED;
+    const output = this.#connection.takeOutput();
+    if (output === undefined) return;
+    this.#stream.write(output);
+    if (this.#stream.bufferedAmount === 0) this.#emptied();
+  }
+
+  /**
+   * While the listener takes nothing, bytes are read up to a limit, because only a stream that is read tells of its end.
+   */
+  #readAhead(): void {
+    if (this.#flags & STREAM_PAUSED || this.#connection.heldBytes <= MAX_AHEAD_BYTES) return;
+    this.#flags |= STREAM_PAUSED;
+    this.#stream.pause();
+  }
+
+  /**
+   * Finds the end of a client that is not read. Its close frame may have come. A client that has left may have ended its
+   * side behind bytes that are not read: its system answers what we send with a reset, and the write after it fails. A pong
+   * that nobody asked for needs no answer (§5.5.3).
+   */
+  #findEnd(): void {
+    if (this.#connection.hasClose()) this.#readRest();
+    else if (this.#flags & STREAM_PAUSED && this.#stream.bufferedAmount === 0) {
+      this.#connection.sendPong();
+      this.#queueFlush();
+    }
+  }
+
+  /** The client sends nothing more: delivers all that has come, even to a listener that has paused, and then the end. */
+  #readRest(): void {
+    this.#flags |= LAST;
+    this.#read();
+    this.#count();
+  }
+
+  /** Delivers what has arrived, until the listener pauses. */
+  #read(): void {
+    const listener = this.#listener;
+    // A listener that resumes or closes from inside a delivery must not start a second loop.
+    if (listener === undefined || !(this.#flags & OPENED) || this.#flags & READING) return;
+    this.#flags |= READING;
+    try {
+      while (!(this.#flags & PAUSED) || this.#flags & LAST) {
+        const event = this.#connection.next();
+        if (event === undefined) break;
+        this.#deliver(event, listener);
+      }
+    } finally {
+      this.#flags &= ~READING;
+    }
+  }
+
+  #deliver(event: WebSocketConnectionEvent, listener: TransportListener): void {
+    switch (event.type) {
+      case "message":
+        listener.messageArrived(event.data);
+        break;
+      case "ping":
+        this.#queueFlush();
+        this.#connection.holdsPongs = this.#stream.bufferedAmount > 0;
+        if (!this.#isFlooded()) listener.pingArrived(event.data);
+        break;
+      case "pong":
+        if (!this.#isFlooded()) listener.pongArrived(event.data);
+        break;
+      case "closed":
+        this.#ended(event);
+    }
+  }
+
+  /** Ends what sends too many control frames: more than the limit within a second from the first of them. */
+  #isFlooded(): boolean {
+    const { maxControlFramesPerSecond = Number.POSITIVE_INFINITY } = this.#options;
+    if (maxControlFramesPerSecond === Number.POSITIVE_INFINITY) return false;
+    const now = this.#context.clock.now();
+    if (Math.abs(now - this.#controlsSince) >= 1000) {
+      this.#controls = 0;
+      this.#controlsSince = now;
+    }
+    this.#controls += 1;
+    const isFlood = this.#controls > maxControlFramesPerSecond;
+    if (isFlood) this.#refuse("TOO_MANY_CONTROL_FRAMES");
+    return isFlood;
+  }
+
+  /** Brings the server's sum up to date; ends the connection if it grew and has to make room. */
+  #count(): void {
+    const bytes = this.#connection.heldBytes;
+    const before = this.#counted;
+    if (bytes === before) return;
+    const { received } = this.#context;
+    this.#counted = bytes;
+    received.change(before, bytes);
+    if (bytes > before && received.isExceeded && received.isShareSpent(bytes)) this.#refuse("RECEIVE_OVERFLOW");
+  }
+
+  /** Ends what takes longer than `messageTimeoutMs` to send a message, but for the time that its bytes have earned. */
+  #checkMessage(now: number): void {
+    const unfinished = this.#connection.unfinished;
+    if (unfinished === undefined) return;
+    // While we do not read it cannot go on.
+    if (unfinished.since === undefined || this.#flags & PAUSED) unfinished.since = now;
+    const { messageTimeoutMs = Number.POSITIVE_INFINITY } = this.#options;
+    if (now - unfinished.since >= messageTimeoutMs + earnedMs(unfinished.bytes)) this.#refuse("MESSAGE_TIMEOUT");
+  }
+
+  /** §7.1.7: fails the connection, unless its end was there before. */
+  #refuse(code: ErrorCode): void {
+    const end = this.#connection.refuse(new ChannelError(code));
+    if (end === undefined) return;
+    this.#count();
+    this.#ended(end);
+  }
+
+  /** The close timer counts from when our close frame is out: what stands before it may take a slow client long. */
+  #emptied(): void {
+    if (!this.#connection.isOpen && !(this.#flags & ENDING)) this.#startCloseTimer();
+    this.#listener?.bufferEmptied();
+  }
+
+  #lost(): void {
+    const end = this.#drop();
+    if (end !== undefined) this.#ended(end);
+  }
+
+  /** Ends without a handshake; undefined if the end was there before. */
+  #drop(): WebSocketClosed | undefined {
+    this.#stream.destroy();
+    const end = this.#connection.abort();
+    this.#count();
+    return end;
+  }
+
+  #ended(event: WebSocketClosed): void {
+    this.#end();
+    this.#listener?.transportClosed(statusOf(event));
+  }
+
+  /** §7.1.1: the server ends TCP first; a client that does not follow is dropped. */
+  #end(): void {
+    if (this.#flags & ENDING) return;
+    this.#flags |= ENDING;
+    this.flush();
+    // Its peer's end must be seen.
+    if (this.#flags & STREAM_PAUSED) this.#stream.resume();
+    this.#stream.end();
+    this.#startCloseTimer();
+  }
+
+  #startCloseTimer(): void {
+    this.#closeTimer ??= this.#context.clock.setTimer(() => this.terminate(), this.#options.closeTimeoutMs);
+  }
+
+  /** `first` is the opcode where this fragment is the message's first. */
+  #sendFragment(first: number, data: string | Uint8Array, last: boolean): void {
+    const opcode = this.#flags & FIRST_PART ? first : OPCODE.CONTINUATION;
+    this.#flags &= ~FIRST_PART;
+    this.#connection.sendFragment(opcode, typeof data === "string" ? utf8Bytes(data) : data, last);
+    this.#queueFlush();
+  }
+
+  #queueFlush(): void {
+    const size = this.#connection.outputSize;
+    if (size >= FLUSH_BYTES) this.flush();
+    // Inside a read everything is written when the read is over.
+    else if (size > 0 && !(this.#flags & FLUSH_QUEUED) && !(this.#flags & READING)) {
+      this.#flags |= FLUSH_QUEUED;
+      this.#context.flusher.add(this);
+    }
+  }
+}
+
+function statusOf(event: WebSocketClosed): CloseStatus {
+  return event.by === "network" ? connectionFailed(event.reason) : closeStatus(event.by, event.code, event.reason);
+}

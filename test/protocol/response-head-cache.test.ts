@@ -1,0 +1,64 @@
+// What stands before the framing fields of an ordinary response, whether it was made before or not.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ordinaryHead } from "../../src/protocol/response-head-cache.ts";
+
+const DATE = "Date: Tue, 24 Nov 2026 10:00:00 GMT\r\n";
+const LATER = "Date: Tue, 24 Nov 2026 10:00:01 GMT\r\n";
+
+describe("ordinaryHead", () => {
+  it("is status line, fields, Date and Server, once it was asked for twice", () => {
+    assert.equal(ordinaryHead(200, ["Content-Type", "text/plain"], DATE, "Server: x\r\n"), undefined);
+    assert.equal(
+      ordinaryHead(200, ["Content-Type", "text/plain"], DATE, "Server: x\r\n"),
+      `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n${DATE}Server: x\r\n`,
+    );
+    ordinaryHead(404, [], DATE, "");
+    assert.equal(ordinaryHead(404, [], DATE, ""), `HTTP/1.1 404 Not Found\r\n${DATE}`);
+  });
+
+  it("tells heads apart that differ in one thing alone", () => {
+    const heads: [number, string[], string, string][] = [
+      [200, ["A", "1"], DATE, ""],
+      [200, ["A", "2"], DATE, ""],
+      [200, ["B", "1"], DATE, ""],
+      [200, ["A", "1", "B", "2"], DATE, ""],
+      [216, ["A", "1"], DATE, ""],
+      [200, ["A", "1"], LATER, ""],
+      [200, ["A", "1"], DATE, "Server: x\r\n"],
+    ];
+    const made = heads.map((head) => {
+      ordinaryHead(...head);
+      return ordinaryHead(...head);
+    });
+    assert.equal(new Set(made).size, heads.length);
+    // In any order, and from equal fields that are another array.
+    for (let round = 0; round < 3; round++) {
+      heads.forEach(([status, fields, date, server], i) => {
+        // Another may have had its place meanwhile: then it is as if it had never been.
+        assert.ok([undefined, made[i]].includes(ordinaryHead(status, [...fields], date, server)));
+        assert.equal(ordinaryHead(status, [...fields], date, server), made[i]);
+      });
+    }
+  });
+
+  it("leaves to the connection what it has a say in", () => {
+    for (const name of ["Date", "server", "Connection", "Keep-Alive", "Content-Length", "Transfer-Encoding"]) {
+      for (let times = 0; times < 3; times++) assert.equal(ordinaryHead(200, [name, "1"], DATE, ""), undefined);
+    }
+    ordinaryHead(200, ["Data", "1"], DATE, "");
+    assert.equal(ordinaryHead(200, ["Data", "1"], DATE, "")?.includes("Data: 1\r\n"), true);
+  });
+
+  it("makes nothing, however often it is asked, of what could not be read back as it is", () => {
+    for (const [status, fields, code] of [
+      [200, ["A", "b\r\nC: d"], "BAD_HEADER"],
+      [200, ["A b", "c"], "BAD_HEADER"],
+      [99, [], "BAD_STATUS"],
+    ] as const) {
+      assert.equal(ordinaryHead(status, fields, DATE, ""), undefined);
+      for (let times = 0; times < 2; times++) assert.throws(() => ordinaryHead(status, fields, DATE, ""), { code });
+    }
+  });
+});
