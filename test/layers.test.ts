@@ -43,21 +43,18 @@ const NODE: Record<(typeof TOWER)[number], Layer["node"]> = {
   cli: "any",
 };
 
-/** Layers that still import one another. */
-const KNOT = ["channel", "request", "session"];
-
 const LAYERS: ReadonlyMap<string, Layer> = new Map<string, Layer>([
   ...TOWER.map((name, height): [string, Layer] => {
-    const below: string[] = TOWER.slice(0, height + 1);
-    const imports = KNOT.includes(name) ? [...below, ...KNOT] : name === "group" ? [...below, "backplane"] : below;
-    return [name, { imports, node: NODE[name] }];
+    const below: readonly string[] = TOWER.slice(0, height + 1);
+    const backplane = height >= TOWER.indexOf("group") ? ["backplane"] : [];
+    return [name, { imports: [...below, ...backplane], node: NODE[name] }];
   }),
   // Beside the tower: a backplane knows bytes and groups' names, and nothing of channels.
   ["backplane", { imports: ["base", "backplane"], node: ["node:crypto"] }],
   // Beside the tower: it runs in browsers. Of a session both ends run the same state machine (docs/decisions/0010).
   ["client", { imports: ["base", "codec", "protocol", "client"], node: [] }],
   // Above both: it has a server and its clients in one process.
-  ["testing", { imports: [...TOWER, "client", "testing"], node: "any" }],
+  ["testing", { imports: [...TOWER, "backplane", "client", "testing"], node: "any" }],
 ]);
 
 /** Longer files are split, or begin with the reason why not. */
@@ -78,6 +75,20 @@ const sources: ReadonlyMap<string, string> = new Map(
 describe("the layers", () => {
   it("import their own layer and those below it, and no more of Node than they may", () => {
     assert.deepEqual(complaints(importComplaints), []);
+  });
+
+  it("have no circle of imports: each file can be read after those that it imports, types included", () => {
+    assert.deepEqual(circles(new Map([...sources].map(([file, source]) => [file, importedFiles(file, source)]))), []);
+  });
+
+  it("have a circle where three files import one another in turn", () => {
+    const imports = new Map([
+      ["a", ["b"]],
+      ["b", ["c", "d"]],
+      ["c", ["a"]],
+      ["d", []],
+    ]);
+    assert.deepEqual(circles(imports), [["a", "b", "c"]]);
   });
 
   it("are all in the table", () => {
@@ -104,6 +115,9 @@ describe("the layers", () => {
     ["the client in the server", "server/a.ts", 'import { b } from "../client/b.ts";'],
     ["what is for tests in the server", "server/a.ts", 'import { b } from "../testing/b.ts";'],
     ["a package", "server/a.ts", 'import { WebSocket } from "ws";'],
+    ["a request in a channel", "channel/a.ts", 'import type { B } from "../request/b.ts";'],
+    ["a session in a request", "request/a.ts", 'import type { B } from "../session/b.ts";'],
+    ["a channel in a backplane", "backplane/redis/a.ts", 'import type { B } from "../../channel/b.ts";'],
     ["the public entry", "server/a.ts", 'import { serve } from "../index.ts";'],
     ["a file outside src", "server/a.ts", 'import { b } from "../../test/b.ts";'],
   ];
@@ -116,6 +130,7 @@ describe("the layers", () => {
   const allowed: readonly [why: string, file: string, source: string][] = [
     ["a neighbour", "codec/a.ts", 'import { b } from "./b.ts";'],
     ["the layer below", "protocol/a.ts", 'import { b } from "../codec/b.ts";'],
+    ["a backplane in a group", "group/stream/a.ts", 'import { b } from "../../backplane/b.ts";'],
     ["a protocol in the client", "client/a.ts", 'import { b } from "../protocol/b.ts";'],
     ["hashes in a transport", "transport/a.ts", 'import { createHash } from "node:crypto";'],
     ["compression in a transport", "transport/a.ts", 'import { gzipSync } from "node:zlib";'],
@@ -244,6 +259,37 @@ function specifiers(source: string): string[] {
     ...code.matchAll(/^import\s+"([^"]+)"/gm),
     ...code.matchAll(/\b(?:import|require|getBuiltinModule)\(\s*"?([^")]*)/g),
   ].map((match) => match[1] ?? "");
+}
+
+/** The files of src that a file imports. */
+function importedFiles(file: string, source: string): string[] {
+  return specifiers(source)
+    .map((specifier) => posix.join(posix.dirname(file), specifier))
+    .filter((name) => sources.has(name));
+}
+
+/** Groups of files of which each reaches each other one by imports (strongly connected components: Tarjan 1972). */
+function circles(imports: ReadonlyMap<string, readonly string[]>): string[][] {
+  const found: string[][] = [];
+  const order = new Map<string, number>();
+  const path: string[] = [];
+  const visit = (file: string): number => {
+    const own = order.size;
+    order.set(file, own);
+    path.push(file);
+    let lowest = own;
+    for (const next of imports.get(file) ?? []) {
+      if (!order.has(next)) lowest = Math.min(lowest, visit(next));
+      else if (path.includes(next)) lowest = Math.min(lowest, order.get(next)!);
+    }
+    if (lowest === own) {
+      const group = path.splice(path.indexOf(file)).sort();
+      if (group.length > 1) found.push(group);
+    }
+    return lowest;
+  };
+  for (const file of imports.keys()) if (!order.has(file)) visit(file);
+  return found;
 }
 
 function mentions(file: string, source: string, pattern: RegExp): string[] {

@@ -10,12 +10,10 @@ import { inMicrotask } from "../base/microtask.ts";
 import { encodeClosePayload } from "../codec/ws-message.ts";
 import { ownSize } from "../protocol/encoded-message.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
-import type { ChannelContext, ErrorSource } from "../request/context.ts";
-import type { ChannelRequest } from "../request/request.ts";
-import type { SessionListener } from "../session/context.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
-import type { Heartbeat, Transport, TransportKind } from "../transport/transport.ts";
+import type { SessionListener, Transport, TransportKind } from "../transport/transport.ts";
 import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
+import type { ChannelContext, ChannelSettings, ErrorSource } from "./context.ts";
 import { failureOf, isClientsFault, OVERLOADED } from "./failure.ts";
 import { nextId } from "./ids.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
@@ -24,15 +22,6 @@ import type { Membership, MembershipHolder } from "./membership.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { type Sendable, type SendData, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
-
-/** What happens to a send when `bufferedAmount` has reached `maxBufferedBytes`. */
-export type OverflowPolicy = "close" | "drop";
-
-export interface ChannelSettings {
-  readonly maxBufferedBytes: number;
-  readonly onOverflow: OverflowPolicy;
-  readonly heartbeat: Heartbeat;
-}
 
 /** Every legal move goes to the right. */
 type ChannelState = "open" | "closing" | "closed";
@@ -88,13 +77,11 @@ export class TransportChannel
   #state: ChannelState = "open";
   #status: CloseStatus | undefined;
 
-  constructor(transport: Transport, handlers: SessionHandlers, settings: ChannelSettings, request: ChannelRequest) {
+  constructor(transport: Transport, handlers: SessionHandlers, settings: ChannelSettings, context: ChannelContext) {
     this.#transport = transport;
     this.#handlers = handlers;
     this.#settings = settings;
-    // The request itself is let go: an idle WebSocket would keep all its header fields.
-    this.#context = request.context;
-    this.#context.channelOpened(this, request);
+    this.#context = context;
   }
 
   get id(): string {

@@ -3,12 +3,12 @@
 
 import { callSync } from "../base/guard.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
-import type { ChannelRequest } from "../request/request.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
+import type { ChannelContext, ChannelSettings } from "./context.ts";
 import { PreparedMessage } from "./prepared-message.ts";
 import type { SendData } from "./send-data.ts";
-import { type ChannelSettings, TransportChannel } from "./transport-channel.ts";
+import { TransportChannel } from "./transport-channel.ts";
 
 export type AnyCodec = MessageCodec<unknown, unknown>;
 
@@ -24,7 +24,7 @@ export class TypedChannel extends TransportChannel {
     transport: Transport,
     handlers: SessionHandlers,
     settings: ChannelSettings,
-    request: ChannelRequest,
+    context: ChannelContext,
     codec: AnyCodec,
     contentType: string | undefined,
   ) {
@@ -33,7 +33,7 @@ export class TypedChannel extends TransportChannel {
       transport,
       receive === undefined ? handlers : { ...handlers, receive: decoding(receive, codec) },
       settings,
-      request,
+      context,
     );
     this.#codec = codec;
     this.#contentType = contentType;
@@ -78,21 +78,17 @@ export class TypedChannel extends TransportChannel {
   }
 }
 
-/** The channel of a request, with what its upgrade check left for it. `contentType`: of a plain HTTP answer with a value. */
+/** A channel with the codec, or without one. `contentType`: of a plain HTTP answer with a value. */
 export function makeChannel(
   transport: Transport,
   handlers: SessionHandlers,
   settings: ChannelSettings,
-  request: ChannelRequest,
+  context: ChannelContext,
   codec: AnyCodec | undefined,
   contentType: string | undefined,
 ): TransportChannel {
-  const channel =
-    codec === undefined
-      ? new TransportChannel(transport, handlers, settings, request)
-      : new TypedChannel(transport, handlers, settings, request, codec, contentType);
-  if (request.upgrade !== undefined) channel.attachment = request.upgrade.attachment;
-  return channel;
+  if (codec === undefined) return new TransportChannel(transport, handlers, settings, context);
+  return new TypedChannel(transport, handlers, settings, context, codec, contentType);
 }
 
 /** Sends text, bytes and the like to a channel of any kind. */

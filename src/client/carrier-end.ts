@@ -1,6 +1,25 @@
 // What the end of a carrier means for its connection.
 
-import type { CarrierEnd } from "./carrier.ts";
+import type { Kept } from "./client-session.ts";
+
+/** Why a carrier is over, as far as it is known. */
+export interface CarrierEnd {
+  /** Of an HTTP response that ended the carrier. A stream that has ended, after its `open`, has none. */
+  readonly status?: number | undefined;
+  /** What `Retry-After` asked for. */
+  readonly retryAfterMs?: number;
+  /** Of a WebSocket's end. */
+  readonly code?: number;
+  readonly reason?: string;
+  /** The `try` of the request that is over; undefined if a POST ended the carrier. */
+  readonly attempt?: number | undefined;
+  /** For people: what came instead of what was expected. */
+  readonly what?: string | undefined;
+  /** What the application's own `headers` or `params` threw, or a server that does not keep to the protocol. */
+  readonly error?: unknown;
+  /** A record that the platform refuses, because of `error`. */
+  readonly refused?: Kept;
+}
 
 /** PROTOCOL.md, "Taking up": somebody else has the session. */
 export const REPLACED = 4409;

@@ -1,31 +1,13 @@
 // The seam of the client: one way to a session's server (PROTOCOL.md, "Carriers"), and who hears of it.
 
 import type { OpenRecord, ServerRecord } from "../codec/session-record.ts";
-import type { ClientSession, Kept } from "./client-session.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { CarrierEnd } from "./carrier-end.ts";
+import type { ClientSession } from "./client-session.ts";
+import type { Endpoint, Query } from "./endpoint.ts";
 import type { After } from "./environment.ts";
 
 /** What carries a connection, best first. */
 export type CarrierKind = "websocket" | "stream" | "poll";
-
-/** Why a carrier is over, as far as it is known. */
-export interface CarrierEnd {
-  /** Of an HTTP response that ended the carrier. A stream that has ended, after its `open`, has none. */
-  readonly status?: number | undefined;
-  /** What `Retry-After` asked for. */
-  readonly retryAfterMs?: number;
-  /** Of a WebSocket's end. */
-  readonly code?: number;
-  readonly reason?: string;
-  /** The `try` of the request that is over; undefined if a POST ended the carrier. */
-  readonly attempt?: number | undefined;
-  /** For people: what came instead of what was expected. */
-  readonly what?: string | undefined;
-  /** What the application's own `headers` or `params` threw, or a server that does not keep to the protocol. */
-  readonly error?: unknown;
-  /** A record that the platform refuses, because of `error`. */
-  readonly refused?: Kept;
-}
 
 /** What a carrier stands on and whom it tells. Nothing is called before the carrier was returned to who started it. */
 export interface Link {
@@ -65,6 +47,3 @@ export interface Carrier {
   /** Ends now. */
   end(): void;
 }
-
-/** The query of a request, without what the application adds. */
-export type Query = Readonly<Record<string, string>>;

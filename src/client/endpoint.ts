@@ -1,7 +1,10 @@
 // The URL of a session, with what the application adds to each request.
 
 import { ChannelError } from "../base/channel-error.ts";
-import type { CarrierEnd, Query } from "./carrier.ts";
+import type { CarrierEnd } from "./carrier-end.ts";
+
+/** The query of a request, without what the application adds. */
+export type Query = Readonly<Record<string, string>>;
 
 /** A WebSocket of the platform or of `ws`: what is asked of one when it is given as an option. */
 export type WebSocketConstructor = new (

@@ -4,8 +4,10 @@
 
 import { decodeRecordEvent, encodeClientEvent } from "../codec/session-record.ts";
 import { typedEvents } from "../codec/sse.ts";
-import type { Carrier, CarrierEnd, Link, Query } from "./carrier.ts";
+import type { Carrier, Link } from "./carrier.ts";
+import type { CarrierEnd } from "./carrier-end.ts";
 import type { ClientSession } from "./client-session.ts";
+import type { Query } from "./endpoint.ts";
 import { failure } from "./endpoint.ts";
 import { IDLE_MS, IDLE_POLLS, LINGER_MS, MAX_WAITS, POST_BYTES, POST_FAILURES, SLOWEST } from "./limits.ts";
 

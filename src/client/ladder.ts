@@ -3,7 +3,8 @@
 // dies is followed by another. It knows nothing of sessions: they only go where it says.
 
 import type { ServerRecord } from "../codec/session-record.ts";
-import type { Carrier, CarrierEnd, CarrierKind, Link } from "./carrier.ts";
+import type { Carrier, CarrierKind, Link } from "./carrier.ts";
+import type { CarrierEnd } from "./carrier-end.ts";
 import { isOdd, REPLACED } from "./carrier-end.ts";
 import type { After } from "./environment.ts";
 import {

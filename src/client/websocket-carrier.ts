@@ -7,7 +7,8 @@ import {
   SESSION_PROTOCOL,
 } from "../codec/session-record.ts";
 import { recordSize } from "../protocol/session.ts";
-import type { Carrier, CarrierEnd, Link } from "./carrier.ts";
+import type { Carrier, Link } from "./carrier.ts";
+import type { CarrierEnd } from "./carrier-end.ts";
 import type { ClientSession } from "./client-session.ts";
 import { failure } from "./endpoint.ts";
 import { SLOWEST, STUCK_BEATS, WINDOW_BYTES } from "./limits.ts";

@@ -443,3 +443,14 @@ function isDigit(byte: number): boolean {
 function bad(detail: string): ChannelError {
   return new ChannelError("BAD_REQUEST", detail);
 }
+
+/** The path and query of a request target. RFC 9112 §3.2.2: a server must accept the absolute form, and routes by its path. */
+export function originForm(target: string): string {
+  if (target.startsWith("/") || target === "*") return target;
+  const authority = target.indexOf("://");
+  if (authority === -1) return target;
+  const path = target.slice(authority + 3).search(/[/?]/);
+  if (path === -1) return "/";
+  const rest = target.slice(authority + 3 + path);
+  return rest.startsWith("?") ? `/${rest}` : rest;
+}

@@ -3,23 +3,11 @@
 
 import { badOption } from "../base/option-values.ts";
 import type { Channel } from "../channel/channel.ts";
-import { checkFields, type HeadersInput, toFields } from "../channel/headers.ts";
+import { checkFields, toFields } from "../channel/headers.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import type { ChannelStore } from "./channel-store.ts";
 import { GroupStore } from "./group-store.ts";
-import { checkPollOptions } from "./store-options.ts";
-
-export interface PollOptions {
-  /** The id that the client's last answer called `next`. @default the request's `?since=` */
-  readonly since?: string | null | undefined;
-  /**
-   * How long the request waits before it is answered with 204, in milliseconds, up to a second more.
-   * @default 25_000: under the 30 s that Heroku and the 60 s that nginx and AWS ALB allow by default
-   */
-  readonly parkMs?: number | undefined;
-  /** Headers of every answer. */
-  readonly headers?: HeadersInput | undefined;
-}
+import { checkPollOptions, type PollOptions } from "./store-options.ts";
 
 /**
  * Answers a request with what was published to the group after `since`: at once where there is something, otherwise as soon

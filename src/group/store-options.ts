@@ -13,10 +13,10 @@ import {
   checkString,
   type ValueCheck,
 } from "../base/option-values.ts";
+import type { HeadersInput } from "../channel/headers.ts";
 import { TransportChannel } from "../channel/transport-channel.ts";
 import { checkHeadersOption } from "../request/channel-options.ts";
 import type { ChannelStoreOptions, JoinOptions, PublishOptions, StoreHistoryLimits } from "./channel-store.ts";
-import type { PollOptions } from "./poll.ts";
 
 const MAX_NAME_BYTES = 1024;
 
@@ -65,6 +65,18 @@ const JOIN: Readonly<Record<keyof JoinOptions, ValueCheck>> = {
 };
 
 const PUBLISH: Readonly<Record<keyof PublishOptions, ValueCheck>> = { except: checkMember };
+
+export interface PollOptions {
+  /** The id that the client's last answer called `next`. @default the request's `?since=` */
+  readonly since?: string | null | undefined;
+  /**
+   * How long the request waits before it is answered with 204, in milliseconds, up to a second more.
+   * @default 25_000: under the 30 s that Heroku and the 60 s that nginx and AWS ALB allow by default
+   */
+  readonly parkMs?: number | undefined;
+  /** Headers of every answer. */
+  readonly headers?: HeadersInput | undefined;
+}
 
 const POLL: Readonly<Record<keyof PollOptions, ValueCheck>> = {
   since: checkSince,

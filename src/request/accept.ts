@@ -4,25 +4,31 @@
 import { hash } from "node:crypto";
 import { ChannelError } from "../base/errors.ts";
 import { callSync } from "../base/guard.ts";
-import type { AnyChannel, Channel, ChannelHandlers, Message } from "../channel/channel.ts";
-import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "../channel/headers.ts";
-import type { SendData } from "../channel/send-data.ts";
-import type { ChannelSettings, OverflowPolicy, TransportChannel } from "../channel/transport-channel.ts";
-import { makeChannel } from "../channel/typed-channel.ts";
+import type { AnyChannel, Channel, ChannelHandlers } from "../channel/channel.ts";
+import type { ChannelSettings } from "../channel/context.ts";
+import { checkFields, NO_FIELDS, toFields } from "../channel/headers.ts";
+import type { TransportChannel } from "../channel/transport-channel.ts";
 import { fieldsBeside, joinFields } from "../codec/field-list.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { negotiateDeflate, parseExtensions } from "../codec/ws-extensions.ts";
 import { acceptValue, chooseProtocol } from "../codec/ws-handshake.ts";
-import { type CompressOptions, toCompressSettings } from "../transport/compression/deflate.ts";
+import { toCompressSettings } from "../transport/compression/deflate.ts";
 import { GzipExchange } from "../transport/compression/gzip.ts";
 import { PermessageDeflate } from "../transport/compression/permessage-deflate.ts";
 import type { WebSocketOptions } from "../transport/exchange.ts";
 import { EVENT_STREAM } from "../transport/http/sse.ts";
 import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
 import type { TextTransport, Transport } from "../transport/transport.ts";
-import { checkChannelOptions, checkHandlers, checkSetup } from "./channel-options.ts";
-import type { ChannelContext } from "./context.ts";
+import {
+  type ChannelOptions,
+  type ChooseProtocol,
+  checkChannelOptions,
+  checkHandlers,
+  checkSetup,
+} from "./channel-options.ts";
+import { contextOf, type RequestContext } from "./context.ts";
+import { newChannel } from "./new-channel.ts";
 import { ChannelRequest } from "./request.ts";
 import { checkHandshake, refuseHandshake } from "./upgrade.ts";
 
@@ -33,42 +39,6 @@ const NO_OPTIONS: AnyOptions = {};
 
 /** Fields that an application cannot set on a 101: of a body (RFC 9110 §8.6, RFC 9112 §6.1), and what was not agreed on. */
 const HANDSHAKE_ONLY = ["Content-Length", "", "Transfer-Encoding", "", "Sec-WebSocket-Extensions", ""];
-
-/** Must answer at once. */
-type ChooseProtocol = (offered: readonly string[]) => string | undefined;
-
-/** `In` and `Out`: what the channel receives and sends, as its codec has it. */
-export interface ChannelOptions<In = Message, Out = SendData> {
-  /**
-   * WebSocket sub-protocols in order of preference, or a function that chooses one of those offered.
-   * @default none: an offer is ignored
-   */
-  readonly protocols?: readonly string[] | ChooseProtocol | undefined;
-  /** Headers of the 101, or of the first response. */
-  readonly headers?: HeadersInput | undefined;
-  /** False: a request that accepts `text/event-stream` gets a plain HTTP channel all the same. @default true */
-  readonly sse?: boolean | undefined;
-  /** Unsent bytes at which `onOverflow` applies. @default the server's `maxBufferedBytes`, 1 MiB */
-  readonly maxBufferedBytes?: number | undefined;
-  /** What a send on a full channel does: `"close"` ends the channel (1013), `"drop"` answers false. @default "close" */
-  readonly onOverflow?: OverflowPolicy | undefined;
-  /** Longest WebSocket message in bytes; a longer one closes with 1009. @default the server's, 4 MiB */
-  readonly maxMessageBytes?: number | undefined;
-  /** Silence after which a WebSocket is pinged, and an event stream gets a comment; 0: never. @default the server's, 25 s */
-  readonly pingIntervalMs?: number | undefined;
-  /** Silence after a ping that means the client is lost (1006). @default the server's, 20 s */
-  readonly pongTimeoutMs?: number | undefined;
-  /**
-   * Compress what is sent, where the client can read it: WebSocket messages with permessage-deflate, responses with gzip.
-   * @default false
-   */
-  readonly compress?: boolean | CompressOptions | undefined;
-  /**
-   * Messages are values of the application: see `jsonMessages`. What it refuses is not sent (`send` throws BAD_MESSAGE),
-   * or reported and not received; the channel stays open. @default none: messages are text and bytes
-   */
-  readonly codec?: MessageCodec<In, Out> | undefined;
-}
 
 /**
  * Opens a channel for a request and calls `setup` with it at once: the request's answer is the channel from now on.
@@ -132,11 +102,11 @@ function accept(
   const { codec, headers } = options;
   const fields = headers === undefined ? NO_FIELDS : checkFields(toFields(headers));
   if (fields.length > 0) original.exchange.refusalFields = fields;
-  const settings = toSettings(options, original.context);
+  const settings = toSettings(options, contextOf(original));
   const contentType = contentTypeOf(codec, fields);
   const { transport, isRefused } = chooseTransport(original, fields, options);
   const own = isRefused ? NO_HANDLERS : handlers;
-  const channel = makeChannel(transport, own, settings, original, codec, contentType);
+  const channel = newChannel(original, { transport, handlers: own, settings, codec, contentType });
   original.opened(channel);
   channel.begin(isRefused ? undefined : setup);
   return channel;
@@ -149,7 +119,7 @@ function contentTypeOf(codec: AnyOptions["codec"], fields: readonly string[]): s
 }
 
 /** Without options of its own a channel shares the server's. */
-export function toSettings(options: AnyOptions, context: ChannelContext): ChannelSettings {
+export function toSettings(options: AnyOptions, context: RequestContext): ChannelSettings {
   const { maxBufferedBytes, onOverflow, pingIntervalMs, pongTimeoutMs } = options;
   const shared = context.channelSettings;
   if ((maxBufferedBytes ?? onOverflow ?? pingIntervalMs ?? pongTimeoutMs) === undefined) return shared;
@@ -188,7 +158,7 @@ export function acceptWebSocket(
   request: ChannelRequest,
   fields: readonly string[],
   options: AnyOptions,
-  usual: WebSocketOptions = request.context.webSocket,
+  usual: WebSocketOptions = contextOf(request).webSocket,
 ): TextTransport {
   const { exchange, upgrade } = request;
   const { key, protocols, extensions } = upgrade?.handshake ?? checkHandshake(request);

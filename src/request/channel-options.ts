@@ -1,4 +1,4 @@
-// The checks of a channel's options: a wrong name or value is refused where it is given. An object that many channels
+// A channel's options, and their checks: a wrong name or value is refused where it is given. An object that many channels
 // share is checked once.
 
 import { unknownName } from "../base/option-names.ts";
@@ -16,10 +16,49 @@ import {
   show,
   type ValueCheck,
 } from "../base/option-values.ts";
-import type { SessionHandlers } from "../channel/channel.ts";
+import type { Message, SessionHandlers } from "../channel/channel.ts";
+import type { OverflowPolicy } from "../channel/context.ts";
+import type { HeadersInput } from "../channel/headers.ts";
+import type { SendData } from "../channel/send-data.ts";
 import { isFieldValue, isToken } from "../codec/http1-syntax.ts";
-import { checkCompress } from "../transport/compression/deflate.ts";
-import type { ChannelOptions } from "./accept.ts";
+import type { MessageCodec } from "../codec/message-codec.ts";
+import { type CompressOptions, checkCompress } from "../transport/compression/deflate.ts";
+
+/** Must answer at once. */
+export type ChooseProtocol = (offered: readonly string[]) => string | undefined;
+
+/** `In` and `Out`: what the channel receives and sends, as its codec has it. */
+export interface ChannelOptions<In = Message, Out = SendData> {
+  /**
+   * WebSocket sub-protocols in order of preference, or a function that chooses one of those offered.
+   * @default none: an offer is ignored
+   */
+  readonly protocols?: readonly string[] | ChooseProtocol | undefined;
+  /** Headers of the 101, or of the first response. */
+  readonly headers?: HeadersInput | undefined;
+  /** False: a request that accepts `text/event-stream` gets a plain HTTP channel all the same. @default true */
+  readonly sse?: boolean | undefined;
+  /** Unsent bytes at which `onOverflow` applies. @default the server's `maxBufferedBytes`, 1 MiB */
+  readonly maxBufferedBytes?: number | undefined;
+  /** What a send on a full channel does: `"close"` ends the channel (1013), `"drop"` answers false. @default "close" */
+  readonly onOverflow?: OverflowPolicy | undefined;
+  /** Longest WebSocket message in bytes; a longer one closes with 1009. @default the server's, 4 MiB */
+  readonly maxMessageBytes?: number | undefined;
+  /** Silence after which a WebSocket is pinged, and an event stream gets a comment; 0: never. @default the server's, 25 s */
+  readonly pingIntervalMs?: number | undefined;
+  /** Silence after a ping that means the client is lost (1006). @default the server's, 20 s */
+  readonly pongTimeoutMs?: number | undefined;
+  /**
+   * Compress what is sent, where the client can read it: WebSocket messages with permessage-deflate, responses with gzip.
+   * @default false
+   */
+  readonly compress?: boolean | CompressOptions | undefined;
+  /**
+   * Messages are values of the application: see `jsonMessages`. What it refuses is not sent (`send` throws BAD_MESSAGE),
+   * or reported and not received; the channel stays open. @default none: messages are text and bytes
+   */
+  readonly codec?: MessageCodec<In, Out> | undefined;
+}
 
 const checkProtocolList = checkList("sub-protocols, which are tokens of HTTP", isToken);
 

@@ -29,7 +29,7 @@ const NAMES = ["allowMethods", "allowHeaders", "exposeHeaders", "credentials", "
 const SAFE_METHODS = ["GET", "HEAD", "POST"];
 
 /** The field by which caches keep answers to different origins apart. It is on every answer that depends on the origin. */
-const VARIES: readonly string[] = ["Vary", "Origin"];
+export const VARIES: readonly string[] = ["Vary", "Origin"];
 
 /** The rules of one server. */
 export class Cors {
@@ -95,18 +95,6 @@ export class Cors {
     if (this.#credentials && origin !== "null") fields.push("Access-Control-Allow-Credentials", "true");
     return fields;
   }
-}
-
-/**
- * Lets a page that is refused read why, so that its client need not ask for ever. There is nothing to read but the refusal,
- * and no cookie may have been sent for it: see decision 26.
- */
-export function tellRefusal(request: ChannelRequest): void {
-  const { exchange, context } = request;
-  const origin = fieldValue(exchange.head.fields, "origin");
-  // A preflight has no reader: saying no is all that it can be told.
-  if (origin !== undefined && context.access.speaksCors && exchange.head.method !== "OPTIONS")
-    exchange.pageFields = ["Access-Control-Allow-Origin", origin, ...VARIES];
 }
 
 function tokens(name: string, list: readonly string[]): readonly string[] {

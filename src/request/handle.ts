@@ -14,9 +14,12 @@ import type { Handshake } from "../codec/ws-handshake.ts";
 import { ownSize } from "../protocol/encoded-message.ts";
 import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
 import { debugPage, isAnsweredAtDoor } from "./access.ts";
+import { contextOf } from "./context.ts";
 import { fromResponse } from "./fetch.ts";
+import { newChannel } from "./new-channel.ts";
 import type { ChannelRequest } from "./request.ts";
-import { checkHandshake, refuseHandshake, toAccepted, type UpgradeCheck, type UpgradeResult } from "./upgrade.ts";
+import { checkHandshake, refuseHandshake, toAccepted } from "./upgrade.ts";
+import type { UpgradeCheck, UpgradeResult } from "./upgrade-check.ts";
 
 /** What a handler may return: a response, the channel it opened, or nothing. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing has the return type void
@@ -32,7 +35,7 @@ const NOT_FOUND = { status: 404, body: "Not Found\n" };
 
 /** Never throws: what goes wrong is reported, and the client gets its answer. */
 export function handleRequest(request: ChannelRequest, handler: Handler): void {
-  const { context } = request;
+  const context = contextOf(request);
   if (context.debug !== undefined) debugPage(request, context.debug);
   if (context.access.isChecked && isAnsweredAtDoor(request)) return;
   if (context.upgrade !== undefined && request.isWebSocket) checkUpgrade(request, context.upgrade, handler);
@@ -132,7 +135,7 @@ function checkNothingElse(request: ChannelRequest, result: HandlerResult): void 
   if (result instanceof Response && isChannelResponse(result)) return;
   discardBody(result);
   const error = new ChannelError("ALREADY_ANSWERED", "a channel is open, so what the handler returned was dropped");
-  request.context.report(error, { source: "handler", request });
+  contextOf(request).report(error, { source: "handler", request });
 }
 
 function respond(request: ChannelRequest, data: SendData): void {
@@ -151,7 +154,10 @@ function respond(request: ChannelRequest, data: SendData): void {
     throw error;
   }
   // A stream is pulled at the client's pace and watched for failure: a channel does both.
-  const channel = new TransportChannel(new HttpTransport(exchange, PLAIN, [], true), {}, UNLIMITED, request);
+  const transport = new HttpTransport(exchange, PLAIN, [], true);
+  const channel = newChannel(request, {
+    ...{ transport, handlers: {}, settings: UNLIMITED, codec: undefined, contentType: undefined },
+  });
   request.opened(channel);
   // Begun first, so that it hears of its transport's end even if the stream cannot be read.
   channel.begin(undefined);
@@ -159,8 +165,8 @@ function respond(request: ChannelRequest, data: SendData): void {
 }
 
 /** False while clients have too much unsent together, and this answer would be its client's equal part of it or more. */
-function hasRoom({ context }: ChannelRequest, { message }: Sendable): boolean {
-  const { budget } = context;
+function hasRoom(request: ChannelRequest, { message }: Sendable): boolean {
+  const { budget } = contextOf(request);
   return !budget.isExceeded || message.body === null || !budget.isShareSpent(ownSize(message));
 }
 
@@ -172,9 +178,9 @@ const UNLIMITED = {
 } as const;
 
 function fail(request: ChannelRequest, thrown: unknown, source: Source = "handler"): void {
-  const { exchange, context } = request;
+  const { exchange } = request;
   const error = inspectable(thrown);
-  if (!isClientsFault(error)) context.report(error, { source, request });
+  if (!isClientsFault(error)) contextOf(request).report(error, { source, request });
   if (request.channel !== undefined) request.channel.failed(error);
   else if (!exchange.isAnswered) respond(request, failureOf(error));
 }

@@ -18,13 +18,16 @@ export type AllowedOrigins =
 /** Whether a page of this origin may connect. Never throws. */
 export type OriginRule = (origin: string, request: ChannelRequest) => boolean;
 
+/** Is told what a function of the application throws. */
+export type OriginReporter = (error: unknown, request: ChannelRequest) => void;
+
 /** No pattern is asked for a longer origin: a host name has at most 253 characters (RFC 1035 §2.3.4). */
 const MAX_ORIGIN_CHARS = 512;
 
 /** The option as a rule. Throws BAD_OPTION, with what to write instead, for an origin that no browser would ever send. */
-export function toOriginRule(option: AllowedOrigins): OriginRule {
+export function toOriginRule(option: AllowedOrigins, report: OriginReporter): OriginRule {
   if (option === "any") return () => true;
-  if (typeof option === "function") return fromFunction(option);
+  if (typeof option === "function") return fromFunction(option, report);
   if (!Array.isArray(option)) {
     throw bad(
       `is neither "any", a list of origins nor a function: ${typeof option === "string" ? `write [${show(option)}]` : `it is ${show(option)}`}`,
@@ -50,12 +53,15 @@ export function wholePattern({ source, flags }: RegExp): RegExp {
   return new RegExp(`^(?:${source})$`, flags.replace(/[gy]/g, ""));
 }
 
-function fromFunction(allows: (origin: string, request: ChannelRequest) => boolean): OriginRule {
+function fromFunction(
+  allows: (origin: string, request: ChannelRequest) => boolean,
+  report: OriginReporter,
+): OriginRule {
   return (origin, request) =>
     isYes(
       "allowedOrigins",
       () => allows(origin, request),
-      (error) => request.context.report(error, { source: "handler", request }),
+      (error) => report(error, request),
     );
 }
 

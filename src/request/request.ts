@@ -5,27 +5,34 @@ import { ChannelError } from "../base/errors.ts";
 import { Pieces } from "../base/pieces.ts";
 import { RequestHeaders } from "../channel/headers.ts";
 import { nextId } from "../channel/ids.ts";
-import type { TransportChannel } from "../channel/transport-channel.ts";
 import { acceptsType } from "../codec/accept.ts";
-import { joinedValues } from "../codec/http1-request.ts";
+import { joinedValues, originForm } from "../codec/http1-request.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
 import { utf8OrLatin1 } from "../codec/utf8.ts";
 import type { Exchange } from "../transport/exchange.ts";
-import type { ChannelContext, Client } from "./context.ts";
+import type { CheckedUpgrade } from "./checked-upgrade.ts";
+import type { Client, ClientFinder } from "./client.ts";
 import { countedRequest } from "./counted-request.ts";
-import type { CheckedUpgrade } from "./upgrade.ts";
 
 /** Fetch requests that were made of one of ours, so that `withChannel` finds its way back. */
 const ORIGINALS = new WeakMap<Request, ChannelRequest>();
+
+/** The channel that answers a request, as far as the request is concerned. */
+interface Answer {
+  readonly isWebSocket: boolean;
+  readonly signal: AbortSignal;
+  /** The handler threw this: the answer, while nothing was sent; otherwise the end. */
+  failed(error: unknown): void;
+}
 
 /** Listens to its exchange; says so nowhere, because the methods for that are not in the public types. */
 export class ChannelRequest {
   /** @internal */
   readonly exchange: Exchange;
-  /** @internal */
-  readonly context: ChannelContext;
+  /** @internal The context of its server, which `contextOf` knows whole. */
+  readonly context: ClientFinder;
   /** @internal The channel that was opened for this request. */
-  channel: TransportChannel | undefined;
+  channel: Answer | undefined;
   /** @internal What was found before the handler was asked, where the server has an `upgrade` check. */
   upgrade: CheckedUpgrade | undefined;
   /** @internal Whether its page may connect, once that was asked. */
@@ -42,7 +49,7 @@ export class ChannelRequest {
   #isGone = false;
 
   /** @internal Requests are made by the server. */
-  constructor(exchange: Exchange, context: ChannelContext) {
+  constructor(exchange: Exchange, context: ClientFinder) {
     this.exchange = exchange;
     this.context = context;
     exchange.listener = this;
@@ -193,7 +200,7 @@ export class ChannelRequest {
   }
 
   /** @internal The channel answers from now on. */
-  opened(channel: TransportChannel): void {
+  opened(channel: Answer): void {
     this.channel = channel;
     this.#followChannel();
   }
@@ -286,15 +293,4 @@ export class ChannelRequest {
       return this.exchange.holdsBody(this.#collected);
     });
   }
-}
-
-/** RFC 9112 §3.2.2: a server must accept the absolute form; what routes is its path. */
-function originForm(target: string): string {
-  if (target.startsWith("/") || target === "*") return target;
-  const authority = target.indexOf("://");
-  if (authority === -1) return target;
-  const path = target.slice(authority + 3).search(/[/?]/);
-  if (path === -1) return "/";
-  const rest = target.slice(authority + 3 + path);
-  return rest.startsWith("?") ? `/${rest}` : rest;
 }

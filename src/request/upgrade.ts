@@ -4,39 +4,17 @@
 import { ChannelError } from "../base/errors.ts";
 import { unknownName } from "../base/option-names.ts";
 import { isPlain } from "../base/option-values.ts";
-import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "../channel/headers.ts";
-import type { SendInit } from "../channel/send-data.ts";
+import { checkFields, NO_FIELDS, toFields } from "../channel/headers.ts";
 import { discardBody } from "../channel/source.ts";
 import { withoutContentFields } from "../codec/field-list.ts";
 import { type Handshake, readHandshake } from "../codec/ws-handshake.ts";
 import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
 import type { Transport } from "../transport/transport.ts";
 import { isOriginAllowed } from "./access.ts";
+import type { CheckedUpgrade } from "./checked-upgrade.ts";
+import { contextOf } from "./context.ts";
 import type { ChannelRequest } from "./request.ts";
-
-/** The WebSocket may open, as far as the check is concerned: the handler has the request next. */
-export interface UpgradeAccepted {
-  /** Headers of the 101, beside those of the channel's own options. */
-  readonly headers?: HeadersInput | undefined;
-  /** The channel's `attachment` from the start: who it is that was let in, say. */
-  readonly attachment?: unknown;
-  readonly status?: undefined;
-  readonly body?: undefined;
-}
-
-/** Nothing, or `UpgradeAccepted`: go on. A literal with a status or a body, and a Fetch `Response`: the answer. */
-// biome-ignore lint/suspicious/noConfusingVoidType: a check that returns nothing has the return type void
-export type UpgradeResult = UpgradeAccepted | SendInit | Response | undefined | void;
-
-/** Asked for each WebSocket before the handler is. */
-export type UpgradeCheck = (request: ChannelRequest) => UpgradeResult | PromiseLike<UpgradeResult>;
-
-/** What the checks before the handler found. */
-export interface CheckedUpgrade {
-  readonly handshake: Handshake;
-  readonly fields: readonly string[];
-  readonly attachment: unknown;
-}
+import type { UpgradeAccepted, UpgradeResult } from "./upgrade-check.ts";
 
 /** The handshake of a WebSocket that may open. Throws what the client is refused with. */
 export function checkHandshake(request: ChannelRequest): Handshake {
@@ -47,7 +25,8 @@ export function checkHandshake(request: ChannelRequest): Handshake {
 
 /** RFC 6455 §4.2.2 item 4 and §4.4: a plain HTTP answer, with the version that would do. */
 export function refuseHandshake(request: ChannelRequest, error: ChannelError): Transport {
-  const { exchange, context } = request;
+  const { exchange } = request;
+  const context = contextOf(request);
   context.refused(request, error.status!, error.message, error.code);
   const fields: string[] = [];
   // RFC 9110 §15.5.22: a 426 names the protocol it wants.

@@ -17,8 +17,7 @@ import {
   show,
   type ValueCheck,
 } from "../base/option-values.ts";
-import { LIMITS, type ServeOptions, type ServerLimits } from "./options.ts";
-import type { FetchHandler } from "./serve.ts";
+import { type FetchHandler, LIMITS, type ServeOptions, type ServerLimits } from "./options.ts";
 
 const MAX_INT32 = 2_147_483_647;
 

@@ -2,8 +2,8 @@
 
 import { ChannelError, type ErrorCode } from "../base/errors.ts";
 import type { IndexedSet } from "../base/indexed-set.ts";
-import type { OverflowPolicy, TransportChannel } from "../channel/transport-channel.ts";
-import type { ErrorSource, MessageCounts } from "../request/context.ts";
+import type { ErrorSource, MessageCounts, OverflowPolicy } from "../channel/context.ts";
+import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { CloseName } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
 import type { NetStream } from "./net-stream.ts";

@@ -5,7 +5,7 @@
 import { channel as topicOf } from "node:diagnostics_channel";
 import type { ChannelError } from "../base/errors.ts";
 import type { AnyChannel } from "../channel/channel.ts";
-import type { OverflowPolicy } from "../channel/transport-channel.ts";
+import type { OverflowPolicy } from "../channel/context.ts";
 import type { ErrorContext } from "../request/context.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import type { CloseStatus } from "../transport/close-status.ts";

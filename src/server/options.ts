@@ -9,9 +9,12 @@ import type { ErrorReporter } from "../request/context.ts";
 import type { CorsOptions } from "../request/cors.ts";
 import type { AllowedHosts } from "../request/host.ts";
 import type { AllowedOrigins } from "../request/origin.ts";
-import type { UpgradeCheck } from "../request/upgrade.ts";
+import type { UpgradeCheck } from "../request/upgrade-check.ts";
 import type { Logger } from "./log.ts";
 import type { ProxyHeader, TrustedProxies } from "./trusted-proxies.ts";
+
+/** A Fetch handler: Hono, h3, or a function of your own. */
+export type FetchHandler = (request: Request) => Response | Promise<Response>;
 
 /** Limits: what is over one of them is refused before it is buffered. SECURITY.md lists what happens. */
 export interface ServerLimits {

@@ -2,11 +2,9 @@
 
 import type { Handler } from "../request/handle.ts";
 import { toServeOptions } from "./check-options.ts";
-import type { ServeOptions } from "./options.ts";
-import { EngineServer, type Server } from "./server.ts";
-
-/** A Fetch handler: Hono, h3, or a function of your own. */
-export type FetchHandler = (request: Request) => Response | Promise<Response>;
+import { EngineServer } from "./engine-server.ts";
+import type { FetchHandler, ServeOptions } from "./options.ts";
+import type { Server } from "./server.ts";
 
 /**
  * Starts a server; resolves when it listens. `serve(handler, options)`; for any Fetch handler `serve({ fetch, ...options })`

@@ -5,7 +5,7 @@ import { ChannelError } from "../base/errors.ts";
 import { isYes } from "../base/guard.ts";
 import { show } from "../base/option-values.ts";
 import { type ForwardedField, forwardedHops } from "../codec/forwarded.ts";
-import type { Client } from "../request/context.ts";
+import type { Client } from "../request/client.ts";
 
 /**
  * IP addresses, ranges (`10.0.0.0/8`) and the words `"loopback"`, `"private"` (RFC 1918, RFC 4193) and `"unix"` (whoever

@@ -1,10 +1,12 @@
 // Answers to a session's requests that are no carriers: refusals, and the fields of all answers.
 
 import type { ErrorCode } from "../base/errors.ts";
-import { TransportChannel } from "../channel/transport-channel.ts";
+import type { TransportChannel } from "../channel/transport-channel.ts";
 import { joinFields, withoutContentFields } from "../codec/field-list.ts";
 import { joinedValues } from "../codec/http1-request.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
+import { contextOf } from "../request/context.ts";
+import { newChannel } from "../request/new-channel.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
 
@@ -23,7 +25,7 @@ export function refuse(
   fields: readonly string[] = [],
   code?: ErrorCode,
 ): TransportChannel {
-  request.context.refused(request, status, text, code);
+  contextOf(request).refused(request, status, text, code);
   // Whoever asks for a WebSocket may go on sending frames (RFC 6455 §4.2.2 item 4).
   const end = request.isWebSocket ? ["Connection", status === 426 ? "Upgrade, close" : "close"] : [];
   return closed(request, plainHead(status, joinFields(refusalFields(request), [...fields, ...end])), `${text}\n`);
@@ -42,7 +44,10 @@ function closed(
 ): TransportChannel {
   const transport = new HttpTransport(request.exchange, PLAIN, []);
   transport.send({ ...head, body, event: undefined, length: undefined }, true);
-  const channel = new TransportChannel(transport, {}, request.context.channelSettings, request);
+  const channel = newChannel(request, {
+    ...{ transport, handlers: {}, settings: contextOf(request).channelSettings },
+    ...{ codec: undefined, contentType: undefined },
+  });
   channel.begin(undefined);
   return channel;
 }

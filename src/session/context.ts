@@ -3,7 +3,7 @@
 import type { DebugLog } from "../base/debug-log.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Flusher } from "../transport/io/flusher.ts";
-import type { Heartbeat, TransportListener } from "../transport/transport.ts";
+import type { Heartbeat } from "../transport/transport.ts";
 
 export interface SessionSettings {
   /** How long a session lives without a carrier. */
@@ -28,14 +28,4 @@ export interface SessionContext {
   sessionEnded(token: string): void;
   /** A stopping server waits for so many more (1) or fewer (-1) sessions whose next poll is to fetch what was sent. */
   lingers(change: 1 | -1): void;
-}
-
-/** Who is told of a session, beside what every transport tells. */
-export interface SessionListener extends TransportListener {
-  /** Messages that arrived and were not handed to the application yet. */
-  readonly waitingMessages: number;
-  /** The client is back on another connection. */
-  resumed(): void;
-  /** `kind` is another one. */
-  transportChanged(): void;
 }

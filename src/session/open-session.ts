@@ -3,60 +3,28 @@
 
 import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
-import type { AnyChannel, Channel, Message, SessionHandlers } from "../channel/channel.ts";
-import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "../channel/headers.ts";
-import type { SendData } from "../channel/send-data.ts";
-import type { OverflowPolicy, TransportChannel } from "../channel/transport-channel.ts";
-import { makeChannel } from "../channel/typed-channel.ts";
+import type { AnyChannel, Channel, SessionHandlers } from "../channel/channel.ts";
+import { checkFields, NO_FIELDS, toFields } from "../channel/headers.ts";
+import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { parseCount, SESSION_PROTOCOL } from "../codec/session-record.ts";
 import { acceptWebSocket, toSettings } from "../request/accept.ts";
-import { isOriginAllowed } from "../request/access.ts";
+import { isOriginAllowed, tellRefusal } from "../request/access.ts";
 import { checkHandlers } from "../request/channel-options.ts";
-import { tellRefusal } from "../request/cors.ts";
+import { contextOf } from "../request/context.ts";
+import { newChannel } from "../request/new-channel.ts";
 import { ChannelRequest } from "../request/request.ts";
-import { type CompressOptions, toCompressSettings } from "../transport/compression/deflate.ts";
+import { toCompressSettings } from "../transport/compression/deflate.ts";
 import { GzipExchange } from "../transport/compression/gzip.ts";
 import type { WebSocketOptions } from "../transport/exchange.ts";
 import { HttpTransport } from "../transport/http/transport.ts";
 import { answerFields, answerOther, refuse } from "./answer.ts";
 import { type Carrier, PollCarrier, RECORD_STREAM, StreamCarrier, WebSocketCarrier } from "./carrier.ts";
 import type { SessionSettings } from "./context.ts";
-import { checkSessionOptions } from "./options.ts";
+import { type AnySessionOptions, checkSessionOptions, type SessionOptions } from "./options.ts";
 import { acceptPost } from "./post.ts";
+import { sessionsOf } from "./registry.ts";
 import { SessionTransport } from "./transport.ts";
-
-/** `In` and `Out`: what the session receives and sends, as its codec has it. */
-export interface SessionOptions<In = Message, Out = SendData> {
-  /**
-   * Who the client is, as the handler knows it: a session is taken up only by a request with the same identity; to any
-   * other its token is unknown. @default none
-   */
-  readonly identity?: string | undefined;
-  /** How long a session waits for its client to come back, in milliseconds. @default 60_000 */
-  readonly resumeMs?: number | undefined;
-  /**
-   * Silence after which either side sends a heartbeat, in milliseconds; twice as much means that it is lost. Less than
-   * 1000 counts as 1000: the server looks once a second. @default 25_000
-   */
-  readonly heartbeatMs?: number | undefined;
-  /** How long a poll waits for something to tell, in milliseconds; at most `heartbeatMs`. @default 25_000 */
-  readonly parkMs?: number | undefined;
-  /** Headers of the 101, and of every answer to a GET or POST. */
-  readonly headers?: HeadersInput | undefined;
-  /** Bytes that the client has not acknowledged, at which `onOverflow` applies. @default the server's, 1 MiB */
-  readonly maxBufferedBytes?: number | undefined;
-  /** What a send to a full session does: `"close"` ends it (4408), `"drop"` answers false. @default "close" */
-  readonly onOverflow?: OverflowPolicy | undefined;
-  /** Longest message in bytes; a longer one ends a WebSocket's session with 1009, a POST with 413. @default the server's, 4 MiB */
-  readonly maxMessageBytes?: number | undefined;
-  /** Compress what is sent, as a channel does. @default false */
-  readonly compress?: boolean | CompressOptions | undefined;
-  /** Messages are values of the application, as with a channel: see `jsonMessages`. @default none */
-  readonly codec?: MessageCodec<In, Out> | undefined;
-}
-
-export type AnySessionOptions = SessionOptions<unknown, unknown>;
 
 const HEARTBEAT_MS = 25_000;
 /** The server looks once a second: with less, a client would take each silence between two looks for the end. */
@@ -109,9 +77,10 @@ function accept(request: ChannelRequest, handlers: SessionHandlers, options: Any
     if (isForeign(request)) throw new ChannelError("FORBIDDEN_ORIGIN");
     if (request.isWebSocket || request.method === "GET") return acceptCarrier(request, handlers, options, own);
     if (request.method === "POST") {
-      const { context, query, path } = request;
+      const { query, path } = request;
+      const context = contextOf(request);
       const from = toCount(query.get("from") ?? "", "from");
-      const session = context.sessions.find(query.get("session") ?? "", options.identity, path);
+      const session = sessionsOf(request).find(query.get("session") ?? "", options.identity, path);
       const { maxMessageBytes = context.webSocket.maxMessageBytes } = options;
       return acceptPost(request, session, from, maxMessageBytes, answerFields(own));
     }
@@ -142,7 +111,8 @@ function acceptCarrier(
   options: AnySessionOptions,
   own: readonly string[],
 ): TransportChannel {
-  const { context, query, path } = request;
+  const { query, path } = request;
+  const context = contextOf(request);
   const token = query.get("session");
   const after = toCount(query.get("after") ?? "0", "after");
   const attempt = query.has("try") ? toCount(query.get("try")!, "try") : undefined;
@@ -152,7 +122,7 @@ function acceptCarrier(
   if (!request.isWebSocket && query.get("mode") !== "poll" && !request.acceptsEventStream) {
     return refuse(request, 406, "a session's GET accepts text/event-stream, or has mode=poll");
   }
-  const found = token === null ? undefined : context.sessions.find(token, options.identity, path);
+  const found = token === null ? undefined : sessionsOf(request).find(token, options.identity, path);
   if (found?.transport.isLate(attempt)) return refuse(request, 409, "a later request has taken the session up");
   if (found?.transport.canResume(after)) {
     found.transport.attach(toCarrier(request, options, own), after, true, isPrompt, attempt);
@@ -174,12 +144,12 @@ function acceptCarrier(
   const { open } = handlers;
   const settings = toSettings({ maxBufferedBytes, onOverflow }, context);
   const ownSettings = toSessionSettings(options);
-  const network = context.sessions.admit(request);
+  const network = sessionsOf(request).admit(request);
   const carrier = toCarrier(request, options, own);
-  const newToken = context.sessions.newToken();
-  const transport = new SessionTransport(newToken, carrier.kind, ownSettings, context.sessions);
-  const channel = makeChannel(transport, handlers, settings, request, codec, undefined);
-  context.sessions.add({ transport, channel, identity, path, maxMessageBytes, network, posts: undefined });
+  const newToken = sessionsOf(request).newToken();
+  const transport = new SessionTransport(newToken, carrier.kind, ownSettings, sessionsOf(request));
+  const channel = newChannel(request, { transport, handlers, settings, codec, contentType: undefined });
+  sessionsOf(request).add({ transport, channel, identity, path, maxMessageBytes, network, posts: undefined });
   request.opened(channel);
   try {
     transport.attach(carrier, 0, false, true, attempt);
@@ -194,7 +164,7 @@ function acceptCarrier(
 }
 
 function toCarrier(request: ChannelRequest, options: AnySessionOptions, own: readonly string[]): Carrier {
-  const { context } = request;
+  const context = contextOf(request);
   const { compress = false, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
   if (request.isWebSocket) {
     const settings = { protocols: requireProtocol, maxMessageBytes: maxMessageBytes + 1, compress };

@@ -3,11 +3,47 @@
 
 import { MAX_TIMER_MS } from "../base/clock.ts";
 import { checkAmount, checkInteger, checkString, type ValueCheck } from "../base/option-values.ts";
+import type { Message } from "../channel/channel.ts";
+import type { OverflowPolicy } from "../channel/context.ts";
+import type { HeadersInput } from "../channel/headers.ts";
+import type { SendData } from "../channel/send-data.ts";
+import type { MessageCodec } from "../codec/message-codec.ts";
 import { checkCodec, checkHeadersOption, checkOnce, checkOverflow } from "../request/channel-options.ts";
-import { checkCompress } from "../transport/compression/deflate.ts";
-import type { AnySessionOptions } from "./open-session.ts";
+import { type CompressOptions, checkCompress } from "../transport/compression/deflate.ts";
 
 const checkParkMs = checkInteger(1, Number.MAX_SAFE_INTEGER);
+
+/** `In` and `Out`: what the session receives and sends, as its codec has it. */
+export interface SessionOptions<In = Message, Out = SendData> {
+  /**
+   * Who the client is, as the handler knows it: a session is taken up only by a request with the same identity; to any
+   * other its token is unknown. @default none
+   */
+  readonly identity?: string | undefined;
+  /** How long a session waits for its client to come back, in milliseconds. @default 60_000 */
+  readonly resumeMs?: number | undefined;
+  /**
+   * Silence after which either side sends a heartbeat, in milliseconds; twice as much means that it is lost. Less than
+   * 1000 counts as 1000: the server looks once a second. @default 25_000
+   */
+  readonly heartbeatMs?: number | undefined;
+  /** How long a poll waits for something to tell, in milliseconds; at most `heartbeatMs`. @default 25_000 */
+  readonly parkMs?: number | undefined;
+  /** Headers of the 101, and of every answer to a GET or POST. */
+  readonly headers?: HeadersInput | undefined;
+  /** Bytes that the client has not acknowledged, at which `onOverflow` applies. @default the server's, 1 MiB */
+  readonly maxBufferedBytes?: number | undefined;
+  /** What a send to a full session does: `"close"` ends it (4408), `"drop"` answers false. @default "close" */
+  readonly onOverflow?: OverflowPolicy | undefined;
+  /** Longest message in bytes; a longer one ends a WebSocket's session with 1009, a POST with 413. @default the server's, 4 MiB */
+  readonly maxMessageBytes?: number | undefined;
+  /** Compress what is sent, as a channel does. @default false */
+  readonly compress?: boolean | CompressOptions | undefined;
+  /** Messages are values of the application, as with a channel: see `jsonMessages`. @default none */
+  readonly codec?: MessageCodec<In, Out> | undefined;
+}
+
+export type AnySessionOptions = SessionOptions<unknown, unknown>;
 
 /** `SessionOptions`. */
 export const SESSION_OPTIONS: Readonly<Record<keyof AnySessionOptions, ValueCheck>> = {

@@ -15,13 +15,13 @@ import {
 } from "../codec/session-record.ts";
 import { EventDecoder } from "../codec/sse.ts";
 import { ACK_MS, keptSize } from "../protocol/session.ts";
+import { contextOf } from "../request/context.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import { plainHead, refusalFields, refuse } from "./answer.ts";
+import { MAX_POSTS, type Post, Posts } from "./post-order.ts";
 import type { OpenSession } from "./registry.ts";
 import { Turns } from "./turns.ts";
 
-/** POSTs of one session that are read or answered at the same time. A client needs two: records, and acknowledgements. */
-const MAX_POSTS = 4;
 /** Records of one POST. In 64 KiB, which a client should not exceed, there is room for two thirds of it. */
 const MAX_POST_RECORDS = 16_384;
 /**
@@ -37,41 +37,6 @@ const RECORD_BYTES = 64;
 const turns = new Turns(TURN_BYTES);
 
 const RETRY = ["Retry-After", "1"];
-
-interface Post {
-  readonly from: number;
-  /** The size of its records, while they wait. */
-  bytes: number;
-}
-
-/** The POSTs of one session that are under way. */
-export class Posts {
-  readonly #underWay = new Set<Post>();
-
-  get isFull(): boolean {
-    return this.#underWay.size >= MAX_POSTS;
-  }
-
-  /** `leave` follows, whatever becomes of it. */
-  enter(from: number): Post {
-    const post = { from, bytes: 0 };
-    this.#underWay.add(post);
-    return post;
-  }
-
-  leave(post: Post): void {
-    this.#underWay.delete(post);
-  }
-
-  /**
-   * POSTs may arrive on several connections at once: their records are taken in the order of `from`, whichever body is whole
-   * first.
-   */
-  isFirst(post: Post): boolean {
-    for (const { from } of this.#underWay) if (from < post.from) return false;
-    return true;
-  }
-}
 
 interface PostAnswer {
   readonly status: number;
@@ -105,7 +70,8 @@ async function answerPost(
   maxMessageBytes: number,
   fields: readonly string[],
 ): Promise<void> {
-  const { exchange, context } = request;
+  const { exchange } = request;
+  const context = contextOf(request);
   const { received } = context;
   try {
     const { status, records = [], fields: more = [] } = await takePost(request, session, post, maxMessageBytes);
@@ -127,7 +93,8 @@ async function takePost(
   post: Post,
   maxMessageBytes: number,
 ): Promise<PostAnswer> {
-  const { exchange, context } = request;
+  const { exchange } = request;
+  const context = contextOf(request);
   const { received } = context;
   const body = await request.bytes();
   hold(body.length);
@@ -216,7 +183,8 @@ function recordsSize(records: readonly SessionRecord[]): number {
 
 /** The body was malformed, too big, or never came whole; in the last two cases the engine may have answered already. */
 function failPost(request: ChannelRequest, error: unknown): void {
-  const { exchange, context } = request;
+  const { exchange } = request;
+  const context = contextOf(request);
   const isTooBig = error instanceof ChannelError && error.code === "MESSAGE_TOO_BIG";
   if (!isTooBig && !isClientsFault(error)) context.report(error, { source: "handler", request });
   if (exchange.isAnswered) return;

@@ -6,11 +6,12 @@ import type { DebugLog } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import { networkOf } from "../codec/ip-address.ts";
+import { contextOf, type RequestContext } from "../request/context.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Flusher } from "../transport/io/flusher.ts";
 import type { SessionContext } from "./context.ts";
-import type { Posts } from "./post.ts";
+import type { Posts } from "./post-order.ts";
 import type { SessionTransport } from "./transport.ts";
 
 export interface OpenSession {
@@ -25,6 +26,16 @@ export interface OpenSession {
   readonly network: string | undefined;
   /** Requests whose records are on their way; made by the first. */
   posts: Posts | undefined;
+}
+
+/** The sessions of the server that made a request. */
+export function sessionsOf(request: ChannelRequest): Sessions {
+  return (request.context as SessionServerContext).sessions;
+}
+
+/** The context of a server, with its sessions. */
+export interface SessionServerContext extends RequestContext {
+  readonly sessions: Sessions;
 }
 
 export interface SessionLimits {
@@ -73,7 +84,7 @@ export class Sessions implements SessionContext {
 
   /** The network by which a client's sessions are counted. Throws TOO_MANY_SESSIONS if there is no room for another one. */
   admit(request: ChannelRequest): string | undefined {
-    const { remoteAddress: address, context } = request;
+    const { remoteAddress: address } = request;
     const { maxSessions, maxSessionsPerAddress } = this.#limits;
     if (this.#open.size >= maxSessions) throw new ChannelError("TOO_MANY_SESSIONS");
     if (maxSessionsPerAddress === Number.POSITIVE_INFINITY) return undefined;
@@ -84,7 +95,7 @@ export class Sessions implements SessionContext {
     const error = new ChannelError("TOO_MANY_SESSIONS", `maxSessionsPerAddress is ${maxSessionsPerAddress}`);
     if (!this.#hasToldOfAddress) {
       const hint = `${network} has maxSessionsPerAddress, ${maxSessionsPerAddress}; if that is a proxy, name it in trustedProxies`;
-      context.report(new ChannelError("TOO_MANY_SESSIONS", hint), { source: "handler" });
+      contextOf(request).report(new ChannelError("TOO_MANY_SESSIONS", hint), { source: "handler" });
     }
     this.#hasToldOfAddress = true;
     throw error;

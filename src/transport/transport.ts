@@ -74,3 +74,13 @@ export interface TransportListener {
   /** The conversation is over. Called once, last. */
   transportClosed(status: CloseStatus): void;
 }
+
+/** Who is told of a session, beside what every transport tells. */
+export interface SessionListener extends TransportListener {
+  /** Messages that arrived and were not handed to the application yet. */
+  readonly waitingMessages: number;
+  /** The client is back on another connection. */
+  resumed(): void;
+  /** `kind` is another one. */
+  transportChanged(): void;
+}

@@ -3,10 +3,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ChannelError } from "../../src/base/errors.ts";
+import type { ChannelContext, OverflowPolicy } from "../../src/channel/context.ts";
 import { prepare } from "../../src/channel/send-data.ts";
-import { type OverflowPolicy, TransportChannel } from "../../src/channel/transport-channel.ts";
-import type { ChannelContext } from "../../src/request/context.ts";
-import type { ChannelRequest } from "../../src/request/request.ts";
+import { TransportChannel } from "../../src/channel/transport-channel.ts";
 import { Arrears } from "../../src/server/arrears.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { BufferBudget } from "../../src/transport/io/buffer-budget.ts";
@@ -71,8 +70,7 @@ function bench(onOverflow: OverflowPolicy, budget = new BufferBudget(TOTAL)): Be
     channelEnded: () => {},
   } as unknown as ChannelContext;
   const heartbeat = { pingIntervalMs: 0, pongTimeoutMs: 0 };
-  const request = { context } as unknown as ChannelRequest;
-  const channel = new TransportChannel(wire, {}, { maxBufferedBytes: MAX, onOverflow, heartbeat }, request);
+  const channel = new TransportChannel(wire, {}, { maxBufferedBytes: MAX, onOverflow, heartbeat }, context);
   channel.begin(undefined);
   assert.equal(channel.send("first"), true);
   wire.calls.length = 0;

@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { describe, it, type TestContext } from "node:test";
 import { type Handler, type ServeOptions, withChannel } from "../../src/index.ts";
-import { EngineServer } from "../../src/server/server.ts";
+import { EngineServer } from "../../src/server/engine-server.ts";
 import { MemoryNetwork } from "../../src/testing/network.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { request } from "../support/serving.ts";

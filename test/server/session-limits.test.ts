@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { SessionHandlers } from "../../src/index.ts";
-import type { EngineServer } from "../../src/server/server.ts";
+import type { EngineServer } from "../../src/server/engine-server.ts";
 import { ask, back, opened, poll, post, SocketClient, StreamClient, text } from "../support/session-client.ts";
 import { sessionSite } from "../support/session-site.ts";
 import { until } from "../support/wait.ts";

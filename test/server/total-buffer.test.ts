@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Channel, ChannelError, type CloseStatus, withChannel } from "../../src/index.ts";
-import type { EngineServer } from "../../src/server/server.ts";
+import type { EngineServer } from "../../src/server/engine-server.ts";
 import type { RawClient } from "../support/raw-client.ts";
 import { request, serving, socketPath } from "../support/serving.ts";
 import { turn, until } from "../support/wait.ts";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { withChannel } from "../../src/index.ts";
-import type { EngineServer } from "../../src/server/server.ts";
+import type { EngineServer } from "../../src/server/engine-server.ts";
 import type { RawClient } from "../support/raw-client.ts";
 import { request, serving } from "../support/serving.ts";
 import { until } from "../support/wait.ts";

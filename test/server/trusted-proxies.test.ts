@@ -9,7 +9,7 @@ import { setImmediate } from "node:timers/promises";
 import { connect as connectTls, type TlsOptions } from "node:tls";
 import { WebSocket } from "ws";
 import { type Handler, type ServeOptions, type Server, serve, withChannel } from "../../src/index.ts";
-import type { Client } from "../../src/request/context.ts";
+import type { Client } from "../../src/request/client.ts";
 import {
   findClient,
   type ProxyHeader,

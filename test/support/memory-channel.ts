@@ -3,15 +3,11 @@
 
 import { systemClock } from "../../src/base/clock.ts";
 import type { ChannelHandlers } from "../../src/channel/channel.ts";
+import type { ChannelContext } from "../../src/channel/context.ts";
 import { TransportChannel } from "../../src/channel/transport-channel.ts";
 import type { OutboundMessage } from "../../src/protocol/outbound-message.ts";
-import { toAccess } from "../../src/request/access.ts";
-import type { ChannelContext, ErrorContext } from "../../src/request/context.ts";
-import type { ChannelRequest } from "../../src/request/request.ts";
-import { Sessions } from "../../src/session/registry.ts";
 import { type CloseStatus, clientLeft, closeStatus } from "../../src/transport/close-status.ts";
 import { BufferBudget } from "../../src/transport/io/buffer-budget.ts";
-import { Flusher } from "../../src/transport/io/flusher.ts";
 import type { Transport, TransportKind, TransportListener } from "../../src/transport/transport.ts";
 
 export interface Sent {
@@ -42,27 +38,16 @@ export class MemoryChannel {
       onOverflow: "close",
       heartbeat: { pingIntervalMs: 0, pongTimeoutMs: 0 },
     } as const;
-    const budget = new BufferBudget(Number.POSITIVE_INFINITY);
     const context: ChannelContext = {
       clock: systemClock,
-      report: (error: unknown, _: ErrorContext) => this.reports.push(error),
-      webSocket: { maxMessageBytes: 1 << 20, maxFragments: 100, closeTimeoutMs: 1000 },
-      channelSettings: settings,
-      budget,
+      report: (error: unknown) => this.reports.push(error),
+      budget: new BufferBudget(Number.POSITIVE_INFINITY),
       received: new BufferBudget(Number.POSITIVE_INFINITY),
-      sessions: new Sessions({ maxSessions: 0, maxSessionsPerAddress: 0 }, new Flusher(), budget, budget, () => false),
-      access: toAccess({}),
       messages: { received: 0, sent: 0 },
-      upgrade: undefined,
-      findClient: () => ({ address: undefined, scheme: "http", host: "" }),
-      debug: undefined,
-      refused() {},
-      channelOpened() {},
       channelOverflowed() {},
       channelEnded() {},
     };
-    // Of the request a channel keeps only what all share.
-    this.channel = new TransportChannel(this.#transport, handlers, settings, { context } as unknown as ChannelRequest);
+    this.channel = new TransportChannel(this.#transport, handlers, settings, context);
     this.channel.begin(undefined);
   }
 

@@ -6,12 +6,36 @@ import { withoutContentFields, withPageFields } from "../../codec/field-list.ts"
 import type { RequestHead } from "../../codec/http1-request.ts";
 import type { ResponseHead } from "../../codec/http1-response.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";
+import type { Http1Connection } from "../../protocol/http1.ts";
 import type { Exchange, ExchangeListener, WebSocketOptions } from "../exchange.ts";
+import type { ByteStream } from "../io/byte-stream.ts";
 import type { TextTransport } from "../transport.ts";
-import { WebSocketTransport } from "../websocket/transport.ts";
-import type { Http1Driver } from "./driver.ts";
+import { type WebSocketContext, WebSocketTransport } from "../websocket/transport.ts";
 
 const NO_FIELDS: readonly string[] = [];
+
+/** The connection that an exchange belongs to. */
+export interface ExchangeOwner {
+  readonly stream: ByteStream;
+  readonly connection: Http1Connection;
+  readonly context: WebSocketContext;
+  /** Whether the body is not read, because nobody takes it. */
+  readonly isPaused: boolean;
+  readonly bufferedAmount: number;
+  /** Whether the exchange's response may still be sent. */
+  isCurrent(exchange: Http1Exchange): boolean;
+  readBody(): Promise<Uint8Array | undefined>;
+  /** The application holds so many bytes of a body. False: all clients together have sent too much. */
+  holdsBody(bytes: number): boolean;
+  responseEnded(): void;
+  queueFlush(): void;
+  flush(): void;
+  abort(): void;
+  probe(): void;
+  endWhenSilent(): void;
+  /** The byte stream speaks another protocol from now on. */
+  handOver(): void;
+}
 
 export class Http1Exchange implements Exchange {
   readonly head: RequestHead;
@@ -21,10 +45,10 @@ export class Http1Exchange implements Exchange {
   isClientGone = false;
   /** The status of its response; 0: none has begun. */
   status = 0;
-  readonly #driver: Http1Driver;
+  readonly #owner: ExchangeOwner;
 
-  constructor(driver: Http1Driver, head: RequestHead) {
-    this.#driver = driver;
+  constructor(owner: ExchangeOwner, head: RequestHead) {
+    this.#owner = owner;
     this.head = head;
   }
 
@@ -33,11 +57,11 @@ export class Http1Exchange implements Exchange {
   }
 
   get scheme(): "http" | "https" {
-    return this.#driver.stream.isEncrypted ? "https" : "http";
+    return this.#owner.stream.isEncrypted ? "https" : "http";
   }
 
   get remoteAddress(): string | undefined {
-    return this.#driver.stream.remoteAddress;
+    return this.#owner.stream.remoteAddress;
   }
 
   get hasBody(): boolean {
@@ -45,80 +69,80 @@ export class Http1Exchange implements Exchange {
   }
 
   get isAnswered(): boolean {
-    return !this.#isLive || this.#driver.connection.isAnswering;
+    return !this.#isLive || this.#owner.connection.isAnswering;
   }
 
   get bufferedAmount(): number {
-    return this.#isLive ? this.#driver.bufferedAmount : 0;
+    return this.#isLive ? this.#owner.bufferedAmount : 0;
   }
 
   get pinnedBytes(): number {
-    return this.#isLive ? (this.#driver.stream.pinnedBytes ?? 0) : 0;
+    return this.#isLive ? (this.#owner.stream.pinnedBytes ?? 0) : 0;
   }
 
   get isReadingPaused(): boolean {
-    return this.#isLive && this.#driver.isPaused;
+    return this.#isLive && this.#owner.isPaused;
   }
 
   get #isLive(): boolean {
-    return this.#driver.isCurrent(this);
+    return this.#owner.isCurrent(this);
   }
 
   readBody(): Promise<Uint8Array | undefined> {
     if (!this.hasBody) return Promise.resolve(undefined);
-    if (this.#isLive) return this.#driver.readBody();
+    if (this.#isLive) return this.#owner.readBody();
     return Promise.reject(new ChannelError(this.isClientGone ? "CLIENT_GONE" : "ALREADY_ANSWERED"));
   }
 
   holdsBody(bytes: number): boolean {
-    return !this.#isLive || this.#driver.holdsBody(bytes);
+    return !this.#isLive || this.#owner.holdsBody(bytes);
   }
 
   respond(response: ResponseHead, body: string | Uint8Array | null, encoded?: EncodedBody): void {
     if (!this.#isLive) return;
     // The encoded response has no such fields.
-    if (this.pageFields === undefined) this.#driver.connection.respond(response, body, encoded);
-    else this.#driver.connection.respond(this.#forPage(response), body);
+    if (this.pageFields === undefined) this.#owner.connection.respond(response, body, encoded);
+    else this.#owner.connection.respond(this.#forPage(response), body);
     this.status = response.status;
-    this.#driver.responseEnded();
+    this.#owner.responseEnded();
   }
 
   start(response: ResponseHead, length?: number): boolean {
     if (!this.#isLive) return false;
-    const hasBody = this.#driver.connection.start(this.#forPage(response), length);
+    const hasBody = this.#owner.connection.start(this.#forPage(response), length);
     this.status = response.status;
-    if (hasBody) this.#driver.queueFlush();
-    else this.#driver.responseEnded();
+    if (hasBody) this.#owner.queueFlush();
+    else this.#owner.responseEnded();
     return hasBody;
   }
 
   write(part: string | Uint8Array, encoded?: EncodedBody): void {
     if (!this.#isLive) return;
-    this.#driver.connection.write(part, encoded);
-    this.#driver.queueFlush();
+    this.#owner.connection.write(part, encoded);
+    this.#owner.queueFlush();
   }
 
   end(): void {
     if (!this.#isLive) return;
-    this.#driver.connection.end();
-    this.#driver.responseEnded();
+    this.#owner.connection.end();
+    this.#owner.responseEnded();
   }
 
   flush(): void {
-    if (this.#isLive) this.#driver.flush();
+    if (this.#isLive) this.#owner.flush();
   }
 
   abort(): void {
-    if (this.#isLive) this.#driver.abort();
+    if (this.#isLive) this.#owner.abort();
   }
 
   probe(): void {
     // RFC 9110 §15.2: HTTP/1.0 has no interim responses.
-    if (this.#isLive && this.head.minor === 1) this.#driver.probe();
+    if (this.#isLive && this.head.minor === 1) this.#owner.probe();
   }
 
   endWhenSilent(): void {
-    if (this.#isLive) this.#driver.endWhenSilent();
+    if (this.#isLive) this.#owner.endWhenSilent();
   }
 
   #forPage(response: ResponseHead): ResponseHead {
@@ -127,9 +151,9 @@ export class Http1Exchange implements Exchange {
   }
 
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): TextTransport {
-    const { connection, stream, context } = this.#driver;
+    const { connection, stream, context } = this.#owner;
     const rest = connection.upgrade(fields);
-    this.#driver.handOver();
+    this.#owner.handOver();
     const transport = new WebSocketTransport(stream, context, options, connection.releaseOutput());
     stream.listener = transport;
     transport.begins(rest);

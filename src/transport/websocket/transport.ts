@@ -40,7 +40,7 @@ const LAST = 256;
 /** Bytes that are read while the listener has paused. */
 const MAX_AHEAD_BYTES = 65_536;
 
-interface WebSocketContext {
+export interface WebSocketContext {
   readonly clock: Clock;
   readonly flusher: Flusher;
   /** Bytes that all clients have sent and nobody has taken. */

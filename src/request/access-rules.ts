@@ -1,0 +1,46 @@
+// The rules of one server about hosts, origins and CORS, made of its options. `access.ts` applies them to a request.
+
+import { ChannelError } from "../base/errors.ts";
+import { show } from "../base/option-values.ts";
+import { Cors, type CorsOptions } from "./cors.ts";
+import { type AllowedHosts, type HostRule, toHostRule } from "./host.ts";
+import { type AllowedOrigins, type OriginReporter, type OriginRule, toOriginRule } from "./origin.ts";
+
+export interface AccessOptions {
+  readonly allowedOrigins?: AllowedOrigins | undefined;
+  readonly allowedHosts?: AllowedHosts | undefined;
+  readonly cors?: boolean | CorsOptions | undefined;
+}
+
+/** The rules of one server. */
+export interface Access {
+  readonly origins: OriginRule;
+  readonly hosts: HostRule | undefined;
+  /** Undefined where no page of another origin may connect, or the application speaks CORS itself. */
+  readonly cors: Cors | undefined;
+  /** False: the application speaks CORS itself, and nothing of it is said here. */
+  readonly speaksCors: boolean;
+  /** True where every request has to be looked at before the handler. */
+  readonly isChecked: boolean;
+}
+
+/** `report` is told what a function of the application throws. Throws BAD_OPTION for what makes no sense. */
+export function toAccess(
+  { allowedOrigins = [], allowedHosts, cors = true }: AccessOptions,
+  report: OriginReporter,
+): Access {
+  if (cors === null || (typeof cors !== "boolean" && typeof cors !== "object")) {
+    throw new ChannelError("BAD_OPTION", `cors is ${show(cors)}; it must be true, false or an object`);
+  }
+  const origins = toOriginRule(allowedOrigins, report);
+  const hosts = toHostRule(allowedHosts);
+  const rules = cors === false ? undefined : new Cors(cors === true ? {} : cors, allowedOrigins);
+  const isForeign = typeof allowedOrigins === "function" || allowedOrigins === "any" || allowedOrigins.length > 0;
+  return {
+    origins,
+    hosts,
+    cors: isForeign ? rules : undefined,
+    speaksCors: rules !== undefined,
+    isChecked: hosts !== undefined || (isForeign && rules !== undefined),
+  };
+}

@@ -1,0 +1,16 @@
+// The client that made a request, as the connection or a trusted proxy in front of it says.
+
+import type { Exchange } from "../transport/exchange.ts";
+
+export interface Client {
+  /** Undefined where there is none (a Unix socket), or a proxy keeps it to itself. */
+  readonly address: string | undefined;
+  readonly scheme: "http" | "https";
+  /** An authority, or an empty string. */
+  readonly host: string;
+}
+
+export interface ClientFinder {
+  /** The connection's own peer, or whom a trusted proxy names. */
+  findClient(exchange: Exchange): Client;
+}
