@@ -33,7 +33,7 @@ const HEAP_MIB = 512;
 /** SECURITY.md, "What clients can hold together": the limits on what is unsent, received and kept, and the process itself. */
 const MAX_RSS_MIB = { one: 512, all: 640 };
 /** Unfinished input of all clients together, and a read of each connection beyond it before it is refused. */
-const MAX_RECEIVED_MIB = 256 + 32;
+const MAX_RECEIVED_MIB = 256;
 /** Heap and buffers, collected, when the attack is over. RSS has besides what the allocator keeps for the next attack. */
 const MAX_GROWTH_MIB = 12;
 /** The longest that a good client waits for an answer: the machine, the attack and the server share its cores. */

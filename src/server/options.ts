@@ -45,7 +45,7 @@ export interface ServerLimits {
   /**
    * Bytes that all clients together have sent and that were not handed over yet: unfinished messages and bodies, and
    * messages that wait for their receiver. Over it clients that hold their equal part or more are refused: 503, or close
-   * 1013. @default 268_435_456 (256 MiB)
+   * 1013. A turn of the event loop reads up to 64 KiB of each connection before all are looked at. @default 201_326_592 (192 MiB)
    */
   readonly maxTotalReceivedBytes: number;
   /** Open connections, those in a TLS handshake included. Over it: 503 and closed; before TLS: dropped. @default Infinity */
@@ -172,7 +172,7 @@ export const LIMITS: ServerLimits = {
   maxControlFramesPerSecond: 1000,
   maxBufferedBytes: 1_048_576,
   maxTotalBufferedBytes: 268_435_456,
-  maxTotalReceivedBytes: 268_435_456,
+  maxTotalReceivedBytes: 201_326_592,
   maxConnections: Number.POSITIVE_INFINITY,
   maxSessions: 100_000,
   maxSessionsPerAddress: 1000,
