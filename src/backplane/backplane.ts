@@ -1,39 +1,39 @@
-// What carries the messages of groups between processes, and remembers them for those who come back: the seam below
-// the store. Memory, Redis and NATS are behind it, and whatever a user brings; `test/contract/backplane.ts` is its suite.
+// The contract of a backplane: it carries the messages of groups between processes and keeps them for clients that come back.
+// It is the seam below the store. `test/contract/backplane.ts` is its test suite, also for a backplane of your own.
 //
-// One ordered stream per group. Everybody, the publisher too, hears a message by reading the stream, so that all
+// Each group has one ordered stream. Every process, the publisher too, receives a message by reading the stream, so all
 // processes see the same order. Payloads are bytes that only the store understands.
 
-/** How much of a group's stream is kept. */
+/** Limits on what a backplane keeps of a group's stream. */
 export interface HistoryLimits {
-  /** Entries. A backplane may keep somewhat more. */
+  /** Number of entries. A backplane may keep somewhat more. */
   readonly size: number;
   readonly ttlMs: number;
 }
 
 export interface BackplaneEntry {
-  /** Opaque outside the backplane; ordered within a group by `compareIds`, valid in every process. */
+  /** Opaque outside the backplane. Valid in every process, and ordered within a group by `compareIds`. */
   readonly id: string;
   readonly payload: Uint8Array;
 }
 
-/** Who hears a group. Called in the order of the stream, one call at a time; must not throw. */
+/** Receives a group's stream: called in the order of the stream, one call at a time. Must not throw. */
 export interface BackplaneListener {
   entry(entry: BackplaneEntry): void;
-  /** Entries are gone that were never delivered here: trimmed, or lost with the broker, while it could not be read. */
+  /** Entries are lost that were never delivered here: trimmed, or lost with the broker, while the stream could not be read. */
   gap(): void;
 }
 
 /**
- * Entries after some id, oldest first. `reset`: what followed the id is not all there any more, or the id is unknown; then
- * the entries are all that is kept.
+ * Entries after an id, oldest first. `reset` is true if some entries after that id are lost, or if the id is unknown; the
+ * entries are then all that are kept.
  */
 export interface BackplaneHistory {
   readonly entries: readonly BackplaneEntry[];
   readonly reset: boolean;
 }
 
-/** One who is present in a group, in some process. */
+/** A member that is present in a group, in any process. */
 export interface BackplaneMember {
   /** Unique among all processes. */
   readonly key: string;
@@ -42,35 +42,38 @@ export interface BackplaneMember {
 
 export interface Backplane {
   /**
-   * Appends to the group's stream. Resolves with the entry's id once the broker has it; rejects with
-   * BACKPLANE_UNAVAILABLE when that is not known to be so. Never waits without bound.
+   * Appends to the group's stream. Resolves to the entry's id once the broker has it. Rejects with BACKPLANE_UNAVAILABLE if it
+   * is not known whether the broker has it. Settles in bounded time.
    */
   publish(group: string, payload: Uint8Array, keep: HistoryLimits): Promise<string>;
 
   /**
-   * Delivers every entry after the returned id, and none before it; an `undefined` id: from the stream's beginning.
-   * A broken connection is taken up where it broke. One subscription per group at a time.
+   * Delivers every entry after the returned id, and none before it; `undefined` means from the beginning of the stream. After a
+   * broken connection delivery goes on where it stopped. A group has at most one subscription at a time.
    */
   subscribe(group: string, listener: BackplaneListener): Promise<string | undefined>;
 
-  /** Ends it: nothing is delivered after the call, even before the promise resolves. */
+  /** Ends the subscription. Nothing is delivered after the call, even before the promise resolves. */
   unsubscribe(group: string): Promise<void>;
 
-  /** What is kept after `since`; without it all that is kept. Rejects with BACKPLANE_UNAVAILABLE. */
+  /** Resolves to the entries after `since`; without `since`, to all that are kept. Rejects with BACKPLANE_UNAVAILABLE. */
   history(group: string, since?: string): Promise<BackplaneHistory>;
 
-  /** Negative, zero or positive, as `a` is before, the same as, or after `b`. Both are ids of this backplane. */
+  /**
+   * Returns a negative number, zero or a positive number if `a` is before, equal to or after `b`. Both are ids of this
+   * backplane.
+   */
   compareIds(a: string, b: string): number;
 
-  /** Whether a text that somebody sent can be an id of this backplane. */
+  /** Returns whether a text from a client can be an id of this backplane. */
   isId(text: string): boolean;
 
-  /** Makes a member of this process known to all, until it leaves or the process dies. The same key again replaces it. */
+  /** Makes a member of this process known to all processes until it leaves or the process dies. The same key replaces it. */
   enter(group: string, member: BackplaneMember): Promise<void>;
   leave(group: string, key: string): Promise<void>;
-  /** Who is present, in all processes that are alive. */
+  /** Resolves to the members that are present in all living processes. */
   present(group: string): Promise<readonly BackplaneMember[]>;
 
-  /** Ends what the backplane itself began; a client that was passed in stays the caller's. */
+  /** Ends everything that the backplane started. A client that was passed in stays open: it belongs to the caller. */
   close(): Promise<void>;
 }

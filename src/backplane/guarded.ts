@@ -1,5 +1,5 @@
-// Calls into a backplane, which may be the application's own: it may throw, reject, or answer with something else than the
-// interface says, and none of that may end the process or reach a member. What it is given is its own to keep and change.
+// Calls into a backplane. It may be the application's own: it may throw, reject, or return something else than the interface
+// says, and none of that may end the process or reach a member. It may keep and change the objects that it is given.
 
 import { ChannelError } from "../base/errors.ts";
 import { callSync, isYes } from "../base/guard.ts";
@@ -22,7 +22,7 @@ export class GuardedBackplane {
   readonly #inner: Backplane;
   readonly #report: (error: unknown, group: string) => void;
 
-  /** Throws BAD_OPTION for what is no backplane. */
+  /** Throws BAD_OPTION if a method is missing. */
   constructor(inner: Backplane, report: (error: unknown, group: string) => void) {
     for (const name of METHODS) {
       if (typeof inner?.[name] === "function") continue;
@@ -60,7 +60,7 @@ export class GuardedBackplane {
     });
   }
 
-  /** After `b` if the backplane does not know: what it cannot order is delivered, and it is reported. */
+  /** Returns 1 if the backplane fails to compare: an entry without an order is delivered, and the failure is reported. */
   compareIds(a: string, b: string, group: string): number {
     try {
       const order: unknown = callSync("compareIds of the backplane", () => this.#inner.compareIds(a, b));
@@ -104,7 +104,7 @@ export class GuardedBackplane {
     return asError(async () => this.#inner.close());
   }
 
-  /** The backplane that calls must not suffer for what its entry is. */
+  /** An entry that is malformed must not throw into the backplane that delivers it. */
   #careful(group: string, run: () => void): void {
     try {
       run();
@@ -114,7 +114,7 @@ export class GuardedBackplane {
   }
 }
 
-/** What `run` resolves to. Rejects with the backplane's own error, if it is one. */
+/** Returns the result of `run`. Rejects with the backplane's own error if it is an Error. */
 async function asError<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run();
@@ -123,7 +123,7 @@ async function asError<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
-/** An id is written into event streams and JSON. */
+/** Checks an id: it is written into event streams and JSON. */
 function toId(method: string, id: unknown): string {
   if (typeof id === "string" && id !== "" && !/[\r\n\0]/.test(id)) return id;
   throw wrong(method, id);

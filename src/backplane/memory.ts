@@ -1,5 +1,5 @@
-// A backplane inside one process: for the tests of whoever uses one, for several stores that hear each other, and as the
-// plainest example of what a backplane has to do.
+// A backplane inside one process: for tests, for several stores that share their groups, and as the simplest example of a
+// backplane.
 
 import { copied } from "../base/bytes.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
@@ -14,22 +14,25 @@ import type {
   HistoryLimits,
 } from "./backplane.ts";
 
-/** One count gives the ids of all streams, so a stream that was dropped and comes again never uses one twice. */
+/** One counter gives the ids of all streams, so a stream that was dropped and created again never repeats an id. */
 const ID_FORM = /^\d{1,15}$/;
 
-/** After so many messages streams are looked for that are too old, in groups to which nobody publishes any more. */
+/**
+ * Number of messages after which all streams are searched for entries that are too old, also in groups that are not published
+ * to.
+ */
 const SWEEP_EVERY = 1000;
 
 interface Stream {
   readonly entries: Queue<BackplaneEntry & { readonly atMs: number }>;
-  /** The id of the last entry that was let go of: all after it is there. */
+  /** Id of the last entry that was dropped: every entry after it is kept. */
   base: string | undefined;
   keep: HistoryLimits;
   readonly listeners: Map<MemoryBackplane, BackplaneListener>;
   readonly members: Map<string, BackplaneMember & { readonly of: MemoryBackplane }>;
 }
 
-/** What several MemoryBackplanes have in common: the broker. */
+/** The broker that several MemoryBackplanes share. */
 class MemoryBroker {
   readonly clock: Clock;
   readonly streams: Map<string, Stream> = new Map();
@@ -67,7 +70,7 @@ class MemoryBroker {
     return entry.id;
   }
 
-  /** Lets go of what is over the limits, and of a stream in which nothing is left. */
+  /** Drops the entries that are over the limits, and the stream if it is empty then. */
   expire(group: string): void {
     const stream = this.streams.get(group);
     if (stream === undefined) return;
@@ -80,7 +83,7 @@ class MemoryBroker {
     this.streams.delete(group);
   }
 
-  /** One message at a time to all: what a listener publishes is heard after it, by everybody. */
+  /** Delivers one message at a time to all listeners: a message that a listener publishes is delivered after it. */
   #deliver(): void {
     if (this.#isDelivering) return;
     this.#isDelivering = true;
@@ -99,7 +102,7 @@ export class MemoryBackplane implements Backplane {
     this.#broker = broker;
   }
 
-  /** Another one on the same broker: what another process would have. A store has a backplane to itself. */
+  /** Returns another backplane on the same broker, as another process would have it. A store does not share its backplane. */
   share(): MemoryBackplane {
     return new MemoryBackplane(this.#broker.clock, this.#broker);
   }

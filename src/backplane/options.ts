@@ -1,17 +1,17 @@
-// What the backplanes over a broker let their users choose: one meaning and one default for both.
+// Options that the backplanes over a broker have in common, with one meaning and one default.
 
 import { guard } from "../base/guard.ts";
 import { badValue, checkFunction, type ValueCheck } from "../base/option-values.ts";
 import { printError } from "../base/print-error.ts";
 
 export interface BrokerOptions {
-  /** How long the server may take for an answer, in milliseconds; on Redis the connection is given up then. @default 5000 */
+  /** Time for the server to answer, in milliseconds. Redis: the connection is then given up. @default 5000 */
   readonly timeoutMs?: number | undefined;
-  /** Bytes that may wait for the server's answer; what is published beyond them is refused. @default 16 MiB */
+  /** Bytes that may wait for the server's answer; a message beyond them is refused. @default 16 MiB */
   readonly maxPendingBytes?: number | undefined;
-  /** A process that was not heard of for so many milliseconds is dead, and its members are gone. @default 30_000 */
+  /** Silence after which a process counts as dead and its members as gone, in milliseconds. @default 30_000 */
   readonly aliveMs?: number | undefined;
-  /** Told of lost connections, once each, and of entries in a stream that are not ours. @default console.error */
+  /** Receives lost connections, once each, and entries in a stream that no backplane wrote. @default console.error */
   readonly onError?: ((error: unknown) => unknown) | undefined;
 }
 
@@ -22,10 +22,10 @@ export interface BrokerSettings {
   readonly onError: (error: unknown) => void;
 }
 
-/** The longest time that a timer of Node can wait, less what is added to it. */
+/** Longest delay of a Node timer, less the time that is added to it. */
 const MAX_TIME_MS = 2_000_000_000;
 
-/** The checks of `BrokerOptions`. */
+/** Checks of `BrokerOptions`. */
 export const BROKER_OPTIONS: Readonly<Record<keyof BrokerOptions, ValueCheck>> = {
   timeoutMs: checkPositive(MAX_TIME_MS),
   maxPendingBytes: checkPositive(Number.POSITIVE_INFINITY),
@@ -33,7 +33,7 @@ export const BROKER_OPTIONS: Readonly<Record<keyof BrokerOptions, ValueCheck>> =
   onError: checkFunction,
 };
 
-/** The options with their defaults. `entry` is the module's name, for what is printed. */
+/** Returns the options with their defaults. `entry` is the name of the module, for printed errors. */
 export function toBrokerSettings(options: BrokerOptions, entry: string): BrokerSettings {
   const { timeoutMs = 5000, maxPendingBytes = 16 * 1024 * 1024, aliveMs = 30_000, onError } = options;
   const print = (error: unknown): void => printError(`${entry}:`, error);

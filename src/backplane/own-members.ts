@@ -1,8 +1,8 @@
-// The members of this process, as a broker knows them: all are written anew when it may have forgotten them.
+// The members of this process in a broker. All of them are written again when the broker may have lost them.
 
 import type { BackplaneMember } from "./backplane.ts";
 
-/** Members that are written at once, so that a big process does not fill its connection. */
+/** Number of members that are written at once: the members of a large process would fill its connection. */
 const CHUNK = 256;
 
 export class OwnMembers {
@@ -31,7 +31,7 @@ export class OwnMembers {
     if (members?.delete(key) && members.size === 0) this.#payloads.delete(group);
   }
 
-  /** Resolves when all are written; rejects with the first that failed. */
+  /** Resolves when all members are written. Rejects with the first error. */
   async writeAll(write: (group: string, member: BackplaneMember) => Promise<void>): Promise<void> {
     let writing: Promise<void>[] = [];
     for (const [group, members] of this.#payloads) {

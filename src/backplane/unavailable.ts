@@ -1,4 +1,4 @@
-// The one error of a backplane whose broker does not do what it was asked, with the broker's own words in it.
+// The error of a backplane whose broker fails, with the broker's own words in its text.
 
 import { ChannelError } from "../base/errors.ts";
 
@@ -8,7 +8,7 @@ export function unavailable(cause: unknown): ChannelError {
   return new ChannelError("BACKPLANE_UNAVAILABLE", detail, { cause });
 }
 
-/** What `run` resolves to; whatever goes wrong in it, users match on one code. */
+/** Returns the result of `run`. Rejects with BACKPLANE_UNAVAILABLE for any error in it: applications match on one code. */
 export async function orUnavailable<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run();

@@ -1,6 +1,6 @@
-// What is used of a connection to NATS, and what the JetStream API says when it refuses.
+// The part of a NATS connection that is used, and the errors of the JetStream API.
 
-/** A message as both lines of the client library give it. */
+/** A message, as both versions of the client library deliver it. */
 export interface NatsMessage {
   readonly subject: string;
   readonly data: Uint8Array;
@@ -9,7 +9,7 @@ export interface NatsMessage {
   respond(data?: Uint8Array): boolean;
 }
 
-/** A connection of `@nats-io/transport-node` (3) or `nats` (2); what is used of it. */
+/** The part that is used of a connection of `@nats-io/transport-node` (3) or `nats` (2). */
 export interface NatsConnection {
   publish(subject: string, payload?: Uint8Array): void;
   request(subject: string, payload?: Uint8Array, options?: { timeout: number }): Promise<NatsMessage>;
@@ -21,7 +21,7 @@ export interface NatsConnection {
   status(): AsyncIterable<{ readonly type: string }>;
 }
 
-/** An answer of the API that is a refusal. */
+/** A refusal of the JetStream API. */
 export class NatsApiError extends Error {
   readonly errorCode: number;
 
@@ -31,7 +31,7 @@ export class NatsApiError extends Error {
   }
 }
 
-/** `err_code` of the API's errors. */
+/** `err_code` values of the API. */
 export const NO_MESSAGE_FOUND: number = 10_037;
 export const STREAM_NOT_FOUND: number = 10_059;
 export const STREAM_NAME_IN_USE: number = 10_058;
@@ -42,8 +42,9 @@ export function isApiError(error: unknown, code: number): boolean {
 }
 
 /**
- * By code, status and name: the classes are the client's, and their names differ between its versions (`nats` 2: code "503";
- * `@nats-io` 3.0 to 3.3: "NoRespondersError"; 3.4: "NoResponders"; and either may be the cause of another error).
+ * Recognizes the error by code, status and name: the classes belong to the client, and the names differ between its versions
+ * (`nats` 2: code "503"; `@nats-io` 3.0 to 3.3: "NoRespondersError"; 3.4: "NoResponders"; either may be the cause of another
+ * error).
  */
 export function isNoResponders(error: unknown): boolean {
   const { name, code, status, cause } = (error ?? {}) as {

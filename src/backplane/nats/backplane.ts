@@ -1,5 +1,5 @@
-// The backplane over NATS JetStream, server 2.9 and later: one stream with a subject for each group carries the messages
-// and remembers them. A process reads the whole stream with one consumer and picks its groups.
+// The backplane over NATS JetStream, server 2.9 and later. One stream with a subject for each group carries the messages and
+// keeps them. A process reads the whole stream with one consumer and picks the messages of its groups.
 
 import { randomUUID } from "node:crypto";
 import { type Clock, systemClock } from "../../base/clock.ts";
@@ -24,9 +24,9 @@ import { NatsStreams } from "./streams.ts";
 import { nameToken } from "./subjects.ts";
 
 export interface NatsBackplaneOptions extends BrokerOptions {
-  /** The stream's name, and what all its subjects begin with: letters, digits, `-` and `_`. @default "unichannel" */
+  /** Name of the stream and prefix of all its subjects: letters, digits, `-` and `_`. @default "unichannel" */
   readonly name?: string | undefined;
-  /** On how many servers of a NATS cluster the streams are. Only looked at when they are made. @default 1 */
+  /** Number of servers of a NATS cluster that hold the streams. Used when the streams are created. @default 1 */
   readonly replicas?: number | undefined;
 }
 
@@ -35,7 +35,7 @@ const NATS_OPTIONS: Readonly<Record<keyof NatsBackplaneOptions, ValueCheck>> = {
   name(name, value) {
     if (typeof value !== "string" || !/^[\w-]+$/.test(value)) throw badValue(name, value, "letters, digits, - and _");
   },
-  // JetStream has no more.
+  // JetStream allows no more.
   replicas: checkInteger(1, 5),
 };
 
@@ -48,8 +48,8 @@ const checkConnection = checkMethods("a connection of @nats-io/transport-node or
 ]);
 
 /**
- * A backplane over NATS JetStream. `connection` is a connection of `@nats-io/transport-node` (3) or `nats` (2); it stays
- * yours. Let it reconnect for ever (`maxReconnectAttempts: -1`): one that has given up is of no use any more.
+ * A backplane over NATS JetStream. `connection` is a connection of `@nats-io/transport-node` (3) or `nats` (2); it stays yours.
+ * Let it reconnect for ever (`maxReconnectAttempts: -1`): a connection that has given up cannot be used any more.
  */
 export function natsBackplane(connection: NatsConnection, options: NatsBackplaneOptions = {}): Backplane {
   return new NatsBackplane(connection, options, systemClock);
@@ -60,7 +60,7 @@ class NatsBackplane implements Backplane {
   readonly #streams: NatsStreams;
   readonly #reader: NatsReader;
   readonly #presence: NatsPresence;
-  /** Subscriptions, from the call on: an object of its own for each, so that one that was ended can be told. */
+  /** Subscriptions from the call on. Each is an object of its own, so that an ended one is told from its successor. */
   readonly #subscribed = new Map<string, object>();
   #isClosed = false;
 
@@ -88,7 +88,7 @@ class NatsBackplane implements Backplane {
     const subject = this.#subject(group);
     const bytes = wrap(payload);
     return this.#ask(async () => {
-      // Not awaited without need: what is published in one turn stays in order.
+      // Awaited only where necessary: messages of one turn stay in order.
       if (!this.#streams.isKept(keep)) await this.#streams.grow(keep);
       return toNatsId(await this.#streams.append(subject, bytes));
     });
@@ -99,7 +99,7 @@ class NatsBackplane implements Backplane {
     this.#subscribed.set(group, subscription);
     const isOurs = (): boolean => this.#subscribed.get(group) === subscription;
     try {
-      // Before it is registered, so that one that was ended meanwhile never is.
+      // Before the subscription is registered: one that was ended meanwhile never is.
       await this.#ask(() => this.#reader.ready());
       if (!isOurs()) return undefined;
       return await this.#ask(() => this.#reader.add(this.#subject(group), listener));
@@ -120,9 +120,9 @@ class NatsBackplane implements Backplane {
       this.#streams.using(async () => {
         if (sequence !== undefined) {
           const { messages, first } = await this.#read(group, sequence);
-          // From `since` itself on: while it is there, all that followed is.
+          // From `since` itself on: while that message is there, all that followed is there.
           if (messages[0]?.place.sequence === sequence) return { entries: toEntries(messages.slice(1)), reset: false };
-          // It is older than all that is kept.
+          // The id is older than all messages that are kept.
           if (first > sequence) return { entries: toEntries(messages), reset: true };
         }
         const { messages } = await this.#read(group, 1);
@@ -160,13 +160,14 @@ class NatsBackplane implements Backplane {
     this.#link.close();
   }
 
-  /** What is kept of a group from a number on, and the number of the first that is kept (infinite: none is). */
+  /** Reads the kept messages of a group from a sequence on, and the first sequence that is kept (Infinity: none). */
   async #read(group: string, from: number): Promise<{ readonly messages: ReadMessage[]; readonly first: number }> {
     const subject = this.#subject(group);
     const last = await this.#streams.find({ lastOf: subject });
     if (last === undefined) return { messages: [], first: Number.POSITIVE_INFINITY };
     const found = await readAll(this.#link, { stream: this.#streams.name, subject, from, until: last.sequence });
-    // What is there now was there all the time. What went meanwhile may have had others behind it that went before they were read.
+    // A message that is there now was there all the time. Of those that were removed meanwhile, some may have followed others
+    // that were removed before they were read.
     const first = (await this.#streams.find({ firstOf: subject }))?.sequence ?? Number.POSITIVE_INFINITY;
     return { messages: found.filter(({ place }) => place.sequence >= first), first };
   }
@@ -187,7 +188,7 @@ class NatsBackplane implements Backplane {
   }
 }
 
-/** Without what no backplane wrote. */
+/** Leaves out messages that no backplane wrote. */
 function toEntries(messages: readonly ReadMessage[]): BackplaneEntry[] {
   const entries: BackplaneEntry[] = [];
   for (const { message, place } of messages) {

@@ -1,5 +1,5 @@
-// The connection to NATS as the backplane uses it: questions with an answer in bounded time, and nothing that is kept for
-// later when the server is away. The connection is the user's; it reconnects by itself.
+// The connection to NATS as the backplane uses it: requests that are answered in bounded time, and nothing that is kept for
+// later while the server is away. The connection belongs to the user and reconnects by itself.
 
 import type { Clock, Timer } from "../../base/clock.ts";
 import { unavailable } from "../unavailable.ts";
@@ -22,7 +22,7 @@ export class NatsLink {
   #isStalled = false;
   #isClosed = false;
   #pendingBytes = 0;
-  /** What waits for its end. */
+  /** Functions to call when this is closed. */
   readonly #onClose = new Set<() => void>();
   #statuses: AsyncIterable<unknown> | undefined;
 
@@ -51,11 +51,11 @@ export class NatsLink {
   close(): void {
     this.#isClosed = true;
     for (const fn of this.#onClose) fn();
-    // An iterator of NATS' own, which the connection would otherwise keep.
+    // An iterator of the client library, which the connection would keep.
     (this.#statuses as { stop?(): void } | undefined)?.stop?.();
   }
 
-  /** Resolves after so many milliseconds, or when it is closed: what is asked afterwards is then refused. */
+  /** Resolves after `ms` milliseconds, or when this is closed: later requests are then refused. */
   pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const { clock } = this.#options;
@@ -69,19 +69,19 @@ export class NatsLink {
     });
   }
 
-  /** Calls `fn` when it is closed, at once if it is. Returns a function that takes that back. */
+  /** Calls `fn` when this is closed, at once if it is closed already. Returns a function that takes the registration back. */
   whenClosed(fn: () => void): () => void {
     if (this.#isClosed) queueMicrotask(fn);
     else this.#onClose.add(fn);
     return () => this.#onClose.delete(fn);
   }
 
-  /** A request of the JetStream API. Rejects with NatsApiError when it is refused. */
+  /** Sends a request of the JetStream API. Rejects with NatsApiError if it is refused. */
   async api<T = unknown>(request: string, body: object = {}): Promise<T> {
     return this.ask<T>(`$JS.API.${request}`, Buffer.from(JSON.stringify(body)));
   }
 
-  /** One that goes away when nobody listens any more. */
+  /** Creates an ephemeral consumer: the server removes it when nobody listens any more. */
   createConsumer(stream: string, config: object): Promise<{ readonly name: string; readonly num_pending: number }> {
     return this.api(`CONSUMER.CREATE.${stream}`, {
       stream_name: stream,
@@ -96,20 +96,23 @@ export class NatsLink {
     });
   }
 
-  /** Lets go of a consumer that is not read any more; the server would do so itself some seconds later. */
+  /** Deletes a consumer that is not read any more; the server would do so some seconds later. */
   deleteConsumer(stream: string, name: string): void {
     if (!this.#isUp || this.#isStalled) return;
-    // A connection that was closed throws where it is expected to reject.
+    // A closed connection throws where it should reject.
     Promise.resolve()
       .then(() => this.connection.request(`$JS.API.CONSUMER.DELETE.${stream}.${name}`, undefined, { timeout: 1000 }))
       .catch(() => {});
   }
 
-  /** What is answered with JSON. Rejects with BACKPLANE_UNAVAILABLE, or as it is when there is nobody to answer. */
+  /**
+   * Sends a request that is answered with JSON. Rejects with BACKPLANE_UNAVAILABLE, or with the client's error if nobody
+   * answers.
+   */
   async ask<T>(subject: string, payload: Uint8Array): Promise<T> {
     const { timeoutMs, maxPendingBytes } = this.#options;
     if (this.#isClosed) throw unavailable("closed");
-    // The client would keep it and send it later, when it was reported as failed.
+    // The client would keep the request and send it later, after it was reported as failed.
     if (!this.#isUp) throw unavailable("not connected");
     if (this.#isStalled) throw unavailable("the server does not answer");
     const size = payload.length + subject.length;
@@ -132,7 +135,7 @@ export class NatsLink {
     return answer;
   }
 
-  /** Nothing more is asked of a server that does not answer, until it does. */
+  /** Sends nothing more to a server that does not answer, until it does. */
   #stall(): void {
     if (this.#isStalled) return;
     this.#isStalled = true;
@@ -140,7 +143,7 @@ export class NatsLink {
     const end = (): void => {
       this.#isStalled = false;
     };
-    // A connection that was closed throws where it is expected to reject.
+    // A closed connection throws where it should reject.
     Promise.resolve()
       .then(() => this.connection.flush())
       .then(end, end);
@@ -152,7 +155,7 @@ export class NatsLink {
     } catch (error) {
       if (!this.#isClosed) this.#options.onError(unavailable(error));
     }
-    // The client has given up.
+    // The client has given up reconnecting.
     if (!this.#isClosed) this.#isUp = false;
   }
 

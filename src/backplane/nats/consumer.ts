@@ -1,5 +1,5 @@
-// One consumer of the server's, which delivers a stream's messages from a place on until it ends. It numbers what it
-// delivers, so a message that was lost on the way shows, and it says every second that it lives.
+// A consumer on the server that delivers a stream's messages from a sequence on until it ends. It numbers its deliveries, so a
+// lost message is noticed, and it sends a heartbeat every second.
 
 import { randomUUID } from "node:crypto";
 import type { Timer } from "../../base/clock.ts";
@@ -10,7 +10,7 @@ import { NS_PER_MS, placeOf } from "./message.ts";
 import type { ReadMessage } from "./read.ts";
 
 const HEARTBEAT_MS = 1000;
-/** Seconds in a row in which nothing comes, after which the consumer is gone, or the way to it. */
+/** Seconds of silence after which the consumer, or the way to it, counts as lost. */
 const MAX_MISSED = 3;
 
 export class NatsConsumer {
@@ -18,7 +18,7 @@ export class NatsConsumer {
   readonly #subscription: { unsubscribe(): void };
   readonly #inbox: string = `_INBOX.${randomUUID()}`;
   readonly #queue = new Queue<NatsMessage>();
-  /** Messages that were taken; the consumer's own count must be the same. */
+  /** Messages that were taken; the consumer's own count must be equal. */
   #consumed = 0;
   /** Heartbeats since the last message. */
   #beats = 0;
@@ -26,7 +26,7 @@ export class NatsConsumer {
   #missed = 0;
   #watch: Timer;
   #isOver = false;
-  /** On the server. */
+  /** Its name on the server. */
   #stream = "";
   #name = "";
   #arrived: (() => void) | undefined;
@@ -45,7 +45,7 @@ export class NatsConsumer {
     this.#watch = link.clock.setTimer(this.#onWatch, HEARTBEAT_MS);
   }
 
-  /** Makes it on the server. Resolves with how many messages there are from `sequence` on. */
+  /** Creates the consumer on the server. Resolves to the number of messages from `sequence` on. */
   async begin(stream: string, sequence: number): Promise<number> {
     const { name, num_pending } = await this.#link.createConsumer(stream, {
       ...{ deliver_subject: this.#inbox, deliver_policy: "by_start_sequence", opt_start_seq: sequence },
@@ -54,29 +54,32 @@ export class NatsConsumer {
     if (this.#isOver) this.#link.deleteConsumer(stream, name);
     this.#stream = stream;
     this.#name = name;
-    // Until now the server's answer was waited for, which has its own bound.
+    // Until now the request had a time limit of its own.
     this.#missed = 0;
     return num_pending;
   }
 
-  /** True when nothing more can be taken: it was ended, lost a message, or says nothing any more. Another one goes on. */
+  /**
+   * True if nothing more can be taken: it was ended, has lost a message, or is silent. The caller goes on with another
+   * consumer.
+   */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** Something can be taken. */
+  /** True if a message can be taken. */
   get hasArrived(): boolean {
     return this.#queue.length > 0;
   }
 
-  /** True once for each so many heartbeats in a row: it says that it has delivered all that there is. */
+  /** True once for every so many heartbeats in a row: the consumer says that it has delivered everything. */
   hasBeaten(times: number): boolean {
     if (this.#beats < times) return false;
     this.#beats = 0;
     return true;
   }
 
-  /** The next message; undefined when none has arrived, or when it is over. */
+  /** Returns the next message; undefined if none has arrived or the consumer is over. */
   take(): ReadMessage | undefined {
     while (!this.#isOver) {
       const message = this.#queue.shift();
@@ -90,13 +93,13 @@ export class NatsConsumer {
       this.#consumed += 1;
       this.#beats = 0;
       if (place.consumed === this.#consumed) return { message, place };
-      // Lost between the server and here.
+      // A message was lost between the server and this process.
       this.end();
     }
     return undefined;
   }
 
-  /** Resolves when something has arrived, or when it is over. */
+  /** Resolves when a message has arrived or the consumer is over. */
   arrival(): Promise<void> {
     if (this.#isOver || this.#queue.length > 0) return Promise.resolve();
     return new Promise((resolve) => {
@@ -114,7 +117,7 @@ export class NatsConsumer {
     this.#wake();
   }
 
-  /** ADR-9, ADR-15: a heartbeat says how many were delivered; flow control waits for an answer. */
+  /** ADR-9, ADR-15: a heartbeat tells the number of delivered messages; flow control expects an answer. */
   #answerStatus(message: NatsMessage): void {
     const stalled = message.headers?.get("Nats-Consumer-Stalled");
     if (message.reply) message.respond();

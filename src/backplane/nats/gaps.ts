@@ -1,27 +1,27 @@
-// Which groups lost messages that were never read here. A stream of NATS says how many messages it lacks, not of which
-// subjects, so each group is asked about.
+// Finds the groups that lost messages before this process had read them. A NATS stream tells how many messages it lacks, not of
+// which subjects, so each group is looked at.
 
 import type { NatsStreams } from "./streams.ts";
 
-/** How far all was read, and when. */
+/** Sequence up to which everything was read, and the time of that. */
 export interface ReadPlace {
   readonly sequence: number;
   readonly atMs: number;
   readonly nowMs: number;
-  /** How many messages of each group the stream keeps; negative: all. */
+  /** Messages of each group that the stream keeps; negative: all. */
   readonly limit: number;
 }
 
-/** Groups that are asked about at once. */
+/** Groups that are looked at in one step. */
 const CHUNK = 64;
-/** Up to so many subjects the server is asked for all their counts. */
+/** Up to this number of subjects the server is asked for the counts of all. */
 const MAX_COUNTS = 10_000;
-/** Clocks of different machines differ, and a server lets go of what is too old a little late. */
+/** Tolerance: the clocks of machines differ, and a server removes old messages a little late. */
 const CLOCK_SLACK_MS = 2000;
 
 /**
- * Calls `tell` for each group that lost something after `place`. `lastAtMs`: when the server stored the last message that is
- * known of the group, in milliseconds; 0: none is.
+ * Calls `tell` for each group that lost messages after `place`. `lastAtMs`: the time at which the server stored the last known
+ * message of the group, in milliseconds; 0 if none is known.
  */
 export async function findGaps<Group extends { readonly lastAtMs: number }>(
   streams: NatsStreams,
@@ -51,17 +51,17 @@ async function isMissing(
 ): Promise<boolean> {
   const { ttlMs } = streams.keep;
   const first = await streams.find({ firstOf: subject });
-  // An older one is still there: trimming begins with the oldest.
+  // An older message is still there, and trimming begins with the oldest.
   if (first !== undefined && first.sequence <= sequence) return false;
   if (nowMs - atMs >= ttlMs) return true;
   const counts = first === undefined ? {} : await streams.countsOf(subject);
   if (limit >= 0 && (counts[subject] ?? 0) >= limit) return true;
-  // Neither their number nor their age has removed the last one that was known: somebody did.
+  // Neither a limit nor its age has removed the last known message: somebody did.
   if (lastAtMs > 0 && nowMs - lastAtMs < ttlMs - CLOCK_SLACK_MS) return true;
   return isPurged();
 }
 
-/** Whether messages are gone that neither a limit nor their age has removed, of whatever group. */
+/** Returns whether messages of any group are gone that neither a limit nor their age has removed. */
 async function wasPurged(streams: NatsStreams, limit: number): Promise<boolean> {
   const { state } = await streams.info();
   if ((state.num_subjects ?? 0) > MAX_COUNTS) return false;

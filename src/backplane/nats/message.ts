@@ -1,18 +1,18 @@
-// A message of the stream: what it carries, and where it stands.
+// A message of the stream: its payload and its place.
 
-/** What begins every payload of ours: the version of what follows. */
+/** First byte of every payload: the version of its format. */
 const VERSION = 1;
 export const NS_PER_MS = 1_000_000;
 
-/** Where a message stands. */
+/** The place of a message in the stream and in its consumer. */
 export interface Place {
-  /** Its number in the stream. */
+  /** Sequence in the stream. */
   readonly sequence: number;
-  /** How many the consumer had delivered with this one. */
+  /** Number of messages that the consumer has delivered, with this one. */
   readonly consumed: number;
-  /** When the server stored it, in milliseconds. */
+  /** Time at which the server stored it, in milliseconds. */
   readonly atMs: number;
-  /** How many the consumer has still to deliver. */
+  /** Number of messages that the consumer has still to deliver. */
   readonly pending: number;
 }
 
@@ -39,20 +39,20 @@ export function wrap(payload: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Undefined for what no backplane wrote. */
+/** Returns undefined for a message that no backplane wrote. */
 export function unwrap(bytes: Uint8Array): Uint8Array | undefined {
   return bytes[0] === VERSION ? bytes.subarray(1) : undefined;
 }
 
-/** The id of a message: its number in the stream, which no other message of a stream of that name has. */
+/** Returns the id of a message: its sequence, which no other message of a stream of that name has. */
 export function toNatsId(sequence: number): string {
   return String(sequence);
 }
 
-/** In its shortest form, so that the same id is the same text. */
+/** In the shortest form, so that equal ids are equal texts. */
 const ID = /^[1-9]\d{0,15}$/;
 
-/** Undefined for what can be no id. */
+/** Returns undefined for a text that cannot be an id. */
 export function sequenceOf(id: string): number | undefined {
   const sequence = ID.test(id) ? Number(id) : 0;
   return sequence > 0 && Number.isSafeInteger(sequence) ? sequence : undefined;

@@ -1,5 +1,5 @@
-// Who is present in a group, over NATS: the last message of each member's subject, and a subject per process whose message
-// expires when the process does not renew it. A member whose process has none is not there any more.
+// Presence over NATS: the last message of each member's subject, and a subject per process whose message expires unless the
+// process renews it. A member counts as gone if the message of its process is gone.
 
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { BackplaneMember } from "../backplane.ts";
@@ -11,9 +11,9 @@ import { nameToken } from "./subjects.ts";
 
 export interface NatsPresenceOptions {
   readonly clock: Clock;
-  /** This process; one token of a subject. */
+  /** Id of this process: one token of a subject. */
   readonly processId: string;
-  /** A process that says nothing for so long is dead. */
+  /** Silence after which a process counts as dead, in milliseconds. */
   readonly aliveMs: number;
   readonly onError: (error: unknown) => void;
 }
@@ -38,7 +38,7 @@ export class NatsPresence {
   }
 
   async enter(group: string, member: BackplaneMember): Promise<void> {
-    // Others must know the process before they see its members.
+    // Other processes must know this process before they see its members.
     if (this.#aliveAt < 0) await this.announce();
     this.#own.add(group, member);
     await this.#write(group, member);
@@ -66,12 +66,12 @@ export class NatsPresence {
       if (alive.state.subjects?.[`${name}.a.${process}`] === undefined) dead.add(process);
       else members.push(decodeMember(data));
     }
-    // A process that was only slow writes its members anew when it comes back.
+    // A process that was only slow writes its members again when it comes back.
     for (const process of dead) this.#purge(`${name}.m.${nameToken(group)}.${process}.*`).catch(() => {});
     return members;
   }
 
-  /** Writes down that this process lives, and its members. Called for each new connection. */
+  /** Writes that this process lives, and its members. Called for each new connection. */
   announce(): Promise<void> {
     this.#announcing ??= this.#announce().finally(() => {
       this.#announcing = undefined;
@@ -79,11 +79,11 @@ export class NatsPresence {
     return this.#announcing;
   }
 
-  /** After a new connection; nothing to do for a process that has announced nothing. */
+  /** Called after a new connection. A process that has announced nothing has nothing to do. */
   announceAgain(): void {
     if (this.#aliveAt < 0) return;
     this.announce().catch((error: unknown) => {
-      // The next renewal writes all.
+      // The next renewal writes everything.
       this.#aliveAt = 0;
       if (this.#link.isUp) this.#options.onError(error);
     });
@@ -111,7 +111,7 @@ export class NatsPresence {
       this.#schedule();
       if (!this.#link.isUp || this.#own.isEmpty) return;
       const now = clock.now();
-      // Late, so that it may have been taken for dead; or it is time to write all anew.
+      // The renewal is late, so the process may have been taken for dead; or it is time to write everything again.
       const mustWrite = now - this.#aliveAt >= aliveMs || now - this.#writtenAt >= MEMBER_TTL_MS / 3;
       (mustWrite ? this.announce() : this.#renew()).catch((error: unknown) => {
         if (this.#link.isUp) onError(error);
@@ -138,7 +138,7 @@ export class NatsPresence {
   }
 }
 
-/** The key's length in bytes, the key in UTF-16, so that it may be any text, and the payload. */
+/** The length of the key in bytes, the key in UTF-16, so that any text is possible, and the payload. */
 function encodeMember({ key, payload }: BackplaneMember): Uint8Array {
   const name = Buffer.from(key, "utf16le");
   const length = Buffer.alloc(4);

@@ -1,5 +1,5 @@
-// Publishing to the streams: a message that no stream took is published again, and messages keep the order in which they were
-// asked for. While one of them has to be published again, later ones are held behind it.
+// Publishes to the streams. A message that no stream took is published again, and messages keep the order of their calls: while
+// one of them has to be published again, later ones wait behind it.
 
 import type { ChannelError } from "../../base/channel-error.ts";
 import { Queue } from "../../base/queue.ts";
@@ -7,49 +7,49 @@ import { unavailable } from "../unavailable.ts";
 import { isApiError, isNoResponders, STORE_FAILED } from "./api.ts";
 import type { NatsLink } from "./connection.ts";
 
-/** The connection as the publisher uses it. */
+/** The part of the connection that the publisher uses. */
 export type PublishingLink = Pick<NatsLink, "ask" | "maxPendingBytes">;
 
-/** The streams as their publisher sees them. */
+/** The part of the streams that the publisher uses. */
 export interface PublishedStreams {
-  /** Whether the streams were found, and nothing says that they are others now. */
+  /** True if the streams were found and nothing says that they were replaced. */
   readonly isOpen: boolean;
-  /** The least sequence that the message stream gives now. */
+  /** Lowest sequence that the message stream gives. */
   readonly first: number;
   open(): Promise<unknown>;
   /** Empties a message stream that counts messages and delivers none. */
   repair(): Promise<void>;
-  /** The message stream is gone, or is another one. */
+  /** Called when the message stream is gone or was replaced. */
   lost(): void;
-  /** The message stream gave this sequence. */
+  /** Called with each sequence that the message stream gave. */
   heard(sequence: number): void;
 }
 
 interface Publication {
-  /** Its place in the order of all. */
+  /** Its index in the order of the calls. */
   readonly number: number;
   readonly subject: string;
   readonly payload: Uint8Array;
-  /** Whether it goes to the message stream, whose sequences say which stream took it. */
+  /** True for the message stream, whose sequences show which stream took a message. */
   readonly isMessage: boolean;
   readonly resolve: (sequence: number) => void;
   readonly reject: (error: ChannelError) => void;
   attempts: number;
 }
 
-/** How often a message is sent when each time the stream turns out to be gone. */
+/** Number of times that a message is sent if the stream turns out to be gone each time. */
 const MAX_ATTEMPTS = 4;
 
 export class NatsPublisher {
   readonly #link: PublishingLink;
   readonly #streams: PublishedStreams;
-  /** Publications that wait for the streams, in their order. */
+  /** Publications that wait for the streams, in the order of their calls. */
   #held = new Queue<Publication>();
   #heldBytes = 0;
   #count = 0;
   #inFlight = 0;
   #isReopening = false;
-  /** A publication was refused because the files of the stream are gone. */
+  /** True after a publication was refused because the files of the stream are gone. */
   #isBroken = false;
 
   constructor(link: PublishingLink, streams: PublishedStreams) {
@@ -62,7 +62,7 @@ export class NatsPublisher {
     return new Promise((resolve, reject) => {
       const number = ++this.#count;
       const publication: Publication = { number, subject, payload, isMessage, resolve, reject, attempts: 0 };
-      // Sent in the same turn where that is possible: what is published in one turn leaves in one piece.
+      // Sent at once where possible: messages of one turn leave together.
       if (this.#streams.isOpen && this.#held.length === 0 && !this.#isReopening) void this.#send(publication);
       else if (this.#heldBytes > 0 && this.#heldBytes + payload.length > this.#link.maxPendingBytes) {
         reject(unavailable("too much waits for the streams"));
@@ -80,12 +80,12 @@ export class NatsPublisher {
     try {
       const { seq } = await this.#link.ask<{ readonly seq: number }>(subject, payload);
       if (!isMessage || seq >= this.#streams.first) this.#taken(publication, seq);
-      // A new stream whose sequences nobody has lifted yet: lifting them drops the message.
+      // A new stream whose sequences were not raised yet: raising them drops the message.
       else this.#again(publication, "the stream is made again and again");
     } catch (error) {
       const isBroken = isMessage && isApiError(error, STORE_FAILED);
       if (isBroken) this.#isBroken = true;
-      // No stream took it, so publishing it again cannot double it.
+      // No stream took it: publishing it again cannot double it.
       if (isBroken || isNoResponders(error)) this.#again(publication, error);
       else publication.reject(unavailable(error));
     } finally {
@@ -99,7 +99,7 @@ export class NatsPublisher {
     publication.resolve(sequence);
     const first = this.#held.at(0);
     if (first === undefined || first.number > publication.number) return;
-    // Sent again, an earlier one would come behind it: its publisher is told that it was not published.
+    // An earlier message would now come behind this one: its publisher is told that it was not published.
     const isOvertaken = ({ number, subject }: Publication): boolean =>
       number < publication.number && subject === publication.subject;
     this.#rejectHeld(isOvertaken, "a later message was taken before it");
@@ -110,7 +110,7 @@ export class NatsPublisher {
     else this.#hold(publication);
   }
 
-  /** Keeps the order of numbers: answers come nearly in order, so it is nearly always the end of the queue. */
+  /** Keeps the order of the calls. Answers come nearly in order, so the place is nearly always the end of the queue. */
   #hold(publication: Publication): void {
     this.#heldBytes += publication.payload.length;
     const last = this.#held.at(this.#held.length - 1);
@@ -137,7 +137,7 @@ export class NatsPublisher {
     }
   }
 
-  /** Opens the streams and sends what is held. Waits for all answers first: a message still under way may have to join it. */
+  /** Opens the streams and sends the held messages. Waits for all answers first: a message under way may have to join them. */
   async #reopen(): Promise<void> {
     if (this.#isReopening || this.#inFlight > 0) return;
     this.#isReopening = true;

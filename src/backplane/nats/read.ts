@@ -1,5 +1,5 @@
-// One reading of what a stream holds now, through a consumer of the server's that lives for this one answer. The consumer
-// numbers what it delivers, so a message that was lost on the way shows, and the reading is begun again.
+// Reads once what a stream holds, through a consumer that lives for this one reading. The consumer numbers its deliveries, so a
+// lost message is noticed, and the reading begins again.
 
 import { randomUUID } from "node:crypto";
 import { Deadline } from "../../base/deadline.ts";
@@ -11,7 +11,7 @@ import { NS_PER_MS, type Place, placeOf } from "./message.ts";
 export interface NatsReading {
   readonly stream: string;
   readonly subject: string;
-  /** A sequence: all from there on. Without it the last message of each subject. */
+  /** First sequence to read. Without it: the last message of each subject. */
   readonly from?: number;
   /** Messages behind this sequence may be left out. */
   readonly until?: number;
@@ -22,12 +22,12 @@ export interface ReadMessage {
   readonly place: Place;
 }
 
-/** So often it is begun again when the connection was lost meanwhile. */
+/** Number of readings that are begun when the connection is lost each time. */
 const MAX_ATTEMPTS = 5;
-/** A consumer with nothing more to deliver says so after this time. */
+/** Interval at which a consumer without further messages says so. */
 const HEARTBEAT_MS = 1000;
 
-/** All of it, in order, without a hole. Rejects with BACKPLANE_UNAVAILABLE, or with the API's error. */
+/** Resolves to all messages, in order and complete. Rejects with BACKPLANE_UNAVAILABLE, or with the API's error. */
 export async function readAll(link: NatsLink, reading: NatsReading): Promise<readonly ReadMessage[]> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const found = await readOnce(link, reading);
@@ -36,7 +36,7 @@ export async function readAll(link: NatsLink, reading: NatsReading): Promise<rea
   throw unavailable("the connection was lost each time that the history was read");
 }
 
-/** Undefined when messages were lost on the way. */
+/** Resolves to undefined if messages were lost on the way. */
 async function readOnce(
   link: NatsLink,
   { stream, subject, from, until = Number.POSITIVE_INFINITY }: NatsReading,
@@ -45,7 +45,7 @@ async function readOnce(
   const inbox = `_INBOX.${randomUUID()}`;
   const found: ReadMessage[] = [];
   let settle!: (outcome: "whole" | "broken" | Error) => void;
-  // It is settled by what arrives, and by a timer, perhaps before anybody waits for it: so it never rejects.
+  // Settled by a delivery or by a timer, perhaps before anybody awaits it: so it never rejects.
   const finished = new Promise<"whole" | "broken" | Error>((resolve) => {
     settle = resolve;
   });
@@ -53,7 +53,7 @@ async function readOnce(
   const deadline = new Deadline(clock, timeoutMs, () => settle(unavailable("history did not come")));
   const take = (message: NatsMessage): void => {
     if (message.headers?.code === 100) {
-      // ADR-9, ADR-15: flow control waits for an answer; a heartbeat says how many were delivered.
+      // ADR-9, ADR-15: flow control expects an answer; a heartbeat tells the number of delivered messages.
       const stalled = message.headers.get("Nats-Consumer-Stalled");
       const delivered = message.headers.get("Nats-Last-Consumer");
       if (message.reply) message.respond();

@@ -1,6 +1,6 @@
 // The reading side of the NATS backplane: one consumer at a time of the whole message stream, of which a process picks its
-// groups. The stream numbers all messages without holes, so what is missing shows. One loop does all of it: it makes a
-// consumer, tells what was missed, delivers what comes until the consumer is over, and begins again.
+// groups. The stream numbers its messages without holes, so a missing one is noticed. One loop does everything: it creates a
+// consumer, tells of gaps, delivers messages until the consumer is over, and begins again.
 
 import type { Clock, Timer } from "../../base/clock.ts";
 import { ChannelError } from "../../base/errors.ts";
@@ -17,11 +17,11 @@ interface Subscription {
   readonly listener: BackplaneListener;
   /** Everything up to here was delivered; -1 until it is known where to begin. */
   last: number;
-  /** When the server stored the last message that is known of the group, in milliseconds; 0: none is. */
+  /** Time at which the server stored the last known message of the group, in milliseconds; 0 if none is known. */
   lastAtMs: number;
-  /** What came before it was known where to begin. */
+  /** Messages that arrived before the beginning was known. */
   readonly early: NatsEntry[];
-  /** No entry came since it was told of a gap. */
+  /** True if no entry came since the last gap was told. */
   isAtGap: boolean;
 }
 
@@ -41,9 +41,9 @@ export interface NatsReaderOptions {
 }
 
 const RETRY_MS = 500;
-/** After so many seconds without a message the stream is looked at: its consumer may not say the truth. */
+/** Seconds without a message after which the stream is looked at: its consumer may be wrong. */
 const LOOK_BEATS = 2;
-/** Other connections get their turn when delivering takes longer. */
+/** Time after which other connections get their turn while messages are delivered. */
 const SLICE_MS = 8;
 
 export class NatsReader {
@@ -51,20 +51,20 @@ export class NatsReader {
   readonly #streams: NatsStreams;
   readonly #options: NatsReaderOptions;
   readonly #subscriptions = new Map<string, Subscription>();
-  /** The consumer that is listened to, from its making on. */
+  /** The current consumer, from its creation on. */
   #consumer: NatsConsumer | undefined;
-  /** Messages are delivered: the consumer is there, and what was missed before it is told. */
+  /** True while messages are delivered: the consumer is there, and gaps before it are told. */
   #isReading = false;
-  /** Those who wait for that. */
+  /** Callers of `ready` that wait. */
   #waiting: Waiting[] = [];
   #isRunning = false;
-  /** Of the stream that was read last; 0: none was. */
+  /** Version of the stream that was read last; 0 if none was. */
   #version = 0;
   #sequence = 0;
   #readAt: number;
-  /** What the server says of its streams: one that is deleted, or made, is looked at at once. */
+  /** The server's advisories: a stream that is deleted or created is looked at at once. */
   #advisories: { unsubscribe(): void } | undefined;
-  /** Ends the wait for another attempt. */
+  /** Ends the pause before another attempt. */
   #retry: (() => void) | undefined;
   #isClosed = false;
 
@@ -75,7 +75,7 @@ export class NatsReader {
     this.#readAt = options.clock.now();
   }
 
-  /** Resolves when messages are being read; rejects when the attempt to do so has failed. */
+  /** Resolves when messages are being read. Rejects if the attempt has failed. */
   ready(): Promise<void> {
     if (this.#isClosed) return Promise.reject(unavailable("closed"));
     if (this.#isReading && this.#consumer?.isOver === false) return Promise.resolve();
@@ -86,12 +86,12 @@ export class NatsReader {
     });
   }
 
-  /** To be called when it is `ready`. The id of the group's last entry; what comes after it is delivered. */
+  /** Call it after `ready`. Resolves to the id of the group's last entry; later entries are delivered. */
   async add(subject: string, listener: BackplaneListener): Promise<string | undefined> {
     const subscription: Subscription = { listener, last: -1, lastAtMs: 0, early: [], isAtGap: false };
     this.#subscriptions.set(subject, subscription);
     try {
-      // Asked after messages are being read: whatever comes after this one will be.
+      // Asked while messages are being read: every message behind this one will be delivered.
       const last = await this.#streams.using(() => this.#streams.find({ lastOf: subject }));
       subscription.last = last?.sequence ?? 0;
       subscription.lastAtMs = last?.atMs ?? 0;
@@ -107,7 +107,7 @@ export class NatsReader {
     this.#subscriptions.delete(subject);
   }
 
-  /** Goes on with another consumer: the connection, or the stream, may be another one. */
+  /** Goes on with another consumer: the connection, or the stream, may have been replaced. */
   restart(): void {
     this.#consumer?.end();
     this.#retry?.();
@@ -121,7 +121,7 @@ export class NatsReader {
     for (const { reject } of this.#waiting.splice(0)) reject(unavailable("closed"));
   }
 
-  /** Until it is closed, or has failed before anything was ever read. Never rejects. */
+  /** Runs until it is closed, or has failed before anything was read. Never rejects. */
   async #run(): Promise<void> {
     this.#isRunning = true;
     while (!this.#isClosed && (this.#version > 0 || this.#waiting.length > 0)) {
@@ -142,18 +142,18 @@ export class NatsReader {
     this.#isRunning = false;
   }
 
-  /** One consumer, from its making to its end. */
+  /** Runs one consumer, from its creation to its end. */
   async #readOn(): Promise<void> {
     this.#listen();
     const { config, state } = await this.#streams.info();
     if (this.#isClosed) return;
-    // From here on whoever finds another stream ends this consumer.
+    // From here on, finding another stream ends this consumer.
     const consumer = new NatsConsumer(this.#link);
     this.#consumer = consumer;
     const isAnother = this.#compare(state);
     const pending = await consumer.begin(this.#streams.name, this.#sequence + 1);
     if (consumer.isOver) return;
-    // Fewer than there were: some are gone, perhaps the last ones, after which nothing would show it.
+    // There are fewer messages than before: some are gone, perhaps the last ones, which nothing else would show.
     if (!isAnother && pending < state.last_seq - this.#sequence) {
       await this.#tellGaps(config.max_msgs_per_subject);
       if (consumer.isOver) return;
@@ -164,14 +164,14 @@ export class NatsReader {
     await this.#deliverAll(consumer);
   }
 
-  /** Tells all groups when the stream is not the one that was read. */
+  /** Tells all groups of a gap if the stream is not the one that was read. */
   #compare({ first_seq, last_seq }: { readonly first_seq: number; readonly last_seq: number }): boolean {
     const isFirst = this.#version === 0;
     const isAnother = !isFirst && (this.#version !== this.#streams.version || last_seq < this.#sequence);
     if (isFirst) this.#sequence = last_seq;
     this.#version = this.#streams.version;
     if (!isAnother) return false;
-    // It is read from its beginning: all of it is new to whoever is told of the gap.
+    // It is read from its beginning: every message is new to a group that was told of the gap.
     this.#sequence = Math.max(1, first_seq) - 1;
     for (const subscription of this.#subscriptions.values()) {
       subscription.last = Math.min(subscription.last, this.#sequence);
@@ -192,7 +192,7 @@ export class NatsReader {
         continue;
       }
       if (found.place.sequence !== this.#sequence + 1) {
-        // Some that were in between are not kept any more.
+        // Some messages in between are not kept any more.
         await this.#tellGaps(this.#streams.keep.size);
         if (consumer.isOver) return;
       }
@@ -204,20 +204,20 @@ export class NatsReader {
   }
 
   /**
-   * The consumer has delivered all that there is: is that so? It may have been made on a stream that is broken, or messages
-   * that it was about to deliver were removed.
+   * Checks the consumer's claim that it has delivered everything: it may have been created on a broken stream, or messages that
+   * it was about to deliver were removed.
    */
   async #look(consumer: NatsConsumer): Promise<void> {
     this.#readAt = this.#options.clock.now();
     const { state } = await this.#streams.info();
-    // Another stream was found, or what was missing has come meanwhile.
+    // Another stream was found, or the missing messages have come meanwhile.
     if (consumer.isOver || consumer.hasArrived) return;
     if (state.last_seq <= this.#sequence) return;
     await this.#streams.repair();
     consumer.end();
   }
 
-  /** Not every account may hear these; without them a consumer that is silent tells the same, some seconds later. */
+  /** Not every account may receive advisories; without them a silent consumer shows the same some seconds later. */
   #listen(): void {
     this.#advisories ??= this.#link.connection.subscribe(`$JS.EVENT.ADVISORY.STREAM.*.${this.#streams.name}`, {
       callback: (error, message) => {
@@ -252,13 +252,16 @@ export class NatsReader {
     subscription.listener.entry({ id: toNatsId(sequence), payload });
   }
 
-  /** Tells the groups that lost something after what was read last. `limit`: how many messages of each the stream keeps. */
+  /**
+   * Tells the groups that lost messages after the last one that was read. `limit`: messages of each group that the stream
+   * keeps.
+   */
   async #tellGaps(limit: number): Promise<void> {
     const place = { sequence: this.#sequence, atMs: this.#readAt, nowMs: this.#options.clock.now(), limit };
     await findGaps(this.#streams, place, [...this.#subscriptions], tellGap);
   }
 
-  /** Before another attempt; a new connection ends it. */
+  /** Waits before another attempt; a new connection ends the wait. */
   #pause(): Promise<void> {
     return new Promise((resolve) => {
       const { clock } = this.#options;

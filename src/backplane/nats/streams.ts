@@ -1,10 +1,10 @@
-// The streams of the NATS backplane, in the words of the JetStream API (subjects `$JS.API.…`, JSON both ways): a core
-// connection is all that it takes, of whatever version of the client. Works from server 2.9 on.
+// The streams of the NATS backplane, through the JetStream API (subjects `$JS.API.…`, JSON both ways): a core connection of any
+// version of the client is enough. Works with server 2.9 and later.
 //
-// A stream numbers its messages from 1 on, and one that was deleted and made again does so again. Before anything is published
-// to a new stream its numbers are therefore lifted to the microsecond of its making: no two messages of one name ever have the
-// same number, and a publisher sees at once when its message went to a stream that it does not know.
-// Long because opening, lifting and growing share what is known of the stream.
+// A stream numbers its messages from 1 on, also one that was deleted and created again. So before anything is published to a
+// new stream, its sequences are raised to the microsecond of its creation: no two messages of one name ever have the same
+// sequence, and a publisher notices at once if its message went to an unknown stream.
+// Long because opening, raising and growing share what is known of the stream.
 
 import type { HistoryLimits } from "../backplane.ts";
 import { isApiError, NO_MESSAGE_FOUND, STREAM_NAME_IN_USE, STREAM_NOT_FOUND } from "./api.ts";
@@ -16,25 +16,25 @@ export interface NatsStreamsOptions {
   readonly name: string;
   readonly replicas: number;
   readonly aliveMs: number;
-  /** The message stream is gone, or is another one than was known. */
+  /** Called when the message stream is gone or was replaced. */
   readonly onAnother: () => void;
-  /** The streams of members are other ones than were known: they are empty. */
+  /** Called when the streams of members were replaced: they are empty. */
   readonly onForgotten: () => void;
 }
 
-/** Numbers of a new stream for each millisecond between its making and the epoch: more than are published in one. */
+/** Sequences for each millisecond between the epoch and the creation of a stream: more than are published in a millisecond. */
 const NUMBERS_PER_MS = 1000;
-/** How often, and how long apart, a server is asked that knows less than it did: it may still be reading its files. */
+/** Number and interval of further looks at a server that knows less than before: it may still be reading its files. */
 const REGRESS_LOOKS = 3;
 const REGRESS_MS = 200;
 /**
- * How long a stream that was deleted is left alone before it is made again. A server tells that it is deleted, and makes another
- * one of its name, while it still removes its files: with them go those of the other one (seen with nats-server 2.9.10).
+ * Time for which a deleted stream is left alone before it is created again. A server reports the deletion, and creates another
+ * stream of that name, while it still removes the files, and then removes those of the new stream, too (nats-server 2.9.10).
  */
 const REMAKE_MS = 500;
-/** JetStream looks for doubles so long by default; it may not be longer than what is kept. */
+/** JetStream's default window for duplicates. It must not be longer than messages are kept. */
 const DUPLICATE_WINDOW_MS = 120_000;
-/** Members of a process that never came back stay no longer; those of others are written anew. */
+/** Lifetime of the members of a process that never came back; those of others are written again. */
 export const MEMBER_TTL_MS: number = 24 * 3_600_000;
 
 interface StreamConfig {
@@ -59,17 +59,17 @@ export class NatsStreams implements PublishedStreams {
   readonly #link: NatsLink;
   readonly #publisher: NatsPublisher;
   readonly #options: NatsStreamsOptions;
-  /** The most that was asked for, here or by whoever made the stream. */
+  /** The largest limits that were asked for, by this process or by the one that created the stream. */
   #keep: HistoryLimits = { size: 1, ttlMs: 60_000 };
   #opening: Promise<StreamInfo> | undefined;
   #growing: Promise<void> | undefined;
-  /** When the message stream was made: what tells two streams of one name apart. */
+  /** Time at which the message stream was created: it tells two streams of one name apart. */
   #created = "";
-  /** When those of members were made. */
+  /** Times at which the streams of members were created. */
   #membersCreated = "";
-  /** The least number that the message stream gives. */
+  /** Lowest sequence that the message stream gives. */
   #first = Number.POSITIVE_INFINITY;
-  /** The greatest number that the message stream is known to have given. */
+  /** Highest sequence that the message stream is known to have given. */
   #known = 0;
   #version = 0;
 
@@ -79,7 +79,7 @@ export class NatsStreams implements PublishedStreams {
     this.#publisher = new NatsPublisher(link, this);
   }
 
-  /** Another number for each message stream that is found, and for one that has lost its end. */
+  /** Changes with each message stream that is found, and when one has lost its end. */
   get version(): number {
     return this.#version;
   }
@@ -100,17 +100,17 @@ export class NatsStreams implements PublishedStreams {
     return this.#first;
   }
 
-  /** To be opened again: the server may be another one. */
+  /** Makes the next call open the streams again: the server may be another one. */
   forget(): void {
     this.#opening = undefined;
   }
 
-  /** The stream gave this number. */
+  /** Records a sequence that the stream gave. */
   heard(sequence: number): void {
     if (sequence > this.#known) this.#known = sequence;
   }
 
-  /** Makes the streams if they are not there. Asked again after the connection was lost. */
+  /** Creates the streams that are missing. Done again after the connection was lost. */
   open(): Promise<StreamInfo> {
     if (this.#opening !== undefined) return this.#opening;
     const opening = this.#openAll().catch((error: unknown) => {
@@ -121,13 +121,13 @@ export class NatsStreams implements PublishedStreams {
     return opening;
   }
 
-  /** The message stream as it is now. */
+  /** Resolves to the current state of the message stream. */
   async info(): Promise<StreamInfo> {
     this.#opening = undefined;
     return this.open();
   }
 
-  /** Publishes a message to the subject of a group; its sequence once the server has it. */
+  /** Publishes a message to the subject of a group. Resolves to its sequence once the server has it. */
   append(subject: string, payload: Uint8Array): Promise<number> {
     return this.#publisher.publish(subject, payload, true);
   }
@@ -138,8 +138,8 @@ export class NatsStreams implements PublishedStreams {
   }
 
   /**
-   * A stream whose files are gone still counts its messages, confirms new ones, or refuses them, and delivers none; emptied, it
-   * works again. Nothing is done where any message can be read.
+   * Empties a stream whose files are gone: it still counts its messages, and confirms or refuses new ones, but delivers none.
+   * Does nothing if any message can be read.
    */
   async repair(): Promise<void> {
     const before = await this.#link.api<StreamInfo>(`STREAM.INFO.${this.name}`);
@@ -152,7 +152,7 @@ export class NatsStreams implements PublishedStreams {
     this.lost();
   }
 
-  /** Runs what needs the streams; once more if they turn out to be gone. */
+  /** Runs a function that needs the streams; a second time if they turn out to be gone. */
   async using<T>(run: () => Promise<T>): Promise<T> {
     await this.open();
     try {
@@ -165,16 +165,16 @@ export class NatsStreams implements PublishedStreams {
     }
   }
 
-  /** The message stream is gone, or is another one: the next `open` looks for it. */
+  /** The message stream is gone or was replaced: the next `open` looks for it. */
   lost(): void {
     this.forget();
     this.#options.onAnother();
   }
 
-  /** Sees to it that the stream keeps at least this much. It is one stream for all groups, so the largest wish counts. */
+  /** Makes the stream keep at least this much. All groups share one stream, so the largest limits count. */
   grow({ size, ttlMs }: HistoryLimits): Promise<void> {
     this.#keep = { size: Math.max(size, this.#keep.size), ttlMs: Math.max(ttlMs, this.#keep.ttlMs) };
-    // One after the other, and all that is published meanwhile waits behind them: it stays in order.
+    // One update at a time. Messages that are published meanwhile wait behind it and stay in order.
     const growing = (this.#growing ?? Promise.resolve())
       .catch(() => {})
       .then(async () => {
@@ -192,13 +192,13 @@ export class NatsStreams implements PublishedStreams {
     return growing;
   }
 
-  /** Whether `grow` would have something to do. */
+  /** Returns true if `grow` would have nothing to do. */
   isKept({ size, ttlMs }: HistoryLimits): boolean {
     if (this.#growing !== undefined || !this.isOpen) return false;
     return size <= this.#keep.size && ttlMs <= this.#keep.ttlMs;
   }
 
-  /** The first message of a subject that is there, the last one, or that of a number; undefined when there is none. */
+  /** Finds the first or last message of a subject, or the message with a sequence. Resolves to undefined if there is none. */
   async find(
     which: { readonly firstOf: string } | { readonly lastOf: string } | { readonly sequence: number },
   ): Promise<FoundMessage | undefined> {
@@ -219,7 +219,7 @@ export class NatsStreams implements PublishedStreams {
     }
   }
 
-  /** How many messages each subject has that fits. */
+  /** Resolves to the number of messages of each subject that matches. */
   async countsOf(filter: string): Promise<Readonly<Record<string, number>>> {
     const { state } = await this.#link.api<StreamInfo>(`STREAM.INFO.${this.name}`, { subjects_filter: filter });
     return state.subjects ?? {};
@@ -228,7 +228,7 @@ export class NatsStreams implements PublishedStreams {
   async #openAll(): Promise<StreamInfo> {
     const { name, aliveMs } = this.#options;
     const small = { storage: "memory", max_msgs_per_subject: 1 };
-    // Before it is asked: what is published meanwhile may be in the answer or not.
+    // Taken before the request: a message that is published meanwhile may or may not be in the answer.
     const known = this.#known;
     const [found, members, alive] = await Promise.all([
       this.#ensure(name, () => this.#messagesConfig({ max_msgs_per_subject: 1, max_age: 1 })),
@@ -246,7 +246,7 @@ export class NatsStreams implements PublishedStreams {
       this.#keep = kept;
       return info;
     }
-    // Made anew by a process that never published.
+    // The stream was created by a process that never published.
     this.#keep = { size: Math.max(kept.size, this.#keep.size), ttlMs: Math.max(kept.ttlMs, this.#keep.ttlMs) };
     return this.#link.api<StreamInfo>(`STREAM.UPDATE.${name}`, {
       ...info.config,
@@ -254,7 +254,7 @@ export class NatsStreams implements PublishedStreams {
     });
   }
 
-  /** Sees to it that the stream gives no number that one of its name has given before. */
+  /** Makes sure that the stream gives no sequence that a stream of its name has given before. */
   async #lifted(found: StreamInfo, knownBefore: number): Promise<StreamInfo> {
     let info = found;
     const { created } = info;
@@ -270,7 +270,7 @@ export class NatsStreams implements PublishedStreams {
     const hasLostItsEnd = info.state.last_seq < known;
     const least = Math.max(first, hasLostItsEnd ? known + 1 : 0);
     if (info.state.last_seq < least - 1) {
-      // Everything below `least` goes, and the next message gets `least`. Doing it twice changes nothing.
+      // Removes everything below `least`, and gives the next message `least`. Doing it twice changes nothing.
       await this.#link.api(`STREAM.PURGE.${this.name}`, { seq: least });
       info = await this.#link.api<StreamInfo>(`STREAM.INFO.${this.name}`);
       if (info.created !== created) return this.#lifted(info, knownBefore);
@@ -303,7 +303,7 @@ export class NatsStreams implements PublishedStreams {
     }
   }
 
-  /** Undefined when there is no stream of that name. */
+  /** Resolves to undefined if there is no stream of that name. */
   async #infoOf(name: string): Promise<StreamInfo | undefined> {
     try {
       return await this.#link.api<StreamInfo>(`STREAM.INFO.${name}`);
@@ -328,7 +328,7 @@ export class NatsStreams implements PublishedStreams {
 export interface FoundMessage {
   readonly sequence: number;
   readonly subject: string;
-  /** When the server stored it, in milliseconds. */
+  /** Time at which the server stored it, in milliseconds. */
   readonly atMs: number;
 }
 

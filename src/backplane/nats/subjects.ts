@@ -1,14 +1,14 @@
-// Any text as one token of a subject of NATS, where dots, stars and spaces mean something and a line is 4 KiB at most.
+// Writes any text as one token of a NATS subject, in which dots, stars and spaces have a meaning and a line has at most 4 KiB.
 
 import { createHash } from "node:crypto";
 
-/** The longest text that goes in as it is; longer ones are told apart by their hash. */
+/** Length up to which a text is written as it is; longer texts are told apart by their hash. */
 const MAX_BYTES = 200;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-/** No two texts give the same token. */
+/** Different texts give different tokens. */
 export function nameToken(name: string): string {
-  // UTF-8 has no form for half a surrogate pair; such names go in as UTF-16.
+  // Half a surrogate pair has no UTF-8 form: such names are written as UTF-16.
   const isUtf8 = !LONE_SURROGATE.test(name);
   const bytes = Buffer.from(name, isUtf8 ? "utf8" : "utf16le");
   const kind = isUtf8 ? "u" : "w";

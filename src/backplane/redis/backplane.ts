@@ -1,5 +1,5 @@
-// The backplane over Redis 7 or Valkey: one stream per group carries its messages and remembers them. A process has two
-// connections of its own, whatever the number of its groups: one to publish and ask, one that waits for entries.
+// The backplane over Redis 7 or Valkey. One stream per group carries its messages and keeps them. A process has two connections
+// of its own, for any number of groups: one publishes and asks, the other waits for entries.
 
 import { randomUUID } from "node:crypto";
 import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
@@ -25,7 +25,7 @@ import { messageOf, type RawEntry } from "./stream.ts";
 
 export interface RedisBackplaneOptions extends BrokerOptions {
   /**
-   * What all keys begin with, between braces: one hash tag, so that a Redis Cluster keeps them in one slot.
+   * Prefix of all keys, in braces: one hash tag, so that a Redis Cluster keeps all of them in one slot.
    * @default "unichannel"
    */
   readonly prefix?: string | undefined;
@@ -40,16 +40,16 @@ const REDIS_OPTIONS: Readonly<Record<keyof RedisBackplaneOptions, ValueCheck>> =
   },
 };
 
-/** How often a stream is trimmed by time and its expiry renewed, at most: a part of its ttl. */
+/** A stream is trimmed by time, and its expiry renewed, at most once in this fraction of its ttl. */
 const TEND_PART = 8;
-/** Groups of which is known when they were tended last. */
+/** Number of groups whose last trim is remembered. */
 const MAX_TENDED = 10_000;
-/** More than that is for ever. */
+/** A longer ttl means no expiry. */
 const MAX_TTL_MS = 1e12;
 
 /**
- * A backplane over Redis 7 or Valkey. `client` is a client of node-redis (4 to 6), ioredis or iovalkey; only duplicates
- * of it are used, so its own connection, queue and retries do not matter, and it stays yours.
+ * A backplane over Redis 7 or Valkey. `client` is a client of node-redis (4 to 6), ioredis or iovalkey. Only duplicates of it
+ * are used: its own connection, queue and retries do not matter, and it stays yours.
  */
 export function redisBackplane(client: RedisClient, options: RedisBackplaneOptions = {}): Backplane {
   return new RedisBackplane(client, options, systemClock);
@@ -63,9 +63,9 @@ class RedisBackplane implements Backplane {
   readonly #reader: RedisReader;
   readonly #presence: RedisPresence;
   readonly #wakeKey: string;
-  /** Subscriptions, from the call on: an object of its own for each, so that one that was ended can be told. */
+  /** Subscriptions from the call on. Each is an object of its own, so that an ended one is told from its successor. */
   readonly #subscribed = new Map<string, object>();
-  /** When the stream of a group is to be tended next. */
+  /** Time at which the stream of a group is trimmed next. */
   readonly #tendAt = new Map<string, number>();
   #willWake: Timer;
   #isClosed = false;
@@ -80,7 +80,7 @@ class RedisBackplane implements Backplane {
     this.#keys = new RedisKeys(prefix);
     this.#wakeKey = this.#keys.process(processId);
     const announce = (): void => {
-      // Another server, perhaps, or this one without its data: nothing there has an expiry that we know of.
+      // The server may be another one, or may have lost its data: no expiry is known to be set.
       this.#tendAt.clear();
       if (this.#isClosed) return;
       this.#presence.announce().catch((error: unknown) => {
@@ -99,7 +99,7 @@ class RedisBackplane implements Backplane {
       ...{ clock, maxPendingBytes },
       timeoutMs: timeoutMs + BLOCK_MS,
       onUp: () => this.#reader.verify(),
-      // Both connections are lost together; one of them tells.
+      // Both connections are lost together; one of them reports it.
       onError: () => {},
     });
     this.#reader = new RedisReader(this.#readerLink, {
@@ -151,10 +151,10 @@ class RedisBackplane implements Backplane {
   async history(group: string, since?: string): Promise<BackplaneHistory> {
     if (since === undefined) return { entries: (await this.#range(group)).entries, reset: false };
     if (isStreamId(since)) {
-      // From `since` itself on: while it is there, what followed shows by its numbers whether it is.
+      // From `since` itself on: while that entry is there, the numbers behind it show whether all that followed is there.
       const { entries, isWhole } = await this.#range(group, since);
       if (entries[0]?.id === since && isWhole) return { entries: entries.slice(1), reset: false };
-      // Nothing followed, if it is the last one ever added.
+      // Nothing followed if it is the last entry that was ever added.
       const { lastId } = await this.#position(group);
       if (lastId === since) return { entries: [], reset: false };
     }
@@ -199,7 +199,7 @@ class RedisBackplane implements Backplane {
     return positions[0]!;
   }
 
-  /** `isWhole`: none is missing between the first and the last of them. */
+  /** `isWhole`: no entry is missing between the first and the last. */
   async #range(
     group: string,
     from = "-",
@@ -218,7 +218,10 @@ class RedisBackplane implements Backplane {
     return { entries, isWhole };
   }
 
-  /** One entry in the wake stream for all groups that are subscribed in this turn: the blocked XREAD names only the old ones. */
+  /**
+   * Adds one entry to the wake stream for all groups that are subscribed in this turn: the blocked XREAD names only the older
+   * ones.
+   */
   #wakeLater(): void {
     this.#willWake ??= this.#clock.setTimer(() => {
       this.#willWake = undefined;

@@ -1,24 +1,24 @@
-// A connection of node-redis, ioredis or iovalkey as the backplane needs it: raw commands, answers of one shape, and nothing
-// that the library does by itself when the connection is lost.
+// A connection of node-redis, ioredis or iovalkey as the backplane uses it: raw commands, replies of one shape, and none of the
+// library's own reconnecting.
 
 import { ChannelError } from "../../base/errors.ts";
 import { badOption, checkMethods } from "../../base/option-values.ts";
 
-/** A client of node-redis (4 to 6), ioredis or iovalkey. It is only asked for duplicates of itself. */
+/** A client of node-redis (4 to 6), ioredis or iovalkey. Only `duplicate` is called. */
 export interface RedisClient {
   duplicate(override?: object): object;
 }
 
 export type RedisArgument = string | Uint8Array;
 
-/** One connection of a library, of which all calls answer with Buffers. */
+/** One connection, whose replies contain Buffers. */
 export interface Connection {
   connect(): Promise<unknown>;
   send(args: readonly RedisArgument[]): Promise<unknown>;
   end(): void;
 }
 
-/** What all of the libraries' clients have, and what one family or the other has. */
+/** Members that all supported clients have, and those of one family or the other. */
 interface AnyClient {
   on(event: string, listener: (error?: unknown) => void): unknown;
   connect(): Promise<unknown>;
@@ -30,7 +30,7 @@ interface AnyClient {
   disconnect(): unknown;
 }
 
-/** RESP 2 everywhere, so that replies have one shape. */
+/** RESP 2 in all libraries, so that replies have one shape. */
 const IOREDIS_OPTIONS = {
   autoResendUnfulfilledCommands: false,
   connectionName: "unichannel",
@@ -42,12 +42,12 @@ const IOREDIS_OPTIONS = {
   reconnectOnError: null,
   retryStrategy: null,
 };
-/** RESP type "$" as a Buffer: `typeMapping` since version 5, `returnBuffers` in 4. */
+/** RESP type "$" as a Buffer: `typeMapping` since version 5, `returnBuffers` in version 4. */
 const NODE_REDIS_REPLIES = { returnBuffers: true, typeMapping: { 36: Buffer } };
 
 const checkDuplicate = checkMethods("a client of node-redis, ioredis or iovalkey", ["duplicate"]);
 
-/** Throws BAD_OPTION for what is no client of a library that is known, before it is asked for anything. */
+/** Throws BAD_OPTION if `client` is not a client of a supported library. Calls nothing of it. */
 export function checkRedisClient(client: unknown): void {
   const name = "the first argument of redisBackplane";
   checkDuplicate(name, client);
@@ -63,7 +63,7 @@ export function checkRedisClient(client: unknown): void {
   }
 }
 
-/** Throws BAD_OPTION when the client is none. `lost` is called at least once at its end. */
+/** Throws BAD_OPTION if the duplicate is not a client. `lost` is called at least once when the connection ends. */
 export function openConnection(client: RedisClient, lost: (error: unknown) => void): Connection {
   const family = client as RedisClient & Partial<AnyClient> & { isCluster?: boolean; options?: { socket?: object } };
   let connection: AnyClient;
@@ -97,7 +97,7 @@ export function openConnection(client: RedisClient, lost: (error: unknown) => vo
         ? sendCommand!.call(connection, args.map(asArgument), NODE_REDIS_REPLIES)
         : callBuffer.apply(connection, args.map(asArgument)),
     end() {
-      // Neither a hanging connection nor one that never came up may throw here.
+      // Neither a connection that hangs nor one that never came up may throw here.
       try {
         const ended = connection.destroy === undefined ? connection.disconnect() : connection.destroy();
         if (ended instanceof Promise) ended.catch(() => {});

@@ -1,6 +1,6 @@
-// One connection to Redis, kept up: the client libraries are asked for a connection and for raw commands, no more.
-// A connection of theirs lives once: with its own reconnecting, queueing and sending again switched off nothing that was
-// reported as failed is delivered later, and nothing piles up while the server is away. Taking it up again is done here.
+// A connection to Redis that is opened again whenever it is lost. The client library provides one connection and raw commands.
+// Its own reconnecting, queueing and retrying are switched off, so nothing that was reported as failed is delivered later, and
+// nothing piles up while the server is away.
 
 import type { Clock, Timer } from "../../base/clock.ts";
 import { Deadline } from "../../base/deadline.ts";
@@ -10,13 +10,13 @@ import { type Connection, openConnection, type RedisArgument, type RedisClient }
 
 export interface RedisLinkOptions {
   readonly clock: Clock;
-  /** After so long without an answer the connection is given up, and with it all that was not answered. */
+  /** Time to wait for a reply, in milliseconds. Then the connection is given up, and with it all commands without a reply. */
   readonly timeoutMs: number;
-  /** Commands beyond these bytes that wait for their answers are refused. */
+  /** Bytes of commands that may wait for their replies; further commands are refused. */
   readonly maxPendingBytes: number;
-  /** Called whenever a connection is up. */
+  /** Called each time that a connection is up. */
   readonly onUp: () => void;
-  /** Told once for each time that the server goes away. */
+  /** Called once each time that the server goes away. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -28,13 +28,13 @@ interface Waiting {
 
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1000;
-/** Redis: a replica, one that is still reading its file, one without its master. */
+/** Replies of a Redis server that is a replica, still loads its file, or has lost its master. */
 const WRONG_SERVER = /^(?:READONLY|LOADING|MASTERDOWN)\b/;
 
 export class RedisLink {
   readonly #client: RedisClient;
   readonly #options: RedisLinkOptions;
-  /** Resolves when the first attempt has succeeded or failed: what is asked before waits for it. */
+  /** Resolves when the first attempt has succeeded or failed. Commands of the first moment wait for it. */
   readonly firstAttempt: Promise<void>;
   #attempted!: () => void;
   #connection: Connection | undefined;
@@ -42,13 +42,13 @@ export class RedisLink {
   #isClosed = false;
   #retries = 0;
   #retryTimer: Timer;
-  /** The deadline of the attempt to connect. */
+  /** Deadline of the attempt to connect. */
   #connectDeadline: Deadline | undefined;
-  /** In the order in which they were sent, which is the order of their answers. */
+  /** Commands without a reply, in the order in which they were sent, which is the order of the replies. */
   readonly #waiting = new Set<Waiting>();
   #waitingBytes = 0;
   #watch: Timer;
-  /** What had waited too long at the last look of `#watch`. */
+  /** The command that was found overdue at the last look of `#watch`. */
   #overdue: Waiting | undefined;
   constructor(client: RedisClient, options: RedisLinkOptions) {
     this.#client = client;
@@ -63,12 +63,14 @@ export class RedisLink {
     return this.#isUp;
   }
 
-  /** Sends one command; what is sent in one turn goes out together. Rejects with BACKPLANE_UNAVAILABLE, or with the server's error. */
+  /**
+   * Sends one command; the commands of one turn leave together. Rejects with BACKPLANE_UNAVAILABLE, or with the server's error.
+   */
   send(args: readonly RedisArgument[]): Promise<unknown> {
     const connection = this.#connection;
     if (!this.#isUp || connection === undefined) return Promise.reject(unavailable("not connected"));
     let bytes = 0;
-    // The text of a script is one and the same string for all commands.
+    // All calls share the text of a script: it does not count.
     for (let i = args[0] === "EVAL" ? 2 : 0; i < args.length; i++) bytes += args[i]!.length;
     if (this.#waitingBytes + bytes > this.#options.maxPendingBytes && this.#waiting.size > 0) {
       return Promise.reject(unavailable("too much waits for its answer"));
@@ -85,7 +87,7 @@ export class RedisLink {
         },
         (error: unknown) => {
           if (this.#settle(waiting)) reject(isReplyError(error) ? error : unavailable(error));
-          // A server that is no longer, or not yet, the one to ask: the next connection may find the right one.
+          // The server is no longer, or not yet, the right one: the next connection may find it.
           if (isReplyError(error) && WRONG_SERVER.test(error.message)) this.#lost(connection, error);
         },
       );
@@ -93,15 +95,15 @@ export class RedisLink {
   }
 
   /**
-   * Runs a script, in the order of these calls; `args`: how many keys, the keys, the rest. Its text goes along each time, some
-   * hundred bytes: a server that was restarted does not know a script by its hash (EVALSHA), and what would have to be sent
-   * again would come behind what was sent after it.
+   * Runs a script, in the order of the calls. `args`: the number of keys, the keys, other arguments. The text of the script,
+   * some hundred bytes, is sent each time: with EVALSHA a server that was restarted does not know the script, and the calls
+   * that are then repeated would run behind later ones.
    */
   run(script: string, args: readonly RedisArgument[]): Promise<unknown> {
     return this.send(["EVAL", script, ...args]);
   }
 
-  /** Ends the connection and takes up no other. */
+  /** Ends the connection for good. */
   close(): void {
     this.#isClosed = true;
     this.#options.clock.clearTimer(this.#retryTimer);
@@ -155,12 +157,12 @@ export class RedisLink {
 
   #retry(): void {
     const delayMs = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#retries++);
-    // Spread, so that not all processes come back at once.
+    // A random delay, so that not all processes come back at once.
     const reconnect = (): void => {
       try {
         this.#connect();
       } catch (error) {
-        // The library may refuse to make a duplicate, of a client that was ended for instance.
+        // The library may refuse to duplicate a client, for instance one that was ended.
         this.#options.onError(unavailable(error));
         this.#retry();
       }
@@ -168,7 +170,7 @@ export class RedisLink {
     this.#retryTimer = this.#options.clock.setTimer(reconnect, delayMs * (0.5 + Math.random() / 2));
   }
 
-  /** False when it was given up before. */
+  /** Returns false if the command was given up before. */
   #settle(waiting: Waiting): boolean {
     if (!this.#waiting.delete(waiting)) return false;
     this.#waitingBytes -= waiting.bytes;
@@ -176,8 +178,9 @@ export class RedisLink {
   }
 
   /**
-   * One timer for all that waits: it looks at the oldest, and comes again when that one is due. A process that was busy all
-   * the time has not read yet what came meanwhile: it does between the first look that finds it overdue and the second.
+   * One timer for all commands: it looks at the oldest one and is set again for the time at which that one is due. A process
+   * that was busy has not read yet what arrived meanwhile; it reads between the first look that finds the command overdue and
+   * the second.
    */
   readonly #onWatch = (): void => {
     this.#watch = undefined;
@@ -193,12 +196,14 @@ export class RedisLink {
   };
 }
 
-/** A library may throw where it is expected to reject. */
+/** A library may throw where it should reject. */
 async function sendSafely(connection: Connection, args: readonly RedisArgument[]): Promise<unknown> {
   return connection.send(args);
 }
 
-/** The error of a command, as opposed to that of a connection: Redis begins it with a word in capitals. */
+/**
+ * Returns whether an error is the reply to a command, not a failure of the connection: Redis starts it with a word in capitals.
+ */
 export function isReplyError(error: unknown): error is Error {
   return error instanceof Error && !(error instanceof ChannelError) && /^[A-Z]{3,}\b/.test(error.message);
 }

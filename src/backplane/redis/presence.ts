@@ -1,5 +1,5 @@
-// Who is present in a group, over Redis: one hash per group, a field for each member, and one key per process that
-// expires when the process does not renew it. A member whose process has none is not there any more.
+// Presence over Redis: one hash per group with a field for each member, and one key per process that expires unless the process
+// renews it. A member counts as gone if the key of its process is gone.
 
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { BackplaneMember } from "../backplane.ts";
@@ -10,16 +10,16 @@ import type { RedisKeys } from "./keys.ts";
 
 export interface RedisPresenceOptions {
   readonly clock: Clock;
-  /** This process; 36 characters. */
+  /** Id of this process: 36 characters. */
   readonly processId: string;
-  /** A process that says nothing for so long is dead. */
+  /** Silence after which a process counts as dead, in milliseconds. */
   readonly aliveMs: number;
-  /** This process was taken for dead, or the server has forgotten it. */
+  /** Called when this process was taken for dead, or when the server has lost it. */
   readonly onForgotten: () => void;
   readonly onError: (error: unknown) => void;
 }
 
-/** So that nothing stays for ever where all processes died; written anew while there are members. */
+/** Lifetime of a hash when all processes have died; it is renewed while there are members. */
 const HASH_TTL_MS = 24 * 3_600_000;
 const RENEW_ALL_MS = HASH_TTL_MS / 3;
 const PROCESS_ID_LENGTH = 36;
@@ -69,14 +69,14 @@ export class RedisPresence {
     const replies = await Promise.all(processes.map((id) => this.#link.send(["EXISTS", this.#keys.process(id)])));
     const alive = new Set(processes.filter((_, i) => Number(replies[i]) === 1));
     const dead = members.filter(({ process }) => !alive.has(process)).map(({ field }) => field);
-    // A process that was only slow writes its members anew when it comes back.
+    // A process that was only slow writes its members again when it comes back.
     if (dead.length > 0) this.#link.send(["HDEL", hash, ...dead]).catch(() => {});
     return members.filter(({ process }) => alive.has(process)).map(({ member }) => member);
   }
 
-  /** Writes down that this process lives, and its members. Called for each new connection. */
+  /** Writes that this process lives, and its members. Called for each new connection. */
   async announce(): Promise<void> {
-    // Together: a process that died between the two would live for ever.
+    // Both in one step: a process that died between them would live for ever.
     await Promise.all([
       this.#link.send(["XADD", this.#processKey, "MAXLEN", "1", "*", "-", ""]),
       this.#link.send(["PEXPIRE", this.#processKey, String(Math.ceil(this.#options.aliveMs))]),
@@ -84,7 +84,7 @@ export class RedisPresence {
     await this.#writeAll();
   }
 
-  /** Ends this process for the others, as far as they can be reached. */
+  /** Removes this process for the others, if the server can be reached. */
   async close(): Promise<void> {
     this.#options.clock.clearTimer(this.#timer);
     const leaving = this.#own.groups.flatMap((group) =>
@@ -97,7 +97,7 @@ export class RedisPresence {
     this.#timer = this.#options.clock.setTimer(() => {
       this.#schedule();
       this.#renew().catch((error: unknown) => {
-        // A lost connection is the link's to tell; the next one announces.
+        // The connection reports its loss itself; the next connection announces the process.
         if (this.#link.isUp) this.#options.onError(error);
       });
     }, this.#options.aliveMs / 3);
@@ -125,13 +125,13 @@ export class RedisPresence {
     ]);
   }
 
-  /** Of one process only: removing those of a dead one can never hit a living one's. */
+  /** Fields carry the id of the process: removing those of a dead process never removes those of a living one. */
   #field(key: string): RedisArgument {
     return Buffer.concat([Buffer.from(this.#options.processId, "latin1"), encodeKey(key)]);
   }
 }
 
-/** UTF-8 has no form for half a surrogate pair; a key that has one goes in as UTF-16. */
+/** Half a surrogate pair has no UTF-8 form: such a key is written as UTF-16. */
 function encodeKey(key: string): Buffer {
   return /\p{Surrogate}/u.test(key) ? Buffer.from(`w${key}`, "utf16le") : Buffer.from(`:${key}`);
 }

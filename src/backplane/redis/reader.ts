@@ -1,6 +1,6 @@
-// The reading side of the Redis backplane: one XREAD over the streams of all subscribed groups, blocking on a connection
-// of its own. Ids say where to go on after a lost connection. The numbers in the messages say whether one is missing; what
-// numbers cannot show, a server that was emptied or replaced, is looked for every two seconds and on each new connection.
+// The reading side of the Redis backplane: one XREAD over the streams of all subscribed groups, blocking on a connection of its
+// own. Ids tell where to go on after a lost connection, and the numbers in the messages tell whether one is missing. A server
+// that was emptied or replaced is looked for every two seconds and on each new connection.
 
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
@@ -16,33 +16,33 @@ interface Subscription {
   readonly counterKey: string;
   readonly listener: BackplaneListener;
   readonly addedAt: number;
-  /** Everything up to here was delivered. */
+  /** Id up to which all entries were delivered. */
   last: string;
-  /** The number of the last message; 0 when there was none; undefined when it is not known. */
+  /** Number of the last message; 0 if there was none, undefined if it is not known. */
   number: number | undefined;
 }
 
 export interface RedisReaderOptions {
   readonly clock: Clock;
-  /** A stream that only this process reads; any entry in it wakes the reader. */
+  /** Key of a stream that only this process reads; any entry in it wakes the reader. */
   readonly wakeKey: string;
-  /** A key that is lost with everything else, and never otherwise. */
+  /** Key that is lost only with all other data. */
   readonly generationKey: string;
-  /** The server has lost what it had. */
+  /** Called when the server has lost its data. */
   readonly onEmptied: () => void;
   readonly onError: (error: unknown) => void;
 }
 
-/** How long one XREAD blocks, and how often it is looked whether the server is the one that was read before. */
+/** Time for which one XREAD blocks, and interval of the check whether the server is still the same. */
 export const BLOCK_MS = 2000;
-/** A stream is never trimmed to fewer entries: who reads fewer than these at once cannot have been overtaken. */
+/** A stream is never trimmed to fewer entries: a reader that takes fewer than these at once cannot be overtaken. */
 export const MIN_KEPT = 128;
-/** Entries of one reply, over all groups, as far as `MIN_COUNT` leaves the choice. */
+/** Entries of one reply over all groups; each group gets at least `MIN_COUNT`. */
 const MAX_ENTRIES = 4096;
 const MIN_COUNT = 8;
-/** Groups of one step when all are looked at. */
+/** Groups of one step when all groups are verified. */
 const CHUNK = 128;
-/** Other connections get their turn when delivering takes longer. */
+/** Time after which other connections get their turn while entries are delivered. */
 const SLICE_MS = 8;
 const PAUSE_MS = 1000;
 
@@ -59,7 +59,7 @@ export class RedisReader {
   #resume: (() => void) | undefined;
   #sliceStart = 0;
 
-  /** `link` is opened by the caller, who tells of each new connection with `verify`. */
+  /** The caller opens `link` and calls `verify` for each new connection. */
   constructor(link: RedisLink, options: RedisReaderOptions) {
     this.#link = link;
     this.#options = options;
@@ -67,22 +67,22 @@ export class RedisReader {
     void this.#run();
   }
 
-  /** Reads the stream from `position` on; `wake` (or an entry in the wake stream, when it blocks) makes it begin. */
+  /** Reads the stream from `position` on. If the reader blocks, `wake` or an entry in the wake stream makes it begin. */
   add(key: string, counterKey: string, listener: BackplaneListener, { lastId, number }: Position): void {
     const now = this.#options.clock.now();
     if (this.#subscriptions.size === 0) this.#readAt = now;
-    // Without a stream and without a counter nothing was published: the first message is the first one of a counter.
+    // Without a stream and a counter nothing was published: the first message will be the first one of a counter.
     const known = number ?? (lastId === BEGINNING ? 0 : undefined);
     this.#subscriptions.set(key, { key, counterKey, listener, addedAt: now, last: lastId, number: known });
     this.wake();
   }
 
-  /** Nothing is delivered any more, not even what has arrived. */
+  /** Delivers nothing more, not even entries that have arrived. */
   delete(key: string): void {
     this.#subscriptions.delete(key);
   }
 
-  /** Looks at every stream before it goes on: the connection is a new one, or the server may have lost something. */
+  /** Verifies every stream before reading goes on: the connection is new, or the server may have lost data. */
   verify(): void {
     this.#mustVerify = true;
     this.wake();
@@ -108,7 +108,7 @@ export class RedisReader {
         else await this.#read();
       } catch (error) {
         this.#mustVerify = true;
-        // The link tells of a lost connection, and of the next one.
+        // The connection reports its loss, and tells of the next one.
         if (this.#isClosed || !this.#link.isUp) continue;
         if (isReplyError(error)) this.#options.onError(error);
         const timer = this.#options.clock.setTimer(() => this.wake(), PAUSE_MS);
@@ -124,7 +124,7 @@ export class RedisReader {
     });
   }
 
-  /** Asks from time to time: a server may be emptied, or be replaced behind the client, while the connection stays. */
+  /** Asks from time to time: a server may be emptied, or replaced behind the client, while the connection stays. */
   async #isAnotherServer(): Promise<boolean> {
     const now = this.#options.clock.now();
     if (now - this.#checkedAt < BLOCK_MS) return false;
@@ -143,7 +143,7 @@ export class RedisReader {
       ...subscriptions.map(({ last }) => last),
     ]);
     const now = this.#options.clock.now();
-    // Long enough for a stream to have expired while this process did not run: it is read again, with more care.
+    // A stream may have expired while this process did not run: it is verified.
     if (now - this.#readAt > MIN_TTL_MS / 2) return this.verify();
     this.#readAt = now;
     this.#sliceStart = performance.now();
@@ -151,12 +151,12 @@ export class RedisReader {
       if (key === this.#options.wakeKey) this.#wakeId = String(entries.at(-1)?.[0]);
       const subscription = this.#subscriptions.get(key);
       if (subscription !== undefined) await this.#deliver(subscription, entries, false);
-      // The server may have lost more than this group: all are looked at before anything newer is delivered.
+      // The server may have lost more than this group: all groups are verified before anything newer is delivered.
       if (this.#mustVerify) return;
     }
   }
 
-  /** After a new connection: is the server still the one that was read, and is all there that comes next? */
+  /** Checks, after a new connection, that the server is still the same and that the next entries of all streams are there. */
   async #verifyAll(): Promise<void> {
     this.#mustVerify = false;
     const { clock, onEmptied } = this.#options;
@@ -170,7 +170,7 @@ export class RedisReader {
     const limit = String(this.#limit());
     for (let i = 0; i < all.length; i += CHUNK) {
       const chunk = all.slice(i, i + CHUNK);
-      // The positions before the XREAD, on the same connection: what they count must be in its reply.
+      // The positions are read before the XREAD on the same connection: entries that they count must be in its reply.
       const [{ nowMs, positions }, reply] = await Promise.all([
         readPositions(this.#link, chunk),
         this.#link.send([
@@ -196,14 +196,14 @@ export class RedisReader {
     if (isEmptied) onEmptied();
   }
 
-  /** With a new generation each time: this process may be the one that finds it gone. */
+  /** Passes a new generation each time: this process may be the one that finds the old one gone. */
   #readServer(): Promise<ServerFacts> {
     return readServer(this.#link, this.#options.generationKey, randomUUID());
   }
 
   async #tellGap(subscription: Subscription, { lastId, number }: Position, hasEntries: boolean): Promise<void> {
     const { key, last } = subscription;
-    // The first entry of the reply says where the numbers go on.
+    // The first entry of the reply tells where the numbers go on.
     subscription.number = hasEntries ? undefined : (number ?? (lastId === BEGINNING ? 0 : undefined));
     if (last !== BEGINNING && compareStreamIds(lastId, last) < 0) {
       await raiseIds(this.#link, key, nextStreamId(last), MARK);
@@ -211,11 +211,11 @@ export class RedisReader {
     if (this.#subscriptions.get(key) === subscription) subscription.listener.gap();
   }
 
-  /** Up to the first entry that is not the next one, unless the server was looked at just before. */
+  /** Delivers up to the first entry that is not the next one, unless the server was verified just before. */
   async #deliver(subscription: Subscription, entries: readonly RawEntry[], isVerified: boolean): Promise<void> {
     const { key, listener } = subscription;
     for (const [rawId, fields] of entries) {
-      // Gone, or another subscription of the same group, in the middle of it.
+      // The group was unsubscribed, or subscribed anew, by one of these calls.
       if (this.#subscriptions.get(key) !== subscription) return;
       const id = String(rawId);
       if (compareStreamIds(id, subscription.last) <= 0) continue;
@@ -243,22 +243,22 @@ export class RedisReader {
     this.#sliceStart = performance.now();
   }
 
-  /** Entries of each stream in one reply, so that not all groups together fill the memory after a long absence. */
+  /** Entries of each stream in one reply: all groups together must not fill the memory after a long absence. */
   #limit(): number {
     return Math.min(MIN_KEPT, Math.max(MIN_COUNT, Math.floor(MAX_ENTRIES / this.#subscriptions.size)));
   }
 }
 
-/** True if no message is missing between the last one and this one. */
+/** Returns true if no message is missing between the last one and this one. */
 function follows({ last, number }: Subscription, id: string, message: StreamMessage): boolean {
   if (number === undefined || message.number === undefined) return true;
   if (message.number === number + 1) return true;
   if (!message.isFirst) return false;
-  // The keys have expired, after which nothing was missed.
+  // The keys have expired, and nothing was missed after that.
   return number === 0 || millisecondsOf(id) - millisecondsOf(last) >= MIN_TTL_MS;
 }
 
-/** True if messages that came after the last one delivered are not there any more. */
+/** Returns true if messages behind the last delivered one are lost. */
 function isMissing(
   { last, number }: Subscription,
   position: Position,
@@ -269,11 +269,11 @@ function isMissing(
   const { lastId } = position;
   if (lastId === BEGINNING && position.number === undefined) {
     if (last === BEGINNING) return awayMs >= MIN_TTL_MS;
-    // Both keys are gone: expired while nobody looked, or deleted before their time.
+    // Both keys are gone: expired while nobody read, or deleted before their time.
     return awayMs >= MIN_TTL_MS || nowMs - millisecondsOf(last) < MIN_TTL_MS;
   }
   if (lastId !== BEGINNING && compareStreamIds(lastId, last) < 0) return true;
   if (number === undefined || position.number === undefined) return false;
-  // What follows in the reply shows by its own numbers whether it is the next.
+  // The entries of the reply show by their own numbers whether they are the next ones.
   return hasEntries ? false : position.number !== number;
 }

@@ -1,16 +1,16 @@
-// Scripts that Redis runs for the backplane. A script is atomic: a message gets its number and its place in the stream
-// together, so a reader that finds number 12 behind number 10 knows that 11 is gone, whatever removed it.
+// Scripts that Redis runs for the backplane. A script is atomic: a message gets its number and its place in the stream in one
+// step, so a reader that finds number 12 behind number 10 knows that 11 is lost, for whatever reason.
 
 import { ChannelError } from "../../base/errors.ts";
 import { isReplyError, type RedisLink } from "./connection.ts";
 
-/** The lifetime of a stream's key after its last entry, in milliseconds. */
+/** Lifetime of a stream's key after its last entry, in milliseconds. */
 export const MIN_TTL_MS = 60_000;
 
 /**
- * KEYS: stream, counter. ARGV: payload, most entries ("" for no limit), lifetime of the keys in ms ("" to leave it), age of the
- * oldest entry in ms. The field's name is the number: `f` for the first one of a counter, `p` for all others. A counter begins
- * at the microsecond of its making, so that no number comes twice when the server has lost it.
+ * KEYS: stream, counter. ARGV: payload, maximum number of entries ("" for no limit), lifetime of the keys in ms ("" to leave
+ * it), age of the oldest entry in ms. The name of the field is the number: `f` for the first one of a counter, `p` for the
+ * others. A counter begins at the microsecond of its creation, so that no number is repeated when the server has lost it.
  */
 const PUBLISH = `local n=redis.call('INCR',KEYS[2])
 local kind='p'
@@ -31,7 +31,9 @@ redis.call('XTRIM',KEYS[1],'MINID',string.format('%.0f',string.match(id,'^%d+')-
 end
 return id`;
 
-/** KEYS: stream and counter, of any number of groups. Replies with the server's time in ms, then for each: last id, number. */
+/**
+ * KEYS: stream and counter, for any number of groups. Returns the server's time in ms, then for each group: last id, number.
+ */
 const POSITIONS = `local t=redis.call('TIME')
 local found={string.format('%.0f',t[1]*1000+math.floor(t[2]/1000))}
 for k=1,#KEYS,2 do
@@ -47,7 +49,7 @@ found[#found+1]=redis.call('GET',KEYS[k+1]) or ''
 end
 return found`;
 
-/** KEYS: generation. ARGV: the generation to write if there is none. Replies with it, and with what INFO says of the server. */
+/** KEYS: generation. ARGV: the generation to write if there is none. Returns the generation, and the server's INFO. */
 const SERVER = `redis.call('SET',KEYS[1],ARGV[1],'NX')
 local said=''
 for _,section in ipairs({'server','replication','persistence'}) do
@@ -57,13 +59,13 @@ end
 return {redis.call('GET',KEYS[1]),said}`;
 
 export interface PublishLimits {
-  /** Entries; infinite for no limit. */
+  /** Number of entries; Infinity for no limit. */
   readonly size: number;
-  /** Undefined: the lifetime of the keys stays as it is. */
+  /** Undefined leaves the lifetime of the keys as it is. */
   readonly expiry: { readonly ttlMs: number; readonly oldestMs: number } | undefined;
 }
 
-/** Appends a message to a group's stream; the entry's id. */
+/** Appends a message to a group's stream. Resolves to the entry's id. */
 export async function publishMessage(
   link: RedisLink,
   stream: string,
@@ -76,15 +78,15 @@ export async function publishMessage(
   return String(await link.run(PUBLISH, ["2", stream, counter, payload, kept, ttl, oldest]));
 }
 
-/** Where a group's stream ends. */
+/** The end of a group's stream. */
 export interface Position {
-  /** Of the last entry ever added; "0-0" when there is no stream. */
+  /** Id of the last entry ever added; "0-0" if there is no stream. */
   readonly lastId: string;
-  /** Of the last message; undefined when there is no counter. */
+  /** Number of the last message; undefined if there is no counter. */
   readonly number: number | undefined;
 }
 
-/** The positions of several groups at one moment, and the server's time then. */
+/** Reads the positions of several groups at one moment, and the server's time at that moment. */
 export async function readPositions(
   link: RedisLink,
   keys: readonly { readonly key: string; readonly counterKey: string }[],
@@ -98,13 +100,13 @@ export async function readPositions(
   return { nowMs: Number(reply[0]), positions };
 }
 
-/** Which server answers, and with which data. */
+/** Identity of the server that answers, and of its data. */
 export interface ServerFacts {
-  /** Lost with everything else, and never otherwise. */
+  /** Lost only with all other data. */
   readonly generation: string;
-  /** Another one each time that a server starts; undefined where INFO is not allowed. */
+  /** Changes each time that the server starts; undefined if INFO is not allowed. */
   readonly runId: string | undefined;
-  /** It has taken over from another server, whose last writes it may lack, or it has started without a file of each write. */
+  /** True if it took over from another server, whose last writes it may lack, or if it started without a log of all writes. */
   readonly mayLackWrites: boolean;
 }
 
@@ -120,14 +122,14 @@ export async function readServer(link: RedisLink, generationKey: string, newGene
   };
 }
 
-/** Lifts the ids of a stream that begins anew above those that were handed out, should the server's clock be behind. */
+/** Raises the ids of a new stream above those that were handed out before: the server's clock may be behind. */
 export async function raiseIds(link: RedisLink, key: string, id: string, mark: string): Promise<void> {
   await Promise.all([
     link.send(["XADD", key, id, mark, ""]),
     link.send(["XDEL", key, id]),
     link.send(["PEXPIRE", key, String(MIN_TTL_MS)]),
   ]).catch((error: unknown) => {
-    // An id that is too small: another process did it, or an entry with a higher id is there.
+    // The id is too small: another process has raised it, or an entry with a higher id is there.
     if (!isReplyError(error)) throw error;
   });
 }
