@@ -1,5 +1,5 @@
-// The contract of a store of groups: who belongs together, and what all of them hear. The seed's three verbs, and what it
-// left open: history, every process, presence. `group-store.ts` keeps it.
+// The contract of a store of groups: members, and the messages that all of them receive. It has the three verbs of the seed,
+// and history, delivery to every process, and presence. `group-store.ts` implements it.
 
 import type { Backplane, HistoryLimits } from "../backplane/backplane.ts";
 import type { Clock } from "../base/clock.ts";
@@ -8,10 +8,10 @@ import type { PreparedMessage } from "../channel/prepared-message.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import type { HistoryMessage } from "./message.ts";
 
-/** A channel that is a member: with a codec one that sends what the store publishes. */
+/** A channel as a member of a group. With a codec, it sends the values that the store publishes. */
 export type GroupMember<Out = unknown> = unknown extends Out ? Channel : Channel<unknown, Out>;
 
-/** What to send: for all members the same, or made for each. `undefined` sends nothing to that member. */
+/** The message: the same for all members, or made for each. `undefined` sends nothing to that member. */
 export type Broadcast<Attachment, Out = unknown> =
   // Not `unknown`: that would swallow the function's type, and with it the types of its parameters.
   | (unknown extends Out ? object | string | number | boolean | null | undefined : Out | PreparedMessage)
@@ -19,118 +19,121 @@ export type Broadcast<Attachment, Out = unknown> =
 
 export interface JoinOptions<Out = unknown> {
   /**
-   * The id of the last message that the client has had: what came after it is sent first, in order, before anything new.
-   * Null and undefined: the channel hears what is published from now on. An empty string: all that is kept.
-   * If that is not all there any more, or the id is unknown, the channel is told (`onReset`), and then gets what is kept.
+   * Id of the last message that the client has received: later messages are sent first, in order, before new ones. Null or
+   * undefined: only messages that are published from now on. An empty string: all messages that are kept. If some of them are
+   * lost, or the id is unknown, the channel is told (`onReset`) and then receives all that are kept.
    */
   readonly since?: string | null | undefined;
   /**
-   * Each message comes as JSON with its id, `{ "group", "id", "data" }`: for clients that are no event source and want to
-   * come back with `since`. An event stream has ids by itself. @default false
+   * Sends each message as JSON with its id, `{ "group", "id", "data" }`: for clients that are not event sources and want to
+   * come back with `since`. An event stream carries ids anyway. @default false
    */
   readonly ids?: boolean | undefined;
   /**
-   * Called when messages are lost for this channel, before what is kept. Without it an event stream gets an event of the
+   * Called when messages are lost for this channel, before those that are kept. Without it an event stream receives an event of
    * type `reset`, and a channel with `ids` or `since` the JSON text `{ "group", "reset": true }`.
    */
   readonly onReset?: ((channel: GroupMember<Out>) => unknown) | undefined;
-  /** Makes the channel one of those that `presence` lists, with this value as its `info`. JSON. @default it is not listed */
+  /** Lists the channel in `presence`, with this JSON value as its `info`. @default not listed */
   readonly presence?: unknown;
 }
 
 export interface PublishOptions {
-  /** A member that does not hear it, usually the one that said it. It stays in the history. */
+  /** A member that does not receive the message, usually its author. The history keeps the message. */
   readonly except?: AnyChannel | undefined;
 }
 
 export interface GroupHistory {
   /** Oldest first. */
   readonly messages: readonly HistoryMessage[];
-  /** What followed `since` is not all there any more, or the id is unknown. */
+  /** True if some messages after `since` are lost, or if the id is unknown. */
   readonly reset: boolean;
 }
 
-/** One who is present, in whatever process. */
+/** A member that is present, in any process. */
 export interface PresentMember {
   /** Unique among all processes, for as long as it is a member. */
   readonly key: string;
   readonly info: unknown;
 }
 
-/** `Out`: what is published, as the store's codec has it; without one anything that JSON has a form for. */
+/** `Out`: the values that are published, as the store's codec defines them; without a codec any value that JSON can express. */
 export interface ChannelStore<Attachment = unknown, Out = unknown> {
   /**
-   * Adds a channel; the same channel again replaces its attachment. It leaves by itself when it closes,
-   * before its close callbacks run.
-   * Throws BAD_OPTION for a group's name of more than 1,024 bytes.
+   * Adds a channel; adding it again replaces its attachment. A channel that closes leaves by itself, before its close callbacks
+   * run. Throws BAD_OPTION for a group name of more than 1,024 bytes.
    */
   addToGroup(group: string, channel: GroupMember<Out>, attachment?: Attachment, options?: JoinOptions<Out>): void;
-  /** Removes a channel: true if it was there. An empty group is dropped. */
+  /** Removes a channel. Returns true if it was a member. An empty group is dropped. */
   removeFromGroup(group: string, channel: AnyChannel): boolean;
   /**
-   * Sends to all who are members in this process now; returns to how many. It has no id and stays in no history. Plain HTTP
-   * channels get it as their answer and are closed, the rest stay open. Text, bytes and `{ status, headers, body }` are
-   * sent as they are, any other value as JSON; with a codec all but what `prepare` made goes through it. Throws BAD_MESSAGE.
+   * Sends to all current members in this process and returns their number. The message has no id and no history keeps it. Plain
+   * HTTP channels receive it as their answer and are closed; others stay open. Text, bytes and `{ status, headers, body }` are
+   * sent as they are, any other value as JSON; with a codec everything except the result of `prepare` goes through it. Throws
+   * BAD_MESSAGE.
    */
   broadcast(group: string, data: Broadcast<Attachment, Out>): number;
   /**
-   * Sends to all members, in every process of the backplane, and keeps it in the group's history. Text, bytes, `json(value)`
-   * and `event({ data, event })` are sent as they are, any other value as JSON. Without a backplane the members have it when
-   * the call returns. Rejects with BAD_DATA for streams, a status, or headers other than Content-Type, with BAD_OPTION for a
-   * group's name of more than 1,024 bytes, and with BACKPLANE_UNAVAILABLE when it is not known to have been published. With a
-   * codec all but what `prepare` made goes through it: rejects with BAD_MESSAGE.
+   * Sends to all members, in every process of the backplane, and keeps the message in the group's history. Text, bytes,
+   * `json(value)` and `event({ data, event })` are sent as they are, any other value as JSON. Without a backplane the members
+   * have the message when the call returns. Rejects with BAD_DATA for streams, a status, or headers other than Content-Type,
+   * with BAD_OPTION for a group name of more than 1,024 bytes, and with BACKPLANE_UNAVAILABLE if it is not known whether the
+   * message was published. With a codec everything except the result of `prepare` goes through it: rejects with BAD_MESSAGE.
    */
   publish(group: string, message: Out | PreparedMessage, options?: PublishOptions): Promise<{ readonly id: string }>;
-  /** What was published after `since`, or all that is kept. Rejects with BACKPLANE_UNAVAILABLE. */
+  /** Resolves to the messages after `since`, or to all that are kept. Rejects with BACKPLANE_UNAVAILABLE. */
   history(group: string, since?: string | null): Promise<GroupHistory>;
-  /** Who joined with `presence`, in every process of the backplane. Rejects with BACKPLANE_UNAVAILABLE. */
+  /**
+   * Resolves to the members that joined with `presence`, in every process of the backplane. Rejects with BACKPLANE_UNAVAILABLE.
+   */
   presence(group: string): Promise<readonly PresentMember[]>;
-  /** The members in this process and their attachments, as they are now, in no order. */
+  /** The current members in this process and their attachments, in no order. */
   members(group: string): readonly (readonly [channel: GroupMember<Out>, attachment: Attachment | undefined])[];
-  /** How many members the group has in this process. */
+  /** The number of members in this process. */
   size(group: string): number;
   /** The groups that have members in this process. */
   groups(): readonly string[];
-  /** Leaves the backplane and closes it; members stay open, and hear nothing more. */
+  /** Leaves the backplane and closes it. Members stay open and receive nothing more. */
   close(): Promise<void>;
 }
 
-/** How much a store keeps. The oldest messages go first. */
+/** Limits on what a store keeps. The oldest messages are dropped first. */
 export interface StoreHistoryLimits extends HistoryLimits {
-  /** The memory that the messages of one group take in this process: the bytes of data, at least 64 for each message. */
+  /** Memory of the messages of one group in this process, in bytes: their data, and at least 64 for each message. */
   readonly maxBytes: number;
-  /** The same of all groups together. */
+  /** Memory of the messages of all groups in this process, in bytes. */
   readonly maxTotalBytes: number;
 }
 
 export interface ChannelStoreOptions<Attachment = unknown, Out = unknown> {
   /**
-   * How much of what was published is kept for those who come back, for each group: `size` messages, none older than `ttlMs`.
+   * Limits on what each group keeps for clients that come back: `size` messages, none older than `ttlMs`.
    * @default { size: 100, ttlMs: 60_000, maxBytes: 1_048_576, maxTotalBytes: 67_108_864 }
    */
   readonly history?: Partial<StoreHistoryLimits> | undefined;
-  /** What carries messages to other processes. The store owns it from here on. @default none: groups live in this process */
+  /** Carries messages to other processes. The store owns it from now on. @default none: groups live in this process */
   readonly backplane?: Backplane | undefined;
   /**
-   * What is published and broadcast are values of the application, of which the codec makes messages, once for all members:
-   * see `jsonMessages`. What it refuses is not sent: BAD_MESSAGE. @default none: what is no message goes out as JSON
+   * Published and broadcast messages are values of the application, which the codec encodes once for all members: see
+   * `jsonMessages`. A value that it refuses is not sent: BAD_MESSAGE. @default none: other values than messages are sent as
+   * JSON
    */
   readonly codec?: MessageCodec<unknown, Out> | undefined;
-  /** A channel has joined a group in this process. Polls do not join. */
+  /** Called when a channel has joined a group in this process. Polls do not join. */
   readonly onJoin?:
     | ((group: string, channel: GroupMember<Out>, attachment: Attachment | undefined) => unknown)
     | undefined;
-  /** A channel has left a group in this process, by closing or by `removeFromGroup`. */
+  /** Called when a channel has left a group in this process, by closing or by `removeFromGroup`. */
   readonly onLeave?:
     | ((group: string, channel: GroupMember<Out>, attachment: Attachment | undefined) => unknown)
     | undefined;
   /**
-   * Told of what a callback or a send threw for one member, and of what went wrong with the backplane (then without
-   * `channel`). @default console.error
+   * Receives errors of callbacks and of sends to one member, and errors of the backplane (without `channel`).
+   * @default console.error
    */
   readonly onError?:
     | ((error: unknown, context: { readonly group: string; readonly channel: AnyChannel | undefined }) => unknown)
     | undefined;
-  /** What tells the time, for tests: `virtualClock` of `unichannel/testing`. @default the system's */
+  /** Source of time, for tests: `virtualClock` of `unichannel/testing`. @default the system's clock */
   readonly clock?: Clock | undefined;
 }

@@ -1,4 +1,4 @@
-// The ways to make a store of groups. `MemoryChannelStore` is the seed's name: groups in this process only.
+// Creates stores of groups. `MemoryChannelStore` is the seed's name for a store of groups in this process.
 
 import { badOption } from "../base/option-values.ts";
 import type { ChannelStore, ChannelStoreOptions } from "./channel-store.ts";
@@ -7,7 +7,7 @@ import { checkStoreOptions } from "./store-options.ts";
 import { BackplaneSource } from "./stream/backplane-source.ts";
 import { LocalSource } from "./stream/local.ts";
 
-/** Makes a store of groups: in this process, or with `backplane` in all processes that share it. Throws BAD_OPTION. */
+/** Creates a store of groups: in this process, or with `backplane` in all processes that share it. Throws BAD_OPTION. */
 export function createChannelStore<Attachment = unknown, Out = unknown>(
   options: ChannelStoreOptions<Attachment, Out> = {},
 ): ChannelStore<Attachment, Out> {
@@ -17,7 +17,7 @@ export function createChannelStore<Attachment = unknown, Out = unknown>(
   return new GroupStore<Attachment, Out>(options, (owner) => new BackplaneSource(backplane, owner));
 }
 
-/** A store of groups in this process. The seed's class; `createChannelStore` makes the same. */
+/** A store of groups in this process. The seed's class; `createChannelStore` returns the same. */
 export class MemoryChannelStore<Attachment = unknown, Out = unknown> extends GroupStore<Attachment, Out> {
   constructor(options: Omit<ChannelStoreOptions<Attachment, Out>, "backplane"> = {}) {
     super(options, (owner) => {

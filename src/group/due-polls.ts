@@ -1,4 +1,4 @@
-// The polls of a group that entries of this turn of the event loop answer. A poll has one answer, which holds all of them,
+// The polls of a group that entries of this turn of the event loop answer. A poll has one answer, which contains all of them,
 // so it is made at the end of the turn.
 
 import { prepare, type SendData } from "../channel/send-data.ts";
@@ -33,12 +33,12 @@ export class DuePolls {
     this.#polls.push(poll);
   }
 
-  /** No poll is due any more: entries are lost, and its answer would hide it. */
+  /** Takes all polls back: entries are lost, and an answer would hide that. */
   clear(): void {
     this.#polls = [];
   }
 
-  /** Answers all polls of this turn, those too that a closed store has removed. */
+  /** Answers all polls of this turn, also those that a closed store has removed. */
   #answerAll(): void {
     const entries = this.#entries!;
     const polls = this.#polls;
@@ -54,7 +54,7 @@ export class DuePolls {
   }
 }
 
-/** The body of a poll's answer: see `pollGroup`. */
+/** Returns the body of a poll's answer: see `pollGroup`. */
 export function pollAnswer(entries: readonly GroupEntry[], next: string, reset: boolean): SendData {
   const messages = entries.map((entry) => entry.json).join(",");
   return {

@@ -1,6 +1,6 @@
-// Who is in which group, and what is done with them: the ChannelStore over any streams.
-// Contract C1–C6 of the page that the project starts from, with what it left open settled: one member's failure never
-// stops the rest, event streams and WebSockets stay open, and a channel that closes leaves by itself.
+// The store of groups, over any source of streams. It keeps contract C1–C6 of the seed's page and settles what that page leaves
+// open: one member's failure never stops the others, event streams and WebSockets stay open, and a channel that closes leaves
+// by itself.
 // Long because all verbs share the groups and the one timer.
 
 import { randomBytes } from "node:crypto";
@@ -44,12 +44,12 @@ import {
 } from "./store-options.ts";
 import type { SourceOwner, StreamSource } from "./stream/source.ts";
 
-/** What makes the message of each member. */
+/** Makes the message of each member. */
 type Maker<Attachment, Out> = (channel: GroupMember<Out>, attachment: Attachment | undefined) => unknown;
 
-/** Enough for a client to lose its network and come back. */
+/** Enough time for a client to lose its network and come back. */
 const DEFAULT_HISTORY = { size: 100, ttlMs: 60_000, maxBytes: 1024 * 1024, maxTotalBytes: 64 * 1024 * 1024 };
-/** How often it is looked for polls that have waited long enough, and for what nobody needs any more. */
+/** Interval for answering expired polls and removing unused groups. */
 const TICK_MS = 1000;
 const POLL_OPTIONS = { sse: false };
 const NO_OPTIONS: PublishOptions = {};
@@ -58,10 +58,10 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   readonly #options: ChannelStoreOptions<Attachment, Out>;
   readonly #clock: Clock;
   readonly #source: StreamSource;
-  /** Of all groups. */
+  /** Histories of all groups. */
   readonly #groupOwner: GroupOwner;
   readonly #groups = new Map<string, Group>();
-  /** Channels of another make that will tell of their end. */
+  /** Channels of another implementation that will report their end. */
   readonly #asked = new WeakSet<AnyChannel>();
   /** Groups that the timer looks at. */
   readonly #watched = new Set<Group>();
@@ -69,10 +69,10 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   #presenceCount = 0;
   #timer: Timer | undefined;
   #isClosed = false;
-  /** Made by the first error that is printed. */
+  /** Created by the first error that is printed. */
   #printLimit: LogLimit | undefined;
 
-  /** Users have `createChannelStore`. */
+  /** @internal Applications call `createChannelStore`. */
   constructor(options: ChannelStoreOptions<Attachment, Out>, makeSource: (owner: SourceOwner) => StreamSource) {
     checkStoreOptions(options);
     const { clock = systemClock } = options;
@@ -133,10 +133,10 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     const shared = toShared(common, members.length);
     if (members.length === 0) discardBody(common);
     let reached = 0;
-    // Over a copy: members join and leave while their callbacks run.
+    // Iterates over a copy: members join and leave while their callbacks run.
     for (const [channel, attachment] of members) {
       try {
-        // A callback before may have removed it: it is asked all the same, as the seed's store does.
+        // A callback may have removed it just before. It is asked all the same, as in the seed's store.
         const member = this.#groups.get(name)?.find(channel);
         const value =
           make === undefined
@@ -158,7 +158,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     message: unknown,
     options: PublishOptions = NO_OPTIONS,
   ): Promise<{ readonly id: string }> {
-    // Everything here happens in the call: `async` only makes a rejection of what throws.
+    // Everything happens within the call: `async` only turns an exception into a rejection.
     try {
       checkGroupName(name);
       if (options !== NO_OPTIONS) checkPublishOptions(options);
@@ -229,7 +229,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     await this.#source.close();
   }
 
-  /** @internal A channel that is answered once, with what came after `since`; after `parkMs` with 204. */
+  /** @internal A channel that is answered once with the messages after `since`, or after `parkMs` with 204. */
   poll(
     request: ChannelRequest | Request,
     name: string,
@@ -250,7 +250,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     return withChannel(request, park, headers === undefined ? POLL_OPTIONS : { ...POLL_OPTIONS, headers });
   }
 
-  /** What the codec makes of a value, for whatever carries it. */
+  /** Encodes a value with the store's codec. */
   #encode(value: unknown): unknown {
     const { codec } = this.#options;
     if (codec === undefined || value === undefined || value instanceof PreparedMessage) return value;
@@ -268,7 +268,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     return group;
   }
 
-  /** Adds a member. A channel of our own reports its end to its memberships; any other is asked to report it. */
+  /** Adds a member. A channel of ours reports its end to its memberships; any other channel is asked to report it. */
   #join(group: Group, member: Member): void {
     const { channel } = member;
     group.add(member);
@@ -305,7 +305,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   }
 
   #drop(group: Group): void {
-    // A message that alone is too much for all histories lets its own group go.
+    // A message that is too large for all histories together drops its own group.
     if (this.#groups.get(group.name) !== group) return;
     this.#groups.delete(group.name);
     this.#watched.delete(group);
@@ -346,7 +346,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
       this.#print(kindOf(error), `unichannel: error in group ${group}`, error);
       return;
     }
-    // An onError that fails must not stop a delivery, or a member from leaving.
+    // An `onError` that fails must not stop a delivery, or keep a member from leaving.
     void guard(
       () => onError(error, { group, channel }),
       (second) => {
@@ -356,7 +356,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     );
   }
 
-  /** Members come and go as clients please, and each may cause an error. */
+  /** Clients decide how often members come and go, and each of them may cause an error. */
   #print(kind: string, ...what: readonly unknown[]): void {
     this.#printLimit ??= new LogLimit(this.#clock, (of, count, windowMs) => {
       printError(`unichannel: ${count} more errors of groups (${of}) were left out in ${windowMs / 1000} s`);
@@ -365,12 +365,12 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   }
 }
 
-/** Each option that is given, and the default of each that is not, or is undefined. */
+/** Returns the options that are given, and the default of each that is missing or undefined. */
 function withDefaults<T extends object>(defaults: T, given: Partial<T> = {}): T {
   return { ...defaults, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
 }
 
-/** Most members join without options and have no state. */
+/** Returns undefined for most members: those that join without options have no state. */
 function toState<Out>({ since, ids = false, onReset }: JoinOptions<Out>): MemberState | undefined {
   const isCatchingUp = since !== undefined && since !== null;
   if (!isCatchingUp && !ids && onReset === undefined) return undefined;
@@ -388,7 +388,10 @@ function presencePayload(info: unknown): Uint8Array {
   return utf8Bytes(text);
 }
 
-/** Encoded once for all, where that can be. What cannot be sent fails for each member, as its own send would. */
+/**
+ * Encodes a message once for all members where possible. A message that cannot be sent fails for each member, as its own send
+ * would.
+ */
 function toShared(data: unknown, count: number): SendData | undefined {
   if (data === undefined || count < 2) return undefined;
   const message = toSendData(data);
@@ -399,7 +402,7 @@ function toShared(data: unknown, count: number): SendData | undefined {
   }
 }
 
-/** To a poll, what is broadcast has no id; the next one asks after the same. */
+/** Sends a broadcast to a poll. It has no id, so the client's next poll asks after the same one. */
 function toPollAnswer(value: unknown, { since }: PollState): SendData {
   const body = `{"messages":[{${jsonMembers(toGroupMessage(value))}}],"next":${JSON.stringify(since ?? "")},"reset":false}`;
   return { headers: { "Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store" }, body };

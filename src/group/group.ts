@@ -29,21 +29,21 @@ type Delivery = readonly [entry: GroupEntry, audience: readonly Member[]];
 
 export class Group implements MemberOwner, StreamListener {
   readonly name: string;
-  /** Set by `open`. */
+  /** The group's stream. Set by `open`. */
   stream!: GroupStream;
   /** The time since which it has had no members; meaningless while it has some. */
   #emptySinceMs = 0;
   readonly #owner: GroupOwner;
   readonly #members = new IndexedSet<Member>();
   #pollCount = 0;
-  /** The store has dropped it. An entry that is too much for all histories lets its own group go. */
+  /** True if the store has dropped it. An entry that is too large for all histories drops its own group. */
   #hasEnded = false;
   /** Copy of the members for the next delivery; undefined when members have changed since. */
   #audience: readonly Member[] | undefined;
   #isDelivering = false;
-  /** Entries that callbacks published during a delivery. Made for the first of them. */
+  /** Entries that callbacks published during a delivery. Created by the first of them. */
   #pending: Queue<Delivery> | undefined;
-  /** Made for the first poll that an entry answers. */
+  /** Created by the first poll that an entry answers. */
   #due: DuePolls | undefined;
 
   constructor(name: string, owner: GroupOwner) {
@@ -231,7 +231,7 @@ export class Group implements MemberOwner, StreamListener {
     return this.#due;
   }
 
-  /** The answer is all that is kept, so the poll catches up again, from the beginning. */
+  /** The answer contains everything that is kept, so the poll catches up again, from the beginning. */
   #resetPoll(poll: Poll): void {
     const { state } = poll;
     state.isReset = true;
@@ -275,7 +275,7 @@ function isPoll(member: Member): member is Poll {
   return member.state instanceof PollState;
 }
 
-/** A session is told in the same words, whatever carries it: its client receives messages without event types. */
+/** A session is told in the same words on every carrier: its client receives messages without event types. */
 function isSession(channel: AnyChannel): boolean {
   return channel instanceof TransportChannel && channel.isSession;
 }

@@ -1,23 +1,23 @@
-// The memory that all histories of a store may take together: their entries in the order in which they were kept, so that
-// the oldest of all go first, whichever group has them. Each entry knows its neighbours, and leaves in one step.
+// The memory of all histories of a store. It links their entries in the order in which they were kept, so that the oldest entry
+// of all groups is dropped first. Each entry knows its neighbours and is removed in one step.
 
 import type { GroupEntry } from "./message.ts";
 
-/** The log of a group. */
+/** The log of a group, as far as the budget uses it. */
 export interface EntryKeeper {
-  /** Lets go of its first entry, which is the oldest of all. */
+  /** Drops its first entry, which is the oldest of all. */
   forgetFirst(): void;
 }
 
 /**
- * A group with a history takes memory beside its entries: some 900 bytes (Node 20.20). So many are paid for by the budget;
- * with more of them, a client that chooses names for groups could fill the memory with short messages.
+ * A group with a history takes some 900 bytes beside its entries (Node 20.20). The budget pays for this number of groups; with
+ * more of them, a client that chooses the names of groups could fill the memory with short messages.
  */
 const BYTES_PER_GROUP = 1024;
-/** Small budgets are for few messages, not for few groups. */
+/** A small budget limits the messages, not the number of groups. */
 const MIN_GROUPS = 1000;
 
-/** An entry's place among those that are kept. */
+/** The place of an entry in the list of all kept entries. */
 export interface Kept {
   readonly entry: GroupEntry;
   readonly keeper: EntryKeeper;
@@ -29,7 +29,7 @@ export class HistoryBudget {
   readonly #maxBytes: number;
   readonly #maxGroups: number;
   #bytes = 0;
-  /** Logs that have an entry. */
+  /** Number of logs that have an entry. */
   #groups = 0;
   #oldest: Kept | undefined;
   #newest: Kept | undefined;
@@ -39,7 +39,7 @@ export class HistoryBudget {
     this.#maxGroups = Math.max(MIN_GROUPS, maxBytes / BYTES_PER_GROUP);
   }
 
-  /** What all entries take. */
+  /** Memory of all entries, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -53,30 +53,30 @@ export class HistoryBudget {
     return kept;
   }
 
-  /** Once for each that was added. */
+  /** Called once for each entry that was added. */
   remove(kept: Kept): void {
     const { older, newer } = kept;
     if (older === undefined) this.#oldest = newer;
     else older.newer = newer;
     if (newer === undefined) this.#newest = older;
     else newer.older = older;
-    // A chain of those that are gone would keep each other from being collected.
+    // Links between removed entries would keep them from being collected.
     kept.older = undefined;
     kept.newer = undefined;
     this.#bytes -= kept.entry.bytes;
   }
 
-  /** A log has its first entry. */
+  /** Called when a log has its first entry. */
   groupBegins(): void {
     this.#groups += 1;
   }
 
-  /** A log has no entry any more. */
+  /** Called when a log has lost its last entry. */
   groupEnds(): void {
     this.#groups -= 1;
   }
 
-  /** Drops the oldest until the rest is within the limits. */
+  /** Drops the oldest entries until the rest is within the limits. */
   shrink(): void {
     while (this.#oldest !== undefined && (this.#bytes > this.#maxBytes || this.#groups > this.#maxGroups)) {
       this.#oldest.keeper.forgetFirst();

@@ -1,16 +1,16 @@
-// The recent messages of one group, in order, from a position on without a gap: what joins and polls are answered from.
+// The recent messages of one group, in order and without a gap after a known position. Joins and polls are answered from it.
 
 import type { EntryKeeper, HistoryBudget, Kept } from "./history-budget.ts";
 import type { GroupEntry } from "./message.ts";
 
-/** How much a log keeps at most: entries, their age, and their memory. */
+/** Limits of a log: number of entries, their age, and their memory. */
 export interface LogLimits {
   readonly size: number;
   readonly ttlMs: number;
   readonly maxBytes: number;
 }
 
-/** Dropped entries are cut off the array when there are so many. */
+/** Number of dropped entries at which they are cut off the array. */
 const SLACK = 64;
 
 export class GroupLog implements EntryKeeper {
@@ -18,19 +18,19 @@ export class GroupLog implements EntryKeeper {
   readonly #limits: LogLimits;
   /** The budget that all logs of the store share. */
   readonly #budget: HistoryBudget;
-  /** Called when the budget has taken the last entry. */
+  /** Called when the budget has dropped the last entry. */
   readonly #onEmpty: (() => void) | undefined;
-  /** The entries are those from #head on. */
+  /** The entries are those from index #head on. */
   #kept: Kept[] = [];
   #head = 0;
-  /** What the entries take. */
+  /** Memory of the entries, in bytes. */
   #bytes = 0;
-  /** All after this is here. Undefined: all since the stream's beginning. */
+  /** Id after which every entry is here. Undefined: all since the beginning of the stream. */
   #base: string | undefined;
   #last: string | undefined;
-  /** What comes next does not follow what was here. */
+  /** True if the next entry does not follow the last one. */
   #isBroken = false;
-  /** How often that was so. */
+  /** Number of such interruptions. */
   breaks = 0;
 
   constructor(
@@ -48,7 +48,7 @@ export class GroupLog implements EntryKeeper {
     this.#onEmpty = onEmpty;
   }
 
-  /** The id at which the log ends; undefined where nothing was ever published. */
+  /** The id at which the log ends; undefined if nothing was ever published. */
   get last(): string | undefined {
     return this.#last;
   }
@@ -57,12 +57,12 @@ export class GroupLog implements EntryKeeper {
     return this.#head === this.#kept.length;
   }
 
-  /** All that is here. */
+  /** Returns all entries. */
   get entries(): readonly GroupEntry[] {
     return this.#from(this.#head);
   }
 
-  /** True for what was here before, which a backplane may deliver again when it has connected again. */
+  /** Returns true for an entry that was here before: a backplane may repeat entries after a reconnection. */
   has(id: string): boolean {
     return this.#last !== undefined && (id === this.#last || this.#compareIds(id, this.#last) <= 0);
   }
@@ -82,7 +82,7 @@ export class GroupLog implements EntryKeeper {
     this.#budget.shrink();
   }
 
-  /** An entry that is none of ours: it has its place, and nothing in it. */
+  /** Records the place of an entry that is not a message. */
   skip(id: string): void {
     this.#last = id;
     if (!this.#isBroken) return;
@@ -90,14 +90,14 @@ export class GroupLog implements EntryKeeper {
     this.#base = id;
   }
 
-  /** Something is missing behind the last entry. */
+  /** Records that entries are missing behind the last one. */
   interrupt(): void {
     this.#isBroken = true;
     this.breaks += 1;
     this.clear();
   }
 
-  /** Lets go of all entries: the log is over, or goes on with something else. */
+  /** Drops all entries: the log is over, or goes on from another position. */
   clear(): void {
     if (!this.isEmpty) this.#budget.groupEnds();
     for (let i = this.#head; i < this.#kept.length; i++) this.#budget.remove(this.#kept[i]!);
@@ -107,8 +107,8 @@ export class GroupLog implements EntryKeeper {
   }
 
   /**
-   * `position` was the stream's end some time after the last of so many interruptions: if nothing has been heard since, then
-   * all that comes after it will be.
+   * `position` was the end of the stream after interruption number `interruptions`. If no entry has arrived since, every entry
+   * after it will be here.
    */
   mend(breaks: number, position: string): void {
     if (!this.#isBroken || breaks !== this.breaks || position === "") return;
@@ -116,7 +116,9 @@ export class GroupLog implements EntryKeeper {
     this.#base = position;
   }
 
-  /** What came after `since` (an empty string: the beginning); undefined where the log does not reach so far back. */
+  /**
+   * Returns the entries after `since` (an empty string: from the beginning); undefined if the log does not reach back so far.
+   */
   after(since: string): readonly GroupEntry[] | undefined {
     if (this.#isBroken) return undefined;
     if (since === "") return this.#base === undefined ? this.entries : undefined;
@@ -131,12 +133,12 @@ export class GroupLog implements EntryKeeper {
     return this.#from(low);
   }
 
-  /** Drops what is too old. */
+  /** Drops entries that are too old. */
   expire(nowMs: number): void {
     while (!this.isEmpty && nowMs - this.#kept[this.#head]!.entry.atMs >= this.#limits.ttlMs) this.dropFirst();
   }
 
-  /** Drops the oldest. There must be one. */
+  /** Drops the oldest entry. There must be one. */
   dropFirst(): void {
     const kept = this.#kept[this.#head]!;
     this.#base = kept.entry.id;

@@ -1,4 +1,4 @@
-// A channel's membership of a group. Most members have an attachment at most; one that catches up, shows its presence or
+// A channel's membership of a group. Most members have at most an attachment. One that catches up, is listed as present or
 // waits as a poll has more state, in an object of its own.
 
 import type { IndexedItem } from "../base/indexed-set.ts";
@@ -8,11 +8,11 @@ import type { GroupEntry } from "./message.ts";
 
 const NOTHING: readonly GroupEntry[] = [];
 
-/** The group, as its members know it. */
+/** The group, as its members use it. */
 export interface MemberOwner {
-  /** A channel has ended. `first` is the newest of its memberships, which may belong to other groups. */
+  /** Called when a channel has ended. `first` is the newest of its memberships, which may belong to other groups. */
   channelEnded(first: Member): void;
-  /** The membership ends, as its channel has ended. */
+  /** Called when the membership ends because its channel has ended. */
   memberEnded(member: Member): void;
 }
 
@@ -42,11 +42,11 @@ export class Member implements IndexedItem, Membership {
 
 export type MemberState = ListenerState | PollState;
 
-/** The progress of a member that asked for what came before. */
+/** The progress of a member that asked for earlier messages. */
 class CatchUp {
   /** True while it receives earlier entries: live ones wait until that is done. */
   isCatchingUp: boolean;
-  /** Entries are lost, and the member has yet to be told. */
+  /** True if entries are lost and the member has yet to be told. */
   isReset = false;
   /** The id up to which it has received everything, while the group has yet to receive some of that. */
   receivedUpTo: string | undefined = undefined;
@@ -78,7 +78,7 @@ export class ListenerState extends CatchUp {
   }
 }
 
-/** State of a request that is answered once, with all that it is owed by then. */
+/** State of a request that is answered once, with all messages that it is owed by then. */
 export class PollState extends CatchUp {
   /** Undefined if the client asked only for the position of the stream. */
   readonly since: string | undefined;

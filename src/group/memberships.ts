@@ -10,9 +10,9 @@ import type { Member, MemberOwner } from "./member.ts";
 /** The longest list. */
 const MAX_LISTED = 32;
 
-/** The memberships of a channel that has, or once had, more of them than a list takes. */
+/** The memberships of a channel that has, or once had, more of them than a list holds. */
 class MembershipTable implements Membership {
-  /** In the order of joining. */
+  /** Memberships in the order of joining. */
   readonly byGroup: Map<MemberOwner, Member> = new Map();
 
   channelEnded(): void {
@@ -22,7 +22,7 @@ class MembershipTable implements Membership {
   }
 }
 
-/** The memberships of channels that are not of our make: such a channel has no field for them. */
+/** The memberships of channels of another implementation: such a channel has no field for them. */
 const FOREIGN = new WeakMap<AnyChannel, Member | MembershipTable>();
 
 /** Finds the channel's membership of a group. */

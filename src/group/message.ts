@@ -1,5 +1,5 @@
-// What is published to a group: one value that every transport, every process and the history can have. Streams, status
-// and headers belong to one answer and are no such value.
+// A message that is published to a group: a value that every transport, every process and the history can carry. Streams,
+// status and headers belong to one answer and cannot be published.
 
 import { copied, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -14,38 +14,38 @@ export interface GroupMessage {
   /** `json`: `data` is the JSON text of a value. */
   readonly kind: "text" | "bytes" | "json";
   readonly data: string | Uint8Array;
-  /** The type of a Server-Sent Event. */
+  /** Type of a Server-Sent Event. */
   readonly event: string | undefined;
-  /** What an HTTP answer says of it, where it is not the kind's own. */
+  /** Content-Type of an HTTP answer with this message, if it is not the usual one of its kind. */
   readonly contentType: string | undefined;
 }
 
-/** One message of a group's history, as `history` gives it out. */
+/** A message of a group's history, as `history` returns it. */
 export interface HistoryMessage {
   readonly id: string;
   /** A string, bytes, or the value that was published as JSON. */
   readonly data: unknown;
-  /** The event's type, where `event()` gave it one. */
+  /** Type of the event, if `event()` gave it one. */
   readonly event?: string;
 }
 
-/** Of an event's type and of a Content-Type. */
+/** Longest type of an event, and longest Content-Type. */
 const MAX_FIELD_BYTES = 1024;
 
-/** The least that an entry counts for in a history. */
+/** Least memory that an entry counts for in a history. */
 const MIN_ENTRY_BYTES = 64;
 
 const JSON_TYPE = "application/json; charset=utf-8";
 
-/** A message with its place in the group's stream. What it is on the wire is made once, when it is first needed. */
+/** A message with its place in the group's stream. Each of its forms on the wire is encoded once, when it is first needed. */
 export class GroupEntry {
   readonly id: string;
   readonly message: GroupMessage;
-  /** When it came, in milliseconds. */
+  /** Time of its arrival, in milliseconds. */
   readonly atMs: number;
-  /** The memory that it takes in a history. */
+  /** Memory that it counts for in a history, in bytes. */
   readonly bytes: number;
-  /** Who is not to hear it. Held weakly: the history outlives channels. */
+  /** The member that does not receive it. Held weakly: the history outlives channels. */
   readonly #except: WeakRef<AnyChannel> | undefined;
   #plain: PreparedMessage | undefined;
   #withId: PreparedMessage | undefined;
@@ -63,25 +63,25 @@ export class GroupEntry {
     return this.#except?.deref();
   }
 
-  /** As it was published. An event stream shows the id. */
+  /** The message as it was published. An event stream adds the id. */
   get plain(): PreparedMessage {
     this.#plain ??= this.#encoded(this.message.data, contentTypeOf(this.message));
     return this.#plain;
   }
 
-  /** As JSON with its id, for members that asked for it. */
+  /** The message as JSON with its id, for members that asked for it. */
   withId(group: string): PreparedMessage {
     this.#withId ??= this.#encoded(`{"group":${JSON.stringify(group)},${this.json.slice(1)}`, JSON_TYPE);
     return this.#withId;
   }
 
-  /** `{"id":…,"event":…,"data":…}`; bytes are in base64, and say so. */
+  /** Returns `{"id":…,"event":…,"data":…}`. Bytes are in base64, and the object says so. */
   get json(): string {
     this.#json ??= `{"id":${JSON.stringify(this.id)},${jsonMembers(this.message)}}`;
     return this.#json;
   }
 
-  /** Everybody has it: what stays in the history is the message alone. */
+  /** Drops the encoded forms after delivery: the history keeps the message alone. */
   release(): void {
     this.#plain = undefined;
     this.#withId = undefined;
@@ -103,20 +103,20 @@ export class GroupEntry {
 
   toHistory(): HistoryMessage {
     const { kind, data, event } = this.message;
-    // Whoever gets bytes of the history may write into them: the history keeps its own.
+    // A caller of `history` may write into the bytes, so the history keeps its own.
     const own = typeof data === "string" ? data : copied(data);
     const value = kind === "json" ? JSON.parse(data as string) : own;
     return { id: this.id, data: value, ...(event === undefined ? {} : { event }) };
   }
 }
 
-/** An entry with no data takes memory as well. */
+/** An entry without data takes memory as well. */
 function sizeOf({ data, event, contentType }: GroupMessage): number {
   const fields = memorySize(event ?? "") + memorySize(contentType ?? "");
   return Math.max(MIN_ENTRY_BYTES, memorySize(data) + fields);
 }
 
-/** Throws BAD_DATA for what cannot be published. */
+/** Throws BAD_DATA for a value that cannot be published. */
 export function toGroupMessage(value: unknown): GroupMessage {
   if (typeof value === "string") return { kind: "text", data: value, event: undefined, contentType: undefined };
   if (isStream(value)) throw new ChannelError("BAD_DATA", "a stream or Blob cannot be published");
@@ -136,14 +136,14 @@ export function toGroupMessage(value: unknown): GroupMessage {
     typeof body === "string" && type !== undefined && /^application\/json\b/i.test(type) && isJsonText(body);
   return {
     kind: isJson ? "json" : typeof body === "string" ? "text" : "bytes",
-    // The history keeps it: the caller may do with its bytes what it likes.
+    // The history keeps the bytes, and the caller may change its own afterwards.
     data: typeof body === "string" ? body : copied(body),
     event: event?.event,
     contentType: type === undefined || (isJson && type === JSON_TYPE) ? undefined : type,
   };
 }
 
-/** Seed: `json-str` of what is given. What is a message already needs no encoding. */
+/** The seed's `json-str`: encodes a value. A message needs no encoding. */
 export function toSendData(value: unknown): SendData {
   if (typeof value === "string" || value instanceof Uint8Array || isSendInit(value)) return value;
   return value instanceof PreparedMessage ? value : json(value);
@@ -158,7 +158,7 @@ export function isJsonText(text: string): boolean {
   }
 }
 
-/** `"event":…,"data":…` of a message that has no id. */
+/** Returns `"event":…,"data":…` of a message that has no id. */
 export function jsonMembers({ kind, data, event }: GroupMessage): string {
   const type = event === undefined ? "" : `"event":${JSON.stringify(event)},`;
   if (kind === "json") return `${type}"data":${data}`;
@@ -166,7 +166,7 @@ export function jsonMembers({ kind, data, event }: GroupMessage): string {
   return `${type}"encoding":"base64","data":"${Buffer.from(data.buffer, data.byteOffset, data.length).toString("base64")}"`;
 }
 
-/** What every transport and process can have: WHATWG HTML §9.2.6 allows no line break. */
+/** Checks a type: WHATWG HTML §9.2.6 allows no line break, and every transport and process must be able to carry it. */
 export function isEventType(text: string): boolean {
   return !/[\r\n]/.test(text) && utf8Length(text) <= MAX_FIELD_BYTES;
 }

@@ -1,5 +1,5 @@
-// Long polling of a group: a request waits until there is something that its client has not had. Between two polls the
-// client is away; since each answer says where it ends, and the history keeps what comes, nothing is lost.
+// Long polling of a group: a request waits until there is a message that its client has not received. The client is away
+// between two polls. Each answer says where it ends, and the history keeps later messages, so nothing is lost.
 
 import { badOption } from "../base/option-values.ts";
 import type { Channel } from "../channel/channel.ts";
@@ -31,12 +31,12 @@ export function pollGroup<Attachment, Out>(
   return store.poll(request, group, since, parkMs, headers);
 }
 
-/** A target, or the whole URL of a Fetch request. */
+/** The query of a request target, or of the whole URL of a Fetch request. */
 function sinceOf(url: string): string | null {
   const start = url.indexOf("?");
   if (start === -1) return null;
   const query = url.slice(start + 1);
-  // The query of nearly every poll; Node needs a microsecond to take it apart.
+  // Nearly every poll has this query; Node needs a microsecond to parse it.
   if (/^since=[\w.-]*$/.test(query)) return query.slice("since=".length);
   return new URLSearchParams(query).get("since");
 }

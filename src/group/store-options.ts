@@ -1,4 +1,4 @@
-// The checks of what a store and its verbs are given.
+// Checks of the options and arguments of a store and its verbs.
 
 import type { Backplane } from "../backplane/backplane.ts";
 import { utf8Length } from "../base/bytes.ts";
@@ -67,10 +67,10 @@ const JOIN: Readonly<Record<keyof JoinOptions, ValueCheck>> = {
 const PUBLISH: Readonly<Record<keyof PublishOptions, ValueCheck>> = { except: checkMember };
 
 export interface PollOptions {
-  /** The id that the client's last answer called `next`. @default the request's `?since=` */
+  /** The `next` of the client's last answer. @default the request's `?since=` */
   readonly since?: string | null | undefined;
   /**
-   * How long the request waits before it is answered with 204, in milliseconds, up to a second more.
+   * Time that the request waits before it is answered with 204, in milliseconds, up to a second more.
    * @default 25_000: under the 30 s that Heroku and the 60 s that nginx and AWS ALB allow by default
    */
   readonly parkMs?: number | undefined;
@@ -84,7 +84,7 @@ const POLL: Readonly<Record<keyof PollOptions, ValueCheck>> = {
   headers: checkHeadersOption,
 };
 
-/** All of these throw BAD_OPTION. */
+/** Each of these throws BAD_OPTION. */
 export function checkStoreOptions(options: unknown): void {
   checkOptions("createChannelStore", options, STORE);
 }
@@ -101,12 +101,12 @@ export function checkPollOptions(options: unknown): void {
   checkOptions("pollGroup", options, POLL);
 }
 
-/** `history` of a store and `since`. */
+/** Checks `since` of a store's `history`. */
 export function checkHistorySince(since: unknown): void {
   if (since !== undefined) checkSince("since", since);
 }
 
-/** A channel of ours, or of another make with the same methods. */
+/** A channel of ours, or of another implementation with the same methods. */
 export function checkMember(name: string, channel: unknown): void {
   if (!(channel instanceof TransportChannel)) checkChannel(name, channel);
 }

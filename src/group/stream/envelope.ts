@@ -1,8 +1,9 @@
-// A group's message as the bytes that go through a backplane:
+// The format of a group's message in a backplane:
 //
-//     version (1)  kind and flags (1)  origin (8)  number (4, big-endian)  [event: length (2) UTF-8]  [type: length (2) UTF-8]  data
+//     version (1)  kind and flags (1)  origin (8)  number (4, big-endian)  [event: length (2) UTF-8]  [type: length (2) UTF-8]
+// data
 //
-// Whoever can write to the broker can write anything: what is not exactly of this form is no message, and never an error.
+// Anybody who can write to the broker can write anything: bytes that are not exactly of this form are no message, and no error.
 
 import { concat, utf8, utf8Bytes } from "../../base/bytes.ts";
 import { isFieldValue } from "../../codec/http1-syntax.ts";
@@ -10,9 +11,9 @@ import { Utf8Validator } from "../../codec/utf8.ts";
 import { type GroupMessage, isEventType, isJsonText } from "../message.ts";
 
 export interface Envelope {
-  /** Which store published it: ORIGIN_BYTES of chance, as hex digits. */
+  /** Id of the store that published it: ORIGIN_BYTES random bytes, as hex digits. */
   readonly origin: string;
-  /** Which of that store's messages it is, modulo 2^32. */
+  /** Number of the message among those of its store, modulo 2^32. */
   readonly number: number;
   readonly message: GroupMessage;
 }
@@ -39,7 +40,7 @@ export function encodeEnvelope({ origin, number, message }: Envelope): Uint8Arra
   return concat(parts);
 }
 
-/** Undefined for what is malformed, of a version that we do not know, or could not be sent to a member. */
+/** Returns undefined for bytes that are malformed, of an unknown version, or could not be sent to a member. */
 export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
   if (bytes.length < HEAD_BYTES || bytes[0] !== VERSION) return undefined;
   const flags = bytes[1]!;
@@ -64,12 +65,12 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
   }
   const event = (flags & HAS_EVENT) === 0 ? undefined : texts[0];
   const contentType = (flags & HAS_TYPE) === 0 ? undefined : texts.at(-1);
-  // What an event stream or a response head would refuse must not fail with each member.
+  // A type that an event stream or a response head would refuse must not fail with each member.
   if (event !== undefined && !isEventType(event)) return undefined;
   if (contentType !== undefined && !isFieldValue(contentType)) return undefined;
 
   const rest = bytes.subarray(at);
-  // A copy: the backplane may use its bytes again, or have cut them out of a much larger piece.
+  // A copy: the backplane may reuse its bytes, or have cut them out of a much larger buffer.
   const data = kind === "bytes" ? new Uint8Array(rest) : validText(rest);
   if (data === undefined || (kind === "json" && !isJsonText(data as string))) return undefined;
   return { origin, number, message: { kind, data, event, contentType } };

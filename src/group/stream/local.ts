@@ -73,7 +73,7 @@ export class LocalSource implements StreamSource {
     return Promise.resolve();
   }
 
-  /** A stream has ended: its entries up to the id `last` are not kept any more. */
+  /** Called when a stream has ended: its entries up to the id `last` are not kept any more. */
   ended(group: string, last: string): void {
     this.#streams.delete(group);
     this.#forgotten = Math.max(this.#forgotten, this.ids.numberOf(last));
@@ -111,7 +111,7 @@ class LocalStream implements GroupStream {
   replay(since: string | undefined): Replay {
     const { ids, owner } = this.#source;
     if (since === undefined) return { entries: NOTHING, reset: false, position: ids.latest };
-    // Nearly every poll that comes back.
+    // The fast path of nearly every poll that comes back.
     if (since === this.#log.last) return { entries: NOTHING, reset: false, position: since };
     this.#log.expire(owner.clock.now());
     const found = ids.isIssued(since) ? this.#log.after(since) : undefined;
@@ -133,7 +133,7 @@ class LocalStream implements GroupStream {
 
 /**
  * The ids of one store in one process: a random prefix, so that ids of an earlier process are recognized as unknown, and one
- * count for all groups, so that a group which is dropped and made again never uses an id twice.
+ * counter for all groups, so that a group which is dropped and created again never repeats an id.
  */
 class LocalIds {
   readonly #prefix: string = `${randomBytes(5).toString("base64url")}.`;
@@ -153,7 +153,7 @@ class LocalIds {
     return this.#prefix + count;
   }
 
-  /** True for an id that this store has given to an entry; clients may send any text. */
+  /** Returns true for an id that this store has given to an entry; clients may send any text. */
   isIssued(text: string): boolean {
     if (!text.startsWith(this.#prefix) || !/^\d{1,15}$/.test(text.slice(this.#prefix.length))) return false;
     return this.numberOf(text) <= this.newest;

@@ -1,5 +1,5 @@
-// Keeps the members of this process listed at the backplane: one call at a time for each member, tried again until it
-// succeeds or the member has left.
+// Keeps the members of this process listed at the backplane: one call at a time for each member, repeated until it succeeds or
+// the member has left.
 
 import type { Backplane, BackplaneMember } from "../../backplane/backplane.ts";
 import type { Retries } from "./retries.ts";
@@ -43,7 +43,7 @@ export class PresenceKeeper {
       .catch((error) => this.#report(error, group));
   }
 
-  /** All members leave. */
+  /** Makes all members leave. */
   async close(): Promise<void> {
     const present = [...this.#byKey.values()];
     for (const { group, member } of present) this.leave(group, member.key);

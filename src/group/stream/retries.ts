@@ -45,7 +45,7 @@ export class Retries {
     return pause;
   }
 
-  /** Ends all pauses, those to come too. */
+  /** Ends all pauses, later ones too. */
   close(): void {
     this.#isClosed = true;
     for (const pause of this.#pauses) pause.end();

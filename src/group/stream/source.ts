@@ -9,16 +9,16 @@ import type { StoreHistoryLimits } from "../channel-store.ts";
 import type { HistoryBudget } from "../history-budget.ts";
 import type { GroupEntry, GroupMessage } from "../message.ts";
 
-/** The entries that follow an id. */
+/** Entries after an id. */
 export interface Replay {
   readonly entries: readonly GroupEntry[];
-  /** Some of them are not kept any more, or the id is unknown. `entries` is then all that is kept. */
+  /** True if some of them are not kept any more, or if the id is unknown. `entries` is then all that is kept. */
   readonly reset: boolean;
-  /** The id after which the stream goes on. */
+  /** Id after which the stream goes on. */
   readonly position: string;
 }
 
-/** Receives a stream in this process: the group. */
+/** Receives a stream in this process. Implemented by the group. */
 export interface StreamListener {
   /** The next entry. The stream's log has it already. */
   accept(entry: GroupEntry): void;
@@ -31,7 +31,7 @@ export interface StreamListener {
 
 /** The stream of one group, with the log of its recent entries. It alone writes to the log. */
 export interface GroupStream {
-  /** True if the entry with this id has been received here, or precedes all that have been. */
+  /** Returns true if the entry with this id has been received here, or precedes all that have been. */
   has(id: string): boolean;
   /**
    * Returns what follows `since` (an empty string: all that is kept; undefined: no entries, only the position of the stream).
@@ -44,7 +44,7 @@ export interface GroupStream {
    * again. `emptySinceMs`: the time since which the group has had no members; undefined while it has some.
    */
   expire(nowMs: number, emptySinceMs: number | undefined): boolean;
-  /** The group is dropped. */
+  /** Called when the group is dropped. */
   end(): void;
 }
 
@@ -54,7 +54,7 @@ export interface StreamSource {
   publish(group: string, message: GroupMessage, except: AnyChannel | undefined): Promise<string>;
   /** Like GroupStream.replay, for a group that may have no stream here. Rejects with BACKPLANE_UNAVAILABLE. */
   history(group: string, since: string): Promise<Replay>;
-  /** Negative if `a` comes before `b` in the stream of the group. */
+  /** Returns a negative number if `a` comes before `b` in the stream of the group. */
   compareIds(a: string, b: string, group: string): number;
   /** Lists a member as present until `leave`. */
   enter(group: string, member: BackplaneMember): void;
@@ -69,9 +69,9 @@ export interface SourceOwner {
   readonly history: StoreHistoryLimits;
   /** Shared by the logs of all groups. */
   readonly budget: HistoryBudget;
-  /** Makes a group without members, which opens its stream: a message was published that its history keeps. */
+  /** Creates a group without members, which opens its stream: a message was published that its history keeps. */
   openGroup(name: string): void;
-  /** The history of a group was dropped to make room for others: without members the group is not needed. */
+  /** Called when a group's history was dropped to make room for others: without members the group is not needed. */
   emptied(name: string): void;
   report(error: unknown, group: string): void;
 }

@@ -1,4 +1,4 @@
-// The subscription of one group at the backplane: tried again until it succeeds, and ended once.
+// The subscription of one group at the backplane. It is tried again until it succeeds, and ended once.
 
 import type { Backplane, BackplaneEntry, BackplaneListener } from "../../backplane/backplane.ts";
 import type { Pause, Retries } from "./retries.ts";
@@ -76,7 +76,7 @@ export class Subscription implements BackplaneListener {
     const waiting = this.#onTried;
     if (waiting === undefined) return fn();
     return new Promise((resolve) => {
-      // A call that throws rejects its own promise; the calls behind it go on.
+      // A call that throws rejects its own promise; the calls behind it run.
       waiting.push(() => resolve(new Promise((settle) => settle(fn()))));
     });
   }
@@ -156,7 +156,7 @@ export class Subscription implements BackplaneListener {
     }
   }
 
-  /** A method, as the compiler takes what it knows of a field for true across an `await`. */
+  /** A method, because the compiler assumes that a field keeps its narrowed type across an `await`. */
   #isOver(): boolean {
     return this.#state === "ended";
   }
