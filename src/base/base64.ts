@@ -1,4 +1,5 @@
-// Base64: RFC 4648 §4, both ways, by what browsers and Node have for it. Their functions know text of one byte per character.
+// Base64 (RFC 4648 §4) in both directions, with the functions of browsers and Node, which work on text of one byte per
+// character.
 
 export function toBase64(bytes: Uint8Array): string {
   let binary = "";
@@ -6,7 +7,10 @@ export function toBase64(bytes: Uint8Array): string {
   return btoa(binary);
 }
 
-/** Undefined for what no encoder makes: §3.5 bits that must be zero, a missing pad, a character of another alphabet. */
+/**
+ * Returns undefined for text that no encoder makes: §3.5 bits that must be zero, a missing pad, a character of another
+ * alphabet.
+ */
 export function fromBase64(text: string): Uint8Array | undefined {
   let binary: string;
   try {

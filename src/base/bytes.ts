@@ -1,68 +1,67 @@
-// Text and bytes, both ways. The codecs are compiled without any platform types, so what they need of the platform
-// stands here, in terms of Uint8Array and string alone.
+// Text and bytes in both directions. The codecs are compiled without any platform types; this file gives them what they need of
+// the platform, in terms of Uint8Array and string.
 
 import { memorySize } from "./memory-size.ts";
 
 /** A piece of output: bytes, or a string whose every character is one byte (latin1, U+0000 to U+00FF). */
 export type Piece = string | Uint8Array;
 
-/** The same memory as a Buffer, whose `toString` and `write` run in C++. Free for what a socket delivers. */
+/** Returns the same memory as a Buffer, whose `toString` and `write` run in C++. Costs nothing for bytes from a socket. */
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** One character per byte, U+0000 to U+00FF. RFC 9110 §5.5: what a field value is read as. */
+/** Decodes one character per byte, U+0000 to U+00FF. RFC 9110 §5.5: field values are read so. */
 export function latin1(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
   return asBuffer(bytes).toString("latin1", start, end);
 }
 
-/** The bytes of a string whose every character is one byte. */
+/** Encodes a string in which every character is one byte. */
 export function latin1Bytes(text: string): Uint8Array {
   return Buffer.from(text, "latin1");
 }
 
-/** UTF-8 bytes to text. The bytes must be valid: what is not becomes U+FFFD. */
+/** Decodes UTF-8. Invalid bytes become U+FFFD. */
 export function utf8(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
   return asBuffer(bytes).toString("utf8", start, end);
 }
 
-/** Text to UTF-8 bytes; a lone surrogate becomes U+FFFD. */
+/** Encodes text as UTF-8. A lone surrogate becomes U+FFFD. */
 export function utf8Bytes(text: string): Uint8Array {
   return Buffer.from(text, "utf8");
 }
 
-/** The number of bytes of `text` in UTF-8. */
+/** Returns the number of bytes of `text` in UTF-8. */
 export function utf8Length(text: string): number {
   return Buffer.byteLength(text, "utf8");
 }
 
-/** True if every character is below U+0080, so that latin1 and UTF-8 are the same bytes. */
+/** Returns true if every character is below U+0080: latin1 and UTF-8 are then the same bytes. */
 export function isAscii(text: string): boolean {
   return Buffer.byteLength(text, "utf8") === text.length;
 }
 
 /**
- * The same text in memory of its own. A piece of a longer text (`slice`, `split`, `URLSearchParams.get`) keeps the whole of
- * it alive: a path that is kept for hours would keep the head of its request.
+ * Returns the text in memory of its own. A part of a longer text (`slice`, `split`, `URLSearchParams.get`) keeps all of it
+ * alive: a path that is kept for hours would keep the head of its request.
  */
 export function detached(text: string): string {
   const encoding = memorySize(text) === text.length ? "latin1" : "utf16le";
   return Buffer.from(text, encoding).toString(encoding);
 }
 
-/** Bytes without length. */
 const NONE: Uint8Array = new Uint8Array(0);
 
 /**
- * The same bytes in memory of their own, which nobody else can change, move or keep alive. `slice` does not do this for a
- * Buffer: there it answers a view (Node.js documentation, `buf.slice`).
+ * Returns the bytes in memory of their own, which nobody else can change, move or keep alive. `slice` does not do this for a
+ * Buffer: it returns a view (Node.js documentation, `buf.slice`).
  */
 export function copied(bytes: Uint8Array): Uint8Array {
   // The constructor would throw for bytes whose buffer was transferred: their length is 0.
   return bytes.length === 0 ? NONE : new Uint8Array(bytes);
 }
 
-/** Memory that is not zeroed; the caller overwrites all of it. */
+/** Returns memory that is not zeroed. The caller overwrites all of it. */
 export function allocate(length: number): Uint8Array {
   return Buffer.allocUnsafe(length);
 }
@@ -72,8 +71,8 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * Makes what turns UTF-8 into text, a stream at a time: a character that is cut waits for its rest, what is invalid becomes U+FFFD, and a
- * byte order mark at the start is dropped. Works in browsers too.
+ * Returns a function that decodes a stream of UTF-8. A character that is cut waits for its rest, invalid bytes become U+FFFD,
+ * and a byte order mark at the start is dropped. Works in browsers too.
  */
 export function textStream(): (bytes: Uint8Array) => string {
   const decoder = new TextDecoder();

@@ -1,7 +1,7 @@
 // The error class and its codes. The client imports this file alone: the table of messages and wire forms in `errors.ts`
 // would be an eighth of its size, so an error of the client has its code as its message.
 
-/** A stable name for what went wrong. Codes are never renamed; new ones may be added. */
+/** Stable name of an error. Codes are never renamed; new ones may be added. */
 export type ErrorCode =
   | "BAD_REQUEST"
   | "BODY_TOO_LARGE"

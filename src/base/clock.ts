@@ -1,22 +1,22 @@
-// Time comes in through the door: nothing above asks the platform for it, so tests run in virtual time.
+// The source of time: nothing above asks the platform for it, so tests run in virtual time.
 
-/** A pending timer; what it is depends on the clock. */
+/** A pending timer. Its type depends on the clock. */
 export type Timer = unknown;
 
 export interface Clock {
   /**
-   * Milliseconds for measuring: it never goes back and never jumps, whatever happens to the system's date. On the system's
-   * clock they are those since the Unix epoch, as they were when the process started.
+   * Returns milliseconds for measuring. They never go back or jump, whatever happens to the system's date. The system's clock
+   * counts them from the Unix epoch, by the date at which the process started.
    */
   now(): number;
-  /** The present date, in milliseconds since the Unix epoch. @default `now` */
+  /** Returns the date, in milliseconds since the Unix epoch. @default `now` */
   date?(): number;
   /** Calls `fn` once after `delayMs`, which may be Infinity. The timer does not keep the process alive. */
   setTimer(fn: () => void, delayMs: number): Timer;
   clearTimer(timer: Timer): void;
 }
 
-/** Longest delay that `setTimeout` keeps: 24 days. It takes a longer one, and Infinity, for 1 ms. */
+/** Longest delay of `setTimeout`: 24 days. It treats a longer one, and Infinity, as 1 ms. */
 export const MAX_TIMER_MS = 2_147_483_647;
 
 export const systemClock: Clock = {

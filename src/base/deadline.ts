@@ -1,6 +1,6 @@
-// A deadline for something that another machine has to send. A process that was busy until the deadline has not read yet what
-// arrived meanwhile: Node runs due timers before it reads sockets. So the deadline passes at the second look, and between the
-// two looks the process reads.
+// A deadline for something that another machine has to send. Node runs due timers before it reads sockets, so a process that
+// was busy until the deadline has not read yet what arrived in time. The deadline therefore passes at a second look, and the
+// process reads between the two looks.
 
 import type { Clock, Timer } from "./clock.ts";
 

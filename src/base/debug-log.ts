@@ -1,19 +1,19 @@
-// Lines for a developer who looks for what goes wrong between a client and the server (NODE_DEBUG=unichannel). Where nobody
-// reads them the log is undefined, and `debug?.(…)` does not even make the text.
+// Lines for a developer who looks for a fault between a client and the server (NODE_DEBUG=unichannel). The log is undefined if
+// nobody reads it, and `debug?.(…)` then does not even build the text.
 
 export type DebugLog = (line: string) => void;
 
-/** The part of a secret token that lines show: 36 of its 128 bits are enough to find its lines. */
+/** Part of a secret token that lines show: 36 of its 128 bits are enough to find its lines. */
 const SHOWN_CHARS = 6;
-/** The most characters of a client's text in a line. */
+/** Longest text of a client in a line. */
 const MAX_CHARS = 200;
 
-/** The beginning of a session's token. */
+/** Returns the beginning of a session's token. */
 export function shortToken(token: string): string {
   return `${token.slice(0, SHOWN_CHARS).replace(/[^\w-]/g, "?")}…`;
 }
 
-/** Text of a client in quotes, on one line, and not too long. */
+/** Returns text of a client in quotes, on one line and shortened. */
 export function quoted(text: string): string {
   return JSON.stringify(text.length > MAX_CHARS ? `${text.slice(0, MAX_CHARS)}…` : text);
 }

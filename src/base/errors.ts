@@ -1,6 +1,6 @@
-// The message and the wire forms of each error code. The server imports ChannelError from here, so that its errors have
-// them; a decoder that throws need not know who answers.
-// Each code has a heading in docs/reference/errors.md; test/docs.test.ts compares the two.
+// Messages and wire forms of the error codes. The server imports ChannelError from here, so that its errors have them; a
+// decoder that throws need not know who answers. Each code has a heading in docs/reference/errors.md: test/docs.test.ts
+// compares the two.
 
 import { type ErrorCode, type ErrorFacts, registerErrorFacts } from "./channel-error.ts";
 

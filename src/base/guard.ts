@@ -18,8 +18,8 @@ export function guard(call: () => unknown, report: (error: unknown) => void): Pr
 }
 
 /**
- * The same for a result that the caller has already: a promise that resolves when `result` has settled, or undefined if it
- * is no promise. Throws what a `then` getter throws.
+ * Does the same for a result that the caller has already. Returns a promise that resolves when `result` has settled, or
+ * undefined if it is not a promise. Throws what a `then` getter throws.
  */
 export function settled(result: unknown, report: (error: unknown) => void): Promise<void> | undefined {
   return isThenable(result) ? reported(result, report) : undefined;
@@ -40,8 +40,8 @@ export function callSync<Result>(name: string, call: () => Result): Result {
 }
 
 /**
- * Asks a function of the application whether somebody may do something. Only `true` is yes. An exception and a promise are
- * no, and are reported.
+ * Asks a function of the application for permission. Only `true` counts as yes. An exception and a promise count as no, and are
+ * reported.
  */
 export function isYes(name: string, call: () => unknown, report: (error: unknown) => void): boolean {
   try {
@@ -52,7 +52,7 @@ export function isYes(name: string, call: () => unknown, report: (error: unknown
   }
 }
 
-/** True for anything that `await` would wait for. Throws what a `then` getter throws. */
+/** Returns true for anything that `await` would wait for. Throws what a `then` getter throws. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
@@ -66,8 +66,8 @@ async function reported(result: PromiseLike<unknown>, report: (error: unknown) =
 }
 
 /**
- * Anything may be thrown, a Proxy too whose traps throw, or that was revoked: `instanceof`, as all who look at an error use
- * it, would throw in the middle of telling it. Such a thing is replaced by an error that says so.
+ * Returns the error, or a substitute for one that cannot be looked at: anything may be thrown, also a Proxy that was revoked or
+ * whose traps throw. `instanceof` would then throw while the error is reported.
  */
 export function inspectable(error: unknown): unknown {
   try {

@@ -1,6 +1,6 @@
-// Limits the lines of a log that clients can cause at will: a few bytes from a client must not become a kilobyte of log
-// each time. Every line has a kind; the first of each kind in a window are written, the others are counted, and their
-// number is told when the window ends.
+// Limits the log lines that clients can cause: a few bytes from a client must not become a kilobyte of log each time. Every
+// line has a kind. The first lines of each kind in a window are written, the others are counted, and their number is written
+// when the window ends.
 
 import type { Clock, Timer } from "./clock.ts";
 import { ChannelError } from "./errors.ts";
@@ -8,13 +8,13 @@ import { ChannelError } from "./errors.ts";
 const WINDOW_MS = 10_000;
 /** Lines of one kind in a window. */
 const MAX_OF_KIND = 10;
-/** Lines of all kinds in a window: the text of an error may be the client's own, and each text is a kind. */
+/** Lines of all kinds in a window: the text of an error may come from the client, and each text is a kind. */
 const MAX_LINES = 100;
 const MAX_KINDS = 100;
-/** The text of an error counts to here. */
+/** Characters of an error's text that tell its kind. */
 const MAX_KIND_CHARS = 120;
 
-/** `kind`: as in `admits`. `count`: lines that were not written. */
+/** `kind`: as in `admits`. `count`: number of lines that were not written. */
 export type LeftOut = (kind: string, count: number, windowMs: number) => void;
 
 export class LogLimit {
@@ -23,16 +23,16 @@ export class LogLimit {
   readonly #counts = new Map<string, { written: number; leftOut: number }>();
   #lines = 0;
   #windowEnd = Number.NEGATIVE_INFINITY;
-  /** Present while something was left out and is not told yet. */
+  /** Set while lines were left out and that was not written yet. */
   #timer: Timer | undefined;
 
-  /** `tell` writes how many lines were left out, and must not throw. */
+  /** `tell` writes how many lines were left out. It must not throw. */
   constructor(clock: Clock, tell: LeftOut) {
     this.#clock = clock;
     this.#tell = tell;
   }
 
-  /** True if the line may be written; otherwise it is counted. */
+  /** Returns true if the line may be written; otherwise the line is counted. */
   admits(kind: string): boolean {
     const now = this.#clock.now();
     if (now >= this.#windowEnd) {
@@ -55,7 +55,7 @@ export class LogLimit {
     return false;
   }
 
-  /** Ends the window: tells what was left out in it. */
+  /** Ends the window and writes what was left out in it. */
   flush(): void {
     this.#clock.clearTimer(this.#timer);
     this.#timer = undefined;
@@ -67,7 +67,7 @@ export class LogLimit {
   }
 }
 
-/** The kind of a line about an error: its code, or its name with the beginning of its text. Never throws. */
+/** Returns the kind of a line about an error: its code, or its name with the beginning of its text. Never throws. */
 export function kindOf(error: unknown): string {
   try {
     if (error instanceof ChannelError) return error.code;

@@ -1,13 +1,13 @@
-// The memory that a text takes. JavaScript does not say it; V8, SpiderMonkey and JavaScriptCore all keep a text in one byte
-// for each character if no character is above U+00FF, otherwise in two.
+// The memory that a text takes. JavaScript does not tell it. V8, SpiderMonkey and JavaScriptCore all store one byte per
+// character if no character is above U+00FF, otherwise two.
 
 /**
- * Compiled for a text of one byte per character this pattern cannot match, and V8 answers without looking at the text:
- * 40 ns for any length (Node 20.20). A text of two bytes per character is searched up to the first that needs them.
+ * V8 compiles this pattern for a text of one byte per character as one that cannot match, and does not look at the text: 40 ns
+ * for any length (Node 20.20). A text of two bytes per character is searched up to the first match.
  */
 const WIDE = /[^\0-\xff]/;
 
-/** The bytes that a message takes in memory: those of its characters, or its own. */
+/** Returns the memory of a message's data, in bytes. */
 export function memorySize(data: string | Uint8Array): number {
   return typeof data === "string" && WIDE.test(data) ? 2 * data.length : data.length;
 }

@@ -1,9 +1,9 @@
-// Checks of options that go on to Node, whose newer versions may have more of them than are known here.
+// Checks of options that are passed on to Node, which may know more of them than this file.
 
 import { ChannelError } from "./channel-error.ts";
 import { checkObject, isNear } from "./option-names.ts";
 
-/** Throws BAD_OPTION if `options` is no object, or has a name that is nearly one of `known`. */
+/** Throws BAD_OPTION if `options` is not an object, or has a name that differs slightly from one of `known`. */
 export function checkNearNames(owner: string, options: unknown, known: readonly string[]): void {
   checkObject(owner, options);
   for (const name in options) {
@@ -15,7 +15,7 @@ export function checkNearNames(owner: string, options: unknown, known: readonly 
   }
 }
 
-/** One letter of three to seven, two of eight, or upper case for lower case. */
+/** Returns true for one wrong letter of three to seven, two of eight or more, or a wrong case. */
 function isMistyped(name: string, known: string): boolean {
   const allowed = known.length < 3 ? 0 : known.length < 8 ? 1 : 2;
   return isNear(name.toLowerCase(), known.toLowerCase(), allowed);

@@ -1,12 +1,11 @@
-// Checks that an options object has no unknown names. TypeScript finds a typing mistake; plain JavaScript would ignore
-// the option in silence.
+// Checks that an options object has no unknown names. TypeScript finds a typing mistake; plain JavaScript would ignore the
+// option without a word.
 
 import { ChannelError } from "./channel-error.ts";
 
 /**
- * Throws BAD_OPTION if `options` is no object, or has a name that is not in `known`; the text suggests the nearest name. A
- * name counts whatever its value, `undefined` too, and where it is inherited, as its value would be. Symbols are no mistakes
- * of typing: they are passed over.
+ * Throws BAD_OPTION if `options` is not an object, or has a name that is not in `known`; the text suggests the nearest name. A
+ * name counts whatever its value, also `undefined`, and also where it is inherited. Symbols are passed over.
  *
  * @param owner the function whose options these are, for the error's text
  * @param known all names
@@ -27,15 +26,15 @@ function describe(value: unknown): string {
   return value === null ? "null" : Array.isArray(value) ? "an array" : typeof value;
 }
 
-/** `has no option "prot"; did you mean "port"?`, or the whole list where nothing is near. */
+/** Returns `has no option "prot"; did you mean "port"?`, or the whole list if no name is near. */
 export function unknownName(what: string, name: string, known: readonly string[]): string {
   const near = nearest(name.toLowerCase(), known);
   return `${what} "${name}"; ${near === undefined ? `known are ${known.join(", ")}` : `did you mean "${near}"?`}`;
 }
 
 /**
- * The known name that needs the fewest changes, if they are at most two, or a third of its letters up to four; otherwise one
- * that contains the name.
+ * Returns the known name that needs the fewest changes, if they are at most two, or a third of its letters up to four;
+ * otherwise one that contains the name.
  */
 function nearest(name: string, known: readonly string[]): string | undefined {
   for (let changes = 0; changes <= Math.min(4, Math.max(2, name.length / 3)); changes++) {
@@ -45,7 +44,10 @@ function nearest(name: string, known: readonly string[]): string | undefined {
   return name.length < 4 ? undefined : known.find((one) => one.toLowerCase().includes(name));
 }
 
-/** `changes` letters that are added, left out or replaced make one of the other (Levenshtein). Few: each triples the work. */
+/**
+ * Returns true if adding, removing or replacing `changes` letters makes one of the other (Levenshtein). Each further change
+ * triples the work.
+ */
 export function isNear(a: string, b: string, changes: number): boolean {
   if (a === b) return true;
   const [restA, restB] = [a.slice(1), b.slice(1)];

@@ -1,5 +1,5 @@
-// Checks of the values of options, for all functions that take options: a wrong value is refused where it is given, with
-// its name, the value and what is allowed. The options of a function are a table, which has a check for each name.
+// Checks of the values of options, for all functions that take options. A wrong value is refused where it is given; the error
+// names the option, the value and what is allowed. The options of a function are a table with a check for each name.
 
 import { ChannelError } from "./channel-error.ts";
 import { checkOptionNames } from "./option-names.ts";
@@ -11,14 +11,14 @@ export type ValueCheck = (name: string, value: unknown) => void;
 export type OptionTable = Readonly<Record<string, ValueCheck>>;
 
 /**
- * Throws BAD_OPTION if `options` is no object, has a name that is not in `table`, or a value that its check refuses. An
+ * Throws BAD_OPTION if `options` is not an object, has a name that is not in `table`, or a value that its check refuses. An
  * option that is undefined is not given; null is a value, and is refused.
  *
  * @param owner the function whose options these are, for the error's text
- * @param prefix what a name begins with in the error's text, where it is an option of an option
+ * @param prefix prefix of a name in the error's text, for an option of an option
  */
 export function checkOptions(owner: string, options: unknown, table: OptionTable, prefix = ""): void {
-  // Some options are given for each message: the list of names is made only where an error needs it.
+  // Some options are given with each message: the list of names is built only for an error.
   if (!hasOnly(options, table)) checkOptionNames(owner, options, Object.keys(table));
   checkValues(options as object, table, prefix);
 }
@@ -29,7 +29,7 @@ function hasOnly(options: unknown, table: OptionTable): boolean {
   return true;
 }
 
-/** The same without the names: of an object that may have other properties. */
+/** Does the same without the names, for an object that may have other properties. */
 export function checkValues(options: object, table: OptionTable, prefix = ""): void {
   const values = options as Readonly<Record<string, unknown>>;
   for (const name in table) {
@@ -38,12 +38,12 @@ export function checkValues(options: object, table: OptionTable, prefix = ""): v
   }
 }
 
-/** Bytes, milliseconds, or a number of things. Infinity switches a limit off. */
+/** Checks bytes, milliseconds, or a number of things. Infinity switches a limit off. */
 export function checkAmount(name: string, value: unknown): asserts value is number {
   if (typeof value !== "number" || !(value >= 0)) throw badValue(name, value, "a number, 0 or more");
 }
 
-/** A span of time that has to pass. */
+/** Checks a span of time that has to pass. */
 export function checkFinite(name: string, value: unknown): asserts value is number {
   if (typeof value !== "number" || !(value >= 0 && value < Number.POSITIVE_INFINITY)) {
     throw badValue(name, value, "a finite number, 0 or more");
@@ -80,7 +80,7 @@ export function checkOneOf(...allowed: readonly string[]): ValueCheck {
   };
 }
 
-/** A list of different strings, each of which `isOne` takes. `what`: the plural of what it takes. */
+/** Checks a list of different strings, each of which `isOne` accepts. `what`: plural noun for them. */
 export function checkList(what: string, isOne: (text: string) => boolean): ValueCheck {
   return (name, value) => {
     if (!Array.isArray(value)) {
@@ -94,7 +94,7 @@ export function checkList(what: string, isOne: (text: string) => boolean): Value
   };
 }
 
-/** An object that has all of these methods. `what`: a noun for it, with its article. */
+/** Checks an object that has all of these methods. `what`: noun for it, with its article. */
 export function checkMethods(what: string, methods: readonly string[]): ValueCheck {
   return (name, value) => {
     if ((typeof value !== "object" || value === null) && typeof value !== "function") throw badValue(name, value, what);
@@ -113,14 +113,14 @@ export function badOption(text: string): ChannelError {
   return new ChannelError("BAD_OPTION", text);
 }
 
-/** True for a literal: what is made by a class is not meant as options or as their values. */
+/** Returns true for an object literal: an instance of a class is not meant as options. */
 export function isPlain(value: unknown): value is object {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
 
-/** A value for an error's text. Never throws, whatever the value's `toString` does. */
+/** Writes a value for an error's text. Never throws, whatever the value's `toString` does. */
 export function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
   if (typeof value === "function") return "a function";

@@ -1,20 +1,19 @@
-// What a protocol wants written, in order, until its transport takes it.
-// Small things are latin1 strings: joining two is free (V8 ropes), and one socket write of one string is the cheapest
-// write that Node has. Large payloads stay the bytes they are and are never copied.
+// The output of a protocol, in order, until its transport takes it. Small pieces are latin1 strings: joining two is free (V8
+// ropes), and writing one string to a socket is Node's cheapest write. Large payloads stay bytes and are never copied.
 
 import { concat, latin1, latin1Bytes, type Piece, utf8Bytes, utf8Length } from "./bytes.ts";
 
-/** Up to this many bytes are copied into the string beside them: one write instead of a vector of pieces. */
+/** Bytes up to this length are copied into the string beside them: one write instead of a vector of pieces. */
 const JOIN_BYTES = 1024;
 
-/** The same for a piece that goes to many: it is joined for the first of them, so more of it may be copied. */
+/** The same limit for a piece that goes to many outputs: it is joined once for all, so more may be copied. */
 const SHARED_JOIN_BYTES = 16_384;
 
 export class Output {
-  /** Bytes held. */
+  /** Number of bytes held. */
   size = 0;
   #text = "";
-  /** Others are likely to hold the very same text. */
+  /** True if other outputs are likely to hold the very same text. */
   #isShared = false;
   #pieces: Piece[] | undefined;
 
@@ -25,7 +24,7 @@ export class Output {
     this.size += latin1Text.length;
   }
 
-  /** Appends bytes. The caller does not change them until they are taken. */
+  /** Appends bytes. The caller must not change them until they are taken. */
   bytes(bytes: Uint8Array): void {
     this.size += bytes.length;
     if (bytes.length <= JOIN_BYTES) {
@@ -42,8 +41,8 @@ export class Output {
   }
 
   /**
-   * Appends a piece that many outputs get, made by `sharedPiece`. Those that hold the same and get the same hold the same
-   * string again, and `take` answers them with the same bytes: a burst to a group is joined once, not once for each.
+   * Appends a piece that many outputs receive, made by `sharedPiece`. Outputs that held equal text before hold the same string
+   * afterwards, and `take` returns the same bytes for them: a burst to a group is joined once, not once for each member.
    */
   shared(piece: Piece): void {
     this.size += piece.length;
@@ -54,7 +53,7 @@ export class Output {
     } else this.#text = joined(this.#text, piece);
   }
 
-  /** Takes all that is held: one piece, or several in order; undefined when there is nothing. */
+  /** Takes everything that is held: one piece, or several in order; undefined if there is nothing. */
   take(): Piece | Piece[] | undefined {
     if (this.size === 0) return undefined;
     const text = this.#text;
@@ -75,7 +74,7 @@ export class Output {
   }
 }
 
-/** What `Output.shared` takes: `body` in UTF-8 between `head` and `tail`, which are latin1. Made once for all. */
+/** Returns the argument of `Output.shared`: `body` in UTF-8 between `head` and `tail`, which are latin1. */
 export function sharedPiece(head: string, body: string | Uint8Array, tail = ""): Piece {
   const length = typeof body === "string" ? utf8Length(body) : body.length;
   if (head.length + length + tail.length > SHARED_JOIN_BYTES) {
@@ -85,7 +84,7 @@ export function sharedPiece(head: string, body: string | Uint8Array, tail = ""):
   return head + latin1(typeof body === "string" ? utf8Bytes(body) : body) + tail;
 }
 
-/** What has output now and then. While it has none it holds none: a silent connection is 64 bytes smaller for it. */
+/** An object that has output now and then. It holds none in between: a silent connection is 64 bytes smaller for it. */
 export class OutputSource {
   #output: Output | undefined;
 
@@ -93,12 +92,12 @@ export class OutputSource {
     this.#output = output;
   }
 
-  /** Bytes that wait to be taken. */
+  /** Number of bytes that wait to be taken. */
   get outputSize(): number {
     return this.#output === undefined ? 0 : this.#output.size;
   }
 
-  /** Takes all that is to be written: one piece, or several in order; undefined when there is nothing. */
+  /** Takes everything that is to be written: one piece, or several in order; undefined if there is nothing. */
   takeOutput(): Piece | Piece[] | undefined {
     const output = this.releaseOutput();
     if (output === undefined) return undefined;
@@ -107,7 +106,7 @@ export class OutputSource {
     return taken;
   }
 
-  /** Gives what waits to whoever goes on with it. */
+  /** Gives up the output, for the protocol that takes over the connection. */
   releaseOutput(): Output | undefined {
     const output = this.#output;
     this.#output = undefined;
@@ -120,11 +119,14 @@ export class OutputSource {
   }
 }
 
-/** Empty ones that nobody needs now. A message to a thousand members needs a thousand at once. */
+/** Empty outputs for reuse. A message to a thousand members needs a thousand at once. */
 const spares: Output[] = [];
 const MAX_SPARES = 1024;
 
-/** What was joined last, of what. Compared strings are nearly always the same object, or differ in length. */
+/**
+ * The last two strings that were joined, and the result. Compared strings are nearly always the same object, or differ in
+ * length.
+ */
 let lastLeft = "";
 let lastRight = "";
 let lastJoined = "";
@@ -141,9 +143,9 @@ let lastText = "";
 let lastBytes: Uint8Array = latin1Bytes("");
 
 /**
- * The bytes of a text that others are likely to take as well. A socket encodes a string anew for each write: of one and the
- * same, 130 bytes to 1,000 sockets cost 8.9 µs each as a string and 8.7 as a Buffer, 2 KiB 9.6 and 8.8 (Node 20.20); and
- * sockets that cannot take it all hold the same memory.
+ * Returns the bytes of a text that other outputs are likely to take as well. A socket encodes a string anew for each write: 130
+ * bytes to 1,000 sockets cost 8.9 µs each as a string and 8.7 as a Buffer, 2 KiB 9.6 and 8.8 (Node 20.20). Sockets that cannot
+ * take all of it hold the same memory.
  */
 function sharedBytes(text: string): Uint8Array {
   if (text !== lastText) {

@@ -1,22 +1,22 @@
-// Bytes that are collected until all have come. Small pieces are copied together: a body that trickles in by single bytes
-// would otherwise hold an object of some hundred bytes for each.
+// Collects bytes until all have come. Small pieces are copied together: a body that trickles in by single bytes would otherwise
+// hold an object of some hundred bytes for each.
 
 import { allocate, concat } from "./bytes.ts";
 
-/** A piece of fewer bytes is copied. */
+/** A shorter piece is copied. */
 const SMALL_BYTES = 4096;
 
-/** Copied pieces fill memory that doubles up to this, and then memory of this size. */
+/** Memory for copied pieces doubles up to this size. */
 const MAX_TAIL_BYTES = 65_536;
 const FIRST_TAIL_BYTES = 256;
 
 const NOTHING = new Uint8Array(0);
 
 export class Pieces {
-  /** Bytes of memory held: a little more than was added. */
+  /** Memory held, in bytes: a little more than was added. */
   memory = 0;
   #whole: Uint8Array[] = [];
-  /** Copied pieces that stand behind the whole ones: `#tail` up to `#tailLength`. */
+  /** Copied pieces behind the whole ones: `#tail` up to `#tailLength`. */
   #tail: Uint8Array = NOTHING;
   #tailLength = 0;
 
@@ -34,7 +34,7 @@ export class Pieces {
     this.#tailLength = length;
   }
 
-  /** All that was added, in one piece. */
+  /** Returns everything that was added, in one piece. */
   join(): Uint8Array {
     this.#seal();
     return this.#whole.length === 0 ? NOTHING : concat(this.#whole);

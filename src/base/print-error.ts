@@ -1,6 +1,6 @@
-// The last resort for errors of a store or a backplane whose application has no `onError`, or one that throws.
+// Prints errors of a store or a backplane whose application has no `onError`, or one that throws.
 
-/** Prints, and never throws: an error of the application may be an object whose properties throw when they are read. */
+/** Never throws: an error of the application may be an object whose properties throw when they are read. */
 export function printError(...what: readonly unknown[]): void {
   try {
     console.error(...what);

@@ -3,7 +3,7 @@
 // Why not an array: beyond some 16,000 elements `Array.prototype.shift` moves all of them (Node 20.20: emptying 100,000
 // takes seconds), and a client decides how long many of our queues become (test/growth.test.ts).
 
-/** From so many taken elements on, the array is compacted once half of it is taken: each element moves once at most. */
+/** Number of taken elements from which on the array is compacted once half of it is taken: each element moves at most once. */
 const COMPACT_FROM = 64;
 
 export class Queue<Item> implements Iterable<Item> {
@@ -25,7 +25,7 @@ export class Queue<Item> implements Iterable<Item> {
   shift(): Item | undefined {
     if (this.length === 0) return undefined;
     const item = this.#items[this.#head];
-    // The array keeps the slot for a while, but must not keep what was in it alive.
+    // The array keeps the slot for a while, but must not keep its value alive.
     this.#items[this.#head++] = undefined;
     if (this.length === 0) this.clear();
     else if (this.#head >= COMPACT_FROM && this.#head >= this.length) {
@@ -35,7 +35,7 @@ export class Queue<Item> implements Iterable<Item> {
     return item;
   }
 
-  /** The item at `index`, counted from the first; undefined beyond the last. */
+  /** Returns the item at `index`, counted from the first; undefined beyond the last. */
   at(index: number): Item | undefined {
     return index < 0 ? undefined : this.#items[this.#head + index];
   }
@@ -47,7 +47,7 @@ export class Queue<Item> implements Iterable<Item> {
     return taken;
   }
 
-  /** A copy of the items from `index` on, in order. */
+  /** Returns a copy of the items from `index` on, in order. */
   slice(index = 0): Item[] {
     return this.#items.slice(this.#head + index) as Item[];
   }
