@@ -13,21 +13,11 @@ import type {
 } from "./backplane.ts";
 import { unavailable } from "./unavailable.ts";
 
-const METHODS: readonly (keyof Backplane)[] = [
-  ...(["publish", "subscribe", "unsubscribe", "history", "compareIds"] as const),
-  ...(["isId", "enter", "leave", "present", "close"] as const),
-];
-
 export class GuardedBackplane {
   readonly #inner: Backplane;
   readonly #report: (error: unknown, group: string) => void;
 
-  /** Throws BAD_OPTION if a method is missing. */
   constructor(inner: Backplane, report: (error: unknown, group: string) => void) {
-    for (const name of METHODS) {
-      if (typeof inner?.[name] === "function") continue;
-      throw new ChannelError("BAD_OPTION", `backplane has no method ${name}`);
-    }
     this.#inner = inner;
     this.#report = report;
   }

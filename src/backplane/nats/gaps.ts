@@ -21,9 +21,9 @@ const CLOCK_SLACK_MS = 2000;
 
 /**
  * Calls `tell` for each group that lost messages after `place`. `lastAtMs`: the time at which the server stored the last known
- * message of the group, in milliseconds; 0 if none is known.
+ * message of the group, in milliseconds.
  */
-export async function findGaps<Group extends { readonly lastAtMs: number }>(
+export async function findGaps<Group extends { readonly lastAtMs: number | undefined }>(
   streams: NatsStreams,
   place: ReadPlace,
   groups: readonly (readonly [subject: string, group: Group])[],
@@ -46,7 +46,7 @@ async function isMissing(
   streams: NatsStreams,
   { sequence, atMs, nowMs, limit }: ReadPlace,
   subject: string,
-  lastAtMs: number,
+  lastAtMs: number | undefined,
   isPurged: () => Promise<boolean>,
 ): Promise<boolean> {
   const { ttlMs } = streams.keep;
@@ -57,7 +57,7 @@ async function isMissing(
   const counts = first === undefined ? {} : await streams.countsOf(subject);
   if (limit >= 0 && (counts[subject] ?? 0) >= limit) return true;
   // Neither a limit nor its age has removed the last known message: somebody did.
-  if (lastAtMs > 0 && nowMs - lastAtMs < ttlMs - CLOCK_SLACK_MS) return true;
+  if (lastAtMs !== undefined && nowMs - lastAtMs < ttlMs - CLOCK_SLACK_MS) return true;
   return isPurged();
 }
 

@@ -24,8 +24,8 @@ export class NatsPresence {
   readonly #options: NatsPresenceOptions;
   readonly #own = new OwnMembers();
   #announcing: Promise<void> | undefined;
-  /** When others were last told of this process; -1: never. */
-  #aliveAt = -1;
+  /** Time at which this process was last announced or renewed; undefined before its first announcement. */
+  #aliveAt: number | undefined;
   #writtenAt: number;
   #timer: Timer;
 
@@ -39,7 +39,7 @@ export class NatsPresence {
 
   async enter(group: string, member: BackplaneMember): Promise<void> {
     // Other processes must know this process before they see its members.
-    if (this.#aliveAt < 0) await this.announce();
+    if (this.#aliveAt === undefined) await this.announce();
     this.#own.add(group, member);
     await this.#write(group, member);
   }
@@ -81,10 +81,10 @@ export class NatsPresence {
 
   /** Called after a new connection. A process that has announced nothing has nothing to do. */
   announceAgain(): void {
-    if (this.#aliveAt < 0) return;
+    if (this.#aliveAt === undefined) return;
     this.announce().catch((error: unknown) => {
       // The next renewal writes everything.
-      this.#aliveAt = 0;
+      this.#aliveAt = Number.NEGATIVE_INFINITY;
       if (this.#link.isUp) this.#options.onError(error);
     });
   }
@@ -92,7 +92,7 @@ export class NatsPresence {
   async close(): Promise<void> {
     this.#options.clock.clearTimer(this.#timer);
     const { name } = this.#streams;
-    if (this.#aliveAt < 0) return;
+    if (this.#aliveAt === undefined) return;
     const { processId } = this.#options;
     const groups = this.#own.groups.map((group) => this.#purge(`${name}.m.${nameToken(group)}.${processId}.*`));
     const alive = this.#link.api(`STREAM.PURGE.${name}-alive`, { filter: `${name}.a.${processId}` });
@@ -109,7 +109,7 @@ export class NatsPresence {
     const { clock, aliveMs, onError } = this.#options;
     this.#timer = clock.setTimer(() => {
       this.#schedule();
-      if (!this.#link.isUp || this.#own.isEmpty) return;
+      if (!this.#link.isUp || this.#own.isEmpty || this.#aliveAt === undefined) return;
       const now = clock.now();
       // The renewal is late, so the process may have been taken for dead; or it is time to write everything again.
       const mustWrite = now - this.#aliveAt >= aliveMs || now - this.#writtenAt >= MEMBER_TTL_MS / 3;

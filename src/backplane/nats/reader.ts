@@ -15,10 +15,10 @@ import type { NatsStreams } from "./streams.ts";
 
 interface Subscription {
   readonly listener: BackplaneListener;
-  /** Everything up to here was delivered; -1 until it is known where to begin. */
-  last: number;
-  /** Time at which the server stored the last known message of the group, in milliseconds; 0 if none is known. */
-  lastAtMs: number;
+  /** Sequence up to which everything was delivered; undefined until the beginning is known. */
+  last: number | undefined;
+  /** Time at which the server stored the last known message of the group, in milliseconds; undefined if none is known. */
+  lastAtMs: number | undefined;
   /** Messages that arrived before the beginning was known. */
   readonly early: NatsEntry[];
   /** True if no entry came since the last gap was told. */
@@ -58,8 +58,8 @@ export class NatsReader {
   /** Callers of `ready` that wait. */
   #waiting: Waiting[] = [];
   #isRunning = false;
-  /** Version of the stream that was read last; 0 if none was. */
-  #version = 0;
+  /** Version of the stream that was read last; undefined if none was. */
+  #version: number | undefined;
   #sequence = 0;
   #readAt: number;
   /** The server's advisories: a stream that is deleted or created is looked at at once. */
@@ -88,13 +88,13 @@ export class NatsReader {
 
   /** Call it after `ready`. Resolves to the id of the group's last entry; later entries are delivered. */
   async add(subject: string, listener: BackplaneListener): Promise<string | undefined> {
-    const subscription: Subscription = { listener, last: -1, lastAtMs: 0, early: [], isAtGap: false };
+    const subscription: Subscription = { listener, last: undefined, lastAtMs: undefined, early: [], isAtGap: false };
     this.#subscriptions.set(subject, subscription);
     try {
       // Asked while messages are being read: every message behind this one will be delivered.
       const last = await this.#streams.using(() => this.#streams.find({ lastOf: subject }));
       subscription.last = last?.sequence ?? 0;
-      subscription.lastAtMs = last?.atMs ?? 0;
+      subscription.lastAtMs = last?.atMs;
       for (const entry of subscription.early.splice(0)) this.#deliver(subject, subscription, entry);
       return last === undefined ? undefined : toNatsId(last.sequence);
     } catch (error) {
@@ -124,7 +124,7 @@ export class NatsReader {
   /** Runs until it is closed, or has failed before anything was read. Never rejects. */
   async #run(): Promise<void> {
     this.#isRunning = true;
-    while (!this.#isClosed && (this.#version > 0 || this.#waiting.length > 0)) {
+    while (!this.#isClosed && (this.#version !== undefined || this.#waiting.length > 0)) {
       try {
         await this.#readOn();
       } catch (error) {
@@ -132,7 +132,7 @@ export class NatsReader {
         for (const { reject } of waiting) reject(error);
         if (this.#isClosed) break;
         if (waiting.length === 0 && this.#link.isUp) this.#options.onError(error);
-        if (this.#version > 0) await this.#pause();
+        if (this.#version !== undefined) await this.#pause();
       } finally {
         this.#isReading = false;
         this.#consumer?.end();
@@ -166,7 +166,7 @@ export class NatsReader {
 
   /** Tells all groups of a gap if the stream is not the one that was read. */
   #compare({ first_seq, last_seq }: { readonly first_seq: number; readonly last_seq: number }): boolean {
-    const isFirst = this.#version === 0;
+    const isFirst = this.#version === undefined;
     const isAnother = !isFirst && (this.#version !== this.#streams.version || last_seq < this.#sequence);
     if (isFirst) this.#sequence = last_seq;
     this.#version = this.#streams.version;
@@ -174,8 +174,8 @@ export class NatsReader {
     // It is read from its beginning: every message is new to a group that was told of the gap.
     this.#sequence = Math.max(1, first_seq) - 1;
     for (const subscription of this.#subscriptions.values()) {
-      subscription.last = Math.min(subscription.last, this.#sequence);
-      subscription.lastAtMs = 0;
+      if (subscription.last !== undefined) subscription.last = Math.min(subscription.last, this.#sequence);
+      subscription.lastAtMs = undefined;
       tellGap(subscription);
     }
     return true;
@@ -241,12 +241,12 @@ export class NatsReader {
       return;
     }
     subscription.lastAtMs = atMs;
-    if (subscription.last === -1) subscription.early.push({ sequence, payload });
+    if (subscription.last === undefined) subscription.early.push({ sequence, payload });
     else this.#deliver(message.subject, subscription, { sequence, payload });
   }
 
   #deliver(subject: string, subscription: Subscription, { sequence, payload }: NatsEntry): void {
-    if (this.#subscriptions.get(subject) !== subscription || sequence <= subscription.last) return;
+    if (this.#subscriptions.get(subject) !== subscription || sequence <= (subscription.last ?? 0)) return;
     subscription.last = sequence;
     subscription.isAtGap = false;
     subscription.listener.entry({ id: toNatsId(sequence), payload });
