@@ -58,7 +58,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   readonly #options: ChannelStoreOptions<Attachment, Out>;
   readonly #clock: Clock;
   readonly #source: StreamSource;
-  /** Histories of all groups. */
+  /** The owner of all groups. */
   readonly #groupOwner: GroupOwner;
   readonly #groups = new Map<string, Group>();
   /** Channels of another implementation that will report their end. */

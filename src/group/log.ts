@@ -107,7 +107,7 @@ export class GroupLog implements EntryKeeper {
   }
 
   /**
-   * `position` was the end of the stream after interruption number `interruptions`. If no entry has arrived since, every entry
+   * `position` was the end of the stream after interruption number `breaks`. If no entry has arrived since, every entry
    * after it will be here.
    */
   mend(breaks: number, position: string): void {

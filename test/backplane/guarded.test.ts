@@ -1,5 +1,5 @@
-// A backplane of the application's own that fails in every way, or answers what no backplane should: it is reported or
-// rejected, members go on, and the process lives.
+// A backplane of the application that fails in every way, or answers with wrong values: the failure is reported or rejects,
+// members go on, and the process lives.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -13,7 +13,7 @@ const oops = (): never => {
   throw new Error("of the application");
 };
 
-/** What a method may do that should answer with a promise. */
+/** Ways to fail of a method that should return a promise. */
 const WAYS: Readonly<Record<string, () => unknown>> = {
   "throws an Error": oops,
   "throws undefined": () => {
@@ -28,7 +28,7 @@ const WAYS: Readonly<Record<string, () => unknown>> = {
   "resolves with a text of two lines": () => Promise.resolve("1\n2"),
 };
 
-/** What a method may do that should answer at once. */
+/** Ways to fail of a method that should answer at once. */
 const SYNC_WAYS: Readonly<Record<string, () => unknown>> = {
   ...WAYS,
   "returns NaN": () => Number.NaN,
@@ -95,7 +95,7 @@ for (const [way, fail] of Object.entries(WAYS)) {
 
 for (const [way, fail] of Object.entries(SYNC_WAYS)) {
   describe(`a method of a backplane that must answer at once and ${way}`, () => {
-    it("as compareIds is reported, and members hear what is published", async () => {
+    it("as compareIds is reported, and members receive published messages", async () => {
       const { store, errors } = failing({ compareIds: fail });
       const members = [new MemoryChannel(), new MemoryChannel()];
       store.addToGroup("g", members[0]!.channel);
@@ -110,7 +110,7 @@ for (const [way, fail] of Object.entries(SYNC_WAYS)) {
       await store.close();
     });
 
-    it("as isId is no yes: the member is told of a reset", async () => {
+    it("as isId counts as no: the member is told of a reset", async () => {
       const { store } = failing({ isId: fail });
       store.addToGroup("g", new MemoryChannel().channel);
       const { id } = await store.publish("g", "1");
@@ -123,7 +123,7 @@ for (const [way, fail] of Object.entries(SYNC_WAYS)) {
 }
 
 describe("a store over a backplane", () => {
-  it("refuses what is none, and names the method that it lacks", () => {
+  it("refuses an object without a method, and names the method", () => {
     const { history, ...rest } = Object.fromEntries(
       [
         "publish",
@@ -148,7 +148,7 @@ describe("a store over a backplane", () => {
     assert.throws(() => createChannelStore({ backplane: rest } as never), { message: /history/ });
   });
 
-  it("reports entries that are none, and hears the next one", async () => {
+  it("reports malformed entries, and delivers the next one", async () => {
     const inner = new MemoryBackplane();
     let deliver: (entry: unknown) => void = () => assert.fail("nobody has subscribed");
     const errors: unknown[] = [];
@@ -172,7 +172,7 @@ describe("a store over a backplane", () => {
     await store.close();
   });
 
-  it("keeps its own copy of bytes: what is done to them later changes no history", async () => {
+  it("keeps its own copy of bytes: later writes into them change no history", async () => {
     for (const backplane of [undefined, new MemoryBackplane()]) {
       const store = createChannelStore(backplane === undefined ? {} : { backplane });
       const bytes = Buffer.from("before");

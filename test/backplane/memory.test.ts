@@ -8,7 +8,7 @@ backplaneContract("in memory", async () => {
   return { open: async () => turning(broker.share()), close: async () => {} };
 });
 
-/** Answered in a later turn, as over a socket: the suite waits for some things with timers. */
+/** Answers in a later turn, as over a socket: the suite waits for some events with timers. */
 function turning(backplane: MemoryBackplane): MemoryBackplane {
   const publish = backplane.publish.bind(backplane);
   backplane.publish = async (...args) => {

@@ -31,7 +31,7 @@ describe("the clock that measures", () => {
     ["of a client", platform.clock],
   ] as const) {
     for (const offsetMs of [-12 * HOUR, -HOUR, HOUR, 12 * HOUR]) {
-      it(`${name} takes no notice of a date that is set ${offsetMs / HOUR} hours forward`, (t) => {
+      it(`${name} ignores a date that is set ${offsetMs / HOUR} hours forward`, (t) => {
         const before = clock.now();
         setDate(t, offsetMs);
         const passed = clock.now() - before;
@@ -40,7 +40,7 @@ describe("the clock that measures", () => {
     }
   }
 
-  it("is beside one that follows the date, which the Date field has", (t) => {
+  it("differs from the clock of the Date field, which follows the system's date", (t) => {
     setDate(t, HOUR);
     assert.ok(Math.abs(systemClock.date!() - Date.now()) < HOUR / 2);
     assert.ok(systemClock.date!() - systemClock.now() > HOUR / 2);

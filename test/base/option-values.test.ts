@@ -16,7 +16,7 @@ import {
 const TABLE = { size: checkAmount, isFast: checkBoolean };
 
 describe("checkOptions", () => {
-  it("takes what its table allows, and undefined for what is not given", () => {
+  it("accepts values that its table allows, and undefined", () => {
     for (const options of [{}, { size: 0, isFast: false }, { size: undefined }, Object.create({ size: 1 })]) {
       checkOptions("make", options, TABLE);
     }
@@ -93,7 +93,7 @@ describe("the checks of values", () => {
     assert.equal(show("x".repeat(1000)).length, 103);
   });
 
-  it("take for a literal what no class has made", () => {
+  it("take objects without a class for literals", () => {
     for (const value of [{}, { a: 1 }, Object.create(null)]) assert.ok(isPlain(value));
     for (const value of [new Error(), new Date(), new Map(), [], null, "x", () => {}, new (class A {})()]) {
       assert.ok(!isPlain(value));

@@ -1,4 +1,4 @@
-// What a protocol wants written: order, sizes, and pieces that many outputs share.
+// The output of a protocol: order, sizes, and pieces that many outputs share.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -23,7 +23,7 @@ describe("Output", () => {
     assert.equal(output.take(), undefined);
   });
 
-  it("gives all that hold the same shared pieces the same bytes", () => {
+  it("returns the same bytes for all outputs that hold the same shared pieces", () => {
     const outputs = [new Output(), new Output(), new Output()];
     for (const piece of ["one ", "two \xe9 ", "three"]) for (const output of outputs) output.shared(piece);
     const taken = outputs.map((output) => output.take());
@@ -32,7 +32,7 @@ describe("Output", () => {
     assert.ok(taken[1] === taken[0] && taken[2] === taken[0]);
   });
 
-  it("lets what one of them holds beside them change nothing for the others", () => {
+  it("is not changed by other pieces that one of those outputs holds", () => {
     const outputs = [new Output(), new Output(), new Output()] as const;
     outputs[1].text("own ");
     for (const output of outputs) output.shared("one ");

@@ -1,5 +1,5 @@
-// No gap and no duplicate between what was missed and what is live: members join with the id of any message while others
-// publish, over a backplane whose every answer comes late, in random order. Chance has a seed, printed when it fails.
+// No gap and no duplicate between missed and live messages: members join with the id of any message while others publish,
+// over a backplane whose every answer comes late, in random order. A failure prints the seed of the random numbers.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -8,7 +8,7 @@ import { type ChannelStore, createChannelStore, MemoryBackplane } from "../../sr
 import { MemoryChannel } from "../support/memory-channel.ts";
 import { until } from "../support/wait.ts";
 
-/** Marsaglia's xorshift: numbers from 0 up to 1. */
+/** Marsaglia's xorshift: returns numbers from 0 up to 1. */
 function chance(seed: number): () => number {
   let state = seed | 1;
   return () => {
@@ -27,11 +27,11 @@ async function late(random: () => number): Promise<void> {
   else for (let i = random() * 4; i > 0; i--) await new Promise(setImmediate);
 }
 
-/** Another backplane whose calls arrive late and are answered late; what a stream says comes late too, but in order. */
+/** A backplane whose calls arrive late and are answered late. The entries of a stream come late too, but in order. */
 class LateBackplane implements Backplane {
   readonly #inner: Backplane;
   readonly #random: () => number;
-  /** Fails so often. */
+  /** Probability of a failure. */
   readonly #failures: number;
   readonly #cancelled = new Map<string, () => void>();
 
@@ -41,7 +41,7 @@ class LateBackplane implements Backplane {
     this.#failures = failures;
   }
 
-  /** Publishes keep their order, as on one connection. */
+  /** Published messages keep their order, as on one connection. */
   #publishing: Promise<unknown> = Promise.resolve();
 
   publish(group: string, payload: Uint8Array, keep: { size: number; ttlMs: number }): Promise<string> {
@@ -103,13 +103,13 @@ interface Round {
   readonly messages: number;
 }
 
-/** Publishes and joins at random moments; every member must have had all after its `since`, in order, once. */
+/** Publishes and joins at random moments. Every member must receive all messages after its `since`, in order, once. */
 async function run({ stores, random, messages }: Round): Promise<void> {
   const pick = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)]!;
-  /** Ids by the number of the message, as far as they are known. */
+  /** Known ids, by the number of the message. */
   const ids: string[] = [];
   const members: { readonly member: MemoryChannel; readonly from: number; readonly isLive: boolean }[] = [];
-  // One publisher, so that what is said first comes first.
+  // One publisher, so that messages come in the order of the calls.
   const publisher = stores[0]!;
   let published = 0;
   const pending: Promise<unknown>[] = [];
@@ -124,7 +124,7 @@ async function run({ stores, random, messages }: Round): Promise<void> {
       }
     } else if (dice < 0.9) {
       if (ids.length === 0) continue;
-      // The last ones more often than the first, and only ids that are known by now.
+      // Recent ids more often than old ones, and only ids that are known by now.
       const known = Object.keys(ids).map(Number);
       const from = random() < 0.5 ? known.at(-1)! : pick(known);
       const member = new MemoryChannel(random() < 0.5 ? "sse" : "websocket");
@@ -173,7 +173,7 @@ describe("joining with an id", () => {
     }
   });
 
-  it("leaves no gap and doubles nothing where the log here is much shorter than what is missed", async () => {
+  it("leaves no gap and doubles nothing where the log is much shorter than the list of missed messages", async () => {
     for (let seed = 1; seed <= 4; seed++) {
       const random = chance(seed * 15_485_863);
       const broker = new MemoryBackplane();
@@ -193,7 +193,7 @@ describe("joining with an id", () => {
       const stores = [0, 1].map((number) =>
         createChannelStore({
           history,
-          // The publisher's own members would be told of a reset, if they had joined before it heard anything.
+          // Members of the publisher would be told of a reset if they had joined before it received anything.
           backplane: new LateBackplane(broker.share(), random, number * 0.3),
           onError: (error) => told.push(error),
         }),
@@ -204,7 +204,7 @@ describe("joining with an id", () => {
     }
   });
 
-  /** Says with which seed it failed. */
+  /** Adds the seed to a failure. */
   async function named(seed: number, fn: () => Promise<void>): Promise<void> {
     try {
       await fn();

@@ -1,4 +1,4 @@
-// The seed's ChannelStore, C1–C6, and what it left open: snapshots, failures of single members, streams that stay.
+// The seed's ChannelStore (C1–C6) and the points that it leaves open: snapshots, failures of single members, streams.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
@@ -83,7 +83,7 @@ describe("a store of groups", () => {
     assert.equal(new Map(store.members(GROUP)).get(channels[1]!), undefined);
   });
 
-  it("removes a channel, and the group with its last one; what is unknown is left alone (C3)", async (t) => {
+  it("removes a channel, drops the group with its last channel, and ignores unknown channels (C3)", async (t) => {
     const store = createChannelStore<Member>();
     const { site, channels } = await joining(t, store);
     await poll(site, store);
@@ -111,7 +111,7 @@ describe("a store of groups", () => {
     await until(() => store.groups().length === 0, "it has left all");
   });
 
-  it("sends what the function makes of each member's attachment, as JSON (C4, C5)", async (t) => {
+  it("sends the function's result for each member's attachment as JSON (C4, C5)", async (t) => {
     const store = createChannelStore<Member>();
     const { site, channels } = await joining(t, store);
     const clients = [await poll(site, store, `/${GROUP}?since=1`), await poll(site, store, `/${GROUP}?since=2`)];
@@ -134,7 +134,7 @@ describe("a store of groups", () => {
     assert.equal(await ws.message(), '{"after":3}');
   });
 
-  it("answers and closes plain HTTP channels, which leave by that; WebSockets and streams of events stay (C4, C6)", async (t) => {
+  it("answers and closes plain HTTP channels, which then leave; WebSockets and event streams stay (C4, C6)", async (t) => {
     const store = createChannelStore<Member>();
     const { site, channels } = await joining(t, store);
     const polled = await poll(site, store);
@@ -192,7 +192,7 @@ describe("a store of groups", () => {
     assert.deepEqual(await client.message(), Buffer.of(1, 2));
   });
 
-  it("sends nothing to a member for whom the function answers undefined", async (t) => {
+  it("sends nothing to a member for which the function returns undefined", async (t) => {
     const store = createChannelStore<Member>();
     const { site } = await joining(t, store);
     const client = await socket(t, site, store, `/${GROUP}?since=1`);
@@ -205,7 +205,7 @@ describe("a store of groups", () => {
     assert.equal(store.size(GROUP), 2);
   });
 
-  it("reaches nobody in a group that is not there", () => {
+  it("reaches nobody in a group that does not exist", () => {
     const store = createChannelStore();
     let calls = 0;
     assert.equal(
@@ -251,7 +251,7 @@ describe("a store of groups", () => {
     });
   }
 
-  it("does not keep a channel that has closed before it was added", async (t) => {
+  it("does not keep a channel that closed before it was added", async (t) => {
     const store = createChannelStore<Member>();
     const { site, channels } = await joining(t, store);
     const client = await poll(site, store);
@@ -261,7 +261,7 @@ describe("a store of groups", () => {
     assert.deepEqual([store.size(GROUP), store.groups()], [0, []]);
   });
 
-  it("sends over a snapshot: who joins or leaves meanwhile changes nothing (C4)", async (t) => {
+  it("sends to a snapshot: joins and leaves during the broadcast change nothing (C4)", async (t) => {
     const store = createChannelStore<Member>();
     const { site, channels } = await joining(t, store);
     const clients: WsClient[] = [];
@@ -282,7 +282,7 @@ describe("a store of groups", () => {
     );
   });
 
-  it("gives out snapshots of its members and groups", async (t) => {
+  it("returns snapshots of its members and groups", async (t) => {
     const store = createChannelStore<Member>();
     const { site, channels } = await joining(t, store);
     await poll(site, store);
@@ -291,7 +291,7 @@ describe("a store of groups", () => {
     assert.deepEqual([members.length, groups.length], [1, 1]);
   });
 
-  it("goes on to the others when one member fails, and reports it", async (t) => {
+  it("sends to the other members when one fails, and reports the failure", async (t) => {
     const told: unknown[] = [];
     const store = createChannelStore<Member>({
       onError: (error, { group, channel }) => told.push((error as Error).message, group, channel),

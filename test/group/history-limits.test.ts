@@ -1,4 +1,4 @@
-// The memory that histories may take: of one group, and of all groups of a store.
+// Limits on the memory of histories: of one group, and of all groups of a store.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -29,7 +29,7 @@ function texts(member: MemoryChannel): unknown[] {
 }
 
 describe("the history of a group", () => {
-  it("keeps what takes exactly `maxBytes`, and lets go of the oldest when one byte more comes", async () => {
+  it("keeps messages of exactly `maxBytes`, and drops the oldest for one byte more", async () => {
     const store = createChannelStore({ history: { maxBytes: 300 } });
     const said = ["a".repeat(100), "b".repeat(100), "c".repeat(100)];
     const ids: string[] = [];
@@ -74,7 +74,7 @@ describe("the history of a group", () => {
     assert.equal((await kept(store)).length, 10);
   });
 
-  it("delivers a message that is larger than all of it, keeps nothing, and tells who asks from before", async () => {
+  it("delivers a message that is larger than the whole history, keeps nothing, and tells clients that ask from before", async () => {
     const store = createChannelStore({ history: { maxBytes: 1000 } });
     const member = new MemoryChannel("websocket");
     store.addToGroup("g", member.channel);
@@ -92,7 +92,7 @@ describe("the history of a group", () => {
     assert.equal((await kept(store)).length, 1024);
   });
 
-  it("tells a member and a poll that ask from before what it has let go of", async (t) => {
+  it("tells a member and a poll that ask for dropped messages", async (t) => {
     const store = createChannelStore({ history: { maxBytes: 2048 } });
     const before = (await store.publish("g", "before")).id;
     await store.publish("g", "lost");
@@ -108,7 +108,7 @@ describe("the history of a group", () => {
 });
 
 describe("the histories of all groups of a store", () => {
-  it("let go of the oldest message of all, in whichever group, beyond `maxTotalBytes`", async () => {
+  it("drop the oldest message of all groups beyond `maxTotalBytes`", async () => {
     const store = createChannelStore({ history: { maxTotalBytes: 400 } });
     const say = (group: string, text: string) => store.publish(group, text.repeat(100));
     const first = (await say("a", "1")).id;
@@ -151,7 +151,7 @@ describe("the histories of all groups of a store", () => {
     assert.equal(budget.bytes, 100);
   });
 
-  it("hold no more than the limit however many groups there are", async () => {
+  it("hold no more than the limit for any number of groups", async () => {
     const store = createChannelStore({ history: { maxTotalBytes: 100 * 1024 } });
     for (let n = 0; n < 1000; n++) await store.publish(`g${n}`, KIB);
     const counts = await Promise.all(Array.from({ length: 1000 }, async (_, n) => (await kept(store, `g${n}`)).length));
@@ -188,8 +188,8 @@ describe("the number of groups that have a history", () => {
   });
 });
 
-describe("what a process keeps beside a backplane", () => {
-  it("is limited as well: who asks from before gets it from the backplane", async () => {
+describe("the memory that a process keeps beside a backplane", () => {
+  it("is limited as well: clients that ask for older messages receive them from the backplane", async () => {
     for (const limits of [{ maxBytes: 300 }, { maxTotalBytes: 300 }]) {
       let asked = 0;
       class Asked extends MemoryBackplane {
@@ -216,7 +216,7 @@ describe("what a process keeps beside a backplane", () => {
     }
   });
 
-  it("may be nothing at all", async () => {
+  it("may be zero", async () => {
     const store = createChannelStore({ backplane: new MemoryBackplane(), history: { maxBytes: 0, maxTotalBytes: 0 } });
     const listener = new MemoryChannel("websocket");
     store.addToGroup("g", listener.channel);

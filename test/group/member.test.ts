@@ -1,4 +1,4 @@
-// How a channel belongs to groups, and leaves them.
+// Memberships of a channel in groups, and their end.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -26,7 +26,7 @@ describe("a member", () => {
     );
   });
 
-  it("does not become one when it has ended", async () => {
+  it("is not added when its channel has ended", async () => {
     const told: string[] = [];
     const store = createChannelStore({ onJoin: () => told.push("join"), onLeave: () => told.push("leave") });
     const member = new MemoryChannel("websocket", { close: () => told.push("close") });
@@ -36,13 +36,13 @@ describe("a member", () => {
     assert.deepEqual([told, store.size("a"), store.groups()], [["close"], 0, []]);
   });
 
-  it("leaves once, whichever of its groups it leaves first and whoever else does so meanwhile", async () => {
+  it("leaves each group once, in any order of leaving, also while others leave", async () => {
     const told: string[] = [];
     const member = new MemoryChannel();
     const store = createChannelStore({
       onLeave: (group, channel) => {
         told.push(group);
-        // What is over is over, and what is not ends once.
+        // Each membership ends once.
         for (const other of ["a", "b", "c", "d"]) store.removeFromGroup(other, channel);
       },
     });
@@ -99,7 +99,7 @@ describe("a member", () => {
     assert.deepEqual(store.groups(), []);
   });
 
-  it("may be a channel of another make: what tells of its end is asked for", () => {
+  it("may be a channel of another implementation, which is asked to report its end", () => {
     const ends: (() => void)[] = [];
     const foreign = {
       isOpen: true,
@@ -115,7 +115,7 @@ describe("a member", () => {
     assert.deepEqual(store.groups(), []);
   });
 
-  it("of another make is asked once, however often it leaves and comes, and stays in nothing that it joins in its end", () => {
+  it("of another implementation is asked once, however often it leaves and joins, and is removed from groups that it joins while it ends", () => {
     const ends: (() => void)[] = [];
     let isOver = false;
     const foreign = Object.freeze({
@@ -140,7 +140,7 @@ describe("a member", () => {
     assert.deepEqual(store.groups(), []);
   });
 
-  it("leaves all its groups, and is closed to all, when what reports an error throws as well", async (t) => {
+  it("leaves all its groups when the reporter of an error throws as well", async (t) => {
     const shown: unknown[] = [];
     t.mock.method(console, "error", (...args: unknown[]) => shown.push(args[0]));
     const told: string[] = [];
@@ -160,7 +160,7 @@ describe("a member", () => {
     assert.deepEqual(shown.length, 2);
   });
 
-  it("hears a message once, who leaves in a callback of its delivery and comes back to catch up", async () => {
+  it("receives a message once if it leaves in a callback of the delivery and comes back to catch up", async () => {
     const store = createChannelStore();
     const [first, second] = [new MemoryChannel(), new MemoryChannel()];
     for (const { channel } of [first, second]) store.addToGroup("a", channel);
@@ -172,7 +172,7 @@ describe("a member", () => {
     assert.deepEqual(second.take(), ["one"]);
   });
 
-  it("that was let go of by another's onReset is not told of it", async () => {
+  it("that another member's onReset has removed is not told of the reset", async () => {
     const told: string[] = [];
     const listeners: BackplaneListener[] = [];
     class Lossy extends MemoryBackplane {

@@ -1,4 +1,4 @@
-// pollGroup: a request waits for what its client has not had; between two polls nothing is lost.
+// pollGroup: a request waits for messages that its client has not received; nothing is lost between two polls.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
@@ -44,7 +44,7 @@ for (const [name, make] of [
   ["with a backplane", () => createChannelStore({ backplane: new MemoryBackplane() })],
 ] as const) {
   describe(`pollGroup ${name}`, () => {
-    it("says at once where the group is, to a client that has no id yet", async (t) => {
+    it("tells a client without an id the position of the group at once", async (t) => {
       const store = make();
       const site = await polling(t, store);
       await store.publish("g", "before");
@@ -66,7 +66,7 @@ for (const [name, make] of [
       assert.deepEqual(answerOf(await client.response()).messages, [{ id, data: "bye" }]);
     });
 
-    it("gives all that is kept after an empty since", async (t) => {
+    it("returns all kept messages for an empty since", async (t) => {
       const store = make();
       const site = await polling(t, store);
       const ids: string[] = [];
@@ -85,7 +85,7 @@ for (const [name, make] of [
       });
     });
 
-    it("waits where nothing is new, and answers with all that comes in one turn", async (t) => {
+    it("waits while nothing is new, and answers with all messages of one turn", async (t) => {
       const store = make();
       const site = await polling(t, store);
       const { next } = await poll(site);
@@ -108,14 +108,14 @@ for (const [name, make] of [
       assert.equal(answerOf(await clients[0]!.response()).next, two!.id);
     });
 
-    it("says reset for an id that is unknown, with all that is kept", async (t) => {
+    it("says reset for an unknown id, with all kept messages", async (t) => {
       const store = make();
       const site = await polling(t, store);
       const { id } = await store.publish("g", "kept");
       assert.deepEqual(await poll(site, "unknown"), { messages: [{ id, data: "kept" }], next: id, reset: true });
     });
 
-    it("answers a broadcast too, which has no id and moves nothing on", async (t) => {
+    it("is answered by a broadcast, which has no id and does not change the position", async (t) => {
       const store = make();
       const site = await polling(t, store);
       const { id } = await store.publish("g", "kept");
@@ -152,7 +152,7 @@ for (const [name, make] of [
       );
     });
 
-    it("is forgotten when its client leaves", async (t) => {
+    it("is removed when its client leaves", async (t) => {
       const store = make();
       const site = await polling(t, store);
       const { next } = await poll(site);
@@ -228,7 +228,7 @@ describe("pollGroup", () => {
     assert.equal((await ask(last))[0], 204, "of a store that is closed");
   });
 
-  it("lets old messages go, and says so", async (t) => {
+  it("drops old messages and says so", async (t) => {
     const clock = new VirtualClock();
     const store = createChannelStore({ history: { ttlMs: 5000 }, clock });
     const site = await polling(t, store);
@@ -242,7 +242,7 @@ describe("pollGroup", () => {
     assert.equal(clock.pending, 0, "no timer runs for a group that is empty");
   });
 
-  it("wants a store of ours and a time that makes sense", async (t) => {
+  it("refuses a foreign store and a time that is not a number", async (t) => {
     const store = createChannelStore();
     const site = await serving(t, (r) =>
       pollGroup(r, r.path === "/a" ? ({} as ChannelStore) : store, "g", { parkMs: r.path === "/b" ? -1 : 1000 }),

@@ -15,7 +15,7 @@ import {
 import { MemoryChannel } from "../support/memory-channel.ts";
 import { until } from "../support/wait.ts";
 
-/** Everything that is on its way has come. */
+/** Resolves when everything under way has arrived. */
 async function turns(): Promise<void> {
   for (let i = 0; i < 10; i++) await new Promise(setImmediate);
 }
@@ -35,7 +35,7 @@ const KINDS: readonly (readonly [
 
 for (const [name, make] of KINDS) {
   describe(`publish ${name}`, () => {
-    it("sends text, bytes, JSON and events to every member as they are, and gives growing ids", async () => {
+    it("sends text, bytes, JSON and events to every member as they are, with growing ids", async () => {
       const store = make();
       const [ws, events] = [new MemoryChannel(), new MemoryChannel("sse")];
       for (const { channel } of [ws, events]) store.addToGroup("g", channel);
@@ -74,7 +74,7 @@ for (const [name, make] of KINDS) {
       await until(() => store.size("g") === 0, "it has left");
     });
 
-    it("leaves out one member, and keeps the message all the same", async () => {
+    it("leaves out one member, and keeps the message", async () => {
       const store = make();
       const [one, two] = [new MemoryChannel(), new MemoryChannel()];
       store.addToGroup("g", one.channel);
@@ -110,7 +110,7 @@ for (const [name, make] of KINDS) {
       await store.publish("é".repeat(512), "x");
     });
 
-    it("keeps what is published as values, from the oldest on, and what came after an id", async () => {
+    it("returns published messages as values, from the oldest on or after an id", async () => {
       const store = make({ history: { size: 3 } });
       const ids: string[] = [];
       for (const message of ["gone", "text", event({ event: "tick", data: "{}" }), { n: 1 }]) {
@@ -127,7 +127,7 @@ for (const [name, make] of KINDS) {
       });
       assert.deepEqual((await store.history("g", ids[2])).messages, all.messages.slice(2));
       assert.deepEqual(await store.history("g", ids[3]), { messages: [], reset: false });
-      // The id of the last that is gone is as good as any: nothing after it is missing.
+      // The id of the last dropped message is valid: nothing after it is missing.
       assert.deepEqual(await store.history("g", ids[0]), all);
       await store.publish("g", "another");
       assert.equal((await store.history("g", ids[0])).reset, true);
@@ -146,7 +146,7 @@ for (const [name, make] of KINDS) {
       ["a Buffer out of the pool", Buffer.from([1, 2])],
       ["a piece of a Buffer", Buffer.alloc(64, 1).fill(2, 9).subarray(8, 10)],
     ] as const) {
-      it(`keeps its own copy of ${name}, and gives out another one each time`, async () => {
+      it(`keeps its own copy of ${name}, and returns another copy each time`, async () => {
         const store = make();
         await store.publish("g", bytes);
         bytes.fill(9);
@@ -158,7 +158,7 @@ for (const [name, make] of KINDS) {
       });
     }
 
-    it("sends who comes back what it missed, first and in order, and then what is new", async () => {
+    it("sends a returning member the messages that it missed, in order, and then new ones", async () => {
       const store = make();
       const ids: string[] = [];
       for (const n of ["1", "2", "3"]) ids.push((await store.publish("g", n)).id);
@@ -174,7 +174,7 @@ for (const [name, make] of KINDS) {
       assert.deepEqual(store.members("g")[0], [back.channel, "attached"]);
     });
 
-    it("tells who comes back with an id that is unknown, and sends what is kept", async () => {
+    it("tells a member that returns with an unknown id, and sends it the kept messages", async () => {
       const store = make();
       await store.publish("g", "kept");
       const [events, ws, numbered, own, fresh] = [
@@ -227,7 +227,7 @@ for (const [name, make] of KINDS) {
       );
     });
 
-    it("lists who is present, for as long as it is a member", async () => {
+    it("lists a present member for as long as it is a member", async () => {
       const store = make();
       const [ann, bob, nobody] = [new MemoryChannel(), new MemoryChannel(), new MemoryChannel()];
       store.addToGroup("g", ann.channel, undefined, { presence: { name: "ann" } });
@@ -263,7 +263,7 @@ for (const [name, make] of KINDS) {
       assert.deepEqual(told, ["join a 1", "join b 2", "leave b 2", "join b 4", "leave a 3", "leave b 4"]);
     });
 
-    it("goes on when a member's callback throws, and reports it", async () => {
+    it("delivers to the others when a member's callback throws, and reports it", async () => {
       const told: unknown[] = [];
       const store = make({ onError: (error, { group }) => told.push(group, (error as Error).message) });
       const member = new MemoryChannel();
@@ -280,7 +280,7 @@ for (const [name, make] of KINDS) {
       assert.deepEqual(member.take(), ["after"]);
     });
 
-    it("shows all members what a member publishes meanwhile in the same order", async () => {
+    it("delivers a message that a member publishes meanwhile to all members in the same order", async () => {
       const store = make();
       const [first, second] = [new MemoryChannel(), new MemoryChannel()];
       store.addToGroup("g", first.channel);
@@ -300,7 +300,7 @@ for (const [name, make] of KINDS) {
       assert.deepEqual(late!.take(), ["1", "2"]);
     });
 
-    it("is over after close: members stay open and hear nothing more", async () => {
+    it("ends with close: members stay open and receive nothing more", async () => {
       const store = make();
       const member = new MemoryChannel();
       store.addToGroup("g", member.channel, undefined, { presence: 1 });
@@ -324,7 +324,7 @@ describe("publish without a backplane", () => {
     assert.equal((await published).id, member.sent[0]!.id);
   });
 
-  it("keeps nothing where the history has no size, and still knows who has missed nothing", async () => {
+  it("keeps nothing with a history of size 0, and still knows which members missed nothing", async () => {
     const store = createChannelStore({ history: { size: 0 } });
     const { id } = await store.publish("g", "1");
     assert.deepEqual(await store.history("g"), { messages: [], reset: false });
@@ -347,7 +347,7 @@ describe("publish without a backplane", () => {
 });
 
 describe("publish with a backplane", () => {
-  it("reaches members in every process, and whoever comes back to another one", async () => {
+  it("reaches members in every process, and members that return to another process", async () => {
     const broker = new MemoryBackplane();
     const [a, b] = [
       createChannelStore({ backplane: broker.share() }),
@@ -367,7 +367,7 @@ describe("publish with a backplane", () => {
     assert.deepEqual(back.take(), ["from b"]);
   });
 
-  it("skips and reports what is no message of ours", async () => {
+  it("skips and reports foreign entries", async () => {
     const broker = new MemoryBackplane();
     const told: string[] = [];
     const store = createChannelStore({
@@ -386,7 +386,7 @@ describe("publish with a backplane", () => {
     assert.deepEqual(told, ["BAD_DATA", "BAD_DATA", "BAD_DATA"]);
   });
 
-  it("tells all who can be told of a gap, and goes on", async () => {
+  it("tells all members of a gap, and goes on", async () => {
     const inner = new MemoryBackplane();
     let gap = (): void => assert.fail("nobody has subscribed");
     const backplane: Backplane = Object.assign(inner.share(), {
@@ -414,7 +414,7 @@ describe("publish with a backplane", () => {
     assert.deepEqual(back.take(), ["2"]);
   });
 
-  it("rejects what the broker did not confirm, and reports a subscription that has to be tried again", async () => {
+  it("rejects messages that the broker did not confirm, and reports a subscription that has to be tried again", async () => {
     const told: unknown[] = [];
     const backplane = new MemoryBackplane();
     const store = createChannelStore({ backplane, onError: (error) => told.push((error as { code: string }).code) });

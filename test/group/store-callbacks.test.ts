@@ -1,4 +1,4 @@
-// Callbacks and functions of a store that fail in every way: it is reported, and nobody else in the group suffers for it.
+// Callbacks and functions of a store that fail in every way: the failure is reported, and no other member is affected.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -21,7 +21,7 @@ for (const [way, fail] of Object.entries(FAILING_WAYS)) {
       });
     }
 
-    it("as onReset is reported to onError, and what is kept follows", async () => {
+    it("as onReset is reported to onError, and the kept messages follow", async () => {
       let errors = 0;
       const store = createChannelStore({ onError: () => (errors += 1) });
       await store.publish("g", "kept");

@@ -1,4 +1,4 @@
-// Values of what stores, their verbs and backplanes are given: what is wrong is refused, and nobody joins or hears anything.
+// Options and arguments of stores, their verbs and backplanes: wrong values are refused, and nobody joins or receives anything.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -73,7 +73,7 @@ describe("the options of a store", () => {
   });
 });
 
-describe("what the verbs of a store are given", () => {
+describe("an argument of a store's verbs", () => {
   it("is BAD_OPTION for each bad value, and nobody joins", async () => {
     const joined: string[] = [];
     const store = createChannelStore({ onJoin: (group) => joined.push(group) }) as Loose;

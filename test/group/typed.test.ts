@@ -1,4 +1,4 @@
-// Groups of typed channels: a store with a codec publishes values, one without sends what it is given as it is.
+// Groups of typed channels: a store with a codec publishes values, a store without one sends data as it is.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
@@ -59,7 +59,7 @@ describe("a store with a codec", () => {
     assert.deepEqual(messages[0]!.data, { id: 1, say: "hi" });
   });
 
-  it("rejects what its codec refuses, and keeps nothing of it", async () => {
+  it("rejects values that its codec refuses, and keeps nothing of them", async () => {
     const store = createChannelStore({ codec });
     // @ts-expect-error: it publishes values
     await assert.rejects(store.publish("room", "hi"), isRefused);
@@ -90,7 +90,7 @@ describe("a store with a codec", () => {
     assert.deepEqual(errors.map(isRefused), [true, true]);
   });
 
-  it("takes what was prepared as it is: an event's type, say", async (t) => {
+  it("sends a prepared message as it is, an event with a type for instance", async (t) => {
     const store = createChannelStore<string, Told>({ codec });
     const app = start(t, (r) => openChannel(r, { open: (c) => store.addToGroup("room", c) }, { codec }));
     const events = app.events("/");
@@ -114,7 +114,7 @@ describe("a store with a codec", () => {
     });
   });
 
-  it("shares what it made with the other processes", async (t) => {
+  it("shares encoded messages with other processes", async (t) => {
     const backplane = new MemoryBackplane();
     const [here, there] = [
       createChannelStore<string, Told>({ codec, backplane }),
@@ -126,7 +126,7 @@ describe("a store with a codec", () => {
     assert.equal(await ann.next(), '{"id":1,"say":"hi"}');
   });
 
-  it("takes only channels that send what it publishes", () => {
+  it("accepts only channels that send the values that it publishes", () => {
     const store = createChannelStore({ codec });
     const untyped = createChannelStore();
     const check = (typed: Channel<unknown, Told>, text: Channel): void => {
@@ -148,7 +148,7 @@ describe("a store with a codec", () => {
 });
 
 describe("a store without a codec", () => {
-  it("sends typed channels what it is given as it is", async (t) => {
+  it("sends data to typed channels as it is", async (t) => {
     const store = createChannelStore<string>();
     const [ann] = await pair(t, store as unknown as ChannelStore<string, Told>);
     await store.publish("room", { id: 1, say: "hi" });
@@ -161,7 +161,7 @@ describe("a store without a codec", () => {
     assert.equal(Buffer.from((await ann.next()) as Uint8Array).toString(), "a blob");
   });
 
-  it("tells a typed channel when it has missed something", async (t) => {
+  it("tells a typed channel that messages are lost", async (t) => {
     const store = createChannelStore();
     const app = start(t, (r) =>
       openChannel(

@@ -4,7 +4,7 @@ import { NatsApiError, STORE_FAILED } from "../../../src/backplane/nats/api.ts";
 import { NatsPublisher, type PublishingLink } from "../../../src/backplane/nats/publisher.ts";
 import { unavailable } from "../../../src/backplane/unavailable.ts";
 
-/** Nobody listens on the subject: what NATS answers while there is no stream. */
+/** NATS' answer while there is no stream: nobody listens on the subject. */
 const NO_RESPONDERS = Object.assign(new Error("no responders"), { code: "503" });
 
 interface Question {
@@ -65,7 +65,7 @@ describe("publishing to NATS' streams", () => {
     assert.deepEqual(asked(), ["a", "b"]);
   });
 
-  it("sends again in the first order what no stream took, before what was published meanwhile", async () => {
+  it("sends messages that no stream took again in their order, before those that were published meanwhile", async () => {
     const { publish, outcomes, calls, asked, take, turn } = setUp();
     publish("a");
     publish("b");
@@ -84,7 +84,7 @@ describe("publishing to NATS' streams", () => {
     assert.deepEqual(outcomes, { a: 20, b: 21, c: 22 });
   });
 
-  it("keeps the order when the answers come in another one", async () => {
+  it("keeps the order when the answers come in another order", async () => {
     const { publish, asked, take, turn } = setUp();
     publish("a");
     publish("b");
@@ -121,7 +121,7 @@ describe("publishing to NATS' streams", () => {
     assert.deepEqual(outcomes, { a: 12 });
   });
 
-  it("repairs a stream whose files are gone once for all that it refused", async () => {
+  it("repairs a stream whose files are gone once for all messages that it refused", async () => {
     const { publish, calls, asked, take, turn } = setUp();
     publish("a");
     publish("b");
@@ -131,7 +131,7 @@ describe("publishing to NATS' streams", () => {
     assert.deepEqual(asked(), ["a", "b"]);
   });
 
-  it("rejects all that waits when the streams cannot be opened, and opens them anew for the next message", async () => {
+  it("rejects all waiting messages when the streams cannot be opened, and opens them again for the next message", async () => {
     const { publish, outcomes, streams, asked, turn } = setUp({ isOpen: false });
     const { open } = streams;
     streams.open = () => Promise.reject(unavailable("not connected"));
@@ -145,7 +145,7 @@ describe("publishing to NATS' streams", () => {
     assert.deepEqual(asked(), ["c"]);
   });
 
-  it("refuses what is beyond maxPendingBytes while it waits for the streams", async () => {
+  it("refuses messages beyond maxPendingBytes while it waits for the streams", async () => {
     const { publish, outcomes, asked, turn } = setUp({ isOpen: false });
     publish("x".repeat(60));
     publish("y".repeat(60));

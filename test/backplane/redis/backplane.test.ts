@@ -1,4 +1,4 @@
-// The backplane over Redis, with each library that users have, and what is Redis' own in it.
+// The backplane over Redis, with each client library that it supports.
 
 import { after, before } from "node:test";
 import { redisBackplane } from "../../../src/backplane/redis/backplane.ts";

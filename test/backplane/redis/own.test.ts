@@ -1,4 +1,4 @@
-// What is Redis' own in its backplane: an emptied server that stays up, ids from the future, a cluster's slots, options.
+// Properties of the Redis backplane alone: an emptied server that stays up, ids from the future, a cluster's slots, options.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it, type TestContext } from "node:test";
@@ -52,7 +52,7 @@ describe("the backplane over Redis", { skip }, () => {
     assert.equal(heard.gaps, 1);
   });
 
-  it("takes an answer that came in time and is read late, since the process was busy", async (t) => {
+  it("accepts a reply that arrived in time and is read late because the process was busy", async (t) => {
     const failures: unknown[] = [];
     const options = { prefix: "busy", timeoutMs: 1000, onError: (error: unknown) => void failures.push(error) };
     const backplane = redisBackplane(REDIS_CLIENTS.ioredis(redis.port), options);
@@ -83,7 +83,7 @@ describe("the backplane over Redis", { skip }, () => {
     assert.deepEqual(heard.texts, ["one", "two"]);
   });
 
-  it("leaves nothing that stays for ever", async (t) => {
+  it("leaves no key without an expiry", async (t) => {
     const prefix = "expiring";
     const backplane = open(t, prefix);
     await backplane.publish("g", Buffer.from("x"), { size: 10, ttlMs: 1000 });
@@ -112,7 +112,7 @@ describe("the backplane over Redis", { skip }, () => {
     assert.equal(await client.ping(), "PONG");
   });
 
-  it("refuses what is no client, a cluster client of node-redis, and options that mean nothing", () => {
+  it("refuses objects that are not clients, a cluster client of node-redis, and wrong options", () => {
     const client = REDIS_CLIENTS.ioredis(redis.port);
     const bad = { code: "BAD_OPTION" };
     assert.throws(() => redisBackplane({} as RedisClient), bad);
@@ -142,7 +142,7 @@ describe("the backplane over Redis", { skip }, () => {
   });
 });
 
-/** A cluster is up when its node has seen to it, and each of us has found out. */
+/** Waits until the cluster's node and each client know that the cluster is up. */
 async function onceUp(call: () => Promise<unknown>): Promise<void> {
   for (const deadline = Date.now() + 20_000; ; ) {
     try {

@@ -1,4 +1,4 @@
-// A group's message as bytes: what was encoded comes back, and anything else is nothing, never an error.
+// A group's message as bytes: encoded messages are decoded again; anything else is undefined, never an error.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -21,7 +21,7 @@ describe("the envelope", () => {
     assert.deepEqual(decodeEnvelope(bytes), envelope);
   });
 
-  it("brings back whatever was put in", () => {
+  it("decodes every message that was encoded", () => {
     const text = fc.string({ unit: "grapheme", maxLength: 40 });
     const event = fc.option(
       text.filter((value) => !/[\r\n]/.test(value)),

@@ -1,4 +1,4 @@
-// What waits for a group's subscription, over a backplane that fails.
+// Calls that wait for a group's subscription, over a backplane that fails.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
