@@ -4,6 +4,7 @@
 import { prepare, type SendData } from "../channel/send-data.ts";
 import type { Member, PollState } from "./member.ts";
 import type { GroupEntry } from "./message.ts";
+import type { Replay } from "./stream/source.ts";
 
 /** A member that waits as a poll. */
 export type Poll = Member & { readonly state: PollState };
@@ -44,21 +45,21 @@ export class DuePolls {
     const polls = this.#polls;
     this.#entries = undefined;
     this.#polls = [];
-    const next = entries.at(-1)!.id;
+    const position = entries.at(-1)!.id;
     // Nearly always all polls have waited for the same entries and share one answer.
-    const shared = prepare(pollAnswer(entries, next, false));
+    const shared = prepare(pollAnswer({ entries, position, reset: false }));
     for (const poll of polls) {
       const from = poll.state.dueFrom!;
-      this.#answer(poll, from === 0 ? shared : pollAnswer(entries.slice(from), next, false));
+      this.#answer(poll, from === 0 ? shared : pollAnswer({ entries: entries.slice(from), position, reset: false }));
     }
   }
 }
 
 /** Returns the body of a poll's answer: see `pollGroup`. */
-export function pollAnswer(entries: readonly GroupEntry[], next: string, reset: boolean): SendData {
+export function pollAnswer({ entries, position, reset }: Replay): SendData {
   const messages = entries.map((entry) => entry.json).join(",");
   return {
     headers: { "Content-Type": "application/json; charset=utf-8", ...NO_STORE },
-    body: `{"messages":[${messages}],"next":${JSON.stringify(next)},"reset":${reset}}`,
+    body: `{"messages":[${messages}],"next":${JSON.stringify(position)},"reset":${reset}}`,
   };
 }

@@ -127,27 +127,40 @@ export class Group implements MemberOwner, StreamListener {
     this.#isDelivering = false;
   }
 
-  gap(isBeforeAll = false): void {
+  gap(): void {
+    this.#gapFor((state) => {
+      state.isReset = true;
+    });
+  }
+
+  gapBefore(): void {
+    this.#gapFor(() => {});
+  }
+
+  /** Tells all members of lost entries, those that are catching up by `onCatchingUp`. */
+  #gapFor(onCatchingUp: (state: MemberState) => void): void {
     this.#due?.clear();
     for (const member of this.#members.snapshot()) {
       // A callback may have removed it.
       if (member.hasLeft) continue;
-      if (member.state?.isCatchingUp === true) member.state.isReset ||= !isBeforeAll;
+      if (member.state?.isCatchingUp === true) onCatchingUp(member.state);
       else if (isPoll(member)) this.#resetPoll(member);
       else this.#tellReset(member);
     }
   }
 
   /** Sends a member the entries after `since`. Its state says that it is catching up until that is done. */
-  catchUp(member: Member, state: MemberState, since: string | undefined, isKnown = false): void {
-    let position = since;
-    for (;;) {
-      const replay = this.stream.replay(position, isKnown);
+  catchUp(member: Member, state: MemberState, since: string | undefined): void {
+    this.#catchUpFrom(this.stream.replay(since), member, state);
+  }
+
+  #catchUpFrom(first: Replay | Promise<Replay>, member: Member, state: MemberState): void {
+    for (let replay = first; ; replay = this.stream.replayFrom(replay.position)) {
       if (replay instanceof Promise) {
         const goOn = (found: Replay): void => {
           if (member.hasLeft) return;
           this.#replay(member, state, found);
-          this.catchUp(member, state, found.position, true);
+          this.#catchUpFrom(this.stream.replayFrom(found.position), member, state);
         };
         replay.then(goOn).catch((error: unknown) => this.#owner.report(error, this.name, member.channel));
         return;
@@ -155,11 +168,11 @@ export class Group implements MemberOwner, StreamListener {
       this.#replay(member, state, replay);
       // A callback may have removed it, and a replay that was its answer has closed it.
       if (member.hasLeft || !member.channel.isOpen) return;
-      position = replay.position;
-      isKnown = true;
-      if (replay.entries.length === 0) break;
+      if (replay.entries.length === 0) {
+        this.#goLive(member, state, replay.position);
+        return;
+      }
     }
-    this.#goLive(member, state, position);
   }
 
   /** Answers the polls whose time is up with 204. */
@@ -173,7 +186,7 @@ export class Group implements MemberOwner, StreamListener {
 
   #goLive(member: Member, state: MemberState, position: string): void {
     if (state instanceof PollState && (state.since === undefined || state.isReset || state.found.length > 0)) {
-      this.#answer(member.channel, pollAnswer(state.found, position, state.isReset));
+      this.#answer(member.channel, pollAnswer({ entries: state.found, position, reset: state.isReset }));
       return;
     }
     state.isCatchingUp = false;

@@ -58,13 +58,21 @@ export class NatsPublisher {
   }
 
   /** Resolves to the sequence of the message once the server has it. Rejects with BACKPLANE_UNAVAILABLE. */
-  publish(subject: string, payload: Uint8Array, isMessage: boolean): Promise<number> {
+  append(subject: string, payload: Uint8Array): Promise<number> {
+    return this.#publish({ subject, payload, isMessage: true });
+  }
+
+  /** Publishes to a subject of one of the other streams. Rejects with BACKPLANE_UNAVAILABLE. */
+  async publish(subject: string, payload: Uint8Array): Promise<void> {
+    await this.#publish({ subject, payload, isMessage: false });
+  }
+
+  #publish(content: Pick<Publication, "subject" | "payload" | "isMessage">): Promise<number> {
     return new Promise((resolve, reject) => {
-      const number = ++this.#count;
-      const publication: Publication = { number, subject, payload, isMessage, resolve, reject, attempts: 0 };
+      const publication: Publication = { ...content, number: ++this.#count, resolve, reject, attempts: 0 };
       // Sent at once where possible: messages of one turn leave together.
       if (this.#streams.isOpen && this.#held.length === 0 && !this.#isReopening) void this.#send(publication);
-      else if (this.#heldBytes > 0 && this.#heldBytes + payload.length > this.#link.maxPendingBytes) {
+      else if (this.#heldBytes > 0 && this.#heldBytes + content.payload.length > this.#link.maxPendingBytes) {
         reject(unavailable("too much waits for the streams"));
       } else {
         this.#hold(publication);

@@ -129,12 +129,12 @@ export class NatsStreams implements PublishedStreams {
 
   /** Publishes a message to the subject of a group. Resolves to its sequence once the server has it. */
   append(subject: string, payload: Uint8Array): Promise<number> {
-    return this.#publisher.publish(subject, payload, true);
+    return this.#publisher.append(subject, payload);
   }
 
   /** Publishes to a subject of one of the other streams. */
-  async publish(subject: string, payload: Uint8Array): Promise<void> {
-    await this.#publisher.publish(subject, payload, false);
+  publish(subject: string, payload: Uint8Array): Promise<void> {
+    return this.#publisher.publish(subject, payload);
   }
 
   /**

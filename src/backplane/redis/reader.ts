@@ -150,7 +150,7 @@ export class RedisReader {
     for (const [key, entries] of streamsOf(reply)) {
       if (key === this.#options.wakeKey) this.#wakeId = String(entries.at(-1)?.[0]);
       const subscription = this.#subscriptions.get(key);
-      if (subscription !== undefined) await this.#deliver(subscription, entries, false);
+      if (subscription !== undefined) await this.#deliver(subscription, entries, { isVerified: false });
       // The server may have lost more than this group: all groups are verified before anything newer is delivered.
       if (this.#mustVerify) return;
     }
@@ -187,7 +187,7 @@ export class RedisReader {
         const awayMs = now - Math.max(this.#readAt, subscription.addedAt);
         const isLost = isEmptied || isReplaced || isMissing(subscription, position, entries.length > 0, nowMs, awayMs);
         if (isLost) await this.#tellGap(subscription, position, entries.length > 0);
-        await this.#deliver(subscription, entries, true);
+        await this.#deliver(subscription, entries, { isVerified: true });
       }
     }
     this.#server = server;
@@ -212,7 +212,11 @@ export class RedisReader {
   }
 
   /** Delivers up to the first entry that is not the next one, unless the server was verified just before. */
-  async #deliver(subscription: Subscription, entries: readonly RawEntry[], isVerified: boolean): Promise<void> {
+  async #deliver(
+    subscription: Subscription,
+    entries: readonly RawEntry[],
+    { isVerified }: { readonly isVerified: boolean },
+  ): Promise<void> {
     const { key, listener } = subscription;
     for (const [rawId, fields] of entries) {
       // The group was unsubscribed, or subscribed anew, by one of these calls.

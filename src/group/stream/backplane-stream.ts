@@ -61,8 +61,12 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
     return this.#log?.has(id) === true;
   }
 
-  replay(since: string | undefined, isKnown: boolean): Replay | Promise<Replay> {
-    return this.#fromLog(since, isKnown) ?? this.#fromBackplane(since, isKnown);
+  replay(since: string | undefined): Replay | Promise<Replay> {
+    return this.#fromLogOf(since) ?? this.#fromBackplane(since, () => this.#fromLogOf(since));
+  }
+
+  replayFrom(position: string): Replay | Promise<Replay> {
+    return this.#fromLog(position) ?? this.#fromBackplane(position, () => this.#fromLog(position));
   }
 
   expire(nowMs: number, emptySinceMs: number | undefined): boolean {
@@ -84,7 +88,7 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
       backplane.compareIds(a, b, this.#group),
     );
     // Members were added while an attempt failed: nobody knows what was published since.
-    if (isLate) this.#listener.gap(true);
+    if (isLate) this.#listener.gapBefore();
   }
 
   received(entry: BackplaneEntry): void {
@@ -109,25 +113,33 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
     this.#owner.report(error);
   }
 
-  #fromLog(since: string | undefined, isKnown: boolean): Replay | undefined {
+  /** Returns the entries after an id from a client, if the log has them. */
+  #fromLogOf(since: string | undefined): Replay | undefined {
     const log = this.#log;
     if (log === undefined) return undefined;
     if (since === undefined) return { entries: [], reset: false, position: log.last ?? "" };
     // A client may send an id that does not exist yet: only the backplane knows.
-    if (since !== "" && !isKnown && !(this.#owner.backplane.isId(since, this.#group) && log.has(since)))
-      return undefined;
-    const entries = log.after(since);
-    if (entries === undefined) return undefined;
-    return { entries, reset: false, position: entries.at(-1)?.id ?? (since === "" ? (log.last ?? "") : since) };
+    if (since === "" || (this.#owner.backplane.isId(since, this.#group) && log.has(since))) return this.#fromLog(since);
+    return undefined;
   }
 
-  async #fromBackplane(since: string | undefined, isKnown: boolean): Promise<Replay> {
+  #fromLog(position: string): Replay | undefined {
+    const entries = this.#log?.after(position);
+    if (entries === undefined) return undefined;
+    return {
+      entries,
+      reset: false,
+      position: entries.at(-1)?.id ?? (position === "" ? (this.#log?.last ?? "") : position),
+    };
+  }
+
+  async #fromBackplane(since: string | undefined, fromLog: () => Replay | undefined): Promise<Replay> {
     const nothing = { entries: [], reset: false, position: since ?? "" };
     for (let attempt = 0; ; attempt++) {
       // The subscription comes first, so that entries after the answer are received.
       await this.#subscription.settled();
       if (!this.#subscription.isActive) return nothing;
-      const found = this.#fromLog(since, isKnown);
+      const found = fromLog();
       if (found !== undefined) return found;
       const log = this.#log!;
       const { last = "", breaks } = log;

@@ -120,6 +120,10 @@ class LocalStream implements GroupStream {
     return { entries, reset: found === undefined && since !== "", position };
   }
 
+  replayFrom(position: string): Replay {
+    return this.replay(position);
+  }
+
   expire(nowMs: number): boolean {
     this.#log.expire(nowMs);
     return !this.#log.isEmpty;

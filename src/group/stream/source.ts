@@ -22,11 +22,10 @@ export interface Replay {
 export interface StreamListener {
   /** The next entry. The stream's log has it already. */
   accept(entry: GroupEntry): void;
-  /**
-   * Entries were lost that this process has never received. `isBeforeAll`: they precede the first that it has received, so that
-   * members which are catching up get them from the history.
-   */
-  gap(isBeforeAll?: boolean): void;
+  /** Entries were lost that this process has never received. */
+  gap(): void;
+  /** The lost entries precede the first that this process received: a member that is catching up gets them from the history. */
+  gapBefore(): void;
 }
 
 /** The stream of one group, with the log of its recent entries. It alone writes to the log. */
@@ -34,11 +33,13 @@ export interface GroupStream {
   /** Returns true if the entry with this id has been received here, or precedes all that have been. */
   has(id: string): boolean;
   /**
-   * Returns what follows `since` (an empty string: all that is kept; undefined: no entries, only the position of the stream).
-   * Returns it at once if the log has it; then no entry is missing between it and the next one that the listener receives.
-   * Otherwise returns a promise, which never rejects: call again with its `position` and `isKnown` to get the rest.
+   * Returns the entries after `since`, an id that a client has sent. An empty string: all that are kept; undefined: none, only
+   * the position of the stream. Returns at once if the log has them: no entry is then missing between them and the next one
+   * that the listener receives. Otherwise returns a promise, which never rejects, for some of them: `replayFrom` has the rest.
    */
-  replay(since: string | undefined, isKnown: boolean): Replay | Promise<Replay>;
+  replay(since: string | undefined): Replay | Promise<Replay>;
+  /** Does the same for the `position` of an earlier replay. */
+  replayFrom(position: string): Replay | Promise<Replay>;
   /**
    * Drops expired entries. Returns true while the stream has to be kept: it has entries, or its group may soon have members
    * again. `emptySinceMs`: the time since which the group has had no members; undefined while it has some.

@@ -41,8 +41,8 @@ function setUp({ isOpen = true } = {}) {
   };
   const publisher = new NatsPublisher(link, streams);
   const outcomes: Record<string, number | string> = {};
-  const publish = (text: string, subject = "g", isMessage = true): void => {
-    publisher.publish(subject, Buffer.from(text), isMessage).then(
+  const publish = (text: string, subject = "g"): void => {
+    publisher.append(subject, Buffer.from(text)).then(
       (sequence) => {
         outcomes[text] = sequence;
       },
