@@ -185,7 +185,7 @@ describe("inflate", () => {
     const peakOf = (work: string): number => {
       const script = `
         import { deflateRawSync, constants } from "node:zlib";
-        import { inflate } from ${JSON.stringify(new URL("../../../src/transport/deflate.js", import.meta.url).href)};
+        import { inflate } from ${JSON.stringify(new URL("../../../src/transport/compression/deflate.js", import.meta.url).href)};
         const MIB = 1 << 20;
         const bomb = deflateRawSync(Buffer.alloc(MIB), { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);
         const before = process.resourceUsage().maxRSS;
@@ -210,7 +210,7 @@ describe("inflate", () => {
   it("holds no more than the limit of a bomb: 64 MiB of zeroes in 64 KiB, with 1 MiB allowed", () => {
     const script = `
       import { deflateRawSync, constants } from "node:zlib";
-      import { inflate } from ${JSON.stringify(new URL("../../../src/transport/deflate.js", import.meta.url).href)};
+      import { inflate } from ${JSON.stringify(new URL("../../../src/transport/compression/deflate.js", import.meta.url).href)};
       // Made in pieces, so that making it needs no more memory than inflating it may.
       const zeroes = deflateRawSync(Buffer.alloc(1 << 20), { level: 9, finishFlush: constants.Z_SYNC_FLUSH });
       const bomb = Buffer.concat(Array(64).fill(zeroes)).subarray(0, -4);
