@@ -5,8 +5,8 @@ import assert from "node:assert/strict";
 import { constants, deflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { ChannelError } from "../src/base/errors.ts";
-import { encodeMaskedFrame, OPCODE } from "../src/codec/ws-frame.ts";
-import { WebSocketConnection } from "../src/protocol/websocket.ts";
+import { encodeMaskedFrame, FIN, OPCODE, RSV1 } from "../src/codec/ws-frame.ts";
+import { SERVER_SIDE, WebSocketConnection } from "../src/protocol/websocket.ts";
 import { FLUSH_END, History, inflate, toCompressSettings } from "../src/transport/compression/deflate.ts";
 import { PermessageDeflate } from "../src/transport/compression/permessage-deflate.ts";
 import type { FuzzOptions, FuzzReport } from "./cases.ts";
@@ -81,10 +81,8 @@ function events(parts: readonly Uint8Array[]): string[] {
     serverMaxWindowBits: 15,
     clientMaxWindowBits: 15,
   };
-  const connection = new WebSocketConnection(
-    LIMITS,
-    new PermessageDeflate(parameters, toCompressSettings({ contextTakeover: true }, true)),
-  );
+  const compression = new PermessageDeflate(parameters, toCompressSettings({ contextTakeover: true }, true));
+  const connection = new WebSocketConnection(SERVER_SIDE, { ...LIMITS, compression });
   const seen: string[] = [];
   for (const part of parts) {
     connection.receive(part);
@@ -139,7 +137,14 @@ export function fuzz(options: FuzzOptions): Promise<FuzzReport> {
             if (isCompressed) before = Buffer.concat([before, text]).subarray(-32_768);
             cut(payload, fragments).forEach((part, index, all) => {
               const opcode = index > 0 ? OPCODE.CONTINUATION : isText ? OPCODE.TEXT : OPCODE.BINARY;
-              frames.push(encodeMaskedFrame(opcode, part, KEY, index === all.length - 1, isCompressed && index === 0));
+              frames.push(
+                encodeMaskedFrame(
+                  opcode,
+                  part,
+                  KEY,
+                  (index === all.length - 1 ? FIN : 0) | (isCompressed && index === 0 ? RSV1 : 0),
+                ),
+              );
             });
             wanted.push(isText ? `text ${Buffer.from(text)}` : `message ${Buffer.from(text).toString("hex")}`);
           }

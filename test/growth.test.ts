@@ -79,12 +79,12 @@ const ROWS: Record<string, Row> = {
       byteByByte(new ChunkedBodyDecoder({ maxBodyBytes: 1 << 30, maxTrailerBytes: 1024, maxTrailerCount: 8 }), bytes);
   },
   "a WebSocket message in single bytes": (n) => {
-    const bytes = encodeMaskedFrame(OPCODE.TEXT, latin1Bytes("x".repeat(n)), new Uint8Array(4), true);
+    const bytes = encodeMaskedFrame(OPCODE.TEXT, latin1Bytes("x".repeat(n)), new Uint8Array(4));
     return () => byteByByte(new MessageDecoder({ maxMessageBytes: 1 << 30, maxFragments: 1024 }, CLIENT_FRAMES), bytes);
   },
   "a WebSocket message in fragments": (n) => {
     const frames = Array.from({ length: n / 64 }, (_, i) =>
-      encodeMaskedFrame(i === 0 ? OPCODE.BINARY : OPCODE.CONTINUATION, new Uint8Array(64), new Uint8Array(4), false),
+      encodeMaskedFrame(i === 0 ? OPCODE.BINARY : OPCODE.CONTINUATION, new Uint8Array(64), new Uint8Array(4), 0),
     );
     const bytes = concat(frames);
     return () => {

@@ -47,6 +47,10 @@ export const OPCODE: {
   readonly PONG: 10;
 } = { CONTINUATION: 0, TEXT: 1, BINARY: 2, CLOSE: 8, PING: 9, PONG: 10 };
 
+/** Bits of a frame's first byte beside the opcode, §5.2: the final fragment of a message; a compressed message (RFC 7692 §6). */
+export const FIN = 0x80;
+export const RSV1 = 0x40;
+
 /** §5.5. */
 const MAX_CONTROL_PAYLOAD = 125;
 
@@ -289,9 +293,12 @@ export class FrameDecoder {
   }
 }
 
-/** The header of an unmasked frame, which is what a server sends, as a latin1 string. */
-export function encodeFrameHead(opcode: number, length: number, fin = true, rsv1 = false): string {
-  const b0 = firstByte(opcode, fin, rsv1);
+/**
+ * The header of an unmasked frame, which is what a server sends, as a latin1 string. `flags`: FIN, RSV1, both (`FIN | RSV1`)
+ * or 0.
+ */
+export function encodeFrameHead(opcode: number, length: number, flags: number = FIN): string {
+  const b0 = flags | opcode;
   if (length < 126) return String.fromCharCode(b0, length);
   if (length < 0x1_0000) return String.fromCharCode(b0, 126, length >>> 8, length & 0xff);
   const high = Math.floor(length / 0x1_0000_0000);
@@ -310,14 +317,8 @@ export function encodeFrameHead(opcode: number, length: number, fin = true, rsv1
 }
 
 /** A whole masked frame, which is what a client sends. `key` is four bytes, fresh for each frame: §5.3. */
-export function encodeMaskedFrame(
-  opcode: number,
-  payload: Uint8Array,
-  key: Uint8Array,
-  fin = true,
-  rsv1 = false,
-): Uint8Array {
-  const head = encodeFrameHead(opcode, payload.length, fin, rsv1);
+export function encodeMaskedFrame(opcode: number, payload: Uint8Array, key: Uint8Array, flags?: number): Uint8Array {
+  const head = encodeFrameHead(opcode, payload.length, flags);
   const start = head.length + 4;
   const frame = allocate(start + payload.length);
   for (let i = 0; i < head.length; i++) frame[i] = head.charCodeAt(i);
@@ -326,10 +327,6 @@ export function encodeMaskedFrame(
   frame.set(payload, start);
   unmask(frame, start, frame.length, uint32(key, 0), 0);
   return frame;
-}
-
-function firstByte(opcode: number, fin: boolean, rsv1: boolean): number {
-  return (fin ? 0x80 : 0) | (rsv1 ? 0x40 : 0) | opcode;
 }
 
 function uint32(bytes: Uint8Array, at: number): number {

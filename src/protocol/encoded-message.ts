@@ -7,7 +7,7 @@ import { sharedPiece } from "../base/output.ts";
 import { encodeChunk, type ResponseHead } from "../codec/http1-response.ts";
 import { encodeRecordEvent, encodeRecordMessage, type MessageRecord } from "../codec/session-record.ts";
 import { encodeEvent } from "../codec/sse.ts";
-import { encodeFrameHead, OPCODE } from "../codec/ws-frame.ts";
+import { encodeFrameHead, FIN, OPCODE, RSV1 } from "../codec/ws-frame.ts";
 import type { Compression } from "./compression.ts";
 import { bodyMessage, type EventMeta, type OutboundMessage } from "./outbound-message.ts";
 
@@ -48,7 +48,7 @@ export class EncodedMessage implements OutboundMessage {
       frame =
         payload === undefined
           ? this.#uncompressedFrame(body)
-          : sharedPiece(encodeFrameHead(opcodeOf(body), payload.length, true, true), payload);
+          : sharedPiece(encodeFrameHead(opcodeOf(body), payload.length, FIN | RSV1), payload);
       this.#compressedFrames.set(key, frame);
     }
     return frame;

@@ -1,12 +1,12 @@
-// One WebSocket connection after its handshake, seen from the server: RFC 6455 §5–§7 as a state machine.
-// Bytes in, events out; messages in, bytes out. It knows no socket and no clock: the closing timeout of §7.1.1 belongs
-// to whoever owns both. What compresses messages is given to it; of RFC 7692 it knows RSV1 (§6).
+// Either end of a WebSocket connection after its handshake: RFC 6455 §5–§7 as a state machine.
+// Bytes in, events out; messages in, bytes out. It has no socket, no clock and no random source: the owner of the socket
+// also keeps the closing timeout of §7.1.1. Of RFC 7692 it knows RSV1 (§6); a `Compression` does the rest.
 // Long because sending, receiving and the closing handshake share one state.
 
-import { isAscii, latin1, utf8Bytes } from "../base/bytes.ts";
+import { isAscii, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { type Output, OutputSource } from "../base/output.ts";
-import { encodeFrameHead, type FrameOptions, OPCODE } from "../codec/ws-frame.ts";
+import { encodeFrameHead, encodeMaskedFrame, FIN, type FrameOptions, OPCODE, RSV1 } from "../codec/ws-frame.ts";
 import {
   encodeClosePayload,
   inflatedData,
@@ -18,12 +18,38 @@ import {
 import type { Compression } from "./compression.ts";
 import type { EncodedMessage } from "./encoded-message.ts";
 
-/** How the connection came to its end. `error` is there when the peer broke the protocol and we failed the connection. */
+/** RFC 6455 §5.1: a client masks the frames that it sends, a server does not; each refuses frames of its own kind. */
+export interface WebSocketSide {
+  readonly name: "server" | "client";
+  readonly peer: "server" | "client";
+  /** Returns the four bytes that mask the next frame, §5.3. Undefined for a server. */
+  readonly maskingKey: (() => Uint8Array) | undefined;
+}
+
+export const SERVER_SIDE: WebSocketSide = { name: "server", peer: "client", maskingKey: undefined };
+
+/** `maskingKey` returns four random bytes, unpredictable and different for each frame (§10.3). */
+export function clientSide(maskingKey: () => Uint8Array): WebSocketSide {
+  return { name: "client", peer: "server", maskingKey };
+}
+
+export interface WebSocketConnectionOptions extends MessageLimits {
+  /** The compression that the handshake agreed on; without it no message is compressed. */
+  readonly compression?: Compression | undefined;
+}
+
+/** The end of the connection. */
 export interface WebSocketClosed {
   readonly type: "closed";
+  /** The side that sent the first close frame or failed the connection; `network` if the connection was lost before. */
   readonly by: "server" | "client" | "network";
   readonly code: number;
   readonly reason: string;
+  /** The peer's close frame, §7.1.5; undefined if none came. */
+  readonly received: { readonly code: number; readonly reason: string } | undefined;
+  /** True if this side ends the TCP connection now; false for a client whose server does so first (§7.1.1). */
+  readonly endsTcp: boolean;
+  /** The peer's violation for which this side failed the connection (§7.1.7). */
   readonly error?: ChannelError;
 }
 
@@ -50,34 +76,34 @@ const CLOSE_NORMAL = 1000;
 const CLOSE_ABNORMAL = 1006;
 
 export class WebSocketConnection extends OutputSource {
-  readonly #limits: MessageLimits;
+  readonly #side: WebSocketSide;
+  readonly #options: WebSocketConnectionOptions;
   /** While a message, or a part of one, is here. */
   #messages: MessageDecoder | undefined;
-  readonly #compression: Compression | undefined;
   #state: WebSocketState = "open";
-  /** What our own close frame said. */
+  /** The close frame that this side sent. */
   #closeCode = CLOSE_NORMAL;
   #closeReason = "";
   #eof = false;
   /**
-   * True while the peer does not take what is sent. §5.5.3 then lets the latest ping alone be answered, when there is room:
-   * who sends pings and never reads must not fill the memory with pongs.
+   * True while the peer does not read. §5.5.3 then allows answering only the latest ping, once there is room: a peer that
+   * sends pings and never reads must not fill the memory with pongs.
    */
   holdsPongs = false;
-  #owedPong: Uint8Array | undefined;
+  #pendingPong: Uint8Array | undefined;
 
-  /** `output`: what of the protocol before is still to be written. */
-  constructor(limits: MessageLimits, compression?: Compression, output?: Output) {
+  /** `output`: unwritten bytes of the protocol that was spoken before, which go out first. */
+  constructor(side: WebSocketSide, options: WebSocketConnectionOptions, output?: Output) {
     super(output);
-    this.#limits = limits;
-    this.#compression = compression;
+    this.#side = side;
+    this.#options = options;
   }
 
   get isOpen(): boolean {
     return this.#state === "open";
   }
 
-  /** True when both directions are done: §7.1.1, the server closes TCP first. */
+  /** True when both directions are done. */
   get isClosed(): boolean {
     return this.#state === "closed";
   }
@@ -100,7 +126,7 @@ export class WebSocketConnection extends OutputSource {
   /** Takes bytes from the peer; they are unmasked in place, so they belong to the connection from here on. */
   receive(bytes: Uint8Array): void {
     if (this.#state === "closed") return;
-    this.#messages ??= takeDecoder(this.#limits, this.#compression === undefined ? PLAIN_FRAMES : COMPRESSIBLE_FRAMES);
+    this.#messages ??= takeDecoder(this.#options, frameOptions(this.#side, this.#options));
     this.#messages.push(bytes);
   }
 
@@ -130,7 +156,7 @@ export class WebSocketConnection extends OutputSource {
       // §1.4: after our close frame nothing the peer sends matters but its close frame.
       if (this.#state === "closing") continue;
       // §5.5.2: a ping is answered at once, whatever the application is doing.
-      if (event.type === "ping") this.#answer(event.data);
+      if (event.type === "ping") this.#answerPing(event.data);
       return event;
     }
     return undefined;
@@ -142,62 +168,62 @@ export class WebSocketConnection extends OutputSource {
    */
   sendText(text: string, prefix = ""): void {
     if (this.#state !== "open") return;
-    if (this.#compression !== undefined && this.#sendCompressed(OPCODE.TEXT, prefix + text)) return;
-    if (text.length <= JOINED_TEXT && isAscii(text)) {
+    if (this.#options.compression !== undefined && this.#sendCompressed(OPCODE.TEXT, prefix + text)) return;
+    if (this.#side.maskingKey !== undefined) {
+      this.#writeFrame(OPCODE.TEXT, utf8Bytes(prefix + text));
+    } else if (text.length <= JOINED_TEXT && isAscii(text)) {
       this.output.text(encodeFrameHead(OPCODE.TEXT, prefix.length + text.length) + prefix + text);
-      return;
+    } else {
+      const bytes = utf8Bytes(text);
+      this.output.text(encodeFrameHead(OPCODE.TEXT, prefix.length + bytes.length) + prefix);
+      this.output.bytes(bytes);
     }
-    const bytes = utf8Bytes(text);
-    this.output.text(encodeFrameHead(OPCODE.TEXT, prefix.length + bytes.length) + prefix);
-    this.output.bytes(bytes);
   }
 
   /** A binary message in one frame. */
   sendBinary(bytes: Uint8Array): void {
     if (this.#state !== "open" || this.#sendCompressed(OPCODE.BINARY, bytes)) return;
-    this.output.text(encodeFrameHead(OPCODE.BINARY, bytes.length));
-    this.output.bytes(bytes);
+    this.#writeFrame(OPCODE.BINARY, bytes);
   }
 
   /** A message that is sent to many, in one frame. */
   sendEncoded(message: EncodedMessage): void {
     if (this.#state !== "open") return;
-    const frame = message.frame(this.#compression);
+    // Each frame of a client has a masking key of its own.
+    const frame = this.#side.maskingKey === undefined ? message.frame(this.#options.compression) : undefined;
     if (frame !== undefined) this.output.shared(frame);
     else if (typeof message.body === "string") this.sendText(message.body);
     else if (message.body !== null) this.sendBinary(message.body);
   }
 
   /**
-   * One fragment of a message (§5.4). `opcode` is TEXT or BINARY for the first, CONTINUATION for the others. Such a message
-   * is never compressed: that would need the whole of it, or one more state.
+   * A fragment of a message (§5.4), the last one with `flags` FIN. `opcode` is TEXT or BINARY for the first, CONTINUATION for
+   * the others. A message in fragments is never compressed: that would need the whole of it, or one more state.
    */
-  sendFragment(opcode: number, bytes: Uint8Array, last: boolean): void {
-    if (this.#state !== "open") return;
-    this.output.text(encodeFrameHead(opcode, bytes.length, last));
-    this.output.bytes(bytes);
+  sendFragment(opcode: number, bytes: Uint8Array, flags: number): void {
+    if (this.#state === "open") this.#writeFrame(opcode, bytes, flags);
   }
 
   ping(data: Uint8Array): void {
     if (data.length > 125) throw new ChannelError("BAD_DATA", "a ping carries 125 bytes at most (RFC 6455 §5.5)");
-    if (this.#state === "open") this.#control(OPCODE.PING, data);
+    if (this.#state === "open") this.#writeFrame(OPCODE.PING, data);
   }
 
-  /** §5.5.3: a pong that no ping has asked for, which needs no answer. */
+  /** §5.5.3: a pong without a ping, which needs no answer. */
   sendPong(): void {
-    if (this.#state === "open") this.#control(OPCODE.PONG, NO_BYTES);
+    if (this.#state === "open") this.#writeFrame(OPCODE.PONG, NO_BYTES);
   }
 
-  /** The answer to the latest ping, where it was held. False if none is owed. */
-  sendOwedPong(): boolean {
-    const data = this.#owedPong;
-    this.#owedPong = undefined;
+  /** Sends the pong that was held. Returns false if there is none. */
+  sendPendingPong(): boolean {
+    const data = this.#pendingPong;
+    this.#pendingPong = undefined;
     if (data === undefined || this.#state !== "open") return false;
-    this.#control(OPCODE.PONG, data);
+    this.#writeFrame(OPCODE.PONG, data);
     return true;
   }
 
-  /** §7.1.7, for a reason that its owner has found. Undefined if the end was there before. */
+  /** Fails the connection (§7.1.7) for an error that the owner has found. Returns undefined if it is closed already. */
   refuse(error: ChannelError): WebSocketClosed | undefined {
     return this.#state === "closed" ? undefined : this.#fail(error);
   }
@@ -208,58 +234,64 @@ export class WebSocketConnection extends OutputSource {
     if (this.#state !== "open") return;
     this.#closeCode = code;
     this.#closeReason = reason;
-    this.#control(OPCODE.CLOSE, payload);
+    this.#writeFrame(OPCODE.CLOSE, payload);
     this.#moveTo("closing");
   }
 
-  /** The connection ended without the closing handshake: 1006, or what our own close frame said. */
+  /** The TCP connection has ended. Without a close frame of this side the code is 1006. Returns undefined if closed already. */
   abort(): WebSocketClosed | undefined {
     const wasOpen = this.#state === "open";
     if (!this.#moveTo("closed")) return undefined;
-    return wasOpen
-      ? { type: "closed", by: "network", code: CLOSE_ABNORMAL, reason: "" }
-      : { type: "closed", by: "server", code: this.#closeCode, reason: this.#closeReason };
+    const how = wasOpen ? ({ by: "network", code: CLOSE_ABNORMAL, reason: "" } as const) : this.#sentClose();
+    return { type: "closed", ...how, received: undefined, endsTcp: true };
   }
 
   #sendCompressed(opcode: number, data: string | Uint8Array): boolean {
-    const payload = this.#compression?.deflate(data);
+    const payload = this.#options.compression?.deflate(data);
     if (payload === undefined) return false;
-    this.output.text(encodeFrameHead(opcode, payload.length, true, true));
-    this.output.bytes(payload);
+    this.#writeFrame(opcode, payload, FIN | RSV1);
     return true;
   }
 
   #inflated(payload: Uint8Array, isText: boolean): WebSocketConnectionEvent {
-    const bytes = this.#compression!.inflate(payload, this.#limits.maxMessageBytes);
+    const bytes = this.#options.compression!.inflate(payload, this.#options.maxMessageBytes);
     return { type: "message", data: inflatedData(bytes, isText) };
   }
 
   #closeReceived(code: number, reason: string): WebSocketClosed {
     const wasOpen = this.#state === "open";
     // §5.5.1: the answer typically echoes the code, or that there was none.
-    if (wasOpen) this.#control(OPCODE.CLOSE, encodeClosePayload(code, ""));
+    if (wasOpen) this.#writeFrame(OPCODE.CLOSE, encodeClosePayload(code, ""));
     this.#moveTo("closed");
-    return wasOpen
-      ? { type: "closed", by: "client", code, reason }
-      : { type: "closed", by: "server", code: this.#closeCode, reason: this.#closeReason };
+    const how = wasOpen ? { by: this.#side.peer, code, reason } : this.#sentClose();
+    return { type: "closed", ...how, received: { code, reason }, endsTcp: this.#side.name === "server" };
   }
 
   /** §7.1.7 _Fail the WebSocket Connection_. */
   #fail(error: ChannelError): WebSocketClosed {
     const code = error.closeCode ?? 1002;
-    const wasOpen = this.#state === "open";
-    if (wasOpen) this.#control(OPCODE.CLOSE, encodeClosePayload(code, ""));
+    if (this.#state === "open") this.#writeFrame(OPCODE.CLOSE, encodeClosePayload(code, ""));
     this.#moveTo("closed");
-    return { type: "closed", by: "server", code, reason: error.message, error };
+    const { name: by } = this.#side;
+    return { type: "closed", by, code, reason: error.message, received: undefined, endsTcp: true, error };
   }
 
-  #answer(data: Uint8Array): void {
-    if (this.holdsPongs) this.#owedPong = data;
-    else this.#control(OPCODE.PONG, data);
+  /** The end of a connection on which this side's close frame was the first: its code stands, whatever the peer answers. */
+  #sentClose(): Pick<WebSocketClosed, "by" | "code" | "reason"> {
+    return { by: this.#side.name, code: this.#closeCode, reason: this.#closeReason };
   }
 
-  #control(opcode: number, payload: Uint8Array): void {
-    this.output.text(encodeFrameHead(opcode, payload.length) + latin1(payload));
+  #answerPing(data: Uint8Array): void {
+    if (this.holdsPongs) this.#pendingPong = data;
+    else this.#writeFrame(OPCODE.PONG, data);
+  }
+
+  #writeFrame(opcode: number, payload: Uint8Array, flags: number = FIN): void {
+    const { maskingKey } = this.#side;
+    if (maskingKey === undefined) {
+      this.output.text(encodeFrameHead(opcode, payload.length, flags));
+      this.output.bytes(payload);
+    } else this.output.bytes(encodeMaskedFrame(opcode, payload, maskingKey(), flags));
   }
 
   #leaveDecoder(): void {
@@ -277,8 +309,8 @@ export class WebSocketConnection extends OutputSource {
 }
 
 /**
- * A decoder that nobody needs now. Most connections are silent most of the time, and then have none: it was a quarter of
- * what a silent WebSocket held in the heap. One is enough: what is read is decoded at once.
+ * The decoder that was freed last. Most connections are silent most of the time and have none then: it was a quarter of the
+ * heap of a silent WebSocket. One spare is enough, because bytes are decoded as soon as they are read.
  */
 let spareDecoder: MessageDecoder | undefined;
 
@@ -292,5 +324,12 @@ function takeDecoder(limits: MessageLimits, options: FrameOptions): MessageDecod
   return fits ? decoder : new MessageDecoder(limits, options);
 }
 
-const PLAIN_FRAMES = { masked: true, allowRsv1: false };
-const COMPRESSIBLE_FRAMES = { masked: true, allowRsv1: true };
+function frameOptions(side: WebSocketSide, { compression }: WebSocketConnectionOptions): FrameOptions {
+  if (side.name === "server") return compression === undefined ? MASKED : MASKED_COMPRESSIBLE;
+  return compression === undefined ? UNMASKED : UNMASKED_COMPRESSIBLE;
+}
+
+const MASKED = { masked: true, allowRsv1: false };
+const MASKED_COMPRESSIBLE = { masked: true, allowRsv1: true };
+const UNMASKED = { masked: false, allowRsv1: false };
+const UNMASKED_COMPRESSIBLE = { masked: false, allowRsv1: true };

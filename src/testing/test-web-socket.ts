@@ -1,5 +1,5 @@
-// A WebSocket over a connection of a MemoryNetwork: RFC 6455, the client's part, on our own codecs. It has the shape of the
-// platform's as far as `connect` and `ResumableWebSocket` ask for it, and beside that what a test likes to wait for.
+// A WebSocket client over a connection of a MemoryNetwork. It has the members of the platform's WebSocket that `connect` and
+// `ResumableWebSocket` use, and promises that a test can await.
 
 import { hash, randomBytes } from "node:crypto";
 import { request as httpRequest, type IncomingMessage } from "node:http";
@@ -8,9 +8,8 @@ import { copied } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { badValue, checkList, checkOptions, isPlain, type ValueCheck } from "../base/option-values.ts";
 import { isToken } from "../codec/http1-syntax.ts";
-import { encodeMaskedFrame, OPCODE } from "../codec/ws-frame.ts";
 import { acceptValue } from "../codec/ws-handshake.ts";
-import { encodeClosePayload, MessageDecoder, type WebSocketEvent } from "../codec/ws-message.ts";
+import { clientSide, WebSocketConnection, type WebSocketConnectionEvent } from "../protocol/websocket.ts";
 import type { MemoryNetwork } from "./network.ts";
 
 export interface WebSocketClosing {
@@ -32,7 +31,7 @@ const OPTIONS: Readonly<Record<keyof TestWebSocketOptions, ValueCheck>> = {
   },
 };
 
-/** A client that would take anything. */
+/** The client accepts messages of any size. */
 const LIMITS = { maxMessageBytes: Number.POSITIVE_INFINITY, maxFragments: Number.POSITIVE_INFINITY };
 const NO_STATUS = 1005;
 const ABNORMAL = 1006;
@@ -49,7 +48,10 @@ export class TestWebSocket {
   readonly opened: Promise<void>;
   /** How it ended. */
   readonly closed: Promise<WebSocketClosing>;
-  readonly #decoder = new MessageDecoder(LIMITS, { masked: false, allowRsv1: false });
+  readonly #connection = new WebSocketConnection(
+    clientSide(() => randomBytes(4)),
+    LIMITS,
+  );
   readonly #messages: (string | Uint8Array)[] = [];
   #readers: { resolve(message: string | Uint8Array): void; reject(error: unknown): void }[] = [];
   #socket: Duplex | undefined;
@@ -82,12 +84,17 @@ export class TestWebSocket {
   }
 
   send(data: string | Uint8Array | ArrayBuffer): void {
-    if (typeof data === "string") this.#write(OPCODE.TEXT, Buffer.from(data));
-    else this.#write(OPCODE.BINARY, data instanceof ArrayBuffer ? new Uint8Array(data) : data);
+    this.#checkOpened();
+    if (typeof data === "string") this.#connection.sendText(data);
+    else this.#connection.sendBinary(data instanceof ArrayBuffer ? new Uint8Array(data) : data);
+    this.#flush();
   }
 
+  /** Throws BAD_DATA for more than 125 bytes. */
   ping(data = ""): void {
-    this.#write(OPCODE.PING, Buffer.from(data));
+    this.#checkOpened();
+    this.#connection.ping(Buffer.from(data));
+    this.#flush();
   }
 
   /** The next message: text as a string, binary as bytes. Rejects when the WebSocket is closed and there is no more. */
@@ -102,8 +109,9 @@ export class TestWebSocket {
   close(code: number = NO_STATUS, reason = ""): void {
     if (this.#state === 0) this.terminate();
     if (this.#state !== 1) return;
-    this.#write(OPCODE.CLOSE, encodeClosePayload(code, reason));
+    this.#connection.close(code, reason);
     this.#state = 2;
+    this.#flush();
   }
 
   /** Drops the connection, as a client that is gone. */
@@ -141,22 +149,31 @@ export class TestWebSocket {
     this.onopen?.({ type: "open" });
     this.#receive(head);
     socket.on("data", (bytes: Buffer) => this.#receive(bytes));
-    // The server ends the connection once the close frames are exchanged (RFC 6455 §7.1.1).
-    socket.on("end", () => socket.end());
+    socket.on("end", () => {
+      this.#connection.receiveEof();
+      this.#takeEvents();
+      socket.end();
+    });
   }
 
   #receive(bytes: Uint8Array): void {
-    this.#decoder.push(Uint8Array.from(bytes));
-    for (let event = this.#decoder.next(); event !== undefined; event = this.#decoder.next()) this.#take(event);
+    this.#connection.receive(Uint8Array.from(bytes));
+    this.#takeEvents();
   }
 
-  #take(event: WebSocketEvent): void {
+  #takeEvents(): void {
+    for (let event = this.#connection.next(); event !== undefined; event = this.#connection.next()) this.#take(event);
+    this.#flush();
+  }
+
+  #take(event: WebSocketConnectionEvent): void {
     if (event.type === "message") this.#deliver(event.data);
-    else if (event.type === "ping") this.#write(OPCODE.PONG, event.data);
-    else if (event.type === "close") {
-      const { code, reason } = event;
-      this.#closing = { code, reason };
-      if (this.#state === 1) this.close(code, code === NO_STATUS ? "" : reason);
+    else if (event.type === "closed") {
+      if (event.error !== undefined) this.onerror?.({ type: "error", error: event.error });
+      this.#closing = event.received ?? this.#closing;
+      if (this.#state === 1) this.#state = 2;
+      this.#flush();
+      if (event.endsTcp) this.#socket!.end();
     }
   }
 
@@ -171,9 +188,14 @@ export class TestWebSocket {
     else reader.resolve(data);
   }
 
-  #write(opcode: number, payload: Uint8Array): void {
+  #checkOpened(): void {
     if (this.#state === 0) throw new Error("the WebSocket is not open yet");
-    if (this.#state === 1) this.#socket!.write(encodeMaskedFrame(opcode, payload, randomBytes(4)));
+  }
+
+  #flush(): void {
+    const output = this.#connection.takeOutput();
+    if (output === undefined) return;
+    for (const piece of Array.isArray(output) ? output : [output]) this.#socket!.write(piece, "latin1");
   }
 
   #over(): void {

@@ -5,9 +5,11 @@ import { ChannelError } from "../../src/base/errors.ts";
 import {
   encodeFrameHead,
   encodeMaskedFrame,
+  FIN,
   FrameDecoder,
   type FrameOptions,
   OPCODE,
+  RSV1,
 } from "../../src/codec/ws-frame.ts";
 import { cut, hex, toHex } from "../support/hex.ts";
 
@@ -287,7 +289,10 @@ const frameArbitrary = fc.oneof(
 const keyArbitrary = fc.uint8Array({ minLength: 4, maxLength: 4 });
 
 function encodePlainFrame(opcode: number, payload: Uint8Array, fin: boolean, rsv1: boolean): Uint8Array {
-  return Buffer.concat([Buffer.from(encodeFrameHead(opcode, payload.length, fin, rsv1), "latin1"), payload]);
+  return Buffer.concat([
+    Buffer.from(encodeFrameHead(opcode, payload.length, (fin ? FIN : 0) | (rsv1 ? RSV1 : 0)), "latin1"),
+    payload,
+  ]);
 }
 
 describe("frames: properties", () => {
@@ -302,7 +307,7 @@ describe("frames: properties", () => {
           const bytes = Buffer.concat(
             frames.map(({ opcode, payload, fin, rsv1 }) =>
               masked
-                ? encodeMaskedFrame(opcode, payload, key, fin, rsv1)
+                ? encodeMaskedFrame(opcode, payload, key, (fin ? FIN : 0) | (rsv1 ? RSV1 : 0))
                 : encodePlainFrame(opcode, payload, fin, rsv1),
             ),
           );
@@ -317,7 +322,7 @@ describe("frames: properties", () => {
 
   it("decode to the same when cut at any one place, or into single bytes", () => {
     const bytes = Buffer.concat([
-      encodeMaskedFrame(OPCODE.TEXT, Buffer.from("Hel"), KEY, false),
+      encodeMaskedFrame(OPCODE.TEXT, Buffer.from("Hel"), KEY, 0),
       encodeMaskedFrame(OPCODE.PING, Buffer.from("ping"), hex("01020304")),
       encodeMaskedFrame(OPCODE.CONTINUATION, new Uint8Array(130).fill(0xe9), hex("f1f2f3f4")),
       encodeMaskedFrame(OPCODE.BINARY, new Uint8Array(0), KEY),
@@ -352,12 +357,12 @@ describe("frames: properties", () => {
 describe("encodeFrameHead: RFC 6455 §5.2", () => {
   const heads: [string, string][] = [
     [encodeFrameHead(OPCODE.TEXT, 5), "8105"],
-    [encodeFrameHead(OPCODE.TEXT, 3, false), "0103"],
+    [encodeFrameHead(OPCODE.TEXT, 3, 0), "0103"],
     [encodeFrameHead(OPCODE.CONTINUATION, 2), "8002"],
     [encodeFrameHead(OPCODE.PING, 5), "8905"],
     [encodeFrameHead(OPCODE.CLOSE, 0), "8800"],
-    [encodeFrameHead(OPCODE.TEXT, 1, true, true), "c101"],
-    [encodeFrameHead(OPCODE.TEXT, 1, false, true), "4101"],
+    [encodeFrameHead(OPCODE.TEXT, 1, FIN | RSV1), "c101"],
+    [encodeFrameHead(OPCODE.TEXT, 1, RSV1), "4101"],
     [encodeFrameHead(OPCODE.BINARY, 125), "827d"],
     [encodeFrameHead(OPCODE.BINARY, 126), "827e007e"],
     [encodeFrameHead(OPCODE.BINARY, 256), "827e0100"],
@@ -378,7 +383,7 @@ describe("encodeMaskedFrame: RFC 6455 §5.3, §5.7", () => {
   });
 
   it("writes FIN, RSV1 and longer lengths", () => {
-    assert.equal(toHex(encodeMaskedFrame(OPCODE.TEXT, hex("61"), hex("00000000"), false, true)), "41810000000061");
+    assert.equal(toHex(encodeMaskedFrame(OPCODE.TEXT, hex("61"), hex("00000000"), RSV1)), "41810000000061");
     assert.equal(toHex(encodeMaskedFrame(OPCODE.BINARY, new Uint8Array(126), KEY).subarray(0, 8)), "82fe007e37fa213d");
     const long = encodeMaskedFrame(OPCODE.BINARY, new Uint8Array(65_536), KEY);
     assert.equal(toHex(long.subarray(0, 16)), "82ff000000000001000037fa213d37fa");

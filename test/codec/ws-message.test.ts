@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { ChannelError, type ErrorCode } from "../../src/base/errors.ts";
-import { encodeMaskedFrame, type FrameOptions, OPCODE } from "../../src/codec/ws-frame.ts";
+import { encodeMaskedFrame, FIN, type FrameOptions, OPCODE, RSV1 } from "../../src/codec/ws-frame.ts";
 import {
   encodeClosePayload,
   isCloseCode,
@@ -72,7 +72,7 @@ function decode(chunks: readonly Uint8Array[], limits = ROOMY, options = SERVER)
 }
 
 function frame(opcode: number, payload: string | Uint8Array, fin = true): Uint8Array {
-  return encodeMaskedFrame(opcode, typeof payload === "string" ? Buffer.from(payload) : payload, KEY, fin);
+  return encodeMaskedFrame(opcode, typeof payload === "string" ? Buffer.from(payload) : payload, KEY, fin ? FIN : 0);
 }
 
 /** Frames in one chunk. */
@@ -83,7 +83,7 @@ function together(...frames: Uint8Array[]): Uint8Array[] {
 /** A masked header that announces `length` and has no payload. */
 function headOnly(opcode: number, length: number, fin = true): Uint8Array {
   const payload = new Uint8Array(length);
-  return encodeMaskedFrame(opcode, payload, KEY, fin).slice(0, -length);
+  return encodeMaskedFrame(opcode, payload, KEY, fin ? FIN : 0).slice(0, -length);
 }
 
 describe("MessageDecoder: the examples of RFC 6455 §5.7", () => {
@@ -469,7 +469,12 @@ function framesOf(sent: Seen, key: Uint8Array, places: readonly number[]): Uint8
   const fragments = cut(payload, places);
   return fragments.map((fragment, i) => {
     const opcode = i > 0 ? CONTINUATION : isText ? TEXT : BINARY;
-    return encodeMaskedFrame(opcode, fragment, key, i === fragments.length - 1, isCompressed && i === 0);
+    return encodeMaskedFrame(
+      opcode,
+      fragment,
+      key,
+      (i === fragments.length - 1 ? FIN : 0) | (isCompressed && i === 0 ? RSV1 : 0),
+    );
   });
 }
 
@@ -610,7 +615,7 @@ describe("MessageDecoder: what a message in many fragments costs", () => {
     it(`copies each byte a few times at most: ${count} fragments of ${size} bytes`, (t) => {
       const payload = new Uint8Array(size).fill(0x61);
       const frames = Array.from({ length: count }, (_, at) =>
-        encodeMaskedFrame(at === 0 ? OPCODE.TEXT : OPCODE.CONTINUATION, payload, KEY, at === count - 1),
+        encodeMaskedFrame(at === 0 ? OPCODE.TEXT : OPCODE.CONTINUATION, payload, KEY, at === count - 1 ? FIN : 0),
       );
       const decoder = new MessageDecoder(
         { maxMessageBytes: 1 << 22, maxFragments: count },

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext } from "node:test";
 import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
-import { encodeMaskedFrame, OPCODE } from "../../src/codec/ws-frame.ts";
+import { encodeMaskedFrame, FIN, OPCODE, RSV1 } from "../../src/codec/ws-frame.ts";
 import type { CompressOptions } from "../../src/index.ts";
 import { hex } from "../support/hex.ts";
 import type { RawClient } from "../support/raw-client.ts";
@@ -40,7 +40,7 @@ class Deflated {
   }
 
   frame(opcode: number, payload: Uint8Array, rsv1: boolean, fin = true): this {
-    this.raw.write(encodeMaskedFrame(opcode, payload, KEY, fin, rsv1));
+    this.raw.write(encodeMaskedFrame(opcode, payload, KEY, (fin ? FIN : 0) | (rsv1 ? RSV1 : 0)));
     return this;
   }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { deflateRawSync } from "node:zlib";
-import { encodeMaskedFrame, OPCODE } from "../../src/codec/ws-frame.ts";
+import { encodeMaskedFrame, FIN, OPCODE, RSV1 } from "../../src/codec/ws-frame.ts";
 import { hex } from "../support/hex.ts";
 import { frame, textFrame } from "../support/ws-client.ts";
 import { besieged, type Siege } from "./siege.ts";
@@ -15,7 +15,7 @@ const DEFLATE = ["Sec-WebSocket-Extensions: permessage-deflate"];
 /** A compressed message of `length` zeroes: RFC 7692 §7.2.1. */
 function bomb(length: number): Uint8Array {
   const payload = deflateRawSync(Buffer.alloc(length), { finishFlush: 2 }).subarray(0, -4);
-  return encodeMaskedFrame(OPCODE.BINARY, payload, KEY, true, true);
+  return encodeMaskedFrame(OPCODE.BINARY, payload, KEY, FIN | RSV1);
 }
 
 /** A masked frame's header: first byte, and the length in hex as it stands on the wire behind the mask bit. */

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { ChannelError, type ErrorCode } from "../../src/base/errors.ts";
-import { encodeMaskedFrame, OPCODE } from "../../src/codec/ws-frame.ts";
+import { encodeMaskedFrame, FIN, OPCODE, RSV1 } from "../../src/codec/ws-frame.ts";
 import { encodeClosePayload, type MessageLimits } from "../../src/codec/ws-message.ts";
 import type { Compression } from "../../src/protocol/compression.ts";
-import { WebSocketConnection, type WebSocketConnectionEvent } from "../../src/protocol/websocket.ts";
+import { SERVER_SIDE, WebSocketConnection, type WebSocketConnectionEvent } from "../../src/protocol/websocket.ts";
 import { bytesOf } from "../support/cut.ts";
 import { cut, hex, toHex } from "../support/hex.ts";
 import { text } from "../support/pieces.ts";
@@ -16,7 +16,7 @@ const KEY = hex("37fa213d");
 
 /** A client's frame. */
 function frame(opcode: number, payload: string | Uint8Array = "", fin = true): Uint8Array {
-  return encodeMaskedFrame(opcode, typeof payload === "string" ? bytesOf(payload) : payload, KEY, fin);
+  return encodeMaskedFrame(opcode, typeof payload === "string" ? bytesOf(payload) : payload, KEY, fin ? FIN : 0);
 }
 
 function closeFrame(code: number, reason = ""): Uint8Array {
@@ -25,7 +25,7 @@ function closeFrame(code: number, reason = ""): Uint8Array {
 }
 
 function connect(...frames: Uint8Array[]): WebSocketConnection {
-  const connection = new WebSocketConnection(LIMITS);
+  const connection = new WebSocketConnection(SERVER_SIDE, LIMITS);
   for (const bytes of frames) connection.receive(bytes);
   return connection;
 }
@@ -91,9 +91,9 @@ describe("WebSocketConnection: messages", () => {
 
   it("RFC 6455 §5.4: writes a message in fragments", () => {
     const connection = connect();
-    connection.sendFragment(TEXT, bytesOf("Hel"), false);
-    connection.sendFragment(CONTINUATION, bytesOf(""), false);
-    connection.sendFragment(CONTINUATION, bytesOf("lo"), true);
+    connection.sendFragment(TEXT, bytesOf("Hel"), 0);
+    connection.sendFragment(CONTINUATION, bytesOf(""), 0);
+    connection.sendFragment(CONTINUATION, bytesOf("lo"), FIN);
     assert.equal(taken(connection), "010348656c" + "0000" + "80026c6f");
   });
 });
@@ -206,7 +206,7 @@ describe("WebSocketConnection: the state table", () => {
     ["bytes are sent", (c) => c.sendBinary(hex("01")), [[], "820101", "open"], [[], "", "closing"], [[], "", "closed"]],
     [
       "a fragment is sent",
-      (c) => c.sendFragment(BINARY, hex("01"), false),
+      (c) => c.sendFragment(BINARY, hex("01"), 0),
       [[], "020101", "open"],
       [[], "", "closing"],
       [[], "", "closed"],
@@ -306,9 +306,9 @@ describe("WebSocketConnection: the closing handshake", () => {
 
   it("a message half sent is cut off by our close frame", () => {
     const connection = connect();
-    connection.sendFragment(TEXT, bytesOf("a"), false);
+    connection.sendFragment(TEXT, bytesOf("a"), 0);
     connection.close(1011, "");
-    connection.sendFragment(CONTINUATION, bytesOf("b"), true);
+    connection.sendFragment(CONTINUATION, bytesOf("b"), FIN);
     assert.equal(taken(connection), "010161" + "880203f3");
   });
 
@@ -436,11 +436,11 @@ describe("WebSocketConnection: with a compression (RFC 7692 §6; the real one is
   }
 
   const mirrored = (opcode: number, payload: string, fin = true): Uint8Array =>
-    encodeMaskedFrame(opcode, bytesOf(payload), KEY, fin, true);
+    encodeMaskedFrame(opcode, bytesOf(payload), KEY, (fin ? FIN : 0) | RSV1);
 
   function open(...frames: Uint8Array[]): { connection: WebSocketConnection; mirror: Mirror } {
     const mirror = new Mirror();
-    const connection = new WebSocketConnection(LIMITS, mirror);
+    const connection = new WebSocketConnection(SERVER_SIDE, { ...LIMITS, compression: mirror });
     for (const bytes of frames) connection.receive(bytes);
     return { connection, mirror };
   }
@@ -462,7 +462,7 @@ describe("WebSocketConnection: with a compression (RFC 7692 §6; the real one is
     connection.sendText("abc");
     connection.sendText("cd", "ab");
     connection.sendBinary(hex("01020304"));
-    connection.sendFragment(TEXT, Buffer.from("abcd"), false);
+    connection.sendFragment(TEXT, Buffer.from("abcd"), 0);
     connection.ping(Buffer.from("abcd"));
     assert.equal(
       taken(connection),

@@ -38,7 +38,7 @@ const PROOFS: Record<keyof ServerLimits, Proof | readonly string[]> = {
     client.raw.write(frame(BINARY, Buffer.alloc(4 * MIB)));
     assert.equal(await client.message(), `${4 * MIB}`);
     // Its header is enough.
-    client.raw.write(encodeMaskedFrame(BINARY, new Uint8Array(4 * MIB + 1), new Uint8Array(4), true).subarray(0, 14));
+    client.raw.write(encodeMaskedFrame(BINARY, new Uint8Array(4 * MIB + 1), new Uint8Array(4)).subarray(0, 14));
     assert.equal((await client.closed()).code, 1009);
   },
   maxFragments: async (t) => {

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import { encodeMaskedFrame, OPCODE } from "../../src/codec/ws-frame.ts";
+import { encodeMaskedFrame, FIN, OPCODE } from "../../src/codec/ws-frame.ts";
 import { RawClient, type RawHead, type Target } from "./raw-client.ts";
 
 export interface WsFrame {
@@ -30,7 +30,7 @@ export function upgradeRequest(target = "/", fields: readonly string[] = []): st
 
 /** A masked frame, whole. */
 export function frame(opcode: number, payload: Uint8Array | string = "", fin = true): Uint8Array {
-  return encodeMaskedFrame(opcode, Buffer.from(payload), KEY, fin);
+  return encodeMaskedFrame(opcode, Buffer.from(payload), KEY, fin ? FIN : 0);
 }
 
 export function textFrame(text: string, fin = true): Uint8Array {

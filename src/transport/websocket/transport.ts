@@ -6,10 +6,15 @@ import { utf8Bytes } from "../../base/bytes.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { ChannelError, type ErrorCode } from "../../base/errors.ts";
 import type { Output } from "../../base/output.ts";
-import { OPCODE } from "../../codec/ws-frame.ts";
+import { FIN, OPCODE } from "../../codec/ws-frame.ts";
 import { EncodedMessage } from "../../protocol/encoded-message.ts";
 import type { OutboundMessage } from "../../protocol/outbound-message.ts";
-import { type WebSocketClosed, WebSocketConnection, type WebSocketConnectionEvent } from "../../protocol/websocket.ts";
+import {
+  SERVER_SIDE,
+  type WebSocketClosed,
+  WebSocketConnection,
+  type WebSocketConnectionEvent,
+} from "../../protocol/websocket.ts";
 import { type CloseStatus, closeStatus, connectionFailed } from "../close-status.ts";
 import type { WebSocketOptions } from "../exchange.ts";
 import type { BufferBudget } from "../io/buffer-budget.ts";
@@ -69,7 +74,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   constructor(stream: ByteStream, context: WebSocketContext, options: WebSocketOptions, output?: Output) {
     this.#stream = stream;
     this.#context = context;
-    this.#connection = new WebSocketConnection(options, options.compression, output);
+    this.#connection = new WebSocketConnection(SERVER_SIDE, options, output);
     this.#options = options;
   }
 
@@ -129,11 +134,11 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
 
   part(data: string | Uint8Array): void {
     // §5.4: the first fragment says what the message is; the others continue it, whatever they are made of.
-    this.#sendFragment(typeof data === "string" ? OPCODE.TEXT : OPCODE.BINARY, data, false);
+    this.#sendFragment(typeof data === "string" ? OPCODE.TEXT : OPCODE.BINARY, data, 0);
   }
 
   finish(): void {
-    this.#sendFragment(OPCODE.TEXT, "", true);
+    this.#sendFragment(OPCODE.TEXT, "", FIN);
   }
 
   breakOff(code: number, reason: string): void {
@@ -165,7 +170,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
    */
   beat(now: number, { pingIntervalMs, pongTimeoutMs }: Heartbeat): void {
     // A peer that is slow but reads must see that we are there.
-    if (this.#connection.sendOwedPong()) this.#queueFlush();
+    if (this.#connection.sendPendingPong()) this.#queueFlush();
     this.#checkMessage(now);
     if (this.#flags & PAUSED) this.#findEnd();
     if (this.#flags & ENDING || pingIntervalMs === 0) return;
@@ -217,7 +222,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
 
   onDrain(): void {
     this.#connection.holdsPongs = false;
-    if (this.#connection.sendOwedPong()) this.#queueFlush();
+    if (this.#connection.sendPendingPong()) this.#queueFlush();
     this.#emptied();
   }
 
@@ -389,11 +394,11 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     this.#closeTimer ??= this.#context.clock.setTimer(() => this.terminate(), this.#options.closeTimeoutMs);
   }
 
-  /** `first` is the opcode where this fragment is the message's first. */
-  #sendFragment(first: number, data: string | Uint8Array, last: boolean): void {
+  /** `first` is the opcode where this fragment is the message's first. `flags`: FIN for its last, otherwise 0. */
+  #sendFragment(first: number, data: string | Uint8Array, flags: number): void {
     const opcode = this.#flags & FIRST_PART ? first : OPCODE.CONTINUATION;
     this.#flags &= ~FIRST_PART;
-    this.#connection.sendFragment(opcode, typeof data === "string" ? utf8Bytes(data) : data, last);
+    this.#connection.sendFragment(opcode, typeof data === "string" ? utf8Bytes(data) : data, flags);
     this.#queueFlush();
   }
 

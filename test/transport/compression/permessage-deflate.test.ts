@@ -6,8 +6,8 @@ import { describe, it } from "node:test";
 import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type InflateRaw } from "node:zlib";
 import fc from "fast-check";
 import type { DeflateParameters } from "../../../src/codec/ws-extensions.ts";
-import { encodeMaskedFrame, FrameDecoder, OPCODE } from "../../../src/codec/ws-frame.ts";
-import { type WebSocketClosed, WebSocketConnection } from "../../../src/protocol/websocket.ts";
+import { encodeMaskedFrame, FIN, FrameDecoder, OPCODE, RSV1 } from "../../../src/codec/ws-frame.ts";
+import { SERVER_SIDE, type WebSocketClosed, WebSocketConnection } from "../../../src/protocol/websocket.ts";
 import { type CompressOptions, toCompressSettings } from "../../../src/transport/compression/deflate.ts";
 import { PermessageDeflate } from "../../../src/transport/compression/permessage-deflate.ts";
 import { bytesOf } from "../../support/cut.ts";
@@ -32,12 +32,16 @@ function connect(
   maxMessageBytes = 1 << 20,
 ): WebSocketConnection {
   const settings = toCompressSettings({ thresholdBytes: 0, ...options }, !parameters.serverNoContextTakeover);
-  return new WebSocketConnection({ maxMessageBytes, maxFragments: 64 }, new PermessageDeflate(parameters, settings));
+  return new WebSocketConnection(SERVER_SIDE, {
+    maxMessageBytes,
+    maxFragments: 64,
+    compression: new PermessageDeflate(parameters, settings),
+  });
 }
 
 /** A client's frame; `rsv1` is §6's bit. */
 function frame(opcode: number, payload: Uint8Array, { fin = true, rsv1 = false } = {}): Uint8Array {
-  return encodeMaskedFrame(opcode, payload, KEY, fin, rsv1);
+  return encodeMaskedFrame(opcode, payload, KEY, (fin ? FIN : 0) | (rsv1 ? RSV1 : 0));
 }
 
 /** All messages that come out, texts as strings and bytes as hex, and how it ended if it did. */
@@ -166,7 +170,7 @@ describe("permessage-deflate: receiving, RFC 7692 §6.2 and §7.2.2", () => {
   });
 
   it("refuses RSV1 with 1002 where nothing was agreed on", () => {
-    const connection = new WebSocketConnection({ maxMessageBytes: 1000, maxFragments: 4 });
+    const connection = new WebSocketConnection(SERVER_SIDE, { maxMessageBytes: 1000, maxFragments: 4 });
     assert.deepEqual(received(connection, frame(TEXT, hello, { rsv1: true })), ["closed by server 1002 BAD_FRAME"]);
   });
 
@@ -216,7 +220,7 @@ describe("permessage-deflate: sending, RFC 7692 §6.1 and §7.2.1", () => {
     connection.sendBinary(Buffer.from(long));
     connection.sendBinary(randomBytes(100));
     connection.ping(Buffer.from("a"));
-    connection.sendFragment(TEXT, Buffer.from(long), true);
+    connection.sendFragment(TEXT, Buffer.from(long), FIN);
     connection.close(1000, "");
     assert.deepEqual(
       sent(connection).map(({ opcode, rsv1 }) => [opcode, rsv1]),
