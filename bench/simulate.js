@@ -5,7 +5,7 @@
 // MemoryBackplane. `node --expose-gc bench/simulate.js [--processes N] [--members N]`, after a build.
 import { parseArgs } from "node:util";
 import { createChannelStore, MemoryBackplane, withChannel } from "../dist/src/index.js";
-import { EngineServer } from "../dist/src/server/engine-server.js";
+import { ExchangeServer } from "../dist/src/server/exchange-server.js";
 import { Http1Driver } from "../dist/src/transport/http1/driver.js";
 import { upgradeRequest } from "./lib/frames.js";
 import { Sink } from "./lib/sink.js";
@@ -41,7 +41,7 @@ async function measure(count) {
     createChannelStore({ backplane: i === 0 ? first : first.share(), history: { size: 100 } }),
   );
   for (const store of stores) {
-    const server = new EngineServer(
+    const server = new ExchangeServer(
       (request) => withChannel(request, (channel) => store.addToGroup("all", channel)),
       {},
     );

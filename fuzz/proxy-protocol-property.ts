@@ -5,17 +5,17 @@ import assert from "node:assert/strict";
 import { isIPv4, isIPv6 } from "node:net";
 import fc from "fast-check";
 import { ChannelError } from "../src/base/errors.ts";
-import { type ProxyHeader, ProxyProtocolDecoder } from "../src/codec/proxy-protocol.ts";
+import { ProxyProtocolDecoder, type ProxyProtocolHeader } from "../src/codec/proxy-protocol.ts";
 import type { FuzzOptions, FuzzReport } from "./cases.ts";
 import { cut, fuzzProperties, mutate, mutations, places, property } from "./property.ts";
 
 const SIGNATURE = Buffer.from("0d0a0d0a000d0a515549540a", "hex");
 
-type Read = { readonly header: ProxyHeader | "incomplete" | "refused"; readonly rest: string };
+type Read = { readonly header: ProxyProtocolHeader | "incomplete" | "refused"; readonly rest: string };
 
 function read(parts: readonly Uint8Array[]): Read {
   const decoder = new ProxyProtocolDecoder();
-  let header: ProxyHeader | "incomplete" | "refused" = "incomplete";
+  let header: ProxyProtocolHeader | "incomplete" | "refused" = "incomplete";
   const behind: Uint8Array[] = [];
   for (const part of parts) {
     if (header !== "incomplete") {
@@ -35,7 +35,7 @@ function read(parts: readonly Uint8Array[]): Read {
 }
 
 interface Sent {
-  readonly header: ProxyHeader;
+  readonly header: ProxyProtocolHeader;
   readonly bytes: Uint8Array;
 }
 

@@ -47,7 +47,7 @@ export type { DiagnosticsConnection, DiagnosticsMessages } from "./server/diagno
 export type { Logger } from "./server/log.ts";
 export type { FetchHandler, ServeOptions, ServerLimits } from "./server/options.ts";
 export { runServer, serve } from "./server/serve.ts";
-export type { Server, ServerStatus } from "./server/server.ts";
+export type { BaseServer, Server, ServerStatus } from "./server/server.ts";
 export type { ProxyHeader, TrustedProxies } from "./server/trusted-proxies.ts";
 export { openSession } from "./session/open-session.ts";
 export type { SessionOptions } from "./session/options.ts";

@@ -1,7 +1,7 @@
 // @ts-check
 // Runs the engine over streams without sockets and counts. Prints one JSON object; guard.js explains it.
 import { withChannel } from "../../dist/src/index.js";
-import { EngineServer } from "../../dist/src/server/engine-server.js";
+import { ExchangeServer } from "../../dist/src/server/exchange-server.js";
 import { Http1Driver } from "../../dist/src/transport/http1/driver.js";
 import { maskedFrame, TEXT, upgradeRequest } from "../lib/frames.js";
 
@@ -30,7 +30,7 @@ class CountingStream {
 }
 
 /** @param {import("../../dist/src/index.js").Handler} handler */
-function connect(handler, server = new EngineServer(handler, {})) {
+function connect(handler, server = new ExchangeServer(handler, {})) {
   const stream = new CountingStream();
   stream.listener = new Http1Driver(/** @type {any} */ (stream), server);
   return stream;
@@ -76,7 +76,7 @@ function readingCopies(stream, bytes) {
 
 /** @param {import("../../dist/src/index.js").Handler} handler @param {string} request */
 async function idleBytes(handler, request) {
-  const server = new EngineServer(handler, {});
+  const server = new ExchangeServer(handler, {});
   /** @type {CountingStream[]} */
   const streams = [];
   const open = async (/** @type {number} */ connections) => {

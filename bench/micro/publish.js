@@ -4,7 +4,7 @@
 // written.
 import { bench, run, summary } from "mitata";
 import { createChannelStore, withChannel } from "../../dist/src/index.js";
-import { EngineServer } from "../../dist/src/server/engine-server.js";
+import { ExchangeServer } from "../../dist/src/server/exchange-server.js";
 import { Http1Driver } from "../../dist/src/transport/http1/driver.js";
 import { upgradeRequest } from "../lib/frames.js";
 import { Sink } from "../lib/sink.js";
@@ -15,7 +15,7 @@ const MESSAGE = Buffer.alloc(128, "unichannel ").toString("latin1");
 const store = createChannelStore();
 /** @type {import("../../dist/src/index.js").Channel[]} */
 const channels = [];
-const server = new EngineServer(
+const server = new ExchangeServer(
   (request) =>
     withChannel(request, (channel) => {
       channels.push(channel);

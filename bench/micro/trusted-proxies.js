@@ -3,9 +3,9 @@
 // each time.
 import { BlockList } from "node:net";
 import { bench, do_not_optimize, run, summary } from "mitata";
-import { toTrust } from "../../dist/src/server/trusted-proxies.js";
+import { toProxyMatcher } from "../../dist/src/server/trusted-proxies.js";
 
-const trusts = toTrust(["10.0.0.0/8", "192.168.0.0/16"], () => false, console.error);
+const trusts = toProxyMatcher(["10.0.0.0/8", "192.168.0.0/16"], () => false, console.error);
 const ranges = new BlockList();
 ranges.addSubnet("10.0.0.0", 8);
 ranges.addSubnet("192.168.0.0", 16);

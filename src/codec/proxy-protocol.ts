@@ -19,7 +19,7 @@ export interface ProxiedConnection {
  * there is a client, but no IP address of it (v1 UNKNOWN; v2 UNSPEC, Unix sockets, datagrams). `"absent"`: the bytes
  * are no PROXY header.
  */
-export type ProxyHeader = ProxiedConnection | "local" | "unknown" | "absent";
+export type ProxyProtocolHeader = ProxiedConnection | "local" | "unknown" | "absent";
 
 /** §2.1: the longest line with its CRLF. */
 const MAX_LINE_BYTES = 107;
@@ -57,7 +57,7 @@ export class ProxyProtocolDecoder {
   }
 
   /** The header, once; undefined until it is whole. Throws BAD_REQUEST; the decoder is then spent. */
-  next(): ProxyHeader | undefined {
+  next(): ProxyProtocolHeader | undefined {
     const bytes = this.#bytes;
     if (startsLike(bytes, LINE_START)) return bytes.length < LINE_START.length ? undefined : this.#readLine(bytes);
     if (startsLike(bytes, SIGNATURE)) return bytes.length < SIGNATURE.length ? undefined : this.#readBinary(bytes);
@@ -72,7 +72,7 @@ export class ProxyProtocolDecoder {
   }
 
   /** §2.1: "PROXY" SP family SP source SP destination SP source-port SP destination-port CRLF. */
-  #readLine(bytes: Uint8Array): ProxyHeader | undefined {
+  #readLine(bytes: Uint8Array): ProxyProtocolHeader | undefined {
     const end = bytes.subarray(0, MAX_LINE_BYTES).indexOf(LF);
     if (end === -1) {
       if (bytes.length >= MAX_LINE_BYTES) throw bad("the PROXY line is too long");
@@ -97,7 +97,7 @@ export class ProxyProtocolDecoder {
   }
 
   /** §2.2. */
-  #readBinary(bytes: Uint8Array): ProxyHeader | undefined {
+  #readBinary(bytes: Uint8Array): ProxyProtocolHeader | undefined {
     // Refused at the first byte that tells: nothing waits for the rest of what cannot be read.
     const command = bytes[SIGNATURE.length];
     if (command === undefined) return undefined;

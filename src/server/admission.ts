@@ -1,35 +1,35 @@
-// How many connections one address may have (`maxConnectionsPerAddress`), and what one too many is told.
+// Limits the connections of one address (`maxConnectionsPerAddress`), and answers connections for which there is no room.
 
 import type { Socket } from "node:net";
 import { networkOf } from "../codec/ip-address.ts";
-import type { Trust } from "./trusted-proxies.ts";
+import type { ProxyMatcher } from "./trusted-proxies.ts";
 
 const BUSY = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
 
 /** Answers that there is no room, before anything was asked. */
-export function sayBusy(socket: Socket): void {
+export function answerBusy(socket: Socket): void {
   socket.on("error", () => {});
   socket.resume();
   socket.end(BUSY, () => socket.destroySoon());
 }
 
-/** The connections of a proxy are everybody's: a trusted one is not counted. */
+/** Counts connections by address. Those of trusted proxies are not counted: many clients share them. */
 export class AddressLimit {
   readonly #max: number;
-  readonly #trusts: Trust | undefined;
+  readonly #isProxy: ProxyMatcher | undefined;
   readonly #counts = new Map<string, number>();
-  /** Where each counted connection comes from. */
+  /** The network of each counted connection. */
   readonly #networks = new Map<object, string>();
 
-  constructor(max: number, trusts: Trust | undefined) {
+  constructor(max: number, isProxy: ProxyMatcher | undefined) {
     this.#max = max;
-    this.#trusts = trusts;
+    this.#isProxy = isProxy;
   }
 
-  /** Counts a connection until it is told to `leave`; false if its address has as many as it may. */
+  /** Counts a connection until `leave`; false, and not counted, if its address has as many as it may. */
   enter(connection: object, address: string | undefined): boolean {
-    // A Unix socket, or a proxy that knows no address, says nothing of who it is.
-    if (address === undefined || this.#trusts?.(address) === true) return true;
+    // On a Unix socket, and behind a proxy that knows no address, clients cannot be told apart.
+    if (address === undefined || this.#isProxy?.(address) === true) return true;
     const network = networkOf(address);
     const count = this.#counts.get(network) ?? 0;
     if (count >= this.#max) return false;
@@ -38,7 +38,7 @@ export class AddressLimit {
     return true;
   }
 
-  /** The connection is closed. Does nothing for one that was not counted. */
+  /** Stops counting a connection. Does nothing for one that is not counted. */
   leave(connection: object): void {
     const network = this.#networks.get(connection);
     if (network === undefined) return;

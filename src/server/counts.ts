@@ -1,12 +1,11 @@
 // What a server counts: plain numbers, each an addition where something happens, read when somebody asks.
 
 import { ChannelError, type ErrorCode } from "../base/errors.ts";
-import type { IndexedSet } from "../base/indexed-set.ts";
 import type { ErrorSource, MessageCounts, OverflowPolicy } from "../channel/context.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { CloseName } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
-import type { NetStream } from "./net-stream.ts";
+import type { Connection } from "./exchange-source.ts";
 
 /** By the first digit of the status (RFC 9110 §15). */
 export type StatusClass = "1xx" | "2xx" | "3xx" | "4xx" | "5xx";
@@ -80,21 +79,21 @@ export class ServerCounts {
   }
 
   /** With what is open now. */
-  stats(streams: IndexedSet<NetStream>, open: IndexedSet<TransportChannel>): ServerStats {
+  stats(connections: readonly Connection[], openChannels: readonly TransportChannel[]): ServerStats {
     let { bytesReceived, bytesSent } = this;
-    for (const stream of streams.snapshot()) {
-      bytesReceived += stream.bytesReceived;
-      bytesSent += stream.bytesSent;
+    for (const connection of connections) {
+      bytesReceived += connection.bytesReceived;
+      bytesSent += connection.bytesSent;
     }
     const channels = { websocket: 0, sse: 0, http: 0, poll: 0 };
     let bufferedBytes = 0;
-    for (const channel of open.snapshot()) {
+    for (const channel of openChannels) {
       channels[channel.transport] += 1;
       bufferedBytes += channel.bufferedAmount;
     }
     const [, r1, r2, r3, r4, r5] = this.#responses as [number, number, number, number, number, number];
     return {
-      connections: streams.size,
+      connections: connections.length,
       connectionsOpened: this.connectionsOpened,
       connectionsRefused: this.connectionsRefused,
       requests: this.requests,

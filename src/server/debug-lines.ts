@@ -9,7 +9,7 @@ import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import { type CloseStatus, describeClose } from "../transport/close-status.ts";
 import type { Exchange } from "../transport/exchange.ts";
-import type { NetStream } from "./net-stream.ts";
+import type { Connection } from "./exchange-source.ts";
 
 /** Undefined unless NODE_DEBUG names us. Node reads it when the process starts. */
 export function openDebugLog(): DebugLog | undefined {
@@ -19,7 +19,7 @@ export function openDebugLog(): DebugLog | undefined {
 
 export class DebugLines {
   readonly #log: DebugLog;
-  readonly #ids = new WeakMap<NetStream, string>();
+  readonly #ids = new WeakMap<Connection, string>();
   /** WebSocket requests without an answer so far. */
   readonly #handshakes = new WeakMap<Exchange, ChannelRequest>();
 
@@ -32,15 +32,15 @@ export class DebugLines {
     this.#log(`server ${what}`);
   }
 
-  connectionOpened(stream: NetStream): void {
+  connectionOpened(connection: Connection): void {
     const id = nextId();
-    this.#ids.set(stream, id);
-    this.#log(`connection ${id} opened: ${from(stream.remoteAddress)}${stream.isEncrypted ? ", TLS" : ""}`);
+    this.#ids.set(connection, id);
+    this.#log(`connection ${id} opened: ${from(connection.remoteAddress)}${connection.isEncrypted ? ", TLS" : ""}`);
   }
 
-  connectionClosed(stream: NetStream): void {
-    const { bytesReceived, bytesSent } = stream;
-    this.#log(`connection ${this.#ids.get(stream)} closed: ${bytesReceived} bytes received, ${bytesSent} sent`);
+  connectionClosed(connection: Connection): void {
+    const { bytesReceived, bytesSent } = connection;
+    this.#log(`connection ${this.#ids.get(connection)} closed: ${bytesReceived} bytes received, ${bytesSent} sent`);
   }
 
   connectionRefused(address: string | undefined): void {

@@ -9,7 +9,7 @@ import type { OverflowPolicy } from "../channel/context.ts";
 import type { ErrorContext } from "../request/context.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
-import type { Server } from "./server.ts";
+import type { BaseServer } from "./server.ts";
 
 /** A connection as diagnostics show it: the same object when it opens and when it closes. */
 export interface DiagnosticsConnection {
@@ -23,22 +23,22 @@ export interface DiagnosticsConnection {
 /** What is published under each name. Objects are the living ones: look, do not change. */
 export interface DiagnosticsMessages {
   /** It listens. */
-  "unichannel:server.start": { readonly server: Server };
+  "unichannel:server.start": { readonly server: BaseServer };
   /** It has stopped. */
-  "unichannel:server.stop": { readonly server: Server; readonly durationMs: number };
-  "unichannel:connection.open": { readonly server: Server; readonly connection: DiagnosticsConnection };
+  "unichannel:server.stop": { readonly server: BaseServer; readonly durationMs: number };
+  "unichannel:connection.open": { readonly server: BaseServer; readonly connection: DiagnosticsConnection };
   "unichannel:connection.close": {
-    readonly server: Server;
+    readonly server: BaseServer;
     readonly connection: DiagnosticsConnection;
     readonly durationMs: number;
   };
   /** There was no room for it: `maxConnections`, or the server was stopping. */
-  "unichannel:connection.refuse": { readonly server: Server; readonly remoteAddress: string | undefined };
+  "unichannel:connection.refuse": { readonly server: BaseServer; readonly remoteAddress: string | undefined };
   /** Before the handler runs, or the `upgrade` check: in the context of the stores that are bound to it (`bindStore`). */
-  "unichannel:request.start": { readonly server: Server; readonly request: ChannelRequest };
+  "unichannel:request.start": { readonly server: BaseServer; readonly request: ChannelRequest };
   /** The response has ended; a WebSocket's is its 101. */
   "unichannel:request.end": {
-    readonly server: Server;
+    readonly server: BaseServer;
     readonly request: ChannelRequest;
     /** Undefined: the client was gone before a response began. */
     readonly status: number | undefined;
@@ -47,28 +47,28 @@ export interface DiagnosticsMessages {
     readonly durationMs: number;
   };
   /** What cannot be served was answered (malformed, too big, too late): no handler has seen it. */
-  "unichannel:request.refuse": { readonly server: Server; readonly error: ChannelError };
+  "unichannel:request.refuse": { readonly server: BaseServer; readonly error: ChannelError };
   /** Before the setup runs. */
   "unichannel:channel.open": {
-    readonly server: Server;
+    readonly server: BaseServer;
     readonly channel: AnyChannel;
     readonly request: ChannelRequest;
   };
   /** After the last close handler. */
   "unichannel:channel.close": {
-    readonly server: Server;
+    readonly server: BaseServer;
     readonly channel: AnyChannel;
     readonly status: CloseStatus;
     readonly durationMs: number;
   };
   /** A send found the channel full: it is closed now, or the message was dropped. */
   "unichannel:channel.overflow": {
-    readonly server: Server;
+    readonly server: BaseServer;
     readonly channel: AnyChannel;
     readonly policy: OverflowPolicy;
   };
   /** What `onError` or the logger is told. */
-  "unichannel:error": ErrorContext & { readonly server: Server; readonly error: unknown };
+  "unichannel:error": ErrorContext & { readonly server: BaseServer; readonly error: unknown };
 }
 
 export interface Topic<Message> {

@@ -5,9 +5,9 @@
 import type { Socket } from "node:net";
 import type { Piece } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import type { IndexedItem } from "../base/indexed-set.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../transport/io/byte-stream.ts";
+import type { Connection } from "./exchange-source.ts";
 import { MIN_SLICE_BYTES, WriteQueue } from "./write-queue.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -21,13 +21,17 @@ const STREAM = Symbol("unichannel.stream");
 type OwnedSocket = Socket & { [STREAM]?: NetStream | undefined };
 
 export interface NetStreamOwner {
-  /** What all streams have unsent. */
+  /** Counts the unsent bytes of all streams. */
   readonly budget: BufferBudget;
+  /** How long a peer may take nothing of what is unsent, in milliseconds. */
+  readonly writeTimeoutMs: number;
+  /** Ends a listener that has waited for its client for too long. Returns true if it did. */
+  tickListener(listener: ByteStreamListener | undefined, now: number): boolean;
   /** The socket is closed, and the stream's listener has been told. */
   streamClosed(stream: NetStream): void;
 }
 
-export class NetStream implements ByteStream, IndexedItem {
+export class NetStream implements ByteStream, Connection {
   listener!: ByteStreamListener;
   index: number | undefined = undefined;
   readonly #socket: Socket;
@@ -104,25 +108,13 @@ export class NetStream implements ByteStream, IndexedItem {
     this.#socket.resume();
   }
 
-  /**
-   * Called about twice a second: drops a peer that has taken nothing of what is unsent for `writeTimeoutMs`. True if it was
-   * dropped.
-   */
-  beat(now: number, writeTimeoutMs: number): boolean {
-    if (!this.#isBlocked) {
-      this.#findReset();
-      return false;
-    }
-    const queue = this.#queue!;
-    if (queue.hasMoved) {
-      queue.hasMoved = false;
-      queue.movedAt = now;
-      return false;
-    }
-    queue.sliceBytes = MIN_SLICE_BYTES;
-    if (now - queue.movedAt < writeTimeoutMs) return false;
-    this.#socket.destroy(new ChannelError("WRITE_TIMEOUT"));
-    return true;
+  tick(now: number): boolean {
+    const isLost = this.#tickWrites(now);
+    return this.#owner.tickListener(this.listener, now) || isLost;
+  }
+
+  makeRoom(): void {
+    this.listener?.makeRoom?.();
   }
 
   /**
@@ -148,6 +140,24 @@ export class NetStream implements ByteStream, IndexedItem {
     const isOurs = (errored as NodeJS.ErrnoException | null)?.code === "ECANCELED";
     this.listener.onClosed(isOurs ? undefined : (errored ?? undefined));
     this.#owner.streamClosed(this);
+  }
+
+  /** Drops a peer that has taken nothing of what is unsent for `writeTimeoutMs`. Returns true if it did. */
+  #tickWrites(now: number): boolean {
+    if (!this.#isBlocked) {
+      this.#findReset();
+      return false;
+    }
+    const queue = this.#queue!;
+    if (queue.hasMoved) {
+      queue.hasMoved = false;
+      queue.movedAt = now;
+      return false;
+    }
+    queue.sliceBytes = MIN_SLICE_BYTES;
+    if (now - queue.movedAt < this.#owner.writeTimeoutMs) return false;
+    this.#socket.destroy(new ChannelError("WRITE_TIMEOUT"));
+    return true;
   }
 
   /**

@@ -17,10 +17,10 @@ import type { Exchange } from "../transport/exchange.ts";
 import { ServerCounts } from "./counts.ts";
 import { DebugLines } from "./debug-lines.ts";
 import * as topics from "./diagnostics.ts";
+import type { Connection } from "./exchange-source.ts";
 import { type LogOptions, logInfo, toLeftOut, toReporter } from "./log.ts";
-import type { NetStream } from "./net-stream.ts";
 import { RefusalLog } from "./refusal-log.ts";
-import type { Server } from "./server.ts";
+import type { BaseServer } from "./server.ts";
 
 /** What a beginning leaves for its end. */
 interface Begun<Subject> {
@@ -32,20 +32,19 @@ interface Begun<Subject> {
 export class Observer {
   readonly counts: ServerCounts = new ServerCounts();
   readonly report: ErrorReporter;
-  readonly #server: Server;
+  readonly #server: BaseServer;
   readonly #options: LogOptions;
   readonly #clock: Clock;
   readonly #limit: LogLimit;
   readonly #refusals: RefusalLog;
   /** Undefined: nobody reads them. */
   readonly #debug: DebugLines | undefined;
-  readonly #connections = new WeakMap<NetStream, Begun<topics.DiagnosticsConnection>>();
+  readonly #connections = new WeakMap<Connection, Begun<topics.DiagnosticsConnection>>();
   readonly #requests = new WeakMap<Exchange, Begun<ChannelRequest>>();
   readonly #channels = new WeakMap<TransportChannel, number>();
-  #stoppingSince = 0;
 
   constructor(
-    server: Server,
+    server: BaseServer,
     options: LogOptions & { readonly allowedOrigins?: unknown },
     clock: Clock,
     debug: DebugLog | undefined,
@@ -64,47 +63,47 @@ export class Observer {
     };
   }
 
-  serverStarted(): void {
+  /** `url`: undefined for a server that does not listen itself. */
+  serverStarted(url: string | undefined): void {
     const server = this.#server;
     if (topics.SERVER_START.hasSubscribers) topics.SERVER_START.publish({ server });
-    logInfo(this.#options.logger, { url: server.url }, "listening");
-    this.#debug?.server(`listening: ${server.url}`);
+    if (url === undefined) return;
+    logInfo(this.#options.logger, { url }, "listening");
+    this.#debug?.server(`listening: ${url}`);
   }
 
   serverStopping(graceMs: number, connections: number, channels: number): void {
-    this.#stoppingSince = this.#clock.now();
     logInfo(this.#options.logger, { graceMs, connections, channels }, "stopping");
     this.#debug?.server(`stopping: ${connections} connections, ${channels} channels, ${graceMs} ms at most`);
   }
 
-  serverStopped(): void {
+  serverStopped(durationMs: number): void {
     const server = this.#server;
-    const durationMs = this.#clock.now() - this.#stoppingSince;
     if (topics.SERVER_STOP.hasSubscribers) topics.SERVER_STOP.publish({ server, durationMs });
     this.#limit.flush();
     logInfo(this.#options.logger, { durationMs }, "stopped");
     this.#debug?.server("stopped");
   }
 
-  connectionOpened(stream: NetStream): void {
+  connectionOpened(connection: Connection): void {
     this.counts.connectionsOpened += 1;
-    this.#debug?.connectionOpened(stream);
+    this.#debug?.connectionOpened(connection);
     if (!topics.CONNECTION_OPEN.hasSubscribers && !topics.CONNECTION_CLOSE.hasSubscribers) return;
-    const { remoteAddress, isEncrypted } = stream;
-    const connection = { id: nextId(), remoteAddress, isEncrypted };
-    this.#connections.set(stream, { subject: connection, at: this.#clock.now() });
-    topics.CONNECTION_OPEN.publish({ server: this.#server, connection });
+    const { remoteAddress, isEncrypted } = connection;
+    const subject = { id: nextId(), remoteAddress, isEncrypted };
+    this.#connections.set(connection, { subject, at: this.#clock.now() });
+    topics.CONNECTION_OPEN.publish({ server: this.#server, connection: subject });
   }
 
-  connectionClosed(stream: NetStream): void {
-    this.counts.bytesReceived += stream.bytesReceived;
-    this.counts.bytesSent += stream.bytesSent;
-    this.#debug?.connectionClosed(stream);
+  connectionClosed(connection: Connection): void {
+    this.counts.bytesReceived += connection.bytesReceived;
+    this.counts.bytesSent += connection.bytesSent;
+    this.#debug?.connectionClosed(connection);
     if (!topics.CONNECTION_CLOSE.hasSubscribers) return;
-    const begun = this.#connections.get(stream);
+    const begun = this.#connections.get(connection);
     if (begun === undefined) return;
-    const { subject: connection, at } = begun;
-    topics.CONNECTION_CLOSE.publish({ server: this.#server, connection, durationMs: this.#clock.now() - at });
+    const { subject, at } = begun;
+    topics.CONNECTION_CLOSE.publish({ server: this.#server, connection: subject, durationMs: this.#clock.now() - at });
   }
 
   connectionRefused(remoteAddress: string | undefined): void {

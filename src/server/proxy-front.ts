@@ -1,141 +1,146 @@
-// Where connections may begin with a PROXY header: what stands between a new connection and HTTP.
+// Reads the PROXY header with which connections may begin, before TLS and HTTP.
 
 import type { Socket } from "node:net";
 import type { TLSSocket, TlsOptions, Server as TlsServer } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
-import type { ProxyHeader } from "../codec/proxy-protocol.ts";
-import { type Http1Context, Http1Driver } from "../transport/http1/driver.ts";
+import type { ProxyProtocolHeader } from "../codec/proxy-protocol.ts";
+import type { Http1Driver } from "../transport/http1/driver.ts";
+import type { ByteStream } from "../transport/io/byte-stream.ts";
 import { ProxiedStream, ProxyListener } from "../transport/io/proxy-stream.ts";
-import type { NetStream, NetStreamOwner } from "./net-stream.ts";
+import type { NetStream } from "./net-stream.ts";
 import { checkProxyOptions, type ServeOptions } from "./options.ts";
 import { createTls } from "./tls.ts";
-import type { Trust } from "./trusted-proxies.ts";
+import type { ProxyMatcher } from "./trusted-proxies.ts";
 
-/** What the front needs of the server. */
-export interface ProxyFrontServer extends Http1Context, NetStreamOwner {
-  /** The socket's stream, counted; undefined if there is no room for it: the socket has been answered then. */
+/** The connections in front of which the header stands. */
+export interface ProxyFrontOwner {
+  /** Makes and counts the stream of a socket; undefined if there is no room for it: the socket has been answered then. */
   openStream(socket: Socket): NetStream | undefined;
-  /** Counts the connection; false if there are too many from its address. */
-  admits(connection: NetStream | Socket, address: string | undefined): boolean;
+  /** Counts the connection for its address; false if the address has too many. */
+  admit(connection: NetStream | Socket, address: string | undefined): boolean;
   /** Answers that there is no room. */
   turnAway(stream: NetStream): void;
-  /** Its PROXY header is read, or there is none: HTTP begins. */
-  connectionOpened(stream: NetStream): void;
+  /** Begins HTTP on the stream. `bytes`: the same stream as it looks to HTTP. */
+  beginHttp(stream: NetStream, bytes?: ByteStream): Http1Driver;
+  /** The stream is given up: its socket belongs to TLS now. */
+  streamClosed(stream: NetStream): void;
 }
 
 /** Undefined where connections have no PROXY header. Throws BAD_OPTION. `tls`: TLS follows the header. */
 export function toProxyFront(
   options: ServeOptions,
-  trusts: Trust | undefined,
+  isProxy: ProxyMatcher | undefined,
   tls: TlsOptions | undefined,
-  server: ProxyFrontServer,
+  owner: ProxyFrontOwner,
 ): ProxyFront | undefined {
   checkProxyOptions(options);
   const { proxyProtocol = "off" } = options;
-  if (trusts === undefined || proxyProtocol === "off") return undefined;
-  return new ProxyFront(proxyProtocol === "required", trusts, tls, server);
+  if (isProxy === undefined || proxyProtocol === "off") return undefined;
+  return new ProxyFront(proxyProtocol, isProxy, tls, owner);
 }
 
 export class ProxyFront {
   readonly #isRequired: boolean;
-  readonly #trusts: Trust;
+  readonly #isProxy: ProxyMatcher;
   readonly #tls: ProxiedTls | undefined;
-  readonly #server: ProxyFrontServer;
+  readonly #owner: ProxyFrontOwner;
 
-  constructor(isRequired: boolean, trusts: Trust, tls: TlsOptions | undefined, server: ProxyFrontServer) {
-    this.#isRequired = isRequired;
-    this.#trusts = trusts;
-    this.#server = server;
+  constructor(
+    mode: "optional" | "required",
+    isProxy: ProxyMatcher,
+    tls: TlsOptions | undefined,
+    owner: ProxyFrontOwner,
+  ) {
+    this.#isRequired = mode === "required";
+    this.#isProxy = isProxy;
+    this.#owner = owner;
     if (tls === undefined) return;
     this.#tls = new ProxiedTls(tls, (socket, header) => {
-      const stream = server.openStream(socket);
-      if (stream !== undefined) beginHttp(stream, header, server);
+      const stream = owner.openStream(socket);
+      if (stream !== undefined) this.#beginHttp(stream, header);
     });
   }
 
-  /** What the handshakes are made with, where TLS follows the header. */
+  /** Makes the handshakes; undefined if no TLS follows the header. */
   get tlsServer(): TlsServer | undefined {
     return this.#tls?.server;
   }
 
-  /** A new connection: gives the stream its listener. */
+  /** Gives the stream of a new connection its listener. */
   accept(stream: NetStream): void {
     stream.listener = new ProxyListener(stream, this.#isRequired, {
       headerRead: (header, rest) => this.#begin(stream, header, rest),
       headerRefused: (error) => this.#refuse(stream, error),
     });
-    if (this.#trusts(stream.remoteAddress)) return;
+    if (this.#isProxy(stream.remoteAddress)) return;
     if (this.#isRequired) {
       this.#refuse(stream, new ChannelError("BAD_REQUEST", "connections are accepted from trustedProxies only"));
     } else {
-      // A PROXY header from here is read as HTTP, and is none.
+      // A PROXY header of anybody else is read as HTTP, which it is not: 400.
       this.#begin(stream, "absent", undefined);
     }
   }
 
-  #begin(stream: NetStream, header: ProxyHeader, rest: Uint8Array | undefined): void {
+  #begin(stream: NetStream, header: ProxyProtocolHeader, rest: Uint8Array | undefined): void {
     const address = clientOf(stream, header);
     if (this.#tls === undefined) {
-      if (this.#server.admits(stream, address)) {
-        const driver = beginHttp(stream, header, this.#server);
+      if (this.#owner.admit(stream, address)) {
+        const driver = this.#beginHttp(stream, header);
         if (rest !== undefined) driver.onBytes(rest);
-      } else this.#server.turnAway(stream);
+      } else this.#owner.turnAway(stream);
       return;
     }
     const socket = stream.release(rest);
-    this.#server.streamClosed(stream);
-    if (this.#server.admits(socket, address)) this.#tls.handshake(socket, header);
+    this.#owner.streamClosed(stream);
+    if (this.#owner.admit(socket, address)) this.#tls.handshake(socket, header);
     else socket.destroy();
   }
 
   #refuse(stream: NetStream, error: ChannelError): void {
-    // Who waits for a TLS handshake could not read it.
+    // A client that waits for a TLS handshake could not read an answer.
     if (this.#tls !== undefined) stream.destroy();
-    else beginHttp(stream, "absent", this.#server).refuse(error);
+    else this.#owner.beginHttp(stream).refuse(error);
+  }
+
+  /**
+   * Begins HTTP with the client that the header names. If the proxy knows no address of its client, the request has none: the
+   * proxy's own address would lend the client its trust.
+   */
+  #beginHttp(stream: NetStream, header: ProxyProtocolHeader): Http1Driver {
+    const isOwn = header === "local" || header === "absent";
+    return this.#owner.beginHttp(stream, isOwn ? stream : new ProxiedStream(stream, clientOf(stream, header)));
   }
 }
 
-function clientOf(stream: NetStream, header: ProxyHeader): string | undefined {
+function clientOf(stream: NetStream, header: ProxyProtocolHeader): string | undefined {
   if (header === "local" || header === "absent") return stream.remoteAddress;
   return typeof header === "string" ? undefined : header.sourceAddress;
 }
 
-/**
- * HTTP for whom the header names. A proxy that knows no address of its client leaves us without one: the proxy's own
- * would lend the client its trust.
- */
-function beginHttp(stream: NetStream, header: ProxyHeader, server: ProxyFrontServer): Http1Driver {
-  const isOwn = header === "local" || header === "absent";
-  const driver = new Http1Driver(isOwn ? stream : new ProxiedStream(stream, clientOf(stream, header)), server);
-  stream.listener = driver;
-  server.connectionOpened(stream);
-  return driver;
-}
-
-/** TLS behind a PROXY header, which comes in the clear: a server that does not listen itself. */
+/** Runs TLS handshakes behind a PROXY header, which is not encrypted: a TLS server that does not listen itself. */
 class ProxiedTls {
   readonly server: TlsServer;
-  /** What was read of each connection that is in its handshake, by its two ends. */
-  readonly #headers = new Map<string, ProxyHeader>();
+  /** The header of each connection that is in its handshake, by the addresses of the connection. */
+  readonly #headers = new Map<string, ProxyProtocolHeader>();
 
-  constructor(options: TlsOptions, onSocket: (socket: TLSSocket, header: ProxyHeader) => void) {
+  constructor(options: TlsOptions, onSocket: (socket: TLSSocket, header: ProxyProtocolHeader) => void) {
     this.server = createTls(options, (socket) => {
       const header = this.#take(endsOf(socket));
-      // Without its header, as when it is gone already, it could pass for the proxy.
+      // Without its header, as when the connection below is gone already, the client could pass for the proxy.
       if (header === undefined) socket.destroy();
       else onSocket(socket, header);
     });
   }
 
-  handshake(socket: Socket, header: ProxyHeader): void {
-    // Node gives no way from a TLS socket to the one below it, so they find each other by their ends.
+  handshake(socket: Socket, header: ProxyProtocolHeader): void {
+    // Node gives no way from a TLS socket to the one below it: both have the same addresses.
     const ends = endsOf(socket);
     this.#headers.set(ends, header);
     socket.once("close", () => this.#headers.delete(ends));
     this.server.emit("connection", socket);
   }
 
-  #take(ends: string): ProxyHeader | undefined {
+  #take(ends: string): ProxyProtocolHeader | undefined {
     const header = this.#headers.get(ends);
     this.#headers.delete(ends);
     return header;

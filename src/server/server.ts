@@ -5,11 +5,8 @@ import type { TlsRenewal } from "./tls-options.ts";
 
 export type ServerStatus = "running" | "stopping" | "stopped";
 
-export interface Server extends AsyncDisposable {
-  /** The TCP port that it listens on; 0 on a Unix socket. */
-  readonly port: number;
-  /** Where a client on this machine reaches it: `http://localhost:9090`, or `unix:` and the path. */
-  readonly url: string;
+/** The part of a server that has nothing to do with listening. */
+export interface BaseServer extends AsyncDisposable {
   readonly status: ServerStatus;
   /**
    * Stops: no new connections; WebSockets get 1001, event streams their end with a `retry:` of 1 to 3 s, parked polls a 503 with
@@ -20,9 +17,16 @@ export interface Server extends AsyncDisposable {
   stop(options?: { /** @default 5000 */ readonly graceMs?: number }): Promise<void>;
   /** What is open and what was counted, now. Looks at each open connection and channel. */
   stats(): ServerStats;
+}
+
+export interface Server extends BaseServer {
+  /** The TCP port that it listens on; 0 on a Unix socket. */
+  readonly port: number;
+  /** Where a client on this machine reaches it: `http://localhost:9090`, or `unix:` and the path. */
+  readonly url: string;
   /**
-   * A new certificate for a server that has `tls`: new connections get it, those that are open go on. What is not given, or
-   * undefined, stays as it is; null takes an option away. Throws BAD_OPTION, with OpenSSL's reason, and changes nothing if
+   * Sets a new certificate on a server that has `tls`: new connections get it, open ones go on. An option that is not given,
+   * or undefined, stays as it is; null takes an option away. Throws BAD_OPTION, with OpenSSL's reason, and changes nothing if
    * these do not fit together or no handshake could succeed with them.
    */
   setTls(options: TlsRenewal): void;

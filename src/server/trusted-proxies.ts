@@ -1,4 +1,4 @@
-// Which peers are proxies of ours, and who the client behind them is.
+// Decides which peers are trusted proxies, and finds the client behind them.
 
 import { BlockList, isIP } from "node:net";
 import { ChannelError } from "../base/errors.ts";
@@ -19,19 +19,19 @@ export type TrustedProxies = readonly string[] | ((address: string) => boolean);
  */
 export type ProxyHeader = "Forwarded" | "X-Forwarded-For" | "X-Forwarded-Proto" | "X-Forwarded-Host";
 
-/** What nearly all proxies write. */
+/** The fields that nearly all proxies write. */
 const X_FORWARDED: readonly ForwardedField[] = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"];
 
-/** The addresses whose answer is remembered: proxies are few, and clients come again. */
+/** Number of addresses whose answer is cached: proxies are few, and clients come again. */
 const MAX_REMEMBERED = 1024;
 
-/** Whether an address is a trusted proxy's. Never throws; `undefined` is a peer on a Unix socket. */
-export type Trust = (address: string | undefined) => boolean;
+/** Tells whether an address is that of a trusted proxy. Never throws; `undefined` is a peer on a Unix socket. */
+export type ProxyMatcher = (address: string | undefined) => boolean;
 
-/** Who is believed, and where. */
+/** The proxies that are trusted, and the header fields in which they are. */
 export interface ProxyRules {
-  readonly trusts: Trust;
-  readonly believed: readonly ForwardedField[];
+  readonly isProxy: ProxyMatcher;
+  readonly trustedHeaders: readonly ForwardedField[];
 }
 
 const WORDS: ReadonlyMap<string, readonly string[]> = new Map([
@@ -41,14 +41,15 @@ const WORDS: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /**
- * Undefined where nobody is trusted. `isUnix`: the server listens on a Unix socket; on another a peer without an address
- * is one that has left. Throws BAD_OPTION for what is no address, range or word.
+ * Makes the matcher of `trustedProxies`; undefined if nobody is trusted. `isUnix` tells whether clients come through a Unix
+ * socket; elsewhere a peer without an address is one that has left. Throws BAD_OPTION for an entry that is no address,
+ * range or word.
  */
-export function toTrust(
+export function toProxyMatcher(
   option: TrustedProxies | undefined,
   isUnix: () => boolean,
   onError: (error: unknown) => void,
-): Trust | undefined {
+): ProxyMatcher | undefined {
   if (option === undefined) return undefined;
   if (typeof option === "function") return fromFunction(option, onError);
   if (!Array.isArray(option)) throw new ChannelError("BAD_OPTION", "trustedProxies is neither a list nor a function");
@@ -56,22 +57,22 @@ export function toTrust(
   const ranges = new BlockList();
   for (const entry of option) for (const range of WORDS.get(entry) ?? [entry]) addRange(ranges, range);
   const trustsUnix = option.includes("unix");
-  // BlockList takes 3 µs for an address, a third of a small request; the map takes 20 ns.
-  const known = new Map<string, boolean>();
+  // BlockList takes 3 µs for an address, a third of a small request; the cache takes 20 ns.
+  const cache = new Map<string, boolean>();
   return (address) => {
     if (address === undefined) return trustsUnix && isUnix();
-    let isTrusted = known.get(address);
+    let isTrusted = cache.get(address);
     if (isTrusted === undefined) {
-      if (known.size === MAX_REMEMBERED) known.clear();
+      if (cache.size === MAX_REMEMBERED) cache.clear();
       isTrusted = isInside(ranges, address);
-      known.set(address, isTrusted);
+      cache.set(address, isTrusted);
     }
     return isTrusted;
   };
 }
 
-/** Throws BAD_OPTION for what is no list of such fields, or has both kinds. */
-export function toBelieved(option: readonly ProxyHeader[] | undefined): readonly ForwardedField[] {
+/** Takes `proxyHeaders` apart. Throws BAD_OPTION if it is no list of such fields, or has both kinds. */
+export function toTrustedHeaders(option: readonly ProxyHeader[] | undefined): readonly ForwardedField[] {
   if (option === undefined) return X_FORWARDED;
   const names = Array.isArray(option)
     ? option.map((name) => (typeof name === "string" ? name.toLowerCase() : ""))
@@ -89,10 +90,10 @@ export function toBelieved(option: readonly ProxyHeader[] | undefined): readonly
   return names as ForwardedField[];
 }
 
-function fromFunction(trusts: (address: string) => boolean, onError: (error: unknown) => void): Trust {
+function fromFunction(ask: (address: string) => boolean, onError: (error: unknown) => void): ProxyMatcher {
   return (address) => {
     if (address === undefined) return false;
-    return isYes("trustedProxies", () => trusts(address), onError);
+    return isYes("trustedProxies", () => ask(address), onError);
   };
 }
 
@@ -112,23 +113,25 @@ function isInside(ranges: BlockList, address: string): boolean {
 }
 
 /**
- * The client of a request: `own` is what the connection itself shows. Only if that is a trusted proxy is anything
- * believed: it has written the last hop, about whom it was asked by; if that is a trusted proxy too, it has written the
- * hop before; and so on, until the first that is not trusted: the client.
+ * Finds the client of a request. `own`: the client as the connection itself shows it.
  *
- * Scheme and host are those that the proxy nearest to the client gives, because it is the one that the client asked;
- * what it does not say is taken from the next nearer hop that does. All of them were written by trusted proxies.
+ * Header fields are read only if the connection comes from a trusted proxy. That proxy wrote the last hop, with the address
+ * of its own peer; if that peer is a trusted proxy too, it wrote the hop before; and so on. The first address that is not
+ * a trusted proxy's is the client's.
+ *
+ * Scheme and host come from the proxy nearest to the client, which is the one that the client asked, or else from the next
+ * hop that has them. Trusted proxies wrote all of these hops.
  */
-export function findClient(own: Client, fields: readonly string[], { trusts, believed }: ProxyRules): Client {
-  if (!trusts(own.address)) return own;
+export function findClient(own: Client, fields: readonly string[], { isProxy, trustedHeaders }: ProxyRules): Client {
+  if (!isProxy(own.address)) return own;
   let { address, scheme, host } = own;
-  for (const hop of forwardedHops(fields, believed)) {
+  for (const hop of forwardedHops(fields, trustedHeaders)) {
     scheme = hop.scheme ?? scheme;
     host = hop.host ?? host;
-    // The proxy does not say whom it got the request from: nothing is known beyond it.
+    // The proxy does not name its peer: nothing is known beyond it.
     if (hop.address === undefined) break;
     address = hop.address ?? undefined;
-    if (address === undefined || !trusts(address)) break;
+    if (address === undefined || !isProxy(address)) break;
   }
   return { address, scheme, host };
 }

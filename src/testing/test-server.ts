@@ -1,7 +1,6 @@
 // A server and its clients in one process, without ports and without waiting: the engine as it is, over connections in
 // memory, by a clock that the test moves.
 
-import type { Socket } from "node:net";
 import { checkFinite, checkFunction, checkMethods, checkOptions, type ValueCheck } from "../base/option-values.ts";
 import { connect } from "../client/connect.ts";
 import type { Connection, ConnectOptions } from "../client/connection.ts";
@@ -11,10 +10,10 @@ import type { MessageCodec } from "../codec/message-codec.ts";
 import type { ErrorReporter } from "../request/context.ts";
 import type { Handler } from "../request/handle.ts";
 import { checkHandler, SERVE_OPTIONS, toGraceMs } from "../server/check-options.ts";
-import { EngineServer } from "../server/engine-server.ts";
 import type { FetchHandler, ServeOptions } from "../server/options.ts";
 import { toHandler } from "../server/serve.ts";
 import type { Server } from "../server/server.ts";
+import { MemoryEngine } from "./memory-engine.ts";
 import { memoryFetch } from "./memory-fetch.ts";
 import { MemoryNetwork, type TestNetwork } from "./network.ts";
 import { TestEvents } from "./test-events.ts";
@@ -123,12 +122,12 @@ export function testServer(
 }
 
 class MemoryServer implements TestServer {
-  server: EngineServer;
+  server: MemoryEngine;
   readonly url: string = `http://test-${++count}.example`;
   readonly clock: VirtualClock;
   readonly network: MemoryNetwork;
   readonly platform: TestPlatform;
-  readonly #start: () => EngineServer;
+  readonly #start: () => MemoryEngine;
   readonly #tick: ((ms: number) => void) | undefined;
   readonly #connections: { close(): boolean }[] = [];
   readonly #errors: unknown[] = [];
@@ -145,15 +144,12 @@ class MemoryServer implements TestServer {
       this.#errors.push(error);
       options.onError?.(error, context);
     };
-    this.#start = () => {
-      const server = new EngineServer(handler, { ...options, onError }, clock);
-      server.start();
-      return server;
-    };
+    const { url } = this;
+    this.#start = () => new MemoryEngine(handler, { ...options, onError }, { clock, url });
     this.server = this.#start();
     const network = new MemoryNetwork(
       clock,
-      (socket) => this.server.accept(socket as unknown as Socket),
+      (socket) => this.server.accept(socket),
       () => this.server.status === "running",
     );
     this.network = network;

@@ -6,7 +6,7 @@ import { ChannelError } from "../../src/base/errors.ts";
 import type { ChannelContext, OverflowPolicy } from "../../src/channel/context.ts";
 import { prepare } from "../../src/channel/send-data.ts";
 import { TransportChannel } from "../../src/channel/transport-channel.ts";
-import { Arrears } from "../../src/server/arrears.ts";
+import { SlowChannels } from "../../src/server/slow-channels.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { BufferBudget } from "../../src/transport/io/buffer-budget.ts";
 import type { Transport } from "../../src/transport/transport.ts";
@@ -153,7 +153,7 @@ describe("maxTotalBufferedBytes", () => {
 
   it("ends a channel that holds its part for 5 s and is sent nothing more; not one that takes it meanwhile", () => {
     const budget = othersHold(TOTAL + 20);
-    const arrears = new Arrears();
+    const slowChannels = new SlowChannels();
     const [stuck, slow, below, dropping] = [
       bench("close", budget),
       bench("close", budget),
@@ -163,17 +163,17 @@ describe("maxTotalBufferedBytes", () => {
     const all = [stuck, slow, below, dropping].map(({ channel }) => channel);
     stuck.wire.stuck = slow.wire.stuck = dropping.wire.stuck = TOTAL / 20;
     below.wire.stuck = TOTAL / 20 - 1;
-    arrears.beat(all, 1000);
+    slowChannels.tick(all, 1000);
     slow.wire.stuck = 0;
-    arrears.beat(all, 3000);
+    slowChannels.tick(all, 3000);
     slow.wire.stuck = TOTAL / 20;
-    arrears.beat(all, 5999);
+    slowChannels.tick(all, 5999);
     assert.ok(all.every(({ isOpen }) => isOpen));
-    arrears.beat(all, 6000);
+    slowChannels.tick(all, 6000);
     assertTooSlow(stuck, /maxTotalBufferedBytes/);
     assert.ok([slow, below, dropping].every(({ channel }) => channel.isOpen));
     budget.change(TOTAL / 20 + 1, 0);
-    arrears.beat(all, 20_000);
+    slowChannels.tick(all, 20_000);
     assert.ok(
       [slow, below, dropping].every(({ channel }) => channel.isOpen),
       "the sum is within its limit",

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { ipv6Text } from "../../src/codec/ip-address.ts";
-import { type ProxyHeader, ProxyProtocolDecoder } from "../../src/codec/proxy-protocol.ts";
+import { ProxyProtocolDecoder, type ProxyProtocolHeader } from "../../src/codec/proxy-protocol.ts";
 import { bytesOf, cutAt, cutEverywhere, oneByOne } from "../support/cut.ts";
 import { hex } from "../support/hex.ts";
 
@@ -13,9 +13,9 @@ const REQUEST = "GET / HTTP/1.1\r\n\r\n";
 const BAD = { name: "ChannelError", code: "BAD_REQUEST", status: 400 };
 
 /** What a decoder makes of these chunks: its header, and all that comes after it. */
-function decode(chunks: Iterable<Uint8Array>): { header: ProxyHeader | undefined; rest: string } {
+function decode(chunks: Iterable<Uint8Array>): { header: ProxyProtocolHeader | undefined; rest: string } {
   const decoder = new ProxyProtocolDecoder();
-  let header: ProxyHeader | undefined;
+  let header: ProxyProtocolHeader | undefined;
   let rest = "";
   for (const chunk of chunks) {
     if (header === undefined) {
@@ -29,16 +29,16 @@ function decode(chunks: Iterable<Uint8Array>): { header: ProxyHeader | undefined
   return { header, rest };
 }
 
-function fromText(text: string): ProxyHeader | undefined {
+function fromText(text: string): ProxyProtocolHeader | undefined {
   return decode([bytesOf(text)]).header;
 }
 
-function fromHex(text: string): ProxyHeader | undefined {
+function fromHex(text: string): ProxyProtocolHeader | undefined {
   return decode([hex(text)]).header;
 }
 
 /** Every cut gives the header and, whole and untouched, what follows it. */
-function assertEverywhere(bytes: Uint8Array, header: ProxyHeader, rest: string): void {
+function assertEverywhere(bytes: Uint8Array, header: ProxyProtocolHeader, rest: string): void {
   for (const chunks of cutEverywhere(bytes)) assert.deepEqual(decode(chunks), { header, rest });
 }
 

@@ -2,18 +2,17 @@
 // much, does to the others.
 
 import assert from "node:assert/strict";
-import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { describe, it, type TestContext } from "node:test";
 import { type Handler, type ServeOptions, withChannel } from "../../src/index.ts";
-import { EngineServer } from "../../src/server/engine-server.ts";
+import { MemoryEngine } from "../../src/testing/memory-engine.ts";
 import { MemoryNetwork } from "../../src/testing/network.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { request } from "../support/serving.ts";
 import { until } from "../support/wait.ts";
 
 interface Site {
-  readonly server: EngineServer;
+  readonly server: MemoryEngine;
   readonly clock: VirtualClock;
   readonly reports: unknown[];
   connect(): Client;
@@ -28,13 +27,13 @@ interface Client {
 function beating(t: TestContext, handler: Handler, options: ServeOptions): Site {
   const clock = new VirtualClock();
   const reports: unknown[] = [];
-  const server = new EngineServer(handler, { onError: (error) => reports.push(error), ...options }, clock);
+  const onError = (error: unknown): void => void reports.push(error);
+  const server = new MemoryEngine(handler, { onError, ...options }, { clock, url: "http://beats.example" });
   const network = new MemoryNetwork(
     clock,
-    (socket) => server.accept(socket as unknown as Socket),
+    (socket) => server.accept(socket),
     () => true,
   );
-  server.start();
   const awake = setInterval(() => {}, 60_000);
   t.after(async () => {
     const stopped = server.stop({ graceMs: 0 });

@@ -10,6 +10,7 @@ import { settled, until, within } from "../support/wait.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
+const WRITE_TIMEOUT_MS = 5000;
 /** More than the system takes for a peer that does not read. */
 const MUCH = 24 * MIB;
 
@@ -35,7 +36,11 @@ async function pair(t: TestContext, budget = new BufferBudget(MIB)): Promise<Pai
     peer.destroy();
   });
   const told: string[] = [];
-  const stream = new NetStream(socket, { budget, streamClosed: () => told.push("streamClosed") });
+  const stream = new NetStream(socket, {
+    ...{ budget, writeTimeoutMs: WRITE_TIMEOUT_MS },
+    tickListener: () => false,
+    streamClosed: () => told.push("streamClosed"),
+  });
   stream.listener = {
     onBytes: (bytes) => told.push(`bytes ${bytes.length}`),
     onEof: () => told.push("eof"),
@@ -158,10 +163,10 @@ describe("NetStream", () => {
     const { stream, told } = await pair(t);
     stream.write(Buffer.alloc(MUCH));
     await settled(() => stream.bufferedAmount);
-    for (let now = 0; now < 60_000; now += 1000) stream.beat(now, 60_000);
+    for (let now = 0; now < WRITE_TIMEOUT_MS; now += 500) stream.tick(now);
     await settled(() => told.length);
     assert.equal(told.join(), "");
-    stream.beat(60_000, 60_000);
+    stream.tick(WRITE_TIMEOUT_MS);
     await until(() => told.includes("streamClosed"), "it is dropped");
     assert.deepEqual(told, ["closed WRITE_TIMEOUT", "streamClosed"]);
   });
@@ -171,12 +176,12 @@ describe("NetStream", () => {
     stream.write(Buffer.alloc(MUCH));
     stream.end();
     await settled(() => stream.bufferedAmount);
-    stream.beat(0, 5000);
+    stream.tick(0);
     for (let now = 1000; now <= 5000; now += 1000) {
       const before = told.length;
       peer.write("still here");
       await until(() => told.length > before, "it is heard");
-      stream.beat(now, 5000);
+      stream.tick(now);
     }
     await until(() => told.includes("streamClosed"), "it is dropped");
     assert.deepEqual(
@@ -199,7 +204,7 @@ describe("NetStream", () => {
       for (let read = 0; read < 12 * MIB; read += 4 * MIB) {
         await readSome(it.peer, 4 * MIB);
         await settled(() => it.stream.bufferedAmount);
-        for (let beat = 0; beat < 5; beat++, now += 1000) it.stream.beat(now, 5000);
+        for (let ticks = 0; ticks < 5; ticks++, now += 1000) it.stream.tick(now);
       }
       assert.equal(it.told.join(), "");
       assert.ok(it.stream.bufferedAmount > 0, "and much is left");
@@ -223,7 +228,7 @@ describe("NetStream", () => {
     for (let read = 0; read < 12 * MIB; read += 6 * MIB) {
       await readSome(peer, 6 * MIB);
       await settled(() => stream.bufferedAmount);
-      for (let beat = 0; beat < 5; beat++, now += 1000) stream.beat(now, 5000);
+      for (let ticks = 0; ticks < 5; ticks++, now += 1000) stream.tick(now);
     }
     assert.ok(!told.includes("streamClosed"), told.join());
     assert.ok(stream.bufferedAmount > 0, "and much is left");
@@ -232,7 +237,7 @@ describe("NetStream", () => {
   it("does not suspect one that has nothing to take", async (t) => {
     const { stream, told } = await pair(t);
     stream.write("x");
-    for (let now = 0; now < 600_000; now += 1000) stream.beat(now, 5000);
+    for (let now = 0; now < 600_000; now += 1000) stream.tick(now);
     await settled(() => told.length);
     assert.equal(told.join(), "");
   });

@@ -61,7 +61,7 @@ describe("sessions whose clients read and never acknowledge", () => {
     const limit = 8 * MIB;
     const echo: SessionHandlers = { receive: (message, channel) => void channel.send(message) };
     const site = await sessionSite(t, echo, {}, { maxTotalBufferedBytes: limit });
-    const { budget } = site.site.server as EngineServer;
+    const { budget } = (site.site.server as EngineServer).exchanges;
     const good = await SocketClient.open(t, site.endpoint);
     await good.opened();
     let ended = 0;
@@ -85,7 +85,7 @@ describe("sessions whose clients read and never acknowledge", () => {
 
   it("let go of all that they kept at once when they are ended", async (t) => {
     const site = await sessionSite(t, {}, { maxBufferedBytes: MIB });
-    const { budget } = site.site.server as EngineServer;
+    const { budget } = (site.site.server as EngineServer).exchanges;
     const socket = await SocketClient.open(t, site.endpoint);
     await socket.opened();
     for (let i = 0; i < 2; i++) assert.equal(site.channel.send("x".repeat(MIB / 2)), true);

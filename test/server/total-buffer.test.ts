@@ -109,7 +109,7 @@ describe("maxTotalBufferedBytes", () => {
     const site = await serving(t, ({ path }) => (path === "/small" ? "ok" : "x".repeat(MIB)), {
       maxTotalBufferedBytes: 2 * MIB,
     });
-    const { budget } = site.server as EngineServer;
+    const { budget } = (site.server as EngineServer).exchanges;
     const get = (path: string) => site.request(`GET ${path} HTTP/1.1`);
     assert.equal((await get("/large")).status, 200);
     for (let i = 0; i < 8; i++) budget.change(0, MIB / 4 + 1);

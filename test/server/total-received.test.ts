@@ -25,7 +25,7 @@ describe("maxTotalReceivedBytes", () => {
       (r) => withChannel(r, (channel) => channel.onReceive((message) => void channel.send(`${message.length}`))),
       { maxTotalReceivedBytes: LIMIT },
     );
-    const { received } = site.server as EngineServer;
+    const { received } = (site.server as EngineServer).exchanges;
     const clients: WsClient[] = [];
     // Under the limit all is taken.
     for (let i = 0; i < 6; i++) {
@@ -54,7 +54,7 @@ describe("maxTotalReceivedBytes", () => {
 
   it("bounds bodies that are being read: 503, and others are served", async (t) => {
     const site = await serving(t, async (r) => `${(await r.bytes()).length}`, { maxTotalReceivedBytes: LIMIT });
-    const { received } = site.server as EngineServer;
+    const { received } = (site.server as EngineServer).exchanges;
     const post = request(`POST / HTTP/1.1\r\nContent-Length: ${MIB}`);
     const clients: RawClient[] = [];
     for (let i = 0; i < 24; i++) {
@@ -75,7 +75,7 @@ describe("maxTotalReceivedBytes", () => {
     const site = await serving(t, (r) => withChannel(r, (channel) => channel.onReceive(() => new Promise(() => {}))), {
       maxTotalReceivedBytes: LIMIT,
     });
-    const { received } = site.server as EngineServer;
+    const { received } = (site.server as EngineServer).exchanges;
     const clients: WsClient[] = [];
     for (let i = 0; i < 7; i++) {
       const client = await WsClient.open(t, site.target);
@@ -111,7 +111,7 @@ describe("maxTotalReceivedBytes", () => {
       // So that what waits here is much.
       { pingIntervalMs: 1, maxTotalReceivedBytes: 2 * MIB },
     );
-    const { received } = site.server as EngineServer;
+    const { received } = (site.server as EngineServer).exchanges;
     const client = await WsClient.open(t, site.target);
     // More than waits, and then the connection is not read.
     client.raw.write(Buffer.concat(Array.from({ length: 1000 }, () => frame(BINARY, "x".repeat(1000)))));
@@ -131,7 +131,7 @@ describe("maxTotalReceivedBytes", () => {
           if (found instanceof Blob) return `${found.size}`;
           return String((found as string).length ?? (found as ArrayBuffer).byteLength);
         });
-        const { received } = site.server as EngineServer;
+        const { received } = (site.server as EngineServer).exchanges;
         const length = 100_000;
         const text = { json: `"${"x".repeat(length)}"`, formData: `a=${"x".repeat(length)}` }[how as "json"];
         const body = text ?? "x".repeat(length);
@@ -187,7 +187,7 @@ describe("maxTotalReceivedBytes", () => {
     const site = await serving(t, async (r) => `${(await r.toRequest().arrayBuffer()).byteLength}`, {
       maxTotalReceivedBytes: LIMIT,
     });
-    const { received } = site.server as EngineServer;
+    const { received } = (site.server as EngineServer).exchanges;
     const clients: RawClient[] = [];
     for (let i = 0; i < 24; i++) {
       const client = await site.connect();
@@ -209,7 +209,7 @@ describe("maxTotalReceivedBytes", () => {
       for await (const part of r.toRequest().body!) size += part.length;
       return `${size}`;
     });
-    const { received } = site.server as EngineServer;
+    const { received } = (site.server as EngineServer).exchanges;
     const client = await site.connect();
     client.write(request("POST / HTTP/1.1\r\nContent-Length: 100000")).write(Buffer.alloc(99_999));
     await until(() => size === 99_999, "all but a byte has come");
@@ -220,7 +220,7 @@ describe("maxTotalReceivedBytes", () => {
 
   it("lets a body go when it has come, and when it is given up", async (t) => {
     const site = await serving(t, async (r) => `${(await r.bytes()).length}`);
-    const { received } = site.server as EngineServer;
+    const { received } = (site.server as EngineServer).exchanges;
     const client = await site.connect();
     client.write(request("POST / HTTP/1.1\r\nContent-Length: 100000")).write(Buffer.alloc(50_000));
     await until(() => received.bytes >= 50_000, "half has come");
@@ -231,7 +231,7 @@ describe("maxTotalReceivedBytes", () => {
 
   it("counts the part of a head, and lets it go", async (t) => {
     const site = await serving(t, () => "ok");
-    const { received } = site.server as EngineServer;
+    const { received } = (site.server as EngineServer).exchanges;
     const client = await site.connect();
     client.write(`GET / HTTP/1.1\r\nHost: x\r\nX: ${"x".repeat(8000)}`);
     await until(() => received.bytes >= 8000, "it is counted");

@@ -14,8 +14,8 @@ import {
   findClient,
   type ProxyHeader,
   type TrustedProxies,
-  toBelieved,
-  toTrust,
+  toProxyMatcher,
+  toTrustedHeaders,
 } from "../../src/server/trusted-proxies.ts";
 import { bytesOf, oneByOne } from "../support/cut.ts";
 import { hex } from "../support/hex.ts";
@@ -33,13 +33,13 @@ interface Proxies {
 
 /** Whom a connection from `PROXY`, or another address, gives away with these fields, the kind of the first believed. */
 function clientOf(fields: readonly string[], { trusted, headers }: Proxies = {}, address = PROXY): Client {
-  const trusts = toTrust(
+  const isProxy = toProxyMatcher(
     trusted ?? [PROXY, INNER],
     () => false,
     () => {},
   )!;
-  const believed = toBelieved(headers ?? (fields[0] === "Forwarded" ? ["Forwarded"] : undefined));
-  return findClient({ address, scheme: "http", host: "own" }, fields, { trusts, believed });
+  const trustedHeaders = toTrustedHeaders(headers ?? (fields[0] === "Forwarded" ? ["Forwarded"] : undefined));
+  return findClient({ address, scheme: "http", host: "own" }, fields, { isProxy, trustedHeaders });
 }
 
 function addressOf(name: string, value: string): string | undefined {
@@ -151,26 +151,26 @@ describe("trustedProxies", () => {
   ];
   for (const [list, addresses, others] of trusted) {
     it(`trusts with ${JSON.stringify(list)} ${addresses.join(" and ")}`, () => {
-      const trusts = toTrust(
+      const isProxy = toProxyMatcher(
         list,
         () => false,
         () => {},
       )!;
       // Asked twice: the second time it remembers.
-      for (const address of [...addresses, ...addresses]) assert.ok(trusts(address), address);
-      for (const address of [...others, ...others]) assert.ok(!trusts(address), address);
-      assert.ok(!trusts(undefined));
+      for (const address of [...addresses, ...addresses]) assert.ok(isProxy(address), address);
+      for (const address of [...others, ...others]) assert.ok(!isProxy(address), address);
+      assert.ok(!isProxy(undefined));
     });
   }
 
   it("remembers no more than some addresses", () => {
-    const trusts = toTrust(
+    const isProxy = toProxyMatcher(
       ["10.0.0.0/8"],
       () => false,
       () => {},
     )!;
     for (let index = 0; index < 5000; index++) {
-      assert.equal(trusts(`${index % 2 === 0 ? 10 : 11}.0.${index >> 8}.${index & 255}`), index % 2 === 0);
+      assert.equal(isProxy(`${index % 2 === 0 ? 10 : 11}.0.${index >> 8}.${index & 255}`), index % 2 === 0);
     }
   });
 

@@ -11,7 +11,7 @@ import type { TestContext } from "node:test";
 import { systemClock } from "../../src/base/clock.ts";
 import type { ErrorSource } from "../../src/channel/context.ts";
 import { type Handler, type ServeOptions, type Server, serve } from "../../src/index.ts";
-import { EngineServer } from "../../src/server/engine-server.ts";
+import { MemoryEngine } from "../../src/testing/memory-engine.ts";
 import { MemoryNetwork } from "../../src/testing/network.ts";
 import { needs } from "./needs.ts";
 import { RawClient, type RawResponse, type Target } from "./raw-client.ts";
@@ -86,17 +86,16 @@ export async function serving(t: TestContext, handler: Handler, options: ServeOp
 /** The same without a port: clients connect in memory. Time is the real one, as everywhere here. */
 export async function servingInMemory(t: TestContext, handler: Handler, options: ServeOptions = {}): Promise<Site> {
   const reports: Report[] = [];
-  const server = new EngineServer(handler, {
-    onError: (error, { source }) => reports.push({ error, source }),
-    logger: QUIET,
-    ...options,
-  });
+  const server = new MemoryEngine(
+    handler,
+    { onError: (error, { source }) => reports.push({ error, source }), logger: QUIET, ...options },
+    { clock: systemClock, url: "http://memory.example" },
+  );
   const network = new MemoryNetwork(
     systemClock,
-    (socket) => server.accept(socket as unknown as Socket),
+    (socket) => server.accept(socket),
     () => server.status === "running",
   );
-  server.start();
   // The server's own timers do not, and there is no socket that would.
   const awake = setInterval(() => {}, 60_000);
   t.after(() => clearInterval(awake));

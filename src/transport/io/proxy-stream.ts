@@ -3,12 +3,12 @@
 
 import type { Piece } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
-import { type ProxyHeader, ProxyProtocolDecoder } from "../../codec/proxy-protocol.ts";
+import { ProxyProtocolDecoder, type ProxyProtocolHeader } from "../../codec/proxy-protocol.ts";
 import type { ByteStream, ByteStreamListener } from "./byte-stream.ts";
 
 export interface ProxyListenerOwner {
   /** The connection begins with `rest`. Sets another listener. */
-  headerRead(header: ProxyHeader, rest: Uint8Array | undefined): void;
+  headerRead(header: ProxyProtocolHeader, rest: Uint8Array | undefined): void;
   /** The header is malformed, or missing. Sets another listener, or destroys the stream. */
   headerRefused(error: ChannelError): void;
 }
@@ -30,7 +30,7 @@ export class ProxyListener implements ByteStreamListener {
 
   onBytes(bytes: Uint8Array): void {
     this.#decoder.push(bytes);
-    let header: ProxyHeader | undefined;
+    let header: ProxyProtocolHeader | undefined;
     try {
       header = this.#decoder.next();
       if (header === "absent" && this.#isRequired) throw new ChannelError("BAD_REQUEST", "the PROXY header is missing");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ChannelError } from "../../../src/base/errors.ts";
-import type { ProxyHeader } from "../../../src/codec/proxy-protocol.ts";
+import type { ProxyProtocolHeader } from "../../../src/codec/proxy-protocol.ts";
 import { ProxiedStream, ProxyListener } from "../../../src/transport/io/proxy-stream.ts";
 import { bytesOf, cutEverywhere } from "../../support/cut.ts";
 import { MemoryStream } from "../../support/memory-stream.ts";
@@ -12,7 +12,7 @@ function waiting(isRequired = true): { stream: MemoryStream; listener: ProxyList
   const stream = new MemoryStream();
   const told: unknown[] = [];
   const listener = new ProxyListener(stream, isRequired, {
-    headerRead(header: ProxyHeader, rest) {
+    headerRead(header: ProxyProtocolHeader, rest) {
       told.push(typeof header === "string" ? header : header.sourceAddress, Buffer.from(rest ?? []).toString("latin1"));
     },
     headerRefused(error: ChannelError) {

@@ -1,5 +1,5 @@
-// Channels that hold their equal part or more of what no client has taken, while all together hold more than
-// `maxTotalBufferedBytes`. A send finds those that grow; those that are sent nothing more are found here.
+// Ends channels that hold their equal part or more of all unsent bytes while these exceed `maxTotalBufferedBytes`. A send
+// finds the channels whose buffer grows; channels to which nothing more is sent are found here.
 
 import type { TransportChannel } from "../channel/transport-channel.ts";
 
@@ -9,12 +9,12 @@ import type { TransportChannel } from "../channel/transport-channel.ts";
  */
 const PATIENCE_MS = 5000;
 
-export class Arrears {
-  /** Since when each of them has held its part without a break. */
-  #since: Map<TransportChannel, number> | undefined;
+export class SlowChannels {
+  /** Channels that hold their part without a break, and since when. */
+  #since: ReadonlyMap<TransportChannel, number> | undefined;
 
-  /** Called with each beat while the sum is exceeded. */
-  beat(channels: Iterable<TransportChannel>, now: number): void {
+  /** Called with each tick while the sum is exceeded. */
+  tick(channels: Iterable<TransportChannel>, now: number): void {
     const before = this.#since;
     const since = new Map<TransportChannel, number>();
     this.#since = since;
@@ -27,8 +27,8 @@ export class Arrears {
     }
   }
 
-  /** The sum is within its limit. */
-  clear(): void {
+  /** Called when the sum is within its limit. */
+  reset(): void {
     this.#since = undefined;
   }
 }

@@ -1,0 +1,164 @@
+// The connections of the engine: gives each socket its stream and its driver, limits their number, and ends them when the
+// server stops. Sockets come from a listener, or from memory in tests.
+
+import type { Socket } from "node:net";
+import { guard } from "../base/guard.ts";
+import { IndexedSet } from "../base/indexed-set.ts";
+import { Http1Driver } from "../transport/http1/driver.ts";
+import type { BufferBudget } from "../transport/io/buffer-budget.ts";
+import type { ByteStream, ByteStreamListener } from "../transport/io/byte-stream.ts";
+import { ProxyListener } from "../transport/io/proxy-stream.ts";
+import { AddressLimit, answerBusy } from "./admission.ts";
+import type { ExchangeServer } from "./exchange-server.ts";
+import type { ExchangeSource } from "./exchange-source.ts";
+import { addressOf, NetStream, type NetStreamOwner } from "./net-stream.ts";
+import type { ProxyFront, ProxyFrontOwner } from "./proxy-front.ts";
+
+/** Sockets tell that they are closed a turn or two after they were destroyed. */
+const MAX_CLOSING_TURNS = 10;
+
+/** The point at which connections are limited: `beforeTls` counts sockets in their handshake, too. */
+export type LimitPoint = "beforeTls" | "atAccept";
+
+export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOwner {
+  readonly url = undefined;
+  readonly isUnix = false;
+  readonly budget: BufferBudget;
+  readonly writeTimeoutMs: number;
+  /** Reads PROXY headers; undefined where connections have none. Set before the first connection. */
+  front: ProxyFront | undefined;
+  readonly #server: ExchangeServer;
+  readonly #limitPoint: LimitPoint;
+  /** Undefined where the connections of an address are not limited. */
+  readonly #addresses: AddressLimit | undefined;
+  readonly #streams = new IndexedSet<NetStream>();
+  /** Sockets below TLS. Until its handshake is done such a socket has no stream. */
+  readonly #belowTls = new Set<Socket>();
+  #isAccepting = true;
+
+  constructor(server: ExchangeServer, limitPoint: LimitPoint = "atAccept") {
+    this.#server = server;
+    this.#limitPoint = limitPoint;
+    this.budget = server.budget;
+    const { maxConnectionsPerAddress, writeTimeoutMs } = server.limits;
+    this.writeTimeoutMs = writeTimeoutMs;
+    if (maxConnectionsPerAddress < Number.POSITIVE_INFINITY) {
+      this.#addresses = new AddressLimit(maxConnectionsPerAddress, server.proxies?.isProxy);
+    }
+  }
+
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  snapshot(): readonly NetStream[] {
+    return this.#streams.snapshot();
+  }
+
+  /** Takes a new connection: a socket, after its TLS handshake if there is one, or an object that behaves like a socket. */
+  accept(socket: Socket): void {
+    const stream = this.openStream(socket);
+    if (stream === undefined) return;
+    if (this.front !== undefined) this.front.accept(stream);
+    else if (this.#limitPoint === "beforeTls" || this.admit(stream, stream.remoteAddress)) this.beginHttp(stream);
+    else this.turnAway(stream);
+  }
+
+  /**
+   * Limits and watches a connection that begins its TLS handshake. A socket too many is dropped: it could be told the reason
+   * only after the handshake, which is the part that costs.
+   */
+  watchBelowTls(socket: Socket): void {
+    const isFull = this.#belowTls.size >= this.#server.limits.maxConnections;
+    if (isFull) this.#server.connectionRefused(addressOf(socket));
+    if (isFull || (this.front === undefined && !this.admit(socket, addressOf(socket)))) {
+      this.#addresses?.leave(socket);
+      socket.destroy();
+      return;
+    }
+    this.#belowTls.add(socket);
+    socket.once("close", () => {
+      this.#belowTls.delete(socket);
+      this.#addresses?.leave(socket);
+    });
+  }
+
+  stopAccepting(): void {
+    this.#isAccepting = false;
+    // Their last responses say `Connection: close`.
+    this.#closeSoon((listener) => listener instanceof Http1Driver && !listener.isIdle);
+  }
+
+  endConnections(): void {
+    this.#closeSoon(() => true);
+  }
+
+  async dropConnections(): Promise<void> {
+    for (const stream of this.#streams.snapshot()) this.#guard(() => stream.destroy());
+    for (const socket of this.#belowTls) this.#guard(() => socket.destroy());
+    for (let turns = 0; this.#streams.size > 0 && turns < MAX_CLOSING_TURNS; turns++) await new Promise(setImmediate);
+  }
+
+  openStream(socket: Socket): NetStream | undefined {
+    const isFull = this.#limitPoint === "atAccept" && this.#streams.size >= this.#server.limits.maxConnections;
+    if (isFull || !this.#isAccepting) {
+      this.#server.connectionRefused(addressOf(socket));
+      answerBusy(socket);
+      return undefined;
+    }
+    const stream = new NetStream(socket, this);
+    this.#streams.add(stream);
+    return stream;
+  }
+
+  admit(connection: NetStream | Socket, address: string | undefined): boolean {
+    if (this.#addresses === undefined || this.#addresses.enter(connection, address)) return true;
+    this.#server.connectionRefused(address);
+    return false;
+  }
+
+  turnAway(stream: NetStream): void {
+    const socket = stream.release(undefined);
+    this.streamClosed(stream);
+    answerBusy(socket);
+  }
+
+  beginHttp(stream: NetStream, bytes: ByteStream = stream): Http1Driver {
+    const driver = new Http1Driver(bytes, this.#server);
+    stream.listener = driver;
+    this.#server.connectionOpened(stream);
+    return driver;
+  }
+
+  streamClosed(stream: NetStream): void {
+    this.#streams.delete(stream);
+    this.#addresses?.leave(stream);
+    if (hasBegun(stream)) this.#server.connectionClosed(stream);
+    else this.#server.checkEmpty();
+  }
+
+  tickListener(listener: ByteStreamListener | undefined, now: number): boolean {
+    if (listener instanceof Http1Driver) return listener.beat(now);
+    if (listener instanceof ProxyListener) return listener.beat(now, this.#server.limits.headerTimeoutMs);
+    // Its channel ticks for a WebSocket.
+    return false;
+  }
+
+  #closeSoon(isMeant: (listener: Http1Driver | ProxyListener) => boolean): void {
+    for (const { listener } of this.#streams.snapshot()) {
+      if ((listener instanceof Http1Driver || listener instanceof ProxyListener) && isMeant(listener)) {
+        this.#guard(() => listener.closeSoon());
+      }
+    }
+  }
+
+  /** A connection that fails to end must not keep the others from their end. */
+  #guard(end: () => void): void {
+    guard(end, (error) => this.#server.report(error, { source: "connection" }));
+  }
+}
+
+/** HTTP has begun. A connection that ends earlier, at its PROXY header or for want of room, was announced to nobody. */
+function hasBegun({ listener }: NetStream): boolean {
+  return listener !== undefined && !(listener instanceof ProxyListener);
+}

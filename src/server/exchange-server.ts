@@ -1,0 +1,318 @@
+// A server without a listener: serves the exchanges that a source hands it, keeps its open channels, and ends all when it
+// is stopped. The engine's source is `connections.ts`. An adapter for another server brings a source of its own.
+
+import { type Clock, systemClock } from "../base/clock.ts";
+import type { DebugLog } from "../base/debug-log.ts";
+import type { ChannelError, ErrorCode } from "../base/errors.ts";
+import { guard } from "../base/guard.ts";
+import { IndexedSet } from "../base/indexed-set.ts";
+import type { MessageCounts, OverflowPolicy } from "../channel/context.ts";
+import type { TransportChannel } from "../channel/transport-channel.ts";
+import { pageFieldsOf } from "../request/access.ts";
+import { type Access, toAccess } from "../request/access-rules.ts";
+import type { Client } from "../request/client.ts";
+import type { ErrorReporter } from "../request/context.ts";
+import type { Handler } from "../request/handle.ts";
+import { ChannelRequest } from "../request/request.ts";
+import type { UpgradeCheck } from "../request/upgrade-check.ts";
+import { type SessionServerContext, Sessions } from "../session/registry.ts";
+import type { CloseStatus } from "../transport/close-status.ts";
+import type { Exchange } from "../transport/exchange.ts";
+import type { Http1Context } from "../transport/http1/driver.ts";
+import { BufferBudget } from "../transport/io/buffer-budget.ts";
+import { Flusher } from "../transport/io/flusher.ts";
+import { toGraceMs } from "./check-options.ts";
+import type { ServerStats } from "./counts.ts";
+import { dateField } from "./date-field.ts";
+import { openDebugLog } from "./debug-lines.ts";
+import type { Connection, ExchangeSource } from "./exchange-source.ts";
+import { Observer } from "./observer.ts";
+import { type ServeOptions, type ServerLimits, toLimits, toServerField } from "./options.ts";
+import type { BaseServer, ServerStatus } from "./server.ts";
+import { SlowChannels } from "./slow-channels.ts";
+import { Ticker, type TickerOwner } from "./ticker.ts";
+import { findClient, type ProxyRules, toProxyMatcher, toTrustedHeaders } from "./trusted-proxies.ts";
+
+/** Every legal move. */
+const MOVES: Record<ServerStatus, readonly ServerStatus[]> = {
+  running: ["stopping"],
+  stopping: ["stopped"],
+  stopped: [],
+};
+
+/** When clients of a server that stops are told to come back: the next server needs a moment to listen. */
+const COME_BACK_MS = { least: 1000, most: 3000 };
+
+interface ExchangeServerParts {
+  /** @default the system's */
+  readonly clock?: Clock | undefined;
+  /** The server as diagnostics show it. @default the ExchangeServer itself */
+  readonly shownAs?: BaseServer | undefined;
+}
+
+export class ExchangeServer implements BaseServer, SessionServerContext, Http1Context, TickerOwner {
+  readonly limits: ServerLimits;
+  readonly clock: Clock;
+  readonly flusher: Flusher = new Flusher(setImmediate, (error) => this.report(error, { source: "connection" }));
+  readonly report: ErrorReporter;
+  readonly budget: BufferBudget;
+  readonly received: BufferBudget;
+  readonly http: Http1Context["http"];
+  readonly webSocket: ServerLimits;
+  readonly channelSettings: SessionServerContext["channelSettings"];
+  readonly closeTimeoutMs: number;
+  readonly timeouts: ServerLimits;
+  readonly access: Access;
+  readonly messages: MessageCounts;
+  readonly sessions: Sessions;
+  readonly upgrade: UpgradeCheck | undefined;
+  readonly debug: DebugLog | undefined;
+  /** Undefined if no proxy is trusted. */
+  readonly proxies: ProxyRules | undefined;
+  readonly #observer: Observer;
+  readonly #handler: Handler;
+  readonly #hasProxyHeaders: boolean;
+  readonly #channels = new IndexedSet<TransportChannel>();
+  readonly #slowChannels = new SlowChannels();
+  readonly #ticker: Ticker;
+  #source: ExchangeSource | undefined;
+  #status: ServerStatus = "running";
+  #stopped: Promise<void> | undefined;
+  /** The number of requests that are being answered. */
+  #openExchanges = 0;
+  #onEmpty: (() => void) | undefined;
+  #willMakeRoom = false;
+
+  /** Throws BAD_OPTION. */
+  constructor(handler: Handler, options: ServeOptions, { clock = systemClock, shownAs }: ExchangeServerParts = {}) {
+    this.clock = clock;
+    this.#handler = handler;
+    const limits = toLimits(options);
+    this.limits = limits;
+    this.debug = openDebugLog();
+    this.#observer = new Observer(shownAs ?? this, options, clock, this.debug);
+    this.report = this.#observer.report;
+    this.messages = this.#observer.counts.messages;
+    this.budget = new BufferBudget(limits.maxTotalBufferedBytes);
+    this.received = new BufferBudget(limits.maxTotalReceivedBytes);
+    this.received.onExceeded = () => this.#makeRoomSoon();
+    this.webSocket = limits;
+    this.timeouts = limits;
+    this.closeTimeoutMs = limits.closeTimeoutMs;
+    const { maxBufferedBytes } = limits;
+    this.channelSettings = { maxBufferedBytes, onOverflow: "close", heartbeat: limits };
+    this.access = toAccess(options, (error, request) => this.report(error, { source: "handler", request }));
+    this.upgrade = options.upgrade;
+    this.proxies = this.#toProxyRules(options);
+    this.#hasProxyHeaders = (options.proxyProtocol ?? "off") !== "off";
+    const isProxy = (address: string): boolean => this.proxies?.isProxy(address) === true;
+    this.sessions = new Sessions(limits, this.flusher, this.budget, this.received, isProxy, this.debug);
+    this.http = {
+      ...limits,
+      maxBodyBytesOf: ({ method, target }) => (method === "POST" ? this.sessions.maxPostBytes(target) : undefined),
+      dateField: dateField(clock),
+      serverField: toServerField(options.serverHeader),
+    };
+    this.#ticker = new Ticker(clock, this);
+  }
+
+  get status(): ServerStatus {
+    return this.#status;
+  }
+
+  /** Starts the timeouts. Called once. Without a source there are the exchanges that `onExchange` is given, no more. */
+  start(source?: ExchangeSource): void {
+    this.#source = source;
+    this.#ticker.start();
+    this.#observer.serverStarted(source?.url);
+  }
+
+  stats(): ServerStats {
+    return this.#observer.counts.stats(this.#source?.snapshot() ?? [], this.#channels.snapshot());
+  }
+
+  stop(options: { readonly graceMs?: number } = {}): Promise<void> {
+    try {
+      const graceMs = toGraceMs("stop", options);
+      this.#stopped ??= this.#stop(graceMs);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#stopped;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  onExchange(exchange: Exchange): void {
+    this.#openExchanges += 1;
+    this.#observer.serve(new ChannelRequest(exchange, this), this.#handler);
+  }
+
+  onExchangeEnd(exchange: Exchange, status: number, isWhole: boolean): void {
+    this.#openExchanges -= 1;
+    this.#observer.requestEnded(exchange, status, isWhole);
+    this.checkEmpty();
+  }
+
+  pageFieldsOf(exchange: Exchange): readonly string[] | undefined {
+    return this.access.cors === undefined ? undefined : pageFieldsOf(new ChannelRequest(exchange, this));
+  }
+
+  onRefusal(error: ChannelError): void {
+    this.#observer.requestRefused(error);
+  }
+
+  findClient(exchange: Exchange): Client {
+    const { remoteAddress: address, scheme, head } = exchange;
+    const own = { address, scheme, host: head.host };
+    // A PROXY header without an address means that the proxy knows none, even on a Unix socket.
+    if (this.proxies === undefined || (address === undefined && this.#hasProxyHeaders)) return own;
+    return findClient(own, head.fields, this.proxies);
+  }
+
+  refused(request: ChannelRequest, status: number, why: string, code?: ErrorCode): void {
+    this.#observer.refused(request, status, why, code);
+  }
+
+  channelOpened(channel: TransportChannel, request: ChannelRequest): void {
+    this.#channels.add(channel);
+    this.#observer.channelOpened(channel, request);
+    // Its handler was running when the stop began.
+    if (this.#status !== "running") queueMicrotask(() => channel.goAway(comeBackMs()));
+  }
+
+  channelOverflowed(channel: TransportChannel, policy: OverflowPolicy): void {
+    this.#observer.channelOverflowed(channel, policy);
+  }
+
+  channelEnded(channel: TransportChannel, status: CloseStatus): void {
+    this.#channels.delete(channel);
+    this.#observer.channelEnded(channel, status);
+    this.checkEmpty();
+  }
+
+  /** HTTP begins on a connection of the source. */
+  connectionOpened(connection: Connection): void {
+    this.#observer.connectionOpened(connection);
+  }
+
+  /** A connection that was opened has closed; it is in no set any more. */
+  connectionClosed(connection: Connection): void {
+    this.#observer.connectionClosed(connection);
+    this.checkEmpty();
+  }
+
+  connectionRefused(address: string | undefined): void {
+    this.#observer.connectionRefused(address);
+  }
+
+  /** A stop that waits goes on if nothing is open any more. The source calls this when its last connection has closed. */
+  checkEmpty(): void {
+    if (this.#onEmpty === undefined || this.#openExchanges > 0 || this.#channels.size > 0) return;
+    if (this.#source === undefined || this.#source.size === 0) this.#onEmpty();
+  }
+
+  ticked(): readonly (Connection | TransportChannel)[] {
+    return [...(this.#source?.snapshot() ?? []), ...this.#channels.snapshot()];
+  }
+
+  tickBegins(now: number): void {
+    if (!this.budget.isExceeded) this.#slowChannels.reset();
+    else this.#guard(() => this.#slowChannels.tick(this.#channels.snapshot(), now));
+  }
+
+  tickFailed(error: unknown): void {
+    this.report(error, { source: "connection" });
+  }
+
+  #toProxyRules({ trustedProxies, proxyHeaders }: ServeOptions): ProxyRules | undefined {
+    const trustedHeaders = toTrustedHeaders(proxyHeaders);
+    const report = (error: unknown): void => this.report(error, { source: "connection" });
+    const isProxy = toProxyMatcher(trustedProxies, () => this.#source?.isUnix === true, report);
+    return isProxy === undefined ? undefined : { isProxy, trustedHeaders };
+  }
+
+  /** At the end of the turn, clients that hold much and do not grow any more must make room for others as well. */
+  #makeRoomSoon(): void {
+    if (this.#willMakeRoom) return;
+    this.#willMakeRoom = true;
+    setImmediate(() => {
+      this.#willMakeRoom = false;
+      for (const connection of this.#source?.snapshot() ?? []) {
+        if (!this.received.isExceeded) return;
+        connection.makeRoom();
+      }
+      for (const channel of this.#channels.snapshot()) {
+        if (!this.received.isExceeded) return;
+        channel.refuseInput();
+      }
+    });
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    this.#moveTo("stopping");
+    const startedAt = this.clock.now();
+    this.#observer.serverStopping(graceMs, this.#source?.size ?? 0, this.#channels.size);
+    // Neither the clock's timers nor half-closed sockets keep the process alive, but whoever awaits a stop must see its end.
+    const awake = setInterval(() => {}, 60_000);
+    try {
+      await this.#endAll(graceMs);
+    } finally {
+      clearInterval(awake);
+      this.#ticker.stop();
+      this.#moveTo("stopped");
+      this.#observer.serverStopped(this.clock.now() - startedAt);
+    }
+  }
+
+  /** The order of a stop. Waiting takes `graceMs` at most, all steps together. */
+  async #endAll(graceMs: number): Promise<void> {
+    const startedAt = this.clock.now();
+    this.#source?.stopAccepting();
+    for (const channel of this.#channels.snapshot()) this.#guard(() => channel.goAway(comeBackMs()));
+    // A client between two polls fetches with the next one what was sent before the stop.
+    await this.#within(graceMs, this.sessions.noneLingers());
+    // A request may have arrived that nobody has read yet: its client would see nothing but the end of the connection.
+    for (let turns = 0; turns < 2; turns++) await new Promise(setImmediate);
+    this.#source?.endConnections();
+    await this.#within(Math.max(graceMs - (this.clock.now() - startedAt), 0), this.#empty());
+    await this.#source?.dropConnections();
+    for (const channel of this.#channels.snapshot()) this.#guard(() => channel.abandon());
+  }
+
+  /** Resolves when nothing is open. */
+  #empty(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve;
+      this.checkEmpty();
+    });
+  }
+
+  /** Resolves with `work`, or after `ms`. */
+  async #within(ms: number, work: Promise<void>): Promise<void> {
+    let timer: unknown;
+    const late = new Promise<void>((resolve) => {
+      timer = this.clock.setTimer(resolve, ms);
+    });
+    await Promise.race([work, late]);
+    this.clock.clearTimer(timer);
+  }
+
+  /** A channel that fails to end must not keep the others from their end. */
+  #guard(end: () => void): void {
+    guard(end, (error) => this.report(error, { source: "connection" }));
+  }
+
+  #moveTo(status: ServerStatus): void {
+    if (!MOVES[this.#status].includes(status)) throw new Error(`a server cannot go from ${this.#status} to ${status}`);
+    this.#status = status;
+  }
+}
+
+/** A time for each client: they must not all come back at once. */
+function comeBackMs(): number {
+  const { least, most } = COME_BACK_MS;
+  return least + Math.floor(Math.random() * (most - least + 1));
+}

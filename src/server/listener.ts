@@ -1,0 +1,141 @@
+// The listening socket of a server, with TLS where it is asked for. What it accepts goes to the engine's connections.
+
+import { createServer, type Server as NetServer, type Socket } from "node:net";
+import type { TlsOptions, Server as TlsServer } from "node:tls";
+import { ChannelError } from "../base/errors.ts";
+import { type Address, listen, toAddress, urlOf } from "./address.ts";
+import { Connections } from "./connections.ts";
+import type { ExchangeServer } from "./exchange-server.ts";
+import type { Connection, ExchangeSource } from "./exchange-source.ts";
+import { logWarn } from "./log.ts";
+import { type ServeOptions, toTimerMs } from "./options.ts";
+import { toProxyFront } from "./proxy-front.ts";
+import { createTls, renewTls, toTlsOptions } from "./tls.ts";
+import { renewedTls, type TlsRenewal, validityWarning } from "./tls-options.ts";
+
+/**
+ * A FIN from the client ends its side only: the answer to what it asked still goes out. Keep-alive probes find peers that
+ * vanished without a FIN where nothing is sent that would miss an answer.
+ */
+const SOCKET_SETTINGS = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 };
+
+type ListenerState = "new" | "listening" | "closed";
+
+/** Every legal move. */
+const MOVES: Record<ListenerState, readonly ListenerState[]> = {
+  new: ["listening"],
+  listening: ["closed"],
+  closed: [],
+};
+
+export class Listener implements ExchangeSource {
+  readonly #server: ExchangeServer;
+  readonly #connections: Connections;
+  readonly #options: ServeOptions;
+  readonly #address: Address;
+  readonly #netServer: NetServer;
+  readonly #tlsServer: TlsServer | undefined;
+  #tls: TlsOptions | undefined;
+  #state: ListenerState = "new";
+  /** The address that the system has given; a path, or null, on a Unix socket. */
+  #bound: ReturnType<NetServer["address"]> = null;
+  /** Resolves when the socket and all that it has accepted is closed. Undefined before it begins to close. */
+  #closed: Promise<void> | undefined;
+
+  /** Throws BAD_OPTION. */
+  constructor(server: ExchangeServer, options: ServeOptions) {
+    this.#server = server;
+    this.#options = options;
+    const report = (error: unknown): void => server.report(error, { source: "connection" });
+    const handshakeTimeoutMs = toTimerMs(server.limits.tlsHandshakeTimeoutMs);
+    const { tls } = options;
+    this.#tls = tls === undefined ? undefined : toTlsOptions(tls, SOCKET_SETTINGS, handshakeTimeoutMs, report);
+    this.#connections = new Connections(server, tls === undefined ? "atAccept" : "beforeTls");
+    const front = toProxyFront(options, server.proxies?.isProxy, this.#tls, this.#connections);
+    this.#connections.front = front;
+    // Last of all that may throw: the socket that systemd passes can be taken once.
+    this.#address = toAddress(options, process.env, process.pid);
+    const onSocket = (socket: Socket): void => this.#connections.accept(socket);
+    if (front === undefined && this.#tls !== undefined) {
+      this.#tlsServer = createTls(this.#tls, onSocket);
+      this.#netServer = this.#tlsServer;
+    } else {
+      // Behind a PROXY header TLS begins later.
+      this.#tlsServer = front?.tlsServer;
+      this.#netServer = createServer(SOCKET_SETTINGS, onSocket);
+    }
+    if (tls !== undefined) this.#netServer.on("connection", (socket) => this.#connections.watchBelowTls(socket));
+  }
+
+  /** 0 on a Unix socket. */
+  get port(): number {
+    return typeof this.#bound === "object" && this.#bound !== null ? this.#bound.port : 0;
+  }
+
+  get url(): string {
+    return urlOf(this.#address, this.#bound, this.#tls === undefined ? "http" : "https");
+  }
+
+  get isUnix(): boolean {
+    return this.#state !== "new" && (this.#bound === null || typeof this.#bound === "string");
+  }
+
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** Resolves when it listens. Rejects with Node's own error, or BAD_OPTION. */
+  async listen(): Promise<void> {
+    await listen(this.#netServer, this.#address, this.#options.backlog ?? 1024);
+    this.#bound = this.#netServer.address();
+    this.#moveTo("listening");
+    if (this.isUnix && this.#connections.front?.tlsServer !== undefined) {
+      this.#close();
+      throw new ChannelError("BAD_OPTION", "proxyProtocol with tls wants TCP, and fd is a Unix socket");
+    }
+    this.#netServer.on("error", (error) => this.#server.report(error, { source: "listener" }));
+  }
+
+  /** Warns of a certificate that is not valid now. It is taken all the same: a client may ignore it, and clocks differ. */
+  warnOfCertificate(): void {
+    const warning = this.#tls === undefined ? undefined : validityWarning(this.#tls, Date.now());
+    if (warning !== undefined) logWarn(this.#options.logger, {}, warning);
+  }
+
+  setTls(options: TlsRenewal): void {
+    if (this.#tlsServer === undefined || this.#tls === undefined) {
+      throw new ChannelError("BAD_OPTION", "the server was started without tls; give serve the option tls");
+    }
+    const tls = renewedTls(this.#tls, options);
+    renewTls(this.#tlsServer, this.#tls, tls);
+    this.#tls = tls;
+    this.warnOfCertificate();
+  }
+
+  snapshot(): readonly Connection[] {
+    return this.#connections.snapshot();
+  }
+
+  stopAccepting(): void {
+    this.#close();
+    this.#connections.stopAccepting();
+  }
+
+  endConnections(): void {
+    this.#connections.endConnections();
+  }
+
+  async dropConnections(): Promise<void> {
+    await Promise.all([this.#connections.dropConnections(), this.#closed]);
+  }
+
+  #close(): void {
+    this.#moveTo("closed");
+    this.#closed = new Promise((resolve) => this.#netServer.close(() => resolve()));
+  }
+
+  #moveTo(state: ListenerState): void {
+    if (!MOVES[this.#state].includes(state)) throw new Error(`a listener cannot go from ${this.#state} to ${state}`);
+    this.#state = state;
+  }
+}

@@ -1,0 +1,108 @@
+// The timer of a server. One timer serves all timeouts: twice a second each connection and channel is looked at, and the
+// one that waits or is silent for too long is ended.
+
+import type { Clock, Timer } from "../base/clock.ts";
+import { TransportChannel } from "../channel/transport-channel.ts";
+import type { Connection } from "./exchange-source.ts";
+
+/** A timeout begins with one tick and ends with another: each may come this late, both together a second. */
+const TICK_MS = 500;
+
+/** Ending a connection takes about 0.15 ms. After so many, the event loop gets a turn for everything else. */
+const MAX_ENDED_PER_TURN = 64;
+
+type Ticked = Connection | TransportChannel;
+
+/** Every legal move. `looking`: a tick goes on over several turns, and the next one must not begin. */
+const MOVES = {
+  new: ["waiting", "stopped"],
+  waiting: ["looking", "stopped"],
+  looking: ["waiting", "stopped"],
+  stopped: [],
+} as const satisfies Record<string, readonly string[]>;
+
+type TickerState = keyof typeof MOVES;
+
+export interface TickerOwner {
+  /** Everything that is open, as a copy. */
+  ticked(): readonly Ticked[];
+  /** Called with each tick, before anything is looked at. Must not throw. */
+  tickBegins(now: number): void;
+  /** Told of what a tick throws. */
+  tickFailed(error: unknown): void;
+}
+
+export class Ticker {
+  readonly #clock: Clock;
+  readonly #owner: TickerOwner;
+  #state: TickerState = "new";
+  #timer: Timer | undefined;
+  #tickedAt: number;
+
+  constructor(clock: Clock, owner: TickerOwner) {
+    this.#clock = clock;
+    this.#owner = owner;
+    this.#tickedAt = clock.now();
+  }
+
+  /** Ticks for the first time. */
+  start(): void {
+    this.#tickedAt = this.#clock.now();
+    this.#moveTo("waiting");
+    this.#tick();
+  }
+
+  stop(): void {
+    this.#moveTo("stopped");
+    this.#clock.clearTimer(this.#timer);
+  }
+
+  #tick(): void {
+    // Set first, so that an exception below does not end all timeouts.
+    this.#timer = this.#clock.setTimer(() => this.#tick(), TICK_MS);
+    const now = this.#clock.now();
+    this.#owner.tickBegins(now);
+    if (!this.#moveTo("looking")) return;
+    const open = this.#owner.ticked();
+    const isLate = now - this.#tickedAt >= 2 * TICK_MS;
+    this.#tickedAt = now;
+    // A process that was busy or suspended has not read what came meanwhile. It reads before anything is taken for silence.
+    if (isLate) setImmediate(() => this.#look(open, 0));
+    else this.#look(open, 0);
+  }
+
+  /** Looks at each from the index `start` on, and goes on in the next turn if many were ended in this one. */
+  #look(open: readonly Ticked[], start: number): void {
+    const now = this.#clock.now();
+    let ended = 0;
+    for (let i = start; i < open.length; i++) {
+      if (ended >= MAX_ENDED_PER_TURN) {
+        setImmediate(() => this.#look(open, i));
+        return;
+      }
+      const one = open[i]!;
+      // It has closed since the snapshot was taken.
+      if (one.index === undefined) continue;
+      try {
+        if (one instanceof TransportChannel ? tickChannel(one, now) : one.tick(now)) ended += 1;
+      } catch (error) {
+        this.#owner.tickFailed(error);
+      }
+    }
+    this.#moveTo("waiting");
+  }
+
+  /** Returns false if there is no such move. */
+  #moveTo(state: TickerState): boolean {
+    if (!(MOVES[this.#state] as readonly TickerState[]).includes(state)) return false;
+    this.#state = state;
+    return true;
+  }
+}
+
+/** Returns true if the channel was ended. */
+function tickChannel(channel: TransportChannel, now: number): boolean {
+  const wasOpen = channel.isOpen;
+  channel.beat(now);
+  return wasOpen && !channel.isOpen;
+}
