@@ -45,6 +45,7 @@ export class ClientSession extends Session<Kept> {
     const session = new ClientSession();
     session.sent = session.acknowledged = acknowledged;
     session.received = received;
+    session.continueAt(received + 1);
     session.isHeld = this.isHeld;
     for (const record of records) session.send(record);
     return session;

@@ -50,8 +50,6 @@ export function converse(
   let tries = 0;
   /** What has, or had last, the session. */
   let carrier: Carrier | undefined;
-  /** The number of the last record that came on this carrier. */
-  let arrived = 0;
   /** Sessions in a row that were lost soon after they had begun, whatever they had brought. */
   let losses = 0;
   let begunAt = 0;
@@ -113,8 +111,8 @@ export function converse(
   }
 
   function open(opened: Carrier, record: OpenRecord): void {
-    arrived = record.first - 1;
-    const isResumed = record.resumed && record.session === token && arrived <= session.received;
+    const isResumed = record.resumed && record.session === token && record.first <= session.received + 1;
+    session.continueAt(record.first);
     if (isResumed) acknowledged(record.received);
     const isSame = opened === carrier;
     // The next poll of those that have the session already.
@@ -126,7 +124,7 @@ export function converse(
       if (isSame) return void ladder.fail({ status: 200, what });
       events.fail(what);
     }
-    const unacknowledged = isResumed ? [] : renew(record.received);
+    const unacknowledged = isResumed ? [] : renew(record);
     token = record.session;
     carrier = opened;
     winners.set(way, carrier.kind);
@@ -144,11 +142,11 @@ export function converse(
   }
 
   /** Another session: what has never left goes out in it. Returns what may have left. */
-  function renew(received: number): unknown[] {
+  function renew({ received, first }: OpenRecord): unknown[] {
     const records = session.after();
     const isFresh = ({ sends }: Kept): boolean => sends === undefined;
     // Both numbers are 0, unless the server has kept the session and records of it are lost all the same.
-    session = session.renewed(received, arrived, records.filter(isFresh));
+    session = session.renewed(received, first - 1, records.filter(isFresh));
     begunAt = time.now();
     const values = valuesOf(records.filter((record) => !isFresh(record)));
     if (values.length > 0) waiting.reject("the session is lost");
@@ -157,8 +155,7 @@ export function converse(
   }
 
   function take(record: NumberedRecord): void {
-    arrived += 1;
-    if (session.receive(arrived, record)) {
+    if (session.receiveNext(record)) {
       // What each new session brings at its opening says nothing of the way there.
       if (losses < 2) ladder.prove();
       if (record.type === "message") deliver(record.data);

@@ -6,7 +6,7 @@
 import { ChannelError } from "../base/channel-error.ts";
 import { memorySize } from "../base/memory-size.ts";
 import { Queue } from "../base/queue.ts";
-import type { NumberedRecord } from "../codec/session-record.ts";
+import type { NumberedRecord, SessionRecord } from "../codec/session-record.ts";
 
 /** An acknowledgement is due after so many records … */
 const ACK_RECORDS = 16;
@@ -16,11 +16,11 @@ const ACK_BYTES = 65_536;
 export const ACK_MS = 1000;
 const MIN_RECORD_SIZE = 64;
 
-/** What is numbered. A text message may be its text alone: nearly all are, and most are gone in a moment. */
-export type Numbered = NumberedRecord | string;
+/** A record, or the text of a text message alone: no object is made for nearly all of them. */
+export type CompactRecord<R extends SessionRecord = SessionRecord> = R | string;
 
 /** `R`: what the owner keeps with a record. */
-export class Session<R extends Numbered = NumberedRecord> {
+export class Session<R extends CompactRecord<NumberedRecord> = NumberedRecord> {
   /** The number of the last record sent; the first one is 1. */
   sent = 0;
   /** The other end has all of ours from 1 to this one. */
@@ -29,6 +29,8 @@ export class Session<R extends Numbered = NumberedRecord> {
   bufferedAmount = 0;
   /** All of the other end's from 1 to this one have come. */
   received = 0;
+  /** The number of the next record on the present carrier, which may repeat what came on the one before. */
+  #next = 1;
   /** From `acknowledged` + 1 to `sent`; undefined when empty, for the sake of the many that are idle. */
   #kept: Queue<R> | undefined;
   /** The value of `received` that the other end was told last. */
@@ -80,8 +82,18 @@ export class Session<R extends Numbered = NumberedRecord> {
     return this.#kept?.slice(Math.max(number - this.acknowledged, 0)) ?? [];
   }
 
+  /** The next record on the present carrier has this number. */
+  continueAt(number: number): void {
+    this.#next = number;
+  }
+
+  /** The next record arrived on the present carrier: `receive` with its number. */
+  receiveNext(record: CompactRecord<NumberedRecord>): boolean {
+    return this.receive(this.#next++, record);
+  }
+
   /** A record arrived. True: it is the next one, take it. False: it came before. Throws BAD_RECORD for one too far ahead. */
-  receive(number: number, record: Numbered): boolean {
+  receive(number: number, record: CompactRecord<NumberedRecord>): boolean {
     if (number <= this.received) {
       this.#hasRepeated = true;
       this.#unsaidRecords += 1;
@@ -133,18 +145,18 @@ export class Session<R extends Numbered = NumberedRecord> {
  * Bytes, or UTF-16 units of a text, of which it never has more than bytes: both ends can count them without encoding.
  * Never less than 64, so that many empty records are acknowledged too.
  */
-export function recordSize(record: Numbered): number {
+export function recordSize(record: CompactRecord<NumberedRecord>): number {
   return Math.max(dataOf(record).length, MIN_RECORD_SIZE);
 }
 
 /** The memory that a kept record takes, and never less than what an empty one costs. */
-export function keptSize(record: Numbered): number {
+export function keptSize(record: CompactRecord<NumberedRecord>): number {
   const data = dataOf(record);
   // A short text is below the least size, whatever its characters.
   if (data.length * 2 <= MIN_RECORD_SIZE) return MIN_RECORD_SIZE;
   return Math.max(typeof data === "string" ? memorySize(data) : data.length, MIN_RECORD_SIZE);
 }
 
-function dataOf(record: Numbered): string | Uint8Array {
+function dataOf(record: CompactRecord<NumberedRecord>): string | Uint8Array {
   return typeof record === "string" ? record : record.type === "message" ? record.data : "";
 }

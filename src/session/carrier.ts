@@ -1,51 +1,52 @@
-// What carries a session at the moment: a WebSocket, an event stream, or a parked poll; each one of the transports that
-// plain channels have. PROTOCOL.md, "Carriers". A carrier writes records and hands up what arrives; what is due, and to
-// whom, its session knows (`session.ts`).
+// The carriers of a session: a WebSocket, an event stream, or a parked poll, each over the transport that a plain channel
+// has. PROTOCOL.md, "Carriers". A carrier encodes records and decodes what arrives; `transport.ts` decides what is sent.
 
 import { utf8 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { decodeRecordMessage, MESSAGE_LETTER, type SessionRecord } from "../codec/session-record.ts";
 import { bodyMessage } from "../protocol/outbound-message.ts";
+import type { CompactRecord } from "../protocol/session.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
 import { EVENT_STREAM } from "../transport/http/sse.ts";
 import type { HttpFormat } from "../transport/http/transport.ts";
 import type { Heartbeat, TextTransport, Transport, TransportKind, TransportListener } from "../transport/transport.ts";
-import { type AnyRecord, asEventText, asWebSocketMessage } from "./form.ts";
+import { NORMAL, PROTOCOL_ERROR, REPLACED } from "./close-codes.ts";
+import { asEventText, asWebSocketMessage } from "./form.ts";
 
 export interface Carrier {
   readonly kind: TransportKind;
-  /** True for a poll: it takes all its records at once, and `finish` sends them. */
+  /** True for a poll: it collects what is written, and `finish` sends all of it. */
   readonly isParked: boolean;
   /** Bytes that the connection has not taken. */
   readonly unsentBytes: number;
-  /** Tells the owner from now on; what is over already is told at once. `next`: the number of the client's next record. */
-  begin(owner: CarrierOwner, next: number): void;
+  /** Sets the owner, which is told at once if the carrier has ended already. */
+  begin(owner: CarrierOwner): void;
   /** Begins to deliver. */
   open(): void;
-  write(record: AnyRecord): void;
+  write(record: CompactRecord): void;
   finish(): void;
-  /** Ends after what was written. The codes are a WebSocket's. */
+  /** Ends the carrier after what was written. The codes are a WebSocket's. */
   end(code: number, reason: string): void;
   /** Drops the connection now. */
-  drop(): void;
-  beat(now: number, heartbeatMs: number, heartbeat: Heartbeat): void;
+  terminate(): void;
+  /** Called with each of the server's ticks. */
+  beat(now: number, heartbeat: Heartbeat): void;
   ping(data: Uint8Array): void;
   pause(): void;
   resume(): void;
 }
 
 export interface CarrierOwner {
-  /** `number` is that of a numbered record; on others it says nothing. */
-  recordArrived(carrier: Carrier, record: AnyRecord, number: number): void;
-  /** The client does not keep to the protocol, and has been told so. */
+  recordArrived(carrier: Carrier, record: CompactRecord): void;
+  /** The client has broken the protocol: `status` says how. */
   carrierFailed(carrier: Carrier, status: CloseStatus): void;
-  /** Nothing comes any more, and nothing goes. */
+  /** Nothing is received or sent on the carrier any more. */
   carrierEnded(carrier: Carrier, status: CloseStatus): void;
   pingArrived(carrier: Carrier, data: Uint8Array): void;
   pongArrived(carrier: Carrier, data: Uint8Array): void;
 }
 
-/** A transport under a session: what the carriers share. */
+/** A carrier over a transport: the part that all three share. */
 abstract class TransportCarrier implements Carrier, TransportListener {
   abstract readonly kind: TransportKind;
   readonly isParked: boolean = false;
@@ -60,18 +61,18 @@ abstract class TransportCarrier implements Carrier, TransportListener {
     return this.transport.bufferedAmount;
   }
 
-  begin(owner: CarrierOwner, _next: number): void {
+  begin(owner: CarrierOwner): void {
     this.owner = owner;
     this.transport.listen(this);
   }
 
   open(): void {
     this.transport.open();
-    // A FIN is the client's leaving from now on (docs/decisions/0005).
+    // From now on a FIN means that the client has left (docs/decisions/0005).
     this.transport.settled();
   }
 
-  abstract write(record: AnyRecord): void;
+  abstract write(record: CompactRecord): void;
 
   finish(): void {}
 
@@ -79,11 +80,11 @@ abstract class TransportCarrier implements Carrier, TransportListener {
     this.transport.close(code, reason);
   }
 
-  drop(): void {
+  terminate(): void {
     this.transport.terminate();
   }
 
-  beat(now: number, _heartbeatMs: number, heartbeat: Heartbeat): void {
+  beat(now: number, heartbeat: Heartbeat): void {
     this.transport.beat(now, heartbeat);
   }
 
@@ -109,7 +110,7 @@ abstract class TransportCarrier implements Carrier, TransportListener {
     this.owner?.pongArrived(this, data);
   }
 
-  /** The session's buffer empties when the client has acknowledged, not when the system has taken. */
+  /** A session's buffer empties when the client has acknowledged, not when the system has taken the bytes. */
   bufferEmptied(): void {}
 
   transportClosed(status: CloseStatus): void {
@@ -121,46 +122,39 @@ export class WebSocketCarrier extends TransportCarrier {
   readonly kind = "websocket";
   declare protected readonly transport: TextTransport;
   readonly #maxMessageBytes: number;
-  #next = 1;
-  /** Something was written since the last beat. */
-  #hasWritten = false;
+  #hasWrittenSinceTick = false;
+  /** The tick that found the last write. */
   #wroteAt = 0;
 
-  /** `maxMessageBytes`: of a binary message. The transport allows one more, for the letter of a text. */
+  /** `maxMessageBytes` applies to a binary message. The transport allows one byte more, for the letter of a text. */
   constructor(transport: TextTransport, maxMessageBytes: number) {
     super(transport);
     this.#maxMessageBytes = maxMessageBytes;
   }
 
-  override begin(owner: CarrierOwner, next: number): void {
-    this.#next = next;
-    super.begin(owner, next);
-  }
-
-  write(record: AnyRecord): void {
-    this.#hasWritten = true;
+  write(record: CompactRecord): void {
+    this.#hasWrittenSinceTick = true;
     if (typeof record === "string") this.transport.sendText(record, MESSAGE_LETTER);
     else this.transport.send(asWebSocketMessage(record), false);
   }
 
   override end(code: number, reason: string): void {
-    if (isWorthWaiting(code)) this.transport.close(code, reason);
-    else this.transport.breakOff(code, reason);
+    endTransport(this.transport, code, reason);
   }
 
-  /** Silence of ours is broken with a record: a page sees no pings. Silence of the client's with a ping. */
-  override beat(now: number, heartbeatMs: number, heartbeat: Heartbeat): void {
-    if (this.#hasWritten) {
-      this.#hasWritten = false;
+  /** Sends a heartbeat record after a silence of our own, as a page sees no pings; and a ping after one of the client's. */
+  override beat(now: number, heartbeat: Heartbeat): void {
+    if (this.#hasWrittenSinceTick) {
+      this.#hasWrittenSinceTick = false;
       this.#wroteAt = now;
-    } else if (now - this.#wroteAt >= heartbeatMs) this.write({ type: "heartbeat" });
-    super.beat(now, heartbeatMs, heartbeat);
+    } else if (now - this.#wroteAt >= heartbeat.pingIntervalMs) this.write({ type: "heartbeat" });
+    super.beat(now, heartbeat);
   }
 
   override messageArrived(data: string | Uint8Array): void {
-    // Nearly every one, and no object is made for it.
+    // Nearly every record is a text message, and no object is made for it.
     if (typeof data === "string" && data[0] === MESSAGE_LETTER) {
-      this.owner?.recordArrived(this, data.slice(1), this.#next++);
+      this.owner?.recordArrived(this, data.slice(1));
       return;
     }
     let record: SessionRecord;
@@ -170,36 +164,30 @@ export class WebSocketCarrier extends TransportCarrier {
       if (record.type === "open") throw new ChannelError("BAD_RECORD", "open from a client");
     } catch (error) {
       if (!(error instanceof ChannelError)) throw error;
-      this.owner?.carrierFailed(this, closeStatus("server", error.closeCode ?? 1002, error.message));
+      this.owner?.carrierFailed(this, closeStatus("server", error.closeCode ?? PROTOCOL_ERROR, error.message));
       return;
     }
-    if (record.type === "from") {
-      this.#next = record.number;
-      return;
-    }
-    const number = this.#next;
-    if (record.type === "message" || record.type === "close") this.#next += 1;
-    this.owner?.recordArrived(this, record, number);
+    this.owner?.recordArrived(this, record);
   }
 }
 
 export class StreamCarrier extends TransportCarrier {
   readonly kind = "sse";
 
-  write(record: AnyRecord): void {
+  write(record: CompactRecord): void {
     this.transport.send(asEventText(record), false);
-    if (typeof record !== "string" && record.type === "close") this.transport.close(1000, "");
+    if (typeof record !== "string" && record.type === "close") this.transport.close(NORMAL, "");
   }
 
   override end(code: number, reason: string): void {
-    if (isWorthWaiting(code)) this.transport.close(code, reason);
-    else this.transport.breakOff(code, reason);
+    endTransport(this.transport, code, reason);
   }
 }
 
-/** A client that is too slow for what it has been sent would not see the end of it either. */
-function isWorthWaiting(code: number): boolean {
-  return code === 1000 || code === 4409;
+/** Waits for what is unsent only after an orderly end: a client that is too slow for it would not see the end either. */
+function endTransport(transport: Transport, code: number, reason: string): void {
+  if (code === NORMAL || code === REPLACED) transport.close(code, reason);
+  else transport.breakOff(code, reason);
 }
 
 export class PollCarrier extends TransportCarrier {
@@ -207,7 +195,7 @@ export class PollCarrier extends TransportCarrier {
   override readonly isParked = true;
   #text = "";
 
-  write(record: AnyRecord): void {
+  write(record: CompactRecord): void {
     this.#text += asEventText(record).body;
   }
 
@@ -215,19 +203,19 @@ export class PollCarrier extends TransportCarrier {
     this.transport.send(bodyMessage(this.#text), true);
   }
 
-  /** Without an `open` it is no answer that says something of a session: its status tells why. */
+  /** Drops what was written: an answer without an `open` has no records, and its status tells why. */
   override end(code: number): void {
     this.#text = "";
-    const [status, body] = code === 4409 ? REPLACED : OVER;
+    const [status, body] = code === REPLACED ? ANSWER_REPLACED : ANSWER_OVER;
     this.transport.send({ ...bodyMessage(body), status }, true);
   }
 }
 
 /** PROTOCOL.md, "Polls". */
-const REPLACED = [409, "another carrier has the session\n"] as const;
-const OVER = [410, "the session is over\n"] as const;
+const ANSWER_REPLACED = [409, "another carrier has the session\n"] as const;
+const ANSWER_OVER = [410, "the session is over\n"] as const;
 
-/** Records as they are, with the head of an event stream. */
+/** The format of streams and polls: the head of an event stream, and events that are encoded already. */
 export const RECORD_STREAM: HttpFormat = {
   ...EVENT_STREAM,
   // A parked poll has no head until it is answered.

@@ -1,4 +1,4 @@
-// What a session is made with, and who is told of it.
+// The settings of a session, and the part of its server that it uses.
 
 import type { DebugLog } from "../base/debug-log.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
@@ -8,24 +8,25 @@ import type { Heartbeat } from "../transport/transport.ts";
 export interface SessionSettings {
   /** How long a session lives without a carrier. */
   readonly resumeMs: number;
-  /** How long a poll with nothing to say is parked; never longer than `heartbeatMs`. */
+  /** How long a poll stays parked while there is nothing to send; never longer than `heartbeatMs`. */
   readonly parkMs: number;
-  /** After so much silence a heartbeat is sent, and after twice as much of the client's the carrier is dead. */
+  /** Silence after which a heartbeat is sent; after twice as much of the client's silence its carrier is dead. */
   readonly heartbeatMs: number;
-  /** The same as the transports below have it. */
+  /** `heartbeatMs` in the form that transports take. */
   readonly heartbeat: Heartbeat;
 }
 
 export interface SessionContext {
   readonly flusher: Flusher;
-  /** What all sessions and connections hold for clients. */
+  /** Bytes that all sessions and connections hold for their clients. */
   readonly budget: BufferBudget;
-  /** Bytes that all clients have sent and nobody has taken. */
+  /** Bytes that all clients have sent and the application has not taken. */
   readonly received: BufferBudget;
-  /** Lines for NODE_DEBUG; undefined: nobody reads them. */
+  /** Prints a line for NODE_DEBUG; undefined if it is off. */
   readonly debug: DebugLog | undefined;
   /** The session with this token is over. */
   sessionEnded(token: string): void;
-  /** A stopping server waits for so many more (1) or fewer (-1) sessions whose next poll is to fetch what was sent. */
-  lingers(change: 1 | -1): void;
+  /** A stopping server waits for a session whose next poll fetches what was sent, until `lingeringEnded`. */
+  lingeringBegan(): void;
+  lingeringEnded(): void;
 }

@@ -1,18 +1,16 @@
-// The forms in which carriers send a session's records. A text message for one client is its string: no object is made of
-// it, or kept, until a carrier writes it.
+// The forms in which a session keeps and carriers send its records. A text message for one client is kept as its string: no
+// object is made for it until a carrier writes it.
 
 import { copied } from "../base/bytes.ts";
 import { encodeRecordEvent, encodeRecordMessage, type SessionRecord } from "../codec/session-record.ts";
 import { EncodedMessage, OutboundRecord } from "../protocol/encoded-message.ts";
 import { bodyMessage, type OutboundMessage } from "../protocol/outbound-message.ts";
+import type { CompactRecord } from "../protocol/session.ts";
 
-/** A record of either direction; a string is a text message. */
-export type AnyRecord = SessionRecord | string;
-
-/** A smaller piece is not copied. */
+/** A smaller message is not copied, whatever memory it keeps. */
 const MIN_COPIED_BYTES = 256;
 
-/** The record that a session keeps of a message with a body. All sessions keep the same one of an EncodedMessage. */
+/** The record of a message with a body. All sessions keep the same object for an EncodedMessage. */
 export function toRecord(message: OutboundMessage): OutboundRecord | string {
   return message instanceof EncodedMessage ? message.asRecord() : dataRecord(message.body!);
 }
@@ -26,8 +24,8 @@ export function dataRecord(data: string | Uint8Array): OutboundRecord | string {
 }
 
 /**
- * Received bytes in memory of their own. A message is a view of the bytes that were read from the socket together: kept as
- * it is, ten bytes would keep 64 KiB.
+ * Received bytes, copied if they are a small part of their memory: a message is a view of the bytes that were read from the
+ * socket together, so ten bytes would keep 64 KiB.
  */
 export function ownBytes(data: Uint8Array): Uint8Array {
   return data.buffer.byteLength > 2 * data.length + MIN_COPIED_BYTES ? copied(data) : data;
@@ -37,8 +35,8 @@ export function asWebSocketMessage(record: SessionRecord): OutboundMessage {
   return record instanceof OutboundRecord ? record.asWebSocket() : bodyMessage(encodeRecordMessage(record));
 }
 
-/** The text of the record in an event stream. */
-export function asEventText(record: AnyRecord): OutboundMessage {
+/** The record as an event of an event stream. */
+export function asEventText(record: CompactRecord): OutboundMessage {
   if (record instanceof OutboundRecord) return record.asEvent();
   return bodyMessage(encodeRecordEvent(typeof record === "string" ? { type: "message", data: record } : record));
 }

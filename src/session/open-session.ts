@@ -125,7 +125,7 @@ function acceptCarrier(
   const found = token === null ? undefined : sessionsOf(request).find(token, options.identity, path);
   if (found?.transport.isLate(attempt)) return refuse(request, 409, "a later request has taken the session up");
   if (found?.transport.canResume(after)) {
-    found.transport.attach(toCarrier(request, options, own), after, true, isPrompt, attempt);
+    found.transport.attach(toCarrier(request, options, own), { after, attempt, isResumed: true, isPrompt });
     request.opened(found.channel);
     return found.channel;
   }
@@ -152,7 +152,7 @@ function acceptCarrier(
   sessionsOf(request).add({ transport, channel, identity, path, maxMessageBytes, network, posts: undefined });
   request.opened(channel);
   try {
-    transport.attach(carrier, 0, false, true, attempt);
+    transport.attach(carrier, { after: 0, attempt, isResumed: false, isPrompt: true });
   } catch (error) {
     // It never began: nobody would end it.
     channel.begin(undefined);

@@ -83,7 +83,7 @@ async function answerPost(
   } finally {
     session.posts!.leave(post);
     received.change(post.bytes, 0);
-    session.transport.wake();
+    session.transport.checkWaiters();
   }
 }
 

@@ -146,8 +146,12 @@ export class Sessions implements SessionContext {
     else this.#networks.set(network, count);
   }
 
-  lingers(change: 1 | -1): void {
-    this.#lingering += change;
+  lingeringBegan(): void {
+    this.#lingering += 1;
+  }
+
+  lingeringEnded(): void {
+    this.#lingering -= 1;
     if (this.#lingering === 0) this.#onNoneLingers?.();
   }
 

@@ -1,82 +1,105 @@
-// A session as a transport: one conversation over carriers that come and go. PROTOCOL.md is its document, and
-// `protocol/session.ts` keeps the numbers; this file knows which carrier there is, what is due on it, and when the client
-// has been away too long. It has no timer: the server's beat, once a second, is time enough.
-// Long because all of it turns on one question, whether there is a carrier.
+// A session as a transport: one conversation over carriers that come and go. PROTOCOL.md specifies it, and
+// `protocol/session.ts` numbers its records. This file decides what is written to which carrier, and how the session ends;
+// `liveness.ts` decides when its client is gone. It has no timer: the server ticks once a second.
+// Long because sending, receiving and ending all depend on whether there is a carrier.
 
 import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { CloseRecord, NumberedRecord, OpenRecord, SessionRecord } from "../codec/session-record.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
-import { type Numbered, Session } from "../protocol/session.ts";
+import { type CompactRecord, Session } from "../protocol/session.ts";
 import { type CloseStatus, closeStatus, connectionFailed, describeClose } from "../transport/close-status.ts";
 import type { Flushable } from "../transport/io/flusher.ts";
 import type { SessionListener, Transport, TransportKind, TransportListener } from "../transport/transport.ts";
 import type { Carrier, CarrierOwner } from "./carrier.ts";
+import {
+  ABNORMAL,
+  endsSession,
+  NORMAL,
+  OVERFLOW,
+  PROTOCOL_ERROR,
+  REPLACED,
+  SERVICE_RESTART,
+  TRY_AGAIN_LATER,
+} from "./close-codes.ts";
 import type { SessionContext, SessionSettings } from "./context.ts";
-import { Debt } from "./debt.ts";
-import { type AnyRecord, dataRecord, toRecord } from "./form.ts";
+import { dataRecord, toRecord } from "./form.ts";
 import { SessionHold } from "./hold.ts";
+import { Liveness } from "./liveness.ts";
 import { Waiters } from "./waiters.ts";
 
-type SessionState = "open" | "closing" | "closed";
+/**
+ * open       both ends send messages, over the carrier or, while there is none, kept for the next one
+ * closing    the application has closed; the session waits until the client has acknowledged the close
+ * lingering  closing, on a server that stops: one more poll may fetch what was sent
+ * over       nothing is sent or taken any more
+ *
+ * In every state but the last there may be a carrier or not.
+ */
+type SessionState = "open" | "closing" | "lingering" | "over";
 
-/** Of a client that never showed that it has the token, what is left is a connection that came to nothing. */
-const UNCONFIRMED_MS = 5000;
-/** The same for a poll, which always ends: the next one may need several round trips of a slow network to come. */
-const UNCONFIRMED_POLL_MS = 20_000;
-/** Clients of a server that stops come back within this time, each at its own. */
+/** Every legal move. */
+const MOVES: Record<SessionState, readonly SessionState[]> = {
+  open: ["closing", "over"],
+  closing: ["lingering", "over"],
+  lingering: ["over"],
+  over: [],
+};
+
+/** The clients of a server that stops come back within this time, each at a random moment. */
 const SPREAD_MS = 5000;
 
-const SERVICE_RESTART = 1012;
-const TRY_AGAIN_LATER = 1013;
-const OVERFLOW = 4408;
-const REPLACED = 4409;
-
-/** WebSockets that the server ended like this end their session: the client's next try would end the same. */
-const FATAL: readonly number[] = [1002, 1003, 1007, 1008, 1009];
+/** What the request of a carrier says. */
+export interface CarrierRequest {
+  /** The number of the last record that the client has. */
+  readonly after: number;
+  /** The number of the client's attempt; undefined if the client does not number its attempts. */
+  readonly attempt: number | undefined;
+  /** True if the client came with the token. */
+  readonly isResumed: boolean;
+  /** True for a poll that wants its answer at once. */
+  readonly isPrompt: boolean;
+}
 
 export class SessionTransport implements Transport, CarrierOwner, Flushable {
   readonly token: string;
   readonly isSession = true;
-  /** What carries it, or did last. */
+  /** The kind of the carrier, or of the last one. */
   kind: TransportKind;
-  readonly #session: Session<Numbered> = new Session();
-  readonly #debt: Debt = new Debt();
+  readonly #session: Session<CompactRecord<NumberedRecord>> = new Session();
+  readonly #liveness: Liveness;
   readonly #settings: SessionSettings;
   readonly #context: SessionContext;
   #listener: SessionListener | undefined;
-  #carrier: Carrier | undefined;
   #state: SessionState = "open";
-  /** What our own `close` said, once it is sent. */
+  /** Undefined while the client is away, and when the session is over. */
+  #carrier: Carrier | undefined;
+  /** The close that the application sent: set in all states but `open`, unless the session ended without one. */
   #close: CloseRecord | undefined;
+  /** Set when the session is over. */
   #end: CloseStatus | undefined;
+  /** The channel is ready for messages: every carrier delivers from its beginning. */
   #isOpened = false;
-  /** The channel takes no more messages for now. */
-  #isPaused = false;
-  #isConfirmed = false;
   #isFlushQueued = false;
-  #isDelivering = false;
-  /** The server stops: a session that only waits for its client is over. */
-  #isStopping = false;
-  #isLingering = false;
-  /** Messages that arrived while the channel took none. */
+  #isServerStopping = false;
+  /** Exists while the channel takes no messages, and until it has taken those that arrived meanwhile. */
   #held: SessionHold | undefined;
   #waiters: Waiters | undefined;
-  /** What was taken when the application closed: what comes later reaches nobody, and is not acknowledged. */
+  /** `taken` when the application closed: later messages reach nobody, and are not acknowledged. */
   #takenAtClose: number | undefined;
-  /** The highest attempt number that has taken the session up. */
-  #attempt = 0;
+  /** The highest attempt number that has resumed the session; undefined if its client does not number its attempts. */
+  #attempt: number | undefined;
   /** Bytes of this session that the server's budget counts. */
-  #counted = 0;
-  /** Since when there is no carrier, or a parked poll; 0: the next beat will tell. */
-  #since = 0;
-  /** The record up to which the client was asked to acknowledge at once. */
+  #countedBytes = 0;
+  /** The number of the last record for which the client was asked to acknowledge at once. */
   #askedFor = 0;
+
   constructor(token: string, kind: TransportKind, settings: SessionSettings, context: SessionContext) {
     this.token = token;
     this.kind = kind;
     this.#settings = settings;
     this.#context = context;
+    this.#liveness = new Liveness(settings);
   }
 
   /** Bytes that the client has not acknowledged. */
@@ -88,7 +111,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     return this.#held?.bytes ?? 0;
   }
 
-  /** How many of the client's records have come; the caller tells the client. */
+  /** The number up to which the client's records have arrived; the caller tells the client. */
   takeAck(): number {
     return this.#session.takeAck(this.#takenAtClose);
   }
@@ -100,9 +123,9 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     );
   }
 
-  /** What a client posts may be taken. */
+  /** True if posted messages may be taken: the channel is not paused, and none wait. */
   get hasRoom(): boolean {
-    return !this.#isPaused && this.#held === undefined;
+    return this.#held === undefined;
   }
 
   get heartbeatMs(): number {
@@ -110,70 +133,74 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   }
 
   get isOver(): boolean {
-    return this.#state === "closed";
+    return this.#state === "over";
   }
 
-  /** Whether a client that has `after` records may take the session up: it was sent so many, and does not have the last. */
+  /** True if a client that has the records up to `after` may resume: they were sent, and something is left to send. */
   canResume(after: number): boolean {
     if (this.isOver || after > this.#session.sent) return false;
     return this.#state === "open" || after < this.#session.sent;
   }
 
-  /** A request of the client's past, which comes late: another one of a higher number has taken the session up. */
+  /** True for a request that comes late: one with a higher attempt number has resumed the session. */
   isLate(attempt: number | undefined): boolean {
-    return attempt !== undefined && attempt < this.#attempt;
+    return attempt !== undefined && this.#attempt !== undefined && attempt < this.#attempt;
   }
 
-  /**
-   * A carrier takes over from the one before. `isResumed`: the client came with the token. `isPrompt`: a poll wants its
-   * answer at once.
-   */
-  attach(carrier: Carrier, after: number, isResumed: boolean, isPrompt: boolean, attempt?: number): void {
-    if (attempt !== undefined) this.#attempt = attempt;
+  /** A carrier takes over from the one before. */
+  attach(carrier: Carrier, request: CarrierRequest): void {
+    const { isResumed, isPrompt } = request;
+    if (request.attempt !== undefined) this.#attempt = request.attempt;
     const kindBefore = this.kind;
-    const hasMoved = this.kind !== carrier.kind;
     const before = this.#carrier;
     this.#carrier = undefined;
     before?.end(REPLACED, "replaced");
-    // Before there is a carrier: a callback may send, and nothing goes out in front of `open`; or it may end the session.
-    this.#acknowledged(after);
+    // While there is no carrier: a callback may send, and `open` goes out first; or it may end the session.
+    this.#acknowledged(request.after);
     if (this.isOver) {
-      carrier.begin(this, 0);
-      carrier.end(1000, "");
+      carrier.begin(this);
+      carrier.end(NORMAL, "");
       return;
     }
     this.#carrier = carrier;
     this.kind = carrier.kind;
-    this.#since = 0;
-    this.#debt.restart();
-    if (isResumed) this.#isConfirmed = true;
-    this.#context.debug?.(this.#describeAttach(kindBefore, after, isResumed));
-    carrier.begin(this, this.#session.received + 1);
+    this.#liveness.carrierAttached();
+    if (isResumed) this.#liveness.confirm();
+    this.#context.debug?.(this.#describeAttach(kindBefore, request));
+    this.#session.continueAt(this.#session.received + 1);
+    carrier.begin(this);
     if (this.#carrier !== carrier) return;
     if (!carrier.isParked) this.#greet(carrier, isResumed);
     else if (isPrompt || !isResumed || this.#session.bufferedAmount > 0) this.#queueFlush();
-    // Of one that ended with what it was greeted with there is nothing to come.
+    // The carrier may have ended with what it was just sent.
     if (this.#carrier === carrier && this.#isOpened) this.#start(carrier);
     if (!isResumed) return;
+    const hasMoved = kindBefore !== carrier.kind;
     if (hasMoved || isPrompt || !carrier.isParked) this.#listener?.resumed();
     if (hasMoved) this.#listener?.transportChanged();
   }
 
-  /** Whether records from this number on leave no gap. */
+  /** True if posted records from this number on leave no gap. */
   isNext(from: number): boolean {
     return from <= this.#session.received + 1;
   }
 
-  /** Resolves when `isMet` or the session is over, at the latest after about `ms`: the time is looked at with the beat. */
+  /** Resolves when `isMet`, when the session is over, or at a tick at least `ms` later. */
   waitFor(isMet: () => boolean, ms: number): Promise<void> {
     if (this.isOver || isMet()) return Promise.resolve();
     this.#waiters ??= new Waiters();
     return this.#waiters.wait(isMet, ms);
   }
 
+  /** Checks what requests wait for. `now` is given with a tick. */
+  checkWaiters(now?: number): void {
+    this.#waiters?.check(now);
+    if (this.#waiters?.isEmpty) this.#waiters = undefined;
+  }
+
   /**
-   * The acknowledgements among posted records: they are taken at once, whatever else waits. Throws BAD_RECORD, before
-   * anything is taken, if there is a record that a client must not send.
+   * Takes the acknowledgements among posted records, at once, whatever else waits. Throws BAD_RECORD, before it takes
+   * anything, for a record that a client must not send.
    */
   takeAcks(records: readonly SessionRecord[]): void {
     let received = 0;
@@ -182,23 +209,23 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
       if (record.type === "ack") received = Math.max(received, record.received);
     }
     if (received > this.#session.sent) throw new ChannelError("BAD_RECORD", `ack ${received} of ${this.#session.sent}`);
-    this.#isConfirmed = true;
-    this.#alive();
+    this.#liveness.confirm();
+    this.#liveness.heard();
     this.#acknowledged(received);
   }
 
-  /** Numbered records that were posted, the first one with the number `from`, which must leave no gap. */
+  /** Takes posted records. The first has the number `from`, which must leave no gap. */
   take(from: number, records: readonly NumberedRecord[]): void {
-    this.#alive();
+    this.#liveness.heard();
     for (const [i, record] of records.entries()) {
       if (this.isOver) return;
-      this.#receive(from + i, record);
+      if (this.#session.receive(from + i, record)) this.#received(record);
     }
-    this.wake();
+    this.checkWaiters();
   }
 
   listen(listener: TransportListener): void {
-    // Only a channel listens to a session, and it knows what sessions tell.
+    // Only a channel listens to a session, and it implements SessionListener.
     this.#listener = listener as SessionListener;
     if (this.#end !== undefined) listener.transportClosed(this.#end);
   }
@@ -216,33 +243,33 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   send(message: OutboundMessage, last: boolean): void {
     if (message.body !== null && this.#state === "open") this.#say(toRecord(message));
-    if (last) this.close(1000, "");
+    if (last) this.close(NORMAL, "");
   }
 
   begin(): void {}
 
-  /** A message of its own, as on an event stream: what is kept until it is acknowledged must be whole. */
+  /** Sends each part as a message, as an event stream does: a record is kept whole until it is acknowledged. */
   part(data: string | Uint8Array): void {
     if (this.#state === "open") this.#say(dataRecord(data));
   }
 
   finish(): void {}
 
-  /** Too slow or too long away: what is kept is dropped, and the client learns it. Otherwise as any other close. */
+  /** A client that is too slow, or away too long, loses what is kept for it, and is told. Other codes close as `close`. */
   breakOff(code: number, reason: string): void {
     if (code !== TRY_AGAIN_LATER) this.close(code, reason);
-    else if (this.#state !== "closed") this.#ended(closeStatus("server", OVERFLOW, "overflow"), OVERFLOW, "overflow");
+    else if (!this.isOver) this.#endWith(closeStatus("server", OVERFLOW, "overflow"), OVERFLOW, "overflow");
   }
 
   ping(data: Uint8Array): void {
     this.#carrier?.ping(data);
   }
 
-  /** The end is kept and acknowledged like a message, so `transportClosed` may be as far away as the client. */
+  /** The close is kept and acknowledged like a message: `transportClosed` may follow as late as the client comes back. */
   close(code: number, reason: string): void {
     if (this.#state !== "open") return;
     this.#takenAtClose = this.taken;
-    this.#state = "closing";
+    this.#moveTo("closing");
     const isRestart = code === SERVICE_RESTART;
     const retryMs = isRestart ? Math.floor(Math.random() * SPREAD_MS) : undefined;
     this.#close = { type: "close", code, reason, ...(retryMs === undefined ? {} : { retryMs }) };
@@ -250,120 +277,98 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     if (isRestart && this.#carrier === undefined) this.#leave();
   }
 
-  /** The server stops. A session that only waits for its client is over: nobody comes back to a server that has stopped. */
+  /** A session whose client is away is over: its client cannot come back to a server that has stopped. */
   serverStops(): void {
-    this.#isStopping = true;
-    if (this.#state !== "closed" && this.#carrier === undefined && !this.#isLingering) this.#leave();
+    this.#isServerStopping = true;
+    if (this.#carrier === undefined && this.#state !== "lingering") this.#leave();
   }
 
   terminate(): void {
-    if (this.#state === "closed") return;
+    if (this.isOver) return;
     const carrier = this.#carrier;
-    // A poll gets an answer that ends it; its connection need not be lost.
-    if (!carrier?.isParked) carrier?.drop();
-    this.#ended(closeStatus("server", 1006));
+    // A poll is ended by its answer; its connection need not be lost.
+    if (!carrier?.isParked) carrier?.terminate();
+    this.#endWith(closeStatus("server", ABNORMAL));
   }
 
   beat(now: number): void {
-    if (this.#state === "closed") return;
-    const carrier = this.#carrier;
-    this.wake(now);
-    if (this.#isLingering && this.#since > 0 && carrier === undefined) {
-      this.#ended(this.#closeStatus());
-      return;
-    }
-    if (this.#since === 0) this.#since = now;
-    if (carrier === undefined) {
-      if (now - this.#since < this.#patienceMs) return;
-      this.#ended(this.#close === undefined ? connectionFailed("the client did not come back") : this.#closeStatus());
-      return;
-    }
-    if (carrier.isParked && now - this.#since >= this.#settings.parkMs) this.#queueFlush();
-    if (carrier.kind === "websocket" && this.#session.hasAck && this.#session.owes(this.taken)) {
-      this.#acknowledge(carrier);
-    }
-    carrier.beat(now, this.#settings.heartbeatMs, this.#settings.heartbeat);
-    if (this.#carrier !== carrier) return;
-    const isPaused = this.#held?.isFull === true;
-    if (!this.#debt.isTooLong(now, this.#session, carrier, isPaused, this.#settings.heartbeatMs)) return;
-    this.#debt.repeat();
-    carrier.drop();
+    if (this.isOver) return;
+    this.checkWaiters(now);
+    if (this.#carrier === undefined) this.#tickAway(now);
+    else this.#tickCarrier(this.#carrier, now);
   }
 
-  /** The channel takes no more for now. The carrier is read on: acknowledgements must not wait behind messages. */
+  /** The channel takes no messages. The carrier is read on: acknowledgements must not wait behind messages. */
   pause(): void {
-    this.#isPaused = true;
+    this.#held ??= new SessionHold(this.#context.received, (data) => this.#listener?.messageArrived(data));
+    this.#held.pause();
   }
 
   resume(): void {
-    this.#isPaused = false;
-    this.#deliverHeld();
-    this.wake();
+    this.#deliverHeld((held) => held.resume());
+    this.checkWaiters();
   }
 
   messageTaken(): void {
-    const carrier = this.#carrier;
-    if (carrier?.kind === "websocket" && this.#session.isAckDue && this.#session.owesSoon(this.taken)) {
-      this.#acknowledge(carrier);
-    }
-    this.wake();
+    if (this.#carrier?.kind === "websocket") this.#acknowledgeIfDue(this.#carrier);
+    this.checkWaiters();
   }
 
-  /** Answers a parked poll with all that is due. */
+  /** Asks the client to acknowledge at once, once for each record, with an `ack` that says nothing new. */
   hurry(): void {
     const carrier = this.#carrier;
     const { sent, bufferedAmount } = this.#session;
     if (carrier === undefined || carrier.isParked || bufferedAmount === 0 || this.#askedFor === sent) return;
-    // Clients of others expect no `ack` on a stream; those that number their attempts know what it means.
-    if (carrier.kind !== "websocket" && this.#attempt === 0) return;
+    // Other implementations of a client expect no `ack` on a stream; those that number their attempts understand it.
+    if (carrier.kind !== "websocket" && this.#attempt === undefined) return;
     this.#askedFor = sent;
     this.#acknowledge(carrier);
   }
 
+  /** Answers a parked poll with everything that the client does not have. */
   flush(): void {
     this.#isFlushQueued = false;
     const carrier = this.#carrier;
     if (carrier === undefined || !carrier.isParked) return;
     try {
-      this.#greet(carrier, this.#isConfirmed);
+      this.#greet(carrier, this.#liveness.isConfirmed);
       carrier.finish();
     } catch (error) {
-      // The answer could not be made: its client must not wait for it.
-      carrier.drop();
+      // The answer could not be encoded: its client must not wait for it.
+      carrier.terminate();
       throw error;
     }
   }
 
-  recordArrived(carrier: Carrier, record: AnyRecord, number: number): void {
-    // What arrives on one that was replaced is sent again on the next.
+  recordArrived(carrier: Carrier, record: CompactRecord): void {
+    // A record on a carrier that was replaced is sent again on the next.
     if (carrier !== this.#carrier) return;
-    this.#isConfirmed = true;
+    this.#liveness.confirm();
     try {
       if (typeof record === "string" || record.type === "message" || record.type === "close") {
-        this.#receive(number, record);
+        if (this.#session.receiveNext(record)) this.#received(record);
       } else if (record.type === "ack") this.#acknowledged(record.received);
+      else if (record.type === "from") this.#session.continueAt(record.number);
     } catch (error) {
       if (!(error instanceof ChannelError)) throw error;
-      this.#ended(closeStatus("server", 1002, error.message), 1002, "");
+      this.#endWith(closeStatus("server", PROTOCOL_ERROR, error.message), PROTOCOL_ERROR);
     }
-    if (this.#session.isAckDue && carrier === this.#carrier && this.#session.owesSoon(this.taken)) {
-      this.#acknowledge(carrier);
-    }
+    if (carrier === this.#carrier) this.#acknowledgeIfDue(carrier);
   }
 
   carrierFailed(carrier: Carrier, status: CloseStatus): void {
-    if (carrier === this.#carrier) this.#ended(status, status.code, "");
+    if (carrier === this.#carrier) this.#endWith(status, status.code);
   }
 
   carrierEnded(carrier: Carrier, status: CloseStatus): void {
     if (carrier !== this.#carrier) return;
     this.#carrier = undefined;
-    this.#since = 0;
+    this.#liveness.carrierEnded();
     // A poll always ends: the next one has a line.
     if (carrier.kind !== "poll")
       this.#context.debug?.(`${this.#name} lost its carrier: ${carrier.kind}, ${describeClose(status)}`);
-    if (status.by === "server" && FATAL.includes(status.code)) this.#ended(status);
-    else if (this.#isStopping || this.#close?.code === SERVICE_RESTART) this.#leave();
+    if (status.by === "server" && endsSession(status.code)) this.#endWith(status);
+    else if (this.#isServerStopping || this.#close?.code === SERVICE_RESTART) this.#leave();
   }
 
   pingArrived(carrier: Carrier, data: Uint8Array): void {
@@ -374,12 +379,38 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     if (carrier === this.#carrier) this.#listener?.pongArrived(data);
   }
 
+  #tickAway(now: number): void {
+    if (this.#state === "lingering" && !this.#liveness.hasJustLeft) this.#endWith(this.#closeStatus()!);
+    else if (this.#liveness.isClientLost(now, this.kind)) {
+      this.#endWith(this.#closeStatus() ?? connectionFailed("the client did not come back"));
+    }
+  }
+
+  #tickCarrier(carrier: Carrier, now: number): void {
+    const isWebSocket = carrier.kind === "websocket";
+    if (carrier.isParked && this.#liveness.isParkOver(now)) this.#queueFlush();
+    if (isWebSocket && this.#session.hasAck && this.#session.owes(this.taken)) this.#acknowledge(carrier);
+    carrier.beat(now, this.#settings.heartbeat);
+    if (this.#carrier !== carrier) return;
+    const { acknowledged, bufferedAmount } = this.#session;
+    const isOverdue = this.#liveness.isAckOverdue(now, {
+      acknowledged,
+      bufferedAmount,
+      unsentBytes: carrier.unsentBytes,
+      answersPings: isWebSocket,
+      isPaused: this.#held?.isFull === true,
+    });
+    if (!isOverdue) return;
+    this.#liveness.carrierDropped();
+    carrier.terminate();
+  }
+
   #start(carrier: Carrier): void {
     carrier.open();
     if (this.#held?.isFull) carrier.pause();
   }
 
-  /** `open`, and everything that the client does not have. */
+  /** Writes `open`, and everything that the client does not have. */
   #greet(carrier: Carrier, resumed: boolean): void {
     carrier.write(this.#openRecord(resumed));
     for (const record of this.#session.after()) carrier.write(record);
@@ -391,7 +422,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     return { type: "open", session: this.token, resumed, received: this.takeAck(), first, heartbeatMs, resumeMs };
   }
 
-  #say(record: Numbered): void {
+  #say(record: CompactRecord<NumberedRecord>): void {
     this.#session.send(record);
     this.#count(this.#session.bufferedAmount);
     if (this.#carrier === undefined) return;
@@ -403,88 +434,71 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     carrier.write({ type: "ack", received: this.#session.takeAck(this.taken) });
   }
 
+  #acknowledgeIfDue(carrier: Carrier): void {
+    if (this.#session.isAckDue && this.#session.owesSoon(this.taken)) this.#acknowledge(carrier);
+  }
+
+  /** The client has all records up to this number. */
   #acknowledged(number: number): void {
     if (!this.#session.acknowledge(number)) return;
     this.#count(this.#session.bufferedAmount);
     if (this.#session.bufferedAmount > 0) return;
-    if (this.#state === "closing") this.#ended(this.#closeStatus());
-    else this.#listener?.bufferEmptied();
+    if (this.#state === "open") this.#listener?.bufferEmptied();
+    else this.#endWith(this.#closeStatus()!);
   }
 
-  #receive(number: number, record: Numbered): void {
-    if (!this.#session.receive(number, record)) return;
-    if (typeof record === "string") this.#arrived(record);
-    else if (record.type === "message") this.#arrived(record.data);
+  /** The client's next record has arrived, for the first time. */
+  #received(record: CompactRecord<NumberedRecord>): void {
+    if (typeof record === "string") this.#messageArrived(record);
+    else if (record.type === "message") this.#messageArrived(record.data);
     else {
-      this.#deliverHeld(true);
-      // All that came before it has been given to the channel, which delivers it before the end.
+      this.#deliverHeld((held) => held.deliverAll());
+      // The channel has all messages before the close, and delivers them before its end.
       if (this.#carrier?.kind === "websocket") this.#carrier.write({ type: "ack", received: this.takeAck() });
-      this.#ended(closeStatus("client", record.code, record.reason));
+      this.#endWith(closeStatus("client", record.code, record.reason));
     }
   }
 
-  #arrived(data: string | Uint8Array): void {
-    if (!this.#isPaused && this.#held === undefined) {
-      this.#listener?.messageArrived(data);
-      return;
-    }
-    this.#held ??= new SessionHold(this.#context.received);
-    if (this.#held.add(data)) this.#carrier?.pause();
+  #messageArrived(data: string | Uint8Array): void {
+    if (this.#held === undefined) this.#listener?.messageArrived(data);
+    else if (this.#held.add(data)) this.#carrier?.pause();
   }
 
-  /** Gives the channel what it did not take; with `isLast` all of it, because nothing more comes. */
-  #deliverHeld(isLast = false): void {
+  #deliverHeld(deliver: (held: SessionHold) => void): void {
     const held = this.#held;
-    // A receiver that resumes from inside a delivery must not start a second loop.
-    if (held === undefined || this.#isDelivering) return;
-    this.#isDelivering = true;
+    if (held === undefined) return;
     const wasFull = held.isFull;
-    while (held.length > 0 && (isLast || !this.#isPaused) && this.#held === held) {
-      this.#listener?.messageArrived(held.shift()!);
-    }
-    this.#isDelivering = false;
-    if (held.length === 0) this.#held = undefined;
+    deliver(held);
+    if (held.isDone) this.#held = undefined;
     if (wasFull && !held.isFull) this.#carrier?.resume();
-  }
-
-  get #patienceMs(): number {
-    const { resumeMs } = this.#settings;
-    if (this.#isConfirmed) return resumeMs;
-    return Math.min(resumeMs, this.kind === "poll" ? UNCONFIRMED_POLL_MS : UNCONFIRMED_MS);
-  }
-
-  /** A sign of the client: it is there, and whatever it owes it may still say. */
-  #alive(): void {
-    if (this.#carrier === undefined) this.#since = 0;
-    this.#debt.defer();
   }
 
   get #name(): string {
     return `session ${shortToken(this.token)}`;
   }
 
-  #describeAttach(before: TransportKind, after: number, isResumed: boolean): string {
+  #describeAttach(kindBefore: TransportKind, { after, isResumed }: CarrierRequest): string {
     if (!isResumed) return `${this.#name} opened: carrier ${this.kind}`;
     const { sent, acknowledged, received } = this.#session;
-    const carrier = before === this.kind ? this.kind : `changes from ${before} to ${this.kind}`;
+    const carrier = kindBefore === this.kind ? this.kind : `changes from ${kindBefore} to ${this.kind}`;
     const replayed = sent - acknowledged;
-    return `${this.#name} resumed: carrier ${carrier}, asked for what follows ${after}, ${replayed} replayed, ${received} received, try ${this.#attempt}`;
+    return `${this.#name} resumed: carrier ${carrier}, asked for what follows ${after}, ${replayed} replayed, ${received} received, try ${this.#attempt ?? 0}`;
   }
 
-  /** Without a carrier, and the server stops. A client between two polls is there in a moment, and fetches what was sent. */
+  /** The client is away, and the server stops. A client between two polls is back in a moment, and fetches what was sent. */
   #leave(): void {
     const { sent, acknowledged } = this.#session;
-    // Beside `close` there is something that it does not have.
+    const isBetweenPolls = this.kind === "poll" && this.#liveness.isConfirmed && this.#liveness.hasJustLeft;
+    // The close itself is one of the records that the client does not have.
     const hasMore = sent - acknowledged > 1;
-    const isBetweenPolls = this.kind === "poll" && this.#isConfirmed && this.#since === 0;
-    if (this.#close?.code === SERVICE_RESTART && isBetweenPolls && hasMore && !this.#isLingering) {
-      this.#isLingering = true;
-      this.#context.lingers(1);
-    } else this.#ended(this.#close === undefined ? closeStatus("server", SERVICE_RESTART) : this.#closeStatus());
+    if (this.#close?.code === SERVICE_RESTART && isBetweenPolls && hasMore && this.#moveTo("lingering")) {
+      this.#context.lingeringBegan();
+    } else this.#endWith(this.#closeStatus() ?? closeStatus("server", SERVICE_RESTART));
   }
 
-  #closeStatus(): CloseStatus {
-    return closeStatus("server", this.#close!.code, this.#close!.reason);
+  /** The status of the application's close; undefined if it has not closed. */
+  #closeStatus(): CloseStatus | undefined {
+    return this.#close === undefined ? undefined : closeStatus("server", this.#close.code, this.#close.reason);
   }
 
   #queueFlush(): void {
@@ -493,23 +507,19 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.#context.flusher.add(this);
   }
 
-  /** All that is kept counts, with a carrier or without: a client that reads and never acknowledges makes it grow, too. */
+  /** All that is kept counts, also with a carrier: it grows for a client that reads and never acknowledges, too. */
   #count(bytes: number): void {
-    this.#context.budget.change(this.#counted, bytes);
-    this.#counted = bytes;
+    this.#context.budget.change(this.#countedBytes, bytes);
+    this.#countedBytes = bytes;
   }
 
-  /** Resolves what need not wait any more. `now` is given with the beat. */
-  wake(now?: number): void {
-    if (this.#waiters?.wake(this.isOver, now) === 0) this.#waiters = undefined;
-  }
-
-  /** `code` and `reason` are what a carrier that is there ends with. */
-  #ended(status: CloseStatus, code = 1000, reason = ""): void {
-    if (this.#state === "closed") return;
-    this.#deliverHeld(true);
+  /** Ends the session. The carrier, if there is one, ends with `code` and `reason`. */
+  #endWith(status: CloseStatus, code: number = NORMAL, reason = ""): void {
     if (this.isOver) return;
-    this.#state = "closed";
+    this.#deliverHeld((held) => held.deliverAll());
+    const wasLingering = this.#state === "lingering";
+    // A receiver may have ended the session meanwhile.
+    if (!this.#moveTo("over")) return;
     this.#held?.clear();
     // The last connection may take seconds to end, and keeps this object until then.
     this.#session.end();
@@ -518,21 +528,29 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     const carrier = this.#carrier;
     this.#carrier = undefined;
     this.#count(0);
-    if (this.#isLingering) this.#context.lingers(-1);
-    if (code === OVERFLOW && carrier?.isParked && !this.#isConfirmed) this.#refuse(carrier, code, reason);
+    if (wasLingering) this.#context.lingeringEnded();
+    if (code === OVERFLOW && carrier?.isParked && !this.#liveness.isConfirmed) this.#refuse(carrier, code, reason);
     else carrier?.end(code, reason);
-    this.wake();
+    this.#waiters?.resolveAll();
+    this.#waiters = undefined;
     this.#context.sessionEnded(this.token);
     this.#listener?.transportClosed(status);
   }
 
   /**
-   * The first poll of a new session, which was sent more at once than it may keep. Without an `open` its client would learn
-   * nothing, and ask for one session after the other.
+   * Answers the first poll of a new session that was sent more at once than it may keep. Without an `open` its client would
+   * learn nothing, and would ask for one session after the other.
    */
   #refuse(poll: Carrier, code: number, reason: string): void {
     poll.write(this.#openRecord(false));
     poll.write({ type: "close", code, reason });
     poll.finish();
+  }
+
+  /** False if the state does not allow it. */
+  #moveTo(state: SessionState): boolean {
+    if (!MOVES[this.#state].includes(state)) return false;
+    this.#state = state;
+    return true;
   }
 }

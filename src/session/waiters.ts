@@ -1,31 +1,40 @@
-// Requests of a session that wait for a change of it: for room, for what stands before them, for what the application takes.
+// POSTs of a session that wait for a condition: room for their records, the records before them, or the application.
 
 interface Waiter {
   readonly isMet: () => boolean;
   readonly ms: number;
-  /** The first beat that has seen it; 0: none. */
-  since: number;
+  /** The first tick that found it waiting; undefined before. */
+  since: number | undefined;
   readonly resolve: () => void;
 }
 
 export class Waiters {
   #waiting: Waiter[] = [];
 
-  /** Resolves when `wake` finds `isMet`, at the latest after about `ms`. */
-  wait(isMet: () => boolean, ms: number): Promise<void> {
-    return new Promise((resolve) => this.#waiting.push({ isMet, ms, since: 0, resolve }));
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0;
   }
 
-  /** Resolves what need not wait any more; with `isOver` all. `now` is given with the beat. Answers how many still wait. */
-  wake(isOver: boolean, now: number | undefined): number {
+  /** Resolves when `check` finds `isMet`, or when `ms` have passed since the first tick. */
+  wait(isMet: () => boolean, ms: number): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push({ isMet, ms, since: undefined, resolve }));
+  }
+
+  /** Resolves those whose condition is met. `now` is given with a tick, which resolves those that have waited long enough. */
+  check(now: number | undefined): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const waiter of waiting) {
-      if (waiter.since === 0 && now !== undefined) waiter.since = now;
-      const isLate = now !== undefined && now - waiter.since >= waiter.ms;
-      if (isLate || isOver || waiter.isMet()) waiter.resolve();
+      waiter.since ??= now;
+      const isLate = now !== undefined && now - waiter.since! >= waiter.ms;
+      if (isLate || waiter.isMet()) waiter.resolve();
       else this.#waiting.push(waiter);
     }
-    return this.#waiting.length;
+  }
+
+  resolveAll(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { resolve } of waiting) resolve();
   }
 }
