@@ -38,17 +38,18 @@ const PATHS = {
   "publish-sse-16": (engine) => publish(engine, `${GET}Accept: text/event-stream\r\n\r\n`, 16),
   "wake-polls": async ({ library, serve }) => {
     const store = library.createChannelStore();
-    const streams = connect(
-      serve((request) => library.pollGroup(request, store, "all")),
-      MEMBERS,
-    );
-    const request = Buffer.from(`${GET}\r\n`);
+    const handler = serve((request) => library.pollGroup(request, store, "all"));
+    const streams = connect(handler, MEMBERS);
+    let { id } = await store.publish("all", TEXT_128);
     return {
       operations: MEMBERS,
       round: async () => {
+        const request = Buffer.from(GET.replace("/", `/?since=${id}`) + "\r\n");
         for (const stream of streams) stream.listener.onBytes(request);
         await turn();
-        void store.publish("all", TEXT_128);
+        ({ id } = await store.publish("all", TEXT_128));
+        // The answers are made at the end of the turn, and written at the end of the next.
+        await turn();
         await turn();
       },
     };
