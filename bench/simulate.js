@@ -5,10 +5,8 @@
 // MemoryBackplane. `node --expose-gc bench/simulate.js [--processes N] [--members N]`, after a build.
 import { parseArgs } from "node:util";
 import { createChannelStore, MemoryBackplane, withChannel } from "../dist/src/index.js";
-import { ExchangeServer } from "../dist/src/server/exchange-server.js";
-import { Http1Driver } from "../dist/src/transport/http1/driver.js";
+import { loadEngine } from "./lib/engine.js";
 import { upgradeRequest } from "./lib/frames.js";
-import { Sink } from "./lib/sink.js";
 
 const { values } = parseArgs({
   options: { processes: { type: "string", default: "10" }, members: { type: "string", default: "10000" } },
@@ -21,17 +19,12 @@ const MESSAGE = "x".repeat(128);
 const gc = globalThis.gc;
 if (gc === undefined) throw new Error("run it with node --expose-gc");
 
-/** Counts what all of them are given. */
-class CountedSink extends Sink {
-  static writes = 0;
-  write() {
-    CountedSink.writes++;
-  }
-}
-
+const { serve } = await loadEngine();
 const handshake = upgradeRequest();
 /** What must outlive the measurement. @type {unknown[]} */
 const kept = [];
+/** The connections. @type {import("./lib/sink.js").Sink[]} */
+const streams = [];
 
 /** Processes with so many members each; what they hold, and what one message to all costs. @param {number} count */
 async function measure(count) {
@@ -41,32 +34,32 @@ async function measure(count) {
     createChannelStore({ backplane: i === 0 ? first : first.share(), history: { size: 100 } }),
   );
   for (const store of stores) {
-    const server = new ExchangeServer(
-      (request) => withChannel(request, (channel) => store.addToGroup("all", channel)),
-      {},
-    );
+    const connect = serve((request) => withChannel(request, (channel) => store.addToGroup("all", channel)));
     for (let i = 0; i < members; i++) {
-      const stream = new CountedSink();
-      stream.listener = new Http1Driver(/** @type {any} */ (stream), server);
+      const stream = connect();
       stream.listener.onBytes(Buffer.from(handshake));
-      kept.push(stream);
+      streams.push(stream);
       if (i % 1000 === 999) await new Promise(setImmediate);
     }
   }
   await stores[0]?.publish("all", "warm");
   await settled();
   const bytes = (await heap()) - before;
-  const writes = CountedSink.writes;
+  const written = writes();
   const cpu = process.cpuUsage();
   for (let i = 0; i < MESSAGES; i++) {
     await stores[i % count]?.publish("all", MESSAGE);
     await settled();
   }
   const { user, system } = process.cpuUsage(cpu);
-  const deliveries = CountedSink.writes - writes;
+  const deliveries = writes() - written;
   if (deliveries !== MESSAGES * count * members) throw new Error(`${deliveries} deliveries`);
   kept.push(stores);
   return { bytes, microseconds: (user + system) / MESSAGES, deliveries };
+}
+
+function writes() {
+  return streams.reduce((sum, stream) => sum + stream.writes, 0);
 }
 
 async function heap() {

@@ -1,9 +1,10 @@
 // @ts-check
 // Runs the engine over streams without sockets and counts. Prints one JSON object; guard.js explains it.
-import { withChannel } from "../../dist/src/index.js";
-import { ExchangeServer } from "../../dist/src/server/exchange-server.js";
-import { Http1Driver } from "../../dist/src/transport/http1/driver.js";
+import { loadEngine } from "../lib/engine.js";
 import { maskedFrame, TEXT, upgradeRequest } from "../lib/frames.js";
+
+const { library, serve } = await loadEngine();
+const { withChannel } = library;
 
 const WARMUP = 60_000;
 const OPERATIONS = 20_000;
@@ -12,33 +13,14 @@ const IDLE = 2_000;
 const gc = globalThis.gc ?? (() => {});
 const headers = { "Content-Type": "text/plain" };
 
-/** A stream whose client takes everything at once. */
-class CountingStream {
-  /** @type {any} */
-  listener;
-  bufferedAmount = 0;
-  remoteAddress = "192.0.2.1";
-  isEncrypted = false;
-  writes = 0;
-  write() {
-    this.writes++;
-  }
-  end() {}
-  destroy() {}
-  pause() {}
-  resume() {}
-}
-
 /** @param {import("../../dist/src/index.js").Handler} handler */
-function connect(handler, server = new ExchangeServer(handler, {})) {
-  const stream = new CountingStream();
-  stream.listener = new Http1Driver(/** @type {any} */ (stream), server);
-  return stream;
+function connected(handler) {
+  return serve(handler)();
 }
 
 /**
  * Bytes and writes for each operation. `run` does so many that the rest of a turn (its one write, its timers) is small.
- * @param {CountingStream} stream
+ * @param {import("../lib/sink.js").Sink} stream
  * @param {(times: number) => void} run
  */
 async function count(stream, run, perRun = 1) {
@@ -56,14 +38,14 @@ async function count(stream, run, perRun = 1) {
   };
 }
 
-/** @param {CountingStream} stream @param {Buffer} bytes */
+/** @param {import("../lib/sink.js").Sink} stream @param {Buffer} bytes */
 function reading(stream, bytes) {
   return (/** @type {number} */ times) => {
     for (let i = 0; i < times; i++) stream.listener.onBytes(bytes);
   };
 }
 
-/** Unmasking changes the bytes in place: every read needs its own. @param {CountingStream} stream @param {Buffer} bytes */
+/** Unmasking changes the bytes in place: every read needs its own. @param {import("../lib/sink.js").Sink} stream @param {Buffer} bytes */
 function readingCopies(stream, bytes) {
   const copy = Buffer.alloc(bytes.length);
   return (/** @type {number} */ times) => {
@@ -76,12 +58,12 @@ function readingCopies(stream, bytes) {
 
 /** @param {import("../../dist/src/index.js").Handler} handler @param {string} request */
 async function idleBytes(handler, request) {
-  const server = new ExchangeServer(handler, {});
-  /** @type {CountingStream[]} */
+  const connect = serve(handler);
+  /** @type {import("../lib/sink.js").Sink[]} */
   const streams = [];
   const open = async (/** @type {number} */ connections) => {
     for (let i = 0; i < connections; i++) {
-      const stream = connect(handler, server);
+      const stream = connect();
       stream.listener.onBytes(Buffer.from(request));
       streams.push(stream);
     }
@@ -110,7 +92,7 @@ const message = maskedFrame(TEXT, Buffer.alloc(32, "unichannel "));
 
 /** @param {import("../../dist/src/index.js").Handler} handler @param {string} request */
 async function opened(handler, request) {
-  const stream = connect(handler);
+  const stream = connected(handler);
   stream.listener.onBytes(Buffer.from(request));
   await new Promise(setImmediate);
   return stream;
@@ -128,9 +110,9 @@ const sse = await opened(
 
 const web = await opened(echo, upgradeRequest());
 const webBurst = await opened(echo, upgradeRequest());
-const http = connect(hello);
-const httpMany = connect(hello);
-const httpBurst = connect(hello);
+const http = connected(hello);
+const httpMany = connected(hello);
+const httpBurst = connected(hello);
 
 const result = {
   "GET of 11 bytes": await count(http, reading(http, Buffer.from(GET))),

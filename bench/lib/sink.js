@@ -8,9 +8,11 @@ export class Sink {
   remoteAddress = "127.0.0.1";
   isEncrypted = false;
   written = 0;
+  writes = 0;
   /** @param {string | Uint8Array | (string | Uint8Array)[]} output */
   write(output) {
     this.written += output.length;
+    this.writes++;
   }
   end() {}
   destroy() {}

@@ -1,15 +1,14 @@
 // @ts-check
 // What it costs to be observable: one request and one WebSocket message through the whole server but its sockets, while
 // nobody listens to node:diagnostics_channel, somebody listens to the ends of requests, and somebody listens to everything.
-// `npx tsc --build && node bench/micro/observe.js [DIR]`: DIR is another build, to compare with (`DIR/src/server/exchange-server.js`).
+// `npx tsc --build && node bench/micro/observe.js [CHECKOUT]`: CHECKOUT is another one, built, to compare with.
 // Before there was anything to observe, and since, in nine processes each (Node 20.20): a request 867 and 884 ns (medians),
 // a message 262 and 249 ns (the fastest; the JIT's choices make a factor of two between processes). A request allocates 16
 // bytes more, a message none, an idle channel keeps 16 bytes more.
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { resolve } from "node:path";
 import { bench, run, summary } from "mitata";
 import { encodeMaskedFrame } from "../../dist/src/codec/ws-frame.js";
-import { Sink } from "../lib/sink.js";
+import { checkoutAt, loadEngine, OWN } from "../lib/engine.js";
 
 const EVENTS = [
   ...["connection.open", "connection.close", "request.start", "request.end", "channel.open", "channel.close", "error"],
@@ -21,36 +20,26 @@ const HANDSHAKE = Buffer.from(
 );
 const FRAME = Buffer.from(encodeMaskedFrame(1, Buffer.alloc(32, "unichannel "), Uint8Array.of(1, 2, 3, 4)));
 
-/** A connection of a server that listens to no socket. @param {string} folder */
-async function connection(folder) {
-  const base = `${resolve(folder)}/src`;
-  const { ExchangeServer } = await import(`${base}/server/exchange-server.js`);
-  const { Http1Driver } = await import(`${base}/transport/http1/driver.js`);
-  const { withChannel } = await import(`${base}/index.js`);
-  /** @param {any} request */
-  const handler = (request) => {
+/** Makes connections of a server that listens to no socket. @param {URL} checkout */
+async function connection(checkout) {
+  const { library, serve } = await loadEngine(checkout);
+  return serve((request) => {
     if (!request.isWebSocket) return "hello world";
-    return withChannel(request, (/** @type {any} */ channel) => {
-      channel.onReceive((/** @type {string} */ message) => channel.send(message));
+    return library.withChannel(request, (channel) => {
+      channel.onReceive((message) => channel.send(message));
     });
-  };
-  const server = new ExchangeServer(handler, {});
-  return () => {
-    const stream = new Sink();
-    stream.listener = new Http1Driver(/** @type {any} */ (stream), server);
-    return stream;
-  };
+  });
 }
 
 const other = process.argv[2];
-/** @type {[string, string][]} */
-const builds = [["", "dist"]];
-if (other !== undefined) builds.push([`, ${other}`, other]);
+/** @type {[string, URL][]} */
+const builds = [["", OWN]];
+if (other !== undefined) builds.push([`, ${other}`, checkoutAt(other)]);
 
-/** @param {string} what @param {(stream: Sink) => void} begin @param {Buffer} bytes @param {readonly string[]} names */
+/** @param {string} what @param {(stream: import("../lib/sink.js").Sink) => void} begin @param {Buffer} bytes @param {readonly string[]} names */
 async function row(what, begin, bytes, names) {
-  for (const [label, folder] of builds) {
-    const connect = await connection(folder);
+  for (const [label, checkout] of builds) {
+    const connect = await connection(checkout);
     bench(`${what}${label}`, function* () {
       const stream = connect();
       begin(stream);
@@ -69,7 +58,7 @@ async function row(what, begin, bytes, names) {
 
 function ignore() {}
 
-/** @param {Sink} stream */
+/** @param {import("../lib/sink.js").Sink} stream */
 function upgrade(stream) {
   stream.listener.onBytes(Buffer.from(HANDSHAKE));
 }

@@ -1,13 +1,11 @@
 // @ts-check
-// One message to many (src/group, src/channel/prepared-message.ts): encoded once for all and, in a burst, joined once for
+// One message to many (src/group, src/protocol/encoded-message.ts): encoded once for all and, in a burst, joined once for
 // all, beside a send to each. A thousand WebSockets through the whole server but its sockets, each burst until it is
 // written.
 import { bench, run, summary } from "mitata";
 import { createChannelStore, withChannel } from "../../dist/src/index.js";
-import { ExchangeServer } from "../../dist/src/server/exchange-server.js";
-import { Http1Driver } from "../../dist/src/transport/http1/driver.js";
+import { loadEngine } from "../lib/engine.js";
 import { upgradeRequest } from "../lib/frames.js";
-import { Sink } from "../lib/sink.js";
 
 const MEMBERS = 1000;
 const MESSAGE = Buffer.alloc(128, "unichannel ").toString("latin1");
@@ -15,19 +13,14 @@ const MESSAGE = Buffer.alloc(128, "unichannel ").toString("latin1");
 const store = createChannelStore();
 /** @type {import("../../dist/src/index.js").Channel[]} */
 const channels = [];
-const server = new ExchangeServer(
-  (request) =>
-    withChannel(request, (channel) => {
-      channels.push(channel);
-      store.addToGroup("all", channel);
-    }),
-  {},
+const { serve } = await loadEngine();
+const connect = serve((request) =>
+  withChannel(request, (channel) => {
+    channels.push(channel);
+    store.addToGroup("all", channel);
+  }),
 );
-for (let i = 0; i < MEMBERS; i++) {
-  const stream = new Sink();
-  stream.listener = new Http1Driver(/** @type {any} */ (stream), server);
-  stream.listener.onBytes(Buffer.from(upgradeRequest()));
-}
+for (let i = 0; i < MEMBERS; i++) connect().listener.onBytes(Buffer.from(upgradeRequest()));
 
 for (const burst of [1, 16]) {
   summary(() => {

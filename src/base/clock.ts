@@ -19,8 +19,12 @@ export interface Clock {
 /** Longest delay of `setTimeout`: 24 days. It treats a longer one, and Infinity, as 1 ms. */
 export const MAX_TIMER_MS = 2_147_483_647;
 
+/** Read once: each access to the global and to `timeOrigin` runs getters, which took half of the time of `now`. */
+const stopwatch = performance;
+const startedAt = stopwatch.timeOrigin;
+
 export const systemClock: Clock = {
-  now: () => Math.floor(performance.timeOrigin + performance.now()),
+  now: () => Math.floor(startedAt + stopwatch.now()),
   date: () => Date.now(),
   setTimer(fn, delayMs) {
     return setTimeout(fn, Math.min(delayMs, MAX_TIMER_MS)).unref();

@@ -52,7 +52,7 @@ const DEFAULT_HISTORY = { size: 100, ttlMs: 60_000, maxBytes: 1024 * 1024, maxTo
 /** Interval for answering expired polls and removing unused groups. */
 const TICK_MS = 1000;
 const POLL_OPTIONS = { sse: false };
-const NO_OPTIONS: PublishOptions = {};
+const NO_OPTIONS: PublishOptions & JoinOptions<never> = {};
 
 export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelStore<Attachment, Out> {
   readonly #options: ChannelStoreOptions<Attachment, Out>;
@@ -98,10 +98,15 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     };
   }
 
-  addToGroup(name: string, channel: GroupMember<Out>, attachment?: Attachment, options: JoinOptions<Out> = {}): void {
+  addToGroup(
+    name: string,
+    channel: GroupMember<Out>,
+    attachment?: Attachment,
+    options: JoinOptions<Out> = NO_OPTIONS,
+  ): void {
     checkGroupName(name);
     checkMember("the second argument of addToGroup", channel);
-    checkJoinOptions(options);
+    if (options !== NO_OPTIONS) checkJoinOptions(options);
     // A closed channel never fires its close callbacks again, so it could not be removed.
     if (this.#isClosed || hasEnded(channel)) return;
     const info = options.presence === undefined ? undefined : presencePayload(options.presence);
@@ -293,11 +298,12 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   #leave(member: Member): void {
     const { state } = member;
     const group = member.group as Group;
-    const now = this.#clock.now();
-    if (!group.remove(member, now)) return;
+    if (!group.remove(member)) return;
     const presenceKey = state instanceof ListenerState ? state.presenceKey : undefined;
     if (presenceKey !== undefined) this.#source.leave(group.name, presenceKey);
     if (group.size === 0) {
+      const now = this.#clock.now();
+      group.emptied(now);
       if (group.stream.expire(now, now)) this.#watch(group);
       else this.#drop(group);
     }

@@ -93,13 +93,17 @@ export class Group implements MemberOwner, StreamListener {
   }
 
   /** Returns false if the member had left before. */
-  remove(member: Member, nowMs: number): boolean {
+  remove(member: Member): boolean {
     if (!this.#members.delete(member)) return false;
     unlink(member);
     if (isPoll(member)) this.#pollCount -= 1;
     this.#audience = undefined;
-    this.#emptySinceMs = nowMs;
     return true;
+  }
+
+  /** The last member has left. */
+  emptied(nowMs: number): void {
+    this.#emptySinceMs = nowMs;
   }
 
   channelEnded(first: Member): void {

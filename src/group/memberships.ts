@@ -80,7 +80,7 @@ export function endMemberships(channel: AnyChannel): void {
 
 /** Ends the memberships of a list. */
 export function endListed(first: Member): void {
-  endAll(first.channel, oldestFirst(first));
+  endAll(first.channel, first.next === undefined ? [first] : oldestFirst(first));
 }
 
 function endAll(channel: AnyChannel, members: readonly Member[]): void {

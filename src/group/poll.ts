@@ -9,6 +9,8 @@ import type { ChannelStore } from "./channel-store.ts";
 import { GroupStore } from "./group-store.ts";
 import { checkPollOptions, type PollOptions } from "./store-options.ts";
 
+const NO_OPTIONS: PollOptions = {};
+
 /**
  * Answers a request with what was published to the group after `since`: at once where there is something, otherwise as soon
  * as there is, or with 204 after `parkMs`. The answer is
@@ -22,10 +24,10 @@ export function pollGroup<Attachment, Out>(
   request: ChannelRequest | Request,
   store: ChannelStore<Attachment, Out>,
   group: string,
-  options: PollOptions = {},
+  options: PollOptions = NO_OPTIONS,
 ): Channel {
   if (!(store instanceof GroupStore)) throw badOption("pollGroup needs a store of createChannelStore");
-  checkPollOptions(options);
+  if (options !== NO_OPTIONS) checkPollOptions(options);
   const { since = sinceOf(request.url), parkMs = 25_000, headers } = options;
   if (headers !== undefined) checkFields(toFields(headers));
   return store.poll(request, group, since, parkMs, headers);

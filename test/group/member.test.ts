@@ -78,7 +78,7 @@ describe("a member", () => {
     }
     for (const group of groups) assert.equal(group.find(member.channel)?.group, group);
     // The oldest first: the last of a list.
-    for (const group of groups) assert.equal(group.remove(group.find(member.channel)!, 0), true);
+    for (const group of groups) assert.equal(group.remove(group.find(member.channel)!), true);
     assert.ok(steps < 2 * count, `${steps} steps`);
   });
 

@@ -1,0 +1,144 @@
+// @ts-check
+// The paths that versus/run.js compares, and the process that runs one of them for one checkout:
+// `node paths.js CHECKOUT PATH`. Each line that it reads is a number of rounds; it answers with the shortest of them, in ns
+// for each operation.
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { checkoutAt, loadEngine } from "../../lib/engine.js";
+import { maskedFrame, TEXT, upgradeRequest } from "../../lib/frames.js";
+
+/**
+ * A round does `operations` operations.
+ * @typedef {{ operations: number, round: () => Promise<void> }} Path
+ * @typedef {Awaited<ReturnType<typeof loadEngine>>} Engine
+ * @typedef {import("../../lib/sink.js").Sink} Stream
+ */
+
+const MEMBERS = 1000;
+/** All connections of this process. @type {Stream[]} */
+const opened = [];
+const TEXT_128 = Buffer.alloc(128, "unichannel ").toString("latin1");
+const GET = "GET / HTTP/1.1\r\nHost: 127.0.0.1:9090\r\n";
+
+/** @type {Record<string, (engine: Engine) => Promise<Path>>} */
+const PATHS = {
+  get: async ({ serve }) => {
+    const headers = { "Content-Type": "text/plain" };
+    const streams = connect(
+      serve(() => ({ status: 200, headers, body: "hello world" })),
+      64,
+    );
+    return reading(streams, Buffer.from(`${GET}\r\n`), 1);
+  },
+  "ws-echo-1": (engine) => echo(engine, 1),
+  "ws-echo-16": (engine) => echo(engine, 16),
+  "publish-ws-1": (engine) => publish(engine, upgradeRequest(), 1),
+  "publish-ws-16": (engine) => publish(engine, upgradeRequest(), 16),
+  "publish-sse-1": (engine) => publish(engine, `${GET}Accept: text/event-stream\r\n\r\n`, 1),
+  "publish-sse-16": (engine) => publish(engine, `${GET}Accept: text/event-stream\r\n\r\n`, 16),
+  "wake-polls": async ({ library, serve }) => {
+    const store = library.createChannelStore();
+    const handler = serve((request) => library.pollGroup(request, store, "all"));
+    const streams = connect(handler, MEMBERS);
+    let { id } = await store.publish("all", TEXT_128);
+    return {
+      operations: MEMBERS,
+      round: async () => {
+        const request = Buffer.from(GET.replace("/", `/?since=${id}`) + "\r\n");
+        for (const stream of streams) stream.listener.onBytes(request);
+        await turn();
+        ({ id } = await store.publish("all", TEXT_128));
+        // The answers are made at the end of the turn, and written at the end of the next.
+        await turn();
+        await turn();
+      },
+    };
+  },
+};
+
+export const PATH_NAMES = Object.keys(PATHS);
+
+/** @param {Engine} engine @param {number} inFlight @returns {Promise<Path>} */
+async function echo({ library, serve }, inFlight) {
+  const streams = connect(
+    serve((request) =>
+      library.withChannel(request, (channel) => {
+        channel.onReceive((message) => channel.send(message));
+      }),
+    ),
+    64,
+  );
+  for (const stream of streams) stream.listener.onBytes(Buffer.from(upgradeRequest()));
+  await turn();
+  const frame = maskedFrame(TEXT, Buffer.alloc(32, "unichannel "));
+  return reading(streams, Buffer.concat(Array.from({ length: inFlight }, () => frame)), inFlight);
+}
+
+/** @param {Engine} engine @param {string} request @param {number} burst @returns {Promise<Path>} */
+async function publish({ library, serve }, request, burst) {
+  const store = library.createChannelStore();
+  const handler = serve((request) =>
+    library.withChannel(request, (channel) => {
+      if (!channel.isWebSocket) channel.send("hello");
+      store.addToGroup("all", channel);
+    }),
+  );
+  for (const stream of connect(handler, MEMBERS)) stream.listener.onBytes(Buffer.from(request));
+  await turn();
+  return {
+    operations: MEMBERS * burst,
+    round: async () => {
+      for (let i = 0; i < burst; i++) void store.publish("all", TEXT_128);
+      await turn();
+    },
+  };
+}
+
+/** Twenty turns in which each stream reads once. @param {Stream[]} streams @param {Buffer} bytes @param {number} inFlight @returns {Path} */
+function reading(streams, bytes, inFlight) {
+  const turns = 20;
+  const copy = Buffer.alloc(bytes.length);
+  return {
+    operations: turns * streams.length * inFlight,
+    round: async () => {
+      for (let i = 0; i < turns; i++) {
+        for (const stream of streams) {
+          // Unmasking changes the bytes in place.
+          bytes.copy(copy);
+          stream.listener.onBytes(copy);
+        }
+        await turn();
+      }
+    },
+  };
+}
+
+/** @param {() => Stream} open @param {number} count */
+function connect(open, count) {
+  const streams = Array.from({ length: count }, open);
+  opened.push(...streams);
+  return streams;
+}
+
+/** @returns {Promise<void>} */
+function turn() {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+const [checkout, name = ""] = process.argv.slice(2);
+const begin = PATHS[name];
+if (process.argv[1] === fileURLToPath(import.meta.url) && checkout !== undefined && begin !== undefined) {
+  const { operations, round } = await begin(await loadEngine(checkoutAt(checkout)));
+  await round();
+  if (opened.some(({ written }) => written === 0)) throw new Error(`${name} has left connections without an answer`);
+  console.log(operations);
+  for await (const line of createInterface({ input: process.stdin })) {
+    let shortest = Number.POSITIVE_INFINITY;
+    for (let left = Number(line); left > 0; left--) {
+      const start = process.hrtime.bigint();
+      await round();
+      shortest = Math.min(shortest, Number(process.hrtime.bigint() - start));
+    }
+    console.log(shortest / operations);
+  }
+}
