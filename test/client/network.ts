@@ -119,7 +119,7 @@ const OPEN: OpenRecord = {
   resumeMs: 60_000,
 };
 
-/** The query without `try`, of which `ladder.test.ts` has tests of its own. */
+/** The query without `try`, of which `carrier-selector.test.ts` has tests of its own. */
 function queryOf(url: URL): string {
   return url.search.replace(/&?try=\d+/, "").replace(/^\?$/, "");
 }
