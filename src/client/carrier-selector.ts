@@ -3,7 +3,7 @@
 // the arrival of records, not what seems connected. A selector knows nothing of sessions: they follow its current carrier.
 
 import type { ServerRecord } from "../codec/session-record.ts";
-import type { Carrier, CarrierEvents, CarrierKind } from "./carrier.ts";
+import type { Carrier, CarrierEvents, TransportKind } from "./carrier.ts";
 import { type CarrierEnd, isOdd, REPLACED } from "./carrier-end.ts";
 import type { Time } from "./environment.ts";
 import {
@@ -43,7 +43,7 @@ const MOVES: Readonly<Record<State, readonly State[]>> = {
 };
 
 export interface SelectorOwner extends Time {
-  start(kind: CarrierKind, events: CarrierEvents): Carrier;
+  start(kind: TransportKind, events: CarrierEvents): Carrier;
   /** Called for each record of the current carrier. An `open` makes `carrier` the current one, if it was not. */
   onRecord(carrier: Carrier, record: ServerRecord): void;
   /** Returns true while something that was sent is not acknowledged. */
@@ -57,13 +57,13 @@ export interface SelectorOwner extends Time {
 }
 
 export interface SelectedEnd extends CarrierEnd {
-  readonly kind: CarrierKind;
+  readonly kind: TransportKind;
   /** True if the carrier was the current one, false for a candidate. */
   readonly wasOpen: boolean;
 }
 
 export class CarrierSelector {
-  readonly #kinds: readonly CarrierKind[];
+  readonly #kinds: readonly TransportKind[];
   readonly #owner: SelectorOwner;
   #state: State = "waiting";
   /** The carrier that has the session, or the one that finishes. */
@@ -98,7 +98,7 @@ export class CarrierSelector {
   #cancelHeartbeat = (): void => {};
 
   /** `preference`: the index of the kind to begin with. */
-  constructor(kinds: readonly CarrierKind[], preference: number, owner: SelectorOwner) {
+  constructor(kinds: readonly TransportKind[], preference: number, owner: SelectorOwner) {
     this.#kinds = kinds;
     this.#preference = preference;
     this.#owner = owner;

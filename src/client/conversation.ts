@@ -6,7 +6,7 @@ import { ChannelError } from "../base/channel-error.ts";
 import type { NumberedRecord, OpenRecord } from "../codec/session-record.ts";
 import { ACK_MS } from "../protocol/session.ts";
 import { fullJitter } from "./backoff.ts";
-import type { Carrier, CarrierEvents, CarrierKind } from "./carrier.ts";
+import type { Carrier, CarrierEvents, TransportKind } from "./carrier.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
 import { fatalCode, REPLACED } from "./carrier-end.ts";
 import { CarrierSelector, type SelectedEnd } from "./carrier-selector.ts";
@@ -21,21 +21,21 @@ import { startHttp } from "./http-carrier.ts";
 import { iterate } from "./iterate.ts";
 import { LINGER_MS, MAX_BUFFERED_BYTES, STABLE_MS } from "./limits.ts";
 import { type AnyCodec, fromMessage, toMessage } from "./messages.ts";
-import { CARRIERS, checkClose } from "./options.ts";
+import { checkClose, TRANSPORTS } from "./options.ts";
 import { startWebSocket } from "./websocket-carrier.ts";
 
 /** What won, for the life of the page: by origin, and by what there was to choose from. */
-const winners = new Map<string, CarrierKind>();
+const winners = new Map<string, TransportKind>();
 
 export function converse(
   url: string | URL,
   options: ConnectOptions & { readonly codec?: AnyCodec },
 ): Connection<unknown, unknown> {
-  const { carriers = CARRIERS, environment = platform, signal, codec, backoff = {} } = options;
+  const { transports = TRANSPORTS, environment = platform, signal, codec, backoff = {} } = options;
   const { maxBufferedBytes = MAX_BUFFERED_BYTES } = options;
   const endpoint = new Endpoint(url, options);
-  const kinds = carriers.filter((kind) => kind !== "websocket" || endpoint.WebSocket);
-  if (kinds.length === 0) throw new ChannelError("BAD_OPTION", "no carrier: there is no WebSocket here");
+  const kinds = transports.filter((kind) => kind !== "websocket" || endpoint.WebSocket);
+  if (kinds.length === 0) throw new ChannelError("BAD_OPTION", "transports: there is no WebSocket here");
   const way = `${endpoint.origin} ${kinds}`;
   const after = timersOf(environment.clock);
   const time = { now: () => environment.clock.now(), after, delay: fullJitter(backoff, environment) };
@@ -95,7 +95,7 @@ export function converse(
   });
   if (signal?.aborted) close();
 
-  function start(kind: CarrierKind, told: CarrierEvents): Carrier {
+  function start(kind: TransportKind, told: CarrierEvents): Carrier {
     let attempt = 0;
     log(`${kind}: trying`);
     const link = {

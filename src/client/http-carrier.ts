@@ -17,7 +17,7 @@ interface Answer extends CarrierEnd {
   readonly isRight?: boolean;
 }
 
-export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
+export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
   const { endpoint, now, after, delay, resumption, onStart, onAlive, onRecord, onEnd } = link;
   const isPoll = kind === "poll";
   let session: ClientSession | undefined;
