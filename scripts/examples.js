@@ -87,7 +87,7 @@ const CHECKS = {
       "only the library's modules",
     );
     const people = ["websocket", "poll"].map((carrier) => {
-      const options = { WebSocket, carriers: [/** @type {"websocket" | "poll"} */ (carrier)] };
+      const options = { WebSocket, transports: [/** @type {"websocket" | "poll"} */ (carrier)] };
       return connectSession(`${url}/chat`, options);
     });
     /** @type {unknown[][]} */

@@ -1,13 +1,13 @@
 // @ts-check
 // Sessions through the restart of their server: clients that do what PROTOCOL.md asks and wait as the client of ours does
-// (src/client/ladder.ts). Says when all are there, and then, once they have been told to come back later, how long it took
+// (src/client/carrier-selector.ts). Says when all are there, and then, once they have been told to come back later, how long it took
 // each and all of them, how often nobody was listening, and what went wrong.
 import { createHistogram } from "node:perf_hooks";
 import { CLOSE, maskedFrame, TEXT } from "../lib/frames.js";
 import { fail, openMany } from "../lib/generator.js";
 import { frames, openWebSocket } from "../lib/web-socket.js";
 
-/** As in src/client/ladder.ts. */
+/** As in src/client/carrier-selector.ts. */
 const FIRST_MS = 500;
 const CAP_MS = 30_000;
 /** Silence after which our client would start another carrier beside. */

@@ -9,7 +9,7 @@ const COUNT_MS = 200;
 
 const CARRIERS = {
   websocket: { name: "WebSocket", one: "a WebSocket" },
-  stream: { name: "Event stream", one: "an event stream" },
+  sse: { name: "Event stream", one: "an event stream" },
   poll: { name: "Polls", one: "polls" },
 };
 /** @type {Record<Exclude<typeof connection.state, "open">, { name: string, text: string }>} */

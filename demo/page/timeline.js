@@ -1,7 +1,7 @@
 // @ts-check
 // The last minute, drawn: above, each message at the time it was sent and as high as it took; below, what carried the session.
 
-/** @typedef {"websocket" | "stream" | "poll"} Carrier */
+/** @typedef {"websocket" | "sse" | "poll"} Carrier */
 /** @typedef {{ at: number, ms: number, carrier: Carrier }} Dot */
 
 const SPAN_MS = 60_000;
@@ -12,7 +12,7 @@ const STILL_FRAME_MS = 1000;
 /** Each has its row, so that its place says which it is, and not its colour alone. @type {readonly [Carrier, string][]} */
 const ROWS = [
   ["websocket", "WebSocket"],
-  ["stream", "stream"],
+  ["sse", "stream"],
   ["poll", "poll"],
 ];
 /** @type {readonly [ms: number, label: string][]} */

@@ -1,49 +1,54 @@
-// The seam of the client: one way to a session's server (PROTOCOL.md, "Carriers"), and who hears of it.
+// The client's seam: one way to the server of a session (PROTOCOL.md, "Carriers"), and the callbacks that it makes.
 
 import type { OpenRecord, ServerRecord } from "../codec/session-record.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
 import type { ClientSession } from "./client-session.ts";
 import type { Endpoint, Query } from "./endpoint.ts";
-import type { After } from "./environment.ts";
+import type { Time } from "./environment.ts";
 
-/** What carries a connection, best first. */
-export type CarrierKind = "websocket" | "stream" | "poll";
+/** What may carry a connection, best first. A server names its transports in the same words. */
+export type TransportKind = "websocket" | "sse" | "poll";
 
-/** What a carrier stands on and whom it tells. Nothing is called before the carrier was returned to who started it. */
-export interface Link {
-  readonly endpoint: Endpoint;
-  readonly now: () => number;
-  readonly after: After;
-  /** How long to wait before attempt 1, 2, 3, … */
-  readonly delay: (attempt: number) => number;
-  /** The query that takes the session up; a new attempt each time. */
-  readonly resumption: () => Query;
-  /** A request that asks for the session goes out. */
+/** Callbacks of a carrier. None is called before the function that starts the carrier has returned. */
+export interface CarrierEvents {
+  /** A request that asks for the session is being sent. */
   onStart(): void;
-  /** Bytes came down. */
+  /** Bytes have arrived. */
   onAlive(): void;
   onRecord(record: ServerRecord): void;
-  /** Whoever listens takes no notice of what follows. */
+  /** The carrier is over. Later callbacks of it are ignored. */
   onEnd(end: CarrierEnd): void;
 }
 
+/** What a carrier needs. */
+export interface Link extends Time, CarrierEvents {
+  readonly endpoint: Endpoint;
+  /** Returns the query of a request that takes the session up; each call is a new attempt. */
+  readonly resumption: () => Query;
+}
+
 export interface Carrier {
-  readonly kind: CarrierKind;
-  /** The session is on this carrier: what is not acknowledged goes up, and what follows at each `flush`. Comes first. */
-  begin(session: ClientSession, open: OpenRecord): void;
-  /** There is something to send, or room for it. */
-  flush(): void;
-  /** Tells the other end what has come. */
-  acknowledge(): void;
-  /** Called each `heartbeatMs`: a sign of life. False if what was sent does not get through. */
-  beat(): boolean;
-  /** While true, a poll that has ended is not followed by another. */
-  hold(isHeld: boolean): void;
+  readonly kind: TransportKind;
   /**
-   * Ends after all that is in the session was sent, and what has come is acknowledged; then `onEnd` is called. `isClosed`:
-   * the server has closed the session, and takes no more messages from a WebSocket.
+   * Called first, when the session is on this carrier: sends what is not acknowledged now, and what follows at each
+   * `flush`.
    */
-  finish(isClosed: boolean): void;
+  begin(session: ClientSession, open: OpenRecord): void;
+  /** Called when there is something to send, or room for it. */
+  flush(): void;
+  /** Tells the server which records have arrived. */
+  acknowledge(): void;
+  /** Called each `heartbeatMs`: sends a sign of life. Returns false if what was sent does not get through. */
+  heartbeat(): boolean;
+  /** Until `release`, a poll that has ended is not followed by another. */
+  hold?(): void;
+  release?(): void;
+  /**
+   * Sends all that the session has, acknowledges what has arrived, and ends; then `onEnd` is called.
+   *
+   * @param by who has closed the session: a server that has closed it takes no more messages from a WebSocket
+   */
+  finish(by: "client" | "server"): void;
   /** Ends now. */
   end(): void;
 }

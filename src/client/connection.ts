@@ -1,7 +1,7 @@
 // The contract of the client's end of a session. `connect.ts` keeps it.
 
 import type { BackoffOptions } from "./backoff.ts";
-import type { CarrierKind } from "./carrier.ts";
+import type { TransportKind } from "./carrier.ts";
 import type { EndpointOptions } from "./endpoint.ts";
 import type { Environment } from "./environment.ts";
 
@@ -23,7 +23,7 @@ export interface Opening<Out = Sendable> {
    * long, or has restarted), and a new one has begun; what it sent meanwhile is not here.
    */
   readonly session: "new" | "resumed" | "lost";
-  readonly transport: CarrierKind;
+  readonly transport: TransportKind;
   /**
    * Of a lost session: what was sent and not acknowledged, so that nobody knows whether it has arrived. It is not sent
    * again unless you do. What had never left goes out in the new session by itself.
@@ -44,8 +44,8 @@ export interface ConnectionClose<Out = unknown> {
 }
 
 export interface ConnectOptions extends EndpointOptions {
-  /** What may carry the connection, best first. @default ["websocket", "stream", "poll"] */
-  readonly carriers?: readonly CarrierKind[] | undefined;
+  /** What may carry the connection, best first. @default ["websocket", "sse", "poll"] */
+  readonly transports?: readonly TransportKind[] | undefined;
   /** At so many unacknowledged bytes `send` answers false. From 1 to Infinity. @default 1 MiB */
   readonly maxBufferedBytes?: number | undefined;
   /** Between attempts: full jitter, up to 500 ms, 1 s, 2 s … 30 s. */
@@ -64,7 +64,7 @@ export interface ConnectOptions extends EndpointOptions {
 export interface Connection<In = Message, Out = Sendable> extends AsyncIterable<In, undefined> {
   readonly state: ConnectionState;
   /** What carries it now; undefined unless `state` is `open`. */
-  readonly transport: CarrierKind | undefined;
+  readonly transport: TransportKind | undefined;
   /** Bytes that the server has not acknowledged. */
   readonly bufferedAmount: number;
   /** The first opening. Rejects with CONNECTION_CLOSED if the connection ends before; nobody need listen to it. */

@@ -1,14 +1,15 @@
 // The client's end of a session (PROTOCOL.md): messages in order, each once, over whatever the way there lets through.
-// The ladder says on which carrier; this says what is new, keeps what is not acknowledged, and tells the application.
+// The selector says on which carrier; this says what is new, keeps what is not acknowledged, and tells the application.
 // Long because each of its functions reads or changes the session, its token and what is told: one state, and no part alone.
 
 import { ChannelError } from "../base/channel-error.ts";
 import type { NumberedRecord, OpenRecord } from "../codec/session-record.ts";
 import { ACK_MS } from "../protocol/session.ts";
 import { fullJitter } from "./backoff.ts";
-import type { Carrier, CarrierKind } from "./carrier.ts";
+import type { Carrier, CarrierEvents, TransportKind } from "./carrier.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
 import { fatalCode, REPLACED } from "./carrier-end.ts";
+import { CarrierSelector, type SelectedEnd } from "./carrier-selector.ts";
 import { ClientSession, type Kept, valuesOf } from "./client-session.ts";
 import type { Connection, ConnectOptions, Message } from "./connection.ts";
 import { debugPrinter } from "./debug.ts";
@@ -18,25 +19,24 @@ import { platform, timersOf } from "./environment.ts";
 import { events as connectionEvents } from "./events.ts";
 import { startHttp } from "./http-carrier.ts";
 import { iterate } from "./iterate.ts";
-import { climb, type Told } from "./ladder.ts";
 import { LINGER_MS, MAX_BUFFERED_BYTES, STABLE_MS } from "./limits.ts";
 import { type AnyCodec, fromMessage, toMessage } from "./messages.ts";
-import { CARRIERS, checkClose } from "./options.ts";
+import { checkClose, TRANSPORTS } from "./options.ts";
 import { startWebSocket } from "./websocket-carrier.ts";
 
 /** What won, for the life of the page: by origin, and by what there was to choose from. */
-const winners = new Map<string, CarrierKind>();
+const winners = new Map<string, TransportKind>();
 
 export function converse(
   url: string | URL,
   options: ConnectOptions & { readonly codec?: AnyCodec },
 ): Connection<unknown, unknown> {
-  const { carriers = CARRIERS, environment = platform, signal, codec, backoff = {} } = options;
+  const { transports = TRANSPORTS, environment = platform, signal, codec, backoff = {} } = options;
   const { maxBufferedBytes = MAX_BUFFERED_BYTES } = options;
   const endpoint = new Endpoint(url, options);
-  const rungs = carriers.filter((kind) => kind !== "websocket" || endpoint.WebSocket);
-  if (rungs.length === 0) throw new ChannelError("BAD_OPTION", "no carrier: there is no WebSocket here");
-  const way = `${endpoint.origin} ${rungs}`;
+  const kinds = transports.filter((kind) => kind !== "websocket" || endpoint.WebSocket);
+  if (kinds.length === 0) throw new ChannelError("BAD_OPTION", "transports: there is no WebSocket here");
+  const way = `${endpoint.origin} ${kinds}`;
   const after = timersOf(environment.clock);
   const time = { now: () => environment.clock.now(), after, delay: fullJitter(backoff, environment) };
   const log = debugPrinter(options.debug);
@@ -67,11 +67,11 @@ export function converse(
   const unwatch = environment.watch((event) => {
     const isCertain = event !== "awake";
     if (isCertain) isOffline = event === "offline";
-    if (look()) ladder.check(isCertain);
+    if (look()) selector.check({ isCertain });
   });
   const onAbort = (): void => void close();
   signal?.addEventListener("abort", onAbort);
-  const ladder = climb(rungs, Math.max(rungs.indexOf(winners.get(way)!), 0), {
+  const selector = new CarrierSelector(kinds, Math.max(kinds.indexOf(winners.get(way)!), 0), {
     ...time,
     start,
     onRecord(carrier, record) {
@@ -82,7 +82,7 @@ export function converse(
         acknowledge();
       } else if (record.type !== "heartbeat") take(record);
     },
-    isWaiting: () => session.bufferedAmount > 0,
+    hasUnacknowledged: () => session.bufferedAmount > 0,
     onEnd: lost,
     onFailure(failures, delayMs) {
       const text = failures.join("; ");
@@ -93,7 +93,7 @@ export function converse(
   });
   if (signal?.aborted) close();
 
-  function start(kind: CarrierKind, told: Told): Carrier {
+  function start(kind: TransportKind, told: CarrierEvents): Carrier {
     let attempt = 0;
     log(`${kind}: trying`);
     const link = {
@@ -121,7 +121,7 @@ export function converse(
     if (isSame) age();
     if (outcome === "lost" && ++losses > 1) {
       const what = "the server forgets each session: are requests balanced over several processes?";
-      if (isSame) return void ladder.fail({ status: 200, what });
+      if (isSame) return void selector.fail({ status: 200, what });
       events.fail(what);
     }
     const unacknowledged = isResumed ? [] : renew(record);
@@ -131,7 +131,7 @@ export function converse(
     log(`${carrier.kind}: open, session ${outcome}`);
     carrier.begin(session, record);
     // Closed while there was no carrier: what was sent before goes out, and that is all.
-    if (events.ending) ladder.stop();
+    if (events.ending) selector.stop();
     events.become("open");
     if (events.state === "open") events.open.tell({ session: outcome, transport: carrier.kind, unacknowledged });
   }
@@ -157,12 +157,12 @@ export function converse(
   function take(record: NumberedRecord): void {
     if (session.receiveNext(record)) {
       // What each new session brings at its opening says nothing of the way there.
-      if (losses < 2) ladder.prove();
+      if (losses < 2) selector.prove();
       if (record.type === "message") deliver(record.data);
       else if (record.retryMs === undefined) end("server", record.code, record.reason, valuesOf(session.after()));
       else {
         log(`closed by the server: ${record.code} ${record.reason}, back in ${record.retryMs} ms`);
-        ladder.again(record.retryMs);
+        selector.restart(record.retryMs);
         look();
       }
     }
@@ -180,9 +180,9 @@ export function converse(
     }
   }
 
-  /** A carrier is over. False when the connection is. */
-  function lost(kind: CarrierKind, why: CarrierEnd, wasOpen: boolean): boolean {
-    const { status, code, reason, attempt, refused, error } = why;
+  /** A carrier is over. */
+  function lost(why: SelectedEnd): void {
+    const { kind, wasOpen, status, code, reason, attempt, refused, error } = why;
     log(`${kind}: over, ${error ?? why.what}`);
     if (wasOpen) age();
     if (refused) {
@@ -196,31 +196,31 @@ export function converse(
     let fatal = fatalCode(why, wasOpen);
     // Requests that are older, or had no token, mean nothing. One that was given up may have come late, and replaced this one.
     const isReplaced = attempt === tries && ((wasOpen && code === REPLACED) || status === 409);
-    if (token !== undefined && isReplaced && !ladder.takeGhost()) fatal = REPLACED;
+    if (token !== undefined && isReplaced && !selector.takeAbandoned()) fatal = REPLACED;
     if (fatal) {
       const text = reason || (fatal === REPLACED ? "replaced" : status ? `HTTP ${status}` : "");
       end("server", fatal, text, valuesOf(session.after()));
     }
-    return look() || cancelLinger !== undefined;
+    look();
   }
 
   /** Says so when there is no carrier any more. False when the connection is closed. */
   function look(): boolean {
-    if (events.state !== "connecting" && !ladder.current) events.become(isOffline ? "offline" : "reconnecting");
+    if (events.state !== "connecting" && !selector.current) events.become(isOffline ? "offline" : "reconnecting");
     return !events.ending;
   }
 
   function acknowledge(): void {
     cancelAck?.();
     cancelAck = undefined;
-    if (session.hasAck) ladder.current?.acknowledge();
+    if (session.hasAck) selector.current?.acknowledge();
   }
 
   function acknowledged(number: number): void {
     if (!session.acknowledge(number)) return;
-    ladder.prove();
+    selector.prove();
     // A carrier that has just opened has not begun.
-    if (ladder.current === carrier) carrier?.flush();
+    if (selector.current === carrier) carrier?.flush();
     settle();
   }
 
@@ -228,7 +228,7 @@ export function converse(
   function hold(change: 1 | -1): void {
     holders += change;
     session.isHeld = holders > 0;
-    if (!session.isHeld) ladder.current?.acknowledge();
+    if (!session.isHeld) selector.current?.acknowledge();
   }
 
   function settle(): void {
@@ -239,7 +239,7 @@ export function converse(
   function close(code = 1000, reason = ""): boolean {
     checkClose(code, reason);
     if (events.ending) return false;
-    const isAway = !ladder.current;
+    const isAway = !selector.current;
     const isLeft = isAway && (token !== undefined || session.bufferedAmount > 0);
     const values = isAway ? valuesOf(session.after()) : [];
     session.send({ type: "close", code, reason: `${reason}` });
@@ -257,8 +257,8 @@ export function converse(
     cancelAck?.();
     if (isLeft) {
       cancelLinger = after(LINGER_MS, finish);
-      ladder.check(false);
-    } else if (!ladder.stop(by === "server") || by === "server") finish();
+      selector.check({ isCertain: false });
+    } else if (!selector.stop(by) || by === "server") finish();
     events.tellEnd();
   }
 
@@ -268,7 +268,7 @@ export function converse(
     isOver = true;
     cancelLinger?.();
     cancelLinger = undefined;
-    ladder.stop();
+    selector.stop();
     settle();
   }
 
@@ -278,7 +278,7 @@ export function converse(
       return events.state;
     },
     get transport() {
-      return ladder.current?.kind;
+      return selector.current?.kind;
     },
     get bufferedAmount() {
       return session.bufferedAmount;
@@ -289,7 +289,7 @@ export function converse(
       const record: Kept = { type: "message", data, value };
       session.send(record);
       sending = record;
-      ladder.current?.flush();
+      selector.current?.flush();
       sending = undefined;
       if (record.refusal) throw record.refusal;
       return true;

@@ -21,6 +21,14 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Calls `fn` once, after `delayMs`. Returns the function that cancels the call. */
 export type After = (delayMs: number, fn: () => void) => () => void;
 
+/** Time as the connection and its carriers use it. */
+export interface Time {
+  now(): number;
+  readonly after: After;
+  /** The delay before attempt 1, 2, 3, … in milliseconds. */
+  readonly delay: (attempt: number) => number;
+}
+
 /** Timers of `clock`, for times of any length. */
 export function timersOf(clock: Clock): After {
   return (delayMs, fn) => {

@@ -17,7 +17,7 @@ interface Answer extends CarrierEnd {
   readonly isRight?: boolean;
 }
 
-export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
+export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
   const { endpoint, now, after, delay, resumption, onStart, onAlive, onRecord, onEnd } = link;
   const isPoll = kind === "poll";
   let session: ClientSession | undefined;
@@ -253,13 +253,16 @@ export function startHttp(kind: "stream" | "poll", link: Link): Carrier {
       if (isPoll) unhold?.();
       else void say();
     },
-    beat() {
+    heartbeat() {
       // A parked poll needs no sign of life; one that brings a long message, and a client that waits, do.
       if (!isPoll || isReading || unhold) void say();
       return true;
     },
-    hold(held) {
-      isHeld = held;
+    hold() {
+      isHeld = true;
+    },
+    release() {
+      isHeld = false;
       unhold?.();
     },
     finish() {

@@ -11,18 +11,18 @@ export const LINGER_MS = 10_000;
 /** A carrier that lived shorter did not work, and the next one waits; a session that did is forgotten at once. */
 export const STABLE_MS = 5000;
 
-/** Silence after which the next rung is started beside. */
+/** Silence of a candidate after which the next kind of carrier is tried. */
 export const OPEN_MS = 2500;
-/** How long the last rung may take, behind a slow network. */
+/** How long the last kind may take: the network may be slow. */
 export const ATTEMPT_MS = 10_000;
 /** How long the application's own `params` and `headers` may take. */
 export const GIVEN_MS = 60_000;
-/** The time on a lower rung before a better carrier is tried, doubled each time. */
-export const CLIMB_MS = 30_000;
-export const MAX_CLIMB_MS = 1_920_000;
-/** After so many failures in a row, what fails is followed by the rung below. */
-export const PATIENCE = 2;
-/** After so many, attempts begin at the top: what worked here may not be what works there. */
+/** Time on a less preferred carrier before a better one is tried, doubled each time. */
+export const UPGRADE_MS = 30_000;
+export const MAX_UPGRADE_MS = 1_920_000;
+/** Consecutive failures tolerated before the next kind of carrier is tried. None before the first `open`. */
+export const TOLERATED_FAILURES = 2;
+/** Consecutive failures after which attempts begin with the best kind again: the network may be another. */
 export const MANY_FAILURES = 4;
 /** A server may say less, but gets no more beats. */
 export const MIN_BEAT_MS = 10;

@@ -4,11 +4,11 @@ import { ChannelError } from "../base/channel-error.ts";
 import { checkOptionNames, unknownName } from "../base/option-names.ts";
 import { SESSION_PROTOCOL } from "../codec/session-record.ts";
 import type { BackoffOptions } from "./backoff.ts";
-import type { CarrierKind } from "./carrier.ts";
+import type { TransportKind } from "./carrier.ts";
 import type { ConnectOptions } from "./connection.ts";
 import type { Environment } from "./environment.ts";
 
-export const CARRIERS: readonly CarrierKind[] = ["websocket", "stream", "poll"];
+export const TRANSPORTS: readonly TransportKind[] = ["websocket", "sse", "poll"];
 
 /** What an option must be, in words, and a check of it; without one, the words have the type. */
 type Rule = readonly [expected: string, isRight?: (value: unknown) => boolean];
@@ -16,7 +16,7 @@ type Rule = readonly [expected: string, isRight?: (value: unknown) => boolean];
 const milliseconds: Rule = ["a number from 1 to 2^31 - 1", (value) => isNumber(value) && value < 2 ** 31];
 
 const OPTIONS: Readonly<Record<keyof ConnectOptions | "codec", Rule>> = {
-  carriers: ["a list of different names", (value) => isList(value) && value.length > 0],
+  transports: ["a list of different names", (value) => isList(value) && value.length > 0],
   protocols: [
     `a list of different tokens, without ${SESSION_PROTOCOL}`,
     // RFC 9110 §5.6.2, "token". A WebSocket throws for one that is there twice.
@@ -43,9 +43,10 @@ const BACKOFF: Readonly<Record<keyof BackoffOptions, Rule>> = { firstMs: millise
 /** Throws BAD_OPTION. */
 export function checkOptions(options: ConnectOptions): void {
   check("connect", options, OPTIONS);
-  const { carriers = [], backoff = {} } = options;
-  for (const kind of carriers) {
-    if (!CARRIERS.includes(kind)) throw new ChannelError("BAD_OPTION", unknownName("no carrier", `${kind}`, CARRIERS));
+  const { transports = [], backoff = {} } = options;
+  for (const kind of transports) {
+    if (!TRANSPORTS.includes(kind))
+      throw new ChannelError("BAD_OPTION", unknownName("no transport", `${kind}`, TRANSPORTS));
   }
   check("backoff", backoff, BACKOFF);
 }

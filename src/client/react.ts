@@ -2,7 +2,7 @@
 
 import { type RefObject, useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import type { MessageCodec } from "../codec/message-codec.ts";
-import type { CarrierKind } from "./carrier.ts";
+import type { TransportKind } from "./carrier.ts";
 import { connect } from "./connect.ts";
 import type { Connection, ConnectionState, ConnectOptions, Message, Opening, Sendable } from "./connection.ts";
 
@@ -17,7 +17,7 @@ export interface UseChannelOptions<In = Message, Out = Sendable> extends Connect
 export interface UsedChannel<In = Message, Out = Sendable> {
   /** `connecting` on a server, and until the component is mounted. */
   readonly state: ConnectionState;
-  readonly transport: CarrierKind | undefined;
+  readonly transport: TransportKind | undefined;
   /** The connection's; false before the component is mounted. The same function for the same connection. */
   readonly send: (data: Out) => boolean;
   readonly connection: Connection<In, Out> | undefined;
@@ -80,7 +80,7 @@ function useAny(url: string | URL | null, options: AnyOptions): UsedChannel<unkn
   const send = useCallback((data: unknown) => connection?.send(data) ?? false, [connection]);
   return {
     state: state as ConnectionState,
-    transport: transport === "" ? undefined : (transport as CarrierKind),
+    transport: transport === "" ? undefined : (transport as TransportKind),
     send,
     connection,
   };

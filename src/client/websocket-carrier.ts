@@ -142,7 +142,7 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
     },
     flush,
     acknowledge,
-    beat() {
+    heartbeat() {
       // Of what the platform has taken over only the server knows how it fares, and it drops a silent client.
       const { bufferedAmount } = socket!;
       // Nothing was acknowledged since the last beat, and what waited then still waits.
@@ -157,11 +157,10 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
       say({ type: "heartbeat" });
       return true;
     },
-    hold() {},
-    finish(isClosed) {
-      isFinishing = !isClosed;
+    finish(by) {
+      isFinishing = by === "client";
       if (session.hasAck) acknowledge();
-      if (!isClosed) flush();
+      if (isFinishing) flush();
       end();
     },
     end,

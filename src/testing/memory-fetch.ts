@@ -2,7 +2,7 @@
 
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
-import type { CarrierKind } from "../client/carrier.ts";
+import type { TransportKind } from "../client/carrier.ts";
 import type { MemoryNetwork } from "./network.ts";
 
 /** Fetch §2.2.3: a response with one of these has no body. */
@@ -47,9 +47,9 @@ function ask(network: MemoryNetwork, { url, method, headers }: Request): ClientR
 }
 
 /** What carries a session, if this request does. */
-function kindOf(url: string, method: string, headers: Headers): CarrierKind | undefined {
+function kindOf(url: string, method: string, headers: Headers): TransportKind | undefined {
   if (method !== "GET" || headers.get("accept") !== "text/event-stream") return undefined;
-  return new URL(url).searchParams.get("mode") === "poll" ? "poll" : "stream";
+  return new URL(url).searchParams.get("mode") === "poll" ? "poll" : "sse";
 }
 
 function answerTo(sent: ClientRequest): Promise<IncomingMessage> {

@@ -4,7 +4,7 @@
 import type { Duplex } from "node:stream";
 import type { Clock } from "../base/clock.ts";
 import { badValue, checkAmount, checkFinite, checkOneOf } from "../base/option-values.ts";
-import type { CarrierKind } from "../client/carrier.ts";
+import type { TransportKind } from "../client/carrier.ts";
 import type { PageEvent } from "../client/environment.ts";
 import { MemoryConnection, type MemorySocket, type Wire } from "./memory-socket.ts";
 
@@ -29,17 +29,17 @@ export interface TestNetwork {
   stall(): void;
   /** What was stalled goes on. */
   resume(): void;
-  /** Requests of a client of this kind fail from now on: `websocket`, and of a session's `stream` and `poll`. */
-  block(...kinds: CarrierKind[]): void;
+  /** Requests of a client of this kind fail from now on: `websocket`, and of a session's `sse` and `poll`. */
+  block(...kinds: TransportKind[]): void;
   /** They get through again; without a kind all do. */
-  unblock(...kinds: CarrierKind[]): void;
+  unblock(...kinds: TransportKind[]): void;
   /** The network is gone, and pages are told: connections are reset, and no new ones can be made. */
   offline(): void;
   /** It is back, and pages are told. */
   online(): void;
 }
 
-const checkKind = checkOneOf("websocket", "stream", "poll");
+const checkKind = checkOneOf("websocket", "sse", "poll");
 
 /** Turns in a row in which nothing was carried, after which nothing is expected to be: promises and writes take a few. */
 const QUIET_TURNS = 6;
@@ -53,7 +53,7 @@ export class MemoryNetwork implements TestNetwork, Wire {
   readonly #accept: (socket: MemorySocket) => void;
   readonly #isListening: () => boolean;
   readonly #connections = new Set<MemoryConnection>();
-  readonly #blocked = new Set<CarrierKind>();
+  readonly #blocked = new Set<TransportKind>();
   readonly #pages = new Set<(event: PageEvent) => void>();
   #delayMs = 0;
   #bytesPerSecond: number = Number.POSITIVE_INFINITY;
@@ -102,7 +102,7 @@ export class MemoryNetwork implements TestNetwork, Wire {
   }
 
   /** The client's end of a new connection. Throws as a socket fails: nobody listens, or the network is gone. */
-  connect(kind: CarrierKind | undefined): Duplex {
+  connect(kind: TransportKind | undefined): Duplex {
     this.moved();
     if (this.#isOffline || (kind !== undefined && this.#blocked.has(kind))) throw failure("ENETUNREACH");
     if (!this.#isListening()) throw failure("ECONNREFUSED");
@@ -135,12 +135,12 @@ export class MemoryNetwork implements TestNetwork, Wire {
     for (const connection of this.#connections) connection.resume();
   }
 
-  block(...kinds: CarrierKind[]): void {
+  block(...kinds: TransportKind[]): void {
     for (const kind of kinds) checkKind("an argument of block", kind);
     for (const kind of kinds) this.#blocked.add(kind);
   }
 
-  unblock(...kinds: CarrierKind[]): void {
+  unblock(...kinds: TransportKind[]): void {
     for (const kind of kinds) checkKind("an argument of unblock", kind);
     if (kinds.length === 0) this.#blocked.clear();
     for (const kind of kinds) this.#blocked.delete(kind);

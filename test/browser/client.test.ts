@@ -94,7 +94,7 @@ describe("A page that is connected", { skip }, () => {
     await connectIn(page, proxy.url);
     await send(page, "hello");
     await waitFor(page, "left.seen.length === 1");
-    assert.deepEqual(await read(page, "history"), ["new stream"]);
+    assert.deepEqual(await read(page, "history"), ["new sse"]);
   });
 
   it("polls where streams are held back, and goes back to a WebSocket when it can", async (t) => {

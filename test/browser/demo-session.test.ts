@@ -92,7 +92,7 @@ describe("The session of the demo's page", { skip }, () => {
     const { page, complaints } = await openDemo(t);
     await isOn(page, "websocket");
     await press(page, "Block WebSocket");
-    await isOn(page, "stream");
+    await isOn(page, "sse");
     await say(page, "over a stream");
     await shows(page, "over a streamstream");
     await press(page, "Block WebSocket");
@@ -106,7 +106,7 @@ describe("The session of the demo's page", { skip }, () => {
     const { page, complaints } = await openDemo(t);
     await isOn(page, "websocket");
     await press(page, "Block WebSocket");
-    await isOn(page, "stream");
+    await isOn(page, "sse");
     await press(page, "Hold streams back");
     await isOn(page, "poll");
     await say(page, "over polls");
@@ -141,7 +141,7 @@ describe("The session of the demo's page", { skip }, () => {
     const { page } = await openDemo(t);
     await draws(page, "websocket");
     await press(page, "Block WebSocket");
-    await draws(page, "stream");
+    await draws(page, "sse");
     await press(page, "Cut the network");
     await isOn(page, "none");
     await draws(page, "text");

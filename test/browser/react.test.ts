@@ -39,7 +39,7 @@ const RESTLESS = `
   function Counter() {
     const [count, setCount] = useState(0);
     const { state, send } = useChannel("/count", {
-      carriers: ["websocket", "stream"],
+      transports: ["websocket", "sse"],
       headers: { "X-Render": String(count) },
       params: () => ({ render: String(count) }),
       backoff: { firstMs: 500 + count },

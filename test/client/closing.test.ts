@@ -39,7 +39,7 @@ describe("The promises of a connection", () => {
   it("`opened` rejects when the connection ends before, and says why; nobody need listen", async () => {
     await withoutRejections(async () => {
       const network = new Network();
-      const connection = network.connect({ carriers: ["stream"] });
+      const connection = network.connect({ transports: ["sse"] });
       await settle();
       network.get().respond(401);
       await settle();
@@ -88,9 +88,9 @@ describe("What was sent before `close`", () => {
   });
 
   it("while the connection is lost goes out when the session is taken up", async () => {
-    for (const kind of ["websocket", "stream"] as const) {
+    for (const kind of ["websocket", "sse"] as const) {
       const network = new Network();
-      const connection = await network.opened(kind, { carriers: kind === "stream" ? ["websocket", "stream"] : [kind] });
+      const connection = await network.opened(kind, { transports: kind === "sse" ? ["websocket", "sse"] : [kind] });
       await network.advance(5000);
       if (kind === "websocket") network.socket().drop();
       else network.get().fail();
@@ -114,7 +114,7 @@ describe("What was sent before `close`", () => {
 
   it("is given up after 10 s without a carrier: `drained` rejects, and nothing is asked for any more", async () => {
     const network = new Network();
-    const connection = network.connect({ carriers: ["stream"] });
+    const connection = network.connect({ transports: ["sse"] });
     connection.send("bye");
     connection.close();
     const drained = connection.drained();
@@ -150,7 +150,7 @@ describe("What was sent before `close`", () => {
   it("arrives although the stream ends first: the answer of the POST says so", async () => {
     for (const end of ["finish", "fail"] as const) {
       const network = new Network();
-      const connection = await network.opened("stream");
+      const connection = await network.opened("sse");
       connection.send("1");
       connection.close();
       const drained = connection.drained();
@@ -172,7 +172,7 @@ describe("What was sent before `close`", () => {
   it("waits 10 s in all for a server that is behind, and does not keep a process alive for an hour", async () => {
     for (const isClosedFirst of [true, false]) {
       const network = new Network();
-      const connection = await network.opened("stream");
+      const connection = await network.opened("sse");
       connection.send("1");
       await settle();
       if (isClosedFirst) connection.close();
@@ -189,7 +189,7 @@ describe("What was sent before `close`", () => {
 
   it("goes out to a server that is behind for less than that", async () => {
     const network = new Network();
-    const connection = await network.opened("stream");
+    const connection = await network.opened("sse");
     connection.send("1");
     connection.close();
     const drained = connection.drained();
@@ -215,7 +215,7 @@ describe("What was sent before `close`", () => {
 
 describe("A message that cannot be sent", () => {
   it("is refused and forgotten: shared memory, a buffer that was transferred, a view of one, what is no bytes", async () => {
-    for (const kind of ["websocket", "stream"] as const) {
+    for (const kind of ["websocket", "sse"] as const) {
       const network = new Network();
       const connection = await network.opened(kind);
       const gone = new ArrayBuffer(8);
@@ -243,7 +243,7 @@ describe("A message that cannot be sent", () => {
 
   it("keeps its bytes as they were, whatever happens to the buffer", async () => {
     const network = new Network();
-    const connection = await network.opened("stream");
+    const connection = await network.opened("sse");
     const bytes = Uint8Array.of(1, 2, 3);
     connection.send(bytes);
     bytes.fill(9);

@@ -160,7 +160,7 @@ describe("On a WebSocket a connection", () => {
 describe("On HTTP a connection", () => {
   it("sends what one turn sends in one POST, and one POST at a time", async () => {
     const network = new Network();
-    const connection = await network.opened("stream");
+    const connection = await network.opened("sse");
     connection.send("1\r");
     connection.send("2\n3");
     connection.send(Uint8Array.of(1));
@@ -182,7 +182,7 @@ describe("On HTTP a connection", () => {
 
   it("keeps a POST below 64 KiB where its messages are", async () => {
     const network = new Network();
-    const connection = await network.opened("stream");
+    const connection = await network.opened("sse");
     for (const size of [40_000, 20_000, 10_000, 100_000, 1]) connection.send("x".repeat(size));
     for (const [from, next] of [
       [1, 3],
@@ -199,7 +199,7 @@ describe("On HTTP a connection", () => {
 
   it("sends again what failed, with a pause, and gives the carrier up after three times", async () => {
     const network = new Network();
-    const connection = await network.opened("stream");
+    const connection = await network.opened("sse");
     connection.send("1");
     await settle();
     network.post().fail();
@@ -222,7 +222,7 @@ describe("On HTTP a connection", () => {
 
   it("goes on from where a 409 says that the server is", async () => {
     const network = new Network();
-    const connection = await network.opened("stream");
+    const connection = await network.opened("sse");
     connection.send("1");
     await settle();
     network.post().acknowledge(1);
@@ -252,7 +252,7 @@ describe("On HTTP a connection", () => {
   it("takes another carrier when somebody else answers its POSTs, or the server refuses them", async () => {
     for (const status of [200, 429]) {
       const network = new Network();
-      const connection = await network.opened("stream");
+      const connection = await network.opened("sse");
       connection.send("1");
       await settle();
       network.post().respond(status).push("<p>Log in</p>").finish();
@@ -267,7 +267,7 @@ describe("On HTTP a connection", () => {
 
   it("takes a message of any size, as on a WebSocket", async () => {
     const network = new Network();
-    const messages = heard(await network.opened("stream"));
+    const messages = heard(await network.opened("sse"));
     const data = "x".repeat(5_000_000);
     network.get().say({ type: "message", data });
     await settle();
@@ -276,7 +276,7 @@ describe("On HTTP a connection", () => {
 
   it("acknowledges in POSTs on a stream, and with `after` when it polls", async () => {
     const network = new Network();
-    await network.opened("stream");
+    await network.opened("sse");
     network.get().push("data: A\n\n");
     await network.advance(1000);
     assert.equal(network.post().query, "?session=T1&from=1");
@@ -306,7 +306,7 @@ describe("On HTTP a connection", () => {
     const network = new Network();
     let asked = 0;
     network.connect({
-      carriers: ["stream"],
+      transports: ["sse"],
       headers: async () => ({ Authorization: `Bearer ${++asked}` }),
       params: { room: "a b" },
       credentials: "include",
@@ -333,7 +333,7 @@ describe("On HTTP a connection", () => {
   it("says what the application's own `params` threw", async () => {
     const network = new Network();
     const connection = network.connect({
-      carriers: ["stream"],
+      transports: ["sse"],
       params: () => {
         throw new Error("no token");
       },
@@ -365,7 +365,7 @@ describe("The end of a connection", () => {
 
   it("is a `close` behind all that was sent, then the carrier's (HTTP)", async () => {
     const network = new Network();
-    const connection = await network.opened("stream");
+    const connection = await network.opened("sse");
     connection.send("1");
     await settle();
     connection.send("2");
@@ -403,7 +403,7 @@ describe("The end of a connection", () => {
     assert.equal(network.clock.pending, 0);
 
     const stream = new Network();
-    await stream.opened("stream");
+    await stream.opened("sse");
     stream.get().push('event: close\ndata: {"code":1000,"reason":""}\n\n').finish();
     await settle();
     assert.equal(stream.post().body, "event: ack\ndata: 1\n\n");
@@ -462,7 +462,7 @@ describe("The end of a connection", () => {
       [413, 1009],
     ] as const) {
       const network = new Network();
-      const connection = network.connect({ carriers: ["stream", "poll"] });
+      const connection = network.connect({ transports: ["sse", "poll"] });
       const closed: unknown[] = [];
       connection.onClose((close) => closed.push(close));
       await settle();
@@ -498,7 +498,7 @@ describe("A connection", () => {
       assert.throws(() => connection.send(value as unknown as string), { code: "BAD_DATA" });
     }
     assert.throws(() => connect("chat"), TypeError);
-    assert.throws(() => connect("http://a.example", { carriers: [] }), { code: "BAD_OPTION" });
+    assert.throws(() => connect("http://a.example", { transports: [] }), { code: "BAD_OPTION" });
   });
 
   it("sends what a view shows of its buffer, and an ArrayBuffer whole", async () => {

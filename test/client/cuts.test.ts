@@ -12,7 +12,7 @@ const MESSAGES = Array.from({ length: 6 }, (_, i) => `message ${i}`);
 const STEP = 17;
 
 /** Each side sends its messages while the first connection is cut after so many bytes. True if it was. */
-async function converse(carrier: "websocket" | "stream" | "poll", cutAfterBytes: number): Promise<boolean> {
+async function converse(carrier: "websocket" | "sse" | "poll", cutAfterBytes: number): Promise<boolean> {
   const up: unknown[] = [];
   const down: unknown[] = [];
   const app = testServer((request) =>
@@ -24,7 +24,7 @@ async function converse(carrier: "websocket" | "stream" | "poll", cutAfterBytes:
     }),
   );
   app.network.cutNextAfter(cutAfterBytes);
-  const connection = app.connect("/", { carriers: [carrier] });
+  const connection = app.connect("/", { transports: [carrier] });
   connection.onMessage((message) => down.push(message));
   for (const message of MESSAGES) {
     connection.send(message);
@@ -39,7 +39,7 @@ async function converse(carrier: "websocket" | "stream" | "poll", cutAfterBytes:
 }
 
 describe("Messages in both directions arrive once and in order wherever the connection is cut", () => {
-  for (const carrier of ["websocket", "stream", "poll"] as const) {
+  for (const carrier of ["websocket", "sse", "poll"] as const) {
     it(`on ${carrier}`, async () => {
       let bytes = 1;
       while (await converse(carrier, bytes)) bytes += STEP;

@@ -9,7 +9,7 @@ describe("The option debug", () => {
   it("tells the life of a connection in lines, without the token", async () => {
     const network = new Network();
     const lines: string[] = [];
-    const connection = await network.opened("stream", { debug: (line) => lines.push(line) });
+    const connection = await network.opened("sse", { debug: (line) => lines.push(line) });
     await network.advance(30_000);
     network.socket().open({ session: "T1", resumed: true });
     network.socket().drop(1006);
@@ -19,8 +19,8 @@ describe("The option debug", () => {
     assert.deepEqual(lines, [
       "unichannel websocket: trying",
       "unichannel websocket: over, closed (1006)",
-      "unichannel stream: trying",
-      "unichannel stream: open, session new",
+      "unichannel sse: trying",
+      "unichannel sse: open, session new",
       "unichannel websocket: trying",
       "unichannel websocket: open, session resumed",
       "unichannel websocket: over, closed (1006)",
@@ -35,7 +35,7 @@ describe("The option debug", () => {
   it("tells a round in which every carrier failed, and when the next one is", async () => {
     const network = new Network();
     const lines: string[] = [];
-    network.connect({ carriers: ["websocket", "poll"], debug: (line) => lines.push(line) });
+    network.connect({ transports: ["websocket", "poll"], debug: (line) => lines.push(line) });
     await settle();
     network.socket().drop(1006);
     await settle();
@@ -89,7 +89,7 @@ describe("The option debug", () => {
     const network = new Network();
     const lines: string[] = [];
     const connection = network.connect({
-      carriers: ["stream", "poll"],
+      transports: ["sse", "poll"],
       params: { ticket: "hidden" },
       fetch: (url) => Promise.reject(new TypeError(`error sending request for url (${url}): refused`)),
       debug: (line) => lines.push(line),

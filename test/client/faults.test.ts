@@ -142,37 +142,37 @@ async function talk(
 }
 
 describe("Messages in both directions arrive once and in order", () => {
-  for (const carrier of ["websocket", "stream", "poll"] as const) {
+  for (const carrier of ["websocket", "sse", "poll"] as const) {
     it(`over ${carrier} without faults`, async (t) => {
-      const { transports } = await converse(t, { faults: {}, messages: 1000, client: { carriers: [carrier] } });
+      const { transports } = await converse(t, { faults: {}, messages: 1000, client: { transports: [carrier] } });
       assert.deepEqual(transports, [carrier]);
     });
 
     it(`over ${carrier} when connections are cut at any byte`, async (t) => {
       const faults: Faults = { cutAfterBytes: [300, 60_000] };
-      const { proxy } = await converse(t, { faults, messages: 2000, client: { carriers: [carrier] } });
+      const { proxy } = await converse(t, { faults, messages: 2000, client: { transports: [carrier] } });
       assert.ok(proxy.accepted > 10, `${proxy.accepted}`);
     });
 
     it(`over ${carrier} when what was passed comes late, and is then cut`, async (t) => {
       const faults: Faults = { delayMs: [0, 6], cutAfterBytes: [5000, 90_000] };
-      await converse(t, { faults, messages: 1000, client: { carriers: [carrier] }, seed: 2 });
+      await converse(t, { faults, messages: 1000, client: { transports: [carrier] }, seed: 2 });
     });
 
     it(`over ${carrier} when connections stall and stay`, async (t) => {
       const faults: Faults = { stallAfterBytes: [20_000, 200_000] };
-      await converse(t, { faults, messages: 1000, client: { carriers: [carrier] }, server: { heartbeatMs: 10_000 } });
+      await converse(t, { faults, messages: 1000, client: { transports: [carrier] }, server: { heartbeatMs: 10_000 } });
     });
   }
 
   it("when frames are swallowed after the upgrade: on a stream", async (t) => {
     const { transports } = await converse(t, { faults: { swallowFrames: true }, messages: 1000 });
-    assert.equal(transports[0], "stream");
+    assert.equal(transports[0], "sse");
   });
 
   it("when the upgrade is stripped: on a stream", async (t) => {
     const { transports } = await converse(t, { faults: { stripUpgrade: true }, messages: 1000 });
-    assert.equal(transports[0], "stream");
+    assert.equal(transports[0], "sse");
   });
 
   it("when responses are held back until they end, and frames are swallowed: by polls", async (t) => {
@@ -255,7 +255,7 @@ describe("Behind a proxy as it comes", () => {
         `server { listen 127.0.0.1:${port}; location / { proxy_pass http://127.0.0.1:${upstream}; } }`,
       ),
     );
-    assert.deepEqual(transports, ["stream"]);
+    assert.deepEqual(transports, ["sse"]);
   });
 
   it("nginx that holds streams back: by polls", { skip: needs("nginx") }, async (t) => {
@@ -290,7 +290,7 @@ describe("Behind a proxy as it comes", () => {
 });
 
 describe("A server that is started again", () => {
-  for (const carrier of ["websocket", "stream", "poll"] as const) {
+  for (const carrier of ["websocket", "sse", "poll"] as const) {
     it(`has lost the session of a ${carrier}: the application is told, and what of its messages nobody knows`, async (t) => {
       const arrived: string[] = [];
       const options = { port: 0, host: "127.0.0.1" };
@@ -302,7 +302,7 @@ describe("A server that is started again", () => {
       const connection = connect(proxy.url, {
         environment: hurried,
         WebSocket,
-        carriers: [carrier],
+        transports: [carrier],
         backoff: { firstMs: 100, capMs: 2000 },
       });
       t.after(() => connection.close());

@@ -48,7 +48,7 @@ describe("Parameters that take 3 s", () => {
     await network.advance(3000);
     network.get().open();
     await settle();
-    assert.equal(connection.transport, "stream");
+    assert.equal(connection.transport, "sse");
     await network.advance(33_000);
     await network.advance(2000);
     network.socket().open({ resumed: true });
@@ -101,7 +101,7 @@ describe("Headers of a POST that come when another session has begun", () => {
     const network = new Network();
     const answers: ((headers: Record<string, string>) => void)[] = [];
     const connection = network.connect({
-      carriers: ["poll"],
+      transports: ["poll"],
       headers: () => new Promise((resolve) => answers.push(resolve)),
     });
     await settle();

@@ -98,7 +98,7 @@ describe("Polls that are answered oddly go through the backoff, and `onError` he
 describe("POSTs", () => {
   it("of acknowledgements do not wait for a POST of messages that has no answer", async () => {
     const network = new Network();
-    const connection = await network.opened("stream");
+    const connection = await network.opened("sse");
     connection.send("1");
     await settle();
     const post = network.post();
@@ -124,7 +124,7 @@ describe("POSTs", () => {
 
   it("have time by their length: 2 heartbeats of 25 s, and 100 s for 1.6 MB", async () => {
     const network = new Network();
-    const connection = await network.opened("stream");
+    const connection = await network.opened("sse");
     connection.send("x".repeat(1_600_000));
     await settle();
     const post = network.post();
@@ -140,7 +140,7 @@ describe("POSTs", () => {
 
   it("that a busy server answers with an old `ack` are sent again, and the carrier is kept", async () => {
     const network = new Network();
-    const connection = await network.opened("stream");
+    const connection = await network.opened("sse");
     connection.send("1");
     await settle();
     for (let time = 0; time < 8; time++) {
@@ -160,7 +160,7 @@ describe("POSTs", () => {
     for (const status of [429, 503]) {
       for (const after of ["3", new Date(Date.now() + 3500).toUTCString()]) {
         const network = new Network();
-        const connection = await network.opened("stream");
+        const connection = await network.opened("sse");
         connection.send("1");
         await settle();
         network.post().respond(status, { "Retry-After": after }).finish();
@@ -177,7 +177,7 @@ describe("POSTs", () => {
     const hour = 3_600_000;
     for (const offsetMs of [-12 * hour, -hour, hour, 12 * hour]) {
       const network = new Network();
-      const connection = await network.opened("stream");
+      const connection = await network.opened("sse");
       connection.send("1");
       await settle();
       const there = Date.now() + offsetMs;
@@ -194,7 +194,7 @@ describe("POSTs", () => {
   it("that are answered with a `Retry-After` which is neither wait as after any other failure", async () => {
     for (const after of ["Infinity", "1e9", "0x7fffffff", "-5", "soon", "2.5e3", "Thu, 01 Jan 1970 00:00:00 GMT"]) {
       const network = new Network();
-      const connection = await network.opened("stream");
+      const connection = await network.opened("sse");
       connection.send("1");
       await settle();
       network.post().respond(503, { "Retry-After": after }).finish();
@@ -206,14 +206,14 @@ describe("POSTs", () => {
 
   it("that are refused are told, and the carrier is given up", async () => {
     const network = new Network();
-    const connection = await network.opened("stream");
+    const connection = await network.opened("sse");
     const errors = errorsOf(connection);
     connection.send("1");
     await settle();
     network.post().respond(404).finish();
     await settle();
     assert.equal(errors.length, 1);
-    assert.match(errors[0]!, /^CONNECT_FAILED .*stream: POST: HTTP 404$/);
+    assert.match(errors[0]!, /^CONNECT_FAILED .*sse: POST: HTTP 404$/);
     assert.equal(connection.state, "reconnecting");
   });
 });
@@ -225,7 +225,7 @@ describe("Requests", () => {
   ] as const) {
     it(`that are ${what} when their carrier is left are over, and leave no timer`, async () => {
       const network = new Network();
-      const connection = await network.opened("stream");
+      const connection = await network.opened("sse");
       await network.advance(29_000);
       network.get().push(":\n\n");
       network.post().acknowledge(0);
@@ -253,8 +253,7 @@ describe("Requests", () => {
         (request: PlayedRequest) => request.respond(404).push("<p>"),
       ]) {
         const network = new Network();
-        const connection =
-          method === "GET" ? network.connect({ carriers: ["stream"] }) : await network.opened("stream");
+        const connection = method === "GET" ? network.connect({ transports: ["sse"] }) : await network.opened("sse");
         connection.onError(() => {});
         connection.send("x");
         await settle();
@@ -269,7 +268,7 @@ describe("Requests", () => {
 
   it("have a signal each, and all end with the connection", async () => {
     const network = new Network();
-    const connection = await network.opened("stream");
+    const connection = await network.opened("sse");
     for (let id = 1; id <= 20; id++) {
       connection.send("x");
       await settle();

@@ -91,7 +91,7 @@ describe("A connection that never was open has a backoff when it gets", () => {
       assert.equal(connection.state, "connecting");
       assert.ok(counts.sockets > 10, "it goes on trying");
       assert.ok(counts.sockets <= MAX_ROUNDS && counts.requests <= 2 * MAX_ROUNDS, JSON.stringify(counts));
-      assert.ok(errors.length > 10 && errors.every((error) => /websocket|stream|BAD_RECORD|kind|JSON/.test(error)));
+      assert.ok(errors.length > 10 && errors.every((error) => /websocket|sse|BAD_RECORD|kind|JSON/.test(error)));
       assert.ok(
         errors.some((error) => said.test(error)),
         errors[0],
@@ -102,7 +102,7 @@ describe("A connection that never was open has a backoff when it gets", () => {
 });
 
 describe("A connection that was open has a backoff when its requests get", () => {
-  for (const kind of ["stream", "poll"] as const) {
+  for (const kind of ["sse", "poll"] as const) {
     for (const [name, said, answer] of ANSWERS) {
       it(`${name} (${kind})`, async () => {
         const network = new Network();
@@ -110,7 +110,7 @@ describe("A connection that was open has a backoff when its requests get", () =>
         const errors = errorsOf(connection);
         connection.send("x");
         await settle();
-        if (kind === "stream") network.get().finish();
+        if (kind === "sse") network.get().finish();
         const counts = await answered(network, answer, (socket) => socket.drop());
         assert.equal(connection.state, "reconnecting");
         // POSTs are tried three times before their carrier is given up.
@@ -132,7 +132,7 @@ describe("A WebSocket that ends goes through the backoff, with code", () => {
   for (const code of codes) {
     it(`${code} before its \`open\``, async () => {
       const network = new Network();
-      const connection = network.connect({ carriers: ["websocket"] });
+      const connection = network.connect({ transports: ["websocket"] });
       const errors = errorsOf(connection);
       const { sockets } = await answered(
         network,
@@ -149,7 +149,7 @@ describe("A WebSocket that ends goes through the backoff, with code", () => {
     if (code === 1011) continue;
     it(`${code} right behind its \`open\``, async () => {
       const network = new Network();
-      const connection = await network.opened("websocket", { carriers: ["websocket"] });
+      const connection = await network.opened("websocket", { transports: ["websocket"] });
       const { sockets } = await answered(
         network,
         () => {},
@@ -167,7 +167,7 @@ describe("A WebSocket that ends goes through the backoff, with code", () => {
 
   it("1006 behind an `open` of another session each time", async () => {
     const network = new Network();
-    const connection = await network.opened("websocket", { carriers: ["websocket"] });
+    const connection = await network.opened("websocket", { transports: ["websocket"] });
     const errors = errorsOf(connection);
     let sessions = 1;
     const { sockets } = await answered(
@@ -189,7 +189,7 @@ describe("`Retry-After` is obeyed by a connection", () => {
     for (const form of ["seconds", "a date"] as const) {
       it(`with ${status} and ${form}`, async () => {
         const network = new Network();
-        network.connect({ carriers: ["poll"] });
+        network.connect({ transports: ["poll"] });
         await settle();
         // A date counts whole seconds of the wall clock, of which a part has passed.
         const after = form === "seconds" ? "40" : new Date(Date.now() + 41_000).toUTCString();
@@ -205,7 +205,7 @@ describe("`Retry-After` is obeyed by a connection", () => {
   for (const after of ["soon", "-5", "NaN", "", new Date(0).toUTCString()]) {
     it(`but not when it says ${JSON.stringify(after)}`, async () => {
       const network = new Network();
-      network.connect({ carriers: ["poll"] });
+      network.connect({ transports: ["poll"] });
       await settle();
       network.get().respond(503, { "Retry-After": after }).finish();
       await network.advance(249);

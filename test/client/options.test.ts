@@ -11,13 +11,14 @@ describe("connect refuses with BAD_OPTION", () => {
   const refused: readonly [unknown, RegExp][] = [
     [null, /must be an object/],
     ["poll", /must be an object/],
-    [{ carrier: ["poll"] }, /did you mean "carriers"/],
+    [{ transport: ["poll"] }, /did you mean "transports"/],
+    [{ carriers: ["poll"] }, /no option "carriers"; known are transports,/],
     [{ maxBufferedByte: 1 }, /did you mean "maxBufferedBytes"/],
-    [{ carriers: ["websockets"] }, /did you mean "websocket"/],
-    [{ carriers: ["sse"] }, /no carrier "sse"/],
-    [{ carriers: ["poll", "toString"] }, /no carrier "toString"/],
-    [{ carriers: "poll" }, /carriers/],
-    [{ carriers: [] }, /carriers/],
+    [{ transports: ["websockets"] }, /did you mean "websocket"/],
+    [{ transports: ["stream"] }, /no transport "stream"; known are websocket, sse, poll/],
+    [{ transports: ["poll", "toString"] }, /no transport "toString"/],
+    [{ transports: "poll" }, /transports/],
+    [{ transports: [] }, /transports/],
     [{ backoff: { firstMS: 1 } }, /did you mean "firstMs"/],
     [{ backoff: 5 }, /backoff/],
     [{ protocols: "chat" }, /protocols/],
@@ -30,7 +31,7 @@ describe("connect refuses with BAD_OPTION", () => {
     [{ headers: { "a b": "c" } }, /headers/],
     [{ headers: { a: "b\n" + "c: d" } }, /headers/],
     [{ params: { session: "mine" } }, /"session"/],
-    [{ carriers: ["poll", "poll"] }, /carriers/],
+    [{ transports: ["poll", "poll"] }, /transports/],
     [{ protocols: ["a", "a"] }, /protocols/],
     [{ protocols: ["unichannel.v1"] }, /protocols/],
     [{ signal: new AbortController() }, /signal/],
@@ -107,7 +108,7 @@ describe("connect refuses with BAD_OPTION", () => {
       { params: async () => null },
     ]) {
       const network = new Network();
-      const connection = network.connect({ carriers: ["stream"], ...given } as unknown as ConnectOptions);
+      const connection = network.connect({ transports: ["sse"], ...given } as unknown as ConnectOptions);
       const errors: unknown[] = [];
       connection.onError((error) => errors.push((error as { code: string }).code));
       await settle();
@@ -119,7 +120,7 @@ describe("connect refuses with BAD_OPTION", () => {
 
   it("such a name from `params` when they are asked for", async () => {
     const network = new Network();
-    const connection = network.connect({ carriers: ["stream"], params: () => ({ after: "7" }) });
+    const connection = network.connect({ transports: ["sse"], params: () => ({ after: "7" }) });
     const errors: unknown[] = [];
     connection.onError((error) => errors.push((error as { code: string }).code));
     await settle();
@@ -132,7 +133,7 @@ describe("connect takes", () => {
   it("every option at its edges", async () => {
     const network = new Network();
     const connection = network.connect({
-      carriers: ["poll", "stream", "websocket"],
+      transports: ["poll", "sse", "websocket"],
       maxBufferedBytes: Number.POSITIVE_INFINITY,
       backoff: { firstMs: 1, capMs: 2 ** 31 - 1 },
       headers: { A: "b" },

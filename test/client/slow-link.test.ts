@@ -6,7 +6,7 @@ import type { Connection } from "../../src/client/connection.ts";
 import { type Channel, openSession, type SessionOptions } from "../../src/index.ts";
 import { type TestServer, testServer } from "../../src/testing/index.ts";
 
-const CARRIERS = ["websocket", "stream", "poll"] as const;
+const CARRIERS = ["websocket", "sse", "poll"] as const;
 const MESSAGE = "x".repeat(600_000);
 /** 600,000 bytes take 30 s: so many heartbeats. */
 const SLOW = 20_000;
@@ -48,7 +48,7 @@ async function talk(
   );
   t.after(() => app.stop());
   app.network.bytesPerSecond = bytesPerSecond;
-  const connection = app.connect("/", { carriers: [carrier] });
+  const connection = app.connect("/", { transports: [carrier] });
   connection.onMessage((message) => down.push(message));
   connection.onOpen(({ session }) => told.push(`client: ${session}`));
   connection.onClose(({ code }) => told.push(`client: close ${code}`));

@@ -13,7 +13,7 @@ const chat = jsonMessages({
 });
 
 describe("Typed messages between a page and a server", () => {
-  for (const carrier of ["websocket", "stream", "poll"] as const) {
+  for (const carrier of ["websocket", "sse", "poll"] as const) {
     it(`reach their handlers when both schemas allow them, and only then (${carrier})`, async (t) => {
       let id = 0;
       const app = testServer((request) =>
@@ -31,7 +31,7 @@ describe("Typed messages between a page and a server", () => {
         ),
       );
       t.after(() => app.stop());
-      const connection = app.connect("/", { carriers: [carrier], codec: chat.client });
+      const connection = app.connect("/", { transports: [carrier], codec: chat.client });
       const said: string[] = [];
       const errors: unknown[] = [];
       connection.onMessage(({ id, say }) => said.push(`${id + 1} ${say}`));
@@ -41,7 +41,7 @@ describe("Typed messages between a page and a server", () => {
       assert.deepEqual([said, errors], [["2 hello"], ["BAD_MESSAGE"]]);
 
       // A client that checks nothing.
-      const rude = app.connect("/", { carriers: [carrier] });
+      const rude = app.connect("/", { transports: [carrier] });
       rude.send('{"say":"much too long"}');
       rude.send('{"say":"good"}');
       await app.settle();

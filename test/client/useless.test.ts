@@ -31,7 +31,7 @@ describe("Sessions that are unknown each time (a balancer over two processes)", 
   for (const greetings of [0, 1, 2]) {
     it(`have a backoff and are told, whatever they bring at their opening: up to ${greetings} messages`, async () => {
       const network = new Network();
-      const connection = network.connect({ carriers: ["poll"] });
+      const connection = network.connect({ transports: ["poll"] });
       const errors = errorsOf(connection);
       await settle();
       let sessions = 0;
@@ -51,7 +51,7 @@ describe("Sessions that are unknown each time (a balancer over two processes)", 
 
   it("that lived for a while before are no failures: a server may be started again, twice a day", async () => {
     const network = new Network();
-    const connection = await network.opened("stream", { carriers: ["websocket", "stream"] });
+    const connection = await network.opened("sse", { transports: ["websocket", "sse"] });
     const errors = errorsOf(connection);
     for (let i = 2; i < 5; i++) {
       await network.advance(10_000);
@@ -70,7 +70,7 @@ describe("A carrier that has carried nothing when it ends", () => {
   it("is told, has a backoff, and the next one is tried after two of them", async () => {
     const network = new Network();
     network.random = 0.999;
-    const connection = network.connect({ carriers: ["stream", "poll"] });
+    const connection = network.connect({ transports: ["sse", "poll"] });
     const errors = errorsOf(connection);
     await settle();
     connection.send("hello");
@@ -80,18 +80,18 @@ describe("A carrier that has carried nothing when it ends", () => {
         request.respond(410).finish();
         return;
       }
-      const mode = request.url.searchParams.get("mode") ?? "stream";
+      const mode = request.url.searchParams.get("mode") ?? "sse";
       if (modes.at(-1) !== mode) modes.push(mode);
       request.open({ resumed: request.url.searchParams.has("session") });
       if (mode === "poll") request.finish();
     };
     answer(network.get());
-    modes.push("stream");
+    modes.push("sse");
     await play(network, 60_000, answer);
     assert.ok(modes.includes("poll"), modes.join());
     assert.ok(network.requests.length < 60, `${network.requests.length} requests in a minute`);
     assert.ok(
-      errors.some((error) => /^CONNECT_FAILED .*stream: POST: HTTP 410/.test(error)),
+      errors.some((error) => /^CONNECT_FAILED .*sse: POST: HTTP 410/.test(error)),
       errors.join("\n"),
     );
     assert.ok(
@@ -104,7 +104,7 @@ describe("A carrier that has carried nothing when it ends", () => {
   it("is told where POSTs do not get through at all, and where a stream ends right behind its `open`", async () => {
     for (const what of ["POST: fetch failed", "ended"]) {
       const network = new Network();
-      const connection = network.connect({ carriers: ["stream"] });
+      const connection = network.connect({ transports: ["sse"] });
       const errors = errorsOf(connection);
       await settle();
       connection.send("hello");
@@ -117,7 +117,7 @@ describe("A carrier that has carried nothing when it ends", () => {
       };
       answer(network.get());
       await play(network, 60_000, answer);
-      assert.ok(errors.length > 2 && errors.every((error) => error.includes(`stream: ${what}`)), errors.join("\n"));
+      assert.ok(errors.length > 2 && errors.every((error) => error.includes(`sse: ${what}`)), errors.join("\n"));
       assert.ok(network.requests.length < 60, `${network.requests.length} requests in a minute`);
       connection.close();
     }
@@ -125,7 +125,7 @@ describe("A carrier that has carried nothing when it ends", () => {
 
   it("is no failure if it lived for a while and nothing waited: proxies end what is idle", async () => {
     const network = new Network();
-    const connection = await network.opened("stream", { carriers: ["websocket", "stream"] });
+    const connection = await network.opened("sse", { transports: ["websocket", "sse"] });
     const errors = errorsOf(connection);
     await network.advance(20_000);
     network.get().finish();
@@ -139,10 +139,10 @@ describe("A carrier that has carried nothing when it ends", () => {
 });
 
 describe("409", () => {
-  for (const kind of ["stream", "poll"] as const) {
+  for (const kind of ["sse", "poll"] as const) {
     it(`to a request without a token is an odd answer like any other: it says nothing of a session (${kind})`, async () => {
       const network = new Network();
-      const connection = network.connect({ carriers: [kind] });
+      const connection = network.connect({ transports: [kind] });
       const errors = errorsOf(connection);
       await settle();
       network.get().respond(409).finish();
@@ -174,11 +174,11 @@ describe("A `fetch` or WebSocket that an application gives and that fails with",
         throw value;
       };
       for (const options of [
-        { carriers: ["stream"], fetch: fails },
-        { carriers: ["poll"], fetch: () => Promise.reject(value) },
-        { carriers: ["stream"], fetch: async () => body() },
+        { transports: ["sse"], fetch: fails },
+        { transports: ["poll"], fetch: () => Promise.reject(value) },
+        { transports: ["sse"], fetch: async () => body() },
         {
-          carriers: ["websocket"],
+          transports: ["websocket"],
           WebSocket: class {
             constructor() {
               fails();

@@ -22,7 +22,7 @@ import {
 import { upgradeRequest } from "../support/ws-client.ts";
 
 const BYTES: SessionRecord = { type: "message", data: Uint8Array.of(0, 1, 254, 255) };
-const ALL = ["websocket", "stream", "poll"] as const;
+const ALL = ["websocket", "sse", "poll"] as const;
 
 /** One carrier of any kind: what can be done on each, in the same words. */
 interface AnyCarrier {
@@ -516,7 +516,7 @@ async function statusOf(
   query: { readonly [name: string]: string | number },
 ): Promise<number> {
   if (kind === "poll") return (await poll(t, endpoint, { ...query, park: 0 })).status;
-  if (kind === "stream") return (await ask(t, endpoint, { query, fields: ["Accept: text/event-stream"] })).status;
+  if (kind === "sse") return (await ask(t, endpoint, { query, fields: ["Accept: text/event-stream"] })).status;
   const client = await RawClient.connect(t, endpoint);
   const text = Object.entries(query).map(([name, value]) => `${name}=${value}`);
   const target = `${endpoint.pathname}?${text.join("&")}`;
@@ -540,7 +540,7 @@ async function carrier(
       drop: () => socket.drop(),
     };
   }
-  if (kind === "stream") {
+  if (kind === "sse") {
     const stream = await StreamClient.open(t, endpoint, query);
     const open = await stream.opened();
     return {

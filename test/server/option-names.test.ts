@@ -45,7 +45,7 @@ const ANYWHERE: Record<string, [call: (options: Loose) => unknown, wrong: string
   serve: [(o) => serve(() => "", o), "allowedOrigin", "allowedOrigins"],
   "serve with fetch": [(o) => serve({ fetch: () => new Response(), ...o }), "maxHeaderByte", "maxHeaderBytes"],
   "cors of serve": [(cors) => serve(() => "", { cors }), "allowMethod", "allowMethods"],
-  connect: [(o) => connect("http://a.example", o), "carrier", "carriers"],
+  connect: [(o) => connect("http://a.example", o), "transport", "transports"],
   "backoff of connect": [(backoff) => connect("http://a.example", { backoff }), "firstMS", "firstMs"],
   ResumableWebSocket: [(o) => new ResumableWebSocket("http://a.example", [], o), "credential", "credentials"],
   createChannelStore: [(o) => createChannelStore(o), "histroy", "history"],

@@ -9,7 +9,7 @@ import { back, type Endpoint, opened, poll, post, SocketClient, StreamClient } f
 import { sessionSite } from "../support/session-site.ts";
 import { until } from "../support/wait.ts";
 
-const KINDS = ["websocket", "stream", "poll"] as const;
+const KINDS = ["websocket", "sse", "poll"] as const;
 type Kind = (typeof KINDS)[number];
 
 /** More than a piece of the pool, and more than what is copied into the text beside it. */

@@ -20,7 +20,7 @@ import { type SessionSite, sessionSite } from "../support/session-site.ts";
 import { until } from "../support/wait.ts";
 import { textFrame } from "../support/ws-client.ts";
 
-const KINDS = ["websocket", "stream", "poll"] as const;
+const KINDS = ["websocket", "sse", "poll"] as const;
 const ack = (received: number): SessionRecord => ({ type: "ack", received });
 const BIG = "b".repeat(300_000);
 

@@ -12,7 +12,7 @@ import { sessionSite } from "../support/session-site.ts";
 import { until } from "../support/wait.ts";
 
 type Step = {
-  readonly kind: "websocket" | "stream" | "poll";
+  readonly kind: "websocket" | "sse" | "poll";
   readonly say: number;
   readonly take: number;
   readonly again: boolean;
@@ -21,7 +21,7 @@ type Step = {
 };
 
 const STEP: fc.Arbitrary<Step> = fc.record({
-  kind: fc.constantFrom("websocket", "stream", "poll"),
+  kind: fc.constantFrom("websocket", "sse", "poll"),
   say: fc.nat(20),
   take: fc.nat(30),
   again: fc.boolean(),
@@ -115,7 +115,7 @@ async function step(
     return;
   }
   const carrier =
-    kind === "stream"
+    kind === "sse"
       ? await StreamClient.open(t, endpoint, client.query())
       : await SocketClient.open(t, endpoint, client.query());
   client.hear(await carrier.record());

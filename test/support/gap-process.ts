@@ -34,7 +34,7 @@ export interface GapProcess {
 
 const GROUP = "g";
 const RESET = { group: GROUP, reset: true };
-const CARRIERS = ["websocket", "stream", "poll"] as const;
+const CARRIERS = ["websocket", "sse", "poll"] as const;
 const KINDS: readonly string[] = ["event stream", "WebSocket with ids", "WebSocket with since", "poll", ...CARRIERS];
 
 /** The members hear all that is kept, and then what comes. */
@@ -69,7 +69,7 @@ export async function gapProcess(t: TestContext, name: string, backplane: Backpl
   for (const carrier of CARRIERS) {
     const heard = hearing(`session (${carrier})`);
     const connection = connect(`${url}/session`, {
-      carriers: [carrier],
+      transports: [carrier],
       signal: leaving.signal,
       WebSocket: WebSocket as never,
     });

@@ -43,7 +43,7 @@ describe("what testServer is given", () => {
       await assert.rejects(loose.restart({ graceMs }), BAD);
     }
     await assert.rejects(loose.stop({ grace: 1 }), BAD);
-    for (const kind of ["sse", null, 5]) {
+    for (const kind of ["stream", null, 5]) {
       assert.throws(() => loose.network.block(kind), BAD);
       assert.throws(() => loose.network.unblock(kind), BAD);
     }

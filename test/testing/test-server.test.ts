@@ -220,7 +220,7 @@ describe("a test server's connection", () => {
     second.network.block("websocket");
     const other = second.connect("/");
     await second.advance(10_000);
-    assert.deepEqual([other.state, other.transport], ["open", "stream"]);
+    assert.deepEqual([other.state, other.transport], ["open", "sse"]);
     second.network.unblock("websocket");
     await second.advance(600_000);
     assert.equal(other.transport, "websocket", "it climbs back");
@@ -311,7 +311,7 @@ describe("a test server's connection", () => {
 
   it("takes as long as the network does", async (t) => {
     const { app } = echo(t);
-    const connection = app.connect("/", { carriers: ["websocket"] });
+    const connection = app.connect("/", { transports: ["websocket"] });
     await app.settle();
     app.network.delayMs = 200;
     const got: unknown[] = [];
@@ -384,8 +384,8 @@ describe("bytes over a connection in memory", () => {
   for (const size of [1, 900, 3000, 200_000]) {
     it(`arrive as they were sent, in memory of their own: ${size} on each carrier of a session`, async (t) => {
       const { app } = echo(t);
-      for (const carrier of ["websocket", "stream", "poll"] as const) {
-        const connection = app.connect("/", { carriers: [carrier] });
+      for (const carrier of ["websocket", "sse", "poll"] as const) {
+        const connection = app.connect("/", { transports: [carrier] });
         const echoes: unknown[] = [];
         connection.onMessage((message) => echoes.push(message));
         connection.send(new Uint8Array(size).fill(3));

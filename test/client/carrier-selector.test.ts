@@ -99,7 +99,7 @@ describe("A connection looks for a carrier and", () => {
 
   it("waits as long as `Retry-After` says", async () => {
     const network = new Network();
-    network.connect({ carriers: ["poll"] });
+    network.connect({ transports: ["poll"] });
     await settle();
     network.get().respond(503, { "Retry-After": "7" });
     await network.advance(6999);
@@ -116,7 +116,7 @@ describe("A connection looks for a carrier and", () => {
       delays.push(delayMs);
       return setTimer.call(network.clock, fn, delayMs);
     };
-    network.connect({ carriers: ["poll"] });
+    network.connect({ transports: ["poll"] });
     await settle();
     network.get().respond(503, { "Retry-After": "3000000" });
     await settle();
@@ -125,7 +125,7 @@ describe("A connection looks for a carrier and", () => {
 
   it("starts where the last connection to this origin was won", async () => {
     const network = new Network();
-    await network.opened("stream");
+    await network.opened("sse");
     network.connect();
     await settle();
     assert.equal(network.sockets.length, 1);
@@ -134,7 +134,7 @@ describe("A connection looks for a carrier and", () => {
 
   it("uses no carrier that it was not given", async () => {
     const network = new Network();
-    network.connect({ carriers: ["poll", "websocket"] });
+    network.connect({ transports: ["poll", "websocket"] });
     await settle();
     assert.equal(network.get().query, "?mode=poll&park=0");
     await network.advance(2500);
@@ -192,7 +192,7 @@ describe("A carrier that dies", () => {
 
   it("is followed by one at a time: of two that ask for a session the second ends the first", async () => {
     const network = new Network();
-    const connection = await network.opened("stream");
+    const connection = await network.opened("sse");
     await network.advance(5000);
     network.get().fail();
     await network.advance(0);
@@ -226,7 +226,7 @@ describe("A carrier that dies", () => {
 
   it("is a stream without comments as well, whatever its POSTs say", async () => {
     const network = new Network();
-    const connection = await network.opened("stream");
+    const connection = await network.opened("sse");
     network.sockets.length = 0;
     await network.advance(25_000);
     assert.equal(network.post().body, "event: ack\ndata: 0\n\n");
@@ -243,7 +243,7 @@ describe("A carrier that dies", () => {
 describe("On a lower rung a connection", () => {
   it("tries WebSocket again after 30, 60, 120 s, and moves when its `open` is there", async () => {
     const network = new Network();
-    const connection = await network.opened("stream");
+    const connection = await network.opened("sse");
     const states: string[] = [];
     connection.onState((state) => states.push(state));
     for (const pause of [30_000, 60_000]) {
@@ -274,7 +274,7 @@ describe("On a lower rung a connection", () => {
 
   it("waits for the WebSocket when the server has ended the stream for it", async () => {
     const network = new Network();
-    const connection = await network.opened("stream");
+    const connection = await network.opened("sse");
     await network.advance(30_000);
     const before = network.count("GET");
     network.get().finish();
@@ -286,7 +286,7 @@ describe("On a lower rung a connection", () => {
 
   it("goes back to the stream when the WebSocket stays silent all the same", async () => {
     const network = new Network();
-    const connection = await network.opened("stream");
+    const connection = await network.opened("sse");
     await network.advance(30_000);
     network.get().finish();
     await network.advance(2500);
@@ -295,7 +295,7 @@ describe("On a lower rung a connection", () => {
     assert.equal(network.get().query, "?session=T1&after=0");
     network.get().open({ resumed: true });
     await settle();
-    assert.equal(connection.transport, "stream");
+    assert.equal(connection.transport, "sse");
   });
 
   it("does not poll while a WebSocket may take the session", async () => {
@@ -390,7 +390,7 @@ describe("What the page learns of the network", () => {
   }
 
   it("and keeps a stream on which bytes of a message come, and polls on", async () => {
-    for (const kind of ["stream", "poll"] as const) {
+    for (const kind of ["sse", "poll"] as const) {
       const network = new Network();
       const connection = await network.opened(kind);
       const get = network.get();
