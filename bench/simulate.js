@@ -30,7 +30,7 @@ class CountedSink extends Sink {
 }
 
 const handshake = upgradeRequest();
-/** What must outlive the measurement. @type {unknown[]} */
+/** Objects that must outlive the measurement. @type {unknown[]} */
 const kept = [];
 
 /** Processes with so many members each; what they hold, and what one message to all costs. @param {number} count */

@@ -1,5 +1,5 @@
 // @ts-check
-// What a change must pass besides the tests: `npm run check`. Each tool says nothing unless it finds something.
+// `npm run check`: the checks that a change must pass besides the tests. Each tool is silent unless it finds something.
 import { spawnSync } from "node:child_process";
 
 /** @type {readonly [what: string, tool: string, ...args: string[]][]} */

@@ -1,4 +1,4 @@
-// What is documented and what exists are the same.
+// The documents and the source agree.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -36,16 +36,16 @@ describe("the documentation", () => {
       assert.match(security, new RegExp(`\\| \`${name}\` *\\|`), name);
       assert.match(server, new RegExp(`\`${name}\``), name);
     }
-    const options = /export interface ServeOptions[^{]*\{([\s\S]*?)\n\}/.exec(read("src/server/options.ts"))![1]!;
+    const options = bodyOf("ServeOptions");
     for (const [, name] of options.matchAll(/readonly (\w+)\?/g)) assert.match(server, new RegExp(`\`${name}\``), name);
   });
 
   it("lists every channel option and every member of the channel in the reference", () => {
     const channel = read("docs/reference/channel.md");
-    const options = /export interface ChannelOptions<[^{]*\{([\s\S]*?)\n\}/.exec(read("src/request/accept.ts"))![1]!;
+    const options = bodyOf("ChannelOptions");
     for (const [, name] of options.matchAll(/readonly (\w+)\?/g))
       assert.match(channel, new RegExp(`\`${name}\``), name);
-    const members = /export interface Channel<[^{]*\{([\s\S]*?)\n\}/.exec(read("src/channel/channel.ts"))![1]!;
+    const members = bodyOf("Channel");
     for (const [, name] of members.matchAll(/^ {2}(?:readonly )?(\w+)[(:]/gm)) {
       assert.match(channel, new RegExp(`\`${name}[(\`]`), name);
     }
@@ -53,12 +53,10 @@ describe("the documentation", () => {
 
   it("lists every option and handler of a session in the reference", () => {
     const session = read("docs/reference/session.md");
-    const options = /export interface SessionOptions<[^{]*\{([\s\S]*?)\n\}/.exec(
-      read("src/session/open-session.ts"),
-    )![1]!;
+    const options = bodyOf("SessionOptions");
     for (const [, name] of options.matchAll(/readonly (\w+)\?/g))
       assert.match(session, new RegExp(`\\| \`${name}\``), name);
-    const handlers = /export interface SessionHandlers<[^{]*\{([\s\S]*?)\n\}/.exec(read("src/channel/channel.ts"))![1]!;
+    const handlers = bodyOf("SessionHandlers");
     for (const [, name] of handlers.matchAll(/^ {2}(\w+)\?/gm)) assert.match(session, new RegExp(`\`${name}\\(`), name);
   });
 
@@ -96,6 +94,15 @@ describe("the documentation", () => {
     assert.deepEqual([...named].sort(), [...folders].sort());
   });
 });
+
+/** The body of an exported interface, in whichever file of src it is declared. */
+function bodyOf(name: string): string {
+  const declaration = new RegExp(`export interface ${name}\\b[^{]*\\{([\\s\\S]*?)\\n\\}`);
+  const files = (readdirSync("src", { recursive: true }) as string[]).filter((file) => file.endsWith(".ts"));
+  const bodies = files.flatMap((file) => declaration.exec(read(join("src", file)))?.[1] ?? []);
+  assert.equal(bodies.length, 1, `one file declares ${name}`);
+  return bodies[0]!;
+}
 
 function readFileOrFolder(path: string): void {
   try {
