@@ -33,7 +33,7 @@ function save(file, svg) {
   writeFileSync(new URL(file, charts), svg);
 }
 
-/** What a chart draws of a row. @param {Measured} measured */
+/** The part of a row that a chart draws. @param {Measured} measured */
 function group(measured) {
   const { key, title, digits = 0 } = comparedColumn(measured);
   return {

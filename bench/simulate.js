@@ -21,7 +21,7 @@ if (gc === undefined) throw new Error("run it with node --expose-gc");
 
 const { serve } = await loadEngine();
 const handshake = upgradeRequest();
-/** What must outlive the measurement. @type {unknown[]} */
+/** Objects that must outlive the measurement. @type {unknown[]} */
 const kept = [];
 /** The connections. @type {import("./lib/sink.js").Sink[]} */
 const streams = [];

@@ -11,7 +11,7 @@ const TYPES: Readonly<Record<string, string>> = {
   svg: "image/svg+xml",
 };
 
-/** What `client` imports from, and itself. */
+/** The folders of the client's modules: `client`, and those from which it imports. */
 const CLIENT_FOLDERS = ["base", "client", "codec", "protocol"];
 
 const HEADERS = {

@@ -4,7 +4,7 @@
 import { type Channel, type ChannelRequest, type HandlerResult, json, openSession } from "../src/index.ts";
 import { channelsOf, enter, missedSince, say } from "./room.ts";
 
-/** What the page sends. Without a text it says nothing to the room: only that it has arrived, to the page. */
+/** A message from the page. Without a text it is not for the room: the page only wants to know that it has arrived. */
 interface Saying {
   readonly n: number;
   readonly name?: string;

@@ -13,7 +13,7 @@ const TICK_MS = 500;
 const KEPT = 50;
 
 const recent: Tick[] = [];
-/** Who listens, and whether one message is the whole answer. */
+/** The listening channels. A poll is answered by one message. */
 const listeners = new Map<Channel, { readonly isPoll: boolean }>();
 
 export function ticks(request: ChannelRequest): Channel {

@@ -20,7 +20,7 @@ function tell(group, text) {
   messages.push({ group, ts: lastTs, text });
   if (messages.length > 100) messages.shift();
   return store.broadcast(group, (channel, sinceTs) => {
-    // Who stays (a WebSocket, an event stream) has all of this from now on. A poll is answered by it and leaves.
+    // A WebSocket or an event stream stays, and has all messages up to this one. A poll is answered and leaves.
     store.addToGroup(group, channel, lastTs);
     return since(group, sinceTs);
   });
@@ -34,7 +34,7 @@ const server = await serve(
     const sinceTs = Number(request.query.get("since_ts") ?? lastTs);
     return withChannel(request, (channel) => {
       channel.onReceive((message) => tell(group, String(message)));
-      // What it missed between two polls comes first: for a poll that is the whole answer.
+      // Messages that it missed between two polls come first: for a poll they are the whole answer.
       const missed = since(group, sinceTs);
       if (missed.length > 0) channel.send(json(missed));
       // It leaves the group by itself when it closes.

@@ -1,4 +1,4 @@
-// What all fuzzers share: how long they run, and what they report.
+// Shared by all fuzzers: how long they run, and what they report.
 
 export interface FuzzOptions {
   /** The same seed gives the same cases. */
@@ -13,7 +13,7 @@ export interface FuzzReport {
   readonly cases: number;
   /** How often each named thing was seen. */
   readonly counts: ReadonlyMap<string, number>;
-  /** What must not be: each with what reproduces it. */
+  /** Each failure, with what reproduces it. */
   readonly failures: readonly string[];
 }
 

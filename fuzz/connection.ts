@@ -1,4 +1,4 @@
-// What the clients of both comparisons ask of a connection: that it ends.
+// Shared by the clients of both comparisons: waiting for the end of a connection.
 
 import type { Socket } from "node:net";
 

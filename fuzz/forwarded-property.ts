@@ -1,5 +1,5 @@
-// What proxies say of their clients: whatever a client writes into its own fields, what the nearest proxy wrote behind it is
-// read as it was written; and no field at all is more than a list that ends.
+// Forwarded header fields: whatever a client writes into its own fields, the entries that the nearest proxy appended are read
+// as the proxy wrote them, and decoding of any field ends.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -9,7 +9,7 @@ import { fuzzProperties, property } from "./property.ts";
 
 const X_FORWARDED: readonly ForwardedField[] = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"];
 
-/** What gets past the HTTP parser into a field's value, and looks like something here. */
+/** Field values that the HTTP parser accepts and that look like forwarding information. */
 const hostile = fc
   .array(
     fc.oneof(

@@ -8,7 +8,7 @@ import type { Duplex } from "node:stream";
 import { type ChannelRequest, serve } from "../src/index.ts";
 import { untilClosed } from "./connection.ts";
 
-/** What a server understood of one request. */
+/** One request as a server understood it. */
 export interface Understood {
   readonly method: string;
   readonly target: string;

@@ -1,7 +1,7 @@
 // DEFLATE as RFC 1951 says it, bit by bit and without a thought of speed: what node:zlib is compared with. The canonical
 // Huffman decoding is that of Mark Adler's puff.
 
-/** What the reference makes of some bytes: their data, or why there is none. */
+/** The reference's result for some bytes: their data, or an error. */
 export type Reference = { readonly data: Uint8Array } | { readonly error: string };
 
 const LENGTHS = [

@@ -56,7 +56,7 @@ function startServer(findings: Findings): Promise<Server> {
       port: 0,
       host: "127.0.0.1",
       maxMessageBytes: 100_000,
-      // What a client sent badly is its own fault; anything else is ours.
+      // These two are a client's fault; any other error is ours.
       onError: (error) => {
         if (!/BAD_REQUEST|CLIENT_GONE/.test(String((error as { code?: unknown }).code))) {
           findings.fail(`the server reported ${String(error)}`);

@@ -3,10 +3,10 @@
 import fc from "fast-check";
 import { Findings, type FuzzOptions, type FuzzReport } from "./cases.ts";
 
-/** What must hold, by its name. */
+/** Properties that must hold, by name. */
 export type Properties = Readonly<Record<string, fc.IProperty<never>>>;
 
-/** fast-check's properties differ in their arguments, which is nobody's business here. */
+/** Hides the types of a property's arguments, which do not matter here. */
 export function property<T extends [unknown, ...unknown[]]>(
   ...args: [...arbitraries: { [K in keyof T]: fc.Arbitrary<T[K]> }, predicate: (...args: T) => void]
 ): fc.IProperty<never> {
@@ -46,7 +46,7 @@ export function cut(bytes: Uint8Array, places: readonly number[]): Uint8Array[] 
 
 export const places: fc.Arbitrary<number[]> = fc.array(fc.nat(), { maxLength: 6 });
 
-/** What is done to bytes: at a place, a byte is changed, left out or put in. */
+/** Mutations of bytes: at a position, a byte is changed, removed or inserted. */
 export const mutations: fc.Arbitrary<[number, number, "change" | "remove" | "insert"][]> = fc.array(
   fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 }), fc.constantFrom("change", "remove", "insert")),
   { maxLength: 4 },

@@ -72,7 +72,7 @@ const binaries: fc.Arbitrary<Sent> = fc.oneof(
   })),
 );
 
-/** What any header must be that is read at all. */
+/** Holds for every header that is accepted. */
 function isSound({ header }: Read): boolean {
   if (typeof header === "string") return true;
   const { sourceAddress, destinationAddress, sourcePort, destinationPort } = header;

@@ -22,13 +22,13 @@ interface Difference {
   readonly all: readonly [ours: readonly string[], theirs: readonly string[]];
 }
 
-/** What our decoder makes of the bytes, beside the wire. */
+/** Our decoder's result for the bytes, without a connection. */
 interface Reading {
   /** Why it refuses them; "" if it does not. */
   readonly why: string;
   /** The last byte is what it refuses them for. */
   readonly isLastByte: boolean;
-  /** What the client's close frame says; 0 if none came whole. */
+  /** The code of the client's close frame; 0 if none is complete. */
   readonly closeCode: number;
   /** permessage-deflate was agreed. */
   readonly isCompressed: boolean;

@@ -1,4 +1,4 @@
-// What a WebSocket client may send, and what can be done to it.
+// Frames that a WebSocket client may send, and mutations of them.
 
 import { deflateRawSync } from "node:zlib";
 import type { Random } from "./random.ts";

@@ -1,5 +1,5 @@
 // @ts-check
-// What a change must pass besides the tests: `npm run check`. Each tool says nothing unless it finds something.
+// `npm run check`: the checks that a change must pass besides the tests. Each tool is silent unless it finds something.
 import { spawnSync } from "node:child_process";
 
 /** @type {readonly [what: string, tool: string, ...args: string[]][]} */
@@ -7,6 +7,7 @@ const STEPS = [
   ["format and lint", "biome", "ci", "--colors=off"],
   ["types of src, demo and test", "tsc", "--build"],
   ["types of the scripts that ask for it with @ts-check", "tsc", "-p", "bench"],
+  ["types of the examples and of the demo's page", "tsc", "-p", "examples"],
   ["unused files, exports and dependencies", "knip"],
   ["an integrity hash for each package", "node", "scripts/lock.js"],
   ["the client's size", "node", "scripts/size.js"],

@@ -44,5 +44,5 @@ for (const name of names) {
   const file = new URL(`${machine.date.slice(0, 10)}-${name}.json`, RESULTS);
   writeFileSync(file, `${JSON.stringify(found, undefined, 2)}\n`);
 }
-// What a comparison's other server left open must not keep the process.
+// Sockets that the other server of a comparison left open must not keep the process alive.
 process.exit();

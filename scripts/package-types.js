@@ -15,7 +15,7 @@ const ALL = Object.keys(JSON.parse(readFileSync("package.json", "utf8")).exports
   (name) => !name.endsWith(".json"),
 );
 const BROWSER = ["./client", "./react"];
-/** What a browser has. */
+/** The type libraries of a browser. */
 const DOM = ["ES2023", "DOM", "DOM.Iterable", "DOM.AsyncIterable"];
 
 /** @type {{ name: string, module: string, resolution: string, file: string, lib: string[], types: string[], entries: string[] }[]} */

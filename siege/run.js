@@ -13,7 +13,7 @@ import { table } from "./lib/table.js";
 /** @typedef {import("./good-client.js").Report} Report */
 
 /**
- * What one attack did to the server.
+ * The effects of one attack on the server.
  * @typedef {object} Outcome
  * @property {string} name
  * @property {string} about

@@ -21,7 +21,7 @@ import { createChannelStore, event, openSession, pollGroup, serve, withChannel }
 
 const LOOK_MS = 20;
 const TICK_MS = 50;
-/** What the application pushes to whoever asks for it, and how often. */
+/** The message that the application pushes to channels that ask for it, and the interval. */
 const PUSH = "x".repeat(65_536);
 const PUSH_MS = 10;
 /** How long the application takes to say who may open a WebSocket. */

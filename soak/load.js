@@ -13,7 +13,7 @@ import { reset } from "../dist/fuzz/reset.js";
 const PATIENCE_MS = 120_000;
 const KIB = 1024;
 
-/** What all clients of a run share. */
+/** Shared by all clients of a run. */
 export class World {
   /** Messages that came back as they should, by transport, and faults. @type {Record<string, number>} */
   counts = {};

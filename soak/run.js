@@ -20,7 +20,7 @@ const SAMPLES = 240;
 const WARM_UP_MS = 10_000;
 /** Keep-alive and close timeouts of the server, and its beat. */
 const SETTLE_MS = 9000;
-/** What the heap may have grown by, when all is over. */
+/** The heap may be larger by this much at the end than at the beginning. */
 const MAX_GROWTH_MIB = 4;
 
 const { values } = parseArgs({
@@ -115,7 +115,7 @@ function progress(second, perSecond, { rss, delayP99, stats }) {
   else if (samples.length % 15 === 0) console.log(line);
 }
 
-/** What must be when all is over. */
+/** Checks the state after the load has ended. */
 function check() {
   // A client that has failed has left its connection as it was.
   if (failures.length > 0) return;

@@ -8,9 +8,9 @@ import type { ServerStats } from "./server/counts.ts";
 export interface MetricsOptions {
   /** Where they are registered. @default prom-client's own global `register` */
   readonly register?: Registry<RegistryContentType> | undefined;
-  /** What each name begins with. @default "unichannel_" */
+  /** Prefix of each name. @default "unichannel_" */
   readonly prefix?: string | undefined;
-  /** On each metric of this server: what tells several servers of one process apart. @default none */
+  /** Labels on each metric of this server, to tell several servers of one process apart. @default none */
   readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -98,7 +98,7 @@ function define(
       labelNames: [...definition.labelNames, ...labelNames],
       registers: [register as Registry],
       collect(this: Counter | Gauge): void {
-        // What a server has counted is the truth: it is not added to, it is set.
+        // The server's counters are authoritative: set them instead of adding to the metric.
         this.reset();
         for (const { server, labels } of sources) {
           for (const [own, value] of definition.read(statsOf(server))) this.inc({ ...own, ...labels }, value);

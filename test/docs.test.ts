@@ -1,7 +1,7 @@
-// What is documented and what exists are the same.
+// The documents and the source agree.
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, it } from "node:test";
 import * as unichannel from "../src/index.ts";
@@ -36,18 +36,16 @@ describe("the documentation", () => {
       assert.match(security, new RegExp(`\\| \`${name}\` *\\|`), name);
       assert.match(server, new RegExp(`\`${name}\``), name);
     }
-    const options = /export interface ServeOptions[^{]*\{([\s\S]*?)\n\}/.exec(read("src/server/options.ts"))![1]!;
+    const options = bodyOf("ServeOptions");
     for (const [, name] of options.matchAll(/readonly (\w+)\?/g)) assert.match(server, new RegExp(`\`${name}\``), name);
   });
 
   it("lists every channel option and every member of the channel in the reference", () => {
     const channel = read("docs/reference/channel.md");
-    const options = /export interface ChannelOptions<[^{]*\{([\s\S]*?)\n\}/.exec(
-      read("src/request/channel-options.ts"),
-    )![1]!;
+    const options = bodyOf("ChannelOptions");
     for (const [, name] of options.matchAll(/readonly (\w+)\?/g))
       assert.match(channel, new RegExp(`\`${name}\``), name);
-    const members = /export interface Channel<[^{]*\{([\s\S]*?)\n\}/.exec(read("src/channel/channel.ts"))![1]!;
+    const members = bodyOf("Channel");
     for (const [, name] of members.matchAll(/^ {2}(?:readonly )?(\w+)[(:]/gm)) {
       assert.match(channel, new RegExp(`\`${name}[(\`]`), name);
     }
@@ -55,10 +53,10 @@ describe("the documentation", () => {
 
   it("lists every option and handler of a session in the reference", () => {
     const session = read("docs/reference/session.md");
-    const options = /export interface SessionOptions<[^{]*\{([\s\S]*?)\n\}/.exec(read("src/session/options.ts"))![1]!;
+    const options = bodyOf("SessionOptions");
     for (const [, name] of options.matchAll(/readonly (\w+)\?/g))
       assert.match(session, new RegExp(`\\| \`${name}\``), name);
-    const handlers = /export interface SessionHandlers<[^{]*\{([\s\S]*?)\n\}/.exec(read("src/channel/channel.ts"))![1]!;
+    const handlers = bodyOf("SessionHandlers");
     for (const [, name] of handlers.matchAll(/^ {2}(\w+)\?/gm)) assert.match(session, new RegExp(`\`${name}\\(`), name);
   });
 
@@ -84,7 +82,7 @@ describe("the documentation", () => {
   it("keeps ARCHITECTURE.md to 150 lines, with a line for each folder of src and no file that does not exist", () => {
     const text = read("ARCHITECTURE.md");
     assert.ok(text.split("\n").length <= 151);
-    const map = text.slice(text.indexOf("## Code map"), text.indexOf("## Decoders"));
+    const map = text.slice(text.indexOf("## Code map"), text.indexOf("## Where do I find"));
     const named = new Set<string>();
     for (const line of map.split("\n").filter((row) => row.startsWith("| `src"))) {
       const [, folder = "", , files = ""] = line.split("|").map((cell) => cell.trim().replace(/^`(src[^`]*)`$/, "$1"));
@@ -94,8 +92,20 @@ describe("the documentation", () => {
     const sources = (readdirSync("src", { recursive: true }) as string[]).filter((name) => /\/[^/]+\.ts$/.test(name));
     const folders = new Set(sources.map((name) => `src/${name.slice(0, name.lastIndexOf("/"))}`));
     assert.deepEqual([...named].sort(), [...folders].sort());
+    for (const [, file] of text.matchAll(/`((?:src\/)?[a-z][\w/-]*\/[\w.-]+\.ts)`/g)) {
+      assert.ok(existsSync(file!) || existsSync(`src/${file}`), `ARCHITECTURE.md names ${file}`);
+    }
   });
 });
+
+/** The body of an exported interface, in whichever file of src it is declared. */
+function bodyOf(name: string): string {
+  const declaration = new RegExp(`export interface ${name}\\b[^{]*\\{([\\s\\S]*?)\\n\\}`);
+  const files = (readdirSync("src", { recursive: true }) as string[]).filter((file) => file.endsWith(".ts"));
+  const bodies = files.flatMap((file) => declaration.exec(read(join("src", file)))?.[1] ?? []);
+  assert.equal(bodies.length, 1, `one file declares ${name}`);
+  return bodies[0]!;
+}
 
 function readFileOrFolder(path: string): void {
   try {

@@ -28,7 +28,7 @@ const LIMITS = {
   maxTargetBytes: 1 << 26,
 };
 
-/** What a row does is made for n first; only the work itself is measured. */
+/** Prepares work of size n and returns it; only the returned function is measured. */
 type Row = (n: number) => () => void;
 
 function cpuUs(work: () => void): number {

@@ -199,7 +199,7 @@ describe("the compiler of codecs and protocols", () => {
     });
   }
 
-  /** What tsc says of a file that is compiled with the options of the given project. */
+  /** The output of tsc for a file that is compiled with the options of the given project. */
   function compileAs(project: string, source: string): string {
     // Inside the project, so that Node's types would be found if the options asked for them.
     const folder = mkdtempSync(join(ROOT, "dist", "border-"));
@@ -219,7 +219,7 @@ describe("the compiler of codecs and protocols", () => {
   }
 });
 
-/** What `check` has to say of all the sources. */
+/** The complaints of `check` about all sources. */
 function complaints(check: (file: string, source: string) => string[]): string[] {
   return [...sources].flatMap(([file, source]) => check(file, source));
 }
@@ -249,7 +249,7 @@ function layerName(file: string): string {
 }
 
 /**
- * What the file imports and exports from. The formatter puts statements at the beginning of a line and uses double quotes;
+ * The modules from which a file imports and exports. The formatter puts statements at the beginning of a line and uses double quotes;
  * `import(…)` and `require(…)` are found anywhere but in comments, and a computed target is given as it stands.
  */
 function specifiers(source: string): string[] {

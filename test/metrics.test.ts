@@ -148,7 +148,7 @@ unichannel_errors_total{source="handler",code="OTHER"} 1
     const samples = await scrape(register);
     assert.equal(samples['unichannel_overflows_total{policy="drop"}'], 1);
     assert.equal(samples["unichannel_buffered_bytes"], 10);
-    // Whoever resets them for a test of his own loses nothing.
+    // Resetting the registry, as an application's tests may do, loses no count.
     register.resetMetrics();
     assert.equal((await scrape(register))["unichannel_connections_total"], 1);
     client.raw.destroy();

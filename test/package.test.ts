@@ -1,4 +1,4 @@
-// What npm would publish: every document of it is of use where it is installed.
+// The files that npm would publish: every document among them is useful where it is installed.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

@@ -10,7 +10,7 @@ export const canReadCpu = process.platform === "linux";
 const TICKS_PER_SECOND = canReadCpu ? Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" })) : Number.NaN;
 
 /**
- * What the threads of the process have run so far, in seconds. NaN where it cannot be read.
+ * CPU time of the process's threads so far, in seconds. NaN where it cannot be read.
  * @param {number | "self"} pid
  */
 function cpuSeconds(pid) {
@@ -31,7 +31,7 @@ export function cpuSecondsOf(pids) {
   return pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
 }
 
-/** What children of this process that have been waited for have used, in seconds. */
+/** CPU time of this process's ended children, in seconds. */
 function childrenSeconds() {
   if (!canReadCpu) return Number.NaN;
   const line = readFileSync("/proc/self/stat", "utf8");

@@ -5,7 +5,7 @@ import { openWindow } from "./cpu.js";
 import { forgetLatencies, latencies } from "./latencies.js";
 
 /**
- * What each generator of a row of work is told.
+ * The settings for each generator of a row of work.
  * @typedef {object} LoadConfig
  * @property {number} port of the first server
  * @property {readonly number[]} ports of all

@@ -54,7 +54,7 @@ function peerVersions() {
   return versions;
 }
 
-/** What the command prints, or undefined where it does not run. @param {string} command @param {string[]} args */
+/** The command's output, or undefined if it does not run. @param {string} command @param {string[]} args */
 function output(command, args) {
   try {
     return execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();

@@ -28,7 +28,7 @@ export function isCompetitor(peer) {
   return !MEASURES.includes(peer);
 }
 
-/** What runs the peer's file, where it is not this Node. @param {string} peer */
+/** The program that runs the peer's file. @param {string} peer */
 export function runtimeOf(peer) {
   return peer === "Bun.serve" ? `${BENCH}node_modules/bun/bin/bun.exe` : process.execPath;
 }

@@ -60,7 +60,7 @@ export async function startServer(peer, command, options) {
 
 /** @typedef {"redis" | "nats"} BrokerName */
 
-/** What each broker is started with, and what it says when it listens. */
+/** How to start each broker, and the line that it prints when it listens. */
 const BROKERS = {
   redis: {
     program: "redis-server",

@@ -2,7 +2,7 @@
 // How far a run is: one line that is rewritten where a person watches, otherwise a line for each row.
 
 export class Progress {
-  /** Of the rows, as they are planned; in seconds. @type {number} */
+  /** Planned seconds of all rows. @type {number} */
   #planned;
   #done = 0;
   #rows;
@@ -39,7 +39,7 @@ export class Progress {
     if (!process.stderr.isTTY) process.stderr.write(`  ${name} done (${this.#position()})\n`);
   }
 
-  /** What is left takes as long beside its plan as what was done. */
+  /** Estimates the remaining time: rows still to come deviate from their plan as much as those that are done. */
   #position() {
     const elapsed = (performance.now() - this.#start) / 1000;
     const pace = this.#done > 0 ? elapsed / this.#done : 1;

@@ -23,7 +23,7 @@ export function newest(row) {
   return file === undefined ? undefined : { ...JSON.parse(readFileSync(new URL(file, RESULTS), "utf8")), row, file };
 }
 
-/** What the peer's rounds gave. @param {Measured} measured @param {string} peer @param {string} key */
+/** The values of a peer's rounds. @param {Measured} measured @param {string} peer @param {string} key */
 export function values({ rounds }, peer, key) {
   return (rounds[peer] ?? []).map((sample) => sample[key] ?? Number.NaN);
 }

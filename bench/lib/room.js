@@ -4,7 +4,7 @@
 
 export const MARK = "!";
 export const MESSAGE = MARK + Buffer.alloc(127, "unichannel ").toString("latin1");
-/** What an event stream is greeted with. */
+/** The first event of an event stream. */
 export const GREETING = "hello";
 
 /** How often the server is to say it, from `POST /publish?count=N`. @param {string} target */

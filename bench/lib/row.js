@@ -4,7 +4,7 @@ import { cpuSecondsOf, residentBytes } from "./cpu.js";
 import { startBroker, startLoad, startServer } from "./processes.js";
 
 /**
- * What the command line decides for all rows.
+ * Options of the command line, for all rows.
  * @typedef {object} Options
  * @property {number} seconds length of a measured window
  * @property {number} warmupSeconds
@@ -14,7 +14,7 @@ import { startBroker, startLoad, startServer } from "./processes.js";
  * @property {string} loadCore
  */
 
-/** What one round of one peer gave: plain numbers, kept raw. @typedef {Record<string, number>} Sample */
+/** The raw numbers of one round of one peer. @typedef {Record<string, number>} Sample */
 
 /** One server in a row. @typedef {{ peer: string, command: string }} Contender */
 

@@ -20,7 +20,7 @@ let next = 0;
 
 const members = ports.flatMap((port) => Array.from({ length: connections / ports.length }, () => join(port)));
 const sockets = await Promise.all(members);
-// Who has joined here is not known everywhere at once.
+// A new member is not known to all processes at once.
 await sleep(500);
 for (let i = 0; i < inFlight; i++) say();
 await measure(config, () => completed);

@@ -1,7 +1,7 @@
 // @ts-check
 // The requests of the HTTP rows, for whichever generator sends them.
 
-/** What a browser sends, more or less. */
+/** Header fields much like those of a browser. */
 const BROWSER_FIELDS = [
   "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
   "Accept-Encoding: identity",

@@ -10,7 +10,7 @@ const PER_ADDRESS = 20_000;
 /** @type {{ port: number, connections: number, kind: keyof typeof kinds, fields: readonly string[] }} */
 const { port, connections, kind, fields } = JSON.parse(process.argv[2] ?? "{}");
 
-/** What may come later, pings for instance, is passed over. */
+/** Ignores later data, pings for instance. */
 const ignore = () => {};
 /** @typedef {import("../lib/web-socket.js").Where} Where */
 const kinds = {

@@ -24,7 +24,7 @@ let startedAt = 0;
 let back = 0;
 let refused = 0;
 let slow = 0;
-/** What went wrong, and how often. @type {Map<string, number>} */
+/** Errors, and how often each occurred. @type {Map<string, number>} */
 const errors = new Map();
 
 await openMany(connections, () => new Promise((resolve) => connect(1, () => resolve(undefined))));

@@ -88,7 +88,7 @@ function socketIoClient() {
     /** @type {import("node:net").Socket | undefined} */
     let open;
     const auth = pid === "" ? "" : JSON.stringify({ pid, offset });
-    // What was missed may come before the answer to the connect.
+    // Missed messages may come before the answer to the connect.
     const { socket, connected } = await openSocketIo(
       { port, ...ends },
       (text) => {

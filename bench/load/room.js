@@ -53,7 +53,7 @@ function ask() {
 /** @param {boolean} isTimed @returns {Hear} */
 function member(isTimed) {
   let heard = 0;
-  /** What came of the first burst, until it is compared. @type {string | undefined} */
+  /** The bytes of the first burst, until they are compared. @type {string | undefined} */
   let early = "";
   return (bytes) => {
     const text = typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes;

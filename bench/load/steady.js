@@ -34,7 +34,7 @@ let turns = 0;
 function converse({ port, request, inFlight, webSocket, prelude, replyLength }) {
   return new Promise((resolve) => {
     const burst = Buffer.concat(Array.from({ length: inFlight }, () => request));
-    /** What came before the first reply was complete. */
+    /** Bytes received before the first reply was complete. */
     let early = Buffer.alloc(0);
     let length = 0;
     const greetings = prelude === undefined ? [] : [...prelude, burst];
@@ -65,7 +65,7 @@ function converse({ port, request, inFlight, webSocket, prelude, replyLength }) 
       received -= complete * length;
       operations += complete;
       if (timedAt === undefined) {
-        // What is sent now is behind what is under way.
+        // A message sent now follows all those that are under way.
         if (++turns % TIMED === 0) {
           timedAt = performance.now();
           ahead = inFlight - complete;

@@ -46,7 +46,7 @@ async function row(what, begin, bytes, names) {
       for (const name of names) subscribe(name, ignore);
       const scratch = Buffer.alloc(bytes.length);
       yield () => {
-        // What is pushed belongs to the server, which unmasks in place.
+        // Pushed bytes belong to the server, which unmasks in place.
         bytes.copy(scratch);
         stream.listener.onBytes(scratch);
       };

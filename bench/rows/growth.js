@@ -3,7 +3,7 @@
 import { workRow } from "../lib/row.js";
 
 const SIZES = [32, 256, 1024, 4096, 16_384, 65_536];
-/** What a run has that is not `--full`. */
+/** The sizes of a run without `--full`. */
 const BRIEF_SIZES = [32, 1024, 65_536];
 
 export const growth = SIZES.map((messageBytes) => ({

@@ -14,7 +14,7 @@ const list = byId("lines");
 const name = /** @type {HTMLInputElement} */ (byId("name"));
 const text = /** @type {HTMLInputElement} */ (byId("text"));
 
-/** What this page said and the server does not have yet: it stays below all else. @type {Map<number, HTMLElement>} */
+/** Lines of this page that the server does not have yet; they stay below all others. @type {Map<number, HTMLElement>} */
 const unheard = new Map();
 
 listen({

@@ -11,14 +11,14 @@ import { platform } from "/unichannel/client/environment.js";
 const CLIMB_MS = 30_000;
 const DEMO_CLIMB_MS = 5000;
 
-/** What is broken now. @type {Record<Switch, boolean>} */
+/** The parts that are broken now. @type {Record<Switch, boolean>} */
 export const broken = { network: false, websocket: false, streams: false };
 
-/** What they end is open now: the WebSockets, and the requests. */
+/** Abort the WebSockets and the requests that are open now. */
 let sockets = new AbortController();
 let requests = new AbortController();
 
-/** Who wants to know what a browser says of its network. @type {Set<(event: "online" | "offline") => void>} */
+/** Listeners for the browser's events about its network. @type {Set<(event: "online" | "offline") => void>} */
 const watchers = new Set();
 
 /** Breaks or mends a part, and ends what goes through it. @param {Switch} part @param {boolean} isBroken */
@@ -73,7 +73,7 @@ export async function networkFetch(input, init) {
   const signal = init?.signal ? AbortSignal.any([init.signal, cut]) : cut;
   const response = await fetch(input, { ...init, signal });
   if (!broken.streams) return response;
-  // What some proxies do: nothing of a response goes on before all of it is there. A stream has no end; a poll has.
+  // Some proxies pass a response on only when it is complete. A stream never is; a poll is.
   return new Response(await response.arrayBuffer(), response);
 }
 

@@ -60,7 +60,7 @@ function longPoll({ opened, received, ended, last }) {
   const abort = new AbortController();
   const read = async () => {
     for (;;) {
-      // What came since the last one seen, at once; or the next one, when it comes.
+      // Answered at once with the ticks after the last one seen, or with the next tick when it comes.
       const response = await fetch(`/ticks?after=${last()}`, { signal: abort.signal });
       if (!response.ok) throw new Error(response.statusText);
       opened();

@@ -60,7 +60,7 @@ export class Timeline {
     requestAnimationFrame(frame);
   }
 
-  /** What carries the session from now on. @param {Carrier | undefined} carrier */
+  /** Records the carrier that the session has from now on. @param {Carrier | undefined} carrier */
   carry(carrier) {
     if (this.#spans.at(-1)?.carrier !== carrier) this.#spans.push({ at: performance.now(), carrier });
   }
@@ -108,7 +108,7 @@ export class Timeline {
     }
   }
 
-  /** What ended before `at` is off the chart. @param {number} at */
+  /** Removes everything that ended before `at`: it is off the chart. @param {number} at */
   #forget(at) {
     while ((this.#dots[0]?.at ?? at) < at) this.#dots.shift();
     while ((this.#marks[0]?.at ?? at) < at) this.#marks.shift();

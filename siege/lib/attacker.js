@@ -26,7 +26,7 @@ const OPENING = 50;
 const STEP_MS = 5;
 
 export class Attacker {
-  /** What it did, by name. @type {Record<string, number>} */
+  /** Counts of its actions, by name. @type {Record<string, number>} */
   counts = {};
   #end;
   /** @type {Set<Socket>} */

@@ -8,7 +8,7 @@ import { createChannelStore, type Handler, openSession, serve } from "../../src/
 import { FaultProxy, type Faults } from "../support/fault-proxy.ts";
 import { BLANK, newPage, skip } from "./chromium.ts";
 
-/** What the tests leave in the page. */
+/** State that the tests keep in the page. */
 interface Left {
   seen: string[];
   history: string[];
@@ -67,7 +67,7 @@ async function connectIn(page: Page, url: string, pace = 1): Promise<void> {
     connection.onMessage((message) => left.seen.push(String(message)));
     connection.onOpen(({ session, transport }) => left.history.push(session + " " + transport));
   })()`);
-  // Who is not there yet does not hear what is said.
+  // A member that has not joined yet receives nothing.
   await waitFor(page, "left.history.length > 0");
 }
 

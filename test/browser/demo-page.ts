@@ -8,7 +8,7 @@ import { newPage, start } from "./chromium.ts";
 interface Demo {
   readonly page: Page;
   readonly url: string;
-  /** What the page complained of: a script or style that its policy refused would be in it. */
+  /** Errors of the page, among them scripts and styles that its policy refused. */
   readonly complaints: string[];
 }
 

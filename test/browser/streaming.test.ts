@@ -1,4 +1,4 @@
-// What a browser makes of streamed responses: plain text, and event streams (WHATWG HTML §9.2).
+// Streamed responses in a browser: plain text, and event streams (WHATWG HTML §9.2).
 
 import assert from "node:assert/strict";
 import { once } from "node:events";

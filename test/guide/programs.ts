@@ -45,7 +45,7 @@ export async function run(t: TestContext, text: string): Promise<Record<string, 
 }
 
 export interface Program {
-  /** What it has printed so far, on stdout and stderr. */
+  /** Its output so far, on stdout and stderr. */
   output(): string;
   printed(pattern: RegExp): Promise<RegExpExecArray>;
 }
