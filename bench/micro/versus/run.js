@@ -27,7 +27,7 @@ if (values.before === undefined || unknown.length > 0) {
   process.exit(2);
 }
 
-/** What JIT and collector do is counted in the thread that is measured. */
+/** One thread: the work of the JIT and of the collector is counted with the measured code. */
 const FLAGS = ["--single-threaded", "--max-semi-space-size=16"];
 const PATHS = fileURLToPath(new URL("paths.js", import.meta.url));
 const ROUNDS = 10;
