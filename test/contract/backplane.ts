@@ -15,7 +15,7 @@ export interface BackplaneHarness {
   readonly slack?: number;
   /** Puts something into the group's stream that no backplane wrote. Left out: nobody else can write there. */
   pollute?(group: string): Promise<void>;
-  /** What the opened backplanes have reported so far. */
+  /** Errors that the opened backplanes have reported so far. */
   readonly reports?: readonly unknown[];
   /** A real process that enters a group, and is killed without notice. Left out: there is only this process. */
   spawnMember?(group: string, key: string): Promise<{ kill(): Promise<void> }>;
@@ -175,7 +175,7 @@ export function backplaneContract(
       ];
       for (const text of hostile) {
         if (!a!.isId(text)) continue;
-        // What looks like one is unknown, and harmless.
+        // A text that looks like an id is unknown, and harmless.
         assert.equal(typeof a!.compareIds(text, id), "number", JSON.stringify(text));
         assert.deepEqual((await a!.history("g", text)).reset, true, JSON.stringify(text));
       }

@@ -12,7 +12,7 @@ import { typedRows } from "./typed.ts";
 
 type Run = (t: TestContext) => Promise<void>;
 
-/** What the rows are written against. */
+/** The channel and client that each row is written against. */
 export interface Contract {
   readonly open: Open;
   readonly can: Capabilities;

@@ -20,10 +20,10 @@ import { request, type Serving, type Site } from "../support/serving.ts";
 import { until } from "../support/wait.ts";
 import { WsClient } from "../support/ws-client.ts";
 
-/** What a transport can do: the differences between transports, by name. */
+/** Capabilities: the differences between transports, by name. */
 export interface Capabilities {
   readonly kind: TransportKind;
-  /** What `closeAfterSend` is when nobody says. */
+  /** The default of `closeAfterSend`. */
   readonly closesAfterSend: boolean;
   /** More than one send. */
   readonly sendsMany: boolean;
@@ -35,7 +35,7 @@ export interface Capabilities {
   readonly closeCodes: boolean;
   /** The client can tell a whole end from a cut. */
   readonly marksEnd: boolean;
-  /** What lies between the ends holds little enough that a test can fill it; TLS is TCP with more work for each byte. */
+  /** The buffers between the ends are small enough for a test to fill; TLS is TCP with more work for each byte. */
   readonly fillsSoon: boolean;
   /** How a client that leaves with its goodbye is seen, and one that is just gone. */
   readonly leaving: Pick<CloseStatus, "by" | "code" | "name">;

@@ -6,7 +6,7 @@ import { deferred, settled, turn, until } from "../support/wait.ts";
 import { frame } from "../support/ws-client.ts";
 import type { Contract } from "./channel.ts";
 
-/** Of the messages that clog a connection. */
+/** Length of a message that fills the buffers of a connection. */
 const MESSAGE_BYTES = 256 * 1024;
 
 export function receivingRows({ open, can, row }: Contract): void {

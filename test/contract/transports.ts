@@ -1,4 +1,4 @@
-// What each transport of our engine can do, and the contract's suite over all of them.
+// The capabilities of each transport of our engine, and the contract's suite over all of them.
 
 import type { Serving } from "../support/serving.ts";
 import { channelContract } from "./channel.ts";

@@ -25,13 +25,13 @@ export interface Facts {
   readonly stats: ServerStats;
   /** How often a channel or request ended how: "/echo abnormal": 3. */
   readonly ended: Readonly<Record<string, number>>;
-  /** What was reported: "connection: …". */
+  /** Reported errors: "connection: …". */
   readonly reports: readonly string[];
-  /** What the event loop waits for. */
+  /** Resources that keep the event loop alive. */
   readonly resources: number;
 }
 
-/** Of a body that is far more than any buffer on its way. */
+/** Length of a body that is far more than any buffer on its way. */
 const BIG_BYTES = 64 << 20;
 const PART = Buffer.alloc(65_536, "x");
 const TICK_MS = 5;

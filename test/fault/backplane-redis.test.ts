@@ -1,4 +1,4 @@
-// What may happen to Redis, and what the backplane makes of it.
+// Faults of Redis, and the backplane's behaviour.
 
 import { needs } from "../support/needs.ts";
 import { brokerFaults } from "./brokers.ts";

@@ -1,5 +1,5 @@
-// What may happen to a broker and to the way to it, as one suite for all of them: real servers, killed, paused, cut off and
-// emptied in mid-traffic. Every message has its number, and all of them are looked at.
+// Faults of a broker and of the network before it, as one suite for all brokers: real servers that are killed, paused, cut off
+// and emptied while messages are published. Every message has a number, and all of them are checked.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -114,7 +114,8 @@ export function brokerFaults(name: BrokerName, skip: string | false): void {
       await heard.until("after");
       assert.equal(heard.gaps, 0);
       assert.equal(heard.entries.at(-1)?.[1], id);
-      // What was on its way may have arrived. What was never sent has not: 200 kB were, and what the system's buffers hold.
+      // A message that was under way may have arrived. One that was never sent has not: only 200 kB, and the system's buffers,
+      // could hold any.
       assert.ok(heard.entries.length < 1000, `${heard.entries.length} arrived`);
       const order = texts(heard.entries)
         .slice(1, -1)

@@ -60,7 +60,7 @@ for (const [name, program] of [
       it(`${state} closes, settles what was asked, and leaves no timer`, async (t) => {
         const timers = watchTimers(t);
         const broker = await BROKER_KITS[name].start();
-        // What answers may take its time on a busy machine; what does not is waited for.
+        // A backplane that answers may be slow on a busy machine; one that does not answer is waited for.
         const opened = await BROKER_KITS[name].open(broker.port, {
           timeoutMs: state.startsWith("that") ? 10_000 : 3000,
         });

@@ -8,7 +8,7 @@ import { besieged } from "./siege.ts";
 
 const CLIENTS = 120;
 
-/** What the client gets: the answer, or only the end of its connection. */
+/** The client's result: the answer, or only the end of its connection. */
 async function ask(client: RawClient): Promise<string> {
   client.write(request("GET /"));
   await client.until(() => client.isEnded || client.peek().includes("ok"), "an answer or the end");
@@ -27,7 +27,7 @@ describe("A server without file descriptors", () => {
       const served = answers.filter((answer) => answer === "ok").length;
       // Node opens some two dozen itself.
       assert.ok(served >= 20 && served < 64, `${served} of ${CLIENTS} were served`);
-      // Those that are connected go on, also now that there is no descriptor left.
+      // Clients that are connected go on, also while there is no descriptor left.
       const again = await Promise.all(clients.filter((_, at) => answers[at] === "ok").map(ask));
       assert.ok(again.every((answer) => answer === "ok"));
       for (const client of clients) client.reset();

@@ -1,5 +1,5 @@
-// What others may do to the data of a broker while all are connected: empty it, delete it, purge it. Who hears a group is
-// told of the gap before anything newer, and publishing goes on.
+// A broker whose data others empty, delete or purge while all are connected. Every subscriber is told of the gap before
+// anything newer, and publishing goes on.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";

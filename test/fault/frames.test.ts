@@ -142,7 +142,7 @@ describe("A WebSocket client that attacks", () => {
       head(0x09, "80"),
       head(0x80, "80"),
     ];
-    // What stands behind the violation is never looked at, however much it is.
+    // Bytes behind the violation are never looked at, however many they are.
     const more = Buffer.alloc(MIB, 0x81);
     for (const bytes of bad) await fails(siege, Buffer.concat([bytes, more]), 1002);
     await siege.ended("/echo protocol-error", bad.length);

@@ -1,6 +1,6 @@
-// What may happen to a broker's data, and what every member hears of it: event streams, WebSockets, polls, and sessions on
-// each carrier, in two processes. All are told of a gap in the words of the guide, before anything newer; nothing comes twice
-// or out of order, and what is published afterwards comes.
+// Losses of a broker's data, and the messages of every member: event streams, WebSockets, polls, and sessions on each carrier,
+// in two processes. Each is told of a gap in the words of the guide before anything newer. Nothing comes twice or out of order,
+// and later messages arrive.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
@@ -58,7 +58,7 @@ interface Loss {
   readonly broker: BrokerName;
   readonly by: string;
   readonly lose: (broker: Broker) => Promise<unknown>;
-  /** What the members hear that had read everything, and those of the process that was behind. */
+  /** The messages of members that had read everything, and of those in the process that was behind. */
   readonly here: readonly string[];
   readonly behind: readonly string[];
 }
@@ -106,7 +106,7 @@ for (const { broker: name, by, lose, here, behind } of LOSSES) {
       await allHeard([processes[0]], "6");
       await lose(broker);
       proxy.restore();
-      // What is kept, before the limit takes more of it.
+      // The kept messages, before the limit removes more of them.
       if (behind.includes("6")) await allHeard([processes[1]], "6");
       await publish(processes[0], "7");
       await allHeard(processes, "7");

@@ -13,7 +13,7 @@ interface Phase {
   readonly name: string;
   /** Brings a connection into its phase; it is reset when the promise resolves. */
   readonly reach: (client: RawClient) => Promise<unknown> | unknown;
-  /** What the server says of each. */
+  /** The server's report of each. */
   readonly ends?: string;
 }
 

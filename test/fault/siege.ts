@@ -32,11 +32,11 @@ export interface SiegeOptions {
 }
 
 export interface Bounds {
-  /** What the heap may have grown by when all is over, in MiB. @default 4 */
+  /** MiB by which the heap may have grown at the end. @default 4 */
   readonly heapMiB?: number;
-  /** What the process may ever have taken more than before, in MiB. @default 64 */
+  /** MiB by which the process may have grown at its peak. @default 64 */
   readonly peakMiB?: number;
-  /** What the server may have reported; nothing else. @default nothing */
+  /** Errors that the server may have reported. @default none */
   readonly reports?: RegExp;
 }
 

@@ -136,7 +136,7 @@ describe("a store with a codec", () => {
       untyped.addToGroup("room", text);
       // @ts-expect-error: it sends values
       untyped.addToGroup("room", typed);
-      // What is left out belongs to any channel.
+      // A channel without type arguments may join any group.
       void store.publish("room", { id: 1, say: "hi" }, { except: text });
       const [member] = store.members("room");
       member?.[0].send({ id: 1, say: "hi" });

@@ -4,7 +4,7 @@
 import { execFileSync } from "node:child_process";
 import { type ChannelError, type ServeOptions, serve } from "../../src/index.ts";
 
-/** What a child of this process would find of systemd's variables. */
+/** Variables of systemd, as a child of this process finds them. */
 const SHOW = "process.stdout.write(Object.keys(process.env).filter((name) => name.startsWith('LISTEN_')).join())";
 
 try {

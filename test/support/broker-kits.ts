@@ -1,4 +1,4 @@
-// What the tests of faults need to know of each broker: how to start it, and a process that uses it.
+// The parts of the fault tests that differ between brokers: how to start one, and a process that uses it.
 
 import type { Backplane } from "../../src/backplane/backplane.ts";
 import { natsBackplane } from "../../src/backplane/nats/backplane.ts";

@@ -13,7 +13,7 @@ export interface ProcessOrder {
 }
 
 export interface ProcessReport {
-  /** What the broker confirmed, with the ids. */
+  /** Messages that the broker confirmed, with their ids. */
   readonly published: readonly (readonly [text: string, id: string])[];
   readonly failed: readonly string[];
   readonly heard: readonly (readonly [text: string, id: string])[];

@@ -12,7 +12,7 @@ import { reset } from "../../fuzz/reset.ts";
 /** From the first to the second, drawn anew each time. */
 type Range = readonly [least: number, most: number];
 
-/** What happens to one connection. Nothing set: it is passed on as it is. */
+/** Faults of one connection. Without any, it is passed on as it is. */
 export interface Faults {
   /** The connection is cut after so many bytes, of both directions together; by FIN or RST. */
   readonly cutAfterBytes?: Range;
@@ -108,7 +108,7 @@ class Link {
   #flowing: number;
   #isSilent = false;
   #isUpgrade = false;
-  /** What came before the response's end, or before its head's end. */
+  /** Bytes that came before the response's end, or before its head's end. */
   #held: Buffer[] = [];
 
   constructor(client: Socket, faults: Faults, random: Random, upstreamPort: () => number) {

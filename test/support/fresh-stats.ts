@@ -1,4 +1,4 @@
-// What `server.stats()` tells before anything has happened.
+// The result of `server.stats()` before anything has happened.
 
 import type { ServerStats } from "../../src/index.ts";
 

@@ -21,7 +21,7 @@ export interface Sent {
 
 export class MemoryChannel {
   readonly channel: TransportChannel;
-  /** What was sent and not looked at yet. */
+  /** Messages that were sent since the test last looked. */
   readonly sent: Sent[] = [];
   readonly reports: unknown[] = [];
   /** Called with each message from inside the send. */

@@ -11,7 +11,7 @@ export class MemoryStream implements ByteStream {
   bufferedAmount = 0;
   remoteAddress: string | undefined = "192.0.2.1";
   isEncrypted = false;
-  /** What was written and not looked at yet, one latin1 string per write. */
+  /** Writes since the test last looked, one latin1 string each. */
   readonly writes: string[] = [];
   isPaused = false;
   isEnded = false;
@@ -88,7 +88,7 @@ export class MemoryStream implements ByteStream {
   }
 }
 
-/** What a `Flusher` schedules, until the test ends the turn. */
+/** The functions that a `Flusher` has scheduled, until the test ends the turn. */
 export class Turn {
   #runs: (() => void)[] = [];
   readonly schedule = (run: () => void): void => {

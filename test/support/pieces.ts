@@ -1,4 +1,4 @@
-// What an `Output` gave, as one latin1 string: literal bytes are then literal text.
+// The output of a protocol as one latin1 string, so that tests compare literal text.
 
 import { latin1, type Piece } from "../../src/base/bytes.ts";
 

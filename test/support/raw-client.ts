@@ -131,7 +131,7 @@ export class RawClient {
     reset(this.socket);
   }
 
-  /** What has come and was not taken yet. */
+  /** Bytes that have come and were not taken yet. */
   peek(): Buffer {
     return this.#bytes.subarray(this.#start, this.#end);
   }

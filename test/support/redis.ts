@@ -16,7 +16,7 @@ export function startRedis(...more: string[]): Promise<Broker> {
   ]);
 }
 
-/** What users pass in, not connected: a backplane makes its own connections. */
+/** A client as users pass it in. It is not connected: a backplane makes its own connections. */
 export const REDIS_CLIENTS: Record<RedisLibrary, (port: number) => RedisClient> = {
   "node-redis": (port) => createClient({ url: `redis://127.0.0.1:${port}` }),
   ioredis: (port) => new IoRedis(port, "127.0.0.1", { lazyConnect: true }),

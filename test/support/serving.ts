@@ -47,7 +47,7 @@ export class Site {
     return response;
   }
 
-  /** What was reported since the last call. */
+  /** Errors that were reported since the last call. */
   takeReports(): Report[] {
     return this.#reports.splice(0);
   }
@@ -63,7 +63,7 @@ export class Site {
 /** Starts a server for the length of test `t`: `serving`, or something like it. */
 export type Serving = (t: TestContext, handler: Handler, options?: ServeOptions) => Promise<Site>;
 
-/** What a test does not look at is not printed among the results. */
+/** Output that no test looks at is kept out of the results. */
 const QUIET = { info() {}, warn() {}, error() {} };
 
 export async function serving(t: TestContext, handler: Handler, options: ServeOptions = {}): Promise<Site> {

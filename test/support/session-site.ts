@@ -19,7 +19,7 @@ export class SessionSite {
   readonly endpoint: Endpoint;
   /** The channels that were opened, in order. */
   readonly channels: Channel[];
-  /** What was called: `open`, `receive hello`, `resumed`, `transport poll`, `close client 1000 normal`, … */
+  /** Calls so far: `open`, `receive hello`, `resumed`, `transport poll`, `close client 1000 normal`, … */
   readonly calls: string[];
 
   constructor(site: Site, channels: Channel[], calls: string[]) {

@@ -12,7 +12,7 @@ export interface WsFrame {
   readonly payload: Buffer;
 }
 
-/** What a browser sends, with the key of RFC 6455 §1.3. */
+/** The handshake of a browser, with the key of RFC 6455 §1.3. */
 export const HANDSHAKE: readonly string[] = [
   "Host: x",
   "Upgrade: websocket",
