@@ -4,7 +4,7 @@
 import { lstat, unlink } from "node:fs/promises";
 import { type AddressInfo, connect, type Server as NetServer } from "node:net";
 import { ChannelError } from "../base/errors.ts";
-import type { ServeOptions } from "./options.ts";
+import { SERVE_DEFAULTS, type ServeOptions } from "./options.ts";
 
 export type Address =
   | { readonly fd: number }
@@ -16,7 +16,7 @@ const LISTEN_FDS_START = 3;
 
 /** What the options say. Takes systemd's variables out of `env`, where they are asked for. Throws BAD_OPTION. */
 export function toAddress(options: ServeOptions, env: NodeJS.ProcessEnv, pid: number): Address {
-  const { port = 9090, host, path, listenFds = false } = options;
+  const { port = SERVE_DEFAULTS.port, host, path, listenFds = false } = options;
   const fd = (listenFds ? passedFd(env, pid) : undefined) ?? options.fd;
   if (fd === undefined) return path === undefined ? { port, host } : { path };
   if (!Number.isInteger(fd) || fd < 0) throw new ChannelError("BAD_OPTION", `fd is ${String(fd)}`);

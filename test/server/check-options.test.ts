@@ -3,8 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type ServeOptions, serve } from "../../src/index.ts";
-import { SERVE_OPTIONS } from "../../src/server/check-options.ts";
-import { LIMITS } from "../../src/server/options.ts";
+import { LIMITS, SERVE_CHECKS } from "../../src/server/options.ts";
 import {
   each,
   INFINITE,
@@ -73,7 +72,7 @@ async function textOf(server: { url: string; stop(): Promise<void> }): Promise<s
 
 describe("the options of serve", () => {
   it("are BAD_OPTION for each bad value of each option, and nothing listens", async () => {
-    assert.deepEqual(Object.keys(SERVE).sort(), Object.keys(SERVE_OPTIONS).sort());
+    assert.deepEqual(Object.keys(SERVE).sort(), Object.keys(SERVE_CHECKS).sort());
     const before = process.getActiveResourcesInfo().filter((name) => name === "TCPServerWrap").length;
     for (const [name, value, text] of each(SERVE)) {
       for (const args of [[hello, { ...LOCAL, [name]: value }], [{ fetch, ...LOCAL, [name]: value }]]) {
