@@ -1,4 +1,4 @@
-// The listening socket of a server, with TLS where it is asked for. What it accepts goes to the engine's connections.
+// The listening socket of a server, with or without TLS. It hands each socket that it accepts to the engine's connections.
 
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { TlsOptions, Server as TlsServer } from "node:tls";

@@ -28,7 +28,7 @@ const MAX_INT32 = 2_147_483_647;
 /** A Fetch handler: Hono, h3, or a function of your own. */
 export type FetchHandler = (request: Request) => Response | Promise<Response>;
 
-/** Limits: what is over one of them is refused before it is buffered. SECURITY.md lists what happens. */
+/** Limits. Input over a limit is refused before it is buffered. SECURITY.md lists what happens. */
 export interface ServerLimits {
   /** All header lines of a request in bytes. Over it: 431. @default 16_384 */
   readonly maxHeaderBytes: number;
@@ -55,7 +55,7 @@ export interface ServerLimits {
    */
   readonly maxTotalBufferedBytes: number;
   /**
-   * Bytes that all clients together have sent and that were not handed over yet: unfinished messages and bodies, and
+   * Bytes that all clients together have sent and the application has not taken: unfinished messages and bodies, and
    * messages that wait for their receiver. Over it clients that hold their equal part or more are refused: 503, or close
    * 1013. A turn of the event loop reads up to 64 KiB of each connection before all are looked at. @default 201_326_592 (192 MiB)
    */
@@ -128,7 +128,7 @@ export interface ServeOptions extends Partial<ServerLimits> {
    */
   readonly allowedOrigins?: AllowedOrigins | undefined;
   /**
-   * Hosts that the server answers for; a request for another one is refused with 421. Set it where pages could reach a
+   * Hosts that the server answers for. A request for another host is refused with 421. Set it where pages could reach a
    * server without accounts by DNS rebinding: on localhost, in an intranet. @default all
    */
   readonly allowedHosts?: AllowedHosts | undefined;
@@ -138,8 +138,8 @@ export interface ServeOptions extends Partial<ServerLimits> {
    */
   readonly cors?: boolean | CorsOptions | undefined;
   /**
-   * Asked for each WebSocket whose handshake and origin are right, before the handler is, sync or async. Nothing, or
-   * `{ headers, attachment }` (the 101's, the channel's): the handler is next. A response: the client gets it instead.
+   * Called for each WebSocket whose handshake and origin are right, before the handler, sync or async. If it returns nothing,
+   * or `{ headers, attachment }` (the 101's, the channel's), the handler is next. A response goes to the client instead.
    * @default none: the handler decides before it opens a channel
    */
   readonly upgrade?: UpgradeCheck | undefined;
@@ -151,13 +151,13 @@ export interface ServeOptions extends Partial<ServerLimits> {
    */
   readonly tls?: TlsOptions | undefined;
   /**
-   * The proxies in front: what they say of the client in `proxyHeaders`, and in PROXY headers, is believed. Of nobody
-   * else. @default none
+   * The proxies in front of the server. Their `proxyHeaders` and PROXY headers say who the client is; anybody else's are
+   * ignored. @default none
    */
   readonly trustedProxies?: TrustedProxies | undefined;
   /**
-   * The header fields of `trustedProxies` that are believed: those that your proxies set or remove in every request, and
-   * no other, since a client could write it. @default ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"]
+   * The header fields that are read in requests of `trustedProxies`. Name only fields that your proxies set or remove in every
+   * request: a client could write any other. @default ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"]
    */
   readonly proxyHeaders?: readonly ProxyHeader[] | undefined;
   /**
@@ -166,11 +166,11 @@ export interface ServeOptions extends Partial<ServerLimits> {
    */
   readonly proxyProtocol?: "off" | "optional" | "required" | undefined;
   /**
-   * A pino-compatible logger, or `console`: told at `info` when the server listens, is stopping and has stopped, and,
-   * where there is no `onError`, of errors at `error` and of slow clients that were closed at `warn`.
+   * A pino-compatible logger, or `console`. It gets a line at `info` when the server listens, is stopping and has stopped, and,
+   * without `onError`, errors at `error` and slow clients that were closed at `warn`.
    */
   readonly logger?: Logger | undefined;
-  /** Told of everything that a callback or handler throws. What it throws itself is ignored. @default the logger, or console.error */
+  /** Called with everything that a callback or handler throws. Its own exceptions are ignored. @default the logger, or console.error */
   readonly onError?: ErrorReporter | undefined;
 }
 

@@ -8,14 +8,14 @@ import { type ForwardedField, forwardedHops } from "../codec/forwarded.ts";
 import type { Client } from "../request/client.ts";
 
 /**
- * IP addresses, ranges (`10.0.0.0/8`) and the words `"loopback"`, `"private"` (RFC 1918, RFC 4193) and `"unix"` (whoever
- * connects to our Unix socket); or a function, which is asked for each address and never for a Unix socket.
+ * IP addresses, ranges (`10.0.0.0/8`) and the words `"loopback"`, `"private"` (RFC 1918, RFC 4193) and `"unix"` (every client
+ * of the server's Unix socket); or a function, which is called with each address and never for a Unix socket.
  */
 export type TrustedProxies = readonly string[] | ((address: string) => boolean);
 
 /**
- * The header fields in which proxies speak. `Forwarded` and the others cannot be mixed: a proxy writes one kind, and the
- * client would write the other.
+ * The header fields that proxies write. `Forwarded` and the others cannot be mixed: a proxy writes one kind, and a client
+ * could write the other.
  */
 export type ProxyHeader = "Forwarded" | "X-Forwarded-For" | "X-Forwarded-Proto" | "X-Forwarded-Host";
 
