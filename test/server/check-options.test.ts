@@ -86,7 +86,7 @@ describe("the options of serve", () => {
     assert.equal(process.getActiveResourcesInfo().filter((name) => name === "TCPServerWrap").length, before);
   });
 
-  it("are taken at the border of what is allowed", async () => {
+  it("are accepted at the border of the allowed range", async () => {
     const good: readonly ServeOptions[] = [
       Object.fromEntries(Object.keys(LIMITS).map((name) => [name, INFINITE])),
       { pingIntervalMs: 0, closeTimeoutMs: 3e9, backlog: 0 },
@@ -136,7 +136,7 @@ describe("serve for an application with fetch", () => {
     });
   });
 
-  it("takes options of the fields of an object of a class, but no method for an option", async () => {
+  it("takes options from the fields of a class instance, but takes no method for an option", async () => {
     assert.equal(await textOf(await serve(Object.assign(new Application(), LOCAL))), "fetched");
     await assert.rejects(looseServe(Object.assign(new Application(), { ...LOCAL, allowedOrigin: "any" })), {
       message: /"allowedOrigins"/,
@@ -160,7 +160,7 @@ describe("stop", () => {
   });
 
   for (const graceMs of [INFINITE, 3e9]) {
-    it(`with graceMs ${graceMs} waits for what runs`, async (t) => {
+    it(`waits for running handlers with graceMs ${graceMs}`, async (t) => {
       const called = deferred();
       const running = deferred();
       const site = await serving(t, async () => {
