@@ -58,6 +58,7 @@ describe("the public surface", () => {
       "BackplaneHistory",
       "BackplaneListener",
       "BackplaneMember",
+      "BaseServer",
       "BodyPart",
       "Broadcast",
       "Channel",

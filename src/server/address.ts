@@ -1,32 +1,32 @@
-// Where a server listens: a TCP port, a Unix socket, or a socket that listened before the process was there
-// (`fd`; systemd's protocol for it is sd_listen_fds(3)).
+// The address on which a server listens: a TCP port, a Unix socket, or a listening socket that the process was started with
+// (`fd`, or systemd's protocol sd_listen_fds(3)).
 
 import { lstat, unlink } from "node:fs/promises";
 import { type AddressInfo, connect, type Server as NetServer } from "node:net";
 import { ChannelError } from "../base/errors.ts";
-import type { ServeOptions } from "./options.ts";
+import { SERVE_DEFAULTS, type ServeOptions } from "./options.ts";
 
 export type Address =
   | { readonly fd: number }
   | { readonly path: string }
   | { readonly port: number; readonly host: string | undefined };
 
-/** sd_listen_fds(3): the first socket behind stdin, stdout and stderr. */
+/** sd_listen_fds(3): the first descriptor after stdin, stdout and stderr. */
 const LISTEN_FDS_START = 3;
 
-/** What the options say. Takes systemd's variables out of `env`, where they are asked for. Throws BAD_OPTION. */
+/** Returns the address that the options give. Removes systemd's variables from `env` if `listenFds` is set. Throws BAD_OPTION. */
 export function toAddress(options: ServeOptions, env: NodeJS.ProcessEnv, pid: number): Address {
-  const { port = 9090, host, path, listenFds = false } = options;
+  const { port = SERVE_DEFAULTS.port, host, path, listenFds = false } = options;
   const fd = (listenFds ? passedFd(env, pid) : undefined) ?? options.fd;
   if (fd === undefined) return path === undefined ? { port, host } : { path };
   if (!Number.isInteger(fd) || fd < 0) throw new ChannelError("BAD_OPTION", `fd is ${String(fd)}`);
   return { fd };
 }
 
-/** Undefined where the process was not started with a socket: the variables may be those of a parent, meant for it. */
+/** Undefined if the process was not started with a socket. The variables may be inherited from a parent, and meant for it. */
 function passedFd(env: NodeJS.ProcessEnv, pid: number): number | undefined {
   const { LISTEN_PID, LISTEN_FDS = "0" } = env;
-  // Children of ours must not take our sockets for theirs.
+  // Child processes must not take the sockets for theirs.
   for (const name of ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID"]) delete env[name];
   if (LISTEN_PID !== String(pid) || LISTEN_FDS === "0") return undefined;
   if (LISTEN_FDS === "1") return LISTEN_FDS_START;
@@ -45,12 +45,12 @@ export async function listen(server: NetServer, address: Address, backlog: numbe
     if ("fd" in address && code === "EINVAL") {
       throw new ChannelError("BAD_OPTION", `fd ${address.fd} is no stream socket of this process`, { cause: error });
     }
-    if (!("path" in address) || code !== "EADDRINUSE" || !(await isGone(address.path))) throw error;
+    if (!("path" in address) || code !== "EADDRINUSE" || !(await removeStale(address.path))) throw error;
     await tryToListen(server, address, backlog);
   }
 }
 
-/** `bound` is what the listening server says of itself: null on a Unix socket that came as an fd. */
+/** `bound`: the address that the listening server reports; null on a Unix socket that came as an fd. */
 export function urlOf(address: Address, bound: AddressInfo | string | null, scheme: "http" | "https"): string {
   if ("path" in address) return `unix:${address.path}`;
   if ("fd" in address && (bound === null || typeof bound === "string")) return `unix:${bound ?? ""}`;
@@ -72,15 +72,15 @@ function tryToListen(server: NetServer, address: Address, backlog: number): Prom
 }
 
 /**
- * A process that was killed leaves the file of its Unix socket behind, and bind(2) fails for it. True if it was such a
- * file, which nobody answers at: it is removed. Anything else that has this name stays.
+ * Removes the file of a Unix socket on which no process listens any more: a killed process leaves it behind, and bind(2) fails
+ * for it. Returns true if the path is free now. Any other file at the path stays.
  */
-async function isGone(path: string): Promise<boolean> {
+async function removeStale(path: string): Promise<boolean> {
   const found = await statusOf(path);
   if (found === undefined) return true;
   if (!found.isSocket() || (await isAnswered(path))) return false;
   const now = await statusOf(path);
-  // Somebody may have done the same meanwhile, and listen now.
+  // Another process may have removed it meanwhile, and listen there now.
   if (now !== undefined && (now.ino !== found.ino || now.ctimeMs !== found.ctimeMs)) return false;
   await unlink(path).catch(() => {});
   return true;
@@ -90,7 +90,7 @@ function statusOf(path: string): Promise<Awaited<ReturnType<typeof lstat>> | und
   return lstat(path).catch(() => undefined);
 }
 
-/** Only a refused connection says that nobody listens. */
+/** True unless a connection is refused, which proves that no process listens. */
 function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);

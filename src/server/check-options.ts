@@ -1,66 +1,30 @@
-// The checks of what `serve` is given: a wrong name or value is refused at once, not when the first client suffers from it.
+// Checks the arguments of `serve` and `stop`: a wrong name or value is refused at once, not when the first client suffers from it.
 
 import { checkNearNames } from "../base/near-names.ts";
 import {
   badOption,
   checkAmount,
-  checkBoolean,
-  checkFilledString,
   checkFunction,
-  checkInteger,
-  checkMethods,
   checkOptions,
-  checkString,
   checkValues,
   isPlain,
   type OptionTable,
   show,
-  type ValueCheck,
 } from "../base/option-values.ts";
-import { type FetchHandler, LIMITS, type ServeOptions, type ServerLimits } from "./options.ts";
+import { type FetchHandler, SERVE_CHECKS, type ServeOptions } from "./options.ts";
 
-const MAX_INT32 = 2_147_483_647;
-
-/** Its value is checked where it is taken apart, before the server listens. */
-const checkedBelow: ValueCheck = () => {};
-
-/** `ServeOptions`. */
-export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions, ValueCheck>> = {
-  ...(Object.fromEntries(Object.keys(LIMITS).map((name) => [name, checkAmount])) as Record<
-    keyof ServerLimits,
-    ValueCheck
-  >),
-  port: checkInteger(0, 65_535),
-  host: checkFilledString,
-  path: checkFilledString,
-  fd: checkInteger(0, MAX_INT32),
-  listenFds: checkBoolean,
-  backlog: checkInteger(0, MAX_INT32),
-  allowedOrigins: checkedBelow,
-  allowedHosts: checkedBelow,
-  cors: checkedBelow,
-  upgrade: checkFunction,
-  serverHeader: checkString,
-  tls: checkedBelow,
-  trustedProxies: checkedBelow,
-  proxyHeaders: checkedBelow,
-  proxyProtocol: checkedBelow,
-  logger: checkMethods("a logger: pass console, or one of pino", ["info", "warn", "error"]),
-  onError: checkFunction,
-};
-
-const WITH_FETCH: OptionTable = { ...SERVE_OPTIONS, fetch: checkFunction };
+const WITH_FETCH: OptionTable = { ...SERVE_CHECKS, fetch: checkFunction };
 const STOP_OPTIONS: OptionTable = { graceMs: checkAmount };
 const STOP_GRACE_MS = 5000;
 
 /**
- * The options among the arguments of `serve`: `(handler, options)`, `({ fetch, ...options })` or `(application, options)`.
+ * Returns the options among the arguments of `serve`: `(handler, options)`, `({ fetch, ...options })` or `(application, options)`.
  * Throws BAD_OPTION, which says what to pass, for anything else.
  */
 export function toServeOptions(first: unknown, second: unknown): ServeOptions {
   if (typeof first === "function" || second !== undefined) {
     checkHandler("serve", first);
-    if (second !== undefined) checkOptions("serve", second, SERVE_OPTIONS);
+    if (second !== undefined) checkOptions("serve", second, SERVE_CHECKS);
     return (second ?? {}) as ServeOptions;
   }
   if (!hasFetch(first)) throw noHandler("serve", first);
@@ -71,7 +35,7 @@ export function toServeOptions(first: unknown, second: unknown): ServeOptions {
   return fieldsOf(first);
 }
 
-/** Throws BAD_OPTION for a first argument that is neither a handler nor has `fetch`, or that has options beside the second. */
+/** Throws BAD_OPTION if `first` is no handler and has no `fetch`, or has options although there is a second argument. */
 export function checkHandler(owner: string, first: unknown): void {
   if (typeof first === "function") return;
   if (!hasFetch(first)) throw noHandler(owner, first);
@@ -82,21 +46,21 @@ export function checkHandler(owner: string, first: unknown): void {
   }
 }
 
-/** `graceMs` of `stop`. Throws BAD_OPTION. */
+/** Returns `graceMs` of `stop`, or its default. Throws BAD_OPTION. */
 export function toGraceMs(owner: string, options: { readonly graceMs?: number | undefined }): number {
   checkOptions(owner, options, STOP_OPTIONS);
   return options.graceMs ?? STOP_GRACE_MS;
 }
 
 /**
- * The options among the fields of an object of a class, an application of a framework. It has fields and methods of its own,
- * such as Hono's `onError`, which is a method and no option; a field that nearly has an option's name is a mistake.
+ * Returns the options among the fields of an object of a class, such as a framework's application. It has fields and methods
+ * of its own: Hono's `onError` is a method and no option. A field whose name is nearly an option's is refused as a mistake.
  */
 function fieldsOf(application: object): ServeOptions {
   const fields = Object.fromEntries(Object.entries(application).filter(([, value]) => typeof value !== "function"));
   checkNearNames("serve", fields, Object.keys(WITH_FETCH));
-  const options = Object.fromEntries(Object.entries(fields).filter(([name]) => Object.hasOwn(SERVE_OPTIONS, name)));
-  checkValues(options, SERVE_OPTIONS);
+  const options = Object.fromEntries(Object.entries(fields).filter(([name]) => Object.hasOwn(SERVE_CHECKS, name)));
+  checkValues(options, SERVE_CHECKS);
   return options;
 }
 

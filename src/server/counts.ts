@@ -1,4 +1,4 @@
-// What a server counts: plain numbers, each an addition where something happens, read when somebody asks.
+// The counters of a server: plain numbers, incremented where something happens and read by `stats`.
 
 import { ChannelError, type ErrorCode } from "../base/errors.ts";
 import type { ErrorSource, MessageCounts, OverflowPolicy } from "../channel/context.ts";
@@ -10,7 +10,7 @@ import type { Connection } from "./exchange-source.ts";
 /** By the first digit of the status (RFC 9110 §15). */
 export type StatusClass = "1xx" | "2xx" | "3xx" | "4xx" | "5xx";
 
-/** What a server has open, and what it has seen since its start. Counters only grow. */
+/** The open connections and channels of a server, and its counters since its start. Counters only grow. */
 export interface ServerStats {
   /** Open connections. */
   readonly connections: number;
@@ -18,16 +18,16 @@ export interface ServerStats {
   readonly connectionsOpened: number;
   /** Connections that were sent away because of `maxConnections`, or because the server was stopping. */
   readonly connectionsRefused: number;
-  /** Requests so far, without those that nobody may serve: malformed, too big, too late. */
+  /** Requests so far, without those that cannot be served: malformed, too big, too late. */
   readonly requests: number;
   /**
-   * Responses so far that are complete or broken off, an open stream not yet. A WebSocket's is its 101. Those to what
-   * nobody may serve are among them.
+   * Responses so far that are complete or broken off, an open stream not yet. A WebSocket's is its 101. Answers to
+   * requests that cannot be served are among them.
    */
   readonly responses: Readonly<Record<StatusClass, number>>;
-  /** Open channels by what carries them. A stream that a handler returned is one of them. */
+  /** Open channels by transport. A stream that a handler returned is one of them. */
   readonly channels: Readonly<Record<TransportKind, number>>;
-  /** Channels that have ended, by what carried them and how they ended: only names that occurred. */
+  /** Channels that have ended, by transport and by the name of their close status: only names that occurred. */
   readonly channelsClosed: Readonly<Record<TransportKind, Readonly<Partial<Record<CloseName, number>>>>>;
   /** Messages that clients sent to channels. */
   readonly messagesReceived: number;
@@ -38,20 +38,20 @@ export interface ServerStats {
   readonly bytesSent: number;
   /** The sum of all open channels' `bufferedAmount`. */
   readonly bufferedBytes: number;
-  /** Sends that found their channel full, by what was done then. */
+  /** Sends that found their channel full, by the policy that was applied. */
   readonly overflows: Readonly<Record<OverflowPolicy, number>>;
-  /** What `onError` was told, by source and code; OTHER for what is no `ChannelError`. Only those that occurred. */
+  /** Errors that were reported, by source and code; OTHER if it was no `ChannelError`. Only those that occurred. */
   readonly errors: Readonly<Partial<Record<ErrorSource, Readonly<Partial<Record<ErrorCode | "OTHER", number>>>>>>;
 }
 
-/** How often what happened. */
+/** A counter for each name that occurred. */
 type Tally<Name extends string> = Partial<Record<Name, number>>;
 
 export class ServerCounts {
   connectionsOpened = 0;
   connectionsRefused = 0;
   requests = 0;
-  /** Of connections that are closed. */
+  /** Bytes of connections that are closed. */
   bytesReceived = 0;
   bytesSent = 0;
   readonly messages: MessageCounts = { received: 0, sent: 0 };
@@ -78,7 +78,7 @@ export class ServerCounts {
     add(this.#errors[source], error instanceof ChannelError ? error.code : "OTHER");
   }
 
-  /** With what is open now. */
+  /** The counters, together with what is open now. */
   stats(connections: readonly Connection[], openChannels: readonly TransportChannel[]): ServerStats {
     let { bytesReceived, bytesSent } = this;
     for (const connection of connections) {

@@ -1,5 +1,5 @@
-// Lines for NODE_DEBUG=unichannel: one for each connection, handshake, refusal and channel. What happens to a session
-// `session/transport.ts` says itself. No line has a query, a header field with credentials or a whole token.
+// Writes the lines for NODE_DEBUG=unichannel: one for each connection, handshake, refusal and channel. `session/transport.ts`
+// writes those of sessions. No line has a query, a header field with credentials or a whole token.
 
 import { debuglog } from "node:util";
 import { type DebugLog, quoted } from "../base/debug-log.ts";
@@ -11,7 +11,7 @@ import { type CloseStatus, describeClose } from "../transport/close-status.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import type { Connection } from "./exchange-source.ts";
 
-/** Undefined unless NODE_DEBUG names us. Node reads it when the process starts. */
+/** Undefined unless NODE_DEBUG has `unichannel`. Node reads it when the process starts. */
 export function openDebugLog(): DebugLog | undefined {
   const log = debuglog("unichannel");
   return log.enabled ? (line) => log("%s", line) : undefined;
@@ -20,14 +20,14 @@ export function openDebugLog(): DebugLog | undefined {
 export class DebugLines {
   readonly #log: DebugLog;
   readonly #ids = new WeakMap<Connection, string>();
-  /** WebSocket requests without an answer so far. */
+  /** WebSocket requests that have no answer yet. */
   readonly #handshakes = new WeakMap<Exchange, ChannelRequest>();
 
   constructor(log: DebugLog) {
     this.#log = log;
   }
 
-  /** `what`: the server's own state, with what belongs to it. */
+  /** `what`: the new state of the server, with details. */
   server(what: string): void {
     this.#log(`server ${what}`);
   }
@@ -47,7 +47,7 @@ export class DebugLines {
     this.#log(`connection refused: ${from(address)}; there is no room for it, or the server is stopping`);
   }
 
-  /** What came is no request. */
+  /** A request that cannot be served was refused. */
   requestRefused({ status, message }: ChannelError): void {
     this.#log(`request refused: ${status} ${message}`);
   }

@@ -1,6 +1,6 @@
-// What happens in a server, for whoever listens with node:diagnostics_channel: tracers, access logs, meters of one's own.
-// The names begin with `unichannel:`, as undici's do with `undici:`; docs/reference/diagnostics.md lists them.
-// `observer.ts` publishes it.
+// The topics on which a server publishes its events through node:diagnostics_channel, for tracers, access logs and meters.
+// The names begin with `unichannel:`, as undici's begin with `undici:`; docs/reference/diagnostics.md lists them.
+// `observer.ts` publishes the events.
 
 import { channel as topicOf } from "node:diagnostics_channel";
 import type { ChannelError } from "../base/errors.ts";
@@ -11,20 +11,20 @@ import type { ChannelRequest } from "../request/request.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { BaseServer } from "./server.ts";
 
-/** A connection as diagnostics show it: the same object when it opens and when it closes. */
+/** A connection as diagnostics show it. Opening and closing have the same object. */
 export interface DiagnosticsConnection {
-  /** A name for logs, unique like `request.id`. */
+  /** An id for logs, unique like `request.id`. */
   readonly id: string;
-  /** Of its other end, which may be a proxy. Undefined on a Unix socket. */
+  /** The address of the peer, which may be a proxy. Undefined on a Unix socket. */
   readonly remoteAddress: string | undefined;
   readonly isEncrypted: boolean;
 }
 
-/** What is published under each name. Objects are the living ones: look, do not change. */
+/** The message of each topic. The objects in it are the server's own: read them only. */
 export interface DiagnosticsMessages {
-  /** It listens. */
+  /** The server has started: it listens, if it does so itself. */
   "unichannel:server.start": { readonly server: BaseServer };
-  /** It has stopped. */
+  /** The server has stopped. */
   "unichannel:server.stop": { readonly server: BaseServer; readonly durationMs: number };
   "unichannel:connection.open": { readonly server: BaseServer; readonly connection: DiagnosticsConnection };
   "unichannel:connection.close": {
@@ -32,42 +32,42 @@ export interface DiagnosticsMessages {
     readonly connection: DiagnosticsConnection;
     readonly durationMs: number;
   };
-  /** There was no room for it: `maxConnections`, or the server was stopping. */
+  /** A connection was refused: `maxConnections`, or the server was stopping. */
   "unichannel:connection.refuse": { readonly server: BaseServer; readonly remoteAddress: string | undefined };
-  /** Before the handler runs, or the `upgrade` check: in the context of the stores that are bound to it (`bindStore`). */
+  /** Published before the `upgrade` check and the handler, which run in the context of the stores bound to it (`bindStore`). */
   "unichannel:request.start": { readonly server: BaseServer; readonly request: ChannelRequest };
   /** The response has ended; a WebSocket's is its 101. */
   "unichannel:request.end": {
     readonly server: BaseServer;
     readonly request: ChannelRequest;
-    /** Undefined: the client was gone before a response began. */
+    /** Undefined if the client was gone before a response began. */
     readonly status: number | undefined;
-    /** False: the response was broken off, or never began. */
+    /** False if the response was broken off, or never began. */
     readonly isWhole: boolean;
     readonly durationMs: number;
   };
-  /** What cannot be served was answered (malformed, too big, too late): no handler has seen it. */
+  /** A request that cannot be served was answered (malformed, too big, too late). No handler has seen it. */
   "unichannel:request.refuse": { readonly server: BaseServer; readonly error: ChannelError };
-  /** Before the setup runs. */
+  /** Published before the setup runs. */
   "unichannel:channel.open": {
     readonly server: BaseServer;
     readonly channel: AnyChannel;
     readonly request: ChannelRequest;
   };
-  /** After the last close handler. */
+  /** Published after the last close handler. */
   "unichannel:channel.close": {
     readonly server: BaseServer;
     readonly channel: AnyChannel;
     readonly status: CloseStatus;
     readonly durationMs: number;
   };
-  /** A send found the channel full: it is closed now, or the message was dropped. */
+  /** A send found the channel full: the channel is closed now, or the message was dropped. */
   "unichannel:channel.overflow": {
     readonly server: BaseServer;
     readonly channel: AnyChannel;
     readonly policy: OverflowPolicy;
   };
-  /** What `onError` or the logger is told. */
+  /** An error that `onError` or the logger is told of. */
   "unichannel:error": ErrorContext & { readonly server: BaseServer; readonly error: unknown };
 }
 
@@ -95,7 +95,7 @@ export const CHANNEL_OVERFLOW: Topic<DiagnosticsMessages["unichannel:channel.ove
   topic("unichannel:channel.overflow");
 export const ERROR: Topic<DiagnosticsMessages["unichannel:error"]> = topic("unichannel:error");
 
-/** Node keeps a name's channel only as long as somebody holds it: these are held for good. */
+/** Node keeps a channel only as long as somebody holds it: the constants above hold theirs for good. */
 function topic<Name extends keyof DiagnosticsMessages>(name: Name): Topic<DiagnosticsMessages[Name]> {
   return topicOf(name) as unknown as Topic<DiagnosticsMessages[Name]>;
 }

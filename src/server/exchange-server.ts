@@ -26,12 +26,13 @@ import type { ServerStats } from "./counts.ts";
 import { dateField } from "./date-field.ts";
 import { openDebugLog } from "./debug-lines.ts";
 import type { Connection, ExchangeSource } from "./exchange-source.ts";
+import { makeRoomSoon } from "./making-room.ts";
 import { Observer } from "./observer.ts";
 import { type ServeOptions, type ServerLimits, toLimits, toServerField } from "./options.ts";
 import type { BaseServer, ServerStatus } from "./server.ts";
 import { SlowChannels } from "./slow-channels.ts";
 import { Ticker, type TickerOwner } from "./ticker.ts";
-import { findClient, type ProxyRules, toProxyMatcher, toTrustedHeaders } from "./trusted-proxies.ts";
+import { findClient, type ProxyRules, toProxyRules } from "./trusted-proxies.ts";
 
 /** Every legal move. */
 const MOVES: Record<ServerStatus, readonly ServerStatus[]> = {
@@ -81,7 +82,6 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   /** The number of requests that are being answered. */
   #openExchanges = 0;
   #onEmpty: (() => void) | undefined;
-  #willMakeRoom = false;
 
   /** Throws BAD_OPTION. */
   constructor(handler: Handler, options: ServeOptions, { clock = systemClock, shownAs }: ExchangeServerParts = {}) {
@@ -95,7 +95,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     this.messages = this.#observer.counts.messages;
     this.budget = new BufferBudget(limits.maxTotalBufferedBytes);
     this.received = new BufferBudget(limits.maxTotalReceivedBytes);
-    this.received.onExceeded = () => this.#makeRoomSoon();
+    this.received.onExceeded = makeRoomSoon(this.received, () => this.open());
     this.webSocket = limits;
     this.timeouts = limits;
     this.closeTimeoutMs = limits.closeTimeoutMs;
@@ -103,7 +103,8 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     this.channelSettings = { maxBufferedBytes, onOverflow: "close", heartbeat: limits };
     this.access = toAccess(options, (error, request) => this.report(error, { source: "handler", request }));
     this.upgrade = options.upgrade;
-    this.proxies = this.#toProxyRules(options);
+    const report = (error: unknown): void => this.report(error, { source: "connection" });
+    this.proxies = toProxyRules(options, () => this.#source?.isUnix === true, report);
     this.#hasProxyHeaders = (options.proxyProtocol ?? "off") !== "off";
     const isProxy = (address: string): boolean => this.proxies?.isProxy(address) === true;
     this.sessions = new Sessions(limits, this.flusher, this.budget, this.received, isProxy, this.debug);
@@ -214,7 +215,8 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     if (this.#source === undefined || this.#source.size === 0) this.#onEmpty();
   }
 
-  ticked(): readonly (Connection | TransportChannel)[] {
+  /** Connections and channels that are open, as a copy. */
+  open(): readonly (Connection | TransportChannel)[] {
     return [...(this.#source?.snapshot() ?? []), ...this.#channels.snapshot()];
   }
 
@@ -225,30 +227,6 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
 
   tickFailed(error: unknown): void {
     this.report(error, { source: "connection" });
-  }
-
-  #toProxyRules({ trustedProxies, proxyHeaders }: ServeOptions): ProxyRules | undefined {
-    const trustedHeaders = toTrustedHeaders(proxyHeaders);
-    const report = (error: unknown): void => this.report(error, { source: "connection" });
-    const isProxy = toProxyMatcher(trustedProxies, () => this.#source?.isUnix === true, report);
-    return isProxy === undefined ? undefined : { isProxy, trustedHeaders };
-  }
-
-  /** At the end of the turn, clients that hold much and do not grow any more must make room for others as well. */
-  #makeRoomSoon(): void {
-    if (this.#willMakeRoom) return;
-    this.#willMakeRoom = true;
-    setImmediate(() => {
-      this.#willMakeRoom = false;
-      for (const connection of this.#source?.snapshot() ?? []) {
-        if (!this.received.isExceeded) return;
-        connection.makeRoom();
-      }
-      for (const channel of this.#channels.snapshot()) {
-        if (!this.received.isExceeded) return;
-        channel.refuseInput();
-      }
-    });
   }
 
   async #stop(graceMs: number): Promise<void> {

@@ -1,4 +1,4 @@
-// The listening socket of a server, with TLS where it is asked for. What it accepts goes to the engine's connections.
+// The listening socket of a server, with or without TLS. It hands each socket that it accepts to the engine's connections.
 
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { TlsOptions, Server as TlsServer } from "node:tls";
@@ -8,7 +8,7 @@ import { Connections } from "./connections.ts";
 import type { ExchangeServer } from "./exchange-server.ts";
 import type { Connection, ExchangeSource } from "./exchange-source.ts";
 import { logWarn } from "./log.ts";
-import { type ServeOptions, toTimerMs } from "./options.ts";
+import { SERVE_DEFAULTS, type ServeOptions, toTimerMs } from "./options.ts";
 import { toProxyFront } from "./proxy-front.ts";
 import { createTls, renewTls, toTlsOptions } from "./tls.ts";
 import { renewedTls, type TlsRenewal, validityWarning } from "./tls-options.ts";
@@ -86,7 +86,7 @@ export class Listener implements ExchangeSource {
 
   /** Resolves when it listens. Rejects with Node's own error, or BAD_OPTION. */
   async listen(): Promise<void> {
-    await listen(this.#netServer, this.#address, this.#options.backlog ?? 1024);
+    await listen(this.#netServer, this.#address, this.#options.backlog ?? SERVE_DEFAULTS.backlog);
     this.#bound = this.#netServer.address();
     this.#moveTo("listening");
     if (this.isUnix && this.#connections.front?.tlsServer !== undefined) {

@@ -1,12 +1,12 @@
-// What the server says of itself, in the shape of pino's loggers; and whom it tells of errors. Nothing is logged for each
-// request, connection or channel: `diagnostics.ts` is for that. What clients can cause at will is limited (`base/log-limit.ts`).
+// Writes the log, in the shape of pino's loggers, and reports errors. Nothing is logged per request, connection or channel:
+// `diagnostics.ts` is for that. Lines that clients can cause at will are limited (`base/log-limit.ts`).
 
 import { ChannelError } from "../base/errors.ts";
 import { guard } from "../base/guard.ts";
 import { kindOf, type LeftOut, type LogLimit } from "../base/log-limit.ts";
 import type { ErrorContext, ErrorReporter } from "../request/context.ts";
 
-/** The part of a logger that is used: pino, and what is like it, fits as it is; so does `console`. */
+/** The part of a logger that is used. pino, loggers like it, and `console` fit as they are. */
 export interface Logger {
   /** The server listens, is stopping, has stopped. */
   info(details: object, message: string): void;
@@ -15,7 +15,7 @@ export interface Logger {
    * time; lines like the ones before were left out; the certificate of `tls` is not valid now.
    */
   warn(details: object, message: string): void;
-  /** What a callback or handler threw, and what else went wrong. */
+  /** A callback or handler threw, or something else went wrong. */
   error(details: object, message: string): void;
 }
 
@@ -25,15 +25,15 @@ export interface LogOptions {
 }
 
 /**
- * Whom to tell of errors: `onError` of all, the log of as many as `limit` admits. Never throws: a reporter that throws or
- * rejects must not become a second error.
+ * Makes the reporter of errors: `onError` gets all of them; without it the log gets as many as `limit` admits. Never throws:
+ * a reporter that throws or rejects must not become a second error.
  */
 export function toReporter({ onError, logger }: LogOptions, limit: LogLimit): ErrorReporter {
   const tell = onError ?? ((error: unknown, context: ErrorContext) => log(error, context, logger, limit));
   return (error, context) => void guard(() => tell(error, context), ignore);
 }
 
-/** Says how many lines of the log were left out. */
+/** Makes the function that logs how many lines were left out. */
 export function toLeftOut(logger: Logger | undefined): LeftOut {
   return (kind, leftOut, windowMs) => {
     logWarn(
@@ -44,18 +44,18 @@ export function toLeftOut(logger: Logger | undefined): LeftOut {
   };
 }
 
-/** Without a logger it is printed: what it says is of use only to somebody who has not set one up yet. Never throws. */
+/** Warns through the logger, or else on the console: a warning helps most where nothing is set up yet. Never throws. */
 export function logWarn(logger: Logger | undefined, details: object, message: string): void {
   const text = `unichannel: ${message}`;
   guard(() => (logger === undefined ? console.warn(text) : logger.warn(details, text)), ignore);
 }
 
-/** Without a logger nobody is told: a library does not print what nobody asked for. Never throws. */
+/** Logs at `info`. Without a logger nothing is printed: a library does not print what nobody asked for. Never throws. */
 export function logInfo(logger: Logger | undefined, details: object, message: string): void {
   guard(() => logger?.info(details, `unichannel: ${message}`), ignore);
 }
 
-/** Nobody is left who could be told. */
+/** For errors of the reporter itself: there is nobody left to tell. */
 function ignore(): void {}
 
 function log(
@@ -70,7 +70,7 @@ function log(
   const details = {
     err: error,
     source,
-    // Without its query: that is where secrets are.
+    // `path` has no query: queries carry secrets.
     ...(request === undefined ? {} : { requestId: request.id, method: request.method, path: request.path }),
     ...(channel === undefined ? {} : { channelId: channel.id, transport: channel.transport }),
   };

@@ -1,5 +1,5 @@
 // A ByteStream over a socket of node:net or node:tls, with public API only.
-// What the system does not take at once waits here and goes to the socket in slices: a socket tells of a write only when
+// Bytes that the system does not take at once wait here and go to the socket in slices: a socket reports a write only when
 // all of it is taken, and a slow client must not look like one that has stopped.
 
 import type { Socket } from "node:net";
@@ -13,8 +13,8 @@ import { MIN_SLICE_BYTES, WriteQueue } from "./write-queue.ts";
 const NOTHING = new Uint8Array(0);
 
 /**
- * Where a socket has its stream. Listeners that look there are shared: closures would cost each socket 300 bytes, a WeakMap
- * some 30, and each read the time to look it up.
+ * The property of a socket that holds its stream. All sockets share their listeners, which read it: closures would cost each
+ * socket 300 bytes, a WeakMap some 30 and a lookup for each read.
  */
 const STREAM = Symbol("unichannel.stream");
 
@@ -36,10 +36,10 @@ export class NetStream implements ByteStream, Connection {
   index: number | undefined = undefined;
   readonly #socket: Socket;
   readonly #owner: NetStreamOwner;
-  /** The system has not taken all that the socket was given. */
+  /** True while the system has not taken all that the socket was given. */
   #isBlocked = false;
   #isEnding = false;
-  /** What waits for that, made when there is something. */
+  /** Output that waits until the system has taken the rest. Made with the first such output. */
   #queue: WriteQueue | undefined;
 
   /** The caller sets `listener` at once. */
@@ -49,7 +49,7 @@ export class NetStream implements ByteStream, Connection {
     (socket as OwnedSocket)[STREAM] = this;
     socket.on("data", onData);
     socket.on("end", onEnd);
-    // Without a listener an error would end the process; "close" follows it and knows what it was.
+    // Without a listener an error would end the process. "close" follows, and the socket then has the error in `errored`.
     socket.on("error", onError);
     socket.on("close", onClose);
   }
@@ -70,13 +70,12 @@ export class NetStream implements ByteStream, Connection {
     return addressOf(this.#socket);
   }
 
-  /** Bytes that the system has given, and taken, so far; above TLS. */
   get bytesReceived(): number {
     return this.#socket.bytesRead;
   }
 
   get bytesSent(): number {
-    // Node counts what it still holds among the written.
+    // Node's count includes what it still holds.
     return this.#socket.bytesWritten - this.#socket.writableLength;
   }
 
@@ -118,8 +117,8 @@ export class NetStream implements ByteStream, Connection {
   }
 
   /**
-   * Gives the socket to another owner, who will read `rest` first: nothing of it comes here any more. An error would
-   * still end the process without its listener.
+   * Gives up the socket to another owner, which reads `rest` first. The error listener stays: without one an error would end
+   * the process.
    */
   release(rest: Uint8Array | undefined): Socket {
     const socket: OwnedSocket = this.#socket;
@@ -130,13 +129,13 @@ export class NetStream implements ByteStream, Connection {
     return socket;
   }
 
-  /** The socket's end, from its "close" event. */
+  /** Called by the socket's "close" event. */
   closed(): void {
     this.#isBlocked = false;
     this.#count();
     this.#queue = undefined;
     const { errored } = this.#socket;
-    // Since Node 22 a socket that we destroy ourselves reports the writes that were given up: that is no failure.
+    // Since Node 22 a socket that we destroy ourselves reports the unfinished writes as an error. It is none.
     const isOurs = (errored as NodeJS.ErrnoException | null)?.code === "ECANCELED";
     this.listener.onClosed(isOurs ? undefined : (errored ?? undefined));
     this.#owner.streamClosed(this);
@@ -161,14 +160,14 @@ export class NetStream implements ByteStream, Connection {
   }
 
   /**
-   * A socket that is not read does not notice a reset, but a write to it fails: also an empty one, which sends nothing. What
-   * is unsent fails by itself.
+   * Finds a reset on a socket that is not read, which does not notice it: an empty write sends nothing, but fails. Where
+   * something is unsent, that fails by itself.
    */
   #findReset(): void {
     if (this.#socket.isPaused() && this.#socket.writable) this.#socket.write(NOTHING);
   }
 
-  /** Gives the socket what is next, until the system does not take it at once. */
+  /** Gives the socket slice after slice, until the system does not take one at once. */
   #pump(): void {
     const queue = this.#queue!;
     while (!this.#isBlocked && queue.bytes > 0) {
@@ -179,7 +178,7 @@ export class NetStream implements ByteStream, Connection {
 
   #hand(output: Piece | readonly Piece[]): void {
     const socket = this.#socket;
-    // TLS takes nothing at once.
+    // A TLS socket takes nothing at once.
     const onTaken = this.isEncrypted ? this.#toQueue().onTaken : undefined;
     if (typeof output === "string") socket.write(output, "latin1", onTaken);
     else if (output instanceof Uint8Array) socket.write(output, onTaken);
@@ -196,8 +195,8 @@ export class NetStream implements ByteStream, Connection {
     }
     if (onTaken !== undefined) this.#block();
     else if (socket.writableLength > 0) {
-      // Node's "drain" comes only after its high-water mark was passed. An empty write queues up behind the rest, so the
-      // callback costs nothing while the system takes all at once.
+      // Node's "drain" comes only after its high-water mark was passed. The callback of an empty write behind the rest comes
+      // always, and costs nothing while the system takes all at once.
       this.#block();
       socket.write(NOTHING, this.#queue!.onTaken);
     }
@@ -209,7 +208,7 @@ export class NetStream implements ByteStream, Connection {
     this.#count();
   }
 
-  /** The system has taken what the socket was given. */
+  /** Called when the system has taken what the socket was given. */
   #taken(): void {
     this.#isBlocked = false;
     this.#queue!.moved();
@@ -228,7 +227,7 @@ export class NetStream implements ByteStream, Connection {
     return this.#queue;
   }
 
-  /** Brings the server's sum up to date. */
+  /** Updates the sum of all streams. */
   #count(): void {
     const queue = this.#queue;
     if (queue === undefined) return;

@@ -1,5 +1,5 @@
-// Who sees what happens in a server: it counts, tells those who listen to `diagnostics.ts`, and logs the little that is
-// logged. While nobody listens an event costs an addition and a look at `hasSubscribers`: nothing is built, no clock read.
+// Is told of each event of a server: counts it, publishes it on its topic (`diagnostics.ts`) and logs it where it is logged.
+// Without subscribers an event costs an addition and a check of `hasSubscribers`: no object is made, no clock read.
 
 import type { Clock } from "../base/clock.ts";
 import type { DebugLog } from "../base/debug-log.ts";
@@ -22,13 +22,13 @@ import { type LogOptions, logInfo, toLeftOut, toReporter } from "./log.ts";
 import { RefusalLog } from "./refusal-log.ts";
 import type { BaseServer } from "./server.ts";
 
-/** What a beginning leaves for its end. */
+/** Kept from the beginning of a connection or request until its end. */
 interface Begun<Subject> {
   readonly subject: Subject;
   readonly at: number;
 }
 
-/** An end is published for what began while somebody listened to the beginning or the end: only then is it known. */
+/** An end is published only if its topic, or that of the beginning, had subscribers at the beginning: else it is not kept. */
 export class Observer {
   readonly counts: ServerCounts = new ServerCounts();
   readonly report: ErrorReporter;
@@ -37,7 +37,7 @@ export class Observer {
   readonly #clock: Clock;
   readonly #limit: LogLimit;
   readonly #refusals: RefusalLog;
-  /** Undefined: nobody reads them. */
+  /** Undefined if NODE_DEBUG does not ask for them. */
   readonly #debug: DebugLines | undefined;
   readonly #connections = new WeakMap<Connection, Begun<topics.DiagnosticsConnection>>();
   readonly #requests = new WeakMap<Exchange, Begun<ChannelRequest>>();
@@ -113,7 +113,7 @@ export class Observer {
     topics.CONNECTION_REFUSE.publish({ server: this.#server, remoteAddress });
   }
 
-  /** Has a request served; told of where somebody listens, in the context that they bind to it. */
+  /** Serves a request. Subscribers are told first, and it runs in the context of the stores that they have bound. */
   serve(request: ChannelRequest, handler: Handler): void {
     this.counts.requests += 1;
     this.#debug?.requestBegun(request);
@@ -144,7 +144,7 @@ export class Observer {
     if (topics.REQUEST_REFUSE.hasSubscribers) topics.REQUEST_REFUSE.publish({ server: this.#server, error });
   }
 
-  /** A request that the library itself refuses, not the application. */
+  /** The library itself, not the application, refuses a request. */
   refused(request: ChannelRequest, status: number, why: string, code: ErrorCode | undefined): void {
     if (code === "FORBIDDEN_ORIGIN") this.#refusals.originRefused(request);
     else if (code === "FORBIDDEN_HOST") this.#refusals.hostRefused(request);

@@ -1,9 +1,19 @@
-// The options of a server, their defaults and their checks.
+// The options of `serve`: their types, and one table with their checks and defaults.
 
 import type { TlsOptions } from "node:tls";
 import { MAX_TIMER_MS } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
-import { checkAmount, show } from "../base/option-values.ts";
+import {
+  checkAmount,
+  checkBoolean,
+  checkFilledString,
+  checkFunction,
+  checkInteger,
+  checkMethods,
+  checkOneOf,
+  checkString,
+  type ValueCheck,
+} from "../base/option-values.ts";
 import { isFieldValue } from "../codec/http1-syntax.ts";
 import type { ErrorReporter } from "../request/context.ts";
 import type { CorsOptions } from "../request/cors.ts";
@@ -13,10 +23,12 @@ import type { UpgradeCheck } from "../request/upgrade-check.ts";
 import type { Logger } from "./log.ts";
 import type { ProxyHeader, TrustedProxies } from "./trusted-proxies.ts";
 
+const MAX_INT32 = 2_147_483_647;
+
 /** A Fetch handler: Hono, h3, or a function of your own. */
 export type FetchHandler = (request: Request) => Response | Promise<Response>;
 
-/** Limits: what is over one of them is refused before it is buffered. SECURITY.md lists what happens. */
+/** Limits. Input over a limit is refused before it is buffered. SECURITY.md lists what happens. */
 export interface ServerLimits {
   /** All header lines of a request in bytes. Over it: 431. @default 16_384 */
   readonly maxHeaderBytes: number;
@@ -43,7 +55,7 @@ export interface ServerLimits {
    */
   readonly maxTotalBufferedBytes: number;
   /**
-   * Bytes that all clients together have sent and that were not handed over yet: unfinished messages and bodies, and
+   * Bytes that all clients together have sent and the application has not taken: unfinished messages and bodies, and
    * messages that wait for their receiver. Over it clients that hold their equal part or more are refused: 503, or close
    * 1013. A turn of the event loop reads up to 64 KiB of each connection before all are looked at. @default 201_326_592 (192 MiB)
    */
@@ -116,7 +128,7 @@ export interface ServeOptions extends Partial<ServerLimits> {
    */
   readonly allowedOrigins?: AllowedOrigins | undefined;
   /**
-   * Hosts that the server answers for; a request for another one is refused with 421. Set it where pages could reach a
+   * Hosts that the server answers for. A request for another host is refused with 421. Set it where pages could reach a
    * server without accounts by DNS rebinding: on localhost, in an intranet. @default all
    */
   readonly allowedHosts?: AllowedHosts | undefined;
@@ -126,8 +138,8 @@ export interface ServeOptions extends Partial<ServerLimits> {
    */
   readonly cors?: boolean | CorsOptions | undefined;
   /**
-   * Asked for each WebSocket whose handshake and origin are right, before the handler is, sync or async. Nothing, or
-   * `{ headers, attachment }` (the 101's, the channel's): the handler is next. A response: the client gets it instead.
+   * Called for each WebSocket whose handshake and origin are right, before the handler, sync or async. If it returns nothing,
+   * or `{ headers, attachment }` (the 101's, the channel's), the handler is next. A response goes to the client instead.
    * @default none: the handler decides before it opens a channel
    */
   readonly upgrade?: UpgradeCheck | undefined;
@@ -139,13 +151,13 @@ export interface ServeOptions extends Partial<ServerLimits> {
    */
   readonly tls?: TlsOptions | undefined;
   /**
-   * The proxies in front: what they say of the client in `proxyHeaders`, and in PROXY headers, is believed. Of nobody
-   * else. @default none
+   * The proxies in front of the server. Their `proxyHeaders` and PROXY headers say who the client is; anybody else's are
+   * ignored. @default none
    */
   readonly trustedProxies?: TrustedProxies | undefined;
   /**
-   * The header fields of `trustedProxies` that are believed: those that your proxies set or remove in every request, and
-   * no other, since a client could write it. @default ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"]
+   * The header fields that are read in requests of `trustedProxies`. Name only fields that your proxies set or remove in every
+   * request: a client could write any other. @default ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"]
    */
   readonly proxyHeaders?: readonly ProxyHeader[] | undefined;
   /**
@@ -154,73 +166,108 @@ export interface ServeOptions extends Partial<ServerLimits> {
    */
   readonly proxyProtocol?: "off" | "optional" | "required" | undefined;
   /**
-   * A pino-compatible logger, or `console`: told at `info` when the server listens, is stopping and has stopped, and,
-   * where there is no `onError`, of errors at `error` and of slow clients that were closed at `warn`.
+   * A pino-compatible logger, or `console`. It gets a line at `info` when the server listens, is stopping and has stopped, and,
+   * without `onError`, errors at `error` and slow clients that were closed at `warn`.
    */
   readonly logger?: Logger | undefined;
-  /** Told of everything that a callback or handler throws. What it throws itself is ignored. @default the logger, or console.error */
+  /** Called with everything that a callback or handler throws. Its own exceptions are ignored. @default the logger, or console.error */
   readonly onError?: ErrorReporter | undefined;
 }
 
-export const LIMITS: ServerLimits = {
-  maxHeaderBytes: 16_384,
-  maxHeaderCount: 100,
-  maxTargetBytes: 8192,
-  maxBodyBytes: 8_388_608,
-  maxMessageBytes: 4_194_304,
-  maxFragments: 1024,
-  maxControlFramesPerSecond: 1000,
-  maxBufferedBytes: 1_048_576,
-  maxTotalBufferedBytes: 268_435_456,
-  maxTotalReceivedBytes: 201_326_592,
-  maxConnections: Number.POSITIVE_INFINITY,
-  maxSessions: 100_000,
-  maxSessionsPerAddress: 1000,
-  maxConnectionsPerAddress: Number.POSITIVE_INFINITY,
-  tlsHandshakeTimeoutMs: 10_000,
-  closeTimeoutMs: 5000,
-  writeTimeoutMs: 60_000,
-  headerTimeoutMs: 10_000,
-  requestTimeoutMs: 60_000,
-  messageTimeoutMs: 60_000,
-  keepAliveTimeoutMs: 60_000,
-  pingIntervalMs: 25_000,
-  pongTimeoutMs: 20_000,
+interface Option {
+  /** Throws BAD_OPTION for a wrong value. */
+  readonly check: ValueCheck;
+  /** Undefined if the option is off, or empty, where it is not given. */
+  readonly default?: number | string | boolean | undefined;
+}
+
+/** A limit: an amount, or Infinity. */
+const limit = (amount: number): Option => ({ check: checkAmount, default: amount });
+
+/** The value is checked where it is used, before the server listens. */
+const checkedLater: Option = { check: () => {} };
+
+/** Every option of `serve`. */
+const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions, Option>> = {
+  maxHeaderBytes: limit(16_384),
+  maxHeaderCount: limit(100),
+  maxTargetBytes: limit(8192),
+  maxBodyBytes: limit(8_388_608),
+  maxMessageBytes: limit(4_194_304),
+  maxFragments: limit(1024),
+  maxControlFramesPerSecond: limit(1000),
+  maxBufferedBytes: limit(1_048_576),
+  maxTotalBufferedBytes: limit(268_435_456),
+  maxTotalReceivedBytes: limit(201_326_592),
+  maxConnections: limit(Number.POSITIVE_INFINITY),
+  maxSessions: limit(100_000),
+  maxSessionsPerAddress: limit(1000),
+  maxConnectionsPerAddress: limit(Number.POSITIVE_INFINITY),
+  tlsHandshakeTimeoutMs: limit(10_000),
+  closeTimeoutMs: limit(5000),
+  writeTimeoutMs: limit(60_000),
+  headerTimeoutMs: limit(10_000),
+  requestTimeoutMs: limit(60_000),
+  messageTimeoutMs: limit(60_000),
+  keepAliveTimeoutMs: limit(60_000),
+  pingIntervalMs: limit(25_000),
+  pongTimeoutMs: limit(20_000),
+  port: { check: checkInteger(0, 65_535), default: 9090 },
+  host: { check: checkFilledString },
+  path: { check: checkFilledString },
+  fd: { check: checkInteger(0, MAX_INT32) },
+  listenFds: { check: checkBoolean, default: false },
+  backlog: { check: checkInteger(0, MAX_INT32), default: 1024 },
+  allowedOrigins: checkedLater,
+  allowedHosts: checkedLater,
+  cors: checkedLater,
+  upgrade: { check: checkFunction },
+  serverHeader: { check: checkString },
+  tls: checkedLater,
+  trustedProxies: checkedLater,
+  proxyHeaders: checkedLater,
+  proxyProtocol: { check: checkOneOf("off", "optional", "required"), default: "off" },
+  logger: { check: checkMethods("a logger: pass console, or one of pino", ["info", "warn", "error"]) },
+  onError: { check: checkFunction },
 };
 
-/** Every limit with its default. Throws BAD_OPTION for one that is no number, or is negative. */
+const OPTIONS = Object.entries(SERVE_OPTIONS);
+
+export const SERVE_CHECKS: Readonly<Record<keyof ServeOptions, ValueCheck>> = Object.fromEntries(
+  OPTIONS.map(([name, { check }]) => [name, check]),
+) as Record<keyof ServeOptions, ValueCheck>;
+
+export const SERVE_DEFAULTS: Readonly<Record<"port" | "backlog", number>> = Object.fromEntries(
+  OPTIONS.map(([name, option]) => [name, option.default]),
+) as Record<"port" | "backlog", number>;
+
+/** The defaults of all limits. */
+export const LIMITS: ServerLimits = Object.fromEntries(
+  OPTIONS.filter(([, { check }]) => check === checkAmount).map(([name, option]) => [name, option.default]),
+) as Record<keyof ServerLimits, number>;
+
+/** Every limit, with its default where it is not among the options, which have been checked. */
 export function toLimits(options: ServeOptions): ServerLimits {
   const limits: Record<keyof ServerLimits, number> = { ...LIMITS };
-  for (const name of Object.keys(LIMITS) as (keyof ServerLimits)[]) {
-    const value = options[name];
-    if (value === undefined) continue;
-    checkAmount(name, value);
-    limits[name] = value;
-  }
+  for (const name of Object.keys(LIMITS) as (keyof ServerLimits)[]) limits[name] = options[name] ?? LIMITS[name];
   return limits;
 }
 
-/** As a timer of Node can hold it: from 1 ms to 24 days. */
+/** Clamps a delay to what a timer of Node can hold: from 1 ms to 24 days. */
 export function toTimerMs(ms: number): number {
   return Math.min(Math.max(ms, 1), MAX_TIMER_MS);
 }
 
-/** The `Server` field, whole, or an empty string. */
+/** Returns the whole line of the `Server` field, or an empty string. Throws BAD_OPTION. */
 export function toServerField(value: string | undefined): string {
   if (value === undefined || value === "") return "";
   if (!isFieldValue(value)) throw new ChannelError("BAD_OPTION", "serverHeader has a character that HTTP forbids");
   return `Server: ${value}\r\n`;
 }
 
-/** Throws BAD_OPTION for a PROXY protocol that nobody could speak. */
+/** Throws BAD_OPTION for options with which no proxy could speak the PROXY protocol. */
 export function checkProxyOptions({ proxyProtocol = "off", trustedProxies, tls, path }: ServeOptions): void {
   if (proxyProtocol === "off") return;
-  if (proxyProtocol !== "optional" && proxyProtocol !== "required") {
-    throw new ChannelError(
-      "BAD_OPTION",
-      `proxyProtocol is ${show(proxyProtocol)}; it must be "off", "optional" or "required"`,
-    );
-  }
   if (trustedProxies === undefined || (Array.isArray(trustedProxies) && trustedProxies.length === 0)) {
     throw new ChannelError("BAD_OPTION", "proxyProtocol is believed only from trustedProxies, and there are none");
   }

@@ -1,13 +1,13 @@
-// Says once for each origin and each host that was refused what to set: a page that may not connect sees a status at most,
-// and whoever runs the server would look for the reason in the wrong place.
+// Logs the first refusal of each origin and each host, with the option to set: the page itself sees a status at most, and
+// the operator would look for the reason in the wrong place.
 
 import { detached } from "../base/bytes.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import { type Logger, logWarn } from "./log.ts";
 
-/** Origins and hosts that are named in the life of a server: clients may send any. */
+/** Number of origins and hosts that are logged in the life of a server. Clients can send any. */
 const MAX_NAMED = 100;
-/** A longer one is no origin or host: RFC 1035 §2.3.4 allows a name 253 characters. */
+/** Length of the longest value that is logged. A longer one is no origin or host: RFC 1035 §2.3.4 allows 253 characters. */
 const MAX_CHARS = 300;
 
 export class RefusalLog {
@@ -15,13 +15,13 @@ export class RefusalLog {
   readonly #isFunction: boolean;
   readonly #named = new Set<string>();
 
-  /** `allowedOrigins`: the option, as it was given. */
+  /** `allowedOrigins`: the option as it was given. */
   constructor(logger: Logger | undefined, allowedOrigins: unknown) {
     this.#logger = logger;
     this.#isFunction = typeof allowedOrigins === "function";
   }
 
-  /** A page may not connect. */
+  /** A page was refused for its origin. */
   originRefused(request: ChannelRequest): void {
     const origin = request.headers.get("origin");
     if (origin === null) return;
@@ -33,7 +33,7 @@ export class RefusalLog {
     );
   }
 
-  /** A request asked for a host that is not in `allowedHosts`. */
+  /** A request was refused for its host, which is not in `allowedHosts`. */
   hostRefused(request: ChannelRequest): void {
     const { host } = request;
     if (!this.#isNew("host", host)) return;
@@ -60,7 +60,7 @@ export class RefusalLog {
     if (this.#named.size >= MAX_NAMED || value.length > MAX_CHARS) return false;
     const key = `${kind} ${value}`;
     if (this.#named.has(key)) return false;
-    // A piece of the request's head would keep all of it.
+    // A slice of the request's head would keep the whole head in memory.
     this.#named.add(detached(key));
     return true;
   }

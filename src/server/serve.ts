@@ -1,4 +1,4 @@
-// The public way in: a handler and options to a listening server.
+// The public entry: takes a handler and options, and returns a server that listens.
 
 import type { Handler } from "../request/handle.ts";
 import { toServeOptions } from "./check-options.ts";

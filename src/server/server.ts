@@ -15,7 +15,7 @@ export interface BaseServer extends AsyncDisposable {
    * BAD_OPTION, and changes nothing, for a `graceMs` that is no such number.
    */
   stop(options?: { /** @default 5000 */ readonly graceMs?: number }): Promise<void>;
-  /** What is open and what was counted, now. Looks at each open connection and channel. */
+  /** Returns what is open now, and the counters. Looks at each open connection and channel. */
   stats(): ServerStats;
 }
 

@@ -11,7 +11,7 @@ const TICK_MS = 500;
 /** Ending a connection takes about 0.15 ms. After so many, the event loop gets a turn for everything else. */
 const MAX_ENDED_PER_TURN = 64;
 
-type Ticked = Connection | TransportChannel;
+type Open = Connection | TransportChannel;
 
 /** Every legal move. `looking`: a tick goes on over several turns, and the next one must not begin. */
 const MOVES = {
@@ -25,7 +25,7 @@ type TickerState = keyof typeof MOVES;
 
 export interface TickerOwner {
   /** Everything that is open, as a copy. */
-  ticked(): readonly Ticked[];
+  open(): readonly Open[];
   /** Called with each tick, before anything is looked at. Must not throw. */
   tickBegins(now: number): void;
   /** Told of what a tick throws. */
@@ -63,7 +63,7 @@ export class Ticker {
     const now = this.#clock.now();
     this.#owner.tickBegins(now);
     if (!this.#moveTo("looking")) return;
-    const open = this.#owner.ticked();
+    const open = this.#owner.open();
     const isLate = now - this.#tickedAt >= 2 * TICK_MS;
     this.#tickedAt = now;
     // A process that was busy or suspended has not read what came meanwhile. It reads before anything is taken for silence.
@@ -72,7 +72,7 @@ export class Ticker {
   }
 
   /** Looks at each from the index `start` on, and goes on in the next turn if many were ended in this one. */
-  #look(open: readonly Ticked[], start: number): void {
+  #look(open: readonly Open[], start: number): void {
     const now = this.#clock.now();
     let ended = 0;
     for (let i = start; i < open.length; i++) {

@@ -1,16 +1,16 @@
-// The functions among the options of TLS. They are application code: what they throw, reject with or answer by mistake ends
-// one handshake and is reported. Node lets a rejection end the process, and an exception too before 20.20.
+// Guards the functions among the options of TLS, which are application code: an exception, a rejection or a wrong answer ends
+// one handshake and is reported. Node lets a rejection end the process, and before 20.20 an exception, too.
 
 import type { SecureContext, TlsOptions } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
 import { callSync, guard, isThenable } from "../base/guard.ts";
 
-/** RFC 4279 §5.3 wants 64 bytes at least; OpenSSL has room for 512, Node for 256. */
+/** RFC 4279 §5.3 requires support for 64 bytes; OpenSSL has room for 512, Node for 256. */
 const MAX_PSK_BYTES = 256;
 
 type Report = (error: unknown) => void;
 
-/** The same options, whose callbacks do no harm. What is no function stays, for Node to refuse. */
+/** Returns the options with guarded callbacks. A callback that is no function stays as it is, for Node to refuse. */
 export function guardTlsCallbacks(options: TlsOptions, report: Report): TlsOptions {
   const { SNICallback, ALPNCallback, pskCallback } = options;
   return {
@@ -23,7 +23,7 @@ export function guardTlsCallbacks(options: TlsOptions, report: Report): TlsOptio
 
 type Sni = NonNullable<TlsOptions["SNICallback"]>;
 
-/** A context that is returned, or that a promise resolves with, is an answer like one that is given to the callback. */
+/** Takes a context that is returned, or that a promise resolves with, like one that is given to the callback. */
 function guardSni(ask: Sni, report: Report): Sni {
   return (name, done) => {
     let isAnswered = false;
@@ -63,7 +63,7 @@ function guardAlpn(ask: Alpn, report: Report): Alpn {
       throw bad(`ALPNCallback answered ${JSON.stringify(chosen)}, which the client did not offer`);
     } catch (error) {
       report(error);
-      // None of the protocols: RFC 7301 §3.2.
+      // Chooses none of the protocols: RFC 7301 §3.2.
       return undefined;
     }
   };
@@ -86,7 +86,7 @@ function guardPsk(ask: Psk, report: Report): Psk {
   };
 }
 
-/** True for what `tls.createSecureContext` returns, whichever copy of its class it has. */
+/** True for a result of `tls.createSecureContext`, whichever copy of its class made it. */
 function isContext(value: unknown): value is SecureContext {
   if (typeof value !== "object" || value === null) return false;
   const { context } = value as { readonly context?: unknown };

@@ -1,5 +1,5 @@
-// The checks of what `serve` and `setTls` are given for TLS: Node takes many options with which every handshake fails,
-// and says nothing until the first client suffers from it.
+// Checks the TLS options of `serve` and `setTls`: Node accepts many options with which every handshake fails, and the first
+// sign of it would be a client that cannot connect.
 
 import { X509Certificate } from "node:crypto";
 import { DEFAULT_MAX_VERSION, DEFAULT_MIN_VERSION, type SecureContextOptions, type TlsOptions } from "node:tls";
@@ -7,7 +7,7 @@ import { ChannelError } from "../base/errors.ts";
 import { checkNearNames } from "../base/near-names.ts";
 import { unknownName } from "../base/option-names.ts";
 
-/** The names of `SecureContextOptions`, of every version of Node that is supported: what `setTls` takes. */
+/** The options of `setTls`: the names of `SecureContextOptions` in all supported versions of Node. */
 const CONTEXT_OPTIONS = [
   "cert",
   "key",
@@ -34,7 +34,7 @@ const CONTEXT_OPTIONS = [
   "certificateCompression",
 ];
 
-/** The names of `TlsOptions`: what `tls` of `serve` takes. */
+/** The options in `tls` of `serve`: the names of `TlsOptions`. */
 const SERVER_OPTIONS = [
   ...CONTEXT_OPTIONS,
   "SNICallback",
@@ -59,7 +59,7 @@ const SERVER_OPTIONS = [
 
 const VERSIONS = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
 
-/** What OpenSSL's code means for the caller. OpenSSL's own words follow it. */
+/** The advice for each code of OpenSSL, whose own text follows it. */
 const MEANINGS: Readonly<Record<string, string>> = {
   ERR_OSSL_X509_KEY_VALUES_MISMATCH: "key is not the key of cert; give the two that were made for each other",
   ERR_OSSL_X509_KEY_TYPE_MISMATCH: "key is not the key of cert; give the two that were made for each other",
@@ -71,10 +71,10 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ERR_OSSL_EVP_BAD_DECRYPT: "passphrase is not the passphrase of key or pfx",
 };
 
-/** What `setTls` is given: null takes an option away, undefined leaves it as it is. */
+/** The options of `setTls`: null takes an option away, undefined leaves it as it is. */
 export type TlsRenewal = { readonly [Name in keyof SecureContextOptions]?: SecureContextOptions[Name] | null };
 
-/** The options of `serve` without those that are undefined. Throws BAD_OPTION where no handshake could succeed. */
+/** Returns `tls` of `serve` without undefined options. Throws BAD_OPTION if no handshake could succeed. */
 export function checkTls(options: TlsOptions): TlsOptions {
   checkNearNames("tls", options, SERVER_OPTIONS);
   const given = withoutUndefined(options);
@@ -83,8 +83,8 @@ export function checkTls(options: TlsOptions): TlsOptions {
 }
 
 /**
- * The options of a server that runs, with those of `renewal`. A new identity replaces the old one whole: `pfx` takes the
- * place of `cert` and `key`, and they its place. Throws BAD_OPTION where no handshake could succeed.
+ * Merges `renewal` into the options of a running server. A new identity replaces the old one whole: `pfx` replaces `cert` and
+ * `key`, and they replace it. Throws BAD_OPTION if no handshake could succeed.
  */
 export function renewedTls(current: TlsOptions, renewal: TlsRenewal): TlsOptions {
   checkNearNames("setTls", renewal, CONTEXT_OPTIONS);
@@ -107,7 +107,7 @@ export function renewedTls(current: TlsOptions, renewal: TlsRenewal): TlsOptions
   return renewed as TlsOptions;
 }
 
-/** Runs a function of `node:tls` that may refuse the options. Throws BAD_OPTION with what to do, and with OpenSSL's own words. */
+/** Runs a function of `node:tls` that may refuse the options. Throws BAD_OPTION with advice, and with OpenSSL's text. */
 export function orBadOption<T>(make: () => T): T {
   try {
     return make();
@@ -120,7 +120,7 @@ export function orBadOption<T>(make: () => T): T {
   }
 }
 
-/** When the first certificate ends or begins to be valid, as a sentence; undefined if it is valid now, or cannot be read. */
+/** Returns a warning if the first certificate has expired or is not valid yet; undefined if it is valid, or cannot be read. */
 export function validityWarning({ cert }: TlsOptions, now: number): string | undefined {
   const first = Array.isArray(cert) ? cert[0] : cert;
   if (first === undefined) return undefined;
@@ -129,7 +129,7 @@ export function validityWarning({ cert }: TlsOptions, now: number): string | und
     if (Date.parse(validTo) < now) return `the TLS certificate has expired on ${validTo}`;
     if (Date.parse(validFrom) > now) return `the TLS certificate is not valid before ${validFrom}`;
   } catch {
-    // OpenSSL reads some certificates, such as those with a trust setting, that this class does not.
+    // This class cannot read some certificates that OpenSSL reads, such as those with a trust setting.
   }
   return undefined;
 }
@@ -144,7 +144,7 @@ function checkHandshake(options: TlsOptions): void {
   checkVersions(options);
 }
 
-/** A server without a certificate has nothing that it could offer: RFC 8446 §4.4.2. */
+/** Throws BAD_OPTION if there is no certificate to offer: RFC 8446 §4.4.2. */
 function checkIdentity(options: TlsOptions): void {
   const { cert, key, pfx, SNICallback, pskCallback } = options;
   const { privateKeyIdentifier } = options as SecureContextOptions;
@@ -152,7 +152,7 @@ function checkIdentity(options: TlsOptions): void {
   if ((isFilled(cert) && hasKey) || isFilled(pfx)) return;
   if (isFilled(cert)) throw bad("tls has a cert without its key; give both, or pfx");
   if (hasKey) throw bad("tls has a key without its cert; give both, or pfx");
-  // A certificate for each name, or a secret that both sides know, needs no other.
+  // A callback for certificates by name, or for shared secrets, replaces the certificate.
   if (SNICallback !== undefined || pskCallback !== undefined) return;
   throw bad("tls has no certificate; give cert and key, or pfx");
 }
@@ -162,11 +162,11 @@ function checkVersions(options: TlsOptions): void {
   if (typeof secureProtocol === "string") return;
   const { minVersion = DEFAULT_MIN_VERSION, maxVersion = DEFAULT_MAX_VERSION } = options;
   const [least, most] = [VERSIONS.indexOf(minVersion), VERSIONS.indexOf(maxVersion)];
-  // A name that is none is refused by Node.
+  // Node refuses an unknown name.
   if (least === -1 || most === -1) return;
   if (least > most) throw bad(`tls allows no version: minVersion is ${minVersion} and maxVersion is ${maxVersion}`);
   if (typeof ciphers !== "string" || ciphers === "") return;
-  // OpenSSL keeps the suites of TLS 1.3, whose names begin with TLS_, apart from those of the versions before.
+  // OpenSSL keeps the suites of TLS 1.3, whose names begin with TLS_, apart from those of earlier versions.
   const isSuite = ciphers.split(":").map((name) => name.startsWith("TLS_"));
   const last = VERSIONS.length - 1;
   if (most < last && !isSuite.includes(false))
@@ -174,7 +174,7 @@ function checkVersions(options: TlsOptions): void {
   if (least === last && !isSuite.includes(true)) throw bad("tls has no cipher of TLSv1.3 and minVersion TLSv1.3");
 }
 
-/** True for a certificate or key, or a list with one, of which OpenSSL gets to see something. */
+/** True for a certificate or key that is not empty, or a list that has one. */
 function isFilled(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(isFilled);
   if (typeof value === "string" || ArrayBuffer.isView(value)) return (value as { length: number }).length > 0;
@@ -182,7 +182,7 @@ function isFilled(value: unknown): boolean {
     const { pem, buf } = value as { readonly pem?: unknown; readonly buf?: unknown };
     return isFilled(pem ?? buf);
   }
-  // Node refuses all other types, and says which.
+  // Node refuses all other types, and names them.
   return value !== undefined && value !== null && value !== false;
 }
 

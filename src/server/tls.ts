@@ -1,5 +1,4 @@
-// TLS below the engine: what `tls.createServer` gets beside the user's options, and new certificates for a server that
-// runs.
+// TLS of the engine: the options of `tls.createServer`, and new certificates for a running server.
 
 import type { TcpNetConnectOpts } from "node:net";
 import { createSecureContext, createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
@@ -7,14 +6,14 @@ import { guardTlsCallbacks } from "./tls-callbacks.ts";
 import { checkTls, orBadOption } from "./tls-options.ts";
 
 /**
- * RFC 7301: a client that offers protocols is told which one it will be, and one that offers none of these is refused
- * (§3.2). nginx answers the same two.
+ * The protocols for ALPN (RFC 7301). A client that offers protocols is told which of these is chosen, and refused if it offers
+ * none of them (§3.2). nginx has the same two.
  */
 const PROTOCOLS = ["http/1.1", "http/1.0"];
 
 /**
- * The user's options with the socket settings of the engine, and its limit for a handshake where the user has none. Throws
- * BAD_OPTION where no handshake could succeed. `report` is told of what the user's callbacks throw.
+ * Adds the engine's socket settings, protocols and handshake limit to the user's options. Throws BAD_OPTION for options with
+ * which no handshake could succeed. `report` is told of what the user's callbacks throw.
  */
 export function toTlsOptions(
   options: TlsOptions,
@@ -27,17 +26,17 @@ export function toTlsOptions(
   return { handshakeTimeout, ...given, ...alpn, ...settings };
 }
 
-/** Throws BAD_OPTION, with OpenSSL's own words, for a certificate or key that is none. */
+/** Throws BAD_OPTION, with OpenSSL's text, for a certificate or key that OpenSSL refuses. */
 export function createTls(options: TlsOptions, onSocket: (socket: TLSSocket) => void): TlsServer {
   const server = orBadOption(() => createServer(options, onSocket));
-  // Of a handshake that takes too long Node only tells.
+  // Node only reports a handshake that takes too long.
   server.on("tlsClientError", (_error, socket) => socket.destroy());
   return server;
 }
 
-/** New connections get these; those that are open go on with what they have. Throws BAD_OPTION and changes nothing. */
+/** Sets the options for new connections; open ones go on. If it throws BAD_OPTION, nothing has changed. */
 export function renewTls(server: TlsServer, current: TlsOptions, renewed: TlsOptions): void {
-  // `setSecureContext` may leave half of it set when it throws: this finds out before.
+  // `setSecureContext` may leave half of the options set when it throws. This throws first.
   orBadOption(() => createSecureContext(renewed));
   try {
     orBadOption(() => server.setSecureContext(renewed));

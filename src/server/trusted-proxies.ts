@@ -8,14 +8,14 @@ import { type ForwardedField, forwardedHops } from "../codec/forwarded.ts";
 import type { Client } from "../request/client.ts";
 
 /**
- * IP addresses, ranges (`10.0.0.0/8`) and the words `"loopback"`, `"private"` (RFC 1918, RFC 4193) and `"unix"` (whoever
- * connects to our Unix socket); or a function, which is asked for each address and never for a Unix socket.
+ * IP addresses, ranges (`10.0.0.0/8`) and the words `"loopback"`, `"private"` (RFC 1918, RFC 4193) and `"unix"` (every client
+ * of the server's Unix socket); or a function, which is called with each address and never for a Unix socket.
  */
 export type TrustedProxies = readonly string[] | ((address: string) => boolean);
 
 /**
- * The header fields in which proxies speak. `Forwarded` and the others cannot be mixed: a proxy writes one kind, and the
- * client would write the other.
+ * The header fields that proxies write. `Forwarded` and the others cannot be mixed: a proxy writes one kind, and a client
+ * could write the other.
  */
 export type ProxyHeader = "Forwarded" | "X-Forwarded-For" | "X-Forwarded-Proto" | "X-Forwarded-Host";
 
@@ -28,6 +28,11 @@ const MAX_REMEMBERED = 1024;
 /** Tells whether an address is that of a trusted proxy. Never throws; `undefined` is a peer on a Unix socket. */
 export type ProxyMatcher = (address: string | undefined) => boolean;
 
+interface ProxyOptions {
+  readonly trustedProxies?: TrustedProxies | undefined;
+  readonly proxyHeaders?: readonly ProxyHeader[] | undefined;
+}
+
 /** The proxies that are trusted, and the header fields in which they are. */
 export interface ProxyRules {
   readonly isProxy: ProxyMatcher;
@@ -39,6 +44,17 @@ const WORDS: ReadonlyMap<string, readonly string[]> = new Map([
   ["private", ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]],
   ["unix", []],
 ]);
+
+/** Undefined if no proxy is trusted. `isUnix` as for `toProxyMatcher`. Throws BAD_OPTION. */
+export function toProxyRules(
+  { trustedProxies, proxyHeaders }: ProxyOptions,
+  isUnix: () => boolean,
+  onError: (error: unknown) => void,
+): ProxyRules | undefined {
+  const trustedHeaders = toTrustedHeaders(proxyHeaders);
+  const isProxy = toProxyMatcher(trustedProxies, isUnix, onError);
+  return isProxy === undefined ? undefined : { isProxy, trustedHeaders };
+}
 
 /**
  * Makes the matcher of `trustedProxies`; undefined if nobody is trusted. `isUnix` tells whether clients come through a Unix

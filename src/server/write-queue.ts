@@ -1,35 +1,34 @@
-// What waits for one socket, in order, and how much of it the socket gets at a time.
+// The queue of output that waits for one socket, and the size of the slices in which the socket gets it.
 
 import type { Piece } from "../base/bytes.ts";
 
 /**
- * Of what waits, so much goes to the socket at a time; twice as much where nothing smaller would be left over. More for a
- * peer that takes several in a second: echoes of 1 MiB reach 0.7 of their rate with the smallest, and all of it with the
- * largest. A peer that becomes slow has two of them before it, less than a system buffers for a fast connection anyway
- * (Linux: up to 4 MB).
+ * Bytes of a slice; the last one may be twice as long. Slices grow for a peer that takes several in a second: echoes of 1 MiB
+ * reach 0.7 of their rate with the smallest slices, and all of it with the largest. A peer that becomes slow has at most two
+ * of them ahead, less than a system buffers for a fast connection anyway (Linux: up to 4 MB).
  */
 export const MIN_SLICE_BYTES = 131_072;
 const MAX_SLICE_BYTES = 524_288;
 
 export class WriteQueue {
-  /** Bytes that wait here. */
+  /** Bytes in the queue. */
   bytes = 0;
   /**
-   * Memory beyond `bytes`, and beyond what the socket has not given on: a slice of a large message keeps the whole of it in
-   * memory, with the slices that have gone.
+   * Bytes kept in memory beside the queue and the socket's own buffer: a slice of a large message keeps the whole message,
+   * with the slices that are sent.
    */
   pinnedBytes = 0;
-  /** What the server's sum has of this stream. */
+  /** Bytes of this stream in the server's sum. */
   counted = 0;
-  /** The system took something since the last beat; if not: when it last did. */
+  /** True if the system took something since the last tick. If not, `movedAt` is when a tick last found that it had. */
   hasMoved = true;
   movedAt = 0;
   sliceBytes: number = MIN_SLICE_BYTES;
-  /** For the socket: what it was given is taken. */
+  /** The callback for the socket's writes: the system has taken what the socket was given. */
   readonly onTaken: (error?: Error | null) => void;
   #pieces: Piece[] = [];
   #at = 0;
-  /** Bytes that were cut from the piece at `#at`, and handed on. */
+  /** Bytes of the piece at `#at` that earlier slices have. */
   #cutBytes = 0;
 
   constructor(onTaken: (error?: Error | null) => void) {
@@ -41,15 +40,15 @@ export class WriteQueue {
     else for (const piece of output) this.#addPiece(piece);
   }
 
-  /** The system has taken what the socket was given; if that was the second time since the last beat, it may have more. */
+  /** The system has taken what the socket was given. The second time since the last tick, slices grow. */
   moved(): void {
     if (this.hasMoved && this.sliceBytes < MAX_SLICE_BYTES) this.sliceBytes *= 2;
     this.hasMoved = true;
   }
 
-  /** The next slice. */
+  /** Removes and returns the next slice. */
   take(): Piece | readonly Piece[] {
-    // The slice before was taken by the system; those of the same piece stay in memory with this one.
+    // The system has taken the slice before. Slices of the same piece stay in memory with this one.
     this.pinnedBytes = this.#cutBytes;
     if (this.bytes <= 2 * this.sliceBytes) {
       const rest = this.#at === 0 ? this.#pieces : this.#pieces.slice(this.#at);
@@ -64,7 +63,7 @@ export class WriteQueue {
       const piece = this.#pieces[this.#at]!;
       if (piece.length <= room) {
         slice.push(piece);
-        // What was handed on must not be kept.
+        // The queue must not keep it in memory.
         this.#pieces[this.#at++] = "";
         this.#cutBytes = 0;
         room -= piece.length;
@@ -87,7 +86,7 @@ export class WriteQueue {
     this.bytes += piece.length;
     const last = this.#pieces.length - 1;
     const before = this.#pieces[last];
-    // Strings join for nothing, and a write of one piece is the cheapest.
+    // Joining strings costs nothing, and a write of one piece is the cheapest.
     if (
       last >= this.#at &&
       typeof piece === "string" &&

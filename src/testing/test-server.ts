@@ -9,8 +9,8 @@ import type { Environment } from "../client/environment.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import type { ErrorReporter } from "../request/context.ts";
 import type { Handler } from "../request/handle.ts";
-import { checkHandler, SERVE_OPTIONS, toGraceMs } from "../server/check-options.ts";
-import type { FetchHandler, ServeOptions } from "../server/options.ts";
+import { checkHandler, toGraceMs } from "../server/check-options.ts";
+import { type FetchHandler, SERVE_CHECKS, type ServeOptions } from "../server/options.ts";
 import { toHandler } from "../server/serve.ts";
 import type { Server } from "../server/server.ts";
 import { MemoryEngine } from "./memory-engine.ts";
@@ -100,7 +100,7 @@ const UNLIMITED_STEP_MS = 1000;
 /** The longest step of time where the test has timers of its own. */
 const TICK_MS = 100;
 
-const { port, host, path, fd, listenFds, backlog, tls, proxyProtocol, ...WITHOUT_PORT } = SERVE_OPTIONS;
+const { port, host, path, fd, listenFds, backlog, tls, proxyProtocol, ...WITHOUT_PORT } = SERVE_CHECKS;
 
 const TEST_OPTIONS: Readonly<Record<keyof TestServerOptions, ValueCheck>> = {
   ...WITHOUT_PORT,

@@ -1,4 +1,4 @@
-// Where a server listens: sockets that it is started with (sd_listen_fds(3)), and Unix sockets that a killed process
+// The address on which a server listens: sockets that it is started with (sd_listen_fds(3)), and Unix sockets that a killed process
 // left behind (bind(2): EADDRINUSE).
 
 import assert from "node:assert/strict";
@@ -20,7 +20,7 @@ import { within } from "../support/wait.ts";
 const SERVER = fileURLToPath(new URL("../support/activated.js", import.meta.url));
 
 /**
- * What systemd does, in 20 lines: opens a socket on 127.0.0.1, or at the path that is given, says its port, and runs the
+ * A stand-in for systemd, in 20 lines: opens a socket on 127.0.0.1, or at the path that is given, says its port, and runs the
  * program with it as fd 3, again and again. It waits for a line before the first time.
  */
 const SYSTEMD = `
@@ -83,7 +83,7 @@ async function ask(t: TestContext, where: { port?: number; path?: string }, path
 }
 
 describe("listenFds", { skip: needs("perl") }, () => {
-  it("listens on the socket that the process was started with, and answers who came before the process", async (t) => {
+  it("listens on the socket that the process was started with, and answers clients that came before the process", async (t) => {
     const service = await activated(t, { listenFds: true });
     const early = await RawClient.connect(t, { port: service.port });
     early.write(request("GET /\r\nConnection: close"));
@@ -92,13 +92,13 @@ describe("listenFds", { skip: needs("perl") }, () => {
     assert.match((await early.response()).text, /^\d+$/);
   });
 
-  it("leaves the variables to nobody else", async (t) => {
+  it("removes the variables, so that child processes do not see them", async (t) => {
     const service = await activated(t, { listenFds: true });
     service.start();
     assert.equal(await ask(t, service, "/children"), "");
   });
 
-  it("lets a service restart while nobody is refused", async (t) => {
+  it("lets a service restart without refusing a client", async (t) => {
     const service = await activated(t, { listenFds: true });
     service.start();
     const first = await ask(t, service);
@@ -120,7 +120,7 @@ describe("listenFds", { skip: needs("perl") }, () => {
     assert.equal((await client.response()).text, "192.0.2.7");
   });
 
-  it("holds to the other options where no socket is passed", async (t) => {
+  it("uses the other options where no socket is passed", async (t) => {
     const service = await activated(t, { listenFds: true, port: 0, host: "127.0.0.1" }, { fds: "" });
     service.start();
     const url = new URL(await service.line());
@@ -128,7 +128,7 @@ describe("listenFds", { skip: needs("perl") }, () => {
     assert.match(await ask(t, { port: Number(url.port) }), /^\d+$/);
   });
 
-  it("refuses to choose among several", async (t) => {
+  it("refuses to choose among several sockets", async (t) => {
     const service = await activated(t, { listenFds: true }, { fds: "2" });
     service.start();
     assert.match(await service.line(), /^BAD_OPTION .*there are 2: give each its server with fd$/);
@@ -147,8 +147,8 @@ describe("listenFds", { skip: needs("perl") }, () => {
   });
 });
 
-describe("what is passed to the process", () => {
-  it("is for the process that LISTEN_PID names, and gone afterwards", () => {
+describe("a socket that systemd passes", () => {
+  it("is taken only by the process that LISTEN_PID names, and the variables are removed", () => {
     for (const [env, options, address] of [
       [{ LISTEN_PID: "7", LISTEN_FDS: "1" }, {}, { fd: 3 }],
       [{ LISTEN_PID: "8", LISTEN_FDS: "1" }, {}, { port: 80, host: undefined }],
@@ -163,7 +163,7 @@ describe("what is passed to the process", () => {
     }
   });
 
-  it("is left alone unless it is asked for", () => {
+  it("is not taken without the option listenFds", () => {
     const env = { LISTEN_PID: "7", LISTEN_FDS: "1" };
     assert.deepEqual(toAddress({}, env, 7), { port: 9090, host: undefined });
     assert.deepEqual(env, { LISTEN_PID: "7", LISTEN_FDS: "1" });
@@ -183,7 +183,7 @@ describe("fd", () => {
     [1.5, "fd is 1.5; it must be an integer from 0 to 2147483647"],
     [10_000, "fd 10000 is no stream socket of this process"],
   ] as const) {
-    it(`is refused where it is none: ${fd}`, async () => {
+    it(`is refused if it is no file descriptor: ${fd}`, async () => {
       await assert.rejects(
         serve(() => "never", { fd }),
         { code: "BAD_OPTION", message: new RegExp(`${what}$`) },
@@ -210,14 +210,14 @@ describe("a Unix socket", { skip: process.platform === "win32" && "has no file h
     assert.ok(lstatSync(path).isSocket());
   }
 
-  it("that a killed process left behind is taken over", async (t) => {
+  it("is taken over from a process that was killed", async (t) => {
     const path = socketPath(t);
     await leftBehind(path);
     await serving(t, () => "here", { path });
     assert.equal(await ask(t, { path }), "here");
   });
 
-  it("at which somebody listens is left to them: EADDRINUSE", async (t) => {
+  it("is left to the process that listens on it: EADDRINUSE", async (t) => {
     const path = socketPath(t);
     await serving(t, () => "first", { path });
     await assert.rejects(
@@ -227,7 +227,7 @@ describe("a Unix socket", { skip: process.platform === "win32" && "has no file h
     assert.equal(await ask(t, { path }), "first");
   });
 
-  it("is not made of a file that is none: EADDRINUSE, and the file stays", async (t) => {
+  it("does not replace a file that is no socket: EADDRINUSE, and the file stays", async (t) => {
     const path = socketPath(t);
     writeFileSync(path, "precious");
     await assert.rejects(
@@ -237,14 +237,14 @@ describe("a Unix socket", { skip: process.platform === "win32" && "has no file h
     assert.ok(existsSync(path));
   });
 
-  it("is gone when its server has stopped", async (t) => {
+  it("is removed when its server has stopped", async (t) => {
     const path = socketPath(t);
     const { server } = await serving(t, () => "here", { path });
     await server.stop();
     assert.equal(existsSync(path), false);
   });
 
-  it("that two want at once goes to one of them", async (t) => {
+  it("goes to one of two servers that want it at once", async (t) => {
     const path = socketPath(t);
     await leftBehind(path);
     const started = await Promise.allSettled([serve(() => "a", { path }), serve(() => "b", { path })]);

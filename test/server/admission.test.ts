@@ -1,4 +1,4 @@
-// How many may connect: `maxConnections`, `maxConnectionsPerAddress`, `tlsHandshakeTimeoutMs`, each just under and just over.
+// Limits of connections: `maxConnections`, `maxConnectionsPerAddress`, `tlsHandshakeTimeoutMs`, each just under and just over.
 
 import assert from "node:assert/strict";
 import { connect } from "node:net";
@@ -34,7 +34,7 @@ function silent(t: TestContext, port: number): { connected: Promise<void>; dropp
 
 for (const limit of ["maxConnections", "maxConnectionsPerAddress"]) {
   describe(limit, () => {
-    it("takes as many, refuses one more with 503, and takes the next when one has gone", async (t) => {
+    it("accepts connections up to the limit, refuses one more with 503, and accepts the next when one has gone", async (t) => {
       const site = await serving(t, () => "ok", { [limit]: 2 });
       const [first, second] = [await site.connect(), await site.connect()];
       assert.equal((await served(first)).status, 200);
@@ -48,7 +48,9 @@ for (const limit of ["maxConnections", "maxConnectionsPerAddress"]) {
 }
 
 describe("maxConnections", () => {
-  it("counts TLS handshakes, and drops who is too many before one", { skip: noCertificate }, async (t) => {
+  it("counts TLS handshakes, and drops one connection more before its handshake", {
+    skip: noCertificate,
+  }, async (t) => {
     const site = await serving(t, () => "ok", { tls: certificate(), maxConnections: 2 });
     const first = await site.connect();
     assert.equal((await served(first)).status, 200);
@@ -64,26 +66,26 @@ describe("maxConnections", () => {
 });
 
 describe("tlsHandshakeTimeoutMs", () => {
-  it("drops a connection whose handshake does not come", { skip: noCertificate }, async (t) => {
+  it("drops a connection that does not finish its handshake", { skip: noCertificate }, async (t) => {
     const site = await serving(t, () => "ok", { tls: certificate(), tlsHandshakeTimeoutMs: 50 });
     await silent(t, site.server.port).dropped;
   });
 
-  it("leaves those alone whose handshake is done", { skip: noCertificate }, async (t) => {
+  it("does not drop a connection whose handshake is done", { skip: noCertificate }, async (t) => {
     const site = await serving(t, () => "ok", { tls: certificate(), tlsHandshakeTimeoutMs: 5000 });
     const client = await site.connect();
     assert.equal((await served(client)).status, 200);
   });
 
   for (const tlsHandshakeTimeoutMs of [0, Number.POSITIVE_INFINITY]) {
-    it(`may be ${tlsHandshakeTimeoutMs}`, { skip: noCertificate }, async (t) => {
+    it(`takes the value ${tlsHandshakeTimeoutMs}`, { skip: noCertificate }, async (t) => {
       const site = await serving(t, () => "ok", { tls: certificate(), tlsHandshakeTimeoutMs });
       if (tlsHandshakeTimeoutMs === 0) await silent(t, site.server.port).dropped;
       else assert.equal((await site.request("GET /")).text, "ok");
     });
   }
 
-  it("holds behind a PROXY header, too", { skip: noCertificate }, async (t) => {
+  it("applies to handshakes behind a PROXY header, too", { skip: noCertificate }, async (t) => {
     const site = await serving(t, () => "ok", {
       tls: certificate(),
       tlsHandshakeTimeoutMs: 50,
@@ -98,7 +100,7 @@ describe("tlsHandshakeTimeoutMs", () => {
 });
 
 describe("maxConnectionsPerAddress", () => {
-  it("drops one more before TLS", { skip: noCertificate }, async (t) => {
+  it("drops one connection more before TLS", { skip: noCertificate }, async (t) => {
     const site = await serving(t, () => "ok", { tls: certificate(), maxConnectionsPerAddress: 1 });
     const first = await site.connect();
     assert.equal((await served(first)).status, 200);
@@ -175,7 +177,7 @@ describe("AddressLimit", () => {
     assert.equal(enter("192.0.2.1"), false);
   });
 
-  it("forgets whom it has seen", () => {
+  it("forgets an address whose connections are closed", () => {
     const limit = new AddressLimit(2, undefined);
     const connections = [{}, {}, {}];
     assert.deepEqual(

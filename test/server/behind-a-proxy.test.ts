@@ -18,7 +18,7 @@ import { until } from "../support/wait.ts";
 
 const CLIENT = "127.0.0.2";
 const TRUSTED: ServeOptions = { trustedProxies: ["127.0.0.1"] };
-/** What a client could write to be taken for somebody else. */
+/** Header fields that a client could write to be taken for somebody else. */
 const FORGED = {
   "X-Forwarded-For": "203.0.113.66",
   "X-Forwarded-Proto": "gopher",
@@ -100,7 +100,7 @@ describe("behind haproxy with the PROXY protocol", { skip: skip || needs("haprox
   }
 });
 
-/** What must be so behind every proxy. */
+/** The tests for every proxy. */
 function ways(startProxy: (t: TestContext, site: Site) => Promise<Way>, options: ServeOptions): void {
   it("a request has the client's address, scheme and host, whatever the client writes", async (t) => {
     const way = await startProxy(t, await serving(t, WHO, options));

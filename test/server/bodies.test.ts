@@ -76,13 +76,13 @@ describe("a request's body", () => {
     assert.equal((await client.response()).text, `multipart/form-data; boundary=b ${summary(Buffer.from(part))}`);
   });
 
-  it("is empty where there is none, and null as a stream", async (t) => {
+  it("is empty if the request has none, and null as a stream", async (t) => {
     const site = await serving(t, async (r) => JSON.stringify([r.body, await r.text()]));
     assert.equal((await site.request("POST / HTTP/1.1\r\nContent-Length: 0")).text, '[null,""]');
     assert.equal((await site.request("GET /")).text, '[null,""]');
   });
 
-  it("is read as JSON; what is none rejects with BAD_REQUEST", async (t) => {
+  it("is read as JSON, and rejects with BAD_REQUEST if it is no JSON", async (t) => {
     const site = await serving(t, async (r) => {
       try {
         return JSON.stringify(await r.json());
@@ -98,7 +98,7 @@ describe("a request's body", () => {
     assert.equal((await client.response()).text, "BAD_REQUEST");
   });
 
-  it("is read once: BODY_USED afterwards", async (t) => {
+  it("can be read once: BODY_USED afterwards", async (t) => {
     const site = await serving(t, async (r) => {
       const first = await r.text();
       return r.text().catch((error: ChannelError) => `${first} ${error.code}`);
@@ -141,7 +141,7 @@ describe("a request's body", () => {
     assert.equal((await client.response()).text, String(count * part.length));
   });
 
-  it("that nobody reads is no part of the next request", async (t) => {
+  it("is not read as the next request when nobody reads it", async (t) => {
     const site = await serving(t, (r) => r.path);
     const client = await site.connect();
     const hidden = request("GET /hidden");
@@ -154,7 +154,7 @@ describe("a request's body", () => {
 });
 
 describe("a body of 2 MB that nobody reads", () => {
-  it("does not keep the answer from its client, nor becomes a request", async (t) => {
+  it("does not delay the answer, and is not read as a request", async (t) => {
     const paths: string[] = [];
     const site = await serving(t, (r) => {
       paths.push(r.path);
@@ -182,7 +182,7 @@ describe("Expect: 100-continue", () => {
     assert.equal((await client.response()).text, "hello");
   });
 
-  it("is answered with the final status instead where that is known before (RFC 9110 §10.1.1)", async (t) => {
+  it("is answered with the final status alone if that is known first (RFC 9110 §10.1.1)", async (t) => {
     const site = await serving(t, () => ({ status: 403, body: "no" }));
     const client = await site.connect();
     client.write(request(head));
@@ -197,7 +197,7 @@ describe("Expect: 100-continue", () => {
     await client.ended();
   });
 
-  it("needs no 100 when the body is there already", async (t) => {
+  it("gets no 100 when the body has already come", async (t) => {
     const site = await serving(t, (r) => r.text());
     const client = await site.connect();
     client.write(request(head, "hello"));

@@ -1,4 +1,4 @@
-// Every callback and every function option of a server and its channels, failing in every way: nothing of it reaches the
+// Every callback and every function option of a server and its channels, failing in every way: no failure reaches the
 // process, and the next client of the same server gets its answer.
 
 import assert from "node:assert/strict";

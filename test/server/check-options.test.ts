@@ -3,8 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type ServeOptions, serve } from "../../src/index.ts";
-import { SERVE_OPTIONS } from "../../src/server/check-options.ts";
-import { LIMITS } from "../../src/server/options.ts";
+import { LIMITS, SERVE_CHECKS } from "../../src/server/options.ts";
 import {
   each,
   INFINITE,
@@ -73,7 +72,7 @@ async function textOf(server: { url: string; stop(): Promise<void> }): Promise<s
 
 describe("the options of serve", () => {
   it("are BAD_OPTION for each bad value of each option, and nothing listens", async () => {
-    assert.deepEqual(Object.keys(SERVE).sort(), Object.keys(SERVE_OPTIONS).sort());
+    assert.deepEqual(Object.keys(SERVE).sort(), Object.keys(SERVE_CHECKS).sort());
     const before = process.getActiveResourcesInfo().filter((name) => name === "TCPServerWrap").length;
     for (const [name, value, text] of each(SERVE)) {
       for (const args of [[hello, { ...LOCAL, [name]: value }], [{ fetch, ...LOCAL, [name]: value }]]) {
@@ -87,7 +86,7 @@ describe("the options of serve", () => {
     assert.equal(process.getActiveResourcesInfo().filter((name) => name === "TCPServerWrap").length, before);
   });
 
-  it("are taken at the border of what is allowed", async () => {
+  it("are accepted at the border of the allowed range", async () => {
     const good: readonly ServeOptions[] = [
       Object.fromEntries(Object.keys(LIMITS).map((name) => [name, INFINITE])),
       { pingIntervalMs: 0, closeTimeoutMs: 3e9, backlog: 0 },
@@ -137,7 +136,7 @@ describe("serve for an application with fetch", () => {
     });
   });
 
-  it("takes options of the fields of an object of a class, but no method for an option", async () => {
+  it("takes options from the fields of a class instance, but takes no method for an option", async () => {
     assert.equal(await textOf(await serve(Object.assign(new Application(), LOCAL))), "fetched");
     await assert.rejects(looseServe(Object.assign(new Application(), { ...LOCAL, allowedOrigin: "any" })), {
       message: /"allowedOrigins"/,
@@ -161,7 +160,7 @@ describe("stop", () => {
   });
 
   for (const graceMs of [INFINITE, 3e9]) {
-    it(`with graceMs ${graceMs} waits for what runs`, async (t) => {
+    it(`waits for running handlers with graceMs ${graceMs}`, async (t) => {
       const called = deferred();
       const running = deferred();
       const site = await serving(t, async () => {

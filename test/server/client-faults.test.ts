@@ -1,5 +1,5 @@
-// What a handler lets through of its client's mistakes, and what it gets wrong itself: the first has its own status
-// (RFC 9110 §15.5) and is nobody's error, the second is a 500 without a word of why.
+// A client's mistake that a handler does not catch has a status of its own (RFC 9110 §15.5) and is not reported. A mistake of
+// the handler is a 500 that gives no reason, and is reported.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -10,7 +10,7 @@ import { deferred, until } from "../support/wait.ts";
 const NOT_JSON = request("POST / HTTP/1.1\r\nContent-Length: 5", '{"a":');
 const TEXT = [["text/plain; charset=utf-8"], ["nosniff"]];
 
-describe("a client's mistake that a handler lets through", () => {
+describe("a client's mistake that a handler does not catch", () => {
   const HANDLERS: readonly (readonly [where: string, handler: Handler])[] = [
     ["a handler", async (r) => JSON.stringify(await r.json())],
     ["a setup", (r) => withChannel(r, async (channel) => channel.send(JSON.stringify(await r.json())))],
@@ -42,7 +42,7 @@ describe("a client's mistake that a handler lets through", () => {
     assert.equal((await client.response()).status, 413);
   });
 
-  it("may be thrown by the handler itself", async (t) => {
+  it("can be thrown by the handler itself", async (t) => {
     const site = await serving(t, () => {
       throw new ChannelError("BODY_TOO_LARGE", "one line, please", { cause: new Error("secret") });
     });
@@ -50,7 +50,7 @@ describe("a client's mistake that a handler lets through", () => {
     assert.deepEqual([status, text], [413, "request body exceeds maxBodyBytes: one line, please\n"]);
   });
 
-  it("is no error where the client left meanwhile, and the handler threw its signal's reason", async (t) => {
+  it("is not reported where the client left and the handler threw its signal's reason", async (t) => {
     const started = deferred();
     const done = deferred();
     const site = await serving(t, async (r) => {
@@ -68,7 +68,7 @@ describe("a client's mistake that a handler lets through", () => {
   });
 });
 
-describe("what a handler gets wrong itself", () => {
+describe("a mistake of the handler", () => {
   for (const [what, handler] of [
     [
       "before it opens a channel",

@@ -1,4 +1,4 @@
-// What one connection carries, one exchange after the other: RFC 9112 §9, and http-kit #63, #338, #375.
+// Exchanges on one connection, one after the other: RFC 9112 §9, and http-kit #63, #338, #375.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -20,7 +20,7 @@ describe("a connection", () => {
   });
 
   for (const field of ["close", "CLOSE", "keep-alive, close"]) {
-    it(`ends after the response to "Connection: ${field}", and what is pipelined behind is not run`, async (t) => {
+    it(`ends after the response to "Connection: ${field}", and pipelined requests behind it are not run`, async (t) => {
       const paths: string[] = [];
       const site = await serving(t, (r) => {
         paths.push(r.path);
@@ -64,7 +64,7 @@ describe("a connection", () => {
     await ended.ended();
   });
 
-  it("ends after an HTTP/1.0 stream, whose end it is", async (t) => {
+  it("ends after an HTTP/1.0 stream, to mark its end", async (t) => {
     const site = await serving(t, () => ["a", "b"]);
     const client = await site.connect();
     client.write(request("GET / HTTP/1.0\r\nConnection: keep-alive"));
@@ -119,7 +119,7 @@ describe("a connection", () => {
     for (let i = 0; i < 100; i++) assert.equal((await client.response()).text, `/${i}`);
   });
 
-  it("stops reading when too much is pipelined behind a running request, and then answers all", async (t) => {
+  it("stops reading when too many requests wait behind a running one, and later answers all", async (t) => {
     const gate = deferred();
     let count = 0;
     const site = await serving(t, async () => {
@@ -136,7 +136,7 @@ describe("a connection", () => {
     for (let i = 0; i < total; i++) assert.equal((await client.response()).status, 200);
   });
 
-  it("gives each request its own answer, whatever is done with a channel that was kept (http-kit #375)", async (t) => {
+  it("gives each request its own answer, whatever the application does with an old channel (http-kit #375)", async (t) => {
     let held: Channel | undefined;
     const site = await serving(t, (r) => {
       if (r.path !== "/held") return `own answer ${r.path}`;

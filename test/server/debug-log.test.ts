@@ -1,4 +1,4 @@
-// NODE_DEBUG=unichannel: a server in a process of its own, and the lines that it prints of what clients do.
+// NODE_DEBUG=unichannel: a server in a process of its own, and the lines that it prints.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -12,7 +12,7 @@ import { upgradeRequest, WsClient } from "../support/ws-client.ts";
 
 interface Child {
   readonly target: Target;
-  /** What it has printed so far, without names of channels, ports and process. */
+  /** The lines printed so far, without names of channels, ports and process. */
   lines(): readonly string[];
   /** Resolves when there is a line that matches. */
   printed(pattern: RegExp): Promise<void>;
@@ -104,7 +104,7 @@ describe("NODE_DEBUG=unichannel", () => {
     );
   });
 
-  it("prints what becomes of a session: its carriers, what was asked for and replayed, and its end", async (t) => {
+  it("prints the life of a session: its carriers, its replays and its end", async (t) => {
     const { target, lines, printed } = await child(t, "unichannel");
     const endpoint = { ...target, pathname: "/session" };
     const socket = await SocketClient.open(t, endpoint);
@@ -138,7 +138,7 @@ describe("NODE_DEBUG=unichannel", () => {
     assert.doesNotMatch(lines().join("\n"), new RegExp(open.session.slice(0, 8)));
   });
 
-  it("prints that a page may not read an answer, which its browser alone would say", async (t) => {
+  it("prints that a page may not read an answer, which otherwise only the browser says", async (t) => {
     const { target, printed, lines } = await child(t, "unichannel");
     const client = await RawClient.connect(t, target);
     client.write("GET /401 HTTP/1.1\r\nHost: a.example\r\nOrigin: https://app.example\r\n\r\n");

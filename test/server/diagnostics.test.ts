@@ -1,4 +1,4 @@
-// What a server publishes through node:diagnostics_channel: docs/reference/diagnostics.md.
+// The events that a server publishes through node:diagnostics_channel: docs/reference/diagnostics.md.
 
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
@@ -65,7 +65,7 @@ describe("the events of a server", () => {
     assert.ok(closed!.durationMs >= 0);
   });
 
-  it("tell of a connection behind a PROXY header once HTTP begins, and of one that says nothing never", async (t) => {
+  it("tell of a connection behind a PROXY header once HTTP begins, and never of one that sends nothing", async (t) => {
     const heard = listenTo(t, ["unichannel:connection.open", "unichannel:connection.close"]);
     const site = await serving(t, (r) => r.remoteAddress!, { proxyProtocol: "required", trustedProxies: ["loopback"] });
     const silent = await site.connect();
@@ -82,7 +82,7 @@ describe("the events of a server", () => {
     assert.equal(site.server.stats().connectionsOpened, 1);
   });
 
-  it("tell of connections that were sent away", async (t) => {
+  it("tell of connections that were refused", async (t) => {
     const heard = listenTo(t, ["unichannel:connection.refuse"]);
     const site = await serving(t, () => "hello", { maxConnections: 1 });
     const first = await site.connect();
@@ -96,7 +96,7 @@ describe("the events of a server", () => {
     assert.equal(site.server.stats().connectionsRefused, 1);
   });
 
-  it("tell of one that its address had too many of, and of no opening or closing", async (t) => {
+  it("tell of a connection over maxConnectionsPerAddress, and of no opening or closing", async (t) => {
     const names = [
       "unichannel:connection.open",
       "unichannel:connection.close",
@@ -120,7 +120,7 @@ describe("the events of a server", () => {
     }
   });
 
-  it("tell of what no handler may see", async (t) => {
+  it("tell of requests that no handler may see", async (t) => {
     const heard = listenTo(t, ["unichannel:request.start", "unichannel:request.end", "unichannel:request.refuse"]);
     const site = await serving(t, () => "hello", { maxHeaderCount: 2, maxBodyBytes: 3 });
     await site.request("GET / HTTP/1.1\r\nHost: a\r\nHost: b");
@@ -138,7 +138,7 @@ describe("the events of a server", () => {
     assert.equal(site.server.stats().requests, 0);
   });
 
-  it("tell of overflows, whoever hears the error", async (t) => {
+  it("tell of overflows, whoever is told of the error", async (t) => {
     const heard = listenTo(t, ["unichannel:channel.overflow", "unichannel:error"]);
     const channels: Channel[] = [];
     const site = await serving(t, (r) => {
@@ -166,7 +166,7 @@ describe("the events of a server", () => {
     closing.raw.destroy();
   });
 
-  it("tell of errors with what they belong to", async (t) => {
+  it("tell of errors with their request or channel", async (t) => {
     const heard = listenTo(t, ["unichannel:error"]);
     const boom = new Error("boom");
     const site = await serving(t, () => {
@@ -179,7 +179,7 @@ describe("the events of a server", () => {
     assert.equal(site.takeReports().length, 1);
   });
 
-  it("tell of a beginning or an end alone to who listens to that alone", async (t) => {
+  it("tell of a beginning, or of an end, to a subscriber of that topic alone", async (t) => {
     const site = await serving(t, (r) => withChannel(r, (channel) => void channel.send("x", false)));
     const before = await site.connect();
     before.write(request("GET /"));
@@ -232,7 +232,7 @@ describe("the end of a request", () => {
     assert.deepEqual(site.server.stats().responses, { "1xx": 0, "2xx": 4, "3xx": 0, "4xx": 1, "5xx": 1 });
   });
 
-  it("has none when the client was gone before a response, and says so when one was broken off", async (t) => {
+  it("has no status when the client left before a response, and isWhole is false when one was broken off", async (t) => {
     const heard = listenTo(t, ["unichannel:request.end"]);
     const never = deferred();
     const site = await serving(t, (r) => {
@@ -265,7 +265,7 @@ describe("the end of a request", () => {
     client.raw.destroy();
   });
 
-  it("is what an upgrade check answers", async (t) => {
+  it("has the status that an upgrade check answers with", async (t) => {
     const heard = listenTo(t, ["unichannel:request.start", "unichannel:request.end", "unichannel:channel.open"]);
     const site = await serving(t, () => assert.fail("the handler is not asked"), {
       upgrade: async () => ({ status: 401 }),
@@ -277,7 +277,7 @@ describe("the end of a request", () => {
     assert.deepEqual(heard.of("unichannel:request.end").map(summary), [["/ws", 401, true]]);
   });
 
-  it("is the refusal of a body that the handler was reading", async (t) => {
+  it("has the status that a body was refused with while the handler read it", async (t) => {
     const heard = listenTo(t, ["unichannel:request.end", "unichannel:request.refuse"]);
     const site = await serving(t, async (r) => `${(await r.bytes()).length}`, { maxBodyBytes: 3 });
     const client = await site.connect();
@@ -318,7 +318,7 @@ describe("the end of a channel", () => {
 });
 
 describe("a store that is bound to the beginning of requests", () => {
-  it("is there in the handler and in all that it awaits, for each request its own", async (t) => {
+  it("holds its own value for each request, in the handler and in all that it awaits", async (t) => {
     const store = new AsyncLocalStorage<string>();
     const start = topic("unichannel:request.start") as unknown as {
       bindStore(store: AsyncLocalStorage<string>, toValue: (message: unknown) => string): void;

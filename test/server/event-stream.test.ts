@@ -19,7 +19,7 @@ describe("an event stream", () => {
     "text/html, text/event-stream;q=0.9",
     "a/b,text/event-stream , c/d",
   ]) {
-    it(`is what a client gets that accepts ${accept}`, async (t) => {
+    it(`is the answer to a client that accepts ${accept}`, async (t) => {
       const site = await channels(t, (channel) => channel.send("hello", true));
       const response = await site.request(`GET / HTTP/1.1\r\nAccept: ${accept}`);
       assert.deepEqual([response.status, response.text], [200, "data: hello\n\n"]);
@@ -29,7 +29,7 @@ describe("an event stream", () => {
   }
 
   for (const accept of ["*/*", "text/*", "text/event-stream-x", "x-text/event-stream"]) {
-    it(`is not for a client that accepts ${accept}`, async (t) => {
+    it(`is not the answer to a client that accepts ${accept}`, async (t) => {
       const site = await channels(t, (channel) => channel.send("hello", true));
       assert.equal((await site.request(`GET / HTTP/1.1\r\nAccept: ${accept}`)).text, "hello");
     });
@@ -85,7 +85,7 @@ describe("an event stream", () => {
     });
   }
 
-  it("sends json as an event, and the type of the stream stays", async (t) => {
+  it("sends json as an event, and keeps the content type of the stream", async (t) => {
     const site = await channels(t, (channel) => channel.send(json({ n: 1 }), true));
     const response = await site.request(ASK);
     assert.equal(response.text, 'data: {"n":1}\n\n');
@@ -101,7 +101,7 @@ describe("an event stream", () => {
     assert.equal((await site.request("GET /204 HTTP/1.1\r\nAccept: text/event-stream")).status, 204);
   });
 
-  it("takes bytes for text, a character cut between two parts of a stream included", async (t) => {
+  it("sends bytes as text, also with a character cut between two parts of a stream", async (t) => {
     const bytes = new TextEncoder().encode("€uro");
     const site = await channels(t, (channel) => {
       channel.send(bytes);

@@ -35,7 +35,7 @@ for (const [how, loop] of Object.entries(LOOPS)) {
       ["beside a setup that is over", (channel: Channel) => void loop(channel)],
       ["in an async setup", (channel: Channel) => loop(channel)],
     ] as const) {
-      it(`lets the end be told, ${where}`, async (t) => {
+      it(`lets the close handler run, ${where}`, async (t) => {
         const log: string[] = [];
         const site = await serving(t, (r) =>
           withChannel(r, (channel) => {
@@ -51,7 +51,7 @@ for (const [how, loop] of Object.entries(LOOPS)) {
       });
     }
 
-    it("drops what comes later, and goes on reading for the end", async (t) => {
+    it("drops later messages, and goes on reading until the end", async (t) => {
       const log: string[] = [];
       const site = await serving(t, (r) =>
         withChannel(r, (channel) => {
@@ -67,7 +67,7 @@ for (const [how, loop] of Object.entries(LOOPS)) {
       assert.deepEqual(log, ["1000"]);
     });
 
-    it("lets the end of a session be told", async (t) => {
+    it("lets the close handler of a session run", async (t) => {
       const log: string[] = [];
       const site = await serving(t, (r) =>
         openSession(
@@ -86,7 +86,7 @@ for (const [how, loop] of Object.entries(LOOPS)) {
 }
 
 describe("an iterator of a channel that is dropped", () => {
-  it("lets the end be told once it is collected", async (t) => {
+  it("lets the close handler run once it is garbage-collected", async (t) => {
     setFlagsFromString("--expose-gc");
     const collect = runInNewContext("gc") as () => void;
     const log: string[] = [];
@@ -111,7 +111,7 @@ describe("an iterator of a channel that is dropped", () => {
 });
 
 describe("a close handler", () => {
-  it("that adds itself again is told once", async (t) => {
+  it("runs once though it adds itself again", async (t) => {
     const log: string[] = [];
     let channel: Channel | undefined;
     const site = await serving(t, (r) =>

@@ -65,7 +65,7 @@ describe("a client that has ended its side", () => {
     await client.ended();
   });
 
-  it("in the middle of a request is answered nothing, and its connection ends", async (t) => {
+  it("gets no answer in the middle of a request, and its connection ends", async (t) => {
     let calls = 0;
     const site = await serving(t, () => void (calls += 1));
     const client = await site.connect();
@@ -76,7 +76,7 @@ describe("a client that has ended its side", () => {
     await until(() => site.server.stats().connections === 0, "the connection is gone");
   });
 
-  it("without a request has its connection ended", async (t) => {
+  it("has its connection ended where it has sent no request", async (t) => {
     const site = await serving(t, () => "ok");
     const client = await site.connect();
     client.end();
@@ -90,7 +90,7 @@ describe("a client that goes away", () => {
     ["by closing", (client: { destroy(): void }) => client.destroy()],
     ["with a reset", (client: { reset(): void }) => client.reset()],
   ] as const) {
-    it(`${how} is noticed while its poll is parked, without anything being written`, async (t) => {
+    it(`is noticed while its poll is parked and nothing is written: ${how}`, async (t) => {
       const statuses: CloseStatus[] = [];
       const channels: Channel[] = [];
       const site = await serving(t, (r) => {
@@ -111,7 +111,7 @@ describe("a client that goes away", () => {
     });
   }
 
-  it("in the middle of a stream is noticed, and the next client is served (test-client-abort)", async (t) => {
+  it("is noticed in the middle of a stream, and the next client is served (test-client-abort)", async (t) => {
     const closed: string[] = [];
     const site = await serving(t, (r) => {
       if (r.path === "/normal") return "ok";
@@ -131,7 +131,7 @@ describe("a client that goes away", () => {
     assert.equal((await site.request("GET /normal")).text, "ok");
   });
 
-  it("with pipelined requests outstanding is noticed all the same", async (t) => {
+  it("is noticed with pipelined requests outstanding", async (t) => {
     const closed = deferred<CloseStatus>();
     const paths: string[] = [];
     const site = await serving(t, (r) => {
@@ -146,7 +146,7 @@ describe("a client that goes away", () => {
     await until(() => site.server.stats().connections === 0, "nothing of it is left");
   });
 
-  it("before its handler opens a channel leaves a channel that is closed", async (t) => {
+  it("leaves a closed channel if its handler opens one later", async (t) => {
     const gate = deferred();
     const result = deferred<unknown[]>();
     const site = await serving(t, async (r) => {
@@ -170,7 +170,7 @@ describe("a client that goes away", () => {
     assert.deepEqual(await result.promise, ["setup", "client", "client-close"]);
   });
 
-  it("while its handler runs has its answer dropped, and nothing is reported", async (t) => {
+  it("has its answer dropped if it left while the handler ran, and nothing is reported", async (t) => {
     const gate = deferred();
     const site = await serving(t, async () => {
       await gate.promise;

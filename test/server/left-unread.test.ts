@@ -1,4 +1,4 @@
-// A client that leaves while much of what it sent is not read: its channel knows all the same, within a few beats.
+// A client that leaves while much of what it sent is not read: its channel still knows within a few ticks.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";

@@ -1,5 +1,5 @@
-// Every limit, at its default: what is just under it passes, what is just over it does not. Those that count time, or need
-// a client that does not read, have their tests elsewhere; the table says where.
+// Every limit, at its default: input just under it passes, and just over it is refused. Limits of time, and those that need a
+// client that does not read, have their tests elsewhere; the table says where.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// What a server logs, and to whom: docs/reference/server.md, "Logging". The logger is pino itself.
+// The log of a server: docs/reference/server.md, "Logging". The logger is pino itself.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
@@ -22,7 +22,7 @@ function logging(level = "info"): { logger: Logger; lines: Line[] } {
 }
 
 describe("the logger", () => {
-  it("hears at info when the server listens, is stopping and has stopped, and of no request", async () => {
+  it("gets a line at info when the server listens, is stopping and has stopped, and none per request", async () => {
     const { logger, lines } = logging("trace");
     const server = await serve(() => "ok", { port: 0, host: "127.0.0.1", logger });
     assert.equal(await (await fetch(server.url)).text(), "ok");
@@ -38,7 +38,7 @@ describe("the logger", () => {
     ]);
   });
 
-  it("hears at error what a handler threw, with the request's id and path, but not its query", async (t) => {
+  it("gets the error of a handler, with the request's id and path, but not its query", async (t) => {
     const { logger, lines } = logging("warn");
     const ids: string[] = [];
     const options = { onError: undefined, logger };
@@ -66,7 +66,7 @@ describe("the logger", () => {
     assert.doesNotMatch(JSON.stringify(lines), /secret/);
   });
 
-  it("hears at error what a callback threw, with the channel's id", async (t) => {
+  it("gets the error of a callback, with the channel's id", async (t) => {
     const { logger, lines } = logging("warn");
     const channels: Channel[] = [];
     const site = await serving(
@@ -88,7 +88,7 @@ describe("the logger", () => {
     client.raw.destroy();
   });
 
-  it("hears at warn of a slow client that was closed, and not of a dropped message", async (t) => {
+  it("gets a line at warn for a slow client that was closed, and none for a dropped message", async (t) => {
     const { logger, lines } = logging("warn");
     const channels: Channel[] = [];
     const site = await serving(
@@ -118,7 +118,7 @@ describe("the logger", () => {
     assert.deepEqual(others, []);
   });
 
-  it("does not hear of errors where there is an onError", async (t) => {
+  it("gets no errors where there is an onError", async (t) => {
     const { logger, lines } = logging("warn");
     const site = await serving(
       t,
@@ -154,7 +154,7 @@ describe("the logger", () => {
     );
   });
 
-  it("may throw: the server goes on", async (t) => {
+  it("may throw, and the server goes on", async (t) => {
     const broken = (): never => {
       throw new Error("the log is full");
     };
@@ -167,7 +167,7 @@ describe("the logger", () => {
   });
 });
 
-describe("the log of what clients cause at will", () => {
+describe("the log of errors that clients can cause at will", () => {
   /** 50 messages that the receiver refuses, as one client sends them, and what was logged by the time the server has stopped. */
   async function flood(t: TestContext, receive: (message: string) => never): Promise<Line[]> {
     const { logger, lines } = logging("warn");
@@ -208,7 +208,7 @@ describe("the log of what clients cause at will", () => {
     });
   });
 
-  it("still has another error", async (t) => {
+  it("still has errors of another kind", async (t) => {
     const lines = await flood(t, (message) => {
       throw message === "message 49" ? new TypeError("the bug") : new Error("boom");
     });
@@ -247,7 +247,7 @@ describe("the log of what clients cause at will", () => {
 });
 
 describe("without a logger", () => {
-  it("errors go to console.error, and nothing else is said", async (t) => {
+  it("errors go to console.error, and nothing else is printed", async (t) => {
     const said: unknown[][] = [];
     for (const level of ["log", "info", "warn", "error"] as const) {
       t.mock.method(console, level, (...args: unknown[]) => void said.push([level, args[0]]));

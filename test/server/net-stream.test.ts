@@ -1,4 +1,4 @@
-// A ByteStream over real sockets, with a peer that reads when the test says so, and beats in virtual time.
+// A ByteStream over real sockets, with a peer that reads when the test says so, and ticks in virtual time.
 
 import assert from "node:assert/strict";
 import { connect, createServer, type Socket } from "node:net";
@@ -18,7 +18,7 @@ interface Pair {
   readonly stream: NetStream;
   readonly peer: Socket;
   readonly budget: BufferBudget;
-  /** What the stream's listener was told. */
+  /** The calls of the stream's listener, in order. */
   readonly told: string[];
 }
 
@@ -108,7 +108,7 @@ describe("NetStream", () => {
     assert.deepEqual(told, ["drain", "eof", "closed", "streamClosed"]);
   });
 
-  it("says how much the peer has not taken, and nothing of one that keeps up", async (t) => {
+  it("tells how much the peer has not taken: 0 for one that keeps up", async (t) => {
     const { stream, peer, budget } = await pair(t);
     stream.write("x");
     assert.equal(stream.bufferedAmount, 0);
@@ -124,7 +124,7 @@ describe("NetStream", () => {
     assert.equal(budget.bytes, 0);
   });
 
-  it("counts the whole of what is partly sent, because all of it is kept in memory", async (t) => {
+  it("counts a partly sent message whole, because all of it is kept in memory", async (t) => {
     const { stream, peer, budget } = await pair(t);
     stream.write(Buffer.alloc(MUCH));
     assert.equal(budget.bytes, MUCH);
@@ -133,7 +133,7 @@ describe("NetStream", () => {
     assert.ok(stream.bufferedAmount > 0 && stream.bufferedAmount < MUCH - 8 * MIB, String(stream.bufferedAmount));
     assert.equal(stream.bufferedAmount + stream.pinnedBytes, MUCH);
     assert.equal(budget.bytes, MUCH);
-    // What comes behind it does not keep it longer.
+    // Later output does not keep it longer.
     stream.write(Buffer.alloc(MUCH));
     await readSome(peer, MUCH);
     await settled(() => stream.bufferedAmount);
@@ -144,7 +144,7 @@ describe("NetStream", () => {
     assert.equal(budget.bytes, 0);
   });
 
-  it("gives up what was unsent when it is destroyed, also in the server's sum", async (t) => {
+  it("drops unsent bytes when it is destroyed, also from the server's sum", async (t) => {
     const budget = new BufferBudget(MIB);
     const one = await pair(t, budget);
     const other = await pair(t, budget);
@@ -171,7 +171,7 @@ describe("NetStream", () => {
     assert.deepEqual(told, ["closed WRITE_TIMEOUT", "streamClosed"]);
   });
 
-  it("drops it also when it was ended, and also when the peer still sends", async (t) => {
+  it("drops such a peer also after end(), and while the peer still sends", async (t) => {
     const { stream, peer, told } = await pair(t);
     stream.write(Buffer.alloc(MUCH));
     stream.end();
@@ -190,7 +190,7 @@ describe("NetStream", () => {
     );
   });
 
-  it("lets a peer live that is slow, of one write and of many", async (t) => {
+  it("keeps a slow peer, after one large write and after many", async (t) => {
     for (const write of [
       ({ stream }: Pair) => stream.write(Buffer.alloc(MUCH)),
       ({ stream }: Pair) => {
@@ -211,7 +211,7 @@ describe("NetStream", () => {
     }
   });
 
-  it("lets a peer live that was fast and has become slow", async (t) => {
+  it("keeps a peer that was fast and has become slow", async (t) => {
     const { stream, peer, told } = await pair(t);
     // Eight times in a row, all at once: the largest slices.
     for (let i = 0; i < 8; i++) {
@@ -234,7 +234,7 @@ describe("NetStream", () => {
     assert.ok(stream.bufferedAmount > 0, "and much is left");
   });
 
-  it("does not suspect one that has nothing to take", async (t) => {
+  it("keeps a peer that has nothing to take", async (t) => {
     const { stream, told } = await pair(t);
     stream.write("x");
     for (let now = 0; now < 600_000; now += 1000) stream.tick(now);

@@ -27,7 +27,7 @@ const post = (field: string): string => request(`POST /\r\n${field}`);
 
 const readAll: Handler = (r) => withChannel(r, async (c) => void c.send(await r.bytes(), true), { headers: OWN });
 
-/** What the engine, or the library for the application, answers: [what, status, handler, bytes of the request]. */
+/** Answers of the engine, or of the library for the application: [what, status, handler, bytes of the request]. */
 const FAILURES: readonly (readonly [what: string, status: number, handler: Handler, bytes: string])[] = [
   ["a setup that throws", 500, channel(() => assert.fail("x")), request("GET /")],
   [
@@ -151,7 +151,7 @@ describe("headers of the options are on the answer to", () => {
     await stopped;
   });
 
-  it("a request behind it on the same connection not", async (t) => {
+  it("no later request on the same connection", async (t) => {
     const site = await serving(t, (r) =>
       r.path === "/a" ? withChannel(r, (c) => c.send("x"), { headers: OWN }) : "b",
     );

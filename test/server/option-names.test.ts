@@ -1,4 +1,4 @@
-// Names of options that nobody knows are refused wherever options are given, nested ones too, with what was probably meant.
+// Unknown names of options are refused wherever options are given, nested ones too, with what was probably meant.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
@@ -153,7 +153,7 @@ describe("known names of options", () => {
     collectMetrics(site.server, { register: new Registry(), prefix: undefined });
   });
 
-  it("are those of an object: null and others are BAD_OPTION", async (t) => {
+  it("are read from an object: null and other values are BAD_OPTION", async (t) => {
     const calls = Object.entries(ANYWHERE).filter(([owner]) => !/of|fetch/.test(owner));
     for (const [owner, [call]] of calls) assert.equal((await errorOf(() => call(null))).code, "BAD_OPTION", owner);
     await inHandler(t, async (request) => {
@@ -176,7 +176,7 @@ describe("handlers", () => {
     assert.equal((await site.request("GET /")).status, 200);
   });
 
-  it("that are no functions are BAD_OPTION", async (t) => {
+  it("are BAD_OPTION if they are no functions", async (t) => {
     await inHandler(t, async (request) => {
       for (const open of [openChannel, openSession]) {
         assert.throws(() => (open as Loose)(request, { receive: "x" }), {

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { type ChannelOptions, openChannel, serve, withChannel } from "../../src/index.ts";
 import { CHANNEL_OPTIONS } from "../../src/request/channel-options.ts";
-import { SERVE_OPTIONS } from "../../src/server/check-options.ts";
+import { SERVE_CHECKS } from "../../src/server/options.ts";
 import { serving } from "../support/serving.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: arguments as plain JavaScript may pass them
@@ -22,7 +22,7 @@ describe("the options of serve", () => {
   it("are those of its interface", () => {
     const path = "src/server/options.ts";
     assert.deepEqual(
-      Object.keys(SERVE_OPTIONS).sort(),
+      Object.keys(SERVE_CHECKS).sort(),
       [...namesOf(path, "ServeOptions"), ...namesOf(path, "ServerLimits")].sort(),
     );
   });

@@ -1,4 +1,4 @@
-// Origins and hosts that were refused are named once in the log, with what to set.
+// Refused origins and hosts are logged once, with the option to set.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
@@ -67,7 +67,7 @@ describe("a refused origin", () => {
     });
   }
 
-  it("is logged with other advice where no list would do", async (t) => {
+  it("is logged with other advice where no list would help", async (t) => {
     for (const [origin, options, advice] of [
       ["null", {}, /sandboxed frame or a file; .* allowedOrigins: \["null"\]/],
       ["app.example", {}, /no browser sends such an origin/],
@@ -97,7 +97,7 @@ describe("a refused origin", () => {
     assert.match(String(warn.mock.calls[0]!.arguments[0]), /allowedOrigins: \["https:\/\/app\.example"\]/);
   });
 
-  it("is named up to a hundred times, whatever clients send; then the log says that it names no more", async (t) => {
+  it("is logged for a hundred origins at most; then the log says that no more follow", async (t) => {
     const { site, lines } = await logged(t);
     const client = await site.connect();
     const poll = (origin: string): string =>
@@ -110,13 +110,13 @@ describe("a refused origin", () => {
     assert.match(lines.at(-1)!.message, /100 refused origins and hosts have been named; no more will be/);
   });
 
-  it("longer than any is not named", async (t) => {
+  it("is not logged if it is longer than any origin", async (t) => {
     const { site, lines } = await logged(t);
     assert.equal((await site.request(handshake(`https://${"a".repeat(4000)}.example`))).status, 403);
     assert.deepEqual(lines, []);
   });
 
-  it("cannot write lines of its own into the log", async (t) => {
+  it("cannot inject lines into the log", async (t) => {
     const warn = t.mock.method(console, "warn", () => {});
     const site = await serving(t, (r) => withChannel(r, () => {}), { logger: undefined });
     assert.equal((await site.request(handshake('https://a"\x80\xff.example\t!'))).status, 403);

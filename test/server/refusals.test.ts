@@ -10,7 +10,7 @@ const HOST = "Host: x\r\n";
 const POST = `POST / HTTP/1.1\r\n${HOST}`;
 const CHUNKED = `${POST}Transfer-Encoding: chunked\r\n\r\n`;
 
-/** What is wrong, the bytes, the status. */
+/** The fault, the bytes, the status. */
 const REFUSED: readonly (readonly [what: string, bytes: string, status: number, options?: ServeOptions])[] = [
   ["no request line", "nonsense\r\n\r\n", 400],
   ["two blanks in the request line", `GET  / HTTP/1.1\r\n${HOST}\r\n`, 400],
@@ -139,7 +139,7 @@ describe("a request is refused", () => {
     });
   }
 
-  it("and nothing that follows on its connection is answered", async (t) => {
+  it("and no later request on its connection is answered", async (t) => {
     const paths: string[] = [];
     const site = await serving(t, (r) => {
       paths.push(r.path);
@@ -163,7 +163,7 @@ describe("a request is refused", () => {
     await client.ended();
   });
 
-  it("without the body where it was HEAD", async (t) => {
+  it("without a body if it was HEAD", async (t) => {
     const site = await serving(t, () => "ok");
     const client = await site.connect();
     client.write("HEAD / HTTP/1.1\r\n\r\n");
@@ -171,7 +171,7 @@ describe("a request is refused", () => {
     await client.ended();
   });
 
-  it("with the body where only the one before was HEAD", async (t) => {
+  it("with a body if only the request before was HEAD", async (t) => {
     const site = await serving(t, () => "ok");
     const client = await site.connect();
     client.write(`${request("HEAD /")}GET / HTTP/1.1\r\n\r\n`);

@@ -1,4 +1,4 @@
-// What a handler sees of a request: design §1.1 `ChannelRequest`, and http-kit's test-ring-spec.
+// The request as a handler sees it: design §1.1 `ChannelRequest`, and http-kit's test-ring-spec.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
@@ -7,7 +7,7 @@ import { RawClient } from "../support/raw-client.ts";
 import { certificate, noCertificate, request, type Site, serving, socketPath } from "../support/serving.ts";
 import { deferred } from "../support/wait.ts";
 
-/** What `look` sees of a request that consists of `text` and `body`. */
+/** Returns the result of `look` for a request that consists of `text` and `body`. */
 async function seen<T>(t: TestContext, text: string, look: (request: ChannelRequest) => T, body = ""): Promise<T> {
   const found = deferred<T>();
   const site = await serving(t, async (asked) => {
@@ -105,7 +105,7 @@ describe("a request", () => {
     assert.deepEqual(await seen(t, `GET / HTTP/1.1\r\n${fields}`, (r) => [r.isWebSocket, r.lastEventId]), [true, "42"]);
   });
 
-  it("knows HTTP/1.0, where Host is not needed", async (t) => {
+  it("may be HTTP/1.0, without a Host", async (t) => {
     const site = await serving(t, (r) => r.httpVersion);
     const client = await site.connect();
     client.write("GET / HTTP/1.0\r\n\r\n");
@@ -121,7 +121,7 @@ describe("a request", () => {
     assert.equal((await client.response()).text, "/b");
   });
 
-  it("does not believe X-Forwarded-For of just anyone", async (t) => {
+  it("ignores X-Forwarded-For of an untrusted peer", async (t) => {
     const address = await seen(t, "GET / HTTP/1.1\r\nX-Forwarded-For: 9.9.9.9", (r) => r.remoteAddress);
     assert.equal(address, "127.0.0.1");
   });
@@ -153,7 +153,7 @@ describe("a request", () => {
     assert.equal((await site.request("GET /")).text, "https");
   });
 
-  it("becomes a Fetch Request, one only", async (t) => {
+  it("becomes one Fetch Request, the same each time", async (t) => {
     const all = await seen(
       t,
       "POST /a?b=c HTTP/1.1\r\nHost: example.org:8080\r\nX-A: 1\r\nContent-Length: 7",
@@ -228,7 +228,7 @@ describe("request.lastEventId", () => {
     assert.equal((await client.response()).text, "é-漢-1");
   });
 
-  it("is never half of each: overlong forms, surrogates, and a character cut in two stay latin1", async (t) => {
+  it("is UTF-8 as a whole or not at all: overlong forms, surrogates and a cut character stay latin1", async (t) => {
     const client = await (await serving(t, (r) => r.lastEventId ?? "none")).connect();
     for (const bytes of ["\xc0\xaf", "\xed\xa0\x80", "\xc3\xa9\xff", "\xf0\x9f\x98", "\xf4\x90\x80\x80"]) {
       client.write(Buffer.from(request(asSent(bytes)), "latin1"));
@@ -240,7 +240,7 @@ describe("request.lastEventId", () => {
     }
   });
 
-  it("with a NUL is no field at all: 400", async (t) => {
+  it("is refused with 400 if it has a NUL", async (t) => {
     const site = await serving(t, (r) => r.lastEventId ?? "none");
     assert.equal((await site.request(asSent("a\0b"))).status, 400);
   });

@@ -1,4 +1,4 @@
-// What a handler's result becomes on the wire: design §1.1, RFC 9110 §6.4, §8.6, §15, and http-kit's body and header tests.
+// The response that a handler's result becomes on the wire: design §1.1, RFC 9110 §6.4, §8.6, §15, and http-kit's body and header tests.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -56,7 +56,7 @@ describe("a handler's result", () => {
     });
   }
 
-  it("may be nothing: 404", async (t) => {
+  it("may be undefined: 404", async (t) => {
     const site = await serving(t, (r) => (r.path === "/late" ? Promise.resolve() : undefined));
     assert.equal((await site.request("GET /")).status, 404);
     assert.equal((await site.request("GET /late")).status, 404);
@@ -220,7 +220,7 @@ describe("a response without a body", () => {
   });
 });
 
-describe("a result that cannot be sent is a 500 without a word of why, and reported", () => {
+describe("a result that cannot be sent is a 500 without a reason, and is reported", () => {
   const bad: readonly (readonly [what: string, result: () => unknown, code: string])[] = [
     ["CR and LF in a value", () => ({ headers: { "X-A": "secret\r\nX-Evil: 1" }, body: "" }), "BAD_HEADER"],
     ["a bare LF in a value", () => ({ headers: { "X-A": "secret\nX-Evil: 1" }, body: "" }), "BAD_HEADER"],
@@ -285,7 +285,7 @@ describe("a result that cannot be sent is a 500 without a word of why, and repor
     });
   }
 
-  it("also while the stream of an earlier request made the connection wait", async (t) => {
+  it("a handler that returns it while an earlier stream holds the connection", async (t) => {
     const site = await serving(t, (r) => {
       if (r.path === "/boom") throw new Error("boom");
       return parts("a", "b");

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { OPCODE } from "../../src/codec/ws-frame.ts";
+import type { EngineServer } from "../../src/server/engine-server.ts";
 import { back, close, opened, poll, post, SocketClient, StreamClient, text } from "../support/session-client.ts";
 import { type SessionSite, sessionSite } from "../support/session-site.ts";
 import { deferred, settled, until } from "../support/wait.ts";
@@ -216,7 +217,7 @@ describe("what sessions hold for slow receivers", () => {
   it("is bounded by maxTotalReceivedBytes for all together: who holds most waits", async (t) => {
     const gate = deferred();
     const site = await sessionSite(t, { receive: () => gate.promise }, {}, { maxTotalReceivedBytes: 2 * 1024 * 1024 });
-    const { received: budget } = site.site.server as unknown as { received: { bytes: number } };
+    const { received: budget } = (site.site.server as EngineServer).exchanges;
     let sent = 0;
     for (let i = 0; i < 5; i++) {
       const socket = await SocketClient.open(t, site.endpoint);
@@ -236,7 +237,7 @@ describe("what sessions hold for slow receivers", () => {
     await socket.opened();
     socket.send(...MANY);
     await heard(socket);
-    const { received: budget } = site.site.server as unknown as { received: { bytes: number } };
+    const { received: budget } = (site.site.server as EngineServer).exchanges;
     assert.ok(budget.bytes > 100 * 1024, `${budget.bytes}`);
     gate.resolve();
     await until(() => received(site) === MANY.length, "all were taken");

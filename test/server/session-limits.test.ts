@@ -319,7 +319,7 @@ describe("what a session keeps", () => {
     for (let i = 0; i < 2; i++) await socket.record();
     assert.equal(site.channel.bufferedAmount, 3000);
     assert.equal(site.site.server.stats().bufferedBytes, 3000);
-    const { budget } = site.site.server as unknown as { budget: { bytes: number } };
+    const { budget } = (site.site.server as EngineServer).exchanges;
     assert.equal(budget.bytes, 3000);
     socket.send({ type: "ack", received: 2 });
     await until(() => site.channel.bufferedAmount === 0, "it is acknowledged");

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { EngineServer } from "../../src/server/engine-server.ts";
 import { ask, opened, poll, post, StreamClient, text } from "../support/session-client.ts";
 import { sessionSite } from "../support/session-site.ts";
 import { deferred, settled, until } from "../support/wait.ts";
@@ -148,7 +149,7 @@ describe("the POSTs of a session", () => {
     void post(t, site.endpoint, session, 1, ...big).catch(() => {});
     await site.called(`receive ${"x".repeat(60_000)}`);
     void post(t, site.endpoint, session, 11, ...big).catch(() => {});
-    const { received } = site.site.server as unknown as { received: { bytes: number } };
+    const { received } = (site.site.server as EngineServer).exchanges;
     // One of the twenty has been taken.
     await until(() => received.bytes >= 19 * 60_000, "it waits");
     const refused = await post(t, site.endpoint, session, 21, ...big);

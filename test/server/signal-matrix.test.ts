@@ -64,7 +64,7 @@ function leave(client: RawClient, way: Way): void {
   else client.write(closeFrame(1000));
 }
 
-/** What happened on one channel, in order; `seen` is what the channel said of itself when its signal aborted. */
+/** The events of one channel, in order. `seen`: the state of the channel when its signal aborted. */
 class Watched {
   readonly log: string[] = [];
   readonly gate = deferred();

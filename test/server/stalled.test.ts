@@ -1,4 +1,4 @@
-// Clients that stop reading, or vanish without a word: `writeTimeoutMs`, `pongTimeoutMs`, in real time with short limits.
+// Clients that stop reading, or vanish silently: `writeTimeoutMs`, `pongTimeoutMs`, in real time with short limits.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
@@ -89,7 +89,7 @@ describe("a client that stops reading", () => {
     await until(() => site.server.stats().connections === 0, "the connection is gone");
   });
 
-  it("is begun no pipelined request of, until it has read the answers before", async (t) => {
+  it("has its next pipelined request begun only after it has read the earlier answers", async (t) => {
     const answer = "x".repeat(MIB);
     let calls = 0;
     const site = await serving(t, () => {

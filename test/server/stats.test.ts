@@ -1,4 +1,4 @@
-// What a server counts: docs/reference/server.md, "Stats".
+// The counters of a server: docs/reference/server.md, "Stats".
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -60,7 +60,7 @@ describe("server.stats()", () => {
     client.raw.destroy();
   });
 
-  it("does not count a send that was not taken", async (t) => {
+  it("does not count a send that the channel refused", async (t) => {
     const channels: Channel[] = [];
     const site = await serving(t, (r) =>
       withChannel(r, (c) => void channels.push(c), { onOverflow: "drop", maxBufferedBytes: 1 }),
@@ -109,7 +109,7 @@ describe("server.stats()", () => {
     assert.deepEqual(site.server.stats().errors, { handler: { OTHER: 2, BAD_DATA: 1 } });
   });
 
-  it("gives a copy: who keeps it sees what was then", async (t) => {
+  it("returns a copy, which does not change later", async (t) => {
     const site = await serving(t, () => {
       throw new Error("boom");
     });

@@ -24,7 +24,7 @@ async function parking(t: TestContext): Promise<{ site: Site; channels: Channel[
   return { site, channels, closed };
 }
 
-/** What the system says to a new connection. */
+/** Returns the system's answer to a new connection. */
 async function connecting(server: Server): Promise<unknown> {
   const socket = connect(server.port, "127.0.0.1");
   const answer = await new Promise((resolve) => {
@@ -295,7 +295,7 @@ describe("a server that is stopping", () => {
     await stopped;
   });
 
-  it("lets a stream that is being sent come to its end", async (t) => {
+  it("lets a stream that is being sent finish", async (t) => {
     const gate = deferred();
     const site = await serving(t, async () =>
       (async function* () {
@@ -317,7 +317,7 @@ describe("a server that is stopping", () => {
     await stopped;
   });
 
-  it("still answers what had arrived before anybody read it", async (t) => {
+  it("still answers requests that had arrived and were not read yet", async (t) => {
     const site = await serving(t, (r) => r.path);
     const used = await site.connect();
     used.write(request("GET /first"));
@@ -335,7 +335,7 @@ describe("a server that is stopping", () => {
     await stopped;
   });
 
-  it("still answers a request whose head is half here, and nothing behind it", async (t) => {
+  it("still answers a request of which half the head has come, and none behind it", async (t) => {
     const site = await serving(t, async (r) => `${r.path} ${await r.text()}`);
     const client = await site.connect();
     client.write("POST /half HTTP/1.1\r\nHost");
@@ -351,7 +351,7 @@ describe("a server that is stopping", () => {
     assert.equal(site.server.stats().requests, 1);
   });
 
-  it("lets a body that is still being sent come to its end", async (t) => {
+  it("lets a body that is still coming finish", async (t) => {
     const site = await serving(t, (r) => r.text());
     const client = await site.connect();
     client.write(request("POST / HTTP/1.1\r\nContent-Length: 10", "first"));
@@ -364,7 +364,7 @@ describe("a server that is stopping", () => {
     await stopped;
   });
 
-  it("closes a WebSocket in the middle of a message that comes in; what is not whole is not delivered", async (t) => {
+  it("closes a WebSocket in the middle of an incoming message, which is not delivered", async (t) => {
     const log: unknown[] = [];
     const site = await serving(t, (r) =>
       withChannel(r, (channel) => {
@@ -389,7 +389,7 @@ describe("a server that is stopping", () => {
     assert.deepEqual(log, ["whole", "server", 1001]);
   });
 
-  it("closes a WebSocket in the middle of a message that goes out only when that is whole", async (t) => {
+  it("closes a WebSocket in the middle of an outgoing message only when that is whole", async (t) => {
     const gate = deferred();
     const site = await serving(t, (r) =>
       withChannel(r, (channel) => {
@@ -415,7 +415,7 @@ describe("a server that is stopping", () => {
     await stopped;
   });
 
-  it("ends event streams behind what is being sent, and those that are full too", async (t) => {
+  it("ends event streams behind unsent events, also those that are full", async (t) => {
     const gate = deferred();
     const site = await serving(t, (r) =>
       withChannel(
@@ -477,7 +477,7 @@ describe("a server that is stopping", () => {
     assert.ok(retries.size > 1, "they differ");
   });
 
-  it("drops a client that does not read, with what is unsent, after `graceMs`", async (t) => {
+  it("drops a client that does not read, with its unsent bytes, after `graceMs`", async (t) => {
     const closed: CloseStatus[] = [];
     const site = await serving(t, (r) =>
       withChannel(

@@ -229,14 +229,14 @@ describe("a streamed response", () => {
     assert.equal(response.text, "01234567");
   });
 
-  it("of a Blob that ends it has the Blob's length and type", async (t) => {
+  it("has the length and type of a Blob that ends it", async (t) => {
     const site = await channels(t, (channel) => channel.send(new Blob(["<svg/>"], { type: "image/svg+xml" }), true));
     const response = await site.request("GET /");
     assert.deepEqual([response.framing, response.text], ["length", "<svg/>"]);
     assert.deepEqual(response.headers.get("content-type"), ["image/svg+xml"]);
   });
 
-  it("of a stream keeps a character that is cut between two parts", async (t) => {
+  it("keeps a character that is cut between two parts of a stream", async (t) => {
     const bytes = new TextEncoder().encode("€");
     const site = await channels(t, (channel) => channel.send([bytes.subarray(0, 1), bytes.subarray(1)], true));
     assert.equal((await site.request("GET /")).text, "€");
@@ -260,7 +260,7 @@ describe("a streamed response", () => {
     assert.equal((await client.head()).status, 200);
   });
 
-  it("whose setup rejects after its first chunk is cut, never left hanging (http-kit 1.4, defect 5)", async (t) => {
+  it("is cut, never left hanging, if its setup rejects after its first chunk (http-kit 1.4, defect 5)", async (t) => {
     const status = deferred<CloseStatus>();
     const site = await channels(t, async (channel) => {
       channel.onClose(status.resolve);

@@ -25,7 +25,7 @@ interface Greeting {
   readonly alpn: string | false | null;
 }
 
-/** What a client learns in its handshake. `first` is sent in the clear before it. */
+/** The facts that a client learns in its handshake. `first` is sent in the clear before it. */
 async function greet(
   t: TestContext,
   { server }: Site,
@@ -104,7 +104,7 @@ describe("setTls", { skip: noCertificate }, () => {
     assert.equal((await greet(t, site)).name, "new.example");
   });
 
-  it("refuses what cannot handshake, says what to do, and the old certificate goes on serving", async (t) => {
+  it("refuses options that cannot handshake, says what to do, and the old certificate stays", async (t) => {
     const site = await serving(t, ECHO, { tls: certificate("old.example") });
     const { cert, key } = certificate("new.example");
     for (const [text, renewal] of refused({ cert, key })) {
@@ -117,7 +117,7 @@ describe("setTls", { skip: noCertificate }, () => {
     }
   });
 
-  it("takes undefined for what is not given: the old certificate stays beside a new option", async (t) => {
+  it("takes undefined for an option that is not given: the old certificate stays beside a new option", async (t) => {
     const site = await serving(t, ECHO, { tls: certificate("old.example") });
     site.server.setTls({ cert: undefined, key: undefined, maxVersion: "TLSv1.2" });
     const greeting = await greet(t, site);
@@ -133,7 +133,7 @@ describe("setTls", { skip: noCertificate }, () => {
     assert.equal((await greet(t, site)).name, "old.example");
   });
 
-  it("puts a pfx in the place of cert and key, and them in its place", async (t) => {
+  it("replaces cert and key by a pfx, and a pfx by them", async (t) => {
     const site = await serving(t, ECHO, { tls: certificate("old.example") });
     site.server.setTls({ pfx: pfx("new.example", "secret"), passphrase: "secret" });
     assert.equal((await greet(t, site)).name, "new.example");
@@ -162,7 +162,7 @@ describe("setTls", { skip: noCertificate }, () => {
     assert.equal((await greet(t, site)).name, "expired.example");
   });
 
-  it("keeps what it is not given", async (t) => {
+  it("keeps options that are not given", async (t) => {
     const site = await serving(t, ECHO, { tls: { ...certificate("old.example"), maxVersion: "TLSv1.2" } });
     site.server.setTls(certificate("new.example"));
     const socket = connect({ port: site.server.port, host: "127.0.0.1", rejectUnauthorized: false });
@@ -180,7 +180,7 @@ describe("setTls", { skip: noCertificate }, () => {
 
 describe("a server with tls", { skip: noCertificate }, () => {
   for (const [where, first, options] of WAYS) {
-    it(`answers ALPN with what it speaks, ${where}`, async (t) => {
+    it(`answers ALPN with the protocols that it speaks, ${where}`, async (t) => {
       const site = await serving(t, ECHO, { ...options, tls: certificate() });
       for (const [offered, chosen] of [
         [["h2", "http/1.1"], "http/1.1"],
@@ -194,7 +194,7 @@ describe("a server with tls", { skip: noCertificate }, () => {
     });
   }
 
-  it("leaves ALPN to who says it", async (t) => {
+  it("leaves ALPN to the options that set it", async (t) => {
     const own = await serving(t, ECHO, { tls: { ...certificate(), ALPNProtocols: ["acme-tls/1"] } });
     assert.equal((await greet(t, own, { alpn: ["acme-tls/1"] })).alpn, "acme-tls/1");
     const asked = await serving(t, ECHO, {
@@ -232,7 +232,7 @@ describe("a server with tls", { skip: noCertificate }, () => {
     assert.equal((await greet(t, site, { alpn: ["h2", "http/1.1"] })).alpn, "http/1.1");
   });
 
-  it("rejects with BAD_OPTION for a certificate that is none", async () => {
+  it("rejects with BAD_OPTION for text that is no certificate", async () => {
     for (const proxied of [{}, { trustedProxies: ["loopback"], proxyProtocol: "required" } as const]) {
       const tls = { cert: "no certificate", key: "no key" };
       await assert.rejects(serve(ECHO, { port: 0, tls, ...proxied }), (error: Error & { code: string }) => {
@@ -348,7 +348,7 @@ describe("the callbacks of tls", { skip: noCertificate }, () => {
 
 type Row = readonly [text: RegExp, options: Record<string, unknown>];
 
-/** What both `setTls` and `serve` refuse. */
+/** Options that both `setTls` and `serve` refuse. */
 function refused({ cert, key }: { readonly cert: string; readonly key: string }): readonly Row[] {
   const other = certificate("other.example");
   return [
@@ -421,7 +421,7 @@ function expiredCertificate(): { cert: string; key: string } {
   }
 }
 
-/** What `openssl s_client` prints of a handshake. */
+/** Returns the output of `openssl s_client` for a handshake. */
 async function sClient({ server }: Site): Promise<string> {
   const child = spawn("openssl", ["s_client", "-connect", `127.0.0.1:${server.port}`], {
     stdio: ["pipe", "pipe", "ignore"],

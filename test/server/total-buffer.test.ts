@@ -29,7 +29,7 @@ function message(round: number): Uint8Array {
 }
 
 describe("maxTotalBufferedBytes", () => {
-  it("bounds what 400 clients that never read may cost, and those who read get everything in order", async (t) => {
+  it("bounds the memory of 400 clients that never read, and others get everything in order", async (t) => {
     const channels: { path: string; channel: Channel; status: CloseStatus | undefined }[] = [];
     const site = await serving(
       t,

@@ -71,7 +71,7 @@ describe("maxTotalReceivedBytes", () => {
     await until(() => received.bytes === 0, "nothing is held for those who left");
   });
 
-  it("bounds what waits for busy receivers: those who hold most are ended though they send nothing more", async (t) => {
+  it("bounds messages that wait for busy receivers: the clients with most are ended though they send nothing more", async (t) => {
     const site = await serving(t, (r) => withChannel(r, (channel) => channel.onReceive(() => new Promise(() => {}))), {
       maxTotalReceivedBytes: LIMIT,
     });
@@ -94,7 +94,7 @@ describe("maxTotalReceivedBytes", () => {
     for (const { error } of site.takeReports()) assert.match(String(error), /maxTotalReceivedBytes/);
   });
 
-  it("lets go of what waits for a receiver that is busy until its client leaves, though nothing is read meanwhile", async (t) => {
+  it("releases messages that wait for a busy receiver when their client leaves, though nothing is read meanwhile", async (t) => {
     let reads = 0;
     const site = await serving(
       t,
@@ -218,7 +218,7 @@ describe("maxTotalReceivedBytes", () => {
     assert.equal((await client.response()).text, "100000");
   });
 
-  it("lets a body go when it has come, and when it is given up", async (t) => {
+  it("releases a body when it has come, and when it is given up", async (t) => {
     const site = await serving(t, async (r) => `${(await r.bytes()).length}`);
     const { received } = (site.server as EngineServer).exchanges;
     const client = await site.connect();
@@ -229,7 +229,7 @@ describe("maxTotalReceivedBytes", () => {
     assert.equal(received.bytes, 0);
   });
 
-  it("counts the part of a head, and lets it go", async (t) => {
+  it("counts a part of a head, and releases it", async (t) => {
     const site = await serving(t, () => "ok");
     const { received } = (site.server as EngineServer).exchanges;
     const client = await site.connect();

@@ -1,5 +1,5 @@
-// Who the client is behind proxies: what they say in header fields, and in front of a connection. Real sockets of
-// 127.0.0.1, which plays the trusted proxy in one test and an impostor in the next.
+// The client behind proxies, as header fields and PROXY headers name it. Real sockets of 127.0.0.1,
+// which plays the trusted proxy in one test and an impostor in the next.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -31,7 +31,7 @@ interface Proxies {
   readonly headers?: readonly ProxyHeader[];
 }
 
-/** Whom a connection from `PROXY`, or another address, gives away with these fields, the kind of the first believed. */
+/** Returns the client of a connection from `PROXY`, or `address`. By default the kind of the first field is trusted. */
 function clientOf(fields: readonly string[], { trusted, headers }: Proxies = {}, address = PROXY): Client {
   const isProxy = toProxyMatcher(
     trusted ?? [PROXY, INNER],
@@ -53,14 +53,14 @@ describe("trustedProxies", () => {
     assert.equal(addressOf("Forwarded", `for=${CLIENT}, for=${INNER};by=${PROXY}`), CLIENT);
   });
 
-  it("believes nothing that came from beyond the client", () => {
+  it("ignores hops that the client itself may have written", () => {
     assert.equal(addressOf("X-Forwarded-For", `${FORGED}, ${CLIENT}`), CLIENT);
     assert.equal(addressOf("X-Forwarded-For", `${PROXY}, ${CLIENT}, ${INNER}`), CLIENT);
     assert.equal(addressOf("Forwarded", `for=${FORGED}, for=${CLIENT}, for=${INNER}`), CLIENT);
     assert.equal(addressOf("Forwarded", `for="${FORGED}, for=${CLIENT}`), CLIENT);
   });
 
-  it("names the furthest when all are trusted", () => {
+  it("names the furthest address when all are trusted", () => {
     assert.equal(addressOf("X-Forwarded-For", `${PROXY}, ${INNER}`), PROXY);
     assert.equal(addressOf("X-Forwarded-For", INNER), INNER);
   });
@@ -71,7 +71,7 @@ describe("trustedProxies", () => {
     assert.equal(addressOf("X-Forwarded-For", "unknown"), undefined);
   });
 
-  it("keeps the connection's own where a proxy says nothing, or nothing that can be read", () => {
+  it("keeps the connection's own address where a proxy names none, or none that can be read", () => {
     assert.deepEqual(clientOf([]), { address: PROXY, scheme: "http", host: "own" });
     assert.deepEqual(clientOf(["Forwarded", "for=nonsense;proto=https"]), {
       address: PROXY,
@@ -87,19 +87,19 @@ describe("trustedProxies", () => {
     });
   });
 
-  it("takes scheme and host from the hop that tells of the client, because its writer is the one that it asked", () => {
+  it("takes scheme and host from the hop of the client, whose writer is the proxy that the client asked", () => {
     const line = `for=${FORGED};proto=http;host=forged, for=${CLIENT};proto=https;host=outer, for=${INNER};host=inner`;
     assert.deepEqual(clientOf(["Forwarded", line]), { address: CLIENT, scheme: "https", host: "outer" });
   });
 
-  it("takes them from the next nearer hop where that one does not say", () => {
+  it("takes scheme and host from the next nearer hop where that one has none", () => {
     const line = `for=${FORGED};proto=http;host=forged, for=${CLIENT}, for=${INNER};proto=https;host=inner`;
     assert.deepEqual(clientOf(["Forwarded", line]), { address: CLIENT, scheme: "https", host: "inner" });
     const fields = ["X-Forwarded-For", `${FORGED}, ${CLIENT}, ${INNER}`, "X-Forwarded-Proto", "https"];
     assert.deepEqual(clientOf(fields), { address: CLIENT, scheme: "https", host: "own" });
   });
 
-  it("believes X-Forwarded-* and not Forwarded by default: a proxy that writes the former may pass on the latter", () => {
+  it("reads X-Forwarded-* and not Forwarded by default: a proxy that writes the former may pass on the latter", () => {
     const forged = ["Forwarded", `for=${FORGED};proto=https;host=forged`];
     const own = { address: PROXY, scheme: "http", host: "own" };
     const fields = ["X-Forwarded-For", CLIENT];
@@ -107,7 +107,7 @@ describe("trustedProxies", () => {
     assert.deepEqual(clientOf(["Host", "own", ...forged]), own);
   });
 
-  it("believes what proxyHeaders names, and nothing else that a client may have written", () => {
+  it("reads the fields in proxyHeaders, and no other that a client may have written", () => {
     const forged = [
       ...["X-Forwarded-For", FORGED, "X-Forwarded-Proto", "https", "X-Forwarded-Host", "forged"],
       ...["Forwarded", `for=${CLIENT}`],
@@ -130,7 +130,7 @@ describe("trustedProxies", () => {
     });
   }
 
-  it("believes no header of a peer that is not trusted", () => {
+  it("reads no header of a peer that is not trusted", () => {
     const fields = ["X-Forwarded-For", FORGED, "X-Forwarded-Proto", "https", "Forwarded", `for=${FORGED};host=forged`];
     assert.deepEqual(clientOf(fields, { trusted: [PROXY] }, CLIENT), { address: CLIENT, scheme: "http", host: "own" });
   });
@@ -163,7 +163,7 @@ describe("trustedProxies", () => {
     });
   }
 
-  it("remembers no more than some addresses", () => {
+  it("caches a bounded number of addresses", () => {
     const isProxy = toProxyMatcher(
       ["10.0.0.0/8"],
       () => false,
@@ -223,7 +223,7 @@ describe("a request behind a trusted proxy", () => {
     }
   });
 
-  it("is looked at only when it is asked, and once", async (t) => {
+  it("has its fields read only when the application asks, and once", async (t) => {
     const asked: string[] = [];
     const trustedProxies = (address: string): boolean => asked.push(address) > 0 && address === "127.0.0.1";
     const silent = await serving(t, () => "nothing asked", { trustedProxies });
@@ -246,7 +246,7 @@ describe("a request behind a trusted proxy", () => {
     assert.deepEqual(failing.takeMessages(), ["connection: no list"]);
   });
 
-  it("has no address on a Unix socket, unless whoever connects there is trusted", async (t) => {
+  it("has no address on a Unix socket, unless its peers are trusted", async (t) => {
     const named = { address: CLIENT, scheme: "https", host: "app.example", url: "https://app.example/path" };
     const own = { address: null, scheme: "http", host: "own:81", url: "http://own:81/path" };
     for (const [trustedProxies, expected] of [
@@ -334,7 +334,7 @@ describe("proxyProtocol", () => {
     });
   });
 
-  it("may name another trusted proxy, whose fields are believed then", async (t) => {
+  it("may name another trusted proxy, whose fields are read then", async (t) => {
     const { server } = await serving(t, WHO, { ...REQUIRED, trustedProxies: ["loopback", CLIENT] });
     const answer = await ask(t, server, `X-Forwarded-For: ${FORGED}\r\n`, [V2]);
     assert.equal(answer.address, FORGED);
@@ -345,7 +345,7 @@ describe("proxyProtocol", () => {
     assert.equal((await ask(t, server, "", [LOCAL])).address, "127.0.0.1");
   });
 
-  it("lends a client of whom no address is known neither the proxy's address nor its trust", async (t) => {
+  it("gives a client without a known address neither the proxy's address nor its trust", async (t) => {
     const { server } = await serving(t, WHO, REQUIRED);
     const answer = await ask(t, server, `X-Forwarded-For: ${FORGED}\r\n`, [bytesOf("PROXY UNKNOWN\r\n")]);
     assert.equal(answer.address, null);
@@ -389,7 +389,7 @@ describe("proxyProtocol", () => {
     });
   }
 
-  it('"required" refuses whoever is not trusted before it says anything: 400', async (t) => {
+  it('"required" refuses an untrusted peer before it sends anything: 400', async (t) => {
     const { server } = await serving(t, WHO, { ...REQUIRED, trustedProxies: ["192.0.2.1"] });
     for (const text of ["", V1, `${V1}GET / HTTP/1.1\r\nHost: x\r\n\r\n`]) {
       assert.match(await exchange(t, server, text), /^HTTP\/1\.1 400 .*Connection: close\r\n.*trustedProxies only\n$/s);
@@ -444,7 +444,7 @@ describe("proxyProtocol", () => {
     assert.match(answer, /^HTTP\/1\.1 101 .*Hello 198\.51\.100\.9$/s);
   });
 
-  it("lets go of who leaves before the header, and of who still waits when the server stops", async (t) => {
+  it("drops a client that leaves before the header, and one that still waits when the server stops", async (t) => {
     const { server } = await serving(t, WHO, REQUIRED);
     const leaving = connect(whereIs(server));
     await once(leaving, "connect");
@@ -532,7 +532,7 @@ describe("proxyProtocol before TLS", () => {
     assert.equal((await askOver(t, connect(whereIs(others.server)))).address, "127.0.0.1");
   });
 
-  it("drops a connection without the header, from who is not trusted, and with nonsense for a handshake", async (t) => {
+  it("drops a connection without the header, from an untrusted peer, and with no TLS handshake", async (t) => {
     const { server } = await serving(t, WHO, OPTIONS);
     const strict = await serving(t, WHO, { ...OPTIONS, trustedProxies: ["192.0.2.1"] });
     for (const [to, text] of [

@@ -65,7 +65,7 @@ describe("a close of the server", () => {
     await until(() => site.server.stats().connections === 0, "nothing of it is left");
   });
 
-  it("is over when the client just goes", async (t) => {
+  it("ends when the client just leaves", async (t) => {
     const { client, channel, status } = await pair(t);
     channel.close(1000, "bye");
     await client.closed();
@@ -98,7 +98,7 @@ describe("a close of the server", () => {
     assert.equal((await client.closed()).code, 1000);
   });
 
-  it("after one send: `send(data, true)`", async (t) => {
+  it("comes after the one message of `send(data, true)`", async (t) => {
     const { client } = await pair(t, {}, (channel) => channel.send("only this", true));
     assert.equal(await client.message(), "only this");
     assert.deepEqual(await client.closed(), { code: 1000, reason: "" });
@@ -106,7 +106,7 @@ describe("a close of the server", () => {
     await client.ended();
   });
 
-  it("makes what the client still sends go unheard (§1.4)", async (t) => {
+  it("drops messages that the client still sends (§1.4)", async (t) => {
     const got: unknown[] = [];
     const { client, channel, statuses } = await pair(t, {}, (c) => c.onReceive((message) => got.push(message)));
     channel.close();
@@ -145,7 +145,7 @@ describe("a close of the client", () => {
     [4321, "application"],
     [4999, "application"],
   ] as const) {
-    it(`with ${code} is answered with it, is ${name}, and ends TCP`, async (t) => {
+    it(`is answered with its code ${code}, is named ${name}, and ends TCP`, async (t) => {
       const { client, channel, status } = await pair(t);
       client.close(code, "so long");
       assert.equal((await client.closed()).code, code);
@@ -156,7 +156,7 @@ describe("a close of the client", () => {
     });
   }
 
-  it("without a code is 1005, and is answered without one", async (t) => {
+  it("is 1005 without a code, and is answered without one", async (t) => {
     const { client, status } = await pair(t);
     client.close();
     assert.deepEqual(await client.closed(), { code: 1005, reason: "" });
@@ -164,7 +164,7 @@ describe("a close of the client", () => {
     assert.deepEqual(await status(), { by: "client", code: 1005, reason: "", name: "no-status" });
   });
 
-  it("with 1014, which has no name here, keeps its number", async (t) => {
+  it("keeps the number 1014, which has no name here", async (t) => {
     const { client, status } = await pair(t);
     client.close(1014);
     assert.deepEqual(await client.closed(), { code: 1014, reason: "" });
@@ -173,7 +173,7 @@ describe("a close of the client", () => {
   });
 
   for (const code of [1016, 2999]) {
-    it(`with ${code}, which nobody has assigned, is refused with 1002`, async (t) => {
+    it(`is refused with 1002 for the unassigned code ${code}`, async (t) => {
       const { client, status } = await pair(t);
       client.close(code);
       assert.equal((await client.closed()).code, 1002);
@@ -191,7 +191,7 @@ describe("a close of the client", () => {
     }
   });
 
-  it("ends all: a second close frame and what follows it are ignored (http-kit #68, #227, #319)", async (t) => {
+  it("is the last frame: a second close frame and later bytes are ignored (http-kit #68, #227, #319)", async (t) => {
     const { site, client, statuses } = await pair(t);
     client.raw.write(
       Buffer.concat([closeFrame(1000, "first"), closeFrame(1001, "second"), textFrame("x"), Buffer.alloc(100_000)]),
@@ -215,7 +215,7 @@ describe("a close of the client", () => {
     assert.equal((await status()).by, "server");
   });
 
-  it("in the middle of a fragmented message is a close (test-interleaved)", async (t) => {
+  it("may come in the middle of a fragmented message (test-interleaved)", async (t) => {
     const { client, status } = await pair(t);
     client.raw.write(textFrame("unfinished", false)).write(closeFrame(1000));
     assert.equal((await client.closed()).code, 1000);

@@ -1,4 +1,4 @@
-// What comes in one segment with the handshake: RFC 6455 §4.1 lets a client send as soon as it has asked.
+// Frames in one segment with the handshake: RFC 6455 §4.1 lets a client send as soon as it has asked.
 
 import assert from "node:assert/strict";
 import { connect } from "node:net";

@@ -1,4 +1,4 @@
-// The opening handshake over sockets: RFC 6455 §4.2, http-kit's handshake tests, and what may share a segment with it.
+// The opening handshake over sockets: RFC 6455 §4.2, http-kit's handshake tests, and bytes in the same segment.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -42,7 +42,7 @@ describe("a handshake is accepted", () => {
     });
   }
 
-  it("with the value of RFC 6455 §1.3, and conversation follows", async (t) => {
+  it("with the accept value of RFC 6455 §1.3, and messages follow", async (t) => {
     const site = await serving(t, echo);
     const client = await WsClient.open(t, site.target);
     assert.deepEqual(client.head.headers.get("sec-websocket-accept"), ["s3pPLMBiTxaQ9kYGzzhZRbK+xOo="]);
@@ -95,7 +95,7 @@ describe("a handshake is accepted", () => {
     assert.equal(await client.message(), "in two halves");
   });
 
-  it("later, by an async handler that first asks who it is (http-kit #285)", async (t) => {
+  it("later, by an async handler that authenticates first (http-kit #285)", async (t) => {
     const gate = deferred();
     const site = await serving(t, async (r) => {
       await gate.promise;
@@ -214,7 +214,7 @@ describe("a handshake is refused", () => {
     assert.deepEqual(site.takeMessages(), ["handler: boom"]);
   });
 
-  it("with 500 for a header in the options that is none, and it is reported", async (t) => {
+  it("with 500 for an invalid header in the options, which is reported", async (t) => {
     const site = await serving(t, (r) => withChannel(r, () => {}, { headers: { "X-A": "a\r\nb" } }));
     const client = await site.connect();
     client.write(upgradeRequest());
@@ -224,7 +224,7 @@ describe("a handshake is refused", () => {
 });
 
 describe("a WebSocket's connection", () => {
-  it("ends with its client, in the middle of a frame too", async (t) => {
+  it("ends when its client leaves, also in the middle of a frame", async (t) => {
     const names: string[] = [];
     const site = await serving(t, (r) => withChannel(r, (c) => c.onClose(({ name }) => names.push(name))));
     const client = await WsClient.open(t, site.target);

@@ -52,7 +52,7 @@ describe("a message", () => {
     assert.equal(await client.message(), "map");
   });
 
-  it("from a stream is one message in fragments, each with its part (§5.4)", async (t) => {
+  it("is sent in fragments, one for each part, when it is a stream (§5.4)", async (t) => {
     const site = await serving(t, (r) =>
       withChannel(r, (channel) => {
         channel.send(["one ", "two ", "three"]);
@@ -67,7 +67,7 @@ describe("a message", () => {
   });
 
   for (const size of [0, 1, 125, 126, 127, 65_535, 65_536, 65_537, MIB, 4 * MIB]) {
-    it(`of ${size} bytes comes back as it went, as text and as bytes`, async (t) => {
+    it(`is echoed unchanged, as text and as bytes: ${size} bytes`, async (t) => {
       const { client } = await echo(t);
       const text = "abcdefghij".repeat(Math.ceil(size / 10)).slice(0, size);
       client.send(text);
@@ -79,7 +79,7 @@ describe("a message", () => {
     });
   }
 
-  it("in fragments arrives whole, with control frames between them (§5.4)", async (t) => {
+  it("arrives whole from fragments with control frames between them (§5.4)", async (t) => {
     const { client } = await echo(t);
     client.raw.write(textFrame("fra", false));
     client.raw.write(frame(PING, "p1")).write(frame(PONG, "unasked"));
@@ -90,7 +90,7 @@ describe("a message", () => {
     assert.equal(await client.message(), "fragmented");
   });
 
-  it("whose fragments cut a character is whole text", async (t) => {
+  it("arrives whole when its fragments cut a character", async (t) => {
     const { client } = await echo(t);
     const bytes = Buffer.from("κόσμε🎈");
     for (let i = 0; i < bytes.length; i++) {
@@ -99,7 +99,7 @@ describe("a message", () => {
     assert.equal(await client.message(), "κόσμε🎈");
   });
 
-  it("one byte at a time arrives whole (http-kit #80)", async (t) => {
+  it("arrives whole when it comes one byte at a time (http-kit #80)", async (t) => {
     const { client } = await echo(t);
     for (const byte of Buffer.concat([textFrame("slow but sure"), frame(BINARY, Buffer.alloc(130, 7))])) {
       client.raw.write(Uint8Array.of(byte));
@@ -109,7 +109,7 @@ describe("a message", () => {
     assert.deepEqual(await client.message(), Buffer.alloc(130, 7));
   });
 
-  it("in TCP segments of 65 KB and more arrives whole (http-kit #47)", async (t) => {
+  it("arrives whole in TCP segments of 65 KB and more (http-kit #47)", async (t) => {
     const { client } = await echo(t);
     const text = "segment ".repeat(30_000);
     const bytes = Buffer.concat([textFrame(text), textFrame("next")]);
@@ -312,14 +312,14 @@ describe("pings", () => {
     assert.deepEqual([await client.pong(), await client.pong()], ["p".repeat(125), ""]);
   });
 
-  it("unasked pongs are no trouble (§5.5.3)", async (t) => {
+  it("are not needed for a pong: an unsolicited one is accepted (§5.5.3)", async (t) => {
     const { client } = await echo(t);
     client.raw.write(frame(PONG, "unasked"));
     client.send("still here");
     assert.equal(await client.message(), "still here");
   });
 
-  it("of more than 125 bytes are not sent: BAD_DATA", async (t) => {
+  it("are refused with more than 125 bytes: BAD_DATA", async (t) => {
     const opened = deferred<Channel>();
     const site = await serving(t, (r) => withChannel(r, (channel) => opened.resolve(channel)));
     const client = await WsClient.open(t, site.target);

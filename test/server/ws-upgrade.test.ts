@@ -1,4 +1,4 @@
-// The `upgrade` check: what a server asks before a WebSocket opens. RFC 6455 §4.2.2 lets it answer with any status
+// The `upgrade` check, which runs before a WebSocket opens. RFC 6455 §4.2.2 lets it answer with any status
 // instead of 101, and add fields to the 101.
 
 import assert from "node:assert/strict";
@@ -40,7 +40,7 @@ describe("an upgrade check", () => {
     ["at once", <T>(value: T) => value],
     ["later", async <T>(value: T) => value],
   ] as const) {
-    it(`lets a WebSocket open that it returns nothing for, ${how}`, async (t) => {
+    it(`lets a WebSocket open by returning nothing, ${how}`, async (t) => {
       const { site, handled } = await guarded(t, () => wrap(undefined));
       const client = await WsClient.open(t, site.target, { first: textFrame("early") });
       assert.equal(await client.message(), "early undefined");
@@ -85,13 +85,13 @@ describe("an upgrade check", () => {
     });
   }
 
-  it("is not asked for requests that want no WebSocket", async (t) => {
+  it("is not called for requests that want no WebSocket", async (t) => {
     const { site, handled } = await guarded(t, () => ({ status: 403 }));
     assert.equal((await site.request("GET /page")).text, "plain");
     assert.deepEqual(handled, ["/page"]);
   });
 
-  it("is asked only when the handshake is right, and the page's origin", async (t) => {
+  it("is called only when the handshake and the page's origin are right", async (t) => {
     let asked = 0;
     const { site, handled } = await guarded(t, () => void (asked += 1));
     for (const [bytes, status] of [
@@ -108,7 +108,7 @@ describe("an upgrade check", () => {
     assert.deepEqual([asked, handled], [0, []]);
   });
 
-  it("holds what arrives meanwhile, and reads no more than is held", async (t) => {
+  it("holds bytes that arrive meanwhile, up to the limit of what is held", async (t) => {
     const gate = deferred();
     // All answers may have to wait for this process to read them: a channel must not be closed as too slow for that.
     const { site } = await guarded(t, () => gate.promise, { maxBufferedBytes: 256 * 1_048_576 });
@@ -164,7 +164,7 @@ describe("an upgrade check", () => {
     ["returns headers that cannot be sent", () => ({ headers: { "X-A": "a\r\nb" } })],
     ["opens a channel itself", (r) => void withChannel(r, () => {}, { sse: false })],
   ] satisfies [string, UpgradeCheck][]) {
-    it(`that ${what} opens nothing: 500 without a word of why, and it is reported`, async (t) => {
+    it(`opens nothing if it ${what}: 500 without a reason, and it is reported`, async (t) => {
       const { site } = await guarded(t, check as UpgradeCheck);
       const client = await site.connect();
       client.write(upgradeRequest());
@@ -200,7 +200,7 @@ describe("an upgrade check", () => {
     assert.equal(await (await WsClient.open(t, site.target, { path: "/?token" })).message(), "in");
   });
 
-  it("that is still running when the server stops is followed by a 1001", async (t) => {
+  it("is followed by a 1001 if it is still running when the server stops", async (t) => {
     const gate = deferred();
     const { site } = await guarded(t, () => gate.promise);
     const client = await site.connect();
@@ -215,7 +215,7 @@ describe("an upgrade check", () => {
     await stopped;
   });
 
-  it("answers a pipelined handshake only after what was asked before it", async (t) => {
+  it("answers a pipelined handshake only after the requests before it", async (t) => {
     const { site } = await guarded(t, async () => ({ status: 403 }));
     const client = await site.connect();
     client.write(request("GET /a") + upgradeRequest());

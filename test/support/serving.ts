@@ -1,5 +1,5 @@
 // A server for one test: on a free port of 127.0.0.1, or on a Unix socket, or with TLS; stopped when the test ends.
-// What the server reports is collected, and a test fails on a report that it did not take.
+// Reports of the server are collected, and a test fails on a report that it did not take.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -47,7 +47,7 @@ export class Site {
     return response;
   }
 
-  /** Errors that were reported since the last call. */
+  /** Returns the reports since the last call. */
   takeReports(): Report[] {
     return this.#reports.splice(0);
   }
@@ -63,7 +63,7 @@ export class Site {
 /** Starts a server for the length of test `t`: `serving`, or something like it. */
 export type Serving = (t: TestContext, handler: Handler, options?: ServeOptions) => Promise<Site>;
 
-/** Output that no test looks at is kept out of the results. */
+/** Keeps the log out of the test results. */
 const QUIET = { info() {}, warn() {}, error() {} };
 
 export async function serving(t: TestContext, handler: Handler, options: ServeOptions = {}): Promise<Site> {

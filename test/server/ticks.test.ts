@@ -1,5 +1,5 @@
-// The server's beat, by a clock that the test moves: how late a timeout comes, and what a beat that goes wrong, or finds very
-// much, does to the others.
+// The server's tick, by a clock that the test moves: how late a timeout comes, and that a tick that throws, or ends very many
+// connections, does not harm the others.
 
 import assert from "node:assert/strict";
 import type { Duplex } from "node:stream";
@@ -24,11 +24,11 @@ interface Client {
   readonly isClosed: () => boolean;
 }
 
-function beating(t: TestContext, handler: Handler, options: ServeOptions): Site {
+function ticking(t: TestContext, handler: Handler, options: ServeOptions): Site {
   const clock = new VirtualClock();
   const reports: unknown[] = [];
   const onError = (error: unknown): void => void reports.push(error);
-  const server = new MemoryEngine(handler, { onError, ...options }, { clock, url: "http://beats.example" });
+  const server = new MemoryEngine(handler, { onError, ...options }, { clock, url: "http://ticks.example" });
   const network = new MemoryNetwork(
     clock,
     (socket) => server.accept(socket),
@@ -71,7 +71,7 @@ describe("a timeout", () => {
   for (const ms of [100, 700, 1000, 1500, 2300, 2999]) {
     it(`of ${ms} ms comes no earlier, and a second later at most: between requests, in a head, in a body`, async (t) => {
       const limits = { keepAliveTimeoutMs: ms, headerTimeoutMs: ms, requestTimeoutMs: ms };
-      const site = beating(t, async (r) => String((await r.bytes()).length), limits);
+      const site = ticking(t, async (r) => String((await r.bytes()).length), limits);
       for (const [first, isOver] of [
         [request("GET /"), (client: Client) => client.isClosed()],
         ["GET / HT", (client: Client) => client.text().startsWith("HTTP/1.1 408")],
@@ -87,8 +87,8 @@ describe("a timeout", () => {
     });
   }
 
-  it("gives a body that is read a second for each KiB that has come, and no more", async (t) => {
-    const site = beating(t, async (r) => String((await r.bytes()).length), { requestTimeoutMs: 5000 });
+  it("grants a body a second more for each KiB that has come", async (t) => {
+    const site = ticking(t, async (r) => String((await r.bytes()).length), { requestTimeoutMs: 5000 });
     const client = site.connect();
     client.socket.write(request("POST /\r\nContent-Length: 100000", "x".repeat(20 * 1024)));
     await until(() => site.server.stats().requests === 1, "it is read");
@@ -97,8 +97,8 @@ describe("a timeout", () => {
     assert.ok(late >= 25_000 && late <= 26_000, `${late} ms`);
   });
 
-  it("gives nothing to a body that trickles", async (t) => {
-    const site = beating(t, async (r) => String((await r.bytes()).length), { requestTimeoutMs: 5000 });
+  it("grants a body that trickles no more time", async (t) => {
+    const site = ticking(t, async (r) => String((await r.bytes()).length), { requestTimeoutMs: 5000 });
     const client = site.connect();
     client.socket.write(request("POST /\r\nContent-Length: 100000", "x"));
     await until(() => site.server.stats().requests === 1, "it is read");
@@ -111,32 +111,32 @@ describe("a timeout", () => {
   });
 });
 
-describe("a beat", () => {
-  it("that throws for one connection is reported, and the timeouts of the others and its own go on", async (t) => {
+describe("a tick", () => {
+  it("reports an exception of one connection, and all timeouts go on", async (t) => {
     const channels: object[] = [];
     const handler: Handler = (r) => withChannel(r, (channel) => void channels.push(channel));
-    const site = beating(t, handler, { keepAliveTimeoutMs: 2000, headerTimeoutMs: 2000 });
+    const site = ticking(t, handler, { keepAliveTimeoutMs: 2000, headerTimeoutMs: 2000 });
     site.connect().socket.write(request("GET /"));
     await until(() => channels.length === 1, "its channel is open");
     Object.assign(channels[0]!, {
       beat() {
-        throw new Error("of a beat");
+        throw new Error("of a tick");
       },
     });
     const other = site.connect();
     other.socket.write("GET / HT");
     await after(site.clock, () => other.text() !== "", 10_000);
     assert.match(other.text(), /^HTTP\/1\.1 408 /);
-    assert.ok(site.reports.length > 0 && site.reports.every((error) => /of a beat/.test(String(error))));
+    assert.ok(site.reports.length > 0 && site.reports.every((error) => /of a tick/.test(String(error))));
     const third = site.connect();
     third.socket.write("GET / HT");
     await after(site.clock, () => third.text() !== "", 10_000);
     assert.match(third.text(), /^HTTP\/1\.1 408 /);
   });
 
-  it("that finds many to end lets others have their turns between them", async (t) => {
+  it("lets the event loop turn while it ends many connections", async (t) => {
     const count = 1000;
-    const site = beating(t, () => "x", { keepAliveTimeoutMs: 2000 });
+    const site = ticking(t, () => "x", { keepAliveTimeoutMs: 2000 });
     const clients = Array.from({ length: count }, () => site.connect());
     for (const { socket } of clients) socket.write(request("GET /"));
     await until(() => site.server.stats().requests === count, "all were answered");
