@@ -9,7 +9,7 @@ import { bodyMessage } from "../protocol/outbound-message.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
 import { EVENT_STREAM } from "../transport/http/sse.ts";
 import type { HttpFormat } from "../transport/http/transport.ts";
-import type { Heartbeat, TextTransport, Transport, TransportKind, TransportListener } from "../transport/transport.ts";
+import type { Heartbeat, Transport, TransportKind, TransportListener } from "../transport/transport.ts";
 import { type AnyRecord, asEventText, asWebSocketMessage } from "./form.ts";
 
 export interface Carrier {
@@ -119,7 +119,6 @@ abstract class TransportCarrier implements Carrier, TransportListener {
 
 export class WebSocketCarrier extends TransportCarrier {
   readonly kind = "websocket";
-  declare protected readonly transport: TextTransport;
   readonly #maxMessageBytes: number;
   #next = 1;
   /** Something was written since the last beat. */
@@ -127,7 +126,7 @@ export class WebSocketCarrier extends TransportCarrier {
   #wroteAt = 0;
 
   /** `maxMessageBytes`: of a binary message. The transport allows one more, for the letter of a text. */
-  constructor(transport: TextTransport, maxMessageBytes: number) {
+  constructor(transport: Transport, maxMessageBytes: number) {
     super(transport);
     this.#maxMessageBytes = maxMessageBytes;
   }
@@ -139,8 +138,7 @@ export class WebSocketCarrier extends TransportCarrier {
 
   write(record: AnyRecord): void {
     this.#hasWritten = true;
-    if (typeof record === "string") this.transport.sendText(record, MESSAGE_LETTER);
-    else this.transport.send(asWebSocketMessage(record), false);
+    this.transport.send(asWebSocketMessage(record), false);
   }
 
   override end(code: number, reason: string): void {

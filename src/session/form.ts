@@ -2,7 +2,7 @@
 // it, or kept, until a carrier writes it.
 
 import { copied } from "../base/bytes.ts";
-import { encodeRecordEvent, encodeRecordMessage, type SessionRecord } from "../codec/session-record.ts";
+import { encodeRecordEvent, encodeRecordMessage, MESSAGE_LETTER, type SessionRecord } from "../codec/session-record.ts";
 import { EncodedMessage, OutboundRecord } from "../protocol/encoded-message.ts";
 import { bodyMessage, type OutboundMessage } from "../protocol/outbound-message.ts";
 
@@ -33,7 +33,9 @@ export function ownBytes(data: Uint8Array): Uint8Array {
   return data.buffer.byteLength > 2 * data.length + MIN_COPIED_BYTES ? copied(data) : data;
 }
 
-export function asWebSocketMessage(record: SessionRecord): OutboundMessage {
+/** The record as a message of a WebSocket. */
+export function asWebSocketMessage(record: AnyRecord): OutboundMessage {
+  if (typeof record === "string") return bodyMessage(MESSAGE_LETTER + record);
   return record instanceof OutboundRecord ? record.asWebSocket() : bodyMessage(encodeRecordMessage(record));
 }
 

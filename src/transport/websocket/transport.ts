@@ -21,7 +21,7 @@ import type { BufferBudget } from "../io/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../io/byte-stream.ts";
 import type { Flushable, Flusher } from "../io/flusher.ts";
 import { earnedMs, FLUSH_BYTES } from "../limits.ts";
-import type { Heartbeat, TextTransport, TransportKind, TransportListener } from "../transport.ts";
+import type { Heartbeat, Transport, TransportKind, TransportListener } from "../transport.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -52,7 +52,7 @@ export interface WebSocketContext {
   readonly received: BufferBudget;
 }
 
-export class WebSocketTransport implements TextTransport, ByteStreamListener, Flushable {
+export class WebSocketTransport implements Transport, ByteStreamListener, Flushable {
   readonly #stream: ByteStream;
   readonly #context: WebSocketContext;
   readonly #connection: WebSocketConnection;
@@ -121,11 +121,6 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     else if (body !== null) this.#connection.sendBinary(body);
     this.#queueFlush();
     if (last) this.close(1000, "");
-  }
-
-  sendText(text: string, prefix: string): void {
-    this.#connection.sendText(text, prefix);
-    this.#queueFlush();
   }
 
   begin(): void {
