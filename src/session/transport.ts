@@ -279,7 +279,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
       return;
     }
     if (carrier.isParked && now - this.#since >= this.#settings.parkMs) this.#queueFlush();
-    if (carrier.kind === "websocket" && this.#session.hasAck && this.#session.owes(this.taken)) {
+    if (carrier.kind === "websocket" && this.#session.hasAck && this.#session.hasAckFor(this.taken)) {
       this.#acknowledge(carrier);
     }
     carrier.beat(now, this.#settings.heartbeatMs, this.#settings.heartbeat);
@@ -303,7 +303,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   messageTaken(): void {
     const carrier = this.#carrier;
-    if (carrier?.kind === "websocket" && this.#session.isAckDue && this.#session.owesSoon(this.taken)) {
+    if (carrier?.kind === "websocket" && this.#session.isAckDue && this.#session.isAckDueFor(this.taken)) {
       this.#acknowledge(carrier);
     }
     this.wake();
@@ -346,7 +346,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
       if (!(error instanceof ChannelError)) throw error;
       this.#ended(closeStatus("server", 1002, error.message), 1002, "");
     }
-    if (this.#session.isAckDue && carrier === this.#carrier && this.#session.owesSoon(this.taken)) {
+    if (this.#session.isAckDue && carrier === this.#carrier && this.#session.isAckDueFor(this.taken)) {
       this.#acknowledge(carrier);
     }
   }
