@@ -1,12 +1,12 @@
-// Request bodies from bytes: by length and chunked. RFC 9112 §6 and §7.1, read strictly.
-// Body bytes come out as views of what was pushed: nothing is copied, and nothing but a line is ever held.
+// Decoders for request bodies with a Content-Length and for chunked ones. RFC 9112 §6 and §7.1, read strictly.
+// They return views of the bytes that were pushed: nothing is copied but lines that have not arrived whole.
 // Long because the states of the chunked coding belong in one place.
 
 import { latin1 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { HeldLine } from "./http1-line.ts";
 import { CLASS, HEX, isFieldValue, isToken, TOKEN, trimSpace, VALUE } from "./http1-syntax.ts";
 import { Joiner } from "./joiner.ts";
+import { LineBuffer } from "./line-buffer.ts";
 
 export interface BodyDecoder {
   push(bytes: Uint8Array): void;
@@ -14,7 +14,7 @@ export interface BodyDecoder {
   next(): Uint8Array | undefined;
   /** Bytes that wait for `next`. */
   readonly heldBytes: number;
-  /** True once `next` has answered the last byte and, when chunked, the trailers were read. */
+  /** True once `next` has returned the last byte and, in a chunked body, the trailers were read. */
   readonly isDone: boolean;
   /** The bytes after the body, which belong to the next request; undefined when none. */
   takeRest(): Uint8Array | undefined;
@@ -33,7 +33,7 @@ const MAX_SIZE_DIGITS = 13;
 const MAX_EXTENSION_BYTES = 256;
 const MAX_EXTENSION_BYTES_IN_ALL = 16 * 1024;
 
-/** RFC 9110 §6.5.1: what frames, routes, authenticates or describes a message must be known before its content. */
+/** RFC 9110 §6.5.1: fields for framing, routing, authentication or the description of content must precede the content. */
 const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
   "authorization",
   "cache-control",
@@ -67,18 +67,18 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const NOTHING = new Uint8Array(0);
 
-/** RFC 9112 §6.2: as many bytes as Content-Length said. */
+/** Decodes a body with a Content-Length. RFC 9112 §6.2. */
 export class FixedBodyDecoder implements BodyDecoder {
   readonly #joiner = new Joiner();
   #bytes: Uint8Array = NOTHING;
-  #left: number;
+  #remaining: number;
 
   constructor(length: number) {
-    this.#left = length;
+    this.#remaining = length;
   }
 
   get isDone(): boolean {
-    return this.#left === 0;
+    return this.#remaining === 0;
   }
 
   get heldBytes(): number {
@@ -90,11 +90,11 @@ export class FixedBodyDecoder implements BodyDecoder {
   }
 
   next(): Uint8Array | undefined {
-    if (this.#left === 0 || this.#bytes.length === 0) return undefined;
+    if (this.#remaining === 0 || this.#bytes.length === 0) return undefined;
     const bytes = this.#bytes;
-    const piece = bytes.length <= this.#left ? bytes : bytes.subarray(0, this.#left);
+    const piece = bytes.length <= this.#remaining ? bytes : bytes.subarray(0, this.#remaining);
     this.#bytes = piece === bytes ? NOTHING : bytes.subarray(piece.length);
-    this.#left -= piece.length;
+    this.#remaining -= piece.length;
     return piece;
   }
 
@@ -106,21 +106,23 @@ export class FixedBodyDecoder implements BodyDecoder {
 }
 
 type State = "size" | Extension | "sizeLF" | "data" | "dataCR" | "dataLF" | "trailer" | "done";
-/** Where in a chunk extension: before its name, in it, before its value, in a token or a quoted string, behind that. */
+/** The position in a chunk extension: before its name, in it, before its value, in a token or quoted string, after that. */
 type Extension = "extension" | "name" | "value" | "token" | "quoted" | "escaped" | "quotedEnd";
 
 /** RFC 9112 §7.1: chunk-size [ chunk-ext ] CRLF chunk-data CRLF … 0 CRLF trailers CRLF. */
 export class ChunkedBodyDecoder implements BodyDecoder {
   readonly #limits: ChunkedLimits;
   readonly #trailers: string[] = [];
-  readonly #held = new HeldLine();
+  readonly #line = new LineBuffer();
   readonly #joiner = new Joiner();
   #bytes: Uint8Array = NOTHING;
   #at = 0;
   #state: State = "size";
-  /** Of the size line: the size so far and its digits. In "data": the bytes of the chunk that are still to come. */
+  /** The size that the size line has announced so far, and the number of its digits. */
   #size = 0;
   #digits = 0;
+  /** Data bytes of the current chunk that have not been read. */
+  #remaining = 0;
   #extensionBytes = 0;
   #extensionBytesInAll = 0;
   #bodyBytes = 0;
@@ -135,7 +137,7 @@ export class ChunkedBodyDecoder implements BodyDecoder {
   }
 
   get heldBytes(): number {
-    return this.#bytes.length + this.#held.bytes.length;
+    return this.#bytes.length + this.#line.bytes.length;
   }
 
   /** Name, value, name, value, …, complete once `isDone`. RFC 9110 §6.5. */
@@ -164,7 +166,7 @@ export class ChunkedBodyDecoder implements BodyDecoder {
     return rest.length === 0 ? undefined : rest;
   }
 
-  /** One byte of what stands around the data. */
+  /** Reads a byte outside the chunk data and the trailers. */
   #readByte(byte: number): void {
     switch (this.#state) {
       case "size":
@@ -209,20 +211,22 @@ export class ChunkedBodyDecoder implements BodyDecoder {
     if (this.#extensionBytesInAll > MAX_EXTENSION_BYTES_IN_ALL) throw bad("too many chunk extensions");
   }
 
-  /** The size line was read: the sum is checked before any of the data comes. */
+  /** Begins a chunk after its size line. The size of the body is checked before any of the data arrives. */
   #startChunk(): void {
     this.#digits = 0;
     this.#extensionBytes = 0;
     this.#bodyBytes += this.#size;
     if (this.#bodyBytes > this.#limits.maxBodyBytes) throw new ChannelError("BODY_TOO_LARGE");
     this.#state = this.#size === 0 ? "trailer" : "data";
+    this.#remaining = this.#size;
+    this.#size = 0;
   }
 
   #takeData(): Uint8Array {
-    const piece = this.#bytes.subarray(this.#at, this.#at + this.#size);
+    const piece = this.#bytes.subarray(this.#at, this.#at + this.#remaining);
     this.#at += piece.length;
-    this.#size -= piece.length;
-    if (this.#size === 0) this.#state = "dataCR";
+    this.#remaining -= piece.length;
+    if (this.#remaining === 0) this.#state = "dataCR";
     return piece;
   }
 
@@ -230,9 +234,9 @@ export class ChunkedBodyDecoder implements BodyDecoder {
   #readTrailer(): void {
     const found = this.#bytes.indexOf(LF, this.#at);
     const end = found === -1 ? this.#bytes.length : found + 1;
-    this.#held.append(this.#bytes, this.#at, end);
+    this.#line.append(this.#bytes, this.#at, end);
     this.#at = end;
-    const { bytes, length } = this.#held;
+    const { bytes, length } = this.#line;
     const isBlank = bytes[0] === CR;
     if (!isBlank && this.#trailerBytes + length > this.#limits.maxTrailerBytes) {
       throw new ChannelError("HEADERS_TOO_LARGE", "trailers");
@@ -243,7 +247,7 @@ export class ChunkedBodyDecoder implements BodyDecoder {
     if (isBlank) this.#state = "done";
     else this.#addTrailer(latin1(bytes, 0, length - 2));
     this.#trailerBytes += length;
-    this.#held.clear();
+    this.#line.clear();
   }
 
   #addTrailer(line: string): void {

@@ -6,9 +6,9 @@
 
 import { latin1 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { HeldLine } from "./http1-line.ts";
 import { CLASS, hasListMember, isAuthority, listOf, TARGET, TOKEN, VALUE } from "./http1-syntax.ts";
 import { Joiner } from "./joiner.ts";
+import { LineBuffer } from "./line-buffer.ts";
 
 export interface RequestHead {
   /** Case-sensitive, any token. RFC 9110 §9.1. */
@@ -76,7 +76,7 @@ export class RequestDecoder {
   /** Made for the first bytes that come while others are unread. */
   #joiner: Joiner | undefined;
   /** The start of a line whose rest has not arrived. */
-  readonly #held = new HeldLine();
+  readonly #line = new LineBuffer();
   /** The bytes from `#textStart` to `#textEnd` of where lines are read from, as text. */
   #text = "";
   #textStart = 0;
@@ -101,7 +101,7 @@ export class RequestDecoder {
 
   /** True while no byte of a next request is held. Empty lines before it do not count. */
   get isIdle(): boolean {
-    return this.#draft === undefined && this.#held.length === 0 && this.#at === this.#bytes.length;
+    return this.#draft === undefined && this.#line.length === 0 && this.#at === this.#bytes.length;
   }
 
   /** Memory for what has come of a head, and behind it: field values are parts of texts that stay as a whole. */
@@ -109,7 +109,7 @@ export class RequestDecoder {
     if (this.isIdle) return 0;
     const draftBytes = this.#draft === undefined ? 0 : 2 * (this.limits.maxHeaderBytes - this.#headerBytesLeft);
     const targetBytes = this.#draft === undefined ? 0 : this.#draft.target.length + 32 * this.#draft.fields.length;
-    return draftBytes + targetBytes + this.#held.bytes.length + this.#bytes.length;
+    return draftBytes + targetBytes + this.#line.bytes.length + this.#bytes.length;
   }
 
   /** True if a new decoder would go on just as well. */
@@ -135,11 +135,11 @@ export class RequestDecoder {
 
   /** The next head, or undefined until more bytes come. Throws ChannelError; the decoder is then spent. */
   next(): RequestHead | undefined {
-    if (this.#held.length > 0 && !this.#finishHeldLine()) return undefined;
+    if (this.#line.length > 0 && !this.#finishLine()) return undefined;
     while (!this.#isComplete && this.#at < this.#bytes.length) {
       const used = this.#readLine(this.#bytes, this.#at, this.#bytes.length);
       if (used === INCOMPLETE) {
-        this.#held.append(this.#bytes, this.#at, this.#bytes.length);
+        this.#line.append(this.#bytes, this.#at, this.#bytes.length);
         this.#at = this.#bytes.length;
       } else {
         this.#at = used;
@@ -157,25 +157,25 @@ export class RequestDecoder {
   }
 
   /** Adds to the held line up to its end, and reads it. Only new bytes are searched. False while it has no end. */
-  #finishHeldLine(): boolean {
+  #finishLine(): boolean {
     const found = this.#bytes.indexOf(LF, this.#at);
     const end = found === -1 ? this.#bytes.length : found + 1;
-    this.#held.append(this.#bytes, this.#at, end);
+    this.#line.append(this.#bytes, this.#at, end);
     this.#at = end;
     const limit = this.#draft === undefined ? this.limits.maxTargetBytes : this.#headerBytesLeft;
     // A held CR ends a line or is refused: its second byte tells.
-    if (found === -1 && this.#held.length <= limit && this.#held.bytes[0] !== CR) {
+    if (found === -1 && this.#line.length <= limit && this.#line.bytes[0] !== CR) {
       this.#releaseBytes();
       return false;
     }
     this.#textEnd = 0;
-    const used = this.#readLine(this.#held.bytes, 0, this.#held.length);
+    const used = this.#readLine(this.#line.bytes, 0, this.#line.length);
     this.#textEnd = 0;
     if (used === INCOMPLETE) {
       this.#releaseBytes();
       return false;
     }
-    this.#held.clear();
+    this.#line.clear();
     return true;
   }
 
@@ -222,7 +222,7 @@ export class RequestDecoder {
     const minor = bytes[versionStart + 7]! - ZERO;
     if (bytes[versionStart + 5] !== ZERO + 1) throw new ChannelError("VERSION_NOT_SUPPORTED");
 
-    this.#cover(bytes, start, lineEnd, end);
+    this.#decodeUpTo(bytes, start, lineEnd, end);
     const method = this.#text.slice(start - this.#textStart, methodEnd - this.#textStart);
     const target = this.#text.slice(targetStart - this.#textStart, targetEnd - this.#textStart);
     this.#authority = targetAuthority(method, target);
@@ -267,7 +267,7 @@ export class RequestDecoder {
 
     const lineEnd = at + 2;
     this.#headerBytesLeft -= lineEnd - start;
-    this.#cover(bytes, start, lineEnd, end);
+    this.#decodeUpTo(bytes, start, lineEnd, end);
     const name = this.#text.slice(start - this.#textStart, nameEnd - this.#textStart);
     const value = this.#text.slice(valueStart - this.#textStart, valueEnd - this.#textStart);
     draft.fields.push(name, value);
@@ -376,8 +376,8 @@ export class RequestDecoder {
     return draft;
   }
 
-  /** Sees to it that `#text` has the line from `start` to `lineEnd`. What came before is not read again. */
-  #cover(bytes: Uint8Array, start: number, lineEnd: number, end: number): void {
+  /** Decodes bytes into `#text` so that it has the line from `start` to `lineEnd`; earlier text may be dropped. */
+  #decodeUpTo(bytes: Uint8Array, start: number, lineEnd: number, end: number): void {
     if (lineEnd <= this.#textEnd) return;
     this.#textStart = start;
     this.#textEnd = Math.min(end, Math.max(lineEnd, start + TEXT_BYTES));

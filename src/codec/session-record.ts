@@ -87,7 +87,7 @@ export function encodeClientEvent(record: Exclude<ClientRecord, HeartbeatRecord>
 /** An event's record. Heartbeats are comments, which no decoder of events hands out. Throws BAD_RECORD. */
 export function decodeRecordEvent({ type, data }: TypedEvent): ServerRecord {
   if (type === "text") return { type: "message", data: text(parse(data)) };
-  if (type === "binary") return { type: "message", data: fromBase64(data) ?? bad(type) };
+  if (type === "binary") return { type: "message", data: fromBase64(data) ?? fail(type) };
   return recordOf(type, data);
 }
 
@@ -106,7 +106,7 @@ export function encodeClientMessage(record: ClientRecord): string | Uint8Array {
 export function decodeRecordMessage(message: string | Uint8Array): SessionRecord {
   if (message[0] !== "f") return decodeServerMessage(message);
   // Records are counted from 1: a zero would be dropped as one that came before.
-  return { type: "from", number: parseCount(message.slice(1) as string) || bad("from") };
+  return { type: "from", number: parseCount(message.slice(1) as string) || fail("from") };
 }
 
 /** The same for what a server sends. */
@@ -136,10 +136,10 @@ function dataOf(record: Exclude<ClientRecord, MessageRecord>): string {
 
 function recordOf(type: string | undefined, data: string): ServerRecord {
   if (type === "message") return { type, data };
-  if (type === "ack") return { type, received: parseCount(data) ?? bad(type) };
+  if (type === "ack") return { type, received: parseCount(data) ?? fail(type) };
   if (type === "open") {
     const { session, resumed, received, first, heartbeatMs, resumeMs, version } = parse(data);
-    if (version !== VERSION || typeof resumed !== "boolean") return bad(type);
+    if (version !== VERSION || typeof resumed !== "boolean") return fail(type);
     return {
       type,
       session: text(session),
@@ -150,10 +150,10 @@ function recordOf(type: string | undefined, data: string): ServerRecord {
       resumeMs: duration(resumeMs, 60_000),
     };
   }
-  if (type !== "close") return bad(`kind ${type}`);
+  if (type !== "close") return fail(`kind ${type}`);
   const { code, reason, retryMs } = parse(data);
   // RFC 6455 §7.4: what a WebSocket could say.
-  if (count(code) < 1000 || count(code) > 4999) return bad(type);
+  if (count(code) < 1000 || count(code) > 4999) return fail(type);
   const close = { type, code: count(code), reason: text(reason) } as const;
   return retryMs === undefined ? close : { ...close, retryMs: count(retryMs) };
 }
@@ -167,9 +167,9 @@ export function parseCount(digits: string): number | undefined {
 /** What a JSON text says, by its members: all are undefined unless it is an object. */
 function parse(json: string): Readonly<Record<string, unknown>> {
   try {
-    return JSON.parse(json) ?? bad("null");
+    return JSON.parse(json) ?? fail("null");
   } catch {
-    return bad("JSON");
+    return fail("JSON");
   }
 }
 
@@ -179,7 +179,7 @@ function duration(value: unknown, otherwise: number): number {
 }
 
 function count(value: unknown): number {
-  return isCount(value) ? value : bad("number");
+  return isCount(value) ? value : fail("number");
 }
 
 function isCount(value: unknown): value is number {
@@ -187,9 +187,9 @@ function isCount(value: unknown): value is number {
 }
 
 function text(value: unknown): string {
-  return typeof value === "string" ? value : bad("text");
+  return typeof value === "string" ? value : fail("text");
 }
 
-function bad(detail: string): never {
+function fail(detail: string): never {
   throw new ChannelError("BAD_RECORD", detail);
 }

@@ -92,8 +92,8 @@ export class FrameDecoder {
   #b0 = 0;
   #length = 0;
   #key = 0;
-  /** Payload of the current frame that is still to come. */
-  #left = 0;
+  /** Payload bytes of the current frame that have not been read. */
+  #remaining = 0;
   /** Which byte of the key the next payload byte meets. */
   #phase = 0;
   /** The payload of a control frame that is cut. */
@@ -108,7 +108,7 @@ export class FrameDecoder {
   /** True between two frames, with no byte of the next one: a new decoder would go on just as well. */
   get isIdle(): boolean {
     const isRead = this.#at === this.#bytes.length && this.#queue === undefined;
-    return isRead && this.#left === 0 && this.#headLength === 0 && !this.#spent;
+    return isRead && this.#remaining === 0 && this.#headLength === 0 && !this.#spent;
   }
 
   /** Bytes that wait to be read, with those that were read of the same chunk. */
@@ -120,7 +120,7 @@ export class FrameDecoder {
   /** True if a whole close frame waits to be read. */
   hasClose(): boolean {
     if (this.#at === this.#bytes.length || this.#control !== undefined) return false;
-    return holdsCloseFrame([this.#bytes.subarray(this.#at), ...(this.#queue ?? [])], this.#left);
+    return holdsCloseFrame([this.#bytes.subarray(this.#at), ...(this.#queue ?? [])], this.#remaining);
   }
 
   push(bytes: Uint8Array): void {
@@ -138,7 +138,7 @@ export class FrameDecoder {
   next(): FramePart | undefined {
     for (;;) {
       if (this.#at === this.#bytes.length && !this.#nextBytes()) return undefined;
-      if (this.#left > 0) {
+      if (this.#remaining > 0) {
         if (this.#control === undefined) return this.#continueData();
         const part = this.#continueControl(this.#control);
         if (part !== undefined) return part;
@@ -236,11 +236,11 @@ export class FrameDecoder {
     const isWhole = length <= bytes.length - start;
     if (!isWhole && (this.#b0 & 0x08) !== 0) {
       this.#control = allocate(length);
-      this.#left = length;
+      this.#remaining = length;
       return undefined;
     }
     const end = isWhole ? start + length : bytes.length;
-    this.#left = length - (end - start);
+    this.#remaining = length - (end - start);
     this.#phase = (end - start) & 3;
     this.#at = end;
     return this.#show(bytes, start, end, true, 0);
@@ -249,9 +249,9 @@ export class FrameDecoder {
   #continueData(): FramePart {
     const bytes = this.#bytes;
     const start = this.#at;
-    const end = this.#left <= bytes.length - start ? start + this.#left : bytes.length;
+    const end = this.#remaining <= bytes.length - start ? start + this.#remaining : bytes.length;
     const phase = this.#phase;
-    this.#left -= end - start;
+    this.#remaining -= end - start;
     this.#phase = (phase + end - start) & 3;
     this.#at = end;
     return this.#show(bytes, start, end, false, phase);
@@ -259,11 +259,11 @@ export class FrameDecoder {
 
   /** Collects a control payload; undefined until it is whole. */
   #continueControl(control: Uint8Array): FramePart | undefined {
-    while (this.#left > 0 && this.#at < this.#bytes.length) {
-      control[control.length - this.#left] = this.#bytes[this.#at++]!;
-      this.#left--;
+    while (this.#remaining > 0 && this.#at < this.#bytes.length) {
+      control[control.length - this.#remaining] = this.#bytes[this.#at++]!;
+      this.#remaining--;
     }
-    if (this.#left > 0) return undefined;
+    if (this.#remaining > 0) return undefined;
     this.#control = undefined;
     return this.#show(control, 0, control.length, true, 0);
   }
@@ -275,7 +275,7 @@ export class FrameDecoder {
     PART.rsv1 = (this.#b0 & 0x40) !== 0;
     PART.length = this.#length;
     PART.first = first;
-    PART.last = this.#left === 0;
+    PART.last = this.#remaining === 0;
     PART.bytes = bytes;
     PART.start = start;
     PART.end = end;

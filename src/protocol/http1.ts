@@ -1,8 +1,8 @@
-// One HTTP/1.1 connection, seen from the server: RFC 9112 as a state machine. Bytes in, requests and body parts out;
-// responses in, bytes out. It knows no socket and no clock: whoever owns both feeds it and writes what `takeOutput` gives.
+// The server's end of an HTTP/1.1 connection: RFC 9112 as a state machine. Bytes in, requests and body parts out; responses
+// in, bytes out. It has no socket and no clock: the owner of both feeds it and writes the bytes that `takeOutput` returns.
 //
-// Requests are answered strictly in order: `nextRequest` gives the next one only when the one before has been read and
-// answered to the end. A pipelined request that is not handed out cannot be answered too early (RFC 9112 §9.3.2).
+// Requests are answered strictly in order: `nextRequest` returns a request only after the previous one was read and answered
+// to the end, so a pipelined request cannot be answered too early (RFC 9112 §9.3.2).
 // Long because reading and writing share their state: whether a request may follow depends on both.
 
 import { type Piece, utf8Bytes, utf8Length } from "../base/bytes.ts";
@@ -36,7 +36,7 @@ export interface Http1Options extends RequestLimits {
   readonly serverField: string;
 }
 
-/** Written by the connection itself, whatever the application says: name, value, … */
+/** Fields that the connection itself writes in a refusal, in place of the application's: name, value, … */
 const NOT_OF_REFUSALS = [
   "Date",
   "",
@@ -52,14 +52,14 @@ const NOT_OF_REFUSALS = [
   "",
 ];
 
-/** Where the reading side stands. */
+/** The state of the reading side. */
 type ReadState = "head" | "body" | "read" | "closed";
-/** Where the writing side stands; the three in the middle are the framings of a body (RFC 9112 §6.3). */
-type WriteState = "idle" | "owed" | "chunked" | "counted" | "until-close" | "sent";
+/** The state of the writing side. "chunked", "counted" and "until-close" are the framings of a body (RFC 9112 §6.3). */
+type WriteState = "idle" | "awaiting" | "chunked" | "counted" | "until-close" | "sent";
 
 export class Http1Connection extends OutputSource {
   readonly #options: Http1Options;
-  /** While a head, or a part of one, is here. */
+  /** Undefined between requests. */
   #requests: RequestDecoder | undefined;
   #body: BodyDecoder | undefined;
   #reading: ReadState = "head";
@@ -70,9 +70,9 @@ export class Http1Connection extends OutputSource {
   #awaitsContinue = false;
   #discardsBody = false;
   #eof = false;
-  /** Bytes still owed to a body with a declared length. */
-  #owedBytes = 0;
-  /** Bytes of the request's body that `nextBody` has given. */
+  /** Bytes that a body with a declared length still lacks. */
+  #remainingBytes = 0;
+  /** Bytes of the request's body that `nextBody` has returned. */
   #bodyBytes = 0;
 
   constructor(options: Http1Options) {
@@ -80,19 +80,19 @@ export class Http1Connection extends OutputSource {
     this.#options = options;
   }
 
-  /** True once nothing more will be read or written: what is taken of the output is the last. */
+  /** True once nothing more will be read or written but the output that is not taken yet. */
   get isClosed(): boolean {
     return this.#reading === "closed" && (this.#writing === "idle" || this.#writing === "sent");
   }
 
   /** True while a request has been handed out and its response has not ended. */
-  get isOwing(): boolean {
+  get isAwaitingResponse(): boolean {
     return this.#writing !== "idle" && this.#writing !== "sent";
   }
 
   /** True once the first byte of the response stands in the output. */
   get isAnswering(): boolean {
-    return this.#writing !== "owed" && this.#writing !== "idle";
+    return this.#writing !== "awaiting" && this.#writing !== "idle";
   }
 
   /** True between requests, with no byte of a next one. */
@@ -104,18 +104,18 @@ export class Http1Connection extends OutputSource {
     return this.#reading !== "body";
   }
 
-  /** True if no byte is held that stands behind the request handed out last. */
+  /** True if no byte after the latest request is held. */
   get isCaughtUp(): boolean {
     return this.#reading !== "body" && this.#isBetweenHeads;
   }
 
-  /** Memory for what has come and was not given out: a head that is not whole, a body, requests behind it. */
+  /** Memory of received bytes that were not returned: a partial head, a body, pipelined requests. */
   get heldBytes(): number {
     const requests = this.#requests === undefined ? 0 : this.#requests.heldBytes;
     return this.#body === undefined ? requests : requests + this.#body.heldBytes;
   }
 
-  /** Bytes that have come of the body that is being read. */
+  /** Bytes of the current body that have been read. */
   get bodyBytes(): number {
     return this.#bodyBytes;
   }
@@ -141,14 +141,14 @@ export class Http1Connection extends OutputSource {
     if (this.#reading === "head" && this.#isBetweenHeads) this.#reading = "closed";
   }
 
-  /** The head of a request that was read and is owed an answer, also of one whose body is refused. */
-  get owedHead(): RequestHead | undefined {
-    return this.#writing === "owed" ? this.#head : undefined;
+  /** The head of a request whose response has not begun, also of one whose body is refused. */
+  get unansweredHead(): RequestHead | undefined {
+    return this.#writing === "awaiting" ? this.#head : undefined;
   }
 
   /**
-   * The next request, once it is whole and the one before is done; otherwise undefined.
-   * Throws a `ChannelError` with a status for what may not be served; `refuse` then answers it.
+   * Returns the next request once its head is whole and the previous request is done; otherwise undefined.
+   * Throws a `ChannelError` with a status for a request that must not be served; `refuse` then answers it.
    */
   nextRequest(): RequestHead | undefined {
     if (this.#reading !== "head" || this.#writing !== "idle") return undefined;
@@ -159,7 +159,7 @@ export class Http1Connection extends OutputSource {
       if (this.#eof) this.#reading = "closed";
       return undefined;
     }
-    this.#writing = "owed";
+    this.#writing = "awaiting";
     this.#head = head;
     // RFC 9931: what follows a WebSocket handshake or a CONNECT that is refused may be frames, or the tunnel's bytes. It
     // must not be read as a request.
@@ -189,14 +189,14 @@ export class Http1Connection extends OutputSource {
     return head;
   }
 
-  /** Looked at more closely only where it matters. */
+  /** Asks `maxBodyBytesOf` only if the body may exceed the usual limit. */
   #maxBodyBytes(head: RequestHead): number {
     const { maxBodyBytes, maxBodyBytesOf } = this.#options;
     if (maxBodyBytesOf === undefined || (!head.chunked && head.contentLength <= maxBodyBytes)) return maxBodyBytes;
     return Math.max(maxBodyBytesOf(head) ?? 0, maxBodyBytes);
   }
 
-  /** The next part of the request's body, or undefined: `isBodyRead` tells whether more is to come. */
+  /** Returns the next part of the request's body, or undefined: `isBodyRead` tells whether more will arrive. */
   nextBody(): Uint8Array | undefined {
     if (this.#reading !== "body") return undefined;
     const part = this.#body!.next();
@@ -212,7 +212,7 @@ export class Http1Connection extends OutputSource {
 
   /** The application wants the body: a client that waits with `Expect: 100-continue` is told to go on, once. */
   wantBody(): void {
-    if (!this.#awaitsContinue || this.#writing !== "owed") return;
+    if (!this.#awaitsContinue || this.#writing !== "awaiting") return;
     this.#awaitsContinue = false;
     this.output.text(CONTINUE);
   }
@@ -222,7 +222,7 @@ export class Http1Connection extends OutputSource {
    * its body is coming, that is 100 (Continue), which more clients skip than any other.
    */
   sayProcessing(): boolean {
-    if (this.#writing !== "owed") return false;
+    if (this.#writing !== "awaiting") return false;
     const isComing = this.#reading === "body";
     this.output.text(isComing ? CONTINUE : PROCESSING);
     if (isComing) this.#awaitsContinue = false;
@@ -236,7 +236,7 @@ export class Http1Connection extends OutputSource {
       return;
     }
     const bytes = body === null ? 0 : bytesOf(body);
-    const framing = this.#framing(response, bytes, false);
+    const framing = this.#framing(response, bytes);
     this.#writing = "sent";
     if (framing.bodyless || body === null || bytes === 0) {
       this.output.text(framing.head);
@@ -256,7 +256,7 @@ export class Http1Connection extends OutputSource {
     const dateField = options.dateField();
     let piece = encoded.cachedResponse(options, dateField);
     if (piece === undefined) {
-      const { head, bodyless } = this.#framing(response, bytesOf(encoded.data), false);
+      const { head, bodyless } = this.#framing(response, bytesOf(encoded.data));
       piece = sharedPiece(head, bodyless ? "" : encoded.data);
       // A response that closes its connection has a field that says so. Its fields may ask for that, too.
       if (this.#keepAlive) encoded.cacheResponse(options, dateField, piece);
@@ -272,7 +272,7 @@ export class Http1Connection extends OutputSource {
    * Returns false if the response can have no body (HEAD, 204, 205, 304): it is complete then.
    */
   start(response: ResponseHead, length?: number): boolean {
-    const framing = this.#framing(response, length ?? 0, length === undefined);
+    const framing = this.#framing(response, length);
     this.output.text(framing.head);
     if (framing.bodyless) {
       this.#writing = "sent";
@@ -281,7 +281,7 @@ export class Http1Connection extends OutputSource {
     }
     if (length !== undefined) {
       this.#writing = "counted";
-      this.#owedBytes = length;
+      this.#remainingBytes = length;
     } else {
       this.#writing = this.#head!.minor === 0 ? "until-close" : "chunked";
     }
@@ -307,17 +307,17 @@ export class Http1Connection extends OutputSource {
       return;
     }
     if (this.#writing === "counted") {
-      if (length > this.#owedBytes) throw new ChannelError("BODY_LENGTH_MISMATCH", "it is longer");
-      this.#owedBytes -= length;
+      if (length > this.#remainingBytes) throw new ChannelError("BODY_LENGTH_MISMATCH", "it is longer");
+      this.#remainingBytes -= length;
     }
     this.output.piece(piece);
   }
 
   /** Ends a started response. Throws if its declared length was not reached: the connection cannot be used any more. */
   end(): void {
-    if (!this.isOwing || this.#writing === "owed") return;
-    if (this.#writing === "counted" && this.#owedBytes > 0) {
-      throw new ChannelError("BODY_LENGTH_MISMATCH", `${this.#owedBytes} bytes are missing`);
+    if (!this.isAwaitingResponse || this.#writing === "awaiting") return;
+    if (this.#writing === "counted" && this.#remainingBytes > 0) {
+      throw new ChannelError("BODY_LENGTH_MISMATCH", `${this.#remainingBytes} bytes are missing`);
     }
     if (this.#writing === "chunked") this.output.text(LAST_CHUNK);
     if (this.#writing === "until-close") this.#keepAlive = false;
@@ -350,13 +350,13 @@ export class Http1Connection extends OutputSource {
   }
 
   /**
-   * After the request that is owed an answer the connection closes; if there is none, after the one that has begun to
-   * arrive, if that is `awaited`; otherwise at once.
+   * Closes the connection after the request that awaits its response. If there is none: after the request that has begun to
+   * arrive, if `finishesPartial`, otherwise at once.
    */
-  closeSoon(awaited: boolean): void {
+  closeSoon({ finishesPartial }: { readonly finishesPartial: boolean }): void {
     this.#isClosingSoon = true;
     this.#keepAlive = false;
-    if (!this.isOwing && (!awaited || this.#isBetweenHeads)) this.#stopReading();
+    if (!this.isAwaitingResponse && (!finishesPartial || this.#isBetweenHeads)) this.#stopReading();
   }
 
   /**
@@ -370,9 +370,12 @@ export class Http1Connection extends OutputSource {
     return this.#takeRest();
   }
 
-  /** The head with its framing fields. Handler-set framing is replaced by what is really sent. */
-  #framing(response: ResponseHead, length: number, streamed: boolean): { head: string; bodyless: boolean } {
-    if (!streamed && this.#isOrdinary && statusHasBody(response.status)) {
+  /**
+   * The head with its framing fields, in place of those that the application has set. `length` of the body; undefined if it
+   * is not known.
+   */
+  #framing(response: ResponseHead, length: number | undefined): { head: string; bodyless: boolean } {
+    if (length !== undefined && this.#isOrdinary && statusHasBody(response.status)) {
       const { dateField, serverField } = this.#options;
       const head = ordinaryHead(response.status, response.fields, dateField(), serverField);
       if (head !== undefined) return { head: `${head}Content-Length: ${length}\r\n\r\n`, bodyless: false };
@@ -387,7 +390,7 @@ export class Http1Connection extends OutputSource {
     let head = encodeResponseHead(response.status, own.fields ?? response.fields);
     // RFC 9110 §10.1.1: a client still waiting for 100 may or may not send its body after a final status.
     if (own.close || isTunnel || this.#awaitsContinue || this.#isLast) this.#keepAlive = false;
-    if (streamed && !bodyless && request.minor === 0) this.#keepAlive = false;
+    if (length === undefined && !bodyless && request.minor === 0) this.#keepAlive = false;
 
     if (!own.date) head += this.#options.dateField();
     if (!own.server) head += this.#options.serverField;
@@ -396,7 +399,7 @@ export class Http1Connection extends OutputSource {
     else if (own.connection !== "") head += `Connection: ${own.connection.slice(0, -2)}\r\n`;
 
     if (!bodyless) {
-      if (!streamed) head += `Content-Length: ${length}\r\n`;
+      if (length !== undefined) head += `Content-Length: ${length}\r\n`;
       else if (request.minor === 1) head += "Transfer-Encoding: chunked\r\n";
     } else if (response.status === 205) {
       // RFC 9110 §15.3.6: no content, and said so.
@@ -406,7 +409,7 @@ export class Http1Connection extends OutputSource {
     } else if (isHead && statusHasBody(response.status)) {
       // RFC 9110 §8.6: the length that GET would have; the application may know it better.
       if (own.length !== undefined) head += `Content-Length: ${own.length}\r\n`;
-      else if (!streamed) head += `Content-Length: ${length}\r\n`;
+      else if (length !== undefined) head += `Content-Length: ${length}\r\n`;
     }
     return { head: head + "\r\n", bodyless };
   }
@@ -457,7 +460,7 @@ export class Http1Connection extends OutputSource {
     this.#requests = undefined;
   }
 
-  /** Nothing of the request or of the connection shows in the response. */
+  /** True if the bytes of the response depend neither on the request nor on the state of the connection. */
   get #isOrdinary(): boolean {
     const { method, minor } = this.#head!;
     if (method === "HEAD" || method === "CONNECT" || minor === 0) return false;
@@ -482,7 +485,7 @@ export class Http1Connection extends OutputSource {
   }
 }
 
-/** A decoder that nobody needs now: connections that are idle, or wait for their answer, have none. */
+/** The decoder that was freed last. Connections that are idle, or await a response, have none. */
 let spareDecoder: RequestDecoder | undefined;
 
 function takeDecoder(options: Http1Options): RequestDecoder {

@@ -1,18 +1,18 @@
 // One end of a session, the same for server and client: PROTOCOL.md, "Numbers", "Acknowledgements" and "Taking up".
-// It numbers what is sent and keeps it until the other end has it; it knows what has come, and so tells what is new from
-// what came before. It knows nothing of carriers: whoever owns it writes to one what this hands out. No clock either:
-// the owner acknowledges at once when `isAckDue`, and within ACK_MS when there `hasAck`.
+// It numbers sent records and keeps them until the other end acknowledges them, and it recognizes received records that
+// were received before. It has no carrier and no clock: the owner writes records to a carrier, acknowledges at once when
+// `isAckDue`, and within ACK_MS when `hasAck`.
 
 import { ChannelError } from "../base/channel-error.ts";
 import { memorySize } from "../base/memory-size.ts";
 import { Queue } from "../base/queue.ts";
 import type { NumberedRecord, SessionRecord } from "../codec/session-record.ts";
 
-/** An acknowledgement is due after so many records … */
+/** An acknowledgement is due after this many records, … */
 const ACK_RECORDS = 16;
-/** … or so many bytes, counted by `recordSize` … */
+/** … after this many bytes (`recordSize`), … */
 const ACK_BYTES = 65_536;
-/** … or after so many milliseconds, which is for the owner to measure. */
+/** … or after this many milliseconds, which the owner measures. */
 export const ACK_MS = 1000;
 const MIN_RECORD_SIZE = 64;
 
@@ -23,22 +23,22 @@ export type CompactRecord<R extends SessionRecord = SessionRecord> = R | string;
 export class Session<R extends CompactRecord<NumberedRecord> = NumberedRecord> {
   /** The number of the last record sent; the first one is 1. */
   sent = 0;
-  /** The other end has all of ours from 1 to this one. */
+  /** The other end has acknowledged records 1 to this number. */
   acknowledged = 0;
-  /** The memory that is taken by what was sent and not acknowledged: `keptSize` of each record. */
+  /** Memory of the sent records that are not acknowledged: the sum of their `keptSize`. */
   bufferedAmount = 0;
-  /** All of the other end's from 1 to this one have come. */
+  /** Records 1 to this number of the other end have arrived. */
   received = 0;
   /** The number of the next record on the present carrier, which may repeat what came on the one before. */
   #next = 1;
   /** From `acknowledged` + 1 to `sent`; undefined when empty, for the sake of the many that are idle. */
   #kept: Queue<R> | undefined;
-  /** The value of `received` that the other end was told last. */
-  #said = 0;
-  /** A record has come again: the other end does not know that we have it. */
+  /** The number in the acknowledgement that was sent last. */
+  #acked = 0;
+  /** A record has arrived again: the acknowledgement of it was lost. */
   #hasRepeated = false;
-  #unsaidRecords = 0;
-  #unsaidBytes = 0;
+  #unackedRecords = 0;
+  #unackedBytes = 0;
 
   /** Numbers a record and keeps it. The caller writes it to the carrier, if there is one. */
   send(record: R): number {
@@ -50,8 +50,8 @@ export class Session<R extends CompactRecord<NumberedRecord> = NumberedRecord> {
   }
 
   /**
-   * The other end has all to `number`; an older number says nothing new. True if something was still kept. Throws
-   * BAD_RECORD for what was never sent.
+   * The other end has acknowledged records 1 to `number`. Returns true if any of them was still kept. Throws BAD_RECORD for
+   * a number that was never sent.
    */
   acknowledge(number: number): boolean {
     if (number > this.sent) throw new ChannelError("BAD_RECORD", `ack ${number} of ${this.sent}`);
@@ -66,7 +66,7 @@ export class Session<R extends CompactRecord<NumberedRecord> = NumberedRecord> {
     return true;
   }
 
-  /** It is over: nothing that was sent is kept for anybody. */
+  /** Ends the session: forgets all records. */
   end(): void {
     this.bufferedAmount = 0;
     this.#kept = undefined;
@@ -77,7 +77,7 @@ export class Session<R extends CompactRecord<NumberedRecord> = NumberedRecord> {
     return this.#kept?.at(0);
   }
 
-  /** What a carrier that begins behind `number` is to carry, in order; without it, all that is not acknowledged. */
+  /** The records after `number`, in order: a carrier sends them when it begins. By default all that are not acknowledged. */
   after(number: number = this.acknowledged): readonly R[] {
     return this.#kept?.slice(Math.max(number - this.acknowledged, 0)) ?? [];
   }
@@ -92,64 +92,64 @@ export class Session<R extends CompactRecord<NumberedRecord> = NumberedRecord> {
     return this.receive(this.#next++, record);
   }
 
-  /** A record arrived. True: it is the next one, take it. False: it came before. Throws BAD_RECORD for one too far ahead. */
+  /** Returns true if the record is the next one, false if it has arrived before. Throws BAD_RECORD if a number is missing. */
   receive(number: number, record: CompactRecord<NumberedRecord>): boolean {
     if (number <= this.received) {
       this.#hasRepeated = true;
-      this.#unsaidRecords += 1;
+      this.#unackedRecords += 1;
       return false;
     }
     if (number > this.received + 1) throw new ChannelError("BAD_RECORD", `number ${number} after ${this.received}`);
     this.received = number;
-    this.#unsaidRecords += 1;
-    this.#unsaidBytes += recordSize(record);
+    this.#unackedRecords += 1;
+    this.#unackedBytes += recordSize(record);
     return true;
   }
 
-  /** Something has come that the other end does not know we have. */
+  /** True if a received record is not acknowledged yet. */
   get hasAck(): boolean {
-    return this.owes(this.received);
+    return this.hasAckFor(this.received);
   }
 
-  /** The same, and too much of it to wait. */
+  /** True if so much is not acknowledged that the acknowledgement must not wait. */
   get isAckDue(): boolean {
-    return this.owesSoon(this.received);
+    return this.isAckDueFor(this.received);
   }
 
-  /** An acknowledgement of records 1 to `taken` would tell the other end something. */
-  owes(taken: number): boolean {
-    return taken > this.#said || this.#hasRepeated;
+  /** Like `hasAck`, for records 1 to `taken`. */
+  hasAckFor(taken: number): boolean {
+    return taken > this.#acked || this.#hasRepeated;
   }
 
-  /** The same, and too much of it to wait. `taken` is less than `received` while the application is behind. */
-  owesSoon(taken: number): boolean {
+  /** Like `isAckDue`, for records 1 to `taken`, which is less than `received` while the application is behind. */
+  isAckDueFor(taken: number): boolean {
     const withheld = this.received - taken;
-    const isMuch = this.#unsaidRecords - withheld >= ACK_RECORDS || this.#unsaidBytes >= ACK_BYTES;
-    return isMuch && this.owes(taken);
+    const isMuch = this.#unackedRecords - withheld >= ACK_RECORDS || this.#unackedBytes >= ACK_BYTES;
+    return isMuch && this.hasAckFor(taken);
   }
 
   /**
-   * The number that the caller now tells the other end: in an `ack`, an `open`, an `after`. An owner that withholds the
-   * acknowledgement of what the application has not taken yet gives the number that it has taken.
+   * Returns the number that the caller acknowledges now, in an `ack`, `open` or `after`. `taken`: an owner that acknowledges
+   * only the records that the application has taken passes the number of the last of these.
    */
   takeAck(taken: number = this.received): number {
-    this.#said = Math.max(taken, this.#said);
+    this.#acked = Math.max(taken, this.#acked);
     this.#hasRepeated = false;
-    this.#unsaidRecords = this.received - this.#said;
-    if (this.#unsaidRecords === 0) this.#unsaidBytes = 0;
-    return this.#said;
+    this.#unackedRecords = this.received - this.#acked;
+    if (this.#unackedRecords === 0) this.#unackedBytes = 0;
+    return this.#acked;
   }
 }
 
 /**
- * Bytes, or UTF-16 units of a text, of which it never has more than bytes: both ends can count them without encoding.
- * Never less than 64, so that many empty records are acknowledged too.
+ * The number of bytes, or of UTF-16 units of a text: both ends can count these without encoding. At least 64, so that many
+ * empty records are acknowledged too.
  */
 export function recordSize(record: CompactRecord<NumberedRecord>): number {
   return Math.max(dataOf(record).length, MIN_RECORD_SIZE);
 }
 
-/** The memory that a kept record takes, and never less than what an empty one costs. */
+/** The memory of a kept record, at least that of an empty one. */
 export function keptSize(record: CompactRecord<NumberedRecord>): number {
   const data = dataOf(record);
   // A short text is below the least size, whatever its characters.

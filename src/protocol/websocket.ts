@@ -162,22 +162,13 @@ export class WebSocketConnection extends OutputSource {
     return undefined;
   }
 
-  /**
-   * A text message in one frame. Lone surrogates become U+FFFD. §5.5.1: no data frame follows a close frame. `prefix`: ASCII
-   * that comes before the text; who joins the two has them copied once more.
-   */
-  sendText(text: string, prefix = ""): void {
+  /** A text message in one frame. Lone surrogates become U+FFFD. §5.5.1: no data frame follows a close frame. */
+  sendText(text: string): void {
     if (this.#state !== "open") return;
-    if (this.#options.compression !== undefined && this.#sendCompressed(OPCODE.TEXT, prefix + text)) return;
-    if (this.#side.maskingKey !== undefined) {
-      this.#writeFrame(OPCODE.TEXT, utf8Bytes(prefix + text));
-    } else if (text.length <= JOINED_TEXT && isAscii(text)) {
-      this.output.text(encodeFrameHead(OPCODE.TEXT, prefix.length + text.length) + prefix + text);
-    } else {
-      const bytes = utf8Bytes(text);
-      this.output.text(encodeFrameHead(OPCODE.TEXT, prefix.length + bytes.length) + prefix);
-      this.output.bytes(bytes);
-    }
+    if (this.#options.compression !== undefined && this.#sendCompressed(OPCODE.TEXT, text)) return;
+    if (text.length <= JOINED_TEXT && this.#side.maskingKey === undefined && isAscii(text)) {
+      this.output.text(encodeFrameHead(OPCODE.TEXT, text.length) + text);
+    } else this.#writeFrame(OPCODE.TEXT, utf8Bytes(text));
   }
 
   /** A binary message in one frame. */

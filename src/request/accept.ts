@@ -19,7 +19,7 @@ import { PermessageDeflate } from "../transport/compression/permessage-deflate.t
 import type { WebSocketOptions } from "../transport/exchange.ts";
 import { EVENT_STREAM } from "../transport/http/sse.ts";
 import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
-import type { TextTransport, Transport } from "../transport/transport.ts";
+import type { Transport } from "../transport/transport.ts";
 import {
   type ChannelOptions,
   type ChooseProtocol,
@@ -159,7 +159,7 @@ export function acceptWebSocket(
   fields: readonly string[],
   options: AnyOptions,
   usual: WebSocketOptions = contextOf(request).webSocket,
-): TextTransport {
+): Transport {
   const { exchange, upgrade } = request;
   const { key, protocols, extensions } = upgrade?.handshake ?? checkHandshake(request);
   const response = ["Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Accept", acceptValue(key, sha1)];

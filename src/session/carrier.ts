@@ -9,7 +9,7 @@ import type { CompactRecord } from "../protocol/session.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
 import { EVENT_STREAM } from "../transport/http/sse.ts";
 import type { HttpFormat } from "../transport/http/transport.ts";
-import type { Heartbeat, TextTransport, Transport, TransportKind, TransportListener } from "../transport/transport.ts";
+import type { Heartbeat, Transport, TransportKind, TransportListener } from "../transport/transport.ts";
 import { NORMAL, PROTOCOL_ERROR, REPLACED } from "./close-codes.ts";
 import { asEventText, asWebSocketMessage } from "./form.ts";
 
@@ -120,22 +120,20 @@ abstract class TransportCarrier implements Carrier, TransportListener {
 
 export class WebSocketCarrier extends TransportCarrier {
   readonly kind = "websocket";
-  declare protected readonly transport: TextTransport;
   readonly #maxMessageBytes: number;
   #hasWrittenSinceTick = false;
   /** The tick that found the last write. */
   #wroteAt = 0;
 
   /** `maxMessageBytes` applies to a binary message. The transport allows one byte more, for the letter of a text. */
-  constructor(transport: TextTransport, maxMessageBytes: number) {
+  constructor(transport: Transport, maxMessageBytes: number) {
     super(transport);
     this.#maxMessageBytes = maxMessageBytes;
   }
 
   write(record: CompactRecord): void {
     this.#hasWrittenSinceTick = true;
-    if (typeof record === "string") this.transport.sendText(record, MESSAGE_LETTER);
-    else this.transport.send(asWebSocketMessage(record), false);
+    this.transport.send(asWebSocketMessage(record), false);
   }
 
   override end(code: number, reason: string): void {

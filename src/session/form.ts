@@ -2,7 +2,7 @@
 // object is made for it until a carrier writes it.
 
 import { copied } from "../base/bytes.ts";
-import { encodeRecordEvent, encodeRecordMessage, type SessionRecord } from "../codec/session-record.ts";
+import { encodeRecordEvent, encodeRecordMessage, MESSAGE_LETTER } from "../codec/session-record.ts";
 import { EncodedMessage, OutboundRecord } from "../protocol/encoded-message.ts";
 import { bodyMessage, type OutboundMessage } from "../protocol/outbound-message.ts";
 import type { CompactRecord } from "../protocol/session.ts";
@@ -31,7 +31,9 @@ export function ownBytes(data: Uint8Array): Uint8Array {
   return data.buffer.byteLength > 2 * data.length + MIN_COPIED_BYTES ? copied(data) : data;
 }
 
-export function asWebSocketMessage(record: SessionRecord): OutboundMessage {
+/** The record as a message of a WebSocket. */
+export function asWebSocketMessage(record: CompactRecord): OutboundMessage {
+  if (typeof record === "string") return bodyMessage(MESSAGE_LETTER + record);
   return record instanceof OutboundRecord ? record.asWebSocket() : bodyMessage(encodeRecordMessage(record));
 }
 

@@ -389,7 +389,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   #tickCarrier(carrier: Carrier, now: number): void {
     const isWebSocket = carrier.kind === "websocket";
     if (carrier.isParked && this.#liveness.isParkOver(now)) this.#queueFlush();
-    if (isWebSocket && this.#session.hasAck && this.#session.owes(this.taken)) this.#acknowledge(carrier);
+    if (isWebSocket && this.#session.hasAck && this.#session.hasAckFor(this.taken)) this.#acknowledge(carrier);
     carrier.beat(now, this.#settings.heartbeat);
     if (this.#carrier !== carrier) return;
     const { acknowledged, bufferedAmount } = this.#session;
@@ -435,7 +435,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   }
 
   #acknowledgeIfDue(carrier: Carrier): void {
-    if (this.#session.isAckDue && this.#session.owesSoon(this.taken)) this.#acknowledge(carrier);
+    if (this.#session.isAckDue && this.#session.isAckDueFor(this.taken)) this.#acknowledge(carrier);
   }
 
   /** The client has all records up to this number. */

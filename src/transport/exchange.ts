@@ -8,7 +8,7 @@
 import type { ResponseHead } from "../codec/http1-response.ts";
 import type { Compression } from "../protocol/compression.ts";
 import type { EncodedBody } from "../protocol/encoded-message.ts";
-import type { TextTransport } from "./transport.ts";
+import type { Transport } from "./transport.ts";
 
 /** What every request has, whatever server read it. */
 interface ExchangeHead {
@@ -96,7 +96,7 @@ export interface Exchange {
    * Switches to WebSocket: sends the 101 with these fields and hands the connection over. The handshake has been
    * checked above. The transport delivers nothing until its `open` is called.
    */
-  acceptWebSocket(fields: readonly string[], options: WebSocketOptions): TextTransport;
+  acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport;
 }
 
 /** The half of an exchange that answers. */

@@ -59,12 +59,6 @@ export interface Transport {
   serverStops?(): void;
 }
 
-/** What a WebSocket can do beside: a session's messages are text behind a letter (PROTOCOL.md, "Records on WebSocket"). */
-export interface TextTransport extends Transport {
-  /** A text message that begins with `prefix`, which is ASCII. Joined before, both would be copied once more. */
-  sendText(text: string, prefix: string): void;
-}
-
 export interface TransportListener {
   messageArrived(data: string | Uint8Array): void;
   pingArrived(data: Uint8Array): void;

@@ -117,14 +117,14 @@ describe("Http1Connection: one request, one response", () => {
 
   it("tells whether a response is owed, and whether it has begun", () => {
     const connection = connect();
-    assert.deepEqual([connection.isOwing, connection.isAnswering], [false, false]);
+    assert.deepEqual([connection.isAwaitingResponse, connection.isAnswering], [false, false]);
     connection.receive(bytesOf(GET));
     connection.nextRequest();
-    assert.deepEqual([connection.isOwing, connection.isAnswering], [true, false]);
+    assert.deepEqual([connection.isAwaitingResponse, connection.isAnswering], [true, false]);
     connection.start(OK);
-    assert.deepEqual([connection.isOwing, connection.isAnswering], [true, true]);
+    assert.deepEqual([connection.isAwaitingResponse, connection.isAnswering], [true, true]);
     connection.end();
-    assert.deepEqual([connection.isOwing, connection.isAnswering], [false, false]);
+    assert.deepEqual([connection.isAwaitingResponse, connection.isAnswering], [false, false]);
   });
 });
 
@@ -180,7 +180,7 @@ describe("Http1Connection: persistence", () => {
 
   it("closeSoon ends an idle connection now", () => {
     const connection = connect();
-    connection.closeSoon(true);
+    connection.closeSoon({ finishesPartial: true });
     assert.equal(connection.isClosed, true);
     connection.receive(bytesOf(GET));
     assert.equal(connection.nextRequest(), undefined);
@@ -188,7 +188,7 @@ describe("Http1Connection: persistence", () => {
 
   it("closeSoon lets the response that is owed go out, marked as the last", () => {
     const connection = request(GET + GET);
-    connection.closeSoon(true);
+    connection.closeSoon({ finishesPartial: true });
     assert.equal(connection.isClosed, false);
     connection.respond(OK, null);
     assert.equal(taken(connection), `HTTP/1.1 200 OK\r\n${DATE}Connection: close\r\nContent-Length: 0\r\n\r\n`);
@@ -201,7 +201,7 @@ describe("Http1Connection: persistence", () => {
       const connection = connect();
       connection.receive(bytesOf(GET.slice(0, 5)));
       assert.equal(connection.nextRequest(), undefined);
-      connection.closeSoon(awaited);
+      connection.closeSoon({ finishesPartial: awaited });
       assert.equal(connection.isClosed, !awaited);
       connection.receive(bytesOf(GET.slice(5) + GET));
       if (connection.nextRequest() === undefined) assert.equal(awaited, false);
@@ -215,7 +215,7 @@ describe("Http1Connection: persistence", () => {
     const connection = request(`${POST_5}ab`);
     connection.respond(OK, null);
     assert.equal(connection.isDiscarding, true);
-    connection.closeSoon(true);
+    connection.closeSoon({ finishesPartial: true });
     assert.equal(connection.isClosed, true);
     assert.equal(connection.isDiscarding, false);
   });
@@ -291,7 +291,7 @@ describe("Http1Connection: responses without a body", () => {
   it("RFC 9110 §9.3.2: HEAD of a stream has no length that would be wrong, and is complete at once", () => {
     const connection = request(HEAD + GET);
     assert.equal(connection.start(OK), false);
-    assert.equal(connection.isOwing, false);
+    assert.equal(connection.isAwaitingResponse, false);
     assert.equal(taken(connection), `HTTP/1.1 200 OK\r\n${DATE}\r\n`);
     assert.notEqual(connection.nextRequest(), undefined);
     const counted = request(HEAD);
@@ -384,7 +384,10 @@ describe("Http1Connection: a response that goes to many", () => {
             const one = request(input);
             one.respond({ status, fields }, body, encoded);
             assert.equal(taken(one), taken(alone));
-            assert.deepEqual([one.isClosed, one.isIdle, one.isOwing], [alone.isClosed, alone.isIdle, alone.isOwing]);
+            assert.deepEqual(
+              [one.isClosed, one.isIdle, one.isAwaitingResponse],
+              [alone.isClosed, alone.isIdle, alone.isAwaitingResponse],
+            );
           }
         }
       }
@@ -497,7 +500,7 @@ describe("Http1Connection: streamed responses", () => {
     connection.start(OK, 5);
     connection.write("hell");
     assert.equal(thrown(() => connection.end()).code, "BODY_LENGTH_MISMATCH");
-    assert.equal(connection.isOwing, true);
+    assert.equal(connection.isAwaitingResponse, true);
     assert.equal(connection.nextRequest(), undefined);
   });
 
@@ -525,7 +528,7 @@ describe("Http1Connection: streamed responses", () => {
   it("end does nothing without a started response, and nothing twice", () => {
     const connection = request(GET + GET);
     connection.end();
-    assert.equal(connection.isOwing, true);
+    assert.equal(connection.isAwaitingResponse, true);
     connection.start(OK);
     connection.end();
     taken(connection);
@@ -809,7 +812,7 @@ describe("Http1Connection: refusals", () => {
           `Connection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
       );
       assert.equal(connection.isClosed, true);
-      assert.equal(connection.isOwing, false);
+      assert.equal(connection.isAwaitingResponse, false);
     }
   });
 

@@ -4,7 +4,7 @@
 import type { ResponseHead } from "../../src/codec/http1-response.ts";
 import type { ExchangeServer } from "../../src/server/exchange-server.ts";
 import type { Exchange, ExchangeListener } from "../../src/transport/exchange.ts";
-import type { TextTransport } from "../../src/transport/transport.ts";
+import type { Transport } from "../../src/transport/transport.ts";
 import { text } from "./pieces.ts";
 
 interface MemoryRequest {
@@ -91,7 +91,7 @@ export class MemoryExchange implements Exchange {
 
   endWhenSilent(): void {}
 
-  acceptWebSocket(): TextTransport {
+  acceptWebSocket(): Transport {
     throw new Error("this exchange cannot be upgraded");
   }
 

@@ -180,8 +180,9 @@ export class History {
 }
 
 /**
- * Messages that are compressed on their own. A group's message goes to each member in one turn, and is compressed for the
- * first of them: all who compress in the same way share one of these (`sharedDeflater`).
+ * Compresses parts of gzip bodies on their own. A group's message goes to all members in one turn and is compressed for the
+ * first of them: bodies with the same settings share a Deflater (`sharedDeflater`). WebSockets share the frames of an
+ * EncodedMessage instead.
  */
 export class Deflater {
   readonly #settings: DeflateSettings;

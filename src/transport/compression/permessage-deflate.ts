@@ -1,54 +1,35 @@
-// permessage-deflate as a WebSocketConnection wants it: RFC 7692 §7.2, with node:zlib.
+// The Compression of a WebSocketConnection: permessage-deflate (RFC 7692 §7.2) with node:zlib.
 
-import { utf8Length } from "../../base/bytes.ts";
 import type { DeflateParameters } from "../../codec/ws-extensions.ts";
 import type { Compression } from "../../protocol/compression.ts";
-import {
-  type CompressSettings,
-  type Deflater,
-  deflate,
-  FLUSH_END,
-  History,
-  inflate,
-  reaches,
-  sharedDeflater,
-  toBytes,
-} from "./deflate.ts";
+import { type CompressSettings, deflate, FLUSH_END, History, inflate, reaches, toBytes } from "./deflate.ts";
 
 export class PermessageDeflate implements Compression {
   readonly #settings: CompressSettings;
-  /** What compresses messages on their own, where the server takes no context over. */
-  readonly #deflater: Deflater | undefined;
-  /** §7.1.1: what either side has compressed so far, where it may look back. */
+  /** §7.1.1: the latest bytes of each direction; undefined if each message is compressed on its own. */
   readonly #sent: History | undefined;
   readonly #received: History | undefined;
 
   constructor(parameters: DeflateParameters, settings: CompressSettings) {
     this.#settings = { ...settings, windowBits: parameters.serverMaxWindowBits };
-    if (parameters.serverNoContextTakeover) this.#deflater = sharedDeflater(this.#settings);
-    else this.#sent = new History(parameters.serverMaxWindowBits);
+    if (!parameters.serverNoContextTakeover) this.#sent = new History(parameters.serverMaxWindowBits);
     if (!parameters.clientNoContextTakeover) this.#received = new History(parameters.clientMaxWindowBits);
   }
 
-  /** Undefined also for what does not get smaller: §6 has a message that is not compressed leave the window alone. */
+  /** Returns undefined also for a message that does not get smaller: uncompressed, it leaves the window alone (§6). */
   deflate(data: string | Uint8Array): Uint8Array | undefined {
     const { thresholdBytes, takeoverThresholdBytes } = this.#settings;
-    if (this.#deflater !== undefined) {
-      if (!reaches(thresholdBytes, data)) return undefined;
-      const payload = withoutEnd(this.#deflater.deflate(data));
-      const isSmaller = payload.length < data.length || payload.length < lengthOf(data);
-      return isSmaller ? payload : undefined;
-    }
-    if (!reaches(takeoverThresholdBytes, data)) return undefined;
+    if (!reaches(this.#sent === undefined ? thresholdBytes : takeoverThresholdBytes, data)) return undefined;
     const bytes = toBytes(data);
-    const payload = withoutEnd(deflate(bytes, this.#settings, this.#sent));
+    // §7.2.1 step 3.
+    const payload = deflate(bytes, this.#settings, this.#sent).subarray(0, -FLUSH_END.length);
     if (payload.length >= bytes.length) return undefined;
-    this.#sent!.add(bytes);
+    this.#sent?.add(bytes);
     return payload;
   }
 
   key(data: string | Uint8Array): number | undefined {
-    if (this.#deflater === undefined) return undefined;
+    if (this.#sent !== undefined) return undefined;
     const { thresholdBytes, level, windowBits } = this.#settings;
     return reaches(thresholdBytes, data) ? level * 16 + windowBits : 0;
   }
@@ -58,13 +39,4 @@ export class PermessageDeflate implements Compression {
     this.#received?.add(bytes);
     return bytes;
   }
-}
-
-/** §7.2.1 step 3. */
-function withoutEnd(blocks: Uint8Array): Uint8Array {
-  return blocks.subarray(0, -FLUSH_END.length);
-}
-
-function lengthOf(data: string | Uint8Array): number {
-  return typeof data === "string" ? utf8Length(data) : data.length;
 }

@@ -191,7 +191,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
   /** No request after the one that is being answered, or has begun to arrive. An idle connection ends now. */
   closeSoon(): void {
     // Who does not read its answers is asked nothing more.
-    this.connection.closeSoon(!this.#isClogged);
+    this.connection.closeSoon({ finishesPartial: !this.#isClogged });
     this.#advance();
   }
 
@@ -403,7 +403,7 @@ export class Http1Driver implements ByteStreamListener, Flushable {
 
   /** Of a request that is refused for its body, before there is an exchange: a page may read why. */
   #pageFields(): readonly string[] | undefined {
-    const head = this.connection.owedHead;
+    const head = this.connection.unansweredHead;
     return head === undefined ? undefined : this.context.pageFieldsOf?.(new Http1Exchange(this, head));
   }
 

@@ -9,7 +9,7 @@ import type { EncodedBody } from "../../protocol/encoded-message.ts";
 import type { Http1Connection } from "../../protocol/http1.ts";
 import type { Exchange, ExchangeListener, WebSocketOptions } from "../exchange.ts";
 import type { ByteStream } from "../io/byte-stream.ts";
-import type { TextTransport } from "../transport.ts";
+import type { Transport } from "../transport.ts";
 import { type WebSocketContext, WebSocketTransport } from "../websocket/transport.ts";
 
 const NO_FIELDS: readonly string[] = [];
@@ -150,7 +150,7 @@ export class Http1Exchange implements Exchange {
     return { status: response.status, fields: withPageFields(response.fields, this.pageFields) };
   }
 
-  acceptWebSocket(fields: readonly string[], options: WebSocketOptions): TextTransport {
+  acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport {
     const { connection, stream, context } = this.#owner;
     const rest = connection.upgrade(fields);
     this.#owner.handOver();

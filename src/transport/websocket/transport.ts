@@ -21,7 +21,7 @@ import type { BufferBudget } from "../io/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../io/byte-stream.ts";
 import type { Flushable, Flusher } from "../io/flusher.ts";
 import { earnedMs, FLUSH_BYTES } from "../limits.ts";
-import type { Heartbeat, TextTransport, TransportKind, TransportListener } from "../transport.ts";
+import type { Heartbeat, Transport, TransportKind, TransportListener } from "../transport.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -33,14 +33,14 @@ const PAUSED = 4;
 /** What has arrived is being delivered. */
 const READING = 8;
 const FLUSH_QUEUED = 16;
-/** The stream was ended, or is gone. */
-const ENDING = 32;
+/** The stream is closed. */
+const GONE = 32;
 /** Bytes arrived since the last beat. */
 const HEARD = 64;
-/** The stream is not read. */
+/** The stream is paused too: enough was read ahead. */
 const STREAM_PAUSED = 128;
-/** The client sends nothing more: what has come is delivered even to a listener that has paused. */
-const LAST = 256;
+/** The client sends nothing more: the rest is delivered even to a listener that has paused. */
+const REST = 256;
 
 /** Bytes that are read while the listener has paused. */
 const MAX_AHEAD_BYTES = 65_536;
@@ -52,18 +52,18 @@ export interface WebSocketContext {
   readonly received: BufferBudget;
 }
 
-export class WebSocketTransport implements TextTransport, ByteStreamListener, Flushable {
+export class WebSocketTransport implements Transport, ByteStreamListener, Flushable {
   readonly #stream: ByteStream;
   readonly #context: WebSocketContext;
   readonly #connection: WebSocketConnection;
   readonly #options: WebSocketOptions;
   #listener: TransportListener | undefined;
-  /** Yes or no, nine times. As fields of their own seven were 48 bytes of each silent WebSocket. */
+  /** Nine booleans packed into one number: as fields, seven of them cost 48 bytes per WebSocket. */
   #flags: number = HEARD;
   #closeTimer: Timer | undefined;
   #heardAt = 0;
-  /** When the ping was sent that has had no answer; 0: none. */
-  #pingedAt = 0;
+  /** The time of a ping that is unanswered. */
+  #pingedAt: number | undefined;
   /** Pings and pongs that came in the second that began at `#controlsSince`. */
   #controls = 0;
   #controlsSince = 0;
@@ -76,6 +76,11 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     this.#context = context;
     this.#connection = new WebSocketConnection(SERVER_SIDE, options, output);
     this.#options = options;
+  }
+
+  /** Nothing more is sent, and what was not delivered yet is the last. */
+  get #isOver(): boolean {
+    return this.#connection.isClosed || (this.#flags & GONE) !== 0;
   }
 
   get kind(): TransportKind {
@@ -123,11 +128,6 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     if (last) this.close(1000, "");
   }
 
-  sendText(text: string, prefix: string): void {
-    this.#connection.sendText(text, prefix);
-    this.#queueFlush();
-  }
-
   begin(): void {
     this.#flags |= FIRST_PART;
   }
@@ -143,8 +143,8 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
 
   breakOff(code: number, reason: string): void {
     this.close(code, reason);
-    // It is not worth waiting for what is unsent.
-    if (!(this.#flags & ENDING)) this.#startCloseTimer();
+    // The timer does not wait for what is unsent.
+    this.#startCloseTimer();
   }
 
   ping(data: Uint8Array): void {
@@ -173,15 +173,15 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     if (this.#connection.sendPendingPong()) this.#queueFlush();
     this.#checkMessage(now);
     if (this.#flags & PAUSED) this.#findEnd();
-    if (this.#flags & ENDING || pingIntervalMs === 0) return;
+    if (this.#isOver || pingIntervalMs === 0) return;
     if (this.#flags & HEARD) {
       this.#flags &= ~HEARD;
       this.#heardAt = now;
-      this.#pingedAt = 0;
+      this.#pingedAt = undefined;
     } else if (this.#flags & PAUSED) {
-      this.#pingedAt = 0;
+      this.#pingedAt = undefined;
       this.#heardAt = now;
-    } else if (this.#pingedAt > 0) {
+    } else if (this.#pingedAt !== undefined) {
       if (now - this.#pingedAt >= pongTimeoutMs) this.#lost();
     } else if (now - this.#heardAt >= pingIntervalMs) {
       this.#pingedAt = now;
@@ -191,7 +191,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
 
   /** Does nothing once the connection is gone: what it has brought is all that comes. */
   pause(): void {
-    if (this.#flags & (PAUSED | ENDING)) return;
+    if (this.#flags & PAUSED || this.#isOver) return;
     this.#flags |= PAUSED;
     this.#readAhead();
   }
@@ -228,7 +228,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
 
   onClosed(): void {
     this.#context.clock.clearTimer(this.#closeTimer);
-    this.#flags |= ENDING;
+    this.#flags |= GONE;
     // What was read before the connection went is still delivered, then the end.
     this.#connection.receiveEof();
     this.#readRest();
@@ -271,7 +271,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
 
   /** The client sends nothing more: delivers all that has come, even to a listener that has paused, and then the end. */
   #readRest(): void {
-    this.#flags |= LAST;
+    this.#flags |= REST;
     this.#read();
     this.#count();
   }
@@ -283,7 +283,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     if (listener === undefined || !(this.#flags & OPENED) || this.#flags & READING) return;
     this.#flags |= READING;
     try {
-      while (!(this.#flags & PAUSED) || this.#flags & LAST) {
+      while (!(this.#flags & PAUSED) || this.#flags & REST) {
         const event = this.#connection.next();
         if (event === undefined) break;
         this.#deliver(event, listener);
@@ -357,7 +357,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
 
   /** The close timer counts from when our close frame is out: what stands before it may take a slow client long. */
   #emptied(): void {
-    if (!this.#connection.isOpen && !(this.#flags & ENDING)) this.#startCloseTimer();
+    if (!this.#connection.isOpen) this.#startCloseTimer();
     this.#listener?.bufferEmptied();
   }
 
@@ -381,8 +381,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
 
   /** §7.1.1: the server ends TCP first; a client that does not follow is dropped. */
   #end(): void {
-    if (this.#flags & ENDING) return;
-    this.#flags |= ENDING;
+    if (this.#flags & GONE) return;
     this.flush();
     // Its peer's end must be seen.
     if (this.#flags & STREAM_PAUSED) this.#stream.resume();
@@ -391,6 +390,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
   }
 
   #startCloseTimer(): void {
+    if (this.#flags & GONE) return;
     this.#closeTimer ??= this.#context.clock.setTimer(() => this.terminate(), this.#options.closeTimeoutMs);
   }
 

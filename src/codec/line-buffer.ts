@@ -1,12 +1,12 @@
-// The bytes of a line that has not arrived whole: copied, so that the chunk they came in is free, into memory that
-// doubles, so that a line which comes byte by byte costs no more than its length.
+// A buffer for a line that has not arrived whole. Bytes are copied into it, so that the chunk they came in can be freed. Its
+// memory doubles, so that a line that arrives byte by byte costs no more than its length.
 
 import { allocate } from "../base/bytes.ts";
 
 const FIRST_BYTES = 128;
 const NOTHING = new Uint8Array(0);
 
-export class HeldLine {
+export class LineBuffer {
   /** The first `length` bytes are the line so far. */
   bytes: Uint8Array = NOTHING;
   length = 0;
