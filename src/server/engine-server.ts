@@ -225,8 +225,12 @@ export class EngineServer implements Server, SessionServerContext, Http1Context,
     this.#observer.serve(new ChannelRequest(exchange, this), this.#handler);
   }
 
-  onExchangeEnd(exchange: Exchange, status: number, isWhole: boolean): void {
-    this.#observer.requestEnded(exchange, status, isWhole);
+  onExchangeEnd(exchange: Exchange, status: number): void {
+    this.#observer.requestEnded(exchange, status, true);
+  }
+
+  onExchangeCut(exchange: Exchange, status: number | undefined): void {
+    this.#observer.requestEnded(exchange, status, false);
   }
 
   pageFieldsOf(exchange: Exchange): readonly string[] | undefined {
