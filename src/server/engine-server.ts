@@ -115,7 +115,8 @@ export class EngineServer implements Server, SessionServerContext, Http1Context,
     this.timeouts = this.#limits;
     this.access = toAccess(options, (error, request) => this.report(error, { source: "handler", request }));
     const isProxy = (address: string): boolean => this.#rules?.trusts(address) === true;
-    this.sessions = new Sessions(this.#limits, this.flusher, this.budget, this.received, isProxy, this.debug);
+    const { flusher, budget, received, debug } = this;
+    this.sessions = new Sessions({ limits: this.#limits, flusher, budget, received, isProxy, debug });
     this.upgrade = options.upgrade;
     this.channelSettings = {
       maxBufferedBytes: this.#limits.maxBufferedBytes,
