@@ -64,12 +64,12 @@ export class DebugLines {
     this.#log(`${what} refused: ${whose(request)}${page}: ${status} ${why}`);
   }
 
-  requestEnded(exchange: Exchange, status: number): void {
+  requestEnded(exchange: Exchange, status: number | undefined): void {
     const request = this.#handshakes.get(exchange);
     if (request === undefined) return;
     this.#handshakes.delete(exchange);
     if (status === 101) this.#log(`handshake accepted: ${whose(request)}`);
-    else if (status === 0) this.#log(`handshake ended: ${whose(request)}: no answer, the client has left`);
+    else if (status === undefined) this.#log(`handshake ended: ${whose(request)}: no answer, the client has left`);
     else this.#log(`handshake refused: ${whose(request)}: the application answered with ${status}`);
   }
 

@@ -107,7 +107,8 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     this.proxies = toProxyRules(options, () => this.#source?.isUnix === true, report);
     this.#hasProxyHeaders = (options.proxyProtocol ?? "off") !== "off";
     const isProxy = (address: string): boolean => this.proxies?.isProxy(address) === true;
-    this.sessions = new Sessions(limits, this.flusher, this.budget, this.received, isProxy, this.debug);
+    const { flusher, budget, received, debug } = this;
+    this.sessions = new Sessions({ limits, flusher, budget, received, isProxy, debug });
     this.http = {
       ...limits,
       maxBodyBytesOf: ({ method, target }) => (method === "POST" ? this.sessions.maxPostBytes(target) : undefined),
@@ -151,9 +152,15 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     this.#observer.serve(new ChannelRequest(exchange, this), this.#handler);
   }
 
-  onExchangeEnd(exchange: Exchange, status: number, isWhole: boolean): void {
+  onExchangeEnd(exchange: Exchange, status: number): void {
     this.#openExchanges -= 1;
-    this.#observer.requestEnded(exchange, status, isWhole);
+    this.#observer.requestEnded(exchange, status, true);
+    this.checkEmpty();
+  }
+
+  onExchangeCut(exchange: Exchange, status: number | undefined): void {
+    this.#openExchanges -= 1;
+    this.#observer.requestEnded(exchange, status, false);
     this.checkEmpty();
   }
 

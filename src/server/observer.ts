@@ -123,8 +123,8 @@ export class Observer {
     } else handleRequest(request, handler);
   }
 
-  requestEnded(exchange: Exchange, status: number, isWhole: boolean): void {
-    if (status > 0) this.counts.response(status);
+  requestEnded(exchange: Exchange, status: number | undefined, isWhole: boolean): void {
+    if (status !== undefined) this.counts.response(status);
     this.#debug?.requestEnded(exchange, status);
     if (!topics.REQUEST_END.hasSubscribers) return;
     const begun = this.#requests.get(exchange);
@@ -132,7 +132,7 @@ export class Observer {
     topics.REQUEST_END.publish({
       server: this.#server,
       request: begun.subject,
-      status: status === 0 ? undefined : status,
+      status,
       isWhole,
       durationMs: this.#clock.now() - begun.at,
     });

@@ -1,4 +1,4 @@
-// Answers to a session's requests that are no carriers: refusals, and the fields of all answers.
+// Refusals of a session's requests, and the fields of all answers to them.
 
 import type { ErrorCode } from "../base/errors.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
@@ -10,14 +10,14 @@ import { newChannel } from "../request/new-channel.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
 
-/** A method that means nothing here. Preflights were answered before the handler (`cors.ts`). */
+/** Answers a method that sessions do not use. Preflights were answered before the handler (`cors.ts`). */
 export function answerOther(request: ChannelRequest, fields: readonly string[]): TransportChannel {
   const allow = ["Allow", "GET, POST, OPTIONS"];
   if (request.method !== "OPTIONS") return refuse(request, 405, "GET or POST", allow);
   return closed(request, { status: 204, fields: joinFields(allow, fields) }, null);
 }
 
-/** The request is answered with an error. */
+/** Answers the request with an error. */
 export function refuse(
   request: ChannelRequest,
   status: number,
@@ -26,17 +26,17 @@ export function refuse(
   code?: ErrorCode,
 ): TransportChannel {
   contextOf(request).refused(request, status, text, code);
-  // Whoever asks for a WebSocket may go on sending frames (RFC 6455 §4.2.2 item 4).
+  // A client that asks for a WebSocket may go on sending frames (RFC 6455 §4.2.2 item 4).
   const end = request.isWebSocket ? ["Connection", status === 426 ? "Upgrade, close" : "close"] : [];
   return closed(request, plainHead(status, joinFields(refusalFields(request), [...fields, ...end])), `${text}\n`);
 }
 
-/** The application's fields, as far as they do not describe the content of its own answers. */
+/** The application's fields, without those that describe the content of its own answers. */
 export function refusalFields({ exchange }: ChannelRequest): readonly string[] {
   return answerFields(withoutContentFields(exchange.refusalFields));
 }
 
-/** The request is answered, and its channel is over. */
+/** Answers the request, and returns a channel that is closed. */
 function closed(
   request: ChannelRequest,
   head: { readonly status: number; readonly fields: readonly string[] },
@@ -60,8 +60,8 @@ export function plainHead(status: number, fields: readonly string[]): { status: 
 }
 
 /**
- * Fields of every answer: `own` are the application's, checked. The token is in it, so no cache may keep it, whatever the
- * application says of caching.
+ * The fields of every answer; `own` are the application's, checked. An answer contains the token, so no cache may store it,
+ * whatever the application's own `Cache-Control` says.
  */
 export function answerFields(own: readonly string[]): readonly string[] {
   const caching = joinedValues(own, "cache-control");

@@ -1,5 +1,5 @@
-// From a request to a session: a new one, or the one whose token it carries. PROTOCOL.md, "Carriers", "POST", "Taking up".
-// Every request of a session comes through here, after the application's own handler has let it pass.
+// Opens a session for a request, or finds the one whose token it carries. PROTOCOL.md, "Carriers", "POST", "Taking up".
+// Every request of a session comes through here, after the application's own handler has accepted it.
 
 import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -27,10 +27,10 @@ import { sessionsOf } from "./registry.ts";
 import { SessionTransport } from "./transport.ts";
 
 const HEARTBEAT_MS = 25_000;
-/** The server looks once a second: with less, a client would take each silence between two looks for the end. */
+/** The server ticks once a second: with less, a client would take the silence between two ticks for the end. */
 const MIN_HEARTBEAT_MS = 1000;
 
-/** Made once for each server. */
+/** The WebSocket settings of each server with room for the letter of a text record. */
 const LETTERED = new WeakMap<WebSocketOptions, WebSocketOptions>();
 
 /** Shared by all sessions without options of their own. */
@@ -68,7 +68,7 @@ export function openSession(
 }
 
 function accept(request: ChannelRequest, handlers: SessionHandlers, options: AnySessionOptions): TransportChannel {
-  // All that the application can get wrong is found here, before anything is made.
+  // Mistakes of the application are found here, before anything is created.
   checkHandlers("openSession", handlers);
   checkSessionOptions(options);
   const own = options.headers === undefined ? NO_FIELDS : checkFields(toFields(options.headers));
@@ -82,7 +82,7 @@ function accept(request: ChannelRequest, handlers: SessionHandlers, options: Any
       const from = toCount(query.get("from") ?? "", "from");
       const session = sessionsOf(request).find(query.get("session") ?? "", options.identity, path);
       const { maxMessageBytes = context.webSocket.maxMessageBytes } = options;
-      return acceptPost(request, session, from, maxMessageBytes, answerFields(own));
+      return acceptPost(request, session, { from, maxMessageBytes, fields: answerFields(own) });
     }
   } catch (error) {
     if (!(error instanceof ChannelError) || error.status === undefined) throw error;
@@ -96,15 +96,16 @@ function accept(request: ChannelRequest, handlers: SessionHandlers, options: Any
 }
 
 /**
- * A page that may not connect. An image's GET has no `Origin` and carries the visitor's cookies all the same: browsers say
- * where it comes from (W3C Fetch Metadata §2.3). What a page can read always has one.
+ * True for a request of a page that may not connect. An image's GET has no `Origin` and carries the visitor's cookies all the
+ * same: `Sec-Fetch-Site` says where it comes from (W3C Fetch Metadata §2.3). A request whose answer a page can read always has
+ * an `Origin`.
  */
 function isForeign(request: ChannelRequest): boolean {
   if (!isOriginAllowed(request)) return true;
   return !request.headers.has("origin") && /-site$/.test(request.headers.get("sec-fetch-site") ?? "");
 }
 
-/** A WebSocket or GET: what the server says goes out on it. `own`: the application's fields. */
+/** Accepts a WebSocket or GET as the session's carrier. `own`: the application's fields. */
 function acceptCarrier(
   request: ChannelRequest,
   handlers: SessionHandlers,
@@ -117,7 +118,7 @@ function acceptCarrier(
   const after = toCount(query.get("after") ?? "0", "after");
   const attempt = query.has("try") ? toCount(query.get("try")!, "try") : undefined;
   const isPrompt = query.get("park") === "0";
-  // Nobody is left to whom the protocol could be switched.
+  // A client that has left cannot switch protocols.
   if (request.isWebSocket && request.exchange.isClientGone) return refuse(request, 400, "the client is gone");
   if (!request.isWebSocket && query.get("mode") !== "poll" && !request.acceptsEventStream) {
     return refuse(request, 406, "a session's GET accepts text/event-stream, or has mode=poll");
@@ -154,7 +155,7 @@ function acceptCarrier(
   try {
     transport.attach(carrier, { after: 0, attempt, isResumed: false, isPrompt: true });
   } catch (error) {
-    // It never began: nobody would end it.
+    // The session never began, so nothing else would end it.
     channel.begin(undefined);
     channel.terminate();
     throw error;
@@ -176,7 +177,7 @@ function toCarrier(request: ChannelRequest, options: AnySessionOptions, own: rea
   return request.query.get("mode") === "poll" ? new PollCarrier(transport) : new StreamCarrier(transport);
 }
 
-/** The settings of a server's WebSockets with room for the letter of a text record: it is none of the message's bytes. */
+/** The settings of a server's WebSockets, with one byte more for the letter of a text record. */
 function lettered(settings: WebSocketOptions): WebSocketOptions {
   let own = LETTERED.get(settings);
   if (own === undefined) {
@@ -197,8 +198,8 @@ function toSessionSettings(options: AnySessionOptions): SessionSettings {
   return settingsOf(resumeMs ?? DEFAULTS.resumeMs, heartbeatMs ?? DEFAULTS.heartbeatMs, parkMs ?? DEFAULTS.parkMs);
 }
 
-function settingsOf(resumeMs: number, leastBeatMs: number, parkMs: number): SessionSettings {
-  const heartbeatMs = Math.max(leastBeatMs, MIN_HEARTBEAT_MS);
+function settingsOf(resumeMs: number, wantedHeartbeatMs: number, parkMs: number): SessionSettings {
+  const heartbeatMs = Math.max(wantedHeartbeatMs, MIN_HEARTBEAT_MS);
   const heartbeat = { pingIntervalMs: heartbeatMs, pongTimeoutMs: heartbeatMs };
   return { resumeMs, heartbeatMs, parkMs: Math.min(parkMs, heartbeatMs), heartbeat };
 }

@@ -1,5 +1,5 @@
-// The checks of a session's options. A wrong one is refused where it is given: sent to the client it would end every
-// connection that the client makes, and nobody would know why.
+// The options of a session and their checks. A wrong value is refused where it is given: sent to the client, it would end
+// every connection that the client makes, without a hint at the cause.
 
 import { MAX_TIMER_MS } from "../base/clock.ts";
 import { checkAmount, checkInteger, checkString, type ValueCheck } from "../base/option-values.ts";
@@ -13,27 +13,27 @@ import { type CompressOptions, checkCompress } from "../transport/compression/de
 
 const checkParkMs = checkInteger(1, Number.MAX_SAFE_INTEGER);
 
-/** `In` and `Out`: what the session receives and sends, as its codec has it. */
+/** `In` and `Out`: the messages that the session receives and sends, as its codec decodes and encodes them. */
 export interface SessionOptions<In = Message, Out = SendData> {
   /**
-   * Who the client is, as the handler knows it: a session is taken up only by a request with the same identity; to any
+   * The client's identity, as the handler knows it: only a request with the same identity resumes the session; for any
    * other its token is unknown. @default none
    */
   readonly identity?: string | undefined;
   /** How long a session waits for its client to come back, in milliseconds. @default 60_000 */
   readonly resumeMs?: number | undefined;
   /**
-   * Silence after which either side sends a heartbeat, in milliseconds; twice as much means that it is lost. Less than
-   * 1000 counts as 1000: the server looks once a second. @default 25_000
+   * Silence after which either side sends a heartbeat, in milliseconds; after twice as much the other side drops the
+   * connection. Less than 1000 counts as 1000: the server ticks once a second. @default 25_000
    */
   readonly heartbeatMs?: number | undefined;
-  /** How long a poll waits for something to tell, in milliseconds; at most `heartbeatMs`. @default 25_000 */
+  /** How long a poll waits for something to send, in milliseconds; at most `heartbeatMs`. @default 25_000 */
   readonly parkMs?: number | undefined;
   /** Headers of the 101, and of every answer to a GET or POST. */
   readonly headers?: HeadersInput | undefined;
-  /** Bytes that the client has not acknowledged, at which `onOverflow` applies. @default the server's, 1 MiB */
+  /** Unacknowledged bytes at which `onOverflow` applies. @default the server's, 1 MiB */
   readonly maxBufferedBytes?: number | undefined;
-  /** What a send to a full session does: `"close"` ends it (4408), `"drop"` answers false. @default "close" */
+  /** Effect of a send to a full session: `"close"` ends it (4408), `"drop"` answers false. @default "close" */
   readonly onOverflow?: OverflowPolicy | undefined;
   /** Longest message in bytes; a longer one ends a WebSocket's session with 1009, a POST with 413. @default the server's, 4 MiB */
   readonly maxMessageBytes?: number | undefined;
@@ -45,10 +45,10 @@ export interface SessionOptions<In = Message, Out = SendData> {
 
 export type AnySessionOptions = SessionOptions<unknown, unknown>;
 
-/** `SessionOptions`. */
+/** The check of each option in `SessionOptions`. */
 export const SESSION_OPTIONS: Readonly<Record<keyof AnySessionOptions, ValueCheck>> = {
   identity: checkString,
-  // Both are told to the client, in JSON, as whole numbers.
+  // Both are sent to the client in JSON, as whole numbers.
   resumeMs: checkInteger(0, Number.MAX_SAFE_INTEGER),
   heartbeatMs: checkInteger(1, MAX_TIMER_MS),
   parkMs(name, value) {

@@ -1,15 +1,15 @@
-// The POSTs of a session that are under way: how many may be, and which one is next.
+// The POSTs of one session that are being read or answered: their number, and whose records are next.
 
-/** POSTs of one session that are read or answered at the same time. A client needs two: records, and acknowledgements. */
+/** Most POSTs of one session at the same time. A client needs two: for records, and for acknowledgements. */
 export const MAX_POSTS = 4;
 
 export interface Post {
+  /** The number of its first record. */
   readonly from: number;
-  /** The size of its records, while they wait. */
+  /** The size of its body or records, while they wait. */
   bytes: number;
 }
 
-/** The POSTs of one session that are under way. */
 export class Posts {
   readonly #underWay = new Set<Post>();
 
@@ -17,7 +17,7 @@ export class Posts {
     return this.#underWay.size >= MAX_POSTS;
   }
 
-  /** `leave` follows, whatever becomes of it. */
+  /** Adds a POST; the caller must `leave`, however the POST ends. */
   enter(from: number): Post {
     const post = { from, bytes: 0 };
     this.#underWay.add(post);
@@ -28,10 +28,7 @@ export class Posts {
     this.#underWay.delete(post);
   }
 
-  /**
-   * POSTs may arrive on several connections at once: their records are taken in the order of `from`, whichever body is whole
-   * first.
-   */
+  /** True if no other POST has a lower number: on several connections, a later POST's body may be complete first. */
   isFirst(post: Post): boolean {
     for (const { from } of this.#underWay) if (from < post.from) return false;
     return true;

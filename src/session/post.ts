@@ -1,6 +1,5 @@
-// What the client of a session posts: records in a body, answered with how far they have come. PROTOCOL.md, "POST".
-// Everything that a POST may hold is bounded: how many of one session are under way, how many records each has, how long it
-// waits, and what it holds meanwhile.
+// POSTs of a session: records in a body, answered with an acknowledgement. PROTOCOL.md, "POST". Their number in one session,
+// their records, the time for which they wait and the bytes that they hold meanwhile are bounded.
 
 import { utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -22,17 +21,17 @@ import { MAX_POSTS, type Post, Posts } from "./post-order.ts";
 import type { OpenSession } from "./registry.ts";
 import { Turns } from "./turns.ts";
 
-/** Records of one POST. In 64 KiB, which a client should not exceed, there is room for two thirds of it. */
+/** Most records of one POST. A body of 64 KiB, which a client should not exceed, has room for two thirds of them. */
 const MAX_POST_RECORDS = 16_384;
 /**
- * All POSTs together: so many bytes are decoded in a turn of the event loop, and so many records handed over at a time. Some
- * milliseconds: Node accepts one connection in each turn, so long turns make new clients wait behind one another.
+ * Bytes of all POSTs that are decoded in one turn of the event loop, and records of one that are delivered in it. They take
+ * some milliseconds: Node accepts one connection in each turn, so long turns make new clients wait behind one another.
  */
 const TURN_BYTES = 32_768;
 const TURN_RECORDS = 512;
-/** The bytes of a long body that are decoded at a time. */
+/** Bytes of a long body that are decoded in one turn. */
 const SLICE_BYTES = 262_144;
-/** The size with which a record without data counts. */
+/** The counted size of a record without data. */
 const RECORD_BYTES = 64;
 const turns = new Turns(TURN_BYTES);
 
@@ -44,31 +43,37 @@ interface PostAnswer {
   readonly fields?: readonly string[];
 }
 
-/** Records from the client; what is answered says up to where they are here. `fields`: of the answer. */
+export interface PostSettings {
+  /** The number of the first record. */
+  readonly from: number;
+  readonly maxMessageBytes: number;
+  /** Fields of the answer. */
+  readonly fields: readonly string[];
+}
+
+/** Takes the records of a POST; the answer acknowledges those that have arrived. */
 export function acceptPost(
   request: ChannelRequest,
   session: OpenSession | undefined,
-  from: number,
-  maxMessageBytes: number,
-  fields: readonly string[],
+  settings: PostSettings,
 ): TransportChannel {
+  const { from } = settings;
   if (session === undefined) return refuse(request, 410, "no such session");
   if (from === 0) return refuse(request, 400, "from is 0: records count from 1");
   session.posts ??= new Posts();
   if (session.posts.isFull) return refuse(request, 429, `a session has ${MAX_POSTS} POSTs under way at most`, RETRY);
   const post = session.posts.enter(from);
   request.opened(session.channel);
-  void answerPost(request, session, post, maxMessageBytes, fields);
+  void answerPost(request, session, post, settings);
   return session.channel;
 }
 
-/** Never rejects: nobody would hear of it. */
+/** Never rejects: nothing awaits it. */
 async function answerPost(
   request: ChannelRequest,
   session: OpenSession,
   post: Post,
-  maxMessageBytes: number,
-  fields: readonly string[],
+  { maxMessageBytes, fields }: PostSettings,
 ): Promise<void> {
   const { exchange } = request;
   const context = contextOf(request);
@@ -102,7 +107,7 @@ async function takePost(
   const records = await decodeRecords(body, maxMessageBytes);
   hold(recordsSize(records));
   if (transport.isOver) return { status: 410 };
-  // Whatever else waits, acknowledgements do not: the application may wait for them before it takes more.
+  // Acknowledgements never wait: the application may wait for them before it takes more messages.
   transport.takeAcks(records);
   const numbered = records.filter(isNumbered);
   if (numbered.length === 0) return taken();
@@ -117,13 +122,12 @@ async function takePost(
   if (!mayBeTaken()) return taken();
   if (!transport.isNext(from)) return { ...taken(), status: 409 };
   for (let i = 0; i < numbered.length; i += TURN_RECORDS) {
-    const some = numbered.slice(i, i + TURN_RECORDS);
     if (i > 0) await new Promise(setImmediate);
     if (transport.isOver) return { status: 410 };
-    transport.take(from + i, some);
+    transport.take(from + i, numbered.slice(i, i + TURN_RECORDS));
   }
   hold(0);
-  // A server that dies loses what its application has not taken: the client should not let go of that at once.
+  // A server that dies loses the messages that its application has not taken: the client should keep them a moment longer.
   const last = from + numbered.length - 1;
   await transport.waitFor(() => transport.taken >= last || exchange.isClientGone, ACK_MS);
   return taken();
@@ -142,12 +146,12 @@ async function takePost(
   }
 }
 
-/** All or none: throws if one of them is malformed or too big. */
+/** Throws if one of the records is malformed or too big: none is taken then. */
 async function decodeRecords(bytes: Uint8Array, maxMessageBytes: number): Promise<SessionRecord[]> {
   // Base64 takes four bytes for three, JSON up to six for one.
   const decoder = new EventDecoder({ maxEventBytes: 6 * maxMessageBytes + 1024 });
   const records: SessionRecord[] = [];
-  // One after the other: decoded records take ten times the bytes of their body.
+  // Bodies are decoded one after the other: decoded records take ten times the bytes of their body.
   const turn = turns.take(bytes.length);
   if (turn !== undefined) await turn;
   for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
@@ -181,7 +185,7 @@ function recordsSize(records: readonly SessionRecord[]): number {
   return bytes;
 }
 
-/** The body was malformed, too big, or never came whole; in the last two cases the engine may have answered already. */
+/** Answers a body that is malformed, too big or incomplete; in the last two cases the engine may have answered already. */
 function failPost(request: ChannelRequest, error: unknown): void {
   const { exchange } = request;
   const context = contextOf(request);

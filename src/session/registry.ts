@@ -1,4 +1,4 @@
-// The sessions of one server, by token: where a request that carries one finds its channel again.
+// The sessions of one server by token, so that a request that carries a token finds its channel.
 
 import { randomBytes } from "node:crypto";
 import { detached } from "../base/bytes.ts";
@@ -17,14 +17,14 @@ import type { SessionTransport } from "./transport.ts";
 export interface OpenSession {
   readonly transport: SessionTransport;
   readonly channel: TransportChannel;
-  /** Whose it is, as the handler had it when it was opened. */
+  /** The `identity` option of the request that opened it. */
   readonly identity: string | undefined;
   readonly path: string;
   /** The longest message that its client may send. */
   readonly maxMessageBytes: number;
-  /** Where its client is, as `networkOf` has it; undefined where that is not known, or not limited. */
+  /** The client's network (`networkOf`); undefined if it is unknown, or not limited. */
   readonly network: string | undefined;
-  /** Requests whose records are on their way; made by the first. */
+  /** POSTs that are being read or answered; created by the first. */
   posts: Posts | undefined;
 }
 
@@ -43,12 +43,22 @@ export interface SessionLimits {
   readonly maxSessionsPerAddress: number;
 }
 
-/** PROTOCOL.md, "Security": nobody guesses one. */
+export interface SessionsOptions {
+  readonly limits: SessionLimits;
+  readonly flusher: Flusher;
+  readonly budget: BufferBudget;
+  readonly received: BufferBudget;
+  /** True for the address of a proxy, which all clients behind it share. */
+  readonly isProxy: (address: string) => boolean;
+  readonly debug: DebugLog | undefined;
+}
+
+/** 128 bits, so that tokens cannot be guessed (PROTOCOL.md, "Security"). */
 const TOKEN_BYTES = 16;
-/** LF is the character that grows most in a POST: each begins a line, with `data: ` in front of it. */
+/** Most bytes that one byte of a message takes in a POST: an LF begins a line with `data: `. */
 const MAX_GROWTH = 7;
-/** Bytes that may stand in a body beside one message. */
-const BESIDE_BYTES = 65_536;
+/** Bytes of a body in addition to its longest message. */
+const EXTRA_BYTES = 65_536;
 
 export class Sessions implements SessionContext {
   readonly flusher: Flusher;
@@ -56,48 +66,40 @@ export class Sessions implements SessionContext {
   readonly received: BufferBudget;
   readonly debug: DebugLog | undefined;
   readonly #limits: SessionLimits;
-  /** True for the address of a proxy: those behind it share it. */
-  readonly #isShared: (address: string) => boolean;
+  readonly #isProxy: (address: string) => boolean;
   readonly #open = new Map<string, OpenSession>();
-  /** How many sessions a network has. */
+  /** The number of sessions of each network. */
   readonly #networks = new Map<string, number>();
-  /** An application may not know that its clients come from one address: it is told once. */
-  #hasToldOfAddress = false;
+  /** `maxSessionsPerAddress` was reported: an application may not know that its clients share one address. */
+  #hasReportedNetwork = false;
   #lingering = 0;
   #onNoneLingers: (() => void) | undefined;
 
-  constructor(
-    limits: SessionLimits,
-    flusher: Flusher,
-    budget: BufferBudget,
-    received: BufferBudget,
-    isShared: (address: string) => boolean,
-    debug?: DebugLog,
-  ) {
+  constructor({ limits, flusher, budget, received, isProxy, debug }: SessionsOptions) {
     this.#limits = limits;
     this.flusher = flusher;
     this.budget = budget;
     this.received = received;
-    this.#isShared = isShared;
+    this.#isProxy = isProxy;
     this.debug = debug;
   }
 
-  /** The network by which a client's sessions are counted. Throws TOO_MANY_SESSIONS if there is no room for another one. */
+  /** Returns the network by which a client's sessions are counted. Throws TOO_MANY_SESSIONS if there is no room for another. */
   admit(request: ChannelRequest): string | undefined {
     const { remoteAddress: address } = request;
     const { maxSessions, maxSessionsPerAddress } = this.#limits;
     if (this.#open.size >= maxSessions) throw new ChannelError("TOO_MANY_SESSIONS");
     if (maxSessionsPerAddress === Number.POSITIVE_INFINITY) return undefined;
-    // A Unix socket, or a proxy that keeps its clients to itself, says nothing of who it is.
-    if (address === undefined || this.#isShared(address)) return undefined;
+    // A Unix socket, or a proxy that does not name its clients, does not tell them apart.
+    if (address === undefined || this.#isProxy(address)) return undefined;
     const network = networkOf(address);
     if ((this.#networks.get(network) ?? 0) < maxSessionsPerAddress) return network;
     const error = new ChannelError("TOO_MANY_SESSIONS", `maxSessionsPerAddress is ${maxSessionsPerAddress}`);
-    if (!this.#hasToldOfAddress) {
+    if (!this.#hasReportedNetwork) {
       const hint = `${network} has maxSessionsPerAddress, ${maxSessionsPerAddress}; if that is a proxy, name it in trustedProxies`;
       contextOf(request).report(new ChannelError("TOO_MANY_SESSIONS", hint), { source: "handler" });
     }
-    this.#hasToldOfAddress = true;
+    this.#hasReportedNetwork = true;
     throw error;
   }
 
@@ -107,7 +109,7 @@ export class Sessions implements SessionContext {
 
   add(session: OpenSession): void {
     const { transport, identity, path, network } = session;
-    // Pieces of a request's head would keep all of it for as long as the session lives.
+    // Strings that are parts of a request's head would keep all of it in memory for as long as the session lives.
     const kept = {
       ...session,
       identity: identity === undefined ? undefined : detached(identity),
@@ -118,21 +120,21 @@ export class Sessions implements SessionContext {
     if (kept.network !== undefined) this.#networks.set(kept.network, (this.#networks.get(kept.network) ?? 0) + 1);
   }
 
-  /** Undefined for a token that is unknown, and the same for one that is somebody else's. */
+  /** Returns undefined for an unknown token, and for one of another identity or path. */
   find(token: string, identity: string | undefined, path: string): OpenSession | undefined {
     const session = this.#open.get(token);
     return session?.identity === identity && session?.path === path ? session : undefined;
   }
 
   /**
-   * The longest body of a POST to a session: a message of its `maxMessageBytes` must fit into it, whatever it is made of.
-   * Undefined for a request that is none.
+   * The longest body of a POST to a session: a message of `maxMessageBytes` fits into it, whatever its characters. Undefined
+   * if the target names no session.
    */
   maxPostBytes(target: string): number | undefined {
     const token = /[?&]session=([\w-]{22})(?:&|$)/.exec(target)?.[1];
     const session = token === undefined ? undefined : this.#open.get(token);
     if (session === undefined || !target.startsWith(`${session.path}?`)) return undefined;
-    return MAX_GROWTH * session.maxMessageBytes + BESIDE_BYTES;
+    return MAX_GROWTH * session.maxMessageBytes + EXTRA_BYTES;
   }
 
   sessionEnded(token: string): void {
@@ -155,7 +157,7 @@ export class Sessions implements SessionContext {
     if (this.#lingering === 0) this.#onNoneLingers?.();
   }
 
-  /** Resolves when no session waits for the poll that fetches its last messages. */
+  /** Resolves when no session lingers. */
   noneLingers(): Promise<void> {
     if (this.#lingering === 0) return Promise.resolve();
     return new Promise((resolve) => {

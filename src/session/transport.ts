@@ -5,7 +5,7 @@
 
 import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
-import type { CloseRecord, NumberedRecord, OpenRecord, SessionRecord } from "../codec/session-record.ts";
+import type { NumberedRecord, OpenRecord, SessionRecord } from "../codec/session-record.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import { type CompactRecord, Session } from "../protocol/session.ts";
 import { type CloseStatus, closeStatus, connectionFailed, describeClose } from "../transport/close-status.ts";
@@ -26,28 +26,8 @@ import type { SessionContext, SessionSettings } from "./context.ts";
 import { dataRecord, toRecord } from "./form.ts";
 import { SessionHold } from "./hold.ts";
 import { Liveness } from "./liveness.ts";
+import { SessionState } from "./state.ts";
 import { Waiters } from "./waiters.ts";
-
-/**
- * open       both ends send messages, over the carrier or, while there is none, kept for the next one
- * closing    the application has closed; the session waits until the client has acknowledged the close
- * lingering  closing, on a server that stops: one more poll may fetch what was sent
- * over       nothing is sent or taken any more
- *
- * In every state but the last there may be a carrier or not.
- */
-type SessionState = "open" | "closing" | "lingering" | "over";
-
-/** Every legal move. */
-const MOVES: Record<SessionState, readonly SessionState[]> = {
-  open: ["closing", "over"],
-  closing: ["lingering", "over"],
-  lingering: ["over"],
-  over: [],
-};
-
-/** The clients of a server that stops come back within this time, each at a random moment. */
-const SPREAD_MS = 5000;
 
 /** What the request of a carrier says. */
 export interface CarrierRequest {
@@ -71,13 +51,9 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   readonly #settings: SessionSettings;
   readonly #context: SessionContext;
   #listener: SessionListener | undefined;
-  #state: SessionState = "open";
+  readonly #state = new SessionState();
   /** Undefined while the client is away, and when the session is over. */
   #carrier: Carrier | undefined;
-  /** The close that the application sent: set in all states but `open`, unless the session ended without one. */
-  #close: CloseRecord | undefined;
-  /** Set when the session is over. */
-  #end: CloseStatus | undefined;
   /** The channel is ready for messages: every carrier delivers from its beginning. */
   #isOpened = false;
   #isFlushQueued = false;
@@ -133,13 +109,13 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   }
 
   get isOver(): boolean {
-    return this.#state === "over";
+    return this.#state.isOver;
   }
 
   /** True if a client that has the records up to `after` may resume: they were sent, and something is left to send. */
   canResume(after: number): boolean {
     if (this.isOver || after > this.#session.sent) return false;
-    return this.#state === "open" || after < this.#session.sent;
+    return this.#state.isOpen || after < this.#session.sent;
   }
 
   /** True for a request that comes late: one with a higher attempt number has resumed the session. */
@@ -227,7 +203,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   listen(listener: TransportListener): void {
     // Only a channel listens to a session, and it implements SessionListener.
     this.#listener = listener as SessionListener;
-    if (this.#end !== undefined) listener.transportClosed(this.#end);
+    const { end } = this.#state;
+    if (end !== undefined) listener.transportClosed(end);
   }
 
   open(): void {
@@ -242,7 +219,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   }
 
   send(message: OutboundMessage, last: boolean): void {
-    if (message.body !== null && this.#state === "open") this.#say(toRecord(message));
+    if (message.body !== null && this.#state.isOpen) this.#say(toRecord(message));
     if (last) this.close(NORMAL, "");
   }
 
@@ -250,7 +227,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   /** Sends each part as a message, as an event stream does: a record is kept whole until it is acknowledged. */
   part(data: string | Uint8Array): void {
-    if (this.#state === "open") this.#say(dataRecord(data));
+    if (this.#state.isOpen) this.#say(dataRecord(data));
   }
 
   finish(): void {}
@@ -267,20 +244,18 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   /** The close is kept and acknowledged like a message: `transportClosed` may follow as late as the client comes back. */
   close(code: number, reason: string): void {
-    if (this.#state !== "open") return;
-    this.#takenAtClose = this.taken;
-    this.#moveTo("closing");
-    const isRestart = code === SERVICE_RESTART;
-    const retryMs = isRestart ? Math.floor(Math.random() * SPREAD_MS) : undefined;
-    this.#close = { type: "close", code, reason, ...(retryMs === undefined ? {} : { retryMs }) };
-    this.#say(this.#close);
-    if (isRestart && this.#carrier === undefined) this.#leave();
+    const { taken } = this;
+    const record = this.#state.close(code, reason);
+    if (record === undefined) return;
+    this.#takenAtClose = taken;
+    this.#say(record);
+    if (this.#state.isRestart && this.#carrier === undefined) this.#leave();
   }
 
   /** A session whose client is away is over: its client cannot come back to a server that has stopped. */
   serverStops(): void {
     this.#isServerStopping = true;
-    if (this.#carrier === undefined && this.#state !== "lingering") this.#leave();
+    if (this.#carrier === undefined && !this.#state.isLingering) this.#leave();
   }
 
   terminate(): void {
@@ -368,7 +343,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     if (carrier.kind !== "poll")
       this.#context.debug?.(`${this.#name} lost its carrier: ${carrier.kind}, ${describeClose(status)}`);
     if (status.by === "server" && endsSession(status.code)) this.#endWith(status);
-    else if (this.#isServerStopping || this.#close?.code === SERVICE_RESTART) this.#leave();
+    else if (this.#isServerStopping || this.#state.isRestart) this.#leave();
   }
 
   pingArrived(carrier: Carrier, data: Uint8Array): void {
@@ -380,9 +355,9 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   }
 
   #tickAway(now: number): void {
-    if (this.#state === "lingering" && !this.#liveness.hasJustLeft) this.#endWith(this.#closeStatus()!);
+    if (this.#state.isLingering && !this.#liveness.hasJustLeft) this.#endWith(this.#state.closeStatus!);
     else if (this.#liveness.isClientLost(now, this.kind)) {
-      this.#endWith(this.#closeStatus() ?? connectionFailed("the client did not come back"));
+      this.#endWith(this.#state.closeStatus ?? connectionFailed("the client did not come back"));
     }
   }
 
@@ -443,8 +418,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     if (!this.#session.acknowledge(number)) return;
     this.#count(this.#session.bufferedAmount);
     if (this.#session.bufferedAmount > 0) return;
-    if (this.#state === "open") this.#listener?.bufferEmptied();
-    else this.#endWith(this.#closeStatus()!);
+    if (this.#state.isOpen) this.#listener?.bufferEmptied();
+    else this.#endWith(this.#state.closeStatus!);
   }
 
   /** The client's next record has arrived, for the first time. */
@@ -491,14 +466,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     const isBetweenPolls = this.kind === "poll" && this.#liveness.isConfirmed && this.#liveness.hasJustLeft;
     // The close itself is one of the records that the client does not have.
     const hasMore = sent - acknowledged > 1;
-    if (this.#close?.code === SERVICE_RESTART && isBetweenPolls && hasMore && this.#moveTo("lingering")) {
-      this.#context.lingeringBegan();
-    } else this.#endWith(this.#closeStatus() ?? closeStatus("server", SERVICE_RESTART));
-  }
-
-  /** The status of the application's close; undefined if it has not closed. */
-  #closeStatus(): CloseStatus | undefined {
-    return this.#close === undefined ? undefined : closeStatus("server", this.#close.code, this.#close.reason);
+    if (this.#state.isRestart && isBetweenPolls && hasMore && this.#state.linger()) this.#context.lingeringBegan();
+    else this.#endWith(this.#state.closeStatus ?? closeStatus("server", SERVICE_RESTART));
   }
 
   #queueFlush(): void {
@@ -517,13 +486,12 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   #endWith(status: CloseStatus, code: number = NORMAL, reason = ""): void {
     if (this.isOver) return;
     this.#deliverHeld((held) => held.deliverAll());
-    const wasLingering = this.#state === "lingering";
+    const wasLingering = this.#state.isLingering;
     // A receiver may have ended the session meanwhile.
-    if (!this.#moveTo("over")) return;
+    if (!this.#state.endWith(status)) return;
     this.#held?.clear();
     // The last connection may take seconds to end, and keeps this object until then.
     this.#session.end();
-    this.#end = status;
     this.#context.debug?.(`${this.#name} closed: ${describeClose(status)}`);
     const carrier = this.#carrier;
     this.#carrier = undefined;
@@ -545,12 +513,5 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     poll.write(this.#openRecord(false));
     poll.write({ type: "close", code, reason });
     poll.finish();
-  }
-
-  /** False if the state does not allow it. */
-  #moveTo(state: SessionState): boolean {
-    if (!MOVES[this.#state].includes(state)) return false;
-    this.#state = state;
-    return true;
   }
 }

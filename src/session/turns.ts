@@ -1,11 +1,11 @@
-// The work that many clients ask for at once, spread over turns of the event loop: in each only so much of it is done, first
-// come first served, and all other connections have their turn in between.
+// Spreads work that many clients ask for at once over turns of the event loop: each turn does a limited amount, first come
+// first served, and all other connections have their turn in between.
 
 import { Queue } from "../base/queue.ts";
 
 export class Turns {
   readonly #perTurn: number;
-  /** What was done in this turn, and what was asked for and let go on in the next. */
+  /** The amount that this turn has taken. */
   #used = 0;
   readonly #waiting = new Queue<{ readonly amount: number; readonly resolve: () => void }>();
   #isScheduled = false;
@@ -14,7 +14,7 @@ export class Turns {
     this.#perTurn = perTurn;
   }
 
-  /** Undefined: there is room in this turn, and it is taken. Otherwise resolves in a turn that has room. */
+  /** Returns undefined if there is room in this turn; otherwise a promise that resolves in a turn that has room. */
   take(amount: number): Promise<void> | undefined {
     this.#schedule();
     if (this.#waiting.length === 0 && this.#fits(amount)) {
@@ -24,7 +24,7 @@ export class Turns {
     return new Promise((resolve) => this.#waiting.push({ amount, resolve }));
   }
 
-  /** The first of a turn always fits. */
+  /** The first amount of a turn always fits. */
   #fits(amount: number): boolean {
     return this.#used === 0 || this.#used + amount <= this.#perTurn;
   }

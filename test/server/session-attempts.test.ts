@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { SESSION_PROTOCOL } from "../../src/codec/session-record.ts";
-import { ask, back, opened, poll, post, SocketClient, StreamClient, text } from "../support/session-client.ts";
-import { sessionSite } from "../support/session-site.ts";
+import { ack, ask, back, opened, poll, post, SocketClient, StreamClient, text } from "../support/session-client.ts";
+import { sessionOfPoll, sessionOfStream, sessionSite } from "../support/session-site.ts";
 import { until } from "../support/wait.ts";
 import { upgradeRequest } from "../support/ws-client.ts";
 
@@ -54,8 +54,7 @@ describe("a request with a lower try than the one that has taken the session up"
 
 describe("a poll without its own end", () => {
   it("is answered with 409 where another carrier takes over, with no open", async (t) => {
-    const site = await sessionSite(t);
-    const open = opened(await poll(t, site.endpoint));
+    const { site, open } = await sessionOfPoll(t);
     const parked = poll(t, site.endpoint, back(open, 0));
     await until(() => site.site.server.stats().requests === 2, "it is parked");
     const socket = await SocketClient.open(t, site.endpoint, back(open, 0));
@@ -67,8 +66,7 @@ describe("a poll without its own end", () => {
   });
 
   it("is answered with 410 where its session ends", async (t) => {
-    const site = await sessionSite(t);
-    const open = opened(await poll(t, site.endpoint));
+    const { site, open } = await sessionOfPoll(t);
     const parked = poll(t, site.endpoint, back(open, 0));
     await until(() => site.site.server.stats().requests === 2, "it is parked");
     site.channel.terminate();
@@ -91,14 +89,13 @@ describe("a session that was sent too much in open", () => {
     await site.called("close server 4408 application");
     assert.equal(site.site.takeReports().length, 1);
     const { session } = opened({ status, records, response: undefined as never });
-    assert.equal((await post(t, site.endpoint, session, 1, { type: "ack", received: 1 })).status, 410);
+    assert.equal((await post(t, site.endpoint, session, 1, ack(1))).status, 410);
   });
 });
 
 describe("a poll of a slow network", () => {
   it("finds its session though the round trip takes 15 s", async (t) => {
-    const site = await sessionSite(t);
-    const open = opened(await poll(t, site.endpoint));
+    const { site, open } = await sessionOfPoll(t);
     await until(() => site.site.server.stats().connections === 0, "it is answered");
     const now = Date.now();
     site.beat(now);
@@ -131,13 +128,11 @@ describe("a stream whose client acknowledges nothing", () => {
   });
 
   it("lives while its client posts, whatever it says", async (t) => {
-    const site = await sessionSite(t);
-    const stream = await StreamClient.open(t, site.endpoint);
-    const { session } = await stream.opened();
+    const { site, stream, session } = await sessionOfStream(t);
     site.channel.send("a");
     for (let beats = 0; beats < 6; beats++) {
       site.beat(NOW + beats * HEARTBEAT_MS);
-      assert.equal((await post(t, site.endpoint, session, 1, { type: "ack", received: 0 })).status, 200);
+      assert.equal((await post(t, site.endpoint, session, 1, ack(0))).status, 200);
     }
     assert.equal(stream.raw.isEnded, false);
   });

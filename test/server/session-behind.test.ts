@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { OPCODE } from "../../src/codec/ws-frame.ts";
 import type { EngineServer } from "../../src/server/engine-server.ts";
-import { back, close, opened, poll, post, SocketClient, StreamClient, text } from "../support/session-client.ts";
-import { type SessionSite, sessionSite } from "../support/session-site.ts";
+import { ack, back, close, opened, poll, post, SocketClient, text } from "../support/session-client.ts";
+import { sessionOfPoll, sessionOfSocket, sessionOfStream, sessionSite } from "../support/session-site.ts";
 import { deferred, settled, until } from "../support/wait.ts";
 
 const NOW = Date.now();
@@ -21,92 +21,79 @@ async function heard(socket: SocketClient): Promise<void> {
   while ((await socket.ws.frame()).opcode !== OPCODE.PONG);
 }
 
-function received(site: SessionSite): number {
-  return site.calls.filter((call) => call.startsWith("receive")).length;
-}
-
 describe("a session whose receiver waits with drained() for what it has answered", () => {
   it("asks its client to acknowledge at once, once for each message that it waits for", async (t) => {
-    const site = await sessionSite(t, { open: (channel) => void channel.send("hello") });
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
+    const { site, socket } = await sessionOfSocket(t, { open: (channel) => void channel.send("hello") });
     assert.deepEqual(await socket.record(), text("hello"));
     const waits = [site.channel.drained(), site.channel.drained()];
-    assert.deepEqual(await socket.record(), { type: "ack", received: 0 });
+    assert.deepEqual(await socket.record(), ack(0));
     site.channel.send("behind it");
     assert.deepEqual(await socket.record(), text("behind it"));
-    socket.send({ type: "ack", received: 2 });
+    socket.send(ack(2));
     await Promise.all(waits);
   });
 
   it("reads the acknowledgement behind 200 messages of a WebSocket", async (t) => {
-    const site = await sessionSite(t, {
+    const { site, socket } = await sessionOfSocket(t, {
       async receive(_, channel) {
         channel.send("answer");
         await channel.drained();
       },
     });
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
     socket.send(...MANY);
     for (let answers = 1; answers <= MANY.length; ) {
       const record = await socket.record();
       if (record.type !== "message") continue;
-      socket.send({ type: "ack", received: answers });
+      socket.send(ack(answers));
       answers += 1;
     }
-    assert.equal(received(site), MANY.length);
+    assert.equal(site.received.length, MANY.length);
   });
 
   it("takes the acknowledgement of a POST while another POST of the same session waits for room", async (t) => {
-    const site = await sessionSite(t, {
+    const { site, stream, session } = await sessionOfStream(t, {
       async receive(_, channel) {
         channel.send("answer");
         await channel.drained();
       },
     });
-    const stream = await StreamClient.open(t, site.endpoint);
-    const { session } = await stream.opened();
     assert.equal((await post(t, site.endpoint, session, 1, ...MANY.slice(0, 100))).status, 200);
     const waiting = post(t, site.endpoint, session, 101, ...MANY.slice(100));
     for (let answers = 1; answers <= MANY.length; answers++) {
       assert.deepEqual(await stream.record(), text("answer"));
       // The same `from` as the POST that waits, and no numbered record: "ack-only".
-      const answer = await post(t, site.endpoint, session, 101, { type: "ack", received: answers });
+      const answer = await post(t, site.endpoint, session, 101, ack(answers));
       assert.equal(answer.status, 200);
     }
-    assert.deepEqual((await waiting).records, [{ type: "ack", received: 200 }]);
-    assert.equal(received(site), MANY.length);
+    assert.deepEqual((await waiting).records, [ack(200)]);
+    assert.equal(site.received.length, MANY.length);
   });
 
   it("takes the acknowledgement that stands in the POST that has to wait itself", async (t) => {
-    const site = await sessionSite(t, {
+    const { site, session } = await sessionOfPoll(t, {
       async receive(_, channel) {
         channel.send("answer");
         await channel.drained();
       },
     });
-    const { session } = opened(await poll(t, site.endpoint));
     await post(t, site.endpoint, session, 1, ...MANY.slice(0, 100));
-    assert.equal(received(site), 1);
-    void post(t, site.endpoint, session, 101, { type: "ack", received: 1 }, text("last")).catch(() => {});
-    await until(() => received(site) === 2, "the second message is taken");
+    assert.equal(site.received.length, 1);
+    void post(t, site.endpoint, session, 101, ack(1), text("last")).catch(() => {});
+    await until(() => site.received.length === 2, "the second message is taken");
   });
 });
 
 describe("a session whose receiver is slow", () => {
   it("is not given up, though its client sends 3 MiB and hears as much: nothing is lost", async (t) => {
     const gate = deferred();
-    const site = await sessionSite(t, { receive: () => gate.promise });
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
+    const { site, socket } = await sessionOfSocket(t, { receive: () => gate.promise });
     // All of it fits into what the session holds for its receiver.
     const records = Array.from({ length: 900 }, () => text(KIB));
     socket.send(...records);
     for (let number = 1; number <= 48; number++) {
       assert.equal(site.channel.send("y".repeat(65_536)), true);
       for (;;) if ((await socket.record()).type === "message") break;
-      socket.send({ type: "ack", received: number });
+      socket.send(ack(number));
       await until(() => site.channel.bufferedAmount === 0, "its acknowledgement is read");
     }
     for (let beats = 0; beats < 9; beats++) {
@@ -115,17 +102,15 @@ describe("a session whose receiver is slow", () => {
     }
     assert.equal(socket.ws.raw.isEnded, false);
     gate.resolve();
-    await until(() => received(site) === records.length, "all were taken");
+    await until(() => site.received.length === records.length, "all were taken");
     assert.equal(site.channel.isOpen, true);
   });
 
   it("acknowledges on a WebSocket what its application has taken, and all that has come where it is taken up", async (t) => {
     const gate = deferred();
-    const site = await sessionSite(t, { receive: () => gate.promise });
-    const socket = await SocketClient.open(t, site.endpoint);
-    const open = await socket.opened();
+    const { site, socket, open } = await sessionOfSocket(t, { receive: () => gate.promise });
     socket.send(...MANY);
-    assert.deepEqual(await socket.record(), { type: "ack", received: 1 });
+    assert.deepEqual(await socket.record(), ack(1));
     await heard(socket);
     site.beat(NOW);
     site.beat(NOW + 1000);
@@ -134,15 +119,13 @@ describe("a session whose receiver is slow", () => {
     const again = await SocketClient.open(t, site.endpoint, back(open, 1));
     assert.equal((await again.opened()).received, MANY.length);
     gate.resolve();
-    await until(() => received(site) === MANY.length, "all were taken, once");
+    await until(() => site.received.length === MANY.length, "all were taken, once");
   });
 
   it("acknowledges the rest as its application takes it, without waiting for the next beat", async (t) => {
     const gates = MANY.map(() => deferred());
     let next = 0;
-    const site = await sessionSite(t, { receive: () => gates[next++]!.promise });
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
+    const { socket } = await sessionOfSocket(t, { receive: () => gates[next++]!.promise });
     socket.send(...MANY.slice(0, 40));
     await heard(socket);
     for (const gate of gates) gate.resolve();
@@ -156,26 +139,22 @@ describe("a session whose receiver is slow", () => {
 
   it("is read until it holds 1 MiB; then its client waits, and goes on when there is room", async (t) => {
     const gate = deferred();
-    const site = await sessionSite(t, { receive: () => gate.promise });
-    const socket = await SocketClient.open(t, site.endpoint);
-    const open = await socket.opened();
+    const { site, socket, open } = await sessionOfSocket(t, { receive: () => gate.promise });
     const sent = await socket.ws.raw.clog((i) => socket.send(text(`${i} ${"x".repeat(60_000)}`)));
     assert.ok(sent > 20, "more than 1 MiB was taken");
     gate.resolve();
-    await until(() => received(site) === sent, "all were taken");
+    await until(() => site.received.length === sent, "all were taken");
     socket.drop();
     assert.equal(opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0 })).received, sent);
   });
 
   it("that owes its client's acknowledgement, which is behind what it does not read, comes back for it", async (t) => {
-    const site = await sessionSite(t, {
+    const { site, socket, open } = await sessionOfSocket(t, {
       async receive(_, channel) {
         channel.send("answer");
         await channel.drained();
       },
     });
-    const socket = await SocketClient.open(t, site.endpoint);
-    const open = await socket.opened();
     await socket.ws.raw.clog((i) => socket.send(text(`${i} ${"x".repeat(60_000)}`)));
     await settled(() => site.site.server.stats().bytesReceived, 50);
     site.beat(NOW);
@@ -189,17 +168,15 @@ describe("a session whose receiver is slow", () => {
       site.beat(now);
       return socket.ws.raw.isEnded;
     }, "it is dropped");
-    const before = received(site);
+    const before = site.received.length;
     const again = await SocketClient.open(t, site.endpoint, back(open, before));
     assert.equal((await again.opened()).resumed, true);
-    await until(() => received(site) > before, "the receiver goes on");
+    await until(() => site.received.length > before, "the receiver goes on");
   });
 
   it("delivers what it holds before the client's close", async (t) => {
     const gate = deferred();
-    const site = await sessionSite(t, { receive: () => gate.promise });
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
+    const { site, socket } = await sessionOfSocket(t, { receive: () => gate.promise });
     socket.send(...MANY, close(1000));
     for (;;) {
       const record = await socket.record();
@@ -208,7 +185,7 @@ describe("a session whose receiver is slow", () => {
     assert.equal((await socket.ws.closed()).code, 1000);
     gate.resolve();
     await site.called("close client 1000 normal");
-    assert.equal(received(site), MANY.length);
+    assert.equal(site.received.length, MANY.length);
     assert.equal(site.calls.length, MANY.length + 2);
   });
 });
@@ -227,20 +204,18 @@ describe("what sessions hold for slow receivers", () => {
       assert.ok(budget.bytes < (3 * 1024 + 128 * i) * 1024, `${budget.bytes} of ${i + 1}`);
     }
     gate.resolve();
-    await until(() => received(site) === sent, "all were taken");
+    await until(() => site.received.length === sent, "all were taken");
   });
 
   it("counts until it is taken, and not afterwards", async (t) => {
     const gate = deferred();
-    const site = await sessionSite(t, { receive: () => gate.promise });
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
+    const { site, socket } = await sessionOfSocket(t, { receive: () => gate.promise });
     socket.send(...MANY);
     await heard(socket);
     const { received: budget } = (site.site.server as EngineServer).exchanges;
     assert.ok(budget.bytes > 100 * 1024, `${budget.bytes}`);
     gate.resolve();
-    await until(() => received(site) === MANY.length, "all were taken");
+    await until(() => site.received.length === MANY.length, "all were taken");
     assert.equal(budget.bytes, 0);
     socket.send(text("a"), text("b"));
     site.channel.terminate();

@@ -5,12 +5,19 @@ import { describe, it, type TestContext } from "node:test";
 import type { SessionRecord } from "../../src/codec/session-record.ts";
 import type { Channel, SessionHandlers } from "../../src/index.ts";
 import { prepare } from "../../src/index.ts";
-import { back, type Endpoint, opened, poll, post, SocketClient, StreamClient } from "../support/session-client.ts";
-import { sessionSite } from "../support/session-site.ts";
+import {
+  back,
+  CARRIERS,
+  type CarrierKind,
+  type Endpoint,
+  opened,
+  poll,
+  post,
+  SocketClient,
+  StreamClient,
+} from "../support/session-client.ts";
+import { sessionOfPoll, sessionOfSocket, sessionSite } from "../support/session-site.ts";
 import { until } from "../support/wait.ts";
-
-const KINDS = ["websocket", "sse", "poll"] as const;
-type Kind = (typeof KINDS)[number];
 
 /** More than a piece of the pool, and more than what is copied into the text beside it. */
 const SIZES = [1, 100, 3000, 70_000];
@@ -51,7 +58,7 @@ const FORMS: readonly (readonly [
 ];
 
 /** All records of a carrier up to the last of `count` numbered ones. */
-async function records(t: TestContext, endpoint: Endpoint, kind: Kind, count: number, query = {}) {
+async function records(t: TestContext, endpoint: Endpoint, kind: CarrierKind, count: number, query = {}) {
   if (kind === "poll") return (await poll(t, endpoint, { ...query, park: 0 })).records.slice(1);
   const carrier =
     kind === "websocket" ? await SocketClient.open(t, endpoint, query) : await StreamClient.open(t, endpoint, query);
@@ -73,7 +80,7 @@ function assertBytes(found: readonly (SessionRecord | undefined)[], sizes: reado
 
 describe("bytes that a session was given to send", () => {
   for (const [name, make] of FORMS) {
-    for (const kind of KINDS) {
+    for (const kind of CARRIERS) {
       it(`are sent as they were, and again on another carrier, if they are ${name} which changes: ${kind}`, async (t) => {
         const open = (channel: Channel): void => {
           for (const size of SIZES) {
@@ -85,7 +92,7 @@ describe("bytes that a session was given to send", () => {
         const site = await sessionSite(t, { open });
         assertBytes(await records(t, site.endpoint, kind, SIZES.length), SIZES);
         const first = opened(await poll(t, site.endpoint));
-        for (const next of KINDS) {
+        for (const next of CARRIERS) {
           assertBytes(await records(t, site.endpoint, next, SIZES.length, back(first, 0)), SIZES);
         }
       });
@@ -137,9 +144,7 @@ describe("bytes that a session has received", () => {
 
   it("stay as they are on a WebSocket, whatever comes next", async (t) => {
     const { handlers, kept } = keeping();
-    const site = await sessionSite(t, handlers);
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
+    const { socket } = await sessionOfSocket(t, handlers);
     for (let round = 0; round < 5; round++) {
       socket.send(...sent);
       await until(() => kept.length === (round + 1) * sent.length, "they are there");
@@ -149,8 +154,7 @@ describe("bytes that a session has received", () => {
 
   it("stay as they are in POSTs, whatever comes next", async (t) => {
     const { handlers, kept } = keeping();
-    const site = await sessionSite(t, handlers);
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t, handlers);
     for (let round = 0; round < 5; round++) await post(t, site.endpoint, session, 1 + round * sent.length, ...sent);
     assertKept(kept, 5);
   });

@@ -12,8 +12,19 @@ import {
   prepare,
 } from "../../src/index.ts";
 import { serving } from "../support/serving.ts";
-import { ask, back, close, opened, poll, post, SocketClient, StreamClient, text } from "../support/session-client.ts";
-import { sessionSite } from "../support/session-site.ts";
+import {
+  ack,
+  ask,
+  back,
+  close,
+  opened,
+  poll,
+  post,
+  SocketClient,
+  StreamClient,
+  text,
+} from "../support/session-client.ts";
+import { sessionOfPoll, sessionOfSocket, sessionOfStream, sessionSite } from "../support/session-site.ts";
 import { deferred, settled, turn, until } from "../support/wait.ts";
 
 describe("a session's channel", () => {
@@ -34,9 +45,7 @@ describe("a session's channel", () => {
   });
 
   it("says what carries it, and keeps saying so while nothing does", async (t) => {
-    const site = await sessionSite(t);
-    const socket = await SocketClient.open(t, site.endpoint);
-    const open = await socket.opened();
+    const { site, socket, open } = await sessionOfSocket(t);
     const { channel } = site;
     assert.deepEqual([channel.transport, channel.isWebSocket, channel.isOpen], ["websocket", true, true]);
     socket.drop();
@@ -49,9 +58,7 @@ describe("a session's channel", () => {
   });
 
   it("tells when its client is back, and when it has moved", async (t) => {
-    const site = await sessionSite(t);
-    const socket = await SocketClient.open(t, site.endpoint);
-    const open = await socket.opened();
+    const { site, open } = await sessionOfSocket(t);
     const again = await SocketClient.open(t, site.endpoint, back(open, 0));
     await again.opened();
     assert.deepEqual(site.calls, ["open", "resumed"]);
@@ -63,9 +70,7 @@ describe("a session's channel", () => {
   });
 
   it("sends while nothing carries it, and everything comes when something does", async (t) => {
-    const site = await sessionSite(t);
-    const stream = await StreamClient.open(t, site.endpoint);
-    const open = await stream.opened();
+    const { site, stream, open } = await sessionOfStream(t);
     stream.drop();
     await until(() => site.site.server.stats().connections === 0, "the stream is gone");
     for (const data of ["a", "b", "c"]) assert.equal(site.channel.send(data), true);
@@ -82,23 +87,20 @@ describe("a session's channel", () => {
   });
 
   it("sends what is sent in one turn as one answer of a poll", async (t) => {
-    const site = await sessionSite(t, {
+    const { site, session } = await sessionOfPoll(t, {
       receive(_, channel) {
         channel.send("a");
         channel.send("b");
         queueMicrotask(() => channel.send("c"));
       },
     });
-    const { session } = opened(await poll(t, site.endpoint));
     const parked = poll(t, site.endpoint, { session });
     await post(t, site.endpoint, session, 1, text("go"));
     assert.deepEqual((await parked).records.slice(1), [text("a"), text("b"), text("c")]);
   });
 
   it("takes what send takes: JSON, events, Blobs, bytes; a stream part by part; null is nothing", async (t) => {
-    const site = await sessionSite(t);
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
+    const { site, socket } = await sessionOfSocket(t);
     const { channel } = site;
     channel.send(json({ a: 1 }));
     channel.send(event({ data: "d", id: "1" }));
@@ -117,18 +119,14 @@ describe("a session's channel", () => {
   });
 
   it("carries the bytes of a stream unchanged on an event stream", async (t) => {
-    const site = await sessionSite(t);
-    const stream = await StreamClient.open(t, site.endpoint);
-    await stream.opened();
+    const { site, stream } = await sessionOfStream(t);
     site.channel.send([Uint8Array.of(0xc3), Uint8Array.of(0xa9, 0xff)]);
     assert.deepEqual(await stream.record(), { type: "message", data: Uint8Array.of(0xc3) });
     assert.deepEqual(await stream.record(), { type: "message", data: Uint8Array.of(0xa9, 0xff) });
   });
 
   it("is drained when the client has acknowledged, not when the system has taken", async (t) => {
-    const site = await sessionSite(t);
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
+    const { site, socket } = await sessionOfSocket(t);
     site.channel.send("x".repeat(1000));
     assert.deepEqual(await socket.record(), text("x".repeat(1000)));
     assert.equal(site.channel.bufferedAmount, 1000);
@@ -138,18 +136,16 @@ describe("a session's channel", () => {
     });
     await settled(() => isDrained);
     assert.equal(isDrained, false);
-    socket.send({ type: "ack", received: 1 });
+    socket.send(ack(1));
     await drained;
     assert.deepEqual(site.calls, ["open", "drain"]);
   });
 
   it("may send, or end, when it hears that the client has all: its open comes first all the same", async (t) => {
     let isLast = false;
-    const site = await sessionSite(t, {
+    const { site, stream, open } = await sessionOfStream(t, {
       drain: (channel) => (isLast ? channel.terminate() : channel.send("more")),
     });
-    const stream = await StreamClient.open(t, site.endpoint);
-    const open = await stream.opened();
     site.channel.send("a");
     assert.deepEqual(await stream.record(), text("a"));
     const again = await StreamClient.open(t, site.endpoint, back(open, 1));
@@ -163,8 +159,7 @@ describe("a session's channel", () => {
 
   it("answers a POST that waited for room with 410 when the session has ended meanwhile", async (t) => {
     const gate = deferred();
-    const site = await sessionSite(t, { receive: () => gate.promise });
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t, { receive: () => gate.promise });
     const many = Array.from({ length: 70 }, () => text("x"));
     assert.equal((await post(t, site.endpoint, session, 1, ...many)).status, 200);
     const late = post(t, site.endpoint, session, 71, text("late"));
@@ -178,7 +173,7 @@ describe("a session's channel", () => {
   it("delivers one message at a time, whatever carries them", async (t) => {
     const gates = [deferred(), deferred(), deferred()];
     let running = 0;
-    const site = await sessionSite(t, {
+    const { site, socket, session } = await sessionOfSocket(t, {
       async receive(message) {
         running += 1;
         assert.equal(running, 1);
@@ -186,8 +181,6 @@ describe("a session's channel", () => {
         running -= 1;
       },
     });
-    const socket = await SocketClient.open(t, site.endpoint);
-    const { session } = await socket.opened();
     socket.send(text("0"));
     await site.called("receive 0");
     await post(t, site.endpoint, session, 2, text("1"), text("2"));
@@ -198,9 +191,7 @@ describe("a session's channel", () => {
 
   it("holds messages until setup has settled", async (t) => {
     const gate = deferred();
-    const site = await sessionSite(t, { open: () => gate.promise });
-    const socket = await SocketClient.open(t, site.endpoint);
-    const { session } = await socket.opened();
+    const { site, socket, session } = await sessionOfSocket(t, { open: () => gate.promise });
     socket.send(text("a"));
     await post(t, site.endpoint, session, 2).catch(() => {});
     assert.deepEqual(site.calls, ["open"]);
@@ -210,9 +201,7 @@ describe("a session's channel", () => {
 
   it("makes a client that sends faster than it receives wait: a WebSocket is not read, a POST not answered", async (t) => {
     const gate = deferred();
-    const site = await sessionSite(t, { receive: () => gate.promise });
-    const socket = await SocketClient.open(t, site.endpoint);
-    const open = await socket.opened();
+    const { site, socket, open } = await sessionOfSocket(t, { receive: () => gate.promise });
     const sent = await socket.ws.raw.clog((i) => socket.send(text(`${i} ${"x".repeat(60_000)}`)));
     socket.drop();
     const next = opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0 })).received + 1;
@@ -225,18 +214,16 @@ describe("a session's channel", () => {
     await settled(() => isAnswered);
     assert.equal(isAnswered, false);
     gate.resolve();
-    assert.deepEqual((await answer).records, [{ type: "ack", received: next }]);
+    assert.deepEqual((await answer).records, [ack(next)]);
     await site.called("receive last");
   });
 
   it("passes pings on where it is a WebSocket", async (t) => {
     const pings: string[] = [];
-    const site = await sessionSite(t, {
+    const { site, socket, open } = await sessionOfSocket(t, {
       ping: (data) => pings.push(`ping ${Buffer.from(data)}`),
       pong: (data) => pings.push(`pong ${Buffer.from(data)}`),
     });
-    const socket = await SocketClient.open(t, site.endpoint);
-    const open = await socket.opened();
     socket.ws.ping("a");
     assert.equal(await socket.ws.pong(), "a");
     assert.equal(site.channel.ping("b"), true);
@@ -257,9 +244,7 @@ describe("a session's channel", () => {
 
 describe("the end of a session", () => {
   it("by the server: the handler runs when the client has acknowledged it", async (t) => {
-    const site = await sessionSite(t);
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
+    const { site, socket } = await sessionOfSocket(t);
     site.channel.send("last");
     assert.equal(site.channel.close(4000, "done"), true);
     assert.equal(site.channel.close(), false);
@@ -267,24 +252,22 @@ describe("the end of a session", () => {
     assert.deepEqual(await socket.record(), text("last"));
     assert.deepEqual(await socket.record(), close(4000, "done"));
     assert.deepEqual(site.calls, ["open"]);
-    socket.send({ type: "ack", received: 2 });
+    socket.send(ack(2));
     assert.deepEqual(await socket.ws.closed(), { code: 1000, reason: "" });
     await site.called("close server 4000 application");
   });
 
   it("by the server, as a last message", async (t) => {
-    const site = await sessionSite(t);
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t);
     assert.equal(site.channel.send("last", true), true);
     const answer = await poll(t, site.endpoint, { session });
     assert.deepEqual(answer.records.slice(1), [text("last"), close()]);
-    await post(t, site.endpoint, session, 1, { type: "ack", received: 2 });
+    await post(t, site.endpoint, session, 1, ack(2));
     await site.called("close server 1000 server-close");
   });
 
   it("by the client: what it sent before is delivered, then the handler runs", async (t) => {
-    const site = await sessionSite(t);
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t);
     await post(t, site.endpoint, session, 1, text("a"), close(1000, "bye"), text("never"));
     await site.called("close client 1000 normal");
     assert.deepEqual(site.calls, ["open", "receive a", "close client 1000 normal"]);
@@ -303,9 +286,7 @@ describe("the end of a session", () => {
   });
 
   it("at once, by terminate: what was unsent is lost", async (t) => {
-    const site = await sessionSite(t);
-    const socket = await SocketClient.open(t, site.endpoint);
-    const open = await socket.opened();
+    const { site, socket, open } = await sessionOfSocket(t);
     site.channel.terminate();
     await socket.ws.ended();
     await site.called("close server 1006 abnormal");
@@ -339,9 +320,7 @@ describe("the end of a session", () => {
   });
 
   it("runs the close handlers once, last, when both ends close at once", async (t) => {
-    const site = await sessionSite(t);
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
+    const { site, socket } = await sessionOfSocket(t);
     socket.send(close(1000, "mine"));
     site.channel.close(1000, "ours");
     await until(() => site.calls.some((call) => call.startsWith("close")), "a close");
@@ -367,7 +346,7 @@ describe("a session in its handler", () => {
     });
     const endpoint = { ...site.target, pathname: "/" };
     const { session } = opened(await poll(t, endpoint));
-    assert.deepEqual((await post(t, endpoint, session, 1, text("a"))).records, [{ type: "ack", received: 1 }]);
+    assert.deepEqual((await post(t, endpoint, session, 1, text("a"))).records, [ack(1)]);
     assert.deepEqual((await poll(t, endpoint, { session })).records.slice(1), [text("a")]);
   });
 

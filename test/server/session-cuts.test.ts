@@ -6,9 +6,11 @@ import { describe, it, type TestContext } from "node:test";
 import { encodeRecordEvent, type SessionRecord } from "../../src/codec/session-record.ts";
 import { RawClient } from "../support/raw-client.ts";
 import {
+  ack,
   back,
+  CARRIERS,
+  type CarrierKind,
   type Endpoint,
-  opened,
   poll,
   post,
   type Query,
@@ -16,12 +18,16 @@ import {
   StreamClient,
   text,
 } from "../support/session-client.ts";
-import { type SessionSite, sessionSite } from "../support/session-site.ts";
+import {
+  type SessionSite,
+  sessionOfPoll,
+  sessionOfSocket,
+  sessionOfStream,
+  sessionSite,
+} from "../support/session-site.ts";
 import { until } from "../support/wait.ts";
 import { textFrame } from "../support/ws-client.ts";
 
-const KINDS = ["websocket", "sse", "poll"] as const;
-const ack = (received: number): SessionRecord => ({ type: "ack", received });
 const BIG = "b".repeat(300_000);
 
 function postBytes({ pathname }: Endpoint, session: string, from: number, ...records: SessionRecord[]): string {
@@ -30,20 +36,16 @@ function postBytes({ pathname }: Endpoint, session: string, from: number, ...rec
   return `${head}\r\n\r\n${body}`;
 }
 
-/** Messages that the application got, by their first two characters. */
+/** The first two characters of the messages that the application has received. */
 function received(site: SessionSite): string[] {
-  return site.calls.filter((call) => call.startsWith("receive")).map((call) => call.slice(8, 10));
-}
-
-function noConnections(site: SessionSite): Promise<void> {
-  return until(() => site.site.server.stats().connections === 0, "all connections are gone");
+  return site.received.map((message) => message.slice(0, 2));
 }
 
 /** Takes the session up on a carrier of this kind; the messages that it has for the client at once. */
 async function takeUp(
   t: TestContext,
   endpoint: Endpoint,
-  kind: (typeof KINDS)[number],
+  kind: CarrierKind,
   query: Query,
   count: number,
 ): Promise<string[]> {
@@ -60,8 +62,7 @@ async function takeUp(
 
 describe("a POST that is cut at any byte", () => {
   it("takes nothing of its records, unless it was whole; sent again, each is taken once", async (t) => {
-    const site = await sessionSite(t);
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t);
     let number = 1;
     for (let cut = 1; ; cut += 13) {
       const records = [text(`${number}`), text(`${number + 1}`)];
@@ -77,15 +78,13 @@ describe("a POST that is cut at any byte", () => {
       if (cut >= bytes.length) break;
     }
     assert.deepEqual(
-      site.calls.filter((call) => call.startsWith("receive")),
-      Array.from({ length: number - 1 }, (_, i) => `receive ${i + 1}`),
+      site.received,
+      Array.from({ length: number - 1 }, (_, i) => `${i + 1}`),
     );
   });
 
   it("acknowledges nothing, where it has acknowledgements alone, unless it was whole", async (t) => {
-    const site = await sessionSite(t, { open: (channel) => void channel.send("kept") });
-    const stream = await StreamClient.open(t, site.endpoint);
-    const { session } = await stream.opened();
+    const { site, stream, session } = await sessionOfStream(t, { open: (channel) => void channel.send("kept") });
     assert.deepEqual(await stream.record(), text("kept"));
     const bytes = postBytes(site.endpoint, session, 1, ack(1));
     for (let cut = 1; cut < bytes.length; cut += 7) {
@@ -103,8 +102,7 @@ describe("a POST that is cut at any byte", () => {
   });
 
   it("whose answer is lost is answered again, and nothing is taken twice", async (t) => {
-    const site = await sessionSite(t, { open: (channel) => void channel.send("kept") });
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t, { open: (channel) => void channel.send("kept") });
     for (let number = 1; number <= 20; number++) {
       const client = await RawClient.connect(t, site.endpoint);
       client.write(postBytes(site.endpoint, session, number, ack(1), text(`${number}`)));
@@ -118,9 +116,7 @@ describe("a POST that is cut at any byte", () => {
 
 describe("a POST of the client's past", () => {
   it("that comes whole when its records have come on another carrier is acknowledged, and nothing is taken", async (t) => {
-    const site = await sessionSite(t);
-    const stream = await StreamClient.open(t, site.endpoint);
-    const open = await stream.opened();
+    const { site, open } = await sessionOfStream(t);
     const bytes = postBytes(site.endpoint, open.session, 1, text("a"), text("b"));
     const late = await RawClient.connect(t, site.endpoint);
     late.write(bytes.slice(0, -3));
@@ -137,8 +133,7 @@ describe("a POST of the client's past", () => {
   });
 
   it("that comes when its session is over is 410, and the client's next session hears nothing of it", async (t) => {
-    const site = await sessionSite(t);
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t);
     const bytes = postBytes(site.endpoint, session, 1, text("late"));
     const late = await RawClient.connect(t, site.endpoint);
     late.write(bytes.slice(0, -3));
@@ -154,8 +149,9 @@ describe("a POST of the client's past", () => {
   });
 
   it("whose acknowledgement is older than one that has come says nothing new", async (t) => {
-    const site = await sessionSite(t, { open: (channel) => void ["1", "2", "3"].map((one) => channel.send(one)) });
-    const open = opened(await poll(t, site.endpoint));
+    const { site, open } = await sessionOfPoll(t, {
+      open: (channel) => void ["1", "2", "3"].map((one) => channel.send(one)),
+    });
     const bytes = postBytes(site.endpoint, open.session, 1, ack(1));
     const late = await RawClient.connect(t, site.endpoint);
     late.write(bytes.slice(0, -3));
@@ -167,11 +163,9 @@ describe("a POST of the client's past", () => {
 });
 
 describe("a carrier that is replaced in the middle of a long message", () => {
-  for (const kind of KINDS) {
+  for (const kind of CARRIERS) {
     it(`from the client takes it once, on the new one: a ${kind} beside a WebSocket`, async (t) => {
-      const site = await sessionSite(t);
-      const socket = await SocketClient.open(t, site.endpoint);
-      const open = await socket.opened();
+      const { site, socket, open } = await sessionOfSocket(t);
       const bytes = textFrame(`m${BIG}`);
       socket.send(text("a"));
       socket.ws.raw.write(bytes.subarray(0, 200_000));
@@ -184,7 +178,7 @@ describe("a carrier that is replaced in the middle of a long message", () => {
       assert.deepEqual(received(site), ["a", "bb", "c"]);
     });
 
-    for (const first of KINDS) {
+    for (const first of CARRIERS) {
       it(`from the server brings it whole on the new one: a ${kind} beside a ${first}`, async (t) => {
         const site = await sessionSite(t, {
           open: (channel) => void [BIG, "behind it"].map((one) => channel.send(one)),
@@ -231,8 +225,7 @@ describe("two carriers that are open at once", () => {
   });
 
   it("asked for at the same moment leave one that works, and the session", async (t) => {
-    const site = await sessionSite(t, { receive: (message, channel) => channel.send(message) });
-    const open = opened(await poll(t, site.endpoint));
+    const { site, open } = await sessionOfPoll(t, { receive: (message, channel) => channel.send(message) });
     for (let round = 1; round <= 10; round++) {
       const query = { ...back(open, 0), try: round };
       const [socket, stream, parked] = await Promise.all([
@@ -259,8 +252,9 @@ describe("two carriers that are open at once", () => {
 
 describe("a poll whose answer is lost at any byte", () => {
   it("is answered again with all that it had, until it is acknowledged", async (t) => {
-    const site = await sessionSite(t, { open: (channel) => void ["1", "2", "3"].map((one) => channel.send(one)) });
-    const open = opened(await poll(t, site.endpoint));
+    const { site, open } = await sessionOfPoll(t, {
+      open: (channel) => void ["1", "2", "3"].map((one) => channel.send(one)),
+    });
     for (let cut = 1; cut < 320; cut += 40) {
       const client = await RawClient.connect(t, site.endpoint);
       client.write(
@@ -269,7 +263,7 @@ describe("a poll whose answer is lost at any byte", () => {
       await client.until(() => client.peek().length >= cut, "a part of the answer");
       client.reset();
     }
-    await noConnections(site);
+    await site.noConnections();
     assert.deepEqual(await takeUp(t, site.endpoint, "poll", back(open, 0), 3), ["1", "2", "3"]);
     assert.deepEqual(await takeUp(t, site.endpoint, "poll", back(open, 2), 1), ["3"]);
     assert.equal(site.calls.includes("close network 1006 abnormal"), false);

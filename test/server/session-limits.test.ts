@@ -4,16 +4,15 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { SessionHandlers } from "../../src/index.ts";
 import type { EngineServer } from "../../src/server/engine-server.ts";
-import { ask, back, opened, poll, post, SocketClient, StreamClient, text } from "../support/session-client.ts";
-import { sessionSite } from "../support/session-site.ts";
+import { ack, ask, back, opened, poll, post, SocketClient, text } from "../support/session-client.ts";
+import { sessionOfPoll, sessionOfSocket, sessionOfStream, sessionSite } from "../support/session-site.ts";
 import { until } from "../support/wait.ts";
 
 const KIB = "x".repeat(1024);
 
 describe("a session whose client does not keep up", () => {
   it("is closed with overflow while its client is away, and the client learns it: resumed is false", async (t) => {
-    const site = await sessionSite(t, {}, { maxBufferedBytes: 4096 });
-    const open = opened(await poll(t, site.endpoint));
+    const { site, open } = await sessionOfPoll(t, {}, { maxBufferedBytes: 4096 });
     for (let i = 0; i < 4; i++) assert.equal(site.channel.send(KIB), true);
     assert.equal(site.channel.send(KIB), false);
     assert.equal(site.channel.isOpen, false);
@@ -23,9 +22,7 @@ describe("a session whose client does not keep up", () => {
   });
 
   it("counts what was written and not acknowledged, and empty messages too", async (t) => {
-    const site = await sessionSite(t, {}, { maxBufferedBytes: 4096 });
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
+    const { site, socket } = await sessionOfSocket(t, {}, { maxBufferedBytes: 4096 });
     for (let i = 0; i < 64; i++) assert.equal(site.channel.send(""), true);
     for (let i = 0; i < 64; i++) assert.deepEqual(await socket.record(), text(""));
     assert.equal(site.channel.send(""), false);
@@ -34,9 +31,7 @@ describe("a session whose client does not keep up", () => {
   });
 
   it("is cut off where it is an event stream", async (t) => {
-    const site = await sessionSite(t, {}, { maxBufferedBytes: 1024 });
-    const stream = await StreamClient.open(t, site.endpoint);
-    const open = await stream.opened();
+    const { site, stream, open } = await sessionOfStream(t, {}, { maxBufferedBytes: 1024 });
     site.channel.send(KIB);
     site.channel.send(KIB);
     await until(() => stream.raw.isEnded, "it is dropped");
@@ -45,11 +40,10 @@ describe("a session whose client does not keep up", () => {
   });
 
   it("drops what is sent where it is told to, and goes on", async (t) => {
-    const site = await sessionSite(t, {}, { maxBufferedBytes: 1024, onOverflow: "drop" });
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t, {}, { maxBufferedBytes: 1024, onOverflow: "drop" });
     assert.equal(site.channel.send(KIB), true);
     assert.equal(site.channel.send("lost"), false);
-    await post(t, site.endpoint, session, 1, { type: "ack", received: 1 });
+    await post(t, site.endpoint, session, 1, ack(1));
     assert.equal(site.channel.send("more"), true);
   });
 });
@@ -72,7 +66,7 @@ describe("sessions whose clients read and never acknowledge", () => {
       socket.send({ type: "message", data: new Uint8Array(4_000_000) });
       const { length } = site.calls;
       await until(() => site.calls.length > length || budget.bytes > 0, "it was received");
-      good.send(text(`${i}`), { type: "ack", received: i });
+      good.send(text(`${i}`), ack(i));
       await until(() => site.calls.includes(`receive ${i}`), "the good one is served");
       ended = site.calls.filter((call) => call.startsWith("close server 4408")).length;
       // One message beyond it, and what its connection has not taken of it.
@@ -100,8 +94,7 @@ describe("sessions whose clients read and never acknowledge", () => {
 
 describe("a session's messages", () => {
   it("may be maxMessageBytes long in a POST, and not a byte more: 413, nothing is taken", async (t) => {
-    const site = await sessionSite(t, {}, { maxMessageBytes: 1024 });
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t, {}, { maxMessageBytes: 1024 });
     assert.equal((await post(t, site.endpoint, session, 1, text(KIB))).status, 200);
     assert.equal((await post(t, site.endpoint, session, 2, text("a"), text(`${KIB}y`))).status, 413);
     const bytes = { type: "message", data: new Uint8Array(1025) } as const;
@@ -116,8 +109,7 @@ describe("a session's messages", () => {
   });
 
   it("pass in a POST whatever they are made of, though the body is longer than maxBodyBytes", async (t) => {
-    const site = await sessionSite(t, {}, { maxMessageBytes: 200_000 }, { maxBodyBytes: 1000 });
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t, {}, { maxMessageBytes: 200_000 }, { maxBodyBytes: 1000 });
     const messages = ["\n".repeat(200_000), `${"\u0001".repeat(199_999)}\r`, "x".repeat(200_000)];
     for (const [i, data] of messages.entries()) {
       assert.equal((await post(t, site.endpoint, session, i + 1, text(data))).status, 200);
@@ -131,8 +123,7 @@ describe("a session's messages", () => {
   });
 
   it("may be beside 64 KiB of others in a POST, which has seven times maxMessageBytes, and no more: 413", async (t) => {
-    const site = await sessionSite(t, {}, { maxMessageBytes: 1000 }, { maxBodyBytes: 1000 });
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t, {}, { maxMessageBytes: 1000 }, { maxBodyBytes: 1000 });
     const most = 7 * 1000 + 65_536;
     // Comments, a line of ten bytes each: nothing but the length of the body counts.
     const body = (length: number) => "x".repeat(length % 10) + `: ${"x".repeat(7)}\n`.repeat(length / 10);
@@ -165,8 +156,7 @@ describe("a session's messages", () => {
 
 describe("the number of sessions", () => {
   it("is bounded by maxSessions: 503 on every carrier, until one is over", async (t) => {
-    const site = await sessionSite(t, {}, {}, { maxSessions: 2 });
-    const open = opened(await poll(t, site.endpoint));
+    const { site, open } = await sessionOfPoll(t, {}, {}, { maxSessions: 2 });
     opened(await poll(t, site.endpoint));
     const refused = await poll(t, site.endpoint);
     assert.equal(refused.status, 503);
@@ -280,9 +270,12 @@ describe("all sessions together", () => {
 
 describe("an upgrade check", () => {
   it("gives a session's WebSocket its attachment", async (t) => {
-    const site = await sessionSite(t, {}, {}, { upgrade: () => ({ attachment: "me", headers: { "X-Upgrade": "1" } }) });
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
+    const { site, socket } = await sessionOfSocket(
+      t,
+      {},
+      {},
+      { upgrade: () => ({ attachment: "me", headers: { "X-Upgrade": "1" } }) },
+    );
     assert.equal(site.channel.attachment, "me");
     assert.deepEqual(socket.ws.head.headers.get("x-upgrade"), ["1"]);
   });
@@ -311,9 +304,7 @@ describe("the sessions of one address", () => {
 
 describe("what a session keeps", () => {
   it("counts in maxTotalBufferedBytes with a carrier too, two bytes for each character above U+00FF", async (t) => {
-    const site = await sessionSite(t);
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
+    const { site, socket } = await sessionOfSocket(t);
     site.channel.send("x".repeat(1000));
     site.channel.send("Ж".repeat(1000));
     for (let i = 0; i < 2; i++) await socket.record();
@@ -321,7 +312,7 @@ describe("what a session keeps", () => {
     assert.equal(site.site.server.stats().bufferedBytes, 3000);
     const { budget } = (site.site.server as EngineServer).exchanges;
     assert.equal(budget.bytes, 3000);
-    socket.send({ type: "ack", received: 2 });
+    socket.send(ack(2));
     await until(() => site.channel.bufferedAmount === 0, "it is acknowledged");
     assert.equal(budget.bytes, 0);
   });

@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { ChannelError, openSession, type ServeOptions, type SessionOptions } from "../../src/index.ts";
 import { SESSION_OPTIONS } from "../../src/session/options.ts";
 import { ask, opened, poll, post, SocketClient, text } from "../support/session-client.ts";
-import { sessionSite } from "../support/session-site.ts";
+import { sessionOfPoll, sessionSite } from "../support/session-site.ts";
 import { upgradeRequest } from "../support/ws-client.ts";
 
 const { NaN: NOT_A_NUMBER, POSITIVE_INFINITY: INFINITE } = Number;
@@ -61,8 +61,7 @@ describe("the options of openSession", () => {
 
   it("work at the ends of what is allowed", async (t) => {
     for (const options of TAKEN) {
-      const site = await sessionSite(t, {}, options);
-      const open = opened(await poll(t, site.endpoint));
+      const { open } = await sessionOfPoll(t, {}, options);
       assert.ok(Number.isSafeInteger(open.resumeMs) && Number.isSafeInteger(open.heartbeatMs));
     }
   });

@@ -3,19 +3,17 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { EngineServer } from "../../src/server/engine-server.ts";
-import { ask, opened, poll, post, StreamClient, text } from "../support/session-client.ts";
-import { sessionSite } from "../support/session-site.ts";
+import { ack, ask, opened, poll, post, text } from "../support/session-client.ts";
+import { sessionOfPoll, sessionOfStream } from "../support/session-site.ts";
 import { deferred, settled, until } from "../support/wait.ts";
 
 const NOW = Date.now();
-const ack = (received: number) => ({ type: "ack", received }) as const;
 const EMPTY = "data\n\n";
 
 describe("the records of a POST", () => {
   it("are 16,384 at most: one more is 413, and nothing is taken", async (t) => {
     let taken = 0;
-    const site = await sessionSite(t, { receive: () => void taken++ });
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t, { receive: () => void taken++ });
     const send = (count: number) =>
       ask(t, site.endpoint, { method: "POST", query: { session, from: 1 }, body: EMPTY.repeat(count) });
     assert.equal((await send(16_385)).status, 413);
@@ -28,21 +26,19 @@ describe("the records of a POST", () => {
   it("let other connections have their turn: a request is answered between two batches of them", async (t) => {
     let taken = 0;
     const order: string[] = [];
-    const site = await sessionSite(t, {
+    const { site, session } = await sessionOfPoll(t, {
       receive() {
         taken += 1;
         if (taken === 1) setImmediate(() => order.push("another"));
         if (taken === 16_384) order.push("last");
       },
     });
-    const { session } = opened(await poll(t, site.endpoint));
     await ask(t, site.endpoint, { method: "POST", query: { session, from: 1 }, body: EMPTY.repeat(16_384) });
     assert.deepEqual(order, ["another", "last"]);
   });
 
   it("count from 1: from=0 is refused, not dropped in silence", async (t) => {
-    const site = await sessionSite(t);
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t);
     assert.equal((await post(t, site.endpoint, session, 0, text("a"))).status, 400);
     assert.equal((await post(t, site.endpoint, session, 0)).status, 400);
     assert.equal((await post(t, site.endpoint, session, 1, text("a"))).status, 200);
@@ -51,8 +47,7 @@ describe("the records of a POST", () => {
 
 describe("the POSTs of a session", () => {
   it("are four at a time: a fifth is 429 with Retry-After, until one is answered", async (t) => {
-    const site = await sessionSite(t);
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t);
     const slow = [];
     for (let i = 0; i < 4; i++) {
       const client = await site.site.connect();
@@ -79,8 +74,7 @@ describe("the POSTs of a session", () => {
 
   it("wait for room for half of heartbeatMs at most, then say how far it is", async (t) => {
     const gate = deferred();
-    const site = await sessionSite(t, { receive: () => gate.promise });
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t, { receive: () => gate.promise });
     const many = Array.from({ length: 70 }, () => text("x"));
     assert.deepEqual((await post(t, site.endpoint, session, 1, ...many)).records, [ack(70)]);
     let isAnswered = false;
@@ -103,8 +97,7 @@ describe("the POSTs of a session", () => {
 
   it("are answered when the application has taken their messages, or after a second", async (t) => {
     const gate = deferred();
-    const site = await sessionSite(t, { receive: () => gate.promise });
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t, { receive: () => gate.promise });
     let isAnswered = false;
     const answer = post(t, site.endpoint, session, 1, text("a"), text("b")).finally(() => {
       isAnswered = true;
@@ -118,8 +111,7 @@ describe("the POSTs of a session", () => {
 
   it("wait no longer than their client", async (t) => {
     const gate = deferred();
-    const site = await sessionSite(t, { receive: () => gate.promise });
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t, { receive: () => gate.promise });
     await post(t, site.endpoint, session, 1, ...Array.from({ length: 70 }, () => text("x")));
     for (let i = 0; i < 4; i++) {
       const client = await site.site.connect();
@@ -142,9 +134,7 @@ describe("the POSTs of a session", () => {
   it("that wait count in maxTotalReceivedBytes: over it the fullest gets 503", async (t) => {
     const gate = deferred();
     const limits = { maxTotalReceivedBytes: 1536 * 1024 };
-    const site = await sessionSite(t, { receive: () => gate.promise }, {}, limits);
-    const stream = await StreamClient.open(t, site.endpoint);
-    const { session } = await stream.opened();
+    const { site, session } = await sessionOfStream(t, { receive: () => gate.promise }, {}, limits);
     const big = Array.from({ length: 10 }, () => text("x".repeat(60_000)));
     void post(t, site.endpoint, session, 1, ...big).catch(() => {});
     await site.called(`receive ${"x".repeat(60_000)}`);
@@ -164,15 +154,13 @@ describe("the POSTs of a session", () => {
 
 describe("an acknowledgement in a POST", () => {
   it("is taken, though the records beside it leave a gap", async (t) => {
-    const site = await sessionSite(t, { open: (channel) => channel.send("hello") });
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t, { open: (channel) => channel.send("hello") });
     assert.equal((await post(t, site.endpoint, session, 5, ack(1), text("e"))).status, 409);
     assert.equal(site.channel.bufferedAmount, 0);
   });
 
   it("of what was never sent is 400, and nothing beside it is taken", async (t) => {
-    const site = await sessionSite(t);
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t);
     assert.equal((await post(t, site.endpoint, session, 1, text("a"), ack(9))).status, 400);
     assert.deepEqual(site.calls, ["open"]);
   });

@@ -12,6 +12,7 @@ import { testServer } from "../../src/testing/index.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { request } from "../support/serving.ts";
 import {
+  ack,
   ask,
   back,
   type Endpoint,
@@ -22,7 +23,7 @@ import {
   StreamClient,
   text,
 } from "../support/session-client.ts";
-import { sessionSite } from "../support/session-site.ts";
+import { sessionOfPoll } from "../support/session-site.ts";
 import { until, within } from "../support/wait.ts";
 import { WsClient } from "../support/ws-client.ts";
 
@@ -125,7 +126,7 @@ describe("a process that gets SIGTERM", () => {
 
     app.terminate();
     assert.equal(await closeCode(socket), RESTART);
-    socket.send({ type: "ack", received: 1 });
+    socket.send(ack(1));
     assert.equal(await closeCode(stream), RESTART);
     const last = (await parked).records.at(-1);
     assert.ok(last?.type === "close" && last.code === RESTART);
@@ -178,8 +179,7 @@ describe("a server that stops", () => {
   });
 
   it("answers a POST that waits for room with how far it is, or ends it, and resolves", async (t) => {
-    const site = await sessionSite(t, { receive: () => new Promise(() => {}) });
-    const { session } = opened(await poll(t, site.endpoint));
+    const { site, session } = await sessionOfPoll(t, { receive: () => new Promise(() => {}) });
     await post(t, site.endpoint, session, 1, ...Array.from({ length: 70 }, () => text("x")));
     const waiting = ask(t, site.endpoint, { method: "POST", query: { session, from: 71 }, body: "data: y\n\n" });
     await until(() => site.site.server.stats().requests === 3, "it waits");

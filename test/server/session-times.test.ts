@@ -4,8 +4,14 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { SessionRecord } from "../../src/codec/session-record.ts";
 import { OPCODE } from "../../src/codec/ws-frame.ts";
-import { back, close, opened, poll, post, SocketClient, StreamClient, text } from "../support/session-client.ts";
-import { type SessionSite, sessionSite } from "../support/session-site.ts";
+import { ack, back, close, opened, poll, post, SocketClient, StreamClient, text } from "../support/session-client.ts";
+import {
+  type SessionSite,
+  sessionOfPoll,
+  sessionOfSocket,
+  sessionOfStream,
+  sessionSite,
+} from "../support/session-site.ts";
 import { settled, until } from "../support/wait.ts";
 
 const NOW = Date.now();
@@ -25,19 +31,13 @@ async function alive(socket: SocketClient, record: SessionRecord): Promise<void>
   while ((await socket.ws.frame()).opcode !== OPCODE.PONG);
 }
 
-async function gone(site: SessionSite): Promise<void> {
-  await until(() => site.site.server.stats().connections === 0, "the connection is gone");
-}
-
 describe("a session without a carrier", () => {
   it(`ends after resumeMs, ${RESUME_MS}: by the network`, async (t) => {
-    const site = await sessionSite(t);
-    const socket = await SocketClient.open(t, site.endpoint);
-    const open = await socket.opened();
+    const { site, socket, open } = await sessionOfSocket(t);
     assert.equal(open.resumeMs, RESUME_MS);
-    await alive(socket, { type: "ack", received: 0 });
+    await alive(socket, ack(0));
     socket.drop();
-    await gone(site);
+    await site.noConnections();
     pass(site, RESUME_MS - 1);
     assert.deepEqual(site.calls, ["open"]);
     site.beat(NOW + RESUME_MS);
@@ -46,11 +46,9 @@ describe("a session without a carrier", () => {
   });
 
   it("ends after 5 s if its client never showed that it has the token", async (t) => {
-    const site = await sessionSite(t);
-    const stream = await StreamClient.open(t, site.endpoint);
-    await stream.opened();
+    const { site, stream } = await sessionOfStream(t);
     stream.drop();
-    await gone(site);
+    await site.noConnections();
     pass(site, 4999);
     assert.deepEqual(site.calls, ["open"]);
     site.beat(NOW + 5000);
@@ -58,9 +56,8 @@ describe("a session without a carrier", () => {
   });
 
   it("counts from the last sign of the client: a POST is one, and so is a poll", async (t) => {
-    const site = await sessionSite(t);
-    const open = opened(await poll(t, site.endpoint));
-    await gone(site);
+    const { site, open } = await sessionOfPoll(t);
+    await site.noConnections();
     pass(site, 4000);
     await post(t, site.endpoint, open.session, 1, text("a"));
     site.beat(NOW + 10_000);
@@ -74,10 +71,9 @@ describe("a session without a carrier", () => {
   });
 
   it("has its own times where the handler gives it some", async (t) => {
-    const site = await sessionSite(t, {}, { resumeMs: 1000, heartbeatMs: 2000 });
-    const open = opened(await poll(t, site.endpoint));
+    const { site, open } = await sessionOfPoll(t, {}, { resumeMs: 1000, heartbeatMs: 2000 });
     assert.deepEqual([open.resumeMs, open.heartbeatMs], [1000, 2000]);
-    await gone(site);
+    await site.noConnections();
     pass(site, 1000);
     await site.called("close network 1006 abnormal");
   });
@@ -90,12 +86,10 @@ describe("a session without a carrier", () => {
   });
 
   it("that has closed ends as it was closed, if the client does not come back for it", async (t) => {
-    const site = await sessionSite(t);
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
-    await alive(socket, { type: "ack", received: 0 });
+    const { site, socket } = await sessionOfSocket(t);
+    await alive(socket, ack(0));
     socket.drop();
-    await gone(site);
+    await site.noConnections();
     site.channel.close(4000);
     pass(site, RESUME_MS - 1);
     assert.deepEqual(site.calls, ["open"]);
@@ -127,8 +121,7 @@ describe("a session, when the date of the server is set to another hour,", () =>
 
 describe("a poll", () => {
   it(`is parked for parkMs, 25 s, then answered with open alone`, async (t) => {
-    const site = await sessionSite(t);
-    const open = opened(await poll(t, site.endpoint));
+    const { site, open } = await sessionOfPoll(t);
     let isAnswered = false;
     const parked = poll(t, site.endpoint, back(open, 0)).finally(() => {
       isAnswered = true;
@@ -144,8 +137,7 @@ describe("a poll", () => {
   });
 
   it("is never parked for longer than heartbeatMs, nor because its client posts meanwhile", async (t) => {
-    const site = await sessionSite(t, {}, { heartbeatMs: 10_000 });
-    const open = opened(await poll(t, site.endpoint));
+    const { site, open } = await sessionOfPoll(t, {}, { heartbeatMs: 10_000 });
     const parked = poll(t, site.endpoint, back(open, 0));
     await until(() => site.site.server.stats().requests === 2, "parked");
     pass(site, 9000);
@@ -155,12 +147,11 @@ describe("a poll", () => {
   });
 
   it("leaves with its client, and the session stays", async (t) => {
-    const site = await sessionSite(t);
-    const open = opened(await poll(t, site.endpoint));
+    const { site, open } = await sessionOfPoll(t);
     const parked = await SocketClient.open(t, site.endpoint, back(open, 0));
     await parked.opened();
     parked.drop();
-    await gone(site);
+    await site.noConnections();
     site.channel.send("x");
     assert.deepEqual((await poll(t, site.endpoint, back(open, 0))).records.slice(1), [text("x")]);
   });
@@ -168,28 +159,24 @@ describe("a poll", () => {
 
 describe("a session's WebSocket", () => {
   it("gets an h after heartbeatMs in which nothing was sent", async (t) => {
-    const site = await sessionSite(t);
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
+    const { site, socket } = await sessionOfSocket(t);
     pass(site, HEARTBEAT_MS - 1);
     site.channel.send("x");
     assert.equal(await socket.ws.message(), "mx");
-    await alive(socket, { type: "ack", received: 1 });
+    await alive(socket, ack(1));
     // Something was sent since the last beat: it is from this one on that there is silence.
     site.beat(NOW + HEARTBEAT_MS);
     site.beat(NOW + 2 * HEARTBEAT_MS - 1);
     site.channel.send("y");
     assert.equal(await socket.ws.message(), "my");
-    await alive(socket, { type: "ack", received: 2 });
+    await alive(socket, ack(2));
     site.beat(NOW + 2 * HEARTBEAT_MS);
     site.beat(NOW + 3 * HEARTBEAT_MS);
     assert.equal(await socket.ws.message(), "h");
   });
 
   it("is pinged when the client is silent for heartbeatMs, and dead after as much again; the session is not", async (t) => {
-    const site = await sessionSite(t);
-    const socket = await SocketClient.open(t, site.endpoint);
-    const open = await socket.opened();
+    const { site, socket, open } = await sessionOfSocket(t);
     pass(site, HEARTBEAT_MS);
     assert.equal(await socket.ws.message(), "h");
     const ping = await socket.ws.frame();
@@ -201,9 +188,7 @@ describe("a session's WebSocket", () => {
   });
 
   it("lives while the client says h", async (t) => {
-    const site = await sessionSite(t);
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
+    const { site, socket } = await sessionOfSocket(t);
     for (let beats = 0; beats < 5; beats++) {
       site.beat(NOW + beats * HEARTBEAT_MS);
       await alive(socket, { type: "heartbeat" });
@@ -212,31 +197,25 @@ describe("a session's WebSocket", () => {
   });
 
   it("gets an ack with the beat, at once after 16 messages", async (t) => {
-    const site = await sessionSite(t);
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
+    const { site, socket } = await sessionOfSocket(t);
     for (let i = 0; i < 16; i++) socket.send(text("x"));
-    assert.deepEqual(await socket.record(), { type: "ack", received: 16 });
+    assert.deepEqual(await socket.record(), ack(16));
     socket.send(text("y"));
     await site.called("receive y");
     site.beat(NOW);
-    assert.deepEqual(await socket.record(), { type: "ack", received: 17 });
+    assert.deepEqual(await socket.record(), ack(17));
   });
 });
 
 describe("a session's event stream", () => {
   it("gets a comment after heartbeatMs in which nothing was sent", async (t) => {
-    const site = await sessionSite(t);
-    const stream = await StreamClient.open(t, site.endpoint);
-    await stream.opened();
+    const { site, stream } = await sessionOfStream(t);
     pass(site, HEARTBEAT_MS);
     assert.equal((await stream.raw.chunk())?.toString(), ": \n\n");
   });
 
   it("is dead when its client acknowledges nothing for two heartbeats; the session is not", async (t) => {
-    const site = await sessionSite(t);
-    const stream = await StreamClient.open(t, site.endpoint);
-    const open = await stream.opened();
+    const { site, stream, open } = await sessionOfStream(t);
     site.channel.send("a");
     pass(site, 2 * HEARTBEAT_MS - 1);
     assert.deepEqual(await stream.record(), text("a"));
@@ -253,14 +232,12 @@ describe("a session's event stream", () => {
   });
 
   it("lives while its client acknowledges, however slowly", async (t) => {
-    const site = await sessionSite(t);
-    const stream = await StreamClient.open(t, site.endpoint);
-    const { session } = await stream.opened();
+    const { site, stream, session } = await sessionOfStream(t);
     for (let number = 1; number <= 4; number++) {
       site.channel.send("a");
       site.channel.send("b");
       site.beat(NOW + number * HEARTBEAT_MS);
-      await post(t, site.endpoint, session, 1, { type: "ack", received: number });
+      await post(t, site.endpoint, session, 1, ack(number));
     }
     assert.equal(stream.raw.isEnded, false);
   });
@@ -280,7 +257,7 @@ describe("a server that stops", () => {
       assert.ok(record.type === "close" && record.code === 1012 && record.retryMs !== undefined);
       assert.ok(record.retryMs >= 0 && record.retryMs <= 5000);
       retries.push(record.retryMs);
-      socket.send({ type: "ack", received: 2 });
+      socket.send(ack(2));
       await socket.ws.closed();
       socket.ws.close(1000);
     }
@@ -290,9 +267,7 @@ describe("a server that stops", () => {
   });
 
   it("ends streams and parked polls behind it, and waits for no acknowledgement that could not come", async (t) => {
-    const site = await sessionSite(t);
-    const stream = await StreamClient.open(t, site.endpoint);
-    await stream.opened();
+    const { site, stream } = await sessionOfStream(t);
     const open = opened(await poll(t, site.endpoint));
     const parked = poll(t, site.endpoint, back(open, 0));
     await until(() => site.site.server.stats().requests === 3, "parked");
@@ -310,15 +285,13 @@ describe("a server that stops", () => {
   it("ends the sessions of those who are away at once", async (t) => {
     const site = await sessionSite(t);
     opened(await poll(t, site.endpoint));
-    await gone(site);
+    await site.noConnections();
     await site.site.server.stop({ graceMs: 60_000 });
     assert.deepEqual(site.calls, ["open", "close server 1012 service-restart"]);
   });
 
   it("ends what is left after graceMs", async (t) => {
-    const site = await sessionSite(t);
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
+    const { site } = await sessionOfSocket(t);
     await site.site.server.stop({ graceMs: 10 });
     assert.equal(site.calls.length, 2);
     assert.match(site.calls[1]!, /^close server/);
@@ -327,9 +300,7 @@ describe("a server that stops", () => {
 
 describe("close(1012) of a session", () => {
   it("asks its client to come back, as a stopping server does", async (t) => {
-    const site = await sessionSite(t);
-    const socket = await SocketClient.open(t, site.endpoint);
-    await socket.opened();
+    const { site, socket } = await sessionOfSocket(t);
     site.channel.close(1012, "moving");
     const record = await socket.record();
     assert.ok(record.type === "close" && record.retryMs !== undefined);

@@ -98,6 +98,7 @@ export class MemoryExchange implements Exchange {
   #end(isWhole: boolean): void {
     if (this.isEnded) return;
     this.isEnded = true;
-    this.#server.onExchangeEnd(this, this.response?.status ?? 0, isWhole);
+    if (isWhole) this.#server.onExchangeEnd(this, this.response!.status);
+    else this.#server.onExchangeCut(this, this.response?.status);
   }
 }

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import {
+  type AckRecord,
   type CloseRecord,
   decodeRecordEvent,
   decodeRecordMessage,
@@ -22,6 +23,10 @@ export interface Endpoint extends Target {
 
 export type Query = Readonly<Record<string, string | number>>;
 
+/** The kinds of carriers. */
+export const CARRIERS = ["websocket", "sse", "poll"] as const;
+export type CarrierKind = (typeof CARRIERS)[number];
+
 export interface Answer {
   readonly response: RawResponse;
   readonly status: number;
@@ -29,6 +34,7 @@ export interface Answer {
 }
 
 export const text = (data: string): SessionRecord => ({ type: "message", data });
+export const ack = (received: number): AckRecord => ({ type: "ack", received });
 export const close = (code = 1000, reason = ""): CloseRecord => ({ type: "close", code, reason });
 
 /** `{ session, after }` of an open record: how to come back. */

@@ -2,6 +2,7 @@
 
 import type { TestContext } from "node:test";
 import { TransportChannel } from "../../src/channel/transport-channel.ts";
+import type { OpenRecord } from "../../src/codec/session-record.ts";
 import {
   type Channel,
   type ChannelRequest,
@@ -11,7 +12,7 @@ import {
   type SessionOptions,
 } from "../../src/index.ts";
 import { type Site, serving } from "./serving.ts";
-import type { Endpoint } from "./session-client.ts";
+import { type Endpoint, opened, poll, SocketClient, StreamClient } from "./session-client.ts";
 import { until } from "./wait.ts";
 
 export class SessionSite {
@@ -33,6 +34,15 @@ export class SessionSite {
     return this.channels.at(-1)!;
   }
 
+  /** The messages that the application has received. */
+  get received(): string[] {
+    return this.calls.filter((call) => call.startsWith("receive ")).map((call) => call.slice("receive ".length));
+  }
+
+  noConnections(): Promise<void> {
+    return until(() => this.site.server.stats().connections === 0, "all connections are gone");
+  }
+
   /** Resolves when there is such a call. */
   called(call: string): Promise<void> {
     return until(() => this.calls.includes(call), `${call} among ${JSON.stringify(this.calls)}`);
@@ -44,11 +54,52 @@ export class SessionSite {
   }
 }
 
+type SiteSettings = [
+  handlers?: SessionHandlers,
+  options?: SessionOptions | ((request: ChannelRequest) => SessionOptions),
+  serveOptions?: ServeOptions,
+];
+
+/** A site with one session, whose client has its `open` record. */
+interface OpenedSite {
+  readonly site: SessionSite;
+  readonly open: OpenRecord;
+  /** The token. */
+  readonly session: string;
+}
+
+/** Opens a session with a poll, which has been answered. */
+export async function sessionOfPoll(t: TestContext, ...settings: SiteSettings): Promise<OpenedSite> {
+  const site = await sessionSite(t, ...settings);
+  const open = opened(await poll(t, site.endpoint));
+  return { site, open, session: open.session };
+}
+
+/** Opens a session on an event stream. */
+export async function sessionOfStream(
+  t: TestContext,
+  ...settings: SiteSettings
+): Promise<OpenedSite & { readonly stream: StreamClient }> {
+  const site = await sessionSite(t, ...settings);
+  const stream = await StreamClient.open(t, site.endpoint);
+  const open = await stream.opened();
+  return { site, stream, open, session: open.session };
+}
+
+/** Opens a session on a WebSocket. */
+export async function sessionOfSocket(
+  t: TestContext,
+  ...settings: SiteSettings
+): Promise<OpenedSite & { readonly socket: SocketClient }> {
+  const site = await sessionSite(t, ...settings);
+  const socket = await SocketClient.open(t, site.endpoint);
+  const open = await socket.opened();
+  return { site, socket, open, session: open.session };
+}
+
 export async function sessionSite(
   t: TestContext,
-  handlers: SessionHandlers = {},
-  options: SessionOptions | ((request: ChannelRequest) => SessionOptions) = {},
-  serveOptions: ServeOptions = {},
+  ...[handlers = {}, options = {}, serveOptions = {}]: SiteSettings
 ): Promise<SessionSite> {
   const channels: Channel[] = [];
   const calls: string[] = [];

@@ -70,6 +70,7 @@ function http(onExchange: (exchange: Exchange) => void = () => {}): { wire: Wire
     timeouts: { headerTimeoutMs: 10_000, requestTimeoutMs: 60_000, keepAliveTimeoutMs: 60_000 },
     onExchange,
     onExchangeEnd() {},
+    onExchangeCut() {},
     onRefusal() {},
   };
   const wire = new Wire();

@@ -1,5 +1,5 @@
-// The Exchange of our own engine: one request on one HTTP/1.1 connection. It holds no state but its place: once its
-// response has ended every call on it does nothing, so a forgotten reference can never answer somebody else's request.
+// The Exchange of our own engine: one request on one HTTP/1.1 connection. Once its response has ended every call on it does
+// nothing, so a forgotten reference can never answer another request.
 
 import { ChannelError } from "../../base/errors.ts";
 import { withoutContentFields, withPageFields } from "../../codec/field-list.ts";
@@ -19,21 +19,22 @@ export interface ExchangeOwner {
   readonly stream: ByteStream;
   readonly connection: Http1Connection;
   readonly context: WebSocketContext;
-  /** Whether the body is not read, because nobody takes it. */
-  readonly isPaused: boolean;
+  /** True while the connection is not read, because the application does not take what has arrived. */
+  readonly isReadingPaused: boolean;
   readonly bufferedAmount: number;
-  /** Whether the exchange's response may still be sent. */
+  /** True if the exchange's response may still be sent. */
   isCurrent(exchange: Http1Exchange): boolean;
   readBody(): Promise<Uint8Array | undefined>;
-  /** The application holds so many bytes of a body. False: all clients together have sent too much. */
+  /** The application holds this many bytes of a body. False if there was no room: the request has been refused then. */
   holdsBody(bytes: number): boolean;
+  /** The current exchange's response is complete. */
   responseEnded(): void;
   queueFlush(): void;
   flush(): void;
   abort(): void;
   probe(): void;
   endWhenSilent(): void;
-  /** The byte stream speaks another protocol from now on. */
+  /** The stream, and the bytes behind the request, belong to another protocol from now on. */
   handOver(): void;
 }
 
@@ -43,8 +44,8 @@ export class Http1Exchange implements Exchange {
   pageFields: readonly string[] | undefined;
   refusalFields: readonly string[] = NO_FIELDS;
   isClientGone = false;
-  /** The status of its response; 0: none has begun. */
-  status = 0;
+  /** The status of the response; undefined until it has begun. */
+  status: number | undefined;
   readonly #owner: ExchangeOwner;
 
   constructor(owner: ExchangeOwner, head: RequestHead) {
@@ -81,7 +82,7 @@ export class Http1Exchange implements Exchange {
   }
 
   get isReadingPaused(): boolean {
-    return this.#isLive && this.#owner.isPaused;
+    return this.#isLive && this.#owner.isReadingPaused;
   }
 
   get #isLive(): boolean {
@@ -100,7 +101,7 @@ export class Http1Exchange implements Exchange {
 
   respond(response: ResponseHead, body: string | Uint8Array | null, encoded?: EncodedBody): void {
     if (!this.#isLive) return;
-    // The encoded response has no such fields.
+    // An encoded response has no fields for pages of other origins.
     if (this.pageFields === undefined) this.#owner.connection.respond(response, body, encoded);
     else this.#owner.connection.respond(this.#forPage(response), body);
     this.status = response.status;
@@ -160,7 +161,7 @@ export class Http1Exchange implements Exchange {
     return transport;
   }
 
-  /** The fields of the answer by which the connection itself refuses this request, beside its own. */
+  /** Fields of the answer by which the connection itself refuses this request, in addition to that answer's own. */
   refusedWith(): readonly string[] {
     const own = withoutContentFields(this.refusalFields);
     return this.pageFields === undefined ? own : withPageFields(own, this.pageFields);

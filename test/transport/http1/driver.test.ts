@@ -49,6 +49,7 @@ function bench(onExchange: (exchange: Exchange) => void = () => {}): Bench {
       onExchange(exchange);
     },
     onExchangeEnd() {},
+    onExchangeCut() {},
     onRefusal() {},
   });
   stream.listener = driver;

@@ -1,0 +1,60 @@
+// Memory that one connection holds of what its client has sent, as part of the server's budget (`maxTotalReceivedBytes`).
+
+import type { RequestHead } from "../../codec/http1-request.ts";
+import type { BufferBudget } from "../io/buffer-budget.ts";
+
+export class ReceivedMemory {
+  readonly #budget: BufferBudget;
+  /** Bytes of a body that is being read whole. */
+  #body = 0;
+  /** Memory of the head of a request that has lasted for a tick; undefined before. */
+  #head: number | undefined;
+  /** Bytes of this connection that the budget counts. */
+  #counted = 0;
+
+  constructor(budget: BufferBudget) {
+    this.#budget = budget;
+  }
+
+  /** True if all clients together have sent too much, and this connection holds its equal part of it or more. */
+  get isShareSpent(): boolean {
+    return this.#budget.isExceeded && this.#budget.isShareSpent(this.#counted);
+  }
+
+  holdBody(bytes: number): void {
+    this.#body = bytes;
+  }
+
+  holdHead(head: RequestHead): void {
+    this.#head ??= memoryOf(head);
+  }
+
+  /** The request is over: its head and body are let go of. */
+  releaseRequest(): void {
+    this.#body = 0;
+    this.#head = undefined;
+  }
+
+  /** Updates the budget; `undecoded`: bytes that wait to be decoded. False if this connection grew and has to make room. */
+  count(undecoded: number): boolean {
+    const before = this.#counted;
+    const bytes = undecoded + this.#body + (this.#head ?? 0);
+    if (bytes === before) return true;
+    this.#counted = bytes;
+    this.#budget.change(before, bytes);
+    return bytes < before || !this.isShareSpent;
+  }
+
+  /** The connection holds nothing any more. */
+  release(): void {
+    this.releaseRequest();
+    if (this.#counted > 0) this.count(0);
+  }
+}
+
+/** The approximate memory of a request's head: a parked poll keeps it for as long as it waits. */
+function memoryOf({ target, fields }: RequestHead): number {
+  let bytes = target.length + 32 * fields.length;
+  for (const text of fields) bytes += text.length;
+  return bytes;
+}
