@@ -45,6 +45,9 @@ import { startBroker, startLoad, startServer } from "./processes.js";
  * @property {(contender: Contender, options: Options) => Promise<Sample>} round
  */
 
+/** The peer that is our server of another checkout. */
+export const BEFORE = "before";
+
 /** The start of a server and a generator, and their end. */
 const START_SECONDS = 0.6;
 const BROKER_SECONDS = 0.4;
@@ -99,7 +102,7 @@ export function workRow({ peers, targets = {}, load, config, configs = {}, turnS
       const started = [];
       try {
         // Ours of another checkout (`--before`) needs what ours needs.
-        const broker = brokers[peer === "before" ? "unichannel" : peer];
+        const broker = brokers[peer === BEFORE ? "unichannel" : peer];
         let server = command;
         if (broker !== undefined) {
           const { port, stop } = await startBroker(broker, { core: loadCore });
