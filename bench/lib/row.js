@@ -84,6 +84,7 @@ export function workRow({ peers, targets = {}, load, config, configs = {}, turnS
     columns: [
       { key: "perCpuSecond", title: "per CPU-second" },
       { key: "perSecond", title: "per second" },
+      { key: "instructionsEach", title: "instructions each" },
       { key: "p50", title: "p50 ms", digits: 2 },
       { key: "p99", title: "p99 ms", digits: 2 },
       { key: "serverCpuShare", title: "server CPU", digits: 2 },
@@ -134,13 +135,21 @@ export function workRow({ peers, targets = {}, load, config, configs = {}, turnS
 
 /**
  * @param {{ operations: number, latencies?: Record<string, number> }
- *   & ReturnType<ReturnType<typeof import("./cpu.js").openWindow>>} report
+ *   & ReturnType<ReturnType<typeof import("./cpu.js").openWindow>> & { serverInstructions?: number }} report
  */
 function rates({ latencies, ...window }) {
-  const { operations, seconds, serverCpuSeconds, serverWaitSeconds, generatorCpuSeconds } = window;
+  const {
+    operations,
+    seconds,
+    serverInstructions = Number.NaN,
+    serverCpuSeconds,
+    serverWaitSeconds,
+    generatorCpuSeconds,
+  } = window;
   return {
     perCpuSecond: operations / serverCpuSeconds,
     perSecond: operations / seconds,
+    instructionsEach: serverInstructions / operations,
     serverCpuShare: serverCpuSeconds / seconds,
     serverWaitShare: serverWaitSeconds / seconds,
     generatorCpuShare: generatorCpuSeconds / seconds,
