@@ -8,7 +8,7 @@ import { allowedCores, machineFacts } from "./lib/machine.js";
 import { installPeers, missing } from "./lib/peers.js";
 import { Progress } from "./lib/progress.js";
 import { table } from "./lib/report.js";
-import { isDisturbed } from "./lib/row.js";
+import { BEFORE, isDisturbed } from "./lib/row.js";
 import { rows } from "./rows/index.js";
 
 const USAGE = `npm run bench -- [ROW…] [options]
@@ -41,9 +41,6 @@ const { values, positionals } = parseArgs({
     help: { type: "boolean", short: "h", default: false },
   },
 });
-/** The peer that is our server as another checkout has it. */
-const BEFORE = "before";
-
 /** Files of servers that `--quick` has run. @type {Set<string>} */
 const tried = new Set();
 const unknown = positionals.filter((name) => !rows.some((row) => row.name === name));

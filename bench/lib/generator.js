@@ -2,6 +2,7 @@
 // What all generators of load have in common: one measured window that is reported once, and giving up loudly.
 import { setTimeout as sleep } from "node:timers/promises";
 import { openWindow } from "./cpu.js";
+import { attachCounter } from "./instructions.js";
 import { forgetLatencies, latencies } from "./latencies.js";
 
 /**
@@ -21,8 +22,9 @@ import { forgetLatencies, latencies } from "./latencies.js";
  * @param {() => number} count the operations completed so far
  */
 export async function measure({ serverPids, seconds, warmupSeconds }, count) {
+  const counter = attachCounter(serverPids);
   await sleep(warmupSeconds * 1000);
-  const closeWindow = beginWindow(serverPids, count);
+  const closeWindow = beginWindow(serverPids, count, counter);
   await sleep(seconds * 1000);
   closeWindow();
 }
@@ -35,13 +37,14 @@ export async function measure({ serverPids, seconds, warmupSeconds }, count) {
  * @returns {() => void} to be called when a turn is over and before the next is asked for
  */
 export function measureTurns({ serverPids, seconds, warmupSeconds }, count) {
+  const counter = attachCounter(serverPids);
   let until = performance.now() + warmupSeconds * 1000;
   /** @type {(() => void) | undefined} */
   let closeWindow;
   return () => {
     if (performance.now() < until) return;
     if (closeWindow === undefined) {
-      closeWindow = beginWindow(serverPids, count);
+      closeWindow = beginWindow(serverPids, count, counter);
       until = performance.now() + seconds * 1000;
     } else {
       closeWindow();
@@ -50,14 +53,21 @@ export function measureTurns({ serverPids, seconds, warmupSeconds }, count) {
   };
 }
 
-/** @param {readonly number[]} serverPids @param {() => number} count @returns {() => void} reports, and ends the process */
-function beginWindow(serverPids, count) {
+/**
+ * @param {readonly number[]} serverPids @param {() => number} count @param {ReturnType<typeof attachCounter>} counter
+ * @returns {() => void} reports, and ends the process
+ */
+function beginWindow(serverPids, count, counter) {
   const closeWindow = openWindow(serverPids);
+  counter?.begin();
   forgetLatencies();
   const before = count();
-  return () => {
+  return async () => {
     const operations = count() - before;
-    process.send?.({ operations, latencies: latencies(), ...closeWindow() }, () => process.exit());
+    counter?.end();
+    const report = { operations, latencies: latencies(), ...closeWindow() };
+    const serverInstructions = (await counter?.read()) ?? Number.NaN;
+    process.send?.({ ...report, serverInstructions }, () => process.exit());
   };
 }
 

@@ -1,6 +1,6 @@
 // @ts-check
 // From raw rounds to a table.
-import { isDisturbed } from "./row.js";
+import { BEFORE, isDisturbed } from "./row.js";
 import { ratios, summary } from "./stats.js";
 
 /**
@@ -24,17 +24,20 @@ export function table(row, rounds) {
   );
   const compared = columns[0];
   if (compared === undefined) throw new Error("nothing was measured");
-  const head = ["", ...columns.map(({ title }) => title), "lowest–highest", `${subject} is`, "wanted"];
+  // With `--before` there are two rows, and each ratio is that of this checkout to the other one.
+  const isBefore = BEFORE in rounds;
+  const ratioTitle = isBefore ? "now / before" : `${subject} is`;
+  const head = ["", ...columns.map(({ title }) => title), "lowest–highest", ratioTitle, isBefore ? "" : "wanted"];
   const lines = peers.map((peer) => {
     const values = pick(rounds, peer, compared.key);
     const { min, max } = summary(values);
     const ratio = ratios(pick(rounds, subject, compared.key), values);
     return [
-      peer,
+      isBefore && peer === subject ? "now" : peer,
       ...columns.map(({ key, digits }) => number(summary(pick(rounds, peer, key)).median, digits)),
       `${number(min, compared.digits)}–${number(max, compared.digits)}`,
       peer === subject ? "" : `${number(ratio.median, 2)} × (${number(ratio.min, 2)}–${number(ratio.max, 2)})`,
-      subject === "unichannel" ? (row.targets[peer] ?? "") : "",
+      subject === "unichannel" && !isBefore ? (row.targets[peer] ?? "") : "",
     ];
   });
   return [align([head, ...lines]), ...warnings(rounds)].join("\n");

@@ -45,6 +45,9 @@ import { startBroker, startLoad, startServer } from "./processes.js";
  * @property {(contender: Contender, options: Options) => Promise<Sample>} round
  */
 
+/** The peer that is our server of another checkout. */
+export const BEFORE = "before";
+
 /** The start of a server and a generator, and their end. */
 const START_SECONDS = 0.6;
 const BROKER_SECONDS = 0.4;
@@ -81,6 +84,7 @@ export function workRow({ peers, targets = {}, load, config, configs = {}, turnS
     columns: [
       { key: "perCpuSecond", title: "per CPU-second" },
       { key: "perSecond", title: "per second" },
+      { key: "instructionsEach", title: "instructions each" },
       { key: "p50", title: "p50 ms", digits: 2 },
       { key: "p99", title: "p99 ms", digits: 2 },
       { key: "serverCpuShare", title: "server CPU", digits: 2 },
@@ -99,7 +103,7 @@ export function workRow({ peers, targets = {}, load, config, configs = {}, turnS
       const started = [];
       try {
         // Ours of another checkout (`--before`) needs what ours needs.
-        const broker = brokers[peer === "before" ? "unichannel" : peer];
+        const broker = brokers[peer === BEFORE ? "unichannel" : peer];
         let server = command;
         if (broker !== undefined) {
           const { port, stop } = await startBroker(broker, { core: loadCore });
@@ -131,13 +135,21 @@ export function workRow({ peers, targets = {}, load, config, configs = {}, turnS
 
 /**
  * @param {{ operations: number, latencies?: Record<string, number> }
- *   & ReturnType<ReturnType<typeof import("./cpu.js").openWindow>>} report
+ *   & ReturnType<ReturnType<typeof import("./cpu.js").openWindow>> & { serverInstructions?: number }} report
  */
 function rates({ latencies, ...window }) {
-  const { operations, seconds, serverCpuSeconds, serverWaitSeconds, generatorCpuSeconds } = window;
+  const {
+    operations,
+    seconds,
+    serverInstructions = Number.NaN,
+    serverCpuSeconds,
+    serverWaitSeconds,
+    generatorCpuSeconds,
+  } = window;
   return {
     perCpuSecond: operations / serverCpuSeconds,
     perSecond: operations / seconds,
+    instructionsEach: serverInstructions / operations,
     serverCpuShare: serverCpuSeconds / seconds,
     serverWaitShare: serverWaitSeconds / seconds,
     generatorCpuShare: generatorCpuSeconds / seconds,

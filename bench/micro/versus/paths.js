@@ -4,6 +4,7 @@
 // for each operation.
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { constants, deflateRawSync } from "node:zlib";
 import { checkoutAt, loadEngine } from "../../lib/engine.js";
 import { maskedFrame, TEXT, upgradeRequest } from "../../lib/frames.js";
 
@@ -17,6 +18,9 @@ import { maskedFrame, TEXT, upgradeRequest } from "../../lib/frames.js";
 const MEMBERS = 1000;
 /** All connections of this process. @type {Stream[]} */
 const opened = [];
+const DEFLATE = [
+  "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; server_no_context_takeover",
+];
 const TEXT_128 = Buffer.alloc(128, "unichannel ").toString("latin1");
 const GET = "GET / HTTP/1.1\r\nHost: 127.0.0.1:9090\r\n";
 
@@ -30,8 +34,10 @@ const PATHS = {
     );
     return reading(streams, Buffer.from(`${GET}\r\n`), 1);
   },
-  "ws-echo-1": (engine) => echo(engine, 1),
-  "ws-echo-16": (engine) => echo(engine, 16),
+  "ws-echo-1": (engine) => echo(engine, frameOf(32), 1),
+  "ws-echo-16": (engine) => echo(engine, frameOf(32), 16),
+  "ws-echo-16k": (engine) => echo(engine, frameOf(16_384), 1),
+  "ws-deflate-1k": (engine) => echo(engine, compressedFrameOf(1024), 1, DEFLATE),
   "publish-ws-1": (engine) => publish(engine, upgradeRequest(), 1),
   "publish-ws-16": (engine) => publish(engine, upgradeRequest(), 16),
   "publish-sse-1": (engine) => publish(engine, `${GET}Accept: text/event-stream\r\n\r\n`, 1),
@@ -58,20 +64,40 @@ const PATHS = {
 
 export const PATH_NAMES = Object.keys(PATHS);
 
-/** @param {Engine} engine @param {number} inFlight @returns {Promise<Path>} */
-async function echo({ library, serve }, inFlight) {
+/**
+ * @param {Engine} engine @param {Buffer} frame @param {number} inFlight @param {readonly string[]} [fields] of the handshake
+ * @returns {Promise<Path>}
+ */
+async function echo({ library, serve }, frame, inFlight, fields = []) {
+  const options = fields.length > 0 ? { compress: { thresholdBytes: 0 } } : {};
   const streams = connect(
     serve((request) =>
-      library.withChannel(request, (channel) => {
-        channel.onReceive((message) => channel.send(message));
-      }),
+      library.withChannel(
+        request,
+        (channel) => {
+          channel.onReceive((message) => channel.send(message));
+        },
+        options,
+      ),
     ),
     64,
   );
-  for (const stream of streams) stream.listener.onBytes(Buffer.from(upgradeRequest()));
+  for (const stream of streams) stream.listener.onBytes(Buffer.from(upgradeRequest("/", fields)));
   await turn();
-  const frame = maskedFrame(TEXT, Buffer.alloc(32, "unichannel "));
   return reading(streams, Buffer.concat(Array.from({ length: inFlight }, () => frame)), inFlight);
+}
+
+/** A text message of so many bytes. @param {number} bytes */
+function frameOf(bytes) {
+  return maskedFrame(TEXT, Buffer.alloc(bytes, "unichannel "));
+}
+
+/** The same, compressed (RFC 7692 §7.2.1). @param {number} bytes */
+function compressedFrameOf(bytes) {
+  const deflated = deflateRawSync(Buffer.alloc(bytes, "unichannel "), { finishFlush: constants.Z_SYNC_FLUSH });
+  const frame = maskedFrame(TEXT, deflated.subarray(0, -4));
+  frame[0] = Number(frame[0]) | 0x40;
+  return frame;
 }
 
 /** @param {Engine} engine @param {string} request @param {number} burst @returns {Promise<Path>} */
