@@ -4,6 +4,7 @@
 
 import { ChannelError } from "../base/channel-error.ts";
 import type { NumberedRecord, OpenRecord } from "../codec/session-record.ts";
+import { closeStatus } from "../protocol/close-status.ts";
 import { ACK_MS } from "../protocol/session.ts";
 import { fullJitter } from "./backoff.ts";
 import type { Carrier, CarrierEvents, TransportKind } from "./carrier.ts";
@@ -252,7 +253,7 @@ export function converse(
 
   function end(by: "client" | "server", code: number, reason: string, values: unknown[], isLeft = false): void {
     if (events.ending) return void finish();
-    events.end({ by, code, reason, ...(values.length > 0 && { unacknowledged: values }) });
+    events.end({ ...closeStatus(by, code, reason), ...(values.length > 0 && { unacknowledged: values }) });
     log(`closed by the ${by}: ${code} ${reason}`);
     session.isHeld = false;
     unwatch();

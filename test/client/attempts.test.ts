@@ -110,7 +110,7 @@ describe("A connection ends with 4409", () => {
       }
       network.get().respond(409).finish();
       await settle();
-      assert.deepEqual(closed, [{ by: "server", code: 4409, reason: "replaced" }]);
+      assert.deepEqual(closed, [{ by: "server", code: 4409, reason: "replaced", name: "application" }]);
       const requests = network.requests.length;
       await network.advance(600_000);
       assert.equal(network.requests.length, requests, "it does not fight");
