@@ -10,7 +10,7 @@ import { fullJitter } from "./backoff.ts";
 import type { Carrier, CarrierEvents, TransportKind } from "./carrier.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
 import { fatalCode, REPLACED } from "./carrier-end.ts";
-import { CarrierSelector, type SelectedEnd } from "./carrier-selector.ts";
+import { CarrierSelector } from "./carrier-selector.ts";
 import { ClientSession, type Kept, valuesOf } from "./client-session.ts";
 import type { Connection, ConnectOptions, Message } from "./connection.ts";
 import { debugPrinter } from "./debug.ts";
@@ -64,13 +64,11 @@ export function converse(
   let sending: Kept | undefined;
   /** Present while what was sent before `close` waits for a carrier. */
   let cancelLinger: (() => void) | undefined;
-  /** Closed, and nothing goes out any more. */
-  let isOver = false;
 
   const unwatch = environment.watch((event) => {
-    const isCertain = event !== "awake";
-    if (isCertain) isOffline = event === "offline";
-    if (look()) selector.check({ isCertain });
+    if (event !== "awake") isOffline = event === "offline";
+    look();
+    if (!events.ending) selector.check(event);
   });
   const onAbort = (): void => void close();
   signal?.addEventListener("abort", onAbort);
@@ -80,7 +78,7 @@ export function converse(
     onRecord(carrier, record) {
       if (record.type === "open") open(carrier, record);
       else if (record.type === "ack") {
-        acknowledged(record.received);
+        if (acknowledged(record.received)) carrier.flush();
         // The server's application may wait for ours (PROTOCOL.md, "Acknowledgements").
         acknowledge();
       } else if (record.type !== "heartbeat") take(record);
@@ -92,7 +90,7 @@ export function converse(
       log(`failed: ${text}; next in ${Math.round(delayMs)} ms`);
       events.fail(text, new AggregateError(failures, text));
     },
-    onFinish: () => void (events.ending && finish()),
+    onFinish: finish,
   });
   if (signal?.aborted) close();
 
@@ -115,9 +113,10 @@ export function converse(
 
   function open(opened: Carrier, record: OpenRecord): void {
     arrived = record.first - 1;
-    const isResumed = record.resumed && record.session === token && arrived <= session.received;
-    if (isResumed) acknowledged(record.received);
     const isSame = opened === carrier;
+    carrier = opened;
+    const isResumed = record.resumed && record.session === token && arrived <= session.received;
+    if (isResumed && acknowledged(record.received) && isSame) opened.flush();
     // The next poll of those that have the session already.
     if (isResumed && isSame) return;
     const outcome = isResumed ? "resumed" : token === undefined ? "new" : "lost";
@@ -129,14 +128,13 @@ export function converse(
     }
     const unacknowledged = isResumed ? [] : renew(record.received);
     token = record.session;
-    carrier = opened;
-    winners.set(way, carrier.kind);
-    log(`${carrier.kind}: open, session ${outcome}`);
-    carrier.begin(session, record);
+    winners.set(way, opened.kind);
+    log(`${opened.kind}: open, session ${outcome}`);
+    opened.begin(session, record);
     // Closed while there was no carrier: what was sent before goes out, and that is all.
     if (events.ending) selector.stop();
-    events.become("open");
-    if (events.state === "open") events.open.tell({ session: outcome, transport: carrier.kind, unacknowledged });
+    events.move("open");
+    if (events.state === "open") events.open.tell({ session: outcome, transport: opened.kind, unacknowledged });
   }
 
   /** Called while a carrier has the session: one that lives on a carrier for a while is none that is forgotten at once. */
@@ -184,10 +182,10 @@ export function converse(
     }
   }
 
-  /** A carrier is over. */
-  function lost(why: SelectedEnd): void {
-    const { kind, wasOpen, status, code, reason, attempt, refused, error } = why;
-    log(`${kind}: over, ${error ?? why.what}`);
+  function lost(ended: Carrier, why: CarrierEnd): void {
+    const { status, code, reason, attempt, refused, error } = why;
+    const wasOpen = ended === carrier;
+    log(`${ended.kind}: over, ${error ?? why.what}`);
     if (wasOpen) age();
     if (refused) {
       refused.refusal = new ChannelError("BAD_DATA", `${error}`, { cause: error });
@@ -208,10 +206,9 @@ export function converse(
     look();
   }
 
-  /** Says so when there is no carrier any more. False when the connection is closed. */
-  function look(): boolean {
-    if (events.state !== "connecting" && !selector.current) events.become(isOffline ? "offline" : "reconnecting");
-    return !events.ending;
+  /** Tells the application when there is no carrier any more. */
+  function look(): void {
+    if (!selector.current) events.move(isOffline ? "offline" : "reconnecting");
   }
 
   function acknowledge(): void {
@@ -220,12 +217,14 @@ export function converse(
     if (session.hasAck) selector.current?.acknowledge();
   }
 
-  function acknowledged(number: number): void {
-    if (!session.acknowledge(number)) return;
-    selector.prove();
-    // A carrier that has just opened has not begun.
-    if (selector.current === carrier) carrier?.flush();
-    settle();
+  /** Returns true if the server has more than it had. */
+  function acknowledged(number: number): boolean {
+    const isNew = session.acknowledge(number);
+    if (isNew) {
+      selector.prove();
+      settle();
+    }
+    return isNew;
   }
 
   /** While any loop is behind nothing is acknowledged: the server keeps what it sends, and its limit applies. */
@@ -237,7 +236,7 @@ export function converse(
 
   function settle(): void {
     if (session.bufferedAmount === 0) waiting.resolve();
-    else if (isOver) waiting.reject("the server may not have everything");
+    else if (events.isOver) waiting.reject("the server may not have everything");
   }
 
   function close(code = 1000, reason = ""): boolean {
@@ -261,17 +260,15 @@ export function converse(
     cancelAck?.();
     if (isLeft) {
       cancelLinger = after(LINGER_MS, finish);
-      selector.check({ isCertain: false });
+      selector.check("awake");
     } else if (!selector.stop(by) || by === "server") finish();
     events.tellEnd();
   }
 
   /** Nothing goes out any more. */
   function finish(): void {
-    if (isOver) return;
-    isOver = true;
+    if (!events.move("over")) return;
     cancelLinger?.();
-    cancelLinger = undefined;
     selector.stop();
     settle();
   }

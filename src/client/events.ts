@@ -1,8 +1,26 @@
-// The state of a connection, and all that is told to its listeners.
+// The state of a connection, and the events that its listeners hear.
 
 import { ChannelError } from "../base/channel-error.ts";
 import type { Connection, ConnectionClose, ConnectionState, Opening } from "./connection.ts";
 import { type Listeners, listeners } from "./listeners.ts";
+
+/**
+ * A connection's own states are those that the application sees, and one more:
+ *
+ * closed  the application knows; what was sent before may still go out
+ * over    nothing goes out any more
+ */
+type State = ConnectionState | "over";
+
+/** Every legal move. Others are not made. */
+const MOVES: Readonly<Record<State, readonly State[]>> = {
+  connecting: ["open", "closed"],
+  open: ["reconnecting", "offline", "closed"],
+  reconnecting: ["open", "offline", "closed"],
+  offline: ["open", "reconnecting", "closed"],
+  closed: ["over"],
+  over: [],
+};
 
 /** The part of a connection that listens. */
 type Listening = Pick<
@@ -12,6 +30,7 @@ type Listening = Pick<
 
 export interface Events {
   readonly state: ConnectionState;
+  readonly isOver: boolean;
   /** Present once the connection is closed. */
   readonly ending: ConnectionClose | undefined;
   readonly listening: Listening;
@@ -20,16 +39,16 @@ export interface Events {
   readonly error: Listeners<unknown>;
   /** Tells CONNECT_FAILED. */
   fail(what: string, cause?: unknown): void;
-  /** Does nothing when the connection is that already, or closed for ever. */
-  become(state: ConnectionState): void;
-  /** The state is `closed` from now on. */
+  /** Returns true if the connection has made this move. */
+  move(state: State): boolean;
+  /** Moves to `closed`. */
   end(close: ConnectionClose): void;
   /** Comes last. */
   tellEnd(): void;
 }
 
 export function events(): Events {
-  let state: ConnectionState = "connecting";
+  let state: State = "connecting";
   let ending: ConnectionClose | undefined;
   /** The listeners of `close` were told. */
   let isTold = false;
@@ -57,10 +76,13 @@ export function events(): Events {
     isTold = true;
   }
 
-  function become(next: ConnectionState): void {
-    if (state === "closed" || state === next) return;
-    state = next;
-    states.tell(next);
+  function move(next: State): boolean {
+    const isLegal = MOVES[state].includes(next);
+    if (isLegal) {
+      state = next;
+      if (next !== "over") states.tell(next);
+    }
+    return isLegal;
   }
 
   const opened = new Promise<Opening<unknown>>((resolve, reject) => {
@@ -72,7 +94,10 @@ export function events(): Events {
 
   return {
     get state() {
-      return state;
+      return state === "over" ? "closed" : state;
+    },
+    get isOver() {
+      return state === "over";
     },
     get ending() {
       return ending;
@@ -90,10 +115,10 @@ export function events(): Events {
     open,
     error,
     fail: (what, cause) => error.tell(new ChannelError("CONNECT_FAILED", what, { cause })),
-    become,
+    move,
     end(close) {
       ending = close;
-      become("closed");
+      move("closed");
     },
     tellEnd: () => tell(ends),
   };
