@@ -58,9 +58,11 @@ export function converse(
   let begunAt = 0;
   /** Present while an acknowledgement waits for more. */
   let cancelAck: (() => void) | undefined;
-  /** Loops that are behind. */
+  /** Number of loops that are behind. */
   let holders = 0;
+  /** Size of the message that is being delivered. */
   let size = 0;
+  /** The record that `send` is writing. */
   let sending: Kept | undefined;
   /** Present while what was sent before `close` waits for a carrier. */
   let cancelLinger: (() => void) | undefined;
@@ -227,11 +229,18 @@ export function converse(
     return isNew;
   }
 
-  /** While any loop is behind nothing is acknowledged: the server keeps what it sends, and its limit applies. */
-  function hold(change: 1 | -1): void {
-    holders += change;
-    session.isHeld = holders > 0;
-    if (!session.isHeld) selector.current?.acknowledge();
+  /**
+   * Acknowledges nothing until the returned function is called: the server keeps what it sends, and its limit applies.
+   * Several loops may be behind at once.
+   */
+  function hold(): () => void {
+    holders += 1;
+    session.isHeld = true;
+    return () => {
+      holders -= 1;
+      session.isHeld = holders > 0;
+      if (!session.isHeld) selector.current?.acknowledge();
+    };
   }
 
   function settle(): void {
