@@ -31,31 +31,31 @@ type Listening = Pick<
 export interface Events {
   readonly state: ConnectionState;
   readonly isOver: boolean;
-  /** Present once the connection is closed. */
+  /** Undefined until the connection is closed. */
   readonly ending: ConnectionClose | undefined;
   readonly listening: Listening;
   readonly message: Listeners<unknown>;
   readonly open: Listeners<Opening<unknown>>;
   readonly error: Listeners<unknown>;
-  /** Tells CONNECT_FAILED. */
+  /** Reports CONNECT_FAILED. */
   fail(what: string, cause?: unknown): void;
   /** Returns true if the connection has made this move. */
   move(state: State): boolean;
   /** Moves to `closed`. */
   end(close: ConnectionClose): void;
-  /** Comes last. */
+  /** Calls the listeners of `onClose`. Called last. */
   tellEnd(): void;
 }
 
 export function events(): Events {
   let state: State = "connecting";
   let ending: ConnectionClose | undefined;
-  /** The listeners of `close` were told. */
+  /** True when the listeners of `onClose` have been called. */
   let isTold = false;
 
   const error = listeners<unknown>(throwLater);
   const report = (problem: unknown): void => (error.size > 0 ? error.tell(problem) : throwLater(problem));
-  // A listener that was told before may have closed the connection: nothing comes after `close`.
+  // An earlier listener may have closed the connection, and nothing follows `onClose`.
   const isGoingOn = (): boolean => !ending;
   const message = listeners<unknown>(report, isGoingOn);
   const open = listeners<Opening<unknown>>(report, isGoingOn);
@@ -69,7 +69,7 @@ export function events(): Events {
     return late.add(fn);
   }
 
-  /** A listener that is added meanwhile does not hear it, or one that renews itself would never end. */
+  /** Listeners that are added during the call are not called: one that adds itself again would never end. */
   function tell(to: Listeners<ConnectionClose>): void {
     isTold = false;
     to.tell(ending!);
@@ -89,7 +89,7 @@ export function events(): Events {
     open.add(resolve);
     ends.add(({ code, reason }) => reject(new ChannelError("CONNECTION_CLOSED", `${code} ${reason}`)));
   });
-  // Nobody need listen to it.
+  // A rejection that nobody handles is no error.
   opened.catch(() => {});
 
   return {
