@@ -1,6 +1,7 @@
 // Selects the carrier of a connection (PROTOCOL.md, "Writing a client"). Candidates race until the first `open` arrives;
 // beside a less preferred carrier, better ones are tried again; a carrier that dies is followed by another. What counts is
 // the arrival of records, not what seems connected. A selector knows nothing of sessions: they follow its current carrier.
+// Long because all moves of the table change the same fields: the carrier, its candidates and one timer.
 
 import type { ServerRecord } from "../codec/session-record.ts";
 import type { Carrier, CarrierEvents, TransportKind } from "./carrier.ts";
