@@ -40,18 +40,18 @@ export class ClientSession extends Session<Kept> {
     return 2 ** Math.min((this.first?.sends ?? 1) - 1, MAX_REPETITIONS);
   }
 
-  /** Returns a session that begins at these two numbers, with `records` to be sent. */
-  renewed(acknowledged: number, received: number, records: readonly Kept[]): ClientSession {
+  /** Returns a session that begins at these two numbers and sends those of the kept records that `isWanted` names. */
+  renewed(acknowledged: number, received: number, isWanted: (record: Kept) => boolean): ClientSession {
     const session = new ClientSession();
     session.sent = session.acknowledged = acknowledged;
     session.received = received;
     session.isHeld = this.isHeld;
-    for (const record of records) session.send(record);
+    for (const record of this.after()) if (isWanted(record)) session.send(record);
     return session;
   }
-}
 
-/** Returns the values that the application gave to `send`. */
-export function valuesOf(records: readonly Kept[]): unknown[] {
-  return records.flatMap((record) => (record.type === "message" ? [record.value] : []));
+  /** Returns the values that the application gave to `send` and the server has not acknowledged. */
+  values(isWanted: (record: Kept) => boolean = () => true): unknown[] {
+    return this.after().flatMap((record) => (record.type === "message" && isWanted(record) ? [record.value] : []));
+  }
 }

@@ -1,6 +1,6 @@
-// The client's end of a session (PROTOCOL.md): messages in order, each once, over whatever the way there lets through.
-// The selector says on which carrier; this says what is new, keeps what is not acknowledged, and tells the application.
-// Long because each of its functions reads or changes the session, its token and what is told: one state, and no part alone.
+// The client's end of a session (PROTOCOL.md): messages in order, each once, over the carrier that the selector has chosen.
+// A conversation decides which records are new, keeps those that are not acknowledged, and calls the application.
+// Long because each of its functions reads or changes the session and its token.
 
 import { ChannelError } from "../base/channel-error.ts";
 import type { NumberedRecord, OpenRecord } from "../codec/session-record.ts";
@@ -11,7 +11,7 @@ import type { Carrier, CarrierEvents, TransportKind } from "./carrier.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
 import { fatalCode, REPLACED } from "./carrier-end.ts";
 import { CarrierSelector } from "./carrier-selector.ts";
-import { ClientSession, type Kept, valuesOf } from "./client-session.ts";
+import { ClientSession, type Kept } from "./client-session.ts";
 import type { Connection, ConnectOptions, Message } from "./connection.ts";
 import { debugPrinter } from "./debug.ts";
 import { drains } from "./drains.ts";
@@ -25,7 +25,7 @@ import { type AnyCodec, fromMessage, toMessage } from "./messages.ts";
 import { checkClose, TRANSPORTS } from "./options.ts";
 import { startWebSocket } from "./websocket-carrier.ts";
 
-/** What won, for the life of the page: by origin, and by what there was to choose from. */
+/** The kind that was selected last, by origin and choice. Kept for the life of the page. */
 const winners = new Map<string, TransportKind>();
 
 export function converse(
@@ -49,14 +49,14 @@ export function converse(
   let token: string | undefined;
   /** The `try` of the last request for the session. */
   let tries = 0;
-  /** What has, or had last, the session. */
+  /** The carrier that has the session, or had it last. */
   let carrier: Carrier | undefined;
-  /** The number of the last record that came on this carrier. */
+  /** Number of the last record that arrived on this carrier. */
   let arrived = 0;
-  /** Sessions in a row that were lost soon after they had begun, whatever they had brought. */
+  /** Consecutive sessions that were lost soon after they had begun, whatever they had brought. */
   let losses = 0;
   let begunAt = 0;
-  /** Present while an acknowledgement waits for more. */
+  /** Present while an acknowledgement is delayed, so that it can say more. */
   let cancelAck: (() => void) | undefined;
   /** Number of loops that are behind. */
   let holders = 0;
@@ -64,7 +64,7 @@ export function converse(
   let size = 0;
   /** The record that `send` is writing. */
   let sending: Kept | undefined;
-  /** Present while what was sent before `close` waits for a carrier. */
+  /** Present once the connection was closed without a carrier: what was sent before waits for one. */
   let cancelLinger: (() => void) | undefined;
 
   const unwatch = environment.watch((event) => {
@@ -119,7 +119,7 @@ export function converse(
     carrier = opened;
     const isResumed = record.resumed && record.session === token && arrived <= session.received;
     if (isResumed && acknowledged(record.received) && isSame) opened.flush();
-    // The next poll of those that have the session already.
+    // The next poll of the carrier that has the session.
     if (isResumed && isSame) return;
     const outcome = isResumed ? "resumed" : token === undefined ? "new" : "lost";
     if (isSame) age();
@@ -133,25 +133,23 @@ export function converse(
     winners.set(way, opened.kind);
     log(`${opened.kind}: open, session ${outcome}`);
     opened.begin(session, record);
-    // Closed while there was no carrier: what was sent before goes out, and that is all.
+    // The connection was closed while there was no carrier: only what was sent before goes out.
     if (events.ending) selector.stop();
     events.move("open");
     if (events.state === "open") events.open.tell({ session: outcome, transport: opened.kind, unacknowledged });
   }
 
-  /** Called while a carrier has the session: one that lives on a carrier for a while is none that is forgotten at once. */
+  /** Called while a carrier has the session: a session that lives for a while was not lost at once. */
   function age(): void {
     if (time.now() - begunAt >= STABLE_MS) losses = 0;
   }
 
-  /** Another session: what has never left goes out in it. Returns what may have left. */
+  /** Begins another session, which sends the messages that were never sent. Returns those that may have arrived. */
   function renew(received: number): unknown[] {
-    const records = session.after();
-    const isFresh = ({ sends }: Kept): boolean => sends === undefined;
+    const values = session.values(({ sends }) => sends !== undefined);
     // Both numbers are 0, unless the server has kept the session and records of it are lost all the same.
-    session = session.renewed(received, arrived, records.filter(isFresh));
+    session = session.renewed(received, arrived, ({ sends }) => sends === undefined);
     begunAt = time.now();
-    const values = valuesOf(records.filter((record) => !isFresh(record)));
     if (values.length > 0) waiting.reject("the session is lost");
     settle();
     return values;
@@ -160,10 +158,10 @@ export function converse(
   function take(record: NumberedRecord): void {
     arrived += 1;
     if (session.receive(arrived, record)) {
-      // What each new session brings at its opening says nothing of the way there.
+      // Messages that come with the opening of each new session do not prove that the carrier works.
       if (losses < 2) selector.prove();
       if (record.type === "message") deliver(record.data);
-      else if (record.retryMs === undefined) end("server", record.code, record.reason, valuesOf(session.after()));
+      else if (record.retryMs === undefined) endedByServer(record.code, record.reason);
       else {
         log(`closed by the server: ${record.code} ${record.reason}, back in ${record.retryMs} ms`);
         selector.restart(record.retryMs);
@@ -191,19 +189,18 @@ export function converse(
     if (wasOpen) age();
     if (refused) {
       refused.refusal = new ChannelError("BAD_DATA", `${error}`, { cause: error });
-      // What the platform refuses is not sent again: those behind it take its place.
-      const others = session.after().filter((record) => record !== refused);
-      session = session.renewed(session.acknowledged, session.received, others);
+      // The refused record is not sent again; those behind it take its place.
+      session = session.renewed(session.acknowledged, session.received, (record) => record !== refused);
       settle();
       if (refused !== sending) events.error.tell(refused.refusal);
     } else if (error !== undefined) events.error.tell(error);
     let fatal = fatalCode(why, wasOpen);
-    // Requests that are older, or had no token, mean nothing. One that was given up may have come late, and replaced this one.
+    // Refusals of older requests, or of those without a token, mean nothing. An abandoned request may have replaced this one.
     const isReplaced = attempt === tries && ((wasOpen && code === REPLACED) || status === 409);
     if (token !== undefined && isReplaced && !selector.takeAbandoned()) fatal = REPLACED;
     if (fatal) {
       const text = reason || (fatal === REPLACED ? "replaced" : status ? `HTTP ${status}` : "");
-      end("server", fatal, text, valuesOf(session.after()));
+      endedByServer(fatal, text);
     }
     look();
   }
@@ -252,14 +249,26 @@ export function converse(
     checkClose(code, reason);
     if (events.ending) return false;
     const isAway = !selector.current;
-    const isLeft = isAway && (token !== undefined || session.bufferedAmount > 0);
-    const values = isAway ? valuesOf(session.after()) : [];
+    const hasRest = token !== undefined || session.bufferedAmount > 0;
+    const values = isAway ? session.values() : [];
     session.send({ type: "close", code, reason: `${reason}` });
-    end("client", code, reason, values, isLeft);
+    end("client", code, reason, values, () => {
+      if (isAway && hasRest) {
+        cancelLinger = after(LINGER_MS, finish);
+        selector.check("awake");
+      } else if (!selector.stop()) finish();
+    });
     return true;
   }
 
-  function end(by: "client" | "server", code: number, reason: string, values: unknown[], isLeft = false): void {
+  function endedByServer(code: number, reason: string): void {
+    end("server", code, reason, session.values(), () => {
+      selector.stop("server");
+      finish();
+    });
+  }
+
+  function end(by: "client" | "server", code: number, reason: string, values: unknown[], leave: () => void): void {
     if (events.ending) return void finish();
     events.end({ ...closeStatus(by, code, reason), ...(values.length > 0 && { unacknowledged: values }) });
     log(`closed by the ${by}: ${code} ${reason}`);
@@ -267,14 +276,11 @@ export function converse(
     unwatch();
     signal?.removeEventListener("abort", onAbort);
     cancelAck?.();
-    if (isLeft) {
-      cancelLinger = after(LINGER_MS, finish);
-      selector.check("awake");
-    } else if (!selector.stop(by) || by === "server") finish();
+    leave();
     events.tellEnd();
   }
 
-  /** Nothing goes out any more. */
+  /** Ends all carriers and timers. */
   function finish(): void {
     if (!events.move("over")) return;
     cancelLinger?.();
