@@ -1,4 +1,4 @@
-// How long a connection waits between attempts.
+// The delay between the attempts of a connection.
 
 import type { Environment } from "./environment.ts";
 
@@ -9,7 +9,7 @@ export interface BackoffOptions {
   readonly capMs?: number | undefined;
 }
 
-/** How long to wait before attempt 1, 2, 3, …: full jitter. */
+/** Returns the delay before attempt 1, 2, 3, …, with full jitter: a random part of a limit that doubles each time. */
 export function fullJitter(
   { firstMs = 500, capMs = 30_000 }: BackoffOptions,
   environment: Pick<Environment, "random">,

@@ -1,11 +1,12 @@
 // Selects the carrier of a connection (PROTOCOL.md, "Writing a client"). Candidates race until the first `open` arrives;
 // beside a less preferred carrier, better ones are tried again; a carrier that dies is followed by another. What counts is
 // the arrival of records, not what seems connected. A selector knows nothing of sessions: they follow its current carrier.
+// Long because all moves of the table change the same fields: the carrier, its candidates and one timer.
 
 import type { ServerRecord } from "../codec/session-record.ts";
 import type { Carrier, CarrierEvents, TransportKind } from "./carrier.ts";
 import { type CarrierEnd, isOdd, REPLACED } from "./carrier-end.ts";
-import type { Time } from "./environment.ts";
+import type { PageEvent, Time } from "./environment.ts";
 import {
   ATTEMPT_MS,
   GIVEN_MS,
@@ -48,18 +49,12 @@ export interface SelectorOwner extends Time {
   onRecord(carrier: Carrier, record: ServerRecord): void;
   /** Returns true while something that was sent is not acknowledged. */
   hasUnacknowledged(): boolean;
-  /** Called when a carrier is over. If the owner stops the selector here, no other one is started. */
-  onEnd(end: SelectedEnd): void;
+  /** Called when a carrier or candidate is over. If the owner stops the selector here, no other one is started. */
+  onEnd(carrier: Carrier, end: CarrierEnd): void;
   /** Called when every carrier that was tried has failed, or was of no use. The next attempt starts in `delayMs`. */
   onFailure(failures: readonly string[], delayMs: number): void;
   /** Called when the carrier that `stop` left to finish is over. */
   onFinish(): void;
-}
-
-export interface SelectedEnd extends CarrierEnd {
-  readonly kind: TransportKind;
-  /** True if the carrier was the current one, false for a candidate. */
-  readonly wasOpen: boolean;
 }
 
 export class CarrierSelector {
@@ -84,7 +79,7 @@ export class CarrierSelector {
   /** Requests with a token that were given up without an answer. */
   #abandoned = 0;
   /** In the state `replaced`: the end of the carrier, which the owner learns if the candidate fails. */
-  #replacedEnd: SelectedEnd | undefined;
+  #replacedEnd: CarrierEnd | undefined;
   #upgrades = 0;
   /** WebSockets in a row that were given up for their silence, without a message in between. */
   #silences = 0;
@@ -133,15 +128,13 @@ export class CarrierSelector {
     this.#retry({ retryAfterMs });
   }
 
-  /**
-   * Called when the network may have changed (`isCertain`), or the page may have slept: checks at once that the current
-   * carrier lives, or starts an attempt.
-   */
-  check({ isCertain }: { readonly isCertain: boolean }): void {
+  /** The network has changed, or the page may have slept: checks at once that the current carrier lives, or starts one. */
+  check(event: PageEvent): void {
     const isTrying = this.#candidates.size > 0;
+    const hasChanged = event !== "awake";
     if (this.current) {
-      if (!isTrying && (isCertain || this.#silenceMs() >= this.#heartbeatMs)) this.#try(this.#preference);
-    } else if (!isTrying || isCertain) {
+      if (!isTrying && (hasChanged || this.#silenceMs() >= this.#heartbeatMs)) this.#try(this.#preference);
+    } else if (!isTrying || hasChanged) {
       this.#reportReplaced();
       this.#clear();
       this.#attempts = 1;
@@ -178,20 +171,24 @@ export class CarrierSelector {
 
   /** Starts a candidate; beside the current carrier, it takes the session over when its `open` arrives. */
   #try(preference: number): void {
-    const { current } = this;
-    if (!this.#move(current ? "probing" : "trying")) return;
+    if (!this.#move(this.current ? "probing" : "trying")) return;
     this.#candidatePreference = preference;
     this.#candidateStartedAt = this.#owner.now();
     // The last request with a token gets the session and ends those before it. If several were under way, a proxy that holds
     // a stream back until its end would deliver the `open` of a stream that is over already, and that stream would win.
     if (this.#hasOpened) this.#endCandidates();
+    const giveUp = (): void => {
+      this.#endCandidates();
+      this.#candidateFailed({});
+    };
     const carrier = this.#owner.start(this.#kinds[preference]!, {
       onStart: () => {
         if (!this.#candidates.has(carrier) || preference !== this.#candidatePreference) return;
-        if (current) this.current?.hold?.();
-        if (current) this.#setTimer(OPEN_MS, () => this.#giveUp());
-        else if (preference === this.#kinds.length - 1) this.#setTimer(ATTEMPT_MS, () => this.#giveUp());
-        else this.#setTimer(OPEN_MS, () => this.#try(preference + 1));
+        const { current } = this;
+        current?.hold?.();
+        const isLast = preference === this.#kinds.length - 1;
+        if (!current && !isLast) this.#setTimer(OPEN_MS, () => this.#try(preference + 1));
+        else this.#setTimer(current ? OPEN_MS : ATTEMPT_MS, giveUp);
       },
       onAlive: () => {
         if (carrier === this.current) this.#hear();
@@ -208,12 +205,7 @@ export class CarrierSelector {
       onEnd: (end) => this.#onEnd(carrier, end),
     });
     this.#candidates.add(carrier);
-    this.#setTimer(GIVEN_MS, () => this.#giveUp());
-  }
-
-  #giveUp(): void {
-    this.#endCandidates();
-    this.#candidateFailed({});
+    this.#setTimer(GIVEN_MS, giveUp);
   }
 
   #select(carrier: Carrier, preference: number, heartbeatMs: number): void {
@@ -232,8 +224,7 @@ export class CarrierSelector {
   }
 
   #onEnd(carrier: Carrier, end: CarrierEnd): void {
-    const { kind } = carrier;
-    const failure = `${kind}: ${end.what}`;
+    const failure = `${carrier.kind}: ${end.what}`;
     const isTrying = this.#candidates.size > 0;
     if (carrier === this.current) {
       this.#cancelHeartbeat();
@@ -242,18 +233,17 @@ export class CarrierSelector {
         this.#preference = (this.#preference + 1) % this.#kinds.length;
       }
       if (end.error === undefined && (isUseless || isOdd(end))) this.#failures.push(failure);
-      const ended = { ...end, kind, wasOpen: true };
       if (isTrying && end.status === undefined && (end.code ?? REPLACED) === REPLACED) {
         this.#move("replaced");
-        this.#replacedEnd = ended;
+        this.#replacedEnd = end;
         return;
       }
       this.#move(isTrying ? "trying" : "waiting");
-      this.#owner.onEnd(ended);
+      this.#owner.onEnd(carrier, end);
       if (this.#state === "waiting") this.#retry(end);
     } else if (this.#candidates.delete(carrier)) {
       if (end.error === undefined) this.#failures.push(failure);
-      this.#owner.onEnd({ ...end, kind, wasOpen: false });
+      this.#owner.onEnd(carrier, end);
       this.#candidateFailed(end);
     } else if (carrier === this.#carrier && this.#state === "finishing") {
       this.#move("ended");
@@ -287,7 +277,7 @@ export class CarrierSelector {
   #reportReplaced(): void {
     if (this.#state !== "replaced") return;
     this.#move("waiting");
-    this.#owner.onEnd(this.#replacedEnd!);
+    this.#owner.onEnd(this.#carrier!, this.#replacedEnd!);
   }
 
   #retry({ retryAfterMs = 0 }: CarrierEnd): void {

@@ -1,28 +1,28 @@
-// The client's end of a session: what is kept of each record, and acknowledgements that can be withheld.
+// The client's end of a session: adds data to the records that are kept, and can withhold acknowledgements.
 
 import type { NumberedRecord } from "../codec/session-record.ts";
 import { Session } from "../protocol/session.ts";
 import { MAX_REPETITIONS } from "./limits.ts";
 
-/** A record that is kept until the server has it. */
+/** A record that is kept until the server has acknowledged it. */
 export type Kept = NumberedRecord & {
   /** The value that the application gave. */
   readonly value?: unknown;
-  /** How often it was written to a carrier. Once is enough for it to have arrived; each time doubles the patience. */
+  /** Number of times that it was written to a carrier; undefined if it cannot have arrived. Each doubles the patience. */
   sends?: number;
-  /** The bytes that the present WebSocket was given before it. */
+  /** Bytes that were sent before it on the current WebSocket. */
   offset?: number;
-  /** Why the platform refused it. */
+  /** The error with which the platform has refused it. */
   refusal?: unknown;
 };
 
 export class ClientSession extends Session<Kept> {
-  /** While true, nothing new is acknowledged: the application is behind. */
+  /** While true, the application is behind, and nothing new is acknowledged. */
   isHeld = false;
-  /** The number that the server was told last. */
+  /** The last number that was acknowledged. */
   #said = 0;
 
-  /** What a request's `after` says. */
+  /** The value of a request's `after`. */
   get said(): number {
     return this.isHeld ? this.#said : this.received;
   }
@@ -35,24 +35,24 @@ export class ClientSession extends Session<Kept> {
     return (this.#said = super.takeAck(this.said));
   }
 
-  /** 1, doubled for each time that the first record that is kept was sent again. */
+  /** Factor for timeouts: 1, doubled each time that the oldest kept record was sent again. */
   get patience(): number {
     return 2 ** Math.min((this.first?.sends ?? 1) - 1, MAX_REPETITIONS);
   }
 
-  /** A session that begins where this one is, by both numbers, with `records` to be sent. */
-  renewed(acknowledged: number, received: number, records: readonly Kept[]): ClientSession {
+  /** Returns a session that begins at these two numbers and sends those of the kept records that `isWanted` names. */
+  renewed(acknowledged: number, received: number, isWanted: (record: Kept) => boolean): ClientSession {
     const session = new ClientSession();
     session.sent = session.acknowledged = acknowledged;
     session.received = received;
     session.continueAt(received + 1);
     session.isHeld = this.isHeld;
-    for (const record of records) session.send(record);
+    for (const record of this.after()) if (isWanted(record)) session.send(record);
     return session;
   }
-}
 
-/** What the application gave to be sent. */
-export function valuesOf(records: readonly Kept[]): unknown[] {
-  return records.flatMap((record) => (record.type === "message" ? [record.value] : []));
+  /** Returns the values that the application gave to `send` and the server has not acknowledged. */
+  values(isWanted: (record: Kept) => boolean = () => true): unknown[] {
+    return this.after().flatMap((record) => (record.type === "message" && isWanted(record) ? [record.value] : []));
+  }
 }

@@ -1,4 +1,4 @@
-// The entry of the client: what an application holds. `conversation.ts` does what it says.
+// The function that an application calls; `conversation.ts` implements the connection that it returns.
 
 import type { MessageCodec } from "../codec/message-codec.ts";
 import type { Connection, ConnectOptions } from "./connection.ts";

@@ -1,5 +1,6 @@
 // The contract of the client's end of a session. `connect.ts` keeps it.
 
+import type { CloseStatus } from "../protocol/close-status.ts";
 import type { BackoffOptions } from "./backoff.ts";
 import type { TransportKind } from "./carrier.ts";
 import type { EndpointOptions } from "./endpoint.ts";
@@ -31,11 +32,9 @@ export interface Opening<Out = Sendable> {
   readonly unacknowledged: readonly Out[];
 }
 
-export interface ConnectionClose<Out = unknown> {
-  /** Who ended it. */
+/** The close status, as a server's channels have it, and what it means for your messages. */
+export interface ConnectionClose<Out = unknown> extends CloseStatus {
   readonly by: "client" | "server";
-  readonly code: number;
-  readonly reason: string;
   /**
    * What was sent and not acknowledged, where the server has ended the connection, or there was no carrier when you closed
    * it. Absent if there is none. After a close of yours it may still arrive: see `drained`.

@@ -1,16 +1,17 @@
-// The client's end of a session (PROTOCOL.md): messages in order, each once, over whatever the way there lets through.
-// The selector says on which carrier; this says what is new, keeps what is not acknowledged, and tells the application.
-// Long because each of its functions reads or changes the session, its token and what is told: one state, and no part alone.
+// The client's end of a session (PROTOCOL.md): messages in order, each once, over the carrier that the selector has chosen.
+// A conversation decides which records are new, keeps those that are not acknowledged, and calls the application.
+// Long because each of its functions reads or changes the session and its token.
 
 import { ChannelError } from "../base/channel-error.ts";
 import type { NumberedRecord, OpenRecord } from "../codec/session-record.ts";
+import { closeStatus } from "../protocol/close-status.ts";
 import { ACK_MS } from "../protocol/session.ts";
 import { fullJitter } from "./backoff.ts";
 import type { Carrier, CarrierEvents, TransportKind } from "./carrier.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
 import { fatalCode, REPLACED } from "./carrier-end.ts";
-import { CarrierSelector, type SelectedEnd } from "./carrier-selector.ts";
-import { ClientSession, type Kept, valuesOf } from "./client-session.ts";
+import { CarrierSelector } from "./carrier-selector.ts";
+import { ClientSession, type Kept } from "./client-session.ts";
 import type { Connection, ConnectOptions, Message } from "./connection.ts";
 import { debugPrinter } from "./debug.ts";
 import { drains } from "./drains.ts";
@@ -24,7 +25,7 @@ import { type AnyCodec, fromMessage, toMessage } from "./messages.ts";
 import { checkClose, TRANSPORTS } from "./options.ts";
 import { startWebSocket } from "./websocket-carrier.ts";
 
-/** What won, for the life of the page: by origin, and by what there was to choose from. */
+/** The kind that was selected last, by origin and choice. Kept for the life of the page. */
 const winners = new Map<string, TransportKind>();
 
 export function converse(
@@ -48,26 +49,26 @@ export function converse(
   let token: string | undefined;
   /** The `try` of the last request for the session. */
   let tries = 0;
-  /** What has, or had last, the session. */
+  /** The carrier that has the session, or had it last. */
   let carrier: Carrier | undefined;
-  /** Sessions in a row that were lost soon after they had begun, whatever they had brought. */
+  /** Consecutive sessions that were lost soon after they had begun, whatever they had brought. */
   let losses = 0;
   let begunAt = 0;
-  /** Present while an acknowledgement waits for more. */
+  /** Present while an acknowledgement is delayed, so that it can say more. */
   let cancelAck: (() => void) | undefined;
-  /** Loops that are behind. */
+  /** Number of loops that are behind. */
   let holders = 0;
+  /** Size of the message that is being delivered. */
   let size = 0;
+  /** The record that `send` is writing. */
   let sending: Kept | undefined;
-  /** Present while what was sent before `close` waits for a carrier. */
+  /** Present once the connection was closed without a carrier: what was sent before waits for one. */
   let cancelLinger: (() => void) | undefined;
-  /** Closed, and nothing goes out any more. */
-  let isOver = false;
 
   const unwatch = environment.watch((event) => {
-    const isCertain = event !== "awake";
-    if (isCertain) isOffline = event === "offline";
-    if (look()) selector.check({ isCertain });
+    if (event !== "awake") isOffline = event === "offline";
+    look();
+    if (!events.ending) selector.check(event);
   });
   const onAbort = (): void => void close();
   signal?.addEventListener("abort", onAbort);
@@ -77,7 +78,7 @@ export function converse(
     onRecord(carrier, record) {
       if (record.type === "open") open(carrier, record);
       else if (record.type === "ack") {
-        acknowledged(record.received);
+        if (acknowledged(record.received)) carrier.flush();
         // The server's application may wait for ours (PROTOCOL.md, "Acknowledgements").
         acknowledge();
       } else if (record.type !== "heartbeat") take(record);
@@ -89,7 +90,7 @@ export function converse(
       log(`failed: ${text}; next in ${Math.round(delayMs)} ms`);
       events.fail(text, new AggregateError(failures, text));
     },
-    onFinish: () => void (events.ending && finish()),
+    onFinish: finish,
   });
   if (signal?.aborted) close();
 
@@ -111,11 +112,12 @@ export function converse(
   }
 
   function open(opened: Carrier, record: OpenRecord): void {
+    const isSame = opened === carrier;
+    carrier = opened;
     const isResumed = record.resumed && record.session === token && record.first <= session.received + 1;
     session.continueAt(record.first);
-    if (isResumed) acknowledged(record.received);
-    const isSame = opened === carrier;
-    // The next poll of those that have the session already.
+    if (isResumed && acknowledged(record.received) && isSame) opened.flush();
+    // The next poll of the carrier that has the session.
     if (isResumed && isSame) return;
     const outcome = isResumed ? "resumed" : token === undefined ? "new" : "lost";
     if (isSame) age();
@@ -126,29 +128,26 @@ export function converse(
     }
     const unacknowledged = isResumed ? [] : renew(record);
     token = record.session;
-    carrier = opened;
-    winners.set(way, carrier.kind);
-    log(`${carrier.kind}: open, session ${outcome}`);
-    carrier.begin(session, record);
-    // Closed while there was no carrier: what was sent before goes out, and that is all.
+    winners.set(way, opened.kind);
+    log(`${opened.kind}: open, session ${outcome}`);
+    opened.begin(session, record);
+    // The connection was closed while there was no carrier: only what was sent before goes out.
     if (events.ending) selector.stop();
-    events.become("open");
-    if (events.state === "open") events.open.tell({ session: outcome, transport: carrier.kind, unacknowledged });
+    events.move("open");
+    if (events.state === "open") events.open.tell({ session: outcome, transport: opened.kind, unacknowledged });
   }
 
-  /** Called while a carrier has the session: one that lives on a carrier for a while is none that is forgotten at once. */
+  /** Called while a carrier has the session: a session that lives for a while was not lost at once. */
   function age(): void {
     if (time.now() - begunAt >= STABLE_MS) losses = 0;
   }
 
-  /** Another session: what has never left goes out in it. Returns what may have left. */
+  /** Begins another session, which sends the messages that were never sent. Returns those that may have arrived. */
   function renew({ received, first }: OpenRecord): unknown[] {
-    const records = session.after();
-    const isFresh = ({ sends }: Kept): boolean => sends === undefined;
+    const values = session.values(({ sends }) => sends !== undefined);
     // Both numbers are 0, unless the server has kept the session and records of it are lost all the same.
-    session = session.renewed(received, first - 1, records.filter(isFresh));
+    session = session.renewed(received, first - 1, ({ sends }) => sends === undefined);
     begunAt = time.now();
-    const values = valuesOf(records.filter((record) => !isFresh(record)));
     if (values.length > 0) waiting.reject("the session is lost");
     settle();
     return values;
@@ -156,10 +155,10 @@ export function converse(
 
   function take(record: NumberedRecord): void {
     if (session.receiveNext(record)) {
-      // What each new session brings at its opening says nothing of the way there.
+      // Messages that come with the opening of each new session do not prove that the carrier works.
       if (losses < 2) selector.prove();
       if (record.type === "message") deliver(record.data);
-      else if (record.retryMs === undefined) end("server", record.code, record.reason, valuesOf(session.after()));
+      else if (record.retryMs === undefined) endedByServer(record.code, record.reason);
       else {
         log(`closed by the server: ${record.code} ${record.reason}, back in ${record.retryMs} ms`);
         selector.restart(record.retryMs);
@@ -180,34 +179,32 @@ export function converse(
     }
   }
 
-  /** A carrier is over. */
-  function lost(why: SelectedEnd): void {
-    const { kind, wasOpen, status, code, reason, attempt, refused, error } = why;
-    log(`${kind}: over, ${error ?? why.what}`);
+  function lost(ended: Carrier, why: CarrierEnd): void {
+    const { status, code, reason, attempt, refused, error } = why;
+    const wasOpen = ended === carrier;
+    log(`${ended.kind}: over, ${error ?? why.what}`);
     if (wasOpen) age();
     if (refused) {
       refused.refusal = new ChannelError("BAD_DATA", `${error}`, { cause: error });
-      // What the platform refuses is not sent again: those behind it take its place.
-      const others = session.after().filter((record) => record !== refused);
-      session = session.renewed(session.acknowledged, session.received, others);
+      // The refused record is not sent again; those behind it take its place.
+      session = session.renewed(session.acknowledged, session.received, (record) => record !== refused);
       settle();
       if (refused !== sending) events.error.tell(refused.refusal);
     } else if (error !== undefined) events.error.tell(error);
     let fatal = fatalCode(why, wasOpen);
-    // Requests that are older, or had no token, mean nothing. One that was given up may have come late, and replaced this one.
+    // Refusals of older requests, or of those without a token, mean nothing. An abandoned request may have replaced this one.
     const isReplaced = attempt === tries && ((wasOpen && code === REPLACED) || status === 409);
     if (token !== undefined && isReplaced && !selector.takeAbandoned()) fatal = REPLACED;
     if (fatal) {
       const text = reason || (fatal === REPLACED ? "replaced" : status ? `HTTP ${status}` : "");
-      end("server", fatal, text, valuesOf(session.after()));
+      endedByServer(fatal, text);
     }
     look();
   }
 
-  /** Says so when there is no carrier any more. False when the connection is closed. */
-  function look(): boolean {
-    if (events.state !== "connecting" && !selector.current) events.become(isOffline ? "offline" : "reconnecting");
-    return !events.ending;
+  /** Tells the application when there is no carrier any more. */
+  function look(): void {
+    if (!selector.current) events.move(isOffline ? "offline" : "reconnecting");
   }
 
   function acknowledge(): void {
@@ -216,58 +213,74 @@ export function converse(
     if (session.hasAck) selector.current?.acknowledge();
   }
 
-  function acknowledged(number: number): void {
-    if (!session.acknowledge(number)) return;
-    selector.prove();
-    // A carrier that has just opened has not begun.
-    if (selector.current === carrier) carrier?.flush();
-    settle();
+  /** Returns true if the server has more than it had. */
+  function acknowledged(number: number): boolean {
+    const isNew = session.acknowledge(number);
+    if (isNew) {
+      selector.prove();
+      settle();
+    }
+    return isNew;
   }
 
-  /** While any loop is behind nothing is acknowledged: the server keeps what it sends, and its limit applies. */
-  function hold(change: 1 | -1): void {
-    holders += change;
-    session.isHeld = holders > 0;
-    if (!session.isHeld) selector.current?.acknowledge();
+  /**
+   * Acknowledges nothing until the returned function is called: the server keeps what it sends, and its limit applies.
+   * Several loops may be behind at once.
+   */
+  function hold(): () => void {
+    holders += 1;
+    session.isHeld = true;
+    return () => {
+      holders -= 1;
+      session.isHeld = holders > 0;
+      if (!session.isHeld) selector.current?.acknowledge();
+    };
   }
 
   function settle(): void {
     if (session.bufferedAmount === 0) waiting.resolve();
-    else if (isOver) waiting.reject("the server may not have everything");
+    else if (events.isOver) waiting.reject("the server may not have everything");
   }
 
   function close(code = 1000, reason = ""): boolean {
     checkClose(code, reason);
     if (events.ending) return false;
     const isAway = !selector.current;
-    const isLeft = isAway && (token !== undefined || session.bufferedAmount > 0);
-    const values = isAway ? valuesOf(session.after()) : [];
+    const hasRest = token !== undefined || session.bufferedAmount > 0;
+    const values = isAway ? session.values() : [];
     session.send({ type: "close", code, reason: `${reason}` });
-    end("client", code, reason, values, isLeft);
+    end("client", code, reason, values, () => {
+      if (isAway && hasRest) {
+        cancelLinger = after(LINGER_MS, finish);
+        selector.check("awake");
+      } else if (!selector.stop()) finish();
+    });
     return true;
   }
 
-  function end(by: "client" | "server", code: number, reason: string, values: unknown[], isLeft = false): void {
+  function endedByServer(code: number, reason: string): void {
+    end("server", code, reason, session.values(), () => {
+      selector.stop("server");
+      finish();
+    });
+  }
+
+  function end(by: "client" | "server", code: number, reason: string, values: unknown[], leave: () => void): void {
     if (events.ending) return void finish();
-    events.end({ by, code, reason, ...(values.length > 0 && { unacknowledged: values }) });
+    events.end({ ...closeStatus(by, code, reason), ...(values.length > 0 && { unacknowledged: values }) });
     log(`closed by the ${by}: ${code} ${reason}`);
     session.isHeld = false;
     unwatch();
     signal?.removeEventListener("abort", onAbort);
     cancelAck?.();
-    if (isLeft) {
-      cancelLinger = after(LINGER_MS, finish);
-      selector.check({ isCertain: false });
-    } else if (!selector.stop(by) || by === "server") finish();
+    leave();
     events.tellEnd();
   }
 
-  /** Nothing goes out any more. */
+  /** Ends all carriers and timers. */
   function finish(): void {
-    if (isOver) return;
-    isOver = true;
+    if (!events.move("over")) return;
     cancelLinger?.();
-    cancelLinger = undefined;
     selector.stop();
     settle();
   }

@@ -1,9 +1,9 @@
-// The promises of `drained`.
+// The promise that `drained` returns.
 
 import { ChannelError } from "../base/channel-error.ts";
 
 export interface Drains {
-  /** Nobody need listen to the promise. */
+  /** Returns the promise. A rejection that nobody handles is no error. */
   wait(): Promise<void>;
   resolve(): void;
   /** Rejects with CONNECTION_CLOSED. */
@@ -11,7 +11,7 @@ export interface Drains {
 }
 
 export function drains(): Drains {
-  /** Everybody who waits has the same promise. */
+  /** All callers get the same promise. */
   let promise: Promise<void> | undefined;
   let settle: (error?: ChannelError) => void = () => {};
   return {

@@ -1,21 +1,21 @@
-// What the client has of the platform: time, chance, requests, WebSockets, and what the page learns of the network.
-// All of it comes in through this door, so that tests run in virtual time; everything here exists in browsers and Node.
+// The parts of the platform that the client uses for time, chance and news of the network. They are options, so that tests
+// run in virtual time. Everything here exists in browsers and Node.
 
 import type { Clock } from "../base/clock.ts";
 
-/** What a page is told: the network is there or not, or the page may have slept. */
+/** News for a page: the network has come or gone, or the page may have slept. */
 export type PageEvent = "online" | "offline" | "awake";
 
 export interface Environment {
   /** `now` may count from any moment, but must be monotonic: it measures silence. */
   readonly clock: Clock;
-  /** From 0 to 1, without 1. */
+  /** Returns a number from 0 to 1, without 1. */
   random(): number;
-  /** Calls `fn` at each event of the page; returns what ends that. Nothing happens where there is no page. */
+  /** Calls `fn` at each event of the page; returns the function that ends this. Does nothing where there is no page. */
   watch(fn: (event: PageEvent) => void): () => void;
 }
 
-/** Platforms take a longer time for none: 2^31 ms fire at once. */
+/** Longer timers fire at once, on every platform. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Calls `fn` once, after `delayMs`. Returns the function that cancels the call. */
@@ -29,7 +29,7 @@ export interface Time {
   readonly delay: (attempt: number) => number;
 }
 
-/** Timers of `clock`, for times of any length. */
+/** Returns timers of `clock` that take a delay of any length. */
 export function timersOf(clock: Clock): After {
   return (delayMs, fn) => {
     const timer = clock.setTimer(fn, Math.min(delayMs, MAX_TIMER_MS));
@@ -41,7 +41,7 @@ export function timersOf(clock: Clock): After {
 const EVENTS = ["online", "offline", "pageshow", "visibilitychange", "resume"];
 
 export const platform: Environment = {
-  /** Timers here keep a process alive: who waits to be connected again is not done. */
+  /** These timers keep a process alive: a client that waits for its next attempt is not done. */
   clock: {
     now: () => performance.now(),
     setTimer: (fn, delayMs) => setTimeout(fn, delayMs),
@@ -50,7 +50,7 @@ export const platform: Environment = {
   random: () => Math.random(),
   watch(fn) {
     const end = new AbortController();
-    // With `capture` the document's own, which need not bubble, come by here too.
+    // `capture` also gets the events of the document that do not bubble.
     const options = { capture: true, signal: end.signal };
     const listener = ({ type }: Event): void => fn(type === "online" || type === "offline" ? type : "awake");
     for (const type of EVENTS) globalThis.addEventListener?.(type, listener, options);

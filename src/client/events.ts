@@ -1,8 +1,26 @@
-// The state of a connection, and all that is told to its listeners.
+// The state of a connection, and the events that its listeners hear.
 
 import { ChannelError } from "../base/channel-error.ts";
 import type { Connection, ConnectionClose, ConnectionState, Opening } from "./connection.ts";
 import { type Listeners, listeners } from "./listeners.ts";
+
+/**
+ * A connection's own states are those that the application sees, and one more:
+ *
+ * closed  the application knows; what was sent before may still go out
+ * over    nothing goes out any more
+ */
+type State = ConnectionState | "over";
+
+/** Every legal move. Others are not made. */
+const MOVES: Readonly<Record<State, readonly State[]>> = {
+  connecting: ["open", "closed"],
+  open: ["reconnecting", "offline", "closed"],
+  reconnecting: ["open", "offline", "closed"],
+  offline: ["open", "reconnecting", "closed"],
+  closed: ["over"],
+  over: [],
+};
 
 /** The part of a connection that listens. */
 type Listening = Pick<
@@ -12,31 +30,32 @@ type Listening = Pick<
 
 export interface Events {
   readonly state: ConnectionState;
-  /** Present once the connection is closed. */
+  readonly isOver: boolean;
+  /** Undefined until the connection is closed. */
   readonly ending: ConnectionClose | undefined;
   readonly listening: Listening;
   readonly message: Listeners<unknown>;
   readonly open: Listeners<Opening<unknown>>;
   readonly error: Listeners<unknown>;
-  /** Tells CONNECT_FAILED. */
+  /** Reports CONNECT_FAILED. */
   fail(what: string, cause?: unknown): void;
-  /** Does nothing when the connection is that already, or closed for ever. */
-  become(state: ConnectionState): void;
-  /** The state is `closed` from now on. */
+  /** Returns true if the connection has made this move. */
+  move(state: State): boolean;
+  /** Moves to `closed`. */
   end(close: ConnectionClose): void;
-  /** Comes last. */
+  /** Calls the listeners of `onClose`. Called last. */
   tellEnd(): void;
 }
 
 export function events(): Events {
-  let state: ConnectionState = "connecting";
+  let state: State = "connecting";
   let ending: ConnectionClose | undefined;
-  /** The listeners of `close` were told. */
+  /** True when the listeners of `onClose` have been called. */
   let isTold = false;
 
   const error = listeners<unknown>(throwLater);
   const report = (problem: unknown): void => (error.size > 0 ? error.tell(problem) : throwLater(problem));
-  // A listener that was told before may have closed the connection: nothing comes after `close`.
+  // An earlier listener may have closed the connection, and nothing follows `onClose`.
   const isGoingOn = (): boolean => !ending;
   const message = listeners<unknown>(report, isGoingOn);
   const open = listeners<Opening<unknown>>(report, isGoingOn);
@@ -50,29 +69,35 @@ export function events(): Events {
     return late.add(fn);
   }
 
-  /** A listener that is added meanwhile does not hear it, or one that renews itself would never end. */
+  /** Listeners that are added during the call are not called: one that adds itself again would never end. */
   function tell(to: Listeners<ConnectionClose>): void {
     isTold = false;
     to.tell(ending!);
     isTold = true;
   }
 
-  function become(next: ConnectionState): void {
-    if (state === "closed" || state === next) return;
-    state = next;
-    states.tell(next);
+  function move(next: State): boolean {
+    const isLegal = MOVES[state].includes(next);
+    if (isLegal) {
+      state = next;
+      if (next !== "over") states.tell(next);
+    }
+    return isLegal;
   }
 
   const opened = new Promise<Opening<unknown>>((resolve, reject) => {
     open.add(resolve);
     ends.add(({ code, reason }) => reject(new ChannelError("CONNECTION_CLOSED", `${code} ${reason}`)));
   });
-  // Nobody need listen to it.
+  // A rejection that nobody handles is no error.
   opened.catch(() => {});
 
   return {
     get state() {
-      return state;
+      return state === "over" ? "closed" : state;
+    },
+    get isOver() {
+      return state === "over";
     },
     get ending() {
       return ending;
@@ -90,10 +115,10 @@ export function events(): Events {
     open,
     error,
     fail: (what, cause) => error.tell(new ChannelError("CONNECT_FAILED", what, { cause })),
-    become,
+    move,
     end(close) {
       ending = close;
-      become("closed");
+      move("closed");
     },
     tellEnd: () => tell(ends),
   };

@@ -113,7 +113,8 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
         return;
       }
       isPending = true;
-      const answer = await post(body, failures === 0);
+      // A browser lets a request outlive its page only up to 64 KiB (Fetch, "keepalive").
+      const answer = await post(body, { keepalive: isFinishing && failures === 0 });
       isPending = false;
       const { status = 500, retryAfterMs = 0, isRight } = answer;
       // What was not taken goes up again from where the server is; it must have moved. A poll may have begun another session.
@@ -146,7 +147,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
     if (isBeside) return;
     isBeside = true;
     while (isBeside && isAckDue && isPending && !isOver) {
-      isBeside = (await post(ack(), false)).status === 200;
+      isBeside = (await post(ack())).status === 200;
       // It goes with the next POST, or with the next beat.
       isAckDue ||= !isBeside;
     }
@@ -159,16 +160,15 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
   }
 
   /** Never rejects. */
-  async function post(body: string, isFirst: boolean): Promise<Answer> {
+  async function post(body: string, options?: RequestInit): Promise<Answer> {
     // A poll may begin another session while the application is asked for its headers.
     const [of, secret] = [session!, token];
     const query = (): Query => ({ session: secret, from: `${of.acknowledged + 1}` });
-    // A browser lets go what outlives its page only up to 64 KiB (Fetch, "keepalive").
-    return request(query, body, isFinishing && isFirst).catch(failure);
+    return request(query, body, options).catch(failure);
   }
 
-  /** One request, whose answer is read to its end. With a body it is a POST, which has its time. */
-  async function request(query: () => Query, body?: string, keepalive = false): Promise<Answer> {
+  /** Sends one request and reads its answer to the end. With a body it is a POST, which has a timeout. */
+  async function request(query: () => Query, body?: string, options?: RequestInit): Promise<Answer> {
     const { fetch = globalThis.fetch, credentials = "same-origin" } = endpoint.options;
     const of = session;
     const isPost = body !== undefined;
@@ -184,13 +184,13 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
     try {
       if (!isPost) onStart();
       const answer = await fetch(url, {
+        ...options,
         method: isPost ? "POST" : "GET",
         headers: {
           ...headers,
           [isPost ? "Content-Type" : "Accept"]: `text/${isPost ? "plain;charset=utf-8" : "event-stream"}`,
         },
         body: body!,
-        keepalive,
         credentials,
         cache: "no-store",
         signal: aborter.signal,
@@ -199,7 +199,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
       reader = answer.body?.getReader();
       // What was said of another session's numbers says nothing of this one's.
       const isOurs = isPost ? of === session && (status === 200 || status === 409) : status === 200;
-      const isRight = isOurs && reader && (await read(reader, isPost));
+      const isRight = isOurs && reader && (await read(reader, isPost ? "ack" : "open"));
       // A client that does not poll hears that the server is there.
       if (unhold) onAlive();
       const type = answer.headers.get("content-type");
@@ -217,20 +217,20 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
     }
   }
 
-  /** Hands out the records of an answer. True if the one that was asked for is among them. */
-  async function read(reader: ReadableStreamDefaultReader<Uint8Array>, isPost: boolean): Promise<boolean> {
+  /** Hands out the records of an answer. Resolves to true if a record of the expected type is among them. */
+  async function read(reader: ReadableStreamDefaultReader<Uint8Array>, expected: "open" | "ack"): Promise<boolean> {
     const decode = typedEvents();
     let isRight = false;
     for (;;) {
       const { done, value } = await reader.read();
       if (done || isOver) return isRight;
-      if (!isPost) {
+      if (expected === "open") {
         isReading = true;
         onAlive();
       }
       for (const event of decode(value)) {
         const record = decodeRecordEvent(event);
-        isRight ||= record.type === (isPost ? "ack" : "open");
+        isRight ||= record.type === expected;
         onRecord(record);
         // Nobody listens to a carrier that finishes: it sees for itself how far it is.
         if (record.type === "ack") session?.acknowledge(record.received);

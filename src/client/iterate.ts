@@ -1,28 +1,29 @@
-// A connection's messages, pulled.
+// The messages of a connection as an async iterator.
 
 import type { Events } from "./events.ts";
 
-/** A loop that is behind by so many bytes, or by a 64th as many messages, holds the server back. */
+/** Bytes that may wait for a loop before nothing is acknowledged any more. Each message counts a 64th of them at least. */
 const MAX_WAITING_BYTES = 262_144;
 const MIN_SIZE = MAX_WAITING_BYTES / 64;
 
 /**
- * Messages from now on; what comes while the loop is busy waits. Ends when the connection does, or with the loop.
+ * Iterates over the messages from now on; messages that arrive while the loop is busy wait. Ends when the connection does,
+ * or with the loop.
  *
- * @param size the size of the message that is told now
- * @param hold called with 1 when the loop falls behind, and with -1 when it has caught up
+ * @param size returns the size of the message that is being delivered
+ * @param hold called when the loop falls behind; returns the function to be called when it has caught up
  */
 export function iterate(
   { ending, message, listening }: Pick<Events, "ending" | "message" | "listening">,
   size: () => number,
-  hold: (change: 1 | -1) => void,
+  hold: () => () => void,
 ): AsyncIterableIterator<unknown, undefined> {
   const offs: (() => void)[] = [];
-  let isBehind = false;
-  const become = (isBehindNow: boolean): void => {
-    if (isBehindNow === isBehind) return;
-    isBehind = isBehindNow;
-    hold(isBehind ? 1 : -1);
+  /** Present while the loop is behind. */
+  let release: (() => void) | undefined;
+  const caughtUp = (): void => {
+    release?.();
+    release = undefined;
   };
   const reader = new ReadableStream<unknown>(
     {
@@ -31,18 +32,16 @@ export function iterate(
         offs.push(
           message.add((value) => {
             messages.enqueue(value);
-            become(messages.desiredSize! <= 0);
+            if (messages.desiredSize! <= 0) release ??= hold();
           }),
           listening.onClose(() => messages.close()),
         );
       },
-      /** Called when there is room. */
-      pull() {
-        become(false);
-      },
+      // Called when there is room.
+      pull: caughtUp,
       cancel() {
         for (const off of offs) off();
-        become(false);
+        caughtUp();
       },
     },
     { highWaterMark: MAX_WAITING_BYTES, size: () => Math.max(size(), MIN_SIZE) },

@@ -7,20 +7,20 @@ type Listener<E> = (event: E) => unknown;
 
 export interface Listeners<E> {
   readonly size: number;
-  /** Returns the function that takes this registration away. */
+  /** Returns the function that removes this registration. */
   add(fn: Listener<E>): () => void;
   tell(event: E): void;
 }
 
 /**
- * @param report gets what a listener throws or rejects with, and must not throw
- * @param isDue asked before each listener: one that was told before may have changed what the event says
+ * @param report called with the exception or rejection of a listener; must not throw
+ * @param isDue called before each listener: an earlier one may have made the event out of date
  */
 export function listeners<E>(
   report: (error: unknown) => void,
   isDue: (event: E) => boolean = () => true,
 ): Listeners<E> {
-  /** Never changed in place, so that telling an event goes through the list as it was when the event began. */
+  /** Never changed in place: an event goes to the list as it was when the event began. */
   let all: readonly { fn: Listener<E> | undefined }[] = [];
   return {
     get size() {

@@ -1,4 +1,4 @@
-// Between the values of an application and the messages of its connection.
+// Converts the values of an application to messages, and back.
 
 import { ChannelError } from "../base/channel-error.ts";
 import { callSync } from "../base/guard.ts";
@@ -7,7 +7,7 @@ import type { Message } from "./connection.ts";
 
 export type AnyCodec = MessageCodec<unknown, unknown>;
 
-/** Throws BAD_DATA, and what the codec throws. */
+/** Throws BAD_DATA, and any exception of the codec. */
 export function toMessage(codec: AnyCodec | undefined, value: unknown): Message {
   const data = codec ? callSync("codec.encode", () => codec.encode(value)) : value;
   if (typeof data === "string") return data;
@@ -16,7 +16,7 @@ export function toMessage(codec: AnyCodec | undefined, value: unknown): Message 
     const { buffer = data, byteOffset, byteLength } = data as Partial<ArrayBufferView>;
     // Not `instanceof`: a buffer may come from another frame. Shared memory has another tag.
     if (Object.prototype.toString.call(buffer) === "[object ArrayBuffer]") {
-      // A copy, which nobody can change or transfer before it has arrived.
+      // Copied, so that nobody can change or transfer it before it has arrived.
       return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength).slice();
     }
   } catch (error) {

@@ -110,10 +110,27 @@ describe("A connection ends with 4409", () => {
       }
       network.get().respond(409).finish();
       await settle();
-      assert.deepEqual(closed, [{ by: "server", code: 4409, reason: "replaced" }]);
+      assert.deepEqual(closed, [{ by: "server", code: 4409, reason: "replaced", name: "application" }]);
       const requests = network.requests.length;
       await network.advance(600_000);
       assert.equal(network.requests.length, requests, "it does not fight");
     });
   }
+
+  it("and starts nothing more, when its carrier was replaced before the one beside it was asked for", async () => {
+    const network = new Network();
+    let asked = 0;
+    // The second carrier waits for its headers, so its request has not been sent when the first one is replaced.
+    const headers = (): Promise<Record<string, string>> =>
+      asked++ === 0 ? Promise.resolve({}) : new Promise(() => {});
+    const connection = await network.opened("websocket", { headers });
+    network.page("online");
+    await settle();
+    network.socket().drop(4409, "replaced");
+    assert.equal(connection.state, "open", "the second carrier may have the session");
+    network.page("online");
+    assert.equal(connection.state, "closed");
+    await network.advance(60_000);
+    assert.deepEqual([network.sockets.length, asked, network.clock.pending], [1, 2, 0]);
+  });
 });

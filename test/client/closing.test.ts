@@ -33,7 +33,7 @@ describe("The promises of a connection", () => {
     assert.deepEqual(await connection.opened, { session: "new", transport: "websocket", unacknowledged: [] });
     assert.equal(await outcome(connection.closed), "pending");
     connection.close(4000, "done");
-    assert.deepEqual(await connection.closed, { by: "client", code: 4000, reason: "done" });
+    assert.deepEqual(await connection.closed, { by: "client", code: 4000, reason: "done", name: "application" });
   });
 
   it("`opened` rejects when the connection ends before, and says why; nobody need listen", async () => {
@@ -208,7 +208,13 @@ describe("What was sent before `close`", () => {
     connection.send("1");
     connection.send("2");
     network.socket().hear("a1", 'c{"code":4001,"reason":"bye"}');
-    assert.deepEqual(await connection.closed, { by: "server", code: 4001, reason: "bye", unacknowledged: ["2"] });
+    assert.deepEqual(await connection.closed, {
+      by: "server",
+      code: 4001,
+      reason: "bye",
+      name: "application",
+      unacknowledged: ["2"],
+    });
     assert.equal(await outcome(connection.drained()), "CONNECTION_CLOSED");
   });
 });

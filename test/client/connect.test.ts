@@ -360,7 +360,7 @@ describe("The end of a connection", () => {
     assert.equal(connection.transport, undefined);
     assert.equal(connection.close(), false);
     assert.equal(connection.send("2"), false);
-    assert.deepEqual(closed, [{ by: "client", code: 4000, reason: "done" }]);
+    assert.deepEqual(closed, [{ by: "client", code: 4000, reason: "done", name: "application" }]);
   });
 
   it("is a `close` behind all that was sent, then the carrier's (HTTP)", async () => {
@@ -399,7 +399,7 @@ describe("The end of a connection", () => {
     network.socket().hear("mA", 'c{"code":4001,"reason":"bye"}');
     assert.deepEqual(network.socket().taken(), ["a2"]);
     assert.equal(network.socket().isClosed, true);
-    assert.deepEqual(closed, [{ by: "server", code: 4001, reason: "bye" }]);
+    assert.deepEqual(closed, [{ by: "server", code: 4001, reason: "bye", name: "application" }]);
     assert.equal(network.clock.pending, 0);
 
     const stream = new Network();
@@ -456,10 +456,10 @@ describe("The end of a connection", () => {
   });
 
   it("is a request that is refused for good", async () => {
-    for (const [status, code] of [
-      [401, 1008],
-      [403, 1008],
-      [413, 1009],
+    for (const [status, code, name] of [
+      [401, 1008, "policy-violation"],
+      [403, 1008, "policy-violation"],
+      [413, 1009, "message-too-big"],
     ] as const) {
       const network = new Network();
       const connection = network.connect({ transports: ["sse", "poll"] });
@@ -468,7 +468,7 @@ describe("The end of a connection", () => {
       await settle();
       network.get().respond(status);
       await settle();
-      assert.deepEqual(closed, [{ by: "server", code, reason: `HTTP ${status}` }]);
+      assert.deepEqual(closed, [{ by: "server", code, reason: `HTTP ${status}`, name }]);
       await network.advance(60_000);
       assert.equal(network.requests.length, 1);
     }

@@ -140,7 +140,7 @@ describe("Listeners of a connection", () => {
     connection.onClose(() => connection.onClose(() => heard.push("while it is told")));
     assert.deepEqual(heard, []);
     await settle();
-    assert.deepEqual(heard, [{ by: "client", code: 4000, reason: "done" }]);
+    assert.deepEqual(heard, [{ by: "client", code: 4000, reason: "done", name: "application" }]);
   });
 
   it("may be asynchronous: what one rejects with goes to `onError`", async () => {
