@@ -1,4 +1,4 @@
-// The demo's one handler: what it answers, by path.
+// The demo's one handler.
 
 import type { ChannelRequest, HandlerResult } from "../src/index.ts";
 import { chat } from "./chat.ts";

@@ -1,5 +1,5 @@
-// The files of the page, read once at the start: its own, and the modules of `unichannel/client`, which a browser takes as
-// they are.
+// The files of the page, read once at the start: its own, and the modules of `unichannel/client`, which browsers load
+// without a bundler.
 
 import { readdirSync, readFileSync } from "node:fs";
 import type { HandlerResult } from "../src/index.ts";
@@ -32,7 +32,7 @@ addFolder(FOLDER, "/");
 for (const name of CLIENT_FOLDERS) addFolder(new URL(`${name}/`, LIBRARY), `/unichannel/${name}/`);
 answers.set("/", answers.get("/index.html"));
 
-/** The file of a path; nothing, and so a 404, for any other. */
+/** The file at a path; undefined, and so a 404, for any other path. */
 export function page(path: string): HandlerResult {
   return answers.get(path);
 }

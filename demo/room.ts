@@ -1,4 +1,4 @@
-// The room: who is in it, what was said, and what somebody who comes back has missed.
+// The room: its channels, its latest lines, and the lines that a returning client has missed.
 
 import { type Channel, MemoryChannelStore, type TransportKind } from "../src/index.ts";
 
@@ -6,7 +6,7 @@ export interface Line {
   readonly id: number;
   readonly name: string;
   readonly text: string;
-  /** How it came: the page shows it. */
+  /** The transport that brought it; shown on the page. */
   readonly via: TransportKind | "post";
 }
 
@@ -16,12 +16,12 @@ const MAX_TEXT = 500;
 const ROOM = "chat";
 
 const store = new MemoryChannelStore<string>();
-/** `key`: the number that its sender gave it, with the sender's. */
+/** `key`: the sender and the sender's number for the line. */
 const lines: { readonly line: Line; readonly key: string | undefined }[] = [];
-/** After a restart numbers go on behind those of before: nobody who comes back has one of a line that is still to be said. */
+/** Starts at the current time, so that ids are greater than those before a restart. */
 let lastId = Date.now();
 
-/** `visitor`: by which `channelsOf` finds the channel. */
+/** Adds a channel to the room. `visitor`: the key for `channelsOf`. */
 export function enter(channel: Channel, visitor?: string): void {
   store.addToGroup(ROOM, channel, visitor);
 }
@@ -38,8 +38,8 @@ export function missedSince(since: string | null): Line[] {
 }
 
 /**
- * Adds a line and tells everybody: who waits in a poll is answered, the others get one more message. Returns how many heard
- * it. What has the `key` of a line that is kept was said before, and is not said again.
+ * Adds a line and sends it to all channels of the room. Polls are answered by it. Returns the number of receivers. A line
+ * whose `key` is known is a repetition and is not added.
  */
 export function say(name: string, text: string, via: Line["via"], key?: string): number {
   if (key !== undefined && lines.some((said) => said.key === key)) return 0;

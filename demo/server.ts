@@ -6,10 +6,10 @@ import { demo } from "./demo.ts";
 const host = process.env["HOST"] ?? "127.0.0.1";
 const port = Number(process.env["PORT"] ?? 9090);
 
-// A session's POST brings up to 64 KiB of messages at once.
+// A POST of a session has up to 64 KiB of messages.
 const server = await serve(demo, { host, port, maxBodyBytes: 131_072, maxMessageBytes: 16_384 }).catch((error) => {
   if (error.code !== "EADDRINUSE") throw error;
-  console.error(`Port ${port} is taken. Another one: PORT=${port + 1} npm start`);
+  console.error(`Port ${port} is in use. Choose another one: PORT=${port + 1} npm start`);
   process.exit(1);
 });
 
@@ -17,12 +17,12 @@ console.log(`
   Open ${server.url}/
   and cut its network, block WebSocket, or restart this server while it is open.
 
-  One endpoint, four ways. Here are three, the page shows all:
+  One endpoint, four ways. Three of them (the page shows all):
     a stream          curl -N ${server.url}/ticks
     an event stream   curl -N -H 'Accept: text/event-stream' ${server.url}/ticks
     a poll            curl '${server.url}/ticks?after=0'
 
-  The chat of the page, from here:
+  Join the chat of the page from a terminal:
     listen            curl -N -H 'Accept: text/event-stream' '${server.url}/chat?since=0'
     poll              curl '${server.url}/chat?since=0'
     speak             curl -d 'hello from curl' '${server.url}/chat?name=ann'

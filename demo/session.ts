@@ -1,5 +1,5 @@
-// The chat room for the page: a session, so that nothing is lost between two connections. Every message has a number, and is
-// answered with it: the page counts what comes back.
+// The chat room for the page: a session, so that nothing is lost between two connections. Every message has a number, and the
+// answer repeats it, so that the page can count.
 
 import { type Channel, type ChannelRequest, type HandlerResult, json, openSession } from "../src/index.ts";
 import { channelsOf, enter, missedSince, say } from "./room.ts";
@@ -14,7 +14,7 @@ interface Saying {
 export function session(request: ChannelRequest): Channel {
   const visitor = request.query.get("visitor") ?? "";
   return openSession(request, {
-    // A new one only. A session that is taken up has kept what was missed; this one is told what the room has kept.
+    // Called for new sessions only: a resumed session has kept its messages. A new one gets the lines that the room has kept.
     open(channel) {
       const missed = missedSince(request.query.get("since"));
       if (missed.length > 0) channel.send(json(missed));
@@ -24,7 +24,7 @@ export function session(request: ChannelRequest): Channel {
       const saying = parse(message);
       if (saying === undefined) return;
       const { n, name = "", text } = saying;
-      // After a lost session the page asks again. A line that was said is not said twice.
+      // After a lost session the page repeats its messages. The room ignores a line that it has.
       if (text !== undefined) say(name, text, channel.transport, `${visitor} ${n}`);
       channel.send(JSON.stringify({ heard: n }));
     },
@@ -32,13 +32,13 @@ export function session(request: ChannelRequest): Channel {
 }
 
 /**
- * Ends the sessions of a visitor, as a restart of the server would: the page finds out when it comes back. `visitor` is a
- * number that nobody else knows.
+ * Ends the sessions of a visitor, as a restart of the server would. The page notices when it reconnects. `visitor` is a secret
+ * number of the page.
  */
 export function forget(request: ChannelRequest): HandlerResult {
   if (request.method !== "POST") return { status: 405, headers: { Allow: "POST" } };
   const visitor = request.query.get("visitor");
-  if (!visitor) return { status: 400, body: "whose?\n" };
+  if (!visitor) return { status: 400, body: "visitor is missing\n" };
   const channels = channelsOf(visitor);
   for (const channel of channels) channel.terminate();
   return `${channels.length} forgotten\n`;

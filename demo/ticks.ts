@@ -4,12 +4,12 @@ import { type Channel, type ChannelRequest, event, withChannel } from "../src/in
 
 interface Tick {
   readonly id: number;
-  /** When it was sent, in milliseconds since 1970: the page shows how long it took. */
+  /** When it was sent, in milliseconds since 1970; the page shows the latency. */
   readonly at: number;
 }
 
 const TICK_MS = 500;
-/** How many ticks are kept for those who were away: a poll between two answers, an EventSource that comes back. */
+/** Ticks kept for clients that were away: a poll between two answers, an EventSource that reconnects. */
 const KEPT = 50;
 
 const recent: Tick[] = [];
@@ -17,7 +17,7 @@ const recent: Tick[] = [];
 const listeners = new Map<Channel, { readonly isPoll: boolean }>();
 
 export function ticks(request: ChannelRequest): Channel {
-  // A poll says which tick it saw last, a returning EventSource as well. All others begin with the next one.
+  // A poll and a reconnecting EventSource say which tick they saw last. All others begin with the next one.
   const isPoll = request.query.has("after");
   const after = Number(request.query.get("after") ?? request.lastEventId ?? Infinity);
 
@@ -29,7 +29,7 @@ export function ticks(request: ChannelRequest): Channel {
   });
 }
 
-/** Each tick is a line of JSON: a stream needs the line ends to tell them apart, the others do not mind. */
+/** Each tick is a line of JSON: in a plain stream the line ends separate the ticks. */
 function send(channel: Channel, news: readonly Tick[], isPoll: boolean): void {
   const lines = news.map((tick) => `${JSON.stringify(tick)}\n`).join("");
   channel.send(event({ id: String(news.at(-1)?.id), data: lines }), isPoll);

@@ -1,6 +1,6 @@
 // @ts-check
-// A ChannelStore: groups of channels, whatever carries them. A poller says what it has (`since_ts`), and the store
-// hands that back for each channel, so everybody gets exactly what is new to them.
+// A ChannelStore: groups of channels over any transport. A poll says which messages it has (`since_ts`). The store keeps that
+// value for each channel, so each one gets exactly its new messages.
 import { json, MemoryChannelStore, serve, withChannel } from "unichannel";
 
 /** @type {MemoryChannelStore<number>} */
@@ -37,7 +37,7 @@ const server = await serve(
       // Messages that it missed between two polls come first: for a poll they are the whole answer.
       const missed = since(group, sinceTs);
       if (missed.length > 0) channel.send(json(missed));
-      // It leaves the group by itself when it closes.
+      // A channel leaves the group when it closes.
       store.addToGroup(group, channel, lastTs);
     });
   },

@@ -1,10 +1,10 @@
 // @ts-check
-// A chat on a session: a page that stays connected over whatever the network lets through, and loses no line.
+// A chat over a session: the page stays connected over any transport that the network allows, and loses no line.
 import { readFile } from "node:fs/promises";
 import { createChannelStore, openSession, serve } from "unichannel";
 
 const room = createChannelStore();
-/** Where the client's modules are: a page without a bundler takes them as they are. */
+/** The folder of the client's modules: a page can load them without a bundler. */
 const library = new URL("../", import.meta.resolve("unichannel/client"));
 
 const page = `<!doctype html><meta charset="utf-8"><title>chat</title>

@@ -1,6 +1,6 @@
 // @ts-check
-// Coming back: who was away for a while, as an event stream or as a poll, gets exactly what it missed. The group's history
-// keeps what was published, and every message has an id.
+// A client that was away, an event stream or a poll, gets exactly the messages that it missed. The group's history keeps
+// published messages, and each has an id.
 import { createChannelStore, json, pollGroup, serve, withChannel } from "unichannel";
 
 const PAGE = `<!doctype html><title>History</title><p>Stop your network for a moment: nothing is lost.</p><pre></pre><script>
@@ -20,7 +20,7 @@ const server = await serve(
       case "/say":
         return json(await store.publish("lobby", await request.text()));
       case "/events":
-        // A browser that reconnects says the last id it saw; the others say it with ?since=.
+        // A browser that reconnects sends the last id that it saw; other clients use ?since=.
         return withChannel(request, (channel) => {
           const since = request.lastEventId ?? request.query.get("since");
           store.addToGroup("lobby", channel, undefined, { since, ids: channel.isWebSocket });

@@ -1,5 +1,5 @@
 // @ts-check
-// In a Hono application: routes, middleware and contexts are Hono's, `withChannel(c.req.raw, …).response` is ours.
+// A Hono application with its own routes and middleware. `withChannel(c.req.raw, …).response` makes a request a channel.
 import { Hono } from "hono";
 import { serve, withChannel } from "unichannel";
 

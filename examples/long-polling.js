@@ -1,5 +1,5 @@
 // @ts-check
-// Long polling: the request waits, holding no thread, until something happens; then it is answered and asks again.
+// Long polling: the request waits until something happens. Then it is answered, and the client asks again.
 import { serve, withChannel } from "unichannel";
 
 /** @type {Set<import("unichannel").Channel>} */
@@ -24,7 +24,7 @@ const server = await serve(
     }
     return withChannel(request, (channel) => {
       waiting.add(channel);
-      // Runs when the answer is out, and also when the client does not wait for it.
+      // Runs when the answer was sent, and also when the client leaves before it.
       channel.onClose(() => waiting.delete(channel));
     });
   },

@@ -1,6 +1,6 @@
 // @ts-check
-// Prometheus metrics, on a port of their own: what is counted is nobody's business outside. The library's counters are read
-// when somebody scrapes; the histogram and the log of closed channels listen to node:diagnostics_channel.
+// Prometheus metrics, on a separate port that is not public. The library's counters are read at each scrape; the histogram
+// and the log of closed channels subscribe to node:diagnostics_channel.
 import { subscribe } from "node:diagnostics_channel";
 import { collectDefaultMetrics, Histogram, register } from "prom-client";
 import { serve, withChannel } from "unichannel";

@@ -1,6 +1,6 @@
 // @ts-check
 // Server-Sent Events: a channel is an event stream when its client is an EventSource (it accepts text/event-stream).
-// The count goes on where a client left off, because a returning EventSource says which event it saw last.
+// The count continues where a client stopped, because a reconnecting EventSource says which event it saw last.
 import { event, json, serve, withChannel } from "unichannel";
 
 const PAGE = `<!doctype html><title>Events</title><pre></pre><script>

@@ -1,6 +1,6 @@
 // @ts-check
-// A body that is being made while it is sent, as a language model's answer is: an async generator.
-// It is pulled at the pace of the client, and stopped when the client leaves: nobody pays for tokens that nobody reads.
+// A body that is made while it is sent, like the answer of a language model: an async generator. It is read at the client's
+// pace, and stopped when the client leaves, so that no tokens are made in vain.
 import { setTimeout as sleep } from "node:timers/promises";
 import { serve } from "unichannel";
 

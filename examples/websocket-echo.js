@@ -1,5 +1,5 @@
 // @ts-check
-// WebSocket: what a client sends comes back, text as text and binary as binary.
+// A WebSocket that returns each message, text as text and binary as binary.
 import { serve, withChannel } from "unichannel";
 
 const server = await serve(

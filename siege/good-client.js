@@ -1,6 +1,6 @@
 // @ts-check
 // A client that behaves, in a process of its own and at another address than the attack's: round trips on a session, a
-// plain WebSocket and GETs, each message numbered, and new sessions now and then. Says what was answered, and what was wrong.
+// plain WebSocket and GETs, each message numbered, and new sessions now and then. Reports the answers and the faults.
 import { Agent, get } from "node:http";
 import { setTimeout as rest } from "node:timers/promises";
 import { connect } from "unichannel/client";

@@ -1,23 +1,18 @@
 // @ts-check
 // The server under siege, in a process of its own with a small heap: an ordinary application with the default options of
-// `serve`. Tells its port, then a sample whenever it is asked.
+// `serve`.
 import { setTimeout as rest } from "node:timers/promises";
-import { createChannelStore, event, openSession, pollGroup, serve, withChannel } from "unichannel";
+import { createChannelStore, event, openSession, pollGroup, withChannel } from "unichannel";
+import { serveMeasured } from "../scripts/lib/measured-server.js";
 
 /**
- * @typedef {object} Sample
- * @property {number} rss in bytes, as the next two
- * @property {number} heap
- * @property {number} external
- * @property {number} peakRss the most that the process has ever taken
- * @property {number} cpu seconds of processor time so far
- * @property {number} lateMs the longest that the event loop was late since the last sample
- * @property {number} receivedNow what clients have sent and nobody has taken, in bytes
- * @property {number} receivedPeak the most that clients had sent and nobody had taken, in bytes, since the start
- * @property {number} unsentPeak the most that was unsent, in the same way
- * @property {import("unichannel").ServerStats} stats
- * @property {Record<string, number>} reports what was reported, and how often
+ * @typedef {object} Load
+ * @property {number} lateMs the longest delay of the event loop since the last sample
+ * @property {number} receivedNow bytes that clients have sent and the application has not taken
+ * @property {number} receivedPeak the highest value of `receivedNow` since the start
+ * @property {number} unsentPeak the highest number of unsent bytes since the start
  */
+/** @typedef {import("../scripts/lib/measured-server.js").Sample & Load} Sample */
 
 const LOOK_MS = 20;
 const TICK_MS = 50;
@@ -27,8 +22,6 @@ const PUSH_MS = 10;
 /** How long the application takes to say who may open a WebSocket. */
 const CHECK_MS = 20_000;
 
-/** @type {Record<string, number>} */
-const reports = {};
 const store = createChannelStore();
 
 /** @param {import("unichannel").Channel} channel @param {unknown} data */
@@ -110,63 +103,32 @@ function handle(request) {
   }
 }
 
-const server = await serve(handle, {
-  port: 0,
-  host: "127.0.0.1",
-  upgrade: async (request) => {
-    if (request.path === "/checked") await rest(CHECK_MS);
-  },
-  onError: (error, { source }) => {
-    const what = `${source}: ${error instanceof Error ? error.message : error}`.slice(0, 200);
-    if (what in reports || Object.keys(reports).length < 50) reports[what] = (reports[what] ?? 0) + 1;
-  },
-});
-
-const { received, budget } = /** @type {{ received: { bytes: number }, budget: { bytes: number } }} */ (
-  /** @type {unknown} */ (server)
-);
-let receivedPeak = 0;
-let unsentPeak = 0;
-let lateMs = 0;
-let last = performance.now();
-setInterval(() => {
-  const now = performance.now();
-  lateMs = Math.max(lateMs, now - last - LOOK_MS);
-  last = now;
-  receivedPeak = Math.max(receivedPeak, received.bytes);
-  unsentPeak = Math.max(unsentPeak, budget.bytes);
-}, LOOK_MS);
-
-/** @returns {Sample} */
-function sample() {
-  const { rss, heapUsed, external } = process.memoryUsage();
-  const { user, system } = process.cpuUsage();
-  const found = {
-    rss,
-    heap: heapUsed,
-    external,
-    peakRss: process.resourceUsage().maxRSS * 1024,
-    cpu: (user + system) / 1e6,
-    lateMs,
-    receivedPeak,
-    receivedNow: received.bytes,
-    unsentPeak,
-    stats: server.stats(),
-    reports,
+/** Looks at the server's own counters often: a peak between two samples would be missed. @param {unknown} server */
+function watch(server) {
+  const { received, budget } = /** @type {{ received: { bytes: number }, budget: { bytes: number } }} */ (server);
+  const load = { lateMs: 0, receivedNow: 0, receivedPeak: 0, unsentPeak: 0 };
+  let last = performance.now();
+  setInterval(() => {
+    const now = performance.now();
+    load.lateMs = Math.max(load.lateMs, now - last - LOOK_MS);
+    last = now;
+    load.receivedPeak = Math.max(load.receivedPeak, received.bytes);
+    load.unsentPeak = Math.max(load.unsentPeak, budget.bytes);
+  }, LOOK_MS);
+  return () => {
+    const found = { ...load, receivedNow: received.bytes };
+    load.lateMs = 0;
+    return found;
   };
-  lateMs = 0;
-  return found;
 }
 
-process.on("message", async (question) => {
-  if (question === "settled") {
-    // Twice: what finalizers let go goes with the second.
-    for (let times = 0; times < 2; times++) {
-      globalThis.gc?.();
-      await rest(50);
-    }
-  }
-  process.send?.(sample());
-});
 process.on("disconnect", () => process.exit());
-process.send?.(server.port);
+await serveMeasured(
+  handle,
+  {
+    upgrade: async ({ path }) => {
+      if (path === "/checked") await rest(CHECK_MS);
+    },
+  },
+  watch,
+);

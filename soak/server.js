@@ -1,32 +1,24 @@
 // @ts-check
-// The server of a soak run, in a process of its own: one route for each transport. Tells its port, then a sample whenever it
-// is asked; ends by itself when it was stopped and nothing is left that keeps a process.
+// The server of a soak run, in a process of its own: one route for each transport. The process ends by itself when the server
+// was stopped and nothing is left that keeps it alive.
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { event, serve, withChannel } from "unichannel";
+import { event, withChannel } from "unichannel";
+import { serveMeasured } from "../scripts/lib/measured-server.js";
 
 /**
- * @typedef {object} Sample
- * @property {number} rss in bytes, as the next two
- * @property {number} heap
- * @property {number} external
- * @property {number} delayP99 of the event loop since the last sample, in milliseconds
+ * @typedef {object} Loop
+ * @property {number} delayP99 delay of the event loop since the last sample, in milliseconds
  * @property {number} delayMax
- * @property {number} cpu seconds of processor time so far
- * @property {import("unichannel").ServerStats} stats
  * @property {Record<string, number>} resources what the event loop waits for
- * @property {Record<string, number>} reports what was reported, and how often
  */
+/** @typedef {import("../scripts/lib/measured-server.js").Sample & Loop} Sample */
 
-/** How finely the delay of the event loop is looked at, in milliseconds. */
+/** Resolution of the measured delay of the event loop. */
 const RESOLUTION_MS = 10;
 const TICK_MS = 20;
 
-/** @type {Record<string, number>} */
-const reports = {};
 /** The last number of each polling client. @type {Map<string, number>} */
 const polls = new Map();
-const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-delay.enable();
 
 /** @param {number} count */
 function* lines(count) {
@@ -83,54 +75,19 @@ function handle(request) {
   }
 }
 
-const server = await serve(handle, {
-  port: 0,
-  host: "127.0.0.1",
-  keepAliveTimeoutMs: 5000,
-  closeTimeoutMs: 2000,
-  onError: (error, { source }) => {
-    const what = `${source}: ${error instanceof Error ? error.message : error}`;
-    reports[what] = (reports[what] ?? 0) + 1;
-  },
-});
-
-/** @returns {Sample} */
-function sample() {
-  const { rss, heapUsed, external } = process.memoryUsage();
-  const { user, system } = process.cpuUsage();
-  /** @type {Record<string, number>} */
-  const resources = {};
-  for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1;
-  const found = {
-    rss,
-    heap: heapUsed,
-    external,
+function watchLoop() {
+  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  delay.enable();
+  return () => {
+    /** @type {Record<string, number>} */
+    const resources = {};
+    for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1;
     // The histogram counts the interval itself.
-    delayP99: Math.max(0, delay.percentile(99) / 1e6 - RESOLUTION_MS),
-    delayMax: Math.max(0, delay.max / 1e6 - RESOLUTION_MS),
-    cpu: (user + system) / 1e6,
-    stats: server.stats(),
-    resources,
-    reports,
+    const delayP99 = Math.max(0, delay.percentile(99) / 1e6 - RESOLUTION_MS);
+    const delayMax = Math.max(0, delay.max / 1e6 - RESOLUTION_MS);
+    delay.reset();
+    return { delayP99, delayMax, resources };
   };
-  delay.reset();
-  return found;
 }
 
-process.on("message", async (question) => {
-  if (question === "stop") {
-    await server.stop({ graceMs: 5000 });
-    delay.disable();
-    process.disconnect?.();
-    return;
-  }
-  if (question === "settled") {
-    // Twice: what finalizers let go goes with the second.
-    for (let times = 0; times < 2; times++) {
-      globalThis.gc?.();
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-  process.send?.(sample());
-});
-process.send?.(server.port);
+await serveMeasured(handle, { keepAliveTimeoutMs: 5000, closeTimeoutMs: 2000 }, watchLoop);

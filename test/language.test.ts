@@ -123,6 +123,7 @@ function comments(source: string): Block[] {
   const found: Block[] = [];
   let isInRun = false;
   for (const [at, line] of source.split("\n").entries()) {
+    if (line === "// @ts-check") continue;
     const [, code = "", text = ""] = /^(.*?(?:^|\s))(?:\/\/|\/\*\*?)\s+(\S.*)$/.exec(line) ?? [];
     const isWholeLine = /^\s*\/\//.test(line);
     if (text !== "" && !(isInRun && isWholeLine)) found.push({ line: at + 1, text });

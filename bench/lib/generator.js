@@ -1,5 +1,5 @@
 // @ts-check
-// What all generators of load have in common: one measured window that is reported once, and giving up loudly.
+// Shared by all load generators: one measured window that is reported once, and exiting with an error.
 import { setTimeout as sleep } from "node:timers/promises";
 import { openWindow } from "./cpu.js";
 import { attachCounter } from "./instructions.js";

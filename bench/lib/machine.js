@@ -1,5 +1,5 @@
 // @ts-check
-// What a number was measured on: stands in every result file.
+// The machine of a measurement, for every result file.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import os from "node:os";

@@ -1,6 +1,6 @@
 // @ts-check
-// What is said in a room of the rows with members of several kinds: 128 bytes, with a mark by which the generator counts
-// them in whatever is around. It stands in no head, frame header, id or chunk size.
+// The message of the rows with members of several kinds: 128 bytes, with a mark by which the generator counts messages in
+// any framing. The mark occurs in no head, frame header, id or chunk size.
 
 export const MARK = "!";
 export const MESSAGE = MARK + Buffer.alloc(127, "unichannel ").toString("latin1");

@@ -1,6 +1,5 @@
 // @ts-check
-// What the generators in JavaScript share: connections over which the same request is sent again whenever its reply is
-// complete. Replies are counted in bytes, not parsed: the first one of each connection is checked, and the others have
+// Shared by the generators in JavaScript: connections that send the same request again whenever its reply is complete. Replies are counted in bytes, not parsed: the first one of each connection is checked, and the others have
 // its length. Of every eighth turn of a connection the time is taken.
 import { frameLength } from "../lib/frames.js";
 import { fail, measure } from "../lib/generator.js";

@@ -1,5 +1,5 @@
 // @ts-check
-// What it costs to be observable: one request and one WebSocket message through the whole server but its sockets, while
+// The cost of being observable: one request and one WebSocket message through the whole server but its sockets, while
 // nobody listens to node:diagnostics_channel, somebody listens to the ends of requests, and somebody listens to everything.
 // `npx tsc --build && node bench/micro/observe.js [CHECKOUT]`: CHECKOUT is another one, built, to compare with.
 // Before there was anything to observe, and since, in nine processes each (Node 20.20): a request 867 and 884 ns (medians),

@@ -1,5 +1,5 @@
 // @ts-check
-// What a client costs that is connected and silent: the usual state of most of them.
+// The memory of a connected, silent client: the usual state of most clients.
 import { memoryRow } from "../lib/row.js";
 
 const idleWs = memoryRow({

@@ -1,6 +1,6 @@
 // @ts-check
-// What a session costs above the channel that it is made of: numbers, what is kept, and acknowledgements both ways; what it
-// costs to come back to it; and how soon everybody is back when a server has been restarted.
+// The cost of a session above its channel (numbers, kept messages, acknowledgements), the cost of resuming, and the time until
+// all clients are back after a restart of the server.
 import { restartRow, workRow } from "../lib/row.js";
 
 export const session = [

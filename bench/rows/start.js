@@ -1,5 +1,5 @@
 // @ts-check
-// What a server costs before anybody comes.
+// The start of a server, before the first client.
 import { startRow } from "../lib/row.js";
 
 export const start = startRow({

@@ -1,11 +1,11 @@
 // @ts-check
-// The chat: what was said, and, until the server has it, what this page says.
+// The chat: the lines of the room, and lines of this page that the server does not have yet.
 
 import { connection, listen, say } from "./conversation.js";
 
 const MAX_SHOWN = 200;
 
-/** By which way a line came to the server. */
+/** Names for the transport that brought a line to the server. */
 const WAYS = { websocket: "websocket", sse: "stream", http: "stream", poll: "poll", post: "curl" };
 
 /** @param {string} id */
@@ -26,14 +26,14 @@ listen({
     unheard.set(n, item);
     show(item);
   },
-  // Its line came just before.
+  // The line itself has arrived just before.
   heard: ({ n }) => {
     unheard.get(n)?.remove();
     unheard.delete(n);
   },
 });
 
-/** Text nodes only: what somebody says is never markup. @param {string} name @param {string} text @param {string} way */
+/** Uses text nodes only: a line is never markup. @param {string} name @param {string} text @param {string} way */
 function makeItem(name, text, way) {
   const item = document.createElement("li");
   const who = document.createElement("b");

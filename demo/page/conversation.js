@@ -1,6 +1,6 @@
 // @ts-check
-// The page's end of the session. Every message has a number, and the server answers with it: so the page knows what came,
-// how often, and how long it took.
+// The page's end of the session. Every message has a number, and the server answers with it, so the page can count losses,
+// duplicates and round-trip times.
 
 import { connect } from "/unichannel/client/index.js";
 import { environment, NetworkWebSocket, networkFetch } from "./network.js";
@@ -12,14 +12,14 @@ import { environment, NetworkWebSocket, networkFetch } from "./network.js";
  * @typedef {object} Listener
  * @property {(message: Message) => void} [sent]
  * @property {(message: Message, ms: number) => void} [heard] The server has answered.
- * @property {(line: Line) => void} [line] Somebody has spoken.
+ * @property {(line: Line) => void} [line] The room has a new line.
  */
 
 const NUMBER_MS = 1000;
 
-/** Nobody else knows it: the server forgets the sessions of whoever says it. */
+/** Secret: with it the server can be told to forget this page's sessions. */
 const visitor = Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16)).join("");
-/** The last line that is here. */
+/** The id of the last line received. */
 let since = 0;
 let lastNumber = 0;
 
@@ -56,15 +56,15 @@ connection.onOpen(({ session }) => {
   if (session === "resumed") tally.resumed += 1;
   if (session !== "lost") return;
   tally.forgotten += 1;
-  // An answer may be lost as well as a message. The server knows by their numbers the lines that it has, and what has never
-  // left goes out by itself: each of these may be answered twice.
+  // Either a message or its answer may be lost. The server recognises lines that it has by their numbers, and messages that were
+  // never sent go out by themselves: each of these may be answered twice.
   for (const message of waiting.values()) {
     message.isAgain = true;
     if (connection.send(message.json)) answersDue.set(message.n, (answersDue.get(message.n) ?? 0) + 1);
   }
 });
 
-/** Without `text` it is a number, and for the server alone. @param {{ name: string, text: string }} [saying] */
+/** Sends a numbered message. Without `saying` it is not shown in the room. @param {{ name: string, text: string }} [saying] */
 export function say(saying) {
   const n = lastNumber + 1;
   const json = JSON.stringify({ n, ...saying });
@@ -85,7 +85,7 @@ function heard(n) {
     else answersDue.set(n, due - 1);
     return;
   }
-  // A session keeps the order: what was sent before and is not here will never be.
+  // A session keeps the order: an earlier message without an answer is lost.
   for (const before of waiting.values()) {
     if (before.n === n) break;
     if (before.isAgain) continue;
@@ -97,11 +97,11 @@ function heard(n) {
   for (const listener of listeners) listener.heard?.(message, performance.now() - message.sentAt);
 }
 
-/** Has the server forget this page's sessions. By the page's own network: it is the hand on the server, not the chat. */
+/** Makes the server forget this page's sessions. Uses the real network, not the one that the switches break. */
 export const forget = () => fetch(`/chat/forget?visitor=${visitor}`, { method: "POST" });
 
 let isCounting = true;
-/** Numbers go out, or not. @param {boolean} isOn */
+/** Starts or pauses the numbered messages. @param {boolean} isOn */
 export function setCounting(isOn) {
   isCounting = isOn;
 }

@@ -1,5 +1,5 @@
 // @ts-check
-// All of the page, in one go: nothing arrives before everybody listens.
+// Loads all parts of the page at once, so that all listeners are set before anything arrives.
 
 import "./panel.js";
 import "./chat.js";

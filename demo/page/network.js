@@ -1,13 +1,13 @@
 // @ts-check
-// The chat's network, with switches. A page cannot reach for the cable, but all that the chat sends and gets goes through the
-// `fetch` and the `WebSocket` that it gives to `connect`. They are the browser's own until a switch is set; then what is
-// open is closed for real, and the server sees a client that is gone. `connect` is not told: it finds out as it always does.
+// The chat's network, with switches. The chat gives `connect` this `fetch` and this `WebSocket`. They are the browser's own until
+// a switch is set; then open connections are really closed, and the server sees a client that left. `connect` is not told: it
+// notices as it always does.
 
 import { platform } from "/unichannel/client/environment.js";
 
 /** @typedef {"network" | "websocket" | "streams"} Switch */
 
-/** A better carrier is tried after 30 s, 60 s, … Nobody looks at a demo for so long. */
+/** The client tries a better carrier after 30 s, 60 s, …; in the demo after 5 s. */
 const CLIMB_MS = 30_000;
 const DEMO_CLIMB_MS = 5000;
 
@@ -32,7 +32,7 @@ export function setBroken(part, isBroken) {
     requests.abort(new TypeError("The network was cut."));
     requests = new AbortController();
   }
-  // A browser says so too.
+  // A browser reports this, too.
   if (part === "network") for (const tell of watchers) tell(isBroken ? "offline" : "online");
 }
 
@@ -42,7 +42,7 @@ export const NetworkWebSocket = new Proxy(WebSocket, {
     const socket = new WebSocket(url, protocols);
     const cut = () => {
       const { onclose } = socket;
-      // Whatever comes down from now on is lost.
+      // Messages that arrive from now on are lost.
       socket.onmessage = socket.onclose = null;
       socket.close();
       onclose?.call(socket, new CloseEvent("close", { code: 1006 }));
@@ -77,7 +77,7 @@ export async function networkFetch(input, init) {
   return new Response(await response.arrayBuffer(), response);
 }
 
-/** Time, and what the browser says of the network. @type {import("/unichannel/client/environment.js").Environment} */
+/** The clock, and the browser's events about its network. @type {import("/unichannel/client/environment.js").Environment} */
 export const environment = {
   ...platform,
   clock: {

@@ -1,5 +1,5 @@
 // @ts-check
-// What the visitor can break, what becomes of the session, and the chart of both.
+// The panel: switches that break the network, the state of the session, and a chart of both.
 
 import { connection, forget, listen, setCounting, tally, waiting } from "./conversation.js";
 import { broken, setBroken } from "./network.js";
@@ -15,8 +15,8 @@ const CARRIERS = {
 /** @type {Record<Exclude<typeof connection.state, "open">, { name: string, text: string }>} */
 const AWAY = {
   connecting: { name: "Connecting", text: "" },
-  reconnecting: { name: "Reconnecting", text: "Another way is looked for. What you say waits here." },
-  offline: { name: "Offline", text: "The network is cut. What you say waits here." },
+  reconnecting: { name: "Reconnecting", text: "Looking for another transport. Your messages wait here." },
+  offline: { name: "Offline", text: "The network is cut. Your messages wait here." },
   closed: { name: "Closed", text: "The server has closed the session. Load the page again." },
 };
 
@@ -24,7 +24,7 @@ const AWAY = {
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const timeline = new Timeline(/** @type {HTMLCanvasElement} */ (byId("timeline")), () => waiting.values());
 
-/** Since when nothing carries the session. @type {number | undefined} */
+/** Since when the session has no carrier. @type {number | undefined} */
 let awaySince = performance.now();
 
 connection.onState((state) => {
@@ -63,7 +63,7 @@ function show(carrier, name, text) {
   byId("status").textContent = text;
 }
 
-/** With a space that no line ends at. @param {number} ms */
+/** With a no-break space. @param {number} ms */
 function duration(ms) {
   return ms < 1000 ? `${Math.ceil(ms)}\u00a0ms` : `${(ms / 1000).toFixed(1)}\u00a0s`;
 }

@@ -5,8 +5,8 @@
  * @typedef {object} Card
  * @property {() => void} opened The server has answered.
  * @property {(lines: string) => void} received Ticks, one line of JSON each.
- * @property {() => void} ended It is over, and nobody wanted it.
- * @property {() => number} last The id of the last tick; Infinity before the first: only what comes next.
+ * @property {() => void} ended The connection was lost.
+ * @property {() => number} last The id of the last tick; Infinity before the first: new ticks only.
  */
 
 /** Starts to read; returns how to stop. @typedef {(card: Card) => () => void} Way */
@@ -26,7 +26,7 @@ function eventSource({ opened, received, ended }) {
   source.onopen = opened;
   source.onmessage = (message) => received(message.data);
   source.onerror = () => {
-    // Left alone it comes back by itself, with Last-Event-ID. Here the card does, as for the others.
+    // An EventSource reconnects by itself, with Last-Event-ID. Here the card does it, as for the other ways.
     source.close();
     ended();
   };
@@ -162,7 +162,7 @@ function makeCard({ name, call, way }) {
     if (stopReading === undefined) start();
     else stop();
   };
-  // A browser gives one origin six connections over HTTP/1.1, for all tabs together: what nobody sees takes none.
+  // Browsers allow one origin six HTTP/1.1 connections for all tabs together: cards that are not visible use none.
   let isOnScreen = false;
   let isPaused = true;
   const look = () => {

@@ -1,15 +1,15 @@
 // @ts-check
-// The last minute, drawn: above, each message at the time it was sent and as high as it took; below, what carried the session.
+// A chart of the last minute: above, each message by the time it was sent and its round-trip time; below, the session's carrier.
 
 /** @typedef {"websocket" | "sse" | "poll"} Carrier */
 /** @typedef {{ at: number, ms: number, carrier: Carrier }} Dot */
 
 const SPAN_MS = 60_000;
 const FRAME_MS = 50;
-/** For those who want no motion: the chart moves on once a second. */
+/** With `prefers-reduced-motion` the chart advances once a second. */
 const STILL_FRAME_MS = 1000;
 
-/** Each has its row, so that its place says which it is, and not its colour alone. @type {readonly [Carrier, string][]} */
+/** A row for each carrier, so that colour is not the only difference. @type {readonly [Carrier, string][]} */
 const ROWS = [
   ["websocket", "WebSocket"],
   ["sse", "stream"],
@@ -44,7 +44,7 @@ export class Timeline {
   #waiting;
   #drawnAt = 0;
 
-  /** @param {HTMLCanvasElement} canvas @param {() => Iterable<{ sentAt: number }>} waiting What is on its way. */
+  /** @param {HTMLCanvasElement} canvas @param {() => Iterable<{ sentAt: number }>} waiting Messages without an answer. */
   constructor(canvas, waiting) {
     this.#canvas = canvas;
     this.#context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
@@ -102,7 +102,7 @@ export class Timeline {
     for (const [at, span] of this.#spans.entries()) drawSpan(chart, span, this.#spans[at + 1]?.at ?? now);
     for (const mark of this.#marks) drawMark(chart, mark);
     for (const { at, ms, carrier } of this.#dots) drawDot(chart, x(at), y(ms), colour(carrier), true);
-    // It rises for as long as it is under way.
+    // A message without an answer rises.
     for (const { sentAt } of this.#waiting()) {
       if (now - sentAt < SPAN_MS) drawDot(chart, x(sentAt), y(now - sentAt), colour("text"), false);
     }

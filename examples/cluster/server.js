@@ -1,6 +1,6 @@
 // @ts-check
-// One server process of a cluster: everything that is the same in all of them. What is published in one reaches the
-// channels of all; what a client missed while it was away comes from the broker, whichever process it comes back to.
+// One server process of a cluster. A message published in one process reaches the channels in all of them. Messages that a
+// client missed come from the broker, whichever process it reconnects to.
 import { createChannelStore, serve, withChannel } from "unichannel";
 
 /** @param {string} broker @param {number} port @returns {Promise<import("unichannel").Backplane>} */
@@ -31,7 +31,7 @@ const server = await serve(
       return `${members.map(({ info }) => info).join("\n")}\n`;
     }
     return withChannel(request, (channel) => {
-      // An EventSource that comes back says what it has had.
+      // An EventSource that reconnects sends the last id that it saw.
       const since = request.lastEventId ?? request.query.get("since");
       store.addToGroup(group, channel, undefined, { since, presence: `somebody at process ${process.pid}` });
       channel.onReceive((message) => store.publish(group, message));

@@ -1,6 +1,6 @@
 // @ts-check
-// One of the two servers. Its messages have numbers, and their source outlives the process: a client that says which
-// one it has seen last loses nothing, whichever server it comes back to.
+// One of the two servers. Its messages have numbers, and their source outlives the process: a client that says which number
+// it has seen last loses nothing, whichever server it reconnects to.
 import { event, json, serve, withChannel } from "unichannel";
 
 const TICK_MS = 100;
@@ -15,12 +15,12 @@ const server = await serve(
   (request) => {
     if (request.path === "/health") {
       checks += 1;
-      // haproxy asks again: it has heard that this server is up.
+      // The second check: haproxy knows that this server is up.
       if (checks === 2) console.log("checked");
       return "ok\n";
     }
     return withChannel(request, (channel) => {
-      // A returning EventSource says it by itself, the others in the URL. Who says nothing begins with the next one.
+      // A reconnecting EventSource sends it by itself, other clients in the URL. Without it, start with the next message.
       const since = Number(request.lastEventId ?? request.query.get("since") ?? latest());
       let last = Math.max(since, latest() - KEPT);
 

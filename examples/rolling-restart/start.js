@@ -1,6 +1,6 @@
 // @ts-check
-// Two servers behind haproxy, restarted one after the other while their clients listen: each of them has to come back,
-// and loses nothing. haproxy.cfg and server.js are what you need; this file is what systemd or Kubernetes would do.
+// Two servers behind haproxy, restarted one after the other while clients listen. Every client has to reconnect, and loses
+// nothing. You need haproxy.cfg and server.js; this file does the work of systemd or Kubernetes.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
@@ -44,7 +44,7 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
 async function restart() {
   for (const [index, server] of servers.entries()) {
     await stop(server);
-    // Only when haproxy sees the new one is it the other's turn.
+    // Restart the other one only when haproxy knows that this one is up.
     servers[index] = await start(ports[index] ?? 0);
   }
   console.log("both were restarted");

@@ -1,5 +1,5 @@
 // @ts-check
-// Messages in as many fragments as may be: of no byte, of one byte, and of just so many that each may have its own.
+// Messages with as many fragments as allowed: empty ones, ones of one byte, and as many fragments as bytes are allowed.
 import { BINARY, smallFrame } from "../lib/attacker.js";
 
 /** @param {number} count @param {number} size */

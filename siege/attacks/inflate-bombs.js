@@ -1,5 +1,5 @@
 // @ts-check
-// Compressed messages that inflate to far more than may be, 200 at once, and to just as much as may be (fault M7).
+// Compressed messages that inflate to far more than allowed, 200 at once, and to exactly the limit (fault M7).
 import { constants, deflateRawSync } from "node:zlib";
 import { upgradeRequest } from "../lib/attacker.js";
 

@@ -1,5 +1,5 @@
 // @ts-check
-// Ids that no server gave out: as long as a head allows, of another epoch, and far ahead, in `Last-Event-ID` and `since`.
+// Ids that no server issued, in `Last-Event-ID` and `since`: as long as a head allows, of another epoch, and far ahead.
 
 /** @type {import("../lib/attacker.js").Attack} */
 export default {

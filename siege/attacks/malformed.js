@@ -1,5 +1,5 @@
 // @ts-check
-// What no client should send, by chance: mutated requests, frames and records of the fuzz corpora.
+// Random malformed input: mutated requests, frames and records of the fuzz corpora.
 import { mutatedPipeline, segments } from "../../dist/fuzz/http1-requests.js";
 import { frameStream } from "../../dist/fuzz/websocket-frames.js";
 import { maskedFrame, TEXT, upgradeRequest } from "../lib/attacker.js";

@@ -1,5 +1,5 @@
 // @ts-check
-// A client that joins groups of names that it makes up, and leaves them again, oldest first (fault M6).
+// A client that joins groups with invented names, and leaves them again, oldest first (fault M6).
 import { maskedFrame, TEXT } from "../lib/attacker.js";
 
 /** @type {import("../lib/attacker.js").Attack} */

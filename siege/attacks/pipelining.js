@@ -1,5 +1,5 @@
 // @ts-check
-// Requests behind one that is not answered yet, byte by byte too, and more than anybody reads the answers of (fault L7).
+// Pipelined requests behind one that is not answered yet, byte by byte as well, and answers that are never read (fault L7).
 
 const GETS = Buffer.from("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2000));
 const PARKED = Buffer.from("GET /parked HTTP/1.1\r\nHost: a\r\n\r\n");

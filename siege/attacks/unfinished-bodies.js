@@ -1,5 +1,5 @@
 // @ts-check
-// Request bodies of which most has come, with a length and in chunks; and POSTs of a session (fault M3).
+// Request bodies that are nearly complete, with a length and in chunks; and POSTs of a session (fault M3).
 import { setTimeout as rest } from "node:timers/promises";
 
 const PART = Buffer.alloc(7 << 20, "x");

@@ -1,5 +1,5 @@
 // @ts-check
-// What attacks are made of: raw connections from one address, counted and bounded in time.
+// The parts of an attack: raw connections from one address, counted and bounded in time.
 import { connect } from "node:net";
 import { setTimeout as rest } from "node:timers/promises";
 import { maskedFrame, upgradeRequest } from "../../bench/lib/frames.js";

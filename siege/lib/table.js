@@ -1,5 +1,5 @@
 // @ts-check
-// What attacks did, as a table that reads well as text and as Markdown.
+// The results of attacks as a table that is readable as text and as Markdown.
 
 const MIB = 1 << 20;
 const COLUMNS = [

@@ -70,7 +70,7 @@ describe("The session of the demo's page", { skip }, () => {
     assert.deepEqual(await page.locator("#lines .waiting").allTextContents(), [
       `${await page.inputValue("#name")}mine meanwhileon the way`,
     ]);
-    assert.match((await page.locator("#status").textContent()) ?? "", /waits here/);
+    assert.match((await page.locator("#status").textContent()) ?? "", /messages wait here/);
 
     await press(page, "Restore the network");
     await isOn(page, "websocket");

@@ -72,7 +72,7 @@ describe("The demo's page", { skip }, () => {
     assert.deepEqual({ ...line, id: 0 }, { id: 0, name: "pia", text: "hello from the page", via: "websocket" });
 
     const back = await fetch(`${url}/chat?name=ann`, { method: "POST", body: "hello from curl" });
-    assert.match(await back.text(), /^\d+ heard it\n$/);
+    assert.match(await back.text(), /^\d+ received it\n$/);
     await page.waitForFunction(() => document.querySelector("#lines li:last-child")?.textContent?.startsWith("ann"));
     const shown = await page.locator("#lines li").allTextContents();
     assert.deepEqual(shown.slice(-2), ["piahello from the pagewebsocket", "annhello from curlcurl"]);
