@@ -1,7 +1,7 @@
 // @ts-check
 // What it costs to be observable: one request and one WebSocket message through the whole server but its sockets, while
 // nobody listens to node:diagnostics_channel, somebody listens to the ends of requests, and somebody listens to everything.
-// `npx tsc --build && node bench/micro/observe.js [DIR]`: DIR is another build, to compare with (`DIR/src/server/server.js`).
+// `npx tsc --build && node bench/micro/observe.js [DIR]`: DIR is another build, to compare with (`DIR/src/server/engine-server.js`).
 // Before there was anything to observe, and since, in nine processes each (Node 20.20): a request 867 and 884 ns (medians),
 // a message 262 and 249 ns (the fastest; the JIT's choices make a factor of two between processes). A request allocates 16
 // bytes more, a message none, an idle channel keeps 16 bytes more.
@@ -24,7 +24,7 @@ const FRAME = Buffer.from(encodeMaskedFrame(1, Buffer.alloc(32, "unichannel "), 
 /** A connection of a server that listens to no socket. @param {string} folder */
 async function connection(folder) {
   const base = `${resolve(folder)}/src`;
-  const { EngineServer } = await import(`${base}/server/server.js`);
+  const { EngineServer } = await import(`${base}/server/engine-server.js`);
   const { Http1Driver } = await import(`${base}/transport/http1-driver.js`);
   const { withChannel } = await import(`${base}/index.js`);
   /** @param {any} request */
