@@ -141,7 +141,7 @@ export class TransportChannel
       if (sendable.parts !== undefined) discardSource(sendable.parts);
       return false;
     }
-    const last = closeAfterSend ?? this.#transport.endsAfter(sendable.message);
+    const last = closeAfterSend ?? this.#transport.closesByDefault(sendable.message);
     this.#transmit(sendable, last);
     this.#flags |= HAS_SENT;
     this.#context.messages.sent += 1;
@@ -242,7 +242,7 @@ export class TransportChannel
   /** The setup or the handler threw this: the answer, while nothing was sent; otherwise the end. */
   failed(error: unknown): void {
     if (this.#state !== "open") return;
-    if (this.isWebSocket || this.#transport.isSession || this.#flags & HAS_SENT) this.#breakOff(1011, "");
+    if (this.isWebSocket || this.#transport.isSession || this.#flags & HAS_SENT) this.#fail(1011, "");
     else this.#sendLast(failureOf(error));
   }
 
@@ -290,13 +290,13 @@ export class TransportChannel
   makeRoom(): void {
     if (this.#settings.onOverflow === "drop") return;
     this.#context.channelOverflowed(this, "close");
-    this.#breakOff(1013, "too slow");
+    this.#fail(1013, "too slow");
     this.#report(new ChannelError("BUFFER_OVERFLOW", TOTAL_EXCEEDED), "send");
   }
 
   /** About once a second, by the server's clock. */
-  beat(now: number): void {
-    if (this.#state !== "closed") this.#transport.beat(now, this.#settings.heartbeat);
+  tick(now: number): void {
+    if (this.#state !== "closed") this.#transport.tick(now, this.#settings.heartbeat);
   }
 
   messageArrived(data: Message): void {
@@ -318,7 +318,7 @@ export class TransportChannel
     if (!isTooMuch || this.#state !== "open") return;
     const bytes = (this.#inbox?.waitingBytes ?? 0) + (this.#transport.heldBytes ?? 0);
     if (!received.isShareSpent(bytes)) return;
-    this.#breakOff(1013, "too much is waiting");
+    this.#fail(1013, "too much is waiting");
     this.#report(new ChannelError("RECEIVE_OVERFLOW"), "receive");
   }
 
@@ -400,7 +400,7 @@ export class TransportChannel
   }
 
   streamFailed(error: unknown): void {
-    this.#breakOff(1011, "");
+    this.#fail(1011, "");
     this.#report(error, "send");
   }
 
@@ -427,7 +427,7 @@ export class TransportChannel
       this.#transmit(toSendable(data), true);
     } catch (error) {
       // The channel's own headers are none that can be sent: then it has no response at all.
-      this.#breakOff(1011, "");
+      this.#fail(1011, "");
       this.#report(error, "send");
     }
     this.#flags |= HAS_SENT;
@@ -454,7 +454,7 @@ export class TransportChannel
     this.#context.channelOverflowed(this, onOverflow);
     if (!(this.#flags & HAS_SENT) && !this.isWebSocket && !this.isSession) this.#sendLast(OVERLOADED);
     else if (onOverflow === "drop") return true;
-    else this.#breakOff(1013, "too slow");
+    else this.#fail(1013, "too slow");
     this.#report(new ChannelError("BUFFER_OVERFLOW", isFull ? undefined : TOTAL_EXCEEDED), "send");
     return true;
   }
@@ -478,11 +478,11 @@ export class TransportChannel
   }
 
   /** Closes without what is still waiting: the client can tell that not all has come. */
-  #breakOff(code: number, reason: string): void {
+  #fail(code: number, reason: string): void {
     this.#closing();
     this.#outbox?.cancel();
     this.#abortSignal();
-    this.#transport.breakOff(code, reason);
+    this.#transport.fail(code, reason);
   }
 
   /** Leaves the open state: what waits in the inbox is not delivered any more. False if it was left before. */
@@ -508,7 +508,7 @@ export class TransportChannel
   #settle(): void {
     this.#flags |= SETTLED;
     this.#inbox?.release();
-    this.#transport.settled();
+    this.#transport.setupDone();
     this.#endIfDone();
   }
 

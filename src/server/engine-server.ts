@@ -486,7 +486,7 @@ function comeBackMs(): number {
 /** True if the channel was ended. */
 function beatChannel(channel: TransportChannel, now: number): boolean {
   const wasOpen = channel.isOpen;
-  channel.beat(now);
+  channel.tick(now);
   return wasOpen && !channel.isOpen;
 }
 

@@ -68,7 +68,7 @@ abstract class TransportCarrier implements Carrier, TransportListener {
   open(): void {
     this.transport.open();
     // A FIN is the client's leaving from now on (docs/decisions/0005).
-    this.transport.settled();
+    this.transport.setupDone();
   }
 
   abstract write(record: AnyRecord): void;
@@ -84,7 +84,7 @@ abstract class TransportCarrier implements Carrier, TransportListener {
   }
 
   beat(now: number, _heartbeatMs: number, heartbeat: Heartbeat): void {
-    this.transport.beat(now, heartbeat);
+    this.transport.tick(now, heartbeat);
   }
 
   ping(data: Uint8Array): void {
@@ -145,7 +145,7 @@ export class WebSocketCarrier extends TransportCarrier {
 
   override end(code: number, reason: string): void {
     if (isWorthWaiting(code)) this.transport.close(code, reason);
-    else this.transport.breakOff(code, reason);
+    else this.transport.fail(code, reason);
   }
 
   /** Silence of ours is broken with a record: a page sees no pings. Silence of the client's with a ping. */
@@ -193,7 +193,7 @@ export class StreamCarrier extends TransportCarrier {
 
   override end(code: number, reason: string): void {
     if (isWorthWaiting(code)) this.transport.close(code, reason);
-    else this.transport.breakOff(code, reason);
+    else this.transport.fail(code, reason);
   }
 }
 

@@ -208,9 +208,9 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     if (this.#carrier !== undefined) this.#start(this.#carrier);
   }
 
-  settled(): void {}
+  setupDone(): void {}
 
-  endsAfter(): boolean {
+  closesByDefault(): boolean {
     return false;
   }
 
@@ -229,7 +229,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   finish(): void {}
 
   /** Too slow or too long away: what is kept is dropped, and the client learns it. Otherwise as any other close. */
-  breakOff(code: number, reason: string): void {
+  fail(code: number, reason: string): void {
     if (code !== TRY_AGAIN_LATER) this.close(code, reason);
     else if (this.#state !== "closed") this.#ended(closeStatus("server", OVERFLOW, "overflow"), OVERFLOW, "overflow");
   }
@@ -264,7 +264,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.#ended(closeStatus("server", 1006));
   }
 
-  beat(now: number): void {
+  tick(now: number): void {
     if (this.#state === "closed") return;
     const carrier = this.#carrier;
     this.wake(now);

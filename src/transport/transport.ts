@@ -27,9 +27,9 @@ export interface Transport {
   /** Begins to deliver. Before this call, what arrives waits. */
   open(): void;
   /** The application has set up: an HTTP client that has ended its side and got no whole answer is taken to be gone. */
-  settled(): void;
+  setupDone(): void;
   /** What `last` is when the application does not say. */
-  endsAfter(message: OutboundMessage): boolean;
+  closesByDefault(message: OutboundMessage): boolean;
   /** One whole message. `last`: the conversation ends with it, so HTTP may answer with a `Content-Length`. */
   send(message: OutboundMessage, last: boolean): void;
   /** A message in parts begins: an HTTP body, events, or the fragments of one WebSocket message. `last` as in `send`. */
@@ -37,7 +37,7 @@ export interface Transport {
   part(data: string | Uint8Array): void;
   finish(): void;
   /** Ends the conversation where it is: the client must be able to tell that not all has come. */
-  breakOff(code: number, reason: string): void;
+  fail(code: number, reason: string): void;
   /** Sends a ping; does nothing where there is none. */
   ping(data: Uint8Array): void;
   /** Ends the conversation politely after everything sent. `transportClosed` follows. */
@@ -49,7 +49,7 @@ export interface Transport {
   /** Writes now what waits for the end of the turn: `bufferedAmount` is then what the system has not taken. */
   flush(): void;
   /** Called about once a second: keeps a silent conversation alive, and ends one whose other end is gone. */
-  beat(now: number, heartbeat: Heartbeat): void;
+  tick(now: number, heartbeat: Heartbeat): void;
   /** Stops delivering messages, and reading; `resume` goes on where it stopped. */
   pause(): void;
   resume(): void;

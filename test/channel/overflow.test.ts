@@ -31,22 +31,22 @@ class Wire implements Transport {
   send(): void {
     this.calls.push("send");
   }
-  breakOff(code: number): void {
-    this.calls.push(`break off ${code}`);
+  fail(code: number): void {
+    this.calls.push(`fail ${code}`);
   }
-  endsAfter(): boolean {
+  closesByDefault(): boolean {
     return false;
   }
   listen(): void {}
   open(): void {}
-  settled(): void {}
+  setupDone(): void {}
   begin(): void {}
   part(): void {}
   finish(): void {}
   ping(): void {}
   close(): void {}
   terminate(): void {}
-  beat(): void {}
+  tick(): void {}
   pause(): void {}
   resume(): void {}
 }
@@ -79,7 +79,7 @@ function bench(onOverflow: OverflowPolicy, budget = new BufferBudget(TOTAL)): Be
 
 function assertTooSlow({ wire, channel, reports }: Bench, pattern: RegExp): void {
   assert.equal(channel.isOpen, false);
-  assert.equal(wire.calls.at(-1), "break off 1013");
+  assert.equal(wire.calls.at(-1), "fail 1013");
   assert.equal(reports.length, 1);
   const [error] = reports;
   assert.ok(error instanceof ChannelError && error.code === "BUFFER_OVERFLOW");

@@ -82,9 +82,9 @@ class MemoryTransport implements Transport {
   }
 
   open(): void {}
-  settled(): void {}
+  setupDone(): void {}
 
-  endsAfter(): boolean {
+  closesByDefault(): boolean {
     return this.kind === "http";
   }
 
@@ -97,7 +97,7 @@ class MemoryTransport implements Transport {
   part(): void {}
   finish(): void {}
 
-  breakOff(code: number, reason: string): void {
+  fail(code: number, reason: string): void {
     this.close(code, reason);
   }
 
@@ -112,7 +112,7 @@ class MemoryTransport implements Transport {
     this.close(1006, "");
   }
 
-  beat(): void {}
+  tick(): void {}
   pause(): void {}
   resume(): void {}
 }

@@ -40,7 +40,7 @@ export class SessionSite {
 
   /** The server's beat, at a time of the test's own choosing. */
   beat(now: number): void {
-    for (const channel of this.channels) if (channel instanceof TransportChannel) channel.beat(now);
+    for (const channel of this.channels) if (channel instanceof TransportChannel) channel.tick(now);
   }
 }
 

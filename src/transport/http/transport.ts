@@ -110,14 +110,14 @@ export class HttpTransport implements Transport, ExchangeListener {
    * A silent event stream gets its head here: a browser says `open` only when it has one, and proxies end a connection
    * that has none for a minute (nginx: `proxy_read_timeout`). Comments follow by `heartbeat`.
    */
-  settled(): void {
+  setupDone(): void {
     this.#isSettled = true;
     if (this.#isHalfClosed && !this.#outlivesFin && this.#end === undefined) this.#leave();
     if (!this.#format.startsSilent || this.#isStarted || this.#end !== undefined) return;
     if (this.#start(NO_MESSAGE, undefined)) this.#exchange.flush();
   }
 
-  endsAfter(message: OutboundMessage): boolean {
+  closesByDefault(message: OutboundMessage): boolean {
     return this.#formatOf(message).endsAfterSend;
   }
 
@@ -155,7 +155,7 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   finish(): void {}
 
-  breakOff(code: number, reason: string): void {
+  fail(code: number, reason: string): void {
     if (this.#end !== undefined) return;
     this.#ended(closeStatus("server", code, reason));
     // No final chunk: RFC 9112 §8 lets the client see that the message is incomplete.
@@ -174,14 +174,14 @@ export class HttpTransport implements Transport, ExchangeListener {
   }
 
   terminate(): void {
-    this.breakOff(1006, "");
+    this.fail(1006, "");
   }
 
   flush(): void {
     this.#exchange.flush();
   }
 
-  beat(now: number, { pingIntervalMs }: Heartbeat): void {
+  tick(now: number, { pingIntervalMs }: Heartbeat): void {
     const { heartbeat } = this.#format;
     if (this.#exchange.isReadingPaused === true && this.#end === undefined) this.#findEnd();
     if (this.#hasWritten) {

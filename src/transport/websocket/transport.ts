@@ -103,9 +103,9 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     this.#queueFlush();
   }
 
-  settled(): void {}
+  setupDone(): void {}
 
-  endsAfter(): boolean {
+  closesByDefault(): boolean {
     return false;
   }
 
@@ -136,7 +136,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     this.#sendFragment(OPCODE.TEXT, "", true);
   }
 
-  breakOff(code: number, reason: string): void {
+  fail(code: number, reason: string): void {
     this.close(code, reason);
     // It is not worth waiting for what is unsent.
     if (!(this.#flags & ENDING)) this.#startCloseTimer();
@@ -163,7 +163,7 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
    * Any byte is a sign of life, so a busy conversation is never pinged, and costs one store per read instead of a timer.
    * While we do not read, silence says nothing.
    */
-  beat(now: number, { pingIntervalMs, pongTimeoutMs }: Heartbeat): void {
+  tick(now: number, { pingIntervalMs, pongTimeoutMs }: Heartbeat): void {
     // A peer that is slow but reads must see that we are there.
     if (this.#connection.sendOwedPong()) this.#queueFlush();
     this.#checkMessage(now);
