@@ -119,11 +119,12 @@ const ROWS: Record<string, Row> = {
     while (queue.shift() !== undefined);
   },
   "messages that wait for setup": (n) => () => {
-    const inbox = new Inbox({
-      deliver: () => undefined,
+    const receiver = { receive: () => undefined };
+    const inbox = new Inbox(receiver, {
       pauseReading() {},
       resumeReading() {},
       inboxHolds() {},
+      messageTaken() {},
       inboxEnded() {},
     });
     for (let i = 0; i < n; i++) inbox.accept("x");

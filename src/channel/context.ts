@@ -37,6 +37,12 @@ export interface MessageCounts {
   sent: number;
 }
 
+/** A channel as its server knows it. */
+export interface ServedChannel {
+  /** The channel that the application has. */
+  readonly publicChannel: AnyChannel;
+}
+
 export interface ChannelContext {
   readonly clock: Clock;
   /** What all channels together have unsent. */
@@ -46,7 +52,7 @@ export interface ChannelContext {
   readonly messages: MessageCounts;
   report(error: unknown, context: { readonly source: ErrorSource; readonly channel: AnyChannel }): void;
   /** A send found the channel full, and did what the policy says. */
-  channelOverflowed(channel: AnyChannel, policy: OverflowPolicy): void;
+  channelOverflowed(channel: ServedChannel, policy: OverflowPolicy): void;
   /** The last callback of the channel has run. */
-  channelEnded(channel: AnyChannel, status: CloseStatus): void;
+  channelEnded(channel: ServedChannel, status: CloseStatus): void;
 }

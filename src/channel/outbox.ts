@@ -44,7 +44,7 @@ export class Outbox {
   #source: Source | undefined;
   #isRunning = false;
   #isCancelled = false;
-  #close: { readonly code: number; readonly reason: string } | undefined;
+  #end: (() => void) | undefined;
   #onRoom: (() => void) | undefined;
 
   constructor(transport: Transport, owner: OutboxOwner) {
@@ -76,9 +76,9 @@ export class Outbox {
     void this.#run(source, last);
   }
 
-  /** Closes the transport behind the last message. */
-  closeAfter(code: number, reason: string): void {
-    this.#close ??= { code, reason };
+  /** Calls `end` after the last message. */
+  endWith(end: () => void): void {
+    this.#end = end;
   }
 
   /** Called when the channel is closed: nothing is pulled or sent any more, and every source is told. */
@@ -105,7 +105,7 @@ export class Outbox {
     }
     this.#isRunning = false;
     if (this.#isCancelled) return;
-    if (this.#close !== undefined) this.#try(() => this.#transport.close(this.#close!.code, this.#close!.reason));
+    if (this.#end !== undefined) this.#try(this.#end);
     this.#owner.outboxEmptied();
   }
 
@@ -124,9 +124,7 @@ export class Outbox {
   }
 
   #begin({ message, parts }: Sendable, last: boolean): Source {
-    const { isSession, kind } = this.#transport;
-    // A session carries bytes whatever carries it.
-    const source = openSource(parts!, isSession ? "websocket" : kind);
+    const source = openSource(parts!, this.#transport.messageForm);
     try {
       this.#transport.begin(message, last);
     } catch (error) {

@@ -8,7 +8,7 @@
 import { textStream } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { callSync, guard } from "../base/guard.ts";
-import type { TransportKind } from "../transport/transport.ts";
+import type { MessageForm } from "../transport/transport.ts";
 import { type BodyPart, type StreamBody, toPart } from "./body.ts";
 
 /** A streamed body that is being read. */
@@ -20,14 +20,14 @@ export interface Source {
 }
 
 /**
- * Begins to read. `kind`: what carries the parts, as events are text and a Blob is one message everywhere but in a plain
- * body. Throws BAD_DATA for a stream that somebody else reads (it is locked), or whose iterator cannot be had.
+ * Begins to read. The parts of events are text; a Blob is read in parts only where they are joined to one body. Throws
+ * BAD_DATA for a stream that somebody else reads (it is locked), or whose iterator throws.
  */
-export function openSource(body: StreamBody, kind: TransportKind): Source {
+export function openSource(body: StreamBody, form: MessageForm): Source {
   // Bytes that are cut between two events are no text: a Blob is one event.
-  if (body instanceof Blob && kind !== "http") return wholeBlob(body);
+  if (body instanceof Blob && form !== "body") return wholeBlob(body);
   const source = open(body instanceof Blob ? body.stream() : body);
-  return kind === "sse" ? asText(source) : source;
+  return form === "event" ? asText(source) : source;
 }
 
 /**

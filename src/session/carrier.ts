@@ -29,7 +29,8 @@ export interface Carrier {
   /** Drops the connection now. */
   drop(): void;
   beat(now: number, heartbeatMs: number, heartbeat: Heartbeat): void;
-  ping(data: Uint8Array): void;
+  /** False where there is no ping to send. */
+  ping(data: Uint8Array): boolean;
   pause(): void;
   resume(): void;
 }
@@ -87,8 +88,8 @@ abstract class TransportCarrier implements Carrier, TransportListener {
     this.transport.tick(now, heartbeat);
   }
 
-  ping(data: Uint8Array): void {
-    this.transport.ping(data);
+  ping(data: Uint8Array): boolean {
+    return this.transport.ping(data);
   }
 
   pause(): void {

@@ -37,7 +37,8 @@ const FATAL: readonly number[] = [1002, 1003, 1007, 1008, 1009];
 
 export class SessionTransport implements Transport, CarrierOwner, Flushable {
   readonly token: string;
-  readonly isSession = true;
+  readonly messageForm = "message";
+  readonly holdsMessages = true;
   /** What carries it, or did last. */
   kind: TransportKind;
   readonly #session: Session<Numbered> = new Session();
@@ -77,6 +78,14 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.kind = kind;
     this.#settings = settings;
     this.#context = context;
+  }
+
+  get logName(): string {
+    return `session on ${this.kind}`;
+  }
+
+  get outlivesExchange(): boolean {
+    return this.kind === "websocket";
   }
 
   /** Bytes that the client has not acknowledged. */
@@ -228,14 +237,18 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   finish(): void {}
 
+  refuse(): boolean {
+    return false;
+  }
+
   /** Too slow or too long away: what is kept is dropped, and the client learns it. Otherwise as any other close. */
   fail(code: number, reason: string): void {
     if (code !== TRY_AGAIN_LATER) this.close(code, reason);
     else if (this.#state !== "closed") this.#ended(closeStatus("server", OVERFLOW, "overflow"), OVERFLOW, "overflow");
   }
 
-  ping(data: Uint8Array): void {
-    this.#carrier?.ping(data);
+  ping(data: Uint8Array): boolean {
+    return this.#carrier?.ping(data) === true;
   }
 
   /** The end is kept and acknowledged like a message, so `transportClosed` may be as far away as the client. */
@@ -248,6 +261,10 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.#close = { type: "close", code, reason, ...(retryMs === undefined ? {} : { retryMs }) };
     this.#say(this.#close);
     if (isRestart && this.#carrier === undefined) this.#leave();
+  }
+
+  goodbye(): void {
+    this.close(SERVICE_RESTART, "server is stopping");
   }
 
   /** The server stops. A session that only waits for its client is over: nobody comes back to a server that has stopped. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Message } from "../../src/channel/channel.ts";
-import { Inbox } from "../../src/channel/inbox.ts";
+import { Inbox, type Receiver } from "../../src/channel/inbox.ts";
 
 interface Bench {
   readonly inbox: Inbox;
@@ -15,12 +15,13 @@ interface Bench {
 function bench(): Bench {
   const told: string[] = [];
   const got: Message[] = [];
-  const inbox = new Inbox({
-    deliver: (message) => void got.push(message),
+  const receiver: Receiver = { receive: (message) => void got.push(message) };
+  const inbox = new Inbox(receiver, {
     pauseReading: () => told.push("pause"),
     resumeReading: () => told.push("resume"),
     inboxEnded: () => told.push("ended"),
     inboxHolds: () => {},
+    messageTaken: () => {},
   });
   return { inbox, told, got };
 }

@@ -5,7 +5,8 @@ import { describe, it } from "node:test";
 import { ChannelError } from "../../src/base/errors.ts";
 import type { ChannelContext, OverflowPolicy } from "../../src/channel/context.ts";
 import { prepare } from "../../src/channel/send-data.ts";
-import { TransportChannel } from "../../src/channel/transport-channel.ts";
+import type { TransportChannel } from "../../src/channel/transport-channel.ts";
+import { makeChannel } from "../../src/channel/typed-channel.ts";
 import { Arrears } from "../../src/server/arrears.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { BufferBudget } from "../../src/transport/io/buffer-budget.ts";
@@ -16,6 +17,7 @@ const TOTAL = 10_000;
 
 class Wire implements Transport {
   readonly kind = "websocket";
+  readonly messageForm = "message";
   /** What the system has not taken, and what waits for the turn's end. */
   stuck = 0;
   queued = 0;
@@ -43,7 +45,13 @@ class Wire implements Transport {
   begin(): void {}
   part(): void {}
   finish(): void {}
-  ping(): void {}
+  refuse(): boolean {
+    return false;
+  }
+  ping(): boolean {
+    return false;
+  }
+  goodbye(): void {}
   close(): void {}
   terminate(): void {}
   tick(): void {}
@@ -70,7 +78,7 @@ function bench(onOverflow: OverflowPolicy, budget = new BufferBudget(TOTAL)): Be
     channelEnded: () => {},
   } as unknown as ChannelContext;
   const heartbeat = { pingIntervalMs: 0, pongTimeoutMs: 0 };
-  const channel = new TransportChannel(wire, {}, { maxBufferedBytes: MAX, onOverflow, heartbeat }, context);
+  const channel = makeChannel(wire, {}, { maxBufferedBytes: MAX, onOverflow, heartbeat }, context);
   channel.begin(undefined);
   assert.equal(channel.send("first"), true);
   wire.calls.length = 0;

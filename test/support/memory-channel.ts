@@ -2,13 +2,13 @@
 // callbacks at chosen moments, and no network.
 
 import { systemClock } from "../../src/base/clock.ts";
-import type { ChannelHandlers } from "../../src/channel/channel.ts";
+import type { Channel, ChannelHandlers } from "../../src/channel/channel.ts";
 import type { ChannelContext } from "../../src/channel/context.ts";
-import { TransportChannel } from "../../src/channel/transport-channel.ts";
+import { makeChannel } from "../../src/channel/typed-channel.ts";
 import type { OutboundMessage } from "../../src/protocol/outbound-message.ts";
 import { type CloseStatus, clientLeft, closeStatus } from "../../src/transport/close-status.ts";
 import { BufferBudget } from "../../src/transport/io/buffer-budget.ts";
-import type { Transport, TransportKind, TransportListener } from "../../src/transport/transport.ts";
+import type { MessageForm, Transport, TransportKind, TransportListener } from "../../src/transport/transport.ts";
 
 export interface Sent {
   readonly body: string | Uint8Array | null;
@@ -20,7 +20,7 @@ export interface Sent {
 }
 
 export class MemoryChannel {
-  readonly channel: TransportChannel;
+  readonly channel: Channel;
   /** What was sent and not looked at yet. */
   readonly sent: Sent[] = [];
   readonly reports: unknown[] = [];
@@ -47,8 +47,9 @@ export class MemoryChannel {
       channelOverflowed() {},
       channelEnded() {},
     };
-    this.channel = new TransportChannel(this.#transport, handlers, settings, context);
-    this.channel.begin(undefined);
+    const channel = makeChannel(this.#transport, handlers, settings, context);
+    this.channel = channel.publicChannel;
+    channel.begin(undefined);
   }
 
   /** The bodies that were sent since the last look. */
@@ -71,6 +72,11 @@ class MemoryTransport implements Transport {
   constructor(kind: TransportKind, onSent: (sent: Sent) => void) {
     this.kind = kind;
     this.#onSent = onSent;
+  }
+
+  get messageForm(): MessageForm {
+    if (this.kind === "http") return "body";
+    return this.kind === "sse" ? "event" : "message";
   }
 
   ended(status: CloseStatus): void {
@@ -101,7 +107,18 @@ class MemoryTransport implements Transport {
     this.close(code, reason);
   }
 
-  ping(): void {}
+  refuse(): boolean {
+    return false;
+  }
+
+  ping(): boolean {
+    return false;
+  }
+
+  goodbye(): void {
+    this.close(1001, "");
+  }
+
   flush(): void {}
 
   close(code: number, reason: string): void {

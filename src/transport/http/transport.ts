@@ -5,10 +5,10 @@ import { fieldsBeside, joinFields, withoutContentFields } from "../../codec/fiel
 import { fieldValue } from "../../codec/http1-request.ts";
 import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
 import { type EncodedBody, EncodedMessage, messageToEvent } from "../../protocol/encoded-message.ts";
-import type { OutboundMessage } from "../../protocol/outbound-message.ts";
+import { bodyMessage, type OutboundMessage } from "../../protocol/outbound-message.ts";
 import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "../close-status.ts";
 import type { ExchangeListener, ResponseExchange } from "../exchange.ts";
-import type { Heartbeat, Transport, TransportKind, TransportListener } from "../transport.ts";
+import type { Heartbeat, MessageForm, Transport, TransportKind, TransportListener } from "../transport.ts";
 
 /** How messages look in the body of a response. */
 export interface HttpFormat {
@@ -91,6 +91,10 @@ export class HttpTransport implements Transport, ExchangeListener {
     return this.#format.kind;
   }
 
+  get messageForm(): MessageForm {
+    return this.#format.messageForm;
+  }
+
   get bufferedAmount(): number {
     return this.#exchange.bufferedAmount;
   }
@@ -155,6 +159,12 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   finish(): void {}
 
+  refuse(answer: OutboundMessage): boolean {
+    if (this.#isStarted || this.#end !== undefined) return false;
+    this.send(answer, true);
+    return true;
+  }
+
   fail(code: number, reason: string): void {
     if (this.#end !== undefined) return;
     this.#ended(closeStatus("server", code, reason));
@@ -162,7 +172,9 @@ export class HttpTransport implements Transport, ExchangeListener {
     this.#exchange.abort();
   }
 
-  ping(): void {}
+  ping(): boolean {
+    return false;
+  }
 
   close(code: number, reason: string): void {
     if (this.#end !== undefined) return;
@@ -171,6 +183,16 @@ export class HttpTransport implements Transport, ExchangeListener {
     if (!this.#isStarted) this.#exchange.respond({ status: 204, fields: withoutContentFields(this.#fields) }, null);
     else this.#exchange.end();
     this.#ended(closeStatus("server", code, reason));
+  }
+
+  /** Plain HTTP counts in seconds (RFC 9110 §10.2.3); a response that has begun just ends. */
+  goodbye(comeBackMs: number): void {
+    if (this.messageForm === "event") this.send({ ...NO_MESSAGE, event: { retry: comeBackMs } }, true);
+    else if (this.#isStarted) this.close(1000, "");
+    else {
+      const fields = ["Retry-After", String(Math.ceil(comeBackMs / 1000))];
+      this.send({ ...bodyMessage("Service Unavailable\n"), status: 503, fields }, true);
+    }
   }
 
   terminate(): void {

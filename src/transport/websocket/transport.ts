@@ -77,6 +77,14 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     return "websocket";
   }
 
+  get messageForm(): "message" {
+    return "message";
+  }
+
+  get outlivesExchange(): true {
+    return true;
+  }
+
   get bufferedAmount(): number {
     return this.#connection.outputSize + this.#stream.bufferedAmount;
   }
@@ -136,15 +144,20 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     this.#sendFragment(OPCODE.TEXT, "", true);
   }
 
+  refuse(): boolean {
+    return false;
+  }
+
   fail(code: number, reason: string): void {
     this.close(code, reason);
     // It is not worth waiting for what is unsent.
     if (!(this.#flags & ENDING)) this.#startCloseTimer();
   }
 
-  ping(data: Uint8Array): void {
+  ping(data: Uint8Array): boolean {
     this.#connection.ping(data);
     this.#queueFlush();
+    return true;
   }
 
   close(code: number, reason: string): void {
@@ -152,6 +165,10 @@ export class WebSocketTransport implements TextTransport, ByteStreamListener, Fl
     // A paused reader would never see the answer.
     this.resume();
     this.#queueFlush();
+  }
+
+  goodbye(): void {
+    this.close(1001, "server is stopping");
   }
 
   terminate(): void {
