@@ -3,6 +3,7 @@
 
 import { memorySize } from "../base/memory-size.ts";
 import { Queue } from "../base/queue.ts";
+import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Message } from "./channel.ts";
 
 /** Reading pauses when so many messages wait, or so many bytes. */
@@ -49,13 +50,15 @@ export interface Receiver {
   receive(message: Message): Promise<void> | undefined;
 }
 
-export interface InboxOwner {
-  pauseReading(): void;
-  resumeReading(): void;
-  /** The bytes of memory that wait here have changed. */
-  inboxHolds(before: number, after: number): void;
+/** The transport that the messages come from. */
+export interface MessageSource {
+  pause(): void;
+  resume(): void;
   /** A message that had waited was handed to the application. */
-  messageTaken(): void;
+  messageTaken?(): void;
+}
+
+export interface InboxOwner {
   /** Everything was delivered and nothing more comes. */
   inboxEnded(): void;
 }
@@ -66,6 +69,9 @@ const DONE: IteratorResult<Message, undefined> = { done: true, value: undefined 
 
 export class Inbox {
   readonly #receiver: Receiver;
+  readonly #source: MessageSource;
+  /** Counts the bytes of memory that wait here. */
+  readonly #budget: BufferBudget;
   readonly #owner: InboxOwner;
   #state: InboxState = "held";
   /** True when the transport has ended: no more messages come. */
@@ -77,8 +83,10 @@ export class Inbox {
   /** Calls of `pull` without a message so far. Made by the first call. */
   #pulls: Queue<Pull> | undefined;
 
-  constructor(receiver: Receiver, owner: InboxOwner) {
+  constructor(receiver: Receiver, source: MessageSource, budget: BufferBudget, owner: InboxOwner) {
     this.#receiver = receiver;
+    this.#source = source;
+    this.#budget = budget;
     this.#owner = owner;
   }
 
@@ -132,7 +140,7 @@ export class Inbox {
     this.#step("pull");
     const message = this.#take();
     if (message !== undefined) {
-      this.#owner.messageTaken();
+      this.#source.messageTaken?.();
       this.#resumeIfRoom();
       return Promise.resolve({ done: false, value: message });
     }
@@ -160,7 +168,7 @@ export class Inbox {
     this.#hold(this.#waitingBytes + sizeOf(message));
     if (this.#isReadingPaused || this.#hasRoom) return;
     this.#isReadingPaused = true;
-    this.#owner.pauseReading();
+    this.#source.pause();
   }
 
   #take(): Message | undefined {
@@ -172,7 +180,7 @@ export class Inbox {
   }
 
   #hold(bytes: number): void {
-    this.#owner.inboxHolds(this.#waitingBytes, bytes);
+    this.#budget.change(this.#waitingBytes, bytes);
     this.#waitingBytes = bytes;
   }
 
@@ -181,7 +189,7 @@ export class Inbox {
       const message = this.#take();
       if (message === undefined) break;
       this.#deliver(message);
-      this.#owner.messageTaken();
+      this.#source.messageTaken?.();
     }
     this.#resumeIfRoom();
     this.#endIfDone();
@@ -208,7 +216,7 @@ export class Inbox {
   #resumeIfRoom(): void {
     if (!this.#isReadingPaused || !this.#hasRoom) return;
     this.#isReadingPaused = false;
-    this.#owner.resumeReading();
+    this.#source.resume();
   }
 
   #endIfDone(): void {

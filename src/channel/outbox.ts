@@ -3,6 +3,7 @@
 
 import { memorySize } from "../base/memory-size.ts";
 import { Queue } from "../base/queue.ts";
+import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Transport } from "../transport/transport.ts";
 import { toPart } from "./body.ts";
 import type { Sendable } from "./send-data.ts";
@@ -29,14 +30,14 @@ export interface OutboxOwner {
   streamFailed(error: unknown): void;
   /** A message that waited could not be sent. */
   reportUnsent(error: unknown): void;
-  /** What waits has grown or shrunk. */
-  outboxHolds(before: number, after: number): void;
   /** Everything was handed to the transport. */
   outboxEmptied(): void;
 }
 
 export class Outbox {
   readonly #transport: Transport;
+  /** Counts the bytes that wait here. */
+  readonly #budget: BufferBudget;
   readonly #owner: OutboxOwner;
   readonly #waiting: Queue<Waiting> = new Queue();
   #bytes = 0;
@@ -47,8 +48,9 @@ export class Outbox {
   #end: (() => void) | undefined;
   #onRoom: (() => void) | undefined;
 
-  constructor(transport: Transport, owner: OutboxOwner) {
+  constructor(transport: Transport, budget: BufferBudget, owner: OutboxOwner) {
     this.#transport = transport;
+    this.#budget = budget;
     this.#owner = owner;
   }
 
@@ -119,7 +121,7 @@ export class Outbox {
   }
 
   #hold(bytes: number): void {
-    this.#owner.outboxHolds(this.#bytes, bytes);
+    this.#budget.change(this.#bytes, bytes);
     this.#bytes = bytes;
   }
 

@@ -1,5 +1,6 @@
 // One conversation over a Transport: what is sent goes down to the transport, what arrives goes up to the inbox, and the
 // end is reported once, last. Applications hold its `publicChannel`.
+// Long because sending, receiving and the end share one state.
 
 import { utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -134,7 +135,7 @@ export class TransportChannel
     const last = closeAfterSend ?? this.#transport.closesByDefault(sendable.message);
     if (sendable.parts === undefined && !this.#outbox?.isBusy) this.#transport.send(sendable.message, last);
     else {
-      this.#outbox ??= new Outbox(this.#transport, this);
+      this.#outbox ??= new Outbox(this.#transport, this.#context.budget, this);
       this.#outbox.add(sendable, last);
     }
     this.#context.messages.sent += 1;
@@ -322,22 +323,6 @@ export class TransportChannel
     });
   }
 
-  pauseReading(): void {
-    this.#transport.pause();
-  }
-
-  resumeReading(): void {
-    this.#transport.resume();
-  }
-
-  inboxHolds(before: number, after: number): void {
-    this.#context.received.change(before, after);
-  }
-
-  messageTaken(): void {
-    this.#transport.messageTaken?.();
-  }
-
   inboxEnded(): void {
     this.#tellEndIfDone();
   }
@@ -349,10 +334,6 @@ export class TransportChannel
 
   reportUnsent(error: unknown): void {
     this.callbacks.report(error, "send");
-  }
-
-  outboxHolds(before: number, after: number): void {
-    this.#context.budget.change(before, after);
   }
 
   outboxEmptied(): void {
@@ -424,7 +405,7 @@ export class TransportChannel
 
   #toInbox(): Inbox {
     if (this.#inbox !== undefined) return this.#inbox;
-    this.#inbox = new Inbox(this.callbacks, this);
+    this.#inbox = new Inbox(this.callbacks, this.#transport, this.#context.received, this);
     if (!isSettingUp(this.#state)) this.#inbox.release();
     if (!this.isOpen) this.#inbox.discard();
     return this.#inbox;

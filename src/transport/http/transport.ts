@@ -1,5 +1,6 @@
 // Plain HTTP as a transport: a response that is whole (long polling) or grows (streaming).
 // The same class carries Server-Sent Events: only the format of what is sent differs (`sse.ts`).
+// Long because a response that is whole, one that grows, and the ends of both share what they know of the exchange.
 
 import { fieldsBeside, joinFields, withoutContentFields } from "../../codec/field-list.ts";
 import { fieldValue } from "../../codec/http1-request.ts";
