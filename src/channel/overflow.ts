@@ -10,7 +10,7 @@ const SMALL_BYTES = 16_384;
 
 const TOTAL_EXCEEDED = "its part of maxTotalBufferedBytes, which all channels together exceed";
 
-/** What a channel has unsent. */
+/** The unsent bytes of a channel. */
 export interface Unsent {
   /** Bytes that count in `maxBufferedBytes`. */
   readonly bufferedAmount: number;

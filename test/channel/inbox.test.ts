@@ -41,7 +41,7 @@ describe("Inbox", () => {
       assert.deepEqual(told, []);
       inbox.accept(message);
       assert.deepEqual(told, ["pause"]);
-      // What was read before the pause still comes.
+      // A message that was read before the pause is still accepted.
       inbox.accept(message);
       inbox.release();
       assert.deepEqual(told, ["pause", "resume"]);

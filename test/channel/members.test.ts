@@ -69,7 +69,7 @@ function sorted(keys: readonly PropertyKey[]): string[] {
   return keys.map(String).sort();
 }
 
-/** What a handler finds when a client has sent a GET. */
+/** Returns what `look` finds in a handler when a client has sent a GET. */
 async function found<T>(t: TestContext, look: (request: ChannelRequest) => T, fields = ""): Promise<T> {
   const values: T[] = [];
   const { target } = await serving(t, (r) => void values.push(look(r)));

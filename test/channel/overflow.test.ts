@@ -18,7 +18,7 @@ const TOTAL = 10_000;
 class Wire implements Transport {
   readonly kind = "websocket";
   readonly messageForm = "message";
-  /** What the system has not taken, and what waits for the turn's end. */
+  /** Bytes that the system has not taken, and bytes that wait for the end of the turn. */
   stuck = 0;
   queued = 0;
   readonly calls: string[] = [];
@@ -127,14 +127,14 @@ describe("maxTotalBufferedBytes", () => {
     return budget;
   }
 
-  it("asks nothing of anybody while no more than that is unsent", () => {
+  it("ends no channel while no more than that is unsent", () => {
     const { wire, channel } = bench("close", othersHold(TOTAL));
     wire.stuck = MAX - 1;
     assert.equal(channel.send("x"), true);
     assert.deepEqual(wire.calls, ["send"]);
   });
 
-  it("beyond it, closes or drops for who holds an equal part, and for nobody below", () => {
+  it("beyond it, closes or drops for channels that hold an equal part, and for none below", () => {
     const budget = othersHold(TOTAL + 20);
     const closing = bench("close", budget);
     closing.wire.stuck = TOTAL / 20 - 1;
@@ -188,14 +188,14 @@ describe("maxTotalBufferedBytes", () => {
     );
   });
 
-  it("does not hold against a client what only waits for the turn's end", () => {
+  it("does not count against a client what only waits for the end of the turn", () => {
     const { wire, channel } = bench("close", othersHold(TOTAL + 20));
     wire.queued = MAX - 1;
     assert.equal(channel.send("x"), true);
     assert.deepEqual(wire.calls, ["flush", "send"]);
   });
 
-  it("counts the messages that wait behind a stream, until they are given up", async () => {
+  it("counts the messages that wait behind a stream, until they are dropped", async () => {
     const budget = new BufferBudget(TOTAL);
     const { channel } = bench("close", budget);
     channel.send(new ReadableStream({}));

@@ -89,7 +89,7 @@ describe("the options of serve", () => {
 
 describe("the options of a channel", () => {
   it("are those of its interface", () => {
-    assert.deepEqual(Object.keys(CHANNEL_OPTIONS).sort(), namesOf("src/request/accept.ts", "ChannelOptions"));
+    assert.deepEqual(Object.keys(CHANNEL_OPTIONS).sort(), namesOf("src/request/channel-options.ts", "ChannelOptions"));
   });
 
   const wrong: readonly (readonly [options: object, text: RegExp])[] = [
