@@ -15,6 +15,7 @@ import { encodeMaskedFrame, OPCODE } from "../src/codec/ws-frame.ts";
 import { readHandshake } from "../src/codec/ws-handshake.ts";
 import { MessageDecoder } from "../src/codec/ws-message.ts";
 import { Session } from "../src/protocol/session.ts";
+import { BufferBudget } from "../src/transport/io/buffer-budget.ts";
 
 const TRIES = 5;
 const MOST = 9;
@@ -119,13 +120,9 @@ const ROWS: Record<string, Row> = {
     while (queue.shift() !== undefined);
   },
   "messages that wait for setup": (n) => () => {
-    const inbox = new Inbox({
-      deliver: () => undefined,
-      pauseReading() {},
-      resumeReading() {},
-      inboxHolds() {},
-      inboxEnded() {},
-    });
+    const receiver = { receive: () => undefined };
+    const budget = new BufferBudget(Number.POSITIVE_INFINITY);
+    const inbox = new Inbox(receiver, { pause() {}, resume() {} }, budget, { inboxEnded() {} });
     for (let i = 0; i < n; i++) inbox.accept("x");
     inbox.release();
   },

@@ -62,6 +62,16 @@ const EXPECTED_LINES = 300;
 const MAX_LINES = 600;
 const DEFENCE = "// Long because";
 
+/** Above the seam: what carries a channel changes nothing in these layers. */
+const ABOVE_THE_SEAM = ["channel", "request", "session", "group"];
+
+const MAY_COMPARE_KINDS: ReadonlyMap<string, string> = new Map([
+  ["channel/public-channel.ts", "the contract has `isWebSocket`; a channel of another make has no other facts"],
+  ["session/open-session.ts", "it chooses the carrier that a request becomes, by the name in its query"],
+  ["session/transport.ts", "it has a carrier of each kind in turn, and says on each what that can carry"],
+  ["session/debt.ts", "it knows what each kind of carrier may owe"],
+]);
+
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 const sources: ReadonlyMap<string, string> = new Map(
@@ -142,6 +152,40 @@ describe("the layers", () => {
   for (const [why, file, source] of allowed) {
     it(`allow ${why}`, () => {
       assert.deepEqual(importComplaints(file, source), []);
+    });
+  }
+});
+
+describe("the kinds of transport", () => {
+  it("are not compared above the seam: what differs between transports is a verb or a fact of Transport", () => {
+    assert.deepEqual(complaints(kindComplaints), []);
+  });
+
+  it("may still be compared in each file that is allowed to", () => {
+    const idle = [...MAY_COMPARE_KINDS.keys()].filter((file) => comparisons(sources.get(file) ?? "").length === 0);
+    assert.deepEqual(idle, []);
+  });
+
+  for (const source of [
+    'if (channel.transport === "http") close();',
+    'if (this.#transport.kind !== "sse") return;',
+    "if (transport.isSession) return;",
+    "if (channel.isWebSocket) return;",
+    "switch (carrier.kind) {",
+  ]) {
+    it(`are compared by ${source}`, () => {
+      assert.equal(kindComplaints("group/a.ts", source).length, 1);
+    });
+  }
+
+  for (const source of [
+    "channels[channel.transport] += 1;",
+    "if (request.isWebSocket) acceptWebSocket(request);",
+    "get isWebSocket(): boolean;",
+    'if (transport.messageForm === "event") return;',
+  ]) {
+    it(`are not compared by ${source}`, () => {
+      assert.deepEqual(kindComplaints("group/a.ts", source), []);
     });
   }
 });
@@ -294,6 +338,22 @@ function circles(imports: ReadonlyMap<string, readonly string[]>): string[][] {
 
 function mentions(file: string, source: string, pattern: RegExp): string[] {
   return [...source.matchAll(pattern)].map(([text]) => `src/${file} mentions ${text}`);
+}
+
+function kindComplaints(file: string, source: string): string[] {
+  if (!ABOVE_THE_SEAM.includes(layerName(file)) || MAY_COMPARE_KINDS.has(file)) return [];
+  return comparisons(source).map((text) => `src/${file} compares the kind of a transport: ${text}`);
+}
+
+function comparisons(source: string): string[] {
+  const patterns = [
+    /[!=]== *"(?:websocket|sse|poll)"/g,
+    /\b(?:kind|transport) *[!=]== *"http"/g,
+    /\b(?:carrier|transport|channel)\??\.(?:kind|transport) *[!=]== *\w/g,
+    /\bswitch \(\S*\b(?:carrier|transport|channel)\??\.(?:kind|transport)\)/g,
+    /\bisSession\b|\b(?:channel|transport)\??\.isWebSocket\b/g,
+  ];
+  return patterns.flatMap((pattern) => [...source.matchAll(pattern)].map(([text]) => text));
 }
 
 function sansIo(file: string): boolean {

@@ -10,19 +10,59 @@ import { ChannelError } from "./channel-error.ts";
  */
 export function guard(call: () => unknown, report: (error: unknown) => void): Promise<void> | undefined {
   try {
-    return settled(call(), report);
+    const result = call();
+    return isThenable(result) ? reported(result, report) : undefined;
   } catch (error) {
     report(inspectable(error));
     return undefined;
   }
 }
 
+/** Receives what a callback throws. `Source` says which callback it was. */
+export interface Reporter<Source> {
+  /** Must not throw. */
+  report(error: unknown, source: Source): void;
+}
+
+/** `guard` for a callback of at most two arguments: no closure is made for a call. */
+export function guardCall<First, Second, Source>(
+  callback: (first: First, second: Second) => unknown,
+  first: First,
+  second: Second,
+  reporter: Reporter<Source>,
+  source: Source,
+): Promise<void> | undefined {
+  try {
+    const result = callback(first, second);
+    return isThenable(result) ? reported(result, (error) => reporter.report(error, source)) : undefined;
+  } catch (error) {
+    reporter.report(inspectable(error), source);
+    return undefined;
+  }
+}
+
 /**
- * Does the same for a result that the caller has already. Returns a promise that resolves when `result` has settled, or
- * undefined if it is not a promise. Throws what a `then` getter throws.
+ * Calls a handler, and hands its result, or what it threw, to one of two functions: at once, or when its promise has
+ * settled. Those functions must not throw.
  */
-export function settled(result: unknown, report: (error: unknown) => void): Promise<void> | undefined {
-  return isThenable(result) ? reported(result, report) : undefined;
+export function guardHandler<Input, Result>(
+  handler: (input: Input) => Result | PromiseLike<Result>,
+  input: Input,
+  done: (input: Input, result: Result) => void,
+  fail: (input: Input, error: unknown) => void,
+): void {
+  try {
+    const result = handler(input);
+    if (isThenable(result)) {
+      // Not its own `then`: an odd one may call back twice, or throw after it has.
+      Promise.resolve(result).then(
+        (value) => done(input, value),
+        (error) => fail(input, inspectable(error)),
+      );
+    } else done(input, result);
+  } catch (error) {
+    fail(input, inspectable(error));
+  }
 }
 
 /**

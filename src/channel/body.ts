@@ -1,17 +1,17 @@
-// Bodies as an application hands them over: whole, or a stream of parts.
+// The bodies that an application may send: whole, or a stream of parts.
 
 import { ChannelError } from "../base/errors.ts";
 
 /** One part of a streamed body. */
 export type BodyPart = string | Uint8Array | ArrayBuffer;
 
-/** A body that comes in parts. */
+/** A body in parts. */
 export type StreamBody = Blob | ReadableStream<BodyPart> | AsyncIterable<BodyPart> | Iterable<BodyPart>;
 
 /** A body. Bytes are not copied, but by a session: do not change them before `drained()`. */
 export type SendBody = string | Uint8Array | ArrayBuffer | StreamBody | null;
 
-/** One part as the transports take it. Throws BAD_DATA for anything but text and bytes. */
+/** Converts a part to text or bytes. Throws BAD_DATA for anything else. */
 export function toPart(part: unknown): string | Uint8Array {
   if (typeof part === "string" || part instanceof Uint8Array) return part;
   if (part instanceof ArrayBuffer) return new Uint8Array(part);
@@ -22,7 +22,7 @@ export function isIterable(value: object): value is AsyncIterable<BodyPart> | It
   return Symbol.asyncIterator in value || Symbol.iterator in value;
 }
 
-/** The error for a value that is no body. */
+/** The error for a value that cannot be sent. */
 export function unsendable(value: unknown): ChannelError {
   const what =
     value === undefined ? "undefined" : typeof value === "object" ? "an object with other keys" : typeof value;

@@ -1,4 +1,4 @@
-// What the channels of one server share: its clock, its limits, and whom to tell of an error.
+// The part of a server that its channels know: its clock, its limits, and the reporter of errors.
 
 import type { Clock } from "../base/clock.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
@@ -22,7 +22,7 @@ export type ErrorSource =
   | "connection"
   | "listener";
 
-/** What happens to a send when `bufferedAmount` has reached `maxBufferedBytes`. */
+/** The effect of a send when `bufferedAmount` has reached `maxBufferedBytes`. */
 export type OverflowPolicy = "close" | "drop";
 
 export interface ChannelSettings {
@@ -31,22 +31,28 @@ export interface ChannelSettings {
   readonly heartbeat: Heartbeat;
 }
 
-/** Messages of all channels so far. Plain numbers: each costs an addition, and somebody may read them now and then. */
+/** Counts the messages of all channels so far. */
 export interface MessageCounts {
   received: number;
   sent: number;
 }
 
+/** A channel as its server knows it. */
+export interface ServedChannel {
+  /** The channel that the application has. */
+  readonly publicChannel: AnyChannel;
+}
+
 export interface ChannelContext {
   readonly clock: Clock;
-  /** What all channels together have unsent. */
+  /** Counts the unsent bytes of all channels: `maxTotalBufferedBytes`. */
   readonly budget: BufferBudget;
-  /** Bytes that all clients together have sent and nobody has taken yet: `maxTotalReceivedBytes`. */
+  /** Counts the bytes of received messages that wait for the application: `maxTotalReceivedBytes`. */
   readonly received: BufferBudget;
   readonly messages: MessageCounts;
   report(error: unknown, context: { readonly source: ErrorSource; readonly channel: AnyChannel }): void;
-  /** A send found the channel full, and did what the policy says. */
-  channelOverflowed(channel: AnyChannel, policy: OverflowPolicy): void;
+  /** A send found the channel full; the policy was applied. */
+  channelOverflowed(channel: ServedChannel, policy: OverflowPolicy): void;
   /** The last callback of the channel has run. */
-  channelEnded(channel: AnyChannel, status: CloseStatus): void;
+  channelEnded(channel: ServedChannel, status: CloseStatus): void;
 }

@@ -1,33 +1,33 @@
-// What the client gets when the application fails, or when the application finds out that the client did.
+// The answer to a request when the application has failed, or has found a mistake of the client.
 
 import { ChannelError } from "../base/errors.ts";
 import type { SendInit } from "./send-data.ts";
 
-/** The error's text stays here: it may hold what no client should see. */
+/** Without the error's text, which may hold secrets. */
 const SERVER_ERROR: SendInit = failure(500, "Internal Server Error\n");
 
-/** The answer in place of one for which there is no room, as all clients together have too much unsent. */
+/** Replaces an answer when all clients together have too much unsent. */
 export const OVERLOADED: SendInit = { status: 503, headers: { "Retry-After": 1 }, body: "Service Unavailable\n" };
 
-/** The server has no room for what the client sends: 503, and nothing to report for each client. */
+/** True if the server has no room for what the client sends. The answer is 503; it is not reported for each client. */
 function isOverflow(error: ChannelError): boolean {
   return error.code === "RECEIVE_OVERFLOW";
 }
 
-/** True for what a request's own helpers throw at a client's mistake, and for a client that left: nothing to report. */
+/** True for an error that the client caused, by a mistake or by leaving. It is not reported. */
 export function isClientsFault(error: unknown): boolean {
   if (!(error instanceof ChannelError)) return false;
   return error.code === "CLIENT_GONE" || isOverflow(error) || (error.status !== undefined && error.status < 500);
 }
 
-/** The response to a request whose handler or setup threw this. A ChannelError tells a client what it did wrong. */
+/** The response to a request whose handler or setup threw `error`. A ChannelError tells the client its mistake. */
 export function failureOf(error: unknown): SendInit {
   if (!(error instanceof ChannelError) || error.status === undefined) return SERVER_ERROR;
   if (error.status >= 500 && !isOverflow(error)) return SERVER_ERROR;
   return failure(error.status, `${error.message}\n`, error.status === 503 ? { "Retry-After": 1 } : undefined);
 }
 
-/** A channel's own Content-Type, which its options may give, is not that of this text. */
+/** The Content-Type is given because the channel's options may name another one. */
 function failure(status: number, body: string, headers?: Readonly<Record<string, string | number>>): SendInit {
   return {
     status,

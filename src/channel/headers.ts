@@ -1,4 +1,4 @@
-// Headers as the application gives and reads them (Fetch semantics), and as the codecs want them: a flat list.
+// Converts headers between the forms of the application (Fetch semantics) and of the codecs (a flat list).
 
 import { ChannelError } from "../base/errors.ts";
 import { joinedValues } from "../codec/http1-request.ts";
@@ -14,10 +14,10 @@ export type HeadersInput =
 
 export const NO_FIELDS: readonly string[] = [];
 
-/** Fields that an object may have under several spellings: each counts (RFC 9110 §5.3, §12.5.5). */
+/** Names that may occur several times in an object, spelled differently: each counts (RFC 9110 §5.3, §12.5.5). */
 const ADDED = /^(?:set-cookie|vary)$/i;
 
-/** Name, value, name, value, …, in order. Of names of an object that differ in case alone the last one counts. What the values may hold is checked when the head is encoded. */
+/** Name, value, name, value, …, in order. Values are checked when the head is encoded. */
 export function toFields(headers: HeadersInput): readonly string[] {
   if (typeof headers !== "object" || headers === null)
     throw new ChannelError("BAD_HEADER", "headers are not an object");
@@ -36,7 +36,7 @@ export function toFields(headers: HeadersInput): readonly string[] {
   return fields.length > 2 ? withoutSpellings(fields) : fields;
 }
 
-/** A name in another spelling stands further behind: it is what an object was spread over. */
+/** Removes a field if a later one has the same name in another case, as in `{ ...defaults, "content-type": "…" }`. */
 function withoutSpellings(fields: string[]): string[] {
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!;
@@ -52,13 +52,13 @@ function withoutSpellings(fields: string[]): string[] {
   return fields;
 }
 
-/** The same fields. Throws BAD_HEADER for a name or value that HTTP forbids, before anything is made for the answer. */
+/** Returns the same fields. Throws BAD_HEADER for a name or value that HTTP forbids. */
 export function checkFields(fields: readonly string[]): readonly string[] {
   if (fields.length > 0) encodeResponseHead(200, fields);
   return fields;
 }
 
-/** False for null too: the text "null" is no value that anybody means. */
+/** False for undefined and null. */
 function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null;
 }

@@ -1,4 +1,4 @@
-// Names for logs: of requests, channels and connections. Made when somebody asks, so that nobody else pays for them.
+// Ids for logs: of requests, channels and connections. They are made on first use.
 
 import { randomInt } from "node:crypto";
 

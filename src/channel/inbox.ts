@@ -1,48 +1,92 @@
-// Messages on their way to the application: one at a time, in arrival order, and the end after the last.
-// While setup runs they are held; while a receiver's promise is pending they wait; when too many wait, reading pauses.
+// Delivers received messages to the application one at a time, in arrival order, and then reports the end.
+// Messages wait while the setup runs or a receiver's promise is pending. When too many wait, reading is paused.
 
 import { memorySize } from "../base/memory-size.ts";
 import { Queue } from "../base/queue.ts";
+import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Message } from "./channel.ts";
 
-/** What waits may be this many messages, or this many bytes, before reading pauses. */
+/** Reading pauses when so many messages wait, or so many bytes. */
 const MAX_WAITING_MESSAGES = 64;
 const MAX_WAITING_BYTES = 65_536;
 
-/** Least size that a waiting message is counted with: keeping an empty one costs memory, too. */
+/** The smallest size with which a waiting message counts: an empty one takes memory, too. */
 const MIN_WAITING_SIZE = 64;
 
-export interface InboxOwner {
-  /** Hands one message to the application. A returned promise holds back the next one. Never throws or rejects. */
-  deliver(message: Message): Promise<void> | undefined;
-  pauseReading(): void;
-  resumeReading(): void;
-  /** The bytes of memory that wait here have changed. */
-  inboxHolds(before: number, after: number): void;
+/**
+ * - held: the setup has not settled; messages wait
+ * - ready: a message is delivered when it arrives
+ * - busy: a receiver's promise is pending; messages wait
+ * - pulled: a `for await` loop takes the messages
+ * - discardingBusy: the application has closed the channel while a receiver's promise is pending; messages are dropped
+ * - discarding: the application has closed the channel; messages are dropped
+ * - ended: the end was reported
+ */
+type InboxState = "held" | "ready" | "busy" | "pulled" | "discardingBusy" | "discarding" | "ended";
+
+/**
+ * - release: the setup has settled
+ * - call: a receiver has returned a promise
+ * - settle: that promise has settled
+ * - pull: a loop has asked for a message
+ * - discard: the application has closed the channel
+ * - end: all that waited is delivered, and the transport has ended
+ */
+type InboxStep = "release" | "call" | "settle" | "pull" | "discard" | "end";
+
+/** Every move. A step that is missing in a state has no effect there. */
+const MOVES: Record<InboxState, Partial<Record<InboxStep, InboxState>>> = {
+  held: { release: "ready", pull: "pulled", discard: "discarding", end: "ended" },
+  ready: { call: "busy", pull: "pulled", discard: "discarding", end: "ended" },
+  busy: { settle: "ready", discard: "discardingBusy" },
+  pulled: { discard: "discarding", end: "ended" },
+  discardingBusy: { settle: "discarding" },
+  discarding: { call: "discardingBusy", end: "ended" },
+  ended: {},
+};
+
+/** Calls the application's receiver. A returned promise delays the next message. Never throws or rejects. */
+export interface Receiver {
+  receive(message: Message): Promise<void> | undefined;
+}
+
+/** The transport that the messages come from. */
+export interface MessageSource {
+  pause(): void;
+  resume(): void;
   /** A message that had waited was handed to the application. */
   messageTaken?(): void;
+}
+
+export interface InboxOwner {
   /** Everything was delivered and nothing more comes. */
   inboxEnded(): void;
 }
 
 type Pull = (result: IteratorResult<Message, undefined>) => void;
 
+const DONE: IteratorResult<Message, undefined> = { done: true, value: undefined };
+
 export class Inbox {
+  readonly #receiver: Receiver;
+  readonly #source: MessageSource;
+  /** Counts the bytes of memory that wait here. */
+  readonly #budget: BufferBudget;
   readonly #owner: InboxOwner;
+  #state: InboxState = "held";
+  /** True when the transport has ended: no more messages come. */
+  #isComplete = false;
+  #isReadingPaused = false;
   /** Undefined while nothing waits. */
   #waiting: Queue<Message> | undefined;
   #waitingBytes = 0;
-  #isHeld = true;
-  #isBusy = false;
-  #isPaused = false;
-  /** The application has closed the channel: nothing more is delivered, but the transport's end is still to come. */
-  #isDiscarding = false;
-  #isEnding = false;
-  #isEnded = false;
-  /** Set once the application pulls; messages then go to those who wait, not to the receiver. */
+  /** Calls of `pull` without a message so far. Made by the first call. */
   #pulls: Queue<Pull> | undefined;
 
-  constructor(owner: InboxOwner) {
+  constructor(receiver: Receiver, source: MessageSource, budget: BufferBudget, owner: InboxOwner) {
+    this.#receiver = receiver;
+    this.#source = source;
+    this.#budget = budget;
     this.#owner = owner;
   }
 
@@ -60,73 +104,71 @@ export class Inbox {
     return this.#pulls !== undefined;
   }
 
-  accept(message: Message): void {
-    if (this.#isDiscarding || this.#isEnding) return;
-    if (this.#pulls !== undefined) this.#give(message);
-    else if (this.#isHeld || this.#isBusy || this.#waiting !== undefined) this.#wait(message);
-    else this.#deliver(message);
+  get hasEnded(): boolean {
+    return this.#state === "ended";
   }
 
-  /** Setup is over: what was held is delivered. */
+  accept(message: Message): void {
+    if (this.#isComplete || this.#isDiscarding) return;
+    if (this.#state === "ready" && this.#waiting === undefined) this.#deliver(message);
+    else this.#acceptLater(message);
+  }
+
+  /** The setup has settled: what was held is delivered. */
   release(): void {
-    this.#isHeld = false;
+    this.#step("release");
     this.#drain();
   }
 
-  /** Nothing that waits is delivered any more: the application has closed the channel. */
+  /** Drops what waits and what still comes: the application has closed the channel. */
   discard(): void {
     this.#waiting = undefined;
     this.#hold(0);
-    this.#isDiscarding = true;
+    this.#step("discard");
     this.#resumeIfRoom();
   }
 
-  /** No more messages come; when the last was delivered the owner is told, once. */
+  /** No more messages come. */
   end(): void {
-    this.#isEnding = true;
+    this.#isComplete = true;
     this.#endIfDone();
   }
 
   /** The next message, for a `for await` loop. */
   pull(): Promise<IteratorResult<Message, undefined>> {
     this.#pulls ??= new Queue();
+    this.#step("pull");
     const message = this.#take();
     if (message !== undefined) {
-      this.#owner.messageTaken?.();
+      this.#source.messageTaken?.();
       this.#resumeIfRoom();
       return Promise.resolve({ done: false, value: message });
     }
     this.#endIfDone();
-    if (this.#isDiscarding || this.#isEnding) return Promise.resolve({ done: true, value: undefined });
+    if (this.#isComplete || this.#isDiscarding) return Promise.resolve(DONE);
     return new Promise((resolve) => this.#pulls!.push(resolve));
   }
 
-  /**
-   * The loop that pulled has ended, and no other one can take its place: what waits, and what still comes, is dropped, so that
-   * the end is seen.
-   */
+  /** The loop that pulled is over, and no other can take its place: what it has not taken is dropped. */
   stopPulling(): void {
-    if (this.#isEnded) return;
+    if (this.hasEnded) return;
     this.discard();
-    for (let pull = this.#pulls?.shift(); pull !== undefined; pull = this.#pulls?.shift()) {
-      pull({ done: true, value: undefined });
-    }
+    this.#answerPulls();
     this.#endIfDone();
   }
 
-  #give(message: Message): void {
-    const pull = this.#pulls!.shift();
-    if (pull === undefined) this.#wait(message);
-    else pull({ done: false, value: message });
-  }
-
-  #wait(message: Message): void {
+  #acceptLater(message: Message): void {
+    const pull = this.#pulls?.shift();
+    if (pull !== undefined) {
+      pull({ done: false, value: message });
+      return;
+    }
     this.#waiting ??= new Queue();
     this.#waiting.push(message);
     this.#hold(this.#waitingBytes + sizeOf(message));
-    if (this.#isPaused || this.#hasRoom) return;
-    this.#isPaused = true;
-    this.#owner.pauseReading();
+    if (this.#isReadingPaused || this.#hasRoom) return;
+    this.#isReadingPaused = true;
+    this.#source.pause();
   }
 
   #take(): Message | undefined {
@@ -138,46 +180,60 @@ export class Inbox {
   }
 
   #hold(bytes: number): void {
-    this.#owner.inboxHolds(this.#waitingBytes, bytes);
+    this.#budget.change(this.#waitingBytes, bytes);
     this.#waitingBytes = bytes;
   }
 
   #drain(): void {
-    while (!this.#isHeld && !this.#isBusy && this.#pulls === undefined) {
+    while (this.#state === "ready") {
       const message = this.#take();
       if (message === undefined) break;
       this.#deliver(message);
-      this.#owner.messageTaken?.();
+      this.#source.messageTaken?.();
     }
     this.#resumeIfRoom();
     this.#endIfDone();
   }
 
   #deliver(message: Message): void {
-    const done = this.#owner.deliver(message);
-    if (done === undefined) return;
-    this.#isBusy = true;
-    void done.then(() => {
-      this.#isBusy = false;
+    const received = this.#receiver.receive(message);
+    if (received === undefined) return;
+    this.#step("call");
+    void received.then(() => {
+      this.#step("settle");
       this.#drain();
     });
   }
 
+  get #isDiscarding(): boolean {
+    return this.#state === "discarding" || this.#state === "discardingBusy";
+  }
+
   get #hasRoom(): boolean {
-    return (this.#waiting?.length ?? 0) < MAX_WAITING_MESSAGES && this.#waitingBytes < MAX_WAITING_BYTES;
+    return this.length < MAX_WAITING_MESSAGES && this.#waitingBytes < MAX_WAITING_BYTES;
   }
 
   #resumeIfRoom(): void {
-    if (!this.#isPaused || !this.#hasRoom) return;
-    this.#isPaused = false;
-    this.#owner.resumeReading();
+    if (!this.#isReadingPaused || !this.#hasRoom) return;
+    this.#isReadingPaused = false;
+    this.#source.resume();
   }
 
   #endIfDone(): void {
-    if (!this.#isEnding || this.#isEnded || this.#isBusy || this.#waiting !== undefined) return;
-    this.#isEnded = true;
-    for (const pull of this.#pulls ?? []) pull({ done: true, value: undefined });
+    if (!this.#isComplete || this.#waiting !== undefined || !this.#step("end")) return;
+    this.#answerPulls();
     this.#owner.inboxEnded();
+  }
+
+  #answerPulls(): void {
+    for (let pull = this.#pulls?.shift(); pull !== undefined; pull = this.#pulls?.shift()) pull(DONE);
+  }
+
+  #step(step: InboxStep): boolean {
+    const next = MOVES[this.#state][step];
+    if (next === undefined) return false;
+    this.#state = next;
+    return true;
   }
 }
 

@@ -1,12 +1,12 @@
-// The Response that stands for "the channel answers", for frameworks whose handlers must return one.
-// Such frameworks copy responses (to add a header, say), so the mark is a field, with a value that nobody can guess.
+// The Response that means "the channel answers", for frameworks whose handlers must return a Response. Frameworks copy
+// responses (to add a header, for example), so the mark is a header field with an unguessable value.
 
 import { randomUUID } from "node:crypto";
 
 const MARK = "unichannel-answers";
 const VALUE: string = randomUUID();
 
-/** An empty response that `isChannelResponse` knows, also when it was copied. */
+/** An empty response that `isChannelResponse` recognizes, also after it was copied. */
 export function channelResponse(): Response {
   return new Response(null, { headers: { [MARK]: VALUE } });
 }

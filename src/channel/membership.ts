@@ -1,5 +1,5 @@
 // The link from a channel to the groups that it has joined. The channel stores it and reports its end through it, so that
-// neither looks the other up in a table: for thousands of polls that would cost more than all other work of a group.
+// no table is needed: for thousands of polls, looking them up would cost more than all other work of a group.
 
 export interface Membership {
   /** The channel has ended: it leaves all its groups. Never throws. */

@@ -1,8 +1,9 @@
-// Messages that are made of parts, and those that wait behind one: a stream is pulled at the pace of the client, and
-// what is sent meanwhile keeps its turn. A channel that never sends a stream has no outbox.
+// Sends streams at the pace of the client, and the messages that are sent meanwhile after them, in order. A channel that
+// never sends a stream has no outbox.
 
 import { memorySize } from "../base/memory-size.ts";
 import { Queue } from "../base/queue.ts";
+import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Transport } from "../transport/transport.ts";
 import { toPart } from "./body.ts";
 import type { Sendable } from "./send-data.ts";
@@ -14,57 +15,73 @@ const HIGH_WATER_BYTES = 65_536;
 /** A source that is always ready gives way to the event loop after this many bytes, each part counted as 64 or more. */
 const TURN_BYTES = 65_536;
 
-/** Least size that a waiting message is counted with: keeping an empty one costs memory, too. */
+/** The smallest size with which a waiting message counts: an empty one takes memory, too. */
 const MIN_WAITING_SIZE = 64;
+
+/**
+ * - idle: nothing is being sent
+ * - sending: a stream is being sent; other messages wait
+ * - cancelled: the channel is closed, and nothing is sent any more
+ */
+type OutboxState = "idle" | "sending" | "cancelled";
+
+/** Every move. */
+const MOVES: Record<OutboxState, readonly OutboxState[]> = {
+  idle: ["sending", "cancelled"],
+  sending: ["idle", "cancelled"],
+  cancelled: [],
+};
 
 interface Waiting {
   readonly sendable: Sendable;
   readonly last: boolean;
-  /** Bytes that it is counted with. */
+  /** Bytes with which it counts. */
   readonly size: number;
 }
 
 export interface OutboxOwner {
-  /** Half a message is out, and its rest will never come. */
+  /** The source of a stream has failed after the stream had begun. */
   streamFailed(error: unknown): void;
   /** A message that waited could not be sent. */
   reportUnsent(error: unknown): void;
-  /** What waits has grown or shrunk. */
-  outboxHolds(before: number, after: number): void;
   /** Everything was handed to the transport. */
   outboxEmptied(): void;
 }
 
 export class Outbox {
   readonly #transport: Transport;
+  /** Counts the bytes that wait here. */
+  readonly #budget: BufferBudget;
   readonly #owner: OutboxOwner;
   readonly #waiting: Queue<Waiting> = new Queue();
   #bytes = 0;
   /** The stream that is being sent. */
   #source: Source | undefined;
-  #isRunning = false;
-  #isCancelled = false;
-  #close: { readonly code: number; readonly reason: string } | undefined;
+  #state: OutboxState = "idle";
+  /** Called when all messages are sent. */
+  #end: (() => void) | undefined;
+  /** Resumes the stream that waits for the client. */
   #onRoom: (() => void) | undefined;
 
-  constructor(transport: Transport, owner: OutboxOwner) {
+  constructor(transport: Transport, budget: BufferBudget, owner: OutboxOwner) {
     this.#transport = transport;
+    this.#budget = budget;
     this.#owner = owner;
   }
 
   /** True while a message must wait its turn. */
   get isBusy(): boolean {
-    return this.#isRunning;
+    return this.#state === "sending";
   }
 
-  /** Bytes that wait here. A stream that was not pulled yet counts as 64: how long it will be is not known. */
+  /** Bytes that wait here. A stream whose turn has not come counts as 64: its length is not known. */
   get bufferedAmount(): number {
     return this.#bytes;
   }
 
-  /** Sends after everything that waits. When nothing does, a bad head or a locked stream throws here, and is given up. */
+  /** Sends a message after those that wait. If none does, a bad head or a locked stream throws here, and is not sent. */
   add(sendable: Sendable, last: boolean): void {
-    if (this.#isRunning) {
+    if (this.#state === "sending") {
       const size = Math.max(memorySize(sendable.message.body ?? ""), MIN_WAITING_SIZE);
       if (sendable.parts !== undefined) holdSource(sendable.parts);
       this.#waiting.push({ sendable, last, size });
@@ -72,19 +89,18 @@ export class Outbox {
       return;
     }
     const source = this.#begin(sendable, last);
-    this.#isRunning = true;
+    this.#move("sending");
     void this.#run(source, last);
   }
 
-  /** Closes the transport behind the last message. */
-  closeAfter(code: number, reason: string): void {
-    this.#close ??= { code, reason };
+  /** Calls `end` after the last message. */
+  endWith(end: () => void): void {
+    this.#end = end;
   }
 
-  /** Called when the channel is closed: nothing is pulled or sent any more, and every source is told. */
+  /** The channel is closed: cancels every source. */
   cancel(): void {
-    if (this.#isCancelled) return;
-    this.#isCancelled = true;
+    if (!this.#move("cancelled")) return;
     for (const { sendable } of this.#waiting) if (sendable.parts !== undefined) discardSource(sendable.parts);
     this.#waiting.clear();
     this.#hold(0);
@@ -103,9 +119,8 @@ export class Outbox {
       this.#hold(this.#bytes - next.size);
       await this.#sendWaiting(next.sendable, next.last);
     }
-    this.#isRunning = false;
-    if (this.#isCancelled) return;
-    if (this.#close !== undefined) this.#try(() => this.#transport.close(this.#close!.code, this.#close!.reason));
+    if (!this.#move("idle")) return;
+    if (this.#end !== undefined) this.#try(this.#end);
     this.#owner.outboxEmptied();
   }
 
@@ -119,14 +134,12 @@ export class Outbox {
   }
 
   #hold(bytes: number): void {
-    this.#owner.outboxHolds(this.#bytes, bytes);
+    this.#budget.change(this.#bytes, bytes);
     this.#bytes = bytes;
   }
 
   #begin({ message, parts }: Sendable, last: boolean): Source {
-    const { isSession, kind } = this.#transport;
-    // A session carries bytes whatever carries it.
-    const source = openSource(parts!, isSession ? "websocket" : kind);
+    const source = openSource(parts!, this.#transport.messageForm);
     try {
       this.#transport.begin(message, last);
     } catch (error) {
@@ -140,7 +153,7 @@ export class Outbox {
     this.#source = source;
     let bytesThisTurn = 0;
     try {
-      // The transport may have ended while the stream began: a HEAD has no body.
+      // The transport may have ended when the stream began: the response to a HEAD has no body.
       if (this.#isCancelled) return source.cancel();
       while (!this.#isCancelled) {
         const { done, value } = await source.next();
@@ -149,8 +162,7 @@ export class Outbox {
         this.#transport.part(part);
         bytesThisTurn += Math.max(part.length, 64);
         if (this.#transport.bufferedAmount > HIGH_WATER_BYTES) await this.#room();
-        // Promises alone never let the event loop run: a dead connection would take all that is pulled and never be
-        // seen to have closed, and other connections would wait.
+        // Promises alone never let the event loop run: other connections would wait, and this one would not be seen to close.
         else if (bytesThisTurn < TURN_BYTES) continue;
         else await new Promise(setImmediate);
         bytesThisTurn = 0;
@@ -164,6 +176,16 @@ export class Outbox {
     } finally {
       this.#source = undefined;
     }
+  }
+
+  get #isCancelled(): boolean {
+    return this.#state === "cancelled";
+  }
+
+  #move(state: OutboxState): boolean {
+    if (!MOVES[this.#state].includes(state)) return false;
+    this.#state = state;
+    return true;
   }
 
   #room(): Promise<void> {

@@ -1,4 +1,4 @@
-// The result of `prepare` in `send-data.ts`, as applications hold it.
+// The result of `prepare` in `send-data.ts`.
 
 import type { EncodedMessage } from "../protocol/encoded-message.ts";
 

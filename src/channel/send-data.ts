@@ -24,7 +24,7 @@ export interface SendInit {
 
 export type SendData = SendBody | SendInit | PreparedMessage;
 
-/** A message, and the parts that its body is made of where it is not whole. */
+/** A message. If its body is a stream, `parts` is that stream, and the message has no body. */
 export interface Sendable {
   readonly message: OutboundMessage;
   readonly parts: StreamBody | undefined;
@@ -52,9 +52,9 @@ export function event(fields: EventMeta & { readonly data?: string }): SendInit 
 }
 
 /**
- * A message that is to be sent many times: each transport's bytes are made once, by the first send that needs them, and
- * shared by all. One compressed frame serves a whole group (not where context is taken over). Bytes must not change as long
- * as it is used. Throws like `send`, and BAD_DATA for a stream or a Blob, which can be sent only once.
+ * Makes a message that can be sent many times: its bytes for each kind of transport are made once, by the first send that
+ * needs them, and shared by all. One compressed frame serves a whole group (not where context is taken over). Do not change
+ * bytes while it is used. Throws like `send`, and BAD_DATA for a stream or a Blob, which can be sent only once.
  */
 export function prepare(data: SendData): PreparedMessage {
   const sendable = toSendable(data);
@@ -66,10 +66,7 @@ export function prepare(data: SendData): PreparedMessage {
   return new PreparedMessage(new EncodedMessage(sendable.message));
 }
 
-/**
- * Any data in its inner shape. Throws BAD_DATA, BAD_STATUS or BAD_HEADER for what cannot be sent; a stream in it is told
- * then, as nobody will read it.
- */
+/** Converts data. Throws BAD_DATA, BAD_STATUS or BAD_HEADER for what cannot be sent, and cancels a stream in it. */
 export function toSendable(data: SendData): Sendable {
   try {
     return convert(data);
@@ -130,7 +127,7 @@ function bytesOf(body: ArrayBuffer | ArrayBufferView): Uint8Array {
   }
 }
 
-/** A stream's own `Content-Length` is kept, and then checked against what really comes. */
+/** The `Content-Length` that the application gave for a stream. The stream is checked against it. */
 function declaredLength(fields: readonly string[]): number | undefined {
   for (const [name, value] of pairs(fields)) {
     if (name.toLowerCase() === "content-length" && /^\d{1,15}$/.test(value)) return Number(value);
@@ -139,7 +136,7 @@ function declaredLength(fields: readonly string[]): number | undefined {
 }
 
 function isInit(data: object): data is SendInit {
-  // A literal is asked first: nearly everything is one, and it leaves the platform's Blob unloaded.
+  // Literals are checked first: nearly all data are literals, and for these the platform's Blob is not loaded.
   if (Object.getPrototypeOf(data) === Object.prototype) {
     // An iterable that was written as a literal.
     if (isIterable(data)) return false;
@@ -152,7 +149,7 @@ function isInit(data: object): data is SendInit {
   throw unsendable(data);
 }
 
-/** True for a literal that can only be meant as a message with its head: it has a body and no key of another kind. */
+/** True for a literal that is certainly a message with its head: it has a body and only keys of `SendInit`. */
 export function isSendInit(value: unknown): value is SendInit {
   if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) return false;
   return "body" in value && Object.keys(value).every(isInitKey);

@@ -1,38 +1,38 @@
-// The sources that streamed bodies are read from, and how each of them is told that nobody reads it any more.
+// The sources of streamed bodies, and how each of them is cancelled.
 //
-// The language's own way, `iterator.return()`, is not enough: for a ReadableStream's iterator, for Node's Readable and for
-// async generators it waits until a pending `next()` has settled, which in a silent stream it never does. So a
-// ReadableStream is read through its reader and cancelled, and what has `destroy()` (Node's streams) is destroyed. An async
-// generator that awaits something cannot be told by anybody before that settles: pass `channel.signal` to what it awaits.
+// `iterator.return()` is not enough: for a ReadableStream's iterator, for Node's Readable and for async generators it waits
+// until a pending `next()` has settled, which never happens in a silent stream. So a ReadableStream is read through its
+// reader and cancelled, and an object with `destroy()` (Node's streams) is destroyed. An async generator that awaits
+// something cannot be cancelled before that settles: pass `channel.signal` to what it awaits.
 
 import { textStream } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { callSync, guard } from "../base/guard.ts";
-import type { TransportKind } from "../transport/transport.ts";
+import type { MessageForm } from "../transport/transport.ts";
 import { type BodyPart, type StreamBody, toPart } from "./body.ts";
 
 /** A streamed body that is being read. */
 export interface Source {
   /** The next part. Rejects or throws where the source fails. */
   next(): PromiseLike<IteratorResult<BodyPart, unknown>> | IteratorResult<BodyPart, unknown>;
-  /** Tells the source that nobody reads it any more, also while `next` is pending. Never throws. */
+  /** Stops the source, also while `next` is pending. Never throws. */
   cancel(): void;
 }
 
 /**
- * Begins to read. `kind`: what carries the parts, as events are text and a Blob is one message everywhere but in a plain
- * body. Throws BAD_DATA for a stream that somebody else reads (it is locked), or whose iterator cannot be had.
+ * Begins to read. The parts of events are text; a Blob is read in parts only where they are joined to one body. Throws
+ * BAD_DATA for a stream that somebody else reads (it is locked), or whose iterator throws.
  */
-export function openSource(body: StreamBody, kind: TransportKind): Source {
+export function openSource(body: StreamBody, form: MessageForm): Source {
   // Bytes that are cut between two events are no text: a Blob is one event.
-  if (body instanceof Blob && kind !== "http") return wholeBlob(body);
+  if (body instanceof Blob && form !== "body") return wholeBlob(body);
   const source = open(body instanceof Blob ? body.stream() : body);
-  return kind === "sse" ? asText(source) : source;
+  return form === "event" ? asText(source) : source;
 }
 
 /**
- * Holds a source that has to wait its turn: a Node stream that fails meanwhile emits `error`, and without a listener that
- * would be an uncaught exception. Whoever reads it then gets the failure.
+ * Holds a source that waits for its turn: a Node stream that fails meanwhile emits `error`, which without a listener would
+ * be an uncaught exception. The failure is seen when the stream is read.
  */
 export function holdSource(body: StreamBody): void {
   const { on } = body as { on?: unknown };
@@ -41,7 +41,7 @@ export function holdSource(body: StreamBody): void {
   }
 }
 
-/** Tells a source that was handed over and will never be read. Never throws. */
+/** Cancels a source that will never be read. Never throws. */
 export function discardSource(body: StreamBody): void {
   if (body instanceof Blob) return;
   holdSource(body);
@@ -50,7 +50,7 @@ export function discardSource(body: StreamBody): void {
   else attempt(() => iteratorToReturn(body)?.return?.());
 }
 
-/** The same for whatever an application handed over: a body, `{ body }`, or a Fetch `Response`. */
+/** The same for any data of an application: a body, `{ body }`, or a Fetch `Response`. */
 export function discardBody(data: unknown): void {
   attempt(() => {
     const body = streamOf(data) ?? streamOf((data as { body?: unknown } | null | undefined)?.body);
@@ -72,7 +72,7 @@ function open(body: Exclude<StreamBody, Blob>): Source {
   }
 }
 
-/** A ReadableStream by its reader. The lock is released when the stream has ended, failed, or was cancelled. */
+/** Reads a ReadableStream. The lock is released when the stream has ended, failed, or was cancelled. `begun`: reads that were started before. */
 export function fromReader(
   reader: ReadableStreamDefaultReader<BodyPart>,
   begun: ReturnType<typeof reader.read>[] = [],
@@ -101,7 +101,7 @@ function fromIterator(iterator: AsyncIterator<BodyPart> | Iterator<BodyPart>, ca
   return { next: () => iterator.next(), cancel: () => attempt(cancel) };
 }
 
-/** A character that is cut between two parts comes whole, in the second one. */
+/** Parts as text. A character that is cut between two parts is in the second one. */
 function asText(source: Source): Source {
   const decode = textStream();
   return {
@@ -130,7 +130,7 @@ function wholeBlob(blob: Blob): Source {
   };
 }
 
-/** The iterator to call `return` on: the body itself where it is one, otherwise one that is made for this. */
+/** The iterator whose `return` to call: the body itself if it is an iterator, otherwise a new one. */
 function iteratorToReturn(body: Exclude<StreamBody, Blob>): { return?(): unknown } {
   if ("return" in body) return body as { return(): unknown };
   return Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator]();
@@ -150,7 +150,7 @@ function isDestroyable(value: object): value is { destroy(): unknown } {
   return typeof (value as { destroy?: unknown }).destroy === "function";
 }
 
-/** Calls a source that nobody reads any more: nobody is left whom its failure would interest. */
+/** Calls a source that is not read any more. Its failure is ignored. */
 function attempt(call: () => unknown): void {
   guard(call, () => {});
 }

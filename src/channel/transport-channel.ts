@@ -1,87 +1,75 @@
-// A Channel over a Transport, and the only place that calls its callbacks. Order is its whole business: open, then
-// messages one at a time, then close, once, last; nothing that a callback throws gets past here.
-// Long because the order of callbacks is one idea: each half of it alone would have to trust the other.
+// One conversation over a Transport: what is sent goes down to the transport, what arrives goes up to the inbox, and the
+// end is reported once, last. Applications hold its `publicChannel`.
+// Long because sending, receiving and the end share one state.
 
 import { utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { guard, inspectable, isThenable, settled } from "../base/guard.ts";
+import { guard, type Reporter } from "../base/guard.ts";
 import type { IndexedItem } from "../base/indexed-set.ts";
 import { inMicrotask } from "../base/microtask.ts";
 import { encodeClosePayload } from "../codec/ws-message.ts";
-import { ownSize } from "../protocol/encoded-message.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
-import type { SessionListener, Transport, TransportKind } from "../transport/transport.ts";
+import type { MessageForm, SessionListener, Transport, TransportKind } from "../transport/transport.ts";
+import { Callbacks } from "./callbacks.ts";
 import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
+import {
+  afterStep,
+  type ChannelState,
+  type ChannelStep,
+  hasEnded,
+  isClosed,
+  isOpen,
+  isSettingUp,
+} from "./channel-state.ts";
 import type { ChannelContext, ChannelSettings, ErrorSource } from "./context.ts";
 import { failureOf, isClientsFault, OVERLOADED } from "./failure.ts";
 import { nextId } from "./ids.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
+import { iterate } from "./iterate.ts";
 import { channelResponse } from "./marker.ts";
 import type { Membership, MembershipHolder } from "./membership.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
-import { type Sendable, type SendData, toSendable } from "./send-data.ts";
+import { findOverflow, totalOverflow } from "./overflow.ts";
+import { type Sendable, type SendData, type SendInit, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
-
-/** Every legal move goes to the right. */
-type ChannelState = "open" | "closing" | "closed";
-
-/** The handlers are no other channel's. */
-const OWNS_HANDLERS = 1;
-/** Something was given to the transport: there is no other first answer. */
-const HAS_SENT = 2;
-/** The setup is over. */
-const SETTLED = 4;
-/** All messages have been delivered. */
-const INBOX_ENDED = 8;
-/** The close handlers have run, or are running. */
-const ENDED = 16;
-/** Close handlers are running: those that are added meanwhile are not called, as with EventTarget. */
-const TELLING_END = 32;
 
 /** The codec makes an empty close frame of it, which is the answer to one; nobody closes with it. */
 const NO_STATUS = 1005;
 
-/** While all channels together hold too much, larger messages count before they are sent: a first one may be of any size. */
-const SMALL_BYTES = 16_384;
-const TOTAL_EXCEEDED = "its part of maxTotalBufferedBytes, which all channels together exceed";
-
-/**
- * Iterators that were dropped without `return()`: nobody can pull what waits any more, and behind it the end of the channel
- * would never be told.
- */
-const abandoned = new FinalizationRegistry<WeakRef<Inbox>>((inbox) => inbox.deref()?.stopPulling());
-
 export class TransportChannel
-  implements Channel, SessionListener, InboxOwner, OutboxOwner, MembershipHolder, IndexedItem
+  implements SessionListener, InboxOwner, OutboxOwner, MembershipHolder, IndexedItem, Reporter<ErrorSource>
 {
-  attachment: unknown = undefined;
   /** Index in the set of its server. */
   index: number | undefined = undefined;
   memberships: Membership | undefined = undefined;
+  readonly callbacks: Callbacks;
   readonly #transport: Transport;
   readonly #context: ChannelContext;
   readonly #settings: ChannelSettings;
-  /** Made for the first message: streams and polls have none, and silent clients are most. */
+  #state: ChannelState = "settingUp";
+  /** Set when the transport has ended. */
+  #status: CloseStatus | undefined;
+  /** Made for the first message: streams and polls have none, and most clients are silent. */
   #inbox: Inbox | undefined;
-  #id: string | undefined;
-  #handlers: SessionHandlers;
-  #moreCloseHandlers: NonNullable<ChannelHandlers["close"]>[] | undefined;
+  /** Made for the first stream that is sent. */
   #outbox: Outbox | undefined;
   #drainWaiters: (() => void)[] | undefined;
+  #id: string | undefined;
   #response: Response | undefined;
   /** Made by the first use of `signal`. */
   #abort: AbortController | undefined;
-  /** Yes or no, five times. As fields of their own they were 32 bytes of each channel. */
-  #flags = 0;
-  #state: ChannelState = "open";
-  #status: CloseStatus | undefined;
 
   constructor(transport: Transport, handlers: SessionHandlers, settings: ChannelSettings, context: ChannelContext) {
     this.#transport = transport;
-    this.#handlers = handlers;
+    this.callbacks = new Callbacks(handlers, context);
     this.#settings = settings;
     this.#context = context;
+  }
+
+  /** The channel as the application has it. */
+  get publicChannel(): Channel {
+    return this.callbacks.channel;
   }
 
   get id(): string {
@@ -90,25 +78,28 @@ export class TransportChannel
   }
 
   get isOpen(): boolean {
-    return this.#state === "open";
+    return isOpen(this.#state);
   }
 
-  /** True when its end is told, or is just being told: what joins it to something now would never hear of it. */
+  /** True if the close handlers have run, or are running: a group that it joined now would never hear of its end. */
   get hasEnded(): boolean {
-    return (this.#flags & ENDED) !== 0;
-  }
-
-  get isWebSocket(): boolean {
-    return this.#transport.kind === "websocket";
+    return hasEnded(this.#state);
   }
 
   get transport(): TransportKind {
     return this.#transport.kind;
   }
 
-  /** True for a session's channel, whatever carries it at the moment. */
-  get isSession(): boolean {
-    return this.#transport.isSession === true;
+  get logName(): string {
+    return this.#transport.logName ?? this.#transport.kind;
+  }
+
+  get messageForm(): MessageForm {
+    return this.#transport.messageForm;
+  }
+
+  get outlivesExchange(): boolean {
+    return this.#transport.outlivesExchange === true;
   }
 
   get bufferedAmount(): number {
@@ -137,13 +128,16 @@ export class TransportChannel
   }
 
   sendMessage(sendable: Sendable, closeAfterSend?: boolean): boolean {
-    if (this.#state !== "open" || this.#isOverflowing(sendable.message)) {
+    if (!isOpen(this.#state) || this.#isOverflowing(sendable.message)) {
       if (sendable.parts !== undefined) discardSource(sendable.parts);
       return false;
     }
-    const last = closeAfterSend ?? this.#transport.endsAfter(sendable.message);
-    this.#transmit(sendable, last);
-    this.#flags |= HAS_SENT;
+    const last = closeAfterSend ?? this.#transport.closesByDefault(sendable.message);
+    if (sendable.parts === undefined && !this.#outbox?.isBusy) this.#transport.send(sendable.message, last);
+    else {
+      this.#outbox ??= new Outbox(this.#transport, this.#context.budget, this);
+      this.#outbox.add(sendable, last);
+    }
     this.#context.messages.sent += 1;
     if (last) this.#closing();
     return true;
@@ -154,25 +148,22 @@ export class TransportChannel
     encodeClosePayload(code, reason);
     if (code === NO_STATUS) throw new ChannelError("BAD_CLOSE", "1005 says that no code came (RFC 6455 §7.4.1)");
     if (!this.#closing()) return false;
-    if (this.#outbox?.isBusy) this.#outbox.closeAfter(code, reason);
-    else this.#guard("send", () => this.#transport.close(code, reason));
+    this.#endWith(() => this.#transport.close(code, reason));
     return true;
   }
 
   terminate(): void {
     this.#closing();
-    if (this.#state !== "closed") this.#transport.terminate();
+    if (!isClosed(this.#state)) this.#transport.terminate();
   }
 
   ping(data: string | Uint8Array = ""): boolean {
-    if (this.#state !== "open" || !this.isWebSocket) return false;
-    this.#transport.ping(typeof data === "string" ? utf8Bytes(data) : data);
-    return true;
+    return this.isOpen && this.#transport.ping(typeof data === "string" ? utf8Bytes(data) : data);
   }
 
   drained(): Promise<void> {
-    if (this.#state === "closed" || this.bufferedAmount === 0) return Promise.resolve();
-    this.#transport.hurry?.();
+    if (isClosed(this.#state) || this.bufferedAmount === 0) return Promise.resolve();
+    this.hurry();
     return new Promise((resolve) => {
       this.#drainWaiters ??= [];
       this.#drainWaiters.push(resolve);
@@ -181,104 +172,79 @@ export class TransportChannel
 
   onReceive(fn: NonNullable<ChannelHandlers["receive"]>): void {
     this.#refuseSecondReceiver();
-    this.#own().receive = fn;
+    this.callbacks.set("receive", fn);
   }
 
   onClose(fn: NonNullable<ChannelHandlers["close"]>): void {
-    if (this.#flags & ENDED) this.#tellEnd([fn]);
-    else if (this.#handlers.close === undefined) this.#own().close = fn;
-    else {
-      this.#moreCloseHandlers ??= [];
-      this.#moreCloseHandlers.push(fn);
+    if (!this.hasEnded) this.callbacks.addClose(fn);
+    else if (this.#step("tellLate")) {
+      this.callbacks.closeLate(fn, this.#status!);
+      this.#step("endTold");
     }
   }
 
-  onPing(fn: NonNullable<ChannelHandlers["ping"]>): void {
-    this.#own().ping = fn;
-  }
-
-  onPong(fn: NonNullable<ChannelHandlers["pong"]>): void {
-    this.#own().pong = fn;
-  }
-
-  onDrain(fn: NonNullable<ChannelHandlers["drain"]>): void {
-    this.#own().drain = fn;
-  }
-
-  [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined> {
+  iterate(): AsyncIterableIterator<Message, undefined> {
     this.#refuseSecondReceiver();
-    const iterator: AsyncIterableIterator<Message, undefined> = {
-      next: () => this.#toInbox().pull(),
-      return: () => {
-        this.#toInbox().stopPulling();
-        return Promise.resolve({ done: true, value: undefined });
-      },
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
-    abandoned.register(iterator, new WeakRef(this.#toInbox()));
-    return iterator;
+    return iterate(this.#toInbox(), () => this.callbacks.hasReceiver);
   }
 
   /** Runs the setup; messages flow when it has settled. Called once. */
   begin(setup: ChannelHandlers["open"]): void {
     this.#transport.listen(this);
-    const opened = setup === undefined ? undefined : this.#guard("open", () => setup(this));
+    const opened = setup === undefined ? undefined : this.callbacks.open(setup, this);
     if (opened !== undefined) {
-      void opened.then(() => this.#settle());
+      void opened.then(() => this.#setUp());
       this.#transport.open();
-    } else if (this.#handlers.receive !== undefined) this.#start();
-    // Who sets a receiver right behind `withChannel` comes in time.
+    } else if (this.callbacks.hasReceiver) this.#start();
+    // A receiver that is set right after `withChannel` misses nothing.
     else inMicrotask(() => this.#start());
   }
 
   /** Ready before the transport delivers: a close that came with the first message must not end what answers it. */
   #start(): void {
-    this.#settle();
+    this.#setUp();
     this.#transport.open();
   }
 
-  /** The setup or the handler threw this: the answer, while nothing was sent; otherwise the end. */
+  /** The setup or the handler threw this: it is answered with an error, or, where an answer has begun, ends the channel. */
   failed(error: unknown): void {
-    if (this.#state !== "open") return;
-    if (this.isWebSocket || this.#transport.isSession || this.#flags & HAS_SENT) this.#breakOff(1011, "");
-    else this.#sendLast(failureOf(error));
+    if (this.isOpen && !this.#refuse(failureOf(error))) this.#fail(1011, "");
   }
 
-  /**
-   * The server is stopping: a goodbye that makes the client come back to another one, after `comeBackMs` where it can be
-   * told. Plain HTTP counts in seconds (RFC 9110 §10.2.3).
-   */
+  /** The setup threw this. What the client did wrong is answered, and not reported. */
+  report(error: unknown): void {
+    this.failed(error);
+    if (!isClientsFault(error)) this.callbacks.report(error, "open");
+  }
+
+  /** The server is stopping: its clients come back to another one, after `comeBackMs` where that can be told. */
   goAway(comeBackMs: number): void {
-    if (this.#transport.isSession && this.#state !== "closed") {
-      this.close(1012, "server is stopping");
-      this.#transport.serverStops?.();
-      return;
-    }
-    if (this.#state !== "open") return;
-    if (this.isWebSocket) this.close(1001, "server is stopping");
-    else if (this.transport === "sse") this.#sendLast({ body: null, event: { retry: comeBackMs } });
-    else if (this.#flags & HAS_SENT) this.close();
-    else {
-      const headers = { "Retry-After": Math.ceil(comeBackMs / 1000) };
-      this.#sendLast({ status: 503, headers, body: "Service Unavailable\n" });
-    }
+    if (this.#closing()) this.#endWith(() => this.#transport.goodbye(comeBackMs));
+    if (!isClosed(this.#state)) this.#transport.serverStops?.();
   }
 
-  /** The server has stopped and waits for no callback any more: the end comes even while one is running. */
+  /** The server has stopped and waits for no callback any more: ends the channel even while one is running. */
   abandon(): void {
     this.terminate();
-    // Its transport may never have been listened to, and has told nothing then.
+    // Its transport may never have been listened to, and has reported nothing then.
     this.transportClosed(closeStatus("server", 1006));
-    this.#flags |= SETTLED;
-    this.inboxEnded();
+    this.#step("setUp");
+    this.#tellEnd();
+  }
+
+  /** The bytes of this channel that count in `maxTotalBufferedBytes`. */
+  get unsentMemory(): number {
+    return this.bufferedAmount + (this.#transport.pinnedBytes ?? 0);
   }
 
   /** True while all channels together hold too much, and this one its equal part of it or more. */
   get holdsShare(): boolean {
     const { budget } = this.#context;
-    return this.#state === "open" && budget.isExceeded && budget.isShareSpent(this.#unsentMemory);
+    return this.isOpen && budget.isExceeded && budget.isShareSpent(this.unsentMemory);
+  }
+
+  flush(): void {
+    this.#transport.flush();
   }
 
   /** Asks the client to take what it holds; a session's acknowledgements would come within a second anyway. */
@@ -286,217 +252,142 @@ export class TransportChannel
     this.#transport.hurry?.();
   }
 
-  /** It `holdsShare` for too long: what a send would do, but that nothing is there to be dropped. */
+  /** Ends a channel that `holdsShare` for too long, unless its policy is to drop messages: there is none to drop. */
   makeRoom(): void {
     if (this.#settings.onOverflow === "drop") return;
     this.#context.channelOverflowed(this, "close");
-    this.#breakOff(1013, "too slow");
-    this.#report(new ChannelError("BUFFER_OVERFLOW", TOTAL_EXCEEDED), "send");
+    this.#fail(1013, "too slow");
+    this.callbacks.report(totalOverflow(), "send");
   }
 
-  /** About once a second, by the server's clock. */
-  beat(now: number): void {
-    if (this.#state !== "closed") this.#transport.beat(now, this.#settings.heartbeat);
+  /** Called about once a second, by the server's clock. */
+  tick(now: number): void {
+    if (!isClosed(this.#state)) this.#transport.tick(now, this.#settings.heartbeat);
   }
 
   messageArrived(data: Message): void {
-    if (this.#state !== "open") return;
+    if (!isOpen(this.#state)) return;
     this.#context.messages.received += 1;
-    const inbox = this.#toInbox();
-    inbox.accept(data);
-    // A session holds what its channel does not take, and makes its client wait instead (`session/hold.ts`).
-    if (!this.#transport.isSession) this.refuseInput();
+    this.#toInbox().accept(data);
+    if (!this.#transport.holdsMessages) this.refuseInput();
   }
 
   /**
-   * All clients together have sent more than may wait: ends this one if it holds its equal part of it or more. A session's
-   * client is made to wait, and ended only where that is not enough.
+   * Ends the channel if all clients together have sent more than may wait, and this one its equal part of it or more. A
+   * client that can be made to wait is ended only where that is not enough.
    */
   refuseInput(): void {
     const { received } = this.#context;
-    const isTooMuch = this.#transport.isSession ? received.isFarExceeded : received.isExceeded;
-    if (!isTooMuch || this.#state !== "open") return;
+    const isTooMuch = this.#transport.holdsMessages ? received.isFarExceeded : received.isExceeded;
+    if (!isTooMuch || !this.isOpen) return;
     const bytes = (this.#inbox?.waitingBytes ?? 0) + (this.#transport.heldBytes ?? 0);
     if (!received.isShareSpent(bytes)) return;
-    this.#breakOff(1013, "too much is waiting");
-    this.#report(new ChannelError("RECEIVE_OVERFLOW"), "receive");
+    this.#fail(1013, "too much is waiting");
+    this.callbacks.report(new ChannelError("RECEIVE_OVERFLOW"), "receive");
   }
 
   pingArrived(data: Uint8Array): void {
-    const { ping } = this.#handlers;
-    if (ping !== undefined) this.#guard("ping", () => ping(data, this));
+    this.callbacks.ping(data);
   }
 
   pongArrived(data: Uint8Array): void {
-    const { pong } = this.#handlers;
-    if (pong !== undefined) this.#guard("pong", () => pong(data, this));
+    this.callbacks.pong(data);
   }
 
   resumed(): void {
-    const { resumed } = this.#handlers;
-    if (resumed !== undefined) this.#guard("resumed", () => resumed(this));
+    this.callbacks.resumed();
   }
 
   transportChanged(): void {
-    const { transport } = this.#handlers;
-    if (transport !== undefined) this.#guard("transport", () => transport(this.transport, this));
+    this.callbacks.transportChanged(this.transport);
   }
 
   bufferEmptied(): void {
     this.#outbox?.onDrain();
-    if (this.#drainWaiters === undefined && this.#handlers.drain === undefined) return;
+    if (this.#drainWaiters === undefined && !this.callbacks.hasDrain) return;
     if (this.bufferedAmount > 0) return;
     this.#resolveDrained();
-    const { drain } = this.#handlers;
-    if (drain !== undefined && this.#state === "open") this.#guard("drain", () => drain(this));
+    if (this.isOpen) this.callbacks.drain();
   }
 
   transportClosed(status: CloseStatus): void {
-    if (this.#state === "closed") return;
-    this.#state = "closed";
+    if (!this.#step("transportEnd")) return;
     this.#status = status;
     this.#outbox?.cancel();
     this.#resolveDrained();
     this.#abortSignal();
     // Never inside the call of the application that may have caused it.
     inMicrotask(() => {
-      if (this.#inbox === undefined) this.inboxEnded();
+      if (this.#inbox === undefined) this.#tellEndIfDone();
       else this.#inbox.end();
     });
   }
 
-  deliver(message: Message): Promise<void> | undefined {
-    const { receive } = this.#handlers;
-    if (receive === undefined) return undefined;
-    // Not through #guard: it would cost each message a closure.
-    try {
-      const result = receive(message, this) as unknown;
-      return isThenable(result) ? settled(result, (error) => this.#report(error, "receive")) : undefined;
-    } catch (error) {
-      this.#report(error, "receive");
-      return undefined;
-    }
-  }
-
-  pauseReading(): void {
-    this.#transport.pause();
-  }
-
-  resumeReading(): void {
-    this.#transport.resume();
-  }
-
-  inboxHolds(before: number, after: number): void {
-    this.#context.received.change(before, after);
-  }
-
-  messageTaken(): void {
-    this.#transport.messageTaken?.();
-  }
-
   inboxEnded(): void {
-    this.#flags |= INBOX_ENDED;
-    this.#endIfDone();
+    this.#tellEndIfDone();
   }
 
   streamFailed(error: unknown): void {
-    this.#breakOff(1011, "");
-    this.#report(error, "send");
+    this.#fail(1011, "");
+    this.callbacks.report(error, "send");
   }
 
   reportUnsent(error: unknown): void {
-    this.#report(error, "send");
-  }
-
-  /** A message could not be read: it is passed over. */
-  reportUnread(error: unknown): void {
-    this.#report(error, "receive");
-  }
-
-  outboxHolds(before: number, after: number): void {
-    this.#context.budget.change(before, after);
+    this.callbacks.report(error, "send");
   }
 
   outboxEmptied(): void {
     if (this.#transport.bufferedAmount === 0) this.bufferEmptied();
   }
 
-  /** The end, with a word: taken however much is unsent. Never throws. */
-  #sendLast(data: SendData): void {
-    try {
-      this.#transmit(toSendable(data), true);
-    } catch (error) {
-      // The channel's own headers are none that can be sent: then it has no response at all.
-      this.#breakOff(1011, "");
-      this.#report(error, "send");
-    }
-    this.#flags |= HAS_SENT;
-    this.#closing();
-  }
-
-  #transmit(sendable: Sendable, last: boolean): void {
-    if (sendable.parts === undefined && !this.#outbox?.isBusy) {
-      this.#transport.send(sendable.message, last);
-      return;
-    }
-    this.#outbox ??= new Outbox(this.#transport, this);
-    this.#outbox.add(sendable, last);
-  }
-
-  /**
-   * The limit is on what is unsent already: one message of any size may be sent on a channel that keeps up. While all
-   * channels together hold too much, a large message counts, too.
-   */
   #isOverflowing(message: OutboundMessage): boolean {
     const { maxBufferedBytes, onOverflow } = this.#settings;
-    const isFull = this.bufferedAmount >= maxBufferedBytes;
-    if (!isFull && !(this.#context.budget.isExceeded && this.#isShareSpent(message))) return false;
+    const error = findOverflow(message, this, maxBufferedBytes, this.#context.budget);
+    if (error === undefined) return false;
     this.#context.channelOverflowed(this, onOverflow);
-    if (!(this.#flags & HAS_SENT) && !this.isWebSocket && !this.isSession) this.#sendLast(OVERLOADED);
-    else if (onOverflow === "drop") return true;
-    else this.#breakOff(1013, "too slow");
-    this.#report(new ChannelError("BUFFER_OVERFLOW", isFull ? undefined : TOTAL_EXCEEDED), "send");
+    if (!this.#refuse(OVERLOADED)) {
+      if (onOverflow === "drop") return true;
+      this.#fail(1013, "too slow");
+    }
+    this.callbacks.report(error, "send");
     return true;
   }
 
-  /**
-   * All channels together hold too much: those that hold most pay, or would with this message. What only waits for the
-   * turn's end is not held, and a message that goes to many is in memory once.
-   */
-  #isShareSpent(message: OutboundMessage): boolean {
-    const { budget } = this.#context;
-    const own = ownSize(message);
-    const size = own > SMALL_BYTES ? own : 0;
-    if (!budget.isShareSpent(this.#unsentMemory + size)) return false;
-    this.#transport.flush();
-    return budget.isShareSpent(this.#unsentMemory + size);
+  /** Answers a request that has no answer so far, however much is unsent, and ends. False where none waits for one. Never throws. */
+  #refuse(answer: SendInit): boolean {
+    try {
+      if (!this.#transport.refuse(toSendable(answer).message)) return false;
+      this.#closing();
+    } catch (error) {
+      // The channel's own headers cannot be sent: then it has no response at all.
+      this.#fail(1011, "");
+      this.callbacks.report(error, "send");
+    }
+    return true;
   }
 
-  /** The bytes of this channel that count in `maxTotalBufferedBytes`. */
-  get #unsentMemory(): number {
-    return this.bufferedAmount + (this.#transport.pinnedBytes ?? 0);
+  /** Ends the transport after everything that was sent. */
+  #endWith(end: () => void): void {
+    if (this.#outbox?.isBusy) this.#outbox.endWith(end);
+    else guard(end, (error) => this.callbacks.report(error, "send"));
   }
 
-  /** Closes without what is still waiting: the client can tell that not all has come. */
-  #breakOff(code: number, reason: string): void {
+  /** Ends without what is still waiting: the client can tell that not all has come. */
+  #fail(code: number, reason: string): void {
     this.#closing();
     this.#outbox?.cancel();
     this.#abortSignal();
-    this.#transport.breakOff(code, reason);
+    this.#transport.fail(code, reason);
   }
 
-  /** Leaves the open state: what waits in the inbox is not delivered any more. False if it was left before. */
+  /** Nothing can be sent any more, and nothing that waits in the inbox is delivered. False if that was so before. */
   #closing(): boolean {
-    if (this.#state !== "open") {
-      // A send that ended the response has closed the transport by now; the inbox still has to know.
-      this.#inbox?.discard();
-      return false;
-    }
-    this.#state = "closing";
+    const wasOpen = this.#step("close");
+    // Also after a send that ended the response: the transport has closed by then, but the inbox does not know.
     this.#inbox?.discard();
-    // A stream that is on its way is still wanted: what makes it must not be told to stop.
-    if (!this.#outbox?.isBusy) this.#abortSignal();
-    return true;
+    // A stream that is on its way is still wanted: its source must not be told to stop.
+    if (wasOpen && !this.#outbox?.isBusy) this.#abortSignal();
+    return wasOpen;
   }
 
   #abortSignal(): void {
@@ -505,35 +396,32 @@ export class TransportChannel
     this.#abort.abort(new ChannelError(isOurs ? "CHANNEL_CLOSED" : "CLIENT_GONE"));
   }
 
-  #settle(): void {
-    this.#flags |= SETTLED;
+  #setUp(): void {
+    this.#step("setUp");
     this.#inbox?.release();
-    this.#transport.settled();
-    this.#endIfDone();
+    this.#transport.setupDone();
+    if (isClosed(this.#state)) inMicrotask(() => this.#tellEndIfDone());
   }
 
   #toInbox(): Inbox {
     if (this.#inbox !== undefined) return this.#inbox;
-    this.#inbox = new Inbox(this);
-    if (this.#flags & SETTLED) this.#inbox.release();
-    if (this.#state !== "open") this.#inbox.discard();
+    this.#inbox = new Inbox(this.callbacks, this.#transport, this.#context.received, this);
+    if (!isSettingUp(this.#state)) this.#inbox.release();
+    if (!this.isOpen) this.#inbox.discard();
     return this.#inbox;
   }
 
-  #endIfDone(): void {
-    if (this.#flags & ENDED || !(this.#flags & INBOX_ENDED) || !(this.#flags & SETTLED)) return;
-    this.#flags |= ENDED;
-    this.memberships?.channelEnded();
-    const { close } = this.#handlers;
-    if (close !== undefined) this.#tellEnd([close, ...(this.#moreCloseHandlers ?? [])]);
-    this.#context.channelEnded(this, this.#status!);
+  /** The close handlers wait for the setup, the transport and the inbox. */
+  #tellEndIfDone(): void {
+    if (this.#state === "closed" && this.#inbox?.hasEnded !== false) this.#tellEnd();
   }
 
-  #tellEnd(handlers: readonly NonNullable<ChannelHandlers["close"]>[]): void {
-    if (this.#flags & TELLING_END) return;
-    this.#flags |= TELLING_END;
-    for (const handler of handlers) this.#guard("close", () => handler(this.#status!, this));
-    this.#flags &= ~TELLING_END;
+  #tellEnd(): void {
+    if (!this.#step("tellEnd")) return;
+    this.memberships?.channelEnded();
+    this.callbacks.close(this.#status!);
+    this.#step("endTold");
+    this.#context.channelEnded(this, this.#status!);
   }
 
   #resolveDrained(): void {
@@ -543,36 +431,14 @@ export class TransportChannel
   }
 
   #refuseSecondReceiver(): void {
-    if (this.#handlers.receive !== undefined || this.#inbox?.isPulled === true)
-      throw new ChannelError("HANDLER_EXISTS");
+    if (this.callbacks.hasReceiver || this.#inbox?.isPulled === true) throw new ChannelError("HANDLER_EXISTS");
   }
 
-  /** `openChannel`'s handlers may serve many channels: a change is made to a copy. */
-  #own(): SessionHandlers {
-    if (!(this.#flags & OWNS_HANDLERS)) this.#handlers = { ...this.#handlers };
-    this.#flags |= OWNS_HANDLERS;
-    return this.#handlers;
-  }
-
-  /** Calls the application. A promise comes back only if one was returned, and never rejects. */
-  #guard(source: ErrorSource, call: () => unknown): Promise<void> | undefined {
-    return guard(call, (error) => this.#report(error, source));
-  }
-
-  #report(thrown: unknown, source: ErrorSource): void {
-    const error = inspectable(thrown);
-    if (source === "open") {
-      this.failed(error);
-      if (isClientsFault(error)) return;
-    }
-    const handler = this.#handlers.error;
-    if (handler === undefined) {
-      this.#context.report(error, { source, channel: this });
-      return;
-    }
-    guard(
-      () => handler(error, this),
-      (second) => this.#context.report(second, { source, channel: this }),
-    );
+  /** False if the step has no effect in this state. */
+  #step(step: ChannelStep): boolean {
+    const next = afterStep(this.#state, step);
+    if (next === undefined) return false;
+    this.#state = next;
+    return true;
   }
 }

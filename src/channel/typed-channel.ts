@@ -1,5 +1,5 @@
-// A channel whose messages are values of the application: a codec stands between it and what goes over the wire. Only
-// who asks for one has one; a channel without a codec knows nothing of this.
+// A channel whose messages are values of the application: a codec converts them where the application sends and receives.
+// Below that there are messages alone, so a channel without a codec pays nothing for this.
 
 import { callSync } from "../base/guard.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
@@ -7,6 +7,7 @@ import type { Transport } from "../transport/transport.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
 import type { ChannelContext, ChannelSettings } from "./context.ts";
 import { PreparedMessage } from "./prepared-message.ts";
+import { implementationOf, PublicChannel } from "./public-channel.ts";
 import type { SendData } from "./send-data.ts";
 import { TransportChannel } from "./transport-channel.ts";
 
@@ -14,38 +15,22 @@ export type AnyCodec = MessageCodec<unknown, unknown>;
 
 type Receive = NonNullable<ChannelHandlers["receive"]>;
 
-/** Implements `Channel<In, Out>` of its codec; the class it extends knows messages alone. */
-export class TypedChannel extends TransportChannel {
+/** Implements `Channel<In, Out>` of its codec. */
+class TypedChannel extends PublicChannel {
+  readonly #messages: TransportChannel;
   readonly #codec: AnyCodec;
-  /** Of a plain HTTP answer. */
+  /** The `Content-Type` of a plain HTTP answer. */
   readonly #contentType: string | undefined;
 
-  constructor(
-    transport: Transport,
-    handlers: SessionHandlers,
-    settings: ChannelSettings,
-    context: ChannelContext,
-    codec: AnyCodec,
-    contentType: string | undefined,
-  ) {
-    const { receive } = handlers;
-    super(
-      transport,
-      receive === undefined ? handlers : { ...handlers, receive: decoding(receive, codec) },
-      settings,
-      context,
-    );
+  constructor(messages: TransportChannel, codec: AnyCodec, contentType: string | undefined) {
+    super(messages);
+    this.#messages = messages;
     this.#codec = codec;
     this.#contentType = contentType;
   }
 
   override send(value: unknown, closeAfterSend?: boolean): boolean {
     return super.send(value instanceof PreparedMessage ? value : this.#encode(value), closeAfterSend);
-  }
-
-  /** What is a message already goes past the codec. */
-  sendRaw(data: SendData, closeAfterSend?: boolean): boolean {
-    return super.send(data, closeAfterSend);
   }
 
   override onReceive(fn: Receive): void {
@@ -58,7 +43,7 @@ export class TypedChannel extends TransportChannel {
 
   #encode(value: unknown): SendData {
     const body = callSync("codec.encode", () => this.#codec.encode(value));
-    if (this.#contentType === undefined || this.transport !== "http") return body;
+    if (this.#contentType === undefined || this.#messages.messageForm !== "body") return body;
     return { headers: { "Content-Type": this.#contentType }, body };
   }
 
@@ -68,8 +53,8 @@ export class TypedChannel extends TransportChannel {
       try {
         value = decode(this.#codec, message);
       } catch (error) {
-        // It goes on, as it does behind a receiver that throws.
-        this.reportUnread(error);
+        // The loop goes on, as messages do after a receiver has thrown.
+        this.#messages.callbacks.report(error, "receive");
         continue;
       }
       yield value as never;
@@ -84,17 +69,21 @@ export function makeChannel(
   handlers: SessionHandlers,
   settings: ChannelSettings,
   context: ChannelContext,
-  codec: AnyCodec | undefined,
-  contentType: string | undefined,
+  codec?: AnyCodec,
+  contentType?: string,
 ): TransportChannel {
-  if (codec === undefined) return new TransportChannel(transport, handlers, settings, context);
-  return new TypedChannel(transport, handlers, settings, context, codec, contentType);
+  const { receive } = handlers;
+  const own =
+    codec === undefined || receive === undefined ? handlers : { ...handlers, receive: decoding(receive, codec) };
+  const channel = new TransportChannel(transport, own, settings, context);
+  channel.callbacks.channel =
+    codec === undefined ? new PublicChannel(channel) : new TypedChannel(channel, codec, contentType);
+  return channel;
 }
 
-/** Sends text, bytes and the like to a channel of any kind. */
+/** Sends text, bytes and the like, past a codec that the channel may have. */
 export function sendRaw(channel: AnyChannel, data: SendData, closeAfterSend?: boolean): boolean {
-  if (channel instanceof TypedChannel) return channel.sendRaw(data, closeAfterSend);
-  return (channel as unknown as Channel).send(data, closeAfterSend);
+  return (implementationOf(channel) ?? (channel as unknown as Channel)).send(data, closeAfterSend);
 }
 
 /** A receiver of values as one of messages: what the codec throws is reported as what the receiver throws. */

@@ -13,9 +13,9 @@ import { printError } from "../base/print-error.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
 import type { HeadersInput } from "../channel/headers.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
+import { implementationOf } from "../channel/public-channel.ts";
 import { prepare, type SendData } from "../channel/send-data.ts";
 import { discardBody } from "../channel/source.ts";
-import { TransportChannel } from "../channel/transport-channel.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
 import { withChannel } from "../request/accept.ts";
 import type { ChannelRequest } from "../request/request.ts";
@@ -150,7 +150,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
         if (value === undefined) continue;
         const state = member?.state;
         const message = state instanceof PollState ? toPollAnswer(value, state) : (shared ?? toSendData(value));
-        if (sendRaw(channel, message, channel.transport === "http")) reached += 1;
+        if (sendRaw(channel, message)) reached += 1;
       } catch (error) {
         this.#report(error, name, channel);
       }
@@ -277,7 +277,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   #join(group: Group, member: Member): void {
     const { channel } = member;
     group.add(member);
-    if (channel instanceof TransportChannel || this.#asked.has(channel)) return;
+    if (implementationOf(channel) !== undefined || this.#asked.has(channel)) return;
     this.#asked.add(channel);
     channel.onClose(() => {
       this.#asked.delete(channel);
@@ -385,7 +385,7 @@ function toState<Out>({ since, ids = false, onReset }: JoinOptions<Out>): Member
 }
 
 function hasEnded(channel: AnyChannel): boolean {
-  return channel instanceof TransportChannel && channel.hasEnded;
+  return implementationOf(channel)?.hasEnded === true;
 }
 
 function presencePayload(info: unknown): Uint8Array {

@@ -7,8 +7,8 @@ import { IndexedSet } from "../base/indexed-set.ts";
 import { Queue } from "../base/queue.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import type { PreparedMessage } from "../channel/prepared-message.ts";
+import { isEventStream } from "../channel/public-channel.ts";
 import { event, json, prepare, type SendData } from "../channel/send-data.ts";
-import { TransportChannel } from "../channel/transport-channel.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
 import { DuePolls, NO_STORE, type Poll, pollAnswer } from "./due-polls.ts";
 import { ListenerState, type Member, type MemberOwner, type MemberState, PollState } from "./member.ts";
@@ -266,7 +266,7 @@ export class Group implements MemberOwner, StreamListener {
         () => onReset(channel),
         (error) => this.#owner.report(error, this.name, channel),
       );
-    } else if (channel.transport === "sse" && !isSession(channel)) {
+    } else if (isEventStream(channel)) {
       this.#send(channel, prepare(event({ event: "reset", data: JSON.stringify({ group: this.name }) })));
     } else if (options?.tellsReset === true) this.#send(channel, prepare(json({ group: this.name, reset: true })));
   }
@@ -281,7 +281,7 @@ export class Group implements MemberOwner, StreamListener {
 
   #send(channel: AnyChannel, message: PreparedMessage): void {
     try {
-      channel.send(message, channel.transport === "http");
+      channel.send(message);
     } catch (error) {
       this.#owner.report(error, this.name, channel);
     }
@@ -290,9 +290,4 @@ export class Group implements MemberOwner, StreamListener {
 
 function isPoll(member: Member): member is Poll {
   return member.state instanceof PollState;
-}
-
-/** A session is told in the same words on every carrier: its client receives messages without event types. */
-function isSession(channel: AnyChannel): boolean {
-  return channel instanceof TransportChannel && channel.isSession;
 }

@@ -4,7 +4,7 @@
 
 import type { AnyChannel } from "../channel/channel.ts";
 import type { Membership } from "../channel/membership.ts";
-import { TransportChannel } from "../channel/transport-channel.ts";
+import { implementationOf } from "../channel/public-channel.ts";
 import type { Member, MemberOwner } from "./member.ts";
 
 /** The longest list. */
@@ -102,12 +102,14 @@ function isFull(first: Member): boolean {
 }
 
 function membershipsOf(channel: AnyChannel): Member | MembershipTable | undefined {
-  if (channel instanceof TransportChannel) return channel.memberships as Member | MembershipTable | undefined;
+  const holder = implementationOf(channel);
+  if (holder !== undefined) return holder.memberships as Member | MembershipTable | undefined;
   return FOREIGN.get(channel);
 }
 
 function setMemberships(channel: AnyChannel, memberships: Member | MembershipTable | undefined): void {
-  if (channel instanceof TransportChannel) channel.memberships = memberships;
+  const holder = implementationOf(channel);
+  if (holder !== undefined) holder.memberships = memberships;
   else if (memberships === undefined) FOREIGN.delete(channel);
   else FOREIGN.set(channel, memberships);
 }

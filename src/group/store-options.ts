@@ -14,7 +14,7 @@ import {
   type ValueCheck,
 } from "../base/option-values.ts";
 import type { HeadersInput } from "../channel/headers.ts";
-import { TransportChannel } from "../channel/transport-channel.ts";
+import { implementationOf } from "../channel/public-channel.ts";
 import { checkHeadersOption } from "../request/channel-options.ts";
 import type { ChannelStoreOptions, JoinOptions, PublishOptions, StoreHistoryLimits } from "./channel-store.ts";
 
@@ -108,7 +108,7 @@ export function checkHistorySince(since: unknown): void {
 
 /** A channel of ours, or of another implementation with the same methods. */
 export function checkMember(name: string, channel: unknown): void {
-  if (!(channel instanceof TransportChannel)) checkChannel(name, channel);
+  if (implementationOf(channel) === undefined) checkChannel(name, channel);
 }
 
 export function checkGroupName(name: unknown): asserts name is string {

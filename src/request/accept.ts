@@ -67,7 +67,7 @@ export function withChannel(
 ): AnyChannel {
   checkSetup(setup);
   if (options !== NO_OPTIONS) checkChannelOptions("withChannel", options);
-  return accept(request, NO_HANDLERS, setup, options);
+  return accept(request, NO_HANDLERS, setup, options).publicChannel;
 }
 
 /** Like `withChannel`, with all callbacks up front: the form that costs least when many channels share them. */
@@ -88,7 +88,7 @@ export function openChannel(
 ): AnyChannel {
   checkHandlers("openChannel", handlers);
   if (options !== NO_OPTIONS) checkChannelOptions("openChannel", options);
-  return accept(request, handlers, handlers.open, options);
+  return accept(request, handlers, handlers.open, options).publicChannel;
 }
 
 function accept(

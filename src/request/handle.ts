@@ -1,15 +1,15 @@
 // One exchange from request to answer: calls the handler and turns what it returns into a response, exactly one.
 
 import { ChannelError } from "../base/errors.ts";
-import { inspectable, isThenable } from "../base/guard.ts";
+import { guardHandler, inspectable } from "../base/guard.ts";
 import type { SendBody } from "../channel/body.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import { failureOf, isClientsFault, OVERLOADED } from "../channel/failure.ts";
 import { checkFields } from "../channel/headers.ts";
 import { isChannelResponse } from "../channel/marker.ts";
+import { implementationOf } from "../channel/public-channel.ts";
 import { type Sendable, type SendData, type SendInit, toSendable } from "../channel/send-data.ts";
 import { discardBody, discardSource } from "../channel/source.ts";
-import { TransportChannel } from "../channel/transport-channel.ts";
 import type { Handshake } from "../codec/ws-handshake.ts";
 import { ownSize } from "../protocol/encoded-message.ts";
 import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
@@ -39,22 +39,7 @@ export function handleRequest(request: ChannelRequest, handler: Handler): void {
   if (context.debug !== undefined) debugPage(request, context.debug);
   if (context.access.isChecked && isAnsweredAtDoor(request)) return;
   if (context.upgrade !== undefined && request.isWebSocket) checkUpgrade(request, context.upgrade, handler);
-  else handle(request, handler);
-}
-
-function handle(request: ChannelRequest, handler: Handler): void {
-  try {
-    const result = handler(request);
-    if (isThenable(result)) {
-      // Not its own `then`: an odd one may call back twice, or throw after it has.
-      Promise.resolve(result).then(
-        (value) => answer(request, value),
-        (error) => fail(request, error),
-      );
-    } else answer(request, result);
-  } catch (error) {
-    fail(request, error);
-  }
+  else guardHandler(handler, request, answer, fail);
 }
 
 /** The handler sees only WebSockets that may open. What arrives meanwhile waits. */
@@ -62,13 +47,12 @@ function checkUpgrade(request: ChannelRequest, check: UpgradeCheck, handler: Han
   try {
     const handshake = toHandshake(request);
     if (handshake === undefined) return;
-    const result = check(request);
-    if (isThenable(result)) {
-      Promise.resolve(result).then(
-        (value) => upgradeChecked(request, handshake, value, handler),
-        (error) => fail(request, error, "upgrade"),
-      );
-    } else upgradeChecked(request, handshake, result, handler);
+    guardHandler(
+      check,
+      request,
+      (_, result) => upgradeChecked(request, handshake, result, handler),
+      (_, error) => fail(request, error, "upgrade"),
+    );
   } catch (error) {
     fail(request, error, "upgrade");
   }
@@ -92,7 +76,7 @@ function upgradeChecked(request: ChannelRequest, handshake: Handshake, result: U
     if (request.upgrade === undefined) answer(request, result as HandlerResult, "upgrade");
     // A client that left meanwhile opens nothing: nobody could be told.
     else if (request.exchange.isClientGone) request.exchange.abort();
-    else handle(request, handler);
+    else guardHandler(handler, request, answer, fail);
   } catch (error) {
     fail(request, error, "upgrade");
   }
@@ -104,7 +88,7 @@ function answer(request: ChannelRequest, result: HandlerResult, source: Source =
     else if (result === undefined) respond(request, NOT_FOUND);
     else if (isLiteral(result)) respond(request, result);
     else if (result instanceof Response) answerResponse(request, result, source);
-    else if (result instanceof TransportChannel) throw new ChannelError("BAD_DATA", "a channel of another request");
+    else if (implementationOf(result) !== undefined) throw new ChannelError("BAD_DATA", "a channel of another request");
     else respond(request, result as SendData);
   } catch (error) {
     fail(request, error, source);
@@ -131,7 +115,8 @@ function answerResponse(request: ChannelRequest, response: Response, source: Sou
 
 /** The channel answers; a second response would be read as the answer to the next request. Its stream is told. */
 function checkNothingElse(request: ChannelRequest, result: HandlerResult): void {
-  if (result === undefined || result === null || result === request.channel) return;
+  if (result === undefined || result === null) return;
+  if (implementationOf(result) === request.channel) return;
   if (result instanceof Response && isChannelResponse(result)) return;
   discardBody(result);
   const error = new ChannelError("ALREADY_ANSWERED", "a channel is open, so what the handler returned was dropped");

@@ -23,6 +23,6 @@ export function newChannel(request: ChannelRequest, parts: ChannelParts): Transp
   const context = contextOf(request);
   const channel = makeChannel(transport, handlers, settings, context, codec, contentType);
   context.channelOpened(channel, request);
-  if (request.upgrade !== undefined) channel.attachment = request.upgrade.attachment;
+  if (request.upgrade !== undefined) channel.publicChannel.attachment = request.upgrade.attachment;
   return channel;
 }

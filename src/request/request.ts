@@ -19,7 +19,8 @@ const ORIGINALS = new WeakMap<Request, ChannelRequest>();
 
 /** The channel that answers a request, as far as the request is concerned. */
 interface Answer {
-  readonly isWebSocket: boolean;
+  /** True if the exchange does not see the end of the conversation: that of a WebSocket. */
+  readonly outlivesExchange: boolean;
   readonly signal: AbortSignal;
   /** The handler threw this: the answer, while nothing was sent; otherwise the end. */
   failed(error: unknown): void;
@@ -237,7 +238,7 @@ export class ChannelRequest {
 
   /** Aborts with the channel of a WebSocket, whose end the exchange does not see. Called when the signal and when the channel is made. */
   #followChannel(): void {
-    if (this.#abort === undefined || this.channel?.isWebSocket !== true) return;
+    if (this.#abort === undefined || this.channel?.outlivesExchange !== true) return;
     const { signal } = this.channel;
     if (signal.aborted) this.onGone();
     else signal.addEventListener("abort", () => this.onGone(), { once: true });

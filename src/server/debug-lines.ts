@@ -74,8 +74,7 @@ export class DebugLines {
   }
 
   channelOpened(channel: TransportChannel, request: ChannelRequest): void {
-    const kind = channel.isSession ? `session on ${channel.transport}` : channel.transport;
-    this.#log(`channel ${channel.id} opened: ${kind}, ${whose(request)}`);
+    this.#log(`channel ${channel.id} opened: ${channel.logName}, ${whose(request)}`);
   }
 
   channelEnded(channel: TransportChannel, status: CloseStatus): void {

@@ -155,7 +155,7 @@ export class Observer {
     this.#debug?.channelOpened(channel, request);
     if (!topics.CHANNEL_OPEN.hasSubscribers && !topics.CHANNEL_CLOSE.hasSubscribers) return;
     this.#channels.set(channel, this.#clock.now());
-    topics.CHANNEL_OPEN.publish({ server: this.#server, channel, request });
+    topics.CHANNEL_OPEN.publish({ server: this.#server, channel: channel.publicChannel, request });
   }
 
   channelEnded(channel: TransportChannel, status: CloseStatus): void {
@@ -165,13 +165,13 @@ export class Observer {
     const openedAt = this.#channels.get(channel);
     if (openedAt === undefined) return;
     const durationMs = this.#clock.now() - openedAt;
-    topics.CHANNEL_CLOSE.publish({ server: this.#server, channel, status, durationMs });
+    topics.CHANNEL_CLOSE.publish({ server: this.#server, channel: channel.publicChannel, status, durationMs });
   }
 
   channelOverflowed(channel: TransportChannel, policy: OverflowPolicy): void {
     this.counts.overflow(policy);
     if (!topics.CHANNEL_OVERFLOW.hasSubscribers) return;
-    topics.CHANNEL_OVERFLOW.publish({ server: this.#server, channel, policy });
+    topics.CHANNEL_OVERFLOW.publish({ server: this.#server, channel: channel.publicChannel, policy });
   }
 
   #failed(error: unknown, context: ErrorContext): void {

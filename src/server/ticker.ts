@@ -103,6 +103,6 @@ export class Ticker {
 /** Returns true if the channel was ended. */
 function tickChannel(channel: TransportChannel, now: number): boolean {
   const wasOpen = channel.isOpen;
-  channel.beat(now);
+  channel.tick(now);
   return wasOpen && !channel.isOpen;
 }

@@ -30,8 +30,9 @@ export interface Carrier {
   /** Drops the connection now. */
   terminate(): void;
   /** Called with each of the server's ticks. */
-  beat(now: number, heartbeat: Heartbeat): void;
-  ping(data: Uint8Array): void;
+  tick(now: number, heartbeat: Heartbeat): void;
+  /** Returns false if the carrier has no ping to send. */
+  ping(data: Uint8Array): boolean;
   pause(): void;
   resume(): void;
 }
@@ -69,7 +70,7 @@ abstract class TransportCarrier implements Carrier, TransportListener {
   open(): void {
     this.transport.open();
     // From now on a FIN means that the client has left (docs/decisions/0005).
-    this.transport.settled();
+    this.transport.setupDone();
   }
 
   abstract write(record: CompactRecord): void;
@@ -84,12 +85,12 @@ abstract class TransportCarrier implements Carrier, TransportListener {
     this.transport.terminate();
   }
 
-  beat(now: number, heartbeat: Heartbeat): void {
-    this.transport.beat(now, heartbeat);
+  tick(now: number, heartbeat: Heartbeat): void {
+    this.transport.tick(now, heartbeat);
   }
 
-  ping(data: Uint8Array): void {
-    this.transport.ping(data);
+  ping(data: Uint8Array): boolean {
+    return this.transport.ping(data);
   }
 
   pause(): void {
@@ -141,12 +142,12 @@ export class WebSocketCarrier extends TransportCarrier {
   }
 
   /** Sends a heartbeat record after a silence of our own, as a page sees no pings; and a ping after one of the client's. */
-  override beat(now: number, heartbeat: Heartbeat): void {
+  override tick(now: number, heartbeat: Heartbeat): void {
     if (this.#hasWrittenSinceTick) {
       this.#hasWrittenSinceTick = false;
       this.#wroteAt = now;
     } else if (now - this.#wroteAt >= heartbeat.pingIntervalMs) this.write({ type: "heartbeat" });
-    super.beat(now, heartbeat);
+    super.tick(now, heartbeat);
   }
 
   override messageArrived(data: string | Uint8Array): void {
@@ -185,7 +186,7 @@ export class StreamCarrier extends TransportCarrier {
 /** Waits for what is unsent only after an orderly end: a client that is too slow for it would not see the end either. */
 function endTransport(transport: Transport, code: number, reason: string): void {
   if (code === NORMAL || code === REPLACED) transport.close(code, reason);
-  else transport.breakOff(code, reason);
+  else transport.fail(code, reason);
 }
 
 export class PollCarrier extends TransportCarrier {

@@ -64,7 +64,7 @@ export function openSession(
   const original = ChannelRequest.unanswered(request);
   const channel = accept(original, handlers, options);
   if (original.channel === undefined) original.opened(channel);
-  return channel;
+  return channel.publicChannel;
 }
 
 function accept(request: ChannelRequest, handlers: SessionHandlers, options: AnySessionOptions): TransportChannel {

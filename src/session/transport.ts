@@ -43,7 +43,8 @@ export interface CarrierRequest {
 
 export class SessionTransport implements Transport, CarrierOwner, Flushable {
   readonly token: string;
-  readonly isSession = true;
+  readonly messageForm = "message";
+  readonly holdsMessages = true;
   /** The kind of the carrier, or of the last one. */
   kind: TransportKind;
   readonly #session: Session<CompactRecord<NumberedRecord>> = new Session();
@@ -76,6 +77,14 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.#settings = settings;
     this.#context = context;
     this.#liveness = new Liveness(settings);
+  }
+
+  get logName(): string {
+    return `session on ${this.kind}`;
+  }
+
+  get outlivesExchange(): boolean {
+    return this.kind === "websocket";
   }
 
   /** Bytes that the client has not acknowledged. */
@@ -212,9 +221,9 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     if (this.#carrier !== undefined) this.#start(this.#carrier);
   }
 
-  settled(): void {}
+  setupDone(): void {}
 
-  endsAfter(): boolean {
+  closesByDefault(): boolean {
     return false;
   }
 
@@ -232,14 +241,18 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   finish(): void {}
 
+  refuse(): boolean {
+    return false;
+  }
+
   /** A client that is too slow, or away too long, loses what is kept for it, and is told. Other codes close as `close`. */
-  breakOff(code: number, reason: string): void {
+  fail(code: number, reason: string): void {
     if (code !== TRY_AGAIN_LATER) this.close(code, reason);
     else if (!this.isOver) this.#endWith(closeStatus("server", OVERFLOW, "overflow"), OVERFLOW, "overflow");
   }
 
-  ping(data: Uint8Array): void {
-    this.#carrier?.ping(data);
+  ping(data: Uint8Array): boolean {
+    return this.#carrier?.ping(data) === true;
   }
 
   /** The close is kept and acknowledged like a message: `transportClosed` may follow as late as the client comes back. */
@@ -250,6 +263,10 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.#takenAtClose = taken;
     this.#say(record);
     if (this.#state.isRestart && this.#carrier === undefined) this.#leave();
+  }
+
+  goodbye(): void {
+    this.close(SERVICE_RESTART, "server is stopping");
   }
 
   /** A session whose client is away is over: its client cannot come back to a server that has stopped. */
@@ -266,7 +283,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.#endWith(closeStatus("server", ABNORMAL));
   }
 
-  beat(now: number): void {
+  tick(now: number): void {
     if (this.isOver) return;
     this.checkWaiters(now);
     if (this.#carrier === undefined) this.#tickAway(now);
@@ -365,7 +382,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     const isWebSocket = carrier.kind === "websocket";
     if (carrier.isParked && this.#liveness.isParkOver(now)) this.#queueFlush();
     if (isWebSocket && this.#session.hasAck && this.#session.hasAckFor(this.taken)) this.#acknowledge(carrier);
-    carrier.beat(now, this.#settings.heartbeat);
+    carrier.tick(now, this.#settings.heartbeat);
     if (this.#carrier !== carrier) return;
     const { acknowledged, bufferedAmount } = this.#session;
     const isOverdue = this.#liveness.isAckOverdue(now, {

@@ -1,4 +1,5 @@
-// What a Channel sends and receives through: one conversation with one client, however it is carried.
+// What a Channel sends and receives through: one conversation with one client, however it is carried. A channel never asks
+// which kind of transport it has: what differs between them is a verb or a fact of this interface.
 
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import type { CloseStatus } from "./close-status.ts";
@@ -12,50 +13,66 @@ export interface Heartbeat {
   readonly pongTimeoutMs: number;
 }
 
+/**
+ * The form that the bodies of messages take. `"message"`: each message of its own, text or bytes. `"event"`: each an event,
+ * which is text. `"body"`: the bytes of all messages, joined to the body of one response.
+ */
+export type MessageForm = "message" | "event" | "body";
+
 export interface Transport {
+  /** Only reported: to applications, counts and logs. */
   readonly kind: TransportKind;
-  /** True where the conversation outlives its connections: messages only, no response. */
-  readonly isSession?: boolean;
+  /** The name in logs, where it is not the kind. */
+  readonly logName?: string;
+  readonly messageForm: MessageForm;
+  /** True where the request's exchange has handed its connection over, and does not see the end of the conversation. */
+  readonly outlivesExchange?: boolean;
+  /** True where messages that the listener does not take are held back here, so that their client waits. */
+  readonly holdsMessages?: boolean;
   /** Bytes sent that the client's connection has not taken yet. */
   readonly bufferedAmount: number;
   /** Memory that what is unsent keeps beyond `bufferedAmount`: of a message that is partly sent, all is kept. */
   readonly pinnedBytes?: number;
-  /** Bytes of messages that arrived and that the listener did not take; only a session holds any. */
+  /** Bytes of the messages that are held back. */
   readonly heldBytes?: number;
-  /** Who is told. An end that came before is told at once. */
+  /** Sets the listener. An end that came before is reported at once. */
   listen(listener: TransportListener): void;
   /** Begins to deliver. Before this call, what arrives waits. */
   open(): void;
   /** The application has set up: an HTTP client that has ended its side and got no whole answer is taken to be gone. */
-  settled(): void;
-  /** What `last` is when the application does not say. */
-  endsAfter(message: OutboundMessage): boolean;
+  setupDone(): void;
+  /** Whether a message ends the conversation when the application does not say. */
+  closesByDefault(message: OutboundMessage): boolean;
   /** One whole message. `last`: the conversation ends with it, so HTTP may answer with a `Content-Length`. */
   send(message: OutboundMessage, last: boolean): void;
   /** A message in parts begins: an HTTP body, events, or the fragments of one WebSocket message. `last` as in `send`. */
   begin(message: OutboundMessage, last: boolean): void;
   part(data: string | Uint8Array): void;
   finish(): void;
+  /** Answers a request that has no answer so far, and ends. False where no request waits for one. Throws BAD_HEADER. */
+  refuse(answer: OutboundMessage): boolean;
   /** Ends the conversation where it is: the client must be able to tell that not all has come. */
-  breakOff(code: number, reason: string): void;
-  /** Sends a ping; does nothing where there is none. */
-  ping(data: Uint8Array): void;
+  fail(code: number, reason: string): void;
+  /** Sends a ping. False where there is none to send. */
+  ping(data: Uint8Array): boolean;
   /** Ends the conversation politely after everything sent. `transportClosed` follows. */
   close(code: number, reason: string): void;
+  /** The same because the server is stopping: tells the client to come back after `comeBackMs` where that can be told. */
+  goodbye(comeBackMs: number): void;
   /** Drops the connection now. `transportClosed` follows. */
   terminate(): void;
-  /** Somebody waits for `bufferedAmount` to become zero: a session asks its client to acknowledge at once. */
+  /** Asks for `bufferedAmount` to become zero soon: a session asks its client to acknowledge at once. */
   hurry?(): void;
   /** Writes now what waits for the end of the turn: `bufferedAmount` is then what the system has not taken. */
   flush(): void;
   /** Called about once a second: keeps a silent conversation alive, and ends one whose other end is gone. */
-  beat(now: number, heartbeat: Heartbeat): void;
+  tick(now: number, heartbeat: Heartbeat): void;
   /** Stops delivering messages, and reading; `resume` goes on where it stopped. */
   pause(): void;
   resume(): void;
   /** The application has taken a message that had waited for it. Sessions acknowledge then. */
   messageTaken?(): void;
-  /** The server is stopping: what only waits for a client to come back is over. */
+  /** The server is stopping: a session whose client is away ends, as its client cannot come back. */
   serverStops?(): void;
 }
 
@@ -69,7 +86,7 @@ export interface TransportListener {
   transportClosed(status: CloseStatus): void;
 }
 
-/** Who is told of a session, beside what every transport tells. */
+/** The listener of a session. */
 export interface SessionListener extends TransportListener {
   /** Messages that arrived and were not handed to the application yet. */
   readonly waitingMessages: number;

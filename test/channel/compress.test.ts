@@ -54,7 +54,7 @@ async function open({ port }: Server, options: WebSocket.ClientOptions = {}): Pr
   return client;
 }
 
-/** What one HTTP client gets, its coding untouched. */
+/** The response of one HTTP client, not decoded. */
 async function raw({ port }: Server, headers: Record<string, string> = {}, method = "GET"): Promise<IncomingMessage> {
   const request = httpRequest({ port, host: "127.0.0.1", headers, method });
   request.end();
@@ -179,19 +179,19 @@ async function exchangeMessages(client: WebSocket, count: number, extensions = "
 }
 
 describe("compress: messages with ws", () => {
-  it("nothing taken over: two thousand messages there and back", async () => {
+  it("two thousand messages go there and back without context takeover", async () => {
     const client = await open(await start(echo, { thresholdBytes: 0 }), { perMessageDeflate: { threshold: 0 } });
     await exchangeMessages(client, 2000);
   });
 
-  it("taken over both ways: two thousand messages there and back", async () => {
+  it("two thousand messages go there and back with context takeover both ways", async () => {
     const compress = { contextTakeover: true, windowBits: 15 };
     const client = await open(await start(echo, compress), { perMessageDeflate: { threshold: 0 } });
     await exchangeMessages(client, 2000);
   });
 
   for (let windowBits = 8; windowBits <= 15; windowBits++) {
-    it(`taken over with ${windowBits} bits, asked for by the server`, async () => {
+    it(`context is taken over with ${windowBits} bits, which the server asks for`, async () => {
       const compress = { contextTakeover: true, windowBits, level: 6 };
       const client = await open(await start(echo, compress), { perMessageDeflate: { threshold: 0 } });
       await exchangeMessages(client, 300);
@@ -199,7 +199,7 @@ describe("compress: messages with ws", () => {
   }
 
   for (let bits = 8; bits <= 15; bits++) {
-    it(`taken over with ${bits} bits, asked for by the client`, async () => {
+    it(`context is taken over with ${bits} bits, which the client asks for`, async () => {
       const perMessageDeflate = { threshold: 0, serverMaxWindowBits: bits, clientMaxWindowBits: bits };
       const compress = { contextTakeover: true, windowBits: 15, level: 9 };
       const client = await open(await start(echo, compress), { perMessageDeflate });
@@ -208,19 +208,19 @@ describe("compress: messages with ws", () => {
   }
 
   for (const side of ["serverNoContextTakeover", "clientNoContextTakeover"]) {
-    it(`taken over by one side only: ${side}`, async () => {
+    it(`context is taken over by one side only: ${side}`, async () => {
       const perMessageDeflate = { threshold: 0, [side]: true };
       const client = await open(await start(echo, { contextTakeover: true }), { perMessageDeflate });
       await exchangeMessages(client, 300);
     });
   }
 
-  it("a client without it gets everything as it is", async () => {
+  it("a client without compression gets plain messages", async () => {
     const client = await open(await start(echo, { thresholdBytes: 0 }), { perMessageDeflate: false });
     await exchangeMessages(client, 200, "");
   });
 
-  it("large messages come whole", async () => {
+  it("large messages arrive whole", async () => {
     const client = await open(await start(echo, true, { maxMessageBytes: 1 << 23 }), { perMessageDeflate: true });
     for (const message of [Buffer.alloc(5_000_000, "abcdefg"), randomBytes(3_000_000)]) {
       client.send(message);
@@ -229,7 +229,7 @@ describe("compress: messages with ws", () => {
     }
   });
 
-  it("streams go out as they come, plain", async () => {
+  it("streams are sent as they come, not compressed", async () => {
     const parts = ["a".repeat(2000), "b".repeat(2000)];
     await start((channel) => channel.send(parts.values()), true);
     const client = new WebSocket(`ws://127.0.0.1:${server!.port}/`);
@@ -238,7 +238,7 @@ describe("compress: messages with ws", () => {
     assert.equal(message.toString(), parts.join(""));
   });
 
-  it("a group gets its message, each member as it can", async () => {
+  it("each member of a group gets a published message in the form that it agreed on", async () => {
     const store = createChannelStore();
     const options: WebSocket.ClientOptions[] = [{ perMessageDeflate: true }, { perMessageDeflate: false }];
     await start((channel) => store.addToGroup("g", channel), true);
@@ -278,7 +278,7 @@ describe("compress: what attackers send", () => {
     assert.deepEqual([code, by], [1009, "server"]);
   });
 
-  it("what cannot be inflated closes with 1007", async () => {
+  it("a message that cannot be inflated closes with 1007", async () => {
     const { code, by, name } = await endAfter(Buffer.from("not deflate"));
     assert.deepEqual([code, by, name], [1007, "server", "invalid-payload"]);
   });
@@ -287,7 +287,7 @@ describe("compress: what attackers send", () => {
 describe("compress: responses", () => {
   const LONG = { list: Array(200).fill("an entry") };
 
-  it("an answer in one piece", async () => {
+  it("an answer that is whole is compressed", async () => {
     await start((channel) => channel.send(json(LONG)), true);
     const response = await raw(server!, { "Accept-Encoding": "gzip" });
     const body = await bytesOf(response);

@@ -9,7 +9,7 @@ import { serving } from "../support/serving.ts";
 const FORM = /^[0-9a-z]{8}-[0-9a-z]+$/;
 
 describe("the id of a request or channel", () => {
-  it("is short, stays the same, and is nobody else's", async (t) => {
+  it("is short, stays the same, and is unique", async (t) => {
     const ids: string[] = [];
     const site = await serving(t, (r) => {
       ids.push(r.id, r.id);
@@ -27,7 +27,7 @@ describe("the id of a request or channel", () => {
     assert.equal(new Set(ids.map((id) => id.slice(0, 9))).size, 1, "one process, one beginning");
   });
 
-  it("is counted from first use: who does not ask takes no number", async (t) => {
+  it("is numbered on first use: a channel whose id is not read takes no number", async (t) => {
     const ids: string[] = [];
     const site = await serving(t, (r) => {
       if (r.path === "/asks") ids.push(r.id);

@@ -1,9 +1,10 @@
-// How much waits for a slow receiver before reading pauses: just under, and just over.
+// How much waits for a slow receiver before reading pauses: just under, and just over; and when the end is reported.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Message } from "../../src/channel/channel.ts";
-import { Inbox } from "../../src/channel/inbox.ts";
+import { Inbox, type Receiver } from "../../src/channel/inbox.ts";
+import { BufferBudget } from "../../src/transport/io/buffer-budget.ts";
 
 interface Bench {
   readonly inbox: Inbox;
@@ -12,16 +13,18 @@ interface Bench {
 }
 
 /** An inbox in which everything waits until it is released. */
-function bench(): Bench {
+function bench(receive: Receiver["receive"] = () => undefined): Bench {
   const told: string[] = [];
   const got: Message[] = [];
-  const inbox = new Inbox({
-    deliver: (message) => void got.push(message),
-    pauseReading: () => told.push("pause"),
-    resumeReading: () => told.push("resume"),
-    inboxEnded: () => told.push("ended"),
-    inboxHolds: () => {},
-  });
+  const receiver: Receiver = {
+    receive(message) {
+      got.push(message);
+      return receive(message);
+    },
+  };
+  const source = { pause: () => told.push("pause"), resume: () => told.push("resume") };
+  const budget = new BufferBudget(Number.POSITIVE_INFINITY);
+  const inbox = new Inbox(receiver, source, budget, { inboxEnded: () => told.push("ended") });
   return { inbox, told, got };
 }
 
@@ -38,7 +41,7 @@ describe("Inbox", () => {
       assert.deepEqual(told, []);
       inbox.accept(message);
       assert.deepEqual(told, ["pause"]);
-      // What was read before the pause still comes.
+      // A message that was read before the pause is still accepted.
       inbox.accept(message);
       inbox.release();
       assert.deepEqual(told, ["pause", "resume"]);
@@ -59,4 +62,74 @@ describe("Inbox", () => {
     assert.deepEqual(told, []);
     assert.equal(got.length, 1000);
   });
+
+  it("ends after the last message that was held", () => {
+    const { inbox, told, got } = bench();
+    inbox.accept("a");
+    inbox.end();
+    assert.deepEqual(told, []);
+    inbox.release();
+    assert.deepEqual([got, told], [["a"], ["ended"]]);
+  });
+
+  it("ends when the setup has settled, without what was discarded meanwhile", () => {
+    const { inbox, told, got } = bench();
+    inbox.accept("a");
+    inbox.end();
+    inbox.discard();
+    inbox.release();
+    assert.deepEqual([got, told], [[], ["ended"]]);
+  });
+
+  it("waits for the receiver's promise with the next message and with the end", async () => {
+    const settled = pending();
+    const { inbox, told, got } = bench(() => settled.promise);
+    inbox.release();
+    inbox.accept("a");
+    inbox.accept("b");
+    inbox.end();
+    assert.deepEqual([got, told], [["a"], []]);
+    settled.resolve();
+    await new Promise(setImmediate);
+    assert.deepEqual([got, told], [["a", "b"], ["ended"]]);
+  });
+
+  it("drops what waits behind a receiver, and what comes later, when the channel is closed; the end still waits", async () => {
+    const settled = pending();
+    const { inbox, told, got } = bench(() => settled.promise);
+    inbox.release();
+    inbox.accept("a");
+    inbox.accept("b");
+    inbox.discard();
+    inbox.accept("c");
+    inbox.end();
+    assert.deepEqual([got, told], [["a"], []]);
+    settled.resolve();
+    await new Promise(setImmediate);
+    assert.deepEqual([got, told], [["a"], ["ended"]]);
+  });
+
+  it("gives a loop all that waits before it reports the end", async () => {
+    const { inbox, told, got } = bench();
+    inbox.accept("a");
+    assert.deepEqual(await inbox.pull(), { done: false, value: "a" });
+    const next = inbox.pull();
+    inbox.accept("b");
+    assert.deepEqual(await next, { done: false, value: "b" });
+    inbox.accept("c");
+    inbox.end();
+    assert.deepEqual(told, []);
+    assert.deepEqual(await inbox.pull(), { done: false, value: "c" });
+    assert.deepEqual(await inbox.pull(), { done: true, value: undefined });
+    assert.deepEqual([got, told], [[], ["ended"]]);
+  });
 });
+
+/** A promise that a test resolves: Node 20 has no `Promise.withResolvers`. */
+function pending(): { readonly promise: Promise<void>; resolve(): void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}

@@ -1,4 +1,4 @@
-// What http-kit does and we do not: each defect that its behaviour shows (facts §1.4–§1.11), named.
+// Defects of http-kit that this library must not have (facts §1.4–§1.11).
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -218,7 +218,7 @@ describe("order (1.6)", () => {
     assert.deepEqual(log, ["slow starts", "slow ends", "second starts", "second ends", "close"]);
   });
 
-  it("c: neither does the loss of the connection", async (t) => {
+  it("c: the loss of the connection does not overtake messages that wait", async (t) => {
     const gate = deferred();
     const log: string[] = [];
     const site = await serving(t, (r) =>

@@ -8,7 +8,7 @@ import { deferred, until } from "../support/wait.ts";
 import { textFrame, WsClient } from "../support/ws-client.ts";
 
 describe("withChannel", () => {
-  it("runs setup at once, and answers the channel", async (t) => {
+  it("runs setup at once, and returns the channel", async (t) => {
     const site = await serving(t, (r) => {
       let inside: Channel | undefined;
       const channel = withChannel(r, (c) => {
@@ -66,7 +66,7 @@ describe("withChannel", () => {
     assert.equal(await code.promise, "ALREADY_ANSWERED");
   });
 
-  it("throws NOT_OUR_REQUEST for a Fetch Request of somebody else", () => {
+  it("throws NOT_OUR_REQUEST for a foreign Fetch Request", () => {
     assert.throws(() => withChannel(new Request("http://x/"), () => {}), { code: "NOT_OUR_REQUEST" });
   });
 
@@ -172,7 +172,7 @@ describe("openChannel", () => {
 });
 
 describe("onError", () => {
-  it("hears where an error came from, with the request or the channel", async (t) => {
+  it("is told where an error came from, with the request or the channel", async (t) => {
     const contexts: Record<string, unknown>[] = [];
     const site = await serving(
       t,

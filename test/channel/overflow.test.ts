@@ -5,7 +5,8 @@ import { describe, it } from "node:test";
 import { ChannelError } from "../../src/base/errors.ts";
 import type { ChannelContext, OverflowPolicy } from "../../src/channel/context.ts";
 import { prepare } from "../../src/channel/send-data.ts";
-import { TransportChannel } from "../../src/channel/transport-channel.ts";
+import type { TransportChannel } from "../../src/channel/transport-channel.ts";
+import { makeChannel } from "../../src/channel/typed-channel.ts";
 import { SlowChannels } from "../../src/server/slow-channels.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { BufferBudget } from "../../src/transport/io/buffer-budget.ts";
@@ -16,7 +17,8 @@ const TOTAL = 10_000;
 
 class Wire implements Transport {
   readonly kind = "websocket";
-  /** What the system has not taken, and what waits for the turn's end. */
+  readonly messageForm = "message";
+  /** Bytes that the system has not taken, and bytes that wait for the end of the turn. */
   stuck = 0;
   queued = 0;
   readonly calls: string[] = [];
@@ -31,22 +33,28 @@ class Wire implements Transport {
   send(): void {
     this.calls.push("send");
   }
-  breakOff(code: number): void {
-    this.calls.push(`break off ${code}`);
+  fail(code: number): void {
+    this.calls.push(`fail ${code}`);
   }
-  endsAfter(): boolean {
+  closesByDefault(): boolean {
     return false;
   }
   listen(): void {}
   open(): void {}
-  settled(): void {}
+  setupDone(): void {}
   begin(): void {}
   part(): void {}
   finish(): void {}
-  ping(): void {}
+  refuse(): boolean {
+    return false;
+  }
+  ping(): boolean {
+    return false;
+  }
+  goodbye(): void {}
   close(): void {}
   terminate(): void {}
-  beat(): void {}
+  tick(): void {}
   pause(): void {}
   resume(): void {}
 }
@@ -70,7 +78,7 @@ function bench(onOverflow: OverflowPolicy, budget = new BufferBudget(TOTAL)): Be
     channelEnded: () => {},
   } as unknown as ChannelContext;
   const heartbeat = { pingIntervalMs: 0, pongTimeoutMs: 0 };
-  const channel = new TransportChannel(wire, {}, { maxBufferedBytes: MAX, onOverflow, heartbeat }, context);
+  const channel = makeChannel(wire, {}, { maxBufferedBytes: MAX, onOverflow, heartbeat }, context);
   channel.begin(undefined);
   assert.equal(channel.send("first"), true);
   wire.calls.length = 0;
@@ -79,7 +87,7 @@ function bench(onOverflow: OverflowPolicy, budget = new BufferBudget(TOTAL)): Be
 
 function assertTooSlow({ wire, channel, reports }: Bench, pattern: RegExp): void {
   assert.equal(channel.isOpen, false);
-  assert.equal(wire.calls.at(-1), "break off 1013");
+  assert.equal(wire.calls.at(-1), "fail 1013");
   assert.equal(reports.length, 1);
   const [error] = reports;
   assert.ok(error instanceof ChannelError && error.code === "BUFFER_OVERFLOW");
@@ -119,14 +127,14 @@ describe("maxTotalBufferedBytes", () => {
     return budget;
   }
 
-  it("asks nothing of anybody while no more than that is unsent", () => {
+  it("ends no channel while no more than that is unsent", () => {
     const { wire, channel } = bench("close", othersHold(TOTAL));
     wire.stuck = MAX - 1;
     assert.equal(channel.send("x"), true);
     assert.deepEqual(wire.calls, ["send"]);
   });
 
-  it("beyond it, closes or drops for who holds an equal part, and for nobody below", () => {
+  it("beyond it, closes or drops for channels that hold an equal part, and for none below", () => {
     const budget = othersHold(TOTAL + 20);
     const closing = bench("close", budget);
     closing.wire.stuck = TOTAL / 20 - 1;
@@ -180,14 +188,14 @@ describe("maxTotalBufferedBytes", () => {
     );
   });
 
-  it("does not hold against a client what only waits for the turn's end", () => {
+  it("does not count against a client what only waits for the end of the turn", () => {
     const { wire, channel } = bench("close", othersHold(TOTAL + 20));
     wire.queued = MAX - 1;
     assert.equal(channel.send("x"), true);
     assert.deepEqual(wire.calls, ["flush", "send"]);
   });
 
-  it("counts the messages that wait behind a stream, until they are given up", async () => {
+  it("counts the messages that wait behind a stream, until they are dropped", async () => {
     const budget = new BufferBudget(TOTAL);
     const { channel } = bench("close", budget);
     channel.send(new ReadableStream({}));

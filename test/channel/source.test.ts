@@ -62,7 +62,7 @@ const SILENT: Record<string, () => Probe> = {
 for (const [kind, make] of Object.entries(SILENT)) {
   describe(`${kind} that is silent`, () => {
     for (const accept of ["text/plain", "text/event-stream"]) {
-      it(`is told when the client of a ${accept} response leaves while a read is pending`, async (t) => {
+      it(`is cancelled when the client of a ${accept} response leaves while a read is pending`, async (t) => {
         const probe = make();
         const site = await serving(t, (r) => withChannel(r, (channel) => channel.send(probe.body, true)));
         const client = await site.connect();
@@ -74,7 +74,7 @@ for (const [kind, make] of Object.entries(SILENT)) {
       });
     }
 
-    it("is told when the client of a returned body leaves", async (t) => {
+    it("is cancelled when the client of a returned body leaves", async (t) => {
       const probe = make();
       const site = await serving(t, () => ({ body: probe.body }));
       const client = await site.connect();
@@ -84,7 +84,7 @@ for (const [kind, make] of Object.entries(SILENT)) {
       await until(probe.isTold, "the source is told");
     });
 
-    it("is told when a WebSocket's client leaves, and when the channel is terminated", async (t) => {
+    it("is cancelled when a WebSocket's client leaves, and when the channel is terminated", async (t) => {
       const probes = [make(), make()];
       const channels: Channel[] = [];
       const site = await serving(t, (r) => {
@@ -101,7 +101,7 @@ for (const [kind, make] of Object.entries(SILENT)) {
       second.raw.destroy();
     });
 
-    it("is told when it waits behind another stream and the channel ends", async (t) => {
+    it("is cancelled when it waits behind another stream and the channel ends", async (t) => {
       const [first, second] = [make(), make()];
       const site = await serving(t, (r) => {
         withChannel(r, (channel) => {
@@ -117,7 +117,7 @@ for (const [kind, make] of Object.entries(SILENT)) {
       assert.notEqual(second.isLocked?.(), true);
     });
 
-    it("is told when a closed channel refuses it", async (t) => {
+    it("is cancelled when a closed channel refuses it", async (t) => {
       const probe = make();
       const site = await serving(t, (r) =>
         withChannel(r, (channel) => {
@@ -130,7 +130,7 @@ for (const [kind, make] of Object.entries(SILENT)) {
       assert.notEqual(probe.isLocked?.(), true);
     });
 
-    it("is told when a send throws for its head, and is not locked", async (t) => {
+    it("is cancelled when a send throws for its head, and is not locked", async (t) => {
       const probes = [make(), make()];
       const site = await serving(t, (r) =>
         withChannel(r, (channel) => {
@@ -146,7 +146,7 @@ for (const [kind, make] of Object.entries(SILENT)) {
       for (const { isLocked } of probes) assert.notEqual(isLocked?.(), true);
     });
 
-    it("is told when it is published, or broadcast to nobody", async () => {
+    it("is cancelled when it is published, or broadcast to nobody", async () => {
       const store = createChannelStore();
       const closed = createChannelStore();
       await closed.close();
@@ -165,7 +165,7 @@ for (const [kind, make] of Object.entries(SILENT)) {
       }
     });
 
-    it("is told when a handler returns it beside its channel", async (t) => {
+    it("is cancelled when a handler returns it beside its channel", async (t) => {
       const probe = make();
       const site = await serving(t, (r) => {
         withChannel(r, (channel) => channel.send("the channel's"));
@@ -176,7 +176,7 @@ for (const [kind, make] of Object.entries(SILENT)) {
       assert.match(site.takeMessages()[0]!, /answered already/);
     });
 
-    it("is told when a handler returns it with a head that cannot be sent: 500, and no channel stays", async (t) => {
+    it("is cancelled when a handler returns it with a head that cannot be sent: 500, and no channel stays", async (t) => {
       const probe = make();
       const site = await serving(t, () => ({ headers: { "X-A": "漢" }, body: probe.body }));
       assert.equal((await site.request("GET /")).status, 500);
@@ -185,7 +185,7 @@ for (const [kind, make] of Object.entries(SILENT)) {
       assert.equal(site.takeReports().length, 1);
     });
 
-    it("is told when the request was a HEAD, or the status has no body", async (t) => {
+    it("is cancelled when the request was a HEAD, or the status has no body", async (t) => {
       const probes: Probe[] = [];
       const site = await serving(t, (r) => {
         probes.push(make());
@@ -199,7 +199,7 @@ for (const [kind, make] of Object.entries(SILENT)) {
 }
 
 describe("a Fetch Response with a silent stream", () => {
-  it("is told when its client leaves, with and without a first chunk", async (t) => {
+  it("is cancelled when its client leaves, with and without a first chunk", async (t) => {
     let cancelled = 0;
     const site = await serving(t, (r) => {
       const start = (controller: ReadableStreamDefaultController): void => {
@@ -217,7 +217,7 @@ describe("a Fetch Response with a silent stream", () => {
     await until(() => site.server.stats().channels.http === 0, "both channels have ended");
   });
 
-  it("is told when a channel has answered already", async (t) => {
+  it("is cancelled when a channel has answered already", async (t) => {
     const isCancelled = deferred();
     const site = await serving(t, (r) => {
       withChannel(r, (channel) => channel.send("the channel's"));

@@ -8,7 +8,10 @@ import {
   type ChannelHandlers,
   type ChannelOptions,
   type ChannelRequest,
+  type ChannelStore,
+  createChannelStore,
   type Handler,
+  type JoinOptions,
   openChannel,
   openSession,
   type SendData,
@@ -85,11 +88,16 @@ const served = (options: ServeOptions, act = get): Case => ({
   options,
   act,
 });
-const failingHandler: Handler = () => {
+const silent = (): void => {};
+/** A channel that joins a group of the store, and what happens then. */
+const joining = (store: ChannelStore, options: JoinOptions = {}, then = silent): Case =>
+  setupOf((channel) => {
+    store.addToGroup("all", channel, undefined, options);
+    then();
+  });
+const failingHandler: () => never = () => {
   throw new Error("to be reported");
 };
-const silent = (): void => {};
-
 /** A source whose client leaves after the first part. */
 const leftEarly = (iterable: () => unknown): Case => ({
   handler: (r) => withChannel(r, (channel) => void channel.send({ body: iterable() } as SendData)),
@@ -182,6 +190,18 @@ const CASES: Readonly<Record<string, (fail: Failing) => Case>> = {
       ),
     act: talk,
   }),
+  onJoin: (fail) => joining(createChannelStore({ onJoin: fail, onError: silent })),
+  onLeave: (fail) => joining(createChannelStore({ onLeave: fail, onError: silent })),
+  "onError of a store": (fail) => joining(createChannelStore({ onJoin: failingHandler, onError: fail })),
+  onReset: (fail) => joining(createChannelStore({ onError: silent }), { since: "unknown", onReset: fail }),
+  "the function of broadcast": (fail) => {
+    const store = createChannelStore({ onError: silent });
+    return joining(store, {}, () => void store.broadcast("all", fail));
+  },
+  "codec.encode of a store": (fail) => {
+    const store = createChannelStore({ codec: { encode: fail, decode: String }, onError: silent });
+    return joining(store as ChannelStore, {}, () => void store.publish("all", "x").catch(silent));
+  },
   "a stream's iterator": (fail) => sending(() => ({ [Symbol.asyncIterator]: fail })),
   "a stream's next": (fail) => sending(() => ({ [Symbol.asyncIterator]: () => ({ next: fail }) })),
   "a stream's return": (fail) =>
@@ -208,6 +228,15 @@ const CASES: Readonly<Record<string, (fail: Failing) => Case>> = {
     ),
 };
 
+/** Not callbacks: the platform calls these, or the library's own loop, which waits for what they return. */
+const SOURCES = ["a stream's next", "a ReadableStream's pull", "a ReadableStream's cancel"];
+
+/** True if `base/guard.ts` is the caller, or calls the file that is. */
+function isGuarded(stack: string): boolean {
+  const files = stack.split("\n").flatMap((line) => /\/(src\/[\w/-]+)\.[jt]s/.exec(line)?.[1] ?? []);
+  return files.find((file) => file !== files[0]) === "src/base/guard" || files[0] === "src/base/guard";
+}
+
 const reached: unknown[] = [];
 const record = (error: unknown): number => reached.push(error);
 
@@ -223,9 +252,11 @@ describe("a callback that fails ends neither the process nor another channel:", 
         });
         let calls = 0;
         let isOn = true;
+        const stacks: string[] = [];
         const { handler, options, act } = make((...args: unknown[]) => {
           if (!isOn) return undefined;
           calls += 1;
+          stacks.push(new Error("called from").stack!);
           return (fault as (...args: unknown[]) => unknown)(...args);
         });
         const server = await serve((r) => (r.path === "/good" ? "good" : handler(r)), {
@@ -238,6 +269,11 @@ describe("a callback that fails ends neither the process nor another channel:", 
         const target = { port: server.port };
         await act(t, target);
         await until(() => calls > 0, `${name} is called`);
+        if (!SOURCES.includes(name))
+          assert.deepEqual(
+            stacks.filter((stack) => !isGuarded(stack)),
+            [],
+          );
         // A rejection that nobody takes is found at the end of a turn.
         for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
         isOn = name === "trustedProxies" || name.startsWith("logger") || name === "onError";

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import type { Duplex } from "node:stream";
 import { describe, it, type TestContext } from "node:test";
+import { implementationOf } from "../../src/channel/public-channel.ts";
 import { type Handler, type ServeOptions, withChannel } from "../../src/index.ts";
 import { MemoryEngine } from "../../src/testing/memory-engine.ts";
 import { MemoryNetwork } from "../../src/testing/network.ts";
@@ -118,8 +119,8 @@ describe("a tick", () => {
     const site = ticking(t, handler, { keepAliveTimeoutMs: 2000, headerTimeoutMs: 2000 });
     site.connect().socket.write(request("GET /"));
     await until(() => channels.length === 1, "its channel is open");
-    Object.assign(channels[0]!, {
-      beat() {
+    Object.assign(implementationOf(channels[0])!, {
+      tick() {
         throw new Error("of a tick");
       },
     });

@@ -2,13 +2,13 @@
 // callbacks at chosen moments, and no network.
 
 import { systemClock } from "../../src/base/clock.ts";
-import type { ChannelHandlers } from "../../src/channel/channel.ts";
+import type { Channel, ChannelHandlers } from "../../src/channel/channel.ts";
 import type { ChannelContext } from "../../src/channel/context.ts";
-import { TransportChannel } from "../../src/channel/transport-channel.ts";
+import { makeChannel } from "../../src/channel/typed-channel.ts";
 import type { OutboundMessage } from "../../src/protocol/outbound-message.ts";
 import { type CloseStatus, clientLeft, closeStatus } from "../../src/transport/close-status.ts";
 import { BufferBudget } from "../../src/transport/io/buffer-budget.ts";
-import type { Transport, TransportKind, TransportListener } from "../../src/transport/transport.ts";
+import type { MessageForm, Transport, TransportKind, TransportListener } from "../../src/transport/transport.ts";
 
 export interface Sent {
   readonly body: string | Uint8Array | null;
@@ -20,7 +20,7 @@ export interface Sent {
 }
 
 export class MemoryChannel {
-  readonly channel: TransportChannel;
+  readonly channel: Channel;
   /** Messages that were sent since the test last looked. */
   readonly sent: Sent[] = [];
   readonly reports: unknown[] = [];
@@ -47,8 +47,9 @@ export class MemoryChannel {
       channelOverflowed() {},
       channelEnded() {},
     };
-    this.channel = new TransportChannel(this.#transport, handlers, settings, context);
-    this.channel.begin(undefined);
+    const channel = makeChannel(this.#transport, handlers, settings, context);
+    this.channel = channel.publicChannel;
+    channel.begin(undefined);
   }
 
   /** The bodies that were sent since the last look. */
@@ -73,6 +74,11 @@ class MemoryTransport implements Transport {
     this.#onSent = onSent;
   }
 
+  get messageForm(): MessageForm {
+    if (this.kind === "http") return "body";
+    return this.kind === "sse" ? "event" : "message";
+  }
+
   ended(status: CloseStatus): void {
     this.#listener?.transportClosed(status);
   }
@@ -82,9 +88,9 @@ class MemoryTransport implements Transport {
   }
 
   open(): void {}
-  settled(): void {}
+  setupDone(): void {}
 
-  endsAfter(): boolean {
+  closesByDefault(): boolean {
     return this.kind === "http";
   }
 
@@ -97,11 +103,22 @@ class MemoryTransport implements Transport {
   part(): void {}
   finish(): void {}
 
-  breakOff(code: number, reason: string): void {
+  fail(code: number, reason: string): void {
     this.close(code, reason);
   }
 
-  ping(): void {}
+  refuse(): boolean {
+    return false;
+  }
+
+  ping(): boolean {
+    return false;
+  }
+
+  goodbye(): void {
+    this.close(1001, "");
+  }
+
   flush(): void {}
 
   close(code: number, reason: string): void {
@@ -112,7 +129,7 @@ class MemoryTransport implements Transport {
     this.close(1006, "");
   }
 
-  beat(): void {}
+  tick(): void {}
   pause(): void {}
   resume(): void {}
 }

@@ -1,7 +1,7 @@
 // A server whose handler is `openSession`, and what happened to its sessions, in order.
 
 import type { TestContext } from "node:test";
-import { TransportChannel } from "../../src/channel/transport-channel.ts";
+import { implementationOf } from "../../src/channel/public-channel.ts";
 import type { OpenRecord } from "../../src/codec/session-record.ts";
 import {
   type Channel,
@@ -50,7 +50,7 @@ export class SessionSite {
 
   /** The server's beat, at a time of the test's own choosing. */
   beat(now: number): void {
-    for (const channel of this.channels) if (channel instanceof TransportChannel) channel.beat(now);
+    for (const channel of this.channels) implementationOf(channel)?.tick(now);
   }
 }
 

@@ -177,7 +177,7 @@ describe("a silent WebSocket", () => {
     return { wire, transport, listener };
   }
   const run = (transport: WebSocketTransport, from: number, to: number): void =>
-    beats({ beat: (now) => transport.beat(now, HEARTBEAT) }, from, to);
+    beats({ beat: (now) => transport.tick(now, HEARTBEAT) }, from, to);
 
   it("is pinged after pingIntervalMs, and lost pongTimeoutMs later: 1006 by the network", () => {
     const { wire, transport, listener } = open();
@@ -212,7 +212,7 @@ describe("a silent WebSocket", () => {
 
   it("is left alone with pingIntervalMs 0", () => {
     const { wire, transport } = open();
-    for (let now = 0; now < 600_000; now += 1000) transport.beat(now, { pingIntervalMs: 0, pongTimeoutMs: 20_000 });
+    for (let now = 0; now < 600_000; now += 1000) transport.tick(now, { pingIntervalMs: 0, pongTimeoutMs: 20_000 });
     assert.equal(wire.written, "");
   });
 });
@@ -227,9 +227,9 @@ describe("a silent event stream", () => {
     transport!.listen(new Listener());
     transport!.send({ status: undefined, fields: [], body: "a", event: undefined, length: undefined }, false);
     const { written } = wire;
-    for (let now = 0; now < 25_000; now += 1000) transport!.beat(now, HEARTBEAT);
+    for (let now = 0; now < 25_000; now += 1000) transport!.tick(now, HEARTBEAT);
     assert.equal(wire.written, written);
-    transport!.beat(25_000, HEARTBEAT);
+    transport!.tick(25_000, HEARTBEAT);
     assert.match(wire.written.slice(written.length), /^[0-9a-f]+\r\n:[^\n]*\n\n\r\n$/);
   });
 });

@@ -1,14 +1,15 @@
 // Plain HTTP as a transport: a response that is whole (long polling) or grows (streaming).
 // The same class carries Server-Sent Events: only the format of what is sent differs (`sse.ts`).
+// Long because a response that is whole, one that grows, and the ends of both share what they know of the exchange.
 
 import { fieldsBeside, joinFields, withoutContentFields } from "../../codec/field-list.ts";
 import { fieldValue } from "../../codec/http1-request.ts";
 import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
 import { type EncodedBody, EncodedMessage, messageToEvent } from "../../protocol/encoded-message.ts";
-import type { OutboundMessage } from "../../protocol/outbound-message.ts";
+import { bodyMessage, type OutboundMessage } from "../../protocol/outbound-message.ts";
 import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "../close-status.ts";
 import type { ExchangeListener, ResponseExchange } from "../exchange.ts";
-import type { Heartbeat, Transport, TransportKind, TransportListener } from "../transport.ts";
+import type { Heartbeat, MessageForm, Transport, TransportKind, TransportListener } from "../transport.ts";
 
 /** How messages look in the body of a response. */
 export interface HttpFormat {
@@ -91,6 +92,10 @@ export class HttpTransport implements Transport, ExchangeListener {
     return this.#format.kind;
   }
 
+  get messageForm(): MessageForm {
+    return this.#format.messageForm;
+  }
+
   get bufferedAmount(): number {
     return this.#exchange.bufferedAmount;
   }
@@ -110,14 +115,14 @@ export class HttpTransport implements Transport, ExchangeListener {
    * A silent event stream gets its head here: a browser says `open` only when it has one, and proxies end a connection
    * that has none for a minute (nginx: `proxy_read_timeout`). Comments follow by `heartbeat`.
    */
-  settled(): void {
+  setupDone(): void {
     this.#isSettled = true;
     if (this.#isHalfClosed && !this.#outlivesFin && this.#end === undefined) this.#leave();
     if (!this.#format.startsSilent || this.#isStarted || this.#end !== undefined) return;
     if (this.#start(NO_MESSAGE, undefined)) this.#exchange.flush();
   }
 
-  endsAfter(message: OutboundMessage): boolean {
+  closesByDefault(message: OutboundMessage): boolean {
     return this.#formatOf(message).endsAfterSend;
   }
 
@@ -155,14 +160,22 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   finish(): void {}
 
-  breakOff(code: number, reason: string): void {
+  refuse(answer: OutboundMessage): boolean {
+    if (this.#isStarted || this.#end !== undefined) return false;
+    this.send(answer, true);
+    return true;
+  }
+
+  fail(code: number, reason: string): void {
     if (this.#end !== undefined) return;
     this.#ended(closeStatus("server", code, reason));
     // No final chunk: RFC 9112 §8 lets the client see that the message is incomplete.
     this.#exchange.abort();
   }
 
-  ping(): void {}
+  ping(): boolean {
+    return false;
+  }
 
   close(code: number, reason: string): void {
     if (this.#end !== undefined) return;
@@ -173,15 +186,25 @@ export class HttpTransport implements Transport, ExchangeListener {
     this.#ended(closeStatus("server", code, reason));
   }
 
+  /** Plain HTTP counts in seconds (RFC 9110 §10.2.3); a response that has begun just ends. */
+  goodbye(comeBackMs: number): void {
+    if (this.messageForm === "event") this.send({ ...NO_MESSAGE, event: { retry: comeBackMs } }, true);
+    else if (this.#isStarted) this.close(1000, "");
+    else {
+      const fields = ["Retry-After", String(Math.ceil(comeBackMs / 1000))];
+      this.send({ ...bodyMessage("Service Unavailable\n"), status: 503, fields }, true);
+    }
+  }
+
   terminate(): void {
-    this.breakOff(1006, "");
+    this.fail(1006, "");
   }
 
   flush(): void {
     this.#exchange.flush();
   }
 
-  beat(now: number, { pingIntervalMs }: Heartbeat): void {
+  tick(now: number, { pingIntervalMs }: Heartbeat): void {
     const { heartbeat } = this.#format;
     if (this.#exchange.isReadingPaused === true && this.#end === undefined) this.#findEnd();
     if (this.#hasWritten) {

@@ -87,6 +87,14 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     return "websocket";
   }
 
+  get messageForm(): "message" {
+    return "message";
+  }
+
+  get outlivesExchange(): true {
+    return true;
+  }
+
   get bufferedAmount(): number {
     return this.#connection.outputSize + this.#stream.bufferedAmount;
   }
@@ -113,9 +121,9 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     this.#queueFlush();
   }
 
-  settled(): void {}
+  setupDone(): void {}
 
-  endsAfter(): boolean {
+  closesByDefault(): boolean {
     return false;
   }
 
@@ -141,15 +149,20 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     this.#sendFragment(OPCODE.TEXT, "", FIN);
   }
 
-  breakOff(code: number, reason: string): void {
+  refuse(): boolean {
+    return false;
+  }
+
+  fail(code: number, reason: string): void {
     this.close(code, reason);
     // The timer does not wait for what is unsent.
     this.#startCloseTimer();
   }
 
-  ping(data: Uint8Array): void {
+  ping(data: Uint8Array): boolean {
     this.#connection.ping(data);
     this.#queueFlush();
+    return true;
   }
 
   close(code: number, reason: string): void {
@@ -157,6 +170,10 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     // A paused reader would never see the answer.
     this.resume();
     this.#queueFlush();
+  }
+
+  goodbye(): void {
+    this.close(1001, "server is stopping");
   }
 
   terminate(): void {
@@ -168,7 +185,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
    * Any byte is a sign of life, so a busy conversation is never pinged, and costs one store per read instead of a timer.
    * While we do not read, silence says nothing.
    */
-  beat(now: number, { pingIntervalMs, pongTimeoutMs }: Heartbeat): void {
+  tick(now: number, { pingIntervalMs, pongTimeoutMs }: Heartbeat): void {
     // A peer that is slow but reads must see that we are there.
     if (this.#connection.sendPendingPong()) this.#queueFlush();
     this.#checkMessage(now);

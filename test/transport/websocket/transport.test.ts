@@ -255,7 +255,7 @@ describe("WebSocketTransport: reading pace", () => {
       Buffer.concat([frame(TEXT, "1"), frame(TEXT, "2"), encodeMaskedFrame(CLOSE, hex("0fa0627965"), KEY)]),
     );
     assert.deepEqual(told, ["1"]);
-    transport.beat(0, { pingIntervalMs: 0, pongTimeoutMs: 0 });
+    transport.tick(0, { pingIntervalMs: 0, pongTimeoutMs: 0 });
     turn.end();
     assert.deepEqual(
       told.filter((what) => what !== "drain"),
@@ -269,7 +269,7 @@ describe("WebSocketTransport: reading pace", () => {
       if (what === "1") it.transport.pause();
     });
     const beat = (): void => {
-      transport.beat(0, { pingIntervalMs: 0, pongTimeoutMs: 0 });
+      transport.tick(0, { pingIntervalMs: 0, pongTimeoutMs: 0 });
       turn.end();
     };
     stream.arrive(frame(TEXT, "1"));
@@ -410,7 +410,7 @@ describe("WebSocketTransport: the closing handshake (RFC 6455 §7)", () => {
     const { stream, transport, turn } = bench();
     transport.begin();
     transport.part("half");
-    transport.breakOff(1011, "");
+    transport.fail(1011, "");
     turn.end();
     assert.deepEqual(stream.writes, ["\x01\x04half\x88\x02\x03\xf3"]);
   });
@@ -493,11 +493,11 @@ describe("WebSocketTransport: a client that does not read", () => {
     for (let second = 0; second < 3; second++) {
       for (let count = 0; count < 100; count++) stream.arrive(frame(PING, `${second}`));
       stream.take();
-      transport.beat(1000 * second, BEAT);
+      transport.tick(1000 * second, BEAT);
       turn.end();
       assert.equal(stream.take(), `\x8a\x01${second}`);
     }
-    transport.beat(3000, BEAT);
+    transport.tick(3000, BEAT);
     turn.end();
     assert.equal(stream.take(), "");
   });
@@ -522,7 +522,7 @@ describe("WebSocketTransport: a client that does not read", () => {
     const { stream, transport, turn, clock } = bench();
     stream.isStalled = true;
     transport.send(message("much"), false);
-    transport.breakOff(1013, "too slow");
+    transport.fail(1013, "too slow");
     turn.end();
     clock.advance(CLOSE_TIMEOUT_MS);
     assert.equal(stream.isDestroyed, true);
@@ -598,18 +598,18 @@ describe("WebSocketTransport: messageTimeoutMs", () => {
   it("ends a message that trickles in, 60 s after its first byte and not before", () => {
     const { stream, transport, told } = slow();
     stream.arrive(frame(BINARY, "x".repeat(100)).subarray(0, 10));
-    for (let now = 1000; now <= 60_000; now += 1000) transport.beat(now, BEAT);
+    for (let now = 1000; now <= 60_000; now += 1000) transport.tick(now, BEAT);
     assert.deepEqual(ends(told), []);
-    transport.beat(61_000, BEAT);
+    transport.tick(61_000, BEAT);
     assert.deepEqual(ends(told), ["closed by server 1008 message did not arrive in time"]);
   });
 
   it("gives a message a second for each KiB that has come", () => {
     const { stream, transport, told } = slow();
     stream.arrive(frame(BINARY, "x".repeat(100_000)).subarray(0, 20_000));
-    for (let now = 1000; now <= 79_000; now += 1000) transport.beat(now, BEAT);
+    for (let now = 1000; now <= 79_000; now += 1000) transport.tick(now, BEAT);
     assert.deepEqual(ends(told), []);
-    transport.beat(81_000, BEAT);
+    transport.tick(81_000, BEAT);
     assert.equal(ends(told).length, 1);
   });
 
@@ -619,7 +619,7 @@ describe("WebSocketTransport: messageTimeoutMs", () => {
     stream.arrive(message.subarray(0, 10));
     for (let now = 1000; now <= 600_000; now += 1000) {
       if (now % 50_000 === 0) stream.arrive(Buffer.concat([message.subarray(10), message.subarray(0, 10)]));
-      transport.beat(now, BEAT);
+      transport.tick(now, BEAT);
     }
     assert.deepEqual(ends(told), []);
   });

@@ -1,0 +1,65 @@
+// The states of a channel. Two things go on at the same time: the application's setup runs, and the conversation ends, in
+// whatever order; the close handlers run after both.
+
+/**
+ * - settingUp: open, and the setup is running: messages wait
+ * - open: messages are delivered
+ * - closingInSetup, closing: nothing can be sent any more; what was sent is still on its way
+ * - closedInSetup, closed: the transport has ended; the application may still be busy with the last message
+ * - ending: close handlers are running
+ * - ended: close handlers have run
+ */
+export type ChannelState =
+  | "settingUp"
+  | "open"
+  | "closingInSetup"
+  | "closing"
+  | "closedInSetup"
+  | "closed"
+  | "ending"
+  | "ended";
+
+/**
+ * - setUp: the setup has returned, or its promise has settled
+ * - close: the last message was sent, or the channel was closed here
+ * - transportEnd: the transport has ended
+ * - tellEnd: all that the close handlers had to wait for is done
+ * - tellLate: a close handler is added after the end
+ * - endTold: the close handlers have returned
+ */
+export type ChannelStep = "setUp" | "close" | "transportEnd" | "tellEnd" | "tellLate" | "endTold";
+
+/** Every move. A step that is missing in a state has no effect there. */
+const MOVES: Record<ChannelState, Partial<Record<ChannelStep, ChannelState>>> = {
+  settingUp: { setUp: "open", close: "closingInSetup", transportEnd: "closedInSetup" },
+  open: { close: "closing", transportEnd: "closed" },
+  closingInSetup: { setUp: "closing", transportEnd: "closedInSetup" },
+  closing: { transportEnd: "closed" },
+  closedInSetup: { setUp: "closed" },
+  closed: { tellEnd: "ending" },
+  ending: { endTold: "ended" },
+  ended: { tellLate: "ending" },
+};
+
+/** The state after a step, or undefined if the step has no effect. */
+export function afterStep(state: ChannelState, step: ChannelStep): ChannelState | undefined {
+  return MOVES[state][step];
+}
+
+export function isOpen(state: ChannelState): boolean {
+  return state === "open" || state === "settingUp";
+}
+
+export function isSettingUp(state: ChannelState): boolean {
+  return state === "settingUp" || state === "closingInSetup" || state === "closedInSetup";
+}
+
+/** True if the transport has ended. */
+export function isClosed(state: ChannelState): boolean {
+  return state === "closed" || state === "closedInSetup" || hasEnded(state);
+}
+
+/** True if the close handlers have run, or are running. */
+export function hasEnded(state: ChannelState): boolean {
+  return state === "ended" || state === "ending";
+}
