@@ -100,6 +100,7 @@ describe("the public surface", () => {
       "SendBody",
       "SendData",
       "SendInit",
+      "SendOptions",
       "ServeOptions",
       "Server",
       "ServerLimits",

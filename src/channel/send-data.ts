@@ -1,6 +1,7 @@
 // Converts the data that an application sends into one shape: an OutboundMessage, or a stream of parts with its head.
 
 import { ChannelError } from "../base/errors.ts";
+import { checkBoolean, checkOptions, type ValueCheck } from "../base/option-values.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import { statusHasBody } from "../codec/http1-response.ts";
 import { EncodedMessage } from "../protocol/encoded-message.ts";
@@ -22,7 +23,31 @@ export interface SendInit {
   readonly event?: EventMeta | undefined;
 }
 
+/** A message that a channel without a codec can send: a body alone, a body with its head, or the result of `prepare`. */
 export type SendData = SendBody | SendInit | PreparedMessage;
+
+/** The options of `channel.send`. */
+export interface SendOptions {
+  /**
+   * Whether the channel closes after this message.
+   * @default true on plain HTTP, where the message is the whole response; false on WebSockets, event streams and sessions
+   */
+  readonly close?: boolean | undefined;
+}
+
+const SEND_OPTIONS: Readonly<Record<keyof SendOptions, ValueCheck>> = { close: checkBoolean };
+
+/** The option `close`, which may also be given as a boolean. Throws BAD_OPTION; a stream in `data` is cancelled then. */
+export function closeOption(options: SendOptions | boolean, data: unknown): boolean | undefined {
+  if (typeof options === "boolean") return options;
+  try {
+    checkOptions("send", options, SEND_OPTIONS);
+  } catch (error) {
+    discardBody(data);
+    throw error;
+  }
+  return options.close;
+}
 
 /** A message, and the parts that its body is made of where it is not whole. */
 export interface Sendable {

@@ -25,7 +25,7 @@ export interface Source {
  */
 export function openSource(body: StreamBody, kind: TransportKind): Source {
   // Bytes that are cut between two events are no text: a Blob is one event.
-  if (body instanceof Blob && kind !== "http") return wholeBlob(body);
+  if (body instanceof Blob && kind !== "stream") return wholeBlob(body);
   const source = open(body instanceof Blob ? body.stream() : body);
   return kind === "sse" ? asText(source) : source;
 }

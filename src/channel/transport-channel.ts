@@ -20,10 +20,9 @@ import { Inbox, type InboxOwner } from "./inbox.ts";
 import { channelResponse } from "./marker.ts";
 import type { Membership, MembershipHolder } from "./membership.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
-import { type Sendable, type SendData, toSendable } from "./send-data.ts";
+import { closeOption, type Sendable, type SendData, type SendOptions, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
 
-/** Every legal move goes to the right. */
 type ChannelState = "open" | "closing" | "closed";
 
 /** The handlers are no other channel's. */
@@ -38,6 +37,8 @@ const INBOX_ENDED = 8;
 const ENDED = 16;
 /** Close handlers are running: those that are added meanwhile are not called, as with EventTarget. */
 const TELLING_END = 32;
+
+const doNothing = (): void => {};
 
 /** The codec makes an empty close frame of it, which is the answer to one; nobody closes with it. */
 const NO_STATUS = 1005;
@@ -70,7 +71,6 @@ export class TransportChannel
   #outbox: Outbox | undefined;
   #drainWaiters: (() => void)[] | undefined;
   #response: Response | undefined;
-  /** Made by the first use of `signal`. */
   #abort: AbortController | undefined;
   /** Yes or no, five times. As fields of their own they were 32 bytes of each channel. */
   #flags = 0;
@@ -132,8 +132,8 @@ export class TransportChannel
     return this.#abort.signal;
   }
 
-  send(data: SendData, closeAfterSend?: boolean): boolean {
-    return this.sendMessage(toSendable(data), closeAfterSend);
+  send(data: SendData, options?: SendOptions | boolean): boolean {
+    return this.sendMessage(toSendable(data), options === undefined ? undefined : closeOption(options, data));
   }
 
   sendMessage(sendable: Sendable, closeAfterSend?: boolean): boolean {
@@ -173,36 +173,39 @@ export class TransportChannel
   drained(): Promise<void> {
     if (this.#state === "closed" || this.bufferedAmount === 0) return Promise.resolve();
     this.#transport.hurry?.();
-    return new Promise((resolve) => {
-      this.#drainWaiters ??= [];
-      this.#drainWaiters.push(resolve);
-    });
+    return new Promise((resolve) => (this.#drainWaiters ??= []).push(resolve));
   }
 
-  onReceive(fn: NonNullable<ChannelHandlers["receive"]>): void {
+  onMessage(fn: NonNullable<ChannelHandlers["message"]>): () => void {
     this.#refuseSecondReceiver();
-    this.#own().receive = fn;
+    return this.#setHandler("message", fn);
   }
 
-  onClose(fn: NonNullable<ChannelHandlers["close"]>): void {
+  onReceive(fn: NonNullable<ChannelHandlers["message"]>): () => void {
+    return this.onMessage(fn);
+  }
+
+  onClose(fn: NonNullable<ChannelHandlers["close"]>): () => void {
     if (this.#flags & ENDED) this.#tellEnd([fn]);
     else if (this.#handlers.close === undefined) this.#own().close = fn;
-    else {
-      this.#moreCloseHandlers ??= [];
-      this.#moreCloseHandlers.push(fn);
-    }
+    else (this.#moreCloseHandlers ??= []).push(fn);
+    let isAdded = true;
+    return () => {
+      if (isAdded) this.#removeCloseHandler(fn);
+      isAdded = false;
+    };
   }
 
-  onPing(fn: NonNullable<ChannelHandlers["ping"]>): void {
-    this.#own().ping = fn;
+  onPing(fn: NonNullable<ChannelHandlers["ping"]>): () => void {
+    return this.#setHandler("ping", fn);
   }
 
-  onPong(fn: NonNullable<ChannelHandlers["pong"]>): void {
-    this.#own().pong = fn;
+  onPong(fn: NonNullable<ChannelHandlers["pong"]>): () => void {
+    return this.#setHandler("pong", fn);
   }
 
-  onDrain(fn: NonNullable<ChannelHandlers["drain"]>): void {
-    this.#own().drain = fn;
+  onDrain(fn: NonNullable<ChannelHandlers["drain"]>): () => void {
+    return this.#setHandler("drain", fn);
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined> {
@@ -228,7 +231,7 @@ export class TransportChannel
     if (opened !== undefined) {
       void opened.then(() => this.#settle());
       this.#transport.open();
-    } else if (this.#handlers.receive !== undefined) this.#start();
+    } else if (this.#handlers.message !== undefined) this.#start();
     // Who sets a receiver right behind `withChannel` comes in time.
     else inMicrotask(() => this.#start());
   }
@@ -302,8 +305,7 @@ export class TransportChannel
   messageArrived(data: Message): void {
     if (this.#state !== "open") return;
     this.#context.messages.received += 1;
-    const inbox = this.#toInbox();
-    inbox.accept(data);
+    this.#toInbox().accept(data);
     // A session holds what its channel does not take, and makes its client wait instead (`session/hold.ts`).
     if (!this.#transport.isSession) this.refuseInput();
   }
@@ -319,7 +321,7 @@ export class TransportChannel
     const bytes = (this.#inbox?.waitingBytes ?? 0) + (this.#transport.heldBytes ?? 0);
     if (!received.isShareSpent(bytes)) return;
     this.#breakOff(1013, "too much is waiting");
-    this.#report(new ChannelError("RECEIVE_OVERFLOW"), "receive");
+    this.#report(new ChannelError("RECEIVE_OVERFLOW"), "message");
   }
 
   pingArrived(data: Uint8Array): void {
@@ -366,14 +368,14 @@ export class TransportChannel
   }
 
   deliver(message: Message): Promise<void> | undefined {
-    const { receive } = this.#handlers;
-    if (receive === undefined) return undefined;
+    const { message: handler } = this.#handlers;
+    if (handler === undefined) return undefined;
     // Not through #guard: it would cost each message a closure.
     try {
-      const result = receive(message, this) as unknown;
-      return isThenable(result) ? settled(result, (error) => this.#report(error, "receive")) : undefined;
+      const result = handler(message, this) as unknown;
+      return isThenable(result) ? settled(result, (error) => this.#report(error, "message")) : undefined;
     } catch (error) {
-      this.#report(error, "receive");
+      this.#report(error, "message");
       return undefined;
     }
   }
@@ -408,9 +410,9 @@ export class TransportChannel
     this.#report(error, "send");
   }
 
-  /** A message could not be read: it is passed over. */
+  /** The codec refused a message, which is skipped. */
   reportUnread(error: unknown): void {
-    this.#report(error, "receive");
+    this.#report(error, "message");
   }
 
   outboxHolds(before: number, after: number): void {
@@ -525,7 +527,8 @@ export class TransportChannel
     this.#flags |= ENDED;
     this.memberships?.channelEnded();
     const { close } = this.#handlers;
-    if (close !== undefined) this.#tellEnd([close, ...(this.#moreCloseHandlers ?? [])]);
+    if (close !== undefined) (this.#moreCloseHandlers ??= []).unshift(close);
+    if (this.#moreCloseHandlers !== undefined) this.#tellEnd(this.#moreCloseHandlers);
     this.#context.channelEnded(this, this.#status!);
   }
 
@@ -536,6 +539,14 @@ export class TransportChannel
     this.#flags &= ~TELLING_END;
   }
 
+  #removeCloseHandler(fn: NonNullable<ChannelHandlers["close"]>): void {
+    const index = this.#moreCloseHandlers?.lastIndexOf(fn) ?? -1;
+    if (index < 0) {
+      if (this.#handlers.close === fn) this.#own().close = undefined;
+    } else if (this.#flags & TELLING_END) this.#moreCloseHandlers![index] = doNothing;
+    else this.#moreCloseHandlers!.splice(index, 1);
+  }
+
   #resolveDrained(): void {
     const waiters = this.#drainWaiters;
     this.#drainWaiters = undefined;
@@ -543,8 +554,19 @@ export class TransportChannel
   }
 
   #refuseSecondReceiver(): void {
-    if (this.#handlers.receive !== undefined || this.#inbox?.isPulled === true)
+    if (this.#handlers.message !== undefined || this.#inbox?.isPulled === true)
       throw new ChannelError("HANDLER_EXISTS");
+  }
+
+  /** Returns the function that removes the handler; it does nothing once another one has been set. */
+  #setHandler<Name extends "message" | "ping" | "pong" | "drain">(
+    name: Name,
+    fn: NonNullable<SessionHandlers[Name]>,
+  ): () => void {
+    this.#own()[name] = fn;
+    return () => {
+      if (this.#handlers[name] === fn) this.#own()[name] = undefined;
+    };
   }
 
   /** `openChannel`'s handlers may serve many channels: a change is made to a copy. */

@@ -7,12 +7,12 @@ import type { Transport } from "../transport/transport.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
 import type { ChannelContext, ChannelSettings } from "./context.ts";
 import { PreparedMessage } from "./prepared-message.ts";
-import type { SendData } from "./send-data.ts";
+import type { SendData, SendOptions } from "./send-data.ts";
 import { TransportChannel } from "./transport-channel.ts";
 
 export type AnyCodec = MessageCodec<unknown, unknown>;
 
-type Receive = NonNullable<ChannelHandlers["receive"]>;
+type Receive = NonNullable<ChannelHandlers["message"]>;
 
 /** Implements `Channel<In, Out>` of its codec; the class it extends knows messages alone. */
 export class TypedChannel extends TransportChannel {
@@ -28,10 +28,10 @@ export class TypedChannel extends TransportChannel {
     codec: AnyCodec,
     contentType: string | undefined,
   ) {
-    const { receive } = handlers;
+    const { message } = handlers;
     super(
       transport,
-      receive === undefined ? handlers : { ...handlers, receive: decoding(receive, codec) },
+      message === undefined ? handlers : { ...handlers, message: decoding(message, codec) },
       settings,
       context,
     );
@@ -39,8 +39,8 @@ export class TypedChannel extends TransportChannel {
     this.#contentType = contentType;
   }
 
-  override send(value: unknown, closeAfterSend?: boolean): boolean {
-    return super.send(value instanceof PreparedMessage ? value : this.#encode(value), closeAfterSend);
+  override send(value: unknown, options?: SendOptions | boolean): boolean {
+    return super.send(value instanceof PreparedMessage ? value : this.#encode(value), options);
   }
 
   /** What is a message already goes past the codec. */
@@ -48,8 +48,8 @@ export class TypedChannel extends TransportChannel {
     return super.send(data, closeAfterSend);
   }
 
-  override onReceive(fn: Receive): void {
-    super.onReceive(decoding(fn, this.#codec));
+  override onMessage(fn: Receive): () => void {
+    return super.onMessage(decoding(fn, this.#codec));
   }
 
   override [Symbol.asyncIterator](): AsyncIterableIterator<never, undefined> {
@@ -58,7 +58,7 @@ export class TypedChannel extends TransportChannel {
 
   #encode(value: unknown): SendData {
     const body = callSync("codec.encode", () => this.#codec.encode(value));
-    if (this.#contentType === undefined || this.transport !== "http") return body;
+    if (this.#contentType === undefined || this.transport !== "stream") return body;
     return { headers: { "Content-Type": this.#contentType }, body };
   }
 

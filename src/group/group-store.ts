@@ -145,7 +145,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
         if (value === undefined) continue;
         const state = member?.state;
         const message = state instanceof PollState ? toPollAnswer(value, state) : (shared ?? toSendData(value));
-        if (sendRaw(channel, message, channel.transport === "http")) reached += 1;
+        if (sendRaw(channel, message, channel.transport === "stream")) reached += 1;
       } catch (error) {
         this.#report(error, name, channel);
       }

@@ -264,7 +264,7 @@ export class Group implements MemberOwner, StreamListener {
 
   #send(channel: AnyChannel, message: PreparedMessage): void {
     try {
-      channel.send(message, channel.transport === "http");
+      channel.send(message, channel.transport === "stream");
     } catch (error) {
       this.#owner.report(error, this.name, channel);
     }

@@ -4,9 +4,10 @@
 import { hash } from "node:crypto";
 import { ChannelError } from "../base/errors.ts";
 import { callSync } from "../base/guard.ts";
-import type { AnyChannel, Channel, ChannelHandlers } from "../channel/channel.ts";
+import type { AnyChannel, Channel, ChannelHandlers, Message } from "../channel/channel.ts";
 import type { ChannelSettings } from "../channel/context.ts";
 import { checkFields, NO_FIELDS, toFields } from "../channel/headers.ts";
+import type { SendData } from "../channel/send-data.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import { fieldsBeside, joinFields } from "../codec/field-list.ts";
 import { fieldValue } from "../codec/http1-request.ts";
@@ -24,8 +25,8 @@ import {
   type ChannelOptions,
   type ChooseProtocol,
   checkChannelOptions,
-  checkHandlers,
   checkSetup,
+  toHandlers,
 } from "./channel-options.ts";
 import { contextOf, type RequestContext } from "./context.ts";
 import { newChannel } from "./new-channel.ts";
@@ -33,6 +34,9 @@ import { ChannelRequest } from "./request.ts";
 import { checkHandshake, refuseHandshake } from "./upgrade.ts";
 
 type AnyOptions = ChannelOptions<unknown, unknown>;
+
+/** The attachment that a channel gets from its request, where its options have none. */
+export type AttachmentOf<R> = R extends ChannelRequest<infer Attachment> ? Attachment | undefined : unknown;
 
 const NO_HANDLERS: ChannelHandlers = {};
 const NO_OPTIONS: AnyOptions = {};
@@ -50,16 +54,16 @@ const HANDSHAKE_ONLY = ["Content-Length", "", "Transfer-Encoding", "", "Sec-WebS
  *
  * Throws ALREADY_ANSWERED if the request has its channel or response, NOT_OUR_REQUEST for a foreign Fetch `Request`.
  */
-export function withChannel<In, Out>(
-  request: ChannelRequest | Request,
-  setup: (channel: Channel<In, Out>) => unknown,
-  options: ChannelOptions<In, Out> & { readonly codec: MessageCodec<In, Out> },
-): Channel<In, Out>;
-export function withChannel(
-  request: ChannelRequest | Request,
-  setup: (channel: Channel) => unknown,
-  options?: ChannelOptions,
-): Channel;
+export function withChannel<R extends ChannelRequest | Request, In, Out, Attachment = AttachmentOf<R>>(
+  request: R,
+  setup: (channel: Channel<In, Out, Attachment>) => unknown,
+  options: ChannelOptions<In, Out, Attachment> & { readonly codec: MessageCodec<In, Out> },
+): Channel<In, Out, NoInfer<Attachment>>;
+export function withChannel<R extends ChannelRequest | Request, Attachment = AttachmentOf<R>>(
+  request: R,
+  setup: (channel: Channel<Message, SendData, Attachment>) => unknown,
+  options?: ChannelOptions<Message, SendData, Attachment>,
+): Channel<Message, SendData, NoInfer<Attachment>>;
 export function withChannel(
   request: ChannelRequest | Request,
   setup: (channel: Channel) => unknown,
@@ -71,24 +75,24 @@ export function withChannel(
 }
 
 /** Like `withChannel`, with all callbacks up front: the form that costs least when many channels share them. */
-export function openChannel<In, Out>(
-  request: ChannelRequest | Request,
-  handlers: ChannelHandlers<In, Out>,
-  options: ChannelOptions<In, Out> & { readonly codec: MessageCodec<In, Out> },
-): Channel<In, Out>;
-export function openChannel(
-  request: ChannelRequest | Request,
-  handlers: ChannelHandlers,
-  options?: ChannelOptions,
-): Channel;
+export function openChannel<R extends ChannelRequest | Request, In, Out, Attachment = AttachmentOf<R>>(
+  request: R,
+  handlers: ChannelHandlers<In, Out, Attachment>,
+  options: ChannelOptions<In, Out, Attachment> & { readonly codec: MessageCodec<In, Out> },
+): Channel<In, Out, NoInfer<Attachment>>;
+export function openChannel<R extends ChannelRequest | Request, Attachment = AttachmentOf<R>>(
+  request: R,
+  handlers: ChannelHandlers<Message, SendData, Attachment>,
+  options?: ChannelOptions<Message, SendData, Attachment>,
+): Channel<Message, SendData, NoInfer<Attachment>>;
 export function openChannel(
   request: ChannelRequest | Request,
   handlers: ChannelHandlers,
   options: AnyOptions = NO_OPTIONS,
 ): AnyChannel {
-  checkHandlers("openChannel", handlers);
+  const own = toHandlers("openChannel", handlers);
   if (options !== NO_OPTIONS) checkChannelOptions("openChannel", options);
-  return accept(request, handlers, handlers.open, options);
+  return accept(request, own, own.open, options);
 }
 
 function accept(
@@ -99,14 +103,14 @@ function accept(
 ): TransportChannel {
   const original = ChannelRequest.unanswered(request);
   // All that may throw comes first: nothing is answered, switched or made by then, so the client gets a 500.
-  const { codec, headers } = options;
+  const { codec, headers, attachment } = options;
   const fields = headers === undefined ? NO_FIELDS : checkFields(toFields(headers));
   if (fields.length > 0) original.exchange.refusalFields = fields;
   const settings = toSettings(options, contextOf(original));
   const contentType = contentTypeOf(codec, fields);
   const { transport, isRefused } = chooseTransport(original, fields, options);
   const own = isRefused ? NO_HANDLERS : handlers;
-  const channel = newChannel(original, { transport, handlers: own, settings, codec, contentType });
+  const channel = newChannel(original, { transport, handlers: own, settings, codec, contentType, attachment });
   original.opened(channel);
   channel.begin(isRefused ? undefined : setup);
   return channel;

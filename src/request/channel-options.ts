@@ -27,8 +27,11 @@ import { type CompressOptions, checkCompress } from "../transport/compression/de
 /** Must answer at once. */
 export type ChooseProtocol = (offered: readonly string[]) => string | undefined;
 
-/** `In` and `Out`: what the channel receives and sends, as its codec has it. */
-export interface ChannelOptions<In = Message, Out = SendData> {
+/**
+ * The options of `withChannel` and `openChannel`. `In` and `Out` are the types that the codec receives and sends,
+ * `Attachment` is the type of the channel's `attachment`.
+ */
+export interface ChannelOptions<In = Message, Out = SendData, Attachment = unknown> {
   /**
    * WebSocket sub-protocols in order of preference, or a function that chooses one of those offered.
    * @default none: an offer is ignored
@@ -58,6 +61,8 @@ export interface ChannelOptions<In = Message, Out = SendData> {
    * or reported and not received; the channel stays open. @default none: messages are text and bytes
    */
   readonly codec?: MessageCodec<In, Out> | undefined;
+  /** The channel's `attachment` from the start. @default what the server's `upgrade` check returned, or undefined */
+  readonly attachment?: Attachment | undefined;
 }
 
 const checkProtocolList = checkList("sub-protocols, which are tokens of HTTP", isToken);
@@ -69,6 +74,9 @@ export const checkCodec: ValueCheck = (name, value) => {
   if (contentType === undefined || (typeof contentType === "string" && isFieldValue(contentType))) return;
   throw badValue(`${name}.contentType`, contentType, "a string, as a Content-Type has it");
 };
+
+/** An option that may have any value. */
+export function checkAnything(): void {}
 
 export const checkOverflow: ValueCheck = checkOneOf("close", "drop");
 
@@ -109,11 +117,13 @@ export const CHANNEL_OPTIONS: Readonly<Record<keyof ChannelOptions, ValueCheck>>
   pongTimeoutMs: checkAmount,
   compress: checkCompress,
   codec: checkCodec,
+  attachment: checkAnything,
 };
 
 /** The names of `SessionHandlers`. Those of a plain channel are among them; the rest never happens to one. */
 export const HANDLERS: readonly (keyof SessionHandlers)[] = [
   "open",
+  "message",
   "receive",
   "ping",
   "pong",
@@ -148,11 +158,20 @@ export function checkSetup(setup: unknown): void {
 
 const KNOWN_HANDLERS: ReadonlySet<string> = new Set(HANDLERS);
 
+/** Handlers that were given with `receive`, and the same with `message`. */
+const renamed = new WeakMap<object, SessionHandlers>();
+
 /**
- * Throws BAD_OPTION for handlers that are no object, that are no functions, or whose names are unknown. An object of a class may
- * have what it likes: it is not looked at. Takes some 0.1 µs for each channel.
+ * Returns the handlers with `message` in the place of `receive`. Throws BAD_OPTION for a value that is no object, for a handler
+ * that is no function, and for an unknown name; the names of an object that was made by a class are not checked.
+ * Takes some 0.1 µs for each channel.
  */
-export function checkHandlers(owner: string, handlers: SessionHandlers): void {
+export function toHandlers(owner: string, handlers: SessionHandlers): SessionHandlers {
+  checkHandlers(owner, handlers);
+  return handlers.receive === undefined ? handlers : withMessage(owner, handlers);
+}
+
+function checkHandlers(owner: string, handlers: SessionHandlers): void {
   if (typeof handlers !== "object" || handlers === null || Array.isArray(handlers)) {
     throw badValue(`the second argument of ${owner}`, handlers, "an object of handlers");
   }
@@ -164,4 +183,20 @@ export function checkHandlers(owner: string, handlers: SessionHandlers): void {
       throw badOption(`the handler ${name} of ${owner} is ${show(handler)}, not a function`);
     }
   }
+}
+
+function withMessage(owner: string, handlers: SessionHandlers): SessionHandlers {
+  if (handlers.message !== undefined) {
+    throw badOption(`${owner} has the handlers message and receive, which are the same; give message alone`);
+  }
+  let own = renamed.get(handlers);
+  if (own === undefined) {
+    own = Object.fromEntries(
+      HANDLERS.map((name) => [name === "receive" ? "message" : name, handlers[name]]).filter(
+        ([, fn]) => fn !== undefined,
+      ),
+    ) as SessionHandlers;
+    renamed.set(handlers, own);
+  }
+  return own;
 }

@@ -25,8 +25,13 @@ import type { UpgradeCheck, UpgradeResult } from "./upgrade-check.ts";
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing has the return type void
 export type HandlerResult = SendInit | SendBody | Response | AnyChannel | undefined | void;
 
-/** Answers a request, now or later. Nothing returned and no channel opened is a 404. */
-export type Handler = (request: ChannelRequest) => HandlerResult | PromiseLike<HandlerResult>;
+/**
+ * Answers a request, now or later. If it returns nothing and has opened no channel, the client gets a 404; if it throws, a 500,
+ * and `onError` is called. `Attachment` is what the server's `upgrade` check returns as `attachment`.
+ */
+export type Handler<Attachment = unknown> = (
+  request: ChannelRequest<Attachment>,
+) => HandlerResult | PromiseLike<HandlerResult>;
 
 /** Whose result is sent. */
 type Source = "handler" | "upgrade";

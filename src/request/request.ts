@@ -5,6 +5,7 @@ import { ChannelError } from "../base/errors.ts";
 import { Pieces } from "../base/pieces.ts";
 import { RequestHeaders } from "../channel/headers.ts";
 import { nextId } from "../channel/ids.ts";
+import type { TransportChannel } from "../channel/transport-channel.ts";
 import { acceptsType } from "../codec/accept.ts";
 import { joinedValues, originForm } from "../codec/http1-request.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
@@ -17,16 +18,14 @@ import { countedRequest } from "./counted-request.ts";
 /** Fetch requests that were made of one of ours, so that `withChannel` finds its way back. */
 const ORIGINALS = new WeakMap<Request, ChannelRequest>();
 
-/** The channel that answers a request, as far as the request is concerned. */
-interface Answer {
-  readonly isWebSocket: boolean;
-  readonly signal: AbortSignal;
-  /** The handler threw this: the answer, while nothing was sent; otherwise the end. */
-  failed(error: unknown): void;
-}
+/** The members of a channel that its request uses. */
+type Answer = Pick<TransportChannel, "isWebSocket" | "signal" | "failed">;
 
-/** Listens to its exchange; says so nowhere, because the methods for that are not in the public types. */
-export class ChannelRequest {
+/**
+ * A request, as the handler gets it. `Attachment` is what the server's `upgrade` check returns as `attachment`.
+ * Implements ExchangeListener, which its type does not say because those methods are not public.
+ */
+export class ChannelRequest<out Attachment = unknown> {
   /** @internal */
   readonly exchange: Exchange;
   /** @internal The context of its server, which `contextOf` knows whole. */
@@ -64,6 +63,12 @@ export class ChannelRequest {
     return this.#id;
   }
 
+  /** The `attachment` that the server's `upgrade` check returned; undefined without one, and for all but WebSockets. */
+  get attachment(): Attachment | undefined {
+    return this.upgrade?.attachment as Attachment | undefined;
+  }
+
+  /** The method as it was sent: "GET". */
   get method(): string {
     return this.exchange.head.method;
   }
@@ -80,6 +85,7 @@ export class ChannelRequest {
     return end === -1 ? target : target.slice(0, end);
   }
 
+  /** The query of the target. Made on first use. */
   get query(): URLSearchParams {
     if (this.#query === undefined) {
       const start = this.url.indexOf("?");
@@ -88,6 +94,7 @@ export class ChannelRequest {
     return this.#query;
   }
 
+  /** The header fields. Made on first use. */
   get headers(): RequestHeaders {
     this.#headers ??= new RequestHeaders(this.exchange.head.fields);
     return this.#headers;
@@ -165,7 +172,7 @@ export class ChannelRequest {
     this.#takeBody();
     const parts = new Pieces();
     try {
-      for (let part = await this.#read(); part !== undefined; part = await this.#read()) {
+      for (let part = await this.exchange.readBody(); part !== undefined; part = await this.exchange.readBody()) {
         parts.add(part);
         if (!this.exchange.holdsBody(parts.memory)) throw new ChannelError("RECEIVE_OVERFLOW");
       }
@@ -259,16 +266,12 @@ export class ChannelRequest {
     this.#isBodyUsed = this.exchange.hasBody;
   }
 
-  #read(): Promise<Uint8Array | undefined> {
-    return this.exchange.readBody();
-  }
-
   #openStream(): ReadableStream<Uint8Array> {
     this.#takeBody();
     return new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
-          const part = await this.#read();
+          const part = await this.exchange.readBody();
           if (part === undefined) controller.close();
           else controller.enqueue(part);
         },

@@ -21,12 +21,7 @@ import {
   withChannel,
 } from "../../src/index.ts";
 import { type TestServer, type TestServerOptions, testServer } from "../../src/testing/index.ts";
-
-/** True for the same type, and for that alone. */
-type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-
-/** Compiles where the type argument is `true`. */
-function holds<_ extends true>(): void {}
+import { holds, type Same } from "../support/types.ts";
 
 interface Said {
   say: string;
@@ -193,7 +188,7 @@ describe("a channel with a codec", () => {
     );
     (await app.websocket("/")).send("{}");
     await app.settle();
-    assert.deepEqual(told, ["BAD_MESSAGE", "receive", true]);
+    assert.deepEqual(told, ["BAD_MESSAGE", "message", true]);
   });
 
   it("reads nothing where nobody receives", async (t) => {

@@ -113,7 +113,7 @@ describe("what the verbs of a store are given", () => {
       return "refused";
     });
     assert.equal((await site.request("GET /")).text, "refused");
-    assert.deepEqual([store.groups(), site.server.stats().channels.http], [[], 0]);
+    assert.deepEqual([store.groups(), site.server.stats().channels.stream], [[], 0]);
   });
 });
 

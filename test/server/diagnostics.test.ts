@@ -190,7 +190,7 @@ describe("the events of a server", () => {
     after.write(request("GET /after"));
     await after.head();
     before.destroy();
-    await until(() => site.server.stats().channels.http === 1, "the first is gone");
+    await until(() => site.server.stats().channels.stream === 1, "the first is gone");
     assert.deepEqual(heard.names, []);
     after.destroy();
     await until(() => heard.names.length === 3, "the second is gone");

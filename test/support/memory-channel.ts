@@ -85,7 +85,7 @@ class MemoryTransport implements Transport {
   settled(): void {}
 
   endsAfter(): boolean {
-    return this.kind === "http";
+    return this.kind === "stream";
   }
 
   send({ body, event, status, fields }: OutboundMessage, isLast: boolean): void {
