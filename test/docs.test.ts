@@ -42,7 +42,9 @@ describe("the documentation", () => {
 
   it("lists every channel option and every member of the channel in the reference", () => {
     const channel = read("docs/reference/channel.md");
-    const options = /export interface ChannelOptions<[^{]*\{([\s\S]*?)\n\}/.exec(read("src/request/channel-options.ts"))![1]!;
+    const options = /export interface ChannelOptions<[^{]*\{([\s\S]*?)\n\}/.exec(
+      read("src/request/channel-options.ts"),
+    )![1]!;
     for (const [, name] of options.matchAll(/readonly (\w+)\?/g))
       assert.match(channel, new RegExp(`\`${name}\``), name);
     const members = /export interface Channel<[^{]*\{([\s\S]*?)\n\}/.exec(read("src/channel/channel.ts"))![1]!;
@@ -53,9 +55,7 @@ describe("the documentation", () => {
 
   it("lists every option and handler of a session in the reference", () => {
     const session = read("docs/reference/session.md");
-    const options = /export interface SessionOptions<[^{]*\{([\s\S]*?)\n\}/.exec(
-      read("src/session/options.ts"),
-    )![1]!;
+    const options = /export interface SessionOptions<[^{]*\{([\s\S]*?)\n\}/.exec(read("src/session/options.ts"))![1]!;
     for (const [, name] of options.matchAll(/readonly (\w+)\?/g))
       assert.match(session, new RegExp(`\\| \`${name}\``), name);
     const handlers = /export interface SessionHandlers<[^{]*\{([\s\S]*?)\n\}/.exec(read("src/channel/channel.ts"))![1]!;

@@ -10,7 +10,7 @@ import { PreparedMessage } from "./prepared-message.ts";
 import type { SendData, SendOptions } from "./send-data.ts";
 import { TransportChannel } from "./transport-channel.ts";
 
-export type AnyCodec = MessageCodec<unknown, unknown>;
+export type AnyCodec = MessageCodec<unknown, never>;
 
 type Receive = NonNullable<ChannelHandlers["message"]>;
 
@@ -57,7 +57,7 @@ export class TypedChannel extends TransportChannel {
   }
 
   #encode(value: unknown): SendData {
-    const body = callSync("codec.encode", () => this.#codec.encode(value));
+    const body = callSync("codec.encode", () => this.#codec.encode(value as never));
     if (this.#contentType === undefined || this.transport !== "stream") return body;
     return { headers: { "Content-Type": this.#contentType }, body };
   }

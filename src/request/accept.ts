@@ -33,7 +33,7 @@ import { newChannel } from "./new-channel.ts";
 import { ChannelRequest } from "./request.ts";
 import { checkHandshake, refuseHandshake } from "./upgrade.ts";
 
-type AnyOptions = ChannelOptions<unknown, unknown>;
+type AnyOptions = ChannelOptions<unknown, never>;
 
 /** The attachment that a channel gets from its request, where its options have none. */
 export type AttachmentOf<R> = R extends ChannelRequest<infer Attachment> ? Attachment | undefined : unknown;

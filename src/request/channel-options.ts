@@ -138,7 +138,7 @@ export const HANDLERS: readonly (keyof SessionHandlers)[] = [
 const checked = new WeakMap<OptionTable, WeakSet<object>>();
 
 /** Throws BAD_OPTION. */
-export function checkChannelOptions(owner: string, options: ChannelOptions<unknown, unknown>): void {
+export function checkChannelOptions(owner: string, options: ChannelOptions<unknown, never>): void {
   checkOnce(owner, options, CHANNEL_OPTIONS);
 }
 

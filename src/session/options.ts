@@ -48,7 +48,7 @@ export interface SessionOptions<In = Message, Out = SendData, Attachment = unkno
   readonly attachment?: Attachment | undefined;
 }
 
-export type AnySessionOptions = SessionOptions<unknown, unknown>;
+export type AnySessionOptions = SessionOptions<unknown, never>;
 
 /** `SessionOptions`. */
 export const SESSION_OPTIONS: Readonly<Record<keyof AnySessionOptions, ValueCheck>> = {

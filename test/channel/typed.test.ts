@@ -17,7 +17,9 @@ import {
   openChannel,
   openSession,
   prepare,
+  type Received,
   type SendData,
+  type Sent,
   withChannel,
 } from "../../src/index.ts";
 import { type TestServer, type TestServerOptions, testServer } from "../../src/testing/index.ts";
@@ -113,6 +115,14 @@ describe("the types of a channel", () => {
     ];
     const options: ChannelOptions = { compress: true };
     assert.deepEqual([handlers.length, options], [4, { compress: true }]);
+  });
+
+  it("are exported by the names of what a codec's end receives and sends", () => {
+    holds<Same<Received<typeof chat.server>, Said>>();
+    holds<Same<Sent<typeof chat.server>, Told>>();
+    holds<Same<Received<typeof chat.client>, Told>>();
+    holds<Same<Sent<typeof chat.client>, { say: string; loud?: boolean | undefined }>>();
+    holds<Same<Received<string>, never>>();
   });
 
   it("keep channels apart, and let each be any", () => {
