@@ -24,7 +24,7 @@ describe("the README's first program", () => {
 
       const stream = await fetch(url);
       const reader = stream.body!.getReader();
-      assert.equal(Buffer.from((await reader.read()).value!).toString(), "hello over http\n");
+      assert.equal(Buffer.from((await reader.read()).value!).toString(), "hello over stream\n");
       await reader.cancel();
 
       const events = await fetch(url, { headers: { Accept: "text/event-stream" } });

@@ -310,7 +310,7 @@ describe("the end of a channel", () => {
       [
         ["websocket", { by: "server", code: 4001, reason: "bye", name: "application" }],
         ["sse", { by: "server", code: 1000, reason: "", name: "server-close" }],
-        ["http", { by: "server", code: 1000, reason: "", name: "server-close" }],
+        ["stream", { by: "server", code: 1000, reason: "", name: "server-close" }],
       ],
     );
     for (const { durationMs } of heard.of("unichannel:channel.close")) assert.ok(durationMs >= 0);

@@ -169,7 +169,7 @@ describe("the logger", () => {
 
 describe("the log of what clients cause at will", () => {
   /** 50 messages that the receiver refuses, as one client sends them, and what was logged by the time the server has stopped. */
-  async function flood(t: TestContext, receive: (message: string) => never): Promise<Line[]> {
+  async function flood(t: TestContext, handle: (message: string) => never): Promise<Line[]> {
     const { logger, lines } = logging("warn");
     let received = 0;
     const site = await serving(
@@ -178,7 +178,7 @@ describe("the log of what clients cause at will", () => {
         withChannel(r, (channel) => {
           channel.onReceive((message) => {
             received += 1;
-            receive(String(message));
+            handle(String(message));
           });
         }),
       { onError: undefined, logger },
