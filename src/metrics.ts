@@ -5,6 +5,7 @@ import { Counter, Gauge, register as globalRegister, type Registry, type Registr
 import { badOption, badValue, checkMethods, checkOptions, isPlain, type ValueCheck } from "./base/option-values.ts";
 import type { ServerStats } from "./server/counts.ts";
 
+/** The options of `collectMetrics`. */
 export interface MetricsOptions {
   /** Where they are registered. @default prom-client's own global `register` */
   readonly register?: Registry<RegistryContentType> | undefined;

@@ -8,17 +8,21 @@
 export interface HistoryLimits {
   /** Entries. A backplane may keep somewhat more. */
   readonly size: number;
+  /** The age in milliseconds after which an entry is dropped. */
   readonly ttlMs: number;
 }
 
+/** A message in a group's stream. */
 export interface BackplaneEntry {
   /** Opaque outside the backplane; ordered within a group by `compareIds`, valid in every process. */
   readonly id: string;
+  /** The bytes that were published. */
   readonly payload: Uint8Array;
 }
 
 /** Who hears a group. Called in the order of the stream, one call at a time; must not throw. */
 export interface BackplaneListener {
+  /** An entry was appended. */
   entry(entry: BackplaneEntry): void;
   /** Entries are gone that were never delivered here: trimmed, or lost with the broker, while it could not be read. */
   gap(): void;
@@ -29,7 +33,9 @@ export interface BackplaneListener {
  * the entries are all that is kept.
  */
 export interface BackplaneHistory {
+  /** The entries, oldest first. */
   readonly entries: readonly BackplaneEntry[];
+  /** True if entries after the id are missing, or the id is unknown. */
   readonly reset: boolean;
 }
 
@@ -37,9 +43,11 @@ export interface BackplaneHistory {
 export interface BackplaneMember {
   /** Unique among all processes. */
   readonly key: string;
+  /** What `enter` was given. */
   readonly payload: Uint8Array;
 }
 
+/** Carries messages between processes: one ordered stream for each group, its history, and who is present. */
 export interface Backplane {
   /**
    * Appends to the group's stream. Resolves with the entry's id once the broker has it; rejects with
@@ -67,6 +75,7 @@ export interface Backplane {
 
   /** Makes a member of this process known to all, until it leaves or the process dies. The same key again replaces it. */
   enter(group: string, member: BackplaneMember): Promise<void>;
+  /** Ends a presence that `enter` began. Does nothing for an unknown key. */
   leave(group: string, key: string): Promise<void>;
   /** Who is present, in all processes that are alive. */
   present(group: string): Promise<readonly BackplaneMember[]>;

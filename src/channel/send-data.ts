@@ -16,8 +16,11 @@ import { discardBody, discardSource } from "./source.ts";
  * channel; WebSockets and later sends use the body alone.
  */
 export interface SendInit {
+  /** The HTTP status, 200 to 599. @default 200 */
   readonly status?: number | undefined;
+  /** Header fields of the response. @default none */
   readonly headers?: HeadersInput | undefined;
+  /** The message. @default null: a response without a body, and no message elsewhere */
   readonly body?: SendBody | undefined;
   /** The fields of a Server-Sent Event beside its data; other transports ignore them. */
   readonly event?: EventMeta | undefined;

@@ -6,6 +6,7 @@ import { ChannelError } from "../base/channel-error.ts";
 
 /** The part of Standard Schema 1 that is used. */
 export interface StandardSchema<Input = unknown, Output = Input> {
+  /** The interface of Standard Schema, by which a schema is asked to validate. */
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
@@ -50,6 +51,7 @@ type OutputOf<S> = S extends {
   ? Output
   : never;
 
+/** Both ends' codecs of one definition, as `jsonMessages` makes them. */
 export interface JsonMessages<ToServer, ToClient> {
   /** For the options of `withChannel`, `openChannel`, `openSession` and `createChannelStore`. */
   readonly server: MessageCodec<OutputOf<ToServer>, InputOf<ToClient>>;

@@ -17,6 +17,7 @@ export type Broadcast<Attachment, Out = unknown> =
   | (unknown extends Out ? object | string | number | boolean | null | undefined : Out | PreparedMessage)
   | ((channel: GroupMember<Out>, attachment: Attachment | undefined) => Out | PreparedMessage | undefined);
 
+/** The options of `addToGroup`. */
 export interface JoinOptions<Out = unknown> {
   /**
    * The id of the last message that the client has had: what came after it is sent first, in order, before anything new.
@@ -38,11 +39,13 @@ export interface JoinOptions<Out = unknown> {
   readonly presence?: unknown;
 }
 
+/** The options of `publish`. */
 export interface PublishOptions {
   /** A member that does not hear it, usually the one that said it. It stays in the history. */
   readonly except?: AnyChannel | undefined;
 }
 
+/** The result of `history`. */
 export interface GroupHistory {
   /** Oldest first. */
   readonly messages: readonly HistoryMessage[];
@@ -54,6 +57,7 @@ export interface GroupHistory {
 export interface PresentMember {
   /** Unique among all processes, for as long as it is a member. */
   readonly key: string;
+  /** The value that the member joined with as `presence`. */
   readonly info: unknown;
 }
 
@@ -103,6 +107,7 @@ export interface StoreHistoryLimits extends HistoryLimits {
   readonly maxTotalBytes: number;
 }
 
+/** The options of `createChannelStore`. */
 export interface ChannelStoreOptions<Attachment = unknown, Out = unknown> {
   /**
    * How much of what was published is kept for those who come back, for each group: `size` messages, none older than `ttlMs`.

@@ -22,6 +22,7 @@ export interface GroupMessage {
 
 /** One message of a group's history, as `history` gives it out. */
 export interface HistoryMessage {
+  /** The id that `publish` resolved with; a later `since`. */
   readonly id: string;
   /** A string, bytes, or the value that was published as JSON. */
   readonly data: unknown;

@@ -66,6 +66,7 @@ const JOIN: Readonly<Record<keyof JoinOptions, ValueCheck>> = {
 
 const PUBLISH: Readonly<Record<keyof PublishOptions, ValueCheck>> = { except: checkMember };
 
+/** The options of `pollGroup`. */
 export interface PollOptions {
   /** The id that the client's last answer called `next`. @default the request's `?since=` */
   readonly since?: string | null | undefined;

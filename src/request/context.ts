@@ -11,12 +11,17 @@ import type { ClientFinder } from "./client.ts";
 import type { ChannelRequest } from "./request.ts";
 import type { UpgradeCheck } from "./upgrade-check.ts";
 
+/** Says where an error came from. */
 export interface ErrorContext {
+  /** The callback or the part of the library that failed. */
   readonly source: ErrorSource;
+  /** The request, where the error belongs to one and there is no channel. */
   readonly request?: ChannelRequest;
+  /** The channel, where the error belongs to one. */
   readonly channel?: AnyChannel;
 }
 
+/** The type of the option `onError` of `serve`. */
 export type ErrorReporter = (error: unknown, context: ErrorContext) => void;
 
 export interface RequestContext extends ClientFinder, ChannelContext {

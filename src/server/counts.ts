@@ -36,6 +36,7 @@ export interface ServerStats {
   readonly messagesSent: number;
   /** Bytes that connections carried, HTTP and frames included, above TLS. */
   readonly bytesReceived: number;
+  /** Bytes sent on all connections so far. */
   readonly bytesSent: number;
   /** The sum of all open channels' `bufferedAmount`. */
   readonly bufferedBytes: number;

@@ -3,13 +3,16 @@
 import type { ServerStats } from "./counts.ts";
 import type { TlsRenewal } from "./tls-options.ts";
 
+/** `stopping`: `stop` was called, and connections are still open. */
 export type ServerStatus = "running" | "stopping" | "stopped";
 
+/** A listening server, as `serve` resolves with it. */
 export interface Server extends AsyncDisposable {
   /** The TCP port that it listens on; 0 on a Unix socket. */
   readonly port: number;
   /** Where a client on this machine reaches it: `http://localhost:9090`, or `unix:` and the path. */
   readonly url: string;
+  /** Whether it serves, waits for open work to end, or is over. */
   readonly status: ServerStatus;
   /**
    * Stops: no new connections; WebSockets get 1001, event streams their end with a `retry:` of 1 to 3 s, parked polls a 503 with

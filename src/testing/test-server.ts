@@ -42,19 +42,25 @@ export interface TestServerOptions<Attachment = unknown> extends WithoutPort<Att
 
 /** What a client has of the platform here. */
 export interface TestPlatform {
+  /** The page or process in which the client is, with its clock and its chance. */
   readonly environment: Environment;
+  /** `fetch`, which reaches the test server alone. */
   readonly fetch: typeof fetch;
+  /** `WebSocket`, which reaches the test server alone. */
   readonly WebSocket: WebSocketConstructor;
 }
 
 type ClientOptions = Omit<ConnectOptions, keyof TestPlatform>;
 
+/** A server in memory and clients for it, in virtual time. */
 export interface TestServer extends AsyncDisposable {
   /** The real one, but for its port; after `restart` another. */
   readonly server: Server;
   /** `http://test-1.example`: each test server has an origin of its own. */
   readonly url: string;
+  /** The clock of the server and its clients. */
   readonly clock: VirtualClock;
+  /** The network between them. */
   readonly network: TestNetwork;
   /** For clients that are made otherwise: `new ResumableWebSocket(url, [], app.platform)`. */
   readonly platform: TestPlatform;

@@ -13,15 +13,19 @@ import { acceptValue } from "../codec/ws-handshake.ts";
 import { encodeClosePayload, MessageDecoder, type WebSocketEvent } from "../codec/ws-message.ts";
 import type { MemoryNetwork } from "./network.ts";
 
+/** How a WebSocket ended. */
 export interface WebSocketClosing {
   /** 1005: the server gave no code; 1006: the connection broke off. */
   readonly code: number;
+  /** The reason of the close frame, or an empty string. */
   readonly reason: string;
 }
 
+/** The options of `websocket`. */
 export interface TestWebSocketOptions {
   /** Sub-protocols that are offered. */
   readonly protocols?: readonly string[] | undefined;
+  /** Header fields of the handshake. @default none */
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -37,11 +41,17 @@ const LIMITS = { maxMessageBytes: Number.POSITIVE_INFINITY, maxFragments: Number
 const NO_STATUS = 1005;
 const ABNORMAL = 1006;
 
+/** A WebSocket to the test server. */
 export class TestWebSocket {
+  /** How binary messages arrive: as Buffers, or with `"arraybuffer"` as those. */
   binaryType = "nodebuffer";
+  /** Called when the handshake is done. */
   onopen: ((event: object) => void) | undefined;
+  /** Called with each message. */
   onmessage: ((event: { readonly data: unknown }) => void) | undefined;
+  /** Called at the end, once. */
   onclose: ((event: WebSocketClosing) => void) | undefined;
+  /** Called when the handshake is refused or the connection breaks off. */
   onerror: ((event: object) => void) | undefined;
   /** Which of the offered sub-protocols the server has chosen. */
   protocol = "";
@@ -81,11 +91,13 @@ export class TestWebSocket {
     return this.#socket?.writableLength ?? 0;
   }
 
+  /** Sends a message. */
   send(data: string | Uint8Array | ArrayBuffer): void {
     if (typeof data === "string") this.#write(OPCODE.TEXT, Buffer.from(data));
     else this.#write(OPCODE.BINARY, data instanceof ArrayBuffer ? new Uint8Array(data) : data);
   }
 
+  /** Sends a ping. */
   ping(data = ""): void {
     this.#write(OPCODE.PING, Buffer.from(data));
   }

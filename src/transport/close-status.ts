@@ -2,6 +2,7 @@
 
 import { quoted } from "../base/debug-log.ts";
 
+/** The name of a close code (RFC 6455 §7.4.1), or `server-close`, `client-close` for the ordinary ends. */
 export type CloseName =
   | "server-close"
   | "client-close"
@@ -21,12 +22,15 @@ export type CloseName =
   | "application"
   | "unknown";
 
+/** How a conversation ended, in the same words for every transport. */
 export interface CloseStatus {
   /** Who ended it: our side, the client, or the network between (no goodbye from either). */
   readonly by: "server" | "client" | "network";
   /** The WebSocket close code; on HTTP 1000 for the server's close, 1001 for a client that left, 1006 for a failure. */
   readonly code: number;
+  /** The reason that the closing side gave, or an empty string. */
   readonly reason: string;
+  /** The name of the code; `server-close` for the server's own 1000. */
   readonly name: CloseName;
 }
 

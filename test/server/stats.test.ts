@@ -94,7 +94,7 @@ describe("server.stats()", () => {
     assert.deepEqual(site.server.stats().channelsClosed, {
       websocket: { normal: 1, application: 2 },
       sse: {},
-      http: { "client-close": 1 },
+      stream: { "client-close": 1 },
       poll: {},
     });
   });

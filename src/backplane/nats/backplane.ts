@@ -23,6 +23,7 @@ import { NatsReader } from "./reader.ts";
 import { NatsStreams } from "./streams.ts";
 import { nameToken } from "./subjects.ts";
 
+/** The options of `natsBackplane`. */
 export interface NatsBackplaneOptions extends BrokerOptions {
   /** The stream's name, and what all its subjects begin with: letters, digits, `-` and `_`. @default "unichannel" */
   readonly name?: string | undefined;
