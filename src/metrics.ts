@@ -7,11 +7,11 @@ import type { ServerStats } from "./server/counts.ts";
 
 /** The options of `collectMetrics`. */
 export interface MetricsOptions {
-  /** Where they are registered. @default prom-client's own global `register` */
+  /** The registry of the metrics. @default prom-client's own global `register` */
   readonly register?: Registry<RegistryContentType> | undefined;
-  /** What each name begins with. @default "unichannel_" */
+  /** The beginning of each name. @default "unichannel_" */
   readonly prefix?: string | undefined;
-  /** On each metric of this server: what tells several servers of one process apart. @default none */
+  /** Labels on each metric of this server, to tell several servers of one process apart. @default none */
   readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -54,7 +54,7 @@ const DEFINITIONS: readonly Definition[] = [
   byTwo("errors_total", "Errors that were reported", ["source", "code"], (stats) => stats.errors),
 ];
 
-/** Whose numbers the metrics of a registry show, by prefix. */
+/** The servers whose numbers a registry's metrics show, by prefix. */
 const SOURCES = new WeakMap<Registry<RegistryContentType>, Map<string, Source[]>>();
 
 /**
@@ -99,7 +99,7 @@ function define(
       labelNames: [...definition.labelNames, ...labelNames],
       registers: [register as Registry],
       collect(this: Counter | Gauge): void {
-        // What a server has counted is the truth: it is not added to, it is set.
+        // The server keeps the counts, so the metric is set, not added to.
         this.reset();
         for (const { server, labels } of sources) {
           for (const [own, value] of definition.read(statsOf(server))) this.inc({ ...own, ...labels }, value);

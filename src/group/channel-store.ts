@@ -11,7 +11,7 @@ import type { HistoryMessage } from "./message.ts";
 /** A channel that is a member: with a codec one that sends what the store publishes. */
 export type GroupMember<Out = unknown> = unknown extends Out ? Channel : Channel<unknown, Out>;
 
-/** What to send: for all members the same, or made for each. `undefined` sends nothing to that member. */
+/** Data for all members, or a function that makes it for each member and may return `undefined` to send that member nothing. */
 export type Broadcast<Attachment, Out = unknown> =
   // Not `unknown`: that would swallow the function's type, and with it the types of its parameters.
   | (unknown extends Out ? object | string | number | boolean | null | undefined : Out | PreparedMessage)
@@ -41,7 +41,7 @@ export interface JoinOptions<Out = unknown> {
 
 /** The options of `publish`. */
 export interface PublishOptions {
-  /** A member that does not hear it, usually the one that said it. It stays in the history. */
+  /** A member that does not receive it, usually its sender. The history has it all the same. */
   readonly except?: AnyChannel | undefined;
 }
 
@@ -49,11 +49,11 @@ export interface PublishOptions {
 export interface GroupHistory {
   /** Oldest first. */
   readonly messages: readonly HistoryMessage[];
-  /** What followed `since` is not all there any more, or the id is unknown. */
+  /** True if messages after `since` are missing, or the id is unknown; `messages` is all that is kept then. */
   readonly reset: boolean;
 }
 
-/** One who is present, in whatever process. */
+/** A member that is listed as present, in any process. */
 export interface PresentMember {
   /** Unique among all processes, for as long as it is a member. */
   readonly key: string;
@@ -85,9 +85,9 @@ export interface ChannelStore<Attachment = unknown, Out = unknown> {
    * codec all but what `prepare` made goes through it: rejects with BAD_MESSAGE.
    */
   publish(group: string, message: Out | PreparedMessage, options?: PublishOptions): Promise<{ readonly id: string }>;
-  /** What was published after `since`, or all that is kept. Rejects with BACKPLANE_UNAVAILABLE. */
+  /** Resolves with the messages published after `since`, or with all that are kept. Rejects with BACKPLANE_UNAVAILABLE. */
   history(group: string, since?: string | null): Promise<GroupHistory>;
-  /** Who joined with `presence`, in every process of the backplane. Rejects with BACKPLANE_UNAVAILABLE. */
+  /** Resolves with the members that joined with `presence`, in every process of the backplane. Rejects with BACKPLANE_UNAVAILABLE. */
   presence(group: string): Promise<readonly PresentMember[]>;
   /** The members in this process and their attachments, as they are now, in no order. */
   members(group: string): readonly (readonly [channel: GroupMember<Out>, attachment: Attachment | undefined])[];
@@ -114,11 +114,11 @@ export interface ChannelStoreOptions<Attachment = unknown, Out = unknown> {
    * @default { size: 100, ttlMs: 60_000, maxBytes: 1_048_576, maxTotalBytes: 67_108_864 }
    */
   readonly history?: Partial<StoreHistoryLimits> | undefined;
-  /** What carries messages to other processes. The store owns it from here on. @default none: groups live in this process */
+  /** Carries messages to other processes. The store owns it and closes it. @default none: groups live in this process */
   readonly backplane?: Backplane | undefined;
   /**
-   * What is published and broadcast are values of the application, of which the codec makes messages, once for all members:
-   * see `jsonMessages`. What it refuses is not sent: BAD_MESSAGE. @default none: what is no message goes out as JSON
+   * Converts published and broadcast values to messages, once for all members: see `jsonMessages`. A value that it refuses is
+   * not sent: BAD_MESSAGE. @default none: a value that is no message goes out as JSON
    */
   readonly codec?: MessageCodec<unknown, Out> | undefined;
   /** A channel has joined a group in this process. Polls do not join. */
@@ -136,6 +136,6 @@ export interface ChannelStoreOptions<Attachment = unknown, Out = unknown> {
   readonly onError?:
     | ((error: unknown, context: { readonly group: string; readonly channel: AnyChannel | undefined }) => unknown)
     | undefined;
-  /** What tells the time, for tests: `virtualClock` of `unichannel/testing`. @default the system's */
+  /** The source of time, for tests: a `VirtualClock` of `unichannel/testing`. @default the system's */
   readonly clock?: Clock | undefined;
 }

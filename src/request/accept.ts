@@ -1,5 +1,5 @@
-// From a request to a Channel: which transport it gets, and with what answer. Every decision about that stands here,
-// so that all servers and adapters share it.
+// Opens a channel for a request: decides which transport carries it and what the response head says. All servers and adapters
+// share these decisions.
 
 import { hash } from "node:crypto";
 import { ChannelError } from "../base/errors.ts";
@@ -41,7 +41,7 @@ export type AttachmentOf<R> = R extends ChannelRequest<infer Attachment> ? Attac
 const NO_HANDLERS: ChannelHandlers = {};
 const NO_OPTIONS: AnyOptions = {};
 
-/** Fields that an application cannot set on a 101: of a body (RFC 9110 §8.6, RFC 9112 §6.1), and what was not agreed on. */
+/** Fields that an application cannot set on a 101: those of a body (RFC 9110 §8.6, RFC 9112 §6.1) and of extensions. */
 const HANDSHAKE_ONLY = ["Content-Length", "", "Transfer-Encoding", "", "Sec-WebSocket-Extensions", ""];
 
 /**
@@ -102,7 +102,7 @@ function accept(
   options: AnyOptions,
 ): TransportChannel {
   const original = ChannelRequest.unanswered(request);
-  // All that may throw comes first: nothing is answered, switched or made by then, so the client gets a 500.
+  // Everything that may throw comes first: the request is still unanswered then, so the client gets a 500.
   const { codec, headers, attachment } = options;
   const fields = headers === undefined ? NO_FIELDS : checkFields(toFields(headers));
   if (fields.length > 0) original.exchange.refusalFields = fields;
@@ -116,13 +116,13 @@ function accept(
   return channel;
 }
 
-/** What an answer says of a value, unless the application has said it for all. */
+/** The `Content-Type` of responses with a value of the codec; undefined if the application's headers have one. */
 function contentTypeOf(codec: AnyOptions["codec"], fields: readonly string[]): string | undefined {
   if (codec?.contentType === undefined) return undefined;
   return fieldValue(fields, "content-type") === undefined ? codec.contentType : undefined;
 }
 
-/** Without options of its own a channel shares the server's. */
+/** Returns the server's settings, shared, if the options change none of them. */
 export function toSettings(options: AnyOptions, context: RequestContext): ChannelSettings {
   const { maxBufferedBytes, onOverflow, pingIntervalMs, pongTimeoutMs } = options;
   const shared = context.channelSettings;
@@ -157,7 +157,7 @@ function chooseTransport(
   }
 }
 
-/** Throws what the client is to be refused with. `usual`: the settings of a WebSocket whose options are the server's. */
+/** Throws the error with which the client is refused. `usual` are the server's settings for WebSockets. */
 export function acceptWebSocket(
   request: ChannelRequest,
   fields: readonly string[],
@@ -188,7 +188,7 @@ function negotiateCompression(
   extensions: string,
   compress: ChannelOptions["compress"] = false,
 ): { readonly answer: string; readonly compression: PermessageDeflate } | undefined {
-  // Also where nothing is compressed: RFC 6455 §9.1 has the handshake fail for a malformed field.
+  // Parsed even if nothing is compressed: RFC 6455 §9.1 has the handshake fail for a malformed field.
   const offers = extensions === "" ? [] : parseExtensions(extensions);
   if (compress === false) return undefined;
   const settings = toCompressSettings(compress, false);

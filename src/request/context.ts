@@ -1,4 +1,4 @@
-// What the requests of one server share: its rules and limits, and whom to tell of an error.
+// The context that the requests of one server share: rules, limits, and the reporting of errors.
 
 import type { DebugLog } from "../base/debug-log.ts";
 import type { ErrorCode } from "../base/errors.ts";
@@ -30,9 +30,9 @@ export interface RequestContext extends ClientFinder, ChannelContext {
   readonly channelSettings: ChannelSettings;
   /** Hosts, origins and CORS. */
   readonly access: Access;
-  /** Asked before the handler, for WebSockets. */
+  /** The application's check of WebSockets, called before the handler. */
   readonly upgrade: UpgradeCheck | undefined;
-  /** Lines for NODE_DEBUG; undefined: nobody reads them. */
+  /** Prints lines for NODE_DEBUG; undefined if it is not set. */
   readonly debug: DebugLog | undefined;
   /** The library itself refuses a request. `why` has no secrets. */
   refused(request: ChannelRequest, status: number, why: string, code?: ErrorCode): void;
