@@ -12,7 +12,7 @@ function somethingHappened() {
     body: "hello, polling",
   };
   // True: send and close. It is the default for HTTP, said here to be explicit.
-  for (const channel of waiting) channel.send(answer, true);
+  for (const channel of waiting) channel.send(answer, { close: true });
 }
 
 const server = await serve(

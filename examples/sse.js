@@ -16,10 +16,12 @@ const server = await serve(
     return withChannel(request, (channel) => {
       let count = Number(request.lastEventId ?? 0);
       // `retry`: how long the client waits before it comes back, in milliseconds.
-      channel.send(event({ event: "hello", data: count === 0 ? "welcome" : "welcome back", retry: 1000 }), false);
+      channel.send(event({ event: "hello", data: count === 0 ? "welcome" : "welcome back", retry: 1000 }), {
+        close: false,
+      });
       const timer = setInterval(() => {
         count += 1;
-        channel.send(json({ count }, { event: { id: String(count) } }), false);
+        channel.send(json({ count }, { event: { id: String(count) } }), { close: false });
       }, 500);
       channel.onClose(() => clearInterval(timer));
     });

@@ -8,7 +8,7 @@ const server = await serve(
       channel.onClose((status) => console.log(`closed by ${status.by}: ${status.name}`));
       for (let id = 0; id < 10; id++) {
         // A message every 200 ms. False: do not close after it.
-        setTimeout(() => channel.send(`message from server #${id}`, false), id * 200);
+        setTimeout(() => channel.send(`message from server #${id}`, { close: false }), id * 200);
       }
       setTimeout(() => channel.close(), 10_000);
     }),

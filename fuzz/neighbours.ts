@@ -182,7 +182,7 @@ async function checkStop(server: Server, findings: Findings): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 50));
   await withinTime("the stop", server.stop({ graceMs: 1000 }));
   const { connections, channels } = server.stats();
-  const left = connections + channels.websocket + channels.sse + channels.http;
+  const left = connections + channels.websocket + channels.sse + channels.stream;
   if (left > 0) findings.fail(`${left} connections and channels are left`);
 }
 

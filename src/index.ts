@@ -15,8 +15,15 @@ export type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } f
 export type { ErrorSource, OverflowPolicy } from "./channel/context.ts";
 export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
 export type { PreparedMessage } from "./channel/prepared-message.ts";
-export { event, json, prepare, type SendData, type SendInit } from "./channel/send-data.ts";
-export { type JsonMessages, jsonMessages, type MessageCodec, type StandardSchema } from "./codec/message-codec.ts";
+export { event, json, prepare, type SendData, type SendInit, type SendOptions } from "./channel/send-data.ts";
+export {
+  type JsonMessages,
+  jsonMessages,
+  type MessageCodec,
+  type Received,
+  type Sent,
+  type StandardSchema,
+} from "./codec/message-codec.ts";
 export type {
   Broadcast,
   ChannelStore,

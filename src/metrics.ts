@@ -5,10 +5,11 @@ import { Counter, Gauge, register as globalRegister, type Registry, type Registr
 import { badOption, badValue, checkMethods, checkOptions, isPlain, type ValueCheck } from "./base/option-values.ts";
 import type { ServerStats } from "./server/counts.ts";
 
+/** The options of `collectMetrics`. */
 export interface MetricsOptions {
-  /** Where they are registered. @default prom-client's own global `register` */
+  /** The registry of the metrics. @default prom-client's own global `register` */
   readonly register?: Registry<RegistryContentType> | undefined;
-  /** Prefix of each name. @default "unichannel_" */
+  /** The beginning of each name. @default "unichannel_" */
   readonly prefix?: string | undefined;
   /** Labels on each metric of this server, to tell several servers of one process apart. @default none */
   readonly labels?: Readonly<Record<string, string>> | undefined;
@@ -53,7 +54,7 @@ const DEFINITIONS: readonly Definition[] = [
   byTwo("errors_total", "Errors that were reported", ["source", "code"], (stats) => stats.errors),
 ];
 
-/** Whose numbers the metrics of a registry show, by prefix. */
+/** The servers whose numbers a registry's metrics show, by prefix. */
 const SOURCES = new WeakMap<Registry<RegistryContentType>, Map<string, Source[]>>();
 
 /**
@@ -98,7 +99,7 @@ function define(
       labelNames: [...definition.labelNames, ...labelNames],
       registers: [register as Registry],
       collect(this: Counter | Gauge): void {
-        // The server's counters are authoritative: set them instead of adding to the metric.
+        // The server keeps the counts, so the metric is set, not added to.
         this.reset();
         for (const { server, labels } of sources) {
           for (const [own, value] of definition.read(statsOf(server))) this.inc({ ...own, ...labels }, value);

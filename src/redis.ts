@@ -2,4 +2,4 @@
 
 export type { Backplane } from "./backplane/backplane.ts";
 export { type RedisBackplaneOptions, redisBackplane } from "./backplane/redis/backplane.ts";
-export type { RedisClient } from "./backplane/redis/client.ts";
+export type { IoredisClient, NodeRedisClient, RedisClient } from "./backplane/redis/client.ts";

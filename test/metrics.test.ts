@@ -88,14 +88,14 @@ unichannel_responses_total{status="5xx"} 1
 # TYPE unichannel_channels gauge
 unichannel_channels{transport="websocket"} 1
 unichannel_channels{transport="sse"} 0
-unichannel_channels{transport="http"} 0
+unichannel_channels{transport="stream"} 0
 unichannel_channels{transport="poll"} 0
 
 # HELP unichannel_channels_closed_total Channels that have ended
 # TYPE unichannel_channels_closed_total counter
 unichannel_channels_closed_total{transport="websocket",name="going-away"} 1
 unichannel_channels_closed_total{transport="sse",name="server-close"} 1
-unichannel_channels_closed_total{transport="http",name="server-close"} 1
+unichannel_channels_closed_total{transport="stream",name="server-close"} 1
 
 # HELP unichannel_messages_received_total Messages from clients
 # TYPE unichannel_messages_received_total counter

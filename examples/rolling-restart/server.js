@@ -29,7 +29,7 @@ const server = await serve(
         const news = [];
         while (last < latest()) news.push({ id: ++last, by: process.pid });
         if (news.length === 0) return;
-        if (channel.transport === "http") channel.send(json(news));
+        if (channel.transport === "stream") channel.send(json(news));
         else for (const one of news) channel.send(event({ id: String(one.id), data: JSON.stringify(one) }));
       };
 

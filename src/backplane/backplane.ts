@@ -8,17 +8,21 @@
 export interface HistoryLimits {
   /** Number of entries. A backplane may keep somewhat more. */
   readonly size: number;
+  /** The age in milliseconds after which an entry is dropped. */
   readonly ttlMs: number;
 }
 
+/** A message in a group's stream. */
 export interface BackplaneEntry {
   /** Opaque outside the backplane. Valid in every process, and ordered within a group by `compareIds`. */
   readonly id: string;
+  /** The bytes that were published. */
   readonly payload: Uint8Array;
 }
 
 /** Receives a group's stream: called in the order of the stream, one call at a time. Must not throw. */
 export interface BackplaneListener {
+  /** An entry was appended. */
   entry(entry: BackplaneEntry): void;
   /** Entries are lost that were never delivered here: trimmed, or lost with the broker, while the stream could not be read. */
   gap(): void;
@@ -29,7 +33,9 @@ export interface BackplaneListener {
  * entries are then all that are kept.
  */
 export interface BackplaneHistory {
+  /** The entries, oldest first. */
   readonly entries: readonly BackplaneEntry[];
+  /** True if entries after the id are missing, or the id is unknown. */
   readonly reset: boolean;
 }
 
@@ -37,9 +43,11 @@ export interface BackplaneHistory {
 export interface BackplaneMember {
   /** Unique among all processes. */
   readonly key: string;
+  /** What `enter` was given. */
   readonly payload: Uint8Array;
 }
 
+/** Carries messages between processes: one ordered stream for each group, its history, and who is present. */
 export interface Backplane {
   /**
    * Appends to the group's stream. Resolves to the entry's id once the broker has it. Rejects with BACKPLANE_UNAVAILABLE if it
@@ -70,6 +78,7 @@ export interface Backplane {
 
   /** Makes a member of this process known to all processes until it leaves or the process dies. The same key replaces it. */
   enter(group: string, member: BackplaneMember): Promise<void>;
+  /** Ends a presence that `enter` began. Does nothing for an unknown key. */
   leave(group: string, key: string): Promise<void>;
   /** Resolves to the members that are present in all living processes. */
   present(group: string): Promise<readonly BackplaneMember[]>;

@@ -94,6 +94,7 @@ class MemoryBroker {
   }
 }
 
+/** A backplane in this process, for tests: stores that share a broker hear each other. */
 export class MemoryBackplane implements Backplane {
   readonly #broker: MemoryBroker;
   #isClosed = false;

@@ -10,6 +10,8 @@ import type { Receiver } from "./inbox.ts";
 
 type Handler<Name extends keyof SessionHandlers> = NonNullable<SessionHandlers[Name]>;
 
+const doNothing = (): void => {};
+
 export class Callbacks implements Receiver, Reporter<ErrorSource> {
   /** The channel that the callbacks are given. Set once, before any of them is called. */
   channel!: Channel;
@@ -18,6 +20,7 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
   /** True once the handlers are a copy of this channel's own: those of `openChannel` may serve many channels. */
   #isOwnCopy = false;
   #moreCloseHandlers: Handler<"close">[] | undefined;
+  #isTellingEnd = false;
 
   constructor(handlers: SessionHandlers, context: ChannelContext) {
     this.#handlers = handlers;
@@ -25,25 +28,33 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
   }
 
   get hasReceiver(): boolean {
-    return this.#handlers.receive !== undefined;
+    return this.#handlers.message !== undefined;
   }
 
   get hasDrain(): boolean {
     return this.#handlers.drain !== undefined;
   }
 
-  set<Name extends keyof SessionHandlers>(name: Name, handler: SessionHandlers[Name]): void {
-    if (!this.#isOwnCopy) this.#handlers = { ...this.#handlers };
-    this.#isOwnCopy = true;
-    this.#handlers[name] = handler;
+  /** Returns a function that removes the handler; it does nothing once another one has been set. */
+  set<Name extends keyof SessionHandlers>(name: Name, handler: Handler<Name>): () => void {
+    this.#write(name, handler);
+    return () => {
+      if (this.#handlers[name] === handler) this.#write(name, undefined);
+    };
   }
 
-  addClose(handler: Handler<"close">): void {
-    if (this.#handlers.close === undefined) this.set("close", handler);
+  /** Returns a function that removes the handler, once. */
+  addClose(handler: Handler<"close">): () => void {
+    if (this.#handlers.close === undefined) this.#write("close", handler);
     else {
       this.#moreCloseHandlers ??= [];
       this.#moreCloseHandlers.push(handler);
     }
+    let isAdded = true;
+    return () => {
+      if (isAdded) this.#removeClose(handler);
+      isAdded = false;
+    };
   }
 
   /** Calls the setup. `reporter` receives what it throws. */
@@ -52,8 +63,8 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
   }
 
   receive(message: Message): Promise<void> | undefined {
-    const { receive } = this.#handlers;
-    return receive === undefined ? undefined : guardCall(receive, message, this.channel, this, "receive");
+    const { message: handler } = this.#handlers;
+    return handler === undefined ? undefined : guardCall(handler, message, this.channel, this, "message");
   }
 
   ping(data: Uint8Array): void {
@@ -81,15 +92,38 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
     if (transport !== undefined) void guardCall(transport, kind, this.channel, this, "transport");
   }
 
-  /** Calls all close handlers. Those that are added meanwhile are not called, as with EventTarget. */
+  /** Calls all close handlers. Those that are added or removed meanwhile are not called, as with EventTarget. */
   close(status: CloseStatus): void {
     const { close } = this.#handlers;
-    if (close === undefined) return;
-    for (const handler of [close, ...(this.#moreCloseHandlers ?? [])]) this.closeLate(handler, status);
+    const more = this.#moreCloseHandlers;
+    if (more === undefined) {
+      if (close !== undefined) this.closeLate(close, status);
+      return;
+    }
+    if (close !== undefined) more.unshift(close);
+    this.#write("close", undefined);
+    this.#isTellingEnd = true;
+    for (let i = 0; i < more.length; i++) this.closeLate(more[i]!, status);
+    this.#isTellingEnd = false;
   }
 
   closeLate(handler: Handler<"close">, status: CloseStatus): void {
     void guardCall(handler, status, this.channel, this, "close");
+  }
+
+  #write<Name extends keyof SessionHandlers>(name: Name, handler: SessionHandlers[Name]): void {
+    if (!this.#isOwnCopy) this.#handlers = { ...this.#handlers };
+    this.#isOwnCopy = true;
+    this.#handlers[name] = handler;
+  }
+
+  #removeClose(handler: Handler<"close">): void {
+    const index = this.#moreCloseHandlers?.lastIndexOf(handler) ?? -1;
+    if (index === -1) {
+      if (this.#handlers.close === handler) this.#write("close", undefined);
+      // While the handlers are called, the others keep their places.
+    } else if (this.#isTellingEnd) this.#moreCloseHandlers![index] = doNothing;
+    else this.#moreCloseHandlers!.splice(index, 1);
   }
 
   /** Tells the error handler; without one, or if it fails, the server. */

@@ -3,114 +3,135 @@
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
 import type { PreparedMessage } from "./prepared-message.ts";
-import type { SendData } from "./send-data.ts";
+import type { SendData, SendOptions } from "./send-data.ts";
 
 /** A message from the client: text as a string, binary as bytes. */
 export type Message = string | Uint8Array;
 
 /**
- * All callbacks of a channel. An exception or rejection of one of them is reported, and affects no other. With a codec they
- * receive and send values of the application: `In` and `Out`.
+ * The callbacks of a channel, given together. What one of them throws is reported to `error`, or to the server's `onError`;
+ * the other callbacks still run. With a codec, callbacks receive and send the application's values: `In` and `Out`.
  */
-export interface ChannelHandlers<In = Message, Out = SendData> {
+export interface ChannelHandlers<In = Message, Out = SendData, Attachment = unknown> {
   /** The channel is open. Messages wait until a returned promise settles. */
-  open?: ((channel: Channel<In, Out>) => unknown) | undefined;
-  /** A message. The next one waits until a returned promise settles. */
-  receive?: ((message: In, channel: Channel<In, Out>) => unknown) | undefined;
-  /** A ping arrived; its pong has been sent. */
-  ping?: ((data: Uint8Array, channel: Channel<In, Out>) => unknown) | undefined;
-  pong?: ((data: Uint8Array, channel: Channel<In, Out>) => unknown) | undefined;
+  open?: ((channel: Channel<In, Out, Attachment>) => unknown) | undefined;
+  /** A message arrived. The next message waits until a returned promise settles. */
+  message?: ((message: In, channel: Channel<In, Out, Attachment>) => unknown) | undefined;
+  /** The same as `message`; giving both is BAD_OPTION. */
+  receive?: ((message: In, channel: Channel<In, Out, Attachment>) => unknown) | undefined;
+  /** A WebSocket ping arrived; its pong has been sent. */
+  ping?: ((data: Uint8Array, channel: Channel<In, Out, Attachment>) => unknown) | undefined;
+  /** A WebSocket pong arrived. */
+  pong?: ((data: Uint8Array, channel: Channel<In, Out, Attachment>) => unknown) | undefined;
   /** `bufferedAmount` has come back to zero. */
-  drain?: ((channel: Channel<In, Out>) => unknown) | undefined;
-  /** The channel is closed. Runs once, after everything else. */
-  close?: ((status: CloseStatus, channel: Channel<In, Out>) => unknown) | undefined;
+  drain?: ((channel: Channel<In, Out, Attachment>) => unknown) | undefined;
+  /** The channel is closed. Runs once, after every other callback. */
+  close?: ((status: CloseStatus, channel: Channel<In, Out, Attachment>) => unknown) | undefined;
   /** Another callback threw, or a stream that was sent failed. Without this handler the server's `onError` is called. */
-  error?: ((error: unknown, channel: Channel<In, Out>) => unknown) | undefined;
+  error?: ((error: unknown, channel: Channel<In, Out, Attachment>) => unknown) | undefined;
 }
 
 /** The callbacks of a session's channel (`openSession`). */
-export interface SessionHandlers<In = Message, Out = SendData> extends ChannelHandlers<In, Out> {
-  /** The client is back on another connection; nothing was lost. */
-  resumed?: ((channel: Channel<In, Out>) => unknown) | undefined;
+export interface SessionHandlers<In = Message, Out = SendData, Attachment = unknown>
+  extends ChannelHandlers<In, Out, Attachment> {
+  /** The client is back on another connection; no message was lost. */
+  resumed?: ((channel: Channel<In, Out, Attachment>) => unknown) | undefined;
   /** The session has moved to another kind of transport. */
-  transport?: ((kind: TransportKind, channel: Channel<In, Out>) => unknown) | undefined;
+  transport?: ((kind: TransportKind, channel: Channel<In, Out, Attachment>) => unknown) | undefined;
 }
 
-/** A channel with any types of messages. */
+/** Any channel, whatever its messages and its attachment are. */
 export type AnyChannel = Channel<unknown, never>;
 
 /**
- * One object per exchange, never used again. Callbacks never overlap: open, then each message, then close. `In` is the type
- * of received messages, `Out` of sent ones: with a codec these are values of the application.
+ * One conversation with one client. Each exchange has a channel of its own, which is never used again. Callbacks never
+ * overlap: open, then each message, then close.
+ * `In` is the type of received messages and `Out` of sent ones: messages, or with a codec values of the application.
+ * `Attachment` is the type of `attachment`.
  */
-export interface Channel<out In = Message, in Out = SendData> extends AsyncIterable<In, undefined> {
+export interface Channel<out In = Message, in Out = SendData, out Attachment = unknown>
+  extends AsyncIterable<In, undefined> {
   /**
-   * An id for logs, made on first use. It is unique among the channels and requests of this process and, in all likelihood,
-   * of other processes. It can be guessed.
+   * An id for logs, made on first use. No other channel or request of this process has it, nor, in all likelihood, of
+   * another process. It can be guessed, so it is no secret.
    */
   readonly id: string;
   /** True until `close` is called, a send ends the response, or the client leaves. */
   readonly isOpen: boolean;
+  /** True if a WebSocket carries the channel; of a session, at the moment. */
   readonly isWebSocket: boolean;
-  /** The kind of transport. */
+  /** The kind of transport that carries the channel; a session's may change. */
   readonly transport: TransportKind;
   /** Bytes sent that the client's connection has not taken yet. */
   readonly bufferedAmount: number;
   /** For frameworks whose handlers must return a Fetch `Response`: it means "the channel answers". */
   readonly response: Response;
   /**
-   * Aborts as soon as nothing more can be sent: when the client has left, also while an async setup or a receiver is
+   * Aborts as soon as nothing more can be sent: when the client has left, also while an async setup or a message handler is
    * running, and when the channel was closed here. A stream that `send` has taken goes on after `close`, and the signal
-   * aborts at its end. `signal.reason` is a ChannelError: CLIENT_GONE or CHANNEL_CLOSED. Pass the signal to the source of
-   * the messages: `fetch(url, { signal: channel.signal })`. Made on first use.
+   * aborts at its end. `signal.reason` is a ChannelError: CLIENT_GONE or CHANNEL_CLOSED. Pass it to the producer of the
+   * messages: `fetch(url, { signal: channel.signal })`. Made on first use.
    */
   readonly signal: AbortSignal;
-  /** One free slot for the application. */
-  attachment: unknown;
+  /**
+   * A value of the application's own, for whatever it needs to know about this client. Its first value is the option
+   * `attachment`, or what the server's `upgrade` check returned as `attachment`. @default undefined
+   */
+  attachment: Attachment;
 
   /**
-   * Sends a message. True if it was taken; false if the channel is closed or its overflow policy dropped it.
-   * Throws only for data that cannot be sent (BAD_DATA, BAD_STATUS, BAD_HEADER, with a codec BAD_MESSAGE); the channel
-   * stays open then. With a codec `data` is a value of the application; the result of `prepare` is sent unchanged.
-   * `closeAfterSend` defaults to true on plain HTTP and false on WebSockets and event streams.
+   * Sends a message. Returns true if it was taken, and false if the channel is closed or its overflow policy dropped it.
+   * Throws for data that cannot be sent (BAD_DATA, BAD_STATUS, BAD_HEADER, with a codec BAD_MESSAGE) and for unknown options
+   * (BAD_OPTION); the channel stays open then. With a codec any data but the result of `prepare` is a value for the codec.
+   * A boolean is the option `close`.
    */
-  send(data: Out | PreparedMessage, closeAfterSend?: boolean): boolean;
+  send(data: Out | PreparedMessage, options?: SendOptions | boolean): boolean;
 
   /**
    * Closes politely, after everything sent: a WebSocket with its closing handshake, a response with its end (an empty
-   * 204 if nothing was sent). True for the call that closed the channel, false ever after.
+   * 204 if nothing was sent). Returns true for the call that closed the channel, and false ever after.
    * `code` (default 1000) and `reason` go to a WebSocket's client and, everywhere, into the `CloseStatus`.
    * Throws BAD_CLOSE for a code other than 1000–1003, 1007–1014, 3000–4999, or a reason over 123 bytes.
    */
   close(code?: number, reason?: string): boolean;
 
-  /** Drops the connection now; unsent messages are lost. */
+  /** Drops the connection now; unsent data is lost. */
   terminate(): void;
 
-  /** Sends a WebSocket ping with up to 125 bytes. False if the transport has no pings, or the channel is closed. */
+  /** Sends a WebSocket ping with up to 125 bytes. Returns false if the channel is closed or no WebSocket carries it. */
   ping(data?: string | Uint8Array): boolean;
 
   /** Resolves when `bufferedAmount` is zero, or the channel is closed. */
   drained(): Promise<void>;
 
   /**
-   * Sets the receiver of messages; a second one throws HANDLER_EXISTS. Set it during setup: later, messages without a
-   * receiver are dropped. An error of a codec is reported like an error of `fn`.
+   * Sets the message handler; a second one throws HANDLER_EXISTS. Set it during setup: after setup, messages without a
+   * handler are dropped. What a codec refuses is reported as if `fn` had thrown it.
+   * Returns a function that removes the handler.
    */
-  onReceive(fn: (message: In, channel: Channel<In, Out>) => unknown): void;
+  onMessage(fn: (message: In, channel: Channel<In, Out, Attachment>) => unknown): () => void;
 
-  /** Adds a close handler: runs once, last, with the real status; at once if the channel has ended already. */
-  onClose(fn: (status: CloseStatus, channel: Channel<In, Out>) => unknown): void;
+  /** `onMessage` under the name of the page that this library implements. */
+  onReceive(fn: (message: In, channel: Channel<In, Out, Attachment>) => unknown): () => void;
 
-  /** Sets the handler of pings; pongs are sent in any case. */
-  onPing(fn: (data: Uint8Array, channel: Channel<In, Out>) => unknown): void;
+  /**
+   * Adds a close handler. It runs once, last, with the real status; at once if the channel has ended already.
+   * Returns a function that removes the handler.
+   */
+  onClose(fn: (status: CloseStatus, channel: Channel<In, Out, Attachment>) => unknown): () => void;
 
-  /** Sets the handler of pongs. */
-  onPong(fn: (data: Uint8Array, channel: Channel<In, Out>) => unknown): void;
+  /** Sets the ping handler; the pong is sent anyway. Returns a function that removes the handler. */
+  onPing(fn: (data: Uint8Array, channel: Channel<In, Out, Attachment>) => unknown): () => void;
 
-  /** Sets the handler that is called each time `bufferedAmount` has come back to zero. */
-  onDrain(fn: (channel: Channel<In, Out>) => unknown): void;
+  /** Sets the pong handler. Returns a function that removes the handler. */
+  onPong(fn: (data: Uint8Array, channel: Channel<In, Out, Attachment>) => unknown): () => void;
 
-  /** Iterates over the messages: reading pauses while the loop is busy. Ends with the channel. */
+  /**
+   * Sets the drain handler, which is called each time `bufferedAmount` has come back to zero.
+   * Returns a function that removes the handler.
+   */
+  onDrain(fn: (channel: Channel<In, Out, Attachment>) => unknown): () => void;
+
+  /** Iterates over messages: reading pauses while the loop is busy. Ends when the channel does. Throws HANDLER_EXISTS. */
   [Symbol.asyncIterator](): AsyncIterableIterator<In, undefined>;
 }

@@ -11,7 +11,7 @@ export type ErrorSource =
   | "handler"
   | "upgrade"
   | "open"
-  | "receive"
+  | "message"
   | "ping"
   | "pong"
   | "drain"

@@ -77,6 +77,7 @@ export class RequestHeaders implements Iterable<[string, string]> {
     return joinedValues(this.#fields, lower, separatorOf(lower)) ?? null;
   }
 
+  /** True if there is a field of this name, in any case. */
   has(name: string): boolean {
     return this.get(name) !== null;
   }
@@ -93,18 +94,22 @@ export class RequestHeaders implements Iterable<[string, string]> {
     for (const name of [...values.keys()].sort()) yield [name, values.get(name)!];
   }
 
+  /** The names in lower case, sorted, each once. */
   *keys(): Generator<string> {
     for (const [name] of this.entries()) yield name;
   }
 
+  /** The joined values, sorted by name. */
   *values(): Generator<string> {
     for (const [, value] of this.entries()) yield value;
   }
 
+  /** Calls `fn` for each name with its joined value. */
   forEach(fn: (value: string, name: string) => void): void {
     for (const [name, value] of this.entries()) fn(value, name);
   }
 
+  /** Iterates over names in lower case and joined values. */
   [Symbol.iterator](): Generator<[string, string]> {
     return this.entries();
   }

@@ -3,7 +3,7 @@
 
 import type { TransportKind } from "../transport/transport.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message } from "./channel.ts";
-import type { SendData } from "./send-data.ts";
+import type { SendData, SendOptions } from "./send-data.ts";
 import type { TransportChannel } from "./transport-channel.ts";
 
 /** Set by the class below, which alone can read it. */
@@ -50,8 +50,8 @@ export class PublicChannel implements Channel {
     return this.#channel.signal;
   }
 
-  send(data: SendData, closeAfterSend?: boolean): boolean {
-    return this.#channel.send(data, closeAfterSend);
+  send(data: SendData, options?: SendOptions | boolean): boolean {
+    return this.#channel.send(data, options);
   }
 
   close(code?: number, reason?: string): boolean {
@@ -70,24 +70,28 @@ export class PublicChannel implements Channel {
     return this.#channel.drained();
   }
 
-  onReceive(fn: NonNullable<ChannelHandlers["receive"]>): void {
-    this.#channel.onReceive(fn);
+  onMessage(fn: NonNullable<ChannelHandlers["message"]>): () => void {
+    return this.#channel.onMessage(fn);
   }
 
-  onClose(fn: NonNullable<ChannelHandlers["close"]>): void {
-    this.#channel.onClose(fn);
+  onReceive(fn: NonNullable<ChannelHandlers["message"]>): () => void {
+    return this.onMessage(fn);
   }
 
-  onPing(fn: NonNullable<ChannelHandlers["ping"]>): void {
-    this.#channel.callbacks.set("ping", fn);
+  onClose(fn: NonNullable<ChannelHandlers["close"]>): () => void {
+    return this.#channel.onClose(fn);
   }
 
-  onPong(fn: NonNullable<ChannelHandlers["pong"]>): void {
-    this.#channel.callbacks.set("pong", fn);
+  onPing(fn: NonNullable<ChannelHandlers["ping"]>): () => void {
+    return this.#channel.callbacks.set("ping", fn);
   }
 
-  onDrain(fn: NonNullable<ChannelHandlers["drain"]>): void {
-    this.#channel.callbacks.set("drain", fn);
+  onPong(fn: NonNullable<ChannelHandlers["pong"]>): () => void {
+    return this.#channel.callbacks.set("pong", fn);
+  }
+
+  onDrain(fn: NonNullable<ChannelHandlers["drain"]>): () => void {
+    return this.#channel.callbacks.set("drain", fn);
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined> {

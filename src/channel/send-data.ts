@@ -1,6 +1,7 @@
 // Converts the data that an application sends into one shape: an OutboundMessage, or a stream of parts with its head.
 
 import { ChannelError } from "../base/errors.ts";
+import { checkBoolean, checkOptions, type ValueCheck } from "../base/option-values.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import { statusHasBody } from "../codec/http1-response.ts";
 import { EncodedMessage } from "../protocol/encoded-message.ts";
@@ -15,14 +16,41 @@ import { discardBody, discardSource } from "./source.ts";
  * channel; WebSockets and later sends use the body alone.
  */
 export interface SendInit {
+  /** The HTTP status, 200 to 599. @default 200 */
   readonly status?: number | undefined;
+  /** Header fields of the response. @default none */
   readonly headers?: HeadersInput | undefined;
+  /** The message. @default null: a response without a body, and no message elsewhere */
   readonly body?: SendBody | undefined;
   /** The fields of a Server-Sent Event beside its data; other transports ignore them. */
   readonly event?: EventMeta | undefined;
 }
 
+/** A message that a channel without a codec can send: a body alone, a body with its head, or the result of `prepare`. */
 export type SendData = SendBody | SendInit | PreparedMessage;
+
+/** The options of `channel.send`. */
+export interface SendOptions {
+  /**
+   * Whether the channel closes after this message.
+   * @default true on plain HTTP, where the message is the whole response; false on WebSockets, event streams and sessions
+   */
+  readonly close?: boolean | undefined;
+}
+
+const SEND_OPTIONS: Readonly<Record<keyof SendOptions, ValueCheck>> = { close: checkBoolean };
+
+/** The option `close`, which may also be given as a boolean. Throws BAD_OPTION; a stream in `data` is cancelled then. */
+export function closeOption(options: SendOptions | boolean, data: unknown): boolean | undefined {
+  if (typeof options === "boolean") return options;
+  try {
+    checkOptions("send", options, SEND_OPTIONS);
+  } catch (error) {
+    discardBody(data);
+    throw error;
+  }
+  return options.close;
+}
 
 /** A message. If its body is a stream, `parts` is that stream, and the message has no body. */
 export interface Sendable {

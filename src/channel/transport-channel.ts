@@ -31,7 +31,7 @@ import { channelResponse } from "./marker.ts";
 import type { Membership, MembershipHolder } from "./membership.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { findOverflow, totalOverflow } from "./overflow.ts";
-import { type Sendable, type SendData, type SendInit, toSendable } from "./send-data.ts";
+import { closeOption, type Sendable, type SendData, type SendInit, type SendOptions, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
 
 /** The codec makes an empty close frame of it, which is the answer to one; nobody closes with it. */
@@ -57,7 +57,6 @@ export class TransportChannel
   #drainWaiters: (() => void)[] | undefined;
   #id: string | undefined;
   #response: Response | undefined;
-  /** Made by the first use of `signal`. */
   #abort: AbortController | undefined;
 
   constructor(transport: Transport, handlers: SessionHandlers, settings: ChannelSettings, context: ChannelContext) {
@@ -123,8 +122,8 @@ export class TransportChannel
     return this.#abort.signal;
   }
 
-  send(data: SendData, closeAfterSend?: boolean): boolean {
-    return this.sendMessage(toSendable(data), closeAfterSend);
+  send(data: SendData, options?: SendOptions | boolean): boolean {
+    return this.sendMessage(toSendable(data), options === undefined ? undefined : closeOption(options, data));
   }
 
   sendMessage(sendable: Sendable, closeAfterSend?: boolean): boolean {
@@ -170,17 +169,18 @@ export class TransportChannel
     });
   }
 
-  onReceive(fn: NonNullable<ChannelHandlers["receive"]>): void {
+  onMessage(fn: NonNullable<ChannelHandlers["message"]>): () => void {
     this.#refuseSecondReceiver();
-    this.callbacks.set("receive", fn);
+    return this.callbacks.set("message", fn);
   }
 
-  onClose(fn: NonNullable<ChannelHandlers["close"]>): void {
-    if (!this.hasEnded) this.callbacks.addClose(fn);
-    else if (this.#step("tellLate")) {
+  onClose(fn: NonNullable<ChannelHandlers["close"]>): () => void {
+    if (!this.hasEnded) return this.callbacks.addClose(fn);
+    if (this.#step("tellLate")) {
       this.callbacks.closeLate(fn, this.#status!);
       this.#step("endTold");
     }
+    return () => {};
   }
 
   iterate(): AsyncIterableIterator<Message, undefined> {
@@ -283,7 +283,7 @@ export class TransportChannel
     const bytes = (this.#inbox?.waitingBytes ?? 0) + (this.#transport.heldBytes ?? 0);
     if (!received.isShareSpent(bytes)) return;
     this.#fail(1013, "too much is waiting");
-    this.callbacks.report(new ChannelError("RECEIVE_OVERFLOW"), "receive");
+    this.callbacks.report(new ChannelError("RECEIVE_OVERFLOW"), "message");
   }
 
   pingArrived(data: Uint8Array): void {

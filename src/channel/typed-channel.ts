@@ -8,12 +8,12 @@ import type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } f
 import type { ChannelContext, ChannelSettings } from "./context.ts";
 import { PreparedMessage } from "./prepared-message.ts";
 import { implementationOf, PublicChannel } from "./public-channel.ts";
-import type { SendData } from "./send-data.ts";
+import type { SendData, SendOptions } from "./send-data.ts";
 import { TransportChannel } from "./transport-channel.ts";
 
-export type AnyCodec = MessageCodec<unknown, unknown>;
+export type AnyCodec = MessageCodec<unknown, never>;
 
-type Receive = NonNullable<ChannelHandlers["receive"]>;
+type Receive = NonNullable<ChannelHandlers["message"]>;
 
 /** Implements `Channel<In, Out>` of its codec. */
 class TypedChannel extends PublicChannel {
@@ -29,12 +29,12 @@ class TypedChannel extends PublicChannel {
     this.#contentType = contentType;
   }
 
-  override send(value: unknown, closeAfterSend?: boolean): boolean {
-    return super.send(value instanceof PreparedMessage ? value : this.#encode(value), closeAfterSend);
+  override send(value: unknown, options?: SendOptions | boolean): boolean {
+    return super.send(value instanceof PreparedMessage ? value : this.#encode(value), options);
   }
 
-  override onReceive(fn: Receive): void {
-    super.onReceive(decoding(fn, this.#codec));
+  override onMessage(fn: Receive): () => void {
+    return super.onMessage(decoding(fn, this.#codec));
   }
 
   override [Symbol.asyncIterator](): AsyncIterableIterator<never, undefined> {
@@ -42,7 +42,7 @@ class TypedChannel extends PublicChannel {
   }
 
   #encode(value: unknown): SendData {
-    const body = callSync("codec.encode", () => this.#codec.encode(value));
+    const body = callSync("codec.encode", () => this.#codec.encode(value as never));
     if (this.#contentType === undefined || this.#messages.messageForm !== "body") return body;
     return { headers: { "Content-Type": this.#contentType }, body };
   }
@@ -54,7 +54,7 @@ class TypedChannel extends PublicChannel {
         value = decode(this.#codec, message);
       } catch (error) {
         // The loop goes on, as messages do after a receiver has thrown.
-        this.#messages.callbacks.report(error, "receive");
+        this.#messages.callbacks.report(error, "message");
         continue;
       }
       yield value as never;
@@ -72,9 +72,9 @@ export function makeChannel(
   codec?: AnyCodec,
   contentType?: string,
 ): TransportChannel {
-  const { receive } = handlers;
+  const { message } = handlers;
   const own =
-    codec === undefined || receive === undefined ? handlers : { ...handlers, receive: decoding(receive, codec) };
+    codec === undefined || message === undefined ? handlers : { ...handlers, message: decoding(message, codec) };
   const channel = new TransportChannel(transport, own, settings, context);
   channel.callbacks.channel =
     codec === undefined ? new PublicChannel(channel) : new TypedChannel(channel, codec, contentType);

@@ -18,12 +18,14 @@ export type Sendable = string | ArrayBuffer | ArrayBufferView;
  */
 export type ConnectionState = "connecting" | "open" | "reconnecting" | "offline" | "closed";
 
+/** Says how the session began or went on, each time that a connection is open. */
 export interface Opening<Out = Sendable> {
   /**
    * `new`: the first one. `resumed`: nothing was lost. `lost`: the server no longer has the session (it was away for too
    * long, or has restarted), and a new one has begun; what it sent meanwhile is not here.
    */
   readonly session: "new" | "resumed" | "lost";
+  /** The kind of transport that carries it. */
   readonly transport: TransportKind;
   /**
    * Of a lost session: what was sent and not acknowledged, so that nobody knows whether it has arrived. It is not sent
@@ -34,6 +36,7 @@ export interface Opening<Out = Sendable> {
 
 /** The close status, as a server's channels have it, and what it means for your messages. */
 export interface ConnectionClose<Out = unknown> extends CloseStatus {
+  /** Who ended it. */
   readonly by: "client" | "server";
   /**
    * What was sent and not acknowledged, where the server has ended the connection, or there was no carrier when you closed
@@ -42,6 +45,7 @@ export interface ConnectionClose<Out = unknown> extends CloseStatus {
   readonly unacknowledged?: readonly Out[];
 }
 
+/** The options of `connect`. */
 export interface ConnectOptions extends EndpointOptions {
   /** What may carry the connection, best first. @default ["websocket", "sse", "poll"] */
   readonly transports?: readonly TransportKind[] | undefined;
@@ -60,7 +64,9 @@ export interface ConnectOptions extends EndpointOptions {
   readonly environment?: Environment | undefined;
 }
 
+/** A session, as its client has it: it survives its connections. */
 export interface Connection<In = Message, Out = Sendable> extends AsyncIterable<In, undefined> {
+  /** `connecting` before the first opening, `open`, `reconnecting` without a connection, `closed` for ever. */
   readonly state: ConnectionState;
   /** What carries it now; undefined unless `state` is `open`. */
   readonly transport: TransportKind | undefined;
@@ -98,6 +104,7 @@ export interface Connection<In = Message, Out = Sendable> extends AsyncIterable<
   onMessage(fn: (message: In) => void): () => void;
   /** Each time a carrier has the session: the first, after a loss, and when it moves to a better one. */
   onOpen(fn: (opening: Opening<Out>) => void): () => void;
+  /** Calls `fn` with each new state. Returns a function that removes the listener. */
   onState(fn: (state: ConnectionState) => void): () => void;
   /** Once, last; soon, if the connection is closed already. */
   onClose(fn: (close: ConnectionClose<Out>) => void): () => void;

@@ -2,7 +2,14 @@
 
 export { ChannelError } from "../base/channel-error.ts";
 export type { ErrorCode } from "../base/errors.ts";
-export { type JsonMessages, jsonMessages, type MessageCodec, type StandardSchema } from "../codec/message-codec.ts";
+export {
+  type JsonMessages,
+  jsonMessages,
+  type MessageCodec,
+  type Received,
+  type Sent,
+  type StandardSchema,
+} from "../codec/message-codec.ts";
 export type { CloseName, CloseStatus } from "../protocol/close-status.ts";
 export type { TransportKind } from "./carrier.ts";
 export { connect } from "./connect.ts";

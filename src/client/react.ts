@@ -14,12 +14,15 @@ export interface UseChannelOptions<In = Message, Out = Sendable> extends Connect
   readonly onOpen?: ((opening: Opening<Out>) => void) | undefined;
 }
 
+/** The result of `useChannel`. */
 export interface UsedChannel<In = Message, Out = Sendable> {
   /** `connecting` on a server, and until the component is mounted. */
   readonly state: ConnectionState;
+  /** The kind of transport that carries it now; undefined unless `state` is `open`. */
   readonly transport: TransportKind | undefined;
   /** The connection's; false before the component is mounted. The same function for the same connection. */
   readonly send: (data: Out) => boolean;
+  /** The connection; undefined before the component is mounted. */
   readonly connection: Connection<In, Out> | undefined;
 }
 

@@ -13,10 +13,15 @@ interface Ending {
 
 type Handler<E extends Event> = ((event: E) => void) | null;
 
+/** A session behind the interface of the platform's WebSocket, for code that was written for one. */
 export class ResumableWebSocket extends EventTarget {
+  /** The value of `readyState` before the first opening, and while the session has no connection. */
   static readonly CONNECTING: 0 = 0;
+  /** The value of `readyState` while it is open. */
   static readonly OPEN: 1 = 1;
+  /** The value of `readyState` while it closes. */
   static readonly CLOSING: 2 = 2;
+  /** The value of `readyState` once it is closed for ever. */
   static readonly CLOSED: 3 = 3;
   readonly CONNECTING: 0 = 0;
   readonly OPEN: 1 = 1;
@@ -25,13 +30,21 @@ export class ResumableWebSocket extends EventTarget {
 
   /** What it stands on, with what a WebSocket does not have: `state`, `transport`, `drained`. */
   readonly connection: Connection;
+  /** The URL of the session. */
   readonly url: string;
+  /** An empty string: sub-protocols are not negotiated. */
   readonly protocol = "";
+  /** An empty string: extensions are the carriers' business. */
   readonly extensions = "";
+  /** How binary messages arrive: `"blob"` or `"arraybuffer"`. @default "blob" */
   binaryType: "blob" | "arraybuffer" = "blob";
+  /** Called when it opens. */
   onopen: Handler<Event> = null;
+  /** Called with each message. */
   onmessage: Handler<MessageEvent> = null;
+  /** Called before an end that was no orderly close. */
   onerror: Handler<Event> = null;
+  /** Called at the end, once. */
   onclose: Handler<Event & Ending> = null;
   #readyState: 0 | 1 | 2 | 3 = 0;
 
@@ -71,6 +84,7 @@ export class ResumableWebSocket extends EventTarget {
     if (this.#readyState < ResumableWebSocket.CLOSING && !this.connection.send(data)) this.#fail("maxBufferedBytes");
   }
 
+  /** Closes the session. Throws as a WebSocket does for a code or reason that may not be sent. */
   close(code?: number, reason?: string): void {
     if (this.#readyState >= ResumableWebSocket.CLOSING) return;
     this.connection.close(code, reason);

@@ -6,6 +6,7 @@ import { ChannelError } from "../base/channel-error.ts";
 
 /** The part of Standard Schema 1 that is used. */
 export interface StandardSchema<Input = unknown, Output = Input> {
+  /** The interface of Standard Schema, by which a schema is asked to validate. */
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
@@ -23,13 +24,25 @@ export interface SchemaIssue {
   readonly path?: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> | undefined;
 }
 
-/** One end's view: what it receives, and what it sends. Both functions throw BAD_MESSAGE for what is not allowed. */
+/**
+ * Converts between messages and the application's values, for one end: `In` is what this end receives, `Out` what it sends.
+ * Both functions throw BAD_MESSAGE for what is not allowed.
+ */
 export interface MessageCodec<In, Out> {
-  /** What a plain HTTP answer says of what `encode` makes. @default that of any text */
+  /** The `Content-Type` of a plain HTTP response with an encoded value. @default that of any text or bytes */
   readonly contentType?: string | undefined;
-  encode(value: Out): string | Uint8Array;
-  decode(message: string | Uint8Array): In;
+  // Properties, not methods: TypeScript would let a method's parameter be of another type than `Out`.
+  /** Converts a value to a message: text or bytes. */
+  readonly encode: (value: Out) => string | Uint8Array;
+  /** Converts a received message to a value. */
+  readonly decode: (message: string | Uint8Array) => In;
 }
+
+/** The type of the values that the end with this codec receives: `Received<typeof chat.server>`. */
+export type Received<Codec> = Codec extends MessageCodec<infer In, never> ? In : never;
+
+/** The type of the values that the end with this codec sends: `Sent<typeof chat.server>`. */
+export type Sent<Codec> = Codec extends MessageCodec<unknown, infer Out> ? Out : never;
 
 type InputOf<S> = S extends StandardSchema<infer Input, unknown> ? Input : never;
 type OutputOf<S> = S extends {
@@ -38,6 +51,7 @@ type OutputOf<S> = S extends {
   ? Output
   : never;
 
+/** Both ends' codecs of one definition, as `jsonMessages` makes them. */
 export interface JsonMessages<ToServer, ToClient> {
   /** For the options of `withChannel`, `openChannel`, `openSession` and `createChannelStore`. */
   readonly server: MessageCodec<OutputOf<ToServer>, InputOf<ToClient>>;

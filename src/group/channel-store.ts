@@ -11,12 +11,13 @@ import type { HistoryMessage } from "./message.ts";
 /** A channel as a member of a group. With a codec, it sends the values that the store publishes. */
 export type GroupMember<Out = unknown> = unknown extends Out ? Channel : Channel<unknown, Out>;
 
-/** The message: the same for all members, or made for each. `undefined` sends nothing to that member. */
+/** Data for all members, or a function that makes it for each member and may return `undefined` to send that member nothing. */
 export type Broadcast<Attachment, Out = unknown> =
   // Not `unknown`: that would swallow the function's type, and with it the types of its parameters.
   | (unknown extends Out ? object | string | number | boolean | null | undefined : Out | PreparedMessage)
   | ((channel: GroupMember<Out>, attachment: Attachment | undefined) => Out | PreparedMessage | undefined);
 
+/** The options of `addToGroup`. */
 export interface JoinOptions<Out = unknown> {
   /**
    * Id of the last message that the client has received: later messages are sent first, in order, before new ones. Null or
@@ -38,22 +39,25 @@ export interface JoinOptions<Out = unknown> {
   readonly presence?: unknown;
 }
 
+/** The options of `publish`. */
 export interface PublishOptions {
-  /** A member that does not receive the message, usually its author. The history keeps the message. */
+  /** A member that does not receive it, usually its sender. The history has it all the same. */
   readonly except?: AnyChannel | undefined;
 }
 
+/** The result of `history`. */
 export interface GroupHistory {
   /** Oldest first. */
   readonly messages: readonly HistoryMessage[];
-  /** True if some messages after `since` are lost, or if the id is unknown. */
+  /** True if messages after `since` are missing, or the id is unknown; `messages` is all that is kept then. */
   readonly reset: boolean;
 }
 
-/** A member that is present, in any process. */
+/** A member that is listed as present, in any process. */
 export interface PresentMember {
   /** Unique among all processes, for as long as it is a member. */
   readonly key: string;
+  /** The value that the member joined with as `presence`. */
   readonly info: unknown;
 }
 
@@ -81,11 +85,9 @@ export interface ChannelStore<Attachment = unknown, Out = unknown> {
    * message was published. With a codec everything except the result of `prepare` goes through it: rejects with BAD_MESSAGE.
    */
   publish(group: string, message: Out | PreparedMessage, options?: PublishOptions): Promise<{ readonly id: string }>;
-  /** Resolves to the messages after `since`, or to all that are kept. Rejects with BACKPLANE_UNAVAILABLE. */
+  /** Resolves with the messages published after `since`, or with all that are kept. Rejects with BACKPLANE_UNAVAILABLE. */
   history(group: string, since?: string | null): Promise<GroupHistory>;
-  /**
-   * Resolves to the members that joined with `presence`, in every process of the backplane. Rejects with BACKPLANE_UNAVAILABLE.
-   */
+  /** Resolves with the members that joined with `presence`, in every process of the backplane. Rejects with BACKPLANE_UNAVAILABLE. */
   presence(group: string): Promise<readonly PresentMember[]>;
   /** The current members in this process and their attachments, in no order. */
   members(group: string): readonly (readonly [channel: GroupMember<Out>, attachment: Attachment | undefined])[];
@@ -105,18 +107,18 @@ export interface StoreHistoryLimits extends HistoryLimits {
   readonly maxTotalBytes: number;
 }
 
+/** The options of `createChannelStore`. */
 export interface ChannelStoreOptions<Attachment = unknown, Out = unknown> {
   /**
    * Limits on what each group keeps for clients that come back: `size` messages, none older than `ttlMs`.
    * @default { size: 100, ttlMs: 60_000, maxBytes: 1_048_576, maxTotalBytes: 67_108_864 }
    */
   readonly history?: Partial<StoreHistoryLimits> | undefined;
-  /** Carries messages to other processes. The store owns it from now on. @default none: groups live in this process */
+  /** Carries messages to other processes. The store owns it and closes it. @default none: groups live in this process */
   readonly backplane?: Backplane | undefined;
   /**
-   * Published and broadcast messages are values of the application, which the codec encodes once for all members: see
-   * `jsonMessages`. A value that it refuses is not sent: BAD_MESSAGE. @default none: other values than messages are sent as
-   * JSON
+   * Converts published and broadcast values to messages, once for all members: see `jsonMessages`. A value that it refuses is
+   * not sent: BAD_MESSAGE. @default none: a value that is no message goes out as JSON
    */
   readonly codec?: MessageCodec<unknown, Out> | undefined;
   /** Called when a channel has joined a group in this process. Polls do not join. */
@@ -134,6 +136,6 @@ export interface ChannelStoreOptions<Attachment = unknown, Out = unknown> {
   readonly onError?:
     | ((error: unknown, context: { readonly group: string; readonly channel: AnyChannel | undefined }) => unknown)
     | undefined;
-  /** Source of time, for tests: `virtualClock` of `unichannel/testing`. @default the system's clock */
+  /** The source of time, for tests: a `VirtualClock` of `unichannel/testing`. @default the system's */
   readonly clock?: Clock | undefined;
 }

@@ -22,6 +22,7 @@ export interface GroupMessage {
 
 /** A message of a group's history, as `history` returns it. */
 export interface HistoryMessage {
+  /** The id that `publish` resolved with; a later `since`. */
   readonly id: string;
   /** A string, bytes, or the value that was published as JSON. */
   readonly data: unknown;

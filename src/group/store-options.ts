@@ -66,6 +66,7 @@ const JOIN: Readonly<Record<keyof JoinOptions, ValueCheck>> = {
 
 const PUBLISH: Readonly<Record<keyof PublishOptions, ValueCheck>> = { except: checkMember };
 
+/** The options of `pollGroup`. */
 export interface PollOptions {
   /** The `next` of the client's last answer. @default the request's `?since=` */
   readonly since?: string | null | undefined;

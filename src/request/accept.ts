@@ -1,12 +1,13 @@
-// From a request to a Channel: which transport it gets, and with what answer. Every decision about that stands here,
-// so that all servers and adapters share it.
+// Opens a channel for a request: decides which transport carries it and what the response head says. All servers and adapters
+// share these decisions.
 
 import { hash } from "node:crypto";
 import { ChannelError } from "../base/errors.ts";
 import { callSync } from "../base/guard.ts";
-import type { AnyChannel, Channel, ChannelHandlers } from "../channel/channel.ts";
+import type { AnyChannel, Channel, ChannelHandlers, Message } from "../channel/channel.ts";
 import type { ChannelSettings } from "../channel/context.ts";
 import { checkFields, NO_FIELDS, toFields } from "../channel/headers.ts";
+import type { SendData } from "../channel/send-data.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import { fieldsBeside, joinFields } from "../codec/field-list.ts";
 import { fieldValue } from "../codec/http1-request.ts";
@@ -24,20 +25,23 @@ import {
   type ChannelOptions,
   type ChooseProtocol,
   checkChannelOptions,
-  checkHandlers,
   checkSetup,
+  toHandlers,
 } from "./channel-options.ts";
 import { contextOf, type RequestContext } from "./context.ts";
 import { newChannel } from "./new-channel.ts";
 import { ChannelRequest } from "./request.ts";
 import { checkHandshake, refuseHandshake } from "./upgrade.ts";
 
-type AnyOptions = ChannelOptions<unknown, unknown>;
+type AnyOptions = ChannelOptions<unknown, never>;
+
+/** The attachment that a channel gets from its request, where its options have none. */
+export type AttachmentOf<R> = R extends ChannelRequest<infer Attachment> ? Attachment | undefined : unknown;
 
 const NO_HANDLERS: ChannelHandlers = {};
 const NO_OPTIONS: AnyOptions = {};
 
-/** Fields that an application cannot set on a 101: of a body (RFC 9110 §8.6, RFC 9112 §6.1), and what was not agreed on. */
+/** Fields that an application cannot set on a 101: those of a body (RFC 9110 §8.6, RFC 9112 §6.1) and of extensions. */
 const HANDSHAKE_ONLY = ["Content-Length", "", "Transfer-Encoding", "", "Sec-WebSocket-Extensions", ""];
 
 /**
@@ -50,16 +54,16 @@ const HANDSHAKE_ONLY = ["Content-Length", "", "Transfer-Encoding", "", "Sec-WebS
  *
  * Throws ALREADY_ANSWERED if the request has its channel or response, NOT_OUR_REQUEST for a foreign Fetch `Request`.
  */
-export function withChannel<In, Out>(
-  request: ChannelRequest | Request,
-  setup: (channel: Channel<In, Out>) => unknown,
-  options: ChannelOptions<In, Out> & { readonly codec: MessageCodec<In, Out> },
-): Channel<In, Out>;
-export function withChannel(
-  request: ChannelRequest | Request,
-  setup: (channel: Channel) => unknown,
-  options?: ChannelOptions,
-): Channel;
+export function withChannel<R extends ChannelRequest | Request, In, Out, Attachment = AttachmentOf<R>>(
+  request: R,
+  setup: (channel: Channel<In, Out, Attachment>) => unknown,
+  options: ChannelOptions<In, Out, Attachment> & { readonly codec: MessageCodec<In, Out> },
+): Channel<In, Out, NoInfer<Attachment>>;
+export function withChannel<R extends ChannelRequest | Request, Attachment = AttachmentOf<R>>(
+  request: R,
+  setup: (channel: Channel<Message, SendData, Attachment>) => unknown,
+  options?: ChannelOptions<Message, SendData, Attachment>,
+): Channel<Message, SendData, NoInfer<Attachment>>;
 export function withChannel(
   request: ChannelRequest | Request,
   setup: (channel: Channel) => unknown,
@@ -71,24 +75,24 @@ export function withChannel(
 }
 
 /** Like `withChannel`, with all callbacks up front: the form that costs least when many channels share them. */
-export function openChannel<In, Out>(
-  request: ChannelRequest | Request,
-  handlers: ChannelHandlers<In, Out>,
-  options: ChannelOptions<In, Out> & { readonly codec: MessageCodec<In, Out> },
-): Channel<In, Out>;
-export function openChannel(
-  request: ChannelRequest | Request,
-  handlers: ChannelHandlers,
-  options?: ChannelOptions,
-): Channel;
+export function openChannel<R extends ChannelRequest | Request, In, Out, Attachment = AttachmentOf<R>>(
+  request: R,
+  handlers: ChannelHandlers<In, Out, Attachment>,
+  options: ChannelOptions<In, Out, Attachment> & { readonly codec: MessageCodec<In, Out> },
+): Channel<In, Out, NoInfer<Attachment>>;
+export function openChannel<R extends ChannelRequest | Request, Attachment = AttachmentOf<R>>(
+  request: R,
+  handlers: ChannelHandlers<Message, SendData, Attachment>,
+  options?: ChannelOptions<Message, SendData, Attachment>,
+): Channel<Message, SendData, NoInfer<Attachment>>;
 export function openChannel(
   request: ChannelRequest | Request,
   handlers: ChannelHandlers,
   options: AnyOptions = NO_OPTIONS,
 ): AnyChannel {
-  checkHandlers("openChannel", handlers);
+  const own = toHandlers("openChannel", handlers);
   if (options !== NO_OPTIONS) checkChannelOptions("openChannel", options);
-  return accept(request, handlers, handlers.open, options).publicChannel;
+  return accept(request, own, own.open, options).publicChannel;
 }
 
 function accept(
@@ -98,27 +102,27 @@ function accept(
   options: AnyOptions,
 ): TransportChannel {
   const original = ChannelRequest.unanswered(request);
-  // All that may throw comes first: nothing is answered, switched or made by then, so the client gets a 500.
-  const { codec, headers } = options;
+  // Everything that may throw comes first: the request is still unanswered then, so the client gets a 500.
+  const { codec, headers, attachment } = options;
   const fields = headers === undefined ? NO_FIELDS : checkFields(toFields(headers));
   if (fields.length > 0) original.exchange.refusalFields = fields;
   const settings = toSettings(options, contextOf(original));
   const contentType = contentTypeOf(codec, fields);
   const { transport, isRefused } = chooseTransport(original, fields, options);
   const own = isRefused ? NO_HANDLERS : handlers;
-  const channel = newChannel(original, { transport, handlers: own, settings, codec, contentType });
+  const channel = newChannel(original, { transport, handlers: own, settings, codec, contentType, attachment });
   original.opened(channel);
   channel.begin(isRefused ? undefined : setup);
   return channel;
 }
 
-/** What an answer says of a value, unless the application has said it for all. */
+/** The `Content-Type` of responses with a value of the codec; undefined if the application's headers have one. */
 function contentTypeOf(codec: AnyOptions["codec"], fields: readonly string[]): string | undefined {
   if (codec?.contentType === undefined) return undefined;
   return fieldValue(fields, "content-type") === undefined ? codec.contentType : undefined;
 }
 
-/** Without options of its own a channel shares the server's. */
+/** Returns the server's settings, shared, if the options change none of them. */
 export function toSettings(options: AnyOptions, context: RequestContext): ChannelSettings {
   const { maxBufferedBytes, onOverflow, pingIntervalMs, pongTimeoutMs } = options;
   const shared = context.channelSettings;
@@ -153,7 +157,7 @@ function chooseTransport(
   }
 }
 
-/** Throws what the client is to be refused with. `usual`: the settings of a WebSocket whose options are the server's. */
+/** Throws the error with which the client is refused. `usual` are the server's settings for WebSockets. */
 export function acceptWebSocket(
   request: ChannelRequest,
   fields: readonly string[],
@@ -184,7 +188,7 @@ function negotiateCompression(
   extensions: string,
   compress: ChannelOptions["compress"] = false,
 ): { readonly answer: string; readonly compression: PermessageDeflate } | undefined {
-  // Also where nothing is compressed: RFC 6455 §9.1 has the handshake fail for a malformed field.
+  // Parsed even if nothing is compressed: RFC 6455 §9.1 has the handshake fail for a malformed field.
   const offers = extensions === "" ? [] : parseExtensions(extensions);
   if (compress === false) return undefined;
   const settings = toCompressSettings(compress, false);

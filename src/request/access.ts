@@ -9,7 +9,7 @@ import { contextOf } from "./context.ts";
 import { VARIES } from "./cors.ts";
 import type { ChannelRequest } from "./request.ts";
 
-/** True if the request is answered already: its host is not ours, or it was a preflight. Never throws. */
+/** Answers requests for a foreign host, and preflights; returns true if it did. Never throws. */
 export function isAnsweredAtDoor(request: ChannelRequest): boolean {
   const { hosts, cors } = contextOf(request).access;
   if (hosts !== undefined && !hosts(request)) {
@@ -23,7 +23,7 @@ export function isAnsweredAtDoor(request: ChannelRequest): boolean {
   return cors?.admit(request, isOriginAllowed) ?? false;
 }
 
-/** For NODE_DEBUG: a page that gets an answer and may not read it sees an error of its own browser alone. Never throws. */
+/** Prints a line for NODE_DEBUG when a page may not read its answer: only its own browser would say so. Never throws. */
 export function debugPage(request: ChannelRequest, debug: DebugLog): void {
   const origin = request.headers.get("origin");
   if (origin === null || request.isWebSocket || !contextOf(request).access.speaksCors || isOriginAllowed(request))
@@ -32,19 +32,19 @@ export function debugPage(request: ChannelRequest, debug: DebugLog): void {
   debug(`page of ${quoted(origin)} may not read the answer to ${method} ${path}: allowedOrigins does not allow it`);
 }
 
-/** The fields by which the page that asks may read the answer; undefined where nobody of another origin may. Never throws. */
+/** The CORS fields that let the requesting page read the answer; undefined if no other origin is allowed. Never throws. */
 export function pageFieldsOf(request: ChannelRequest): readonly string[] | undefined {
   return contextOf(request).access.cors?.pageFields(request, isOriginAllowed);
 }
 
 /**
- * Lets a page that is refused read why, so that its client need not ask for ever. There is nothing to read but the refusal,
- * and no cookie may have been sent for it: see decision 26.
+ * Lets a refused page read the refusal, so that its client stops asking. The refusal says nothing else, and browsers hide it
+ * from requests with cookies: see decision 26.
  */
 export function tellRefusal(request: ChannelRequest): void {
   const { exchange } = request;
   const origin = fieldValue(exchange.head.fields, "origin");
-  // A preflight has no reader: saying no is all that it can be told.
+  // No page reads the answer to a preflight.
   if (origin !== undefined && contextOf(request).access.speaksCors && exchange.head.method !== "OPTIONS")
     exchange.pageFields = ["Access-Control-Allow-Origin", origin, ...VARIES];
 }

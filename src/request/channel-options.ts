@@ -1,5 +1,5 @@
-// A channel's options, and their checks: a wrong name or value is refused where it is given. An object that many channels
-// share is checked once.
+// The options and handlers of a channel, and their checks: a wrong name or value throws where it is given. An object that many
+// channels share is checked once.
 
 import { unknownName } from "../base/option-names.ts";
 import {
@@ -24,11 +24,14 @@ import { isFieldValue, isToken } from "../codec/http1-syntax.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { type CompressOptions, checkCompress } from "../transport/compression/deflate.ts";
 
-/** Must answer at once. */
+/** Chooses a sub-protocol; must return synchronously. */
 export type ChooseProtocol = (offered: readonly string[]) => string | undefined;
 
-/** `In` and `Out`: what the channel receives and sends, as its codec has it. */
-export interface ChannelOptions<In = Message, Out = SendData> {
+/**
+ * The options of `withChannel` and `openChannel`. `In` and `Out` are the types that the codec receives and sends,
+ * `Attachment` is the type of the channel's `attachment`.
+ */
+export interface ChannelOptions<In = Message, Out = SendData, Attachment = unknown> {
   /**
    * WebSocket sub-protocols in order of preference, or a function that chooses one of those offered.
    * @default none: an offer is ignored
@@ -40,7 +43,7 @@ export interface ChannelOptions<In = Message, Out = SendData> {
   readonly sse?: boolean | undefined;
   /** Unsent bytes at which `onOverflow` applies. @default the server's `maxBufferedBytes`, 1 MiB */
   readonly maxBufferedBytes?: number | undefined;
-  /** What a send on a full channel does: `"close"` ends the channel (1013), `"drop"` answers false. @default "close" */
+  /** The policy for a send on a full channel: `"close"` ends it (1013), `"drop"` makes `send` return false. @default "close" */
   readonly onOverflow?: OverflowPolicy | undefined;
   /** Longest WebSocket message in bytes; a longer one closes with 1009. @default the server's, 4 MiB */
   readonly maxMessageBytes?: number | undefined;
@@ -54,10 +57,12 @@ export interface ChannelOptions<In = Message, Out = SendData> {
    */
   readonly compress?: boolean | CompressOptions | undefined;
   /**
-   * Messages are values of the application: see `jsonMessages`. What it refuses is not sent (`send` throws BAD_MESSAGE),
-   * or reported and not received; the channel stays open. @default none: messages are text and bytes
+   * Converts messages to values of the application: see `jsonMessages`. A value that it refuses is not sent (`send` throws
+   * BAD_MESSAGE), a message that it refuses is reported and skipped; the channel stays open. @default none: text and bytes
    */
   readonly codec?: MessageCodec<In, Out> | undefined;
+  /** The channel's `attachment` from the start. @default what the server's `upgrade` check returned, or undefined */
+  readonly attachment?: Attachment | undefined;
 }
 
 const checkProtocolList = checkList("sub-protocols, which are tokens of HTTP", isToken);
@@ -70,16 +75,19 @@ export const checkCodec: ValueCheck = (name, value) => {
   throw badValue(`${name}.contentType`, contentType, "a string, as a Content-Type has it");
 };
 
+/** An option that may have any value. */
+export function checkAnything(): void {}
+
 export const checkOverflow: ValueCheck = checkOneOf("close", "drop");
 
-/** The type of `HeadersInput`: BAD_OPTION. What HTTP forbids in names and values is BAD_HEADER, as everywhere. */
+/** Throws BAD_OPTION for a value that is no `HeadersInput`. Characters that HTTP forbids are BAD_HEADER, thrown later. */
 export function checkHeadersOption(name: string, value: unknown): void {
   const allowed = "an object, a Fetch Headers, or a list of [name, value]";
-  // A promise has no properties that could be headers: none would be sent.
+  // A promise has no properties, so no header would be sent.
   if (typeof value !== "object" || value === null || typeof (value as { then?: unknown }).then === "function") {
     throw badValue(name, value, allowed);
   }
-  // Another iterable may be read only once.
+  // Other iterables may be readable only once, so they are not checked here.
   if (!Array.isArray(value) && Symbol.iterator in value) return;
   const pairs: unknown[] = Array.isArray(value) ? value : Object.entries(value);
   for (const [place, pair] of pairs.entries()) {
@@ -90,12 +98,12 @@ export function checkHeadersOption(name: string, value: unknown): void {
   }
 }
 
-/** A value whose text nobody can have meant: "[object Object]", or the source of a function. */
+/** True for a value whose text cannot be meant: "[object Object]", or the source of a function. */
 function hasNoText(value: unknown): boolean {
   return typeof value === "function" || typeof value === "symbol" || value instanceof Promise || isPlain(value);
 }
 
-/** `ChannelOptions`. */
+/** The checks of `ChannelOptions`. */
 export const CHANNEL_OPTIONS: Readonly<Record<keyof ChannelOptions, ValueCheck>> = {
   protocols(name, value) {
     if (typeof value !== "function") checkProtocolList(name, value);
@@ -109,11 +117,13 @@ export const CHANNEL_OPTIONS: Readonly<Record<keyof ChannelOptions, ValueCheck>>
   pongTimeoutMs: checkAmount,
   compress: checkCompress,
   codec: checkCodec,
+  attachment: checkAnything,
 };
 
-/** The names of `SessionHandlers`. Those of a plain channel are among them; the rest never happens to one. */
+/** The names of `SessionHandlers`, which include those of a plain channel; the rest are never called for one. */
 export const HANDLERS: readonly (keyof SessionHandlers)[] = [
   "open",
+  "message",
   "receive",
   "ping",
   "pong",
@@ -124,11 +134,11 @@ export const HANDLERS: readonly (keyof SessionHandlers)[] = [
   "transport",
 ];
 
-/** For each table the objects that it was found to fit. */
+/** Objects that have passed the checks of a table. */
 const checked = new WeakMap<OptionTable, WeakSet<object>>();
 
 /** Throws BAD_OPTION. */
-export function checkChannelOptions(owner: string, options: ChannelOptions<unknown, unknown>): void {
+export function checkChannelOptions(owner: string, options: ChannelOptions<unknown, never>): void {
   checkOnce(owner, options, CHANNEL_OPTIONS);
 }
 
@@ -148,11 +158,20 @@ export function checkSetup(setup: unknown): void {
 
 const KNOWN_HANDLERS: ReadonlySet<string> = new Set(HANDLERS);
 
+/** Handlers that were given with `receive`, and the same with `message`. */
+const renamed = new WeakMap<object, SessionHandlers>();
+
 /**
- * Throws BAD_OPTION for handlers that are no object, that are no functions, or whose names are unknown. An object of a class may
- * have what it likes: it is not looked at. Takes some 0.1 µs for each channel.
+ * Returns the handlers with `message` in the place of `receive`. Throws BAD_OPTION for a value that is no object, for a handler
+ * that is no function, and for an unknown name; the names of an object that was made by a class are not checked.
+ * Takes some 0.1 µs for each channel.
  */
-export function checkHandlers(owner: string, handlers: SessionHandlers): void {
+export function toHandlers(owner: string, handlers: SessionHandlers): SessionHandlers {
+  checkHandlers(owner, handlers);
+  return handlers.receive === undefined ? handlers : withMessage(owner, handlers);
+}
+
+function checkHandlers(owner: string, handlers: SessionHandlers): void {
   if (typeof handlers !== "object" || handlers === null || Array.isArray(handlers)) {
     throw badValue(`the second argument of ${owner}`, handlers, "an object of handlers");
   }
@@ -164,4 +183,20 @@ export function checkHandlers(owner: string, handlers: SessionHandlers): void {
       throw badOption(`the handler ${name} of ${owner} is ${show(handler)}, not a function`);
     }
   }
+}
+
+function withMessage(owner: string, handlers: SessionHandlers): SessionHandlers {
+  if (handlers.message !== undefined) {
+    throw badOption(`${owner} has the handlers message and receive, which are the same; give message alone`);
+  }
+  let own = renamed.get(handlers);
+  if (own === undefined) {
+    own = Object.fromEntries(
+      HANDLERS.map((name) => [name === "receive" ? "message" : name, handlers[name]]).filter(
+        ([, fn]) => fn !== undefined,
+      ),
+    ) as SessionHandlers;
+    renamed.set(handlers, own);
+  }
+  return own;
 }

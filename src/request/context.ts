@@ -1,4 +1,4 @@
-// What the requests of one server share: its rules and limits, and whom to tell of an error.
+// The context that the requests of one server share: rules, limits, and the reporting of errors.
 
 import type { DebugLog } from "../base/debug-log.ts";
 import type { ErrorCode } from "../base/errors.ts";
@@ -11,12 +11,17 @@ import type { ClientFinder } from "./client.ts";
 import type { ChannelRequest } from "./request.ts";
 import type { UpgradeCheck } from "./upgrade-check.ts";
 
+/** Says where an error came from. */
 export interface ErrorContext {
+  /** The callback or the part of the library that failed. */
   readonly source: ErrorSource;
+  /** The request, where the error belongs to one and there is no channel. */
   readonly request?: ChannelRequest;
+  /** The channel, where the error belongs to one. */
   readonly channel?: AnyChannel;
 }
 
+/** The type of the option `onError` of `serve`. */
 export type ErrorReporter = (error: unknown, context: ErrorContext) => void;
 
 export interface RequestContext extends ClientFinder, ChannelContext {
@@ -25,9 +30,9 @@ export interface RequestContext extends ClientFinder, ChannelContext {
   readonly channelSettings: ChannelSettings;
   /** Hosts, origins and CORS. */
   readonly access: Access;
-  /** Asked before the handler, for WebSockets. */
+  /** The application's check of WebSockets, called before the handler. */
   readonly upgrade: UpgradeCheck | undefined;
-  /** Lines for NODE_DEBUG; undefined: nobody reads them. */
+  /** Prints lines for NODE_DEBUG; undefined if it is not set. */
   readonly debug: DebugLog | undefined;
   /** The library itself refuses a request. `why` has no secrets. */
   refused(request: ChannelRequest, status: number, why: string, code?: ErrorCode): void;

@@ -21,19 +21,24 @@ import type { ChannelRequest } from "./request.ts";
 import { checkHandshake, refuseHandshake, toAccepted } from "./upgrade.ts";
 import type { UpgradeCheck, UpgradeResult } from "./upgrade-check.ts";
 
-/** What a handler may return: a response, the channel it opened, or nothing. */
+/** The result of a handler: a response, the channel that it opened, or nothing. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing has the return type void
 export type HandlerResult = SendInit | SendBody | Response | AnyChannel | undefined | void;
 
-/** Answers a request, now or later. Nothing returned and no channel opened is a 404. */
-export type Handler = (request: ChannelRequest) => HandlerResult | PromiseLike<HandlerResult>;
+/**
+ * Answers a request, now or later. If it returns nothing and has opened no channel, the client gets a 404; if it throws, a 500,
+ * and `onError` is called. `Attachment` is what the server's `upgrade` check returns as `attachment`.
+ */
+export type Handler<Attachment = unknown> = (
+  request: ChannelRequest<Attachment>,
+) => HandlerResult | PromiseLike<HandlerResult>;
 
-/** Whose result is sent. */
+/** The function of the application whose result is sent. */
 type Source = "handler" | "upgrade";
 
 const NOT_FOUND = { status: 404, body: "Not Found\n" };
 
-/** Never throws: what goes wrong is reported, and the client gets its answer. */
+/** Never throws: an error is reported, and the client gets a response. */
 export function handleRequest(request: ChannelRequest, handler: Handler): void {
   const context = contextOf(request);
   if (context.debug !== undefined) debugPage(request, context.debug);
@@ -42,7 +47,7 @@ export function handleRequest(request: ChannelRequest, handler: Handler): void {
   else guardHandler(handler, request, answer, fail);
 }
 
-/** The handler sees only WebSockets that may open. What arrives meanwhile waits. */
+/** Calls the handler only for WebSockets that may open. Bytes that arrive meanwhile wait. */
 function checkUpgrade(request: ChannelRequest, check: UpgradeCheck, handler: Handler): void {
   try {
     const handshake = toHandshake(request);
@@ -58,7 +63,7 @@ function checkUpgrade(request: ChannelRequest, check: UpgradeCheck, handler: Han
   }
 }
 
-/** Undefined where the client has its refusal. */
+/** Returns undefined if the handshake was refused; the client has its response then. */
 function toHandshake(request: ChannelRequest): Handshake | undefined {
   try {
     return checkHandshake(request);
@@ -74,7 +79,7 @@ function upgradeChecked(request: ChannelRequest, handshake: Handshake, result: U
     if (request.channel !== undefined) throw new ChannelError("ALREADY_ANSWERED", "an upgrade check opened a channel");
     request.upgrade = toAccepted(handshake, result);
     if (request.upgrade === undefined) answer(request, result as HandlerResult, "upgrade");
-    // A client that left meanwhile opens nothing: nobody could be told.
+    // The client left during the check, so there is nobody to open a channel for.
     else if (request.exchange.isClientGone) request.exchange.abort();
     else guardHandler(handler, request, answer, fail);
   } catch (error) {
@@ -95,7 +100,7 @@ function answer(request: ChannelRequest, result: HandlerResult, source: Source =
   }
 }
 
-/** Text or `{ … }`: asked first because it is nearly always so, and so that Fetch is loaded only where it is used. */
+/** True for text or an object literal. Tested first: nearly all results are one, and Fetch stays unloaded until it is used. */
 function isLiteral(result: HandlerResult): result is string | SendInit {
   return typeof result === "string" || (result !== null && Object.getPrototypeOf(result) === Object.prototype);
 }
@@ -113,7 +118,7 @@ function answerResponse(request: ChannelRequest, response: Response, source: Sou
   );
 }
 
-/** The channel answers; a second response would be read as the answer to the next request. Its stream is told. */
+/** Reports a result beside an open channel: a second response would be read as the answer to the next request. */
 function checkNothingElse(request: ChannelRequest, result: HandlerResult): void {
   if (result === undefined || result === null) return;
   if (implementationOf(result) === request.channel) return;
@@ -131,31 +136,31 @@ function respond(request: ChannelRequest, data: SendData): void {
     exchange.respond(PLAIN.head(message, false), message.body);
     return;
   }
-  // A head that cannot be sent is found before there is a channel, which would have to be ended again.
+  // The head is checked before there is a channel, which would have to be closed again.
   try {
     checkFields(sendable.message.fields);
   } catch (error) {
     discardSource(sendable.parts);
     throw error;
   }
-  // A stream is pulled at the client's pace and watched for failure: a channel does both.
+  // A channel pulls the stream at the client's pace and watches it for failure.
   const transport = new HttpTransport(exchange, PLAIN, [], true);
   const channel = newChannel(request, {
     ...{ transport, handlers: {}, settings: UNLIMITED, codec: undefined, contentType: undefined },
   });
   request.opened(channel);
-  // Begun first, so that it hears of its transport's end even if the stream cannot be read.
+  // Begun first, so that it learns of its transport's end even if the stream cannot be read.
   channel.begin(undefined);
   channel.sendMessage(sendable, true);
 }
 
-/** False while clients have too much unsent together, and this answer would be its client's equal part of it or more. */
+/** False while all channels together hold too many unsent bytes and this response would be its equal share or more. */
 function hasRoom(request: ChannelRequest, { message }: Sendable): boolean {
   const { budget } = contextOf(request);
   return !budget.isExceeded || message.body === null || !budget.isShareSpent(ownSize(message));
 }
 
-/** The handler has returned all it has: there is no later send that could overflow. */
+/** The response is a single send, so a limit on unsent bytes has nothing to refuse. */
 const UNLIMITED = {
   maxBufferedBytes: Number.POSITIVE_INFINITY,
   onOverflow: "drop",

@@ -15,6 +15,8 @@ export interface ChannelParts {
   readonly codec: AnyCodec | undefined;
   /** The `Content-Type` of a plain HTTP answer with a value of the codec. */
   readonly contentType: string | undefined;
+  /** Undefined: the attachment of the `upgrade` check. */
+  readonly attachment?: unknown;
 }
 
 /** The channel keeps nothing of the request: an idle WebSocket would keep all its header fields. */
@@ -23,6 +25,6 @@ export function newChannel(request: ChannelRequest, parts: ChannelParts): Transp
   const context = contextOf(request);
   const channel = makeChannel(transport, handlers, settings, context, codec, contentType);
   context.channelOpened(channel, request);
-  if (request.upgrade !== undefined) channel.publicChannel.attachment = request.upgrade.attachment;
+  channel.publicChannel.attachment = parts.attachment === undefined ? request.attachment : parts.attachment;
   return channel;
 }

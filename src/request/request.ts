@@ -26,8 +26,11 @@ interface Answer {
   failed(error: unknown): void;
 }
 
-/** Listens to its exchange; says so nowhere, because the methods for that are not in the public types. */
-export class ChannelRequest {
+/**
+ * A request, as the handler gets it. `Attachment` is what the server's `upgrade` check returns as `attachment`.
+ * Implements ExchangeListener, which its type does not say because those methods are not public.
+ */
+export class ChannelRequest<out Attachment = unknown> {
   /** @internal */
   readonly exchange: Exchange;
   /** @internal The context of its server, which `contextOf` knows whole. */
@@ -65,6 +68,12 @@ export class ChannelRequest {
     return this.#id;
   }
 
+  /** The `attachment` that the server's `upgrade` check returned; undefined without one, and for all but WebSockets. */
+  get attachment(): Attachment | undefined {
+    return this.upgrade?.attachment as Attachment | undefined;
+  }
+
+  /** The method as it was sent: "GET". */
   get method(): string {
     return this.exchange.head.method;
   }
@@ -81,6 +90,7 @@ export class ChannelRequest {
     return end === -1 ? target : target.slice(0, end);
   }
 
+  /** The query of the target. Made on first use. */
   get query(): URLSearchParams {
     if (this.#query === undefined) {
       const start = this.url.indexOf("?");
@@ -89,6 +99,7 @@ export class ChannelRequest {
     return this.#query;
   }
 
+  /** The header fields. Made on first use. */
   get headers(): RequestHeaders {
     this.#headers ??= new RequestHeaders(this.exchange.head.fields);
     return this.#headers;
@@ -166,7 +177,7 @@ export class ChannelRequest {
     this.#takeBody();
     const parts = new Pieces();
     try {
-      for (let part = await this.#read(); part !== undefined; part = await this.#read()) {
+      for (let part = await this.exchange.readBody(); part !== undefined; part = await this.exchange.readBody()) {
         parts.add(part);
         if (!this.exchange.holdsBody(parts.memory)) throw new ChannelError("RECEIVE_OVERFLOW");
       }
@@ -260,16 +271,12 @@ export class ChannelRequest {
     this.#isBodyUsed = this.exchange.hasBody;
   }
 
-  #read(): Promise<Uint8Array | undefined> {
-    return this.exchange.readBody();
-  }
-
   #openStream(): ReadableStream<Uint8Array> {
     this.#takeBody();
     return new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
-          const part = await this.#read();
+          const part = await this.exchange.readBody();
           if (part === undefined) controller.close();
           else controller.enqueue(part);
         },

@@ -1,5 +1,5 @@
-// What is asked before a WebSocket opens: whether its handshake is one (RFC 6455 §4.2.1), whether its page may (§10.2),
-// and then, where the server has an `upgrade` check, the application. Until all have said yes nothing is switched.
+// The checks before a WebSocket opens: its handshake (RFC 6455 §4.2.1), the origin of its page (§10.2), and the application's
+// `upgrade` check. The protocol is switched only after all of them have passed.
 
 import { ChannelError } from "../base/errors.ts";
 import { unknownName } from "../base/option-names.ts";
@@ -16,7 +16,7 @@ import { contextOf } from "./context.ts";
 import type { ChannelRequest } from "./request.ts";
 import type { UpgradeAccepted, UpgradeResult } from "./upgrade-check.ts";
 
-/** The handshake of a WebSocket that may open. Throws what the client is refused with. */
+/** Returns the handshake of a WebSocket that may open. Throws the error with which the client is refused. */
 export function checkHandshake(request: ChannelRequest): Handshake {
   const { exchange } = request;
   if (!isOriginAllowed(request)) throw new ChannelError("FORBIDDEN_ORIGIN");
@@ -50,7 +50,7 @@ export function toAccepted(handshake: Handshake, result: UpgradeResult): Checked
   if (result === undefined) return { handshake, fields: NO_FIELDS, attachment: undefined };
   if (isAnswer(result)) return undefined;
   if (!isPlain(result)) {
-    // A stream that nobody will read is told.
+    // Nobody will read a stream in it, so it is cancelled.
     discardBody(result);
     throw new ChannelError("BAD_DATA", "an upgrade check returns nothing, { headers, attachment }, or a response");
   }

@@ -35,6 +35,7 @@ export interface ServerStats {
   readonly messagesSent: number;
   /** Bytes that connections carried, HTTP and frames included, above TLS. */
   readonly bytesReceived: number;
+  /** Bytes sent on all connections so far. */
   readonly bytesSent: number;
   /** The sum of all open channels' `bufferedAmount`. */
   readonly bufferedBytes: number;
@@ -57,7 +58,7 @@ export class ServerCounts {
   readonly messages: MessageCounts = { received: 0, sent: 0 };
   /** By the first digit of the status. */
   readonly #responses: number[] = [0, 0, 0, 0, 0, 0];
-  readonly #closed: Record<TransportKind, Tally<CloseName>> = { websocket: {}, sse: {}, http: {}, poll: {} };
+  readonly #closed: Record<TransportKind, Tally<CloseName>> = { websocket: {}, sse: {}, stream: {}, poll: {} };
   readonly #overflows: Record<OverflowPolicy, number> = { close: 0, drop: 0 };
   readonly #errors: Partial<Record<ErrorSource, Tally<ErrorCode | "OTHER">>> = {};
 
@@ -85,7 +86,7 @@ export class ServerCounts {
       bytesReceived += connection.bytesReceived;
       bytesSent += connection.bytesSent;
     }
-    const channels = { websocket: 0, sse: 0, http: 0, poll: 0 };
+    const channels = { websocket: 0, sse: 0, stream: 0, poll: 0 };
     let bufferedBytes = 0;
     for (const channel of openChannels) {
       channels[channel.transport] += 1;

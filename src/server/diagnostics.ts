@@ -17,6 +17,7 @@ export interface DiagnosticsConnection {
   readonly id: string;
   /** The address of the peer, which may be a proxy. Undefined on a Unix socket. */
   readonly remoteAddress: string | undefined;
+  /** True for a connection with TLS. */
   readonly isEncrypted: boolean;
 }
 
@@ -26,7 +27,9 @@ export interface DiagnosticsMessages {
   "unichannel:server.start": { readonly server: BaseServer };
   /** The server has stopped. */
   "unichannel:server.stop": { readonly server: BaseServer; readonly durationMs: number };
+  /** A connection was accepted; with TLS, after the handshake. */
   "unichannel:connection.open": { readonly server: BaseServer; readonly connection: DiagnosticsConnection };
+  /** A connection has ended. `durationMs`: how long it was open. */
   "unichannel:connection.close": {
     readonly server: BaseServer;
     readonly connection: DiagnosticsConnection;

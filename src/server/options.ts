@@ -106,7 +106,8 @@ export interface ServerLimits {
   readonly pongTimeoutMs: number;
 }
 
-export interface ServeOptions extends Partial<ServerLimits> {
+/** The options of `serve`. `Attachment` is what `upgrade` returns as `attachment`. */
+export interface ServeOptions<Attachment = unknown> extends Partial<ServerLimits> {
   /** TCP port; 0 takes any free one. @default 9090 */
   readonly port?: number | undefined;
   /** Address to listen on. @default all, as `net.Server.listen` has it */
@@ -142,7 +143,7 @@ export interface ServeOptions extends Partial<ServerLimits> {
    * or `{ headers, attachment }` (the 101's, the channel's), the handler is next. A response goes to the client instead.
    * @default none: the handler decides before it opens a channel
    */
-  readonly upgrade?: UpgradeCheck | undefined;
+  readonly upgrade?: UpgradeCheck<Attachment> | undefined;
   /** The `Server` field of every response. @default none */
   readonly serverHeader?: string | undefined;
   /**

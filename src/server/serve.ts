@@ -11,12 +11,18 @@ import type { Server } from "./server.ts";
  * or `serve(application, options)`. Rejects with Node's own error when the address cannot be had (EADDRINUSE, EACCES), with BAD_OPTION for an
  * option that makes no sense.
  */
-export function serve(handler: Handler, options?: ServeOptions): Promise<Server>;
+export function serve<Attachment = unknown>(
+  handler: Handler<Attachment>,
+  options?: ServeOptions<Attachment>,
+): Promise<Server>;
 export function serve(options: ServeOptions & { readonly fetch: FetchHandler }): Promise<Server>;
 export function serve(application: { readonly fetch: FetchHandler }, options?: ServeOptions): Promise<Server>;
-export async function serve(first: Handler | { readonly fetch: FetchHandler }, second?: ServeOptions): Promise<Server> {
+export async function serve(
+  first: Handler<never> | { readonly fetch: FetchHandler },
+  second?: ServeOptions,
+): Promise<Server> {
   const options = toServeOptions(first, second);
-  const server = new EngineServer(toHandler(first), options);
+  const server = new EngineServer(toHandler(first as Handler), options);
   await server.listen();
   return server;
 }

@@ -3,10 +3,12 @@
 import type { ServerStats } from "./counts.ts";
 import type { TlsRenewal } from "./tls-options.ts";
 
+/** `stopping`: `stop` was called, and connections are still open. */
 export type ServerStatus = "running" | "stopping" | "stopped";
 
 /** The part of a server that has nothing to do with listening. */
 export interface BaseServer extends AsyncDisposable {
+  /** Whether it serves, waits for open work to end, or is over. */
   readonly status: ServerStatus;
   /**
    * Stops: no new connections; WebSockets get 1001, event streams their end with a `retry:` of 1 to 3 s, parked polls a 503 with

@@ -3,14 +3,15 @@
 
 import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
-import type { AnyChannel, Channel, SessionHandlers } from "../channel/channel.ts";
+import type { AnyChannel, Channel, Message, SessionHandlers } from "../channel/channel.ts";
 import { checkFields, NO_FIELDS, toFields } from "../channel/headers.ts";
+import type { SendData } from "../channel/send-data.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { parseCount, SESSION_PROTOCOL } from "../codec/session-record.ts";
-import { acceptWebSocket, toSettings } from "../request/accept.ts";
+import { type AttachmentOf, acceptWebSocket, toSettings } from "../request/accept.ts";
 import { isOriginAllowed, tellRefusal } from "../request/access.ts";
-import { checkHandlers } from "../request/channel-options.ts";
+import { toHandlers } from "../request/channel-options.ts";
 import { contextOf } from "../request/context.ts";
 import { newChannel } from "../request/new-channel.ts";
 import { ChannelRequest } from "../request/request.ts";
@@ -46,16 +47,16 @@ const DEFAULTS: SessionSettings = settingsOf(60_000, HEARTBEAT_MS, 25_000);
  *
  * Throws ALREADY_ANSWERED and NOT_OUR_REQUEST, as `openChannel` does.
  */
-export function openSession<In, Out>(
-  request: ChannelRequest | Request,
-  handlers: SessionHandlers<In, Out>,
-  options: SessionOptions<In, Out> & { readonly codec: MessageCodec<In, Out> },
-): Channel<In, Out>;
-export function openSession(
-  request: ChannelRequest | Request,
-  handlers: SessionHandlers,
-  options?: SessionOptions,
-): Channel;
+export function openSession<R extends ChannelRequest | Request, In, Out, Attachment = AttachmentOf<R>>(
+  request: R,
+  handlers: SessionHandlers<In, Out, Attachment>,
+  options: SessionOptions<In, Out, Attachment> & { readonly codec: MessageCodec<In, Out> },
+): Channel<In, Out, NoInfer<Attachment>>;
+export function openSession<R extends ChannelRequest | Request, Attachment = AttachmentOf<R>>(
+  request: R,
+  handlers: SessionHandlers<Message, SendData, Attachment>,
+  options?: SessionOptions<Message, SendData, Attachment>,
+): Channel<Message, SendData, NoInfer<Attachment>>;
 export function openSession(
   request: ChannelRequest | Request,
   handlers: SessionHandlers,
@@ -67,9 +68,9 @@ export function openSession(
   return channel.publicChannel;
 }
 
-function accept(request: ChannelRequest, handlers: SessionHandlers, options: AnySessionOptions): TransportChannel {
+function accept(request: ChannelRequest, given: SessionHandlers, options: AnySessionOptions): TransportChannel {
   // Mistakes of the application are found here, before anything is created.
-  checkHandlers("openSession", handlers);
+  const handlers = toHandlers("openSession", given);
   checkSessionOptions(options);
   const own = options.headers === undefined ? NO_FIELDS : checkFields(toFields(options.headers));
   request.exchange.refusalFields = own;
@@ -140,6 +141,7 @@ function acceptCarrier(
     maxBufferedBytes,
     onOverflow,
     codec,
+    attachment,
     maxMessageBytes = context.webSocket.maxMessageBytes,
   } = options;
   const { open } = handlers;
@@ -149,7 +151,7 @@ function acceptCarrier(
   const carrier = toCarrier(request, options, own);
   const newToken = sessionsOf(request).newToken();
   const transport = new SessionTransport(newToken, carrier.kind, ownSettings, sessionsOf(request));
-  const channel = newChannel(request, { transport, handlers, settings, codec, contentType: undefined });
+  const channel = newChannel(request, { transport, handlers, settings, codec, contentType: undefined, attachment });
   sessionsOf(request).add({ transport, channel, identity, path, maxMessageBytes, network, posts: undefined });
   request.opened(channel);
   try {

@@ -8,13 +8,16 @@ import type { OverflowPolicy } from "../channel/context.ts";
 import type { HeadersInput } from "../channel/headers.ts";
 import type { SendData } from "../channel/send-data.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
-import { checkCodec, checkHeadersOption, checkOnce, checkOverflow } from "../request/channel-options.ts";
+import { checkAnything, checkCodec, checkHeadersOption, checkOnce, checkOverflow } from "../request/channel-options.ts";
 import { type CompressOptions, checkCompress } from "../transport/compression/deflate.ts";
 
 const checkParkMs = checkInteger(1, Number.MAX_SAFE_INTEGER);
 
-/** `In` and `Out`: the messages that the session receives and sends, as its codec decodes and encodes them. */
-export interface SessionOptions<In = Message, Out = SendData> {
+/**
+ * The options of `openSession`. `In` and `Out` are the types that the codec receives and sends, `Attachment` is the type of
+ * the channel's `attachment`.
+ */
+export interface SessionOptions<In = Message, Out = SendData, Attachment = unknown> {
   /**
    * The client's identity, as the handler knows it: only a request with the same identity resumes the session; for any
    * other its token is unknown. @default none
@@ -41,9 +44,11 @@ export interface SessionOptions<In = Message, Out = SendData> {
   readonly compress?: boolean | CompressOptions | undefined;
   /** Messages are values of the application, as with a channel: see `jsonMessages`. @default none */
   readonly codec?: MessageCodec<In, Out> | undefined;
+  /** The `attachment` of a new session's channel. @default what the server's `upgrade` check returned, or undefined */
+  readonly attachment?: Attachment | undefined;
 }
 
-export type AnySessionOptions = SessionOptions<unknown, unknown>;
+export type AnySessionOptions = SessionOptions<unknown, never>;
 
 /** The check of each option in `SessionOptions`. */
 export const SESSION_OPTIONS: Readonly<Record<keyof AnySessionOptions, ValueCheck>> = {
@@ -60,6 +65,7 @@ export const SESSION_OPTIONS: Readonly<Record<keyof AnySessionOptions, ValueChec
   maxMessageBytes: checkAmount,
   compress: checkCompress,
   codec: checkCodec,
+  attachment: checkAnything,
 };
 
 /** Throws BAD_OPTION. */

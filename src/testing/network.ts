@@ -8,6 +8,7 @@ import type { TransportKind } from "../client/carrier.ts";
 import type { PageEvent } from "../client/environment.ts";
 import { MemoryConnection, type MemorySocket, type Wire } from "./memory-socket.ts";
 
+/** The network between the test server and its clients. */
 export interface TestNetwork {
   /** Connections that are open now. */
   readonly open: number;

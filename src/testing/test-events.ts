@@ -2,6 +2,7 @@
 
 import { EventDecoder, type ServerEvent } from "../codec/sse.ts";
 
+/** A client of an event stream. */
 export class TestEvents {
   /** Rejects when the request fails. A server answers with the first event, or when the channel is closed. */
   readonly response: Promise<Response>;

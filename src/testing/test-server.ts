@@ -21,12 +21,13 @@ import { TestWebSocket, type TestWebSocketOptions } from "./test-web-socket.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
 /** The options of `serve` that have a meaning without a port. */
-type WithoutPort = Omit<
-  ServeOptions,
+type WithoutPort<Attachment> = Omit<
+  ServeOptions<Attachment>,
   "port" | "host" | "path" | "fd" | "listenFds" | "backlog" | "tls" | "proxyProtocol"
 >;
 
-export interface TestServerOptions extends WithoutPort {
+/** The options of `testServer`. `Attachment` is what `upgrade` returns as `attachment`. */
+export interface TestServerOptions<Attachment = unknown> extends WithoutPort<Attachment> {
   /** To be shared with a store: `createChannelStore({ clock })`. @default one of its own */
   readonly clock?: VirtualClock | undefined;
   /** Chance, for the clients' backoff: from 0 to 1, without 1. @default always 0.5 */
@@ -40,19 +41,25 @@ export interface TestServerOptions extends WithoutPort {
 
 /** What a client has of the platform here. */
 export interface TestPlatform {
+  /** The page or process in which the client is, with its clock and its chance. */
   readonly environment: Environment;
+  /** `fetch`, which reaches the test server alone. */
   readonly fetch: typeof fetch;
+  /** `WebSocket`, which reaches the test server alone. */
   readonly WebSocket: WebSocketConstructor;
 }
 
 type ClientOptions = Omit<ConnectOptions, keyof TestPlatform>;
 
+/** A server in memory and clients for it, in virtual time. */
 export interface TestServer extends AsyncDisposable {
   /** The real one, but for its port; after `restart` another. */
   readonly server: Server;
   /** `http://test-1.example`: each test server has an origin of its own. */
   readonly url: string;
+  /** The clock of the server and its clients. */
   readonly clock: VirtualClock;
+  /** The network between them. */
   readonly network: TestNetwork;
   /** For clients that are made otherwise: `new ResumableWebSocket(url, [], app.platform)`. */
   readonly platform: TestPlatform;
@@ -112,13 +119,13 @@ const TEST_OPTIONS: Readonly<Record<keyof TestServerOptions, ValueCheck>> = {
 let count = 0;
 
 /** A server for one test. Throws BAD_OPTION as `serve` rejects. */
-export function testServer(
-  handler: Handler | { readonly fetch: FetchHandler },
-  options: TestServerOptions = {},
+export function testServer<Attachment = unknown>(
+  handler: Handler<Attachment> | { readonly fetch: FetchHandler },
+  options: TestServerOptions<Attachment> = {},
 ): TestServer {
   checkHandler("testServer", handler);
   checkOptions("testServer", options, TEST_OPTIONS);
-  return new MemoryServer(toHandler(handler), options);
+  return new MemoryServer(toHandler(handler as Handler), options);
 }
 
 class MemoryServer implements TestServer {

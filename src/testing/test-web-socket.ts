@@ -12,15 +12,19 @@ import { acceptValue } from "../codec/ws-handshake.ts";
 import { clientSide, WebSocketConnection, type WebSocketConnectionEvent } from "../protocol/websocket.ts";
 import type { MemoryNetwork } from "./network.ts";
 
+/** How a WebSocket ended. */
 export interface WebSocketClosing {
   /** 1005: the server gave no code; 1006: the connection broke off. */
   readonly code: number;
+  /** The reason of the close frame, or an empty string. */
   readonly reason: string;
 }
 
+/** The options of `websocket`. */
 export interface TestWebSocketOptions {
   /** Sub-protocols that are offered. */
   readonly protocols?: readonly string[] | undefined;
+  /** Header fields of the handshake. @default none */
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -36,11 +40,17 @@ const LIMITS = { maxMessageBytes: Number.POSITIVE_INFINITY, maxFragments: Number
 const NO_STATUS = 1005;
 const ABNORMAL = 1006;
 
+/** A WebSocket to the test server. */
 export class TestWebSocket {
+  /** How binary messages arrive: as Buffers, or with `"arraybuffer"` as those. */
   binaryType = "nodebuffer";
+  /** Called when the handshake is done. */
   onopen: ((event: object) => void) | undefined;
+  /** Called with each message. */
   onmessage: ((event: { readonly data: unknown }) => void) | undefined;
+  /** Called at the end, once. */
   onclose: ((event: WebSocketClosing) => void) | undefined;
+  /** Called when the handshake is refused or the connection breaks off. */
   onerror: ((event: object) => void) | undefined;
   /** Which of the offered sub-protocols the server has chosen. */
   protocol = "";
@@ -83,6 +93,7 @@ export class TestWebSocket {
     return this.#socket?.writableLength ?? 0;
   }
 
+  /** Sends a message. */
   send(data: string | Uint8Array | ArrayBuffer): void {
     this.#checkOpened();
     if (typeof data === "string") this.#connection.sendText(data);
@@ -90,7 +101,7 @@ export class TestWebSocket {
     this.#flush();
   }
 
-  /** Throws BAD_DATA for more than 125 bytes. */
+  /** Sends a ping. Throws BAD_DATA for more than 125 bytes. */
   ping(data = ""): void {
     this.#checkOpened();
     this.#connection.ping(Buffer.from(data));

@@ -8,6 +8,7 @@ interface Alarm {
   readonly fn: () => void;
 }
 
+/** A clock that stands still until `advance` moves it. */
 export class VirtualClock implements Clock {
   #now: number;
   readonly #alarms = new Set<Alarm>();

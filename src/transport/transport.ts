@@ -5,7 +5,7 @@ import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import type { CloseStatus } from "./close-status.ts";
 
 /** `"poll"`: of a session, between one poll and the next too. */
-export type TransportKind = "websocket" | "sse" | "http" | "poll";
+export type TransportKind = "websocket" | "sse" | "stream" | "poll";
 
 /** When to ask whether the other end is there, and how long to wait for its answer. In milliseconds; 0: never. */
 export interface Heartbeat {

@@ -29,6 +29,7 @@ const CHANNEL: Readonly<Record<keyof Channel, true>> = {
   terminate: true,
   ping: true,
   drained: true,
+  onMessage: true,
   onReceive: true,
   onClose: true,
   onPing: true,

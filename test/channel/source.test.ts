@@ -181,7 +181,7 @@ for (const [kind, make] of Object.entries(SILENT)) {
       const site = await serving(t, () => ({ headers: { "X-A": "漢" }, body: probe.body }));
       assert.equal((await site.request("GET /")).status, 500);
       await until(probe.isTold, "the source is told");
-      assert.equal(site.server.stats().channels.http, 0);
+      assert.equal(site.server.stats().channels.stream, 0);
       assert.equal(site.takeReports().length, 1);
     });
 
@@ -214,7 +214,7 @@ describe("a Fetch Response with a silent stream", () => {
       client.destroy();
     }
     await until(() => cancelled === 2, "both streams are cancelled");
-    await until(() => site.server.stats().channels.http === 0, "both channels have ended");
+    await until(() => site.server.stats().channels.stream === 0, "both channels have ended");
   });
 
   it("is cancelled when a channel has answered already", async (t) => {
@@ -303,7 +303,7 @@ describe("an iterator that cannot be begun", () => {
     const site = await serving(t, () => ({ body: broken }));
     assert.equal((await site.request("GET /")).status, 500);
     assert.equal((await site.request("GET /\r\nAccept: text/event-stream")).status, 500);
-    assert.equal(site.server.stats().channels.http, 0);
+    assert.equal(site.server.stats().channels.stream, 0);
     assert.equal(site.takeReports().length, 2);
   });
 });

@@ -17,16 +17,13 @@ import {
   openChannel,
   openSession,
   prepare,
+  type Received,
   type SendData,
+  type Sent,
   withChannel,
 } from "../../src/index.ts";
 import { type TestServer, type TestServerOptions, testServer } from "../../src/testing/index.ts";
-
-/** True for the same type, and for that alone. */
-type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-
-/** Compiles where the type argument is `true`. */
-function holds<_ extends true>(): void {}
+import { holds, type Same } from "../support/types.ts";
 
 interface Said {
   say: string;
@@ -120,6 +117,14 @@ describe("the types of a channel", () => {
     assert.deepEqual([handlers.length, options], [4, { compress: true }]);
   });
 
+  it("are exported by the names of what a codec's end receives and sends", () => {
+    holds<Same<Received<typeof chat.server>, Said>>();
+    holds<Same<Sent<typeof chat.server>, Told>>();
+    holds<Same<Received<typeof chat.client>, Told>>();
+    holds<Same<Sent<typeof chat.client>, { say: string; loud?: boolean | undefined }>>();
+    holds<Same<Received<string>, never>>();
+  });
+
   it("keep channels apart, and let each be any", () => {
     const untyped = undefined as unknown as Channel;
     const typed = undefined as unknown as Channel<Said, Told>;
@@ -193,7 +198,7 @@ describe("a channel with a codec", () => {
     );
     (await app.websocket("/")).send("{}");
     await app.settle();
-    assert.deepEqual(told, ["BAD_MESSAGE", "receive", true]);
+    assert.deepEqual(told, ["BAD_MESSAGE", "message", true]);
   });
 
   it("reads nothing where nobody receives", async (t) => {

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import type { Backplane, BackplaneEntry, BackplaneListener, HistoryLimits } from "../../src/backplane/backplane.ts";
 
+/** How the suite opens backplanes and disturbs their broker. */
 export interface BackplaneHarness {
   /** One more process of the same cluster, connected. The suite closes it. */
   open(): Promise<Backplane>;

@@ -166,6 +166,28 @@ export function closingRows({ open, can, row }: Contract): void {
     assert.ok(log.indexOf("from setup") < log.indexOf("later"));
   });
 
+  row("lets close handlers be removed, also by one that runs before", async (t) => {
+    const log: string[] = [];
+    const ended = deferred<unknown>();
+    const { channel, client } = await open(t, {});
+    const removeFirst = channel.onClose(() => log.push("first"));
+    const twice = (): unknown => log.push("twice");
+    channel.onClose(twice);
+    const removeTwice = channel.onClose(twice);
+    channel.onClose(() => removeLast());
+    const removeLast = channel.onClose(() => log.push("last"));
+    channel.onClose(ended.resolve);
+    removeFirst();
+    removeTwice();
+    removeTwice();
+    channel.close();
+    await client.rest();
+    await ended.promise;
+    assert.deepEqual(log, ["twice"]);
+    channel.onClose(() => log.push("late"))();
+    assert.deepEqual(log, ["twice", "late"]);
+  });
+
   row("is closed already when its close handler runs", async (t) => {
     const seen = deferred<unknown[]>();
     const { client } = await open(t, {

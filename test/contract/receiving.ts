@@ -19,6 +19,35 @@ export function receivingRows({ open, can, row }: Contract): void {
     );
   });
 
+  row("lets a message handler be removed, and another be set in its place", async (t) => {
+    const ended = deferred<unknown>();
+    const { channel, client } = await open(t, { close: ended.resolve });
+    const told: unknown[] = [];
+    const remove = channel.onMessage((message) => told.push("removed", message));
+    remove();
+    channel.onMessage((message) => told.push(message));
+    remove();
+    assert.throws(() => channel.onMessage(() => {}), { code: "HANDLER_EXISTS" });
+    if (can.clientSends) client.send("one");
+    client.leave();
+    await ended.promise;
+    assert.deepEqual(told, can.clientSends ? ["one"] : []);
+  });
+
+  row("takes a message handler with the others, one only", async (t) => {
+    const told: unknown[] = [];
+    const ended = deferred<unknown>();
+    const { client, channel } = await open(t, {
+      message: (message) => void told.push(message),
+      close: ended.resolve,
+    });
+    assert.throws(() => channel.onMessage(() => {}), { code: "HANDLER_EXISTS" });
+    if (can.clientSends) client.send("one");
+    client.leave();
+    await ended.promise;
+    assert.deepEqual(told, can.clientSends ? ["one"] : []);
+  });
+
   row("never calls open, receive and close together, and close last", async (t) => {
     const log: string[] = [];
     const step = (name: string) => async () => {

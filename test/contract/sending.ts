@@ -1,8 +1,8 @@
 // Rows on what a channel is and what it sends: design §1.2, `send` and `data`.
 
 import assert from "node:assert/strict";
-import { ChannelError, event, json, prepare, type SendData } from "../../src/index.ts";
-import { deferred } from "../support/wait.ts";
+import { ChannelError, event, json, prepare, type SendData, type SendOptions } from "../../src/index.ts";
+import { deferred, until } from "../support/wait.ts";
 import type { Contract } from "./channel.ts";
 
 const UTF8 = new TextEncoder();
@@ -83,6 +83,40 @@ export function sendingRows({ open, can, row }: Contract): void {
     assert.equal(channel.close(), false);
     const { text, ending } = await client.rest();
     assert.deepEqual([text, ending], ["last words", "whole"]);
+  });
+
+  row("takes whether it closes as an option, too", async (t) => {
+    const { channel, client } = await open(t, {});
+    if (can.sendsMany) {
+      assert.equal(channel.send("first ", { close: false }), true);
+      assert.equal(channel.isOpen, true);
+    }
+    assert.equal(channel.send("last", { close: true }), true);
+    assert.equal(channel.isOpen, false);
+    assert.equal((await client.rest()).text, can.sendsMany ? "first last" : "last");
+  });
+
+  row("treats an option that is undefined as one that is not given", async (t) => {
+    const { channel } = await open(t, {});
+    assert.equal(channel.send("first", { close: undefined }), true);
+    assert.equal(channel.isOpen, !can.closesAfterSend);
+  });
+
+  row("refuses unknown options of send, stays open and cancels the stream that it was given", async (t) => {
+    const { channel, client, send } = await open(t, {});
+    for (const options of [{ closed: true }, { close: "yes" }, "close", 1, null]) {
+      let isCancelled = false;
+      const stream = new ReadableStream<string>({ cancel: () => void (isCancelled = true) });
+      assert.throws(
+        () => channel.send(stream, options as SendOptions),
+        (error) => error instanceof ChannelError && error.code === "BAD_OPTION",
+      );
+      await until(() => isCancelled, "the stream is cancelled");
+    }
+    assert.equal(channel.isOpen, true);
+    send("hello");
+    channel.close();
+    assert.equal((await client.rest()).text, "hello");
   });
 
   for (const [name, make, text] of FORMS) {

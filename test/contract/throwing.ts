@@ -39,7 +39,7 @@ export function throwingRows({ open, can, row }: Contract): void {
       client.send("one");
       assert.equal(await client.read(8), "good one");
       assert.equal(channel.isOpen, true);
-      assert.deepEqual(site.takeMessages(), [`receive: ${BOOM}`]);
+      assert.deepEqual(site.takeMessages(), [`message: ${BOOM}`]);
     });
 
     row(`hides from the sender that a close handler ${way}, and runs the others`, async (t) => {

@@ -19,7 +19,7 @@ const WEBSOCKET: Capabilities = {
 
 const STREAMING: Capabilities = {
   ...WEBSOCKET,
-  kind: "http",
+  kind: "stream",
   closesAfterSend: true,
   clientSends: false,
   closeCodes: false,

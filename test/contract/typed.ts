@@ -44,10 +44,10 @@ export function typedRows({ open, can, row }: Contract): void {
     const reports: string[] = [];
     await until(() => reports.push(...site.takeMessages()) >= 0 && reports.length === 3, "the others are reported");
     const [tooLong, ...others] = reports;
-    assert.equal(tooLong, `receive: ${REFUSED}`);
+    assert.equal(tooLong, `message: ${REFUSED}`);
     assert.deepEqual(others, [
-      "receive: message is not what its schema allows: not JSON",
-      "receive: message is not what its schema allows: binary, where JSON is expected",
+      "message: message is not what its schema allows: not JSON",
+      "message: message is not what its schema allows: binary, where JSON is expected",
     ]);
     assert.equal(channel.isOpen, true);
   });
@@ -82,6 +82,6 @@ export function typedRows({ open, can, row }: Contract): void {
     client.send('{"say":"too long"}');
     client.send('{"say":"four"}');
     assert.equal(await client.read(21), '{"id":4,"say":"four"}');
-    assert.deepEqual(site.takeMessages(), [`receive: ${REFUSED}`]);
+    assert.deepEqual(site.takeMessages(), [`message: ${REFUSED}`]);
   });
 }

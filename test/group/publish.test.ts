@@ -64,7 +64,7 @@ for (const [name, make] of KINDS) {
 
     it("answers and closes plain HTTP channels", async () => {
       const store = make();
-      const poll = new MemoryChannel("http");
+      const poll = new MemoryChannel("stream");
       store.addToGroup("g", poll.channel);
       await store.publish("g", { n: 1 });
       await turns();

@@ -12,11 +12,13 @@ import {
   type Handler,
   jsonMessages,
   MemoryBackplane,
+  MemoryChannelStore,
   openChannel,
   pollGroup,
   prepare,
 } from "../../src/index.ts";
 import { type TestServer, type TestWebSocket, testServer } from "../../src/testing/index.ts";
+import { holds, type Same } from "../support/types.ts";
 
 interface Told {
   id: number;
@@ -57,6 +59,23 @@ describe("a store with a codec", () => {
     for (const client of clients) assert.equal(await client.next(), '{"id":1,"say":"hi"}');
     const { messages } = await store.history("room");
     assert.deepEqual(messages[0]!.data, { id: 1, say: "hi" });
+  });
+
+  it("is refused by the compiler for another type of messages than its codec's", () => {
+    // @ts-expect-error: the codec encodes Told, not anything
+    const trap = () => createChannelStore<{ user: string }>({ codec }).publish("g", { nonsense: 1 });
+    // @ts-expect-error: the same for the class
+    const inClass = () => new MemoryChannelStore<{ user: string }>({ codec });
+    const literal = { encode: (told: Told) => told.say, decode: String };
+    // @ts-expect-error: the same for a codec that is written by hand
+    const byHand = () => createChannelStore<{ user: string }>({ codec: literal });
+    // @ts-expect-error: a field is missing
+    const inferred = () => createChannelStore({ codec }).publish("g", { id: 1 });
+    holds<Same<ReturnType<typeof both>, ChannelStore<string, Told>>>();
+    assert.ok([trap, inClass, byHand, inferred]);
+    function both() {
+      return createChannelStore<string, Told>({ codec });
+    }
   });
 
   it("rejects values that its codec refuses, and keeps nothing of them", async () => {

@@ -50,7 +50,7 @@ describe("the guide to language models", () => {
       const closed = new Promise((done) => answers[0]!.on("close", done));
       leaving.abort();
       await closed;
-      await until(() => server.stats().channels.http + server.stats().channels.sse === 0, "its channel has ended");
+      await until(() => server.stats().channels.stream + server.stats().channels.sse === 0, "its channel has ended");
     });
   }
 

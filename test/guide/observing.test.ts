@@ -41,7 +41,7 @@ describe("the guide to observing", () => {
     assert.equal(await textOf(server!.url), "hello\n");
     t.mock.timers.tick(10_000);
     const [said] = log.mock.calls[0]!.arguments as unknown as [{ connections: number }];
-    assert.deepEqual(Object.keys(said), ["connections", "websocket", "sse", "http", "poll", "bufferedBytes"]);
+    assert.deepEqual(Object.keys(said), ["connections", "websocket", "sse", "stream", "poll", "bufferedBytes"]);
   });
 
   it("has metrics on a port of their own", async (t) => {

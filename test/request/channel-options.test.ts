@@ -114,7 +114,7 @@ for (const [door, [open, table]] of Object.entries(DOORS)) {
         const asked = upgradeRequest("/", ["Sec-WebSocket-Protocol: unichannel.v1"]);
         assert.equal((await site.request(asked.trimEnd())).text, "refused", `WebSocket, ${name}: ${text}`);
       }
-      assert.deepEqual(site.server.stats().channels, { websocket: 0, sse: 0, http: 0, poll: 0 });
+      assert.deepEqual(site.server.stats().channels, { websocket: 0, sse: 0, stream: 0, poll: 0 });
     });
 
     it("let a getter throw before anything is made", async (t) => {
@@ -185,6 +185,6 @@ describe("what is called of a channel", () => {
       return "refused";
     });
     assert.equal((await site.request("GET /")).text, "refused");
-    assert.equal(site.server.stats().channels.http, 0);
+    assert.equal(site.server.stats().channels.stream, 0);
   });
 });

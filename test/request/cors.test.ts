@@ -322,7 +322,7 @@ describe("fields that the application sets itself", () => {
     it(`stand once on every answer: ${JSON.stringify(headers)}`, async (t) => {
       const ours = await site(t, { allowedOrigins: [APP] }, { headers });
       for (const [what, text] of Object.entries(ANSWERS)) {
-        // Those are answered by the library.
+        // The library answers these.
         if (/404|500|refusal/.test(what)) continue;
         const found = corsOf(await headOf(ours, text, `Origin: ${APP}`));
         for (const [name, value] of Object.entries(expected)) {

@@ -16,7 +16,7 @@ import { type Site, serving } from "../support/serving.ts";
 const HANDSHAKE =
   "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
 
-/** What is asked, and what it is answered with for our host. */
+/** Requests, and the status of their answers for our own host. */
 const REQUESTS: Readonly<Record<string, readonly [text: string, status: number]>> = {
   "a GET": ["GET /", 200],
   "a HEAD": ["HEAD /", 200],

@@ -1,4 +1,4 @@
-// What an `upgrade` check may return: consent opens, an answer is sent, and anything else fails closed.
+// The results of an `upgrade` check: consent opens, an answer is sent, and anything else fails closed.
 
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";

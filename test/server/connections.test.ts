@@ -16,7 +16,7 @@ describe("a connection", () => {
       assert.deepEqual([response.text, response.headers.has("connection")], [path, false]);
     }
     const { connections, requests, channels } = site.server.stats();
-    assert.deepEqual([connections, requests, channels], [1, 3, { websocket: 0, sse: 0, http: 0, poll: 0 }]);
+    assert.deepEqual([connections, requests, channels], [1, 3, { websocket: 0, sse: 0, stream: 0, poll: 0 }]);
   });
 
   for (const field of ["close", "CLOSE", "keep-alive, close"]) {

@@ -190,7 +190,7 @@ describe("the events of a server", () => {
     after.write(request("GET /after"));
     await after.head();
     before.destroy();
-    await until(() => site.server.stats().channels.http === 1, "the first is gone");
+    await until(() => site.server.stats().channels.stream === 1, "the first is gone");
     assert.deepEqual(heard.names, []);
     after.destroy();
     await until(() => heard.names.length === 3, "the second is gone");
@@ -310,7 +310,7 @@ describe("the end of a channel", () => {
       [
         ["websocket", { by: "server", code: 4001, reason: "bye", name: "application" }],
         ["sse", { by: "server", code: 1000, reason: "", name: "server-close" }],
-        ["http", { by: "server", code: 1000, reason: "", name: "server-close" }],
+        ["stream", { by: "server", code: 1000, reason: "", name: "server-close" }],
       ],
     );
     for (const { durationMs } of heard.of("unichannel:channel.close")) assert.ok(durationMs >= 0);

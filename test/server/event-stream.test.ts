@@ -39,7 +39,7 @@ describe("an event stream", () => {
     const kinds: string[] = [];
     const site = await channels(t, (channel) => kinds.push(channel.transport) && channel.send("hello"), { sse: false });
     assert.equal((await site.request(ASK)).text, "hello");
-    assert.deepEqual(kinds, ["http"]);
+    assert.deepEqual(kinds, ["stream"]);
   });
 
   for (const [what, text, wire] of [

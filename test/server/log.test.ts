@@ -84,7 +84,7 @@ describe("the logger", () => {
     client.send("x");
     await until(() => lines.length > 0, "it is logged");
     const { level, source, channelId, transport } = lines[0]!;
-    assert.deepEqual([level, source, channelId, transport], ["error", "receive", channels[0]!.id, "websocket"]);
+    assert.deepEqual([level, source, channelId, transport], ["error", "message", channels[0]!.id, "websocket"]);
     client.raw.destroy();
   });
 
@@ -169,7 +169,7 @@ describe("the logger", () => {
 
 describe("the log of errors that clients can cause at will", () => {
   /** 50 messages that the receiver refuses, as one client sends them, and what was logged by the time the server has stopped. */
-  async function flood(t: TestContext, receive: (message: string) => never): Promise<Line[]> {
+  async function flood(t: TestContext, handle: (message: string) => never): Promise<Line[]> {
     const { logger, lines } = logging("warn");
     let received = 0;
     const site = await serving(
@@ -178,7 +178,7 @@ describe("the log of errors that clients can cause at will", () => {
         withChannel(r, (channel) => {
           channel.onReceive((message) => {
             received += 1;
-            receive(String(message));
+            handle(String(message));
           });
         }),
       { onError: undefined, logger },
@@ -186,7 +186,7 @@ describe("the log of errors that clients can cause at will", () => {
     const client = await WsClient.open(t, site.target);
     for (let i = 0; i < 50; i++) client.send(`message ${i}`);
     await until(() => received === 50, "all have been received");
-    assert.equal(site.server.stats().errors.receive?.OTHER, 50);
+    assert.equal(site.server.stats().errors.message?.OTHER, 50);
     await site.server.stop({ graceMs: 0 });
     return lines;
   }
@@ -201,10 +201,10 @@ describe("the log of errors that clients can cause at will", () => {
     );
     assert.deepEqual(lines.at(-1), {
       level: "warn",
-      kind: "error in receive (Error: boom)",
+      kind: "error in message (Error: boom)",
       leftOut: 40,
       windowMs: 10_000,
-      msg: "unichannel: 40 more lines of error in receive (Error: boom) were left out in 10 s",
+      msg: "unichannel: 40 more lines of error in message (Error: boom) were left out in 10 s",
     });
   });
 
@@ -237,11 +237,11 @@ describe("the log of errors that clients can cause at will", () => {
     });
     const client = await WsClient.open(t, site.target);
     for (let i = 0; i < 200; i++) client.send("no JSON");
-    await until(() => site.server.stats().errors.receive?.BAD_MESSAGE === 200, "all were refused");
+    await until(() => site.server.stats().errors.message?.BAD_MESSAGE === 200, "all were refused");
     await site.server.stop({ graceMs: 0 });
     assert.deepEqual(said, [
-      ...new Array(10).fill("unichannel: error in receive"),
-      "unichannel: 190 more lines of error in receive (BAD_MESSAGE) were left out in 10 s",
+      ...new Array(10).fill("unichannel: error in message"),
+      "unichannel: 190 more lines of error in message (BAD_MESSAGE) were left out in 10 s",
     ]);
   });
 });

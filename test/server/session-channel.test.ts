@@ -54,7 +54,7 @@ describe("a session's channel", () => {
     assert.deepEqual([channel.transport, channel.isWebSocket, channel.isOpen], ["sse", false, true]);
     await poll(t, site.endpoint, { ...back(open, 0), park: 0 });
     assert.deepEqual([channel.transport, channel.isWebSocket, channel.isOpen], ["poll", false, true]);
-    assert.deepEqual(site.site.server.stats().channels, { websocket: 0, sse: 0, http: 0, poll: 1 });
+    assert.deepEqual(site.site.server.stats().channels, { websocket: 0, sse: 0, stream: 0, poll: 1 });
   });
 
   it("tells when its client is back, and when it has moved", async (t) => {

@@ -79,6 +79,7 @@ describe("the options of openSession", () => {
       maxMessageBytes: true,
       compress: true,
       codec: true,
+      attachment: true,
     };
     assert.deepEqual(Object.keys(SESSION_OPTIONS).sort(), Object.keys(all).sort());
   });
@@ -102,7 +103,7 @@ describe("headers that HTTP forbids", () => {
       for (const { error } of site.site.takeReports()) {
         assert.ok(error instanceof ChannelError && error.code === "BAD_HEADER");
       }
-      assert.deepEqual(site.site.server.stats().channels, { websocket: 0, sse: 0, http: 0, poll: 0 });
+      assert.deepEqual(site.site.server.stats().channels, { websocket: 0, sse: 0, stream: 0, poll: 0 });
       isBad = false;
       const { session } = opened(await poll(t, site.endpoint));
       isBad = true;

@@ -56,7 +56,7 @@ describe("server.stats()", () => {
     await site.request("GET / HTTP/1.1\r\nAccept: text/event-stream");
     const { messagesReceived, messagesSent, channels, requests } = site.server.stats();
     assert.deepEqual([messagesReceived, messagesSent, requests], [3, 5, 3]);
-    assert.deepEqual(channels, { websocket: 1, sse: 0, http: 0, poll: 0 });
+    assert.deepEqual(channels, { websocket: 1, sse: 0, stream: 0, poll: 0 });
     client.raw.destroy();
   });
 
@@ -94,7 +94,7 @@ describe("server.stats()", () => {
     assert.deepEqual(site.server.stats().channelsClosed, {
       websocket: { normal: 1, application: 2 },
       sse: {},
-      http: { "client-close": 1 },
+      stream: { "client-close": 1 },
       poll: {},
     });
   });

@@ -169,7 +169,7 @@ describe("a server that is stopping", () => {
     const { site, closed } = await parking(t);
     const client = await site.connect();
     client.write(request("GET /"));
-    await until(() => site.server.stats().channels.http === 1, "it is parked");
+    await until(() => site.server.stats().channels.stream === 1, "it is parked");
     const stopped = site.server.stop();
     const response = await client.response();
     assert.equal(response.status, 503);
@@ -261,7 +261,7 @@ describe("a server that is stopping", () => {
     await site.server.stop({ graceMs: 50 });
     assert.equal(closed.length, 15);
     const { connections, requests, channels } = site.server.stats();
-    assert.deepEqual([connections, requests, channels], [0, 15, { websocket: 0, sse: 0, http: 0, poll: 0 }]);
+    assert.deepEqual([connections, requests, channels], [0, 15, { websocket: 0, sse: 0, stream: 0, poll: 0 }]);
   });
 
   it("waits for the close handlers, though one receiver never comes back", async (t) => {

@@ -167,7 +167,7 @@ describe("a handshake is refused", () => {
     const site = await serving(t, (r) => withChannel(r, (channel) => channel.send(channel.transport)));
     const client = await site.connect();
     client.write(changed(GET, { Upgrade: "" }));
-    assert.equal((await client.response()).text, "http");
+    assert.equal((await client.response()).text, "stream");
   });
 
   it("by the application, with its own response; nothing behind it is run", async (t) => {

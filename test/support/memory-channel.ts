@@ -75,7 +75,7 @@ class MemoryTransport implements Transport {
   }
 
   get messageForm(): MessageForm {
-    if (this.kind === "http") return "body";
+    if (this.kind === "stream") return "body";
     return this.kind === "sse" ? "event" : "message";
   }
 
@@ -91,7 +91,7 @@ class MemoryTransport implements Transport {
   setupDone(): void {}
 
   closesByDefault(): boolean {
-    return this.kind === "http";
+    return this.kind === "stream";
   }
 
   send({ body, event, status, fields }: OutboundMessage, isLast: boolean): void {

@@ -2,22 +2,32 @@
 
 /** A message, as both versions of the client library deliver it. */
 export interface NatsMessage {
+  /** The subject to which the message was sent. */
   readonly subject: string;
+  /** The content. */
   readonly data: Uint8Array;
+  /** The subject to which an answer goes, if one is expected. */
   readonly reply?: string;
+  /** The headers; `code` is a status of the server, 0 without one. */
   readonly headers?: { readonly code: number; get(name: string): string };
+  /** Answers the message. False if no answer is expected. */
   respond(data?: Uint8Array): boolean;
 }
 
 /** The part that is used of a connection of `@nats-io/transport-node` (3) or `nats` (2). */
 export interface NatsConnection {
+  /** Sends a message without waiting. */
   publish(subject: string, payload?: Uint8Array): void;
+  /** Sends a message and resolves with the answer; `timeout` in milliseconds. */
   request(subject: string, payload?: Uint8Array, options?: { timeout: number }): Promise<NatsMessage>;
+  /** Calls `callback` for each message on the subject, until `unsubscribe`. */
   subscribe(
     subject: string,
     options?: { callback?: (error: Error | null, message: NatsMessage) => void },
   ): { unsubscribe(): void };
+  /** Resolves when the server has received everything sent before. */
   flush(): Promise<void>;
+  /** Iterates over changes of the connection: lost, up again. */
   status(): AsyncIterable<{ readonly type: string }>;
 }
 

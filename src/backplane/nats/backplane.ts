@@ -23,6 +23,7 @@ import { NatsReader } from "./reader.ts";
 import { NatsStreams } from "./streams.ts";
 import { nameToken } from "./subjects.ts";
 
+/** The options of `natsBackplane`. */
 export interface NatsBackplaneOptions extends BrokerOptions {
   /** Name of the stream and prefix of all its subjects: letters, digits, `-` and `_`. @default "unichannel" */
   readonly name?: string | undefined;

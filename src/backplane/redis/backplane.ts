@@ -23,6 +23,7 @@ import { BLOCK_MS, MIN_KEPT, RedisReader } from "./reader.ts";
 import { MIN_TTL_MS, type Position, publishMessage, readPositions } from "./scripts.ts";
 import { messageOf, type RawEntry } from "./stream.ts";
 
+/** The options of `redisBackplane`. */
 export interface RedisBackplaneOptions extends BrokerOptions {
   /**
    * Prefix of all keys, in braces: one hash tag, so that a Redis Cluster keeps all of them in one slot.

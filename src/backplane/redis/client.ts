@@ -4,10 +4,26 @@
 import { ChannelError } from "../../base/errors.ts";
 import { badOption, checkMethods } from "../../base/option-values.ts";
 
-/** A client of node-redis (4 to 6), ioredis or iovalkey. Only `duplicate` is called. */
-export interface RedisClient {
-  duplicate(override?: object): object;
+/** The members of a client of ioredis or iovalkey that are used; their `Cluster` has them, too. */
+export interface IoredisClient {
+  /** Sends a raw command and answers with Buffers. */
+  callBuffer(command: string, ...args: (string | Buffer | number)[]): Promise<unknown>;
+  /** Makes a client with the same options, and its own connection. */
+  duplicate(): object;
 }
+
+/** The members of a client of node-redis (4 to 6) that are used. Its clusters and pools do not have this shape. */
+export interface NodeRedisClient {
+  /** The options of the client, of which `socket` is used. */
+  readonly options?: object | undefined;
+  /** Sends a raw command. */
+  sendCommand(args: readonly (string | Buffer)[]): Promise<unknown>;
+  /** Makes a client with the same options, and its own connection. */
+  duplicate(): object;
+}
+
+/** A client of node-redis (4 to 6), ioredis or iovalkey. The backplane uses only duplicates of it, so it need not be connected. */
+export type RedisClient = IoredisClient | NodeRedisClient;
 
 export type RedisArgument = string | Uint8Array;
 
@@ -51,7 +67,7 @@ const checkDuplicate = checkMethods("a client of node-redis, ioredis or iovalkey
 export function checkRedisClient(client: unknown): void {
   const name = "the first argument of redisBackplane";
   checkDuplicate(name, client);
-  const { callBuffer, sendCommand, options } = client as Partial<AnyClient> & { readonly options?: unknown };
+  const { callBuffer, sendCommand, options } = client as Partial<AnyClient & NodeRedisClient>;
   if (typeof callBuffer === "function") return;
   if (typeof sendCommand !== "function") {
     throw badOption(
@@ -65,7 +81,11 @@ export function checkRedisClient(client: unknown): void {
 
 /** Throws BAD_OPTION if the duplicate is not a client. `lost` is called at least once when the connection ends. */
 export function openConnection(client: RedisClient, lost: (error: unknown) => void): Connection {
-  const family = client as RedisClient & Partial<AnyClient> & { isCluster?: boolean; options?: { socket?: object } };
+  const family = client as Partial<AnyClient> & {
+    duplicate(override: object): object;
+    isCluster?: boolean;
+    options?: { socket?: object };
+  };
   let connection: AnyClient;
   if (typeof family.callBuffer === "function") {
     connection = (

@@ -17,6 +17,7 @@ import {
   type ValueCheck,
 } from "../../base/option-values.ts";
 
+/** The option `compress` as an object. */
 export interface CompressOptions {
   /** Messages of fewer bytes are not compressed. @default 1024, or 0 where context is taken over */
   readonly thresholdBytes?: number | undefined;

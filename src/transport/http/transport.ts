@@ -32,7 +32,7 @@ const TEXT_PLAIN = ["Content-Type", "text/plain; charset=utf-8", "X-Content-Type
 const OCTETS = ["Content-Type", "application/octet-stream", "X-Content-Type-Options", "nosniff"];
 
 export const PLAIN: HttpFormat = {
-  kind: "http",
+  kind: "stream",
   endsAfterSend: true,
   startsSilent: false,
   heartbeat: undefined,
