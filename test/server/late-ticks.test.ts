@@ -55,8 +55,6 @@ describe("a tick that is late", () => {
     const client = await site.connect();
     await until(() => site.server.stats().connections === 1, "it is accepted");
     stall.tick();
-    // On a busy machine that tick is late itself, and looks in the next turn.
-    await turn();
     stall.tickAfter(30_000);
     await client.ended();
   });
@@ -68,8 +66,6 @@ describe("a tick that is late", () => {
     socket.send("first");
     assert.equal(await socket.message(), "first");
     stall.tick();
-    // On a busy machine that tick is late itself, and looks in the next turn.
-    await turn();
     stall.tickAfter(30_000);
     // It was silent for longer than pingIntervalMs.
     await until(() => socket.raw.peek().length > 0, "the ping came");
