@@ -148,13 +148,12 @@ export class NetStream implements ByteStream, Connection {
       return false;
     }
     const queue = this.#queue!;
-    if (queue.hasMoved) {
-      queue.hasMoved = false;
-      queue.movedAt = now;
+    if (queue.stalledSince === undefined) {
+      queue.stalledSince = now;
       return false;
     }
     queue.sliceBytes = MIN_SLICE_BYTES;
-    if (now - queue.movedAt < this.#owner.writeTimeoutMs) return false;
+    if (now - queue.stalledSince < this.#owner.writeTimeoutMs) return false;
     this.#socket.destroy(new ChannelError("WRITE_TIMEOUT"));
     return true;
   }
@@ -204,7 +203,7 @@ export class NetStream implements ByteStream, Connection {
 
   #block(): void {
     this.#isBlocked = true;
-    this.#toQueue().hasMoved = true;
+    this.#toQueue().stalledSince = undefined;
     this.#count();
   }
 

@@ -58,6 +58,7 @@ export class Ticker {
   }
 
   #tick(): void {
+    if (this.#state === "stopped") return;
     // Set first, so that an exception below does not end all timeouts.
     this.#timer = this.#clock.setTimer(() => this.#tick(), TICK_MS);
     const now = this.#clock.now();

@@ -20,9 +20,8 @@ export class WriteQueue {
   pinnedBytes = 0;
   /** Bytes of this stream in the server's sum. */
   counted = 0;
-  /** True if the system took something since the last tick. If not, `movedAt` is when a tick last found that it had. */
-  hasMoved = true;
-  movedAt = 0;
+  /** The tick since which the system has taken nothing; undefined if it has taken something since the last tick. */
+  stalledSince: number | undefined;
   sliceBytes: number = MIN_SLICE_BYTES;
   /** The callback for the socket's writes: the system has taken what the socket was given. */
   readonly onTaken: (error?: Error | null) => void;
@@ -42,8 +41,8 @@ export class WriteQueue {
 
   /** The system has taken what the socket was given. The second time since the last tick, slices grow. */
   moved(): void {
-    if (this.hasMoved && this.sliceBytes < MAX_SLICE_BYTES) this.sliceBytes *= 2;
-    this.hasMoved = true;
+    if (this.stalledSince === undefined && this.sliceBytes < MAX_SLICE_BYTES) this.sliceBytes *= 2;
+    this.stalledSince = undefined;
   }
 
   /** Removes and returns the next slice. */

@@ -2,6 +2,8 @@
 // source of connections or none. Time is the test's.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { type Channel, type CloseStatus, type Handler, type ServeOptions, withChannel } from "../../src/index.ts";
 import { ExchangeServer } from "../../src/server/exchange-server.ts";
@@ -110,6 +112,28 @@ describe("a server without a listener", () => {
     assert.equal(exchange.isAnswered, false);
     channels[0]!.send("late");
     assert.deepEqual([exchange.response?.status, exchange.body, exchange.isEnded], [200, "late", true]);
+  });
+});
+
+/** A file of src and all that it imports, types included. */
+function withImports(file: string, found: Map<string, string> = new Map()): Map<string, string> {
+  if (found.has(file)) return found;
+  const source = readFileSync(file, "utf8");
+  found.set(file, source);
+  for (const [, name] of source.matchAll(/from "(\.[^"]+)";/g)) withImports(join(file, "..", name!), found);
+  return found;
+}
+
+describe("the sources of a server without a listener", () => {
+  /** Files that name a type of sockets. */
+  const withSockets = (file: string): string[] =>
+    [...withImports(file)]
+      .filter(([, source]) => /\b(Socket|TLSSocket)\b.* from "node:/.test(source))
+      .map(([name]) => name);
+
+  it("name no socket, nor does any file that they import", () => {
+    assert.deepEqual(withSockets("src/server/exchange-server.ts"), []);
+    assert.ok(withSockets("src/server/listener.ts").includes("src/server/net-stream.ts"), "the test finds sockets");
   });
 });
 
