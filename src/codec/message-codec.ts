@@ -23,9 +23,9 @@ export interface SchemaIssue {
   readonly path?: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> | undefined;
 }
 
-/** One end's view: what it receives, and what it sends. Both functions throw BAD_MESSAGE for what is not allowed. */
+/** Converts the messages that one end sends and receives. Both functions throw BAD_MESSAGE for a value or message that is not allowed. */
 export interface MessageCodec<In, Out> {
-  /** What a plain HTTP answer says of what `encode` makes. @default that of any text */
+  /** The Content-Type of an encoded message in a plain HTTP response. @default that of text or bytes */
   readonly contentType?: string | undefined;
   encode(value: Out): string | Uint8Array;
   decode(message: string | Uint8Array): In;
@@ -39,16 +39,15 @@ type OutputOf<S> = S extends {
   : never;
 
 export interface JsonMessages<ToServer, ToClient> {
-  /** For the options of `withChannel`, `openChannel`, `openSession` and `createChannelStore`. */
+  /** The codec for the options of `withChannel`, `openChannel`, `openSession` and `createChannelStore`. */
   readonly server: MessageCodec<OutputOf<ToServer>, InputOf<ToClient>>;
-  /** For the options of `connect`. */
+  /** The codec for the options of `connect`. */
   readonly client: MessageCodec<OutputOf<ToClient>, InputOf<ToServer>>;
 }
 
 /**
- * Messages as JSON text, each checked by its schema when it is sent and again when it has arrived. What is sent is the
- * value as it was given; the receiver gets what its schema makes of it. A schema must validate synchronously. Throws
- * BAD_OPTION for what is no schema.
+ * Messages as JSON text, checked by their schema when they are sent and when they arrive. The sender sends the value itself,
+ * the receiver gets the output of its schema. A schema must validate synchronously. Throws BAD_OPTION if one is no schema.
  */
 export function jsonMessages<
   ToServer extends StandardSchema<unknown, unknown>,
