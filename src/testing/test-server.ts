@@ -1,5 +1,5 @@
-// A server and its clients in one process, without ports and without waiting: the engine as it is, over connections in
-// memory, by a clock that the test moves.
+// A server and its clients in one process, without ports and without waiting: the real engine over connections in memory,
+// with a clock that the test advances.
 
 import type { Socket } from "node:net";
 import { checkFinite, checkFunction, checkMethods, checkOptions, type ValueCheck } from "../base/option-values.ts";
@@ -28,9 +28,9 @@ type WithoutPort = Omit<
 >;
 
 export interface TestServerOptions extends WithoutPort {
-  /** To be shared with a store: `createChannelStore({ clock })`. @default one of its own */
+  /** A clock to share with a store: `createChannelStore({ clock })`. @default a new one */
   readonly clock?: VirtualClock | undefined;
-  /** Chance, for the clients' backoff: from 0 to 1, without 1. @default always 0.5 */
+  /** Random numbers for the clients' backoff, at least 0 and below 1. @default always 0.5 */
   readonly random?: (() => number) | undefined;
   /**
    * Called by `advance` with each step of time, at most 100 ms: to move timers of your own, as in
@@ -39,7 +39,7 @@ export interface TestServerOptions extends WithoutPort {
   readonly tick?: ((ms: number) => void) | undefined;
 }
 
-/** What a client has of the platform here. */
+/** The platform of the clients in this server's network. */
 export interface TestPlatform {
   readonly environment: Environment;
   readonly fetch: typeof fetch;
@@ -49,13 +49,13 @@ export interface TestPlatform {
 type ClientOptions = Omit<ConnectOptions, keyof TestPlatform>;
 
 export interface TestServer extends AsyncDisposable {
-  /** The real one, but for its port; after `restart` another. */
+  /** The real server, without a port; another one after `restart`. */
   readonly server: Server;
   /** `http://test-1.example`: each test server has an origin of its own. */
   readonly url: string;
   readonly clock: VirtualClock;
   readonly network: TestNetwork;
-  /** For clients that are made otherwise: `new ResumableWebSocket(url, [], app.platform)`. */
+  /** The platform for other clients: `new ResumableWebSocket(url, [], app.platform)`. */
   readonly platform: TestPlatform;
 
   /** `connect` of `unichannel/client`, to a path of the server. `stop` closes it. */
@@ -74,13 +74,13 @@ export interface TestServer extends AsyncDisposable {
   /** `fetch`, of a path of the server. The body is a stream, which comes as the server writes it. */
   fetch(path: string | URL | Request, init?: RequestInit): Promise<Response>;
 
-  /** Lets time pass for server and clients, in milliseconds: timers fire in order, each followed by all that it causes. */
+  /** Advances the time of server and clients, in milliseconds: timers fire in order, each followed by its effects. */
   advance(ms: number): Promise<void>;
 
-  /** Resolves when nothing is on its way any more and handlers have done what they do without waiting for time. */
+  /** Resolves when no bytes are in flight and handlers have nothing left to do but wait for time. */
   settle(): Promise<void>;
 
-  /** What was reported (`onError`) and not taken yet. */
+  /** Takes the errors that were reported (`onError`) so far. */
   takeErrors(): unknown[];
 
   /**
@@ -222,7 +222,7 @@ class MemoryServer implements TestServer {
     for (const connection of this.#connections) connection.close();
     await this.settle();
     await this.#stop(graceMs);
-    // Who still waits for something hears that nothing comes.
+    // Clients that still wait are told that the connection is gone.
     this.network.cut();
     await this.settle();
     const errors = this.#isWatched ? [] : this.takeErrors();
