@@ -12,7 +12,7 @@ const SIGNATURE = "0d0a0d0a 000d0a51 5549540a";
 const REQUEST = "GET / HTTP/1.1\r\n\r\n";
 const BAD = { name: "ChannelError", code: "BAD_REQUEST", status: 400 };
 
-/** What a decoder makes of these chunks: its header, and all that comes after it. */
+/** Decodes these chunks to the header and all bytes after it. */
 function decode(chunks: Iterable<Uint8Array>): { header: ProxyHeader | undefined; rest: string } {
   const decoder = new ProxyProtocolDecoder();
   let header: ProxyHeader | undefined;

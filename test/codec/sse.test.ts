@@ -250,7 +250,7 @@ describe("event streams: properties", () => {
     { requiredKeys: [] },
   );
 
-  /** What a list of events means to the receiver. */
+  /** Returns the events that a receiver dispatches. */
   function meaning(all: readonly EventFields[]): ServerEvent[] {
     let lastEventId = "";
     const events: ServerEvent[] = [];
