@@ -261,7 +261,7 @@ describe("a connection without a PROXY header", () => {
     for (const start of ["", "P", "PROXY", "\r\n\r\n\0\r\nQUIT"]) assert.equal(fromText(start), undefined, start);
   });
 
-  it("gives up what it holds when the connection ends there", () => {
+  it("returns all bytes when the connection ends in the header", () => {
     const decoder = new ProxyProtocolDecoder();
     decoder.push(bytesOf("PRO"));
     assert.equal(decoder.next(), undefined);

@@ -196,7 +196,7 @@ describe("Http1Connection: persistence", () => {
     assert.equal(connection.nextRequest(), undefined);
   });
 
-  it("closeSoon lets a request that is half here come, and answers it as the last, unless nobody awaits it", () => {
+  it("closeSoon finishes a partial request and answers it as the last, unless told otherwise", () => {
     for (const awaited of [true, false]) {
       const connection = connect();
       connection.receive(bytesOf(GET.slice(0, 5)));

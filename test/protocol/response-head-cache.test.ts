@@ -43,7 +43,7 @@ describe("ordinaryHead", () => {
     }
   });
 
-  it("leaves to the connection what it has a say in", () => {
+  it("caches no head with a field that the connection decides", () => {
     for (const name of ["Date", "server", "Connection", "Keep-Alive", "Content-Length", "Transfer-Encoding"]) {
       for (let times = 0; times < 3; times++) assert.equal(ordinaryHead(200, [name, "1"], DATE, ""), undefined);
     }
