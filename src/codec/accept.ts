@@ -1,4 +1,4 @@
-// Which content codings and media types a client takes: RFC 9110 §12.5.
+// Content codings and media types that a client accepts: RFC 9110 §12.5.
 
 import { splitUnquoted, trimSpace } from "./http1-syntax.ts";
 
@@ -41,7 +41,7 @@ function isZeroWeight(param: string): boolean {
   return weight !== "" && Number(weight) === 0;
 }
 
-/** No weight is a weight of 1; what is no weight is none that we could follow. */
+/** A missing weight is 1; a malformed weight counts as zero. */
 function isWanted(params: readonly string[]): boolean {
   for (const param of params) {
     const at = param.indexOf("=");

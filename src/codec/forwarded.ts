@@ -1,5 +1,5 @@
-// What proxies say of the requests that they pass on: `Forwarded` (RFC 7239) and the older X-Forwarded-For, -Proto
-// and -Host. Whether to believe any of it is not decided here.
+// Decodes the fields in which proxies describe the requests that they forward: `Forwarded` (RFC 7239) and the older
+// X-Forwarded-For, -Proto and -Host. Callers decide which of them are trusted.
 //
 // Each proxy adds its element at the end, so lists are read from the end: what the nearest proxy wrote is read before,
 // and never through, what came from further away. A client that sends `for="` would otherwise open a quoted-string
@@ -8,9 +8,9 @@
 import { CLASS, isAuthority, TOKEN, trimSpace } from "./http1-syntax.ts";
 import { isIpv4, toAddress } from "./ip-address.ts";
 
-/** What one proxy wrote: whom it got the request from, and what it was asked. */
+/** The element of one proxy: the client of its request, and the scheme and host that were requested. */
 export interface Hop {
-  /** An IP address; null where the proxy hides or does not know it; undefined where it says nothing (or nonsense). */
+  /** An IP address; null if the proxy hides or does not know it; undefined if it is missing or malformed. */
   readonly address: string | null | undefined;
   readonly scheme: "http" | "https" | undefined;
   /** An authority: a host, and a port where it is not the scheme's. */
@@ -125,7 +125,7 @@ function listMembers(fields: readonly string[], lowerName: string): string[] {
   return members;
 }
 
-/** The lines of a field that say something. */
+/** The values of all non-empty lines of a field. */
 function fieldLines(fields: readonly string[], lowerName: string): string[] {
   const lines: string[] = [];
   for (let index = 0; index < fields.length; index += 2) {
@@ -139,7 +139,7 @@ function fieldLines(fields: readonly string[], lowerName: string): string[] {
 /** Reads one field line from its end. */
 class BackwardReader {
   readonly #line: string;
-  /** What is from here on has been read. */
+  /** The line has been read from here to its end. */
   #at: number;
 
   constructor(line: string) {

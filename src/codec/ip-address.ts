@@ -1,7 +1,7 @@
 // IP addresses: as text, read strictly (RFC 3986 §3.2.2), and from bytes to the text of RFC 5952.
 // "01.2.3.4", "1.2.3", "0x7f.1" and names are no addresses: another reader could take them for another host.
 
-/** What is before the IPv4 address in an IPv4-mapped one. RFC 4291 §2.5.5.2. */
+/** The prefix of an IPv4-mapped address. RFC 4291 §2.5.5.2. */
 const MAPPED = "::ffff:";
 const HEX_GROUP = /^[0-9a-fA-F]{1,4}$/;
 /** RFC 3986 §3.2.2: dec-octet, four times. */

@@ -1,6 +1,6 @@
-// Bytes that arrive while earlier ones are still unread. Joining both anew for each read would copy all that waits each
-// time: 64 KiB that come byte by byte behind a running request took 0.7 s of CPU time. Here memory doubles instead, so each
-// byte is copied a few times at most (test/growth.test.ts).
+// Joins bytes that arrive with earlier bytes that are still unread. A new copy of both for each read would be quadratic: 64 KiB
+// that arrive byte by byte behind a running request took 0.7 s of CPU time. Here memory doubles instead, so each byte is
+// copied a few times at most (test/growth.test.ts).
 
 import { allocate } from "../base/bytes.ts";
 
@@ -9,12 +9,12 @@ const FIRST_BYTES = 256;
 
 export class Joiner {
   #memory: Uint8Array = NOTHING;
-  /** Bytes of the memory that are in use, from its start on. */
+  /** The memory is in use up to here. */
   #end = 0;
 
   /**
-   * `unread` followed by `bytes`, in one piece. What `append` returned last, or the end of it, is continued where it stands;
-   * anything else is copied. Without anything unread the answer is `bytes` itself.
+   * Returns `unread` followed by `bytes` in one piece, or `bytes` itself if nothing is unread. `unread` is copied unless it is
+   * the end of the piece that was returned last.
    */
   append(unread: Uint8Array, bytes: Uint8Array): Uint8Array {
     if (unread.length === 0) {
@@ -22,7 +22,7 @@ export class Joiner {
       return bytes;
     }
     let start = this.#startOf(unread);
-    if (start === -1 || this.#end + bytes.length > this.#memory.length) {
+    if (start === undefined || this.#end + bytes.length > this.#memory.length) {
       const length = unread.length + bytes.length;
       const memory = allocate(Math.max(FIRST_BYTES, 2 * length));
       memory.set(unread);
@@ -35,11 +35,11 @@ export class Joiner {
     return this.#memory.subarray(start, this.#end);
   }
 
-  /** Where `unread` begins in the memory; -1 if it is not the end of what is in use there. */
-  #startOf(unread: Uint8Array): number {
+  /** The index of `unread` in the memory; undefined unless it is the end of the used part. */
+  #startOf(unread: Uint8Array): number | undefined {
     const memory = this.#memory;
-    if (this.#end === 0 || unread.buffer !== memory.buffer) return -1;
+    if (this.#end === 0 || unread.buffer !== memory.buffer) return undefined;
     const start = unread.byteOffset - memory.byteOffset;
-    return start >= 0 && start + unread.length === this.#end ? start : -1;
+    return start >= 0 && start + unread.length === this.#end ? start : undefined;
   }
 }

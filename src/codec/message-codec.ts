@@ -53,16 +53,15 @@ type OutputOf<S> = S extends {
 
 /** Both ends' codecs of one definition, as `jsonMessages` makes them. */
 export interface JsonMessages<ToServer, ToClient> {
-  /** For the options of `withChannel`, `openChannel`, `openSession` and `createChannelStore`. */
+  /** The codec for the options of `withChannel`, `openChannel`, `openSession` and `createChannelStore`. */
   readonly server: MessageCodec<OutputOf<ToServer>, InputOf<ToClient>>;
-  /** For the options of `connect`. */
+  /** The codec for the options of `connect`. */
   readonly client: MessageCodec<OutputOf<ToClient>, InputOf<ToServer>>;
 }
 
 /**
- * Messages as JSON text, each checked by its schema when it is sent and again when it has arrived. What is sent is the
- * value as it was given; the receiver gets what its schema makes of it. A schema must validate synchronously. Throws
- * BAD_OPTION for what is no schema.
+ * Messages as JSON text, checked by their schema when they are sent and when they arrive. The sender sends the value itself,
+ * the receiver gets the output of its schema. A schema must validate synchronously. Throws BAD_OPTION if one is no schema.
  */
 export function jsonMessages<
   ToServer extends StandardSchema<unknown, unknown>,

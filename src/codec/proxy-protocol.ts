@@ -1,5 +1,5 @@
-// The PROXY protocol, versions 1 and 2 (haproxy's doc/proxy-protocol.txt): what a proxy that passes bytes through says
-// of its client, before the first of those bytes. The sections cited are those of that document.
+// The PROXY protocol, versions 1 and 2 (haproxy's doc/proxy-protocol.txt): a header with the client's address, which a proxy
+// sends before the client's bytes. The sections cited are those of that document.
 
 import { latin1 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -15,7 +15,7 @@ export interface ProxiedConnection {
 }
 
 /**
- * What the start of a connection says of it. `"local"`: the proxy itself is the client (a health check). `"unknown"`:
+ * The header at the start of a connection. `"local"`: the proxy itself is the client (a health check). `"unknown"`:
  * there is a client, but no IP address of it (v1 UNKNOWN; v2 UNSPEC, Unix sockets, datagrams). `"absent"`: the bytes
  * are no PROXY header.
  */
@@ -23,7 +23,7 @@ export type ProxyProtocolHeader = ProxiedConnection | "local" | "unknown" | "abs
 
 /** §2.1: the longest line with its CRLF. */
 const MAX_LINE_BYTES = 107;
-/** All of a binary header. Addresses take 232 bytes at most; the rest is left to what proxies add about TLS. */
+/** The longest binary header. Addresses take 232 bytes at most; the rest is for TLVs, in which proxies describe TLS. */
 const MAX_BINARY_BYTES = 4096;
 
 const LINE_START = Uint8Array.from("PROXY ", (char) => char.charCodeAt(0));
@@ -113,7 +113,7 @@ export class ProxyProtocolDecoder {
       if (length < addressBytes) throw bad("the PROXY header is too short for its addresses");
     }
     if (bytes.length < end) return undefined;
-    // What follows the addresses (TLVs) is skipped.
+    // TLVs may follow the addresses; they are skipped.
     this.#bytes = bytes.subarray(end);
 
     if (command === 0x20) return "local";
@@ -130,7 +130,7 @@ export class ProxyProtocolDecoder {
   }
 }
 
-/** Whether as much of `start` as there is in `bytes` is there. */
+/** True if `bytes` begins with `start`, or is the beginning of it. */
 function startsLike(bytes: Uint8Array, start: Uint8Array): boolean {
   const length = Math.min(bytes.length, start.length);
   for (let index = 0; index < length; index++) if (bytes[index] !== start[index]) return false;

@@ -14,9 +14,9 @@ export interface OpenRecord {
   readonly type: "open";
   /** The token: opaque, secret. */
   readonly session: string;
-  /** True if it is the session that was asked for; false if the client asked for none, or for one that is not there. */
+  /** True if this is the requested session; false if the client requested none, or one that does not exist. */
   readonly resumed: boolean;
-  /** How many numbered records of the client have arrived: all from 1 to this one. */
+  /** Numbered records 1 to this number of the client have arrived. */
   readonly received: number;
   /** The number of the first numbered record that follows on this carrier. */
   readonly first: number;
@@ -29,7 +29,7 @@ export interface MessageRecord {
   readonly data: string | Uint8Array;
 }
 
-/** The last numbered record of its side. `retryMs`: come back after so long, to a new session. */
+/** The last numbered record of its side. `retryMs`: the client opens a new session after this time. */
 export interface CloseRecord {
   readonly type: "close";
   readonly code: number;
@@ -43,7 +43,7 @@ export interface AckRecord {
   readonly received: number;
 }
 
-/** From a client on a WebSocket: its next numbered record has this number. A POST says so in its query. */
+/** Announces the number of the next record of a client on a WebSocket. A POST has it in its query. */
 export interface FromRecord {
   readonly type: "from";
   readonly number: number;
@@ -53,13 +53,13 @@ export interface HeartbeatRecord {
   readonly type: "heartbeat";
 }
 
-/** What is counted and kept until acknowledged. */
+/** Records that are numbered and kept until they are acknowledged. */
 export type NumberedRecord = MessageRecord | CloseRecord;
 
-/** What a server sends. */
+/** The records of a server. */
 export type ServerRecord = OpenRecord | NumberedRecord | AckRecord | HeartbeatRecord;
 
-/** What a client sends. */
+/** The records of a client. */
 export type ClientRecord = FromRecord | NumberedRecord | AckRecord | HeartbeatRecord;
 
 export type SessionRecord = ServerRecord | ClientRecord;
@@ -74,7 +74,7 @@ export function encodeRecordEvent(record: SessionRecord): string {
   return record.type === "open" ? event("open", openData(record)) : encodeClientEvent(record);
 }
 
-/** The same for what a client sends. */
+/** A record of a client as one event. */
 export function encodeClientEvent(record: Exclude<ClientRecord, HeartbeatRecord>): string {
   if (record.type !== "message") return event(record.type, dataOf(record));
   const { data } = record;
@@ -84,7 +84,7 @@ export function encodeClientEvent(record: Exclude<ClientRecord, HeartbeatRecord>
   return `data: ${data.replaceAll("\n", "\ndata: ")}\n\n`;
 }
 
-/** An event's record. Heartbeats are comments, which no decoder of events hands out. Throws BAD_RECORD. */
+/** Decodes the record of an event. Heartbeats are comments and never arrive here. Throws BAD_RECORD. */
 export function decodeRecordEvent({ type, data }: TypedEvent): ServerRecord {
   if (type === "text") return { type: "message", data: text(parse(data)) };
   if (type === "binary") return { type: "message", data: fromBase64(data) ?? fail(type) };
@@ -96,20 +96,20 @@ export function encodeRecordMessage(record: SessionRecord): string | Uint8Array 
   return record.type === "open" ? `o${openData(record)}` : encodeClientMessage(record);
 }
 
-/** The same for what a client sends. */
+/** A record of a client as one WebSocket message. */
 export function encodeClientMessage(record: ClientRecord): string | Uint8Array {
   if (record.type !== "message") return record.type[0] + dataOf(record);
   return typeof record.data === "string" ? MESSAGE_LETTER + record.data : record.data;
 }
 
-/** A WebSocket message's record. Throws BAD_RECORD. */
+/** Decodes a WebSocket message. Throws BAD_RECORD. */
 export function decodeRecordMessage(message: string | Uint8Array): SessionRecord {
   if (message[0] !== "f") return decodeServerMessage(message);
   // Records are counted from 1: a zero would be dropped as one that came before.
   return { type: "from", number: parseCount(message.slice(1) as string) || fail("from") };
 }
 
-/** The same for what a server sends. */
+/** Decodes a WebSocket message of a server. Throws BAD_RECORD. */
 export function decodeServerMessage(message: string | Uint8Array): ServerRecord {
   if (typeof message !== "string") return { type: "message", data: message };
   if (message === "h") return { type: "heartbeat" };
@@ -164,7 +164,7 @@ export function parseCount(digits: string): number | undefined {
   return isCount(value) && `${value}` === digits ? value : undefined;
 }
 
-/** What a JSON text says, by its members: all are undefined unless it is an object. */
+/** The members of a JSON object; of another JSON value all are undefined. */
 function parse(json: string): Readonly<Record<string, unknown>> {
   try {
     return JSON.parse(json) ?? fail("null");
@@ -173,7 +173,7 @@ function parse(json: string): Readonly<Record<string, unknown>> {
   }
 }
 
-/** A server that says a time that is none (JSON writes null for Infinity and NaN) is served by the usual one. */
+/** Returns `otherwise` if the value is no duration (JSON has null for Infinity and NaN). */
 function duration(value: unknown, otherwise: number): number {
   return typeof value === "number" && value > 0 ? value : otherwise;
 }

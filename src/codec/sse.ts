@@ -24,7 +24,7 @@ export interface ServerEvent extends TypedEvent {
 /** Every kind of line end that §9.2.5 knows. */
 const LINE_END = /\r\n|\r|\n/;
 
-/** As much as a WebSocket message by default. */
+/** The default limit of a WebSocket message. */
 const MAX_EVENT_BYTES = 4_194_304;
 
 /**
@@ -70,20 +70,20 @@ function encodeLines(prefix: string, text: string): string {
 const JOINED_LINES = 1024;
 
 /**
- * An event stream to its events: §9.2.6. What stands after the last blank line is no event.
+ * Decodes an event stream, §9.2.6. Lines after the last blank line are no event.
  * Throws MESSAGE_TOO_BIG for an event of more than `maxEventBytes`, counted in UTF-16 units, of which a text never has
- * more than bytes; then the decoder is spent and `next` answers undefined.
+ * more than bytes; from then on `next` returns undefined.
  */
 export class EventDecoder {
   readonly #maxEventBytes: number;
   readonly #decode: (bytes: Uint8Array) => string = textStream();
-  /** What nobody has read, with LF for every line end. */
+  /** Text that was not read yet, with LF for every line end. */
   #text = "";
-  /** Where in `#text` the next line begins. */
+  /** The index of the next line in `#text`. */
   #at = 0;
-  /** The text so far ended with CR, so an LF right after it belongs to that line end. */
+  /** True if the text so far ended with CR: an LF right after it belongs to the same line end. */
   #afterCr = false;
-  /** The beginning of a line that is cut. Appending does not scan it again. */
+  /** The beginning of a partial line, which is not scanned again. */
   #line = "";
   #data = "";
   /** The latest lines of `#data`. Joined by the thousand: a rope of V8 has two nodes of 32 bytes for each line. */
@@ -101,12 +101,12 @@ export class EventDecoder {
     this.#maxEventBytes = options.maxEventBytes ?? MAX_EVENT_BYTES;
   }
 
-  /** What the stream asked for last, to be waited before connecting again. */
+  /** The latest `retry` of the stream: the time to wait before connecting again. */
   get retryMs(): number | undefined {
     return this.#retryMs;
   }
 
-  /** To be sent as Last-Event-ID when connecting again. */
+  /** The value of Last-Event-ID for the next connection. */
   get lastEventId(): string {
     return this.#lastEventId;
   }
@@ -140,7 +140,7 @@ export class EventDecoder {
     return undefined;
   }
 
-  /** A line without its end. Names are compared literally, and a comment is a line whose name is empty. */
+  /** Takes a line without its end. Names are compared literally, and a comment is a line whose name is empty. */
   #take(line: string): undefined {
     const [name, value] = fieldOf(line);
     if (name === "data") {
@@ -152,7 +152,7 @@ export class EventDecoder {
     if (name === "retry" && /^[0-9]+$/.test(value)) this.#retryMs = Number(value);
   }
 
-  /** At a blank line: the event, if it has data. */
+  /** Ends an event at its blank line. Returns it if it has data. */
   #dispatch(): ServerEvent | undefined {
     const type = this.#type || "message";
     this.#lastEventId = this.#id;
@@ -171,13 +171,13 @@ export class EventDecoder {
 }
 
 /**
- * The same for a client that trusts its server: type and data alone, and no limit. Returns a function that takes the next
- * bytes and returns the events that they complete.
+ * Makes a smaller decoder, for a client that trusts its server: type and data only, without a limit. Returns a function that
+ * takes bytes and returns the events that they complete.
  */
 export function typedEvents(): (bytes: Uint8Array) => TypedEvent[] {
   const decode = textStream();
   let afterCr = false;
-  /** The beginning of a line that is cut, in the pieces that came. */
+  /** The pieces of a partial line. */
   let cut: string[] = [];
   let data: string[] = [];
   let type = "";

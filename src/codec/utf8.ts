@@ -1,5 +1,5 @@
-// Is it UTF-8? RFC 3629, checked as the bytes arrive: RFC 6455 §8.1 fails a connection for text that is not, and it is
-// fair to both ends to say so at the first byte that cannot continue.
+// Validates UTF-8 (RFC 3629) as the bytes arrive: RFC 6455 §8.1 fails a connection for invalid text, here at the first invalid
+// byte.
 
 import { isAscii, latin1Bytes, utf8 } from "../base/bytes.ts";
 
@@ -11,9 +11,9 @@ export function utf8OrLatin1(value: string): string {
   return validator.push(bytes, 0, bytes.length) && validator.isComplete ? utf8(bytes) : value;
 }
 
-/** Checks a text that comes in parts. After a `push` that answered false only `reset` makes it of use again. */
+/** Validates a text in parts. After a `push` that returned false it must be `reset`. */
 export class Utf8Validator {
-  /** Continuation bytes that the current character still needs. */
+  /** Continuation bytes that the current character lacks. */
   #missing = 0;
   /** The bounds of the next continuation byte. RFC 3629 §4: only the second byte's are ever narrower than 80..BF. */
   #low = 0x80;

@@ -1,12 +1,12 @@
-// Looks for a close frame in bytes that are not decoded yet: their messages wait until somebody takes them, but that the
-// client has left is of interest now. RFC 6455 §5.2.
+// Finds a close frame in bytes that are not decoded yet: messages may wait for the application, but the end of the
+// connection should be known at once. RFC 6455 §5.2.
 
 /** The opcode of a close frame, §5.2. */
 const CLOSE = 8;
 
 /**
- * True if a whole close frame stands in these bytes, which are read in order. `skip`: payload of a frame that began before
- * them. Headers are read, and not checked: the decoder does that when their turn has come.
+ * True if the pieces contain a whole close frame. `skip`: remaining payload bytes of a frame that began before them. Headers
+ * are not checked here; the decoder does that later.
  */
 export function holdsCloseFrame(pieces: readonly Uint8Array[], skip: number): boolean {
   const ahead = new Ahead(pieces);
@@ -24,7 +24,7 @@ export function holdsCloseFrame(pieces: readonly Uint8Array[], skip: number): bo
 
 /** A position in several pieces. */
 class Ahead {
-  /** The bytes did not suffice for what was asked. */
+  /** True if more bytes were requested than there are. */
   isShort = false;
   readonly #pieces: readonly Uint8Array[];
   #index = 0;
@@ -34,7 +34,7 @@ class Ahead {
     this.#pieces = pieces;
   }
 
-  /** The next byte; 0 behind the last. */
+  /** The next byte; 0 after the last. */
   byte(): number {
     for (; this.#index < this.#pieces.length; this.#index++) {
       const piece = this.#pieces[this.#index]!;

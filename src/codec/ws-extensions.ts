@@ -10,7 +10,7 @@ export interface ExtensionOffer {
   readonly params: readonly (readonly [name: string, value: string | undefined])[];
 }
 
-/** What both sides may do: RFC 7692 §7.1. */
+/** The agreed limits of both sides: RFC 7692 §7.1. */
 export interface DeflateParameters {
   readonly serverNoContextTakeover: boolean;
   readonly clientNoContextTakeover: boolean;
@@ -19,7 +19,7 @@ export interface DeflateParameters {
   readonly clientMaxWindowBits: number;
 }
 
-/** What the server would like. */
+/** The preferences of the server. */
 export interface DeflateWishes {
   /** False: no message, of either side, is compressed with the help of those before it. */
   readonly contextTakeover: boolean;
@@ -75,7 +75,7 @@ export function negotiateDeflate(
 function accept(offer: ExtensionOffer, { contextTakeover, windowBits }: DeflateWishes): DeflateAgreement | undefined {
   let serverNoContextTakeover = !contextTakeover;
   let serverMaxWindowBits = windowBits;
-  /** What the client can be told to keep to; undefined if it cannot. */
+  /** The limit that the server may ask of the client; undefined if the client does not accept one. */
   let clientMaxWindowBits: number | undefined;
   const seen = new Set<string>();
   for (const [name, value] of offer.params) {

@@ -1,5 +1,5 @@
-// WebSocket frames, both ways: RFC 6455 §5.2.
-// The decoder never holds a data payload: it hands out what has arrived, in place, as parts of a frame. Only an
+// Encodes and decodes WebSocket frames: RFC 6455 §5.2.
+// The decoder never holds a data payload: it returns the bytes that have arrived, in place, as parts of a frame. Only an
 // incomplete header (at most 14 bytes) and an incomplete control payload (at most 125) wait inside.
 // Long because it reads and writes the same header, and the two are checked side by side.
 
@@ -32,9 +32,9 @@ export interface FramePart {
 }
 
 export interface FrameOptions {
-  /** True for a server's decoder: unmasked frames are refused. False for a client's: masked ones are. §5.1 */
+  /** True in a server's decoder, which refuses unmasked frames; a client's refuses masked ones. §5.1 */
   readonly masked: boolean;
-  /** RSV1 is meant for an extension (RFC 7692 §6); on control frames it is refused all the same. */
+  /** True if an extension uses RSV1 (RFC 7692 §6). On control frames it is always refused. */
   readonly allowRsv1: boolean;
 }
 
@@ -59,7 +59,7 @@ const MAX_HEAD = 14;
 
 const EMPTY: Uint8Array = new Uint8Array(0);
 
-/** What `next` answers with. Shared: one for each decoder was 104 of the 250 bytes that a silent decoder took. */
+/** The result of every `next`, shared by all decoders: one each was 104 of the 250 bytes of a silent decoder. */
 const PART: FramePart = {
   opcode: 0,
   fin: false,
@@ -74,29 +74,29 @@ const PART: FramePart = {
 };
 
 /**
- * Bytes to frames. What is pushed belongs to the decoder: it is unmasked in place, and the parts are views of it.
- * A violation throws BAD_FRAME; from then on the decoder is spent and `next` answers undefined.
+ * Decodes frames. Pushed bytes belong to the decoder: they are unmasked in place, and parts are views of them. A violation
+ * throws BAD_FRAME; from then on `next` returns undefined.
  */
 export class FrameDecoder {
   readonly #masked: boolean;
   readonly #allowRsv1: boolean;
   #bytes: Uint8Array = EMPTY;
   #at = 0;
-  /** Pushed while earlier bytes were still unread. */
+  /** Bytes that were pushed while earlier ones were unread. */
   #queue: Queue<Uint8Array> | undefined;
   #queuedBytes = 0;
-  /** The beginning of a header that is cut. */
+  /** The bytes of a partial header. */
   #head: Uint8Array | undefined;
   #headLength = 0;
-  /** Of the current frame: the header's first byte, the length that it announced, the masking key. */
+  /** The current frame: first byte of the header, announced length, masking key. */
   #b0 = 0;
   #length = 0;
   #key = 0;
   /** Payload bytes of the current frame that have not been read. */
   #remaining = 0;
-  /** Which byte of the key the next payload byte meets. */
+  /** The index of the key byte for the next payload byte. */
   #phase = 0;
-  /** The payload of a control frame that is cut. */
+  /** The payload of a partial control frame. */
   #control: Uint8Array | undefined;
   #spent = false;
 
@@ -105,19 +105,19 @@ export class FrameDecoder {
     this.#allowRsv1 = options.allowRsv1;
   }
 
-  /** True between two frames, with no byte of the next one: a new decoder would go on just as well. */
+  /** True between two frames, without a byte of the next one: a new decoder would behave the same. */
   get isIdle(): boolean {
     const isRead = this.#at === this.#bytes.length && this.#queue === undefined;
     return isRead && this.#remaining === 0 && this.#headLength === 0 && !this.#spent;
   }
 
-  /** Bytes that wait to be read, with those that were read of the same chunk. */
+  /** Memory of the chunks that are not read to their end. */
   get heldBytes(): number {
     if (this.isIdle) return 0;
     return (this.#at < this.#bytes.length ? this.#bytes.length : 0) + this.#queuedBytes;
   }
 
-  /** True if a whole close frame waits to be read. */
+  /** True if the unread bytes contain a whole close frame. */
   hasClose(): boolean {
     if (this.#at === this.#bytes.length || this.#control !== undefined) return false;
     return holdsCloseFrame([this.#bytes.subarray(this.#at), ...(this.#queue ?? [])], this.#remaining);
@@ -149,7 +149,7 @@ export class FrameDecoder {
     }
   }
 
-  /** Moves on to the bytes that were pushed next; false when there are none. */
+  /** Moves on to the bytes that were pushed next. Returns false if there are none. */
   #nextBytes(): boolean {
     this.#at = 0;
     if (this.#queue === undefined) {
@@ -164,7 +164,7 @@ export class FrameDecoder {
     return true;
   }
 
-  /** Reads a header; false when it is still incomplete, and then all bytes are used up. */
+  /** Reads a header. Returns false if it is incomplete; all bytes are read then. */
   #readHead(): boolean {
     const bytes = this.#bytes;
     if (this.#headLength === 0) {
@@ -279,7 +279,7 @@ export class FrameDecoder {
     PART.bytes = bytes;
     PART.start = start;
     PART.end = end;
-    // An unmasked frame has key 0: only whether it is ASCII is of interest.
+    // An unmasked frame has key 0: this only finds out if it is ASCII.
     PART.ascii = unmask(bytes, start, end, this.#key, phase);
     return PART;
   }

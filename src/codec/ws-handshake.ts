@@ -15,7 +15,7 @@ export interface UpgradeRequest {
 
 export interface Handshake {
   readonly key: string;
-  /** As offered, in order. */
+  /** The sub-protocols in the order of the offer. */
   readonly protocols: readonly string[];
   /** The offers of every Sec-WebSocket-Extensions line, joined with commas; "" when there is none. */
   readonly extensions: string;

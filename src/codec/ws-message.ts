@@ -1,7 +1,7 @@
-// WebSocket messages out of frames: RFC 6455 §5.4 (fragmentation), §5.5 (control frames), §5.6 (data), §7.1.5 and §7.4
+// Joins frames to WebSocket messages: RFC 6455 §5.4 (fragmentation), §5.5 (control frames), §5.6 (data), §7.1.5 and §7.4
 // (close), §8.1 (UTF-8); RFC 7692 §6 (which messages are compressed). Limits are checked on what the headers announce,
 // before a payload is buffered.
-// Long because joining, limits and the checks of text share what they know of the message.
+// Long because joining, limits and the checks of text share the state of the message.
 
 import { allocate, latin1, utf8, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError, type ErrorCode } from "../base/errors.ts";
@@ -10,7 +10,7 @@ import { FrameDecoder, type FrameOptions, type FramePart, OPCODE } from "./ws-fr
 
 export type WebSocketEvent =
   | { readonly type: "message"; readonly data: string | Uint8Array }
-  /** A whole message as it was sent, RSV1 set: whoever inflates it makes a message of it with `inflatedData`. */
+  /** A whole compressed message (RSV1). `inflatedData` makes a message of its inflated payload. */
   | { readonly type: "compressed"; readonly isText: boolean; readonly data: Uint8Array }
   | { readonly type: "ping"; readonly data: Uint8Array }
   | { readonly type: "pong"; readonly data: Uint8Array }
@@ -28,16 +28,16 @@ export interface MessageLimits {
 }
 
 export interface UnfinishedMessage {
-  /** For whoever knows the time: when it was seen first. */
+  /** The time at which the owner of a clock saw it first. */
   since: number | undefined;
-  /** Bytes of its payload that have come. */
+  /** Payload bytes that have arrived. */
   bytes: number;
 }
 
 /** §5.5.1: 125 bytes of payload, two of which are the code. */
 const MAX_REASON_BYTES = 123;
 
-/** §7.1.5: what a close frame without a code counts as. */
+/** §7.1.5: the code of a close frame without one. */
 const NO_STATUS = 1005;
 
 /**
@@ -47,15 +47,15 @@ const NO_STATUS = 1005;
 const COPY_BYTES = 1024;
 const PIN_BYTES = 8192;
 
-/** The first buffer for a message that comes in parts, unless less is announced, or not twice as much; it doubles from there. */
+/** The first buffer for a message in parts, unless less is announced, or not twice as much; it doubles from there. */
 const FIRST_BUFFER_BYTES = 16_384;
 
-/** A frame of which few bytes came is given no more than so many times as much: its rest may never come. */
+/** The first buffer is at most this many times as large as the bytes that have arrived: the rest may never arrive. */
 const FIRST_GROWTH = 16;
 
 /**
- * What a fragment costs is time, not memory, since payloads are joined as they come: some 0.3 µs each, which 64 bytes of
- * payload are worth. So a message within its limit is never refused for its number of fragments of this size.
+ * A fragment costs time (some 0.3 µs, as much as 64 bytes of payload), not memory, since payloads are joined as they arrive.
+ * So a message within its limit is never refused for its number of fragments of this size.
  */
 const MIN_FRAGMENT_BYTES = 64;
 
@@ -65,8 +65,8 @@ const COMPRESSED = 0x40;
 const EMPTY: Uint8Array = new Uint8Array(0);
 
 /**
- * Bytes to messages, pings, pongs and the close. What is pushed belongs to the decoder; the data of a large binary
- * message may be a view of it. After the close frame, and after an error, the decoder is spent: `next` answers undefined.
+ * Decodes messages, pings, pongs and the close. Pushed bytes belong to the decoder; the data of a large binary message may be
+ * a view of them. After the close frame, and after an error, `next` returns undefined.
  * Throws BAD_FRAME, BAD_UTF8, MESSAGE_TOO_BIG and TOO_MANY_FRAGMENTS, each with the close code that fails the connection.
  */
 export class MessageDecoder {
@@ -94,22 +94,22 @@ export class MessageDecoder {
     this.options = options;
   }
 
-  /** True between two messages, with no byte of the next one: a new decoder would go on just as well. */
+  /** True between two messages, without a byte of the next one: a new decoder would behave the same. */
   get isIdle(): boolean {
     return this.#opcode === OPCODE.CONTINUATION && !this.#spent && this.#frames.isIdle;
   }
 
-  /** True if a whole close frame waits to be read. */
+  /** True if the unread bytes contain a whole close frame. */
   hasClose(): boolean {
     return !this.#spent && this.#frames.hasClose();
   }
 
-  /** Memory for what has come and was not given out. */
+  /** Memory of received bytes that were not returned. */
   get heldBytes(): number {
     return this.#buffer.length + this.#frames.heldBytes;
   }
 
-  /** The message, or the frame, of which not all has come; undefined between two. The same object until it is whole. */
+  /** The message or control frame that has arrived in part; undefined between two. The same object until it is whole. */
   get unfinished(): UnfinishedMessage | undefined {
     if (this.isIdle) return undefined;
     this.#unfinished ??= { since: undefined, bytes: 0 };
@@ -150,7 +150,7 @@ export class MessageDecoder {
       if (part.rsv1) fail("BAD_FRAME", "RSV1 is set on a continuation");
     } else {
       if (this.#opcode !== OPCODE.CONTINUATION) fail("BAD_FRAME", "the message before is not finished");
-      // Where no extension gives it a meaning the frame decoder has refused RSV1.
+      // The frame decoder has refused RSV1 unless an extension uses it.
       this.#opcode = part.rsv1 ? part.opcode | COMPRESSED : part.opcode;
     }
     this.#announced += part.length;
@@ -188,7 +188,7 @@ export class MessageDecoder {
   }
 
   /**
-   * Payload in parts is copied to one buffer instead of being kept as views: a message that trickles in by single bytes
+   * Copies payload in parts to one buffer instead of keeping views: a message that trickles in by single bytes
    * would pin a read or an object of a hundred bytes for each. `isLast`: nothing comes behind what is announced; where
    * more may come, room for it is made as well, or each fragment would copy all that came before.
    */
@@ -224,7 +224,7 @@ export class MessageDecoder {
     return event;
   }
 
-  /** Back to "no message under way". */
+  /** Resets to the state between two messages. */
   #forget(): void {
     this.#opcode = OPCODE.CONTINUATION;
     this.#fragments = 0;
@@ -242,14 +242,14 @@ export class MessageDecoder {
   }
 }
 
-/** What a compressed message says, once it is inflated. Throws BAD_UTF8. */
+/** The data of a compressed message that was inflated. Throws BAD_UTF8. */
 export function inflatedData(bytes: Uint8Array, isText: boolean): string | Uint8Array {
   return isText ? validText(bytes, 0, bytes.length) : bytes;
 }
 
 /**
- * May stand in a frame, in either direction. §7.4.1, and the registry of §11.7 for 1012 to 1014; 1004, 1005, 1006 and 1015
- * never do, and 1016 to 2999 are for protocols that nobody speaks yet (§7.4.2): none of them was agreed on.
+ * True for a code that a close frame may have: §7.4.1, and the registry of §11.7 for 1012 to 1014. 1004, 1005, 1006 and 1015 are
+ * never sent, and 1016 to 2999 are not assigned (§7.4.2).
  */
 export function isCloseCode(code: number): boolean {
   if (!Number.isInteger(code)) return false;

@@ -1,4 +1,4 @@
-// What a WebSocketConnection needs of a compression: RFC 7692 §7.2. `transport/` implements it with zlib.
+// The compression of a WebSocketConnection: RFC 7692 §7.2. `transport/compression` implements it with zlib.
 
 export interface Compression {
   /** Returns the payload of the compressed message; undefined if this message is sent uncompressed. */

@@ -1,12 +1,12 @@
-// The response fields that a connection decides itself: what an application sets of them is read, not copied.
-// RFC 9112 §6.3 and §9.3: framing and persistence belong to who writes the message.
+// The response fields that the connection writes itself, because it decides framing and persistence (RFC 9112 §6.3 and §9.3):
+// the values that an application has set are read, not copied.
 
 import { hasListMember, isToken } from "../codec/http1-syntax.ts";
 
 interface OwnFields {
-  /** The fields without those that the connection writes; undefined: all. */
+  /** The fields without those that the connection writes; undefined if there are none of these. */
   readonly fields: readonly string[] | undefined;
-  /** What `Connection` lists besides `close` and `keep-alive`, each with ", " behind it. */
+  /** The options in `Connection` besides `close` and `keep-alive`, each followed by ", ". */
   readonly connection: string;
   readonly close: boolean;
   readonly date: boolean;
@@ -14,7 +14,7 @@ interface OwnFields {
   readonly length: string | undefined;
 }
 
-/** What is found nearly always. */
+/** The result for nearly every response. */
 const NONE: OwnFields = {
   fields: undefined,
   connection: "",

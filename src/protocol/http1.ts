@@ -28,7 +28,7 @@ import { ordinaryHead } from "./response-head-cache.ts";
 export interface Http1Options extends RequestLimits {
   /** Longest request body in bytes; a longer one is refused with 413. */
   readonly maxBodyBytes: number;
-  /** Where the body of this request may be longer than `maxBodyBytes`. */
+  /** Returns the limit of a request whose body may be longer than `maxBodyBytes`. */
   readonly maxBodyBytesOf?: (head: RequestHead) => number | undefined;
   /** The `Date` field, whole: `Date: …` and CRLF. The clock stays outside. */
   readonly dateField: () => string;
@@ -135,7 +135,7 @@ export class Http1Connection extends OutputSource {
     } else this.#readHeads(bytes);
   }
 
-  /** The peer sends no more. Requests that are whole are still answered: RFC 9112 §9.6 allows the half-close. */
+  /** The peer has ended its side. Requests that are whole are still answered: RFC 9112 §9.6 allows the half-close. */
   receiveEof(): void {
     this.#eof = true;
     if (this.#reading === "head" && this.#isBetweenHeads) this.#reading = "closed";
@@ -210,7 +210,7 @@ export class Http1Connection extends OutputSource {
     return undefined;
   }
 
-  /** The application wants the body: a client that waits with `Expect: 100-continue` is told to go on, once. */
+  /** Sends 100 (Continue), once, to a client that waits for it: the application reads the body. */
   wantBody(): void {
     if (!this.#awaitsContinue || this.#writing !== "awaiting") return;
     this.#awaitsContinue = false;
@@ -218,8 +218,8 @@ export class Http1Connection extends OutputSource {
   }
 
   /**
-   * Says that the request is being worked on, with an interim response. False: its response has begun, or it has none. While
-   * its body is coming, that is 100 (Continue), which more clients skip than any other.
+   * Sends an interim response while the request is being processed: 102, or 100 (which more clients skip) while its body is
+   * arriving. Returns false if the response has begun, or there is no request.
    */
   sayProcessing(): boolean {
     if (this.#writing !== "awaiting") return false;
@@ -386,7 +386,7 @@ export class Http1Connection extends OutputSource {
     const isTunnel = request.method === "CONNECT" && response.status < 300;
     const bodyless = isHead || isTunnel || !statusHasBody(response.status);
     const own = readOwnFields(response.fields);
-    // What may throw comes before any state changes.
+    // Code that may throw runs before any state changes.
     let head = encodeResponseHead(response.status, own.fields ?? response.fields);
     // RFC 9110 §10.1.1: a client still waiting for 100 may or may not send its body after a final status.
     if (own.close || isTunnel || this.#awaitsContinue || this.#isLast) this.#keepAlive = false;
@@ -479,7 +479,7 @@ export class Http1Connection extends OutputSource {
     this.#discardsBody = false;
   }
 
-  /** True while the response is out and only the rest of the request's body stands before the next request. */
+  /** True while the response has ended and the rest of the request's body is discarded. */
   get isDiscarding(): boolean {
     return this.#discardsBody;
   }

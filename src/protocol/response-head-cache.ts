@@ -1,6 +1,6 @@
-// The heads of ordinary responses, remembered. A server answers most requests with a few kinds of response, whose heads
-// differ in nothing but the length of the body. With one field it is found in 0.4 of the time that making it takes, with five
-// in 0.3 (bench/micro/response-head.js), and all that a GET costs above the socket is an eighth less.
+// A cache of the heads of ordinary responses. A server answers most requests with a few kinds of response, whose heads differ
+// only in the length of the body. Finding a head takes 0.4 of the time of encoding it with one field, 0.3 with five
+// (bench/micro/response-head.js); a GET costs an eighth less CPU time above the socket.
 
 import { latin1Bytes } from "../base/bytes.ts";
 import { encodeResponseHead } from "../codec/http1-response.ts";
@@ -12,20 +12,20 @@ interface OrdinaryHead {
   /** `Date` and `Server`, whole. */
   readonly dateField: string;
   readonly serverField: string;
-  /** Undefined where the application sets a field that the connection has a say in. */
+  /** Undefined if the application sets a field that the connection decides. */
   text: string | undefined;
-  /** False until it is asked for again: a head with an ETag or a cookie of its own never is. */
+  /** False until the head is used again: one with an ETag or a cookie of its own never is. */
   isMade: boolean;
 }
 
-/** A power of two. Each head has one place; who shares it with others is made anew when they were asked for between. */
+/** A power of two. Each head has one place; two heads with the same place replace each other. */
 const PLACES = 16;
 
 const heads: (OrdinaryHead | undefined)[] = new Array(PLACES).fill(undefined);
 
 /**
- * Status line, fields, `Date` and `Server`: what stands before the framing fields. Undefined for the first of its kind, and
- * where the application sets a field that the connection has a say in. `fields` must not change any more. Throws like
+ * Returns status line, fields, `Date` and `Server`, to be followed by the framing fields. Undefined for the first use of a head,
+ * and if the application sets a field that the connection decides. `fields` must not change any more. Throws like
  * `encodeResponseHead`.
  */
 export function ordinaryHead(
@@ -55,7 +55,7 @@ function made({ status, fields, dateField, serverField }: OrdinaryHead): string 
   const own = readOwnFields(fields);
   if (own.date || own.server || (own.fields ?? fields).length < fields.length) return undefined;
   const text = encodeResponseHead(status, fields) + dateField + serverField;
-  // Makes one flat string of what was joined: each answer would copy the parts anew.
+  // Flattens the string: otherwise each response would copy the parts again.
   latin1Bytes(text);
   return text;
 }

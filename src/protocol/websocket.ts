@@ -55,7 +55,7 @@ export interface WebSocketClosed {
 
 export type WebSocketConnectionEvent = Exclude<WebSocketEvent, { type: "close" | "compressed" }> | WebSocketClosed;
 
-/** RFC 6455 §7.1: OPEN, a close frame sent and none received, and the end. */
+/** RFC 6455 §7.1. "closing": a close frame was sent and none received. */
 type WebSocketState = "open" | "closing" | "closed";
 
 /** Every legal move; there is no way back. */
@@ -66,8 +66,8 @@ const MOVES: Record<WebSocketState, readonly WebSocketState[]> = {
 };
 
 /**
- * Longer text goes out as bytes of its own: a string that joins it with its head is copied once more for the write. Echoes
- * of 1 KiB are 1.2 times as fast joined, of 16 KiB 1.2 times as fast apart (npm run bench -- ws-echo-size-1024 ws-echo-size-16384).
+ * The length up to which text is joined with its frame header. A longer text would be copied once more for the write: echoes of
+ * 1 KiB are 1.2 times as fast joined, of 16 KiB 1.2 times as fast apart (npm run bench -- ws-echo-size-1024 ws-echo-size-16384).
  */
 const JOINED_TEXT = 4096;
 
@@ -78,7 +78,7 @@ const CLOSE_ABNORMAL = 1006;
 export class WebSocketConnection extends OutputSource {
   readonly #side: WebSocketSide;
   readonly #options: WebSocketConnectionOptions;
-  /** While a message, or a part of one, is here. */
+  /** Undefined between messages. */
   #messages: MessageDecoder | undefined;
   #state: WebSocketState = "open";
   /** The close frame that this side sent. */
@@ -108,17 +108,17 @@ export class WebSocketConnection extends OutputSource {
     return this.#state === "closed";
   }
 
-  /** Memory for what has come and was not given out. */
+  /** Memory of received bytes that were not returned. */
   get heldBytes(): number {
     return this.#messages === undefined ? 0 : this.#messages.heldBytes;
   }
 
-  /** The message of which not all has come, if there is one. */
+  /** The message that has arrived in part. */
   get unfinished(): UnfinishedMessage | undefined {
     return this.#messages?.unfinished;
   }
 
-  /** True if a close frame stands somewhere in what has come and was not given out. */
+  /** True if the received bytes that were not decoded yet contain a close frame. */
   hasClose(): boolean {
     return this.#state !== "closed" && this.#messages?.hasClose() === true;
   }

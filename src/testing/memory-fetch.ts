@@ -1,4 +1,4 @@
-// `fetch` over connections of a MemoryNetwork: node:http speaks HTTP, so it is no relative of the engine that it talks to.
+// `fetch` over connections of a MemoryNetwork, with the HTTP of node:http, which is independent of the engine that it tests.
 
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
@@ -9,8 +9,8 @@ import type { MemoryNetwork } from "./network.ts";
 const NULL_BODY: readonly number[] = [204, 205, 304];
 
 /**
- * A connection for each request. A path is one of `origin`. Redirects are not followed, cookies not kept, and a coded body
- * (`Accept-Encoding`) comes as it is.
+ * Opens a connection for each request. Paths are relative to `origin`. Redirects are not followed, cookies are not kept, and a
+ * body with a content coding is not decoded.
  */
 export function memoryFetch(network: MemoryNetwork, origin: string): typeof fetch {
   return async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
@@ -46,7 +46,7 @@ function ask(network: MemoryNetwork, { url, method, headers }: Request): ClientR
   }
 }
 
-/** What carries a session, if this request does. */
+/** The carrier of a session that makes this request; undefined if no session does. */
 function kindOf(url: string, method: string, headers: Headers): TransportKind | undefined {
   if (method !== "GET" || headers.get("accept") !== "text/event-stream") return undefined;
   return new URL(url).searchParams.get("mode") === "poll" ? "poll" : "sse";
@@ -58,7 +58,7 @@ function answerTo(sent: ClientRequest): Promise<IncomingMessage> {
     sent.on("error", reject);
     sent.on("close", () => reject(new Error("the connection ended before the response")));
   });
-  // Whoever fails before it is waited for says so himself.
+  // Code that fails before it awaits the answer reports its own error.
   answer.catch(() => {});
   return answer;
 }

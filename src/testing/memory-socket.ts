@@ -1,13 +1,13 @@
-// Two sockets that are each other's end, in this process: for the engine and for node:http each is as good as one of TCP.
-// Bytes need a turn of the event loop, or as long as the network says; a reader that does not read is felt by the writer.
+// The two ends of a connection in memory. The engine and node:http use them like TCP sockets. Bytes take a turn of the event
+// loop, or the time that the network sets; a reader that does not read causes back-pressure.
 
 import { Duplex } from "node:stream";
 
-/** What is between two ends. */
+/** The network between two ends. */
 export interface Wire {
-  /** How long bytes are on their way, in milliseconds of the virtual clock; 0: a turn of the event loop. */
+  /** Latency in milliseconds of the virtual clock; 0: a turn of the event loop. */
   readonly delayMs: number;
-  /** What one direction of a connection carries in a second of the virtual clock. */
+  /** Bandwidth of one direction of a connection, per second of the virtual clock. */
   readonly bytesPerSecond: number;
   /** Nothing passes. */
   readonly isStalled: boolean;
@@ -16,26 +16,26 @@ export interface Wire {
   /** Calls `fn` at this time of the virtual clock. */
   at(timeMs: number, fn: () => void): void;
   now(): number;
-  /** Something has happened: who waits until nothing does has to wait on. */
+  /** Reports activity: `settle` waits until there is none. */
   moved(): void;
 }
 
 export interface ConnectionOptions {
   /** Both ends are reset when so many bytes have passed, both directions together. */
   readonly cutAfterBytes: number;
-  /** What the server sends waits until the server ends, as at a proxy that buffers; not behind a 101. */
+  /** True to hold the server's bytes until it ends, like a proxy that buffers; not after a 101. */
   readonly isBuffering: boolean;
 }
 
-/** Bytes, or the end; when they are there. */
+/** Bytes, or the end (null), and the time of their arrival. */
 interface Parcel {
   readonly bytes: Buffer | null;
   readonly at: number;
 }
 
-/** What systems and networks hold between two ends. */
+/** Capacity of one direction: buffers of systems and networks. */
 const ROOM_BYTES = 65_536;
-/** On a slow link bytes arrive in pieces, so many a second. */
+/** Pieces in which bytes arrive over a slow link. */
 const PIECES_PER_SECOND = 10;
 
 export class MemorySocket extends Duplex {
@@ -45,16 +45,16 @@ export class MemorySocket extends Duplex {
   bytesWritten = 0;
   readonly #connection: MemoryConnection;
   readonly #isServer: boolean;
-  /** On their way to the peer. */
+  /** Bytes in flight to the peer. */
   #parcels: Parcel[] = [];
   #bytes = 0;
-  /** The peer takes what comes. */
+  /** True while the peer reads. */
   #isWanted = true;
   #isScheduled = false;
   #hasEnded = false;
-  /** When all that was sent so far has left, on a slow link. */
+  /** The time at which a slow link has carried all bytes sent so far. */
   #freeAt = 0;
-  /** Of a write that waits for room. */
+  /** Completes a write that waits for capacity. */
   #onRoom: (() => void) | undefined;
 
   constructor(connection: MemoryConnection, isServer: boolean) {
@@ -79,7 +79,7 @@ export class MemorySocket extends Duplex {
     }
     this.bytesWritten += bytes.length;
     this.#bytes += bytes.length;
-    // The system copies what it is given, and what is read is the reader's own.
+    // A system copies written bytes, and the reader owns the bytes that it reads.
     this.#send(Buffer.from(bytes));
     // A proxy that buffers takes all.
     if (this.#bytes < ROOM_BYTES || this.#isHeld) done();
@@ -95,7 +95,7 @@ export class MemorySocket extends Duplex {
     const { wire } = this.#connection;
     wire.moved();
     this.#connection.ended(this);
-    // As TCP has it: an end behind what was sent, or a reset that overtakes it.
+    // Like TCP: a FIN after the sent bytes, or a reset that overtakes them.
     if (error === null) this.#end();
     else {
       this.#parcels = [];
@@ -104,7 +104,7 @@ export class MemorySocket extends Duplex {
     done(error);
   }
 
-  /** Hands on what is due, in a turn of its own. */
+  /** Delivers the bytes that are due, in another turn. */
   schedule(): void {
     const [first] = this.#parcels;
     if (this.#isScheduled || first === undefined || !this.#mayPass) return;
@@ -221,11 +221,11 @@ export class MemoryConnection {
     this.server.schedule();
   }
 
-  /** What of these bytes passes before the cut, if there is to be one. */
+  /** Returns the bytes that pass before the cut, if one is due. */
   pass(bytes: Buffer): Buffer {
     const passing = bytes.subarray(0, this.#left);
     this.#left -= passing.length;
-    // What has passed is read first.
+    // The bytes that have passed are read first.
     if (this.#left === 0) setImmediate(() => this.cut());
     return passing;
   }

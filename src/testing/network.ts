@@ -1,5 +1,5 @@
-// The network between the clients of a test and its server: it carries bytes in memory, and does to them what networks
-// and middleboxes do when the test says so.
+// The network between the clients of a test and its server. It carries bytes in memory and simulates the faults of networks
+// and middleboxes that the test asks for.
 
 import type { Duplex } from "node:stream";
 import type { Clock } from "../base/clock.ts";
@@ -14,35 +14,35 @@ export interface TestNetwork {
   readonly open: number;
   /** Connections so far. */
   readonly opened: number;
-  /** Connections that were reset so far, by what is below. */
+  /** Connections that were reset so far by the methods below. */
   readonly cuts: number;
-  /** How long bytes are on their way, either way, in virtual milliseconds. @default 0: a turn of the event loop */
+  /** Latency of each direction in virtual milliseconds. @default 0: a turn of the event loop */
   delayMs: number;
-  /** What each connection carries in a virtual second, each way. @default Infinity */
+  /** Bandwidth of each direction of each connection, per virtual second. @default Infinity */
   bytesPerSecond: number;
-  /** Connections that are made from now on go through a proxy that hands out no response before it is whole. @default false */
+  /** True to put a proxy that buffers whole responses into new connections. @default false */
   isBuffering: boolean;
   /** Resets all connections. New ones can be made at once. */
   cut(): void;
-  /** The next connection is reset when so many bytes have passed, both directions together. */
+  /** Resets the next connection when this many bytes have passed, both directions together. */
   cutNextAfter(bytes: number): void;
-  /** Nothing passes any more, and nobody is told: connections stay as they are. New ones wait, too. */
+  /** Holds all bytes without an error at either end, those of new connections too. */
   stall(): void;
-  /** What was stalled goes on. */
+  /** Ends `stall`. */
   resume(): void;
-  /** Requests of a client of this kind fail from now on: `websocket`, and of a session's `sse` and `poll`. */
+  /** Fails requests of these carriers from now on: `websocket`, and `sse` and `poll` of a session. */
   block(...kinds: TransportKind[]): void;
-  /** They get through again; without a kind all do. */
+  /** Ends `block` for these carriers; without an argument, for all. */
   unblock(...kinds: TransportKind[]): void;
-  /** The network is gone, and pages are told: connections are reset, and no new ones can be made. */
+  /** Takes the network down: resets connections, refuses new ones, and tells pages that they are offline. */
   offline(): void;
-  /** It is back, and pages are told. */
+  /** Brings the network back and tells pages that they are online. */
   online(): void;
 }
 
 const checkKind = checkOneOf("websocket", "sse", "poll");
 
-/** Turns in a row in which nothing was carried, after which nothing is expected to be: promises and writes take a few. */
+/** Turns without activity after which the network counts as settled: promises and writes take a few. */
 const QUIET_TURNS = 6;
 
 export class MemoryNetwork implements TestNetwork, Wire {
@@ -102,7 +102,7 @@ export class MemoryNetwork implements TestNetwork, Wire {
     this.#moves += 1;
   }
 
-  /** The client's end of a new connection. Throws as a socket fails: nobody listens, or the network is gone. */
+  /** Returns the client's end of a new connection. Throws ECONNREFUSED or ENETUNREACH. */
   connect(kind: TransportKind | undefined): Duplex {
     this.moved();
     if (this.#isOffline || (kind !== undefined && this.#blocked.has(kind))) throw failure("ENETUNREACH");
@@ -158,13 +158,13 @@ export class MemoryNetwork implements TestNetwork, Wire {
     for (const tell of this.#pages) tell("online");
   }
 
-  /** As `Environment.watch`: tells a client's page. */
+  /** Implements `Environment.watch` for a client's page. */
   watch(fn: (event: PageEvent) => void): () => void {
     this.#pages.add(fn);
     return () => void this.#pages.delete(fn);
   }
 
-  /** Resolves when nothing is on its way any more, and what was caused by what has arrived is done. */
+  /** Resolves when no bytes are in flight and their effects are done. */
   async settle(): Promise<void> {
     for (let quiet = 0; quiet < QUIET_TURNS; quiet++) {
       const before = this.#moves;

@@ -1,4 +1,4 @@
-// An event stream, read event by event: what an EventSource would dispatch (WHATWG HTML §9.2.6), but for coming back.
+// Reads an event stream event by event, like an EventSource (WHATWG HTML §9.2.6) that does not reconnect.
 
 import { EventDecoder, type ServerEvent } from "../codec/sse.ts";
 
@@ -20,7 +20,7 @@ export class TestEvents {
       if (status !== 200 || body === null) throw new Error(`no event stream: HTTP ${status}`);
       return body.getReader();
     });
-    // Who waits for an event hears of it.
+    // `next` rejects for it.
     this.response.catch(() => {});
     this.#reader.catch(() => {});
   }
@@ -37,7 +37,7 @@ export class TestEvents {
     }
   }
 
-  /** Leaves. */
+  /** Disconnects. */
   close(): void {
     this.#abort.abort();
   }

@@ -1,5 +1,5 @@
-// A server and its clients in one process, without ports and without waiting: the engine as it is, over connections in
-// memory, by a clock that the test moves.
+// A server and its clients in one process, without ports and without waiting: the real engine over connections in memory,
+// with a clock that the test advances.
 
 import { checkFinite, checkFunction, checkMethods, checkOptions, type ValueCheck } from "../base/option-values.ts";
 import { connect } from "../client/connect.ts";
@@ -28,9 +28,9 @@ type WithoutPort<Attachment> = Omit<
 
 /** The options of `testServer`. `Attachment` is what `upgrade` returns as `attachment`. */
 export interface TestServerOptions<Attachment = unknown> extends WithoutPort<Attachment> {
-  /** To be shared with a store: `createChannelStore({ clock })`. @default one of its own */
+  /** A clock to share with a store: `createChannelStore({ clock })`. @default a new one */
   readonly clock?: VirtualClock | undefined;
-  /** Chance, for the clients' backoff: from 0 to 1, without 1. @default always 0.5 */
+  /** Random numbers for the clients' backoff, at least 0 and below 1. @default always 0.5 */
   readonly random?: (() => number) | undefined;
   /**
    * Called by `advance` with each step of time, at most 100 ms: to move timers of your own, as in
@@ -39,7 +39,7 @@ export interface TestServerOptions<Attachment = unknown> extends WithoutPort<Att
   readonly tick?: ((ms: number) => void) | undefined;
 }
 
-/** What a client has of the platform here. */
+/** The platform of the clients in this server's network. */
 export interface TestPlatform {
   /** The page or process in which the client is, with its clock and its chance. */
   readonly environment: Environment;
@@ -53,7 +53,7 @@ type ClientOptions = Omit<ConnectOptions, keyof TestPlatform>;
 
 /** A server in memory and clients for it, in virtual time. */
 export interface TestServer extends AsyncDisposable {
-  /** The real one, but for its port; after `restart` another. */
+  /** The real server, without a port; another one after `restart`. */
   readonly server: Server;
   /** `http://test-1.example`: each test server has an origin of its own. */
   readonly url: string;
@@ -61,7 +61,7 @@ export interface TestServer extends AsyncDisposable {
   readonly clock: VirtualClock;
   /** The network between them. */
   readonly network: TestNetwork;
-  /** For clients that are made otherwise: `new ResumableWebSocket(url, [], app.platform)`. */
+  /** The platform for other clients: `new ResumableWebSocket(url, [], app.platform)`. */
   readonly platform: TestPlatform;
 
   /** `connect` of `unichannel/client`, to a path of the server. `stop` closes it. */
@@ -80,13 +80,13 @@ export interface TestServer extends AsyncDisposable {
   /** `fetch`, of a path of the server. The body is a stream, which comes as the server writes it. */
   fetch(path: string | URL | Request, init?: RequestInit): Promise<Response>;
 
-  /** Lets time pass for server and clients, in milliseconds: timers fire in order, each followed by all that it causes. */
+  /** Advances the time of server and clients, in milliseconds: timers fire in order, each followed by its effects. */
   advance(ms: number): Promise<void>;
 
-  /** Resolves when nothing is on its way any more and handlers have done what they do without waiting for time. */
+  /** Resolves when no bytes are in flight and handlers have nothing left to do but wait for time. */
   settle(): Promise<void>;
 
-  /** What was reported (`onError`) and not taken yet. */
+  /** Takes the errors that were reported (`onError`) so far. */
   takeErrors(): unknown[];
 
   /**
@@ -225,7 +225,7 @@ class MemoryServer implements TestServer {
     for (const connection of this.#connections) connection.close();
     await this.settle();
     await this.#stop(graceMs);
-    // Who still waits for something hears that nothing comes.
+    // Clients that still wait are told that the connection is gone.
     this.network.cut();
     await this.settle();
     const errors = this.#isWatched ? [] : this.takeErrors();

@@ -52,11 +52,11 @@ export class TestWebSocket {
   onclose: ((event: WebSocketClosing) => void) | undefined;
   /** Called when the handshake is refused or the connection breaks off. */
   onerror: ((event: object) => void) | undefined;
-  /** Which of the offered sub-protocols the server has chosen. */
+  /** The sub-protocol that the server has chosen. */
   protocol = "";
   /** Resolves when the handshake is done; rejects with BAD_HANDSHAKE when the server refuses it, or with what broke it. */
   readonly opened: Promise<void>;
-  /** How it ended. */
+  /** Resolves when the connection has ended. */
   readonly closed: Promise<WebSocketClosing>;
   readonly #connection = new WebSocketConnection(
     clientSide(() => randomBytes(4)),
@@ -83,12 +83,12 @@ export class TestWebSocket {
     });
   }
 
-  /** As the platform has it: 0 connecting, 1 open, 2 closing, 3 closed. */
+  /** 0 connecting, 1 open, 2 closing, 3 closed, as in the platform. */
   get readyState(): 0 | 1 | 2 | 3 {
     return this.#state;
   }
 
-  /** Bytes that the network has not taken. */
+  /** Bytes that the network has not accepted. */
   get bufferedAmount(): number {
     return this.#socket?.writableLength ?? 0;
   }
@@ -125,7 +125,7 @@ export class TestWebSocket {
     this.#flush();
   }
 
-  /** Drops the connection, as a client that is gone. */
+  /** Drops the connection without a closing handshake. */
   terminate(): void {
     this.#socket?.destroy();
     this.#over();
@@ -182,7 +182,7 @@ export class TestWebSocket {
     else if (event.type === "closed") {
       if (event.error !== undefined) this.onerror?.({ type: "error", error: event.error });
       this.#closing = event.received ?? this.#closing;
-      if (this.#state === 1) this.#state = 2;
+      this.#state = 2;
       this.#flush();
       if (event.endsTcp) this.#socket!.end();
     }
@@ -225,7 +225,7 @@ export class TestWebSocket {
 interface Upgraded {
   readonly response: IncomingMessage;
   readonly socket: Duplex;
-  /** What came behind the 101. */
+  /** The bytes after the 101. */
   readonly head: Uint8Array;
 }
 

@@ -1,4 +1,4 @@
-// Time that passes when the test says so.
+// A clock that the test advances.
 
 import type { Clock, Timer } from "../base/clock.ts";
 import { badValue, checkFinite, checkFunction } from "../base/option-values.ts";
@@ -39,12 +39,12 @@ export class VirtualClock implements Clock {
     return this.#alarms.size;
   }
 
-  /** When the next timer fires; undefined where there is none. */
+  /** The time of the next timer; undefined if there is none. */
   get nextAt(): number | undefined {
     return this.#next(Number.POSITIVE_INFINITY)?.at;
   }
 
-  /** Lets time pass; timers fire in order, those set meanwhile included. What they start of promises runs after it. */
+  /** Advances the time; timers fire in order, also those set meanwhile. Promises that they start are settled afterwards. */
   advance(ms: number): void {
     checkFinite("the time of advance", ms);
     const end = this.#now + ms;

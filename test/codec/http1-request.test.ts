@@ -44,7 +44,7 @@ function decodeOne(text: string): RequestHead {
   return heads[0]!;
 }
 
-/** The same error, however the bytes were cut. */
+/** Asserts the same error for all cuts of the bytes. */
 function assertRefused(text: string, error: ErrorCode, status: number, limits?: RequestLimits): void {
   for (const chunks of cutEverywhere(bytesOf(text))) {
     const outcome = decode(chunks, limits);

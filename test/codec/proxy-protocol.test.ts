@@ -12,7 +12,7 @@ const SIGNATURE = "0d0a0d0a 000d0a51 5549540a";
 const REQUEST = "GET / HTTP/1.1\r\n\r\n";
 const BAD = { name: "ChannelError", code: "BAD_REQUEST", status: 400 };
 
-/** What a decoder makes of these chunks: its header, and all that comes after it. */
+/** Decodes these chunks to the header and all bytes after it. */
 function decode(chunks: Iterable<Uint8Array>): { header: ProxyProtocolHeader | undefined; rest: string } {
   const decoder = new ProxyProtocolDecoder();
   let header: ProxyProtocolHeader | undefined;
@@ -261,7 +261,7 @@ describe("a connection without a PROXY header", () => {
     for (const start of ["", "P", "PROXY", "\r\n\r\n\0\r\nQUIT"]) assert.equal(fromText(start), undefined, start);
   });
 
-  it("gives up what it holds when the connection ends there", () => {
+  it("returns all bytes when the connection ends in the header", () => {
     const decoder = new ProxyProtocolDecoder();
     decoder.push(bytesOf("PRO"));
     assert.equal(decoder.next(), undefined);

@@ -125,7 +125,7 @@ describe("EventDecoder: WHATWG HTML §9.2.6", () => {
     assert.deepEqual(decode("data: a\n\n\ufeffdata: b\n\ndata: \ufeffc\n\n"), [message("a"), message("\ufeffc")]);
   });
 
-  it("decodes UTF-8 as a stream and replaces what is invalid", () => {
+  it("decodes UTF-8 as a stream and replaces invalid bytes", () => {
     const bytes = Buffer.from("data: é漢😀\n\n");
     assert.deepEqual(decodeAll(new EventDecoder(), cut(bytes, [...bytes.keys()])), [message("é漢😀")]);
     assert.deepEqual(decodeAll(new EventDecoder(), [hex("64617461 3a ff 0a0a")]), [message("\ufffd")]);
@@ -194,7 +194,7 @@ describe("EventDecoder: WHATWG HTML §9.2.6", () => {
     assert.deepEqual(decode("data: a"), []);
   });
 
-  it("reads what several pushes brought", () => {
+  it("reads bytes of several pushes", () => {
     const decoder = new EventDecoder();
     decoder.push(Buffer.from("data: a\n\ndata: b"));
     assert.deepEqual(decoder.next(), message("a"));
@@ -250,7 +250,7 @@ describe("event streams: properties", () => {
     { requiredKeys: [] },
   );
 
-  /** What a list of events means to the receiver. */
+  /** Returns the events that a receiver dispatches. */
   function meaning(all: readonly EventFields[]): ServerEvent[] {
     let lastEventId = "";
     const events: ServerEvent[] = [];

@@ -287,7 +287,7 @@ describe("negotiateDeflate: RFC 7692 §5.1 and §7.1", () => {
         if (typeof clientBits === "number" && answered.has("client_max_window_bits")) {
           assert.ok(Number(answered.get("client_max_window_bits")) <= clientBits);
         }
-        // What the answer says is what the server does.
+        // The server does as its answer says.
         assert.deepEqual(agreement.parameters, {
           serverNoContextTakeover: answered.has("server_no_context_takeover"),
           clientNoContextTakeover: answered.has("client_no_context_takeover"),

@@ -187,7 +187,7 @@ describe("FrameDecoder: lengths, RFC 6455 §5.2", () => {
 });
 
 describe("FrameDecoder: parts", () => {
-  it("hands out what has arrived of a data frame, unmasked in place", () => {
+  it("returns the bytes of a partial data frame, unmasked in place", () => {
     const decoder = new FrameDecoder(SERVER);
     const chunk = hex("81 85 37fa213d 7f9f");
     decoder.push(chunk);
@@ -209,7 +209,7 @@ describe("FrameDecoder: parts", () => {
     assert.equal(decoder.next(), decoder.next());
   });
 
-  it("lets go of what was read when it waits for more", () => {
+  it("releases the bytes that it has read when it waits for more", () => {
     const decoder = new FrameDecoder(CLIENT);
     decoder.push(hex("8103616263"));
     const part = decoder.next()!;
@@ -217,7 +217,7 @@ describe("FrameDecoder: parts", () => {
     assert.equal(part.bytes.length, 0);
   });
 
-  it("says of each part whether it is ASCII", () => {
+  it("reports of each part whether it is ASCII", () => {
     const decoder = new FrameDecoder(CLIENT);
     decoder.push(hex("8104 6161"));
     assert.equal(decoder.next()!.ascii, true);

@@ -236,7 +236,7 @@ describe("MessageDecoder: UTF-8, RFC 6455 §5.6, §8.1", () => {
     }
   });
 
-  it("takes U+FFFD for the character that it is", () => {
+  it("accepts U+FFFD as a character of valid text", () => {
     const frames = together(frame(TEXT, "\ufffd"), frame(CLOSE, Buffer.concat([hex("03e8"), Buffer.from("\ufffd")])));
     assert.deepEqual(decode(frames), [{ text: "\ufffd" }, { close: 1000, reason: "\ufffd" }]);
     assert.deepEqual(decode([frame(TEXT, Buffer.concat([Buffer.from("\ufffd"), hex("ff")]))]), ["BAD_UTF8"]);
@@ -265,7 +265,7 @@ describe("MessageDecoder: UTF-8, RFC 6455 §5.6, §8.1", () => {
     assert.deepEqual(decode([frame(TEXT, hex("ff"), false)]), ["BAD_UTF8"]);
   });
 
-  it("does not mind what binary messages hold", () => {
+  it("accepts any bytes in a binary message", () => {
     assert.deepEqual(decode(together(frame(BINARY, hex("ff"), false), frame(CONTINUATION, hex("c0")))), [
       { binary: "ffc0" },
     ]);

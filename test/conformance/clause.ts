@@ -19,7 +19,7 @@ export function should(section: string, sentence: string, proof: Proof): void {
   it(`RFC ${section} SHOULD: ${sentence}`, proof);
 }
 
-/** What a client is allowed to do and the server has to bear, or what this server makes of its freedom: RFC 2119 §5. */
+/** An option of the client that the server must tolerate, or an option that this server takes: RFC 2119 §5. */
 export function may(section: string, sentence: string, proof: Proof): void {
   it(`RFC ${section} MAY: ${sentence}`, proof);
 }
@@ -53,7 +53,7 @@ export async function failed(client: WsClient, code: number): Promise<void> {
   await client.ended();
 }
 
-/** For each of the byte strings a connection of its own, which must fail with `code`. */
+/** Sends each of the byte strings on its own connection, which must fail with `code`. */
 export async function eachFails(
   t: TestContext,
   all: readonly Uint8Array[],
@@ -68,7 +68,7 @@ export async function eachFails(
   }
 }
 
-/** The WebSocket is well: what is sent comes back. */
+/** Asserts that the WebSocket still echoes. */
 export async function isAlive(client: WsClient): Promise<void> {
   client.send("still here");
   assert.equal(await client.message(), "still here");

@@ -91,7 +91,7 @@ function compressed(
   return deflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH, ...options }).subarray(0, -4);
 }
 
-/** What a server with these options answers to these offers; undefined if nothing. */
+/** Returns the answer of a server with these options to these offers; undefined if it accepts none. */
 async function negotiated(t: TestContext, options: EchoOptions, ...offers: string[]): Promise<string | undefined> {
   const client = await (await echo(t, options)).connect();
   client.write(

@@ -1,4 +1,4 @@
-// What PROTOCOL.md asks of a server, as a suite that any implementation can be run against: each § there is a test here.
+// The requirements of PROTOCOL.md for a server as a suite for any implementation: each § there is a test here.
 // The application behind the URL is an echo: every message is sent back as it came, and the text "close" closes the session
 // with 1000. `SESSION_URL=http://host:port/path npm test -- conformance/session` runs it against a server that runs already.
 

@@ -114,7 +114,7 @@ describe("text", () => {
     async (t) => {
       const site = await echo(t);
       for (const [what, bytes] of INVALID) {
-        // What is only cut off could still go on.
+        // A truncated character could still be completed.
         if (what.endsWith("at the end")) continue;
         const text = hex(`48 c3 bc ${bytes}`);
         const inMessage = await WsClient.open(t, site.target);

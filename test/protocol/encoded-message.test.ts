@@ -40,7 +40,7 @@ describe("an encoded message", () => {
     assert.deepEqual([a.count, b.count, other.count], [1, 0, 1]);
   });
 
-  it("is the plain frame where the compression leaves it as it is", () => {
+  it("is the plain frame if the compression does not compress it", () => {
     const message = new EncodedMessage(bodyMessage(Uint8Array.of(1, 2)));
     assert.equal(message.frame(new First(0)), "\x82\x02\x01\x02");
   });

@@ -36,7 +36,7 @@ function taken(connection: Http1Connection): string {
   return text(connection.takeOutput());
 }
 
-/** What answers this request with this status and these fields. */
+/** Returns the bytes of a response with this status and these fields. */
 function answer(input: string, status: number, fields: readonly string[], body: string | null): string {
   const connection = request(input);
   connection.respond({ status, fields }, body);
@@ -196,7 +196,7 @@ describe("Http1Connection: persistence", () => {
     assert.equal(connection.nextRequest(), undefined);
   });
 
-  it("closeSoon lets a request that is half here come, and answers it as the last, unless nobody awaits it", () => {
+  it("closeSoon finishes a partial request and answers it as the last, unless told otherwise", () => {
     for (const awaited of [true, false]) {
       const connection = connect();
       connection.receive(bytesOf(GET.slice(0, 5)));
@@ -997,7 +997,7 @@ describe("Http1Connection: upgrade", () => {
 describe("Http1Connection, however its input is cut", () => {
   interface Sent {
     readonly input: string;
-    /** How it is answered. */
+    /** The way in which the request is answered. */
     readonly answer: "whole" | "chunked" | "counted" | "read first";
     readonly body: string;
     readonly status: number;

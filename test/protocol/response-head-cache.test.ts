@@ -1,4 +1,4 @@
-// What stands before the framing fields of an ordinary response, whether it was made before or not.
+// The cached heads of ordinary responses are the same bytes as uncached ones.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -33,17 +33,17 @@ describe("ordinaryHead", () => {
       return ordinaryHead(...head);
     });
     assert.equal(new Set(made).size, heads.length);
-    // In any order, and from equal fields that are another array.
+    // The order of requests does not matter, nor does the identity of equal arrays.
     for (let round = 0; round < 3; round++) {
       heads.forEach(([status, fields, date, server], i) => {
-        // Another may have had its place meanwhile: then it is as if it had never been.
+        // Undefined if another head has replaced it.
         assert.ok([undefined, made[i]].includes(ordinaryHead(status, [...fields], date, server)));
         assert.equal(ordinaryHead(status, [...fields], date, server), made[i]);
       });
     }
   });
 
-  it("leaves to the connection what it has a say in", () => {
+  it("caches no head with a field that the connection decides", () => {
     for (const name of ["Date", "server", "Connection", "Keep-Alive", "Content-Length", "Transfer-Encoding"]) {
       for (let times = 0; times < 3; times++) assert.equal(ordinaryHead(200, [name, "1"], DATE, ""), undefined);
     }

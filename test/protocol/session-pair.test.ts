@@ -38,9 +38,9 @@ class World {
   readonly heard = { client: [] as string[], server: [] as string[] };
   readonly links: Link[] = [];
   readonly posts: Post[] = [];
-  /** Where the server writes. */
+  /** The link that the server writes to. */
   serverLink: Link | undefined;
-  /** Where the client writes, once its `open` has come. */
+  /** The link that the client writes to, once `open` has arrived. */
   clientLink: Link | undefined;
 
   say(who: "client" | "server"): void {
@@ -153,7 +153,7 @@ function textOf(record: NumberedRecord): string {
   return record.data;
 }
 
-/** What may happen, `n` choosing among what is there. */
+/** The possible events; `n` chooses among links, posts and records. */
 const EVENTS: readonly ((world: World, n: number) => void)[] = [
   (world) => world.say("client"),
   (world) => world.say("server"),

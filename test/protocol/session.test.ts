@@ -39,11 +39,11 @@ describe("one end of a session", () => {
     assert.deepEqual(session.after(), [message("c")]);
   });
 
-  it("refuses an acknowledgement of what was never sent", () => {
+  it("refuses an acknowledgement of a record that was never sent", () => {
     assert.throws(() => sending("a").acknowledge(2), { code: "BAD_RECORD" });
   });
 
-  it("hands out what comes behind a number, and never what is acknowledged", () => {
+  it("returns the records after a number, without acknowledged ones", () => {
     const session = sending("a", "b", "c");
     session.acknowledge(1);
     assert.deepEqual(session.after(2), [message("c")]);
@@ -81,7 +81,7 @@ describe("one end of a session", () => {
     assert.equal(session.isAckDue, true);
   });
 
-  it("owes one for what came again: the other end does not know", () => {
+  it("acknowledges a record that has arrived again: the other end has no acknowledgement of it", () => {
     const session = new Session();
     session.receive(1, message("a"));
     session.takeAck();

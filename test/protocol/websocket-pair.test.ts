@@ -155,7 +155,7 @@ function deliverAll(pair: Pair): void {
 }
 
 describe("A client's and a server's WebSocketConnection", () => {
-  it("agree on messages, close code and reason, however the bytes are cut and whoever closes when", () => {
+  it("agree on messages, close code and reason for all cuts, and closes from either side at any moment", () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 40 }), name, (actions, closer) => {
         const pair = new Pair();

@@ -238,7 +238,7 @@ describe("WebSocketConnection: the closing handshake", () => {
     assert.equal(connection.outputSize, 0);
   });
 
-  it("RFC 6455 §7.1.6: what we said stands, whatever the peer answers", () => {
+  it("RFC 6455 §7.1.6: the code of the first close frame stands, whatever the peer answers", () => {
     for (const answer of [closeFrame(4999, "no"), closeFrame(1005)]) {
       const connection = connect();
       connection.close(1001, "going");
@@ -284,7 +284,7 @@ describe("WebSocketConnection: the closing handshake", () => {
     assert.equal(taken(connection), "880203e8");
   });
 
-  it("RFC 6455 §5.5.1: what stands behind the peer's close frame is not looked at", () => {
+  it("RFC 6455 §5.5.1: bytes after the peer's close frame are ignored", () => {
     const connection = connect(closeFrame(1000), frame(TEXT, "late"), hex("ffff"));
     assert.deepEqual(all(connection), ["closed by client 1000 "]);
     connection.receive(frame(TEXT, "later"));
@@ -441,7 +441,7 @@ describe("WebSocketConnection: with a compression (RFC 7692 §6; the real one is
     return { connection, mirror };
   }
 
-  it("§6.2: what has RSV1 is inflated, whole, and what has not is not", () => {
+  it("§6.2: a message with RSV1 is inflated as a whole, one without is not inflated", () => {
     const { connection } = open(
       mirrored(TEXT, "cba"),
       frame(TEXT, "abc"),
@@ -472,7 +472,7 @@ describe("WebSocketConnection: with a compression (RFC 7692 §6; the real one is
     assert.match(String(all(invalid)), /^closed by server 1007 [^,]*, BAD_UTF8$/);
   });
 
-  it("it is not asked once a close frame is out: what it remembers must be what the peer has", () => {
+  it("does not compress after its close frame: both ends must have the same window", () => {
     const { connection, mirror } = open();
     connection.close(1000, "");
     connection.sendText("abcd");

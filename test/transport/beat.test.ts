@@ -1,4 +1,4 @@
-// What is found by looking once a second: timeouts of HTTP, heartbeats of WebSockets and event streams, in virtual time.
+// The checks of every second: timeouts of HTTP, heartbeats of WebSockets and event streams, in virtual time.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

@@ -1,4 +1,4 @@
-// DEFLATE (RFC 1951) a message at a time, with node:zlib: what permessage-deflate and gzip streams share.
+// DEFLATE (RFC 1951) of single messages with node:zlib, for permessage-deflate and gzip streams.
 //
 // Everything is done at once, in the turn that asks for it, so messages keep their order and no state waits in between.
 // That costs less than zlib's streams at every size (docs/decisions/0009): a stream goes through the thread pool for each
@@ -30,24 +30,24 @@ export interface CompressOptions {
    */
   readonly contextTakeover?: boolean | undefined;
   /**
-   * How far back it looks: 2 to the power of this many bytes, 8 to 15. Where context is taken over as much is kept for
-   * either direction of each connection. @default 15, or 13 where context is taken over
+   * The window size is 2 to the power of this many bytes, 8 to 15. With context takeover each connection keeps a window for
+   * either direction. @default 15, or 13 with context takeover
    */
   readonly windowBits?: number | undefined;
 }
 
 /** The options with their defaults. */
 export interface CompressSettings {
-  /** Of a message that is compressed on its own. */
+  /** The threshold for a message that is compressed on its own. */
   readonly thresholdBytes: number;
-  /** Of a message that is compressed with the help of those before. */
+  /** The threshold for a message that is compressed with context takeover. */
   readonly takeoverThresholdBytes: number;
   readonly level: number;
   readonly contextTakeover: boolean;
   readonly windowBits: number;
 }
 
-/** How a message is compressed on its own. */
+/** The settings for a message that is compressed on its own. */
 export type DeflateSettings = Pick<CompressSettings, "level" | "windowBits">;
 
 const MAX_WINDOW_BITS = 15;
@@ -58,17 +58,17 @@ const CHUNK_BYTES = 65_536;
 /** zlib never looks back further than the window without this many bytes: MIN_LOOKAHEAD in its deflate.h. */
 const LOOKAHEAD_BYTES = 262;
 
-/** What a flush ends with: an empty stored block without its header, RFC 7692 §7.2.1. */
+/** The end of a flush: an empty stored block without its header, RFC 7692 §7.2.1. */
 export const FLUSH_END: Uint8Array = Uint8Array.of(0x00, 0x00, 0xff, 0xff);
 
-/** An empty stored block that is the last: a message that was cut does not come to it, and zlib says so. */
+/** An empty final stored block: zlib reports an error for a truncated message, which does not reach it. */
 const FINAL_BLOCK = Uint8Array.of(0x01, 0x00, 0x00, 0xff, 0xff);
 
 /** zlib holds no more than fits in here. */
 const MAX_OUTPUT_BYTES = 0x7fff_ffff;
 
 /**
- * How many DEFLATE streams one message may consist of (RFC 7692 §7.2.3.4: a block with BFINAL set ends one). Each costs
+ * The number of DEFLATE streams that a message may consist of (RFC 7692 §7.2.3.4: a block with BFINAL set ends one). Each costs
  * an engine of its own, some 5 µs for as little as two bytes.
  */
 const MAX_STREAMS = 64;
@@ -119,8 +119,8 @@ export function gzip(bytes: Uint8Array, level: number): Uint8Array {
 }
 
 /**
- * What `payload`, whose end was taken off by its sender, inflates to. Throws MESSAGE_TOO_BIG as soon as there are more
- * than `maxBytes`, before they are held, and BAD_DEFLATE.
+ * Inflates a payload from which the sender has removed the end. Throws MESSAGE_TOO_BIG as soon as there are more than `maxBytes`,
+ * before they are held, and BAD_DEFLATE.
  */
 export function inflate(payload: Uint8Array, maxBytes: number, history?: History): Uint8Array {
   const input = withEnd(payload);
@@ -148,7 +148,7 @@ function lastWindow(before: Uint8Array | undefined, bytes: Uint8Array): Uint8Arr
   return concat([before.subarray(-(window - bytes.length)), bytes]);
 }
 
-/** The last bytes of what was said so far: the window that LZ77 looks back into. */
+/** The latest bytes of a stream: the window of LZ77. */
 export class History {
   readonly #limit: number;
   #buffer: Uint8Array = allocate(0);
@@ -158,7 +158,7 @@ export class History {
     this.#limit = 1 << windowBits;
   }
 
-  /** Valid until the next `add`. */
+  /** The window. Valid until the next `add`. */
   get bytes(): Uint8Array {
     return this.#buffer.subarray(0, this.#length);
   }
@@ -173,7 +173,7 @@ export class History {
   }
 
   #grow(length: number): void {
-    // Not out of a pool: it stays as long as the connection.
+    // Not from the pool: it lives as long as the connection.
     const larger = new Uint8Array(Math.min(this.#limit, Math.max(length, 2 * this.#buffer.length)));
     larger.set(this.bytes);
     this.#buffer = larger;

@@ -141,7 +141,7 @@ class GzipBody {
     else this.#deflater = sharedDeflater(settings);
   }
 
-  /** All that a client needs to see the whole of `part`. */
+  /** Returns all bytes that a client needs to decode `part`. */
   encode(part: string | Uint8Array): Uint8Array {
     const bytes = toBytes(part);
     this.#crc = crc32(bytes, this.#crc);
@@ -176,7 +176,7 @@ class GzipBody {
   }
 }
 
-/** RFC 1951 §3.2.4: blocks without compression. */
+/** Encodes blocks without compression, RFC 1951 §3.2.4. */
 function stored(bytes: Uint8Array): Uint8Array {
   const parts: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; at += MAX_STORED_BYTES) {

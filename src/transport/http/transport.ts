@@ -11,18 +11,18 @@ import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "../
 import type { ExchangeListener, ResponseExchange } from "../exchange.ts";
 import type { Heartbeat, MessageForm, Transport, TransportKind, TransportListener } from "../transport.ts";
 
-/** How messages look in the body of a response. */
+/** The form of messages in the body of a response. */
 export interface HttpFormat {
   readonly kind: TransportKind;
-  /** Whether a message ends the response when the application does not say. */
+  /** True if a message ends the response by default. */
   readonly endsAfterSend: boolean;
-  /** Whether a response that has nothing to say when setup is over has its head then. */
+  /** True if a response without a message gets its head at the end of setup. */
   readonly startsSilent: boolean;
-  /** What keeps a silent response alive, where the format has something that means nothing. */
+  /** Bytes that keep a silent response alive; undefined if every byte of the format has a meaning. */
   readonly heartbeat: string | undefined;
   /** The head that the first message makes. `isStream`: more may follow. */
   head(message: OutboundMessage, isStream: boolean): ResponseHead;
-  /** What stands in the body for a message: its own body, or an event. */
+  /** A message appears in the body as its own body, or as an event. */
   readonly messageForm: "body" | "event";
   /** One part of a message in parts. */
   encodePart(data: string | Uint8Array): string | Uint8Array;
@@ -51,7 +51,7 @@ export const PLAIN: HttpFormat = {
   encodePart: (data) => data,
 };
 
-/** How nearly every answer ends. */
+/** The end of nearly every response. */
 const ANSWERED: CloseStatus = Object.freeze(closeStatus("server", 1000));
 /** A message without content: the head of a response that has nothing to say yet. */
 const NO_MESSAGE: OutboundMessage = { status: undefined, fields: [], body: null, event: undefined, length: undefined };
@@ -60,7 +60,7 @@ export class HttpTransport implements Transport, ExchangeListener {
   readonly #exchange: ResponseExchange;
   /** Fields that the head gets beside those of the first message. */
   readonly #fields: readonly string[];
-  /** Who was told of the connection's fate before, and still is. */
+  /** The previous exchange listener; still notified after this one. */
   readonly #before: ExchangeListener | undefined;
   #format: HttpFormat;
   #listener: TransportListener | undefined;
@@ -308,7 +308,7 @@ function encode(message: OutboundMessage, { messageForm }: HttpFormat): string |
   return messageForm === "event" ? messageToEvent(message) : message.body;
 }
 
-/** The same of a message that is sent to many; undefined if it has none, or is sent to one. */
+/** The encoded body of a message that is sent to many; undefined if it has none, or is sent to one. */
 function encodedBody(message: OutboundMessage, { messageForm }: HttpFormat): EncodedBody | undefined {
   if (!(message instanceof EncodedMessage)) return undefined;
   return messageForm === "event" ? message.asEvent() : message.asPlain();

@@ -1,7 +1,7 @@
-// What all connections of one server hold together: unsent (`maxTotalBufferedBytes`), or received and not taken
-// (`maxTotalReceivedBytes`). Kept up by those that hold something, so the others pay nothing for it.
+// The sum of the bytes that all connections of a server hold: unsent (`maxTotalBufferedBytes`), or received and not delivered
+// (`maxTotalReceivedBytes`). Only connections that hold bytes update it.
 
-/** So much beyond the limit is far beyond it. */
+/** The excess from which `isFarExceeded` is true. */
 const FAR_BYTES = 16_777_216;
 
 export class BufferBudget {
@@ -20,7 +20,7 @@ export class BufferBudget {
     return this.#bytes;
   }
 
-  /** One holder has `after` unsent instead of `before`. */
+  /** A holder has `after` bytes now and had `before`. */
   change(before: number, after: number): void {
     this.#bytes += after - before;
     if (before === 0 && after > 0) this.#holders += 1;
@@ -32,14 +32,14 @@ export class BufferBudget {
     return this.#bytes > this.maxBytes;
   }
 
-  /** Even those that are only made to wait, and could go on later, have to make room. */
+  /** True if even holders that are only made to wait, and could go on later, have to make room. */
   get isFarExceeded(): boolean {
     return this.#bytes > this.maxBytes + FAR_BYTES;
   }
 
   /**
-   * Whether one that holds so much has to make room while the budget is exceeded. Those do that hold their equal part of
-   * it or more: there is always one, it is never a client that keeps up, and nobody has to look for the fullest.
+   * True if a holder of this many bytes has to make room while the budget is exceeded: if it holds its equal share of the budget
+   * or more. There is always such a holder, it is never a client that keeps up, and no search for the fullest is needed.
    */
   isShareSpent(bytes: number): boolean {
     return bytes > 0 && bytes * this.#holders >= this.maxBytes;

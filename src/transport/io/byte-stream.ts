@@ -1,19 +1,19 @@
-// The lowest seam: something that carries bytes both ways. `server/net-stream.ts` makes one of a `net.Socket`; tests
-// make one of two arrays. Nothing above it knows which.
+// The lowest seam: a stream of bytes in both directions. `server/net-stream.ts` makes one of a `net.Socket`, tests one of two
+// arrays.
 
 import type { Piece } from "../../base/bytes.ts";
 
 /** A bidirectional stream of bytes, as TCP gives it. Calls after the end do nothing. */
 export interface ByteStream {
-  /** Who is told what happens. A change of protocol (RFC 9110 §7.8) replaces it. */
+  /** Receives the events of the stream. A change of protocol (RFC 9110 §7.8) replaces it. */
   listener: ByteStreamListener;
   /** Bytes accepted by `write` that the system has not taken yet. */
   readonly bufferedAmount: number;
-  /** Memory that what is unsent keeps beyond `bufferedAmount`: of a message that is partly sent, all is kept. */
+  /** Memory of unsent data beyond `bufferedAmount`: a message that is partly sent is kept as a whole. */
   readonly pinnedBytes?: number;
   /** The peer's address as text, undefined where there is none (a Unix socket). */
   readonly remoteAddress: string | undefined;
-  /** True where TLS carries the bytes. */
+  /** True if the connection uses TLS. */
   readonly isEncrypted: boolean;
   /** Writes one piece, or several in order as one write. */
   write(output: Piece | readonly Piece[]): void;
@@ -33,7 +33,7 @@ export interface ByteStreamListener {
   onEof(): void;
   /** `bufferedAmount` came back to zero. */
   onDrain(): void;
-  /** `maxTotalReceivedBytes` is exceeded: who holds its equal part of it, or more, ends what it reads. */
+  /** `maxTotalReceivedBytes` is exceeded: a listener that holds its equal share or more ends its connection. */
   makeRoom?(): void;
   /** The connection is gone, both ways. Called once, last. */
   onClosed(error: Error | undefined): void;

@@ -13,8 +13,8 @@ export class Flusher {
   readonly #run = (): void => this.#flushAll();
 
   /**
-   * `schedule` runs its argument at the end of this turn; the default is `setImmediate`. `report` is told what a target
-   * throws; the default makes it an uncaught exception.
+   * `schedule` runs its argument at the end of this turn; the default is `setImmediate`. `report` gets an error of a target; the
+   * default makes it an uncaught exception.
    */
   constructor(schedule: (run: () => void) => void = setImmediate, report: (error: unknown) => void = throwLater) {
     this.#schedule = schedule;
@@ -27,7 +27,7 @@ export class Flusher {
     if (this.#waiting.push(target) === 1) this.#schedule(this.#run);
   }
 
-  /** A target that throws must not keep the others from writing. */
+  /** Flushes all targets, also if one of them throws. */
   #flushAll(): void {
     const waiting = this.#waiting;
     this.#waiting = [];

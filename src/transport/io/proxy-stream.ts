@@ -1,5 +1,5 @@
-// The start of a connection that a proxy passes on byte by byte: the PROXY header (`codec/proxy-protocol.ts`) stands in
-// front of what the client sends, and says whose connection it is.
+// The start of a connection from a proxy that forwards bytes: a PROXY header (`codec/proxy-protocol.ts`) with the client's
+// address precedes the client's bytes.
 
 import type { Piece } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
@@ -67,7 +67,7 @@ export class ProxyListener implements ByteStreamListener {
   }
 }
 
-/** The same stream, with the address of the proxy's peer: what is above it does not see the proxy. */
+/** A stream from a proxy with the address of the proxy's client. */
 export class ProxiedStream implements ByteStream {
   readonly remoteAddress: string | undefined;
   readonly #stream: ByteStream;

@@ -1,6 +1,6 @@
-// The WebSocket transport: RFC 6455 over a ByteStream. The protocol decides what is said; this file reads at the pace
-// of the receiver, writes once a turn, and ends TCP when the closing handshake is done or takes too long (§7.1.1).
-// Long because reading, writing, liveness and the end share what they know of the stream.
+// The WebSocket transport: a WebSocketConnection over a ByteStream. It reads at the pace of the listener, writes once a turn,
+// and ends TCP when the closing handshake is done or takes too long (RFC 6455 §7.1.1).
+// Long because reading, writing, liveness and the end share the state of the stream.
 
 import { utf8Bytes } from "../../base/bytes.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
@@ -25,12 +25,12 @@ import type { Heartbeat, Transport, TransportKind, TransportListener } from "../
 
 const NOTHING = new Uint8Array(0);
 
-/** A message in parts has begun, and no part of it was sent. */
+/** A message in parts has begun without a part. */
 const FIRST_PART = 1;
-/** The channel takes messages. */
+/** `open` was called: events are delivered. */
 const OPENED = 2;
 const PAUSED = 4;
-/** What has arrived is being delivered. */
+/** Events are being delivered. */
 const READING = 8;
 const FLUSH_QUEUED = 16;
 /** The stream is closed. */
@@ -42,13 +42,13 @@ const STREAM_PAUSED = 128;
 /** The client sends nothing more: the rest is delivered even to a listener that has paused. */
 const REST = 256;
 
-/** Bytes that are read while the listener has paused. */
+/** Bytes that are read ahead while the listener has paused. */
 const MAX_AHEAD_BYTES = 65_536;
 
 export interface WebSocketContext {
   readonly clock: Clock;
   readonly flusher: Flusher;
-  /** Bytes that all clients have sent and nobody has taken. */
+  /** Received bytes of all clients that were not delivered. */
   readonly received: BufferBudget;
 }
 
@@ -67,7 +67,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   /** Pings and pongs that came in the second that began at `#controlsSince`. */
   #controls = 0;
   #controlsSince = 0;
-  /** Bytes of this connection that `received` counts. */
+  /** Bytes of this connection in `received`. */
   #counted = 0;
 
   /** `output`: the 101, which goes out first. */
@@ -103,7 +103,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     return this.#stream.pinnedBytes ?? 0;
   }
 
-  /** What came behind the request is the first that is read. */
+  /** Takes the bytes that arrived after the request. */
   begins(rest: Uint8Array | undefined): void {
     if (rest !== undefined) this.#connection.receive(rest);
     this.#queueFlush();
@@ -182,11 +182,11 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   /**
-   * Any byte is a sign of life, so a busy conversation is never pinged, and costs one store per read instead of a timer.
-   * While we do not read, silence says nothing.
+   * Every received byte is a sign of life, so a busy connection is never pinged, and costs one store per read instead of a
+   * timer. Silence while the stream is not read means nothing.
    */
   tick(now: number, { pingIntervalMs, pongTimeoutMs }: Heartbeat): void {
-    // A peer that is slow but reads must see that we are there.
+    // A slow peer that still reads must see a sign of life.
     if (this.#connection.sendPendingPong()) this.#queueFlush();
     this.#checkMessage(now);
     if (this.#flags & PAUSED) this.#findEnd();
@@ -206,7 +206,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     }
   }
 
-  /** Does nothing once the connection is gone: what it has brought is all that comes. */
+  /** Does nothing once the connection is over: the rest is delivered at once. */
   pause(): void {
     if (this.#flags & PAUSED || this.#isOver) return;
     this.#flags |= PAUSED;
@@ -246,7 +246,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   onClosed(): void {
     this.#context.clock.clearTimer(this.#closeTimer);
     this.#flags |= GONE;
-    // What was read before the connection went is still delivered, then the end.
+    // Bytes that were read before are still delivered, then the end.
     this.#connection.receiveEof();
     this.#readRest();
   }
@@ -265,7 +265,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   /**
-   * While the listener takes nothing, bytes are read up to a limit, because only a stream that is read tells of its end.
+   * Reads up to a limit while the listener has paused, because only a stream that is read reports its end.
    */
   #readAhead(): void {
     if (this.#flags & STREAM_PAUSED || this.#connection.heldBytes <= MAX_AHEAD_BYTES) return;
@@ -274,9 +274,8 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   /**
-   * Finds the end of a client that is not read. Its close frame may have come. A client that has left may have ended its
-   * side behind bytes that are not read: its system answers what we send with a reset, and the write after it fails. A pong
-   * that nobody asked for needs no answer (§5.5.3).
+   * Finds the end of a client that is not read. Its close frame may have arrived. Its FIN may stand behind unread bytes: then its
+   * system answers a write with a reset, and the next write fails. A pong without a ping needs no answer (§5.5.3).
    */
   #findEnd(): void {
     if (this.#connection.hasClose()) this.#readRest();
@@ -286,14 +285,14 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     }
   }
 
-  /** The client sends nothing more: delivers all that has come, even to a listener that has paused, and then the end. */
+  /** Delivers the rest, even to a listener that has paused, and then the end. */
   #readRest(): void {
     this.#flags |= REST;
     this.#read();
     this.#count();
   }
 
-  /** Delivers what has arrived, until the listener pauses. */
+  /** Delivers events until the listener pauses. */
   #read(): void {
     const listener = this.#listener;
     // A listener that resumes or closes from inside a delivery must not start a second loop.
@@ -328,7 +327,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     }
   }
 
-  /** Ends what sends too many control frames: more than the limit within a second from the first of them. */
+  /** Counts a control frame. Fails the connection for more than the limit within a second from the first of them. */
   #isFlooded(): boolean {
     const { maxControlFramesPerSecond = Number.POSITIVE_INFINITY } = this.#options;
     if (maxControlFramesPerSecond === Number.POSITIVE_INFINITY) return false;
@@ -343,7 +342,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     return isFlood;
   }
 
-  /** Brings the server's sum up to date; ends the connection if it grew and has to make room. */
+  /** Updates `received`; fails the connection if it grew and has to make room. */
   #count(): void {
     const bytes = this.#connection.heldBytes;
     const before = this.#counted;
@@ -354,17 +353,17 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     if (bytes > before && received.isExceeded && received.isShareSpent(bytes)) this.#refuse("RECEIVE_OVERFLOW");
   }
 
-  /** Ends what takes longer than `messageTimeoutMs` to send a message, but for the time that its bytes have earned. */
+  /** Fails the connection if a message takes longer than `messageTimeoutMs` and the time that its bytes have earned. */
   #checkMessage(now: number): void {
     const unfinished = this.#connection.unfinished;
     if (unfinished === undefined) return;
-    // While we do not read it cannot go on.
+    // It makes no progress while the stream is not read.
     if (unfinished.since === undefined || this.#flags & PAUSED) unfinished.since = now;
     const { messageTimeoutMs = Number.POSITIVE_INFINITY } = this.#options;
     if (now - unfinished.since >= messageTimeoutMs + earnedMs(unfinished.bytes)) this.#refuse("MESSAGE_TIMEOUT");
   }
 
-  /** §7.1.7: fails the connection, unless its end was there before. */
+  /** §7.1.7: fails the connection unless it is closed. */
   #refuse(code: ErrorCode): void {
     const end = this.#connection.refuse(new ChannelError(code));
     if (end === undefined) return;
@@ -372,7 +371,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     this.#ended(end);
   }
 
-  /** The close timer counts from when our close frame is out: what stands before it may take a slow client long. */
+  /** Starts the close timer when the close frame has left: a slow client may take long for the data before it. */
   #emptied(): void {
     if (!this.#connection.isOpen) this.#startCloseTimer();
     this.#listener?.bufferEmptied();
@@ -383,7 +382,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     if (end !== undefined) this.#ended(end);
   }
 
-  /** Ends without a handshake; undefined if the end was there before. */
+  /** Ends without a handshake. Returns undefined if the connection was closed before. */
   #drop(): WebSocketClosed | undefined {
     this.#stream.destroy();
     const end = this.#connection.abort();
@@ -400,7 +399,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   #end(): void {
     if (this.#flags & GONE) return;
     this.flush();
-    // Its peer's end must be seen.
+    // The end of the peer must be read.
     if (this.#flags & STREAM_PAUSED) this.#stream.resume();
     this.#stream.end();
     this.#startCloseTimer();

@@ -20,7 +20,7 @@ const { randomBytes } = seeded(1951);
 const ROOMY = 1 << 24;
 const SYNC = { finishFlush: constants.Z_SYNC_FLUSH };
 
-/** What zlib inflates blocks to that are not the last. */
+/** Inflates blocks without a final one, with zlib. */
 function platformInflate(blocks: Uint8Array, dictionary?: Uint8Array): Uint8Array {
   return inflateRawSync(blocks, dictionary === undefined ? SYNC : { ...SYNC, dictionary });
 }
@@ -79,7 +79,7 @@ describe("deflate", () => {
         const before = randomBytes(distance);
         const history = new History(15);
         history.add(before);
-        // The same 60 random bytes again: short only if they are found that far back.
+        // A repetition of 60 random bytes is short only if they are found that far back.
         if (deflate(before.subarray(0, 60), { level: 9, windowBits }, history).length < 30) furthest = distance;
       }
       assert.ok(furthest <= 1 << windowBits, `${furthest} bytes back with ${windowBits} bits`);
@@ -177,8 +177,8 @@ describe("inflate", () => {
     );
   });
 
-  // What 200 messages of 1 MiB leave is garbage that V8 has not collected yet, not memory of zlib: as many Buffers of the same
-  // size, without any zlib, peak the same. V8 collects when the memory beside its heap has grown by a limit of its own. On
+  // 200 messages of 1 MiB leave garbage that V8 has not collected yet, not memory of zlib: as many Buffers of the same size,
+  // without zlib, peak the same. V8 collects when the memory beside its heap has grown by a limit of its own. On
   // Node 20.20 that is some 40 MiB, on Node 24.21 some 72 MiB, and ten times as many bombs peak no higher. With chunks of 4 KiB
   // in place of 64, or of 1 MiB, it is the same.
   it("peaks with 200 bombs of 1 MiB no higher than 200 Buffers of that size do, and with 2,000 no higher than with 200", () => {
@@ -246,7 +246,7 @@ describe("History", () => {
 });
 
 describe("Deflater", () => {
-  it("compresses what a group gets once, text or bytes", () => {
+  it("compresses a message once for a whole group, text or bytes", () => {
     const deflater = new Deflater({ level: 1, windowBits: 15 });
     for (const data of ["news ".repeat(500), Buffer.from("news ".repeat(500))]) {
       const first = deflater.deflate(data);
@@ -266,7 +266,7 @@ describe("Deflater", () => {
     assert.equal(toHex(platformInflate(first)), toHex(Buffer.from("aaaa")));
   });
 
-  it("is shared by all who compress alike", () => {
+  it("is shared by all bodies with the same settings", () => {
     assert.equal(sharedDeflater({ level: 1, windowBits: 15 }), sharedDeflater({ level: 1, windowBits: 15 }));
     assert.notEqual(sharedDeflater({ level: 1, windowBits: 15 }), sharedDeflater({ level: 1, windowBits: 14 }));
     assert.notEqual(sharedDeflater({ level: 2, windowBits: 8 }), sharedDeflater({ level: 1, windowBits: 8 }));

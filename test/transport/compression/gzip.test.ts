@@ -10,7 +10,7 @@ import { GzipExchange } from "../../../src/transport/compression/gzip.ts";
 import type { Exchange } from "../../../src/transport/exchange.ts";
 import { toHex } from "../../support/hex.ts";
 
-/** What an exchange was told, in order. */
+/** The calls of an exchange, in order. */
 interface Told {
   respond?: { status: number; fields: string; body: string | Uint8Array | null };
   start?: { status: number; fields: string; length: number | undefined };
@@ -268,7 +268,7 @@ describe("GzipExchange: the rest", () => {
   });
 });
 
-/** What a decoder gives for these bytes, before any more of them. */
+/** Resolves with the output of a decoder for these bytes alone. */
 function pushed(gunzip: ReturnType<typeof createGunzip>, bytes: Uint8Array): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     gunzip.once("error", reject);

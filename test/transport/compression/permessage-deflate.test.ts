@@ -17,7 +17,7 @@ import { text } from "../../support/pieces.ts";
 const { CONTINUATION, TEXT, BINARY, CLOSE, PING } = OPCODE;
 const KEY = hex("37fa213d");
 
-/** What is agreed on when both take over, and nothing is said of windows. */
+/** An agreement with context takeover on both sides and the largest windows. */
 const TAKEOVER: DeflateParameters = {
   serverNoContextTakeover: false,
   clientNoContextTakeover: false,
@@ -95,7 +95,7 @@ describe("permessage-deflate: the examples of RFC 7692 §7.2.3", () => {
     const payloads = ["f248cdc9c90700", "f248cdc9c90700", "f200110000"];
     const frames = (): Uint8Array[] => payloads.map((payload) => frame(TEXT, hex(payload), { rsv1: true }));
     assert.deepEqual(received(connect(TAKEOVER), ...frames()), ["Hello", "Hello", "Hello"]);
-    // Where nothing is taken over the third has nothing to look back to.
+    // Without context takeover the third refers to bytes that are not there.
     assert.deepEqual(received(connect(APART), ...frames()), ["Hello", "Hello", "closed by server 1007 BAD_DEFLATE"]);
   });
 

@@ -1,4 +1,4 @@
-// Who pays when all connections together hold too much.
+// The connections that have to make room when all of them together hold too much.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

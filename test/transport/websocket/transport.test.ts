@@ -33,7 +33,7 @@ function message(body: string | Uint8Array | null): OutboundMessage {
   return { status: undefined, fields: [], body, event: undefined, length: undefined };
 }
 
-/** What was told of the end: once, and last. */
+/** The reports of the end. */
 function ends(told: readonly string[]): string[] {
   return told.filter((what) => what.startsWith("closed"));
 }
@@ -43,11 +43,11 @@ interface Bench {
   readonly transport: WebSocketTransport;
   readonly turn: Turn;
   readonly clock: VirtualClock;
-  /** What the listener was told, in order. */
+  /** The calls of the listener, in order. */
   readonly told: string[];
 }
 
-/** What the protocol before leaves. */
+/** The unwritten output of HTTP. */
 function switching(): Output {
   const output = new Output();
   output.text("101\r\n");
