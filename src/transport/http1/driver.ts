@@ -16,7 +16,7 @@ import { type ExchangeOwner, Http1Exchange } from "./exchange.ts";
 import { type Awaited, type Http1Timeouts, Inactivity } from "./inactivity.ts";
 import { ReceivedMemory } from "./received-memory.ts";
 
-/** What all connections of one server share. */
+/** The part of a server that all its HTTP/1.1 connections share. */
 export interface Http1Context {
   readonly http: Http1Options;
   readonly clock: Clock;
