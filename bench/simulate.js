@@ -5,7 +5,7 @@
 // MemoryBackplane. `node --expose-gc bench/simulate.js [--processes N] [--members N]`, after a build.
 import { parseArgs } from "node:util";
 import { createChannelStore, MemoryBackplane, withChannel } from "../dist/src/index.js";
-import { EngineServer } from "../dist/src/server/server.js";
+import { EngineServer } from "../dist/src/server/engine-server.js";
 import { Http1Driver } from "../dist/src/transport/http1/driver.js";
 import { upgradeRequest } from "./lib/frames.js";
 import { Sink } from "./lib/sink.js";

@@ -1,7 +1,7 @@
 // @ts-check
 // Runs the engine over streams without sockets and counts. Prints one JSON object; guard.js explains it.
 import { withChannel } from "../../dist/src/index.js";
-import { EngineServer } from "../../dist/src/server/server.js";
+import { EngineServer } from "../../dist/src/server/engine-server.js";
 import { Http1Driver } from "../../dist/src/transport/http1/driver.js";
 import { maskedFrame, TEXT, upgradeRequest } from "../lib/frames.js";
 

@@ -4,7 +4,7 @@
 // written.
 import { bench, run, summary } from "mitata";
 import { createChannelStore, withChannel } from "../../dist/src/index.js";
-import { EngineServer } from "../../dist/src/server/server.js";
+import { EngineServer } from "../../dist/src/server/engine-server.js";
 import { Http1Driver } from "../../dist/src/transport/http1/driver.js";
 import { upgradeRequest } from "../lib/frames.js";
 import { Sink } from "../lib/sink.js";
