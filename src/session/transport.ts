@@ -29,7 +29,7 @@ import { Liveness } from "./liveness.ts";
 import { SessionState } from "./state.ts";
 import { Waiters } from "./waiters.ts";
 
-/** What the request of a carrier says. */
+/** The parameters of a carrier's request. */
 export interface CarrierRequest {
   /** The number of the last record that the client has. */
   readonly after: number;
@@ -155,7 +155,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.#session.continueAt(this.#session.received + 1);
     carrier.begin(this);
     if (this.#carrier !== carrier) return;
-    if (!carrier.isParked) this.#greet(carrier, isResumed);
+    if (!carrier.isParked) this.#greet(carrier, { resumed: isResumed });
     else if (isPrompt || !isResumed || this.#session.bufferedAmount > 0) this.#queueFlush();
     // The carrier may have ended with what it was just sent.
     if (this.#carrier === carrier && this.#isOpened) this.#start(carrier);
@@ -323,7 +323,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     const carrier = this.#carrier;
     if (carrier === undefined || !carrier.isParked) return;
     try {
-      this.#greet(carrier, this.#liveness.isConfirmed);
+      this.#greet(carrier, { resumed: this.#liveness.isConfirmed });
       carrier.finish();
     } catch (error) {
       // The answer could not be encoded: its client must not wait for it.
@@ -403,12 +403,12 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   }
 
   /** Writes `open`, and everything that the client does not have. */
-  #greet(carrier: Carrier, resumed: boolean): void {
-    carrier.write(this.#openRecord(resumed));
+  #greet(carrier: Carrier, opening: Pick<OpenRecord, "resumed">): void {
+    carrier.write(this.#openRecord(opening));
     for (const record of this.#session.after()) carrier.write(record);
   }
 
-  #openRecord(resumed: boolean): OpenRecord {
+  #openRecord({ resumed }: Pick<OpenRecord, "resumed">): OpenRecord {
     const { heartbeatMs, resumeMs } = this.#settings;
     const first = this.#session.acknowledged + 1;
     return { type: "open", session: this.token, resumed, received: this.takeAck(), first, heartbeatMs, resumeMs };
@@ -527,7 +527,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
    * learn nothing, and would ask for one session after the other.
    */
   #refuse(poll: Carrier, code: number, reason: string): void {
-    poll.write(this.#openRecord(false));
+    poll.write(this.#openRecord({ resumed: false }));
     poll.write({ type: "close", code, reason });
     poll.finish();
   }

@@ -1,4 +1,4 @@
-// Requests of a client's past that come late: the attempt number, `try`, tells them from the newest (PROTOCOL.md, "Taking up").
+// Requests that arrive late: the attempt number, `try`, tells them from the newest one (PROTOCOL.md, "Taking up").
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -8,8 +8,8 @@ import { sessionOfPoll, sessionOfStream, sessionSite } from "../support/session-
 import { until } from "../support/wait.ts";
 import { upgradeRequest } from "../support/ws-client.ts";
 
-describe("a request with a lower try than the one that has taken the session up", () => {
-  it("is refused with 409 on every carrier, and the carrier that is there goes on", async (t) => {
+describe("a request with a lower try than the one that resumed the session", () => {
+  it("is refused with 409 on every carrier, and the present carrier goes on", async (t) => {
     const site = await sessionSite(t);
     const open = opened(await poll(t, site.endpoint, { try: 1 }));
     const socket = await SocketClient.open(t, site.endpoint, { ...back(open, 0), try: 5 });
@@ -28,7 +28,7 @@ describe("a request with a lower try than the one that has taken the session up"
     assert.equal(site.channels.length, 1);
   });
 
-  it("says nothing to a request without one, or with the same: a proxy may repeat a GET", async (t) => {
+  it("does not refuse a request without a try, or with the same one: a proxy may repeat a GET", async (t) => {
     const site = await sessionSite(t);
     const open = opened(await poll(t, site.endpoint, { try: 3 }));
     assert.equal(opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0, try: 3 })).resumed, true);
@@ -36,7 +36,7 @@ describe("a request with a lower try than the one that has taken the session up"
     assert.equal((await poll(t, site.endpoint, { ...back(open, 0), park: 0, try: 2 })).status, 409);
   });
 
-  it("that is no number is 400", async (t) => {
+  it("is refused with 400 if the try is not a number", async (t) => {
     const site = await sessionSite(t);
     for (const attempt of ["-1", "01", "x", "", "9007199254740992"]) {
       assert.equal((await poll(t, site.endpoint, { try: attempt })).status, 400);
@@ -44,7 +44,7 @@ describe("a request with a lower try than the one that has taken the session up"
     assert.equal(site.channels.length, 0);
   });
 
-  it("does not count for a token that is not there: a new session", async (t) => {
+  it("is given a new session if its token is unknown", async (t) => {
     const site = await sessionSite(t);
     opened(await poll(t, site.endpoint, { try: 9 }));
     const other = await poll(t, site.endpoint, { session: "AAAAAAAAAAAAAAAAAAAAAA", try: 1 });
@@ -52,8 +52,8 @@ describe("a request with a lower try than the one that has taken the session up"
   });
 });
 
-describe("a poll without its own end", () => {
-  it("is answered with 409 where another carrier takes over, with no open", async (t) => {
+describe("a parked poll", () => {
+  it("is answered with 409, without an open, when another carrier takes over", async (t) => {
     const { site, open } = await sessionOfPoll(t);
     const parked = poll(t, site.endpoint, back(open, 0));
     await until(() => site.site.server.stats().requests === 2, "it is parked");
@@ -65,7 +65,7 @@ describe("a poll without its own end", () => {
     assert.doesNotMatch(answer.response.body.toString(), /event/);
   });
 
-  it("is answered with 410 where its session ends", async (t) => {
+  it("is answered with 410 when its session ends", async (t) => {
     const { site, open } = await sessionOfPoll(t);
     const parked = poll(t, site.endpoint, back(open, 0));
     await until(() => site.site.server.stats().requests === 2, "it is parked");
@@ -75,8 +75,8 @@ describe("a poll without its own end", () => {
   });
 });
 
-describe("a session that was sent too much in open", () => {
-  it("tells its client on a poll: open, and close with 4408", async (t) => {
+describe("a session that is sent too much by its open handler", () => {
+  it("tells the client of a poll: open, and close with 4408", async (t) => {
     const site = await sessionSite(t, {
       open(channel) {
         for (let i = 0; i < 40; i++) channel.send("x".repeat(65_536));
@@ -93,8 +93,8 @@ describe("a session that was sent too much in open", () => {
   });
 });
 
-describe("a poll of a slow network", () => {
-  it("finds its session though the round trip takes 15 s", async (t) => {
+describe("a poll over a slow network", () => {
+  it("finds its session although the round trip takes 15 s", async (t) => {
     const { site, open } = await sessionOfPoll(t);
     await until(() => site.site.server.stats().connections === 0, "it is answered");
     const now = Date.now();
@@ -108,7 +108,7 @@ describe("a stream whose client acknowledges nothing", () => {
   const NOW = Date.now();
   const HEARTBEAT_MS = 25_000;
 
-  it("is given twice as long for each repetition of a record", async (t) => {
+  it("gets twice the time for each repetition of a record", async (t) => {
     const site = await sessionSite(t);
     let stream = await StreamClient.open(t, site.endpoint);
     const open = await stream.opened();
@@ -127,7 +127,7 @@ describe("a stream whose client acknowledges nothing", () => {
     }
   });
 
-  it("lives while its client posts, whatever it says", async (t) => {
+  it("lives while its client posts, whatever the POST contains", async (t) => {
     const { site, stream, session } = await sessionOfStream(t);
     site.channel.send("a");
     for (let beats = 0; beats < 6; beats++) {

@@ -12,7 +12,7 @@ const NOW = Date.now();
 const HEARTBEAT_MS = 25_000;
 const KIB = "x".repeat(1024);
 
-/** So many that they do not all fit into what waits for a receiver. */
+/** More messages than the inbox of a channel holds for its receiver. */
 const MANY = Array.from({ length: 200 }, (_, i) => text(`${i} ${KIB}`));
 
 /** The server has read all that was sent before. */
@@ -21,7 +21,7 @@ async function heard(socket: SocketClient): Promise<void> {
   while ((await socket.ws.frame()).opcode !== OPCODE.PONG);
 }
 
-describe("a session whose receiver waits with drained() for what it has answered", () => {
+describe("a session whose receiver awaits drained() after each answer", () => {
   it("asks its client to acknowledge at once, once for each message that it waits for", async (t) => {
     const { site, socket } = await sessionOfSocket(t, { open: (channel) => void channel.send("hello") });
     assert.deepEqual(await socket.record(), text("hello"));
@@ -69,7 +69,7 @@ describe("a session whose receiver waits with drained() for what it has answered
     assert.equal(site.received.length, MANY.length);
   });
 
-  it("takes the acknowledgement that stands in the POST that has to wait itself", async (t) => {
+  it("takes the acknowledgement in the same POST that waits for room", async (t) => {
     const { site, session } = await sessionOfPoll(t, {
       async receive(_, channel) {
         channel.send("answer");
@@ -84,7 +84,7 @@ describe("a session whose receiver waits with drained() for what it has answered
 });
 
 describe("a session whose receiver is slow", () => {
-  it("is not given up, though its client sends 3 MiB and hears as much: nothing is lost", async (t) => {
+  it("lives while its client sends 3 MiB and receives as much, and loses nothing", async (t) => {
     const gate = deferred();
     const { site, socket } = await sessionOfSocket(t, { receive: () => gate.promise });
     // All of it fits into what the session holds for its receiver.
@@ -106,7 +106,7 @@ describe("a session whose receiver is slow", () => {
     assert.equal(site.channel.isOpen, true);
   });
 
-  it("acknowledges on a WebSocket what its application has taken, and all that has come where it is taken up", async (t) => {
+  it("acknowledges on a WebSocket the messages that its application has taken, and on resumption all that have arrived", async (t) => {
     const gate = deferred();
     const { site, socket, open } = await sessionOfSocket(t, { receive: () => gate.promise });
     socket.send(...MANY);
@@ -137,7 +137,7 @@ describe("a session whose receiver is slow", () => {
     }
   });
 
-  it("is read until it holds 1 MiB; then its client waits, and goes on when there is room", async (t) => {
+  it("is read until it holds 1 MiB; then its client waits until there is room", async (t) => {
     const gate = deferred();
     const { site, socket, open } = await sessionOfSocket(t, { receive: () => gate.promise });
     const sent = await socket.ws.raw.clog((i) => socket.send(text(`${i} ${"x".repeat(60_000)}`)));
@@ -148,7 +148,7 @@ describe("a session whose receiver is slow", () => {
     assert.equal(opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0 })).received, sent);
   });
 
-  it("that owes its client's acknowledgement, which is behind what it does not read, comes back for it", async (t) => {
+  it("drops a carrier whose acknowledgement is behind unread messages only after a longer time, and resumes", async (t) => {
     const { site, socket, open } = await sessionOfSocket(t, {
       async receive(_, channel) {
         channel.send("answer");
@@ -161,7 +161,7 @@ describe("a session whose receiver is slow", () => {
     site.beat(NOW + 8 * HEARTBEAT_MS - 1);
     await settled(() => socket.ws.raw.isEnded);
     assert.equal(socket.ws.raw.isEnded, false);
-    // What a slow machine reads only now is a sign of life: the time begins again.
+    // Bytes that a slow machine reads only now are a sign of life: the time begins again.
     let now = NOW;
     await until(() => {
       now += 8 * HEARTBEAT_MS;
@@ -174,7 +174,7 @@ describe("a session whose receiver is slow", () => {
     await until(() => site.received.length > before, "the receiver goes on");
   });
 
-  it("delivers what it holds before the client's close", async (t) => {
+  it("delivers the held messages before the client's close", async (t) => {
     const gate = deferred();
     const { site, socket } = await sessionOfSocket(t, { receive: () => gate.promise });
     socket.send(...MANY, close(1000));
@@ -190,8 +190,8 @@ describe("a session whose receiver is slow", () => {
   });
 });
 
-describe("what sessions hold for slow receivers", () => {
-  it("is bounded by maxTotalReceivedBytes for all together: who holds most waits", async (t) => {
+describe("the messages that sessions hold for slow receivers", () => {
+  it("are bounded by maxTotalReceivedBytes for all together: the session that holds most waits", async (t) => {
     const gate = deferred();
     const site = await sessionSite(t, { receive: () => gate.promise }, {}, { maxTotalReceivedBytes: 2 * 1024 * 1024 });
     const { received: budget } = (site.site.server as EngineServer).exchanges;
@@ -207,7 +207,7 @@ describe("what sessions hold for slow receivers", () => {
     await until(() => site.received.length === sent, "all were taken");
   });
 
-  it("counts until it is taken, and not afterwards", async (t) => {
+  it("count until they are taken, and not afterwards", async (t) => {
     const gate = deferred();
     const { site, socket } = await sessionOfSocket(t, { receive: () => gate.promise });
     socket.send(...MANY);

@@ -1,4 +1,4 @@
-// Bytes that a session keeps are its own: the application may change what it has sent, and keep what it has received.
+// A session copies the bytes that it keeps: the application may change what it has sent, and keep what it has received.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
@@ -99,7 +99,7 @@ describe("bytes that a session was given to send", () => {
     }
   }
 
-  it("are sent as they were on all that one message goes to", async (t) => {
+  it("are sent unchanged to all members of a group", async (t) => {
     const bytes = Buffer.alloc(3000, 7);
     const message = prepare(bytes);
     const site = await sessionSite(t, { open: (channel) => void channel.send(message) });
@@ -114,7 +114,7 @@ describe("a buffer that was transferred before it is sent", () => {
     ["an ArrayBuffer", (buffer: ArrayBuffer) => buffer],
     ["a DataView", (buffer: ArrayBuffer) => new DataView(buffer) as unknown as Uint8Array],
   ] as const) {
-    it(`is refused with BAD_DATA, and what comes next is sent: ${name}`, async (t) => {
+    it(`is refused with BAD_DATA, and the next message is sent: ${name}`, async (t) => {
       const open = (channel: Channel): void => {
         const buffer = new ArrayBuffer(100);
         const body = make(buffer);
@@ -142,7 +142,7 @@ describe("bytes that a session has received", () => {
     assert.deepEqual(values, Array.from({ length: rounds }, () => expected).flat());
   }
 
-  it("stay as they are on a WebSocket, whatever comes next", async (t) => {
+  it("stay unchanged on a WebSocket, whatever arrives next", async (t) => {
     const { handlers, kept } = keeping();
     const { socket } = await sessionOfSocket(t, handlers);
     for (let round = 0; round < 5; round++) {
@@ -152,7 +152,7 @@ describe("bytes that a session has received", () => {
     assertKept(kept, 5);
   });
 
-  it("stay as they are in POSTs, whatever comes next", async (t) => {
+  it("stay unchanged in POSTs, whatever arrives next", async (t) => {
     const { handlers, kept } = keeping();
     const { site, session } = await sessionOfPoll(t, handlers);
     for (let round = 0; round < 5; round++) await post(t, site.endpoint, session, 1 + round * sent.length, ...sent);

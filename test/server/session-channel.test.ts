@@ -1,4 +1,4 @@
-// What an application sees of a session: one channel, whatever carries it.
+// The channel of a session, as the application uses it: the same on every carrier.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -44,7 +44,7 @@ describe("a session's channel", () => {
     assert.equal(new Set(returned).size, 1);
   });
 
-  it("says what carries it, and keeps saying so while nothing does", async (t) => {
+  it("has the kind of its carrier, and keeps it while there is none", async (t) => {
     const { site, socket, open } = await sessionOfSocket(t);
     const { channel } = site;
     assert.deepEqual([channel.transport, channel.isWebSocket, channel.isOpen], ["websocket", true, true]);
@@ -57,7 +57,7 @@ describe("a session's channel", () => {
     assert.deepEqual(site.site.server.stats().channels, { websocket: 0, sse: 0, stream: 0, poll: 1 });
   });
 
-  it("tells when its client is back, and when it has moved", async (t) => {
+  it("reports that its client is back, and that its carrier is of another kind", async (t) => {
     const { site, open } = await sessionOfSocket(t);
     const again = await SocketClient.open(t, site.endpoint, back(open, 0));
     await again.opened();
@@ -69,7 +69,7 @@ describe("a session's channel", () => {
     assert.deepEqual(site.calls, [], "one poll after the other is no coming back");
   });
 
-  it("sends while nothing carries it, and everything comes when something does", async (t) => {
+  it("sends while it has no carrier, and everything arrives on the next one", async (t) => {
     const { site, stream, open } = await sessionOfStream(t);
     stream.drop();
     await until(() => site.site.server.stats().connections === 0, "the stream is gone");
@@ -79,14 +79,14 @@ describe("a session's channel", () => {
     for (const data of ["a", "b", "c"]) assert.deepEqual(await socket.record(), text(data));
   });
 
-  it("hands out what setup sent, on a poll too, with its open", async (t) => {
+  it("sends the messages of its setup behind open, also on a poll", async (t) => {
     const site = await sessionSite(t, { open: (channel) => channel.send("welcome") });
     const answer = await poll(t, site.endpoint);
     assert.equal(opened(answer).resumed, false);
     assert.deepEqual(answer.records.slice(1), [text("welcome")]);
   });
 
-  it("sends what is sent in one turn as one answer of a poll", async (t) => {
+  it("sends the messages of one turn as one answer of a poll", async (t) => {
     const { site, session } = await sessionOfPoll(t, {
       receive(_, channel) {
         channel.send("a");
@@ -99,7 +99,7 @@ describe("a session's channel", () => {
     assert.deepEqual((await parked).records.slice(1), [text("a"), text("b"), text("c")]);
   });
 
-  it("takes what send takes: JSON, events, Blobs, bytes; a stream part by part; null is nothing", async (t) => {
+  it("sends JSON, events, Blobs and bytes, a stream part by part, and nothing for null", async (t) => {
     const { site, socket } = await sessionOfSocket(t);
     const { channel } = site;
     channel.send(json({ a: 1 }));
@@ -125,7 +125,7 @@ describe("a session's channel", () => {
     assert.deepEqual(await stream.record(), { type: "message", data: Uint8Array.of(0xa9, 0xff) });
   });
 
-  it("is drained when the client has acknowledged, not when the system has taken", async (t) => {
+  it("is drained when the client has acknowledged, not when the system has taken the bytes", async (t) => {
     const { site, socket } = await sessionOfSocket(t);
     site.channel.send("x".repeat(1000));
     assert.deepEqual(await socket.record(), text("x".repeat(1000)));
@@ -141,7 +141,7 @@ describe("a session's channel", () => {
     assert.deepEqual(site.calls, ["open", "drain"]);
   });
 
-  it("may send, or end, when it hears that the client has all: its open comes first all the same", async (t) => {
+  it("may send, or end, inside the drain handler: open still arrives first", async (t) => {
     let isLast = false;
     const { site, stream, open } = await sessionOfStream(t, {
       drain: (channel) => (isLast ? channel.terminate() : channel.send("more")),
@@ -170,7 +170,7 @@ describe("a session's channel", () => {
     gate.resolve();
   });
 
-  it("delivers one message at a time, whatever carries them", async (t) => {
+  it("delivers one message at a time on every carrier", async (t) => {
     const gates = [deferred(), deferred(), deferred()];
     let running = 0;
     const { site, socket, session } = await sessionOfSocket(t, {
@@ -199,7 +199,7 @@ describe("a session's channel", () => {
     await site.called("receive a");
   });
 
-  it("makes a client that sends faster than it receives wait: a WebSocket is not read, a POST not answered", async (t) => {
+  it("makes a client wait that sends faster than the application receives: a WebSocket is not read, a POST not answered", async (t) => {
     const gate = deferred();
     const { site, socket, open } = await sessionOfSocket(t, { receive: () => gate.promise });
     const sent = await socket.ws.raw.clog((i) => socket.send(text(`${i} ${"x".repeat(60_000)}`)));
@@ -218,7 +218,7 @@ describe("a session's channel", () => {
     await site.called("receive last");
   });
 
-  it("passes pings on where it is a WebSocket", async (t) => {
+  it("passes pings on if the carrier is a WebSocket", async (t) => {
     const pings: string[] = [];
     const { site, socket, open } = await sessionOfSocket(t, {
       ping: (data) => pings.push(`ping ${Buffer.from(data)}`),
@@ -233,7 +233,7 @@ describe("a session's channel", () => {
     assert.equal(site.channel.ping(), false);
   });
 
-  it("compresses a WebSocket's messages and a poll's answer where it is asked to", async (t) => {
+  it("compresses a WebSocket's messages and a poll's answer with the option compress", async (t) => {
     const site = await sessionSite(t, { open: (channel) => channel.send("x".repeat(5000)) }, { compress: true });
     const query = { mode: "poll" };
     const answer = await ask(t, site.endpoint, { query, fields: ["Accept-Encoding: gzip"] });
@@ -266,7 +266,7 @@ describe("the end of a session", () => {
     await site.called("close server 1000 server-close");
   });
 
-  it("by the client: what it sent before is delivered, then the handler runs", async (t) => {
+  it("by the client: its earlier messages are delivered, then the handler runs", async (t) => {
     const { site, session } = await sessionOfPoll(t);
     await post(t, site.endpoint, session, 1, text("a"), close(1000, "bye"), text("never"));
     await site.called("close client 1000 normal");
@@ -274,7 +274,7 @@ describe("the end of a session", () => {
     assert.equal(site.channel.isOpen, false);
   });
 
-  it("is not the end of a WebSocket without it, however that is closed", async (t) => {
+  it("does not follow from the end of a WebSocket without a close record, whatever its code", async (t) => {
     const site = await sessionSite(t);
     for (const code of [1000, 1001, 4001]) {
       const socket = await SocketClient.open(t, site.endpoint);
@@ -285,7 +285,7 @@ describe("the end of a session", () => {
     }
   });
 
-  it("at once, by terminate: what was unsent is lost", async (t) => {
+  it("at once, by terminate: unsent messages are lost", async (t) => {
     const { site, socket, open } = await sessionOfSocket(t);
     site.channel.terminate();
     await socket.ws.ended();
@@ -308,7 +308,7 @@ describe("the end of a session", () => {
     assert.equal(opened(await poll(t, site.endpoint, back(open, 0))).resumed, false);
   });
 
-  it("is a setup that throws: 1011", async (t) => {
+  it("follows from a setup that throws: 1011", async (t) => {
     const site = await sessionSite(t, {
       open: () => {
         throw new Error("no");
@@ -372,7 +372,7 @@ describe("a session in its handler", () => {
 });
 
 describe("a prepared message", () => {
-  it("arrives unchanged on every carrier, live and when it is taken up", async (t) => {
+  it("arrives unchanged on every carrier, live and after a resumption", async (t) => {
     const site = await sessionSite(t, {}, { compress: true });
     const socket = await SocketClient.open(t, site.endpoint);
     const stream = await StreamClient.open(t, site.endpoint);
@@ -396,7 +396,7 @@ describe("a prepared message", () => {
 });
 
 describe("sessions in a group", () => {
-  it("all get what is broadcast, whatever carries them, and stay", async (t) => {
+  it("all get broadcasts on every carrier, and stay members", async (t) => {
     const store = new MemoryChannelStore();
     const site = await sessionSite(t, { open: (channel) => store.addToGroup("g", channel) });
     const socket = await SocketClient.open(t, site.endpoint);

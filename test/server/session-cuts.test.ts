@@ -1,5 +1,5 @@
-// A session whose requests are cut, repeated, late or doubled: each message is taken once, in order, and no acknowledgement
-// is believed that did not come whole.
+// A session whose requests are cut, repeated, late or doubled: each message is taken once, in order, and an acknowledgement
+// counts only if it has arrived completely.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
@@ -61,7 +61,7 @@ async function takeUp(
 }
 
 describe("a POST that is cut at any byte", () => {
-  it("takes nothing of its records, unless it was whole; sent again, each is taken once", async (t) => {
+  it("takes none of its records unless it is complete; when it is sent again, each is taken once", async (t) => {
     const { site, session } = await sessionOfPoll(t);
     let number = 1;
     for (let cut = 1; ; cut += 13) {
@@ -83,7 +83,7 @@ describe("a POST that is cut at any byte", () => {
     );
   });
 
-  it("acknowledges nothing, where it has acknowledgements alone, unless it was whole", async (t) => {
+  it("acknowledges nothing unless it is complete, also if it contains acknowledgements only", async (t) => {
     const { site, stream, session } = await sessionOfStream(t, { open: (channel) => void channel.send("kept") });
     assert.deepEqual(await stream.record(), text("kept"));
     const bytes = postBytes(site.endpoint, session, 1, ack(1));
@@ -101,7 +101,7 @@ describe("a POST that is cut at any byte", () => {
     assert.deepEqual(await stream.record(), text("next"));
   });
 
-  it("whose answer is lost is answered again, and nothing is taken twice", async (t) => {
+  it("is answered again if its answer is lost, and nothing is taken twice", async (t) => {
     const { site, session } = await sessionOfPoll(t, { open: (channel) => void channel.send("kept") });
     for (let number = 1; number <= 20; number++) {
       const client = await RawClient.connect(t, site.endpoint);
@@ -114,8 +114,8 @@ describe("a POST that is cut at any byte", () => {
   });
 });
 
-describe("a POST of the client's past", () => {
-  it("that comes whole when its records have come on another carrier is acknowledged, and nothing is taken", async (t) => {
+describe("a POST that arrives late", () => {
+  it("is acknowledged if its records have arrived on another carrier, and nothing is taken", async (t) => {
     const { site, open } = await sessionOfStream(t);
     const bytes = postBytes(site.endpoint, open.session, 1, text("a"), text("b"));
     const late = await RawClient.connect(t, site.endpoint);
@@ -132,7 +132,7 @@ describe("a POST of the client's past", () => {
     assert.deepEqual(received(site), ["a", "b", "c", "d"]);
   });
 
-  it("that comes when its session is over is 410, and the client's next session hears nothing of it", async (t) => {
+  it("is answered with 410 if its session is over, and does not reach the client's next session", async (t) => {
     const { site, session } = await sessionOfPoll(t);
     const bytes = postBytes(site.endpoint, session, 1, text("late"));
     const late = await RawClient.connect(t, site.endpoint);
@@ -148,7 +148,7 @@ describe("a POST of the client's past", () => {
     assert.deepEqual(received(site), ["ne"]);
   });
 
-  it("whose acknowledgement is older than one that has come says nothing new", async (t) => {
+  it("changes nothing if its acknowledgement is older than another that has arrived", async (t) => {
     const { site, open } = await sessionOfPoll(t, {
       open: (channel) => void ["1", "2", "3"].map((one) => channel.send(one)),
     });
@@ -164,7 +164,7 @@ describe("a POST of the client's past", () => {
 
 describe("a carrier that is replaced in the middle of a long message", () => {
   for (const kind of CARRIERS) {
-    it(`from the client takes it once, on the new one: a ${kind} beside a WebSocket`, async (t) => {
+    it(`takes the client's message once, on the new carrier: a ${kind} beside a WebSocket`, async (t) => {
       const { site, socket, open } = await sessionOfSocket(t);
       const bytes = textFrame(`m${BIG}`);
       socket.send(text("a"));
@@ -179,7 +179,7 @@ describe("a carrier that is replaced in the middle of a long message", () => {
     });
 
     for (const first of CARRIERS) {
-      it(`from the server brings it whole on the new one: a ${kind} beside a ${first}`, async (t) => {
+      it(`sends the server's message completely on the new carrier: a ${kind} beside a ${first}`, async (t) => {
         const site = await sessionSite(t, {
           open: (channel) => void [BIG, "behind it"].map((one) => channel.send(one)),
         });
@@ -204,7 +204,7 @@ describe("a carrier that is replaced in the middle of a long message", () => {
 });
 
 describe("two carriers that are open at once", () => {
-  it("take a message once: what the first one still says is sent again on the second", async (t) => {
+  it("take a message once: records that still arrive on the first are sent again on the second", async (t) => {
     const site = await sessionSite(t);
     const first = await SocketClient.open(t, site.endpoint);
     const open = await first.opened();
@@ -224,7 +224,7 @@ describe("two carriers that are open at once", () => {
     assert.equal(site.channels.length, 1);
   });
 
-  it("asked for at the same moment leave one that works, and the session", async (t) => {
+  it("opened at the same moment leave the session with one that works", async (t) => {
     const { site, open } = await sessionOfPoll(t, { receive: (message, channel) => channel.send(message) });
     for (let round = 1; round <= 10; round++) {
       const query = { ...back(open, 0), try: round };
@@ -251,7 +251,7 @@ describe("two carriers that are open at once", () => {
 });
 
 describe("a poll whose answer is lost at any byte", () => {
-  it("is answered again with all that it had, until it is acknowledged", async (t) => {
+  it("is answered again with all its records until they are acknowledged", async (t) => {
     const { site, open } = await sessionOfPoll(t, {
       open: (channel) => void ["1", "2", "3"].map((one) => channel.send(one)),
     });

@@ -1,4 +1,4 @@
-// What a session bounds, and whom it lets in.
+// The limits of sessions, and the requests that they refuse.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -21,7 +21,7 @@ describe("a session whose client does not keep up", () => {
     assert.equal(opened(await poll(t, site.endpoint, back(open, 0))).resumed, false);
   });
 
-  it("counts what was written and not acknowledged, and empty messages too", async (t) => {
+  it("counts messages that were written and not acknowledged, also empty ones", async (t) => {
     const { site, socket } = await sessionOfSocket(t, {}, { maxBufferedBytes: 4096 });
     for (let i = 0; i < 64; i++) assert.equal(site.channel.send(""), true);
     for (let i = 0; i < 64; i++) assert.deepEqual(await socket.record(), text(""));
@@ -30,7 +30,7 @@ describe("a session whose client does not keep up", () => {
     site.site.takeReports();
   });
 
-  it("is cut off where it is an event stream", async (t) => {
+  it("is cut off on an event stream", async (t) => {
     const { site, stream, open } = await sessionOfStream(t, {}, { maxBufferedBytes: 1024 });
     site.channel.send(KIB);
     site.channel.send(KIB);
@@ -39,7 +39,7 @@ describe("a session whose client does not keep up", () => {
     assert.equal(opened(await poll(t, site.endpoint, back(open, 0))).resumed, false);
   });
 
-  it("drops what is sent where it is told to, and goes on", async (t) => {
+  it("drops messages with onOverflow: drop, and goes on", async (t) => {
     const { site, session } = await sessionOfPoll(t, {}, { maxBufferedBytes: 1024, onOverflow: "drop" });
     assert.equal(site.channel.send(KIB), true);
     assert.equal(site.channel.send("lost"), false);
@@ -51,7 +51,7 @@ describe("a session whose client does not keep up", () => {
 describe("sessions whose clients read and never acknowledge", () => {
   const MIB = 1024 * 1024;
 
-  it("are bounded by maxTotalBufferedBytes all together, and others are served", async (t) => {
+  it("are bounded by maxTotalBufferedBytes together, and others are served", async (t) => {
     const limit = 8 * MIB;
     const echo: SessionHandlers = { receive: (message, channel) => void channel.send(message) };
     const site = await sessionSite(t, echo, {}, { maxTotalBufferedBytes: limit });
@@ -77,7 +77,7 @@ describe("sessions whose clients read and never acknowledge", () => {
     site.site.takeReports();
   });
 
-  it("let go of all that they kept at once when they are ended", async (t) => {
+  it("free everything that they kept as soon as they are ended", async (t) => {
     const site = await sessionSite(t, {}, { maxBufferedBytes: MIB });
     const { budget } = (site.site.server as EngineServer).exchanges;
     const socket = await SocketClient.open(t, site.endpoint);
@@ -93,7 +93,7 @@ describe("sessions whose clients read and never acknowledge", () => {
 });
 
 describe("a session's messages", () => {
-  it("may be maxMessageBytes long in a POST, and not a byte more: 413, nothing is taken", async (t) => {
+  it("may be maxMessageBytes long in a POST; one byte more is 413, and nothing is taken", async (t) => {
     const { site, session } = await sessionOfPoll(t, {}, { maxMessageBytes: 1024 });
     assert.equal((await post(t, site.endpoint, session, 1, text(KIB))).status, 200);
     assert.equal((await post(t, site.endpoint, session, 2, text("a"), text(`${KIB}y`))).status, 413);
@@ -108,7 +108,7 @@ describe("a session's messages", () => {
     );
   });
 
-  it("pass in a POST whatever they are made of, though the body is longer than maxBodyBytes", async (t) => {
+  it("may have any characters in a POST, although the body is then longer than maxBodyBytes", async (t) => {
     const { site, session } = await sessionOfPoll(t, {}, { maxMessageBytes: 200_000 }, { maxBodyBytes: 1000 });
     const messages = ["\n".repeat(200_000), `${"\u0001".repeat(199_999)}\r`, "x".repeat(200_000)];
     for (const [i, data] of messages.entries()) {
@@ -122,7 +122,7 @@ describe("a session's messages", () => {
     );
   });
 
-  it("may be beside 64 KiB of others in a POST, which has seven times maxMessageBytes, and no more: 413", async (t) => {
+  it("may share a POST with 64 KiB of others: seven times maxMessageBytes are accepted for one, and a longer body is 413", async (t) => {
     const { site, session } = await sessionOfPoll(t, {}, { maxMessageBytes: 1000 }, { maxBodyBytes: 1000 });
     const most = 7 * 1000 + 65_536;
     // Comments, a line of ten bytes each: nothing but the length of the body counts.
@@ -135,7 +135,7 @@ describe("a session's messages", () => {
     assert.equal((await ask(t, site.endpoint, { ...other, body: body(1200) })).status, 413);
   });
 
-  it("have maxMessageBytes on a WebSocket without the letter in front of a text; a byte more is 1009", async (t) => {
+  it("may be maxMessageBytes long on a WebSocket, not counting the letter of a text; one byte more is 1009", async (t) => {
     const site = await sessionSite(t, {}, { maxMessageBytes: 1024 });
     const bytes = (length: number) => ({ type: "message", data: new Uint8Array(length) }) as const;
     for (const [fits, exceeds] of [
@@ -169,7 +169,7 @@ describe("the number of sessions", () => {
 });
 
 describe("a session's identity", () => {
-  it("must be that of the request: to anybody else its token is unknown, and it goes on for its own client", async (t) => {
+  it("must be that of the request: for any other its token is unknown, and its own client can still use it", async (t) => {
     const site = await sessionSite(t, {}, (request) => {
       const user = request.headers.get("user");
       return user === null ? {} : { identity: user };
@@ -192,7 +192,7 @@ describe("pages of other origins", () => {
   const allowedOrigins = ["https://app.example"];
   const fields = ["Origin: https://app.example"];
 
-  it("that are allowed may read what they get", async (t) => {
+  it("may read their answers if they are allowed", async (t) => {
     const site = await sessionSite(t, {}, {}, { allowedOrigins });
     const answer = await ask(t, site.endpoint, { query: { mode: "poll" }, fields });
     assert.deepEqual(answer.response.headers.get("access-control-allow-origin"), ["https://app.example"]);
@@ -229,7 +229,7 @@ describe("pages of other origins", () => {
     assert.equal(site.channels.length, 2);
   });
 
-  it("act for nobody where all are allowed", async (t) => {
+  it("send no credentials if all origins are allowed", async (t) => {
     const site = await sessionSite(t, {}, {}, { allowedOrigins: "any" });
     const answer = await ask(t, site.endpoint, { query: { mode: "poll" }, fields: ["Origin: https://x.example"] });
     assert.deepEqual(answer.response.headers.get("access-control-allow-origin"), ["https://x.example"]);
@@ -250,7 +250,7 @@ describe("a session's own headers", () => {
 });
 
 describe("all sessions together", () => {
-  it("keep no more than maxTotalBufferedBytes for clients that are away: those that hold most pay", async (t) => {
+  it("keep at most maxTotalBufferedBytes for clients that are away: those that hold most are ended", async (t) => {
     const site = await sessionSite(t, {}, {}, { maxTotalBufferedBytes: 8 * 1024 });
     const opens = [opened(await poll(t, site.endpoint)), opened(await poll(t, site.endpoint))];
     const [big, small] = site.channels;
@@ -260,7 +260,7 @@ describe("all sessions together", () => {
     assert.equal(big!.send(KIB), false);
     await site.called("close server 4408 application");
     assert.equal(site.site.takeReports().length, 1);
-    // What it held is free again.
+    // The memory that it held is free again.
     for (let i = 0; i < 6; i++) assert.equal(small!.send(KIB), true);
     const { records } = await poll(t, site.endpoint, back(opens[1]!, 0));
     assert.equal(records.length, 1 + 8);
@@ -282,7 +282,7 @@ describe("an upgrade check", () => {
 });
 
 describe("the sessions of one address", () => {
-  it("are maxSessionsPerAddress, 1,000: one more is 503, told once, while another address gets its own", async (t) => {
+  it("are limited by maxSessionsPerAddress, 1,000: one more is 503, reported once, and another address is not affected", async (t) => {
     const site = await sessionSite(t, {}, {}, { trustedProxies: ["127.0.0.1"] });
     const from = (address: string) =>
       ask(t, site.endpoint, { query: { mode: "poll" }, fields: [`X-Forwarded-For: ${address}`] });
@@ -302,8 +302,8 @@ describe("the sessions of one address", () => {
   });
 });
 
-describe("what a session keeps", () => {
-  it("counts in maxTotalBufferedBytes with a carrier too, two bytes for each character above U+00FF", async (t) => {
+describe("the memory that a session keeps", () => {
+  it("counts in maxTotalBufferedBytes also with a carrier, two bytes for each character above U+00FF", async (t) => {
     const { site, socket } = await sessionOfSocket(t);
     site.channel.send("x".repeat(1000));
     site.channel.send("Ж".repeat(1000));

@@ -1,4 +1,4 @@
-// What openSession refuses where it is given, and that nothing is left of it.
+// The options that openSession refuses, and that a refused session leaves nothing behind.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -53,13 +53,13 @@ describe("the options of openSession", () => {
     });
   }
 
-  it("say what was meant where a name is wrong", async (t) => {
+  it("are refused with a suggestion if a name is wrong", async (t) => {
     const site = await sessionSite(t, {}, { heartbeatMS: 1000 } as SessionOptions);
     await poll(t, site.endpoint);
     assert.match(site.site.takeMessages()[0]!, /no option "heartbeatMS"; did you mean "heartbeatMs"\?/);
   });
 
-  it("work at the ends of what is allowed", async (t) => {
+  it("work with the smallest and largest values that are allowed", async (t) => {
     for (const options of TAKEN) {
       const { open } = await sessionOfPoll(t, {}, options);
       assert.ok(Number.isSafeInteger(open.resumeMs) && Number.isSafeInteger(open.heartbeatMs));
@@ -107,7 +107,7 @@ describe("headers that HTTP forbids", () => {
       isBad = false;
       const { session } = opened(await poll(t, site.endpoint));
       isBad = true;
-      // Of a session that is there.
+      // The same for a session that exists.
       assert.equal((await post(t, site.endpoint, session, 1, text("a"))).status, 500);
       assert.equal((await poll(t, site.endpoint, { session, park: 0 })).status, 500);
       isBad = false;
@@ -118,8 +118,8 @@ describe("headers that HTTP forbids", () => {
   }
 });
 
-describe("a session that could not begin", () => {
-  it("leaves nothing: a wrong compression, and a handshake that is none", async (t) => {
+describe("a session that cannot begin", () => {
+  it("leaves nothing behind after a wrong compression option or a malformed handshake", async (t) => {
     let compress: unknown = { level: 99 };
     const site = await sessionSite(t, {}, () => ({ compress }) as SessionOptions, { maxSessions: 1 });
     assert.equal((await poll(t, site.endpoint)).status, 500);

@@ -1,4 +1,4 @@
-// What the POSTs of a session may cost: how many at a time, how many records, how long they wait, and what that holds.
+// The limits of a session's POSTs: their number at a time, their records, the time that they wait, and the memory they hold.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -11,7 +11,7 @@ const NOW = Date.now();
 const EMPTY = "data\n\n";
 
 describe("the records of a POST", () => {
-  it("are 16,384 at most: one more is 413, and nothing is taken", async (t) => {
+  it("may be 16,384 at most: one more is 413, and nothing is taken", async (t) => {
     let taken = 0;
     const { site, session } = await sessionOfPoll(t, { receive: () => void taken++ });
     const send = (count: number) =>
@@ -23,7 +23,7 @@ describe("the records of a POST", () => {
     assert.equal(taken, 16_384);
   });
 
-  it("let other connections have their turn: a request is answered between two batches of them", async (t) => {
+  it("do not block other connections: a request is answered between two batches of records", async (t) => {
     let taken = 0;
     const order: string[] = [];
     const { site, session } = await sessionOfPoll(t, {
@@ -37,7 +37,7 @@ describe("the records of a POST", () => {
     assert.deepEqual(order, ["another", "last"]);
   });
 
-  it("count from 1: from=0 is refused, not dropped in silence", async (t) => {
+  it("are numbered from 1: from=0 is refused", async (t) => {
     const { site, session } = await sessionOfPoll(t);
     assert.equal((await post(t, site.endpoint, session, 0, text("a"))).status, 400);
     assert.equal((await post(t, site.endpoint, session, 0)).status, 400);
@@ -46,7 +46,7 @@ describe("the records of a POST", () => {
 });
 
 describe("the POSTs of a session", () => {
-  it("are four at a time: a fifth is 429 with Retry-After, until one is answered", async (t) => {
+  it("may be four at a time: a fifth is 429 with Retry-After until one is answered", async (t) => {
     const { site, session } = await sessionOfPoll(t);
     const slow = [];
     for (let i = 0; i < 4; i++) {
@@ -58,7 +58,7 @@ describe("the POSTs of a session", () => {
     const refused = await post(t, site.endpoint, session, 1, text("b"));
     assert.equal(refused.status, 429);
     assert.deepEqual(refused.response.headers.get("retry-after"), ["1"]);
-    // Those of another session are none of them.
+    // POSTs of another session do not count.
     const other = opened(await poll(t, site.endpoint));
     assert.equal((await post(t, site.endpoint, other.session, 1, text("c"))).status, 200);
     slow[0]!.write("\n\n");
@@ -72,7 +72,7 @@ describe("the POSTs of a session", () => {
     }
   });
 
-  it("wait for room for half of heartbeatMs at most, then say how far it is", async (t) => {
+  it("wait for room for half of heartbeatMs at most, and are then answered with an ack", async (t) => {
     const gate = deferred();
     const { site, session } = await sessionOfPoll(t, { receive: () => gate.promise });
     const many = Array.from({ length: 70 }, () => text("x"));
@@ -109,7 +109,7 @@ describe("the POSTs of a session", () => {
     assert.deepEqual(site.calls, ["open", "receive a", "receive b"]);
   });
 
-  it("wait no longer than their client", async (t) => {
+  it("stop waiting when their client has left", async (t) => {
     const gate = deferred();
     const { site, session } = await sessionOfPoll(t, { receive: () => gate.promise });
     await post(t, site.endpoint, session, 1, ...Array.from({ length: 70 }, () => text("x")));
@@ -131,7 +131,7 @@ describe("the POSTs of a session", () => {
     await site.called("receive late");
   });
 
-  it("that wait count in maxTotalReceivedBytes: over it the fullest gets 503", async (t) => {
+  it("count in maxTotalReceivedBytes while they wait: above it the largest gets 503", async (t) => {
     const gate = deferred();
     const limits = { maxTotalReceivedBytes: 1536 * 1024 };
     const { site, session } = await sessionOfStream(t, { receive: () => gate.promise }, {}, limits);
@@ -153,13 +153,13 @@ describe("the POSTs of a session", () => {
 });
 
 describe("an acknowledgement in a POST", () => {
-  it("is taken, though the records beside it leave a gap", async (t) => {
+  it("is taken although the records of the same POST leave a gap", async (t) => {
     const { site, session } = await sessionOfPoll(t, { open: (channel) => channel.send("hello") });
     assert.equal((await post(t, site.endpoint, session, 5, ack(1), text("e"))).status, 409);
     assert.equal(site.channel.bufferedAmount, 0);
   });
 
-  it("of what was never sent is 400, and nothing beside it is taken", async (t) => {
+  it("is refused with 400 for a record that was never sent, and nothing of its POST is taken", async (t) => {
     const { site, session } = await sessionOfPoll(t);
     assert.equal((await post(t, site.endpoint, session, 1, text("a"), ack(9))).status, 400);
     assert.deepEqual(site.calls, ["open"]);

@@ -30,7 +30,7 @@ import { WsClient } from "../support/ws-client.ts";
 class StoppingProcess {
   readonly port: number;
   readonly #child: ChildProcess;
-  /** What it has said so far. */
+  /** Its output so far. */
   readonly lines: string[];
   readonly #exit: Promise<unknown[]>;
 
@@ -83,7 +83,7 @@ async function closeCode(carrier: SocketClient | StreamClient): Promise<number> 
 const RESTART = 1012;
 
 describe("a process that gets SIGTERM", () => {
-  it("tells all that are connected, ends all that are not, and exits by itself", async (t) => {
+  it("closes connected sessions, ends those whose client is away, and exits by itself", async (t) => {
     const app = await StoppingProcess.start(t);
     const socket = await SocketClient.open(t, app.endpoint("/session/socket"));
     const { session } = await socket.opened();
@@ -142,7 +142,7 @@ describe("a process that gets SIGTERM", () => {
     for (const client of [half, events, chunks, behind.ws.raw]) await client.takeRest();
   });
 
-  it("waits a moment for a client between two polls, which gets what was sent before", async (t) => {
+  it("waits a moment for a client between two polls, which gets the messages sent before", async (t) => {
     const app = await StoppingProcess.start(t);
     const endpoint = app.endpoint("/session/between");
     const open = opened(await poll(t, endpoint, { park: 0 }));
@@ -162,7 +162,7 @@ describe("a process that gets SIGTERM", () => {
 });
 
 describe("a server that stops", () => {
-  it("takes graceMs once: sessions that it waits for do not add to it", async (t) => {
+  it("takes graceMs once: sessions that linger do not add to it", async (t) => {
     const app = testServer((request) =>
       openSession(request, { open: (channel) => [1, 2, 3].map((n) => channel.send(`${n}`)) }),
     );
@@ -178,7 +178,7 @@ describe("a server that stops", () => {
     assert.equal(app.clock.now() - before, 10_000);
   });
 
-  it("answers a POST that waits for room with how far it is, or ends it, and resolves", async (t) => {
+  it("answers a POST that waits for room with an ack, or ends it, and resolves", async (t) => {
     const { site, session } = await sessionOfPoll(t, { receive: () => new Promise(() => {}) });
     await post(t, site.endpoint, session, 1, ...Array.from({ length: 70 }, () => text("x")));
     const waiting = ask(t, site.endpoint, { method: "POST", query: { session, from: 71 }, body: "data: y\n\n" });

@@ -37,7 +37,7 @@ class StormClient {
   readonly heard: string[] = [];
   #token: string | undefined;
   readonly #late: { readonly client: RawClient; readonly rest: string }[] = [];
-  /** Where the count of the carrier is. */
+  /** The number of the next record on the carrier. */
   #next = 1;
 
   query(): { [name: string]: string | number } {
@@ -79,7 +79,7 @@ class StormClient {
     else this.#late.push({ client, rest: body.slice(-5) });
   }
 
-  /** What was begun first becomes whole. Its answer may have been true long ago: it is not taken. */
+  /** Completes the POST that was begun first. Its answer may be out of date, and is ignored. */
   async endLate(): Promise<void> {
     const late = this.#late.shift();
     if (late === undefined) return;
@@ -132,8 +132,8 @@ async function step(
   carrier.drop();
 }
 
-describe("a session in a storm", () => {
-  it("loses nothing, doubles nothing, swaps nothing", async (t) => {
+describe("a session whose carriers change all the time", () => {
+  it("loses, doubles and swaps no message", async (t) => {
     const seed = Date.now() % 1_000_000;
     t.diagnostic(`seed ${seed}`);
     const heard: string[] = [];

@@ -1,4 +1,4 @@
-// When a session does something by itself. The server's beat is given times of the test's own choosing.
+// The timeouts and heartbeats of a session. The server's ticks are given times of the test's own choosing.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -55,7 +55,7 @@ describe("a session without a carrier", () => {
     await site.called("close network 1006 abnormal");
   });
 
-  it("counts from the last sign of the client: a POST is one, and so is a poll", async (t) => {
+  it("counts from the last request of the client: a POST, or a poll", async (t) => {
     const { site, open } = await sessionOfPoll(t);
     await site.noConnections();
     pass(site, 4000);
@@ -70,7 +70,7 @@ describe("a session without a carrier", () => {
     await site.called("close network 1006 abnormal");
   });
 
-  it("has its own times where the handler gives it some", async (t) => {
+  it("has the times of its options", async (t) => {
     const { site, open } = await sessionOfPoll(t, {}, { resumeMs: 1000, heartbeatMs: 2000 });
     assert.deepEqual([open.resumeMs, open.heartbeatMs], [1000, 2000]);
     await site.noConnections();
@@ -78,14 +78,14 @@ describe("a session without a carrier", () => {
     await site.called("close network 1006 abnormal");
   });
 
-  it("tells no heartbeat below 1 s, since the server looks once a second", async (t) => {
+  it("announces no heartbeatMs below 1 s, since the server ticks once a second", async (t) => {
     for (const heartbeatMs of [1, 999, 1000]) {
       const site = await sessionSite(t, {}, { heartbeatMs });
       assert.equal(opened(await poll(t, site.endpoint)).heartbeatMs, 1000);
     }
   });
 
-  it("that has closed ends as it was closed, if the client does not come back for it", async (t) => {
+  it("ends with the application's close if the client does not come back for it", async (t) => {
     const { site, socket } = await sessionOfSocket(t);
     await alive(socket, ack(0));
     socket.drop();
@@ -136,7 +136,7 @@ describe("a poll", () => {
     assert.equal(answer.records.length, 1);
   });
 
-  it("is never parked for longer than heartbeatMs, nor because its client posts meanwhile", async (t) => {
+  it("is never parked for longer than heartbeatMs, even if its client posts meanwhile", async (t) => {
     const { site, open } = await sessionOfPoll(t, {}, { heartbeatMs: 10_000 });
     const parked = poll(t, site.endpoint, back(open, 0));
     await until(() => site.site.server.stats().requests === 2, "parked");
@@ -146,7 +146,7 @@ describe("a poll", () => {
     assert.equal((await parked).records.length, 1);
   });
 
-  it("leaves with its client, and the session stays", async (t) => {
+  it("ends with its client, and the session stays", async (t) => {
     const { site, open } = await sessionOfPoll(t);
     const parked = await SocketClient.open(t, site.endpoint, back(open, 0));
     await parked.opened();
@@ -158,7 +158,7 @@ describe("a poll", () => {
 });
 
 describe("a session's WebSocket", () => {
-  it("gets an h after heartbeatMs in which nothing was sent", async (t) => {
+  it("gets an h after heartbeatMs without output", async (t) => {
     const { site, socket } = await sessionOfSocket(t);
     pass(site, HEARTBEAT_MS - 1);
     site.channel.send("x");
@@ -175,7 +175,7 @@ describe("a session's WebSocket", () => {
     assert.equal(await socket.ws.message(), "h");
   });
 
-  it("is pinged when the client is silent for heartbeatMs, and dead after as much again; the session is not", async (t) => {
+  it("is pinged after heartbeatMs of silence, and dropped after as much again; the session lives on", async (t) => {
     const { site, socket, open } = await sessionOfSocket(t);
     pass(site, HEARTBEAT_MS);
     assert.equal(await socket.ws.message(), "h");
@@ -187,7 +187,7 @@ describe("a session's WebSocket", () => {
     assert.equal(opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0 })).resumed, true);
   });
 
-  it("lives while the client says h", async (t) => {
+  it("lives while the client sends h", async (t) => {
     const { site, socket } = await sessionOfSocket(t);
     for (let beats = 0; beats < 5; beats++) {
       site.beat(NOW + beats * HEARTBEAT_MS);
@@ -196,7 +196,7 @@ describe("a session's WebSocket", () => {
     assert.equal(socket.ws.raw.isEnded, false);
   });
 
-  it("gets an ack with the beat, at once after 16 messages", async (t) => {
+  it("gets an ack with the next tick, and at once after 16 messages", async (t) => {
     const { site, socket } = await sessionOfSocket(t);
     for (let i = 0; i < 16; i++) socket.send(text("x"));
     assert.deepEqual(await socket.record(), ack(16));
@@ -208,13 +208,13 @@ describe("a session's WebSocket", () => {
 });
 
 describe("a session's event stream", () => {
-  it("gets a comment after heartbeatMs in which nothing was sent", async (t) => {
+  it("gets a comment after heartbeatMs without output", async (t) => {
     const { site, stream } = await sessionOfStream(t);
     pass(site, HEARTBEAT_MS);
     assert.equal((await stream.raw.chunk())?.toString(), ": \n\n");
   });
 
-  it("is dead when its client acknowledges nothing for two heartbeats; the session is not", async (t) => {
+  it("is dropped when its client acknowledges nothing for two heartbeats; the session lives on", async (t) => {
     const { site, stream, open } = await sessionOfStream(t);
     site.channel.send("a");
     pass(site, 2 * HEARTBEAT_MS - 1);
@@ -244,7 +244,7 @@ describe("a session's event stream", () => {
 });
 
 describe("a server that stops", () => {
-  it("closes its sessions with 1012, and a time to come back that differs", async (t) => {
+  it("closes its sessions with 1012 and a random retryMs", async (t) => {
     const site = await sessionSite(t);
     const sockets = await Promise.all([1, 2, 3].map(() => SocketClient.open(t, site.endpoint)));
     for (const socket of sockets) await socket.opened();
@@ -266,7 +266,7 @@ describe("a server that stops", () => {
     assert.equal(site.calls.filter((call) => call === "close server 1012 service-restart").length, 3);
   });
 
-  it("ends streams and parked polls behind it, and waits for no acknowledgement that could not come", async (t) => {
+  it("ends streams and parked polls after the close, without waiting for an acknowledgement", async (t) => {
     const { site, stream } = await sessionOfStream(t);
     const open = opened(await poll(t, site.endpoint));
     const parked = poll(t, site.endpoint, back(open, 0));
@@ -282,7 +282,7 @@ describe("a server that stops", () => {
     assert.equal(site.calls.filter((call) => call === "close server 1012 service-restart").length, 2);
   });
 
-  it("ends the sessions of those who are away at once", async (t) => {
+  it("ends sessions whose client is away at once", async (t) => {
     const site = await sessionSite(t);
     opened(await poll(t, site.endpoint));
     await site.noConnections();
@@ -290,7 +290,7 @@ describe("a server that stops", () => {
     assert.deepEqual(site.calls, ["open", "close server 1012 service-restart"]);
   });
 
-  it("ends what is left after graceMs", async (t) => {
+  it("ends the remaining sessions after graceMs", async (t) => {
     const { site } = await sessionOfSocket(t);
     await site.site.server.stop({ graceMs: 10 });
     assert.equal(site.calls.length, 2);

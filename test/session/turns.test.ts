@@ -6,7 +6,7 @@ import { Turns } from "../../src/session/turns.ts";
 import { turn } from "../support/wait.ts";
 
 describe("Turns", () => {
-  it("does so much in one turn, and what is more in the next ones, first come first served", async () => {
+  it("does a limited amount in one turn, and the rest in the next turns, first come first served", async () => {
     const turns = new Turns(100);
     const order: number[] = [];
     assert.equal(turns.take(60), undefined);
@@ -21,7 +21,7 @@ describe("Turns", () => {
     assert.equal(turns.take(100), undefined);
   });
 
-  it("does what is more than a turn's amount in a turn of its own", async () => {
+  it("does work of more than a turn's amount in a turn of its own", async () => {
     const turns = new Turns(100);
     assert.equal(turns.take(1000), undefined);
     let isDone = false;
@@ -32,7 +32,7 @@ describe("Turns", () => {
     assert.equal(isDone, true);
   });
 
-  it("lets nobody overtake those who wait", async () => {
+  it("keeps the order: later work does not overtake work that waits", async () => {
     const turns = new Turns(100);
     turns.take(90);
     const waits = turns.take(50);

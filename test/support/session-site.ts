@@ -1,4 +1,4 @@
-// A server whose handler is `openSession`, and what happened to its sessions, in order.
+// A server whose handler calls `openSession`, and the calls of its sessions' handlers, in order.
 
 import type { TestContext } from "node:test";
 import { implementationOf } from "../../src/channel/public-channel.ts";
@@ -20,7 +20,7 @@ export class SessionSite {
   readonly endpoint: Endpoint;
   /** The channels that were opened, in order. */
   readonly channels: Channel[];
-  /** Calls so far: `open`, `receive hello`, `resumed`, `transport poll`, `close client 1000 normal`, … */
+  /** The handlers that were called: `open`, `receive hello`, `resumed`, `transport poll`, `close client 1000 normal`, … */
   readonly calls: string[];
 
   constructor(site: Site, channels: Channel[], calls: string[]) {

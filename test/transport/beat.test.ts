@@ -1,4 +1,4 @@
-// The checks of every second: timeouts of HTTP, heartbeats of WebSockets and event streams, in virtual time.
+// Timeouts of HTTP, and heartbeats of WebSockets and event streams, with ticks in virtual time.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -84,7 +84,7 @@ function beats(target: { beat(now: number): void }, from: number, to: number): v
 }
 
 describe("an HTTP connection", () => {
-  it("answers 408 when a head is not whole within headerTimeoutMs, however it trickles", () => {
+  it("answers 408 when a head is not complete within headerTimeoutMs, even if bytes of it keep arriving", () => {
     const { wire, driver } = http();
     for (let now = 0; now <= 9000; now += 1000) {
       driver.onBytes(Buffer.from(now === 0 ? "GET / HT" : now === 1000 ? "TP/1.1\r\n" : "A: b\r\n"));
@@ -96,7 +96,7 @@ describe("an HTTP connection", () => {
     assert.ok(wire.isEnded);
   });
 
-  it("is closed without a word after keepAliveTimeoutMs between requests", () => {
+  it("is closed without an answer after keepAliveTimeoutMs between requests", () => {
     const { wire, driver } = http((exchange) => exchange.respond({ status: 204, fields: [] }, null));
     driver.onBytes(Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
     const { written } = wire;
@@ -117,7 +117,7 @@ describe("an HTTP connection", () => {
     assert.ok(wire.isEnded);
   });
 
-  it("answers 408 when a body that is being read stops coming for requestTimeoutMs", async () => {
+  it("answers 408 when a body that is being read stops arriving for requestTimeoutMs", async () => {
     let reading: Promise<unknown> | undefined;
     const { wire, driver } = http((exchange) => {
       reading = exchange.readBody().then(() => exchange.readBody());
@@ -131,7 +131,7 @@ describe("an HTTP connection", () => {
     assert.match(wire.written, /^HTTP\/1\.1 408 /);
   });
 
-  it("waits for a handler and a parked poll for ever", () => {
+  it("has no timeout for a handler and a parked poll", () => {
     const { wire, driver } = http();
     driver.onBytes(Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
     beats(driver, 0, 600_000);
@@ -191,7 +191,7 @@ describe("a silent WebSocket", () => {
     assert.ok(wire.isDestroyed);
   });
 
-  it("lives on with any byte from the other side", () => {
+  it("lives on with any byte from the client", () => {
     const { wire, transport, listener } = open();
     run(transport, 0, 44_000);
     transport.onBytes(encodeMaskedFrame(OPCODE.PONG, new Uint8Array(0), new Uint8Array([1, 2, 3, 4])));
@@ -202,7 +202,7 @@ describe("a silent WebSocket", () => {
     assert.equal(wire.written, "\x89\x00\x89\x00");
   });
 
-  it("is not suspected while we do not read", () => {
+  it("is not taken to be lost while it is not read", () => {
     const { wire, transport, listener } = open();
     transport.pause();
     run(transport, 0, 300_000);

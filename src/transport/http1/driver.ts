@@ -16,7 +16,7 @@ import { type ExchangeOwner, Http1Exchange } from "./exchange.ts";
 import { type Awaited, type Http1Timeouts, Inactivity } from "./inactivity.ts";
 import { ReceivedMemory } from "./received-memory.ts";
 
-/** What all connections of one server share. */
+/** The part of a server that all its HTTP/1.1 connections share. */
 export interface Http1Context {
   readonly http: Http1Options;
   readonly clock: Clock;
@@ -84,8 +84,9 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   #exchange: Http1Exchange | undefined;
   /** Exists while the application waits for a part of the request's body. */
   #reader: BodyReader | undefined;
-  readonly #memory: ReceivedMemory;
-  readonly #inactivity: Inactivity;
+  readonly #memory = new ReceivedMemory();
+  /** Created by the first tick: a connection that becomes a WebSocket in its first second has none. */
+  #inactivity: Inactivity | undefined;
   /** Bytes that arrived while no request could be begun. */
   #heldBytes = 0;
   #isReadingPaused = false;
@@ -104,8 +105,6 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     this.stream = stream;
     this.context = context;
     this.connection = new Http1Connection(context.http);
-    this.#memory = new ReceivedMemory(context.received);
-    this.#inactivity = new Inactivity(context.timeouts);
   }
 
   get isReadingPaused(): boolean {
@@ -152,7 +151,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
 
   onClosed(error: Error | undefined): void {
     this.context.clock.clearTimer(this.#closeTimer);
-    this.#memory.release();
+    this.#memory.release(this.context.received);
     const exchange = this.#leaveExchange("closed");
     this.#takeReader()?.reject(new ChannelError("CLIENT_GONE", undefined, { cause: error }));
     if (exchange === undefined) return;
@@ -193,7 +192,9 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     if (this.#exchange !== undefined) this.#memory.holdHead(this.#exchange.head);
     this.#count();
     const awaited = this.#awaited;
-    if (!this.#inactivity.hasExpired(now, awaited, this.#requests, this.connection.bodyBytes)) return false;
+    const wait = { awaited, requests: this.#requests, bodyBytes: this.connection.bodyBytes };
+    this.#inactivity ??= new Inactivity();
+    if (!this.#inactivity.hasExpired(now, wait, this.context.timeouts)) return false;
     if (awaited === "request") this.closeSoon();
     else this.refuse(new ChannelError("REQUEST_TIMEOUT"));
     return true;
@@ -212,7 +213,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
 
   /** All clients together have sent too much: ends the connection if it holds its equal part of it or more. */
   makeRoom(): void {
-    if (this.#memory.isShareSpent) this.#refuseInput();
+    if (this.#memory.isShareSpent(this.context.received)) this.#refuseInput();
   }
 
   isCurrent(exchange: Http1Exchange): boolean {
@@ -261,7 +262,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
 
   handOver(): void {
     const exchange = this.#leaveExchange("handedOver")!;
-    this.#memory.release();
+    this.#memory.release(this.context.received);
     this.context.onExchangeEnd(exchange, 101);
   }
 
@@ -357,13 +358,13 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
 
   /** Updates the budget for received bytes. False if this connection has to make room: it was refused then. */
   #count(): boolean {
-    if (this.#isOver || this.#memory.count(this.connection.heldBytes)) return true;
+    if (this.#isOver || this.#memory.count(this.connection.heldBytes, this.context.received)) return true;
     this.#refuseInput();
     return false;
   }
 
   #refuseInput(): void {
-    this.#memory.release();
+    this.#memory.release(this.context.received);
     this.refuse(new ChannelError("RECEIVE_OVERFLOW"));
   }
 
@@ -388,7 +389,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
 
   #end(): void {
     this.#moveTo("ending");
-    this.#memory.release();
+    this.#memory.release(this.context.received);
     this.flush();
     this.#resume();
     this.stream.end();

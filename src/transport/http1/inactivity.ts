@@ -13,34 +13,35 @@ export interface Http1Timeouts {
 /** The part of a request that a connection waits for. It waits for nothing while a handler works. */
 export type Awaited = "request" | "head" | "body" | "nothing";
 
+/** The state of a connection at a tick. */
+interface Wait {
+  readonly awaited: Awaited;
+  /** The number of requests so far. */
+  readonly requests: number;
+  /** Bytes of the body that have arrived, which extend its time. */
+  readonly bodyBytes: number;
+}
+
 export class Inactivity {
-  readonly #timeouts: Http1Timeouts;
   /** The last tick's `awaited` and `requests`, and the first tick that found them. */
   #awaited: Awaited = "nothing";
   #requests = 0;
   #since = 0;
 
-  constructor(timeouts: Http1Timeouts) {
-    this.#timeouts = timeouts;
-  }
-
-  /**
-   * Called with each tick. True if the client has taken too long. `requests`: the number of requests so far; `bodyBytes`: the
-   * bytes of the body that have arrived, which extend its time.
-   */
-  hasExpired(now: number, awaited: Awaited, requests: number, bodyBytes: number): boolean {
+  /** Called with each tick. True if the client has taken too long. */
+  hasExpired(now: number, wait: Wait, timeouts: Http1Timeouts): boolean {
+    const { awaited, requests, bodyBytes } = wait;
     if (awaited !== this.#awaited || requests !== this.#requests) {
       this.#awaited = awaited;
       this.#requests = requests;
       this.#since = now;
       return false;
     }
-    return awaited !== "nothing" && now - this.#since >= this.#timeoutMs(awaited, bodyBytes);
+    return awaited !== "nothing" && now - this.#since >= timeoutMs(awaited, bodyBytes, timeouts);
   }
+}
 
-  #timeoutMs(awaited: Exclude<Awaited, "nothing">, bodyBytes: number): number {
-    const { headerTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs } = this.#timeouts;
-    if (awaited === "request") return keepAliveTimeoutMs;
-    return awaited === "head" ? headerTimeoutMs : requestTimeoutMs + earnedMs(bodyBytes);
-  }
+function timeoutMs(awaited: Exclude<Awaited, "nothing">, bodyBytes: number, timeouts: Http1Timeouts): number {
+  if (awaited === "request") return timeouts.keepAliveTimeoutMs;
+  return awaited === "head" ? timeouts.headerTimeoutMs : timeouts.requestTimeoutMs + earnedMs(bodyBytes);
 }

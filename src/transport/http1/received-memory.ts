@@ -4,7 +4,6 @@ import type { RequestHead } from "../../codec/http1-request.ts";
 import type { BufferBudget } from "../io/buffer-budget.ts";
 
 export class ReceivedMemory {
-  readonly #budget: BufferBudget;
   /** Bytes of a body that is being read whole. */
   #body = 0;
   /** Memory of the head of a request that has lasted for a tick; undefined before. */
@@ -12,13 +11,9 @@ export class ReceivedMemory {
   /** Bytes of this connection that the budget counts. */
   #counted = 0;
 
-  constructor(budget: BufferBudget) {
-    this.#budget = budget;
-  }
-
   /** True if all clients together have sent too much, and this connection holds its equal part of it or more. */
-  get isShareSpent(): boolean {
-    return this.#budget.isExceeded && this.#budget.isShareSpent(this.#counted);
+  isShareSpent(budget: BufferBudget): boolean {
+    return budget.isExceeded && budget.isShareSpent(this.#counted);
   }
 
   holdBody(bytes: number): void {
@@ -36,19 +31,19 @@ export class ReceivedMemory {
   }
 
   /** Updates the budget; `undecoded`: bytes that wait to be decoded. False if this connection grew and has to make room. */
-  count(undecoded: number): boolean {
+  count(undecoded: number, budget: BufferBudget): boolean {
     const before = this.#counted;
     const bytes = undecoded + this.#body + (this.#head ?? 0);
     if (bytes === before) return true;
     this.#counted = bytes;
-    this.#budget.change(before, bytes);
-    return bytes < before || !this.isShareSpent;
+    budget.change(before, bytes);
+    return bytes < before || !this.isShareSpent(budget);
   }
 
   /** The connection holds nothing any more. */
-  release(): void {
+  release(budget: BufferBudget): void {
     this.releaseRequest();
-    if (this.#counted > 0) this.count(0);
+    if (this.#counted > 0) this.count(0, budget);
   }
 }
 

@@ -1,5 +1,5 @@
-// One HTTP/1.1 connection over a stream of two queues, in virtual time: when is written, when is read, when it ends.
-// What the bytes mean is the business of test/protocol/http1.test.ts.
+// One HTTP/1.1 connection over a MemoryStream, in virtual time: when it is written, read and ended. The meaning of the bytes is
+// tested in test/protocol/http1.test.ts.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -107,7 +107,7 @@ describe("Http1Driver: one write per turn", () => {
     assert.deepEqual(stream.writes, [answer("/1") + answer("/2") + answer("/3")]);
   });
 
-  it("joins what a handler answers later in one turn, at the turn's end", async () => {
+  it("joins the answers that a handler gives later in one turn, at the turn's end", async () => {
     const { stream, turn } = bench((exchange) => void Promise.resolve().then(() => echo(exchange)));
     stream.arrive(get("/1") + get("/2") + get("/3"));
     await settle();
@@ -135,7 +135,7 @@ describe("Http1Driver: one write per turn", () => {
     assert.deepEqual(stream.writes.slice(1), ["1\r\ny\r\n0\r\n\r\n"]);
   });
 
-  it("writes within the turn what has grown to 64 KiB", () => {
+  it("writes output of 64 KiB within the turn", () => {
     const { stream, turn, exchanges } = bench();
     stream.arrive(get("/"));
     exchanges[0]!.start(OK, 100 * KIB);
@@ -150,7 +150,7 @@ describe("Http1Driver: one write per turn", () => {
     assert.ok(stream.take().endsWith(`\r\n\r\n${"a".repeat(100 * KIB)}`));
   });
 
-  it("writes nothing in a turn in which nothing was said", () => {
+  it("writes nothing in a turn without output", () => {
     const { stream, turn, exchanges } = bench();
     stream.arrive("GET / HT");
     stream.arrive("TP/1.1\r\nHost: a\r\n\r\n");
@@ -163,8 +163,8 @@ describe("Http1Driver: one write per turn", () => {
   });
 });
 
-describe("Http1Driver: who is answered when", () => {
-  it("RFC 9112 §9.3.2: hands out the next request when the one before is answered, not sooner", () => {
+describe("Http1Driver: the order of answers", () => {
+  it("RFC 9112 §9.3.2: hands out the next request when the previous one is answered, not sooner", () => {
     const { stream, turn, exchanges } = bench();
     stream.arrive(get("/1") + get("/2"));
     assert.equal(exchanges.length, 1);
@@ -195,7 +195,7 @@ describe("Http1Driver: who is answered when", () => {
     assert.equal(stream.take().length, answer("/").length * 10_000);
   });
 
-  it("answers a request whose handler was entered by the answer to the one before", () => {
+  it("answers a request whose handler was called inside the previous answer", () => {
     const { stream, exchanges } = bench((exchange) => {
       if (exchange.head.target === "/2") echo(exchange);
     });
@@ -204,7 +204,7 @@ describe("Http1Driver: who is answered when", () => {
     assert.equal(exchanges.length, 3);
   });
 
-  it("an exchange whose response has ended answers nothing any more", async () => {
+  it("ignores calls on an exchange whose response has ended", async () => {
     const { stream, turn, exchanges } = bench();
     stream.arrive(get("/1") + get("/2"));
     const [first] = exchanges;
@@ -224,7 +224,7 @@ describe("Http1Driver: who is answered when", () => {
     assert.equal(stream.isDestroyed, false);
   });
 
-  it("a body may not be read any more once its request was answered", async () => {
+  it("rejects reading the body of a request that was answered", async () => {
     const { stream, exchanges } = bench();
     stream.arrive(post(5));
     const pending = exchanges[0]!.readBody();
@@ -233,7 +233,7 @@ describe("Http1Driver: who is answered when", () => {
     assert.equal(await codeOf(exchanges[0]!.readBody()), "ALREADY_ANSWERED");
   });
 
-  it("tells the owner of a begun response when it is gone with the connection", () => {
+  it("tells the listener of a response that has begun that the connection is gone", () => {
     const { stream, exchanges } = bench();
     stream.arrive(get("/"));
     const told = listen(exchanges[0]!);
@@ -247,7 +247,7 @@ describe("Http1Driver: who is answered when", () => {
   });
 });
 
-describe("Http1Driver: reading pace", () => {
+describe("Http1Driver: when the stream is read", () => {
   it("goes on reading while a request is parked, up to 64 KiB, then pauses", () => {
     const { stream } = bench();
     stream.arrive(get("/parked"));
@@ -258,7 +258,7 @@ describe("Http1Driver: reading pace", () => {
     assert.equal(stream.isPaused, true);
   });
 
-  it("reads again when all that was held is handed out, so that a client that leaves is noticed", () => {
+  it("reads again when all held requests are handed out, so that a client that leaves is noticed", () => {
     const { stream, turn, exchanges } = bench();
     stream.arrive(get("/parked"));
     stream.arrive(get("/x").repeat(3000));
@@ -277,7 +277,7 @@ describe("Http1Driver: reading pace", () => {
     assert.ok(stream.take().endsWith(answer("/x") + answer("/last")));
   });
 
-  it("pauses for a client that sends more with every answer, too", () => {
+  it("pauses also for a client that sends more with every answer", () => {
     const { stream, exchanges } = bench();
     const request = get("/x");
     let sent = 0;
@@ -292,7 +292,7 @@ describe("Http1Driver: reading pace", () => {
     assert.ok(sent < 100 * KIB, `${sent} bytes were taken`);
   });
 
-  it("pauses for a body that nobody reads, and reads on when it is wanted", async () => {
+  it("pauses for a body that the handler does not read, and resumes when it does", async () => {
     const { stream, exchanges } = bench();
     stream.arrive(post(200 * KIB));
     stream.arrive("a".repeat(64 * KIB));
@@ -312,7 +312,7 @@ describe("Http1Driver: reading pace", () => {
     assert.equal(await exchanges[0]!.readBody(), undefined);
   });
 
-  it("pauses for a body in small chunks that is read more slowly than it comes", async () => {
+  it("pauses for a body in small chunks that is read more slowly than it arrives", async () => {
     const { stream, exchanges } = bench();
     stream.arrive("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
     let sent = 0;
@@ -337,7 +337,7 @@ describe("Http1Driver: reading pace", () => {
     assert.equal(await exchanges[0]!.readBody(), undefined);
   });
 
-  it("RFC 9112 §9.3: discards a body that was not read, whatever its size, then goes on", () => {
+  it("RFC 9112 §9.3: discards an unread body of any size, then serves the next request", () => {
     const { stream, exchanges } = bench();
     stream.arrive(post(300 * KIB));
     stream.arrive("a".repeat(100 * KIB));
@@ -364,8 +364,8 @@ describe("Http1Driver: reading pace", () => {
   });
 });
 
-describe("Http1Driver: what the client has not taken", () => {
-  it("bufferedAmount counts what waits for the turn's end and what the system has not taken", () => {
+describe("Http1Driver: unsent bytes", () => {
+  it("counts in bufferedAmount the output that waits for the turn's end and the bytes that the system has not taken", () => {
     const { stream, turn, exchanges } = bench();
     stream.isStalled = true;
     stream.arrive(get("/"));
@@ -386,7 +386,7 @@ describe("Http1Driver: what the client has not taken", () => {
     assert.deepEqual(told, ["drain"]);
   });
 
-  it("says drained at once when the system took all", () => {
+  it("reports a drain at once when the system has taken everything", () => {
     const { stream, turn, exchanges } = bench();
     stream.arrive(get("/"));
     const told = listen(exchanges[0]!);
@@ -397,10 +397,10 @@ describe("Http1Driver: what the client has not taken", () => {
   });
 });
 
-describe("Http1Driver: a client that asks and does not read", () => {
+describe("Http1Driver: a client that does not read its answers", () => {
   const MUCH = "x".repeat(64 * KIB);
 
-  it("is begun no pipelined request of while more than 64 KiB is unsent, and gets all answers in the end", () => {
+  it("gets no pipelined request begun while more than 64 KiB is unsent, and gets all answers in the end", () => {
     const { stream, exchanges } = bench((exchange) => exchange.respond(OK, MUCH));
     stream.isStalled = true;
     stream.arrive(get("/").repeat(3));
@@ -414,7 +414,7 @@ describe("Http1Driver: a client that asks and does not read", () => {
     assert.equal(stream.take(), answer(MUCH).repeat(4));
   });
 
-  it("is begun the next of while no more than that is unsent", () => {
+  it("gets the next request begun while at most 64 KiB is unsent", () => {
     const { stream, turn, exchanges } = bench((exchange) => exchange.respond(OK, "x".repeat(1000)));
     stream.isStalled = true;
     for (let count = 1; stream.bufferedAmount <= 64 * KIB; count++) {
@@ -426,7 +426,7 @@ describe("Http1Driver: a client that asks and does not read", () => {
     assert.equal(exchanges.length, Math.floor((64 * KIB) / answer("x".repeat(1000)).length) + 1);
   });
 
-  it("is not read when it has sent 64 KiB meanwhile, and not accused of a slow head or of idleness", () => {
+  it("is not read when it has sent 64 KiB meanwhile, and no timeout applies to it", () => {
     const { stream, driver } = bench((exchange) => exchange.respond(OK, MUCH));
     stream.isStalled = true;
     stream.arrive(get("/"), get("/pipelined").slice(0, 20));
@@ -439,7 +439,7 @@ describe("Http1Driver: a client that asks and does not read", () => {
     assert.equal(stream.isPaused, true);
   });
 
-  it("ends when it is closed soon, behind what is unsent", () => {
+  it("ends after closeSoon, behind the unsent bytes", () => {
     const { stream, driver, clock, exchanges } = bench((exchange) => exchange.respond(OK, MUCH));
     stream.isStalled = true;
     stream.arrive(get("/").repeat(2));
@@ -466,7 +466,7 @@ describe("Http1Driver: the end of a connection", () => {
     assert.equal(clock.pending, 0);
   });
 
-  it("RFC 9112 §9.6: reads and forgets what still comes, so that no reset destroys the last answer", () => {
+  it("RFC 9112 §9.6: reads and drops later bytes, so that no reset destroys the last answer", () => {
     const { stream, exchanges } = bench(echo);
     stream.arrive(get("/", "Connection: close\r\n"));
     stream.arrive(get("/late"), "\0\0\0");
@@ -475,7 +475,7 @@ describe("Http1Driver: the end of a connection", () => {
     assert.equal(stream.writes.length, 1);
   });
 
-  it("the peer's end leaves no timer", () => {
+  it("leaves no timer when the peer has ended", () => {
     const { stream, clock } = bench(echo);
     stream.arrive(get("/", "Connection: close\r\n"));
     stream.eof();
@@ -483,7 +483,7 @@ describe("Http1Driver: the end of a connection", () => {
     assert.equal(clock.pending, 0);
   });
 
-  it("the timer starts when the system has taken the last answer, not before", () => {
+  it("starts the timer when the system has taken the last answer, not before", () => {
     const { stream, clock } = bench(echo);
     stream.isStalled = true;
     stream.arrive(get("/", "Connection: close\r\n"));
@@ -496,7 +496,7 @@ describe("Http1Driver: the end of a connection", () => {
     assert.equal(stream.isDestroyed, true);
   });
 
-  it("RFC 9112 §9.6: a paused connection reads again once it has ended", () => {
+  it("RFC 9112 §9.6: reads a paused connection again once it has ended", () => {
     const { stream, exchanges } = bench();
     stream.arrive(get("/", "Connection: close\r\n"));
     stream.arrive("x".repeat(70 * KIB));
@@ -506,7 +506,7 @@ describe("Http1Driver: the end of a connection", () => {
     assert.equal(stream.isPaused, false);
   });
 
-  it("refuses what is malformed, after the answers before it, and ends", () => {
+  it("refuses a malformed request after the answers before it, and ends", () => {
     const { stream, exchanges } = bench(echo);
     stream.arrive(`${get("/1")}GET / HTTP/1.1\nHost: a\r\n\r\n`);
     assert.equal(stream.writes.length, 1);
@@ -515,7 +515,7 @@ describe("Http1Driver: the end of a connection", () => {
     assert.equal(exchanges.length, 1);
   });
 
-  it("refuses a malformed body: its reader is told, its response is the refusal", async () => {
+  it("refuses a malformed body: its reader rejects, and the response is the refusal", async () => {
     const { stream, turn, exchanges } = bench();
     stream.arrive("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
     const told = listen(exchanges[0]!);
@@ -532,7 +532,7 @@ describe("Http1Driver: the end of a connection", () => {
     assert.equal(stream.isEnded, true);
   });
 
-  it("RFC 9112 §8: a malformed body behind a begun response cuts the response off", async () => {
+  it("RFC 9112 §8: cuts off a response that has begun when the body of its request is malformed", async () => {
     const { stream, turn, exchanges } = bench();
     stream.arrive("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
     exchanges[0]!.start(OK);
@@ -545,7 +545,7 @@ describe("Http1Driver: the end of a connection", () => {
     assert.equal(stream.isEnded, true);
   });
 
-  it("closeSoon ends an idle connection now and a busy one after its answer", () => {
+  it("ends with closeSoon an idle connection now and a busy one after its answer", () => {
     const idle = bench();
     idle.driver.closeSoon();
     assert.equal(idle.stream.isEnded, true);
@@ -560,7 +560,7 @@ describe("Http1Driver: the end of a connection", () => {
     assert.equal(busy.exchanges.length, 1);
   });
 
-  it("abort drops the connection", () => {
+  it("drops the connection with abort", () => {
     const { stream, exchanges } = bench();
     stream.arrive(get("/"));
     const told = listen(exchanges[0]!);
@@ -571,7 +571,7 @@ describe("Http1Driver: the end of a connection", () => {
     assert.deepEqual(told, ["gone"]);
   });
 
-  it("a body that will never be whole rejects its reader when the connection is gone", async () => {
+  it("rejects the reader of an incomplete body when the connection is gone", async () => {
     const { stream, exchanges } = bench();
     stream.arrive(post(5));
     const part = exchanges[0]!.readBody();
@@ -582,14 +582,14 @@ describe("Http1Driver: the end of a connection", () => {
 });
 
 describe("Http1Driver: the client ends its side (RFC 9112 §9.6)", () => {
-  it("an idle connection ends", () => {
+  it("ends an idle connection", () => {
     const { stream } = bench();
     stream.eof();
     assert.equal(stream.isEnded, true);
     assert.deepEqual(stream.writes, []);
   });
 
-  it("one with part of a request ends without an answer", () => {
+  it("ends a connection with part of a request, without an answer", () => {
     const { stream, exchanges } = bench(echo);
     stream.arrive("GET / HTTP/1.1\r\nHost");
     stream.eof();
@@ -597,7 +597,7 @@ describe("Http1Driver: the client ends its side (RFC 9112 §9.6)", () => {
     assert.deepEqual([stream.writes, exchanges], [[], []]);
   });
 
-  it("a parked request is told, and may still be answered", () => {
+  it("tells a parked request, which may still be answered", () => {
     const { stream, turn, exchanges } = bench();
     stream.arrive(get("/"));
     const told = listen(exchanges[0]!);
@@ -613,7 +613,7 @@ describe("Http1Driver: the client ends its side (RFC 9112 §9.6)", () => {
     assert.deepEqual(told, ["half-close"]);
   });
 
-  it("a parked request whose owner gives up at the end takes the connection with it", () => {
+  it("drops the connection of a parked request whose listener aborts at the end", () => {
     const { stream, exchanges } = bench((exchange) => {
       exchange.listener = { onDrain() {}, onGone() {}, onHalfClose: () => exchange.abort() };
     });
@@ -624,7 +624,7 @@ describe("Http1Driver: the client ends its side (RFC 9112 §9.6)", () => {
     assert.equal(exchanges.length, 1);
   });
 
-  it("requests that were whole before the end are all answered, and know of it", () => {
+  it("answers all requests that were complete before the end; their exchanges know of the end", () => {
     const { stream, turn, exchanges } = bench();
     stream.arrive(get("/1") + get("/2") + get("/3"));
     stream.eof();
@@ -640,7 +640,7 @@ describe("Http1Driver: the client ends its side (RFC 9112 §9.6)", () => {
     assert.equal(stream.isEnded, true);
   });
 
-  it("a body that was whole is read, one that was cut off is CLIENT_GONE", async () => {
+  it("reads a complete body, and rejects one that was cut off with CLIENT_GONE", async () => {
     const whole = bench();
     whole.stream.arrive(`${post(5)}hello`);
     whole.stream.eof();
@@ -657,7 +657,7 @@ describe("Http1Driver: the client ends its side (RFC 9112 §9.6)", () => {
     assert.equal(cut.stream.isDestroyed, true);
   });
 
-  it("RFC 9112 §9.6: an answer that waits for the turn's end is not lost when the next request is given up", async () => {
+  it("RFC 9112 §9.6: sends an answer that waits for the turn's end although the next request is aborted", async () => {
     const cut = bench();
     cut.stream.arrive(`${get("/1")}${post(5)}hell`);
     cut.stream.eof();
@@ -675,7 +675,7 @@ describe("Http1Driver: the client ends its side (RFC 9112 §9.6)", () => {
     assert.equal(parked.stream.take(), answer("/1"));
   });
 
-  it("RFC 9112 §9.6: an answer that waits for the turn's end is not lost with the rest of its request's body", () => {
+  it("RFC 9112 §9.6: sends an answer that waits for the turn's end although the rest of its request's body never arrives", () => {
     const { stream, turn, exchanges } = bench();
     stream.arrive(`${post(5)}he`);
     echo(exchanges[0]!);
@@ -691,7 +691,7 @@ describe("Http1Driver: another protocol takes over", () => {
   const UPGRADE = get("/", "Upgrade: websocket\r\nConnection: Upgrade\r\n");
   const SOCKET = { maxMessageBytes: 1000, maxFragments: 10, closeTimeoutMs: 5000 };
 
-  it("writes the answers before it and the 101, and hands over what came behind", () => {
+  it("writes the earlier answers and the 101, and hands over the bytes behind the request", () => {
     const seen: unknown[] = [];
     const { stream, turn } = bench((exchange) => {
       if (exchange.head.target === "/first") return echo(exchange);
@@ -714,7 +714,7 @@ describe("Http1Driver: another protocol takes over", () => {
     assert.deepEqual(seen, ["x", "y", "abnormal"]);
   });
 
-  it("an exchange that was upgraded answers no HTTP any more", () => {
+  it("ignores HTTP answers of an exchange that was upgraded", () => {
     const { stream, turn, exchanges } = bench();
     stream.arrive(UPGRADE);
     exchanges[0]!.acceptWebSocket([], SOCKET);
