@@ -1,4 +1,4 @@
-// The contract of the client's end of a session. `connect.ts` keeps it.
+// The contract of the client's end of a session. `conversation.ts` implements it.
 
 import type { CloseStatus } from "../protocol/close-status.ts";
 import type { BackoffOptions } from "./backoff.ts";
@@ -9,7 +9,7 @@ import type { Environment } from "./environment.ts";
 /** Text as a string, binary as bytes. */
 export type Message = string | Uint8Array;
 
-/** What can be sent without a codec. Bytes are copied. */
+/** Data that can be sent without a codec. Bytes are copied. */
 export type Sendable = string | ArrayBuffer | ArrayBufferView;
 
 /**
@@ -28,8 +28,8 @@ export interface Opening<Out = Sendable> {
   /** The kind of transport that carries it. */
   readonly transport: TransportKind;
   /**
-   * Of a lost session: what was sent and not acknowledged, so that nobody knows whether it has arrived. It is not sent
-   * again unless you do. What had never left goes out in the new session by itself.
+   * The messages of a lost session that were sent and not acknowledged: they may or may not have arrived. Send them again
+   * if you want to. Messages that were never sent go out in the new session without your doing.
    */
   readonly unacknowledged: readonly Out[];
 }
@@ -39,17 +39,17 @@ export interface ConnectionClose<Out = unknown> extends CloseStatus {
   /** Who ended it. */
   readonly by: "client" | "server";
   /**
-   * What was sent and not acknowledged, where the server has ended the connection, or there was no carrier when you closed
-   * it. Absent if there is none. After a close of yours it may still arrive: see `drained`.
+   * The messages that were sent and not acknowledged, if the server has ended the connection, or there was no carrier when
+   * you closed it. Absent if there are none. After your own close they may still arrive: see `drained`.
    */
   readonly unacknowledged?: readonly Out[];
 }
 
 /** The options of `connect`. */
 export interface ConnectOptions extends EndpointOptions {
-  /** What may carry the connection, best first. @default ["websocket", "sse", "poll"] */
+  /** The transports that may be used, best first. @default ["websocket", "sse", "poll"] */
   readonly transports?: readonly TransportKind[] | undefined;
-  /** At so many unacknowledged bytes `send` answers false. From 1 to Infinity. @default 1 MiB */
+  /** Unacknowledged bytes at which `send` returns false. From 1 to Infinity. @default 1 MiB */
   readonly maxBufferedBytes?: number | undefined;
   /** Between attempts: full jitter, up to 500 ms, 1 s, 2 s … 30 s. */
   readonly backoff?: BackoffOptions | undefined;
@@ -68,11 +68,11 @@ export interface ConnectOptions extends EndpointOptions {
 export interface Connection<In = Message, Out = Sendable> extends AsyncIterable<In, undefined> {
   /** `connecting` before the first opening, `open`, `reconnecting` without a connection, `closed` for ever. */
   readonly state: ConnectionState;
-  /** What carries it now; undefined unless `state` is `open`. */
+  /** The transport in use; undefined unless `state` is `open`. */
   readonly transport: TransportKind | undefined;
   /** Bytes that the server has not acknowledged. */
   readonly bufferedAmount: number;
-  /** The first opening. Rejects with CONNECTION_CLOSED if the connection ends before; nobody need listen to it. */
+  /** The first opening. Rejects with CONNECTION_CLOSED if the connection ends before; you need not handle that. */
   readonly opened: Promise<Opening<Out>>;
   /** The end. Never rejects. */
   readonly closed: Promise<ConnectionClose<Out>>;
@@ -93,13 +93,13 @@ export interface Connection<In = Message, Out = Sendable> extends AsyncIterable<
 
   /**
    * Resolves when the server has everything that was sent. Rejects with CONNECTION_CLOSED when that will not be known any
-   * more: the connection has ended, or the session is lost. Nobody need listen to it.
+   * more: the connection has ended, or the session is lost. You need not handle that.
    */
   drained(): Promise<void>;
 
   /**
-   * Each adds a function, and returns what takes this one away again, as of an EventTarget: one that is added or removed
-   * while an event is told does not hear it. What one throws, or rejects with, goes to `onError`.
+   * Each of these adds a function, and returns a function that removes it. As with an EventTarget, functions that are added
+   * or removed while an event is delivered do not get it. Their exceptions and rejections go to `onError`.
    */
   onMessage(fn: (message: In) => void): () => void;
   /** Each time a carrier has the session: the first, after a loss, and when it moves to a better one. */

@@ -1,4 +1,4 @@
-// The URL of a session, with what the application adds to each request.
+// The URL of a session, with the parameters and headers that the application adds to each request.
 
 import { ChannelError } from "../base/channel-error.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
@@ -6,7 +6,7 @@ import type { CarrierEnd } from "./carrier-end.ts";
 /** The query of a request, without what the application adds. */
 export type Query = Readonly<Record<string, string>>;
 
-/** A WebSocket of the platform or of `ws`: what is asked of one when it is given as an option. */
+/** The constructor of a WebSocket, as platforms and `ws` have it. */
 export type WebSocketConstructor = new (
   url: string,
   protocols: string[],
@@ -15,7 +15,7 @@ export type WebSocketConstructor = new (
   close(code?: number, reason?: string): void;
 };
 
-/** A value, or a function that is asked for it at each request, so that what expires can be renewed. */
+/** A value, or a function that is called for it before each request, so that an expired value can be renewed. */
 export type Given<T> = T | (() => T | Promise<T>);
 
 export interface EndpointOptions {
@@ -56,21 +56,21 @@ export class Endpoint {
     this.#url.hash = "";
     const { params, headers } = options;
     try {
-      // What functions give is checked when they have given it.
+      // The results of functions are checked at each request.
       this.#compose(typeof params === "function" ? {} : params, typeof headers === "function" ? {} : headers);
     } catch (cause) {
       throw refused(cause);
     }
   }
 
-  /** Sessions of one origin share what was learned about the way there. */
+  /** Connections to one origin share the kind of carrier that was selected last. */
   get origin(): string {
     return this.#url.origin;
   }
 
   /**
-   * One request: what the application adds, and `query`, which is asked when the application has answered. Throws
-   * BAD_OPTION for what the application's functions throw.
+   * Returns the URL and the headers of one request. `query` is called last, after the application's functions. Throws
+   * BAD_OPTION if one of those throws.
    */
   async request(query: () => Query): Promise<Composed> {
     const { params, headers } = this.options;
@@ -103,7 +103,7 @@ interface Composed {
   readonly headers: Query;
 }
 
-/** Throws for what is no object of names and texts: of `Headers` or `URLSearchParams` nothing would be sent. */
+/** Throws unless `given` is a plain object of texts: nothing of a `Headers` or `URLSearchParams` would be sent. */
 function entriesOf(given: Query): [string, string][] {
   const entries = Object.entries(given);
   const isPlain = typeof given === "object" && !(Symbol.iterator in given);
@@ -111,16 +111,16 @@ function entriesOf(given: Query): [string, string][] {
   throw new Error("not an object of texts");
 }
 
-/** Why a request failed, as far as the platform says it. */
+/** Returns the reason of a failed request, as far as the platform gives one. */
 export function failure(error: unknown): CarrierEnd {
   try {
     if (error instanceof ChannelError) return { error };
     const { message, cause } = Object(error) as { message?: string; cause?: { message?: string; code?: string } };
-    // Node says why in the cause; that of a host with several addresses has a code alone.
+    // Node gives the reason in the cause, which has only a code if the host has several addresses.
     const why = cause?.message || cause?.code;
     return { what: `${message || String(error)}${why ? ` (${why})` : ""}` };
   } catch {
-    // A client's `fetch` may fail with anything, also with what cannot be looked at.
+    // A `fetch` option may reject with any value, even one whose properties throw.
     return { what: "failed" };
   }
 }

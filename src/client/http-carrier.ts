@@ -1,6 +1,6 @@
-// A session on HTTP (PROTOCOL.md, "Records on HTTP"): an event stream comes down, endless or poll by poll, and POSTs go up.
-// One POST at a time has messages; acknowledgements do not wait for it, and go beside it. The stream is read from `fetch`,
-// not from an EventSource: it takes headers, and its bytes are seen as they come.
+// A session on HTTP (PROTOCOL.md, "Carriers"): records arrive on an event stream, endless or poll by poll, and are sent in
+// POSTs. One POST at a time carries messages; acknowledgements do not wait for it, and are sent beside it. The stream is read
+// with `fetch`, not with an EventSource, because `fetch` takes headers and shows bytes as they arrive.
 
 import { decodeRecordEvent, encodeClientEvent } from "../codec/session-record.ts";
 import { typedEvents } from "../codec/sse.ts";
@@ -11,9 +11,9 @@ import type { Query } from "./endpoint.ts";
 import { failure } from "./endpoint.ts";
 import { IDLE_MS, IDLE_POLLS, LINGER_MS, MAX_WAITS, POST_BYTES, POST_FAILURES, SLOWEST } from "./limits.ts";
 
-/** An answer that was read to its end. */
+/** A response that was read to its end. */
 interface Answer extends CarrierEnd {
-  /** It has a record of the kind that was asked for. */
+  /** True if it has a record of the expected type. */
   readonly isRight?: boolean;
 }
 
@@ -23,22 +23,22 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
   let session: ClientSession | undefined;
   let token = "";
   let heartbeatMs = 0;
-  /** End requests. Each request has a signal of its own: a signal keeps its listeners for as long as it lives. */
+  /** Functions that abort requests. Each request has its own signal, because a signal keeps its listeners while it lives. */
   const stops = new Set<() => void>();
-  /** Bytes of an answer have come, and it is not over. */
+  /** True while the response to a GET arrives. */
   let isReading = false;
   let isPosting = false;
-  /** A POST with messages is on its way. */
+  /** True while a POST with messages is under way. */
   let isPending = false;
-  /** One with acknowledgements alone is, beside it. */
+  /** True while a POST with acknowledgements alone is under way beside it. */
   let isBeside = false;
   let isAckDue = false;
   let isFinishing = false;
   let isOver = false;
   let isHeld = false;
-  /** Present while there must not be another poll. */
+  /** Present while the next poll waits; continues it. */
   let unhold: (() => void) | undefined;
-  /** Ends a pause. */
+  /** Ends the pause before the next POST. */
   let wake = (): void => {};
   let lingerMs = LINGER_MS;
 
@@ -58,20 +58,20 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
     over(failure(error));
   }
 
-  /** Grows with whatever an answer has brought. */
+  /** Returns a number that grows with each record or acknowledgement that arrives. */
   function known(): number {
     return session ? session.received + session.acknowledged : 0;
   }
 
   async function down(): Promise<void> {
-    // PROTOCOL.md, "park": who comes wants to know at once whether polls get through.
+    // PROTOCOL.md, "park": the first poll is answered at once, to show that polls get through.
     let mode: Query = isPoll ? { mode: "poll", park: "0" } : {};
     for (let idlePolls = 0; ; mode = { mode: "poll" }) {
       const before = known();
       const startedAt = now();
       const answer = await request(() => ({ ...mode, ...resumption() }));
       isReading = false;
-      // The answers of the POSTs say the rest.
+      // The answers to the POSTs decide the rest.
       if (isFinishing) return;
       if (!answer.isRight) return over(answer);
       if (!(isPoll && session)) return over({ what: "ended" });
@@ -92,7 +92,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
   }
 
   async function up(): Promise<void> {
-    // What one turn of the application sends goes up together.
+    // Messages that the application sends in one turn share a POST.
     await undefined;
     for (let failures = 0, waits = 0; !isOver; ) {
       const current = session!;
@@ -101,7 +101,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
       let count = 0;
       for (const record of current.after()) {
         const event = encodeClientEvent(record);
-        // Where long bodies do not get through, short ones may.
+        // Short bodies may get through where long ones fail.
         if (count > 0 && body.length + event.length > POST_BYTES >> (2 * failures)) break;
         record.sends = (record.sends ?? 0) + 1;
         body += event;
@@ -117,14 +117,15 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
       const answer = await post(body, { keepalive: isFinishing && failures === 0 });
       isPending = false;
       const { status = 500, retryAfterMs = 0, isRight } = answer;
-      // What was not taken goes up again from where the server is; it must have moved. A poll may have begun another session.
+      // Records that were not taken are sent again, from where the server is; it must have moved. A poll may have begun
+      // another session.
       const hasMoved = session !== current || current.acknowledged > before || (count === 0 && status === 200);
       if (hasMoved) failures = waits = 0;
       if (hasMoved || isOver) continue;
       isAckDue = true;
-      // A server whose receiver is behind takes nothing for a while, and says so.
+      // A server whose receiver is behind takes nothing for a while, and answers so.
       const isBusy = status === 200 ? isRight : retryAfterMs > 0 && (status === 429 || status === 503);
-      // What the server has refused once it refuses again.
+      // A server that has refused a POST refuses it again.
       if (!isBusy && (status < 500 || ++failures === POST_FAILURES)) {
         return over({ ...answer, attempt: undefined, what: `POST: ${answer.what}` });
       }
@@ -140,7 +141,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
     }
   }
 
-  /** An `ack` as soon as possible. */
+  /** Sends an acknowledgement as soon as possible. */
   async function say(): Promise<void> {
     isAckDue = true;
     if (!isPending) return flush();
@@ -148,7 +149,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
     isBeside = true;
     while (isBeside && isAckDue && isPending && !isOver) {
       isBeside = (await post(ack())).status === 200;
-      // It goes with the next POST, or with the next beat.
+      // The next POST carries it, or the next heartbeat.
       isAckDue ||= !isBeside;
     }
     isBeside = false;
@@ -197,10 +198,10 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
       });
       const { status } = answer;
       reader = answer.body?.getReader();
-      // What was said of another session's numbers says nothing of this one's.
+      // Numbers of another session mean nothing in this one.
       const isOurs = isPost ? of === session && (status === 200 || status === 409) : status === 200;
       const isRight = isOurs && reader && (await read(reader, isPost ? "ack" : "open"));
-      // A client that does not poll hears that the server is there.
+      // While the client does not poll, answers to POSTs show that the server lives.
       if (unhold) onAlive();
       const type = answer.headers.get("content-type");
       return {
@@ -212,7 +213,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
     } finally {
       if (cancel) cancel();
       stops.delete(stop);
-      // Whatever of the answer was not read is not wanted.
+      // The rest of the response is not needed.
       reader?.cancel().catch(() => {});
     }
   }
@@ -232,7 +233,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
         const record = decodeRecordEvent(event);
         isRight ||= record.type === expected;
         onRecord(record);
-        // Nobody listens to a carrier that finishes: it sees for itself how far it is.
+        // The selector ignores a carrier that finishes, so the carrier takes the acknowledgement itself.
         if (record.type === "ack") session?.acknowledge(record.received);
       }
     }
@@ -249,12 +250,12 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
     },
     flush,
     acknowledge() {
-      // A poll says with `after` what has come.
+      // The `after` of a poll acknowledges.
       if (isPoll) unhold?.();
       else void say();
     },
     heartbeat() {
-      // A parked poll needs no sign of life; one that brings a long message, and a client that waits, do.
+      // A parked poll needs no sign of life. A poll that receives a long message does, and so does a client that waits.
       if (!isPoll || isReading || unhold) void say();
       return true;
     },

@@ -10,7 +10,7 @@ import type { Environment } from "./environment.ts";
 
 export const TRANSPORTS: readonly TransportKind[] = ["websocket", "sse", "poll"];
 
-/** What an option must be, in words, and a check of it; without one, the words have the type. */
+/** A description of the legal values, and a check; without a check, the description names the types. */
 type Rule = readonly [expected: string, isRight?: (value: unknown) => boolean];
 
 const milliseconds: Rule = ["a number from 1 to 2^31 - 1", (value) => isNumber(value) && value < 2 ** 31];
@@ -34,7 +34,7 @@ const OPTIONS: Readonly<Record<keyof ConnectOptions | "codec", Rule>> = {
     (value) => can<Environment>(value, "random", "watch") && can(value.clock, "now", "setTimer", "clearTimer"),
   ],
   backoff: ["an object"],
-  // `Endpoint` looks at what they give.
+  // `Endpoint` checks their contents.
   headers: ["an object or a function"],
   params: ["an object or a function"],
 };
@@ -60,12 +60,12 @@ function check(owner: string, options: object, rules: Readonly<Record<string, Ru
   }
 }
 
-/** True for an object that has these functions: it may come from another frame, or be of a library. */
+/** Returns true for an object with these methods. `instanceof` would refuse objects of another frame or of a library. */
 function can<T extends object>(value: unknown, ...names: string[]): value is T {
   return names.every((name) => typeof (value as Readonly<Record<string, unknown>> | null)?.[name] === "function");
 }
 
-/** True for a list of different values, none of which is one of `others`. */
+/** Returns true for a list of different values that has none of `others`. */
 function isList(value: unknown, ...others: unknown[]): value is unknown[] {
   return Array.isArray(value) && new Set([...value, ...others]).size === value.length + others.length;
 }
@@ -74,7 +74,7 @@ function isNumber(value: unknown): value is number {
   return typeof value === "number" && value >= 1;
 }
 
-/** Throws BAD_CLOSE for what no close frame of a browser can say (WHATWG WebSockets §3.1, "close"). */
+/** Throws BAD_CLOSE for a code or reason that a browser refuses to send (WHATWG WebSockets §3.1, "close"). */
 export function checkClose(code: number, reason: string): void {
   if (code !== 1000 && !(Number.isInteger(code) && code >= 3000 && code <= 4999)) {
     throw new ChannelError("BAD_CLOSE", `code ${code}`);

@@ -6,7 +6,7 @@ import type { TransportKind } from "./carrier.ts";
 import { connect } from "./connect.ts";
 import type { Connection, ConnectionState, ConnectOptions, Message, Opening, Sendable } from "./connection.ts";
 
-/** Of the options to connect with, those of the first component count. */
+/** Components with the same URL share a connection; it has the options of the first one. */
 export interface UseChannelOptions<In = Message, Out = Sendable> extends ConnectOptions {
   /** Each message while the component is mounted. May be another function at each render. */
   readonly onMessage?: ((message: In) => void) | undefined;

@@ -28,7 +28,7 @@ export class ResumableWebSocket extends EventTarget {
   readonly CLOSING: 2 = 2;
   readonly CLOSED: 3 = 3;
 
-  /** What it stands on, with what a WebSocket does not have: `state`, `transport`, `drained`. */
+  /** The connection below, with members that a WebSocket does not have: `state`, `transport`, `drained`. */
   readonly connection: Connection;
   /** The URL of the session. */
   readonly url: string;

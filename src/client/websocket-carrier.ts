@@ -13,7 +13,7 @@ import type { ClientSession } from "./client-session.ts";
 import { failure } from "./endpoint.ts";
 import { SLOWEST, STUCK_BEATS, WINDOW_BYTES } from "./limits.ts";
 
-/** The part of a WebSocket that is used; the platform's and that of `ws` have it. */
+/** The members of a WebSocket that are used; those of platforms and of `ws` have them. */
 interface Socket {
   binaryType: string;
   readonly readyState?: number;
@@ -32,10 +32,10 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
   let socket: Socket | undefined;
   let session: ClientSession;
   let heartbeatMs: number;
-  /** The number of the last record that was sent here, and the size of all of them. */
+  /** Number of the last record that was sent on this WebSocket, and the size of all of them. */
   let sent = 0;
   let sentBytes = 0;
-  /** At the last beat. */
+  /** The session's and the socket's values at the last heartbeat. */
   let acknowledged = 0;
   let buffered = 0;
   let stuckBeats = 0;
@@ -68,22 +68,22 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
     say({ type: "ack", received: session.takeAck() });
   }
 
-  /** Bytes that were sent here and are not acknowledged. */
-  function flying(): number {
+  /** Returns the bytes that were sent on this WebSocket and are not acknowledged. */
+  function inFlight(): number {
     // The oldest record was sent here if anything that was sent here is not acknowledged.
     return sent > session.acknowledged ? sentBytes - session.first!.offset! : 0;
   }
 
   function flush(): void {
-    let inFlight = flying();
-    if (isOver || (inFlight >= WINDOW_BYTES && !isFinishing)) return;
+    let bytes = inFlight();
+    if (isOver || (bytes >= WINDOW_BYTES && !isFinishing)) return;
     for (const record of session.after(sent)) {
       const size = recordSize(record);
-      if (inFlight > 0 && inFlight + size > WINDOW_BYTES && !isFinishing) return;
+      if (bytes > 0 && bytes + size > WINDOW_BYTES && !isFinishing) return;
       try {
         socket!.send(encodeClientMessage(record));
       } catch (error) {
-        // A socket that is open refuses the message, not the moment.
+        // An open socket throws because of the message; a closed one would throw for any.
         const isRefused = socket!.readyState === 1 && record.sends === undefined;
         over(isRefused ? { error, refused: record } : failure(error));
         return;
@@ -92,7 +92,7 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
       record.offset = sentBytes;
       sent += 1;
       sentBytes += size;
-      inFlight += size;
+      bytes += size;
     }
   }
 
@@ -102,7 +102,7 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
     onStart();
     const { WebSocket, options } = endpoint;
     const protocols = [SESSION_PROTOCOL, ...(options.protocols ?? [])];
-    // A browser has no third parameter and takes no notice of it.
+    // A browser ignores the third parameter.
     socket = new (WebSocket as unknown as SocketConstructor)(url.href.replace("http", "ws"), protocols, { headers });
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => {
@@ -115,13 +115,13 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
     };
     let problem: string | undefined;
     socket.onclose = ({ code, reason }) => {
-      // The answer to a close frame that was behind everything that was sent.
+      // This answers our close frame, so everything that was sent before has arrived.
       if (isFinishing && code === 1000) session.acknowledge(session.sent);
-      // `ws` has the status in its text; browsers do not tell it.
+      // `ws` has the HTTP status in its error text; browsers do not give it.
       const status = Number(/response: (40[139])$/.exec(problem!)?.[1]) || undefined;
       over({ code, reason, status, what: problem || `closed (${code}${reason && ` ${reason}`})` });
     };
-    // `ws` throws what nobody listens to. `close` follows.
+    // `ws` throws an error that has no listener. `close` follows.
     socket.onerror = (event) => {
       problem = event?.message || event?.error?.code;
     };
@@ -133,26 +133,26 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
     begin(begun, { received, resumed, heartbeatMs: beatMs }) {
       session = begun;
       heartbeatMs = beatMs;
-      // A POST that was answered meanwhile has brought more than the server had when it said `received`.
+      // A POST that was answered meanwhile has delivered more than `received` says.
       sent = session.acknowledged;
       if (sent !== received) say({ type: "from", number: sent + 1 });
-      // So the server knows that we have the token (PROTOCOL.md, "Acknowledgements").
+      // Shows the server that the client has the token (PROTOCOL.md, "Acknowledgements").
       if (!resumed) acknowledge();
       flush();
     },
     flush,
     acknowledge,
     heartbeat() {
-      // Of what the platform has taken over only the server knows how it fares, and it drops a silent client.
+      // Once the platform has taken all bytes, only the server knows their progress, and it drops a silent client.
       const { bufferedAmount } = socket!;
-      // Nothing was acknowledged since the last beat, and what waited then still waits.
+      // The bytes that waited in the platform at the last heartbeat still wait.
       const isWaiting = bufferedAmount === undefined || (buffered > 0 && bufferedAmount >= buffered);
       const isStuck = session.bufferedAmount > 0 && session.acknowledged === acknowledged && isWaiting;
       stuckBeats = isStuck ? stuckBeats + 1 : 0;
       acknowledged = session.acknowledged;
       buffered = bufferedAmount ?? 0;
-      // Of one long message no part shows: the platform holds all of it until all has left (Node.js, `ws`).
-      const beats = STUCK_BEATS + flying() / (SLOWEST * heartbeatMs);
+      // A long message shows no progress: the platform counts all of it until all has left (Node.js, `ws`).
+      const beats = STUCK_BEATS + inFlight() / (SLOWEST * heartbeatMs);
       if (stuckBeats > beats * session.patience) return false;
       say({ type: "heartbeat" });
       return true;

@@ -76,7 +76,7 @@ describe("A connection goes on", () => {
     const connection = await network.opened("sse");
     await network.advance(30_000);
     const probe = network.socket();
-    assert.equal(probe.isClosed, false, "it tries to climb");
+    assert.equal(probe.isClosed, false, "the upgrade is under way");
     network.get().respond(409);
     probe.drop(1006);
     await settle();

@@ -1,4 +1,4 @@
-// Which carrier a connection is on, in virtual time: PROTOCOL.md, "Writing a client".
+// The selection of a carrier, in virtual time: PROTOCOL.md, "Writing a client".
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -52,7 +52,7 @@ describe("A connection looks for a carrier and", () => {
     assert.equal(connection.transport, "websocket");
   });
 
-  it("goes down at once from what fails at once", async () => {
+  it("tries the next kind at once when one fails at once", async () => {
     const network = new Network();
     const connection = network.connect();
     await settle();
@@ -67,7 +67,7 @@ describe("A connection looks for a carrier and", () => {
     assert.equal(connection.transport, "poll");
   });
 
-  it("begins anew after a pause with full jitter when all have failed: 500 ms, 1 s, 2 s, … 30 s", async () => {
+  it("starts again after a pause with full jitter when all have failed: 500 ms, 1 s, 2 s, … 30 s", async () => {
     const network = new Network();
     network.connect();
     for (const pause of [250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000]) {
@@ -85,7 +85,7 @@ describe("A connection looks for a carrier and", () => {
     }
   });
 
-  it("gives up a race that nobody wins in 10 s after the last has started", async () => {
+  it("gives up all candidates 10 s after the last one has started", async () => {
     const network = new Network();
     network.connect();
     await network.advance(2500);
@@ -108,7 +108,7 @@ describe("A connection looks for a carrier and", () => {
     assert.equal(network.requests.length, 2);
   });
 
-  it("waits no longer than timers can, which would be no time at all", async () => {
+  it("waits no longer than the longest timer, because longer ones fire at once", async () => {
     const network = new Network();
     const delays: number[] = [];
     const { setTimer } = network.clock;
@@ -123,7 +123,7 @@ describe("A connection looks for a carrier and", () => {
     assert.equal(delays.at(-1), 2 ** 31 - 1);
   });
 
-  it("starts where the last connection to this origin was won", async () => {
+  it("starts with the kind that the last connection to this origin has selected", async () => {
     const network = new Network();
     await network.opened("sse");
     network.connect();
@@ -143,7 +143,7 @@ describe("A connection looks for a carrier and", () => {
 });
 
 describe("A carrier that dies", () => {
-  it("is followed by the same at once when it had worked, then with backoff, then by the rung below", async () => {
+  it("is followed by the same kind at once if it had worked, then with backoff, then by the next kind", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     await network.advance(5000);
@@ -159,13 +159,13 @@ describe("A carrier that dies", () => {
     network.socket().drop();
     await network.advance(500);
     assert.equal(network.sockets.length, 4);
-    assert.equal(network.requests.length, 0, "two failures do not make it go down");
+    assert.equal(network.requests.length, 0, "two failures are tolerated");
     network.socket().drop();
     await settle();
     assert.equal(network.get().query, "?session=T1&after=0");
   });
 
-  it("is followed by attempts from the top when four have failed", async () => {
+  it("is followed by the best kind again when four attempts have failed", async () => {
     const network = new Network();
     await network.opened("poll");
     await network.advance(5000);
@@ -207,7 +207,7 @@ describe("A carrier that dies", () => {
     assert.equal(connection.transport, "poll");
   });
 
-  it("is one that was silent for twice `heartbeatMs`; until then it gets signs of life", async () => {
+  it("is a WebSocket that was silent for twice `heartbeatMs`; until then it gets signs of life", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     network.socket().taken();
@@ -224,7 +224,7 @@ describe("A carrier that dies", () => {
     assert.equal(connection.state, "reconnecting");
   });
 
-  it("is a stream without comments as well, whatever its POSTs say", async () => {
+  it("is also a stream without comments, whatever its POSTs are answered", async () => {
     const network = new Network();
     const connection = await network.opened("sse");
     network.sockets.length = 0;
@@ -240,7 +240,7 @@ describe("A carrier that dies", () => {
   });
 });
 
-describe("On a lower rung a connection", () => {
+describe("A connection on a less preferred carrier", () => {
   it("tries WebSocket again after 30, 60, 120 s, and moves when its `open` is there", async () => {
     const network = new Network();
     const connection = await network.opened("sse");
@@ -272,7 +272,7 @@ describe("On a lower rung a connection", () => {
     assert.deepEqual(states, [], "it was open all the time");
   });
 
-  it("waits for the WebSocket when the server has ended the stream for it", async () => {
+  it("waits for the WebSocket when the server has ended the stream in its favour", async () => {
     const network = new Network();
     const connection = await network.opened("sse");
     await network.advance(30_000);
@@ -313,8 +313,8 @@ describe("On a lower rung a connection", () => {
   });
 });
 
-describe("What the page learns of the network", () => {
-  it("`online` ends a pause", async () => {
+describe("An event of the page", () => {
+  it("ends a pause, if it is `online`", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     network.socket().drop();
@@ -332,7 +332,7 @@ describe("What the page learns of the network", () => {
     assert.equal(connection.state, "open");
   });
 
-  it("`online` has a second carrier see whether there still is a way; it takes the session over", async () => {
+  it("starts a second carrier, if it is `online`, which takes the session over", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     network.page("online");
@@ -345,7 +345,7 @@ describe("What the page learns of the network", () => {
     assert.equal(connection.state, "open");
   });
 
-  it("and the end of the first is told when the second comes to nothing", async () => {
+  it("ends the first carrier, which was replaced, when the second one fails", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     network.page("online");
@@ -355,7 +355,7 @@ describe("What the page learns of the network", () => {
     assert.equal(connection.state, "reconnecting");
   });
 
-  it("and drops the first when the second has no `open` in 2.5 s", async () => {
+  it("drops the first carrier when the second one has no `open` in 2.5 s", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     await network.advance(5000);
@@ -373,7 +373,7 @@ describe("What the page learns of the network", () => {
     ["a heartbeat", (network: Network) => network.sockets[0]!.hear("h")],
     ["an acknowledgement", (network: Network) => network.sockets[0]!.hear("a0")],
   ] as const) {
-    it(`and keeps the first when ${what} has come on it since the second began`, async () => {
+    it(`keeps the first carrier when ${what} has arrived on it since the second one started`, async () => {
       const network = new Network();
       const connection = await network.opened("websocket");
       for (let time = 0; time < 3; time++) {
@@ -389,7 +389,7 @@ describe("What the page learns of the network", () => {
     });
   }
 
-  it("and keeps a stream on which bytes of a message come, and polls on", async () => {
+  it("keeps a stream or poll on which bytes of a message arrive", async () => {
     for (const kind of ["sse", "poll"] as const) {
       const network = new Network();
       const connection = await network.opened(kind);
@@ -410,7 +410,7 @@ describe("What the page learns of the network", () => {
     }
   });
 
-  it("a page that wakes looks only when it has missed a heartbeat", async () => {
+  it("starts a carrier for a page that wakes only if a heartbeat was missed", async () => {
     const network = new Network();
     await network.opened("websocket");
     await network.advance(10_000);
@@ -423,7 +423,7 @@ describe("What the page learns of the network", () => {
     assert.equal(network.sockets.length, 2);
   });
 
-  it("is not listened to any more after close", async () => {
+  it("is not watched after close", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     connection.close();

@@ -135,7 +135,7 @@ async function talk(
   for (let id = 0; id < messages; id++) {
     const deadline = Date.now() + PATIENCE_MS;
     while (buffered() > 200_000 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 2));
-    // The session of a racer that did not win is over soon.
+    // The session of a candidate that was not selected is over soon.
     if (!send(numbered(id))) return;
     if (id % 25 === 24) await new Promise((resolve) => setTimeout(resolve, 2));
   }

@@ -40,7 +40,7 @@ describe("Parameters that take 3 s", () => {
     assert.equal(network.requests.length, 0);
   });
 
-  it("do not keep a connection from climbing", async () => {
+  it("do not keep a connection from going back to a better carrier", async () => {
     const network = new Network();
     const connection = network.connect({ params: slow(network, 3000) });
     await network.advance(3000);

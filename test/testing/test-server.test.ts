@@ -223,7 +223,7 @@ describe("a test server's connection", () => {
     assert.deepEqual([other.state, other.transport], ["open", "sse"]);
     second.network.unblock("websocket");
     await second.advance(600_000);
-    assert.equal(other.transport, "websocket", "it climbs back");
+    assert.equal(other.transport, "websocket", "it goes back to the best carrier");
   });
 
   it("polls where a proxy buffers", async (t) => {
