@@ -11,7 +11,7 @@ const server = await serve(
     if (!request.isWebSocket) return "Here is a WebSocket echo.\n";
     const contextTakeover = request.path === "/deflate/context";
     const compress = request.path.startsWith("/deflate") && { contextTakeover, thresholdBytes: 0 };
-    return withChannel(request, (channel) => channel.onReceive((message) => void channel.send(message)), { compress });
+    return withChannel(request, (channel) => channel.onMessage((message) => void channel.send(message)), { compress });
   },
   // As much as the largest cases of Autobahn|Testsuite (group 9) send, in as many fragments.
   { port, host: "127.0.0.1", maxMessageBytes: 64 * MIB, maxFragments: 1 << 20, maxBufferedBytes: 128 * MIB },

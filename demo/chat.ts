@@ -8,7 +8,7 @@ export async function chat(request: ChannelRequest): Promise<HandlerResult> {
   if (request.method === "POST") return `${say(name, await request.text(), "post")} received it\n`;
 
   return withChannel(request, (channel) => {
-    channel.onReceive((message) => say(name, String(message), "websocket"));
+    channel.onMessage((message) => say(name, String(message), "websocket"));
     const missed = missedSince(request.query.get("since"));
     // On plain HTTP this is the answer, and closes the channel. A channel that stays open joins the room.
     if (missed.length > 0) channel.send(json(missed));

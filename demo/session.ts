@@ -20,7 +20,7 @@ export function session(request: ChannelRequest): Channel {
       if (missed.length > 0) channel.send(json(missed));
       enter(channel, visitor);
     },
-    receive(message, channel) {
+    message(message, channel) {
       const saying = parse(message);
       if (saying === undefined) return;
       const { n, name = "", text } = saying;

@@ -33,7 +33,7 @@ const server = await serve(
 
     const sinceTs = Number(request.query.get("since_ts") ?? lastTs);
     return withChannel(request, (channel) => {
-      channel.onReceive((message) => tell(group, String(message)));
+      channel.onMessage((message) => tell(group, String(message)));
       // Messages that it missed between two polls come first: for a poll they are the whole answer.
       const missed = since(group, sinceTs);
       if (missed.length > 0) channel.send(json(missed));

@@ -27,7 +27,7 @@ const server = await serve(
   async (request) => {
     if (request.path === "/chat") {
       const open = room.addToGroup.bind(room, "chat");
-      return openSession(request, { open, receive: (line) => room.broadcast("chat", String(line)) });
+      return openSession(request, { open, message: (line) => room.broadcast("chat", String(line)) });
     }
     const [, module] = /^\/unichannel\/([\w/-]+\.js)$/.exec(request.path) ?? [];
     if (module === undefined) return { headers: { "Content-Type": "text/html; charset=utf-8" }, body: page };

@@ -16,7 +16,7 @@ app.get("/echo/:name", (c) => {
   if (c.req.header("upgrade") !== "websocket") return c.text("This route wants a WebSocket.\n", 426);
   const name = c.req.param("name");
   return withChannel(c.req.raw, (channel) => {
-    channel.onReceive((message) => channel.send(`${name}: ${message}`));
+    channel.onMessage((message) => channel.send(`${name}: ${message}`));
   }).response;
 });
 

@@ -9,7 +9,7 @@ import { collectMetrics } from "unichannel/metrics";
 const server = await serve(
   (request) => {
     if (!request.isWebSocket) return "hello\n";
-    return withChannel(request, (channel) => channel.onReceive((message) => channel.send(message)));
+    return withChannel(request, (channel) => channel.onMessage((message) => channel.send(message)));
   },
   { host: "127.0.0.1", port: Number(process.env["PORT"] ?? 9090) },
 );

@@ -7,7 +7,7 @@ const server = await serve(
     if (!request.isWebSocket) return "Here is a WebSocket echo.\n";
     return withChannel(request, (channel) => {
       channel.onClose((status) => console.log(`closed by ${status.by}: ${status.code} ${status.reason}`));
-      channel.onReceive((message) => channel.send(message));
+      channel.onMessage((message) => channel.send(message));
     });
   },
   { host: "127.0.0.1", port: Number(process.env["PORT"] ?? 9090) },

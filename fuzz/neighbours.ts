@@ -43,7 +43,7 @@ function startServer(findings: Findings): Promise<Server> {
   return serve(
     (request) => {
       if (request.path === "/echo") {
-        return withChannel(request, (channel) => channel.onReceive((message) => void channel.send(message)));
+        return withChannel(request, (channel) => channel.onMessage((message) => void channel.send(message)));
       }
       if (request.path === "/stream") {
         return withChannel(request, (channel) => void ticks(channel));

@@ -30,7 +30,7 @@ export const SENTINEL: Buffer = Buffer.concat([Buffer.from("8988", "hex"), Buffe
 export async function ourEndpoint(errors: unknown[]): Promise<Endpoint> {
   const server = await serve(
     (request) =>
-      withChannel(request, (channel) => channel.onReceive((message) => void channel.send(message)), {
+      withChannel(request, (channel) => channel.onMessage((message) => void channel.send(message)), {
         compress: request.path === "/deflate",
       }),
     {

@@ -72,7 +72,7 @@ async function within(what, answer) {
 async function session() {
   const connection = connect(`http://127.0.0.1:${port}/session`, {
     WebSocket: /** @type {any} */ (LocalWebSocket),
-    transports: ["websocket"],
+    carriers: ["websocket"],
   });
   const talk = conversation("session", (data) => connection.send(data));
   connection.onMessage((/** @type {unknown} */ data) => talk.arrived(String(data)));

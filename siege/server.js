@@ -48,7 +48,7 @@ function untilEnd({ signal }) {
 
 /** @param {import("unichannel").Channel} channel */
 function echo(channel) {
-  channel.onReceive((message) => void channel.send(message));
+  channel.onMessage((message) => void channel.send(message));
 }
 
 /** @type {import("unichannel").Handler} */
@@ -62,17 +62,17 @@ function handle(request) {
     case "/deflate":
       return withChannel(
         request,
-        (channel) => channel.onReceive((message) => void channel.send(String(message.length))),
+        (channel) => channel.onMessage((message) => void channel.send(String(message.length))),
         {
           compress: true,
         },
       );
     case "/busy":
-      return withChannel(request, (channel) => channel.onReceive(() => untilEnd(channel)));
+      return withChannel(request, (channel) => channel.onMessage(() => untilEnd(channel)));
     case "/session":
-      return openSession(request, { receive: (message, channel) => void channel.send(message) });
+      return openSession(request, { message: (message, channel) => void channel.send(message) });
     case "/busy-session":
-      return openSession(request, { receive: (_, channel) => untilEnd(channel) });
+      return openSession(request, { message: (_, channel) => untilEnd(channel) });
     case "/push-session":
       return openSession(request, { open: (channel) => push(channel, () => PUSH.slice(0, -1) + "y", PUSH_MS) });
     case "/push":
@@ -83,7 +83,7 @@ function handle(request) {
         push(channel, () => event({ id: String(++tick), data: String(tick) }), TICK_MS);
       });
     case "/room":
-      return withChannel(request, (channel) => channel.onReceive((message) => command(channel, message)));
+      return withChannel(request, (channel) => channel.onMessage((message) => command(channel, message)));
     case "/events": {
       const since = request.headers.get("last-event-id");
       return withChannel(request, (channel) =>

@@ -34,7 +34,7 @@ function handle(request) {
     case "/deflate":
     case "/context": {
       const compress = path !== "/echo" && { contextTakeover: path === "/context", thresholdBytes: 0 };
-      return withChannel(request, (channel) => channel.onReceive((message) => void channel.send(message)), {
+      return withChannel(request, (channel) => channel.onMessage((message) => void channel.send(message)), {
         compress,
       });
     }

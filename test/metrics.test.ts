@@ -25,7 +25,7 @@ async function traffic(t: Parameters<typeof serving>[0]): Promise<{ site: Site; 
     if (r.path === "/boom") throw new Error("boom");
     if (r.path === "/hello") return "hello";
     return withChannel(r, (channel) => {
-      channel.onReceive((message) => channel.send(message));
+      channel.onMessage((message) => channel.send(message));
       if (!channel.isWebSocket) channel.send("one", true);
     });
   });

@@ -80,7 +80,7 @@ async function idleBytes(handler, request) {
 const hello = () => ({ status: 200, headers, body: "hello world" });
 const echo = (/** @type {import("../../dist/src/index.js").ChannelRequest} */ request) =>
   withChannel(request, (channel) => {
-    channel.onReceive((message) => channel.send(message));
+    channel.onMessage((message) => channel.send(message));
   });
 const parked = (/** @type {import("../../dist/src/index.js").ChannelRequest} */ request) =>
   withChannel(request, () => {});

@@ -26,7 +26,7 @@ async function connection(checkout) {
   return serve((request) => {
     if (!request.isWebSocket) return "hello world";
     return library.withChannel(request, (channel) => {
-      channel.onReceive((message) => channel.send(message));
+      channel.onMessage((message) => channel.send(message));
     });
   });
 }

@@ -18,7 +18,7 @@ const server = await serve(
   (request) =>
     withChannel(request, (channel) => {
       store.addToGroup("all", channel);
-      channel.onReceive((message) => void store.publish("all", message));
+      channel.onMessage((message) => void store.publish("all", message));
     }),
   { port: 0, host: "127.0.0.1" },
 );

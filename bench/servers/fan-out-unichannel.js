@@ -10,7 +10,7 @@ const server = await serve(
   (request) =>
     withChannel(request, (channel) => {
       store.addToGroup("all", channel);
-      channel.onReceive((count) => {
+      channel.onMessage((count) => {
         for (let i = Number(count); i > 0; i--) void store.publish("all", MESSAGE);
       });
     }),

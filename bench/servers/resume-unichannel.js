@@ -18,7 +18,7 @@ const server = await serve(
         open++;
         say(channel);
       },
-      receive: (_, channel) => say(channel),
+      message: (_, channel) => say(channel),
       close: () => open--,
     }),
   { port: 0, host: "127.0.0.1" },

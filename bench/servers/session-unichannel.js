@@ -8,7 +8,7 @@ const server = await serve(
   (request) =>
     openSession(request, {
       open: () => open++,
-      receive: (message, channel) => channel.send(message),
+      message: (message, channel) => channel.send(message),
       close: () => open--,
     }),
   { port: 0, host: "127.0.0.1" },

@@ -11,7 +11,7 @@ const server = await serve(
       request,
       (channel) => {
         open++;
-        channel.onReceive((message) => channel.send(message));
+        channel.onMessage((message) => channel.send(message));
         channel.onClose(() => open--);
       },
       options,

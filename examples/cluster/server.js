@@ -34,7 +34,7 @@ const server = await serve(
       // An EventSource that reconnects sends the last id that it saw.
       const since = request.lastEventId ?? request.query.get("since");
       store.addToGroup(group, channel, undefined, { since, presence: `somebody at process ${process.pid}` });
-      channel.onReceive((message) => store.publish(group, message));
+      channel.onMessage((message) => store.publish(group, message));
     });
   },
   { host: "127.0.0.1", port: Number(process.env["PORT"] ?? 9090) },

@@ -47,8 +47,8 @@ export interface ConnectionClose<Out = unknown> extends CloseStatus {
 
 /** The options of `connect`. */
 export interface ConnectOptions extends EndpointOptions {
-  /** The transports that may be used, best first. @default ["websocket", "sse", "poll"] */
-  readonly transports?: readonly TransportKind[] | undefined;
+  /** The transports that may carry the session, best first. @default ["websocket", "sse", "poll"] */
+  readonly carriers?: readonly TransportKind[] | undefined;
   /** Unacknowledged bytes at which `send` returns false. From 1 to Infinity. @default 1 MiB */
   readonly maxBufferedBytes?: number | undefined;
   /** Between attempts: full jitter, up to 500 ms, 1 s, 2 s … 30 s. */

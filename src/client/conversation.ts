@@ -22,7 +22,7 @@ import { startHttp } from "./http-carrier.ts";
 import { iterate } from "./iterate.ts";
 import { LINGER_MS, MAX_BUFFERED_BYTES, STABLE_MS } from "./limits.ts";
 import { type AnyCodec, fromMessage, toMessage } from "./messages.ts";
-import { checkClose, TRANSPORTS } from "./options.ts";
+import { checkClose, TRANSPORTS, toTransport } from "./options.ts";
 import { startWebSocket } from "./websocket-carrier.ts";
 
 /** The kind that was selected last, by origin and choice. Kept for the life of the page. */
@@ -32,11 +32,11 @@ export function converse(
   url: string | URL,
   options: ConnectOptions & { readonly codec?: AnyCodec },
 ): Connection<unknown, unknown> {
-  const { transports = TRANSPORTS, environment = platform, signal, codec, backoff = {} } = options;
+  const { carriers = TRANSPORTS, environment = platform, signal, codec, backoff = {} } = options;
   const { maxBufferedBytes = MAX_BUFFERED_BYTES } = options;
   const endpoint = new Endpoint(url, options);
-  const kinds = transports.filter((kind) => kind !== "websocket" || endpoint.WebSocket);
-  if (kinds.length === 0) throw new ChannelError("BAD_OPTION", "transports: there is no WebSocket here");
+  const kinds = carriers.map(toTransport).filter((kind) => kind !== "websocket" || endpoint.WebSocket);
+  if (kinds.length === 0) throw new ChannelError("BAD_OPTION", "carriers: there is no WebSocket here");
   const way = `${endpoint.origin} ${kinds}`;
   const after = timersOf(environment.clock);
   const time = { now: () => environment.clock.now(), after, delay: fullJitter(backoff, environment) };

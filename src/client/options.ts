@@ -10,13 +10,18 @@ import type { Environment } from "./environment.ts";
 
 export const TRANSPORTS: readonly TransportKind[] = ["websocket", "sse", "poll"];
 
+/** An event stream is also accepted as `stream`, its name in earlier versions. */
+export function toTransport(kind: TransportKind | "stream"): TransportKind {
+  return kind === "stream" ? "sse" : kind;
+}
+
 /** A description of the legal values, and a check; without a check, the description names the types. */
 type Rule = readonly [expected: string, isRight?: (value: unknown) => boolean];
 
 const milliseconds: Rule = ["a number from 1 to 2^31 - 1", (value) => isNumber(value) && value < 2 ** 31];
 
 const OPTIONS: Readonly<Record<keyof ConnectOptions | "codec", Rule>> = {
-  transports: ["a list of different names", (value) => isList(value) && value.length > 0],
+  carriers: ["a list of different names", (value) => isList(value) && value.length > 0],
   protocols: [
     `a list of different tokens, without ${SESSION_PROTOCOL}`,
     // RFC 9110 §5.6.2, "token". A WebSocket throws for one that is there twice.
@@ -43,10 +48,10 @@ const BACKOFF: Readonly<Record<keyof BackoffOptions, Rule>> = { firstMs: millise
 /** Throws BAD_OPTION. */
 export function checkOptions(options: ConnectOptions): void {
   check("connect", options, OPTIONS);
-  const { transports = [], backoff = {} } = options;
-  for (const kind of transports) {
-    if (!TRANSPORTS.includes(kind))
-      throw new ChannelError("BAD_OPTION", unknownName("no transport", `${kind}`, TRANSPORTS));
+  const { carriers = [], backoff = {} } = options;
+  for (const kind of carriers) {
+    if (!TRANSPORTS.includes(toTransport(kind)))
+      throw new ChannelError("BAD_OPTION", unknownName("no carrier", `${kind}`, TRANSPORTS));
   }
   check("backoff", backoff, BACKOFF);
 }

@@ -30,7 +30,7 @@ function chat(): Handler {
     if (request.path === "/chat") {
       return openSession(request, {
         open: (channel) => room.addToGroup("chat", channel),
-        receive: (message) => room.broadcast("chat", `${++count} ${message}`),
+        message: (message) => room.broadcast("chat", `${++count} ${message}`),
       });
     }
     const [, module] = /^\/unichannel\/([\w/-]+\.js)$/.exec(request.path) ?? [];

@@ -97,7 +97,7 @@ function answer(r: ChannelRequest, store: ReturnType<typeof createChannelStore>)
         return { headers: { "Set-Cookie": "seen=yes; Path=/" }, body: r.headers.get("cookie") ?? "none" };
       case "/channel":
         return withChannel(r, (channel) => {
-          channel.onReceive((message) => channel.send(message));
+          channel.onMessage((message) => channel.send(message));
           channel.send("hello", false);
           if (!channel.isWebSocket) channel.close();
         });
@@ -117,7 +117,7 @@ function answer(r: ChannelRequest, store: ReturnType<typeof createChannelStore>)
 }
 
 function echo(r: ChannelRequest): unknown {
-  return openSession(r, { receive: (message, channel) => channel.send(`echo ${message}`) });
+  return openSession(r, { message: (message, channel) => channel.send(`echo ${message}`) });
 }
 
 const allowed = (origin: string): ServeOptions => ({ allowedOrigins: [origin] });
@@ -186,7 +186,7 @@ describe("A page of an allowed origin", { skip }, () => {
   for (const carrier of ["websocket", "sse", "poll"]) {
     it(`has a session on ${carrier}`, async (t) => {
       const { run } = await world(t, allowed);
-      assert.equal(await run(CONVERSE("/session", `{ transports: ["${carrier}"] }`)), `${carrier}: echo hello`);
+      assert.equal(await run(CONVERSE("/session", `{ carriers: ["${carrier}"] }`)), `${carrier}: echo hello`);
     });
 
     it(`is told by the handler's 401 that its session on ${carrier} has no use, if it can read it`, async (t) => {
@@ -195,7 +195,7 @@ describe("A page of an allowed origin", { skip }, () => {
         // A page sees no status of a WebSocket: it learns it from the stream that is tried next.
         assert.equal(await run(CONVERSE("/login", "{}")), "closed 1008 HTTP 401");
       } else {
-        assert.equal(await run(CONVERSE("/login", `{ transports: ["${carrier}"] }`)), "closed 1008 HTTP 401");
+        assert.equal(await run(CONVERSE("/login", `{ carriers: ["${carrier}"] }`)), "closed 1008 HTTP 401");
         assert.equal(asked.length, 1);
       }
     });
@@ -203,7 +203,7 @@ describe("A page of an allowed origin", { skip }, () => {
 
   it("sends headers of its own through a handler that asks for them, whose preflights never reach it", async (t) => {
     const { run, asked } = await world(t, allowed);
-    const options = `{ transports: ["sse", "poll"], headers: { Authorization: "Bearer t" } }`;
+    const options = `{ carriers: ["sse", "poll"], headers: { Authorization: "Bearer t" } }`;
     assert.equal(await run(CONVERSE("/login", options)), "sse: echo hello");
     assert.deepEqual(
       asked.filter(({ method }) => method === "OPTIONS"),
@@ -261,10 +261,10 @@ describe("A page of an allowed origin", { skip }, () => {
     const { run, page, url } = await world(t, allowed, { isNamed: false });
     await page.context().addCookies([{ name: "user", value: "ann", url }]);
     for (const carrier of ["websocket", "sse", "poll"]) {
-      const options = `{ transports: ["${carrier}"], credentials: "include" }`;
+      const options = `{ carriers: ["${carrier}"], credentials: "include" }`;
       assert.equal(await run(CONVERSE("/user", options)), `${carrier}: echo hello`);
     }
-    assert.equal(await run(CONVERSE("/user", `{ transports: ["sse"] }`)), "closed 1008 HTTP 401");
+    assert.equal(await run(CONVERSE("/user", `{ carriers: ["sse"] }`)), "closed 1008 HTTP 401");
   });
 });
 
@@ -273,7 +273,7 @@ describe('Any page, where "any" may connect,', { skip }, () => {
     const { run } = await world(t, () => ({ allowedOrigins: "any" }));
     assert.equal(await run(FETCH_TEXT("/text")), "200 text");
     assert.equal(await run(FETCH_TEXT("/text", `{ credentials: "include" }`)), "unreadable");
-    assert.equal(await run(CONVERSE("/session", `{ transports: ["sse"] }`)), "sse: echo hello");
+    assert.equal(await run(CONVERSE("/session", `{ carriers: ["sse"] }`)), "sse: echo hello");
   });
 });
 
@@ -318,7 +318,7 @@ for (const [why, options] of [
     it("is told by a session that it is refused, and stops asking", async (t) => {
       const { run } = await world(t, options);
       for (const carriers of [`["sse"]`, `["poll"]`, `["websocket", "sse", "poll"]`]) {
-        assert.equal(await run(CONVERSE("/session", `{ transports: ${carriers} }`)), "closed 1008 HTTP 403", carriers);
+        assert.equal(await run(CONVERSE("/session", `{ carriers: ${carriers} }`)), "closed 1008 HTTP 403", carriers);
       }
     });
 

@@ -39,7 +39,7 @@ const RESTLESS = `
   function Counter() {
     const [count, setCount] = useState(0);
     const { state, send } = useChannel("/count", {
-      transports: ["websocket", "sse"],
+      carriers: ["websocket", "sse"],
       headers: { "X-Render": String(count) },
       params: () => ({ render: String(count) }),
       backoff: { firstMs: 500 + count },
@@ -92,7 +92,7 @@ describe("useChannel", () => {
     const url = await pageOf(t, APP, (request) =>
       openSession(request, {
         open: () => events.push(`open ${request.path}`),
-        receive: (message, channel) => channel.send(`${request.path} ${message}`),
+        message: (message, channel) => channel.send(`${request.path} ${message}`),
         close: ({ by }) => events.push(`close ${request.path} by ${by}`),
       }),
     );
@@ -133,7 +133,7 @@ describe("useChannel", () => {
       requests += 1;
       return openSession(request, {
         open: () => (opened += 1),
-        receive: (_, channel) => {
+        message: (_, channel) => {
           for (let id = 0; id < 20; id++) channel.send("more");
         },
       });

@@ -11,7 +11,7 @@ describe("A WebSocket of a browser", { skip }, () => {
     const url = await start(t, (request) => {
       if (!request.isWebSocket) return BLANK;
       return withChannel(request, (channel) => {
-        channel.onReceive((message) => {
+        channel.onMessage((message) => {
           received.push(message);
           channel.send(message);
         });
@@ -95,7 +95,7 @@ describe("A WebSocket of a browser", { skip }, () => {
     const url = await start(t, (request) => {
       if (!request.isWebSocket) return BLANK;
       return withChannel(request, (channel) => {
-        channel.onReceive(() => channel.close(4001, "server’s"));
+        channel.onMessage(() => channel.close(4001, "server’s"));
         channel.onClose((status) => closed.push(status));
       });
     });

@@ -45,7 +45,7 @@ async function start(
   return server;
 }
 
-const echo = (channel: Channel): void => void channel.onReceive((message) => channel.send(message));
+const echo = (channel: Channel): void => void channel.onMessage((message) => channel.send(message));
 
 async function open({ port }: Server, options: WebSocket.ClientOptions = {}): Promise<WebSocket> {
   const client = new WebSocket(`ws://127.0.0.1:${port}/`, options);

@@ -169,7 +169,7 @@ describe("order (1.6)", () => {
             for (let turns = 0; turns < i % 4; turns++) await new Promise(setImmediate);
             log.push("open ends");
           },
-          receive: (message) => log.push(`${message}`),
+          message: (message) => log.push(`${message}`),
         }),
       );
       await WsClient.open(t, site.target, { first: textFrame("first") });
@@ -204,7 +204,7 @@ describe("order (1.6)", () => {
     const log: string[] = [];
     const site = await serving(t, (r) =>
       openChannel(r, {
-        async receive(message) {
+        async message(message) {
           log.push(`${message} starts`);
           await turn();
           log.push(`${message} ends`);
@@ -223,7 +223,7 @@ describe("order (1.6)", () => {
     const log: string[] = [];
     const site = await serving(t, (r) =>
       openChannel(r, {
-        async receive(message) {
+        async message(message) {
           await gate.promise;
           log.push(`${message}`);
         },
@@ -243,7 +243,7 @@ describe("order (1.6)", () => {
     const log: string[] = [];
     const site = await serving(t, (r) =>
       openChannel(r, {
-        async receive(message, channel) {
+        async message(message, channel) {
           log.push(`${message}`);
           channel.close(4000, "enough");
           await turn();

@@ -92,7 +92,7 @@ describe("openChannel", () => {
     const log: unknown[] = [];
     const handlers: ChannelHandlers = {
       open: (c) => log.push("open", c),
-      receive: (message, c) => log.push(message, c),
+      message: (message, c) => log.push(message, c),
       ping: (data, c) => log.push(`ping ${Buffer.from(data)}`, c),
       pong: (data, c) => log.push(`pong ${Buffer.from(data)}`, c),
       close: ({ name }, c) => log.push(name, c),
@@ -120,7 +120,7 @@ describe("openChannel", () => {
     const before = { ...handlers };
     const site = await serving(t, (r) => {
       const channel = openChannel(r, handlers);
-      channel.onReceive(() => {});
+      channel.onMessage(() => {});
       channel.onDrain(() => {});
       channel.close();
     });
@@ -137,7 +137,7 @@ describe("openChannel", () => {
     };
     const site = await serving(t, (r) => {
       const channel = openChannel(r, {
-        receive: fail("receive"),
+        message: fail("receive"),
         ping: fail("ping"),
         pong: fail("pong"),
         drain: fail("drain"),
@@ -162,7 +162,7 @@ describe("openChannel", () => {
     const site = await serving(t, (r) =>
       openChannel(r, {
         open: (channel) => void (channel.isWebSocket || channel.send(`hello ${r.query.get("name")}`)),
-        receive: (message, channel) => channel.send(`hello ${message}`),
+        message: (message, channel) => channel.send(`hello ${message}`),
       }),
     );
     assert.equal((await site.request("GET /?name=poll")).text, "hello poll");

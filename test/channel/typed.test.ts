@@ -50,7 +50,7 @@ describe("the types of a channel", () => {
           request,
           (channel) => {
             holds<Same<typeof channel, Channel<Said, Told>>>();
-            channel.onReceive((message, same) => {
+            channel.onMessage((message, same) => {
               holds<Same<typeof message, Said>>();
               holds<Same<typeof same, Channel<Said, Told>>>();
               same.send({ id: 1, say: message.say });
@@ -67,7 +67,7 @@ describe("the types of a channel", () => {
           request,
           {
             open: (c) => holds<Same<typeof c, Channel<Said, Told>>>(),
-            receive: (message) => holds<Same<typeof message, Said>>(),
+            message: (message) => holds<Same<typeof message, Said>>(),
           },
           { codec, compress: true },
         );
@@ -78,7 +78,7 @@ describe("the types of a channel", () => {
         openSession(
           request,
           {
-            receive(message, channel) {
+            message(message, channel) {
               holds<Same<typeof message, Said>>();
               channel.send({ id: 1, say: "hi" });
             },
@@ -104,14 +104,14 @@ describe("the types of a channel", () => {
         withChannel(request, (channel) => {
           holds<Same<typeof channel, Channel>>();
           holds<Same<typeof channel, Channel<Message, SendData>>>();
-          channel.onReceive((message) => holds<Same<typeof message, Message>>());
+          channel.onMessage((message) => holds<Same<typeof message, Message>>());
           // @ts-expect-error: use json(value)
           assert.throws(() => channel.send({ id: 1, say: "hi" }));
         }),
-      (request) => openChannel(request, { receive: (message) => holds<Same<typeof message, Message>>() }, {}),
-      (request) => openSession(request, { receive: (message) => holds<Same<typeof message, Message>>() }),
+      (request) => openChannel(request, { message: (message) => holds<Same<typeof message, Message>>() }, {}),
+      (request) => openSession(request, { message: (message) => holds<Same<typeof message, Message>>() }),
       // @ts-expect-error: a message may be bytes
-      (request) => openChannel(request, { receive: (message: string) => message }),
+      (request) => openChannel(request, { message: (message: string) => message }),
     ];
     const options: ChannelOptions = { compress: true };
     assert.deepEqual([handlers.length, options], [4, { compress: true }]);
@@ -176,8 +176,8 @@ describe("a channel with a codec", () => {
 
   it("is the one that its request has, and one receiver is all it takes", async (t) => {
     const app = start(t, (request) => {
-      const channel = openChannel(request, { receive: () => {} }, { codec });
-      assert.throws(() => channel.onReceive(() => {}), { code: "HANDLER_EXISTS" });
+      const channel = openChannel(request, { message: () => {} }, { codec });
+      assert.throws(() => channel.onMessage(() => {}), { code: "HANDLER_EXISTS" });
       assert.throws(() => channel[Symbol.asyncIterator](), { code: "HANDLER_EXISTS" });
       return channel;
     });
@@ -191,7 +191,7 @@ describe("a channel with a codec", () => {
     const app = start(
       t,
       (request) => {
-        opened = openChannel(request, { receive: () => {} }, { codec });
+        opened = openChannel(request, { message: () => {} }, { codec });
         return opened;
       },
       { onError: (error, { source, channel }) => told.push((error as ChannelError).code, source, channel === opened) },
@@ -218,7 +218,7 @@ describe("a channel with a codec", () => {
       encode: (value) => Uint8Array.of(value),
       decode: (message) => (message as Uint8Array)[0]!,
     };
-    const app = start(t, (r) => openChannel(r, { receive: (n, c) => c.send(n + 1) }, { codec: bytes }));
+    const app = start(t, (r) => openChannel(r, { message: (n, c) => c.send(n + 1) }, { codec: bytes }));
     const socket = await app.websocket("/");
     socket.send(Uint8Array.of(41));
     assert.deepEqual(await socket.next(), Uint8Array.of(42));

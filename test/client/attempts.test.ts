@@ -29,7 +29,7 @@ describe("An attempt has a number", () => {
 describe("A connection goes on", () => {
   it("when a WebSocket that it had given up comes late and replaces the one it is on, as often as there were such", async () => {
     const network = new Network();
-    const connection = await network.opened("websocket", { transports: ["websocket"] });
+    const connection = await network.opened("websocket", { carriers: ["websocket"] });
     network.socket().drop();
     // Two attempts without an answer.
     for (let attempt = 0; attempt < 2; attempt++) {
@@ -52,7 +52,7 @@ describe("A connection goes on", () => {
 
   it("when the poll that it is parked on is answered 409 for a request that it had given up", async () => {
     const network = new Network();
-    const connection = network.connect({ transports: ["poll"] });
+    const connection = network.connect({ carriers: ["poll"] });
     await settle();
     network.get().open().finish();
     await settle();
@@ -100,7 +100,7 @@ describe("A connection ends with 4409", () => {
   for (const kind of ["sse", "poll"] as const) {
     it(`when its newest attempt is refused with 409 and none was given up (${kind})`, async () => {
       const network = new Network();
-      const connection = await network.opened(kind, { transports: ["websocket", "sse", "poll"] });
+      const connection = await network.opened(kind, { carriers: ["websocket", "sse", "poll"] });
       const closed: unknown[] = [];
       connection.onClose((close) => closed.push(close));
       if (kind === "sse") {

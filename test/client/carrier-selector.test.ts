@@ -99,7 +99,7 @@ describe("A connection looks for a carrier and", () => {
 
   it("waits as long as `Retry-After` says", async () => {
     const network = new Network();
-    network.connect({ transports: ["poll"] });
+    network.connect({ carriers: ["poll"] });
     await settle();
     network.get().respond(503, { "Retry-After": "7" });
     await network.advance(6999);
@@ -116,7 +116,7 @@ describe("A connection looks for a carrier and", () => {
       delays.push(delayMs);
       return setTimer.call(network.clock, fn, delayMs);
     };
-    network.connect({ transports: ["poll"] });
+    network.connect({ carriers: ["poll"] });
     await settle();
     network.get().respond(503, { "Retry-After": "3000000" });
     await settle();
@@ -134,7 +134,7 @@ describe("A connection looks for a carrier and", () => {
 
   it("uses no carrier that it was not given", async () => {
     const network = new Network();
-    network.connect({ transports: ["poll", "websocket"] });
+    network.connect({ carriers: ["poll", "websocket"] });
     await settle();
     assert.equal(network.get().query, "?mode=poll&park=0");
     await network.advance(2500);

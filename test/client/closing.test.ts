@@ -39,7 +39,7 @@ describe("The promises of a connection", () => {
   it("`opened` rejects when the connection ends before, and says why; nobody need listen", async () => {
     await withoutRejections(async () => {
       const network = new Network();
-      const connection = network.connect({ transports: ["sse"] });
+      const connection = network.connect({ carriers: ["sse"] });
       await settle();
       network.get().respond(401);
       await settle();
@@ -90,7 +90,7 @@ describe("What was sent before `close`", () => {
   it("while the connection is lost goes out when the session is taken up", async () => {
     for (const kind of ["websocket", "sse"] as const) {
       const network = new Network();
-      const connection = await network.opened(kind, { transports: kind === "sse" ? ["websocket", "sse"] : [kind] });
+      const connection = await network.opened(kind, { carriers: kind === "sse" ? ["websocket", "sse"] : [kind] });
       await network.advance(5000);
       if (kind === "websocket") network.socket().drop();
       else network.get().fail();
@@ -114,7 +114,7 @@ describe("What was sent before `close`", () => {
 
   it("is given up after 10 s without a carrier: `drained` rejects, and nothing is asked for any more", async () => {
     const network = new Network();
-    const connection = network.connect({ transports: ["sse"] });
+    const connection = network.connect({ carriers: ["sse"] });
     connection.send("bye");
     connection.close();
     const drained = connection.drained();

@@ -306,7 +306,7 @@ describe("On HTTP a connection", () => {
     const network = new Network();
     let asked = 0;
     network.connect({
-      transports: ["sse"],
+      carriers: ["sse"],
       headers: async () => ({ Authorization: `Bearer ${++asked}` }),
       params: { room: "a b" },
       credentials: "include",
@@ -333,7 +333,7 @@ describe("On HTTP a connection", () => {
   it("says what the application's own `params` threw", async () => {
     const network = new Network();
     const connection = network.connect({
-      transports: ["sse"],
+      carriers: ["sse"],
       params: () => {
         throw new Error("no token");
       },
@@ -462,7 +462,7 @@ describe("The end of a connection", () => {
       [413, 1009, "message-too-big"],
     ] as const) {
       const network = new Network();
-      const connection = network.connect({ transports: ["sse", "poll"] });
+      const connection = network.connect({ carriers: ["sse", "poll"] });
       const closed: unknown[] = [];
       connection.onClose((close) => closed.push(close));
       await settle();
@@ -498,7 +498,7 @@ describe("A connection", () => {
       assert.throws(() => connection.send(value as unknown as string), { code: "BAD_DATA" });
     }
     assert.throws(() => connect("chat"), TypeError);
-    assert.throws(() => connect("http://a.example", { transports: [] }), { code: "BAD_OPTION" });
+    assert.throws(() => connect("http://a.example", { carriers: [] }), { code: "BAD_OPTION" });
   });
 
   it("sends what a view shows of its buffer, and an ArrayBuffer whole", async () => {

@@ -17,14 +17,14 @@ async function converse(carrier: "websocket" | "sse" | "poll", cutAfterBytes: nu
   const down: unknown[] = [];
   const app = testServer((request) =>
     openSession(request, {
-      receive(message, channel) {
+      message(message, channel) {
         up.push(message);
         channel.send(message);
       },
     }),
   );
   app.network.cutNextAfter(cutAfterBytes);
-  const connection = app.connect("/", { transports: [carrier] });
+  const connection = app.connect("/", { carriers: [carrier] });
   connection.onMessage((message) => down.push(message));
   for (const message of MESSAGES) {
     connection.send(message);

@@ -35,7 +35,7 @@ describe("The option debug", () => {
   it("tells a round in which every carrier failed, and when the next one is", async () => {
     const network = new Network();
     const lines: string[] = [];
-    network.connect({ transports: ["websocket", "poll"], debug: (line) => lines.push(line) });
+    network.connect({ carriers: ["websocket", "poll"], debug: (line) => lines.push(line) });
     await settle();
     network.socket().drop(1006);
     await settle();
@@ -89,7 +89,7 @@ describe("The option debug", () => {
     const network = new Network();
     const lines: string[] = [];
     const connection = network.connect({
-      transports: ["sse", "poll"],
+      carriers: ["sse", "poll"],
       params: { ticket: "hidden" },
       fetch: (url) => Promise.reject(new TypeError(`error sending request for url (${url}): refused`)),
       debug: (line) => lines.push(line),

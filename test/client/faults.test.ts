@@ -66,7 +66,7 @@ async function converse(t: TestContext, conversation: Conversation): Promise<Out
             () => (channel.isOpen ? channel.bufferedAmount : 0),
           );
         },
-        receive: (message, channel) => atServer.get(channel)!.push(shorten(message)),
+        message: (message, channel) => atServer.get(channel)!.push(shorten(message)),
       },
       conversation.server,
     ),
@@ -144,24 +144,24 @@ async function talk(
 describe("Messages in both directions arrive once and in order", () => {
   for (const carrier of ["websocket", "sse", "poll"] as const) {
     it(`over ${carrier} without faults`, async (t) => {
-      const { transports } = await converse(t, { faults: {}, messages: 1000, client: { transports: [carrier] } });
+      const { transports } = await converse(t, { faults: {}, messages: 1000, client: { carriers: [carrier] } });
       assert.deepEqual(transports, [carrier]);
     });
 
     it(`over ${carrier} when connections are cut at any byte`, async (t) => {
       const faults: Faults = { cutAfterBytes: [300, 60_000] };
-      const { proxy } = await converse(t, { faults, messages: 2000, client: { transports: [carrier] } });
+      const { proxy } = await converse(t, { faults, messages: 2000, client: { carriers: [carrier] } });
       assert.ok(proxy.accepted > 10, `${proxy.accepted}`);
     });
 
     it(`over ${carrier} when what was passed comes late, and is then cut`, async (t) => {
       const faults: Faults = { delayMs: [0, 6], cutAfterBytes: [5000, 90_000] };
-      await converse(t, { faults, messages: 1000, client: { transports: [carrier] }, seed: 2 });
+      await converse(t, { faults, messages: 1000, client: { carriers: [carrier] }, seed: 2 });
     });
 
     it(`over ${carrier} when connections stall and stay`, async (t) => {
       const faults: Faults = { stallAfterBytes: [20_000, 200_000] };
-      await converse(t, { faults, messages: 1000, client: { transports: [carrier] }, server: { heartbeatMs: 10_000 } });
+      await converse(t, { faults, messages: 1000, client: { carriers: [carrier] }, server: { heartbeatMs: 10_000 } });
     });
   }
 
@@ -260,7 +260,7 @@ describe("Behind a proxy as it comes", () => {
 
   it("nginx that holds streams back: by polls", { skip: needs("nginx") }, async (t) => {
     const { server } = await serving(t, (request) =>
-      openSession(request, { receive: (message, channel) => channel.send(message) }),
+      openSession(request, { message: (message, channel) => channel.send(message) }),
     );
     const port = await freePort();
     const pass = `proxy_pass http://127.0.0.1:${server.port}; proxy_ignore_headers X-Accel-Buffering;`;
@@ -295,14 +295,14 @@ describe("A server that is started again", () => {
       const arrived: string[] = [];
       const options = { port: 0, host: "127.0.0.1" };
       const handler = (request: ChannelRequest): Channel =>
-        openSession(request, { receive: (message) => arrived.push(shorten(message)) });
+        openSession(request, { message: (message) => arrived.push(shorten(message)) });
       let server = await serve(handler, options);
       t.after(() => server.stop({ graceMs: 0 }));
       const proxy = await FaultProxy.start(t, () => server.port);
       const connection = connect(proxy.url, {
         environment: hurried,
         WebSocket,
-        transports: [carrier],
+        carriers: [carrier],
         backoff: { firstMs: 100, capMs: 2000 },
       });
       t.after(() => connection.close());

@@ -101,7 +101,7 @@ describe("Headers of a POST that come when another session has begun", () => {
     const network = new Network();
     const answers: ((headers: Record<string, string>) => void)[] = [];
     const connection = network.connect({
-      transports: ["poll"],
+      carriers: ["poll"],
       headers: () => new Promise((resolve) => answers.push(resolve)),
     });
     await settle();

@@ -253,7 +253,7 @@ describe("Requests", () => {
         (request: PlayedRequest) => request.respond(404).push("<p>"),
       ]) {
         const network = new Network();
-        const connection = method === "GET" ? network.connect({ transports: ["sse"] }) : await network.opened("sse");
+        const connection = method === "GET" ? network.connect({ carriers: ["sse"] }) : await network.opened("sse");
         connection.onError(() => {});
         connection.send("x");
         await settle();

@@ -132,7 +132,7 @@ describe("A WebSocket that ends goes through the backoff, with code", () => {
   for (const code of codes) {
     it(`${code} before its \`open\``, async () => {
       const network = new Network();
-      const connection = network.connect({ transports: ["websocket"] });
+      const connection = network.connect({ carriers: ["websocket"] });
       const errors = errorsOf(connection);
       const { sockets } = await answered(
         network,
@@ -149,7 +149,7 @@ describe("A WebSocket that ends goes through the backoff, with code", () => {
     if (code === 1011) continue;
     it(`${code} right behind its \`open\``, async () => {
       const network = new Network();
-      const connection = await network.opened("websocket", { transports: ["websocket"] });
+      const connection = await network.opened("websocket", { carriers: ["websocket"] });
       const { sockets } = await answered(
         network,
         () => {},
@@ -167,7 +167,7 @@ describe("A WebSocket that ends goes through the backoff, with code", () => {
 
   it("1006 behind an `open` of another session each time", async () => {
     const network = new Network();
-    const connection = await network.opened("websocket", { transports: ["websocket"] });
+    const connection = await network.opened("websocket", { carriers: ["websocket"] });
     const errors = errorsOf(connection);
     let sessions = 1;
     const { sockets } = await answered(
@@ -189,7 +189,7 @@ describe("`Retry-After` is obeyed by a connection", () => {
     for (const form of ["seconds", "a date"] as const) {
       it(`with ${status} and ${form}`, async () => {
         const network = new Network();
-        network.connect({ transports: ["poll"] });
+        network.connect({ carriers: ["poll"] });
         await settle();
         // A date counts whole seconds of the wall clock, of which a part has passed.
         const after = form === "seconds" ? "40" : new Date(Date.now() + 41_000).toUTCString();
@@ -205,7 +205,7 @@ describe("`Retry-After` is obeyed by a connection", () => {
   for (const after of ["soon", "-5", "NaN", "", new Date(0).toUTCString()]) {
     it(`but not when it says ${JSON.stringify(after)}`, async () => {
       const network = new Network();
-      network.connect({ transports: ["poll"] });
+      network.connect({ carriers: ["poll"] });
       await settle();
       network.get().respond(503, { "Retry-After": after }).finish();
       await network.advance(249);

@@ -11,14 +11,12 @@ describe("connect refuses with BAD_OPTION", () => {
   const refused: readonly [unknown, RegExp][] = [
     [null, /must be an object/],
     ["poll", /must be an object/],
-    [{ transport: ["poll"] }, /did you mean "transports"/],
-    [{ carriers: ["poll"] }, /no option "carriers"; known are transports,/],
+    [{ carrier: ["poll"] }, /did you mean "carriers"/],
     [{ maxBufferedByte: 1 }, /did you mean "maxBufferedBytes"/],
-    [{ transports: ["websockets"] }, /did you mean "websocket"/],
-    [{ transports: ["stream"] }, /no transport "stream"; known are websocket, sse, poll/],
-    [{ transports: ["poll", "toString"] }, /no transport "toString"/],
-    [{ transports: "poll" }, /transports/],
-    [{ transports: [] }, /transports/],
+    [{ carriers: ["websockets"] }, /did you mean "websocket"/],
+    [{ carriers: ["poll", "toString"] }, /no carrier "toString"/],
+    [{ carriers: "poll" }, /carriers/],
+    [{ carriers: [] }, /carriers/],
     [{ backoff: { firstMS: 1 } }, /did you mean "firstMs"/],
     [{ backoff: 5 }, /backoff/],
     [{ protocols: "chat" }, /protocols/],
@@ -31,7 +29,7 @@ describe("connect refuses with BAD_OPTION", () => {
     [{ headers: { "a b": "c" } }, /headers/],
     [{ headers: { a: "b\n" + "c: d" } }, /headers/],
     [{ params: { session: "mine" } }, /"session"/],
-    [{ transports: ["poll", "poll"] }, /transports/],
+    [{ carriers: ["poll", "poll"] }, /carriers/],
     [{ protocols: ["a", "a"] }, /protocols/],
     [{ protocols: ["unichannel.v1"] }, /protocols/],
     [{ signal: new AbortController() }, /signal/],
@@ -108,7 +106,7 @@ describe("connect refuses with BAD_OPTION", () => {
       { params: async () => null },
     ]) {
       const network = new Network();
-      const connection = network.connect({ transports: ["sse"], ...given } as unknown as ConnectOptions);
+      const connection = network.connect({ carriers: ["sse"], ...given } as unknown as ConnectOptions);
       const errors: unknown[] = [];
       connection.onError((error) => errors.push((error as { code: string }).code));
       await settle();
@@ -120,7 +118,7 @@ describe("connect refuses with BAD_OPTION", () => {
 
   it("such a name from `params` when they are asked for", async () => {
     const network = new Network();
-    const connection = network.connect({ transports: ["sse"], params: () => ({ after: "7" }) });
+    const connection = network.connect({ carriers: ["sse"], params: () => ({ after: "7" }) });
     const errors: unknown[] = [];
     connection.onError((error) => errors.push((error as { code: string }).code));
     await settle();
@@ -133,7 +131,7 @@ describe("connect takes", () => {
   it("every option at its edges", async () => {
     const network = new Network();
     const connection = network.connect({
-      transports: ["poll", "sse", "websocket"],
+      carriers: ["poll", "sse", "websocket"],
       maxBufferedBytes: Number.POSITIVE_INFINITY,
       backoff: { firstMs: 1, capMs: 2 ** 31 - 1 },
       headers: { A: "b" },

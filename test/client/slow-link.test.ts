@@ -40,7 +40,7 @@ async function talk(
           channel = opened;
           told.push("open");
         },
-        receive: (message) => void up.push(message),
+        message: (message) => void up.push(message),
         close: ({ code }) => told.push(`close ${code}`),
       },
       { maxBufferedBytes: 8 * 1024 * 1024, ...options },
@@ -48,7 +48,7 @@ async function talk(
   );
   t.after(() => app.stop());
   app.network.bytesPerSecond = bytesPerSecond;
-  const connection = app.connect("/", { transports: [carrier] });
+  const connection = app.connect("/", { carriers: [carrier] });
   connection.onMessage((message) => down.push(message));
   connection.onOpen(({ session }) => told.push(`client: ${session}`));
   connection.onClose(({ code }) => told.push(`client: close ${code}`));

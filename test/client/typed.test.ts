@@ -20,7 +20,7 @@ describe("Typed messages between a page and a server", () => {
         openSession(
           request,
           {
-            receive({ say }, channel) {
+            message({ say }, channel) {
               channel.send({ id: ++id, say });
               assert.throws(() => channel.send({ id: "none" } as never), { code: "BAD_MESSAGE" });
               // A server that checks nothing.
@@ -31,7 +31,7 @@ describe("Typed messages between a page and a server", () => {
         ),
       );
       t.after(() => app.stop());
-      const connection = app.connect("/", { transports: [carrier], codec: chat.client });
+      const connection = app.connect("/", { carriers: [carrier], codec: chat.client });
       const said: string[] = [];
       const errors: unknown[] = [];
       connection.onMessage(({ id, say }) => said.push(`${id + 1} ${say}`));
@@ -41,7 +41,7 @@ describe("Typed messages between a page and a server", () => {
       assert.deepEqual([said, errors], [["2 hello"], ["BAD_MESSAGE"]]);
 
       // A client that checks nothing.
-      const rude = app.connect("/", { transports: [carrier] });
+      const rude = app.connect("/", { carriers: [carrier] });
       rude.send('{"say":"much too long"}');
       rude.send('{"say":"good"}');
       await app.settle();

@@ -31,7 +31,7 @@ describe("Sessions that are unknown each time (a balancer over two processes)", 
   for (const greetings of [0, 1, 2]) {
     it(`have a backoff and are told, whatever they bring at their opening: up to ${greetings} messages`, async () => {
       const network = new Network();
-      const connection = network.connect({ transports: ["poll"] });
+      const connection = network.connect({ carriers: ["poll"] });
       const errors = errorsOf(connection);
       await settle();
       let sessions = 0;
@@ -51,7 +51,7 @@ describe("Sessions that are unknown each time (a balancer over two processes)", 
 
   it("that lived for a while before are no failures: a server may be started again, twice a day", async () => {
     const network = new Network();
-    const connection = await network.opened("sse", { transports: ["websocket", "sse"] });
+    const connection = await network.opened("sse", { carriers: ["websocket", "sse"] });
     const errors = errorsOf(connection);
     for (let i = 2; i < 5; i++) {
       await network.advance(10_000);
@@ -70,7 +70,7 @@ describe("A carrier that has carried nothing when it ends", () => {
   it("is told, has a backoff, and the next one is tried after two of them", async () => {
     const network = new Network();
     network.random = 0.999;
-    const connection = network.connect({ transports: ["sse", "poll"] });
+    const connection = network.connect({ carriers: ["sse", "poll"] });
     const errors = errorsOf(connection);
     await settle();
     connection.send("hello");
@@ -104,7 +104,7 @@ describe("A carrier that has carried nothing when it ends", () => {
   it("is told where POSTs do not get through at all, and where a stream ends right behind its `open`", async () => {
     for (const what of ["POST: fetch failed", "ended"]) {
       const network = new Network();
-      const connection = network.connect({ transports: ["sse"] });
+      const connection = network.connect({ carriers: ["sse"] });
       const errors = errorsOf(connection);
       await settle();
       connection.send("hello");
@@ -125,7 +125,7 @@ describe("A carrier that has carried nothing when it ends", () => {
 
   it("is no failure if it lived for a while and nothing waited: proxies end what is idle", async () => {
     const network = new Network();
-    const connection = await network.opened("sse", { transports: ["websocket", "sse"] });
+    const connection = await network.opened("sse", { carriers: ["websocket", "sse"] });
     const errors = errorsOf(connection);
     await network.advance(20_000);
     network.get().finish();
@@ -142,7 +142,7 @@ describe("409", () => {
   for (const kind of ["sse", "poll"] as const) {
     it(`to a request without a token is an odd answer like any other: it says nothing of a session (${kind})`, async () => {
       const network = new Network();
-      const connection = network.connect({ transports: [kind] });
+      const connection = network.connect({ carriers: [kind] });
       const errors = errorsOf(connection);
       await settle();
       network.get().respond(409).finish();
@@ -174,11 +174,11 @@ describe("A `fetch` or WebSocket that an application gives and that fails with",
         throw value;
       };
       for (const options of [
-        { transports: ["sse"], fetch: fails },
-        { transports: ["poll"], fetch: () => Promise.reject(value) },
-        { transports: ["sse"], fetch: async () => body() },
+        { carriers: ["sse"], fetch: fails },
+        { carriers: ["poll"], fetch: () => Promise.reject(value) },
+        { carriers: ["sse"], fetch: async () => body() },
         {
-          transports: ["websocket"],
+          carriers: ["websocket"],
           WebSocket: class {
             constructor() {
               fails();

@@ -33,7 +33,7 @@ export interface EchoOptions {
 export function echo(t: TestContext, { channel = {}, server = {} }: EchoOptions = {}): Promise<Site> {
   return serving(
     t,
-    (request) => withChannel(request, (c) => c.onReceive((message) => void c.send(message)), channel),
+    (request) => withChannel(request, (c) => c.onMessage((message) => void c.send(message)), channel),
     server,
   );
 }

@@ -130,7 +130,7 @@ describe("the closing handshake", () => {
   );
 
   may("6455 §7.1.3", "both sides close at the same time: one close frame each", async (t) => {
-    const site = await serving(t, (r) => withChannel(r, (c) => c.onReceive(() => void c.close(4001, "server"))));
+    const site = await serving(t, (r) => withChannel(r, (c) => c.onMessage(() => void c.close(4001, "server"))));
     const client = await WsClient.open(t, site.target);
     client.raw.write(Buffer.concat([textFrame("close!"), closeFrame(4000, "client")]));
     await failed(client, 4001);
@@ -193,7 +193,7 @@ describe("failing the connection", () => {
 
   must("6455 §7.1.7", "after it has failed a connection the server processes nothing more", async (t) => {
     const seen: unknown[] = [];
-    const site = await serving(t, (r) => withChannel(r, (c) => c.onReceive((message) => seen.push(message))));
+    const site = await serving(t, (r) => withChannel(r, (c) => c.onMessage((message) => seen.push(message))));
     const client = await WsClient.open(t, site.target);
     client.raw.write(Buffer.concat([textFrame("before"), frame(3), textFrame("behind")]));
     await failed(client, 1002);

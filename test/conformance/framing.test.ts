@@ -276,7 +276,7 @@ describe("control frames", () => {
       let finish = (): void => {};
       const site = await serving(t, (r) =>
         withChannel(r, (c) =>
-          c.onReceive(async () => {
+          c.onMessage(async () => {
             await new Promise<void>((resolve) => (finish = resolve));
             c.send("done");
           }),

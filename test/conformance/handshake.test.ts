@@ -172,7 +172,7 @@ describe("the opening handshake", () => {
 
   if (noCertificate === false) {
     should("6455 §4.2.2 item 1", "wss: the same over TLS", async (t) => {
-      const site = await serving(t, (r) => withChannel(r, (c) => c.onReceive((m) => void c.send(m))), {
+      const site = await serving(t, (r) => withChannel(r, (c) => c.onMessage((m) => void c.send(m))), {
         tls: certificate(),
       });
       await isAlive(await WsClient.open(t, site.target));

@@ -12,7 +12,7 @@ const { SESSION_URL } = process.env;
 
 const echo: Handler = (request) =>
   openSession(request, {
-    receive(message, channel) {
+    message(message, channel) {
       if (message === "close") channel.close();
       else channel.send(message);
     },

@@ -12,9 +12,9 @@ const MESSAGE_BYTES = 256 * 1024;
 export function receivingRows({ open, can, row }: Contract): void {
   row("lets a receiver be set, one only", async (t) => {
     const { channel } = await open(t, {});
-    channel.onReceive(() => {});
+    channel.onMessage(() => {});
     assert.throws(
-      () => channel.onReceive(() => {}),
+      () => channel.onMessage(() => {}),
       (error) => error instanceof ChannelError && error.code === "HANDLER_EXISTS",
     );
   });
@@ -56,7 +56,7 @@ export function receivingRows({ open, can, row }: Contract): void {
       await turn();
       log.push(`${name} ends`);
     };
-    const { client } = await open(t, { open: step("open"), receive: step("receive"), close: step("close") });
+    const { client } = await open(t, { open: step("open"), message: step("receive"), close: step("close") });
     if (can.clientSends) for (const message of ["one", "two", "three"]) client.send(message);
     client.leave();
     await until(() => log.at(-1) === "close ends", "close has ended");
@@ -115,7 +115,7 @@ export function receivingRows({ open, can, row }: Contract): void {
     const { client } = await open(t, {
       async open(channel) {
         await gate.promise;
-        channel.onReceive((message) => got.push(message));
+        channel.onMessage((message) => got.push(message));
       },
     });
     for (let i = 0; i < 20; i++) client.send(`${i}`);
@@ -132,7 +132,7 @@ export function receivingRows({ open, can, row }: Contract): void {
   row("calls an async receiver for one message at a time, in order", ["clientSends"], async (t) => {
     const log: string[] = [];
     const { client } = await open(t, {
-      async receive(message) {
+      async message(message) {
         log.push(`${message}(`);
         await turn();
         log.push(`)${message}`);
@@ -145,7 +145,7 @@ export function receivingRows({ open, can, row }: Contract): void {
 
   row("keeps the order of 1,000 numbered messages from the client", ["clientSends"], async (t) => {
     const got: Message[] = [];
-    const { client } = await open(t, { receive: (message) => void got.push(message) });
+    const { client } = await open(t, { message: (message) => void got.push(message) });
     const numbers = Array.from({ length: 1000 }, (_, i) => `${i}`);
     for (const number of numbers) client.send(number);
     await until(() => got.length === 1000, "all have come");
@@ -154,7 +154,7 @@ export function receivingRows({ open, can, row }: Contract): void {
 
   row("gives text as a string and binary as bytes", ["clientSends"], async (t) => {
     const got: Message[] = [];
-    const { client } = await open(t, { receive: (message) => void got.push(message) });
+    const { client } = await open(t, { message: (message) => void got.push(message) });
     client.send("€");
     client.send(Uint8Array.of(0, 255, 128));
     client.send("");
@@ -168,7 +168,7 @@ export function receivingRows({ open, can, row }: Contract): void {
 
   row("gives bytes that stay as they are when more arrive", ["clientSends"], async (t) => {
     const got: Uint8Array[] = [];
-    const { client } = await open(t, { receive: (message) => void got.push(message as Uint8Array) });
+    const { client } = await open(t, { message: (message) => void got.push(message as Uint8Array) });
     for (let i = 0; i < 50; i++) client.send(new Uint8Array(100).fill(i));
     await until(() => got.length === 50, "all have come");
     for (const [i, bytes] of got.entries())
@@ -182,7 +182,7 @@ export function receivingRows({ open, can, row }: Contract): void {
     const gate = deferred();
     const got: number[] = [];
     const { client } = await open(t, {
-      async receive(message) {
+      async message(message) {
         await gate.promise;
         got.push((message as Uint8Array)[0]!);
       },
@@ -201,7 +201,7 @@ export function receivingRows({ open, can, row }: Contract): void {
     const gate = deferred();
     const log: string[] = [];
     const { channel, client } = await open(t, {
-      async receive(message) {
+      async message(message) {
         log.push(`${message}`);
         await gate.promise;
       },

@@ -30,7 +30,7 @@ export function throwingRows({ open, can, row }: Contract): void {
 
     row(`stays open when its receiver ${way}, which is reported`, ["clientSends"], async (t) => {
       const { channel, client, site } = await open(t, {
-        receive(message, c) {
+        message(message, c) {
           if (message === "bad") return fail();
           return void c.send(`good ${message}`);
         },

@@ -32,7 +32,7 @@ export function typedRows({ open, can, row }: Contract): void {
 
   row("receives values, and goes on after a message that its codec refuses", ["clientSends"], async (t) => {
     const got: unknown[] = [];
-    const { channel, client, site } = await open(t, { receive: (value) => void got.push(value) }, { codec });
+    const { channel, client, site } = await open(t, { message: (value) => void got.push(value) }, { codec });
     for (const text of ['{"say":"one"}', '{"say":"too long"}', "no JSON", '{"say":"two","loud":true}'])
       client.send(text);
     client.send(Uint8Array.of(123, 125));
@@ -57,7 +57,7 @@ export function typedRows({ open, can, row }: Contract): void {
     const got: unknown[] = [];
     const { channel, client } = await open(
       t,
-      { receive: (value) => got.push(value), error: (error, same) => told.resolve([error, same]) },
+      { message: (value) => got.push(value), error: (error, same) => told.resolve([error, same]) },
       { codec },
     );
     client.send('{"say":"too long"}');

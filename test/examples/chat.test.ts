@@ -17,7 +17,7 @@ describe("examples/chat.js", () => {
         "serves the library's modules only",
       );
       const transports = ["websocket", "poll"] as const;
-      const people = transports.map((transport) => connect(`${url}/chat`, { WebSocket, transports: [transport] }));
+      const people = transports.map((transport) => connect(`${url}/chat`, { WebSocket, carriers: [transport] }));
       const received: unknown[][] = people.map(() => []);
       for (const [at, person] of people.entries()) person.onMessage((line) => received[at]!.push(line));
       await until(() => people.every(({ state }) => state === "open"), "both are connected");

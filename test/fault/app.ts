@@ -83,10 +83,10 @@ function handle(request: ChannelRequest): HandlerResult | Promise<HandlerResult>
   switch (path) {
     case "/echo":
     case "/deflate":
-      return openChannel(request, { receive: (message, channel) => void channel.send(message), close }, { compress });
+      return openChannel(request, { message: (message, channel) => void channel.send(message), close }, { compress });
     case "/count":
     case "/deflate-count":
-      return openChannel(request, { receive: counter(), close }, { compress });
+      return openChannel(request, { message: counter(), close }, { compress });
     case "/close":
       return openChannel(request, { open: (channel) => channel.close(4000, "enough"), close });
     case "/events":

@@ -114,7 +114,7 @@ function ways(startProxy: (t: TestContext, site: Site) => Promise<Way>, options:
       t,
       (request) =>
         withChannel(request, (channel) => {
-          channel.onReceive((message) => channel.send(`${message} ${request.remoteAddress}`));
+          channel.onMessage((message) => channel.send(`${message} ${request.remoteAddress}`));
         }),
       options,
     );

@@ -145,15 +145,15 @@ const CASES: Readonly<Record<string, (fail: Failing) => Case>> = {
   }),
   open: (fail) => channelOf({ open: fail }),
   setup: (fail) => setupOf(fail),
-  receive: (fail) => channelOf({ receive: fail }),
+  message: (fail) => channelOf({ message: fail }),
   ping: (fail) => channelOf({ ping: fail }),
   pong: (fail) => channelOf({ pong: fail }),
   drain: (fail) => channelOf({ open: (channel) => void channel.send("x"), drain: fail }),
   close: (fail) => channelOf({ close: fail }),
-  error: (fail) => channelOf({ receive: () => Promise.reject(new Error("to be handled")), error: fail }),
+  error: (fail) => channelOf({ message: () => Promise.reject(new Error("to be handled")), error: fail }),
   resumed: (fail) => sessionOf({ resumed: fail }),
   transport: (fail) => sessionOf({ transport: fail }),
-  onReceive: (fail) => setupOf((channel) => channel.onReceive(fail)),
+  onMessage: (fail) => setupOf((channel) => channel.onMessage(fail)),
   onPing: (fail) => setupOf((channel) => channel.onPing(fail)),
   onPong: (fail) => setupOf((channel) => channel.onPong(fail)),
   onDrain: (fail) =>
@@ -174,7 +174,7 @@ const CASES: Readonly<Record<string, (fail: Failing) => Case>> = {
     act: talk,
   }),
   "codec.decode": (fail) => ({
-    handler: (r) => withChannel(r, (channel) => channel.onReceive(silent), { codec: { encode: String, decode: fail } }),
+    handler: (r) => withChannel(r, (channel) => channel.onMessage(silent), { codec: { encode: String, decode: fail } }),
     act: talk,
   }),
   "codec.decode of an iterator": (fail) => ({

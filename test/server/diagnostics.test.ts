@@ -19,7 +19,7 @@ describe("the events of a server", () => {
       if (!r.isWebSocket) return "hello";
       return withChannel(r, (channel) => {
         order.push(`setup after ${heard.names.at(-1)}`);
-        channel.onReceive((message) => channel.send(message));
+        channel.onMessage((message) => channel.send(message));
         channel.onClose(() => order.push(`close handler after ${heard.names.at(-1)}`));
       });
     });

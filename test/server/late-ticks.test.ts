@@ -61,7 +61,7 @@ describe("a tick that is late", () => {
 
   it("hears a WebSocket's answer to a ping before the connection is taken for lost", async (t) => {
     const stall = stalling(t);
-    const site = await serving(t, (r) => openChannel(r, { receive: (message, channel) => void channel.send(message) }));
+    const site = await serving(t, (r) => openChannel(r, { message: (message, channel) => void channel.send(message) }));
     const socket = await WsClient.open(t, site.target);
     socket.send("first");
     assert.equal(await socket.message(), "first");

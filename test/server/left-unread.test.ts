@@ -74,7 +74,7 @@ describe("a WebSocket whose messages wait", () => {
   for (const way of WAYS) {
     it(`loses its connection where a session has it: its client ${way}, and does not come back`, async (t) => {
       const gate = deferred();
-      const site = await sessionSite(t, { receive: () => gate.promise }, { resumeMs: 100 });
+      const site = await sessionSite(t, { message: () => gate.promise }, { resumeMs: 100 });
       const client = await SocketClient.open(t, site.endpoint);
       await client.opened();
       for (let i = 0; i < 8; i++) client.send({ type: "message", data: "x".repeat(100_000) });
@@ -147,7 +147,7 @@ async function busy(t: TestContext, where: "an async setup" | "a busy receiver",
       withChannel(r, async (channel) => {
         found = channel;
         let isFirst = true;
-        channel.onReceive(async () => {
+        channel.onMessage(async () => {
           if (where === "a busy receiver" && isFirst) {
             isFirst = false;
             await gate.promise;

@@ -85,7 +85,7 @@ const PROOFS: Record<keyof ServerLimits, Proof | readonly string[]> = {
 function lengths(t: TestContext): Promise<Site> {
   return serving(t, async (r) => {
     if (!r.isWebSocket) return `${(await r.bytes()).length}`;
-    return withChannel(r, (channel) => channel.onReceive((message) => void channel.send(`${message.length}`)));
+    return withChannel(r, (channel) => channel.onMessage((message) => void channel.send(`${message.length}`)));
   });
 }
 

@@ -74,7 +74,7 @@ describe("the logger", () => {
       (r) =>
         withChannel(r, (channel) => {
           channels.push(channel);
-          channel.onReceive(() => {
+          channel.onMessage(() => {
             throw new Error("boom");
           });
         }),
@@ -176,7 +176,7 @@ describe("the log of errors that clients can cause at will", () => {
       t,
       (r) =>
         withChannel(r, (channel) => {
-          channel.onReceive((message) => {
+          channel.onMessage((message) => {
             received += 1;
             handle(String(message));
           });
@@ -231,7 +231,7 @@ describe("the log of errors that clients can cause at will", () => {
       "~standard": { version: 1, vendor: "test", validate: (value: unknown) => ({ value }) },
     } as const;
     const codec = jsonMessages({ toServer: anything, toClient: anything }).server;
-    const site = await serving(t, (r) => openChannel(r, { receive() {} }, { codec }), {
+    const site = await serving(t, (r) => openChannel(r, { message() {} }, { codec }), {
       onError: undefined,
       logger: undefined,
     });

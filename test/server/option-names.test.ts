@@ -37,7 +37,7 @@ const IN_A_HANDLER: Record<
   "compress of withChannel": [(r, compress) => withChannel(r, () => {}, { compress }), "levle", "level"],
   "compress of openChannel": [(r, compress) => openChannel(r, {}, { compress }), "threshold", "thresholdBytes"],
   "compress of openSession": [(r, compress) => openSession(r, {}, { compress }), "windowbits", "windowBits"],
-  "the handlers of openChannel": [(r, handlers) => openChannel(r, handlers), "recieve", "receive"],
+  "the handlers of openChannel": [(r, handlers) => openChannel(r, handlers), "mesage", "message"],
   "the handlers of openSession": [(r, handlers) => openSession(r, handlers), "resume", "resumed"],
 };
 
@@ -45,7 +45,7 @@ const ANYWHERE: Record<string, [call: (options: Loose) => unknown, wrong: string
   serve: [(o) => serve(() => "", o), "allowedOrigin", "allowedOrigins"],
   "serve with fetch": [(o) => serve({ fetch: () => new Response(), ...o }), "maxHeaderByte", "maxHeaderBytes"],
   "cors of serve": [(cors) => serve(() => "", { cors }), "allowMethod", "allowMethods"],
-  connect: [(o) => connect("http://a.example", o), "transport", "transports"],
+  connect: [(o) => connect("http://a.example", o), "carrier", "carriers"],
   "backoff of connect": [(backoff) => connect("http://a.example", { backoff }), "firstMS", "firstMs"],
   ResumableWebSocket: [(o) => new ResumableWebSocket("http://a.example", [], o), "credential", "credentials"],
   createChannelStore: [(o) => createChannelStore(o), "histroy", "history"],
@@ -179,9 +179,9 @@ describe("handlers", () => {
   it("are BAD_OPTION if they are no functions", async (t) => {
     await inHandler(t, async (request) => {
       for (const open of [openChannel, openSession]) {
-        assert.throws(() => (open as Loose)(request, { receive: "x" }), {
+        assert.throws(() => (open as Loose)(request, { message: "x" }), {
           code: "BAD_OPTION",
-          message: /handler receive .* not a function/,
+          message: /handler message .* not a function/,
         });
       }
     });

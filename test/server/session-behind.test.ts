@@ -35,7 +35,7 @@ describe("a session whose receiver awaits drained() after each answer", () => {
 
   it("reads the acknowledgement behind 200 messages of a WebSocket", async (t) => {
     const { site, socket } = await sessionOfSocket(t, {
-      async receive(_, channel) {
+      async message(_, channel) {
         channel.send("answer");
         await channel.drained();
       },
@@ -52,7 +52,7 @@ describe("a session whose receiver awaits drained() after each answer", () => {
 
   it("takes the acknowledgement of a POST while another POST of the same session waits for room", async (t) => {
     const { site, stream, session } = await sessionOfStream(t, {
-      async receive(_, channel) {
+      async message(_, channel) {
         channel.send("answer");
         await channel.drained();
       },
@@ -71,7 +71,7 @@ describe("a session whose receiver awaits drained() after each answer", () => {
 
   it("takes the acknowledgement in the same POST that waits for room", async (t) => {
     const { site, session } = await sessionOfPoll(t, {
-      async receive(_, channel) {
+      async message(_, channel) {
         channel.send("answer");
         await channel.drained();
       },
@@ -86,7 +86,7 @@ describe("a session whose receiver awaits drained() after each answer", () => {
 describe("a session whose receiver is slow", () => {
   it("lives while its client sends 3 MiB and receives as much, and loses nothing", async (t) => {
     const gate = deferred();
-    const { site, socket } = await sessionOfSocket(t, { receive: () => gate.promise });
+    const { site, socket } = await sessionOfSocket(t, { message: () => gate.promise });
     // All of it fits into what the session holds for its receiver.
     const records = Array.from({ length: 900 }, () => text(KIB));
     socket.send(...records);
@@ -108,7 +108,7 @@ describe("a session whose receiver is slow", () => {
 
   it("acknowledges on a WebSocket the messages that its application has taken, and on resumption all that have arrived", async (t) => {
     const gate = deferred();
-    const { site, socket, open } = await sessionOfSocket(t, { receive: () => gate.promise });
+    const { site, socket, open } = await sessionOfSocket(t, { message: () => gate.promise });
     socket.send(...MANY);
     assert.deepEqual(await socket.record(), ack(1));
     await heard(socket);
@@ -125,7 +125,7 @@ describe("a session whose receiver is slow", () => {
   it("acknowledges the rest as its application takes it, without waiting for the next beat", async (t) => {
     const gates = MANY.map(() => deferred());
     let next = 0;
-    const { socket } = await sessionOfSocket(t, { receive: () => gates[next++]!.promise });
+    const { socket } = await sessionOfSocket(t, { message: () => gates[next++]!.promise });
     socket.send(...MANY.slice(0, 40));
     await heard(socket);
     for (const gate of gates) gate.resolve();
@@ -139,7 +139,7 @@ describe("a session whose receiver is slow", () => {
 
   it("is read until it holds 1 MiB; then its client waits until there is room", async (t) => {
     const gate = deferred();
-    const { site, socket, open } = await sessionOfSocket(t, { receive: () => gate.promise });
+    const { site, socket, open } = await sessionOfSocket(t, { message: () => gate.promise });
     const sent = await socket.ws.raw.clog((i) => socket.send(text(`${i} ${"x".repeat(60_000)}`)));
     assert.ok(sent > 20, "more than 1 MiB was taken");
     gate.resolve();
@@ -150,7 +150,7 @@ describe("a session whose receiver is slow", () => {
 
   it("drops a carrier whose acknowledgement is behind unread messages only after a longer time, and resumes", async (t) => {
     const { site, socket, open } = await sessionOfSocket(t, {
-      async receive(_, channel) {
+      async message(_, channel) {
         channel.send("answer");
         await channel.drained();
       },
@@ -176,7 +176,7 @@ describe("a session whose receiver is slow", () => {
 
   it("delivers the held messages before the client's close", async (t) => {
     const gate = deferred();
-    const { site, socket } = await sessionOfSocket(t, { receive: () => gate.promise });
+    const { site, socket } = await sessionOfSocket(t, { message: () => gate.promise });
     socket.send(...MANY, close(1000));
     for (;;) {
       const record = await socket.record();
@@ -193,7 +193,7 @@ describe("a session whose receiver is slow", () => {
 describe("the messages that sessions hold for slow receivers", () => {
   it("are bounded by maxTotalReceivedBytes for all together: the session that holds most waits", async (t) => {
     const gate = deferred();
-    const site = await sessionSite(t, { receive: () => gate.promise }, {}, { maxTotalReceivedBytes: 2 * 1024 * 1024 });
+    const site = await sessionSite(t, { message: () => gate.promise }, {}, { maxTotalReceivedBytes: 2 * 1024 * 1024 });
     const { received: budget } = (site.site.server as EngineServer).exchanges;
     let sent = 0;
     for (let i = 0; i < 5; i++) {
@@ -209,7 +209,7 @@ describe("the messages that sessions hold for slow receivers", () => {
 
   it("count until they are taken, and not afterwards", async (t) => {
     const gate = deferred();
-    const { site, socket } = await sessionOfSocket(t, { receive: () => gate.promise });
+    const { site, socket } = await sessionOfSocket(t, { message: () => gate.promise });
     socket.send(...MANY);
     await heard(socket);
     const { received: budget } = (site.site.server as EngineServer).exchanges;

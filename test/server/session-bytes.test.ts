@@ -133,7 +133,7 @@ describe("bytes that a session has received", () => {
 
   function keeping(): { handlers: SessionHandlers; kept: Uint8Array[] } {
     const kept: Uint8Array[] = [];
-    return { kept, handlers: { receive: (message) => void kept.push(message as Uint8Array) } };
+    return { kept, handlers: { message: (message) => void kept.push(message as Uint8Array) } };
   }
 
   function assertKept(kept: readonly Uint8Array[], rounds: number): void {

@@ -88,7 +88,7 @@ describe("a session's channel", () => {
 
   it("sends the messages of one turn as one answer of a poll", async (t) => {
     const { site, session } = await sessionOfPoll(t, {
-      receive(_, channel) {
+      message(_, channel) {
         channel.send("a");
         channel.send("b");
         queueMicrotask(() => channel.send("c"));
@@ -159,7 +159,7 @@ describe("a session's channel", () => {
 
   it("answers a POST that waited for room with 410 when the session has ended meanwhile", async (t) => {
     const gate = deferred();
-    const { site, session } = await sessionOfPoll(t, { receive: () => gate.promise });
+    const { site, session } = await sessionOfPoll(t, { message: () => gate.promise });
     const many = Array.from({ length: 70 }, () => text("x"));
     assert.equal((await post(t, site.endpoint, session, 1, ...many)).status, 200);
     const late = post(t, site.endpoint, session, 71, text("late"));
@@ -174,7 +174,7 @@ describe("a session's channel", () => {
     const gates = [deferred(), deferred(), deferred()];
     let running = 0;
     const { site, socket, session } = await sessionOfSocket(t, {
-      async receive(message) {
+      async message(message) {
         running += 1;
         assert.equal(running, 1);
         await gates[Number(message)]!.promise;
@@ -201,7 +201,7 @@ describe("a session's channel", () => {
 
   it("makes a client wait that sends faster than the application receives: a WebSocket is not read, a POST not answered", async (t) => {
     const gate = deferred();
-    const { site, socket, open } = await sessionOfSocket(t, { receive: () => gate.promise });
+    const { site, socket, open } = await sessionOfSocket(t, { message: () => gate.promise });
     const sent = await socket.ws.raw.clog((i) => socket.send(text(`${i} ${"x".repeat(60_000)}`)));
     socket.drop();
     const next = opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0 })).received + 1;
@@ -342,7 +342,7 @@ describe("a session in its handler", () => {
   it("works with a Fetch handler, and behind an await", async (t) => {
     const site = await serving(t, async (request) => {
       await Promise.resolve();
-      return openSession(request.toRequest(), { receive: (message, channel) => channel.send(message) }).response;
+      return openSession(request.toRequest(), { message: (message, channel) => channel.send(message) }).response;
     });
     const endpoint = { ...site.target, pathname: "/" };
     const { session } = opened(await poll(t, endpoint));

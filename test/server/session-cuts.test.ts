@@ -225,7 +225,7 @@ describe("two carriers that are open at once", () => {
   });
 
   it("opened at the same moment leave the session with one that works", async (t) => {
-    const { site, open } = await sessionOfPoll(t, { receive: (message, channel) => channel.send(message) });
+    const { site, open } = await sessionOfPoll(t, { message: (message, channel) => channel.send(message) });
     for (let round = 1; round <= 10; round++) {
       const query = { ...back(open, 0), try: round };
       const [socket, stream, parked] = await Promise.all([

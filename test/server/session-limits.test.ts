@@ -53,7 +53,7 @@ describe("sessions whose clients read and never acknowledge", () => {
 
   it("are bounded by maxTotalBufferedBytes together, and others are served", async (t) => {
     const limit = 8 * MIB;
-    const echo: SessionHandlers = { receive: (message, channel) => void channel.send(message) };
+    const echo: SessionHandlers = { message: (message, channel) => void channel.send(message) };
     const site = await sessionSite(t, echo, {}, { maxTotalBufferedBytes: limit });
     const { budget } = (site.site.server as EngineServer).exchanges;
     const good = await SocketClient.open(t, site.endpoint);

@@ -13,7 +13,7 @@ const EMPTY = "data\n\n";
 describe("the records of a POST", () => {
   it("may be 16,384 at most: one more is 413, and nothing is taken", async (t) => {
     let taken = 0;
-    const { site, session } = await sessionOfPoll(t, { receive: () => void taken++ });
+    const { site, session } = await sessionOfPoll(t, { message: () => void taken++ });
     const send = (count: number) =>
       ask(t, site.endpoint, { method: "POST", query: { session, from: 1 }, body: EMPTY.repeat(count) });
     assert.equal((await send(16_385)).status, 413);
@@ -27,7 +27,7 @@ describe("the records of a POST", () => {
     let taken = 0;
     const order: string[] = [];
     const { site, session } = await sessionOfPoll(t, {
-      receive() {
+      message() {
         taken += 1;
         if (taken === 1) setImmediate(() => order.push("another"));
         if (taken === 16_384) order.push("last");
@@ -74,7 +74,7 @@ describe("the POSTs of a session", () => {
 
   it("wait for room for half of heartbeatMs at most, and are then answered with an ack", async (t) => {
     const gate = deferred();
-    const { site, session } = await sessionOfPoll(t, { receive: () => gate.promise });
+    const { site, session } = await sessionOfPoll(t, { message: () => gate.promise });
     const many = Array.from({ length: 70 }, () => text("x"));
     assert.deepEqual((await post(t, site.endpoint, session, 1, ...many)).records, [ack(70)]);
     let isAnswered = false;
@@ -97,7 +97,7 @@ describe("the POSTs of a session", () => {
 
   it("are answered when the application has taken their messages, or after a second", async (t) => {
     const gate = deferred();
-    const { site, session } = await sessionOfPoll(t, { receive: () => gate.promise });
+    const { site, session } = await sessionOfPoll(t, { message: () => gate.promise });
     let isAnswered = false;
     const answer = post(t, site.endpoint, session, 1, text("a"), text("b")).finally(() => {
       isAnswered = true;
@@ -111,7 +111,7 @@ describe("the POSTs of a session", () => {
 
   it("stop waiting when their client has left", async (t) => {
     const gate = deferred();
-    const { site, session } = await sessionOfPoll(t, { receive: () => gate.promise });
+    const { site, session } = await sessionOfPoll(t, { message: () => gate.promise });
     await post(t, site.endpoint, session, 1, ...Array.from({ length: 70 }, () => text("x")));
     for (let i = 0; i < 4; i++) {
       const client = await site.site.connect();
@@ -134,7 +134,7 @@ describe("the POSTs of a session", () => {
   it("count in maxTotalReceivedBytes while they wait: above it the largest gets 503", async (t) => {
     const gate = deferred();
     const limits = { maxTotalReceivedBytes: 1536 * 1024 };
-    const { site, session } = await sessionOfStream(t, { receive: () => gate.promise }, {}, limits);
+    const { site, session } = await sessionOfStream(t, { message: () => gate.promise }, {}, limits);
     const big = Array.from({ length: 10 }, () => text("x".repeat(60_000)));
     void post(t, site.endpoint, session, 1, ...big).catch(() => {});
     await site.called(`receive ${"x".repeat(60_000)}`);

@@ -179,7 +179,7 @@ describe("a server that stops", () => {
   });
 
   it("answers a POST that waits for room with an ack, or ends it, and resolves", async (t) => {
-    const { site, session } = await sessionOfPoll(t, { receive: () => new Promise(() => {}) });
+    const { site, session } = await sessionOfPoll(t, { message: () => new Promise(() => {}) });
     await post(t, site.endpoint, session, 1, ...Array.from({ length: 70 }, () => text("x")));
     const waiting = ask(t, site.endpoint, { method: "POST", query: { session, from: 71 }, body: "data: y\n\n" });
     await until(() => site.site.server.stats().requests === 3, "it waits");

@@ -138,7 +138,7 @@ describe("a session whose carriers change all the time", () => {
     t.diagnostic(`seed ${seed}`);
     const heard: string[] = [];
     const site = await sessionSite(t, {
-      receive(message, channel) {
+      message(message, channel) {
         heard.push(String(message));
         channel.send(message);
       },

@@ -193,7 +193,7 @@ describe("a WebSocket whose receiver runs", () => {
       const { site, watched } = await start(t, (r, w) =>
         openChannel(r, {
           open: (channel) => w.watch(channel),
-          async receive() {
+          async message() {
             await w.gate.promise;
             w.log.push("receiver is over");
           },
@@ -219,7 +219,7 @@ describe("a WebSocket that is not read, because too much waits for its receiver,
           r,
           {
             open: (channel) => w.watch(channel),
-            async receive() {
+            async message() {
               await w.gate.promise;
               w.log.push("receiver is over");
             },
@@ -320,7 +320,7 @@ describe("a session whose client closes it", () => {
       const { site, watched } = await start(t, (r, w) =>
         openSession(r, {
           open: (channel) => w.watch(channel),
-          async receive() {
+          async message() {
             running.resolve();
             await w.gate.promise;
             w.log.push("receiver is over");

@@ -62,7 +62,7 @@ describe("a WebSocket's channel whose receiver runs", () => {
     const site = await serving(t, (r) => {
       withChannel(r, (channel) => {
         channels.push(channel);
-        channel.onReceive(() => gate.promise);
+        channel.onMessage(() => gate.promise);
       });
     });
     const [first, second] = [await WsClient.open(t, site.target), await WsClient.open(t, site.target)];

@@ -45,7 +45,7 @@ describe("server.stats()", () => {
   it("counts messages both ways, on every transport", async (t) => {
     const site = await serving(t, (r) =>
       withChannel(r, (channel) => {
-        channel.onReceive((message) => channel.send(message));
+        channel.onMessage((message) => channel.send(message));
         if (!channel.isWebSocket) channel.send("one", true);
       }),
     );

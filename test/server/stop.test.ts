@@ -268,7 +268,7 @@ describe("a server that is stopping", () => {
     let closes = 0;
     const site = await serving(t, (r) =>
       withChannel(r, (channel) => {
-        channel.onReceive(() => new Promise(() => {}));
+        channel.onMessage(() => new Promise(() => {}));
         channel.onClose(() => void (closes += 1));
       }),
     );
@@ -368,7 +368,7 @@ describe("a server that is stopping", () => {
     const log: unknown[] = [];
     const site = await serving(t, (r) =>
       withChannel(r, (channel) => {
-        channel.onReceive((message) => log.push(message));
+        channel.onMessage((message) => log.push(message));
         channel.onClose(({ by, code }) => log.push(by, code));
       }),
     );

@@ -22,7 +22,7 @@ describe("maxTotalReceivedBytes", () => {
   it("bounds unfinished messages of many WebSockets: 1013, and others are served", async (t) => {
     const site = await serving(
       t,
-      (r) => withChannel(r, (channel) => channel.onReceive((message) => void channel.send(`${message.length}`))),
+      (r) => withChannel(r, (channel) => channel.onMessage((message) => void channel.send(`${message.length}`))),
       { maxTotalReceivedBytes: LIMIT },
     );
     const { received } = (site.server as EngineServer).exchanges;
@@ -72,7 +72,7 @@ describe("maxTotalReceivedBytes", () => {
   });
 
   it("bounds messages that wait for busy receivers: the clients with most are ended though they send nothing more", async (t) => {
-    const site = await serving(t, (r) => withChannel(r, (channel) => channel.onReceive(() => new Promise(() => {}))), {
+    const site = await serving(t, (r) => withChannel(r, (channel) => channel.onMessage(() => new Promise(() => {}))), {
       maxTotalReceivedBytes: LIMIT,
     });
     const { received } = (site.server as EngineServer).exchanges;
@@ -100,7 +100,7 @@ describe("maxTotalReceivedBytes", () => {
       t,
       (r) =>
         withChannel(r, (channel) => {
-          channel.onReceive(() => {
+          channel.onMessage(() => {
             reads += 1;
             return new Promise<void>((resolve) => {
               if (channel.signal.aborted) resolve();

@@ -426,7 +426,7 @@ describe("proxyProtocol", () => {
       t,
       (request) =>
         withChannel(request, (channel) => {
-          channel.onReceive((message) => channel.send(`${message} ${request.remoteAddress}`));
+          channel.onMessage((message) => channel.send(`${message} ${request.remoteAddress}`));
         }),
       REQUIRED,
     );

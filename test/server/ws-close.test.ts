@@ -108,7 +108,7 @@ describe("a close of the server", () => {
 
   it("drops messages that the client still sends (§1.4)", async (t) => {
     const got: unknown[] = [];
-    const { client, channel, statuses } = await pair(t, {}, (c) => c.onReceive((message) => got.push(message)));
+    const { client, channel, statuses } = await pair(t, {}, (c) => c.onMessage((message) => got.push(message)));
     channel.close();
     await client.closed();
     client.send("late");
@@ -224,7 +224,7 @@ describe("a close of the client", () => {
 
   it("is answered while a receiver is busy", async (t) => {
     const gate = deferred();
-    const { client, channel, statuses } = await pair(t, {}, (c) => c.onReceive(() => gate.promise));
+    const { client, channel, statuses } = await pair(t, {}, (c) => c.onMessage(() => gate.promise));
     client.send("slow");
     client.close(1000);
     assert.equal((await client.closed()).code, 1000);

@@ -22,10 +22,10 @@ describe("a handshake, a message and a close frame in one segment", () => {
             log.push(`sent ${channel.send(message)}`);
           };
           const channel = withChannel(request, (opened) => {
-            if (!late) opened.onReceive((message) => void log.push(`sent ${opened.send(message)}`));
+            if (!late) opened.onMessage((message) => void log.push(`sent ${opened.send(message)}`));
             opened.onClose((status) => void log.push(`closed by ${status.by} ${status.code}`));
           });
-          if (late) channel.onReceive(receive);
+          if (late) channel.onMessage(receive);
           return channel;
         },
         { port: 0, host: "127.0.0.1" },

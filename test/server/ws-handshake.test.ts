@@ -19,7 +19,7 @@ function changed(line: string, change: Record<string, string>): string {
 
 const GET = "GET / HTTP/1.1";
 
-const echo: Handler = (r) => withChannel(r, (channel) => channel.onReceive((message) => channel.send(message)));
+const echo: Handler = (r) => withChannel(r, (channel) => channel.onMessage((message) => channel.send(message)));
 
 describe("a handshake is accepted", () => {
   for (const [what, bytes] of [

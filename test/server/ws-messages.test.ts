@@ -23,7 +23,7 @@ async function echo(t: TestContext, options: ServeOptions = {}): Promise<Echo> {
     t,
     (r) =>
       withChannel(r, (channel) => {
-        channel.onReceive((message) => channel.send(message));
+        channel.onMessage((message) => channel.send(message));
         channel.onClose(status.resolve);
       }),
     options,
@@ -150,7 +150,7 @@ describe("a message", () => {
       withChannel(
         r,
         (channel) =>
-          channel.onReceive((message) => {
+          channel.onMessage((message) => {
             for (let i = 0; i < 10; i++) channel.send(message);
           }),
         { maxBufferedBytes: 64 * MIB },
@@ -283,7 +283,7 @@ describe("pings", () => {
     const gate = deferred();
     const site = await serving(t, (r) =>
       withChannel(r, (channel) =>
-        channel.onReceive(async (message) => {
+        channel.onMessage(async (message) => {
           await gate.promise;
           channel.send(message);
         }),
@@ -341,7 +341,7 @@ describe("messages without a receiver", () => {
     client.send("dropped");
     client.ping();
     await client.pong();
-    channel.onReceive((message) => got.push(message));
+    channel.onMessage((message) => got.push(message));
     client.send("received");
     await until(() => got.length > 0, "it is received");
     assert.deepEqual(got, ["received"]);
@@ -351,7 +351,7 @@ describe("messages without a receiver", () => {
     const got: Message[] = [];
     const site = await serving(t, (r) => {
       const channel = withChannel(r, () => {});
-      channel.onReceive((message) => got.push(message));
+      channel.onMessage((message) => got.push(message));
       return channel;
     });
     await WsClient.open(t, site.target, { first: textFrame("first") });

@@ -22,7 +22,7 @@ async function guarded(
       if (!r.isWebSocket) return "plain";
       return withChannel(
         r,
-        (channel) => channel.onReceive((message) => channel.send(`${message} ${channel.attachment}`)),
+        (channel) => channel.onMessage((message) => channel.send(`${message} ${channel.attachment}`)),
         { headers: { "X-Channel": "1" } },
       );
     },

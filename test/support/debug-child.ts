@@ -6,10 +6,10 @@ const server = await serve(
   (request) => {
     if (request.path === "/401") return { status: 401 };
     if (request.path === "/session") {
-      return openSession(request, { receive: (message, channel) => channel.send(message) });
+      return openSession(request, { message: (message, channel) => channel.send(message) });
     }
     return withChannel(request, (channel) => {
-      channel.onReceive((message) => (message === "stop" ? void server.stop() : channel.send(message)));
+      channel.onMessage((message) => (message === "stop" ? void server.stop() : channel.send(message)));
     });
   },
   { host: "127.0.0.1", port: 0 },

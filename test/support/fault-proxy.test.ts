@@ -11,7 +11,7 @@ import { request, serving } from "./serving.ts";
 import { settled, until } from "./wait.ts";
 
 const HELLO: Handler = () => "hello";
-const ECHO: Handler = (asked) => withChannel(asked, (channel) => channel.onReceive((message) => channel.send(message)));
+const ECHO: Handler = (asked) => withChannel(asked, (channel) => channel.onMessage((message) => channel.send(message)));
 
 async function before(t: TestContext, handler: Handler, faults: Faults, seed = 1): Promise<FaultProxy> {
   const { server } = await serving(t, handler);
@@ -103,7 +103,7 @@ describe("A fault proxy", () => {
       asked.isWebSocket
         ? withChannel(asked, (channel) => {
             channel.send("hello");
-            channel.onReceive((message) => got.push(message));
+            channel.onMessage((message) => got.push(message));
           })
         : "plain";
     const proxy = await before(t, handler, { swallowFrames: true });

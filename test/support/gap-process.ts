@@ -69,7 +69,7 @@ export async function gapProcess(t: TestContext, name: string, backplane: Backpl
   for (const carrier of CARRIERS) {
     const heard = hearing(`session (${carrier})`);
     const connection = connect(`${url}/session`, {
-      transports: [carrier],
+      carriers: [carrier],
       signal: leaving.signal,
       WebSocket: WebSocket as never,
     });

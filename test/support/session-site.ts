@@ -110,9 +110,9 @@ export async function sessionSite(
       calls.push("open");
       return handlers.open?.(channel);
     },
-    receive(message, channel) {
+    message(message, channel) {
       calls.push(`receive ${message}`);
-      return handlers.receive?.(message, channel);
+      return handlers.message?.(message, channel);
     },
     resumed(channel) {
       calls.push("resumed");

@@ -21,7 +21,7 @@ const server = await serve(
         // More than a client between two polls has, so that it is waited for.
         if (request.path === "/session/between") for (let i = 0; i < 3; i++) channel.send(`${i}`);
       },
-      receive: () => (request.path === "/session/behind" ? new Promise(() => {}) : undefined),
+      message: () => (request.path === "/session/behind" ? new Promise(() => {}) : undefined),
     });
   },
   { port: 0, host: "127.0.0.1" },

@@ -28,7 +28,7 @@ function echo(t: TestContext, handlers: SessionHandlers = {}): { app: TestServer
   const closed: string[] = [];
   const app = start(t, (request) =>
     openSession(request, {
-      receive: (message, channel) => channel.send(message),
+      message: (message, channel) => channel.send(message),
       close: (status) => closed.push(status.name),
       ...handlers,
     }),
@@ -145,7 +145,7 @@ describe("a test server's WebSocket", () => {
     const app = start(t, (request) =>
       openChannel(
         request,
-        { receive: (message, c) => c.send(message), close: (s) => void (status = s) },
+        { message: (message, c) => c.send(message), close: (s) => void (status = s) },
         { protocols: ["chat"] },
       ),
     );
@@ -311,7 +311,7 @@ describe("a test server's connection", () => {
 
   it("takes as long as the network does", async (t) => {
     const { app } = echo(t);
-    const connection = app.connect("/", { transports: ["websocket"] });
+    const connection = app.connect("/", { carriers: ["websocket"] });
     await app.settle();
     app.network.delayMs = 200;
     const got: unknown[] = [];
@@ -385,7 +385,7 @@ describe("bytes over a connection in memory", () => {
     it(`arrive as they were sent, in memory of their own: ${size} on each carrier of a session`, async (t) => {
       const { app } = echo(t);
       for (const carrier of ["websocket", "sse", "poll"] as const) {
-        const connection = app.connect("/", { transports: [carrier] });
+        const connection = app.connect("/", { carriers: [carrier] });
         const echoes: unknown[] = [];
         connection.onMessage((message) => echoes.push(message));
         connection.send(new Uint8Array(size).fill(3));
