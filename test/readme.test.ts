@@ -47,7 +47,7 @@ describe("the README's first programs", () => {
     });
     const reader = body!.getReader();
     const chunks = [await reader.read(), await reader.read()].map(({ value }) => Buffer.from(value!).toString());
-    assert.equal(chunks[0], "hello over http\n");
+    assert.equal(chunks[0], "hello over stream\n");
     assert.match(chunks[1]!, /^\d{4}-\d\d-\d\dT[\d:.]+Z\n$/);
     await reader.cancel();
   });

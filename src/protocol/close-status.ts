@@ -18,6 +18,7 @@ const NAMES = [
   "try-again-later",
 ] as const;
 
+/** Name of a close code (RFC 6455 §7.4.1); `server-close` and `client-close` name the ordinary ends. */
 export type CloseName =
   | NonNullable<(typeof NAMES)[number]>
   | "server-close"
@@ -25,12 +26,15 @@ export type CloseName =
   | "application"
   | "unknown";
 
+/** The end of a conversation, in the same words for every transport and at both ends. */
 export interface CloseStatus {
   /** The end that closed; "network" if the connection failed and neither end has said that it closes. */
   readonly by: "server" | "client" | "network";
   /** The WebSocket close code; on HTTP 1000 for the server's close, 1001 for a client that left, 1006 for a failure. */
   readonly code: number;
+  /** The reason that the closing end gave, or an empty string. */
   readonly reason: string;
+  /** Name of the code; `server-close` for the server's own 1000. */
   readonly name: CloseName;
 }
 

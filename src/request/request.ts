@@ -92,10 +92,7 @@ export class ChannelRequest<out Attachment = unknown> {
 
   /** The query of the target. Made on first use. */
   get query(): URLSearchParams {
-    if (this.#query === undefined) {
-      const start = this.url.indexOf("?");
-      this.#query = new URLSearchParams(start === -1 ? "" : this.url.slice(start + 1));
-    }
+    this.#query ??= new URLSearchParams(/\?(.*)/s.exec(this.url)?.[1]);
     return this.#query;
   }
 
@@ -241,9 +238,8 @@ export class ChannelRequest<out Attachment = unknown> {
       throw new ChannelError("NOT_OUR_REQUEST", "pass the request that the handler was given (in Hono: c.req.raw)");
     }
     const { channel, exchange } = original;
-    if (channel !== undefined || (exchange.isAnswered && !exchange.isClientGone)) {
-      throw new ChannelError("ALREADY_ANSWERED");
-    }
+    const isAnswered = channel !== undefined || (exchange.isAnswered && !exchange.isClientGone);
+    if (isAnswered) throw new ChannelError("ALREADY_ANSWERED");
     return original;
   }
 

@@ -41,9 +41,6 @@ const MOVES: Record<ServerStatus, readonly ServerStatus[]> = {
   stopped: [],
 };
 
-/** When clients of a server that stops are told to come back: the next server needs a moment to listen. */
-const COME_BACK_MS = { least: 1000, most: 3000 };
-
 interface ExchangeServerParts {
   /** @default the system's */
   readonly clock?: Clock | undefined;
@@ -296,8 +293,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   }
 }
 
-/** A time for each client: they must not all come back at once. */
+/** From 1 to 3 s: the next server needs a moment to listen, and clients must not all come back at once. */
 function comeBackMs(): number {
-  const { least, most } = COME_BACK_MS;
-  return least + Math.floor(Math.random() * (most - least + 1));
+  return 1000 + Math.floor(Math.random() * 2001);
 }

@@ -21,6 +21,7 @@ export interface BaseServer extends AsyncDisposable {
   stats(): ServerStats;
 }
 
+/** A listening server: `serve` resolves to it. */
 export interface Server extends BaseServer {
   /** The TCP port that it listens on; 0 on a Unix socket. */
   readonly port: number;

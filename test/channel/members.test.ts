@@ -40,7 +40,7 @@ const CHANNEL: Readonly<Record<keyof Channel, true>> = {
 
 const REQUEST: readonly (keyof ChannelRequest)[] = [
   ...(["id", "method", "url", "path", "query", "headers", "httpVersion", "scheme", "host", "remoteAddress"] as const),
-  ...(["isWebSocket", "acceptsEventStream", "lastEventId", "signal", "body"] as const),
+  ...(["attachment", "isWebSocket", "acceptsEventStream", "lastEventId", "signal", "body"] as const),
   ...(["bytes", "text", "json", "toRequest"] as const),
 ];
 

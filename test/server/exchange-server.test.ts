@@ -65,7 +65,7 @@ describe("a server without a listener", () => {
     assert.equal(exchange.body, "GET /hello of memory.example from 192.0.2.1");
     const { requests, responses, connections, channels } = server.stats();
     assert.deepEqual({ requests, ok: responses["2xx"], connections }, { requests: 1, ok: 1, connections: 0 });
-    assert.deepEqual(channels, { websocket: 0, sse: 0, http: 0, poll: 0 });
+    assert.deepEqual(channels, { websocket: 0, sse: 0, stream: 0, poll: 0 });
   });
 
   it("applies the options of serve to an exchange", (t) => {
