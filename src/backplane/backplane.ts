@@ -43,7 +43,7 @@ export interface BackplaneHistory {
 export interface BackplaneMember {
   /** Unique among all processes. */
   readonly key: string;
-  /** What `enter` was given. */
+  /** The payload that `enter` was given. */
   readonly payload: Uint8Array;
 }
 

@@ -70,7 +70,7 @@ export class CarrierSelector {
   /** Index in `#kinds` of the candidate that was started last. */
   #candidatePreference = 0;
   #candidateStartedAt = 0;
-  /** What ended the candidates since the last attempt began. */
+  /** The ends of the candidates since the last attempt began. */
   #failures: string[] = [];
   /** Attempts since a carrier has worked, the present one included. */
   #attempts = 1;

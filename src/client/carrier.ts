@@ -6,7 +6,7 @@ import type { ClientSession } from "./client-session.ts";
 import type { Endpoint, Query } from "./endpoint.ts";
 import type { Time } from "./environment.ts";
 
-/** What may carry a connection, best first. A server names its transports in the same words. */
+/** Transports that may carry a connection, best first. A server names its transports in the same words. */
 export type TransportKind = "websocket" | "sse" | "poll";
 
 /** Callbacks of a carrier. None is called before the function that starts the carrier has returned. */
@@ -20,7 +20,7 @@ export interface CarrierEvents {
   onEnd(end: CarrierEnd): void;
 }
 
-/** What a carrier needs. */
+/** The parameters of a carrier. */
 export interface Link extends Time, CarrierEvents {
   readonly endpoint: Endpoint;
   /** Returns the query of a request that takes the session up; each call is a new attempt. */

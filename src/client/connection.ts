@@ -36,7 +36,7 @@ export interface Opening<Out = Sendable> {
 
 /** The close status, as a server's channels have it, and what it means for your messages. */
 export interface ConnectionClose<Out = unknown> extends CloseStatus {
-  /** Who ended it. */
+  /** The end that closed. */
   readonly by: "client" | "server";
   /**
    * The messages that were sent and not acknowledged, if the server has ended the connection, or there was no carrier when
@@ -109,7 +109,7 @@ export interface Connection<In = Message, Out = Sendable> extends AsyncIterable<
   /** Once, last; soon, if the connection is closed already. */
   onClose(fn: (close: ConnectionClose<Out>) => void): () => void;
   /**
-   * What your functions threw, messages that the codec refused (BAD_MESSAGE), a server that breaks the protocol, and each
+   * Reports errors of your functions, messages that the codec refused (BAD_MESSAGE), a server that breaks the protocol, and each
    * round of attempts in which no carrier opened (CONNECT_FAILED: the text and its cause say what was tried and what came),
    * and (CONNECT_FAILED too) an open carrier that was answered otherwise than a session answers, or ended before it had
    * carried anything, and a session that is lost again at once.

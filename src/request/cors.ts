@@ -77,7 +77,7 @@ export class Cors {
     if (asked === undefined || !this.#methods.includes(asked)) return false;
     const headers = this.#allowHeaders ?? request.headers.get("access-control-request-headers") ?? "";
     const allowed = headers === "" ? [] : ["Access-Control-Allow-Headers", headers];
-    // Whoever named the origin has said that its pages may come here, where "here" is a private network as well.
+    // An origin that was named may use this server, also where it is in a private network.
     if (this.#isNamed && fieldValue(fields, "access-control-request-private-network") === "true") {
       allowed.push("Access-Control-Allow-Private-Network", "true");
     }

@@ -10,7 +10,7 @@ import type { Compression } from "../protocol/compression.ts";
 import type { EncodedBody } from "../protocol/encoded-message.ts";
 import type { Transport } from "./transport.ts";
 
-/** What every request has, whatever server read it. */
+/** The head of a request, whatever server read it. */
 interface ExchangeHead {
   readonly method: string;
   /** The request target as it was sent. */
@@ -34,7 +34,7 @@ export interface WebSocketOptions {
   readonly closeTimeoutMs: number;
   /** How long a message may take from its first byte, in milliseconds; longer at 1 KiB/s. @default Infinity */
   readonly messageTimeoutMs?: number;
-  /** What the handshake agreed on; without it no message is compressed. */
+  /** The compression that the handshake agreed on; without it no message is compressed. */
   readonly compression?: Compression | undefined;
 }
 
@@ -57,7 +57,7 @@ export interface Exchange {
   readonly pinnedBytes?: number;
   /** True while the connection is not read, because much has come that nobody takes: its end is not seen then. */
   readonly isReadingPaused?: boolean;
-  /** Who is told of the connection's fate. */
+  /** Receives the events of the connection. */
   listener: ExchangeListener | undefined;
   /** Fields of every response, by which a page of another origin may read it (CORS), beside those that it has itself. */
   pageFields: readonly string[] | undefined;

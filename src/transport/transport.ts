@@ -1,4 +1,4 @@
-// What a Channel sends and receives through: one conversation with one client, however it is carried. A channel never asks
+// The seam below a channel: one conversation with one client, however it is carried. A channel never asks
 // which kind of transport it has: what differs between them is a verb or a fact of this interface.
 
 import type { OutboundMessage } from "../protocol/outbound-message.ts";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Network, settle } from "./network.ts";
 
-/** What a promise has come to, or "pending". */
+/** The outcome of a promise, or "pending". */
 async function outcome(promise: Promise<unknown>): Promise<unknown> {
   await settle();
   return Promise.race([

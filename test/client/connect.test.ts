@@ -81,7 +81,7 @@ describe("On a WebSocket a connection", () => {
     connection.send("4");
     await network.advance(250);
     assert.equal(network.socket().query, "?session=T1&after=2");
-    // Of B the server did not know that it had come.
+    // The server did not know that B had arrived.
     network.socket().open({ resumed: true, received: 2, first: 2 });
     network.socket().hear("mB", "mC");
     assert.deepEqual(network.socket().taken(), ["m3", "m4"]);

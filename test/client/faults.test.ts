@@ -34,7 +34,7 @@ interface Conversation {
   readonly client?: ConnectOptions;
   readonly server?: SessionOptions;
   readonly seed?: number;
-  /** What stands before the server besides the fault proxy: the port to go to instead. */
+  /** Puts another proxy before the server; returns the port to use instead. */
   readonly before?: (port: number) => Promise<number>;
   /** Called at each message that the client got. */
   readonly during?: (received: number, proxy: FaultProxy, connection: Connection) => void;
@@ -327,7 +327,7 @@ describe("A server that is started again", () => {
       }
       await connection.drained();
       assert.ok(losses >= 3, `${losses}`);
-      // What the application was not told of arrived once; what it sent again arrived, and perhaps twice.
+      // A message that was not reported arrived once; one that was sent again arrived, perhaps twice.
       const counts = new Map<string, number>();
       for (const message of arrived) counts.set(message, (counts.get(message) ?? 0) + 1);
       for (let id = 0; id < 3000; id++) {

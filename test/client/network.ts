@@ -24,7 +24,7 @@ export class Network {
   /** Tells the connection of an event. */
   page: (event: PageEvent) => void = () => {};
   isWatched = false;
-  /** What was learned of another test's network does not count here. */
+  /** Winners of another test's network do not count here. */
   readonly url: string = `http://${++origins}.example/chat`;
 
   readonly environment: Environment = {
@@ -131,7 +131,7 @@ export class PlayedSocket {
   binaryType = "blob";
   onmessage: (event: { data: unknown }) => void = () => {};
   onclose: (event: { code: number; reason: string }) => void = () => {};
-  /** What the client sent and nobody has looked at. */
+  /** Messages of the client that no test has looked at yet. */
   readonly #sent: (string | Uint8Array)[] = [];
   isClosed = false;
 
@@ -264,7 +264,7 @@ export class PlayedRequest {
   }
 }
 
-/** What promises and streams have to do is done. */
+/** Resolves when pending promises and streams have run. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

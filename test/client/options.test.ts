@@ -1,4 +1,4 @@
-// What `connect` refuses, before it asks for anything.
+// Options that `connect` refuses before it makes any request.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

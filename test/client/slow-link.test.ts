@@ -18,7 +18,7 @@ interface Talk {
   readonly channel: () => Channel;
   readonly up: unknown[];
   readonly down: unknown[];
-  /** What the application was told of the session beside its messages. */
+  /** Events of the session that the application received beside its messages. */
   readonly told: string[];
 }
 

@@ -17,7 +17,7 @@ const OPEN: OpenRecord = {
   resumeMs: 60_000,
 };
 
-/** What a carrier says on a WebSocket whose `open` says that one record was there, when `acknowledged` are by now. */
+/** The records of a carrier on a WebSocket whose `open` has one record, when `acknowledged` records are acknowledged by now. */
 async function saidAfter(acknowledged: number): Promise<unknown[]> {
   const sent: unknown[] = [];
   let isMade = false;

@@ -30,7 +30,7 @@ function connect(...frames: Uint8Array[]): WebSocketConnection {
   return connection;
 }
 
-/** What was written, as hex. */
+/** The written bytes, as hex. */
 function taken(connection: WebSocketConnection): string {
   return toHex(bytesOf(text(connection.takeOutput())));
 }

@@ -128,7 +128,7 @@ describe("a close handler", () => {
     client.raw.reset();
     await until(() => log.length > 0, "close is told");
     assert.deepEqual(log, ["close"]);
-    // Whoever comes after the end is told at once, and is not told again for adding itself.
+    // A handler that is added after the end is called at once, and is not called again for adding itself.
     const late = (): void => {
       log.push("late");
       channel!.onClose(late);
