@@ -1,6 +1,7 @@
 // Converts the data that an application sends into one shape: an OutboundMessage, or a stream of parts with its head.
 
 import { ChannelError } from "../base/errors.ts";
+import { unknownName } from "../base/option-names.ts";
 import { checkBoolean, checkOptions, type ValueCheck } from "../base/option-values.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import { statusHasBody } from "../codec/http1-response.ts";
@@ -70,11 +71,18 @@ export function json(value: unknown, init: Omit<SendInit, "body"> = {}): SendIni
   return { ...init, headers, body };
 }
 
+const EVENT_FIELDS = ["data", "event", "id", "retry"];
+
 /**
- * A Server-Sent Event: WHATWG HTML §9.2.6. `retry` is in milliseconds. Where the channel is no event stream, `data` is
- * sent alone. Throws BAD_DATA on send for an `event` or `id` with a line break.
+ * A Server-Sent Event: WHATWG HTML §9.2.6. `retry` is in milliseconds. A channel that is not an event stream sends `data`
+ * alone. Throws BAD_DATA for an unknown field, and on send for an `event` or `id` with a line break.
  */
 export function event(fields: EventMeta & { readonly data?: string }): SendInit {
+  for (const name in fields) {
+    if (!EVENT_FIELDS.includes(name)) {
+      throw new ChannelError("BAD_DATA", unknownName("an event has no field", name, EVENT_FIELDS));
+    }
+  }
   const { data, ...meta } = fields;
   return { body: data ?? null, event: meta };
 }

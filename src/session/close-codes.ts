@@ -10,7 +10,7 @@ export const OVERFLOW = 4408;
 /** Another carrier has the session. */
 export const REPLACED = 4409;
 
-const FATAL: readonly number[] = [PROTOCOL_ERROR, 1003, 1007, 1008, 1009];
+const FATAL: readonly number[] = [PROTOCOL_ERROR, 1003, 1007, 1008, 1009, 1011];
 
 /** True if a WebSocket that the server closes with this code ends its session: the client's next one would end the same. */
 export function endsSession(code: number): boolean {

@@ -58,6 +58,11 @@ describe("an event stream", () => {
     });
   }
 
+  it("refuses a field that an event does not have, and suggests the one that was meant", () => {
+    const mistyped = { dat: "a" } as unknown as { data: string };
+    assert.throws(() => event(mistyped), { code: "BAD_DATA", message: /no field "dat"; did you mean "data"/ });
+  });
+
   it("sends the other fields of an event", async (t) => {
     const site = await channels(t, (channel) => {
       channel.send(event({ data: "a", event: "tick", id: "7", retry: 1500 }));
