@@ -103,9 +103,13 @@ function handle(request) {
   }
 }
 
-/** Looks at the server's own counters often: a peak between two samples would be missed. @param {unknown} server */
+/**
+ * Looks at the server's own counters often: a peak between two samples would be missed.
+ * @param {import("../dist/src/index.js").Server} server
+ */
 function watch(server) {
-  const { received, budget } = /** @type {{ received: { bytes: number }, budget: { bytes: number } }} */ (server);
+  const { received, budget } = /** @type {import("../dist/src/server/engine-server.js").EngineServer} */ (server)
+    .exchanges;
   const load = { lateMs: 0, receivedNow: 0, receivedPeak: 0, unsentPeak: 0 };
   let last = performance.now();
   setInterval(() => {
