@@ -62,7 +62,11 @@ export interface Sendable {
 /** A value as JSON: a text message, or a response with `Content-Type: application/json; charset=utf-8`. */
 export function json(value: unknown, init: Omit<SendInit, "body"> = {}): SendInit {
   const body = JSON.stringify(value);
-  if (body === undefined) throw new ChannelError("BAD_DATA", "JSON has no form for it");
+  if (body === undefined)
+    throw new ChannelError(
+      "BAD_DATA",
+      "JSON.stringify returns undefined for it: send a value other than undefined, a function or a symbol",
+    );
   const fields = init.headers === undefined ? NO_FIELDS : toFields(init.headers);
   const headers = [...pairs(fields)];
   if (statusHasBody(init.status ?? 200) && fieldValue(fields, "content-type") === undefined) {

@@ -143,7 +143,7 @@ export class TransportChannel
   }
 
   close(code = 1000, reason = ""): boolean {
-    // Also where no close frame goes out: what is wrong on one transport is wrong on all.
+    // Checked on every transport, although only a WebSocket sends the code.
     encodeClosePayload(code, reason);
     if (code === NO_STATUS) throw new ChannelError("BAD_CLOSE", "1005 says that no code came (RFC 6455 §7.4.1)");
     if (!this.#closing()) return false;
@@ -200,7 +200,7 @@ export class TransportChannel
     else inMicrotask(() => this.#start());
   }
 
-  /** Ready before the transport delivers: a close that came with the first message must not end what answers it. */
+  /** `#setUp` comes first: a close that arrives with the first message must not end the channel before its answer. */
   #start(): void {
     this.#setUp();
     this.#transport.open();

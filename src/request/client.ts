@@ -11,6 +11,6 @@ export interface Client {
 }
 
 export interface ClientFinder {
-  /** The connection's own peer, or whom a trusted proxy names. */
+  /** Returns the client: the peer of the connection, or the client that a trusted proxy names. */
   findClient(exchange: Exchange): Client;
 }

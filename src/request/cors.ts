@@ -46,14 +46,14 @@ export class Cors {
     checkOptionNames("cors", options, NAMES);
     const { allowMethods = [], allowHeaders, exposeHeaders = [], maxAgeMs = 600_000 } = options;
     const { credentials = allowedOrigins !== "any" } = options;
-    if (typeof credentials !== "boolean") throw bad("credentials", credentials);
+    if (typeof credentials !== "boolean") throw bad("credentials", credentials, "true or false");
     if (credentials && allowedOrigins === "any") {
       throw new ChannelError(
         "BAD_OPTION",
         'cors.credentials with allowedOrigins: "any" would let every page act for its visitor',
       );
     }
-    if (typeof maxAgeMs !== "number" || !(maxAgeMs >= 0)) throw bad("maxAgeMs", maxAgeMs);
+    if (typeof maxAgeMs !== "number" || !(maxAgeMs >= 0)) throw bad("maxAgeMs", maxAgeMs, "a number, 0 or more");
     this.#isNamed = allowedOrigins !== "any";
     this.#credentials = credentials;
     this.#methods = [...SAFE_METHODS, ...tokens("allowMethods", allowMethods)];
@@ -98,10 +98,12 @@ export class Cors {
 }
 
 function tokens(name: string, list: readonly string[]): readonly string[] {
-  if (!Array.isArray(list) || !list.every((one) => typeof one === "string" && isToken(one))) throw bad(name, list);
+  if (!Array.isArray(list) || !list.every((one) => typeof one === "string" && isToken(one))) {
+    throw bad(name, list, "a list of tokens (RFC 9110 §5.6.2)");
+  }
   return list;
 }
 
-function bad(name: string, value: unknown): ChannelError {
-  return new ChannelError("BAD_OPTION", `cors.${name} is ${show(value)}, which is not allowed`);
+function bad(name: string, value: unknown, allowed: string): ChannelError {
+  return new ChannelError("BAD_OPTION", `cors.${name} is ${show(value)}; it must be ${allowed}`);
 }

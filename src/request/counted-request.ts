@@ -4,10 +4,10 @@
 import { ChannelError } from "../base/errors.ts";
 import { Pieces } from "../base/pieces.ts";
 
-/** Adds so many bytes of memory to what is held for a request. False if there was no room for them. */
+/** Counts bytes of memory that are held for a request. Returns false if there is no room for them. */
 export type HoldMemory = (bytes: number) => boolean;
 
-/** Also of the clones. */
+/** The memory hook of each counted request and of its clones. */
 const HOLD = new WeakMap<Request, HoldMemory>();
 
 /** The types of Request have its methods as properties, which no class may override by a method. */
@@ -79,7 +79,7 @@ export function countedRequest(url: string, init: RequestInit, hold: HoldMemory)
   return request;
 }
 
-/** Otherwise Fetch's own method knows what to say. */
+/** Returns true if the body is unread. If it is not, Fetch's own method throws the right error. */
 function isWhole(request: FetchRequest): boolean {
   return !request.bodyUsed && request.body !== null && !request.body.locked;
 }

@@ -18,7 +18,7 @@ export type AllowedOrigins =
 /** Whether a page of this origin may connect. Never throws. */
 export type OriginRule = (origin: string, request: ChannelRequest) => boolean;
 
-/** Is told what a function of the application throws. */
+/** Receives the errors of a function of the application. */
 export type OriginReporter = (error: unknown, request: ChannelRequest) => void;
 
 /** No pattern is asked for a longer origin: a host name has at most 253 characters (RFC 1035 §2.3.4). */

@@ -19,7 +19,8 @@ export function toAddress(options: ServeOptions, env: NodeJS.ProcessEnv, pid: nu
   const { port = SERVE_DEFAULTS.port, host, path, listenFds = false } = options;
   const fd = (listenFds ? passedFd(env, pid) : undefined) ?? options.fd;
   if (fd === undefined) return path === undefined ? { port, host } : { path };
-  if (!Number.isInteger(fd) || fd < 0) throw new ChannelError("BAD_OPTION", `fd is ${String(fd)}`);
+  if (!Number.isInteger(fd) || fd < 0)
+    throw new ChannelError("BAD_OPTION", `fd is ${String(fd)}; it must be a file descriptor, 0 or more`);
   return { fd };
 }
 

@@ -1,4 +1,4 @@
-// Is told of each event of a server: counts it, publishes it on its topic (`diagnostics.ts`) and logs it where it is logged.
+// Receives each event of a server: counts it, publishes it on its topic (`diagnostics.ts`) and logs it where it is logged.
 // Without subscribers an event costs an addition and a check of `hasSubscribers`: no object is made, no clock read.
 
 import type { Clock } from "../base/clock.ts";

@@ -68,7 +68,11 @@ export function toProxyMatcher(
 ): ProxyMatcher | undefined {
   if (option === undefined) return undefined;
   if (typeof option === "function") return fromFunction(option, onError);
-  if (!Array.isArray(option)) throw new ChannelError("BAD_OPTION", "trustedProxies is neither a list nor a function");
+  if (!Array.isArray(option))
+    throw new ChannelError(
+      "BAD_OPTION",
+      `trustedProxies is ${show(option)}; it must be a list of addresses, such as ["loopback"], or a function`,
+    );
   if (option.length === 0) return undefined;
   const ranges = new BlockList();
   for (const entry of option) for (const range of WORDS.get(entry) ?? [entry]) addRange(ranges, range);
