@@ -16,18 +16,7 @@ interface Layer {
 }
 
 /** Lowest first: a file imports its own layer and those below it. */
-const TOWER = [
-  "base",
-  "codec",
-  "protocol",
-  "transport",
-  "channel",
-  "request",
-  "session",
-  "group",
-  "server",
-  "cli",
-] as const;
+const TOWER = ["base", "codec", "protocol", "transport", "channel", "request", "session", "group", "server"] as const;
 
 /** No sockets, files or servers below the server; no Node at all where there is no I/O. */
 const NODE: Record<(typeof TOWER)[number], Layer["node"]> = {
@@ -40,7 +29,6 @@ const NODE: Record<(typeof TOWER)[number], Layer["node"]> = {
   session: ["node:crypto"],
   group: ["node:crypto"],
   server: "any",
-  cli: "any",
 };
 
 const LAYERS: ReadonlyMap<string, Layer> = new Map<string, Layer>([
@@ -347,7 +335,7 @@ function kindComplaints(file: string, source: string): string[] {
 
 function comparisons(source: string): string[] {
   const patterns = [
-    /[!=]== *"(?:websocket|sse|poll)"/g,
+    /[!=]== *"(?:websocket|sse|stream|poll)"/g,
     /\b(?:kind|transport) *[!=]== *"http"/g,
     /\b(?:carrier|transport|channel)\??\.(?:kind|transport) *[!=]== *\w/g,
     /\bswitch \(\S*\b(?:carrier|transport|channel)\??\.(?:kind|transport)\)/g,
