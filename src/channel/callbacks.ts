@@ -2,15 +2,14 @@
 // nobody else.
 
 import { guard, guardCall, inspectable, type Reporter } from "../base/guard.ts";
+import { checkFunction } from "../base/option-values.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
-import type { Channel, Message, SessionHandlers } from "./channel.ts";
+import { type Channel, HANDLER_NAMES, type Message, type SessionHandlers } from "./channel.ts";
 import type { ChannelContext, ErrorSource } from "./context.ts";
 import type { Receiver } from "./inbox.ts";
 
 type Handler<Name extends keyof SessionHandlers> = NonNullable<SessionHandlers[Name]>;
-
-const doNothing = (): void => {};
 
 export class Callbacks implements Receiver, Reporter<ErrorSource> {
   /** The channel that the callbacks are given. Set once, before any of them is called. */
@@ -19,8 +18,8 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
   #handlers: SessionHandlers;
   /** True once the handlers are a copy of this channel's own: those of `openChannel` may serve many channels. */
   #isOwnCopy = false;
-  #moreCloseHandlers: Handler<"close">[] | undefined;
-  #isTellingEnd = false;
+  /** Further close handlers, in the order of their registration: an object for each, as a function may be registered twice. */
+  #moreCloseHandlers: Set<{ readonly handler: Handler<"close"> }> | undefined;
 
   constructor(handlers: SessionHandlers, context: ChannelContext) {
     this.#handlers = handlers;
@@ -37,24 +36,23 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
 
   /** Returns a function that removes the handler; it does nothing once another one has been set. */
   set<Name extends keyof SessionHandlers>(name: Name, handler: Handler<Name>): () => void {
+    checkHandler(name, handler);
     this.#write(name, handler);
+    let isSet = true;
     return () => {
-      if (this.#handlers[name] === handler) this.#write(name, undefined);
+      if (isSet && this.#handlers[name] === handler) this.#write(name, undefined);
+      isSet = false;
     };
   }
 
   /** Returns a function that removes the handler, once. */
   addClose(handler: Handler<"close">): () => void {
-    if (this.#handlers.close === undefined) this.#write("close", handler);
-    else {
-      this.#moreCloseHandlers ??= [];
-      this.#moreCloseHandlers.push(handler);
-    }
-    let isAdded = true;
-    return () => {
-      if (isAdded) this.#removeClose(handler);
-      isAdded = false;
-    };
+    checkHandler("close", handler);
+    if (this.#handlers.close === undefined && !this.#moreCloseHandlers?.size) return this.set("close", handler);
+    const registration = { handler };
+    this.#moreCloseHandlers ??= new Set();
+    this.#moreCloseHandlers.add(registration);
+    return () => void this.#moreCloseHandlers?.delete(registration);
   }
 
   /** Calls the setup. `reporter` receives what it throws. */
@@ -95,16 +93,8 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
   /** Calls all close handlers. Those that are added or removed meanwhile are not called, as with EventTarget. */
   close(status: CloseStatus): void {
     const { close } = this.#handlers;
-    const more = this.#moreCloseHandlers;
-    if (more === undefined) {
-      if (close !== undefined) this.closeLate(close, status);
-      return;
-    }
-    if (close !== undefined) more.unshift(close);
-    this.#write("close", undefined);
-    this.#isTellingEnd = true;
-    for (let i = 0; i < more.length; i++) this.closeLate(more[i]!, status);
-    this.#isTellingEnd = false;
+    if (close !== undefined) this.closeLate(close, status);
+    for (const { handler } of this.#moreCloseHandlers ?? []) this.closeLate(handler, status);
   }
 
   closeLate(handler: Handler<"close">, status: CloseStatus): void {
@@ -112,18 +102,9 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
   }
 
   #write<Name extends keyof SessionHandlers>(name: Name, handler: SessionHandlers[Name]): void {
-    if (!this.#isOwnCopy) this.#handlers = { ...this.#handlers };
+    if (!this.#isOwnCopy) this.#handlers = copyHandlers(this.#handlers);
     this.#isOwnCopy = true;
     this.#handlers[name] = handler;
-  }
-
-  #removeClose(handler: Handler<"close">): void {
-    const index = this.#moreCloseHandlers?.lastIndexOf(handler) ?? -1;
-    if (index === -1) {
-      if (this.#handlers.close === handler) this.#write("close", undefined);
-      // While the handlers are called, the others keep their places.
-    } else if (this.#isTellingEnd) this.#moreCloseHandlers![index] = doNothing;
-    else this.#moreCloseHandlers!.splice(index, 1);
   }
 
   /** Tells the error handler; without one, or if it fails, the server. */
@@ -142,4 +123,17 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
   #reportToServer(error: unknown, source: ErrorSource): void {
     this.#context.report(error, { source, channel: this.channel });
   }
+}
+
+/** Copies handlers by their names: those of an object of a class are members of its prototype. */
+export function copyHandlers(handlers: SessionHandlers): SessionHandlers {
+  const copy: Record<string, unknown> = {};
+  for (const name of HANDLER_NAMES) if (handlers[name] !== undefined) copy[name] = handlers[name];
+  return copy;
+}
+
+/** Throws BAD_OPTION for an argument of an `on…` method that is not a function. */
+export function checkHandler(name: string, handler: unknown): void {
+  const method = `on${name[0]!.toUpperCase()}${name.slice(1)}`;
+  checkFunction(`the argument of ${method}`, handler);
 }

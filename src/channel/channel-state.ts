@@ -22,19 +22,20 @@ export type ChannelState =
 /**
  * - setUp: the setup has returned, or its promise has settled
  * - close: the last message was sent, or the channel was closed here
+ * - reopen: the last message could not be sent, and its sender is told
  * - transportEnd: the transport has ended
  * - tellEnd: all that the close handlers had to wait for is done
  * - tellLate: a close handler is added after the end
  * - endTold: the close handlers have returned
  */
-export type ChannelStep = "setUp" | "close" | "transportEnd" | "tellEnd" | "tellLate" | "endTold";
+export type ChannelStep = "setUp" | "close" | "reopen" | "transportEnd" | "tellEnd" | "tellLate" | "endTold";
 
 /** Every move. A step that is missing in a state has no effect there. */
 const MOVES: Record<ChannelState, Partial<Record<ChannelStep, ChannelState>>> = {
   settingUp: { setUp: "open", close: "closingInSetup", transportEnd: "closedInSetup" },
   open: { close: "closing", transportEnd: "closed" },
-  closingInSetup: { setUp: "closing", transportEnd: "closedInSetup" },
-  closing: { transportEnd: "closed" },
+  closingInSetup: { setUp: "closing", reopen: "settingUp", transportEnd: "closedInSetup" },
+  closing: { reopen: "open", transportEnd: "closed" },
   closedInSetup: { setUp: "closed" },
   closed: { tellEnd: "ending" },
   ending: { endTold: "ended" },

@@ -40,6 +40,12 @@ export interface SessionHandlers<In = Message, Out = SendData, Attachment = unkn
   transport?: ((kind: TransportKind, channel: Channel<In, Out, Attachment>) => unknown) | undefined;
 }
 
+/** The names of `SessionHandlers`. Those of a plain channel are among them; `resumed` and `transport` never happen to one. */
+export const HANDLER_NAMES: readonly (keyof SessionHandlers)[] = [
+  ...(["open", "message", "receive", "ping", "pong", "drain"] as const),
+  ...(["close", "error", "resumed", "transport"] as const),
+];
+
 /** Any channel, whatever its messages and its attachment are. */
 export type AnyChannel = Channel<unknown, never>;
 

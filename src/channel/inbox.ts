@@ -80,6 +80,8 @@ export class Inbox {
   /** Undefined while nothing waits. */
   #waiting: Queue<Message> | undefined;
   #waitingBytes = 0;
+  /** Messages that the application's close kept from it. */
+  #undelivered = 0;
   /** Calls of `pull` without a message so far. Made by the first call. */
   #pulls: Queue<Pull> | undefined;
 
@@ -98,6 +100,11 @@ export class Inbox {
   /** Messages that wait for the application. */
   get length(): number {
     return this.#waiting?.length ?? 0;
+  }
+
+  /** Messages that were not handed to the application: those that wait, and those that its close has dropped. */
+  get undelivered(): number {
+    return this.length + this.#undelivered;
   }
 
   get isPulled(): boolean {
@@ -122,10 +129,13 @@ export class Inbox {
 
   /** Drops what waits and what still comes: the application has closed the channel. */
   discard(): void {
-    this.#waiting = undefined;
-    this.#hold(0);
-    this.#step("discard");
-    this.#resumeIfRoom();
+    this.#undelivered += this.length;
+    this.#drop();
+  }
+
+  /** Counts a message that arrived after the application had closed the channel. */
+  refuse(): void {
+    this.#undelivered += 1;
   }
 
   /** No more messages come. */
@@ -152,9 +162,16 @@ export class Inbox {
   /** The loop that pulled is over, and no other can take its place: what it has not taken is dropped. */
   stopPulling(): void {
     if (this.hasEnded) return;
-    this.discard();
+    this.#drop();
     this.#answerPulls();
     this.#endIfDone();
+  }
+
+  #drop(): void {
+    this.#waiting = undefined;
+    this.#hold(0);
+    this.#step("discard");
+    this.#resumeIfRoom();
   }
 
   #acceptLater(message: Message): void {
@@ -201,8 +218,20 @@ export class Inbox {
     this.#step("call");
     void received.then(() => {
       this.#step("settle");
+      if (this.isPulled) this.#turnToPulls();
       this.#drain();
     });
+  }
+
+  /** A loop has begun to pull while a receiver's promise was pending. */
+  #turnToPulls(): void {
+    this.#step("pull");
+    while (this.#pulls!.length > 0) {
+      const message = this.#take();
+      if (message === undefined) return;
+      this.#pulls!.shift()!({ done: false, value: message });
+      this.#source.messageTaken?.();
+    }
   }
 
   get #isDiscarding(): boolean {

@@ -4,23 +4,32 @@ import { ChannelError } from "../base/errors.ts";
 import type { Message } from "./channel.ts";
 import type { Inbox } from "./inbox.ts";
 
+const DONE: IteratorResult<Message, undefined> = { done: true, value: undefined };
+
 /** Iterators that were dropped without `return()`: messages that wait for them would hold the channel's end back for ever. */
 const abandoned = new FinalizationRegistry<WeakRef<Inbox>>((inbox) => inbox.deref()?.stopPulling());
 
 /** `hasReceiver`: whether the channel has got a receiver meanwhile, which takes the messages. */
 export function iterate(inbox: Inbox, hasReceiver: () => boolean): AsyncIterableIterator<Message, undefined> {
+  let hasPulled = false;
+  let isOver = false;
   const iterator: AsyncIterableIterator<Message, undefined> = {
     next() {
-      return hasReceiver() ? Promise.reject(new ChannelError("HANDLER_EXISTS")) : inbox.pull();
+      if (isOver) return Promise.resolve(DONE);
+      if (hasReceiver()) return Promise.reject(new ChannelError("HANDLER_EXISTS"));
+      if (!hasPulled) abandoned.register(iterator, new WeakRef(inbox));
+      hasPulled = true;
+      return inbox.pull();
     },
     return() {
-      inbox.stopPulling();
-      return Promise.resolve({ done: true, value: undefined });
+      // An iterator that was never used has taken the messages from nobody.
+      if (hasPulled && !isOver) inbox.stopPulling();
+      isOver = true;
+      return Promise.resolve(DONE);
     },
     [Symbol.asyncIterator]() {
       return this;
     },
   };
-  abandoned.register(iterator, new WeakRef(inbox));
   return iterator;
 }

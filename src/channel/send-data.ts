@@ -2,7 +2,7 @@
 
 import { ChannelError } from "../base/errors.ts";
 import { unknownName } from "../base/option-names.ts";
-import { checkBoolean, checkOptions, type ValueCheck } from "../base/option-values.ts";
+import { badValue, checkBoolean, checkOptions, isPlain, type ValueCheck } from "../base/option-values.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import { statusHasBody } from "../codec/http1-response.ts";
 import { EncodedMessage } from "../protocol/encoded-message.ts";
@@ -45,6 +45,8 @@ const SEND_OPTIONS: Readonly<Record<keyof SendOptions, ValueCheck>> = { close: c
 export function closeOption(options: SendOptions | boolean, data: unknown): boolean | undefined {
   if (typeof options === "boolean") return options;
   try {
+    if (!isPlain(options))
+      throw badValue("the second argument of send", options, "{ close: true } or { close: false }");
     checkOptions("send", options, SEND_OPTIONS);
   } catch (error) {
     discardBody(data);

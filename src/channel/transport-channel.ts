@@ -7,6 +7,7 @@ import { ChannelError } from "../base/errors.ts";
 import { guard, type Reporter } from "../base/guard.ts";
 import type { IndexedItem } from "../base/indexed-set.ts";
 import { inMicrotask } from "../base/microtask.ts";
+import { show } from "../base/option-values.ts";
 import { encodeClosePayload } from "../codec/ws-message.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
@@ -106,7 +107,7 @@ export class TransportChannel
   }
 
   get waitingMessages(): number {
-    return this.#inbox?.length ?? 0;
+    return this.#inbox?.undelivered ?? 0;
   }
 
   get response(): Response {
@@ -132,14 +133,30 @@ export class TransportChannel
       return false;
     }
     const last = closeAfterSend ?? this.#transport.closesByDefault(sendable.message);
+    if (last) this.#transmitLast(sendable);
+    else this.#transmit(sendable, false);
+    this.#context.messages.sent += 1;
+    return true;
+  }
+
+  #transmit(sendable: Sendable, last: boolean): void {
     if (sendable.parts === undefined && !this.#outbox?.isBusy) this.#transport.send(sendable.message, last);
     else {
       this.#outbox ??= new Outbox(this.#transport, this.#context.budget, this);
       this.#outbox.add(sendable, last);
     }
-    this.#context.messages.sent += 1;
-    if (last) this.#closing();
-    return true;
+  }
+
+  /** Closes first: the end of a response lets the handler of the next request run, which must find this channel closed. */
+  #transmitLast(sendable: Sendable): void {
+    this.#step("close");
+    try {
+      this.#transmit(sendable, true);
+    } catch (error) {
+      this.#step("reopen");
+      throw error;
+    }
+    this.#closed();
   }
 
   close(code = 1000, reason = ""): boolean {
@@ -157,6 +174,9 @@ export class TransportChannel
   }
 
   ping(data: string | Uint8Array = ""): boolean {
+    if (typeof data !== "string" && !(data instanceof Uint8Array)) {
+      throw new ChannelError("BAD_DATA", `a ping carries text or bytes, not ${show(data)}`);
+    }
     return this.isOpen && this.#transport.ping(typeof data === "string" ? utf8Bytes(data) : data);
   }
 
@@ -266,7 +286,11 @@ export class TransportChannel
   }
 
   messageArrived(data: Message): void {
-    if (!isOpen(this.#state)) return;
+    if (!isOpen(this.#state)) {
+      // A session acknowledges the messages that its application has received, and no others.
+      if (this.#transport.holdsMessages) this.#toInbox().refuse();
+      return;
+    }
     this.#context.messages.received += 1;
     this.#toInbox().accept(data);
     if (!this.#transport.holdsMessages) this.refuseInput();
@@ -383,11 +407,16 @@ export class TransportChannel
   /** Nothing can be sent any more, and nothing that waits in the inbox is delivered. False if that was so before. */
   #closing(): boolean {
     const wasOpen = this.#step("close");
-    // Also after a send that ended the response: the transport has closed by then, but the inbox does not know.
+    if (wasOpen) this.#closed();
+    // The client has left: the messages that still wait are not wanted.
+    else this.#inbox?.discard();
+    return wasOpen;
+  }
+
+  #closed(): void {
     this.#inbox?.discard();
     // A stream that is on its way is still wanted: its source must not be told to stop.
-    if (wasOpen && !this.#outbox?.isBusy) this.#abortSignal();
-    return wasOpen;
+    if (!this.#outbox?.isBusy) this.#abortSignal();
   }
 
   #abortSignal(): void {

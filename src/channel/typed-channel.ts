@@ -4,6 +4,7 @@
 import { callSync } from "../base/guard.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import type { Transport } from "../transport/transport.ts";
+import { checkHandler, copyHandlers } from "./callbacks.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
 import type { ChannelContext, ChannelSettings } from "./context.ts";
 import { PreparedMessage } from "./prepared-message.ts";
@@ -34,6 +35,7 @@ class TypedChannel extends PublicChannel {
   }
 
   override onMessage(fn: Receive): () => void {
+    checkHandler("message", fn);
     return super.onMessage(decoding(fn, this.#codec));
   }
 
@@ -74,7 +76,9 @@ export function makeChannel(
 ): TransportChannel {
   const { message } = handlers;
   const own =
-    codec === undefined || message === undefined ? handlers : { ...handlers, message: decoding(message, codec) };
+    codec === undefined || message === undefined
+      ? handlers
+      : { ...copyHandlers(handlers), message: decoding(message, codec) };
   const channel = new TransportChannel(transport, own, settings, context);
   channel.callbacks.channel =
     codec === undefined ? new PublicChannel(channel) : new TypedChannel(channel, codec, contentType);

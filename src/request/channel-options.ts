@@ -16,7 +16,7 @@ import {
   show,
   type ValueCheck,
 } from "../base/option-values.ts";
-import type { Message, SessionHandlers } from "../channel/channel.ts";
+import { HANDLER_NAMES, type Message, type SessionHandlers } from "../channel/channel.ts";
 import type { OverflowPolicy } from "../channel/context.ts";
 import type { HeadersInput } from "../channel/headers.ts";
 import type { SendData } from "../channel/send-data.ts";
@@ -120,20 +120,6 @@ export const CHANNEL_OPTIONS: Readonly<Record<keyof ChannelOptions, ValueCheck>>
   attachment: checkAnything,
 };
 
-/** The names of `SessionHandlers`, which include those of a plain channel; the rest are never called for one. */
-export const HANDLERS: readonly (keyof SessionHandlers)[] = [
-  "open",
-  "message",
-  "receive",
-  "ping",
-  "pong",
-  "drain",
-  "close",
-  "error",
-  "resumed",
-  "transport",
-];
-
 /** Objects that have passed the checks of a table. */
 const checked = new WeakMap<OptionTable, WeakSet<object>>();
 
@@ -156,7 +142,7 @@ export function checkSetup(setup: unknown): void {
   if (typeof setup !== "function") throw badValue("the second argument of withChannel", setup, "a function");
 }
 
-const KNOWN_HANDLERS: ReadonlySet<string> = new Set(HANDLERS);
+const KNOWN_HANDLERS: ReadonlySet<string> = new Set(HANDLER_NAMES);
 
 /** Handlers that were given with `receive`, and the same with `message`. */
 const renamed = new WeakMap<object, SessionHandlers>();
@@ -177,7 +163,7 @@ function checkHandlers(owner: string, handlers: SessionHandlers): void {
   }
   if (!isPlain(handlers)) return;
   for (const name in handlers) {
-    if (!KNOWN_HANDLERS.has(name)) throw badOption(unknownName(`${owner} has no handler`, name, HANDLERS));
+    if (!KNOWN_HANDLERS.has(name)) throw badOption(unknownName(`${owner} has no handler`, name, HANDLER_NAMES));
     const handler = handlers[name as keyof SessionHandlers];
     if (handler !== undefined && typeof handler !== "function") {
       throw badOption(`the handler ${name} of ${owner} is ${show(handler)}, not a function`);
@@ -192,7 +178,7 @@ function withMessage(owner: string, handlers: SessionHandlers): SessionHandlers 
   let own = renamed.get(handlers);
   if (own === undefined) {
     own = Object.fromEntries(
-      HANDLERS.map((name) => [name === "receive" ? "message" : name, handlers[name]]).filter(
+      HANDLER_NAMES.map((name) => [name === "receive" ? "message" : name, handlers[name]]).filter(
         ([, fn]) => fn !== undefined,
       ),
     ) as SessionHandlers;

@@ -2,7 +2,6 @@
 // one of them has to be published again, later ones wait behind it.
 
 import type { ChannelError } from "../../base/channel-error.ts";
-import { Queue } from "../../base/queue.ts";
 import { unavailable } from "../unavailable.ts";
 import { isApiError, isNoResponders, STORE_FAILED } from "./api.ts";
 import type { NatsLink } from "./connection.ts";
@@ -40,14 +39,22 @@ interface Publication {
 /** Number of times that a message is sent if the stream turns out to be gone each time. */
 const MAX_ATTEMPTS = 4;
 
+/**
+ * Subjects whose last message is remembered while messages are under way. Without a limit, clients that choose the names of
+ * groups could fill the memory.
+ */
+const MAX_SUBJECTS = 10_000;
+
 export class NatsPublisher {
   readonly #link: PublishingLink;
   readonly #streams: PublishedStreams;
-  /** Publications that wait for the streams, in the order of their calls. */
-  #held = new Queue<Publication>();
+  /** Publications that wait for the streams. */
+  #held: Publication[] = [];
   #heldBytes = 0;
   #count = 0;
   #inFlight = 0;
+  /** Number of the last message that was taken, by subject, since none was under way. */
+  readonly #lastTaken = new Map<string, number>();
   #isReopening = false;
   /** True after a publication was refused because the files of the stream are gone. */
   #isBroken = false;
@@ -98,19 +105,17 @@ export class NatsPublisher {
       else publication.reject(unavailable(error));
     } finally {
       this.#inFlight -= 1;
-      if (this.#held.length > 0) void this.#reopen();
+      if (this.#inFlight === 0) void this.#reopen();
     }
   }
 
   #taken(publication: Publication, sequence: number): void {
     if (publication.isMessage) this.#streams.heard(sequence);
+    const { subject, number } = publication;
+    const isFull = this.#lastTaken.size >= MAX_SUBJECTS && this.#held.length === 0;
+    if (isFull) this.#lastTaken.clear();
+    if (number > (this.#lastTaken.get(subject) ?? 0)) this.#lastTaken.set(subject, number);
     publication.resolve(sequence);
-    const first = this.#held.at(0);
-    if (first === undefined || first.number > publication.number) return;
-    // An earlier message would now come behind this one: its publisher is told that it was not published.
-    const isOvertaken = ({ number, subject }: Publication): boolean =>
-      number < publication.number && subject === publication.subject;
-    this.#rejectHeld(isOvertaken, "a later message was taken before it");
   }
 
   #again(publication: Publication, cause: unknown): void {
@@ -118,52 +123,50 @@ export class NatsPublisher {
     else this.#hold(publication);
   }
 
-  /** Keeps the order of the calls. Answers come nearly in order, so the place is nearly always the end of the queue. */
   #hold(publication: Publication): void {
     this.#heldBytes += publication.payload.length;
-    const last = this.#held.at(this.#held.length - 1);
     this.#held.push(publication);
-    if (last === undefined || last.number < publication.number) return;
-    this.#setHeld([...this.#held].sort((a, b) => a.number - b.number));
   }
 
-  #rejectHeld(isConcerned: (publication: Publication) => boolean, cause: unknown): void {
-    const rest: Publication[] = [];
-    for (const publication of this.#held) {
-      if (isConcerned(publication)) publication.reject(unavailable(cause));
-      else rest.push(publication);
-    }
-    if (rest.length < this.#held.length) this.#setHeld(rest);
-  }
-
-  #setHeld(publications: readonly Publication[]): void {
-    this.#held = new Queue<Publication>();
+  #takeHeld(): Publication[] {
+    const held = this.#held;
+    this.#held = [];
     this.#heldBytes = 0;
-    for (const publication of publications) {
-      this.#held.push(publication);
-      this.#heldBytes += publication.payload.length;
+    return held;
+  }
+
+  /**
+   * Puts the held messages into the order of the calls: failures arrive nearly in order, before and behind new calls. A message
+   * that would now come behind a later one of its subject is rejected: its publisher is told that it was not published.
+   */
+  #order(): void {
+    const lastTaken = this.#lastTaken;
+    for (const publication of this.#takeHeld().sort((a, b) => a.number - b.number)) {
+      if ((lastTaken.get(publication.subject) ?? 0) < publication.number) this.#hold(publication);
+      else publication.reject(unavailable("a later message was taken before it"));
     }
+    lastTaken.clear();
   }
 
   /** Opens the streams and sends the held messages. Waits for all answers first: a message under way may have to join them. */
   async #reopen(): Promise<void> {
     if (this.#isReopening || this.#inFlight > 0) return;
+    this.#order();
+    const first = this.#held[0];
+    if (first === undefined) return;
     this.#isReopening = true;
     try {
-      const first = this.#held.at(0);
-      if (first !== undefined && first.attempts > 0) {
+      if (first.attempts > 0) {
         if (this.#isBroken) await this.#streams.repair();
         this.#isBroken = false;
         this.#streams.lost();
       }
       await this.#streams.open();
     } catch (error) {
-      this.#rejectHeld(() => true, error);
+      for (const publication of this.#takeHeld()) publication.reject(unavailable(error));
     } finally {
       this.#isReopening = false;
     }
-    const held = [...this.#held];
-    this.#setHeld([]);
-    for (const publication of held) void this.#send(publication);
+    for (const publication of this.#takeHeld()) void this.#send(publication);
   }
 }
