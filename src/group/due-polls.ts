@@ -52,6 +52,7 @@ export class DuePolls {
       const from = poll.state.dueFrom!;
       this.#answer(poll, from === 0 ? shared : pollAnswer({ entries: entries.slice(from), position, reset: false }));
     }
+    for (const entry of entries) entry.release();
   }
 }
 

@@ -29,6 +29,7 @@ import type {
   PresentMember,
   PublishOptions,
 } from "./channel-store.ts";
+import { EncodedEntries } from "./encoded-entries.ts";
 import { Group, type GroupOwner } from "./group.ts";
 import { HistoryBudget } from "./history-budget.ts";
 import { type ListenerOptions, ListenerState, Member, type MemberState, PollState } from "./member.ts";
@@ -92,6 +93,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     });
     this.#groupOwner = {
       source: this.#source,
+      encoded: new EncodedEntries(),
       watch: (group) => this.#watch(group),
       memberEnded: (member) => this.#leave(member),
       report: (error, group, channel) => this.#report(error, group, channel),

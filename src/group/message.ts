@@ -82,7 +82,7 @@ export class GroupEntry {
     return this.#json;
   }
 
-  /** Drops the encoded forms after delivery: the history keeps the message alone. */
+  /** Drops the encoded forms, which no limit of the history counts: called after delivery, replays and answers of polls. */
   release(): void {
     this.#plain = undefined;
     this.#withId = undefined;
