@@ -386,7 +386,9 @@ function toState<Out>({ since, ids = false, onReset }: JoinOptions<Out>): Member
   const isCatchingUp = since !== undefined && since !== null;
   if (!isCatchingUp && !ids && onReset === undefined) return undefined;
   const tellsReset = isCatchingUp || ids;
-  return new ListenerState(isCatchingUp, { withIds: ids, tellsReset, onReset: onReset as ListenerOptions["onReset"] });
+  const state = new ListenerState({ withIds: ids, tellsReset, onReset: onReset as ListenerOptions["onReset"] });
+  state.isCatchingUp = isCatchingUp;
+  return state;
 }
 
 function hasEnded(channel: AnyChannel): boolean {

@@ -33,8 +33,8 @@ export class Group implements MemberOwner, StreamListener {
   readonly name: string;
   /** The group's stream. Set by `open`. */
   stream!: GroupStream;
-  /** The time since which it has had no members; meaningless while it has some. */
-  #emptySinceMs = 0;
+  /** The time at which the last member has left; undefined while it has some, and before the first. */
+  #emptySinceMs: number | undefined = undefined;
   readonly #owner: GroupOwner;
   readonly #members = new IndexedSet<Member>();
   #pollCount = 0;
@@ -68,9 +68,9 @@ export class Group implements MemberOwner, StreamListener {
     return this.#members.size;
   }
 
-  /** The time since which it has had no members; undefined while it has some. */
+  /** The time at which the last member has left; undefined while it has some, and before the first. */
   get emptySinceMs(): number | undefined {
-    return this.size === 0 ? this.#emptySinceMs : undefined;
+    return this.#emptySinceMs;
   }
 
   get hasPolls(): boolean {
@@ -90,6 +90,7 @@ export class Group implements MemberOwner, StreamListener {
   add(member: Member): void {
     link(member);
     this.#members.add(member);
+    this.#emptySinceMs = undefined;
     if (isPoll(member)) this.#pollCount += 1;
     this.#audience = undefined;
   }
