@@ -3,13 +3,14 @@
 
 import { prepare, type SendData } from "../channel/send-data.ts";
 import type { Member, PollState } from "./member.ts";
-import type { GroupEntry } from "./message.ts";
+import { type GroupEntry, type GroupMessage, JSON_TYPE, jsonMembers } from "./message.ts";
 import type { Replay } from "./stream/source.ts";
 
 /** A member that waits as a poll. */
 export type Poll = Member & { readonly state: PollState };
 
 export const NO_STORE = { "Cache-Control": "no-store" };
+const JSON_HEADERS = { "Content-Type": JSON_TYPE, ...NO_STORE };
 
 export class DuePolls {
   readonly #answer: (poll: Poll, data: SendData) => void;
@@ -52,14 +53,23 @@ export class DuePolls {
       const from = poll.state.dueFrom!;
       this.#answer(poll, from === 0 ? shared : pollAnswer({ entries: entries.slice(from), position, reset: false }));
     }
+    for (const entry of entries) entry.release();
   }
 }
 
-/** Returns the body of a poll's answer: see `pollGroup`. */
+/** Returns a poll's answer: see `pollGroup`. */
 export function pollAnswer({ entries, position, reset }: Replay): SendData {
-  const messages = entries.map((entry) => entry.json).join(",");
+  return jsonAnswer(entries.map((entry) => entry.json).join(","), position, reset);
+}
+
+/** Returns a poll's answer with a broadcast. It has no id, so the client's next poll asks after the same one. */
+export function broadcastAnswer(message: GroupMessage, { since = "" }: PollState): SendData {
+  return jsonAnswer(`{${jsonMembers(message)}}`, since, false);
+}
+
+function jsonAnswer(messages: string, next: string, reset: boolean): SendData {
   return {
-    headers: { "Content-Type": "application/json; charset=utf-8", ...NO_STORE },
-    body: `{"messages":[${messages}],"next":${JSON.stringify(position)},"reset":${reset}}`,
+    headers: JSON_HEADERS,
+    body: `{"messages":[${messages}],"next":${JSON.stringify(next)},"reset":${reset}}`,
   };
 }

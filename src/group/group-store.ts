@@ -29,11 +29,13 @@ import type {
   PresentMember,
   PublishOptions,
 } from "./channel-store.ts";
+import { broadcastAnswer } from "./due-polls.ts";
+import { EncodedEntries } from "./encoded-entries.ts";
 import { Group, type GroupOwner } from "./group.ts";
 import { HistoryBudget } from "./history-budget.ts";
 import { type ListenerOptions, ListenerState, Member, type MemberState, PollState } from "./member.ts";
 import { endMemberships } from "./memberships.ts";
-import { jsonMembers, toGroupMessage, toSendData } from "./message.ts";
+import { toGroupMessage, toSendData } from "./message.ts";
 import {
   checkGroupName,
   checkHistorySince,
@@ -92,6 +94,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     });
     this.#groupOwner = {
       source: this.#source,
+      encoded: new EncodedEntries(),
       watch: (group) => this.#watch(group),
       memberEnded: (member) => this.#leave(member),
       report: (error, group, channel) => this.#report(error, group, channel),
@@ -132,24 +135,26 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
 
   broadcast(name: string, data: Broadcast<Attachment, Out>): number {
     checkGroupName(name);
-    const members = this.members(name);
+    const members = this.#groups.get(name)?.members() ?? [];
     const make = typeof data === "function" ? (data as Maker<Attachment, Out>) : undefined;
     const common = make === undefined ? this.#encode(data) : undefined;
     const shared = toShared(common, members.length);
     if (members.length === 0) discardBody(common);
     let reached = 0;
-    // Iterates over a copy: members join and leave while their callbacks run.
-    for (const [channel, attachment] of members) {
+    // Copies: members join, leave and change their attachments while their callbacks run.
+    const attachments = make === undefined ? [] : members.map(({ attachment }) => attachment as Attachment | undefined);
+    for (const [index, member] of members.entries()) {
+      const channel = member.channel as GroupMember<Out>;
       try {
-        // A callback may have removed it just before. It is asked all the same, as in the seed's store.
-        const member = this.#groups.get(name)?.find(channel);
         const value =
           make === undefined
             ? common
-            : this.#encode(callSync("the function of broadcast", () => make(channel, attachment)));
+            : this.#encode(callSync("the function of broadcast", () => make(channel, attachments[index])));
         if (value === undefined) continue;
-        const state = member?.state;
-        const message = state instanceof PollState ? toPollAnswer(value, state) : (shared ?? toSendData(value));
+        // A callback may have removed the member. It is served all the same, as in the seed's store.
+        const state = member.hasLeft ? undefined : member.state;
+        const message =
+          state instanceof PollState ? broadcastAnswer(toGroupMessage(value), state) : (shared ?? toSendData(value));
         if (sendRaw(channel, message)) reached += 1;
       } catch (error) {
         this.#report(error, name, channel);
@@ -381,7 +386,9 @@ function toState<Out>({ since, ids = false, onReset }: JoinOptions<Out>): Member
   const isCatchingUp = since !== undefined && since !== null;
   if (!isCatchingUp && !ids && onReset === undefined) return undefined;
   const tellsReset = isCatchingUp || ids;
-  return new ListenerState(isCatchingUp, { withIds: ids, tellsReset, onReset: onReset as ListenerOptions["onReset"] });
+  const state = new ListenerState({ withIds: ids, tellsReset, onReset: onReset as ListenerOptions["onReset"] });
+  state.isCatchingUp = isCatchingUp;
+  return state;
 }
 
 function hasEnded(channel: AnyChannel): boolean {
@@ -406,10 +413,4 @@ function toShared(data: unknown, count: number): SendData | undefined {
   } catch {
     return message;
   }
-}
-
-/** Sends a broadcast to a poll. It has no id, so the client's next poll asks after the same one. */
-function toPollAnswer(value: unknown, { since }: PollState): SendData {
-  const body = `{"messages":[{${jsonMembers(toGroupMessage(value))}}],"next":${JSON.stringify(since ?? "")},"reset":false}`;
-  return { headers: { "Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store" }, body };
 }

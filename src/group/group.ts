@@ -11,6 +11,7 @@ import { isEventStream } from "../channel/public-channel.ts";
 import { event, json, prepare, type SendData } from "../channel/send-data.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
 import { DuePolls, NO_STORE, type Poll, pollAnswer } from "./due-polls.ts";
+import type { EncodedEntries } from "./encoded-entries.ts";
 import { ListenerState, type Member, type MemberOwner, type MemberState, PollState } from "./member.ts";
 import { endListed, findMember, link, unlink } from "./memberships.ts";
 import type { GroupEntry } from "./message.ts";
@@ -18,6 +19,7 @@ import type { GroupStream, Replay, StreamListener, StreamSource } from "./stream
 
 export interface GroupOwner {
   readonly source: StreamSource;
+  readonly encoded: EncodedEntries;
   /** The group has entries or polls that expire. */
   watch(group: Group): void;
   memberEnded(member: Member): void;
@@ -31,8 +33,8 @@ export class Group implements MemberOwner, StreamListener {
   readonly name: string;
   /** The group's stream. Set by `open`. */
   stream!: GroupStream;
-  /** The time since which it has had no members; meaningless while it has some. */
-  #emptySinceMs = 0;
+  /** The time at which the last member has left; undefined while it has some, and before the first. */
+  #emptySinceMs: number | undefined = undefined;
   readonly #owner: GroupOwner;
   readonly #members = new IndexedSet<Member>();
   #pollCount = 0;
@@ -66,9 +68,9 @@ export class Group implements MemberOwner, StreamListener {
     return this.#members.size;
   }
 
-  /** The time since which it has had no members; undefined while it has some. */
+  /** The time at which the last member has left; undefined while it has some, and before the first. */
   get emptySinceMs(): number | undefined {
-    return this.size === 0 ? this.#emptySinceMs : undefined;
+    return this.#emptySinceMs;
   }
 
   get hasPolls(): boolean {
@@ -88,6 +90,7 @@ export class Group implements MemberOwner, StreamListener {
   add(member: Member): void {
     link(member);
     this.#members.add(member);
+    this.#emptySinceMs = undefined;
     if (isPoll(member)) this.#pollCount += 1;
     this.#audience = undefined;
   }
@@ -191,6 +194,7 @@ export class Group implements MemberOwner, StreamListener {
   #goLive(member: Member, state: MemberState, position: string): void {
     if (state instanceof PollState && (state.since === undefined || state.isReset || state.found.length > 0)) {
       this.#answer(member.channel, pollAnswer({ entries: state.found, position, reset: state.isReset }));
+      this.#owner.encoded.add(state.found);
       return;
     }
     state.isCatchingUp = false;
@@ -208,6 +212,7 @@ export class Group implements MemberOwner, StreamListener {
     }
     const { channel } = member;
     if (reset || state.isReset) this.#tellReset(member);
+    this.#owner.encoded.add(entries);
     for (const entry of entries) {
       if (!channel.isOpen) return;
       if (entry.except !== channel) this.#send(channel, this.#formOf(entry, state));

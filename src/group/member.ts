@@ -42,18 +42,14 @@ export class Member implements IndexedItem, Membership {
 
 export type MemberState = ListenerState | PollState;
 
-/** The progress of a member that asked for earlier messages. */
-class CatchUp {
+/** The progress of a member: one that asked for earlier messages receives them before live ones. */
+class Progress {
   /** True while it receives earlier entries: live ones wait until that is done. */
-  isCatchingUp: boolean;
+  isCatchingUp = false;
   /** True if entries are lost and the member has yet to be told. */
   isReset = false;
   /** The id up to which it has received everything, while the group has yet to receive some of that. */
   receivedUpTo: string | undefined = undefined;
-
-  constructor(isCatchingUp: boolean) {
-    this.isCatchingUp = isCatchingUp;
-  }
 }
 
 export interface ListenerOptions {
@@ -67,19 +63,19 @@ export interface ListenerOptions {
 const NO_OPTIONS: ListenerOptions = { withIds: false, tellsReset: false, onReset: undefined };
 
 /** State of a member that joined with options, or is listed as present. */
-export class ListenerState extends CatchUp {
+export class ListenerState extends Progress {
   readonly options: ListenerOptions;
   /** The key under which the member is listed as present, if it is. */
   presenceKey: string | undefined = undefined;
 
-  constructor(isCatchingUp = false, options: ListenerOptions = NO_OPTIONS) {
-    super(isCatchingUp);
+  constructor(options: ListenerOptions = NO_OPTIONS) {
+    super();
     this.options = options;
   }
 }
 
 /** State of a request that is answered once, with all messages that it is owed by then. */
-export class PollState extends CatchUp {
+export class PollState extends Progress {
   /** Undefined if the client asked only for the position of the stream. */
   readonly since: string | undefined;
   readonly untilMs: number;
@@ -88,7 +84,8 @@ export class PollState extends CatchUp {
   dueFrom: number | undefined = undefined;
 
   constructor(since: string | undefined, untilMs: number) {
-    super(true);
+    super();
+    this.isCatchingUp = true;
     this.since = since;
     this.untilMs = untilMs;
   }

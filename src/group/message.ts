@@ -36,7 +36,7 @@ const MAX_FIELD_BYTES = 1024;
 /** Least memory that an entry counts for in a history. */
 const MIN_ENTRY_BYTES = 64;
 
-const JSON_TYPE = "application/json; charset=utf-8";
+export const JSON_TYPE = "application/json; charset=utf-8";
 
 /** A message with its place in the group's stream. Each of its forms on the wire is encoded once, when it is first needed. */
 export class GroupEntry {
@@ -82,7 +82,7 @@ export class GroupEntry {
     return this.#json;
   }
 
-  /** Drops the encoded forms after delivery: the history keeps the message alone. */
+  /** Drops the encoded forms, which no limit of the history counts: called after delivery, replays and answers of polls. */
   release(): void {
     this.#plain = undefined;
     this.#withId = undefined;
@@ -130,9 +130,14 @@ export function toGroupMessage(value: unknown): GroupMessage {
     throw new ChannelError("BAD_DATA", "the id and retry of an event cannot be published: the store gives the ids");
   }
   const type = onlyContentType(fields);
-  if (event?.event !== undefined && !isEventType(event.event))
-    throw new ChannelError("BAD_DATA", "the type of an event");
-  if (utf8Length(type ?? "") > MAX_FIELD_BYTES) throw new ChannelError("BAD_DATA", "the Content-Type is too long");
+  if (event?.event !== undefined && !isEventType(event.event)) {
+    throw new ChannelError(
+      "BAD_DATA",
+      `the type of an event must have no line break and at most ${MAX_FIELD_BYTES} bytes`,
+    );
+  }
+  if (utf8Length(type ?? "") > MAX_FIELD_BYTES)
+    throw new ChannelError("BAD_DATA", `the Content-Type must have at most ${MAX_FIELD_BYTES} bytes`);
   const isJson =
     typeof body === "string" && type !== undefined && /^application\/json\b/i.test(type) && isJsonText(body);
   return {

@@ -10,6 +10,7 @@ import {
   MemoryChannelStore,
   withChannel,
 } from "../../src/index.ts";
+import { MemoryChannel } from "../support/memory-channel.ts";
 import type { RawClient } from "../support/raw-client.ts";
 import { request, type Site, serving } from "../support/serving.ts";
 import { until } from "../support/wait.ts";
@@ -280,6 +281,19 @@ describe("a store of groups", () => {
       store.members(GROUP).map(([channel]) => channel),
       [channels[3]],
     );
+  });
+
+  it("asks with the attachments that members had when the broadcast began (C4)", () => {
+    const store = createChannelStore<number>();
+    const members = [new MemoryChannel(), new MemoryChannel()].map(({ channel }) => channel);
+    for (const [index, channel] of members.entries()) store.addToGroup(GROUP, channel, index);
+    const asked: unknown[] = [];
+    store.broadcast(GROUP, (_, attachment) => {
+      asked.push(attachment);
+      for (const channel of members) store.addToGroup(GROUP, channel, 7);
+      return undefined;
+    });
+    assert.deepEqual(asked, [0, 1]);
   });
 
   it("returns snapshots of its members and groups", async (t) => {

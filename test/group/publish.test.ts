@@ -104,6 +104,11 @@ for (const [name, make] of KINDS) {
         await assert.rejects(store.publish("g", message), { code: "BAD_DATA" });
       }
       const long = "é".repeat(513);
+      for (const type of ["a\nb", long]) {
+        await assert.rejects(store.publish("g", event({ event: type, data: "x" })), {
+          message: /the type of an event must have no line break and at most 1024 bytes/,
+        });
+      }
       await assert.rejects(store.publish(long, "x"), { code: "BAD_OPTION" });
       await assert.rejects(store.history(long), { code: "BAD_OPTION" });
       assert.throws(() => store.addToGroup(long, new MemoryChannel().channel), { code: "BAD_OPTION" });

@@ -80,15 +80,18 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
     this.#owner.ended(this.#subscription.stop());
   }
 
-  began(position: string | undefined, isLate: boolean): void {
+  began(position: string | undefined): void {
     const { limits, budget, backplane } = this.#owner;
     const size = Math.max(limits.size, MIN_LOG.size);
     const ttlMs = Math.max(limits.ttlMs, MIN_LOG.ttlMs);
     this.#log = new GroupLog(position, { size, ttlMs, maxBytes: limits.maxBytes }, budget, (a, b) =>
       backplane.compareIds(a, b, this.#group),
     );
-    // Members were added while an attempt failed: nobody knows what was published since.
-    if (isLate) this.#listener.gapBefore();
+  }
+
+  beganLate(): void {
+    // Members were added while an attempt failed.
+    this.#listener.gapBefore();
   }
 
   received(entry: BackplaneEntry): void {

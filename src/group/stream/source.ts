@@ -42,7 +42,7 @@ export interface GroupStream {
   replayFrom(position: string): Replay | Promise<Replay>;
   /**
    * Drops expired entries. Returns true while the stream has to be kept: it has entries, or its group may soon have members
-   * again. `emptySinceMs`: the time since which the group has had no members; undefined while it has some.
+   * again. `emptySinceMs`: the time at which its last member has left; undefined while it has some.
    */
   expire(nowMs: number, emptySinceMs: number | undefined): boolean;
   /** Called when the group is dropped. */

@@ -24,8 +24,10 @@ const MOVES: Record<State, readonly State[]> = {
 type Subscribable = Pick<Backplane, "subscribe" | "unsubscribe">;
 
 export interface SubscriptionOwner {
-  /** Everything after `position` is received from now on. `isLate`: an earlier attempt failed. */
-  began(position: string | undefined, isLate: boolean): void;
+  /** Everything after `position` is received from now on. */
+  began(position: string | undefined): void;
+  /** Called after `began` if an earlier attempt failed: nobody knows what was published before `position`. */
+  beganLate(): void;
   received(entry: BackplaneEntry): void;
   gap(): void;
   failed(error: unknown): void;
@@ -109,7 +111,7 @@ export class Subscription implements BackplaneListener {
       try {
         const position = await this.#backplane.subscribe(this.#group, this);
         if (this.#isOver()) await this.#unsubscribe();
-        else this.#begin(position, attempt > 0);
+        else this.#begin(position, attempt);
         return;
       } catch (error) {
         this.#owner.failed(error);
@@ -123,9 +125,10 @@ export class Subscription implements BackplaneListener {
     }
   }
 
-  #begin(position: string | undefined, isLate: boolean): void {
+  #begin(position: string | undefined, failedAttempts: number): void {
     this.#move("active");
-    this.#owner.began(position, isLate);
+    this.#owner.began(position);
+    if (failedAttempts > 0) this.#owner.beganLate();
     const early = this.#early;
     this.#early = [];
     for (const what of early) {
