@@ -222,3 +222,22 @@ describe("the messages that sessions hold for slow receivers", () => {
     assert.equal(budget.bytes, 0);
   });
 });
+
+describe("a session whose application closes it while its receiver is busy", () => {
+  it("acknowledges the messages that the receiver got, and no others", async (t) => {
+    const gate = deferred();
+    const { site, socket } = await sessionOfSocket(t, { message: () => gate.promise });
+    const sent = Array.from({ length: 50 }, (_, i) => text(`m${i}`));
+    socket.send(...sent);
+    await until(() => site.received.length === 1, "the first one is being handled");
+    site.channel.close(4000);
+    gate.resolve();
+    for (;;) {
+      const record = await socket.record();
+      if (record === undefined) break;
+      if (record.type === "ack") assert.ok(record.received <= 1, `${record.received} are acknowledged`);
+      if (record.type === "close") break;
+    }
+    assert.equal(site.received.length, 1);
+  });
+});
