@@ -39,7 +39,7 @@ const DEFAULTS: SessionSettings = settingsOf(60_000, HEARTBEAT_MS, 25_000);
 
 /**
  * Opens a session for a request, or takes up the one whose token it carries: a channel that outlives its connection, the same
- * over WebSocket, event stream and poll, with no message lost, doubled or swapped while it lives (PROTOCOL.md).
+ * over WebSocket, event stream and poll, with no message lost, duplicated or reordered while it lives (PROTOCOL.md).
  *
  * Every request of a client comes through the handler and here, posted messages too. The first one makes the channel and calls
  * `handlers.open`; the others return the same channel, and their `handlers` and `options` count for nothing but

@@ -140,7 +140,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     const before = this.#carrier;
     this.#carrier = undefined;
     before?.end(REPLACED, "replaced");
-    // While there is no carrier: a callback may send, and `open` goes out first; or it may end the session.
+    // There is no carrier here: a callback may send (its record follows `open`) or end the session.
     this.#acknowledged(request.after);
     if (this.isOver) {
       carrier.begin(this);
@@ -356,7 +356,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     if (carrier !== this.#carrier) return;
     this.#carrier = undefined;
     this.#liveness.carrierEnded();
-    // A poll always ends: the next one has a line.
+    // Not logged for polls: each ends after one answer.
     if (carrier.kind !== "poll")
       this.#context.debug?.(`${this.#name} lost its carrier: ${carrier.kind}, ${describeClose(status)}`);
     if (status.by === "server" && endsSession(status.code)) this.#endWith(status);

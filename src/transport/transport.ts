@@ -1,5 +1,6 @@
 // The seam below a channel: one conversation with one client, however it is carried. A channel never asks
-// which kind of transport it has: what differs between them is a verb or a fact of this interface.
+// which kind of transport it has: what differs between them is a verb or a fact of this interface. `kind` is only reported,
+// as by `PublicChannel`.
 
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import type { CloseStatus } from "./close-status.ts";

@@ -69,7 +69,7 @@ export class HttpTransport implements Transport, ExchangeListener {
   #isHalfClosed: boolean;
   readonly #outlivesFin: boolean;
   #end: CloseStatus | undefined;
-  /** Something was written since the last beat. */
+  /** Something was written since the last tick. */
   #hasWritten = false;
   #wroteAt = 0;
 
