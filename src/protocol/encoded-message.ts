@@ -72,7 +72,7 @@ export class EncodedMessage implements OutboundMessage {
   /** The record that all sessions keep of the message, which must have a body. Bytes are copied: see `dataRecord`. */
   asRecord(): OutboundRecord {
     const body = this.body!;
-    this.#record ??= new OutboundRecord(typeof body === "string" ? body : copied(body), true);
+    this.#record ??= new OutboundRecord(typeof body === "string" ? body : copied(body), "many");
     return this.#record;
   }
 
@@ -111,7 +111,7 @@ export class EncodedBody {
   }
 }
 
-/** A message of a session, kept until the client acknowledges it. `isShared`: by many sessions. */
+/** A message of a session, kept until the client acknowledges it. */
 export class OutboundRecord implements MessageRecord {
   readonly type = "message";
   readonly data: string | Uint8Array;
@@ -120,9 +120,10 @@ export class OutboundRecord implements MessageRecord {
   #webSocket: EncodedMessage | undefined = undefined;
   #event: EncodedMessage | undefined = undefined;
 
-  constructor(data: string | Uint8Array, isShared: boolean) {
+  /** `sessions`: how many keep this record. */
+  constructor(data: string | Uint8Array, sessions: "one" | "many") {
     this.data = data;
-    this.#isShared = isShared;
+    this.#isShared = sessions === "many";
   }
 
   /** The record as a message of a WebSocket. */

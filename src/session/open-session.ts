@@ -174,7 +174,8 @@ function toCarrier(request: ChannelRequest, options: AnySessionOptions, own: rea
     return new WebSocketCarrier(acceptWebSocket(request, own, settings, lettered(context.webSocket)), maxMessageBytes);
   }
   const { exchange } = request;
-  const answer = compress === false ? exchange : new GzipExchange(exchange, toCompressSettings(compress, true));
+  const answer =
+    compress === false ? exchange : new GzipExchange(exchange, toCompressSettings(compress, { contextTakeover: true }));
   const transport = new HttpTransport(answer, RECORD_STREAM, answerFields(own));
   return request.query.get("mode") === "poll" ? new PollCarrier(transport) : new StreamCarrier(transport);
 }

@@ -83,7 +83,7 @@ describe("an encoded message", () => {
 
 describe("a record of one session", () => {
   it("keeps none of its forms", () => {
-    const record = new OutboundRecord(Uint8Array.of(1), false);
+    const record = new OutboundRecord(Uint8Array.of(1), "one");
     assert.notEqual(record.asEvent(), record.asEvent());
     assert.equal(record.asWebSocket() instanceof EncodedMessage, false);
   });

@@ -87,10 +87,13 @@ export function checkCompress(name: string, value: unknown): void {
   checkOptions(name, value, COMPRESS_OPTIONS, `${name}.`);
 }
 
-/** Throws BAD_OPTION. `takesOver` is what the default of `contextTakeover` is. */
-export function toCompressSettings(options: CompressOptions | true, takesOver: boolean): CompressSettings {
+/** Throws BAD_OPTION. */
+export function toCompressSettings(
+  options: CompressOptions | true,
+  defaults: Pick<CompressSettings, "contextTakeover">,
+): CompressSettings {
   checkCompress("compress", options);
-  const { contextTakeover = takesOver, thresholdBytes, level = 1 } = options === true ? {} : options;
+  const { contextTakeover = defaults.contextTakeover, thresholdBytes, level = 1 } = options === true ? {} : options;
   const { windowBits = contextTakeover ? 13 : MAX_WINDOW_BITS } = options === true ? {} : options;
   return {
     thresholdBytes: thresholdBytes ?? 1024,
