@@ -91,7 +91,8 @@ function accept(request: ChannelRequest, given: SessionHandlers, options: AnySes
     if (error.code === "FORBIDDEN_ORIGIN") tellRefusal(request);
     const upgrade = error.status === 426 ? ["Upgrade", "websocket", "Sec-WebSocket-Version", "13"] : [];
     const retry = error.status === 503 ? ["Retry-After", "1"] : [];
-    return refuse(request, error.status, error.message, [...upgrade, ...retry], error.code);
+    const { status, message, code } = error;
+    return refuse(request, { status, text: message, fields: [...upgrade, ...retry], code });
   }
   return answerOther(request, answerFields(own));
 }
@@ -120,12 +121,14 @@ function acceptCarrier(
   const attempt = query.has("try") ? toCount(query.get("try")!, "try") : undefined;
   const isPrompt = query.get("park") === "0";
   // A client that has left cannot switch protocols.
-  if (request.isWebSocket && request.exchange.isClientGone) return refuse(request, 400, "the client is gone");
+  if (request.isWebSocket && request.exchange.isClientGone)
+    return refuse(request, { status: 400, text: "the client is gone" });
   if (!request.isWebSocket && query.get("mode") !== "poll" && !request.acceptsEventStream) {
-    return refuse(request, 406, "a session's GET accepts text/event-stream, or has mode=poll");
+    return refuse(request, { status: 406, text: "a session's GET accepts text/event-stream, or has mode=poll" });
   }
   const found = token === null ? undefined : sessionsOf(request).find(token, options.identity, path);
-  if (found?.transport.isLate(attempt)) return refuse(request, 409, "a later request has taken the session up");
+  if (found?.transport.isLate(attempt))
+    return refuse(request, { status: 409, text: "a later request has taken the session up" });
   if (found?.transport.canResume(after)) {
     found.transport.attach(toCarrier(request, options, own), { after, attempt, isResumed: true, isPrompt });
     request.opened(found.channel);

@@ -228,7 +228,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   }
 
   send(message: OutboundMessage, last: boolean): void {
-    if (message.body !== null && this.#state.isOpen) this.#say(toRecord(message));
+    if (message.body !== null && this.#state.isOpen) this.#enqueue(toRecord(message));
     if (last) this.close(NORMAL, "");
   }
 
@@ -236,7 +236,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   /** Sends each part as a message, as an event stream does: a record is kept whole until it is acknowledged. */
   part(data: string | Uint8Array): void {
-    if (this.#state.isOpen) this.#say(dataRecord(data));
+    if (this.#state.isOpen) this.#enqueue(dataRecord(data));
   }
 
   finish(): void {}
@@ -261,7 +261,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     const record = this.#state.close(code, reason);
     if (record === undefined) return;
     this.#takenAtClose = taken;
-    this.#say(record);
+    this.#enqueue(record);
     if (this.#state.isRestart && this.#carrier === undefined) this.#leave();
   }
 
@@ -414,7 +414,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     return { type: "open", session: this.token, resumed, received: this.takeAck(), first, heartbeatMs, resumeMs };
   }
 
-  #say(record: CompactRecord<NumberedRecord>): void {
+  #enqueue(record: CompactRecord<NumberedRecord>): void {
     this.#session.send(record);
     this.#count(this.#session.bufferedAmount);
     if (this.#carrier === undefined) return;
