@@ -10,7 +10,7 @@ import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import { type CompactRecord, Session } from "../protocol/session.ts";
 import { type CloseStatus, closeStatus, connectionFailed, describeClose } from "../transport/close-status.ts";
 import type { Flushable } from "../transport/io/flusher.ts";
-import type { SessionListener, Transport, TransportKind, TransportListener } from "../transport/transport.ts";
+import type { SessionListener, Transport, TransportKind } from "../transport/transport.ts";
 import type { Carrier, CarrierOwner } from "./carrier.ts";
 import {
   ABNORMAL,
@@ -41,7 +41,7 @@ export interface CarrierRequest {
   readonly isPrompt: boolean;
 }
 
-export class SessionTransport implements Transport, CarrierOwner, Flushable {
+export class SessionTransport implements Transport<SessionListener>, CarrierOwner, Flushable {
   readonly token: string;
   readonly messageForm = "message";
   readonly holdsMessages = true;
@@ -209,9 +209,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.checkWaiters();
   }
 
-  listen(listener: TransportListener): void {
-    // Only a channel listens to a session, and it implements SessionListener.
-    this.#listener = listener as SessionListener;
+  listen(listener: SessionListener): void {
+    this.#listener = listener;
     const { end } = this.#state;
     if (end !== undefined) listener.transportClosed(end);
   }
