@@ -18,7 +18,7 @@ export class EncodedMessage implements OutboundMessage {
   readonly event: EventMeta | undefined;
   readonly length: undefined;
   #plainFrame: Piece | undefined = undefined;
-  /** By `Compression.key`. */
+  /** By the numbers among the keys of `Compression`. */
   #compressedFrames: Map<number, Piece> | undefined = undefined;
   #plain: EncodedBody | undefined = undefined;
   #event: EncodedBody | undefined = undefined;
@@ -38,9 +38,9 @@ export class EncodedMessage implements OutboundMessage {
   frame(compression: Compression | undefined): Piece | undefined {
     const { body } = this;
     if (body === null) return undefined;
-    const key = compression === undefined ? 0 : compression.key(body);
-    if (key === undefined) return undefined;
-    if (key === 0) return this.#uncompressedFrame(body);
+    const key = compression === undefined ? "uncompressed" : compression.key(body);
+    if (key === "dependent") return undefined;
+    if (key === "uncompressed") return this.#uncompressedFrame(body);
     this.#compressedFrames ??= new Map();
     let frame = this.#compressedFrames.get(key);
     if (frame === undefined) {
