@@ -273,9 +273,9 @@ function inflateStream(
 }
 
 /**
- * RFC 7692 §7.2.2: with the end that its sender has taken off. A payload that was sent in compliance never ends with 0xFF;
- * one that has its end already, or is empty, comes from a sender whose zlib had nothing to flush for an empty message or an
- * empty last fragment, and who did not do what §7.2.3.6 says of that.
+ * RFC 7692 §7.2.2: adds the end that the sender has removed. A compliant payload never ends with 0xFF. One that has its end
+ * already, or is empty, comes from a sender whose zlib had nothing to flush for an empty message or an empty last fragment,
+ * and which does not follow §7.2.3.6.
  */
 function withEnd(payload: Uint8Array): Uint8Array {
   const isWhole = payload.length === 0 || payload[payload.length - 1] === 0xff;

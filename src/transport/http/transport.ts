@@ -239,7 +239,7 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   /**
    * A FIN says that the client sends no more, not that it has left (RFC 9112 §9.6); but a client that left looks the
-   * same, and a parked poll would keep its place for ever (docs/decisions/0005). What was set up to answer at once has
+   * same, and a parked poll would stay open for ever (docs/decisions/0005). What was set up to answer at once has
    * answered by now. While setup still runs and nothing was sent, the exchange finds out which of the two it is. A FIN
    * behind the beginning of the response is the client's leaving, unless the response is a body that goes on by itself.
    */
