@@ -81,7 +81,10 @@ function events(parts: readonly Uint8Array[]): string[] {
     serverMaxWindowBits: 15,
     clientMaxWindowBits: 15,
   };
-  const compression = new PermessageDeflate(parameters, toCompressSettings({ contextTakeover: true }, true));
+  const compression = new PermessageDeflate(
+    parameters,
+    toCompressSettings({ contextTakeover: true }, { contextTakeover: true }),
+  );
   const connection = new WebSocketConnection(SERVER_SIDE, { ...LIMITS, compression });
   const seen: string[] = [];
   for (const part of parts) {

@@ -45,7 +45,7 @@ export class TransportChannel
   index: number | undefined = undefined;
   memberships: Membership | undefined = undefined;
   readonly callbacks: Callbacks;
-  readonly #transport: Transport;
+  readonly #transport: Transport<SessionListener>;
   readonly #context: ChannelContext;
   readonly #settings: ChannelSettings;
   #state: ChannelState = "settingUp";
@@ -60,7 +60,12 @@ export class TransportChannel
   #response: Response | undefined;
   #abort: AbortController | undefined;
 
-  constructor(transport: Transport, handlers: SessionHandlers, settings: ChannelSettings, context: ChannelContext) {
+  constructor(
+    transport: Transport<SessionListener>,
+    handlers: SessionHandlers,
+    settings: ChannelSettings,
+    context: ChannelContext,
+  ) {
     this.#transport = transport;
     this.callbacks = new Callbacks(handlers, context);
     this.#settings = settings;

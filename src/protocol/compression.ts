@@ -5,9 +5,11 @@ export interface Compression {
   deflate(data: string | Uint8Array): Uint8Array | undefined;
   /** Throws MESSAGE_TOO_BIG as soon as there are more than `maxBytes`, and BAD_DEFLATE for malformed input. */
   inflate(payload: Uint8Array, maxBytes: number): Uint8Array;
-  /**
-   * All compressions with the same key make the same payload of this message. 0: the message is sent uncompressed.
-   * Undefined: the payload depends on earlier messages of the connection.
-   */
-  key(data: string | Uint8Array): number | undefined;
+  key(data: string | Uint8Array): CompressionKey;
 }
+
+/**
+ * All compressions with the same number make the same payload of a message. `"uncompressed"`: the message is sent as it is.
+ * `"dependent"`: the payload depends on earlier messages of the connection.
+ */
+export type CompressionKey = number | "uncompressed" | "dependent";

@@ -18,7 +18,7 @@ export class EncodedMessage implements OutboundMessage {
   readonly event: EventMeta | undefined;
   readonly length: undefined;
   #plainFrame: Piece | undefined = undefined;
-  /** By `Compression.key`. */
+  /** By the numbers among the keys of `Compression`. */
   #compressedFrames: Map<number, Piece> | undefined = undefined;
   #plain: EncodedBody | undefined = undefined;
   #event: EncodedBody | undefined = undefined;
@@ -38,9 +38,9 @@ export class EncodedMessage implements OutboundMessage {
   frame(compression: Compression | undefined): Piece | undefined {
     const { body } = this;
     if (body === null) return undefined;
-    const key = compression === undefined ? 0 : compression.key(body);
-    if (key === undefined) return undefined;
-    if (key === 0) return this.#uncompressedFrame(body);
+    const key = compression === undefined ? "uncompressed" : compression.key(body);
+    if (key === "dependent") return undefined;
+    if (key === "uncompressed") return this.#uncompressedFrame(body);
     this.#compressedFrames ??= new Map();
     let frame = this.#compressedFrames.get(key);
     if (frame === undefined) {
@@ -72,7 +72,7 @@ export class EncodedMessage implements OutboundMessage {
   /** The record that all sessions keep of the message, which must have a body. Bytes are copied: see `dataRecord`. */
   asRecord(): OutboundRecord {
     const body = this.body!;
-    this.#record ??= new OutboundRecord(typeof body === "string" ? body : copied(body), true);
+    this.#record ??= new OutboundRecord(typeof body === "string" ? body : copied(body), "many");
     return this.#record;
   }
 
@@ -111,7 +111,7 @@ export class EncodedBody {
   }
 }
 
-/** A message of a session, kept until the client acknowledges it. `isShared`: by many sessions. */
+/** A message of a session, kept until the client acknowledges it. */
 export class OutboundRecord implements MessageRecord {
   readonly type = "message";
   readonly data: string | Uint8Array;
@@ -120,9 +120,10 @@ export class OutboundRecord implements MessageRecord {
   #webSocket: EncodedMessage | undefined = undefined;
   #event: EncodedMessage | undefined = undefined;
 
-  constructor(data: string | Uint8Array, isShared: boolean) {
+  /** `sessions`: how many keep this record. */
+  constructor(data: string | Uint8Array, sessions: "one" | "many") {
     this.data = data;
-    this.#isShared = isShared;
+    this.#isShared = sessions === "many";
   }
 
   /** The record as a message of a WebSocket. */

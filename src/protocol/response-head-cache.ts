@@ -18,10 +18,10 @@ interface OrdinaryHead {
   isMade: boolean;
 }
 
-/** A power of two. Each head has one place; two heads with the same place replace each other. */
-const PLACES = 16;
+/** A power of two. Each head has one slot; two heads with the same slot replace each other. */
+const SLOTS = 16;
 
-const heads: (OrdinaryHead | undefined)[] = new Array(PLACES).fill(undefined);
+const heads: (OrdinaryHead | undefined)[] = new Array(SLOTS).fill(undefined);
 
 /**
  * Returns status line, fields, `Date` and `Server`, to be followed by the framing fields. Undefined for the first use of a head,
@@ -34,8 +34,8 @@ export function ordinaryHead(
   dateField: string,
   serverField: string,
 ): string | undefined {
-  const place = (status + fields.length + (fields[1] ?? "").length) & (PLACES - 1);
-  const known = heads[place];
+  const slot = (status + fields.length + (fields[1] ?? "").length) & (SLOTS - 1);
+  const known = heads[slot];
   if (
     known !== undefined &&
     known.status === status &&
@@ -47,7 +47,7 @@ export function ordinaryHead(
     known.isMade = true;
     return known.text;
   }
-  heads[place] = { status, fields, dateField, serverField, text: undefined, isMade: false };
+  heads[slot] = { status, fields, dateField, serverField, text: undefined, isMade: false };
   return undefined;
 }
 

@@ -146,7 +146,10 @@ function chooseTransport(
   if (!request.isWebSocket || exchange.isClientGone) {
     const format = options.sse !== false && request.acceptsEventStream ? EVENT_STREAM : PLAIN;
     const { compress = false } = options;
-    const answer = compress === false ? exchange : new GzipExchange(exchange, toCompressSettings(compress, true));
+    const answer =
+      compress === false
+        ? exchange
+        : new GzipExchange(exchange, toCompressSettings(compress, { contextTakeover: true }));
     return { transport: new HttpTransport(answer, format, fields), isRefused: false };
   }
   try {
@@ -191,7 +194,7 @@ function negotiateCompression(
   // Parsed even if nothing is compressed: RFC 6455 §9.1 has the handshake fail for a malformed field.
   const offers = extensions === "" ? [] : parseExtensions(extensions);
   if (compress === false) return undefined;
-  const settings = toCompressSettings(compress, false);
+  const settings = toCompressSettings(compress, { contextTakeover: false });
   const agreement = negotiateDeflate(offers, settings);
   if (agreement === undefined) return undefined;
   return { answer: agreement.answer, compression: new PermessageDeflate(agreement.parameters, settings) };

@@ -133,7 +133,7 @@ function respond(request: ChannelRequest, data: SendData): void {
   const sendable = toSendable(data);
   if (sendable.parts === undefined) {
     const { message } = hasRoom(request, sendable) ? sendable : toSendable(OVERLOADED);
-    exchange.respond(PLAIN.head(message, false), message.body);
+    exchange.respond(PLAIN.head(message, "whole"), message.body);
     return;
   }
   // The head is checked before there is a channel, which would have to be closed again.
@@ -144,7 +144,7 @@ function respond(request: ChannelRequest, data: SendData): void {
     throw error;
   }
   // A channel pulls the stream at the client's pace and watches it for failure.
-  const transport = new HttpTransport(exchange, PLAIN, [], true);
+  const transport = new HttpTransport(exchange, PLAIN, [], { outlivesFin: true });
   const channel = newChannel(request, {
     ...{ transport, handlers: {}, settings: UNLIMITED, codec: undefined, contentType: undefined },
   });

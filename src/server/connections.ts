@@ -138,8 +138,8 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
   }
 
   tickListener(listener: ByteStreamListener | undefined, now: number): boolean {
-    if (listener instanceof Http1Driver) return listener.beat(now);
-    if (listener instanceof ProxyListener) return listener.beat(now, this.#server.limits.headerTimeoutMs);
+    if (listener instanceof Http1Driver) return listener.tick(now);
+    if (listener instanceof ProxyListener) return listener.tick(now, this.#server.limits.headerTimeoutMs);
     // Its channel ticks for a WebSocket.
     return false;
   }

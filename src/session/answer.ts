@@ -13,18 +13,21 @@ import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
 /** Answers a method that sessions do not use. Preflights were answered before the handler (`cors.ts`). */
 export function answerOther(request: ChannelRequest, fields: readonly string[]): TransportChannel {
   const allow = ["Allow", "GET, POST, OPTIONS"];
-  if (request.method !== "OPTIONS") return refuse(request, 405, "GET or POST", allow);
+  if (request.method !== "OPTIONS") return refuse(request, { status: 405, text: "GET or POST", fields: allow });
   return closed(request, { status: 204, fields: joinFields(allow, fields) }, null);
 }
 
+interface Refusal {
+  readonly status: number;
+  /** Body of the answer, without the line's end. */
+  readonly text: string;
+  readonly fields?: readonly string[];
+  /** Counted and logged. */
+  readonly code?: ErrorCode;
+}
+
 /** Answers the request with an error. */
-export function refuse(
-  request: ChannelRequest,
-  status: number,
-  text: string,
-  fields: readonly string[] = [],
-  code?: ErrorCode,
-): TransportChannel {
+export function refuse(request: ChannelRequest, { status, text, fields = [], code }: Refusal): TransportChannel {
   contextOf(request).refused(request, status, text, code);
   // A client that asks for a WebSocket may go on sending frames (RFC 6455 §4.2.2 item 4).
   const end = request.isWebSocket ? ["Connection", status === 426 ? "Upgrade, close" : "close"] : [];

@@ -20,7 +20,7 @@ export function toRecord(message: OutboundMessage): OutboundRecord | string {
  * acknowledged it, while the application may change its buffer.
  */
 export function dataRecord(data: string | Uint8Array): OutboundRecord | string {
-  return typeof data === "string" ? data : new OutboundRecord(copied(data), false);
+  return typeof data === "string" ? data : new OutboundRecord(copied(data), "one");
 }
 
 /**

@@ -39,7 +39,7 @@ const DEFAULTS: SessionSettings = settingsOf(60_000, HEARTBEAT_MS, 25_000);
 
 /**
  * Opens a session for a request, or takes up the one whose token it carries: a channel that outlives its connection, the same
- * over WebSocket, event stream and poll, with no message lost, doubled or swapped while it lives (PROTOCOL.md).
+ * over WebSocket, event stream and poll, with no message lost, duplicated or reordered while it lives (PROTOCOL.md).
  *
  * Every request of a client comes through the handler and here, posted messages too. The first one makes the channel and calls
  * `handlers.open`; the others return the same channel, and their `handlers` and `options` count for nothing but
@@ -91,7 +91,8 @@ function accept(request: ChannelRequest, given: SessionHandlers, options: AnySes
     if (error.code === "FORBIDDEN_ORIGIN") tellRefusal(request);
     const upgrade = error.status === 426 ? ["Upgrade", "websocket", "Sec-WebSocket-Version", "13"] : [];
     const retry = error.status === 503 ? ["Retry-After", "1"] : [];
-    return refuse(request, error.status, error.message, [...upgrade, ...retry], error.code);
+    const { status, message, code } = error;
+    return refuse(request, { status, text: message, fields: [...upgrade, ...retry], code });
   }
   return answerOther(request, answerFields(own));
 }
@@ -120,12 +121,14 @@ function acceptCarrier(
   const attempt = query.has("try") ? toCount(query.get("try")!, "try") : undefined;
   const isPrompt = query.get("park") === "0";
   // A client that has left cannot switch protocols.
-  if (request.isWebSocket && request.exchange.isClientGone) return refuse(request, 400, "the client is gone");
+  if (request.isWebSocket && request.exchange.isClientGone)
+    return refuse(request, { status: 400, text: "the client is gone" });
   if (!request.isWebSocket && query.get("mode") !== "poll" && !request.acceptsEventStream) {
-    return refuse(request, 406, "a session's GET accepts text/event-stream, or has mode=poll");
+    return refuse(request, { status: 406, text: "a session's GET accepts text/event-stream, or has mode=poll" });
   }
   const found = token === null ? undefined : sessionsOf(request).find(token, options.identity, path);
-  if (found?.transport.isLate(attempt)) return refuse(request, 409, "a later request has taken the session up");
+  if (found?.transport.isLate(attempt))
+    return refuse(request, { status: 409, text: "a later request has taken the session up" });
   if (found?.transport.canResume(after)) {
     found.transport.attach(toCarrier(request, options, own), { after, attempt, isResumed: true, isPrompt });
     request.opened(found.channel);
@@ -174,7 +177,8 @@ function toCarrier(request: ChannelRequest, options: AnySessionOptions, own: rea
     return new WebSocketCarrier(acceptWebSocket(request, own, settings, lettered(context.webSocket)), maxMessageBytes);
   }
   const { exchange } = request;
-  const answer = compress === false ? exchange : new GzipExchange(exchange, toCompressSettings(compress, true));
+  const answer =
+    compress === false ? exchange : new GzipExchange(exchange, toCompressSettings(compress, { contextTakeover: true }));
   const transport = new HttpTransport(answer, RECORD_STREAM, answerFields(own));
   return request.query.get("mode") === "poll" ? new PollCarrier(transport) : new StreamCarrier(transport);
 }

@@ -58,10 +58,12 @@ export function acceptPost(
   settings: PostSettings,
 ): TransportChannel {
   const { from } = settings;
-  if (session === undefined) return refuse(request, 410, "no such session");
-  if (from === 0) return refuse(request, 400, "from is 0: records count from 1");
+  if (session === undefined) return refuse(request, { status: 410, text: "no such session" });
+  if (from === 0) return refuse(request, { status: 400, text: "from is 0: records count from 1" });
   session.posts ??= new Posts();
-  if (session.posts.isFull) return refuse(request, 429, `a session has ${MAX_POSTS} POSTs under way at most`, RETRY);
+  if (session.posts.isFull) {
+    return refuse(request, { status: 429, text: `a session has ${MAX_POSTS} POSTs under way at most`, fields: RETRY });
+  }
   const post = session.posts.enter(from);
   request.opened(session.channel);
   void answerPost(request, session, post, settings);

@@ -10,7 +10,7 @@ import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import { type CompactRecord, Session } from "../protocol/session.ts";
 import { type CloseStatus, closeStatus, connectionFailed, describeClose } from "../transport/close-status.ts";
 import type { Flushable } from "../transport/io/flusher.ts";
-import type { SessionListener, Transport, TransportKind, TransportListener } from "../transport/transport.ts";
+import type { SessionListener, Transport, TransportKind } from "../transport/transport.ts";
 import type { Carrier, CarrierOwner } from "./carrier.ts";
 import {
   ABNORMAL,
@@ -41,7 +41,7 @@ export interface CarrierRequest {
   readonly isPrompt: boolean;
 }
 
-export class SessionTransport implements Transport, CarrierOwner, Flushable {
+export class SessionTransport implements Transport<SessionListener>, CarrierOwner, Flushable {
   readonly token: string;
   readonly messageForm = "message";
   readonly holdsMessages = true;
@@ -140,7 +140,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     const before = this.#carrier;
     this.#carrier = undefined;
     before?.end(REPLACED, "replaced");
-    // While there is no carrier: a callback may send, and `open` goes out first; or it may end the session.
+    // There is no carrier here: a callback may send (its record follows `open`) or end the session.
     this.#acknowledged(request.after);
     if (this.isOver) {
       carrier.begin(this);
@@ -209,9 +209,8 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     this.checkWaiters();
   }
 
-  listen(listener: TransportListener): void {
-    // Only a channel listens to a session, and it implements SessionListener.
-    this.#listener = listener as SessionListener;
+  listen(listener: SessionListener): void {
+    this.#listener = listener;
     const { end } = this.#state;
     if (end !== undefined) listener.transportClosed(end);
   }
@@ -228,7 +227,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
   }
 
   send(message: OutboundMessage, last: boolean): void {
-    if (message.body !== null && this.#state.isOpen) this.#say(toRecord(message));
+    if (message.body !== null && this.#state.isOpen) this.#enqueue(toRecord(message));
     if (last) this.close(NORMAL, "");
   }
 
@@ -236,7 +235,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
 
   /** Sends each part as a message, as an event stream does: a record is kept whole until it is acknowledged. */
   part(data: string | Uint8Array): void {
-    if (this.#state.isOpen) this.#say(dataRecord(data));
+    if (this.#state.isOpen) this.#enqueue(dataRecord(data));
   }
 
   finish(): void {}
@@ -261,7 +260,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     const record = this.#state.close(code, reason);
     if (record === undefined) return;
     this.#takenAtClose = taken;
-    this.#say(record);
+    this.#enqueue(record);
     if (this.#state.isRestart && this.#carrier === undefined) this.#leave();
   }
 
@@ -356,7 +355,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     if (carrier !== this.#carrier) return;
     this.#carrier = undefined;
     this.#liveness.carrierEnded();
-    // A poll always ends: the next one has a line.
+    // Not logged for polls: each ends after one answer.
     if (carrier.kind !== "poll")
       this.#context.debug?.(`${this.#name} lost its carrier: ${carrier.kind}, ${describeClose(status)}`);
     if (status.by === "server" && endsSession(status.code)) this.#endWith(status);
@@ -414,7 +413,7 @@ export class SessionTransport implements Transport, CarrierOwner, Flushable {
     return { type: "open", session: this.token, resumed, received: this.takeAck(), first, heartbeatMs, resumeMs };
   }
 
-  #say(record: CompactRecord<NumberedRecord>): void {
+  #enqueue(record: CompactRecord<NumberedRecord>): void {
     this.#session.send(record);
     this.#count(this.#session.bufferedAmount);
     if (this.#carrier === undefined) return;

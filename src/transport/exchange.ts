@@ -1,7 +1,7 @@
 // The seam below the Channel: one request and the response it is owed.
 //
 // The Channel, the handler and everything above know HTTP through this interface alone. Our own engine implements it
-// in `http1-exchange.ts`; an adapter for another server (node:http, HTTP/2, Bun, Deno) implements the same and gets
+// in `http1/exchange.ts`; an adapter for another server (node:http, HTTP/2, Bun, Deno) implements the same and gets
 // the whole Channel. An adapter translates and never decides: what may be sent when is settled above, in
 // `transport/http/transport.ts`, `transport/http/sse.ts` and `request/accept.ts`.
 

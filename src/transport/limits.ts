@@ -7,8 +7,8 @@ export const FLUSH_BYTES = 65_536;
 const MIN_RATE = 1024;
 
 /**
- * How much longer than its timeout a body or message may take of which so many bytes have come, in milliseconds: what is
- * long may take long, and what trickles in ends (Apache: `RequestReadTimeout` with `MinRate`).
+ * Extra time, in ms, that a body or message has earned by the bytes that arrived: 1 s per KiB (as Apache's
+ * `RequestReadTimeout` with `MinRate`).
  */
 export function earnedMs(bytes: number): number {
   return Math.floor(bytes / MIN_RATE) * 1000;

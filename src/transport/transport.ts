@@ -1,5 +1,6 @@
 // The seam below a channel: one conversation with one client, however it is carried. A channel never asks
-// which kind of transport it has: what differs between them is a verb or a fact of this interface.
+// which kind of transport it has: what differs between them is a verb or a fact of this interface. `kind` is only reported,
+// as by `PublicChannel`.
 
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import type { CloseStatus } from "./close-status.ts";
@@ -19,7 +20,8 @@ export interface Heartbeat {
  */
 export type MessageForm = "message" | "event" | "body";
 
-export interface Transport {
+/** A transport, and the listener that it needs. */
+export interface Transport<Listener extends TransportListener = TransportListener> {
   /** Only reported: to applications, counts and logs. */
   readonly kind: TransportKind;
   /** The name in logs, where it is not the kind. */
@@ -36,7 +38,7 @@ export interface Transport {
   /** Bytes of the messages that are held back. */
   readonly heldBytes?: number;
   /** Sets the listener. An end that came before is reported at once. */
-  listen(listener: TransportListener): void;
+  listen(listener: Listener): void;
   /** Begins to deliver. Before this call, what arrives waits. */
   open(): void;
   /** The application has set up: an HTTP client that has ended its side and got no whole answer is taken to be gone. */

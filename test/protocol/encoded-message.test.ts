@@ -2,16 +2,16 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Compression } from "../../src/protocol/compression.ts";
+import type { Compression, CompressionKey } from "../../src/protocol/compression.ts";
 import { EncodedMessage, OutboundRecord } from "../../src/protocol/encoded-message.ts";
 import { bodyMessage } from "../../src/protocol/outbound-message.ts";
 
 /** A compression that drops all but the first letter, and counts how often it does. */
 class First implements Compression {
   count = 0;
-  readonly #key: number | undefined;
+  readonly #key: CompressionKey;
 
-  constructor(key: number | undefined) {
+  constructor(key: CompressionKey) {
     this.#key = key;
   }
 
@@ -24,7 +24,7 @@ class First implements Compression {
     return assert.fail("nothing is inflated");
   }
 
-  key(): number | undefined {
+  key(): CompressionKey {
     return this.#key;
   }
 }
@@ -42,11 +42,11 @@ describe("an encoded message", () => {
 
   it("is the plain frame if the compression does not compress it", () => {
     const message = new EncodedMessage(bodyMessage(Uint8Array.of(1, 2)));
-    assert.equal(message.frame(new First(0)), "\x82\x02\x01\x02");
+    assert.equal(message.frame(new First("uncompressed")), "\x82\x02\x01\x02");
   });
 
   it("has no frame for many where the compression depends on earlier messages, or without a body", () => {
-    assert.equal(new EncodedMessage(bodyMessage("hello")).frame(new First(undefined)), undefined);
+    assert.equal(new EncodedMessage(bodyMessage("hello")).frame(new First("dependent")), undefined);
     assert.equal(new EncodedMessage({ ...bodyMessage(""), body: null }).frame(undefined), undefined);
   });
 
@@ -83,7 +83,7 @@ describe("an encoded message", () => {
 
 describe("a record of one session", () => {
   it("keeps none of its forms", () => {
-    const record = new OutboundRecord(Uint8Array.of(1), false);
+    const record = new OutboundRecord(Uint8Array.of(1), "one");
     assert.notEqual(record.asEvent(), record.asEvent());
     assert.equal(record.asWebSocket() instanceof EncodedMessage, false);
   });

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { ChannelError, type ErrorCode } from "../../src/base/errors.ts";
 import { encodeMaskedFrame, FIN, OPCODE, RSV1 } from "../../src/codec/ws-frame.ts";
 import { encodeClosePayload, type MessageLimits } from "../../src/codec/ws-message.ts";
-import type { Compression } from "../../src/protocol/compression.ts";
+import type { Compression, CompressionKey } from "../../src/protocol/compression.ts";
 import { SERVER_SIDE, WebSocketConnection, type WebSocketConnectionEvent } from "../../src/protocol/websocket.ts";
 import { bytesOf } from "../support/cut.ts";
 import { cut, hex, toHex } from "../support/hex.ts";
@@ -426,8 +426,8 @@ describe("WebSocketConnection: with a compression (RFC 7692 §6; the real one is
       return Uint8Array.from(payload).reverse();
     }
 
-    key(): number | undefined {
-      return undefined;
+    key(): CompressionKey {
+      return "dependent";
     }
   }
 

@@ -73,12 +73,12 @@ const PROOFS: Record<keyof ServerLimits, Proof | readonly string[]> = {
   tlsHandshakeTimeoutMs: ["test/server/admission.test.ts"],
   closeTimeoutMs: ["test/transport/http1/driver.test.ts", "test/transport/websocket/transport.test.ts"],
   writeTimeoutMs: ["test/server/net-stream.test.ts", "test/server/stalled.test.ts"],
-  headerTimeoutMs: ["test/transport/beat.test.ts", "test/transport/io/proxy-stream.test.ts"],
-  requestTimeoutMs: ["test/transport/beat.test.ts"],
+  headerTimeoutMs: ["test/transport/tick.test.ts", "test/transport/io/proxy-stream.test.ts"],
+  requestTimeoutMs: ["test/transport/tick.test.ts"],
   messageTimeoutMs: ["test/transport/websocket/transport.test.ts"],
-  keepAliveTimeoutMs: ["test/transport/beat.test.ts"],
-  pingIntervalMs: ["test/transport/beat.test.ts"],
-  pongTimeoutMs: ["test/transport/beat.test.ts"],
+  keepAliveTimeoutMs: ["test/transport/tick.test.ts"],
+  pingIntervalMs: ["test/transport/tick.test.ts"],
+  pongTimeoutMs: ["test/transport/tick.test.ts"],
 };
 
 /** A server that answers with the length of what it gets. */

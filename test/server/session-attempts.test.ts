@@ -98,8 +98,8 @@ describe("a poll over a slow network", () => {
     const { site, open } = await sessionOfPoll(t);
     await until(() => site.site.server.stats().connections === 0, "it is answered");
     const now = Date.now();
-    site.beat(now);
-    site.beat(now + 15_000);
+    site.tick(now);
+    site.tick(now + 15_000);
     assert.equal(opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0 })).resumed, true);
   });
 });
@@ -115,12 +115,12 @@ describe("a stream whose client acknowledges nothing", () => {
     site.channel.send("a");
     let now = NOW;
     for (const heartbeats of [2, 4, 8]) {
-      site.beat(now);
-      site.beat(now + heartbeats * HEARTBEAT_MS - 1);
+      site.tick(now);
+      site.tick(now + heartbeats * HEARTBEAT_MS - 1);
       assert.deepEqual(await stream.record(), text("a"));
       assert.equal(stream.raw.isEnded, false);
       now += heartbeats * HEARTBEAT_MS;
-      site.beat(now);
+      site.tick(now);
       await until(() => stream.raw.isEnded, "it is dropped");
       stream = await StreamClient.open(t, site.endpoint, back(open, 0));
       assert.equal((await stream.opened()).resumed, true);
@@ -130,8 +130,8 @@ describe("a stream whose client acknowledges nothing", () => {
   it("lives while its client posts, whatever the POST contains", async (t) => {
     const { site, stream, session } = await sessionOfStream(t);
     site.channel.send("a");
-    for (let beats = 0; beats < 6; beats++) {
-      site.beat(NOW + beats * HEARTBEAT_MS);
+    for (let ticks = 0; ticks < 6; ticks++) {
+      site.tick(NOW + ticks * HEARTBEAT_MS);
       assert.equal((await post(t, site.endpoint, session, 1, ack(0))).status, 200);
     }
     assert.equal(stream.raw.isEnded, false);

@@ -96,8 +96,8 @@ describe("a session whose receiver is slow", () => {
       socket.send(ack(number));
       await until(() => site.channel.bufferedAmount === 0, "its acknowledgement is read");
     }
-    for (let beats = 0; beats < 9; beats++) {
-      site.beat(NOW + beats * HEARTBEAT_MS);
+    for (let ticks = 0; ticks < 9; ticks++) {
+      site.tick(NOW + ticks * HEARTBEAT_MS);
       await heard(socket);
     }
     assert.equal(socket.ws.raw.isEnded, false);
@@ -112,8 +112,8 @@ describe("a session whose receiver is slow", () => {
     socket.send(...MANY);
     assert.deepEqual(await socket.record(), ack(1));
     await heard(socket);
-    site.beat(NOW);
-    site.beat(NOW + 1000);
+    site.tick(NOW);
+    site.tick(NOW + 1000);
     site.channel.send("next");
     assert.deepEqual(await socket.record(), text("next"), "there is no ack that tells nothing");
     const again = await SocketClient.open(t, site.endpoint, back(open, 1));
@@ -122,7 +122,7 @@ describe("a session whose receiver is slow", () => {
     await until(() => site.received.length === MANY.length, "all were taken, once");
   });
 
-  it("acknowledges the rest as its application takes it, without waiting for the next beat", async (t) => {
+  it("acknowledges the rest as its application takes it, without waiting for the next tick", async (t) => {
     const gates = MANY.map(() => deferred());
     let next = 0;
     const { socket } = await sessionOfSocket(t, { message: () => gates[next++]!.promise });
@@ -157,15 +157,15 @@ describe("a session whose receiver is slow", () => {
     });
     await socket.ws.raw.clog((i) => socket.send(text(`${i} ${"x".repeat(60_000)}`)));
     await settled(() => site.site.server.stats().bytesReceived, 50);
-    site.beat(NOW);
-    site.beat(NOW + 8 * HEARTBEAT_MS - 1);
+    site.tick(NOW);
+    site.tick(NOW + 8 * HEARTBEAT_MS - 1);
     await settled(() => socket.ws.raw.isEnded);
     assert.equal(socket.ws.raw.isEnded, false);
     // Bytes that a slow machine reads only now are a sign of life: the time begins again.
     let now = NOW;
     await until(() => {
       now += 8 * HEARTBEAT_MS;
-      site.beat(now);
+      site.tick(now);
       return socket.ws.raw.isEnded;
     }, "it is dropped");
     const before = site.received.length;

@@ -83,11 +83,11 @@ describe("the POSTs of a session", () => {
     });
     await until(() => site.site.server.stats().requests === 3, "it waits");
     await settled(() => isAnswered);
-    site.beat(NOW);
-    site.beat(NOW + 12_499);
+    site.tick(NOW);
+    site.tick(NOW + 12_499);
     await settled(() => isAnswered);
     assert.equal(isAnswered, false);
-    site.beat(NOW + 12_500);
+    site.tick(NOW + 12_500);
     const answer = await late;
     assert.deepEqual([answer.status, answer.records], [200, [ack(70)]]);
     gate.resolve();
@@ -122,8 +122,8 @@ describe("the POSTs of a session", () => {
       client.destroy();
     }
     await until(() => site.site.server.stats().connections === 0, "all have left");
-    site.beat(NOW);
-    site.beat(NOW + 1000);
+    site.tick(NOW);
+    site.tick(NOW + 1000);
     const answer = post(t, site.endpoint, session, 71, text("late"));
     await until(() => site.site.server.stats().requests === 7, "there is room for it");
     gate.resolve();
@@ -147,7 +147,7 @@ describe("the POSTs of a session", () => {
     assert.deepEqual(refused.response.headers.get("retry-after"), ["1"]);
     gate.resolve();
     await until(() => site.calls.length === 21, "what waited was taken");
-    // The head of a stream that lasts for more than a beat counts as well.
+    // The head of a stream that lasts for more than a tick counts as well.
     await until(() => received.bytes < 60_000, "nothing waits");
   });
 });

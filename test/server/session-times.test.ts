@@ -18,10 +18,10 @@ const NOW = Date.now();
 const HEARTBEAT_MS = 25_000;
 const RESUME_MS = 60_000;
 
-/** Lets time pass: a beat when it begins, and one when it is over. */
+/** Lets time pass: a tick when it begins, and one when it is over. */
 function pass(site: SessionSite, ms: number): void {
-  site.beat(NOW);
-  site.beat(NOW + ms);
+  site.tick(NOW);
+  site.tick(NOW + ms);
 }
 
 /** The server has read this record. */
@@ -40,7 +40,7 @@ describe("a session without a carrier", () => {
     await site.noConnections();
     pass(site, RESUME_MS - 1);
     assert.deepEqual(site.calls, ["open"]);
-    site.beat(NOW + RESUME_MS);
+    site.tick(NOW + RESUME_MS);
     await site.called("close network 1006 abnormal");
     assert.equal(opened(await poll(t, site.endpoint, back(open, 0))).resumed, false);
   });
@@ -51,7 +51,7 @@ describe("a session without a carrier", () => {
     await site.noConnections();
     pass(site, 4999);
     assert.deepEqual(site.calls, ["open"]);
-    site.beat(NOW + 5000);
+    site.tick(NOW + 5000);
     await site.called("close network 1006 abnormal");
   });
 
@@ -60,13 +60,13 @@ describe("a session without a carrier", () => {
     await site.noConnections();
     pass(site, 4000);
     await post(t, site.endpoint, open.session, 1, text("a"));
-    site.beat(NOW + 10_000);
-    site.beat(NOW + 60_000);
+    site.tick(NOW + 10_000);
+    site.tick(NOW + 60_000);
     await poll(t, site.endpoint, { ...back(open, 0), park: 0 });
-    site.beat(NOW + 69_999);
-    site.beat(NOW + 129_998);
+    site.tick(NOW + 69_999);
+    site.tick(NOW + 129_998);
     assert.deepEqual(site.calls, ["open", "receive a", "resumed"]);
-    site.beat(NOW + 129_999);
+    site.tick(NOW + 129_999);
     await site.called("close network 1006 abnormal");
   });
 
@@ -93,7 +93,7 @@ describe("a session without a carrier", () => {
     site.channel.close(4000);
     pass(site, RESUME_MS - 1);
     assert.deepEqual(site.calls, ["open"]);
-    site.beat(NOW + RESUME_MS);
+    site.tick(NOW + RESUME_MS);
     await site.called("close server 4000 application");
   });
 });
@@ -104,14 +104,14 @@ describe("a session, when the date of the server is set to another hour,", () =>
       const site = await sessionSite(t, {}, { parkMs: 1 });
       const away = opened(await poll(t, site.endpoint));
       const here = opened(await poll(t, site.endpoint));
-      // A parked poll is answered with a beat of the server: the times of both sessions were looked at.
-      for (let beats = 0; beats < 2; beats++) await poll(t, site.endpoint, back(here, 0));
+      // A parked poll is answered with a tick of the server: the times of both sessions were looked at.
+      for (let ticks = 0; ticks < 2; ticks++) await poll(t, site.endpoint, back(here, 0));
       const { now } = Date;
       t.after(() => {
         Date.now = now;
       });
       Date.now = () => now() + hours * 3_600_000;
-      for (let beats = 0; beats < 2; beats++) {
+      for (let ticks = 0; ticks < 2; ticks++) {
         assert.equal(opened(await poll(t, site.endpoint, back(here, 0))).resumed, true);
       }
       assert.equal(opened(await poll(t, site.endpoint, { ...back(away, 0), park: 0 })).resumed, true);
@@ -130,7 +130,7 @@ describe("a poll", () => {
     pass(site, 24_999);
     await settled(() => isAnswered);
     assert.equal(isAnswered, false);
-    site.beat(NOW + 25_000);
+    site.tick(NOW + 25_000);
     const answer = await parked;
     assert.equal(opened(answer).resumed, true);
     assert.equal(answer.records.length, 1);
@@ -142,7 +142,7 @@ describe("a poll", () => {
     await until(() => site.site.server.stats().requests === 2, "parked");
     pass(site, 9000);
     await post(t, site.endpoint, open.session, 1, text("a"));
-    site.beat(NOW + 10_000);
+    site.tick(NOW + 10_000);
     assert.equal((await parked).records.length, 1);
   });
 
@@ -164,14 +164,14 @@ describe("a session's WebSocket", () => {
     site.channel.send("x");
     assert.equal(await socket.ws.message(), "mx");
     await alive(socket, ack(1));
-    // Something was sent since the last beat: it is from this one on that there is silence.
-    site.beat(NOW + HEARTBEAT_MS);
-    site.beat(NOW + 2 * HEARTBEAT_MS - 1);
+    // Something was sent since the last tick: it is from this one on that there is silence.
+    site.tick(NOW + HEARTBEAT_MS);
+    site.tick(NOW + 2 * HEARTBEAT_MS - 1);
     site.channel.send("y");
     assert.equal(await socket.ws.message(), "my");
     await alive(socket, ack(2));
-    site.beat(NOW + 2 * HEARTBEAT_MS);
-    site.beat(NOW + 3 * HEARTBEAT_MS);
+    site.tick(NOW + 2 * HEARTBEAT_MS);
+    site.tick(NOW + 3 * HEARTBEAT_MS);
     assert.equal(await socket.ws.message(), "h");
   });
 
@@ -181,7 +181,7 @@ describe("a session's WebSocket", () => {
     assert.equal(await socket.ws.message(), "h");
     const ping = await socket.ws.frame();
     assert.equal(ping.opcode, OPCODE.PING);
-    site.beat(NOW + 2 * HEARTBEAT_MS);
+    site.tick(NOW + 2 * HEARTBEAT_MS);
     await until(() => socket.ws.raw.isEnded, "it is dropped");
     assert.deepEqual(site.calls, ["open"]);
     assert.equal(opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0 })).resumed, true);
@@ -189,8 +189,8 @@ describe("a session's WebSocket", () => {
 
   it("lives while the client sends h", async (t) => {
     const { site, socket } = await sessionOfSocket(t);
-    for (let beats = 0; beats < 5; beats++) {
-      site.beat(NOW + beats * HEARTBEAT_MS);
+    for (let ticks = 0; ticks < 5; ticks++) {
+      site.tick(NOW + ticks * HEARTBEAT_MS);
       await alive(socket, { type: "heartbeat" });
     }
     assert.equal(socket.ws.raw.isEnded, false);
@@ -202,7 +202,7 @@ describe("a session's WebSocket", () => {
     assert.deepEqual(await socket.record(), ack(16));
     socket.send(text("y"));
     await site.called("receive y");
-    site.beat(NOW);
+    site.tick(NOW);
     assert.deepEqual(await socket.record(), ack(17));
   });
 });
@@ -219,15 +219,15 @@ describe("a session's event stream", () => {
     site.channel.send("a");
     pass(site, 2 * HEARTBEAT_MS - 1);
     assert.deepEqual(await stream.record(), text("a"));
-    site.beat(NOW + 2 * HEARTBEAT_MS);
+    site.tick(NOW + 2 * HEARTBEAT_MS);
     await until(() => stream.raw.isEnded, "it is dropped");
     assert.deepEqual(site.calls, ["open"]);
     const again = await StreamClient.open(t, site.endpoint, back(open, 0));
     assert.equal((await again.opened()).resumed, true);
     assert.deepEqual(await again.record(), text("a"));
     // A new carrier has its own two heartbeats.
-    site.beat(NOW + 3 * HEARTBEAT_MS);
-    site.beat(NOW + 4 * HEARTBEAT_MS);
+    site.tick(NOW + 3 * HEARTBEAT_MS);
+    site.tick(NOW + 4 * HEARTBEAT_MS);
     assert.equal(again.raw.isEnded, false);
   });
 
@@ -236,7 +236,7 @@ describe("a session's event stream", () => {
     for (let number = 1; number <= 4; number++) {
       site.channel.send("a");
       site.channel.send("b");
-      site.beat(NOW + number * HEARTBEAT_MS);
+      site.tick(NOW + number * HEARTBEAT_MS);
       await post(t, site.endpoint, session, 1, ack(number));
     }
     assert.equal(stream.raw.isEnded, false);

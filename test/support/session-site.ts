@@ -48,8 +48,8 @@ export class SessionSite {
     return until(() => this.calls.includes(call), `${call} among ${JSON.stringify(this.calls)}`);
   }
 
-  /** The server's beat, at a time of the test's own choosing. */
-  beat(now: number): void {
+  /** The server's tick, at a time of the test's own choosing. */
+  tick(now: number): void {
     for (const channel of this.channels) implementationOf(channel)?.tick(now);
   }
 }

@@ -87,10 +87,13 @@ export function checkCompress(name: string, value: unknown): void {
   checkOptions(name, value, COMPRESS_OPTIONS, `${name}.`);
 }
 
-/** Throws BAD_OPTION. `takesOver` is what the default of `contextTakeover` is. */
-export function toCompressSettings(options: CompressOptions | true, takesOver: boolean): CompressSettings {
+/** Throws BAD_OPTION. */
+export function toCompressSettings(
+  options: CompressOptions | true,
+  defaults: Pick<CompressSettings, "contextTakeover">,
+): CompressSettings {
   checkCompress("compress", options);
-  const { contextTakeover = takesOver, thresholdBytes, level = 1 } = options === true ? {} : options;
+  const { contextTakeover = defaults.contextTakeover, thresholdBytes, level = 1 } = options === true ? {} : options;
   const { windowBits = contextTakeover ? 13 : MAX_WINDOW_BITS } = options === true ? {} : options;
   return {
     thresholdBytes: thresholdBytes ?? 1024,
@@ -270,9 +273,9 @@ function inflateStream(
 }
 
 /**
- * RFC 7692 §7.2.2: with the end that its sender has taken off. A payload that was sent in compliance never ends with 0xFF;
- * one that has its end already, or is empty, comes from a sender whose zlib had nothing to flush for an empty message or an
- * empty last fragment, and who did not do what §7.2.3.6 says of that.
+ * RFC 7692 §7.2.2: adds the end that the sender has removed. A compliant payload never ends with 0xFF. One that has its end
+ * already, or is empty, comes from a sender whose zlib had nothing to flush for an empty message or an empty last fragment,
+ * and which does not follow §7.2.3.6.
  */
 function withEnd(payload: Uint8Array): Uint8Array {
   const isWhole = payload.length === 0 || payload[payload.length - 1] === 0xff;

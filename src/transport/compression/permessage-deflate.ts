@@ -1,7 +1,7 @@
 // The Compression of a WebSocketConnection: permessage-deflate (RFC 7692 §7.2) with node:zlib.
 
 import type { DeflateParameters } from "../../codec/ws-extensions.ts";
-import type { Compression } from "../../protocol/compression.ts";
+import type { Compression, CompressionKey } from "../../protocol/compression.ts";
 import { type CompressSettings, deflate, FLUSH_END, History, inflate, reaches, toBytes } from "./deflate.ts";
 
 export class PermessageDeflate implements Compression {
@@ -28,10 +28,10 @@ export class PermessageDeflate implements Compression {
     return payload;
   }
 
-  key(data: string | Uint8Array): number | undefined {
-    if (this.#sent !== undefined) return undefined;
+  key(data: string | Uint8Array): CompressionKey {
+    if (this.#sent !== undefined) return "dependent";
     const { thresholdBytes, level, windowBits } = this.#settings;
-    return reaches(thresholdBytes, data) ? level * 16 + windowBits : 0;
+    return reaches(thresholdBytes, data) ? level * 16 + windowBits : "uncompressed";
   }
 
   inflate(payload: Uint8Array, maxBytes: number): Uint8Array {

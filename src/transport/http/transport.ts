@@ -20,8 +20,8 @@ export interface HttpFormat {
   readonly startsSilent: boolean;
   /** Bytes that keep a silent response alive; undefined if every byte of the format has a meaning. */
   readonly heartbeat: string | undefined;
-  /** The head that the first message makes. `isStream`: more may follow. */
-  head(message: OutboundMessage, isStream: boolean): ResponseHead;
+  /** The head that the first message makes. `"stream"`: more may follow. */
+  head(message: OutboundMessage, extent: "whole" | "stream"): ResponseHead;
   /** A message appears in the body as its own body, or as an event. */
   readonly messageForm: "body" | "event";
   /** One part of a message in parts. */
@@ -36,10 +36,10 @@ export const PLAIN: HttpFormat = {
   endsAfterSend: true,
   startsSilent: false,
   heartbeat: undefined,
-  head(message, isStream) {
+  head(message, extent) {
     const status = message.status ?? 200;
     const { fields, body } = message;
-    if (body === null && !isStream) return { status, fields };
+    if (body === null && extent === "whole") return { status, fields };
     // RFC 9110 §15.3.5, §15.3.6 and §15.4.5: these have no content, and a cache would copy what a 304 says of it.
     if (!statusHasBody(status) || fieldValue(fields, "content-type") !== undefined) return { status, fields };
     // http-kit says text/html here, which lets a message become script in the page. `nosniff` keeps browsers from
@@ -56,6 +56,11 @@ const ANSWERED: CloseStatus = Object.freeze(closeStatus("server", 1000));
 /** A message without content: the head of a response that has nothing to say yet. */
 const NO_MESSAGE: OutboundMessage = { status: undefined, fields: [], body: null, event: undefined, length: undefined };
 
+interface HttpTransportOptions {
+  /** The response is a body that the handler returned, which goes on to a client that has half-closed. @default false */
+  readonly outlivesFin: boolean;
+}
+
 export class HttpTransport implements Transport, ExchangeListener {
   readonly #exchange: ResponseExchange;
   /** Fields that the head gets beside those of the first message. */
@@ -69,22 +74,26 @@ export class HttpTransport implements Transport, ExchangeListener {
   #isHalfClosed: boolean;
   readonly #outlivesFin: boolean;
   #end: CloseStatus | undefined;
-  /** Something was written since the last beat. */
+  /** Something was written since the last tick. */
   #hasWritten = false;
   #wroteAt = 0;
 
-  /** `outlivesFin`: the response is a body that the handler returned, which goes on to a client that has half-closed. */
-  constructor(exchange: ResponseExchange, format: HttpFormat, fields: readonly string[], outlivesFin = false) {
+  constructor(
+    exchange: ResponseExchange,
+    format: HttpFormat,
+    fields: readonly string[],
+    options?: HttpTransportOptions,
+  ) {
     this.#exchange = exchange;
     this.#format = format;
     this.#fields = fields;
-    this.#outlivesFin = outlivesFin;
+    this.#outlivesFin = options?.outlivesFin === true;
     this.#isHalfClosed = exchange.isClientGone;
     if (exchange.isClientGone && exchange.isAnswered) this.#end = clientLeft();
     this.#before = exchange.listener;
     exchange.listener = this;
     if (!this.#isHalfClosed || this.#end !== undefined) return;
-    if (outlivesFin) exchange.endWhenSilent();
+    if (this.#outlivesFin) exchange.endWhenSilent();
     else exchange.probe();
   }
 
@@ -140,7 +149,7 @@ export class HttpTransport implements Transport, ExchangeListener {
     if (last) {
       // Fields of this channel alone make it a response of its own.
       const whole = this.#fields.length === 0 ? encoded : undefined;
-      const head = whole?.head ?? format.head(this.#withFields(message), false);
+      const head = whole?.head ?? format.head(this.#withFields(message), "whole");
       if (whole !== undefined) whole.head = head;
       this.#exchange.respond(head, body, whole);
       this.#ended(ANSWERED);
@@ -230,7 +239,7 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   /**
    * A FIN says that the client sends no more, not that it has left (RFC 9112 §9.6); but a client that left looks the
-   * same, and a parked poll would keep its place for ever (docs/decisions/0005). What was set up to answer at once has
+   * same, and a parked poll would stay open for ever (docs/decisions/0005). What was set up to answer at once has
    * answered by now. While setup still runs and nothing was sent, the exchange finds out which of the two it is. A FIN
    * behind the beginning of the response is the client's leaving, unless the response is a body that goes on by itself.
    */
@@ -266,7 +275,7 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   #start(message: OutboundMessage, length: number | undefined): boolean {
     const format = this.#formatOf(message);
-    const hasBody = this.#exchange.start(format.head(this.#withFields(message), true), length);
+    const hasBody = this.#exchange.start(format.head(this.#withFields(message), "stream"), length);
     this.#format = format;
     this.#isStarted = true;
     this.#hasWritten = true;

@@ -187,7 +187,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   }
 
   /** Called about twice a second. True if it has ended the connection, because its client took too long. */
-  beat(now: number): boolean {
+  tick(now: number): boolean {
     this.#probe?.tick();
     if (this.#exchange !== undefined) this.#memory.holdHead(this.#exchange.head);
     this.#count();

@@ -19,8 +19,8 @@ export class ProxyListener implements ByteStreamListener {
   readonly #isRequired: boolean;
   readonly #owner: ProxyListenerOwner;
   readonly #decoder = new ProxyProtocolDecoder();
-  /** When the first beat came. */
-  #since = 0;
+  /** The time of the first tick. */
+  #firstTickAt: number | undefined;
 
   constructor(stream: ByteStream, isRequired: boolean, owner: ProxyListenerOwner) {
     this.#stream = stream;
@@ -42,7 +42,7 @@ export class ProxyListener implements ByteStreamListener {
     if (header !== undefined) this.#owner.headerRead(header, this.#decoder.takeRest());
   }
 
-  /** Nothing was asked, so nothing is owed. */
+  /** The peer has ended before its header: no request needs an answer. */
   onEof(): void {
     this.#stream.destroy();
   }
@@ -55,9 +55,9 @@ export class ProxyListener implements ByteStreamListener {
    * Called about twice a second: a proxy sends its header at once, so one that takes this long is none. True if the
    * connection was ended.
    */
-  beat(now: number, headerTimeoutMs: number): boolean {
-    if (this.#since === 0) this.#since = now;
-    if (now - this.#since < headerTimeoutMs) return false;
+  tick(now: number, headerTimeoutMs: number): boolean {
+    this.#firstTickAt ??= now;
+    if (now - this.#firstTickAt < headerTimeoutMs) return false;
     this.#stream.destroy();
     return true;
   }

@@ -35,7 +35,7 @@ const READING = 8;
 const FLUSH_QUEUED = 16;
 /** The stream is closed. */
 const GONE = 32;
-/** Bytes arrived since the last beat. */
+/** Bytes arrived since the last tick. */
 const HEARD = 64;
 /** The stream is paused too: enough was read ahead. */
 const STREAM_PAUSED = 128;

@@ -276,11 +276,18 @@ describe("Deflater", () => {
 describe("the options", () => {
   it("have their defaults", () => {
     const apart = { thresholdBytes: 1024, takeoverThresholdBytes: 0, level: 1, contextTakeover: false, windowBits: 15 };
-    assert.deepEqual(toCompressSettings(true, false), apart);
-    assert.deepEqual(toCompressSettings({}, false), apart);
-    assert.deepEqual(toCompressSettings(true, true), { ...apart, contextTakeover: true, windowBits: 13 });
-    assert.deepEqual(toCompressSettings({ contextTakeover: true }, false), toCompressSettings(true, true));
-    assert.deepEqual(toCompressSettings({ thresholdBytes: 10, level: 9, windowBits: 8 }, false), {
+    assert.deepEqual(toCompressSettings(true, { contextTakeover: false }), apart);
+    assert.deepEqual(toCompressSettings({}, { contextTakeover: false }), apart);
+    assert.deepEqual(toCompressSettings(true, { contextTakeover: true }), {
+      ...apart,
+      contextTakeover: true,
+      windowBits: 13,
+    });
+    assert.deepEqual(
+      toCompressSettings({ contextTakeover: true }, { contextTakeover: false }),
+      toCompressSettings(true, { contextTakeover: true }),
+    );
+    assert.deepEqual(toCompressSettings({ thresholdBytes: 10, level: 9, windowBits: 8 }, { contextTakeover: false }), {
       thresholdBytes: 10,
       takeoverThresholdBytes: 10,
       level: 9,
@@ -301,7 +308,7 @@ describe("the options", () => {
   ];
   for (const options of bad) {
     it(`refuse ${JSON.stringify(options)}`, () => {
-      assert.throws(() => toCompressSettings(options, false), { code: "BAD_OPTION" });
+      assert.throws(() => toCompressSettings(options, { contextTakeover: false }), { code: "BAD_OPTION" });
     });
   }
 

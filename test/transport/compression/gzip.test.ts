@@ -50,7 +50,7 @@ function make({ method = "GET", acceptEncoding = "gzip", options = {} }: Case = 
     end: () => told.push({ end: true }),
     abort: () => told.push({ abort: true }),
   } as unknown as Exchange;
-  return { gzip: new GzipExchange(inner, toCompressSettings(options, true)), told, inner };
+  return { gzip: new GzipExchange(inner, toCompressSettings(options, { contextTakeover: true })), told, inner };
 }
 
 function written(told: readonly Told[]): Uint8Array {

@@ -31,7 +31,10 @@ function connect(
   options: CompressOptions = {},
   maxMessageBytes = 1 << 20,
 ): WebSocketConnection {
-  const settings = toCompressSettings({ thresholdBytes: 0, ...options }, !parameters.serverNoContextTakeover);
+  const settings = toCompressSettings(
+    { thresholdBytes: 0, ...options },
+    { contextTakeover: !parameters.serverNoContextTakeover },
+  );
   return new WebSocketConnection(SERVER_SIDE, {
     maxMessageBytes,
     maxFragments: 64,
@@ -238,7 +241,7 @@ describe("permessage-deflate: sending, RFC 7692 §6.1 and §7.2.1", () => {
 
   it("compresses by default from 1024 bytes of UTF-8, and all that gets smaller where context is taken over", () => {
     const isCompressed = (options: CompressOptions, parameters: DeflateParameters, data: string): boolean => {
-      const settings = toCompressSettings(options, false);
+      const settings = toCompressSettings(options, { contextTakeover: false });
       return new PermessageDeflate(parameters, settings).deflate(data) !== undefined;
     };
     assert.equal(isCompressed({}, APART, "a".repeat(1024)), true);

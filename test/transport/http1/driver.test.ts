@@ -430,7 +430,7 @@ describe("Http1Driver: a client that does not read its answers", () => {
     const { stream, driver } = bench((exchange) => exchange.respond(OK, MUCH));
     stream.isStalled = true;
     stream.arrive(get("/"), get("/pipelined").slice(0, 20));
-    for (let now = 0; now <= 120_000; now += 1000) driver.beat(now);
+    for (let now = 0; now <= 120_000; now += 1000) driver.tick(now);
     assert.equal(stream.take(), answer(MUCH));
     assert.ok(!stream.isEnded);
     stream.arrive("x".repeat(64 * KIB - 20));

@@ -47,11 +47,11 @@ describe("the start of a connection behind a proxy", () => {
 
   it("that does not come within headerTimeoutMs ends the connection", () => {
     const { stream, listener, told } = waiting();
-    listener.beat(1_000_000, 10_000);
+    listener.tick(1_000_000, 10_000);
     stream.arrive("PROXY ");
-    listener.beat(1_009_999, 10_000);
+    listener.tick(1_009_999, 10_000);
     assert.ok(!stream.isDestroyed);
-    listener.beat(1_010_000, 10_000);
+    listener.tick(1_010_000, 10_000);
     assert.deepEqual([stream.isDestroyed, told], [true, []]);
   });
 

@@ -1,5 +1,5 @@
 // One WebSocket over a stream of two queues, in virtual time: when is written, when is read, when it ends.
-// What the frames mean is the business of test/protocol/websocket.test.ts; heartbeats are in beat.test.ts.
+// What the frames mean is the business of test/protocol/websocket.test.ts; heartbeats are in tick.test.ts.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -247,7 +247,7 @@ describe("WebSocketTransport: reading pace", () => {
     assert.deepEqual(told, ["1", "2", "closed by network 1006"]);
   });
 
-  it("a close frame that comes while paused is found by the next beat, and answered", () => {
+  it("a close frame that comes while paused is found by the next tick, and answered", () => {
     const { stream, transport, turn, told } = bench((what, it) => {
       if (what === "1") it.transport.pause();
     });
@@ -264,23 +264,23 @@ describe("WebSocketTransport: reading pace", () => {
     assert.deepEqual(stream.writes, ["\x88\x02\x0f\xa0"]);
   });
 
-  it("sends a pong with each beat while the socket is not read, and none where it is", () => {
+  it("sends a pong with each tick while the socket is not read, and none where it is", () => {
     const { stream, transport, turn } = bench((what, it) => {
       if (what === "1") it.transport.pause();
     });
-    const beat = (): void => {
+    const tick = (): void => {
       transport.tick(0, { pingIntervalMs: 0, pongTimeoutMs: 0 });
       turn.end();
     };
     stream.arrive(frame(TEXT, "1"));
-    beat();
+    tick();
     assert.deepEqual(stream.writes, []);
     stream.arrive(frame(TEXT, "x".repeat(65_536)));
-    beat();
-    beat();
+    tick();
+    tick();
     assert.deepEqual(stream.writes, ["\x8a\x00", "\x8a\x00"]);
     transport.resume();
-    beat();
+    tick();
     assert.deepEqual(stream.writes, ["\x8a\x00", "\x8a\x00"]);
   });
 });

@@ -79,8 +79,8 @@ function http(onExchange: (exchange: Exchange) => void = () => {}): { wire: Wire
   return { wire, driver };
 }
 
-function beats(target: { beat(now: number): void }, from: number, to: number): void {
-  for (let now = from; now <= to; now += 1000) target.beat(now);
+function ticks(target: { tick(now: number): void }, from: number, to: number): void {
+  for (let now = from; now <= to; now += 1000) target.tick(now);
 }
 
 describe("an HTTP connection", () => {
@@ -88,10 +88,10 @@ describe("an HTTP connection", () => {
     const { wire, driver } = http();
     for (let now = 0; now <= 9000; now += 1000) {
       driver.onBytes(Buffer.from(now === 0 ? "GET / HT" : now === 1000 ? "TP/1.1\r\n" : "A: b\r\n"));
-      driver.beat(now);
+      driver.tick(now);
       assert.equal(wire.written, "");
     }
-    driver.beat(10_000);
+    driver.tick(10_000);
     assert.match(wire.written, /^HTTP\/1\.1 408 Request Timeout\r\n/);
     assert.ok(wire.isEnded);
   });
@@ -100,20 +100,20 @@ describe("an HTTP connection", () => {
     const { wire, driver } = http((exchange) => exchange.respond({ status: 204, fields: [] }, null));
     driver.onBytes(Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
     const { written } = wire;
-    beats(driver, 0, 59_000);
+    ticks(driver, 0, 59_000);
     assert.ok(!wire.isEnded);
-    beats(driver, 60_000, 60_000);
+    ticks(driver, 60_000, 60_000);
     assert.ok(wire.isEnded);
     assert.equal(wire.written, written);
   });
 
   it("counts the idle time from the last request", () => {
     const { wire, driver } = http((exchange) => exchange.respond({ status: 204, fields: [] }, null));
-    beats(driver, 0, 50_000);
+    ticks(driver, 0, 50_000);
     driver.onBytes(Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
-    beats(driver, 51_000, 110_000);
+    ticks(driver, 51_000, 110_000);
     assert.ok(!wire.isEnded);
-    beats(driver, 111_000, 111_000);
+    ticks(driver, 111_000, 111_000);
     assert.ok(wire.isEnded);
   });
 
@@ -124,9 +124,9 @@ describe("an HTTP connection", () => {
     });
     driver.onBytes(Buffer.from("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc"));
     await new Promise(setImmediate);
-    beats(driver, 0, 59_000);
+    ticks(driver, 0, 59_000);
     assert.equal(wire.written, "");
-    beats(driver, 60_000, 60_000);
+    ticks(driver, 60_000, 60_000);
     await assert.rejects(reading!, { code: "REQUEST_TIMEOUT" });
     assert.match(wire.written, /^HTTP\/1\.1 408 /);
   });
@@ -134,7 +134,7 @@ describe("an HTTP connection", () => {
   it("has no timeout for a handler and a parked poll", () => {
     const { wire, driver } = http();
     driver.onBytes(Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
-    beats(driver, 0, 600_000);
+    ticks(driver, 0, 600_000);
     assert.ok(!wire.isEnded);
     assert.equal(wire.written, "");
   });
@@ -150,7 +150,7 @@ describe("a parked poll", () => {
       const listener = new Listener();
       const { driver } = http((exchange) => new HttpTransport(exchange, PLAIN, []).listen(listener));
       driver.onBytes(Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
-      beats(driver, 0, 600_000);
+      ticks(driver, 0, 600_000);
       assert.equal(listener.status, undefined);
       driver.onClosed(Object.assign(new Error(`read ${code}`), { code }));
       assert.equal((listener as Listener).status?.by, by);
@@ -177,7 +177,7 @@ describe("a silent WebSocket", () => {
     return { wire, transport, listener };
   }
   const run = (transport: WebSocketTransport, from: number, to: number): void =>
-    beats({ beat: (now) => transport.tick(now, HEARTBEAT) }, from, to);
+    ticks({ tick: (now) => transport.tick(now, HEARTBEAT) }, from, to);
 
   it("is pinged after pingIntervalMs, and lost pongTimeoutMs later: 1006 by the network", () => {
     const { wire, transport, listener } = open();
