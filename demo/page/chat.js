@@ -6,7 +6,7 @@ import { connection, listen, say } from "./conversation.js";
 const MAX_SHOWN = 200;
 
 /** Names for the transport that brought a line to the server. */
-const WAYS = { websocket: "websocket", sse: "stream", http: "stream", poll: "poll", post: "curl" };
+const WAYS = { websocket: "websocket", sse: "event stream", poll: "poll", post: "curl" };
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));

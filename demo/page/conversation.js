@@ -5,7 +5,7 @@
 import { connect } from "/unichannel/client/index.js";
 import { environment, NetworkWebSocket, networkFetch } from "./network.js";
 
-/** @typedef {{ id: number, name: string, text: string, via: "websocket" | "sse" | "poll" | "http" | "post" }} Line */
+/** @typedef {{ id: number, name: string, text: string, via: "websocket" | "sse" | "poll" | "post" }} Line */
 /** @typedef {{ n: number, sentAt: number, json: string, text: string | undefined, isAgain: boolean }} Message */
 
 /**
