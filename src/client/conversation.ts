@@ -7,7 +7,7 @@ import type { NumberedRecord, OpenRecord } from "../codec/session-record.ts";
 import { closeStatus } from "../protocol/close-status.ts";
 import { ACK_MS } from "../protocol/session.ts";
 import { fullJitter } from "./backoff.ts";
-import type { Carrier, CarrierEvents, TransportKind } from "./carrier.ts";
+import type { Carrier, CarrierEvents, CarrierKind } from "./carrier.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
 import { fatalCode, REPLACED } from "./carrier-end.ts";
 import { CarrierSelector } from "./carrier-selector.ts";
@@ -26,7 +26,7 @@ import { checkClose, TRANSPORTS, toTransport } from "./options.ts";
 import { startWebSocket } from "./websocket-carrier.ts";
 
 /** The kind that was selected last, by origin and choice. Kept for the life of the page. */
-const winners = new Map<string, TransportKind>();
+const winners = new Map<string, CarrierKind>();
 
 export function converse(
   url: string | URL,
@@ -94,7 +94,7 @@ export function converse(
   });
   if (signal?.aborted) close();
 
-  function start(kind: TransportKind, told: CarrierEvents): Carrier {
+  function start(kind: CarrierKind, told: CarrierEvents): Carrier {
     let attempt = 0;
     log(`${kind}: trying`);
     const link = {
