@@ -155,7 +155,8 @@ export class NatsReader {
     if (consumer.isOver) return;
     // There are fewer messages than before: some are gone, perhaps the last ones, which nothing else would show.
     if (!isAnother && pending < state.last_seq - this.#sequence) {
-      await this.#tellGaps(config.max_msgs_per_subject);
+      const limit = config.max_msgs_per_subject;
+      await this.#tellGaps(limit < 0 ? Number.POSITIVE_INFINITY : limit);
       if (consumer.isOver) return;
     }
     if (pending === 0) this.#sequence = Math.max(this.#sequence, state.last_seq);
@@ -253,12 +254,13 @@ export class NatsReader {
   }
 
   /**
-   * Tells the groups that lost messages after the last one that was read. `limit`: messages of each group that the stream
-   * keeps.
+   * Tells the groups that lost messages after the last one that was read.
+   *
+   * @param limit number of messages of each group that the stream keeps; Infinity: all
    */
   async #tellGaps(limit: number): Promise<void> {
-    const place = { sequence: this.#sequence, atMs: this.#readAt, nowMs: this.#options.clock.now(), limit };
-    await findGaps(this.#streams, place, [...this.#subscriptions], tellGap);
+    const position = { sequence: this.#sequence, atMs: this.#readAt, nowMs: this.#options.clock.now(), limit };
+    await findGaps(this.#streams, position, [...this.#subscriptions], tellGap);
   }
 
   /** Waits before another attempt; a new connection ends the wait. */
