@@ -13,7 +13,7 @@ import {
   MANY_FAILURES,
   MAX_SILENCES,
   MAX_UPGRADE_MS,
-  MIN_BEAT_MS,
+  MIN_HEARTBEAT_MS,
   OPEN_MS,
   STABLE_MS,
   TOLERATED_FAILURES,
@@ -218,8 +218,8 @@ export class CarrierSelector {
     this.#hasOpened = true;
     this.#hear();
     this.#openedAt = this.#heardAt;
-    this.#heartbeatMs = Math.max(heartbeatMs, MIN_BEAT_MS);
-    this.#beat();
+    this.#heartbeatMs = Math.max(heartbeatMs, MIN_HEARTBEAT_MS);
+    this.#scheduleHeartbeat();
     this.#upgradeLater();
   }
 
@@ -309,16 +309,16 @@ export class CarrierSelector {
   }
 
   /** Each `heartbeatMs`: sends a sign of life, and checks when the last one has come. */
-  #beat(): void {
+  #scheduleHeartbeat(): void {
     this.#cancelHeartbeat = this.#owner.after(this.#heartbeatMs, () => {
       const carrier = this.#carrier!;
       const isWebSocket = carrier.kind === "websocket";
-      const beats = isWebSocket ? 2 ** Math.min(this.#silences + 1, MAX_SILENCES) : 2;
-      if (this.#silenceMs() >= beats * this.#heartbeatMs) {
+      const tolerated = isWebSocket ? 2 ** Math.min(this.#silences + 1, MAX_SILENCES) : 2;
+      if (this.#silenceMs() >= tolerated * this.#heartbeatMs) {
         if (isWebSocket) this.#silences += 1;
         this.fail({ what: "silent" });
       } else if (!carrier.heartbeat()) this.fail({ what: "what is sent does not arrive" });
-      else if (carrier === this.current) this.#beat();
+      else if (carrier === this.current) this.#scheduleHeartbeat();
     });
   }
 

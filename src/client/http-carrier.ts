@@ -63,7 +63,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
     return session ? session.received + session.acknowledged : 0;
   }
 
-  async function down(): Promise<void> {
+  async function readLoop(): Promise<void> {
     // PROTOCOL.md, "park": the first poll is answered at once, to show that polls get through.
     let mode: Query = isPoll ? { mode: "poll", park: "0" } : {};
     for (let idlePolls = 0; ; mode = { mode: "poll" }) {
@@ -88,10 +88,10 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
   function flush(): void {
     if (isPosting || isOver) return;
     isPosting = true;
-    up().catch(failed);
+    postLoop().catch(failed);
   }
 
-  async function up(): Promise<void> {
+  async function postLoop(): Promise<void> {
     // Messages that the application sends in one turn share a POST.
     await undefined;
     for (let failures = 0, waits = 0; !isOver; ) {
@@ -142,7 +142,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
   }
 
   /** Sends an acknowledgement as soon as possible. */
-  async function say(): Promise<void> {
+  async function sendAck(): Promise<void> {
     isAckDue = true;
     if (!isPending) return flush();
     if (isBeside) return;
@@ -239,7 +239,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
     }
   }
 
-  down().catch((error) => void (isFinishing || failed(error)));
+  readLoop().catch((error) => void (isFinishing || failed(error)));
   return {
     kind,
     begin(begun, open) {
@@ -252,11 +252,11 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
     acknowledge() {
       // The `after` of a poll acknowledges.
       if (isPoll) unhold?.();
-      else void say();
+      else void sendAck();
     },
     heartbeat() {
       // A parked poll needs no sign of life. A poll that receives a long message does, and so does a client that waits.
-      if (!isPoll || isReading || unhold) void say();
+      if (!isPoll || isReading || unhold) void sendAck();
       return true;
     },
     hold() {

@@ -57,7 +57,7 @@ function useAny(url: string | URL | null, options: AnyOptions): UsedChannel<unkn
   });
   useEffect(() => {
     if (key === undefined) return undefined;
-    const shared = take(key, latest.current);
+    const shared = acquire(key, latest.current);
     const offMessage = shared.connection.onMessage((message) => latest.current.onMessage?.(message));
     const offOpen = shared.connection.onOpen((opening) => latest.current.onOpen?.(opening));
     setConnection(shared.connection);
@@ -89,7 +89,7 @@ function useAny(url: string | URL | null, options: AnyOptions): UsedChannel<unkn
   };
 }
 
-function take(key: string, options: AnyOptions): Shared {
+function acquire(key: string, options: AnyOptions): Shared {
   let shared = all.get(key);
   if (shared === undefined || shared.connection.state === "closed") {
     const { onMessage: _, onOpen: __, ...others } = options;

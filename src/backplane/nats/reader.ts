@@ -42,7 +42,7 @@ export interface NatsReaderOptions {
 
 const RETRY_MS = 500;
 /** Seconds without a message after which the stream is looked at: its consumer may be wrong. */
-const LOOK_BEATS = 2;
+const IDLE_HEARTBEATS = 2;
 /** Time after which other connections get their turn while messages are delivered. */
 const SLICE_MS = 8;
 
@@ -187,7 +187,7 @@ export class NatsReader {
     while (!consumer.isOver) {
       const found = consumer.take();
       if (found === undefined) {
-        if (consumer.hasBeaten(LOOK_BEATS)) await this.#look(consumer);
+        if (consumer.hasIdled(IDLE_HEARTBEATS)) await this.#verify(consumer);
         await consumer.arrival();
         sliceStart = performance.now();
         continue;
@@ -208,7 +208,7 @@ export class NatsReader {
    * Checks the consumer's claim that it has delivered everything: it may have been created on a broken stream, or messages that
    * it was about to deliver were removed.
    */
-  async #look(consumer: NatsConsumer): Promise<void> {
+  async #verify(consumer: NatsConsumer): Promise<void> {
     this.#readAt = this.#options.clock.now();
     const { state } = await this.#streams.info();
     // Another stream was found, or the missing messages have come meanwhile.
