@@ -23,8 +23,8 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
   let session: ClientSession | undefined;
   let token = "";
   let heartbeatMs = 0;
-  /** Functions that abort requests. Each request has its own signal, because a signal keeps its listeners while it lives. */
-  const stops = new Set<() => void>();
+  /** One for each request under way, because a signal keeps its listeners while it lives. */
+  const aborters = new Set<AbortController>();
   /** True while the response to a GET arrives. */
   let isReading = false;
   let isPosting = false;
@@ -44,7 +44,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
 
   function end(): void {
     isOver = true;
-    for (const stop of stops) stop();
+    for (const aborter of aborters) aborter.abort();
     unhold?.();
     wake();
   }
@@ -163,7 +163,8 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
   /** Never rejects. */
   async function post(body: string, options?: RequestInit): Promise<Answer> {
     // A poll may begin another session while the application is asked for its headers.
-    const [of, secret] = [session!, token];
+    const of = session!;
+    const secret = token;
     const query = (): Query => ({ session: secret, from: `${of.acknowledged + 1}` });
     return request(query, body, options).catch(failure);
   }
@@ -175,9 +176,8 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
     const isPost = body !== undefined;
     const { url, headers } = await endpoint.request(query);
     const aborter = new AbortController();
-    const stop = (): void => aborter.abort();
-    stops.add(stop);
-    if (isOver) stop();
+    aborters.add(aborter);
+    if (isOver) aborter.abort();
     const cancel =
       isPost &&
       after((2 * heartbeatMs + body.length / SLOWEST) * of!.patience, () => aborter.abort(new Error("timed out")));
@@ -212,7 +212,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
       };
     } finally {
       if (cancel) cancel();
-      stops.delete(stop);
+      aborters.delete(aborter);
       // The rest of the response is not needed.
       reader?.cancel().catch(() => {});
     }
