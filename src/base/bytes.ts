@@ -50,7 +50,7 @@ export function detached(text: string): string {
   return Buffer.from(text, encoding).toString(encoding);
 }
 
-const NONE: Uint8Array = new Uint8Array(0);
+const NONE: Uint8Array = /* @__PURE__ */ new Uint8Array(0);
 
 /**
  * Returns the bytes in memory of their own, which nobody else can change, move or keep alive. `slice` does not do this for a

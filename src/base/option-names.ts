@@ -50,8 +50,9 @@ function nearest(name: string, known: readonly string[]): string | undefined {
  */
 export function isNear(a: string, b: string, changes: number): boolean {
   if (a === b) return true;
-  const [restA, restB] = [a.slice(1), b.slice(1)];
+  const restA = a.slice(1);
+  const restB = b.slice(1);
   if (a[0] === b[0]) return isNear(restA, restB, changes);
   const left = changes - 1;
-  return left >= 0 && (isNear(restA, b, left) || isNear(a, restB, left) || isNear(restA, restB, left));
+  return changes > 0 && (isNear(restA, b, left) || isNear(a, restB, left) || isNear(restA, restB, left));
 }

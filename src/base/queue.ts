@@ -40,13 +40,6 @@ export class Queue<Item> implements Iterable<Item> {
     return index < 0 ? undefined : this.#items[this.#head + index];
   }
 
-  /** Removes the first `count` items and returns them in order. */
-  take(count: number): Item[] {
-    const taken: Item[] = [];
-    for (let left = Math.min(count, this.length); left > 0; left--) taken.push(this.shift() as Item);
-    return taken;
-  }
-
   /** Returns a copy of the items from `index` on, in order. */
   slice(index = 0): Item[] {
     return this.#items.slice(this.#head + index) as Item[];
@@ -57,7 +50,8 @@ export class Queue<Item> implements Iterable<Item> {
     this.#head = 0;
   }
 
-  *[Symbol.iterator](): Generator<Item> {
-    for (let i = this.#head; i < this.#items.length; i++) yield this.#items[i] as Item;
+  /** Iterates over a copy of the items. */
+  [Symbol.iterator](): IterableIterator<Item> {
+    return this.slice().values();
   }
 }

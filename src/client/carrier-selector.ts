@@ -4,7 +4,7 @@
 // Long because all moves of the table change the same fields: the carrier, its candidates and one timer.
 
 import type { ServerRecord } from "../codec/session-record.ts";
-import type { Carrier, CarrierEvents, TransportKind } from "./carrier.ts";
+import type { Carrier, CarrierEvents, CarrierKind } from "./carrier.ts";
 import { type CarrierEnd, isOdd, REPLACED } from "./carrier-end.ts";
 import type { PageEvent, Time } from "./environment.ts";
 import {
@@ -13,7 +13,7 @@ import {
   MANY_FAILURES,
   MAX_SILENCES,
   MAX_UPGRADE_MS,
-  MIN_BEAT_MS,
+  MIN_HEARTBEAT_MS,
   OPEN_MS,
   STABLE_MS,
   TOLERATED_FAILURES,
@@ -44,7 +44,7 @@ const MOVES: Readonly<Record<State, readonly State[]>> = {
 };
 
 export interface SelectorOwner extends Time {
-  start(kind: TransportKind, events: CarrierEvents): Carrier;
+  start(kind: CarrierKind, events: CarrierEvents): Carrier;
   /** Called for each record of the current carrier. An `open` makes `carrier` the current one, if it was not. */
   onRecord(carrier: Carrier, record: ServerRecord): void;
   /** Returns true while something that was sent is not acknowledged. */
@@ -58,7 +58,7 @@ export interface SelectorOwner extends Time {
 }
 
 export class CarrierSelector {
-  readonly #kinds: readonly TransportKind[];
+  readonly #kinds: readonly CarrierKind[];
   readonly #owner: SelectorOwner;
   #state: State = "waiting";
   /** The carrier that has the session, or the one that finishes. */
@@ -93,7 +93,7 @@ export class CarrierSelector {
   #cancelHeartbeat = (): void => {};
 
   /** `preference`: the index of the kind to begin with. */
-  constructor(kinds: readonly TransportKind[], preference: number, owner: SelectorOwner) {
+  constructor(kinds: readonly CarrierKind[], preference: number, owner: SelectorOwner) {
     this.#kinds = kinds;
     this.#preference = preference;
     this.#owner = owner;
@@ -218,8 +218,8 @@ export class CarrierSelector {
     this.#hasOpened = true;
     this.#hear();
     this.#openedAt = this.#heardAt;
-    this.#heartbeatMs = Math.max(heartbeatMs, MIN_BEAT_MS);
-    this.#beat();
+    this.#heartbeatMs = Math.max(heartbeatMs, MIN_HEARTBEAT_MS);
+    this.#scheduleHeartbeat();
     this.#upgradeLater();
   }
 
@@ -309,16 +309,16 @@ export class CarrierSelector {
   }
 
   /** Each `heartbeatMs`: sends a sign of life, and checks when the last one has come. */
-  #beat(): void {
+  #scheduleHeartbeat(): void {
     this.#cancelHeartbeat = this.#owner.after(this.#heartbeatMs, () => {
       const carrier = this.#carrier!;
       const isWebSocket = carrier.kind === "websocket";
-      const beats = isWebSocket ? 2 ** Math.min(this.#silences + 1, MAX_SILENCES) : 2;
-      if (this.#silenceMs() >= beats * this.#heartbeatMs) {
+      const tolerated = isWebSocket ? 2 ** Math.min(this.#silences + 1, MAX_SILENCES) : 2;
+      if (this.#silenceMs() >= tolerated * this.#heartbeatMs) {
         if (isWebSocket) this.#silences += 1;
         this.fail({ what: "silent" });
       } else if (!carrier.heartbeat()) this.fail({ what: "what is sent does not arrive" });
-      else if (carrier === this.current) this.#beat();
+      else if (carrier === this.current) this.#scheduleHeartbeat();
     });
   }
 

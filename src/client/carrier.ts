@@ -7,7 +7,7 @@ import type { Endpoint, Query } from "./endpoint.ts";
 import type { Time } from "./environment.ts";
 
 /** Transports that may carry a connection, best first. A server names its transports in the same words. */
-export type TransportKind = "websocket" | "sse" | "poll";
+export type CarrierKind = "websocket" | "sse" | "poll";
 
 /** Callbacks of a carrier. None is called before the function that starts the carrier has returned. */
 export interface CarrierEvents {
@@ -28,7 +28,7 @@ export interface Link extends Time, CarrierEvents {
 }
 
 export interface Carrier {
-  readonly kind: TransportKind;
+  readonly kind: CarrierKind;
   /**
    * Called first, when the session is on this carrier: sends what is not acknowledged now, and what follows at each
    * `flush`.

@@ -20,11 +20,11 @@ export class ClientSession extends Session<Kept> {
   /** While true, the application is behind, and nothing new is acknowledged. */
   isHeld = false;
   /** The last number that was acknowledged. */
-  #said = 0;
+  #acked = 0;
 
   /** The value of a request's `after`. */
-  get said(): number {
-    return this.isHeld ? this.#said : this.received;
+  get ackNumber(): number {
+    return this.isHeld ? this.#acked : this.received;
   }
 
   override get hasAck(): boolean {
@@ -32,7 +32,7 @@ export class ClientSession extends Session<Kept> {
   }
 
   override takeAck(): number {
-    return (this.#said = super.takeAck(this.said));
+    return (this.#acked = super.takeAck(this.ackNumber));
   }
 
   /** Factor for timeouts: 1, doubled each time that the oldest kept record was sent again. */

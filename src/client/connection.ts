@@ -2,7 +2,7 @@
 
 import type { CloseStatus } from "../protocol/close-status.ts";
 import type { BackoffOptions } from "./backoff.ts";
-import type { TransportKind } from "./carrier.ts";
+import type { CarrierKind } from "./carrier.ts";
 import type { EndpointOptions } from "./endpoint.ts";
 import type { Environment } from "./environment.ts";
 
@@ -26,7 +26,7 @@ export interface Opening<Out = Sendable> {
    */
   readonly session: "new" | "resumed" | "lost";
   /** The kind of transport that carries it. */
-  readonly transport: TransportKind;
+  readonly transport: CarrierKind;
   /**
    * The messages of a lost session that were sent and not acknowledged: they may or may not have arrived. Send them again
    * if you want to. Messages that were never sent go out in the new session without your doing.
@@ -48,7 +48,7 @@ export interface ConnectionClose<Out = unknown> extends CloseStatus {
 /** The options of `connect`. */
 export interface ConnectOptions extends EndpointOptions {
   /** The transports that may carry the session, best first. @default ["websocket", "sse", "poll"] */
-  readonly carriers?: readonly TransportKind[] | undefined;
+  readonly carriers?: readonly CarrierKind[] | undefined;
   /** Unacknowledged bytes at which `send` returns false. From 1 to Infinity. @default 1 MiB */
   readonly maxBufferedBytes?: number | undefined;
   /** Between attempts: full jitter, up to 500 ms, 1 s, 2 s … 30 s. */
@@ -69,7 +69,7 @@ export interface Connection<In = Message, Out = Sendable> extends AsyncIterable<
   /** `connecting` before the first opening, `open`, `reconnecting` without a connection, `closed` for ever. */
   readonly state: ConnectionState;
   /** The transport in use; undefined unless `state` is `open`. */
-  readonly transport: TransportKind | undefined;
+  readonly transport: CarrierKind | undefined;
   /** Bytes that the server has not acknowledged. */
   readonly bufferedAmount: number;
   /** The first opening. Rejects with CONNECTION_CLOSED if the connection ends before; you need not handle that. */

@@ -7,7 +7,7 @@ import type { NumberedRecord, OpenRecord } from "../codec/session-record.ts";
 import { closeStatus } from "../protocol/close-status.ts";
 import { ACK_MS } from "../protocol/session.ts";
 import { fullJitter } from "./backoff.ts";
-import type { Carrier, CarrierEvents, TransportKind } from "./carrier.ts";
+import type { Carrier, CarrierEvents, CarrierKind } from "./carrier.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
 import { fatalCode, REPLACED } from "./carrier-end.ts";
 import { CarrierSelector } from "./carrier-selector.ts";
@@ -26,7 +26,7 @@ import { checkClose, TRANSPORTS, toTransport } from "./options.ts";
 import { startWebSocket } from "./websocket-carrier.ts";
 
 /** The kind that was selected last, by origin and choice. Kept for the life of the page. */
-const winners = new Map<string, TransportKind>();
+const winners = new Map<string, CarrierKind>();
 
 export function converse(
   url: string | URL,
@@ -67,7 +67,7 @@ export function converse(
 
   const unwatch = environment.watch((event) => {
     if (event !== "awake") isOffline = event === "offline";
-    look();
+    updateState();
     if (!events.ending) selector.check(event);
   });
   const onAbort = (): void => void close();
@@ -81,10 +81,10 @@ export function converse(
         if (acknowledged(record.received)) carrier.flush();
         // The server's application may wait for ours (PROTOCOL.md, "Acknowledgements").
         acknowledge();
-      } else if (record.type !== "heartbeat") take(record);
+      } else if (record.type !== "heartbeat") receive(record);
     },
     hasUnacknowledged: () => session.bufferedAmount > 0,
-    onEnd: lost,
+    onEnd: carrierEnded,
     onFailure(failures, delayMs) {
       const text = failures.join("; ");
       log(`failed: ${text}; next in ${Math.round(delayMs)} ms`);
@@ -94,19 +94,19 @@ export function converse(
   });
   if (signal?.aborted) close();
 
-  function start(kind: TransportKind, told: CarrierEvents): Carrier {
+  function start(kind: CarrierKind, listener: CarrierEvents): Carrier {
     let attempt = 0;
     log(`${kind}: trying`);
     const link = {
-      ...told,
+      ...listener,
       ...time,
       endpoint,
       resumption() {
         attempt = ++tries;
         const query = { try: `${attempt}` };
-        return token === undefined ? query : { session: token, after: `${session.said}`, ...query };
+        return token === undefined ? query : { session: token, after: `${session.ackNumber}`, ...query };
       },
-      onEnd: (why: CarrierEnd) => told.onEnd({ attempt, ...why }),
+      onEnd: (why: CarrierEnd) => listener.onEnd({ attempt, ...why }),
     };
     return kind === "websocket" ? startWebSocket(link) : startHttp(kind, link);
   }
@@ -153,7 +153,7 @@ export function converse(
     return values;
   }
 
-  function take(record: NumberedRecord): void {
+  function receive(record: NumberedRecord): void {
     if (session.receiveNext(record)) {
       // Messages that come with the opening of each new session do not prove that the carrier works.
       if (losses < 2) selector.prove();
@@ -162,7 +162,7 @@ export function converse(
       else {
         log(`closed by the server: ${record.code} ${record.reason}, back in ${record.retryMs} ms`);
         selector.restart(record.retryMs);
-        look();
+        updateState();
       }
     }
     if (events.ending) return;
@@ -179,7 +179,7 @@ export function converse(
     }
   }
 
-  function lost(ended: Carrier, why: CarrierEnd): void {
+  function carrierEnded(ended: Carrier, why: CarrierEnd): void {
     const { status, code, reason, attempt, refused, error } = why;
     const wasOpen = ended === carrier;
     log(`${ended.kind}: over, ${error ?? why.what}`);
@@ -199,11 +199,11 @@ export function converse(
       const text = reason || (fatal === REPLACED ? "replaced" : status ? `HTTP ${status}` : "");
       endedByServer(fatal, text);
     }
-    look();
+    updateState();
   }
 
   /** Tells the application when there is no carrier any more. */
-  function look(): void {
+  function updateState(): void {
     if (!selector.current) events.move(isOffline ? "offline" : "reconnecting");
   }
 

@@ -23,8 +23,8 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
   let session: ClientSession | undefined;
   let token = "";
   let heartbeatMs = 0;
-  /** Functions that abort requests. Each request has its own signal, because a signal keeps its listeners while it lives. */
-  const stops = new Set<() => void>();
+  /** One for each request under way, because a signal keeps its listeners while it lives. */
+  const aborters = new Set<AbortController>();
   /** True while the response to a GET arrives. */
   let isReading = false;
   let isPosting = false;
@@ -44,7 +44,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
 
   function end(): void {
     isOver = true;
-    for (const stop of stops) stop();
+    for (const aborter of aborters) aborter.abort();
     unhold?.();
     wake();
   }
@@ -63,7 +63,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
     return session ? session.received + session.acknowledged : 0;
   }
 
-  async function down(): Promise<void> {
+  async function readLoop(): Promise<void> {
     // PROTOCOL.md, "park": the first poll is answered at once, to show that polls get through.
     let mode: Query = isPoll ? { mode: "poll", park: "0" } : {};
     for (let idlePolls = 0; ; mode = { mode: "poll" }) {
@@ -88,10 +88,10 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
   function flush(): void {
     if (isPosting || isOver) return;
     isPosting = true;
-    up().catch(failed);
+    postLoop().catch(failed);
   }
 
-  async function up(): Promise<void> {
+  async function postLoop(): Promise<void> {
     // Messages that the application sends in one turn share a POST.
     await undefined;
     for (let failures = 0, waits = 0; !isOver; ) {
@@ -142,7 +142,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
   }
 
   /** Sends an acknowledgement as soon as possible. */
-  async function say(): Promise<void> {
+  async function sendAck(): Promise<void> {
     isAckDue = true;
     if (!isPending) return flush();
     if (isBeside) return;
@@ -163,7 +163,8 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
   /** Never rejects. */
   async function post(body: string, options?: RequestInit): Promise<Answer> {
     // A poll may begin another session while the application is asked for its headers.
-    const [of, secret] = [session!, token];
+    const of = session!;
+    const secret = token;
     const query = (): Query => ({ session: secret, from: `${of.acknowledged + 1}` });
     return request(query, body, options).catch(failure);
   }
@@ -175,9 +176,8 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
     const isPost = body !== undefined;
     const { url, headers } = await endpoint.request(query);
     const aborter = new AbortController();
-    const stop = (): void => aborter.abort();
-    stops.add(stop);
-    if (isOver) stop();
+    aborters.add(aborter);
+    if (isOver) aborter.abort();
     const cancel =
       isPost &&
       after((2 * heartbeatMs + body.length / SLOWEST) * of!.patience, () => aborter.abort(new Error("timed out")));
@@ -212,7 +212,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
       };
     } finally {
       if (cancel) cancel();
-      stops.delete(stop);
+      aborters.delete(aborter);
       // The rest of the response is not needed.
       reader?.cancel().catch(() => {});
     }
@@ -239,7 +239,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
     }
   }
 
-  down().catch((error) => void (isFinishing || failed(error)));
+  readLoop().catch((error) => void (isFinishing || failed(error)));
   return {
     kind,
     begin(begun, open) {
@@ -252,11 +252,11 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
     acknowledge() {
       // The `after` of a poll acknowledges.
       if (isPoll) unhold?.();
-      else void say();
+      else void sendAck();
     },
     heartbeat() {
       // A parked poll needs no sign of life. A poll that receives a long message does, and so does a client that waits.
-      if (!isPoll || isReading || unhold) void say();
+      if (!isPoll || isReading || unhold) void sendAck();
       return true;
     },
     hold() {

@@ -11,7 +11,7 @@ export {
   type StandardSchema,
 } from "../codec/message-codec.ts";
 export type { CloseName, CloseStatus } from "../protocol/close-status.ts";
-export type { TransportKind } from "./carrier.ts";
+export type { CarrierKind } from "./carrier.ts";
 export { connect } from "./connect.ts";
 export type {
   Connection,

@@ -25,7 +25,7 @@ export const TOLERATED_FAILURES = 2;
 /** Consecutive failures after which attempts begin with the best kind again: the network may be another. */
 export const MANY_FAILURES = 4;
 /** The shortest interval between heartbeats, even if the server asks for less. */
-export const MIN_BEAT_MS = 10;
+export const MIN_HEARTBEAT_MS = 10;
 /** A WebSocket does not show that a part of a message has arrived: each silence doubles the timeout, up to 64 heartbeats. */
 export const MAX_SILENCES = 6;
 /** Repetitions after which timeouts grow no more: 64 times the first one. */
@@ -37,7 +37,7 @@ export const MAX_REPETITIONS = 6;
  */
 export const WINDOW_BYTES = 262_144;
 /** Consecutive heartbeats without progress that are tolerated, beyond the time that the sent bytes need. */
-export const STUCK_BEATS = 2;
+export const STUCK_HEARTBEATS = 2;
 /** Bytes per millisecond: the slowest link that is expected. Timeouts grow by the length of what is sent. */
 export const SLOWEST = 16;
 

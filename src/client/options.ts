@@ -1,17 +1,18 @@
-// Options are checked where they are given: a mistake would otherwise be a connection that never opens, or never rests.
+// Options are checked where they are given: a mistake would otherwise be a connection that never opens, or one that
+// reconnects without pause.
 
 import { ChannelError } from "../base/channel-error.ts";
 import { checkOptionNames, unknownName } from "../base/option-names.ts";
 import { SESSION_PROTOCOL } from "../codec/session-record.ts";
 import type { BackoffOptions } from "./backoff.ts";
-import type { TransportKind } from "./carrier.ts";
+import type { CarrierKind } from "./carrier.ts";
 import type { ConnectOptions } from "./connection.ts";
 import type { Environment } from "./environment.ts";
 
-export const TRANSPORTS: readonly TransportKind[] = ["websocket", "sse", "poll"];
+export const TRANSPORTS: readonly CarrierKind[] = ["websocket", "sse", "poll"];
 
 /** An event stream is also accepted as `stream`, its name in earlier versions. */
-export function toTransport(kind: TransportKind | "stream"): TransportKind {
+export function toTransport(kind: CarrierKind | "stream"): CarrierKind {
   return kind === "stream" ? "sse" : kind;
 }
 

@@ -2,7 +2,7 @@
 
 import { type RefObject, useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import type { MessageCodec } from "../codec/message-codec.ts";
-import type { TransportKind } from "./carrier.ts";
+import type { CarrierKind } from "./carrier.ts";
 import { connect } from "./connect.ts";
 import type { Connection, ConnectionState, ConnectOptions, Message, Opening, Sendable } from "./connection.ts";
 
@@ -19,7 +19,7 @@ export interface UsedChannel<In = Message, Out = Sendable> {
   /** `connecting` on a server, and until the component is mounted. */
   readonly state: ConnectionState;
   /** The kind of transport that carries it now; undefined unless `state` is `open`. */
-  readonly transport: TransportKind | undefined;
+  readonly transport: CarrierKind | undefined;
   /** The connection's; false before the component is mounted. The same function for the same connection. */
   readonly send: (data: Out) => boolean;
   /** The connection; undefined before the component is mounted. */
@@ -57,7 +57,7 @@ function useAny(url: string | URL | null, options: AnyOptions): UsedChannel<unkn
   });
   useEffect(() => {
     if (key === undefined) return undefined;
-    const shared = take(key, latest.current);
+    const shared = acquire(key, latest.current);
     const offMessage = shared.connection.onMessage((message) => latest.current.onMessage?.(message));
     const offOpen = shared.connection.onOpen((opening) => latest.current.onOpen?.(opening));
     setConnection(shared.connection);
@@ -83,13 +83,13 @@ function useAny(url: string | URL | null, options: AnyOptions): UsedChannel<unkn
   const send = useCallback((data: unknown) => connection?.send(data) ?? false, [connection]);
   return {
     state: state as ConnectionState,
-    transport: transport === "" ? undefined : (transport as TransportKind),
+    transport: transport === "" ? undefined : (transport as CarrierKind),
     send,
     connection,
   };
 }
 
-function take(key: string, options: AnyOptions): Shared {
+function acquire(key: string, options: AnyOptions): Shared {
   let shared = all.get(key);
   if (shared === undefined || shared.connection.state === "closed") {
     const { onMessage: _, onOpen: __, ...others } = options;

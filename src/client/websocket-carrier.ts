@@ -11,7 +11,7 @@ import type { Carrier, Link } from "./carrier.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
 import type { ClientSession } from "./client-session.ts";
 import { failure } from "./endpoint.ts";
-import { SLOWEST, STUCK_BEATS, WINDOW_BYTES } from "./limits.ts";
+import { SLOWEST, STUCK_HEARTBEATS, WINDOW_BYTES } from "./limits.ts";
 
 /** The members of a WebSocket that are used; those of platforms and of `ws` have them. */
 interface Socket {
@@ -38,7 +38,7 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
   /** The session's and the socket's values at the last heartbeat. */
   let acknowledged = 0;
   let buffered = 0;
-  let stuckBeats = 0;
+  let stuckHeartbeats = 0;
   let isFinishing = false;
   let isOver = false;
 
@@ -56,7 +56,7 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
     onEnd(why);
   }
 
-  function say(record: ClientRecord): void {
+  function sendRecord(record: ClientRecord): void {
     try {
       socket!.send(encodeClientMessage(record));
     } catch (error) {
@@ -65,7 +65,7 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
   }
 
   function acknowledge(): void {
-    say({ type: "ack", received: session.takeAck() });
+    sendRecord({ type: "ack", received: session.takeAck() });
   }
 
   /** Returns the bytes that were sent on this WebSocket and are not acknowledged. */
@@ -130,12 +130,12 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
 
   return {
     kind: "websocket",
-    begin(begun, { received, resumed, heartbeatMs: beatMs }) {
+    begin(begun, { received, resumed, heartbeatMs: intervalMs }) {
       session = begun;
-      heartbeatMs = beatMs;
+      heartbeatMs = intervalMs;
       // A POST that was answered meanwhile has delivered more than `received` says.
       sent = session.acknowledged;
-      if (sent !== received) say({ type: "from", number: sent + 1 });
+      if (sent !== received) sendRecord({ type: "from", number: sent + 1 });
       // Shows the server that the client has the token (PROTOCOL.md, "Acknowledgements").
       if (!resumed) acknowledge();
       flush();
@@ -148,13 +148,13 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
       // The bytes that waited in the platform at the last heartbeat still wait.
       const isWaiting = bufferedAmount === undefined || (buffered > 0 && bufferedAmount >= buffered);
       const isStuck = session.bufferedAmount > 0 && session.acknowledged === acknowledged && isWaiting;
-      stuckBeats = isStuck ? stuckBeats + 1 : 0;
+      stuckHeartbeats = isStuck ? stuckHeartbeats + 1 : 0;
       acknowledged = session.acknowledged;
       buffered = bufferedAmount ?? 0;
       // A long message shows no progress: the platform counts all of it until all has left (Node.js, `ws`).
-      const beats = STUCK_BEATS + inFlight() / (SLOWEST * heartbeatMs);
-      if (stuckBeats > beats * session.patience) return false;
-      say({ type: "heartbeat" });
+      const tolerated = STUCK_HEARTBEATS + inFlight() / (SLOWEST * heartbeatMs);
+      if (stuckHeartbeats > tolerated * session.patience) return false;
+      sendRecord({ type: "heartbeat" });
       return true;
     },
     finish(by) {

@@ -151,11 +151,12 @@ function recordOf(type: string | undefined, data: string): ServerRecord {
     };
   }
   if (type !== "close") return fail(`kind ${type}`);
-  const { code, reason, retryMs } = parse(data);
+  const fields = parse(data);
+  const code = count(fields.code);
   // RFC 6455 §7.4: what a WebSocket could say.
-  if (count(code) < 1000 || count(code) > 4999) return fail(type);
-  const close = { type, code: count(code), reason: text(reason) } as const;
-  return retryMs === undefined ? close : { ...close, retryMs: count(retryMs) };
+  if (code < 1000 || code > 4999) return fail(type);
+  const close = { type, code, reason: text(fields.reason) } as const;
+  return fields.retryMs === undefined ? close : { ...close, retryMs: count(fields.retryMs) };
 }
 
 /** A number as the protocol writes it: decimal, no sign, no leading zero, exact in JavaScript; undefined if it is not one. */

@@ -2,7 +2,7 @@
 
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
-import type { TransportKind } from "../client/carrier.ts";
+import type { CarrierKind } from "../client/carrier.ts";
 import type { MemoryNetwork } from "./network.ts";
 
 /** Fetch §2.2.3: a response with one of these has no body. */
@@ -47,7 +47,7 @@ function ask(network: MemoryNetwork, { url, method, headers }: Request): ClientR
 }
 
 /** The carrier of a session that makes this request; undefined if no session does. */
-function kindOf(url: string, method: string, headers: Headers): TransportKind | undefined {
+function kindOf(url: string, method: string, headers: Headers): CarrierKind | undefined {
   if (method !== "GET" || headers.get("accept") !== "text/event-stream") return undefined;
   return new URL(url).searchParams.get("mode") === "poll" ? "poll" : "sse";
 }

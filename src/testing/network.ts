@@ -4,7 +4,7 @@
 import type { Duplex } from "node:stream";
 import type { Clock } from "../base/clock.ts";
 import { badValue, checkAmount, checkFinite, checkOneOf } from "../base/option-values.ts";
-import type { TransportKind } from "../client/carrier.ts";
+import type { CarrierKind } from "../client/carrier.ts";
 import type { PageEvent } from "../client/environment.ts";
 import { MemoryConnection, type MemorySocket, type Wire } from "./memory-socket.ts";
 
@@ -31,9 +31,9 @@ export interface TestNetwork {
   /** Ends `stall`. */
   resume(): void;
   /** Fails requests of these carriers from now on: `websocket`, and `sse` and `poll` of a session. */
-  block(...kinds: TransportKind[]): void;
+  block(...kinds: CarrierKind[]): void;
   /** Ends `block` for these carriers; without an argument, for all. */
-  unblock(...kinds: TransportKind[]): void;
+  unblock(...kinds: CarrierKind[]): void;
   /** Takes the network down: resets connections, refuses new ones, and tells pages that they are offline. */
   offline(): void;
   /** Brings the network back and tells pages that they are online. */
@@ -54,7 +54,7 @@ export class MemoryNetwork implements TestNetwork, Wire {
   readonly #accept: (socket: MemorySocket) => void;
   readonly #isListening: () => boolean;
   readonly #connections = new Set<MemoryConnection>();
-  readonly #blocked = new Set<TransportKind>();
+  readonly #blocked = new Set<CarrierKind>();
   readonly #pages = new Set<(event: PageEvent) => void>();
   #delayMs = 0;
   #bytesPerSecond: number = Number.POSITIVE_INFINITY;
@@ -103,7 +103,7 @@ export class MemoryNetwork implements TestNetwork, Wire {
   }
 
   /** Returns the client's end of a new connection. Throws ECONNREFUSED or ENETUNREACH. */
-  connect(kind: TransportKind | undefined): Duplex {
+  connect(kind: CarrierKind | undefined): Duplex {
     this.moved();
     if (this.#isOffline || (kind !== undefined && this.#blocked.has(kind))) throw failure("ENETUNREACH");
     if (!this.#isListening()) throw failure("ECONNREFUSED");
@@ -136,12 +136,12 @@ export class MemoryNetwork implements TestNetwork, Wire {
     for (const connection of this.#connections) connection.resume();
   }
 
-  block(...kinds: TransportKind[]): void {
+  block(...kinds: CarrierKind[]): void {
     for (const kind of kinds) checkKind("an argument of block", kind);
     for (const kind of kinds) this.#blocked.add(kind);
   }
 
-  unblock(...kinds: TransportKind[]): void {
+  unblock(...kinds: CarrierKind[]): void {
     for (const kind of kinds) checkKind("an argument of unblock", kind);
     if (kinds.length === 0) this.#blocked.clear();
     for (const kind of kinds) this.#blocked.delete(kind);

@@ -10,11 +10,10 @@ describe("a queue", () => {
     assert.equal(queue.length, 0);
   });
 
-  it("behaves like an array under any order of push, shift, take and clear", () => {
+  it("behaves like an array under any order of push, shift and clear", () => {
     const step = fc.oneof(
       fc.record({ verb: fc.constant("push" as const), count: fc.nat(200) }),
       fc.record({ verb: fc.constant("shift" as const), count: fc.nat(200) }),
-      fc.record({ verb: fc.constant("take" as const), count: fc.nat(200) }),
       fc.record({ verb: fc.constant("clear" as const), count: fc.constant(0) }),
     );
     fc.assert(
@@ -29,7 +28,6 @@ describe("a queue", () => {
               assert.equal(queue.push(next++), model.length);
             }
           } else if (verb === "shift") for (let i = 0; i < count; i++) assert.equal(queue.shift(), model.shift());
-          else if (verb === "take") assert.deepEqual(queue.take(count), model.splice(0, count));
           else {
             queue.clear();
             model = [];

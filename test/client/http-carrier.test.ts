@@ -292,11 +292,11 @@ describe("Requests", () => {
     connection.onMessage((message) => messages.push(message));
     const poll = network.get();
     poll.open({ resumed: true }).push("data: x");
-    for (let beat = 1; beat <= 5; beat++) {
+    for (let heartbeat = 1; heartbeat <= 5; heartbeat++) {
       await network.advance(24_000);
       poll.push("y");
       await network.advance(1000);
-      assert.equal(network.count("POST"), beat);
+      assert.equal(network.count("POST"), heartbeat);
       network.post().acknowledge(0);
     }
     poll.push("\n\n").finish();

@@ -60,7 +60,7 @@ describe("A loop over a connection", () => {
       .finish();
     await settle();
     const polls = network.count("GET");
-    for (let beat = 0; beat < 4; beat++) {
+    for (let heartbeat = 0; heartbeat < 4; heartbeat++) {
       await network.advance(25_000);
       assert.equal(network.post().body, "event: ack\ndata: 0\n\n");
       network.post().acknowledge(0);

@@ -1,7 +1,7 @@
 // A network that is played by the test: WebSockets and requests wait until the test answers them, in virtual time.
 
 import assert from "node:assert/strict";
-import type { TransportKind } from "../../src/client/carrier.ts";
+import type { CarrierKind } from "../../src/client/carrier.ts";
 import { connect } from "../../src/client/connect.ts";
 import type { Connection, ConnectOptions } from "../../src/client/connection.ts";
 import type { WebSocketConstructor } from "../../src/client/endpoint.ts";
@@ -65,7 +65,7 @@ export class Network {
   }
 
   /** A connection whose first carrier is of this kind and open. */
-  async opened(kind: TransportKind, options: ConnectOptions = {}): Promise<Connection> {
+  async opened(kind: CarrierKind, options: ConnectOptions = {}): Promise<Connection> {
     const connection = this.connect(options);
     await settle();
     if (kind === "websocket") this.socket().open();

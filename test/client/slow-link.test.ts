@@ -10,7 +10,7 @@ const CARRIERS = ["websocket", "sse", "poll"] as const;
 const MESSAGE = "x".repeat(600_000);
 /** 600,000 bytes take 30 s: so many heartbeats. */
 const SLOW = 20_000;
-const FAST_BEATS = { heartbeatMs: 1000 };
+const FAST_HEARTBEATS = { heartbeatMs: 1000 };
 
 interface Talk {
   readonly app: TestServer;
@@ -64,7 +64,7 @@ for (const carrier of CARRIERS) {
 
   describe(`a message that takes 30 heartbeats on a ${carrier}`, () => {
     it("arrives once from the client, and so does what was sent behind it", async (t) => {
-      const { app, connection, up, told } = await talk(t, carrier, SLOW, FAST_BEATS);
+      const { app, connection, up, told } = await talk(t, carrier, SLOW, FAST_HEARTBEATS);
       connection.send(MESSAGE);
       connection.send("behind it");
       await app.advance(150_000);
@@ -78,7 +78,7 @@ for (const carrier of CARRIERS) {
     });
 
     it("arrives once from the server, and so does what was sent behind it", async (t) => {
-      const { app, channel, down, told } = await talk(t, carrier, SLOW, FAST_BEATS);
+      const { app, channel, down, told } = await talk(t, carrier, SLOW, FAST_HEARTBEATS);
       channel().send(MESSAGE);
       channel().send("behind it");
       await app.advance(150_000);
@@ -92,7 +92,7 @@ for (const carrier of CARRIERS) {
     });
 
     it("arrives once in both directions at the same time", async (t) => {
-      const { app, connection, channel, up, down, told } = await talk(t, carrier, SLOW, FAST_BEATS);
+      const { app, connection, channel, up, down, told } = await talk(t, carrier, SLOW, FAST_HEARTBEATS);
       connection.send(MESSAGE);
       channel().send(MESSAGE);
       await app.advance(200_000);
@@ -102,7 +102,7 @@ for (const carrier of CARRIERS) {
     });
 
     it("arrives once where its carrier is cut in the middle of it, in both directions", async (t) => {
-      const { app, connection, channel, up, down, told } = await talk(t, carrier, SLOW, FAST_BEATS);
+      const { app, connection, channel, up, down, told } = await talk(t, carrier, SLOW, FAST_HEARTBEATS);
       connection.send(MESSAGE);
       channel().send(MESSAGE);
       await app.advance(30_000);

@@ -144,7 +144,7 @@ describe("On a WebSocket at most 256 KiB, or one message, are sent and not ackno
       const socket = network.socket() as PlayedSocket & { bufferedAmount: number };
       socket.bufferedAmount = 1_000_000;
       connection.send("x".repeat(1_000_000));
-      for (let beat = 1; beat <= 6; beat++) {
+      for (let heartbeat = 1; heartbeat <= 6; heartbeat++) {
         if (falls) socket.bufferedAmount -= 1000;
         await network.advance(24_999);
         socket.hear("h");

@@ -21,7 +21,7 @@ export class NatsConsumer {
   /** Messages that were taken; the consumer's own count must be equal. */
   #consumed = 0;
   /** Heartbeats since the last message. */
-  #beats = 0;
+  #heartbeats = 0;
   #isHeard = false;
   #missed = 0;
   #watch: Timer;
@@ -73,9 +73,9 @@ export class NatsConsumer {
   }
 
   /** True once for every so many heartbeats in a row: the consumer says that it has delivered everything. */
-  hasBeaten(times: number): boolean {
-    if (this.#beats < times) return false;
-    this.#beats = 0;
+  hasIdled(heartbeats: number): boolean {
+    if (this.#heartbeats < heartbeats) return false;
+    this.#heartbeats = 0;
     return true;
   }
 
@@ -91,7 +91,7 @@ export class NatsConsumer {
       const place = placeOf(message.reply ?? "");
       if (place === undefined) continue;
       this.#consumed += 1;
-      this.#beats = 0;
+      this.#heartbeats = 0;
       if (place.consumed === this.#consumed) return { message, place };
       // A message was lost between the server and this process.
       this.end();
@@ -124,7 +124,7 @@ export class NatsConsumer {
     else if (stalled) this.#link.connection.publish(stalled);
     const consumed = message.headers?.get("Nats-Last-Consumer");
     if (!consumed) return;
-    this.#beats += 1;
+    this.#heartbeats += 1;
     if (Number(consumed) !== this.#consumed) this.end();
   }
 

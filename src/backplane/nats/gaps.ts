@@ -4,11 +4,11 @@
 import type { NatsStreams } from "./streams.ts";
 
 /** Sequence up to which everything was read, and the time of that. */
-export interface ReadPlace {
+export interface ReadPosition {
   readonly sequence: number;
   readonly atMs: number;
   readonly nowMs: number;
-  /** Messages of each group that the stream keeps; negative: all. */
+  /** Number of messages of each group that the stream keeps; Infinity: all. */
   readonly limit: number;
 }
 
@@ -20,23 +20,23 @@ const MAX_COUNTS = 10_000;
 const CLOCK_SLACK_MS = 2000;
 
 /**
- * Calls `tell` for each group that lost messages after `place`. `lastAtMs`: the time at which the server stored the last known
- * message of the group, in milliseconds.
+ * Calls `tell` for each group that lost messages after `position`. `lastAtMs`: the time at which the server stored the last
+ * known message of the group, in milliseconds.
  */
 export async function findGaps<Group extends { readonly lastAtMs: number | undefined }>(
   streams: NatsStreams,
-  place: ReadPlace,
+  position: ReadPosition,
   groups: readonly (readonly [subject: string, group: Group])[],
   tell: (group: Group) => void,
 ): Promise<void> {
   let purged: Promise<boolean> | undefined;
   const isPurged = (): Promise<boolean> => {
-    purged ??= wasPurged(streams, place.limit);
+    purged ??= wasPurged(streams, position.limit);
     return purged;
   };
   for (let i = 0; i < groups.length; i += CHUNK) {
     const looking = groups.slice(i, i + CHUNK).map(async ([subject, group]) => {
-      if (await isMissing(streams, place, subject, group.lastAtMs, isPurged)) tell(group);
+      if (await isMissing(streams, position, subject, group.lastAtMs, isPurged)) tell(group);
     });
     await Promise.all(looking);
   }
@@ -44,7 +44,7 @@ export async function findGaps<Group extends { readonly lastAtMs: number | undef
 
 async function isMissing(
   streams: NatsStreams,
-  { sequence, atMs, nowMs, limit }: ReadPlace,
+  { sequence, atMs, nowMs, limit }: ReadPosition,
   subject: string,
   lastAtMs: number | undefined,
   isPurged: () => Promise<boolean>,
@@ -55,7 +55,7 @@ async function isMissing(
   if (first !== undefined && first.sequence <= sequence) return false;
   if (nowMs - atMs >= ttlMs) return true;
   const counts = first === undefined ? {} : await streams.countsOf(subject);
-  if (limit >= 0 && (counts[subject] ?? 0) >= limit) return true;
+  if ((counts[subject] ?? 0) >= limit) return true;
   // Neither a limit nor its age has removed the last known message: somebody did.
   if (lastAtMs !== undefined && nowMs - lastAtMs < ttlMs - CLOCK_SLACK_MS) return true;
   return isPurged();
@@ -66,5 +66,5 @@ async function wasPurged(streams: NatsStreams, limit: number): Promise<boolean> 
   const { state } = await streams.info();
   if ((state.num_subjects ?? 0) > MAX_COUNTS) return false;
   const counts = Object.values(await streams.countsOf(">"));
-  return limit < 0 || !counts.some((count) => count >= limit);
+  return !counts.some((count) => count >= limit);
 }

@@ -26,6 +26,8 @@ export class NatsPresence {
   #announcing: Promise<void> | undefined;
   /** Time at which this process was last announced or renewed; undefined before its first announcement. */
   #aliveAt: number | undefined;
+  /** True if the last announcement failed: the next renewal announces everything. */
+  #mustAnnounce = false;
   #writtenAt: number;
   #timer: Timer;
 
@@ -83,8 +85,6 @@ export class NatsPresence {
   announceAgain(): void {
     if (this.#aliveAt === undefined) return;
     this.announce().catch((error: unknown) => {
-      // The next renewal writes everything.
-      this.#aliveAt = Number.NEGATIVE_INFINITY;
       if (this.#link.isUp) this.#options.onError(error);
     });
   }
@@ -100,9 +100,15 @@ export class NatsPresence {
   }
 
   async #announce(): Promise<void> {
-    await this.#renew();
-    this.#writtenAt = this.#options.clock.now();
-    await this.#own.writeAll((group, member) => this.#write(group, member));
+    try {
+      await this.#renew();
+      this.#mustAnnounce = false;
+      this.#writtenAt = this.#options.clock.now();
+      await this.#own.writeAll((group, member) => this.#write(group, member));
+    } catch (error) {
+      this.#mustAnnounce = true;
+      throw error;
+    }
   }
 
   #schedule(): void {
@@ -111,9 +117,9 @@ export class NatsPresence {
       this.#schedule();
       if (!this.#link.isUp || this.#own.isEmpty || this.#aliveAt === undefined) return;
       const now = clock.now();
-      // The renewal is late, so the process may have been taken for dead; or it is time to write everything again.
-      const mustWrite = now - this.#aliveAt >= aliveMs || now - this.#writtenAt >= MEMBER_TTL_MS / 3;
-      (mustWrite ? this.announce() : this.#renew()).catch((error: unknown) => {
+      // After a late renewal the process may have been taken for dead; and members must be written before they expire.
+      const isLate = now - this.#aliveAt >= aliveMs || now - this.#writtenAt >= MEMBER_TTL_MS / 3;
+      (this.#mustAnnounce || isLate ? this.announce() : this.#renew()).catch((error: unknown) => {
         if (this.#link.isUp) onError(error);
       });
     }, aliveMs / 3);

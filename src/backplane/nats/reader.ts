@@ -42,7 +42,7 @@ export interface NatsReaderOptions {
 
 const RETRY_MS = 500;
 /** Seconds without a message after which the stream is looked at: its consumer may be wrong. */
-const LOOK_BEATS = 2;
+const IDLE_HEARTBEATS = 2;
 /** Time after which other connections get their turn while messages are delivered. */
 const SLICE_MS = 8;
 
@@ -155,7 +155,8 @@ export class NatsReader {
     if (consumer.isOver) return;
     // There are fewer messages than before: some are gone, perhaps the last ones, which nothing else would show.
     if (!isAnother && pending < state.last_seq - this.#sequence) {
-      await this.#tellGaps(config.max_msgs_per_subject);
+      const limit = config.max_msgs_per_subject;
+      await this.#tellGaps(limit < 0 ? Number.POSITIVE_INFINITY : limit);
       if (consumer.isOver) return;
     }
     if (pending === 0) this.#sequence = Math.max(this.#sequence, state.last_seq);
@@ -186,7 +187,7 @@ export class NatsReader {
     while (!consumer.isOver) {
       const found = consumer.take();
       if (found === undefined) {
-        if (consumer.hasBeaten(LOOK_BEATS)) await this.#look(consumer);
+        if (consumer.hasIdled(IDLE_HEARTBEATS)) await this.#verify(consumer);
         await consumer.arrival();
         sliceStart = performance.now();
         continue;
@@ -207,7 +208,7 @@ export class NatsReader {
    * Checks the consumer's claim that it has delivered everything: it may have been created on a broken stream, or messages that
    * it was about to deliver were removed.
    */
-  async #look(consumer: NatsConsumer): Promise<void> {
+  async #verify(consumer: NatsConsumer): Promise<void> {
     this.#readAt = this.#options.clock.now();
     const { state } = await this.#streams.info();
     // Another stream was found, or the missing messages have come meanwhile.
@@ -253,12 +254,13 @@ export class NatsReader {
   }
 
   /**
-   * Tells the groups that lost messages after the last one that was read. `limit`: messages of each group that the stream
-   * keeps.
+   * Tells the groups that lost messages after the last one that was read.
+   *
+   * @param limit number of messages of each group that the stream keeps; Infinity: all
    */
   async #tellGaps(limit: number): Promise<void> {
-    const place = { sequence: this.#sequence, atMs: this.#readAt, nowMs: this.#options.clock.now(), limit };
-    await findGaps(this.#streams, place, [...this.#subscriptions], tellGap);
+    const position = { sequence: this.#sequence, atMs: this.#readAt, nowMs: this.#options.clock.now(), limit };
+    await findGaps(this.#streams, position, [...this.#subscriptions], tellGap);
   }
 
   /** Waits before another attempt; a new connection ends the wait. */

@@ -42,9 +42,9 @@ const REDIS_OPTIONS: Readonly<Record<keyof RedisBackplaneOptions, ValueCheck>> =
 };
 
 /** A stream is trimmed by time, and its expiry renewed, at most once in this fraction of its ttl. */
-const TEND_PART = 8;
+const TRIM_PART = 8;
 /** Number of groups whose last trim is remembered. */
-const MAX_TENDED = 10_000;
+const MAX_TRIM_TIMES = 10_000;
 /** A longer ttl means no expiry. */
 const MAX_TTL_MS = 1e12;
 
@@ -67,7 +67,7 @@ class RedisBackplane implements Backplane {
   /** Subscriptions from the call on. Each is an object of its own, so that an ended one is told from its successor. */
   readonly #subscribed = new Map<string, object>();
   /** Time at which the stream of a group is trimmed next. */
-  readonly #tendAt = new Map<string, number>();
+  readonly #trimAt = new Map<string, number>();
   #willWake: Timer;
   #isClosed = false;
 
@@ -82,7 +82,7 @@ class RedisBackplane implements Backplane {
     this.#wakeKey = this.#keys.process(processId);
     const announce = (): void => {
       // The server may be another one, or may have lost its data: no expiry is known to be set.
-      this.#tendAt.clear();
+      this.#trimAt.clear();
       if (this.#isClosed) return;
       this.#presence.announce().catch((error: unknown) => {
         if (this.#writer.isUp) onError(error);
@@ -92,7 +92,7 @@ class RedisBackplane implements Backplane {
     this.#presence = new RedisPresence(this.#writer, this.#keys, {
       ...{ clock, processId, aliveMs, onError },
       onForgotten: () => {
-        this.#tendAt.clear();
+        this.#trimAt.clear();
         this.#reader.verify();
       },
     });
@@ -111,7 +111,7 @@ class RedisBackplane implements Backplane {
   }
 
   async publish(group: string, payload: Uint8Array, { size, ttlMs }: HistoryLimits): Promise<string> {
-    const isDue = ttlMs <= MAX_TTL_MS && this.#isTendingDue(group, ttlMs);
+    const isDue = ttlMs <= MAX_TTL_MS && this.#isTrimDue(group, ttlMs);
     const limits = {
       size: Math.max(size, MIN_KEPT),
       expiry: isDue ? { ttlMs: Math.max(2 * ttlMs, MIN_TTL_MS), oldestMs: Math.max(ttlMs, MIN_TTL_MS) } : undefined,
@@ -121,7 +121,7 @@ class RedisBackplane implements Backplane {
         publishMessage(this.#writer, this.#keys.stream(group), this.#keys.counter(group), payload, limits),
       );
     } catch (error) {
-      this.#tendAt.delete(group);
+      this.#trimAt.delete(group);
       throw error;
     }
   }
@@ -230,11 +230,11 @@ class RedisBackplane implements Backplane {
     }, 0);
   }
 
-  #isTendingDue(group: string, ttlMs: number): boolean {
+  #isTrimDue(group: string, ttlMs: number): boolean {
     const now = this.#clock.now();
-    if ((this.#tendAt.get(group) ?? 0) > now) return false;
-    if (this.#tendAt.size >= MAX_TENDED) this.#tendAt.clear();
-    this.#tendAt.set(group, now + Math.max(ttlMs, MIN_TTL_MS) / TEND_PART);
+    if ((this.#trimAt.get(group) ?? 0) > now) return false;
+    if (this.#trimAt.size >= MAX_TRIM_TIMES) this.#trimAt.clear();
+    this.#trimAt.set(group, now + Math.max(ttlMs, MIN_TTL_MS) / TRIM_PART);
     return true;
   }
 

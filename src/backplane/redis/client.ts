@@ -1,7 +1,6 @@
 // A connection of node-redis, ioredis or iovalkey as the backplane uses it: raw commands, replies of one shape, and none of the
 // library's own reconnecting.
 
-import { ChannelError } from "../../base/errors.ts";
 import { badOption, checkMethods } from "../../base/option-values.ts";
 
 /** The members of a client of ioredis or iovalkey that are used; their `Cluster` has them, too. */
@@ -65,10 +64,14 @@ const checkDuplicate = checkMethods("a client of node-redis, ioredis or iovalkey
 
 /** Throws BAD_OPTION if `client` is not a client of a supported library. Calls nothing of it. */
 export function checkRedisClient(client: unknown): void {
+  familyOf(client);
+}
+
+function familyOf(client: unknown): "ioredis" | "node-redis" {
   const name = "the first argument of redisBackplane";
   checkDuplicate(name, client);
   const { callBuffer, sendCommand, options } = client as Partial<AnyClient & NodeRedisClient>;
-  if (typeof callBuffer === "function") return;
+  if (typeof callBuffer === "function") return "ioredis";
   if (typeof sendCommand !== "function") {
     throw badOption(
       `${name} has neither the method sendCommand of node-redis nor callBuffer of ioredis and iovalkey; pass one of their clients`,
@@ -77,37 +80,12 @@ export function checkRedisClient(client: unknown): void {
   if (options === undefined || "masters" in (client as object)) {
     throw badOption(`${name} is a cluster or pool of node-redis; pass a single client, or ioredis for a cluster`);
   }
+  return "node-redis";
 }
 
 /** Throws BAD_OPTION if the duplicate is not a client. `lost` is called at least once when the connection ends. */
 export function openConnection(client: RedisClient, lost: (error: unknown) => void): Connection {
-  const family = client as Partial<AnyClient> & {
-    duplicate(override: object): object;
-    isCluster?: boolean;
-    options?: { socket?: object };
-  };
-  let connection: AnyClient;
-  if (typeof family.callBuffer === "function") {
-    connection = (
-      family.isCluster === true
-        ? (family.duplicate as (nodes: [], options: object) => object)([], {
-            clusterRetryStrategy: null,
-            enableOfflineQueue: false,
-            lazyConnect: true,
-            redisOptions: IOREDIS_OPTIONS,
-          })
-        : family.duplicate(IOREDIS_OPTIONS)
-    ) as AnyClient;
-  } else if (typeof family.sendCommand === "function" && family.options !== undefined && !("masters" in family)) {
-    connection = family.duplicate({
-      RESP: 2,
-      maintNotifications: "disabled",
-      disableOfflineQueue: true,
-      socket: { ...family.options.socket, reconnectStrategy: false },
-    }) as AnyClient;
-  } else {
-    throw new ChannelError("BAD_OPTION", "not a client of node-redis, ioredis or iovalkey");
-  }
+  const connection = duplicate(client);
   const { callBuffer, sendCommand } = connection;
   for (const event of ["error", "end", "close"]) connection.on(event, (error) => lost(error ?? "connection closed"));
   return {
@@ -124,6 +102,29 @@ export function openConnection(client: RedisClient, lost: (error: unknown) => vo
       } catch {}
     },
   };
+}
+
+function duplicate(client: RedisClient): AnyClient {
+  const original = client as {
+    duplicate(...args: unknown[]): AnyClient;
+    readonly isCluster?: boolean;
+    readonly options?: { readonly socket?: object };
+  };
+  if (familyOf(client) === "node-redis") {
+    return original.duplicate({
+      RESP: 2,
+      maintNotifications: "disabled",
+      disableOfflineQueue: true,
+      socket: { ...original.options?.socket, reconnectStrategy: false },
+    });
+  }
+  if (original.isCluster !== true) return original.duplicate(IOREDIS_OPTIONS);
+  return original.duplicate([], {
+    clusterRetryStrategy: null,
+    enableOfflineQueue: false,
+    lazyConnect: true,
+    redisOptions: IOREDIS_OPTIONS,
+  });
 }
 
 function asArgument(arg: RedisArgument): string | Buffer {
