@@ -17,7 +17,7 @@ export function createChannelStore<Attachment = unknown, Out = unknown>(
   return new GroupStore<Attachment, Out>(options, (owner) => new BackplaneSource(backplane, owner));
 }
 
-/** A store of groups in this process. The seed's class; `createChannelStore` returns the same. */
+/** A store of groups in this process, under the name of http-kit's page; `createChannelStore()` returns one as well. */
 export class MemoryChannelStore<Attachment = unknown, Out = unknown> extends GroupStore<Attachment, Out> {
   constructor(options: Omit<ChannelStoreOptions<Attachment, Out>, "backplane"> = {}) {
     super(options, (owner) => {

@@ -144,6 +144,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#acknowledged(request.after);
     if (this.isOver) {
       carrier.begin(this);
+      // The end of a WebSocket is answered by its client, which has to be read.
+      carrier.open();
       carrier.end(NORMAL, "");
       return;
     }

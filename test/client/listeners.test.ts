@@ -31,6 +31,13 @@ async function telling(event: Register): Promise<{ connection: Connection; tell:
 
 describe("Listeners of a connection", () => {
   for (const event of EVENTS) {
+    it(`are functions: anything else is BAD_OPTION where it is given (${event})`, async () => {
+      const { connection } = await telling(event);
+      for (const listener of [undefined, null, 5, "x", {}]) {
+        assert.throws(() => connection[event](listener as never), { code: "BAD_OPTION" });
+      }
+    });
+
     it(`that are added while an event is told do not hear it (${event})`, async () => {
       const { connection, tell } = await telling(event);
       let calls = 0;
