@@ -45,7 +45,7 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   CLIENT_GONE: { message: "client closed the connection" },
   ALREADY_ANSWERED: { message: "request was answered already" },
   NOT_OUR_REQUEST: { message: "request does not come from this server" },
-  HANDLER_EXISTS: { message: "a message handler is set already" },
+  HANDLER_EXISTS: { message: "the messages have a handler or a loop already: remove the handler first" },
   BACKPLANE_UNAVAILABLE: { message: "the backplane cannot be reached, or did not confirm in time" },
 };
 

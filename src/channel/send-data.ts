@@ -2,7 +2,7 @@
 
 import { ChannelError } from "../base/errors.ts";
 import { unknownName } from "../base/option-names.ts";
-import { badValue, checkBoolean, checkOptions, isPlain, type ValueCheck } from "../base/option-values.ts";
+import { badValue, checkBoolean, checkOptions, isPlain, show, type ValueCheck } from "../base/option-values.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import { statusHasBody } from "../codec/http1-response.ts";
 import { EncodedMessage } from "../protocol/encoded-message.ts";
@@ -63,7 +63,7 @@ export interface Sendable {
 
 /** A value as JSON: a text message, or a response with `Content-Type: application/json; charset=utf-8`. */
 export function json(value: unknown, init: Omit<SendInit, "body"> = {}): SendInit {
-  const body = JSON.stringify(value);
+  const body = toJson(value);
   if (body === undefined)
     throw new ChannelError(
       "BAD_DATA",
@@ -75,6 +75,17 @@ export function json(value: unknown, init: Omit<SendInit, "body"> = {}): SendIni
     headers.unshift(["Content-Type", "application/json; charset=utf-8"]);
   }
   return { ...init, headers, body };
+}
+
+/** `JSON.stringify`, which throws for a BigInt, a circle, and whatever a `toJSON` throws: BAD_DATA. */
+function toJson(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    throw new ChannelError("BAD_DATA", `JSON.stringify: ${cause instanceof Error ? cause.message : show(cause)}`, {
+      cause,
+    });
+  }
 }
 
 const EVENT_FIELDS = ["data", "event", "id", "retry"];
@@ -126,7 +137,7 @@ function convert(data: SendData): Sendable {
   const { status, headers } = data;
   if (status !== undefined && (!Number.isInteger(status) || status < 200 || status > 599)) {
     // RFC 9110 §15.2: a 1xx is interim; the client would go on waiting for the answer.
-    throw new ChannelError("BAD_STATUS", String(status));
+    throw new ChannelError("BAD_STATUS", show(status));
   }
   return fromBody(data.body ?? null, status, headers === undefined ? NO_FIELDS : toFields(headers), data.event);
 }

@@ -5,6 +5,7 @@
 
 import { allocate, latin1, utf8, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError, type ErrorCode } from "../base/errors.ts";
+import { show } from "../base/option-values.ts";
 import { Utf8Validator } from "./utf8.ts";
 import { FrameDecoder, type FrameOptions, type FramePart, OPCODE } from "./ws-frame.ts";
 
@@ -265,7 +266,8 @@ export function encodeClosePayload(code: number, reason: string): Uint8Array {
     if (reason !== "") fail("BAD_CLOSE", "a reason needs a code");
     return EMPTY;
   }
-  if (!isCloseCode(code)) fail("BAD_CLOSE", `code ${code}`);
+  if (!isCloseCode(code))
+    fail("BAD_CLOSE", `the code is ${show(code)}; it must be 1000 to 1003, 1007 to 1014 or 3000 to 4999`);
   const text = utf8Bytes(reason);
   if (text.length > MAX_REASON_BYTES) fail("BAD_CLOSE", "the reason is longer than 123 bytes");
   const payload = allocate(2 + text.length);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { type Channel, type ChannelHandlers, type Message, openChannel, withChannel } from "../../src/index.ts";
+import { type Channel, type ChannelHandlers, json, type Message, openChannel, withChannel } from "../../src/index.ts";
 import { testServer } from "../../src/testing/test-server.ts";
 import { request, serving } from "../support/serving.ts";
 import { until } from "../support/wait.ts";
@@ -118,6 +118,20 @@ describe("a channel inside its own last send", () => {
     assert.equal((await client.response()).text, "one");
     assert.equal((await client.response()).text, "second");
     assert.deepEqual(found, [false, false]);
+  });
+});
+
+describe("errors of a send or a close", () => {
+  it("name the value and say what is allowed", async (t) => {
+    const { channel } = await connect(t);
+    const circle: Record<string, unknown> = {};
+    circle["self"] = circle;
+    assert.throws(() => json(1n), { code: "BAD_DATA", message: /BigInt/ });
+    assert.throws(() => json(circle), { code: "BAD_DATA", message: /circular/ });
+    assert.throws(() => channel.send({ status: "200" as never, body: "" }), { code: "BAD_STATUS", message: /"200"/ });
+    assert.throws(() => channel.close("bye" as never), { code: "BAD_CLOSE", message: /"bye"; it must be 1000/ });
+    assert.throws(() => channel.close(1000, 5 as never), { code: "BAD_CLOSE", message: /reason is 5/ });
+    assert.equal(channel.isOpen, true);
   });
 });
 
