@@ -94,7 +94,7 @@ describe("The session of the demo's page", { skip }, () => {
     await press(page, "Block WebSocket");
     await isOn(page, "sse");
     await say(page, "over a stream");
-    await shows(page, "over a streamstream");
+    await shows(page, "over a streamevent stream");
     await press(page, "Block WebSocket");
     await isOn(page, "websocket");
     assert.equal(await page.locator("#status").textContent(), "Moved to a WebSocket. Nothing was lost.");
