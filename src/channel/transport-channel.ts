@@ -111,7 +111,7 @@ export class TransportChannel
     return this.#transport.bufferedAmount + (this.#outbox?.bufferedAmount ?? 0);
   }
 
-  get waitingMessages(): number {
+  get undeliveredMessages(): number {
     return this.#inbox?.undelivered ?? 0;
   }
 

@@ -5,6 +5,7 @@ import { type DebugLog, quoted } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import { failureOf } from "../channel/failure.ts";
 import { fieldValue } from "../codec/http1-request.ts";
+import { TEXT_PLAIN } from "../transport/http/transport.ts";
 import { contextOf } from "./context.ts";
 import { VARIES } from "./cors.ts";
 import type { ChannelRequest } from "./request.ts";
@@ -16,8 +17,7 @@ export function isAnsweredAtDoor(request: ChannelRequest): boolean {
     const error = new ChannelError("FORBIDDEN_HOST");
     const { status = 421, body } = failureOf(error);
     contextOf(request).refused(request, status, error.message, error.code);
-    const fields = ["Content-Type", "text/plain; charset=utf-8", "X-Content-Type-Options", "nosniff"];
-    request.exchange.respond({ status, fields }, String(body));
+    request.exchange.respond({ status, fields: TEXT_PLAIN }, String(body));
     return true;
   }
   return cors?.admit(request, isOriginAllowed) ?? false;

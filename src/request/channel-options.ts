@@ -16,6 +16,7 @@ import {
   show,
   type ValueCheck,
 } from "../base/option-values.ts";
+import { copyHandlers } from "../channel/callbacks.ts";
 import { HANDLER_NAMES, type Message, type SessionHandlers } from "../channel/channel.ts";
 import type { OverflowPolicy } from "../channel/context.ts";
 import type { HeadersInput } from "../channel/headers.ts";
@@ -177,11 +178,7 @@ function withMessage(owner: string, handlers: SessionHandlers): SessionHandlers 
   }
   let own = renamed.get(handlers);
   if (own === undefined) {
-    own = Object.fromEntries(
-      HANDLER_NAMES.map((name) => [name === "receive" ? "message" : name, handlers[name]]).filter(
-        ([, fn]) => fn !== undefined,
-      ),
-    ) as SessionHandlers;
+    own = { ...copyHandlers(handlers), message: handlers.receive, receive: undefined };
     renamed.set(handlers, own);
   }
   return own;

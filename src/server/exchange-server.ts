@@ -6,6 +6,7 @@ import type { DebugLog } from "../base/debug-log.ts";
 import type { ChannelError, ErrorCode } from "../base/errors.ts";
 import { guard } from "../base/guard.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
+import { within } from "../base/within.ts";
 import type { MessageCounts, OverflowPolicy } from "../channel/context.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import { pageFieldsOf } from "../request/access.ts";
@@ -255,11 +256,11 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     this.#source?.stopAccepting();
     for (const channel of this.#channels.snapshot()) this.#guard(() => channel.goAway(comeBackMs()));
     // A client between two polls fetches with the next one what was sent before the stop.
-    await this.#within(graceMs, this.sessions.noneLingers());
+    await within(this.clock, graceMs, this.sessions.noneLingers());
     // A request may have arrived that nobody has read yet: its client would see nothing but the end of the connection.
     for (let turns = 0; turns < 2; turns++) await new Promise(setImmediate);
     this.#source?.endConnections();
-    await this.#within(Math.max(graceMs - (this.clock.now() - startedAt), 0), this.#empty());
+    await within(this.clock, Math.max(graceMs - (this.clock.now() - startedAt), 0), this.#empty());
     await this.#source?.dropConnections();
     for (const channel of this.#channels.snapshot()) this.#guard(() => channel.abandon());
   }
@@ -270,16 +271,6 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
       this.#onEmpty = resolve;
       this.checkEmpty();
     });
-  }
-
-  /** Resolves with `work`, or after `ms`. */
-  async #within(ms: number, work: Promise<void>): Promise<void> {
-    let timer: unknown;
-    const late = new Promise<void>((resolve) => {
-      timer = this.clock.setTimer(resolve, ms);
-    });
-    await Promise.race([work, late]);
-    this.clock.clearTimer(timer);
   }
 
   /** A channel that fails to end must not keep the others from their end. */

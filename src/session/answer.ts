@@ -8,7 +8,7 @@ import { hasListMember } from "../codec/http1-syntax.ts";
 import { contextOf } from "../request/context.ts";
 import { newChannel } from "../request/new-channel.ts";
 import type { ChannelRequest } from "../request/request.ts";
-import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
+import { HttpTransport, PLAIN, TEXT_PLAIN } from "../transport/http/transport.ts";
 
 /** Answers a method that sessions do not use. Preflights were answered before the handler (`cors.ts`). */
 export function answerOther(request: ChannelRequest, fields: readonly string[]): TransportChannel {
@@ -56,10 +56,7 @@ function closed(
 }
 
 export function plainHead(status: number, fields: readonly string[]): { status: number; fields: readonly string[] } {
-  return {
-    status,
-    fields: joinFields(["Content-Type", "text/plain; charset=utf-8", "X-Content-Type-Options", "nosniff"], fields),
-  };
+  return { status, fields: joinFields(TEXT_PLAIN, fields) };
 }
 
 /**

@@ -104,7 +104,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   /** The number of the last of the client's records that the application has taken, or nobody will take. */
   get taken(): number {
     return (
-      this.#takenAtClose ?? this.#session.received - (this.#held?.length ?? 0) - (this.#listener?.waitingMessages ?? 0)
+      this.#takenAtClose ??
+      this.#session.received - (this.#held?.length ?? 0) - (this.#listener?.undeliveredMessages ?? 0)
     );
   }
 

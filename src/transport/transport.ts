@@ -90,8 +90,8 @@ export interface TransportListener {
 
 /** The listener of a session. */
 export interface SessionListener extends TransportListener {
-  /** Messages that arrived and were not handed to the application yet. */
-  readonly waitingMessages: number;
+  /** Messages that arrived and were not handed to the application: those that wait, and those that its close has dropped. */
+  readonly undeliveredMessages: number;
   /** The client is back on another connection. */
   resumed(): void;
   /** `kind` is another one. */

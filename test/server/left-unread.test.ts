@@ -38,7 +38,7 @@ describe("a WebSocket whose messages wait", () => {
         it(`knows that its client ${way} during ${where}: ${count} messages of ${size} bytes`, async (t) => {
           const { channel, client, gate, log } = await busy(t, where);
           for (let i = 0; i < count; i++) client.send("x".repeat(size));
-          await until(() => implementationOf(channel())!.waitingMessages > 0, "messages wait");
+          await until(() => implementationOf(channel())!.undeliveredMessages > 0, "messages wait");
           leave(client.raw, way);
           await knows(channel());
           assert.deepEqual(log, []);
@@ -53,7 +53,7 @@ describe("a WebSocket whose messages wait", () => {
       const { channel, client, gate, log } = await busy(t, where);
       for (let i = 0; i < 100; i++) client.send("x");
       client.close(4000, "bye");
-      await until(() => implementationOf(channel())!.waitingMessages > 0, "messages wait");
+      await until(() => implementationOf(channel())!.undeliveredMessages > 0, "messages wait");
       await knows(channel());
       assert.deepEqual(log, []);
       gate.resolve();
@@ -65,7 +65,7 @@ describe("a WebSocket whose messages wait", () => {
   it("knows it through TLS", { skip: noCertificate }, async (t) => {
     const { channel, client, gate } = await busy(t, "a busy receiver", true);
     for (let i = 0; i < 3; i++) client.send("x".repeat(100_000));
-    await until(() => implementationOf(channel())!.waitingMessages > 0, "messages wait");
+    await until(() => implementationOf(channel())!.undeliveredMessages > 0, "messages wait");
     client.raw.destroy();
     await knows(channel());
     gate.resolve();
@@ -78,7 +78,7 @@ describe("a WebSocket whose messages wait", () => {
       const client = await SocketClient.open(t, site.endpoint);
       await client.opened();
       for (let i = 0; i < 8; i++) client.send({ type: "message", data: "x".repeat(100_000) });
-      await until(() => implementationOf(site.channel)!.waitingMessages > 0, "messages wait");
+      await until(() => implementationOf(site.channel)!.undeliveredMessages > 0, "messages wait");
       leave(client.ws.raw, way);
       await knows(site.channel);
       gate.resolve();

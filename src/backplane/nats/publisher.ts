@@ -105,7 +105,8 @@ export class NatsPublisher {
       else publication.reject(unavailable(error));
     } finally {
       this.#inFlight -= 1;
-      if (this.#inFlight === 0) void this.#reopen();
+      if (this.#held.length > 0) void this.#reopen();
+      else if (this.#inFlight === 0) this.#lastTaken.clear();
     }
   }
 

@@ -5,8 +5,8 @@ import { randomBytes } from "node:crypto";
 import type { Backplane, BackplaneEntry, BackplaneMember } from "../../backplane/backplane.ts";
 import { GuardedBackplane } from "../../backplane/guarded.ts";
 import { orUnavailable } from "../../backplane/unavailable.ts";
-import type { Timer } from "../../base/clock.ts";
 import { ChannelError } from "../../base/errors.ts";
+import { within } from "../../base/within.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
 import { GroupEntry, type GroupMessage } from "../message.ts";
 import { BackplaneStream } from "./backplane-stream.ts";
@@ -102,18 +102,13 @@ export class BackplaneSource implements StreamSource {
   async close(): Promise<void> {
     this.#retries.close();
     // A backplane that does not answer must not hold up the caller for ever.
-    await this.#within(Promise.all([this.#presence.close(), ...this.#ending.values()]));
-    await this.#within(this.#backplane.close().catch((error) => this.#owner.report(error, "")));
-  }
-
-  async #within(done: Promise<unknown>): Promise<void> {
     const { clock } = this.#owner;
-    let timer: Timer;
-    const late = new Promise<void>((resolve) => {
-      timer = clock.setTimer(resolve, CLOSE_MS);
-    });
-    await Promise.race([done, late]);
-    clock.clearTimer(timer);
+    await within(clock, CLOSE_MS, Promise.all([this.#presence.close(), ...this.#ending.values()]));
+    await within(
+      clock,
+      CLOSE_MS,
+      this.#backplane.close().catch((error) => this.#owner.report(error, "")),
+    );
   }
 
   #streamEnded(group: string, unsubscribed: Promise<void>): void {

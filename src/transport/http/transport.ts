@@ -28,7 +28,13 @@ export interface HttpFormat {
   encodePart(data: string | Uint8Array): string | Uint8Array;
 }
 
-const TEXT_PLAIN = ["Content-Type", "text/plain; charset=utf-8", "X-Content-Type-Options", "nosniff"];
+/** Fields of plain text. `nosniff` keeps browsers from running it as script. */
+export const TEXT_PLAIN: readonly string[] = [
+  "Content-Type",
+  "text/plain; charset=utf-8",
+  "X-Content-Type-Options",
+  "nosniff",
+];
 const OCTETS = ["Content-Type", "application/octet-stream", "X-Content-Type-Options", "nosniff"];
 
 export const PLAIN: HttpFormat = {
