@@ -148,13 +148,36 @@ describe("ChunkedBodyDecoder (RFC 9112 §7.1)", () => {
     assert.equal(piece.buffer, bytes.buffer);
   });
 
+  it("joins small chunks that have arrived together, up to 16 KiB, and copies no larger one", () => {
+    const decoder = new ChunkedBodyDecoder({ ...LIMITS, maxBodyBytes: 1_000_000 });
+    decoder.push(bytesOf("1\r\nx\r\n".repeat(20_000)));
+    const parts = [];
+    for (let part = decoder.next(); part !== undefined; part = decoder.next()) parts.push(part);
+    assert.deepEqual(
+      parts.map((part) => part.length),
+      [16_384, 3616],
+    );
+    assert.equal(parts.map((part) => latin1(part)).join(""), "x".repeat(20_000));
+
+    const large = bytesOf(`400\r\n${"y".repeat(1024)}\r\n1\r\nz\r\n`);
+    decoder.push(large);
+    assert.equal(decoder.next()!.buffer, large.buffer);
+    assert.equal(latin1(decoder.next()!), "z");
+  });
+
+  it("gives the data before an error, then throws it with each call", () => {
+    const decoder = new ChunkedBodyDecoder(LIMITS);
+    decoder.push(bytesOf("1\r\na\r\n1\r\nb\r\nX"));
+    assert.equal(latin1(decoder.next()!), "ab");
+    assert.throws(() => decoder.next(), { code: "BAD_REQUEST" });
+    assert.throws(() => decoder.next(), { code: "BAD_REQUEST" });
+  });
+
   it("takes pushes while pieces are not taken", () => {
     const decoder = new ChunkedBodyDecoder(LIMITS);
     decoder.push(bytesOf("2\r\nab\r\n3\r\nc"));
-    assert.equal(latin1(decoder.next()!), "ab");
     decoder.push(bytesOf("de\r\n0\r\n\r\nX"));
-    assert.equal(latin1(decoder.next()!), "cde");
-    assert.equal(decoder.isDone, false);
+    assert.equal(latin1(decoder.next()!), "abcde");
     assert.equal(decoder.next(), undefined);
     assert.equal(decoder.isDone, true);
     assert.equal(latin1(decoder.takeRest()!), "X");

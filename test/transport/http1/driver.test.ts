@@ -312,14 +312,14 @@ describe("Http1Driver: when the stream is read", () => {
     assert.equal(await exchanges[0]!.readBody(), undefined);
   });
 
-  it("pauses for a body in small chunks that is read more slowly than it arrives", async () => {
+  it("pauses for a body in chunks that is read more slowly than it arrives", async () => {
     const { stream, exchanges } = bench();
     stream.arrive("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
     let sent = 0;
     for (let read = 0; read < 20 && !stream.isPaused; read++) {
-      stream.arrive("1\r\na\r\n".repeat(5000));
-      sent += 30_000;
-      assert.equal(text(await exchanges[0]!.readBody()), "a");
+      stream.arrive(`400\r\n${"a".repeat(1024)}\r\n`.repeat(30));
+      sent += 30 * 1031;
+      assert.equal((await exchanges[0]!.readBody())!.length, 1024);
     }
     assert.equal(stream.isPaused, true);
     assert.ok(sent < 100 * KIB, `${sent} bytes were taken`);
