@@ -53,7 +53,7 @@ function handshake(name: string, value: string): Parameters<typeof readHandshake
   const own = fields.indexOf(name);
   if (own === -1) fields.push(name, value);
   else fields[own + 1] = value;
-  return { method: "GET", fields, minor: 1, hasBody: false };
+  return { kind: "upgrade", method: "GET", fields, minor: 1, hasBody: false };
 }
 
 function refused(work: () => unknown): void {

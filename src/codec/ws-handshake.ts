@@ -1,10 +1,17 @@
-// The server's half of the WebSocket opening handshake: RFC 6455 §4.2.
-// Reads the request that asks for the upgrade and computes what the 101 answers; the Host field is the HTTP engine's.
+// The server's half of the WebSocket opening handshake: RFC 6455 §4.2, and RFC 8441 §5 over HTTP/2.
+// Reads the request that asks for the WebSocket and computes what the 101 answers; the Host field is the HTTP engine's.
 
 import { ChannelError } from "../base/errors.ts";
 import { hasListMember, isToken, listOf } from "./http1-syntax.ts";
 
+/**
+ * upgrade   a GET with `Upgrade: websocket`: RFC 6455 §4.1
+ * connect   an extended CONNECT with `:protocol: websocket`: RFC 8441 §4
+ */
+export type WebSocketRequestKind = "upgrade" | "connect";
+
 export interface UpgradeRequest {
+  readonly kind: WebSocketRequestKind;
   readonly method: string;
   /** The minor version of HTTP/1. */
   readonly minor: 0 | 1;
@@ -14,7 +21,6 @@ export interface UpgradeRequest {
 }
 
 export interface Handshake {
-  readonly key: string;
   /** The sub-protocols in the order of the offer. */
   readonly protocols: readonly string[];
   /** The offers of every Sec-WebSocket-Extensions line, joined with commas; "" when there is none. */
@@ -34,8 +40,9 @@ const KEY = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
 const VERSION = /^[0-9]{1,3}$/;
 
 /**
- * Checks all of §4.2.1. Throws BAD_HANDSHAKE with the failed check in its detail, or UNSUPPORTED_WEBSOCKET_VERSION when
- * the version is the only thing wrong, so that a 426 always means "ask again with another version".
+ * Checks all of §4.2.1; over HTTP/2 there is no Upgrade, no Connection and no key (RFC 8441 §5). Throws BAD_HANDSHAKE with
+ * the failed check in its detail, or UNSUPPORTED_WEBSOCKET_VERSION when the version is the only thing wrong, so that a 426
+ * always means "ask again with another version".
  */
 export function readHandshake(request: UpgradeRequest): Handshake {
   const keys: string[] = [];
@@ -70,13 +77,15 @@ export function readHandshake(request: UpgradeRequest): Handshake {
         break;
     }
   }
-  if (request.method !== "GET") throw bad("the method must be GET");
-  if (request.minor !== 1) throw bad("the version must be HTTP/1.1");
-  if (request.hasBody) throw bad("the request must have no body");
-  if (!upgrades) throw bad("Upgrade must hold websocket");
-  if (!connects) throw bad("Connection must hold Upgrade");
-  if (keys.length !== 1) throw bad("Sec-WebSocket-Key must appear once");
-  if (!KEY.test(keys[0]!)) throw bad("Sec-WebSocket-Key must be 16 bytes in base64");
+  if (request.kind === "upgrade") {
+    if (request.method !== "GET") throw bad("the method must be GET");
+    if (request.minor !== 1) throw bad("the version must be HTTP/1.1");
+    if (request.hasBody) throw bad("the request must have no body");
+    if (!upgrades) throw bad("Upgrade must hold websocket");
+    if (!connects) throw bad("Connection must hold Upgrade");
+    if (keys.length !== 1) throw bad("Sec-WebSocket-Key must appear once");
+    if (!KEY.test(keys[0]!)) throw bad("Sec-WebSocket-Key must be 16 bytes in base64");
+  }
   // §4.1 item 10: the elements are unique tokens, and there is one.
   if ((offersProtocols && protocols.length === 0) || !protocols.every(isToken))
     throw bad("Sec-WebSocket-Protocol must be a list of tokens");
@@ -84,7 +93,7 @@ export function readHandshake(request: UpgradeRequest): Handshake {
   if (versions.length !== 1) throw bad("Sec-WebSocket-Version must appear once");
   if (!VERSION.test(versions[0]!)) throw bad("Sec-WebSocket-Version must be one number");
   if (versions[0] !== "13") throw new ChannelError("UNSUPPORTED_WEBSOCKET_VERSION");
-  return { key: keys[0]!, protocols, extensions: extensions.join(", ") };
+  return { protocols, extensions: extensions.join(", ") };
 }
 
 /** The first of `preferred` that was offered. Subprotocol names are compared case-sensitively. */

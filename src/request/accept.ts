@@ -1,7 +1,6 @@
 // Opens a channel for a request: decides which transport carries it and what the response head says. All servers and adapters
 // share these decisions.
 
-import { hash } from "node:crypto";
 import { ChannelError } from "../base/errors.ts";
 import { callSync } from "../base/guard.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message } from "../channel/channel.ts";
@@ -13,7 +12,7 @@ import { fieldsBeside, joinFields } from "../codec/field-list.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { negotiateDeflate, parseExtensions } from "../codec/ws-extensions.ts";
-import { acceptValue, chooseProtocol } from "../codec/ws-handshake.ts";
+import { chooseProtocol } from "../codec/ws-handshake.ts";
 import { toCompressSettings } from "../transport/compression/deflate.ts";
 import { GzipExchange } from "../transport/compression/gzip.ts";
 import { PermessageDeflate } from "../transport/compression/permessage-deflate.ts";
@@ -41,8 +40,21 @@ export type AttachmentOf<R> = R extends ChannelRequest<infer Attachment> ? Attac
 const NO_HANDLERS: ChannelHandlers = {};
 const NO_OPTIONS: AnyOptions = {};
 
-/** Fields that an application cannot set on a 101: those of a body (RFC 9110 §8.6, RFC 9112 §6.1) and of extensions. */
-const HANDSHAKE_ONLY = ["Content-Length", "", "Transfer-Encoding", "", "Sec-WebSocket-Extensions", ""];
+/** Fields that an application cannot set: those of the handshake itself, and of a body (RFC 9110 §8.6, RFC 9112 §6.1). */
+const HANDSHAKE_ONLY = [
+  "Upgrade",
+  "",
+  "Connection",
+  "",
+  "Sec-WebSocket-Accept",
+  "",
+  "Sec-WebSocket-Extensions",
+  "",
+  "Content-Length",
+  "",
+  "Transfer-Encoding",
+  "",
+];
 
 /**
  * Opens a channel for a request and calls `setup` with it at once: the request's answer is the channel from now on.
@@ -168,8 +180,8 @@ export function acceptWebSocket(
   usual: WebSocketOptions = contextOf(request).webSocket,
 ): Transport {
   const { exchange, upgrade } = request;
-  const { key, protocols, extensions } = upgrade?.handshake ?? checkHandshake(request);
-  const response = ["Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Accept", acceptValue(key, sha1)];
+  const { protocols, extensions } = upgrade?.handshake ?? checkHandshake(request);
+  const response: string[] = [];
   const chosen =
     typeof options.protocols === "function"
       ? callSync("protocols", () => (options.protocols as ChooseProtocol)(protocols))
@@ -198,8 +210,4 @@ function negotiateCompression(
   const agreement = negotiateDeflate(offers, settings);
   if (agreement === undefined) return undefined;
   return { answer: agreement.answer, compression: new PermessageDeflate(agreement.parameters, settings) };
-}
-
-function sha1(text: string): string {
-  return hash("sha1", text, "base64");
 }

@@ -7,7 +7,6 @@ import { RequestHeaders } from "../channel/headers.ts";
 import { nextId } from "../channel/ids.ts";
 import { acceptsType } from "../codec/accept.ts";
 import { joinedValues, originForm } from "../codec/http1-request.ts";
-import { hasListMember } from "../codec/http1-syntax.ts";
 import { utf8OrLatin1 } from "../codec/utf8.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import type { CheckedUpgrade } from "./checked-upgrade.ts";
@@ -130,8 +129,7 @@ export class ChannelRequest<out Attachment = unknown> {
 
   /** True if the client asks for the WebSocket protocol, whatever else the request is. */
   get isWebSocket(): boolean {
-    const upgrade = joinedValues(this.exchange.head.fields, "upgrade");
-    return upgrade !== undefined && hasListMember(upgrade, "websocket");
+    return this.exchange.webSocketRequest !== undefined;
   }
 
   /**

@@ -20,7 +20,8 @@ import type { UpgradeAccepted, UpgradeResult } from "./upgrade-check.ts";
 export function checkHandshake(request: ChannelRequest): Handshake {
   const { exchange } = request;
   if (!isOriginAllowed(request)) throw new ChannelError("FORBIDDEN_ORIGIN");
-  return readHandshake({ ...exchange.head, hasBody: exchange.hasBody });
+  const { method, minor, fields } = exchange.head;
+  return readHandshake({ kind: exchange.webSocketRequest!, method, minor, fields, hasBody: exchange.hasBody });
 }
 
 /** RFC 6455 §4.2.2 item 4 and §4.4: a plain HTTP answer, with the version that would do. */

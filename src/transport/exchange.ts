@@ -6,6 +6,7 @@
 // `transport/http/transport.ts`, `transport/http/sse.ts` and `request/accept.ts`.
 
 import type { ResponseHead } from "../codec/http1-response.ts";
+import type { WebSocketRequestKind } from "../codec/ws-handshake.ts";
 import type { Compression } from "../protocol/compression.ts";
 import type { EncodedBody } from "../protocol/encoded-message.ts";
 import type { Transport } from "./transport.ts";
@@ -45,6 +46,8 @@ export interface Exchange {
   readonly httpVersion: string;
   readonly scheme: "http" | "https";
   readonly remoteAddress: string | undefined;
+  /** How the client asks for the WebSocket protocol, whatever else the request is; undefined if it does not. */
+  readonly webSocketRequest: WebSocketRequestKind | undefined;
   /** True if the request announces a body. */
   readonly hasBody: boolean;
   /** True once a response has begun, or the exchange can no longer be answered. */
@@ -93,8 +96,8 @@ export interface Exchange {
   endWhenSilent(): void;
 
   /**
-   * Switches to WebSocket: sends the 101 with these fields and hands the connection over. The handshake has been
-   * checked above. The transport delivers nothing until its `open` is called.
+   * Switches to WebSocket: sends the 101 (HTTP/2: 200) with these fields, beside those of the HTTP version itself, and hands
+   * the connection over. The handshake has been checked above. The transport delivers nothing until its `open` is called.
    */
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport;
 }

@@ -19,7 +19,7 @@ function upgrade(changes: Record<string, string | undefined> = {}, rest: Partial
   };
   const flat: string[] = [];
   for (const [name, value] of Object.entries(fields)) if (value !== undefined) flat.push(name, value);
-  return { method: "GET", minor: 1, fields: flat, hasBody: false, ...rest };
+  return { kind: "upgrade", method: "GET", minor: 1, fields: flat, hasBody: false, ...rest };
 }
 
 function withMore(...more: string[]): UpgradeRequest {
@@ -41,7 +41,7 @@ function refusal(request: UpgradeRequest): string {
 describe("readHandshake: RFC 6455 §4.2.1", () => {
   it("accepts the request printed in §1.2", () => {
     const request = upgrade({ "Sec-WebSocket-Protocol": "chat, superchat" });
-    assert.deepEqual(readHandshake(request), { key: KEY, protocols: ["chat", "superchat"], extensions: "" });
+    assert.deepEqual(readHandshake(request), { protocols: ["chat", "superchat"], extensions: "" });
   });
 
   it("takes names and tokens in any case, and lists with other elements", () => {
@@ -147,6 +147,28 @@ describe("chooseProtocol: RFC 6455 §4.2.2 item 5", () => {
     assert.equal(chooseProtocol(["a"], ["A"]), undefined);
     assert.equal(chooseProtocol([], ["a"]), undefined);
     assert.equal(chooseProtocol(["a"], []), undefined);
+  });
+});
+
+describe("readHandshake: RFC 8441 §5, an extended CONNECT", () => {
+  const connect: UpgradeRequest = {
+    kind: "connect",
+    method: "CONNECT",
+    minor: 1,
+    fields: ["sec-websocket-version", "13", "sec-websocket-protocol", "chat", "sec-websocket-extensions", "foo"],
+    hasBody: false,
+  };
+
+  it("needs no Upgrade, no Connection and no key", () => {
+    assert.deepEqual(readHandshake(connect), { protocols: ["chat"], extensions: "foo" });
+  });
+
+  it("needs the version 13 and a list of tokens, as the other does", () => {
+    const version = (value: string): UpgradeRequest => ({ ...connect, fields: ["sec-websocket-version", value] });
+    assert.equal(refusal({ ...connect, fields: [] }), "malformed WebSocket handshake: Sec-WebSocket-Version must appear once");
+    assert.equal(refusal(version("8")), "UNSUPPORTED_WEBSOCKET_VERSION");
+    const protocols = { ...connect, fields: [...version("13").fields, "sec-websocket-protocol", "a b"] };
+    assert.equal(refusal(protocols), "malformed WebSocket handshake: Sec-WebSocket-Protocol must be a list of tokens");
   });
 });
 

@@ -17,6 +17,7 @@ export class MemoryExchange implements Exchange {
   readonly httpVersion = "1.1";
   readonly scheme = "http";
   readonly remoteAddress = "192.0.2.1";
+  readonly webSocketRequest = undefined;
   readonly hasBody = false;
   readonly bufferedAmount = 0;
   isClientGone = false;

@@ -5,12 +5,15 @@ import { ChannelError } from "../../base/errors.ts";
 import { withoutContentFields, withPageFields } from "../../codec/field-list.ts";
 import type { RequestHead } from "../../codec/http1-request.ts";
 import type { ResponseHead } from "../../codec/http1-response.ts";
+import { hasListMember } from "../../codec/http1-syntax.ts";
+import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";
 import type { Http1Connection } from "../../protocol/http1.ts";
 import type { Exchange, ExchangeListener, WebSocketOptions } from "../exchange.ts";
 import type { ByteStream } from "../io/byte-stream.ts";
 import type { Transport } from "../transport.ts";
 import { type WebSocketContext, WebSocketTransport } from "../websocket/transport.ts";
+import { switchingFields } from "./switching-fields.ts";
 
 const NO_FIELDS: readonly string[] = [];
 
@@ -63,6 +66,11 @@ export class Http1Exchange implements Exchange {
 
   get remoteAddress(): string | undefined {
     return this.#owner.stream.remoteAddress;
+  }
+
+  get webSocketRequest(): WebSocketRequestKind | undefined {
+    const { upgrade } = this.head;
+    return upgrade !== "" && hasListMember(upgrade, "websocket") ? "upgrade" : undefined;
   }
 
   get hasBody(): boolean {
@@ -153,7 +161,7 @@ export class Http1Exchange implements Exchange {
 
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport {
     const { connection, stream, context } = this.#owner;
-    const rest = connection.upgrade(fields);
+    const rest = connection.upgrade([...switchingFields(this.head.fields), ...fields]);
     this.#owner.handOver();
     const transport = new WebSocketTransport(stream, context, options, connection.releaseOutput());
     stream.listener = transport;

@@ -688,14 +688,21 @@ describe("Http1Driver: the client ends its side (RFC 9112 §9.6)", () => {
 });
 
 describe("Http1Driver: another protocol takes over", () => {
-  const UPGRADE = get("/", "Upgrade: websocket\r\nConnection: Upgrade\r\n");
+  // The key and its answer are those of RFC 6455 §1.2.
+  const UPGRADE = get(
+    "/",
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+  );
+  const SWITCHING =
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
   const SOCKET = { maxMessageBytes: 1000, maxFragments: 10, closeTimeoutMs: 5000 };
 
   it("writes the earlier answers and the 101, and hands over the bytes behind the request", () => {
     const seen: unknown[] = [];
     const { stream, turn } = bench((exchange) => {
       if (exchange.head.target === "/first") return echo(exchange);
-      const transport = exchange.acceptWebSocket(["Upgrade", "websocket"], SOCKET);
+      const transport = exchange.acceptWebSocket(["X-Own", "1"], SOCKET);
       transport.listen({
         messageArrived: (data) => seen.push(data),
         pingArrived: () => {},
@@ -707,7 +714,7 @@ describe("Http1Driver: another protocol takes over", () => {
     });
     stream.arrive(`${get("/first")}${UPGRADE}\x81\x81\0\0\0\0x`);
     turn.end();
-    assert.equal(stream.take(), `${answer("/first")}HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n`);
+    assert.equal(stream.take(), `${answer("/first")}${SWITCHING}X-Own: 1\r\n\r\n`);
     assert.deepEqual(seen, ["x"]);
     stream.arrive("\x81\x81\0\0\0\0y");
     stream.closed();
