@@ -165,7 +165,10 @@ describe("readHandshake: RFC 8441 §5, an extended CONNECT", () => {
 
   it("needs the version 13 and a list of tokens, as the other does", () => {
     const version = (value: string): UpgradeRequest => ({ ...connect, fields: ["sec-websocket-version", value] });
-    assert.equal(refusal({ ...connect, fields: [] }), "malformed WebSocket handshake: Sec-WebSocket-Version must appear once");
+    assert.equal(
+      refusal({ ...connect, fields: [] }),
+      "malformed WebSocket handshake: Sec-WebSocket-Version must appear once",
+    );
     assert.equal(refusal(version("8")), "UNSUPPORTED_WEBSOCKET_VERSION");
     const protocols = { ...connect, fields: [...version("13").fields, "sec-websocket-protocol", "a b"] };
     assert.equal(refusal(protocols), "malformed WebSocket handshake: Sec-WebSocket-Protocol must be a list of tokens");

@@ -3,7 +3,7 @@
 
 import { ChannelError } from "../../base/errors.ts";
 import { withoutContentFields, withPageFields } from "../../codec/field-list.ts";
-import type { RequestHead } from "../../codec/http1-request.ts";
+import { joinedValues, type RequestHead } from "../../codec/http1-request.ts";
 import type { ResponseHead } from "../../codec/http1-response.ts";
 import { hasListMember } from "../../codec/http1-syntax.ts";
 import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
@@ -69,8 +69,9 @@ export class Http1Exchange implements Exchange {
   }
 
   get webSocketRequest(): WebSocketRequestKind | undefined {
-    const { upgrade } = this.head;
-    return upgrade !== "" && hasListMember(upgrade, "websocket") ? "upgrade" : undefined;
+    // Not `head.upgrade`, which is empty for HTTP/1.0: its client is told that it asked in vain.
+    const upgrade = joinedValues(this.head.fields, "upgrade");
+    return upgrade !== undefined && hasListMember(upgrade, "websocket") ? "upgrade" : undefined;
   }
 
   get hasBody(): boolean {
