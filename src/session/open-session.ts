@@ -155,7 +155,7 @@ function acceptCarrier(
   const newToken = sessionsOf(request).newToken();
   const transport = new SessionTransport(newToken, carrier.kind, ownSettings, sessionsOf(request));
   const channel = newChannel(request, { transport, handlers, settings, codec, contentType: undefined, attachment });
-  sessionsOf(request).add({ transport, channel, identity, path, maxMessageBytes, network, posts: undefined });
+  sessionsOf(request).add({ transport, channel, identity, path, maxMessageBytes, network });
   request.opened(channel);
   try {
     transport.attach(carrier, { after: 0, attempt, isResumed: false, isPrompt: true });

@@ -17,8 +17,9 @@ import { ACK_MS, keptSize } from "../protocol/session.ts";
 import { contextOf } from "../request/context.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import { plainHead, refusalFields, refuse } from "./answer.ts";
-import { MAX_POSTS, type Post, Posts } from "./post-order.ts";
+import { MAX_POSTS, type Post, Posts } from "./posts.ts";
 import type { OpenSession } from "./registry.ts";
+import type { SessionTransport } from "./transport.ts";
 import { Turns } from "./turns.ts";
 
 /** Most records of one POST. A body of 64 KiB, which a client should not exceed, has room for two thirds of them. */
@@ -60,49 +61,48 @@ export function acceptPost(
   const { from } = settings;
   if (session === undefined) return refuse(request, { status: 410, text: "no such session" });
   if (from === 0) return refuse(request, { status: 400, text: "from is 0: records count from 1" });
-  session.posts ??= new Posts();
-  if (session.posts.isFull) {
+  const { transport, channel } = session;
+  transport.posts ??= new Posts();
+  if (transport.posts.isFull) {
     return refuse(request, { status: 429, text: `a session has ${MAX_POSTS} POSTs under way at most`, fields: RETRY });
   }
-  const post = session.posts.enter(from);
-  request.opened(session.channel);
-  void answerPost(request, session, post, settings);
-  return session.channel;
+  request.opened(channel);
+  void answerPost(request, transport, transport.posts.enter(from), settings);
+  return channel;
 }
 
 /** Never rejects: nothing awaits it. */
 async function answerPost(
   request: ChannelRequest,
-  session: OpenSession,
+  transport: SessionTransport,
   post: Post,
   { maxMessageBytes, fields }: PostSettings,
 ): Promise<void> {
-  const { exchange } = request;
   const context = contextOf(request);
-  const { received } = context;
   try {
-    const { status, records = [], fields: more = [] } = await takePost(request, session, post, maxMessageBytes);
+    const { status, records = [], fields: more = [] } = await takePost(request, transport, post, maxMessageBytes);
     if (status !== 200) context.refused(request, status, "the posted records were not taken");
     const body = records.map(encodeRecordEvent).join("");
-    exchange.respond({ status, fields: joinFields([...fields, ...more], ["Content-Type", "text/event-stream"]) }, body);
+    const head = { status, fields: joinFields([...fields, ...more], ["Content-Type", "text/event-stream"]) };
+    request.exchange.respond(head, body);
   } catch (error) {
     failPost(request, error);
   } finally {
-    session.posts!.leave(post);
-    received.change(post.bytes, 0);
-    session.transport.checkWaiters();
+    context.received.change(post.bytes, 0);
+    transport.posts!.leave(post);
   }
 }
 
 async function takePost(
   request: ChannelRequest,
-  { transport, posts }: OpenSession,
+  transport: SessionTransport,
   post: Post,
   maxMessageBytes: number,
 ): Promise<PostAnswer> {
   const { exchange } = request;
-  const context = contextOf(request);
-  const { received } = context;
+  const { received } = contextOf(request);
+  const { from } = post;
+  const posts = transport.posts!;
   const body = await request.bytes();
   hold(body.length);
   if (isTooMuch()) return { status: 503, fields: RETRY };
@@ -113,12 +113,9 @@ async function takePost(
   transport.takeAcks(records);
   const numbered = records.filter(isNumbered);
   if (numbered.length === 0) return taken();
-  const { from } = post;
-  const patienceMs = transport.heartbeatMs / 2;
-  const mayBeTaken = (): boolean => (transport.isNext(from) || posts!.isFirst(post)) && transport.hasRoom;
   if (!mayBeTaken()) {
     if (isTooMuch()) return { status: 503, fields: RETRY };
-    await transport.waitFor(() => mayBeTaken() || exchange.isClientGone, patienceMs);
+    await posts.wait(() => mayBeTaken() || isVain(), transport.heartbeatMs / 2);
   }
   if (transport.isOver) return { status: 410 };
   if (!mayBeTaken()) return taken();
@@ -130,8 +127,7 @@ async function takePost(
   }
   hold(0);
   // A server that dies loses the messages that its application has not taken: the client should keep them a moment longer.
-  const last = from + numbered.length - 1;
-  await transport.waitFor(() => transport.taken >= last || exchange.isClientGone, ACK_MS);
+  await posts.wait(() => transport.taken >= from + numbered.length - 1 || isVain(), ACK_MS);
   return taken();
 
   function hold(size: number): void {
@@ -141,6 +137,14 @@ async function takePost(
 
   function isTooMuch(): boolean {
     return received.isExceeded && received.isShareSpent(post.bytes);
+  }
+
+  function mayBeTaken(): boolean {
+    return (transport.isNext(from) || posts.isFirst(post)) && transport.hasRoom;
+  }
+
+  function isVain(): boolean {
+    return transport.isOver || exchange.isClientGone;
   }
 
   function taken(): PostAnswer {

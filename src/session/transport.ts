@@ -1,6 +1,6 @@
 // A session as a transport: one conversation over carriers that come and go. PROTOCOL.md specifies it, and
-// `protocol/session.ts` numbers its records. This file decides what is written to which carrier, and how the session ends;
-// `liveness.ts` decides when its client is gone. It has no timer: the server ticks once a second.
+// `protocol/session.ts` numbers its records. This file decides what is written to which carrier; `state.ts` decides how the
+// session ends, `liveness.ts` when its client is gone. It has no timer: the server ticks once a second.
 // Long because sending, receiving and ending all depend on whether there is a carrier.
 
 import { shortToken } from "../base/debug-log.ts";
@@ -24,10 +24,10 @@ import {
 } from "./close-codes.ts";
 import type { SessionContext, SessionSettings } from "./context.ts";
 import { dataRecord, toRecord } from "./form.ts";
-import { SessionHold } from "./hold.ts";
+import { Incoming } from "./incoming.ts";
 import { Liveness } from "./liveness.ts";
+import type { Posts } from "./posts.ts";
 import { SessionState } from "./state.ts";
-import { Waiters } from "./waiters.ts";
 
 /** The parameters of a carrier's request. */
 export interface CarrierRequest {
@@ -47,10 +47,13 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   readonly holdsMessages = true;
   /** The kind of the carrier, or of the last one. */
   kind: TransportKind;
+  /** Created by the first POST. */
+  posts: Posts | undefined;
   readonly #session: Session<CompactRecord<NumberedRecord>> = new Session();
   readonly #liveness: Liveness;
   readonly #settings: SessionSettings;
   readonly #context: SessionContext;
+  readonly #incoming: Incoming;
   #listener: SessionListener | undefined;
   readonly #state = new SessionState();
   /** Undefined while the client is away, and when the session is over. */
@@ -58,16 +61,10 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   /** The channel is ready for messages: every carrier delivers from its beginning. */
   #isOpened = false;
   #isFlushQueued = false;
-  #isServerStopping = false;
-  /** Exists while the channel takes no messages, and until it has taken those that arrived meanwhile. */
-  #held: SessionHold | undefined;
-  #waiters: Waiters | undefined;
   /** `taken` when the application closed: later messages reach nobody, and are not acknowledged. */
   #takenAtClose: number | undefined;
   /** The highest attempt number that has resumed the session; undefined if its client does not number its attempts. */
   #attempt: number | undefined;
-  /** Bytes of this session that the server's budget counts. */
-  #countedBytes = 0;
   /** The number of the last record for which the client was asked to acknowledge at once. */
   #askedFor = 0;
 
@@ -77,6 +74,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#settings = settings;
     this.#context = context;
     this.#liveness = new Liveness(settings);
+    this.#incoming = new Incoming(context.received);
   }
 
   get logName(): string {
@@ -93,7 +91,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   get heldBytes(): number {
-    return this.#held?.bytes ?? 0;
+    return this.#incoming.bytes;
   }
 
   /** The number up to which the client's records have arrived; the caller tells the client. */
@@ -103,15 +101,12 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   /** The number of the last of the client's records that the application has taken, or nobody will take. */
   get taken(): number {
-    return (
-      this.#takenAtClose ??
-      this.#session.received - (this.#held?.length ?? 0) - (this.#listener?.undeliveredMessages ?? 0)
-    );
+    return this.#takenAtClose ?? this.#session.received - this.#incoming.untaken;
   }
 
   /** True if posted messages may be taken: the channel is not paused, and none wait. */
   get hasRoom(): boolean {
-    return this.#held === undefined;
+    return this.#incoming.isFree;
   }
 
   get heartbeatMs(): number {
@@ -173,19 +168,6 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     return from <= this.#session.received + 1;
   }
 
-  /** Resolves when `isMet`, when the session is over, or at a tick at least `ms` later. */
-  waitFor(isMet: () => boolean, ms: number): Promise<void> {
-    if (this.isOver || isMet()) return Promise.resolve();
-    this.#waiters ??= new Waiters();
-    return this.#waiters.wait(isMet, ms);
-  }
-
-  /** Checks what requests wait for. `now` is given with a tick. */
-  checkWaiters(now?: number): void {
-    this.#waiters?.check(now);
-    if (this.#waiters?.isEmpty) this.#waiters = undefined;
-  }
-
   /**
    * Takes the acknowledgements among posted records, at once, whatever else waits. Throws BAD_RECORD, before it takes
    * anything, for a record that a client must not send.
@@ -209,11 +191,12 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
       if (this.isOver) return;
       if (this.#session.receive(from + i, record)) this.#received(record);
     }
-    this.checkWaiters();
+    this.posts?.check();
   }
 
   listen(listener: SessionListener): void {
     this.#listener = listener;
+    this.#incoming.listener = listener;
     const { end } = this.#state;
     if (end !== undefined) listener.transportClosed(end);
   }
@@ -254,7 +237,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   ping(data: Uint8Array): boolean {
-    return this.#carrier?.ping(data) === true;
+    return this.#carrier?.transport.ping(data) === true;
   }
 
   /** The close is kept and acknowledged like a message: `transportClosed` may follow as late as the client comes back. */
@@ -273,7 +256,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   /** A session whose client is away is over: its client cannot come back to a server that has stopped. */
   serverStops(): void {
-    this.#isServerStopping = true;
+    this.#state.serverStops();
     if (this.#carrier === undefined && !this.#state.isLingering) this.#leave();
   }
 
@@ -281,31 +264,30 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     if (this.isOver) return;
     const carrier = this.#carrier;
     // A poll is ended by its answer; its connection need not be lost.
-    if (!carrier?.isParked) carrier?.terminate();
+    if (!carrier?.isParked) carrier?.transport.terminate();
     this.#endWith(closeStatus("server", ABNORMAL));
   }
 
   tick(now: number): void {
     if (this.isOver) return;
-    this.checkWaiters(now);
+    this.posts?.check(now);
     if (this.#carrier === undefined) this.#tickAway(now);
     else this.#tickCarrier(this.#carrier, now);
   }
 
   /** The channel takes no messages. The carrier is read on: acknowledgements must not wait behind messages. */
   pause(): void {
-    this.#held ??= new SessionHold(this.#context.received, (data) => this.#listener?.messageArrived(data));
-    this.#held.pause();
+    this.#incoming.pause();
   }
 
   resume(): void {
-    this.#deliverHeld((held) => held.resume());
-    this.checkWaiters();
+    if (this.#incoming.resume()) this.#carrier?.transport.resume();
+    this.posts?.check();
   }
 
   messageTaken(): void {
     if (this.#carrier?.kind === "websocket") this.#acknowledgeIfDue(this.#carrier);
-    this.checkWaiters();
+    this.posts?.check();
   }
 
   /** Asks the client to acknowledge at once, once for each record, with an `ack` that says nothing new. */
@@ -329,7 +311,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
       carrier.finish();
     } catch (error) {
       // The answer could not be encoded: its client must not wait for it.
-      carrier.terminate();
+      carrier.transport.terminate();
       throw error;
     }
   }
@@ -362,7 +344,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     if (carrier.kind !== "poll")
       this.#context.debug?.(`${this.#name} lost its carrier: ${carrier.kind}, ${describeClose(status)}`);
     if (status.by === "server" && endsSession(status.code)) this.#endWith(status);
-    else if (this.#isServerStopping || this.#state.isRestart) this.#leave();
+    else if (this.#state.endsWhenAway) this.#leave();
   }
 
   pingArrived(carrier: Carrier, data: Uint8Array): void {
@@ -390,18 +372,18 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     const isOverdue = this.#liveness.isAckOverdue(now, {
       acknowledged,
       bufferedAmount,
-      unsentBytes: carrier.unsentBytes,
+      unsentBytes: carrier.transport.bufferedAmount,
       answersPings: isWebSocket,
-      isPaused: this.#held?.isFull === true,
+      isPaused: this.#incoming.isFull,
     });
     if (!isOverdue) return;
     this.#liveness.carrierDropped();
-    carrier.terminate();
+    carrier.transport.terminate();
   }
 
   #start(carrier: Carrier): void {
     carrier.open();
-    if (this.#held?.isFull) carrier.pause();
+    if (this.#incoming.isFull) carrier.transport.pause();
   }
 
   /** Writes `open`, and everything that the client does not have. */
@@ -417,8 +399,9 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   #enqueue(record: CompactRecord<NumberedRecord>): void {
+    const before = this.bufferedAmount;
     this.#session.send(record);
-    this.#count(this.#session.bufferedAmount);
+    this.#count(before);
     if (this.#carrier === undefined) return;
     if (this.#carrier.isParked) this.#queueFlush();
     else this.#carrier.write(record);
@@ -434,9 +417,10 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   /** The client has all records up to this number. */
   #acknowledged(number: number): void {
+    const before = this.bufferedAmount;
     if (!this.#session.acknowledge(number)) return;
-    this.#count(this.#session.bufferedAmount);
-    if (this.#session.bufferedAmount > 0) return;
+    this.#count(before);
+    if (this.bufferedAmount > 0) return;
     if (this.#state.isOpen) this.#listener?.bufferEmptied();
     else this.#endWith(this.#state.closeStatus!);
   }
@@ -446,7 +430,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     if (typeof record === "string") this.#messageArrived(record);
     else if (record.type === "message") this.#messageArrived(record.data);
     else {
-      this.#deliverHeld((held) => held.deliverAll());
+      this.#deliverAll();
       // The channel has all messages before the close, and delivers them before its end.
       if (this.#carrier?.kind === "websocket") this.#carrier.write({ type: "ack", received: this.takeAck() });
       this.#endWith(closeStatus("client", record.code, record.reason));
@@ -454,17 +438,11 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   #messageArrived(data: string | Uint8Array): void {
-    if (this.#held === undefined) this.#listener?.messageArrived(data);
-    else if (this.#held.add(data)) this.#carrier?.pause();
+    if (this.#incoming.add(data)) this.#carrier?.transport.pause();
   }
 
-  #deliverHeld(deliver: (held: SessionHold) => void): void {
-    const held = this.#held;
-    if (held === undefined) return;
-    const wasFull = held.isFull;
-    deliver(held);
-    if (held.isDone) this.#held = undefined;
-    if (wasFull && !held.isFull) this.#carrier?.resume();
+  #deliverAll(): void {
+    if (this.#incoming.deliverAll()) this.#carrier?.transport.resume();
   }
 
   get #name(): string {
@@ -485,7 +463,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     const isBetweenPolls = this.kind === "poll" && this.#liveness.isConfirmed && this.#liveness.hasJustLeft;
     // The close itself is one of the records that the client does not have.
     const hasMore = sent - acknowledged > 1;
-    if (this.#state.isRestart && isBetweenPolls && hasMore && this.#state.linger()) this.#context.lingeringBegan();
+    if (this.#state.isRestart && isBetweenPolls && hasMore && this.#state.linger())
+      this.#context.lingeringBegan(this.token);
     else this.#endWith(this.#state.closeStatus ?? closeStatus("server", SERVICE_RESTART));
   }
 
@@ -496,30 +475,27 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   /** All that is kept counts, also with a carrier: it grows for a client that reads and never acknowledges, too. */
-  #count(bytes: number): void {
-    this.#context.budget.change(this.#countedBytes, bytes);
-    this.#countedBytes = bytes;
+  #count(before: number): void {
+    this.#context.budget.change(before, this.bufferedAmount);
   }
 
   /** Ends the session. The carrier, if there is one, ends with `code` and `reason`. */
   #endWith(status: CloseStatus, code: number = NORMAL, reason = ""): void {
     if (this.isOver) return;
-    this.#deliverHeld((held) => held.deliverAll());
-    const wasLingering = this.#state.isLingering;
+    this.#deliverAll();
     // A receiver may have ended the session meanwhile.
     if (!this.#state.endWith(status)) return;
-    this.#held?.clear();
+    this.#incoming.clear();
+    const before = this.bufferedAmount;
     // The last connection may take seconds to end, and keeps this object until then.
     this.#session.end();
+    this.#count(before);
     this.#context.debug?.(`${this.#name} closed: ${describeClose(status)}`);
     const carrier = this.#carrier;
     this.#carrier = undefined;
-    this.#count(0);
-    if (wasLingering) this.#context.lingeringEnded();
     if (code === OVERFLOW && carrier?.isParked && !this.#liveness.isConfirmed) this.#refuse(carrier, code, reason);
     else carrier?.end(code, reason);
-    this.#waiters?.resolveAll();
-    this.#waiters = undefined;
+    this.posts?.check();
     this.#context.sessionEnded(this.token);
     this.#listener?.transportClosed(status);
   }
