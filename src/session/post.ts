@@ -102,6 +102,7 @@ async function takePost(
   const { exchange } = request;
   const { received } = contextOf(request);
   const { from } = post;
+  const { session } = transport;
   const posts = transport.posts!;
   const body = await request.bytes();
   hold(body.length);
@@ -119,7 +120,7 @@ async function takePost(
   }
   if (transport.isOver) return { status: 410 };
   if (!mayBeTaken()) return taken();
-  if (!transport.isNext(from)) return { ...taken(), status: 409 };
+  if (!leavesNoGap()) return { ...taken(), status: 409 };
   for (let i = 0; i < numbered.length; i += TURN_RECORDS) {
     if (i > 0) await new Promise(setImmediate);
     if (transport.isOver) return { status: 410 };
@@ -127,7 +128,7 @@ async function takePost(
   }
   hold(0);
   // A server that dies loses the messages that its application has not taken: the client should keep them a moment longer.
-  await posts.wait(() => transport.taken >= from + numbered.length - 1 || isVain(), ACK_MS);
+  await posts.wait(() => session.taken >= from + numbered.length - 1 || isVain(), ACK_MS);
   return taken();
 
   function hold(size: number): void {
@@ -140,7 +141,11 @@ async function takePost(
   }
 
   function mayBeTaken(): boolean {
-    return (transport.isNext(from) || posts.isFirst(post)) && transport.hasRoom;
+    return (leavesNoGap() || posts.isFirst(post)) && transport.hasRoom;
+  }
+
+  function leavesNoGap(): boolean {
+    return from <= session.received + 1;
   }
 
   function isVain(): boolean {
@@ -148,7 +153,7 @@ async function takePost(
   }
 
   function taken(): PostAnswer {
-    return { status: 200, records: [{ type: "ack", received: transport.takeAck() }] };
+    return { status: 200, records: [{ type: "ack", received: session.takeAck() }] };
   }
 }
 

@@ -7,7 +7,7 @@ import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { NumberedRecord, OpenRecord, SessionRecord } from "../codec/session-record.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
-import { type CompactRecord, Session } from "../protocol/session.ts";
+import type { CompactRecord } from "../protocol/session.ts";
 import { type CloseStatus, closeStatus, connectionFailed, describeClose } from "../transport/close-status.ts";
 import type { Flushable } from "../transport/io/flusher.ts";
 import type { SessionListener, Transport, TransportKind } from "../transport/transport.ts";
@@ -27,6 +27,7 @@ import { dataRecord, toRecord } from "./form.ts";
 import { Incoming } from "./incoming.ts";
 import { Liveness } from "./liveness.ts";
 import type { Posts } from "./posts.ts";
+import { ServerSession } from "./server-session.ts";
 import { SessionState } from "./state.ts";
 
 /** The parameters of a carrier's request. */
@@ -49,7 +50,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   kind: TransportKind;
   /** Created by the first POST. */
   posts: Posts | undefined;
-  readonly #session: Session<CompactRecord<NumberedRecord>> = new Session();
+  readonly session: ServerSession;
   readonly #liveness: Liveness;
   readonly #settings: SessionSettings;
   readonly #context: SessionContext;
@@ -61,12 +62,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   /** The channel is ready for messages: every carrier delivers from its beginning. */
   #isOpened = false;
   #isFlushQueued = false;
-  /** `taken` when the application closed: later messages reach nobody, and are not acknowledged. */
-  #takenAtClose: number | undefined;
   /** The highest attempt number that has resumed the session; undefined if its client does not number its attempts. */
   #attempt: number | undefined;
-  /** The number of the last record for which the client was asked to acknowledge at once. */
-  #askedFor = 0;
 
   constructor(token: string, kind: TransportKind, settings: SessionSettings, context: SessionContext) {
     this.token = token;
@@ -75,6 +72,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#context = context;
     this.#liveness = new Liveness(settings);
     this.#incoming = new Incoming(context.received);
+    this.session = new ServerSession(context.budget, this.#incoming);
   }
 
   get logName(): string {
@@ -87,21 +85,11 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   /** Bytes that the client has not acknowledged. */
   get bufferedAmount(): number {
-    return this.#session.bufferedAmount;
+    return this.session.bufferedAmount;
   }
 
   get heldBytes(): number {
     return this.#incoming.bytes;
-  }
-
-  /** The number up to which the client's records have arrived; the caller tells the client. */
-  takeAck(): number {
-    return this.#session.takeAck(this.#takenAtClose);
-  }
-
-  /** The number of the last of the client's records that the application has taken, or nobody will take. */
-  get taken(): number {
-    return this.#takenAtClose ?? this.#session.received - this.#incoming.untaken;
   }
 
   /** True if posted messages may be taken: the channel is not paused, and none wait. */
@@ -119,8 +107,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   /** True if a client that has the records up to `after` may resume: they were sent, and something is left to send. */
   canResume(after: number): boolean {
-    if (this.isOver || after > this.#session.sent) return false;
-    return this.#state.isOpen || after < this.#session.sent;
+    if (this.isOver || after > this.session.sent) return false;
+    return this.#state.isOpen || after < this.session.sent;
   }
 
   /** True for a request that comes late: one with a higher attempt number has resumed the session. */
@@ -150,22 +138,17 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#liveness.carrierAttached();
     if (isResumed) this.#liveness.confirm();
     this.#context.debug?.(this.#describeAttach(kindBefore, request));
-    this.#session.continueAt(this.#session.received + 1);
+    this.session.continueAt(this.session.received + 1);
     carrier.begin(this);
     if (this.#carrier !== carrier) return;
     if (!carrier.isParked) this.#greet(carrier, { resumed: isResumed });
-    else if (isPrompt || !isResumed || this.#session.bufferedAmount > 0) this.#queueFlush();
+    else if (isPrompt || !isResumed || this.session.bufferedAmount > 0) this.#queueFlush();
     // The carrier may have ended with what it was just sent.
     if (this.#carrier === carrier && this.#isOpened) this.#start(carrier);
     if (!isResumed) return;
     const hasMoved = kindBefore !== carrier.kind;
     if (hasMoved || isPrompt || !carrier.isParked) this.#listener?.resumed();
     if (hasMoved) this.#listener?.transportChanged();
-  }
-
-  /** True if posted records from this number on leave no gap. */
-  isNext(from: number): boolean {
-    return from <= this.#session.received + 1;
   }
 
   /**
@@ -178,7 +161,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
       if (record.type === "open") throw new ChannelError("BAD_RECORD", "open from a client");
       if (record.type === "ack") received = Math.max(received, record.received);
     }
-    if (received > this.#session.sent) throw new ChannelError("BAD_RECORD", `ack ${received} of ${this.#session.sent}`);
+    if (received > this.session.sent) throw new ChannelError("BAD_RECORD", `ack ${received} of ${this.session.sent}`);
     this.#liveness.confirm();
     this.#liveness.heard();
     this.#acknowledged(received);
@@ -189,7 +172,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#liveness.heard();
     for (const [i, record] of records.entries()) {
       if (this.isOver) return;
-      if (this.#session.receive(from + i, record)) this.#received(record);
+      if (this.session.receive(from + i, record)) this.#received(record);
     }
     this.posts?.check();
   }
@@ -242,10 +225,9 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   /** The close is kept and acknowledged like a message: `transportClosed` may follow as late as the client comes back. */
   close(code: number, reason: string): void {
-    const { taken } = this;
     const record = this.#state.close(code, reason);
     if (record === undefined) return;
-    this.#takenAtClose = taken;
+    this.session.stopTaking();
     this.#enqueue(record);
     if (this.#state.isRestart && this.#carrier === undefined) this.#leave();
   }
@@ -293,12 +275,10 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   /** Asks the client to acknowledge at once, once for each record, with an `ack` that says nothing new. */
   hurry(): void {
     const carrier = this.#carrier;
-    const { sent, bufferedAmount } = this.#session;
-    if (carrier === undefined || carrier.isParked || bufferedAmount === 0 || this.#askedFor === sent) return;
+    if (carrier === undefined || carrier.isParked) return;
     // Other implementations of a client expect no `ack` on a stream; those that number their attempts understand it.
     if (carrier.kind !== "websocket" && this.#attempt === undefined) return;
-    this.#askedFor = sent;
-    this.#acknowledge(carrier);
+    if (this.session.mayAsk()) this.#acknowledge(carrier);
   }
 
   /** Answers a parked poll with everything that the client does not have. */
@@ -322,9 +302,9 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#liveness.confirm();
     try {
       if (typeof record === "string" || record.type === "message" || record.type === "close") {
-        if (this.#session.receiveNext(record)) this.#received(record);
+        if (this.session.receiveNext(record)) this.#received(record);
       } else if (record.type === "ack") this.#acknowledged(record.received);
-      else if (record.type === "from") this.#session.continueAt(record.number);
+      else if (record.type === "from") this.session.continueAt(record.number);
     } catch (error) {
       if (!(error instanceof ChannelError)) throw error;
       this.#endWith(closeStatus("server", PROTOCOL_ERROR, error.message), PROTOCOL_ERROR);
@@ -365,10 +345,10 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   #tickCarrier(carrier: Carrier, now: number): void {
     const isWebSocket = carrier.kind === "websocket";
     if (carrier.isParked && this.#liveness.isParkOver(now)) this.#queueFlush();
-    if (isWebSocket && this.#session.hasAck && this.#session.hasAckFor(this.taken)) this.#acknowledge(carrier);
+    if (isWebSocket && this.session.hasAck) this.#acknowledge(carrier);
     carrier.tick(now, this.#settings.heartbeat);
     if (this.#carrier !== carrier) return;
-    const { acknowledged, bufferedAmount } = this.#session;
+    const { acknowledged, bufferedAmount } = this.session;
     const isOverdue = this.#liveness.isAckOverdue(now, {
       acknowledged,
       bufferedAmount,
@@ -389,38 +369,41 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   /** Writes `open`, and everything that the client does not have. */
   #greet(carrier: Carrier, opening: Pick<OpenRecord, "resumed">): void {
     carrier.write(this.#openRecord(opening));
-    for (const record of this.#session.after()) carrier.write(record);
+    for (const record of this.session.after()) carrier.write(record);
   }
 
   #openRecord({ resumed }: Pick<OpenRecord, "resumed">): OpenRecord {
     const { heartbeatMs, resumeMs } = this.#settings;
-    const first = this.#session.acknowledged + 1;
-    return { type: "open", session: this.token, resumed, received: this.takeAck(), first, heartbeatMs, resumeMs };
+    const first = this.session.acknowledged + 1;
+    return {
+      type: "open",
+      session: this.token,
+      resumed,
+      received: this.session.takeAck(),
+      first,
+      heartbeatMs,
+      resumeMs,
+    };
   }
 
   #enqueue(record: CompactRecord<NumberedRecord>): void {
-    const before = this.bufferedAmount;
-    this.#session.send(record);
-    this.#count(before);
+    this.session.send(record);
     if (this.#carrier === undefined) return;
     if (this.#carrier.isParked) this.#queueFlush();
     else this.#carrier.write(record);
   }
 
   #acknowledge(carrier: Carrier): void {
-    carrier.write({ type: "ack", received: this.#session.takeAck(this.taken) });
+    carrier.write({ type: "ack", received: this.session.takeAck(this.session.taken) });
   }
 
   #acknowledgeIfDue(carrier: Carrier): void {
-    if (this.#session.isAckDue && this.#session.isAckDueFor(this.taken)) this.#acknowledge(carrier);
+    if (this.session.isAckDue) this.#acknowledge(carrier);
   }
 
   /** The client has all records up to this number. */
   #acknowledged(number: number): void {
-    const before = this.bufferedAmount;
-    if (!this.#session.acknowledge(number)) return;
-    this.#count(before);
-    if (this.bufferedAmount > 0) return;
+    if (!this.session.acknowledge(number) || this.bufferedAmount > 0) return;
     if (this.#state.isOpen) this.#listener?.bufferEmptied();
     else this.#endWith(this.#state.closeStatus!);
   }
@@ -432,7 +415,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     else {
       this.#deliverAll();
       // The channel has all messages before the close, and delivers them before its end.
-      if (this.#carrier?.kind === "websocket") this.#carrier.write({ type: "ack", received: this.takeAck() });
+      if (this.#carrier?.kind === "websocket") this.#carrier.write({ type: "ack", received: this.session.takeAck() });
       this.#endWith(closeStatus("client", record.code, record.reason));
     }
   }
@@ -451,7 +434,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   #describeAttach(kindBefore: TransportKind, { after, isResumed }: CarrierRequest): string {
     if (!isResumed) return `${this.#name} opened: carrier ${this.kind}`;
-    const { sent, acknowledged, received } = this.#session;
+    const { sent, acknowledged, received } = this.session;
     const carrier = kindBefore === this.kind ? this.kind : `changes from ${kindBefore} to ${this.kind}`;
     const replayed = sent - acknowledged;
     return `${this.#name} resumed: carrier ${carrier}, asked for what follows ${after}, ${replayed} replayed, ${received} received, try ${this.#attempt ?? 0}`;
@@ -459,7 +442,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   /** The client is away, and the server stops. A client between two polls is back in a moment, and fetches what was sent. */
   #leave(): void {
-    const { sent, acknowledged } = this.#session;
+    const { sent, acknowledged } = this.session;
     const isBetweenPolls = this.kind === "poll" && this.#liveness.isConfirmed && this.#liveness.hasJustLeft;
     // The close itself is one of the records that the client does not have.
     const hasMore = sent - acknowledged > 1;
@@ -474,11 +457,6 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#context.flusher.add(this);
   }
 
-  /** All that is kept counts, also with a carrier: it grows for a client that reads and never acknowledges, too. */
-  #count(before: number): void {
-    this.#context.budget.change(before, this.bufferedAmount);
-  }
-
   /** Ends the session. The carrier, if there is one, ends with `code` and `reason`. */
   #endWith(status: CloseStatus, code: number = NORMAL, reason = ""): void {
     if (this.isOver) return;
@@ -486,10 +464,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     // A receiver may have ended the session meanwhile.
     if (!this.#state.endWith(status)) return;
     this.#incoming.clear();
-    const before = this.bufferedAmount;
     // The last connection may take seconds to end, and keeps this object until then.
-    this.#session.end();
-    this.#count(before);
+    this.session.end();
     this.#context.debug?.(`${this.#name} closed: ${describeClose(status)}`);
     const carrier = this.#carrier;
     this.#carrier = undefined;
