@@ -36,7 +36,7 @@ export function refuseHandshake(request: ChannelRequest, error: ChannelError): T
   const transport = new HttpTransport(exchange, PLAIN, withoutContentFields(exchange.refusalFields));
   transport.send(
     { status: error.status!, fields, body: `${error.message}\n`, event: undefined, length: undefined },
-    true,
+    "last",
   );
   return transport;
 }

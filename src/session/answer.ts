@@ -46,7 +46,7 @@ function closed(
   body: string | null,
 ): TransportChannel {
   const transport = new HttpTransport(request.exchange, PLAIN, []);
-  transport.send({ ...head, body, event: undefined, length: undefined }, true);
+  transport.send({ ...head, body, event: undefined, length: undefined }, "last");
   const channel = newChannel(request, {
     ...{ transport, handlers: {}, settings: contextOf(request).channelSettings },
     ...{ codec: undefined, contentType: undefined },

@@ -45,7 +45,7 @@ export abstract class Carrier implements TransportListener {
   open(): void {
     this.transport.open();
     // From now on a FIN means that the client has left (docs/decisions/0005).
-    this.transport.setupDone();
+    this.transport.setupDone?.();
   }
 
   abstract write(record: CompactRecord): void;
@@ -99,7 +99,7 @@ export class WebSocketCarrier extends Carrier {
 
   write(record: CompactRecord): void {
     this.#hasWrittenSinceTick = true;
-    this.transport.send(asWebSocketMessage(record), false);
+    this.transport.send(asWebSocketMessage(record), "more");
   }
 
   /** Sends a heartbeat record after a silence of our own, as a page sees no pings; and a ping after one of the client's. */
@@ -135,7 +135,7 @@ export class StreamCarrier extends Carrier {
   readonly kind = "sse";
 
   write(record: CompactRecord): void {
-    this.transport.send(asEventText(record), false);
+    this.transport.send(asEventText(record), "more");
     if (typeof record !== "string" && record.type === "close") this.transport.close(NORMAL, "");
   }
 }
@@ -150,14 +150,14 @@ export class PollCarrier extends Carrier {
   }
 
   override finish(): void {
-    this.transport.send(bodyMessage(this.#text), true);
+    this.transport.send(bodyMessage(this.#text), "last");
   }
 
   /** Drops what was written: an answer without an `open` has no records, and its status tells why. */
   override end(code: number): void {
     this.#text = "";
     const [status, body] = code === REPLACED ? ANSWER_REPLACED : ANSWER_OVER;
-    this.transport.send({ ...bodyMessage(body), status }, true);
+    this.transport.send({ ...bodyMessage(body), status }, "last");
   }
 }
 

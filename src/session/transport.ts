@@ -10,7 +10,7 @@ import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import type { CompactRecord } from "../protocol/session.ts";
 import { type CloseStatus, closeStatus, connectionFailed, describeClose } from "../transport/close-status.ts";
 import type { Flushable } from "../transport/io/flusher.ts";
-import type { SessionListener, Transport, TransportKind } from "../transport/transport.ts";
+import type { Position, SessionListener, Transport, TransportKind } from "../transport/transport.ts";
 import type { Carrier, CarrierOwner } from "./carrier.ts";
 import {
   ABNORMAL,
@@ -189,28 +189,14 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     if (this.#carrier !== undefined) this.#start(this.#carrier);
   }
 
-  setupDone(): void {}
-
-  closesByDefault(): boolean {
-    return false;
-  }
-
-  send(message: OutboundMessage, last: boolean): void {
+  send(message: OutboundMessage, position: Position): void {
     if (message.body !== null && this.#state.isOpen) this.#enqueue(toRecord(message));
-    if (last) this.close(NORMAL, "");
+    if (position === "last") this.close(NORMAL, "");
   }
-
-  begin(): void {}
 
   /** Sends each part as a message, as an event stream does: a record is kept whole until it is acknowledged. */
   part(data: string | Uint8Array): void {
     if (this.#state.isOpen) this.#enqueue(dataRecord(data));
-  }
-
-  finish(): void {}
-
-  refuse(): boolean {
-    return false;
   }
 
   /** A client that is too slow, or away too long, loses what is kept for it, and is told. Other codes close as `close`. */
@@ -220,7 +206,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   ping(data: Uint8Array): boolean {
-    return this.#carrier?.transport.ping(data) === true;
+    return this.#carrier?.transport.ping?.(data) === true;
   }
 
   /** The close is kept and acknowledged like a message: `transportClosed` may follow as late as the client comes back. */
@@ -263,7 +249,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   resume(): void {
-    if (this.#incoming.resume()) this.#carrier?.transport.resume();
+    if (this.#incoming.resume()) this.#carrier?.transport.resume?.();
     this.posts?.check();
   }
 
@@ -363,7 +349,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   #start(carrier: Carrier): void {
     carrier.open();
-    if (this.#incoming.isFull) carrier.transport.pause();
+    if (this.#incoming.isFull) carrier.transport.pause?.();
   }
 
   /** Writes `open`, and everything that the client does not have. */
@@ -421,11 +407,11 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   #messageArrived(data: string | Uint8Array): void {
-    if (this.#incoming.add(data)) this.#carrier?.transport.pause();
+    if (this.#incoming.add(data)) this.#carrier?.transport.pause?.();
   }
 
   #deliverAll(): void {
-    if (this.#incoming.deliverAll()) this.#carrier?.transport.resume();
+    if (this.#incoming.deliverAll()) this.#carrier?.transport.resume?.();
   }
 
   get #name(): string {

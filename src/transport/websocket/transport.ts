@@ -21,7 +21,7 @@ import type { BufferBudget } from "../io/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../io/byte-stream.ts";
 import type { Flushable, Flusher } from "../io/flusher.ts";
 import { earnedMs, FLUSH_BYTES } from "../limits.ts";
-import type { Heartbeat, Transport, TransportKind, TransportListener } from "../transport.ts";
+import type { Heartbeat, Position, Transport, TransportKind, TransportListener } from "../transport.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -121,19 +121,13 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     this.#queueFlush();
   }
 
-  setupDone(): void {}
-
-  closesByDefault(): boolean {
-    return false;
-  }
-
-  send(message: OutboundMessage, last: boolean): void {
+  send(message: OutboundMessage, position: Position): void {
     const { body } = message;
     if (message instanceof EncodedMessage) this.#connection.sendEncoded(message);
     else if (typeof body === "string") this.#connection.sendText(body);
     else if (body !== null) this.#connection.sendBinary(body);
     this.#queueFlush();
-    if (last) this.close(1000, "");
+    if (position === "last") this.close(1000, "");
   }
 
   begin(): void {
@@ -147,10 +141,6 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
 
   finish(): void {
     this.#sendFragment(OPCODE.TEXT, "", FIN);
-  }
-
-  refuse(): boolean {
-    return false;
   }
 
   fail(code: number, reason: string): void {
