@@ -16,7 +16,8 @@ import { EventDecoder } from "../codec/sse.ts";
 import { ACK_MS, keptSize } from "../protocol/session.ts";
 import { contextOf } from "../request/context.ts";
 import type { ChannelRequest } from "../request/request.ts";
-import { plainHead, refusalFields, refuse } from "./answer.ts";
+import { TEXT_PLAIN } from "../transport/http/transport.ts";
+import { refusalFields, refuse } from "./answer.ts";
 import { MAX_POSTS, type Post, Posts } from "./posts.ts";
 import type { OpenSession } from "./registry.ts";
 import type { SessionTransport } from "./transport.ts";
@@ -59,12 +60,16 @@ export function acceptPost(
   settings: PostSettings,
 ): TransportChannel {
   const { from } = settings;
-  if (session === undefined) return refuse(request, { status: 410, text: "no such session" });
-  if (from === 0) return refuse(request, { status: 400, text: "from is 0: records count from 1" });
+  if (session === undefined) return refuse(request, { status: 410, message: "no such session" });
+  if (from === 0) return refuse(request, { status: 400, message: "from is 0: records count from 1" });
   const { transport, channel } = session;
   transport.posts ??= new Posts();
   if (transport.posts.isFull) {
-    return refuse(request, { status: 429, text: `a session has ${MAX_POSTS} POSTs under way at most`, fields: RETRY });
+    return refuse(request, {
+      status: 429,
+      message: `a session has ${MAX_POSTS} POSTs under way at most`,
+      fields: RETRY,
+    });
   }
   request.opened(channel);
   void answerPost(request, transport, transport.posts.enter(from), settings);
@@ -205,6 +210,6 @@ function failPost(request: ChannelRequest, error: unknown): void {
   if (exchange.isAnswered) return;
   const { status = 500, body } = isTooBig ? { status: 413, body: `${error.message}\n` } : failureOf(error);
   if (status < 500) context.refused(request, status, String(body).trimEnd());
-  const fields = refusalFields(request);
-  exchange.respond(plainHead(status, status === 503 ? [...fields, ...RETRY] : fields), String(body));
+  const fields = joinFields(TEXT_PLAIN, refusalFields(request));
+  exchange.respond({ status, fields: status === 503 ? [...fields, ...RETRY] : fields }, String(body));
 }
