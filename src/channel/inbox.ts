@@ -52,8 +52,8 @@ export interface Receiver {
 
 /** The transport that the messages come from. */
 export interface MessageSource {
-  pause(): void;
-  resume(): void;
+  pause?(): void;
+  resume?(): void;
   /** A message that had waited was handed to the application. */
   messageTaken?(): void;
 }
@@ -185,7 +185,7 @@ export class Inbox {
     this.#hold(this.#waitingBytes + sizeOf(message));
     if (this.#isReadingPaused || this.#hasRoom) return;
     this.#isReadingPaused = true;
-    this.#source.pause();
+    this.#source.pause?.();
   }
 
   #take(): Message | undefined {
@@ -245,7 +245,7 @@ export class Inbox {
   #resumeIfRoom(): void {
     if (!this.#isReadingPaused || !this.#hasRoom) return;
     this.#isReadingPaused = false;
-    this.#source.resume();
+    this.#source.resume?.();
   }
 
   #endIfDone(): void {

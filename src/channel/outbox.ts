@@ -4,7 +4,7 @@
 import { memorySize } from "../base/memory-size.ts";
 import { Queue } from "../base/queue.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { Position, Transport } from "../transport/transport.ts";
 import { toPart } from "./body.ts";
 import type { Sendable } from "./send-data.ts";
 import { discardSource, holdSource, openSource, type Source } from "./source.ts";
@@ -34,7 +34,7 @@ const MOVES: Record<OutboxState, readonly OutboxState[]> = {
 
 interface Waiting {
   readonly sendable: Sendable;
-  readonly last: boolean;
+  readonly position: Position;
   /** Bytes with which it counts. */
   readonly size: number;
 }
@@ -80,17 +80,17 @@ export class Outbox {
   }
 
   /** Sends a message after those that wait. If none does, a bad head or a locked stream throws here, and is not sent. */
-  add(sendable: Sendable, last: boolean): void {
+  add(sendable: Sendable, position: Position): void {
     if (this.#state === "sending") {
       const size = Math.max(memorySize(sendable.message.body ?? ""), MIN_WAITING_SIZE);
       if (sendable.parts !== undefined) holdSource(sendable.parts);
-      this.#waiting.push({ sendable, last, size });
+      this.#waiting.push({ sendable, position, size });
       this.#hold(this.#bytes + size);
       return;
     }
-    const source = this.#begin(sendable, last);
+    const source = this.#begin(sendable, position);
     this.#move("sending");
-    void this.#run(source, last);
+    void this.#run(source, position);
   }
 
   /** Calls `end` after the last message. */
@@ -113,24 +113,24 @@ export class Outbox {
     this.#onRoom?.();
   }
 
-  async #run(first: Source, last: boolean): Promise<void> {
-    await this.#pump(first, last);
+  async #run(first: Source, position: Position): Promise<void> {
+    await this.#pump(first, position);
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       this.#hold(this.#bytes - next.size);
-      await this.#sendWaiting(next.sendable, next.last);
+      await this.#sendWaiting(next.sendable, next.position);
     }
     if (!this.#move("idle")) return;
     if (this.#end !== undefined) this.#try(this.#end);
     this.#owner.outboxEmptied();
   }
 
-  async #sendWaiting(sendable: Sendable, last: boolean): Promise<void> {
+  async #sendWaiting(sendable: Sendable, position: Position): Promise<void> {
     if (sendable.parts === undefined) {
-      this.#try(() => this.#transport.send(sendable.message, last));
+      this.#try(() => this.#transport.send(sendable.message, position));
       return;
     }
-    const source = this.#try(() => this.#begin(sendable, last));
-    if (source !== undefined) await this.#pump(source, last);
+    const source = this.#try(() => this.#begin(sendable, position));
+    if (source !== undefined) await this.#pump(source, position);
   }
 
   #hold(bytes: number): void {
@@ -138,10 +138,10 @@ export class Outbox {
     this.#bytes = bytes;
   }
 
-  #begin({ message, parts }: Sendable, last: boolean): Source {
+  #begin({ message, parts }: Sendable, position: Position): Source {
     const source = openSource(parts!, this.#transport.messageForm);
     try {
-      this.#transport.begin(message, last);
+      this.#transport.begin?.(message, position);
     } catch (error) {
       source.cancel();
       throw error;
@@ -149,7 +149,7 @@ export class Outbox {
     return source;
   }
 
-  async #pump(source: Source, last: boolean): Promise<void> {
+  async #pump(source: Source, position: Position): Promise<void> {
     this.#source = source;
     let bytesThisTurn = 0;
     try {
@@ -168,8 +168,8 @@ export class Outbox {
         bytesThisTurn = 0;
       }
       if (this.#isCancelled) return;
-      this.#transport.finish();
-      if (last) this.#transport.close(1000, "");
+      this.#transport.finish?.();
+      if (position === "last") this.#transport.close(1000, "");
     } catch (error) {
       source.cancel();
       if (!this.#isCancelled) this.#owner.streamFailed(error);

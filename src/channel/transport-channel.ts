@@ -11,7 +11,7 @@ import { show } from "../base/option-values.ts";
 import { encodeClosePayload } from "../codec/ws-message.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
-import type { MessageForm, SessionListener, Transport, TransportKind } from "../transport/transport.ts";
+import type { MessageForm, Position, SessionListener, Transport, TransportKind } from "../transport/transport.ts";
 import { Callbacks } from "./callbacks.ts";
 import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
 import {
@@ -137,18 +137,18 @@ export class TransportChannel
       if (sendable.parts !== undefined) discardSource(sendable.parts);
       return false;
     }
-    const last = closeAfterSend ?? this.#transport.closesByDefault(sendable.message);
-    if (last) this.#transmitLast(sendable);
-    else this.#transmit(sendable, false);
+    const isLast = closeAfterSend ?? this.#transport.closesByDefault?.(sendable.message);
+    if (isLast === true) this.#transmitLast(sendable);
+    else this.#transmit(sendable, "more");
     this.#context.messages.sent += 1;
     return true;
   }
 
-  #transmit(sendable: Sendable, last: boolean): void {
-    if (sendable.parts === undefined && !this.#outbox?.isBusy) this.#transport.send(sendable.message, last);
+  #transmit(sendable: Sendable, position: Position): void {
+    if (sendable.parts === undefined && !this.#outbox?.isBusy) this.#transport.send(sendable.message, position);
     else {
       this.#outbox ??= new Outbox(this.#transport, this.#context.budget, this);
-      this.#outbox.add(sendable, last);
+      this.#outbox.add(sendable, position);
     }
   }
 
@@ -156,7 +156,7 @@ export class TransportChannel
   #transmitLast(sendable: Sendable): void {
     this.#step("close");
     try {
-      this.#transmit(sendable, true);
+      this.#transmit(sendable, "last");
     } catch (error) {
       this.#step("reopen");
       throw error;
@@ -183,7 +183,7 @@ export class TransportChannel
     if (typeof data !== "string" && !(data instanceof Uint8Array)) {
       throw new ChannelError("BAD_DATA", `a ping carries text or bytes, not ${show(data)}`);
     }
-    return this.isOpen && this.#transport.ping(typeof data === "string" ? utf8Bytes(data) : data);
+    return this.isOpen && this.#transport.ping?.(typeof data === "string" ? utf8Bytes(data) : data) === true;
   }
 
   drained(): Promise<void> {
@@ -386,7 +386,7 @@ export class TransportChannel
   /** Answers a request that has no answer so far, however much is unsent, and ends. False where none waits for one. Never throws. */
   #refuse(answer: SendInit): boolean {
     try {
-      if (!this.#transport.refuse(toSendable(answer).message)) return false;
+      if (this.#transport.refuse?.(toSendable(answer).message) !== true) return false;
       this.#closing();
     } catch (error) {
       // The channel's own headers cannot be sent: then it has no response at all.
@@ -434,7 +434,7 @@ export class TransportChannel
   #setUp(): void {
     this.#step("setUp");
     this.#inbox?.release();
-    this.#transport.setupDone();
+    this.#transport.setupDone?.();
     if (isClosed(this.#state)) inMicrotask(() => this.#tellEndIfDone());
   }
 

@@ -1,7 +1,6 @@
 // Opens a channel for a request: decides which transport carries it and what the response head says. All servers and adapters
 // share these decisions.
 
-import { ChannelError } from "../base/errors.ts";
 import { callSync } from "../base/guard.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message } from "../channel/channel.ts";
 import type { ChannelSettings } from "../channel/context.ts";
@@ -167,7 +166,6 @@ function chooseTransport(
   try {
     return { transport: acceptWebSocket(request, fields, options), isRefused: false };
   } catch (error) {
-    if (!(error instanceof ChannelError) || error.status === undefined) throw error;
     return { transport: refuseHandshake(request, error), isRefused: true };
   }
 }

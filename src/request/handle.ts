@@ -68,7 +68,6 @@ function toHandshake(request: ChannelRequest): Handshake | undefined {
   try {
     return checkHandshake(request);
   } catch (error) {
-    if (!(error instanceof ChannelError) || error.status === undefined) throw error;
     refuseHandshake(request, error);
     return undefined;
   }

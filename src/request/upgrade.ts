@@ -8,11 +8,10 @@ import { checkFields, NO_FIELDS, toFields } from "../channel/headers.ts";
 import { discardBody } from "../channel/source.ts";
 import { withoutContentFields } from "../codec/field-list.ts";
 import { type Handshake, readHandshake } from "../codec/ws-handshake.ts";
-import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
 import type { Transport } from "../transport/transport.ts";
 import { isOriginAllowed } from "./access.ts";
 import type { CheckedUpgrade } from "./checked-upgrade.ts";
-import { contextOf } from "./context.ts";
+import { refuse, toRefusal } from "./refusal.ts";
 import type { ChannelRequest } from "./request.ts";
 import type { UpgradeAccepted, UpgradeResult } from "./upgrade-check.ts";
 
@@ -24,21 +23,9 @@ export function checkHandshake(request: ChannelRequest): Handshake {
   return readHandshake({ kind: exchange.webSocketRequest!, method, minor, fields, hasBody: exchange.hasBody });
 }
 
-/** RFC 6455 §4.2.2 item 4 and §4.4: a plain HTTP answer, with the version that would do. */
-export function refuseHandshake(request: ChannelRequest, error: ChannelError): Transport {
-  const { exchange } = request;
-  const context = contextOf(request);
-  context.refused(request, error.status!, error.message, error.code);
-  const fields: string[] = [];
-  // RFC 9110 §15.5.22: a 426 names the protocol it wants.
-  if (error.status === 426) fields.push("Upgrade", "websocket", "Sec-WebSocket-Version", "13");
-  fields.push("Connection", error.status === 426 ? "Upgrade, close" : "close");
-  const transport = new HttpTransport(exchange, PLAIN, withoutContentFields(exchange.refusalFields));
-  transport.send(
-    { status: error.status!, fields, body: `${error.message}\n`, event: undefined, length: undefined },
-    true,
-  );
-  return transport;
+/** Answers a WebSocket that may not open. Throws an error with which no client is refused. */
+export function refuseHandshake(request: ChannelRequest, error: unknown): Transport {
+  return refuse(request, toRefusal(error), withoutContentFields(request.exchange.refusalFields));
 }
 
 const RESULT_NAMES: readonly PropertyKey[] = ["headers", "attachment", "status", "body"];

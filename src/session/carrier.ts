@@ -13,30 +13,6 @@ import type { Heartbeat, Transport, TransportKind, TransportListener } from "../
 import { NORMAL, PROTOCOL_ERROR, REPLACED } from "./close-codes.ts";
 import { asEventText, asWebSocketMessage } from "./form.ts";
 
-export interface Carrier {
-  readonly kind: TransportKind;
-  /** True for a poll: it collects what is written, and `finish` sends all of it. */
-  readonly isParked: boolean;
-  /** Bytes that the connection has not taken. */
-  readonly unsentBytes: number;
-  /** Sets the owner, which is told at once if the carrier has ended already. */
-  begin(owner: CarrierOwner): void;
-  /** Begins to deliver. */
-  open(): void;
-  write(record: CompactRecord): void;
-  finish(): void;
-  /** Ends the carrier after what was written. The codes are a WebSocket's. */
-  end(code: number, reason: string): void;
-  /** Drops the connection now. */
-  terminate(): void;
-  /** Called with each of the server's ticks. */
-  tick(now: number, heartbeat: Heartbeat): void;
-  /** Returns false if the carrier has no ping to send. */
-  ping(data: Uint8Array): boolean;
-  pause(): void;
-  resume(): void;
-}
-
 export interface CarrierOwner {
   recordArrived(carrier: Carrier, record: CompactRecord): void;
   /** The client has broken the protocol: `status` says how. */
@@ -47,58 +23,47 @@ export interface CarrierOwner {
   pongArrived(carrier: Carrier, data: Uint8Array): void;
 }
 
-/** A carrier over a transport: the part that all three share. */
-abstract class TransportCarrier implements Carrier, TransportListener {
+/** The part that all three share. */
+export abstract class Carrier implements TransportListener {
   abstract readonly kind: TransportKind;
+  /** True for a poll: it collects what is written, and `finish` sends all of it. */
   readonly isParked: boolean = false;
-  protected readonly transport: Transport;
+  readonly transport: Transport;
   protected owner: CarrierOwner | undefined;
 
   constructor(transport: Transport) {
     this.transport = transport;
   }
 
-  get unsentBytes(): number {
-    return this.transport.bufferedAmount;
-  }
-
+  /** Sets the owner, which is told at once if the carrier has ended already. */
   begin(owner: CarrierOwner): void {
     this.owner = owner;
     this.transport.listen(this);
   }
 
+  /** Begins to deliver. */
   open(): void {
     this.transport.open();
     // From now on a FIN means that the client has left (docs/decisions/0005).
-    this.transport.setupDone();
+    this.transport.setupDone?.();
   }
 
   abstract write(record: CompactRecord): void;
 
   finish(): void {}
 
+  /**
+   * Ends the carrier after what was written. The codes are a WebSocket's. Waits for what is unsent only after an orderly end:
+   * a client that is too slow for it would not see the end either.
+   */
   end(code: number, reason: string): void {
-    this.transport.close(code, reason);
+    if (code === NORMAL || code === REPLACED) this.transport.close(code, reason);
+    else this.transport.fail(code, reason);
   }
 
-  terminate(): void {
-    this.transport.terminate();
-  }
-
+  /** Called with each of the server's ticks. */
   tick(now: number, heartbeat: Heartbeat): void {
     this.transport.tick(now, heartbeat);
-  }
-
-  ping(data: Uint8Array): boolean {
-    return this.transport.ping(data);
-  }
-
-  pause(): void {
-    this.transport.pause();
-  }
-
-  resume(): void {
-    this.transport.resume();
   }
 
   messageArrived(_data: string | Uint8Array): void {}
@@ -119,7 +84,7 @@ abstract class TransportCarrier implements Carrier, TransportListener {
   }
 }
 
-export class WebSocketCarrier extends TransportCarrier {
+export class WebSocketCarrier extends Carrier {
   readonly kind = "websocket";
   readonly #maxMessageBytes: number;
   #hasWrittenSinceTick = false;
@@ -134,11 +99,7 @@ export class WebSocketCarrier extends TransportCarrier {
 
   write(record: CompactRecord): void {
     this.#hasWrittenSinceTick = true;
-    this.transport.send(asWebSocketMessage(record), false);
-  }
-
-  override end(code: number, reason: string): void {
-    endTransport(this.transport, code, reason);
+    this.transport.send(asWebSocketMessage(record), "more");
   }
 
   /** Sends a heartbeat record after a silence of our own, as a page sees no pings; and a ping after one of the client's. */
@@ -170,26 +131,16 @@ export class WebSocketCarrier extends TransportCarrier {
   }
 }
 
-export class StreamCarrier extends TransportCarrier {
+export class StreamCarrier extends Carrier {
   readonly kind = "sse";
 
   write(record: CompactRecord): void {
-    this.transport.send(asEventText(record), false);
+    this.transport.send(asEventText(record), "more");
     if (typeof record !== "string" && record.type === "close") this.transport.close(NORMAL, "");
   }
-
-  override end(code: number, reason: string): void {
-    endTransport(this.transport, code, reason);
-  }
 }
 
-/** Waits for what is unsent only after an orderly end: a client that is too slow for it would not see the end either. */
-function endTransport(transport: Transport, code: number, reason: string): void {
-  if (code === NORMAL || code === REPLACED) transport.close(code, reason);
-  else transport.fail(code, reason);
-}
-
-export class PollCarrier extends TransportCarrier {
+export class PollCarrier extends Carrier {
   readonly kind = "poll";
   override readonly isParked = true;
   #text = "";
@@ -199,14 +150,14 @@ export class PollCarrier extends TransportCarrier {
   }
 
   override finish(): void {
-    this.transport.send(bodyMessage(this.#text), true);
+    this.transport.send(bodyMessage(this.#text), "last");
   }
 
   /** Drops what was written: an answer without an `open` has no records, and its status tells why. */
   override end(code: number): void {
     this.#text = "";
     const [status, body] = code === REPLACED ? ANSWER_REPLACED : ANSWER_OVER;
-    this.transport.send({ ...bodyMessage(body), status }, true);
+    this.transport.send({ ...bodyMessage(body), status }, "last");
   }
 }
 

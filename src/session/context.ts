@@ -26,7 +26,6 @@ export interface SessionContext {
   readonly debug: DebugLog | undefined;
   /** The session with this token is over. */
   sessionEnded(token: string): void;
-  /** A stopping server waits for a session whose next poll fetches what was sent, until `lingeringEnded`. */
-  lingeringBegan(): void;
-  lingeringEnded(): void;
+  /** A stopping server waits until this session is over: its next poll fetches what was sent. */
+  lingeringBegan(token: string): void;
 }

@@ -14,6 +14,7 @@ import { isOriginAllowed, tellRefusal } from "../request/access.ts";
 import { toHandlers } from "../request/channel-options.ts";
 import { contextOf } from "../request/context.ts";
 import { newChannel } from "../request/new-channel.ts";
+import { toRefusal } from "../request/refusal.ts";
 import { ChannelRequest } from "../request/request.ts";
 import { toCompressSettings } from "../transport/compression/deflate.ts";
 import { GzipExchange } from "../transport/compression/gzip.ts";
@@ -86,13 +87,9 @@ function accept(request: ChannelRequest, given: SessionHandlers, options: AnySes
       return acceptPost(request, session, { from, maxMessageBytes, fields: answerFields(own) });
     }
   } catch (error) {
-    if (!(error instanceof ChannelError) || error.status === undefined) throw error;
-    // RFC 9110 §15.5.22: a 426 names the protocol it wants.
-    if (error.code === "FORBIDDEN_ORIGIN") tellRefusal(request);
-    const upgrade = error.status === 426 ? ["Upgrade", "websocket", "Sec-WebSocket-Version", "13"] : [];
-    const retry = error.status === 503 ? ["Retry-After", "1"] : [];
-    const { status, message, code } = error;
-    return refuse(request, { status, text: message, fields: [...upgrade, ...retry], code });
+    const refusal = toRefusal(error);
+    if (refusal.code === "FORBIDDEN_ORIGIN") tellRefusal(request);
+    return refuse(request, refusal);
   }
   return answerOther(request, answerFields(own));
 }
@@ -122,13 +119,13 @@ function acceptCarrier(
   const isPrompt = query.get("park") === "0";
   // A client that has left cannot switch protocols.
   if (request.isWebSocket && request.exchange.isClientGone)
-    return refuse(request, { status: 400, text: "the client is gone" });
+    return refuse(request, { status: 400, message: "the client is gone" });
   if (!request.isWebSocket && query.get("mode") !== "poll" && !request.acceptsEventStream) {
-    return refuse(request, { status: 406, text: "a session's GET accepts text/event-stream, or has mode=poll" });
+    return refuse(request, { status: 406, message: "a session's GET accepts text/event-stream, or has mode=poll" });
   }
   const found = token === null ? undefined : sessionsOf(request).find(token, options.identity, path);
   if (found?.transport.isLate(attempt))
-    return refuse(request, { status: 409, text: "a later request has taken the session up" });
+    return refuse(request, { status: 409, message: "a later request has taken the session up" });
   if (found?.transport.canResume(after)) {
     found.transport.attach(toCarrier(request, options, own), { after, attempt, isResumed: true, isPrompt });
     request.opened(found.channel);
@@ -155,7 +152,7 @@ function acceptCarrier(
   const newToken = sessionsOf(request).newToken();
   const transport = new SessionTransport(newToken, carrier.kind, ownSettings, sessionsOf(request));
   const channel = newChannel(request, { transport, handlers, settings, codec, contentType: undefined, attachment });
-  sessionsOf(request).add({ transport, channel, identity, path, maxMessageBytes, network, posts: undefined });
+  sessionsOf(request).add({ transport, channel, identity, path, maxMessageBytes, network });
   request.opened(channel);
   try {
     transport.attach(carrier, { after: 0, attempt, isResumed: false, isPrompt: true });

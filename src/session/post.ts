@@ -16,9 +16,11 @@ import { EventDecoder } from "../codec/sse.ts";
 import { ACK_MS, keptSize } from "../protocol/session.ts";
 import { contextOf } from "../request/context.ts";
 import type { ChannelRequest } from "../request/request.ts";
-import { plainHead, refusalFields, refuse } from "./answer.ts";
-import { MAX_POSTS, type Post, Posts } from "./post-order.ts";
+import { TEXT_PLAIN } from "../transport/http/transport.ts";
+import { refusalFields, refuse } from "./answer.ts";
+import { MAX_POSTS, type Post, Posts } from "./posts.ts";
 import type { OpenSession } from "./registry.ts";
+import type { SessionTransport } from "./transport.ts";
 import { Turns } from "./turns.ts";
 
 /** Most records of one POST. A body of 64 KiB, which a client should not exceed, has room for two thirds of them. */
@@ -58,51 +60,55 @@ export function acceptPost(
   settings: PostSettings,
 ): TransportChannel {
   const { from } = settings;
-  if (session === undefined) return refuse(request, { status: 410, text: "no such session" });
-  if (from === 0) return refuse(request, { status: 400, text: "from is 0: records count from 1" });
-  session.posts ??= new Posts();
-  if (session.posts.isFull) {
-    return refuse(request, { status: 429, text: `a session has ${MAX_POSTS} POSTs under way at most`, fields: RETRY });
+  if (session === undefined) return refuse(request, { status: 410, message: "no such session" });
+  if (from === 0) return refuse(request, { status: 400, message: "from is 0: records count from 1" });
+  const { transport, channel } = session;
+  transport.posts ??= new Posts();
+  if (transport.posts.isFull) {
+    return refuse(request, {
+      status: 429,
+      message: `a session has ${MAX_POSTS} POSTs under way at most`,
+      fields: RETRY,
+    });
   }
-  const post = session.posts.enter(from);
-  request.opened(session.channel);
-  void answerPost(request, session, post, settings);
-  return session.channel;
+  request.opened(channel);
+  void answerPost(request, transport, transport.posts.enter(from), settings);
+  return channel;
 }
 
 /** Never rejects: nothing awaits it. */
 async function answerPost(
   request: ChannelRequest,
-  session: OpenSession,
+  transport: SessionTransport,
   post: Post,
   { maxMessageBytes, fields }: PostSettings,
 ): Promise<void> {
-  const { exchange } = request;
   const context = contextOf(request);
-  const { received } = context;
   try {
-    const { status, records = [], fields: more = [] } = await takePost(request, session, post, maxMessageBytes);
+    const { status, records = [], fields: more = [] } = await takePost(request, transport, post, maxMessageBytes);
     if (status !== 200) context.refused(request, status, "the posted records were not taken");
     const body = records.map(encodeRecordEvent).join("");
-    exchange.respond({ status, fields: joinFields([...fields, ...more], ["Content-Type", "text/event-stream"]) }, body);
+    const head = { status, fields: joinFields([...fields, ...more], ["Content-Type", "text/event-stream"]) };
+    request.exchange.respond(head, body);
   } catch (error) {
     failPost(request, error);
   } finally {
-    session.posts!.leave(post);
-    received.change(post.bytes, 0);
-    session.transport.checkWaiters();
+    context.received.change(post.bytes, 0);
+    transport.posts!.leave(post);
   }
 }
 
 async function takePost(
   request: ChannelRequest,
-  { transport, posts }: OpenSession,
+  transport: SessionTransport,
   post: Post,
   maxMessageBytes: number,
 ): Promise<PostAnswer> {
   const { exchange } = request;
-  const context = contextOf(request);
-  const { received } = context;
+  const { received } = contextOf(request);
+  const { from } = post;
+  const { session } = transport;
+  const posts = transport.posts!;
   const body = await request.bytes();
   hold(body.length);
   if (isTooMuch()) return { status: 503, fields: RETRY };
@@ -113,16 +119,13 @@ async function takePost(
   transport.takeAcks(records);
   const numbered = records.filter(isNumbered);
   if (numbered.length === 0) return taken();
-  const { from } = post;
-  const patienceMs = transport.heartbeatMs / 2;
-  const mayBeTaken = (): boolean => (transport.isNext(from) || posts!.isFirst(post)) && transport.hasRoom;
   if (!mayBeTaken()) {
     if (isTooMuch()) return { status: 503, fields: RETRY };
-    await transport.waitFor(() => mayBeTaken() || exchange.isClientGone, patienceMs);
+    await posts.wait(() => mayBeTaken() || isVain(), transport.heartbeatMs / 2);
   }
   if (transport.isOver) return { status: 410 };
   if (!mayBeTaken()) return taken();
-  if (!transport.isNext(from)) return { ...taken(), status: 409 };
+  if (!leavesNoGap()) return { ...taken(), status: 409 };
   for (let i = 0; i < numbered.length; i += TURN_RECORDS) {
     if (i > 0) await new Promise(setImmediate);
     if (transport.isOver) return { status: 410 };
@@ -130,8 +133,7 @@ async function takePost(
   }
   hold(0);
   // A server that dies loses the messages that its application has not taken: the client should keep them a moment longer.
-  const last = from + numbered.length - 1;
-  await transport.waitFor(() => transport.taken >= last || exchange.isClientGone, ACK_MS);
+  await posts.wait(() => session.taken >= from + numbered.length - 1 || isVain(), ACK_MS);
   return taken();
 
   function hold(size: number): void {
@@ -143,8 +145,20 @@ async function takePost(
     return received.isExceeded && received.isShareSpent(post.bytes);
   }
 
+  function mayBeTaken(): boolean {
+    return (leavesNoGap() || posts.isFirst(post)) && transport.hasRoom;
+  }
+
+  function leavesNoGap(): boolean {
+    return from <= session.received + 1;
+  }
+
+  function isVain(): boolean {
+    return transport.isOver || exchange.isClientGone;
+  }
+
   function taken(): PostAnswer {
-    return { status: 200, records: [{ type: "ack", received: transport.takeAck() }] };
+    return { status: 200, records: [{ type: "ack", received: session.takeAck() }] };
   }
 }
 
@@ -196,6 +210,6 @@ function failPost(request: ChannelRequest, error: unknown): void {
   if (exchange.isAnswered) return;
   const { status = 500, body } = isTooBig ? { status: 413, body: `${error.message}\n` } : failureOf(error);
   if (status < 500) context.refused(request, status, String(body).trimEnd());
-  const fields = refusalFields(request);
-  exchange.respond(plainHead(status, status === 503 ? [...fields, ...RETRY] : fields), String(body));
+  const fields = joinFields(TEXT_PLAIN, refusalFields(request));
+  exchange.respond({ status, fields: status === 503 ? [...fields, ...RETRY] : fields }, String(body));
 }

@@ -11,7 +11,6 @@ import type { ChannelRequest } from "../request/request.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Flusher } from "../transport/io/flusher.ts";
 import type { SessionContext } from "./context.ts";
-import type { Posts } from "./post-order.ts";
 import type { SessionTransport } from "./transport.ts";
 
 export interface OpenSession {
@@ -24,8 +23,6 @@ export interface OpenSession {
   readonly maxMessageBytes: number;
   /** The client's network (`networkOf`); undefined if it is unknown, or not limited. */
   readonly network: string | undefined;
-  /** POSTs that are being read or answered; created by the first. */
-  posts: Posts | undefined;
 }
 
 /** The sessions of the server that made a request. */
@@ -72,7 +69,8 @@ export class Sessions implements SessionContext {
   readonly #networks = new Map<string, number>();
   /** `maxSessionsPerAddress` was reported: an application may not know that its clients share one address. */
   #hasReportedNetwork = false;
-  #lingering = 0;
+  /** The tokens of the sessions for which a stopping server waits. */
+  readonly #lingering = new Set<string>();
   #onNoneLingers: (() => void) | undefined;
 
   constructor({ limits, flusher, budget, received, isProxy, debug }: SessionsOptions) {
@@ -141,6 +139,7 @@ export class Sessions implements SessionContext {
     const session = this.#open.get(token);
     if (session === undefined) return;
     this.#open.delete(token);
+    if (this.#lingering.delete(token) && this.#lingering.size === 0) this.#onNoneLingers?.();
     const { network } = session;
     if (network === undefined) return;
     const count = this.#networks.get(network)! - 1;
@@ -148,18 +147,13 @@ export class Sessions implements SessionContext {
     else this.#networks.set(network, count);
   }
 
-  lingeringBegan(): void {
-    this.#lingering += 1;
-  }
-
-  lingeringEnded(): void {
-    this.#lingering -= 1;
-    if (this.#lingering === 0) this.#onNoneLingers?.();
+  lingeringBegan(token: string): void {
+    this.#lingering.add(token);
   }
 
   /** Resolves when no session lingers. */
   noneLingers(): Promise<void> {
-    if (this.#lingering === 0) return Promise.resolve();
+    if (this.#lingering.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onNoneLingers = resolve;
     });

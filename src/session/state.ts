@@ -30,6 +30,7 @@ export class SessionState {
   #state: State = "open";
   #close: CloseRecord | undefined;
   #end: CloseStatus | undefined;
+  #isServerStopping = false;
 
   get isOpen(): boolean {
     return this.#state === "open";
@@ -43,9 +44,14 @@ export class SessionState {
     return this.#state === "over";
   }
 
-  /** True if the application has closed because the server stops. */
+  /** True if the session was closed because the server stops. */
   get isRestart(): boolean {
     return this.#close?.code === SERVICE_RESTART;
+  }
+
+  /** True if a client that is away is not waited for: it cannot come back to a server that has stopped. */
+  get endsWhenAway(): boolean {
+    return this.#isServerStopping || this.isRestart;
   }
 
   /** The status of the application's close; undefined if it has not closed. */
@@ -64,6 +70,10 @@ export class SessionState {
     const retryMs = code === SERVICE_RESTART ? Math.floor(Math.random() * SPREAD_MS) : undefined;
     this.#close = { type: "close", code, reason, ...(retryMs === undefined ? {} : { retryMs }) };
     return this.#close;
+  }
+
+  serverStops(): void {
+    this.#isServerStopping = true;
   }
 
   linger(): boolean {

@@ -1,16 +1,16 @@
 // A session as a transport: one conversation over carriers that come and go. PROTOCOL.md specifies it, and
-// `protocol/session.ts` numbers its records. This file decides what is written to which carrier, and how the session ends;
-// `liveness.ts` decides when its client is gone. It has no timer: the server ticks once a second.
+// `protocol/session.ts` numbers its records. This file decides what is written to which carrier; `state.ts` decides how the
+// session ends, `liveness.ts` when its client is gone. It has no timer: the server ticks once a second.
 // Long because sending, receiving and ending all depend on whether there is a carrier.
 
 import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { NumberedRecord, OpenRecord, SessionRecord } from "../codec/session-record.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
-import { type CompactRecord, Session } from "../protocol/session.ts";
+import type { CompactRecord } from "../protocol/session.ts";
 import { type CloseStatus, closeStatus, connectionFailed, describeClose } from "../transport/close-status.ts";
 import type { Flushable } from "../transport/io/flusher.ts";
-import type { SessionListener, Transport, TransportKind } from "../transport/transport.ts";
+import type { Position, SessionListener, Transport, TransportKind } from "../transport/transport.ts";
 import type { Carrier, CarrierOwner } from "./carrier.ts";
 import {
   ABNORMAL,
@@ -24,10 +24,11 @@ import {
 } from "./close-codes.ts";
 import type { SessionContext, SessionSettings } from "./context.ts";
 import { dataRecord, toRecord } from "./form.ts";
-import { SessionHold } from "./hold.ts";
+import { Incoming } from "./incoming.ts";
 import { Liveness } from "./liveness.ts";
+import type { Posts } from "./posts.ts";
+import { ServerSession } from "./server-session.ts";
 import { SessionState } from "./state.ts";
-import { Waiters } from "./waiters.ts";
 
 /** The parameters of a carrier's request. */
 export interface CarrierRequest {
@@ -47,10 +48,13 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   readonly holdsMessages = true;
   /** The kind of the carrier, or of the last one. */
   kind: TransportKind;
-  readonly #session: Session<CompactRecord<NumberedRecord>> = new Session();
+  /** Created by the first POST. */
+  posts: Posts | undefined;
+  readonly session: ServerSession;
   readonly #liveness: Liveness;
   readonly #settings: SessionSettings;
   readonly #context: SessionContext;
+  readonly #incoming: Incoming;
   #listener: SessionListener | undefined;
   readonly #state = new SessionState();
   /** Undefined while the client is away, and when the session is over. */
@@ -58,18 +62,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   /** The channel is ready for messages: every carrier delivers from its beginning. */
   #isOpened = false;
   #isFlushQueued = false;
-  #isServerStopping = false;
-  /** Exists while the channel takes no messages, and until it has taken those that arrived meanwhile. */
-  #held: SessionHold | undefined;
-  #waiters: Waiters | undefined;
-  /** `taken` when the application closed: later messages reach nobody, and are not acknowledged. */
-  #takenAtClose: number | undefined;
   /** The highest attempt number that has resumed the session; undefined if its client does not number its attempts. */
   #attempt: number | undefined;
-  /** Bytes of this session that the server's budget counts. */
-  #countedBytes = 0;
-  /** The number of the last record for which the client was asked to acknowledge at once. */
-  #askedFor = 0;
 
   constructor(token: string, kind: TransportKind, settings: SessionSettings, context: SessionContext) {
     this.token = token;
@@ -77,6 +71,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#settings = settings;
     this.#context = context;
     this.#liveness = new Liveness(settings);
+    this.#incoming = new Incoming(context.received);
+    this.session = new ServerSession(context.budget, this.#incoming);
   }
 
   get logName(): string {
@@ -89,29 +85,16 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   /** Bytes that the client has not acknowledged. */
   get bufferedAmount(): number {
-    return this.#session.bufferedAmount;
+    return this.session.bufferedAmount;
   }
 
   get heldBytes(): number {
-    return this.#held?.bytes ?? 0;
-  }
-
-  /** The number up to which the client's records have arrived; the caller tells the client. */
-  takeAck(): number {
-    return this.#session.takeAck(this.#takenAtClose);
-  }
-
-  /** The number of the last of the client's records that the application has taken, or nobody will take. */
-  get taken(): number {
-    return (
-      this.#takenAtClose ??
-      this.#session.received - (this.#held?.length ?? 0) - (this.#listener?.undeliveredMessages ?? 0)
-    );
+    return this.#incoming.bytes;
   }
 
   /** True if posted messages may be taken: the channel is not paused, and none wait. */
   get hasRoom(): boolean {
-    return this.#held === undefined;
+    return this.#incoming.isFree;
   }
 
   get heartbeatMs(): number {
@@ -124,8 +107,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   /** True if a client that has the records up to `after` may resume: they were sent, and something is left to send. */
   canResume(after: number): boolean {
-    if (this.isOver || after > this.#session.sent) return false;
-    return this.#state.isOpen || after < this.#session.sent;
+    if (this.isOver || after > this.session.sent) return false;
+    return this.#state.isOpen || after < this.session.sent;
   }
 
   /** True for a request that comes late: one with a higher attempt number has resumed the session. */
@@ -155,35 +138,17 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#liveness.carrierAttached();
     if (isResumed) this.#liveness.confirm();
     this.#context.debug?.(this.#describeAttach(kindBefore, request));
-    this.#session.continueAt(this.#session.received + 1);
+    this.session.continueAt(this.session.received + 1);
     carrier.begin(this);
     if (this.#carrier !== carrier) return;
     if (!carrier.isParked) this.#greet(carrier, { resumed: isResumed });
-    else if (isPrompt || !isResumed || this.#session.bufferedAmount > 0) this.#queueFlush();
+    else if (isPrompt || !isResumed || this.session.bufferedAmount > 0) this.#queueFlush();
     // The carrier may have ended with what it was just sent.
     if (this.#carrier === carrier && this.#isOpened) this.#start(carrier);
     if (!isResumed) return;
     const hasMoved = kindBefore !== carrier.kind;
     if (hasMoved || isPrompt || !carrier.isParked) this.#listener?.resumed();
     if (hasMoved) this.#listener?.transportChanged();
-  }
-
-  /** True if posted records from this number on leave no gap. */
-  isNext(from: number): boolean {
-    return from <= this.#session.received + 1;
-  }
-
-  /** Resolves when `isMet`, when the session is over, or at a tick at least `ms` later. */
-  waitFor(isMet: () => boolean, ms: number): Promise<void> {
-    if (this.isOver || isMet()) return Promise.resolve();
-    this.#waiters ??= new Waiters();
-    return this.#waiters.wait(isMet, ms);
-  }
-
-  /** Checks what requests wait for. `now` is given with a tick. */
-  checkWaiters(now?: number): void {
-    this.#waiters?.check(now);
-    if (this.#waiters?.isEmpty) this.#waiters = undefined;
   }
 
   /**
@@ -196,7 +161,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
       if (record.type === "open") throw new ChannelError("BAD_RECORD", "open from a client");
       if (record.type === "ack") received = Math.max(received, record.received);
     }
-    if (received > this.#session.sent) throw new ChannelError("BAD_RECORD", `ack ${received} of ${this.#session.sent}`);
+    if (received > this.session.sent) throw new ChannelError("BAD_RECORD", `ack ${received} of ${this.session.sent}`);
     this.#liveness.confirm();
     this.#liveness.heard();
     this.#acknowledged(received);
@@ -207,13 +172,14 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#liveness.heard();
     for (const [i, record] of records.entries()) {
       if (this.isOver) return;
-      if (this.#session.receive(from + i, record)) this.#received(record);
+      if (this.session.receive(from + i, record)) this.#received(record);
     }
-    this.checkWaiters();
+    this.posts?.check();
   }
 
   listen(listener: SessionListener): void {
     this.#listener = listener;
+    this.#incoming.listener = listener;
     const { end } = this.#state;
     if (end !== undefined) listener.transportClosed(end);
   }
@@ -223,28 +189,14 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     if (this.#carrier !== undefined) this.#start(this.#carrier);
   }
 
-  setupDone(): void {}
-
-  closesByDefault(): boolean {
-    return false;
-  }
-
-  send(message: OutboundMessage, last: boolean): void {
+  send(message: OutboundMessage, position: Position): void {
     if (message.body !== null && this.#state.isOpen) this.#enqueue(toRecord(message));
-    if (last) this.close(NORMAL, "");
+    if (position === "last") this.close(NORMAL, "");
   }
-
-  begin(): void {}
 
   /** Sends each part as a message, as an event stream does: a record is kept whole until it is acknowledged. */
   part(data: string | Uint8Array): void {
     if (this.#state.isOpen) this.#enqueue(dataRecord(data));
-  }
-
-  finish(): void {}
-
-  refuse(): boolean {
-    return false;
   }
 
   /** A client that is too slow, or away too long, loses what is kept for it, and is told. Other codes close as `close`. */
@@ -254,15 +206,14 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   ping(data: Uint8Array): boolean {
-    return this.#carrier?.ping(data) === true;
+    return this.#carrier?.transport.ping?.(data) === true;
   }
 
   /** The close is kept and acknowledged like a message: `transportClosed` may follow as late as the client comes back. */
   close(code: number, reason: string): void {
-    const { taken } = this;
     const record = this.#state.close(code, reason);
     if (record === undefined) return;
-    this.#takenAtClose = taken;
+    this.session.stopTaking();
     this.#enqueue(record);
     if (this.#state.isRestart && this.#carrier === undefined) this.#leave();
   }
@@ -273,7 +224,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   /** A session whose client is away is over: its client cannot come back to a server that has stopped. */
   serverStops(): void {
-    this.#isServerStopping = true;
+    this.#state.serverStops();
     if (this.#carrier === undefined && !this.#state.isLingering) this.#leave();
   }
 
@@ -281,42 +232,39 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     if (this.isOver) return;
     const carrier = this.#carrier;
     // A poll is ended by its answer; its connection need not be lost.
-    if (!carrier?.isParked) carrier?.terminate();
+    if (!carrier?.isParked) carrier?.transport.terminate();
     this.#endWith(closeStatus("server", ABNORMAL));
   }
 
   tick(now: number): void {
     if (this.isOver) return;
-    this.checkWaiters(now);
+    this.posts?.check(now);
     if (this.#carrier === undefined) this.#tickAway(now);
     else this.#tickCarrier(this.#carrier, now);
   }
 
   /** The channel takes no messages. The carrier is read on: acknowledgements must not wait behind messages. */
   pause(): void {
-    this.#held ??= new SessionHold(this.#context.received, (data) => this.#listener?.messageArrived(data));
-    this.#held.pause();
+    this.#incoming.pause();
   }
 
   resume(): void {
-    this.#deliverHeld((held) => held.resume());
-    this.checkWaiters();
+    if (this.#incoming.resume()) this.#carrier?.transport.resume?.();
+    this.posts?.check();
   }
 
   messageTaken(): void {
     if (this.#carrier?.kind === "websocket") this.#acknowledgeIfDue(this.#carrier);
-    this.checkWaiters();
+    this.posts?.check();
   }
 
   /** Asks the client to acknowledge at once, once for each record, with an `ack` that says nothing new. */
   hurry(): void {
     const carrier = this.#carrier;
-    const { sent, bufferedAmount } = this.#session;
-    if (carrier === undefined || carrier.isParked || bufferedAmount === 0 || this.#askedFor === sent) return;
+    if (carrier === undefined || carrier.isParked) return;
     // Other implementations of a client expect no `ack` on a stream; those that number their attempts understand it.
     if (carrier.kind !== "websocket" && this.#attempt === undefined) return;
-    this.#askedFor = sent;
-    this.#acknowledge(carrier);
+    if (this.session.mayAsk()) this.#acknowledge(carrier);
   }
 
   /** Answers a parked poll with everything that the client does not have. */
@@ -329,7 +277,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
       carrier.finish();
     } catch (error) {
       // The answer could not be encoded: its client must not wait for it.
-      carrier.terminate();
+      carrier.transport.terminate();
       throw error;
     }
   }
@@ -340,9 +288,9 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#liveness.confirm();
     try {
       if (typeof record === "string" || record.type === "message" || record.type === "close") {
-        if (this.#session.receiveNext(record)) this.#received(record);
+        if (this.session.receiveNext(record)) this.#received(record);
       } else if (record.type === "ack") this.#acknowledged(record.received);
-      else if (record.type === "from") this.#session.continueAt(record.number);
+      else if (record.type === "from") this.session.continueAt(record.number);
     } catch (error) {
       if (!(error instanceof ChannelError)) throw error;
       this.#endWith(closeStatus("server", PROTOCOL_ERROR, error.message), PROTOCOL_ERROR);
@@ -362,7 +310,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     if (carrier.kind !== "poll")
       this.#context.debug?.(`${this.#name} lost its carrier: ${carrier.kind}, ${describeClose(status)}`);
     if (status.by === "server" && endsSession(status.code)) this.#endWith(status);
-    else if (this.#isServerStopping || this.#state.isRestart) this.#leave();
+    else if (this.#state.endsWhenAway) this.#leave();
   }
 
   pingArrived(carrier: Carrier, data: Uint8Array): void {
@@ -383,60 +331,65 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   #tickCarrier(carrier: Carrier, now: number): void {
     const isWebSocket = carrier.kind === "websocket";
     if (carrier.isParked && this.#liveness.isParkOver(now)) this.#queueFlush();
-    if (isWebSocket && this.#session.hasAck && this.#session.hasAckFor(this.taken)) this.#acknowledge(carrier);
+    if (isWebSocket && this.session.hasAck) this.#acknowledge(carrier);
     carrier.tick(now, this.#settings.heartbeat);
     if (this.#carrier !== carrier) return;
-    const { acknowledged, bufferedAmount } = this.#session;
+    const { acknowledged, bufferedAmount } = this.session;
     const isOverdue = this.#liveness.isAckOverdue(now, {
       acknowledged,
       bufferedAmount,
-      unsentBytes: carrier.unsentBytes,
+      unsentBytes: carrier.transport.bufferedAmount,
       answersPings: isWebSocket,
-      isPaused: this.#held?.isFull === true,
+      isPaused: this.#incoming.isFull,
     });
     if (!isOverdue) return;
     this.#liveness.carrierDropped();
-    carrier.terminate();
+    carrier.transport.terminate();
   }
 
   #start(carrier: Carrier): void {
     carrier.open();
-    if (this.#held?.isFull) carrier.pause();
+    if (this.#incoming.isFull) carrier.transport.pause?.();
   }
 
   /** Writes `open`, and everything that the client does not have. */
   #greet(carrier: Carrier, opening: Pick<OpenRecord, "resumed">): void {
     carrier.write(this.#openRecord(opening));
-    for (const record of this.#session.after()) carrier.write(record);
+    for (const record of this.session.after()) carrier.write(record);
   }
 
   #openRecord({ resumed }: Pick<OpenRecord, "resumed">): OpenRecord {
     const { heartbeatMs, resumeMs } = this.#settings;
-    const first = this.#session.acknowledged + 1;
-    return { type: "open", session: this.token, resumed, received: this.takeAck(), first, heartbeatMs, resumeMs };
+    const first = this.session.acknowledged + 1;
+    return {
+      type: "open",
+      session: this.token,
+      resumed,
+      received: this.session.takeAck(),
+      first,
+      heartbeatMs,
+      resumeMs,
+    };
   }
 
   #enqueue(record: CompactRecord<NumberedRecord>): void {
-    this.#session.send(record);
-    this.#count(this.#session.bufferedAmount);
+    this.session.send(record);
     if (this.#carrier === undefined) return;
     if (this.#carrier.isParked) this.#queueFlush();
     else this.#carrier.write(record);
   }
 
   #acknowledge(carrier: Carrier): void {
-    carrier.write({ type: "ack", received: this.#session.takeAck(this.taken) });
+    carrier.write({ type: "ack", received: this.session.takeAck(this.session.taken) });
   }
 
   #acknowledgeIfDue(carrier: Carrier): void {
-    if (this.#session.isAckDue && this.#session.isAckDueFor(this.taken)) this.#acknowledge(carrier);
+    if (this.session.isAckDue) this.#acknowledge(carrier);
   }
 
   /** The client has all records up to this number. */
   #acknowledged(number: number): void {
-    if (!this.#session.acknowledge(number)) return;
-    this.#count(this.#session.bufferedAmount);
-    if (this.#session.bufferedAmount > 0) return;
+    if (!this.session.acknowledge(number) || this.bufferedAmount > 0) return;
     if (this.#state.isOpen) this.#listener?.bufferEmptied();
     else this.#endWith(this.#state.closeStatus!);
   }
@@ -446,25 +399,19 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     if (typeof record === "string") this.#messageArrived(record);
     else if (record.type === "message") this.#messageArrived(record.data);
     else {
-      this.#deliverHeld((held) => held.deliverAll());
+      this.#deliverAll();
       // The channel has all messages before the close, and delivers them before its end.
-      if (this.#carrier?.kind === "websocket") this.#carrier.write({ type: "ack", received: this.takeAck() });
+      if (this.#carrier?.kind === "websocket") this.#carrier.write({ type: "ack", received: this.session.takeAck() });
       this.#endWith(closeStatus("client", record.code, record.reason));
     }
   }
 
   #messageArrived(data: string | Uint8Array): void {
-    if (this.#held === undefined) this.#listener?.messageArrived(data);
-    else if (this.#held.add(data)) this.#carrier?.pause();
+    if (this.#incoming.add(data)) this.#carrier?.transport.pause?.();
   }
 
-  #deliverHeld(deliver: (held: SessionHold) => void): void {
-    const held = this.#held;
-    if (held === undefined) return;
-    const wasFull = held.isFull;
-    deliver(held);
-    if (held.isDone) this.#held = undefined;
-    if (wasFull && !held.isFull) this.#carrier?.resume();
+  #deliverAll(): void {
+    if (this.#incoming.deliverAll()) this.#carrier?.transport.resume?.();
   }
 
   get #name(): string {
@@ -473,7 +420,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   #describeAttach(kindBefore: TransportKind, { after, isResumed }: CarrierRequest): string {
     if (!isResumed) return `${this.#name} opened: carrier ${this.kind}`;
-    const { sent, acknowledged, received } = this.#session;
+    const { sent, acknowledged, received } = this.session;
     const carrier = kindBefore === this.kind ? this.kind : `changes from ${kindBefore} to ${this.kind}`;
     const replayed = sent - acknowledged;
     return `${this.#name} resumed: carrier ${carrier}, asked for what follows ${after}, ${replayed} replayed, ${received} received, try ${this.#attempt ?? 0}`;
@@ -481,11 +428,12 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   /** The client is away, and the server stops. A client between two polls is back in a moment, and fetches what was sent. */
   #leave(): void {
-    const { sent, acknowledged } = this.#session;
+    const { sent, acknowledged } = this.session;
     const isBetweenPolls = this.kind === "poll" && this.#liveness.isConfirmed && this.#liveness.hasJustLeft;
     // The close itself is one of the records that the client does not have.
     const hasMore = sent - acknowledged > 1;
-    if (this.#state.isRestart && isBetweenPolls && hasMore && this.#state.linger()) this.#context.lingeringBegan();
+    if (this.#state.isRestart && isBetweenPolls && hasMore && this.#state.linger())
+      this.#context.lingeringBegan(this.token);
     else this.#endWith(this.#state.closeStatus ?? closeStatus("server", SERVICE_RESTART));
   }
 
@@ -495,31 +443,21 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#context.flusher.add(this);
   }
 
-  /** All that is kept counts, also with a carrier: it grows for a client that reads and never acknowledges, too. */
-  #count(bytes: number): void {
-    this.#context.budget.change(this.#countedBytes, bytes);
-    this.#countedBytes = bytes;
-  }
-
   /** Ends the session. The carrier, if there is one, ends with `code` and `reason`. */
   #endWith(status: CloseStatus, code: number = NORMAL, reason = ""): void {
     if (this.isOver) return;
-    this.#deliverHeld((held) => held.deliverAll());
-    const wasLingering = this.#state.isLingering;
+    this.#deliverAll();
     // A receiver may have ended the session meanwhile.
     if (!this.#state.endWith(status)) return;
-    this.#held?.clear();
+    this.#incoming.clear();
     // The last connection may take seconds to end, and keeps this object until then.
-    this.#session.end();
+    this.session.end();
     this.#context.debug?.(`${this.#name} closed: ${describeClose(status)}`);
     const carrier = this.#carrier;
     this.#carrier = undefined;
-    this.#count(0);
-    if (wasLingering) this.#context.lingeringEnded();
     if (code === OVERFLOW && carrier?.isParked && !this.#liveness.isConfirmed) this.#refuse(carrier, code, reason);
     else carrier?.end(code, reason);
-    this.#waiters?.resolveAll();
-    this.#waiters = undefined;
+    this.posts?.check();
     this.#context.sessionEnded(this.token);
     this.#listener?.transportClosed(status);
   }

@@ -20,7 +20,10 @@ export interface Heartbeat {
  */
 export type MessageForm = "message" | "event" | "body";
 
-/** A transport, and the listener that it needs. */
+/** `"last"`: the conversation ends with this message, so HTTP may answer with a `Content-Length`. */
+export type Position = "last" | "more";
+
+/** A transport, and the listener that it needs. A verb that is missing would do nothing; those that answer mean false. */
 export interface Transport<Listener extends TransportListener = TransportListener> {
   /** Only reported: to applications, counts and logs. */
   readonly kind: TransportKind;
@@ -42,21 +45,21 @@ export interface Transport<Listener extends TransportListener = TransportListene
   /** Begins to deliver. Before this call, what arrives waits. */
   open(): void;
   /** The application has set up: an HTTP client that has ended its side and got no whole answer is taken to be gone. */
-  setupDone(): void;
+  setupDone?(): void;
   /** Whether a message ends the conversation when the application does not say. */
-  closesByDefault(message: OutboundMessage): boolean;
-  /** One whole message. `last`: the conversation ends with it, so HTTP may answer with a `Content-Length`. */
-  send(message: OutboundMessage, last: boolean): void;
-  /** A message in parts begins: an HTTP body, events, or the fragments of one WebSocket message. `last` as in `send`. */
-  begin(message: OutboundMessage, last: boolean): void;
+  closesByDefault?(message: OutboundMessage): boolean;
+  /** One whole message. */
+  send(message: OutboundMessage, position: Position): void;
+  /** A message in parts begins: an HTTP body, events, or the fragments of one WebSocket message. */
+  begin?(message: OutboundMessage, position: Position): void;
   part(data: string | Uint8Array): void;
-  finish(): void;
+  finish?(): void;
   /** Answers a request that has no answer so far, and ends. False where no request waits for one. Throws BAD_HEADER. */
-  refuse(answer: OutboundMessage): boolean;
+  refuse?(answer: OutboundMessage): boolean;
   /** Ends the conversation where it is: the client must be able to tell that not all has come. */
   fail(code: number, reason: string): void;
   /** Sends a ping. False where there is none to send. */
-  ping(data: Uint8Array): boolean;
+  ping?(data: Uint8Array): boolean;
   /** Ends the conversation politely after everything sent. `transportClosed` follows. */
   close(code: number, reason: string): void;
   /** The same because the server is stopping: tells the client to come back after `comeBackMs` where that can be told. */
@@ -70,8 +73,8 @@ export interface Transport<Listener extends TransportListener = TransportListene
   /** Called about once a second: keeps a silent conversation alive, and ends one whose other end is gone. */
   tick(now: number, heartbeat: Heartbeat): void;
   /** Stops delivering messages, and reading; `resume` goes on where it stopped. */
-  pause(): void;
-  resume(): void;
+  pause?(): void;
+  resume?(): void;
   /** The application has taken a message that had waited for it. Sessions acknowledge then. */
   messageTaken?(): void;
   /** The server is stopping: a session whose client is away ends, as its client cannot come back. */

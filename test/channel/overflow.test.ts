@@ -36,27 +36,13 @@ class Wire implements Transport {
   fail(code: number): void {
     this.calls.push(`fail ${code}`);
   }
-  closesByDefault(): boolean {
-    return false;
-  }
   listen(): void {}
   open(): void {}
-  setupDone(): void {}
-  begin(): void {}
   part(): void {}
-  finish(): void {}
-  refuse(): boolean {
-    return false;
-  }
-  ping(): boolean {
-    return false;
-  }
   goodbye(): void {}
   close(): void {}
   terminate(): void {}
   tick(): void {}
-  pause(): void {}
-  resume(): void {}
 }
 
 interface Bench {

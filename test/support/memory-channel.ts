@@ -8,7 +8,13 @@ import { makeChannel } from "../../src/channel/typed-channel.ts";
 import type { OutboundMessage } from "../../src/protocol/outbound-message.ts";
 import { type CloseStatus, clientLeft, closeStatus } from "../../src/transport/close-status.ts";
 import { BufferBudget } from "../../src/transport/io/buffer-budget.ts";
-import type { MessageForm, Transport, TransportKind, TransportListener } from "../../src/transport/transport.ts";
+import type {
+  MessageForm,
+  Position,
+  Transport,
+  TransportKind,
+  TransportListener,
+} from "../../src/transport/transport.ts";
 
 export interface Sent {
   readonly body: string | Uint8Array | null;
@@ -88,31 +94,21 @@ class MemoryTransport implements Transport {
   }
 
   open(): void {}
-  setupDone(): void {}
 
   closesByDefault(): boolean {
     return this.kind === "stream";
   }
 
-  send({ body, event, status, fields }: OutboundMessage, isLast: boolean): void {
+  send({ body, event, status, fields }: OutboundMessage, position: Position): void {
+    const isLast = position === "last";
     this.#onSent({ body, id: event?.id, event: event?.event, status, fields, isLast });
     if (isLast) this.ended(closeStatus("server", 1000));
   }
 
-  begin(): void {}
   part(): void {}
-  finish(): void {}
 
   fail(code: number, reason: string): void {
     this.close(code, reason);
-  }
-
-  refuse(): boolean {
-    return false;
-  }
-
-  ping(): boolean {
-    return false;
   }
 
   goodbye(): void {
@@ -130,6 +126,4 @@ class MemoryTransport implements Transport {
   }
 
   tick(): void {}
-  pause(): void {}
-  resume(): void {}
 }

@@ -9,7 +9,7 @@ import { type EncodedBody, EncodedMessage, messageToEvent } from "../../protocol
 import { bodyMessage, type OutboundMessage } from "../../protocol/outbound-message.ts";
 import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "../close-status.ts";
 import type { ExchangeListener, ResponseExchange } from "../exchange.ts";
-import type { Heartbeat, MessageForm, Transport, TransportKind, TransportListener } from "../transport.ts";
+import type { Heartbeat, MessageForm, Position, Transport, TransportKind, TransportListener } from "../transport.ts";
 
 /** The form of messages in the body of a response. */
 export interface HttpFormat {
@@ -141,18 +141,18 @@ export class HttpTransport implements Transport, ExchangeListener {
     return this.#formatOf(message).endsAfterSend;
   }
 
-  send(message: OutboundMessage, last: boolean): void {
+  send(message: OutboundMessage, position: Position): void {
     if (this.#isStarted) {
       const encoded = encodedBody(message, this.#format);
       this.#write(encoded === undefined ? encode(message, this.#format) : encoded.data, encoded);
-      if (last) this.close(1000, "");
+      if (position === "last") this.close(1000, "");
       return;
     }
     const format = this.#formatOf(message);
     // Everything that may throw (a forbidden header) comes before any state changes: the channel stays usable.
     const encoded = encodedBody(message, format);
     const body = encoded === undefined ? encode(message, format) : encoded.data;
-    if (last) {
+    if (position === "last") {
       // Fields of this channel alone make it a response of its own.
       const whole = this.#fields.length === 0 ? encoded : undefined;
       const head = whole?.head ?? format.head(this.#withFields(message), "whole");
@@ -162,10 +162,10 @@ export class HttpTransport implements Transport, ExchangeListener {
     } else if (this.#start(message, undefined)) this.#write(body, encoded);
   }
 
-  begin(message: OutboundMessage, last: boolean): void {
+  begin(message: OutboundMessage, position: Position): void {
     if (this.#isStarted) return;
     // The parts are the whole body only if nothing follows them, and if they go out as they are.
-    const isWhole = last && this.#formatOf(message) === PLAIN;
+    const isWhole = position === "last" && this.#formatOf(message) === PLAIN;
     this.#start(message, isWhole ? message.length : undefined);
   }
 
@@ -173,11 +173,9 @@ export class HttpTransport implements Transport, ExchangeListener {
     this.#write(this.#format.encodePart(data));
   }
 
-  finish(): void {}
-
   refuse(answer: OutboundMessage): boolean {
     if (this.#isStarted || this.#end !== undefined) return false;
-    this.send(answer, true);
+    this.send(answer, "last");
     return true;
   }
 
@@ -186,10 +184,6 @@ export class HttpTransport implements Transport, ExchangeListener {
     this.#ended(closeStatus("server", code, reason));
     // No final chunk: RFC 9112 §8 lets the client see that the message is incomplete.
     this.#exchange.abort();
-  }
-
-  ping(): boolean {
-    return false;
   }
 
   close(code: number, reason: string): void {
@@ -203,11 +197,11 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   /** Plain HTTP counts in seconds (RFC 9110 §10.2.3); a response that has begun just ends. */
   goodbye(comeBackMs: number): void {
-    if (this.messageForm === "event") this.send({ ...NO_MESSAGE, event: { retry: comeBackMs } }, true);
+    if (this.messageForm === "event") this.send({ ...NO_MESSAGE, event: { retry: comeBackMs } }, "last");
     else if (this.#isStarted) this.close(1000, "");
     else {
       const fields = ["Retry-After", String(Math.ceil(comeBackMs / 1000))];
-      this.send({ ...bodyMessage("Service Unavailable\n"), status: 503, fields }, true);
+      this.send({ ...bodyMessage("Service Unavailable\n"), status: 503, fields }, "last");
     }
   }
 
@@ -234,10 +228,6 @@ export class HttpTransport implements Transport, ExchangeListener {
       this.#write(heartbeat);
     }
   }
-
-  pause(): void {}
-
-  resume(): void {}
 
   onDrain(): void {
     this.#listener?.bufferEmptied();

@@ -21,26 +21,18 @@ import type { BufferBudget } from "../io/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../io/byte-stream.ts";
 import type { Flushable, Flusher } from "../io/flusher.ts";
 import { earnedMs, FLUSH_BYTES } from "../limits.ts";
-import type { Heartbeat, Transport, TransportKind, TransportListener } from "../transport.ts";
+import type { Heartbeat, Position, Transport, TransportKind, TransportListener } from "../transport.ts";
+import { afterStep, delivers, isGone, isPaused, type Reading, type ReadingStep } from "./reading.ts";
 
 const NOTHING = new Uint8Array(0);
 
 /** A message in parts has begun without a part. */
 const FIRST_PART = 1;
-/** `open` was called: events are delivered. */
-const OPENED = 2;
-const PAUSED = 4;
 /** Events are being delivered. */
-const READING = 8;
-const FLUSH_QUEUED = 16;
-/** The stream is closed. */
-const GONE = 32;
+const DELIVERING = 2;
+const FLUSH_QUEUED = 4;
 /** Bytes arrived since the last tick. */
-const HEARD = 64;
-/** The stream is paused too: enough was read ahead. */
-const STREAM_PAUSED = 128;
-/** The client sends nothing more: the rest is delivered even to a listener that has paused. */
-const REST = 256;
+const HEARD = 8;
 
 /** Bytes that are read ahead while the listener has paused. */
 const MAX_AHEAD_BYTES = 65_536;
@@ -58,7 +50,8 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   readonly #connection: WebSocketConnection;
   readonly #options: WebSocketOptions;
   #listener: TransportListener | undefined;
-  /** Nine booleans packed into one number: as fields, seven of them cost 48 bytes per WebSocket. */
+  #reading: Reading = "unopened";
+  /** Four booleans packed into one number: as fields they cost 8 bytes each per WebSocket. */
   #flags: number = HEARD;
   #closeTimer: Timer | undefined;
   #heardAt = 0;
@@ -80,7 +73,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
 
   /** Nothing more is sent, and what was not delivered yet is the last. */
   get #isOver(): boolean {
-    return this.#connection.isClosed || (this.#flags & GONE) !== 0;
+    return this.#connection.isClosed || isGone(this.#reading);
   }
 
   get kind(): TransportKind {
@@ -114,26 +107,19 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   open(): void {
-    this.#flags |= OPENED;
+    this.#step("open");
     this.#stream.resume();
-    this.#read();
-    this.#count();
+    this.#deliver();
     this.#queueFlush();
   }
 
-  setupDone(): void {}
-
-  closesByDefault(): boolean {
-    return false;
-  }
-
-  send(message: OutboundMessage, last: boolean): void {
+  send(message: OutboundMessage, position: Position): void {
     const { body } = message;
     if (message instanceof EncodedMessage) this.#connection.sendEncoded(message);
     else if (typeof body === "string") this.#connection.sendText(body);
     else if (body !== null) this.#connection.sendBinary(body);
     this.#queueFlush();
-    if (last) this.close(1000, "");
+    if (position === "last") this.close(1000, "");
   }
 
   begin(): void {
@@ -147,10 +133,6 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
 
   finish(): void {
     this.#sendFragment(OPCODE.TEXT, "", FIN);
-  }
-
-  refuse(): boolean {
-    return false;
   }
 
   fail(code: number, reason: string): void {
@@ -189,15 +171,12 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     // A slow peer that still reads must see a sign of life.
     if (this.#connection.sendPendingPong()) this.#queueFlush();
     this.#checkMessage(now);
-    if (this.#flags & PAUSED) this.#findEnd();
+    if (isPaused(this.#reading)) this.#findEnd();
     if (this.#isOver || pingIntervalMs === 0) return;
-    if (this.#flags & HEARD) {
+    if (this.#flags & HEARD || isPaused(this.#reading)) {
       this.#flags &= ~HEARD;
       this.#heardAt = now;
       this.#pingedAt = undefined;
-    } else if (this.#flags & PAUSED) {
-      this.#pingedAt = undefined;
-      this.#heardAt = now;
     } else if (this.#pingedAt !== undefined) {
       if (now - this.#pingedAt >= pongTimeoutMs) this.#lost();
     } else if (now - this.#heardAt >= pingIntervalMs) {
@@ -208,33 +187,29 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
 
   /** Does nothing once the connection is over: the rest is delivered at once. */
   pause(): void {
-    if (this.#flags & PAUSED || this.#isOver) return;
-    this.#flags |= PAUSED;
-    this.#readAhead();
+    if (!this.#isOver && this.#step("pause")) this.#stopIfFull();
   }
 
   resume(): void {
-    if (!(this.#flags & PAUSED)) return;
-    this.#flags &= ~PAUSED;
-    if (this.#flags & STREAM_PAUSED) this.#stream.resume();
-    this.#flags &= ~STREAM_PAUSED;
-    this.#read();
-    this.#count();
+    const isStopped = this.#reading === "stopped";
+    if (!this.#step("resume")) return;
+    if (isStopped) this.#stream.resume();
+    this.#deliver();
     this.#queueFlush();
   }
 
   onBytes(bytes: Uint8Array): void {
     this.#flags |= HEARD;
     this.#connection.receive(bytes);
-    this.#read();
-    this.#count();
-    if (this.#flags & PAUSED) this.#readAhead();
+    this.#deliver();
+    if (this.#reading === "paused") this.#stopIfFull();
     if (this.#connection.outputSize > 0) this.flush();
   }
 
   onEof(): void {
     this.#connection.receiveEof();
-    this.#readRest();
+    this.#step("end");
+    this.#deliver();
   }
 
   onDrain(): void {
@@ -245,10 +220,10 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
 
   onClosed(): void {
     this.#context.clock.clearTimer(this.#closeTimer);
-    this.#flags |= GONE;
     // Bytes that were read before are still delivered, then the end.
     this.#connection.receiveEof();
-    this.#readRest();
+    this.#step("close");
+    this.#deliver();
   }
 
   makeRoom(): void {
@@ -264,13 +239,8 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     if (this.#stream.bufferedAmount === 0) this.#emptied();
   }
 
-  /**
-   * Reads up to a limit while the listener has paused, because only a stream that is read reports its end.
-   */
-  #readAhead(): void {
-    if (this.#flags & STREAM_PAUSED || this.#connection.heldBytes <= MAX_AHEAD_BYTES) return;
-    this.#flags |= STREAM_PAUSED;
-    this.#stream.pause();
+  #stopIfFull(): void {
+    if (this.#connection.heldBytes > MAX_AHEAD_BYTES && this.#step("fill")) this.#stream.pause();
   }
 
   /**
@@ -278,38 +248,35 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
    * system answers a write with a reset, and the next write fails. A pong without a ping needs no answer (§5.5.3).
    */
   #findEnd(): void {
-    if (this.#connection.hasClose()) this.#readRest();
-    else if (this.#flags & STREAM_PAUSED && this.#stream.bufferedAmount === 0) {
+    if (this.#connection.hasClose()) {
+      this.#step("end");
+      this.#deliver();
+    } else if (this.#reading === "stopped" && this.#stream.bufferedAmount === 0) {
       this.#connection.sendPong();
       this.#queueFlush();
     }
   }
 
-  /** Delivers the rest, even to a listener that has paused, and then the end. */
-  #readRest(): void {
-    this.#flags |= REST;
-    this.#read();
+  /** Delivers events until the listener pauses. */
+  #deliver(): void {
+    const listener = this.#listener;
+    // A listener that resumes or closes from inside a delivery must not start a second loop.
+    if (listener !== undefined && !(this.#flags & DELIVERING)) {
+      this.#flags |= DELIVERING;
+      try {
+        while (delivers(this.#reading)) {
+          const event = this.#connection.next();
+          if (event === undefined) break;
+          this.#deliverEvent(event, listener);
+        }
+      } finally {
+        this.#flags &= ~DELIVERING;
+      }
+    }
     this.#count();
   }
 
-  /** Delivers events until the listener pauses. */
-  #read(): void {
-    const listener = this.#listener;
-    // A listener that resumes or closes from inside a delivery must not start a second loop.
-    if (listener === undefined || !(this.#flags & OPENED) || this.#flags & READING) return;
-    this.#flags |= READING;
-    try {
-      while (!(this.#flags & PAUSED) || this.#flags & REST) {
-        const event = this.#connection.next();
-        if (event === undefined) break;
-        this.#deliver(event, listener);
-      }
-    } finally {
-      this.#flags &= ~READING;
-    }
-  }
-
-  #deliver(event: WebSocketConnectionEvent, listener: TransportListener): void {
+  #deliverEvent(event: WebSocketConnectionEvent, listener: TransportListener): void {
     switch (event.type) {
       case "message":
         listener.messageArrived(event.data);
@@ -358,7 +325,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     const unfinished = this.#connection.unfinished;
     if (unfinished === undefined) return;
     // It makes no progress while the stream is not read.
-    if (unfinished.since === undefined || this.#flags & PAUSED) unfinished.since = now;
+    if (unfinished.since === undefined || isPaused(this.#reading)) unfinished.since = now;
     const { messageTimeoutMs = Number.POSITIVE_INFINITY } = this.#options;
     if (now - unfinished.since >= messageTimeoutMs + earnedMs(unfinished.bytes)) this.#refuse("MESSAGE_TIMEOUT");
   }
@@ -397,16 +364,16 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
 
   /** §7.1.1: the server ends TCP first; a client that does not follow is dropped. */
   #end(): void {
-    if (this.#flags & GONE) return;
+    if (isGone(this.#reading)) return;
     this.flush();
     // The end of the peer must be read.
-    if (this.#flags & STREAM_PAUSED) this.#stream.resume();
+    this.#stream.resume();
     this.#stream.end();
     this.#startCloseTimer();
   }
 
   #startCloseTimer(): void {
-    if (this.#flags & GONE) return;
+    if (isGone(this.#reading)) return;
     this.#closeTimer ??= this.#context.clock.setTimer(() => this.terminate(), this.#options.closeTimeoutMs);
   }
 
@@ -418,11 +385,18 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     this.#queueFlush();
   }
 
+  #step(step: ReadingStep): boolean {
+    const next = afterStep(this.#reading, step);
+    if (next === undefined) return false;
+    this.#reading = next;
+    return true;
+  }
+
   #queueFlush(): void {
     const size = this.#connection.outputSize;
     if (size >= FLUSH_BYTES) this.flush();
     // Inside a read everything is written when the read is over.
-    else if (size > 0 && !(this.#flags & FLUSH_QUEUED) && !(this.#flags & READING)) {
+    else if (size > 0 && !(this.#flags & FLUSH_QUEUED) && !(this.#flags & DELIVERING)) {
       this.#flags |= FLUSH_QUEUED;
       this.#context.flusher.add(this);
     }
