@@ -23,8 +23,10 @@ export {
   type Received,
   type Sent,
   type StandardSchema,
+  type WithCodec,
 } from "./codec/message-codec.ts";
 export type {
+  AnyChannelStore,
   Broadcast,
   ChannelStore,
   ChannelStoreOptions,
@@ -32,6 +34,7 @@ export type {
   GroupMember,
   JoinOptions,
   PresentMember,
+  Publishable,
   PublishOptions,
   StoreHistoryLimits,
 } from "./group/channel-store.ts";

@@ -53,6 +53,7 @@ describe("the public surface", () => {
       "AllowedHosts",
       "AllowedOrigins",
       "AnyChannel",
+      "AnyChannelStore",
       "Backplane",
       "BackplaneEntry",
       "BackplaneHistory",
@@ -97,6 +98,7 @@ describe("the public surface", () => {
       "PresentMember",
       "ProxyHeader",
       "PublishOptions",
+      "Publishable",
       "Received",
       "RequestHeaders",
       "SendBody",
@@ -119,6 +121,7 @@ describe("the public surface", () => {
       "UpgradeAccepted",
       "UpgradeCheck",
       "UpgradeResult",
+      "WithCodec",
     ]);
   });
 

@@ -18,6 +18,7 @@ export type ErrorSource =
   | "close"
   | "resumed"
   | "transport"
+  | "signal"
   | "send"
   | "connection"
   | "listener";

@@ -25,6 +25,7 @@ import {
 } from "./channel-state.ts";
 import type { ChannelContext, ChannelSettings, ErrorSource } from "./context.ts";
 import { failureOf, isClientsFault, OVERLOADED } from "./failure.ts";
+import { guardSignal } from "./guarded-signal.ts";
 import { nextId } from "./ids.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { iterate } from "./iterate.ts";
@@ -123,6 +124,7 @@ export class TransportChannel
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
+      guardSignal(this.#abort.signal, (error) => this.callbacks.report(error, "signal"));
       if (!this.isOpen && !this.#outbox?.isBusy) this.#abortSignal();
     }
     return this.#abort.signal;

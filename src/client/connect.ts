@@ -1,6 +1,6 @@
 // The function that an application calls; `conversation.ts` implements the connection that it returns.
 
-import type { MessageCodec } from "../codec/message-codec.ts";
+import type { WithCodec } from "../codec/message-codec.ts";
 import type { Connection, ConnectOptions } from "./connection.ts";
 import { converse } from "./conversation.ts";
 import type { AnyCodec } from "./messages.ts";
@@ -11,10 +11,7 @@ import { checkOptions } from "./options.ts";
  * With `codec`, messages are values: see `jsonMessages`. Throws TypeError for a URL that is none, BAD_OPTION for options
  * that make no sense.
  */
-export function connect<In, Out>(
-  url: string | URL,
-  options: ConnectOptions & { readonly codec: MessageCodec<In, Out> },
-): Connection<In, Out>;
+export function connect<In, Out>(url: string | URL, options: ConnectOptions & WithCodec<In, Out>): Connection<In, Out>;
 export function connect(url: string | URL, options?: ConnectOptions): Connection;
 export function connect(
   url: string | URL,

@@ -9,6 +9,7 @@ export {
   type Received,
   type Sent,
   type StandardSchema,
+  type WithCodec,
 } from "../codec/message-codec.ts";
 export type { CloseName, CloseStatus } from "../protocol/close-status.ts";
 export type { CarrierKind } from "./carrier.ts";

@@ -1,7 +1,7 @@
 // The entry of `unichannel/react`: a connection for as long as a component is mounted, shared by all that have its URL.
 
 import { type RefObject, useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
-import type { MessageCodec } from "../codec/message-codec.ts";
+import type { WithCodec } from "../codec/message-codec.ts";
 import type { CarrierKind } from "./carrier.ts";
 import { connect } from "./connect.ts";
 import type { Connection, ConnectionState, ConnectOptions, Message, Opening, Sendable } from "./connection.ts";
@@ -39,14 +39,14 @@ const all = new Map<string, Shared>();
  */
 export function useChannel<In, Out>(
   url: string | URL | null,
-  options: UseChannelOptions<In, Out> & { readonly codec: MessageCodec<In, Out> },
+  options: UseChannelOptions<In, Out> & WithCodec<In, Out>,
 ): UsedChannel<In, Out>;
 export function useChannel(url: string | URL | null, options?: UseChannelOptions): UsedChannel;
 export function useChannel(url: string | URL | null, options: object = {}): unknown {
   return useAny(url, options);
 }
 
-type AnyOptions = UseChannelOptions<unknown, unknown> & { readonly codec?: MessageCodec<unknown, unknown> };
+type AnyOptions = UseChannelOptions<unknown, unknown> & Partial<WithCodec<unknown, unknown>>;
 
 function useAny(url: string | URL | null, options: AnyOptions): UsedChannel<unknown, unknown> {
   const key = url === null ? undefined : String(url);
@@ -93,7 +93,7 @@ function acquire(key: string, options: AnyOptions): Shared {
   let shared = all.get(key);
   if (shared === undefined || shared.connection.state === "closed") {
     const { onMessage: _, onOpen: __, ...others } = options;
-    const connection = connect(key, others as ConnectOptions & { codec: MessageCodec<unknown, unknown> });
+    const connection = connect(key, others as ConnectOptions & WithCodec<unknown, unknown>);
     shared = { connection, users: 0 };
     all.set(key, shared);
   }

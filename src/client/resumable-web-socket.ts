@@ -78,10 +78,14 @@ export class ResumableWebSocket extends EventTarget {
     return this.connection.bufferedAmount;
   }
 
-  /** Unlike a WebSocket's, it may be called before `open`, and takes no Blob (BAD_DATA). */
-  send(data: Sendable): void {
+  /**
+   * Unlike a WebSocket's, it may be called before `open`. Throws BAD_DATA for a Blob, whose bytes come later: send its
+   * `arrayBuffer()`. The type allows a Blob, so that this class can stand where a `WebSocket` is asked for.
+   */
+  send(data: Sendable | Blob): void {
     // A WebSocket that cannot keep what it is given closes (§3.1, "send").
-    if (this.#readyState < ResumableWebSocket.CLOSING && !this.connection.send(data)) this.#fail("maxBufferedBytes");
+    if (this.#readyState < ResumableWebSocket.CLOSING && !this.connection.send(data as Sendable))
+      this.#fail("maxBufferedBytes");
   }
 
   /** Closes the session. Throws as a WebSocket does for a code or reason that may not be sent. */

@@ -38,6 +38,15 @@ export interface MessageCodec<In, Out> {
   readonly decode: (message: string | Uint8Array) => In;
 }
 
+/**
+ * Options with a codec, which decides the types of the messages: `const options: ChannelOptions<In, Out> & WithCodec<In, Out>`.
+ * Options without this type may or may not have a codec, so they fit channels of text and bytes alone.
+ */
+export interface WithCodec<In, Out> {
+  /** Converts messages to values of the application. */
+  readonly codec: MessageCodec<In, Out>;
+}
+
 /** The type of the values that the end with this codec receives: `Received<typeof chat.server>`. */
 export type Received<Codec> = Codec extends MessageCodec<infer In, never> ? In : never;
 

@@ -8,17 +8,27 @@ import type { PreparedMessage } from "../channel/prepared-message.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import type { HistoryMessage } from "./message.ts";
 
+/** An object that is no promise. The union lets both an interface and a literal with any names through. */
+type NoPromise = (object & { readonly then?: never }) | { readonly [name: string]: unknown; readonly then?: never };
+
+/**
+ * The values that a store without a codec publishes: any value that JSON can express, text, bytes, and the results of `json`,
+ * `event` and `prepare`. A promise is none: await it first.
+ */
+export type Publishable = string | number | boolean | null | NoPromise;
+
 /** A channel as a member of a group. With a codec, it sends the values that the store publishes. */
-export type GroupMember<Out = unknown> = unknown extends Out ? Channel : Channel<unknown, Out>;
+export type GroupMember<Out = Publishable> = Publishable extends Out ? Channel : Channel<unknown, Out>;
 
 /** Data for all members, or a function that makes it for each member and may return `undefined` to send that member nothing. */
-export type Broadcast<Attachment, Out = unknown> =
-  // Not `unknown`: that would swallow the function's type, and with it the types of its parameters.
-  | (unknown extends Out ? object | string | number | boolean | null | undefined : Out | PreparedMessage)
+export type Broadcast<Attachment, Out = Publishable> =
+  | Out
+  | PreparedMessage
+  | undefined
   | ((channel: GroupMember<Out>, attachment: Attachment | undefined) => Out | PreparedMessage | undefined);
 
 /** The options of `addToGroup`. */
-export interface JoinOptions<Out = unknown> {
+export interface JoinOptions<Out = Publishable> {
   /**
    * Id of the last message that the client has received: later messages are sent first, in order, before new ones. Null or
    * undefined: only messages that are published from now on. An empty string: all messages that are kept. If some of them are
@@ -61,17 +71,34 @@ export interface PresentMember {
   readonly info: unknown;
 }
 
-/** `Out`: the values that are published, as the store's codec defines them; without a codec any value that JSON can express. */
-export interface ChannelStore<Attachment = unknown, Out = unknown> {
+/** Any store, whatever its attachments and values are: the verbs that need to know neither. */
+export interface AnyChannelStore {
+  /** Removes a channel. Returns true if it was a member. An empty group is dropped. */
+  removeFromGroup(group: string, channel: AnyChannel): boolean;
+  /** Resolves with the messages published after `since`, or with all that are kept. Rejects with BACKPLANE_UNAVAILABLE. */
+  history(group: string, since?: string | null): Promise<GroupHistory>;
+  /** Resolves with the members that joined with `presence`, in every process of the backplane. Rejects with BACKPLANE_UNAVAILABLE. */
+  presence(group: string): Promise<readonly PresentMember[]>;
+  /** The current members in this process and their attachments, in no order. */
+  members(group: string): readonly (readonly [channel: AnyChannel, attachment: unknown])[];
+  /** The number of members in this process. */
+  size(group: string): number;
+  /** The groups that have members in this process. */
+  groups(): readonly string[];
+  /** Leaves the backplane and closes it. Members stay open and receive nothing more. */
+  close(): Promise<void>;
+}
+
+/** `Out`: the values that are published, as the store's codec defines them. */
+export interface ChannelStore<Attachment = unknown, Out = Publishable> extends AnyChannelStore {
   /**
    * Adds a channel; adding it again replaces its attachment. A channel that closes leaves by itself, before its close callbacks
    * run. Throws BAD_OPTION for a group name of more than 1,024 bytes.
    */
   addToGroup(group: string, channel: GroupMember<Out>, attachment?: Attachment, options?: JoinOptions<Out>): void;
-  /** Removes a channel. Returns true if it was a member. An empty group is dropped. */
-  removeFromGroup(group: string, channel: AnyChannel): boolean;
   /**
-   * Sends to all current members in this process and returns their number. The message has no id and no history keeps it. Plain
+   * Sends to all current members in this process and returns their number. The message has no id and no history keeps it. There
+   * are no options: to leave a member out, use a function, or `publish` with `except`. Plain
    * HTTP channels receive it as their answer and are closed; others stay open. Text, bytes and `{ status, headers, body }` are
    * sent as they are, any other value as JSON; with a codec everything except the result of `prepare` goes through it. Throws
    * BAD_MESSAGE.
@@ -85,18 +112,8 @@ export interface ChannelStore<Attachment = unknown, Out = unknown> {
    * message was published. With a codec everything except the result of `prepare` goes through it: rejects with BAD_MESSAGE.
    */
   publish(group: string, message: Out | PreparedMessage, options?: PublishOptions): Promise<{ readonly id: string }>;
-  /** Resolves with the messages published after `since`, or with all that are kept. Rejects with BACKPLANE_UNAVAILABLE. */
-  history(group: string, since?: string | null): Promise<GroupHistory>;
-  /** Resolves with the members that joined with `presence`, in every process of the backplane. Rejects with BACKPLANE_UNAVAILABLE. */
-  presence(group: string): Promise<readonly PresentMember[]>;
   /** The current members in this process and their attachments, in no order. */
   members(group: string): readonly (readonly [channel: GroupMember<Out>, attachment: Attachment | undefined])[];
-  /** The number of members in this process. */
-  size(group: string): number;
-  /** The groups that have members in this process. */
-  groups(): readonly string[];
-  /** Leaves the backplane and closes it. Members stay open and receive nothing more. */
-  close(): Promise<void>;
 }
 
 /** Limits on what a store keeps. The oldest messages are dropped first. */
@@ -108,7 +125,7 @@ export interface StoreHistoryLimits extends HistoryLimits {
 }
 
 /** The options of `createChannelStore`. */
-export interface ChannelStoreOptions<Attachment = unknown, Out = unknown> {
+export interface ChannelStoreOptions<Attachment = unknown, Out = Publishable> {
   /**
    * Limits on what each group keeps for clients that come back: `size` messages, none older than `ttlMs`.
    * @default { size: 100, ttlMs: 60_000, maxBytes: 1_048_576, maxTotalBytes: 67_108_864 }

@@ -1,14 +1,19 @@
 // Creates stores of groups. `MemoryChannelStore` is the seed's name for a store of groups in this process.
 
 import { badOption } from "../base/option-values.ts";
-import type { ChannelStore, ChannelStoreOptions } from "./channel-store.ts";
+import type { ChannelStore, ChannelStoreOptions, Publishable } from "./channel-store.ts";
 import { GroupStore } from "./group-store.ts";
 import { checkStoreOptions } from "./store-options.ts";
 import { BackplaneSource } from "./stream/backplane-source.ts";
 import { LocalSource } from "./stream/local.ts";
 
 /** Creates a store of groups: in this process, or with `backplane` in all processes that share it. Throws BAD_OPTION. */
-export function createChannelStore<Attachment = unknown, Out = unknown>(
+export function createChannelStore<Attachment = unknown, Out = Publishable>(
+  options?: ChannelStoreOptions<Attachment, Out>,
+): ChannelStore<Attachment, Out>;
+// The last signature is what `ReturnType<typeof createChannelStore>` takes: a store without a codec.
+export function createChannelStore(options?: ChannelStoreOptions): ChannelStore;
+export function createChannelStore<Attachment, Out>(
   options: ChannelStoreOptions<Attachment, Out> = {},
 ): ChannelStore<Attachment, Out> {
   checkStoreOptions(options);
@@ -18,7 +23,7 @@ export function createChannelStore<Attachment = unknown, Out = unknown>(
 }
 
 /** A store of groups in this process, under the name of http-kit's page; `createChannelStore()` returns one as well. */
-export class MemoryChannelStore<Attachment = unknown, Out = unknown> extends GroupStore<Attachment, Out> {
+export class MemoryChannelStore<Attachment = unknown, Out = Publishable> extends GroupStore<Attachment, Out> {
   constructor(options: Omit<ChannelStoreOptions<Attachment, Out>, "backplane"> = {}) {
     super(options, (owner) => {
       if ((options as ChannelStoreOptions).backplane !== undefined) {

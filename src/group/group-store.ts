@@ -9,6 +9,7 @@ import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { callSync, guard } from "../base/guard.ts";
 import { kindOf, LogLimit } from "../base/log-limit.ts";
+import { badOption } from "../base/option-values.ts";
 import { printError } from "../base/print-error.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
 import type { HeadersInput } from "../channel/headers.ts";
@@ -27,6 +28,7 @@ import type {
   GroupMember,
   JoinOptions,
   PresentMember,
+  Publishable,
   PublishOptions,
 } from "./channel-store.ts";
 import { broadcastAnswer } from "./due-polls.ts";
@@ -56,7 +58,7 @@ const TICK_MS = 1000;
 const POLL_OPTIONS = { sse: false };
 const NO_OPTIONS: PublishOptions & JoinOptions<never> = {};
 
-export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelStore<Attachment, Out> {
+export class GroupStore<Attachment = unknown, Out = Publishable> implements ChannelStore<Attachment, Out> {
   readonly #options: ChannelStoreOptions<Attachment, Out>;
   readonly #clock: Clock;
   readonly #source: StreamSource;
@@ -133,8 +135,13 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     return true;
   }
 
-  broadcast(name: string, data: Broadcast<Attachment, Out>): number {
+  broadcast(name: string, data: Broadcast<Attachment, Out>, options?: undefined): number {
     checkGroupName(name);
+    if (options !== undefined) {
+      throw badOption(
+        "broadcast takes no options; publish has `except`, and a function of broadcast may return undefined",
+      );
+    }
     const members = this.#groups.get(name)?.members() ?? [];
     const make = typeof data === "function" ? (data as Maker<Attachment, Out>) : undefined;
     const common = make === undefined ? this.#encode(data) : undefined;

@@ -5,7 +5,7 @@ import { badOption } from "../base/option-values.ts";
 import type { Channel } from "../channel/channel.ts";
 import { checkFields, toFields } from "../channel/headers.ts";
 import type { ChannelRequest } from "../request/request.ts";
-import type { ChannelStore } from "./channel-store.ts";
+import type { AnyChannelStore } from "./channel-store.ts";
 import { GroupStore } from "./group-store.ts";
 import { checkPollOptions, type PollOptions } from "./store-options.ts";
 
@@ -20,9 +20,9 @@ const NO_OPTIONS: PollOptions = {};
  * `next` is the `since` of the next poll. Without `since` the answer comes at once and says just where the group is now; with
  * an empty `since` it has all that is kept. `reset`: messages are lost, or `since` is unknown, and this is all that is kept.
  */
-export function pollGroup<Attachment, Out>(
+export function pollGroup(
   request: ChannelRequest | Request,
-  store: ChannelStore<Attachment, Out>,
+  store: AnyChannelStore,
   group: string,
   options: PollOptions = NO_OPTIONS,
 ): Channel {

@@ -9,7 +9,7 @@ import type { SendData } from "../channel/send-data.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import { fieldsBeside, joinFields } from "../codec/field-list.ts";
 import { fieldValue } from "../codec/http1-request.ts";
-import type { MessageCodec } from "../codec/message-codec.ts";
+import type { WithCodec } from "../codec/message-codec.ts";
 import { negotiateDeflate, parseExtensions } from "../codec/ws-extensions.ts";
 import { chooseProtocol } from "../codec/ws-handshake.ts";
 import { toCompressSettings } from "../transport/compression/deflate.ts";
@@ -68,7 +68,7 @@ const HANDSHAKE_ONLY = [
 export function withChannel<R extends ChannelRequest | Request, In, Out, Attachment = AttachmentOf<R>>(
   request: R,
   setup: (channel: Channel<In, Out, Attachment>) => unknown,
-  options: ChannelOptions<In, Out, Attachment> & { readonly codec: MessageCodec<In, Out> },
+  options: ChannelOptions<In, Out, Attachment> & WithCodec<In, Out>,
 ): Channel<In, Out, NoInfer<Attachment>>;
 export function withChannel<R extends ChannelRequest | Request, Attachment = AttachmentOf<R>>(
   request: R,
@@ -89,7 +89,7 @@ export function withChannel(
 export function openChannel<R extends ChannelRequest | Request, In, Out, Attachment = AttachmentOf<R>>(
   request: R,
   handlers: ChannelHandlers<In, Out, Attachment>,
-  options: ChannelOptions<In, Out, Attachment> & { readonly codec: MessageCodec<In, Out> },
+  options: ChannelOptions<In, Out, Attachment> & WithCodec<In, Out>,
 ): Channel<In, Out, NoInfer<Attachment>>;
 export function openChannel<R extends ChannelRequest | Request, Attachment = AttachmentOf<R>>(
   request: R,

@@ -2,7 +2,7 @@
 
 import { utf8 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { Pieces } from "../base/pieces.ts";
+import { guardSignal } from "../channel/guarded-signal.ts";
 import { RequestHeaders } from "../channel/headers.ts";
 import { nextId } from "../channel/ids.ts";
 import { acceptsType } from "../codec/accept.ts";
@@ -11,7 +11,7 @@ import { utf8OrLatin1 } from "../codec/utf8.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import type { CheckedUpgrade } from "./checked-upgrade.ts";
 import type { Client, ClientFinder } from "./client.ts";
-import { countedRequest } from "./counted-request.ts";
+import { RequestBody } from "./request-body.ts";
 
 /** Fetch requests that were made of one of ours, so that `withChannel` finds its way back. */
 const ORIGINALS = new WeakMap<Request, ChannelRequest>();
@@ -25,6 +25,11 @@ interface Answer {
   failed(error: unknown): void;
 }
 
+/** The part of its context that a request calls itself. */
+interface Owner extends ClientFinder {
+  report(error: unknown, context: { readonly source: "signal"; readonly request: ChannelRequest }): void;
+}
+
 /**
  * A request, as the handler gets it. `Attachment` is what the server's `upgrade` check returns as `attachment`.
  * Implements ExchangeListener, which its type does not say because those methods are not public.
@@ -33,7 +38,7 @@ export class ChannelRequest<out Attachment = unknown> {
   /** @internal */
   readonly exchange: Exchange;
   /** @internal The context of its server, which `contextOf` knows whole. */
-  readonly context: ClientFinder;
+  readonly context: Owner;
   /** @internal The channel that was opened for this request. */
   channel: Answer | undefined;
   /** @internal What was found before the handler was asked, where the server has an `upgrade` check. */
@@ -45,14 +50,12 @@ export class ChannelRequest<out Attachment = unknown> {
   #headers: RequestHeaders | undefined;
   #query: URLSearchParams | undefined;
   #abort: AbortController | undefined;
-  #stream: ReadableStream<Uint8Array> | null | undefined;
-  #isBodyUsed = false;
-  #collected = 0;
+  #body: RequestBody | undefined;
   #request: Request | undefined;
   #isGone = false;
 
   /** @internal Requests are made by the server. */
-  constructor(exchange: Exchange, context: ClientFinder) {
+  constructor(exchange: Exchange, context: Owner) {
     this.exchange = exchange;
     this.context = context;
     exchange.listener = this;
@@ -154,6 +157,7 @@ export class ChannelRequest<out Attachment = unknown> {
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
+      this.#guard(this.#abort.signal);
       if (this.#isGone || this.exchange.isClientGone) this.onGone();
       this.#followChannel();
     }
@@ -162,24 +166,12 @@ export class ChannelRequest<out Attachment = unknown> {
 
   /** The body as a stream, pulled at the pace of its reader; null if the request has none. */
   get body(): ReadableStream<Uint8Array> | null {
-    if (this.#stream === undefined) this.#stream = this.exchange.hasBody ? this.#openStream() : null;
-    return this.#stream;
+    return this.exchange.hasBody ? this.#toBody().stream : null;
   }
 
   /** The whole body. Rejects with BODY_USED when it was read before, with CLIENT_GONE when it never came whole. */
   async bytes(): Promise<Uint8Array> {
-    if (this.#stream !== undefined && this.#stream !== null) return this.#bytesOfStream();
-    this.#takeBody();
-    const parts = new Pieces();
-    try {
-      for (let part = await this.exchange.readBody(); part !== undefined; part = await this.exchange.readBody()) {
-        parts.add(part);
-        if (!this.exchange.holdsBody(parts.memory)) throw new ChannelError("RECEIVE_OVERFLOW");
-      }
-      return parts.join();
-    } finally {
-      this.exchange.holdsBody(0);
-    }
+    return this.#toBody().bytes(this.#request);
   }
 
   /** The whole body as UTF-8 text. */
@@ -254,30 +246,13 @@ export class ChannelRequest<out Attachment = unknown> {
     return this.#client;
   }
 
-  /** The Fetch request has the body's stream, and may still have it whole. */
-  async #bytesOfStream(): Promise<Uint8Array> {
-    if (this.#request === undefined || this.#request.bodyUsed) throw new ChannelError("BODY_USED");
-    return new Uint8Array(await this.#request.arrayBuffer());
+  #toBody(): RequestBody {
+    this.#body ??= new RequestBody(this.exchange);
+    return this.#body;
   }
 
-  #takeBody(): void {
-    if (this.#isBodyUsed) throw new ChannelError("BODY_USED");
-    this.#isBodyUsed = this.exchange.hasBody;
-  }
-
-  #openStream(): ReadableStream<Uint8Array> {
-    this.#takeBody();
-    return new ReadableStream<Uint8Array>(
-      {
-        pull: async (controller) => {
-          const part = await this.exchange.readBody();
-          if (part === undefined) controller.close();
-          else controller.enqueue(part);
-        },
-      },
-      // Nothing is read ahead: the first read is what asks an `Expect: 100-continue` client for its body.
-      { highWaterMark: 0 },
-    );
+  #guard(signal: AbortSignal): void {
+    guardSignal(signal, (error) => this.context.report(error, { source: "signal", request: this }));
   }
 
   #makeRequest(): Request {
@@ -285,14 +260,13 @@ export class ChannelRequest<out Attachment = unknown> {
     const path = originForm(this.url);
     // Joined, not resolved: `//other.example/` is a path here, not another host.
     const url = `${scheme}://${host === "" ? "localhost" : host}${path.startsWith("/") ? path : "/"}`;
-    const hasBody = this.exchange.hasBody && this.method !== "GET" && this.method !== "HEAD";
     // RFC 3986 allows hosts that WHATWG's URL refuses (`1.2.3.999`, `a%00b`): such a request has no Fetch form.
     if (!URL.canParse(url)) throw new ChannelError("BAD_REQUEST", "its URL has no Fetch form");
     const init = { method: this.method, headers: [...this.headers], signal: this.signal } as RequestInit;
-    if (!hasBody) return new Request(url, init);
-    return countedRequest(url, { ...init, body: this.body, duplex: "half" } as RequestInit, (bytes) => {
-      this.#collected += bytes;
-      return this.exchange.holdsBody(this.#collected);
-    });
+    const hasBody = this.exchange.hasBody && this.method !== "GET" && this.method !== "HEAD";
+    const request = hasBody ? this.#toBody().toRequest(url, init) : new Request(url, init);
+    // It has a signal of its own, which follows ours.
+    this.#guard(request.signal);
+    return request;
   }
 }

@@ -6,7 +6,7 @@ import { connect } from "../client/connect.ts";
 import type { Connection, ConnectOptions } from "../client/connection.ts";
 import type { WebSocketConstructor } from "../client/endpoint.ts";
 import type { Environment } from "../client/environment.ts";
-import type { MessageCodec } from "../codec/message-codec.ts";
+import type { WithCodec } from "../codec/message-codec.ts";
 import type { ErrorReporter } from "../request/context.ts";
 import type { Handler } from "../request/handle.ts";
 import { checkHandler, toGraceMs } from "../server/check-options.ts";
@@ -65,10 +65,7 @@ export interface TestServer extends AsyncDisposable {
   readonly platform: TestPlatform;
 
   /** `connect` of `unichannel/client`, to a path of the server. `stop` closes it. */
-  connect<In, Out>(
-    path: string,
-    options: ClientOptions & { readonly codec: MessageCodec<In, Out> },
-  ): Connection<In, Out>;
+  connect<In, Out>(path: string, options: ClientOptions & WithCodec<In, Out>): Connection<In, Out>;
   connect(path: string, options?: ClientOptions): Connection;
 
   /** A WebSocket to a path of the server; rejects with BAD_HANDSHAKE when the server refuses it. */

@@ -150,12 +150,12 @@ for (const [kind, make] of Object.entries(SILENT)) {
       const store = createChannelStore();
       const closed = createChannelStore();
       await closed.close();
-      for (const dress of [(body: SendBody) => body, (body: SendBody) => ({ body })]) {
-        const refusals: readonly ((body: unknown) => unknown)[] = [
+      for (const dress of [(body: SendBody) => body as object, (body: SendBody) => ({ body })]) {
+        const refusals: readonly ((body: object) => unknown)[] = [
           (body) => assert.rejects(store.publish("g", body), { code: "BAD_DATA" }),
           (body) => assert.rejects(store.publish("g".repeat(1025), body), { code: "BAD_OPTION" }),
           (body) => assert.rejects(closed.publish("g", body), { code: "BACKPLANE_UNAVAILABLE" }),
-          (body) => assert.equal(store.broadcast("g", body as object), 0),
+          (body) => assert.equal(store.broadcast("g", body), 0),
         ];
         for (const refuse of refusals) {
           const probe = make();

@@ -20,6 +20,7 @@ import {
   type Received,
   type SendData,
   type Sent,
+  type WithCodec,
   withChannel,
 } from "../../src/index.ts";
 import { type TestServer, type TestServerOptions, testServer } from "../../src/testing/index.ts";
@@ -115,6 +116,21 @@ describe("the types of a channel", () => {
     ];
     const options: ChannelOptions = { compress: true };
     assert.deepEqual([handlers.length, options], [4, { compress: true }]);
+  });
+
+  it("are those of options that were written before, where their type has the codec", () => {
+    const options: ChannelOptions<Said, Told> & WithCodec<Said, Told> = { codec, compress: true };
+    const inferred = { codec, compress: true } as const;
+    const maybe: ChannelOptions<Said, Told> = options;
+    const handlers: readonly Handler[] = [
+      (r) => withChannel(r, (channel) => holds<Same<typeof channel, Channel<Said, Told>>>(), options),
+      (r) => openChannel(r, { open: (channel) => holds<Same<typeof channel, Channel<Said, Told>>>() }, options),
+      (r) => openSession(r, { open: (channel) => holds<Same<typeof channel, Channel<Said, Told>>>() }, { codec }),
+      (r) => withChannel(r, (channel) => holds<Same<typeof channel, Channel<Said, Told>>>(), inferred),
+      // @ts-expect-error: this type may or may not have a codec
+      (r) => withChannel(r, () => {}, maybe),
+    ];
+    assert.equal(handlers.length, 5);
   });
 
   it("are exported by the names of what a codec's end receives and sends", () => {

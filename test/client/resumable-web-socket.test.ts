@@ -40,6 +40,18 @@ describe("A ResumableWebSocket", () => {
     assert.equal(await (seen.at(-1) as unknown as Blob).text(), "A");
   });
 
+  it("can stand where a WebSocket is asked for, but takes no Blob", async () => {
+    const network = new Network();
+    const { socket } = await opened(network);
+    const plain: WebSocket = socket;
+    const Constructor: typeof WebSocket = ResumableWebSocket;
+    assert.ok(Constructor);
+    network.socket().taken();
+    assert.throws(() => plain.send(new Blob(["late"])), { code: "BAD_DATA" });
+    plain.send("text");
+    assert.deepEqual(network.socket().taken(), ["mtext"]);
+  });
+
   it("stays open while the connection is lost, and loses nothing", async () => {
     const network = new Network();
     const { socket, events } = await opened(network);

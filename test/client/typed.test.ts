@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as v from "valibot";
 import { z } from "zod";
+import type { Connection } from "../../src/client/index.ts";
 import { jsonMessages, openSession, prepare } from "../../src/index.ts";
 import { testServer } from "../../src/testing/index.ts";
+import { holds, type Same } from "../support/types.ts";
 
 const chat = jsonMessages({
   toServer: z.object({ say: z.string().max(10) }),
@@ -13,6 +15,10 @@ const chat = jsonMessages({
 });
 
 describe("Typed messages between a page and a server", () => {
+  it("are sent with one argument: a connection has no option to close after a message", () => {
+    holds<Same<Parameters<Connection<string, number>["send"]>, [data: number]>>();
+  });
+
   for (const carrier of ["websocket", "sse", "poll"] as const) {
     it(`reach their handlers when both schemas allow them, and only then (${carrier})`, async (t) => {
       let id = 0;

@@ -101,7 +101,7 @@ for (const [name, make] of KINDS) {
         event({ event: "a\nb", data: "x" }),
         event({ event: "x" }),
       ]) {
-        await assert.rejects(store.publish("g", message), { code: "BAD_DATA" });
+        await assert.rejects(store.publish("g", message as string), { code: "BAD_DATA" });
       }
       const long = "é".repeat(513);
       for (const type of ["a\nb", long]) {

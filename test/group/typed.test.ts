@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { z } from "zod";
 import {
+  type AnyChannelStore,
   type Channel,
   ChannelError,
   type ChannelStore,
@@ -38,6 +39,40 @@ function start(t: TestContext, handler: Handler): TestServer {
   t.after(() => app.stop());
   return app;
 }
+
+interface Point {
+  readonly x: number;
+}
+
+describe("the types of a store without a codec", () => {
+  it("let every value that JSON can express be published, and no promise and no undefined", async () => {
+    const store = createChannelStore();
+    const point: Point = { x: 1 };
+    for (const value of ["text", 1, true, null, [1], { a: { b: undefined } }, new Date(0), Uint8Array.of(1)]) {
+      await store.publish("g", value);
+    }
+    await store.publish("g", point);
+    await store.publish("g", { any: "literal" });
+    const late: Promise<string> = Promise.resolve("text");
+    // @ts-expect-error: await it first
+    void store.publish("g", late);
+    // @ts-expect-error: JSON has no form for it
+    await assert.rejects(store.publish("g", undefined), { code: "BAD_DATA" });
+    // @ts-expect-error: the same for broadcast, which is asked at once
+    assert.equal(store.broadcast("g", late), 0);
+    const tell = <Value>(typed: ChannelStore<unknown, Value>, value: Value) => typed.publish("g", value);
+    assert.ok(await tell(store, "text"));
+  });
+
+  it("let broadcast take no options, and its store refuses them", () => {
+    const store = createChannelStore();
+    // @ts-expect-error: `except` is an option of publish
+    assert.throws(() => store.broadcast("g", "text", { except: undefined }), {
+      code: "BAD_OPTION",
+      message: /broadcast takes no options; publish has `except`/,
+    });
+  });
+});
 
 /** Two WebSockets with a codec that are members of "room". */
 async function pair(t: TestContext, store: ChannelStore<string, Told>): Promise<[TestWebSocket, TestWebSocket]> {
@@ -76,6 +111,15 @@ describe("a store with a codec", () => {
     function both() {
       return createChannelStore<string, Told>({ codec });
     }
+  });
+
+  it("is an AnyChannelStore, as every store is, and so is one that was named by ReturnType", async () => {
+    const plain: ReturnType<typeof createChannelStore> = createChannelStore();
+    const stores: readonly AnyChannelStore[] = [createChannelStore<string, Told>({ codec }), plain];
+    // @ts-expect-error: nobody knows which values it takes
+    const publish: unknown = stores[0]!.publish;
+    assert.equal(typeof publish, "function");
+    for (const store of stores) assert.deepEqual([store.size("g"), store.members("g"), store.groups()], [0, [], []]);
   });
 
   it("rejects values that its codec refuses, and keeps nothing of them", async () => {

@@ -109,6 +109,20 @@ const leftEarly = (iterable: () => unknown): Case => ({
   },
 });
 
+/** A listener of the signal of a request whose client leaves. */
+const listening = (signalOf: (request: ChannelRequest) => AbortSignal, listener: Failing): Case => ({
+  handler(r) {
+    signalOf(r).addEventListener("abort", listener);
+    return new Promise(silent);
+  },
+  async act(t, target) {
+    const client = await RawClient.connect(t, target);
+    client.write(request("GET / HTTP/1.1"));
+    await turn();
+    client.destroy();
+  },
+});
+
 const CASES: Readonly<Record<string, (fail: Failing) => Case>> = {
   handler: (fail) => ({ handler: fail, act: get }),
   upgrade: (fail) => served({ upgrade: fail, allowedOrigins: "any" }, knock),
@@ -168,6 +182,13 @@ const CASES: Readonly<Record<string, (fail: Failing) => Case>> = {
     }),
   "onClose after the end": (fail) =>
     setupOf((channel) => channel.onClose(() => void setImmediate(() => channel.onClose(fail)))),
+  "a listener of channel.signal": (fail) =>
+    setupOf((channel) => channel.signal.addEventListener("abort", fail, { once: true })),
+  "the handleEvent of a listener of channel.signal": (fail) =>
+    setupOf((channel) => channel.signal.addEventListener("abort", { handleEvent: fail })),
+  "onabort of channel.signal": (fail) => setupOf((channel) => void (channel.signal.onabort = fail)),
+  "a listener of request.signal": (fail) => listening((r) => r.signal, fail),
+  "a listener of the signal of a Fetch request": (fail) => listening((r) => r.toRequest().signal, fail),
   "codec.encode": (fail) => ({
     handler: (r) =>
       withChannel(r, (channel) => void channel.send("x", true), { codec: { encode: fail, decode: String } }),
