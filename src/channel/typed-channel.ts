@@ -86,8 +86,13 @@ export function makeChannel(
 }
 
 /** Sends text, bytes and the like, past a codec that the channel may have. */
-export function sendRaw(channel: AnyChannel, data: SendData, closeAfterSend?: boolean): boolean {
-  return (implementationOf(channel) ?? (channel as unknown as Channel)).send(data, closeAfterSend);
+export function sendRaw(channel: AnyChannel, data: SendData): boolean {
+  return (implementationOf(channel) ?? (channel as unknown as Channel)).send(data);
+}
+
+/** Sends a message that needs no conversion. */
+export function sendPrepared(channel: AnyChannel, message: PreparedMessage): boolean {
+  return implementationOf(channel)?.sendMessage(message) ?? channel.send(message);
 }
 
 /** A receiver of values as one of messages: what the codec throws is reported as what the receiver throws. */

@@ -147,11 +147,15 @@ export interface ChannelStoreOptions<Attachment = unknown, Out = Publishable> {
     | ((group: string, channel: GroupMember<Out>, attachment: Attachment | undefined) => unknown)
     | undefined;
   /**
-   * Receives errors of callbacks and of sends to one member, and errors of the backplane (without `channel`).
+   * Receives errors of callbacks and of sends to one member, and errors of the backplane: without `channel`, and without
+   * `group` if closing it fails.
    * @default console.error
    */
   readonly onError?:
-    | ((error: unknown, context: { readonly group: string; readonly channel: AnyChannel | undefined }) => unknown)
+    | ((
+        error: unknown,
+        context: { readonly group: string | undefined; readonly channel: AnyChannel | undefined },
+      ) => unknown)
     | undefined;
   /** The source of time, for tests: a `VirtualClock` of `unichannel/testing`. @default the system's */
   readonly clock?: Clock | undefined;

@@ -63,13 +63,14 @@ export function pollAnswer({ entries, position, reset }: Replay): SendData {
 }
 
 /** Returns a poll's answer with a broadcast. It has no id, so the client's next poll asks after the same one. */
-export function broadcastAnswer(message: GroupMessage, { since = "" }: PollState): SendData {
+export function broadcastAnswer(message: GroupMessage, { since }: PollState): SendData {
   return jsonAnswer(`{${jsonMembers(message)}}`, since, false);
 }
 
-function jsonAnswer(messages: string, next: string, reset: boolean): SendData {
+/** An empty `next` asks for all that is kept. */
+function jsonAnswer(messages: string, next: string | undefined, reset: boolean): SendData {
   return {
     headers: JSON_HEADERS,
-    body: `{"messages":[${messages}],"next":${JSON.stringify(next)},"reset":${reset}}`,
+    body: `{"messages":[${messages}],"next":${JSON.stringify(next ?? "")},"reset":${reset}}`,
   };
 }

@@ -9,7 +9,7 @@ import type { AnyChannel } from "../channel/channel.ts";
 import type { PreparedMessage } from "../channel/prepared-message.ts";
 import { isEventStream } from "../channel/public-channel.ts";
 import { event, json, prepare, type SendData } from "../channel/send-data.ts";
-import { sendRaw } from "../channel/typed-channel.ts";
+import { sendPrepared, sendRaw } from "../channel/typed-channel.ts";
 import { DuePolls, NO_STORE, type Poll, pollAnswer } from "./due-polls.ts";
 import type { EncodedEntries } from "./encoded-entries.ts";
 import { ListenerState, type Member, type MemberOwner, type MemberState, PollState } from "./member.ts";
@@ -23,7 +23,7 @@ export interface GroupOwner {
   /** The group has entries or polls that expire. */
   watch(group: Group): void;
   memberEnded(member: Member): void;
-  report(error: unknown, group: string, channel?: AnyChannel): void;
+  report(error: unknown, group: string | undefined, channel?: AnyChannel): void;
 }
 
 /** An entry, and the members of the moment at which it arrived. */
@@ -33,8 +33,8 @@ export class Group implements MemberOwner, StreamListener {
   readonly name: string;
   /** The group's stream. Set by `open`. */
   stream!: GroupStream;
-  /** The time at which the last member has left; undefined while it has some, and before the first. */
-  #emptySinceMs: number | undefined = undefined;
+  /** The time at which the last member has left; undefined while it has some, and before the first. Set by the store. */
+  emptySinceMs: number | undefined = undefined;
   readonly #owner: GroupOwner;
   readonly #members = new IndexedSet<Member>();
   #pollCount = 0;
@@ -68,11 +68,6 @@ export class Group implements MemberOwner, StreamListener {
     return this.#members.size;
   }
 
-  /** The time at which the last member has left; undefined while it has some, and before the first. */
-  get emptySinceMs(): number | undefined {
-    return this.#emptySinceMs;
-  }
-
   get hasPolls(): boolean {
     return this.#pollCount > 0;
   }
@@ -90,7 +85,7 @@ export class Group implements MemberOwner, StreamListener {
   add(member: Member): void {
     link(member);
     this.#members.add(member);
-    this.#emptySinceMs = undefined;
+    this.emptySinceMs = undefined;
     if (isPoll(member)) this.#pollCount += 1;
     this.#audience = undefined;
   }
@@ -102,11 +97,6 @@ export class Group implements MemberOwner, StreamListener {
     if (isPoll(member)) this.#pollCount -= 1;
     this.#audience = undefined;
     return true;
-  }
-
-  /** The last member has left. */
-  emptied(nowMs: number): void {
-    this.#emptySinceMs = nowMs;
   }
 
   channelEnded(first: Member): void {
@@ -191,7 +181,7 @@ export class Group implements MemberOwner, StreamListener {
     }
   }
 
-  #goLive(member: Member, state: MemberState, position: string): void {
+  #goLive(member: Member, state: MemberState, position: string | undefined): void {
     if (state instanceof PollState && (state.since === undefined || state.isReset || state.found.length > 0)) {
       this.#answer(member.channel, pollAnswer({ entries: state.found, position, reset: state.isReset }));
       this.#owner.encoded.add(state.found);
@@ -200,7 +190,7 @@ export class Group implements MemberOwner, StreamListener {
     state.isCatchingUp = false;
     if (state.isReset && state instanceof ListenerState) this.#tellReset(member);
     // The log has an entry before its delivery begins, so an entry that is being delivered was in the replay.
-    const isAhead = position !== "" && (this.#isDelivering || !this.stream.has(position));
+    const isAhead = position !== undefined && (this.#isDelivering || !this.stream.has(position));
     state.receivedUpTo = isAhead ? position : undefined;
   }
 
@@ -243,9 +233,7 @@ export class Group implements MemberOwner, StreamListener {
 
   /** True if the member has received the entry from its replay, or will. */
   #hasReceived({ isCatchingUp, receivedUpTo }: MemberState, { id }: GroupEntry): boolean {
-    return (
-      isCatchingUp || (receivedUpTo !== undefined && this.#owner.source.compareIds(id, receivedUpTo, this.name) <= 0)
-    );
+    return isCatchingUp || (receivedUpTo !== undefined && this.stream.compareIds(id, receivedUpTo) <= 0);
   }
 
   #toDue(): DuePolls {
@@ -278,7 +266,8 @@ export class Group implements MemberOwner, StreamListener {
 
   #answer(channel: AnyChannel, data: SendData): void {
     try {
-      sendRaw(channel, data, true);
+      // Plain HTTP has ended with its answer; on any other transport the answer ends the channel, too.
+      if (sendRaw(channel, data) && channel.isOpen) channel.close();
     } catch (error) {
       this.#owner.report(error, this.name, channel);
     }
@@ -286,7 +275,7 @@ export class Group implements MemberOwner, StreamListener {
 
   #send(channel: AnyChannel, message: PreparedMessage): void {
     try {
-      channel.send(message);
+      sendPrepared(channel, message);
     } catch (error) {
       this.#owner.report(error, this.name, channel);
     }

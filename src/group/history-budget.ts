@@ -17,7 +17,7 @@ const BYTES_PER_GROUP = 1024;
 /** A small budget limits the messages, not the number of groups. */
 const MIN_GROUPS = 1000;
 
-/** The place of an entry in the list of all kept entries. */
+/** An entry in the list of all kept entries. */
 export interface Kept {
   readonly entry: GroupEntry;
   readonly keeper: EntryKeeper;

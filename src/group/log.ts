@@ -82,7 +82,7 @@ export class GroupLog implements EntryKeeper {
     this.#budget.shrink();
   }
 
-  /** Records the place of an entry that is not a message. */
+  /** Records the id of an entry that is not a message. */
   skip(id: string): void {
     this.#last = id;
     if (!this.#isBroken) return;
@@ -110,18 +110,16 @@ export class GroupLog implements EntryKeeper {
    * `position` was the end of the stream after interruption number `breaks`. If no entry has arrived since, every entry
    * after it will be here.
    */
-  mend(breaks: number, position: string): void {
-    if (!this.#isBroken || breaks !== this.breaks || position === "") return;
+  mend(breaks: number, position: string | undefined): void {
+    if (!this.#isBroken || breaks !== this.breaks || position === undefined) return;
     this.#isBroken = false;
     this.#base = position;
   }
 
-  /**
-   * Returns the entries after `since` (an empty string: from the beginning); undefined if the log does not reach back so far.
-   */
-  after(since: string): readonly GroupEntry[] | undefined {
+  /** Returns the entries after `since` (undefined: from the beginning); undefined if the log does not reach back so far. */
+  after(since: string | undefined): readonly GroupEntry[] | undefined {
     if (this.#isBroken) return undefined;
-    if (since === "") return this.#base === undefined ? this.entries : undefined;
+    if (since === undefined) return this.#base === undefined ? this.entries : undefined;
     if (this.#base !== undefined && this.#compareIds(since, this.#base) < 0) return undefined;
     let low = this.#head;
     let high = this.#kept.length;

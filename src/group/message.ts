@@ -1,4 +1,4 @@
-// A message that is published to a group: a value that every transport, every process and the history can carry. Streams,
+// A message that is published to a group: converted once, it is what transports, other processes and the history have. Streams,
 // status and headers belong to one answer and cannot be published.
 
 import { copied, utf8Length } from "../base/bytes.ts";
@@ -9,15 +9,13 @@ import { NO_FIELDS } from "../channel/headers.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
 import { isSendInit, json, type SendData, toSendable } from "../channel/send-data.ts";
 import { EncodedMessage } from "../protocol/encoded-message.ts";
+import type { OutboundMessage } from "../protocol/outbound-message.ts";
 
-export interface GroupMessage {
-  /** `json`: `data` is the JSON text of a value. */
+/** `fields` has at most a Content-Type, and `event` at most a type. */
+export interface GroupMessage extends OutboundMessage {
+  /** `json`: `body` is the JSON text of a value. */
   readonly kind: "text" | "bytes" | "json";
-  readonly data: string | Uint8Array;
-  /** Type of a Server-Sent Event. */
-  readonly event: string | undefined;
-  /** Content-Type of an HTTP answer with this message, if it is not the usual one of its kind. */
-  readonly contentType: string | undefined;
+  readonly body: string | Uint8Array;
 }
 
 /** A message of a group's history, as `history` returns it. */
@@ -37,8 +35,9 @@ const MAX_FIELD_BYTES = 1024;
 const MIN_ENTRY_BYTES = 64;
 
 export const JSON_TYPE = "application/json; charset=utf-8";
+const JSON_FIELDS: readonly string[] = ["Content-Type", JSON_TYPE];
 
-/** A message with its place in the group's stream. Each of its forms on the wire is encoded once, when it is first needed. */
+/** A message with its id in the group's stream. Each of its forms on the wire is encoded once, when it is first needed. */
 export class GroupEntry {
   readonly id: string;
   readonly message: GroupMessage;
@@ -66,13 +65,17 @@ export class GroupEntry {
 
   /** The message as it was published. An event stream adds the id. */
   get plain(): PreparedMessage {
-    this.#plain ??= this.#encoded(this.message.data, contentTypeOf(this.message));
+    this.#plain ??= this.#prepared(this.message);
     return this.#plain;
   }
 
   /** The message as JSON with its id, for members that asked for it. */
   withId(group: string): PreparedMessage {
-    this.#withId ??= this.#encoded(`{"group":${JSON.stringify(group)},${this.json.slice(1)}`, JSON_TYPE);
+    this.#withId ??= this.#prepared({
+      ...this.message,
+      fields: JSON_FIELDS,
+      body: `{"group":${JSON.stringify(group)},${this.json.slice(1)}`,
+    });
     return this.#withId;
   }
 
@@ -89,64 +92,70 @@ export class GroupEntry {
     this.#json = undefined;
   }
 
-  #encoded(body: string | Uint8Array, contentType: string | undefined): PreparedMessage {
-    const { event } = this.message;
-    return new PreparedMessage(
-      new EncodedMessage({
-        status: undefined,
-        fields: contentType === undefined ? NO_FIELDS : ["Content-Type", contentType],
-        body,
-        event: event === undefined ? { id: this.id } : { event, id: this.id },
-        length: undefined,
-      }),
-    );
+  toHistory(): HistoryMessage {
+    const { kind, body, event } = this.message;
+    // A caller of `history` may write into the bytes, so the history keeps its own.
+    const own = typeof body === "string" ? body : copied(body);
+    return { id: this.id, data: kind === "json" ? JSON.parse(body as string) : own, ...event };
   }
 
-  toHistory(): HistoryMessage {
-    const { kind, data, event } = this.message;
-    // A caller of `history` may write into the bytes, so the history keeps its own.
-    const own = typeof data === "string" ? data : copied(data);
-    const value = kind === "json" ? JSON.parse(data as string) : own;
-    return { id: this.id, data: value, ...(event === undefined ? {} : { event }) };
+  #prepared(message: OutboundMessage): PreparedMessage {
+    const { id } = this;
+    const type = message.event?.event;
+    return new PreparedMessage(new EncodedMessage(message, type === undefined ? { id } : { event: type, id }));
   }
 }
 
 /** An entry without data takes memory as well. */
-function sizeOf({ data, event, contentType }: GroupMessage): number {
-  const fields = memorySize(event ?? "") + memorySize(contentType ?? "");
-  return Math.max(MIN_ENTRY_BYTES, memorySize(data) + fields);
+function sizeOf(message: GroupMessage): number {
+  const fields = memorySize(message.event?.event ?? "") + memorySize(unusualType(message) ?? "");
+  return Math.max(MIN_ENTRY_BYTES, memorySize(message.body) + fields);
+}
+
+/** Makes a message of parts that were checked. `event` is its type; `contentType` counts if it is not the usual one of `kind`. */
+export function groupMessage(
+  kind: GroupMessage["kind"],
+  body: string | Uint8Array,
+  { event, contentType }: { readonly event?: string | undefined; readonly contentType?: string | undefined } = {},
+): GroupMessage {
+  const usual = kind === "json" ? JSON_FIELDS : NO_FIELDS;
+  const fields = contentType === undefined || contentType === usual[1] ? usual : ["Content-Type", contentType];
+  return {
+    kind,
+    status: undefined,
+    fields,
+    body,
+    event: event === undefined ? undefined : { event },
+    length: undefined,
+  };
+}
+
+/** Returns the Content-Type of an HTTP answer with this message, if it is not the usual one of its kind. */
+export function unusualType({ fields }: GroupMessage): string | undefined {
+  return fields === JSON_FIELDS ? undefined : fields[1];
 }
 
 /** Throws BAD_DATA for a value that cannot be published. */
 export function toGroupMessage(value: unknown): GroupMessage {
-  if (typeof value === "string") return { kind: "text", data: value, event: undefined, contentType: undefined };
-  if (isStream(value)) throw new ChannelError("BAD_DATA", "a stream or Blob cannot be published");
+  if (typeof value === "string") return groupMessage("text", value);
+  if (isStream(value)) throw badData("a stream or Blob cannot be published");
   const { message, parts } = toSendable(toSendData(value));
-  if (parts !== undefined) throw new ChannelError("BAD_DATA", "a stream or Blob cannot be published");
+  if (parts !== undefined) throw badData("a stream or Blob cannot be published");
   const { body, status, fields, event } = message;
-  if (body === null) throw new ChannelError("BAD_DATA", "a message without data cannot be published");
-  if (status !== undefined) throw new ChannelError("BAD_DATA", "a status cannot be published");
+  if (body === null) throw badData("a message without data cannot be published");
+  if (status !== undefined) throw badData("a status cannot be published");
   if (event?.id !== undefined || event?.retry !== undefined) {
-    throw new ChannelError("BAD_DATA", "the id and retry of an event cannot be published: the store gives the ids");
+    throw badData("the id and retry of an event cannot be published: the store gives the ids");
   }
-  const type = onlyContentType(fields);
-  if (event?.event !== undefined && !isEventType(event.event)) {
-    throw new ChannelError(
-      "BAD_DATA",
-      `the type of an event must have no line break and at most ${MAX_FIELD_BYTES} bytes`,
-    );
+  const type = event?.event;
+  if (type !== undefined && !isEventType(type)) {
+    throw badData(`the type of an event must have no line break and at most ${MAX_FIELD_BYTES} bytes`);
   }
-  if (utf8Length(type ?? "") > MAX_FIELD_BYTES)
-    throw new ChannelError("BAD_DATA", `the Content-Type must have at most ${MAX_FIELD_BYTES} bytes`);
-  const isJson =
-    typeof body === "string" && type !== undefined && /^application\/json\b/i.test(type) && isJsonText(body);
-  return {
-    kind: isJson ? "json" : typeof body === "string" ? "text" : "bytes",
-    // The history keeps the bytes, and the caller may change its own afterwards.
-    data: typeof body === "string" ? body : copied(body),
-    event: event?.event,
-    contentType: type === undefined || (isJson && type === JSON_TYPE) ? undefined : type,
-  };
+  const contentType = onlyContentType(fields);
+  // The history keeps the bytes, and the caller may change its own afterwards.
+  if (typeof body !== "string") return groupMessage("bytes", copied(body), { event: type, contentType });
+  const isJson = contentType !== undefined && /^application\/json\b/i.test(contentType) && isJsonText(body);
+  return groupMessage(isJson ? "json" : "text", body, { event: type, contentType });
 }
 
 /** The seed's `json-str`: encodes a value. A message needs no encoding. */
@@ -165,11 +174,11 @@ export function isJsonText(text: string): boolean {
 }
 
 /** Returns `"event":…,"data":…` of a message that has no id. */
-export function jsonMembers({ kind, data, event }: GroupMessage): string {
-  const type = event === undefined ? "" : `"event":${JSON.stringify(event)},`;
-  if (kind === "json") return `${type}"data":${data}`;
-  if (typeof data === "string") return `${type}"data":${JSON.stringify(data)}`;
-  return `${type}"encoding":"base64","data":"${Buffer.from(data.buffer, data.byteOffset, data.length).toString("base64")}"`;
+export function jsonMembers({ kind, body, event }: GroupMessage): string {
+  const type = event === undefined ? "" : `"event":${JSON.stringify(event.event)},`;
+  if (kind === "json") return `${type}"data":${body}`;
+  if (typeof body === "string") return `${type}"data":${JSON.stringify(body)}`;
+  return `${type}"encoding":"base64","data":"${Buffer.from(body.buffer, body.byteOffset, body.length).toString("base64")}"`;
 }
 
 /** Checks a type: WHATWG HTML §9.2.6 allows no line break, and every transport and process must be able to carry it. */
@@ -183,13 +192,15 @@ function isStream(value: unknown): boolean {
 }
 
 function onlyContentType(fields: readonly string[]): string | undefined {
-  if (fields.length === 0) return undefined;
-  if (fields.length > 2 || fields[0]!.toLowerCase() !== "content-type") {
-    throw new ChannelError("BAD_DATA", "headers other than Content-Type cannot be published");
+  const [name, value = ""] = fields;
+  if (name === undefined) return undefined;
+  if (fields.length > 2 || name.toLowerCase() !== "content-type") {
+    throw badData("headers other than Content-Type cannot be published");
   }
-  return fields[1];
+  if (utf8Length(value) > MAX_FIELD_BYTES) throw badData(`the Content-Type must have at most ${MAX_FIELD_BYTES} bytes`);
+  return value;
 }
 
-function contentTypeOf({ kind, contentType }: GroupMessage): string | undefined {
-  return contentType ?? (kind === "json" ? JSON_TYPE : undefined);
+function badData(text: string): ChannelError {
+  return new ChannelError("BAD_DATA", text);
 }

@@ -24,7 +24,8 @@ export class EncodedMessage implements OutboundMessage {
   #event: EncodedBody | undefined = undefined;
   #record: OutboundRecord | undefined = undefined;
 
-  constructor({ status, fields, body, event }: OutboundMessage) {
+  /** `event`: the fields of its event, for a message whose id is known only now. */
+  constructor({ status, fields, body, event: own }: OutboundMessage, event: EventMeta | undefined = own) {
     this.status = status;
     this.fields = fields;
     this.body = body;

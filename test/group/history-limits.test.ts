@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { HistoryBudget } from "../../src/group/history-budget.ts";
 import { GroupLog } from "../../src/group/log.ts";
-import { GroupEntry } from "../../src/group/message.ts";
+import { GroupEntry, groupMessage } from "../../src/group/message.ts";
 import {
   ChannelError,
   type ChannelStore,
@@ -133,12 +133,7 @@ describe("the histories of all groups of a store", () => {
     const compare = (a: string, b: string) => Number(a) - Number(b);
     const limits = { size: 2, ttlMs: 100, maxBytes: 500 };
     const logs = [1, 2].map(() => new GroupLog(undefined, limits, budget, compare));
-    const entry = (id: number, atMs: number) =>
-      new GroupEntry(
-        String(id),
-        { kind: "text", data: "x".repeat(100), event: undefined, contentType: undefined },
-        atMs,
-      );
+    const entry = (id: number, atMs: number) => new GroupEntry(String(id), groupMessage("text", "x".repeat(100)), atMs);
     for (let id = 1; id <= 10; id++) for (const log of logs) log.append(entry(id, id));
     assert.equal(budget.bytes, 400);
     logs[0]!.expire(109);

@@ -62,6 +62,28 @@ for (const [name, make] of KINDS) {
       assert.equal(new Set(ids).size, ids.length);
     });
 
+    it("converts a value once, for members of every kind, the history and replays", async () => {
+      const store = make();
+      const members = [new MemoryChannel(), new MemoryChannel("sse"), new MemoryChannel("stream"), new MemoryChannel()];
+      for (const [at, { channel }] of members.entries()) {
+        store.addToGroup("g", channel, undefined, { ids: at === 3, onReset: () => {} });
+      }
+      let conversions = 0;
+      const value = { toJSON: () => ({ conversions: (conversions += 1) }) };
+      const { id } = await store.publish("g", value);
+      await turns();
+      const late = new MemoryChannel();
+      store.addToGroup("g", late.channel, undefined, { since: "" });
+      await turns();
+      const text = '{"conversions":1}';
+      assert.deepEqual(
+        [...members, late].map(({ sent }) => sent.map(({ body }) => body)),
+        [[text], [text], [text], [`{"group":"g","id":"${id}","data":${text}}`], [text]],
+      );
+      assert.deepEqual((await store.history("g")).messages, [{ id, data: { conversions: 1 } }]);
+      assert.equal(conversions, 1);
+    });
+
     it("answers and closes plain HTTP channels", async () => {
       const store = make();
       const poll = new MemoryChannel("stream");

@@ -8,8 +8,10 @@ import { orUnavailable } from "../../backplane/unavailable.ts";
 import { ChannelError } from "../../base/errors.ts";
 import { within } from "../../base/within.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
+import type { HistoryBudget } from "../history-budget.ts";
+import type { LogLimits } from "../log.ts";
 import { GroupEntry, type GroupMessage } from "../message.ts";
-import { BackplaneStream } from "./backplane-stream.ts";
+import { BackplaneStream, type BackplaneStreamOwner } from "./backplane-stream.ts";
 import { decodeEnvelope, encodeEnvelope, ORIGIN_BYTES } from "./envelope.ts";
 import { PresenceKeeper } from "./presence.ts";
 import { Retries } from "./retries.ts";
@@ -21,12 +23,14 @@ const MAX_EXCEPTIONS = 10_000;
 /** Time that leaving the backplane may take, and closing it. */
 const CLOSE_MS = 10_000;
 
-export class BackplaneSource implements StreamSource {
-  readonly #backplane: GuardedBackplane;
+export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
+  readonly keepsHistory = false;
+  readonly backplane: GuardedBackplane;
+  readonly limits: LogLimits;
+  readonly budget: HistoryBudget;
+  readonly retries: Retries;
   readonly #owner: SourceOwner;
-  readonly #retries: Retries;
   readonly #presence: PresenceKeeper;
-  readonly #streams = new Map<string, BackplaneStream>();
   /** Subscriptions that are being ended. A group has one subscription at a time, so the next one waits for them. */
   readonly #ending = new Map<string, Promise<void>>();
   /** Marks the entries of this store. */
@@ -36,55 +40,40 @@ export class BackplaneSource implements StreamSource {
   readonly #exceptions = new Map<number, WeakRef<AnyChannel>>();
 
   constructor(backplane: Backplane, owner: SourceOwner) {
-    this.#backplane = new GuardedBackplane(backplane, (error, group) => owner.report(error, group));
+    this.backplane = new GuardedBackplane(backplane, owner.report);
+    this.limits = owner.history;
+    this.budget = owner.budget;
+    this.retries = new Retries(owner.clock);
     this.#owner = owner;
-    this.#retries = new Retries(owner.clock);
-    this.#presence = new PresenceKeeper(this.#backplane, this.#retries, (error, group) => owner.report(error, group));
+    this.#presence = new PresenceKeeper(this.backplane, this.retries, owner.report);
   }
 
   open(group: string, listener: StreamListener): GroupStream {
-    const stream = new BackplaneStream(group, listener, {
-      backplane: this.#backplane,
-      limits: this.#owner.history,
-      budget: this.#owner.budget,
-      retries: this.#retries,
-      history: (since) => this.#history(group, since),
-      toEntry: (entry) => this.#toEntry(group, entry),
-      report: (error) => this.#owner.report(error, group),
-      ended: (unsubscribed) => this.#streamEnded(group, unsubscribed),
-    });
-    this.#streams.set(group, stream);
-    stream.subscribe(this.#ending.get(group));
-    return stream;
+    return new BackplaneStream(group, listener, this, this.#ending.get(group));
   }
 
-  publish(group: string, message: GroupMessage, except: AnyChannel | undefined): Promise<string> {
+  publish(group: string, message: GroupMessage): Promise<string> {
+    return this.prepare(group, message, undefined)();
+  }
+
+  /** Returns the call that publishes a message. Messages are numbered in the order of the calls of this method. */
+  prepare(group: string, message: GroupMessage, except: AnyChannel | undefined): () => Promise<string> {
     this.#number = (this.#number + 1) >>> 0;
-    const number = this.#number;
-    const stream = this.#streams.get(group);
-    if (except !== undefined && stream !== undefined) this.#remember(number, except);
-    const payload = encodeEnvelope({ origin: this.#origin, number, message });
-    const { size, ttlMs } = this.#owner.history;
-    const send = (): Promise<string> => orUnavailable(() => this.#backplane.publish(group, payload, { size, ttlMs }));
-    // Members that were added before must receive the entry, so the subscription has to precede it in the backplane.
-    return stream === undefined ? send() : stream.whenTried(send);
+    if (except !== undefined) this.#remember(this.#number, except);
+    const payload = encodeEnvelope({ origin: this.#origin, number: this.#number, message });
+    const { size, ttlMs } = this.limits;
+    return () => orUnavailable(() => this.backplane.publish(group, payload, { size, ttlMs }));
   }
 
   history(group: string, since: string): Promise<Replay> {
-    return orUnavailable(() => this.#history(group, since));
+    return orUnavailable(() => this.readHistory(group, since));
   }
 
-  async #history(group: string, since: string): Promise<Replay> {
-    const isKnown = since === "" || this.#backplane.isId(since, group);
-    const { entries, reset } = await (since === "" || !isKnown
-      ? this.#backplane.history(group)
-      : this.#backplane.history(group, since));
-    const found = entries.flatMap((entry) => this.#toEntry(group, entry) ?? []);
-    return { entries: found, reset: reset || !isKnown, position: entries.at(-1)?.id ?? "" };
-  }
-
-  compareIds(a: string, b: string, group: string): number {
-    return this.#backplane.compareIds(a, b, group);
+  async readHistory(group: string, since: string): Promise<Replay> {
+    const isKnown = since === "" || this.backplane.isId(since, group);
+    const { entries, reset } = await this.backplane.history(group, isKnown && since !== "" ? since : undefined);
+    const found = entries.flatMap((entry) => this.toEntry(group, entry) ?? []);
+    return { entries: found, reset: reset || !isKnown, position: entries.at(-1)?.id };
   }
 
   enter(group: string, member: BackplaneMember): void {
@@ -96,34 +85,36 @@ export class BackplaneSource implements StreamSource {
   }
 
   present(group: string): Promise<readonly BackplaneMember[]> {
-    return orUnavailable(() => this.#backplane.present(group));
+    return orUnavailable(() => this.backplane.present(group));
   }
 
   async close(): Promise<void> {
-    this.#retries.close();
+    this.retries.close();
     // A backplane that does not answer must not hold up the caller for ever.
     const { clock } = this.#owner;
     await within(clock, CLOSE_MS, Promise.all([this.#presence.close(), ...this.#ending.values()]));
     await within(
       clock,
       CLOSE_MS,
-      this.#backplane.close().catch((error) => this.#owner.report(error, "")),
+      this.backplane.close().catch((error) => this.#owner.report(error, undefined)),
     );
   }
 
-  #streamEnded(group: string, unsubscribed: Promise<void>): void {
-    this.#streams.delete(group);
+  streamEnded(group: string, unsubscribed: Promise<void>): void {
     this.#ending.set(group, unsubscribed);
     void unsubscribed.then(() => {
       if (this.#ending.get(group) === unsubscribed) this.#ending.delete(group);
     });
   }
 
-  /** Returns undefined for an entry that no store has written. */
-  #toEntry(group: string, { id, payload }: BackplaneEntry): GroupEntry | undefined {
+  report(error: unknown, group: string): void {
+    this.#owner.report(error, group);
+  }
+
+  toEntry(group: string, { id, payload }: BackplaneEntry): GroupEntry | undefined {
     const envelope = decodeEnvelope(payload);
     if (envelope === undefined) {
-      this.#owner.report(new ChannelError("BAD_DATA", `entry ${id} of the backplane is not a message`), group);
+      this.report(new ChannelError("BAD_DATA", `entry ${id} of the backplane is not a message`), group);
       return undefined;
     }
     const isOwn = envelope.origin === this.#origin;

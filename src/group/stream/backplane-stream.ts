@@ -3,9 +3,10 @@
 
 import type { BackplaneEntry } from "../../backplane/backplane.ts";
 import type { GuardedBackplane } from "../../backplane/guarded.ts";
+import type { AnyChannel } from "../../channel/channel.ts";
 import type { HistoryBudget } from "../history-budget.ts";
 import { GroupLog, type LogLimits } from "../log.ts";
-import type { GroupEntry } from "../message.ts";
+import type { GroupEntry, GroupMessage } from "../message.ts";
 import type { Retries } from "./retries.ts";
 import type { GroupStream, Replay, StreamListener } from "./source.ts";
 import { Subscription, type SubscriptionOwner } from "./subscription.ts";
@@ -24,12 +25,15 @@ export interface BackplaneStreamOwner {
   readonly limits: LogLimits;
   readonly budget: HistoryBudget;
   readonly retries: Retries;
-  history(since: string): Promise<Replay>;
-  /** Returns undefined for an entry that is not a message. */
-  toEntry(entry: BackplaneEntry): GroupEntry | undefined;
-  report(error: unknown): void;
+  /** Returns the call that publishes a message. */
+  prepare(group: string, message: GroupMessage, except: AnyChannel | undefined): () => Promise<string>;
+  /** Asks the backplane for the entries after `since`; an empty string: for all that are kept. */
+  readHistory(group: string, since: string): Promise<Replay>;
+  /** Returns undefined for an entry that no store has written. */
+  toEntry(group: string, entry: BackplaneEntry): GroupEntry | undefined;
+  report(error: unknown, group: string): void;
   /** The stream has ended; its subscription has when the promise resolves. */
-  ended(unsubscribed: Promise<void>): void;
+  streamEnded(group: string, unsubscribed: Promise<void>): void;
 }
 
 export class BackplaneStream implements GroupStream, SubscriptionOwner {
@@ -40,21 +44,27 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
   /** Undefined until the subscription is active. */
   #log: GroupLog | undefined;
 
-  constructor(group: string, listener: StreamListener, owner: BackplaneStreamOwner) {
+  /** Subscribes when the group's previous subscription has ended. */
+  constructor(
+    group: string,
+    listener: StreamListener,
+    owner: BackplaneStreamOwner,
+    previous: Promise<void> | undefined,
+  ) {
     this.#group = group;
     this.#listener = listener;
     this.#owner = owner;
     this.#subscription = new Subscription(group, owner.backplane, owner.retries, this);
-  }
-
-  /** Begins, when the group's previous subscription has ended. */
-  subscribe(previous: Promise<void> | undefined): void {
     this.#subscription.start(previous);
   }
 
-  /** Calls `fn` when the first attempt to subscribe has succeeded or failed, in the order of these calls. */
-  whenTried<T>(fn: () => Promise<T>): Promise<T> {
-    return this.#subscription.whenTried(fn);
+  /** Members that were added before must receive the message, so the subscription has to precede it in the backplane. */
+  publish(message: GroupMessage, except: AnyChannel | undefined): Promise<string> {
+    return this.#subscription.whenTried(this.#owner.prepare(this.#group, message, except));
+  }
+
+  compareIds(a: string, b: string): number {
+    return this.#owner.backplane.compareIds(a, b, this.#group);
   }
 
   has(id: string): boolean {
@@ -65,7 +75,7 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
     return this.#fromLogOf(since) ?? this.#fromBackplane(since, () => this.#fromLogOf(since));
   }
 
-  replayFrom(position: string): Replay | Promise<Replay> {
+  replayFrom(position: string | undefined): Replay | Promise<Replay> {
     return this.#fromLog(position) ?? this.#fromBackplane(position, () => this.#fromLog(position));
   }
 
@@ -77,16 +87,15 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
 
   end(): void {
     this.#log?.clear();
-    this.#owner.ended(this.#subscription.stop());
+    this.#owner.streamEnded(this.#group, this.#subscription.stop());
   }
 
   began(position: string | undefined): void {
-    const { limits, budget, backplane } = this.#owner;
+    const { limits, budget } = this.#owner;
     const size = Math.max(limits.size, MIN_LOG.size);
     const ttlMs = Math.max(limits.ttlMs, MIN_LOG.ttlMs);
-    this.#log = new GroupLog(position, { size, ttlMs, maxBytes: limits.maxBytes }, budget, (a, b) =>
-      backplane.compareIds(a, b, this.#group),
-    );
+    const { maxBytes } = limits;
+    this.#log = new GroupLog(position, { size, ttlMs, maxBytes }, budget, (a, b) => this.compareIds(a, b));
   }
 
   beganLate(): void {
@@ -98,7 +107,7 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
     const log = this.#log!;
     // A backplane that has reconnected may repeat some entries.
     if (log.has(entry.id)) return;
-    const found = this.#owner.toEntry(entry);
+    const found = this.#owner.toEntry(this.#group, entry);
     if (found === undefined) {
       log.skip(entry.id);
       return;
@@ -113,50 +122,47 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
   }
 
   failed(error: unknown): void {
-    this.#owner.report(error);
+    this.#owner.report(error, this.#group);
   }
 
   /** Returns the entries after an id from a client, if the log has them. */
   #fromLogOf(since: string | undefined): Replay | undefined {
     const log = this.#log;
     if (log === undefined) return undefined;
-    if (since === undefined) return { entries: [], reset: false, position: log.last ?? "" };
+    if (since === undefined) return { entries: [], reset: false, position: log.last };
+    if (since === "") return this.#fromLog(undefined);
     // A client may send an id that does not exist yet: only the backplane knows.
-    if (since === "" || (this.#owner.backplane.isId(since, this.#group) && log.has(since))) return this.#fromLog(since);
-    return undefined;
+    return this.#owner.backplane.isId(since, this.#group) && log.has(since) ? this.#fromLog(since) : undefined;
   }
 
-  #fromLog(position: string): Replay | undefined {
+  #fromLog(position: string | undefined): Replay | undefined {
     const entries = this.#log?.after(position);
     if (entries === undefined) return undefined;
-    return {
-      entries,
-      reset: false,
-      position: entries.at(-1)?.id ?? (position === "" ? (this.#log?.last ?? "") : position),
-    };
+    return { entries, reset: false, position: entries.at(-1)?.id ?? position ?? this.#log?.last };
   }
 
   async #fromBackplane(since: string | undefined, fromLog: () => Replay | undefined): Promise<Replay> {
-    const nothing = { entries: [], reset: false, position: since ?? "" };
+    const { retries } = this.#owner;
+    const asked = since === "" ? undefined : since;
     for (let attempt = 0; ; attempt++) {
       // The subscription comes first, so that entries after the answer are received.
       await this.#subscription.settled();
-      if (!this.#subscription.isActive) return nothing;
+      if (!this.#subscription.isActive) return { entries: [], reset: false, position: asked };
       const found = fromLog();
       if (found !== undefined) return found;
       const log = this.#log!;
-      const { last = "", breaks } = log;
+      const { last, breaks } = log;
       try {
-        const { entries, reset, position } = await this.#owner.history(since ?? "");
-        const end = position !== "" ? position : reset || since === undefined || since === "" ? last : since;
+        const { entries, reset, position } = await this.#owner.readHistory(this.#group, since ?? "");
+        const end = position ?? (reset ? last : (asked ?? last));
         log.mend(breaks, end);
         if (entries.length > 0 || reset || log.after(end) !== undefined) return { entries, reset, position: end };
         // The broker has fewer entries than were received here: a replica that lags behind.
         if (attempt === MAX_TRIES) return { entries, reset: true, position: last };
       } catch (error) {
-        this.#owner.report(error);
+        this.#owner.report(error, this.#group);
       }
-      await this.#owner.retries.pause(attempt).over;
+      await retries.pause(attempt).over;
     }
   }
 }

@@ -9,7 +9,7 @@
 import { concat, utf8, utf8Bytes } from "../../base/bytes.ts";
 import { isFieldValue } from "../../codec/http1-syntax.ts";
 import { Utf8Validator } from "../../codec/utf8.ts";
-import { type GroupMessage, isEventType, isJsonText } from "../message.ts";
+import { type GroupMessage, groupMessage, isEventType, isJsonText, unusualType } from "../message.ts";
 
 export interface Envelope {
   /** Id of the store that published it: ORIGIN_BYTES random bytes, as hex digits. */
@@ -29,7 +29,9 @@ const HAS_TYPE = 0x20;
 const HEAD_BYTES = 2 + ORIGIN_BYTES + 4;
 
 export function encodeEnvelope({ origin, number, message }: Envelope): Uint8Array {
-  const { kind, data, event, contentType } = message;
+  const { kind, body } = message;
+  const event = message.event?.event;
+  const contentType = unusualType(message);
   const head = new Uint8Array(HEAD_BYTES);
   head[0] = VERSION;
   head[1] = KINDS.indexOf(kind) | (event === undefined ? 0 : HAS_EVENT) | (contentType === undefined ? 0 : HAS_TYPE);
@@ -37,7 +39,7 @@ export function encodeEnvelope({ origin, number, message }: Envelope): Uint8Arra
   for (let i = 0; i < 4; i++) head[2 + ORIGIN_BYTES + i] = number >>> (24 - 8 * i);
   const parts: Uint8Array[] = [head];
   for (const text of [event, contentType]) if (text !== undefined) parts.push(...withLength(utf8Bytes(text)));
-  parts.push(typeof data === "string" ? utf8Bytes(data) : data);
+  parts.push(typeof body === "string" ? utf8Bytes(body) : body);
   return concat(parts);
 }
 
@@ -72,9 +74,9 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
 
   const rest = bytes.subarray(at);
   // A copy: the backplane may reuse its bytes, or have cut them out of a much larger buffer.
-  const data = kind === "bytes" ? new Uint8Array(rest) : validText(rest);
-  if (data === undefined || (kind === "json" && !isJsonText(data as string))) return undefined;
-  return { origin, number, message: { kind, data, event, contentType } };
+  const body = kind === "bytes" ? new Uint8Array(rest) : validText(rest);
+  if (body === undefined || (kind === "json" && !isJsonText(body as string))) return undefined;
+  return { origin, number, message: groupMessage(kind, body, { event, contentType }) };
 }
 
 function withLength(bytes: Uint8Array): [Uint8Array, Uint8Array] {

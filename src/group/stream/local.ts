@@ -27,15 +27,10 @@ export class LocalSource implements StreamSource {
     return stream;
   }
 
-  publish(group: string, message: GroupMessage, except: AnyChannel | undefined): Promise<string> {
+  /** Nobody is there to receive or keep it. */
+  publish(): Promise<string> {
     const id = this.ids.next();
-    let stream = this.#streams.get(group);
-    if (stream === undefined && this.#keepsHistory) {
-      this.owner.openGroup(group);
-      stream = this.#streams.get(group);
-    }
-    if (stream === undefined) this.#forgotten = this.ids.newest;
-    else stream.append(new GroupEntry(id, message, this.owner.clock.now(), except));
+    this.#forgotten = this.ids.newest;
     return Promise.resolve(id);
   }
 
@@ -46,16 +41,9 @@ export class LocalSource implements StreamSource {
     return Promise.resolve({ entries: NOTHING, reset: !isComplete, position: this.ids.latest });
   }
 
-  compareIds(a: string, b: string): number {
-    return this.ids.compare(a, b);
-  }
-
   enter(group: string, member: BackplaneMember): void {
     let members = this.#present.get(group);
-    if (members === undefined) {
-      members = new Map();
-      this.#present.set(group, members);
-    }
+    if (members === undefined) this.#present.set(group, (members = new Map()));
     members.set(member.key, member);
   }
 
@@ -79,7 +67,7 @@ export class LocalSource implements StreamSource {
     this.#forgotten = Math.max(this.#forgotten, this.ids.numberOf(last));
   }
 
-  get #keepsHistory(): boolean {
+  get keepsHistory(): boolean {
     const { size, maxBytes, maxTotalBytes } = this.owner.history;
     return size > 0 && maxBytes > 0 && maxTotalBytes > 0;
   }
@@ -99,9 +87,16 @@ class LocalStream implements GroupStream {
     this.#log = new GroupLog(base, owner.history, owner.budget, ids.compare, () => owner.emptied(group));
   }
 
-  append(entry: GroupEntry): void {
+  publish(message: GroupMessage, except: AnyChannel | undefined): Promise<string> {
+    const { ids, owner } = this.#source;
+    const entry = new GroupEntry(ids.next(), message, owner.clock.now(), except);
     this.#log.append(entry);
     this.#listener.accept(entry);
+    return Promise.resolve(entry.id);
+  }
+
+  compareIds(a: string, b: string): number {
+    return this.#source.ids.compare(a, b);
   }
 
   has(id: string): boolean {
@@ -120,7 +115,8 @@ class LocalStream implements GroupStream {
     return { entries, reset: found === undefined && since !== "", position };
   }
 
-  replayFrom(position: string): Replay {
+  /** A position is an id: also the beginning of a stream here has one. */
+  replayFrom(position: string | undefined): Replay {
     return this.replay(position);
   }
 

@@ -14,8 +14,8 @@ export interface Replay {
   readonly entries: readonly GroupEntry[];
   /** True if some of them are not kept any more, or if the id is unknown. `entries` is then all that is kept. */
   readonly reset: boolean;
-  /** Id after which the stream goes on. */
-  readonly position: string;
+  /** Id after which the stream goes on; undefined: its beginning. */
+  readonly position: string | undefined;
 }
 
 /** Receives a stream in this process. Implemented by the group. */
@@ -30,6 +30,10 @@ export interface StreamListener {
 
 /** The stream of one group, with the log of its recent entries. It alone writes to the log. */
 export interface GroupStream {
+  /** Appends a message, which all members but `except` receive. Resolves to its id. Rejects with BACKPLANE_UNAVAILABLE. */
+  publish(message: GroupMessage, except: AnyChannel | undefined): Promise<string>;
+  /** Returns a negative number if `a` comes before `b` in the stream. */
+  compareIds(a: string, b: string): number;
   /** Returns true if the entry with this id has been received here, or precedes all that have been. */
   has(id: string): boolean;
   /**
@@ -39,7 +43,7 @@ export interface GroupStream {
    */
   replay(since: string | undefined): Replay | Promise<Replay>;
   /** Does the same for the `position` of an earlier replay. */
-  replayFrom(position: string): Replay | Promise<Replay>;
+  replayFrom(position: string | undefined): Replay | Promise<Replay>;
   /**
    * Drops expired entries. Returns true while the stream has to be kept: it has entries, or its group may soon have members
    * again. `emptySinceMs`: the time at which its last member has left; undefined while it has some.
@@ -50,13 +54,13 @@ export interface GroupStream {
 }
 
 export interface StreamSource {
+  /** True if a message to a group without members here is kept here: its stream is opened for it. */
+  readonly keepsHistory: boolean;
   open(group: string, listener: StreamListener): GroupStream;
-  /** Resolves to the entry's id. Throws, or rejects with BACKPLANE_UNAVAILABLE. */
-  publish(group: string, message: GroupMessage, except: AnyChannel | undefined): Promise<string>;
+  /** Like GroupStream.publish, for a group that has no stream here. */
+  publish(group: string, message: GroupMessage): Promise<string>;
   /** Like GroupStream.replay, for a group that may have no stream here. Rejects with BACKPLANE_UNAVAILABLE. */
   history(group: string, since: string): Promise<Replay>;
-  /** Returns a negative number if `a` comes before `b` in the stream of the group. */
-  compareIds(a: string, b: string, group: string): number;
   /** Lists a member as present until `leave`. */
   enter(group: string, member: BackplaneMember): void;
   leave(group: string, key: string): void;
@@ -70,9 +74,8 @@ export interface SourceOwner {
   readonly history: StoreHistoryLimits;
   /** Shared by the logs of all groups. */
   readonly budget: HistoryBudget;
-  /** Creates a group without members, which opens its stream: a message was published that its history keeps. */
-  openGroup(name: string): void;
   /** Called when a group's history was dropped to make room for others: without members the group is not needed. */
   emptied(name: string): void;
-  report(error: unknown, group: string): void;
+  /** `group`: undefined for an error that concerns no group. */
+  report(error: unknown, group: string | undefined): void;
 }
