@@ -1,6 +1,6 @@
 // @ts-check
-// `npm run bench:report`: from the newest raw result of each row, results/README.md with its tables, a chart for each
-// row, and one chart of several rows for the front page. What we lose is shown like what we win.
+// `npm run bench:report`: writes results/README.md with its tables, a chart for each row, and one chart of several rows for the
+// front page, from the newest raw result of each row. Rows in which others are faster are shown in the same way.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { chart } from "./lib/chart.js";
 import { curves } from "./lib/curves.js";

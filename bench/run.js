@@ -1,5 +1,5 @@
 // @ts-check
-// The benchmarks' command line. `npm run bench -- --help` says what it takes; bench/README.md explains the method.
+// The benchmarks' command line. `npm run bench -- --help` lists the options; bench/README.md explains the method.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -50,7 +50,7 @@ if (values.help || unknown.length > 0) {
 }
 
 const { quick, full } = values;
-/** The servers of another checkout, where they are compared with. */
+/** The servers of another checkout, if the run compares with one. */
 const before = values.before === undefined ? undefined : join(resolve(values.before), "bench/servers");
 const [serverCore = "0", loadCore = "1"] = values.cores.split(",");
 /** @type {import("./lib/row.js").Options} */
@@ -134,7 +134,7 @@ async function runRow({ row, wanted, peers, rounds: roundCount }) {
 }
 
 /**
- * A round that fails is tried once more. Undefined when it fails again: the peer is left out of the row, since a ratio needs
+ * Repeats a round that fails once. Returns undefined if it fails again: the row leaves the peer out, since a ratio needs
  * every round of both.
  * @param {import("./lib/row.js").Row} row @param {string} peer
  */

@@ -1,7 +1,7 @@
 // @ts-check
-// Checks the arithmetic of docs/guide/scaling-out.md: measures what one process of 10,000 WebSockets in a group costs, says
-// from it what ten of them with 100,000 must cost, and measures that. Everything is real but two things: streams take what is
-// written without a socket, so the kernel's part (most of a delivery) is not in it, and all "processes" are stores over one
+// Checks the arithmetic of docs/guide/scaling-out.md: measures the cost of one process with 10,000 WebSockets in a group,
+// predicts the cost of ten processes with 100,000, and measures that. Two things are simulated: streams accept all
+// bytes without a socket, so the kernel's part (most of a delivery) is missing, and all "processes" are stores over one
 // MemoryBackplane. `node --expose-gc bench/simulate.js [--processes N] [--members N]`, after a build.
 import { parseArgs } from "node:util";
 import { createChannelStore, MemoryBackplane, withChannel } from "../dist/src/index.js";
@@ -68,12 +68,12 @@ async function heap() {
   return process.memoryUsage().heapUsed;
 }
 
-/** Entries have been heard by all, and outputs are written. */
+/** Resolves when all stores have received the entries, and all outputs are written. */
 async function settled() {
   for (let i = 0; i < 10; i++) await new Promise(setImmediate);
 }
 
-// Once for the optimizer.
+// The first run is for the optimizer.
 await measure(1);
 const one = await measure(1);
 const all = await measure(processes);

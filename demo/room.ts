@@ -31,7 +31,7 @@ export function channelsOf(visitor: string): Channel[] {
   return store.members(ROOM).flatMap(([channel, of]) => (of === visitor ? [channel] : []));
 }
 
-/** The lines after the one with the id `since`, the last that the client has. Without `since`: none, only new lines count. */
+/** The lines after the one with the id `since`, the last that the client has. Without `since`: none, because the client only wants new lines. */
 export function missedSince(since: string | null): Line[] {
   const after = Number(since ?? lastId);
   return lines.flatMap(({ line }) => (line.id > after ? [line] : []));

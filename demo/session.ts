@@ -1,5 +1,5 @@
 // The chat room for the page: a session, so that nothing is lost between two connections. Every message has a number, and the
-// answer repeats it, so that the page can count.
+// answer repeats it, so that the page can count answers.
 
 import { type Channel, type ChannelRequest, type HandlerResult, json, openSession } from "../src/index.ts";
 import { channelsOf, enter, missedSince, say } from "./room.ts";

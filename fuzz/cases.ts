@@ -1,23 +1,23 @@
-// Shared by all fuzzers: how long they run, and what they report.
+// Shared by all fuzzers: options for the length of a run, and its report.
 
 export interface FuzzOptions {
   /** The same seed gives the same cases. */
   readonly seed: number;
-  /** Ends after so many cases … */
+  /** The run ends after this number of cases … */
   readonly cases?: number;
-  /** … or after so many minutes. */
+  /** … or after this number of minutes. */
   readonly minutes?: number;
 }
 
 export interface FuzzReport {
   readonly cases: number;
-  /** How often each named thing was seen. */
+  /** The number of occurrences of each named thing. */
   readonly counts: ReadonlyMap<string, number>;
-  /** Each failure, with what reproduces it. */
+  /** Each failure, with the data that reproduces it. */
   readonly failures: readonly string[];
 }
 
-/** After so many failures a run has nothing more to say. */
+/** A run ends after this number of failures. */
 const MAX_FAILURES = 10;
 
 /** Collects the report of one run. */
@@ -39,7 +39,7 @@ export class Findings {
   }
 }
 
-/** Runs `one` for 0, 1, 2, … with `parallel` at a time, until the options say enough; answers how many ran. */
+/** Runs `one` for 0, 1, 2, … with `parallel` at a time, until the limit in the options; returns the number of runs. */
 export async function runCases(
   { cases, minutes }: FuzzOptions,
   findings: Findings,
@@ -56,7 +56,7 @@ export async function runCases(
   return next;
 }
 
-/** Seeds of neighbouring cases have nothing in common. */
+/** Derives unrelated seeds for neighbouring cases. */
 export function caseSeed(seed: number, index: number): number {
   return (Math.imul(seed, 0x9e3779b1) + Math.imul(index + 1, 0x85ebca6b)) >>> 0;
 }

@@ -6,7 +6,7 @@ const HANG_MS = 60_000;
 
 /** Resolves when the socket is closed; rejects, and drops it, if that takes too long. */
 export function untilClosed(socket: Socket): Promise<void> {
-  // A reset is an end like another: what came before it counts.
+  // A reset is an end like any other: the data before it counts.
   socket.on("error", () => {});
   return new Promise<void>((resolve, reject) => {
     const alarm = setTimeout(() => {

@@ -1,4 +1,4 @@
-// Compressed messages: what node:zlib makes of them for us against RFC 1951 read bit by bit; and a whole connection with
+// Compressed messages: compares node:zlib, as we use it, with RFC 1951 implemented bit by bit; and a whole connection with
 // permessage-deflate whose frames are cut anywhere.
 
 import assert from "node:assert/strict";
@@ -54,7 +54,7 @@ function inflated(payload: Uint8Array, history: History): Uint8Array | string {
   }
 }
 
-/** The payload with the end that its sender took off: RFC 7692 §7.2.2, and what our decoder says of others. */
+/** The payload with the end that its sender removed (RFC 7692 §7.2.2), as our decoder treats it. */
 function expected(payload: Uint8Array, dictionary: Uint8Array): Uint8Array | string {
   const isWhole = payload.length === 0 || payload.at(-1) === 0xff;
   const input = Buffer.concat(isWhole ? [payload, FINAL_BLOCK] : [payload, FLUSH_END, FINAL_BLOCK]);
@@ -68,12 +68,12 @@ function same(payload: Uint8Array, dictionary: Uint8Array): void {
   history.add(dictionary);
   const ours = inflated(payload, history);
   const wanted = expected(payload, dictionary);
-  // zlib decodes a piece ahead: of a message that is both broken and too big it may see either first.
+  // zlib decodes ahead: in a message that is both broken and too big it may find either first.
   if (typeof ours === "string" && typeof wanted === "string") return;
   assert.deepEqual(ours, wanted);
 }
 
-/** Messages and how they end, of a connection that is sent these bytes. */
+/** Returns the messages and the end of a connection that receives these bytes. */
 function events(parts: readonly Uint8Array[]): string[] {
   const parameters = {
     serverNoContextTakeover: false,

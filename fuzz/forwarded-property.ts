@@ -1,5 +1,5 @@
-// Forwarded header fields: whatever a client writes into its own fields, the entries that the nearest proxy appended are read
-// as the proxy wrote them, and decoding of any field ends.
+// Forwarded header fields: whatever a client writes into its own fields, entries appended by the nearest proxy are read
+// unchanged, and decoding terminates for every field.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -38,7 +38,7 @@ const address = fc.oneof(fc.ipV4(), fc.constantFrom("2001:db8::1", "::1", "2001:
 const scheme = fc.constantFrom("http" as const, "https" as const);
 const host = fc.constantFrom("example.com", "example.com:8443", "[::1]:80");
 
-/** RFC 3986 §3.2.2: a host may have commas and semicolons, but nothing that ends it in a URL. */
+/** RFC 3986 §3.2.2: a host may have commas and semicolons, but no character that would end it in a URL. */
 function isHop({ address, scheme, host }: Hop): boolean {
   const isAddress = address === undefined || address === null || /^[0-9a-f:.]+$/.test(address);
   const isScheme = scheme === undefined || scheme === "http" || scheme === "https";

@@ -1,5 +1,5 @@
-// The same bytes to our server and to node:http: both must understand the same requests, up to the first that either
-// refuses, but for the differences that we mean.
+// Sends the same bytes to our server and to node:http: both must parse the same requests, up to the first that either
+// refuses, except for intended differences.
 
 import { caseSeed, Findings, type FuzzOptions, type FuzzReport, runCases } from "./cases.ts";
 import { type Answer, type Endpoint, isRefused, nodeEndpoint, ourEndpoint } from "./http1-endpoints.ts";
@@ -7,10 +7,10 @@ import { type Difference, KNOWN_DIFFERENCES } from "./http1-known-differences.ts
 import { mutatedPipeline, segments } from "./http1-requests.ts";
 import { Random } from "./random.ts";
 
-/** Connections at a time, on each server. */
+/** Simultaneous connections to each server. */
 const PARALLEL = 8;
 const MAX_SHRINKS = 300;
-/** The statuses of RFC 9110 §15 that refuse what cannot be read. */
+/** The statuses of RFC 9110 §15 for requests that cannot be parsed. */
 const REFUSALS = new Set([400, 413, 414, 417, 431, 501, 505]);
 
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
@@ -62,7 +62,7 @@ async function compare(pair: Pair, sent: readonly string[]): Promise<Difference 
     if (isRefused(a) && (index !== ours.length - 1 || !REFUSALS.has(a.status))) {
       throw new Error(`answered ${a.status} as ${index + 1} of ${ours.length}`);
     }
-    // Behind what either refuses or ends there is nothing to compare.
+    // After a refusal or an end by either server there is nothing to compare.
     if ((a === undefined && b === undefined) || (isRefused(a) && isRefused(b))) return undefined;
     if (a === undefined && isRefused(b) && isEnd(b.reason)) return undefined;
     if (JSON.stringify(a) !== JSON.stringify(b)) return { text: sent.join(""), before, ours: a, theirs: b };
@@ -70,7 +70,7 @@ async function compare(pair: Pair, sent: readonly string[]): Promise<Difference 
   }
 }
 
-/** The codes by which node:http says that the client ended too early, or went on after the end. */
+/** The codes of node:http for a client that ended too early, or continued after the end. */
 function isEnd(reason: string): boolean {
   return reason === "HPE_INVALID_EOF_STATE" || reason === "HPE_CLOSED_CONNECTION";
 }
@@ -79,7 +79,7 @@ function explanation(difference: Difference): string | undefined {
   return KNOWN_DIFFERENCES.find(({ explains }) => explains(difference))?.name;
 }
 
-/** Leaves out what can be left out while a difference stays that nothing explains. */
+/** Removes parts as long as an unexplained difference remains. */
 async function shrink(pair: Pair, sent: readonly string[]): Promise<readonly string[]> {
   let tries = 0;
   const fails = async (candidate: readonly string[]): Promise<boolean> => {

@@ -1,5 +1,5 @@
-// The two servers of the comparison, and a client that shows what each made of some bytes. Both answer every request with
-// what they understood of it; what they refuse and where they stop is seen on the wire.
+// The two servers of the comparison, and a client that shows how each parsed the same bytes. Both answer every request with
+// its parsed form; refusals and the place where parsing stopped are visible on the wire.
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
@@ -8,7 +8,7 @@ import type { Duplex } from "node:stream";
 import { type ChannelRequest, serve } from "../src/index.ts";
 import { untilClosed } from "./connection.ts";
 
-/** One request as a server understood it. */
+/** One request as a server parsed it. */
 export interface Understood {
   readonly method: string;
   readonly target: string;
@@ -20,34 +20,34 @@ export interface Understood {
 
 export interface Refused {
   readonly status: number;
-  /** Our error's message, or the code of llhttp's. */
+  /** The message of our error, or the code of llhttp's error. */
   readonly reason: string;
 }
 
-/** One answer. The connection ends behind the last of a list. */
+/** One answer. The connection ends after the last of a list. */
 export type Answer = Understood | Refused;
 
 export interface Endpoint {
   readonly name: string;
-  /** Sends these segments and the end; everything that came back. Rejects if the connection hangs. */
+  /** Sends these segments and the end; returns all answers. Rejects if the connection hangs. */
   send(segments: readonly string[]): Promise<Answer[]>;
   close(): Promise<void>;
 }
 
-/** How long the answers before the last may take. */
+/** The time limit for the answers before the last. */
 const MAX_TURNS = 1000;
 
 const ECHO = "X-Echo";
 
-/** Our server. `errors` collects what it reports: nothing that a client sends is an error of ours. */
+/** Our server. `errors` collects its reports: no client input may cause an error of the server. */
 export async function ourEndpoint(errors: unknown[]): Promise<Endpoint> {
   const understand = async (request: ChannelRequest): Promise<object> => {
-    // By now the client may have ended its side.
+    // The client may already have ended its side.
     if (request.url.length % 3 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
     return echo(request, await request.bytes());
   };
   const server = await serve(
-    // Some answer at once, some later: neither may change what is understood.
+    // Some requests are answered at once, some later: parsing must not depend on it.
     (request) => {
       const hasBody = request.headers.has("content-length") || request.headers.has("transfer-encoding");
       return hasBody || request.url.length % 2 === 0 ? understand(request) : echo(request, new Uint8Array(0));
@@ -71,11 +71,11 @@ function echo(request: ChannelRequest, body: Uint8Array): object {
   return { status: 200, headers: { [ECHO]: encode(understood) }, body: null };
 }
 
-/** node:http with its defaults, but for the half-close, which it would not wait for. */
+/** node:http with its defaults, except that it waits for a half-close. */
 export async function nodeEndpoint(): Promise<Endpoint> {
-  /** The last answer of a connection, by the port of its client: told beside the wire. */
+  /** The last answer of a connection, by the port of its client: reported outside of the connection. */
   const last = new Map<number, Answer>();
-  /** Answers that are on their way. */
+  /** Answers that are being sent. */
   const open = new WeakMap<Socket, number>();
   const server = createServer((request, response) => {
     const parts: Buffer[] = [];
@@ -94,7 +94,7 @@ export async function nodeEndpoint(): Promise<Endpoint> {
     if (remotePort === undefined || last.has(remotePort)) return;
     last.set(remotePort, answer);
     socket.resume();
-    // Two turns: what was whole has been handed out by then.
+    // After two turns, all complete requests have been emitted.
     let turns = 0;
     const end = (): void => {
       if (turns++ < 2 || (turns < MAX_TURNS && (open.get(socket) ?? 0) > 0)) setImmediate(end);
@@ -102,8 +102,8 @@ export async function nodeEndpoint(): Promise<Endpoint> {
     };
     end();
   };
-  // node:http answers these out of turn, before requests that were whole. Without the listeners it would drop the
-  // connection of a CONNECT, and never look at what stands behind an Upgrade.
+  // node:http answers these out of order, before complete requests. Without the listeners it would drop the
+  // connection of a CONNECT, and never read the bytes after an Upgrade.
   const takeOver = (request: IncomingMessage, socket: Duplex): void => {
     endWith(socket as Socket, understand(request, Buffer.alloc(0)));
   };
@@ -191,7 +191,7 @@ function readAnswers(text: string): Answer[] {
   return answers;
 }
 
-/** The body of a refusal, which HEAD has not; an echo has none. */
+/** The body of a refusal, which a HEAD does not have; an echo has no reason. */
 function bodyOf(rest: string, fields: ReadonlyMap<string, string>): string {
   if (rest.startsWith("HTTP/1.1 ")) return "";
   if (fields.has("transfer-encoding")) return /^0\r\n\r\n/.exec(rest)?.[0] ?? "";

@@ -1,5 +1,5 @@
-// Where our server and node:http understand the same bytes differently, and why that is meant.
-// Every row stands in docs/reference/http-parsing.md too; a test compares the two.
+// The bytes that our server and node:http parse differently, with the reason for each intended difference.
+// docs/reference/http-parsing.md has every row, too; a test compares the two.
 
 import { METHODS } from "node:http";
 import { isIPv6 } from "node:net";
@@ -17,7 +17,7 @@ export interface Difference {
 
 interface KnownDifference {
   readonly name: string;
-  /** As narrow as can be: what is not this difference must not pass for it. */
+  /** As narrow as possible: other differences must not match. */
   readonly explains: (difference: Difference) => boolean;
 }
 
@@ -41,7 +41,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   },
   {
     name: "http2-preface",
-    // In one segment with it llhttp gives up the request before, too, which nothing is wrong with.
+    // llhttp also drops a correct request before it in the same segment.
     explains: ({ text, ours, theirs }) => ours !== undefined && theirs === undefined && /(^|[\r\n])PRI /.test(text),
   },
   {
@@ -179,7 +179,7 @@ function isUnderstood(answer: Answer | undefined): answer is Understood {
   return answer !== undefined && !isRefused(answer);
 }
 
-/** A refused HEAD has no body that would say why. */
+/** A refused HEAD has no body with the reason. */
 function weRefuse(answer: Answer | undefined, why: string): answer is Refused {
   return isRefused(answer) && (answer.reason === "" || answer.reason.includes(why));
 }

@@ -1,4 +1,4 @@
-// HTTP/1.1 requests from a grammar, and what can be done to them. Text is latin1: one character is one byte.
+// HTTP/1.1 requests from a grammar, and mutations of them. Text is latin1: one character is one byte.
 
 import type { Random } from "./random.ts";
 
@@ -12,7 +12,7 @@ const CONNECTIONS = ["keep-alive", "close", "Upgrade", "x, keep-alive", "KEEP-AL
 const BODIES = ["", "a", "hello", "0\r\n\r\n", "\r\n", "GET / HTTP/1.1\r\n\r\n", "\0\xff", "a".repeat(300)];
 const EXTENSIONS = ["", "", "", ";a", ";a=b", ';a="b c"', ";a=b;c=d"];
 
-/** Lines that a parser may trip over. */
+/** Lines that are hard to parse correctly. */
 const TRICKY_LINES = [
   "Content-Length: 5",
   "Content-Length: 0",
@@ -108,7 +108,7 @@ const HUGE_SIZES = ["ffffffff", "7fffffffffffffff", "ffffffffffffffff5", "100000
 const TRICKY_BYTES = ["\r", "\n", " ", "\t", "\0", ":", ",", ";", "\x7f", "\x80", "\xff", "\v", "\f", "a", "0", "\r\n"];
 const LINE_ENDS = ["\n", "\r", "\r\r\n", "\n\r", "\r\n ", "\r\n\r\n", ""];
 
-/** One to three requests that RFC 9112 allows; only the last may say that it is. */
+/** One to three requests that RFC 9112 allows; only the last may close the connection. */
 export function validPipeline(random: Random): string {
   let text = "";
   const count = 1 + random.below(3);
@@ -116,7 +116,7 @@ export function validPipeline(random: Random): string {
   return text;
 }
 
-/** The same with zero to four things done to it. */
+/** The same with zero to four mutations. */
 export function mutatedPipeline(random: Random): string {
   let text = validPipeline(random);
   for (let count = random.below(5); count > 0 && text !== ""; count--) text = random.pick(MUTATIONS)(text, random);
@@ -186,7 +186,7 @@ function shuffle(list: string[], random: Random): void {
 type Mutation = (text: string, random: Random) => string;
 
 const MUTATIONS: readonly Mutation[] = [
-  // Bytes.
+  // Mutations of bytes.
   (text, random) => {
     const at = random.below(text.length);
     return splice(text, at, 1, String.fromCharCode(text.charCodeAt(at) ^ (1 << random.below(8))));
@@ -198,11 +198,11 @@ const MUTATIONS: readonly Mutation[] = [
     const at = random.below(text.length);
     return splice(text, at, 0, text.slice(at, at + 1 + random.below(8)));
   },
-  // Near what separates: bytes there matter more than elsewhere.
+  // Near separators, where bytes matter more than elsewhere.
   (text, random) => splice(text, near(text, /[\r\n:; ,]/g, random), 0, random.pick(TRICKY_BYTES)),
   (text, random) => splice(text, near(text, /[\r\n:; ,]/g, random), 1, random.pick(TRICKY_BYTES)),
   (text, random) => replaceOne(text, /\r\n/g, random.pick(LINE_ENDS), random),
-  // Lines.
+  // Mutations of lines.
   (text, random) => insertLine(text, random.pick(TRICKY_LINES), random),
   (text, random) => insertLine(text, random.pick(TRICKY_LINES), random),
   (text, random) => insertLine(text, random.pick(text.split("\r\n")), random),
@@ -213,7 +213,7 @@ const MUTATIONS: readonly Mutation[] = [
     [lines[a], lines[b]] = [lines[b]!, lines[a]!];
     return lines.join("\r\n");
   },
-  // Framing.
+  // Mutations of framing.
   (text, random) => replaceOne(text, /(?<=\r\n)(?=Host:)/gi, `${random.pick(FRAMING_LINES)}\r\n`, random),
   (text, random) => replaceOne(text, /(?<=\r\n)(?=Host:)/gi, `${random.pick(FRAMING_LINES)}\r\n`, random),
   (text, random) => replaceOne(text, /(?<=content-length:\s*)\d+/gi, String(random.below(12)), random),
@@ -223,7 +223,7 @@ const MUTATIONS: readonly Mutation[] = [
   (text, random) =>
     replaceOne(text, /(?<=\r\n[0-9a-fA-F]+)(;[^\r\n]*)?(?=\r)/g, random.pick(TRICKY_EXTENSIONS), random),
   (text, random) => replaceOne(text, /HTTP\/1\.1/g, random.pick(VERSIONS), random),
-  // The whole.
+  // Mutations of the whole text.
   (text, random) => text.slice(0, random.below(text.length)),
   (text, random) => text + random.pick(["\r\n", "\n", "\0", "GET", "GET / HTTP/1.1\r\n", " "]),
 ];
@@ -256,7 +256,7 @@ function replaceOne(text: string, pattern: RegExp, by: string, random: Random): 
   return splice(text, index, match.length, by);
 }
 
-/** Behind any line end: in a head, a chunked body or between requests. */
+/** A position after a line end: in a head, a chunked body or between requests. */
 function insertLine(text: string, line: string, random: Random): string {
   const places = [...text.matchAll(/\r\n/g)].map(({ index }) => index + 2);
   if (places.length === 0) return text;

@@ -1,4 +1,4 @@
-// DEFLATE as RFC 1951 says it, bit by bit and without a thought of speed: what node:zlib is compared with. The canonical
+// RFC 1951 (DEFLATE) implemented bit by bit, without regard to speed, as a reference for node:zlib. The canonical
 // Huffman decoding is that of Mark Adler's puff.
 
 /** The reference's result for some bytes: their data, or an error. */
@@ -26,7 +26,7 @@ interface Codes {
 
 /**
  * Streams of blocks, each stream up to its last block, until the input is used up; all must end where it ends. `dictionary`
- * is what came before.
+ * is the output before this one.
  */
 export function referenceInflate(
   input: Uint8Array,
@@ -155,7 +155,7 @@ class Reader {
   }
 }
 
-/** RFC 1951 §3.2.2. A set that is not complete may stand only where it has one code of one bit (§3.2.7), or none. */
+/** RFC 1951 §3.2.2. An incomplete set is valid only if it has one code of one bit (§3.2.7), or none. */
 function toCodes(lengths: readonly number[], mayBeIncomplete: boolean): Codes {
   const counts = Array<number>(16).fill(0);
   for (const length of lengths) counts[length]! += 1;

@@ -1,5 +1,5 @@
 // Broken bytes into a live server, while clients that behave talk to it: each of their numbered messages is answered, and
-// in order. What one client sends must never reach, delay without end or lose what belongs to another.
+// in order. The input of one client must never reach another client, delay it without end, or lose its messages.
 
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
@@ -11,9 +11,9 @@ import { Random } from "./random.ts";
 import { reset } from "./reset.ts";
 import { frameStream } from "./websocket-frames.ts";
 
-/** Broken connections at a time. */
+/** Simultaneous broken connections. */
 const PARALLEL = 8;
-/** How long an answer to a client that behaves may take, on a busy machine. */
+/** The time limit for an answer to a correct client, on a busy machine. */
 const ANSWER_MS = 60_000;
 
 const HANDSHAKE =
@@ -56,7 +56,7 @@ function startServer(findings: Findings): Promise<Server> {
       port: 0,
       host: "127.0.0.1",
       maxMessageBytes: 100_000,
-      // These two are a client's fault; any other error is ours.
+      // Clients cause these two; any other error is a fault of the server.
       onError: (error) => {
         if (!/BAD_REQUEST|CLIENT_GONE/.test(String((error as { code?: unknown }).code))) {
           findings.fail(`the server reported ${String(error)}`);
@@ -78,7 +78,7 @@ async function ticks(channel: Sink): Promise<void> {
   }
 }
 
-/** One broken connection, from its first byte until the server has ended it; now and then it just leaves. */
+/** One broken connection, from its first byte until the server has ended it; sometimes the client leaves first. */
 async function disturb(port: number, random: Random): Promise<void> {
   const kind = random.below(4);
   const parts: (string | Buffer)[] =
@@ -89,7 +89,7 @@ async function disturb(port: number, random: Random): Promise<void> {
         : segments(mutatedPipeline(random), random);
   const socket = connect({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
   socket.on("error", () => {});
-  // Some never read.
+  // Some clients never read.
   if (random.chance(0.8)) socket.resume();
   const closed = withinTime("the end of a broken connection", once(socket, "close"));
   await once(socket, "connect").catch(() => {});
@@ -128,7 +128,7 @@ async function talkWebSocket({ port }: Server, isOver: () => boolean): Promise<n
     onAnswer();
   });
   for (let sent = 0; !isOver(); ) {
-    // Bursts, so that some are joined in one read and in one write.
+    // Sends bursts, so that several messages share one read and one write.
     for (const end = sent + 5; sent < end; sent++) socket.send(`message ${sent}`);
     const all = new Promise<void>((resolve) => {
       onAnswer = () => answered === sent && resolve();
@@ -177,7 +177,7 @@ async function talkStream({ port }: Server, isOver: () => boolean): Promise<numb
   return next;
 }
 
-/** Nothing of what was done is left over. */
+/** Checks that nothing is left over. */
 async function checkStop(server: Server, findings: Findings): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 50));
   await withinTime("the stop", server.stop({ graceMs: 1000 }));

@@ -13,7 +13,7 @@ export function property<T extends [unknown, ...unknown[]]>(
   return fc.property(...args) as unknown as fc.IProperty<never>;
 }
 
-/** Cases and minutes are shared by the properties in equal parts. */
+/** Divides cases and minutes equally among the properties. */
 export async function fuzzProperties(properties: Properties, options: FuzzOptions): Promise<FuzzReport> {
   const { seed, cases, minutes } = options;
   const findings = new Findings();
@@ -32,7 +32,7 @@ export async function fuzzProperties(properties: Properties, options: FuzzOption
   return findings.report(ran);
 }
 
-/** `bytes` cut at any places, each part in memory of its own. */
+/** Cuts `bytes` at arbitrary positions, each part in separate memory. */
 export function cut(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
   const sorted = places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b);
   const parts: Uint8Array[] = [];

@@ -1,5 +1,5 @@
-// PROXY headers: what a proxy wrote is read, with the bytes behind it untouched; however the bytes are cut the same is read;
-// and broken ones are refused, never read as something else.
+// PROXY headers: a proxy's header is read, and the bytes after it are untouched; cutting the bytes does not change the result;
+// broken headers are refused, never read as something else.
 
 import assert from "node:assert/strict";
 import { isIPv4, isIPv6 } from "node:net";

@@ -1,4 +1,4 @@
-// Chance that can be repeated: the same seed gives the same cases.
+// Reproducible random numbers: the same seed gives the same cases.
 
 export class Random {
   #state: number;
@@ -7,7 +7,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** mulberry32: 0 to 1, without 1. */
+  /** Returns a number from 0 to 1, without 1 (mulberry32). */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = this.#state;
@@ -16,7 +16,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
   }
 
-  /** An integer from 0 to `below`, without `below`. */
+  /** Returns an integer from 0 to `below`, without `below`. */
   below(below: number): number {
     return Math.floor(this.next() * below);
   }

@@ -2,7 +2,7 @@
 
 import type { Socket } from "node:net";
 
-/** Node never lets go of a socket that is reset while its end is on the way, and then spins for ever when the process ends. */
+/** Node never releases a socket that is reset while its end is being sent, and then the process never exits. */
 export function reset(socket: Socket): void {
   if (socket.writableEnded) socket.destroy();
   else socket.resetAndDestroy();

@@ -1,5 +1,5 @@
-// Event streams: our decoder against the algorithm of WHATWG HTML §9.2.6 as it stands there, over the whole text at once;
-// and what the encoder wrote comes back.
+// Event streams: our decoder against the algorithm of WHATWG HTML §9.2.6 implemented literally, on the whole text at
+// once; and events that the encoder wrote are decoded unchanged.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -50,7 +50,7 @@ function decode(parts: readonly Uint8Array[]): Decoded {
   return { events, retryMs: decoder.retryMs, lastEventId: decoder.lastEventId };
 }
 
-/** The last CR could be half of a CRLF: only what follows it tells nothing new. */
+/** Ends with LF: a last CR could be half of a CRLF, so the event before it would not be complete. */
 const pieces = fc
   .array(
     fc.oneof(

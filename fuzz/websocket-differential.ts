@@ -1,4 +1,4 @@
-// The same frames, valid and broken, to our server and to ws: the same messages come back, and the same close code.
+// Sends the same frames, valid and broken, to our server and to ws: both must return the same messages and close code.
 
 import { inflateRawSync } from "node:zlib";
 import { MessageDecoder } from "../src/codec/ws-message.ts";
@@ -8,9 +8,9 @@ import { type Endpoint, ourEndpoint, SENTINEL, wsEndpoint } from "./websocket-en
 import { frameStream } from "./websocket-frames.ts";
 import { MAX_MESSAGE_BYTES } from "./ws-server.ts";
 
-/** Connections at a time, on each server. */
+/** Simultaneous connections to each server. */
 const PARALLEL = 8;
-/** How often a difference must show. Our answers must be the same each time. */
+/** Number of runs in which a difference must occur. Our answers must be the same each time. */
 const ATTEMPTS = 6;
 
 /** The first events that differ; `undefined` is the end of the connection. */
@@ -18,21 +18,21 @@ interface Difference {
   readonly ours: string | undefined;
   readonly theirs: string | undefined;
   readonly reading: Reading;
-  /** Everything that came back, from us and from ws. */
+  /** All events from our server and from ws. */
   readonly all: readonly [ours: readonly string[], theirs: readonly string[]];
 }
 
 /** Our decoder's result for the bytes, without a connection. */
 interface Reading {
-  /** Why it refuses them; "" if it does not. */
+  /** The reason for which it refuses them; "" if it does not. */
   readonly why: string;
-  /** The last byte is what it refuses them for. */
+  /** The last byte is the reason for the refusal. */
   readonly isLastByte: boolean;
   /** The code of the client's close frame; 0 if none is complete. */
   readonly closeCode: number;
   /** permessage-deflate was agreed. */
   readonly isCompressed: boolean;
-  /** Compressed messages that came whole before that. */
+  /** Complete compressed messages before that. */
   readonly compressed: readonly Uint8Array[];
 }
 
@@ -43,7 +43,7 @@ interface KnownDifference {
 
 const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   {
-    // RFC 6455 §5.2: the minimal number of bytes MUST be used. ws does not look.
+    // RFC 6455 §5.2: the minimal number of bytes MUST be used. ws does not check this.
     name: "length-not-minimal",
     explains: ({ ours, reading: { why } }) => ours === "close 1002" && why.includes("the length is not minimal"),
   },

@@ -1,4 +1,4 @@
-// Two echo servers, ours and ws, and a client that sends any bytes behind its handshake and shows what came back.
+// Two echo servers, ours and ws, and a client that sends arbitrary bytes after its handshake and returns the answers.
 
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
@@ -10,21 +10,21 @@ import { MAX_MESSAGE_BYTES, type WsPorts } from "./ws-server.ts";
 
 export interface Endpoint {
   readonly name: string;
-  /** Shakes hands, sends the segments, then ends. What came back: `text …`, `binary …`, `pong …`, `close …`; undefined if the server fell. */
+  /** Does the handshake, sends the segments, then ends. Returns the answers: `text …`, `binary …`, `pong …`, `close …`; undefined if the server crashed. */
   send(segments: readonly Buffer[], compressed: boolean, attempt: number): Promise<string[] | undefined>;
   close(): Promise<void>;
 }
 
-/** How often a case is tried that meets the end of the other process, its own doing or a neighbour's. */
+/** Number of attempts for a case that meets the end of the other process, which it or another case has caused. */
 const ATTEMPTS = 3;
 const EXIT_MS = 20;
-/** How long what was swallowed by a broken frame is waited for; twice as long at each further attempt. */
+/** Time to wait for answers that a broken frame may have swallowed; doubled at each further attempt. */
 const SWALLOWED_MS = 300;
 
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 const EXTENSION = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
-/** A ping of which a server that still reads makes a pong. */
+/** A ping, which a server that still reads answers with a pong. */
 export const SENTINEL: Buffer = Buffer.concat([Buffer.from("8988", "hex"), Buffer.alloc(4), Buffer.from("sentinel")]);
 
 export async function ourEndpoint(errors: unknown[]): Promise<Endpoint> {
@@ -60,7 +60,7 @@ export async function wsEndpoint(): Promise<Endpoint> {
         const result = await converse(compressed ? deflate : plain, compressed, segments, attempt).catch(
           (error: unknown) => error,
         );
-        // The end of the process may be heard of after the end of its connections.
+        // The end of the process may be reported after the end of its connections.
         if (Array.isArray(result) && result.at(-1)?.startsWith("close")) return result;
         await new Promise((resolve) => setTimeout(resolve, EXIT_MS));
         if (before.child.exitCode !== null) {
@@ -112,7 +112,7 @@ async function converse(
     if (socket.writable) socket.write(segment);
     await new Promise((resolve) => setImmediate(resolve));
   }
-  // ws inflates beside the loop and drops what it has not looked at when the client ends.
+  // ws inflates outside of the loop and drops unprocessed data when the client ends.
   if (compressed && socket.writable) {
     socket.write(SENTINEL);
     await new Promise<void>((resolve) => {
@@ -131,7 +131,7 @@ async function converse(
   return readEvents(received, compressed);
 }
 
-/** The last event as far as one is whole; cheap enough for what a test sends. */
+/** The last complete event; cheap enough for the data of a test. */
 function lastOf(received: Buffer): string {
   const events = received.includes("\r\n\r\n") ? readEvents(received, true) : [];
   return events.at(-1)?.replace(/^close /, "closes ") ?? "";
@@ -148,7 +148,7 @@ function readEvents(received: Buffer, compressed: boolean): string[] {
 
 const NAMES: Readonly<Record<number, string>> = { 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong" };
 
-/** Frames from a server: whole, unmasked, in one part, in the shortest form; anything else is a failure. */
+/** Decodes a server's frames: complete, unmasked, unfragmented, in the shortest form; anything else is a failure. */
 function readFrames(bytes: Buffer): string[] {
   const events: string[] = [];
   for (let at = 0; at < bytes.length; ) {
@@ -160,7 +160,7 @@ function readFrames(bytes: Buffer): string[] {
     if (bytes.length < at + size) return events;
     const length = size === 2 ? second : size === 4 ? bytes.readUInt16BE(at + 2) : bytes.readUInt32BE(at + 6);
     if (length < (size === 4 ? 126 : size === 10 ? 65_536 : 0)) throw new Error(`length ${length} in ${size} bytes`);
-    // Cut off by the end.
+    // The end of the connection has cut the frame.
     if (bytes.length < at + size + length) return events;
     let payload: Buffer = bytes.subarray(at + size, at + size + length);
     if ((first & 0x40) !== 0) payload = inflate(payload);

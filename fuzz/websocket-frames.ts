@@ -9,14 +9,14 @@ const RSV1 = 0x40;
 const MASKED = 0x80;
 
 const TEXTS = ["", "a", "Hello", "Grüße", "€", "😀😀", "a".repeat(125), "b".repeat(126), "ü".repeat(200)];
-/** Not UTF-8, or only its beginning. */
+/** Bytes that are not UTF-8, or only the beginning of a character. */
 const BAD_TEXTS = ["ff", "c0af", "eda080", "f4908080", "e282", "61f09f98", "80"].map((hex) => Buffer.from(hex, "hex"));
 const SIZES = [0, 1, 2, 3, 4, 5, 7, 8, 125, 126, 127, 300, 1030, 65_535, 65_536, 100_001];
 const CODES = [
   1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1011, 1012, 1014, 1015, 1016, 2999, 3000, 4999, 5000, 0, 999,
 ];
 const REASONS = [Buffer.alloc(0), Buffer.from("why"), Buffer.from("ü".repeat(61)), Buffer.from([0xff])];
-/** Length fields that say more, or in more bytes, than they should. */
+/** Length fields with a wrong length, or with more bytes than needed. */
 const LENGTHS = [
   "7e0005",
   "7e0000",
@@ -61,7 +61,7 @@ function textPayload(random: Random): Buffer {
   return Buffer.from(random.pick(TEXTS));
 }
 
-/** RFC 7692 §7.2.1, without a context: the same whatever was sent before. */
+/** RFC 7692 §7.2.1, without context: the result does not depend on earlier messages. */
 function deflate(payload: Buffer): Buffer {
   return deflateRawSync(payload, { finishFlush: 2 }).subarray(0, -4);
 }
@@ -104,7 +104,7 @@ const MUTATIONS: readonly Mutation[] = [
     const at = random.below(bytes.length);
     return splice(bytes, at, 1, Buffer.of(bytes[at]! ^ (1 << random.below(8))));
   },
-  // The first bytes are a frame's header for certain.
+  // The first bytes are always a frame's header.
   (bytes, random) => splice(bytes, 0, 1, Buffer.of(bytes[0]! ^ (1 << random.below(8)))),
   (bytes, random) => splice(bytes, 0, 1, Buffer.of(random.below(256))),
   (bytes, random) => splice(bytes, 1, 1, Buffer.of(random.below(256))),

@@ -1,4 +1,4 @@
-// Offers of permessage-deflate: whatever is offered, the answer is one that RFC 7692 §7.1 lets the client accept.
+// Offers of permessage-deflate: RFC 7692 §7.1 lets the client accept the answer to any offer.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -35,7 +35,7 @@ const field = fc.oneof(
 );
 const wishes = fc.record({ contextTakeover: fc.boolean(), windowBits: fc.integer({ min: 8, max: 15 }) });
 
-/** The offers, or undefined for what is none. */
+/** The offers, or undefined if the field is malformed. */
 function parsed(text: string): ExtensionOffer[] | undefined {
   try {
     return parseExtensions(text);
@@ -45,7 +45,7 @@ function parsed(text: string): ExtensionOffer[] | undefined {
   }
 }
 
-/** §7.1: whether a client that made this offer accepts this answer. */
+/** Returns true if a client with this offer accepts this answer (§7.1). */
 function isAcceptable({ name, params }: ExtensionOffer, { answer, parameters }: DeflateAgreement): boolean {
   const [answered, ...list] = parseExtensions(answer).flatMap((one) => [one.name, ...one.params]);
   const offered = new Map(params);
@@ -60,7 +60,7 @@ function isAcceptable({ name, params }: ExtensionOffer, { answer, parameters }: 
     (!offered.has("server_max_window_bits") || response.has("server_max_window_bits")) &&
     server <= bitsOf(offered, "server_max_window_bits") &&
     server >= 8 &&
-    // §7.1.2.2: a value in the offer says what the client will do even where the answer says nothing.
+    // §7.1.2.2: a value in the offer binds the client even if the answer does not repeat it.
     (!response.has("client_max_window_bits") ||
       (offered.has("client_max_window_bits") && client <= bitsOf(offered, "client_max_window_bits"))) &&
     client >= 8 &&

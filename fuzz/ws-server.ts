@@ -1,4 +1,4 @@
-// The ws side of the comparison, in a process of its own: tells its ports and echoes until it is ended.
+// The ws side of the comparison, in a separate process: reports its ports and echoes until it is ended.
 
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";

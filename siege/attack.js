@@ -1,11 +1,11 @@
 // @ts-check
-// Attacks one after the other, in a process of its own: `node siege/attack.js NAME,NAME PORT ADDRESS MS SEED`, so many
-// milliseconds each. Says what they did, and ends with all its connections.
+// Runs attacks one after the other, in a separate process: `node siege/attack.js NAME,NAME PORT ADDRESS MS SEED`, MS
+// milliseconds each. Reports their counts, then closes all connections and ends.
 import { setTimeout as rest } from "node:timers/promises";
 import { Attacker } from "./lib/attacker.js";
 
 const [names = "", port, address = "127.0.0.1", ms, seed] = process.argv.slice(2);
-/** How long an attack that does not notice its end is waited for. */
+/** The time to wait for an attack that does not notice its end. */
 const PATIENCE_MS = 5000;
 /** @type {Record<string, number>} */
 const counts = {};

@@ -1,6 +1,6 @@
 // @ts-check
-// A client that behaves, in a process of its own and at another address than the attack's: round trips on a session, a
-// plain WebSocket and GETs, each message numbered, and new sessions now and then. Reports the answers and the faults.
+// A correct client, in a separate process and at another address than the attack's: round trips on a session, a
+// plain WebSocket and GETs, each message numbered, and new sessions from time to time. Reports answers and faults.
 import { Agent, get } from "node:http";
 import { setTimeout as rest } from "node:timers/promises";
 import { connect } from "unichannel/client";
@@ -9,9 +9,9 @@ import WebSocket from "ws";
 /** @typedef {{ answered: Record<string, number>, worstMs: Record<string, number>, failures: string[] }} Report */
 
 const PAUSE_MS = 30;
-/** A new session is opened so often: the table of sessions must have room for it. */
+/** The interval of new sessions, for which the table of sessions must have room. */
 const NEW_SESSION_MS = 2000;
-/** Loss, not slowness: an answer that takes so long will not come. */
+/** An answer that takes longer than this is lost, not slow. */
 const PATIENCE_MS = 60_000;
 
 const port = Number(process.argv[2]);
@@ -34,7 +34,7 @@ function answered(what, start) {
 }
 
 /**
- * Answers of one conversation, in order.
+ * Checks the answers of one conversation, in order.
  * @param {string} what @param {(data: string) => void} send
  */
 function conversation(what, send) {

@@ -1,6 +1,6 @@
 // @ts-check
-// A siege: one attack after the other on a server with a heap of 512 MiB and the default options, each on a fresh process, and
-// beside it a client that behaves. `npm run siege -- --minutes 10 --only slow-loris`; siege/README.md says more.
+// A siege: one attack after the other on a server with a heap of 512 MiB and the default options, each on a new process, with
+// a correct client beside it. `npm run siege -- --minutes 10 --only slow-loris`; See siege/README.md.
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
@@ -19,9 +19,9 @@ import { table } from "./lib/table.js";
  * @property {string} about
  * @property {number} seconds
  * @property {Sample} before
- * @property {Sample | undefined} peak when the attack ended; undefined: the server did not live so long
+ * @property {Sample | undefined} peak when the attack ended; undefined: the server had ended before
  * @property {Sample | undefined} after
- * @property {number} settledAfter seconds from the attack's end until memory was near the start, or until nobody waited longer
+ * @property {number} settledAfter seconds from the attack's end until memory was near its start, or until the time limit
  * @property {Record<string, number>} attacked what the attack did
  * @property {Report} good
  * @property {string[]} failures
@@ -30,18 +30,18 @@ import { table } from "./lib/table.js";
 const MIB = 1 << 20;
 const RESULTS = new URL("results/", import.meta.url);
 const HEAP_MIB = 512;
-/** SECURITY.md, "What clients can hold together": the limits on what is unsent, received and kept, and the process itself. */
+/** The limits on unsent, received and kept bytes (SECURITY.md, "What clients can hold together"), and the process itself. */
 const MAX_RSS_MIB = { one: 512, all: 640 };
-/** Unfinished input of all clients together, and a read of each connection beyond it before it is refused. */
+/** The limit on unfinished input of all clients together, plus one read of each connection before it is refused. */
 const MAX_RECEIVED_MIB = 256;
-/** Heap and buffers, collected, when the attack is over. RSS has besides what the allocator keeps for the next attack. */
+/** Growth of heap and buffers after the attack and a garbage collection. RSS also includes memory that the allocator keeps. */
 const MAX_GROWTH_MIB = 12;
-/** The longest that a good client waits for an answer: the machine, the attack and the server share its cores. */
+/** The time limit for an answer to the correct client: the attack and the server share the cores. */
 const MAX_WAIT_MS = 30_000;
-/** Sessions live for a minute without a connection, and 50 s with one that acknowledges nothing. */
+/** Sessions live for a minute without a connection, and for 50 s with a connection that acknowledges nothing. */
 const SETTLE_MS = 170_000;
 const WARM_UP_MS = 1500;
-/** All attacks come from one address, and the good client's from another. */
+/** All attacks come from one address, and the correct client's traffic from another. */
 const ADDRESS = "127.0.0.1";
 const GOOD_ADDRESS = "127.0.0.2";
 const QUICK_MS = 500;
@@ -70,7 +70,7 @@ const machine = machineFacts();
 /** @type {Outcome[]} */
 const outcomes = [];
 console.log(`siege: ${names.length} attacks of ${(attackMs / 1000).toFixed(1)} s, seed ${seed}`);
-// Processes take the longest to start: the quick siege has one server, and all attacks one after the other.
+// Starting processes takes longest: the quick siege runs all attacks on one server.
 const rounds = values.quick ? [names] : names.map((name) => [name]);
 for (const [index, attacks] of rounds.entries()) {
   const outcome = await besiege(attacks, (seed + index) >>> 0);
@@ -200,7 +200,7 @@ function report() {
   if (failed.length > 0) process.exitCode = 1;
 }
 
-/** After each attack: a siege that is cut off has its results so far. */
+/** Called after each attack, so that an interrupted siege has its results so far. */
 function save() {
   if (values["no-results"] || values.quick) return;
   mkdirSync(RESULTS, { recursive: true });

@@ -16,10 +16,10 @@ import { serveMeasured } from "../scripts/lib/measured-server.js";
 
 const LOOK_MS = 20;
 const TICK_MS = 50;
-/** The message that the application pushes to channels that ask for it, and the interval. */
+/** The message that the application sends to channels that request it, and the interval. */
 const PUSH = "x".repeat(65_536);
 const PUSH_MS = 10;
-/** How long the application takes to say who may open a WebSocket. */
+/** The time of the application's asynchronous `upgrade` check. */
 const CHECK_MS = 20_000;
 
 const store = createChannelStore();
@@ -38,7 +38,7 @@ function push(channel, next, ms) {
   channel.onClose(() => clearInterval(timer));
 }
 
-/** A receiver that is busy for as long as its client is there. @param {import("unichannel").Channel} channel */
+/** A receiver that is busy until its client has left. @param {import("unichannel").Channel} channel */
 function untilEnd({ signal }) {
   return new Promise((resolve) => {
     if (signal.aborted) resolve(undefined);
@@ -104,7 +104,7 @@ function handle(request) {
 }
 
 /**
- * Looks at the server's own counters often: a peak between two samples would be missed.
+ * Reads the server's own counters often, because a peak between two samples would be missed.
  * @param {import("../dist/src/index.js").Server} server
  */
 function watch(server) {

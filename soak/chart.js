@@ -113,7 +113,7 @@ function draw({ title, unit, lines }, seconds, top) {
   );
 }
 
-/** Places that leave each name its line, none of them below `lowest`. @param {readonly number[]} places @param {number} lowest */
+/** Positions that leave a line for each name, none of them below `lowest`. @param {readonly number[]} places @param {number} lowest */
 function apart(places, lowest) {
   const order = places.map((place, index) => ({ place, index })).sort((a, b) => a.place - b.place);
   const moved = [...places];

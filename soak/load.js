@@ -1,6 +1,6 @@
 // @ts-check
-// The load of a soak run: clients of every transport that number what they send and check what comes back, with faults in
-// between, and others that are nothing but a fault.
+// The load of a soak run: clients of every transport that number their messages and check the answers, with faults in
+// between, and clients that only cause faults.
 import { once } from "node:events";
 import { Agent, get, request } from "node:http";
 import { connect } from "node:net";
@@ -9,13 +9,13 @@ import WebSocket from "ws";
 import { Random } from "../dist/fuzz/random.js";
 import { reset } from "../dist/fuzz/reset.js";
 
-/** How long an answer may take: a niced process may wait for its core longer than one thinks. */
+/** The time limit for an answer: a niced process may wait long for its core. */
 const PATIENCE_MS = 120_000;
 const KIB = 1024;
 
 /** Shared by all clients of a run. */
 export class World {
-  /** Messages that came back as they should, by transport, and faults. @type {Record<string, number>} */
+  /** Numbers of correct answers, by transport, and of faults. @type {Record<string, number>} */
   counts = {};
   /** @type {string[]} */
   failures = [];
@@ -44,7 +44,7 @@ export class World {
 
 /** @typedef {(world: World, random: Random) => Promise<void>} Conversation one, from its first byte to its last */
 
-/** Each with how many clients of it there are. @type {readonly [name: string, clients: number, talk: Conversation][]} */
+/** The conversations, each with its number of clients. @type {readonly [name: string, clients: number, talk: Conversation][]} */
 export const CLIENTS = [
   ["websocket", 12, (world, random) => webSocket(world, random, "/echo")],
   ["deflate", 6, (world, random) => webSocket(world, random, "/deflate")],
@@ -59,7 +59,7 @@ export const CLIENTS = [
 ];
 
 /**
- * Clients of all kinds until the world is over.
+ * Runs clients of all kinds until the world is over.
  * @param {World} world @param {number} seed
  */
 export async function load(world, seed) {
@@ -77,7 +77,7 @@ export async function load(world, seed) {
   await Promise.all(all);
 }
 
-/** Mostly short, sometimes far beyond what a socket takes at once. @param {Random} random */
+/** Returns a length: mostly short, sometimes far more than a socket accepts at once. @param {Random} random */
 function text(random) {
   const length = random.chance(0.9)
     ? random.below(200)
@@ -117,7 +117,7 @@ async function webSocket(world, random, path) {
       socket.send(message.isBinary ? Buffer.from(message.data) : message.data);
     }
     if (random.chance(0.05)) {
-      // A slow reader.
+      // Reads slowly.
       world.count("slow");
       socket.pause();
       await rest(random.below(300));
@@ -134,7 +134,7 @@ async function webSocket(world, random, path) {
   const how = random.below(4);
   if (how === 0) {
     world.count("reset");
-    // In the middle of a message.
+    // Leaves in the middle of a message.
     socket.send("x".repeat(random.below(100 * KIB)));
     if (tcp !== undefined) reset(tcp);
   } else if (how === 1) {
@@ -179,7 +179,7 @@ async function stream(world, random) {
   if (ended && next !== count + 1) throw new Error(`/stream: ${next - 1} lines of ${count}`);
 }
 
-/** A body that is far more than any buffer, and a reader that takes its time. @param {World} world @param {Random} random */
+/** Reads slowly a body that is far larger than any buffer. @param {World} world @param {Random} random */
 async function lines(world, random) {
   const count = random.below(50_000);
   let next = 1;
@@ -191,7 +191,7 @@ async function lines(world, random) {
 }
 
 /**
- * A GET whose response is given out in parts as it comes; slow now and then. True if it came to its end.
+ * Sends a GET and passes on the parts of its response as they arrive, sometimes slowly. Returns true if the response was complete.
  * @param {World} world @param {Random} random @param {string} path
  * @param {(part: string, leave: () => void) => void} onPart
  */
@@ -278,13 +278,13 @@ async function ask(world, path, sent, isChunked = false) {
     } catch (error) {
       // RFC 9112 §9.5: an idle connection may be closed while a request is on its way to it.
       const isRace = asked.reusedSocket && /** @type {NodeJS.ErrnoException} */ (error).code === "ECONNRESET";
-      // All that are idle may be as old as this one.
+      // All idle connections may be as old as this one.
       if (!isRace || attempt === 20) throw error;
     }
   }
 }
 
-/** Asks, ends its side, and gets the whole answer all the same. @param {World} world @param {Random} random */
+/** Sends a request, ends its side, and still gets the whole answer. @param {World} world @param {Random} random */
 async function halfClose(world, random) {
   const sent = text(random).replace(/[^a-z0-9]/g, "");
   const socket = connect({ port: world.port, host: "127.0.0.1", allowHalfOpen: true });
@@ -302,7 +302,7 @@ const UPGRADE =
   "Host: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-/** Beginnings that are never brought to their end. */
+/** Requests and frames that are never completed. */
 const BEGINNINGS = [
   "",
   "GET / HT",
@@ -320,7 +320,7 @@ const BEGINNINGS = [
   `GET /deflate HTTP/1.1\r\n${UPGRADE}\xc1\x81\0\0\0\0\x07`,
 ];
 
-/** A connection that never reads, says too little or too much, and goes one way or another. @param {World} world @param {Random} random */
+/** A connection that never reads, sends too little or too much, and then ends or is reset. @param {World} world @param {Random} random */
 async function fault(world, random) {
   const socket = connect({ port: world.port, host: "127.0.0.1", allowHalfOpen: true });
   socket.on("error", () => {});
@@ -333,7 +333,7 @@ async function fault(world, random) {
   if (how === "reset") reset(socket);
   else if (how === "gone") socket.destroy();
   else {
-    // Reads what there is after all, to its end or for a while.
+    // Reads in the end, completely or for a while.
     socket.end();
     socket.resume();
     await Promise.race([closed, rest(random.below(1000))]);

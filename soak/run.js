@@ -1,6 +1,6 @@
 // @ts-check
-// A soak run: a server in its own process, clients of every transport with faults in between, every message numbered and
-// checked; memory and handles must be what they were. `npm run soak -- --minutes 10 --seed 1`; soak/README.md says more.
+// A soak run: a server in its own process, clients of every transport with faults in between, and every message numbered and
+// checked; memory and handles must return to their first values. `npm run soak -- --minutes 10 --seed 1`; See soak/README.md.
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -14,11 +14,11 @@ import { load, World } from "./load.js";
 
 const MIB = 1 << 20;
 const RESULTS = new URL("results/", import.meta.url);
-/** Samples in a run, so that a plot of any length has as many points; never more than one a second. */
+/** The number of samples in a run of any length; at most one per second. */
 const SAMPLES = 240;
-/** All code is compiled and every pool filled before memory is looked at the first time. */
+/** The warm-up, in which all code is compiled and every pool filled before memory is measured. */
 const WARM_UP_MS = 10_000;
-/** Keep-alive and close timeouts of the server, and its beat. */
+/** The time for the keep-alive and close timeouts of the server, and its tick. */
 const SETTLE_MS = 9000;
 /** The heap may be larger by this much at the end than at the beginning. */
 const MAX_GROWTH_MIB = 4;
@@ -54,7 +54,7 @@ async function ask(question) {
   return sample;
 }
 
-/** The load for so long, then until each conversation has come to its end. @param {number} ms @param {number} runSeed @param {(world: World) => Promise<void>} watch */
+/** Runs the load for `ms`, then until each conversation has ended. @param {number} ms @param {number} runSeed @param {(world: World) => Promise<void>} watch */
 async function underLoad(ms, runSeed, watch) {
   const world = new World(port);
   const loaded = load(world, runSeed);
@@ -117,7 +117,7 @@ function progress(second, perSecond, { rss, delayP99, stats }) {
 
 /** Checks the state after the load has ended. */
 function check() {
-  // A client that has failed has left its connection as it was.
+  // A failed client has not closed its connection.
   if (failures.length > 0) return;
   const growth = (after.heap + after.external - before.heap - before.external) / MIB;
   if (growth > MAX_GROWTH_MIB) failures.push(`the heap has grown by ${growth.toFixed(1)} MiB`);

@@ -1,6 +1,6 @@
 // @ts-check
-// The server of a soak run, in a process of its own: one route for each transport. The process ends by itself when the server
-// was stopped and nothing is left that keeps it alive.
+// The server of a soak run, in a separate process: one route for each transport. The process ends by itself when the server
+// has stopped and nothing keeps it alive.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { event, withChannel } from "unichannel";
 import { serveMeasured } from "../scripts/lib/measured-server.js";
@@ -9,7 +9,7 @@ import { serveMeasured } from "../scripts/lib/measured-server.js";
  * @typedef {object} Loop
  * @property {number} delayP99 delay of the event loop since the last sample, in milliseconds
  * @property {number} delayMax
- * @property {Record<string, number>} resources what the event loop waits for
+ * @property {Record<string, number>} resources the active resources of the event loop
  */
 /** @typedef {import("../scripts/lib/measured-server.js").Sample & Loop} Sample */
 

@@ -17,7 +17,7 @@ describe("the documentation", () => {
     assert.deepEqual([...headings].sort(), [...codes].sort());
   });
 
-  it("says the status and close code of each error as the table has them", () => {
+  it("has the same status and close code for each error as the table", () => {
     const text = read("docs/reference/errors.md");
     const sections = text.split(/^### /m).slice(1);
     for (const section of sections) {

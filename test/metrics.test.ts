@@ -52,7 +52,7 @@ async function traffic(t: Parameters<typeof serving>[0]): Promise<{ site: Site; 
 }
 
 describe("collectMetrics", () => {
-  it("shows what was counted, as prom-client prints it", async (t) => {
+  it("shows all counts in the format of prom-client", async (t) => {
     const { site, client } = await traffic(t);
     const register = new Registry();
     collectMetrics(site.server, { register });

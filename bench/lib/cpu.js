@@ -1,7 +1,7 @@
 // @ts-check
-// How much processor time a process has used. Linux only: the scheduler counts nanoseconds for every thread, the garbage
-// collector's included, in /proc/PID/task/TID/schedstat; /proc/PID/stat (proc(5)) has clock ticks of usually 10 ms, and
-// alone knows of children that have ended.
+// Measures the processor time of processes. Linux only: the scheduler counts nanoseconds for every thread, the garbage
+// collector's included, in /proc/PID/task/TID/schedstat; /proc/PID/stat (proc(5)) has clock ticks of usually 10 ms, but
+// is the only one that includes children that have ended.
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 
@@ -10,7 +10,7 @@ export const canReadCpu = process.platform === "linux";
 const TICKS_PER_SECOND = canReadCpu ? Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" })) : Number.NaN;
 
 /**
- * CPU time of the process's threads so far, in seconds. NaN where it cannot be read.
+ * CPU time of the process's threads so far, in seconds. NaN if it cannot be read.
  * @param {number | "self"} pid
  */
 function cpuSeconds(pid) {
@@ -20,7 +20,7 @@ function cpuSeconds(pid) {
     try {
       nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]);
     } catch {
-      // It has ended meanwhile; pools of threads do not.
+      // The thread has ended meanwhile; threads of a pool do not.
     }
   }
   return nanoseconds / 1e9;
@@ -35,13 +35,13 @@ export function cpuSecondsOf(pids) {
 function childrenSeconds() {
   if (!canReadCpu) return Number.NaN;
   const line = readFileSync("/proc/self/stat", "utf8");
-  // The second field is the command's name in parentheses and may hold spaces; what follows it may not.
+  // The second field is the command's name in parentheses and may have spaces; the later fields have none.
   const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[13]) + Number(fields[14])) / TICKS_PER_SECOND;
 }
 
 /**
- * How long the process's main thread was ready to run and had to wait for its core, in seconds so far: others were there.
+ * Time for which the process's main thread was ready to run and had to wait for its core, in seconds so far: others used it.
  * @param {number} pid
  */
 function waitSeconds(pid) {
@@ -49,7 +49,7 @@ function waitSeconds(pid) {
   return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[1]) / 1e9;
 }
 
-/** The resident size of a process in bytes; NaN where it cannot be read. @param {number} pid */
+/** The resident size of a process in bytes; NaN if it cannot be read. @param {number} pid */
 export function residentBytes(pid) {
   if (!canReadCpu) return Number.NaN;
   return Number(/^VmRSS:\s*(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;

@@ -1,5 +1,5 @@
 // @ts-check
-// Lines over two logarithmic scales as SVG: how cost grows with size.
+// Lines over two logarithmic scales as SVG, to show how cost grows with size.
 import { escapeXml, STYLE } from "./chart.js";
 
 /** @typedef {{ name: string, points: readonly { x: number, y: number }[] }} Line the first is ours */

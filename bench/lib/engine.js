@@ -1,5 +1,5 @@
 // @ts-check
-// The engine of a checkout without its sockets: connections are streams that take everything at once.
+// The engine of a checkout without its sockets: connections are streams that accept everything at once.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -8,12 +8,12 @@ import { Sink } from "./sink.js";
 /** This checkout. */
 export const OWN = new URL("../../", import.meta.url);
 
-/** Where the two classes are, in this layout and in the one at 55ceb99. */
+/** Files of the two classes, in this layout and in that of commit 55ceb99. */
 const SERVERS = ["server/exchange-server.js", "server/server.js"];
 const DRIVERS = ["transport/http1/driver.js", "transport/http1-driver.js"];
 
 /**
- * The exports of a built checkout, and a function that makes a server of a handler; that makes connections.
+ * The exports of a built checkout, and a function that makes a server from a handler; the server makes connections.
  * @param {URL} [checkout]
  */
 export async function loadEngine(checkout = OWN) {

@@ -1,12 +1,12 @@
 // @ts-check
-// HTTP of the generators that poll: one exchange after the other on a connection of its own.
+// HTTP for the generators that poll: one exchange after the other on one connection.
 import { fail } from "./generator.js";
 import { openSocket } from "./web-socket.js";
 
 const HEAD_END = "\r\n\r\n";
 
 /**
- * `onBody` gets each answer's body.
+ * Passes the body of each answer to `onBody`.
  * @param {import("./web-socket.js").Where} where
  * @param {(body: string) => void} onBody
  * @returns {(method: "GET" | "POST", target: string, body?: string) => void} sends the next request

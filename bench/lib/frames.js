@@ -1,12 +1,12 @@
 // @ts-check
-// Prebuilt WebSocket bytes for the generators, and for the servers that are loops. RFC 6455 §4 and §5.2.
+// Prebuilt WebSocket bytes for the generators, and for the bare servers. RFC 6455 §4 and §5.2.
 import { createHash } from "node:crypto";
 
 export const TEXT = 1;
 export const BINARY = 2;
 export const CLOSE = 8;
 
-/** Any key but zero: a zero key would let a server skip the work. */
+/** Not zero: with a zero key a server could skip the unmasking. */
 const MASK = [0x37, 0xfa, 0x21, 0x3d];
 
 /** The opening handshake of a client, with the key of RFC 6455 §1.3. @param {string} [path] @param {readonly string[]} [fields] */
@@ -23,7 +23,7 @@ export function upgradeRequest(path = "/", fields = []) {
   ].join("\r\n");
 }
 
-/** §4.2.2. */
+/** RFC 6455 §4.2.2. */
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /** The server's answer to the opening handshake, which it does not check. @param {Buffer} request */
@@ -71,7 +71,7 @@ export function frameLength(bytes, at = 0) {
   return bytes.length < at + head + payload ? 0 : head + payload;
 }
 
-/** The length of the server's frame header at `at`: the two bytes that say it are there. @param {Buffer} bytes @param {number} [at] */
+/** The length of the server's frame header at `at`: at least its first two bytes must have arrived. @param {Buffer} bytes @param {number} [at] */
 export function headerLength(bytes, at = 0) {
   const short = Number(bytes[at + 1]) & 0x7f;
   return short < 126 ? 2 : short === 126 ? 4 : 10;

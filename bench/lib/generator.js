@@ -17,7 +17,7 @@ import { forgetLatencies, latencies } from "./latencies.js";
  */
 
 /**
- * Warms up, measures one window, reports it to who started this process, and ends.
+ * Warms up, measures one window, reports it to the parent process, and ends.
  * @param {Pick<LoadConfig, "serverPids" | "seconds" | "warmupSeconds">} config
  * @param {() => number} count the operations completed so far
  */
@@ -30,11 +30,11 @@ export async function measure({ serverPids, seconds, warmupSeconds }, count) {
 }
 
 /**
- * The same where work comes in turns that may be longer than the window: it begins and ends with a turn, so that what it
- * counts is whole, however long a server takes before the first byte of a turn.
+ * The same for work in turns that may be longer than the window: the window begins and ends with a turn, so that it counts
+ * whole turns, however long a server takes before the first byte of a turn.
  * @param {Pick<LoadConfig, "serverPids" | "seconds" | "warmupSeconds">} config
  * @param {() => number} count the operations completed so far
- * @returns {() => void} to be called when a turn is over and before the next is asked for
+ * @returns {() => void} call it when a turn is over and before the next is requested
  */
 export function measureTurns({ serverPids, seconds, warmupSeconds }, count) {
   const counter = attachCounter(serverPids);

@@ -1,5 +1,5 @@
 // @ts-check
-// How many instructions of the processor a process executes, in user and kernel mode, counted by `perf` where it may. Other work
+// Counts the processor instructions of a process, in user and kernel mode, with `perf` if it may count. Other work
 // on the machine makes a window longer and its caches colder, but hardly changes this number.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeSync } from "node:fs";
@@ -12,7 +12,7 @@ const probe = spawnSync("perf", ["stat", "-e", EVENT, "-x,", "true"], { encoding
 const canCount = probe.status === 0 && /^\d/m.test(probe.stderr);
 
 /**
- * Attaches a counter to processes, which counts nothing yet. Undefined where `perf` is missing or may not count.
+ * Attaches a counter to processes, which does not count yet. Returns undefined if `perf` is missing or may not count.
  * @param {readonly number[]} pids
  */
 export function attachCounter(pids) {

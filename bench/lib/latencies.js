@@ -1,6 +1,6 @@
 // @ts-check
-// How long things took, seen by the generator: a histogram that is there before the window, so that a sample is some 50 ns
-// of the generator's time, and percentiles of it.
+// Latencies as the generator sees them: a histogram that is made before the window, so that a sample costs some 50 ns
+// of the generator's time, and its percentiles.
 import { createHistogram } from "node:perf_hooks";
 
 const histogram = createHistogram();
@@ -16,7 +16,7 @@ export function tookSince(since) {
   histogram.record(Math.max(1, Math.round((performance.now() - since) * 1e6)));
 }
 
-/** In milliseconds; nothing where nothing was sampled. */
+/** Percentiles in milliseconds; empty without samples. */
 export function latencies() {
   if (histogram.count === 0) return {};
   return Object.fromEntries([50, 99, 99.9].map((share) => [`p${share}`, histogram.percentile(share) / 1e6]));

@@ -23,7 +23,7 @@ export function hasCommand(command) {
   return output("sh", ["-c", `command -v ${command}`]) !== undefined;
 }
 
-/** The cores that this process may run on, by their numbers; none where that is not known. */
+/** The numbers of the cores on which this process may run; empty if they are unknown. */
 export function allowedCores() {
   const list = process.platform === "linux" ? readFileSync("/proc/self/status", "utf8") : "";
   const ranges = /^Cpus_allowed_list:\s*(\S+)/m.exec(list)?.[1]?.split(",") ?? [];
@@ -33,13 +33,13 @@ export function allowedCores() {
   });
 }
 
-/** The most files that a process may open; Node itself raises its soft limit to this one. */
+/** The largest number of files that a process may open; Node itself raises its soft limit to this one. */
 export function openFilesLimit() {
   const limit = output("sh", ["-c", "ulimit -Hn"]);
   return limit === undefined || limit === "unlimited" ? Number.POSITIVE_INFINITY : Number(limit);
 }
 
-/** The versions that are installed of what bench/package.json names. */
+/** The installed versions of the packages in bench/package.json. */
 function peerVersions() {
   const bench = new URL("../", import.meta.url);
   const { dependencies } = JSON.parse(readFileSync(new URL("package.json", bench), "utf8"));

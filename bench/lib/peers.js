@@ -1,5 +1,5 @@
 // @ts-check
-// The servers of others: what each needs, and whether it is there. They are installed in bench/ alone.
+// The servers of other projects: the package of each, and whether it is installed. They are installed in bench/ alone.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const BENCH = fileURLToPath(new URL("../", import.meta.url));
 const require = createRequire(import.meta.url);
 
-/** Peer → the package that it is. Peers that are not here come with Node, or are ours. */
+/** Peer → its package. Peers that are not in this table are part of Node, or ours. */
 const PACKAGES = new Map([
   ["ws", "ws"],
   ["ws + node:http", "ws"],
@@ -20,7 +20,7 @@ const PACKAGES = new Map([
   ["Bun.serve", "bun"],
 ]);
 
-/** In rows to compare with, and nothing that one would take instead: the loops that are no servers, and other sides of us. */
+/** Peers for comparison only, which a user would not use instead: the bare loops, and variants of our own server. */
 const MEASURES = ["node:net", "channel", "over Redis"];
 
 /** @param {string} peer */
@@ -46,7 +46,7 @@ export function missing(peer) {
   }
 }
 
-/** Installs what bench/package.json names, once; the rows run without what cannot be had. */
+/** Installs the packages of bench/package.json, once; rows run without packages that cannot be installed. */
 export function installPeers() {
   if (existsSync(`${BENCH}node_modules`)) return;
   console.log("installing the servers of others in bench/ (once, about 250 MB, most of it Bun)");

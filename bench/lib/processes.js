@@ -1,5 +1,5 @@
 // @ts-check
-// Starts the server under test and the load generator, each alone on its core.
+// Starts the server under test and the load generator, each on its own core.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,17 +12,17 @@ import { allowedCores, hasCommand, openFilesLimit } from "./machine.js";
 import { runtimeOf } from "./peers.js";
 
 const canPin = hasCommand("taskset") && allowedCores().length > 1;
-/** A child that is silent for so long, beyond the window that it measures, hangs and is ended. */
+/** A child that is silent for this long, in addition to its window, hangs and is ended. */
 const PATIENCE_MS = 60_000;
-/** Asked once: it takes a process to know. */
+/** Checked once, because the check starts a process. */
 const mostOpenFiles = openFilesLimit();
 
 /**
  * @typedef {object} Pinned
- * @property {string} core what `taskset -c` takes
- * @property {number} [openFiles] how many files and sockets it will have open
+ * @property {string} core an argument of `taskset -c`
+ * @property {number} [openFiles] the number of files and sockets that it will have open
  * @property {readonly string[]} [nodeArgs]
- * @property {string} [runtime] what runs it, where it is not this Node
+ * @property {string} [runtime] the runtime, if it is not this Node
  */
 
 /**
@@ -41,7 +41,7 @@ export async function startServer(peer, command, options) {
   return {
     port,
     pid,
-    /** Collects garbage, then tells what is left and how many clients are there. Needs --expose-gc. */
+    /** Collects garbage, then returns the memory and the number of clients. Needs --expose-gc. */
     async memory() {
       child.send("memory");
       /** @type {{ open: number, rss: number, heapUsed: number, external: number }} */
@@ -60,7 +60,7 @@ export async function startServer(peer, command, options) {
 
 /** @typedef {"redis" | "nats"} BrokerName */
 
-/** How to start each broker, and the line that it prints when it listens. */
+/** The command of each broker, and the line that it prints when it listens. */
 const BROKERS = {
   redis: {
     program: "redis-server",
@@ -125,7 +125,7 @@ function freePort() {
 }
 
 /**
- * Starts bench/load/FILE. `next` waits for what it reports, `busyMs` longer than for a server.
+ * Starts bench/load/FILE. `next` waits for its next report, `busyMs` longer than for a server.
  * @param {string} file
  * @param {object} config
  * @param {Pinned} options

@@ -1,5 +1,5 @@
 // @ts-check
-// How far a run is: one line that is rewritten where a person watches, otherwise a line for each row.
+// Shows the progress of a run: in a terminal one line that is rewritten, otherwise a line for each row.
 
 export class Progress {
   /** Planned seconds of all rows. @type {number} */

@@ -1,10 +1,10 @@
 // @ts-check
-// The server's side of processes.js: says which port it has, and how much memory it holds when asked.
+// The server's side of processes.js: reports its port, and its memory on request.
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
  * @param {number} port
- * @param {() => number} [open] how many clients are there; for the rows that measure memory
+ * @param {() => number} [open] the number of clients; for the rows that measure memory
  */
 export function ready(port, open = () => 0) {
   process.on("message", async (question) => {
@@ -17,7 +17,7 @@ export function ready(port, open = () => 0) {
 /** @param {() => number} open */
 async function memory(open) {
   const { Bun: bun } = /** @type {{ Bun?: { gc(wait: boolean): void } }} */ (globalThis);
-  // Twice with a pause: finalizers run between, and V8 gives pages back a little later.
+  // Twice with a pause: finalizers run in between, and V8 returns pages a little later.
   for (let round = 0; round < 2; round++) {
     globalThis.gc?.();
     bun?.gc(true);

@@ -1,5 +1,5 @@
 // @ts-check
-// From raw rounds to a table.
+// Makes a table of raw rounds.
 import { BEFORE, isDisturbed } from "./row.js";
 import { ratios, summary } from "./stats.js";
 
@@ -18,7 +18,7 @@ const BUSY = 0.95;
 export function table(row, rounds) {
   const peers = Object.keys(rounds);
   const [subject = ""] = peers;
-  // Where CPU time cannot be read, its columns are left out and wall-clock rates are compared.
+  // If CPU time cannot be read, its columns are left out and wall-clock rates are compared.
   const columns = row.columns.filter(({ key }) =>
     peers.some((peer) => rounds[peer]?.some((sample) => Number.isFinite(sample[key]))),
   );

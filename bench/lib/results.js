@@ -1,5 +1,5 @@
 // @ts-check
-// Where raw results are and what stands in them, for the report.
+// Finds and reads raw results, for the report.
 import { readdirSync, readFileSync } from "node:fs";
 import { isCompetitor } from "./peers.js";
 import { ratios, summary } from "./stats.js";

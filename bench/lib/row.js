@@ -1,5 +1,5 @@
 // @ts-check
-// A row: one kind of work, the servers that compete in it, how a round is measured and what a table shows of it.
+// A row: one kind of work, the servers that compete in it, the measurement of a round and the columns of its table.
 import { cpuSecondsOf, residentBytes } from "./cpu.js";
 import { startBroker, startLoad, startServer } from "./processes.js";
 
@@ -31,21 +31,21 @@ import { startBroker, startLoad, startServer } from "./processes.js";
  * @property {string} title
  * @property {Readonly<Record<string, string>>} peers name → file in bench/servers and its arguments; the first is compared
  *   with the others
- * @property {Readonly<Record<string, string>>} targets peer → what we want to be beside it, for the reader; nothing is asserted
+ * @property {Readonly<Record<string, string>>} targets peer → the ratio to it that we want, for readers; not asserted
  * @property {readonly Column[]} columns the first is the one compared
  * @property {string} load the generator's file in bench/load
- * @property {boolean} [lessIsBetter] of what is compared
- * @property {readonly string[]} [brief] the peers of a run that is not `--full`, where that is not all
- * @property {"headline" | "extra"} [rank] the headlines stand on the front page's chart; what is extra is left to its
- *   name and to `--full`
- * @property {Readonly<Record<string, string>>} [without] peer → why it cannot be had here
- * @property {{ name: string, title: string, x: number, unit: string }} [curve] whose point it is
- * @property {boolean} [isPoint] it is nothing but that
- * @property {(options: Options) => number} seconds how long a round takes, about
+ * @property {boolean} [lessIsBetter] for the compared column
+ * @property {readonly string[]} [brief] the peers of a run without `--full`, if not all
+ * @property {"headline" | "extra"} [rank] headlines are on the front page's chart; extra rows run only by
+ *   name or with `--full`
+ * @property {Readonly<Record<string, string>>} [without] peer → why it cannot do this row
+ * @property {{ name: string, title: string, x: number, unit: string }} [curve] the curve of which the row is a point
+ * @property {boolean} [isPoint] the row is only a point of a curve
+ * @property {(options: Options) => number} seconds the approximate time of a round
  * @property {(contender: Contender, options: Options) => Promise<Sample>} round
  */
 
-/** The peer that is our server of another checkout. */
+/** The name of the peer that is our server in another checkout. */
 export const BEFORE = "before";
 
 /** The start of a server and a generator, and their end. */
@@ -67,10 +67,10 @@ const OPENED_PER_SECOND = 5000;
  * @param {boolean} [facts.isPoint]
  * @param {string} facts.load
  * @param {{ connections: number } & Record<string, unknown>} facts.config for the generator
- * @param {Readonly<Record<string, object>>} [facts.configs] peer → what is different for it
- * @param {number} [facts.turnSeconds] by how much it lasts longer since a window and its warm-up end with a turn, about
+ * @param {Readonly<Record<string, object>>} [facts.configs] peer → settings that differ for it
+ * @param {number} [facts.turnSeconds] the approximate additional time because the window and its warm-up end with a turn
  * @param {number} [facts.processes] of the server, which share its core
- * @param {Readonly<Record<string, import("./processes.js").BrokerName>>} [facts.brokers] peer → what is between them; its
+ * @param {Readonly<Record<string, import("./processes.js").BrokerName>>} [facts.brokers] peer → the broker between its processes; the broker's
  *   port is the last argument of the servers
  * @returns {Row}
  */
@@ -92,7 +92,7 @@ export function workRow({ peers, targets = {}, load, config, configs = {}, turnS
     ],
     seconds: ({ seconds, warmupSeconds, mostConnections }) => {
       const opening = Math.min(config.connections, mostConnections) / OPENED_PER_SECOND;
-      // wrk knows whole seconds only.
+      // wrk only takes whole seconds.
       const window = load === "http-wrk.js" ? Math.max(1, Math.round(seconds)) : seconds;
       const started = START_SECONDS * processes + Object.keys(brokers).length * BROKER_SECONDS;
       return started + warmupSeconds + window + opening + turnSeconds * (mostConnections < config.connections ? 0 : 1);
@@ -102,7 +102,7 @@ export function workRow({ peers, targets = {}, load, config, configs = {}, turnS
       /** @type {{ stop(): Promise<void> }[]} */
       const started = [];
       try {
-        // Ours of another checkout (`--before`) needs what ours needs.
+        // Our server of another checkout (`--before`) needs the same as ours.
         const broker = brokers[peer === BEFORE ? "unichannel" : peer];
         let server = command;
         if (broker !== undefined) {
@@ -158,7 +158,7 @@ function rates({ latencies, ...window }) {
   };
 }
 
-/** A share of the window that the server waited for its core, above which something else was at work there. */
+/** If the server waited for its core for more than this share of the window, another program used the core. */
 const DISTURBED = 0.1;
 
 /** @param {Sample} sample */
@@ -166,7 +166,7 @@ export function isDisturbed({ serverWaitShare = 0 }) {
   return serverWaitShare > DISTURBED;
 }
 
-/** Opened before the first measurement, so that what code and warm-up cost is not counted as connections. */
+/** Connections opened before the first measurement, so that the memory of code and warm-up is not counted. */
 const FIRST_CONNECTIONS = 100;
 
 /**
@@ -179,7 +179,7 @@ const FIRST_CONNECTIONS = 100;
  * @param {Row["brief"]} [facts.brief]
  * @param {Row["without"]} [facts.without]
  * @param {"webSocket" | "request"} facts.kind of each connection
- * @param {Readonly<Record<string, string>>} [facts.kinds] peer → what it is there; all of them are in load/idle.js
+ * @param {Readonly<Record<string, string>>} [facts.kinds] peer → the kind of its connections, if it differs; load/idle.js has all kinds
  * @param {readonly string[]} [facts.fields] of the request
  * @returns {Row}
  */
@@ -191,7 +191,7 @@ export function memoryRow({ peers, targets = {}, kind, kinds = {}, fields = [], 
     targets,
     load,
     lessIsBetter: true,
-    // Two collections with their pauses, twice.
+    // Two garbage collections with their pauses, twice.
     seconds: ({ connections }) => START_SECONDS + 0.8 + connections / OPENED_PER_SECOND,
     columns: [
       { key: "rssKb", title: "RSS kB each", digits: 2 },
@@ -208,7 +208,7 @@ export function memoryRow({ peers, targets = {}, kind, kinds = {}, fields = [], 
         const config = { port: server.port, connections: count, kind: kinds[peer] ?? kind, fields };
         const generator = startLoad(load, config, { core: loadCore, openFiles: count });
         generators.push(generator);
-        // Some handshakes are long, and some machines busy.
+        // Some handshakes are slow, and some machines are busy.
         await generator.next(count * 10);
       };
       // A poll is not answered: the generator cannot tell when the server has read it.

@@ -1,5 +1,5 @@
 // @ts-check
-// A byte stream (src/transport/io/byte-stream.ts) whose other end takes everything at once: an engine without sockets.
+// A byte stream (src/transport/io/byte-stream.ts) whose other end accepts everything at once: the engine runs without sockets.
 
 export class Sink {
   /** @type {any} */

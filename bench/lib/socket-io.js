@@ -1,20 +1,20 @@
 // @ts-check
-// As much of Socket.IO 5 over Engine.IO 4 as the generators speak. Engine.IO: "0" open, "2" ping, "3" pong, "4" a message;
+// The part of Socket.IO 5 over Engine.IO 4 that the generators need. Engine.IO: "0" open, "2" ping, "3" pong, "4" a message;
 // Socket.IO in it: "0" connect, "2" an event.
 import { exchanges } from "./exchanges.js";
 import { maskedFrame, TEXT } from "./frames.js";
 import { frames, openWebSocket } from "./web-socket.js";
 
 export const SOCKET_IO_WEBSOCKET = "/socket.io/?EIO=4&transport=websocket";
-/** Between the packets of one poll. */
+/** The separator between the packets of one poll. */
 const SEPARATOR = "\x1e";
 const SOCKET_IO_POLLING = "/socket.io/?EIO=4&transport=polling";
 
 /**
- * Resolves when the server has taken the client in, with what it said then.
+ * Resolves when the server has accepted the client, with its answer.
  * @param {import("./web-socket.js").Where} where
  * @param {(text: string) => void} onEvent gets events, from their "42" on
- * @param {string} [auth] JSON of what the client comes with
+ * @param {string} [auth] the client's auth payload as JSON
  * @returns {Promise<{ socket: import("node:net").Socket, connected: string }>}
  */
 export function openSocketIo(where, onEvent, auth = "") {
@@ -31,9 +31,9 @@ export function openSocketIo(where, onEvent, auth = "") {
 }
 
 /**
- * The same over long polling: both handshakes, and then a poll after the other. Resolves when the first one waits.
+ * The same over long polling: both handshakes, and then one poll after the other. Resolves when the first one waits.
  * @param {import("./web-socket.js").Where} where
- * @param {(packets: string) => void} onPackets gets what each poll has brought
+ * @param {(packets: string) => void} onPackets gets the body of each poll
  * @returns {Promise<void>}
  */
 export function openSocketIoPolls(where, onPackets) {

@@ -1,5 +1,5 @@
 // @ts-check
-// The few statistics that a table of rounds needs.
+// The statistics of a table of rounds.
 
 /** @param {readonly number[]} values */
 function median(values) {
@@ -18,7 +18,7 @@ export function summary(values) {
 }
 
 /**
- * Each round's value divided by the peer's value of the same round: what disturbed one disturbed the other too.
+ * Each round's value divided by the peer's value of the same round: a disturbance affects both.
  * @param {readonly number[]} subject
  * @param {readonly number[]} peer
  */

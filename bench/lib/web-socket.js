@@ -1,12 +1,12 @@
 // @ts-check
-// WebSockets of the generators over raw sockets: nothing but what a row needs, so that the server is what is measured.
+// WebSockets of the generators over raw sockets: only the code that a row needs, so that the server is the slower side.
 import { connect } from "node:net";
 import { frameLength, headerLength, upgradeRequest } from "./frames.js";
 import { closedByServer, fail } from "./generator.js";
 
 /**
- * All sockets read into this one (`onread`), which spares an allocation and a stream event for each read. What is in it is
- * gone with the next read.
+ * All sockets read into this one (`onread`), which saves an allocation and a stream event for each read. The next read
+ * overwrites it.
  */
 const readBuffer = Buffer.allocUnsafe(65_536);
 
@@ -19,7 +19,7 @@ const readBuffer = Buffer.allocUnsafe(65_536);
  */
 
 /**
- * A socket whose `onBytes` gets what is read, in a buffer that is used again.
+ * A socket that passes each read to `onBytes`, in a buffer that the next read overwrites.
  * @param {Where} where
  * @param {(bytes: Buffer) => void} onBytes
  */
@@ -40,7 +40,7 @@ export function openSocket({ port, localAddress, onError = fail, onClose = close
 }
 
 /**
- * Resolves when the server has answered with 101; `onBytes` gets all that comes after it.
+ * Resolves when the server has answered with 101; `onBytes` gets all later bytes.
  * @param {Where & { path?: string | undefined, fields?: readonly string[] | undefined }} where
  * @param {(bytes: Buffer, socket: import("node:net").Socket) => void} onBytes
  * @returns {Promise<import("node:net").Socket>}
@@ -66,7 +66,7 @@ export function openWebSocket({ path, fields, ...where }, onBytes) {
 }
 
 /**
- * Cuts what is read into frames: `onFrame` gets each one's payload.
+ * Splits the received bytes into frames and passes each payload to `onFrame`.
  * @param {(payload: Buffer, socket: import("node:net").Socket) => void} onFrame
  * @returns {(bytes: Buffer, socket: import("node:net").Socket) => void} for `openWebSocket`
  */
@@ -82,7 +82,7 @@ export function frames(onFrame) {
       onFrame(all.subarray(at + headerLength(all, at), at + length), socket);
       at += length;
     }
-    // A copy: what was read is in a buffer that is used again.
+    // Copied, because the next read overwrites the buffer.
     held = at === all.length ? undefined : Buffer.from(all.subarray(at));
   };
 }

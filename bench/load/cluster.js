@@ -1,6 +1,6 @@
 // @ts-check
-// Members of one group at several processes. One of them says `inFlight` numbered messages; when all members have heard the
-// oldest it says the next. Counts messages that all have heard, and how long each delivery took from its saying.
+// Members of one group in several processes. One of them publishes `inFlight` numbered messages; when all members have the
+// oldest, it publishes the next. Counts messages that all members have received, and measures each delivery from the publish.
 import { setTimeout as sleep } from "node:timers/promises";
 import { maskedFrame, TEXT } from "../lib/frames.js";
 import { fail, measure } from "../lib/generator.js";
@@ -13,14 +13,14 @@ const config = JSON.parse(process.argv[2] ?? "{}");
 const { ports, connections, inFlight, socketIo } = config;
 const FILL = "x".repeat(116);
 
-/** When each message was said, and how many have still to hear it. @type {Map<number, { at: number, missing: number }>} */
+/** The time of each message, and the number of members that have not received it. @type {Map<number, { at: number, missing: number }>} */
 const said = new Map();
 let completed = 0;
 let next = 0;
 
 const members = ports.flatMap((port) => Array.from({ length: connections / ports.length }, () => join(port)));
 const sockets = await Promise.all(members);
-// A new member is not known to all processes at once.
+// A new member does not become known to all processes at once.
 await sleep(500);
 for (let i = 0; i < inFlight; i++) say();
 await measure(config, () => completed);

@@ -1,8 +1,8 @@
 // @ts-check
-// One message, or a burst, to many: all connections are members of a group, and the first one asks for the next burst as
-// soon as everybody has the one before. The server publishes `burst` messages in one turn for each such question.
-// Deliveries are counted in bytes; the first burst of each connection is compared. At every tenth member the time is taken
-// from the question to the last message of the burst.
+// One message, or a burst, to many: all connections are members of a group, and the first one requests the next burst as
+// soon as all members have the previous one. The server publishes `burst` messages in one turn for each request.
+// Deliveries are counted in bytes; the first burst of each connection is compared. Every tenth member measures the time
+// from the request to the last message of the burst.
 import { maskedFrame, plainFrame, TEXT } from "../lib/frames.js";
 import { fail, measureTurns, openMany } from "../lib/generator.js";
 import { tookSince } from "../lib/latencies.js";

@@ -1,7 +1,7 @@
 // @ts-check
-// The requests of the HTTP rows, for whichever generator sends them.
+// The requests of the HTTP rows, for all generators.
 
-/** Header fields much like those of a browser. */
+/** Header fields similar to a browser's. */
 const BROWSER_FIELDS = [
   "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
   "Accept-Encoding: identity",

@@ -1,5 +1,5 @@
 // @ts-check
-// HTTP load by wrk: much cheaper than any generator in JavaScript, so that the server is what limits.
+// HTTP load by wrk: much cheaper than a generator in JavaScript, so that the server is the limit.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ const { pipelined = 1 } = config;
 const folder = mkdtempSync(join(tmpdir(), "bench-wrk-"));
 writeFileSync(join(folder, "load.lua"), script());
 
-// A whole second is the least that wrk knows: it is stopped earlier.
+// wrk runs for at least a whole second: it is stopped earlier.
 wrk(1, config.warmupSeconds * 1000);
 const closeWindow = openWindow(config.serverPids);
 const output = wrk(config.seconds);
@@ -22,20 +22,20 @@ const operations = Number(/(\d+) requests in/.exec(output)?.[1]);
 const latencies = Object.fromEntries(
   [...output.matchAll(/^latency (\S+) ([1-9]\d*)$/gm)].map(([, name, micros]) => [name, Number(micros) / 1000]),
 );
-// Where each request has its connection, wrk counts the server's end of it as a read error when it comes early.
+// With a connection for each request, wrk counts an early end by the server as a read error.
 if (!(operations > 0) || /Non-2xx/.test(output) || (/Socket errors/.test(output) && !config.close)) {
   throw new Error(`wrk: ${output}`);
 }
 process.send?.({ operations, latencies, ...window });
 
-/** wrk counts in whole seconds. @param {number} seconds @param {number} [timeout] in ms, after which it is stopped and says nothing */
+/** wrk only takes whole seconds. @param {number} seconds @param {number} [timeout] in ms, after which it is stopped without a report */
 function wrk(seconds, timeout) {
   const duration = `${Math.max(1, Math.round(seconds))}s`;
   const args = ["-t1", `-c${config.connections}`, `-d${duration}`, "-s", join(folder, "load.lua")];
   return spawnSync("wrk", [...args, `http://127.0.0.1:${config.port}/`], { encoding: "utf8", timeout }).stdout;
 }
 
-/** The requests are made once: Lua has nothing to do while they are sent. */
+/** Makes the requests once, so that Lua has no work while they are sent. */
 function script() {
   const { method, fields, body } = requestOf(config);
   const lines = [

@@ -10,7 +10,7 @@ const PER_ADDRESS = 20_000;
 /** @type {{ port: number, connections: number, kind: keyof typeof kinds, fields: readonly string[] }} */
 const { port, connections, kind, fields } = JSON.parse(process.argv[2] ?? "{}");
 
-/** Ignores later data, pings for instance. */
+/** Ignores later data, such as pings. */
 const ignore = () => {};
 /** @typedef {import("../lib/web-socket.js").Where} Where */
 const kinds = {
@@ -26,7 +26,7 @@ await openMany(connections, async (index) => {
 });
 process.send?.({ open: connections });
 
-/** Resolves at once: nobody answers. @param {Where} where @returns {Promise<void>} */
+/** Resolves at once, because there is no answer. @param {Where} where @returns {Promise<void>} */
 function ask(where) {
   return new Promise((resolve) => {
     const socket = openSocket(where, ignore);

@@ -1,7 +1,7 @@
 // @ts-check
-// Sessions through the restart of their server: clients that do what PROTOCOL.md asks and wait as the client of ours does
-// (src/client/carrier-selector.ts). Says when all are there, and then, once they have been told to come back later, how long it took
-// each and all of them, how often nobody was listening, and what went wrong.
+// Sessions during the restart of their server: the clients follow PROTOCOL.md and wait as our client does
+// (src/client/carrier-selector.ts). Reports when all are connected. After the server has told them to come back, it reports how
+// long each and all of them took, how many connections were refused because no process was listening, and all errors.
 import { createHistogram } from "node:perf_hooks";
 import { CLOSE, maskedFrame, TEXT } from "../lib/frames.js";
 import { fail, openMany } from "../lib/generator.js";
@@ -10,7 +10,7 @@ import { frames, openWebSocket } from "../lib/web-socket.js";
 /** As in src/client/carrier-selector.ts. */
 const FIRST_MS = 500;
 const CAP_MS = 30_000;
-/** Silence after which our client would start another carrier beside. */
+/** Silence after which our client would start a second carrier. */
 const OPEN_MS = 2500;
 
 /** @type {{ port: number, connections: number }} */
@@ -19,7 +19,7 @@ const FIRST_ACK = maskedFrame(TEXT, Buffer.from("a0"));
 const CLOSED_ACK = Buffer.concat([maskedFrame(TEXT, Buffer.from("a1")), maskedFrame(CLOSE, Buffer.from([0x03, 0xe8]))]);
 
 const times = createHistogram();
-/** The first `close`: from here on all is timed. */
+/** The time of the first `close`, from which all is measured. */
 let startedAt = 0;
 let back = 0;
 let refused = 0;
@@ -55,7 +55,7 @@ function connect(attempt, onOpen) {
   const where = { port, fields: ["Sec-WebSocket-Protocol: unichannel.v1"] };
   openWebSocket({ ...where, onError, onClose }, hear);
 
-  /** It is followed by `onClose`. @param {any} error */
+  /** Called before `onClose`. @param {any} error */
   function onError(error) {
     code = error.code;
   }
@@ -67,7 +67,7 @@ function connect(attempt, onOpen) {
       const what = `${isOpen ? "no close record before" : "no open record before"} ${code}`;
       errors.set(what, (errors.get(what) ?? 0) + 1);
     }
-    // At once what was open so long; otherwise with full jitter.
+    // At once if it was open; otherwise after a delay with full jitter.
     const delayMs = isOpen ? 0 : Math.random() * Math.min(CAP_MS, FIRST_MS * 2 ** (attempt - 1));
     setTimeout(() => connect(isOpen ? 1 : attempt + 1, isOpen ? isBack : onOpen), delayMs);
   }

@@ -1,8 +1,8 @@
 // @ts-check
-// Clients that lose their connection again and again. Each connection hears four messages; then the client asks for four
-// more, ends the connection without reading them, and comes back for them. An operation is a connection that has brought
-// what was missed; the time is taken from its start. `kind`: a session of ours, one of Socket.IO, or a plain channel, which
-// is a new one each time and is greeted with its messages.
+// Clients that lose their connection again and again. Each connection receives four messages; then the client requests four
+// more, ends the connection without reading them, and comes back for them. An operation is a connection that has delivered
+// the missed messages; its latency is the time since its start. `kind`: our session, a session of Socket.IO, or a plain channel,
+// which is new each time and is sent its messages when it opens.
 import { maskedFrame, TEXT } from "../lib/frames.js";
 import { fail, measure } from "../lib/generator.js";
 import { tookSince } from "../lib/latencies.js";
@@ -49,8 +49,8 @@ function lose() {
 /**
  * @callback Connect
  * @param {Ends} ends
- * @param {(socket: import("node:net").Socket, lastWords: Buffer | string) => boolean} onMessage true: that was the last
- *   one that this connection is to hear
+ * @param {(socket: import("node:net").Socket, lastWords: Buffer | string) => boolean} onMessage returns true for the last
+ *   message that this connection is to receive
  * @returns {unknown}
  */
 
@@ -77,7 +77,7 @@ function sessionClient() {
   };
 }
 
-/** Comes with its private id and the id of the last event that it had. @returns {Connect} */
+/** Connects with its private id and the id of the last event that it received. @returns {Connect} */
 function socketIoClient() {
   const go = maskedFrame(TEXT, Buffer.from('42["go"]'));
   let pid = "";
@@ -88,7 +88,7 @@ function socketIoClient() {
     /** @type {import("node:net").Socket | undefined} */
     let open;
     const auth = pid === "" ? "" : JSON.stringify({ pid, offset });
-    // Missed messages may come before the answer to the connect.
+    // Missed messages may arrive before the answer to the connect packet.
     const { socket, connected } = await openSocketIo(
       { port, ...ends },
       (text) => {

@@ -1,8 +1,8 @@
 // @ts-check
-// A room whose members are of several kinds: WebSockets, event streams, long polls, and the two of Socket.IO. As soon as
-// everybody has what was said, a connection of its own asks for more (`POST /publish?count=N`): one message, or a burst in
-// one turn. Counted are messages by their mark, whatever they are wrapped in; all of each member's first burst is compared.
-// At every tenth member the time is taken from the question to the last message.
+// A group with several kinds of members: WebSockets, event streams, long polls, and the two transports of Socket.IO. As soon as
+// all members have the last message, a separate connection requests more (`POST /publish?count=N`): one message, or a burst in
+// one turn. Messages are counted by their mark, in any framing; each member's first burst is compared completely.
+// Every tenth member measures the time from the request to the last message.
 
 import { exchanges } from "../lib/exchanges.js";
 import { fail, measureTurns, openMany } from "../lib/generator.js";
@@ -11,7 +11,7 @@ import { MARK, MESSAGE } from "../lib/room.js";
 import { openSocketIo, openSocketIoPolls } from "../lib/socket-io.js";
 import { openSocket, openWebSocket } from "../lib/web-socket.js";
 
-/** @typedef {(bytes: Buffer | string) => void} Hear what a member does with what came */
+/** @typedef {(bytes: Buffer | string) => void} Hear handles the bytes that a member receives */
 
 /** @type {import("../lib/generator.js").LoadConfig & { shares: Partial<Record<keyof typeof kinds, number>>, burst: number }} */
 const config = JSON.parse(process.argv[2] ?? "{}");
@@ -19,7 +19,7 @@ const { port, burst } = config;
 const MARK_BYTE = MARK.charCodeAt(0);
 const HEAD_END = "\r\n\r\n";
 
-/** How a member of each kind joins. */
+/** The function by which a member of each kind joins. */
 const kinds = {
   webSocket: (/** @type {Hear} */ hear) => openWebSocket({ port, path: "/member" }, hear),
   stream: joinStream,
@@ -30,7 +30,7 @@ const kinds = {
 
 let deliveries = 0;
 let missing = 0;
-/** To each member, so far. */
+/** Number of messages to each member so far. */
 let said = 0;
 let askedAt = 0;
 
@@ -72,7 +72,7 @@ function member(isTimed) {
   };
 }
 
-/** Undefined when the first burst is there and right; the text where more is to come. @param {string} text */
+/** Returns undefined when the first burst is complete and correct; the text while it is incomplete. @param {string} text */
 function compared(text) {
   const messages = text.split(MARK).slice(1);
   if (messages.length < burst || (messages[burst - 1]?.length ?? 0) < MESSAGE.length - MARK.length) return text;
@@ -98,7 +98,7 @@ function joinStream(hear) {
   });
 }
 
-/** Resolves when it knows from where on to ask. @param {Hear} hear @returns {Promise<void>} */
+/** Resolves when the member knows the id from which to poll. @param {Hear} hear @returns {Promise<void>} */
 function joinPolls(hear) {
   return new Promise((resolve) => {
     const ask = exchanges({ port }, (body) => {

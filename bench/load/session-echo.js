@@ -1,6 +1,6 @@
 // @ts-check
-// WebSocket echo in bursts, by a client that knows the records of a session (PROTOCOL.md): it counts messages, passes over
-// acknowledgements, and sends one of its own with each burst. The same without records for a plain channel. Timed are whole bursts.
+// WebSocket echo in bursts, by a client that reads the records of a session (PROTOCOL.md): it counts messages, skips
+// acknowledgements, and sends one with each burst. For a plain channel it does the same without records. Whole bursts are timed.
 import { maskedFrame, TEXT } from "../lib/frames.js";
 import { measure } from "../lib/generator.js";
 import { tookSince } from "../lib/latencies.js";
@@ -13,7 +13,7 @@ const text = config.session ? `m${data}` : data;
 const request = maskedFrame(TEXT, Buffer.from(text));
 const burst = Buffer.concat(Array.from({ length: config.inFlight }, () => request));
 const fields = config.session ? ["Sec-WebSocket-Protocol: unichannel.v1"] : [];
-/** "m" of a session's message, or the first letter of ours. */
+/** "m" of a session's message, or the first letter of a plain message. */
 const KIND = text.charCodeAt(0);
 
 let operations = 0;

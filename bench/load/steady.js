@@ -1,6 +1,6 @@
 // @ts-check
 // Shared by the generators in JavaScript: connections that send the same request again whenever its reply is complete. Replies are counted in bytes, not parsed: the first one of each connection is checked, and the others have
-// its length. Of every eighth turn of a connection the time is taken.
+// its length. Every eighth turn of a connection is timed.
 import { frameLength } from "../lib/frames.js";
 import { fail, measure } from "../lib/generator.js";
 import { tookSince } from "../lib/latencies.js";
@@ -11,14 +11,14 @@ import { openSocket, openWebSocket } from "../lib/web-socket.js";
  * @property {number} port
  * @property {Buffer} request
  * @property {number} inFlight requests of one connection that wait for their reply at the same time
- * @property {{ path?: string, fields?: readonly string[] }} [webSocket] what is asked for first
- * @property {readonly Buffer[]} [prelude] what a protocol above WebSocket says first: each is sent when a frame has come,
+ * @property {{ path?: string, fields?: readonly string[] }} [webSocket] the handshake that comes first
+ * @property {readonly Buffer[]} [prelude] the first frames of a protocol above WebSocket: each is sent after a received frame,
  *   and the work begins with the frame after the last
- * @property {(bytes: Buffer) => number} replyLength checks that `bytes` begins with a reply and tells its length; 0 when
+ * @property {(bytes: Buffer) => number} replyLength checks that `bytes` begins with a reply and returns its length; 0 if
  *   it is not complete
  */
 
-/** One of so many turns is timed: two looks at the clock for each would be some percent of a small echo. */
+/** One in this many turns is timed: reading the clock twice in each would cost some percent of a small echo. */
 const TIMED = 8;
 
 /** Completed operations of all conversations of this process. */
@@ -26,7 +26,7 @@ let operations = 0;
 let turns = 0;
 
 /**
- * Opens one connection and keeps it busy; resolves when the first reply has come.
+ * Opens one connection and keeps it busy; resolves when the first reply has arrived.
  * @param {Conversation} conversation
  * @returns {Promise<void>}
  */
@@ -38,9 +38,9 @@ function converse({ port, request, inFlight, webSocket, prelude, replyLength }) 
     let length = 0;
     const greetings = prelude === undefined ? [] : [...prelude, burst];
     let received = 0;
-    /** When the request was sent whose reply is waited for. @type {number | undefined} */
+    /** The time of the request whose reply is timed. @type {number | undefined} */
     let timedAt;
-    /** Replies that come before it. */
+    /** Number of replies due before that one. */
     let ahead = 0;
 
     if (webSocket === undefined) {
@@ -64,7 +64,7 @@ function converse({ port, request, inFlight, webSocket, prelude, replyLength }) 
       received -= complete * length;
       operations += complete;
       if (timedAt === undefined) {
-        // A message sent now follows all those that are under way.
+        // A message sent now follows all those in flight.
         if (++turns % TIMED === 0) {
           timedAt = performance.now();
           ahead = inFlight - complete;

@@ -1,11 +1,11 @@
 // @ts-check
-// WebSocket load: equal masked messages, `inFlight` of them on the way on each connection.
+// WebSocket load: equal masked messages, with `inFlight` of them in flight on each connection.
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { BINARY, frameLength, headerLength, maskedFrame, plainFrame, TEXT } from "../lib/frames.js";
 import { SOCKET_IO_WEBSOCKET } from "../lib/socket-io.js";
 import { run } from "./steady.js";
 
-/** RFC 7692 §7.2.1: what ends every compressed message, and is not sent. */
+/** RFC 7692 §7.2.1: the end of every compressed message, which is not sent. */
 const DEFLATE_END = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 const RSV1 = 0x40;
 const NO_TAKEOVER = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";

@@ -1,5 +1,5 @@
 // @ts-check
-// Small binary messages (src/codec/ws-message.ts): a view of what was read, a copy by a loop (up to 32 bytes) and one by
+// Small binary messages (src/codec/ws-message.ts): a view of the bytes that were read, a copy by a loop (up to 32 bytes) and one by
 // set().
 import { bench, do_not_optimize, run, summary } from "mitata";
 

@@ -1,6 +1,6 @@
 // @ts-check
-// The Date field (src/server/date-field.ts): made once a second by a timer, beside asking the clock whether it is still the
-// same second, and making it anew.
+// The Date field (src/server/date-field.ts): made once a second by a timer, compared with reading the clock to see whether the
+// second has changed, and with making it each time.
 import { bench, do_not_optimize, run, summary } from "mitata";
 import { systemClock } from "../../dist/src/base/clock.js";
 import { dateField } from "../../dist/src/server/date-field.js";

@@ -1,6 +1,6 @@
 // @ts-check
-// One compressed message (src/transport/compression/deflate.ts): a zlib engine with as little memory as the message needs, beside
-// zlib's defaults.
+// One compressed message (src/transport/compression/deflate.ts): a zlib engine with as little memory as the message needs, compared
+// with zlib's defaults.
 import { constants, deflateRawSync } from "node:zlib";
 import { bench, do_not_optimize, run, summary } from "mitata";
 import { deflate } from "../../dist/src/transport/compression/deflate.js";

@@ -1,6 +1,6 @@
 // @ts-check
-// The look at a response's fields for those that the connection writes itself (src/protocol/framing-headers.ts): names are told
-// apart by their length first, beside a lower-case copy of each name. A head that was made before is not looked at again.
+// Finding a response's fields that the connection writes itself (src/protocol/framing-headers.ts): names are compared by
+// their length first, instead of by a lower-case copy of each. A cached head is not checked again.
 import { bench, do_not_optimize, run, summary } from "mitata";
 import { readOwnFields } from "../../dist/src/protocol/framing-headers.js";
 

@@ -1,6 +1,6 @@
 // @ts-check
-// A thousand of 1.3 kB come and go, as the polls of a room do (src/base/indexed-set.ts): kept in a Set, a Map, or an IndexedSet.
-// A collection is part of it: what the tables of before still hold is copied, and ends in the old space.
+// A thousand objects of 1.3 kB are added and removed, like the polls of a group (src/base/indexed-set.ts), in a Set, a Map or an
+// IndexedSet. Garbage collection is included: objects that old tables still hold are copied, and end in the old space.
 import { bench, run, summary } from "mitata";
 import { IndexedSet } from "../../dist/src/base/indexed-set.js";
 

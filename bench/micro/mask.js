@@ -1,6 +1,6 @@
 // @ts-check
-// Unmasking (src/codec/ws-mask.ts): in place, in 32-bit words from 128 bytes on, and whether all is ASCII on the way,
-// beside a byte after the other and a look for ASCII afterwards, as text needs it.
+// Unmasking (src/codec/ws-mask.ts): in place, in 32-bit words from 128 bytes on, with a check for ASCII in the same loop,
+// compared with one byte after the other and a separate check for ASCII, which text needs.
 import { bench, do_not_optimize, run, summary } from "mitata";
 import { unmask } from "../../dist/src/codec/ws-mask.js";
 

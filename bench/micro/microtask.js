@@ -1,5 +1,5 @@
 // @ts-check
-// Something to do when the code that runs now has returned (src/base/microtask.ts): the reaction of a promise, beside
+// A callback that runs after the current code has returned (src/base/microtask.ts): a promise reaction, compared with
 // queueMicrotask. A hundred at a time, until all have run.
 import { bench, run, summary } from "mitata";
 import { inMicrotask } from "../../dist/src/base/microtask.js";

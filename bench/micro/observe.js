@@ -1,8 +1,8 @@
 // @ts-check
-// The cost of being observable: one request and one WebSocket message through the whole server but its sockets, while
-// nobody listens to node:diagnostics_channel, somebody listens to the ends of requests, and somebody listens to everything.
-// `npx tsc --build && node bench/micro/observe.js [CHECKOUT]`: CHECKOUT is another one, built, to compare with.
-// Before there was anything to observe, and since, in nine processes each (Node 20.20): a request 867 and 884 ns (medians),
+// The cost of diagnostics: one request and one WebSocket message through the whole server except its sockets, without a
+// subscriber to node:diagnostics_channel, with one for the ends of requests, and with one for everything.
+// `npx tsc --build && node bench/micro/observe.js [CHECKOUT]`: CHECKOUT is another built checkout to compare with.
+// Before diagnostics existed and since, in nine processes each (Node 20.20): a request 867 and 884 ns (medians),
 // a message 262 and 249 ns (the fastest; the JIT's choices make a factor of two between processes). A request allocates 16
 // bytes more, a message none, an idle channel keeps 16 bytes more.
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
@@ -20,7 +20,7 @@ const HANDSHAKE = Buffer.from(
 );
 const FRAME = Buffer.from(encodeMaskedFrame(1, Buffer.alloc(32, "unichannel "), Uint8Array.of(1, 2, 3, 4)));
 
-/** Makes connections of a server that listens to no socket. @param {URL} checkout */
+/** Makes connections to a server that does not listen. @param {URL} checkout */
 async function connection(checkout) {
   const { library, serve } = await loadEngine(checkout);
   return serve((request) => {

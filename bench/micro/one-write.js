@@ -1,7 +1,7 @@
 // @ts-check
 // One write per turn and socket (src/transport/io/flusher.ts, src/base/output.ts), on a real socket whose other end, a thread,
-// reads and drops: sixteen frames of 34 bytes joined into one string, beside cork() and beside a write for each. And the
-// same small piece as a string and as a Buffer. What the thread takes is time of its own core.
+// reads and drops: sixteen frames of 34 bytes joined into one string, compared with cork() and with a write for each; and the
+// same small piece as a string and as a Buffer. The thread uses another core.
 import { once } from "node:events";
 import { connect } from "node:net";
 import { Worker } from "node:worker_threads";
@@ -20,7 +20,7 @@ const [port] = await once(worker, "message");
 const socket = connect({ port, host: "127.0.0.1", noDelay: true });
 await once(socket, "connect");
 
-/** Until it is with the kernel. @param {string | Buffer} piece */
+/** Resolves when the kernel has the piece. @param {string | Buffer} piece */
 function write(piece) {
   return new Promise((resolve) => socket.write(piece, "latin1", resolve));
 }

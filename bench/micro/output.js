@@ -1,6 +1,6 @@
 // @ts-check
-// Sixteen small frames to one piece for one socket write: joined as latin1 strings (what src/base/output.ts does) or
-// copied into one Buffer. `npx tsc --build && node bench/micro/output.js`. What the write itself costs is not in it.
+// Sixteen small frames become one piece for one socket write: joined as latin1 strings (as in src/base/output.ts) or
+// copied into one Buffer. `npx tsc --build && node bench/micro/output.js`. The write itself is not included.
 import { bench, do_not_optimize, run, summary } from "mitata";
 import { Output } from "../../dist/src/base/output.js";
 

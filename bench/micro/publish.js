@@ -1,7 +1,7 @@
 // @ts-check
-// One message to many (src/group, src/protocol/encoded-message.ts): encoded once for all and, in a burst, joined once for
-// all, beside a send to each. A thousand WebSockets through the whole server but its sockets, each burst until it is
-// written.
+// One message to many (src/group, src/protocol/encoded-message.ts): encoded once for all members and, in a burst, joined
+// once for all, compared with a send to each. A thousand WebSockets through the whole server except its sockets; each burst is
+// timed until it is written.
 import { bench, run, summary } from "mitata";
 import { createChannelStore, withChannel } from "../../dist/src/index.js";
 import { loadEngine } from "../lib/engine.js";

@@ -1,6 +1,6 @@
 // @ts-check
 // Request heads (src/codec/http1-request.ts): one decoding to latin1, names and values cut by index and checked by pattern,
-// beside the usual lines.split(), which checks nothing but that there is a colon, so it does much less.
+// compared with the usual lines.split(), which checks only that there is a colon and so does much less.
 import { bench, do_not_optimize, run, summary } from "mitata";
 import { REQUEST_LIMITS, RequestDecoder } from "../../dist/src/codec/http1-request.js";
 import { requestOf } from "../load/http-requests.js";

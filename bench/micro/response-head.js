@@ -1,6 +1,6 @@
 // @ts-check
-// Response heads (src/codec/http1-response.ts): strings joined as they come, with the status line from a map, beside an
-// array that is joined and the status line made each time, both checking names and values; and a head that was made before
+// Response heads (src/codec/http1-response.ts): string concatenation, with the status line from a map, compared with
+// joining an array and making the status line each time, both with checks of names and values; and a cached head
 // (src/protocol/response-head-cache.ts), which compares them.
 import { bench, do_not_optimize, run, summary } from "mitata";
 import { encodeResponseHead, reasonPhrase } from "../../dist/src/codec/http1-response.js";
@@ -28,7 +28,7 @@ function joined(status, fields) {
 for (const fields of [FEW, MORE]) {
   const name = `${fields.length / 2} field${fields === FEW ? "" : "s"}`;
   summary(() => {
-    // As far as a write needs it: the bytes.
+    // A write needs the bytes.
     bench(`${name}: encodeResponseHead`, () => do_not_optimize(Buffer.from(encodeResponseHead(200, fields), "latin1")));
     bench(`${name}: ordinaryHead`, () =>
       do_not_optimize(Buffer.from(ordinaryHead(200, [...fields], "", "") ?? "", "latin1")),

@@ -1,6 +1,6 @@
 // @ts-check
-// The tricks of the code beside the plain way, each in a process of its own: `node bench/micro/run.js [NAME…]`, after a
-// build. What one compiles to depends on what ran before it, so no two share a process.
+// Compares each optimization with the plain code, in a separate process: `node bench/micro/run.js [NAME…]`, after a
+// build. The JIT's result depends on the code that ran before, so no two share a process.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { basename } from "node:path";

@@ -1,6 +1,6 @@
 // @ts-check
-// Whether text is a token or a field value (src/codec/http1-syntax.ts): a compiled pattern for strings, beside a loop over
-// the table of classes.
+// Checks whether text is a token or a field value (src/codec/http1-syntax.ts): a compiled pattern for strings, compared with a
+// loop over the table of classes.
 import { bench, do_not_optimize, run, summary } from "mitata";
 import { CLASS, isFieldValue, isToken, TOKEN, VALUE } from "../../dist/src/codec/http1-syntax.js";
 

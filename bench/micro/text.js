@@ -1,6 +1,6 @@
 // @ts-check
-// Text of a WebSocket message (src/codec/ws-message.ts): latin1 where unmasking has seen only ASCII; otherwise decoded, and
-// checked only if the result has U+FFFD. Beside it: always UTF-8, a check before decoding, and TextDecoder's own.
+// Text of a WebSocket message (src/codec/ws-message.ts): latin1 if unmasking found only ASCII; otherwise decoded, and
+// validated only if the result has U+FFFD. Compared with UTF-8 always, validation before decoding, and a fatal TextDecoder.
 import { bench, do_not_optimize, run, summary } from "mitata";
 import { latin1, utf8 } from "../../dist/src/base/bytes.js";
 import { Utf8Validator } from "../../dist/src/codec/utf8.js";

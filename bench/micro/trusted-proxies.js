@@ -1,6 +1,6 @@
 // @ts-check
-// Whether an address is a trusted proxy's (src/server/trusted-proxies.ts): remembered, beside asking node:net's BlockList
-// each time.
+// Checks whether an address is a trusted proxy's (src/server/trusted-proxies.ts): with a cache, compared with node:net's
+// BlockList each time.
 import { BlockList } from "node:net";
 import { bench, do_not_optimize, run, summary } from "mitata";
 import { toProxyMatcher } from "../../dist/src/server/trusted-proxies.js";

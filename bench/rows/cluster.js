@@ -1,6 +1,6 @@
 // @ts-check
-// Several processes behind a broker: what a user pays for outgrowing one machine. An operation is a message that all heard,
-// and CPU is that of all processes together.
+// Several processes behind a broker: the cost of outgrowing one machine. An operation is a message that all members have
+// received, and CPU time is that of all processes together.
 import { hasCommand } from "../lib/machine.js";
 import { workRow } from "../lib/row.js";
 

@@ -1,6 +1,6 @@
 // @ts-check
-// One message to many: what a chat room, a dashboard or a game does all day. The work is one socket write for each member,
-// and whatever a server adds to it.
+// One message to many, as in a chat room, a dashboard or a game. The work is one socket write for each member,
+// and the server's own work.
 import { workRow } from "../lib/row.js";
 
 const webSockets = {

@@ -1,5 +1,5 @@
 // @ts-check
-// How cost grows with the size of a message: points of curves, each a row of its own.
+// The growth of cost with the size of a message: each point of a curve is a row.
 import { workRow } from "../lib/row.js";
 
 const SIZES = [32, 256, 1024, 4096, 16_384, 65_536];

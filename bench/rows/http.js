@@ -1,5 +1,5 @@
 // @ts-check
-// Plain HTTP: what a request costs before any application is there.
+// Plain HTTP: the cost of a request without an application.
 import { hasCommand } from "../lib/machine.js";
 import { workRow } from "../lib/row.js";
 
@@ -51,7 +51,7 @@ export const http = [
     load,
     config: { ...config, pipelined: 16 },
   }),
-  // The raw generator keeps its connections.
+  // The raw generator does not close its connections.
   ...(hasCommand("wrk")
     ? [
         workRow({

@@ -35,7 +35,7 @@ const idleSse = memoryRow({
   fields: ["Accept: text/event-stream"],
 });
 
-/** The session with its WebSocket; what it costs above a plain channel is the difference to `idle-ws`. */
+/** The session with its WebSocket; the difference to `idle-ws` is its cost above a plain channel. */
 const idleSession = memoryRow({
   name: "idle-session",
   title: "memory of idle sessions, each on its WebSocket",

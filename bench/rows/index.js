@@ -1,5 +1,5 @@
 // @ts-check
-// All rows, by what they are about and in the order in which they run. A new one is added here.
+// All rows, by theme and in the order in which they run. A new one is added here.
 import { cluster } from "./cluster.js";
 import { groups } from "./groups.js";
 import { growth } from "./growth.js";

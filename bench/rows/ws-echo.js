@@ -1,6 +1,6 @@
 // @ts-check
-// WebSocket echo. 32 bytes is a chat line or a cursor's position: the cost is all per message. 16 KiB is a document or
-// an image's part: unmasking and copying count.
+// WebSocket echo. 32 bytes is a chat line or a cursor's position: all of the cost is per message. 16 KiB is a document or
+// a part of an image: the costs of unmasking and copying show.
 import { workRow } from "../lib/row.js";
 
 const peers = {

@@ -1,5 +1,5 @@
 // @ts-check
-// Sessions on unichannel at a port that is given, and a stop with grace when it is asked for.
+// Sessions on unichannel on a given port, with a graceful stop on request.
 import { openSession, serve } from "../../dist/src/index.js";
 import { ready } from "../lib/ready.js";
 

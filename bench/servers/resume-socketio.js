@@ -1,4 +1,4 @@
-// The same sessions on Socket.IO with its connection state recovery, which keeps what is emitted to a room.
+// The same sessions on Socket.IO with its connection state recovery, which keeps messages that are emitted to a room.
 import { createServer } from "node:http";
 import { Server } from "socket.io";
 import { ready } from "../lib/ready.js";

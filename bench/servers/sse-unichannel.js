@@ -1,5 +1,5 @@
 // @ts-check
-// Event streams on unichannel: greeted once, and then silent.
+// Event streams on unichannel: one message, and then silence.
 import { serve, withChannel } from "../../dist/src/index.js";
 import { ready } from "../lib/ready.js";
 

@@ -1,5 +1,5 @@
 // @ts-check
-// WebSocket echo on ws, as its README has it; with `deflate` messages are compressed.
+// WebSocket echo on ws, as in its README; with `deflate` messages are compressed.
 import { WebSocketServer } from "ws";
 import { ready } from "../lib/ready.js";
 

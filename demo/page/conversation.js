@@ -17,15 +17,15 @@ import { environment, NetworkWebSocket, networkFetch } from "./network.js";
 
 const NUMBER_MS = 1000;
 
-/** Secret: with it the server can be told to forget this page's sessions. */
+/** A secret, with which the page can tell the server to forget its sessions. */
 const visitor = Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16)).join("");
 /** The id of the last line received. */
 let since = 0;
 let lastNumber = 0;
 
-/** Sent, and not answered. @type {Map<number, Message>} */
+/** Messages that were sent and are not answered. @type {Map<number, Message>} */
 export const waiting = new Map();
-/** Sent again after a lost session: how many answers may still come. @type {Map<number, number>} */
+/** Messages sent again after a lost session, with the number of answers that may still arrive. @type {Map<number, number>} */
 const answersDue = new Map();
 export const tally = { sent: 0, heard: 0, lost: 0, twice: 0, resumed: 0, forgotten: 0 };
 

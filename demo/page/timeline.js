@@ -9,7 +9,7 @@ const FRAME_MS = 50;
 /** With `prefers-reduced-motion` the chart advances once a second. */
 const STILL_FRAME_MS = 1000;
 
-/** A row for each carrier, so that colour is not the only difference. @type {readonly [Carrier, string][]} */
+/** The carriers, each with a row, so that colour is not the only difference. @type {readonly [Carrier, string][]} */
 const ROWS = [
   ["websocket", "WebSocket"],
   ["sse", "stream"],

@@ -1,5 +1,5 @@
 // @ts-check
-// Messages for receivers that are busy, on plain WebSockets and on sessions: small ones, empty ones, large ones.
+// Messages for receivers that are busy, on plain WebSockets and on sessions: small, empty and large ones.
 import { BINARY, maskedFrame, TEXT } from "../lib/attacker.js";
 
 const FLOODS = [

@@ -1,5 +1,5 @@
 // @ts-check
-// Connections that come and go: with a request, with a WebSocket, with nothing; ended, reset, or half closed.
+// Short connections: with a request, with a WebSocket or with no bytes; ended, reset, or half-closed.
 import { setTimeout as rest } from "node:timers/promises";
 import { reset } from "../../dist/fuzz/reset.js";
 import { upgradeRequest } from "../lib/attacker.js";
@@ -11,7 +11,7 @@ const FIRST = [
   "GET /ticks HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n",
   upgradeRequest("/session", ["Sec-WebSocket-Protocol: unichannel.v1"]),
 ];
-/** The system has only so many ports for one address. */
+/** The number of ports for one address is limited. */
 const MOST = 12_000;
 
 /** @type {import("../lib/attacker.js").Attack} */
@@ -26,7 +26,7 @@ export default {
       if (how === 0) reset(socket);
       else if (how === 1) socket.end();
       else socket.destroy();
-      // Half closed, and then silent.
+      // Half-closes, and is then silent.
       if (how === 1) setTimeout(() => reset(socket), 3000).unref();
     });
     await attacker.hold();

@@ -1,5 +1,5 @@
 // @ts-check
-// Pings, pongs and closes in floods, from clients that read the answers and from some that do not.
+// Floods of pings, pongs and close frames, from clients that read the answers and from clients that do not.
 import { smallFrame } from "../lib/attacker.js";
 
 const PAYLOAD = Buffer.alloc(125, "p");

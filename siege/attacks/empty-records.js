@@ -1,5 +1,5 @@
 // @ts-check
-// Records without content as fast as they are taken: on WebSockets, in POSTs, and lines that are no record at all.
+// Records without content, as fast as the server accepts them, on WebSockets and in POSTs; and lines that are not records.
 import { maskedFrame, TEXT } from "../lib/attacker.js";
 
 const EMPTY = Buffer.concat(Array(5000).fill(maskedFrame(TEXT, Buffer.from("m"))));

@@ -1,5 +1,5 @@
 // @ts-check
-// Messages with as many fragments as allowed: empty ones, ones of one byte, and as many fragments as bytes are allowed.
+// Messages with the largest allowed number of fragments: empty ones, ones of one byte, and one fragment for each allowed byte.
 import { BINARY, smallFrame } from "../lib/attacker.js";
 
 /** @param {number} count @param {number} size */

@@ -1,6 +1,6 @@
 // @ts-check
-// Sessions that read all they are sent and acknowledge nothing: echoes of texts, of wide texts, of bytes, and what the server
-// pushes (fault M2).
+// Sessions that read everything and acknowledge nothing: echoes of texts, of two-byte texts and of bytes, and messages that the
+// server pushes (fault M2).
 import { setTimeout as rest } from "node:timers/promises";
 import { BINARY, maskedFrame, TEXT } from "../lib/attacker.js";
 

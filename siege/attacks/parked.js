@@ -1,5 +1,5 @@
 // @ts-check
-// Requests that wait for an answer: long polls, parked polls of sessions, plain channels without a word, and idle WebSockets.
+// Requests that wait for an answer: long polls, parked polls of sessions, silent plain channels, and idle WebSockets.
 
 const REQUESTS = [
   "GET /parked HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -1,5 +1,5 @@
 // @ts-check
-// Sessions from one address, each taken up once so that it lives for a minute without a connection (fault H5).
+// Sessions from one address, each resumed once so that it lives for a minute without a connection (fault H5).
 import { setTimeout as rest } from "node:timers/promises";
 
 /** @type {import("../lib/attacker.js").Attack} */

@@ -1,6 +1,6 @@
 // @ts-check
-// The memory that POSTs of sessions hold: busy receivers, many sessions, and bodies of as many records, or as many bytes, as
-// may be (fault H7).
+// The memory that POSTs of sessions hold: busy receivers, many sessions, and bodies with the largest allowed number of records
+// or bytes (fault H7).
 
 const RECORDS = Buffer.from("data\n\n".repeat(16_384));
 const BIG = Buffer.from(`data: ${"x".repeat(4_000_000)}\n\n`);

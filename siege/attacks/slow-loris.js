@@ -1,5 +1,5 @@
 // @ts-check
-// Request heads that do not end: most of one at once, then a byte now and then; and connections that send nothing.
+// Request heads that do not end: most of the head at once, then single bytes; and connections that send nothing.
 import { setTimeout as rest } from "node:timers/promises";
 
 const HEAD = `GET /hello HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(15_000)}`;

@@ -1,5 +1,5 @@
 // @ts-check
-// Clients that do not read: WebSockets, event streams, streams, sessions, and whole answers.
+// Clients that do not read: WebSockets, event streams, streams, sessions, and complete responses.
 import { BINARY, maskedFrame } from "../lib/attacker.js";
 
 const GETS = [

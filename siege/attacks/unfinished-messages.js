@@ -1,5 +1,5 @@
 // @ts-check
-// WebSocket messages that are nearly complete, and another byte now and then (fault M3).
+// WebSocket messages that are nearly complete, then single bytes (fault M3).
 import { setTimeout as rest } from "node:timers/promises";
 import { BINARY, frameHead } from "../lib/attacker.js";
 

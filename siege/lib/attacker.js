@@ -10,7 +10,7 @@ export { maskedFrame, upgradeRequest };
 /** @typedef {import("node:net").Socket} Socket */
 
 /**
- * One attack. `run` resolves when it has done what it does, or when `attacker.isOver`.
+ * One attack. `run` resolves when the attack is complete, or when `attacker.isOver`.
  * @typedef {object} Attack
  * @property {string} name
  * @property {string} about one line for the table
@@ -20,9 +20,9 @@ export { maskedFrame, upgradeRequest };
 export const MIB = 1 << 20;
 export const TEXT = 1;
 export const BINARY = 2;
-/** Connections that are opened at the same time. */
+/** Number of connections that are opened at the same time. */
 const OPENING = 50;
-/** Between two looks at whether it is over. */
+/** The interval at which attacks check whether they are over. */
 const STEP_MS = 5;
 
 export class Attacker {
@@ -50,18 +50,18 @@ export class Attacker {
     this.counts[what] = (this.counts[what] ?? 0) + times;
   }
 
-  /** All its connections are gone. */
+  /** Destroys all its connections. */
   end() {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Until it is over. */
+  /** Resolves when the attack is over. */
   async hold() {
     while (!this.isOver) await rest(50);
   }
 
   /**
-   * A connection that has sent `bytes`; it reads and forgets, and stands resets.
+   * Opens a connection and sends `bytes`. The connection discards what it reads, and tolerates resets.
    * @param {string | Uint8Array} [bytes]
    * @returns {Promise<Socket>}
    */
@@ -88,12 +88,12 @@ export class Attacker {
     return this.open(upgradeRequest(path, fields));
   }
 
-  /** A session on a WebSocket. */
+  /** Opens a session on a WebSocket. */
   openSession(path = "/session") {
     return this.openWebSocket(path, ["Sec-WebSocket-Protocol: unichannel.v1"]);
   }
 
-  /** Does `work` so many times, some at once, while it is not over. @param {number} times @param {(index: number) => Promise<unknown>} work */
+  /** Does `work` `times` times, some at once, until the attack is over. @param {number} times @param {(index: number) => Promise<unknown>} work */
   async many(times, work) {
     let next = 0;
     const one = async () => {
@@ -109,7 +109,7 @@ export class Attacker {
     return socket.write(bytes);
   }
 
-  /** Sends as fast as the server takes it, until it is over or the connection has gone. @param {Socket} socket @param {() => string | Uint8Array} next */
+  /** Sends as fast as the server accepts it, until the attack or the connection is over. @param {Socket} socket @param {() => string | Uint8Array} next */
   async flood(socket, next) {
     while (!this.isOver && socket.writable) {
       if (!this.send(socket, next())) await drained(socket);
@@ -117,7 +117,7 @@ export class Attacker {
     }
   }
 
-  /** Sends a piece each `ms`, until it is over or the connection has gone. @param {Socket} socket @param {number} ms @param {() => string | Uint8Array} next */
+  /** Sends a piece each `ms`, until the attack or the connection is over. @param {Socket} socket @param {number} ms @param {() => string | Uint8Array} next */
   async trickle(socket, ms, next) {
     while (!this.isOver && socket.writable) {
       this.send(socket, next());
@@ -126,7 +126,7 @@ export class Attacker {
   }
 
   /**
-   * Tokens of new sessions on polls, over one connection.
+   * Opens sessions on polls, over one connection, and returns their tokens.
    * @param {number} count @param {string} path
    * @returns {Promise<string[]>}
    */
@@ -162,7 +162,7 @@ function drained(socket) {
   });
 }
 
-/** The head of a frame that announces so many bytes, masked with zeroes. @param {number} opcode @param {number} length */
+/** The head of a frame that announces `length` bytes, masked with zeroes. @param {number} opcode @param {number} length */
 export function frameHead(opcode, length, isLast = true) {
   const head = Buffer.alloc(14);
   head[0] = (isLast ? 0x80 : 0) | opcode;

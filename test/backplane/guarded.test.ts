@@ -110,7 +110,7 @@ for (const [way, fail] of Object.entries(SYNC_WAYS)) {
       await store.close();
     });
 
-    it("as isId counts as no: the member is told of a reset", async () => {
+    it("as isId counts as false: the member is told of a reset", async () => {
       const { store } = failing({ isId: fail });
       store.addToGroup("g", new MemoryChannel().channel);
       const { id } = await store.publish("g", "1");

@@ -35,7 +35,7 @@ describe("a deadline", () => {
     assert.equal(late, 1);
   });
 
-  it("does not pass before a busy process has read what came in time", async () => {
+  it("does not pass before a busy process has read bytes that arrived in time", async () => {
     const { port1, port2 } = new MessageChannel();
     let late = 0;
     const heard = new Promise<void>((resolve) => {

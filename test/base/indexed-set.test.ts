@@ -10,7 +10,7 @@ class Item implements IndexedItem {
 }
 
 describe("an IndexedSet", () => {
-  it("holds what was added and not deleted, in any order of adding and deleting", () => {
+  it("holds the added items until they are deleted, in any order", () => {
     const items = Array.from({ length: 8 }, () => new Item());
     const steps = fc.array(fc.tuple(fc.constantFrom("add", "delete"), fc.nat(7)));
     fc.assert(

@@ -36,7 +36,7 @@ describe("a limit of a log", () => {
     assert.equal(admitted(limit, "b", 3), 3);
   });
 
-  it("tells nothing, and has no timer, where nothing was left out", () => {
+  it("reports nothing, and has no timer, if no line was left out", () => {
     const { limit, clock, told } = limited();
     assert.equal(admitted(limit, "a", 10), 10);
     assert.equal(clock.pending, 0);
@@ -54,7 +54,7 @@ describe("a limit of a log", () => {
     assert.deepEqual(told, [{ kind: "other kinds", count: 9900 }]);
   });
 
-  it("tells what is left out when it is flushed, once", () => {
+  it("reports the omitted lines once, when it is flushed", () => {
     const { limit, clock, told } = limited();
     admitted(limit, "a", 12);
     limit.flush();

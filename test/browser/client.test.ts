@@ -136,7 +136,7 @@ describe("A page that is connected", { skip }, () => {
     assert.match((await read(page, "history")).join(), /^new websocket,resumed /);
   });
 
-  it("hears of the network, and that it may have slept, until it does not listen any more", async (t) => {
+  it("is told of the network, and that it may have slept, until it unsubscribes", async (t) => {
     const { url } = await site(t);
     const page = await newPage(t);
     await page.goto(url());
@@ -153,7 +153,7 @@ describe("A page that is connected", { skip }, () => {
     assert.deepEqual(seen, ["online", "offline", "awake", "awake", "awake"]);
   });
 
-  it("has a session of its own in each tab", async (t) => {
+  it("has a separate session in each tab", async (t) => {
     const { proxy } = await site(t, { stripUpgrade: true });
     const context = await (await newPage(t)).context().browser()!.newContext();
     t.after(() => context.close());

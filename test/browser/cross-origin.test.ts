@@ -290,7 +290,7 @@ for (const [why, options] of [
       assert.equal(await run(FETCH_TEXT("/cookie", `{ credentials: "include" }`)), "unreadable");
     });
 
-    it("hears nothing of an event stream", async (t) => {
+    it("receives nothing of an event stream", async (t) => {
       const { run } = await world(t, options);
       const said = await run(`
         const source = new EventSource(url + "/channel");
@@ -301,7 +301,7 @@ for (const [why, options] of [
       assert.equal(said, "error");
     });
 
-    it("opens no WebSocket; neither an upgrade check nor the handler behind it is asked", async (t) => {
+    it("opens no WebSocket; neither an upgrade check nor the handler is called", async (t) => {
       let checks = 0;
       const { run, asked } = await world(t, () => ({ ...options(), upgrade: () => void (checks += 1) }));
       const said = await run(`

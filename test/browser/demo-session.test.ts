@@ -115,7 +115,7 @@ describe("The session of the demo's page", { skip }, () => {
     assert.deepEqual(complaints, []);
   });
 
-  it("is a new one when the server has forgotten it, and still no line is missing or said twice", async (t) => {
+  it("is a new one when the server has forgotten it, and still no line is missing or repeated", async (t) => {
     const { page, url, complaints } = await openDemo(t);
     await isOn(page, "websocket");
     await say(page, "before");

@@ -48,7 +48,7 @@ describe("The demo's page", { skip }, () => {
     assert.deepEqual(await page.locator(".lost").allTextContents(), ["0", "0", "0", "0"]);
   });
 
-  it("takes no connection for what nobody sees", async (t) => {
+  it("uses no connection for cards that are not visible", async (t) => {
     const { page } = await openDemo(t);
     await page.locator("#cards").scrollIntoViewIfNeeded();
     await page.waitForFunction(() => document.querySelectorAll('#cards [data-state="open"]').length === 4);

@@ -31,7 +31,7 @@ const ANN: User = { name: "ann" };
 const { server: codec } = jsonMessages({ toServer: z.string(), toClient: z.string() });
 
 describe("the type of an attachment", () => {
-  it("is unknown where nothing says it", () => {
+  it("is unknown without a type anywhere", () => {
     const handler: Handler = (request) =>
       withChannel(request, (channel) => {
         holds<Same<typeof channel, Channel>>();
@@ -93,7 +93,7 @@ describe("the type of an attachment", () => {
     assert.ok(handler);
   });
 
-  it("is that of the handlers where they say it", () => {
+  it("is that of the handlers if they declare it", () => {
     const handlers: ChannelHandlers<Message, SendData, User | undefined> = {
       open(channel) {
         channel.attachment = ANN;

@@ -50,7 +50,7 @@ describe("the handlers of a channel", () => {
     await until(() => heard.length === 1, "the second registration is still there");
   });
 
-  it("are told of the close in the order of their registration", async (t) => {
+  it("are called in the order of their registration", async (t) => {
     const { channel } = await connect(t);
     const told: string[] = [];
     const tell = (name: string) => (): void => void told.push(name);

@@ -116,7 +116,7 @@ describe("at run time", () => {
     });
   }
 
-  it("a channel has only its attachment as a property of its own", async (t) => {
+  it("a channel's only own property is its attachment", async (t) => {
     assert.deepEqual(Reflect.ownKeys(await found(t, (r) => withChannel(r, () => {}))), ["attachment"]);
   });
 

@@ -300,7 +300,7 @@ describe("WebSockets (1.5, 1.8, 1.9)", () => {
     });
   }
 
-  it("nothing is written behind a close frame, though a stream was running", async (t) => {
+  it("nothing is written after a close frame, even if a stream was running", async (t) => {
     const gate = deferred();
     const opened = deferred<Channel>();
     const site = await serving(t, (r) => withChannel(r, (channel) => opened.resolve(channel)));

@@ -70,7 +70,7 @@ describe("withChannel", () => {
     assert.throws(() => withChannel(new Request("http://x/"), () => {}), { code: "NOT_OUR_REQUEST" });
   });
 
-  it("finds its request behind the Fetch Request that was made of it", async (t) => {
+  it("finds its request from the Fetch Request that was made of it", async (t) => {
     const site = await serving(t, (r) => withChannel(r.toRequest(), (channel) => channel.send("found")).response);
     assert.equal((await site.request("GET /")).text, "found");
   });

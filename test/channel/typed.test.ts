@@ -170,13 +170,13 @@ describe("a channel with a codec", () => {
     assert.equal(response.headers.get("content-length"), "19");
   });
 
-  it("leaves the content type to the application that says one", async (t) => {
+  it("keeps a content type that the application sets", async (t) => {
     const headers = { "content-type": "application/x-chat" };
     const app = start(t, (r) => withChannel(r, (c) => c.send({ id: 1, say: "hi" }), { codec, headers }));
     assert.equal((await app.fetch("/")).headers.get("content-type"), "application/x-chat");
   });
 
-  it("answers as any text where its codec says nothing", async (t) => {
+  it("answers like any text if its codec sets no content type", async (t) => {
     const numbers: MessageCodec<number, number> = { encode: String, decode: Number };
     const app = start(t, (r) => withChannel(r, (c) => c.send(42), { codec: numbers }));
     const response = await app.fetch("/");
@@ -184,7 +184,7 @@ describe("a channel with a codec", () => {
     assert.equal(response.headers.get("content-type"), "text/plain; charset=utf-8");
   });
 
-  it("sends what was prepared as it is", async (t) => {
+  it("sends a prepared message unchanged", async (t) => {
     const message = prepare(codec.encode({ id: 1, say: "hi" }));
     const app = start(t, (r) => openChannel(r, { open: (c) => c.send(message) }, { codec }));
     assert.equal(await (await app.websocket("/")).next(), '{"id":1,"say":"hi"}');
@@ -217,7 +217,7 @@ describe("a channel with a codec", () => {
     assert.deepEqual(told, ["BAD_MESSAGE", "message", true]);
   });
 
-  it("reads nothing where nobody receives", async (t) => {
+  it("reads nothing without a receiver", async (t) => {
     let count = 0;
     const counting: MessageCodec<unknown, string> = { encode: (text) => text, decode: () => (count += 1) };
     const app = start(t, (r) => withChannel(r, (c) => c.send("hello"), { codec: counting }));

@@ -67,7 +67,7 @@ describe("The promises of a connection", () => {
 });
 
 describe("What was sent before `close`", () => {
-  it("while the connection is still looked for goes out when a carrier opens, and the `close` behind it", async () => {
+  it("while the client is still connecting is sent when a carrier opens, followed by the `close`", async () => {
     const network = new Network();
     const connection = network.connect();
     const events: unknown[] = [];
@@ -87,7 +87,7 @@ describe("What was sent before `close`", () => {
     assert.equal(network.clock.pending, 0);
   });
 
-  it("while the connection is lost goes out when the session is taken up", async () => {
+  it("while the connection is lost is sent when the session is resumed", async () => {
     for (const kind of ["websocket", "sse"] as const) {
       const network = new Network();
       const connection = await network.opened(kind, { carriers: kind === "sse" ? ["websocket", "sse"] : [kind] });
@@ -169,7 +169,7 @@ describe("What was sent before `close`", () => {
     }
   });
 
-  it("waits 10 s in all for a server that is behind, and does not keep a process alive for an hour", async () => {
+  it("waits 10 s in total for a slow server, and does not keep a process alive for an hour", async () => {
     for (const isClosedFirst of [true, false]) {
       const network = new Network();
       const connection = await network.opened("sse");
@@ -187,7 +187,7 @@ describe("What was sent before `close`", () => {
     }
   });
 
-  it("goes out to a server that is behind for less than that", async () => {
+  it("reaches a server that is slow for less than that", async () => {
     const network = new Network();
     const connection = await network.opened("sse");
     connection.send("1");
@@ -202,7 +202,7 @@ describe("What was sent before `close`", () => {
     assert.equal(network.clock.pending, 0);
   });
 
-  it("and not acknowledged is told when the server closes", async () => {
+  it("and not acknowledged is reported when the server closes", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     connection.send("1");
@@ -258,7 +258,7 @@ describe("A message that cannot be sent", () => {
     assert.equal(network.post().body, "event: binary\ndata: AQID\n\n");
   });
 
-  it("by an open WebSocket that throws is thrown, and those around it arrive", async () => {
+  it("by an open WebSocket that throws is thrown, and the messages before and after it arrive", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     const errors: unknown[] = [];

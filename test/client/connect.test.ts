@@ -346,7 +346,7 @@ describe("On HTTP a connection", () => {
 });
 
 describe("The end of a connection", () => {
-  it("is a `close` behind all that was sent, then the carrier's (WebSocket)", async () => {
+  it("is a `close` after all messages, then that of the carrier (WebSocket)", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     const closed: unknown[] = [];
@@ -363,7 +363,7 @@ describe("The end of a connection", () => {
     assert.deepEqual(closed, [{ by: "client", code: 4000, reason: "done", name: "application" }]);
   });
 
-  it("is a `close` behind all that was sent, then the carrier's (HTTP)", async () => {
+  it("is a `close` after all messages, then that of the carrier (HTTP)", async () => {
     const network = new Network();
     const connection = await network.opened("sse");
     connection.send("1");
@@ -485,7 +485,7 @@ describe("The end of a connection", () => {
 });
 
 describe("A connection", () => {
-  it("takes no more than `maxBufferedBytes`, and says so", () => {
+  it("accepts at most `maxBufferedBytes`, and reports it", () => {
     const connection = new Network().connect({ maxBufferedBytes: 1000 });
     assert.equal(connection.send("x".repeat(999)), true);
     assert.equal(connection.send("x"), true);
@@ -553,7 +553,7 @@ describe("A connection", () => {
     assert.deepEqual([errors, seen], [["mine"], ["A", "B"]]);
   });
 
-  it("with a codec has values: what is not allowed is not sent, and reaches no handler", async () => {
+  it("with a codec has values: invalid ones are not sent, and reach no handler", async () => {
     const network = new Network();
     const { client } = jsonMessages({
       toServer: z.object({ say: z.string() }),

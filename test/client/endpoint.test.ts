@@ -33,7 +33,7 @@ describe("A relative URL is resolved", () => {
     assert.equal(await askedFor("../chat", { href: "http://b.example/x/y/w.js" }), "ws://b.example/x/chat?try=1");
   });
 
-  it("not at all when it has a scheme; the fragment is left out", async () => {
+  it("not if it has a scheme; the fragment is left out", async () => {
     const page = { baseURI: "https://a.example/", href: "https://a.example/" };
     assert.equal(await askedFor("ws://c.example/chat#top", page), "ws://c.example/chat?try=1");
   });

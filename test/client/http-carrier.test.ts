@@ -204,7 +204,7 @@ describe("POSTs", () => {
     }
   });
 
-  it("that are refused are told, and the carrier is given up", async () => {
+  it("that are refused are reported, and the carrier is given up", async () => {
     const network = new Network();
     const connection = await network.opened("sse");
     const errors = errorsOf(connection);
@@ -285,7 +285,7 @@ describe("Requests", () => {
     assert.equal(network.clock.pending, 0);
   });
 
-  it("of a poll that brings a long message are followed by signs of life", async () => {
+  it("of a poll with a long message are followed by signs of life", async () => {
     const network = new Network();
     const connection = await network.opened("poll");
     const messages: unknown[] = [];

@@ -8,7 +8,7 @@ const ack = (messages: (string | Uint8Array)[]): (string | Uint8Array)[] =>
   messages.filter((message) => message[0] === "a");
 
 describe("A loop over a connection", () => {
-  it("that is behind by 64 messages, or 256 KiB, acknowledges nothing until it has caught up", async () => {
+  it("that has 64 messages, or 256 KiB, waiting acknowledges nothing until it has caught up", async () => {
     for (const [count, size] of [
       [70, 1],
       [5, 60_000],
@@ -31,7 +31,7 @@ describe("A loop over a connection", () => {
     }
   });
 
-  it("does not acknowledge with `after` either when the session is taken up, and takes nothing twice", async () => {
+  it("does not acknowledge with `after` either when the session is resumed, and delivers nothing twice", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     const loop = connection[Symbol.asyncIterator]();
@@ -47,7 +47,7 @@ describe("A loop over a connection", () => {
     for (let id = 1; id <= 101; id++) assert.equal((await loop.next()).value, `${id}`);
   });
 
-  it("that is behind does not poll, but says that it is there; then it polls again", async () => {
+  it("that is slow does not poll, but sends signs of life; then it polls again", async () => {
     const network = new Network();
     const connection = await network.opened("poll");
     const loop = connection[Symbol.asyncIterator]();
@@ -74,7 +74,7 @@ describe("A loop over a connection", () => {
     assert.equal(network.get().query, "?mode=poll&session=T1&after=80");
   });
 
-  it("that is left holds nobody back", async () => {
+  it("that has been left delays no other", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     const loop = connection[Symbol.asyncIterator]();
@@ -85,7 +85,7 @@ describe("A loop over a connection", () => {
     assert.equal(ack(network.socket().taken()).at(-1), "a100");
   });
 
-  it("that is behind still gets all of it when the server closes, which is acknowledged", async () => {
+  it("that is slow still gets all messages when the server closes, and acknowledges them", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     const loop = connection[Symbol.asyncIterator]();

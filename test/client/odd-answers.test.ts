@@ -165,7 +165,7 @@ describe("A WebSocket that ends goes through the backoff, with code", () => {
     });
   }
 
-  it("1006 behind an `open` of another session each time", async () => {
+  it("1006 after an `open` of another session each time", async () => {
     const network = new Network();
     const connection = await network.opened("websocket", { carriers: ["websocket"] });
     const errors = errorsOf(connection);

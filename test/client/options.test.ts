@@ -70,7 +70,7 @@ describe("connect refuses with BAD_OPTION", () => {
     );
   }
 
-  it("whatever is wrong, before anything was asked for or is listened to", async () => {
+  it("before any request or listener, for each kind of fault", async () => {
     for (const options of [
       { signal: new AbortController() },
       { codec: {} },

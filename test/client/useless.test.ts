@@ -49,7 +49,7 @@ describe("Sessions that are unknown each time (a balancer over two processes)", 
     });
   }
 
-  it("that lived for a while before are no failures: a server may be started again, twice a day", async () => {
+  it("that lived for a while before are not failures: a server may restart twice a day", async () => {
     const network = new Network();
     const connection = await network.opened("sse", { carriers: ["websocket", "sse"] });
     const errors = errorsOf(connection);

@@ -43,7 +43,7 @@ async function saidAfter(acknowledged: number): Promise<unknown[]> {
 }
 
 describe("a session that moves to a WebSocket", () => {
-  it("goes on behind what open says is there", async () => {
+  it("continues after the number in `open`", async () => {
     assert.deepEqual(await saidAfter(1), ["mb", "mc"]);
   });
 
@@ -55,7 +55,7 @@ describe("a session that moves to a WebSocket", () => {
 describe("On a WebSocket at most 256 KiB, or one message, are sent and not acknowledged", () => {
   const KIB_64 = "x".repeat(65_535);
 
-  it("what is sent beyond that waits, and goes on with each acknowledgement; nothing is lost or swapped", async () => {
+  it("further messages wait, and are sent with each acknowledgement; none is lost or reordered", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     network.socket().taken();
@@ -110,7 +110,7 @@ describe("On a WebSocket at most 256 KiB, or one message, are sent and not ackno
     assert.deepEqual(network.socket().taken(), ["h"]);
   });
 
-  it("on the next WebSocket all of it goes out again, in order", async () => {
+  it("on the next WebSocket all of them are sent again, in order", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     for (let id = 0; id < 8; id++) connection.send(`${id}${KIB_64}`);
@@ -128,7 +128,7 @@ describe("On a WebSocket at most 256 KiB, or one message, are sent and not ackno
     assert.equal(network.socket().taken().length, 2);
   });
 
-  it("with `close` all of it goes out at once: nothing may be left behind", async () => {
+  it("with `close` all of them are sent at once, so that none is left", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     network.socket().taken();
@@ -137,7 +137,7 @@ describe("On a WebSocket at most 256 KiB, or one message, are sent and not ackno
     assert.equal(network.socket().taken().length, 9);
   });
 
-  it("and one that takes nothing more of what it was given is given up, unless its buffer falls", async () => {
+  it("and one that takes no more bytes is given up, unless its buffer shrinks", async () => {
     for (const falls of [true, false]) {
       const network = new Network();
       const connection = await network.opened("websocket");

@@ -124,7 +124,7 @@ describe("Forwarded (RFC 7239 §4)", () => {
     });
   }
 
-  it("says nothing of a scheme or host that is none", () => {
+  it("leaves out a scheme or host that is invalid", () => {
     assert.deepEqual(forwarded('for=192.0.2.1;proto=ftp;host="a b"'), [hop("192.0.2.1")]);
     assert.deepEqual(forwarded('for=192.0.2.1;proto=https;host="user@example.com"'), [hop("192.0.2.1", "https")]);
   });

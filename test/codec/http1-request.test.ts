@@ -114,7 +114,7 @@ describe("RequestDecoder", () => {
     assert.equal(decoder.isIdle, true);
   });
 
-  it("answers the rest as a view of what was pushed", () => {
+  it("returns the rest as a view of the pushed bytes", () => {
     const decoder = new RequestDecoder(REQUEST_LIMITS);
     const bytes = bytesOf("PUT / HTTP/1.0\r\n\r\nbody");
     decoder.push(bytes.subarray(0, 3));

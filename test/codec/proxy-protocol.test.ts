@@ -161,7 +161,7 @@ describe("the binary PROXY header (§2.2)", () => {
     assert.equal(rest, REQUEST);
   });
 
-  it("LOCAL is the proxy's own connection, whatever else it says", () => {
+  it("LOCAL is the proxy's own connection, whatever its addresses", () => {
     assertEverywhere(hex(`${SIGNATURE} 20 00 0000`), "local", "");
     assertEverywhere(hex(`${SIGNATURE} 20 11 000c c0000201 c6336402 dc04 01bb`), "local", "");
     assertEverywhere(hex(`${SIGNATURE} 20 ff 0003 010203`), "local", "");

@@ -222,7 +222,7 @@ describe("EventDecoder: maxEventBytes", () => {
     }
   });
 
-  it("counts each event for itself, and nothing that is not held", () => {
+  it("counts each event separately, and only bytes that it holds", () => {
     const text = "data: 1234\n\n".repeat(50) + ": 12345678\n".repeat(50);
     assert.equal(decodeWithin(10, text).length, 50);
   });

@@ -106,7 +106,7 @@ describe("Utf8Validator: RFC 3629", () => {
     assert.equal(validator.isComplete, true);
   });
 
-  it("looks at nothing outside start and end", () => {
+  it("checks only the bytes between start and end", () => {
     assert.equal(new Utf8Validator().push(hex("ff c3a9 ff"), 1, 3), true);
   });
 

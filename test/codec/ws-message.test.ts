@@ -182,7 +182,7 @@ describe("MessageDecoder: compressed messages, RFC 7692 §6", () => {
     ]);
   });
 
-  it("compressed and plain messages may take turns; what is compressed need be no UTF-8", () => {
+  it("compressed and plain messages may alternate; compressed bytes need not be UTF-8", () => {
     assert.deepEqual(see("8101 61  c101 ff  4102 c3ff 8001 80  8101 62  c201 ff"), [
       { text: "a" },
       { compressed: "ff", isText: true },
@@ -205,7 +205,7 @@ describe("MessageDecoder: compressed messages, RFC 7692 §6", () => {
     for (const opcode of ["c8", "c9", "ca"]) assert.deepEqual(see(`${opcode}00`), ["BAD_FRAME"]);
   });
 
-  it("the limits are on what is sent: announced length and fragments", () => {
+  it("the limits apply to the bytes on the wire: announced length and fragments", () => {
     const limits = { maxMessageBytes: 4, maxFragments: 2 };
     assert.deepEqual(see("c104 01020304", limits), [{ compressed: "01020304", isText: true }]);
     assert.deepEqual(see("c105", limits), ["MESSAGE_TOO_BIG"]);
@@ -315,7 +315,7 @@ describe("MessageDecoder: limits", () => {
     assert.deepEqual(decode([frame(TEXT, "ééé")], { maxMessageBytes: 5, maxFragments: 1 }), ["MESSAGE_TOO_BIG"]);
   });
 
-  it("counts each message for itself and control frames not at all", () => {
+  it("counts each message separately, and no control frames", () => {
     const frames = together(
       frame(PING, "12345"),
       frame(TEXT, "ab", false),
@@ -395,14 +395,14 @@ describe("MessageDecoder: close, RFC 6455 §5.5.1, §7.1.5, §7.4", () => {
     for (const reason of ["ff", "c3", "eda080"]) assert.deepEqual(close(`03e8 ${reason}`), ["BAD_UTF8"]);
   });
 
-  it("is the last thing heard", () => {
+  it("is the last event", () => {
     const frames = together(frame(TEXT, "a"), frame(CLOSE, hex("03e8")), frame(TEXT, "b"), hex("ffffff"));
     assert.deepEqual(decode([...frames, frame(PING, "c")]), [{ text: "a" }, { close: 1000, reason: "" }]);
   });
 });
 
 describe("MessageDecoder: memory", () => {
-  it("gives binary as a view of what was pushed, but copies a small message out of a large read", () => {
+  it("returns binary messages as views of the pushed bytes, but copies a small message out of a large read", () => {
     const isView = (size: number, rest: number): boolean => {
       const first = frame(BINARY, new Uint8Array(size));
       const chunk = Uint8Array.from(Buffer.concat([first, frame(BINARY, new Uint8Array(rest))]));
@@ -576,7 +576,7 @@ describe("isCloseCode: RFC 6455 §7.4", () => {
     return ranges.join(" ");
   };
 
-  it("takes what is assigned, registered or private", () =>
+  it("accepts assigned, registered and private codes", () =>
     assert.equal(among(isCloseCode), "1000-1003 1007-1014 3000-4999"));
 
   it("takes integers only", () => {

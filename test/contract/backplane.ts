@@ -302,7 +302,7 @@ export function backplaneContract(
       assert.deepEqual(heard.texts, []);
     });
 
-    it("remembers: all of it, or what came after an id", async (t) => {
+    it("returns all entries, or those after an id", async (t) => {
       const [, a, b] = await cluster(t, 2);
       assert.deepEqual(await a!.history("g"), { entries: [], reset: false });
       const ids: string[] = [];
@@ -321,7 +321,7 @@ export function backplaneContract(
       }
     });
 
-    it("says reset for an id that it does not know, with all that is kept", async (t) => {
+    it("reports a reset for an unknown id, with all kept entries", async (t) => {
       const [, a] = await cluster(t);
       await a!.publish("g", bytes("one"), KEEP);
       let later = "";
@@ -373,7 +373,7 @@ export function backplaneContract(
       }
     });
 
-    it("carries any bytes: all values, none at all, many", async (t) => {
+    it("carries any bytes: all values, none, many", async (t) => {
       const [, a, b] = await cluster(t, 2);
       const heard = new Recorder();
       await a!.subscribe("g", heard);
@@ -410,7 +410,7 @@ export function backplaneContract(
       assert.ok((harness.reports?.length ?? 0) > 0, "it is reported");
     });
 
-    it("knows in every process who is present: who entered, was replaced, left", async (t) => {
+    it("lists in every process the present members: entered, replaced and left", async (t) => {
       const [, a, b] = await cluster(t, 2);
       const seen = async (group = "g"): Promise<string[][]> => {
         const [one, other] = [await a!.present(group), await b!.present(group)].map((members) =>

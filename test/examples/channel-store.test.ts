@@ -5,7 +5,7 @@ import { Socket, textOf } from "./clients.ts";
 import { runExample, TIMEOUT_MS } from "./example.ts";
 
 describe("examples/channel-store.js", () => {
-  it("gives a poll and a WebSocket what is new to each, and nothing twice", { timeout: TIMEOUT_MS }, (t) =>
+  it("sends a poll and a WebSocket the messages that are new to each, and none twice", { timeout: TIMEOUT_MS }, (t) =>
     runExample(t, "channel-store", async ({ url }) => {
       const client = await Socket.open(t, `${url}/?group=a`);
       const other = await Socket.open(t, `${url}/?group=b`);

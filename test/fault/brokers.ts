@@ -82,7 +82,7 @@ export function brokerFaults(name: BrokerName, skip: string | false): void {
       }
     });
 
-    it("stands still: what is published is refused in time and not piled up, the event loop goes on", async (t) => {
+    it("stands still: publishing is refused in time, nothing accumulates, the event loop continues", async (t) => {
       const [broker, open] = await startBroker(t);
       const [a, b] = [await open({ maxPendingBytes: 200_000 }), await open()];
       const heard = new Listener();
@@ -150,7 +150,7 @@ export function brokerFaults(name: BrokerName, skip: string | false): void {
       assert.equal(quiet.gaps, 0);
     });
 
-    it("forgot what came while it could not be reached says so, and goes on with what is kept", async (t) => {
+    it("lost messages while it could not be reached reports a reset, and continues with the kept messages", async (t) => {
       const [broker, open] = await startBroker(t);
       const proxy = await startTcpProxy(t, broker.port);
       const [a, b] = [await open(UNDISTURBED), await open({ port: proxy.port })];
@@ -176,7 +176,7 @@ export function brokerFaults(name: BrokerName, skip: string | false): void {
       assert.equal(other.gaps, 0);
     });
 
-    it("comes back empty says so, and goes on with ids that are still in order", async (t) => {
+    it("comes back empty reports a reset, and continues with ids that are still in order", async (t) => {
       const [broker, open] = await startBroker(t);
       const [a, b] = [await open(), await open()];
       const heard = new Listener();

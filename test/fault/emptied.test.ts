@@ -25,7 +25,7 @@ const WAYS: readonly (readonly [broker: BrokerName, what: string, empty: Empty])
 for (const [name, what, empty] of WAYS) {
   const skip = needs(name === "redis" ? "redis-server" : "nats-server");
   describe(`a broker (${name}) ${what}`, { skip }, () => {
-    it("tells the gap before anything newer, and carries what is published after it", async (t) => {
+    it("reports the gap before newer messages, and delivers messages that are published later", async (t) => {
       const { port, backplane, heard } = await hearing(t, name);
       const before = await backplane.publish("g", Buffer.from("before"), KEEP);
       await backplane.publish("g", Buffer.from("lost"), KEEP);

@@ -42,7 +42,7 @@ const WAYS: readonly (readonly [broker: BrokerName, what: string, empty: (broker
 
 for (const [name, what, empty] of WAYS) {
   describe(`when a broker (${name}) ${what}`, { skip: skipOf(name) }, () => {
-    it("every member in every process is told before it hears what is published afterwards", async (t) => {
+    it("every member in every process is told before it receives later messages", async (t) => {
       const { broker, processes } = await cluster(t, name);
       await publish(processes[0], "1", "2", "3");
       await allHeard(processes, "3");
@@ -97,7 +97,7 @@ for (const { broker: name, by, lose, here, behind } of LOSSES) {
   describe(`when a broker (${name}) loses messages by ${by} that a process has not read`, {
     skip: skipOf(name),
   }, () => {
-    it("its members are told, then hear what is kept, and the others hear everything", async (t) => {
+    it("its members are told, then receive the kept messages; other members receive everything", async (t) => {
       const { broker, proxy, processes } = await cluster(t, name);
       await publish(processes[0], "1", "2");
       await allHeard(processes, "2");
@@ -116,8 +116,8 @@ for (const { broker: name, by, lose, here, behind } of LOSSES) {
   });
 }
 
-describe("when a broker (redis) fails over to a replica that is behind", { skip: skipOf("redis") }, () => {
-  it("every member in every process is told before it hears what is published afterwards", async (t) => {
+describe("when a broker (redis) fails over to a replica that has fewer messages", { skip: skipOf("redis") }, () => {
+  it("every member in every process is told before it receives later messages", async (t) => {
     const ends: End[] = [];
     t.after(() => endAll(ends));
     const replica = await startRedis();
@@ -149,7 +149,7 @@ describe("when a broker (redis) fails over to a replica that is behind", { skip:
 
 for (const name of ["redis", "nats"] as const) {
   describe(`when a broker (${name}) is frozen for a while and goes on`, { skip: skipOf(name) }, () => {
-    it("every member hears everything that was confirmed, once and in order, and no reset", async (t) => {
+    it("every member receives all confirmed messages, once and in order, and no reset", async (t) => {
       const { broker, processes } = await cluster(t, name);
       await publish(processes[0], "1");
       await allHeard(processes, "1");

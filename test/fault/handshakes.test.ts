@@ -58,7 +58,7 @@ describe("A TLS handshake that does not come to its end", { skip: noCertificate 
     await answers(site);
   });
 
-  it("is nothing to the server when it is reset, or is no TLS at all", async (t) => {
+  it("does not disturb the server when it is reset, or is not TLS", async (t) => {
     const site = await serving(t, () => "ok", { tls: certificate(), tlsHandshakeTimeoutMs: TIMEOUT_MS });
     const sockets = Array.from({ length: 60 }, () => dial(t, site));
     for (const [index, socket] of sockets.entries()) {

@@ -18,7 +18,7 @@ for (const [name, program] of [
   ["nats", "nats-server"],
 ] as const satisfies readonly (readonly [BrokerName, string])[]) {
   describe(`a history (${name}) that is read while the connection is cut`, { skip: needs(program) }, () => {
-    it("has no hole that nobody is told of, or is refused", async (t) => {
+    it("has no gap without a reset, or is refused", async (t) => {
       const broker = await BROKER_KITS[name].start();
       const proxy = await startTcpProxy(t, broker.port);
       const here = await BROKER_KITS[name].open(broker.port, { maxPendingBytes: 16_000_000 });

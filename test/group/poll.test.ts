@@ -108,7 +108,7 @@ for (const [name, make] of [
       assert.equal(answerOf(await clients[0]!.response()).next, two!.id);
     });
 
-    it("says reset for an unknown id, with all kept messages", async (t) => {
+    it("reports a reset for an unknown id, with all kept messages", async (t) => {
       const store = make();
       const site = await polling(t, store);
       const { id } = await store.publish("g", "kept");
@@ -228,7 +228,7 @@ describe("pollGroup", () => {
     assert.equal((await ask(last))[0], 204, "of a store that is closed");
   });
 
-  it("drops old messages and says so", async (t) => {
+  it("drops old messages and reports a reset", async (t) => {
     const clock = new VirtualClock();
     const store = createChannelStore({ history: { ttlMs: 5000 }, clock });
     const site = await polling(t, store);

@@ -272,7 +272,7 @@ for (const [name, make] of KINDS) {
       assert.deepEqual(await store.presence("g"), []);
     });
 
-    it("tells of joining and leaving, once each", async () => {
+    it("reports joining and leaving, once each", async () => {
       const told: string[] = [];
       const store = make({
         onJoin: (group, _, attachment) => told.push(`join ${group} ${attachment}`),

@@ -32,7 +32,7 @@ for (const [way, fail] of Object.entries(FAILING_WAYS)) {
       assert.equal(store.size("g"), 1);
     });
 
-    it("as onError ends nothing", async (t) => {
+    it("as onError does not end the process or a channel", async (t) => {
       const printed = t.mock.method(console, "error", () => {});
       const store = createChannelStore({
         onJoin: () => {

@@ -62,7 +62,7 @@ describe("the options of a store", () => {
     });
   });
 
-  it("are taken at the border of what is allowed", async () => {
+  it("are accepted at the limits of the allowed range", async () => {
     const good: readonly Loose[] = [
       { history: { size: 0, ttlMs: INFINITE, maxBytes: 0, maxTotalBytes: INFINITE } },
       { history: { size: undefined }, onJoin: undefined, backplane: undefined },

@@ -147,7 +147,7 @@ describe("Http1Connection: persistence", () => {
     assert.equal(connection.isClosed, true);
   });
 
-  it("RFC 9112 §9.6: reads nothing behind a request with `Connection: close`", () => {
+  it("RFC 9112 §9.6: reads nothing after a request with `Connection: close`", () => {
     const connection = request(GET_CLOSE + GET);
     connection.respond(OK, null);
     connection.receive(bytesOf(GET));
@@ -251,7 +251,7 @@ describe("Http1Connection: pipelining", () => {
     assert.equal(connection.nextRequest()?.target, "/2");
   });
 
-  it("finds the request behind a chunked body, its trailers included", () => {
+  it("finds the request after a chunked body with trailers", () => {
     const connection = request(`${POST_CHUNKED}3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n`);
     assert.equal(bodyOf(connection), "abc");
     assert.equal(connection.isBodyRead, true);
@@ -342,7 +342,7 @@ describe("Http1Connection: responses without a body", () => {
 describe("Http1Connection: CONNECT", () => {
   const CONNECT = "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n";
 
-  it("RFC 9110 §9.3.6: a 2xx has neither length, coding nor body, and nothing is read behind it", () => {
+  it("RFC 9110 §9.3.6: a 2xx has neither length, coding nor body, and nothing is read after it", () => {
     for (const respond of [
       (c: Http1Connection) => c.respond({ status: 200, fields: ["Content-Length", "5"] }, "hello"),
       (c: Http1Connection) => c.start({ status: 200, fields: ["Transfer-Encoding", "chunked"] }),
@@ -356,7 +356,7 @@ describe("Http1Connection: CONNECT", () => {
     }
   });
 
-  it("RFC 9931: any other answer is the last one too: what stands behind may be the tunnel's", () => {
+  it("RFC 9931: any other answer is the last one, too, because the next bytes may be the tunnel's", () => {
     const connection = request(CONNECT + GET);
     connection.respond({ status: 405, fields: [] }, "no");
     assert.equal(
@@ -373,7 +373,7 @@ describe("Http1Connection: a response that goes to many", () => {
   const bodies = ["hello", "", "h\u00e9", bytesOf("bytes"), new Uint8Array(2000)];
   const fieldLists = [[], ["Content-Type", "text/plain"], ["Connection", "close"], ["Date", "now", "Server", "s"]];
 
-  it("is for each what it would be alone", () => {
+  it("is the same for each as it would be alone", () => {
     for (const body of bodies) {
       for (const fields of fieldLists) {
         for (const status of [200, 204, 205, 304, 503]) {
@@ -429,7 +429,7 @@ describe("Http1Connection: a response that goes to many", () => {
     );
   });
 
-  it("closes behind the last request of a client that has ended its side", () => {
+  it("closes after the last request of a client that has ended its side", () => {
     const encoded = new EncodedBody("x");
     request(GET).respond(OK, "x", encoded);
     const connection = request(GET);
@@ -606,7 +606,7 @@ describe("Http1Connection: request bodies", () => {
     assert.equal(thrown(() => connection.nextBody()).code, "CLIENT_GONE");
   });
 
-  it("a body that was cut off after its response is nobody's loss", () => {
+  it("a body that was cut off after its response is not an error", () => {
     const connection = request(`${POST_5}he`);
     connection.respond(OK, null);
     connection.receiveEof();
@@ -730,7 +730,7 @@ describe("Http1Connection: the peer's end", () => {
     );
   });
 
-  it("RFC 9112 §8: of what was cut off behind them nothing is answered", () => {
+  it("RFC 9112 §8: an incomplete request after them is not answered", () => {
     const connection = request(`${GET}GET /2 HTTP/1.1\r\nHos`);
     connection.receiveEof();
     connection.respond(OK, null);
@@ -774,7 +774,7 @@ describe("Http1Connection: the peer's end", () => {
     assert.equal(unread.isClosed, true);
   });
 
-  it("a stream that was begun goes on", () => {
+  it("a stream that has begun continues", () => {
     const connection = request(GET);
     connection.start(OK);
     connection.receiveEof();
@@ -846,7 +846,7 @@ describe("Http1Connection: refusals", () => {
     assert.equal(connection.isClosed, true);
   });
 
-  it("never writes a second response, nor anything behind a begun one", () => {
+  it("never writes a second response, nor anything after one that has begun", () => {
     const begun = request(`${POST_CHUNKED}x\r\n`);
     begun.start(OK);
     begun.write("part");
@@ -965,7 +965,7 @@ describe("Http1Connection: fields that are the connection's business", () => {
     assert.equal(connection.isClosed, false);
   });
 
-  it("what Connection, Content-Length and their like hold reaches the wire only as what it means", () => {
+  it("the values of Connection, Content-Length and similar fields reach the wire only with their meaning", () => {
     for (const name of ["Connection", "Content-Length", "Transfer-Encoding", "Keep-Alive"]) {
       const output = answer(HEAD, 200, [name, "1\r\nX-Evil: 1"], null);
       assert.doesNotMatch(output, /evil/i);
@@ -974,7 +974,7 @@ describe("Http1Connection: fields that are the connection's business", () => {
 });
 
 describe("Http1Connection: upgrade", () => {
-  it("RFC 9110 §15.2.2: writes the 101 and hands over what came behind the request", () => {
+  it("RFC 9110 §15.2.2: writes the 101 and hands over the bytes after the request", () => {
     const connection = request(
       `GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x80`,
     );

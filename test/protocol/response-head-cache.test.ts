@@ -18,7 +18,7 @@ describe("ordinaryHead", () => {
     assert.equal(ordinaryHead(404, [], DATE, ""), `HTTP/1.1 404 Not Found\r\n${DATE}`);
   });
 
-  it("tells heads apart that differ in one thing alone", () => {
+  it("distinguishes heads that differ in one part only", () => {
     const heads: [number, string[], string, string][] = [
       [200, ["A", "1"], DATE, ""],
       [200, ["A", "2"], DATE, ""],

@@ -34,14 +34,14 @@ describe("origins", () => {
     for (const name of ["b", "b", "c", "c"]) assert.equal((await site.request(connect(`https://${name}`))).status, 101);
   });
 
-  it("of http are others where a trusted proxy says that ours is https", async (t) => {
+  it("of http are different if a trusted proxy says that ours is https", async (t) => {
     const site = await serving(t, (r) => withChannel(r, () => {}), { trustedProxies: ["loopback"] });
     const proto = "X-Forwarded-Proto: https\r\n";
     assert.equal((await site.request(connect("http://our.example", proto))).status, 403);
     assert.equal((await site.request(connect("https://our.example", proto))).status, 101);
   });
 
-  it("of http are others where TLS is ours, for WebSockets and for what pages read", {
+  it("of http are different if our server has TLS, for WebSockets and for answers that pages read", {
     skip: noCertificate,
   }, async (t) => {
     const site = await serving(t, (r) => (r.isWebSocket ? withChannel(r, () => {}) : openSession(r, {})), {
@@ -102,7 +102,7 @@ describe("allowedHosts", () => {
     });
   }
 
-  it("refuse what is no host at the start", async () => {
+  it("refuse values that are not hosts at the start", async () => {
     for (const allowedHosts of [[], ["*"], ["http://app.example"], ["a b"]]) {
       await assert.rejects(
         serve(() => "", { port: 0, allowedHosts }),
@@ -115,7 +115,7 @@ describe("allowedHosts", () => {
 describe("a page of an allowed origin", () => {
   const origin = `Origin: ${APP}`;
 
-  it("may read what a channel, a returned answer and a refusal say", async (t) => {
+  it("may read the answers of a channel, of a handler and of a refusal", async (t) => {
     const site = await serving(
       t,
       (r) => {
@@ -165,7 +165,7 @@ describe("a page of an allowed origin", () => {
     }
   });
 
-  it("gets nothing of it with cors: false", async (t) => {
+  it("gets none of these fields with cors: false", async (t) => {
     const site = await serving(t, () => "hi", { ...OPTIONS, cors: false });
     const { headers } = await site.request(`GET /\r\n${origin}`);
     assert.equal(headers.get("access-control-allow-origin"), undefined);

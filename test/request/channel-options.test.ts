@@ -136,7 +136,7 @@ for (const [door, [open, table]] of Object.entries(DOORS)) {
   });
 }
 
-describe("options of channels at the border of what is allowed", () => {
+describe("options of channels at the limits of the allowed range", () => {
   for (const options of GOOD) {
     it(`are taken: ${Object.entries(options).map(([name, value]) => `${name} ${typeof value}`)}`, async (t) => {
       const site = await serving(t, (request) => {
@@ -165,7 +165,7 @@ describe("options of channels at the border of what is allowed", () => {
   });
 });
 
-describe("what is called of a channel", () => {
+describe("the methods of a channel", () => {
   it("is BAD_OPTION where it cannot be called", async (t) => {
     const site = await serving(t, (request) => {
       for (const setup of [...NO_FUNCTION, undefined]) {

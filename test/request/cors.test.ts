@@ -261,7 +261,7 @@ describe("the option cors", () => {
     }
   });
 
-  it("false says nothing anywhere, of sessions either, and preflights reach the handler", async (t) => {
+  it("false adds no fields anywhere, not even for sessions, and preflights reach the handler", async (t) => {
     const ours = await site(t, { allowedOrigins: [APP], cors: false });
     for (const text of [...Object.values(ANSWERS), preflight("GET")]) {
       for (const origin of [APP, "https://evil.example"]) {
@@ -425,7 +425,7 @@ describe("odd origins", () => {
 describe("a preflight for a private network", () => {
   const asked = "OPTIONS /text\r\nAccess-Control-Request-Method: GET\r\nAccess-Control-Request-Private-Network: true";
 
-  it("is told that the page may, where its origin is named", async (t) => {
+  it("is granted if the page's origin is listed", async (t) => {
     const ours = await site(t, { allowedOrigins: [APP] });
     const head = await headOf(ours, asked, `Origin: ${APP}`);
     assert.deepEqual([head.status, corsOf(head)["allow-private-network"]], [204, "true"]);

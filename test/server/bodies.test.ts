@@ -141,7 +141,7 @@ describe("a request's body", () => {
     assert.equal((await client.response()).text, String(count * part.length));
   });
 
-  it("is not read as the next request when nobody reads it", async (t) => {
+  it("is not parsed as the next request when the handler does not read it", async (t) => {
     const site = await serving(t, (r) => r.path);
     const client = await site.connect();
     const hidden = request("GET /hidden");
@@ -153,7 +153,7 @@ describe("a request's body", () => {
   });
 });
 
-describe("a body of 2 MB that nobody reads", () => {
+describe("a body of 2 MB that the handler does not read", () => {
   it("does not delay the answer, and is not read as a request", async (t) => {
     const paths: string[] = [];
     const site = await serving(t, (r) => {

@@ -86,7 +86,7 @@ describe("the options of serve", () => {
     assert.equal(process.getActiveResourcesInfo().filter((name) => name === "TCPServerWrap").length, before);
   });
 
-  it("are accepted at the border of the allowed range", async () => {
+  it("are accepted at the limits of the allowed range", async () => {
     const good: readonly ServeOptions[] = [
       Object.fromEntries(Object.keys(LIMITS).map((name) => [name, INFINITE])),
       { pingIntervalMs: 0, closeTimeoutMs: 3e9, backlog: 0 },

@@ -138,7 +138,7 @@ describe("NODE_DEBUG=unichannel", () => {
     assert.doesNotMatch(lines().join("\n"), new RegExp(open.session.slice(0, 8)));
   });
 
-  it("prints that a page may not read an answer, which otherwise only the browser says", async (t) => {
+  it("prints that a page may not read an answer, which otherwise only the browser reports", async (t) => {
     const { target, printed, lines } = await child(t, "unichannel");
     const client = await RawClient.connect(t, target);
     client.write("GET /401 HTTP/1.1\r\nHost: a.example\r\nOrigin: https://app.example\r\n\r\n");

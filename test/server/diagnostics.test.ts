@@ -138,7 +138,7 @@ describe("the events of a server", () => {
     assert.equal(site.server.stats().requests, 0);
   });
 
-  it("tell of overflows, whoever is told of the error", async (t) => {
+  it("report overflows, whichever handler receives the error", async (t) => {
     const heard = listenTo(t, ["unichannel:channel.overflow", "unichannel:error"]);
     const channels: Channel[] = [];
     const site = await serving(t, (r) => {

@@ -59,7 +59,7 @@ describe("a tick that is late", () => {
     await client.ended();
   });
 
-  it("hears a WebSocket's answer to a ping before the connection is taken for lost", async (t) => {
+  it("accepts a WebSocket's answer to a ping before it considers the connection lost", async (t) => {
     const stall = stalling(t);
     const site = await serving(t, (r) => openChannel(r, { message: (message, channel) => void channel.send(message) }));
     const socket = await WsClient.open(t, site.target);

@@ -120,7 +120,7 @@ describe("a client that has not left while its upload is not read", () => {
     assert.equal(status, 200);
   });
 
-  it("is sent nothing at all where its request has no channel", async (t) => {
+  it("is sent nothing if its request has no channel", async (t) => {
     const gate = deferred();
     const site = await serving(t, async (r) => {
       if (r.path === "/channel") return withChannel(r, () => gate.promise).response;

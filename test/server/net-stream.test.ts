@@ -84,7 +84,7 @@ function block(size: number, seed: number, asText: boolean): Piece {
 }
 
 describe("NetStream", () => {
-  it("delivers in order what is larger than a slice, whatever it is made of", async (t) => {
+  it("delivers bodies larger than a slice in order, whatever their type", async (t) => {
     const { stream, peer, told } = await pair(t);
     const sizes = [1, 10, 65_535, 65_536, 65_537, 131_071, 131_072, 131_073, 196_608, 3, 700_000, 1, 1, 40_000];
     const pieces = sizes.flatMap((size, i) => [block(size, i, true), block(size, i + 100, false)]);
@@ -108,7 +108,7 @@ describe("NetStream", () => {
     assert.deepEqual(told, ["drain", "eof", "closed", "streamClosed"]);
   });
 
-  it("tells how much the peer has not taken: 0 for one that keeps up", async (t) => {
+  it("returns the bytes that the peer has not taken: 0 for one that keeps up", async (t) => {
     const { stream, peer, budget } = await pair(t);
     stream.write("x");
     assert.equal(stream.bufferedAmount, 0);

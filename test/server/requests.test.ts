@@ -100,7 +100,7 @@ describe("a request", () => {
     assert.deepEqual(await seen(t, "OPTIONS * HTTP/1.1", (r) => [r.method, r.url]), ["OPTIONS", "*"]);
   });
 
-  it("says what it asks to be upgraded to, and what event was seen last", async (t) => {
+  it("has the requested upgrade and the id of the last event", async (t) => {
     const fields = "Upgrade: h2c, WebSocket\r\nConnection: upgrade\r\nLast-Event-ID: 42";
     assert.deepEqual(await seen(t, `GET / HTTP/1.1\r\n${fields}`, (r) => [r.isWebSocket, r.lastEventId]), [true, "42"]);
   });

@@ -9,7 +9,7 @@ import { until } from "../support/wait.ts";
 import { upgradeRequest } from "../support/ws-client.ts";
 
 describe("a request with a lower try than the one that resumed the session", () => {
-  it("is refused with 409 on every carrier, and the present carrier goes on", async (t) => {
+  it("is refused with 409 on every carrier, and the current carrier continues", async (t) => {
     const site = await sessionSite(t);
     const open = opened(await poll(t, site.endpoint, { try: 1 }));
     const socket = await SocketClient.open(t, site.endpoint, { ...back(open, 0), try: 5 });

@@ -33,7 +33,7 @@ describe("a session whose receiver awaits drained() after each answer", () => {
     await Promise.all(waits);
   });
 
-  it("reads the acknowledgement behind 200 messages of a WebSocket", async (t) => {
+  it("reads the acknowledgement after 200 messages of a WebSocket", async (t) => {
     const { site, socket } = await sessionOfSocket(t, {
       async message(_, channel) {
         channel.send("answer");
@@ -148,7 +148,7 @@ describe("a session whose receiver is slow", () => {
     assert.equal(opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0 })).received, sent);
   });
 
-  it("drops a carrier whose acknowledgement is behind unread messages only after a longer time, and resumes", async (t) => {
+  it("drops a carrier whose acknowledgement follows unread messages only after a longer time, and resumes", async (t) => {
     const { site, socket, open } = await sessionOfSocket(t, {
       async message(_, channel) {
         channel.send("answer");

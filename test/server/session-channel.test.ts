@@ -79,7 +79,7 @@ describe("a session's channel", () => {
     for (const data of ["a", "b", "c"]) assert.deepEqual(await socket.record(), text(data));
   });
 
-  it("sends the messages of its setup behind open, also on a poll", async (t) => {
+  it("sends the messages of its setup after `open`, also on a poll", async (t) => {
     const site = await sessionSite(t, { open: (channel) => channel.send("welcome") });
     const answer = await poll(t, site.endpoint);
     assert.equal(opened(answer).resumed, false);
@@ -339,7 +339,7 @@ describe("a session in its handler", () => {
     assert.deepEqual(site.takeMessages(), ["handler: request was answered already"]);
   });
 
-  it("works with a Fetch handler, and behind an await", async (t) => {
+  it("works with a Fetch handler, and after an await", async (t) => {
     const site = await serving(t, async (request) => {
       await Promise.resolve();
       return openSession(request.toRequest(), { message: (message, channel) => channel.send(message) }).response;

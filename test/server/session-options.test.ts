@@ -59,7 +59,7 @@ describe("the options of openSession", () => {
     assert.match(site.site.takeMessages()[0]!, /no option "heartbeatMS"; did you mean "heartbeatMs"\?/);
   });
 
-  it("work with the smallest and largest values that are allowed", async (t) => {
+  it("work with the smallest and largest allowed values", async (t) => {
     for (const options of TAKEN) {
       const { open } = await sessionOfPoll(t, {}, options);
       assert.ok(Number.isSafeInteger(open.resumeMs) && Number.isSafeInteger(open.heartbeatMs));

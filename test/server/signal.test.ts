@@ -107,7 +107,7 @@ describe("the signal of a channel", () => {
     assert.equal(codeOf(signal), "CHANNEL_CLOSED");
   });
 
-  it("does not stop a stream that was taken before close, and aborts behind it", async (t) => {
+  it("does not stop a stream that was accepted before close, and aborts after it", async (t) => {
     let signal: AbortSignal | undefined;
     let seen: boolean | undefined;
     const gate = deferred();
@@ -172,7 +172,7 @@ describe("a silent event stream", () => {
     assert.equal((await client.chunk())?.toString(), ": \n\n");
   });
 
-  it("has its head behind an async setup, which may answer with another status before", async (t) => {
+  it("has its head after an async setup, which may answer with another status before", async (t) => {
     const gate = deferred();
     const site = await serving(t, (r) => {
       withChannel(r, async (channel) => {

@@ -124,7 +124,7 @@ describe("a client that stops reading", () => {
   });
 });
 
-describe("a client behind a network that has gone", () => {
+describe("a client whose network has gone", () => {
   for (const kind of KINDS) {
     it(`is noticed, and lost to the network: ${kind}`, async (t) => {
       const options = { pingIntervalMs: 100, pongTimeoutMs: 100, writeTimeoutMs: 100 };

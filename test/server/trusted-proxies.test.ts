@@ -421,7 +421,7 @@ describe("proxyProtocol", () => {
     assert.match(body!, /the PROXY line is too long\n$/);
   });
 
-  it("carries a WebSocket, with frames right behind the handshake", async (t) => {
+  it("carries a WebSocket, with frames directly after the handshake", async (t) => {
     const { server } = await serving(
       t,
       (request) =>
@@ -489,7 +489,7 @@ describe("proxyProtocol before TLS", () => {
 
   const expected = { address: CLIENT, scheme: "https", host: "own", url: "https://own/path" };
 
-  it("takes the address from what comes before the handshake", async (t) => {
+  it("takes the address from the header before the handshake", async (t) => {
     const { server } = await serving(t, WHO, OPTIONS);
     const socket = connect(whereIs(server));
     socket.write(V1);

@@ -170,7 +170,7 @@ describe("a handshake is refused", () => {
     assert.equal((await client.response()).text, "stream");
   });
 
-  it("by the application, with its own response; nothing behind it is run", async (t) => {
+  it("by the application, with its own response; later requests are not run", async (t) => {
     const paths: string[] = [];
     const site = await serving(t, (r) => {
       paths.push(r.path);

@@ -347,7 +347,7 @@ describe("messages without a receiver", () => {
     assert.deepEqual(got, ["received"]);
   });
 
-  it("go to a receiver that is set right behind withChannel", async (t) => {
+  it("go to a receiver that is set directly after withChannel", async (t) => {
     const got: Message[] = [];
     const site = await serving(t, (r) => {
       const channel = withChannel(r, () => {});

@@ -108,7 +108,7 @@ describe("an upgrade check", () => {
     assert.deepEqual([asked, handled], [0, []]);
   });
 
-  it("holds bytes that arrive meanwhile, up to the limit of what is held", async (t) => {
+  it("holds bytes that arrive meanwhile, up to the limit", async (t) => {
     const gate = deferred();
     // All answers may have to wait for this process to read them: a channel must not be closed as too slow for that.
     const { site } = await guarded(t, () => gate.promise, { maxBufferedBytes: 256 * 1_048_576 });

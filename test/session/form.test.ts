@@ -18,7 +18,7 @@ describe("a session's record", () => {
     assert.equal(asEventText("hello").body, "data: hello\n\n");
   });
 
-  it("has bytes of its own, also where they come as a Buffer, whose slice is a view", () => {
+  it("has its own bytes, even for a Buffer, whose slice is a view", () => {
     for (const buffer of [Uint8Array.of(1, 2), Buffer.from([1, 2])]) {
       const records = [dataRecord(buffer), new EncodedMessage(bodyMessage(buffer)).asRecord()];
       buffer[0] = 9;
@@ -26,7 +26,7 @@ describe("a session's record", () => {
     }
   });
 
-  it("of another kind is encoded as it is", () => {
+  it("of another kind is encoded unchanged", () => {
     assert.equal(asWebSocketMessage({ type: "ack", received: 7 }).body, "a7");
     assert.equal(asEventText({ type: "heartbeat" }).body, ": \n\n");
   });

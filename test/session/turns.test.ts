@@ -21,7 +21,7 @@ describe("Turns", () => {
     assert.equal(turns.take(100), undefined);
   });
 
-  it("does work of more than a turn's amount in a turn of its own", async () => {
+  it("does more work than a turn's amount in a separate turn", async () => {
     const turns = new Turns(100);
     assert.equal(turns.take(1000), undefined);
     let isDone = false;

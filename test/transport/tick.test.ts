@@ -210,7 +210,7 @@ describe("a silent WebSocket", () => {
     assert.equal(listener.status, undefined);
   });
 
-  it("is left alone with pingIntervalMs 0", () => {
+  it("is not pinged with pingIntervalMs 0", () => {
     const { wire, transport } = open();
     for (let now = 0; now < 600_000; now += 1000) transport.tick(now, { pingIntervalMs: 0, pongTimeoutMs: 20_000 });
     assert.equal(wire.written, "");

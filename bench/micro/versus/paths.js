@@ -1,7 +1,7 @@
 // @ts-check
 // The paths that versus/run.js compares, and the process that runs one of them for one checkout:
-// `node paths.js CHECKOUT PATH`. Each line that it reads is a number of rounds; it answers with the shortest of them, in ns
-// for each operation.
+// `node paths.js CHECKOUT PATH`. It reads a number of rounds from each line and prints the shortest of them, in ns
+// per operation.
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { constants, deflateRawSync } from "node:zlib";
@@ -54,7 +54,7 @@ const PATHS = {
         for (const stream of streams) stream.listener.onBytes(request);
         await turn();
         ({ id } = await store.publish("all", TEXT_128));
-        // The answers are made at the end of the turn, and written at the end of the next.
+        // Answers are made at the end of the turn, and written at the end of the next.
         await turn();
         await turn();
       },
@@ -87,7 +87,7 @@ async function echo({ library, serve }, frame, inFlight, fields = []) {
   return reading(streams, Buffer.concat(Array.from({ length: inFlight }, () => frame)), inFlight);
 }
 
-/** A text message of so many bytes. @param {number} bytes */
+/** A text message of `bytes` bytes. @param {number} bytes */
 function frameOf(bytes) {
   return maskedFrame(TEXT, Buffer.alloc(bytes, "unichannel "));
 }
@@ -120,7 +120,7 @@ async function publish({ library, serve }, request, burst) {
   };
 }
 
-/** Twenty turns in which each stream reads once. @param {Stream[]} streams @param {Buffer} bytes @param {number} inFlight @returns {Path} */
+/** A round of twenty turns in which each stream reads once. @param {Stream[]} streams @param {Buffer} bytes @param {number} inFlight @returns {Path} */
 function reading(streams, bytes, inFlight) {
   const turns = 20;
   const copy = Buffer.alloc(bytes.length);

@@ -1,7 +1,7 @@
 // @ts-check
 // The same paths of two checkouts, over streams without sockets: `node bench/micro/versus/run.js --before ../before [PATH…]`,
-// both installed and built. Work of other processes only ever makes a round longer, so the shortest of many short rounds is
-// compared, by turns. Where `perf` may count instructions of the processor it does: their number is hardly disturbed at all.
+// both installed and built. Other processes can only make a round longer, so the shortest of many short rounds is compared, and
+// the checkouts alternate. If `perf` may count processor instructions, it does: other work hardly changes their number.
 import { spawn, spawnSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -27,7 +27,7 @@ if (values.before === undefined || unknown.length > 0) {
   process.exit(2);
 }
 
-/** One thread: the work of the JIT and of the collector is counted with the measured code. */
+/** With one thread, the work of the JIT and of the garbage collector is counted with the measured code. */
 const FLAGS = ["--single-threaded", "--max-semi-space-size=16"];
 const PATHS = fileURLToPath(new URL("paths.js", import.meta.url));
 const ROUNDS = 10;
@@ -73,7 +73,7 @@ class Side {
       "--",
     ];
     const [program = "", ...args] = hasPerf ? [...perf, ...command] : command;
-    // `perf` says on stderr what it was told on the control descriptor.
+    // `perf` repeats on stderr the commands from the control descriptor.
     this.#child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe", "pipe", "pipe"] });
     this.#child.stderr?.on("data", (text) => {
       const errors = String(text).replace(/^Events (?:en|dis)abled\n/gm, "");
@@ -117,7 +117,7 @@ class Side {
     return value;
   }
 
-  /** `perf` answers when it has done it. @param {"enable" | "disable"} command */
+  /** Resolves when `perf` has acknowledged the command. @param {"enable" | "disable"} command */
   async #count(command) {
     if (!hasPerf) return;
     const control = /** @type {import("node:net").Socket} */ (this.#child.stdio[3]);
@@ -140,7 +140,7 @@ for (const name of positionals.length > 0 ? positionals : PATH_NAMES) {
     `${name.padEnd(16)} ${line("ns", "ns", 0)}${hasPerf ? `   ${line("instructions", "instructions", 0)}` : ""}`,
   );
 
-  /** The lowest of all processes, and its ratio; of each pair of processes the ratio. @param {"ns" | "instructions"} key */
+  /** The lowest value of all processes with its ratio, and the ratio of each pair of processes. @param {"ns" | "instructions"} key */
   function line(key, unit = "", digits = 0) {
     const [before, now] = [costs.before, costs.now].map((side) => Math.min(...side.map((cost) => cost[key])));
     const each = summary(costs.now.map((cost, i) => cost[key] / (costs.before[i]?.[key] ?? Number.NaN)));

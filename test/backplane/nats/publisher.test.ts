@@ -96,7 +96,7 @@ describe("publishing to NATS' streams", () => {
     assert.deepEqual(asked(), ["a", "b"]);
   });
 
-  it("rejects a message that would come behind a later one of its group, and no message of another group", async () => {
+  it("rejects a message that would follow a later one of its group, and no message of another group", async () => {
     const { publish, outcomes, asked, take, turn } = setUp();
     publish("a");
     publish("of another", "h");

@@ -57,7 +57,7 @@ describe("deflate", () => {
     }
   });
 
-  it("with a history gives what a zlib stream would that has seen it, for every window", () => {
+  it("with a history gives the same as a zlib stream with that history, for every window", () => {
     for (let windowBits = 8; windowBits <= 15; windowBits++) {
       const history = new History(windowBits);
       const said: Uint8Array[] = [];
@@ -144,7 +144,7 @@ describe("inflate", () => {
     assert.equal(inflate(hex(""), ROOMY).length, 0);
   });
 
-  it("goes on behind a final block, with all that was before in its window", () => {
+  it("continues after a final block, with all earlier output in its window", () => {
     // f348…00: "Hello" with BFINAL; then 00110000: look back five bytes, as in §7.2.3.2.
     assert.equal(toHex(inflate(hex("f348cdc9c90700 f200110000"), ROOMY)), toHex(Buffer.from("HelloHello")));
     assert.throws(() => inflate(hex("f348cdc9c90700 f200110000"), 9), { code: "MESSAGE_TOO_BIG" });

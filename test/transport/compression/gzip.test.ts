@@ -70,7 +70,7 @@ describe("GzipExchange: answers in one piece", () => {
     assert.ok(body!.length < 100);
   });
 
-  it("RFC 9110 §12.5.5: say what they vary with, also where they are not compressed", () => {
+  it("RFC 9110 §12.5.5: have a Vary field, even if they are not compressed", () => {
     const fields = (vary: string[], acceptEncoding?: string): string => {
       const { gzip, told } = make({ acceptEncoding });
       gzip.respond({ status: 200, fields: vary }, "short");
@@ -174,7 +174,7 @@ describe("GzipExchange: streams", () => {
     );
   });
 
-  it("that are broken off have no end", () => {
+  it("that are aborted have no end", () => {
     const { gzip, told } = make();
     gzip.start({ status: 200, fields: [] });
     gzip.write("abc");

@@ -312,7 +312,7 @@ describe("permessage-deflate: properties", () => {
   );
   const bitsArbitrary = fc.integer({ min: 9, max: 15 });
 
-  it("what either side sends the other reads, for every window, taken over or not, in fragments or whole", async () => {
+  it("each side reads the other's messages, for every window, with and without takeover, fragmented or not", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(messageArbitrary, fc.array(fc.nat(200), { maxLength: 3 })), { minLength: 1, maxLength: 12 }),

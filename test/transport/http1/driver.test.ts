@@ -439,7 +439,7 @@ describe("Http1Driver: a client that does not read its answers", () => {
     assert.equal(stream.isPaused, true);
   });
 
-  it("ends after closeSoon, behind the unsent bytes", () => {
+  it("ends after closeSoon, after the unsent bytes", () => {
     const { stream, driver, clock, exchanges } = bench((exchange) => exchange.respond(OK, MUCH));
     stream.isStalled = true;
     stream.arrive(get("/").repeat(2));

@@ -48,7 +48,7 @@ describe("BufferBudget", () => {
     assert.equal(none.isShareSpent(0), false);
   });
 
-  it("always finds somebody while it is exceeded", () => {
+  it("always finds a channel to end while it is exceeded", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(1000), { minLength: 1 }), fc.nat(5000), (held, max) => {
         const budget = new BufferBudget(max);

@@ -112,7 +112,7 @@ describe("WebSocketTransport: one write per turn", () => {
     assert.deepEqual(stream.writes, ["\x8a\x011\x81\x01r\x8a\x012"]);
   });
 
-  it("writes within the turn what has grown to 64 KiB", () => {
+  it("writes within the turn once output has grown to 64 KiB", () => {
     const { stream, transport, turn } = bench();
     for (let count = 0; count < 7; count++) transport.send(message(new Uint8Array(10_000)), "more");
     assert.equal(stream.writes.length, 1);
@@ -173,7 +173,7 @@ describe("WebSocketTransport: the beginning", () => {
     assert.equal(stream.take(), "101\r\n\x8a\x01p");
   });
 
-  it("tells of an end that came before it was opened", () => {
+  it("reports an end that arrived before it was opened", () => {
     const stream = new MemoryStream();
     const context = {
       clock: new VirtualClock(),
@@ -237,7 +237,7 @@ describe("WebSocketTransport: reading pace", () => {
     assert.deepEqual(stream.writes, ["\x8a\x01p"]);
   });
 
-  it("an end that comes while paused is told at once, behind the messages before it", () => {
+  it("an end that arrives while paused is reported at once, after the messages before it", () => {
     const { stream, told } = bench((what, it) => {
       if (what === "1") it.transport.pause();
     });
@@ -387,7 +387,7 @@ describe("WebSocketTransport: the closing handshake (RFC 6455 §7)", () => {
     );
   });
 
-  it("what is sent after a close goes nowhere", () => {
+  it("messages sent after a close are discarded", () => {
     const { stream, transport, turn } = bench();
     transport.close(1000, "");
     transport.send(message("late"), "more");
