@@ -8,6 +8,7 @@ import * as react from "../src/client/react.ts";
 import * as unichannel from "../src/index.ts";
 import * as metrics from "../src/metrics.ts";
 import * as nats from "../src/nats.ts";
+import * as node from "../src/node.ts";
 import * as redis from "../src/redis.ts";
 import * as testing from "../src/testing/index.ts";
 import * as backplaneSuite from "./contract/backplane.ts";
@@ -129,6 +130,7 @@ describe("the public surface", () => {
     assert.deepEqual(Object.keys(metrics), ["collectMetrics"]);
     assert.deepEqual(Object.keys(redis), ["redisBackplane"]);
     assert.deepEqual(Object.keys(nats), ["natsBackplane"]);
+    assert.deepEqual(Object.keys(node), ["attach"]);
     assert.deepEqual(Object.keys(testing).sort(), ["VirtualClock", "testServer"]);
     assert.deepEqual(Object.keys(backplaneSuite), ["backplaneContract"]);
   });

@@ -16,7 +16,18 @@ interface Layer {
 }
 
 /** Lowest first: a file imports its own layer and those below it. */
-const TOWER = ["base", "codec", "protocol", "transport", "channel", "request", "session", "group", "server"] as const;
+const TOWER = [
+  "base",
+  "codec",
+  "protocol",
+  "transport",
+  "channel",
+  "request",
+  "session",
+  "group",
+  "server",
+  "hosts",
+] as const;
 
 /** No sockets, files or servers below the server; no Node at all where there is no I/O. */
 const NODE: Record<(typeof TOWER)[number], Layer["node"]> = {
@@ -29,6 +40,7 @@ const NODE: Record<(typeof TOWER)[number], Layer["node"]> = {
   session: ["node:crypto"],
   group: ["node:crypto"],
   server: "any",
+  hosts: "any",
 };
 
 const LAYERS: ReadonlyMap<string, Layer> = new Map<string, Layer>([
@@ -41,7 +53,7 @@ const LAYERS: ReadonlyMap<string, Layer> = new Map<string, Layer>([
   ["backplane", { imports: ["base", "backplane"], node: ["node:crypto"] }],
   // Beside the tower: it runs in browsers. Of a session both ends run the same state machine (docs/decisions/0010).
   ["client", { imports: ["base", "codec", "protocol", "client"], node: [] }],
-  // Above both: it has a server and its clients in one process.
+  // Above all: it has a server and its clients in one process.
   ["testing", { imports: [...TOWER, "backplane", "client", "testing"], node: "any" }],
 ]);
 

@@ -44,6 +44,8 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   CONNECTION_CLOSED: { message: "the connection has ended" },
   CLIENT_GONE: { message: "client closed the connection" },
   ALREADY_ANSWERED: { message: "request was answered already" },
+  ALREADY_ATTACHED: { message: "this server has channels already: attach once, and share what attach returned" },
+  UPGRADE_UNANSWERED: { message: "no route has answered a WebSocket that is ours: see upgrades" },
   NOT_OUR_REQUEST: { message: "request does not come from this server" },
   HANDLER_EXISTS: { message: "the messages have a handler or a loop already: remove the handler first" },
   BACKPLANE_UNAVAILABLE: { message: "the backplane cannot be reached, or did not confirm in time" },

@@ -27,7 +27,7 @@ import {
   toHandlers,
 } from "./channel-options.ts";
 import { contextOf, type RequestContext } from "./context.ts";
-import { newChannel } from "./new-channel.ts";
+import { newChannel, refusedChannel } from "./new-channel.ts";
 import { ChannelRequest } from "./request.ts";
 import { checkHandshake, refuseHandshake } from "./upgrade.ts";
 
@@ -113,6 +113,7 @@ function accept(
   options: AnyOptions,
 ): TransportChannel {
   const original = ChannelRequest.unanswered(request);
+  if (original.isRefused) return refusedChannel(original);
   // Everything that may throw comes first: the request is still unanswered then, so the client gets a 500.
   const { codec, headers, attachment } = options;
   const fields = headers === undefined ? NO_FIELDS : checkFields(toFields(headers));

@@ -40,11 +40,18 @@ const NOT_FOUND = { status: 404, body: "Not Found\n" };
 
 /** Never throws: an error is reported, and the client gets a response. */
 export function handleRequest(request: ChannelRequest, handler: Handler): void {
+  admitRequest(request);
+  if (request.isRefused) return;
   const context = contextOf(request);
-  if (context.debug !== undefined) debugPage(request, context.debug);
-  if (context.access.isChecked && isAnsweredAtDoor(request)) return;
   if (context.upgrade !== undefined && request.isWebSocket) checkUpgrade(request, context.upgrade, handler);
   else guardHandler(handler, request, answer, fail);
+}
+
+/** Answers a request for a foreign host, and a preflight: it is refused then, and no application code sees it. Never throws. */
+export function admitRequest(request: ChannelRequest): void {
+  const { debug, access } = contextOf(request);
+  if (debug !== undefined) debugPage(request, debug);
+  if (access.isChecked && isAnsweredAtDoor(request)) request.isRefused = true;
 }
 
 /** Calls the handler only for WebSockets that may open. Bytes that arrive meanwhile wait. */

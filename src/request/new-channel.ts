@@ -4,6 +4,7 @@ import type { SessionHandlers } from "../channel/channel.ts";
 import type { ChannelSettings } from "../channel/context.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import { type AnyCodec, makeChannel } from "../channel/typed-channel.ts";
+import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
 import type { Transport } from "../transport/transport.ts";
 import { contextOf } from "./context.ts";
 import type { ChannelRequest } from "./request.ts";
@@ -26,5 +27,18 @@ export function newChannel(request: ChannelRequest, parts: ChannelParts): Transp
   const channel = makeChannel(transport, handlers, settings, context, codec, contentType);
   context.channelOpened(channel, request);
   channel.publicChannel.attachment = parts.attachment === undefined ? request.attachment : parts.attachment;
+  return channel;
+}
+
+/** The channel of a request that was refused before anybody was asked: it is closed, and its setup does not run. */
+export function refusedChannel(request: ChannelRequest): TransportChannel {
+  const transport = new HttpTransport(request.exchange, PLAIN, []);
+  const channel = newChannel(request, {
+    ...{ transport, handlers: {}, settings: contextOf(request).channelSettings },
+    ...{ codec: undefined, contentType: undefined },
+  });
+  request.opened(channel);
+  channel.begin(undefined);
+  channel.close();
   return channel;
 }

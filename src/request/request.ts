@@ -45,6 +45,8 @@ export class ChannelRequest<out Attachment = unknown> {
   upgrade: CheckedUpgrade | undefined;
   /** @internal Whether its page may connect, once that was asked. */
   isOriginAllowed: boolean | undefined;
+  /** @internal It was answered before anybody was asked: a channel that is opened for it is closed. */
+  isRefused = false;
   #id: string | undefined;
   #client: Client | undefined;
   #headers: RequestHeaders | undefined;
@@ -227,8 +229,8 @@ export class ChannelRequest<out Attachment = unknown> {
     if (original === undefined) {
       throw new ChannelError("NOT_OUR_REQUEST", "pass the request that the handler was given (in Hono: c.req.raw)");
     }
-    const { channel, exchange } = original;
-    const isAnswered = channel !== undefined || (exchange.isAnswered && !exchange.isClientGone);
+    const { channel, exchange, isRefused } = original;
+    const isAnswered = channel !== undefined || (exchange.isAnswered && !exchange.isClientGone && !isRefused);
     if (isAnswered) throw new ChannelError("ALREADY_ANSWERED");
     return original;
   }

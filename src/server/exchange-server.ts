@@ -1,5 +1,6 @@
 // A server without a listener: serves the exchanges that a source hands it, keeps its open channels, and ends all when it
 // is stopped. The engine's source is `connections.ts`. An adapter for another server brings a source of its own.
+// Long because requests, channels and the stop share what is open.
 
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { DebugLog } from "../base/debug-log.ts";
@@ -13,7 +14,7 @@ import { pageFieldsOf } from "../request/access.ts";
 import { type Access, toAccess } from "../request/access-rules.ts";
 import type { Client } from "../request/client.ts";
 import type { ErrorReporter } from "../request/context.ts";
-import type { Handler } from "../request/handle.ts";
+import { admitRequest, type Handler } from "../request/handle.ts";
 import { ChannelRequest } from "../request/request.ts";
 import type { UpgradeCheck } from "../request/upgrade-check.ts";
 import { type SessionServerContext, Sessions } from "../session/registry.ts";
@@ -146,8 +147,25 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   }
 
   onExchange(exchange: Exchange): void {
+    this.serve(exchange, this.#handler);
+  }
+
+  /** Serves an exchange with another handler than the server's own. */
+  serve(exchange: Exchange, handler: Handler): void {
     this.#openExchanges += 1;
-    this.#observer.serve(new ChannelRequest(exchange, this), this.#handler);
+    this.#observer.serve(new ChannelRequest(exchange, this), handler);
+  }
+
+  /**
+   * Takes an exchange that the caller answers, by a channel or by itself. The request is refused, and answered, where no
+   * handler would have been called: for a foreign host, and for a preflight.
+   */
+  take(exchange: Exchange): ChannelRequest {
+    this.#openExchanges += 1;
+    const request = new ChannelRequest(exchange, this);
+    this.#observer.requestTaken(request);
+    admitRequest(request);
+    return request;
   }
 
   onExchangeEnd(exchange: Exchange, status: number): void {
@@ -226,6 +244,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   }
 
   tickBegins(now: number): void {
+    this.#guard(() => this.#source?.tick?.());
     if (!this.budget.isExceeded) this.#slowChannels.reset();
     else this.#guard(() => this.#slowChannels.tick(this.#channels.snapshot(), now));
   }

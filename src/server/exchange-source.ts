@@ -27,6 +27,8 @@ export interface ExchangeSource {
   readonly size: number;
   /** The open connections, as a copy. */
   snapshot(): readonly Connection[];
+  /** Called twice a second, before the connections are. */
+  tick?(): void;
   /** Accepts nothing new. A connection that is answering says in its last response that it closes. */
   stopAccepting(): void;
   /** Ends each connection that is ours as soon as it has answered what it has read. */

@@ -113,6 +113,15 @@ export class Observer {
     topics.CONNECTION_REFUSE.publish({ server: this.#server, remoteAddress });
   }
 
+  /** A request has come that is answered without a handler of the server. Subscribers are told. */
+  requestTaken(request: ChannelRequest): void {
+    this.counts.requests += 1;
+    this.#debug?.requestBegun(request);
+    if (!topics.REQUEST_START.hasSubscribers && !topics.REQUEST_END.hasSubscribers) return;
+    this.#requests.set(request.exchange, { subject: request, at: this.#clock.now() });
+    topics.REQUEST_START.publish({ server: this.#server, request });
+  }
+
   /** Serves a request. Subscribers are told first, and it runs in the context of the stores that they have bound. */
   serve(request: ChannelRequest, handler: Handler): void {
     this.counts.requests += 1;

@@ -13,7 +13,7 @@ import { type AttachmentOf, acceptWebSocket, toSettings } from "../request/accep
 import { isOriginAllowed, tellRefusal } from "../request/access.ts";
 import { toHandlers } from "../request/channel-options.ts";
 import { contextOf } from "../request/context.ts";
-import { newChannel } from "../request/new-channel.ts";
+import { newChannel, refusedChannel } from "../request/new-channel.ts";
 import { toRefusal } from "../request/refusal.ts";
 import { ChannelRequest } from "../request/request.ts";
 import { toCompressSettings } from "../transport/compression/deflate.ts";
@@ -64,6 +64,7 @@ export function openSession(
   options: AnySessionOptions = {},
 ): AnyChannel {
   const original = ChannelRequest.unanswered(request);
+  if (original.isRefused) return refusedChannel(original).publicChannel;
   const channel = accept(original, handlers, options);
   if (original.channel === undefined) original.opened(channel);
   return channel.publicChannel;

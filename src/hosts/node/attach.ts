@@ -1,0 +1,133 @@
+// `attach`: channels inside a server of node:http or node:https, and so in every framework above it.
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { ChannelError } from "../../base/errors.ts";
+import { badOption } from "../../base/option-values.ts";
+import type { Handler } from "../../request/handle.ts";
+import type { ChannelRequest } from "../../request/request.ts";
+import { checkHandler } from "../../server/check-options.ts";
+import type { ServerStats } from "../../server/counts.ts";
+import { ExchangeServer } from "../../server/exchange-server.ts";
+import type { FetchHandler } from "../../server/options.ts";
+import { toHandler } from "../../server/serve.ts";
+import type { BaseServer, ServerStatus } from "../../server/server.ts";
+import type { NodeExchange } from "./exchange.ts";
+import { NodeHost, type NodeServer } from "./host.ts";
+import { type AttachOptions, checkAttachOptions, toUpgradeMatcher } from "./options.ts";
+import { toBodyBytes } from "./request-body.ts";
+
+/** Options of `request`. */
+export interface AttachedRequestOptions {
+  /**
+   * The body, if a body parser has read it before: text, bytes, or the value that it made of JSON. Undefined and null mean
+   * that none has.
+   */
+  readonly body?: unknown;
+}
+
+/** Channels inside a server that stays yours: `attach` returns them. */
+export interface Attached extends BaseServer {
+  /**
+   * Returns the request of a handler of node:http, for `withChannel`, `openChannel`, `openSession` and `pollGroup`. Called once
+   * for each request, before its response has begun. Throws NOT_OUR_REQUEST for a request of another server, and
+   * ALREADY_ANSWERED for one that has its request or response.
+   */
+  request(request: IncomingMessage, response: ServerResponse, options?: AttachedRequestOptions): ChannelRequest;
+  /**
+   * Returns a listener that answers requests with a handler as `serve` takes it: with channels, or with what it returns. Throws
+   * BAD_OPTION for what is no handler.
+   */
+  listener(
+    handler: Handler | { readonly fetch: FetchHandler },
+  ): (request: IncomingMessage, response: ServerResponse) => void;
+}
+
+/** The hosts by their server. */
+const HOSTS = new WeakMap<NodeServer, NodeHost>();
+
+/** The property of a response that holds its exchange. */
+const EXCHANGE = Symbol("unichannel.exchange");
+
+type OwnedResponse = ServerResponse & { [EXCHANGE]?: NodeExchange };
+
+const STOPPED = { status: 503, headers: { "Retry-After": "1" }, body: "Service Unavailable\n" };
+
+/**
+ * Brings channels into a server of node:http or node:https that is yours: one route serves WebSockets, event streams,
+ * streaming, long polls and sessions. Upgrades of `upgrades` become requests of the server, so that its middleware applies to
+ * them; all other upgrades are left alone. When the server is closed, its channels end.
+ *
+ * Throws BAD_OPTION, and ALREADY_ATTACHED for a server that has this already.
+ */
+export function attach(server: NodeServer, options: AttachOptions): Attached {
+  return new AttachedServer(server, options);
+}
+
+class AttachedServer implements Attached {
+  readonly #exchanges: ExchangeServer;
+  readonly #host: NodeHost;
+
+  constructor(server: NodeServer, options: AttachOptions) {
+    checkServer(server);
+    checkAttachOptions(options);
+    const before = HOSTS.get(server);
+    if (before !== undefined && before.server.status !== "stopped") throw new ChannelError("ALREADY_ATTACHED");
+    const { upgrades, ...others } = options;
+    const isOurs = toUpgradeMatcher(upgrades);
+    this.#exchanges = new ExchangeServer(() => undefined, others, { shownAs: this });
+    before?.detach();
+    this.#host = new NodeHost(this.#exchanges, server, isOurs);
+    HOSTS.set(server, this.#host);
+    this.#exchanges.start(this.#host);
+  }
+
+  get status(): ServerStatus {
+    return this.#exchanges.status;
+  }
+
+  request(request: IncomingMessage, response: ServerResponse, options: AttachedRequestOptions = {}): ChannelRequest {
+    const exchange = this.#toExchange(request, response, options);
+    const taken = this.#exchanges.take(exchange);
+    exchange.lasts();
+    return taken;
+  }
+
+  listener(
+    handler: Handler | { readonly fetch: FetchHandler },
+  ): (request: IncomingMessage, response: ServerResponse) => void {
+    checkHandler("listener", handler);
+    const own = toHandler(handler);
+    return (request, response) => {
+      const exchange = this.#toExchange(request, response, {});
+      this.#exchanges.serve(exchange, this.#host.isAccepting ? own : () => STOPPED);
+      exchange.lasts();
+    };
+  }
+
+  stats(): ServerStats {
+    return this.#exchanges.stats();
+  }
+
+  stop(options?: { readonly graceMs?: number }): Promise<void> {
+    return this.#exchanges.stop(options);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #toExchange(request: IncomingMessage, response: OwnedResponse, { body }: AttachedRequestOptions): NodeExchange {
+    if (response[EXCHANGE] !== undefined) {
+      throw new ChannelError("ALREADY_ANSWERED", "request() was called for this exchange before: use what it returned");
+    }
+    const exchange = this.#host.toExchange(request, response, toBodyBytes(body));
+    response[EXCHANGE] = exchange;
+    return exchange;
+  }
+}
+
+function checkServer(server: unknown): void {
+  const { on, emit, listen } = (server ?? {}) as Partial<Record<"on" | "emit" | "listen", unknown>>;
+  if (typeof on === "function" && typeof emit === "function" && typeof listen === "function") return;
+  throw badOption("attach takes the server of node:http: http.createServer(app), app.listen(…) or app.server");
+}

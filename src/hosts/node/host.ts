@@ -1,0 +1,160 @@
+// The source of exchanges inside a server of node:http: makes them of its requests, takes the upgrades that are ours, and brings
+// both to an exchange server. The server itself, its other requests and its connections stay the application's.
+
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
+import type { Server as HttpsServer } from "node:https";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { guard } from "../../base/guard.ts";
+import { IndexedSet } from "../../base/indexed-set.ts";
+import { Output } from "../../base/output.ts";
+import { encodeResponseHead } from "../../codec/http1-response.ts";
+import type { ExchangeServer } from "../../server/exchange-server.ts";
+import type { Connection, ExchangeSource } from "../../server/exchange-source.ts";
+import { NetStream, type NetStreamOwner } from "../../server/net-stream.ts";
+import type { WebSocketOptions } from "../../transport/exchange.ts";
+import { switchingFields } from "../../transport/http1/switching-fields.ts";
+import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
+import type { Transport } from "../../transport/transport.ts";
+import { WebSocketTransport } from "../../transport/websocket/transport.ts";
+import { NodeExchange, type NodeExchangeOwner, type PendingUpgrade } from "./exchange.ts";
+import type { UpgradeMatcher } from "./options.ts";
+import { HostUpgrade, type UpgradeOwner } from "./upgrade.ts";
+
+/** Sockets tell that they are closed a turn or two after they were destroyed. */
+const MAX_CLOSING_TURNS = 10;
+
+/** A server that can be attached to. */
+export type NodeServer = HttpServer | HttpsServer;
+
+type Open = NodeExchange | HostUpgrade | NetStream;
+
+export class NodeHost implements ExchangeSource, NetStreamOwner, NodeExchangeOwner, UpgradeOwner {
+  readonly url = undefined;
+  readonly isUnix = false;
+  readonly server: ExchangeServer;
+  readonly budget: BufferBudget;
+  readonly writeTimeoutMs: number;
+  readonly #http: NodeServer;
+  readonly #isOurs: UpgradeMatcher;
+  readonly #open = new IndexedSet<Open>();
+  /** The upgrades that are not answered, by their request. */
+  readonly #upgrades = new WeakMap<IncomingMessage, HostUpgrade>();
+  #hasListened: boolean;
+  /** False from the second step of a stop on: a new request is refused. */
+  isAccepting = true;
+
+  constructor(server: ExchangeServer, http: NodeServer, isOurs: UpgradeMatcher) {
+    this.server = server;
+    this.budget = server.budget;
+    this.writeTimeoutMs = server.limits.writeTimeoutMs;
+    this.#http = http;
+    this.#isOurs = isOurs;
+    this.#hasListened = http.listening;
+    http.on("upgrade", this.#onUpgrade);
+    http.on("close", this.#onClose);
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  get allowsHalfOpen(): boolean {
+    return (this.#http as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen === true;
+  }
+
+  snapshot(): readonly Connection[] {
+    return this.#open.snapshot();
+  }
+
+  /** Lets the server go: another may be attached to it. */
+  detach(): void {
+    this.#http.off("upgrade", this.#onUpgrade).off("close", this.#onClose);
+  }
+
+  /** Makes the exchange of a request that the host has read. */
+  toExchange(request: IncomingMessage, response: ServerResponse, body: Uint8Array | undefined): NodeExchange {
+    const upgrade = this.#upgrades.get(request);
+    upgrade?.take();
+    return new NodeExchange(this, { request, response, body, upgrade });
+  }
+
+  acceptWebSocket(
+    upgrade: PendingUpgrade,
+    request: IncomingMessage,
+    fields: readonly string[],
+    options: WebSocketOptions,
+  ): Transport {
+    const output = new Output();
+    output.text(`${encodeResponseHead(101, [...switchingFields(request.rawHeaders), ...fields])}\r\n`);
+    const { socket, rest } = upgrade.accept();
+    const stream = new NetStream(socket, this);
+    this.#open.add(stream);
+    this.server.connectionOpened(stream);
+    const transport = new WebSocketTransport(stream, this.server, options, output);
+    stream.listener = transport;
+    transport.begins(rest);
+    return transport;
+  }
+
+  opened(exchange: NodeExchange): void {
+    this.#open.add(exchange);
+  }
+
+  closed(exchange: NodeExchange): void {
+    this.#open.delete(exchange);
+    this.server.checkEmpty();
+  }
+
+  upgradeOver(upgrade: HostUpgrade): void {
+    this.#open.delete(upgrade);
+    this.server.checkEmpty();
+  }
+
+  streamClosed(stream: NetStream): void {
+    this.#open.delete(stream);
+    this.server.connectionClosed(stream);
+  }
+
+  /** Its channel ticks for a WebSocket. */
+  tickListener(): boolean {
+    return false;
+  }
+
+  /** Node has no event for the begin of `server.close()`, which waits for WebSockets, and would wait for ever. */
+  tick(): void {
+    if (this.#http.listening) this.#hasListened = true;
+    else if (this.#hasListened) this.#stop(undefined);
+  }
+
+  stopAccepting(): void {}
+
+  endConnections(): void {
+    this.isAccepting = false;
+  }
+
+  async dropConnections(): Promise<void> {
+    for (const one of this.#open.snapshot()) {
+      guard(
+        () => (one instanceof NetStream ? one.destroy() : one.drop()),
+        (error) => this.server.report(error, { source: "connection" }),
+      );
+    }
+    for (let turns = 0; this.#open.size > 0 && turns < MAX_CLOSING_TURNS; turns++) await new Promise(setImmediate);
+  }
+
+  readonly #onUpgrade = (request: IncomingMessage, duplex: Duplex, head: Buffer): void => {
+    if (!this.#isOurs(request)) return;
+    const upgrade = new HostUpgrade(this, request, duplex as Socket, head);
+    this.#upgrades.set(request, upgrade);
+    this.#open.add(upgrade);
+    this.#http.emit("request", request, upgrade.response);
+    upgrade.watch();
+  };
+
+  readonly #onClose = (): void => this.#stop(0);
+
+  #stop(graceMs: number | undefined): void {
+    if (this.server.status === "running") void this.server.stop(graceMs === undefined ? {} : { graceMs });
+  }
+}

@@ -1,0 +1,86 @@
+// The body of a request that the host reads: pulled part by part, or given by the application, whose body parser has read it.
+
+import type { Readable } from "node:stream";
+import { utf8Bytes } from "../../base/bytes.ts";
+import { ChannelError } from "../../base/errors.ts";
+
+interface Reader {
+  readonly resolve: (part: Uint8Array | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The body as the application's parser left it: text, bytes, or a value that was parsed from JSON. */
+export type GivenBody = unknown;
+
+/** Returns the bytes of a body that the application gives; undefined if it gives none. */
+export function toBodyBytes(body: GivenBody): Uint8Array | undefined {
+  if (body === undefined || body === null) return undefined;
+  if (typeof body === "string") return utf8Bytes(body);
+  if (body instanceof Uint8Array) return body;
+  if (body instanceof ArrayBuffer) return new Uint8Array(body);
+  // A parser made it of JSON. A value that no JSON has becomes an empty body.
+  return utf8Bytes(JSON.stringify(body) ?? "");
+}
+
+export class RequestBody {
+  readonly #stream: Readable;
+  #reader: Reader | undefined;
+  #isOurs = false;
+  /** Bytes that were returned. */
+  bytes = 0;
+
+  constructor(stream: Readable) {
+    this.#stream = stream;
+  }
+
+  /** True while somebody waits for a part. */
+  get isAwaited(): boolean {
+    return this.#reader !== undefined;
+  }
+
+  /** Returns the next part, or undefined at the end. Rejects with BODY_USED if somebody else has read the body. */
+  next(): Promise<Uint8Array | undefined> {
+    if (!this.#isOurs) {
+      if (this.#stream.readableDidRead || this.#stream.readableEnded) return Promise.reject(used());
+      this.#isOurs = true;
+      this.#stream.on("readable", () => this.#feed());
+      this.#stream.on("end", () => this.#feed());
+      this.#stream.on("close", () => this.#feed());
+      // "close" follows.
+      this.#stream.on("error", () => {});
+    }
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject };
+      this.#feed();
+    });
+  }
+
+  /** Ends a read that waits. */
+  fail(error: unknown): void {
+    this.#take()?.reject(error);
+  }
+
+  #feed(): void {
+    if (this.#reader === undefined) return;
+    const stream = this.#stream;
+    const part = stream.read() as Uint8Array | null;
+    if (part !== null) {
+      this.bytes += part.length;
+      this.#take()!.resolve(part);
+    } else if (stream.readableEnded) this.#take()!.resolve(undefined);
+    else if (stream.destroyed) this.#take()!.reject(new ChannelError("CLIENT_GONE", "the request body is incomplete"));
+  }
+
+  #take(): Reader | undefined {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    return reader;
+  }
+}
+
+function used(): ChannelError {
+  return new ChannelError(
+    "BODY_USED",
+    "a body parser ran before: pass what it read, request(req, res, { body: req.body }), or move the route before the parser",
+  );
+}

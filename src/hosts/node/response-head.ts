@@ -1,0 +1,74 @@
+// The head of a response through `ServerResponse`: our fields beside those that middleware has set, and no field twice.
+
+import { OutgoingMessage, ServerResponse } from "node:http";
+import { ChannelError } from "../../base/errors.ts";
+import { fieldsBeside, joinFields, withPageFields } from "../../codec/field-list.ts";
+import type { ResponseHead } from "../../codec/http1-response.ts";
+import { isFieldValue, isToken } from "../../codec/http1-syntax.ts";
+
+const { writeHead } = ServerResponse.prototype;
+const { write, end } = OutgoingMessage.prototype;
+
+/** Public since Node 15.4, and missing in the types of Node 20. */
+type WithRawNames = ServerResponse & { getRawHeaderNames(): string[] };
+
+/** Fields that the response gets from its framing, whatever middleware has said of another body. */
+const OF_FRAMING = ["Content-Length", "", "Transfer-Encoding", "", "Keep-Alive", ""];
+
+/** True if no middleware has replaced a method that writes (compression does): bytes may go to the socket directly. */
+export function isUnwrapped(response: ServerResponse): boolean {
+  return response.write === write && response.end === end && response.writeHead === writeHead;
+}
+
+/** The fields that middleware has set: name, value, name, value, … */
+export function fieldsSetBefore(response: ServerResponse): readonly string[] {
+  const fields: string[] = [];
+  for (const name of (response as WithRawNames).getRawHeaderNames()) {
+    const value = response.getHeader(name);
+    if (Array.isArray(value)) for (const one of value) fields.push(name, one);
+    else if (value !== undefined) fields.push(name, String(value));
+  }
+  return fields;
+}
+
+/** Fields of an answer: middleware's count like the application's own, so they come before those for pages. */
+export function withSetFields(
+  fields: readonly string[],
+  set: readonly string[],
+  page: readonly string[] | undefined,
+): readonly string[] {
+  const own = set.length === 0 ? fields : joinFields(fieldsBeside(set, OF_FRAMING), fields);
+  return page === undefined ? own : withPageFields(own, page);
+}
+
+/** Writes a head, whose fields are checked. What was set before is among `fields`. */
+export function writeFields(response: ServerResponse, { status, fields }: ResponseHead, hasSetFields: boolean): void {
+  if (!hasSetFields && response.writeHead === writeHead) {
+    response.writeHead(status, fields as string[]);
+    return;
+  }
+  for (const name of response.getHeaderNames()) response.removeHeader(name);
+  for (const [name, values] of byName(fields)) response.setHeader(name, values.length === 1 ? values[0]! : values);
+  // Middleware that has replaced it (on-headers) reads fields by `getHeader`.
+  response.writeHead(status);
+}
+
+/** Throws BAD_STATUS or BAD_HEADER for what could not be read back as it is, like the engine. */
+export function checkHead({ status, fields }: ResponseHead): void {
+  if (!Number.isInteger(status) || status < 100 || status > 999) throw new ChannelError("BAD_STATUS", String(status));
+  for (let i = 0; i < fields.length; i += 2) {
+    if (!isToken(fields[i]!)) throw new ChannelError("BAD_HEADER", "name is not a token");
+    if (!isFieldValue(fields[i + 1]!)) throw new ChannelError("BAD_HEADER", fields[i]!);
+  }
+}
+
+function byName(fields: readonly string[]): Iterable<readonly [name: string, values: string[]]> {
+  const found = new Map<string, readonly [name: string, values: string[]]>();
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!;
+    const values = found.get(name.toLowerCase());
+    if (values === undefined) found.set(name.toLowerCase(), [name, [fields[i + 1]!]]);
+    else values[1].push(fields[i + 1]!);
+  }
+  return found.values();
+}

@@ -1,0 +1,164 @@
+// One upgrade of ours, from the host's event until a WebSocket has its socket or a response has ended its connection. The route
+// answers it as any other request: this file gives Node's response the socket, reads ahead meanwhile, so that a client that
+// leaves is noticed, and ends what no route answers.
+
+import { type IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { concat } from "../../base/bytes.ts";
+import { ChannelError } from "../../base/errors.ts";
+import type { ExchangeServer } from "../../server/exchange-server.ts";
+import type { Connection } from "../../server/exchange-source.ts";
+import { addressOf } from "../../server/net-stream.ts";
+import type { PendingUpgrade } from "./exchange.ts";
+
+/** Bytes that are read before the upgrade is answered. */
+const MAX_AHEAD_BYTES = 65_536;
+
+/**
+ * waiting    no route has answered
+ * taken      a route answers it with a request of ours
+ * switched   the socket is a WebSocket's
+ * closing    a response is complete, and the end of the client is awaited
+ * over       the socket is closed
+ */
+type UpgradeState = "waiting" | "taken" | "switched" | "closing" | "over";
+
+/** Every legal move. */
+const MOVES: Record<UpgradeState, readonly UpgradeState[]> = {
+  waiting: ["taken", "closing", "over"],
+  taken: ["switched", "closing", "over"],
+  switched: [],
+  closing: ["over"],
+  over: [],
+};
+
+export interface UpgradeOwner {
+  readonly server: ExchangeServer;
+  upgradeOver(upgrade: HostUpgrade): void;
+}
+
+export class HostUpgrade implements PendingUpgrade, Connection {
+  index: number | undefined = undefined;
+  readonly response: ServerResponse;
+  readonly #owner: UpgradeOwner;
+  readonly #socket: Socket;
+  #state: UpgradeState = "waiting";
+  /** Bytes that came after the request. */
+  #ahead: Uint8Array[];
+  #aheadBytes: number;
+  #firstTickAt: number | undefined;
+
+  constructor(owner: UpgradeOwner, request: IncomingMessage, socket: Socket, head: Uint8Array) {
+    this.#owner = owner;
+    this.#socket = socket;
+    this.#ahead = head.length > 0 ? [head] : [];
+    this.#aheadBytes = head.length;
+    // Node's own listener is off: without one an error would end the process. "close" follows.
+    socket.on("error", onError);
+    socket.on("close", this.#onClose);
+    this.response = new ServerResponse(request);
+    // RFC 9931: frames may follow a handshake that is not accepted, and must not be read as a request.
+    this.response.shouldKeepAlive = false;
+    this.response.assignSocket(socket);
+    this.response.on("finish", this.#onFinish);
+  }
+
+  get remoteAddress(): string | undefined {
+    return addressOf(this.#socket);
+  }
+
+  get isEncrypted(): boolean {
+    return "encrypted" in this.#socket;
+  }
+
+  get bytesReceived(): number {
+    return 0;
+  }
+
+  get bytesSent(): number {
+    return 0;
+  }
+
+  /** A request of ours was made of it: somebody answers. */
+  take(): void {
+    if (this.#state === "waiting") this.#moveTo("taken");
+  }
+
+  /** Reads ahead, unless it was answered in the turn in which it came. */
+  watch(): void {
+    if (this.#state !== "waiting" && this.#state !== "taken") return;
+    this.#socket.on("data", this.#onData).on("end", this.#onEnd);
+  }
+
+  accept(): { readonly socket: Socket; readonly rest: Uint8Array | undefined } {
+    this.#moveTo("switched");
+    const socket = this.#socket;
+    this.#unwatch();
+    socket.off("close", this.#onClose);
+    this.response.off("finish", this.#onFinish).detachSocket(socket);
+    socket.setTimeout(0);
+    this.#owner.upgradeOver(this);
+    return { socket, rest: this.#ahead.length === 0 ? undefined : concat(this.#ahead) };
+  }
+
+  tick(now: number): boolean {
+    if (this.#state !== "waiting") return false;
+    if (this.response.headersSent) return false;
+    this.#firstTickAt ??= now;
+    const { headerTimeoutMs } = this.#owner.server.limits;
+    if (now - this.#firstTickAt < headerTimeoutMs) return false;
+    this.#owner.server.report(new ChannelError("UPGRADE_UNANSWERED", this.response.req.url), { source: "connection" });
+    this.response.writeHead(500, ["Content-Type", "text/plain; charset=utf-8"]).end("Internal Server Error\n");
+    return true;
+  }
+
+  makeRoom(): void {}
+
+  drop(): void {
+    this.#socket.destroy();
+  }
+
+  readonly #onData = (bytes: Uint8Array): void => {
+    // A closing client's bytes are dropped.
+    if (this.#state === "closing") return;
+    this.#ahead.push(bytes);
+    this.#aheadBytes += bytes.length;
+    if (this.#aheadBytes > MAX_AHEAD_BYTES) this.#socket.pause();
+  };
+
+  /** A client that ends its side cannot speak WebSocket any more. */
+  readonly #onEnd = (): void => {
+    if (this.#state === "closing") return;
+    this.#socket.destroy();
+  };
+
+  readonly #onClose = (): void => {
+    this.#moveTo("over");
+    this.#owner.upgradeOver(this);
+  };
+
+  /** The route has answered with an ordinary response, which is sent. */
+  readonly #onFinish = (): void => {
+    if (this.#state === "over") return;
+    this.#moveTo("closing");
+    this.#ahead = [];
+    const socket = this.#socket;
+    this.response.detachSocket(socket);
+    socket.end();
+    // The peer's bytes are read and dropped, so that no reset destroys the response on its way (RFC 9112 §9.6).
+    socket.off("data", this.#onData).on("data", this.#onData).resume();
+    const { clock, closeTimeoutMs } = this.#owner.server;
+    clock.setTimer(() => socket.destroy(), closeTimeoutMs);
+  };
+
+  #unwatch(): void {
+    this.#socket.off("data", this.#onData).off("end", this.#onEnd).pause();
+  }
+
+  #moveTo(state: UpgradeState): void {
+    if (!MOVES[this.#state].includes(state)) throw new Error(`an upgrade cannot go from ${this.#state} to ${state}`);
+    this.#state = state;
+  }
+}
+
+function onError(): void {}
