@@ -220,7 +220,7 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
   /** RFC 9113 §8.1: a stream that is reset before its end is an incomplete response. */
   abort(): void {
     if (!this.#isLive) return;
-    this.#stream.reset(RESET.INTERNAL_ERROR);
+    this.#stream.destroy();
   }
 
   /** The end of a client is always seen: its connection is always read. */
@@ -306,7 +306,7 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
     const reader = this.#takeReader();
     const isAnswered = this.#state === "waiting";
     if (isAnswered) this.#answerError(error);
-    else this.#stream.reset(RESET.INTERNAL_ERROR, error);
+    else this.#stream.destroy(error);
     this.#moveTo(isAnswered ? "ended" : "gone");
     this.#releaseMemory();
     reader?.reject(error);

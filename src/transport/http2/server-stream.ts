@@ -40,7 +40,9 @@ export interface ServerStream {
   cork(): void;
   uncork(): void;
   end(): void;
-  /** Resets the stream with this code. */
+  /** Resets the stream with INTERNAL_ERROR. */
+  destroy(error: Error): void;
+  /** Ends the stream, and resets it with this code. */
   close(code: number): void;
   pause(): void;
   resume(): void;

@@ -15,6 +15,9 @@ import { RESET, type ServerStream } from "./server-stream.ts";
 /** The property of a server stream that holds its Http2Stream: all streams share their listeners, which read it. */
 const OWNER = Symbol("unichannel.stream");
 
+/** Makes node:http2 reset a stream with INTERNAL_ERROR. Nobody sees it. */
+const RESET_HERE = new Error("the stream is reset");
+
 type OwnedStream = ServerStream & { [OWNER]?: Http2Stream };
 
 /** Events of a stream that an exchange needs beside those of a ByteStream. */
@@ -95,17 +98,13 @@ export class Http2Stream implements ByteStream, IndexedItem {
     if (!this.#isBlocked) this.server.end();
   }
 
-  /** RFC 8441 §5: RST_STREAM with CANCEL stands for the reset of TCP. */
-  destroy(): void {
-    this.reset(RESET.CANCEL);
-  }
-
-  /** Resets the stream. `error`: the failure that the listener is told of. */
-  reset(code: number, error?: Error): void {
+  /** Resets the stream, behind what the client's window lets through. `error`: the failure that the listener is told of. */
+  destroy(error?: Error): void {
     if (this.server.destroyed) return;
     this.#isReset = true;
     this.#error ??= error;
-    this.server.close(code);
+    // Not `close(code)`: node:http2 ends the stream first then, and what is cut off would look whole.
+    this.server.destroy(RESET_HERE);
   }
 
   /** Delivers `onReadable` from now on: the body is read with `server.read()`. */
@@ -143,7 +142,7 @@ export class Http2Stream implements ByteStream, IndexedItem {
     this.#isBlocked = false;
     this.#count();
     this.#queue = undefined;
-    this.listener.onClosed(this.#error ?? protocolError(this.server.rstCode));
+    this.listener.onClosed(this.#isReset ? this.#error : protocolError(this.server.rstCode));
     this.#owner.streamClosed(this);
   }
 
@@ -157,7 +156,7 @@ export class Http2Stream implements ByteStream, IndexedItem {
     }
     queue.sliceBytes = MIN_SLICE_BYTES;
     if (now - queue.stalledSince < this.#owner.writeTimeoutMs) return false;
-    this.reset(RESET.CANCEL, new ChannelError("WRITE_TIMEOUT"));
+    this.destroy(new ChannelError("WRITE_TIMEOUT"));
     return true;
   }
 
