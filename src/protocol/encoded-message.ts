@@ -89,6 +89,7 @@ export class EncodedBody {
   /** The head of the response whose whole body this is. Set by the transport that answers first. */
   head: ResponseHead | undefined = undefined;
   #chunk: Piece | undefined = undefined;
+  #bare: Piece | undefined = undefined;
   #response: { readonly server: object; readonly dateField: string; readonly piece: Piece } | undefined = undefined;
 
   constructor(data: string | Uint8Array) {
@@ -99,6 +100,12 @@ export class EncodedBody {
   get chunk(): Piece {
     this.#chunk ??= sharedPiece(encodeChunk(lengthOf(this.data)), this.data, "\r\n");
     return this.#chunk;
+  }
+
+  /** The data alone: the payload of HTTP/2 frames. */
+  get bare(): Piece {
+    this.#bare ??= sharedPiece("", this.data);
+    return this.#bare;
   }
 
   /** The response that `cacheResponse` was given for this server and date. */

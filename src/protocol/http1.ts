@@ -29,7 +29,7 @@ export interface Http1Options extends RequestLimits {
   /** Longest request body in bytes; a longer one is refused with 413. */
   readonly maxBodyBytes: number;
   /** Returns the limit of a request whose body may be longer than `maxBodyBytes`. */
-  readonly maxBodyBytesOf?: (head: RequestHead) => number | undefined;
+  readonly maxBodyBytesOf?: (head: Pick<RequestHead, "method" | "target">) => number | undefined;
   /** The `Date` field, whole: `Date: …` and CRLF. The clock stays outside. */
   readonly dateField: () => string;
   /** The `Server` field, whole, or an empty string. */

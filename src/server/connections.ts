@@ -2,6 +2,7 @@
 // server stops. Sockets come from a listener, or from memory in tests.
 
 import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { guard } from "../base/guard.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
 import { Http1Driver } from "../transport/http1/driver.ts";
@@ -10,7 +11,8 @@ import type { ByteStream, ByteStreamListener } from "../transport/io/byte-stream
 import { ProxyListener } from "../transport/io/proxy-stream.ts";
 import { AddressLimit, answerBusy } from "./admission.ts";
 import type { ExchangeServer } from "./exchange-server.ts";
-import type { ExchangeSource } from "./exchange-source.ts";
+import type { Connection, ExchangeSource } from "./exchange-source.ts";
+import type { Http2Connection, Http2ConnectionOwner } from "./http2-connection.ts";
 import { addressOf, NetStream, type NetStreamOwner } from "./net-stream.ts";
 import type { ProxyFront, ProxyFrontOwner } from "./proxy-front.ts";
 
@@ -20,18 +22,27 @@ const MAX_CLOSING_TURNS = 10;
 /** The point at which connections are limited: `beforeTls` counts sockets in their handshake, too. */
 export type LimitPoint = "beforeTls" | "atAccept";
 
-export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOwner {
+/** Makes the connection of a socket whose protocol is "h2". */
+export type OpenHttp2 = (
+  socket: Socket,
+  remoteAddress: string | undefined,
+  owner: Http2ConnectionOwner,
+) => Http2Connection;
+
+export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOwner, Http2ConnectionOwner {
   readonly url = undefined;
   readonly isUnix = false;
   readonly budget: BufferBudget;
   readonly writeTimeoutMs: number;
   /** Reads PROXY headers; undefined where connections have none. Set before the first connection. */
   front: ProxyFront | undefined;
+  /** Undefined where there is no HTTP/2. Set before the first connection. */
+  openHttp2: OpenHttp2 | undefined;
   readonly #server: ExchangeServer;
   readonly #limitPoint: LimitPoint;
   /** Undefined where the connections of an address are not limited. */
   readonly #addresses: AddressLimit | undefined;
-  readonly #streams = new IndexedSet<NetStream>();
+  readonly #open = new IndexedSet<NetStream | Http2Connection>();
   /** Sockets below TLS. Until its handshake is done such a socket has no stream. */
   readonly #belowTls = new Set<Socket>();
   #isAccepting = true;
@@ -48,15 +59,16 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
   }
 
   get size(): number {
-    return this.#streams.size;
+    return this.#open.size;
   }
 
-  snapshot(): readonly NetStream[] {
-    return this.#streams.snapshot();
+  snapshot(): readonly Connection[] {
+    return this.#open.snapshot();
   }
 
   /** Takes a new connection: a socket, after its TLS handshake if there is one, or an object that behaves like a socket. */
   accept(socket: Socket): void {
+    if (this.beginHttp2(socket, addressOf(socket))) return;
     const stream = this.openStream(socket);
     if (stream === undefined) return;
     if (this.front !== undefined) this.front.accept(stream);
@@ -91,23 +103,25 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
 
   endConnections(): void {
     this.#closeSoon(() => true);
+    // Not earlier: a client between two polls comes back on the same connection, for what was sent before the stop.
+    for (const one of this.#open.snapshot()) if (!(one instanceof NetStream)) this.#guard(() => one.closeSoon());
   }
 
   async dropConnections(): Promise<void> {
-    for (const stream of this.#streams.snapshot()) this.#guard(() => stream.destroy());
+    for (const one of this.#open.snapshot()) this.#guard(() => one.destroy());
     for (const socket of this.#belowTls) this.#guard(() => socket.destroy());
-    for (let turns = 0; this.#streams.size > 0 && turns < MAX_CLOSING_TURNS; turns++) await new Promise(setImmediate);
+    for (let turns = 0; this.#open.size > 0 && turns < MAX_CLOSING_TURNS; turns++) await new Promise(setImmediate);
   }
 
   openStream(socket: Socket): NetStream | undefined {
-    const isFull = this.#limitPoint === "atAccept" && this.#streams.size >= this.#server.limits.maxConnections;
+    const isFull = this.#limitPoint === "atAccept" && this.#open.size >= this.#server.limits.maxConnections;
     if (isFull || !this.#isAccepting) {
       this.#server.connectionRefused(addressOf(socket));
       answerBusy(socket);
       return undefined;
     }
     const stream = new NetStream(socket, this);
-    this.#streams.add(stream);
+    this.#open.add(stream);
     return stream;
   }
 
@@ -130,8 +144,26 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
     return driver;
   }
 
+  beginHttp2(socket: Socket, remoteAddress: string | undefined): boolean {
+    if (this.openHttp2 === undefined || (socket as TLSSocket).alpnProtocol !== "h2") return false;
+    if (!this.#isAccepting) {
+      this.#server.connectionRefused(remoteAddress);
+      socket.destroy();
+      return true;
+    }
+    const connection = this.openHttp2(socket, remoteAddress, this);
+    this.#open.add(connection);
+    this.#server.connectionOpened(connection);
+    return true;
+  }
+
+  http2Closed(connection: Http2Connection): void {
+    this.#open.delete(connection);
+    this.#server.connectionClosed(connection);
+  }
+
   streamClosed(stream: NetStream): void {
-    this.#streams.delete(stream);
+    this.#open.delete(stream);
     this.#addresses?.leave(stream);
     if (hasBegun(stream)) this.#server.connectionClosed(stream);
     else this.#server.checkEmpty();
@@ -145,7 +177,9 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
   }
 
   #closeSoon(isMeant: (listener: Http1Driver | ProxyListener) => boolean): void {
-    for (const { listener } of this.#streams.snapshot()) {
+    for (const one of this.#open.snapshot()) {
+      if (!(one instanceof NetStream)) continue;
+      const { listener } = one;
       if ((listener instanceof Http1Driver || listener instanceof ProxyListener) && isMeant(listener)) {
         this.#guard(() => listener.closeSoon());
       }

@@ -7,6 +7,7 @@ import { type Address, listen, toAddress, urlOf } from "./address.ts";
 import { Connections } from "./connections.ts";
 import type { ExchangeServer } from "./exchange-server.ts";
 import type { Connection, ExchangeSource } from "./exchange-source.ts";
+import { checkHttp2Tls, type Http2Limits, toHttp2Limits } from "./http2-options.ts";
 import { logWarn } from "./log.ts";
 import { SERVE_DEFAULTS, type ServeOptions, toTimerMs } from "./options.ts";
 import { toProxyFront } from "./proxy-front.ts";
@@ -35,6 +36,7 @@ export class Listener implements ExchangeSource {
   readonly #address: Address;
   readonly #netServer: NetServer;
   readonly #tlsServer: TlsServer | undefined;
+  readonly #http2: Http2Limits | undefined;
   #tls: TlsOptions | undefined;
   #state: ListenerState = "new";
   /** The address that the system has given; a path, or null, on a Unix socket. */
@@ -49,7 +51,11 @@ export class Listener implements ExchangeSource {
     const report = (error: unknown): void => server.report(error, { source: "connection" });
     const handshakeTimeoutMs = toTimerMs(server.limits.tlsHandshakeTimeoutMs);
     const { tls } = options;
-    this.#tls = tls === undefined ? undefined : toTlsOptions(tls, SOCKET_SETTINGS, handshakeTimeoutMs, report);
+    this.#http2 = toHttp2Limits(options.http2);
+    checkHttp2Tls(options);
+    const protocols = this.#http2 === undefined ? "http1" : "http1And2";
+    this.#tls =
+      tls === undefined ? undefined : toTlsOptions(tls, SOCKET_SETTINGS, handshakeTimeoutMs, report, protocols);
     this.#connections = new Connections(server, tls === undefined ? "atAccept" : "beforeTls");
     const front = toProxyFront(options, server.proxies?.isProxy, this.#tls, this.#connections);
     this.#connections.front = front;
@@ -86,6 +92,13 @@ export class Listener implements ExchangeSource {
 
   /** Resolves when it listens. Rejects with Node's own error, or BAD_OPTION. */
   async listen(): Promise<void> {
+    const limits = this.#http2;
+    if (limits !== undefined) {
+      // Not loaded without the option: it costs each process some 4 MB.
+      const { Http2Connection } = await import("./http2-connection.ts");
+      this.#connections.openHttp2 = (socket, address, owner) =>
+        new Http2Connection(socket, address, this.#server, limits, owner);
+    }
     await listen(this.#netServer, this.#address, this.#options.backlog ?? SERVE_DEFAULTS.backlog);
     this.#bound = this.#netServer.address();
     this.#moveTo("listening");

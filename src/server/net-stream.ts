@@ -7,8 +7,8 @@ import type { Piece } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../transport/io/byte-stream.ts";
+import { MIN_SLICE_BYTES, WriteQueue } from "../transport/io/write-queue.ts";
 import type { Connection } from "./exchange-source.ts";
-import { MIN_SLICE_BYTES, WriteQueue } from "./write-queue.ts";
 
 const NOTHING = new Uint8Array(0);
 

@@ -20,6 +20,7 @@ import type { CorsOptions } from "../request/cors.ts";
 import type { AllowedHosts } from "../request/host.ts";
 import type { AllowedOrigins } from "../request/origin.ts";
 import type { UpgradeCheck } from "../request/upgrade-check.ts";
+import { checkHttp2, type Http2Options } from "./http2-options.ts";
 import type { Logger } from "./log.ts";
 import type { ProxyHeader, TrustedProxies } from "./trusted-proxies.ts";
 
@@ -152,6 +153,11 @@ export interface ServeOptions<Attachment = unknown> extends Partial<ServerLimits
    */
   readonly tls?: TlsOptions | undefined;
   /**
+   * True: clients that offer HTTP/2 in their TLS handshake get it, on the same port; others HTTP/1.1. An object says its limits.
+   * Wants `tls`. @default false
+   */
+  readonly http2?: boolean | Http2Options | undefined;
+  /**
    * The proxies in front of the server. Their `proxyHeaders` and PROXY headers say who the client is; anybody else's are
    * ignored. @default none
    */
@@ -225,6 +231,7 @@ const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions, Option>> = {
   upgrade: { check: checkFunction },
   serverHeader: { check: checkString },
   tls: checkedLater,
+  http2: { check: checkHttp2, default: false },
   trustedProxies: checkedLater,
   proxyHeaders: checkedLater,
   proxyProtocol: { check: checkOneOf("off", "optional", "required"), default: "off" },

@@ -7,7 +7,7 @@ import type { ProxyProtocolHeader } from "../codec/proxy-protocol.ts";
 import type { Http1Driver } from "../transport/http1/driver.ts";
 import type { ByteStream } from "../transport/io/byte-stream.ts";
 import { ProxiedStream, ProxyListener } from "../transport/io/proxy-stream.ts";
-import type { NetStream } from "./net-stream.ts";
+import { addressOf, type NetStream } from "./net-stream.ts";
 import { checkProxyOptions, type ServeOptions } from "./options.ts";
 import { createTls } from "./tls.ts";
 import type { ProxyMatcher } from "./trusted-proxies.ts";
@@ -22,6 +22,8 @@ export interface ProxyFrontOwner {
   turnAway(stream: NetStream): void;
   /** Begins HTTP on the stream. `bytes`: the same stream as it looks to HTTP. */
   beginHttp(stream: NetStream, bytes?: ByteStream): Http1Driver;
+  /** Begins HTTP/2 on a socket after its TLS handshake; false if that has not chosen HTTP/2. */
+  beginHttp2(socket: Socket, remoteAddress: string | undefined): boolean;
   /** The stream is given up: its socket belongs to TLS now. */
   streamClosed(stream: NetStream): void;
 }
@@ -56,6 +58,7 @@ export class ProxyFront {
     this.#owner = owner;
     if (tls === undefined) return;
     this.#tls = new ProxiedTls(tls, (socket, header) => {
+      if (owner.beginHttp2(socket, clientOf(addressOf(socket), header))) return;
       const stream = owner.openStream(socket);
       if (stream !== undefined) this.#beginHttp(stream, header);
     });
@@ -82,7 +85,7 @@ export class ProxyFront {
   }
 
   #begin(stream: NetStream, header: ProxyProtocolHeader, rest: Uint8Array | undefined): void {
-    const address = clientOf(stream, header);
+    const address = clientOf(stream.remoteAddress, header);
     if (this.#tls === undefined) {
       if (this.#owner.admit(stream, address)) {
         const driver = this.#beginHttp(stream, header);
@@ -108,12 +111,15 @@ export class ProxyFront {
    */
   #beginHttp(stream: NetStream, header: ProxyProtocolHeader): Http1Driver {
     const isOwn = header === "local" || header === "absent";
-    return this.#owner.beginHttp(stream, isOwn ? stream : new ProxiedStream(stream, clientOf(stream, header)));
+    return this.#owner.beginHttp(
+      stream,
+      isOwn ? stream : new ProxiedStream(stream, clientOf(stream.remoteAddress, header)),
+    );
   }
 }
 
-function clientOf(stream: NetStream, header: ProxyProtocolHeader): string | undefined {
-  if (header === "local" || header === "absent") return stream.remoteAddress;
+function clientOf(peer: string | undefined, header: ProxyProtocolHeader): string | undefined {
+  if (header === "local" || header === "absent") return peer;
   return typeof header === "string" ? undefined : header.sourceAddress;
 }
 

@@ -11,6 +11,9 @@ import { checkTls, orBadOption } from "./tls-options.ts";
  */
 const PROTOCOLS = ["http/1.1", "http/1.0"];
 
+/** The protocols by the versions of HTTP that the server speaks. The first that a client offers, too, is chosen. */
+const OFFERS = { http1: PROTOCOLS, http1And2: ["h2", ...PROTOCOLS] };
+
 /**
  * Adds the engine's socket settings, protocols and handshake limit to the user's options. Throws BAD_OPTION for options with
  * which no handshake could succeed. `report` is told of what the user's callbacks throw.
@@ -20,9 +23,10 @@ export function toTlsOptions(
   settings: Partial<TcpNetConnectOpts>,
   handshakeTimeout: number,
   report: (error: unknown) => void,
+  protocols: "http1" | "http1And2" = "http1",
 ): TlsOptions {
   const given = guardTlsCallbacks(checkTls(options), report);
-  const alpn = (given.ALPNProtocols ?? given.ALPNCallback) === undefined ? { ALPNProtocols: PROTOCOLS } : {};
+  const alpn = (given.ALPNProtocols ?? given.ALPNCallback) === undefined ? { ALPNProtocols: OFFERS[protocols] } : {};
   return { handshakeTimeout, ...given, ...alpn, ...settings };
 }
 

@@ -15,6 +15,7 @@ import {
   type ServeOptions,
   type TransportKind,
 } from "../../src/index.ts";
+import { Http2Client } from "../support/http2-client.ts";
 import type { RawClient } from "../support/raw-client.ts";
 import { request, type Serving, type Site } from "../support/serving.ts";
 import { until } from "../support/wait.ts";
@@ -109,6 +110,31 @@ export function openEventStream(carrier: Serving): Open {
       const raw = await site.connect();
       raw.write(request("GET / HTTP/1.1\r\nAccept: text/event-stream"));
       return new HttpContent(raw);
+    });
+}
+
+/** The three over HTTP/2: each conversation has a connection of its own. */
+export function openHttp2WebSocket(carrier: Serving): Open {
+  return (t, handlers, options = {}) =>
+    converse(t, carrier, handlers, options, undefined, async (site) => {
+      const connection = await Http2Client.connect(t, site.target);
+      return new WsContent(await connection.webSocket());
+    });
+}
+
+export function openHttp2(carrier: Serving, closesAfterSend: boolean): Open {
+  return (t, handlers, options = {}) =>
+    converse(t, carrier, handlers, options, closesAfterSend ? undefined : false, async (site) => {
+      const connection = await Http2Client.connect(t, site.target);
+      return new HttpContent(connection.open());
+    });
+}
+
+export function openHttp2EventStream(carrier: Serving): Open {
+  return (t, handlers, options = {}) =>
+    converse(t, carrier, handlers, options, undefined, async (site) => {
+      const connection = await Http2Client.connect(t, site.target);
+      return new HttpContent(connection.open({ accept: "text/event-stream" }));
     });
 }
 

@@ -2,7 +2,15 @@
 
 import type { Serving } from "../support/serving.ts";
 import { channelContract } from "./channel.ts";
-import { type Capabilities, openEventStream, openHttp, openWebSocket } from "./conversation.ts";
+import {
+  type Capabilities,
+  openEventStream,
+  openHttp,
+  openHttp2,
+  openHttp2EventStream,
+  openHttp2WebSocket,
+  openWebSocket,
+} from "./conversation.ts";
 
 const WEBSOCKET: Capabilities = {
   kind: "websocket",
@@ -44,4 +52,12 @@ export function contractOver(
   channelContract(`a long poll over ${over}`, openHttp(carrier, "1.1", true), { ...POLL, ...can }, skip);
   const can10 = { ...STREAMING, ...can, marksEnd: false };
   channelContract(`HTTP/1.0 streaming over ${over}`, openHttp(carrier, "1.0", false), can10, skip);
+}
+
+/** The same over HTTP/2, which has no HTTP/1.0. */
+export function contractOverHttp2(over: string, carrier: Serving, skip: string | false = false): void {
+  channelContract(`a WebSocket over ${over}`, openHttp2WebSocket(carrier), WEBSOCKET, skip);
+  channelContract(`an event stream over ${over}`, openHttp2EventStream(carrier), EVENTS, skip);
+  channelContract(`HTTP streaming over ${over}`, openHttp2(carrier, false), STREAMING, skip);
+  channelContract(`a long poll over ${over}`, openHttp2(carrier, true), POLL, skip);
 }

@@ -53,7 +53,7 @@ export class RawClient {
   #framing: Framing | undefined;
   #left = 0;
 
-  private constructor(socket: Socket) {
+  protected constructor(socket: Socket) {
     this.socket = socket;
     socket.on("data", (bytes) => this.#push(bytes));
     socket.on("end", () => {

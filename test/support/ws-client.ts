@@ -49,7 +49,8 @@ export class WsClient {
   /** Control frames that came between the messages which were read. */
   readonly controls: WsFrame[] = [];
 
-  private constructor(raw: RawClient, head: RawHead) {
+  /** `raw`: a connection that has become a WebSocket. `head`: the answer that said so. */
+  constructor(raw: RawClient, head: RawHead) {
     this.raw = raw;
     this.head = head;
   }

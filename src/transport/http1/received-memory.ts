@@ -20,7 +20,7 @@ export class ReceivedMemory {
     this.#body = bytes;
   }
 
-  holdHead(head: RequestHead): void {
+  holdHead(head: Pick<RequestHead, "target" | "fields">): void {
     this.#head ??= memoryOf(head);
   }
 
@@ -48,7 +48,7 @@ export class ReceivedMemory {
 }
 
 /** The approximate memory of a request's head: a parked poll keeps it for as long as it waits. */
-function memoryOf({ target, fields }: RequestHead): number {
+function memoryOf({ target, fields }: Pick<RequestHead, "target" | "fields">): number {
   let bytes = target.length + 32 * fields.length;
   for (const text of fields) bytes += text.length;
   return bytes;

@@ -1,6 +1,6 @@
 // The queue of output that waits for one socket, and the size of the slices in which the socket gets it.
 
-import type { Piece } from "../base/bytes.ts";
+import type { Piece } from "../../base/bytes.ts";
 
 /**
  * Bytes of a slice; the last one may be twice as long. Slices grow for a peer that takes several in a second: echoes of 1 MiB

@@ -1,0 +1,70 @@
+// The fields of a response in the form that node:http2 takes. The fields of one connection are left out: HTTP/2 has frames for
+// what they say, and a client must refuse a response that has them (RFC 9113 §8.2.2).
+
+import { ChannelError } from "../../base/errors.ts";
+import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
+import { isFieldValue, isToken } from "../../codec/http1-syntax.ts";
+import type { ResponseFields } from "./server-stream.ts";
+
+/** RFC 9113 §8.2.2. `te` is for requests alone. */
+const OF_CONNECTION = new Set(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "te"]);
+
+/** The fields that each response of a server has: whole lines of HTTP/1.1, or empty. */
+export interface ServerFields {
+  readonly dateField: () => string;
+  readonly serverField: string;
+}
+
+/**
+ * Returns the response's fields. `length` of its body; undefined if it is not known. Throws BAD_HEADER and BAD_STATUS, as
+ * HTTP/1.1 does.
+ */
+export function toResponseFields(
+  { status, fields }: ResponseHead,
+  length: number | undefined,
+  isHead: boolean,
+  server: ServerFields,
+): ResponseFields {
+  if (!Number.isInteger(status) || status < 200 || status > 999) throw new ChannelError("BAD_STATUS", String(status));
+  // Without a prototype: a field may be called "constructor".
+  const result: ResponseFields = Object.create(null);
+  result[":status"] = status;
+  let ownLength: string | undefined;
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!;
+    const value = fields[i + 1]!;
+    if (!isToken(name)) throw new ChannelError("BAD_HEADER", "name is not a token");
+    if (!isFieldValue(value)) throw new ChannelError("BAD_HEADER", name);
+    const lower = name.toLowerCase();
+    if (OF_CONNECTION.has(lower)) continue;
+    if (lower === "content-length") {
+      if (/^\d+$/.test(value)) ownLength = value;
+      continue;
+    }
+    const before = result[lower];
+    if (before === undefined) result[lower] = value;
+    else if (Array.isArray(before)) before.push(value);
+    else result[lower] = [String(before), value];
+  }
+  result["date"] ??= valueOfLine(server.dateField());
+  if (server.serverField !== "") result["server"] ??= valueOfLine(server.serverField);
+  if (statusHasBody(status)) {
+    // RFC 9110 §8.6: to HEAD the length that GET would have; the application may know it better.
+    if (isHead && ownLength !== undefined) result["content-length"] = ownLength;
+    else if (length !== undefined) result["content-length"] = length;
+  } else if (status === 304 && ownLength !== undefined) result["content-length"] = ownLength;
+  return result;
+}
+
+/** The last field line that was taken apart: the date is the same for a second. */
+let lastLine = "";
+let lastValue = "";
+
+/** The value of a whole field line. */
+function valueOfLine(line: string): string {
+  if (line !== lastLine) {
+    lastValue = line.slice(line.indexOf(":") + 2, -2);
+    lastLine = line;
+  }
+  return lastValue;
+}

@@ -1,0 +1,56 @@
+// Makes an exchange of a new HTTP/2 stream and hands it to the server, or answers the stream itself where its request cannot
+// be served.
+
+import { ChannelError } from "../../base/errors.ts";
+import { type Http2Context, Http2Exchange } from "./exchange.ts";
+import { type Http2RequestHead, readHead } from "./request-head.ts";
+import { END_STREAM, RESET } from "./server-stream.ts";
+import type { Http2Stream } from "./stream.ts";
+
+/** A request as the "stream" event of node:http2 brings it. */
+export interface Http2Request {
+  /** Name, value, … in the order of the wire, pseudo-header fields included. */
+  readonly rawHeaders: readonly string[];
+  readonly flags: number;
+}
+
+/** The head of a request that could not be read, as far as its answer depends on it. */
+const UNREADABLE: Http2RequestHead = {
+  method: "GET",
+  target: "/",
+  fields: [],
+  host: "",
+  minor: 1,
+  contentLength: undefined,
+  expectContinue: false,
+  protocol: undefined,
+};
+
+/** Never throws. */
+export function serveStream(stream: Http2Stream, { rawHeaders, flags }: Http2Request, context: Http2Context): void {
+  let head: Http2RequestHead;
+  try {
+    head = readHead(rawHeaders, context.http);
+  } catch (error) {
+    if (!(error instanceof ChannelError)) throw error;
+    refuse(stream, rawHeaders, error, context);
+    return;
+  }
+  if (head.protocol !== undefined && head.protocol !== "websocket") {
+    // RFC 9220 §3: for a protocol that is not known.
+    refuse(stream, rawHeaders, new ChannelError("NOT_IMPLEMENTED", ":protocol"), context);
+    return;
+  }
+  const isTunnel = head.method === "CONNECT" || head.protocol !== undefined;
+  const exchange = new Http2Exchange(stream, head, context, { hasBody: !isTunnel && (flags & END_STREAM) === 0 });
+  exchange.serve();
+}
+
+function refuse(stream: Http2Stream, rawHeaders: readonly string[], error: ChannelError, context: Http2Context): void {
+  const isHead = rawHeaders[rawHeaders.indexOf(":method") + 1] === "HEAD";
+  const head = isHead ? { ...UNREADABLE, method: "HEAD" } : UNREADABLE;
+  const exchange = new Http2Exchange(stream, head, context, { hasBody: false });
+  exchange.refuseRequest(error);
+  // What the client still sends is not read.
+  stream.server.on("finish", () => stream.server.close(RESET.NO_ERROR));
+}

@@ -1,0 +1,239 @@
+// A ByteStream over one HTTP/2 stream: the responses of an exchange go out through it, and after an extended CONNECT all
+// bytes of a WebSocket (RFC 8441 §5: DATA frames carry what TCP carries otherwise).
+//
+// node:http2 reports a write only when the client's window has let all of it through. A slow client must not look like one
+// that has stopped, so that output goes to the stream in slices, and the rest waits here.
+
+import type { Piece } from "../../base/bytes.ts";
+import { ChannelError } from "../../base/errors.ts";
+import type { IndexedItem } from "../../base/indexed-set.ts";
+import type { BufferBudget } from "../io/buffer-budget.ts";
+import type { ByteStream, ByteStreamListener } from "../io/byte-stream.ts";
+import { MIN_SLICE_BYTES, WriteQueue } from "../io/write-queue.ts";
+import { RESET, type ServerStream } from "./server-stream.ts";
+
+/** The property of a server stream that holds its Http2Stream: all streams share their listeners, which read it. */
+const OWNER = Symbol("unichannel.stream");
+
+/** Makes node:http2 reset a stream with INTERNAL_ERROR. Nobody sees it. */
+const RESET_HERE = new Error("the stream is reset");
+
+type OwnedStream = ServerStream & { [OWNER]?: Http2Stream };
+
+/** Events of a stream that an exchange needs beside those of a ByteStream. */
+export interface Http2StreamListener extends ByteStreamListener {
+  /** Called about twice a second. Returns true if it has ended the stream, because its client took too long. */
+  tickExchange?(now: number): boolean;
+  /** Bytes of the body can be read, or its end has come. */
+  onReadable?(): void;
+}
+
+/** The connection of a stream. */
+export interface Http2StreamOwner {
+  readonly remoteAddress: string | undefined;
+  readonly isEncrypted: boolean;
+  /** Counts the unsent bytes of all streams. */
+  readonly budget: BufferBudget;
+  /** How long a peer may take nothing of what is unsent, in milliseconds. */
+  readonly writeTimeoutMs: number;
+  /** The stream is closed, and its listener has been told. */
+  streamClosed(stream: Http2Stream): void;
+}
+
+export class Http2Stream implements ByteStream, IndexedItem {
+  listener!: Http2StreamListener;
+  index: number | undefined = undefined;
+  readonly server: ServerStream;
+  readonly #owner: Http2StreamOwner;
+  /** True while node:http2 has not taken all that it was given. */
+  #isBlocked = false;
+  #isEnding = false;
+  #isFlowing = false;
+  #isReset = false;
+  #error: Error | undefined;
+  /** Output that waits until the rest is taken. Made with the first such output. */
+  #queue: WriteQueue | undefined;
+
+  /** The caller sets `listener` at once. */
+  constructor(server: ServerStream, owner: Http2StreamOwner) {
+    this.server = server;
+    this.#owner = owner;
+    (server as OwnedStream)[OWNER] = this;
+    // Without a listener an error would end the process. "close" follows.
+    server.on("error", onError);
+    server.on("close", onClose);
+  }
+
+  get bufferedAmount(): number {
+    return this.#isBlocked ? this.server.writableLength + this.#queue!.bytes : 0;
+  }
+
+  get pinnedBytes(): number {
+    return this.#isBlocked ? this.#queue!.pinnedBytes : 0;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#owner.remoteAddress;
+  }
+
+  get isEncrypted(): boolean {
+    return this.#owner.isEncrypted;
+  }
+
+  /** True if the client has reset the stream, or made node:http2 do it by a mistake. */
+  get wasResetByPeer(): boolean {
+    return !this.#isReset && this.server.rstCode !== RESET.NO_ERROR;
+  }
+
+  write(output: Piece | readonly Piece[]): void {
+    if (this.#isEnding || !this.server.writable) return;
+    this.#toQueue().add(output);
+    this.#pump();
+    this.#count();
+  }
+
+  end(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    if (!this.#isBlocked) this.server.end();
+  }
+
+  /** Resets the stream, behind what the client's window lets through. `error`: the failure that the listener is told of. */
+  destroy(error?: Error): void {
+    if (this.server.destroyed) return;
+    this.#isReset = true;
+    this.#error ??= error;
+    // Not `close(code)`: node:http2 ends the stream first then, and what is cut off would look whole.
+    this.server.destroy(RESET_HERE);
+  }
+
+  /** Delivers `onReadable` from now on: the body is read with `server.read()`. */
+  watchBody(): void {
+    this.server.on("readable", onReadable);
+    this.server.on("end", onReadable);
+  }
+
+  pause(): void {
+    this.server.pause();
+  }
+
+  resume(): void {
+    if (this.server.destroyed) return;
+    if (!this.#isFlowing) {
+      this.#isFlowing = true;
+      this.server.on("data", onData);
+      this.server.on("end", onEnd);
+    }
+    this.server.resume();
+  }
+
+  /** Called about twice a second. Returns true if the stream was ended because its client took too long. */
+  tick(now: number): boolean {
+    const isLost = this.#tickWrites(now);
+    return this.listener.tickExchange?.(now) === true || isLost;
+  }
+
+  makeRoom(): void {
+    this.listener.makeRoom?.();
+  }
+
+  /** Called by the stream's "close" event. */
+  closed(): void {
+    this.#isBlocked = false;
+    this.#count();
+    this.#queue = undefined;
+    this.listener.onClosed(this.#isReset ? this.#error : protocolError(this.server.rstCode));
+    this.#owner.streamClosed(this);
+  }
+
+  /** Resets a stream whose client has taken nothing of what is unsent for `writeTimeoutMs`. */
+  #tickWrites(now: number): boolean {
+    if (!this.#isBlocked) return false;
+    const queue = this.#queue!;
+    if (queue.stalledSince === undefined) {
+      queue.stalledSince = now;
+      return false;
+    }
+    queue.sliceBytes = MIN_SLICE_BYTES;
+    if (now - queue.stalledSince < this.#owner.writeTimeoutMs) return false;
+    this.destroy(new ChannelError("WRITE_TIMEOUT"));
+    return true;
+  }
+
+  #pump(): void {
+    const queue = this.#queue!;
+    if (!this.#isBlocked && queue.bytes > 0) this.#hand(queue.take());
+  }
+
+  #hand(output: Piece | readonly Piece[]): void {
+    const stream = this.server;
+    const queue = this.#queue!;
+    this.#isBlocked = true;
+    queue.stalledSince = undefined;
+    if (typeof output === "string") stream.write(output, "latin1", queue.onTaken);
+    else if (output instanceof Uint8Array) stream.write(output, queue.onTaken);
+    else {
+      stream.cork();
+      for (let i = 0; i < output.length; i++) {
+        const piece = output[i]!;
+        const done = i === output.length - 1 ? queue.onTaken : undefined;
+        if (typeof piece === "string") stream.write(piece, "latin1", done);
+        else stream.write(piece, done);
+      }
+      stream.uncork();
+    }
+  }
+
+  /** Called when node:http2 has taken what it was given. */
+  #taken(): void {
+    this.#isBlocked = false;
+    this.#queue!.moved();
+    this.#pump();
+    this.#count();
+    if (this.#isBlocked) return;
+    if (this.#isEnding) this.server.end();
+    this.listener.onDrain();
+  }
+
+  #toQueue(): WriteQueue {
+    this.#queue ??= new WriteQueue((error) => {
+      // "close" follows an error.
+      if (!error && this.#queue !== undefined) this.#taken();
+    });
+    return this.#queue;
+  }
+
+  /** Updates the sum of all streams. */
+  #count(): void {
+    const queue = this.#queue;
+    if (queue === undefined) return;
+    const bytes = this.bufferedAmount + this.pinnedBytes;
+    if (bytes === queue.counted) return;
+    this.#owner.budget.change(queue.counted, bytes);
+    queue.counted = bytes;
+  }
+}
+
+/** A client that resets a stream has left; a connection that broke the protocol has failed. */
+function protocolError(code: number): Error | undefined {
+  if (code === RESET.NO_ERROR || code === RESET.CANCEL || code === RESET.REFUSED_STREAM) return undefined;
+  return new Error(`the HTTP/2 stream was reset with code ${code}`);
+}
+
+function onData(this: OwnedStream, bytes: Uint8Array): void {
+  this[OWNER]!.listener.onBytes(bytes);
+}
+
+function onEnd(this: OwnedStream): void {
+  this[OWNER]!.listener.onEof();
+}
+
+function onReadable(this: OwnedStream): void {
+  this[OWNER]!.listener.onReadable?.();
+}
+
+function onError(): void {}
+
+function onClose(this: OwnedStream): void {
+  this[OWNER]!.closed();
+}
