@@ -5,8 +5,8 @@
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Piece } from "../../base/bytes.ts";
-import { MIN_SLICE_BYTES, WriteQueue } from "../../server/write-queue.ts";
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
+import { MIN_SLICE_BYTES, WriteQueue } from "../../transport/io/write-queue.ts";
 
 const NOTHING = new Uint8Array(0);
 
