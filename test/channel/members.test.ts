@@ -51,6 +51,7 @@ const REQUEST_INTERNAL: readonly string[] = [
   "channel",
   "upgrade",
   "isOriginAllowed",
+  "isRefused",
   "opened",
   "onDrain",
   "onHalfClose",
