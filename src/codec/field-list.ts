@@ -1,7 +1,7 @@
 // Field lists of several sources in one head: RFC 9110 §5.3 allows a name twice only where its values form a list. The later
 // source wins; `Set-Cookie` is the exception of that section, and `Vary` is the union of all that an answer depends on.
 
-import { fieldValue } from "./http1-request.ts";
+import { fieldValue, fieldValues } from "./http1-request.ts";
 import { listOf } from "./http1-syntax.ts";
 
 const ALLOW_ORIGIN = "access-control-allow-origin";
@@ -30,15 +30,9 @@ export function fieldsBeside(fields: readonly string[], others: readonly string[
 }
 
 /** RFC 9110 §8 and RFC 6266: what describes the content of one answer. */
-const OF_CONTENT = new Set([
-  "content-type",
-  "content-encoding",
-  "content-language",
-  "content-length",
-  "content-range",
-  "content-location",
-  "content-disposition",
-]);
+const OF_CONTENT: ReadonlySet<string> = new Set(
+  ["type", "encoding", "language", "length", "range", "location", "disposition"].map((what) => `content-${what}`),
+);
 
 /** The fields without those that describe content: those of a channel, in an answer that has none, or another's. */
 export function withoutContentFields(fields: readonly string[]): readonly string[] {
@@ -57,11 +51,7 @@ export function withVary(fields: readonly string[], members: readonly string[]):
   for (const member of members) {
     if (!all.some((one) => one.toLowerCase() === member.toLowerCase())) all.push(member);
   }
-  if (
-    all.length === named.length &&
-    fields.filter((name, i) => i % 2 === 0 && name.toLowerCase() === "vary").length === 1
-  )
-    return fields;
+  if (all.length === named.length && fieldValues(fields, "vary").length === 1) return fields;
   const rest = fieldsBeside(fields, ["Vary", ""]);
   return [...rest, "Vary", all.includes("*") ? "*" : all.join(", ")];
 }
@@ -85,12 +75,7 @@ function hasField(fields: readonly string[], name: string): boolean {
 
 /** The members of a list field, on all its lines. */
 function valuesOf(fields: readonly string[], lowerName: string): string[] {
-  const members: string[] = [];
-  for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i]!.toLowerCase() !== lowerName) continue;
-    members.push(...listOf(fields[i + 1]!));
-  }
-  return members;
+  return fieldValues(fields, lowerName).flatMap(listOf);
 }
 
 function isSetCookie(name: string): boolean {

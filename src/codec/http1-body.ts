@@ -2,7 +2,7 @@
 // They return views of the bytes that were pushed: nothing is copied but small chunks, and lines that have not arrived whole.
 // Long because the states of the chunked coding belong in one place.
 
-import { concat, latin1 } from "../base/bytes.ts";
+import { concat, latin1, NO_BYTES } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { CLASS, HEX, isFieldValue, isToken, TOKEN, trimSpace, VALUE } from "./http1-syntax.ts";
 import { Joiner } from "./joiner.ts";
@@ -41,30 +41,11 @@ const SMALL_BYTES = 1024;
 const JOINED_BYTES = 16 * 1024;
 
 /** RFC 9110 §6.5.1: fields for framing, routing, authentication or the description of content must precede the content. */
-const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
-  "authorization",
-  "cache-control",
-  "connection",
-  "content-encoding",
-  "content-length",
-  "content-range",
-  "content-type",
-  "cookie",
-  "expect",
-  "host",
-  "keep-alive",
-  "max-forwards",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "range",
-  "set-cookie",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "www-authenticate",
-]);
+const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set(
+  `authorization cache-control connection content-encoding content-length content-range content-type
+   cookie expect host keep-alive max-forwards proxy-authenticate proxy-authorization proxy-connection
+   range set-cookie te trailer transfer-encoding upgrade www-authenticate`.split(/\s+/),
+);
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -72,12 +53,11 @@ const SEMICOLON = 0x3b;
 const EQUALS = 0x3d;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const NOTHING = new Uint8Array(0);
 
 /** Decodes a body with a Content-Length. RFC 9112 §6.2. */
 export class FixedBodyDecoder implements BodyDecoder {
   readonly #joiner = new Joiner();
-  #bytes: Uint8Array = NOTHING;
+  #bytes: Uint8Array = NO_BYTES;
   #remaining: number;
 
   constructor(length: number) {
@@ -100,14 +80,14 @@ export class FixedBodyDecoder implements BodyDecoder {
     if (this.#remaining === 0 || this.#bytes.length === 0) return undefined;
     const bytes = this.#bytes;
     const piece = bytes.length <= this.#remaining ? bytes : bytes.subarray(0, this.#remaining);
-    this.#bytes = piece === bytes ? NOTHING : bytes.subarray(piece.length);
+    this.#bytes = piece === bytes ? NO_BYTES : bytes.subarray(piece.length);
     this.#remaining -= piece.length;
     return piece;
   }
 
   takeRest(): Uint8Array | undefined {
     const rest = this.#bytes;
-    this.#bytes = NOTHING;
+    this.#bytes = NO_BYTES;
     return rest.length === 0 ? undefined : rest;
   }
 }
@@ -122,7 +102,7 @@ export class ChunkedBodyDecoder implements BodyDecoder {
   readonly #trailers: string[] = [];
   readonly #line = new LineBuffer();
   readonly #joiner = new Joiner();
-  #bytes: Uint8Array = NOTHING;
+  #bytes: Uint8Array = NO_BYTES;
   #at = 0;
   #state: State = "size";
   /** The size that the size line has announced so far, and the number of its digits. */
@@ -291,7 +271,7 @@ export class ChunkedBodyDecoder implements BodyDecoder {
   }
 
   #releaseBytes(): void {
-    this.#bytes = NOTHING;
+    this.#bytes = NO_BYTES;
     this.#at = 0;
   }
 }

@@ -1,7 +1,7 @@
 // The PROXY protocol, versions 1 and 2 (haproxy's doc/proxy-protocol.txt): a header with the client's address, which a proxy
 // sends before the client's bytes. The sections cited are those of that document.
 
-import { latin1 } from "../base/bytes.ts";
+import { latin1, NO_BYTES } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { ipv4Text, ipv6Text, isIpv4, isIpv6, toAddress } from "./ip-address.ts";
 import { Joiner } from "./joiner.ts";
@@ -46,11 +46,10 @@ const TCP6 = 0x21;
 
 const LF = 0x0a;
 const CR = 0x0d;
-const NOTHING = new Uint8Array(0);
 
 export class ProxyProtocolDecoder {
   readonly #joiner = new Joiner();
-  #bytes: Uint8Array = NOTHING;
+  #bytes: Uint8Array = NO_BYTES;
 
   push(bytes: Uint8Array): void {
     this.#bytes = this.#joiner.append(this.#bytes, bytes);
@@ -67,7 +66,7 @@ export class ProxyProtocolDecoder {
   /** The bytes after the header, or all when it is absent or incomplete; undefined when there are none. */
   takeRest(): Uint8Array | undefined {
     const rest = this.#bytes;
-    this.#bytes = NOTHING;
+    this.#bytes = NO_BYTES;
     return rest.length === 0 ? undefined : rest;
   }
 

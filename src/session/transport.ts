@@ -136,7 +136,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#carrier = carrier;
     this.kind = carrier.kind;
     this.#liveness.carrierAttached();
-    if (isResumed) this.#liveness.confirm();
+    if (isResumed) this.#liveness.isConfirmed = true;
     this.#context.debug?.(this.#describeAttach(kindBefore, request));
     this.session.continueAt(this.session.received + 1);
     carrier.begin(this);
@@ -162,7 +162,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
       if (record.type === "ack") received = Math.max(received, record.received);
     }
     if (received > this.session.sent) throw new ChannelError("BAD_RECORD", `ack ${received} of ${this.session.sent}`);
-    this.#liveness.confirm();
+    this.#liveness.isConfirmed = true;
     this.#liveness.heard();
     this.#acknowledged(received);
   }
@@ -285,7 +285,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   recordArrived(carrier: Carrier, record: CompactRecord): void {
     // A record on a carrier that was replaced is sent again on the next.
     if (carrier !== this.#carrier) return;
-    this.#liveness.confirm();
+    this.#liveness.isConfirmed = true;
     try {
       if (typeof record === "string" || record.type === "message" || record.type === "close") {
         if (this.session.receiveNext(record)) this.#received(record);

@@ -2,7 +2,7 @@
 // and ends TCP when the closing handshake is done or takes too long (RFC 6455 §7.1.1).
 // Long because reading, writing, liveness and the end share the state of the stream.
 
-import { utf8Bytes } from "../../base/bytes.ts";
+import { NO_BYTES, utf8Bytes } from "../../base/bytes.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { ChannelError, type ErrorCode } from "../../base/errors.ts";
 import type { Output } from "../../base/output.ts";
@@ -23,8 +23,6 @@ import type { Flushable, Flusher } from "../io/flusher.ts";
 import { earnedMs, FLUSH_BYTES } from "../limits.ts";
 import type { Heartbeat, Position, Transport, TransportKind, TransportListener } from "../transport.ts";
 import { afterStep, delivers, isGone, isPaused, type Reading, type ReadingStep } from "./reading.ts";
-
-const NOTHING = new Uint8Array(0);
 
 /** A message in parts has begun without a part. */
 const FIRST_PART = 1;
@@ -181,7 +179,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
       if (now - this.#pingedAt >= pongTimeoutMs) this.#lost();
     } else if (now - this.#heardAt >= pingIntervalMs) {
       this.#pingedAt = now;
-      this.ping(NOTHING);
+      this.ping(NO_BYTES);
     }
   }
 
