@@ -136,16 +136,9 @@ function acceptCarrier(
       found === undefined ? "unknown, expired, of another identity or of another path" : `${after} was never sent`;
     context.debug?.(`session ${shortToken(token)} not resumed: ${why}; the client gets a new one`);
   }
-  const {
-    identity,
-    maxBufferedBytes,
-    onOverflow,
-    codec,
-    attachment,
-    maxMessageBytes = context.webSocket.maxMessageBytes,
-  } = options;
+  const { identity, codec, attachment, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
   const { open } = handlers;
-  const settings = toSettings({ maxBufferedBytes, onOverflow }, context);
+  const settings = toSettings(options, context);
   const ownSettings = toSessionSettings(options);
   const network = sessionsOf(request).admit(request);
   const carrier = toCarrier(request, options, own);

@@ -121,7 +121,7 @@ async function takePost(
   if (numbered.length === 0) return taken();
   if (!mayBeTaken()) {
     if (isTooMuch()) return { status: 503, fields: RETRY };
-    await posts.wait(() => mayBeTaken() || isVain(), transport.heartbeatMs / 2);
+    await posts.wait(() => mayBeTaken() || isVain(), transport.settings.heartbeatMs / 2);
   }
   if (transport.isOver) return { status: 410 };
   if (!mayBeTaken()) return taken();
