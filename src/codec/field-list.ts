@@ -36,9 +36,14 @@ const OF_CONTENT: ReadonlySet<string> = new Set(
 
 /** The fields without those that describe content: those of a channel, in an answer that has none, or another's. */
 export function withoutContentFields(fields: readonly string[]): readonly string[] {
+  return withoutNames(fields, OF_CONTENT);
+}
+
+/** The fields whose names, in lower case, are not in `names`. */
+export function withoutNames(fields: readonly string[], names: ReadonlySet<string>): readonly string[] {
   const kept: string[] = [];
   for (let i = 0; i < fields.length; i += 2) {
-    if (!OF_CONTENT.has(fields[i]!.toLowerCase())) kept.push(fields[i]!, fields[i + 1]!);
+    if (!names.has(fields[i]!.toLowerCase())) kept.push(fields[i]!, fields[i + 1]!);
   }
   return kept.length === fields.length ? fields : kept;
 }

@@ -4,7 +4,7 @@
 
 import { concat, latin1, NO_BYTES } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { CLASS, HEX, isFieldValue, isToken, TOKEN, trimSpace, VALUE } from "./http1-syntax.ts";
+import { bad, CLASS, HEX, isFieldValue, isToken, TOKEN, trimSpace, VALUE } from "./http1-syntax.ts";
 import { Joiner } from "./joiner.ts";
 import { LineBuffer } from "./line-buffer.ts";
 
@@ -310,8 +310,4 @@ function afterExtension(byte: number): State {
   if (byte === CR) return "sizeLF";
   if (byte === SEMICOLON) return "extension";
   throw bad("chunk extension is malformed");
-}
-
-function bad(detail: string): ChannelError {
-  return new ChannelError("BAD_REQUEST", detail);
 }

@@ -6,7 +6,7 @@
 
 import { latin1, NO_BYTES } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { CLASS, hasListMember, isAuthority, listOf, TARGET, TOKEN, VALUE } from "./http1-syntax.ts";
+import { bad, CLASS, hasListMember, isAuthority, listOf, TARGET, TOKEN, VALUE } from "./http1-syntax.ts";
 import { Joiner } from "./joiner.ts";
 import { LineBuffer } from "./line-buffer.ts";
 
@@ -447,10 +447,6 @@ function isName(bytes: Uint8Array, start: number, lowerName: string): boolean {
 
 function isDigit(byte: number): boolean {
   return byte >= ZERO && byte <= ZERO + 9;
-}
-
-function bad(detail: string): ChannelError {
-  return new ChannelError("BAD_REQUEST", detail);
 }
 
 /** The path and query of a request target. RFC 9112 §3.2.2: a server must accept the absolute form, and routes by its path. */

@@ -2,7 +2,7 @@
 // sends before the client's bytes. The sections cited are those of that document.
 
 import { latin1, NO_BYTES } from "../base/bytes.ts";
-import { ChannelError } from "../base/errors.ts";
+import { bad } from "./http1-syntax.ts";
 import { ipv4Text, ipv6Text, isIpv4, isIpv6, toAddress } from "./ip-address.ts";
 import { Joiner } from "./joiner.ts";
 
@@ -140,8 +140,4 @@ function startsLike(bytes: Uint8Array, start: Uint8Array): boolean {
 function toPort(text: string): number {
   if (!/^(0|[1-9][0-9]{0,4})$/.test(text) || Number(text) > 65_535) throw bad("the PROXY line has a malformed port");
   return Number(text);
-}
-
-function bad(detail: string): ChannelError {
-  return new ChannelError("BAD_REQUEST", detail);
 }

@@ -8,7 +8,7 @@
 import { type Piece, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { OutputSource, sharedPiece } from "../base/output.ts";
-import { fieldsBeside } from "../codec/field-list.ts";
+import { fieldsBeside, withoutNames } from "../codec/field-list.ts";
 import { type BodyDecoder, ChunkedBodyDecoder, FixedBodyDecoder } from "../codec/http1-body.ts";
 import { RequestDecoder, type RequestHead, type RequestLimits } from "../codec/http1-request.ts";
 import {
@@ -36,21 +36,9 @@ export interface Http1Options extends RequestLimits {
   readonly serverField: string;
 }
 
-/** Fields that the connection itself writes in a refusal, in place of the application's: name, value, … */
-const NOT_OF_REFUSALS = [
-  "Date",
-  "",
-  "Server",
-  "",
-  "Connection",
-  "",
-  "Keep-Alive",
-  "",
-  "Content-Length",
-  "",
-  "Transfer-Encoding",
-  "",
-];
+/** Fields that the connection itself writes in a refusal, in place of the application's. */
+const OF_CONNECTION = ["date", "server", "connection", "keep-alive", "content-length", "transfer-encoding"];
+const NOT_OF_REFUSALS: ReadonlySet<string> = new Set(OF_CONNECTION);
 
 /** The state of the reading side. */
 type ReadState = "head" | "body" | "read" | "closed";
@@ -333,10 +321,10 @@ export class Http1Connection extends OutputSource {
       const body = utf8Bytes(`${error.message}\n`);
       // RFC 9110 §15.6.4: the client may come back, and is told when.
       const retry = error.status === 503 ? ["Retry-After", "1"] : [];
-      const own = ["Content-Type", "text/plain; charset=utf-8", ...retry, ...NOT_OF_REFUSALS];
-      const others = fields.length === 0 ? fields : fieldsBeside(fields, own);
+      const own = ["Content-Type", "text/plain; charset=utf-8", ...retry];
+      const others = fieldsBeside(withoutNames(fields, NOT_OF_REFUSALS), own);
       this.output.text(
-        encodeResponseHead(error.status ?? 400, [...own.slice(0, -NOT_OF_REFUSALS.length), ...others]) +
+        encodeResponseHead(error.status ?? 400, [...own, ...others]) +
           this.#options.dateField() +
           this.#options.serverField +
           `Connection: close\r\nContent-Length: ${body.length}\r\n\r\n`,

@@ -16,8 +16,7 @@ import { contextOf } from "../request/context.ts";
 import { newChannel } from "../request/new-channel.ts";
 import { toRefusal } from "../request/refusal.ts";
 import { ChannelRequest } from "../request/request.ts";
-import { toCompressSettings } from "../transport/compression/deflate.ts";
-import { GzipExchange } from "../transport/compression/gzip.ts";
+import { compressing } from "../transport/compression/gzip.ts";
 import type { WebSocketOptions } from "../transport/exchange.ts";
 import { HttpTransport } from "../transport/http/transport.ts";
 import { answerFields, answerOther, refuse } from "./answer.ts";
@@ -161,15 +160,12 @@ function acceptCarrier(
 
 function toCarrier(request: ChannelRequest, options: AnySessionOptions, own: readonly string[]): Carrier {
   const context = contextOf(request);
-  const { compress = false, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
+  const { compress, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
   if (request.isWebSocket) {
     const settings = { protocols: requireProtocol, maxMessageBytes: maxMessageBytes + 1, compress };
     return new WebSocketCarrier(acceptWebSocket(request, own, settings, lettered(context.webSocket)), maxMessageBytes);
   }
-  const { exchange } = request;
-  const answer =
-    compress === false ? exchange : new GzipExchange(exchange, toCompressSettings(compress, { contextTakeover: true }));
-  const transport = new HttpTransport(answer, RECORD_STREAM, answerFields(own));
+  const transport = new HttpTransport(compressing(request.exchange, compress), RECORD_STREAM, answerFields(own));
   return request.query.get("mode") === "poll" ? new PollCarrier(transport) : new StreamCarrier(transport);
 }
 
