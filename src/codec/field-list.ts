@@ -78,7 +78,6 @@ function hasField(fields: readonly string[], name: string): boolean {
   return fieldValue(fields, name.toLowerCase()) !== undefined;
 }
 
-/** The members of a list field, on all its lines. */
 function valuesOf(fields: readonly string[], lowerName: string): string[] {
   return fieldValues(fields, lowerName).flatMap(listOf);
 }

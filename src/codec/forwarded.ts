@@ -18,7 +18,6 @@ export interface Hop {
   readonly host: string | undefined;
 }
 
-/** The fields, in lower case. */
 export type ForwardedField = "forwarded" | "x-forwarded-for" | "x-forwarded-proto" | "x-forwarded-host";
 
 /** `wss`: some proxies (Traefik) name the scheme of the WebSocket's URL. */
@@ -130,12 +129,10 @@ class BackwardReader {
     this.endElement();
   }
 
-  /** True when there is no element left. */
   get isAtStart(): boolean {
     return this.#at === 0;
   }
 
-  /** True before the start of an element. */
   get isAtElementEnd(): boolean {
     return this.#at === 0 || /[, \t]/.test(this.#before);
   }

@@ -156,7 +156,6 @@ export class ChunkedBodyDecoder implements BodyDecoder {
     return parts.length === 1 ? first : concat(parts);
   }
 
-  /** Returns data of one chunk. */
   #nextOfChunk(): Uint8Array | undefined {
     if (this.#failure !== undefined) throw this.#failure;
     while (this.#at < this.#bytes.length && this.#state !== "done") {
@@ -174,7 +173,6 @@ export class ChunkedBodyDecoder implements BodyDecoder {
     return rest.length === 0 ? undefined : rest;
   }
 
-  /** Reads a byte outside the chunk data and the trailers. */
   #readByte(byte: number): void {
     switch (this.#state) {
       case "size":

@@ -401,7 +401,6 @@ export function fieldValue(fields: readonly string[], lowerName: string): string
   return undefined;
 }
 
-/** The values of all fields of that name. */
 export function fieldValues(fields: readonly string[], lowerName: string): string[] {
   const values: string[] = [];
   for (let index = 0; index < fields.length; index += 2) {

@@ -21,7 +21,6 @@ export class LineBuffer {
     this.length = length;
   }
 
-  /** Forgets the line and gives its memory back. */
   clear(): void {
     this.bytes = NO_BYTES;
     this.length = 0;

@@ -31,7 +31,6 @@ export interface MessageLimits {
 export interface UnfinishedMessage {
   /** The time at which the owner of a clock saw it first. */
   since: number | undefined;
-  /** Payload bytes that have arrived. */
   bytes: number;
 }
 
@@ -98,7 +97,6 @@ export class MessageDecoder {
     return this.#opcode === OPCODE.CONTINUATION && !this.#spent && this.#frames.isIdle;
   }
 
-  /** True if the unread bytes contain a whole close frame. */
   hasClose(): boolean {
     return !this.#spent && this.#frames.hasClose();
   }

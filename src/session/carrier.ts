@@ -41,7 +41,6 @@ export abstract class Carrier implements TransportListener {
     this.transport.listen(this);
   }
 
-  /** Begins to deliver. */
   open(): void {
     this.transport.open();
     // From now on a FIN means that the client has left (docs/decisions/0005).
@@ -61,7 +60,6 @@ export abstract class Carrier implements TransportListener {
     else this.transport.fail(code, reason);
   }
 
-  /** Called with each of the server's ticks. */
   tick(now: number, heartbeat: Heartbeat): void {
     this.transport.tick(now, heartbeat);
   }

@@ -17,7 +17,6 @@ export class Incoming {
   #messages: Queue<string | Uint8Array> | undefined;
   #bytes = 0;
   #isFull = false;
-  /** The channel takes no messages. */
   #isPaused = false;
   #isDelivering = false;
 
@@ -25,7 +24,6 @@ export class Incoming {
     this.#budget = budget;
   }
 
-  /** Bytes that wait here. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -76,7 +74,6 @@ export class Incoming {
     return this.#deliver("all");
   }
 
-  /** Drops the messages that wait. */
   clear(): void {
     this.#messages = undefined;
     this.#setBytes(0);

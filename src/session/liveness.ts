@@ -2,6 +2,7 @@
 // acknowledgement may be missing. PROTOCOL.md, "Liveness". There is no clock here: times are those of the server's ticks,
 // one a second, and each period counts from the first tick that finds it.
 
+import type { Session } from "../protocol/session.ts";
 import type { TransportKind } from "../transport/transport.ts";
 import type { SessionSettings } from "./context.ts";
 
@@ -16,12 +17,8 @@ const MIN_PROGRESS_BYTES = 16_384;
 /** Each repetition of a record doubles the timeout, this many times at most. */
 const MAX_DOUBLINGS = 6;
 
-/** The carrier and what was sent, as a tick finds them. */
 export interface AckProgress {
-  /** The number of the last record that the client has acknowledged. */
-  readonly acknowledged: number;
-  /** Bytes that the client has not acknowledged. */
-  readonly bufferedAmount: number;
+  readonly session: Pick<Session, "acknowledged" | "bufferedAmount">;
   /** Bytes that the connection has not taken. */
   readonly unsentBytes: number;
   /** True for a WebSocket: one that is read answers pings, and has no other timeout. */
@@ -97,7 +94,8 @@ export class Liveness {
    * taken nothing, for twice `heartbeatMs`: the client does not read, or is gone.
    */
   isAckOverdue(now: number, progress: AckProgress): boolean {
-    const { acknowledged, bufferedAmount, unsentBytes, answersPings, isPaused } = progress;
+    const { unsentBytes, answersPings, isPaused } = progress;
+    const { acknowledged, bufferedAmount } = progress.session;
     const wasTaken = unsentBytes < this.#unsentBefore && this.#unsentBefore >= MIN_PROGRESS_BYTES;
     this.#unsentBefore = unsentBytes;
     if (acknowledged !== this.#acknowledged) this.#repetitions = 0;

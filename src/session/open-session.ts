@@ -31,7 +31,6 @@ const HEARTBEAT_MS = 25_000;
 /** The server ticks once a second: with less, a client would take the silence between two ticks for the end. */
 const MIN_HEARTBEAT_MS = 1000;
 
-/** The WebSocket settings of each server with room for the letter of a text record. */
 const LETTERED = new WeakMap<WebSocketOptions, WebSocketOptions>();
 
 /** Shared by all sessions without options of their own. */

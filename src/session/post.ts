@@ -49,7 +49,6 @@ export interface PostSettings {
   /** The number of the first record. */
   readonly from: number;
   readonly maxMessageBytes: number;
-  /** Fields of the answer. */
   readonly fields: readonly string[];
 }
 

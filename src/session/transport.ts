@@ -30,7 +30,6 @@ import type { Posts } from "./posts.ts";
 import { ServerSession } from "./server-session.ts";
 import { SessionState } from "./state.ts";
 
-/** The parameters of a carrier's request. */
 export interface CarrierRequest {
   /** The number of the last record that the client has. */
   readonly after: number;
@@ -48,7 +47,6 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   readonly holdsMessages = true;
   /** The kind of the carrier, or of the last one. */
   kind: TransportKind;
-  /** Created by the first POST. */
   posts: Posts | undefined;
   readonly session: ServerSession;
   readonly #liveness: Liveness;
@@ -112,7 +110,6 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     return attempt !== undefined && this.#attempt !== undefined && attempt < this.#attempt;
   }
 
-  /** A carrier takes over from the one before. */
   attach(carrier: Carrier, request: CarrierRequest): void {
     const { isResumed, isPrompt } = request;
     if (request.attempt !== undefined) this.#attempt = request.attempt;
@@ -318,10 +315,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     if (isWebSocket && this.session.hasAck) this.#acknowledge(carrier);
     carrier.tick(now, this.settings.heartbeat);
     if (this.#carrier !== carrier) return;
-    const { acknowledged, bufferedAmount } = this.session;
     const isOverdue = this.#liveness.isAckOverdue(now, {
-      acknowledged,
-      bufferedAmount,
+      session: this.session,
       unsentBytes: carrier.transport.bufferedAmount,
       answersPings: isWebSocket,
       isPaused: this.#incoming.isFull,

@@ -134,7 +134,6 @@ export class GzipExchange implements ResponseExchange {
   }
 }
 
-/** One gzip file that grows. */
 class GzipBody {
   readonly #settings: CompressSettings;
   readonly #deflater: Deflater | undefined;
@@ -200,7 +199,6 @@ function varying({ status, fields }: ResponseHead): ResponseHead {
   return { status, fields: withVary(fields, ["Accept-Encoding"]) };
 }
 
-/** The head of the compressed representation. */
 function encoded({ status, fields }: ResponseHead): ResponseHead {
   const kept: string[] = [];
   for (let i = 0; i < fields.length; i += 2) {

@@ -98,7 +98,6 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   #closeTimer: Timer | undefined;
   #probe: ClientProbe | undefined;
   #silence: SilenceWatch | undefined;
-  /** The number of requests so far. */
   #requests = 0;
 
   constructor(stream: ByteStream, context: Http1Context) {
@@ -115,7 +114,6 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     return this.connection.outputSize + this.stream.bufferedAmount;
   }
 
-  /** True if no request is being read or answered. */
   get isIdle(): boolean {
     return this.#exchange === undefined && this.connection.isIdle;
   }
@@ -400,7 +398,6 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     this.#closeTimer ??= this.context.clock.setTimer(() => this.stream.destroy(), this.context.closeTimeoutMs);
   }
 
-  /** Ends the current exchange, if there is one. */
   #leaveExchange(next: "reading" | "closed" | "handedOver"): Http1Exchange | undefined {
     const exchange = this.#exchange;
     this.#exchange = undefined;

@@ -26,7 +26,6 @@ import { afterStep, delivers, isGone, isPaused, type Reading, type ReadingStep }
 
 /** A message in parts has begun without a part. */
 const FIRST_PART = 1;
-/** Events are being delivered. */
 const DELIVERING = 2;
 const FLUSH_QUEUED = 4;
 /** Bytes arrived since the last tick. */
@@ -157,8 +156,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   terminate(): void {
-    const end = this.#drop();
-    if (end !== undefined) this.#ended({ ...end, by: "server" });
+    this.#drop({ by: "server" });
   }
 
   /**
@@ -176,7 +174,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
       this.#heardAt = now;
       this.#pingedAt = undefined;
     } else if (this.#pingedAt !== undefined) {
-      if (now - this.#pingedAt >= pongTimeoutMs) this.#lost();
+      if (now - this.#pingedAt >= pongTimeoutMs) this.#drop();
     } else if (now - this.#heardAt >= pingIntervalMs) {
       this.#pingedAt = now;
       this.ping(NO_BYTES);
@@ -255,7 +253,6 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     }
   }
 
-  /** Delivers events until the listener pauses. */
   #deliver(): void {
     const listener = this.#listener;
     // A listener that resumes or closes from inside a delivery must not start a second loop.
@@ -342,32 +339,24 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     this.#listener?.bufferEmptied();
   }
 
-  #lost(): void {
-    const end = this.#drop();
-    if (end !== undefined) this.#ended(end);
-  }
-
-  /** Ends without a handshake. Returns undefined if the connection was closed before. */
-  #drop(): WebSocketClosed | undefined {
+  /** Ends without a handshake. */
+  #drop(how?: Pick<WebSocketClosed, "by">): void {
     this.#stream.destroy();
     const end = this.#connection.abort();
     this.#count();
-    return end;
-  }
-
-  #ended(event: WebSocketClosed): void {
-    this.#end();
-    this.#listener?.transportClosed(statusOf(event));
+    if (end !== undefined) this.#ended({ ...end, ...how });
   }
 
   /** §7.1.1: the server ends TCP first; a client that does not follow is dropped. */
-  #end(): void {
-    if (isGone(this.#reading)) return;
-    this.flush();
-    // The end of the peer must be read.
-    this.#stream.resume();
-    this.#stream.end();
-    this.#startCloseTimer();
+  #ended(event: WebSocketClosed): void {
+    if (!isGone(this.#reading)) {
+      this.flush();
+      // The end of the peer must be read.
+      this.#stream.resume();
+      this.#stream.end();
+      this.#startCloseTimer();
+    }
+    this.#listener?.transportClosed(statusOf(event));
   }
 
   #startCloseTimer(): void {
