@@ -99,7 +99,8 @@ type Extension = "extension" | "name" | "value" | "token" | "quoted" | "escaped"
 /** RFC 9112 §7.1: chunk-size [ chunk-ext ] CRLF chunk-data CRLF … 0 CRLF trailers CRLF. */
 export class ChunkedBodyDecoder implements BodyDecoder {
   readonly #limits: ChunkedLimits;
-  readonly #trailers: string[] = [];
+  /** Name, value, name, value, …, complete once `isDone`. RFC 9110 §6.5. */
+  readonly trailers: string[] = [];
   readonly #line = new LineBuffer();
   readonly #joiner = new Joiner();
   #bytes: Uint8Array = NO_BYTES;
@@ -127,11 +128,6 @@ export class ChunkedBodyDecoder implements BodyDecoder {
 
   get heldBytes(): number {
     return this.#bytes.length + this.#line.bytes.length;
-  }
-
-  /** Name, value, name, value, …, complete once `isDone`. RFC 9110 §6.5. */
-  get trailers(): readonly string[] {
-    return this.#trailers;
   }
 
   push(bytes: Uint8Array): void {
@@ -257,7 +253,7 @@ export class ChunkedBodyDecoder implements BodyDecoder {
   }
 
   #addTrailer(line: string): void {
-    if (this.#trailers.length >= this.#limits.maxTrailerCount * 2)
+    if (this.trailers.length >= this.#limits.maxTrailerCount * 2)
       throw new ChannelError("HEADERS_TOO_LARGE", "trailers");
     const colon = line.indexOf(":");
     const name = line.slice(0, Math.max(colon, 0));
@@ -265,7 +261,7 @@ export class ChunkedBodyDecoder implements BodyDecoder {
     if (!isToken(name)) throw bad("trailer name is not a token");
     if (!isFieldValue(value)) throw bad("trailer value has a control character");
     if (FORBIDDEN_TRAILERS.has(name.toLowerCase())) throw bad("field is not allowed in trailers");
-    this.#trailers.push(name, value);
+    this.trailers.push(name, value);
   }
 
   #releaseBytes(): void {

@@ -56,12 +56,14 @@ export class Http1Connection extends OutputSource {
   #keepAlive = true;
   #isClosingSoon = false;
   #awaitsContinue = false;
-  #discardsBody = false;
-  #eof = false;
+  /** True while the response has ended and the rest of the request's body is discarded. */
+  isDiscarding = false;
+  /** True once the peer has ended its side. */
+  hasPeerEnded = false;
   /** Bytes that a body with a declared length still lacks. */
   #remainingBytes = 0;
-  /** Bytes of the request's body that `nextBody` has returned. */
-  #bodyBytes = 0;
+  /** Bytes of the current body that have been read. */
+  bodyBytes = 0;
 
   constructor(options: Http1Options) {
     super();
@@ -103,16 +105,6 @@ export class Http1Connection extends OutputSource {
     return this.#body === undefined ? requests : requests + this.#body.heldBytes;
   }
 
-  /** Bytes of the current body that have been read. */
-  get bodyBytes(): number {
-    return this.#bodyBytes;
-  }
-
-  /** True once the peer has ended its side. */
-  get hasPeerEnded(): boolean {
-    return this.#eof;
-  }
-
   /** Takes bytes from the peer. They belong to the connection from here on. */
   receive(bytes: Uint8Array): void {
     if (this.#reading === "closed") return;
@@ -125,7 +117,7 @@ export class Http1Connection extends OutputSource {
 
   /** The peer has ended its side. Requests that are whole are still answered: RFC 9112 §9.6 allows the half-close. */
   receiveEof(): void {
-    this.#eof = true;
+    this.hasPeerEnded = true;
     if (this.#reading === "head" && this.#isBetweenHeads) this.#reading = "closed";
   }
 
@@ -144,7 +136,7 @@ export class Http1Connection extends OutputSource {
     this.#leaveDecoder();
     if (head === undefined) {
       // RFC 9112 §8: the rest of what was begun never comes.
-      if (this.#eof) this.#reading = "closed";
+      if (this.hasPeerEnded) this.#reading = "closed";
       return undefined;
     }
     this.#writing = "awaiting";
@@ -160,7 +152,7 @@ export class Http1Connection extends OutputSource {
       return head;
     }
     this.#reading = "body";
-    this.#bodyBytes = 0;
+    this.bodyBytes = 0;
     this.#awaitsContinue = head.expectContinue;
     this.#body = head.chunked
       ? new ChunkedBodyDecoder({
@@ -189,12 +181,12 @@ export class Http1Connection extends OutputSource {
     if (this.#reading !== "body") return undefined;
     const part = this.#body!.next();
     if (part !== undefined) {
-      this.#bodyBytes += part.length;
+      this.bodyBytes += part.length;
       return part;
     }
     if (this.#body!.isDone) this.#endOfBody();
-    else if (this.#eof && this.#discardsBody) this.#stopReading();
-    else if (this.#eof) throw new ChannelError("CLIENT_GONE", "the request body is incomplete");
+    else if (this.hasPeerEnded && this.isDiscarding) this.#stopReading();
+    else if (this.hasPeerEnded) throw new ChannelError("CLIENT_GONE", "the request body is incomplete");
     return undefined;
   }
 
@@ -417,13 +409,13 @@ export class Http1Connection extends OutputSource {
       return;
     }
     if (this.#reading === "read") this.#nextCycle();
-    else this.#discardsBody = true;
+    else this.isDiscarding = true;
   }
 
   #nextCycle(): void {
     this.#writing = "idle";
     this.#head = undefined;
-    this.#discardsBody = false;
+    this.isDiscarding = false;
     this.#reading = this.#keepAlive && !this.#isLast ? "head" : "closed";
   }
 
@@ -457,19 +449,14 @@ export class Http1Connection extends OutputSource {
 
   /** No request can follow. */
   get #isLast(): boolean {
-    return this.#eof && this.isCaughtUp;
+    return this.hasPeerEnded && this.isCaughtUp;
   }
 
   #stopReading(): void {
     this.#reading = "closed";
     this.#requests = undefined;
     this.#body = undefined;
-    this.#discardsBody = false;
-  }
-
-  /** True while the response has ended and the rest of the request's body is discarded. */
-  get isDiscarding(): boolean {
-    return this.#discardsBody;
+    this.isDiscarding = false;
   }
 }
 

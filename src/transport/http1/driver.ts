@@ -89,7 +89,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   #inactivity: Inactivity | undefined;
   /** Bytes that arrived while no request could be begun. */
   #heldBytes = 0;
-  #isReadingPaused = false;
+  isReadingPaused = false;
   /** Guards against calls from inside `#advance`. */
   #isAdvancing = false;
   /** True inside `onBytes`, which writes the output when all bytes have been handled. */
@@ -104,10 +104,6 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     this.stream = stream;
     this.context = context;
     this.connection = new Http1Connection(context.http);
-  }
-
-  get isReadingPaused(): boolean {
-    return this.#isReadingPaused;
   }
 
   get bufferedAmount(): number {
@@ -305,7 +301,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   }
 
   #sendProbe(): boolean {
-    const isNeeded = this.#isReadingPaused || this.#exchange?.isClientGone === true;
+    const isNeeded = this.isReadingPaused || this.#exchange?.isClientGone === true;
     if (!isNeeded || !this.connection.sayProcessing()) return false;
     this.flush();
     return true;
@@ -368,8 +364,8 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
 
   #hold(bytes: number): void {
     this.#heldBytes += bytes;
-    if (this.#heldBytes <= MAX_HELD_BYTES || this.#reader !== undefined || this.#isReadingPaused) return;
-    this.#isReadingPaused = true;
+    if (this.#heldBytes <= MAX_HELD_BYTES || this.#reader !== undefined || this.isReadingPaused) return;
+    this.isReadingPaused = true;
     this.stream.pause();
   }
 
@@ -380,8 +376,8 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
 
   #resume(): void {
     this.#heldBytes = 0;
-    if (!this.#isReadingPaused) return;
-    this.#isReadingPaused = false;
+    if (!this.isReadingPaused) return;
+    this.isReadingPaused = false;
     this.stream.resume();
   }
 
