@@ -1,7 +1,7 @@
 // Field lists of several sources in one head: RFC 9110 §5.3 allows a name twice only where its values form a list. The later
 // source wins; `Set-Cookie` is the exception of that section, and `Vary` is the union of all that an answer depends on.
 
-import { fieldValue } from "./http1-request.ts";
+import { fieldValue, fieldValues } from "./http1-request.ts";
 import { listOf } from "./http1-syntax.ts";
 
 const ALLOW_ORIGIN = "access-control-allow-origin";
@@ -30,21 +30,20 @@ export function fieldsBeside(fields: readonly string[], others: readonly string[
 }
 
 /** RFC 9110 §8 and RFC 6266: what describes the content of one answer. */
-const OF_CONTENT = new Set([
-  "content-type",
-  "content-encoding",
-  "content-language",
-  "content-length",
-  "content-range",
-  "content-location",
-  "content-disposition",
-]);
+const OF_CONTENT: ReadonlySet<string> = new Set(
+  ["type", "encoding", "language", "length", "range", "location", "disposition"].map((what) => `content-${what}`),
+);
 
 /** The fields without those that describe content: those of a channel, in an answer that has none, or another's. */
 export function withoutContentFields(fields: readonly string[]): readonly string[] {
+  return withoutNames(fields, OF_CONTENT);
+}
+
+/** The fields whose names, in lower case, are not in `names`. */
+export function withoutNames(fields: readonly string[], names: ReadonlySet<string>): readonly string[] {
   const kept: string[] = [];
   for (let i = 0; i < fields.length; i += 2) {
-    if (!OF_CONTENT.has(fields[i]!.toLowerCase())) kept.push(fields[i]!, fields[i + 1]!);
+    if (!names.has(fields[i]!.toLowerCase())) kept.push(fields[i]!, fields[i + 1]!);
   }
   return kept.length === fields.length ? fields : kept;
 }
@@ -57,11 +56,7 @@ export function withVary(fields: readonly string[], members: readonly string[]):
   for (const member of members) {
     if (!all.some((one) => one.toLowerCase() === member.toLowerCase())) all.push(member);
   }
-  if (
-    all.length === named.length &&
-    fields.filter((name, i) => i % 2 === 0 && name.toLowerCase() === "vary").length === 1
-  )
-    return fields;
+  if (all.length === named.length && fieldValues(fields, "vary").length === 1) return fields;
   const rest = fieldsBeside(fields, ["Vary", ""]);
   return [...rest, "Vary", all.includes("*") ? "*" : all.join(", ")];
 }
@@ -83,14 +78,8 @@ function hasField(fields: readonly string[], name: string): boolean {
   return fieldValue(fields, name.toLowerCase()) !== undefined;
 }
 
-/** The members of a list field, on all its lines. */
 function valuesOf(fields: readonly string[], lowerName: string): string[] {
-  const members: string[] = [];
-  for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i]!.toLowerCase() !== lowerName) continue;
-    members.push(...listOf(fields[i + 1]!));
-  }
-  return members;
+  return fieldValues(fields, lowerName).flatMap(listOf);
 }
 
 function isSetCookie(name: string): boolean {

@@ -5,7 +5,8 @@
 // and never through, what came from further away. A client that sends `for="` would otherwise open a quoted-string
 // that swallows all that proxies add to it.
 
-import { CLASS, isAuthority, TOKEN, trimSpace } from "./http1-syntax.ts";
+import { fieldValues } from "./http1-request.ts";
+import { CLASS, isAuthority, listOf, TOKEN } from "./http1-syntax.ts";
 import { isIpv4, toAddress } from "./ip-address.ts";
 
 /** The element of one proxy: the client of its request, and the scheme and host that were requested. */
@@ -17,7 +18,6 @@ export interface Hop {
   readonly host: string | undefined;
 }
 
-/** The fields, in lower case. */
 export type ForwardedField = "forwarded" | "x-forwarded-for" | "x-forwarded-proto" | "x-forwarded-host";
 
 /** `wss`: some proxies (Traefik) name the scheme of the WebSocket's URL. */
@@ -40,7 +40,7 @@ const QUOTED = /^(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xf
  * `Forwarded` element ends the list.
  */
 export function forwardedHops(fields: readonly string[], believed: readonly ForwardedField[]): Hop[] {
-  if (believed.includes("forwarded")) return readForwarded(fieldLines(fields, "forwarded"));
+  if (believed.includes("forwarded")) return readForwarded(fieldValues(fields, "forwarded"));
   return readXForwarded(fields, believed);
 }
 
@@ -114,26 +114,7 @@ function toHost(text: string | undefined): string | undefined {
 
 /** RFC 9110 §5.6.1: the members of all lines of a field, last first, without empty ones. */
 function listMembers(fields: readonly string[], lowerName: string): string[] {
-  const lines = fieldLines(fields, lowerName);
-  const members: string[] = [];
-  for (let index = lines.length - 1; index >= 0; index--) {
-    for (const part of lines[index]!.split(",").reverse()) {
-      const member = trimSpace(part);
-      if (member !== "") members.push(member);
-    }
-  }
-  return members;
-}
-
-/** The values of all non-empty lines of a field. */
-function fieldLines(fields: readonly string[], lowerName: string): string[] {
-  const lines: string[] = [];
-  for (let index = 0; index < fields.length; index += 2) {
-    const name = fields[index]!;
-    if (name.length !== lowerName.length || name.toLowerCase() !== lowerName) continue;
-    if (fields[index + 1] !== "") lines.push(fields[index + 1]!);
-  }
-  return lines;
+  return fieldValues(fields, lowerName).flatMap(listOf).reverse();
 }
 
 /** Reads one field line from its end. */
@@ -148,12 +129,10 @@ class BackwardReader {
     this.endElement();
   }
 
-  /** True when there is no element left. */
   get isAtStart(): boolean {
     return this.#at === 0;
   }
 
-  /** True before the start of an element. */
   get isAtElementEnd(): boolean {
     return this.#at === 0 || /[, \t]/.test(this.#before);
   }

@@ -2,9 +2,9 @@
 // They return views of the bytes that were pushed: nothing is copied but small chunks, and lines that have not arrived whole.
 // Long because the states of the chunked coding belong in one place.
 
-import { concat, latin1 } from "../base/bytes.ts";
+import { concat, latin1, NO_BYTES } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { CLASS, HEX, isFieldValue, isToken, TOKEN, trimSpace, VALUE } from "./http1-syntax.ts";
+import { bad, CLASS, HEX, isFieldValue, isToken, TOKEN, trimSpace, VALUE } from "./http1-syntax.ts";
 import { Joiner } from "./joiner.ts";
 import { LineBuffer } from "./line-buffer.ts";
 
@@ -41,30 +41,11 @@ const SMALL_BYTES = 1024;
 const JOINED_BYTES = 16 * 1024;
 
 /** RFC 9110 §6.5.1: fields for framing, routing, authentication or the description of content must precede the content. */
-const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
-  "authorization",
-  "cache-control",
-  "connection",
-  "content-encoding",
-  "content-length",
-  "content-range",
-  "content-type",
-  "cookie",
-  "expect",
-  "host",
-  "keep-alive",
-  "max-forwards",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "range",
-  "set-cookie",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "www-authenticate",
-]);
+const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set(
+  `authorization cache-control connection content-encoding content-length content-range content-type
+   cookie expect host keep-alive max-forwards proxy-authenticate proxy-authorization proxy-connection
+   range set-cookie te trailer transfer-encoding upgrade www-authenticate`.split(/\s+/),
+);
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -72,12 +53,11 @@ const SEMICOLON = 0x3b;
 const EQUALS = 0x3d;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const NOTHING = new Uint8Array(0);
 
 /** Decodes a body with a Content-Length. RFC 9112 §6.2. */
 export class FixedBodyDecoder implements BodyDecoder {
   readonly #joiner = new Joiner();
-  #bytes: Uint8Array = NOTHING;
+  #bytes: Uint8Array = NO_BYTES;
   #remaining: number;
 
   constructor(length: number) {
@@ -100,14 +80,14 @@ export class FixedBodyDecoder implements BodyDecoder {
     if (this.#remaining === 0 || this.#bytes.length === 0) return undefined;
     const bytes = this.#bytes;
     const piece = bytes.length <= this.#remaining ? bytes : bytes.subarray(0, this.#remaining);
-    this.#bytes = piece === bytes ? NOTHING : bytes.subarray(piece.length);
+    this.#bytes = piece === bytes ? NO_BYTES : bytes.subarray(piece.length);
     this.#remaining -= piece.length;
     return piece;
   }
 
   takeRest(): Uint8Array | undefined {
     const rest = this.#bytes;
-    this.#bytes = NOTHING;
+    this.#bytes = NO_BYTES;
     return rest.length === 0 ? undefined : rest;
   }
 }
@@ -119,10 +99,11 @@ type Extension = "extension" | "name" | "value" | "token" | "quoted" | "escaped"
 /** RFC 9112 §7.1: chunk-size [ chunk-ext ] CRLF chunk-data CRLF … 0 CRLF trailers CRLF. */
 export class ChunkedBodyDecoder implements BodyDecoder {
   readonly #limits: ChunkedLimits;
-  readonly #trailers: string[] = [];
+  /** Name, value, name, value, …, complete once `isDone`. RFC 9110 §6.5. */
+  readonly trailers: string[] = [];
   readonly #line = new LineBuffer();
   readonly #joiner = new Joiner();
-  #bytes: Uint8Array = NOTHING;
+  #bytes: Uint8Array = NO_BYTES;
   #at = 0;
   #state: State = "size";
   /** The size that the size line has announced so far, and the number of its digits. */
@@ -149,11 +130,6 @@ export class ChunkedBodyDecoder implements BodyDecoder {
     return this.#bytes.length + this.#line.bytes.length;
   }
 
-  /** Name, value, name, value, …, complete once `isDone`. RFC 9110 §6.5. */
-  get trailers(): readonly string[] {
-    return this.#trailers;
-  }
-
   push(bytes: Uint8Array): void {
     this.#bytes = this.#joiner.append(this.#at === 0 ? this.#bytes : this.#bytes.subarray(this.#at), bytes);
     this.#at = 0;
@@ -176,7 +152,6 @@ export class ChunkedBodyDecoder implements BodyDecoder {
     return parts.length === 1 ? first : concat(parts);
   }
 
-  /** Returns data of one chunk. */
   #nextOfChunk(): Uint8Array | undefined {
     if (this.#failure !== undefined) throw this.#failure;
     while (this.#at < this.#bytes.length && this.#state !== "done") {
@@ -194,7 +169,6 @@ export class ChunkedBodyDecoder implements BodyDecoder {
     return rest.length === 0 ? undefined : rest;
   }
 
-  /** Reads a byte outside the chunk data and the trailers. */
   #readByte(byte: number): void {
     switch (this.#state) {
       case "size":
@@ -279,7 +253,7 @@ export class ChunkedBodyDecoder implements BodyDecoder {
   }
 
   #addTrailer(line: string): void {
-    if (this.#trailers.length >= this.#limits.maxTrailerCount * 2)
+    if (this.trailers.length >= this.#limits.maxTrailerCount * 2)
       throw new ChannelError("HEADERS_TOO_LARGE", "trailers");
     const colon = line.indexOf(":");
     const name = line.slice(0, Math.max(colon, 0));
@@ -287,11 +261,11 @@ export class ChunkedBodyDecoder implements BodyDecoder {
     if (!isToken(name)) throw bad("trailer name is not a token");
     if (!isFieldValue(value)) throw bad("trailer value has a control character");
     if (FORBIDDEN_TRAILERS.has(name.toLowerCase())) throw bad("field is not allowed in trailers");
-    this.#trailers.push(name, value);
+    this.trailers.push(name, value);
   }
 
   #releaseBytes(): void {
-    this.#bytes = NOTHING;
+    this.#bytes = NO_BYTES;
     this.#at = 0;
   }
 }
@@ -330,8 +304,4 @@ function afterExtension(byte: number): State {
   if (byte === CR) return "sizeLF";
   if (byte === SEMICOLON) return "extension";
   throw bad("chunk extension is malformed");
-}
-
-function bad(detail: string): ChannelError {
-  return new ChannelError("BAD_REQUEST", detail);
 }

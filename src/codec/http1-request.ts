@@ -4,9 +4,9 @@
 // Measured (Node 20, shared cores): 0.3 µs for the head of `GET /` with a Host, 2.2 µs for 20 fields of a browser.
 // Long because request line, fields and what they mean together are one pass over the same bytes.
 
-import { latin1 } from "../base/bytes.ts";
+import { latin1, NO_BYTES } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { CLASS, hasListMember, isAuthority, listOf, TARGET, TOKEN, VALUE } from "./http1-syntax.ts";
+import { bad, CLASS, hasListMember, isAuthority, listOf, TARGET, TOKEN, VALUE } from "./http1-syntax.ts";
 import { Joiner } from "./joiner.ts";
 import { LineBuffer } from "./line-buffer.ts";
 
@@ -61,7 +61,6 @@ const SLASH = 0x2f;
 const ZERO = 0x30;
 const COLON = 0x3a;
 const INCOMPLETE = -1;
-const NOTHING = new Uint8Array(0);
 
 /** The last Host that was found well-formed: a server has few names, and one compare is 8 % of a small head cheaper. */
 let lastHost: string | undefined;
@@ -71,7 +70,7 @@ type Draft = { -readonly [K in keyof RequestHead]: RequestHead[K] } & { readonly
 export class RequestDecoder {
   readonly limits: RequestLimits;
   /** The bytes being read, from index `#at`. */
-  #bytes: Uint8Array = NOTHING;
+  #bytes: Uint8Array = NO_BYTES;
   #at = 0;
   /** Created when bytes arrive while others are unread. */
   #joiner: Joiner | undefined;
@@ -386,7 +385,7 @@ export class RequestDecoder {
 
   /** An idle connection holds neither a chunk nor its text. */
   #releaseBytes(): void {
-    this.#bytes = NOTHING;
+    this.#bytes = NO_BYTES;
     this.#at = 0;
     this.#text = "";
     this.#textEnd = 0;
@@ -400,6 +399,15 @@ export function fieldValue(fields: readonly string[], lowerName: string): string
     if (name.length === lowerName.length && name.toLowerCase() === lowerName) return fields[index + 1];
   }
   return undefined;
+}
+
+export function fieldValues(fields: readonly string[], lowerName: string): string[] {
+  const values: string[] = [];
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index]!;
+    if (name.length === lowerName.length && name.toLowerCase() === lowerName) values.push(fields[index + 1]!);
+  }
+  return values;
 }
 
 /** All values of that name as one list (RFC 9110 §5.3), or undefined. */
@@ -438,10 +446,6 @@ function isName(bytes: Uint8Array, start: number, lowerName: string): boolean {
 
 function isDigit(byte: number): boolean {
   return byte >= ZERO && byte <= ZERO + 9;
-}
-
-function bad(detail: string): ChannelError {
-  return new ChannelError("BAD_REQUEST", detail);
 }
 
 /** The path and query of a request target. RFC 9112 §3.2.2: a server must accept the absolute form, and routes by its path. */

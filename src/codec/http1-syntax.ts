@@ -1,6 +1,7 @@
 // The grammar that HTTP/1.1 messages share: tokens, field values, lists and authorities, read from one table.
 // RFC 9110 §5.5 and §5.6, RFC 3986 §3.2.2.
 
+import { ChannelError } from "../base/errors.ts";
 import { isIpv6 } from "./ip-address.ts";
 
 /** RFC 9110 §5.6.2: tchar. */
@@ -24,6 +25,11 @@ const LAST_PORT = 65_535;
 
 /** The classes of every byte. Test with `CLASS[byte]! & TOKEN`. */
 export const CLASS: Uint8Array = classTable();
+
+/** The error for input that two readers could take differently. */
+export function bad(detail: string): ChannelError {
+  return new ChannelError("BAD_REQUEST", detail);
+}
 
 /** RFC 9110 §5.6.2: token = 1*tchar. */
 export function isToken(text: string): boolean {

@@ -42,7 +42,6 @@ export function toAddress(text: string): string | undefined {
   return isIpv4(mapped) ? mapped : lower;
 }
 
-/** The text of the four bytes at `at`. */
 export function ipv4Text(bytes: Uint8Array, at: number): string {
   return bytes.subarray(at, at + 4).join(".");
 }

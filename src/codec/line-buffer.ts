@@ -1,14 +1,13 @@
 // A buffer for a line that has not arrived whole. Bytes are copied into it, so that the chunk they came in can be freed. Its
 // memory doubles, so that a line that arrives byte by byte costs no more than its length.
 
-import { allocate } from "../base/bytes.ts";
+import { allocate, NO_BYTES } from "../base/bytes.ts";
 
 const FIRST_BYTES = 128;
-const NOTHING = new Uint8Array(0);
 
 export class LineBuffer {
   /** The first `length` bytes are the line so far. */
-  bytes: Uint8Array = NOTHING;
+  bytes: Uint8Array = NO_BYTES;
   length = 0;
 
   append(from: Uint8Array, start: number, end: number): void {
@@ -22,9 +21,8 @@ export class LineBuffer {
     this.length = length;
   }
 
-  /** Forgets the line and gives its memory back. */
   clear(): void {
-    this.bytes = NOTHING;
+    this.bytes = NO_BYTES;
     this.length = 0;
   }
 }

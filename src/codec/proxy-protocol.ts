@@ -1,8 +1,8 @@
 // The PROXY protocol, versions 1 and 2 (haproxy's doc/proxy-protocol.txt): a header with the client's address, which a proxy
 // sends before the client's bytes. The sections cited are those of that document.
 
-import { latin1 } from "../base/bytes.ts";
-import { ChannelError } from "../base/errors.ts";
+import { latin1, NO_BYTES } from "../base/bytes.ts";
+import { bad } from "./http1-syntax.ts";
 import { ipv4Text, ipv6Text, isIpv4, isIpv6, toAddress } from "./ip-address.ts";
 import { Joiner } from "./joiner.ts";
 
@@ -46,11 +46,10 @@ const TCP6 = 0x21;
 
 const LF = 0x0a;
 const CR = 0x0d;
-const NOTHING = new Uint8Array(0);
 
 export class ProxyProtocolDecoder {
   readonly #joiner = new Joiner();
-  #bytes: Uint8Array = NOTHING;
+  #bytes: Uint8Array = NO_BYTES;
 
   push(bytes: Uint8Array): void {
     this.#bytes = this.#joiner.append(this.#bytes, bytes);
@@ -67,7 +66,7 @@ export class ProxyProtocolDecoder {
   /** The bytes after the header, or all when it is absent or incomplete; undefined when there are none. */
   takeRest(): Uint8Array | undefined {
     const rest = this.#bytes;
-    this.#bytes = NOTHING;
+    this.#bytes = NO_BYTES;
     return rest.length === 0 ? undefined : rest;
   }
 
@@ -141,8 +140,4 @@ function startsLike(bytes: Uint8Array, start: Uint8Array): boolean {
 function toPort(text: string): number {
   if (!/^(0|[1-9][0-9]{0,4})$/.test(text) || Number(text) > 65_535) throw bad("the PROXY line has a malformed port");
   return Number(text);
-}
-
-function bad(detail: string): ChannelError {
-  return new ChannelError("BAD_REQUEST", detail);
 }

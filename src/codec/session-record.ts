@@ -37,7 +37,6 @@ export interface CloseRecord {
   readonly retryMs?: number | undefined;
 }
 
-/** Numbered records up to `received` have arrived. */
 export interface AckRecord {
   readonly type: "ack";
   readonly received: number;
@@ -56,10 +55,8 @@ export interface HeartbeatRecord {
 /** Records that are numbered and kept until they are acknowledged. */
 export type NumberedRecord = MessageRecord | CloseRecord;
 
-/** The records of a server. */
 export type ServerRecord = OpenRecord | NumberedRecord | AckRecord | HeartbeatRecord;
 
-/** The records of a client. */
 export type ClientRecord = FromRecord | NumberedRecord | AckRecord | HeartbeatRecord;
 
 export type SessionRecord = ServerRecord | ClientRecord;
@@ -74,7 +71,6 @@ export function encodeRecordEvent(record: SessionRecord): string {
   return record.type === "open" ? event("open", openData(record)) : encodeClientEvent(record);
 }
 
-/** A record of a client as one event. */
 export function encodeClientEvent(record: Exclude<ClientRecord, HeartbeatRecord>): string {
   if (record.type !== "message") return event(record.type, dataOf(record));
   const { data } = record;
@@ -96,13 +92,11 @@ export function encodeRecordMessage(record: SessionRecord): string | Uint8Array 
   return record.type === "open" ? `o${openData(record)}` : encodeClientMessage(record);
 }
 
-/** A record of a client as one WebSocket message. */
 export function encodeClientMessage(record: ClientRecord): string | Uint8Array {
   if (record.type !== "message") return record.type[0] + dataOf(record);
   return typeof record.data === "string" ? MESSAGE_LETTER + record.data : record.data;
 }
 
-/** Decodes a WebSocket message. Throws BAD_RECORD. */
 export function decodeRecordMessage(message: string | Uint8Array): SessionRecord {
   if (message[0] !== "f") return decodeServerMessage(message);
   // Records are counted from 1: a zero would be dropped as one that came before.

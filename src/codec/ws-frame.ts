@@ -3,7 +3,7 @@
 // incomplete header (at most 14 bytes) and an incomplete control payload (at most 125) wait inside.
 // Long because it reads and writes the same header, and the two are checked side by side.
 
-import { allocate } from "../base/bytes.ts";
+import { allocate, NO_BYTES } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { Queue } from "../base/queue.ts";
 import { holdsCloseFrame } from "./ws-ahead.ts";
@@ -38,14 +38,7 @@ export interface FrameOptions {
   readonly allowRsv1: boolean;
 }
 
-export const OPCODE: {
-  readonly CONTINUATION: 0;
-  readonly TEXT: 1;
-  readonly BINARY: 2;
-  readonly CLOSE: 8;
-  readonly PING: 9;
-  readonly PONG: 10;
-} = { CONTINUATION: 0, TEXT: 1, BINARY: 2, CLOSE: 8, PING: 9, PONG: 10 };
+export const OPCODE = { CONTINUATION: 0, TEXT: 1, BINARY: 2, CLOSE: 8, PING: 9, PONG: 10 } as const;
 
 /** Bits of a frame's first byte beside the opcode, §5.2: the final fragment of a message; a compressed message (RFC 7692 §6). */
 export const FIN = 0x80;
@@ -57,8 +50,6 @@ const MAX_CONTROL_PAYLOAD = 125;
 /** Two bytes, a 64-bit length, a masking key. §5.2 */
 const MAX_HEAD = 14;
 
-const EMPTY: Uint8Array = new Uint8Array(0);
-
 /** The result of every `next`, shared by all decoders: one each was 104 of the 250 bytes of a silent decoder. */
 const PART: FramePart = {
   opcode: 0,
@@ -67,7 +58,7 @@ const PART: FramePart = {
   length: 0,
   first: false,
   last: false,
-  bytes: EMPTY,
+  bytes: NO_BYTES,
   start: 0,
   end: 0,
   ascii: false,
@@ -80,7 +71,7 @@ const PART: FramePart = {
 export class FrameDecoder {
   readonly #masked: boolean;
   readonly #allowRsv1: boolean;
-  #bytes: Uint8Array = EMPTY;
+  #bytes: Uint8Array = NO_BYTES;
   #at = 0;
   /** Bytes that were pushed while earlier ones were unread. */
   #queue: Queue<Uint8Array> | undefined;
@@ -154,8 +145,8 @@ export class FrameDecoder {
     this.#at = 0;
     if (this.#queue === undefined) {
       // An idle connection must not pin what it read last.
-      this.#bytes = EMPTY;
-      PART.bytes = EMPTY;
+      this.#bytes = NO_BYTES;
+      PART.bytes = NO_BYTES;
       return false;
     }
     this.#bytes = this.#queue.shift()!;
@@ -286,7 +277,7 @@ export class FrameDecoder {
 
   #fail(detail: string): never {
     this.#spent = true;
-    this.#bytes = EMPTY;
+    this.#bytes = NO_BYTES;
     this.#at = 0;
     this.#queue = undefined;
     throw new ChannelError("BAD_FRAME", detail);

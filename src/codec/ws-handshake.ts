@@ -2,6 +2,7 @@
 // Reads the request that asks for the WebSocket and computes what the 101 answers; the Host field is the HTTP engine's.
 
 import { ChannelError } from "../base/errors.ts";
+import { fieldValues } from "./http1-request.ts";
 import { hasListMember, isToken, listOf } from "./http1-syntax.ts";
 
 /**
@@ -45,55 +46,32 @@ const VERSION = /^[0-9]{1,3}$/;
  * always means "ask again with another version".
  */
 export function readHandshake(request: UpgradeRequest): Handshake {
-  const keys: string[] = [];
-  const versions: string[] = [];
-  const protocols: string[] = [];
-  const extensions: string[] = [];
-  let upgrades = false;
-  let connects = false;
-  let offersProtocols = false;
   const { fields } = request;
-  for (let i = 0; i + 1 < fields.length; i += 2) {
-    const value = fields[i + 1]!;
-    switch (fields[i]!.toLowerCase()) {
-      case "upgrade":
-        upgrades ||= hasListMember(value, "websocket");
-        break;
-      case "connection":
-        connects ||= hasListMember(value, "upgrade");
-        break;
-      case "sec-websocket-key":
-        keys.push(value);
-        break;
-      case "sec-websocket-version":
-        versions.push(value);
-        break;
-      case "sec-websocket-protocol":
-        offersProtocols = true;
-        protocols.push(...listOf(value));
-        break;
-      case "sec-websocket-extensions":
-        extensions.push(value);
-        break;
-    }
-  }
+  const keys = fieldValues(fields, "sec-websocket-key");
+  const versions = fieldValues(fields, "sec-websocket-version");
+  const offered = fieldValues(fields, "sec-websocket-protocol");
+  const protocols = offered.flatMap(listOf);
   if (request.kind === "upgrade") {
     if (request.method !== "GET") throw bad("the method must be GET");
     if (request.minor !== 1) throw bad("the version must be HTTP/1.1");
     if (request.hasBody) throw bad("the request must have no body");
-    if (!upgrades) throw bad("Upgrade must hold websocket");
-    if (!connects) throw bad("Connection must hold Upgrade");
+    if (!hasMember("upgrade", "websocket")) throw bad("Upgrade must hold websocket");
+    if (!hasMember("connection", "upgrade")) throw bad("Connection must hold Upgrade");
     if (keys.length !== 1) throw bad("Sec-WebSocket-Key must appear once");
     if (!KEY.test(keys[0]!)) throw bad("Sec-WebSocket-Key must be 16 bytes in base64");
   }
   // §4.1 item 10: the elements are unique tokens, and there is one.
-  if ((offersProtocols && protocols.length === 0) || !protocols.every(isToken))
+  if ((offered.length > 0 && protocols.length === 0) || !protocols.every(isToken))
     throw bad("Sec-WebSocket-Protocol must be a list of tokens");
   if (new Set(protocols).size !== protocols.length) throw bad("Sec-WebSocket-Protocol must not repeat itself");
   if (versions.length !== 1) throw bad("Sec-WebSocket-Version must appear once");
   if (!VERSION.test(versions[0]!)) throw bad("Sec-WebSocket-Version must be one number");
   if (versions[0] !== "13") throw new ChannelError("UNSUPPORTED_WEBSOCKET_VERSION");
-  return { protocols, extensions: extensions.join(", ") };
+  return { protocols, extensions: fieldValues(fields, "sec-websocket-extensions").join(", ") };
+
+  function hasMember(name: string, member: string): boolean {
+    return fieldValues(fields, name).some((value) => hasListMember(value, member));
+  }
 }
 
 /** The first of `preferred` that was offered. Subprotocol names are compared case-sensitively. */

@@ -19,7 +19,6 @@ export function unmask(bytes: Uint8Array, start: number, end: number, key: numbe
   return unmaskBytes(bytes, start, end, key) < 0x80;
 }
 
-/** Returns the OR of all unmasked bytes. */
 function unmaskBytes(bytes: Uint8Array, start: number, end: number, key: number): number {
   const k0 = key >>> 24;
   const k1 = (key >>> 16) & 0xff;
@@ -65,7 +64,6 @@ function unmaskWords(bytes: Uint8Array, start: number, end: number, key: number)
   return seen < 0x80 && (high & 0x80808080) === 0;
 }
 
-/** Reverses the order of the four bytes. */
 function swap(key: number): number {
   return (key << 24) | ((key & 0xff00) << 8) | ((key >>> 8) & 0xff00) | (key >>> 24);
 }

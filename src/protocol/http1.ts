@@ -8,7 +8,7 @@
 import { type Piece, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { OutputSource, sharedPiece } from "../base/output.ts";
-import { fieldsBeside } from "../codec/field-list.ts";
+import { fieldsBeside, withoutNames } from "../codec/field-list.ts";
 import { type BodyDecoder, ChunkedBodyDecoder, FixedBodyDecoder } from "../codec/http1-body.ts";
 import { RequestDecoder, type RequestHead, type RequestLimits } from "../codec/http1-request.ts";
 import {
@@ -36,21 +36,9 @@ export interface Http1Options extends RequestLimits {
   readonly serverField: string;
 }
 
-/** Fields that the connection itself writes in a refusal, in place of the application's: name, value, … */
-const NOT_OF_REFUSALS = [
-  "Date",
-  "",
-  "Server",
-  "",
-  "Connection",
-  "",
-  "Keep-Alive",
-  "",
-  "Content-Length",
-  "",
-  "Transfer-Encoding",
-  "",
-];
+/** Fields that the connection itself writes in a refusal, in place of the application's. */
+const OF_CONNECTION = ["date", "server", "connection", "keep-alive", "content-length", "transfer-encoding"];
+const NOT_OF_REFUSALS: ReadonlySet<string> = new Set(OF_CONNECTION);
 
 /** The state of the reading side. */
 type ReadState = "head" | "body" | "read" | "closed";
@@ -68,12 +56,14 @@ export class Http1Connection extends OutputSource {
   #keepAlive = true;
   #isClosingSoon = false;
   #awaitsContinue = false;
-  #discardsBody = false;
-  #eof = false;
+  /** True while the response has ended and the rest of the request's body is discarded. */
+  isDiscarding = false;
+  /** True once the peer has ended its side. */
+  hasPeerEnded = false;
   /** Bytes that a body with a declared length still lacks. */
   #remainingBytes = 0;
-  /** Bytes of the request's body that `nextBody` has returned. */
-  #bodyBytes = 0;
+  /** Bytes of the current body that have been read. */
+  bodyBytes = 0;
 
   constructor(options: Http1Options) {
     super();
@@ -115,16 +105,6 @@ export class Http1Connection extends OutputSource {
     return this.#body === undefined ? requests : requests + this.#body.heldBytes;
   }
 
-  /** Bytes of the current body that have been read. */
-  get bodyBytes(): number {
-    return this.#bodyBytes;
-  }
-
-  /** True once the peer has ended its side. */
-  get hasPeerEnded(): boolean {
-    return this.#eof;
-  }
-
   /** Takes bytes from the peer. They belong to the connection from here on. */
   receive(bytes: Uint8Array): void {
     if (this.#reading === "closed") return;
@@ -137,7 +117,7 @@ export class Http1Connection extends OutputSource {
 
   /** The peer has ended its side. Requests that are whole are still answered: RFC 9112 §9.6 allows the half-close. */
   receiveEof(): void {
-    this.#eof = true;
+    this.hasPeerEnded = true;
     if (this.#reading === "head" && this.#isBetweenHeads) this.#reading = "closed";
   }
 
@@ -156,7 +136,7 @@ export class Http1Connection extends OutputSource {
     this.#leaveDecoder();
     if (head === undefined) {
       // RFC 9112 §8: the rest of what was begun never comes.
-      if (this.#eof) this.#reading = "closed";
+      if (this.hasPeerEnded) this.#reading = "closed";
       return undefined;
     }
     this.#writing = "awaiting";
@@ -172,7 +152,7 @@ export class Http1Connection extends OutputSource {
       return head;
     }
     this.#reading = "body";
-    this.#bodyBytes = 0;
+    this.bodyBytes = 0;
     this.#awaitsContinue = head.expectContinue;
     this.#body = head.chunked
       ? new ChunkedBodyDecoder({
@@ -201,12 +181,12 @@ export class Http1Connection extends OutputSource {
     if (this.#reading !== "body") return undefined;
     const part = this.#body!.next();
     if (part !== undefined) {
-      this.#bodyBytes += part.length;
+      this.bodyBytes += part.length;
       return part;
     }
     if (this.#body!.isDone) this.#endOfBody();
-    else if (this.#eof && this.#discardsBody) this.#stopReading();
-    else if (this.#eof) throw new ChannelError("CLIENT_GONE", "the request body is incomplete");
+    else if (this.hasPeerEnded && this.isDiscarding) this.#stopReading();
+    else if (this.hasPeerEnded) throw new ChannelError("CLIENT_GONE", "the request body is incomplete");
     return undefined;
   }
 
@@ -333,10 +313,10 @@ export class Http1Connection extends OutputSource {
       const body = utf8Bytes(`${error.message}\n`);
       // RFC 9110 §15.6.4: the client may come back, and is told when.
       const retry = error.status === 503 ? ["Retry-After", "1"] : [];
-      const own = ["Content-Type", "text/plain; charset=utf-8", ...retry, ...NOT_OF_REFUSALS];
-      const others = fields.length === 0 ? fields : fieldsBeside(fields, own);
+      const own = ["Content-Type", "text/plain; charset=utf-8", ...retry];
+      const others = fieldsBeside(withoutNames(fields, NOT_OF_REFUSALS), own);
       this.output.text(
-        encodeResponseHead(error.status ?? 400, [...own.slice(0, -NOT_OF_REFUSALS.length), ...others]) +
+        encodeResponseHead(error.status ?? 400, [...own, ...others]) +
           this.#options.dateField() +
           this.#options.serverField +
           `Connection: close\r\nContent-Length: ${body.length}\r\n\r\n`,
@@ -429,13 +409,13 @@ export class Http1Connection extends OutputSource {
       return;
     }
     if (this.#reading === "read") this.#nextCycle();
-    else this.#discardsBody = true;
+    else this.isDiscarding = true;
   }
 
   #nextCycle(): void {
     this.#writing = "idle";
     this.#head = undefined;
-    this.#discardsBody = false;
+    this.isDiscarding = false;
     this.#reading = this.#keepAlive && !this.#isLast ? "head" : "closed";
   }
 
@@ -469,19 +449,14 @@ export class Http1Connection extends OutputSource {
 
   /** No request can follow. */
   get #isLast(): boolean {
-    return this.#eof && this.isCaughtUp;
+    return this.hasPeerEnded && this.isCaughtUp;
   }
 
   #stopReading(): void {
     this.#reading = "closed";
     this.#requests = undefined;
     this.#body = undefined;
-    this.#discardsBody = false;
-  }
-
-  /** True while the response has ended and the rest of the request's body is discarded. */
-  get isDiscarding(): boolean {
-    return this.#discardsBody;
+    this.isDiscarding = false;
   }
 }
 

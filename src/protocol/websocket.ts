@@ -3,7 +3,7 @@
 // also keeps the closing timeout of §7.1.1. Of RFC 7692 it knows RSV1 (§6); a `Compression` does the rest.
 // Long because sending, receiving and the closing handshake share one state.
 
-import { isAscii, utf8Bytes } from "../base/bytes.ts";
+import { isAscii, NO_BYTES, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { type Output, OutputSource } from "../base/output.ts";
 import { encodeFrameHead, encodeMaskedFrame, FIN, type FrameOptions, OPCODE, RSV1 } from "../codec/ws-frame.ts";
@@ -71,7 +71,6 @@ const MOVES: Record<WebSocketState, readonly WebSocketState[]> = {
  */
 const JOINED_TEXT = 4096;
 
-const NO_BYTES = new Uint8Array(0);
 const CLOSE_NORMAL = 1000;
 const CLOSE_ABNORMAL = 1006;
 

@@ -7,13 +7,13 @@ import type { ChannelSettings } from "../channel/context.ts";
 import { checkFields, NO_FIELDS, toFields } from "../channel/headers.ts";
 import type { SendData } from "../channel/send-data.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
-import { fieldsBeside, joinFields } from "../codec/field-list.ts";
+import { fieldsBeside, joinFields, withoutNames } from "../codec/field-list.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import type { WithCodec } from "../codec/message-codec.ts";
 import { negotiateDeflate, parseExtensions } from "../codec/ws-extensions.ts";
 import { chooseProtocol } from "../codec/ws-handshake.ts";
 import { toCompressSettings } from "../transport/compression/deflate.ts";
-import { GzipExchange } from "../transport/compression/gzip.ts";
+import { compressing } from "../transport/compression/gzip.ts";
 import { PermessageDeflate } from "../transport/compression/permessage-deflate.ts";
 import type { WebSocketOptions } from "../transport/exchange.ts";
 import { EVENT_STREAM } from "../transport/http/sse.ts";
@@ -40,20 +40,10 @@ const NO_HANDLERS: ChannelHandlers = {};
 const NO_OPTIONS: AnyOptions = {};
 
 /** Fields that an application cannot set: those of the handshake itself, and of a body (RFC 9110 §8.6, RFC 9112 §6.1). */
-const HANDSHAKE_ONLY = [
-  "Upgrade",
-  "",
-  "Connection",
-  "",
-  "Sec-WebSocket-Accept",
-  "",
-  "Sec-WebSocket-Extensions",
-  "",
-  "Content-Length",
-  "",
-  "Transfer-Encoding",
-  "",
-];
+const HANDSHAKE_ONLY: ReadonlySet<string> = new Set([
+  ...["upgrade", "connection", "sec-websocket-accept", "sec-websocket-extensions"],
+  ...["content-length", "transfer-encoding"],
+]);
 
 /**
  * Opens a channel for a request and calls `setup` with it at once: the request's answer is the channel from now on.
@@ -157,11 +147,7 @@ function chooseTransport(
   const { exchange } = request;
   if (!request.isWebSocket || exchange.isClientGone) {
     const format = options.sse !== false && request.acceptsEventStream ? EVENT_STREAM : PLAIN;
-    const { compress = false } = options;
-    const answer =
-      compress === false
-        ? exchange
-        : new GzipExchange(exchange, toCompressSettings(compress, { contextTakeover: true }));
+    const answer = compressing(exchange, options.compress);
     return { transport: new HttpTransport(answer, format, fields), isRefused: false };
   }
   try {
@@ -194,7 +180,7 @@ export function acceptWebSocket(
   const isUsual = compression === undefined && maxMessageBytes === usual.maxMessageBytes;
   const settings = isUsual ? usual : { ...usual, maxMessageBytes, compression };
   const own = upgrade === undefined ? fields : joinFields(upgrade.fields, fields);
-  if (own.length > 0) response.push(...fieldsBeside(own, [...response, ...HANDSHAKE_ONLY]));
+  if (own.length > 0) response.push(...fieldsBeside(withoutNames(own, HANDSHAKE_ONLY), response));
   return exchange.acceptWebSocket(response, settings);
 }
 

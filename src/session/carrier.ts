@@ -14,13 +14,12 @@ import { NORMAL, PROTOCOL_ERROR, REPLACED } from "./close-codes.ts";
 import { asEventText, asWebSocketMessage } from "./form.ts";
 
 export interface CarrierOwner {
-  recordArrived(carrier: Carrier, record: CompactRecord): void;
+  readonly listener: TransportListener | undefined;
+  recordArrived(record: CompactRecord): void;
   /** The client has broken the protocol: `status` says how. */
-  carrierFailed(carrier: Carrier, status: CloseStatus): void;
+  carrierFailed(status: CloseStatus): void;
   /** Nothing is received or sent on the carrier any more. */
-  carrierEnded(carrier: Carrier, status: CloseStatus): void;
-  pingArrived(carrier: Carrier, data: Uint8Array): void;
-  pongArrived(carrier: Carrier, data: Uint8Array): void;
+  carrierEnded(status: CloseStatus): void;
 }
 
 /** The part that all three share. */
@@ -29,19 +28,19 @@ export abstract class Carrier implements TransportListener {
   /** True for a poll: it collects what is written, and `finish` sends all of it. */
   readonly isParked: boolean = false;
   readonly transport: Transport;
-  protected owner: CarrierOwner | undefined;
+  /** Undefined once another carrier has replaced this one: the records that still come are sent again on the next. */
+  owner: CarrierOwner | undefined;
 
   constructor(transport: Transport) {
     this.transport = transport;
   }
 
   /** Sets the owner, which is told at once if the carrier has ended already. */
-  begin(owner: CarrierOwner): void {
+  begin(owner: CarrierOwner | undefined): void {
     this.owner = owner;
     this.transport.listen(this);
   }
 
-  /** Begins to deliver. */
   open(): void {
     this.transport.open();
     // From now on a FIN means that the client has left (docs/decisions/0005).
@@ -61,7 +60,6 @@ export abstract class Carrier implements TransportListener {
     else this.transport.fail(code, reason);
   }
 
-  /** Called with each of the server's ticks. */
   tick(now: number, heartbeat: Heartbeat): void {
     this.transport.tick(now, heartbeat);
   }
@@ -69,18 +67,18 @@ export abstract class Carrier implements TransportListener {
   messageArrived(_data: string | Uint8Array): void {}
 
   pingArrived(data: Uint8Array): void {
-    this.owner?.pingArrived(this, data);
+    this.owner?.listener?.pingArrived(data);
   }
 
   pongArrived(data: Uint8Array): void {
-    this.owner?.pongArrived(this, data);
+    this.owner?.listener?.pongArrived(data);
   }
 
   /** A session's buffer empties when the client has acknowledged, not when the system has taken the bytes. */
   bufferEmptied(): void {}
 
   transportClosed(status: CloseStatus): void {
-    this.owner?.carrierEnded(this, status);
+    this.owner?.carrierEnded(status);
   }
 }
 
@@ -114,7 +112,7 @@ export class WebSocketCarrier extends Carrier {
   override messageArrived(data: string | Uint8Array): void {
     // Nearly every record is a text message, and no object is made for it.
     if (typeof data === "string" && data[0] === MESSAGE_LETTER) {
-      this.owner?.recordArrived(this, data.slice(1));
+      this.owner?.recordArrived(data.slice(1));
       return;
     }
     let record: SessionRecord;
@@ -124,10 +122,10 @@ export class WebSocketCarrier extends Carrier {
       if (record.type === "open") throw new ChannelError("BAD_RECORD", "open from a client");
     } catch (error) {
       if (!(error instanceof ChannelError)) throw error;
-      this.owner?.carrierFailed(this, closeStatus("server", error.closeCode ?? PROTOCOL_ERROR, error.message));
+      this.owner?.carrierFailed(closeStatus("server", error.closeCode ?? PROTOCOL_ERROR, error.message));
       return;
     }
-    this.owner?.recordArrived(this, record);
+    this.owner?.recordArrived(record);
   }
 }
 

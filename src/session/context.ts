@@ -12,7 +12,6 @@ export interface SessionSettings {
   readonly parkMs: number;
   /** Silence after which a heartbeat is sent; after twice as much of the client's silence its carrier is dead. */
   readonly heartbeatMs: number;
-  /** `heartbeatMs` in the form that transports take. */
   readonly heartbeat: Heartbeat;
 }
 
@@ -24,7 +23,6 @@ export interface SessionContext {
   readonly received: BufferBudget;
   /** Prints a line for NODE_DEBUG; undefined if it is off. */
   readonly debug: DebugLog | undefined;
-  /** The session with this token is over. */
   sessionEnded(token: string): void;
   /** A stopping server waits until this session is over: its next poll fetches what was sent. */
   lingeringBegan(token: string): void;

@@ -31,13 +31,11 @@ export function ownBytes(data: Uint8Array): Uint8Array {
   return data.buffer.byteLength > 2 * data.length + MIN_COPIED_BYTES ? copied(data) : data;
 }
 
-/** The record as a message of a WebSocket. */
 export function asWebSocketMessage(record: CompactRecord): OutboundMessage {
   if (typeof record === "string") return bodyMessage(MESSAGE_LETTER + record);
   return record instanceof OutboundRecord ? record.asWebSocket() : bodyMessage(encodeRecordMessage(record));
 }
 
-/** The record as an event of an event stream. */
 export function asEventText(record: CompactRecord): OutboundMessage {
   if (record instanceof OutboundRecord) return record.asEvent();
   return bodyMessage(encodeRecordEvent(typeof record === "string" ? { type: "message", data: record } : record));

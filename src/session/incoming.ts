@@ -15,9 +15,9 @@ export class Incoming {
   readonly #budget: BufferBudget;
   /** Undefined while nothing has had to wait. */
   #messages: Queue<string | Uint8Array> | undefined;
-  #bytes = 0;
-  #isFull = false;
-  /** The channel takes no messages. */
+  bytes = 0;
+  /** True from the message that fills it until half of it has been taken: the carrier is not read. */
+  isFull = false;
   #isPaused = false;
   #isDelivering = false;
 
@@ -25,19 +25,9 @@ export class Incoming {
     this.#budget = budget;
   }
 
-  /** Bytes that wait here. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** Messages that the application has not taken: here, and in the channel. */
   get untaken(): number {
     return (this.#messages?.length ?? 0) + (this.listener?.undeliveredMessages ?? 0);
-  }
-
-  /** True from the message that fills it until half of it has been taken: the carrier is not read. */
-  get isFull(): boolean {
-    return this.#isFull;
   }
 
   /** True while a message goes straight to the channel. */
@@ -54,11 +44,11 @@ export class Incoming {
     const message = typeof data === "string" ? data : ownBytes(data);
     this.#messages ??= new Queue();
     this.#messages.push(message);
-    this.#setBytes(this.#bytes + sizeOf(message));
-    if (this.#isFull) return false;
+    this.#setBytes(this.bytes + sizeOf(message));
+    if (this.isFull) return false;
     // While all clients together have sent too much, those that hold their share of it wait.
-    this.#isFull = this.#bytes >= MAX_HELD_BYTES || (this.#budget.isExceeded && this.#budget.isShareSpent(this.#bytes));
-    return this.#isFull;
+    this.isFull = this.bytes >= MAX_HELD_BYTES || (this.#budget.isExceeded && this.#budget.isShareSpent(this.bytes));
+    return this.isFull;
   }
 
   pause(): void {
@@ -76,7 +66,6 @@ export class Incoming {
     return this.#deliver("all");
   }
 
-  /** Drops the messages that wait. */
   clear(): void {
     this.#messages = undefined;
     this.#setBytes(0);
@@ -85,24 +74,24 @@ export class Incoming {
   #deliver(extent: "all" | "until paused"): boolean {
     // A receiver that resumes inside a delivery must not start a second loop.
     if (this.#isDelivering) return false;
-    const wasFull = this.#isFull;
+    const wasFull = this.isFull;
     this.#isDelivering = true;
     while (this.#messages !== undefined && (extent === "all" || !this.#isPaused)) this.#deliverNext(this.#messages);
     this.#isDelivering = false;
-    return wasFull && !this.#isFull;
+    return wasFull && !this.isFull;
   }
 
   #deliverNext(messages: Queue<string | Uint8Array>): void {
     const message = messages.shift()!;
-    this.#setBytes(this.#bytes - sizeOf(message));
+    this.#setBytes(this.bytes - sizeOf(message));
     if (messages.length === 0) this.#messages = undefined;
-    if (this.#messages === undefined || this.#bytes * 2 < MAX_HELD_BYTES) this.#isFull = false;
+    if (this.#messages === undefined || this.bytes * 2 < MAX_HELD_BYTES) this.isFull = false;
     this.listener?.messageArrived(message);
   }
 
   #setBytes(bytes: number): void {
-    this.#budget.change(this.#bytes, bytes);
-    this.#bytes = bytes;
+    this.#budget.change(this.bytes, bytes);
+    this.bytes = bytes;
   }
 }
 

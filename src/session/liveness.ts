@@ -2,31 +2,50 @@
 // acknowledgement may be missing. PROTOCOL.md, "Liveness". There is no clock here: times are those of the server's ticks,
 // one a second, and each period counts from the first tick that finds it.
 
+import type { Session } from "../protocol/session.ts";
 import type { TransportKind } from "../transport/transport.ts";
-import { type AckProgress, AckTimeout } from "./ack-timeout.ts";
 import type { SessionSettings } from "./context.ts";
 
 /** A client that never showed that it has the token is waited for no longer: its connection came to nothing. */
 const UNCONFIRMED_MS = 5000;
 /** The same for a poll, which always ends: the next one may need several round trips of a slow network to come. */
 const UNCONFIRMED_POLL_MS = 20_000;
+/** Factor of the timeout while the carrier is not read: the acknowledgement may be behind what is not read. */
+const PAUSED_FACTOR = 4;
+/** The buffers of a system take less than this for a client that is gone, too: only more shows that the client reads. */
+const MIN_PROGRESS_BYTES = 16_384;
+/** Each repetition of a record doubles the timeout, this many times at most. */
+const MAX_DOUBLINGS = 6;
+
+export interface AckProgress {
+  readonly session: Pick<Session, "acknowledged" | "bufferedAmount">;
+  /** Bytes that the connection has not taken. */
+  readonly unsentBytes: number;
+  /** True for a WebSocket: one that is read answers pings, and has no other timeout. */
+  readonly answersPings: boolean;
+  /** True while the carrier is not read. */
+  readonly isPaused: boolean;
+}
 
 export class Liveness {
   readonly #settings: SessionSettings;
-  readonly #ackTimeout = new AckTimeout();
-  #isConfirmed = false;
+  /** True once the client has shown that it has the token. */
+  isConfirmed = false;
   /** The first tick that found the session without a carrier; undefined before it, and with a carrier. */
   #awaySince: number | undefined;
   /** The first tick that found the poll parked; undefined before it, and without a poll. */
   #parkedSince: number | undefined;
+  /** The value of `acknowledged` at the last tick that found progress. */
+  #acknowledged = 0;
+  /** The tick since which there has been no progress; undefined while no acknowledgement is missing. */
+  #missingSince: number | undefined;
+  /** Bytes that the carrier had not taken at the last tick. */
+  #unsentBefore = 0;
+  /** Number of carriers that were dropped while `#acknowledged` stayed the same. */
+  #repetitions = 0;
 
   constructor(settings: SessionSettings) {
     this.#settings = settings;
-  }
-
-  /** True once the client has shown that it has the token. */
-  get isConfirmed(): boolean {
-    return this.#isConfirmed;
   }
 
   /** True until the first tick that finds the client away. */
@@ -34,28 +53,26 @@ export class Liveness {
     return this.#awaySince === undefined;
   }
 
-  confirm(): void {
-    this.#isConfirmed = true;
-  }
-
+  /** The new carrier begins with a full timeout, and with no bytes. */
   carrierAttached(): void {
-    this.#awaySince = undefined;
+    this.heard();
     this.#parkedSince = undefined;
-    this.#ackTimeout.restart();
+    this.#unsentBefore = 0;
   }
 
   carrierEnded(): void {
     this.#awaySince = undefined;
   }
 
+  /** The client did not acknowledge in time, and what the carrier brought will be sent again. */
   carrierDropped(): void {
-    this.#ackTimeout.repeat();
+    this.#repetitions += 1;
   }
 
   /** The client has posted something: it is there, and may still acknowledge what it was sent. */
   heard(): void {
     this.#awaySince = undefined;
-    this.#ackTimeout.defer();
+    this.#missingSince = undefined;
   }
 
   /** Called with each tick without a carrier. True if the client has been away too long; `kind`: of its last carrier. */
@@ -63,7 +80,7 @@ export class Liveness {
     this.#awaySince ??= now;
     const { resumeMs } = this.#settings;
     const unconfirmedMs = kind === "poll" ? UNCONFIRMED_POLL_MS : UNCONFIRMED_MS;
-    return now - this.#awaySince >= (this.#isConfirmed ? resumeMs : Math.min(resumeMs, unconfirmedMs));
+    return now - this.#awaySince >= (this.isConfirmed ? resumeMs : Math.min(resumeMs, unconfirmedMs));
   }
 
   /** Called with each tick while a poll is parked. True if it is to be answered, with nothing. */
@@ -72,8 +89,23 @@ export class Liveness {
     return now - this.#parkedSince >= this.#settings.parkMs;
   }
 
-  /** Called with each tick with a carrier. True if it is to be dropped. */
+  /**
+   * Called with each tick with a carrier. True if it is to be dropped: nothing has been acknowledged, and the connection has
+   * taken nothing, for twice `heartbeatMs`: the client does not read, or is gone.
+   */
   isAckOverdue(now: number, progress: AckProgress): boolean {
-    return this.#ackTimeout.hasExpired(now, this.#settings.heartbeatMs, progress);
+    const { unsentBytes, answersPings, isPaused } = progress;
+    const { acknowledged, bufferedAmount } = progress.session;
+    const wasTaken = unsentBytes < this.#unsentBefore && this.#unsentBefore >= MIN_PROGRESS_BYTES;
+    this.#unsentBefore = unsentBytes;
+    if (acknowledged !== this.#acknowledged) this.#repetitions = 0;
+    const isMissing = bufferedAmount > 0 && (isPaused || !answersPings);
+    if (isMissing && !wasTaken && acknowledged === this.#acknowledged && this.#missingSince !== undefined) {
+      const factor = (isPaused ? PAUSED_FACTOR : 1) * 2 ** Math.min(this.#repetitions, MAX_DOUBLINGS);
+      return now - this.#missingSince >= 2 * factor * this.#settings.heartbeatMs;
+    }
+    this.#acknowledged = acknowledged;
+    this.#missingSince = isMissing ? now : undefined;
+    return false;
   }
 }

@@ -16,8 +16,7 @@ import { contextOf } from "../request/context.ts";
 import { newChannel, refusedChannel } from "../request/new-channel.ts";
 import { toRefusal } from "../request/refusal.ts";
 import { ChannelRequest } from "../request/request.ts";
-import { toCompressSettings } from "../transport/compression/deflate.ts";
-import { GzipExchange } from "../transport/compression/gzip.ts";
+import { compressing } from "../transport/compression/gzip.ts";
 import type { WebSocketOptions } from "../transport/exchange.ts";
 import { HttpTransport } from "../transport/http/transport.ts";
 import { answerFields, answerOther, refuse } from "./answer.ts";
@@ -32,7 +31,6 @@ const HEARTBEAT_MS = 25_000;
 /** The server ticks once a second: with less, a client would take the silence between two ticks for the end. */
 const MIN_HEARTBEAT_MS = 1000;
 
-/** The WebSocket settings of each server with room for the letter of a text record. */
 const LETTERED = new WeakMap<WebSocketOptions, WebSocketOptions>();
 
 /** Shared by all sessions without options of their own. */
@@ -137,16 +135,9 @@ function acceptCarrier(
       found === undefined ? "unknown, expired, of another identity or of another path" : `${after} was never sent`;
     context.debug?.(`session ${shortToken(token)} not resumed: ${why}; the client gets a new one`);
   }
-  const {
-    identity,
-    maxBufferedBytes,
-    onOverflow,
-    codec,
-    attachment,
-    maxMessageBytes = context.webSocket.maxMessageBytes,
-  } = options;
+  const { identity, codec, attachment, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
   const { open } = handlers;
-  const settings = toSettings({ maxBufferedBytes, onOverflow }, context);
+  const settings = toSettings(options, context);
   const ownSettings = toSessionSettings(options);
   const network = sessionsOf(request).admit(request);
   const carrier = toCarrier(request, options, own);
@@ -169,15 +160,12 @@ function acceptCarrier(
 
 function toCarrier(request: ChannelRequest, options: AnySessionOptions, own: readonly string[]): Carrier {
   const context = contextOf(request);
-  const { compress = false, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
+  const { compress, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
   if (request.isWebSocket) {
     const settings = { protocols: requireProtocol, maxMessageBytes: maxMessageBytes + 1, compress };
     return new WebSocketCarrier(acceptWebSocket(request, own, settings, lettered(context.webSocket)), maxMessageBytes);
   }
-  const { exchange } = request;
-  const answer =
-    compress === false ? exchange : new GzipExchange(exchange, toCompressSettings(compress, { contextTakeover: true }));
-  const transport = new HttpTransport(answer, RECORD_STREAM, answerFields(own));
+  const transport = new HttpTransport(compressing(request.exchange, compress), RECORD_STREAM, answerFields(own));
   return request.query.get("mode") === "poll" ? new PollCarrier(transport) : new StreamCarrier(transport);
 }
 

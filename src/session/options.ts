@@ -50,7 +50,6 @@ export interface SessionOptions<In = Message, Out = SendData, Attachment = unkno
 
 export type AnySessionOptions = SessionOptions<unknown, never>;
 
-/** The check of each option in `SessionOptions`. */
 export const SESSION_OPTIONS: Readonly<Record<keyof AnySessionOptions, ValueCheck>> = {
   identity: checkString,
   // Both are sent to the client in JSON, as whole numbers.

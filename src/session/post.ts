@@ -49,7 +49,6 @@ export interface PostSettings {
   /** The number of the first record. */
   readonly from: number;
   readonly maxMessageBytes: number;
-  /** Fields of the answer. */
   readonly fields: readonly string[];
 }
 
@@ -121,7 +120,7 @@ async function takePost(
   if (numbered.length === 0) return taken();
   if (!mayBeTaken()) {
     if (isTooMuch()) return { status: 503, fields: RETRY };
-    await posts.wait(() => mayBeTaken() || isVain(), transport.heartbeatMs / 2);
+    await posts.wait(() => mayBeTaken() || isVain(), transport.settings.heartbeatMs / 2);
   }
   if (transport.isOver) return { status: 410 };
   if (!mayBeTaken()) return taken();

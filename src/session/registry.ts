@@ -65,7 +65,6 @@ export class Sessions implements SessionContext {
   readonly #limits: SessionLimits;
   readonly #isProxy: (address: string) => boolean;
   readonly #open = new Map<string, OpenSession>();
-  /** The number of sessions of each network. */
   readonly #networks = new Map<string, number>();
   /** `maxSessionsPerAddress` was reported: an application may not know that its clients share one address. */
   #hasReportedNetwork = false;

@@ -28,7 +28,6 @@ export class ServerSession extends Session<KeptRecord> {
     return this.#takenAtClose ?? this.received - this.#incoming.untaken;
   }
 
-  /** The application has closed. */
   stopTaking(): void {
     this.#takenAtClose = this.taken;
   }

@@ -29,7 +29,8 @@ const SPREAD_MS = 5000;
 export class SessionState {
   #state: State = "open";
   #close: CloseRecord | undefined;
-  #end: CloseStatus | undefined;
+  /** The status with which the session ended; undefined before. */
+  end: CloseStatus | undefined;
   #isServerStopping = false;
 
   get isOpen(): boolean {
@@ -59,11 +60,6 @@ export class SessionState {
     return this.#close === undefined ? undefined : closeStatus("server", this.#close.code, this.#close.reason);
   }
 
-  /** The status with which the session ended; undefined before. */
-  get end(): CloseStatus | undefined {
-    return this.#end;
-  }
-
   /** The application closes. Returns the record that is sent, or undefined if it has closed before. */
   close(code: number, reason: string): CloseRecord | undefined {
     if (!this.#moveTo("closing")) return undefined;
@@ -82,7 +78,7 @@ export class SessionState {
 
   endWith(status: CloseStatus): boolean {
     if (!this.#moveTo("over")) return false;
-    this.#end = status;
+    this.end = status;
     return true;
   }
 

@@ -30,7 +30,6 @@ import type { Posts } from "./posts.ts";
 import { ServerSession } from "./server-session.ts";
 import { SessionState } from "./state.ts";
 
-/** The parameters of a carrier's request. */
 export interface CarrierRequest {
   /** The number of the last record that the client has. */
   readonly after: number;
@@ -48,14 +47,13 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   readonly holdsMessages = true;
   /** The kind of the carrier, or of the last one. */
   kind: TransportKind;
-  /** Created by the first POST. */
   posts: Posts | undefined;
   readonly session: ServerSession;
   readonly #liveness: Liveness;
-  readonly #settings: SessionSettings;
+  readonly settings: SessionSettings;
   readonly #context: SessionContext;
   readonly #incoming: Incoming;
-  #listener: SessionListener | undefined;
+  listener: SessionListener | undefined;
   readonly #state = new SessionState();
   /** Undefined while the client is away, and when the session is over. */
   #carrier: Carrier | undefined;
@@ -68,7 +66,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   constructor(token: string, kind: TransportKind, settings: SessionSettings, context: SessionContext) {
     this.token = token;
     this.kind = kind;
-    this.#settings = settings;
+    this.settings = settings;
     this.#context = context;
     this.#liveness = new Liveness(settings);
     this.#incoming = new Incoming(context.received);
@@ -97,10 +95,6 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     return this.#incoming.isFree;
   }
 
-  get heartbeatMs(): number {
-    return this.#settings.heartbeatMs;
-  }
-
   get isOver(): boolean {
     return this.#state.isOver;
   }
@@ -116,18 +110,15 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     return attempt !== undefined && this.#attempt !== undefined && attempt < this.#attempt;
   }
 
-  /** A carrier takes over from the one before. */
   attach(carrier: Carrier, request: CarrierRequest): void {
     const { isResumed, isPrompt } = request;
     if (request.attempt !== undefined) this.#attempt = request.attempt;
     const kindBefore = this.kind;
-    const before = this.#carrier;
-    this.#carrier = undefined;
-    before?.end(REPLACED, "replaced");
+    this.#releaseCarrier()?.end(REPLACED, "replaced");
     // There is no carrier here: a callback may send (its record follows `open`) or end the session.
     this.#acknowledged(request.after);
     if (this.isOver) {
-      carrier.begin(this);
+      carrier.begin(undefined);
       // The end of a WebSocket is answered by its client, which has to be read.
       carrier.open();
       carrier.end(NORMAL, "");
@@ -136,7 +127,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#carrier = carrier;
     this.kind = carrier.kind;
     this.#liveness.carrierAttached();
-    if (isResumed) this.#liveness.confirm();
+    if (isResumed) this.#liveness.isConfirmed = true;
     this.#context.debug?.(this.#describeAttach(kindBefore, request));
     this.session.continueAt(this.session.received + 1);
     carrier.begin(this);
@@ -147,8 +138,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     if (this.#carrier === carrier && this.#isOpened) this.#start(carrier);
     if (!isResumed) return;
     const hasMoved = kindBefore !== carrier.kind;
-    if (hasMoved || isPrompt || !carrier.isParked) this.#listener?.resumed();
-    if (hasMoved) this.#listener?.transportChanged();
+    if (hasMoved || isPrompt || !carrier.isParked) this.listener?.resumed();
+    if (hasMoved) this.listener?.transportChanged();
   }
 
   /**
@@ -162,7 +153,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
       if (record.type === "ack") received = Math.max(received, record.received);
     }
     if (received > this.session.sent) throw new ChannelError("BAD_RECORD", `ack ${received} of ${this.session.sent}`);
-    this.#liveness.confirm();
+    this.#liveness.isConfirmed = true;
     this.#liveness.heard();
     this.#acknowledged(received);
   }
@@ -178,7 +169,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   listen(listener: SessionListener): void {
-    this.#listener = listener;
+    this.listener = listener;
     this.#incoming.listener = listener;
     const { end } = this.#state;
     if (end !== undefined) listener.transportClosed(end);
@@ -282,10 +273,9 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     }
   }
 
-  recordArrived(carrier: Carrier, record: CompactRecord): void {
-    // A record on a carrier that was replaced is sent again on the next.
-    if (carrier !== this.#carrier) return;
-    this.#liveness.confirm();
+  recordArrived(record: CompactRecord): void {
+    const carrier = this.#carrier;
+    this.#liveness.isConfirmed = true;
     try {
       if (typeof record === "string" || record.type === "message" || record.type === "close") {
         if (this.session.receiveNext(record)) this.#received(record);
@@ -295,30 +285,21 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
       if (!(error instanceof ChannelError)) throw error;
       this.#endWith(closeStatus("server", PROTOCOL_ERROR, error.message), PROTOCOL_ERROR);
     }
-    if (carrier === this.#carrier) this.#acknowledgeIfDue(carrier);
+    if (carrier !== undefined && carrier === this.#carrier) this.#acknowledgeIfDue(carrier);
   }
 
-  carrierFailed(carrier: Carrier, status: CloseStatus): void {
-    if (carrier === this.#carrier) this.#endWith(status, status.code);
+  carrierFailed(status: CloseStatus): void {
+    this.#endWith(status, status.code);
   }
 
-  carrierEnded(carrier: Carrier, status: CloseStatus): void {
-    if (carrier !== this.#carrier) return;
-    this.#carrier = undefined;
+  carrierEnded(status: CloseStatus): void {
+    this.#releaseCarrier();
     this.#liveness.carrierEnded();
     // Not logged for polls: each ends after one answer.
-    if (carrier.kind !== "poll")
-      this.#context.debug?.(`${this.#name} lost its carrier: ${carrier.kind}, ${describeClose(status)}`);
+    if (this.kind !== "poll")
+      this.#context.debug?.(`${this.#name} lost its carrier: ${this.kind}, ${describeClose(status)}`);
     if (status.by === "server" && endsSession(status.code)) this.#endWith(status);
     else if (this.#state.endsWhenAway) this.#leave();
-  }
-
-  pingArrived(carrier: Carrier, data: Uint8Array): void {
-    if (carrier === this.#carrier) this.#listener?.pingArrived(data);
-  }
-
-  pongArrived(carrier: Carrier, data: Uint8Array): void {
-    if (carrier === this.#carrier) this.#listener?.pongArrived(data);
   }
 
   #tickAway(now: number): void {
@@ -332,12 +313,10 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     const isWebSocket = carrier.kind === "websocket";
     if (carrier.isParked && this.#liveness.isParkOver(now)) this.#queueFlush();
     if (isWebSocket && this.session.hasAck) this.#acknowledge(carrier);
-    carrier.tick(now, this.#settings.heartbeat);
+    carrier.tick(now, this.settings.heartbeat);
     if (this.#carrier !== carrier) return;
-    const { acknowledged, bufferedAmount } = this.session;
     const isOverdue = this.#liveness.isAckOverdue(now, {
-      acknowledged,
-      bufferedAmount,
+      session: this.session,
       unsentBytes: carrier.transport.bufferedAmount,
       answersPings: isWebSocket,
       isPaused: this.#incoming.isFull,
@@ -359,7 +338,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   #openRecord({ resumed }: Pick<OpenRecord, "resumed">): OpenRecord {
-    const { heartbeatMs, resumeMs } = this.#settings;
+    const { heartbeatMs, resumeMs } = this.settings;
     const first = this.session.acknowledged + 1;
     return {
       type: "open",
@@ -390,24 +369,21 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   /** The client has all records up to this number. */
   #acknowledged(number: number): void {
     if (!this.session.acknowledge(number) || this.bufferedAmount > 0) return;
-    if (this.#state.isOpen) this.#listener?.bufferEmptied();
+    if (this.#state.isOpen) this.listener?.bufferEmptied();
     else this.#endWith(this.#state.closeStatus!);
   }
 
   /** The client's next record has arrived, for the first time. */
   #received(record: CompactRecord<NumberedRecord>): void {
-    if (typeof record === "string") this.#messageArrived(record);
-    else if (record.type === "message") this.#messageArrived(record.data);
-    else {
+    if (typeof record === "string" || record.type === "message") {
+      const isFilled = this.#incoming.add(typeof record === "string" ? record : record.data);
+      if (isFilled) this.#carrier?.transport.pause?.();
+    } else {
       this.#deliverAll();
       // The channel has all messages before the close, and delivers them before its end.
       if (this.#carrier?.kind === "websocket") this.#carrier.write({ type: "ack", received: this.session.takeAck() });
       this.#endWith(closeStatus("client", record.code, record.reason));
     }
-  }
-
-  #messageArrived(data: string | Uint8Array): void {
-    if (this.#incoming.add(data)) this.#carrier?.transport.pause?.();
   }
 
   #deliverAll(): void {
@@ -437,6 +413,14 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     else this.#endWith(this.#state.closeStatus ?? closeStatus("server", SERVICE_RESTART));
   }
 
+  /** Returns the carrier, which has no owner any more. */
+  #releaseCarrier(): Carrier | undefined {
+    const carrier = this.#carrier;
+    if (carrier !== undefined) carrier.owner = undefined;
+    this.#carrier = undefined;
+    return carrier;
+  }
+
   #queueFlush(): void {
     if (this.#isFlushQueued) return;
     this.#isFlushQueued = true;
@@ -453,13 +437,12 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     // The last connection may take seconds to end, and keeps this object until then.
     this.session.end();
     this.#context.debug?.(`${this.#name} closed: ${describeClose(status)}`);
-    const carrier = this.#carrier;
-    this.#carrier = undefined;
+    const carrier = this.#releaseCarrier();
     if (code === OVERFLOW && carrier?.isParked && !this.#liveness.isConfirmed) this.#refuse(carrier, code, reason);
     else carrier?.end(code, reason);
     this.posts?.check();
     this.#context.sessionEnded(this.token);
-    this.#listener?.transportClosed(status);
+    this.listener?.transportClosed(status);
   }
 
   /**

@@ -12,6 +12,7 @@ import { statusHasBody } from "../../codec/http1-response.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";
 import type { Exchange, ExchangeListener, ResponseExchange } from "../exchange.ts";
 import {
+  type CompressOptions,
   type CompressSettings,
   type Deflater,
   deflate,
@@ -20,6 +21,7 @@ import {
   reaches,
   sharedDeflater,
   toBytes,
+  toCompressSettings,
 } from "./deflate.ts";
 
 /** RFC 1952 §2.3: magic, DEFLATE, no flags, no time, no extra flags, unknown system. */
@@ -27,6 +29,12 @@ const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
 
 /** RFC 1951 §3.2.4: a stored block's length has 16 bits. */
 const MAX_STORED_BYTES = 65_535;
+
+/** The exchange with the option `compress`. */
+export function compressing(exchange: Exchange, compress: boolean | CompressOptions = false): ResponseExchange {
+  if (compress === false) return exchange;
+  return new GzipExchange(exchange, toCompressSettings(compress, { contextTakeover: true }));
+}
 
 export class GzipExchange implements ResponseExchange {
   readonly #exchange: Exchange;
@@ -126,7 +134,6 @@ export class GzipExchange implements ResponseExchange {
   }
 }
 
-/** One gzip file that grows. */
 class GzipBody {
   readonly #settings: CompressSettings;
   readonly #deflater: Deflater | undefined;
@@ -192,7 +199,6 @@ function varying({ status, fields }: ResponseHead): ResponseHead {
   return { status, fields: withVary(fields, ["Accept-Encoding"]) };
 }
 
-/** The head of the compressed representation. */
 function encoded({ status, fields }: ResponseHead): ResponseHead {
   const kept: string[] = [];
   for (let i = 0; i < fields.length; i += 2) {

@@ -11,7 +11,6 @@ import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "../
 import type { ExchangeListener, ResponseExchange } from "../exchange.ts";
 import type { Heartbeat, MessageForm, Position, Transport, TransportKind, TransportListener } from "../transport.ts";
 
-/** The form of messages in the body of a response. */
 export interface HttpFormat {
   readonly kind: TransportKind;
   /** True if a message ends the response by default. */
@@ -24,7 +23,6 @@ export interface HttpFormat {
   head(message: OutboundMessage, extent: "whole" | "stream"): ResponseHead;
   /** A message appears in the body as its own body, or as an event. */
   readonly messageForm: "body" | "event";
-  /** One part of a message in parts. */
   encodePart(data: string | Uint8Array): string | Uint8Array;
 }
 
@@ -219,13 +217,8 @@ export class HttpTransport implements Transport, ExchangeListener {
     if (this.#hasWritten) {
       this.#hasWritten = false;
       this.#wroteAt = now;
-    } else if (
-      heartbeat !== undefined &&
-      this.#isStarted &&
-      pingIntervalMs > 0 &&
-      now - this.#wroteAt >= pingIntervalMs
-    ) {
-      this.#write(heartbeat);
+    } else if (heartbeat !== undefined && this.#isStarted && pingIntervalMs > 0) {
+      if (now - this.#wroteAt >= pingIntervalMs) this.#write(heartbeat);
     }
   }
 

@@ -15,7 +15,8 @@ export class ClientProbe {
   readonly #send: () => boolean;
   #timer: Timer | undefined;
   #sent = 0;
-  #isOver = false;
+  /** True once no more probes are sent. */
+  isOver = false;
 
   /** `send` sends a probe now; it returns false if none is needed any more, or none may be sent. */
   constructor(clock: Clock, send: () => boolean) {
@@ -24,31 +25,26 @@ export class ClientProbe {
     this.#probeSoon();
   }
 
-  /** True once no more probes are sent. */
-  get isOver(): boolean {
-    return this.#isOver;
-  }
-
   tick(): void {
     if (this.#sent >= FIRST_PROBES) this.#probe();
   }
 
   stop(): void {
-    this.#isOver = true;
+    this.isOver = true;
     this.#clock.clearTimer(this.#timer);
   }
 
   #probeSoon(): void {
     this.#timer = this.#clock.setTimer(() => {
       this.#probe();
-      if (!this.#isOver && this.#sent < FIRST_PROBES) this.#probeSoon();
+      if (!this.isOver && this.#sent < FIRST_PROBES) this.#probeSoon();
     }, INTERVAL_MS);
   }
 
   #probe(): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     if (this.#send()) this.#sent += 1;
-    else this.#isOver = true;
+    else this.isOver = true;
   }
 }
 

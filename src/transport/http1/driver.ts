@@ -89,7 +89,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   #inactivity: Inactivity | undefined;
   /** Bytes that arrived while no request could be begun. */
   #heldBytes = 0;
-  #isReadingPaused = false;
+  isReadingPaused = false;
   /** Guards against calls from inside `#advance`. */
   #isAdvancing = false;
   /** True inside `onBytes`, which writes the output when all bytes have been handled. */
@@ -98,7 +98,6 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   #closeTimer: Timer | undefined;
   #probe: ClientProbe | undefined;
   #silence: SilenceWatch | undefined;
-  /** The number of requests so far. */
   #requests = 0;
 
   constructor(stream: ByteStream, context: Http1Context) {
@@ -107,15 +106,10 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     this.connection = new Http1Connection(context.http);
   }
 
-  get isReadingPaused(): boolean {
-    return this.#isReadingPaused;
-  }
-
   get bufferedAmount(): number {
     return this.connection.outputSize + this.stream.bufferedAmount;
   }
 
-  /** True if no request is being read or answered. */
   get isIdle(): boolean {
     return this.#exchange === undefined && this.connection.isIdle;
   }
@@ -307,7 +301,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   }
 
   #sendProbe(): boolean {
-    const isNeeded = this.#isReadingPaused || this.#exchange?.isClientGone === true;
+    const isNeeded = this.isReadingPaused || this.#exchange?.isClientGone === true;
     if (!isNeeded || !this.connection.sayProcessing()) return false;
     this.flush();
     return true;
@@ -370,8 +364,8 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
 
   #hold(bytes: number): void {
     this.#heldBytes += bytes;
-    if (this.#heldBytes <= MAX_HELD_BYTES || this.#reader !== undefined || this.#isReadingPaused) return;
-    this.#isReadingPaused = true;
+    if (this.#heldBytes <= MAX_HELD_BYTES || this.#reader !== undefined || this.isReadingPaused) return;
+    this.isReadingPaused = true;
     this.stream.pause();
   }
 
@@ -382,8 +376,8 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
 
   #resume(): void {
     this.#heldBytes = 0;
-    if (!this.#isReadingPaused) return;
-    this.#isReadingPaused = false;
+    if (!this.isReadingPaused) return;
+    this.isReadingPaused = false;
     this.stream.resume();
   }
 
@@ -400,7 +394,6 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     this.#closeTimer ??= this.context.clock.setTimer(() => this.stream.destroy(), this.context.closeTimeoutMs);
   }
 
-  /** Ends the current exchange, if there is one. */
   #leaveExchange(next: "reading" | "closed" | "handedOver"): Http1Exchange | undefined {
     const exchange = this.#exchange;
     this.#exchange = undefined;

@@ -17,7 +17,6 @@ import { switchingFields } from "./switching-fields.ts";
 
 const NO_FIELDS: readonly string[] = [];
 
-/** The connection that an exchange belongs to. */
 export interface ExchangeOwner {
   readonly stream: ByteStream;
   readonly connection: Http1Connection;
@@ -30,7 +29,6 @@ export interface ExchangeOwner {
   readBody(): Promise<Uint8Array | undefined>;
   /** The application holds this many bytes of a body. False if there was no room: the request has been refused then. */
   holdsBody(bytes: number): boolean;
-  /** The current exchange's response is complete. */
   responseEnded(): void;
   queueFlush(): void;
   flush(): void;

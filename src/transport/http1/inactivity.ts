@@ -13,10 +13,8 @@ export interface Http1Timeouts {
 /** The part of a request that a connection waits for. It waits for nothing while a handler works. */
 export type Awaited = "request" | "head" | "body" | "nothing";
 
-/** The state of a connection at a tick. */
 interface Wait {
   readonly awaited: Awaited;
-  /** The number of requests so far. */
   readonly requests: number;
   /** Bytes of the body that have arrived, which extend its time. */
   readonly bodyBytes: number;

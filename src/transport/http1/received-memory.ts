@@ -40,7 +40,6 @@ export class ReceivedMemory {
     return bytes < before || !this.isShareSpent(budget);
   }
 
-  /** The connection holds nothing any more. */
   release(budget: BufferBudget): void {
     this.releaseRequest();
     if (this.#counted > 0) this.count(0, budget);

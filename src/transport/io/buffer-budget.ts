@@ -9,32 +9,28 @@ export class BufferBudget {
   /** Called whenever a holder grows while the budget is exceeded. Must not throw. */
   onExceeded: (() => void) | undefined;
   /** Bytes that clients have not taken, and how many clients those are. */
-  #bytes = 0;
+  bytes = 0;
   #holders = 0;
 
   constructor(maxBytes: number) {
     this.maxBytes = maxBytes;
   }
 
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** A holder has `after` bytes now and had `before`. */
   change(before: number, after: number): void {
-    this.#bytes += after - before;
+    this.bytes += after - before;
     if (before === 0 && after > 0) this.#holders += 1;
     else if (before > 0 && after === 0) this.#holders -= 1;
     if (after > before && this.isExceeded) this.onExceeded?.();
   }
 
   get isExceeded(): boolean {
-    return this.#bytes > this.maxBytes;
+    return this.bytes > this.maxBytes;
   }
 
   /** True if even holders that are only made to wait, and could go on later, have to make room. */
   get isFarExceeded(): boolean {
-    return this.#bytes > this.maxBytes + FAR_BYTES;
+    return this.bytes > this.maxBytes + FAR_BYTES;
   }
 
   /**

@@ -38,17 +38,14 @@ export function afterStep(reading: Reading, step: ReadingStep): Reading | undefi
   return MOVES[reading][step];
 }
 
-/** True if events are delivered. */
 export function delivers(reading: Reading): boolean {
   return reading === "flowing" || reading === "ending" || reading === "gone";
 }
 
-/** True if the listener has paused. */
 export function isPaused(reading: Reading): boolean {
   return reading === "paused" || reading === "stopped";
 }
 
-/** True if the stream is closed. */
 export function isGone(reading: Reading): boolean {
   return reading === "gone" || reading === "goneUnopened";
 }

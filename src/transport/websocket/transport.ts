@@ -2,7 +2,7 @@
 // and ends TCP when the closing handshake is done or takes too long (RFC 6455 §7.1.1).
 // Long because reading, writing, liveness and the end share the state of the stream.
 
-import { utf8Bytes } from "../../base/bytes.ts";
+import { NO_BYTES, utf8Bytes } from "../../base/bytes.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { ChannelError, type ErrorCode } from "../../base/errors.ts";
 import type { Output } from "../../base/output.ts";
@@ -24,11 +24,8 @@ import { earnedMs, FLUSH_BYTES } from "../limits.ts";
 import type { Heartbeat, Position, Transport, TransportKind, TransportListener } from "../transport.ts";
 import { afterStep, delivers, isGone, isPaused, type Reading, type ReadingStep } from "./reading.ts";
 
-const NOTHING = new Uint8Array(0);
-
 /** A message in parts has begun without a part. */
 const FIRST_PART = 1;
-/** Events are being delivered. */
 const DELIVERING = 2;
 const FLUSH_QUEUED = 4;
 /** Bytes arrived since the last tick. */
@@ -159,8 +156,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   terminate(): void {
-    const end = this.#drop();
-    if (end !== undefined) this.#ended({ ...end, by: "server" });
+    this.#drop({ by: "server" });
   }
 
   /**
@@ -178,10 +174,10 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
       this.#heardAt = now;
       this.#pingedAt = undefined;
     } else if (this.#pingedAt !== undefined) {
-      if (now - this.#pingedAt >= pongTimeoutMs) this.#lost();
+      if (now - this.#pingedAt >= pongTimeoutMs) this.#drop();
     } else if (now - this.#heardAt >= pingIntervalMs) {
       this.#pingedAt = now;
-      this.ping(NOTHING);
+      this.ping(NO_BYTES);
     }
   }
 
@@ -257,7 +253,6 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     }
   }
 
-  /** Delivers events until the listener pauses. */
   #deliver(): void {
     const listener = this.#listener;
     // A listener that resumes or closes from inside a delivery must not start a second loop.
@@ -344,32 +339,24 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     this.#listener?.bufferEmptied();
   }
 
-  #lost(): void {
-    const end = this.#drop();
-    if (end !== undefined) this.#ended(end);
-  }
-
-  /** Ends without a handshake. Returns undefined if the connection was closed before. */
-  #drop(): WebSocketClosed | undefined {
+  /** Ends without a handshake. */
+  #drop(how?: Pick<WebSocketClosed, "by">): void {
     this.#stream.destroy();
     const end = this.#connection.abort();
     this.#count();
-    return end;
-  }
-
-  #ended(event: WebSocketClosed): void {
-    this.#end();
-    this.#listener?.transportClosed(statusOf(event));
+    if (end !== undefined) this.#ended({ ...end, ...how });
   }
 
   /** §7.1.1: the server ends TCP first; a client that does not follow is dropped. */
-  #end(): void {
-    if (isGone(this.#reading)) return;
-    this.flush();
-    // The end of the peer must be read.
-    this.#stream.resume();
-    this.#stream.end();
-    this.#startCloseTimer();
+  #ended(event: WebSocketClosed): void {
+    if (!isGone(this.#reading)) {
+      this.flush();
+      // The end of the peer must be read.
+      this.#stream.resume();
+      this.#stream.end();
+      this.#startCloseTimer();
+    }
+    this.#listener?.transportClosed(statusOf(event));
   }
 
   #startCloseTimer(): void {
