@@ -19,6 +19,7 @@ export type WebSocketConstructor = new (
 /** A value, or a function that is called for it before each request, so that an expired value can be renewed. */
 export type Given<T> = T | (() => T | Promise<T>);
 
+/** The options of `connect` that concern each request. */
 export interface EndpointOptions {
   /**
    * Headers of each request. A browser's WebSocket takes none: put what it needs into `params`, a cookie or `protocols`.
@@ -31,9 +32,9 @@ export interface EndpointOptions {
   readonly protocols?: readonly string[] | undefined;
   /** As in `fetch`. A WebSocket always sends cookies, as `include` does. @default "same-origin" */
   readonly credentials?: RequestInit["credentials"] | undefined;
-  /** @default the platform's. Node has one from version 22 on; give it `WebSocket` of `ws` before. */
+  /** The constructor of WebSockets. @default the platform's. Node has one from version 22 on; give it `WebSocket` of `ws` before. */
   readonly WebSocket?: WebSocketConstructor | undefined;
-  /** @default the platform's */
+  /** Sends the requests of streams, polls and POSTs. @default the platform's */
   readonly fetch?: typeof fetch | undefined;
 }
 
