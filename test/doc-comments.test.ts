@@ -21,6 +21,50 @@ describe("the declarations of", () => {
   }
 });
 
+/** Types of the library that public declarations name and that nobody has to write: parts of other types. */
+const PARTS = new Set([
+  ...["ClientOptions", "Ending", "EventFields", "GroupStore", "Handler", "InputOf", "MemoryBroker", "MemoryNetwork"],
+  ...[
+    "NoPromise",
+    "OutputOf",
+    "SchemaResult",
+    "Sendable",
+    "Source",
+    "Timer",
+    "TypedEvent",
+    "WithoutPort",
+    "BrokerOptions",
+  ],
+]);
+
+describe("the types that public declarations name", () => {
+  const entries = Object.entries(ENTRIES).flatMap(([entry, target]) =>
+    typeof target === "string" ? [] : [{ entry, exported: exportsOf(target.types) }],
+  );
+  const importable = new Set(entries.flatMap(({ exported }) => exported.map(({ name }) => name)));
+
+  it("can be imported from one of the entries", () => {
+    const missing = new Set<string>();
+    for (const { name, text } of entries.flatMap(({ exported }) => exported)) {
+      for (const used of namesIn(declarationText(name, text))) {
+        if (isOurs(used, text) && !importable.has(used) && !PARTS.has(used)) missing.add(`${used}, named by ${name}`);
+      }
+    }
+    assert.deepEqual([...missing], []);
+  });
+
+  it("have a line in docs/reference/types.md, below their entry", () => {
+    const page = readFileSync("docs/reference/types.md", "utf8");
+    for (const { entry, exported } of entries) {
+      const heading = `\n## \`unichannel${entry.slice(1)}\`\n`;
+      const section = page.slice(page.indexOf(heading) + heading.length).split("\n## ")[0]!;
+      const listed = [...section.matchAll(/^\| `(\w+)` \| \S/gm)].map(([, name]) => name!);
+      const types = exported.filter(({ name, text }) => / (?:interface|class|type) $/.test(beforeName(name, text)));
+      assert.deepEqual(listed, [...new Set(types.map(({ name }) => name))].sort(), entry);
+    }
+  });
+});
+
 describe("the check of declarations", () => {
   it("finds an export and a member without a comment, and takes overloads as one", () => {
     const text = `export interface A {
@@ -78,6 +122,31 @@ function resolve(name: string, text: string, file: string): Exported {
   assert.ok(from, `${name} is declared nowhere`);
   const next = join(dirname(file), from);
   return resolve(name, readFileSync(next.replace(/\.[jt]s$/, ".d.ts"), "utf8"), next);
+}
+
+/** The first line of a declaration up to its name. */
+function beforeName(name: string, text: string): string {
+  return new RegExp(`^export .*?(?=${name}\\b)`).exec(text.slice(declarationOf(name).exec(text)!.index))![0];
+}
+
+/** The declaration without its comments and strings: up to the next export or the end of the file. */
+function declarationText(name: string, text: string): string {
+  const start = declarationOf(name).exec(text)!.index;
+  const next = text.slice(start + 1).search(/^(?:export|declare|interface|type|class) /m);
+  const own = next === -1 ? text.slice(start) : text.slice(start, start + 1 + next);
+  return own.replace(/\/\*\*[\s\S]*?\*\//g, "").replace(/"[^"]*"/g, "");
+}
+
+function namesIn(declaration: string): string[] {
+  return [...new Set([...declaration.matchAll(/\b[A-Z]\w+\b/g)].map(([name]) => name))];
+}
+
+/** True for a type of this library: declared in the same file, or imported from another one of it. */
+function isOurs(name: string, text: string): boolean {
+  const imported = new RegExp(`^import [^;]*\\b${name}\\b[^;]*from "\\.`, "m");
+  return (
+    imported.test(text) || new RegExp(`^(?:export )?(?:declare )?(?:class|interface|type) ${name}\\b`, "m").test(text)
+  );
 }
 
 function declarationOf(name: string): RegExp {

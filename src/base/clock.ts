@@ -3,6 +3,7 @@
 /** A pending timer. Its type depends on the clock. */
 export type Timer = unknown;
 
+/** A source of time. The system's is the default everywhere; `VirtualClock` of `unichannel/testing` is one for tests. */
 export interface Clock {
   /**
    * Returns milliseconds for measuring. They never go back or jump, whatever happens to the system's date. The system's clock
@@ -13,6 +14,7 @@ export interface Clock {
   date?(): number;
   /** Calls `fn` once after `delayMs`, which may be Infinity. The timer does not keep the process alive. */
   setTimer(fn: () => void, delayMs: number): Timer;
+  /** Cancels a timer. Does nothing for one that has fired or was cancelled. */
   clearTimer(timer: Timer): void;
 }
 

@@ -106,14 +106,14 @@ async function reported(result: PromiseLike<unknown>, report: (error: unknown) =
 }
 
 /**
- * Returns the error, or a substitute for one that cannot be looked at: anything may be thrown, also a Proxy that was revoked or
- * whose traps throw. `instanceof` would then throw while the error is reported.
+ * Returns the error, or a substitute for one that cannot be inspected: anything may be thrown, also a Proxy that was revoked
+ * or whose traps throw. `instanceof` would then throw while the error is reported.
  */
 export function inspectable(error: unknown): unknown {
   try {
     void (error instanceof Error);
     return error;
-  } catch (cause) {
-    return new Error(`what was thrown cannot be looked at: ${String((cause as { message?: unknown }).message)}`);
+  } catch {
+    return new Error("an exception that cannot be inspected");
   }
 }

@@ -1,6 +1,6 @@
 // Checks of options that are passed on to Node, which may know more of them than this file.
 
-import { ChannelError } from "./channel-error.ts";
+import { badOption } from "./bad-option.ts";
 import { checkObject, isNear } from "./option-names.ts";
 
 /** Throws BAD_OPTION if `options` is not an object, or has a name that differs slightly from one of `known`. */
@@ -10,7 +10,7 @@ export function checkNearNames(owner: string, options: unknown, known: readonly 
     if (known.includes(name)) continue;
     const near = known.find((one) => isMistyped(name, one));
     if (near !== undefined) {
-      throw new ChannelError("BAD_OPTION", `${owner} has no option "${name}"; did you mean "${near}"?`);
+      throw badOption(`${owner} has no option "${name}"; did you mean "${near}"?`);
     }
   }
 }

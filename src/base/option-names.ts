@@ -1,7 +1,7 @@
 // Checks that an options object has no unknown names. TypeScript finds a typing mistake; plain JavaScript would ignore the
 // option without a word.
 
-import { ChannelError } from "./channel-error.ts";
+import { badOption, show } from "./bad-option.ts";
 
 /**
  * Throws BAD_OPTION if `options` is not an object, or has a name that is not in `known`; the text suggests the nearest name. A
@@ -13,17 +13,13 @@ import { ChannelError } from "./channel-error.ts";
 export function checkOptionNames(owner: string, options: unknown, known: readonly string[]): void {
   checkObject(owner, options);
   for (const name in options) {
-    if (!known.includes(name)) throw new ChannelError("BAD_OPTION", unknownName(`${owner} has no option`, name, known));
+    if (!known.includes(name)) throw badOption(unknownName(`${owner} has no option`, name, known));
   }
 }
 
 export function checkObject(owner: string, options: unknown): asserts options is object {
   if (typeof options === "object" && options !== null && !Array.isArray(options)) return;
-  throw new ChannelError("BAD_OPTION", `the options of ${owner} must be an object, not ${describe(options)}`);
-}
-
-function describe(value: unknown): string {
-  return value === null ? "null" : Array.isArray(value) ? "an array" : typeof value;
+  throw badOption(`the options of ${owner} must be an object, not ${show(options)}`);
 }
 
 /** Returns `has no option "prot"; did you mean "port"?`, or the whole list if no name is near. */

@@ -1,8 +1,10 @@
 // Checks of the values of options, for all functions that take options. A wrong value is refused where it is given; the error
 // names the option, the value and what is allowed. The options of a function are a table with a check for each name.
 
-import { ChannelError } from "./channel-error.ts";
+import { badOption, badValue, show } from "./bad-option.ts";
 import { checkOptionNames } from "./option-names.ts";
+
+export { badOption, badValue, show };
 
 /** Throws BAD_OPTION for a value that is not allowed. `name` is the option as the application knows it. */
 export type ValueCheck = (name: string, value: unknown) => void;
@@ -105,25 +107,9 @@ export function checkMethods(what: string, methods: readonly string[]): ValueChe
   };
 }
 
-export function badValue(name: string, value: unknown, allowed: string): ChannelError {
-  return badOption(`${name} is ${show(value)}; it must be ${allowed}`);
-}
-
-export function badOption(text: string): ChannelError {
-  return new ChannelError("BAD_OPTION", text);
-}
-
 /** Returns true for an object literal: an instance of a class is not meant as options. */
 export function isPlain(value: unknown): value is object {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
-}
-
-/** Writes a value for an error's text. Never throws, whatever the value's `toString` does. */
-export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
-  if (typeof value === "function") return "a function";
-  if (typeof value !== "object" || value === null) return String(value);
-  return Array.isArray(value) ? "a list" : "an object";
 }

@@ -1,5 +1,6 @@
 // Converts headers between the forms of the application (Fetch semantics) and of the codecs (a flat list).
 
+import { show } from "../base/bad-option.ts";
 import { ChannelError } from "../base/errors.ts";
 import { joinedValues } from "../codec/http1-request.ts";
 import { encodeResponseHead } from "../codec/http1-response.ts";
@@ -20,7 +21,7 @@ const ADDED = /^(?:set-cookie|vary)$/i;
 /** Name, value, name, value, …, in order. Values are checked when the head is encoded. */
 export function toFields(headers: HeadersInput): readonly string[] {
   if (typeof headers !== "object" || headers === null)
-    throw new ChannelError("BAD_HEADER", "headers are not an object");
+    throw new ChannelError("BAD_HEADER", `headers are ${show(headers)}; give an object, a Fetch Headers, or pairs`);
   const fields: string[] = [];
   if (Symbol.iterator in headers) {
     for (const [name, value] of headers) if (isGiven(value)) fields.push(String(name), String(value));

@@ -114,7 +114,7 @@ export function prepare(data: SendData): PreparedMessage {
   if (sendable instanceof PreparedMessage) return sendable;
   if (sendable.parts !== undefined) {
     discardSource(sendable.parts);
-    throw new ChannelError("BAD_DATA", "a stream or Blob cannot be prepared");
+    throw new ChannelError("BAD_DATA", "a stream or Blob cannot be prepared: it can be read only once; read it first");
   }
   return new PreparedMessage(new EncodedMessage(sendable.message));
 }
@@ -176,7 +176,7 @@ function bytesOf(body: ArrayBuffer | ArrayBufferView): Uint8Array {
     if (body instanceof ArrayBuffer) return new Uint8Array(body);
     return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
   } catch (cause) {
-    throw new ChannelError("BAD_DATA", "the buffer was transferred", { cause });
+    throw new ChannelError("BAD_DATA", "the buffer was transferred; send it before, or a copy", { cause });
   }
 }
 

@@ -68,7 +68,7 @@ function open(body: Exclude<StreamBody, Blob>): Source {
     if (!isDestroyable(body)) return fromIterator(iterator, () => iterator.return?.());
     return fromIterator(iterator, () => body.destroy());
   } catch (error) {
-    throw new ChannelError("BAD_DATA", "the stream cannot be read", { cause: error });
+    throw new ChannelError("BAD_DATA", "the stream cannot be read: it is locked, or has failed", { cause: error });
   }
 }
 

@@ -170,7 +170,8 @@ export class TransportChannel
     if (typeof reason !== "string") throw new ChannelError("BAD_CLOSE", `the reason is ${show(reason)}, not a string`);
     // Checked on every transport, although only a WebSocket sends the code.
     encodeClosePayload(code, reason);
-    if (code === NO_STATUS) throw new ChannelError("BAD_CLOSE", "1005 says that no code came (RFC 6455 §7.4.1)");
+    if (code === NO_STATUS)
+      throw new ChannelError("BAD_CLOSE", "1005 says that no code came (RFC 6455 §7.4.1); give 1000");
     if (!this.#closing()) return false;
     this.#endWith(() => this.#transport.close(code, reason));
     return true;

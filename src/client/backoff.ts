@@ -2,10 +2,11 @@
 
 import type { Environment } from "./environment.ts";
 
+/** The delay between two attempts: a random part of a limit that doubles with each failure. */
 export interface BackoffOptions {
-  /** @default 500 */
+  /** The limit of the first delay, in milliseconds. @default 500 */
   readonly firstMs?: number | undefined;
-  /** @default 30_000 */
+  /** The limit grows up to this, in milliseconds. @default 30_000 */
   readonly capMs?: number | undefined;
 }
 

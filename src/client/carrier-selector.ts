@@ -57,299 +57,315 @@ export interface SelectorOwner extends Time {
   onFinish(): void;
 }
 
-export class CarrierSelector {
-  readonly #kinds: readonly CarrierKind[];
-  readonly #owner: SelectorOwner;
-  #state: State = "waiting";
-  /** The carrier that has the session, or the one that finishes. */
-  #carrier: Carrier | undefined;
-  /** Index in `#kinds` of the current carrier, or of the one that the next attempt begins with. */
-  #preference: number;
-  /** Carriers that were started and have not brought an `open`. */
-  readonly #candidates: Set<Carrier> = new Set();
-  /** Index in `#kinds` of the candidate that was started last. */
-  #candidatePreference = 0;
-  #candidateStartedAt = 0;
-  /** The ends of the candidates since the last attempt began. */
-  #failures: string[] = [];
-  /** Attempts since a carrier has worked, the present one included. */
-  #attempts = 1;
-  /** True from the first `open` on: requests have a token, so each takes the session from the one before. */
-  #hasOpened = false;
-  /** Requests with a token that were given up without an answer. */
-  #abandoned = 0;
-  /** In the state `replaced`: the end of the carrier, which the owner learns if the candidate fails. */
-  #replacedEnd: CarrierEnd | undefined;
-  #upgrades = 0;
-  /** WebSockets in a row that were given up for their silence, without a message in between. */
-  #silences = 0;
-  #openedAt = 0;
-  /** True if the current carrier has brought something new, or has carried something to the server. */
-  #isProven = false;
-  #heardAt = 0;
-  #heartbeatMs = 0;
-  /** Cancels the timer of the candidate, of the next attempt, or of the next upgrade. */
-  #cancelTimer = (): void => {};
-  #cancelHeartbeat = (): void => {};
-
-  /** `preference`: the index of the kind to begin with. */
-  constructor(kinds: readonly CarrierKind[], preference: number, owner: SelectorOwner) {
-    this.#kinds = kinds;
-    this.#preference = preference;
-    this.#owner = owner;
-    this.#try(preference);
-  }
-
+export interface CarrierSelector {
   /** The carrier that has the session; undefined while none has. */
-  get current(): Carrier | undefined {
-    return this.#state === "open" || this.#state === "probing" ? this.#carrier : undefined;
-  }
-
+  readonly current: Carrier | undefined;
   /**
    * Returns true if a request for the session was given up without an answer: it may have reached the server late, and
    * have taken the session from a carrier of ours. Each such request counts once.
    */
-  takeAbandoned(): boolean {
-    return this.#abandoned > 0 && this.#abandoned-- > 0;
-  }
-
+  takeAbandoned(): boolean;
   /** The current carrier has brought something new, or has carried something to the server. */
-  prove(): void {
-    this.#isProven = true;
-  }
-
+  prove(): void;
   /** Leaves the current carrier, which the server has closed, and looks for another after `retryAfterMs`. */
-  restart(retryAfterMs: number): void {
-    const { current } = this;
-    this.#noteWork();
-    this.#clear();
-    this.#move("waiting");
-    current?.finish("server");
-    this.#retry({ retryAfterMs });
-  }
-
+  restart(retryAfterMs: number): void;
   /** The network has changed, or the page may have slept: checks at once that the current carrier lives, or starts one. */
-  check(event: PageEvent): void {
-    const isTrying = this.#candidates.size > 0;
-    const hasChanged = event !== "awake";
-    if (this.current) {
-      if (!isTrying && (hasChanged || this.#silenceMs() >= this.#heartbeatMs)) this.#try(this.#preference);
-    } else if (!isTrying || hasChanged) {
-      this.#reportReplaced();
-      this.#clear();
-      this.#attempts = 1;
-      this.#wait(0);
-    }
-  }
-
+  check(event: PageEvent): void;
   /**
    * Ends everything; the current carrier after it has sent what is left, and then `onFinish` is called. Returns true if
    * there is one.
    *
    * @param by who has closed the session
    */
-  stop(by: "client" | "server" = "client"): boolean {
-    const { current } = this;
-    this.#clear();
-    this.#move(current ? "finishing" : "ended");
+  stop(by?: "client" | "server"): boolean;
+  /** Ends the current carrier, which is of no use any more. */
+  fail(end: CarrierEnd): void;
+}
+
+/** `preferred`: the index of the kind to begin with; later of the current carrier, or of the one that the next attempt begins with. */
+export function selectCarriers(
+  kinds: readonly CarrierKind[],
+  preferred: number,
+  owner: SelectorOwner,
+): CarrierSelector {
+  let state: State = "waiting";
+  /** The carrier that has the session, or the one that finishes. */
+  let selected: Carrier | undefined;
+  /** Carriers that were started and have not brought an `open`. */
+  const candidates: Set<Carrier> = new Set();
+  /** Index in `kinds` of the candidate that was started last. */
+  let candidatePreference = 0;
+  let candidateStartedAt = 0;
+  /** The ends of the candidates since the last attempt began. */
+  let failures: string[] = [];
+  /** Attempts since a carrier has worked, the present one included. */
+  let attempts = 1;
+  /** True from the first `open` on: requests have a token, so each takes the session from the one before. */
+  let hasOpened = false;
+  /** Requests with a token that were given up without an answer. */
+  let abandoned = 0;
+  /** In the state `replaced`: the end of the carrier, which the owner learns if the candidate fails. */
+  let replacedEnd: CarrierEnd | undefined;
+  let upgrades = 0;
+  /** WebSockets in a row that were given up for their silence, without a message in between. */
+  let silences = 0;
+  let openedAt = 0;
+  /** True if the current carrier has brought something new, or has carried something to the server. */
+  let isProven = false;
+  let heardAt = 0;
+  let heartbeatMs = 0;
+  /** Cancels the timer of the candidate, of the next attempt, or of the next upgrade. */
+  let cancelTimer = (): void => {};
+  let cancelHeartbeat = (): void => {};
+
+  function currentCarrier(): Carrier | undefined {
+    return state === "open" || state === "probing" ? selected : undefined;
+  }
+
+  function takeAbandoned(): boolean {
+    return abandoned > 0 && abandoned-- > 0;
+  }
+
+  function prove(): void {
+    isProven = true;
+  }
+
+  function restart(retryAfterMs: number): void {
+    const current = currentCarrier();
+    noteWork();
+    clear();
+    move("waiting");
+    current?.finish("server");
+    retry({ retryAfterMs });
+  }
+
+  function check(event: PageEvent): void {
+    const isTrying = candidates.size > 0;
+    const hasChanged = event !== "awake";
+    if (currentCarrier()) {
+      if (!isTrying && (hasChanged || silenceMs() >= heartbeatMs)) attempt(preferred);
+    } else if (!isTrying || hasChanged) {
+      reportReplaced();
+      clear();
+      attempts = 1;
+      wait(0);
+    }
+  }
+
+  function stop(by: "client" | "server" = "client"): boolean {
+    const current = currentCarrier();
+    clear();
+    move(current ? "finishing" : "ended");
     current?.finish(by);
     return current !== undefined;
   }
 
-  /** Ends the current carrier, which is of no use any more. */
-  fail(end: CarrierEnd): void {
-    const carrier = this.current;
+  function fail(end: CarrierEnd): void {
+    const carrier = currentCarrier();
     carrier?.end();
-    if (carrier) this.#onEnd(carrier, end);
+    if (carrier) onEnd(carrier, end);
   }
 
-  #move(state: State): boolean {
-    const isLegal = MOVES[this.#state].includes(state);
-    if (isLegal) this.#state = state;
+  function move(next: State): boolean {
+    const isLegal = MOVES[state].includes(next);
+    if (isLegal) state = next;
     return isLegal;
   }
 
   /** Starts a candidate; beside the current carrier, it takes the session over when its `open` arrives. */
-  #try(preference: number): void {
-    if (!this.#move(this.current ? "probing" : "trying")) return;
-    this.#candidatePreference = preference;
-    this.#candidateStartedAt = this.#owner.now();
+  function attempt(preference: number): void {
+    if (!move(currentCarrier() ? "probing" : "trying")) return;
+    candidatePreference = preference;
+    candidateStartedAt = owner.now();
     // The last request with a token gets the session and ends those before it. If several were under way, a proxy that holds
     // a stream back until its end would deliver the `open` of a stream that is over already, and that stream would win.
-    if (this.#hasOpened) this.#endCandidates();
+    if (hasOpened) endCandidates();
     const giveUp = (): void => {
-      this.#endCandidates();
-      this.#candidateFailed({});
+      endCandidates();
+      candidateFailed({});
     };
-    const carrier = this.#owner.start(this.#kinds[preference]!, {
+    const carrier = owner.start(kinds[preference]!, {
       onStart: () => {
-        if (!this.#candidates.has(carrier) || preference !== this.#candidatePreference) return;
-        const { current } = this;
+        if (!candidates.has(carrier) || preference !== candidatePreference) return;
+        const current = currentCarrier();
         current?.hold?.();
-        const isLast = preference === this.#kinds.length - 1;
-        if (!current && !isLast) this.#setTimer(OPEN_MS, () => this.#try(preference + 1));
-        else this.#setTimer(current ? OPEN_MS : ATTEMPT_MS, giveUp);
+        const isLast = preference === kinds.length - 1;
+        if (!current && !isLast) setTimer(OPEN_MS, () => attempt(preference + 1));
+        else setTimer(current ? OPEN_MS : ATTEMPT_MS, giveUp);
       },
       onAlive: () => {
-        if (carrier === this.current) this.#hear();
+        if (carrier === currentCarrier()) hear();
       },
       onRecord: (record) => {
-        if (record.type === "open" && this.#candidates.delete(carrier)) {
-          this.#select(carrier, preference, record.heartbeatMs);
+        if (record.type === "open" && candidates.delete(carrier)) {
+          select(carrier, preference, record.heartbeatMs);
         }
-        if (carrier !== this.current) return;
+        if (carrier !== currentCarrier()) return;
         // A message that arrives late, on a WebSocket that was given up, does not make the next WebSocket any faster.
-        if (record.type === "message") this.#silences = 0;
-        this.#owner.onRecord(carrier, record);
+        if (record.type === "message") silences = 0;
+        owner.onRecord(carrier, record);
       },
-      onEnd: (end) => this.#onEnd(carrier, end),
+      onEnd: (end) => onEnd(carrier, end),
     });
-    this.#candidates.add(carrier);
-    this.#setTimer(GIVEN_MS, giveUp);
+    candidates.add(carrier);
+    setTimer(GIVEN_MS, giveUp);
   }
 
-  #select(carrier: Carrier, preference: number, heartbeatMs: number): void {
-    this.#clear();
-    this.current?.end();
-    this.#move("open");
-    this.#carrier = carrier;
-    this.#preference = preference;
-    this.#isProven = false;
-    this.#hasOpened = true;
-    this.#hear();
-    this.#openedAt = this.#heardAt;
-    this.#heartbeatMs = Math.max(heartbeatMs, MIN_HEARTBEAT_MS);
-    this.#scheduleHeartbeat();
-    this.#upgradeLater();
+  function select(carrier: Carrier, preference: number, askedMs: number): void {
+    clear();
+    currentCarrier()?.end();
+    move("open");
+    selected = carrier;
+    preferred = preference;
+    isProven = false;
+    hasOpened = true;
+    hear();
+    openedAt = heardAt;
+    heartbeatMs = Math.max(askedMs, MIN_HEARTBEAT_MS);
+    scheduleHeartbeat();
+    upgradeLater();
   }
 
-  #onEnd(carrier: Carrier, end: CarrierEnd): void {
+  function onEnd(carrier: Carrier, end: CarrierEnd): void {
     const failure = `${carrier.kind}: ${end.what}`;
-    const isTrying = this.#candidates.size > 0;
-    if (carrier === this.current) {
-      this.#cancelHeartbeat();
-      const isUseless = !(this.#noteWork() || this.#isProven);
-      if (isUseless && this.#attempts >= TOLERATED_FAILURES) {
-        this.#preference = (this.#preference + 1) % this.#kinds.length;
+    const isTrying = candidates.size > 0;
+    if (carrier === currentCarrier()) {
+      cancelHeartbeat();
+      const isUseless = !(noteWork() || isProven);
+      if (isUseless && attempts >= TOLERATED_FAILURES) {
+        preferred = (preferred + 1) % kinds.length;
       }
-      if (end.error === undefined && (isUseless || isOdd(end))) this.#failures.push(failure);
+      if (end.error === undefined && (isUseless || isOdd(end))) failures.push(failure);
       if (isTrying && end.status === undefined && (end.code ?? REPLACED) === REPLACED) {
-        this.#move("replaced");
-        this.#replacedEnd = end;
+        move("replaced");
+        replacedEnd = end;
         return;
       }
-      this.#move(isTrying ? "trying" : "waiting");
-      this.#owner.onEnd(carrier, end);
-      if (this.#state === "waiting") this.#retry(end);
-    } else if (this.#candidates.delete(carrier)) {
-      if (end.error === undefined) this.#failures.push(failure);
-      this.#owner.onEnd(carrier, end);
-      this.#candidateFailed(end);
-    } else if (carrier === this.#carrier && this.#state === "finishing") {
-      this.#move("ended");
-      this.#owner.onFinish();
+      move(isTrying ? "trying" : "waiting");
+      owner.onEnd(carrier, end);
+      if (state === "waiting") retry(end);
+    } else if (candidates.delete(carrier)) {
+      if (end.error === undefined) failures.push(failure);
+      owner.onEnd(carrier, end);
+      candidateFailed(end);
+    } else if (carrier === selected && state === "finishing") {
+      move("ended");
+      owner.onFinish();
     }
   }
 
   /** A candidate is over, or all of them. */
-  #candidateFailed(end: CarrierEnd): void {
-    const { current } = this;
+  function candidateFailed(end: CarrierEnd): void {
+    const current = currentCarrier();
     if (current) {
-      this.#move("open");
+      move("open");
       current.release?.();
-      this.#failures = [];
+      failures = [];
       // A candidate of the same kind was to show whether the current carrier lives. Anything heard since then shows it too.
-      const isSilent = this.#candidatePreference === this.#preference && this.#heardAt < this.#candidateStartedAt;
-      if (isSilent) this.fail({ what: "silent" });
-      else this.#upgradeLater();
-    } else if (this.#candidates.size === 0) {
-      this.#reportReplaced();
-      if (this.#state !== "waiting" && this.#state !== "trying") return;
+      const isSilent = candidatePreference === preferred && heardAt < candidateStartedAt;
+      if (isSilent) fail({ what: "silent" });
+      else upgradeLater();
+    } else if (candidates.size === 0) {
+      reportReplaced();
+      if (state !== "waiting" && state !== "trying") return;
       const isRefused = end.status === 429 || end.status === 503;
-      const mayDescend = !isRefused && this.#attempts > (this.#hasOpened ? TOLERATED_FAILURES : 0);
-      const next = this.#candidatePreference + 1;
-      if (mayDescend && next < this.#kinds.length) this.#try(next);
-      else this.#retry(end);
+      const mayDescend = !isRefused && attempts > (hasOpened ? TOLERATED_FAILURES : 0);
+      const next = candidatePreference + 1;
+      if (mayDescend && next < kinds.length) attempt(next);
+      else retry(end);
     }
   }
 
   /** The candidate that seemed to have taken the session did not get it: tells the end of the carrier. */
-  #reportReplaced(): void {
-    if (this.#state !== "replaced") return;
-    this.#move("waiting");
-    this.#owner.onEnd(this.#carrier!, this.#replacedEnd!);
+  function reportReplaced(): void {
+    if (state !== "replaced") return;
+    move("waiting");
+    owner.onEnd(selected!, replacedEnd!);
   }
 
-  #retry({ retryAfterMs = 0 }: CarrierEnd): void {
-    const failures = this.#failures.splice(0);
-    const delayMs = Math.max(this.#attempts > 0 ? this.#owner.delay(this.#attempts) : 0, retryAfterMs);
-    if (this.#attempts++ === MANY_FAILURES) this.#preference = 0;
-    this.#wait(delayMs);
-    if (failures.length > 0) this.#owner.onFailure(failures, delayMs);
+  function retry({ retryAfterMs = 0 }: CarrierEnd): void {
+    const tried = failures.splice(0);
+    const delayMs = Math.max(attempts > 0 ? owner.delay(attempts) : 0, retryAfterMs);
+    if (attempts++ === MANY_FAILURES) preferred = 0;
+    wait(delayMs);
+    if (tried.length > 0) owner.onFailure(tried, delayMs);
   }
 
-  #wait(delayMs: number): void {
-    if (this.#move("waiting")) this.#setTimer(delayMs, () => this.#try(this.#preference));
+  function wait(delayMs: number): void {
+    if (move("waiting")) setTimer(delayMs, () => attempt(preferred));
   }
 
   /** Returns true if the carrier has worked: it lived for a while, and what was sent on it arrived. */
-  #noteWork(): boolean {
-    const isStable = this.#owner.now() - this.#openedAt >= STABLE_MS;
-    const hasWorked = isStable && (this.#isProven || !this.#owner.hasUnacknowledged());
-    if (hasWorked) this.#attempts = this.#upgrades = 0;
+  function noteWork(): boolean {
+    const isStable = owner.now() - openedAt >= STABLE_MS;
+    const hasWorked = isStable && (isProven || !owner.hasUnacknowledged());
+    if (hasWorked) attempts = upgrades = 0;
     return hasWorked;
   }
 
-  #upgradeLater(): void {
-    if (this.#preference === 0) return;
+  function upgradeLater(): void {
+    if (preferred === 0) return;
     // From the least preferred kind, both better ones are tried in turn.
-    const preference = this.#upgrades % 2 === 0 ? 0 : this.#preference - 1;
-    const delayMs = Math.min(UPGRADE_MS * 2 ** this.#upgrades++, MAX_UPGRADE_MS);
-    this.#setTimer(delayMs, () => this.#try(preference));
+    const preference = upgrades % 2 === 0 ? 0 : preferred - 1;
+    const delayMs = Math.min(UPGRADE_MS * 2 ** upgrades++, MAX_UPGRADE_MS);
+    setTimer(delayMs, () => attempt(preference));
   }
 
   /** Each `heartbeatMs`: sends a sign of life, and checks when the last one has come. */
-  #scheduleHeartbeat(): void {
-    this.#cancelHeartbeat = this.#owner.after(this.#heartbeatMs, () => {
-      const carrier = this.#carrier!;
+  function scheduleHeartbeat(): void {
+    cancelHeartbeat = owner.after(heartbeatMs, () => {
+      const carrier = selected!;
       const isWebSocket = carrier.kind === "websocket";
-      const tolerated = isWebSocket ? 2 ** Math.min(this.#silences + 1, MAX_SILENCES) : 2;
-      if (this.#silenceMs() >= tolerated * this.#heartbeatMs) {
-        if (isWebSocket) this.#silences += 1;
-        this.fail({ what: "silent" });
-      } else if (!carrier.heartbeat()) this.fail({ what: "what is sent does not arrive" });
-      else if (carrier === this.current) this.#scheduleHeartbeat();
+      const tolerated = isWebSocket ? 2 ** Math.min(silences + 1, MAX_SILENCES) : 2;
+      if (silenceMs() >= tolerated * heartbeatMs) {
+        if (isWebSocket) silences += 1;
+        fail({ what: "silent" });
+      } else if (!carrier.heartbeat()) fail({ what: "what is sent does not arrive" });
+      else if (carrier === currentCarrier()) scheduleHeartbeat();
     });
   }
 
-  #hear(): void {
-    this.#heardAt = this.#owner.now();
+  function hear(): void {
+    heardAt = owner.now();
   }
 
-  #silenceMs(): number {
-    return this.#owner.now() - this.#heardAt;
+  function silenceMs(): number {
+    return owner.now() - heardAt;
   }
 
-  #setTimer(delayMs: number, fn: () => void): void {
-    this.#cancelTimer();
-    this.#cancelTimer = this.#owner.after(delayMs, fn);
+  function setTimer(delayMs: number, fn: () => void): void {
+    cancelTimer();
+    cancelTimer = owner.after(delayMs, fn);
   }
 
   /** Ends all candidates and timers. */
-  #clear(): void {
-    this.#endCandidates();
-    this.#failures = [];
-    this.#cancelTimer();
-    this.#cancelHeartbeat();
+  function clear(): void {
+    endCandidates();
+    failures = [];
+    cancelTimer();
+    cancelHeartbeat();
   }
 
-  #endCandidates(): void {
-    for (const carrier of this.#candidates) {
-      this.#candidates.delete(carrier);
+  function endCandidates(): void {
+    for (const carrier of candidates) {
+      candidates.delete(carrier);
       carrier.end();
-      this.#failures.push(`${carrier.kind}: timed out`);
+      failures.push(`${carrier.kind}: timed out`);
       // A request without a token begins a session of its own.
-      if (this.#hasOpened) this.#abandoned += 1;
+      if (hasOpened) abandoned += 1;
     }
   }
+
+  attempt(preferred);
+  return {
+    get current() {
+      return currentCarrier();
+    },
+    takeAbandoned,
+    prove,
+    restart,
+    check,
+    stop,
+    fail,
+  };
 }

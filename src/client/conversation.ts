@@ -2,6 +2,7 @@
 // A conversation decides which records are new, keeps those that are not acknowledged, and calls the application.
 // Long because each of its functions reads or changes the session and its token.
 
+import { badOption } from "../base/bad-option.ts";
 import { ChannelError } from "../base/channel-error.ts";
 import type { NumberedRecord, OpenRecord } from "../codec/session-record.ts";
 import { closeStatus } from "../protocol/close-status.ts";
@@ -10,19 +11,19 @@ import { fullJitter } from "./backoff.ts";
 import type { Carrier, CarrierEvents, CarrierKind } from "./carrier.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
 import { fatalCode, REPLACED } from "./carrier-end.ts";
-import { CarrierSelector } from "./carrier-selector.ts";
+import { selectCarriers } from "./carrier-selector.ts";
 import { ClientSession, type Kept } from "./client-session.ts";
 import type { Connection, ConnectOptions, Message } from "./connection.ts";
 import { debugPrinter } from "./debug.ts";
 import { drains } from "./drains.ts";
-import { Endpoint } from "./endpoint.ts";
+import { endpointOf } from "./endpoint.ts";
 import { platform, timersOf } from "./environment.ts";
 import { events as connectionEvents } from "./events.ts";
 import { startHttp } from "./http-carrier.ts";
 import { iterate } from "./iterate.ts";
 import { LINGER_MS, MAX_BUFFERED_BYTES, STABLE_MS } from "./limits.ts";
 import { type AnyCodec, fromMessage, toMessage } from "./messages.ts";
-import { checkClose, TRANSPORTS, toTransport } from "./options.ts";
+import { checkClose, TRANSPORTS } from "./options.ts";
 import { startWebSocket } from "./websocket-carrier.ts";
 
 /** The kind that was selected last, by origin and choice. Kept for the life of the page. */
@@ -34,9 +35,10 @@ export function converse(
 ): Connection<unknown, unknown> {
   const { carriers = TRANSPORTS, environment = platform, signal, codec, backoff = {} } = options;
   const { maxBufferedBytes = MAX_BUFFERED_BYTES } = options;
-  const endpoint = new Endpoint(url, options);
-  const kinds = carriers.map(toTransport).filter((kind) => kind !== "websocket" || endpoint.WebSocket);
-  if (kinds.length === 0) throw new ChannelError("BAD_OPTION", "carriers: there is no WebSocket here");
+  const endpoint = endpointOf(url, options);
+  const kinds = carriers.filter((kind) => kind !== "websocket" || endpoint.WebSocket);
+  if (kinds.length === 0)
+    throw badOption("there is no WebSocket here: give one as the option WebSocket, or another carrier");
   const way = `${endpoint.origin} ${kinds}`;
   const after = timersOf(environment.clock);
   const time = { now: () => environment.clock.now(), after, delay: fullJitter(backoff, environment) };
@@ -72,7 +74,7 @@ export function converse(
   });
   const onAbort = (): void => void close();
   signal?.addEventListener("abort", onAbort);
-  const selector = new CarrierSelector(kinds, Math.max(kinds.indexOf(winners.get(way)!), 0), {
+  const selector = selectCarriers(kinds, Math.max(kinds.indexOf(winners.get(way)!), 0), {
     ...time,
     start,
     onRecord(carrier, record) {

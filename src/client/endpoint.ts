@@ -1,5 +1,6 @@
 // The URL of a session, with the parameters and headers that the application adds to each request.
 
+import { badOption, badValue } from "../base/bad-option.ts";
 import { ChannelError } from "../base/channel-error.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
 
@@ -18,6 +19,7 @@ export type WebSocketConstructor = new (
 /** A value, or a function that is called for it before each request, so that an expired value can be renewed. */
 export type Given<T> = T | (() => T | Promise<T>);
 
+/** The options of `connect` that concern each request. */
 export interface EndpointOptions {
   /**
    * Headers of each request. A browser's WebSocket takes none: put what it needs into `params`, a cookie or `protocols`.
@@ -30,72 +32,71 @@ export interface EndpointOptions {
   readonly protocols?: readonly string[] | undefined;
   /** As in `fetch`. A WebSocket always sends cookies, as `include` does. @default "same-origin" */
   readonly credentials?: RequestInit["credentials"] | undefined;
-  /** @default the platform's. Node has one from version 22 on; give it `WebSocket` of `ws` before. */
+  /** The constructor of WebSockets. @default the platform's. Node has one from version 22 on; give it `WebSocket` of `ws` before. */
   readonly WebSocket?: WebSocketConstructor | undefined;
-  /** @default the platform's */
+  /** Sends the requests of streams, polls and POSTs. @default the platform's */
   readonly fetch?: typeof fetch | undefined;
 }
 
 /** PROTOCOL.md, "Carriers": the names of the query that are the session's own. */
 const RESERVED = /^(session|after|mode|park|from|try)$/;
 
-export class Endpoint {
+export interface Endpoint {
   readonly options: EndpointOptions;
   readonly WebSocket: WebSocketConstructor | undefined;
-  readonly #url: URL;
-
-  /**
-   * A URL with the scheme of HTTP or of WebSocket; relative to the page, where there is one. Throws TypeError for a text
-   * that is no URL, BAD_OPTION for a URL, `params` or `headers` that no request can have.
-   */
-  constructor(url: string | URL, options: EndpointOptions) {
-    this.options = options;
-    this.WebSocket = options.WebSocket ?? globalThis.WebSocket;
-    this.#url = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
-    this.#url.protocol = this.#url.protocol.replace("ws", "http");
-    this.#url.hash = "";
-    const { params, headers } = options;
-    try {
-      // The results of functions are checked at each request.
-      this.#compose(typeof params === "function" ? {} : params, typeof headers === "function" ? {} : headers);
-    } catch (cause) {
-      throw refused(cause);
-    }
-  }
-
   /** Connections to one origin share the kind of carrier that was selected last. */
-  get origin(): string {
-    return this.#url.origin;
-  }
-
+  readonly origin: string;
   /**
    * Returns the URL and the headers of one request. `query` is called last, after the application's functions. Throws
    * BAD_OPTION if one of those throws.
    */
-  async request(query: () => Query): Promise<Composed> {
-    const { params, headers } = this.options;
-    let composed: Composed;
-    try {
-      composed = this.#compose(await given(params), await given(headers));
-    } catch (cause) {
-      throw refused(cause);
-    }
-    for (const [name, value] of Object.entries(query())) composed.url.searchParams.set(name, value);
-    return composed;
-  }
+  request(query: () => Query): Promise<Composed>;
+}
 
-  #compose(params: Query = {}, headers: Query = {}): Composed {
-    const url = new URL(this.#url);
-    for (const [name, value] of entriesOf(params)) url.searchParams.set(name, value);
+/**
+ * The endpoint of a URL with the scheme of HTTP or of WebSocket; relative to the page, where there is one. Throws TypeError for
+ * a text that is no URL, BAD_OPTION for a URL, `params` or `headers` that no request can have.
+ */
+export function endpointOf(location: string | URL, options: EndpointOptions): Endpoint {
+  const { params, headers } = options;
+  const base = new URL(location, globalThis.document?.baseURI ?? globalThis.location?.href);
+  base.protocol = base.protocol.replace("ws", "http");
+  base.hash = "";
+
+  function compose(params: Query = {}, headers: Query = {}): Composed {
+    const url = new URL(base);
+    for (const [name, value] of entriesOf("params", params)) url.searchParams.set(name, value);
     if (!/^http/.test(url.protocol) || url.username || url.password) {
-      throw new Error("it must be http(s): or ws(s):, without user and password");
+      throw badOption("the URL must be http(s): or ws(s):, without user and password");
     }
     for (const name of url.searchParams.keys()) {
-      if (RESERVED.test(name)) throw new Error(`"${name}" in the query is the session's own`);
+      if (RESERVED.test(name)) throw badOption(`"${name}" in the query is the session's own; use another name`);
     }
-    new Headers(entriesOf(headers));
+    new Headers(entriesOf("headers", headers));
     return { url, headers };
   }
+
+  try {
+    // The results of functions are checked at each request.
+    compose(typeof params === "function" ? {} : params, typeof headers === "function" ? {} : headers);
+  } catch (cause) {
+    throw refused(cause);
+  }
+  return {
+    options,
+    WebSocket: options.WebSocket ?? globalThis.WebSocket,
+    origin: base.origin,
+    async request(query) {
+      let composed: Composed;
+      try {
+        composed = compose(await given(params), await given(headers));
+      } catch (cause) {
+        throw refused(cause);
+      }
+      for (const [name, value] of Object.entries(query())) composed.url.searchParams.set(name, value);
+      return composed;
+    },
+  };
 }
 
 interface Composed {
@@ -104,11 +105,14 @@ interface Composed {
 }
 
 /** Throws unless `given` is a plain object of texts: nothing of a `Headers` or `URLSearchParams` would be sent. */
-function entriesOf(given: Query): [string, string][] {
+function entriesOf(name: string, given: Query): [string, string][] {
+  if (typeof given !== "object" || !given || Symbol.iterator in given)
+    throw badValue(name, given, "a plain object of texts");
   const entries = Object.entries(given);
-  const isPlain = typeof given === "object" && !(Symbol.iterator in given);
-  if (isPlain && entries.every(([, value]) => /^[snb]/.test(typeof value))) return entries;
-  throw new Error("not an object of texts");
+  for (const [key, value] of entries) {
+    if (!/^[snb]/.test(typeof value)) throw badValue(`${name}.${key}`, value, "a text");
+  }
+  return entries;
 }
 
 /** Returns the reason of a failed request, as far as the platform gives one. */
@@ -130,5 +134,5 @@ function given<T>(value: Given<T> | undefined): T | Promise<T> | undefined {
 }
 
 function refused(cause: unknown): ChannelError {
-  return new ChannelError("BAD_OPTION", `url, params or headers: ${cause}`, { cause });
+  return cause instanceof ChannelError ? cause : badOption(`params or headers: ${cause}`, { cause });
 }

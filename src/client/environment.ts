@@ -6,8 +6,9 @@ import type { Clock } from "../base/clock.ts";
 /** News for a page: the network has come or gone, or the page may have slept. */
 export type PageEvent = "online" | "offline" | "awake";
 
+/** Time, chance and the news of a page, for tests: `platform.environment` of a test server is one. */
 export interface Environment {
-  /** `now` may count from any moment, but must be monotonic: it measures silence. */
+  /** The source of time. `now` may count from any moment, but must be monotonic: it measures silence. */
   readonly clock: Clock;
   /** Returns a number from 0 to 1, without 1. */
   random(): number;

@@ -1,6 +1,7 @@
 // The entry of `unichannel/client`: re-exports only.
 
 export { ChannelError } from "../base/channel-error.ts";
+export type { Clock } from "../base/clock.ts";
 export type { ErrorCode } from "../base/errors.ts";
 export {
   type JsonMessages,
@@ -12,6 +13,7 @@ export {
   type WithCodec,
 } from "../codec/message-codec.ts";
 export type { CloseName, CloseStatus } from "../protocol/close-status.ts";
+export type { BackoffOptions } from "./backoff.ts";
 export type { CarrierKind } from "./carrier.ts";
 export { connect } from "./connect.ts";
 export type {
@@ -23,4 +25,6 @@ export type {
   Opening,
   Sendable,
 } from "./connection.ts";
+export type { EndpointOptions, Given, WebSocketConstructor } from "./endpoint.ts";
+export type { Environment, PageEvent } from "./environment.ts";
 export { ResumableWebSocket } from "./resumable-web-socket.ts";

@@ -1,7 +1,7 @@
 // The listeners of one event, by the rules of EventTarget (DOM §2.9): a listener that is added while an event is told does
 // not hear that event, and one that was removed does not hear it either. Two registrations of one function are two.
 
-import { ChannelError } from "../base/channel-error.ts";
+import { badValue } from "../base/bad-option.ts";
 import { guard } from "../base/guard.ts";
 
 type Listener<E> = (event: E) => unknown;
@@ -28,7 +28,7 @@ export function listeners<E>(
       return all.length;
     },
     add(fn) {
-      if (typeof fn !== "function") throw new ChannelError("BAD_OPTION", "a listener must be a function");
+      if (typeof fn !== "function") throw badValue("a listener", fn, "a function");
       const registration: { fn: Listener<E> | undefined } = { fn };
       all = [...all, registration];
       return () => {

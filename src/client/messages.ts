@@ -1,5 +1,6 @@
 // Converts the values of an application to messages, and back.
 
+import { show } from "../base/bad-option.ts";
 import { ChannelError } from "../base/channel-error.ts";
 import { callSync } from "../base/guard.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
@@ -22,7 +23,7 @@ export function toMessage(codec: AnyCodec | undefined, value: unknown): Message 
   } catch (error) {
     cause = error;
   }
-  throw new ChannelError("BAD_DATA", "neither text nor bytes of an ArrayBuffer", { cause });
+  throw new ChannelError("BAD_DATA", `${show(data)}; send text, an ArrayBuffer or a view of one`, { cause });
 }
 
 export function fromMessage(codec: AnyCodec | undefined, message: Message): unknown {

@@ -1,6 +1,7 @@
 // Options are checked where they are given: a mistake would otherwise be a connection that never opens, or one that
 // reconnects without pause.
 
+import { badOption, badValue, show } from "../base/bad-option.ts";
 import { ChannelError } from "../base/channel-error.ts";
 import { checkOptionNames, unknownName } from "../base/option-names.ts";
 import { SESSION_PROTOCOL } from "../codec/session-record.ts";
@@ -10,11 +11,6 @@ import type { ConnectOptions } from "./connection.ts";
 import type { Environment } from "./environment.ts";
 
 export const TRANSPORTS: readonly CarrierKind[] = ["websocket", "sse", "poll"];
-
-/** An event stream is also accepted as `stream`, its name in earlier versions. */
-export function toTransport(kind: CarrierKind | "stream"): CarrierKind {
-  return kind === "stream" ? "sse" : kind;
-}
 
 /** A description of the legal values, and a check; without a check, the description names the types. */
 type Rule = readonly [expected: string, isRight?: (value: unknown) => boolean];
@@ -40,7 +36,7 @@ const OPTIONS: Readonly<Record<keyof ConnectOptions | "codec", Rule>> = {
     (value) => can<Environment>(value, "random", "watch") && can(value.clock, "now", "setTimer", "clearTimer"),
   ],
   backoff: ["an object"],
-  // `Endpoint` checks their contents.
+  // `endpointOf` checks their contents.
   headers: ["an object or a function"],
   params: ["an object or a function"],
 };
@@ -48,21 +44,20 @@ const BACKOFF: Readonly<Record<keyof BackoffOptions, Rule>> = { firstMs: millise
 
 /** Throws BAD_OPTION. */
 export function checkOptions(options: ConnectOptions): void {
-  check("connect", options, OPTIONS);
+  check("connect", options, OPTIONS, "");
   const { carriers = [], backoff = {} } = options;
   for (const kind of carriers) {
-    if (!TRANSPORTS.includes(toTransport(kind)))
-      throw new ChannelError("BAD_OPTION", unknownName("no carrier", `${kind}`, TRANSPORTS));
+    if (!TRANSPORTS.includes(kind)) throw badOption(unknownName("there is no carrier", `${kind}`, TRANSPORTS));
   }
-  check("backoff", backoff, BACKOFF);
+  check("backoff", backoff, BACKOFF, "backoff.");
 }
 
-function check(owner: string, options: object, rules: Readonly<Record<string, Rule>>): void {
+function check(owner: string, options: object, rules: Readonly<Record<string, Rule>>, prefix: string): void {
   checkOptionNames(owner, options, Object.keys(rules));
   for (const [name, [expected, isRight]] of Object.entries(rules)) {
     const value = (options as Readonly<Record<string, unknown>>)[name];
     if (value === undefined || (isRight ? isRight(value) : value !== null && expected.includes(typeof value))) continue;
-    throw new ChannelError("BAD_OPTION", `${name} must be ${expected}`);
+    throw badValue(prefix + name, value, expected);
   }
 }
 
@@ -83,7 +78,8 @@ function isNumber(value: unknown): value is number {
 /** Throws BAD_CLOSE for a code or reason that a browser refuses to send (WHATWG WebSockets §3.1, "close"). */
 export function checkClose(code: number, reason: string): void {
   if (code !== 1000 && !(Number.isInteger(code) && code >= 3000 && code <= 4999)) {
-    throw new ChannelError("BAD_CLOSE", `code ${code}`);
+    throw new ChannelError("BAD_CLOSE", `the code is ${show(code)}; it must be 1000 or 3000 to 4999`);
   }
-  if (new TextEncoder().encode(reason).length > 123) throw new ChannelError("BAD_CLOSE", "reason over 123 bytes");
+  if (new TextEncoder().encode(reason).length > 123)
+    throw new ChannelError("BAD_CLOSE", "the reason is over 123 bytes");
 }

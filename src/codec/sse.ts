@@ -17,7 +17,9 @@ export interface TypedEvent {
   readonly data: string;
 }
 
+/** An event as an EventSource tells it: WHATWG HTML §9.2.6. */
 export interface ServerEvent extends TypedEvent {
+  /** The id of this event, or of the last one before it that had an id. */
   readonly lastEventId: string;
 }
 

@@ -1,7 +1,6 @@
 // The rules of one server about hosts, origins and CORS, made of its options. `access.ts` applies them to a request.
 
-import { ChannelError } from "../base/errors.ts";
-import { show } from "../base/option-values.ts";
+import { badValue } from "../base/bad-option.ts";
 import { Cors, type CorsOptions } from "./cors.ts";
 import { type AllowedHosts, type HostRule, toHostRule } from "./host.ts";
 import { type AllowedOrigins, type OriginReporter, type OriginRule, toOriginRule } from "./origin.ts";
@@ -30,7 +29,7 @@ export function toAccess(
   report: OriginReporter,
 ): Access {
   if (cors === null || (typeof cors !== "boolean" && typeof cors !== "object")) {
-    throw new ChannelError("BAD_OPTION", `cors is ${show(cors)}; it must be true, false or an object`);
+    throw badValue("cors", cors, "true, false or an object");
   }
   const origins = toOriginRule(allowedOrigins, report);
   const hosts = toHostRule(allowedHosts);

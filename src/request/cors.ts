@@ -1,9 +1,9 @@
 // How pages of other origins read what they get: CORS, WHATWG Fetch §3.2. Pages that may connect (`allowedOrigins`) may read
 // every answer: of channels, polls and sessions, what a handler returns, and refusals.
 
-import { ChannelError } from "../base/errors.ts";
+import { badOption, badValue } from "../base/bad-option.ts";
+import type { ChannelError } from "../base/errors.ts";
 import { checkOptionNames } from "../base/option-names.ts";
-import { show } from "../base/option-values.ts";
 import { fieldValue } from "../codec/http1-request.ts";
 import { isToken } from "../codec/http1-syntax.ts";
 import type { AllowedOrigins } from "./origin.ts";
@@ -48,9 +48,8 @@ export class Cors {
     const { credentials = allowedOrigins !== "any" } = options;
     if (typeof credentials !== "boolean") throw bad("credentials", credentials, "true or false");
     if (credentials && allowedOrigins === "any") {
-      throw new ChannelError(
-        "BAD_OPTION",
-        'cors.credentials with allowedOrigins: "any" would let every page act for its visitor',
+      throw badOption(
+        'cors.credentials with allowedOrigins: "any" would let every page act for its visitor; name the origins',
       );
     }
     if (typeof maxAgeMs !== "number" || !(maxAgeMs >= 0)) throw bad("maxAgeMs", maxAgeMs, "a number, 0 or more");
@@ -105,5 +104,5 @@ function tokens(name: string, list: readonly string[]): readonly string[] {
 }
 
 function bad(name: string, value: unknown, allowed: string): ChannelError {
-  return new ChannelError("BAD_OPTION", `cors.${name} is ${show(value)}; it must be ${allowed}`);
+  return badValue(`cors.${name}`, value, allowed);
 }

@@ -82,7 +82,8 @@ function toHandshake(request: ChannelRequest): Handshake | undefined {
 
 function upgradeChecked(request: ChannelRequest, handshake: Handshake, result: UpgradeResult, handler: Handler): void {
   try {
-    if (request.channel !== undefined) throw new ChannelError("ALREADY_ANSWERED", "an upgrade check opened a channel");
+    if (request.channel !== undefined)
+      throw new ChannelError("ALREADY_ANSWERED", "an upgrade check opened a channel; open it in the handler");
     request.upgrade = toAccepted(handshake, result);
     if (request.upgrade === undefined) answer(request, result as HandlerResult, "upgrade");
     // The client left during the check, so there is nobody to open a channel for.
@@ -99,7 +100,8 @@ function answer(request: ChannelRequest, result: HandlerResult, source: Source =
     else if (result === undefined) respond(request, NOT_FOUND);
     else if (isLiteral(result)) respond(request, result);
     else if (result instanceof Response) answerResponse(request, result, source);
-    else if (implementationOf(result) !== undefined) throw new ChannelError("BAD_DATA", "a channel of another request");
+    else if (implementationOf(result) !== undefined)
+      throw new ChannelError("BAD_DATA", "a channel of another request; return the one that this request has");
     else respond(request, result as SendData);
   } catch (error) {
     fail(request, error, source);
@@ -130,7 +132,10 @@ function checkNothingElse(request: ChannelRequest, result: HandlerResult): void 
   if (implementationOf(result) === request.channel) return;
   if (result instanceof Response && isChannelResponse(result)) return;
   discardBody(result);
-  const error = new ChannelError("ALREADY_ANSWERED", "a channel is open, so what the handler returned was dropped");
+  const error = new ChannelError(
+    "ALREADY_ANSWERED",
+    "a channel is open, so what the handler returned was dropped; return nothing or the channel",
+  );
   contextOf(request).report(error, { source: "handler", request });
 }
 

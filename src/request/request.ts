@@ -230,8 +230,10 @@ export class ChannelRequest<out Attachment = unknown> {
       throw new ChannelError("NOT_OUR_REQUEST", "pass the request that the handler was given (in Hono: c.req.raw)");
     }
     const { channel, exchange, isRefused } = original;
-    const isAnswered = channel !== undefined || (exchange.isAnswered && !exchange.isClientGone && !isRefused);
-    if (isAnswered) throw new ChannelError("ALREADY_ANSWERED");
+    if (channel !== undefined)
+      throw new ChannelError("ALREADY_ANSWERED", "it has a channel; open one for each request");
+    if (exchange.isAnswered && !exchange.isClientGone && !isRefused)
+      throw new ChannelError("ALREADY_ANSWERED", "it has a response");
     return original;
   }
 

@@ -3,7 +3,7 @@
 
 import { ChannelError } from "../base/errors.ts";
 import { unknownName } from "../base/option-names.ts";
-import { isPlain } from "../base/option-values.ts";
+import { isPlain, show } from "../base/option-values.ts";
 import { checkFields, NO_FIELDS, toFields } from "../channel/headers.ts";
 import { discardBody } from "../channel/source.ts";
 import { withoutContentFields } from "../codec/field-list.ts";
@@ -40,7 +40,8 @@ export function toAccepted(handshake: Handshake, result: UpgradeResult): Checked
   if (!isPlain(result)) {
     // Nobody will read a stream in it, so it is cancelled.
     discardBody(result);
-    throw new ChannelError("BAD_DATA", "an upgrade check returns nothing, { headers, attachment }, or a response");
+    const allowed = "it must return nothing, { headers, attachment }, or a response";
+    throw new ChannelError("BAD_DATA", `an upgrade check returned ${show(result)}; ${allowed}`);
   }
   for (const name of Reflect.ownKeys(result)) {
     if (!RESULT_NAMES.includes(name)) {

@@ -1,6 +1,7 @@
 // The options of `serve`: their types, and one table with their checks and defaults.
 
 import type { TlsOptions } from "node:tls";
+import { badOption, show } from "../base/bad-option.ts";
 import { MAX_TIMER_MS } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import {
@@ -269,7 +270,7 @@ export function toTimerMs(ms: number): number {
 /** Returns the whole line of the `Server` field, or an empty string. Throws BAD_OPTION. */
 export function toServerField(value: string | undefined): string {
   if (value === undefined || value === "") return "";
-  if (!isFieldValue(value)) throw new ChannelError("BAD_OPTION", "serverHeader has a character that HTTP forbids");
+  if (!isFieldValue(value)) throw badOption(`serverHeader is ${show(value)}, which has a character that HTTP forbids`);
   return `Server: ${value}\r\n`;
 }
 
@@ -277,7 +278,10 @@ export function toServerField(value: string | undefined): string {
 export function checkProxyOptions({ proxyProtocol = "off", trustedProxies, tls, path }: ServeOptions): void {
   if (proxyProtocol === "off") return;
   if (trustedProxies === undefined || (Array.isArray(trustedProxies) && trustedProxies.length === 0)) {
-    throw new ChannelError("BAD_OPTION", "proxyProtocol is believed only from trustedProxies, and there are none");
+    throw new ChannelError(
+      "BAD_OPTION",
+      "proxyProtocol is believed only from trustedProxies, and there are none: name the proxies there",
+    );
   }
   if (tls !== undefined && path !== undefined) {
     throw new ChannelError("BAD_OPTION", "proxyProtocol with tls wants TCP, not a Unix socket");

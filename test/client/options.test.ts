@@ -84,6 +84,42 @@ describe("connect refuses with BAD_OPTION", () => {
     }
   });
 
+  it("and its text names the option, its value, and what is allowed", () => {
+    const texts: readonly [unknown, string][] = [
+      ["poll", 'the options of connect must be an object, not "poll"'],
+      [{ maxBufferedBytes: -1 }, "maxBufferedBytes is -1; it must be a number from 1"],
+      [{ carriers: "poll" }, 'carriers is "poll"; it must be a list of different names'],
+      [{ carriers: ["stream"] }, 'there is no carrier "stream"; known are websocket, sse, poll'],
+      [{ backoff: { capMs: 0 } }, "backoff.capMs is 0; it must be a number from 1 to 2^31 - 1"],
+      [{ backoff: { firstMS: 1 } }, 'backoff has no option "firstMS"; did you mean "firstMs"?'],
+      [{ fetch: null }, "fetch is null; it must be a function"],
+      [{ codec: {} }, "codec is an object; it must be a MessageCodec"],
+      [{ params: "a=1" }, 'params is "a=1"; it must be an object or a function'],
+      [{ headers: new Headers() }, "headers is an object; it must be a plain object of texts"],
+      [{ headers: null }, "headers is null; it must be an object or a function"],
+      [{ headers: { a: undefined } }, "headers.a is undefined; it must be a text"],
+      [{ params: { session: "mine" } }, '"session" in the query is the session\'s own; use another name'],
+    ];
+    for (const [options, text] of texts) {
+      const message = new RegExp(`: ${text.replace(/[.?^]/g, "\\$&")}$`);
+      assert.throws(
+        () => connect("http://a.example", options as ConnectOptions),
+        { code: "BAD_OPTION", message },
+        text,
+      );
+    }
+    const network = new Network();
+    const connection = network.connect({ carriers: ["poll"] });
+    assert.throws(() => connection.close(999), { message: /the code is 999; it must be 1000 or 3000 to 4999$/ });
+    assert.throws(() => connection.onMessage("log" as never), {
+      message: /a listener is "log"; it must be a function$/,
+    });
+    assert.throws(() => connection.send({} as never), {
+      message: /an object; send text, an ArrayBuffer or a view of one$/,
+    });
+    connection.close();
+  });
+
   it("the same options where a class inherits them", () => {
     const options = Object.create({ maxBufferedBytes: "1000" }) as ConnectOptions;
     assert.throws(() => connect("http://a.example", options), { code: "BAD_OPTION", message: /maxBufferedBytes/ });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ClientSession } from "../../src/client/client-session.ts";
-import { Endpoint, type WebSocketConstructor } from "../../src/client/endpoint.ts";
+import { endpointOf, type WebSocketConstructor } from "../../src/client/endpoint.ts";
 import { startWebSocket } from "../../src/client/websocket-carrier.ts";
 import type { OpenRecord } from "../../src/codec/session-record.ts";
 import { until } from "../support/wait.ts";
@@ -30,7 +30,7 @@ async function saidAfter(acknowledged: number): Promise<unknown[]> {
     }
     close(): void {}
   }
-  const endpoint = new Endpoint("http://x/", { WebSocket: Socket as WebSocketConstructor });
+  const endpoint = endpointOf("http://x/", { WebSocket: Socket as WebSocketConstructor });
   const told = { onStart() {}, onAlive() {}, onRecord() {}, onEnd() {} };
   const time = { now: () => 0, after: () => () => {}, delay: () => 0 };
   const carrier = startWebSocket({ endpoint, ...time, ...told, resumption: () => ({ session: "T", after: "0" }) });

@@ -210,7 +210,7 @@ describe("a server with tls", { skip: noCertificate }, () => {
       [/no certificate/, { cert: undefined, key: undefined }],
       [/no certificate/, { minVersion: "TLSv1.2" }],
       [/tls has no option "certt"; did you mean "cert"/, { certt: given.cert, key: given.key }],
-      [/must be an object, not boolean/, true],
+      [/must be an object, not true/, true],
       [/must be an object, not null/, null],
       [/ALPNCallback/, { ...given, ALPNCallback: 5 }],
       [/SNICallback/, { ...given, SNICallback: "x" }],
