@@ -16,14 +16,15 @@ export interface MetricsOptions {
 }
 
 type Labels = Readonly<Record<string, string>>;
-type Sample = readonly [labels: Labels, value: number];
+/** A number, or numbers by the values of a label, or of two. */
+type Counts = number | Readonly<Record<string, number>> | Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 interface Definition {
   readonly type: "gauge" | "counter";
   readonly name: string;
   readonly help: string;
   readonly labelNames: readonly string[];
-  readonly read: (stats: ServerStats) => readonly Sample[];
+  readonly read: (stats: ServerStats) => Counts;
 }
 
 interface Source {
@@ -32,26 +33,33 @@ interface Source {
 }
 
 const DEFINITIONS: readonly Definition[] = [
-  one("gauge", "connections", "Open connections", (stats) => stats.connections),
-  one("counter", "connections_total", "Connections opened", (stats) => stats.connectionsOpened),
-  one("counter", "connections_refused_total", "Connections sent away", (stats) => stats.connectionsRefused),
-  one("counter", "requests_total", "Requests that were served", (stats) => stats.requests),
-  by(
+  metric("gauge", "connections", "Open connections", (stats) => stats.connections),
+  metric("counter", "connections_total", "Connections opened", (stats) => stats.connectionsOpened),
+  metric("counter", "connections_refused_total", "Connections sent away", (stats) => stats.connectionsRefused),
+  metric("counter", "requests_total", "Requests that were served", (stats) => stats.requests),
+  metric(
     "counter",
     "responses_total",
     "Responses that have ended, by class of status",
-    "status",
     (stats) => stats.responses,
+    "status",
   ),
-  by("gauge", "channels", "Open channels", "transport", (stats) => stats.channels),
-  byTwo("channels_closed_total", "Channels that have ended", ["transport", "name"], (stats) => stats.channelsClosed),
-  one("counter", "messages_received_total", "Messages from clients", (stats) => stats.messagesReceived),
-  one("counter", "messages_sent_total", "Sends that channels took", (stats) => stats.messagesSent),
-  one("counter", "received_bytes_total", "Bytes that came in on connections", (stats) => stats.bytesReceived),
-  one("counter", "sent_bytes_total", "Bytes that went out on connections", (stats) => stats.bytesSent),
-  one("gauge", "buffered_bytes", "Bytes sent that clients have not taken", (stats) => stats.bufferedBytes),
-  by("counter", "overflows_total", "Sends that found their channel full", "policy", (stats) => stats.overflows),
-  byTwo("errors_total", "Errors that were reported", ["source", "code"], (stats) => stats.errors),
+  metric("gauge", "channels", "Open channels", (stats) => stats.channels, "transport"),
+  metric(
+    "counter",
+    "channels_closed_total",
+    "Channels that have ended",
+    (stats) => stats.channelsClosed,
+    "transport",
+    "name",
+  ),
+  metric("counter", "messages_received_total", "Messages from clients", (stats) => stats.messagesReceived),
+  metric("counter", "messages_sent_total", "Sends that channels took", (stats) => stats.messagesSent),
+  metric("counter", "received_bytes_total", "Bytes that came in on connections", (stats) => stats.bytesReceived),
+  metric("counter", "sent_bytes_total", "Bytes that went out on connections", (stats) => stats.bytesSent),
+  metric("gauge", "buffered_bytes", "Bytes sent that clients have not taken", (stats) => stats.bufferedBytes),
+  metric("counter", "overflows_total", "Sends that found their channel full", (stats) => stats.overflows, "policy"),
+  metric("counter", "errors_total", "Errors that were reported", (stats) => stats.errors, "source", "code"),
 ];
 
 /** The servers whose numbers a registry's metrics show, by prefix. */
@@ -79,8 +87,8 @@ export function collectMetrics(server: Source["server"], options: MetricsOptions
   const source = { server, labels };
   sources.push(source);
   return () => {
-    const place = sources.indexOf(source);
-    if (place >= 0) sources.splice(place, 1);
+    const index = sources.indexOf(source);
+    if (index >= 0) sources.splice(index, 1);
   };
 }
 
@@ -102,7 +110,9 @@ function define(
         // The server keeps the counts, so the metric is set, not added to.
         this.reset();
         for (const { server, labels } of sources) {
-          for (const [own, value] of definition.read(statsOf(server))) this.inc({ ...own, ...labels }, value);
+          for (const [own, value] of samplesOf(definition.read(statsOf(server)), definition.labelNames)) {
+            this.inc({ ...own, ...labels }, value);
+          }
         }
       },
     };
@@ -141,7 +151,7 @@ const OWN_LABELS: ReadonlySet<string> = new Set(DEFINITIONS.flatMap(({ labelName
 
 const SNAPSHOTS = new Map<Source["server"], ServerStats>();
 
-/** One look for all metrics of a scrape: prom-client collects them in one turn. */
+/** The numbers are read once for all metrics of a scrape: prom-client collects them in one turn. */
 function statsOf(server: Source["server"]): ServerStats {
   const seen = SNAPSHOTS.get(server);
   if (seen !== undefined) return seen;
@@ -151,31 +161,19 @@ function statsOf(server: Source["server"]): ServerStats {
   return stats;
 }
 
-function one(type: Definition["type"], name: string, help: string, read: (stats: ServerStats) => number): Definition {
-  return { type, name, help, labelNames: [], read: (stats) => [[{}, read(stats)]] };
+function samplesOf(counts: Counts, [name, ...names]: readonly string[]): [labels: Labels, value: number][] {
+  if (typeof counts === "number") return [[{}, counts]];
+  return Object.entries(counts).flatMap(([value, inner]) =>
+    samplesOf(inner, names).map(([labels, count]): [Labels, number] => [{ [name!]: value, ...labels }, count]),
+  );
 }
 
-function by(
+function metric(
   type: Definition["type"],
   name: string,
   help: string,
-  label: string,
-  read: (stats: ServerStats) => Readonly<Record<string, number>>,
+  read: Definition["read"],
+  ...labelNames: readonly string[]
 ): Definition {
-  const toSamples = (stats: ServerStats): Sample[] =>
-    Object.entries(read(stats)).map(([key, value]) => [{ [label]: key }, value]);
-  return { type, name, help, labelNames: [label], read: toSamples };
-}
-
-function byTwo(
-  name: string,
-  help: string,
-  [outer, inner]: readonly [string, string],
-  read: (stats: ServerStats) => Readonly<Record<string, Readonly<Record<string, number>>>>,
-): Definition {
-  const toSamples = (stats: ServerStats): Sample[] =>
-    Object.entries(read(stats)).flatMap(([first, counts]) =>
-      Object.entries(counts).map(([second, value]): Sample => [{ [outer]: first, [inner]: second }, value]),
-    );
-  return { type: "counter", name, help, labelNames: [outer, inner], read: toSamples };
+  return { type, name, help, labelNames, read };
 }

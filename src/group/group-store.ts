@@ -5,6 +5,7 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { callSync, guard } from "../base/guard.ts";
+import { checkOptions } from "../base/option-values.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
 import type { HeadersInput } from "../channel/headers.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
@@ -37,10 +38,10 @@ import { StoreErrors } from "./store-errors.ts";
 import {
   checkGroupName,
   checkHistorySince,
-  checkJoinOptions,
   checkMember,
-  checkPublishOptions,
-  checkStoreOptions,
+  JOIN_OPTIONS,
+  PUBLISH_OPTIONS,
+  STORE_OPTIONS,
 } from "./store-options.ts";
 import type { SourceOwner, StreamSource } from "./stream/source.ts";
 
@@ -65,7 +66,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
 
   /** @internal Applications call `createChannelStore`. */
   constructor(options: ChannelStoreOptions<Attachment, Out>, makeSource: (owner: SourceOwner) => StreamSource) {
-    checkStoreOptions(options);
+    checkOptions("createChannelStore", options, STORE_OPTIONS);
     const { clock = systemClock } = options;
     this.#options = options;
     this.#clock = clock;
@@ -96,7 +97,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
   ): void {
     checkGroupName(name);
     checkMember("the second argument of addToGroup", channel);
-    if (options !== NO_OPTIONS) checkJoinOptions(options);
+    if (options !== NO_OPTIONS) checkOptions("addToGroup", options, JOIN_OPTIONS);
     // A closed channel never fires its close callbacks again, so it could not be removed.
     if (this.#isClosed || implementationOf(channel)?.hasEnded === true) return;
     const info = options.presence === undefined ? undefined : presencePayload(options.presence);
@@ -158,7 +159,7 @@ export class GroupStore<Attachment = unknown, Out = unknown> implements ChannelS
     // Everything happens within the call: `async` only turns an exception into a rejection.
     try {
       checkGroupName(name);
-      if (options !== NO_OPTIONS) checkPublishOptions(options);
+      if (options !== NO_OPTIONS) checkOptions("publish", options, PUBLISH_OPTIONS);
       const { except } = options;
       if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
       const converted = toGroupMessage(this.#encode(message));

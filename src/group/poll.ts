@@ -1,13 +1,13 @@
 // Long polling of a group: a request waits until there is a message that its client has not received. The client is away
 // between two polls. Each answer says where it ends, and the history keeps later messages, so nothing is lost.
 
-import { badOption } from "../base/option-values.ts";
+import { badOption, checkOptions } from "../base/option-values.ts";
 import type { Channel } from "../channel/channel.ts";
 import { checkFields, toFields } from "../channel/headers.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import type { ChannelStore } from "./channel-store.ts";
 import { GroupStore } from "./group-store.ts";
-import { checkPollOptions, type PollOptions } from "./store-options.ts";
+import { POLL_OPTIONS, type PollOptions } from "./store-options.ts";
 
 const NO_OPTIONS: PollOptions = {};
 
@@ -27,7 +27,7 @@ export function pollGroup<Attachment, Out>(
   options: PollOptions = NO_OPTIONS,
 ): Channel {
   if (!(store instanceof GroupStore)) throw badOption("pollGroup needs a store of createChannelStore");
-  if (options !== NO_OPTIONS) checkPollOptions(options);
+  if (options !== NO_OPTIONS) checkOptions("pollGroup", options, POLL_OPTIONS);
   const { since = sinceOf(request.url), parkMs = 25_000, headers } = options;
   if (headers !== undefined) checkFields(toFields(headers));
   return store.poll(request, group, since, parkMs, headers);
