@@ -19,13 +19,13 @@ type Labels = Readonly<Record<string, string>>;
 /** A number, or numbers by the values of a label, or of two. */
 type Counts = number | Readonly<Record<string, number>> | Readonly<Record<string, Readonly<Record<string, number>>>>;
 
-interface Definition {
-  readonly type: "gauge" | "counter";
-  readonly name: string;
-  readonly help: string;
-  readonly labelNames: readonly string[];
-  readonly read: (stats: ServerStats) => Counts;
-}
+type Definition = readonly [
+  type: "gauge" | "counter",
+  name: string,
+  help: string,
+  read: (stats: ServerStats) => Counts,
+  ...labelNames: readonly string[],
+];
 
 interface Source {
   readonly server: { stats(): ServerStats };
@@ -33,33 +33,27 @@ interface Source {
 }
 
 const DEFINITIONS: readonly Definition[] = [
-  metric("gauge", "connections", "Open connections", (stats) => stats.connections),
-  metric("counter", "connections_total", "Connections opened", (stats) => stats.connectionsOpened),
-  metric("counter", "connections_refused_total", "Connections sent away", (stats) => stats.connectionsRefused),
-  metric("counter", "requests_total", "Requests that were served", (stats) => stats.requests),
-  metric(
-    "counter",
-    "responses_total",
-    "Responses that have ended, by class of status",
-    (stats) => stats.responses,
-    "status",
-  ),
-  metric("gauge", "channels", "Open channels", (stats) => stats.channels, "transport"),
-  metric(
+  ["gauge", "connections", "Open connections", (stats) => stats.connections],
+  ["counter", "connections_total", "Connections opened", (stats) => stats.connectionsOpened],
+  ["counter", "connections_refused_total", "Connections sent away", (stats) => stats.connectionsRefused],
+  ["counter", "requests_total", "Requests that were served", (stats) => stats.requests],
+  ["counter", "responses_total", "Responses that have ended, by class of status", (stats) => stats.responses, "status"],
+  ["gauge", "channels", "Open channels", (stats) => stats.channels, "transport"],
+  [
     "counter",
     "channels_closed_total",
     "Channels that have ended",
     (stats) => stats.channelsClosed,
     "transport",
     "name",
-  ),
-  metric("counter", "messages_received_total", "Messages from clients", (stats) => stats.messagesReceived),
-  metric("counter", "messages_sent_total", "Sends that channels took", (stats) => stats.messagesSent),
-  metric("counter", "received_bytes_total", "Bytes that came in on connections", (stats) => stats.bytesReceived),
-  metric("counter", "sent_bytes_total", "Bytes that went out on connections", (stats) => stats.bytesSent),
-  metric("gauge", "buffered_bytes", "Bytes sent that clients have not taken", (stats) => stats.bufferedBytes),
-  metric("counter", "overflows_total", "Sends that found their channel full", (stats) => stats.overflows, "policy"),
-  metric("counter", "errors_total", "Errors that were reported", (stats) => stats.errors, "source", "code"),
+  ],
+  ["counter", "messages_received_total", "Messages from clients", (stats) => stats.messagesReceived],
+  ["counter", "messages_sent_total", "Sends that channels took", (stats) => stats.messagesSent],
+  ["counter", "received_bytes_total", "Bytes that came in on connections", (stats) => stats.bytesReceived],
+  ["counter", "sent_bytes_total", "Bytes that went out on connections", (stats) => stats.bytesSent],
+  ["gauge", "buffered_bytes", "Bytes sent that clients have not taken", (stats) => stats.bufferedBytes],
+  ["counter", "overflows_total", "Sends that found their channel full", (stats) => stats.overflows, "policy"],
+  ["counter", "errors_total", "Errors that were reported", (stats) => stats.errors, "source", "code"],
 ];
 
 /** The servers whose numbers a registry's metrics show, by prefix. */
@@ -99,24 +93,25 @@ function define(
   sources: readonly Source[],
 ): void {
   // A name that is taken comes first: prom-client refuses it, and none of the others is registered then.
-  const isTaken = ({ name }: Definition): boolean => register.getSingleMetric(prefix + name) !== undefined;
-  for (const definition of [...DEFINITIONS].sort((a, b) => Number(isTaken(b)) - Number(isTaken(a)))) {
+  const isTaken = ([, name]: Definition): boolean => register.getSingleMetric(prefix + name) !== undefined;
+  const definitions = [...DEFINITIONS].sort((a, b) => Number(isTaken(b)) - Number(isTaken(a)));
+  for (const [type, name, help, read, ...ownNames] of definitions) {
     const config = {
-      name: prefix + definition.name,
-      help: definition.help,
-      labelNames: [...definition.labelNames, ...labelNames],
+      name: prefix + name,
+      help,
+      labelNames: [...ownNames, ...labelNames],
       registers: [register as Registry],
       collect(this: Counter | Gauge): void {
         // The server keeps the counts, so the metric is set, not added to.
         this.reset();
         for (const { server, labels } of sources) {
-          for (const [own, value] of samplesOf(definition.read(statsOf(server)), definition.labelNames)) {
+          for (const [own, value] of samplesOf(read(statsOf(server)), ownNames)) {
             this.inc({ ...own, ...labels }, value);
           }
         }
       },
     };
-    if (definition.type === "counter") new Counter(config);
+    if (type === "counter") new Counter(config);
     else new Gauge(config);
   }
 }
@@ -147,7 +142,7 @@ const OPTIONS: Readonly<Record<keyof MetricsOptions, ValueCheck>> = {
   },
 };
 
-const OWN_LABELS: ReadonlySet<string> = new Set(DEFINITIONS.flatMap(({ labelNames }) => labelNames));
+const OWN_LABELS: ReadonlySet<string> = new Set(DEFINITIONS.flatMap(([, , , , ...labelNames]) => labelNames));
 
 const SNAPSHOTS = new Map<Source["server"], ServerStats>();
 
@@ -166,14 +161,4 @@ function samplesOf(counts: Counts, [name, ...names]: readonly string[]): [labels
   return Object.entries(counts).flatMap(([value, inner]) =>
     samplesOf(inner, names).map(([labels, count]): [Labels, number] => [{ [name!]: value, ...labels }, count]),
   );
-}
-
-function metric(
-  type: Definition["type"],
-  name: string,
-  help: string,
-  read: Definition["read"],
-  ...labelNames: readonly string[]
-): Definition {
-  return { type, name, help, labelNames, read };
 }

@@ -1,5 +1,5 @@
 // Long polling of a group: a request waits until there is a message that its client has not received. The client is away
-// between two polls. Each answer says where it ends, and the history keeps later messages, so nothing is lost.
+// between two polls. Each answer has the id at which it ends, and the history keeps later messages, so nothing is lost.
 
 import { badOption, checkOptions } from "../base/option-values.ts";
 import type { Channel } from "../channel/channel.ts";
@@ -17,7 +17,7 @@ const NO_OPTIONS: PollOptions = {};
  *
  *     { "messages": [{ "id": "…", "data": … }], "next": "…", "reset": false }
  *
- * `next` is the `since` of the next poll. Without `since` the answer comes at once and says just where the group is now; with
+ * `next` is the `since` of the next poll. Without `since` the answer comes at once, with the group's present position alone; with
  * an empty `since` it has all that is kept. `reset`: messages are lost, or `since` is unknown, and this is all that is kept.
  */
 export function pollGroup<Attachment, Out>(

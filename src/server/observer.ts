@@ -133,7 +133,7 @@ export class Observer {
     } else handleRequest(request, handler);
   }
 
-  requestEnded(exchange: Exchange, status: number | undefined, isWhole: boolean): void {
+  requestEnded(exchange: Exchange, status: number | undefined, response: "whole" | "cut"): void {
     if (status !== undefined) this.counts.response(status);
     this.#debug?.requestEnded(exchange, status);
     if (!REQUEST_END.hasSubscribers) return;
@@ -143,7 +143,7 @@ export class Observer {
       server: this.#server,
       request: begun.subject,
       status,
-      isWhole,
+      isWhole: response === "whole",
       durationMs: this.#clock.now() - begun.at,
     });
   }

@@ -140,7 +140,7 @@ export class NatsStreams implements PublishedStreams {
     }
   }
 
-  /** The message stream is gone or was replaced: the next `open` looks for it. */
+  /** The message stream is gone or was replaced: the next `open` searches for it. */
   lost(): void {
     this.forget();
     this.#options.onAnother();
