@@ -16,15 +16,16 @@ export interface MetricsOptions {
 }
 
 type Labels = Readonly<Record<string, string>>;
-type Sample = readonly [labels: Labels, value: number];
+/** A number, or numbers by the values of a label, or of two. */
+type Counts = number | Readonly<Record<string, number>> | Readonly<Record<string, Readonly<Record<string, number>>>>;
 
-interface Definition {
-  readonly type: "gauge" | "counter";
-  readonly name: string;
-  readonly help: string;
-  readonly labelNames: readonly string[];
-  readonly read: (stats: ServerStats) => readonly Sample[];
-}
+type Definition = readonly [
+  type: "gauge" | "counter",
+  name: string,
+  help: string,
+  read: (stats: ServerStats) => Counts,
+  ...labelNames: readonly string[],
+];
 
 interface Source {
   readonly server: { stats(): ServerStats };
@@ -32,26 +33,27 @@ interface Source {
 }
 
 const DEFINITIONS: readonly Definition[] = [
-  one("gauge", "connections", "Open connections", (stats) => stats.connections),
-  one("counter", "connections_total", "Connections opened", (stats) => stats.connectionsOpened),
-  one("counter", "connections_refused_total", "Connections sent away", (stats) => stats.connectionsRefused),
-  one("counter", "requests_total", "Requests that were served", (stats) => stats.requests),
-  by(
+  ["gauge", "connections", "Open connections", (stats) => stats.connections],
+  ["counter", "connections_total", "Connections opened", (stats) => stats.connectionsOpened],
+  ["counter", "connections_refused_total", "Connections sent away", (stats) => stats.connectionsRefused],
+  ["counter", "requests_total", "Requests that were served", (stats) => stats.requests],
+  ["counter", "responses_total", "Responses that have ended, by class of status", (stats) => stats.responses, "status"],
+  ["gauge", "channels", "Open channels", (stats) => stats.channels, "transport"],
+  [
     "counter",
-    "responses_total",
-    "Responses that have ended, by class of status",
-    "status",
-    (stats) => stats.responses,
-  ),
-  by("gauge", "channels", "Open channels", "transport", (stats) => stats.channels),
-  byTwo("channels_closed_total", "Channels that have ended", ["transport", "name"], (stats) => stats.channelsClosed),
-  one("counter", "messages_received_total", "Messages from clients", (stats) => stats.messagesReceived),
-  one("counter", "messages_sent_total", "Sends that channels took", (stats) => stats.messagesSent),
-  one("counter", "received_bytes_total", "Bytes that came in on connections", (stats) => stats.bytesReceived),
-  one("counter", "sent_bytes_total", "Bytes that went out on connections", (stats) => stats.bytesSent),
-  one("gauge", "buffered_bytes", "Bytes sent that clients have not taken", (stats) => stats.bufferedBytes),
-  by("counter", "overflows_total", "Sends that found their channel full", "policy", (stats) => stats.overflows),
-  byTwo("errors_total", "Errors that were reported", ["source", "code"], (stats) => stats.errors),
+    "channels_closed_total",
+    "Channels that have ended",
+    (stats) => stats.channelsClosed,
+    "transport",
+    "name",
+  ],
+  ["counter", "messages_received_total", "Messages from clients", (stats) => stats.messagesReceived],
+  ["counter", "messages_sent_total", "Sends that channels took", (stats) => stats.messagesSent],
+  ["counter", "received_bytes_total", "Bytes that came in on connections", (stats) => stats.bytesReceived],
+  ["counter", "sent_bytes_total", "Bytes that went out on connections", (stats) => stats.bytesSent],
+  ["gauge", "buffered_bytes", "Bytes sent that clients have not taken", (stats) => stats.bufferedBytes],
+  ["counter", "overflows_total", "Sends that found their channel full", (stats) => stats.overflows, "policy"],
+  ["counter", "errors_total", "Errors that were reported", (stats) => stats.errors, "source", "code"],
 ];
 
 /** The servers whose numbers a registry's metrics show, by prefix. */
@@ -79,8 +81,8 @@ export function collectMetrics(server: Source["server"], options: MetricsOptions
   const source = { server, labels };
   sources.push(source);
   return () => {
-    const place = sources.indexOf(source);
-    if (place >= 0) sources.splice(place, 1);
+    const index = sources.indexOf(source);
+    if (index >= 0) sources.splice(index, 1);
   };
 }
 
@@ -91,22 +93,25 @@ function define(
   sources: readonly Source[],
 ): void {
   // A name that is taken comes first: prom-client refuses it, and none of the others is registered then.
-  const isTaken = ({ name }: Definition): boolean => register.getSingleMetric(prefix + name) !== undefined;
-  for (const definition of [...DEFINITIONS].sort((a, b) => Number(isTaken(b)) - Number(isTaken(a)))) {
+  const isTaken = ([, name]: Definition): boolean => register.getSingleMetric(prefix + name) !== undefined;
+  const definitions = [...DEFINITIONS].sort((a, b) => Number(isTaken(b)) - Number(isTaken(a)));
+  for (const [type, name, help, read, ...ownNames] of definitions) {
     const config = {
-      name: prefix + definition.name,
-      help: definition.help,
-      labelNames: [...definition.labelNames, ...labelNames],
+      name: prefix + name,
+      help,
+      labelNames: [...ownNames, ...labelNames],
       registers: [register as Registry],
       collect(this: Counter | Gauge): void {
         // The server keeps the counts, so the metric is set, not added to.
         this.reset();
         for (const { server, labels } of sources) {
-          for (const [own, value] of definition.read(statsOf(server))) this.inc({ ...own, ...labels }, value);
+          for (const [own, value] of samplesOf(read(statsOf(server)), ownNames)) {
+            this.inc({ ...own, ...labels }, value);
+          }
         }
       },
     };
-    if (definition.type === "counter") new Counter(config);
+    if (type === "counter") new Counter(config);
     else new Gauge(config);
   }
 }
@@ -137,11 +142,11 @@ const OPTIONS: Readonly<Record<keyof MetricsOptions, ValueCheck>> = {
   },
 };
 
-const OWN_LABELS: ReadonlySet<string> = new Set(DEFINITIONS.flatMap(({ labelNames }) => labelNames));
+const OWN_LABELS: ReadonlySet<string> = new Set(DEFINITIONS.flatMap(([, , , , ...labelNames]) => labelNames));
 
 const SNAPSHOTS = new Map<Source["server"], ServerStats>();
 
-/** One look for all metrics of a scrape: prom-client collects them in one turn. */
+/** The numbers are read once for all metrics of a scrape: prom-client collects them in one turn. */
 function statsOf(server: Source["server"]): ServerStats {
   const seen = SNAPSHOTS.get(server);
   if (seen !== undefined) return seen;
@@ -151,31 +156,9 @@ function statsOf(server: Source["server"]): ServerStats {
   return stats;
 }
 
-function one(type: Definition["type"], name: string, help: string, read: (stats: ServerStats) => number): Definition {
-  return { type, name, help, labelNames: [], read: (stats) => [[{}, read(stats)]] };
-}
-
-function by(
-  type: Definition["type"],
-  name: string,
-  help: string,
-  label: string,
-  read: (stats: ServerStats) => Readonly<Record<string, number>>,
-): Definition {
-  const toSamples = (stats: ServerStats): Sample[] =>
-    Object.entries(read(stats)).map(([key, value]) => [{ [label]: key }, value]);
-  return { type, name, help, labelNames: [label], read: toSamples };
-}
-
-function byTwo(
-  name: string,
-  help: string,
-  [outer, inner]: readonly [string, string],
-  read: (stats: ServerStats) => Readonly<Record<string, Readonly<Record<string, number>>>>,
-): Definition {
-  const toSamples = (stats: ServerStats): Sample[] =>
-    Object.entries(read(stats)).flatMap(([first, counts]) =>
-      Object.entries(counts).map(([second, value]): Sample => [{ [outer]: first, [inner]: second }, value]),
-    );
-  return { type: "counter", name, help, labelNames: [outer, inner], read: toSamples };
+function samplesOf(counts: Counts, [name, ...names]: readonly string[]): [labels: Labels, value: number][] {
+  if (typeof counts === "number") return [[{}, counts]];
+  return Object.entries(counts).flatMap(([value, inner]) =>
+    samplesOf(inner, names).map(([labels, count]): [Labels, number] => [{ [name!]: value, ...labels }, count]),
+  );
 }

@@ -1,5 +1,5 @@
-// Calls into a backplane. It may be the application's own: it may throw, reject, or return something else than the interface
-// says, and none of that may end the process or reach a member. It may keep and change the objects that it is given.
+// Calls into a backplane. It may be the application's own: it may throw, reject, or break the interface in another way, and
+// none of that may end the process or reach a member. It may keep and change the objects that it is given.
 
 import { ChannelError } from "../base/errors.ts";
 import { callSync, isYes } from "../base/guard.ts";

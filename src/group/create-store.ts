@@ -1,9 +1,9 @@
 // Creates stores of groups. `MemoryChannelStore` is the seed's name for a store of groups in this process.
 
-import { badOption } from "../base/option-values.ts";
+import { badOption, checkOptions } from "../base/option-values.ts";
 import type { ChannelStore, ChannelStoreOptions, Publishable } from "./channel-store.ts";
 import { GroupStore } from "./group-store.ts";
-import { checkStoreOptions } from "./store-options.ts";
+import { STORE_OPTIONS } from "./store-options.ts";
 import { BackplaneSource } from "./stream/backplane-source.ts";
 import { LocalSource } from "./stream/local.ts";
 
@@ -16,7 +16,7 @@ export function createChannelStore(options?: ChannelStoreOptions): ChannelStore;
 export function createChannelStore<Attachment, Out>(
   options: ChannelStoreOptions<Attachment, Out> = {},
 ): ChannelStore<Attachment, Out> {
-  checkStoreOptions(options);
+  checkOptions("createChannelStore", options, STORE_OPTIONS);
   const { backplane } = options;
   if (backplane === undefined) return new MemoryChannelStore<Attachment, Out>(options);
   return new GroupStore<Attachment, Out>(options, (owner) => new BackplaneSource(backplane, owner));

@@ -5,7 +5,7 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { callSync, guard } from "../base/guard.ts";
-import { badOption } from "../base/option-values.ts";
+import { badOption, checkOptions } from "../base/option-values.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
 import type { HeadersInput } from "../channel/headers.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
@@ -39,10 +39,10 @@ import { StoreErrors } from "./store-errors.ts";
 import {
   checkGroupName,
   checkHistorySince,
-  checkJoinOptions,
   checkMember,
-  checkPublishOptions,
-  checkStoreOptions,
+  JOIN_OPTIONS,
+  PUBLISH_OPTIONS,
+  STORE_OPTIONS,
 } from "./store-options.ts";
 import type { SourceOwner, StreamSource } from "./stream/source.ts";
 
@@ -67,7 +67,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
 
   /** @internal Applications call `createChannelStore`. */
   constructor(options: ChannelStoreOptions<Attachment, Out>, makeSource: (owner: SourceOwner) => StreamSource) {
-    checkStoreOptions(options);
+    checkOptions("createChannelStore", options, STORE_OPTIONS);
     const { clock = systemClock } = options;
     this.#options = options;
     this.#clock = clock;
@@ -98,7 +98,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
   ): void {
     checkGroupName(name);
     checkMember("the second argument of addToGroup", channel);
-    if (options !== NO_OPTIONS) checkJoinOptions(options);
+    if (options !== NO_OPTIONS) checkOptions("addToGroup", options, JOIN_OPTIONS);
     // A closed channel never fires its close callbacks again, so it could not be removed.
     if (this.#isClosed || implementationOf(channel)?.hasEnded === true) return;
     const info = options.presence === undefined ? undefined : presencePayload(options.presence);
@@ -165,7 +165,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     // Everything happens within the call: `async` only turns an exception into a rejection.
     try {
       checkGroupName(name);
-      if (options !== NO_OPTIONS) checkPublishOptions(options);
+      if (options !== NO_OPTIONS) checkOptions("publish", options, PUBLISH_OPTIONS);
       const { except } = options;
       if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
       const converted = toGroupMessage(this.#encode(message));

@@ -28,7 +28,8 @@ export interface Kept {
 export class HistoryBudget {
   readonly #maxBytes: number;
   readonly #maxGroups: number;
-  #bytes = 0;
+  /** Memory of all entries, in bytes. */
+  bytes = 0;
   /** Number of logs that have an entry. */
   #groups = 0;
   #oldest: Kept | undefined;
@@ -39,17 +40,12 @@ export class HistoryBudget {
     this.#maxGroups = Math.max(MIN_GROUPS, maxBytes / BYTES_PER_GROUP);
   }
 
-  /** Memory of all entries, in bytes. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   add(entry: GroupEntry, keeper: EntryKeeper): Kept {
     const kept: Kept = { entry, keeper, older: this.#newest, newer: undefined };
     if (this.#newest === undefined) this.#oldest = kept;
     else this.#newest.newer = kept;
     this.#newest = kept;
-    this.#bytes += entry.bytes;
+    this.bytes += entry.bytes;
     return kept;
   }
 
@@ -63,7 +59,7 @@ export class HistoryBudget {
     // Links between removed entries would keep them from being collected.
     kept.older = undefined;
     kept.newer = undefined;
-    this.#bytes -= kept.entry.bytes;
+    this.bytes -= kept.entry.bytes;
   }
 
   /** Called when a log has its first entry. */
@@ -78,7 +74,7 @@ export class HistoryBudget {
 
   /** Drops the oldest entries until the rest is within the limits. */
   shrink(): void {
-    while (this.#oldest !== undefined && (this.#bytes > this.#maxBytes || this.#groups > this.#maxGroups)) {
+    while (this.#oldest !== undefined && (this.bytes > this.#maxBytes || this.#groups > this.#maxGroups)) {
       this.#oldest.keeper.forgetFirst();
     }
   }

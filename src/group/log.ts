@@ -27,7 +27,8 @@ export class GroupLog implements EntryKeeper {
   #bytes = 0;
   /** Id after which every entry is here. Undefined: all since the beginning of the stream. */
   #base: string | undefined;
-  #last: string | undefined;
+  /** The id at which the log ends; undefined if nothing was ever published. */
+  last: string | undefined;
   /** True if the next entry does not follow the last one. */
   #isBroken = false;
   /** Number of such interruptions. */
@@ -41,16 +42,11 @@ export class GroupLog implements EntryKeeper {
     onEmpty?: () => void,
   ) {
     this.#base = base;
-    this.#last = base;
+    this.last = base;
     this.#limits = limits;
     this.#budget = budget;
     this.#compareIds = compareIds;
     this.#onEmpty = onEmpty;
-  }
-
-  /** The id at which the log ends; undefined if nothing was ever published. */
-  get last(): string | undefined {
-    return this.#last;
   }
 
   get isEmpty(): boolean {
@@ -64,11 +60,11 @@ export class GroupLog implements EntryKeeper {
 
   /** Returns true for an entry that was here before: a backplane may repeat entries after a reconnection. */
   has(id: string): boolean {
-    return this.#last !== undefined && (id === this.#last || this.#compareIds(id, this.#last) <= 0);
+    return this.last !== undefined && (id === this.last || this.#compareIds(id, this.last) <= 0);
   }
 
   append(entry: GroupEntry): void {
-    this.#last = entry.id;
+    this.last = entry.id;
     if (this.#isBroken) {
       this.#isBroken = false;
       this.#base = entry.id;
@@ -84,7 +80,7 @@ export class GroupLog implements EntryKeeper {
 
   /** Records the id of an entry that is not a message. */
   skip(id: string): void {
-    this.#last = id;
+    this.last = id;
     if (!this.#isBroken) return;
     this.#isBroken = false;
     this.#base = id;

@@ -79,7 +79,7 @@ export class GroupEntry {
     return this.#withId;
   }
 
-  /** Returns `{"id":…,"event":…,"data":…}`. Bytes are in base64, and the object says so. */
+  /** Returns `{"id":…,"event":…,"data":…}`. Bytes are in base64, with `encoding`. */
   get json(): string {
     this.#json ??= `{"id":${JSON.stringify(this.id)},${jsonMembers(this.message)}}`;
     return this.#json;

@@ -1,13 +1,13 @@
 // Long polling of a group: a request waits until there is a message that its client has not received. The client is away
-// between two polls. Each answer says where it ends, and the history keeps later messages, so nothing is lost.
+// between two polls. Each answer has the id at which it ends, and the history keeps later messages, so nothing is lost.
 
-import { badOption } from "../base/option-values.ts";
+import { badOption, checkOptions } from "../base/option-values.ts";
 import type { Channel } from "../channel/channel.ts";
 import { checkFields, toFields } from "../channel/headers.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import type { AnyChannelStore } from "./channel-store.ts";
 import { GroupStore } from "./group-store.ts";
-import { checkPollOptions, type PollOptions } from "./store-options.ts";
+import { POLL_OPTIONS, type PollOptions } from "./store-options.ts";
 
 const NO_OPTIONS: PollOptions = {};
 
@@ -17,7 +17,7 @@ const NO_OPTIONS: PollOptions = {};
  *
  *     { "messages": [{ "id": "…", "data": … }], "next": "…", "reset": false }
  *
- * `next` is the `since` of the next poll. Without `since` the answer comes at once and says just where the group is now; with
+ * `next` is the `since` of the next poll. Without `since` the answer comes at once, with the group's present position alone; with
  * an empty `since` it has all that is kept. `reset`: messages are lost, or `since` is unknown, and this is all that is kept.
  */
 export function pollGroup(
@@ -27,7 +27,7 @@ export function pollGroup(
   options: PollOptions = NO_OPTIONS,
 ): Channel {
   if (!(store instanceof GroupStore)) throw badOption("pollGroup needs a store of createChannelStore");
-  if (options !== NO_OPTIONS) checkPollOptions(options);
+  if (options !== NO_OPTIONS) checkOptions("pollGroup", options, POLL_OPTIONS);
   const { since = sinceOf(request.url), parkMs = 25_000, headers } = options;
   if (headers !== undefined) checkFields(toFields(headers));
   return store.poll(request, group, since, parkMs, headers);

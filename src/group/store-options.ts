@@ -41,7 +41,7 @@ const HISTORY: Readonly<Record<keyof StoreHistoryLimits, ValueCheck>> = {
   maxTotalBytes: checkAmount,
 };
 
-const STORE: Readonly<Record<keyof ChannelStoreOptions, ValueCheck>> = {
+export const STORE_OPTIONS: Readonly<Record<keyof ChannelStoreOptions, ValueCheck>> = {
   history: (name, value) => checkOptions(name, value, HISTORY, `${name}.`),
   backplane: checkMethods("a backplane: see redisBackplane, natsBackplane and MemoryBackplane", Object.keys(BACKPLANE)),
   codec: checkMethods("a codec, with encode and decode: see jsonMessages", ["encode"]),
@@ -57,14 +57,14 @@ function checkSince(name: string, value: unknown): void {
   if (value !== null && typeof value !== "string") throw badValue(name, value, "a string, null or undefined");
 }
 
-const JOIN: Readonly<Record<keyof JoinOptions, ValueCheck>> = {
+export const JOIN_OPTIONS: Readonly<Record<keyof JoinOptions, ValueCheck>> = {
   since: checkSince,
   ids: checkBoolean,
   onReset: checkFunction,
   presence: () => {},
 };
 
-const PUBLISH: Readonly<Record<keyof PublishOptions, ValueCheck>> = { except: checkMember };
+export const PUBLISH_OPTIONS: Readonly<Record<keyof PublishOptions, ValueCheck>> = { except: checkMember };
 
 /** The options of `pollGroup`. */
 export interface PollOptions {
@@ -79,28 +79,11 @@ export interface PollOptions {
   readonly headers?: HeadersInput | undefined;
 }
 
-const POLL: Readonly<Record<keyof PollOptions, ValueCheck>> = {
+export const POLL_OPTIONS: Readonly<Record<keyof PollOptions, ValueCheck>> = {
   since: checkSince,
   parkMs: checkAmount,
   headers: checkHeadersOption,
 };
-
-/** Each of these throws BAD_OPTION. */
-export function checkStoreOptions(options: unknown): void {
-  checkOptions("createChannelStore", options, STORE);
-}
-
-export function checkJoinOptions(options: unknown): void {
-  checkOptions("addToGroup", options, JOIN);
-}
-
-export function checkPublishOptions(options: unknown): void {
-  checkOptions("publish", options, PUBLISH);
-}
-
-export function checkPollOptions(options: unknown): void {
-  checkOptions("pollGroup", options, POLL);
-}
 
 /** Checks `since` of a store's `history`. */
 export function checkHistorySince(since: unknown): void {

@@ -4,6 +4,7 @@
 import { lstat, unlink } from "node:fs/promises";
 import { type AddressInfo, connect, type Server as NetServer } from "node:net";
 import { ChannelError } from "../base/errors.ts";
+import { badOption } from "../base/option-values.ts";
 import { SERVE_DEFAULTS, type ServeOptions } from "./options.ts";
 
 export type Address =
@@ -18,10 +19,8 @@ const LISTEN_FDS_START = 3;
 export function toAddress(options: ServeOptions, env: NodeJS.ProcessEnv, pid: number): Address {
   const { port = SERVE_DEFAULTS.port, host, path, listenFds = false } = options;
   const fd = (listenFds ? passedFd(env, pid) : undefined) ?? options.fd;
-  if (fd === undefined) return path === undefined ? { port, host } : { path };
-  if (!Number.isInteger(fd) || fd < 0)
-    throw new ChannelError("BAD_OPTION", `fd is ${String(fd)}; it must be a file descriptor, 0 or more`);
-  return { fd };
+  if (fd !== undefined) return { fd };
+  return path === undefined ? { port, host } : { path };
 }
 
 /** Undefined if the process was not started with a socket. The variables may be inherited from a parent, and meant for it. */
@@ -31,10 +30,7 @@ function passedFd(env: NodeJS.ProcessEnv, pid: number): number | undefined {
   for (const name of ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID"]) delete env[name];
   if (LISTEN_PID !== String(pid) || LISTEN_FDS === "0") return undefined;
   if (LISTEN_FDS === "1") return LISTEN_FDS_START;
-  throw new ChannelError(
-    "BAD_OPTION",
-    `listenFds takes one socket, and there are ${LISTEN_FDS}: give each its server with fd`,
-  );
+  throw badOption(`listenFds takes one socket, and there are ${LISTEN_FDS}: give each its server with fd`);
 }
 
 /** Resolves when it listens. Rejects with Node's own error, or BAD_OPTION for an fd that is no listening socket. */

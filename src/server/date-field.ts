@@ -9,7 +9,7 @@ export function dateField(clock: Clock): () => string {
     if (field !== undefined) return field;
     const now = clock.date?.() ?? clock.now();
     field = `Date: ${new Date(now).toUTCString()}\r\n`;
-    // One timer a second, while there are responses, costs less than a look at the clock for each (55 ns of 1.2 µs).
+    // One timer a second, while there are responses, costs less than asking the clock for each (55 ns of 1.2 µs).
     clock.setTimer(
       () => {
         field = undefined;

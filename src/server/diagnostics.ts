@@ -80,25 +80,7 @@ export interface Topic<Message> {
   runStores<Result>(message: Message, run: () => Result): Result;
 }
 
-export const SERVER_START: Topic<DiagnosticsMessages["unichannel:server.start"]> = topic("unichannel:server.start");
-export const SERVER_STOP: Topic<DiagnosticsMessages["unichannel:server.stop"]> = topic("unichannel:server.stop");
-export const CONNECTION_OPEN: Topic<DiagnosticsMessages["unichannel:connection.open"]> =
-  topic("unichannel:connection.open");
-export const CONNECTION_CLOSE: Topic<DiagnosticsMessages["unichannel:connection.close"]> =
-  topic("unichannel:connection.close");
-export const CONNECTION_REFUSE: Topic<DiagnosticsMessages["unichannel:connection.refuse"]> =
-  topic("unichannel:connection.refuse");
-export const REQUEST_START: Topic<DiagnosticsMessages["unichannel:request.start"]> = topic("unichannel:request.start");
-export const REQUEST_END: Topic<DiagnosticsMessages["unichannel:request.end"]> = topic("unichannel:request.end");
-export const REQUEST_REFUSE: Topic<DiagnosticsMessages["unichannel:request.refuse"]> =
-  topic("unichannel:request.refuse");
-export const CHANNEL_OPEN: Topic<DiagnosticsMessages["unichannel:channel.open"]> = topic("unichannel:channel.open");
-export const CHANNEL_CLOSE: Topic<DiagnosticsMessages["unichannel:channel.close"]> = topic("unichannel:channel.close");
-export const CHANNEL_OVERFLOW: Topic<DiagnosticsMessages["unichannel:channel.overflow"]> =
-  topic("unichannel:channel.overflow");
-export const ERROR: Topic<DiagnosticsMessages["unichannel:error"]> = topic("unichannel:error");
-
-/** Node keeps a channel only as long as somebody holds it: the constants above hold theirs for good. */
-function topic<Name extends keyof DiagnosticsMessages>(name: Name): Topic<DiagnosticsMessages[Name]> {
+/** The caller keeps the topic for good: Node keeps a channel only as long as somebody holds it. */
+export function topic<Name extends keyof DiagnosticsMessages>(name: Name): Topic<DiagnosticsMessages[Name]> {
   return topicOf(name) as unknown as Topic<DiagnosticsMessages[Name]>;
 }

@@ -170,13 +170,13 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
 
   onExchangeEnd(exchange: Exchange, status: number): void {
     this.#openExchanges -= 1;
-    this.#observer.requestEnded(exchange, status, true);
+    this.#observer.requestEnded(exchange, status, "whole");
     this.checkEmpty();
   }
 
   onExchangeCut(exchange: Exchange, status: number | undefined): void {
     this.#openExchanges -= 1;
-    this.#observer.requestEnded(exchange, status, false);
+    this.#observer.requestEnded(exchange, status, "cut");
     this.checkEmpty();
   }
 

@@ -16,11 +16,24 @@ import type { CloseStatus } from "../transport/close-status.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { ServerCounts } from "./counts.ts";
 import { DebugLines } from "./debug-lines.ts";
-import * as topics from "./diagnostics.ts";
+import { type DiagnosticsConnection, topic } from "./diagnostics.ts";
 import type { Connection } from "./exchange-source.ts";
 import { type LogOptions, logInfo, toLeftOut, toReporter } from "./log.ts";
 import { RefusalLog } from "./refusal-log.ts";
 import type { BaseServer } from "./server.ts";
+
+const SERVER_START = topic("unichannel:server.start");
+const SERVER_STOP = topic("unichannel:server.stop");
+const CONNECTION_OPEN = topic("unichannel:connection.open");
+const CONNECTION_CLOSE = topic("unichannel:connection.close");
+const CONNECTION_REFUSE = topic("unichannel:connection.refuse");
+const REQUEST_START = topic("unichannel:request.start");
+const REQUEST_END = topic("unichannel:request.end");
+const REQUEST_REFUSE = topic("unichannel:request.refuse");
+const CHANNEL_OPEN = topic("unichannel:channel.open");
+const CHANNEL_CLOSE = topic("unichannel:channel.close");
+const CHANNEL_OVERFLOW = topic("unichannel:channel.overflow");
+const ERROR = topic("unichannel:error");
 
 /** Kept from the beginning of a connection or request until its end. */
 interface Begun<Subject> {
@@ -39,7 +52,7 @@ export class Observer {
   readonly #refusals: RefusalLog;
   /** Undefined if NODE_DEBUG does not ask for them. */
   readonly #debug: DebugLines | undefined;
-  readonly #connections = new WeakMap<Connection, Begun<topics.DiagnosticsConnection>>();
+  readonly #connections = new WeakMap<Connection, Begun<DiagnosticsConnection>>();
   readonly #requests = new WeakMap<Exchange, Begun<ChannelRequest>>();
   readonly #channels = new WeakMap<TransportChannel, number>();
 
@@ -65,8 +78,7 @@ export class Observer {
 
   /** `url`: undefined for a server that does not listen itself. */
   serverStarted(url: string | undefined): void {
-    const server = this.#server;
-    if (topics.SERVER_START.hasSubscribers) topics.SERVER_START.publish({ server });
+    if (SERVER_START.hasSubscribers) SERVER_START.publish({ server: this.#server });
     if (url === undefined) return;
     logInfo(this.#options.logger, { url }, "listening");
     this.#debug?.server(`listening: ${url}`);
@@ -78,8 +90,7 @@ export class Observer {
   }
 
   serverStopped(durationMs: number): void {
-    const server = this.#server;
-    if (topics.SERVER_STOP.hasSubscribers) topics.SERVER_STOP.publish({ server, durationMs });
+    if (SERVER_STOP.hasSubscribers) SERVER_STOP.publish({ server: this.#server, durationMs });
     this.#limit.flush();
     logInfo(this.#options.logger, { durationMs }, "stopped");
     this.#debug?.server("stopped");
@@ -88,29 +99,28 @@ export class Observer {
   connectionOpened(connection: Connection): void {
     this.counts.connectionsOpened += 1;
     this.#debug?.connectionOpened(connection);
-    if (!topics.CONNECTION_OPEN.hasSubscribers && !topics.CONNECTION_CLOSE.hasSubscribers) return;
+    if (!CONNECTION_OPEN.hasSubscribers && !CONNECTION_CLOSE.hasSubscribers) return;
     const { remoteAddress, isEncrypted } = connection;
     const subject = { id: nextId(), remoteAddress, isEncrypted };
     this.#connections.set(connection, { subject, at: this.#clock.now() });
-    topics.CONNECTION_OPEN.publish({ server: this.#server, connection: subject });
+    CONNECTION_OPEN.publish({ server: this.#server, connection: subject });
   }
 
   connectionClosed(connection: Connection): void {
     this.counts.bytesReceived += connection.bytesReceived;
     this.counts.bytesSent += connection.bytesSent;
     this.#debug?.connectionClosed(connection);
-    if (!topics.CONNECTION_CLOSE.hasSubscribers) return;
+    if (!CONNECTION_CLOSE.hasSubscribers) return;
     const begun = this.#connections.get(connection);
     if (begun === undefined) return;
     const { subject, at } = begun;
-    topics.CONNECTION_CLOSE.publish({ server: this.#server, connection: subject, durationMs: this.#clock.now() - at });
+    CONNECTION_CLOSE.publish({ server: this.#server, connection: subject, durationMs: this.#clock.now() - at });
   }
 
   connectionRefused(remoteAddress: string | undefined): void {
     this.counts.connectionsRefused += 1;
     this.#debug?.connectionRefused(remoteAddress);
-    if (!topics.CONNECTION_REFUSE.hasSubscribers) return;
-    topics.CONNECTION_REFUSE.publish({ server: this.#server, remoteAddress });
+    if (CONNECTION_REFUSE.hasSubscribers) CONNECTION_REFUSE.publish({ server: this.#server, remoteAddress });
   }
 
   /** A request has come that is answered without a handler of the server. Subscribers are told. */
@@ -126,23 +136,23 @@ export class Observer {
   serve(request: ChannelRequest, handler: Handler): void {
     this.counts.requests += 1;
     this.#debug?.requestBegun(request);
-    if (topics.REQUEST_START.hasSubscribers || topics.REQUEST_END.hasSubscribers) {
+    if (REQUEST_START.hasSubscribers || REQUEST_END.hasSubscribers) {
       this.#requests.set(request.exchange, { subject: request, at: this.#clock.now() });
-      topics.REQUEST_START.runStores({ server: this.#server, request }, () => handleRequest(request, handler));
+      REQUEST_START.runStores({ server: this.#server, request }, () => handleRequest(request, handler));
     } else handleRequest(request, handler);
   }
 
-  requestEnded(exchange: Exchange, status: number | undefined, isWhole: boolean): void {
+  requestEnded(exchange: Exchange, status: number | undefined, response: "whole" | "cut"): void {
     if (status !== undefined) this.counts.response(status);
     this.#debug?.requestEnded(exchange, status);
-    if (!topics.REQUEST_END.hasSubscribers) return;
+    if (!REQUEST_END.hasSubscribers) return;
     const begun = this.#requests.get(exchange);
     if (begun === undefined) return;
-    topics.REQUEST_END.publish({
+    REQUEST_END.publish({
       server: this.#server,
       request: begun.subject,
       status,
-      isWhole,
+      isWhole: response === "whole",
       durationMs: this.#clock.now() - begun.at,
     });
   }
@@ -150,7 +160,7 @@ export class Observer {
   requestRefused(error: ChannelError): void {
     this.counts.response(error.status!);
     this.#debug?.requestRefused(error);
-    if (topics.REQUEST_REFUSE.hasSubscribers) topics.REQUEST_REFUSE.publish({ server: this.#server, error });
+    if (REQUEST_REFUSE.hasSubscribers) REQUEST_REFUSE.publish({ server: this.#server, error });
   }
 
   /** The library itself, not the application, refuses a request. */
@@ -162,29 +172,29 @@ export class Observer {
 
   channelOpened(channel: TransportChannel, request: ChannelRequest): void {
     this.#debug?.channelOpened(channel, request);
-    if (!topics.CHANNEL_OPEN.hasSubscribers && !topics.CHANNEL_CLOSE.hasSubscribers) return;
+    if (!CHANNEL_OPEN.hasSubscribers && !CHANNEL_CLOSE.hasSubscribers) return;
     this.#channels.set(channel, this.#clock.now());
-    topics.CHANNEL_OPEN.publish({ server: this.#server, channel: channel.publicChannel, request });
+    CHANNEL_OPEN.publish({ server: this.#server, channel: channel.publicChannel, request });
   }
 
   channelEnded(channel: TransportChannel, status: CloseStatus): void {
     this.counts.channelClosed(channel.transport, status.name);
     this.#debug?.channelEnded(channel, status);
-    if (!topics.CHANNEL_CLOSE.hasSubscribers) return;
+    if (!CHANNEL_CLOSE.hasSubscribers) return;
     const openedAt = this.#channels.get(channel);
     if (openedAt === undefined) return;
     const durationMs = this.#clock.now() - openedAt;
-    topics.CHANNEL_CLOSE.publish({ server: this.#server, channel: channel.publicChannel, status, durationMs });
+    CHANNEL_CLOSE.publish({ server: this.#server, channel: channel.publicChannel, status, durationMs });
   }
 
   channelOverflowed(channel: TransportChannel, policy: OverflowPolicy): void {
     this.counts.overflow(policy);
-    if (!topics.CHANNEL_OVERFLOW.hasSubscribers) return;
-    topics.CHANNEL_OVERFLOW.publish({ server: this.#server, channel: channel.publicChannel, policy });
+    const server = this.#server;
+    if (CHANNEL_OVERFLOW.hasSubscribers) CHANNEL_OVERFLOW.publish({ server, channel: channel.publicChannel, policy });
   }
 
   #failed(error: unknown, context: ErrorContext): void {
     this.counts.error(error, context.source);
-    if (topics.ERROR.hasSubscribers) topics.ERROR.publish({ server: this.#server, error, ...context });
+    if (ERROR.hasSubscribers) ERROR.publish({ server: this.#server, error, ...context });
   }
 }

@@ -1,5 +1,5 @@
-// The timer of a server. One timer serves all timeouts: twice a second each connection and channel is looked at, and the
-// one that waits or is silent for too long is ended.
+// The timer of a server. One timer serves all timeouts: twice a second each connection and channel is checked, and the one
+// that waits or is silent for too long is ended.
 
 import type { Clock, Timer } from "../base/clock.ts";
 import { TransportChannel } from "../channel/transport-channel.ts";
@@ -13,11 +13,11 @@ const MAX_ENDED_PER_TURN = 64;
 
 type Open = Connection | TransportChannel;
 
-/** Every legal move. `looking`: a tick goes on over several turns, and the next one must not begin. */
+/** Every legal move. `checking`: a tick goes on over several turns, and the next one must not begin. */
 const MOVES = {
   new: ["waiting", "stopped"],
-  waiting: ["looking", "stopped"],
-  looking: ["waiting", "stopped"],
+  waiting: ["checking", "stopped"],
+  checking: ["waiting", "stopped"],
   stopped: [],
 } as const satisfies Record<string, readonly string[]>;
 
@@ -26,7 +26,7 @@ type TickerState = keyof typeof MOVES;
 export interface TickerOwner {
   /** Everything that is open, as a copy. */
   open(): readonly Open[];
-  /** Called with each tick, before anything is looked at. Must not throw. */
+  /** Called with each tick, before anything is checked. Must not throw. */
   tickBegins(now: number): void;
   /** Told of what a tick throws. */
   tickFailed(error: unknown): void;
@@ -63,22 +63,22 @@ export class Ticker {
     this.#timer = this.#clock.setTimer(() => this.#tick(), TICK_MS);
     const now = this.#clock.now();
     this.#owner.tickBegins(now);
-    if (!this.#moveTo("looking")) return;
+    if (!this.#moveTo("checking")) return;
     const open = this.#owner.open();
     const isLate = now - this.#tickedAt >= 2 * TICK_MS;
     this.#tickedAt = now;
     // A process that was busy or suspended has not read what came meanwhile. It reads before anything is taken for silence.
-    if (isLate) setImmediate(() => this.#look(open, 0));
-    else this.#look(open, 0);
+    if (isLate) setImmediate(() => this.#check(open, 0));
+    else this.#check(open, 0);
   }
 
-  /** Looks at each from the index `start` on, and goes on in the next turn if many were ended in this one. */
-  #look(open: readonly Open[], start: number): void {
+  /** Checks each from the index `start` on, and goes on in the next turn if many were ended in this one. */
+  #check(open: readonly Open[], start: number): void {
     const now = this.#clock.now();
     let ended = 0;
     for (let i = start; i < open.length; i++) {
       if (ended >= MAX_ENDED_PER_TURN) {
-        setImmediate(() => this.#look(open, i));
+        setImmediate(() => this.#check(open, i));
         return;
       }
       const one = open[i]!;

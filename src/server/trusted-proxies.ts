@@ -1,9 +1,8 @@
 // Decides which peers are trusted proxies, and finds the client behind them.
 
 import { BlockList, isIP } from "node:net";
-import { ChannelError } from "../base/errors.ts";
 import { isYes } from "../base/guard.ts";
-import { show } from "../base/option-values.ts";
+import { badOption, badValue, show } from "../base/option-values.ts";
 import { type ForwardedField, forwardedHops } from "../codec/forwarded.ts";
 import type { Client } from "../request/client.ts";
 
@@ -67,12 +66,12 @@ export function toProxyMatcher(
   onError: (error: unknown) => void,
 ): ProxyMatcher | undefined {
   if (option === undefined) return undefined;
-  if (typeof option === "function") return fromFunction(option, onError);
-  if (!Array.isArray(option))
-    throw new ChannelError(
-      "BAD_OPTION",
-      `trustedProxies is ${show(option)}; it must be a list of addresses, such as ["loopback"], or a function`,
-    );
+  if (typeof option === "function") {
+    return (address) => address !== undefined && isYes("trustedProxies", () => option(address), onError);
+  }
+  if (!Array.isArray(option)) {
+    throw badValue("trustedProxies", option, 'a list of addresses, such as ["loopback"], or a function');
+  }
   if (option.length === 0) return undefined;
   const ranges = new BlockList();
   for (const entry of option) for (const range of WORDS.get(entry) ?? [entry]) addRange(ranges, range);
@@ -81,12 +80,11 @@ export function toProxyMatcher(
   const cache = new Map<string, boolean>();
   return (address) => {
     if (address === undefined) return trustsUnix && isUnix();
-    let isTrusted = cache.get(address);
-    if (isTrusted === undefined) {
-      if (cache.size === MAX_REMEMBERED) cache.clear();
-      isTrusted = isInside(ranges, address);
-      cache.set(address, isTrusted);
-    }
+    const known = cache.get(address);
+    if (known !== undefined) return known;
+    if (cache.size === MAX_REMEMBERED) cache.clear();
+    const isTrusted = isInside(ranges, address);
+    cache.set(address, isTrusted);
     return isTrusted;
   };
 }
@@ -96,25 +94,12 @@ export function toTrustedHeaders(option: readonly ProxyHeader[] | undefined): re
   if (option === undefined) return X_FORWARDED;
   const names = Array.isArray(option)
     ? option.map((name) => (typeof name === "string" ? name.toLowerCase() : ""))
-    : undefined;
-  const isForwarded = names?.length === 1 && names[0] === "forwarded";
-  if (
-    names === undefined ||
-    !(isForwarded || names.every((name) => (X_FORWARDED as readonly string[]).includes(name)))
-  ) {
-    throw new ChannelError(
-      "BAD_OPTION",
-      "proxyHeaders is a list of X-Forwarded-For, -Proto and -Host, or of Forwarded alone",
-    );
+    : [""];
+  const isForwarded = names.length === 1 && names[0] === "forwarded";
+  if (isForwarded || names.every((name) => (X_FORWARDED as readonly string[]).includes(name))) {
+    return names as ForwardedField[];
   }
-  return names as ForwardedField[];
-}
-
-function fromFunction(ask: (address: string) => boolean, onError: (error: unknown) => void): ProxyMatcher {
-  return (address) => {
-    if (address === undefined) return false;
-    return isYes("trustedProxies", () => ask(address), onError);
-  };
+  throw badOption("proxyHeaders is a list of X-Forwarded-For, -Proto and -Host, or of Forwarded alone");
 }
 
 function addRange(ranges: BlockList, text: unknown): void {
@@ -122,7 +107,7 @@ function addRange(ranges: BlockList, text: unknown): void {
   const version = isIP(address);
   const bits = version === 4 ? 32 : 128;
   if (version === 0 || Number(prefix ?? bits) > bits) {
-    throw new ChannelError("BAD_OPTION", `trustedProxies has ${show(text)}, which is no IP address, range or word`);
+    throw badOption(`trustedProxies has ${show(text)}, which is no IP address, range or word`);
   }
   ranges.addSubnet(address, Number(prefix ?? bits), version === 4 ? "ipv4" : "ipv6");
 }

@@ -99,7 +99,7 @@ export interface TestServer extends AsyncDisposable {
   stop(options?: { /** @default 5000 */ readonly graceMs?: number }): Promise<void>;
 }
 
-/** The step of time between two looks whether a stop without a limit is done. */
+/** The step of time between two checks whether a stop without a limit is done. */
 const UNLIMITED_STEP_MS = 1000;
 /** The longest step of time where the test has timers of its own. */
 const TICK_MS = 100;

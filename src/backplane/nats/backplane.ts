@@ -4,21 +4,15 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { badValue, checkInteger, checkMethods, checkOptions, type ValueCheck } from "../../base/option-values.ts";
-import type {
-  Backplane,
-  BackplaneEntry,
-  BackplaneHistory,
-  BackplaneListener,
-  BackplaneMember,
-  HistoryLimits,
-} from "../backplane.ts";
+import type { Backplane, BackplaneEntry, BackplaneHistory, BackplaneListener, HistoryLimits } from "../backplane.ts";
+import { BrokerBackplane } from "../broker-backplane.ts";
 import { BROKER_OPTIONS, type BrokerOptions, toBrokerSettings } from "../options.ts";
-import { orUnavailable, unavailable } from "../unavailable.ts";
 import type { NatsConnection } from "./api.ts";
 import { NatsLink } from "./connection.ts";
+import type { ReadMessage } from "./consumer.ts";
 import { sequenceOf, toNatsId, unwrap, wrap } from "./message.ts";
 import { NatsPresence } from "./presence.ts";
-import { type ReadMessage, readAll } from "./read.ts";
+import { readAll } from "./read.ts";
 import { NatsReader } from "./reader.ts";
 import { NatsStreams } from "./streams.ts";
 import { nameToken } from "./subjects.ts";
@@ -56,16 +50,14 @@ export function natsBackplane(connection: NatsConnection, options: NatsBackplane
   return new NatsBackplane(connection, options, systemClock);
 }
 
-class NatsBackplane implements Backplane {
+class NatsBackplane extends BrokerBackplane {
+  protected readonly presence: NatsPresence;
   readonly #link: NatsLink;
   readonly #streams: NatsStreams;
   readonly #reader: NatsReader;
-  readonly #presence: NatsPresence;
-  /** Subscriptions from the call on. Each is an object of its own, so that an ended one is told from its successor. */
-  readonly #subscribed = new Map<string, object>();
-  #isClosed = false;
 
   constructor(connection: NatsConnection, options: NatsBackplaneOptions, clock: Clock) {
+    super();
     checkOptions("natsBackplane", options, NATS_OPTIONS);
     checkConnection("the first argument of natsBackplane", connection);
     const { name = "unichannel", replicas = 1 } = options;
@@ -78,51 +70,32 @@ class NatsBackplane implements Backplane {
     this.#streams = new NatsStreams(this.#link, {
       ...{ name, replicas, aliveMs },
       onAnother: () => this.#reader.restart(),
-      onForgotten: () => this.#presence.announceAgain(),
+      onForgotten: () => this.presence.announceAgain(),
     });
     this.#reader = new NatsReader(this.#link, this.#streams, { clock, onError });
     const processId = nameToken(randomUUID());
-    this.#presence = new NatsPresence(this.#link, this.#streams, { clock, processId, aliveMs, onError });
+    this.presence = new NatsPresence(this.#link, this.#streams, { clock, processId, aliveMs, onError });
   }
 
   async publish(group: string, payload: Uint8Array, keep: HistoryLimits): Promise<string> {
     const subject = this.#subject(group);
     const bytes = wrap(payload);
-    return this.#ask(async () => {
+    return this.ask(async () => {
       // Awaited only where necessary: messages of one turn stay in order.
       if (!this.#streams.isKept(keep)) await this.#streams.grow(keep);
-      return toNatsId(await this.#streams.append(subject, bytes));
+      return toNatsId(await this.#streams.publisher.append(subject, bytes));
     });
-  }
-
-  async subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {
-    const subscription = {};
-    this.#subscribed.set(group, subscription);
-    const isOurs = (): boolean => this.#subscribed.get(group) === subscription;
-    try {
-      // Before the subscription is registered: one that was ended meanwhile never is.
-      await this.#ask(() => this.#reader.ready());
-      if (!isOurs()) return undefined;
-      return await this.#ask(() => this.#reader.add(this.#subject(group), listener));
-    } catch (error) {
-      if (isOurs()) this.#subscribed.delete(group);
-      throw error;
-    }
-  }
-
-  async unsubscribe(group: string): Promise<void> {
-    this.#subscribed.delete(group);
-    this.#reader.delete(this.#subject(group));
   }
 
   async history(group: string, since?: string): Promise<BackplaneHistory> {
     const sequence = since === undefined ? undefined : sequenceOf(since);
-    return this.#ask(() =>
+    return this.ask(() =>
       this.#streams.using(async () => {
         if (sequence !== undefined) {
           const { messages, first } = await this.#read(group, sequence);
           // From `since` itself on: while that message is there, all that followed is there.
-          if (messages[0]?.place.sequence === sequence) return { entries: toEntries(messages.slice(1)), reset: false };
+          if (messages[0]?.position.sequence === sequence)
+            return { entries: toEntries(messages.slice(1)), reset: false };
           // The id is older than all messages that are kept.
           if (first > sequence) return { entries: toEntries(messages), reset: true };
         }
@@ -140,24 +113,22 @@ class NatsBackplane implements Backplane {
     return sequenceOf(text) !== undefined;
   }
 
-  enter(group: string, member: BackplaneMember): Promise<void> {
-    return this.#ask(() => this.#presence.enter(group, member));
+  protected async read(
+    group: string,
+    listener: BackplaneListener,
+    isWanted: () => boolean,
+  ): Promise<string | undefined> {
+    await this.#reader.ready();
+    return isWanted() ? this.#reader.add(this.#subject(group), listener) : undefined;
   }
 
-  leave(group: string, key: string): Promise<void> {
-    return this.#ask(() => this.#presence.leave(group, key));
+  protected stopReading(group: string): void {
+    this.#reader.delete(this.#subject(group));
   }
 
-  present(group: string): Promise<readonly BackplaneMember[]> {
-    return this.#ask(() => this.#presence.present(group));
-  }
-
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#subscribed.clear();
+  protected async end(): Promise<void> {
     this.#reader.close();
-    await this.#presence.close();
+    await this.presence.close();
     this.#link.close();
   }
 
@@ -170,31 +141,26 @@ class NatsBackplane implements Backplane {
     // A message that is there now was there all the time. Of those that were removed meanwhile, some may have followed others
     // that were removed before they were read.
     const first = (await this.#streams.find({ firstOf: subject }))?.sequence ?? Number.POSITIVE_INFINITY;
-    return { messages: found.filter(({ place }) => place.sequence >= first), first };
+    return { messages: found.filter(({ position }) => position.sequence >= first), first };
   }
 
   #resume(): void {
-    if (this.#isClosed) return;
+    if (this.isClosed) return;
     this.#reader.restart();
-    this.#presence.announceAgain();
+    this.presence.announceAgain();
   }
 
   #subject(group: string): string {
     return `${this.#streams.name}.g.${nameToken(group)}`;
-  }
-
-  async #ask<T>(run: () => Promise<T>): Promise<T> {
-    if (this.#isClosed) throw unavailable("closed");
-    return orUnavailable(run);
   }
 }
 
 /** Leaves out messages that no backplane wrote. */
 function toEntries(messages: readonly ReadMessage[]): BackplaneEntry[] {
   const entries: BackplaneEntry[] = [];
-  for (const { message, place } of messages) {
+  for (const { message, position } of messages) {
     const payload = unwrap(message.data);
-    if (payload !== undefined) entries.push({ id: toNatsId(place.sequence), payload });
+    if (payload !== undefined) entries.push({ id: toNatsId(position.sequence), payload });
   }
   return entries;
 }

@@ -17,8 +17,11 @@ export interface NatsLinkOptions {
 
 export class NatsLink {
   readonly connection: NatsConnection;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly maxPendingBytes: number;
+  isUp = true;
   readonly #options: NatsLinkOptions;
-  #isUp = true;
   #isStalled = false;
   #isClosed = false;
   #pendingBytes = 0;
@@ -28,24 +31,11 @@ export class NatsLink {
 
   constructor(connection: NatsConnection, options: NatsLinkOptions) {
     this.connection = connection;
+    this.clock = options.clock;
+    this.timeoutMs = options.timeoutMs;
+    this.maxPendingBytes = options.maxPendingBytes;
     this.#options = options;
     void this.#follow();
-  }
-
-  get timeoutMs(): number {
-    return this.#options.timeoutMs;
-  }
-
-  get maxPendingBytes(): number {
-    return this.#options.maxPendingBytes;
-  }
-
-  get clock(): Clock {
-    return this.#options.clock;
-  }
-
-  get isUp(): boolean {
-    return this.#isUp;
   }
 
   close(): void {
@@ -58,13 +48,12 @@ export class NatsLink {
   /** Resolves after `ms` milliseconds, or when this is closed: later requests are then refused. */
   pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const { clock } = this.#options;
       const end = (): void => {
-        clock.clearTimer(timer);
+        this.clock.clearTimer(timer);
         stopWaiting();
         resolve();
       };
-      const timer: Timer = clock.setTimer(end, ms);
+      const timer: Timer = this.clock.setTimer(end, ms);
       const stopWaiting = this.whenClosed(end);
     });
   }
@@ -98,7 +87,7 @@ export class NatsLink {
 
   /** Deletes a consumer that is not read any more; the server would do so some seconds later. */
   deleteConsumer(stream: string, name: string): void {
-    if (!this.#isUp || this.#isStalled) return;
+    if (!this.isUp || this.#isStalled) return;
     // A closed connection throws where it should reject.
     Promise.resolve()
       .then(() => this.connection.request(`$JS.API.CONSUMER.DELETE.${stream}.${name}`, undefined, { timeout: 1000 }))
@@ -110,19 +99,18 @@ export class NatsLink {
    * answers.
    */
   async ask<T>(subject: string, payload: Uint8Array): Promise<T> {
-    const { timeoutMs, maxPendingBytes } = this.#options;
     if (this.#isClosed) throw unavailable("closed");
     // The client would keep the request and send it later, after it was reported as failed.
-    if (!this.#isUp) throw unavailable("not connected");
+    if (!this.isUp) throw unavailable("not connected");
     if (this.#isStalled) throw unavailable("the server does not answer");
     const size = payload.length + subject.length;
-    if (this.#pendingBytes > 0 && this.#pendingBytes + size > maxPendingBytes) {
+    if (this.#pendingBytes > 0 && this.#pendingBytes + size > this.maxPendingBytes) {
       throw unavailable("too much waits for its answer");
     }
     this.#pendingBytes += size;
     let message: NatsMessage;
     try {
-      message = await this.connection.request(subject, payload, { timeout: timeoutMs });
+      message = await this.connection.request(subject, payload, { timeout: this.timeoutMs });
     } catch (error) {
       if (isTimeout(error)) this.#stall();
       if (isNoResponders(error)) throw error;
@@ -156,7 +144,7 @@ export class NatsLink {
       if (!this.#isClosed) this.#options.onError(unavailable(error));
     }
     // The client has given up reconnecting.
-    if (!this.#isClosed) this.#isUp = false;
+    if (!this.#isClosed) this.isUp = false;
   }
 
   async #followStatus(): Promise<void> {
@@ -165,11 +153,11 @@ export class NatsLink {
     for await (const { type } of statuses) {
       if (this.#isClosed) return;
       if (type === "disconnect") {
-        if (this.#isUp) this.#options.onError(unavailable("the connection was lost"));
-        this.#isUp = false;
+        if (this.isUp) this.#options.onError(unavailable("the connection was lost"));
+        this.isUp = false;
         this.#options.onDown();
       } else if (type === "reconnect") {
-        this.#isUp = true;
+        this.isUp = true;
         this.#isStalled = false;
         this.#options.onUp();
       }

@@ -1,22 +1,39 @@
-// A consumer on the server that delivers a stream's messages from a sequence on until it ends. It numbers its deliveries, so a
-// lost message is noticed, and it sends a heartbeat every second.
+// A consumer on the server that delivers a stream's messages until it ends. It numbers its deliveries, so a lost message is
+// noticed, and it sends a heartbeat every second.
 
 import { randomUUID } from "node:crypto";
 import type { Timer } from "../../base/clock.ts";
+import type { ChannelError } from "../../base/errors.ts";
 import { Queue } from "../../base/queue.ts";
+import { unavailable } from "../unavailable.ts";
 import type { NatsMessage } from "./api.ts";
 import type { NatsLink } from "./connection.ts";
-import { NS_PER_MS, placeOf } from "./message.ts";
-import type { ReadMessage } from "./read.ts";
+import { NS_PER_MS, type Position, positionOf } from "./message.ts";
 
 const HEARTBEAT_MS = 1000;
-/** Seconds of silence after which the consumer, or the way to it, counts as lost. */
+/** Silence after which the consumer, or the way to it, counts as lost. */
+const MAX_SILENCE_MS = 3000;
+/** Silent intervals after which that time has passed: a timer for each message would cost more than the message. */
 const MAX_MISSED = 3;
+
+/** The part of a consumer's configuration that differs. */
+export interface ConsumerStart {
+  readonly deliver_policy: "by_start_sequence" | "last_per_subject";
+  readonly opt_start_seq?: number;
+  /** Without it: all messages of the stream. */
+  readonly filter_subject?: string;
+}
+
+export interface ReadMessage {
+  readonly message: NatsMessage;
+  readonly position: Position;
+}
 
 export class NatsConsumer {
   readonly #link: NatsLink;
   readonly #subscription: { unsubscribe(): void };
   readonly #inbox: string = `_INBOX.${randomUUID()}`;
+  readonly #intervalMs: number;
   readonly #queue = new Queue<NatsMessage>();
   /** Messages that were taken; the consumer's own count must be equal. */
   #consumed = 0;
@@ -25,46 +42,40 @@ export class NatsConsumer {
   #isHeard = false;
   #missed = 0;
   #watch: Timer;
-  #isOver = false;
-  /** Its name on the server. */
-  #stream = "";
-  #name = "";
+  /** True if nothing more can be taken: it was ended, has lost a message, or is silent. The caller goes on with another one. */
+  isOver = false;
+  /** The reason why it is over, if that was no lost message and no call. */
+  failure: ChannelError | undefined;
+  /** Deletes it on the server. Set when it is there. */
+  #delete: (() => void) | undefined;
   #arrived: (() => void) | undefined;
 
-  constructor(link: NatsLink) {
+  constructor(link: NatsLink, maxSilenceMs: number = MAX_SILENCE_MS) {
     this.#link = link;
+    this.#intervalMs = maxSilenceMs / MAX_MISSED;
     this.#subscription = link.connection.subscribe(this.#inbox, {
       callback: (error, message) => {
-        if (this.#isOver) return;
-        if (error !== null && error !== undefined) return this.end();
+        if (this.isOver) return;
+        if (error !== null && error !== undefined) return this.end(unavailable(error));
         this.#isHeard = true;
         this.#queue.push(message);
         this.#wake();
       },
     });
-    this.#watch = link.clock.setTimer(this.#onWatch, HEARTBEAT_MS);
+    this.#watch = link.clock.setTimer(this.#onWatch, this.#intervalMs);
   }
 
-  /** Creates the consumer on the server. Resolves to the number of messages from `sequence` on. */
-  async begin(stream: string, sequence: number): Promise<number> {
+  /** Creates the consumer on the server. Resolves to the number of messages that it will deliver. */
+  async begin(stream: string, start: ConsumerStart): Promise<number> {
     const { name, num_pending } = await this.#link.createConsumer(stream, {
-      ...{ deliver_subject: this.#inbox, deliver_policy: "by_start_sequence", opt_start_seq: sequence },
-      ...{ flow_control: true, idle_heartbeat: HEARTBEAT_MS * NS_PER_MS },
+      ...{ deliver_subject: this.#inbox, flow_control: true, idle_heartbeat: HEARTBEAT_MS * NS_PER_MS },
+      ...start,
     });
-    if (this.#isOver) this.#link.deleteConsumer(stream, name);
-    this.#stream = stream;
-    this.#name = name;
+    this.#delete = () => this.#link.deleteConsumer(stream, name);
+    if (this.isOver) this.#delete();
     // Until now the request had a time limit of its own.
     this.#missed = 0;
     return num_pending;
-  }
-
-  /**
-   * True if nothing more can be taken: it was ended, has lost a message, or is silent. The caller goes on with another
-   * consumer.
-   */
-  get isOver(): boolean {
-    return this.#isOver;
   }
 
   /** True if a message can be taken. */
@@ -72,7 +83,7 @@ export class NatsConsumer {
     return this.#queue.length > 0;
   }
 
-  /** True once for every so many heartbeats in a row: the consumer says that it has delivered everything. */
+  /** True once for every so many heartbeats in a row, with which the consumer claims to have delivered everything. */
   hasIdled(heartbeats: number): boolean {
     if (this.#heartbeats < heartbeats) return false;
     this.#heartbeats = 0;
@@ -81,18 +92,18 @@ export class NatsConsumer {
 
   /** Returns the next message; undefined if none has arrived or the consumer is over. */
   take(): ReadMessage | undefined {
-    while (!this.#isOver) {
+    while (!this.isOver) {
       const message = this.#queue.shift();
       if (message === undefined) return undefined;
       if (message.headers?.code === 100) {
         this.#answerStatus(message);
         continue;
       }
-      const place = placeOf(message.reply ?? "");
-      if (place === undefined) continue;
+      const position = positionOf(message.reply ?? "");
+      if (position === undefined) continue;
       this.#consumed += 1;
       this.#heartbeats = 0;
-      if (place.consumed === this.#consumed) return { message, place };
+      if (position.consumed === this.#consumed) return { message, position };
       // A message was lost between the server and this process.
       this.end();
     }
@@ -101,19 +112,20 @@ export class NatsConsumer {
 
   /** Resolves when a message has arrived or the consumer is over. */
   arrival(): Promise<void> {
-    if (this.#isOver || this.#queue.length > 0) return Promise.resolve();
+    if (this.isOver || this.#queue.length > 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.#arrived = resolve;
     });
   }
 
-  end(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+  end(failure?: ChannelError): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.failure = failure;
     this.#link.clock.clearTimer(this.#watch);
     this.#queue.clear();
     this.#subscription.unsubscribe();
-    if (this.#name !== "") this.#link.deleteConsumer(this.#stream, this.#name);
+    this.#delete?.();
     this.#wake();
   }
 
@@ -136,7 +148,7 @@ export class NatsConsumer {
   readonly #onWatch = (): void => {
     this.#missed = this.#isHeard ? 0 : this.#missed + 1;
     this.#isHeard = false;
-    if (this.#missed >= MAX_MISSED) this.end();
-    else this.#watch = this.#link.clock.setTimer(this.#onWatch, HEARTBEAT_MS);
+    if (this.#missed >= MAX_MISSED) this.end(unavailable("messages did not come"));
+    else this.#watch = this.#link.clock.setTimer(this.#onWatch, this.#intervalMs);
   };
 }

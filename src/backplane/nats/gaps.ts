@@ -1,5 +1,5 @@
 // Finds the groups that lost messages before this process had read them. A NATS stream tells how many messages it lacks, not of
-// which subjects, so each group is looked at.
+// which subjects, so each group is checked.
 
 import type { NatsStreams } from "./streams.ts";
 
@@ -12,7 +12,7 @@ export interface ReadPosition {
   readonly limit: number;
 }
 
-/** Groups that are looked at in one step. */
+/** Groups that are checked in one step. */
 const CHUNK = 64;
 /** Up to this number of subjects the server is asked for the counts of all. */
 const MAX_COUNTS = 10_000;
@@ -35,10 +35,10 @@ export async function findGaps<Group extends { readonly lastAtMs: number | undef
     return purged;
   };
   for (let i = 0; i < groups.length; i += CHUNK) {
-    const looking = groups.slice(i, i + CHUNK).map(async ([subject, group]) => {
+    const checks = groups.slice(i, i + CHUNK).map(async ([subject, group]) => {
       if (await isMissing(streams, position, subject, group.lastAtMs, isPurged)) tell(group);
     });
-    await Promise.all(looking);
+    await Promise.all(checks);
   }
 }
 

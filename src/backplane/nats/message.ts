@@ -1,11 +1,11 @@
-// A message of the stream: its payload and its place.
+// A message of the stream: its payload and its position.
 
 /** First byte of every payload: the version of its format. */
 const VERSION = 1;
 export const NS_PER_MS = 1_000_000;
 
-/** The place of a message in the stream and in its consumer. */
-export interface Place {
+/** The position of a message in the stream and in its consumer. */
+export interface Position {
   /** Sequence in the stream. */
   readonly sequence: number;
   /** Number of messages that the consumer has delivered, with this one. */
@@ -20,7 +20,7 @@ export interface Place {
  * ADR-15: `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>`, with a domain and an
  * account before the stream in newer servers, and a token at the end.
  */
-export function placeOf(reply: string): Place | undefined {
+export function positionOf(reply: string): Position | undefined {
   const tokens = reply.split(".");
   if (tokens[0] !== "$JS" || tokens[1] !== "ACK" || tokens.length < 9) return undefined;
   const at = tokens.length === 9 ? 5 : 7;

@@ -1,54 +1,32 @@
 // Presence over NATS: the last message of each member's subject, and a subject per process whose message expires unless the
 // process renews it. A member counts as gone if the message of its process is gone.
 
-import type { Clock, Timer } from "../../base/clock.ts";
 import type { BackplaneMember } from "../backplane.ts";
-import { OwnMembers } from "../own-members.ts";
+import { BrokerPresence, type PresenceOptions } from "../broker-presence.ts";
 import type { NatsLink } from "./connection.ts";
 import { readAll } from "./read.ts";
-import { MEMBER_TTL_MS, type NatsStreams, type StreamInfo } from "./streams.ts";
+import type { NatsStreams, StreamInfo } from "./streams.ts";
 import { nameToken } from "./subjects.ts";
 
-export interface NatsPresenceOptions {
-  readonly clock: Clock;
-  /** Id of this process: one token of a subject. */
-  readonly processId: string;
-  /** Silence after which a process counts as dead, in milliseconds. */
-  readonly aliveMs: number;
-  readonly onError: (error: unknown) => void;
-}
-
-export class NatsPresence {
+export class NatsPresence extends BrokerPresence {
   readonly #link: NatsLink;
   readonly #streams: NatsStreams;
-  readonly #options: NatsPresenceOptions;
-  readonly #own = new OwnMembers();
   #announcing: Promise<void> | undefined;
   /** Time at which this process was last announced or renewed; undefined before its first announcement. */
   #aliveAt: number | undefined;
   /** True if the last announcement failed: the next renewal announces everything. */
   #mustAnnounce = false;
-  #writtenAt: number;
-  #timer: Timer;
 
-  constructor(link: NatsLink, streams: NatsStreams, options: NatsPresenceOptions) {
+  constructor(link: NatsLink, streams: NatsStreams, options: PresenceOptions) {
+    super(link, options);
     this.#link = link;
     this.#streams = streams;
-    this.#options = options;
-    this.#writtenAt = options.clock.now();
-    this.#schedule();
   }
 
-  async enter(group: string, member: BackplaneMember): Promise<void> {
+  override async enter(group: string, member: BackplaneMember): Promise<void> {
     // Other processes must know this process before they see its members.
     if (this.#aliveAt === undefined) await this.announce();
-    this.#own.add(group, member);
-    await this.#write(group, member);
-  }
-
-  async leave(group: string, key: string): Promise<void> {
-    this.#own.delete(group, key);
-    await this.#purge(this.#subject(group, key));
+    await super.enter(group, member);
   }
 
   async present(group: string): Promise<readonly BackplaneMember[]> {
@@ -73,7 +51,6 @@ export class NatsPresence {
     return members;
   }
 
-  /** Writes that this process lives, and its members. Called for each new connection. */
   announce(): Promise<void> {
     this.#announcing ??= this.#announce().finally(() => {
       this.#announcing = undefined;
@@ -81,58 +58,51 @@ export class NatsPresence {
     return this.#announcing;
   }
 
-  /** Called after a new connection. A process that has announced nothing has nothing to do. */
-  announceAgain(): void {
-    if (this.#aliveAt === undefined) return;
-    this.announce().catch((error: unknown) => {
-      if (this.#link.isUp) this.#options.onError(error);
-    });
+  /** A process that has announced nothing has nothing to announce again. */
+  override announceAgain(): void {
+    if (this.#aliveAt !== undefined) super.announceAgain();
   }
 
   async close(): Promise<void> {
-    this.#options.clock.clearTimer(this.#timer);
-    const { name } = this.#streams;
+    this.stop();
     if (this.#aliveAt === undefined) return;
-    const { processId } = this.#options;
-    const groups = this.#own.groups.map((group) => this.#purge(`${name}.m.${nameToken(group)}.${processId}.*`));
+    const { name } = this.#streams;
+    const { processId } = this.options;
+    const groups = [...this.own.keys()].map((group) => this.#purge(`${name}.m.${nameToken(group)}.${processId}.*`));
     const alive = this.#link.api(`STREAM.PURGE.${name}-alive`, { filter: `${name}.a.${processId}` });
     await Promise.allSettled([...groups, alive]);
   }
 
+  protected async write(group: string, member: BackplaneMember): Promise<void> {
+    await this.#streams.publisher.publish(this.#subject(group, member.key), encodeMember(member));
+  }
+
+  protected remove(group: string, key: string): Promise<void> {
+    return this.#purge(this.#subject(group, key));
+  }
+
+  protected async renew(): Promise<void> {
+    if (this.own.size === 0 || this.#aliveAt === undefined) return;
+    // After a late renewal the process may have been taken for dead.
+    const isLate = this.options.clock.now() - this.#aliveAt >= this.options.aliveMs;
+    await (this.#mustAnnounce || isLate || this.mustWrite ? this.announce() : this.#live());
+  }
+
   async #announce(): Promise<void> {
     try {
-      await this.#renew();
+      await this.#live();
       this.#mustAnnounce = false;
-      this.#writtenAt = this.#options.clock.now();
-      await this.#own.writeAll((group, member) => this.#write(group, member));
+      await this.writeAll();
     } catch (error) {
       this.#mustAnnounce = true;
       throw error;
     }
   }
 
-  #schedule(): void {
-    const { clock, aliveMs, onError } = this.#options;
-    this.#timer = clock.setTimer(() => {
-      this.#schedule();
-      if (!this.#link.isUp || this.#own.isEmpty || this.#aliveAt === undefined) return;
-      const now = clock.now();
-      // After a late renewal the process may have been taken for dead; and members must be written before they expire.
-      const isLate = now - this.#aliveAt >= aliveMs || now - this.#writtenAt >= MEMBER_TTL_MS / 3;
-      (this.#mustAnnounce || isLate ? this.announce() : this.#renew()).catch((error: unknown) => {
-        if (this.#link.isUp) onError(error);
-      });
-    }, aliveMs / 3);
-  }
-
-  async #renew(): Promise<void> {
-    const now = this.#options.clock.now();
-    await this.#streams.publish(`${this.#streams.name}.a.${this.#options.processId}`, new Uint8Array());
+  async #live(): Promise<void> {
+    const now = this.options.clock.now();
+    await this.#streams.publisher.publish(`${this.#streams.name}.a.${this.options.processId}`, new Uint8Array());
     this.#aliveAt = now;
-  }
-
-  async #write(group: string, member: BackplaneMember): Promise<void> {
-    await this.#streams.publish(this.#subject(group, member.key), encodeMember(member));
   }
 
   async #purge(filter: string): Promise<void> {
@@ -140,7 +110,7 @@ export class NatsPresence {
   }
 
   #subject(group: string, key: string): string {
-    return `${this.#streams.name}.m.${nameToken(group)}.${this.#options.processId}.${nameToken(key)}`;
+    return `${this.#streams.name}.m.${nameToken(group)}.${this.options.processId}.${nameToken(key)}`;
   }
 }
 

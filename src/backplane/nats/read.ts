@@ -1,12 +1,9 @@
-// Reads once what a stream holds, through a consumer that lives for this one reading. The consumer numbers its deliveries, so a
-// lost message is noticed, and the reading begins again.
+// Reads once what a stream holds, through a consumer that lives for this one reading. If a message is lost on the way, the
+// reading begins again.
 
-import { randomUUID } from "node:crypto";
-import { Deadline } from "../../base/deadline.ts";
 import { unavailable } from "../unavailable.ts";
-import type { NatsMessage } from "./api.ts";
 import type { NatsLink } from "./connection.ts";
-import { NS_PER_MS, type Place, placeOf } from "./message.ts";
+import { NatsConsumer, type ReadMessage } from "./consumer.ts";
 
 export interface NatsReading {
   readonly stream: string;
@@ -17,15 +14,8 @@ export interface NatsReading {
   readonly until?: number;
 }
 
-export interface ReadMessage {
-  readonly message: NatsMessage;
-  readonly place: Place;
-}
-
 /** Number of readings that are begun when the connection is lost each time. */
 const MAX_ATTEMPTS = 5;
-/** Interval at which a consumer without further messages says so. */
-const HEARTBEAT_MS = 1000;
 
 /** Resolves to all messages, in order and complete. Rejects with BACKPLANE_UNAVAILABLE, or with the API's error. */
 export async function readAll(link: NatsLink, reading: NatsReading): Promise<readonly ReadMessage[]> {
@@ -41,60 +31,30 @@ async function readOnce(
   link: NatsLink,
   { stream, subject, from, until = Number.POSITIVE_INFINITY }: NatsReading,
 ): Promise<readonly ReadMessage[] | undefined> {
-  const { clock, timeoutMs } = link;
-  const inbox = `_INBOX.${randomUUID()}`;
-  const found: ReadMessage[] = [];
-  let settle!: (outcome: "whole" | "broken" | Error) => void;
-  // Settled by a delivery or by a timer, perhaps before anybody awaits it: so it never rejects.
-  const finished = new Promise<"whole" | "broken" | Error>((resolve) => {
-    settle = resolve;
-  });
-  const stopWaiting = link.whenClosed(() => settle(unavailable("closed")));
-  const deadline = new Deadline(clock, timeoutMs, () => settle(unavailable("history did not come")));
-  const take = (message: NatsMessage): void => {
-    if (message.headers?.code === 100) {
-      // ADR-9, ADR-15: flow control expects an answer; a heartbeat tells the number of delivered messages.
-      const stalled = message.headers.get("Nats-Consumer-Stalled");
-      const delivered = message.headers.get("Nats-Last-Consumer");
-      if (message.reply) message.respond();
-      else if (stalled) link.connection.publish(stalled);
-      else if (delivered) settle(Number(delivered) === found.length ? "whole" : "broken");
-      return;
-    }
-    const place = placeOf(message.reply ?? "");
-    if (place === undefined) return;
-    if (place.consumed !== found.length + 1) {
-      settle("broken");
-      return;
-    }
-    found.push({ message, place });
-    if (place.pending === 0 || place.sequence >= until) settle("whole");
-  };
-  const subscription = link.connection.subscribe(inbox, {
-    callback(error, message) {
-      deadline.restart();
-      if (error !== null && error !== undefined) settle(unavailable(error));
-      else take(message);
-    },
-  });
+  const consumer = new NatsConsumer(link, link.timeoutMs);
+  const stopWaiting = link.whenClosed(() => consumer.end(unavailable("closed")));
   try {
-    const policy =
-      from === undefined
+    const found: ReadMessage[] = [];
+    let pending = await consumer.begin(stream, {
+      filter_subject: subject,
+      ...(from === undefined
         ? { deliver_policy: "last_per_subject" }
-        : { deliver_policy: "by_start_sequence", opt_start_seq: Math.max(1, from) };
-    const { name, num_pending } = await link.createConsumer(stream, {
-      ...{ deliver_subject: inbox, filter_subject: subject },
-      ...{ flow_control: true, idle_heartbeat: HEARTBEAT_MS * NS_PER_MS },
-      ...policy,
+        : { deliver_policy: "by_start_sequence", opt_start_seq: Math.max(1, from) }),
     });
-    if (num_pending === 0) settle("whole");
-    const outcome = await finished;
-    link.deleteConsumer(stream, name);
-    if (outcome instanceof Error) throw outcome;
-    return outcome === "whole" ? found : undefined;
+    while (pending > 0) {
+      const next = consumer.take();
+      if (next !== undefined) {
+        found.push(next);
+        pending = next.position.sequence >= until ? 0 : next.position.pending;
+      } else if (consumer.failure !== undefined) throw consumer.failure;
+      else if (consumer.isOver) return undefined;
+      // Messages were removed before it could deliver them.
+      else if (consumer.hasIdled(1)) pending = 0;
+      else await consumer.arrival();
+    }
+    return found;
   } finally {
-    deadline.clear();
     stopWaiting();
-    subscription.unsubscribe();
+    consumer.end();
   }
 }

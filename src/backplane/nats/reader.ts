@@ -7,10 +7,9 @@ import { ChannelError } from "../../base/errors.ts";
 import type { BackplaneListener } from "../backplane.ts";
 import { unavailable } from "../unavailable.ts";
 import type { NatsLink } from "./connection.ts";
-import { NatsConsumer } from "./consumer.ts";
+import { NatsConsumer, type ReadMessage } from "./consumer.ts";
 import { findGaps } from "./gaps.ts";
 import { toNatsId, unwrap } from "./message.ts";
-import type { ReadMessage } from "./read.ts";
 import type { NatsStreams } from "./streams.ts";
 
 interface Subscription {
@@ -41,7 +40,7 @@ export interface NatsReaderOptions {
 }
 
 const RETRY_MS = 500;
-/** Seconds without a message after which the stream is looked at: its consumer may be wrong. */
+/** Seconds without a message after which the stream is checked: its consumer may be wrong. */
 const IDLE_HEARTBEATS = 2;
 /** Time after which other connections get their turn while messages are delivered. */
 const SLICE_MS = 8;
@@ -62,7 +61,7 @@ export class NatsReader {
   #version: number | undefined;
   #sequence = 0;
   #readAt: number;
-  /** The server's advisories: a stream that is deleted or created is looked at at once. */
+  /** The server's advisories: a stream that is deleted or created is checked at once. */
   #advisories: { unsubscribe(): void } | undefined;
   /** Ends the pause before another attempt. */
   #retry: (() => void) | undefined;
@@ -151,7 +150,8 @@ export class NatsReader {
     const consumer = new NatsConsumer(this.#link);
     this.#consumer = consumer;
     const isAnother = this.#compare(state);
-    const pending = await consumer.begin(this.#streams.name, this.#sequence + 1);
+    const start = { deliver_policy: "by_start_sequence", opt_start_seq: this.#sequence + 1 } as const;
+    const pending = await consumer.begin(this.#streams.name, start);
     if (consumer.isOver) return;
     // There are fewer messages than before: some are gone, perhaps the last ones, which nothing else would show.
     if (!isAnother && pending < state.last_seq - this.#sequence) {
@@ -192,7 +192,7 @@ export class NatsReader {
         sliceStart = performance.now();
         continue;
       }
-      if (found.place.sequence !== this.#sequence + 1) {
+      if (found.position.sequence !== this.#sequence + 1) {
         // Some messages in between are not kept any more.
         await this.#tellGaps(this.#streams.keep.size);
         if (consumer.isOver) return;
@@ -230,7 +230,7 @@ export class NatsReader {
     });
   }
 
-  #hear({ message, place: { sequence, atMs } }: ReadMessage): void {
+  #hear({ message, position: { sequence, atMs } }: ReadMessage): void {
     this.#sequence = sequence;
     this.#streams.heard(sequence);
     this.#readAt = this.#options.clock.now();

@@ -7,6 +7,7 @@
 // Long because opening, raising and growing share what is known of the stream.
 
 import type { HistoryLimits } from "../backplane.ts";
+import { MEMBER_TTL_MS } from "../broker-presence.ts";
 import { isApiError, NO_MESSAGE_FOUND, STREAM_NAME_IN_USE, STREAM_NOT_FOUND } from "./api.ts";
 import type { NatsLink } from "./connection.ts";
 import { NS_PER_MS } from "./message.ts";
@@ -24,8 +25,8 @@ export interface NatsStreamsOptions {
 
 /** Sequences for each millisecond between the epoch and the creation of a stream: more than are published in a millisecond. */
 const NUMBERS_PER_MS = 1000;
-/** Number and interval of further looks at a server that knows less than before: it may still be reading its files. */
-const REGRESS_LOOKS = 3;
+/** Number and interval of further requests to a server that knows less than before: it may still be reading its files. */
+const REGRESS_TRIES = 3;
 const REGRESS_MS = 200;
 /**
  * Time for which a deleted stream is left alone before it is created again. A server reports the deletion, and creates another
@@ -34,8 +35,6 @@ const REGRESS_MS = 200;
 const REMAKE_MS = 500;
 /** JetStream's default window for duplicates. It must not be longer than messages are kept. */
 const DUPLICATE_WINDOW_MS = 120_000;
-/** Lifetime of the members of a process that never came back; those of others are written again. */
-export const MEMBER_TTL_MS: number = 24 * 3_600_000;
 
 interface StreamConfig {
   readonly max_msgs_per_subject: number;
@@ -57,47 +56,33 @@ export interface StreamInfo {
 
 export class NatsStreams implements PublishedStreams {
   readonly #link: NatsLink;
-  readonly #publisher: NatsPublisher;
-  readonly #options: NatsStreamsOptions;
+  readonly publisher: NatsPublisher;
+  readonly name: string;
   /** The largest limits that were asked for, by this process or by the one that created the stream. */
-  #keep: HistoryLimits = { size: 1, ttlMs: 60_000 };
+  keep: HistoryLimits = { size: 1, ttlMs: 60_000 };
+  /** Changes with each message stream that is found, and when one has lost its end. */
+  version = 0;
+  /** Lowest sequence that the message stream gives. */
+  first: number = Number.POSITIVE_INFINITY;
+  readonly #options: NatsStreamsOptions;
   #opening: Promise<StreamInfo> | undefined;
   #growing: Promise<void> | undefined;
   /** Time at which the message stream was created: it tells two streams of one name apart. */
   #created = "";
   /** Times at which the streams of members were created. */
   #membersCreated = "";
-  /** Lowest sequence that the message stream gives. */
-  #first = Number.POSITIVE_INFINITY;
   /** Highest sequence that the message stream is known to have given. */
   #known = 0;
-  #version = 0;
 
   constructor(link: NatsLink, options: NatsStreamsOptions) {
     this.#link = link;
     this.#options = options;
-    this.#publisher = new NatsPublisher(link, this);
-  }
-
-  /** Changes with each message stream that is found, and when one has lost its end. */
-  get version(): number {
-    return this.#version;
-  }
-
-  get name(): string {
-    return this.#options.name;
-  }
-
-  get keep(): HistoryLimits {
-    return this.#keep;
+    this.name = options.name;
+    this.publisher = new NatsPublisher(link, this);
   }
 
   get isOpen(): boolean {
     return this.#opening !== undefined && this.#created !== "";
-  }
-
-  get first(): number {
-    return this.#first;
   }
 
   /** Makes the next call open the streams again: the server may be another one. */
@@ -127,16 +112,6 @@ export class NatsStreams implements PublishedStreams {
     return this.open();
   }
 
-  /** Publishes a message to the subject of a group. Resolves to its sequence once the server has it. */
-  append(subject: string, payload: Uint8Array): Promise<number> {
-    return this.#publisher.append(subject, payload);
-  }
-
-  /** Publishes to a subject of one of the other streams. */
-  publish(subject: string, payload: Uint8Array): Promise<void> {
-    return this.#publisher.publish(subject, payload);
-  }
-
   /**
    * Empties a stream whose files are gone: it still counts its messages, and confirms or refuses new ones, but delivers none.
    * Does nothing if any message can be read.
@@ -148,7 +123,7 @@ export class NatsStreams implements PublishedStreams {
     if (created !== before.created || state.last_seq !== before.state.last_seq) return;
     await this.#link.api(`STREAM.PURGE.${this.name}`, { seq: state.last_seq + 1 });
     if (state.messages === 0) return;
-    this.#version += 1;
+    this.version += 1;
     this.lost();
   }
 
@@ -165,15 +140,15 @@ export class NatsStreams implements PublishedStreams {
     }
   }
 
-  /** The message stream is gone or was replaced: the next `open` looks for it. */
+  /** The message stream is gone or was replaced: the next `open` searches for it. */
   lost(): void {
     this.forget();
     this.#options.onAnother();
   }
 
   /** Makes the stream keep at least this much. All groups share one stream, so the largest limits count. */
-  grow({ size, ttlMs }: HistoryLimits): Promise<void> {
-    this.#keep = { size: Math.max(size, this.#keep.size), ttlMs: Math.max(ttlMs, this.#keep.ttlMs) };
+  grow(limits: HistoryLimits): Promise<void> {
+    this.#widen(limits);
     // One update at a time. Messages that are published meanwhile wait behind it and stay in order.
     const growing = (this.#growing ?? Promise.resolve())
       .catch(() => {})
@@ -195,7 +170,7 @@ export class NatsStreams implements PublishedStreams {
   /** Returns true if `grow` would have nothing to do. */
   isKept({ size, ttlMs }: HistoryLimits): boolean {
     if (this.#growing !== undefined || !this.isOpen) return false;
-    return size <= this.#keep.size && ttlMs <= this.#keep.ttlMs;
+    return size <= this.keep.size && ttlMs <= this.keep.ttlMs;
   }
 
   /** Finds the first or last message of a subject, or the message with a sequence. Resolves to undefined if there is none. */
@@ -208,15 +183,12 @@ export class NatsStreams implements PublishedStreams {
         : "lastOf" in which
           ? { last_by_subj: which.lastOf }
           : { seq: which.sequence };
-    try {
-      const { message } = await this.#link.api<{
-        readonly message: { readonly seq: number; readonly subject: string; readonly time: string };
-      }>(`STREAM.MSG.GET.${this.name}`, request);
-      return { sequence: message.seq, subject: message.subject, atMs: Date.parse(message.time) };
-    } catch (error) {
-      if (isApiError(error, NO_MESSAGE_FOUND)) return undefined;
-      throw error;
-    }
+    const found = await this.#unless<{
+      readonly message: { readonly seq: number; readonly subject: string; readonly time: string };
+    }>(NO_MESSAGE_FOUND, `STREAM.MSG.GET.${this.name}`, request);
+    if (found === undefined) return undefined;
+    const { seq, subject, time } = found.message;
+    return { sequence: seq, subject, atMs: Date.parse(time) };
   }
 
   /** Resolves to the number of messages of each subject that matches. */
@@ -242,12 +214,12 @@ export class NatsStreams implements PublishedStreams {
     if (isForgotten) this.#options.onForgotten();
     const { max_msgs_per_subject: size, max_age } = info.config;
     const kept = { size: size < 0 ? Infinity : size, ttlMs: max_age === 0 ? Infinity : max_age / NS_PER_MS };
-    if (kept.size >= this.#keep.size && kept.ttlMs >= this.#keep.ttlMs) {
-      this.#keep = kept;
+    if (kept.size >= this.keep.size && kept.ttlMs >= this.keep.ttlMs) {
+      this.keep = kept;
       return info;
     }
     // The stream was created by a process that never published.
-    this.#keep = { size: Math.max(kept.size, this.#keep.size), ttlMs: Math.max(kept.ttlMs, this.#keep.ttlMs) };
+    this.#widen(kept);
     return this.#link.api<StreamInfo>(`STREAM.UPDATE.${name}`, {
       ...info.config,
       ...this.#messagesConfig(info.config),
@@ -261,8 +233,8 @@ export class NatsStreams implements PublishedStreams {
     const first = Date.parse(created) * NUMBERS_PER_MS;
     const isAnother = created !== this.#created;
     const known = isAnother ? 0 : knownBefore;
-    // It was restored from an older copy, or has lost its end in another way. A server that is starting may say so, too.
-    for (let look = 0; info.created === created && info.state.last_seq < known && look < REGRESS_LOOKS; look++) {
+    // It was restored from an older copy, or has lost its end in another way. A server that is starting may answer so, too.
+    for (let i = 0; info.created === created && info.state.last_seq < known && i < REGRESS_TRIES; i++) {
       await this.#link.pause(REGRESS_MS);
       info = await this.#link.api<StreamInfo>(`STREAM.INFO.${this.name}`);
     }
@@ -276,23 +248,23 @@ export class NatsStreams implements PublishedStreams {
       if (info.created !== created) return this.#lifted(info, knownBefore);
     }
     if (isAnother || hasLostItsEnd) {
-      this.#version += 1;
+      this.version += 1;
       this.#created = created;
-      this.#first = first;
+      this.first = first;
       this.#known = 0;
-      if (this.#version > 1) this.#options.onAnother();
+      if (this.version > 1) this.#options.onAnother();
     }
     return info;
   }
 
   async #ensure(name: string, config: () => object): Promise<StreamInfo> {
-    const found = await this.#infoOf(name);
-    if (found !== undefined) return found;
-    if (this.#created !== "") {
+    let found = await this.#unless<StreamInfo>(STREAM_NOT_FOUND, `STREAM.INFO.${name}`);
+    if (found === undefined && this.#created !== "") {
       await this.#link.pause(REMAKE_MS);
-      const madeByAnother = await this.#infoOf(name);
-      if (madeByAnother !== undefined) return madeByAnother;
+      // Another process may have made it.
+      found = await this.#unless<StreamInfo>(STREAM_NOT_FOUND, `STREAM.INFO.${name}`);
     }
+    if (found !== undefined) return found;
     try {
       const common = { name, retention: "limits", discard: "old", num_replicas: this.#options.replicas };
       return await this.#link.api<StreamInfo>(`STREAM.CREATE.${name}`, { ...common, ...config() });
@@ -303,18 +275,22 @@ export class NatsStreams implements PublishedStreams {
     }
   }
 
-  /** Resolves to undefined if there is no stream of that name. */
-  async #infoOf(name: string): Promise<StreamInfo | undefined> {
+  /** Resolves to undefined if the request is refused with this code. */
+  async #unless<T>(code: number, request: string, body?: object): Promise<T | undefined> {
     try {
-      return await this.#link.api<StreamInfo>(`STREAM.INFO.${name}`);
+      return await this.#link.api<T>(request, body);
     } catch (error) {
-      if (isApiError(error, STREAM_NOT_FOUND)) return undefined;
+      if (isApiError(error, code)) return undefined;
       throw error;
     }
   }
 
+  #widen({ size, ttlMs }: HistoryLimits): void {
+    this.keep = { size: Math.max(size, this.keep.size), ttlMs: Math.max(ttlMs, this.keep.ttlMs) };
+  }
+
   #messagesConfig(found: { readonly max_msgs_per_subject: number; readonly max_age: number }): StreamConfig {
-    const { size, ttlMs } = this.#keep;
+    const { size, ttlMs } = this.keep;
     const isUnlimited = found.max_msgs_per_subject < 0 || !Number.isFinite(size);
     return {
       subjects: [`${this.name}.g.>`],

@@ -4,17 +4,10 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
 import { badValue, checkOptions, type ValueCheck } from "../../base/option-values.ts";
-import type {
-  Backplane,
-  BackplaneEntry,
-  BackplaneHistory,
-  BackplaneListener,
-  BackplaneMember,
-  HistoryLimits,
-} from "../backplane.ts";
+import type { Backplane, BackplaneEntry, BackplaneHistory, BackplaneListener, HistoryLimits } from "../backplane.ts";
+import { BrokerBackplane } from "../broker-backplane.ts";
 import { BROKER_OPTIONS, type BrokerOptions, toBrokerSettings } from "../options.ts";
 import { BEGINNING, compareStreamIds, isStreamId } from "../stream-ids.ts";
-import { orUnavailable, unavailable } from "../unavailable.ts";
 import { checkRedisClient, type RedisClient } from "./client.ts";
 import { RedisLink } from "./connection.ts";
 import { RedisKeys } from "./keys.ts";
@@ -56,22 +49,20 @@ export function redisBackplane(client: RedisClient, options: RedisBackplaneOptio
   return new RedisBackplane(client, options, systemClock);
 }
 
-class RedisBackplane implements Backplane {
+class RedisBackplane extends BrokerBackplane {
+  protected readonly presence: RedisPresence;
   readonly #clock: Clock;
   readonly #keys: RedisKeys;
   readonly #writer: RedisLink;
   readonly #readerLink: RedisLink;
   readonly #reader: RedisReader;
-  readonly #presence: RedisPresence;
   readonly #wakeKey: string;
-  /** Subscriptions from the call on. Each is an object of its own, so that an ended one is told from its successor. */
-  readonly #subscribed = new Map<string, object>();
   /** Time at which the stream of a group is trimmed next. */
   readonly #trimAt = new Map<string, number>();
   #willWake: Timer;
-  #isClosed = false;
 
   constructor(client: RedisClient, options: RedisBackplaneOptions, clock: Clock) {
+    super();
     checkOptions("redisBackplane", options, REDIS_OPTIONS);
     checkRedisClient(client);
     const { prefix = "unichannel" } = options;
@@ -83,13 +74,10 @@ class RedisBackplane implements Backplane {
     const announce = (): void => {
       // The server may be another one, or may have lost its data: no expiry is known to be set.
       this.#trimAt.clear();
-      if (this.#isClosed) return;
-      this.#presence.announce().catch((error: unknown) => {
-        if (this.#writer.isUp) onError(error);
-      });
+      if (!this.isClosed) this.presence.announceAgain();
     };
     this.#writer = new RedisLink(client, { clock, timeoutMs, maxPendingBytes, onError, onUp: announce });
-    this.#presence = new RedisPresence(this.#writer, this.#keys, {
+    this.presence = new RedisPresence(this.#writer, this.#keys, {
       ...{ clock, processId, aliveMs, onError },
       onForgotten: () => {
         this.#trimAt.clear();
@@ -117,36 +105,13 @@ class RedisBackplane implements Backplane {
       expiry: isDue ? { ttlMs: Math.max(2 * ttlMs, MIN_TTL_MS), oldestMs: Math.max(ttlMs, MIN_TTL_MS) } : undefined,
     };
     try {
-      return await this.#ask(() =>
+      return await this.ask(() =>
         publishMessage(this.#writer, this.#keys.stream(group), this.#keys.counter(group), payload, limits),
       );
     } catch (error) {
       this.#trimAt.delete(group);
       throw error;
     }
-  }
-
-  async subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {
-    const key = this.#keys.stream(group);
-    const subscription = {};
-    this.#subscribed.set(group, subscription);
-    const isOurs = (): boolean => this.#subscribed.get(group) === subscription;
-    try {
-      const position = await this.#position(group);
-      if (isOurs()) {
-        this.#reader.add(key, this.#keys.counter(group), listener, position);
-        this.#wakeLater();
-      }
-      return position.lastId === BEGINNING ? undefined : position.lastId;
-    } catch (error) {
-      if (isOurs()) this.#subscribed.delete(group);
-      throw error;
-    }
-  }
-
-  async unsubscribe(group: string): Promise<void> {
-    this.#subscribed.delete(group);
-    this.#reader.delete(this.#keys.stream(group));
   }
 
   async history(group: string, since?: string): Promise<BackplaneHistory> {
@@ -170,33 +135,39 @@ class RedisBackplane implements Backplane {
     return isStreamId(text);
   }
 
-  async enter(group: string, member: BackplaneMember): Promise<void> {
-    await this.#ask(() => this.#presence.enter(group, member));
+  protected async read(
+    group: string,
+    listener: BackplaneListener,
+    isWanted: () => boolean,
+  ): Promise<string | undefined> {
+    const position = await this.#position(group);
+    if (isWanted()) {
+      this.#reader.add(this.#keys.stream(group), this.#keys.counter(group), listener, position);
+      this.#wakeLater();
+    }
+    return position.lastId === BEGINNING ? undefined : position.lastId;
   }
 
-  async leave(group: string, key: string): Promise<void> {
-    await this.#ask(() => this.#presence.leave(group, key));
+  protected stopReading(group: string): void {
+    this.#reader.delete(this.#keys.stream(group));
   }
 
-  present(group: string): Promise<readonly BackplaneMember[]> {
-    return this.#ask(() => this.#presence.present(group));
-  }
-
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#subscribed.clear();
+  protected async end(): Promise<void> {
     this.#reader.close();
     this.#readerLink.close();
     this.#clock.clearTimer(this.#willWake);
-    await this.#presence.close();
+    await this.presence.close();
     this.#writer.close();
+  }
+
+  protected override connecting(): Promise<void> | undefined {
+    return this.#writer.isUp ? undefined : this.#writer.firstAttempt;
   }
 
   async #position(group: string): Promise<Position> {
     const key = this.#keys.stream(group);
     const counterKey = this.#keys.counter(group);
-    const { positions } = await this.#ask(() => readPositions(this.#writer, [{ key, counterKey }]));
+    const { positions } = await this.ask(() => readPositions(this.#writer, [{ key, counterKey }]));
     return positions[0]!;
   }
 
@@ -205,7 +176,9 @@ class RedisBackplane implements Backplane {
     group: string,
     from = "-",
   ): Promise<{ readonly entries: readonly BackplaneEntry[]; readonly isWhole: boolean }> {
-    const reply = (await this.#send(["XRANGE", this.#keys.stream(group), from, "+"])) as readonly RawEntry[];
+    const reply = (await this.ask(() =>
+      this.#writer.send(["XRANGE", this.#keys.stream(group), from, "+"]),
+    )) as readonly RawEntry[];
     const entries: BackplaneEntry[] = [];
     let isWhole = true;
     let last: number | undefined;
@@ -236,15 +209,5 @@ class RedisBackplane implements Backplane {
     if (this.#trimAt.size >= MAX_TRIM_TIMES) this.#trimAt.clear();
     this.#trimAt.set(group, now + Math.max(ttlMs, MIN_TTL_MS) / TRIM_PART);
     return true;
-  }
-
-  #send(args: Parameters<RedisLink["send"]>[0]): Promise<unknown> {
-    return this.#ask(() => this.#writer.send(args));
-  }
-
-  async #ask<T>(run: () => Promise<T>): Promise<T> {
-    if (this.#isClosed) throw unavailable("closed");
-    if (!this.#writer.isUp) await this.#writer.firstAttempt;
-    return orUnavailable(run);
   }
 }

@@ -38,7 +38,7 @@ export class RedisLink {
   readonly firstAttempt: Promise<void>;
   #attempted!: () => void;
   #connection: Connection | undefined;
-  #isUp = false;
+  isUp = false;
   #isClosed = false;
   #retries = 0;
   #retryTimer: Timer;
@@ -48,8 +48,9 @@ export class RedisLink {
   readonly #waiting = new Set<Waiting>();
   #waitingBytes = 0;
   #watch: Timer;
-  /** The command that was found overdue at the last look of `#watch`. */
+  /** The command that `#watch` found overdue when it fired last. */
   #overdue: Waiting | undefined;
+
   constructor(client: RedisClient, options: RedisLinkOptions) {
     this.#client = client;
     this.#options = options;
@@ -59,16 +60,12 @@ export class RedisLink {
     this.#connect();
   }
 
-  get isUp(): boolean {
-    return this.#isUp;
-  }
-
   /**
    * Sends one command; the commands of one turn leave together. Rejects with BACKPLANE_UNAVAILABLE, or with the server's error.
    */
   send(args: readonly RedisArgument[]): Promise<unknown> {
     const connection = this.#connection;
-    if (!this.#isUp || connection === undefined) return Promise.reject(unavailable("not connected"));
+    if (!this.isUp || connection === undefined) return Promise.reject(unavailable("not connected"));
     let bytes = 0;
     // All calls share the text of a script: it does not count.
     for (let i = args[0] === "EVAL" ? 2 : 0; i < args.length; i++) bytes += args[i]!.length;
@@ -128,7 +125,7 @@ export class RedisLink {
         deadline.clear();
       }
       if (this.#connection !== connection) return;
-      this.#isUp = true;
+      this.isUp = true;
       this.#attempted();
       onUp();
     };
@@ -145,7 +142,7 @@ export class RedisLink {
   #drop(cause: unknown): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    this.#isUp = false;
+    this.isUp = false;
     this.#attempted();
     connection?.end();
     for (const waiting of this.#waiting) waiting.reject(unavailable(cause));
@@ -178,9 +175,9 @@ export class RedisLink {
   }
 
   /**
-   * One timer for all commands: it looks at the oldest one and is set again for the time at which that one is due. A process
-   * that was busy has not read yet what arrived meanwhile; it reads between the first look that finds the command overdue and
-   * the second.
+   * One timer for all commands: it checks the oldest one and is set again for the time at which that one is due. A process that
+   * was busy has not read yet what arrived meanwhile; it reads between the first check that finds the command overdue and the
+   * second.
    */
   readonly #onWatch = (): void => {
     this.#watch = undefined;

@@ -1,6 +1,6 @@
 // The reading side of the Redis backplane: one XREAD over the streams of all subscribed groups, blocking on a connection of its
-// own. Ids tell where to go on after a lost connection, and the numbers in the messages tell whether one is missing. A server
-// that was emptied or replaced is looked for every two seconds and on each new connection.
+// own. Ids tell where to go on after a lost connection, and the numbers in the messages tell whether one is missing. Every
+// two seconds, and on each new connection, the server is asked whether it was emptied or replaced.
 
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";

@@ -1,4 +1,4 @@
-// Scripts that Redis runs for the backplane. A script is atomic: a message gets its number and its place in the stream in one
+// Scripts that Redis runs for the backplane. A script is atomic: a message gets its number and its id in the stream in one
 // step, so a reader that finds number 12 behind number 10 knows that 11 is lost, for whatever reason.
 
 import { ChannelError } from "../../base/errors.ts";
@@ -51,12 +51,12 @@ return found`;
 
 /** KEYS: generation. ARGV: the generation to write if there is none. Returns the generation, and the server's INFO. */
 const SERVER = `redis.call('SET',KEYS[1],ARGV[1],'NX')
-local said=''
+local text=''
 for _,section in ipairs({'server','replication','persistence'}) do
 local info=redis.pcall('INFO',section)
-if type(info)=='string' then said=said..info end
+if type(info)=='string' then text=text..info end
 end
-return {redis.call('GET',KEYS[1]),said}`;
+return {redis.call('GET',KEYS[1]),text}`;
 
 export interface PublishLimits {
   /** Number of entries; Infinity for no limit. */
@@ -113,12 +113,12 @@ export interface ServerFacts {
 export async function readServer(link: RedisLink, generationKey: string, newGeneration: string): Promise<ServerFacts> {
   const reply = await link.run(SERVER, ["1", generationKey, newGeneration]);
   if (!Array.isArray(reply)) throw new ChannelError("BACKPLANE_UNAVAILABLE", "Redis 7 or Valkey is needed");
-  const said = String(reply[1]);
-  const before = factOf(said, "master_replid2");
+  const info = String(reply[1]);
+  const before = factOf(info, "master_replid2");
   return {
     generation: String(reply[0]),
-    runId: factOf(said, "run_id"),
-    mayLackWrites: (before !== undefined && /[^0]/.test(before)) || factOf(said, "aof_enabled") === "0",
+    runId: factOf(info, "run_id"),
+    mayLackWrites: (before !== undefined && /[^0]/.test(before)) || factOf(info, "aof_enabled") === "0",
   };
 }
 

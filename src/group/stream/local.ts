@@ -29,9 +29,8 @@ export class LocalSource implements StreamSource {
 
   /** Nobody is there to receive or keep it. */
   publish(): Promise<string> {
-    const id = this.ids.next();
-    this.#forgotten = this.ids.newest;
-    return Promise.resolve(id);
+    this.#forgotten = this.ids.newest += 1;
+    return Promise.resolve(this.ids.latest);
   }
 
   history(group: string, since: string): Promise<Replay> {
@@ -89,7 +88,8 @@ class LocalStream implements GroupStream {
 
   publish(message: GroupMessage, except: AnyChannel | undefined): Promise<string> {
     const { ids, owner } = this.#source;
-    const entry = new GroupEntry(ids.next(), message, owner.clock.now(), except);
+    ids.newest += 1;
+    const entry = new GroupEntry(ids.latest, message, owner.clock.now(), except);
     this.#log.append(entry);
     this.#listener.accept(entry);
     return Promise.resolve(entry.id);
@@ -140,11 +140,7 @@ class LocalIds {
   /** Number of the newest id. */
   newest = 0;
 
-  next(): string {
-    this.newest += 1;
-    return this.at(this.newest);
-  }
-
+  /** Id of the newest entry of all groups. */
   get latest(): string {
     return this.at(this.newest);
   }

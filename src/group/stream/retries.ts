@@ -15,14 +15,10 @@ export interface Pause {
 export class Retries {
   readonly #clock: Clock;
   readonly #pauses = new Set<Pause>();
-  #isClosed = false;
+  isClosed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-  }
-
-  get isClosed(): boolean {
-    return this.#isClosed;
   }
 
   /** The pause after a failed attempt; `attempt` counts from 0. */
@@ -41,13 +37,13 @@ export class Retries {
       },
     };
     this.#pauses.add(pause);
-    if (this.#isClosed) pause.end();
+    if (this.isClosed) pause.end();
     return pause;
   }
 
   /** Ends all pauses, later ones too. */
   close(): void {
-    this.#isClosed = true;
+    this.isClosed = true;
     for (const pause of this.#pauses) pause.end();
   }
 }

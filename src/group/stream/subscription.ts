@@ -39,7 +39,7 @@ export class Subscription implements BackplaneListener {
   readonly #retries: Retries;
   readonly #owner: SubscriptionOwner;
   #state: State = "waiting";
-  /** Entries and gaps that arrived before the backplane said where the subscription begins. */
+  /** Entries and gaps that arrived before the position at which the subscription begins. */
   #early: (BackplaneEntry | "gap")[] = [];
   /** Callbacks for the end of the first attempt; undefined once it has ended. */
   #onTried: (() => void)[] | undefined = [];

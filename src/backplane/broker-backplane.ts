@@ -1,0 +1,80 @@
+// The parts of a backplane that do not depend on its broker: one subscription of a group at a time, errors of one code, the end.
+
+import type { Backplane, BackplaneHistory, BackplaneListener, BackplaneMember, HistoryLimits } from "./backplane.ts";
+import { orUnavailable, unavailable } from "./unavailable.ts";
+
+export abstract class BrokerBackplane implements Backplane {
+  /** Subscriptions from the call on. Each is an object of its own, so that an ended one is told from its successor. */
+  readonly #subscribed = new Map<string, object>();
+  #isClosed = false;
+
+  abstract publish(group: string, payload: Uint8Array, keep: HistoryLimits): Promise<string>;
+  abstract history(group: string, since?: string): Promise<BackplaneHistory>;
+  abstract compareIds(a: string, b: string): number;
+  abstract isId(text: string): boolean;
+
+  protected abstract readonly presence: Pick<Backplane, "enter" | "leave" | "present">;
+  /** Begins to deliver, if the subscription is still wanted when it could begin. Resolves like `subscribe`. */
+  protected abstract read(
+    group: string,
+    listener: BackplaneListener,
+    isWanted: () => boolean,
+  ): Promise<string | undefined>;
+  /** Delivers nothing more of the group. */
+  protected abstract stopReading(group: string): void;
+  /** Ends everything. Called once. */
+  protected abstract end(): Promise<void>;
+
+  protected get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  async subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {
+    const subscription = {};
+    this.#subscribed.set(group, subscription);
+    const isWanted = (): boolean => this.#subscribed.get(group) === subscription;
+    try {
+      return await this.ask(() => this.read(group, listener, isWanted));
+    } catch (error) {
+      if (isWanted()) this.#subscribed.delete(group);
+      throw error;
+    }
+  }
+
+  async unsubscribe(group: string): Promise<void> {
+    this.#subscribed.delete(group);
+    this.stopReading(group);
+  }
+
+  enter(group: string, member: BackplaneMember): Promise<void> {
+    return this.ask(() => this.presence.enter(group, member));
+  }
+
+  leave(group: string, key: string): Promise<void> {
+    return this.ask(() => this.presence.leave(group, key));
+  }
+
+  present(group: string): Promise<readonly BackplaneMember[]> {
+    return this.ask(() => this.presence.present(group));
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#subscribed.clear();
+    await this.end();
+  }
+
+  /** Runs `run`, at once if there is a connection. Rejects with BACKPLANE_UNAVAILABLE. */
+  protected async ask<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw unavailable("closed");
+    const connecting = this.connecting();
+    if (connecting !== undefined) await connecting;
+    return orUnavailable(run);
+  }
+
+  /** The first attempt to connect, while it is under way. */
+  protected connecting(): Promise<void> | undefined {
+    return undefined;
+  }
+}

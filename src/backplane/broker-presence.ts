@@ -1,0 +1,98 @@
+// The members of this process in a broker. They are written when they enter, again when the broker may have lost them, and
+// removed when they leave. The process renews its own sign of life, so that those of a dead process can be told.
+
+import type { Clock, Timer } from "../base/clock.ts";
+import type { BackplaneMember } from "./backplane.ts";
+
+export interface PresenceOptions {
+  readonly clock: Clock;
+  /** Id of this process. */
+  readonly processId: string;
+  /** Silence after which a process counts as dead, in milliseconds. */
+  readonly aliveMs: number;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Lifetime of members when all processes have died; those of living processes are written again. */
+export const MEMBER_TTL_MS: number = 24 * 3_600_000;
+const WRITE_AGAIN_MS = MEMBER_TTL_MS / 3;
+/** Number of members that are written at once: the members of a large process would fill its connection. */
+const CHUNK = 256;
+
+export abstract class BrokerPresence {
+  protected readonly options: PresenceOptions;
+  /** The payloads of the members by group and key. */
+  protected readonly own: Map<string, Map<string, Uint8Array>> = new Map();
+  readonly #link: { readonly isUp: boolean };
+  #timer: Timer;
+  #writtenAt: number;
+
+  constructor(link: { readonly isUp: boolean }, options: PresenceOptions) {
+    this.#link = link;
+    this.options = options;
+    this.#writtenAt = options.clock.now();
+    this.#schedule();
+  }
+
+  /** Writes that this process lives, and its members. */
+  abstract announce(): Promise<void>;
+  protected abstract write(group: string, member: BackplaneMember): Promise<void>;
+  protected abstract remove(group: string, key: string): Promise<void>;
+  /** Renews the sign of life, while there is a connection. */
+  protected abstract renew(): Promise<void>;
+
+  async enter(group: string, { key, payload }: BackplaneMember): Promise<void> {
+    let members = this.own.get(group);
+    if (members === undefined) this.own.set(group, (members = new Map()));
+    members.set(key, payload);
+    await this.write(group, { key, payload });
+  }
+
+  async leave(group: string, key: string): Promise<void> {
+    const members = this.own.get(group);
+    if (members?.delete(key) && members.size === 0) this.own.delete(group);
+    await this.remove(group, key);
+  }
+
+  /** Announces the process. A lost connection reports itself, and the next one announces the process. */
+  announceAgain(): void {
+    this.#report(this.announce());
+  }
+
+  protected stop(): void {
+    this.options.clock.clearTimer(this.#timer);
+  }
+
+  /** True if the members must be written again before they expire. */
+  protected get mustWrite(): boolean {
+    return this.options.clock.now() - this.#writtenAt >= WRITE_AGAIN_MS;
+  }
+
+  /** Resolves when all members are written. Rejects with the first error. */
+  protected async writeAll(): Promise<void> {
+    this.#writtenAt = this.options.clock.now();
+    let writing: Promise<void>[] = [];
+    for (const [group, members] of this.own) {
+      for (const [key, payload] of members) {
+        writing.push(this.write(group, { key, payload }));
+        if (writing.length < CHUNK) continue;
+        await Promise.all(writing);
+        writing = [];
+      }
+    }
+    await Promise.all(writing);
+  }
+
+  #schedule(): void {
+    this.#timer = this.options.clock.setTimer(() => {
+      this.#schedule();
+      if (this.#link.isUp) this.#report(this.renew());
+    }, this.options.aliveMs / 3);
+  }
+
+  #report(done: Promise<void>): void {
+    done.catch((error: unknown) => {
+      if (this.#link.isUp) this.options.onError(error);
+    });
+  }
+}
