@@ -1,5 +1,5 @@
-// The programs of docs/guide/from-better-sse.md that are ours run as they are printed: only ports are put in, and an EventSource
-// where Node has none. better-sse itself is not installed here.
+// The programs of docs/guide/from-better-sse.md run as they are printed: only ports are put in. The program for better-sse and ours
+// serve the same page, whose EventSource is the one of Node.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
@@ -8,6 +8,7 @@ import { until } from "../support/wait.ts";
 import { block, blocks, type Program, program, start } from "./programs.ts";
 
 const PAGE = "from-better-sse";
+const THEIRS = 'from "better-sse"';
 const TICKS = "createChannelStore";
 const TICKS_PAGE = 'addEventListener("tick"';
 const JOB = "const steps";
@@ -18,7 +19,11 @@ const NODE_OPTIONS = `${"EventSource" in globalThis ? "" : "--experimental-event
 
 /** Starts a server of the page in a process of its own, because its timers never end. */
 async function served(t: TestContext, mark: string): Promise<{ readonly host: string; readonly server: Program }> {
-  const server = start(t, `${program(PAGE, mark)}\nconsole.log("port", server.port);`);
+  const text = program(PAGE, mark).replace(
+    "server.listen(9090)",
+    "await new Promise((done) => server.listen(0, done))",
+  );
+  const server = start(t, `${text}\nconsole.log("port", server.port ?? server.address().port);`);
   const [, port] = await server.printed(/^port (\d+)$/m);
   return { host: `localhost:${port}`, server };
 }
@@ -44,16 +49,18 @@ async function eventsUntil(url: string, last: RegExp, lastEventId?: string): Pro
 const counts = (events: string): number[] => [...events.matchAll(/"count":(\d+)/g)].map(([, count]) => Number(count));
 
 describe("the guide from better-sse", () => {
-  it("has a page that receives events of its own and ticks", async (t) => {
-    const { host, server } = await served(t, TICKS);
-    const client = page(t, TICKS_PAGE, host);
-    await client.printed(/^hello ann\n(?:\d+\n){2}/);
-    const [one, two] = [...client.output().matchAll(/^(\d+)$/gm)].map(([, count]) => Number(count));
-    assert.equal(two, one! + 1);
-    assert.equal((await fetch(`http://${host}/`)).status, 404);
-    await eventsUntil(`http://${host}/sse`, /welcome/);
-    await server.printed(/^left$/m);
-  });
+  for (const [name, mark] of [["for better-sse", THEIRS] as const, ["of ours", TICKS] as const]) {
+    it(`has a program ${name} that sends its page a greeting and ticks`, async (t) => {
+      const { host, server } = await served(t, mark);
+      const client = page(t, TICKS_PAGE, host);
+      await client.printed(/^hello ann\n(?:\d+\n){2}/);
+      const [one, two] = [...client.output().matchAll(/^(\d+)$/gm)].map(([, count]) => Number(count));
+      assert.equal(two, one! + 1);
+      assert.equal((await fetch(`http://${host}/`)).status, 404);
+      await eventsUntil(`http://${host}/sse`, /welcome/);
+      await server.printed(/^left$/m);
+    });
+  }
 
   it("sends a client that comes back the ticks that it missed, once", async (t) => {
     const { host } = await served(t, TICKS);
@@ -88,8 +95,8 @@ describe("the guide from better-sse", () => {
     );
   });
 
-  it("has no program that is not run here, except the one for better-sse", () => {
-    const marks = ['from "better-sse"', TICKS, TICKS_PAGE, JOB, JOB_PAGE];
+  it("has no program that is not run here", () => {
+    const marks = [THEIRS, TICKS, TICKS_PAGE, JOB, JOB_PAGE];
     assert.deepEqual(
       blocks(PAGE, "js").map((text) => marks.filter((mark) => text.includes(mark))),
       marks.map((mark) => [mark]),

@@ -1,5 +1,5 @@
-// The programs of docs/guide/from-socket-io.md that are ours run as they are printed: only ports, the user's token and the path
-// of events.js are put in. The client runs in a process of its own. Socket.IO itself is not installed here.
+// The programs of docs/guide/from-socket-io.md run as they are printed: only ports, the user's token and the path of events.js are
+// put in. Those for Socket.IO and ours have the same conversation; clients run in processes of their own.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
@@ -10,6 +10,9 @@ import { until } from "../support/wait.ts";
 import { block, blocks, type Program, program, run, start, write } from "./programs.ts";
 
 const PAGE = "from-socket-io";
+/** The texts by which programs are found. */
+const THEIR_SERVER = 'from "socket.io"';
+const THEIR_CLIENT = 'from "socket.io-client"';
 const EVENTS = "export function withEvents";
 const SERVER = "openSession";
 const CLIENT = 'from "unichannel/client"';
@@ -43,17 +46,32 @@ async function siteOf(t: TestContext): Promise<Site> {
   };
 }
 
+/** A conversation of two users in the lobby: events, acknowledgements, and a user who joins. */
+async function converse(client: (token: string) => Program): Promise<void> {
+  const ann = client("s3cret");
+  await ann.printed(/^ok$/m);
+  const bob = client("pa55word");
+  await bob.printed(/^ok$/m);
+  await ann.printed(/^bob: hello$/m);
+  assert.equal(ann.output(), "ann: hello\nok\nbob joined\nbob: hello\n");
+  assert.equal(bob.output(), "bob: hello\nok\n");
+}
+
 describe("the guide from Socket.IO", () => {
-  it("has events, acknowledgements and a room with its server and its client", async (t) => {
+  it("has a server and a client for Socket.IO that have the conversation", async (t) => {
+    const listening = block(PAGE, THEIR_SERVER).replace("new Server(9090", "new Server(0");
+    const server = start(t, `${listening}\nconsole.log("port", io.httpServer.address().port);`);
+    const [, port] = await server.printed(/^port (\d+)$/m);
+    const text = block(PAGE, THEIR_CLIENT).replace("localhost:9090", `localhost:${port}`);
+    const client = (token: string): Program => start(t, text.replace("s3cret", token));
+    await converse(client);
+    await client("wrong").printed(/^unauthorized$/m);
+  });
+
+  it("has a server and a client of ours that have the same conversation", async (t) => {
     const log = t.mock.method(console, "log", () => {});
     const { client } = await siteOf(t);
-    const ann = client("s3cret");
-    await ann.printed(/^ok$/m);
-    const bob = client("pa55word");
-    await bob.printed(/^ok$/m);
-    await ann.printed(/^bob: hello$/m);
-    assert.equal(ann.output(), "ann: hello\nok\nbob joined\nbob: hello\n");
-    assert.equal(bob.output(), "bob: hello\nok\n");
+    await converse(client);
     assert.deepEqual(log.mock.calls, []);
   });
 
@@ -85,8 +103,8 @@ describe("the guide from Socket.IO", () => {
     assert.deepEqual(log.mock.calls[0]!.arguments, ["ann", "left:", "client", "normal"]);
   });
 
-  it("has no program that is not run here, except those for Socket.IO", () => {
-    const marks = ['from "socket.io"', 'from "socket.io-client"', EVENTS, SERVER, CLIENT];
+  it("has no program that is not run here", () => {
+    const marks = [THEIR_SERVER, THEIR_CLIENT, EVENTS, SERVER, CLIENT];
     assert.deepEqual(
       blocks(PAGE, "js").map((text) => marks.filter((mark) => text.includes(mark))),
       marks.map((mark) => [mark]),
