@@ -66,7 +66,7 @@ const REFUSED_BODIES: readonly (readonly [what: string, bytes: string, status: n
 
 describe("a request is refused", () => {
   for (const [what, bytes, status, options] of REFUSED) {
-    it(`${what} gets ${status}`, async (t) => {
+    it(`the answer to ${what} is ${status}`, async (t) => {
       let calls = 0;
       const site = await serving(t, () => void (calls += 1), options);
       const client = await site.connect();
@@ -80,7 +80,7 @@ describe("a request is refused", () => {
   }
 
   for (const [what, bytes, status, options] of REFUSED_BODIES) {
-    it(`${what} gets ${status}`, async (t) => {
+    it(`the answer to ${what} is ${status}`, async (t) => {
       const site = await serving(t, async (r) => `read ${await r.text()}`, options);
       const client = await site.connect();
       client.write(bytes);
@@ -130,7 +130,7 @@ describe("a request is refused", () => {
     ["two Hosts", "Host: a\r\nHost: b\r\n"],
     ["the same Host twice", "Host: a\r\nHost: a\r\n"],
   ] as const) {
-    it(`${what} gets 400 (RFC 9112 §3.2)`, async (t) => {
+    it(`the answer to ${what} is 400 (RFC 9112 §3.2)`, async (t) => {
       const site = await serving(t, () => "ok");
       const client = await site.connect();
       client.write(`GET / HTTP/1.1\r\n${fields}\r\n`);

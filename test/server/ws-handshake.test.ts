@@ -139,7 +139,7 @@ describe("a handshake is refused", () => {
   ];
 
   for (const [what, bytes, status = 400] of BAD) {
-    it(`${what} gets ${status}, and no callback of the application runs`, async (t) => {
+    it(`the answer to ${what} is ${status}, and no callback of the application runs`, async (t) => {
       const log: string[] = [];
       const channels: Channel[] = [];
       const site = await serving(t, (r) => {
