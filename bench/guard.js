@@ -1,7 +1,7 @@
 // @ts-check
-// `npm run bench:guard`: what can be measured without a clock, so that a regression shows on a busy machine, too. Bytes
-// of heap and writes for each operation, and the heap that a silent connection holds, beside those of guard.json.
-// `-- --update` writes that file anew. The numbers are those of one major version of Node: others only show theirs.
+// `npm run bench:guard`: measurements without a clock, which show a regression even on a busy machine. Heap bytes and writes per
+// operation, and the heap of a silent connection, compared with those of guard.json. `-- --update` writes that file again.
+// Each major version of Node has its own numbers; versions without numbers only print theirs.
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -16,7 +16,7 @@ const MAJOR = process.version.slice(1).split(".")[0] ?? "";
 
 const { values } = parseArgs({ options: { update: { type: "boolean", default: false } } });
 
-// No collection while operations are counted: the young generation holds all that they make.
+// No garbage collection while operations are counted: the young generation is large enough for all allocations.
 const flags = ["--expose-gc", "--min-semi-space-size=256", "--max-semi-space-size=256", "--single-threaded"];
 const script = fileURLToPath(new URL("guard/measure.js", import.meta.url));
 const child = spawnSync(process.execPath, [...flags, script], {

@@ -80,7 +80,7 @@ const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   },
   {
     // RFC 7692 §7.2: a message ends at a block's end, and §7.2.3.4: blocks may follow one that is marked as the last. ws
-    // gives out what there is of a block that was cut, and ignores what follows the last.
+    // delivers the data of an incomplete block, and ignores bytes after the last one.
     name: "deflate-not-whole",
     explains: ({ ours, theirs, reading: { compressed } }) =>
       ours === "close 1007" && /^(text|binary) /.test(theirs ?? "") && compressed.some((data) => !isWhole(data)),
@@ -114,7 +114,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   return findings.report(ran);
 }
 
-/** The name of what was found, or a difference that nothing explains. */
+/** The name of a known difference, or an unexplained one. */
 async function judge(
   ours: Endpoint,
   theirs: Endpoint,
@@ -137,7 +137,7 @@ async function judge(
     const difference = { ours: a[index], theirs: b[index], reading: read(segments, compressed), all: [a, b] } as const;
     const known = KNOWN_DIFFERENCES.find(({ explains }) => explains(difference));
     if (known !== undefined) return known.name;
-    // ws, which inflates beside the loop, reads on behind an error now and then.
+    // ws inflates outside of the loop, and sometimes continues to read after an error.
     if (attempt === ATTEMPTS) return difference;
   }
 }

@@ -33,11 +33,11 @@ describe("the public surface", () => {
     ]);
   });
 
-  it("of unichannel/client is exactly these values", () => {
+  it("unichannel/client exports exactly these values", () => {
     assert.deepEqual(Object.keys(client).sort(), ["ChannelError", "ResumableWebSocket", "connect", "jsonMessages"]);
   });
 
-  it("of unichannel/react is exactly these values", () => {
+  it("unichannel/react exports exactly these values", () => {
     assert.deepEqual(Object.keys(react), ["useChannel"]);
   });
 

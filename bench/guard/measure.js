@@ -19,7 +19,7 @@ function connected(handler) {
 }
 
 /**
- * Bytes and writes for each operation. `run` does so many that the rest of a turn (its one write, its timers) is small.
+ * Bytes and writes for each operation. `run` does so many operations that the other costs of a turn (its one write, its timers) are small.
  * @param {import("../lib/sink.js").Sink} stream
  * @param {(times: number) => void} run
  */

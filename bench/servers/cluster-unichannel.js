@@ -1,5 +1,5 @@
 // @ts-check
-// One of several processes with a group across them, on unichannel: what a member says, all hear.
+// One of several processes with a group across them, on unichannel: a member's messages reach all.
 import { connect } from "@nats-io/transport-node";
 import { createClient } from "redis";
 import { createChannelStore, serve, withChannel } from "../../dist/src/index.js";

@@ -1,5 +1,5 @@
 // @ts-check
-// The floor for a group: a bare node:net loop that writes one Buffer to every socket, a burst as one.
+// The limit for a group: a bare node:net loop that writes one Buffer to every socket, a burst as one.
 import { createServer } from "node:net";
 import { plainFrame, TEXT, upgradeResponse } from "../lib/frames.js";
 import { ready } from "../lib/ready.js";

@@ -1,5 +1,5 @@
 // @ts-check
-// A group on unichannel: who says a number has so many messages published to all.
+// A group on unichannel: a member that sends a number has this number of messages published to all.
 import { createChannelStore, serve, withChannel } from "../../dist/src/index.js";
 import { ready } from "../lib/ready.js";
 

@@ -1,5 +1,5 @@
 // @ts-check
-// A group on ws, as its README has it: a loop over the clients.
+// A group on ws, as in its README: a loop over the clients.
 import { WebSocket, WebSocketServer } from "ws";
 import { ready } from "../lib/ready.js";
 

@@ -1,5 +1,5 @@
 // @ts-check
-// The floor for HTTP: a bare node:net loop that answers every blank line with the same bytes and reads nothing else.
+// The limit for HTTP: a bare node:net loop that answers every blank line with the same bytes and reads nothing else.
 import { createServer } from "node:net";
 import { ready } from "../lib/ready.js";
 

@@ -1,5 +1,5 @@
 // @ts-check
-// The HTTP work on unichannel: a GET is answered with 11 bytes, a POST too, once its body has been read.
+// The HTTP work on unichannel: the answer to a GET is 11 bytes, also to a POST once its body has been read.
 import { serve } from "../../dist/src/index.js";
 import { ready } from "../lib/ready.js";
 

@@ -1,5 +1,5 @@
 // @ts-check
-// Plain channels on unichannel that are sent four messages when they open: what a connection costs without a session.
+// Plain channels on unichannel that are sent four messages when they open: the cost of a connection without a session.
 import { serve, withChannel } from "../../dist/src/index.js";
 import { ready } from "../lib/ready.js";
 import { MESSAGE } from "../lib/room.js";

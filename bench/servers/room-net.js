@@ -1,5 +1,5 @@
 // @ts-check
-// The floor for event streams: a bare node:net loop that writes one Buffer to every socket, a burst as one.
+// The limit for event streams: a bare node:net loop that writes one Buffer to every socket, a burst as one.
 import { createServer } from "node:net";
 import { ready } from "../lib/ready.js";
 import { countOf, GREETING, MESSAGE } from "../lib/room.js";

@@ -1,5 +1,5 @@
 // @ts-check
-// The same room as one writes it with ws and node:http: a loop over each kind of member, and a history for the polls.
+// The same room written by hand with ws and node:http: a loop over each kind of member, and a history for the polls.
 import { createServer } from "node:http";
 import { WebSocket, WebSocketServer } from "ws";
 import { ready } from "../lib/ready.js";

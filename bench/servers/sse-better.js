@@ -1,4 +1,4 @@
-// Event streams on better-sse and node:http: greeted once, and then silent.
+// Event streams on better-sse and node:http: one message, and then silence.
 import { createServer } from "node:http";
 import { createSession } from "better-sse";
 import { ready } from "../lib/ready.js";

@@ -1,6 +1,6 @@
 // @ts-check
-// The floor for WebSocket echo: a bare node:net loop that unmasks, puts the server's header before the payload and
-// writes once per read. It checks nothing, knows no control frame and takes each fragment for a message.
+// The limit for WebSocket echo: a bare node:net loop that unmasks, puts the server's header before the payload and
+// writes once per read. It checks nothing, has no control frames and treats each fragment as a message.
 import { createServer } from "node:net";
 import { upgradeResponse } from "../lib/frames.js";
 import { ready } from "../lib/ready.js";
@@ -57,7 +57,7 @@ const WORDS_FROM = 64;
 
 /**
  * @param {Buffer} input
- * @param {number} mask where the key stands; the payload follows it
+ * @param {number} mask the position of the key; the payload follows it
  * @param {Buffer} output
  * @param {number} to
  * @param {number} length

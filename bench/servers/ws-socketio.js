@@ -1,4 +1,4 @@
-// Echo on Socket.IO over WebSocket: an event comes back as it came. With `recovery` clients may come back to their session.
+// Echo on Socket.IO over WebSocket: an event is sent back unchanged. With `recovery` clients may resume their session.
 import { createServer } from "node:http";
 import { Server } from "socket.io";
 import { ready } from "../lib/ready.js";

@@ -1,7 +1,7 @@
 // @ts-check
 // The chat's network, with switches. The chat gives `connect` this `fetch` and this `WebSocket`. They are the browser's own until
-// a switch is set; then open connections are really closed, and the server sees a client that left. `connect` is not told: it
-// notices as it always does.
+// a switch is set; then open connections are really closed, and the server sees a client that left. `connect` is not
+// told: it notices as with a real network.
 
 import { platform } from "/unichannel/client/environment.js";
 

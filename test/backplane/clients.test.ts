@@ -15,7 +15,7 @@ const LAZY = { lazyConnect: true };
 
 // Nothing here is called: what these functions say is proven by compiling them.
 describe("the type of a client", () => {
-  it("of redisBackplane fits node-redis, ioredis and iovalkey", () => {
+  it("redisBackplane accepts node-redis, ioredis and iovalkey", () => {
     const all = [
       () => redisBackplane(createClient()),
       () => redisBackplane(new Redis(LAZY)),
@@ -26,7 +26,7 @@ describe("the type of a client", () => {
     assert.equal(all.length, 5);
   });
 
-  it("of redisBackplane fits nothing else", () => {
+  it("redisBackplane accepts no other client", () => {
     const all = [
       // @ts-expect-error: a Map is no client
       () => redisBackplane({ duplicate: () => new Map() }),
@@ -46,7 +46,7 @@ describe("the type of a client", () => {
     assert.equal(all.length, 7);
   });
 
-  it("of natsBackplane fits a connection of NATS, and nothing else", () => {
+  it("natsBackplane accepts a connection of NATS, and nothing else", () => {
     const all = [
       async () => natsBackplane(await connect()),
       // @ts-expect-error: a promise of one

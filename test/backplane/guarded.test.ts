@@ -49,19 +49,19 @@ function failing(methods: Partial<Record<keyof Backplane, () => unknown>>): Fail
 
 for (const [way, fail] of Object.entries(WAYS)) {
   describe(`a method of a backplane that ${way}`, () => {
-    it("as publish makes publish reject with BACKPLANE_UNAVAILABLE", async () => {
+    it("a failing publish makes publish reject with BACKPLANE_UNAVAILABLE", async () => {
       const { store } = failing({ publish: fail });
       await assert.rejects(store.publish("g", "x"), { code: "BACKPLANE_UNAVAILABLE" });
       await store.close();
     });
 
-    it("as history makes history reject with BACKPLANE_UNAVAILABLE", async () => {
+    it("a failing history makes history reject with BACKPLANE_UNAVAILABLE", async () => {
       const { store } = failing({ history: fail });
       await assert.rejects(store.history("g"), { code: "BACKPLANE_UNAVAILABLE" });
       await store.close();
     });
 
-    it("as history is reported while a member catches up, and the store closes", async () => {
+    it("a failing history is reported while a member catches up, and the store closes", async () => {
       const { store, errors } = failing({ history: fail });
       const member = new MemoryChannel();
       store.addToGroup("g", member.channel, undefined, { since: "5" });
@@ -69,14 +69,14 @@ for (const [way, fail] of Object.entries(WAYS)) {
       await store.close();
     });
 
-    it("as present makes presence reject with BACKPLANE_UNAVAILABLE", async () => {
+    it("a failing present makes presence reject with BACKPLANE_UNAVAILABLE", async () => {
       const { store } = failing({ present: fail });
       await assert.rejects(store.presence("g"), { code: "BACKPLANE_UNAVAILABLE" });
       await store.close();
     });
 
     for (const name of ["enter", "leave", "unsubscribe", "close"] as const) {
-      it(`as ${name} does not keep the store from closing`, async () => {
+      it(`a failing ${name} does not keep the store from closing`, async () => {
         const { store } = failing({ [name]: fail });
         store.addToGroup("g", new MemoryChannel().channel, undefined, { presence: 1 });
         await turn();
@@ -84,7 +84,7 @@ for (const [way, fail] of Object.entries(WAYS)) {
       });
     }
 
-    it("as subscribe is reported, and the store closes", async () => {
+    it("a failing subscribe is reported, and the store closes", async () => {
       const { store, errors } = failing({ subscribe: fail });
       store.addToGroup("g", new MemoryChannel().channel);
       await until(() => errors.length > 0, "it is reported");
@@ -95,7 +95,7 @@ for (const [way, fail] of Object.entries(WAYS)) {
 
 for (const [way, fail] of Object.entries(SYNC_WAYS)) {
   describe(`a method of a backplane that must answer at once and ${way}`, () => {
-    it("as compareIds is reported, and members receive published messages", async () => {
+    it("a failing compareIds is reported, and members receive published messages", async () => {
       const { store, errors } = failing({ compareIds: fail });
       const members = [new MemoryChannel(), new MemoryChannel()];
       store.addToGroup("g", members[0]!.channel);
@@ -110,7 +110,7 @@ for (const [way, fail] of Object.entries(SYNC_WAYS)) {
       await store.close();
     });
 
-    it("as isId counts as false: the member is told of a reset", async () => {
+    it("a failing isId counts as false: the member is told of a reset", async () => {
       const { store } = failing({ isId: fail });
       store.addToGroup("g", new MemoryChannel().channel);
       const { id } = await store.publish("g", "1");

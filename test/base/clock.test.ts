@@ -16,7 +16,7 @@ function setDate(t: TestContext, offsetMs: number): void {
 
 describe("a timer of the system's clock", () => {
   for (const delayMs of [Number.POSITIVE_INFINITY, 3e9, 2 ** 31]) {
-    it(`of ${delayMs} ms is as long as Node can keep one`, (t) => {
+    it(`a timer of ${delayMs} ms is as long as Node can keep one`, (t) => {
       const made = t.mock.method(globalThis, "setTimeout");
       const timer = systemClock.setTimer(() => assert.fail("it has fired"), delayMs);
       t.after(() => systemClock.clearTimer(timer));

@@ -90,7 +90,7 @@ describe("A WebSocket of a browser", { skip }, () => {
     assert.deepEqual(chosen, ["v2", "v2"]);
   });
 
-  it("and the server tell each other code and reason of their close, cleanly (RFC 6455 §7.1.5)", async (t) => {
+  it("a browser and the server exchange code and reason of a clean close (RFC 6455 §7.1.5)", async (t) => {
     const closed: CloseStatus[] = [];
     const url = await start(t, (request) => {
       if (!request.isWebSocket) return BLANK;

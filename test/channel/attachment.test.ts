@@ -146,7 +146,7 @@ describe("the type of an attachment", () => {
     assert.ok(serveWrong);
   });
 
-  it("of a member is that of its store", () => {
+  it("a member's attachment has the type of its store", () => {
     const store = createChannelStore<User>({
       onJoin: (_group, _channel, attachment) => holds<Same<typeof attachment, User | undefined>>(),
       onLeave: (_group, _channel, attachment) => holds<Same<typeof attachment, User | undefined>>(),

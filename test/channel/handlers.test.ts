@@ -91,7 +91,7 @@ describe("the handlers of a channel", () => {
 });
 
 describe("an iterator of a channel", () => {
-  it("that was never used takes no message from a handler, also when it is returned", async (t) => {
+  it("an unused iterator takes no message from a handler, even if it is returned", async (t) => {
     const { channel, client, heard, hear } = await connect(t);
     const iterator = channel[Symbol.asyncIterator]();
     channel.onMessage(hear);

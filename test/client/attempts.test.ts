@@ -27,7 +27,7 @@ describe("An attempt has a number", () => {
 });
 
 describe("A connection goes on", () => {
-  it("when a WebSocket that it had given up comes late and replaces the one it is on, as often as there were such", async () => {
+  it("a connection survives abandoned WebSockets that arrive late and replace its current one", async () => {
     const network = new Network();
     const connection = await network.opened("websocket", { carriers: ["websocket"] });
     network.socket().drop();
@@ -50,7 +50,7 @@ describe("A connection goes on", () => {
     assert.equal(connection.state, "closed", "no request of its own can have done it");
   });
 
-  it("when the poll that it is parked on is answered 409 for a request that it had given up", async () => {
+  it("a connection survives a 409 to its parked poll that an abandoned request has caused", async () => {
     const network = new Network();
     const connection = network.connect({ carriers: ["poll"] });
     await settle();
@@ -71,7 +71,7 @@ describe("A connection goes on", () => {
     assert.equal(connection.state, "reconnecting");
   });
 
-  it("when what is refused with 409 is not its newest attempt", async () => {
+  it("a connection survives a 409 to an attempt that is not its newest", async () => {
     const network = new Network();
     const connection = await network.opened("sse");
     await network.advance(30_000);
@@ -83,7 +83,7 @@ describe("A connection goes on", () => {
     assert.notEqual(connection.state, "closed");
   });
 
-  it("when a POST is answered with 409, which says where the server is", async () => {
+  it("a connection survives a 409 to a POST, which says the next number of the server", async () => {
     const network = new Network();
     const connection = await network.opened("sse");
     connection.send("a");
@@ -98,7 +98,7 @@ describe("A connection goes on", () => {
 
 describe("A connection ends with 4409", () => {
   for (const kind of ["sse", "poll"] as const) {
-    it(`when its newest attempt is refused with 409 and none was given up (${kind})`, async () => {
+    it(`a 409 to the newest attempt ends a connection without abandoned attempts (${kind})`, async () => {
       const network = new Network();
       const connection = await network.opened(kind, { carriers: ["websocket", "sse", "poll"] });
       const closed: unknown[] = [];
@@ -117,7 +117,7 @@ describe("A connection ends with 4409", () => {
     });
   }
 
-  it("and starts nothing more, when its carrier was replaced before the one beside it was asked for", async () => {
+  it("a carrier that is replaced before a probe has begun ends the connection, and no probe starts", async () => {
     const network = new Network();
     let asked = 0;
     // The second carrier waits for its headers, so its request has not been sent when the first one is replaced.

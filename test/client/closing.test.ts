@@ -67,7 +67,7 @@ describe("The promises of a connection", () => {
 });
 
 describe("What was sent before `close`", () => {
-  it("while the client is still connecting is sent when a carrier opens, followed by the `close`", async () => {
+  it("a message sent while connecting goes out when a carrier opens, followed by the `close`", async () => {
     const network = new Network();
     const connection = network.connect();
     const events: unknown[] = [];
@@ -87,7 +87,7 @@ describe("What was sent before `close`", () => {
     assert.equal(network.clock.pending, 0);
   });
 
-  it("while the connection is lost is sent when the session is resumed", async () => {
+  it("a message sent without a connection goes out when the session is resumed", async () => {
     for (const kind of ["websocket", "sse"] as const) {
       const network = new Network();
       const connection = await network.opened(kind, { carriers: kind === "sse" ? ["websocket", "sse"] : [kind] });
@@ -202,7 +202,7 @@ describe("What was sent before `close`", () => {
     assert.equal(network.clock.pending, 0);
   });
 
-  it("and not acknowledged is reported when the server closes", async () => {
+  it("an unacknowledged message is reported when the server closes", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     connection.send("1");
@@ -258,7 +258,7 @@ describe("A message that cannot be sent", () => {
     assert.equal(network.post().body, "event: binary\ndata: AQID\n\n");
   });
 
-  it("by an open WebSocket that throws is thrown, and the messages before and after it arrive", async () => {
+  it("an error of an open WebSocket's `send` is thrown, and the messages before and after it arrive", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     const errors: unknown[] = [];

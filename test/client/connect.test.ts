@@ -553,7 +553,7 @@ describe("A connection", () => {
     assert.deepEqual([errors, seen], [["mine"], ["A", "B"]]);
   });
 
-  it("with a codec has values: invalid ones are not sent, and reach no handler", async () => {
+  it("a codec's invalid values are not sent, and reach no handler", async () => {
     const network = new Network();
     const { client } = jsonMessages({
       toServer: z.object({ say: z.string() }),

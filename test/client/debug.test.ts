@@ -56,7 +56,7 @@ describe("The option debug", () => {
     assert.equal(lines.at(-1), "unichannel closed by the server: 1000 bye");
   });
 
-  it("that is true prints them with console.log, and false prints nothing", async (t) => {
+  it("debug: true prints lines with console.log, and debug: false prints nothing", async (t) => {
     const printed: unknown[] = [];
     t.mock.method(console, "log", (...args: unknown[]) => printed.push(...args));
     const network = new Network();
@@ -67,7 +67,7 @@ describe("The option debug", () => {
     assert.deepEqual(printed.slice(0, 1), ["unichannel websocket: trying"]);
   });
 
-  it("whose function throws or rejects changes nothing", async () => {
+  it("a debug function that throws or rejects changes nothing", async () => {
     for (const debug of [
       () => {
         throw new Error("disk full");

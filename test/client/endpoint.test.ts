@@ -33,12 +33,12 @@ describe("A relative URL is resolved", () => {
     assert.equal(await askedFor("../chat", { href: "http://b.example/x/y/w.js" }), "ws://b.example/x/chat?try=1");
   });
 
-  it("not if it has a scheme; the fragment is left out", async () => {
+  it("a URL with a scheme is not resolved; the fragment is left out", async () => {
     const page = { baseURI: "https://a.example/", href: "https://a.example/" };
     assert.equal(await askedFor("ws://c.example/chat#top", page), "ws://c.example/chat?try=1");
   });
 
-  it("and is refused with a TypeError where there is no page", () => {
+  it("a relative URL is refused with a TypeError without a page", () => {
     assert.throws(() => connect("/chat"), TypeError);
   });
 });

@@ -77,7 +77,7 @@ describe("Polls that are answered oddly go through the backoff, and `onError` he
     });
   }
 
-  it("but polls that bring messages follow each other at once", async () => {
+  it("polls with messages follow each other at once", async () => {
     const network = new Network();
     const connection = await network.opened("poll");
     let messages = 0;
@@ -96,7 +96,7 @@ describe("Polls that are answered oddly go through the backoff, and `onError` he
 });
 
 describe("POSTs", () => {
-  it("of acknowledgements do not wait for a POST of messages that has no answer", async () => {
+  it("a POST of acknowledgements does not wait for an unanswered POST of messages", async () => {
     const network = new Network();
     const connection = await network.opened("sse");
     connection.send("1");
@@ -138,7 +138,7 @@ describe("POSTs", () => {
     assert.equal(post.isAborted, true);
   });
 
-  it("that a busy server answers with an old `ack` are sent again, and the carrier is kept", async () => {
+  it("a POST that a busy server answers with an old `ack` is sent again, and the carrier is kept", async () => {
     const network = new Network();
     const connection = await network.opened("sse");
     connection.send("1");
@@ -156,7 +156,7 @@ describe("POSTs", () => {
     await connection.drained();
   });
 
-  it("that are answered 429 or 503 with `Retry-After` wait that long, in either form", async () => {
+  it("a 429 or 503 with `Retry-After` delays the next POST by that time, in either form", async () => {
     for (const status of [429, 503]) {
       for (const after of ["3", new Date(Date.now() + 3500).toUTCString()]) {
         const network = new Network();
@@ -173,7 +173,7 @@ describe("POSTs", () => {
     }
   });
 
-  it("that are answered with a date in `Retry-After` wait by the clock of the server, not by their own", async () => {
+  it("a date in `Retry-After` is compared with the clock of the server, not of the client", async () => {
     const hour = 3_600_000;
     for (const offsetMs of [-12 * hour, -hour, hour, 12 * hour]) {
       const network = new Network();
@@ -191,7 +191,7 @@ describe("POSTs", () => {
     }
   });
 
-  it("that are answered with a `Retry-After` which is neither wait as after any other failure", async () => {
+  it("an invalid `Retry-After` delays the next POST like any other failure", async () => {
     for (const after of ["Infinity", "1e9", "0x7fffffff", "-5", "soon", "2.5e3", "Thu, 01 Jan 1970 00:00:00 GMT"]) {
       const network = new Network();
       const connection = await network.opened("sse");
@@ -204,7 +204,7 @@ describe("POSTs", () => {
     }
   });
 
-  it("that are refused are reported, and the carrier is given up", async () => {
+  it("a refused POST is reported, and the carrier is given up", async () => {
     const network = new Network();
     const connection = await network.opened("sse");
     const errors = errorsOf(connection);
@@ -223,7 +223,7 @@ describe("Requests", () => {
     ["under way", () => {}],
     ["paused", (post: PlayedRequest) => post.respond(503, { "Retry-After": "3600" }).finish()],
   ] as const) {
-    it(`that are ${what} when their carrier is left are over, and leave no timer`, async () => {
+    it(`a request that is ${what} when its carrier is left is over, and leaves no timer`, async () => {
       const network = new Network();
       const connection = await network.opened("sse");
       await network.advance(29_000);
@@ -285,7 +285,7 @@ describe("Requests", () => {
     assert.equal(network.clock.pending, 0);
   });
 
-  it("of a poll with a long message are followed by signs of life", async () => {
+  it("a poll with a long message is followed by signs of life", async () => {
     const network = new Network();
     const connection = await network.opened("poll");
     const messages: unknown[] = [];

@@ -8,7 +8,7 @@ const ack = (messages: (string | Uint8Array)[]): (string | Uint8Array)[] =>
   messages.filter((message) => message[0] === "a");
 
 describe("A loop over a connection", () => {
-  it("that has 64 messages, or 256 KiB, waiting acknowledges nothing until it has caught up", async () => {
+  it("a loop with 64 waiting messages, or 256 KiB, acknowledges nothing until it has caught up", async () => {
     for (const [count, size] of [
       [70, 1],
       [5, 60_000],
@@ -47,7 +47,7 @@ describe("A loop over a connection", () => {
     for (let id = 1; id <= 101; id++) assert.equal((await loop.next()).value, `${id}`);
   });
 
-  it("that is slow does not poll, but sends signs of life; then it polls again", async () => {
+  it("a slow loop does not poll, but sends signs of life; then it polls again", async () => {
     const network = new Network();
     const connection = await network.opened("poll");
     const loop = connection[Symbol.asyncIterator]();
@@ -74,7 +74,7 @@ describe("A loop over a connection", () => {
     assert.equal(network.get().query, "?mode=poll&session=T1&after=80");
   });
 
-  it("that has been left delays no other", async () => {
+  it("a loop that has been left delays no other", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     const loop = connection[Symbol.asyncIterator]();
@@ -85,7 +85,7 @@ describe("A loop over a connection", () => {
     assert.equal(ack(network.socket().taken()).at(-1), "a100");
   });
 
-  it("that is slow still gets all messages when the server closes, and acknowledges them", async () => {
+  it("a slow loop still gets all messages when the server closes, and acknowledges them", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     const loop = connection[Symbol.asyncIterator]();

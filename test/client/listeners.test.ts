@@ -38,7 +38,7 @@ describe("Listeners of a connection", () => {
       }
     });
 
-    it(`that are added while an event is told do not hear it (${event})`, async () => {
+    it(`a listener added during an event does not receive it (${event})`, async () => {
       const { connection, tell } = await telling(event);
       let calls = 0;
       const add = (): void => {
@@ -54,7 +54,7 @@ describe("Listeners of a connection", () => {
       assert.equal(calls, 1);
     });
 
-    it(`that are taken away while an event is told do not hear it (${event})`, async () => {
+    it(`a listener removed during an event does not receive it (${event})`, async () => {
       const { connection, tell } = await telling(event);
       let calls = 0;
       connection[event](() => off());
@@ -95,7 +95,7 @@ describe("Listeners of a connection", () => {
       assert.deepEqual(errors, event === "onError" ? [] : ["mine"]);
     });
 
-    it(`that are added after the end may be taken away, and hear nothing but \`close\` (${event})`, async () => {
+    it(`a listener added after the end may be removed, and receives only \`close\` (${event})`, async () => {
       const { connection } = await telling(event);
       connection.close(4000, "done");
       await settle();
@@ -138,7 +138,7 @@ describe("Listeners of a connection", () => {
     }
   });
 
-  it("of `close` hear of it when they are added after it, unless they are taken away at once", async () => {
+  it("a `close` listener added after the close is called, unless it is removed at once", async () => {
     const connection = await new Network().opened("websocket");
     connection.close(4000, "done");
     const heard: unknown[] = [];

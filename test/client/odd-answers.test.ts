@@ -187,7 +187,7 @@ describe("A WebSocket that ends goes through the backoff, with code", () => {
 describe("`Retry-After` is obeyed by a connection", () => {
   for (const status of [429, 500, 503]) {
     for (const form of ["seconds", "a date"] as const) {
-      it(`with ${status} and ${form}`, async () => {
+      it(`a ${status} with ${form} delays the next attempt`, async () => {
         const network = new Network();
         network.connect({ carriers: ["poll"] });
         await settle();
@@ -203,7 +203,7 @@ describe("`Retry-After` is obeyed by a connection", () => {
   }
 
   for (const after of ["soon", "-5", "NaN", "", new Date(0).toUTCString()]) {
-    it(`but not when it says ${JSON.stringify(after)}`, async () => {
+    it(`a value of ${JSON.stringify(after)} is ignored`, async () => {
       const network = new Network();
       network.connect({ carriers: ["poll"] });
       await settle();

@@ -70,7 +70,7 @@ describe("connect refuses with BAD_OPTION", () => {
     );
   }
 
-  it("before any request or listener, for each kind of fault", async () => {
+  it("connect refuses each kind of fault before any request or listener", async () => {
     for (const options of [
       { signal: new AbortController() },
       { codec: {} },
@@ -135,7 +135,7 @@ describe("connect refuses with BAD_OPTION", () => {
     }
   });
 
-  it("what `params` and `headers` give when they are asked, if it would be left out", async () => {
+  it("connect refuses results of `params` and `headers` that it would leave out", async () => {
     for (const given of [
       { params: () => "a=1" },
       { headers: () => new Headers({ a: "b" }) },
@@ -152,7 +152,7 @@ describe("connect refuses with BAD_OPTION", () => {
     }
   });
 
-  it("such a name from `params` when they are asked for", async () => {
+  it("connect refuses a reserved name that a `params` function returns", async () => {
     const network = new Network();
     const connection = network.connect({ carriers: ["sse"], params: () => ({ after: "7" }) });
     const errors: unknown[] = [];

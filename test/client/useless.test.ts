@@ -49,7 +49,7 @@ describe("Sessions that are unknown each time (a balancer over two processes)", 
     });
   }
 
-  it("that lived for a while before are not failures: a server may restart twice a day", async () => {
+  it("sessions that lived for a while before are not failures: a server may restart twice a day", async () => {
     const network = new Network();
     const connection = await network.opened("sse", { carriers: ["websocket", "sse"] });
     const errors = errorsOf(connection);
@@ -140,7 +140,7 @@ describe("A carrier that has carried nothing when it ends", () => {
 
 describe("409", () => {
   for (const kind of ["sse", "poll"] as const) {
-    it(`to a request without a token is an odd answer like any other: it says nothing of a session (${kind})`, async () => {
+    it(`a 409 to a request without a token is an odd answer like any other (${kind})`, async () => {
       const network = new Network();
       const connection = network.connect({ carriers: [kind] });
       const errors = errorsOf(connection);

@@ -110,7 +110,7 @@ describe("On a WebSocket at most 256 KiB, or one message, are sent and not ackno
     assert.deepEqual(network.socket().taken(), ["h"]);
   });
 
-  it("on the next WebSocket all of them are sent again, in order", async () => {
+  it("unacknowledged messages are sent again on the next WebSocket, in order", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     for (let id = 0; id < 8; id++) connection.send(`${id}${KIB_64}`);
@@ -128,7 +128,7 @@ describe("On a WebSocket at most 256 KiB, or one message, are sent and not ackno
     assert.equal(network.socket().taken().length, 2);
   });
 
-  it("with `close` all of them are sent at once, so that none is left", async () => {
+  it("`close` sends all messages at once, so that none is left", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     network.socket().taken();
@@ -137,7 +137,7 @@ describe("On a WebSocket at most 256 KiB, or one message, are sent and not ackno
     assert.equal(network.socket().taken().length, 9);
   });
 
-  it("and one that takes no more bytes is given up, unless its buffer shrinks", async () => {
+  it("a WebSocket that takes no more bytes is given up, unless its buffer shrinks", async () => {
     for (const falls of [true, false]) {
       const network = new Network();
       const connection = await network.opened("websocket");

@@ -65,7 +65,7 @@ describe("the text of an address", () => {
 
   it("is not that of a name", () => assert.equal(toAddress("localhost"), undefined));
 
-  it("of four bytes has dots", () => assert.equal(ipv4Text(hex("00 c0000201"), 1), "192.0.2.1"));
+  it("the text of four bytes has dots", () => assert.equal(ipv4Text(hex("00 c0000201"), 1), "192.0.2.1"));
 
   const printed: readonly [bytes: string, text: string, why: string][] = [
     ["20010db8 00000000 00000000 00000001", "2001:db8::1", "§4.2.1: as short as possible"],
@@ -83,10 +83,10 @@ describe("the text of an address", () => {
     ["00000000 00000000 0000ffff c0000201", "192.0.2.1", "IPv4-mapped"],
   ];
   for (const [bytes, text, why] of printed) {
-    it(`of sixteen bytes is ${text} (RFC 5952 ${why})`, () => assert.equal(ipv6Text(hex(bytes), 0), text));
+    it(`the text of sixteen bytes is ${text} (RFC 5952 ${why})`, () => assert.equal(ipv6Text(hex(bytes), 0), text));
   }
 
-  it("of any sixteen bytes is an address that Node's URL writes alike", () => {
+  it("the text of any sixteen bytes is the same as that of Node's URL", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(0, 1, 0xab), { minLength: 16, maxLength: 16 }), (values) => {
         const text = ipv6Text(Uint8Array.from(values), 0);

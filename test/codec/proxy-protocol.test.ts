@@ -43,7 +43,7 @@ function assertEverywhere(bytes: Uint8Array, header: ProxyProtocolHeader, rest: 
 }
 
 describe("the PROXY line (§2.1)", () => {
-  it("of the specification's example is read, wherever it is cut", () => {
+  it("the specification's example is read, wherever it is cut", () => {
     assertEverywhere(
       bytesOf(`PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n${REQUEST}`),
       {
@@ -56,7 +56,7 @@ describe("the PROXY line (§2.1)", () => {
     );
   });
 
-  it("of TCP over IPv6 is read, in lower case", () => {
+  it("a line for TCP over IPv6 is read, in lower case", () => {
     assertEverywhere(
       bytesOf(`PROXY TCP6 2001:DB8::1 ::1 0 65535\r\n${REQUEST}`),
       { sourceAddress: "2001:db8::1", sourcePort: 0, destinationAddress: "::1", destinationPort: 65535 },
@@ -129,7 +129,7 @@ describe("the PROXY line (§2.1)", () => {
 });
 
 describe("the binary PROXY header (§2.2)", () => {
-  it("of TCP over IPv4 is read, wherever it is cut", () => {
+  it("a header for TCP over IPv4 is read, wherever it is cut", () => {
     const bytes = [hex(`${SIGNATURE} 21 11 000c c0000201 c6336402 dc04 01bb`), bytesOf(REQUEST)];
     assertEverywhere(
       Buffer.concat(bytes),
@@ -138,7 +138,7 @@ describe("the binary PROXY header (§2.2)", () => {
     );
   });
 
-  it("of TCP over IPv6 is read", () => {
+  it("a header for TCP over IPv6 is read", () => {
     const addresses = "20010db8000000000000000000000001 00000000000000000000000000000001";
     assertEverywhere(
       hex(`${SIGNATURE} 21 21 0024 ${addresses} 0050 1f90`),
@@ -147,7 +147,7 @@ describe("the binary PROXY header (§2.2)", () => {
     );
   });
 
-  it("of an IPv4-mapped source names the IPv4 address", () => {
+  it("an IPv4-mapped source has its IPv4 address", () => {
     const addresses = "00000000000000000000ffffc0000201 00000000000000000000ffffc0000202";
     const header = fromHex(`${SIGNATURE} 21 21 0024 ${addresses} 0050 1f90`);
     assert.equal((header as { sourceAddress: string }).sourceAddress, "192.0.2.1");
@@ -174,7 +174,7 @@ describe("the binary PROXY header (§2.2)", () => {
     ["31", "a Unix socket", 216],
     ["32", "a Unix datagram socket", 216],
   ] as const) {
-    it(`of ${name} has a client without an IP address`, () => {
+    it(`a header for ${name} has a client without an IP address`, () => {
       const bytes = hex(`${SIGNATURE} 21 ${family} ${length.toString(16).padStart(4, "0")} ${"2f".repeat(length)}`);
       assertEverywhere(Buffer.concat([bytes, bytesOf(REQUEST)]), "unknown", REQUEST);
     });

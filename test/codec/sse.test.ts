@@ -315,7 +315,7 @@ describe("event streams: properties", () => {
     assert.deepEqual(decodeAll(new EventDecoder(), cut(bytes, [...bytes.keys()])), whole);
   });
 
-  it("of random bytes never throw", () => {
+  it("random bytes never throw", () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void decodeAll(new EventDecoder(), [bytes])));
   });
 

@@ -334,7 +334,7 @@ describe("frames: properties", () => {
     assert.deepEqual(decode(cut(bytes, [...bytes.keys()]), SERVER), whole);
   });
 
-  it("that are damaged or random only ever throw ChannelError", () => {
+  it("damaged or random frames throw only ChannelError", () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ maxLength: 200 }),

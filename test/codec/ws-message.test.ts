@@ -381,7 +381,7 @@ describe("MessageDecoder: close, RFC 6455 §5.5.1, §7.1.5, §7.4", () => {
     assert.deepEqual(close(`0bb8 ${"61".repeat(123)}`), [{ close: 3000, reason: "a".repeat(123) }]);
   });
 
-  it("of one byte is refused with 1002", () => assert.deepEqual(close("03"), ["BAD_FRAME"]));
+  it("a close of one byte is refused with 1002", () => assert.deepEqual(close("03"), ["BAD_FRAME"]));
 
   it("takes the codes that may stand in a frame and refuses the others with 1002", () => {
     const accepted = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999];
@@ -391,7 +391,7 @@ describe("MessageDecoder: close, RFC 6455 §5.5.1, §7.1.5, §7.4", () => {
     for (const code of refused) assert.deepEqual(close(asHex(code)), ["BAD_FRAME"], String(code));
   });
 
-  it("with a reason that is not UTF-8 is refused with 1007", () => {
+  it("a close reason that is not UTF-8 is refused with 1007", () => {
     for (const reason of ["ff", "c3", "eda080"]) assert.deepEqual(close(`03e8 ${reason}`), ["BAD_UTF8"]);
   });
 
@@ -533,7 +533,7 @@ describe("messages: properties", () => {
     );
   });
 
-  it("of text that is random bytes are refused exactly when the platform's decoder refuses them", () => {
+  it("text messages of random bytes are refused exactly when the platform's decoder refuses them", () => {
     const bytesArbitrary = fc.oneof(
       fc.uint8Array({ maxLength: 6 }),
       fc.string({ unit: "binary", maxLength: 6 }).map((text) => Uint8Array.from(Buffer.from(text))),
@@ -554,7 +554,7 @@ describe("messages: properties", () => {
     );
   });
 
-  it("that are random bytes only ever throw ChannelError", () => {
+  it("random bytes throw only ChannelError", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100 }), fc.boolean(), (bytes, masked) => {
         decode([bytes], ROOMY, { masked, allowRsv1: true });

@@ -44,7 +44,7 @@ describe("A WebSocket client that attacks", () => {
   const server = besieged({ server: { maxMessageBytes: MIB, closeTimeoutMs: 200 } });
   const lenient = besieged({ server: { maxFragments: 100_000, maxControlFramesPerSecond: 1_000_000_000 } });
 
-  it("with 64 MiB of zeroes in 65 KB of DEFLATE gets 1009, and they are never inflated", async (t) => {
+  it("64 MiB of zeroes in 65 KB of DEFLATE get 1009, and are never inflated", async (t) => {
     const siege = await server.begin(t);
     const frame = bomb(64 * MIB);
     assert.ok(frame.length < 66_000);
@@ -53,7 +53,7 @@ describe("A WebSocket client that attacks", () => {
     await siege.holds({ peakMiB: 24 });
   });
 
-  it("with 200 bombs that are just small enough, in few reads, gets them all counted while others are served", async (t) => {
+  it("200 bombs that are just small enough, in few reads, are all counted while others are served", async (t) => {
     const siege = await server.begin(t);
     const client = await siege.open("/deflate-count", DEFLATE);
     client.raw.write(Buffer.concat(Array<Uint8Array>(200).fill(bomb(MIB))));
@@ -64,14 +64,14 @@ describe("A WebSocket client that attacks", () => {
     await siege.holds({ peakMiB: 128 });
   });
 
-  it("with 100,000 fragments of one byte gets 1008 at maxFragments", async (t) => {
+  it("100,000 fragments of one byte get 1008 at maxFragments", async (t) => {
     const siege = await server.begin(t);
     await fails(siege, crumbs(100_000), 1008);
     await siege.ended("/echo policy-violation", 1);
     await siege.holds({ peakMiB: 24 });
   });
 
-  it("with 100,000 fragments of one byte gets its message where the limit allows it", async (t) => {
+  it("100,000 fragments of one byte are a message if the limit allows it", async (t) => {
     const siege = await lenient.begin(t);
     const client = await siege.open("/echo");
     client.raw.write(crumbs(100_000));
@@ -80,14 +80,14 @@ describe("A WebSocket client that attacks", () => {
     await siege.holds();
   });
 
-  it("with a million empty fragments gets 1008", async (t) => {
+  it("a million empty fragments get 1008", async (t) => {
     const siege = await lenient.begin(t);
     const empty = Buffer.concat(Array<Uint8Array>(1_000_000).fill(frame(OPCODE.CONTINUATION, "", false)));
     await fails(siege, Buffer.concat([textFrame("", false), empty]), 1008);
     await siege.holds();
   });
 
-  it("with a length of 2^63-1 gets 1009, with 2^63 and 2^64-1 1002, and nothing is set aside for it", async (t) => {
+  it("a length of 2^63-1 gets 1009, 2^63 and 2^64-1 get 1002, and no memory is allocated", async (t) => {
     const siege = await server.begin(t);
     for (const first of [0x81, 0x82, 0x01]) {
       await fails(siege, head(first, "ff 7fffffffffffffff"), 1009);
@@ -100,7 +100,7 @@ describe("A WebSocket client that attacks", () => {
     await siege.holds({ peakMiB: 24 });
   });
 
-  it("with the largest lengths allowed on 100 connections, and no payload, is given no memory for them", async (t) => {
+  it("the largest allowed lengths on 100 connections, without payload, get no memory", async (t) => {
     const siege = await server.begin(t);
     const clients = await Promise.all(Array.from({ length: 100 }, () => siege.open("/echo")));
     for (const client of clients) client.raw.write(Buffer.concat([head(0x82, "ff 0000000000100000"), Buffer.alloc(9)]));
@@ -112,7 +112,7 @@ describe("A WebSocket client that attacks", () => {
     assert.ok(rssBytes < 400 * MIB);
   });
 
-  it("with invalid UTF-8 cut at every place over two frames, and two reads, gets 1007", async (t) => {
+  it("invalid UTF-8 cut at every position over two frames, and two reads, gets 1007", async (t) => {
     const siege = await server.begin(t);
     for (const bad of ["ce ba ff", "e1 bd b9 ed a0 80", "f4 90 80 80", "c0 af", "e2 82", "f0 9f 98"]) {
       const bytes = hex(`48 c3 bc 20 ${bad} 2e`);
@@ -131,7 +131,7 @@ describe("A WebSocket client that attacks", () => {
     await siege.holds();
   });
 
-  it("with frames that are not masked, reserved bits, reserved opcodes or long pings gets 1002", async (t) => {
+  it("unmasked frames, reserved bits, reserved opcodes and long pings get 1002", async (t) => {
     const siege = await server.begin(t);
     const bad = [
       hex("81 02 68 69"),
@@ -149,7 +149,7 @@ describe("A WebSocket client that attacks", () => {
     await siege.holds();
   });
 
-  it("with 50,000 pings, or pongs, gets 1008 at maxControlFramesPerSecond", async (t) => {
+  it("50,000 pings, or pongs, get 1008 at maxControlFramesPerSecond", async (t) => {
     const siege = await server.begin(t);
     for (const opcode of [OPCODE.PING, OPCODE.PONG]) {
       const client = await siege.open("/echo");
@@ -164,7 +164,7 @@ describe("A WebSocket client that attacks", () => {
     await siege.holds();
   });
 
-  it("with 50,000 pings gets 50,000 pongs, in order, where the limit allows it", async (t) => {
+  it("50,000 pings get 50,000 pongs, in order, if the limit allows it", async (t) => {
     const siege = await lenient.begin(t);
     const client = await siege.open("/echo");
     const ping = (i: number): Uint8Array => frame(OPCODE.PING, String(i).padStart(6, "0"));
@@ -176,7 +176,7 @@ describe("A WebSocket client that attacks", () => {
     await siege.holds();
   });
 
-  it("with 32 MiB of pings whose pongs it does not read gets the last pong when it reads again (§5.5.3)", async (t) => {
+  it("a client that does not read the pongs of 32 MiB of pings gets the last pong when it reads again (§5.5.3)", async (t) => {
     const siege = await lenient.begin(t);
     const client = await siege.open("/echo");
     client.raw.pause();
@@ -193,7 +193,7 @@ describe("A WebSocket client that attacks", () => {
     await siege.holds();
   });
 
-  it("with messages whose echoes it never reads is closed at maxBufferedBytes", async (t) => {
+  it("a client that never reads its echoes is closed at maxBufferedBytes", async (t) => {
     const siege = await server.begin(t);
     const client = await siege.open("/echo");
     client.raw.pause();

@@ -39,7 +39,7 @@ describe("An HTTP client that attacks", () => {
     server: { headerTimeoutMs: 200, requestTimeoutMs: 200, keepAliveTimeoutMs: 2000, closeTimeoutMs: 3000 },
   });
 
-  it("with 600 connections that send a head or a body byte by byte, or nothing, gets 408 and the end of each", async (t) => {
+  it("600 connections that send a head or a body byte by byte, or nothing, get 408 and end", async (t) => {
     const siege = await hasty.begin(t);
     const silent = await Promise.all(Array.from({ length: SLOW }, () => siege.connect()));
     const [heads, bodies] = await Promise.all([
@@ -53,7 +53,7 @@ describe("An HTTP client that attacks", () => {
     await siege.holds();
   });
 
-  it("with more header lines than are allowed gets 431, one line or 100,000 too many", async (t) => {
+  it("more header lines than allowed get 431, one or 100,000 too many", async (t) => {
     const siege = await server.begin(t);
     const lines = (count: number): string => "a: b\r\n".repeat(count);
     // Host is one of them.
@@ -65,7 +65,7 @@ describe("An HTTP client that attacks", () => {
     await siege.holds();
   });
 
-  it("with a million chunks of one byte has its body read", async (t) => {
+  it("a body of a million chunks of one byte is read", async (t) => {
     const siege = await server.begin(t);
     const client = await siege.connect();
     const chunks = "1\r\na\r\n".repeat(20_000);
@@ -77,7 +77,7 @@ describe("An HTTP client that attacks", () => {
     await siege.holds();
   });
 
-  it("with chunk extensions without end gets 400, with trailers without end 431", async (t) => {
+  it("endless chunk extensions get 400, endless trailers 431", async (t) => {
     const siege = await server.begin(t);
     await refuses(siege, `${CHUNKED}1;${"x".repeat(MIB)}`, 400);
     await refuses(siege, CHUNKED + "1;x=y\r\na\r\n".repeat(100_000), 400);
@@ -85,14 +85,14 @@ describe("An HTTP client that attacks", () => {
     await siege.holds();
   });
 
-  it("with a chunk that is too big gets 413, with one that no number holds 400", async (t) => {
+  it("a chunk that is too big gets 413, a length beyond any number 400", async (t) => {
     const siege = await server.begin(t);
     for (const size of ["800001", "fffffffffffff"]) await refuses(siege, `${CHUNKED}${size}\r\nx`, 413);
     for (const size of ["20000000000000", "ffffffffffffffff"]) await refuses(siege, `${CHUNKED}${size}\r\nx`, 400);
     await siege.holds();
   });
 
-  it("that asks for 64 MiB and never reads them costs no more than a few parts of them", async (t) => {
+  it("a client that requests 64 MiB and never reads them costs no more than a few parts of them", async (t) => {
     const siege = await server.begin(t);
     const clients = await Promise.all(Array.from({ length: 20 }, () => siege.connect()));
     for (const client of clients) {
@@ -106,7 +106,7 @@ describe("An HTTP client that attacks", () => {
     await siege.holds();
   });
 
-  it("that pipelines requests and never reads the answers is read no further", async (t) => {
+  it("a client that pipelines requests and never reads the answers is no longer read", async (t) => {
     const siege = await server.begin(t);
     const client = await siege.connect();
     client.pause();

@@ -115,7 +115,7 @@ describe("a member", () => {
     assert.deepEqual(store.groups(), []);
   });
 
-  it("of another implementation is asked once, however often it leaves and joins, and is removed from groups that it joins while it ends", () => {
+  it("a channel of another implementation is asked once, however often it leaves and joins, and is removed from groups that it joins while it ends", () => {
     const ends: (() => void)[] = [];
     let isOver = false;
     const foreign = Object.freeze({
@@ -172,7 +172,7 @@ describe("a member", () => {
     assert.deepEqual(second.take(), ["one"]);
   });
 
-  it("that another member's onReset has removed is not told of the reset", async () => {
+  it("a member that another member's onReset has removed is not told of the reset", async () => {
     const told: string[] = [];
     const listeners: BackplaneListener[] = [];
     class Lossy extends MemoryBackplane {

@@ -10,7 +10,7 @@ import { MemoryChannel } from "../support/memory-channel.ts";
 for (const [way, fail] of Object.entries(FAILING_WAYS)) {
   describe(`a callback of a store that ${way}`, () => {
     for (const name of ["onJoin", "onLeave"] as const) {
-      it(`as ${name} is reported to onError`, async () => {
+      it(`a failing ${name} is reported to onError`, async () => {
         let errors = 0;
         const store = createChannelStore({ [name]: fail, onError: () => (errors += 1) });
         const { channel } = new MemoryChannel();
@@ -21,7 +21,7 @@ for (const [way, fail] of Object.entries(FAILING_WAYS)) {
       });
     }
 
-    it("as onReset is reported to onError, and the kept messages follow", async () => {
+    it("a failing onReset is reported to onError, and the kept messages follow", async () => {
       let errors = 0;
       const store = createChannelStore({ onError: () => (errors += 1) });
       await store.publish("g", "kept");
@@ -32,7 +32,7 @@ for (const [way, fail] of Object.entries(FAILING_WAYS)) {
       assert.equal(store.size("g"), 1);
     });
 
-    it("as onError does not end the process or a channel", async (t) => {
+    it("a failing onError does not end the process or a channel", async (t) => {
       const printed = t.mock.method(console, "error", () => {});
       const store = createChannelStore({
         onJoin: () => {
@@ -46,7 +46,7 @@ for (const [way, fail] of Object.entries(FAILING_WAYS)) {
       assert.equal(printed.mock.callCount(), 1);
     });
 
-    it("as a function of broadcast is reported for each member", async () => {
+    it("a failing function of broadcast is reported for each member", async () => {
       let errors = 0;
       const store = createChannelStore({ onError: () => (errors += 1) });
       store.addToGroup("g", new MemoryChannel().channel);
@@ -56,7 +56,7 @@ for (const [way, fail] of Object.entries(FAILING_WAYS)) {
       assert.equal(errors, 2);
     });
 
-    it("as a codec's encode makes publish reject", async () => {
+    it("a failing encode of a codec makes publish reject", async () => {
       const codec = { encode: fail, decode: () => "" } as never;
       const store = createChannelStore<unknown, string>({ codec });
       const outcome = await store.publish("g", "x").then(

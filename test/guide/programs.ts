@@ -19,15 +19,18 @@ export function blocks(page: string, language: string): readonly string[] {
   return [...text.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, "g"))].map(([, block]) => block!);
 }
 
-/** The one program of a page that has `mark` in it, with a free port for each that it names. */
-export function program(page: string, mark: string): string {
-  const found = blocks(page, "js").filter((block) => block.includes(mark));
+/** The one block of a page that has `mark` in it, as it is printed. */
+export function block(page: string, mark: string): string {
+  const found = blocks(page, "js").filter((text) => text.includes(mark));
   assert.equal(found.length, 1, `programs of ${page} with ${mark}`);
-  return found[0]!.replaceAll(/port: \d+/g, "port: 0");
+  return found[0]!;
 }
 
+/** The one program of a page that has `mark` in it, with a free port for each that it names. */
+export const program = (page: string, mark: string): string => block(page, mark).replaceAll(/port: \d+/g, "port: 0");
+
 /** A file with the program, for the length of the test. */
-function write(t: TestContext, text: string): string {
+export function write(t: TestContext, text: string): string {
   mkdirSync(FOLDER, { recursive: true });
   const file = resolve(`${FOLDER}/program-${process.pid}-${(count += 1)}.mjs`);
   writeFileSync(file, text);

@@ -37,7 +37,7 @@ describe("A close status", () => {
   });
 
   for (const by of ["server", "client"] as const) {
-    it(`of a session that its ${by} has closed is the same at both ends`, async (t) => {
+    it(`a session that its ${by} has closed has the same status at both ends`, async (t) => {
       const statuses: unknown[] = [];
       const app = await testServer((request) =>
         openSession(request, {

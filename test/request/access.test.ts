@@ -27,21 +27,21 @@ describe("origins", () => {
     });
   }
 
-  it("that a pattern with the flag g or y matches are allowed each time", async (t) => {
+  it("a pattern with the flag g or y allows its origins each time", async (t) => {
     const site = await serving(t, (r) => withChannel(r, () => {}), {
       allowedOrigins: [/https:\/\/b/g, /https:\/\/c/y],
     });
     for (const name of ["b", "b", "c", "c"]) assert.equal((await site.request(connect(`https://${name}`))).status, 101);
   });
 
-  it("of http are different if a trusted proxy says that ours is https", async (t) => {
+  it("an origin of http is different if a trusted proxy says that ours is https", async (t) => {
     const site = await serving(t, (r) => withChannel(r, () => {}), { trustedProxies: ["loopback"] });
     const proto = "X-Forwarded-Proto: https\r\n";
     assert.equal((await site.request(connect("http://our.example", proto))).status, 403);
     assert.equal((await site.request(connect("https://our.example", proto))).status, 101);
   });
 
-  it("of http are different if our server has TLS, for WebSockets and for answers that pages read", {
+  it("an origin of http is different if our server has TLS, for WebSockets and for answers that pages read", {
     skip: noCertificate,
   }, async (t) => {
     const site = await serving(t, (r) => (r.isWebSocket ? withChannel(r, () => {}) : openSession(r, {})), {
@@ -66,7 +66,7 @@ describe("origins", () => {
     }
   });
 
-  it("that no browser sends are BAD_OPTION, with what to write", async () => {
+  it("an origin that no browser sends is BAD_OPTION, with the correct form", async () => {
     for (const [entry, text] of [
       ["*", /"any"/],
       ["app.example", /no scheme/],

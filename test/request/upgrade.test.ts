@@ -57,7 +57,7 @@ describe("an upgrade check", () => {
     const how = isAsync ? "resolves with" : "returns";
     const checkOf = (make: () => unknown): Loose => (isAsync ? async () => make() : make);
 
-    it(`that ${how} what is neither consent nor an answer fails closed with 500`, async (t) => {
+    it(`a check that ${how} neither consent nor an answer fails closed with 500`, async (t) => {
       for (const [what, make] of Object.entries(NEITHER)) {
         const site = await serving(t, () => assert.fail("the handler was asked"), { upgrade: checkOf(make) });
         assert.equal((await site.request(upgradeRequest().trimEnd())).status, 500, what);
@@ -68,7 +68,7 @@ describe("an upgrade check", () => {
       }
     });
 
-    it(`that ${how} consent lets the handler open the WebSocket`, async (t) => {
+    it(`a check that ${how} consent lets the handler open the WebSocket`, async (t) => {
       for (const [what, make] of Object.entries(CONSENT)) {
         const site = await serving(t, (r) => withChannel(r, () => {}), { upgrade: checkOf(make) });
         const client = await site.connect();
@@ -78,7 +78,7 @@ describe("an upgrade check", () => {
       }
     });
 
-    it(`that ${how} an answer sends it`, async (t) => {
+    it(`a check that ${how} an answer sends it`, async (t) => {
       for (const [what, make] of Object.entries(ANSWERS)) {
         const site = await serving(t, () => assert.fail("the handler was asked"), { upgrade: checkOf(make) });
         assert.equal((await site.request(upgradeRequest().trimEnd())).status, 403, what);
@@ -86,7 +86,7 @@ describe("an upgrade check", () => {
     });
   }
 
-  it("that returns a stream by mistake has it cancelled", async (t) => {
+  it("a check that returns a stream by mistake has it cancelled", async (t) => {
     let isCancelled = false;
     const stream = new ReadableStream({
       cancel() {

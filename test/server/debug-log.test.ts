@@ -183,7 +183,7 @@ describe("NODE_DEBUG=unichannel", () => {
 
 describe("without NODE_DEBUG", () => {
   for (const debug of [undefined, "net,http"]) {
-    it(`nothing is printed (${debug ?? "not set"})`, async (t) => {
+    it(`nothing is printed without NODE_DEBUG=unichannel (${debug ?? "not set"})`, async (t) => {
       const { target, text: all } = await child(t, debug);
       const client = await WsClient.open(t, target, { path: "/ws" });
       client.send("stop");

@@ -7,7 +7,7 @@ import { request, serving } from "../support/serving.ts";
 import { deferred, settled, until } from "../support/wait.ts";
 
 describe("a client that has ended its side", () => {
-  it("still gets the answer to its request", async (t) => {
+  it("a client that has ended its side still gets the answer to its request", async (t) => {
     const site = await serving(t, async (r) => {
       await new Promise(setImmediate);
       return r.path;
@@ -20,7 +20,7 @@ describe("a client that has ended its side", () => {
     await client.ended();
   });
 
-  it("still gets the answer of a channel whose setup sends it", async (t) => {
+  it("a client that has ended its side still gets the answer of a channel's setup", async (t) => {
     const gate = deferred();
     const site = await serving(t, (r) => {
       withChannel(r, async (channel) => {
@@ -38,7 +38,7 @@ describe("a client that has ended its side", () => {
     await client.ended();
   });
 
-  it("still gets a complete stream that the handler returned", async (t) => {
+  it("a client that has ended its side still gets a complete stream", async (t) => {
     const part = "x".repeat(65_536);
     const site = await serving(t, () => {
       async function* parts(): AsyncGenerator<string> {
@@ -56,7 +56,7 @@ describe("a client that has ended its side", () => {
     await client.ended();
   });
 
-  it("still gets a complete body that was sent before", async (t) => {
+  it("a client that has ended its side still gets a complete body that was sent before", async (t) => {
     const site = await serving(t, (r) => r.text());
     const client = await site.connect();
     client.write(request("POST / HTTP/1.1\r\nContent-Length: 5", "hello"));

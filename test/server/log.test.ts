@@ -208,7 +208,7 @@ describe("the log of errors that clients can cause at will", () => {
     });
   });
 
-  it("still reports errors of another kind", async (t) => {
+  it("errors of another kind are still reported", async (t) => {
     const lines = await flood(t, (message) => {
       throw message === "message 49" ? new TypeError("the bug") : new Error("boom");
     });

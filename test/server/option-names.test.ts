@@ -98,7 +98,7 @@ async function inHandler(t: TestContext, test: (request: ChannelRequest) => Prom
 
 describe("an unknown name of an option", () => {
   for (const [owner, [call, wrong, right]] of Object.entries(IN_A_HANDLER)) {
-    it(`of ${owner} is BAD_OPTION, and the name that was probably meant is told`, async (t) => {
+    it(`an unknown name of ${owner} is BAD_OPTION, and the error suggests the name that was probably meant`, async (t) => {
       await inHandler(t, async (request) => {
         if (owner.startsWith("the handlers")) {
           const { code, message } = await errorOf(() => call(request, { [wrong]: () => {} }));
@@ -110,7 +110,7 @@ describe("an unknown name of an option", () => {
   }
 
   for (const [owner, [call, wrong, right]] of Object.entries(ANYWHERE)) {
-    it(`of ${owner} is BAD_OPTION, and the name that was probably meant is told`, async () => {
+    it(`an unknown name of ${owner} is BAD_OPTION, and the error suggests the name that was probably meant`, async () => {
       if (owner === "serve with fetch") {
         const { code, message } = await errorOf(() => call({ [wrong]: 1 }));
         assert.equal(code, "BAD_OPTION");
@@ -119,7 +119,7 @@ describe("an unknown name of an option", () => {
     });
   }
 
-  it("of tls and setTls is BAD_OPTION where it is nearly one of Node's, and goes on to Node otherwise", {
+  it("an unknown name of tls and setTls is BAD_OPTION if it is similar to one of Node's, and passed to Node otherwise", {
     skip: noCertificate,
   }, async (t) => {
     const pair = certificate();
@@ -135,7 +135,7 @@ describe("an unknown name of an option", () => {
     });
   });
 
-  it("of what an upgrade check returns is an error of the check, and nothing opens", async (t) => {
+  it("an unknown name in the result of an upgrade check is an error of the check, and nothing opens", async (t) => {
     const site = await serving(t, (r) => withChannel(r, () => {}), { upgrade: () => ({ attachement: 1 }) as object });
     assert.equal((await site.request(upgradeRequest().trimEnd())).status, 500);
     assert.match(site.takeMessages()[0]!, /did you mean "attachment"/);

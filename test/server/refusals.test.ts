@@ -66,7 +66,7 @@ const REFUSED_BODIES: readonly (readonly [what: string, bytes: string, status: n
 
 describe("a request is refused", () => {
   for (const [what, bytes, status, options] of REFUSED) {
-    it(`with ${status} for ${what}`, async (t) => {
+    it(`the answer to ${what} is ${status}`, async (t) => {
       let calls = 0;
       const site = await serving(t, () => void (calls += 1), options);
       const client = await site.connect();
@@ -80,7 +80,7 @@ describe("a request is refused", () => {
   }
 
   for (const [what, bytes, status, options] of REFUSED_BODIES) {
-    it(`with ${status} for ${what}`, async (t) => {
+    it(`the answer to ${what} is ${status}`, async (t) => {
       const site = await serving(t, async (r) => `read ${await r.text()}`, options);
       const client = await site.connect();
       client.write(bytes);
@@ -99,7 +99,7 @@ describe("a request is refused", () => {
     "a-b.example:65535",
     "127.0.0.1",
   ]) {
-    it(`not for Host: ${host}`, async (t) => {
+    it(`Host: ${host} is accepted`, async (t) => {
       const site = await serving(t, () => "ok");
       assert.equal((await site.request(`GET / HTTP/1.1\r\nHost: ${host}`)).status, 200);
     });
@@ -119,7 +119,7 @@ describe("a request is refused", () => {
     "[::1",
     "a, b",
   ]) {
-    it(`with 400 for Host: ${host || "(empty)"} (RFC 9112 §3.2)`, async (t) => {
+    it(`Host: ${host || "(empty)"} gets 400 (RFC 9112 §3.2)`, async (t) => {
       const site = await serving(t, () => "ok");
       assert.equal((await site.request(`GET / HTTP/1.1\r\nHost: ${host}`)).status, 400);
     });
@@ -130,7 +130,7 @@ describe("a request is refused", () => {
     ["two Hosts", "Host: a\r\nHost: b\r\n"],
     ["the same Host twice", "Host: a\r\nHost: a\r\n"],
   ] as const) {
-    it(`with 400 for ${what} (RFC 9112 §3.2)`, async (t) => {
+    it(`the answer to ${what} is 400 (RFC 9112 §3.2)`, async (t) => {
       const site = await serving(t, () => "ok");
       const client = await site.connect();
       client.write(`GET / HTTP/1.1\r\n${fields}\r\n`);
@@ -139,7 +139,7 @@ describe("a request is refused", () => {
     });
   }
 
-  it("and no later request on its connection is answered", async (t) => {
+  it("no request after a refused one is answered", async (t) => {
     const paths: string[] = [];
     const site = await serving(t, (r) => {
       paths.push(r.path);
@@ -153,7 +153,7 @@ describe("a request is refused", () => {
     assert.deepEqual(paths, ["/good"]);
   });
 
-  it("with a response that arrives whole, even when 2 MB of garbage follow", async (t) => {
+  it("the response of a refusal arrives completely, even if 2 MB of garbage follow", async (t) => {
     const site = await serving(t, () => "ok");
     const client = await site.connect();
     client.write(`GET / HTTP/9.9\r\n\r\n`);
@@ -163,7 +163,7 @@ describe("a request is refused", () => {
     await client.ended();
   });
 
-  it("without a body if it was HEAD", async (t) => {
+  it("the refusal of a HEAD has no body", async (t) => {
     const site = await serving(t, () => "ok");
     const client = await site.connect();
     client.write("HEAD / HTTP/1.1\r\n\r\n");
@@ -171,7 +171,7 @@ describe("a request is refused", () => {
     await client.ended();
   });
 
-  it("with a body if only the request before was HEAD", async (t) => {
+  it("a refusal after a HEAD has a body", async (t) => {
     const site = await serving(t, () => "ok");
     const client = await site.connect();
     client.write(`${request("HEAD /")}GET / HTTP/1.1\r\n\r\n`);
@@ -181,7 +181,7 @@ describe("a request is refused", () => {
   });
 
   for (const length of [1, 1000, 8000, 8192]) {
-    it(`not for a target of ${length} bytes`, async (t) => {
+    it(`a target of ${length} bytes is accepted`, async (t) => {
       const site = await serving(t, (r) => String(r.url.length));
       assert.equal((await site.request(`GET /${"a".repeat(length - 1)}`)).text, String(length));
     });

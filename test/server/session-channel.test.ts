@@ -243,7 +243,7 @@ describe("a session's channel", () => {
 });
 
 describe("the end of a session", () => {
-  it("by the server: the handler runs when the client has acknowledged it", async (t) => {
+  it("a close by the server runs the handler when the client has acknowledged it", async (t) => {
     const { site, socket } = await sessionOfSocket(t);
     site.channel.send("last");
     assert.equal(site.channel.close(4000, "done"), true);
@@ -257,7 +257,7 @@ describe("the end of a session", () => {
     await site.called("close server 4000 application");
   });
 
-  it("by the server, as a last message", async (t) => {
+  it("a close by the server arrives as the last message", async (t) => {
     const { site, session } = await sessionOfPoll(t);
     assert.equal(site.channel.send("last", true), true);
     const answer = await poll(t, site.endpoint, { session });
@@ -266,7 +266,7 @@ describe("the end of a session", () => {
     await site.called("close server 1000 server-close");
   });
 
-  it("by the client: its earlier messages are delivered, then the handler runs", async (t) => {
+  it("a close by the client runs the handler after its earlier messages", async (t) => {
     const { site, session } = await sessionOfPoll(t);
     await post(t, site.endpoint, session, 1, text("a"), close(1000, "bye"), text("never"));
     await site.called("close client 1000 normal");
@@ -285,7 +285,7 @@ describe("the end of a session", () => {
     }
   });
 
-  it("at once, by terminate: unsent messages are lost", async (t) => {
+  it("terminate ends a session at once, and unsent messages are lost", async (t) => {
     const { site, socket, open } = await sessionOfSocket(t);
     site.channel.terminate();
     await socket.ws.ended();
@@ -293,7 +293,7 @@ describe("the end of a session", () => {
     assert.equal(opened(await poll(t, site.endpoint, back(open, 0))).resumed, false);
   });
 
-  it("by a broken frame: 1002, and by a message that is too big: 1009", async (t) => {
+  it("a broken frame ends a session with 1002, a message that is too big with 1009", async (t) => {
     const site = await sessionSite(t, {}, { maxMessageBytes: 100 });
     const big = await SocketClient.open(t, site.endpoint);
     const open = await big.opened();

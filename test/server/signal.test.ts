@@ -212,7 +212,7 @@ describe("a silent event stream", () => {
   ];
   for (const [name, handler] of silent) {
     for (const version of name === "openChannel" ? ["1.1", "1.0"] : ["1.1"]) {
-      it(`of ${name} has its head, and then a comment, over HTTP/${version}`, async (t) => {
+      it(`a silent event stream of ${name} has its head, and then a comment, over HTTP/${version}`, async (t) => {
         const site = await serving(t, handler);
         const client = await site.connect();
         client.write(`GET / HTTP/${version}\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n`);
@@ -239,7 +239,7 @@ describe("a silent event stream", () => {
     await comments.promise;
   });
 
-  it("of a Fetch handler has its head, and then a comment", async (t) => {
+  it("a silent event stream of a Fetch handler has its head, and then a comment", async (t) => {
     const site = await serving(
       t,
       toHandler({ fetch: (r) => withChannel(r, () => {}, { pingIntervalMs: 1 }).response }),

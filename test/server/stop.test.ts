@@ -317,7 +317,7 @@ describe("a server that is stopping", () => {
     await stopped;
   });
 
-  it("still answers requests that had arrived and were not read yet", async (t) => {
+  it("a stopping server still answers requests that had arrived and were not read yet", async (t) => {
     const site = await serving(t, (r) => r.path);
     const used = await site.connect();
     used.write(request("GET /first"));
@@ -335,7 +335,7 @@ describe("a server that is stopping", () => {
     await stopped;
   });
 
-  it("still answers a request of which half the head has come, and none behind it", async (t) => {
+  it("a stopping server still answers a request of which half the head has arrived, and none after it", async (t) => {
     const site = await serving(t, async (r) => `${r.path} ${await r.text()}`);
     const client = await site.connect();
     client.write("POST /half HTTP/1.1\r\nHost");

@@ -70,7 +70,7 @@ async function after(clock: VirtualClock, isTrue: () => boolean, most: number): 
 
 describe("a timeout", () => {
   for (const ms of [100, 700, 1000, 1500, 2300, 2999]) {
-    it(`of ${ms} ms comes no earlier, and a second later at most: between requests, in a head, in a body`, async (t) => {
+    it(`a timeout of ${ms} ms fires at most a second late and never early: between requests, in a head, in a body`, async (t) => {
       const limits = { keepAliveTimeoutMs: ms, headerTimeoutMs: ms, requestTimeoutMs: ms };
       const site = ticking(t, async (r) => String((await r.bytes()).length), limits);
       for (const [first, isOver] of [

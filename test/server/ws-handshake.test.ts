@@ -42,7 +42,7 @@ describe("a handshake is accepted", () => {
     });
   }
 
-  it("with the accept value of RFC 6455 §1.3, and messages follow", async (t) => {
+  it("the 101 has the accept value of RFC 6455 §1.3, and messages follow", async (t) => {
     const site = await serving(t, echo);
     const client = await WsClient.open(t, site.target);
     assert.deepEqual(client.head.headers.get("sec-websocket-accept"), ["s3pPLMBiTxaQ9kYGzzhZRbK+xOo="]);
@@ -68,26 +68,26 @@ describe("a handshake is accepted", () => {
       ["b"],
     ],
   ] as const) {
-    it(`with a sub-protocol: ${what} (http-kit #64)`, async (t) => {
+    it(`the 101 has the sub-protocol: ${what} (http-kit #64)`, async (t) => {
       const site = await serving(t, (r) => withChannel(r, () => {}, options as ChannelOptions));
       const client = await WsClient.open(t, site.target, { fields: offered });
       assert.deepEqual(client.head.headers.get("sec-websocket-protocol"), chosen);
     });
   }
 
-  it("with headers of the application in the 101", async (t) => {
+  it("the 101 has headers of the application", async (t) => {
     const site = await serving(t, (r) => withChannel(r, () => {}, { headers: { "Set-Cookie": ["a=1", "b=2"] } }));
     const client = await WsClient.open(t, site.target);
     assert.deepEqual(client.head.headers.get("set-cookie"), ["a=1", "b=2"]);
   });
 
-  it("and frames in the same segment are its first messages", async (t) => {
+  it("frames in the segment of the handshake are the first messages", async (t) => {
     const site = await serving(t, echo);
     const client = await WsClient.open(t, site.target, { first: Buffer.concat([textFrame("one"), textFrame("two")]) });
     assert.deepEqual([await client.message(), await client.message()], ["one", "two"]);
   });
 
-  it("and half a frame in the same segment waits for its rest", async (t) => {
+  it("half a frame in the segment of the handshake waits for its rest", async (t) => {
     const site = await serving(t, echo);
     const whole = textFrame("in two halves");
     const client = await WsClient.open(t, site.target, { first: whole.subarray(0, 7) });
@@ -110,7 +110,7 @@ describe("a handshake is accepted", () => {
     assert.equal((await client.take(7)).toString("latin1"), "\x81\x05early");
   });
 
-  it("behind pipelined requests, whose answers come first", async (t) => {
+  it("a handshake after pipelined requests is accepted after their answers", async (t) => {
     const site = await serving(t, (r) => (r.isWebSocket ? echo(r) : r.path));
     const client = await site.connect();
     client.write(Buffer.concat([Buffer.from(request("GET /a") + upgradeRequest()), textFrame("hello")]));
@@ -139,7 +139,7 @@ describe("a handshake is refused", () => {
   ];
 
   for (const [what, bytes, status = 400] of BAD) {
-    it(`with ${status} for ${what}, and no callback of the application runs`, async (t) => {
+    it(`the answer to ${what} is ${status}, and no callback of the application runs`, async (t) => {
       const log: string[] = [];
       const channels: Channel[] = [];
       const site = await serving(t, (r) => {
@@ -163,14 +163,14 @@ describe("a handshake is refused", () => {
     });
   }
 
-  it("as a WebSocket only: without Upgrade it is an HTTP channel", async (t) => {
+  it("without Upgrade a refused handshake is an HTTP channel", async (t) => {
     const site = await serving(t, (r) => withChannel(r, (channel) => channel.send(channel.transport)));
     const client = await site.connect();
     client.write(changed(GET, { Upgrade: "" }));
     assert.equal((await client.response()).text, "stream");
   });
 
-  it("by the application, with its own response; later requests are not run", async (t) => {
+  it("the application refuses with its own response; later requests are not run", async (t) => {
     const paths: string[] = [];
     const site = await serving(t, (r) => {
       paths.push(r.path);
@@ -185,7 +185,7 @@ describe("a handshake is refused", () => {
     assert.deepEqual(paths, ["/ws"]);
   });
 
-  it("whole, though it came with a body of 2 MB and a second request (http-kit: drainsRejectedWebSocketUpgrade)", async (t) => {
+  it("a refusal is complete even if a body of 2 MB and a second request follow (http-kit: drainsRejectedWebSocketUpgrade)", async (t) => {
     const paths: string[] = [];
     const site = await serving(t, (r) => {
       paths.push(r.path);
@@ -204,7 +204,7 @@ describe("a handshake is refused", () => {
     assert.deepEqual(paths, ["/plain", "/channel"]);
   });
 
-  it("with 500 when the handler throws before", async (t) => {
+  it("a handler that throws before gets 500", async (t) => {
     const site = await serving(t, () => {
       throw new Error("boom");
     });
@@ -214,7 +214,7 @@ describe("a handshake is refused", () => {
     assert.deepEqual(site.takeMessages(), ["handler: boom"]);
   });
 
-  it("with 500 for an invalid header in the options, which is reported", async (t) => {
+  it("an invalid header in the options gets 500 and is reported", async (t) => {
     const site = await serving(t, (r) => withChannel(r, () => {}, { headers: { "X-A": "a\r\nb" } }));
     const client = await site.connect();
     client.write(upgradeRequest());

@@ -26,7 +26,7 @@ describe("a session's record", () => {
     }
   });
 
-  it("of another kind is encoded unchanged", () => {
+  it("a record of another kind is encoded unchanged", () => {
     assert.equal(asWebSocketMessage({ type: "ack", received: 7 }).body, "a7");
     assert.equal(asEventText({ type: "heartbeat" }).body, ": \n\n");
   });

@@ -29,7 +29,7 @@ async function socket(t: TestContext, { port }: FaultProxy): Promise<{ ws: WebSo
 }
 
 describe("A fault proxy", () => {
-  it("without faults passes on requests, frames and both ends", async (t) => {
+  it("a proxy without faults passes on requests, frames and both ends", async (t) => {
     const proxy = await before(t, ECHO, {});
     const { ws, said } = await socket(t, proxy);
     ws.send("x".repeat(100_000));

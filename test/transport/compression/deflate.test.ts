@@ -57,7 +57,7 @@ describe("deflate", () => {
     }
   });
 
-  it("with a history gives the same as a zlib stream with that history, for every window", () => {
+  it("deflate with a history gives the same as a zlib stream with that history, for every window", () => {
     for (let windowBits = 8; windowBits <= 15; windowBits++) {
       const history = new History(windowBits);
       const said: Uint8Array[] = [];

@@ -144,7 +144,7 @@ describe("GzipExchange: streams", () => {
     assert.equal(gunzipSync(written(told)).toString(), "data: 1\n\ndata: 2\n\n");
   });
 
-  it("that end without a byte are an empty gzip file", () => {
+  it("a stream without a byte is an empty gzip file", () => {
     const { gzip, told } = make();
     gzip.start({ status: 200, fields: [] });
     gzip.end();
@@ -164,7 +164,7 @@ describe("GzipExchange: streams", () => {
     ]);
   });
 
-  it("for HEAD are complete with their head", () => {
+  it("a stream for HEAD is complete with its head", () => {
     const { gzip, told } = make({ method: "HEAD" });
     assert.equal(gzip.start({ status: 200, fields: [] }), false);
     gzip.end();
@@ -174,7 +174,7 @@ describe("GzipExchange: streams", () => {
     );
   });
 
-  it("that are aborted have no end", () => {
+  it("an aborted stream has no end", () => {
     const { gzip, told } = make();
     gzip.start({ status: 200, fields: [] });
     gzip.write("abc");

@@ -45,7 +45,7 @@ describe("the start of a connection behind a proxy", () => {
     assert.deepEqual(required.told, ["BAD_REQUEST"]);
   });
 
-  it("that does not arrive within headerTimeoutMs ends the connection", () => {
+  it("a PROXY header that does not arrive within headerTimeoutMs ends the connection", () => {
     const { stream, listener, told } = waiting();
     listener.tick(1_000_000, 10_000);
     stream.arrive("PROXY ");
