@@ -11,10 +11,12 @@ import { ExchangeServer } from "../../server/exchange-server.ts";
 import type { FetchHandler } from "../../server/options.ts";
 import { toHandler } from "../../server/serve.ts";
 import type { BaseServer, ServerStatus } from "../../server/server.ts";
+import { TEXT_PLAIN } from "../../transport/http/transport.ts";
 import type { NodeExchange } from "./exchange.ts";
-import { NodeHost, type NodeServer } from "./host.ts";
+import { NodeHost } from "./host.ts";
+import type { NodeServer } from "./host-server.ts";
 import { type AttachOptions, checkAttachOptions, toUpgradeMatcher } from "./options.ts";
-import { toBodyBytes } from "./request-body.ts";
+import { bodyLeftBy, toBodyBytes } from "./request-body.ts";
 
 /** Options of `request`. */
 export interface AttachedRequestOptions {
@@ -50,7 +52,9 @@ const EXCHANGE = Symbol("unichannel.exchange");
 
 type OwnedResponse = ServerResponse & { [EXCHANGE]?: NodeExchange };
 
+/** The answer to requests of channels that have ended with a stop. */
 const STOPPED = { status: 503, headers: { "Retry-After": "1" }, body: "Service Unavailable\n" };
+const STOPPED_HEAD = { status: 503, fields: [...TEXT_PLAIN, "Retry-After", "1"] };
 
 /**
  * Brings channels into a server of node:http or node:https that is yours: one route serves WebSockets, event streams,
@@ -88,6 +92,10 @@ class AttachedServer implements Attached {
   request(request: IncomingMessage, response: ServerResponse, options: AttachedRequestOptions = {}): ChannelRequest {
     const exchange = this.#toExchange(request, response, options);
     const taken = this.#exchanges.take(exchange);
+    if (!this.#host.isAccepting && !taken.isRefused) {
+      exchange.respond(STOPPED_HEAD, STOPPED.body);
+      taken.isRefused = true;
+    }
     exchange.lasts();
     return taken;
   }
@@ -98,7 +106,15 @@ class AttachedServer implements Attached {
     checkHandler("listener", handler);
     const own = toHandler(handler);
     return (request, response) => {
-      const exchange = this.#toExchange(request, response, {});
+      let exchange: NodeExchange;
+      try {
+        exchange = this.#toExchange(request, response, {});
+      } catch (error) {
+        // Thrown to Node it would end the process.
+        this.#exchanges.report(error, { source: "handler" });
+        if (response.headersSent === false) response.writeHead(500).end();
+        return;
+      }
       this.#exchanges.serve(exchange, this.#host.isAccepting ? own : () => STOPPED);
       exchange.lasts();
     };
@@ -117,13 +133,31 @@ class AttachedServer implements Attached {
   }
 
   #toExchange(request: IncomingMessage, response: OwnedResponse, { body }: AttachedRequestOptions): NodeExchange {
+    checkMessages(request, response);
+    if (!this.#host.hasRead(request)) {
+      throw new ChannelError("NOT_OUR_REQUEST", "its connection is another server's: attach to that one as well");
+    }
     if (response[EXCHANGE] !== undefined) {
       throw new ChannelError("ALREADY_ANSWERED", "request() was called for this exchange before: use what it returned");
     }
-    const exchange = this.#host.toExchange(request, response, toBodyBytes(body));
+    if ((response.headersSent || response.writableEnded) && !response.destroyed) {
+      throw new ChannelError("ALREADY_ANSWERED", "its response has begun: call request() before anything is sent");
+    }
+    const bytes = toBodyBytes(body) ?? bodyLeftBy(request);
+    const exchange = this.#host.toExchange(request, response, bytes);
     response[EXCHANGE] = exchange;
     return exchange;
   }
+}
+
+/** Throws NOT_OUR_REQUEST for the objects of a framework, which have those of node:http inside. */
+function checkMessages(request: IncomingMessage, response: ServerResponse): void {
+  const hasRequest = Array.isArray(request?.rawHeaders) && typeof request.socket === "object" && "read" in request;
+  if (hasRequest && typeof response?.writeHead === "function") return;
+  throw new ChannelError(
+    "NOT_OUR_REQUEST",
+    "pass the request and response of node:http (Fastify: request.raw, reply.raw; Koa: ctx.req, ctx.res; Hono: c.env.incoming, c.env.outgoing)",
+  );
 }
 
 function checkServer(server: unknown): void {

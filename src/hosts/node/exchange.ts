@@ -15,6 +15,7 @@ import { hasListMember } from "../../codec/http1-syntax.ts";
 import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";
 import { readOwnFields } from "../../protocol/framing-headers.ts";
+import { ChannelRequest } from "../../request/request.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { Connection } from "../../server/exchange-source.ts";
 import { addressOf } from "../../server/net-stream.ts";
@@ -92,7 +93,8 @@ export class NodeExchange extends OutputSource implements Exchange, Connection, 
   readonly #response: ServerResponse;
   readonly #socket: Socket;
   readonly #upgrade: PendingUpgrade | undefined;
-  #given: Uint8Array | undefined;
+  readonly #given: Uint8Array | undefined;
+  #isGivenRead = false;
   #state: ExchangeState = "awaiting";
   /** The status of the response; undefined until it has begun. */
   #status: number | undefined;
@@ -193,9 +195,9 @@ export class NodeExchange extends OutputSource implements Exchange, Connection, 
 
   readBody(): Promise<Uint8Array | undefined> {
     if (this.#given !== undefined) {
-      const given = this.#given;
-      this.#given = undefined;
-      return Promise.resolve(given);
+      const rest = this.#isGivenRead ? undefined : this.#given;
+      this.#isGivenRead = true;
+      return Promise.resolve(rest);
     }
     if (!this.hasBody) return Promise.resolve(undefined);
     if (!this.#isLive) return Promise.reject(new ChannelError(this.isClientGone ? "CLIENT_GONE" : "ALREADY_ANSWERED"));
@@ -296,7 +298,7 @@ export class NodeExchange extends OutputSource implements Exchange, Connection, 
 
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport {
     const upgrade = this.#upgrade;
-    if (upgrade === undefined) throw new ChannelError("BAD_HANDSHAKE", "Connection must hold Upgrade");
+    if (upgrade === undefined) throw new ChannelError("BAD_HANDSHAKE", "another listener has taken this upgrade");
     const set = fieldsSetBefore(this.#response);
     const own = set.length === 0 ? fields : withSetFields(fields, withoutContentFields(set), undefined);
     const transport = this.#owner.acceptWebSocket(upgrade, this.#request, own, options);
@@ -447,8 +449,22 @@ export class NodeExchange extends OutputSource implements Exchange, Connection, 
 
   /** The connection is closed, or other code has ended the response. */
   #closed(): void {
-    if (this.#isLive) this.#cut(this.#socket.errored ?? undefined);
+    if (this.#isLive && this.#response.writableFinished) this.#answeredElsewhere();
+    else if (this.#isLive) this.#cut(this.#socket.errored ?? undefined);
     else this.#leave();
+  }
+
+  /** A route may ask for its request and answer by itself. Where it has opened a channel, the response was the channel's. */
+  #answeredElsewhere(): void {
+    const { server } = this.#owner;
+    if (this.listener instanceof ChannelRequest) {
+      this.#leave();
+      server.onExchangeEnd(this, this.#response.statusCode);
+      return;
+    }
+    const what = "other code has ended the response: keep the framework from it (Koa: ctx.respond = false)";
+    server.report(new ChannelError("ALREADY_ANSWERED", what), { source: "handler" });
+    this.#cut(undefined);
   }
 
   #cut(error: Error | undefined): void {

@@ -1,14 +1,16 @@
 // The source of exchanges inside a server of node:http: makes them of its requests, takes the upgrades that are ours, and brings
 // both to an exchange server. The server itself, its other requests and its connections stay the application's.
 
-import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
-import type { Server as HttpsServer } from "node:https";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { guard } from "../../base/guard.ts";
+import { Server as TlsServer } from "node:tls";
+import { ChannelError } from "../../base/errors.ts";
+import { callSync, guard } from "../../base/guard.ts";
 import { IndexedSet } from "../../base/indexed-set.ts";
 import { Output } from "../../base/output.ts";
 import { encodeResponseHead } from "../../codec/http1-response.ts";
+import { hasListMember } from "../../codec/http1-syntax.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { Connection, ExchangeSource } from "../../server/exchange-source.ts";
 import { NetStream, type NetStreamOwner } from "../../server/net-stream.ts";
@@ -18,14 +20,16 @@ import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { WebSocketTransport } from "../../transport/websocket/transport.ts";
 import { NodeExchange, type NodeExchangeOwner, type PendingUpgrade } from "./exchange.ts";
+import type { NodeServer } from "./host-server.ts";
 import type { UpgradeMatcher } from "./options.ts";
+import { readAgain } from "./read-again.ts";
 import { HostUpgrade, type UpgradeOwner } from "./upgrade.ts";
 
 /** Sockets tell that they are closed a turn or two after they were destroyed. */
 const MAX_CLOSING_TURNS = 10;
 
-/** A server that can be attached to. */
-export type NodeServer = HttpServer | HttpsServer;
+/** The server of each connection that came after `attach`. */
+const SERVERS = new WeakMap<Socket, NodeServer>();
 
 type Open = NodeExchange | HostUpgrade | NetStream;
 
@@ -40,6 +44,10 @@ export class NodeHost implements ExchangeSource, NetStreamOwner, NodeExchangeOwn
   readonly #open = new IndexedSet<Open>();
   /** The upgrades that are not answered, by their request. */
   readonly #upgrades = new WeakMap<IncomingMessage, HostUpgrade>();
+  /** The event of a connection that is ready for HTTP. */
+  readonly #connectionEvent: "connection" | "secureConnection";
+  /** True if every connection came after `attach`, so that an unknown one is another server's. */
+  readonly #knowsAll: boolean;
   #hasListened: boolean;
   /** False from the second step of a stop on: a new request is refused. */
   isAccepting = true;
@@ -51,6 +59,10 @@ export class NodeHost implements ExchangeSource, NetStreamOwner, NodeExchangeOwn
     this.#http = http;
     this.#isOurs = isOurs;
     this.#hasListened = http.listening;
+    this.#knowsAll = !http.listening;
+    this.#connectionEvent = http instanceof TlsServer ? "secureConnection" : "connection";
+    // First, as Node reads what came with a connection at once.
+    http.prependListener(this.#connectionEvent, this.#onConnection);
     http.on("upgrade", this.#onUpgrade);
     http.on("close", this.#onClose);
   }
@@ -70,10 +82,20 @@ export class NodeHost implements ExchangeSource, NetStreamOwner, NodeExchangeOwn
   /** Lets the server go: another may be attached to it. */
   detach(): void {
     this.#http.off("upgrade", this.#onUpgrade).off("close", this.#onClose);
+    this.#http.off(this.#connectionEvent, this.#onConnection);
   }
 
-  /** Makes the exchange of a request that the host has read. */
+  /** True for a request that came on a connection of this server. */
+  hasRead({ socket }: IncomingMessage): boolean {
+    const server = SERVERS.get(socket);
+    return server === undefined ? !this.#knowsAll : server === this.#http;
+  }
+
+  /** Makes the exchange of a request that the host has read. Its version of HTTP chooses the class. */
   toExchange(request: IncomingMessage, response: ServerResponse, body: Uint8Array | undefined): NodeExchange {
+    if (request.httpVersionMajor !== 1) {
+      throw new ChannelError("NOT_OUR_REQUEST", `a request of HTTP/${request.httpVersion}, which attach does not read`);
+    }
     const upgrade = this.#upgrades.get(request);
     upgrade?.take();
     return new NodeExchange(this, { request, response, body, upgrade });
@@ -143,14 +165,37 @@ export class NodeHost implements ExchangeSource, NetStreamOwner, NodeExchangeOwn
     for (let turns = 0; this.#open.size > 0 && turns < MAX_CLOSING_TURNS; turns++) await new Promise(setImmediate);
   }
 
+  readonly #onConnection = (socket: Socket): void => void SERVERS.set(socket, this.#http);
+
+  /**
+   * Every listener of "upgrade" gets every upgrade, and one that nobody answers hangs for ever. Without a listener Node takes an
+   * upgrade for an ordinary request; so it is one here where no other listener could be meant.
+   */
   readonly #onUpgrade = (request: IncomingMessage, duplex: Duplex, head: Buffer): void => {
-    if (!this.#isOurs(request)) return;
-    const upgrade = new HostUpgrade(this, request, duplex as Socket, head);
+    const socket = duplex as Socket;
+    const ownership = this.#ask(request);
+    if (ownership === "no" && this.#http.listenerCount("upgrade") > 1) return;
+    if (ownership !== "failed" && !hasListMember(request.headers.upgrade ?? "", "websocket")) {
+      readAgain(this.#http, this.#connectionEvent, request, socket, head);
+      return;
+    }
+    const upgrade = new HostUpgrade(this, request, { socket, head, maySwitch: ownership === "yes" });
     this.#upgrades.set(request, upgrade);
     this.#open.add(upgrade);
-    this.#http.emit("request", request, upgrade.response);
+    if (ownership === "failed") upgrade.fail();
+    else if (!this.#http.emit("request", request, upgrade.response)) upgrade.fail();
     upgrade.watch();
   };
+
+  #ask(request: IncomingMessage): "yes" | "no" | "failed" {
+    try {
+      const isOurs: unknown = callSync("upgrades", () => this.#isOurs(request));
+      return isOurs === true ? "yes" : "no";
+    } catch (error) {
+      this.server.report(error, { source: "upgrade" });
+      return "failed";
+    }
+  }
 
   readonly #onClose = (): void => this.#stop(0);
 

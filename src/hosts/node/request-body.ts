@@ -1,5 +1,6 @@
 // The body of a request that the host reads: pulled part by part, or given by the application, whose body parser has read it.
 
+import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { utf8Bytes } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
@@ -20,6 +21,13 @@ export function toBodyBytes(body: GivenBody): Uint8Array | undefined {
   if (body instanceof ArrayBuffer) return new Uint8Array(body);
   // A parser made it of JSON. A value that no JSON has becomes an empty body.
   return utf8Bytes(JSON.stringify(body) ?? "");
+}
+
+/** Returns the body that a parser of Express or Connect has left in `request.body`, where it is text or bytes. */
+export function bodyLeftBy(request: IncomingMessage): Uint8Array | undefined {
+  const { body } = request as { readonly body?: unknown };
+  if (!request.readableDidRead || (typeof body !== "string" && !(body instanceof Uint8Array))) return undefined;
+  return toBodyBytes(body);
 }
 
 export class RequestBody {

@@ -9,6 +9,7 @@ import { ChannelError } from "../../base/errors.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { Connection } from "../../server/exchange-source.ts";
 import { addressOf } from "../../server/net-stream.ts";
+import { TEXT_PLAIN } from "../../transport/http/transport.ts";
 import type { PendingUpgrade } from "./exchange.ts";
 
 /** Bytes that are read before the upgrade is answered. */
@@ -37,20 +38,30 @@ export interface UpgradeOwner {
   upgradeOver(upgrade: HostUpgrade): void;
 }
 
+interface UpgradeParts {
+  readonly socket: Socket;
+  /** The bytes that came with the request. */
+  readonly head: Uint8Array;
+  /** False for one that is not ours, and is answered as an ordinary request. */
+  readonly maySwitch: boolean;
+}
+
 export class HostUpgrade implements PendingUpgrade, Connection {
   index: number | undefined = undefined;
   readonly response: ServerResponse;
   readonly #owner: UpgradeOwner;
   readonly #socket: Socket;
+  readonly #maySwitch: boolean;
   #state: UpgradeState = "waiting";
   /** Bytes that came after the request. */
   #ahead: Uint8Array[];
   #aheadBytes: number;
   #firstTickAt: number | undefined;
 
-  constructor(owner: UpgradeOwner, request: IncomingMessage, socket: Socket, head: Uint8Array) {
+  constructor(owner: UpgradeOwner, request: IncomingMessage, { socket, head, maySwitch }: UpgradeParts) {
     this.#owner = owner;
     this.#socket = socket;
+    this.#maySwitch = maySwitch;
     this.#ahead = head.length > 0 ? [head] : [];
     this.#aheadBytes = head.length;
     // Node's own listener is off: without one an error would end the process. "close" follows.
@@ -91,6 +102,8 @@ export class HostUpgrade implements PendingUpgrade, Connection {
   }
 
   accept(): { readonly socket: Socket; readonly rest: Uint8Array | undefined } {
+    // A client may ask for a WebSocket anywhere: it is refused, and the route that has opened a channel is not at fault.
+    if (!this.#maySwitch) throw new ChannelError("BAD_HANDSHAKE", "the path is not in upgrades of attach");
     this.#moveTo("switched");
     const socket = this.#socket;
     this.#unwatch();
@@ -98,6 +111,9 @@ export class HostUpgrade implements PendingUpgrade, Connection {
     this.response.off("finish", this.#onFinish).detachSocket(socket);
     socket.setTimeout(0);
     this.#owner.upgradeOver(this);
+    // Middleware that waits for the end of the response, to measure it or to free something, would wait for ever.
+    this.response.statusCode = 101;
+    this.response.emit("close");
     return { socket, rest: this.#ahead.length === 0 ? undefined : concat(this.#ahead) };
   }
 
@@ -107,9 +123,14 @@ export class HostUpgrade implements PendingUpgrade, Connection {
     this.#firstTickAt ??= now;
     const { headerTimeoutMs } = this.#owner.server.limits;
     if (now - this.#firstTickAt < headerTimeoutMs) return false;
-    this.#owner.server.report(new ChannelError("UPGRADE_UNANSWERED", this.response.req.url), { source: "connection" });
-    this.response.writeHead(500, ["Content-Type", "text/plain; charset=utf-8"]).end("Internal Server Error\n");
+    this.#owner.server.report(new ChannelError("UPGRADE_UNANSWERED", this.response.req.url), { source: "upgrade" });
+    this.fail();
     return true;
+  }
+
+  /** Answers for an application that cannot. */
+  fail(): void {
+    this.response.writeHead(500, TEXT_PLAIN as string[]).end("Internal Server Error\n");
   }
 
   makeRoom(): void {}
@@ -144,6 +165,7 @@ export class HostUpgrade implements PendingUpgrade, Connection {
     this.#ahead = [];
     const socket = this.#socket;
     this.response.detachSocket(socket);
+    process.nextTick(() => this.response.emit("close"));
     socket.end();
     // The peer's bytes are read and dropped, so that no reset destroys the response on its way (RFC 9112 §9.6).
     socket.off("data", this.#onData).on("data", this.#onData).resume();
