@@ -169,8 +169,7 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
     if (!this.#canHaveBody(response.status) || length === 0) this.#sendHead(fields, true);
     else {
       this.#sendHead(fields, false);
-      this.#write(body!, length, encoded);
-      this.#stream.end();
+      this.#stream.finish(encoded === undefined ? pieceOf(body!, length) : encoded.bare);
     }
     this.status = response.status;
     this.#responseEnded();
@@ -331,8 +330,7 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
     const length = utf8Length(text);
     const isBodyless = this.head.method === "HEAD";
     this.#sendHead(toResponseFields({ status, fields }, length, isBodyless, this.#context.http), isBodyless);
-    if (!isBodyless) this.#write(text, length, undefined);
-    this.#stream.end();
+    if (!isBodyless) this.#stream.finish(text);
     this.status = status;
     this.#stopReading();
   }
@@ -358,10 +356,6 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
   #canHaveBody(status: number): boolean {
     const { method } = this.head;
     return method !== "HEAD" && statusHasBody(status) && (method !== "CONNECT" || status >= 300);
-  }
-
-  #write(body: string | Uint8Array, length: number, encoded: EncodedBody | undefined): void {
-    this.#stream.write(encoded === undefined ? pieceOf(body, length) : encoded.bare);
   }
 
   /** Writes the output at the end of this turn, or now if it is long. */

@@ -40,6 +40,8 @@ export interface ServerStream {
   cork(): void;
   uncork(): void;
   end(): void;
+  end(bytes: Uint8Array): void;
+  end(text: string, encoding: "latin1"): void;
   /** Resets the stream with INTERNAL_ERROR. */
   destroy(error: Error): void;
   /** Ends the stream, and resets it with this code. */
