@@ -1,5 +1,7 @@
 // Fetch's Response as an answer: its body is streamed, unless it turns out to be whole.
 
+import { utf8 } from "../base/bytes.ts";
+import { runtime } from "../base/runtime.ts";
 import type { BodyPart, SendBody } from "../channel/body.ts";
 import type { SendInit } from "../channel/send-data.ts";
 import { fromReader } from "../channel/source.ts";
@@ -10,15 +12,25 @@ import { listOf } from "../codec/http1-syntax.ts";
  * hides that behind a stream) becomes bytes, so that it gets a `Content-Length`; a longer one stays a stream.
  */
 export async function fromResponse(response: Response): Promise<SendInit> {
-  return {
-    status: response.status,
-    headers: headersOf(response),
-    body: response.body === null ? null : await peek(response.body),
-  };
+  const headers = headersOf(response);
+  const body = response.body === null ? null : await peek(response.body);
+  if (runtime === "bun" && isUntypedText(body, response.headers)) headers.push(["content-type", TEXT]);
+  return { status: response.status, headers, body };
+}
+
+/** The type of a text (Fetch §6.2.1, "extract a body"). */
+const TEXT = "text/plain;charset=UTF-8";
+
+/**
+ * Bun keeps no content type in a Response that was made of text; its own server adds it later. Text cannot be told from bytes
+ * any more, but for bytes that are no UTF-8.
+ */
+function isUntypedText(body: SendBody, headers: Headers): boolean {
+  return body instanceof Uint8Array && !headers.has("content-type") && !utf8(body).includes("\ufffd");
 }
 
 /** Codings that `fetch` decodes (Fetch §4.4). One that it does not know it leaves, together with all others. */
-const DECODED: ReadonlySet<string> = new Set(["gzip", "x-gzip", "deflate", "br", ...(decodesZstd() ? ["zstd"] : [])]);
+const DECODED: ReadonlySet<string> = new Set(decodedCodings());
 
 /** RFC 9110 §7.6.1: these, and those that Connection names, speak of the connection to the other server. */
 const OF_CONNECTION: ReadonlySet<string> = new Set([
@@ -45,6 +57,12 @@ function headersOf(response: Response): [string, string][] {
     if (isDecoded && (name === "content-encoding" || name === "content-length")) return false;
     return !OF_CONNECTION.has(name) && !ofConnection.includes(name);
   });
+}
+
+/** Measured with Bun 1.4 and Deno 2.9. */
+function decodedCodings(): string[] {
+  if (runtime === "deno") return ["gzip", "br"];
+  return ["gzip", "x-gzip", "deflate", "br", ...(runtime === "bun" || decodesZstd() ? ["zstd"] : [])];
 }
 
 /** undici, which is Node's `fetch`, knows zstd since 7.11. */

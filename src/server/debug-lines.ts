@@ -14,7 +14,9 @@ import type { Connection } from "./exchange-source.ts";
 /** Undefined unless NODE_DEBUG has `unichannel`. Node reads it when the process starts. */
 export function openDebugLog(): DebugLog | undefined {
   const log = debuglog("unichannel");
-  return log.enabled ? (line) => log("%s", line) : undefined;
+  // Bun's has no `enabled`, and prints when NODE_DEBUG says so.
+  const isRead = log.enabled ?? /(^|,)\s*(unichannel|\*)\s*(,|$)/i.test(process.env["NODE_DEBUG"] ?? "");
+  return isRead ? (line) => log("%s", line) : undefined;
 }
 
 export class DebugLines {

@@ -3,7 +3,7 @@
 // all of it is taken, and a slow client must not look like one that has stopped.
 
 import type { Socket } from "node:net";
-import type { Piece } from "../base/bytes.ts";
+import { latin1Bytes, type Piece } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../transport/io/byte-stream.ts";
@@ -182,12 +182,13 @@ export class NetStream implements ByteStream, Connection {
     if (typeof output === "string") socket.write(output, "latin1", onTaken);
     else if (output instanceof Uint8Array) socket.write(output, onTaken);
     else {
-      // Corked writes leave as one writev.
+      // Corked writes leave as one writev. Deno's node:tls would write strings in it as UTF-8.
       socket.cork();
       for (let i = 0; i < output.length; i++) {
         const piece = output[i]!;
         const done = i === output.length - 1 ? onTaken : undefined;
-        if (typeof piece === "string") socket.write(piece, "latin1", done);
+        if (typeof piece === "string" && onTaken !== undefined) socket.write(latin1Bytes(piece), done);
+        else if (typeof piece === "string") socket.write(piece, "latin1", done);
         else socket.write(piece, done);
       }
       socket.uncork();

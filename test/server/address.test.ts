@@ -14,6 +14,7 @@ import { toAddress } from "../../src/server/address.ts";
 import { needs } from "../support/needs.ts";
 import { freePort } from "../support/proxies.ts";
 import { RawClient } from "../support/raw-client.ts";
+import { lacks } from "../support/runtime.ts";
 import { certificate, noCertificate, request, serving, socketPath } from "../support/serving.ts";
 import { within } from "../support/wait.ts";
 
@@ -110,7 +111,9 @@ describe("listenFds", { skip: needs("perl") }, () => {
     while (last === first) last = await ask(t, service);
   });
 
-  it("listens on a Unix socket, whose peers may be trusted", async (t) => {
+  it("listens on a Unix socket, whose peers may be trusted", {
+    skip: lacks("a Unix socket as a file descriptor"),
+  }, async (t) => {
     const path = socketPath(t);
     const service = await activated(t, { listenFds: true, trustedProxies: ["unix"] }, { path });
     service.start();
@@ -191,7 +194,9 @@ describe("fd", () => {
     });
   }
 
-  it("may be no Unix socket where TLS follows a PROXY header", { skip: needs("perl") || noCertificate }, async (t) => {
+  it("may be no Unix socket where TLS follows a PROXY header", {
+    skip: needs("perl") || noCertificate || lacks("a Unix socket as a file descriptor"),
+  }, async (t) => {
     const options: ServeOptions = { fd: 3, tls: certificate(), proxyProtocol: "required", trustedProxies: ["unix"] };
     const service = await activated(t, options, { fds: "", path: socketPath(t) });
     service.start();
@@ -210,7 +215,9 @@ describe("a Unix socket", { skip: process.platform === "win32" && "has no file h
     assert.ok(lstatSync(path).isSocket());
   }
 
-  it("is taken over from a process that was killed", async (t) => {
+  it("is taken over from a process that was killed", {
+    skip: lacks("a child process that is started with -e"),
+  }, async (t) => {
     const path = socketPath(t);
     await leftBehind(path);
     await serving(t, () => "here", { path });
@@ -244,7 +251,9 @@ describe("a Unix socket", { skip: process.platform === "win32" && "has no file h
     assert.equal(existsSync(path), false);
   });
 
-  it("goes to one of two servers that want it at once", async (t) => {
+  it("goes to one of two servers that want it at once", {
+    skip: lacks("a child process that is started with -e"),
+  }, async (t) => {
     const path = socketPath(t);
     await leftBehind(path);
     const started = await Promise.allSettled([serve(() => "a", { path }), serve(() => "b", { path })]);

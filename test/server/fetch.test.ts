@@ -8,6 +8,7 @@ import { describe, it } from "node:test";
 import zlib, { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { type FetchHandler, type Server, serve, withChannel } from "../../src/index.ts";
 import { RawClient } from "../support/raw-client.ts";
+import { lacks } from "../support/runtime.ts";
 import { request, serving } from "../support/serving.ts";
 import { deferred } from "../support/wait.ts";
 import { WsClient } from "../support/ws-client.ts";
@@ -162,20 +163,21 @@ describe("a handler that returns what another server answered", () => {
   const text = "the same again, ".repeat(50);
   const codings = { gzip: gzipSync(text), deflate: deflateSync(text), br: brotliCompressSync(text) };
 
-  it("sends a decoded body without the fields of the coded one", async (t) => {
-    const upstream = await serving(t, (r) => {
-      const coding = r.path.slice(1) as keyof typeof codings;
-      return { headers: { "Content-Encoding": coding, ETag: '"1"', Upgrade: "h2c" }, body: codings[coding] };
-    });
-    const site = await serving(t, (r) => fetch(`http://127.0.0.1:${upstream.server.port}${r.path}`));
-    for (const coding of Object.keys(codings)) {
-      const response = await site.request(`GET /${coding}`);
-      assert.equal(response.text, text, coding);
+  for (const [coding, coded] of Object.entries(codings)) {
+    const skip = coding === "deflate" && lacks("a fetch that decodes deflate");
+    it(`sends a body that fetch has decoded without the fields of ${coding}`, { skip }, async (t) => {
+      const upstream = await serving(t, () => ({
+        headers: { "Content-Encoding": coding, ETag: '"1"', Upgrade: "h2c" },
+        body: coded,
+      }));
+      const site = await serving(t, () => fetch(`http://127.0.0.1:${upstream.server.port}/`));
+      const response = await site.request("GET /");
+      assert.equal(response.text, text);
       assert.equal(response.headers.get("content-encoding"), undefined);
       assert.equal(response.headers.get("upgrade"), undefined);
       assert.deepEqual(response.headers.get("etag"), ['"1"']);
-    }
-  });
+    });
+  }
 
   it("sends on no field that its Connection names, and all cookies", async (t) => {
     const upstream = createServer((_request, response) => {

@@ -3,9 +3,8 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { type Channel, type Message, openSession, withChannel } from "../../src/index.ts";
+import { collector } from "../support/collector.ts";
 import { serving } from "../support/serving.ts";
 import { SocketClient, text } from "../support/session-client.ts";
 import { until } from "../support/wait.ts";
@@ -87,8 +86,7 @@ for (const [how, loop] of Object.entries(LOOPS)) {
 
 describe("an iterator of a channel that is dropped", () => {
   it("lets the close handler run once it is garbage-collected", async (t) => {
-    setFlagsFromString("--expose-gc");
-    const collect = runInNewContext("gc") as () => void;
+    const collect = collector();
     const log: string[] = [];
     const got: Message[] = [];
     const site = await serving(t, (r) =>

@@ -6,6 +6,7 @@ import { describe, it, type TestContext } from "node:test";
 import type { Piece } from "../../src/base/bytes.ts";
 import { NetStream } from "../../src/server/net-stream.ts";
 import { BufferBudget } from "../../src/transport/io/buffer-budget.ts";
+import { lacks } from "../support/runtime.ts";
 import { settled, until, within } from "../support/wait.ts";
 
 const KIB = 1024;
@@ -108,7 +109,9 @@ describe("NetStream", () => {
     assert.deepEqual(told, ["drain", "eof", "closed", "streamClosed"]);
   });
 
-  it("returns the bytes that the peer has not taken: 0 for one that keeps up", async (t) => {
+  it("returns the bytes that the peer has not taken: 0 for one that keeps up", {
+    skip: lacks("writes that the system takes at once"),
+  }, async (t) => {
     const { stream, peer, budget } = await pair(t);
     stream.write("x");
     assert.equal(stream.bufferedAmount, 0);
@@ -124,7 +127,9 @@ describe("NetStream", () => {
     assert.equal(budget.bytes, 0);
   });
 
-  it("counts a partly sent message whole, because all of it is kept in memory", async (t) => {
+  it("counts a partly sent message whole, because all of it is kept in memory", {
+    skip: lacks("small buffers of the system"),
+  }, async (t) => {
     const { stream, peer, budget } = await pair(t);
     stream.write(Buffer.alloc(MUCH));
     assert.equal(budget.bytes, MUCH);
@@ -144,7 +149,9 @@ describe("NetStream", () => {
     assert.equal(budget.bytes, 0);
   });
 
-  it("drops unsent bytes when it is destroyed, also from the server's sum", async (t) => {
+  it("drops unsent bytes when it is destroyed, also from the server's sum", {
+    skip: lacks("sockets that are closed without an error"),
+  }, async (t) => {
     const budget = new BufferBudget(MIB);
     const one = await pair(t, budget);
     const other = await pair(t, budget);
@@ -190,7 +197,9 @@ describe("NetStream", () => {
     );
   });
 
-  it("keeps a slow peer, after one large write and after many", async (t) => {
+  it("keeps a slow peer, after one large write and after many", {
+    skip: lacks("small buffers of the system"),
+  }, async (t) => {
     for (const write of [
       ({ stream }: Pair) => stream.write(Buffer.alloc(MUCH)),
       ({ stream }: Pair) => {
@@ -234,7 +243,7 @@ describe("NetStream", () => {
     assert.ok(stream.bufferedAmount > 0, "and much is left");
   });
 
-  it("keeps a peer that has nothing to take", async (t) => {
+  it("keeps a peer that has nothing to take", { skip: lacks("writes that the system takes at once") }, async (t) => {
     const { stream, told } = await pair(t);
     stream.write("x");
     for (let now = 0; now < 600_000; now += 1000) stream.tick(now);

@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import { withChannel } from "../../src/index.ts";
 import type { EngineServer } from "../../src/server/engine-server.ts";
 import type { RawClient } from "../support/raw-client.ts";
+import { lacks } from "../support/runtime.ts";
 import { request, serving } from "../support/serving.ts";
 import { until } from "../support/wait.ts";
 import { frame, WsClient } from "../support/ws-client.ts";
@@ -146,7 +147,9 @@ describe("maxTotalReceivedBytes", () => {
     }
   }
 
-  it("gives the Fetch request's body as it was sent, however it is collected", async (t) => {
+  it("gives the Fetch request's body as it was sent, however it is collected", {
+    skip: lacks("the content type of a Request as it was sent"),
+  }, async (t) => {
     const body = '\ufeff{"a":"h\u00e9"}';
     const site = await serving(t, async (r) => {
       const made = r.toRequest() as Request & { bytes(): Promise<Uint8Array> };
@@ -203,7 +206,9 @@ describe("maxTotalReceivedBytes", () => {
     site.takeReports();
   });
 
-  it("does not count a body that is read as a stream", async (t) => {
+  it("does not count a body that is read as a stream", {
+    skip: lacks("bodies that are counted until they are read"),
+  }, async (t) => {
     let size = 0;
     const site = await serving(t, async (r) => {
       for await (const part of r.toRequest().body!) size += part.length;

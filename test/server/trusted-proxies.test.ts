@@ -19,6 +19,7 @@ import {
 } from "../../src/server/trusted-proxies.ts";
 import { bytesOf, oneByOne } from "../support/cut.ts";
 import { hex } from "../support/hex.ts";
+import { lacks } from "../support/runtime.ts";
 import { serving, socketPath } from "../support/serving.ts";
 
 const PROXY = "192.0.2.1";
@@ -460,7 +461,7 @@ describe("proxyProtocol", () => {
   });
 });
 
-describe("proxyProtocol before TLS", () => {
+describe("proxyProtocol before TLS", { skip: lacks("TLS with pre-shared keys") }, () => {
   const V1 = `PROXY TCP4 ${CLIENT} 192.0.2.80 56324 443\r\n`;
   const SECRET = Buffer.from("0123456789abcdef");
   // A shared key instead of a certificate.

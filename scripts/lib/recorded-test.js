@@ -1,0 +1,75 @@
+// @ts-check
+// Stands for node:test where Bun and Deno run the tests: theirs, with a record of each test. Neither of the two reports why a
+// test was skipped, and both have output of their own. UNICHANNEL_RECORD names the file; it gets one JSON text for each line.
+import { appendFileSync } from "node:fs";
+import * as real from "node:test";
+
+// Taken out at once: Bun changes the members of the module itself when another takes its place.
+const { after, afterEach, before, beforeEach, describe: realDescribe, it: realIt, mock } = real;
+
+const file = process.env["UNICHANNEL_RECORD"] ?? "/dev/null";
+
+/**
+ * @typedef {object} Record
+ * @property {string} name
+ * @property {"passed" | "failed" | "skipped"} outcome
+ * @property {string} [reason] why it was skipped
+ */
+
+/** @param {Record} record */
+function add(record) {
+  appendFileSync(file, `${JSON.stringify(record)}\n`);
+}
+
+/** @param {unknown} skip */
+const reasonOf = (skip) => (typeof skip === "string" && skip !== "" ? skip : "no reason given");
+
+/** The reason to skip the suites around; undefined if they run. @type {string | undefined} */
+let suiteSkipped;
+
+/** @type {any} */
+export function it(/** @type {string} */ name, /** @type {any} */ options, /** @type {any} */ run) {
+  if (typeof options === "function") return it(name, {}, options);
+  const { skip } = options;
+  if (suiteSkipped !== undefined || (skip !== undefined && skip !== false)) {
+    add({ name, outcome: "skipped", reason: suiteSkipped ?? reasonOf(skip) });
+    return realIt(name, { ...options, skip: true }, run);
+  }
+  return realIt(name, options, async (/** @type {any} */ t) => {
+    let reason = "";
+    const context = new Proxy(t, {
+      get(target, key) {
+        if (key === "skip") {
+          return (/** @type {unknown} */ why) => {
+            reason = reasonOf(why);
+          };
+        }
+        const value = target[key];
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    try {
+      await run(context);
+    } catch (error) {
+      add({ name, outcome: "failed" });
+      throw error;
+    }
+    add(reason === "" ? { name, outcome: "passed" } : { name, outcome: "skipped", reason });
+  });
+}
+
+/** @type {any} */
+export function describe(/** @type {string} */ name, /** @type {any} */ options, /** @type {any} */ run) {
+  if (typeof options === "function") return describe(name, {}, options);
+  const { skip } = options;
+  if (skip === undefined || skip === false) return realDescribe(name, options, run);
+  // Node does not look inside; here each test in it is counted as skipped.
+  return realDescribe(name, () => {
+    const around = suiteSkipped;
+    suiteSkipped ??= reasonOf(skip);
+    run();
+    suiteSkipped = around;
+  });
+}
+
+export { after, afterEach, before, beforeEach, mock };

@@ -1,0 +1,80 @@
+// What Bun and Deno lack of the behaviour that tests ask for: each is a named capability with its reason, and has its row in
+// docs/reference/hosts.md. An assertion is the same on all runtimes.
+
+import { type Runtime, runtime } from "../../src/base/runtime.ts";
+
+type Lack = Partial<Record<Exclude<Runtime, "node">, string>>;
+
+export type Capability =
+  | "TLS with pre-shared keys"
+  | "errors of a certificate and its key"
+  | "the alert of an ALPNCallback that fails"
+  | "reads before setImmediate"
+  | "writes that the system takes at once"
+  | "a Unix socket as a file descriptor"
+  | "sockets that are closed without an error"
+  | "small buffers of the system"
+  | "the content type of a Request as it was sent"
+  | "bodies that are counted until they are read"
+  | "an exit code after SIGTERM"
+  | "a heap whose garbage is gone after a collection"
+  | "a fetch that decodes deflate"
+  | "hostile objects as errors of a stream"
+  | "a child process that is started with -e";
+
+export const LACKS: Readonly<Record<Capability, Lack>> = {
+  "TLS with pre-shared keys": {
+    bun: "BoringSSL has none of the PSK ciphers that the tests use",
+    deno: "rustls has no PSK ciphers",
+  },
+  "errors of a certificate and its key": {
+    deno: "node:tls takes them unchecked, and fails in the handshake",
+  },
+  "the alert of an ALPNCallback that fails": {
+    deno: "node:tls ends the connection without an alert",
+  },
+  "reads before setImmediate": {
+    deno: "what came from the network during a long turn is read after setImmediate",
+  },
+  "writes that the system takes at once": {
+    deno: "a socket of node:net takes each write a turn later, so bufferedAmount counts it until then",
+  },
+  "a Unix socket as a file descriptor": {
+    bun: "node:net listens on a descriptor only if it is a TCP socket",
+  },
+  "sockets that are closed without an error": {
+    bun: "node:net reports unfinished writes of a socket that was destroyed as ERR_SOCKET_CLOSED",
+  },
+  "small buffers of the system": {
+    bun: "node:net gives the system all of a slice, which then counts as taken",
+  },
+  "the content type of a Request as it was sent": {
+    bun: "the type of its Blob and FormData gets a charset",
+  },
+  "bodies that are counted until they are read": {
+    bun: "a stream of Fetch reads ahead of its reader",
+    deno: "a stream of Fetch reads ahead of its reader",
+  },
+  "an exit code after SIGTERM": {
+    deno: "process.exit() in the promise that a SIGTERM handler began ends the process by the signal",
+  },
+  "a heap whose garbage is gone after a collection": {
+    bun: "JavaScriptCore scans the stack conservatively and keeps some megabytes",
+  },
+  "a fetch that decodes deflate": {
+    deno: "its fetch decodes gzip and br; the bytes of deflate go on as they are, with their field",
+  },
+  "hostile objects as errors of a stream": {
+    deno: "its own streams look at the prototype of an error, and throw what a Proxy throws",
+  },
+  "a child process that is started with -e": {
+    deno: "it compiles the text as TypeScript, and takes another name for the file",
+  },
+};
+
+/** For the `skip` option of a test that needs this of its runtime: false, or the reason to skip. */
+export function lacks(capability: Capability): string | false {
+  if (runtime === "node") return false;
+  const reason = LACKS[capability][runtime];
+  return reason === undefined ? false : `the runtime lacks ${capability}: ${reason}`;
+}
