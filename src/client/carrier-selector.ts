@@ -139,6 +139,9 @@ export class CarrierSelector {
       this.#clear();
       this.#attempts = 1;
       this.#wait(0);
+    } else {
+      // A browser ends the attempts of a page that it freezes: if this one fails, the next does not wait.
+      this.#attempts = 0;
     }
   }
 
