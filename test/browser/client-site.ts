@@ -2,8 +2,8 @@
 // what networks do, and the commands that a test gives to the client in a page.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
+import { build } from "esbuild";
 import { createChannelStore, type Handler, openSession, serve } from "../../src/index.ts";
 import { FaultProxy, type Faults } from "../support/fault-proxy.ts";
 import { type Page, waitFor } from "./engines/engine.ts";
@@ -17,10 +17,23 @@ export interface Site {
   start(): Promise<void>;
 }
 
+/** The client and what the tests give it, as one file: each test loads it, and the modules are many. */
+const client = build({
+  stdin: {
+    contents: `export { connect } from "./dist/src/client/index.js";
+      export { platform } from "./dist/src/client/environment.js";`,
+    resolveDir: process.cwd(),
+  },
+  bundle: true,
+  format: "esm",
+  write: false,
+}).then(({ outputFiles }) => outputFiles[0]!.contents);
+
 /** An empty page, so that a script has an origin to run in. */
 const BLANK = { headers: { "Content-Type": "text/html" }, body: "<!doctype html><title>blank</title>" };
 
 export async function startSite(t: TestContext, faults: Faults = {}): Promise<Site> {
+  const script = { headers: { "Content-Type": "text/javascript" }, body: await client };
   let room = createChannelStore();
   let count = 0;
   const say = async (text: string): Promise<void> => void (await room.broadcast("chat", `${++count} ${text}`));
@@ -34,9 +47,7 @@ export async function startSite(t: TestContext, faults: Faults = {}): Promise<Si
     if (request.path === "/echo") {
       return openSession(request, { message: async (message, channel) => void channel.send(message) });
     }
-    const [, module] = /^\/unichannel\/([\w/-]+\.js)$/.exec(request.path) ?? [];
-    if (module === undefined) return BLANK;
-    return { headers: { "Content-Type": "text/javascript" }, body: readFileSync(`dist/src/${module}`) };
+    return request.path === "/client.js" ? script : BLANK;
   };
   const listen = () => serve(handler, { host: "127.0.0.1", port: 0 });
   let server = await listen();
@@ -68,8 +79,7 @@ export async function connectIn(page: Page, url: string, options: ConnectIn = {}
   const { pace = 1, path = "/chat", carriers = ["websocket", "sse", "poll"], backoffMs } = options;
   await page.goto(url);
   await page.evaluate(`(async () => {
-    const { connect } = await import("/unichannel/client/index.js");
-    const { platform } = await import("/unichannel/client/environment.js");
+    const { connect, platform } = await import("/client.js");
     const clock = {
       ...platform.clock,
       now: () => ${pace} * platform.clock.now(),

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { assertSeen, connectIn, history, send, startSite } from "./client-site.ts";
-import { type Browser, type Capability, type Engine, openPage, type Page, waitFor } from "./engines/engine.ts";
+import { type Browser, type Capability, type Engine, type Page, waitFor } from "./engines/engine.ts";
 
 /** Numbered as the server numbers all texts. */
 const numbered = (texts: readonly string[]): string[] => texts.map((text, at) => `${at + 1} ${text}`);
@@ -23,7 +23,18 @@ export function clientSuite(engine: Engine): void {
       browser = await engine.launch();
     });
     after(() => browser?.close());
-    const newPage = (t: TestContext): Promise<Page> => openPage(t, browser);
+    /** Pages of tests that have passed: a window takes longer to open than most tests take. */
+    const free: Page[] = [];
+    const newPage = async (t: TestContext): Promise<Page> => {
+      const page = free.pop() ?? (await browser.newPage());
+      t.after(async () => {
+        // The types of Node 20 do not have it.
+        if (!(t as TestContext & { readonly passed: boolean }).passed) return page.close();
+        await page.goto("about:blank");
+        free.push(page);
+      });
+      return page;
+    };
 
     it("is on a WebSocket where there is one", async (t) => {
       const { proxy } = await startSite(t);
@@ -145,7 +156,7 @@ export function clientSuite(engine: Engine): void {
       const page = await newPage(t);
       await page.goto(proxy.url);
       const seen = await page.evaluate(`(async () => {
-        const { platform } = await import("/unichannel/client/environment.js");
+        const { platform } = await import("/client.js");
         const seen = [];
         const off = platform.watch((event) => seen.push(event));
         for (const type of ["online", "offline", "pageshow"]) window.dispatchEvent(new Event(type));

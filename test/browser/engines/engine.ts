@@ -1,8 +1,6 @@
 // The commands that the browser tests give to a browser, one interface for all engines. An engine that cannot do something
 // lists it in `lacks`, with the reason: the tests that need it are skipped, and say why.
 
-import type { TestContext } from "node:test";
-
 /** The abilities that not every engine has. */
 export type Capability =
   /** The browser can be told that there is no network: it fires `offline`, and `navigator.onLine` is false. */
@@ -61,11 +59,4 @@ export async function waitFor(page: Page, expression: string, what: string = exp
     if (Date.now() > deadline) throw new Error(`waited in vain until ${what}; last seen: ${seen}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
-}
-
-/** Opens a page that is closed with its test. */
-export async function openPage(t: TestContext, browser: Browser): Promise<Page> {
-  const page = await browser.newPage();
-  t.after(() => page.close());
-  return page;
 }

@@ -1,9 +1,9 @@
 // WebKit: the MiniBrowser of WebKitGTK on a display of Xvfb, through WebDriver (https://www.w3.org/TR/webdriver2/).
 
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { needs } from "../../support/needs.ts";
+import { needs, pathOf } from "../../support/needs.ts";
 import type { Browser, Engine, Page } from "./engine.ts";
 import { Program } from "./program.ts";
 
@@ -13,7 +13,7 @@ const ENV = { GDK_BACKEND: "x11", NO_AT_BRIDGE: "1", LIBGL_ALWAYS_SOFTWARE: "1",
 
 export const webkit: Engine = {
   name: "WebKit",
-  skip: needs("WebKitWebDriver") || needs("Xvfb"),
+  skip: needs("WebKitWebDriver") || needs("MiniBrowser", miniBrowserFolders()) || needs("Xvfb"),
   lacks: {
     networkSwitch: "WebKitGTK asks the system whether there is a network, and WebDriver has no command for it",
     freeze: "WebKitGTK does not freeze hidden pages",
@@ -25,7 +25,7 @@ export const webkit: Engine = {
     const driver = new Program("WebKitWebDriver", [`--port=${port}`], { ...ENV, DISPLAY: `:${display}` });
     const webDriver = new WebDriver(`http://127.0.0.1:${port}`);
     await webDriver.isReady();
-    const options = { binary: miniBrowser(), args: ["--automation"] };
+    const options = { binary: pathOf("MiniBrowser", miniBrowserFolders()), args: ["--automation"] };
     const { sessionId, capabilities } = await webDriver.call<NewSession>("POST", "/session", {
       capabilities: { alwaysMatch: { "webkitgtk:browserOptions": options, timeouts: { script: 60_000 } } },
     });
@@ -35,15 +35,13 @@ export const webkit: Engine = {
   },
 };
 
-/** Debian keeps it in a folder of its architecture. */
-function miniBrowser(): string {
-  const folders = readdirSync("/usr/lib").map((folder) => join("/usr/lib", folder));
-  const paths = folders.flatMap((folder) =>
-    ["4.1", "4.0", "6.0"].map((version) => join(folder, `webkit2gtk-${version}`, "MiniBrowser")),
-  );
-  const path = paths.find((candidate) => existsSync(candidate));
-  if (path === undefined) throw new Error("the package of WebKitWebDriver has no MiniBrowser");
-  return path;
+/** The folders where Debian keeps the MiniBrowser, for each architecture and version. */
+function miniBrowserFolders(): string[] {
+  const libraries = readdirSync("/usr/lib", { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return libraries.flatMap(({ name }) => {
+    const folders = readdirSync(join("/usr/lib", name)).filter((folder) => /^webkit2?gtk-[\d.]+$/.test(folder));
+    return folders.map((folder) => join("/usr/lib", name, folder));
+  });
 }
 
 interface NewSession {
