@@ -149,6 +149,9 @@ export function selectCarriers(
       clear();
       attempts = 1;
       wait(0);
+    } else {
+      // A browser ends the attempts of a page that it freezes: if this one fails, the next does not wait.
+      attempts = 0;
     }
   }
 

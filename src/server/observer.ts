@@ -127,9 +127,9 @@ export class Observer {
   requestTaken(request: ChannelRequest): void {
     this.counts.requests += 1;
     this.#debug?.requestBegun(request);
-    if (!topics.REQUEST_START.hasSubscribers && !topics.REQUEST_END.hasSubscribers) return;
+    if (!REQUEST_START.hasSubscribers && !REQUEST_END.hasSubscribers) return;
     this.#requests.set(request.exchange, { subject: request, at: this.#clock.now() });
-    topics.REQUEST_START.publish({ server: this.#server, request });
+    REQUEST_START.publish({ server: this.#server, request });
   }
 
   /** Serves a request. Subscribers are told first, and it runs in the context of the stores that they have bound. */

@@ -1,12 +1,9 @@
 // The system's Chromium, driven by playwright-core: one browser for each test file, a page and a server for each test.
 
-import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
 import { after, type TestContext } from "node:test";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { type Handler, serve } from "../../src/index.ts";
-import { needs } from "../support/needs.ts";
+import { needs, pathOf } from "../support/needs.ts";
 
 /** For the `skip` option of a suite: false where Chromium is installed. */
 export const skip: string | false = needs("chromium");
@@ -29,7 +26,8 @@ after(async () => (await browser)?.close());
 
 /** A page for one test. The browser starts with the first. */
 export async function newPage(t: TestContext): Promise<Page> {
-  browser ??= chromium.launch({ executablePath: find("chromium"), args: ARGS });
+  // playwright-core starts paths only.
+  browser ??= chromium.launch({ executablePath: pathOf("chromium")!, args: ARGS });
   const page = await (await browser).newPage();
   page.setDefaultTimeout(15_000);
   t.after(() => page.close());
@@ -41,12 +39,4 @@ export async function start(t: TestContext, handler: Handler): Promise<string> {
   const server = await serve(handler, { host: "127.0.0.1", port: 0 });
   t.after(() => server.stop({ graceMs: 100 }));
   return server.url;
-}
-
-/** Where a program of the PATH is: playwright-core starts paths only. */
-function find(program: string): string {
-  const paths = (process.env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, program));
-  const path = paths.find((candidate) => existsSync(candidate));
-  assert.ok(path !== undefined, `${program} is on the PATH`);
-  return path;
 }

@@ -423,6 +423,27 @@ describe("An event of the page", () => {
     assert.equal(network.sockets.length, 2);
   });
 
+  it("tries again without a pause when the attempt fails that was under way while the page woke up", async () => {
+    const network = new Network();
+    await network.opened("websocket", { carriers: ["websocket"] });
+    for (const pause of [0, 500, 1000, 2000]) {
+      network.socket().drop();
+      await network.advance(pause);
+    }
+    assert.equal(network.sockets.length, 4);
+    network.page("awake");
+    await settle();
+    assert.equal(network.sockets.length, 4, "the attempt may still succeed");
+    network.socket().drop();
+    await network.advance(0);
+    assert.equal(network.sockets.length, 5);
+    network.socket().drop();
+    await network.advance(249);
+    assert.equal(network.sockets.length, 5, "only the first one has no pause");
+    await network.advance(1);
+    assert.equal(network.sockets.length, 6);
+  });
+
   it("is not watched after close", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");

@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { needs } from "./needs.ts";
+import { needs, pathOf } from "./needs.ts";
 
 describe("needs", () => {
   it("is false for a command that is on the PATH", () => {
     assert.equal(needs("sh"), false);
+  });
+
+  it("looks in other folders than those of the PATH, if they are given", () => {
+    withRequireAll(undefined, () => assert.equal(needs("sh", ["/no-such-folder"]), "sh is not installed"));
+    assert.equal(needs("sh", ["/no-such-folder", "/bin"]), false);
+    assert.equal(pathOf("sh", ["/no-such-folder", "/bin"]), "/bin/sh");
   });
 
   it("gives a reason to skip for a command that is not there", () => {

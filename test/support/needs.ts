@@ -5,15 +5,23 @@ import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /**
- * For the `skip` option of a test: false when `command` is on the PATH, else the reason to skip.
- * Throws instead of giving a reason when UNICHANNEL_REQUIRE_ALL is set.
+ * For the `skip` option of a test: false when `command` is in one of the folders (those of the PATH by default), else the
+ * reason to skip. Throws instead of giving a reason when UNICHANNEL_REQUIRE_ALL is set.
  */
-export function needs(command: string): string | false {
-  const folders = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
-  if (folders.some((folder) => isProgram(join(folder, command)))) return false;
+export function needs(command: string, folders?: readonly string[]): string | false {
+  if (pathOf(command, folders) !== undefined) return false;
   const reason = `${command} is not installed`;
   if (process.env["UNICHANNEL_REQUIRE_ALL"]) throw new Error(`${reason}, and UNICHANNEL_REQUIRE_ALL is set`);
   return reason;
+}
+
+/** The path of the program `command` in the first of the folders (those of the PATH by default) that has it. */
+export function pathOf(command: string, folders: readonly string[] = foldersOfPath()): string | undefined {
+  return folders.map((folder) => join(folder, command)).find(isProgram);
+}
+
+function foldersOfPath(): string[] {
+  return (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
 }
 
 function isProgram(path: string): boolean {
