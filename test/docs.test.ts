@@ -79,9 +79,9 @@ describe("the documentation", () => {
     }
   });
 
-  it("keeps ARCHITECTURE.md to 150 lines, with a line for each folder of src and no file that does not exist", () => {
+  it("keeps ARCHITECTURE.md to 170 lines, with a line for each folder of src and no file that does not exist", () => {
     const text = read("ARCHITECTURE.md");
-    assert.ok(text.split("\n").length <= 151);
+    assert.ok(text.split("\n").length <= 171);
     const map = text.slice(text.indexOf("## Code map"), text.indexOf("## Where do I find"));
     const named = new Set<string>();
     for (const line of map.split("\n").filter((row) => row.startsWith("| `src"))) {
