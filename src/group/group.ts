@@ -257,8 +257,10 @@ export class Group implements MemberOwner, StreamListener {
 
   #send(channel: AnyChannel, message: PreparedMessage): void {
     try {
+      const own = implementationOf(channel);
       // A channel of ours needs no conversion.
-      implementationOf(channel)?.sendMessage(message) ?? channel.send(message);
+      if (own === undefined) channel.send(message);
+      else own.sendMessage(message);
     } catch (error) {
       this.#owner.report(error, this.name, channel);
     }
