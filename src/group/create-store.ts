@@ -1,8 +1,9 @@
 // Creates stores of groups. `MemoryChannelStore` is the seed's name for a store of groups in this process.
 
-import { badOption } from "../base/option-values.ts";
+import { badOption, checkOptions } from "../base/option-values.ts";
 import type { ChannelStore, ChannelStoreOptions } from "./channel-store.ts";
 import { GroupStore } from "./group-store.ts";
+import { STORE_OPTIONS } from "./store-options.ts";
 import { BackplaneSource } from "./stream/backplane-source.ts";
 import { LocalSource } from "./stream/local.ts";
 
@@ -10,8 +11,8 @@ import { LocalSource } from "./stream/local.ts";
 export function createChannelStore<Attachment = unknown, Out = unknown>(
   options: ChannelStoreOptions<Attachment, Out> = {},
 ): ChannelStore<Attachment, Out> {
-  // The store checks its options, which may be null at run time.
-  const backplane = options?.backplane;
+  checkOptions("createChannelStore", options, STORE_OPTIONS);
+  const { backplane } = options;
   if (backplane === undefined) return new MemoryChannelStore<Attachment, Out>(options);
   return new GroupStore<Attachment, Out>(options, (owner) => new BackplaneSource(backplane, owner));
 }

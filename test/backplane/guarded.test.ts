@@ -84,14 +84,6 @@ for (const [way, fail] of Object.entries(WAYS)) {
       });
     }
 
-    it("as close is reported, as an error that concerns no group", async () => {
-      const contexts: unknown[] = [];
-      const backplane = Object.assign(new MemoryBackplane(), { close: fail }) as unknown as Backplane;
-      await createChannelStore({ backplane, onError: (_, context) => contexts.push(context) }).close();
-      const fails = !/^(?:resolves|returns null)/.test(way);
-      assert.deepEqual(contexts, fails ? [{ group: undefined, channel: undefined }] : []);
-    });
-
     it("as subscribe is reported, and the store closes", async () => {
       const { store, errors } = failing({ subscribe: fail });
       store.addToGroup("g", new MemoryChannel().channel);
