@@ -17,10 +17,7 @@ import type {
 /** One counter gives the ids of all streams, so a stream that was dropped and created again never repeats an id. */
 const ID_FORM = /^\d{1,15}$/;
 
-/**
- * Number of messages after which all streams are searched for entries that are too old, also in groups that are not published
- * to.
- */
+/** Number of messages after which all streams are searched for entries that are too old. */
 const SWEEP_EVERY = 1000;
 
 interface Stream {
@@ -108,33 +105,31 @@ export class MemoryBackplane implements Backplane {
     return new MemoryBackplane(this.#broker.clock, this.#broker);
   }
 
-  publish(group: string, payload: Uint8Array, keep: HistoryLimits): Promise<string> {
-    if (this.#isClosed) return Promise.reject(new ChannelError("BACKPLANE_UNAVAILABLE", "it is closed"));
-    return Promise.resolve(this.#broker.append(group, payload, keep));
+  async publish(group: string, payload: Uint8Array, keep: HistoryLimits): Promise<string> {
+    this.#checkOpen();
+    return this.#broker.append(group, payload, keep);
   }
 
-  subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {
-    if (this.#isClosed) return Promise.reject(new ChannelError("BACKPLANE_UNAVAILABLE", "it is closed"));
+  async subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {
+    this.#checkOpen();
     const { listeners, entries, base } = this.#broker.stream(group);
     listeners.set(this, listener);
-    return Promise.resolve(entries.at(entries.length - 1)?.id ?? base);
+    return entries.at(entries.length - 1)?.id ?? base;
   }
 
-  unsubscribe(group: string): Promise<void> {
+  async unsubscribe(group: string): Promise<void> {
     this.#broker.streams.get(group)?.listeners.delete(this);
     this.#broker.expire(group);
-    return Promise.resolve();
   }
 
-  history(group: string, since?: string): Promise<BackplaneHistory> {
-    if (this.#isClosed) return Promise.reject(new ChannelError("BACKPLANE_UNAVAILABLE", "it is closed"));
+  async history(group: string, since?: string): Promise<BackplaneHistory> {
+    this.#checkOpen();
     this.#broker.expire(group);
     const stream = this.#broker.streams.get(group);
-    const entries = stream?.entries.slice() ?? [];
-    const base = stream?.base;
-    const isAll = since === undefined || since === base;
-    const found = isAll ? 0 : entries.findIndex(({ id }) => id === since) + 1;
-    return Promise.resolve({ entries: entries.slice(found), reset: !isAll && found === 0 });
+    const kept = stream?.entries.slice() ?? [];
+    const isAll = since === undefined || since === stream?.base;
+    const found = isAll ? 0 : kept.findIndex(({ id }) => id === since) + 1;
+    return { entries: kept.slice(found), reset: !isAll && found === 0 };
   }
 
   compareIds(a: string, b: string): number {
@@ -145,31 +140,30 @@ export class MemoryBackplane implements Backplane {
     return ID_FORM.test(text);
   }
 
-  enter(group: string, member: BackplaneMember): Promise<void> {
-    this.#broker
-      .stream(group)
-      .members.set(member.key, { key: member.key, payload: new Uint8Array(member.payload), of: this });
-    return Promise.resolve();
+  async enter(group: string, { key, payload }: BackplaneMember): Promise<void> {
+    this.#broker.stream(group).members.set(key, { key, payload: new Uint8Array(payload), of: this });
   }
 
-  leave(group: string, key: string): Promise<void> {
+  async leave(group: string, key: string): Promise<void> {
     this.#broker.streams.get(group)?.members.delete(key);
     this.#broker.expire(group);
-    return Promise.resolve();
   }
 
-  present(group: string): Promise<readonly BackplaneMember[]> {
+  async present(group: string): Promise<readonly BackplaneMember[]> {
     const members = [...(this.#broker.streams.get(group)?.members.values() ?? [])];
-    return Promise.resolve(members.map(({ key, payload }) => ({ key, payload })));
+    return members.map(({ key, payload }) => ({ key, payload }));
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#isClosed = true;
     for (const [group, { listeners, members }] of [...this.#broker.streams]) {
       listeners.delete(this);
       for (const [key, member] of members) if (member.of === this) members.delete(key);
       this.#broker.expire(group);
     }
-    return Promise.resolve();
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "it is closed");
   }
 }

@@ -90,11 +90,6 @@ export function sendRaw(channel: AnyChannel, data: SendData): boolean {
   return (implementationOf(channel) ?? (channel as unknown as Channel)).send(data);
 }
 
-/** Sends a message that needs no conversion. */
-export function sendPrepared(channel: AnyChannel, message: PreparedMessage): boolean {
-  return implementationOf(channel)?.sendMessage(message) ?? channel.send(message);
-}
-
 /** A receiver of values as one of messages: what the codec throws is reported as what the receiver throws. */
 function decoding(receive: Receive, codec: AnyCodec): Receive {
   return (message, channel) => receive(decode(codec, message) as Message, channel);

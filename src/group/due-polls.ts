@@ -59,18 +59,22 @@ export class DuePolls {
 
 /** Returns a poll's answer: see `pollGroup`. */
 export function pollAnswer({ entries, position, reset }: Replay): SendData {
-  return jsonAnswer(entries.map((entry) => entry.json).join(","), position, reset);
+  return jsonAnswer({ messages: entries.map((entry) => entry.json).join(","), next: position, reset });
 }
 
 /** Returns a poll's answer with a broadcast. It has no id, so the client's next poll asks after the same one. */
 export function broadcastAnswer(message: GroupMessage, { since }: PollState): SendData {
-  return jsonAnswer(`{${jsonMembers(message)}}`, since, false);
+  return jsonAnswer({ messages: `{${jsonMembers(message)}}`, next: since, reset: false });
 }
 
-/** An empty `next` asks for all that is kept. */
-function jsonAnswer(messages: string, next: string | undefined, reset: boolean): SendData {
-  return {
-    headers: JSON_HEADERS,
-    body: `{"messages":[${messages}],"next":${JSON.stringify(next ?? "")},"reset":${reset}}`,
-  };
+interface PollAnswer {
+  /** JSON objects, with commas between them. */
+  readonly messages: string;
+  /** An empty `next` asks for all that is kept. */
+  readonly next: string | undefined;
+  readonly reset: boolean;
+}
+
+function jsonAnswer({ messages, next = "", reset }: PollAnswer): SendData {
+  return { headers: JSON_HEADERS, body: `{"messages":[${messages}],"next":${JSON.stringify(next)},"reset":${reset}}` };
 }

@@ -7,7 +7,6 @@ import { ChannelError } from "../base/errors.ts";
 import { callSync, guard } from "../base/guard.ts";
 import { badOption, checkOptions } from "../base/option-values.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
-import type { HeadersInput } from "../channel/headers.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
 import { implementationOf } from "../channel/public-channel.ts";
 import { prepare, type SendData } from "../channel/send-data.ts";
@@ -41,6 +40,7 @@ import {
   checkHistorySince,
   checkMember,
   JOIN_OPTIONS,
+  type PollSettings,
   PUBLISH_OPTIONS,
   STORE_OPTIONS,
 } from "./store-options.ts";
@@ -218,13 +218,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
   }
 
   /** @internal A channel that is answered once with the messages after `since`, or after `parkMs` with 204. */
-  poll(
-    request: ChannelRequest | Request,
-    name: string,
-    since: string | null | undefined,
-    parkMs: number,
-    headers?: HeadersInput,
-  ): Channel {
+  poll(request: ChannelRequest | Request, name: string, { since, parkMs, headers }: PollSettings): Channel {
     checkGroupName(name);
     const park = (channel: Channel): void => {
       if (this.#isClosed) return void channel.close();

@@ -7,9 +7,9 @@ import { IndexedSet } from "../base/indexed-set.ts";
 import { Queue } from "../base/queue.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import type { PreparedMessage } from "../channel/prepared-message.ts";
-import { isEventStream } from "../channel/public-channel.ts";
+import { implementationOf, isEventStream } from "../channel/public-channel.ts";
 import { event, json, prepare, type SendData } from "../channel/send-data.ts";
-import { sendPrepared, sendRaw } from "../channel/typed-channel.ts";
+import { sendRaw } from "../channel/typed-channel.ts";
 import { DuePolls, NO_STORE, type Poll, pollAnswer } from "./due-polls.ts";
 import type { EncodedEntries } from "./encoded-entries.ts";
 import { ListenerState, type Member, type MemberOwner, type MemberState, PollState } from "./member.ts";
@@ -37,7 +37,7 @@ export class Group implements MemberOwner, StreamListener {
   emptySinceMs: number | undefined = undefined;
   readonly #owner: GroupOwner;
   readonly #members = new IndexedSet<Member>();
-  #pollCount = 0;
+  pollCount = 0;
   /** True if the store has dropped it. An entry that is too large for all histories drops its own group. */
   #hasEnded = false;
   /** Copy of the members for the next delivery; undefined when members have changed since. */
@@ -68,10 +68,6 @@ export class Group implements MemberOwner, StreamListener {
     return this.#members.size;
   }
 
-  get hasPolls(): boolean {
-    return this.#pollCount > 0;
-  }
-
   /** Returns a copy. */
   members(): Member[] {
     return this.#members.snapshot();
@@ -86,7 +82,7 @@ export class Group implements MemberOwner, StreamListener {
     link(member);
     this.#members.add(member);
     this.emptySinceMs = undefined;
-    if (isPoll(member)) this.#pollCount += 1;
+    if (isPoll(member)) this.pollCount += 1;
     this.#audience = undefined;
   }
 
@@ -94,7 +90,7 @@ export class Group implements MemberOwner, StreamListener {
   remove(member: Member): boolean {
     if (!this.#members.delete(member)) return false;
     unlink(member);
-    if (isPoll(member)) this.#pollCount -= 1;
+    if (isPoll(member)) this.pollCount -= 1;
     this.#audience = undefined;
     return true;
   }
@@ -124,23 +120,12 @@ export class Group implements MemberOwner, StreamListener {
     this.#isDelivering = false;
   }
 
-  gap(): void {
-    this.#gapFor((state) => {
-      state.isReset = true;
-    });
-  }
-
-  gapBefore(): void {
-    this.#gapFor(() => {});
-  }
-
-  /** Tells all members of lost entries, those that are catching up by `onCatchingUp`. */
-  #gapFor(onCatchingUp: (state: MemberState) => void): void {
+  gap(where: "between" | "before"): void {
     this.#due?.clear();
     for (const member of this.#members.snapshot()) {
       // A callback may have removed it.
       if (member.hasLeft) continue;
-      if (member.state?.isCatchingUp === true) onCatchingUp(member.state);
+      if (member.state?.isCatchingUp === true) member.state.isReset ||= where === "between";
       else if (isPoll(member)) this.#resetPoll(member);
       else this.#tellReset(member);
     }
@@ -174,7 +159,7 @@ export class Group implements MemberOwner, StreamListener {
 
   /** Answers the polls whose time is up with 204. */
   expirePolls(nowMs: number): void {
-    if (this.#pollCount === 0) return;
+    if (this.pollCount === 0) return;
     for (const member of this.#members.snapshot()) {
       if (!isPoll(member) || member.state.dueFrom !== undefined || nowMs < member.state.untilMs) continue;
       this.#answer(member.channel, { status: 204, headers: NO_STORE, body: null });
@@ -220,8 +205,10 @@ export class Group implements MemberOwner, StreamListener {
         if (current?.state === undefined || !this.#hasReceived(current.state, entry)) this.#send(channel, entry.plain);
       } else if (!member.hasLeft && !this.#hasReceived(state, entry)) {
         state.receivedUpTo = undefined;
-        if (isPoll(member)) this.#toDue().add(entry, member);
-        else this.#send(channel, this.#formOf(entry, state));
+        if (isPoll(member)) {
+          this.#due ??= new DuePolls((poll, data) => this.#answer(poll.channel, data));
+          this.#due.add(entry, member);
+        } else this.#send(channel, this.#formOf(entry, state));
       }
     }
     entry.release();
@@ -234,11 +221,6 @@ export class Group implements MemberOwner, StreamListener {
   /** True if the member has received the entry from its replay, or will. */
   #hasReceived({ isCatchingUp, receivedUpTo }: MemberState, { id }: GroupEntry): boolean {
     return isCatchingUp || (receivedUpTo !== undefined && this.stream.compareIds(id, receivedUpTo) <= 0);
-  }
-
-  #toDue(): DuePolls {
-    this.#due ??= new DuePolls((poll, data) => this.#answer(poll.channel, data));
-    return this.#due;
   }
 
   /** The answer contains everything that is kept, so the poll catches up again, from the beginning. */
@@ -275,7 +257,10 @@ export class Group implements MemberOwner, StreamListener {
 
   #send(channel: AnyChannel, message: PreparedMessage): void {
     try {
-      sendPrepared(channel, message);
+      const own = implementationOf(channel);
+      // A channel of ours needs no conversion.
+      if (own === undefined) channel.send(message);
+      else own.sendMessage(message);
     } catch (error) {
       this.#owner.report(error, this.name, channel);
     }

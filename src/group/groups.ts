@@ -45,7 +45,6 @@ export class Groups {
     if (this.#timer === undefined && !this.#isClosed) this.#timer = this.#clock.setTimer(() => this.#tick(), TICK_MS);
   }
 
-  /** A member has left the group. */
   memberLeft(group: Group): void {
     if (group.size > 0) return;
     const now = this.#clock.now();
@@ -85,7 +84,7 @@ export class Groups {
     for (const group of this.#watched) {
       group.expirePolls(now);
       const isKept = group.stream.expire(now, group.emptySinceMs);
-      if (isKept || group.hasPolls) continue;
+      if (isKept || group.pollCount > 0) continue;
       if (group.size === 0) this.#drop(group);
       else this.#watched.delete(group);
     }

@@ -1,14 +1,10 @@
 // The recent messages of one group, in order and without a gap after a known position. Joins and polls are answered from it.
 
+import type { StoreHistoryLimits } from "./channel-store.ts";
 import type { EntryKeeper, HistoryBudget, Kept } from "./history-budget.ts";
 import type { GroupEntry } from "./message.ts";
 
-/** Limits of a log: number of entries, their age, and their memory. */
-export interface LogLimits {
-  readonly size: number;
-  readonly ttlMs: number;
-  readonly maxBytes: number;
-}
+export type LogLimits = Pick<StoreHistoryLimits, "size" | "ttlMs" | "maxBytes">;
 
 /** Number of dropped entries at which they are cut off the array. */
 const SLACK = 64;
@@ -23,7 +19,6 @@ export class GroupLog implements EntryKeeper {
   /** The entries are those from index #head on. */
   #kept: Kept[] = [];
   #head = 0;
-  /** Memory of the entries, in bytes. */
   #bytes = 0;
   /** Id after which every entry is here. Undefined: all since the beginning of the stream. */
   #base: string | undefined;
@@ -53,7 +48,6 @@ export class GroupLog implements EntryKeeper {
     return this.#head === this.#kept.length;
   }
 
-  /** Returns all entries. */
   get entries(): readonly GroupEntry[] {
     return this.#from(this.#head);
   }
@@ -127,7 +121,6 @@ export class GroupLog implements EntryKeeper {
     return this.#from(low);
   }
 
-  /** Drops entries that are too old. */
   expire(nowMs: number): void {
     while (!this.isEmpty && nowMs - this.#kept[this.#head]!.entry.atMs >= this.#limits.ttlMs) this.dropFirst();
   }

@@ -8,11 +8,10 @@ import type { AnyChannel } from "../channel/channel.ts";
 import { NO_FIELDS } from "../channel/headers.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
 import { isSendInit, json, type SendData, toSendable } from "../channel/send-data.ts";
-import { EncodedMessage } from "../protocol/encoded-message.ts";
-import type { OutboundMessage } from "../protocol/outbound-message.ts";
+import { type Encodable, EncodedMessage } from "../protocol/encoded-message.ts";
 
-/** `fields` has at most a Content-Type, and `event` at most a type. */
-export interface GroupMessage extends OutboundMessage {
+/** `fields` has at most a Content-Type, and `event` at most a type. Histories keep it: each member of it takes 8 bytes. */
+export interface GroupMessage extends Omit<Encodable, "status"> {
   /** `json`: `body` is the JSON text of a value. */
   readonly kind: "text" | "bytes" | "json";
   readonly body: string | Uint8Array;
@@ -99,7 +98,7 @@ export class GroupEntry {
     return { id: this.id, data: kind === "json" ? JSON.parse(body as string) : own, ...event };
   }
 
-  #prepared(message: OutboundMessage): PreparedMessage {
+  #prepared(message: Encodable): PreparedMessage {
     const { id } = this;
     const type = message.event?.event;
     return new PreparedMessage(new EncodedMessage(message, type === undefined ? { id } : { event: type, id }));
@@ -120,14 +119,7 @@ export function groupMessage(
 ): GroupMessage {
   const usual = kind === "json" ? JSON_FIELDS : NO_FIELDS;
   const fields = contentType === undefined || contentType === usual[1] ? usual : ["Content-Type", contentType];
-  return {
-    kind,
-    status: undefined,
-    fields,
-    body,
-    event: event === undefined ? undefined : { event },
-    length: undefined,
-  };
+  return { kind, fields, body, event: event === undefined ? undefined : { event } };
 }
 
 /** Returns the Content-Type of an HTTP answer with this message, if it is not the usual one of its kind. */

@@ -30,7 +30,7 @@ export function pollGroup(
   if (options !== NO_OPTIONS) checkOptions("pollGroup", options, POLL_OPTIONS);
   const { since = sinceOf(request.url), parkMs = 25_000, headers } = options;
   if (headers !== undefined) checkFields(toFields(headers));
-  return store.poll(request, group, since, parkMs, headers);
+  return store.poll(request, group, { since, parkMs, headers });
 }
 
 /** The query of a request target, or of the whole URL of a Fetch request. */

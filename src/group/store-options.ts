@@ -20,7 +20,6 @@ import type { ChannelStoreOptions, JoinOptions, PublishOptions, StoreHistoryLimi
 
 const MAX_NAME_BYTES = 1024;
 
-/** The methods of a `Backplane`. */
 const BACKPLANE: Readonly<Record<keyof Backplane, true>> = {
   publish: true,
   subscribe: true,
@@ -78,6 +77,8 @@ export interface PollOptions {
   /** Headers of every answer. */
   readonly headers?: HeadersInput | undefined;
 }
+
+export type PollSettings = PollOptions & { readonly parkMs: number };
 
 export const POLL_OPTIONS: Readonly<Record<keyof PollOptions, ValueCheck>> = {
   since: checkSince,

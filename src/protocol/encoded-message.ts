@@ -11,6 +11,9 @@ import { encodeFrameHead, FIN, OPCODE, RSV1 } from "../codec/ws-frame.ts";
 import type { Compression } from "./compression.ts";
 import { bodyMessage, type EventMeta, type OutboundMessage } from "./outbound-message.ts";
 
+/** A message that is whole; without a `status` if it never begins a response with one of its own. */
+export type Encodable = Pick<OutboundMessage, "fields" | "body" | "event"> & Partial<Pick<OutboundMessage, "status">>;
+
 export class EncodedMessage implements OutboundMessage {
   readonly status: number | undefined;
   readonly fields: readonly string[];
@@ -25,7 +28,7 @@ export class EncodedMessage implements OutboundMessage {
   #record: OutboundRecord | undefined = undefined;
 
   /** `event`: the fields of its event, for a message whose id is known only now. */
-  constructor({ status, fields, body, event: own }: OutboundMessage, event: EventMeta | undefined = own) {
+  constructor({ status, fields, body, event: own }: Encodable, event: EventMeta | undefined = own) {
     this.status = status;
     this.fields = fields;
     this.body = body;

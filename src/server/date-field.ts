@@ -10,12 +10,10 @@ export function dateField(clock: Clock): () => string {
     const now = clock.date?.() ?? clock.now();
     field = `Date: ${new Date(now).toUTCString()}\r\n`;
     // One timer a second, while there are responses, costs less than asking the clock for each (55 ns of 1.2 µs).
-    clock.setTimer(
-      () => {
-        field = undefined;
-      },
-      1000 - (now % 1000),
-    );
+    const forget = (): void => {
+      field = undefined;
+    };
+    clock.setTimer(forget, 1000 - (now % 1000));
     return field;
   };
 }

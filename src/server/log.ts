@@ -36,11 +36,8 @@ export function toReporter({ onError, logger }: LogOptions, limit: LogLimit): Er
 /** Makes the function that logs how many lines were left out. */
 export function toLeftOut(logger: Logger | undefined): LeftOut {
   return (kind, leftOut, windowMs) => {
-    logWarn(
-      logger,
-      { kind, leftOut, windowMs },
-      `${leftOut} more lines of ${kind} were left out in ${windowMs / 1000} s`,
-    );
+    const text = `${leftOut} more lines of ${kind} were left out in ${windowMs / 1000} s`;
+    logWarn(logger, { kind, leftOut, windowMs }, text);
   };
 }
 

@@ -24,13 +24,9 @@ export class RefusalLog {
   /** A page was refused for its origin. */
   originRefused(request: ChannelRequest): void {
     const origin = request.headers.get("origin");
-    if (origin === null) return;
-    if (!this.#isNew("origin", origin)) return;
-    this.#warn(
-      request,
-      { origin },
-      `a page of ${JSON.stringify(origin)} was refused: ${this.#advice(origin, request)}`,
-    );
+    if (origin === null || !this.#isNew("origin", origin)) return;
+    const advice = this.#advice(origin, request);
+    this.#warn(request, { origin }, `a page of ${JSON.stringify(origin)} was refused: ${advice}`);
   }
 
   /** A request was refused for its host, which is not in `allowedHosts`. */

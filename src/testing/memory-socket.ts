@@ -44,7 +44,7 @@ export class MemorySocket extends Duplex {
   bytesRead = 0;
   bytesWritten = 0;
   readonly #connection: MemoryConnection;
-  readonly #isServer: boolean;
+  readonly #side: "client" | "server";
   /** Bytes in flight to the peer. */
   #parcels: Parcel[] = [];
   #bytes = 0;
@@ -57,14 +57,14 @@ export class MemorySocket extends Duplex {
   /** Completes a write that waits for capacity. */
   #onRoom: (() => void) | undefined;
 
-  constructor(connection: MemoryConnection, isServer: boolean) {
+  constructor(connection: MemoryConnection, side: "client" | "server") {
     super({ allowHalfOpen: true });
     this.#connection = connection;
-    this.#isServer = isServer;
+    this.#side = side;
   }
 
   get #peer(): MemorySocket {
-    return this.#isServer ? this.#connection.client : this.#connection.server;
+    return this.#side === "server" ? this.#connection.client : this.#connection.server;
   }
 
   override _read(): void {
@@ -124,7 +124,7 @@ export class MemorySocket extends Duplex {
 
   /** Behind a proxy that waits for the end. */
   get #isHeld(): boolean {
-    return this.#isServer && this.#connection.isBuffering && !this.#hasEnded;
+    return this.#side === "server" && this.#connection.isBuffering && !this.#hasEnded;
   }
 
   #send(bytes: Buffer | null): void {
@@ -203,8 +203,8 @@ export class MemoryConnection {
     this.isBuffering = isBuffering;
     this.#left = cutAfterBytes;
     this.#onEnd = onEnd;
-    this.client = new MemorySocket(this, false);
-    this.server = new MemorySocket(this, true);
+    this.client = new MemorySocket(this, "client");
+    this.server = new MemorySocket(this, "server");
   }
 
   /** Resets both ends. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { createChannelStore } from "../../src/index.ts";
+import { type Backplane, createChannelStore, MemoryBackplane } from "../../src/index.ts";
 import { FAILING_WAYS } from "../support/failing-ways.ts";
 import { MemoryChannel } from "../support/memory-channel.ts";
 
@@ -79,6 +79,25 @@ describe("a store", () => {
     const { channel } = new MemoryChannel();
     assert.throws(() => store.addToGroup("g", channel, undefined, { sinse: "" } as object), bad);
     assert.throws(() => store.addToGroup("g", channel, undefined, { since: 5 } as object), bad);
+  });
+});
+
+describe("errors that concern no group", () => {
+  const closing = (): Backplane =>
+    Object.assign(new MemoryBackplane(), { close: () => Promise.reject(new Error("boom")) });
+
+  it("are reported without one: closing the backplane failed", async () => {
+    const contexts: unknown[] = [];
+    const onError = (error: unknown, context: object): unknown => contexts.push([String(error), context]);
+    await createChannelStore({ backplane: closing(), onError }).close();
+    assert.deepEqual(contexts, [["Error: boom", { group: undefined, channel: undefined }]]);
+  });
+
+  it("are printed as errors of the store", async (t) => {
+    const printed: unknown[] = [];
+    t.mock.method(console, "error", (text: string) => void printed.push(text));
+    await createChannelStore({ backplane: closing() }).close();
+    assert.deepEqual(printed, ["unichannel: error of a store"]);
   });
 });
 

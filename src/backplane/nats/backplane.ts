@@ -72,7 +72,7 @@ class NatsBackplane extends BrokerBackplane {
       onAnother: () => this.#reader.restart(),
       onForgotten: () => this.presence.announceAgain(),
     });
-    this.#reader = new NatsReader(this.#link, this.#streams, { clock, onError });
+    this.#reader = new NatsReader(this.#link, this.#streams, onError);
     const processId = nameToken(randomUUID());
     this.presence = new NatsPresence(this.#link, this.#streams, { clock, processId, aliveMs, onError });
   }

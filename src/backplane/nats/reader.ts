@@ -2,7 +2,7 @@
 // groups. The stream numbers its messages without holes, so a missing one is noticed. One loop does everything: it creates a
 // consumer, tells of gaps, delivers messages until the consumer is over, and begins again.
 
-import type { Clock, Timer } from "../../base/clock.ts";
+import type { Timer } from "../../base/clock.ts";
 import { ChannelError } from "../../base/errors.ts";
 import type { BackplaneListener } from "../backplane.ts";
 import { unavailable } from "../unavailable.ts";
@@ -34,11 +34,6 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-export interface NatsReaderOptions {
-  readonly clock: Clock;
-  readonly onError: (error: unknown) => void;
-}
-
 const RETRY_MS = 500;
 /** Seconds without a message after which the stream is checked: its consumer may be wrong. */
 const IDLE_HEARTBEATS = 2;
@@ -48,7 +43,7 @@ const SLICE_MS = 8;
 export class NatsReader {
   readonly #link: NatsLink;
   readonly #streams: NatsStreams;
-  readonly #options: NatsReaderOptions;
+  readonly #onError: (error: unknown) => void;
   readonly #subscriptions = new Map<string, Subscription>();
   /** The current consumer, from its creation on. */
   #consumer: NatsConsumer | undefined;
@@ -67,11 +62,11 @@ export class NatsReader {
   #retry: (() => void) | undefined;
   #isClosed = false;
 
-  constructor(link: NatsLink, streams: NatsStreams, options: NatsReaderOptions) {
+  constructor(link: NatsLink, streams: NatsStreams, onError: (error: unknown) => void) {
     this.#link = link;
     this.#streams = streams;
-    this.#options = options;
-    this.#readAt = options.clock.now();
+    this.#onError = onError;
+    this.#readAt = link.clock.now();
   }
 
   /** Resolves when messages are being read. Rejects if the attempt has failed. */
@@ -130,7 +125,7 @@ export class NatsReader {
         const waiting = this.#waiting.splice(0);
         for (const { reject } of waiting) reject(error);
         if (this.#isClosed) break;
-        if (waiting.length === 0 && this.#link.isUp) this.#options.onError(error);
+        if (waiting.length === 0 && this.#link.isUp) this.#onError(error);
         if (this.#version !== undefined) await this.#pause();
       } finally {
         this.#isReading = false;
@@ -209,7 +204,7 @@ export class NatsReader {
    * it was about to deliver were removed.
    */
   async #verify(consumer: NatsConsumer): Promise<void> {
-    this.#readAt = this.#options.clock.now();
+    this.#readAt = this.#link.clock.now();
     const { state } = await this.#streams.info();
     // Another stream was found, or the missing messages have come meanwhile.
     if (consumer.isOver || consumer.hasArrived) return;
@@ -233,12 +228,12 @@ export class NatsReader {
   #hear({ message, position: { sequence, atMs } }: ReadMessage): void {
     this.#sequence = sequence;
     this.#streams.heard(sequence);
-    this.#readAt = this.#options.clock.now();
+    this.#readAt = this.#link.clock.now();
     const subscription = this.#subscriptions.get(message.subject);
     if (subscription === undefined) return;
     const payload = unwrap(message.data);
     if (payload === undefined) {
-      this.#options.onError(new ChannelError("BAD_DATA", `a foreign message, ${sequence} in ${this.#streams.name}`));
+      this.#onError(new ChannelError("BAD_DATA", `a foreign message, ${sequence} in ${this.#streams.name}`));
       return;
     }
     subscription.lastAtMs = atMs;
@@ -259,14 +254,14 @@ export class NatsReader {
    * @param limit number of messages of each group that the stream keeps; Infinity: all
    */
   async #tellGaps(limit: number): Promise<void> {
-    const position = { sequence: this.#sequence, atMs: this.#readAt, nowMs: this.#options.clock.now(), limit };
+    const position = { sequence: this.#sequence, atMs: this.#readAt, nowMs: this.#link.clock.now(), limit };
     await findGaps(this.#streams, position, [...this.#subscriptions], tellGap);
   }
 
   /** Waits before another attempt; a new connection ends the wait. */
   #pause(): Promise<void> {
     return new Promise((resolve) => {
-      const { clock } = this.#options;
+      const { clock } = this.#link;
       const end = (): void => {
         clock.clearTimer(timer);
         this.#retry = undefined;

@@ -68,9 +68,9 @@ export class NatsStreams implements PublishedStreams {
   #opening: Promise<StreamInfo> | undefined;
   #growing: Promise<void> | undefined;
   /** Time at which the message stream was created: it tells two streams of one name apart. */
-  #created = "";
+  #created: string | undefined;
   /** Times at which the streams of members were created. */
-  #membersCreated = "";
+  #membersCreated: string | undefined;
   /** Highest sequence that the message stream is known to have given. */
   #known = 0;
 
@@ -82,7 +82,7 @@ export class NatsStreams implements PublishedStreams {
   }
 
   get isOpen(): boolean {
-    return this.#opening !== undefined && this.#created !== "";
+    return this.#opening !== undefined && this.#created !== undefined;
   }
 
   /** Makes the next call open the streams again: the server may be another one. */
@@ -209,7 +209,7 @@ export class NatsStreams implements PublishedStreams {
     ]);
     const info = await this.#lifted(found, known);
     const membersCreated = `${members.created} ${alive.created}`;
-    const isForgotten = this.#membersCreated !== "" && this.#membersCreated !== membersCreated;
+    const isForgotten = this.#membersCreated !== undefined && this.#membersCreated !== membersCreated;
     this.#membersCreated = membersCreated;
     if (isForgotten) this.#options.onForgotten();
     const { max_msgs_per_subject: size, max_age } = info.config;
@@ -259,7 +259,7 @@ export class NatsStreams implements PublishedStreams {
 
   async #ensure(name: string, config: () => object): Promise<StreamInfo> {
     let found = await this.#unless<StreamInfo>(STREAM_NOT_FOUND, `STREAM.INFO.${name}`);
-    if (found === undefined && this.#created !== "") {
+    if (found === undefined && this.#created !== undefined) {
       await this.#link.pause(REMAKE_MS);
       // Another process may have made it.
       found = await this.#unless<StreamInfo>(STREAM_NOT_FOUND, `STREAM.INFO.${name}`);

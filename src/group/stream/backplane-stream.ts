@@ -90,17 +90,13 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
     this.#owner.streamEnded(this.#group, this.#subscription.stop());
   }
 
-  began(position: string | undefined): void {
+  began(position: string | undefined, failedAttempts: number): void {
     const { limits, budget } = this.#owner;
     const size = Math.max(limits.size, MIN_LOG.size);
     const ttlMs = Math.max(limits.ttlMs, MIN_LOG.ttlMs);
     const { maxBytes } = limits;
     this.#log = new GroupLog(position, { size, ttlMs, maxBytes }, budget, (a, b) => this.compareIds(a, b));
-  }
-
-  beganLate(): void {
-    // Members were added while an attempt failed.
-    this.#listener.gapBefore();
+    if (failedAttempts > 0) this.#listener.gap("before");
   }
 
   received(entry: BackplaneEntry): void {
@@ -118,7 +114,7 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
 
   gap(): void {
     this.#log?.interrupt();
-    this.#listener.gap();
+    this.#listener.gap("between");
   }
 
   failed(error: unknown): void {

@@ -22,10 +22,11 @@ export interface Replay {
 export interface StreamListener {
   /** The next entry. The stream's log has it already. */
   accept(entry: GroupEntry): void;
-  /** Entries were lost that this process has never received. */
-  gap(): void;
-  /** The lost entries precede the first that this process received: a member that is catching up gets them from the history. */
-  gapBefore(): void;
+  /**
+   * Entries were lost: between those that this process received, or before the first of them. In the second case a member that
+   * is catching up gets them from the history.
+   */
+  gap(where: "between" | "before"): void;
 }
 
 /** The stream of one group, with the log of its recent entries. It alone writes to the log. */

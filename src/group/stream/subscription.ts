@@ -24,10 +24,11 @@ const MOVES: Record<State, readonly State[]> = {
 type Subscribable = Pick<Backplane, "subscribe" | "unsubscribe">;
 
 export interface SubscriptionOwner {
-  /** Everything after `position` is received from now on. */
-  began(position: string | undefined): void;
-  /** Called after `began` if an earlier attempt failed: nobody knows what was published before `position`. */
-  beganLate(): void;
+  /**
+   * Everything after `position` is received from now on. After failed attempts nobody knows what was published before it,
+   * while members were added.
+   */
+  began(position: string | undefined, failedAttempts: number): void;
   received(entry: BackplaneEntry): void;
   gap(): void;
   failed(error: unknown): void;
@@ -127,8 +128,7 @@ export class Subscription implements BackplaneListener {
 
   #begin(position: string | undefined, failedAttempts: number): void {
     this.#move("active");
-    this.#owner.began(position);
-    if (failedAttempts > 0) this.#owner.beganLate();
+    this.#owner.began(position, failedAttempts);
     const early = this.#early;
     this.#early = [];
     for (const what of early) {
