@@ -50,7 +50,7 @@ export function detached(text: string): string {
   return Buffer.from(text, encoding).toString(encoding);
 }
 
-const NONE: Uint8Array = /* @__PURE__ */ new Uint8Array(0);
+export const NO_BYTES: Uint8Array = /* @__PURE__ */ new Uint8Array(0);
 
 /**
  * Returns the bytes in memory of their own, which nobody else can change, move or keep alive. `slice` does not do this for a
@@ -58,7 +58,7 @@ const NONE: Uint8Array = /* @__PURE__ */ new Uint8Array(0);
  */
 export function copied(bytes: Uint8Array): Uint8Array {
   // The constructor would throw for bytes whose buffer was transferred: their length is 0.
-  return bytes.length === 0 ? NONE : new Uint8Array(bytes);
+  return bytes.length === 0 ? NO_BYTES : new Uint8Array(bytes);
 }
 
 /** Returns memory that is not zeroed. The caller overwrites all of it. */

@@ -7,6 +7,14 @@
  */
 const WIDE = /[^\0-\xff]/;
 
+/** The smallest size with which a message counts that waits: an empty one takes memory, too. */
+export const MIN_HELD_BYTES = 64;
+
+/** Returns the bytes with which a message counts while it waits. */
+export function heldBytes(data: string | Uint8Array): number {
+  return Math.max(memorySize(data), MIN_HELD_BYTES);
+}
+
 /** Returns the memory of a message's data, in bytes. */
 export function memorySize(data: string | Uint8Array): number {
   return typeof data === "string" && WIDE.test(data) ? 2 * data.length : data.length;

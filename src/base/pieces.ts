@@ -1,7 +1,7 @@
 // Collects bytes until all have come. Small pieces are copied together: a body that trickles in by single bytes would otherwise
 // hold an object of some hundred bytes for each.
 
-import { allocate, concat } from "./bytes.ts";
+import { allocate, concat, NO_BYTES } from "./bytes.ts";
 
 /** A shorter piece is copied. */
 const SMALL_BYTES = 4096;
@@ -10,14 +10,12 @@ const SMALL_BYTES = 4096;
 const MAX_TAIL_BYTES = 65_536;
 const FIRST_TAIL_BYTES = 256;
 
-const NOTHING = new Uint8Array(0);
-
 export class Pieces {
   /** Memory held, in bytes: a little more than was added. */
   memory = 0;
   #whole: Uint8Array[] = [];
   /** Copied pieces behind the whole ones: `#tail` up to `#tailLength`. */
-  #tail: Uint8Array = NOTHING;
+  #tail: Uint8Array = NO_BYTES;
   #tailLength = 0;
 
   add(bytes: Uint8Array): void {
@@ -37,7 +35,7 @@ export class Pieces {
   /** Returns everything that was added, in one piece. */
   join(): Uint8Array {
     this.#seal();
-    return this.#whole.length === 0 ? NOTHING : concat(this.#whole);
+    return this.#whole.length === 0 ? NO_BYTES : concat(this.#whole);
   }
 
   #grow(length: number): void {
@@ -49,7 +47,7 @@ export class Pieces {
 
   #seal(): void {
     if (this.#tailLength > 0) this.#whole.push(this.#tail.subarray(0, this.#tailLength));
-    this.#tail = NOTHING;
+    this.#tail = NO_BYTES;
     this.#tailLength = 0;
   }
 }

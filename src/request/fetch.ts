@@ -1,5 +1,6 @@
 // Fetch's Response as an answer: its body is streamed, unless it turns out to be whole.
 
+import { NO_BYTES } from "../base/bytes.ts";
 import type { BodyPart, SendBody } from "../channel/body.ts";
 import type { SendInit } from "../channel/send-data.ts";
 import { fromReader } from "../channel/source.ts";
@@ -69,7 +70,7 @@ async function peek(stream: ReadableStream<Uint8Array>): Promise<SendBody> {
     const end = await Promise.race([second, turn]);
     if (end === "turn" || !end.done) return resumed(reader, [first, second]);
     reader.releaseLock();
-    return soon.value ?? new Uint8Array(0);
+    return soon.value ?? NO_BYTES;
   } catch (error) {
     reader.releaseLock();
     throw error;

@@ -150,9 +150,7 @@ function respond(request: ChannelRequest, data: SendData): void {
   }
   // A channel pulls the stream at the client's pace and watches it for failure.
   const transport = new HttpTransport(exchange, PLAIN, [], { outlivesFin: true });
-  const channel = newChannel(request, {
-    ...{ transport, handlers: {}, settings: UNLIMITED, codec: undefined, contentType: undefined },
-  });
+  const channel = newChannel(request, { transport, handlers: {}, settings: UNLIMITED });
   request.opened(channel);
   // Begun first, so that it learns of its transport's end even if the stream cannot be read.
   channel.begin(undefined);
