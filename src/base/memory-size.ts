@@ -2,7 +2,7 @@
 // character if no character is above U+00FF, otherwise two.
 
 /**
- * V8 compiles this pattern for a text of one byte per character as one that cannot match, and does not look at the text: 40 ns
+ * V8 compiles this pattern for a text of one byte per character as one that cannot match, and does not read the text: 40 ns
  * for any length (Node 20.20). A text of two bytes per character is searched up to the first match.
  */
 const WIDE = /[^\0-\xff]/;

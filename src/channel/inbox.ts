@@ -156,7 +156,7 @@ export class Inbox {
     return new Promise((resolve) => this.#pulls!.push(resolve));
   }
 
-  /** The loop that pulled is over, and no other can take its place: what it has not taken is dropped. */
+  /** The loop that pulled is over, and no other can follow it: the messages that it has not taken are dropped. */
   stopPulling(): void {
     if (this.hasEnded) return;
     this.#drop();

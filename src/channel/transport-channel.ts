@@ -37,7 +37,7 @@ import { findOverflow, totalOverflow } from "./overflow.ts";
 import { closeOption, type Sendable, type SendData, type SendInit, type SendOptions, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
 
-/** The codec makes an empty close frame of it, which is the answer to one; nobody closes with it. */
+/** The codec makes an empty close frame of it. Such a frame only answers another one. */
 const NO_STATUS = 1005;
 
 export class TransportChannel
@@ -241,13 +241,13 @@ export class TransportChannel
     if (this.isOpen && !this.#refuse(failureOf(error))) this.#fail(1011, "");
   }
 
-  /** The setup threw this. What the client did wrong is answered, and not reported. */
+  /** The setup threw this. A mistake of the client is answered, and not reported. */
   report(error: unknown): void {
     this.failed(error);
     if (!isClientsFault(error)) this.callbacks.report(error, "open");
   }
 
-  /** The server is stopping: its clients come back to another one, after `comeBackMs` where that can be told. */
+  /** The server is stopping: its clients come back to another one, after `comeBackMs` where the transport can tell them. */
   goAway(comeBackMs: number): void {
     if (this.#closing()) this.#endWith(() => this.#transport.goodbye(comeBackMs));
     if (!isClosed(this.#state)) this.#transport.serverStops?.();
@@ -426,7 +426,7 @@ export class TransportChannel
 
   #closed(): void {
     this.#inbox?.discard();
-    // A stream that is on its way is still wanted: its source must not be told to stop.
+    // A stream that is being sent continues: its source must not stop.
     if (!this.#outbox?.isBusy) this.#abortSignal();
   }
 

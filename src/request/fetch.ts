@@ -7,7 +7,7 @@ import { fromReader } from "../channel/source.ts";
 import { listOf } from "../codec/http1-syntax.ts";
 
 /**
- * The response as data to send. A body that is whole within a turn of the event loop (made of a string, say; Fetch
+ * The response as data to send. A body that is whole within a turn of the event loop (made of a string, for example; Fetch
  * hides that behind a stream) becomes bytes, so that it gets a `Content-Length`; a longer one stays a stream.
  */
 export async function fromResponse(response: Response): Promise<SendInit> {
@@ -35,7 +35,7 @@ const OF_CONNECTION: ReadonlySet<string> = new Set([
 /**
  * The header fields that go out. `fetch` decodes a body but leaves `Content-Encoding` and `Content-Length` as the other server
  * sent them: of the body that is sent on they would be wrong. A response that came from `fetch` has a URL; one that the
- * application made has none, and says itself how its bytes are coded.
+ * application made has none, and its fields are right as they are.
  */
 function headersOf(response: Response): [string, string][] {
   const headers = [...response.headers];

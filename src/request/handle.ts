@@ -80,7 +80,7 @@ function upgradeChecked(request: ChannelRequest, handshake: Handshake, result: U
       throw new ChannelError("ALREADY_ANSWERED", "an upgrade check opened a channel; open it in the handler");
     request.upgrade = toAccepted(handshake, result);
     if (request.upgrade === undefined) answer(request, result as HandlerResult, "upgrade");
-    // The client left during the check, so there is nobody to open a channel for.
+    // The client left during the check, so no channel is opened.
     else if (request.exchange.isClientGone) request.exchange.abort();
     else guardHandler(handler, request, answer, fail);
   } catch (error) {
