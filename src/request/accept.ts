@@ -42,19 +42,9 @@ const NO_OPTIONS: AnyOptions = {};
 
 /** Fields that an application cannot set: those of the handshake itself, and of a body (RFC 9110 §8.6, RFC 9112 §6.1). */
 const HANDSHAKE_ONLY = [
-  "Upgrade",
-  "",
-  "Connection",
-  "",
-  "Sec-WebSocket-Accept",
-  "",
-  "Sec-WebSocket-Extensions",
-  "",
-  "Content-Length",
-  "",
-  "Transfer-Encoding",
-  "",
-];
+  ...["Upgrade", "Connection", "Sec-WebSocket-Accept", "Sec-WebSocket-Extensions"],
+  ...["Content-Length", "Transfer-Encoding"],
+].flatMap((name) => [name, ""]);
 
 /**
  * Opens a channel for a request and calls `setup` with it at once: the request's answer is the channel from now on.
