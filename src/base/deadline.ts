@@ -1,6 +1,6 @@
 // A deadline for something that another machine has to send. Node runs due timers before it reads sockets, so a process that
-// was busy until the deadline has not read yet what arrived in time. The deadline therefore passes at a second look, and the
-// process reads between the two looks.
+// was busy until the deadline has not read yet what arrived in time. The deadline therefore passes at a second timer, and the
+// process reads between the two.
 
 import type { Clock, Timer } from "./clock.ts";
 
@@ -20,10 +20,10 @@ export class Deadline {
 
   restart(): void {
     this.clear();
-    const look = (): void => {
+    const wait = (): void => {
       this.#timer = this.#clock.setTimer(this.#onLate, 1);
     };
-    this.#timer = this.#clock.setTimer(look, this.#delayMs);
+    this.#timer = this.#clock.setTimer(wait, this.#delayMs);
   }
 
   clear(): void {

@@ -89,9 +89,9 @@ export function checkList(what: string, isOne: (text: string) => boolean): Value
       const instead = typeof value === "string" ? `: write [${JSON.stringify(value)}]` : "";
       throw badValue(name, value, `a list of ${what}${instead}`);
     }
-    for (const [place, one] of value.entries()) {
-      if (typeof one !== "string" || !isOne(one)) throw badValue(`${name}[${place}]`, one, `one of ${what}`);
-      if (value.indexOf(one) !== place) throw badOption(`${name} has ${show(one)} twice; write it once`);
+    for (const [index, one] of value.entries()) {
+      if (typeof one !== "string" || !isOne(one)) throw badValue(`${name}[${index}]`, one, `one of ${what}`);
+      if (value.indexOf(one) !== index) throw badOption(`${name} has ${show(one)} twice; write it once`);
     }
   };
 }

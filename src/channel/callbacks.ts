@@ -1,5 +1,5 @@
-// The callbacks of one channel, and the only place that calls them. What one of them throws is reported, and reaches
-// nobody else.
+// The callbacks of one channel. Nothing else calls them. An exception of one of them is reported, and has no effect on the
+// others.
 
 import { guard, guardCall, inspectable, type Reporter } from "../base/guard.ts";
 import { checkFunction } from "../base/option-values.ts";
@@ -55,7 +55,7 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
     return () => void this.#moreCloseHandlers?.delete(registration);
   }
 
-  /** Calls the setup. `reporter` receives what it throws. */
+  /** Calls the setup. `reporter` receives its exception. */
   open(setup: Handler<"open">, reporter: Reporter<ErrorSource>): Promise<void> | undefined {
     return guardCall(setup, this.channel, undefined, reporter, "open");
   }

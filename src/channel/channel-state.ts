@@ -22,7 +22,7 @@ export type ChannelState =
 /**
  * - setUp: the setup has returned, or its promise has settled
  * - close: the last message was sent, or the channel was closed here
- * - reopen: the last message could not be sent, and its sender is told
+ * - reopen: the last message could not be sent, and `send` throws
  * - transportEnd: the transport has ended
  * - tellEnd: all that the close handlers had to wait for is done
  * - tellLate: a close handler is added after the end

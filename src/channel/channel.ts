@@ -70,7 +70,7 @@ export interface Channel<out In = Message, in Out = SendData, out Attachment = u
   readonly transport: TransportKind;
   /** Bytes sent that the client's connection has not taken yet. */
   readonly bufferedAmount: number;
-  /** For frameworks whose handlers must return a Fetch `Response`: it means "the channel answers". */
+  /** For frameworks whose handlers must return a Fetch `Response`: the answer is the channel's. */
   readonly response: Response;
   /**
    * Aborts as soon as nothing more can be sent: when the client has left, also while an async setup or a message handler is

@@ -1,7 +1,7 @@
 // Delivers received messages to the application one at a time, in arrival order, and then reports the end.
 // Messages wait while the setup runs or a receiver's promise is pending. When too many wait, reading is paused.
 
-import { memorySize } from "../base/memory-size.ts";
+import { heldBytes } from "../base/memory-size.ts";
 import { Queue } from "../base/queue.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Message } from "./channel.ts";
@@ -9,9 +9,6 @@ import type { Message } from "./channel.ts";
 /** Reading pauses when so many messages wait, or so many bytes. */
 const MAX_WAITING_MESSAGES = 64;
 const MAX_WAITING_BYTES = 65_536;
-
-/** The smallest size with which a waiting message counts: an empty one takes memory, too. */
-const MIN_WAITING_SIZE = 64;
 
 /**
  * - held: the setup has not settled; messages wait
@@ -159,7 +156,7 @@ export class Inbox {
     return new Promise((resolve) => this.#pulls!.push(resolve));
   }
 
-  /** The loop that pulled is over, and no other can take its place: what it has not taken is dropped. */
+  /** The loop that pulled is over, and no other can follow it: the messages that it has not taken are dropped. */
   stopPulling(): void {
     if (this.hasEnded) return;
     this.#drop();
@@ -182,7 +179,7 @@ export class Inbox {
     }
     this.#waiting ??= new Queue();
     this.#waiting.push(message);
-    this.#hold(this.#waitingBytes + sizeOf(message));
+    this.#hold(this.#waitingBytes + heldBytes(message));
     if (this.#isReadingPaused || this.#hasRoom) return;
     this.#isReadingPaused = true;
     this.#source.pause?.();
@@ -192,7 +189,7 @@ export class Inbox {
     const message = this.#waiting?.shift();
     if (message === undefined) return undefined;
     if (this.#waiting!.length === 0) this.#waiting = undefined;
-    this.#hold(this.#waitingBytes - sizeOf(message));
+    this.#hold(this.#waitingBytes - heldBytes(message));
     return message;
   }
 
@@ -264,8 +261,4 @@ export class Inbox {
     this.#state = next;
     return true;
   }
-}
-
-function sizeOf(message: Message): number {
-  return Math.max(memorySize(message), MIN_WAITING_SIZE);
 }

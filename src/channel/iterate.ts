@@ -22,7 +22,7 @@ export function iterate(inbox: Inbox, hasReceiver: () => boolean): AsyncIterable
       return inbox.pull();
     },
     return() {
-      // An iterator that was never used has taken the messages from nobody.
+      // An iterator that was never used has taken no messages.
       if (hasPulled && !isOver) inbox.stopPulling();
       isOver = true;
       return Promise.resolve(DONE);

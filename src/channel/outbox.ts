@@ -1,7 +1,7 @@
 // Sends streams at the pace of the client, and the messages that are sent meanwhile after them, in order. A channel that
 // never sends a stream has no outbox.
 
-import { memorySize } from "../base/memory-size.ts";
+import { heldBytes, MIN_HELD_BYTES } from "../base/memory-size.ts";
 import { Queue } from "../base/queue.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Position, Transport } from "../transport/transport.ts";
@@ -14,9 +14,6 @@ const HIGH_WATER_BYTES = 65_536;
 
 /** A source that is always ready gives way to the event loop after this many bytes, each part counted as 64 or more. */
 const TURN_BYTES = 65_536;
-
-/** The smallest size with which a waiting message counts: an empty one takes memory, too. */
-const MIN_WAITING_SIZE = 64;
 
 /**
  * - idle: nothing is being sent
@@ -82,7 +79,7 @@ export class Outbox {
   /** Sends a message after those that wait. If none does, a bad head or a locked stream throws here, and is not sent. */
   add(sendable: Sendable, position: Position): void {
     if (this.#state === "sending") {
-      const size = Math.max(memorySize(sendable.message.body ?? ""), MIN_WAITING_SIZE);
+      const size = heldBytes(sendable.message.body ?? "");
       if (sendable.parts !== undefined) holdSource(sendable.parts);
       this.#waiting.push({ sendable, position, size });
       this.#hold(this.#bytes + size);
@@ -160,7 +157,7 @@ export class Outbox {
         if (done || this.#isCancelled) break;
         const part = toPart(value);
         this.#transport.part(part);
-        bytesThisTurn += Math.max(part.length, 64);
+        bytesThisTurn += Math.max(part.length, MIN_HELD_BYTES);
         if (this.#transport.bufferedAmount > HIGH_WATER_BYTES) await this.#room();
         // Promises alone never let the event loop run: other connections would wait, and this one would not be seen to close.
         else if (bytesThisTurn < TURN_BYTES) continue;

@@ -101,7 +101,7 @@ export class PublicChannel implements Channel {
 
 /**
  * True if the messages of a channel are events, which have types and ids. Those of a session are not, whatever carries it.
- * A channel of another make says so by its `transport` alone.
+ * Of a channel of another implementation only `transport` is known.
  */
 export function isEventStream(channel: AnyChannel): boolean {
   const own = implementationOf(channel);

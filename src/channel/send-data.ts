@@ -1,5 +1,6 @@
 // Converts the data that an application sends into one shape: an OutboundMessage, or a stream of parts with its head.
 
+import { NO_BYTES } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { unknownName } from "../base/option-names.ts";
 import { badValue, checkBoolean, checkOptions, isPlain, show, type ValueCheck } from "../base/option-values.ts";
@@ -163,7 +164,7 @@ function fromBody(
   if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return whole(bytesOf(body), status, fields, event);
   const length = body instanceof Blob ? body.size : declaredLength(fields);
   if (body instanceof Blob) {
-    if (body.size === 0) return whole(new Uint8Array(0), status, fields, event);
+    if (body.size === 0) return whole(NO_BYTES, status, fields, event);
     if (body.type !== "" && fieldValue(fields, "content-type") === undefined)
       fields = [...fields, "Content-Type", body.type];
   } else if (!isIterable(body)) throw unsendable(body);

@@ -21,7 +21,7 @@ export interface Source {
 
 /**
  * Begins to read. The parts of events are text; a Blob is read in parts only where they are joined to one body. Throws
- * BAD_DATA for a stream that somebody else reads (it is locked), or whose iterator throws.
+ * BAD_DATA for a stream that is locked, or whose iterator throws.
  */
 export function openSource(body: StreamBody, form: MessageForm): Source {
   // Bytes that are cut between two events are no text: a Blob is one event.

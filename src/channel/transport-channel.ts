@@ -28,6 +28,7 @@ import { failureOf, isClientsFault, OVERLOADED } from "./failure.ts";
 import { guardSignal } from "./guarded-signal.ts";
 import { nextId } from "./ids.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
+import { exceedsInputShare, type Unread } from "./input-limit.ts";
 import { iterate } from "./iterate.ts";
 import { channelResponse } from "./marker.ts";
 import type { Membership, MembershipHolder } from "./membership.ts";
@@ -36,11 +37,11 @@ import { findOverflow, totalOverflow } from "./overflow.ts";
 import { closeOption, type Sendable, type SendData, type SendInit, type SendOptions, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
 
-/** The codec makes an empty close frame of it, which is the answer to one; nobody closes with it. */
+/** The codec makes an empty close frame of it. Such a frame only answers another one. */
 const NO_STATUS = 1005;
 
 export class TransportChannel
-  implements SessionListener, InboxOwner, OutboxOwner, MembershipHolder, IndexedItem, Reporter<ErrorSource>
+  implements SessionListener, InboxOwner, OutboxOwner, MembershipHolder, IndexedItem, Unread, Reporter<ErrorSource>
 {
   /** Index in the set of its server. */
   index: number | undefined = undefined;
@@ -240,13 +241,13 @@ export class TransportChannel
     if (this.isOpen && !this.#refuse(failureOf(error))) this.#fail(1011, "");
   }
 
-  /** The setup threw this. What the client did wrong is answered, and not reported. */
+  /** The setup threw this. A mistake of the client is answered, and not reported. */
   report(error: unknown): void {
     this.failed(error);
     if (!isClientsFault(error)) this.callbacks.report(error, "open");
   }
 
-  /** The server is stopping: its clients come back to another one, after `comeBackMs` where that can be told. */
+  /** The server is stopping: its clients come back to another one, after `comeBackMs` where the transport can tell them. */
   goAway(comeBackMs: number): void {
     if (this.#closing()) this.#endWith(() => this.#transport.goodbye(comeBackMs));
     if (!isClosed(this.#state)) this.#transport.serverStops?.();
@@ -297,24 +298,25 @@ export class TransportChannel
   messageArrived(data: Message): void {
     if (!isOpen(this.#state)) {
       // A session acknowledges the messages that its application has received, and no others.
-      if (this.#transport.holdsMessages) this.#toInbox().refuse();
+      if (this.canHoldBack) this.#toInbox().refuse();
       return;
     }
     this.#context.messages.received += 1;
     this.#toInbox().accept(data);
-    if (!this.#transport.holdsMessages) this.refuseInput();
+    if (!this.canHoldBack) this.refuseInput();
   }
 
-  /**
-   * Ends the channel if all clients together have sent more than may wait, and this one its equal part of it or more. A
-   * client that can be made to wait is ended only where that is not enough.
-   */
+  get unreadMemory(): number {
+    return (this.#inbox?.waitingBytes ?? 0) + (this.#transport.heldBytes ?? 0);
+  }
+
+  get canHoldBack(): boolean {
+    return this.#transport.holdsMessages === true;
+  }
+
+  /** Ends the channel if all clients together have sent more than may wait, and this one its part of it. */
   refuseInput(): void {
-    const { received } = this.#context;
-    const isTooMuch = this.#transport.holdsMessages ? received.isFarExceeded : received.isExceeded;
-    if (!isTooMuch || !this.isOpen) return;
-    const bytes = (this.#inbox?.waitingBytes ?? 0) + (this.#transport.heldBytes ?? 0);
-    if (!received.isShareSpent(bytes)) return;
+    if (!this.isOpen || !exceedsInputShare(this, this.#context.received)) return;
     this.#fail(1013, "too much is waiting");
     this.callbacks.report(new ChannelError("RECEIVE_OVERFLOW"), "message");
   }
@@ -424,7 +426,7 @@ export class TransportChannel
 
   #closed(): void {
     this.#inbox?.discard();
-    // A stream that is on its way is still wanted: its source must not be told to stop.
+    // A stream that is being sent continues: its source must not stop.
     if (!this.#outbox?.isBusy) this.#abortSignal();
   }
 

@@ -65,15 +65,19 @@ class TypedChannel extends PublicChannel {
   }
 }
 
-/** A channel with the codec, or without one. `contentType`: of a plain HTTP answer with a value. */
-export function makeChannel(
-  transport: Transport,
-  handlers: SessionHandlers,
-  settings: ChannelSettings,
-  context: ChannelContext,
-  codec?: AnyCodec,
-  contentType?: string,
-): TransportChannel {
+/** The parts that a channel is made of. */
+export interface ChannelParts {
+  readonly transport: Transport;
+  readonly handlers: SessionHandlers;
+  readonly settings: ChannelSettings;
+  /** Undefined: the channel sends and receives text and bytes. */
+  readonly codec?: AnyCodec | undefined;
+  /** The `Content-Type` of a plain HTTP answer with a value of the codec. */
+  readonly contentType?: string | undefined;
+}
+
+export function makeChannel(context: ChannelContext, parts: ChannelParts): TransportChannel {
+  const { transport, handlers, settings, codec, contentType } = parts;
   const { message } = handlers;
   const own =
     codec === undefined || message === undefined

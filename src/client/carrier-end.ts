@@ -13,7 +13,7 @@ export interface CarrierEnd {
   readonly reason?: string;
   /** Number (`try`) of the request that is over; undefined if a POST ended the carrier. */
   readonly attempt?: number | undefined;
-  /** Text for error messages: says what came instead of the expected answer. */
+  /** Text for error messages: names the answer that came instead of the expected one. */
   readonly what?: string | undefined;
   /** An exception of the application's `headers` or `params`, or a breach of the protocol by the server. */
   readonly error?: unknown;

@@ -87,7 +87,7 @@ export interface Connection<In = Message, Out = Sendable> extends AsyncIterable<
   /**
    * Closes, after what was sent. True for the call that closed it. Code 1000 or 3000 to 4999, reason up to 123 bytes,
    * else BAD_CLOSE. Nothing arrives after it. While there is no carrier what was sent still goes out if one opens within
-   * 10 s; `drained` says whether it did.
+   * 10 s; `drained` resolves if it did.
    */
   close(code?: number, reason?: string): boolean;
 

@@ -56,7 +56,7 @@ export function converse(
   /** Consecutive sessions that were lost soon after they had begun, whatever they had brought. */
   let losses = 0;
   let begunAt = 0;
-  /** Present while an acknowledgement is delayed, so that it can say more. */
+  /** Present while an acknowledgement is delayed, so that it covers more records. */
   let cancelAck: (() => void) | undefined;
   /** Number of loops that are behind. */
   let holders = 0;
@@ -188,7 +188,7 @@ export function converse(
     if (wasOpen) age();
     if (refused) {
       refused.refusal = new ChannelError("BAD_DATA", `${error}`, { cause: error });
-      // The refused record is not sent again; those behind it take its place.
+      // The refused record is not sent again; those behind it get the earlier numbers.
       session = session.renewed(session.acknowledged, session.received, (record) => record !== refused);
       settle();
       if (refused !== sending) events.error.tell(refused.refusal);

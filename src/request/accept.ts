@@ -1,5 +1,5 @@
-// Opens a channel for a request: decides which transport carries it and what the response head says. All servers and adapters
-// share these decisions.
+// Opens a channel for a request: chooses its transport and the fields of the response. All servers and adapters share these
+// decisions.
 
 import { callSync } from "../base/guard.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message } from "../channel/channel.ts";

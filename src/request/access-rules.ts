@@ -15,15 +15,15 @@ export interface AccessOptions {
 export interface Access {
   readonly origins: OriginRule;
   readonly hosts: HostRule | undefined;
-  /** Undefined where no page of another origin may connect, or the application speaks CORS itself. */
+  /** Undefined where no page of another origin may connect, or the application sends the fields of CORS itself. */
   readonly cors: Cors | undefined;
-  /** False: the application speaks CORS itself, and nothing of it is said here. */
+  /** False: the application sends the fields of CORS itself. */
   readonly speaksCors: boolean;
-  /** True where every request has to be looked at before the handler. */
+  /** True where every request has to be checked before the handler. */
   readonly isChecked: boolean;
 }
 
-/** `report` is told what a function of the application throws. Throws BAD_OPTION for what makes no sense. */
+/** `report` receives the exceptions of functions of the application. Throws BAD_OPTION for a value that is not allowed. */
 export function toAccess(
   { allowedOrigins = [], allowedHosts, cors = true }: AccessOptions,
   report: OriginReporter,

@@ -23,7 +23,7 @@ export function isAnsweredAtDoor(request: ChannelRequest): boolean {
   return cors?.admit(request, isOriginAllowed) ?? false;
 }
 
-/** Prints a line for NODE_DEBUG when a page may not read its answer: only its own browser would say so. Never throws. */
+/** Prints a line for NODE_DEBUG when a page may not read its answer: otherwise only its own browser reports that. Never throws. */
 export function debugPage(request: ChannelRequest, debug: DebugLog): void {
   const origin = request.headers.get("origin");
   if (origin === null || request.isWebSocket || !contextOf(request).access.speaksCors || isOriginAllowed(request))
@@ -38,7 +38,7 @@ export function pageFieldsOf(request: ChannelRequest): readonly string[] | undef
 }
 
 /**
- * Lets a refused page read the refusal, so that its client stops asking. The refusal says nothing else, and browsers hide it
+ * Lets a refused page read the refusal, so that its client stops asking. The refusal has no other information, and browsers hide it
  * from requests with cookies: see decision 26.
  */
 export function tellRefusal(request: ChannelRequest): void {

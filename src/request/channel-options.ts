@@ -91,9 +91,9 @@ export function checkHeadersOption(name: string, value: unknown): void {
   // Other iterables may be readable only once, so they are not checked here.
   if (!Array.isArray(value) && Symbol.iterator in value) return;
   const pairs: unknown[] = Array.isArray(value) ? value : Object.entries(value);
-  for (const [place, pair] of pairs.entries()) {
+  for (const [index, pair] of pairs.entries()) {
     if (!Array.isArray(pair) || pair.length !== 2) {
-      throw badValue(`${name}[${place}]`, pair, "a list of a name and a value");
+      throw badValue(`${name}[${index}]`, pair, "a list of a name and a value");
     }
     if (hasNoText(pair[1])) throw badValue(`${name}: the value of ${show(pair[0])}`, pair[1], "a string");
   }
@@ -149,7 +149,7 @@ const KNOWN_HANDLERS: ReadonlySet<string> = new Set(HANDLER_NAMES);
 const renamed = new WeakMap<object, SessionHandlers>();
 
 /**
- * Returns the handlers with `message` in the place of `receive`. Throws BAD_OPTION for a value that is no object, for a handler
+ * Returns the handlers with `receive` under the name `message`. Throws BAD_OPTION for a value that is no object, for a handler
  * that is no function, and for an unknown name; the names of an object that was made by a class are not checked.
  * Takes some 0.1 µs for each channel.
  */

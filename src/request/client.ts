@@ -1,4 +1,4 @@
-// The client that made a request, as the connection or a trusted proxy in front of it says.
+// The client that made a request, by the connection, or by the fields of a trusted proxy in front of it.
 
 import type { Exchange } from "../transport/exchange.ts";
 

@@ -34,7 +34,7 @@ export const VARIES: readonly string[] = ["Vary", "Origin"];
 /** The rules of one server. */
 export class Cors {
   readonly #methods: readonly string[];
-  /** Somebody has said which pages may connect. */
+  /** True if `allowedOrigins` names the pages that may connect. */
   readonly #isNamed: boolean;
   readonly #credentials: boolean;
   readonly #expose: string;

@@ -1,6 +1,6 @@
 // Fetch's Response as an answer: its body is streamed, unless it turns out to be whole.
 
-import { utf8 } from "../base/bytes.ts";
+import { NO_BYTES, utf8 } from "../base/bytes.ts";
 import { runtime } from "../base/runtime.ts";
 import type { BodyPart, SendBody } from "../channel/body.ts";
 import type { SendInit } from "../channel/send-data.ts";
@@ -8,7 +8,7 @@ import { fromReader } from "../channel/source.ts";
 import { listOf } from "../codec/http1-syntax.ts";
 
 /**
- * The response as data to send. A body that is whole within a turn of the event loop (made of a string, say; Fetch
+ * The response as data to send. A body that is whole within a turn of the event loop (made of a string, for example; Fetch
  * hides that behind a stream) becomes bytes, so that it gets a `Content-Length`; a longer one stays a stream.
  */
 export async function fromResponse(response: Response): Promise<SendInit> {
@@ -46,7 +46,7 @@ const OF_CONNECTION: ReadonlySet<string> = new Set([
 /**
  * The header fields that go out. `fetch` decodes a body but leaves `Content-Encoding` and `Content-Length` as the other server
  * sent them: of the body that is sent on they would be wrong. A response that came from `fetch` has a URL; one that the
- * application made has none, and says itself how its bytes are coded.
+ * application made has none, and its fields are right as they are.
  */
 function headersOf(response: Response): [string, string][] {
   const headers = [...response.headers];
@@ -87,7 +87,7 @@ async function peek(stream: ReadableStream<Uint8Array>): Promise<SendBody> {
     const end = await Promise.race([second, turn]);
     if (end === "turn" || !end.done) return resumed(reader, [first, second]);
     reader.releaseLock();
-    return soon.value ?? new Uint8Array(0);
+    return soon.value ?? NO_BYTES;
   } catch (error) {
     reader.releaseLock();
     throw error;

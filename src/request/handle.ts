@@ -86,7 +86,7 @@ function upgradeChecked(request: ChannelRequest, handshake: Handshake, result: U
       throw new ChannelError("ALREADY_ANSWERED", "an upgrade check opened a channel; open it in the handler");
     request.upgrade = toAccepted(handshake, result);
     if (request.upgrade === undefined) answer(request, result as HandlerResult, "upgrade");
-    // The client left during the check, so there is nobody to open a channel for.
+    // The client left during the check, so no channel is opened.
     else if (request.exchange.isClientGone) request.exchange.abort();
     else guardHandler(handler, request, answer, fail);
   } catch (error) {
@@ -156,9 +156,7 @@ function respond(request: ChannelRequest, data: SendData): void {
   }
   // A channel pulls the stream at the client's pace and watches it for failure.
   const transport = new HttpTransport(exchange, PLAIN, [], { outlivesFin: true });
-  const channel = newChannel(request, {
-    ...{ transport, handlers: {}, settings: UNLIMITED, codec: undefined, contentType: undefined },
-  });
+  const channel = newChannel(request, { transport, handlers: {}, settings: UNLIMITED });
   request.opened(channel);
   // Begun first, so that it learns of its transport's end even if the stream cannot be read.
   channel.begin(undefined);

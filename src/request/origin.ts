@@ -85,7 +85,7 @@ function toOrigin(entry: string): string {
   if (entry === "*") throw bad('has "*": write allowedOrigins: "any"');
   const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(entry) ?? [];
   if (scheme === undefined || rest === undefined) {
-    throw bad(`has ${JSON.stringify(entry)}, which has no scheme: write "https://app.example", say`);
+    throw bad(`has ${JSON.stringify(entry)}, which has no scheme: write "https://app.example", for example`);
   }
   if (rest.includes("*")) {
     throw bad(`has ${JSON.stringify(entry)}: write a pattern, such as /https:\\/\\/[a-z0-9-]+\\.app\\.example/`);

@@ -32,7 +32,7 @@ interface Owner extends ClientFinder {
 
 /**
  * A request, as the handler gets it. `Attachment` is what the server's `upgrade` check returns as `attachment`.
- * Implements ExchangeListener, which its type does not say because those methods are not public.
+ * Implements ExchangeListener, which is not in its type because those methods are not public.
  */
 export class ChannelRequest<out Attachment = unknown> {
   /** @internal */
@@ -111,25 +111,25 @@ export class ChannelRequest<out Attachment = unknown> {
     return this.exchange.httpVersion;
   }
 
-  /** The scheme that the client used: the connection's own, or what a trusted proxy says (`trustedProxies`). */
+  /** The scheme that the client used: the connection's own, or that of a trusted proxy's fields (`trustedProxies`). */
   get scheme(): "http" | "https" {
-    return this.#whose().scheme;
+    return this.#toClient().scheme;
   }
 
   /**
-   * The authority that the client asked for, `example.com:8080`: the `Host` field, or what a trusted proxy says. An empty
+   * The authority that the client asked for, `example.com:8080`: the `Host` field, or that of a trusted proxy. An empty
    * string where HTTP/1.0 sent none.
    */
   get host(): string {
-    return this.#whose().host;
+    return this.#toClient().host;
   }
 
   /**
-   * The client's address: that of the connection's other end, or what a trusted proxy says. Undefined on a Unix socket,
+   * The client's address: that of the connection's other end, or the one that a trusted proxy names. Undefined on a Unix socket,
    * and where the proxy hides or does not know it.
    */
   get remoteAddress(): string | undefined {
-    return this.#whose().address;
+    return this.#toClient().address;
   }
 
   /** True if the client asks for the WebSocket protocol, whatever else the request is. */
@@ -245,7 +245,7 @@ export class ChannelRequest<out Attachment = unknown> {
     else signal.addEventListener("abort", () => this.onGone(), { once: true });
   }
 
-  #whose(): Client {
+  #toClient(): Client {
     this.#client ??= this.context.findClient(this.exchange);
     return this.#client;
   }

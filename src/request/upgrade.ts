@@ -32,7 +32,7 @@ const RESULT_NAMES: readonly PropertyKey[] = ["headers", "attachment", "status",
 
 /**
  * Undefined for a result that is the answer. Throws BAD_DATA for what is neither answer nor consent: a check fails closed.
- * Consent is undefined, or a literal that has `headers` and `attachment` alone: an Error, say, is none.
+ * Consent is undefined, or a literal that has `headers` and `attachment` alone: an Error, for example, is none.
  */
 export function toAccepted(handshake: Handshake, result: UpgradeResult): CheckedUpgrade | undefined {
   if (result === undefined) return { handshake, fields: NO_FIELDS, attachment: undefined };

@@ -64,7 +64,11 @@ function bench(onOverflow: OverflowPolicy, budget = new BufferBudget(TOTAL)): Be
     channelEnded: () => {},
   } as unknown as ChannelContext;
   const heartbeat = { pingIntervalMs: 0, pongTimeoutMs: 0 };
-  const channel = makeChannel(wire, {}, { maxBufferedBytes: MAX, onOverflow, heartbeat }, context);
+  const channel = makeChannel(context, {
+    transport: wire,
+    handlers: {},
+    settings: { maxBufferedBytes: MAX, onOverflow, heartbeat },
+  });
   channel.begin(undefined);
   assert.equal(channel.send("first"), true);
   wire.calls.length = 0;

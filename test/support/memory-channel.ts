@@ -53,7 +53,7 @@ export class MemoryChannel {
       channelOverflowed() {},
       channelEnded() {},
     };
-    const channel = makeChannel(this.#transport, handlers, settings, context);
+    const channel = makeChannel(context, { transport: this.#transport, handlers, settings });
     this.channel = channel.publicChannel;
     channel.begin(undefined);
   }
