@@ -8,7 +8,9 @@ import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts"
 import { type EncodedBody, EncodedMessage, messageToEvent } from "../../protocol/encoded-message.ts";
 import { bodyMessage, type OutboundMessage } from "../../protocol/outbound-message.ts";
 import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "../close-status.ts";
-import type { ExchangeListener, ResponseExchange } from "../exchange.ts";
+import { type CompressOptions, toCompressSettings } from "../compression/deflate.ts";
+import { GzipResponse } from "../compression/gzip.ts";
+import type { Exchange, ExchangeListener, ResponseWriter } from "../exchange.ts";
 import type { Heartbeat, MessageForm, Position, Transport, TransportKind, TransportListener } from "../transport.ts";
 
 export interface HttpFormat {
@@ -62,11 +64,15 @@ const NO_MESSAGE: OutboundMessage = { status: undefined, fields: [], body: null,
 
 interface HttpTransportOptions {
   /** The response is a body that the handler returned, which goes on to a client that has half-closed. @default false */
-  readonly outlivesFin: boolean;
+  readonly outlivesFin?: boolean;
+  /** The option `compress` of the channel. @default false */
+  readonly compress?: boolean | CompressOptions | undefined;
 }
 
 export class HttpTransport implements Transport, ExchangeListener {
-  readonly #exchange: ResponseExchange;
+  readonly #exchange: Exchange;
+  /** The exchange, or what compresses for it. */
+  readonly #response: ResponseWriter;
   /** Fields that the head gets beside those of the first message. */
   readonly #fields: readonly string[];
   /** The previous exchange listener; still notified after this one. */
@@ -82,13 +88,9 @@ export class HttpTransport implements Transport, ExchangeListener {
   #hasWritten = false;
   #wroteAt = 0;
 
-  constructor(
-    exchange: ResponseExchange,
-    format: HttpFormat,
-    fields: readonly string[],
-    options?: HttpTransportOptions,
-  ) {
+  constructor(exchange: Exchange, format: HttpFormat, fields: readonly string[], options?: HttpTransportOptions) {
     this.#exchange = exchange;
+    this.#response = toWriter(exchange, options?.compress);
     this.#format = format;
     this.#fields = fields;
     this.#outlivesFin = options?.outlivesFin === true;
@@ -155,7 +157,7 @@ export class HttpTransport implements Transport, ExchangeListener {
       const whole = this.#fields.length === 0 ? encoded : undefined;
       const head = whole?.head ?? format.head(this.#withFields(message), "whole");
       if (whole !== undefined) whole.head = head;
-      this.#exchange.respond(head, body, whole);
+      this.#response.respond(head, body, whole);
       this.#ended(ANSWERED);
     } else if (this.#start(message, undefined)) this.#write(body, encoded);
   }
@@ -188,8 +190,8 @@ export class HttpTransport implements Transport, ExchangeListener {
     if (this.#end !== undefined) return;
     // The channel's own fields belong to this answer as well: without its CORS fields no page of another origin could
     // tell it from a failure.
-    if (!this.#isStarted) this.#exchange.respond({ status: 204, fields: withoutContentFields(this.#fields) }, null);
-    else this.#exchange.end();
+    if (!this.#isStarted) this.#response.respond({ status: 204, fields: withoutContentFields(this.#fields) }, null);
+    else this.#response.end();
     this.#ended(closeStatus("server", code, reason));
   }
 
@@ -264,7 +266,7 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   #start(message: OutboundMessage, length: number | undefined): boolean {
     const format = this.#formatOf(message);
-    const hasBody = this.#exchange.start(format.head(this.#withFields(message), "stream"), length);
+    const hasBody = this.#response.start(format.head(this.#withFields(message), "stream"), length);
     this.#format = format;
     this.#isStarted = true;
     this.#hasWritten = true;
@@ -280,7 +282,7 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   #write(data: string | Uint8Array | null, encoded?: EncodedBody): void {
     this.#hasWritten = true;
-    if (data !== null && data.length > 0 && this.#end === undefined) this.#exchange.write(data, encoded);
+    if (data !== null && data.length > 0 && this.#end === undefined) this.#response.write(data, encoded);
   }
 
   /** An event stream has status 200 (WHATWG HTML §9.2.3); an answer with another one is an ordinary response. */
@@ -294,6 +296,11 @@ export class HttpTransport implements Transport, ExchangeListener {
     this.#end = status;
     this.#listener?.transportClosed(status);
   }
+}
+
+function toWriter(exchange: Exchange, compress: boolean | CompressOptions = false): ResponseWriter {
+  if (compress === false) return exchange;
+  return new GzipResponse(exchange, toCompressSettings(compress, { contextTakeover: true }));
 }
 
 /** True for an answer of which the channel's own content fields would be wrong: it has no content, or is a failure's text. */
