@@ -141,25 +141,29 @@ export class HttpTransport implements Transport, ExchangeListener {
     return this.#formatOf(message).endsAfterSend;
   }
 
-  send(message: OutboundMessage, position: Position): void {
+  // Everything that may throw (a forbidden header) comes before any state changes: the channel stays usable.
+  send(message: OutboundMessage): void {
+    const format = this.#formatOf(message);
+    const encoded = encodedBody(message, format);
+    const body = encoded === undefined ? encode(message, format) : encoded.data;
+    if (this.#isStarted || this.#start(message, undefined)) this.#write(body, encoded);
+  }
+
+  sendLast(message: OutboundMessage): void {
     if (this.#isStarted) {
-      const encoded = encodedBody(message, this.#format);
-      this.#write(encoded === undefined ? encode(message, this.#format) : encoded.data, encoded);
-      if (position === "last") this.close(1000, "");
+      this.send(message);
+      this.close(1000, "");
       return;
     }
     const format = this.#formatOf(message);
-    // Everything that may throw (a forbidden header) comes before any state changes: the channel stays usable.
     const encoded = encodedBody(message, format);
     const body = encoded === undefined ? encode(message, format) : encoded.data;
-    if (position === "last") {
-      // Fields of this channel alone make it a response of its own.
-      const whole = this.#fields.length === 0 ? encoded : undefined;
-      const head = whole?.head ?? format.head(this.#withFields(message), "whole");
-      if (whole !== undefined) whole.head = head;
-      this.#response.respond(head, body, whole);
-      this.#ended(ANSWERED);
-    } else if (this.#start(message, undefined)) this.#write(body, encoded);
+    // Fields of this channel alone make it a response of its own.
+    const whole = this.#fields.length === 0 ? encoded : undefined;
+    const head = whole?.head ?? format.head(this.#withFields(message), "whole");
+    if (whole !== undefined) whole.head = head;
+    this.#response.respond(head, body, whole);
+    this.#ended(ANSWERED);
   }
 
   begin(message: OutboundMessage, position: Position): void {
@@ -175,7 +179,7 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   refuse(answer: OutboundMessage): boolean {
     if (this.#isStarted || this.#end !== undefined) return false;
-    this.send(answer, "last");
+    this.sendLast(answer);
     return true;
   }
 
@@ -197,11 +201,11 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   /** Plain HTTP counts in seconds (RFC 9110 §10.2.3); a response that has begun just ends. */
   goodbye(comeBackMs: number): void {
-    if (this.messageForm === "event") this.send({ ...NO_MESSAGE, event: { retry: comeBackMs } }, "last");
+    if (this.messageForm === "event") this.sendLast({ ...NO_MESSAGE, event: { retry: comeBackMs } });
     else if (this.#isStarted) this.close(1000, "");
     else {
       const fields = ["Retry-After", String(Math.ceil(comeBackMs / 1000))];
-      this.send({ ...bodyMessage("Service Unavailable\n"), status: 503, fields }, "last");
+      this.sendLast({ ...bodyMessage("Service Unavailable\n"), status: 503, fields });
     }
   }
 
