@@ -123,7 +123,8 @@ export class Outbox {
 
   async #sendWaiting(sendable: Sendable, position: Position): Promise<void> {
     if (sendable.parts === undefined) {
-      this.#try(() => this.#transport.send(sendable.message, position));
+      const { message } = sendable;
+      this.#try(() => (position === "last" ? this.#transport.sendLast(message) : this.#transport.send(message)));
       return;
     }
     const source = this.#try(() => this.#begin(sendable, position));

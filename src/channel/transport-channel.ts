@@ -142,24 +142,27 @@ export class TransportChannel
     }
     const isLast = closeAfterSend ?? this.#transport.closesByDefault?.(sendable.message);
     if (isLast === true) this.#transmitLast(sendable);
-    else this.#transmit(sendable, "more");
+    else if (this.#mustWait(sendable)) this.#sendLater(sendable, "more");
+    else this.#transport.send(sendable.message);
     this.#context.messages.sent += 1;
     return true;
   }
 
-  #transmit(sendable: Sendable, position: Position): void {
-    if (sendable.parts === undefined && !this.#outbox?.isBusy) this.#transport.send(sendable.message, position);
-    else {
-      this.#outbox ??= new Outbox(this.#transport, this.#context.budget, this);
-      this.#outbox.add(sendable, position);
-    }
+  #mustWait({ parts }: Sendable): boolean {
+    return parts !== undefined || this.#outbox?.isBusy === true;
+  }
+
+  #sendLater(sendable: Sendable, position: Position): void {
+    this.#outbox ??= new Outbox(this.#transport, this.#context.budget, this);
+    this.#outbox.add(sendable, position);
   }
 
   /** Closes first: the end of a response lets the handler of the next request run, which must find this channel closed. */
   #transmitLast(sendable: Sendable): void {
     this.#step("close");
     try {
-      this.#transmit(sendable, "last");
+      if (this.#mustWait(sendable)) this.#sendLater(sendable, "last");
+      else this.#transport.sendLast(sendable.message);
     } catch (error) {
       this.#step("reopen");
       throw error;

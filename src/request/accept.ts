@@ -13,7 +13,6 @@ import type { WithCodec } from "../codec/message-codec.ts";
 import { negotiateDeflate, parseExtensions } from "../codec/ws-extensions.ts";
 import { chooseProtocol } from "../codec/ws-handshake.ts";
 import { toCompressSettings } from "../transport/compression/deflate.ts";
-import { compressing } from "../transport/compression/gzip.ts";
 import { PermessageDeflate } from "../transport/compression/permessage-deflate.ts";
 import type { WebSocketOptions } from "../transport/exchange.ts";
 import { EVENT_STREAM } from "../transport/http/sse.ts";
@@ -147,8 +146,7 @@ function chooseTransport(
   const { exchange } = request;
   if (!request.isWebSocket || exchange.isClientGone) {
     const format = options.sse !== false && request.acceptsEventStream ? EVENT_STREAM : PLAIN;
-    const answer = compressing(exchange, options.compress);
-    return { transport: new HttpTransport(answer, format, fields), isRefused: false };
+    return { transport: new HttpTransport(exchange, format, fields, options), isRefused: false };
   }
   try {
     return { transport: acceptWebSocket(request, fields, options), isRefused: false };

@@ -34,6 +34,6 @@ export function refuse(request: ChannelRequest, refusal: Refusal, own: readonly 
   // A client that asks for a WebSocket may go on sending frames (RFC 6455 §4.2.2 item 4).
   if (request.isWebSocket) fields.push("Connection", status === 426 ? "Upgrade, close" : "close");
   const transport = new HttpTransport(request.exchange, PLAIN, own);
-  transport.send({ ...bodyMessage(`${message}\n`), status, fields }, "last");
+  transport.sendLast({ ...bodyMessage(`${message}\n`), status, fields });
   return transport;
 }

@@ -8,7 +8,7 @@ import { IndexedSet } from "../base/indexed-set.ts";
 import { Http1Driver } from "../transport/http1/driver.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../transport/io/byte-stream.ts";
-import { ProxyListener } from "../transport/io/proxy-stream.ts";
+import { ProxyListener } from "../transport/io/proxy-listener.ts";
 import { AddressLimit, answerBusy } from "./admission.ts";
 import type { ExchangeServer } from "./exchange-server.ts";
 import type { Connection, ExchangeSource } from "./exchange-source.ts";
@@ -137,8 +137,8 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
     answerBusy(socket);
   }
 
-  beginHttp(stream: NetStream, bytes: ByteStream = stream): Http1Driver {
-    const driver = new Http1Driver(bytes, this.#server);
+  beginHttp(stream: NetStream, client?: Pick<ByteStream, "remoteAddress">): Http1Driver {
+    const driver = new Http1Driver(stream, this.#server, client);
     stream.listener = driver;
     this.#server.connectionOpened(stream);
     return driver;

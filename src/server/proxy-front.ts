@@ -6,7 +6,7 @@ import { ChannelError } from "../base/errors.ts";
 import type { ProxyProtocolHeader } from "../codec/proxy-protocol.ts";
 import type { Http1Driver } from "../transport/http1/driver.ts";
 import type { ByteStream } from "../transport/io/byte-stream.ts";
-import { ProxiedStream, ProxyListener } from "../transport/io/proxy-stream.ts";
+import { ProxyListener } from "../transport/io/proxy-listener.ts";
 import { addressOf, type NetStream } from "./net-stream.ts";
 import { checkProxyOptions, type ServeOptions } from "./options.ts";
 import { createTls } from "./tls.ts";
@@ -21,7 +21,7 @@ export interface ProxyFrontOwner {
   /** Answers that there is no room. */
   turnAway(stream: NetStream): void;
   /** Begins HTTP on the stream. `bytes`: the same stream as it looks to HTTP. */
-  beginHttp(stream: NetStream, bytes?: ByteStream): Http1Driver;
+  beginHttp(stream: NetStream, client?: Pick<ByteStream, "remoteAddress">): Http1Driver;
   /** Begins HTTP/2 on a socket after its TLS handshake; false if that has not chosen HTTP/2. */
   beginHttp2(socket: Socket, remoteAddress: string | undefined): boolean;
   /** The stream is given up: its socket belongs to TLS now. */
@@ -111,10 +111,7 @@ export class ProxyFront {
    */
   #beginHttp(stream: NetStream, header: ProxyProtocolHeader): Http1Driver {
     const isOwn = header === "local" || header === "absent";
-    return this.#owner.beginHttp(
-      stream,
-      isOwn ? stream : new ProxiedStream(stream, clientOf(stream.remoteAddress, header)),
-    );
+    return this.#owner.beginHttp(stream, isOwn ? stream : { remoteAddress: clientOf(stream.remoteAddress, header) });
   }
 }
 

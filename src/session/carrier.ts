@@ -97,7 +97,7 @@ export class WebSocketCarrier extends Carrier {
 
   write(record: CompactRecord): void {
     this.#hasWrittenSinceTick = true;
-    this.transport.send(asWebSocketMessage(record), "more");
+    this.transport.send(asWebSocketMessage(record));
   }
 
   /** Sends a heartbeat record after a silence of our own, as a page sees no pings; and a ping after one of the client's. */
@@ -133,7 +133,7 @@ export class StreamCarrier extends Carrier {
   readonly kind = "sse";
 
   write(record: CompactRecord): void {
-    this.transport.send(asEventText(record), "more");
+    this.transport.send(asEventText(record));
     if (typeof record !== "string" && record.type === "close") this.transport.close(NORMAL, "");
   }
 }
@@ -148,14 +148,14 @@ export class PollCarrier extends Carrier {
   }
 
   override finish(): void {
-    this.transport.send(bodyMessage(this.#text), "last");
+    this.transport.sendLast(bodyMessage(this.#text));
   }
 
   /** Drops what was written: an answer without an `open` has no records, and its status tells why. */
   override end(code: number): void {
     this.#text = "";
     const [status, body] = code === REPLACED ? ANSWER_REPLACED : ANSWER_OVER;
-    this.transport.send({ ...bodyMessage(body), status }, "last");
+    this.transport.sendLast({ ...bodyMessage(body), status });
   }
 }
 

@@ -16,7 +16,6 @@ import { contextOf } from "../request/context.ts";
 import { newChannel, refusedChannel } from "../request/new-channel.ts";
 import { toRefusal } from "../request/refusal.ts";
 import { ChannelRequest } from "../request/request.ts";
-import { compressing } from "../transport/compression/gzip.ts";
 import type { WebSocketOptions } from "../transport/exchange.ts";
 import { HttpTransport } from "../transport/http/transport.ts";
 import { answerFields, answerOther, refuse } from "./answer.ts";
@@ -165,7 +164,7 @@ function toCarrier(request: ChannelRequest, options: AnySessionOptions, own: rea
     const settings = { protocols: requireProtocol, maxMessageBytes: maxMessageBytes + 1, compress };
     return new WebSocketCarrier(acceptWebSocket(request, own, settings, lettered(context.webSocket)), maxMessageBytes);
   }
-  const transport = new HttpTransport(compressing(request.exchange, compress), RECORD_STREAM, answerFields(own));
+  const transport = new HttpTransport(request.exchange, RECORD_STREAM, answerFields(own), options);
   return request.query.get("mode") === "poll" ? new PollCarrier(transport) : new StreamCarrier(transport);
 }
 

@@ -10,7 +10,7 @@ import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import type { CompactRecord } from "../protocol/session.ts";
 import { type CloseStatus, closeStatus, connectionFailed, describeClose } from "../transport/close-status.ts";
 import type { Flushable } from "../transport/io/flusher.ts";
-import type { Position, SessionListener, Transport, TransportKind } from "../transport/transport.ts";
+import type { SessionListener, Transport, TransportKind } from "../transport/transport.ts";
 import type { Carrier, CarrierOwner } from "./carrier.ts";
 import {
   ABNORMAL,
@@ -180,9 +180,13 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     if (this.#carrier !== undefined) this.#start(this.#carrier);
   }
 
-  send(message: OutboundMessage, position: Position): void {
+  send(message: OutboundMessage): void {
     if (message.body !== null && this.#state.isOpen) this.#enqueue(toRecord(message));
-    if (position === "last") this.close(NORMAL, "");
+  }
+
+  sendLast(message: OutboundMessage): void {
+    this.send(message);
+    this.close(NORMAL, "");
   }
 
   /** Sends each part as a message, as an event stream does: a record is kept whole until it is acknowledged. */

@@ -102,24 +102,8 @@ export interface Exchange {
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport;
 }
 
-/** The half of an exchange that answers. */
-export type ResponseExchange = Pick<
-  Exchange,
-  | "isAnswered"
-  | "isClientGone"
-  | "bufferedAmount"
-  | "pinnedBytes"
-  | "isReadingPaused"
-  | "listener"
-  | "respond"
-  | "start"
-  | "write"
-  | "end"
-  | "flush"
-  | "abort"
-  | "probe"
-  | "endWhenSilent"
->;
+/** The part of an exchange that a response is written to. */
+export type ResponseWriter = Pick<Exchange, "respond" | "start" | "write" | "end">;
 
 export interface ExchangeListener {
   /** `bufferedAmount` came back to zero. */

@@ -48,8 +48,10 @@ export interface Transport<Listener extends TransportListener = TransportListene
   setupDone?(): void;
   /** Whether a message ends the conversation when the application does not say. */
   closesByDefault?(message: OutboundMessage): boolean;
-  /** One whole message. */
-  send(message: OutboundMessage, position: Position): void;
+  /** One whole message. Two verbs, not a parameter: that one is 1 % of an echo's instructions (bench/micro/versus). */
+  send(message: OutboundMessage): void;
+  /** One whole message, with which the conversation ends. */
+  sendLast(message: OutboundMessage): void;
   /** A message in parts begins: an HTTP body, events, or the fragments of one WebSocket message. */
   begin?(message: OutboundMessage, position: Position): void;
   part(data: string | Uint8Array): void;

@@ -33,6 +33,9 @@ class Wire implements Transport {
   send(): void {
     this.calls.push("send");
   }
+  sendLast(): void {
+    this.calls.push("sendLast");
+  }
   fail(code: number): void {
     this.calls.push(`fail ${code}`);
   }

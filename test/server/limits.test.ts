@@ -73,7 +73,7 @@ const PROOFS: Record<keyof ServerLimits, Proof | readonly string[]> = {
   tlsHandshakeTimeoutMs: ["test/server/admission.test.ts"],
   closeTimeoutMs: ["test/transport/http1/driver.test.ts", "test/transport/websocket/transport.test.ts"],
   writeTimeoutMs: ["test/server/net-stream.test.ts", "test/server/stalled.test.ts"],
-  headerTimeoutMs: ["test/transport/tick.test.ts", "test/transport/io/proxy-stream.test.ts"],
+  headerTimeoutMs: ["test/transport/tick.test.ts", "test/transport/io/proxy-listener.test.ts"],
   requestTimeoutMs: ["test/transport/tick.test.ts"],
   messageTimeoutMs: ["test/transport/websocket/transport.test.ts"],
   keepAliveTimeoutMs: ["test/transport/tick.test.ts"],

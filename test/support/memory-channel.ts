@@ -8,13 +8,7 @@ import { makeChannel } from "../../src/channel/typed-channel.ts";
 import type { OutboundMessage } from "../../src/protocol/outbound-message.ts";
 import { type CloseStatus, clientLeft, closeStatus } from "../../src/transport/close-status.ts";
 import { BufferBudget } from "../../src/transport/io/buffer-budget.ts";
-import type {
-  MessageForm,
-  Position,
-  Transport,
-  TransportKind,
-  TransportListener,
-} from "../../src/transport/transport.ts";
+import type { MessageForm, Transport, TransportKind, TransportListener } from "../../src/transport/transport.ts";
 
 export interface Sent {
   readonly body: string | Uint8Array | null;
@@ -99,10 +93,13 @@ class MemoryTransport implements Transport {
     return this.kind === "stream";
   }
 
-  send({ body, event, status, fields }: OutboundMessage, position: Position): void {
-    const isLast = position === "last";
-    this.#onSent({ body, id: event?.id, event: event?.event, status, fields, isLast });
-    if (isLast) this.ended(closeStatus("server", 1000));
+  send({ body, event, status, fields }: OutboundMessage): void {
+    this.#onSent({ body, id: event?.id, event: event?.event, status, fields, isLast: false });
+  }
+
+  sendLast({ body, event, status, fields }: OutboundMessage): void {
+    this.#onSent({ body, id: event?.id, event: event?.event, status, fields, isLast: true });
+    this.ended(closeStatus("server", 1000));
   }
 
   part(): void {}

@@ -225,7 +225,7 @@ describe("a silent event stream", () => {
     });
     driver.onBytes(Buffer.from("GET / HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n"));
     transport!.listen(new Listener());
-    transport!.send({ status: undefined, fields: [], body: "a", event: undefined, length: undefined }, "more");
+    transport!.send({ status: undefined, fields: [], body: "a", event: undefined, length: undefined });
     const { written } = wire;
     for (let now = 0; now < 25_000; now += 1000) transport!.tick(now, HEARTBEAT);
     assert.equal(wire.written, written);

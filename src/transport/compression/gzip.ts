@@ -1,6 +1,5 @@
-// Responses in gzip: RFC 9110 §8.4.1.3, RFC 1952. A wrapper around the half of an Exchange that answers: whatever is
-// written on it (plain answers, streams, event streams) leaves compressed, each part at once, so that a client sees an
-// event before the next one is made.
+// Responses in gzip: RFC 9110 §8.4.1.3, RFC 1952. What is written to a GzipResponse (plain answers, streams, event streams)
+// leaves its exchange compressed, each part at once, so that a client sees an event before the next one is made.
 
 import { crc32 } from "node:zlib";
 import { concat } from "../../base/bytes.ts";
@@ -10,9 +9,8 @@ import { joinedValues } from "../../codec/http1-request.ts";
 import type { ResponseHead } from "../../codec/http1-response.ts";
 import { statusHasBody } from "../../codec/http1-response.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";
-import type { Exchange, ExchangeListener, ResponseExchange } from "../exchange.ts";
+import type { Exchange, ResponseWriter } from "../exchange.ts";
 import {
-  type CompressOptions,
   type CompressSettings,
   type Deflater,
   deflate,
@@ -21,7 +19,6 @@ import {
   reaches,
   sharedDeflater,
   toBytes,
-  toCompressSettings,
 } from "./deflate.ts";
 
 /** RFC 1952 §2.3: magic, DEFLATE, no flags, no time, no extra flags, unknown system. */
@@ -30,13 +27,7 @@ const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
 /** RFC 1951 §3.2.4: a stored block's length has 16 bits. */
 const MAX_STORED_BYTES = 65_535;
 
-/** The exchange with the option `compress`. */
-export function compressing(exchange: Exchange, compress: boolean | CompressOptions = false): ResponseExchange {
-  if (compress === false) return exchange;
-  return new GzipExchange(exchange, toCompressSettings(compress, { contextTakeover: true }));
-}
-
-export class GzipExchange implements ResponseExchange {
+export class GzipResponse implements ResponseWriter {
   readonly #exchange: Exchange;
   readonly #settings: CompressSettings;
   readonly #isAccepted: boolean;
@@ -46,26 +37,6 @@ export class GzipExchange implements ResponseExchange {
     this.#exchange = exchange;
     this.#settings = settings;
     this.#isAccepted = acceptsGzip(joinedValues(exchange.head.fields, "accept-encoding"));
-  }
-
-  get isAnswered(): boolean {
-    return this.#exchange.isAnswered;
-  }
-
-  get isClientGone(): boolean {
-    return this.#exchange.isClientGone;
-  }
-
-  get bufferedAmount(): number {
-    return this.#exchange.bufferedAmount;
-  }
-
-  get listener(): ExchangeListener | undefined {
-    return this.#exchange.listener;
-  }
-
-  set listener(listener: ExchangeListener | undefined) {
-    this.#exchange.listener = listener;
   }
 
   respond(response: ResponseHead, body: string | Uint8Array | null): void {
@@ -101,30 +72,6 @@ export class GzipExchange implements ResponseExchange {
   end(): void {
     if (this.#body !== undefined) this.#exchange.write(this.#body.end());
     this.#exchange.end();
-  }
-
-  flush(): void {
-    this.#exchange.flush();
-  }
-
-  get pinnedBytes(): number {
-    return this.#exchange.pinnedBytes ?? 0;
-  }
-
-  get isReadingPaused(): boolean {
-    return this.#exchange.isReadingPaused === true;
-  }
-
-  probe(): void {
-    this.#exchange.probe();
-  }
-
-  endWhenSilent(): void {
-    this.#exchange.endWhenSilent();
-  }
-
-  abort(): void {
-    this.#exchange.abort();
   }
 
   #mayEncode({ status, fields }: ResponseHead): boolean {

@@ -8,7 +8,9 @@ import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts"
 import { type EncodedBody, EncodedMessage, messageToEvent } from "../../protocol/encoded-message.ts";
 import { bodyMessage, type OutboundMessage } from "../../protocol/outbound-message.ts";
 import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "../close-status.ts";
-import type { ExchangeListener, ResponseExchange } from "../exchange.ts";
+import { type CompressOptions, toCompressSettings } from "../compression/deflate.ts";
+import { GzipResponse } from "../compression/gzip.ts";
+import type { Exchange, ExchangeListener, ResponseWriter } from "../exchange.ts";
 import type { Heartbeat, MessageForm, Position, Transport, TransportKind, TransportListener } from "../transport.ts";
 
 export interface HttpFormat {
@@ -62,11 +64,15 @@ const NO_MESSAGE: OutboundMessage = { status: undefined, fields: [], body: null,
 
 interface HttpTransportOptions {
   /** The response is a body that the handler returned, which goes on to a client that has half-closed. @default false */
-  readonly outlivesFin: boolean;
+  readonly outlivesFin?: boolean;
+  /** The option `compress` of the channel. @default false */
+  readonly compress?: boolean | CompressOptions | undefined;
 }
 
 export class HttpTransport implements Transport, ExchangeListener {
-  readonly #exchange: ResponseExchange;
+  readonly #exchange: Exchange;
+  /** The exchange, or what compresses for it. */
+  readonly #response: ResponseWriter;
   /** Fields that the head gets beside those of the first message. */
   readonly #fields: readonly string[];
   /** The previous exchange listener; still notified after this one. */
@@ -82,13 +88,9 @@ export class HttpTransport implements Transport, ExchangeListener {
   #hasWritten = false;
   #wroteAt = 0;
 
-  constructor(
-    exchange: ResponseExchange,
-    format: HttpFormat,
-    fields: readonly string[],
-    options?: HttpTransportOptions,
-  ) {
+  constructor(exchange: Exchange, format: HttpFormat, fields: readonly string[], options?: HttpTransportOptions) {
     this.#exchange = exchange;
+    this.#response = toWriter(exchange, options?.compress);
     this.#format = format;
     this.#fields = fields;
     this.#outlivesFin = options?.outlivesFin === true;
@@ -139,25 +141,29 @@ export class HttpTransport implements Transport, ExchangeListener {
     return this.#formatOf(message).endsAfterSend;
   }
 
-  send(message: OutboundMessage, position: Position): void {
+  // Everything that may throw (a forbidden header) comes before any state changes: the channel stays usable.
+  send(message: OutboundMessage): void {
+    const format = this.#formatOf(message);
+    const encoded = encodedBody(message, format);
+    const body = encoded === undefined ? encode(message, format) : encoded.data;
+    if (this.#isStarted || this.#start(message, undefined)) this.#write(body, encoded);
+  }
+
+  sendLast(message: OutboundMessage): void {
     if (this.#isStarted) {
-      const encoded = encodedBody(message, this.#format);
-      this.#write(encoded === undefined ? encode(message, this.#format) : encoded.data, encoded);
-      if (position === "last") this.close(1000, "");
+      this.send(message);
+      this.close(1000, "");
       return;
     }
     const format = this.#formatOf(message);
-    // Everything that may throw (a forbidden header) comes before any state changes: the channel stays usable.
     const encoded = encodedBody(message, format);
     const body = encoded === undefined ? encode(message, format) : encoded.data;
-    if (position === "last") {
-      // Fields of this channel alone make it a response of its own.
-      const whole = this.#fields.length === 0 ? encoded : undefined;
-      const head = whole?.head ?? format.head(this.#withFields(message), "whole");
-      if (whole !== undefined) whole.head = head;
-      this.#exchange.respond(head, body, whole);
-      this.#ended(ANSWERED);
-    } else if (this.#start(message, undefined)) this.#write(body, encoded);
+    // Fields of this channel alone make it a response of its own.
+    const whole = this.#fields.length === 0 ? encoded : undefined;
+    const head = whole?.head ?? format.head(this.#withFields(message), "whole");
+    if (whole !== undefined) whole.head = head;
+    this.#response.respond(head, body, whole);
+    this.#ended(ANSWERED);
   }
 
   begin(message: OutboundMessage, position: Position): void {
@@ -173,7 +179,7 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   refuse(answer: OutboundMessage): boolean {
     if (this.#isStarted || this.#end !== undefined) return false;
-    this.send(answer, "last");
+    this.sendLast(answer);
     return true;
   }
 
@@ -188,18 +194,18 @@ export class HttpTransport implements Transport, ExchangeListener {
     if (this.#end !== undefined) return;
     // The channel's own fields belong to this answer as well: without its CORS fields no page of another origin could
     // tell it from a failure.
-    if (!this.#isStarted) this.#exchange.respond({ status: 204, fields: withoutContentFields(this.#fields) }, null);
-    else this.#exchange.end();
+    if (!this.#isStarted) this.#response.respond({ status: 204, fields: withoutContentFields(this.#fields) }, null);
+    else this.#response.end();
     this.#ended(closeStatus("server", code, reason));
   }
 
   /** Plain HTTP counts in seconds (RFC 9110 §10.2.3); a response that has begun just ends. */
   goodbye(comeBackMs: number): void {
-    if (this.messageForm === "event") this.send({ ...NO_MESSAGE, event: { retry: comeBackMs } }, "last");
+    if (this.messageForm === "event") this.sendLast({ ...NO_MESSAGE, event: { retry: comeBackMs } });
     else if (this.#isStarted) this.close(1000, "");
     else {
       const fields = ["Retry-After", String(Math.ceil(comeBackMs / 1000))];
-      this.send({ ...bodyMessage("Service Unavailable\n"), status: 503, fields }, "last");
+      this.sendLast({ ...bodyMessage("Service Unavailable\n"), status: 503, fields });
     }
   }
 
@@ -264,7 +270,7 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   #start(message: OutboundMessage, length: number | undefined): boolean {
     const format = this.#formatOf(message);
-    const hasBody = this.#exchange.start(format.head(this.#withFields(message), "stream"), length);
+    const hasBody = this.#response.start(format.head(this.#withFields(message), "stream"), length);
     this.#format = format;
     this.#isStarted = true;
     this.#hasWritten = true;
@@ -280,7 +286,7 @@ export class HttpTransport implements Transport, ExchangeListener {
 
   #write(data: string | Uint8Array | null, encoded?: EncodedBody): void {
     this.#hasWritten = true;
-    if (data !== null && data.length > 0 && this.#end === undefined) this.#exchange.write(data, encoded);
+    if (data !== null && data.length > 0 && this.#end === undefined) this.#response.write(data, encoded);
   }
 
   /** An event stream has status 200 (WHATWG HTML §9.2.3); an answer with another one is an ordinary response. */
@@ -294,6 +300,11 @@ export class HttpTransport implements Transport, ExchangeListener {
     this.#end = status;
     this.#listener?.transportClosed(status);
   }
+}
+
+function toWriter(exchange: Exchange, compress: boolean | CompressOptions = false): ResponseWriter {
+  if (compress === false) return exchange;
+  return new GzipResponse(exchange, toCompressSettings(compress, { contextTakeover: true }));
 }
 
 /** True for an answer of which the channel's own content fields would be wrong: it has no content, or is a failure's text. */

@@ -77,6 +77,7 @@ interface BodyReader {
 
 export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner {
   readonly stream: ByteStream;
+  readonly client: Pick<ByteStream, "remoteAddress">;
   readonly connection: Http1Connection;
   readonly context: Http1Context;
   #state: DriverState = "reading";
@@ -100,8 +101,10 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   #silence: SilenceWatch | undefined;
   #requests = 0;
 
-  constructor(stream: ByteStream, context: Http1Context) {
+  /** `client`: the stream itself, or the client of the proxy that it comes from. */
+  constructor(stream: ByteStream, context: Http1Context, client: Pick<ByteStream, "remoteAddress"> = stream) {
     this.stream = stream;
+    this.client = client;
     this.context = context;
     this.connection = new Http1Connection(context.http);
   }

@@ -19,6 +19,7 @@ const NO_FIELDS: readonly string[] = [];
 
 export interface ExchangeOwner {
   readonly stream: ByteStream;
+  readonly client: Pick<ByteStream, "remoteAddress">;
   readonly connection: Http1Connection;
   readonly context: WebSocketContext;
   /** True while the connection is not read, because the application does not take what has arrived. */
@@ -63,7 +64,7 @@ export class Http1Exchange implements Exchange {
   }
 
   get remoteAddress(): string | undefined {
-    return this.#owner.stream.remoteAddress;
+    return this.#owner.client.remoteAddress;
   }
 
   get webSocketRequest(): WebSocketRequestKind | undefined {

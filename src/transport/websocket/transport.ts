@@ -21,7 +21,7 @@ import type { BufferBudget } from "../io/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../io/byte-stream.ts";
 import type { Flushable, Flusher } from "../io/flusher.ts";
 import { earnedMs, FLUSH_BYTES } from "../limits.ts";
-import type { Heartbeat, Position, Transport, TransportKind, TransportListener } from "../transport.ts";
+import type { Heartbeat, Transport, TransportKind, TransportListener } from "../transport.ts";
 import { afterStep, delivers, isGone, isPaused, type Reading, type ReadingStep } from "./reading.ts";
 
 /** A message in parts has begun without a part. */
@@ -110,13 +110,17 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     this.#queueFlush();
   }
 
-  send(message: OutboundMessage, position: Position): void {
+  send(message: OutboundMessage): void {
     const { body } = message;
     if (message instanceof EncodedMessage) this.#connection.sendEncoded(message);
     else if (typeof body === "string") this.#connection.sendText(body);
     else if (body !== null) this.#connection.sendBinary(body);
     this.#queueFlush();
-    if (position === "last") this.close(1000, "");
+  }
+
+  sendLast(message: OutboundMessage): void {
+    this.send(message);
+    this.close(1000, "");
   }
 
   begin(): void {

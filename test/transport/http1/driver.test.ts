@@ -687,6 +687,19 @@ describe("Http1Driver: the client ends its side (RFC 9112 §9.6)", () => {
   });
 });
 
+describe("Http1Driver: a stream that comes from a proxy", () => {
+  it("gives its requests the address of the proxy's client, and none where the proxy names none", () => {
+    const { stream, driver, exchanges } = bench();
+    for (const remoteAddress of [stream.remoteAddress, "198.51.100.9", undefined]) {
+      const client = remoteAddress === stream.remoteAddress ? undefined : { remoteAddress };
+      stream.listener = new Http1Driver(stream, driver.context, client);
+      stream.arrive(get("/"));
+      assert.equal(exchanges.at(-1)!.remoteAddress, remoteAddress);
+    }
+    assert.equal(exchanges.length, 3);
+  });
+});
+
 describe("Http1Driver: another protocol takes over", () => {
   // The key and its answer are those of RFC 6455 §1.2.
   const UPGRADE = get(

@@ -86,7 +86,7 @@ function bench(react: (what: string, bench: Bench) => void = () => {}, options: 
 describe("WebSocketTransport: one write per turn", () => {
   it("writes sixteen sends of one turn at once, at the turn's end", () => {
     const { stream, transport, turn } = bench();
-    for (let count = 0; count < 16; count++) transport.send(message(String(count % 10)), "more");
+    for (let count = 0; count < 16; count++) transport.send(message(String(count % 10)));
     assert.deepEqual(stream.writes, []);
     turn.end();
     assert.deepEqual(stream.writes, [Array.from({ length: 16 }, (_, count) => `\x81\x01${count % 10}`).join("")]);
@@ -96,7 +96,7 @@ describe("WebSocketTransport: one write per turn", () => {
 
   it("writes sixteen answers to one read at once, when the read is over", () => {
     const { stream } = bench((what, { transport }) => {
-      if (what.startsWith("m")) transport.send(message(what), "more");
+      if (what.startsWith("m")) transport.send(message(what));
     });
     const frames = Array.from({ length: 16 }, (_, count) => frame(TEXT, `m${count}`));
     stream.arrive(Buffer.concat(frames));
@@ -106,7 +106,7 @@ describe("WebSocketTransport: one write per turn", () => {
 
   it("RFC 6455 §5.5.2: writes the pongs of one read at once, among the answers", () => {
     const { stream } = bench((what, { transport }) => {
-      if (what === "m") transport.send(message("r"), "more");
+      if (what === "m") transport.send(message("r"));
     });
     stream.arrive(Buffer.concat([frame(PING, "1"), frame(TEXT, "m"), frame(PING, "2")]));
     assert.deepEqual(stream.writes, ["\x8a\x011\x81\x01r\x8a\x012"]);
@@ -114,7 +114,7 @@ describe("WebSocketTransport: one write per turn", () => {
 
   it("writes within the turn once output has grown to 64 KiB", () => {
     const { stream, transport, turn } = bench();
-    for (let count = 0; count < 7; count++) transport.send(message(new Uint8Array(10_000)), "more");
+    for (let count = 0; count < 7; count++) transport.send(message(new Uint8Array(10_000)));
     assert.equal(stream.writes.length, 1);
     turn.end();
     assert.equal(stream.writes.length, 1);
@@ -137,10 +137,10 @@ describe("WebSocketTransport: one write per turn", () => {
 
   it("sends nothing for a message without a body, and a close frame behind a last one", () => {
     const { stream, transport, turn } = bench();
-    transport.send(message(null), "more");
+    transport.send(message(null));
     turn.end();
     assert.deepEqual(stream.writes, []);
-    transport.send(message("bye"), "last");
+    transport.sendLast(message("bye"));
     turn.end();
     assert.deepEqual(stream.writes, [`\x81\x03bye${OUR_CLOSE_1000}`]);
   });
@@ -289,11 +289,11 @@ describe("WebSocketTransport: what the client has not taken", () => {
   it("bufferedAmount counts what waits for the turn's end and what the system has not taken", () => {
     const { stream, transport, turn, told } = bench();
     stream.isStalled = true;
-    transport.send(message("hello"), "more");
+    transport.send(message("hello"));
     assert.equal(transport.bufferedAmount, 7);
     turn.end();
     assert.equal(transport.bufferedAmount, 7);
-    transport.send(message("x"), "more");
+    transport.send(message("x"));
     assert.equal(transport.bufferedAmount, 10);
     turn.end();
     assert.deepEqual(told, []);
@@ -305,9 +305,9 @@ describe("WebSocketTransport: what the client has not taken", () => {
   it("a send from inside `drain` leaves with the next turn", () => {
     let count = 0;
     const { stream, transport, turn } = bench((what, it) => {
-      if (what === "drain" && count++ < 3) it.transport.send(message(String(count)), "more");
+      if (what === "drain" && count++ < 3) it.transport.send(message(String(count)));
     });
-    transport.send(message("0"), "more");
+    transport.send(message("0"));
     for (let turns = 0; turns < 6; turns++) turn.end();
     assert.deepEqual(stream.writes, ["\x81\x010", "\x81\x011", "\x81\x012", "\x81\x013"]);
   });
@@ -390,7 +390,7 @@ describe("WebSocketTransport: the closing handshake (RFC 6455 §7)", () => {
   it("messages sent after a close are discarded", () => {
     const { stream, transport, turn } = bench();
     transport.close(1000, "");
-    transport.send(message("late"), "more");
+    transport.send(message("late"));
     transport.ping(hex("01"));
     transport.close(1001, "again");
     turn.end();
@@ -435,7 +435,7 @@ describe("WebSocketTransport: the end without a handshake", () => {
 
   it("terminate drops the connection, and we did it", () => {
     const { stream, transport, clock, told } = bench();
-    transport.send(message("unsent"), "more");
+    transport.send(message("unsent"));
     transport.terminate();
     assert.equal(stream.isDestroyed, true);
     stream.closed();
@@ -472,7 +472,7 @@ describe("WebSocketTransport: a client that does not read", () => {
   it("RFC 6455 §5.5.3: is answered the latest of its pings, when it reads again", () => {
     const { stream, transport, turn, told } = bench();
     stream.isStalled = true;
-    transport.send(message("unread"), "more");
+    transport.send(message("unread"));
     turn.end();
     for (let count = 0; count < 10_000; count++) stream.arrive(frame(PING, String(count)));
     assert.equal(stream.take(), "\x81\x06unread\x8a\x010");
@@ -488,7 +488,7 @@ describe("WebSocketTransport: a client that does not read", () => {
   it("RFC 6455 §5.5.3: is answered about once a second, if it reads slowly", () => {
     const { stream, transport, turn } = bench();
     stream.isStalled = true;
-    transport.send(message("much"), "more");
+    transport.send(message("much"));
     turn.end();
     for (let second = 0; second < 3; second++) {
       for (let count = 0; count < 100; count++) stream.arrive(frame(PING, `${second}`));
@@ -505,7 +505,7 @@ describe("WebSocketTransport: a client that does not read", () => {
   it("closeTimeoutMs counts from when our close frame is out", () => {
     const { stream, transport, turn, clock, told } = bench();
     stream.isStalled = true;
-    transport.send(message("much"), "more");
+    transport.send(message("much"));
     transport.close(1000, "");
     turn.end();
     clock.advance(10 * CLOSE_TIMEOUT_MS);
@@ -521,7 +521,7 @@ describe("WebSocketTransport: a client that does not read", () => {
   it("closeTimeoutMs counts at once where it is cut off", () => {
     const { stream, transport, turn, clock } = bench();
     stream.isStalled = true;
-    transport.send(message("much"), "more");
+    transport.send(message("much"));
     transport.fail(1013, "too slow");
     turn.end();
     clock.advance(CLOSE_TIMEOUT_MS);

@@ -1,7 +1,6 @@
 // The start of a connection from a proxy that forwards bytes: a PROXY header (`codec/proxy-protocol.ts`) with the client's
 // address precedes the client's bytes.
 
-import type { Piece } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
 import { ProxyProtocolDecoder, type ProxyProtocolHeader } from "../../codec/proxy-protocol.ts";
 import type { ByteStream, ByteStreamListener } from "./byte-stream.ts";
@@ -64,56 +63,5 @@ export class ProxyListener implements ByteStreamListener {
 
   closeSoon(): void {
     this.#stream.destroy();
-  }
-}
-
-/** A stream from a proxy with the address of the proxy's client. */
-export class ProxiedStream implements ByteStream {
-  readonly remoteAddress: string | undefined;
-  readonly #stream: ByteStream;
-
-  constructor(stream: ByteStream, remoteAddress: string | undefined) {
-    this.#stream = stream;
-    this.remoteAddress = remoteAddress;
-  }
-
-  get listener(): ByteStreamListener {
-    return this.#stream.listener;
-  }
-
-  set listener(listener: ByteStreamListener) {
-    this.#stream.listener = listener;
-  }
-
-  get bufferedAmount(): number {
-    return this.#stream.bufferedAmount;
-  }
-
-  get pinnedBytes(): number {
-    return this.#stream.pinnedBytes ?? 0;
-  }
-
-  get isEncrypted(): boolean {
-    return this.#stream.isEncrypted;
-  }
-
-  write(output: Piece | readonly Piece[]): void {
-    this.#stream.write(output);
-  }
-
-  end(): void {
-    this.#stream.end();
-  }
-
-  destroy(): void {
-    this.#stream.destroy();
-  }
-
-  pause(): void {
-    this.#stream.pause();
-  }
-
-  resume(): void {
-    this.#stream.resume();
   }
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ChannelError } from "../../../src/base/errors.ts";
 import type { ProxyProtocolHeader } from "../../../src/codec/proxy-protocol.ts";
-import { ProxiedStream, ProxyListener } from "../../../src/transport/io/proxy-stream.ts";
+import { ProxyListener } from "../../../src/transport/io/proxy-listener.ts";
 import { bytesOf, cutEverywhere } from "../../support/cut.ts";
 import { MemoryStream } from "../../support/memory-stream.ts";
 
@@ -63,25 +63,5 @@ describe("the start of a connection behind a proxy", () => {
     const stopped = waiting(false);
     stopped.listener.closeSoon();
     assert.deepEqual([stopped.stream.isDestroyed, stopped.told], [true, []]);
-  });
-});
-
-describe("the stream of a proxied connection", () => {
-  it("is the proxy's, but for its address", () => {
-    const below = new MemoryStream();
-    const stream = new ProxiedStream(below, "198.51.100.9");
-    stream.listener = waiting().listener;
-    assert.equal(below.listener, stream.listener);
-    below.bufferedAmount = 7;
-    assert.deepEqual([stream.remoteAddress, stream.isEncrypted, stream.bufferedAmount], ["198.51.100.9", false, 7]);
-    stream.write("text");
-    stream.pause();
-    assert.deepEqual([below.take(), below.isPaused], ["text", true]);
-    stream.resume();
-    stream.end();
-    assert.deepEqual([below.isPaused, below.isEnded, below.isDestroyed], [false, true, false]);
-    stream.destroy();
-    assert.ok(below.isDestroyed);
-    assert.equal(new ProxiedStream(below, undefined).remoteAddress, undefined);
   });
 });
