@@ -54,9 +54,20 @@ export function block(fields: readonly string[]): Buffer {
   return Buffer.concat(parts);
 }
 
-/** A request as one HEADERS frame. */
+/** RFC 9113 §6.5.2: the longest payload that a server has to take by default. */
+const MAX_PAYLOAD = 16_384;
+
+/** A request as one HEADERS frame, or as many frames as its length needs. */
 export function headers(stream: number, fields: readonly string[] = GET, endStream = true): Buffer {
-  return frame(FRAME.HEADERS, FLAG.END_HEADERS | (endStream ? FLAG.END_STREAM : 0), stream, block(fields));
+  const bytes = block(fields);
+  const frames: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += MAX_PAYLOAD) {
+    const isLast = at + MAX_PAYLOAD >= bytes.length;
+    const flags = (isLast ? FLAG.END_HEADERS : 0) | (at === 0 && endStream ? FLAG.END_STREAM : 0);
+    const type = at === 0 ? FRAME.HEADERS : FRAME.CONTINUATION;
+    frames.push(frame(type, flags, stream, bytes.subarray(at, at + MAX_PAYLOAD)));
+  }
+  return Buffer.concat(frames);
 }
 
 /** A number of four bytes: the payload of RST_STREAM and WINDOW_UPDATE. */
