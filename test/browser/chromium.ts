@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { after, type TestContext } from "node:test";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { type Handler, serve } from "../../src/index.ts";
 import { needs } from "../support/needs.ts";
 
@@ -28,9 +28,9 @@ let browser: Promise<Browser> | undefined;
 after(async () => (await browser)?.close());
 
 /** A page for one test. The browser starts with the first. */
-export async function newPage(t: TestContext): Promise<Page> {
+export async function newPage(t: TestContext, options: BrowserContextOptions = {}): Promise<Page> {
   browser ??= chromium.launch({ executablePath: find("chromium"), args: ARGS });
-  const page = await (await browser).newPage();
+  const page = await (await browser).newPage(options);
   page.setDefaultTimeout(15_000);
   t.after(() => page.close());
   return page;
