@@ -86,6 +86,7 @@ describe("the public surface", () => {
       "HeadersInput",
       "HistoryLimits",
       "HistoryMessage",
+      "Http2Options",
       "JoinOptions",
       "JsonMessages",
       "Logger",

@@ -116,10 +116,13 @@ export class FrameClient {
     const socket = connect({ port, host: "127.0.0.1", ALPNProtocols: ["h2"], rejectUnauthorized: false });
     t.after(() => socket.destroy());
     const client = new FrameClient(socket);
-    await within(new Promise<void>((resolve, reject) => {
+    await within(
+      new Promise<void>((resolve, reject) => {
         socket.once("secureConnect", () => resolve());
         socket.once("close", () => reject(new Error("the connection was closed in its handshake")));
-      }), () => "a TLS connection");
+      }),
+      () => "a TLS connection",
+    );
     assert.equal(socket.alpnProtocol, "h2");
     if (!isSilent) client.write(PREFACE, frame(FRAME.SETTINGS, 0, 0));
     return client;
