@@ -55,6 +55,7 @@ export type { ChannelRequest } from "./request/request.ts";
 export type { UpgradeAccepted, UpgradeCheck, UpgradeResult } from "./request/upgrade-check.ts";
 export type { ServerStats, StatusClass } from "./server/counts.ts";
 export type { DiagnosticsConnection, DiagnosticsMessages } from "./server/diagnostics.ts";
+export type { Http2Options } from "./server/http2-options.ts";
 export type { Logger } from "./server/log.ts";
 export type { FetchHandler, ServeOptions, ServerLimits } from "./server/options.ts";
 export { runServer, serve } from "./server/serve.ts";

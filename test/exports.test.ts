@@ -91,6 +91,7 @@ describe("the public surface", () => {
       "HeadersInput",
       "HistoryLimits",
       "HistoryMessage",
+      "Http2Options",
       "JoinOptions",
       "JsonMessages",
       "Logger",

@@ -4,6 +4,7 @@ import { cluster } from "./cluster.js";
 import { groups } from "./groups.js";
 import { growth } from "./growth.js";
 import { http } from "./http.js";
+import { http2 } from "./http2.js";
 import { idle } from "./idle.js";
 import { session } from "./session.js";
 import { start } from "./start.js";
@@ -12,6 +13,7 @@ import { wsEcho } from "./ws-echo.js";
 /** @type {readonly { title: string, rows: readonly import("../lib/row.js").Row[] }[]} */
 export const themes = [
   { title: "HTTP", rows: http },
+  { title: "HTTP/2", rows: http2 },
   { title: "WebSocket", rows: wsEcho },
   { title: "One message to many", rows: groups },
   { title: "Several processes", rows: cluster },

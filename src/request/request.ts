@@ -77,7 +77,7 @@ export class ChannelRequest<out Attachment = unknown> {
     return this.upgrade?.attachment as Attachment | undefined;
   }
 
-  /** The method as it was sent: "GET". */
+  /** The method as it was sent: "GET". Of a WebSocket over HTTP/2, whose method is CONNECT, it is GET, too. */
   get method(): string {
     return this.exchange.head.method;
   }
@@ -106,7 +106,7 @@ export class ChannelRequest<out Attachment = unknown> {
     return this.#headers;
   }
 
-  /** "1.0" or "1.1". */
+  /** "1.0", "1.1" or "2.0". */
   get httpVersion(): string {
     return this.exchange.httpVersion;
   }

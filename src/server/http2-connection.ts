@@ -114,8 +114,8 @@ export class Http2Connection implements Connection, Http2StreamOwner {
 
   #open(server: ServerHttp2Stream, flags: number, rawHeaders: readonly string[]): void {
     this.#requests += 1;
-    // Opened and reset in one segment: no handler works for it.
-    if (server.destroyed) {
+    // Reset before this event: no handler works for it.
+    if (server.closed || server.destroyed) {
       this.#reset();
       return;
     }

@@ -1,7 +1,7 @@
 // The system's Chromium, driven by playwright-core: one browser for each test file, a page and a server for each test.
 
 import { after, type TestContext } from "node:test";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { type Handler, serve } from "../../src/index.ts";
 import { needs, pathOf } from "../support/needs.ts";
 
@@ -25,10 +25,10 @@ let browser: Promise<Browser> | undefined;
 after(async () => (await browser)?.close());
 
 /** A page for one test. The browser starts with the first. */
-export async function newPage(t: TestContext): Promise<Page> {
+export async function newPage(t: TestContext, options: BrowserContextOptions = {}): Promise<Page> {
   // playwright-core starts paths only.
   browser ??= chromium.launch({ executablePath: pathOf("chromium")!, args: ARGS });
-  const page = await (await browser).newPage();
+  const page = await (await browser).newPage(options);
   page.setDefaultTimeout(15_000);
   t.after(() => page.close());
   return page;

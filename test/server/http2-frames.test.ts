@@ -1,4 +1,4 @@
-// What clients of HTTP/2 may send, frame by frame: the preface, frames, streams (RFC 9113 §3 to §6) and the rules for requests
+// Input of HTTP/2, frame by frame: the preface, frames, streams (RFC 9113 §3 to §6) and the rules for requests
 // (§8). A mistake in a request costs its stream, one in the framing the connection, and never the server.
 
 import assert from "node:assert/strict";

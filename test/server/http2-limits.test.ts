@@ -265,6 +265,7 @@ describe("A client of HTTP/2 that does not read", { skip: noCertificate }, () =>
     assert.equal((await quick.chunk())?.toString(), "data: here\n\n");
     await until(() => closed.length > 0, "the slow one is closed");
     assert.match(closed.join(), /^\/slow 1013 /);
+    assert.match(site.takeMessages().join(), /^send: .*maxBufferedBytes/);
     assert.equal(site.server.stats().channels.sse, 1);
     await until(() => site.server.stats().bufferedBytes === 0, "nothing is held");
   });

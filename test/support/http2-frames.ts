@@ -54,9 +54,20 @@ export function block(fields: readonly string[]): Buffer {
   return Buffer.concat(parts);
 }
 
-/** A request as one HEADERS frame. */
+/** RFC 9113 §6.5.2: the longest payload that a server has to take by default. */
+const MAX_PAYLOAD = 16_384;
+
+/** A request as one HEADERS frame, or as many frames as its length needs. */
 export function headers(stream: number, fields: readonly string[] = GET, endStream = true): Buffer {
-  return frame(FRAME.HEADERS, FLAG.END_HEADERS | (endStream ? FLAG.END_STREAM : 0), stream, block(fields));
+  const bytes = block(fields);
+  const frames: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += MAX_PAYLOAD) {
+    const isLast = at + MAX_PAYLOAD >= bytes.length;
+    const flags = (isLast ? FLAG.END_HEADERS : 0) | (at === 0 && endStream ? FLAG.END_STREAM : 0);
+    const type = at === 0 ? FRAME.HEADERS : FRAME.CONTINUATION;
+    frames.push(frame(type, flags, stream, bytes.subarray(at, at + MAX_PAYLOAD)));
+  }
+  return Buffer.concat(frames);
 }
 
 /** A number of four bytes: the payload of RST_STREAM and WINDOW_UPDATE. */
@@ -105,7 +116,13 @@ export class FrameClient {
     const socket = connect({ port, host: "127.0.0.1", ALPNProtocols: ["h2"], rejectUnauthorized: false });
     t.after(() => socket.destroy());
     const client = new FrameClient(socket);
-    await within(new Promise((resolve) => socket.once("secureConnect", resolve)), () => "a TLS connection");
+    await within(
+      new Promise<void>((resolve, reject) => {
+        socket.once("secureConnect", () => resolve());
+        socket.once("close", () => reject(new Error("the connection was closed in its handshake")));
+      }),
+      () => "a TLS connection",
+    );
     assert.equal(socket.alpnProtocol, "h2");
     if (!isSilent) client.write(PREFACE, frame(FRAME.SETTINGS, 0, 0));
     return client;

@@ -54,6 +54,8 @@ interface Http2ExchangeOptions {
   readonly hasBody: boolean;
   /** Fields that somebody else has set for the response, such as middleware: those of the response itself win. */
   readonly presetFields?: readonly string[];
+  /** The body, where somebody else has read it. */
+  readonly body?: Uint8Array | undefined;
 }
 
 export class Http2Exchange extends OutputSource implements Exchange, Http2StreamListener, Flushable {
@@ -79,6 +81,9 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
   /** Bytes of the body that were read. */
   #bodyBytes = 0;
   readonly #maxBodyBytes: number;
+  /** The body that somebody else has read, until it was returned. */
+  #givenBody: Uint8Array | undefined;
+  readonly #isBodyGiven: boolean;
   /** Created where there is something to count. */
   #memory: ReceivedMemory | undefined;
   #inactivity: Inactivity | undefined;
@@ -95,7 +100,9 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
     const { maxBodyBytes, maxBodyBytesOf } = context.http;
     this.#maxBodyBytes = this.hasBody ? Math.max(maxBodyBytesOf?.(head) ?? 0, maxBodyBytes) : 0;
     stream.listener = this;
-    if (this.hasBody) stream.watchBody();
+    this.#givenBody = options.body;
+    this.#isBodyGiven = options.body !== undefined;
+    if (this.hasBody && !this.#isBodyGiven) stream.watchBody();
   }
 
   get scheme(): "http" | "https" {
@@ -145,6 +152,11 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
     if (!this.hasBody) return Promise.resolve(undefined);
     if (!this.#isLive) {
       return Promise.reject(new ChannelError(this.isClientGone ? "CLIENT_GONE" : "ALREADY_ANSWERED"));
+    }
+    if (this.#isBodyGiven) {
+      const body = this.#givenBody;
+      this.#givenBody = undefined;
+      return Promise.resolve(body);
     }
     if (this.#awaitsContinue && this.#state === "waiting") {
       this.#awaitsContinue = false;

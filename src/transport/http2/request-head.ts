@@ -5,7 +5,7 @@ import { ChannelError } from "../../base/errors.ts";
 import { isAuthority, isFieldValue, isToken } from "../../codec/http1-syntax.ts";
 
 export interface Http2RequestHead {
-  /** Of a WebSocket (RFC 8441) it is GET, as over HTTP/1.1. */
+  /** The method as sent; GET for a WebSocket (RFC 8441), as over HTTP/1.1. */
   readonly method: string;
   /** The `:path`; of a CONNECT its authority. */
   readonly target: string;

@@ -51,6 +51,6 @@ function refuse(stream: Http2Stream, rawHeaders: readonly string[], error: Chann
   const head = isHead ? { ...UNREADABLE, method: "HEAD" } : UNREADABLE;
   const exchange = new Http2Exchange(stream, head, context, { hasBody: false });
   exchange.refuseRequest(error);
-  // What the client still sends is not read.
+  // The rest of the request is not read.
   stream.server.on("finish", () => stream.server.close(RESET.NO_ERROR));
 }
