@@ -8,10 +8,12 @@ import { Http1Driver } from "../transport/http1/driver.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../transport/io/byte-stream.ts";
 import { ProxyListener } from "../transport/io/proxy-stream.ts";
-import { AddressLimit, answerBusy } from "./admission.ts";
+import { addressOf } from "./address.ts";
+import { AddressLimit, BUSY } from "./admission.ts";
+import type { EngineStream, StreamOwner } from "./engine-stream.ts";
 import type { ExchangeServer } from "./exchange-server.ts";
 import type { ExchangeSource } from "./exchange-source.ts";
-import { addressOf, NetStream, type NetStreamOwner } from "./net-stream.ts";
+import { NetStream, turnAway } from "./net-stream.ts";
 import type { ProxyFront, ProxyFrontOwner } from "./proxy-front.ts";
 
 /** Sockets tell that they are closed a turn or two after they were destroyed. */
@@ -20,7 +22,7 @@ const MAX_CLOSING_TURNS = 10;
 /** The point at which connections are limited: `beforeTls` counts sockets in their handshake, too. */
 export type LimitPoint = "beforeTls" | "atAccept";
 
-export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOwner {
+export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner {
   readonly url = undefined;
   readonly isUnix = false;
   readonly budget: BufferBudget;
@@ -31,7 +33,7 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
   readonly #limitPoint: LimitPoint;
   /** Undefined where the connections of an address are not limited. */
   readonly #addresses: AddressLimit | undefined;
-  readonly #streams = new IndexedSet<NetStream>();
+  readonly #streams = new IndexedSet<EngineStream>();
   /** Sockets below TLS. Until its handshake is done such a socket has no stream. */
   readonly #belowTls = new Set<Socket>();
   #isAccepting = true;
@@ -51,7 +53,7 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
     return this.#streams.size;
   }
 
-  snapshot(): readonly NetStream[] {
+  snapshot(): readonly EngineStream[] {
     return this.#streams.snapshot();
   }
 
@@ -62,6 +64,17 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
     if (this.front !== undefined) this.front.accept(stream);
     else if (this.#limitPoint === "beforeTls" || this.admit(stream, stream.remoteAddress)) this.beginHttp(stream);
     else this.turnAway(stream);
+  }
+
+  /** Takes the stream of a new connection that is no `net.Socket`. */
+  take(stream: EngineStream): void {
+    const { remoteAddress } = stream;
+    if (!this.#hasRoom(remoteAddress)) stream.turnAway(BUSY);
+    else {
+      this.#streams.add(stream);
+      if (this.admit(stream, remoteAddress)) this.beginHttp(stream);
+      else this.turnAway(stream);
+    }
   }
 
   /**
@@ -100,10 +113,8 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
   }
 
   openStream(socket: Socket): NetStream | undefined {
-    const isFull = this.#limitPoint === "atAccept" && this.#streams.size >= this.#server.limits.maxConnections;
-    if (isFull || !this.#isAccepting) {
-      this.#server.connectionRefused(addressOf(socket));
-      answerBusy(socket);
+    if (!this.#hasRoom(addressOf(socket))) {
+      turnAway(socket, BUSY);
       return undefined;
     }
     const stream = new NetStream(socket, this);
@@ -111,26 +122,32 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
     return stream;
   }
 
-  admit(connection: NetStream | Socket, address: string | undefined): boolean {
+  #hasRoom(address: string | undefined): boolean {
+    const isFull = this.#limitPoint === "atAccept" && this.#streams.size >= this.#server.limits.maxConnections;
+    if (!isFull && this.#isAccepting) return true;
+    this.#server.connectionRefused(address);
+    return false;
+  }
+
+  admit(connection: EngineStream | Socket, address: string | undefined): boolean {
     if (this.#addresses === undefined || this.#addresses.enter(connection, address)) return true;
     this.#server.connectionRefused(address);
     return false;
   }
 
-  turnAway(stream: NetStream): void {
-    const socket = stream.release(undefined);
+  turnAway(stream: EngineStream): void {
     this.streamClosed(stream);
-    answerBusy(socket);
+    stream.turnAway(BUSY);
   }
 
-  beginHttp(stream: NetStream, bytes: ByteStream = stream): Http1Driver {
+  beginHttp(stream: EngineStream, bytes: ByteStream = stream): Http1Driver {
     const driver = new Http1Driver(bytes, this.#server);
     stream.listener = driver;
     this.#server.connectionOpened(stream);
     return driver;
   }
 
-  streamClosed(stream: NetStream): void {
+  streamClosed(stream: EngineStream): void {
     this.#streams.delete(stream);
     this.#addresses?.leave(stream);
     if (hasBegun(stream)) this.#server.connectionClosed(stream);
@@ -159,6 +176,6 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
 }
 
 /** HTTP has begun. A connection that ends earlier, at its PROXY header or for want of room, was announced to nobody. */
-function hasBegun({ listener }: NetStream): boolean {
+function hasBegun({ listener }: EngineStream): boolean {
   return listener !== undefined && !(listener instanceof ProxyListener);
 }
