@@ -18,10 +18,29 @@ const PACKAGES = new Map([
   ["better-sse", "better-sse"],
   ["uWebSockets.js", "@trufflesuite/uws-js-unofficial"],
   ["Bun.serve", "bun"],
+  ["unichannel on Bun", "bun"],
+  ["Deno.serve", "deno"],
+  ["unichannel on Deno", "deno"],
+  ["node:net on Deno", "deno"],
+  ["Deno.listen", "deno"],
+]);
+
+/** Packages that are runtimes → their program in node_modules. */
+const RUNTIMES = new Map([
+  ["bun", "bun/bin/bun.exe"],
+  ["deno", "deno/deno"],
 ]);
 
 /** Peers for comparison only, which a user would not use instead: the bare loops, and variants of our own server. */
-const MEASURES = ["node:net", "channel", "over Redis"];
+const MEASURES = [
+  "node:net",
+  "channel",
+  "over Redis",
+  "unichannel on Bun",
+  "unichannel on Deno",
+  "node:net on Deno",
+  "Deno.listen",
+];
 
 /** @param {string} peer */
 export function isCompetitor(peer) {
@@ -30,14 +49,20 @@ export function isCompetitor(peer) {
 
 /** The program that runs the peer's file. @param {string} peer */
 export function runtimeOf(peer) {
-  return peer === "Bun.serve" ? `${BENCH}node_modules/bun/bin/bun.exe` : process.execPath;
+  const program = RUNTIMES.get(PACKAGES.get(peer) ?? "");
+  return program === undefined ? process.execPath : `${BENCH}node_modules/${program}`;
+}
+
+/** What the program wants before the file, if it is not Node. @param {string} program */
+export function runtimeArgs(program) {
+  return program.endsWith("deno/deno") ? ["run", "--allow-all", "--no-check"] : [];
 }
 
 /** Why the peer cannot run here; undefined if it can. @param {string} peer */
 export function missing(peer) {
   const name = PACKAGES.get(peer);
   if (name === undefined) return undefined;
-  if (name === "bun") return existsSync(runtimeOf(peer)) ? undefined : `${name} is not installed`;
+  if (RUNTIMES.has(name)) return existsSync(runtimeOf(peer)) ? undefined : `${name} is not installed`;
   try {
     require.resolve(name);
     return undefined;

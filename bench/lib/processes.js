@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { allowedCores, hasCommand, openFilesLimit } from "./machine.js";
-import { runtimeOf } from "./peers.js";
+import { runtimeArgs, runtimeOf } from "./peers.js";
 
 const canPin = hasCommand("taskset") && allowedCores().length > 1;
 /** A child that is silent for this long, in addition to its window, hangs and is ended. */
@@ -139,7 +139,7 @@ export function startLoad(file, config, options) {
 function start(path, args, { core, openFiles = 0, nodeArgs = [], runtime = process.execPath }) {
   const command = [
     runtime,
-    ...(runtime === process.execPath ? nodeArgs : []),
+    ...(runtime === process.execPath ? nodeArgs : runtimeArgs(runtime)),
     isAbsolute(path) ? path : fileURLToPath(new URL(`../${path}`, import.meta.url)),
     ...args,
   ];

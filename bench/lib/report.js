@@ -37,7 +37,7 @@ export function table(row, rounds) {
       ...columns.map(({ key, digits }) => number(summary(pick(rounds, peer, key)).median, digits)),
       `${number(min, compared.digits)}–${number(max, compared.digits)}`,
       peer === subject ? "" : `${number(ratio.median, 2)} × (${number(ratio.min, 2)}–${number(ratio.max, 2)})`,
-      subject === "unichannel" && !isBefore ? (row.targets[peer] ?? "") : "",
+      subject.startsWith("unichannel") && !isBefore ? (row.targets[peer] ?? "") : "",
     ];
   });
   return [align([head, ...lines]), ...warnings(rounds)].join("\n");

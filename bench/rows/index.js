@@ -6,6 +6,7 @@ import { growth } from "./growth.js";
 import { http } from "./http.js";
 import { http2 } from "./http2.js";
 import { idle } from "./idle.js";
+import { runtimes } from "./runtimes.js";
 import { session } from "./session.js";
 import { start } from "./start.js";
 import { wsEcho } from "./ws-echo.js";
@@ -19,6 +20,7 @@ export const themes = [
   { title: "Several processes", rows: cluster },
   { title: "Sessions", rows: session },
   { title: "Memory and start", rows: [...idle, start] },
+  { title: "On Bun and Deno", rows: runtimes },
   { title: "By size", rows: growth },
 ];
 

@@ -12,6 +12,9 @@ export type Address =
   | { readonly path: string }
   | { readonly port: number; readonly host: string | undefined };
 
+/** The first keep-alive probe of TCP comes after so much silence. */
+export const KEEP_ALIVE_MS = 30_000;
+
 /** sd_listen_fds(3): the first descriptor after stdin, stdout and stderr. */
 const LISTEN_FDS_START = 3;
 
@@ -33,17 +36,28 @@ function passedFd(env: NodeJS.ProcessEnv, pid: number): number | undefined {
   throw badOption(`listenFds takes one socket, and there are ${LISTEN_FDS}: give each its server with fd`);
 }
 
+/** The address of the peer; undefined on a Unix socket. */
+export function addressOf({ remoteAddress }: { readonly remoteAddress?: string | undefined }): string | undefined {
+  // A dual-stack socket shows an IPv4 peer as an IPv6 address (RFC 4291 §2.5.5.2).
+  return remoteAddress?.startsWith("::ffff:") ? remoteAddress.slice(7) : remoteAddress;
+}
+
 /** Resolves when it listens. Rejects with Node's own error, or BAD_OPTION for an fd that is no listening socket. */
-export async function listen(server: NetServer, address: Address, backlog: number): Promise<void> {
+export function listen(server: NetServer, address: Address, backlog: number): Promise<void> {
+  return listenAt(address, () => tryToListen(server, address, backlog));
+}
+
+/** The same with any function that listens, and rejects with an error like Node's. */
+export async function listenAt(address: Address, tryToListen: () => Promise<void>): Promise<void> {
   try {
-    await tryToListen(server, address, backlog);
+    await tryToListen();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if ("fd" in address && code === "EINVAL") {
       throw new ChannelError("BAD_OPTION", `fd ${address.fd} is no stream socket of this process`, { cause: error });
     }
     if (!("path" in address) || code !== "EADDRINUSE" || !(await removeStale(address.path))) throw error;
-    await tryToListen(server, address, backlog);
+    await tryToListen();
   }
 }
 

@@ -1,17 +1,11 @@
 // Limits the connections of one address (`maxConnectionsPerAddress`), and answers connections for which there is no room.
 
-import type { Socket } from "node:net";
 import { networkOf } from "../codec/ip-address.ts";
 import type { ProxyMatcher } from "./trusted-proxies.ts";
 
-const BUSY = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
-
 /** Answers that there is no room, before anything was asked. */
-export function answerBusy(socket: Socket): void {
-  socket.on("error", () => {});
-  socket.resume();
-  socket.end(BUSY, () => socket.destroySoon());
-}
+export const BUSY =
+  "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
 
 /** Counts connections by address. Those of trusted proxies are not counted: many clients share them. */
 export class AddressLimit {

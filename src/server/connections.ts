@@ -9,11 +9,13 @@ import { Http1Driver } from "../transport/http1/driver.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../transport/io/byte-stream.ts";
 import { ProxyListener } from "../transport/io/proxy-listener.ts";
-import { AddressLimit, answerBusy } from "./admission.ts";
+import { addressOf } from "./address.ts";
+import { AddressLimit, BUSY } from "./admission.ts";
+import type { EngineStream, StreamOwner } from "./engine-stream.ts";
 import type { ExchangeServer } from "./exchange-server.ts";
 import type { Connection, ExchangeSource } from "./exchange-source.ts";
 import type { Http2Connection, Http2ConnectionOwner } from "./http2-connection.ts";
-import { addressOf, NetStream, type NetStreamOwner } from "./net-stream.ts";
+import { NetStream, turnAway } from "./net-stream.ts";
 import type { ProxyFront, ProxyFrontOwner } from "./proxy-front.ts";
 
 /** Sockets tell that they are closed a turn or two after they were destroyed. */
@@ -29,7 +31,7 @@ export type OpenHttp2 = (
   owner: Http2ConnectionOwner,
 ) => Http2Connection;
 
-export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOwner, Http2ConnectionOwner {
+export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner, Http2ConnectionOwner {
   readonly url = undefined;
   readonly isUnix = false;
   readonly budget: BufferBudget;
@@ -42,7 +44,7 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
   readonly #limitPoint: LimitPoint;
   /** Undefined where the connections of an address are not limited. */
   readonly #addresses: AddressLimit | undefined;
-  readonly #open = new IndexedSet<NetStream | Http2Connection>();
+  readonly #open = new IndexedSet<EngineStream | Http2Connection>();
   /** Sockets below TLS. Until its handshake is done such a socket has no stream. */
   readonly #belowTls = new Set<Socket>();
   #isAccepting = true;
@@ -76,6 +78,17 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
     else this.turnAway(stream);
   }
 
+  /** Takes the stream of a new connection that is no `net.Socket`. */
+  take(stream: EngineStream): void {
+    const { remoteAddress } = stream;
+    if (!this.#hasRoom(remoteAddress)) stream.turnAway(BUSY);
+    else {
+      this.#open.add(stream);
+      if (this.admit(stream, remoteAddress)) this.beginHttp(stream);
+      else this.turnAway(stream);
+    }
+  }
+
   /**
    * Limits and watches a connection that begins its TLS handshake. A socket too many is dropped: it could be told the reason
    * only after the handshake, which is the part that costs.
@@ -104,20 +117,18 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
   endConnections(): void {
     this.#closeSoon(() => true);
     // Not earlier: a client between two polls comes back on the same connection, for what was sent before the stop.
-    for (const one of this.#open.snapshot()) if (!(one instanceof NetStream)) this.#guard(() => one.closeSoon());
+    for (const one of this.#open.snapshot()) if ("closeSoon" in one) this.#guard(() => one.closeSoon());
   }
 
   async dropConnections(): Promise<void> {
-    for (const one of this.#open.snapshot()) this.#guard(() => one.destroy());
+    for (const stream of this.#open.snapshot()) this.#guard(() => stream.destroy());
     for (const socket of this.#belowTls) this.#guard(() => socket.destroy());
     for (let turns = 0; this.#open.size > 0 && turns < MAX_CLOSING_TURNS; turns++) await new Promise(setImmediate);
   }
 
   openStream(socket: Socket): NetStream | undefined {
-    const isFull = this.#limitPoint === "atAccept" && this.#open.size >= this.#server.limits.maxConnections;
-    if (isFull || !this.#isAccepting) {
-      this.#server.connectionRefused(addressOf(socket));
-      answerBusy(socket);
+    if (!this.#hasRoom(addressOf(socket))) {
+      turnAway(socket, BUSY);
       return undefined;
     }
     const stream = new NetStream(socket, this);
@@ -125,19 +136,25 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
     return stream;
   }
 
-  admit(connection: NetStream | Socket, address: string | undefined): boolean {
+  #hasRoom(address: string | undefined): boolean {
+    const isFull = this.#limitPoint === "atAccept" && this.#open.size >= this.#server.limits.maxConnections;
+    if (!isFull && this.#isAccepting) return true;
+    this.#server.connectionRefused(address);
+    return false;
+  }
+
+  admit(connection: EngineStream | Socket, address: string | undefined): boolean {
     if (this.#addresses === undefined || this.#addresses.enter(connection, address)) return true;
     this.#server.connectionRefused(address);
     return false;
   }
 
-  turnAway(stream: NetStream): void {
-    const socket = stream.release(undefined);
+  turnAway(stream: EngineStream): void {
     this.streamClosed(stream);
-    answerBusy(socket);
+    stream.turnAway(BUSY);
   }
 
-  beginHttp(stream: NetStream, client?: Pick<ByteStream, "remoteAddress">): Http1Driver {
+  beginHttp(stream: EngineStream, client?: Pick<ByteStream, "remoteAddress">): Http1Driver {
     const driver = new Http1Driver(stream, this.#server, client);
     stream.listener = driver;
     this.#server.connectionOpened(stream);
@@ -162,7 +179,7 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
     this.#server.connectionClosed(connection);
   }
 
-  streamClosed(stream: NetStream): void {
+  streamClosed(stream: EngineStream): void {
     this.#open.delete(stream);
     this.#addresses?.leave(stream);
     if (hasBegun(stream)) this.#server.connectionClosed(stream);
@@ -178,7 +195,7 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
 
   #closeSoon(isMeant: (listener: Http1Driver | ProxyListener) => boolean): void {
     for (const one of this.#open.snapshot()) {
-      if (!(one instanceof NetStream)) continue;
+      if (!("listener" in one)) continue;
       const { listener } = one;
       if ((listener instanceof Http1Driver || listener instanceof ProxyListener) && isMeant(listener)) {
         this.#guard(() => listener.closeSoon());
@@ -193,6 +210,6 @@ export class Connections implements ExchangeSource, NetStreamOwner, ProxyFrontOw
 }
 
 /** HTTP has begun. A connection that ends earlier, at its PROXY header or for want of room, was announced to nobody. */
-function hasBegun({ listener }: NetStream): boolean {
+function hasBegun({ listener }: EngineStream): boolean {
   return listener !== undefined && !(listener instanceof ProxyListener);
 }

@@ -2,20 +2,23 @@
 
 import type { Handler } from "../request/handle.ts";
 import type { ServerStats } from "./counts.ts";
+import type { EngineListener } from "./engine-listener.ts";
 import { ExchangeServer } from "./exchange-server.ts";
 import { Listener } from "./listener.ts";
 import type { ServeOptions } from "./options.ts";
 import type { Server, ServerStatus } from "./server.ts";
 import type { TlsRenewal } from "./tls-options.ts";
 
+export type EngineListenerClass = new (server: ExchangeServer, options: ServeOptions) => EngineListener;
+
 export class EngineServer implements Server {
   readonly exchanges: ExchangeServer;
-  readonly #listener: Listener;
+  readonly #listener: EngineListener;
 
-  /** Throws BAD_OPTION. */
-  constructor(handler: Handler, options: ServeOptions) {
+  /** `Listening` makes the listening socket. Throws BAD_OPTION. */
+  constructor(handler: Handler, options: ServeOptions, Listening: EngineListenerClass = Listener) {
     this.exchanges = new ExchangeServer(handler, options, { shownAs: this });
-    this.#listener = new Listener(this.exchanges, options);
+    this.#listener = new Listening(this.exchanges, options);
   }
 
   get port(): number {

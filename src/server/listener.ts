@@ -3,10 +3,11 @@
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { TlsOptions, Server as TlsServer } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
-import { type Address, listen, toAddress, urlOf } from "./address.ts";
+import { type Address, KEEP_ALIVE_MS, listen, toAddress, urlOf } from "./address.ts";
 import { Connections } from "./connections.ts";
+import type { EngineListener } from "./engine-listener.ts";
 import type { ExchangeServer } from "./exchange-server.ts";
-import type { Connection, ExchangeSource } from "./exchange-source.ts";
+import type { Connection } from "./exchange-source.ts";
 import { checkHttp2Tls, type Http2Limits, toHttp2Limits } from "./http2-options.ts";
 import { logWarn } from "./log.ts";
 import { SERVE_DEFAULTS, type ServeOptions, toTimerMs } from "./options.ts";
@@ -18,7 +19,7 @@ import { renewedTls, type TlsRenewal, validityWarning } from "./tls-options.ts";
  * A FIN from the client ends its side only: the answer to what it asked still goes out. Keep-alive probes find peers that
  * vanished without a FIN where nothing is sent that would miss an answer.
  */
-const SOCKET_SETTINGS = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 };
+const SOCKET_SETTINGS = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
 
 type ListenerState = "new" | "listening" | "closed";
 
@@ -29,7 +30,7 @@ const MOVES: Record<ListenerState, readonly ListenerState[]> = {
   closed: [],
 };
 
-export class Listener implements ExchangeSource {
+export class Listener implements EngineListener {
   readonly #server: ExchangeServer;
   readonly #connections: Connections;
   readonly #options: ServeOptions;

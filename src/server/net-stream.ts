@@ -5,10 +5,10 @@
 import type { Socket } from "node:net";
 import { latin1Bytes, type Piece } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import type { BufferBudget } from "../transport/io/buffer-budget.ts";
-import type { ByteStream, ByteStreamListener } from "../transport/io/byte-stream.ts";
+import type { ByteStreamListener } from "../transport/io/byte-stream.ts";
+import { addressOf } from "./address.ts";
+import type { EngineStream, StreamOwner } from "./engine-stream.ts";
 import { MIN_SLICE_BYTES, WriteQueue } from "../transport/io/write-queue.ts";
-import type { Connection } from "./exchange-source.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -20,22 +20,11 @@ const STREAM = Symbol("unichannel.stream");
 
 type OwnedSocket = Socket & { [STREAM]?: NetStream | undefined };
 
-export interface NetStreamOwner {
-  /** Counts the unsent bytes of all streams. */
-  readonly budget: BufferBudget;
-  /** How long a peer may take nothing of what is unsent, in milliseconds. */
-  readonly writeTimeoutMs: number;
-  /** Ends a listener that has waited for its client for too long. Returns true if it did. */
-  tickListener(listener: ByteStreamListener | undefined, now: number): boolean;
-  /** The socket is closed, and the stream's listener has been told. */
-  streamClosed(stream: NetStream): void;
-}
-
-export class NetStream implements ByteStream, Connection {
+export class NetStream implements EngineStream {
   listener!: ByteStreamListener;
   index: number | undefined = undefined;
   readonly #socket: Socket;
-  readonly #owner: NetStreamOwner;
+  readonly #owner: StreamOwner;
   /** True while the system has not taken all that the socket was given. */
   #isBlocked = false;
   #isEnding = false;
@@ -43,7 +32,7 @@ export class NetStream implements ByteStream, Connection {
   #queue: WriteQueue | undefined;
 
   /** The caller sets `listener` at once. */
-  constructor(socket: Socket, owner: NetStreamOwner) {
+  constructor(socket: Socket, owner: StreamOwner) {
     this.#socket = socket;
     this.#owner = owner;
     (socket as OwnedSocket)[STREAM] = this;
@@ -127,6 +116,10 @@ export class NetStream implements ByteStream, Connection {
     socket.pause();
     if (rest !== undefined) socket.unshift(rest);
     return socket;
+  }
+
+  turnAway(answer: string): void {
+    turnAway(this.release(undefined), answer);
   }
 
   /** Called by the socket's "close" event. */
@@ -237,9 +230,11 @@ export class NetStream implements ByteStream, Connection {
   }
 }
 
-export function addressOf({ remoteAddress }: Socket): string | undefined {
-  // A dual-stack socket shows an IPv4 peer as an IPv6 address (RFC 4291 §2.5.5.2).
-  return remoteAddress?.startsWith("::ffff:") ? remoteAddress.slice(7) : remoteAddress;
+/** Ends a connection that is not served, with this answer. */
+export function turnAway(socket: Socket, answer: string): void {
+  socket.on("error", onError);
+  socket.resume();
+  socket.end(answer, () => socket.destroySoon());
 }
 
 function sizeOf(output: Piece | readonly Piece[]): number {

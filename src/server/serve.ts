@@ -1,8 +1,9 @@
 // The public entry: takes a handler and options, and returns a server that listens.
 
+import { runtime } from "../base/runtime.ts";
 import type { Handler } from "../request/handle.ts";
 import { toServeOptions } from "./check-options.ts";
-import { EngineServer } from "./engine-server.ts";
+import { type EngineListenerClass, EngineServer } from "./engine-server.ts";
 import type { FetchHandler, ServeOptions } from "./options.ts";
 import type { Server } from "./server.ts";
 
@@ -22,9 +23,16 @@ export async function serve(
   second?: ServeOptions,
 ): Promise<Server> {
   const options = toServeOptions(first, second);
-  const server = new EngineServer(toHandler(first as Handler), options);
+  const server = new EngineServer(toHandler(first as Handler), options, await listeningClass(options));
   await server.listen();
   return server;
+}
+
+/** The class of the listening socket; undefined for that of node:net. Bun's own is loaded on Bun alone. */
+async function listeningClass(options: ServeOptions): Promise<EngineListenerClass | undefined> {
+  if (runtime !== "bun") return undefined;
+  const { BunListener, suitsBunListener } = await import("./bun/listener.ts");
+  return suitsBunListener(options) ? BunListener : undefined;
 }
 
 /** `serve` under the name that http-kit gave it. */

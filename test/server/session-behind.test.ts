@@ -6,6 +6,7 @@ import { OPCODE } from "../../src/codec/ws-frame.ts";
 import type { EngineServer } from "../../src/server/engine-server.ts";
 import { ack, back, close, opened, poll, post, SocketClient, text } from "../support/session-client.ts";
 import { sessionOfPoll, sessionOfSocket, sessionOfStream, sessionSite } from "../support/session-site.ts";
+import { lacks } from "../support/runtime.ts";
 import { deferred, settled, until } from "../support/wait.ts";
 
 const NOW = Date.now();
@@ -148,7 +149,9 @@ describe("a session whose receiver is slow", () => {
     assert.equal(opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0 })).received, sent);
   });
 
-  it("drops a carrier whose acknowledgement follows unread messages only after a longer time, and resumes", async (t) => {
+  it("drops a carrier whose acknowledgement follows unread messages only after a longer time, and resumes", {
+    skip: lacks("clients that notice their end while their writes wait"),
+  }, async (t) => {
     const { site, socket, open } = await sessionOfSocket(t, {
       async message(_, channel) {
         channel.send("answer");

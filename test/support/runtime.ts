@@ -18,6 +18,7 @@ export type Capability =
   | "bodies that are counted until they are read"
   | "an exit code after SIGTERM"
   | "a heap whose garbage is gone after a collection"
+  | "clients that notice their end while their writes wait"
   | "a fetch that decodes deflate"
   | "hostile objects as errors of a stream"
   | "a child process that is started with -e";
@@ -60,6 +61,9 @@ export const LACKS: Readonly<Record<Capability, Lack>> = {
   },
   "a heap whose garbage is gone after a collection": {
     bun: "JavaScriptCore scans the stack conservatively and keeps some megabytes",
+  },
+  "clients that notice their end while their writes wait": {
+    bun: "its node:net tells a client of a reset only when the client reads or writes again",
   },
   "a fetch that decodes deflate": {
     deno: "its fetch decodes gzip and br; the bytes of deflate go on as they are, with their field",

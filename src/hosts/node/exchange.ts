@@ -18,7 +18,7 @@ import { readOwnFields } from "../../protocol/framing-headers.ts";
 import { ChannelRequest } from "../../request/request.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { Connection } from "../../server/exchange-source.ts";
-import { addressOf } from "../../server/net-stream.ts";
+import { addressOf } from "../../server/address.ts";
 import type { Exchange, ExchangeListener, WebSocketOptions } from "../../transport/exchange.ts";
 import { TEXT_PLAIN } from "../../transport/http/transport.ts";
 import { ClientProbe, SilenceWatch } from "../../transport/http1/client-probe.ts";

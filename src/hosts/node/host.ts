@@ -13,7 +13,8 @@ import { encodeResponseHead } from "../../codec/http1-response.ts";
 import { hasListMember } from "../../codec/http1-syntax.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { Connection, ExchangeSource } from "../../server/exchange-source.ts";
-import { NetStream, type NetStreamOwner } from "../../server/net-stream.ts";
+import type { EngineStream, StreamOwner } from "../../server/engine-stream.ts";
+import { NetStream } from "../../server/net-stream.ts";
 import type { WebSocketOptions } from "../../transport/exchange.ts";
 import { switchingFields } from "../../transport/http1/switching-fields.ts";
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
@@ -31,9 +32,9 @@ const MAX_CLOSING_TURNS = 10;
 /** The server of each connection that came after `attach`. */
 const SERVERS = new WeakMap<Socket, NodeServer>();
 
-type Open = NodeExchange | HostUpgrade | NetStream;
+type Open = NodeExchange | HostUpgrade | EngineStream;
 
-export class NodeHost implements ExchangeSource, NetStreamOwner, NodeExchangeOwner, UpgradeOwner {
+export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner, UpgradeOwner {
   readonly url = undefined;
   readonly isUnix = false;
   readonly server: ExchangeServer;
@@ -140,7 +141,7 @@ export class NodeHost implements ExchangeSource, NetStreamOwner, NodeExchangeOwn
     this.server.checkEmpty();
   }
 
-  streamClosed(stream: NetStream): void {
+  streamClosed(stream: EngineStream): void {
     this.#open.delete(stream);
     this.server.connectionClosed(stream);
   }
@@ -164,7 +165,7 @@ export class NodeHost implements ExchangeSource, NetStreamOwner, NodeExchangeOwn
   async dropConnections(): Promise<void> {
     for (const one of this.#open.snapshot()) {
       guard(
-        () => (one instanceof NetStream ? one.destroy() : one.drop()),
+        () => ("drop" in one ? one.drop() : one.destroy()),
         (error) => this.server.report(error, { source: "connection" }),
       );
     }

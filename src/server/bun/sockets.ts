@@ -1,0 +1,59 @@
+// The part of Bun's sockets (`Bun.listen`) that the engine uses. Measured with Bun 1.4.5:
+// - `write` gives the system what it takes at once, and keeps nothing; `drain` follows when the system takes more.
+// - `pause` leaves bytes with the system, so that the peer feels it; a reset is noticed all the same.
+// - `data` brings memory of its own for each read.
+// - With `allowHalfOpen` the end of the peer is `end`, and writing goes on. If both sides have ended, only `close` comes.
+// - `close` and `terminate` call the close handler before they return.
+
+export interface BunSocket<Data> {
+  /** Undefined until the owner sets it. */
+  data: Data | undefined;
+  /** The peer's address; undefined on a Unix socket. */
+  readonly remoteAddress: string | undefined;
+  /** Returns the number of bytes that the system has taken; -1 once the socket is closed. */
+  write(bytes: Uint8Array): number;
+  write(latin1Text: string, encoding: "latin1"): number;
+  /** Ends the writing side. */
+  shutdown(): void;
+  /** Closes both sides; the system still sends what it has taken. */
+  close(): void;
+  pause(): void;
+  resume(): void;
+  setNoDelay(isOn: boolean): void;
+  setKeepAlive(isOn: boolean, initialDelayMs: number): void;
+}
+
+export interface BunSocketHandlers<Data> {
+  open(socket: BunSocket<Data>): void;
+  data(socket: BunSocket<Data>, bytes: Uint8Array): void;
+  drain(socket: BunSocket<Data>): void;
+  end(socket: BunSocket<Data>): void;
+  close(socket: BunSocket<Data>, error: Error | undefined): void;
+  /** An exception of another handler. */
+  error(socket: BunSocket<Data>, error: Error): void;
+}
+
+interface BunListenOptions<Data> {
+  readonly hostname?: string;
+  readonly port?: number;
+  readonly unix?: string;
+  readonly backlog?: number;
+  readonly allowHalfOpen: boolean;
+  readonly socket: BunSocketHandlers<Data>;
+}
+
+export interface BunListening {
+  readonly port: number;
+  /** Accepts no more; open sockets stay. */
+  stop(): void;
+}
+
+interface BunApi {
+  /** Throws an error like Node's: EADDRINUSE, EACCES. */
+  listen<Data>(options: BunListenOptions<Data>): BunListening;
+}
+
+/** Called on Bun only. */
+export function bunApi(): BunApi {
+  return (globalThis as unknown as { readonly Bun: BunApi }).Bun;
+}

@@ -1,0 +1,266 @@
+// A ByteStream over a socket of `Bun.listen`, which costs less than Bun's `node:net`. Bun keeps no output: what the system does
+// not take waits here, so `bufferedAmount` is exact.
+
+import { latin1Bytes, type Piece } from "../../base/bytes.ts";
+import { ChannelError } from "../../base/errors.ts";
+import type { ByteStreamListener } from "../../transport/io/byte-stream.ts";
+import { addressOf } from "../address.ts";
+import type { EngineStream, StreamOwner } from "../engine-stream.ts";
+import type { BunSocket } from "./sockets.ts";
+
+/** Pieces up to this size together are copied into one write. */
+const JOIN_BYTES = 131_072;
+
+/** Output that the system has not taken. Made with the first such output. */
+interface Unsent {
+  readonly pieces: Piece[];
+  /** Index of the first piece that is not sent. */
+  at: number;
+  bytes: number;
+  /** Bytes of the piece at `at` that are sent, and kept in memory with the rest of it. */
+  pinnedBytes: number;
+  /** Bytes of this stream in the server's sum. */
+  counted: number;
+  /** The tick since which the system has taken nothing; undefined if it has taken something since the last tick. */
+  stalledSince: number | undefined;
+}
+
+type BunStreamState = "open" | "ending" | "ended" | "closed";
+
+/** Every legal move. `ending`: our side ends when all is sent. */
+const MOVES: Record<BunStreamState, readonly BunStreamState[]> = {
+  open: ["ending", "ended", "closed"],
+  ending: ["ended", "closed"],
+  ended: ["closed"],
+  closed: [],
+};
+
+export class BunStream implements EngineStream {
+  listener!: ByteStreamListener;
+  index: number | undefined = undefined;
+  bytesReceived = 0;
+  bytesSent = 0;
+  readonly #socket: BunSocket<BunStream>;
+  readonly #owner: StreamOwner;
+  #state: BunStreamState = "open";
+  #unsent: Unsent | undefined;
+  /** The peer's end was told. */
+  #hasPeerEnded = false;
+
+  /** The caller sets `listener` at once. */
+  constructor(socket: BunSocket<BunStream>, owner: StreamOwner) {
+    this.#socket = socket;
+    this.#owner = owner;
+    socket.data = this;
+  }
+
+  get bufferedAmount(): number {
+    return this.#unsent === undefined ? 0 : this.#unsent.bytes;
+  }
+
+  get pinnedBytes(): number {
+    return this.#unsent === undefined ? 0 : this.#unsent.pinnedBytes;
+  }
+
+  get isEncrypted(): boolean {
+    return false;
+  }
+
+  get remoteAddress(): string | undefined {
+    return addressOf(this.#socket);
+  }
+
+  write(output: Piece | readonly Piece[]): void {
+    if (this.#state !== "open") return;
+    if (this.#unsent !== undefined) {
+      this.#keep(output, 0);
+      return;
+    }
+    const whole = typeof output === "string" || output instanceof Uint8Array ? output : joined(output);
+    if (Array.isArray(whole)) {
+      this.#keep(whole, 0);
+      this.#pump();
+      return;
+    }
+    const taken = this.#hand(whole as Piece);
+    if (taken < (whole as Piece).length) this.#keep(whole as Piece, taken);
+  }
+
+  end(): void {
+    if (this.#state !== "open") return;
+    this.#moveTo("ending");
+    if (this.#unsent === undefined) this.#shutdown();
+  }
+
+  destroy(): void {
+    if (this.#state === "closed") return;
+    this.#close(undefined);
+    this.#socket.close();
+  }
+
+  pause(): void {
+    if (this.#state !== "closed") this.#socket.pause();
+  }
+
+  resume(): void {
+    if (this.#state !== "closed") this.#socket.resume();
+  }
+
+  tick(now: number): boolean {
+    const isLost = this.#tickWrites(now);
+    return this.#owner.tickListener(this.listener, now) || isLost;
+  }
+
+  makeRoom(): void {
+    this.listener?.makeRoom?.();
+  }
+
+  turnAway(answer: string): void {
+    this.#moveTo("closed");
+    this.#socket.data = undefined;
+    this.#socket.write(answer, "latin1");
+    this.#socket.close();
+  }
+
+  /** Called by the socket's handlers, as the next four. */
+  received(bytes: Uint8Array): void {
+    if (this.#state === "closed") return;
+    this.bytesReceived += bytes.length;
+    this.listener.onBytes(bytes);
+  }
+
+  drained(): void {
+    if (this.#unsent !== undefined) this.#pump();
+  }
+
+  peerEnded(): void {
+    if (this.#state === "closed" || this.#hasPeerEnded) return;
+    this.#hasPeerEnded = true;
+    this.listener.onEof();
+  }
+
+  closed(error: Error | undefined): void {
+    if (this.#state === "closed") return;
+    // After our own end Bun does not tell of the peer's.
+    if (error === undefined && this.#state === "ended") this.peerEnded();
+    this.#close(error);
+  }
+
+  failed(error: Error): void {
+    if (this.#state === "closed") return;
+    this.#close(error);
+    this.#socket.close();
+  }
+
+  /** Returns how many bytes the system has taken. */
+  #hand(piece: Piece): number {
+    const taken = typeof piece === "string" ? this.#socket.write(piece, "latin1") : this.#socket.write(piece);
+    // -1: the socket is closed, and its close handler is about to say so.
+    if (taken <= 0) return 0;
+    this.bytesSent += taken;
+    return taken;
+  }
+
+  /** Keeps output for later, without the first `sent` bytes of its first piece. */
+  #keep(output: Piece | readonly Piece[], sent: number): void {
+    this.#unsent ??= { pieces: [], at: 0, bytes: 0, pinnedBytes: 0, counted: 0, stalledSince: undefined };
+    const unsent = this.#unsent;
+    const pieces = typeof output === "string" || output instanceof Uint8Array ? [output] : output;
+    for (const [i, piece] of pieces.entries()) {
+      const rest = i === 0 && sent > 0 ? cut(piece, sent) : piece;
+      unsent.pieces.push(rest);
+      unsent.bytes += rest.length;
+      if (rest !== piece) unsent.pinnedBytes = sent;
+    }
+    this.#count();
+  }
+
+  /** Gives the system what it takes. */
+  #pump(): void {
+    const unsent = this.#unsent!;
+    while (unsent.at < unsent.pieces.length) {
+      const piece = unsent.pieces[unsent.at]!;
+      const taken = piece.length === 0 ? 0 : this.#hand(piece);
+      if (this.#unsent === undefined) return;
+      unsent.bytes -= taken;
+      if (taken > 0) unsent.stalledSince = undefined;
+      if (taken < piece.length) {
+        if (taken > 0) {
+          unsent.pieces[unsent.at] = cut(piece, taken);
+          unsent.pinnedBytes += taken;
+        }
+        this.#count();
+        return;
+      }
+      // The queue must not keep it in memory.
+      unsent.pieces[unsent.at++] = "";
+      unsent.pinnedBytes = 0;
+      if (unsent.at >= 1024) {
+        unsent.pieces.splice(0, unsent.at);
+        unsent.at = 0;
+      }
+    }
+    this.#release();
+    if (this.#state === "ending") this.#shutdown();
+    this.listener.onDrain();
+  }
+
+  #shutdown(): void {
+    this.#moveTo("ended");
+    this.#socket.shutdown();
+  }
+
+  /** Drops a peer that has taken nothing of what is unsent for `writeTimeoutMs`. Returns true if it did. */
+  #tickWrites(now: number): boolean {
+    const unsent = this.#unsent;
+    if (unsent === undefined) return false;
+    unsent.stalledSince ??= now;
+    if (now - unsent.stalledSince < this.#owner.writeTimeoutMs) return false;
+    this.failed(new ChannelError("WRITE_TIMEOUT"));
+    return true;
+  }
+
+  #close(error: Error | undefined): void {
+    this.#moveTo("closed");
+    this.#release();
+    this.#socket.data = undefined;
+    // Later, as from a socket of node:net: the caller may be in the middle of something.
+    queueMicrotask(() => {
+      this.listener.onClosed(error);
+      this.#owner.streamClosed(this);
+    });
+  }
+
+  #release(): void {
+    const unsent = this.#unsent;
+    if (unsent === undefined) return;
+    this.#unsent = undefined;
+    this.#owner.budget.change(unsent.counted, 0);
+  }
+
+  /** Updates the sum of all streams. */
+  #count(): void {
+    const unsent = this.#unsent!;
+    const bytes = unsent.bytes + unsent.pinnedBytes;
+    this.#owner.budget.change(unsent.counted, bytes);
+    unsent.counted = bytes;
+  }
+
+  #moveTo(state: BunStreamState): void {
+    if (!MOVES[this.#state].includes(state)) throw new Error(`a stream cannot go from ${this.#state} to ${state}`);
+    this.#state = state;
+  }
+}
+
+function cut(piece: Piece, start: number): Piece {
+  return typeof piece === "string" ? piece.slice(start) : piece.subarray(start);
+}
+
+/** Small pieces as one, for one write; the pieces themselves if they are large: two writes cost less than their copy. */
+function joined(pieces: readonly Piece[]): Piece | readonly Piece[] {
+  if (pieces.length === 1) return pieces[0]!;
+  let size = 0;
+  for (const piece of pieces) size += piece.length;
+  if (size > JOIN_BYTES) return pieces;
+  return Buffer.concat(pieces.map((piece) => (typeof piece === "string" ? latin1Bytes(piece) : piece)));
+}

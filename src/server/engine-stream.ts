@@ -1,0 +1,25 @@
+// A stream of the engine: bytes for HTTP above it, a connection for the server. `net-stream.ts` makes one of a `net.Socket`,
+// `bun/stream.ts` one of a socket of `Bun.listen`.
+
+import type { BufferBudget } from "../transport/io/buffer-budget.ts";
+import type { ByteStream, ByteStreamListener } from "../transport/io/byte-stream.ts";
+import type { Connection } from "./exchange-source.ts";
+
+export interface EngineStream extends ByteStream, Connection {
+  readonly remoteAddress: string | undefined;
+  readonly isEncrypted: boolean;
+  /** Ends a connection that is not served, with this answer. The stream is used no more. */
+  turnAway(answer: string): void;
+}
+
+/** The engine's connections, as each stream knows them. */
+export interface StreamOwner {
+  /** Counts the unsent bytes of all streams. */
+  readonly budget: BufferBudget;
+  /** How long a peer may take nothing of what is unsent, in milliseconds. */
+  readonly writeTimeoutMs: number;
+  /** Ends a listener that has waited for its client for too long. Returns true if it did. */
+  tickListener(listener: ByteStreamListener | undefined, now: number): boolean;
+  /** The stream is closed, and its listener has been told. */
+  streamClosed(stream: EngineStream): void;
+}
