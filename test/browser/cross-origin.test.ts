@@ -14,7 +14,7 @@ import {
   serve,
   withChannel,
 } from "../../src/index.ts";
-import { BLANK, newPage, skip } from "./chromium.ts";
+import { BLANK, newPage, skip } from "./playwright.ts";
 
 interface Asked {
   readonly method: string;

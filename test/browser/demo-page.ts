@@ -3,7 +3,7 @@
 import type { TestContext } from "node:test";
 import type { Page } from "playwright-core";
 import { demo } from "../../demo/demo.ts";
-import { newPage, start } from "./chromium.ts";
+import { newPage, start } from "./playwright.ts";
 
 interface Demo {
   readonly page: Page;

@@ -4,9 +4,10 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { build } from "esbuild";
-import { createChannelStore, type Handler, openSession, serve } from "../../src/index.ts";
-import { FaultProxy, type Faults } from "../support/fault-proxy.ts";
-import { type Page, waitFor } from "./engines/engine.ts";
+import { createChannelStore, type Handler, openSession, serve } from "../../../src/index.ts";
+import { FaultProxy, type Faults } from "../../support/fault-proxy.ts";
+import { type Page, waitFor } from "../engines/engine.ts";
+import { BLANK } from "../engines/rig.ts";
 
 export interface Site {
   readonly proxy: FaultProxy;
@@ -28,9 +29,6 @@ const client = build({
   format: "esm",
   write: false,
 }).then(({ outputFiles }) => outputFiles[0]!.contents);
-
-/** An empty page, so that a script has an origin to run in. */
-const BLANK = { headers: { "Content-Type": "text/html" }, body: "<!doctype html><title>blank</title>" };
 
 export async function startSite(t: TestContext, faults: Faults = {}): Promise<Site> {
   const script = { headers: { "Content-Type": "text/javascript" }, body: await client };

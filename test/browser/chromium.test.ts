@@ -1,0 +1,7 @@
+import { chromium } from "./engines/chromium.ts";
+import { inBrowser } from "./engines/rig.ts";
+import { clientSuite } from "./suites/client.ts";
+import { streamingSuite } from "./suites/streaming.ts";
+import { webSocketSuite } from "./suites/websocket.ts";
+
+inBrowser(chromium, [webSocketSuite, streamingSuite, clientSuite]);

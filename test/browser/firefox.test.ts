@@ -1,0 +1,7 @@
+import { firefox } from "./engines/firefox.ts";
+import { inBrowser } from "./engines/rig.ts";
+import { clientSuite } from "./suites/client.ts";
+import { streamingSuite } from "./suites/streaming.ts";
+import { webSocketSuite } from "./suites/websocket.ts";
+
+inBrowser(firefox, [webSocketSuite, streamingSuite, clientSuite]);
