@@ -19,7 +19,7 @@ export interface Site {
 }
 
 /** The client and what the tests give it, as one file: each test loads it, and the modules are many. */
-const client = build({
+export const clientScript: Promise<{ headers: Record<string, string>; body: Uint8Array }> = build({
   stdin: {
     contents: `export { connect } from "./dist/src/client/index.js";
       export { platform } from "./dist/src/client/environment.js";`,
@@ -28,10 +28,13 @@ const client = build({
   bundle: true,
   format: "esm",
   write: false,
-}).then(({ outputFiles }) => outputFiles[0]!.contents);
+}).then(({ outputFiles }) => ({
+  headers: { "Content-Type": "text/javascript" },
+  body: outputFiles[0]!.contents,
+}));
 
 export async function startSite(t: TestContext, faults: Faults = {}): Promise<Site> {
-  const script = { headers: { "Content-Type": "text/javascript" }, body: await client };
+  const script = await clientScript;
   let room = createChannelStore();
   let count = 0;
   const say = async (text: string): Promise<void> => void (await room.broadcast("chat", `${++count} ${text}`));
