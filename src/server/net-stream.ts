@@ -6,9 +6,9 @@ import type { Socket } from "node:net";
 import { latin1Bytes, type Piece } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { ByteStreamListener } from "../transport/io/byte-stream.ts";
+import { MIN_SLICE_BYTES, WriteQueue } from "../transport/io/write-queue.ts";
 import { addressOf } from "./address.ts";
 import type { EngineStream, StreamOwner } from "./engine-stream.ts";
-import { MIN_SLICE_BYTES, WriteQueue } from "../transport/io/write-queue.ts";
 
 const NOTHING = new Uint8Array(0);
 

@@ -3,7 +3,8 @@
 import type { TestContext } from "node:test";
 import type { Page } from "playwright-core";
 import { demo } from "../../demo/demo.ts";
-import { newPage, start } from "./chromium.ts";
+import { start } from "./engines/rig.ts";
+import { newPage } from "./playwright.ts";
 
 interface Demo {
   readonly page: Page;

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Page } from "playwright-core";
-import { skip } from "./chromium.ts";
 import { openDemo } from "./demo-page.ts";
+import { skip } from "./playwright.ts";
 
 const PHONE = { width: 390, height: 844 };
 /** Reconnecting has pauses, and a better carrier is tried each 5 s. */

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { skip } from "./chromium.ts";
 import { openDemo } from "./demo-page.ts";
+import { skip } from "./playwright.ts";
 
 const WAYS = ["WebSocket", "EventSource", "Streaming", "Long poll"];
 

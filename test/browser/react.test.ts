@@ -8,7 +8,8 @@ import { renderToString } from "react-dom/server";
 import { useChannel } from "../../src/client/react.ts";
 import { type Channel, type ChannelRequest, openSession } from "../../src/index.ts";
 import { settled, until } from "../support/wait.ts";
-import { newPage, skip, start } from "./chromium.ts";
+import { start } from "./engines/rig.ts";
+import { newPage, skip } from "./playwright.ts";
 
 const APP = `
   import { createElement as h, StrictMode, useState } from "react";

@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { OPCODE } from "../../src/codec/ws-frame.ts";
 import type { EngineServer } from "../../src/server/engine-server.ts";
+import { lacks } from "../support/runtime.ts";
 import { ack, back, close, opened, poll, post, SocketClient, text } from "../support/session-client.ts";
 import { sessionOfPoll, sessionOfSocket, sessionOfStream, sessionSite } from "../support/session-site.ts";
-import { lacks } from "../support/runtime.ts";
 import { deferred, settled, until } from "../support/wait.ts";
 
 const NOW = Date.now();

@@ -6,9 +6,9 @@ import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { concat } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
+import { addressOf } from "../../server/address.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { Connection } from "../../server/exchange-source.ts";
-import { addressOf } from "../../server/address.ts";
 import { TEXT_PLAIN } from "../../transport/http/transport.ts";
 import type { PendingUpgrade } from "./exchange.ts";
 

@@ -49,7 +49,7 @@ export const PLAIN: HttpFormat = {
     // RFC 9110 §15.3.5, §15.3.6 and §15.4.5: these have no content, and a cache would copy what a 304 says of it.
     if (!statusHasBody(status) || fieldValue(fields, "content-type") !== undefined) return { status, fields };
     // http-kit says text/html here, which lets a message become script in the page. `nosniff` keeps browsers from
-    // guessing the same, and makes them show a stream as it arrives (test/browser/streaming.test.ts).
+    // guessing the same, and makes them show a stream as it arrives (test/browser/suites/streaming.ts).
     const guess = body === null || typeof body === "string" ? TEXT_PLAIN : OCTETS;
     return { status, fields: fields.length === 0 ? guess : [...fields, ...fieldsBeside(guess, fields)] };
   },

@@ -8,7 +8,9 @@ export type Capability =
   /** The browser freezes a hidden page (WICG Page Lifecycle): its scripts and timers stop until `resume`. */
   | "freeze"
   /** A page with an open connection goes to the back-forward cache. */
-  | "cachesConnected";
+  | "cachesConnected"
+  /** The first bytes of a document are shown at once, however few they are. */
+  | "showsFirstBytes";
 
 /** A program that runs pages. One is started for each test file, and stopped with it. */
 export interface Browser {
@@ -59,4 +61,9 @@ export async function waitFor(page: Page, expression: string, what: string = exp
     if (Date.now() > deadline) throw new Error(`waited in vain until ${what}; last seen: ${seen}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
+}
+
+/** Runs a function in the page. The function sees nothing of the test: its variables do not exist there. */
+export async function run<T>(page: Page, fn: () => T | Promise<T>): Promise<T> {
+  return (await page.evaluate(`(${fn})()`)) as T;
 }

@@ -16,6 +16,7 @@ export const webkit: Engine = {
   skip: needs("WebKitWebDriver") || needs("MiniBrowser", miniBrowserFolders()) || needs("Xvfb"),
   lacks: {
     networkSwitch: "WebKitGTK asks the system whether there is a network, and WebDriver has no command for it",
+    showsFirstBytes: "WebKitGTK shows a document when it has 512 bytes, or all of it",
     freeze: "WebKitGTK does not freeze hidden pages",
   },
   async launch() {

@@ -1,8 +1,19 @@
-// The system's Chromium, driven by playwright-core: one browser for each test file, a page and a server for each test.
+// The system's Chromium, driven by playwright-core, for the tests of our own pages (the demo, React), which click and read what
+// is shown. Tests of what browsers do run in three engines: test/browser/engines.
 
 import { after, type TestContext } from "node:test";
+
+<<<<<<< HEAD:test/browser/chromium.ts
+
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { type Handler, serve } from "../../src/index.ts";
+
+=======
+
+import { type Browser, chromium, type Page } from "playwright-core";
+
+>>>>>>> part-i:test/browser/playwright.ts
+
 import { needs, pathOf } from "../support/needs.ts";
 
 /** For the `skip` option of a suite: false where Chromium is installed. */
@@ -18,9 +29,6 @@ const ARGS = [
   "--disable-sync",
 ];
 
-/** An empty page, so that a script has an origin to run in. */
-export const BLANK = { headers: { "Content-Type": "text/html" }, body: "<!doctype html><title>blank</title>" };
-
 let browser: Promise<Browser> | undefined;
 after(async () => (await browser)?.close());
 
@@ -32,11 +40,4 @@ export async function newPage(t: TestContext, options: BrowserContextOptions = {
   page.setDefaultTimeout(15_000);
   t.after(() => page.close());
   return page;
-}
-
-/** A server for one test. Returns its URL. */
-export async function start(t: TestContext, handler: Handler): Promise<string> {
-  const server = await serve(handler, { host: "127.0.0.1", port: 0 });
-  t.after(() => server.stop({ graceMs: 100 }));
-  return server.url;
 }

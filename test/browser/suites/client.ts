@@ -1,44 +1,23 @@
 // unichannel/client in a real browser, written once for all engines. Each test checks that every message arrives once, in order.
 
 import assert from "node:assert/strict";
-import { after, before, describe, it, type TestContext } from "node:test";
+import { describe, it } from "node:test";
+import { type Page, waitFor } from "../engines/engine.ts";
+import type { Rig } from "../engines/rig.ts";
 import { assertSeen, connectIn, history, send, startSite } from "./client-site.ts";
-import { type Browser, type Capability, type Engine, type Page, waitFor } from "./engines/engine.ts";
 
 /** Numbered as the server numbers all texts. */
 const numbered = (texts: readonly string[]): string[] => texts.map((text, at) => `${at + 1} ${text}`);
 
 const CARRIERS = ["websocket", "sse", "poll"] as const;
 
-export function clientSuite(engine: Engine): void {
-  /** The options of a test that needs an ability. */
-  const needing = (capability: Capability): { skip: string | false } => {
-    const reason = engine.lacks[capability];
-    return { skip: reason === undefined ? false : `needs ${capability}: ${reason}` };
-  };
+export function clientSuite(rig: Rig): void {
+  const { newPage, needing } = rig;
 
-  describe(`unichannel/client in ${engine.name}`, { skip: engine.skip }, () => {
-    let browser: Browser;
-    before(async () => {
-      browser = await engine.launch();
-    });
-    after(() => browser?.close());
-    /** Pages of tests that have passed: a window takes longer to open than most tests take. */
-    const free: Page[] = [];
-    const newPage = async (t: TestContext): Promise<Page> => {
-      const page = free.pop() ?? (await browser.newPage());
-      t.after(async () => {
-        // The types of Node 20 do not have it.
-        if (!(t as TestContext & { readonly passed: boolean }).passed) return page.close();
-        await page.goto("about:blank");
-        free.push(page);
-      });
-      return page;
-    };
-
+  describe("unichannel/client", () => {
     it("is on a WebSocket where there is one", async (t) => {
       const { proxy } = await startSite(t);
-      t.diagnostic(browser.version);
+      t.diagnostic(rig.browser.version);
       const page = await newPage(t);
       await connectIn(page, proxy.url);
       await send(page, "hello");
@@ -216,14 +195,14 @@ export function clientSuite(engine: Engine): void {
         const page = await newPage(t);
         await connectIn(page, proxy.url, { carriers: [carrier] });
         const said = Array.from({ length: 50 }, (_, id) => `asleep ${id}`);
-        browser.sleep();
+        rig.browser.sleep();
         for (const text of said.slice(0, 25)) await say(text);
-        browser.wake();
+        rig.browser.wake();
         await assertSeen(page, numbered(said.slice(0, 25)));
-        browser.sleep();
+        rig.browser.sleep();
         proxy.cut();
         for (const text of said.slice(25)) await say(text);
-        browser.wake();
+        rig.browser.wake();
         await assertSeen(page, numbered(said));
         await send(page, "awake");
         await assertSeen(page, numbered([...said, "awake"]));

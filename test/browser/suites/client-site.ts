@@ -4,9 +4,10 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { build } from "esbuild";
-import { createChannelStore, type Handler, openSession, serve } from "../../src/index.ts";
-import { FaultProxy, type Faults } from "../support/fault-proxy.ts";
-import { type Page, waitFor } from "./engines/engine.ts";
+import { createChannelStore, type Handler, openSession, serve } from "../../../src/index.ts";
+import { FaultProxy, type Faults } from "../../support/fault-proxy.ts";
+import { type Page, waitFor } from "../engines/engine.ts";
+import { BLANK } from "../engines/rig.ts";
 
 export interface Site {
   readonly proxy: FaultProxy;
@@ -18,7 +19,7 @@ export interface Site {
 }
 
 /** The client and what the tests give it, as one file: each test loads it, and the modules are many. */
-const client = build({
+export const clientScript: Promise<{ headers: Record<string, string>; body: Uint8Array }> = build({
   stdin: {
     contents: `export { connect } from "./dist/src/client/index.js";
       export { platform } from "./dist/src/client/environment.js";`,
@@ -27,13 +28,13 @@ const client = build({
   bundle: true,
   format: "esm",
   write: false,
-}).then(({ outputFiles }) => outputFiles[0]!.contents);
-
-/** An empty page, so that a script has an origin to run in. */
-const BLANK = { headers: { "Content-Type": "text/html" }, body: "<!doctype html><title>blank</title>" };
+}).then(({ outputFiles }) => ({
+  headers: { "Content-Type": "text/javascript" },
+  body: outputFiles[0]!.contents,
+}));
 
 export async function startSite(t: TestContext, faults: Faults = {}): Promise<Site> {
-  const script = { headers: { "Content-Type": "text/javascript" }, body: await client };
+  const script = await clientScript;
   let room = createChannelStore();
   let count = 0;
   const say = async (text: string): Promise<void> => void (await room.broadcast("chat", `${++count} ${text}`));

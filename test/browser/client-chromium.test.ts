@@ -1,4 +1,0 @@
-import { clientSuite } from "./client-suite.ts";
-import { chromium } from "./engines/chromium.ts";
-
-clientSuite(chromium);
