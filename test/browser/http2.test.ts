@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { createChannelStore, type Handler, openSession, type Server, serve, withChannel } from "../../src/index.ts";
 import { certificate, noCertificate } from "../support/serving.ts";
-import { BLANK, newPage, skip } from "./chromium.ts";
+import { BLANK } from "./engines/rig.ts";
+import { newPage, skip } from "./playwright.ts";
 
 /** A certificate that nobody has signed is taken. */
 const TRUSTING = { ignoreHTTPSErrors: true };

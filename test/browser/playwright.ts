@@ -3,16 +3,7 @@
 
 import { after, type TestContext } from "node:test";
 
-<<<<<<< HEAD:test/browser/chromium.ts
-
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { type Handler, serve } from "../../src/index.ts";
-
-=======
-
-import { type Browser, chromium, type Page } from "playwright-core";
-
->>>>>>> part-i:test/browser/playwright.ts
 
 import { needs, pathOf } from "../support/needs.ts";
 
