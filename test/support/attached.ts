@@ -60,7 +60,9 @@ export async function attaching(
 
 /** The attached channels as a server, for tests that are written for one. */
 function asServer(attached: Attached, port: number): Server {
-  return {
+  const { exchanges } = attached as Attached & { readonly exchanges: unknown };
+  const server: Server & { readonly exchanges: unknown } = {
+    exchanges,
     port,
     url: `http://localhost:${port}`,
     get status() {
@@ -73,4 +75,5 @@ function asServer(attached: Attached, port: number): Server {
     },
     [Symbol.asyncDispose]: () => attached.stop(),
   };
+  return server;
 }

@@ -66,7 +66,11 @@ export type Serving = (t: TestContext, handler: Handler, options?: ServeOptions)
 /** Keeps the log out of the test results. */
 const QUIET = { info() {}, warn() {}, error() {} };
 
+/** A host for the servers of a whole run: `test/hosts/node/suites.test.ts` runs files of test/server with it. */
+const HOST = process.env["UNICHANNEL_TEST_HOST"];
+
 export async function serving(t: TestContext, handler: Handler, options: ServeOptions = {}): Promise<Site> {
+  if (HOST === "node-http") return (await import("./attached.ts")).servingAttached(t, handler, options);
   const reports: Report[] = [];
   const server = await serve(handler, {
     ...(options.path === undefined ? { port: 0, host: "127.0.0.1" } : {}),

@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ChannelError } from "../../base/errors.ts";
 import { badOption } from "../../base/option-values.ts";
+import type { ResponseHead } from "../../codec/http1-response.ts";
 import type { Handler } from "../../request/handle.ts";
 import type { ChannelRequest } from "../../request/request.ts";
 import { checkHandler } from "../../server/check-options.ts";
@@ -52,9 +53,16 @@ const EXCHANGE = Symbol("unichannel.exchange");
 
 type OwnedResponse = ServerResponse & { [EXCHANGE]?: NodeExchange };
 
-/** The answer to requests of channels that have ended with a stop. */
-const STOPPED = { status: 503, headers: { "Retry-After": "1" }, body: "Service Unavailable\n" };
-const STOPPED_HEAD = { status: 503, fields: [...TEXT_PLAIN, "Retry-After", "1"] };
+interface Refusal extends ResponseHead {
+  readonly body: string;
+}
+
+/** The channels have ended with a stop. */
+const STOPPED: Refusal = { status: 503, fields: [...TEXT_PLAIN, "Retry-After", "1"], body: "Service Unavailable\n" };
+/** Node passes on requests that the engine refuses. Their fields would be believed. */
+const CLOSING = [...TEXT_PLAIN, "Connection", "close"];
+const BAD_HOST: Refusal = { status: 400, fields: CLOSING, body: "malformed HTTP request: Host\n" };
+const BAD_VERSION: Refusal = { status: 505, fields: CLOSING, body: "HTTP version not supported\n" };
 
 /**
  * Brings channels into a server of node:http or node:https that is yours: one route serves WebSockets, event streams,
@@ -68,7 +76,7 @@ export function attach(server: NodeServer, options: AttachOptions): Attached {
 }
 
 class AttachedServer implements Attached {
-  readonly #exchanges: ExchangeServer;
+  readonly exchanges: ExchangeServer;
   readonly #host: NodeHost;
 
   constructor(server: NodeServer, options: AttachOptions) {
@@ -78,24 +86,20 @@ class AttachedServer implements Attached {
     if (before !== undefined && before.server.status !== "stopped") throw new ChannelError("ALREADY_ATTACHED");
     const { upgrades, ...others } = options;
     const isOurs = toUpgradeMatcher(upgrades);
-    this.#exchanges = new ExchangeServer(() => undefined, others, { shownAs: this });
+    this.exchanges = new ExchangeServer(() => undefined, others, { shownAs: this });
     before?.detach();
-    this.#host = new NodeHost(this.#exchanges, server, isOurs);
+    this.#host = new NodeHost(this.exchanges, server, isOurs);
     HOSTS.set(server, this.#host);
-    this.#exchanges.start(this.#host);
+    this.exchanges.start(this.#host);
   }
 
   get status(): ServerStatus {
-    return this.#exchanges.status;
+    return this.exchanges.status;
   }
 
   request(request: IncomingMessage, response: ServerResponse, options: AttachedRequestOptions = {}): ChannelRequest {
     const exchange = this.#toExchange(request, response, options);
-    const taken = this.#exchanges.take(exchange);
-    if (!this.#host.isAccepting && !taken.isRefused) {
-      exchange.respond(STOPPED_HEAD, STOPPED.body);
-      taken.isRefused = true;
-    }
+    const taken = this.#take(exchange);
     exchange.lasts();
     return taken;
   }
@@ -111,25 +115,43 @@ class AttachedServer implements Attached {
         exchange = this.#toExchange(request, response, {});
       } catch (error) {
         // Thrown to Node it would end the process.
-        this.#exchanges.report(error, { source: "handler" });
+        this.exchanges.report(error, { source: "handler" });
         if (response.headersSent === false) response.writeHead(500).end();
         return;
       }
-      this.#exchanges.serve(exchange, this.#host.isAccepting ? own : () => STOPPED);
+      if (this.#refusalOf(exchange) === undefined) this.exchanges.serve(exchange, own);
+      else this.#take(exchange);
       exchange.lasts();
     };
   }
 
   stats(): ServerStats {
-    return this.#exchanges.stats();
+    return this.exchanges.stats();
   }
 
   stop(options?: { readonly graceMs?: number }): Promise<void> {
-    return this.#exchanges.stop(options);
+    return this.exchanges.stop(options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  /** The answer to an exchange that is not served; undefined for nearly all. */
+  #refusalOf(exchange: NodeExchange): Refusal | undefined {
+    if (!exchange.isHttp1) return BAD_VERSION;
+    if (!exchange.hasHost) return BAD_HOST;
+    return this.#host.isAccepting ? undefined : STOPPED;
+  }
+
+  /** The request of an exchange, refused where it is not served. */
+  #take(exchange: NodeExchange): ChannelRequest {
+    const taken = this.exchanges.take(exchange);
+    const refusal = taken.isRefused ? undefined : this.#refusalOf(exchange);
+    if (refusal === undefined) return taken;
+    taken.isRefused = true;
+    exchange.respond(refusal, refusal.body);
+    return taken;
   }
 
   #toExchange(request: IncomingMessage, response: OwnedResponse, { body }: AttachedRequestOptions): NodeExchange {

@@ -11,7 +11,7 @@ import { OutputSource } from "../../base/output.ts";
 import { withoutContentFields } from "../../codec/field-list.ts";
 import type { RequestHead } from "../../codec/http1-request.ts";
 import { encodeChunk, type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
-import { hasListMember } from "../../codec/http1-syntax.ts";
+import { hasListMember, isAuthority } from "../../codec/http1-syntax.ts";
 import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";
 import { readOwnFields } from "../../protocol/framing-headers.ts";
@@ -33,6 +33,7 @@ import { checkHead, fieldsSetBefore, isUnwrapped, withSetFields, writeFields } f
 import { MessageSink, ResponseWriter, SocketSink } from "./response-writer.ts";
 
 const NO_FIELDS: readonly string[] = [];
+const NOTHING = new Uint8Array(0);
 
 /**
  * awaiting   no response has begun
@@ -151,6 +152,18 @@ export class NodeExchange extends OutputSource implements Exchange, Connection, 
     return addressOf(this.#socket);
   }
 
+  get isHttp1(): boolean {
+    return this.#request.httpVersionMajor === 1;
+  }
+
+  /** RFC 9112 §3.2: one Host, which is an authority. Node lets others pass; the origin of a page would be compared with them. */
+  get hasHost(): boolean {
+    const { host, minor, fields } = this.head;
+    let hosts = 0;
+    for (let i = 0; i < fields.length; i += 2) if (fields[i]!.length === 4 && /^host$/i.test(fields[i]!)) hosts += 1;
+    return hosts === 1 ? isAuthority(host) : hosts === 0 && minor === 0;
+  }
+
   /** The bytes of ordinary requests are the host's: a connection carries others, too. */
   get bytesReceived(): number {
     return 0;
@@ -183,10 +196,11 @@ export class NodeExchange extends OutputSource implements Exchange, Connection, 
     return this.#state === "streaming" ? (this.#writer?.pinnedBytes ?? 0) : 0;
   }
 
-  /** Node stops reading the connection while nobody takes a body. */
+  /** Node stops reading the connection while nobody takes a body, and while many answers wait for earlier ones. */
   get isReadingPaused(): boolean {
-    const request = this.#request;
-    return this.#isLive && request.readableLength > 0 && request.readableLength >= request.readableHighWaterMark;
+    const { readableLength, readableHighWaterMark } = this.#request;
+    const isFull = readableLength > 0 && readableLength >= readableHighWaterMark;
+    return this.#isLive && (isFull || this.#socket.isPaused());
   }
 
   get #isLive(): boolean {
@@ -329,6 +343,8 @@ export class NodeExchange extends OutputSource implements Exchange, Connection, 
       return true;
     }
     if (!this.#isLive) return false;
+    // A socket that is not read does not notice a reset: an empty write sends nothing, but fails.
+    if (this.isReadingPaused && this.#socket.writable) this.#socket.write(NOTHING);
     this.#probe?.tick();
     const memory = (this.#memory ??= new ReceivedMemory());
     memory.holdHead(this.head as RequestHead);

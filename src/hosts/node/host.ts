@@ -23,7 +23,7 @@ import { NodeExchange, type NodeExchangeOwner, type PendingUpgrade } from "./exc
 import type { NodeServer } from "./host-server.ts";
 import type { UpgradeMatcher } from "./options.ts";
 import { readAgain } from "./read-again.ts";
-import { HostUpgrade, type UpgradeOwner } from "./upgrade.ts";
+import { HostUpgrade, type UpgradeOwner, type UpgradeRole } from "./upgrade.ts";
 
 /** Sockets tell that they are closed a turn or two after they were destroyed. */
 const MAX_CLOSING_TURNS = 10;
@@ -91,9 +91,12 @@ export class NodeHost implements ExchangeSource, NetStreamOwner, NodeExchangeOwn
     return server === undefined ? !this.#knowsAll : server === this.#http;
   }
 
-  /** Makes the exchange of a request that the host has read. Its version of HTTP chooses the class. */
+  /**
+   * Makes the exchange of a request that the host has read. One of HTTP/2 has a stream; its version alone would not tell,
+   * because a client may write `GET / HTTP/2.0` on a connection of HTTP/1.1.
+   */
   toExchange(request: IncomingMessage, response: ServerResponse, body: Uint8Array | undefined): NodeExchange {
-    if (request.httpVersionMajor !== 1) {
+    if ("stream" in request) {
       throw new ChannelError("NOT_OUR_REQUEST", `a request of HTTP/${request.httpVersion}, which attach does not read`);
     }
     const upgrade = this.#upgrades.get(request);
@@ -126,6 +129,10 @@ export class NodeHost implements ExchangeSource, NetStreamOwner, NodeExchangeOwn
   closed(exchange: NodeExchange): void {
     this.#open.delete(exchange);
     this.server.checkEmpty();
+  }
+
+  emit({ request, response }: HostUpgrade): boolean {
+    return this.#http.emit("request", request, response);
   }
 
   upgradeOver(upgrade: HostUpgrade): void {
@@ -173,24 +180,22 @@ export class NodeHost implements ExchangeSource, NetStreamOwner, NodeExchangeOwn
    */
   readonly #onUpgrade = (request: IncomingMessage, duplex: Duplex, head: Buffer): void => {
     const socket = duplex as Socket;
-    const ownership = this.#ask(request);
-    if (ownership === "no" && this.#http.listenerCount("upgrade") > 1) return;
-    if (ownership !== "failed" && !hasListMember(request.headers.upgrade ?? "", "websocket")) {
+    const role = this.#roleOf(request);
+    if (role === "ordinary" && this.#http.listenerCount("upgrade") > 1) return;
+    if (role !== "failed" && !hasListMember(request.headers.upgrade ?? "", "websocket")) {
       readAgain(this.#http, this.#connectionEvent, request, socket, head);
       return;
     }
-    const upgrade = new HostUpgrade(this, request, { socket, head, maySwitch: ownership === "yes" });
+    const upgrade = new HostUpgrade(this, { request, socket, head, role });
     this.#upgrades.set(request, upgrade);
     this.#open.add(upgrade);
-    if (ownership === "failed") upgrade.fail();
-    else if (!this.#http.emit("request", request, upgrade.response)) upgrade.fail();
-    upgrade.watch();
+    upgrade.begin();
   };
 
-  #ask(request: IncomingMessage): "yes" | "no" | "failed" {
+  #roleOf(request: IncomingMessage): UpgradeRole {
     try {
       const isOurs: unknown = callSync("upgrades", () => this.#isOurs(request));
-      return isOurs === true ? "yes" : "no";
+      return isOurs === true ? "ours" : "ordinary";
     } catch (error) {
       this.server.report(error, { source: "upgrade" });
       return "failed";

@@ -2,11 +2,12 @@
 // §7.8: a server may ignore Upgrade. Java's HttpClient asks for h2c with each request, and Node, which has taken the connection
 // out of HTTP for our listener, reads no body after such a head.
 
-import type { IncomingMessage } from "node:http";
+import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { latin1Bytes } from "../../base/bytes.ts";
 import { listOf } from "../../codec/http1-syntax.ts";
 import type { NodeServer } from "./host-server.ts";
+import { takesSocket } from "./upgrade.ts";
 
 /** The server reads the head again, without `upgrade` in Connection, and what came behind it. */
 export function readAgain(
@@ -16,6 +17,13 @@ export function readAgain(
   socket: Socket,
   rest: Uint8Array,
 ): void {
+  const response = new ServerResponse(request);
+  // Node would never answer a request that is read again behind one that is not answered.
+  if (!takesSocket(response, socket)) {
+    socket.destroy();
+    return;
+  }
+  response.detachSocket(socket);
   if (rest.length > 0) socket.unshift(rest);
   socket.unshift(latin1Bytes(headOf(request)));
   server.emit(connectionEvent, socket);

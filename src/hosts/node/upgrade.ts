@@ -16,16 +16,18 @@ import type { PendingUpgrade } from "./exchange.ts";
 const MAX_AHEAD_BYTES = 65_536;
 
 /**
+ * queued     an earlier request on the connection is not answered
  * waiting    no route has answered
  * taken      a route answers it with a request of ours
  * switched   the socket is a WebSocket's
  * closing    a response is complete, and the end of the client is awaited
  * over       the socket is closed
  */
-type UpgradeState = "waiting" | "taken" | "switched" | "closing" | "over";
+type UpgradeState = "queued" | "waiting" | "taken" | "switched" | "closing" | "over";
 
 /** Every legal move. */
 const MOVES: Record<UpgradeState, readonly UpgradeState[]> = {
+  queued: ["waiting", "over"],
   waiting: ["taken", "closing", "over"],
   taken: ["switched", "closing", "over"],
   switched: [],
@@ -35,33 +37,44 @@ const MOVES: Record<UpgradeState, readonly UpgradeState[]> = {
 
 export interface UpgradeOwner {
   readonly server: ExchangeServer;
+  /** Gives the request of an upgrade to the server. Returns false if nobody listens. */
+  emit(upgrade: HostUpgrade): boolean;
   upgradeOver(upgrade: HostUpgrade): void;
 }
 
+/**
+ * ours       its route may open a WebSocket
+ * ordinary   it is not ours, and nobody else's: an ordinary request
+ * failed     the application could not say whose it is
+ */
+export type UpgradeRole = "ours" | "ordinary" | "failed";
+
 interface UpgradeParts {
+  readonly request: IncomingMessage;
   readonly socket: Socket;
   /** The bytes that came with the request. */
   readonly head: Uint8Array;
-  /** False for one that is not ours, and is answered as an ordinary request. */
-  readonly maySwitch: boolean;
+  readonly role: UpgradeRole;
 }
 
 export class HostUpgrade implements PendingUpgrade, Connection {
   index: number | undefined = undefined;
+  readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly #owner: UpgradeOwner;
   readonly #socket: Socket;
-  readonly #maySwitch: boolean;
-  #state: UpgradeState = "waiting";
+  readonly #role: UpgradeRole;
+  #state: UpgradeState = "queued";
   /** Bytes that came after the request. */
   #ahead: Uint8Array[];
   #aheadBytes: number;
   #firstTickAt: number | undefined;
 
-  constructor(owner: UpgradeOwner, request: IncomingMessage, { socket, head, maySwitch }: UpgradeParts) {
+  constructor(owner: UpgradeOwner, { request, socket, head, role }: UpgradeParts) {
     this.#owner = owner;
+    this.request = request;
     this.#socket = socket;
-    this.#maySwitch = maySwitch;
+    this.#role = role;
     this.#ahead = head.length > 0 ? [head] : [];
     this.#aheadBytes = head.length;
     // Node's own listener is off: without one an error would end the process. "close" follows.
@@ -70,8 +83,15 @@ export class HostUpgrade implements PendingUpgrade, Connection {
     this.response = new ServerResponse(request);
     // RFC 9931: frames may follow a handshake that is not accepted, and must not be read as a request.
     this.response.shouldKeepAlive = false;
-    this.response.assignSocket(socket);
     this.response.on("finish", this.#onFinish);
+  }
+
+  /** Gives the request to the server, as soon as its connection has answered what came before. */
+  begin(): void {
+    if (this.#state !== "queued" || !takesSocket(this.response, this.#socket)) return;
+    this.#moveTo("waiting");
+    if (this.#role === "failed" || !this.#owner.emit(this)) this.#fail();
+    this.#watch();
   }
 
   get remoteAddress(): string | undefined {
@@ -96,14 +116,14 @@ export class HostUpgrade implements PendingUpgrade, Connection {
   }
 
   /** Reads ahead, unless it was answered in the turn in which it came. */
-  watch(): void {
+  #watch(): void {
     if (this.#state !== "waiting" && this.#state !== "taken") return;
     this.#socket.on("data", this.#onData).on("end", this.#onEnd);
   }
 
   accept(): { readonly socket: Socket; readonly rest: Uint8Array | undefined } {
     // A client may ask for a WebSocket anywhere: it is refused, and the route that has opened a channel is not at fault.
-    if (!this.#maySwitch) throw new ChannelError("BAD_HANDSHAKE", "the path is not in upgrades of attach");
+    if (this.#role !== "ours") throw new ChannelError("BAD_HANDSHAKE", "the path is not in upgrades of attach");
     this.#moveTo("switched");
     const socket = this.#socket;
     this.#unwatch();
@@ -118,18 +138,23 @@ export class HostUpgrade implements PendingUpgrade, Connection {
   }
 
   tick(now: number): boolean {
-    if (this.#state !== "waiting") return false;
-    if (this.response.headersSent) return false;
+    this.begin();
+    const isAwaited = this.#state === "queued" || this.#state === "waiting";
+    if (!isAwaited || this.response.headersSent) return false;
     this.#firstTickAt ??= now;
     const { headerTimeoutMs } = this.#owner.server.limits;
     if (now - this.#firstTickAt < headerTimeoutMs) return false;
+    if (this.#state === "queued") {
+      this.drop();
+      return true;
+    }
     this.#owner.server.report(new ChannelError("UPGRADE_UNANSWERED", this.response.req.url), { source: "upgrade" });
-    this.fail();
+    this.#fail();
     return true;
   }
 
   /** Answers for an application that cannot. */
-  fail(): void {
+  #fail(): void {
     this.response.writeHead(500, TEXT_PLAIN as string[]).end("Internal Server Error\n");
   }
 
@@ -180,6 +205,17 @@ export class HostUpgrade implements PendingUpgrade, Connection {
   #moveTo(state: UpgradeState): void {
     if (!MOVES[this.#state].includes(state)) throw new Error(`an upgrade cannot go from ${this.#state} to ${state}`);
     this.#state = state;
+  }
+}
+
+/** False while an earlier response has the socket: the client has sent this request behind another one. */
+export function takesSocket(response: ServerResponse, socket: Socket): boolean {
+  try {
+    response.assignSocket(socket);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_HTTP_SOCKET_ASSIGNED") throw error;
+    return false;
   }
 }
 
