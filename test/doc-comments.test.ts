@@ -34,6 +34,7 @@ const PARTS = new Set([
     "TypedEvent",
     "WithoutPort",
     "BrokerOptions",
+    "OfTheHost",
   ],
 ]);
 
