@@ -72,7 +72,7 @@ export function streamingSuite({ newPage, needing }: Rig): void {
       })()`);
       await waitFor(page, `shown.document.body?.textContent === ${JSON.stringify(first)}`);
       // Chromium holds back a part that arrives before it has painted the one before, until a third arrives; so it does with
-      // parts that node:http sends (7 of 14 times, Chromium 156).
+      // parts that node:http sends (5 of 14 times, Chromium 156).
       await waitFor(page, "shown.performance.getEntriesByName('first-contentful-paint').length > 0");
       await page.evaluate(`new Promise((resolve) => {
         requestAnimationFrame(() => requestAnimationFrame(() => resolve(true)));
