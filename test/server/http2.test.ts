@@ -498,6 +498,38 @@ describe("A server with HTTP/2", { skip: noCertificate }, () => {
     behind.session.destroy();
   });
 
+  it("reports nothing where a client resets while its answer is made, whenever that is", async (t) => {
+    let answered = 0;
+    const site = await start(t, async (request) => {
+      const step = answered++ % 40;
+      for (let i = 0; i < step % 10; i++) await Promise.resolve();
+      if (step >= 10 && step < 20) await new Promise<void>((resolve) => process.nextTick(resolve));
+      if (step >= 20 && step < 30) await new Promise<void>((resolve) => setImmediate(resolve));
+      if (step >= 30) await request.text().catch(() => "");
+      if (request.path === "/live") return withChannel(request, (channel) => channel.send("hello", step % 2 === 0));
+      return step % 2 === 0 ? "whole" : { body: ["in ", "parts"] };
+    });
+    const live = [...POST.slice(0, 6), ":path", "/live", "accept", "text/event-stream"];
+    const ws = [":method", "CONNECT", ...live.slice(2, 8), ":protocol", "websocket", "sec-websocket-version", "13"];
+    for (const isSplit of [false, true]) {
+      const client = await FrameClient.connect(t, site.target);
+      for (const [i, head] of Array.from({ length: 120 }, (_, n) => [POST, live, ws][n % 3]!).entries()) {
+        const id = 2 * i + 1;
+        const bytes = [headers(id, head, false), frame(FRAME.RST_STREAM, 0, id, uint32(8))];
+        if (isSplit) for (const part of bytes) client.write(part);
+        else client.write(...bytes);
+        if (i % 7 === 0) await client.handled();
+      }
+      await client.handled();
+      assert.equal(client.goawayCode, undefined);
+    }
+    await until(
+      () => Object.values(site.server.stats().channels).every((open) => open === 0),
+      "all channels are closed",
+    );
+    assert.deepEqual(site.takeMessages(), []);
+  });
+
   it("keeps its connections apart: an exception of a handler costs its own request", async (t) => {
     const { client, site } = await talk(t, ({ path }) => {
       if (path === "/boom") throw new Error("boom");
