@@ -98,7 +98,11 @@ describe("A server with HTTP/2 refuses", { skip: noCertificate }, () => {
       { http2: true, tls: { ...certificateOrNone(), ALPNProtocols: ["http/1.1"] } },
       /http2 wants "h2" in tls\.ALPNProtocols/,
     ],
-    ["a wrong type", { http2: "yes" as unknown as boolean, tls: certificateOrNone() }, /http2/],
+    [
+      "a wrong type",
+      { http2: "yes" as unknown as boolean, tls: certificateOrNone() },
+      /http2 is "yes"; it must be true, false/,
+    ],
     ["an unknown limit", { http2: { maxStreams: 3 } as object, tls: certificateOrNone() }, /maxStreams/],
     [
       "no streams at all",
