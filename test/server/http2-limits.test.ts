@@ -424,6 +424,15 @@ describe("A client of HTTP/2 that sends much, or nothing", { skip: noCertificate
     await until(() => site.server.stats().connections === 0, "the server has closed it");
   });
 
+  it("is sent away where node:http2 has said GOAWAY for its mistake and the client stays", async (t) => {
+    const site = await start(t, () => new Promise<string>(() => {}), { keepAliveTimeoutMs: 700 });
+    const client = await FrameClient.connect(t, site.target);
+    client.write(frame(DATA, 0, 1, Buffer.from("x")));
+    assert.notEqual(await client.goaway(), 0);
+    await client.until(() => client.isClosed, "the end of the connection");
+    await until(() => site.server.stats().connections === 0, "the server has closed it");
+  });
+
   it("is sent away with half a head, and without a preface", async (t) => {
     const site = await start(t, () => "served", { keepAliveTimeoutMs: 700 });
     const slow = await FrameClient.connect(t, site.target);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { connect as connectTcp, createServer } from "node:net";
 import { describe, it, type TestContext } from "node:test";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, type TLSSocket } from "node:tls";
 import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { type Handler, type ServeOptions, serve, withChannel } from "../../src/index.ts";
@@ -451,6 +451,16 @@ describe("A server with HTTP/2", { skip: noCertificate }, () => {
     await until(() => site.server.stats().connections === 0, "the connection is over");
     assert.ok(site.server.stats().bytesReceived >= stats.bytesReceived);
     assert.deepEqual(heard.names, ["connection.open", "request.end", "request.end", "connection.close"]);
+  });
+
+  it("takes a new certificate, and goes on to speak HTTP/2", async (t) => {
+    const { client, site } = await talk(t, ({ httpVersion }) => httpVersion);
+    site.server.setTls(certificate("other.example"));
+    const other = await Http2Client.connect(t, site.target);
+    assert.equal((await other.request()).text, "2.0");
+    assert.equal((await client.request()).text, "2.0");
+    const socket = other.session.socket as TLSSocket;
+    assert.equal(socket.getPeerCertificate().subject.CN, "other.example");
   });
 
   it("limits connections, all together and of one address", async (t) => {
