@@ -305,6 +305,13 @@ describe("A response over HTTP/2", { skip: noCertificate }, () => {
     assert.equal(site.takeReports().length, 1);
   });
 
+  it("that is a silent event stream gets comments (pingIntervalMs)", async (t) => {
+    const { client } = await talk(t, (request) => withChannel(request, () => {}), { pingIntervalMs: 500 });
+    const events = client.open({ accept: "text/event-stream" });
+    assert.match((await events.chunk())!.toString(), /^:/);
+    assert.match((await events.chunk())!.toString(), /^:/);
+  });
+
   it("to a body that nobody has read ends the request, too (RFC 9113 §8.1)", async (t) => {
     const { client } = await talk(t, async (request) => {
       if (request.path === "/half") await request.body!.getReader().read();
