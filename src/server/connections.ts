@@ -166,8 +166,8 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
     if (!this.#isAccepting) {
       this.#server.connectionRefused(remoteAddress);
       socket.destroy();
-      return true;
     }
+    if (socket.destroyed) return true;
     const connection = this.openHttp2(socket, remoteAddress, this);
     this.#open.add(connection);
     this.#server.connectionOpened(connection);

@@ -3,9 +3,11 @@
 import type { TlsOptions } from "node:tls";
 import {
   badOption,
+  badValue,
   checkAmount,
   checkInteger,
   checkOptions,
+  isPlain,
   type OptionTable,
   type ValueCheck,
 } from "../base/option-values.ts";
@@ -43,7 +45,9 @@ const CHECKS: OptionTable = {
 
 /** The check of the option `http2`. */
 export const checkHttp2: ValueCheck = (name, value) => {
-  if (typeof value !== "boolean") checkOptions(name, value, CHECKS, `${name}.`);
+  if (typeof value === "boolean") return;
+  if (!isPlain(value)) throw badValue(name, value, "true, false, or an object with its limits");
+  checkOptions(name, value, CHECKS, `${name}.`);
 };
 
 /** Every limit; undefined if there is no HTTP/2. */

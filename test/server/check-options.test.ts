@@ -42,6 +42,18 @@ const SERVE: Table = {
   upgrade: NO_FUNCTION,
   serverHeader: [...NO_STRING, "a\nb"],
   tls: [5, null, "x", true, [], {}, { cert: "x" }],
+  // Without tls, true is refused, too.
+  http2: [
+    5,
+    null,
+    "yes",
+    [],
+    true,
+    {},
+    { maxConcurrentStreams: 0 },
+    { maxResetsPerSecond: "5" },
+    { maxSessionBytes: 1 },
+  ],
   trustedProxies: [5, null, {}, true, "10.0.0.0/8", [5], ["nonsense"], ["10.0.0.0/33"], [null]],
   proxyHeaders: [5, null, {}, true, "Forwarded", [5], ["X-Foo"], ["Forwarded", "X-Forwarded-For"]],
   proxyProtocol: [5, null, {}, true, "on", "required"],

@@ -121,11 +121,6 @@ describe("A request over HTTP/2", { skip: noCertificate }, () => {
 
   const answered: readonly [name: string, status: number, bytes: Buffer][] = [
     ["a Host that contradicts the authority (§8.3.1)", 400, headers(1, [...GET, "host", "other.example"])],
-    [
-      "user information in the authority (§8.3.1)",
-      400,
-      headers(1, [...path("/").slice(0, 4), ":authority", "me@localhost", ":path", "/"]),
-    ],
     ["a fragment in the path", 400, headers(1, path("/a#b"))],
     ["an unknown expectation", 417, headers(1, [...GET, "expect", "200-ok"])],
     [
@@ -183,7 +178,6 @@ describe("A request over HTTP/2", { skip: noCertificate }, () => {
     [":protocol in a GET (RFC 8441 §4)", headers(1, [":protocol", "websocket", ...GET])],
     ["a Content-Length that is no number", post("content-length", "three")],
     ["Content-Length twice", post("content-length", "3", "content-length", "3")],
-    ["a body longer than its Content-Length (§8.1.1)", post("content-length", "2")],
     ["a body shorter than its Content-Length", post("content-length", "4")],
     ["no body but a Content-Length", headers(1, [...GET, "content-length", "4"])],
     [
@@ -207,6 +201,38 @@ describe("A request over HTTP/2", { skip: noCertificate }, () => {
       assert.equal(await client.status(3), 200);
     });
   }
+
+  // The versions of Node differ in what they do, and not in what reaches the handler.
+  it("reaches no handler with user information in its authority (§8.3.1): 400, or reset", async (t) => {
+    const { client, served: count } = await site(t);
+    client.write(headers(1, [...path("/").slice(0, 4), ":authority", "me@localhost", ":path", "/"]));
+    await client.handled();
+    const answer = client.frames.find(({ stream }) => stream === 1);
+    assert.equal(
+      answer?.type === FRAME.HEADERS ? await client.status(1) : await client.reset(1),
+      answer?.type === FRAME.HEADERS ? 400 : PROTOCOL_ERROR,
+    );
+    assert.equal(count(), 0);
+  });
+
+  it("has no body that is longer than its Content-Length (§8.1.1): it is reset, or its connection ends", async (t) => {
+    const bodies: string[] = [];
+    const own = await serving(
+      t,
+      async (request) => {
+        const body = await request.text();
+        bodies.push(body);
+        return body;
+      },
+      { tls: certificate(), http2: true },
+    );
+    const client = await Client.connect(t, own.target);
+    client.write(post("content-length", "2"));
+    const isReset = (): boolean => client.frames.some(({ type, stream }) => type === RST_STREAM && stream === 1);
+    await client.until(() => client.isClosed || isReset(), "a reset, or the end");
+    assert.deepEqual(bodies, []);
+    own.takeReports();
+  });
 });
 
 describe("A connection of HTTP/2", { skip: noCertificate }, () => {

@@ -69,6 +69,29 @@ describe("A client of HTTP/2 that opens and resets", { skip: noCertificate }, ()
     await until(() => site.server.stats().requests === 3, "three are served");
   });
 
+  it("is refused new streams beyond maxSessionBytes of what node:http2 holds", async (t) => {
+    const gate = deferred();
+    const site = await start(
+      t,
+      async ({ path }) => {
+        if (path !== "/other") await gate.promise;
+        return "done";
+      },
+      { http2: { maxSessionBytes: 1_000_000, maxConcurrentStreams: 10_000 } },
+    );
+    const client = await acknowledged(t, site);
+    for (let i = 0; i < 400 && !client.isClosed && !client.frames.some(({ type }) => type === RST_STREAM); i++) {
+      client.write(...streams(20, 20 * i).map((id) => headers(id)));
+      await client.handled();
+    }
+    const refused = client.frames.find(({ type }) => type === RST_STREAM);
+    assert.equal(refused?.payload.readUInt32BE(0), ENHANCE_YOUR_CALM);
+    assert.ok((refused?.stream ?? 0) > 200, `stream ${refused?.stream}`);
+    await serves(t, site);
+    gate.resolve();
+    assert.equal(await client.status(1), 200);
+  });
+
   it("may reset 200 streams in a second", async (t) => {
     const site = await start(t, () => new Promise<string>(() => {}));
     const client = await acknowledged(t, site);
@@ -397,6 +420,15 @@ describe("A client of HTTP/2 that sends much, or nothing", { skip: noCertificate
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     assert.equal(client.goawayCode, 0);
+    await client.until(() => client.isClosed, "the end of the connection");
+    await until(() => site.server.stats().connections === 0, "the server has closed it");
+  });
+
+  it("is sent away where node:http2 has said GOAWAY for its mistake and the client stays", async (t) => {
+    const site = await start(t, () => new Promise<string>(() => {}), { keepAliveTimeoutMs: 700 });
+    const client = await FrameClient.connect(t, site.target);
+    client.write(frame(DATA, 0, 1, Buffer.from("x")));
+    assert.notEqual(await client.goaway(), 0);
     await client.until(() => client.isClosed, "the end of the connection");
     await until(() => site.server.stats().connections === 0, "the server has closed it");
   });

