@@ -21,7 +21,7 @@ const PACKAGES = new Map([
 ]);
 
 /** In rows to compare with, and nothing that one would take instead: the loops that are no servers, and other sides of us. */
-const MEASURES = ["node:net", "channel", "over Redis"];
+const MEASURES = ["node:net", "channel", "over Redis", "our engine"];
 
 /** @param {string} peer */
 export function isCompetitor(peer) {
