@@ -36,6 +36,7 @@ const MEASURES = [
   "node:net",
   "channel",
   "over Redis",
+  "our engine",
   "unichannel on Bun",
   "unichannel on Deno",
   "node:net on Deno",

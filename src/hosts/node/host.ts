@@ -29,6 +29,9 @@ import { HostUpgrade, type UpgradeOwner, type UpgradeRole } from "./upgrade.ts";
 /** Sockets tell that they are closed a turn or two after they were destroyed. */
 const MAX_CLOSING_TURNS = 10;
 
+/** See `isBodyRead`. */
+const READS_BODIES = Number(process.versions.node.split(".")[0]) >= 26;
+
 /** The server of each connection that came after `attach`. */
 const SERVERS = new WeakMap<Socket, NodeServer>();
 
@@ -179,14 +182,16 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
    * upgrade for an ordinary request; so it is one here where no other listener could be meant.
    */
   readonly #onUpgrade = (request: IncomingMessage, duplex: Duplex, head: Buffer): void => {
-    const socket = duplex as Socket;
+    const { socket } = request;
     const role = this.#roleOf(request);
     if (role === "ordinary" && this.#http.listenerCount("upgrade") > 1) return;
-    if (role !== "failed" && !hasListMember(request.headers.upgrade ?? "", "websocket")) {
+    const hasBodyRead = isBodyRead(request, duplex);
+    if (duplex !== socket) duplex.on("error", () => {}).resume();
+    if (!hasBodyRead && role !== "failed" && !hasListMember(request.headers.upgrade ?? "", "websocket")) {
       readAgain(this.#http, this.#connectionEvent, request, socket, head);
       return;
     }
-    const upgrade = new HostUpgrade(this, { request, socket, head, role });
+    const upgrade = new HostUpgrade(this, { request, head, role, hasBodyRead });
     this.#upgrades.set(request, upgrade);
     this.#open.add(upgrade);
     upgrade.begin();
@@ -211,4 +216,13 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
   #stop(graceMs: number | undefined): void {
     if (this.server.status === "running") void this.server.stop(graceMs === undefined ? {} : { graceMs });
   }
+}
+
+/**
+ * True if Node has read the body of an upgrade, or goes on reading it. Node 24.21 does not, Node 26.10 does: where the body has not
+ * come whole, a stream of its own then has what follows it.
+ */
+function isBodyRead({ socket, headers, readableLength }: IncomingMessage, duplex: Duplex): boolean {
+  if (duplex !== socket || readableLength > 0) return true;
+  return READS_BODIES && (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0);
 }

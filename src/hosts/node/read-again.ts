@@ -1,6 +1,6 @@
 // Gives a request that asks for another protocol than WebSocket back to its server, as a request that asks for none. RFC 9110
 // §7.8: a server may ignore Upgrade. Java's HttpClient asks for h2c with each request, and Node, which has taken the connection
-// out of HTTP for our listener, reads no body after such a head.
+// out of HTTP for our listener, reads no body after such a head before its version 26.
 
 import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";

@@ -51,10 +51,11 @@ export type UpgradeRole = "ours" | "ordinary" | "failed";
 
 interface UpgradeParts {
   readonly request: IncomingMessage;
-  readonly socket: Socket;
   /** The bytes that came with the request. */
   readonly head: Uint8Array;
   readonly role: UpgradeRole;
+  /** True if Node still reads the connection, for the request's body. */
+  readonly hasBodyRead: boolean;
 }
 
 export class HostUpgrade implements PendingUpgrade, Connection {
@@ -64,17 +65,20 @@ export class HostUpgrade implements PendingUpgrade, Connection {
   readonly #owner: UpgradeOwner;
   readonly #socket: Socket;
   readonly #role: UpgradeRole;
+  readonly #hasBodyRead: boolean;
   #state: UpgradeState = "queued";
   /** Bytes that came after the request. */
   #ahead: Uint8Array[];
   #aheadBytes: number;
   #firstTickAt: number | undefined;
 
-  constructor(owner: UpgradeOwner, { request, socket, head, role }: UpgradeParts) {
+  constructor(owner: UpgradeOwner, { request, head, role, hasBodyRead }: UpgradeParts) {
     this.#owner = owner;
     this.request = request;
+    const { socket } = request;
     this.#socket = socket;
     this.#role = role;
+    this.#hasBodyRead = hasBodyRead;
     this.#ahead = head.length > 0 ? [head] : [];
     this.#aheadBytes = head.length;
     // Node's own listener is off: without one an error would end the process. "close" follows.
@@ -95,11 +99,11 @@ export class HostUpgrade implements PendingUpgrade, Connection {
   }
 
   get remoteAddress(): string | undefined {
-    return addressOf(this.#socket);
+    return addressOf(this.request.socket);
   }
 
   get isEncrypted(): boolean {
-    return "encrypted" in this.#socket;
+    return "encrypted" in this.request.socket;
   }
 
   get bytesReceived(): number {
@@ -117,7 +121,7 @@ export class HostUpgrade implements PendingUpgrade, Connection {
 
   /** Reads ahead, unless it was answered in the turn in which it came. */
   #watch(): void {
-    if (this.#state !== "waiting" && this.#state !== "taken") return;
+    if (this.#hasBodyRead || (this.#state !== "waiting" && this.#state !== "taken")) return;
     this.#socket.on("data", this.#onData).on("end", this.#onEnd);
   }
 
