@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { OPCODE } from "../../src/codec/ws-frame.ts";
 import type { EngineServer } from "../../src/server/engine-server.ts";
+import { lacks } from "../support/runtime.ts";
 import { ack, back, close, opened, poll, post, SocketClient, text } from "../support/session-client.ts";
 import { sessionOfPoll, sessionOfSocket, sessionOfStream, sessionSite } from "../support/session-site.ts";
-import { lacks } from "../support/runtime.ts";
 import { deferred, settled, until } from "../support/wait.ts";
 
 const NOW = Date.now();
@@ -149,7 +149,9 @@ describe("a session whose receiver is slow", () => {
     assert.equal(opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0 })).received, sent);
   });
 
-  it("drops a carrier whose acknowledgement is behind unread messages only after a longer time, and resumes", { skip: lacks("clients that notice their end while their writes wait") }, async (t) => {
+  it("drops a carrier whose acknowledgement is behind unread messages only after a longer time, and resumes", {
+    skip: lacks("clients that notice their end while their writes wait"),
+  }, async (t) => {
     const { site, socket, open } = await sessionOfSocket(t, {
       async message(_, channel) {
         channel.send("answer");
