@@ -233,7 +233,7 @@ for (const [name, listen] of Object.entries(STREAMS)) {
     });
 
     it("keeps a slow peer, after one large write and after many", {
-      skip: isNet && lacks("small buffers of the system"),
+      skip: lacks("small buffers of the system"),
     }, async (t) => {
       for (const write of [
         ({ stream }: Pair) => stream.write(Buffer.alloc(MUCH)),
