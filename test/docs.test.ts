@@ -6,6 +6,7 @@ import { dirname, join, normalize } from "node:path";
 import { describe, it } from "node:test";
 import * as unichannel from "../src/index.ts";
 import { LIMITS } from "../src/server/options.ts";
+import { LACKS } from "./support/runtime.ts";
 
 const read = (path: string): string => readFileSync(path, "utf8");
 
@@ -67,6 +68,13 @@ describe("the documentation", () => {
       .map(([, name]) => name)
       .join("");
     assert.deepEqual(numbers(suite), numbers(read("PROTOCOL.md").replace(/RFC \d+\s+§[\d.]+|HTML §[\d.]+/g, "")));
+  });
+
+  it("has a row for everything that a runtime lacks, with its reason", () => {
+    const hosts = read("docs/reference/hosts.md");
+    for (const [capability, { bun = "", deno = "" }] of Object.entries(LACKS)) {
+      assert.ok(hosts.includes(`| ${capability} | ${bun} | ${deno} |`), capability);
+    }
   });
 
   it("has no link to a file that is not there", () => {

@@ -1,7 +1,7 @@
 // @ts-check
 // Shared by all load generators: one measured window that is reported once, and exiting with an error.
 import { setTimeout as sleep } from "node:timers/promises";
-import { openWindow } from "./cpu.js";
+import { canReadCpu, cpuSecondsOf, openWindow } from "./cpu.js";
 import { attachCounter } from "./instructions.js";
 import { forgetLatencies, latencies } from "./latencies.js";
 
@@ -13,17 +13,19 @@ import { forgetLatencies, latencies } from "./latencies.js";
  * @property {readonly number[]} serverPids
  * @property {number} seconds
  * @property {number} warmupSeconds
+ * @property {number} [warmupCpuSeconds] of the server, at least: an optimizer counts work, not time
  * @property {number} connections
  */
 
 /**
  * Warms up, measures one window, reports it to the parent process, and ends.
- * @param {Pick<LoadConfig, "serverPids" | "seconds" | "warmupSeconds">} config
+ * @param {Pick<LoadConfig, "serverPids" | "seconds" | "warmupSeconds" | "warmupCpuSeconds">} config
  * @param {() => number} count the operations completed so far
  */
-export async function measure({ serverPids, seconds, warmupSeconds }, count) {
+export async function measure({ serverPids, seconds, warmupSeconds, warmupCpuSeconds = 0 }, count) {
   const counter = attachCounter(serverPids);
   await sleep(warmupSeconds * 1000);
+  while (hasWorkedLess(serverPids, warmupCpuSeconds)) await sleep(50);
   const closeWindow = beginWindow(serverPids, count, counter);
   await sleep(seconds * 1000);
   closeWindow();
@@ -32,17 +34,18 @@ export async function measure({ serverPids, seconds, warmupSeconds }, count) {
 /**
  * The same for work in turns that may be longer than the window: the window begins and ends with a turn, so that it counts
  * whole turns, however long a server takes before the first byte of a turn.
- * @param {Pick<LoadConfig, "serverPids" | "seconds" | "warmupSeconds">} config
+ * @param {Pick<LoadConfig, "serverPids" | "seconds" | "warmupSeconds" | "warmupCpuSeconds">} config
  * @param {() => number} count the operations completed so far
  * @returns {() => void} call it when a turn is over and before the next is requested
  */
-export function measureTurns({ serverPids, seconds, warmupSeconds }, count) {
+export function measureTurns({ serverPids, seconds, warmupSeconds, warmupCpuSeconds = 0 }, count) {
   const counter = attachCounter(serverPids);
   let until = performance.now() + warmupSeconds * 1000;
   /** @type {(() => void) | undefined} */
   let closeWindow;
   return () => {
     if (performance.now() < until) return;
+    if (closeWindow === undefined && hasWorkedLess(serverPids, warmupCpuSeconds)) return;
     if (closeWindow === undefined) {
       closeWindow = beginWindow(serverPids, count, counter);
       until = performance.now() + seconds * 1000;
@@ -69,6 +72,11 @@ function beginWindow(serverPids, count, counter) {
     const serverInstructions = (await counter?.read()) ?? Number.NaN;
     process.send?.({ ...report, serverInstructions }, () => process.exit());
   };
+}
+
+/** True while the processes have used less processor time. @param {readonly number[]} pids @param {number} cpuSeconds */
+function hasWorkedLess(pids, cpuSeconds) {
+  return canReadCpu && cpuSeconds > 0 && cpuSecondsOf(pids) < cpuSeconds;
 }
 
 /** @param {unknown} error @returns {never} */

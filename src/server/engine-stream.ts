@@ -8,6 +8,7 @@ import type { Connection } from "./exchange-source.ts";
 export interface EngineStream extends ByteStream, Connection {
   readonly remoteAddress: string | undefined;
   readonly isEncrypted: boolean;
+  readonly pinnedBytes: number;
   /** Ends a connection that is not served, with this answer. The stream is used no more. */
   turnAway(answer: string): void;
 }

@@ -4,10 +4,15 @@ import assert from "node:assert/strict";
 import { connect, createServer, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import type { Piece } from "../../src/base/bytes.ts";
+import { runtime } from "../../src/base/runtime.ts";
+import { toHandlers } from "../../src/server/bun/listener.ts";
+import { bunApi } from "../../src/server/bun/sockets.ts";
+import { BunStream } from "../../src/server/bun/stream.ts";
+import type { EngineStream, StreamOwner } from "../../src/server/engine-stream.ts";
 import { NetStream } from "../../src/server/net-stream.ts";
 import { BufferBudget } from "../../src/transport/io/buffer-budget.ts";
 import { lacks } from "../support/runtime.ts";
-import { settled, until, within } from "../support/wait.ts";
+import { deferred, settled, until, within } from "../support/wait.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -16,38 +21,65 @@ const WRITE_TIMEOUT_MS = 5000;
 const MUCH = 24 * MIB;
 
 interface Pair {
-  readonly stream: NetStream;
+  readonly stream: EngineStream;
   readonly peer: Socket;
   readonly budget: BufferBudget;
   /** The calls of the stream's listener, in order. */
   readonly told: string[];
 }
 
-async function pair(t: TestContext, budget = new BufferBudget(MIB)): Promise<Pair> {
-  const server = createServer({ allowHalfOpen: true });
+/** Listens, and gives each accepted connection as a stream. */
+type Listen = (t: TestContext, owner: StreamOwner, onStream: (stream: EngineStream) => void) => Promise<number>;
+
+const listenOnNet: Listen = async (t, owner, onStream) => {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    t.after(() => socket.destroy());
+    onStream(new NetStream(socket, owner));
+  });
   t.after(() => server.close());
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const accepted = new Promise<Socket>((resolve) => server.once("connection", resolve));
-  const peer = connect((server.address() as { port: number }).port, "127.0.0.1");
-  peer.pause();
-  peer.on("error", () => {});
-  const socket = await within(accepted, () => "the connection");
-  t.after(() => {
-    socket.destroy();
-    peer.destroy();
+  return (server.address() as { port: number }).port;
+};
+
+const listenOnBun: Listen = async (t, owner, onStream) => {
+  const listening = bunApi().listen<BunStream>({
+    ...{ hostname: "127.0.0.1", port: 0, allowHalfOpen: true },
+    socket: toHandlers(
+      (socket) => onStream(new BunStream(socket, owner)),
+      (error) => assert.fail(error),
+    ),
   });
+  t.after(() => listening.stop());
+  return listening.port;
+};
+
+/** The streams that this runtime has. */
+const STREAMS: Readonly<Record<string, Listen>> =
+  runtime === "bun" ? { NetStream: listenOnNet, BunStream: listenOnBun } : { NetStream: listenOnNet };
+
+async function pairOver(listen: Listen, t: TestContext, budget: BufferBudget): Promise<Pair> {
   const told: string[] = [];
-  const stream = new NetStream(socket, {
+  const accepted = deferred<EngineStream>();
+  const owner: StreamOwner = {
     ...{ budget, writeTimeoutMs: WRITE_TIMEOUT_MS },
     tickListener: () => false,
     streamClosed: () => told.push("streamClosed"),
-  });
-  stream.listener = {
-    onBytes: (bytes) => told.push(`bytes ${bytes.length}`),
-    onEof: () => told.push("eof"),
-    onDrain: () => told.push("drain"),
-    onClosed: (error) => told.push(`closed ${(error as { code?: string } | undefined)?.code ?? ""}`.trim()),
   };
+  const port = await listen(t, owner, (made) => {
+    made.listener = {
+      onBytes: (bytes) => told.push(`bytes ${bytes.length}`),
+      onEof: () => told.push("eof"),
+      onDrain: () => told.push("drain"),
+      onClosed: (error) => told.push(`closed ${(error as { code?: string } | undefined)?.code ?? ""}`.trim()),
+    };
+    accepted.resolve(made);
+  });
+  const peer = connect(port, "127.0.0.1");
+  peer.pause();
+  peer.on("error", () => {});
+  t.after(() => peer.destroy());
+  const stream = await within(accepted.promise, () => "the connection");
+  t.after(() => stream.destroy());
   return { stream, peer, budget, told };
 }
 
@@ -84,170 +116,176 @@ function block(size: number, seed: number, asText: boolean): Piece {
   return asText ? bytes.toString("latin1") : bytes;
 }
 
-describe("NetStream", () => {
-  it("delivers bodies larger than a slice in order, whatever their type", async (t) => {
-    const { stream, peer, told } = await pair(t);
-    const sizes = [1, 10, 65_535, 65_536, 65_537, 131_071, 131_072, 131_073, 196_608, 3, 700_000, 1, 1, 40_000];
-    const pieces = sizes.flatMap((size, i) => [block(size, i, true), block(size, i + 100, false)]);
-    const expected = Buffer.concat(pieces.map((p) => (typeof p === "string" ? Buffer.from(p, "latin1") : p)));
-    for (const piece of pieces) stream.write(piece);
-    stream.write(pieces);
-    stream.write(Buffer.alloc(MUCH));
-    for (const piece of pieces) stream.write(piece);
-    stream.write(pieces);
-    stream.end();
-    stream.write("behind the end");
-    const all = await readAll(peer, 4 * expected.length + MUCH);
-    assert.equal(all.length, 4 * expected.length + MUCH);
-    for (const at of [0, expected.length, 2 * expected.length + MUCH, 3 * expected.length + MUCH]) {
-      assert.ok(all.subarray(at, at + expected.length).equals(expected), `from ${at}`);
-    }
-    await until(() => told.includes("drain"), "it has drained");
-    assert.equal(stream.bufferedAmount, 0);
-    peer.end();
-    await until(() => told.includes("streamClosed"), "the end");
-    assert.deepEqual(told, ["drain", "eof", "closed", "streamClosed"]);
-  });
-
-  it("returns the bytes that the peer has not taken: 0 for one that keeps up", {
-    skip: lacks("writes that the system takes at once"),
-  }, async (t) => {
-    const { stream, peer, budget } = await pair(t);
-    stream.write("x");
-    assert.equal(stream.bufferedAmount, 0);
-    for (let i = 0; i < MUCH / MIB; i++) stream.write(Buffer.alloc(MIB));
-    await settled(() => stream.bufferedAmount);
-    const stuck = stream.bufferedAmount;
-    assert.ok(stuck > 0 && stuck < MUCH, String(stuck));
-    stream.write("12345");
-    assert.equal(stream.bufferedAmount, stuck + 5);
-    assert.equal(budget.bytes, stuck + 5 + stream.pinnedBytes);
-    await readAll(peer, MUCH + 6);
-    await until(() => stream.bufferedAmount === 0, "all is taken");
-    assert.equal(budget.bytes, 0);
-  });
-
-  it("counts a partly sent message whole, because all of it is kept in memory", {
-    skip: lacks("small buffers of the system"),
-  }, async (t) => {
-    const { stream, peer, budget } = await pair(t);
-    stream.write(Buffer.alloc(MUCH));
-    assert.equal(budget.bytes, MUCH);
-    await readSome(peer, 8 * MIB);
-    await settled(() => stream.bufferedAmount);
-    assert.ok(stream.bufferedAmount > 0 && stream.bufferedAmount < MUCH - 8 * MIB, String(stream.bufferedAmount));
-    assert.equal(stream.bufferedAmount + stream.pinnedBytes, MUCH);
-    assert.equal(budget.bytes, MUCH);
-    // Later output does not keep it longer.
-    stream.write(Buffer.alloc(MUCH));
-    await readSome(peer, MUCH);
-    await settled(() => stream.bufferedAmount);
-    assert.equal(budget.bytes, MUCH);
-    peer.on("data", () => {});
-    peer.resume();
-    await until(() => stream.bufferedAmount === 0, "all is taken");
-    assert.equal(budget.bytes, 0);
-  });
-
-  it("drops unsent bytes when it is destroyed, also from the server's sum", {
-    skip: lacks("sockets that are closed without an error"),
-  }, async (t) => {
-    const budget = new BufferBudget(MIB);
-    const one = await pair(t, budget);
-    const other = await pair(t, budget);
-    one.stream.write(Buffer.alloc(MUCH));
-    other.stream.write(Buffer.alloc(MUCH));
-    assert.equal(budget.bytes, 2 * MUCH);
-    one.stream.destroy();
-    await until(() => one.told.includes("streamClosed"), "it is closed");
-    assert.equal(one.stream.bufferedAmount, 0);
-    assert.equal(budget.bytes, MUCH);
-    assert.deepEqual(one.told, ["closed", "streamClosed"]);
-    assert.equal(budget.isShareSpent(other.stream.bufferedAmount), true);
-  });
-
-  it("drops a peer that takes nothing for writeTimeoutMs", async (t) => {
-    const { stream, told } = await pair(t);
-    stream.write(Buffer.alloc(MUCH));
-    await settled(() => stream.bufferedAmount);
-    for (let now = 0; now < WRITE_TIMEOUT_MS; now += 500) stream.tick(now);
-    await settled(() => told.length);
-    assert.equal(told.join(), "");
-    stream.tick(WRITE_TIMEOUT_MS);
-    await until(() => told.includes("streamClosed"), "it is dropped");
-    assert.deepEqual(told, ["closed WRITE_TIMEOUT", "streamClosed"]);
-  });
-
-  it("drops such a peer also after end(), and while the peer still sends", async (t) => {
-    const { stream, peer, told } = await pair(t);
-    stream.write(Buffer.alloc(MUCH));
-    stream.end();
-    await settled(() => stream.bufferedAmount);
-    stream.tick(0);
-    for (let now = 1000; now <= 5000; now += 1000) {
-      const before = told.length;
-      peer.write("still here");
-      await until(() => told.length > before, "it is heard");
-      stream.tick(now);
-    }
-    await until(() => told.includes("streamClosed"), "it is dropped");
-    assert.deepEqual(
-      told.filter((what) => !what.startsWith("bytes")),
-      ["closed WRITE_TIMEOUT", "streamClosed"],
-    );
-  });
-
-  it("keeps a slow peer, after one large write and after many", {
-    skip: lacks("small buffers of the system"),
-  }, async (t) => {
-    for (const write of [
-      ({ stream }: Pair) => stream.write(Buffer.alloc(MUCH)),
-      ({ stream }: Pair) => {
-        for (let i = 0; i < MUCH / KIB; i++) stream.write("x".repeat(KIB));
-      },
-    ]) {
-      const it = await pair(t);
-      write(it);
-      await settled(() => it.stream.bufferedAmount);
-      let now = 0;
-      for (let read = 0; read < 12 * MIB; read += 4 * MIB) {
-        await readSome(it.peer, 4 * MIB);
-        await settled(() => it.stream.bufferedAmount);
-        for (let ticks = 0; ticks < 5; ticks++, now += 1000) it.stream.tick(now);
+for (const [name, listen] of Object.entries(STREAMS)) {
+  const isNet = name === "NetStream";
+  const pair = (t: TestContext, budget = new BufferBudget(MIB)): Promise<Pair> => pairOver(listen, t, budget);
+  describe(name, () => {
+    it("delivers in order what is larger than a slice, whatever it is made of", async (t) => {
+      const { stream, peer, told } = await pair(t);
+      const sizes = [1, 10, 65_535, 65_536, 65_537, 131_071, 131_072, 131_073, 196_608, 3, 700_000, 1, 1, 40_000];
+      const pieces = sizes.flatMap((size, i) => [block(size, i, true), block(size, i + 100, false)]);
+      const expected = Buffer.concat(pieces.map((p) => (typeof p === "string" ? Buffer.from(p, "latin1") : p)));
+      for (const piece of pieces) stream.write(piece);
+      stream.write(pieces);
+      stream.write(Buffer.alloc(MUCH));
+      for (const piece of pieces) stream.write(piece);
+      stream.write(pieces);
+      stream.end();
+      stream.write("behind the end");
+      const all = await readAll(peer, 4 * expected.length + MUCH);
+      assert.equal(all.length, 4 * expected.length + MUCH);
+      for (const at of [0, expected.length, 2 * expected.length + MUCH, 3 * expected.length + MUCH]) {
+        assert.ok(all.subarray(at, at + expected.length).equals(expected), `from ${at}`);
       }
-      assert.equal(it.told.join(), "");
-      assert.ok(it.stream.bufferedAmount > 0, "and much is left");
-    }
-  });
+      await until(() => told.includes("drain"), "it has drained");
+      assert.equal(stream.bufferedAmount, 0);
+      peer.end();
+      await until(() => told.includes("streamClosed"), "the end");
+      assert.deepEqual(told, ["drain", "eof", "closed", "streamClosed"]);
+    });
 
-  it("keeps a peer that was fast and has become slow", async (t) => {
-    const { stream, peer, told } = await pair(t);
-    // Eight times in a row, all at once: the largest slices.
-    for (let i = 0; i < 8; i++) {
-      const read = readAll(peer, 4 * MIB);
-      stream.write(Buffer.alloc(4 * MIB));
-      await read;
-      await until(() => stream.bufferedAmount === 0, "all is taken");
-      peer.removeAllListeners("data");
-    }
-    peer.pause();
-    stream.write(Buffer.alloc(2 * MUCH));
-    await settled(() => stream.bufferedAmount);
-    let now = 0;
-    for (let read = 0; read < 12 * MIB; read += 6 * MIB) {
-      await readSome(peer, 6 * MIB);
+    it("tells how much the peer has not taken: 0 for one that keeps up", {
+      skip: isNet && lacks("writes that the system takes at once"),
+    }, async (t) => {
+      const { stream, peer, budget } = await pair(t);
+      stream.write("x");
+      assert.equal(stream.bufferedAmount, 0);
+      for (let i = 0; i < MUCH / MIB; i++) stream.write(Buffer.alloc(MIB));
       await settled(() => stream.bufferedAmount);
-      for (let ticks = 0; ticks < 5; ticks++, now += 1000) stream.tick(now);
-    }
-    assert.ok(!told.includes("streamClosed"), told.join());
-    assert.ok(stream.bufferedAmount > 0, "and much is left");
-  });
+      const stuck = stream.bufferedAmount;
+      assert.ok(stuck > 0 && stuck < MUCH, String(stuck));
+      stream.write("12345");
+      assert.equal(stream.bufferedAmount, stuck + 5);
+      assert.equal(budget.bytes, stuck + 5 + stream.pinnedBytes);
+      await readAll(peer, MUCH + 6);
+      await until(() => stream.bufferedAmount === 0, "all is taken");
+      assert.equal(budget.bytes, 0);
+    });
 
-  it("keeps a peer that has nothing to take", { skip: lacks("writes that the system takes at once") }, async (t) => {
-    const { stream, told } = await pair(t);
-    stream.write("x");
-    for (let now = 0; now < 600_000; now += 1000) stream.tick(now);
-    await settled(() => told.length);
-    assert.equal(told.join(), "");
+    it("counts a partly sent message whole, because all of it is kept in memory", {
+      skip: isNet && lacks("small buffers of the system"),
+    }, async (t) => {
+      const { stream, peer, budget } = await pair(t);
+      stream.write(Buffer.alloc(MUCH));
+      assert.equal(budget.bytes, MUCH);
+      await readSome(peer, 8 * MIB);
+      await settled(() => stream.bufferedAmount);
+      assert.ok(stream.bufferedAmount > 0 && stream.bufferedAmount < MUCH - 8 * MIB, String(stream.bufferedAmount));
+      assert.equal(stream.bufferedAmount + stream.pinnedBytes, MUCH);
+      assert.equal(budget.bytes, MUCH);
+      // Later output does not keep it longer.
+      stream.write(Buffer.alloc(MUCH));
+      await readSome(peer, MUCH);
+      await settled(() => stream.bufferedAmount);
+      assert.equal(budget.bytes, MUCH);
+      peer.on("data", () => {});
+      peer.resume();
+      await until(() => stream.bufferedAmount === 0, "all is taken");
+      assert.equal(budget.bytes, 0);
+    });
+
+    it("drops unsent bytes when it is destroyed, also from the server's sum", {
+      skip: isNet && lacks("sockets that are closed without an error"),
+    }, async (t) => {
+      const budget = new BufferBudget(MIB);
+      const one = await pair(t, budget);
+      const other = await pair(t, budget);
+      one.stream.write(Buffer.alloc(MUCH));
+      other.stream.write(Buffer.alloc(MUCH));
+      assert.equal(budget.bytes, 2 * MUCH);
+      one.stream.destroy();
+      await until(() => one.told.includes("streamClosed"), "it is closed");
+      assert.equal(one.stream.bufferedAmount, 0);
+      assert.equal(budget.bytes, MUCH);
+      assert.deepEqual(one.told, ["closed", "streamClosed"]);
+      assert.equal(budget.isShareSpent(other.stream.bufferedAmount), true);
+    });
+
+    it("drops a peer that takes nothing for writeTimeoutMs", async (t) => {
+      const { stream, told } = await pair(t);
+      stream.write(Buffer.alloc(MUCH));
+      await settled(() => stream.bufferedAmount);
+      for (let now = 0; now < WRITE_TIMEOUT_MS; now += 500) stream.tick(now);
+      await settled(() => told.length);
+      assert.equal(told.join(), "");
+      stream.tick(WRITE_TIMEOUT_MS);
+      await until(() => told.includes("streamClosed"), "it is dropped");
+      assert.deepEqual(told, ["closed WRITE_TIMEOUT", "streamClosed"]);
+    });
+
+    it("drops such a peer also after end(), and while the peer still sends", async (t) => {
+      const { stream, peer, told } = await pair(t);
+      stream.write(Buffer.alloc(MUCH));
+      stream.end();
+      await settled(() => stream.bufferedAmount);
+      stream.tick(0);
+      for (let now = 1000; now <= 5000; now += 1000) {
+        const before = told.length;
+        peer.write("still here");
+        await until(() => told.length > before, "it is heard");
+        stream.tick(now);
+      }
+      await until(() => told.includes("streamClosed"), "it is dropped");
+      assert.deepEqual(
+        told.filter((what) => !what.startsWith("bytes")),
+        ["closed WRITE_TIMEOUT", "streamClosed"],
+      );
+    });
+
+    it("keeps a slow peer, after one large write and after many", {
+      skip: lacks("small buffers of the system"),
+    }, async (t) => {
+      for (const write of [
+        ({ stream }: Pair) => stream.write(Buffer.alloc(MUCH)),
+        ({ stream }: Pair) => {
+          for (let i = 0; i < MUCH / KIB; i++) stream.write("x".repeat(KIB));
+        },
+      ]) {
+        const it = await pair(t);
+        write(it);
+        await settled(() => it.stream.bufferedAmount);
+        let now = 0;
+        for (let read = 0; read < 12 * MIB; read += 4 * MIB) {
+          await readSome(it.peer, 4 * MIB);
+          await settled(() => it.stream.bufferedAmount);
+          for (let ticks = 0; ticks < 5; ticks++, now += 1000) it.stream.tick(now);
+        }
+        assert.equal(it.told.join(), "");
+        assert.ok(it.stream.bufferedAmount > 0, "and much is left");
+      }
+    });
+
+    it("keeps a peer that was fast and has become slow", async (t) => {
+      const { stream, peer, told } = await pair(t);
+      // Eight times in a row, all at once: the largest slices.
+      for (let i = 0; i < 8; i++) {
+        const read = readAll(peer, 4 * MIB);
+        stream.write(Buffer.alloc(4 * MIB));
+        await read;
+        await until(() => stream.bufferedAmount === 0, "all is taken");
+        peer.removeAllListeners("data");
+      }
+      peer.pause();
+      stream.write(Buffer.alloc(2 * MUCH));
+      await settled(() => stream.bufferedAmount);
+      let now = 0;
+      for (let read = 0; read < 12 * MIB; read += 6 * MIB) {
+        await readSome(peer, 6 * MIB);
+        await settled(() => stream.bufferedAmount);
+        for (let ticks = 0; ticks < 5; ticks++, now += 1000) stream.tick(now);
+      }
+      assert.ok(!told.includes("streamClosed"), told.join());
+      assert.ok(stream.bufferedAmount > 0, "and much is left");
+    });
+
+    it("keeps a peer that has nothing to take", {
+      skip: isNet && lacks("writes that the system takes at once"),
+    }, async (t) => {
+      const { stream, told } = await pair(t);
+      stream.write("x");
+      for (let now = 0; now < 600_000; now += 1000) stream.tick(now);
+      await settled(() => told.length);
+      assert.equal(told.join(), "");
+    });
   });
-});
+}

@@ -9,7 +9,7 @@ import type { EngineListener } from "../engine-listener.ts";
 import type { ExchangeServer } from "../exchange-server.ts";
 import type { Connection } from "../exchange-source.ts";
 import { SERVE_DEFAULTS, type ServeOptions } from "../options.ts";
-import { type BunListening, type BunSocketHandlers, bunApi } from "./sockets.ts";
+import { type BunListening, type BunSocket, type BunSocketHandlers, bunApi } from "./sockets.ts";
 import { BunStream } from "./stream.ts";
 
 /** True if `Bun.listen` can do what the options ask for. */
@@ -30,21 +30,14 @@ export class BunListener implements EngineListener {
     this.#address = toAddress(options, process.env, process.pid);
     const connections = new Connections(server);
     this.#connections = connections;
-    this.#handlers = {
-      open(socket) {
+    this.#handlers = toHandlers(
+      (socket) => {
         socket.setNoDelay(true);
         socket.setKeepAlive(true, KEEP_ALIVE_MS);
         connections.take(new BunStream(socket, connections));
       },
-      data: (socket, bytes) => socket.data?.received(bytes),
-      drain: (socket) => socket.data?.drained(),
-      end: (socket) => socket.data?.peerEnded(),
-      close: (socket, error) => socket.data?.closed(error),
-      error(socket, error) {
-        server.report(error, { source: "connection" });
-        socket.data?.failed(error);
-      },
-    };
+      (error) => server.report(error, { source: "connection" }),
+    );
   }
 
   /** 0 on a Unix socket. */
@@ -109,4 +102,22 @@ export class BunListener implements EngineListener {
       return bunApi().listen({ hostname: "0.0.0.0", port, ...settings });
     }
   }
+}
+
+/** `open` makes the stream of a new socket. `report` is told of what a stream throws; its connection is dropped then. */
+export function toHandlers(
+  open: (socket: BunSocket<BunStream>) => void,
+  report: (error: Error) => void,
+): BunSocketHandlers<BunStream> {
+  return {
+    open,
+    data: (socket, bytes) => socket.data?.received(bytes),
+    drain: (socket) => socket.data?.drained(),
+    end: (socket) => socket.data?.peerEnded(),
+    close: (socket, error) => socket.data?.closed(error),
+    error(socket, error) {
+      report(error);
+      socket.data?.failed(error);
+    },
+  };
 }
