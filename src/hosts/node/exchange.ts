@@ -28,8 +28,9 @@ import type { Flushable } from "../../transport/io/flusher.ts";
 import { MIN_SLICE_BYTES } from "../../transport/io/write-queue.ts";
 import { FLUSH_BYTES } from "../../transport/limits.ts";
 import type { Transport } from "../../transport/transport.ts";
+import { checkHead } from "../check-head.ts";
 import { RequestBody } from "./request-body.ts";
-import { checkHead, fieldsSetBefore, isUnwrapped, withSetFields, writeFields } from "./response-head.ts";
+import { fieldsSetBefore, isUnwrapped, withSetFields, writeFields } from "./response-head.ts";
 import { MessageSink, ResponseWriter, SocketSink } from "./response-writer.ts";
 
 const NO_FIELDS: readonly string[] = [];

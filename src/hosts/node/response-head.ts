@@ -1,10 +1,8 @@
 // The head of a response through `ServerResponse`: our fields beside those that middleware has set, and no field twice.
 
 import { OutgoingMessage, ServerResponse } from "node:http";
-import { ChannelError } from "../../base/errors.ts";
 import { fieldsBeside, joinFields, withPageFields } from "../../codec/field-list.ts";
 import type { ResponseHead } from "../../codec/http1-response.ts";
-import { isFieldValue, isToken } from "../../codec/http1-syntax.ts";
 
 const { writeHead } = ServerResponse.prototype;
 const { write, end } = OutgoingMessage.prototype;
@@ -51,15 +49,6 @@ export function writeFields(response: ServerResponse, { status, fields }: Respon
   for (const [name, values] of byName(fields)) response.setHeader(name, values.length === 1 ? values[0]! : values);
   // Middleware that has replaced it (on-headers) reads fields by `getHeader`.
   response.writeHead(status);
-}
-
-/** Throws BAD_STATUS or BAD_HEADER for what could not be read back as it is, like the engine. */
-export function checkHead({ status, fields }: ResponseHead): void {
-  if (!Number.isInteger(status) || status < 100 || status > 999) throw new ChannelError("BAD_STATUS", String(status));
-  for (let i = 0; i < fields.length; i += 2) {
-    if (!isToken(fields[i]!)) throw new ChannelError("BAD_HEADER", "name is not a token");
-    if (!isFieldValue(fields[i + 1]!)) throw new ChannelError("BAD_HEADER", fields[i]!);
-  }
 }
 
 function byName(fields: readonly string[]): Iterable<readonly [name: string, values: string[]]> {

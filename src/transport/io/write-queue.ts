@@ -81,6 +81,15 @@ export class WriteQueue {
     return slice;
   }
 
+  /** Drops what waits. */
+  clear(): void {
+    this.#pieces = [];
+    this.#at = 0;
+    this.#cutBytes = 0;
+    this.bytes = 0;
+    this.pinnedBytes = 0;
+  }
+
   #addPiece(piece: Piece): void {
     this.bytes += piece.length;
     const last = this.#pieces.length - 1;

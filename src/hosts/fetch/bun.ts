@@ -1,0 +1,117 @@
+// The side of `Bun.serve`: addresses, upgrades, and the one `websocket` object whose functions get the events of all WebSockets.
+
+import { ChannelError } from "../../base/errors.ts";
+import type { HostSocket, HostSocketEnd } from "../native/host-socket.ts";
+import { HostWebSocket } from "../native/transport.ts";
+import type { ServerSide } from "./server-side.ts";
+
+/** The part of Bun's `Server` that we use. */
+export interface BunServer {
+  requestIP(request: Request): { readonly address: string } | null;
+  upgrade(request: Request, options: { headers: Headers; data: unknown }): boolean;
+}
+
+/** The part of Bun's `ServerWebSocket` that we use. `pause` and `resume` are missing in older versions. */
+export interface BunSocket {
+  readonly data: unknown;
+  getBufferedAmount(): number;
+  sendText(text: string): number;
+  sendBinary(bytes: Uint8Array): number;
+  ping(data: Uint8Array): number;
+  cork(run: () => void): void;
+  pause?(): void;
+  resume?(): void;
+  close(code: number, reason: string): void;
+  terminate(): void;
+}
+
+/** The object that `Bun.serve` takes as `websocket`: pass it on as it is. */
+export interface BunWebSocketHandlers {
+  readonly open: (socket: BunSocket) => void;
+  readonly message: (socket: BunSocket, data: string | Uint8Array) => void;
+  readonly drain: (socket: BunSocket) => void;
+  readonly close: (socket: BunSocket, code: number, reason: string) => void;
+  readonly ping: (socket: BunSocket, data: Uint8Array) => void;
+  readonly pong: (socket: BunSocket, data: Uint8Array) => void;
+  readonly maxPayloadLength: number;
+  readonly backpressureLimit: number;
+  readonly closeOnBackpressureLimit: boolean;
+  readonly idleTimeout: number;
+  readonly sendPings: boolean;
+  readonly perMessageDeflate: boolean;
+}
+
+/** The answer of `send` for a message that is lost. 0 is that of an empty message, too, so its state is asked. */
+const DROPPED = 0;
+/** Our own limits are lower, and say what to do. */
+const NO_LIMIT = 0xffff_ffff;
+
+/** Codes of the violations for which Bun ends a WebSocket: its `close` event has 1006 and a text. */
+const VIOLATIONS: readonly (readonly [pattern: RegExp, code: number, reason: string])[] = [
+  [/too big/, 1009, new ChannelError("MESSAGE_TOO_BIG").message],
+  [/UTF-8/, 1007, new ChannelError("BAD_UTF8").message],
+];
+
+export function bunSide(server: BunServer): ServerSide {
+  return {
+    addressOf: (request) => server.requestIP(request)?.address,
+    upgrade(request, fields, transport) {
+      const headers = new Headers();
+      for (let i = 0; i < fields.length; i += 2) headers.append(fields[i]!, fields[i + 1]!);
+      if (!server.upgrade(request, { headers, data: transport })) {
+        throw new ChannelError(
+          "BAD_HANDSHAKE",
+          "Bun.serve does not switch: it has no websocket of createFetchHost, or the client has gone or sent data too early",
+        );
+      }
+      return undefined;
+    },
+  };
+}
+
+/** The functions for the WebSockets of a host; those of other owners are ignored. */
+export function bunWebSocketHandlers(maxMessageBytes: number): BunWebSocketHandlers {
+  return {
+    open: (socket) => transportOf(socket)?.socketOpened(toHostSocket(socket)),
+    message: (socket, data) => transportOf(socket)?.socketMessage(data),
+    drain: (socket) => transportOf(socket)?.socketDrained(),
+    close: (socket, code, reason) => transportOf(socket)?.socketClosed(toEnd(code, reason)),
+    ping: (socket, data) => transportOf(socket)?.socketPing(data),
+    pong: (socket, data) => transportOf(socket)?.socketPong(data),
+    maxPayloadLength: Math.min(maxMessageBytes, NO_LIMIT),
+    backpressureLimit: NO_LIMIT,
+    closeOnBackpressureLimit: false,
+    // Our heartbeat finds clients that are gone.
+    idleTimeout: 0,
+    sendPings: false,
+    perMessageDeflate: false,
+  };
+}
+
+function transportOf({ data }: BunSocket): HostWebSocket | undefined {
+  return data instanceof HostWebSocket ? data : undefined;
+}
+
+function toHostSocket(socket: BunSocket): HostSocket {
+  return {
+    get bufferedAmount() {
+      return socket.getBufferedAmount();
+    },
+    hasDrainEvent: true,
+    sendText: (text) => socket.sendText(text) !== DROPPED || text === "",
+    sendBinary: (bytes) => socket.sendBinary(bytes) !== DROPPED || bytes.length === 0,
+    cork: (send) => socket.cork(send),
+    ping: (data) => void socket.ping(data),
+    ...(socket.pause === undefined ? {} : { pause: () => socket.pause!(), resume: () => socket.resume?.() }),
+    close: (code, reason) => socket.close(code, reason),
+    terminate: () => socket.terminate(),
+  };
+}
+
+function toEnd(code: number, text: string): HostSocketEnd {
+  if (code !== 1006) return { by: "client", code, reason: text };
+  if (text === "") return { by: "network", code, reason: "" };
+  const known = VIOLATIONS.find(([pattern]) => pattern.test(text));
+  // RFC 6455 §7.4.1: 1002 for all other violations of the protocol.
+  return { by: "server", code: known?.[1] ?? 1002, reason: known?.[2] ?? text };
+}

@@ -1,0 +1,131 @@
+// The body of a response that goes on, as a stream that its host pulls: what the host has not asked for waits here, where it is
+// counted. A stream that is pushed would have no back-pressure.
+
+import { concat, latin1Bytes, type Piece } from "../../base/bytes.ts";
+import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
+import { MIN_SLICE_BYTES, WriteQueue } from "../../transport/io/write-queue.ts";
+
+type Controller = ReadableStreamDefaultController<Uint8Array>;
+
+interface ResponseStreamOwner {
+  readonly budget: BufferBudget;
+  /** The host has asked for more than there was. */
+  emptied(): void;
+  /** The host wants no more: the client has left. */
+  cancelled(): void;
+}
+
+export class ResponseStream {
+  readonly stream: ReadableStream<Uint8Array>;
+  readonly #owner: ResponseStreamOwner;
+  readonly #queue = new WriteQueue(() => {});
+  #controller!: Controller;
+  /** The host waits for bytes. */
+  #isAsked = false;
+  #isEnding = false;
+  #isOver = false;
+
+  constructor(owner: ResponseStreamOwner) {
+    this.#owner = owner;
+    this.stream = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        pull: () => this.#pulled(),
+        cancel: () => {
+          this.release();
+          owner.cancelled();
+        },
+      },
+      // Nothing is taken ahead of the host's own demand.
+      { highWaterMark: 0 },
+    );
+  }
+
+  get bufferedAmount(): number {
+    return this.#queue.bytes;
+  }
+
+  get pinnedBytes(): number {
+    return this.#queue.pinnedBytes;
+  }
+
+  write(output: Piece | readonly Piece[]): void {
+    if (this.#isOver) return;
+    this.#queue.add(output);
+    if (this.#isAsked) this.#give();
+    this.#count();
+  }
+
+  /** Ends the body behind what waits. */
+  end(): void {
+    this.#isEnding = true;
+    if (this.#queue.bytes === 0) this.#close();
+  }
+
+  /** Breaks the body off: the client must not take it for a whole one. */
+  fail(error: Error): void {
+    if (this.#isOver) return;
+    this.release();
+    this.#controller.error(error);
+  }
+
+  /** Called about twice a second. True if the host has asked for nothing for so long. */
+  isStalled(now: number, writeTimeoutMs: number): boolean {
+    if (this.#isOver || this.#queue.bytes === 0) return false;
+    if (this.#queue.stalledSince === undefined) {
+      this.#queue.stalledSince = now;
+      return false;
+    }
+    this.#queue.sliceBytes = MIN_SLICE_BYTES;
+    return now - this.#queue.stalledSince >= writeTimeoutMs;
+  }
+
+  /** Nothing is written any more: what is unsent counts no longer. */
+  release(): void {
+    this.#isOver = true;
+    this.#queue.clear();
+    this.#count();
+  }
+
+  #pulled(): void {
+    this.#isAsked = true;
+    if (this.#queue.bytes === 0) return;
+    this.#give();
+    this.#count();
+    // Not inside the call of the host, which expects that nothing else happens in it.
+    if (this.#queue.bytes === 0) queueMicrotask(() => this.#emptied());
+  }
+
+  #give(): void {
+    this.#isAsked = false;
+    this.#queue.moved();
+    this.#controller.enqueue(toBytes(this.#queue.take()));
+    if (this.#isEnding && this.#queue.bytes === 0) this.#close();
+  }
+
+  #emptied(): void {
+    if (!this.#isOver && this.#queue.bytes === 0) this.#owner.emptied();
+  }
+
+  #close(): void {
+    if (this.#isOver) return;
+    this.release();
+    this.#controller.close();
+    this.#owner.emptied();
+  }
+
+  /** Updates the sum of all clients. */
+  #count(): void {
+    const bytes = this.#queue.bytes + this.#queue.pinnedBytes;
+    this.#owner.budget.change(this.#queue.counted, bytes);
+    this.#queue.counted = bytes;
+  }
+}
+
+function toBytes(output: Piece | readonly Piece[]): Uint8Array {
+  if (typeof output === "string") return latin1Bytes(output);
+  if (output instanceof Uint8Array) return output;
+  return concat(output.map((piece) => (typeof piece === "string" ? latin1Bytes(piece) : piece)));
+}

@@ -1,0 +1,40 @@
+// The seam between our WebSocket transport and a WebSocket of the host, which has its own protocol engine (Bun, Deno,
+// uWebSockets.js). What a host lacks is an optional member.
+
+/** A WebSocket that the host has opened. */
+export interface HostSocket {
+  /** Bytes that were sent and that the system has not taken. */
+  readonly bufferedAmount: number;
+  /** True if the host tells when it has sent what was unsent. Otherwise it is asked. */
+  readonly hasDrainEvent: boolean;
+  /** Sends one message. Returns false if the host has dropped it. */
+  sendText(text: string): boolean;
+  sendBinary(bytes: Uint8Array): boolean;
+  /** Runs `send`; what it sends leaves as one write. */
+  cork?(send: () => void): void;
+  /** Sends a ping. Where it is missing, the host sends pings by itself. */
+  ping?(data: Uint8Array): void;
+  /** Begins, continues and ends a message in fragments. Where it is missing, a message in parts is joined. */
+  readonly fragments?: FragmentSender;
+  /** Stops reading from the connection. Messages that were read before may still arrive. */
+  pause?(): void;
+  resume?(): void;
+  /** Sends a close frame and ends the connection. `closed` follows. */
+  close(code: number, reason: string): void;
+  /** Drops the connection. `closed` follows. */
+  terminate(): void;
+}
+
+interface FragmentSender {
+  first(data: string | Uint8Array): boolean;
+  next(data: Uint8Array): boolean;
+  last(): boolean;
+}
+
+/** How a host reports the end of a WebSocket. */
+export interface HostSocketEnd {
+  /** The side that ended it: the server where the host has failed the connection for a violation of the client. */
+  readonly by: "server" | "client" | "network";
+  readonly code: number;
+  readonly reason: string;
+}
