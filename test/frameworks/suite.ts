@@ -124,8 +124,9 @@ export function frameworkSuite(framework: Framework, more: (app: () => App) => v
     });
 
     for (const carrier of CARRIERS) {
-      it(`lets a client of unichannel/client send and receive over ${carrier}`, async () => {
+      it(`lets a client of unichannel/client send and receive over ${carrier}`, async (t) => {
         const connection = connect(live("&as=session"), { WebSocket, carriers: [carrier] });
+        t.after(() => void connection.close());
         const received: unknown[] = [];
         connection.onMessage((message) => received.push(message));
         const sent = Array.from({ length: 20 }, (_, at) => `message ${at} ä€😀`);
