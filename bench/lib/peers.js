@@ -21,7 +21,7 @@ const PACKAGES = new Map([
 ]);
 
 /** Peers for comparison only, which a user would not use instead: the bare loops, and variants of our own server. */
-const MEASURES = ["node:net", "channel", "over Redis"];
+const MEASURES = ["node:net", "channel", "over Redis", "our engine"];
 
 /** @param {string} peer */
 export function isCompetitor(peer) {

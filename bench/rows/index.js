@@ -1,5 +1,6 @@
 // @ts-check
 // All rows, by theme and in the order in which they run. A new one is added here.
+import { attached } from "./attached.js";
 import { cluster } from "./cluster.js";
 import { groups } from "./groups.js";
 import { growth } from "./growth.js";
@@ -13,6 +14,7 @@ import { wsEcho } from "./ws-echo.js";
 export const themes = [
   { title: "HTTP", rows: http },
   { title: "WebSocket", rows: wsEcho },
+  { title: "Inside node:http", rows: attached },
   { title: "One message to many", rows: groups },
   { title: "Several processes", rows: cluster },
   { title: "Sessions", rows: session },

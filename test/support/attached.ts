@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createServer, type Server as HttpServer } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import type { Handler, ServeOptions, Server } from "../../src/index.ts";
@@ -16,19 +17,20 @@ export class AttachedSite extends Site {
 
   constructor(t: TestContext, attached: Attached, http: HttpServer, reports: Report[]) {
     const { port } = http.address() as AddressInfo;
-    super(t, asServer(attached, port), { port }, reports);
+    super(t, asServer(attached, port), { port, tls: "setSecureContext" in http }, reports);
     this.attached = attached;
     this.http = http;
   }
 }
 
-/** Starts a server of node:http whose every request is answered by the handler. */
+/** Starts a server of node:http, with `tls` one of node:https, whose every request is answered by the handler. */
 export async function servingAttached(
   t: TestContext,
   handler: Handler,
-  options: ServeOptions = {},
+  { tls, ...options }: ServeOptions = {},
 ): Promise<AttachedSite> {
-  return attaching(t, (attached) => attached.listener(handler), options as Partial<AttachOptions>);
+  const server = tls === undefined ? createServer() : createHttpsServer(tls);
+  return attaching(t, (attached) => attached.listener(handler), options as Partial<AttachOptions>, server);
 }
 
 /** Starts a server of node:http with a request listener of the test's own. */
@@ -36,9 +38,9 @@ export async function attaching(
   t: TestContext,
   toListener: (attached: Attached) => Parameters<typeof createServer>[1],
   options: Partial<AttachOptions> = {},
+  http: HttpServer = createServer(),
 ): Promise<AttachedSite> {
   const reports: Report[] = [];
-  const http = createServer();
   const attached = attach(http, {
     upgrades: "/",
     onError: (error, { source }) => void reports.push({ error, source }),

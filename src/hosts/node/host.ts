@@ -64,7 +64,7 @@ export class NodeHost implements ExchangeSource, NetStreamOwner, NodeExchangeOwn
     // First, as Node reads what came with a connection at once.
     http.prependListener(this.#connectionEvent, this.#onConnection);
     http.on("upgrade", this.#onUpgrade);
-    http.on("close", this.#onClose);
+    http.on("listening", this.#onListening).on("close", this.#onClose);
   }
 
   get size(): number {
@@ -81,7 +81,7 @@ export class NodeHost implements ExchangeSource, NetStreamOwner, NodeExchangeOwn
 
   /** Lets the server go: another may be attached to it. */
   detach(): void {
-    this.#http.off("upgrade", this.#onUpgrade).off("close", this.#onClose);
+    this.#http.off("upgrade", this.#onUpgrade).off("listening", this.#onListening).off("close", this.#onClose);
     this.#http.off(this.#connectionEvent, this.#onConnection);
   }
 
@@ -152,8 +152,7 @@ export class NodeHost implements ExchangeSource, NetStreamOwner, NodeExchangeOwn
 
   /** Node has no event for the begin of `server.close()`, which waits for WebSockets, and would wait for ever. */
   tick(): void {
-    if (this.#http.listening) this.#hasListened = true;
-    else if (this.#hasListened) this.#stop(undefined);
+    if (this.#hasListened && !this.#http.listening) this.#stop(undefined);
   }
 
   stopAccepting(): void {}
@@ -201,6 +200,10 @@ export class NodeHost implements ExchangeSource, NetStreamOwner, NodeExchangeOwn
       return "failed";
     }
   }
+
+  readonly #onListening = (): void => {
+    this.#hasListened = true;
+  };
 
   readonly #onClose = (): void => this.#stop(0);
 
