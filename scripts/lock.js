@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
-const FILES = ["package-lock.json", "bench/package-lock.json"];
+const FILES = ["package-lock.json", "bench/package-lock.json", "examples/frameworks/package-lock.json"];
 
 /**
  * A line for each package without a hash, or with an address.
@@ -12,12 +12,15 @@ const FILES = ["package-lock.json", "bench/package-lock.json"];
  * @param {{ packages: Record<string, { integrity?: string, link?: boolean, resolved?: string }> }} lock
  */
 export function faultsOf(file, { packages }) {
-  return Object.entries(packages)
-    .filter(([path, { link }]) => path !== "" && !link)
-    .flatMap(([path, { integrity, resolved }]) => [
-      ...(/^sha512-[\w+/]{86}==$/.test(integrity ?? "") ? [] : [`${file}: ${path} has no sha512 integrity`]),
-      ...(resolved === undefined ? [] : [`${file}: ${path} names the registry ${resolved}`]),
-    ]);
+  return (
+    Object.entries(packages)
+      // The rest are folders of this repository: the root, and what a link leads to.
+      .filter(([path, { link }]) => path.includes("node_modules/") && !link)
+      .flatMap(([path, { integrity, resolved }]) => [
+        ...(/^sha512-[\w+/]{86}==$/.test(integrity ?? "") ? [] : [`${file}: ${path} has no sha512 integrity`]),
+        ...(resolved === undefined ? [] : [`${file}: ${path} names the registry ${resolved}`]),
+      ])
+  );
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

@@ -3,6 +3,7 @@
 // Node 20's own runner takes files, not patterns, so the listing is done here.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
+import { installFrameworks } from "./lib/install-frameworks.js";
 
 const args = process.argv.slice(2);
 const wanted = args.filter((arg) => !arg.startsWith("--"));
@@ -16,6 +17,7 @@ if (files.length === 0) {
   console.error("no test file matches", wanted.join(" "));
   process.exit(1);
 }
+if (files.some((name) => name.startsWith("dist/test/frameworks/"))) installFrameworks();
 const reporter = process.env["TEST_REPORTER"] ?? "./scripts/reporter.js";
 const run = spawnSync(
   process.execPath,
