@@ -54,7 +54,7 @@ export function runtimeOf(peer) {
   return program === undefined ? process.execPath : `${BENCH}node_modules/${program}`;
 }
 
-/** Arguments of the program before the file, if it is not Node. @param {string} program */
+/** Arguments that the program needs before the file, if it is not Node. @param {string} program */
 export function runtimeArgs(program) {
   return program.endsWith("deno/deno") ? ["run", "--allow-all", "--no-check"] : [];
 }

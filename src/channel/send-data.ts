@@ -8,6 +8,7 @@ import { fieldValue } from "../codec/http1-request.ts";
 import { statusHasBody } from "../codec/http1-response.ts";
 import { EncodedMessage } from "../protocol/encoded-message.ts";
 import type { EventMeta, OutboundMessage } from "../protocol/outbound-message.ts";
+import type { Position } from "../transport/transport.ts";
 import { isIterable, type SendBody, type StreamBody, unsendable } from "./body.ts";
 import { type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
 import { PreparedMessage } from "./prepared-message.ts";
@@ -42,9 +43,12 @@ export interface SendOptions {
 
 const SEND_OPTIONS: Readonly<Record<keyof SendOptions, ValueCheck>> = { close: checkBoolean };
 
-/** The option `close`, which may also be given as a boolean. Throws BAD_OPTION; a stream in `data` is cancelled then. */
-export function closeOption(options: SendOptions | boolean, data: unknown): boolean | undefined {
-  if (typeof options === "boolean") return options;
+/**
+ * Returns the position that the option `close` gives to a message; undefined if the option is missing. A boolean is this
+ * option, too. Throws BAD_OPTION; a stream in `data` is cancelled then.
+ */
+export function positionOf(options: SendOptions | boolean, data: unknown): Position | undefined {
+  if (typeof options === "boolean") return options ? "last" : "more";
   try {
     if (!isPlain(options))
       throw badValue("the second argument of send", options, "{ close: true } or { close: false }");
@@ -53,7 +57,8 @@ export function closeOption(options: SendOptions | boolean, data: unknown): bool
     discardBody(data);
     throw error;
   }
-  return options.close;
+  if (options.close === undefined) return undefined;
+  return options.close ? "last" : "more";
 }
 
 /** A message. If its body is a stream, `parts` is that stream, and the message has no body. */

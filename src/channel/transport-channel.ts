@@ -34,7 +34,7 @@ import { channelResponse } from "./marker.ts";
 import type { Membership, MembershipHolder } from "./membership.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { findOverflow, totalOverflow } from "./overflow.ts";
-import { closeOption, type Sendable, type SendData, type SendInit, type SendOptions, toSendable } from "./send-data.ts";
+import { positionOf, type Sendable, type SendData, type SendInit, type SendOptions, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
 
 /** The codec makes an empty close frame of it. Such a frame only answers another one. */
@@ -132,16 +132,18 @@ export class TransportChannel
   }
 
   send(data: SendData, options?: SendOptions | boolean): boolean {
-    return this.sendMessage(toSendable(data), options === undefined ? undefined : closeOption(options, data));
+    return this.sendMessage(toSendable(data), options === undefined ? undefined : positionOf(options, data));
   }
 
-  sendMessage(sendable: Sendable, closeAfterSend?: boolean): boolean {
+  /** Without a `position` the transport decides whether the message is the last one. */
+  sendMessage(sendable: Sendable, position?: Position): boolean {
     if (!isOpen(this.#state) || this.#isOverflowing(sendable.message)) {
       if (sendable.parts !== undefined) discardSource(sendable.parts);
       return false;
     }
-    const isLast = closeAfterSend ?? this.#transport.closesByDefault?.(sendable.message);
-    if (isLast === true) this.#transmitLast(sendable);
+    const isLast =
+      position === undefined ? this.#transport.closesByDefault?.(sendable.message) === true : position === "last";
+    if (isLast) this.#transmitLast(sendable);
     else if (this.#mustWait(sendable)) this.#sendLater(sendable, "more");
     else this.#transport.send(sendable.message);
     this.#context.messages.sent += 1;

@@ -160,7 +160,7 @@ function respond(request: ChannelRequest, data: SendData): void {
   request.opened(channel);
   // Begun first, so that it learns of its transport's end even if the stream cannot be read.
   channel.begin(undefined);
-  channel.sendMessage(sendable, true);
+  channel.sendMessage(sendable, "last");
 }
 
 /** False while all channels together hold too many unsent bytes and this response would be its equal share or more. */

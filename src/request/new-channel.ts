@@ -7,9 +7,9 @@ import { contextOf } from "./context.ts";
 import type { ChannelRequest } from "./request.ts";
 
 /**
- * `attachment`: undefined for that of the `upgrade` check.
+ * Makes the channel of a request. It holds no reference to the request: an idle WebSocket would keep all header fields.
  *
- * The channel keeps nothing of the request: an idle WebSocket would keep all its header fields.
+ * @param parts `attachment`: undefined for the one that the `upgrade` check returned
  */
 export function newChannel(
   request: ChannelRequest,
@@ -23,13 +23,10 @@ export function newChannel(
   return channel;
 }
 
-/** The channel of a request that was refused before anybody was asked: it is closed, and its setup does not run. */
+/** The channel of a request that was refused before the handler ran: it is closed, and its setup does not run. */
 export function refusedChannel(request: ChannelRequest): TransportChannel {
   const transport = new HttpTransport(request.exchange, PLAIN, []);
-  const channel = newChannel(request, {
-    ...{ transport, handlers: {}, settings: contextOf(request).channelSettings },
-    ...{ codec: undefined, contentType: undefined },
-  });
+  const channel = newChannel(request, { transport, handlers: {}, settings: contextOf(request).channelSettings });
   request.opened(channel);
   channel.begin(undefined);
   channel.close();

@@ -32,7 +32,7 @@ export function refusalFields({ exchange }: ChannelRequest): readonly string[] {
 /** The channel of a request that is answered. */
 function closedChannel(request: ChannelRequest, transport: HttpTransport): TransportChannel {
   const settings = contextOf(request).channelSettings;
-  const channel = newChannel(request, { transport, handlers: {}, settings, codec: undefined, contentType: undefined });
+  const channel = newChannel(request, { transport, handlers: {}, settings });
   channel.begin(undefined);
   return channel;
 }

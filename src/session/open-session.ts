@@ -102,7 +102,7 @@ function isForeign(request: ChannelRequest): boolean {
   return !request.headers.has("origin") && /-site$/.test(request.headers.get("sec-fetch-site") ?? "");
 }
 
-/** Accepts a WebSocket or GET as the session's carrier. `own`: the application's fields. */
+/** Accepts a WebSocket or GET as the carrier of the session that it names, or of a new one. `own`: the application's fields. */
 function acceptCarrier(
   request: ChannelRequest,
   handlers: SessionHandlers,
@@ -110,11 +110,9 @@ function acceptCarrier(
   own: readonly string[],
 ): TransportChannel {
   const { query, path } = request;
-  const context = contextOf(request);
   const token = query.get("session");
   const after = toCount(query.get("after") ?? "0", "after");
   const attempt = query.has("try") ? toCount(query.get("try")!, "try") : undefined;
-  const isPrompt = query.get("park") === "0";
   // A client that has left cannot switch protocols.
   if (request.isWebSocket && request.exchange.isClientGone)
     return refuse(request, { status: 400, message: "the client is gone" });
@@ -125,6 +123,7 @@ function acceptCarrier(
   if (found?.transport.isLate(attempt))
     return refuse(request, { status: 409, message: "a later request has taken the session up" });
   if (found?.transport.canResume(after)) {
+    const isPrompt = query.get("park") === "0";
     found.transport.attach(toCarrier(request, options, own), { after, attempt, isResumed: true, isPrompt });
     request.opened(found.channel);
     return found.channel;
@@ -132,18 +131,27 @@ function acceptCarrier(
   if (token !== null) {
     const why =
       found === undefined ? "unknown, expired, of another identity or of another path" : `${after} was never sent`;
-    context.debug?.(`session ${shortToken(token)} not resumed: ${why}; the client gets a new one`);
+    contextOf(request).debug?.(`session ${shortToken(token)} not resumed: ${why}; the client gets a new one`);
   }
+  return acceptFirst(request, handlers, options, { own, attempt });
+}
+
+/** Opens a session and accepts the request as its first carrier. Throws TOO_MANY_SESSIONS before anything is sent. */
+function acceptFirst(
+  request: ChannelRequest,
+  handlers: SessionHandlers,
+  options: AnySessionOptions,
+  { own, attempt }: { readonly own: readonly string[]; readonly attempt: number | undefined },
+): TransportChannel {
+  const context = contextOf(request);
+  const sessions = sessionsOf(request);
   const { identity, codec, attachment, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
-  const { open } = handlers;
-  const settings = toSettings(options, context);
-  const ownSettings = toSessionSettings(options);
-  const network = sessionsOf(request).admit(request);
+  const network = sessions.admit(request);
   const carrier = toCarrier(request, options, own);
-  const newToken = sessionsOf(request).newToken();
-  const transport = new SessionTransport(newToken, carrier.kind, ownSettings, sessionsOf(request));
-  const channel = newChannel(request, { transport, handlers, settings, codec, contentType: undefined, attachment });
-  sessionsOf(request).add({ transport, channel, identity, path, maxMessageBytes, network });
+  const transport = new SessionTransport(sessions.newToken(), carrier.kind, toSessionSettings(options), sessions);
+  const settings = toSettings(options, context);
+  const channel = newChannel(request, { transport, handlers, settings, codec, attachment });
+  sessions.add({ transport, channel, identity, path: request.path, maxMessageBytes, network });
   request.opened(channel);
   try {
     transport.attach(carrier, { after: 0, attempt, isResumed: false, isPrompt: true });
@@ -153,7 +161,7 @@ function acceptCarrier(
     channel.terminate();
     throw error;
   }
-  channel.begin(open);
+  channel.begin(handlers.open);
   return channel;
 }
 

@@ -17,6 +17,7 @@ import { ACK_MS, keptSize } from "../protocol/session.ts";
 import { contextOf } from "../request/context.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import { TEXT_PLAIN } from "../transport/http/transport.ts";
+import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import { refusalFields, refuse } from "./answer.ts";
 import { MAX_POSTS, type Post, Posts } from "./posts.ts";
 import type { OpenSession } from "./registry.ts";
@@ -45,6 +46,9 @@ interface PostAnswer {
   readonly fields?: readonly string[];
 }
 
+const NO_ROOM: PostAnswer = { status: 503, fields: RETRY };
+const SESSION_OVER: PostAnswer = { status: 410 };
+
 export interface PostSettings {
   /** The number of the first record. */
   readonly from: number;
@@ -71,93 +75,105 @@ export function acceptPost(
     });
   }
   request.opened(channel);
-  void answerPost(request, transport, transport.posts.enter(from), settings);
+  void new PostIntake(request, transport, transport.posts, settings).answer();
   return channel;
 }
 
-/** Never rejects: nothing awaits it. */
-async function answerPost(
-  request: ChannelRequest,
-  transport: SessionTransport,
-  post: Post,
-  { maxMessageBytes, fields }: PostSettings,
-): Promise<void> {
-  const context = contextOf(request);
-  try {
-    const { status, records = [], fields: more = [] } = await takePost(request, transport, post, maxMessageBytes);
-    if (status !== 200) context.refused(request, status, "the posted records were not taken");
-    const body = records.map(encodeRecordEvent).join("");
-    const head = { status, fields: joinFields([...fields, ...more], ["Content-Type", "text/event-stream"]) };
-    request.exchange.respond(head, body);
-  } catch (error) {
-    failPost(request, error);
-  } finally {
-    context.received.change(post.bytes, 0);
-    transport.posts!.leave(post);
-  }
-}
+/** One POST, from its body to its answer. */
+class PostIntake {
+  readonly #request: ChannelRequest;
+  readonly #transport: SessionTransport;
+  readonly #posts: Posts;
+  readonly #settings: PostSettings;
+  readonly #received: BufferBudget;
+  readonly #post: Post;
 
-async function takePost(
-  request: ChannelRequest,
-  transport: SessionTransport,
-  post: Post,
-  maxMessageBytes: number,
-): Promise<PostAnswer> {
-  const { exchange } = request;
-  const { received } = contextOf(request);
-  const { from } = post;
-  const { session } = transport;
-  const posts = transport.posts!;
-  const body = await request.bytes();
-  hold(body.length);
-  if (isTooMuch()) return { status: 503, fields: RETRY };
-  const records = await decodeRecords(body, maxMessageBytes);
-  hold(recordsSize(records));
-  if (transport.isOver) return { status: 410 };
-  // Acknowledgements never wait: the application may wait for them before it takes more messages.
-  transport.takeAcks(records);
-  const numbered = records.filter(isNumbered);
-  if (numbered.length === 0) return taken();
-  if (!mayBeTaken()) {
-    if (isTooMuch()) return { status: 503, fields: RETRY };
-    await posts.wait(() => mayBeTaken() || isVain(), transport.settings.heartbeatMs / 2);
-  }
-  if (transport.isOver) return { status: 410 };
-  if (!mayBeTaken()) return taken();
-  if (!leavesNoGap()) return { ...taken(), status: 409 };
-  for (let i = 0; i < numbered.length; i += TURN_RECORDS) {
-    if (i > 0) await new Promise(setImmediate);
-    if (transport.isOver) return { status: 410 };
-    transport.take(from + i, numbered.slice(i, i + TURN_RECORDS));
-  }
-  hold(0);
-  // A server that dies loses the messages that its application has not taken: the client should keep them a moment longer.
-  await posts.wait(() => session.taken >= from + numbered.length - 1 || isVain(), ACK_MS);
-  return taken();
-
-  function hold(size: number): void {
-    received.change(post.bytes, size);
-    post.bytes = size;
+  constructor(request: ChannelRequest, transport: SessionTransport, posts: Posts, settings: PostSettings) {
+    this.#request = request;
+    this.#transport = transport;
+    this.#posts = posts;
+    this.#settings = settings;
+    this.#received = contextOf(request).received;
+    this.#post = posts.enter(settings.from);
   }
 
-  function isTooMuch(): boolean {
-    return received.isExceeded && received.isShareSpent(post.bytes);
+  /** Never rejects: nothing awaits it. */
+  async answer(): Promise<void> {
+    const request = this.#request;
+    try {
+      const { status, records = [], fields = [] } = await this.#take();
+      if (status !== 200) contextOf(request).refused(request, status, "the posted records were not taken");
+      const own = joinFields([...this.#settings.fields, ...fields], ["Content-Type", "text/event-stream"]);
+      request.exchange.respond({ status, fields: own }, records.map(encodeRecordEvent).join(""));
+    } catch (error) {
+      failPost(request, error);
+    } finally {
+      this.#hold(0);
+      this.#posts.leave(this.#post);
+    }
   }
 
-  function mayBeTaken(): boolean {
-    return (leavesNoGap() || posts.isFirst(post)) && transport.hasRoom;
+  async #take(): Promise<PostAnswer> {
+    const transport = this.#transport;
+    const body = await this.#request.bytes();
+    this.#hold(body.length);
+    if (this.#isTooMuch) return NO_ROOM;
+    const records = await decodeRecords(body, this.#settings.maxMessageBytes);
+    this.#hold(recordsSize(records));
+    if (transport.isOver) return SESSION_OVER;
+    // Acknowledgements never wait: the application may wait for them before it takes more messages.
+    transport.takeAcks(records);
+    const numbered = records.filter(isNumbered);
+    if (numbered.length === 0) return this.#acknowledgement(200);
+    if (!this.#mayBeTaken) {
+      if (this.#isTooMuch) return NO_ROOM;
+      await this.#posts.wait(() => this.#mayBeTaken || this.#isInVain, transport.settings.heartbeatMs / 2);
+    }
+    if (transport.isOver) return SESSION_OVER;
+    if (!this.#mayBeTaken) return this.#acknowledgement(200);
+    return this.#leavesNoGap ? this.#deliver(numbered) : this.#acknowledgement(409);
   }
 
-  function leavesNoGap(): boolean {
-    return from <= session.received + 1;
+  async #deliver(records: readonly NumberedRecord[]): Promise<PostAnswer> {
+    const transport = this.#transport;
+    const { from } = this.#settings;
+    for (let i = 0; i < records.length; i += TURN_RECORDS) {
+      if (i > 0) await new Promise(setImmediate);
+      if (transport.isOver) return SESSION_OVER;
+      transport.take(from + i, records.slice(i, i + TURN_RECORDS));
+    }
+    this.#hold(0);
+    // A server that dies loses the messages that its application has not taken: the client should keep them a moment longer.
+    const last = from + records.length - 1;
+    await this.#posts.wait(() => transport.session.taken >= last || this.#isInVain, ACK_MS);
+    return this.#acknowledgement(200);
   }
 
-  function isVain(): boolean {
-    return transport.isOver || exchange.isClientGone;
+  /** Counts the memory of the body, and then of its records. */
+  #hold(bytes: number): void {
+    this.#received.change(this.#post.bytes, bytes);
+    this.#post.bytes = bytes;
   }
 
-  function taken(): PostAnswer {
-    return { status: 200, records: [{ type: "ack", received: session.takeAck() }] };
+  get #isTooMuch(): boolean {
+    return this.#received.isExceeded && this.#received.isShareSpent(this.#post.bytes);
+  }
+
+  get #mayBeTaken(): boolean {
+    return (this.#leavesNoGap || this.#posts.isFirst(this.#post)) && this.#transport.hasRoom;
+  }
+
+  get #leavesNoGap(): boolean {
+    return this.#settings.from <= this.#transport.session.received + 1;
+  }
+
+  /** True if nobody waits for the answer any more. */
+  get #isInVain(): boolean {
+    return this.#transport.isOver || this.#request.exchange.isClientGone;
+  }
+
+  #acknowledgement(status: number): PostAnswer {
+    return { status, records: [{ type: "ack", received: this.#transport.session.takeAck() }] };
   }
 }
 

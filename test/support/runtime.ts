@@ -1,4 +1,5 @@
-// The behaviour that tests ask for and Bun or Deno lack: each is a named capability with its reason, and has its row in
+// The behaviour that tests ask for and Bun or Deno lack: each lack is a named capability with its reason, and has its row in
+
 // docs/reference/hosts.md. An assertion is the same on all runtimes.
 
 import { type Runtime, runtime } from "../../src/base/runtime.ts";

@@ -44,7 +44,8 @@ export function denoSide(info: DenoInfo, idleTimeoutSeconds: number): ServerSide
         const options = { idleTimeout: idleTimeoutSeconds, ...(protocol === undefined ? {} : { protocol }) };
         const { socket, response } = Deno.upgradeWebSocket(request, options);
         for (let i = 0; i < fields.length; i += 2) {
-          if (fields[i]!.toLowerCase() !== "sec-websocket-protocol") response.headers.append(fields[i]!, fields[i + 1]!);
+          if (fields[i]!.toLowerCase() !== "sec-websocket-protocol")
+            response.headers.append(fields[i]!, fields[i + 1]!);
         }
         connect(socket, transport);
         return response;

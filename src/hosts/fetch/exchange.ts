@@ -275,7 +275,10 @@ export class FetchExchange extends OutputSource implements Exchange, Connection,
 
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport {
     if (this.#side.upgrade === undefined) {
-      throw new ChannelError("BAD_HANDSHAKE", "this server has no WebSockets, or its second argument was not passed on");
+      throw new ChannelError(
+        "BAD_HANDSHAKE",
+        "this server has no WebSockets, or its second argument was not passed on",
+      );
     }
     checkHead({ status: 101, fields });
     const transport = this.#owner.toWebSocket(this, options);
@@ -349,8 +352,7 @@ export class FetchExchange extends OutputSource implements Exchange, Connection,
   #toInit(response: ResponseHead, length: number | undefined): { init: ResponseInit; hasBody: boolean } {
     const { status } = response;
     const isHead = this.head.method === "HEAD";
-    const fields =
-      this.pageFields === undefined ? response.fields : withPageFields(response.fields, this.pageFields);
+    const fields = this.pageFields === undefined ? response.fields : withPageFields(response.fields, this.pageFields);
     checkHead({ status, fields });
     const own = readOwnFields(fields);
     const hasBody = statusHasBody(status) && !isHead;
