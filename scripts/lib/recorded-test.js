@@ -37,6 +37,8 @@ export function it(/** @type {string} */ name, /** @type {any} */ options, /** @
   }
   return realIt(name, options, async (/** @type {any} */ t) => {
     let reason = "";
+    /** @type {(() => unknown)[]} */
+    const hooks = [];
     const context = new Proxy(t, {
       get(target, key) {
         if (key === "skip") {
@@ -44,12 +46,19 @@ export function it(/** @type {string} */ name, /** @type {any} */ options, /** @
             reason = reasonOf(why);
           };
         }
+        // Deno never calls the hooks of a test inside a suite.
+        if (key === "after") return (/** @type {() => unknown} */ hook) => void hooks.push(hook);
         const value = target[key];
         return typeof value === "function" ? value.bind(target) : value;
       },
     });
     try {
-      await run(context);
+      try {
+        await run(context);
+      } finally {
+        for (const hook of hooks) await hook();
+        t.mock?.restoreAll?.();
+      }
     } catch (error) {
       add({ name, outcome: "failed" });
       throw error;
