@@ -186,7 +186,9 @@ export class Outbox {
     return true;
   }
 
+  /** Resolves when the client has taken all. A session's client is asked to acknowledge: its last acknowledgement would take a second. */
   #room(): Promise<void> {
+    this.#transport.hurry?.();
     return new Promise((resolve) => {
       this.#onRoom = () => {
         this.#onRoom = undefined;
