@@ -307,6 +307,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   #tickAway(now: number): void {
+    // A client that is still sending a POST is not away.
+    if (this.posts?.areUnderWay) this.#liveness.heard();
     if (this.#state.isLingering && !this.#liveness.hasJustLeft) this.#endWith(this.#state.closeStatus!);
     else if (this.#liveness.isClientLost(now, this.kind)) {
       this.#endWith(this.#state.closeStatus ?? connectionFailed("the client did not come back"));
