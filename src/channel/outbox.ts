@@ -170,6 +170,8 @@ export class Outbox {
       if (position === "last") this.#transport.close(1000, "");
     } catch (error) {
       source.cancel();
+      // The failure cancels all sources, and this one has been told.
+      this.#source = undefined;
       if (!this.#isCancelled) this.#owner.streamFailed(error);
     } finally {
       this.#source = undefined;

@@ -140,7 +140,7 @@ export function toSendable(data: SendData): Sendable {
 
 function convert(data: SendData): Sendable {
   if (typeof data === "string" || data === null) return whole(data);
-  // Of a buffer that was transferred nothing is left.
+  // An empty view may be one of a buffer that was transferred.
   if (data instanceof Uint8Array) return whole(data.length === 0 ? bytesOf(data) : data);
   if (typeof data !== "object") throw unsendable(data);
   if (data instanceof PreparedMessage) return data;

@@ -307,6 +307,20 @@ describe("an iterator that cannot be begun", () => {
     assert.equal(site.takeReports().length, 2);
   });
 
+  it("has its return called once where its next throws", async (t) => {
+    let returns = 0;
+    const failing = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => Promise.reject(new Error("no part")),
+        return: () => Promise.resolve({ done: true as const, value: (returns += 1) }),
+      }),
+    };
+    const site = await serving(t, (r) => withChannel(r, (channel) => channel.send(failing as never, true)));
+    await site.request("GET /").catch(() => {});
+    await until(() => site.takeReports().length === 1, "the failure is reported");
+    assert.equal(returns, 1);
+  });
+
   it("is nothing that a closed channel reports, also where its method is asynchronous and rejects", async (t) => {
     const asynchronous = {
       async [Symbol.asyncIterator]() {
