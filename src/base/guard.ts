@@ -92,6 +92,19 @@ export function isYes(name: string, call: () => unknown, report: (error: unknown
   }
 }
 
+/**
+ * Returns true for a promise where a value is expected. Its rejection is taken: it is refused, so nobody will await it. The
+ * `then` of another thenable is not called, because that may start its work. Never throws.
+ */
+export function isRefusedPromise(value: unknown): boolean {
+  try {
+    if (value instanceof Promise) void reported(value, () => {});
+    return isThenable(value);
+  } catch {
+    return false;
+  }
+}
+
 /** Returns true for anything that `await` would wait for. Throws what a `then` getter throws. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";

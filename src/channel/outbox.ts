@@ -170,6 +170,8 @@ export class Outbox {
       if (position === "last") this.#transport.close(1000, "");
     } catch (error) {
       source.cancel();
+      // The failure cancels all sources, and this one has been told.
+      this.#source = undefined;
       if (!this.#isCancelled) this.#owner.streamFailed(error);
     } finally {
       this.#source = undefined;
@@ -186,7 +188,9 @@ export class Outbox {
     return true;
   }
 
+  /** Resolves when the client has taken all. A session's client is asked to acknowledge: its last acknowledgement would take a second. */
   #room(): Promise<void> {
+    this.#transport.hurry?.();
     return new Promise((resolve) => {
       this.#onRoom = () => {
         this.#onRoom = undefined;

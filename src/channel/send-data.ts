@@ -2,6 +2,7 @@
 
 import { NO_BYTES } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import { isRefusedPromise } from "../base/guard.ts";
 import { unknownName } from "../base/option-names.ts";
 import { badValue, checkBoolean, checkOptions, isPlain, show, type ValueCheck } from "../base/option-values.ts";
 import { fieldValue } from "../codec/http1-request.ts";
@@ -9,8 +10,8 @@ import { statusHasBody } from "../codec/http1-response.ts";
 import { EncodedMessage } from "../protocol/encoded-message.ts";
 import type { EventMeta, OutboundMessage } from "../protocol/outbound-message.ts";
 import type { Position } from "../transport/transport.ts";
-import { isIterable, type SendBody, type StreamBody, unsendable } from "./body.ts";
-import { type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
+import { bytesOf, isIterable, promiseGiven, type SendBody, type StreamBody, unsendable } from "./body.ts";
+import { checkFields, type HeadersInput, NO_FIELDS, toFields } from "./headers.ts";
 import { PreparedMessage } from "./prepared-message.ts";
 import { discardBody, discardSource } from "./source.ts";
 
@@ -83,8 +84,12 @@ export function json(value: unknown, init: Omit<SendInit, "body"> = {}): SendIni
   return { ...init, headers, body };
 }
 
-/** `JSON.stringify`, which throws for a BigInt, a circle, and whatever a `toJSON` throws: BAD_DATA. */
-function toJson(value: unknown): string | undefined {
+/**
+ * `JSON.stringify`, which throws for a BigInt, a circle, and whatever a `toJSON` throws: BAD_DATA. So is a promise, of which
+ * `{}` would be sent.
+ */
+export function toJson(value: unknown): string | undefined {
+  if (typeof value === "object" && isRefusedPromise(value)) throw promiseGiven();
   try {
     return JSON.stringify(value);
   } catch (cause) {
@@ -101,6 +106,8 @@ const EVENT_FIELDS = ["data", "event", "id", "retry"];
  * alone. Throws BAD_DATA for an unknown field, and on send for an `event` or `id` with a line break.
  */
 export function event(fields: EventMeta & { readonly data?: string }): SendInit {
+  if (typeof fields !== "object" || fields === null)
+    throw new ChannelError("BAD_DATA", `the fields of an event are ${show(fields)}; give { data, event, id, retry }`);
   for (const name in fields) {
     if (!EVENT_FIELDS.includes(name)) {
       throw new ChannelError("BAD_DATA", unknownName("an event has no field", name, EVENT_FIELDS));
@@ -122,6 +129,7 @@ export function prepare(data: SendData): PreparedMessage {
     discardSource(sendable.parts);
     throw new ChannelError("BAD_DATA", "a stream or Blob cannot be prepared: it can be read only once; read it first");
   }
+  checkFields(sendable.message.fields);
   return new PreparedMessage(new EncodedMessage(sendable.message));
 }
 
@@ -136,7 +144,9 @@ export function toSendable(data: SendData): Sendable {
 }
 
 function convert(data: SendData): Sendable {
-  if (typeof data === "string" || data === null || data instanceof Uint8Array) return whole(data);
+  if (typeof data === "string" || data === null) return whole(data);
+  // An empty view may be one of a buffer that was transferred.
+  if (data instanceof Uint8Array) return whole(data.length === 0 ? bytesOf(data) : data);
   if (typeof data !== "object") throw unsendable(data);
   if (data instanceof PreparedMessage) return data;
   if (!isInit(data)) return fromBody(data, undefined, NO_FIELDS, undefined);
@@ -165,7 +175,7 @@ function fromBody(
 ): Sendable {
   if (body === null || typeof body === "string") return whole(body, status, fields, event);
   if (typeof body !== "object") throw unsendable(body);
-  if (body instanceof Uint8Array) return whole(body, status, fields, event);
+  if (body instanceof Uint8Array && body.length > 0) return whole(body, status, fields, event);
   if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return whole(bytesOf(body), status, fields, event);
   const length = body instanceof Blob ? body.size : declaredLength(fields);
   if (body instanceof Blob) {
@@ -174,16 +184,6 @@ function fromBody(
       fields = [...fields, "Content-Type", body.type];
   } else if (!isIterable(body)) throw unsendable(body);
   return { message: { status, fields, body: null, event, length }, parts: body };
-}
-
-/** Throws BAD_DATA for a buffer that was transferred: nothing is left in it. */
-function bytesOf(body: ArrayBuffer | ArrayBufferView): Uint8Array {
-  try {
-    if (body instanceof ArrayBuffer) return new Uint8Array(body);
-    return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
-  } catch (cause) {
-    throw new ChannelError("BAD_DATA", "the buffer was transferred; send it before, or a copy", { cause });
-  }
 }
 
 /** The `Content-Length` that the application gave for a stream. The stream is checked against it. */
@@ -204,8 +204,17 @@ function isInit(data: object): data is SendInit {
   }
   if (data instanceof Blob || data instanceof ArrayBuffer || ArrayBuffer.isView(data) || isIterable(data)) return false;
   // A Fetch Response, or an object of a class that has the same parts.
-  if ("body" in data) return true;
+  if ("body" in data) {
+    checkUnread(data);
+    return true;
+  }
   throw unsendable(data);
+}
+
+/** Throws BAD_DATA for a Fetch Response whose body was read: what is left of it, or nothing, would be sent as all of it. */
+export function checkUnread(response: object): void {
+  if ((response as { readonly bodyUsed?: unknown }).bodyUsed !== true) return;
+  throw new ChannelError("BAD_DATA", "the body of the response was read already; send a clone() made before");
 }
 
 /** True for a literal that is certainly a message with its head: it has a body and only keys of `SendInit`. */

@@ -50,10 +50,10 @@ export function discardSource(body: StreamBody): void {
   else attempt(() => iteratorToReturn(body)?.return?.());
 }
 
-/** The same for any data of an application: a body, `{ body }`, or a Fetch `Response`. */
+/** The same for any data of an application: a body, `{ body }`, a Fetch `Response`, or one as a body, which is a mistake. */
 export function discardBody(data: unknown): void {
   attempt(() => {
-    const body = streamOf(data) ?? streamOf((data as { body?: unknown } | null | undefined)?.body);
+    const body = streamOf(data) ?? streamOf(bodyOf(data)) ?? streamOf(bodyOf(bodyOf(data)));
     if (body !== undefined) discardSource(body);
   });
 }
@@ -62,9 +62,7 @@ function open(body: Exclude<StreamBody, Blob>): Source {
   try {
     if (isReadableStream(body)) return fromReader(body.getReader());
     holdSource(body);
-    const iterator = callSync<AsyncIterator<BodyPart> | Iterator<BodyPart>>("the stream's iterator", () =>
-      Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator](),
-    );
+    const iterator = iteratorOf(body);
     if (!isDestroyable(body)) return fromIterator(iterator, () => iterator.return?.());
     return fromIterator(iterator, () => body.destroy());
   } catch (error) {
@@ -132,8 +130,18 @@ function wholeBlob(blob: Blob): Source {
 
 /** The iterator whose `return` to call: the body itself if it is an iterator, otherwise a new one. */
 function iteratorToReturn(body: Exclude<StreamBody, Blob>): { return?(): unknown } {
-  if ("return" in body) return body as { return(): unknown };
-  return Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator]();
+  return "return" in body ? (body as { return(): unknown }) : iteratorOf(body);
+}
+
+/** Throws BAD_OPTION if the method returns a promise, as an `async` one does. */
+function iteratorOf(body: Exclude<StreamBody, Blob>): AsyncIterator<BodyPart> | Iterator<BodyPart> {
+  return callSync<AsyncIterator<BodyPart> | Iterator<BodyPart>>("the stream's iterator", () =>
+    Symbol.asyncIterator in body ? body[Symbol.asyncIterator]() : body[Symbol.iterator](),
+  );
+}
+
+function bodyOf(value: unknown): unknown {
+  return (value as { body?: unknown } | null | undefined)?.body;
 }
 
 function streamOf(value: unknown): StreamBody | undefined {

@@ -1,5 +1,6 @@
 // Server-Sent Events, both ways: WHATWG HTML §9.2, "Server-sent events". Also runs in browsers.
 
+import { show } from "../base/bad-option.ts";
 import { textStream } from "../base/bytes.ts";
 import { ChannelError } from "../base/channel-error.ts";
 
@@ -37,10 +38,12 @@ export function encodeEvent(fields: EventFields): string {
   const { event, id, retry, data } = fields;
   let text = "";
   if (event !== undefined) {
+    checkText("type", event);
     if (LINE_END.test(event)) throw new ChannelError("BAD_DATA", "an event's type must not hold a line break");
     text += `event: ${event}\n`;
   }
   if (id !== undefined) {
+    checkText("id", id);
     // §9.2.6: the receiver ignores an id with NUL.
     if (LINE_END.test(id) || id.includes("\0")) {
       throw new ChannelError("BAD_DATA", "an event's id must not hold a line break or NUL");
@@ -55,6 +58,11 @@ export function encodeEvent(fields: EventFields): string {
   }
   if (data !== undefined) text += encodeLines("data: ", data);
   return text + "\n";
+}
+
+function checkText(field: string, value: unknown): void {
+  if (typeof value === "string") return;
+  throw new ChannelError("BAD_DATA", `an event's ${field} is ${show(value)}; it must be a string`);
 }
 
 /** A comment, which receivers ignore: the heartbeat of an event stream. */

@@ -8,6 +8,7 @@ import type { AnyChannel } from "../channel/channel.ts";
 import { NO_FIELDS } from "../channel/headers.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
 import { isSendInit, json, type SendData, toSendable } from "../channel/send-data.ts";
+import { isFieldValue } from "../codec/http1-syntax.ts";
 import { type Encodable, EncodedMessage } from "../protocol/encoded-message.ts";
 
 /** `fields` has at most a Content-Type, and `event` at most a type. Histories keep it: each member of it takes 8 bytes. */
@@ -141,7 +142,7 @@ export function toGroupMessage(value: unknown): GroupMessage {
   }
   const type = event?.event;
   if (type !== undefined && !isEventType(type)) {
-    throw badData(`the type of an event must have no line break and at most ${MAX_FIELD_BYTES} bytes`);
+    throw badData(`the type of an event must be a string without line break and of at most ${MAX_FIELD_BYTES} bytes`);
   }
   const contentType = onlyContentType(fields);
   // The history keeps the bytes, and the caller may change its own afterwards.
@@ -175,7 +176,7 @@ export function jsonMembers({ kind, body, event }: GroupMessage): string {
 
 /** Checks a type: WHATWG HTML §9.2.6 allows no line break, and every transport and process must be able to carry it. */
 export function isEventType(text: string): boolean {
-  return !/[\r\n]/.test(text) && utf8Length(text) <= MAX_FIELD_BYTES;
+  return typeof text === "string" && !/[\r\n]/.test(text) && utf8Length(text) <= MAX_FIELD_BYTES;
 }
 
 function isStream(value: unknown): boolean {
@@ -189,6 +190,8 @@ function onlyContentType(fields: readonly string[]): string | undefined {
   if (fields.length > 2 || name.toLowerCase() !== "content-type") {
     throw badData("headers other than Content-Type cannot be published");
   }
+  // A member with plain HTTP could not send it, and no process would take it from a backplane.
+  if (!isFieldValue(value)) throw new ChannelError("BAD_HEADER", name);
   if (utf8Length(value) > MAX_FIELD_BYTES) throw badData(`the Content-Type must have at most ${MAX_FIELD_BYTES} bytes`);
   return value;
 }

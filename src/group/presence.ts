@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { utf8, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import { toJson } from "../channel/send-data.ts";
 import type { PresentMember } from "./channel-store.ts";
 import { ListenerState, type Member } from "./member.ts";
 import type { StreamSource } from "./stream/source.ts";
@@ -47,7 +48,7 @@ export class Presence {
 
 /** Throws BAD_DATA for a value that JSON cannot express. */
 export function presencePayload(info: unknown): Uint8Array {
-  const text = JSON.stringify(info);
+  const text = toJson(info);
   if (text === undefined) throw new ChannelError("BAD_DATA", "JSON has no form for the presence");
   return utf8Bytes(text);
 }

@@ -3,7 +3,7 @@
 import { NO_BYTES, utf8 } from "../base/bytes.ts";
 import { runtime } from "../base/runtime.ts";
 import type { BodyPart, SendBody } from "../channel/body.ts";
-import type { SendInit } from "../channel/send-data.ts";
+import { checkUnread, type SendInit } from "../channel/send-data.ts";
 import { fromReader } from "../channel/source.ts";
 import { listOf } from "../codec/http1-syntax.ts";
 
@@ -12,6 +12,7 @@ import { listOf } from "../codec/http1-syntax.ts";
  * hides that behind a stream) becomes bytes, so that it gets a `Content-Length`; a longer one stays a stream.
  */
 export async function fromResponse(response: Response): Promise<SendInit> {
+  checkUnread(response);
   const headers = headersOf(response);
   const body = response.body === null ? null : await peek(response.body);
   if (runtime === "bun" && isUntypedText(body, response.headers)) headers.push(["content-type", TEXT]);

@@ -27,6 +27,11 @@ export class Posts {
     return this.#underWay.size >= MAX_POSTS;
   }
 
+  /** True while a POST is being read or answered. */
+  get areUnderWay(): boolean {
+    return this.#underWay.size > 0;
+  }
+
   /** Adds a POST; the caller must `leave`, however the POST ends. */
   enter(from: number): Post {
     const post = { from, bytes: 0 };

@@ -112,9 +112,12 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   attach(carrier: Carrier, request: CarrierRequest): void {
     const { isResumed, isPrompt } = request;
+    const isRepeated = request.attempt !== undefined && request.attempt === this.#attempt;
     if (request.attempt !== undefined) this.#attempt = request.attempt;
     const kindBefore = this.kind;
-    this.#releaseCarrier()?.end(REPLACED, "replaced");
+    const previous = this.#releaseCarrier();
+    if (isRepeated && previous !== undefined) this.#endRepeated(previous);
+    else previous?.end(REPLACED, "replaced");
     // There is no carrier here: a callback may send (its record follows `open`) or end the session.
     this.#acknowledged(request.after);
     if (this.isOver) {
@@ -307,6 +310,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   #tickAway(now: number): void {
+    // A client that is still sending a POST is not away.
+    if (this.posts?.areUnderWay) this.#liveness.heard();
     if (this.#state.isLingering && !this.#liveness.hasJustLeft) this.#endWith(this.#state.closeStatus!);
     else if (this.#liveness.isClientLost(now, this.kind)) {
       this.#endWith(this.#state.closeStatus ?? connectionFailed("the client did not come back"));
@@ -423,6 +428,17 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     if (carrier !== undefined) carrier.owner = undefined;
     this.#carrier = undefined;
     return carrier;
+  }
+
+  /**
+   * Ends the carrier of a request that has come again. Its client may listen to either of the two, and takes `replaced` for the
+   * end of its session: it asks again after this end.
+   */
+  #endRepeated(carrier: Carrier): void {
+    if (carrier.isParked) {
+      carrier.write(this.#openRecord({ resumed: true }));
+      carrier.finish();
+    } else carrier.end(NORMAL, "the request was repeated");
   }
 
   #queueFlush(): void {

@@ -95,6 +95,8 @@ describe("a prepared message", () => {
       assert.throws(() => prepare(data as never), { code: "BAD_DATA" });
     }
     assert.throws(() => prepare({ status: 99, body: "x" }), { code: "BAD_STATUS" });
+    assert.throws(() => prepare({ headers: { "X-A": "a\nb" }, body: "x" }), { code: "BAD_HEADER" });
+    for (const fields of [null, undefined, "data"]) assert.throws(() => event(fields as never), { code: "BAD_DATA" });
     const message = prepare("once");
     assert.equal(prepare(message), message);
   });

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { createReadStream } from "node:fs";
 import { PassThrough, Readable } from "node:stream";
 import { describe, it } from "node:test";
-import { type Channel, createChannelStore, type SendBody, withChannel } from "../../src/index.ts";
+import { type Channel, createChannelStore, json, type SendBody, withChannel } from "../../src/index.ts";
 import { request, serving } from "../support/serving.ts";
 import { deferred, until } from "../support/wait.ts";
 import { WsClient } from "../support/ws-client.ts";
@@ -305,5 +305,89 @@ describe("an iterator that cannot be begun", () => {
     assert.equal((await site.request("GET /\r\nAccept: text/event-stream")).status, 500);
     assert.equal(site.server.stats().channels.stream, 0);
     assert.equal(site.takeReports().length, 2);
+  });
+
+  it("has its return called once where its next throws", async (t) => {
+    let returns = 0;
+    const failing = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => Promise.reject(new Error("no part")),
+        return: () => Promise.resolve({ done: true as const, value: (returns += 1) }),
+      }),
+    };
+    const site = await serving(t, (r) => withChannel(r, (channel) => channel.send(failing as never, true)));
+    await site.request("GET /").catch(() => {});
+    await until(() => site.takeReports().length === 1, "the failure is reported");
+    assert.equal(returns, 1);
+  });
+
+  it("is nothing that a closed channel reports, also where its method is asynchronous and rejects", async (t) => {
+    const asynchronous = {
+      async [Symbol.asyncIterator]() {
+        throw new Error("nobody is told: the channel is closed");
+      },
+    } as never;
+    const site = await serving(t, (r) =>
+      withChannel(r, (channel) => {
+        channel.close();
+        assert.equal(channel.send(asynchronous), false);
+      }),
+    );
+    assert.equal((await site.request("GET /")).status, 204);
+    assert.deepEqual(site.takeReports(), []);
+  });
+});
+
+describe("a promise where a body is expected", () => {
+  for (const [how, dress] of [
+    ["as it is", (promise: unknown) => promise],
+    ["as a body", (body: unknown) => ({ body })],
+    ["as JSON", (promise: unknown) => json(promise)],
+    ["as a part of a stream", (promise: unknown) => [promise]],
+  ] as const) {
+    it(`is refused with BAD_DATA, and its rejection ends nothing: ${how}`, async (t) => {
+      const site = await serving(t, (r) =>
+        withChannel(r, (channel) => {
+          channel.send(dress(Promise.reject(new Error("nobody is told: it was refused"))) as string);
+        }),
+      );
+      await site.request("GET /").catch(() => {});
+      const reports: string[] = [];
+      await until(() => reports.push(...site.takeMessages()) > 0, "it is reported");
+      assert.match(reports.join(), /it is a promise; await it first/);
+      assert.equal(reports.length, 1);
+    });
+  }
+});
+
+describe("a Fetch Response whose body was read already", () => {
+  for (const [how, use] of [
+    ["whole", (response: Response) => response.text()],
+    ["not at all: it was cancelled", (response: Response) => response.body!.cancel()],
+  ] as const) {
+    it(`is refused with BAD_DATA, not sent as an empty answer: ${how}`, async (t) => {
+      const site = await serving(t, async (r) => {
+        const response = new Response("all of it");
+        await use(response);
+        return r.path === "/returned" ? response : withChannel(r, (channel) => channel.send(response));
+      });
+      for (const path of ["/returned", "/sent"]) {
+        assert.equal((await site.request(`GET ${path}`)).status, 500);
+        assert.match(site.takeMessages()[0]!, /the body of the response was read already/);
+      }
+    });
+  }
+});
+
+describe("a Fetch Response as the body of another answer", () => {
+  it("is refused with BAD_DATA, and its stream is cancelled", async (t) => {
+    let isCancelled = false;
+    const site = await serving(t, () => {
+      const stream = new ReadableStream({ cancel: () => void (isCancelled = true) });
+      return { body: new Response(stream) as never };
+    });
+    assert.equal((await site.request("GET /")).status, 500);
+    await until(() => isCancelled, "the stream is cancelled");
+    assert.match(site.takeMessages()[0]!, /cannot be sent/);
   });
 });

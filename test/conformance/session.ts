@@ -480,6 +480,19 @@ export function sessionConformance(
       assert.equal(opened(await poll(t, endpoint, { ...back(open, 0), park: 0 })).first, 3);
     });
 
+    it("§30: answers a parked poll with open alone when the same request comes again", async (t) => {
+      const endpoint = await start(t);
+      const stream = await StreamClient.open(t, endpoint, { try: 1 });
+      const again = { ...back(await stream.opened(), 0), try: 2 };
+      const parked = poll(t, endpoint, again);
+      // The poll has the session when the stream has ended.
+      assert.equal(await stream.record(), undefined);
+      const repeated = await poll(t, endpoint, { ...again, park: 0 });
+      const answer = await parked;
+      assert.deepEqual([opened(answer).resumed, answer.records.length], [true, 1]);
+      assert.equal(opened(repeated).resumed, true);
+    });
+
     it("§24: refuses pages of other origins with 403", async (t) => {
       const endpoint = await start(t);
       const { session } = opened(await poll(t, endpoint));

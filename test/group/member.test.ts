@@ -201,6 +201,17 @@ describe("a member", () => {
     assert.deepEqual(told, ["reset"]);
   });
 
+  it("is not added with a presence that JSON cannot express: BAD_DATA", () => {
+    const store = createChannelStore();
+    const member = new MemoryChannel();
+    const circle: Record<string, unknown> = {};
+    circle["itself"] = circle;
+    for (const presence of [1n, circle, () => {}, Promise.reject(new Error("nobody is told: it was refused"))]) {
+      assert.throws(() => store.addToGroup("a", member.channel, undefined, { presence }), { code: "BAD_DATA" });
+    }
+    assert.equal(store.size("a"), 0);
+  });
+
   it("can be shown as present later, and keeps its attachment", async () => {
     const store = createChannelStore<string>();
     const member = new MemoryChannel();

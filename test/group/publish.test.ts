@@ -122,13 +122,20 @@ for (const [name, make] of KINDS) {
         event({ data: "x", retry: 1 }),
         event({ event: "a\nb", data: "x" }),
         event({ event: "x" }),
+        event({ event: 5 as never, data: "x" }),
+        Promise.resolve("x"),
+        Promise.reject(new Error("nobody is told: it was refused")),
       ]) {
         await assert.rejects(store.publish("g", message as string), { code: "BAD_DATA" });
+      }
+      for (const type of ["text/\nplain", "text/漢"]) {
+        const message = { headers: { "Content-Type": type }, body: "x" };
+        await assert.rejects(store.publish("g", message), { code: "BAD_HEADER" });
       }
       const long = "é".repeat(513);
       for (const type of ["a\nb", long]) {
         await assert.rejects(store.publish("g", event({ event: type, data: "x" })), {
-          message: /the type of an event must have no line break and at most 1024 bytes/,
+          message: /the type of an event must be a string without line break and of at most 1024 bytes/,
         });
       }
       await assert.rejects(store.publish(long, "x"), { code: "BAD_OPTION" });

@@ -55,7 +55,7 @@ describe("the types of a store without a codec", () => {
     await store.publish("g", { any: "literal" });
     const late: Promise<string> = Promise.resolve("text");
     // @ts-expect-error: await it first
-    void store.publish("g", late);
+    await assert.rejects(store.publish("g", late), { code: "BAD_DATA" });
     // @ts-expect-error: JSON has no form for it
     await assert.rejects(store.publish("g", undefined), { code: "BAD_DATA" });
     // @ts-expect-error: the same for broadcast, which is asked at once

@@ -36,6 +36,24 @@ describe("a request with a lower try than the one that resumed the session", () 
     assert.equal((await poll(t, site.endpoint, { ...back(open, 0), park: 0, try: 2 })).status, 409);
   });
 
+  it("is not told that it was replaced when the same request comes again: the client may get either answer", async (t) => {
+    const { site, open } = await sessionOfPoll(t);
+    const parked = poll(t, site.endpoint, { ...back(open, 0), try: 2 });
+    await until(() => site.site.server.stats().requests === 2, "it is parked");
+    const again = poll(t, site.endpoint, { ...back(open, 0), try: 2 });
+    assert.equal(opened(await parked).resumed, true);
+    assert.equal((await parked).records.length, 1);
+    const socket = await SocketClient.open(t, site.endpoint, { ...back(open, 0), try: 3 });
+    await socket.opened();
+    assert.equal((await again).status, 409);
+    const repeated = await SocketClient.open(t, site.endpoint, { ...back(open, 0), try: 3 });
+    await repeated.opened();
+    assert.equal((await socket.ws.closed()).code, 1000);
+    site.channel.send("still here");
+    assert.deepEqual(await repeated.record(), text("still here"));
+    assert.equal(site.channels.length, 1);
+  });
+
   it("is refused with 400 if the try is not a number", async (t) => {
     const site = await sessionSite(t);
     for (const attempt of ["-1", "01", "x", "", "9007199254740992"]) {

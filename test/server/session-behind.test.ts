@@ -34,6 +34,18 @@ describe("a session whose receiver awaits drained() after each answer", () => {
     await Promise.all(waits);
   });
 
+  it("asks for it while a stream waits for its client, too", async (t) => {
+    // Four parts fit into the 64 KiB that may be unsent, in bytes of memory: two for each of these characters.
+    const part = "漢".repeat(10_000);
+    const { socket } = await sessionOfSocket(t, { open: (channel) => void channel.send(Array(8).fill(part)) });
+    for (let received = 0; received < 8; ) {
+      const record = await socket.record();
+      if (record.type === "message") received += 1;
+      else socket.send(ack(received));
+      assert.deepEqual(record, record.type === "message" ? text(part) : ack(0));
+    }
+  });
+
   it("reads the acknowledgement after 200 messages of a WebSocket", async (t) => {
     const { site, socket } = await sessionOfSocket(t, {
       async message(_, channel) {

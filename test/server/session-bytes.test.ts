@@ -113,6 +113,8 @@ describe("a buffer that was transferred before it is sent", () => {
   for (const [name, make] of [
     ["an ArrayBuffer", (buffer: ArrayBuffer) => buffer],
     ["a DataView", (buffer: ArrayBuffer) => new DataView(buffer) as unknown as Uint8Array],
+    ["a Uint8Array", (buffer: ArrayBuffer) => new Uint8Array(buffer)],
+    ["the body of a message with its head", (buffer: ArrayBuffer) => ({ body: new Uint8Array(buffer) })],
   ] as const) {
     it(`is refused with BAD_DATA, and the next message is sent: ${name}`, async (t) => {
       const open = (channel: Channel): void => {

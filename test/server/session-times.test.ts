@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { SessionRecord } from "../../src/codec/session-record.ts";
 import { OPCODE } from "../../src/codec/ws-frame.ts";
+import { request } from "../support/serving.ts";
 import { ack, back, close, opened, poll, post, SocketClient, StreamClient, text } from "../support/session-client.ts";
 import {
   type SessionSite,
@@ -67,6 +68,27 @@ describe("a session without a carrier", () => {
     site.tick(NOW + 129_998);
     assert.deepEqual(site.calls, ["open", "receive a", "resumed"]);
     site.tick(NOW + 129_999);
+    await site.called("close network 1006 abnormal");
+  });
+
+  it("does not end while a POST of its client is arriving, however long that takes", async (t) => {
+    const { site, session } = await sessionOfPoll(t);
+    await site.noConnections();
+    const client = await site.site.connect();
+    const body = "data: hello\n\n";
+    const head = `POST /session?session=${session}&from=1\r\nContent-Length: ${body.length}`;
+    client.write(request(head));
+    client.write(body.slice(0, 5));
+    await until(() => site.site.server.stats().requests === 2, "the POST has begun");
+    pass(site, RESUME_MS);
+    site.tick(NOW + 2 * RESUME_MS);
+    assert.deepEqual(site.calls, ["open"]);
+    client.write(body.slice(5));
+    await site.called("receive hello");
+    client.destroy();
+    await site.noConnections();
+    site.tick(NOW + 3 * RESUME_MS);
+    site.tick(NOW + 4 * RESUME_MS);
     await site.called("close network 1006 abnormal");
   });
 
