@@ -35,7 +35,7 @@ export type SendData = SendBody | SendInit | PreparedMessage;
 /** The options of `channel.send`. */
 export interface SendOptions {
   /**
-   * Whether the channel closes after this message.
+   * True: the channel closes after this message.
    * @default true on plain HTTP, where the message is the whole response; false on WebSockets, event streams and sessions
    */
   readonly close?: boolean | undefined;
@@ -83,7 +83,7 @@ export function json(value: unknown, init: Omit<SendInit, "body"> = {}): SendIni
   return { ...init, headers, body };
 }
 
-/** `JSON.stringify`, which throws for a BigInt, a circle, and whatever a `toJSON` throws: BAD_DATA. */
+/** `JSON.stringify`; its exceptions, for a BigInt, a circle or a `toJSON` that throws, become BAD_DATA. */
 function toJson(value: unknown): string | undefined {
   try {
     return JSON.stringify(value);
@@ -125,7 +125,7 @@ export function prepare(data: SendData): PreparedMessage {
   return new PreparedMessage(new EncodedMessage(sendable.message));
 }
 
-/** Converts data. Throws BAD_DATA, BAD_STATUS or BAD_HEADER for what cannot be sent, and cancels a stream in it. */
+/** Converts data. Throws BAD_DATA, BAD_STATUS or BAD_HEADER for data that cannot be sent, and cancels a stream in it. */
 export function toSendable(data: SendData): Sendable {
   try {
     return convert(data);

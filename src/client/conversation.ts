@@ -53,18 +53,18 @@ export function converse(
   let tries = 0;
   /** The carrier that has the session, or had it last. */
   let carrier: Carrier | undefined;
-  /** Consecutive sessions that were lost soon after they had begun, whatever they had brought. */
+  /** Consecutive sessions that were lost soon after they had begun. */
   let losses = 0;
   let begunAt = 0;
-  /** Present while an acknowledgement is delayed, so that it covers more records. */
+  /** Set while an acknowledgement is delayed, so that it covers more records. */
   let cancelAck: (() => void) | undefined;
-  /** Number of loops that are behind. */
+  /** Number of `for await` loops that are behind. */
   let holders = 0;
   /** Size of the message that is being delivered. */
   let size = 0;
   /** The record that `send` is writing. */
   let sending: Kept | undefined;
-  /** Present once the connection was closed without a carrier: what was sent before waits for one. */
+  /** Set once the connection was closed without a carrier: earlier messages wait for one for a while. */
   let cancelLinger: (() => void) | undefined;
 
   const unwatch = environment.watch((event) => {
@@ -133,7 +133,7 @@ export function converse(
     winners.set(way, opened.kind);
     log(`${opened.kind}: open, session ${outcome}`);
     opened.begin(session, record);
-    // The connection was closed while there was no carrier: only what was sent before goes out.
+    // The connection was closed without a carrier: this one only sends the earlier messages.
     if (events.ending) selector.stop();
     events.move("open");
     if (events.state === "open") events.open.tell({ session: outcome, transport: opened.kind, unacknowledged });
@@ -147,7 +147,7 @@ export function converse(
   /** Begins another session, which sends the messages that were never sent. Returns those that may have arrived. */
   function renew({ received, first }: OpenRecord): unknown[] {
     const values = session.values(({ sends }) => sends !== undefined);
-    // Both numbers are 0, unless the server has kept the session and records of it are lost all the same.
+    // Both numbers are 0, unless the server still has the session and only records of it are lost.
     session = session.renewed(received, first - 1, ({ sends }) => sends === undefined);
     begunAt = time.now();
     if (values.length > 0) waiting.reject("the session is lost");
@@ -194,7 +194,7 @@ export function converse(
       if (refused !== sending) events.error.tell(refused.refusal);
     } else if (error !== undefined) events.error.tell(error);
     let fatal = fatalCode(why, wasOpen);
-    // Refusals of older requests, or of those without a token, mean nothing. An abandoned request may have replaced this one.
+    // Refusals of older requests, and of those without a token, are ignored. An abandoned request may have replaced this one.
     const isReplaced = attempt === tries && ((wasOpen && code === REPLACED) || status === 409);
     if (token !== undefined && isReplaced && !selector.takeAbandoned()) fatal = REPLACED;
     if (fatal) {
@@ -215,7 +215,7 @@ export function converse(
     if (session.hasAck) selector.current?.acknowledge();
   }
 
-  /** Returns true if the server has more than it had. */
+  /** Returns true if the server acknowledges records for the first time. */
   function acknowledged(number: number): boolean {
     const isNew = session.acknowledge(number);
     if (isNew) {
@@ -226,8 +226,8 @@ export function converse(
   }
 
   /**
-   * Acknowledges nothing until the returned function is called: the server keeps what it sends, and its limit applies.
-   * Several loops may be behind at once.
+   * Acknowledges nothing until the returned function is called: the server keeps its records, and its limit applies. Several
+   * loops may be behind at once.
    */
   function hold(): () => void {
     holders += 1;

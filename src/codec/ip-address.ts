@@ -1,5 +1,5 @@
 // IP addresses: as text, read strictly (RFC 3986 §3.2.2), and from bytes to the text of RFC 5952.
-// "01.2.3.4", "1.2.3", "0x7f.1" and names are no addresses: another reader could take them for another host.
+// "01.2.3.4", "1.2.3", "0x7f.1" and names are refused: another parser could read them as another host.
 
 /** The prefix of an IPv4-mapped address. RFC 4291 §2.5.5.2. */
 const MAPPED = "::ffff:";
@@ -33,7 +33,7 @@ function countGroups(text: string, mayEndInIpv4: boolean): number {
   return count;
 }
 
-/** The address in lower case, an IPv4-mapped one as the IPv4 address that it is; undefined for what is no address. */
+/** The address in lower case, an IPv4-mapped one as the IPv4 address that it is; undefined if the text is not an address. */
 export function toAddress(text: string): string | undefined {
   if (isIpv4(text)) return text;
   if (!isIpv6(text)) return undefined;

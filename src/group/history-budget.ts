@@ -10,8 +10,8 @@ export interface EntryKeeper {
 }
 
 /**
- * A group with a history takes some 900 bytes beside its entries (Node 20.20). The budget pays for this number of groups; with
- * more of them, a client that chooses the names of groups could fill the memory with short messages.
+ * A group with a history takes some 900 bytes beside its entries (Node 20.20). The budget has room for as many groups; without
+ * that limit, a client that chooses the names of groups could fill the memory with short messages.
  */
 const BYTES_PER_GROUP = 1024;
 /** A small budget limits the messages, not the number of groups. */

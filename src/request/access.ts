@@ -1,5 +1,5 @@
-// Decides which requests are served and which pages may read the answer: hosts, origins and CORS as one rule. Asked before the
-// handler, so that a preflight needs no login and a request for a foreign host reaches no application code.
+// Decides which requests are served and which pages may read the answer: hosts, origins and CORS as one rule. It runs before
+// the handler, so that a preflight needs no login and a request for a foreign host reaches no application code.
 
 import { type DebugLog, quoted } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -44,7 +44,7 @@ export function pageFieldsOf(request: ChannelRequest): readonly string[] | undef
 export function tellRefusal(request: ChannelRequest): void {
   const { exchange } = request;
   const origin = fieldValue(exchange.head.fields, "origin");
-  // No page reads the answer to a preflight.
+  // Only the browser itself reads the answer to a preflight.
   if (origin !== undefined && contextOf(request).access.speaksCors && exchange.head.method !== "OPTIONS")
     exchange.pageFields = ["Access-Control-Allow-Origin", origin, ...VARIES];
 }

@@ -15,7 +15,7 @@ import type { ProxyMatcher } from "./trusted-proxies.ts";
 
 /** The connections in front of which the header stands. */
 export interface ProxyFrontOwner {
-  /** Makes and counts the stream of a socket; undefined if there is no room for it: the socket has been answered then. */
+  /** Makes and counts the stream of a socket. Undefined if there is no room for it: the socket has got an answer then. */
   openStream(socket: Socket): NetStream | undefined;
   /** Counts the connection for its address; false if the address has too many. */
   admit(connection: NetStream | Socket, address: string | undefined): boolean;
@@ -80,7 +80,7 @@ export class ProxyFront {
     if (this.#isRequired) {
       this.#refuse(stream, new ChannelError("BAD_REQUEST", "connections are accepted from trustedProxies only"));
     } else {
-      // A PROXY header of anybody else is read as HTTP, which it is not: 400.
+      // The PROXY header of another peer is read as HTTP, and gets a 400.
       this.#begin(stream, "absent", undefined);
     }
   }

@@ -273,7 +273,7 @@ function isMissing(
   const { lastId } = position;
   if (lastId === BEGINNING && position.number === undefined) {
     if (last === BEGINNING) return awayMs >= MIN_TTL_MS;
-    // Both keys are gone: expired while nobody read, or deleted before their time.
+    // Both keys are gone: they have expired while no process read, or were deleted before.
     return awayMs >= MIN_TTL_MS || nowMs - millisecondsOf(last) < MIN_TTL_MS;
   }
   if (lastId !== BEGINNING && compareStreamIds(lastId, last) < 0) return true;

@@ -1,4 +1,4 @@
-// One group's stream from a backplane: its subscription, and the log of what the subscription has delivered. Members catch
+// One group's stream from a backplane: its subscription, and the log of the entries that it has delivered. Members catch
 // up from the log where it reaches back far enough, and from the backplane's history where it does not.
 
 import type { BackplaneEntry } from "../../backplane/backplane.ts";
@@ -17,7 +17,7 @@ const LINGER_MS = 10_000;
 /** Lower bounds of the log: the replay of a member that catches up must reach the live entries. */
 const MIN_LOG = { size: 256, ttlMs: LINGER_MS };
 
-/** Number of times that a broker is asked which knows less than this process has received. */
+/** Number of further questions to a broker that has fewer entries than this process has received. */
 const MAX_TRIES = 5;
 
 export interface BackplaneStreamOwner {

@@ -27,7 +27,7 @@ export class LocalSource implements StreamSource {
     return stream;
   }
 
-  /** Nobody is there to receive or keep it. */
+  /** Only gives the message an id: the group has no members, and no history is kept. */
   publish(): Promise<string> {
     this.#forgotten = this.ids.newest += 1;
     return Promise.resolve(this.ids.latest);

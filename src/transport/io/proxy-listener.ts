@@ -51,7 +51,7 @@ export class ProxyListener implements ByteStreamListener {
   onClosed(): void {}
 
   /**
-   * Called about twice a second: a proxy sends its header at once, so one that takes this long is none. True if the
+   * Called about twice a second: a proxy sends its header at once, so a client that takes this long is not one. True if the
    * connection was ended.
    */
   tick(now: number, headerTimeoutMs: number): boolean {

@@ -68,7 +68,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     this.#options = options;
   }
 
-  /** Nothing more is sent, and what was not delivered yet is the last. */
+  /** True if nothing more is sent, and only bytes that have arrived already are still delivered. */
   get #isOver(): boolean {
     return this.#connection.isClosed || isGone(this.#reading);
   }
@@ -128,7 +128,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   part(data: string | Uint8Array): void {
-    // §5.4: the first fragment says what the message is; the others continue it, whatever they are made of.
+    // §5.4: the first fragment has the type of the message; the others continue it, as text or as bytes.
     this.#sendFragment(typeof data === "string" ? OPCODE.TEXT : OPCODE.BINARY, data, 0);
   }
 
@@ -138,7 +138,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
 
   fail(code: number, reason: string): void {
     this.close(code, reason);
-    // The timer does not wait for what is unsent.
+    // The timer does not wait for unsent bytes.
     this.#startCloseTimer();
   }
 
@@ -244,8 +244,8 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   /**
-   * Finds the end of a client that is not read. Its close frame may have arrived. Its FIN may stand behind unread bytes: then its
-   * system answers a write with a reset, and the next write fails. A pong without a ping needs no answer (§5.5.3).
+   * Finds the end of a client that is not read. Its close frame may have arrived already. Its FIN may stand behind unread bytes:
+   * then its system answers a write with a reset, and the next write fails. A pong needs no answer (§5.5.3).
    */
   #findEnd(): void {
     if (this.#connection.hasClose()) {
@@ -323,7 +323,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   #checkMessage(now: number): void {
     const unfinished = this.#connection.unfinished;
     if (unfinished === undefined) return;
-    // It makes no progress while the stream is not read.
+    // A message makes no progress while the stream is not read.
     if (unfinished.since === undefined || isPaused(this.#reading)) unfinished.since = now;
     const { messageTimeoutMs = Number.POSITIVE_INFINITY } = this.#options;
     if (now - unfinished.since >= messageTimeoutMs + earnedMs(unfinished.bytes)) this.#refuse("MESSAGE_TIMEOUT");
