@@ -12,7 +12,7 @@ import type { Carrier, CarrierEvents, CarrierKind } from "./carrier.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
 import { fatalCode, REPLACED } from "./carrier-end.ts";
 import { selectCarriers } from "./carrier-selector.ts";
-import { ClientSession, type Kept } from "./client-session.ts";
+import { ClientSession, type KeptRecord } from "./client-session.ts";
 import type { Connection, ConnectOptions, Message } from "./connection.ts";
 import { debugPrinter } from "./debug.ts";
 import { drains } from "./drains.ts";
@@ -26,8 +26,8 @@ import { type AnyCodec, fromMessage, toMessage } from "./messages.ts";
 import { checkClose, TRANSPORTS } from "./options.ts";
 import { startWebSocket } from "./websocket-carrier.ts";
 
-/** The kind that was selected last, by origin and choice. Kept for the life of the page. */
-const winners = new Map<string, CarrierKind>();
+/** The kind that was selected last, by origin and permitted kinds. Kept for the life of the page. */
+const selectedKinds = new Map<string, CarrierKind>();
 
 export function converse(
   url: string | URL,
@@ -39,7 +39,7 @@ export function converse(
   const kinds = carriers.filter((kind) => kind !== "websocket" || endpoint.WebSocket);
   if (kinds.length === 0)
     throw badOption("there is no WebSocket here: give one as the option WebSocket, or another carrier");
-  const way = `${endpoint.origin} ${kinds}`;
+  const selectionKey = `${endpoint.origin} ${kinds}`;
   const after = timersOf(environment.clock);
   const time = { now: () => environment.clock.now(), after, delay: fullJitter(backoff, environment) };
   const log = debugPrinter(options.debug);
@@ -63,7 +63,7 @@ export function converse(
   /** Size of the message that is being delivered. */
   let size = 0;
   /** The record that `send` is writing. */
-  let sending: Kept | undefined;
+  let sending: KeptRecord | undefined;
   /** Set once the connection was closed without a carrier: earlier messages wait for one for a while. */
   let cancelLinger: (() => void) | undefined;
 
@@ -74,7 +74,7 @@ export function converse(
   });
   const onAbort = (): void => void close();
   signal?.addEventListener("abort", onAbort);
-  const selector = selectCarriers(kinds, Math.max(kinds.indexOf(winners.get(way)!), 0), {
+  const selector = selectCarriers(kinds, Math.max(kinds.indexOf(selectedKinds.get(selectionKey)!), 0), {
     ...time,
     start,
     onRecord(carrier, record) {
@@ -122,7 +122,7 @@ export function converse(
     // The next poll of the carrier that has the session.
     if (isResumed && isSame) return;
     const outcome = isResumed ? "resumed" : token === undefined ? "new" : "lost";
-    if (isSame) age();
+    if (isSame) forgiveLosses();
     if (outcome === "lost" && ++losses > 1) {
       const what = "the server forgets each session: are requests balanced over several processes?";
       if (isSame) return void selector.fail({ status: 200, what });
@@ -130,7 +130,7 @@ export function converse(
     }
     const unacknowledged = isResumed ? [] : renew(record);
     token = record.session;
-    winners.set(way, opened.kind);
+    selectedKinds.set(selectionKey, opened.kind);
     log(`${opened.kind}: open, session ${outcome}`);
     opened.begin(session, record);
     // The connection was closed without a carrier: this one only sends the earlier messages.
@@ -139,8 +139,8 @@ export function converse(
     if (events.state === "open") events.open.tell({ session: outcome, transport: opened.kind, unacknowledged });
   }
 
-  /** Called while a carrier has the session: a session that lives for a while was not lost at once. */
-  function age(): void {
+  /** Called while a carrier has the session: one that has lived for a while was not lost at once. */
+  function forgiveLosses(): void {
     if (time.now() - begunAt >= STABLE_MS) losses = 0;
   }
 
@@ -151,7 +151,7 @@ export function converse(
     session = session.renewed(received, first - 1, ({ sends }) => sends === undefined);
     begunAt = time.now();
     if (values.length > 0) waiting.reject("the session is lost");
-    settle();
+    settleDrained();
     return values;
   }
 
@@ -185,12 +185,12 @@ export function converse(
     const { status, code, reason, attempt, refused, error } = why;
     const wasOpen = ended === carrier;
     log(`${ended.kind}: over, ${error ?? why.what}`);
-    if (wasOpen) age();
+    if (wasOpen) forgiveLosses();
     if (refused) {
       refused.refusal = new ChannelError("BAD_DATA", `${error}`, { cause: error });
       // The refused record is not sent again; those behind it get the earlier numbers.
       session = session.renewed(session.acknowledged, session.received, (record) => record !== refused);
-      settle();
+      settleDrained();
       if (refused !== sending) events.error.tell(refused.refusal);
     } else if (error !== undefined) events.error.tell(error);
     let fatal = fatalCode(why, wasOpen);
@@ -220,7 +220,7 @@ export function converse(
     const isNew = session.acknowledge(number);
     if (isNew) {
       selector.prove();
-      settle();
+      settleDrained();
     }
     return isNew;
   }
@@ -239,7 +239,7 @@ export function converse(
     };
   }
 
-  function settle(): void {
+  function settleDrained(): void {
     if (session.bufferedAmount === 0) waiting.resolve();
     else if (events.isOver) waiting.reject("the server may not have everything");
   }
@@ -284,7 +284,7 @@ export function converse(
     if (!events.move("over")) return;
     cancelLinger?.();
     selector.stop();
-    settle();
+    settleDrained();
   }
 
   return {
@@ -301,7 +301,7 @@ export function converse(
     send(value) {
       const data = toMessage(codec, value);
       if (events.ending || session.bufferedAmount >= maxBufferedBytes) return false;
-      const record: Kept = { type: "message", data, value };
+      const record: KeptRecord = { type: "message", data, value };
       session.send(record);
       sending = record;
       selector.current?.flush();
@@ -312,7 +312,7 @@ export function converse(
     close,
     drained() {
       const promise = waiting.wait();
-      settle();
+      settleDrained();
       return promise;
     },
     [Symbol.asyncIterator]: () => iterate(events, () => size, hold),

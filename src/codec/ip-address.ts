@@ -14,23 +14,23 @@ export function isIpv4(text: string): boolean {
 
 /** RFC 3986 §3.2.2: IPv6address. Eight groups, or fewer around one "::"; the last two may be an IPv4 address. */
 export function isIpv6(text: string): boolean {
-  const [before = "", after, ...more] = text.split("::");
+  const [before = "", after, ...more] = withoutIpv4(text).split("::");
   if (more.length > 0) return false;
-  if (after === undefined) return countGroups(before, true) === 8;
-  return countGroups(before, false) + countGroups(after, true) <= 7;
+  if (after === undefined) return countGroups(before) === 8;
+  return countGroups(before) + countGroups(after) <= 7;
+}
+
+/** The text with two groups in place of an IPv4 address at its end. */
+function withoutIpv4(text: string): string {
+  const start = text.lastIndexOf(":") + 1;
+  return start > 0 && isIpv4(text.slice(start)) ? `${text.slice(0, start)}0:0` : text;
 }
 
 /** The number of 16-bit groups; Infinity when one is malformed. */
-function countGroups(text: string, mayEndInIpv4: boolean): number {
+function countGroups(text: string): number {
   if (text === "") return 0;
   const groups = text.split(":");
-  let count = groups.length;
-  for (const [index, group] of groups.entries()) {
-    if (HEX_GROUP.test(group)) continue;
-    if (!mayEndInIpv4 || index !== groups.length - 1 || !isIpv4(group)) return Number.POSITIVE_INFINITY;
-    count++;
-  }
-  return count;
+  return groups.every((group) => HEX_GROUP.test(group)) ? groups.length : Number.POSITIVE_INFINITY;
 }
 
 /** The address in lower case, an IPv4-mapped one as the IPv4 address that it is; undefined if the text is not an address. */

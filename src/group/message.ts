@@ -111,6 +111,8 @@ function sizeOf(message: GroupMessage): number {
   return Math.max(MIN_ENTRY_BYTES, memorySize(message.body) + fields);
 }
 
+export const NO_ENTRIES: readonly GroupEntry[] = [];
+
 /** Makes a message of parts that were checked. `event` is its type; `contentType` counts if it is not the usual one of `kind`. */
 export function groupMessage(
   kind: GroupMessage["kind"],

@@ -37,8 +37,8 @@ export interface Http1Options extends RequestLimits {
 }
 
 /** Fields that the connection itself writes in a refusal, in place of the application's. */
-const OF_CONNECTION = ["date", "server", "connection", "keep-alive", "content-length", "transfer-encoding"];
-const NOT_OF_REFUSALS: ReadonlySet<string> = new Set(OF_CONNECTION);
+const CONNECTION_FIELDS = ["date", "server", "connection", "keep-alive", "content-length", "transfer-encoding"];
+const NOT_IN_REFUSALS: ReadonlySet<string> = new Set(CONNECTION_FIELDS);
 
 /** The state of the reading side. */
 type ReadState = "head" | "body" | "read" | "closed";
@@ -314,7 +314,7 @@ export class Http1Connection extends OutputSource {
       // RFC 9110 §15.6.4: tells the client when to come back.
       const retry = error.status === 503 ? ["Retry-After", "1"] : [];
       const own = ["Content-Type", "text/plain; charset=utf-8", ...retry];
-      const others = fieldsBeside(withoutNames(fields, NOT_OF_REFUSALS), own);
+      const others = fieldsBeside(withoutNames(fields, NOT_IN_REFUSALS), own);
       this.output.text(
         encodeResponseHead(error.status ?? 400, [...own, ...others]) +
           this.#options.dateField() +

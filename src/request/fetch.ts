@@ -33,7 +33,7 @@ function isUntypedText(body: SendBody, headers: Headers): boolean {
 const DECODED: ReadonlySet<string> = new Set(decodedCodings());
 
 /** RFC 9110 §7.6.1: these fields, and those that Connection names, describe the connection to the other server. */
-const OF_CONNECTION: ReadonlySet<string> = new Set([
+const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
   "proxy-connection",
@@ -55,7 +55,7 @@ function headersOf(response: Response): [string, string][] {
   const isDecoded = response.body !== null && isDecodedByFetch(response.headers.get("content-encoding"));
   return headers.filter(([name]) => {
     if (isDecoded && (name === "content-encoding" || name === "content-length")) return false;
-    return !OF_CONNECTION.has(name) && !ofConnection.includes(name);
+    return !CONNECTION_FIELDS.has(name) && !ofConnection.includes(name);
   });
 }
 

@@ -13,7 +13,7 @@ import { discardBody, discardSource } from "../channel/source.ts";
 import type { Handshake } from "../codec/ws-handshake.ts";
 import { ownSize } from "../protocol/encoded-message.ts";
 import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
-import { debugPage, isAnsweredAtDoor } from "./access.ts";
+import { answerBeforeHandler, logUnreadableAnswer } from "./access.ts";
 import { contextOf } from "./context.ts";
 import { fromResponse } from "./fetch.ts";
 import { newChannel } from "./new-channel.ts";
@@ -50,8 +50,8 @@ export function handleRequest(request: ChannelRequest, handler: Handler): void {
 /** Answers a request for a foreign host, and a preflight, before any code of the application. Never throws. */
 export function admitRequest(request: ChannelRequest): void {
   const { debug, access } = contextOf(request);
-  if (debug !== undefined) debugPage(request, debug);
-  if (access.isChecked && isAnsweredAtDoor(request)) request.isRefused = true;
+  if (debug !== undefined) logUnreadableAnswer(request, debug);
+  if (access.isChecked && answerBeforeHandler(request)) request.isRefused = true;
 }
 
 /** Calls the handler only for WebSockets that may open. Bytes that arrive meanwhile wait. */

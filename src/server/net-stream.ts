@@ -69,11 +69,11 @@ export class NetStream implements EngineStream {
   write(output: Piece | readonly Piece[]): void {
     if (this.#isEnding || !this.#socket.writable) return;
     const sliceBytes = this.#queue === undefined ? MIN_SLICE_BYTES : this.#queue.sliceBytes;
-    if (!this.#isBlocked && sizeOf(output) <= 2 * sliceBytes) this.#hand(output);
+    if (!this.#isBlocked && sizeOf(output) <= 2 * sliceBytes) this.#writeToSocket(output);
     else {
       this.#toQueue().add(output);
       this.#pump();
-      this.#count();
+      this.#updateBudget();
     }
   }
 
@@ -123,7 +123,7 @@ export class NetStream implements EngineStream {
   /** Called by the socket's "close" event. */
   closed(): void {
     this.#isBlocked = false;
-    this.#count();
+    this.#updateBudget();
     this.#queue = undefined;
     const { errored } = this.#socket;
     // Since Node 22 a socket that we destroy ourselves reports its unfinished writes as an error.
@@ -161,12 +161,12 @@ export class NetStream implements EngineStream {
   #pump(): void {
     const queue = this.#queue!;
     while (!this.#isBlocked && queue.bytes > 0) {
-      this.#hand(queue.take());
+      this.#writeToSocket(queue.take());
       if (!this.#isBlocked) queue.moved();
     }
   }
 
-  #hand(output: Piece | readonly Piece[]): void {
+  #writeToSocket(output: Piece | readonly Piece[]): void {
     const socket = this.#socket;
     // A TLS socket never takes bytes at once.
     const onTaken = this.isEncrypted ? this.#toQueue().onTaken : undefined;
@@ -196,7 +196,7 @@ export class NetStream implements EngineStream {
   #block(): void {
     this.#isBlocked = true;
     this.#toQueue().stalledSince = undefined;
-    this.#count();
+    this.#updateBudget();
   }
 
   /** Called when the system has taken the bytes that were written to the socket. */
@@ -204,7 +204,7 @@ export class NetStream implements EngineStream {
     this.#isBlocked = false;
     this.#queue!.moved();
     this.#pump();
-    this.#count();
+    this.#updateBudget();
     if (this.#isBlocked) return;
     if (this.#isEnding) this.#socket.end();
     this.listener.onDrain();
@@ -219,7 +219,7 @@ export class NetStream implements EngineStream {
   }
 
   /** Updates the sum of all streams. */
-  #count(): void {
+  #updateBudget(): void {
     const queue = this.#queue;
     if (queue === undefined) return;
     const bytes = this.bufferedAmount + this.pinnedBytes;

@@ -10,7 +10,7 @@ import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { parseCount, SESSION_PROTOCOL } from "../codec/session-record.ts";
 import { type AttachmentOf, acceptWebSocket, toSettings } from "../request/accept.ts";
-import { isOriginAllowed, tellRefusal } from "../request/access.ts";
+import { isOriginAllowed, letPageReadRefusal } from "../request/access.ts";
 import { toHandlers } from "../request/channel-options.ts";
 import { contextOf } from "../request/context.ts";
 import { newChannel, refusedChannel } from "../request/new-channel.ts";
@@ -86,7 +86,7 @@ function accept(request: ChannelRequest, given: SessionHandlers, options: AnySes
     }
   } catch (error) {
     const refusal = toRefusal(error);
-    if (refusal.code === "FORBIDDEN_ORIGIN") tellRefusal(request);
+    if (refusal.code === "FORBIDDEN_ORIGIN") letPageReadRefusal(request);
     return refuse(request, refusal);
   }
   return answerOther(request, answerFields(own));

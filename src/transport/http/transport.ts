@@ -76,7 +76,7 @@ export class HttpTransport implements Transport, ExchangeListener {
   /** Fields that the head gets beside those of the first message. */
   readonly #fields: readonly string[];
   /** The previous listener of the exchange, which still gets its events. */
-  readonly #before: ExchangeListener | undefined;
+  readonly #previousListener: ExchangeListener | undefined;
   #format: HttpFormat;
   #listener: TransportListener | undefined;
   #isStarted = false;
@@ -96,7 +96,7 @@ export class HttpTransport implements Transport, ExchangeListener {
     this.#outlivesFin = options?.outlivesFin === true;
     this.#isHalfClosed = exchange.isClientGone;
     if (exchange.isClientGone && exchange.isAnswered) this.#end = clientLeft();
-    this.#before = exchange.listener;
+    this.#previousListener = exchange.listener;
     exchange.listener = this;
     if (!this.#isHalfClosed || this.#end !== undefined) return;
     if (this.#outlivesFin) exchange.endWhenSilent();
@@ -240,7 +240,7 @@ export class HttpTransport implements Transport, ExchangeListener {
    */
   onHalfClose(): void {
     this.#isHalfClosed = true;
-    this.#before?.onHalfClose();
+    this.#previousListener?.onHalfClose();
     if (this.#end !== undefined) return;
     // A silent source would never learn that its client has left.
     if (this.#outlivesFin) this.#exchange.endWhenSilent();
@@ -249,7 +249,7 @@ export class HttpTransport implements Transport, ExchangeListener {
   }
 
   onGone(error: Error | undefined): void {
-    this.#before?.onGone(error);
+    this.#previousListener?.onGone(error);
     this.#ended(error === undefined || isReset(error) ? clientLeft() : connectionFailed(error.message));
   }
 

@@ -125,7 +125,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     if (this.#state !== "reading") this.#hold(bytes.length);
     this.#isReading = true;
     this.#advance();
-    this.#count();
+    this.#updateBudget();
     this.#isReading = false;
     this.flush();
   }
@@ -187,7 +187,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   tick(now: number): boolean {
     this.#probe?.tick();
     if (this.#exchange !== undefined) this.#memory.holdHead(this.#exchange.head);
-    this.#count();
+    this.#updateBudget();
     const awaited = this.#awaited;
     const wait = { awaited, requests: this.#requests, bodyBytes: this.connection.bodyBytes };
     this.#inactivity ??= new Inactivity();
@@ -205,7 +205,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
 
   holdsBody(bytes: number): boolean {
     this.#memory.holdBody(bytes);
-    return this.#count();
+    return this.#updateBudget();
   }
 
   /** The input of all clients is over its limit: ends the connection if it holds its equal share or more. */
@@ -276,7 +276,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     }
     if (this.#isOver || this.#exchange !== undefined) return;
     this.#memory.releaseRequest();
-    this.#count();
+    this.#updateBudget();
     if (this.#isOver) return;
     if (this.connection.isClosed) this.#end();
     else if (this.#state === "reading") this.#resume();
@@ -354,7 +354,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   }
 
   /** Updates the budget for received bytes. False if this connection has to make room: it was refused then. */
-  #count(): boolean {
+  #updateBudget(): boolean {
     if (this.#isOver || this.#memory.count(this.connection.heldBytes, this.context.received)) return true;
     this.#refuseInput();
     return false;

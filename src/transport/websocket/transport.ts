@@ -170,7 +170,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   tick(now: number, { pingIntervalMs, pongTimeoutMs }: Heartbeat): void {
     // A slow peer that still reads must see a sign of life.
     if (this.#connection.sendPendingPong()) this.#queueFlush();
-    this.#checkMessage(now);
+    this.#checkMessageTimeout(now);
     if (isPaused(this.#reading)) this.#findEnd();
     if (this.#isOver || pingIntervalMs === 0) return;
     if (this.#flags & HEARD || isPaused(this.#reading)) {
@@ -272,7 +272,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
         this.#flags &= ~DELIVERING;
       }
     }
-    this.#count();
+    this.#updateBudget();
   }
 
   #deliverEvent(event: WebSocketConnectionEvent, listener: TransportListener): void {
@@ -309,7 +309,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   /** Updates `received`; fails the connection if it grew and has to make room. */
-  #count(): void {
+  #updateBudget(): void {
     const bytes = this.#connection.heldBytes;
     const before = this.#counted;
     if (bytes === before) return;
@@ -320,7 +320,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   /** Fails the connection if a message takes longer than `messageTimeoutMs` and the time that its bytes have earned. */
-  #checkMessage(now: number): void {
+  #checkMessageTimeout(now: number): void {
     const unfinished = this.#connection.unfinished;
     if (unfinished === undefined) return;
     // A message makes no progress while the stream is not read.
@@ -333,7 +333,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   #refuse(code: ErrorCode): void {
     const end = this.#connection.refuse(new ChannelError(code));
     if (end === undefined) return;
-    this.#count();
+    this.#updateBudget();
     this.#ended(end);
   }
 
@@ -347,7 +347,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   #drop(how?: Pick<WebSocketClosed, "by">): void {
     this.#stream.destroy();
     const end = this.#connection.abort();
-    this.#count();
+    this.#updateBudget();
     if (end !== undefined) this.#ended({ ...end, ...how });
   }
 
