@@ -118,10 +118,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     // No carrier is set here: a callback may send (its record follows `open`) or end the session.
     this.#acknowledged(request.after);
     if (this.isOver) {
-      carrier.begin(undefined);
-      // The end of a WebSocket is answered by its client, which has to be read.
-      carrier.open();
-      carrier.end(NORMAL, "");
+      endUnused(carrier);
       return;
     }
     this.#carrier = carrier;
@@ -137,6 +134,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     // The records that it was just sent may have ended the carrier.
     if (this.#carrier === carrier && this.#isOpened) this.#start(carrier);
     if (!isResumed) return;
+    // A poll follows each poll. Only the first one on a carrier, which is prompt, means that the client is back.
     const hasMoved = kindBefore !== carrier.kind;
     if (hasMoved || isPrompt || !carrier.isParked) this.listener?.resumed();
     if (hasMoved) this.listener?.transportChanged();
@@ -458,4 +456,11 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     poll.write({ type: "close", code, reason });
     poll.finish();
   }
+}
+
+/** Ends a carrier of a session that is over. The client answers the end of a WebSocket, so it has to be read. */
+function endUnused(carrier: Carrier): void {
+  carrier.begin(undefined);
+  carrier.open();
+  carrier.end(NORMAL, "");
 }
