@@ -1,4 +1,4 @@
-// `unichannel/metrics`: what servers count, as metrics of prom-client. Nothing runs between two scrapes: a scrape reads
+// `unichannel/metrics`: the counters of servers, as metrics of prom-client. No code runs between two scrapes: a scrape reads
 // `server.stats()`, which keeps plain numbers. Names follow https://prometheus.io/docs/practices/naming/ and OpenMetrics.
 
 import { Counter, Gauge, register as globalRegister, type Registry, type RegistryContentType } from "prom-client";
@@ -71,7 +71,7 @@ export function collectMetrics(server: Source["server"], options: MetricsOptions
   let prefixes = SOURCES.get(register);
   if (prefixes === undefined) SOURCES.set(register, (prefixes = new Map()));
   let sources = prefixes.get(prefix);
-  // Also when somebody has cleared the registry.
+  // Also when the application has cleared the registry.
   if (sources === undefined || register.getSingleMetric(`${prefix}connections`) === undefined) {
     sources = [];
     define(register, prefix, Object.keys(labels), sources);

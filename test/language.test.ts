@@ -28,6 +28,10 @@ const RETIRED: readonly (readonly [name: RegExp, use: string])[] = [
   [/\bbreakOff\b/, "fail"],
   [/\bendsAfter\b/, "closesByDefault"],
   [/\bAnyRecord\b/, "CompactRecord"],
+  [/\bisAnsweredAtDoor\b/, "answerBeforeHandler"],
+  [/\b(?:sayProcessing|wantBody)\b/, "sendInterim or sendContinue"],
+  [/\bcloseOption\b/, "positionOf"],
+  [/\bmayAsk\b/, "askOnce"],
 ];
 
 const CODE = ["bench", "conformance", "demo", "examples", "fuzz", "scripts", "siege", "soak", "src", "test"];

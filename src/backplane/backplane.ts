@@ -1,10 +1,10 @@
 // The contract of a backplane: it carries the messages of groups between processes and keeps them for clients that come back.
-// It is the seam below the store. `test/contract/backplane.ts` is its test suite, also for a backplane of your own.
+// This is the seam below the store. `test/contract/backplane.ts` is its test suite, also for a backplane of your own.
 //
 // Each group has one ordered stream. Every process, the publisher too, receives a message by reading the stream, so all
 // processes see the same order. Payloads are bytes that only the store understands.
 
-/** Limits on what a backplane keeps of a group's stream. */
+/** Limits on the entries that a backplane keeps of a group's stream. */
 export interface HistoryLimits {
   /** Number of entries. A backplane may keep somewhat more. */
   readonly size: number;

@@ -1,5 +1,5 @@
-// Errors for options: they name the option, its value and what is allowed. In a file of its own, as the client needs no more
-// of the checks.
+// Errors for options: they name the option, its value and the values that are allowed. A file of its own, because the client
+// needs only these of the checks.
 
 import { ChannelError } from "./channel-error.ts";
 
@@ -11,7 +11,7 @@ export function badOption(text: string, options?: ErrorOptions): ChannelError {
   return new ChannelError("BAD_OPTION", text, options);
 }
 
-/** Writes a value for an error's text. Never throws, whatever the value's `toString` does. */
+/** Writes a value for an error's text. Never throws, even if the value's `toString` does. */
 export function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
   if (typeof value === "function") return "a function";

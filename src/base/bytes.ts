@@ -1,5 +1,5 @@
-// Text and bytes in both directions. The codecs are compiled without any platform types; this file gives them what they need of
-// the platform, in terms of Uint8Array and string.
+// Text and bytes in both directions. The codecs are compiled without any platform types; this file gives them the functions of
+// the platform that they need, in terms of Uint8Array and string.
 
 import { memorySize } from "./memory-size.ts";
 
@@ -53,7 +53,7 @@ export function detached(text: string): string {
 export const NO_BYTES: Uint8Array = /* @__PURE__ */ new Uint8Array(0);
 
 /**
- * Returns the bytes in memory of their own, which nobody else can change, move or keep alive. `slice` does not do this for a
+ * Returns the bytes in memory of their own, which no other code can change, move or keep alive. `slice` does not do this for a
  * Buffer: it returns a view (Node.js documentation, `buf.slice`).
  */
 export function copied(bytes: Uint8Array): Uint8Array {

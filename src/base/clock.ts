@@ -6,7 +6,7 @@ export type Timer = unknown;
 /** A source of time. The system's is the default everywhere; `VirtualClock` of `unichannel/testing` is one for tests. */
 export interface Clock {
   /**
-   * Returns milliseconds for measuring. They never go back or jump, whatever happens to the system's date. The system's clock
+   * Returns milliseconds for measuring. They never go back or jump, even if the system's date is changed. The system's clock
    * counts them from the Unix epoch, by the date at which the process started.
    */
   now(): number;

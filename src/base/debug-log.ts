@@ -1,5 +1,5 @@
 // Lines for a developer who looks for a fault between a client and the server (NODE_DEBUG=unichannel). The log is undefined if
-// nobody reads it, and `debug?.(…)` then does not even build the text.
+// NODE_DEBUG does not ask for it, and `debug?.(…)` then does not even build the text.
 
 export type DebugLog = (line: string) => void;
 

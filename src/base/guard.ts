@@ -18,7 +18,7 @@ export function guard(call: () => unknown, report: (error: unknown) => void): Pr
   }
 }
 
-/** Receives what a callback throws. `Source` says which callback it was. */
+/** Receives the exceptions and rejections of callbacks. `Source` says which callback it was. */
 export interface Reporter<Source> {
   /** Must not throw. */
   report(error: unknown, source: Source): void;
@@ -42,7 +42,7 @@ export function guardCall<First, Second, Source>(
 }
 
 /**
- * Calls a handler, and hands its result, or what it threw, to one of two functions: at once, or when its promise has
+ * Calls a handler, and passes its result to `done` or its exception to `fail`: at once, or when its promise has
  * settled. Those functions must not throw.
  */
 export function guardHandler<Input, Result>(
@@ -54,7 +54,7 @@ export function guardHandler<Input, Result>(
   try {
     const result = handler(input);
     if (isThenable(result)) {
-      // Not its own `then`: an odd one may call back twice, or throw after it has.
+      // Its own `then` is not called here: one that is wrong may call back twice, or throw after it has called.
       Promise.resolve(result).then(
         (value) => done(input, value),
         (error) => fail(input, inspectable(error)),
@@ -66,9 +66,9 @@ export function guardHandler<Input, Result>(
 }
 
 /**
- * Calls a function of the application that must answer at once: an option such as `allowedOrigins` or a codec. Returns
- * what it returns and throws what it throws. Throws BAD_OPTION if it returns a promise, which would count as yes wherever
- * the answer is a condition; the promise's own rejection is taken.
+ * Calls a function of the application that must answer at once: an option such as `allowedOrigins` or a codec. Passes
+ * on its result and its exception. Throws BAD_OPTION if it returns a promise, which would count as true in a condition; a
+ * rejection of that promise is ignored.
  *
  * @param name the function as the application knows it, for the error's text
  */
@@ -105,7 +105,7 @@ export function isRefusedPromise(value: unknown): boolean {
   }
 }
 
-/** Returns true for anything that `await` would wait for. Throws what a `then` getter throws. */
+/** Returns true for anything that `await` would wait for. Passes on the exception of a `then` getter. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }

@@ -23,7 +23,7 @@ export class LogLimit {
   readonly #counts = new Map<string, { written: number; leftOut: number }>();
   #lines = 0;
   #windowEnd = Number.NEGATIVE_INFINITY;
-  /** Set while lines were left out and that was not written yet. */
+  /** Set while lines were left out and their number was not written yet. */
   #timer: Timer | undefined;
 
   /** `tell` writes how many lines were left out. It must not throw. */
@@ -55,7 +55,7 @@ export class LogLimit {
     return false;
   }
 
-  /** Ends the window and writes what was left out in it. */
+  /** Ends the window and writes how many lines were left out in it. */
   flush(): void {
     this.#clock.clearTimer(this.#timer);
     this.#timer = undefined;

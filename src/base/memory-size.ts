@@ -7,7 +7,7 @@
  */
 const WIDE = /[^\0-\xff]/;
 
-/** The smallest size with which a message counts that waits: an empty one takes memory, too. */
+/** The smallest size with which a waiting message counts: an empty one takes memory, too. */
 export const MIN_HELD_BYTES = 64;
 
 /** Returns the bytes with which a message counts while it waits. */

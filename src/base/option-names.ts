@@ -1,11 +1,11 @@
-// Checks that an options object has no unknown names. TypeScript finds a typing mistake; plain JavaScript would ignore the
-// option without a word.
+// Checks that an options object has no unknown names. TypeScript finds a misspelled name; plain JavaScript would silently
+// ignore the option.
 
 import { badOption, show } from "./bad-option.ts";
 
 /**
  * Throws BAD_OPTION if `options` is not an object, or has a name that is not in `known`; the text suggests the nearest name. A
- * name counts whatever its value, also `undefined`, and also where it is inherited. Symbols are passed over.
+ * name counts even if its value is `undefined` or inherited. Symbols are ignored.
  *
  * @param owner the function whose options these are, for the error's text
  * @param known all names

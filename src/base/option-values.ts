@@ -1,5 +1,5 @@
 // Checks of the values of options, for all functions that take options. A wrong value is refused where it is given; the error
-// names the option, the value and what is allowed. The options of a function are a table with a check for each name.
+// names the option, the value and the values that are allowed. The options of a function are a table with a check for each name.
 
 import { badOption, badValue, show } from "./bad-option.ts";
 import { checkOptionNames } from "./option-names.ts";

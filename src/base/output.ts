@@ -6,7 +6,7 @@ import { concat, latin1, latin1Bytes, type Piece, utf8Bytes, utf8Length } from "
 /** Bytes up to this length are copied into the string beside them: one write instead of a vector of pieces. */
 const JOIN_BYTES = 1024;
 
-/** The same limit for a piece that goes to many outputs: it is joined once for all, so more may be copied. */
+/** The limit for a piece that goes to many outputs. It is higher, because such a piece is joined once for all of them. */
 const SHARED_JOIN_BYTES = 16_384;
 
 export class Output {
@@ -53,7 +53,7 @@ export class Output {
     } else this.#text = joined(this.#text, piece);
   }
 
-  /** Takes everything that is held: one piece, or several in order; undefined if there is nothing. */
+  /** Takes all bytes that are held: one piece, or several in order; undefined if there are none. */
   take(): Piece | Piece[] | undefined {
     if (this.size === 0) return undefined;
     const text = this.#text;
@@ -97,7 +97,7 @@ export class OutputSource {
     return this.#output === undefined ? 0 : this.#output.size;
   }
 
-  /** Takes everything that is to be written: one piece, or several in order; undefined if there is nothing. */
+  /** Takes all bytes that wait: one piece, or several in order; undefined if there are none. */
   takeOutput(): Piece | Piece[] | undefined {
     const output = this.releaseOutput();
     if (output === undefined) return undefined;

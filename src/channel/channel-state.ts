@@ -1,10 +1,10 @@
-// The states of a channel. Two things go on at the same time: the application's setup runs, and the conversation ends, in
-// whatever order; the close handlers run after both.
+// The states of a channel. Two things may happen at the same time, in either order: the application's setup settles,
+// and the conversation ends. The close handlers run after both.
 
 /**
  * - settingUp: open, and the setup is running: messages wait
  * - open: messages are delivered
- * - closingInSetup, closing: nothing can be sent any more; what was sent is still on its way
+ * - closingInSetup, closing: nothing can be sent any more; earlier messages may be still unsent
  * - closedInSetup, closed: the transport has ended; the application may still be busy with the last message
  * - ending: close handlers are running
  * - ended: close handlers have run
@@ -24,7 +24,7 @@ export type ChannelState =
  * - close: the last message was sent, or the channel was closed here
  * - reopen: the last message could not be sent, and `send` throws
  * - transportEnd: the transport has ended
- * - tellEnd: all that the close handlers had to wait for is done
+ * - tellEnd: the setup, the transport and the inbox have ended, so that the close handlers may run
  * - tellLate: a close handler is added after the end
  * - endTold: the close handlers have returned
  */

@@ -46,7 +46,7 @@ export const HANDLER_NAMES: readonly (keyof SessionHandlers)[] = [
   ...(["close", "error", "resumed", "transport"] as const),
 ];
 
-/** Any channel, whatever its messages and its attachment are. */
+/** A channel with messages and an attachment of any type. */
 export type AnyChannel = Channel<unknown, never>;
 
 /**
@@ -59,7 +59,7 @@ export interface Channel<out In = Message, in Out = SendData, out Attachment = u
   extends AsyncIterable<In, undefined> {
   /**
    * An id for logs, made on first use. No other channel or request of this process has it, nor, in all likelihood, of
-   * another process. It can be guessed, so it is no secret.
+   * another process. It can be guessed, so it is not a secret.
    */
   readonly id: string;
   /** True until `close` is called, a send ends the response, or the client leaves. */
@@ -80,7 +80,7 @@ export interface Channel<out In = Message, in Out = SendData, out Attachment = u
    */
   readonly signal: AbortSignal;
   /**
-   * A value of the application's own, for whatever it needs to know about this client. Its first value is the option
+   * A value of the application, for data about this client. Its first value is the option
    * `attachment`, or what the server's `upgrade` check returned as `attachment`. @default undefined
    */
   attachment: Attachment;

@@ -1,4 +1,4 @@
-// The part of a server that its channels know: its clock, its limits, and the reporter of errors.
+// The part of a server that its channels use: its clock, its limits, and the reporter of errors.
 
 import type { Clock } from "../base/clock.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
@@ -6,7 +6,7 @@ import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Heartbeat } from "../transport/transport.ts";
 import type { AnyChannel } from "./channel.ts";
 
-/** Where an error came from. */
+/** The callback or the part of the library that failed. */
 export type ErrorSource =
   | "handler"
   | "upgrade"

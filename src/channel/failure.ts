@@ -6,10 +6,10 @@ import type { SendInit } from "./send-data.ts";
 /** Without the error's text, which may hold secrets. */
 const SERVER_ERROR: SendInit = failure(500, "Internal Server Error\n");
 
-/** Replaces an answer when all clients together have too much unsent. */
+/** Replaces an answer when the unsent bytes of all clients are over their limit. */
 export const OVERLOADED: SendInit = { status: 503, headers: { "Retry-After": 1 }, body: "Service Unavailable\n" };
 
-/** True if the server has no room for what the client sends. The answer is 503; it is not reported for each client. */
+/** True if the server has no room for the bytes of the client. The answer is 503; it is not reported for each client. */
 function isOverflow(error: ChannelError): boolean {
   return error.code === "RECEIVE_OVERFLOW";
 }

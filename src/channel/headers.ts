@@ -15,7 +15,7 @@ export type HeadersInput =
 
 export const NO_FIELDS: readonly string[] = [];
 
-/** Names that may occur several times in an object, spelled differently: each counts (RFC 9110 §5.3, §12.5.5). */
+/** Fields of which an object may have several, spelled differently: all are sent (RFC 9110 §5.3, §12.5.5). */
 const ADDED = /^(?:set-cookie|vary)$/i;
 
 /** Name, value, name, value, …, in order. Values are checked when the head is encoded. */

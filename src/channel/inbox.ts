@@ -6,7 +6,7 @@ import { Queue } from "../base/queue.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Message } from "./channel.ts";
 
-/** Reading pauses when so many messages wait, or so many bytes. */
+/** Reading pauses when this many messages wait, or this many bytes. */
 const MAX_WAITING_MESSAGES = 64;
 const MAX_WAITING_BYTES = 65_536;
 
@@ -27,7 +27,7 @@ type InboxState = "held" | "ready" | "busy" | "pulled" | "discardingBusy" | "dis
  * - settle: that promise has settled
  * - pull: a loop has asked for a message
  * - discard: the application has closed the channel
- * - end: all that waited is delivered, and the transport has ended
+ * - end: all messages are delivered, and the transport has ended
  */
 type InboxStep = "release" | "call" | "settle" | "pull" | "discard" | "end";
 
@@ -56,7 +56,7 @@ export interface MessageSource {
 }
 
 export interface InboxOwner {
-  /** Everything was delivered and nothing more comes. */
+  /** All messages were delivered, and no more arrive. */
   inboxEnded(): void;
 }
 
@@ -77,7 +77,7 @@ export class Inbox {
   /** Undefined while nothing waits. */
   #waiting: Queue<Message> | undefined;
   #waitingBytes = 0;
-  /** Messages that the application's close kept from it. */
+  /** Messages that were dropped because the application had closed the channel. */
   #undelivered = 0;
   /** Calls of `pull` without a message so far. Made by the first call. */
   #pulls: Queue<Pull> | undefined;
@@ -118,13 +118,13 @@ export class Inbox {
     else this.#acceptLater(message);
   }
 
-  /** The setup has settled: what was held is delivered. */
+  /** The setup has settled: delivers the messages that were held. */
   release(): void {
     this.#step("release");
     this.#drain();
   }
 
-  /** Drops what waits and what still comes: the application has closed the channel. */
+  /** Drops the messages that wait and those that still arrive: the application has closed the channel. */
   discard(): void {
     this.#undelivered += this.length;
     this.#drop();

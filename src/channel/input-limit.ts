@@ -1,4 +1,4 @@
-// Whether a channel has more unread input than it may, where all clients together have sent more than `maxTotalReceivedBytes`.
+// The share of a channel in the unread input of all clients, which `maxTotalReceivedBytes` limits.
 
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 
@@ -6,11 +6,11 @@ import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 export interface Unread {
   /** Bytes of memory that wait, in the channel and in its transport. */
   readonly unreadMemory: number;
-  /** True if the client can be made to wait: its channel is ended only where that is not enough. */
+  /** True if the client can be made to wait: its channel is ended only if that is not enough. */
   readonly canHoldBack: boolean;
 }
 
-/** True while all channels together hold too much, and this one its equal part of it or more. */
+/** True if the unread input of all clients is over its limit, and this channel has its equal share or more. */
 export function exceedsInputShare(unread: Unread, received: BufferBudget): boolean {
   const isTooMuch = unread.canHoldBack ? received.isFarExceeded : received.isExceeded;
   return isTooMuch && received.isShareSpent(unread.unreadMemory);

@@ -9,7 +9,7 @@ const DONE: IteratorResult<Message, undefined> = { done: true, value: undefined 
 /** Iterators that were dropped without `return()`: messages that wait for them would hold the channel's end back for ever. */
 const abandoned = new FinalizationRegistry<WeakRef<Inbox>>((inbox) => inbox.deref()?.stopPulling());
 
-/** `hasReceiver`: whether the channel has got a receiver meanwhile, which takes the messages. */
+/** `hasReceiver`: tells whether the channel has a receiver by now, which takes the messages. */
 export function iterate(inbox: Inbox, hasReceiver: () => boolean): AsyncIterableIterator<Message, undefined> {
   let hasPulled = false;
   let isOver = false;

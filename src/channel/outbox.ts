@@ -37,7 +37,7 @@ interface Waiting {
 }
 
 export interface OutboxOwner {
-  /** The source of a stream has failed after the stream had begun. */
+  /** The source of a stream has failed after the stream was begun. */
   streamFailed(error: unknown): void;
   /** A message that waited could not be sent. */
   reportUnsent(error: unknown): void;

@@ -1,14 +1,14 @@
-// Whether a channel has more unsent than it may: by its own limit, or by its share of what all channels hold together.
+// Finds channels with too many unsent bytes: over their own limit, or over their share of `maxTotalBufferedBytes`.
 
 import { ChannelError } from "../base/errors.ts";
 import { ownSize } from "../protocol/encoded-message.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 
-/** While all channels together hold too much, a larger message counts before it is sent: the first one may be of any size. */
+/** If all channels together hold too many bytes, a message above this size counts before it is sent; a smaller one does not. */
 const SMALL_BYTES = 16_384;
 
-const TOTAL_EXCEEDED = "its part of maxTotalBufferedBytes, which all channels together exceed";
+const TOTAL_EXCEEDED = "its share of maxTotalBufferedBytes, which all channels together exceed";
 
 /** The unsent bytes of a channel. */
 export interface Unsent {
@@ -21,8 +21,8 @@ export interface Unsent {
 }
 
 /**
- * The error of a send for which there is no room; undefined if there is room. `maxBufferedBytes` limits what is unsent
- * already: a channel that keeps up may send one message of any size.
+ * The error of a send for which there is no room; undefined if there is room. `maxBufferedBytes` limits the
+ * bytes that are unsent before: a client that keeps up may be sent one message of any size.
  */
 export function findOverflow(
   message: OutboundMessage,
@@ -38,7 +38,7 @@ export function totalOverflow(): ChannelError {
   return new ChannelError("BUFFER_OVERFLOW", TOTAL_EXCEEDED);
 }
 
-/** True if the channel is one of those that hold most, or would be with this message. One that goes to many is in memory once. */
+/** True if the channel holds its equal share or more, with this message. A message for many is in memory once. */
 function exceedsShare(message: OutboundMessage, unsent: Unsent, budget: BufferBudget): boolean {
   const own = ownSize(message);
   const size = own > SMALL_BYTES ? own : 0;

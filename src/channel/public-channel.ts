@@ -1,5 +1,5 @@
 // The channel that an application gets: the members of the contract and nothing else. It costs 40 bytes per channel, and
-// keeps what the library does with a channel out of the application's reach.
+// hides the internal members of a channel from the application.
 
 import type { TransportKind } from "../transport/transport.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message } from "./channel.ts";
@@ -100,8 +100,8 @@ export class PublicChannel implements Channel {
 }
 
 /**
- * True if the messages of a channel are events, which have types and ids. Those of a session are not, whatever carries it.
- * Of a channel of another implementation only `transport` is known.
+ * True if the messages of a channel are events, which have types and ids. The messages of a session are not, on any carrier.
+ * A channel of another implementation is judged by its `transport`.
  */
 export function isEventStream(channel: AnyChannel): boolean {
   const own = implementationOf(channel);

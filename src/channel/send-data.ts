@@ -36,7 +36,7 @@ export type SendData = SendBody | SendInit | PreparedMessage;
 /** The options of `channel.send`. */
 export interface SendOptions {
   /**
-   * Whether the channel closes after this message.
+   * True: the channel closes after this message.
    * @default true on plain HTTP, where the message is the whole response; false on WebSockets, event streams and sessions
    */
   readonly close?: boolean | undefined;
@@ -133,7 +133,7 @@ export function prepare(data: SendData): PreparedMessage {
   return new PreparedMessage(new EncodedMessage(sendable.message));
 }
 
-/** Converts data. Throws BAD_DATA, BAD_STATUS or BAD_HEADER for what cannot be sent, and cancels a stream in it. */
+/** Converts data. Throws BAD_DATA, BAD_STATUS or BAD_HEADER for data that cannot be sent, and cancels a stream in it. */
 export function toSendable(data: SendData): Sendable {
   try {
     return convert(data);

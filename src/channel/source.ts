@@ -3,7 +3,7 @@
 // `iterator.return()` is not enough: for a ReadableStream's iterator, for Node's Readable and for async generators it waits
 // until a pending `next()` has settled, which never happens in a silent stream. So a ReadableStream is read through its
 // reader and cancelled, and an object with `destroy()` (Node's streams) is destroyed. An async generator that awaits
-// something cannot be cancelled before that settles: pass `channel.signal` to what it awaits.
+// something cannot be cancelled before that settles: pass `channel.signal` to the call that it awaits.
 
 import { textStream } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -24,7 +24,7 @@ export interface Source {
  * BAD_DATA for a stream that is locked, or whose iterator throws.
  */
 export function openSource(body: StreamBody, form: MessageForm): Source {
-  // Bytes that are cut between two events are no text: a Blob is one event.
+  // A character could be cut between two events, so a Blob is one event.
   if (body instanceof Blob && form !== "body") return wholeBlob(body);
   const source = open(body instanceof Blob ? body.stream() : body);
   return form === "event" ? asText(source) : source;
@@ -50,7 +50,7 @@ export function discardSource(body: StreamBody): void {
   else attempt(() => iteratorToReturn(body)?.return?.());
 }
 
-/** The same for any data of an application: a body, `{ body }`, a Fetch `Response`, or one as a body, which is a mistake. */
+/** `discardSource` for any data of an application: a body, `{ body }`, a Fetch `Response`, or one as a body, which is a mistake. */
 export function discardBody(data: unknown): void {
   attempt(() => {
     const body = streamOf(data) ?? streamOf(bodyOf(data)) ?? streamOf(bodyOf(bodyOf(data)));

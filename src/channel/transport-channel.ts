@@ -1,5 +1,5 @@
-// One conversation over a Transport: what is sent goes down to the transport, what arrives goes up to the inbox, and the
-// end is reported once, last. Applications hold its `publicChannel`.
+// One conversation over a Transport: it passes sent messages down to the transport and received ones up to the inbox, and
+// reports the end once, last. Applications hold its `publicChannel`.
 // Long because sending, receiving and the end share one state.
 
 import { utf8Bytes } from "../base/bytes.ts";
@@ -37,7 +37,7 @@ import { findOverflow, totalOverflow } from "./overflow.ts";
 import { positionOf, type Sendable, type SendData, type SendInit, type SendOptions, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
 
-/** The codec makes an empty close frame of it. Such a frame only answers another one. */
+/** The code that stands for a close frame without a code. A server sends such a frame only as an answer. */
 const NO_STATUS = 1005;
 
 export class TransportChannel
@@ -241,18 +241,18 @@ export class TransportChannel
     this.#transport.open();
   }
 
-  /** The setup or the handler threw this: it is answered with an error, or, where an answer has begun, ends the channel. */
+  /** Called when the setup or the handler has thrown: sends an error response, or ends the channel if an answer has begun. */
   failed(error: unknown): void {
     if (this.isOpen && !this.#refuse(failureOf(error))) this.#fail(1011, "");
   }
 
-  /** The setup threw this. A mistake of the client is answered, and not reported. */
+  /** Called when the setup has thrown. A mistake of the client is answered and not reported. */
   report(error: unknown): void {
     this.failed(error);
     if (!isClientsFault(error)) this.callbacks.report(error, "open");
   }
 
-  /** The server is stopping: its clients come back to another one, after `comeBackMs` where the transport can tell them. */
+  /** The server is stopping: the client is asked to come back after `comeBackMs`, if the transport can tell it. */
   goAway(comeBackMs: number): void {
     if (this.#closing()) this.#endWith(() => this.#transport.goodbye(comeBackMs));
     if (!isClosed(this.#state)) this.#transport.serverStops?.();
@@ -261,7 +261,7 @@ export class TransportChannel
   /** The server has stopped and waits for no callback any more: ends the channel even while one is running. */
   abandon(): void {
     this.terminate();
-    // Its transport may never have been listened to, and has reported nothing then.
+    // A transport without a listener has reported nothing.
     this.transportClosed(closeStatus("server", 1006));
     this.#step("setUp");
     this.#tellEnd();
@@ -272,7 +272,7 @@ export class TransportChannel
     return this.bufferedAmount + (this.#transport.pinnedBytes ?? 0);
   }
 
-  /** True while all channels together hold too much, and this one its equal part of it or more. */
+  /** True if all channels together hold too many unsent bytes, and this one its equal share or more. */
   get holdsShare(): boolean {
     const { budget } = this.#context;
     return this.isOpen && budget.isExceeded && budget.isShareSpent(this.unsentMemory);
@@ -282,12 +282,12 @@ export class TransportChannel
     this.#transport.flush();
   }
 
-  /** Asks the client to take what it holds; a session's acknowledgements would come within a second anyway. */
+  /** Asks the client to acknowledge now: an acknowledgement of a session may otherwise come a second later. */
   hurry(): void {
     this.#transport.hurry?.();
   }
 
-  /** Ends a channel that `holdsShare` for too long, unless its policy is to drop messages: there is none to drop. */
+  /** Ends a channel that `holdsShare` for too long. With the policy "drop" it stays open: its sends are dropped. */
   makeRoom(): void {
     if (this.#settings.onOverflow === "drop") return;
     this.#context.channelOverflowed(this, "close");
@@ -319,7 +319,7 @@ export class TransportChannel
     return this.#transport.holdsMessages === true;
   }
 
-  /** Ends the channel if all clients together have sent more than may wait, and this one its part of it. */
+  /** Ends the channel if the unread input of all clients is over its limit, and this one has its equal share or more. */
   refuseInput(): void {
     if (!this.isOpen || !exceedsInputShare(this, this.#context.received)) return;
     this.#fail(1013, "too much is waiting");
@@ -393,7 +393,7 @@ export class TransportChannel
     return true;
   }
 
-  /** Answers a request that has no answer so far, however much is unsent, and ends. False where none waits for one. Never throws. */
+  /** Answers a request that has no answer yet, and ends the channel. False if no request waits for one. Never throws. */
   #refuse(answer: SendInit): boolean {
     try {
       if (this.#transport.refuse?.(toSendable(answer).message) !== true) return false;
@@ -412,7 +412,7 @@ export class TransportChannel
     else guard(end, (error) => this.callbacks.report(error, "send"));
   }
 
-  /** Ends without what is still waiting: the client can tell that not all has come. */
+  /** Ends the channel and drops the messages that wait: the client can tell that some are missing. */
   #fail(code: number, reason: string): void {
     this.#closing();
     this.#outbox?.cancel();
@@ -420,11 +420,11 @@ export class TransportChannel
     this.#transport.fail(code, reason);
   }
 
-  /** Nothing can be sent any more, and nothing that waits in the inbox is delivered. False if that was so before. */
+  /** Stops sending, and drops the messages that wait in the inbox. False if the channel was closed before. */
   #closing(): boolean {
     const wasOpen = this.#step("close");
     if (wasOpen) this.#closed();
-    // The client has left: the messages that still wait are not wanted.
+    // The transport has ended; the application closes the channel and wants no more messages.
     else this.#inbox?.discard();
     return wasOpen;
   }

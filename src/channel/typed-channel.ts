@@ -1,5 +1,5 @@
-// A channel whose messages are values of the application: a codec converts them where the application sends and receives.
-// Below that there are messages alone, so a channel without a codec pays nothing for this.
+// A channel whose messages are values of the application: a codec converts them when the application sends and receives.
+// All code below knows only messages, so a channel without a codec pays nothing for this.
 
 import { callSync } from "../base/guard.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
@@ -89,12 +89,12 @@ export function makeChannel(context: ChannelContext, parts: ChannelParts): Trans
   return channel;
 }
 
-/** Sends text, bytes and the like, past a codec that the channel may have. */
+/** Sends data that a codec has encoded already: the codec of the channel does not convert it. */
 export function sendRaw(channel: AnyChannel, data: SendData): boolean {
   return (implementationOf(channel) ?? (channel as unknown as Channel)).send(data);
 }
 
-/** A receiver of values as one of messages: what the codec throws is reported as what the receiver throws. */
+/** Makes a receiver of messages from one of values. Exceptions of the codec are reported like those of the receiver. */
 function decoding(receive: Receive, codec: AnyCodec): Receive {
   return (message, channel) => receive(decode(codec, message) as Message, channel);
 }

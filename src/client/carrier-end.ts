@@ -1,6 +1,6 @@
 // The end of a carrier, and its meaning for the connection.
 
-import type { Kept } from "./client-session.ts";
+import type { KeptRecord } from "./client-session.ts";
 
 /** The reason why a carrier is over, as far as it is known. */
 export interface CarrierEnd {
@@ -18,7 +18,7 @@ export interface CarrierEnd {
   /** An exception of the application's `headers` or `params`, or a breach of the protocol by the server. */
   readonly error?: unknown;
   /** The record that the platform has refused, with `error`. */
-  readonly refused?: Kept;
+  readonly refused?: KeptRecord;
 }
 
 /** PROTOCOL.md, "Taking up": another carrier or client has the session. */

@@ -1,6 +1,6 @@
 // Selects the carrier of a connection (PROTOCOL.md, "Writing a client"). Candidates race until the first `open` arrives;
-// beside a less preferred carrier, better ones are tried again; a carrier that dies is followed by another. What counts is
-// the arrival of records, not what seems connected. A selector knows nothing of sessions: they follow its current carrier.
+// beside a less preferred carrier, better ones are tried again; a carrier that dies is followed by another. A carrier
+// counts by the records that arrive, not by its connection. Sessions follow the current carrier; a selector does not use them.
 // Long because all moves of the table change the same fields: the carrier, its candidates and one timer.
 
 import type { ServerRecord } from "../codec/session-record.ts";
@@ -27,7 +27,7 @@ import {
  * probing    a carrier has the session, and a candidate is tried beside it: a better one, or one of its own kind to see
  *            whether the network has changed
  * replaced   the carrier has ended because, it seems, a candidate has taken the session; the candidate's `open` is due
- * finishing  stopped; the last carrier sends what is left
+ * finishing  stopped; the last carrier sends the remaining records
  * ended      stopped; nothing runs any more
  */
 type State = "waiting" | "trying" | "open" | "probing" | "replaced" | "finishing" | "ended";
@@ -47,13 +47,13 @@ export interface SelectorOwner extends Time {
   start(kind: CarrierKind, events: CarrierEvents): Carrier;
   /** Called for each record of the current carrier. An `open` makes `carrier` the current one, if it was not. */
   onRecord(carrier: Carrier, record: ServerRecord): void;
-  /** Returns true while something that was sent is not acknowledged. */
+  /** Returns true while sent records are not acknowledged. */
   hasUnacknowledged(): boolean;
   /** Called when a carrier or candidate is over. If the owner stops the selector here, no other one is started. */
   onEnd(carrier: Carrier, end: CarrierEnd): void;
-  /** Called when every carrier that was tried has failed, or was of no use. The next attempt starts in `delayMs`. */
+  /** Called when every carrier that was tried has failed, or carried nothing. The next attempt starts in `delayMs`. */
   onFailure(failures: readonly string[], delayMs: number): void;
-  /** Called when the carrier that `stop` left to finish is over. */
+  /** Called when the carrier that finishes after `stop` is over. */
   onFinish(): void;
 }
 
@@ -62,27 +62,27 @@ export interface CarrierSelector {
   readonly current: Carrier | undefined;
   /**
    * Returns true if a request for the session was given up without an answer: it may have reached the server late, and
-   * have taken the session from a carrier of ours. Each such request counts once.
+   * have taken the session from a carrier of this client. Each such request counts once.
    */
   takeAbandoned(): boolean;
-  /** The current carrier has brought something new, or has carried something to the server. */
+  /** The current carrier has proved to work: a new record has arrived, or an acknowledgement. */
   prove(): void;
   /** Leaves the current carrier, which the server has closed, and looks for another after `retryAfterMs`. */
   restart(retryAfterMs: number): void;
   /** The network has changed, or the page may have slept: checks at once that the current carrier lives, or starts one. */
   check(event: PageEvent): void;
   /**
-   * Ends everything; the current carrier after it has sent what is left, and then `onFinish` is called. Returns true if
-   * there is one.
+   * Ends all carriers; the current one first sends the remaining records, and then `onFinish` is called. Returns true if there
+   * is a current one.
    *
-   * @param by who has closed the session
+   * @param by the end that has closed the session
    */
   stop(by?: "client" | "server"): boolean;
-  /** Ends the current carrier, which is of no use any more. */
+  /** Ends the current carrier, which does not work any more. */
   fail(end: CarrierEnd): void;
 }
 
-/** `preferred`: the index of the kind to begin with; later of the current carrier, or of the one that the next attempt begins with. */
+/** `preferred`: the index of the first kind; later that of the current carrier, or of the first kind of the next attempt. */
 export function selectCarriers(
   kinds: readonly CarrierKind[],
   preferred: number,
@@ -107,10 +107,10 @@ export function selectCarriers(
   /** In the state `replaced`: the end of the carrier, which the owner learns if the candidate fails. */
   let replacedEnd: CarrierEnd | undefined;
   let upgrades = 0;
-  /** WebSockets in a row that were given up for their silence, without a message in between. */
+  /** Consecutive WebSockets that were given up because they were silent, without a message in between. */
   let silences = 0;
   let openedAt = 0;
-  /** True if the current carrier has brought something new, or has carried something to the server. */
+  /** True if the current carrier has proved to work: see `prove`. */
   let isProven = false;
   let heardAt = 0;
   let heartbeatMs = 0;
@@ -181,7 +181,7 @@ export function selectCarriers(
     candidatePreference = preference;
     candidateStartedAt = owner.now();
     // The last request with a token gets the session and ends those before it. If several were under way, a proxy that holds
-    // a stream back until its end would deliver the `open` of a stream that is over already, and that stream would win.
+    // a stream back until its end could deliver the `open` of a stream that is over already, and that stream would be chosen.
     if (hasOpened) endCandidates();
     const giveUp = (): void => {
       endCandidates();
@@ -298,7 +298,7 @@ export function selectCarriers(
     if (move("waiting")) setTimer(delayMs, () => attempt(preferred));
   }
 
-  /** Returns true if the carrier has worked: it lived for a while, and what was sent on it arrived. */
+  /** Returns true if the carrier has worked: it lived for a while, and the records that were sent on it arrived. */
   function noteWork(): boolean {
     const isStable = owner.now() - openedAt >= STABLE_MS;
     const hasWorked = isStable && (isProven || !owner.hasUnacknowledged());

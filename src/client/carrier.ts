@@ -30,23 +30,23 @@ export interface Link extends Time, CarrierEvents {
 export interface Carrier {
   readonly kind: CarrierKind;
   /**
-   * Called first, when the session is on this carrier: sends what is not acknowledged now, and what follows at each
-   * `flush`.
+   * Called first, when this carrier has the session: sends the records that are not acknowledged, and with each `flush` those
+   * that were added.
    */
   begin(session: ClientSession, open: OpenRecord): void;
-  /** Called when there is something to send, or room for it. */
+  /** Called when there are records to send, or there is room for them. */
   flush(): void;
   /** Tells the server which records have arrived. */
   acknowledge(): void;
-  /** Called each `heartbeatMs`: sends a sign of life. Returns false if what was sent does not get through. */
+  /** Called each `heartbeatMs`: sends a sign of life. Returns false if sent records do not arrive. */
   heartbeat(): boolean;
   /** Until `release`, a poll that has ended is not followed by another. */
   hold?(): void;
   release?(): void;
   /**
-   * Sends all that the session has, acknowledges what has arrived, and ends; then `onEnd` is called.
+   * Sends the remaining records of the session, acknowledges received ones, and ends; then `onEnd` is called.
    *
-   * @param by who has closed the session: a server that has closed it takes no more messages from a WebSocket
+   * @param by the end that has closed the session: a server that has closed it takes no more messages from a WebSocket
    */
   finish(by: "client" | "server"): void;
   /** Ends now. */

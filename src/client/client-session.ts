@@ -5,7 +5,7 @@ import { Session } from "../protocol/session.ts";
 import { MAX_REPETITIONS } from "./limits.ts";
 
 /** A record that is kept until the server has acknowledged it. */
-export type Kept = NumberedRecord & {
+export type KeptRecord = NumberedRecord & {
   /** The value that the application gave. */
   readonly value?: unknown;
   /** Number of times that it was written to a carrier; undefined if it cannot have arrived. Each doubles the patience. */
@@ -16,7 +16,7 @@ export type Kept = NumberedRecord & {
   refusal?: unknown;
 };
 
-export class ClientSession extends Session<Kept> {
+export class ClientSession extends Session<KeptRecord> {
   /** While true, the application is behind, and nothing new is acknowledged. */
   isHeld = false;
   /** The last number that was acknowledged. */
@@ -41,7 +41,7 @@ export class ClientSession extends Session<Kept> {
   }
 
   /** Returns a session that begins at these two numbers and sends those of the kept records that `isWanted` names. */
-  renewed(acknowledged: number, received: number, isWanted: (record: Kept) => boolean): ClientSession {
+  renewed(acknowledged: number, received: number, isWanted: (record: KeptRecord) => boolean): ClientSession {
     const session = new ClientSession();
     session.sent = session.acknowledged = acknowledged;
     session.received = received;
@@ -52,7 +52,7 @@ export class ClientSession extends Session<Kept> {
   }
 
   /** Returns the values that the application gave to `send` and the server has not acknowledged. */
-  values(isWanted: (record: Kept) => boolean = () => true): unknown[] {
+  values(isWanted: (record: KeptRecord) => boolean = () => true): unknown[] {
     return this.after().flatMap((record) => (record.type === "message" && isWanted(record) ? [record.value] : []));
   }
 }

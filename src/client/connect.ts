@@ -8,8 +8,8 @@ import { checkOptions } from "./options.ts";
 
 /**
  * Connects to a session (`openSession`) of a server, and stays connected until `close`. Returns at once.
- * With `codec`, messages are values: see `jsonMessages`. Throws TypeError for a URL that is none, BAD_OPTION for options
- * that make no sense.
+ * With `codec`, messages are values: see `jsonMessages`. Throws TypeError for a text that is not a URL, BAD_OPTION for
+ * options that are wrong.
  */
 export function connect<In, Out>(url: string | URL, options: ConnectOptions & WithCodec<In, Out>): Connection<In, Out>;
 export function connect(url: string | URL, options?: ConnectOptions): Connection;

@@ -22,7 +22,7 @@ export type ConnectionState = "connecting" | "open" | "reconnecting" | "offline"
 export interface Opening<Out = Sendable> {
   /**
    * `new`: the first one. `resumed`: nothing was lost. `lost`: the server no longer has the session (it was away for too
-   * long, or has restarted), and a new one has begun; what it sent meanwhile is not here.
+   * long, or has restarted), and a new one has begun; its messages meanwhile are lost.
    */
   readonly session: "new" | "resumed" | "lost";
   /** The kind of transport that carries it. */
@@ -34,9 +34,9 @@ export interface Opening<Out = Sendable> {
   readonly unacknowledged: readonly Out[];
 }
 
-/** The close status, as a server's channels have it, and what it means for your messages. */
+/** The close status, as on a server's channels, and the messages that may be lost. */
 export interface ConnectionClose<Out = unknown> extends CloseStatus {
-  /** The end that closed. */
+  /** The end that closed the connection. */
   readonly by: "client" | "server";
   /**
    * The messages that were sent and not acknowledged, if the server has ended the connection, or there was no carrier when
@@ -85,15 +85,15 @@ export interface Connection<In = Message, Out = Sendable> extends AsyncIterable<
   send(data: Out): boolean;
 
   /**
-   * Closes, after what was sent. True for the call that closed it. Code 1000 or 3000 to 4999, reason up to 123 bytes,
-   * else BAD_CLOSE. Nothing arrives after it. While there is no carrier what was sent still goes out if one opens within
-   * 10 s; `drained` resolves if it did.
+   * Closes after the messages that were sent. True for the call that closed it. Code 1000 or 3000 to 4999, reason up to 123
+   * bytes, else BAD_CLOSE. No message arrives after it. Without a carrier, sent messages still go out if one opens within 10 s;
+   * `drained` resolves if they did.
    */
   close(code?: number, reason?: string): boolean;
 
   /**
-   * Resolves when the server has everything that was sent. Rejects with CONNECTION_CLOSED when that will not be known any
-   * more: the connection has ended, or the session is lost. You need not handle that.
+   * Resolves when the server has all sent messages. Rejects with CONNECTION_CLOSED if the client cannot learn that any more:
+   * the connection has ended, or the session is lost. You need not handle that.
    */
   drained(): Promise<void>;
 
@@ -109,16 +109,16 @@ export interface Connection<In = Message, Out = Sendable> extends AsyncIterable<
   /** Once, last; soon, if the connection is closed already. */
   onClose(fn: (close: ConnectionClose<Out>) => void): () => void;
   /**
-   * Reports errors of your functions, messages that the codec refused (BAD_MESSAGE), a server that breaks the protocol, and each
-   * round of attempts in which no carrier opened (CONNECT_FAILED: the text and its cause say what was tried and what came),
-   * and (CONNECT_FAILED too) an open carrier that was answered otherwise than a session answers, or ended before it had
-   * carried anything, and a session that is lost again at once.
+   * Reports errors of your functions, messages that the codec refused (BAD_MESSAGE), a server that breaks the protocol, and, as
+   * CONNECT_FAILED: each round of attempts in which no carrier opened (the text and its cause have the attempts and their
+   * answers), an open carrier with an answer that no session gives, or that ended before it had carried anything, and a session
+   * that is lost again at once.
    */
   onError(fn: (error: unknown) => void): () => void;
 
   /**
    * Messages, in a loop; ends when the connection does. While 64 messages or 256 KiB wait for the loop nothing is
-   * acknowledged, and the server keeps what it sends, up to its own `maxBufferedBytes`.
+   * acknowledged, and the server keeps its messages, up to its own `maxBufferedBytes`.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<In, undefined>;
 }

@@ -12,7 +12,7 @@ import type { Carrier, CarrierEvents, CarrierKind } from "./carrier.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
 import { fatalCode, REPLACED } from "./carrier-end.ts";
 import { selectCarriers } from "./carrier-selector.ts";
-import { ClientSession, type Kept } from "./client-session.ts";
+import { ClientSession, type KeptRecord } from "./client-session.ts";
 import type { Connection, ConnectOptions, Message } from "./connection.ts";
 import { debugPrinter } from "./debug.ts";
 import { drains } from "./drains.ts";
@@ -26,8 +26,8 @@ import { type AnyCodec, fromMessage, toMessage } from "./messages.ts";
 import { checkClose, TRANSPORTS } from "./options.ts";
 import { startWebSocket } from "./websocket-carrier.ts";
 
-/** The kind that was selected last, by origin and choice. Kept for the life of the page. */
-const winners = new Map<string, CarrierKind>();
+/** The kind that was selected last, by origin and permitted kinds. Kept for the life of the page. */
+const selectedKinds = new Map<string, CarrierKind>();
 
 export function converse(
   url: string | URL,
@@ -39,7 +39,7 @@ export function converse(
   const kinds = carriers.filter((kind) => kind !== "websocket" || endpoint.WebSocket);
   if (kinds.length === 0)
     throw badOption("there is no WebSocket here: give one as the option WebSocket, or another carrier");
-  const way = `${endpoint.origin} ${kinds}`;
+  const selectionKey = `${endpoint.origin} ${kinds}`;
   const after = timersOf(environment.clock);
   const time = { now: () => environment.clock.now(), after, delay: fullJitter(backoff, environment) };
   const log = debugPrinter(options.debug);
@@ -53,18 +53,18 @@ export function converse(
   let tries = 0;
   /** The carrier that has the session, or had it last. */
   let carrier: Carrier | undefined;
-  /** Consecutive sessions that were lost soon after they had begun, whatever they had brought. */
+  /** Consecutive sessions that were lost soon after they had begun. */
   let losses = 0;
   let begunAt = 0;
-  /** Present while an acknowledgement is delayed, so that it covers more records. */
+  /** Set while an acknowledgement is delayed, so that it covers more records. */
   let cancelAck: (() => void) | undefined;
-  /** Number of loops that are behind. */
+  /** Number of `for await` loops that are behind. */
   let holders = 0;
   /** Size of the message that is being delivered. */
   let size = 0;
   /** The record that `send` is writing. */
-  let sending: Kept | undefined;
-  /** Present once the connection was closed without a carrier: what was sent before waits for one. */
+  let sending: KeptRecord | undefined;
+  /** Set once the connection was closed without a carrier: earlier messages wait for one for a while. */
   let cancelLinger: (() => void) | undefined;
 
   const unwatch = environment.watch((event) => {
@@ -74,7 +74,7 @@ export function converse(
   });
   const onAbort = (): void => void close();
   signal?.addEventListener("abort", onAbort);
-  const selector = selectCarriers(kinds, Math.max(kinds.indexOf(winners.get(way)!), 0), {
+  const selector = selectCarriers(kinds, Math.max(kinds.indexOf(selectedKinds.get(selectionKey)!), 0), {
     ...time,
     start,
     onRecord(carrier, record) {
@@ -122,7 +122,7 @@ export function converse(
     // The next poll of the carrier that has the session.
     if (isResumed && isSame) return;
     const outcome = isResumed ? "resumed" : token === undefined ? "new" : "lost";
-    if (isSame) age();
+    if (isSame) forgiveLosses();
     if (outcome === "lost" && ++losses > 1) {
       const what = "the server forgets each session: are requests balanced over several processes?";
       if (isSame) return void selector.fail({ status: 200, what });
@@ -130,28 +130,28 @@ export function converse(
     }
     const unacknowledged = isResumed ? [] : renew(record);
     token = record.session;
-    winners.set(way, opened.kind);
+    selectedKinds.set(selectionKey, opened.kind);
     log(`${opened.kind}: open, session ${outcome}`);
     opened.begin(session, record);
-    // The connection was closed while there was no carrier: only what was sent before goes out.
+    // The connection was closed without a carrier: this one only sends the earlier messages.
     if (events.ending) selector.stop();
     events.move("open");
     if (events.state === "open") events.open.tell({ session: outcome, transport: opened.kind, unacknowledged });
   }
 
-  /** Called while a carrier has the session: a session that lives for a while was not lost at once. */
-  function age(): void {
+  /** Called while a carrier has the session: one that has lived for a while was not lost at once. */
+  function forgiveLosses(): void {
     if (time.now() - begunAt >= STABLE_MS) losses = 0;
   }
 
   /** Begins another session, which sends the messages that were never sent. Returns those that may have arrived. */
   function renew({ received, first }: OpenRecord): unknown[] {
     const values = session.values(({ sends }) => sends !== undefined);
-    // Both numbers are 0, unless the server has kept the session and records of it are lost all the same.
+    // Both numbers are 0, unless the server still has the session and only records of it are lost.
     session = session.renewed(received, first - 1, ({ sends }) => sends === undefined);
     begunAt = time.now();
     if (values.length > 0) waiting.reject("the session is lost");
-    settle();
+    settleDrained();
     return values;
   }
 
@@ -185,16 +185,16 @@ export function converse(
     const { status, code, reason, attempt, refused, error } = why;
     const wasOpen = ended === carrier;
     log(`${ended.kind}: over, ${error ?? why.what}`);
-    if (wasOpen) age();
+    if (wasOpen) forgiveLosses();
     if (refused) {
       refused.refusal = new ChannelError("BAD_DATA", `${error}`, { cause: error });
       // The refused record is not sent again; those behind it get the earlier numbers.
       session = session.renewed(session.acknowledged, session.received, (record) => record !== refused);
-      settle();
+      settleDrained();
       if (refused !== sending) events.error.tell(refused.refusal);
     } else if (error !== undefined) events.error.tell(error);
     let fatal = fatalCode(why, wasOpen);
-    // Refusals of older requests, or of those without a token, mean nothing. An abandoned request may have replaced this one.
+    // Refusals of older requests, and of those without a token, are ignored. An abandoned request may have replaced this one.
     const isReplaced = attempt === tries && ((wasOpen && code === REPLACED) || status === 409);
     if (token !== undefined && isReplaced && !selector.takeAbandoned()) fatal = REPLACED;
     if (fatal) {
@@ -215,19 +215,19 @@ export function converse(
     if (session.hasAck) selector.current?.acknowledge();
   }
 
-  /** Returns true if the server has more than it had. */
+  /** Returns true if the server acknowledges records for the first time. */
   function acknowledged(number: number): boolean {
     const isNew = session.acknowledge(number);
     if (isNew) {
       selector.prove();
-      settle();
+      settleDrained();
     }
     return isNew;
   }
 
   /**
-   * Acknowledges nothing until the returned function is called: the server keeps what it sends, and its limit applies.
-   * Several loops may be behind at once.
+   * Acknowledges nothing until the returned function is called: the server keeps its records, and its limit applies. Several
+   * loops may be behind at once.
    */
   function hold(): () => void {
     holders += 1;
@@ -239,7 +239,7 @@ export function converse(
     };
   }
 
-  function settle(): void {
+  function settleDrained(): void {
     if (session.bufferedAmount === 0) waiting.resolve();
     else if (events.isOver) waiting.reject("the server may not have everything");
   }
@@ -284,7 +284,7 @@ export function converse(
     if (!events.move("over")) return;
     cancelLinger?.();
     selector.stop();
-    settle();
+    settleDrained();
   }
 
   return {
@@ -301,7 +301,7 @@ export function converse(
     send(value) {
       const data = toMessage(codec, value);
       if (events.ending || session.bufferedAmount >= maxBufferedBytes) return false;
-      const record: Kept = { type: "message", data, value };
+      const record: KeptRecord = { type: "message", data, value };
       session.send(record);
       sending = record;
       selector.current?.flush();
@@ -312,7 +312,7 @@ export function converse(
     close,
     drained() {
       const promise = waiting.wait();
-      settle();
+      settleDrained();
       return promise;
     },
     [Symbol.asyncIterator]: () => iterate(events, () => size, hold),

@@ -3,7 +3,7 @@
 import { ChannelError } from "../base/channel-error.ts";
 
 export interface Drains {
-  /** Returns the promise. A rejection that nobody handles is no error. */
+  /** Returns the promise. Its rejection need not be handled. */
   wait(): Promise<void>;
   resolve(): void;
   /** Rejects with CONNECTION_CLOSED. */

@@ -4,7 +4,7 @@ import { badOption, badValue } from "../base/bad-option.ts";
 import { ChannelError } from "../base/channel-error.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
 
-/** The query of a request, without what the application adds. */
+/** The query of a request, without the `params` of the application. */
 export type Query = Readonly<Record<string, string>>;
 
 /** The constructor of a WebSocket, as platforms and `ws` have it. */
@@ -22,7 +22,7 @@ export type Given<T> = T | (() => T | Promise<T>);
 /** The options of `connect` that concern each request. */
 export interface EndpointOptions {
   /**
-   * Headers of each request. A browser's WebSocket takes none: put what it needs into `params`, a cookie or `protocols`.
+   * Headers of each request. A browser's WebSocket takes none: use `params`, a cookie or `protocols` instead.
    * Node's and `ws` (see `WebSocket`) take them.
    */
   readonly headers?: Given<Readonly<Record<string, string>>> | undefined;
@@ -55,7 +55,7 @@ export interface Endpoint {
 
 /**
  * The endpoint of a URL with the scheme of HTTP or of WebSocket; relative to the page, where there is one. Throws TypeError for
- * a text that is no URL, BAD_OPTION for a URL, `params` or `headers` that no request can have.
+ * a text that is not a URL, BAD_OPTION for a URL, `params` or `headers` that a request cannot have.
  */
 export function endpointOf(location: string | URL, options: EndpointOptions): Endpoint {
   const { params, headers } = options;

@@ -12,7 +12,7 @@ export interface Environment {
   readonly clock: Clock;
   /** Returns a number from 0 to 1, without 1. */
   random(): number;
-  /** Calls `fn` at each event of the page; returns the function that ends this. Does nothing where there is no page. */
+  /** Calls `fn` at each event of the page; returns the function that ends this. Does nothing without a page. */
   watch(fn: (event: PageEvent) => void): () => void;
 }
 

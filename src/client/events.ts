@@ -1,4 +1,4 @@
-// The state of a connection, and the events that its listeners hear.
+// The state of a connection, and the events of its listeners.
 
 import { ChannelError } from "../base/channel-error.ts";
 import type { Connection, ConnectionClose, ConnectionState, Opening } from "./connection.ts";
@@ -7,8 +7,8 @@ import { type Listeners, listeners } from "./listeners.ts";
 /**
  * A connection's own states are those that the application sees, and one more:
  *
- * closed  the application knows; what was sent before may still go out
- * over    nothing goes out any more
+ * closed  the application knows; earlier messages may still be sent
+ * over    nothing is sent any more
  */
 type State = ConnectionState | "over";
 
@@ -89,7 +89,7 @@ export function events(): Events {
     open.add(resolve);
     ends.add(({ code, reason }) => reject(new ChannelError("CONNECTION_CLOSED", `${code} ${reason}`)));
   });
-  // A rejection that nobody handles is no error.
+  // Its rejection need not be handled.
   opened.catch(() => {});
 
   return {
@@ -124,7 +124,7 @@ export function events(): Events {
   };
 }
 
-/** With nobody listening a bug must stay loud, but not inside the client's own loop. */
+/** Throws outside the client's own loop: without a listener an error must not be silent. */
 function throwLater(error: unknown): void {
   queueMicrotask(() => {
     throw error;

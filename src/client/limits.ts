@@ -32,13 +32,13 @@ export const MAX_SILENCES = 6;
 export const MAX_REPETITIONS = 6;
 
 /**
- * At most so many bytes, or one message, are sent on a WebSocket and not acknowledged: an acknowledgement is never behind
- * more than that, and the server need not hold more of a client to which it does not listen.
+ * At most this many bytes, or one message, are sent on a WebSocket and not acknowledged: an acknowledgement is never behind
+ * more bytes, and a server that does not read its messages need not hold more.
  */
 export const WINDOW_BYTES = 262_144;
 /** Consecutive heartbeats without progress that are tolerated, beyond the time that the sent bytes need. */
 export const STUCK_HEARTBEATS = 2;
-/** Bytes per millisecond: the slowest link that is expected. Timeouts grow by the length of what is sent. */
+/** Bytes per millisecond: the slowest link that is expected. Timeouts grow with the bytes that are sent. */
 export const SLOWEST = 16;
 
 /** A POST takes more than one record up to this size. */
@@ -47,7 +47,7 @@ export const POST_BYTES = 65_536;
 export const POST_FAILURES = 3;
 /** Number of pauses for a receiver that is behind after which they grow no more. */
 export const MAX_WAITS = 3;
-/** A poll that ends sooner and brings nothing was not parked, as a server would do. */
+/** A poll that ends sooner, and without records, was not parked: its answer is not that of a server of sessions. */
 export const IDLE_MS = 250;
 /** Consecutive polls of that kind that are tolerated. */
 export const IDLE_POLLS = 4;

@@ -1,5 +1,5 @@
-// The listeners of one event, by the rules of EventTarget (DOM §2.9): a listener that is added while an event is told does
-// not hear that event, and one that was removed does not hear it either. Two registrations of one function are two.
+// The listeners of one event, by the rules of EventTarget (DOM §2.9): a listener that is added during an event is not
+// called for that event, and neither is one that was removed. Two registrations of one function are two.
 
 import { badValue } from "../base/bad-option.ts";
 import { guard } from "../base/guard.ts";

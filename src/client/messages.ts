@@ -17,7 +17,7 @@ export function toMessage(codec: AnyCodec | undefined, value: unknown): Message 
     const { buffer = data, byteOffset, byteLength } = data as Partial<ArrayBufferView>;
     // Not `instanceof`: a buffer may come from another frame. Shared memory has another tag.
     if (Object.prototype.toString.call(buffer) === "[object ArrayBuffer]") {
-      // Copied, so that nobody can change or transfer it before it has arrived.
+      // Copied, so that it cannot be changed or transferred before it has arrived.
       return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength).slice();
     }
   } catch (error) {

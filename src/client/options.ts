@@ -21,7 +21,7 @@ const OPTIONS: Readonly<Record<keyof ConnectOptions | "codec", Rule>> = {
   carriers: ["a list of different names", (value) => isList(value) && value.length > 0],
   protocols: [
     `a list of different tokens, without ${SESSION_PROTOCOL}`,
-    // RFC 9110 §5.6.2, "token". A WebSocket throws for one that is there twice.
+    // RFC 9110 §5.6.2, "token". A WebSocket throws for one that is in the list twice.
     (value) => isList(value, SESSION_PROTOCOL) && value.every((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(`${name}`)),
   ],
   credentials: ["omit, same-origin or include", (value) => /^(omit|same-origin|include)$/.test(`${value}`)],

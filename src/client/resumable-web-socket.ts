@@ -42,13 +42,13 @@ export class ResumableWebSocket extends EventTarget {
   onopen: Handler<Event> = null;
   /** Called with each message. */
   onmessage: Handler<MessageEvent> = null;
-  /** Called before an end that was no orderly close. */
+  /** Called before an end that is not an orderly close. */
   onerror: Handler<Event> = null;
   /** Called at the end, once. */
   onclose: Handler<Event & Ending> = null;
   #readyState: 0 | 1 | 2 | 3 = 0;
 
-  /** `protocols` are offered beside the session's own. Throws TypeError for a URL that is none. */
+  /** `protocols` are offered beside the session's own. Throws TypeError for a text that is not a URL. */
   constructor(url: string | URL, protocols: string | readonly string[] = [], options: ConnectOptions = {}) {
     super();
     checkOptions(options);
@@ -68,7 +68,7 @@ export class ResumableWebSocket extends EventTarget {
     this.connection.onClose(({ code, reason }) => this.#end({ code, reason, wasClean: true }));
   }
 
-  /** Stays OPEN while another carrier is looked for: what is sent then goes out later. */
+  /** Stays OPEN while the session has no carrier: messages that are sent then go out later. */
   get readyState(): 0 | 1 | 2 | 3 {
     return this.#readyState;
   }
@@ -83,7 +83,7 @@ export class ResumableWebSocket extends EventTarget {
    * `arrayBuffer()`. The type allows a Blob, so that this class can stand where a `WebSocket` is asked for.
    */
   send(data: Sendable | Blob): void {
-    // A WebSocket that cannot keep what it is given closes (§3.1, "send").
+    // A WebSocket whose buffer is full closes (§3.1, "send").
     if (this.#readyState < ResumableWebSocket.CLOSING && !this.connection.send(data as Sendable))
       this.#fail("maxBufferedBytes");
   }

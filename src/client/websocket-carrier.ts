@@ -35,7 +35,7 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
   /** Number of the last record that was sent on this WebSocket, and the size of all of them. */
   let sent = 0;
   let sentBytes = 0;
-  /** The session's and the socket's values at the last heartbeat. */
+  /** `acknowledged` of the session and `bufferedAmount` of the socket at the last heartbeat. */
   let acknowledged = 0;
   let buffered = 0;
   let stuckHeartbeats = 0;
@@ -47,7 +47,7 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
     try {
       socket?.close(1000);
     } catch {
-      // It cannot be closed any further.
+      // The socket is closed already.
     }
   }
 
@@ -151,7 +151,7 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
       stuckHeartbeats = isStuck ? stuckHeartbeats + 1 : 0;
       acknowledged = session.acknowledged;
       buffered = bufferedAmount ?? 0;
-      // A long message shows no progress: the platform counts all of it until all has left (Node.js, `ws`).
+      // A long message shows no progress: the platform counts it as a whole until all of it has left (Node.js, `ws`).
       const tolerated = STUCK_HEARTBEATS + inFlight() / (SLOWEST * heartbeatMs);
       if (stuckHeartbeats > tolerated * session.patience) return false;
       sendRecord({ type: "heartbeat" });

@@ -2,13 +2,13 @@
 
 import { splitUnquoted, trimSpace } from "./http1-syntax.ts";
 
-/** RFC 9110 §12.4.2: qvalue, from the nearest to what is not zero. */
+/** RFC 9110 §12.4.2: a qvalue of zero, and any qvalue. */
 const ZERO_WEIGHT = /^0(?:\.0{0,3})?$/;
 const WEIGHT = /^(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)$/;
 
 /**
  * True if an Accept-Encoding field of this value asks for gzip: by name (x-gzip is another, §8.4.1.3) or with "*", and not
- * with a weight of zero. False without the field: any coding would do then, but who says nothing mostly understands none.
+ * with a weight of zero. False without the field: it allows every coding, but most clients without it understand none.
  */
 export function acceptsGzip(acceptEncoding: string | null | undefined): boolean {
   let byName: boolean | undefined;

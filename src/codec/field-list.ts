@@ -29,12 +29,12 @@ export function fieldsBeside(fields: readonly string[], others: readonly string[
   return left.length === fields.length ? fields : left;
 }
 
-/** RFC 9110 §8 and RFC 6266: what describes the content of one answer. */
+/** The fields that describe the content of one answer: RFC 9110 §8 and RFC 6266. */
 const OF_CONTENT: ReadonlySet<string> = new Set(
   ["type", "encoding", "language", "length", "range", "location", "disposition"].map((what) => `content-${what}`),
 );
 
-/** The fields without those that describe content: those of a channel, in an answer that has none, or another's. */
+/** The fields without those that describe content: for an answer that has no content, or has its own. */
 export function withoutContentFields(fields: readonly string[]): readonly string[] {
   return withoutNames(fields, OF_CONTENT);
 }
@@ -62,8 +62,8 @@ export function withVary(fields: readonly string[], members: readonly string[]):
 }
 
 /**
- * The fields of a response, and those that let a page of another origin read it. An application that says itself who may
- * read its response has said all of it: nothing of the `Access-Control-` fields is added, unless it says the same.
+ * The fields of a response, and those that let a page of another origin read it. If the application has set
+ * `Access-Control-` fields itself, none are added, unless both name the same origin.
  */
 export function withPageFields(fields: readonly string[], page: readonly string[]): readonly string[] {
   const own = fieldValue(fields, ALLOW_ORIGIN);

@@ -1,8 +1,8 @@
 // Decodes the fields in which proxies describe the requests that they forward: `Forwarded` (RFC 7239) and the older
 // X-Forwarded-For, -Proto and -Host. Callers decide which of them are trusted.
 //
-// Each proxy adds its element at the end, so lists are read from the end: what the nearest proxy wrote is read before,
-// and never through, what came from further away. A client that sends `for="` would otherwise open a quoted-string
+// Each proxy adds its element at the end, so lists are read from the end: the element of the nearest proxy is read before
+// those from further away, which cannot change how it is read. A client that sends `for="` would otherwise open a quoted-string
 // that swallows all that proxies add to it.
 
 import { fieldValues } from "./http1-request.ts";
@@ -87,7 +87,7 @@ function toNode(text: string): string | null | undefined {
 }
 
 /**
- * X-Forwarded-For has an element for each hop. The other two may have as many, or only what one of the proxies set: they
+ * X-Forwarded-For has an element for each hop. The other two may have as many, or only those that one proxy set: they
  * are put beside it from the near end.
  */
 function readXForwarded(fields: readonly string[], believed: readonly ForwardedField[]): Hop[] {
@@ -143,7 +143,7 @@ class BackwardReader {
     return true;
   }
 
-  /** Skips to the next element, and over empty ones. False when something else than a comma is there. */
+  /** Skips to the next element, and over empty ones. False if anything but a comma comes first. */
   endElement(): boolean {
     this.#skipBlanks();
     if (this.#at > 0 && this.#before !== ",") return false;

@@ -1,5 +1,5 @@
 // Response heads and chunk framing to text. RFC 9112 §4 and §7.1, RFC 9110 §15.
-// All of it is latin1, so that it joins what is written beside it.
+// The text is latin1, so that it can be joined with other output.
 
 import { ChannelError } from "../base/errors.ts";
 import { isFieldValue, isToken } from "./http1-syntax.ts";
@@ -20,7 +20,7 @@ export const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 /** RFC 2518 §10.1: the interim response of a server that still works on a request; it may be sent any number of times. */
 export const PROCESSING = "HTTP/1.1 102 Processing\r\n\r\n";
 
-/** RFC 9110 §15, and what IANA's registry of status codes adds to it. */
+/** The status codes of RFC 9110 §15, and others of IANA's registry. */
 const REASON_PHRASES: ReadonlyMap<number, string> = new Map(
   `100 Continue, 101 Switching Protocols, 102 Processing, 103 Early Hints, 200 OK, 201 Created, 202 Accepted,
    203 Non-Authoritative Information, 204 No Content, 205 Reset Content, 206 Partial Content, 207 Multi-Status,
@@ -54,7 +54,7 @@ export function statusHasBody(status: number): boolean {
 
 /**
  * The status line and the fields (name, value, name, value, …; names as given) without the blank line: the caller adds
- * the fields that frame the message. Throws ChannelError BAD_STATUS for what is no integer from 100 to 999, and
+ * the fields that frame the message. Throws ChannelError BAD_STATUS unless the status is an integer from 100 to 999, and
  * BAD_HEADER for a name or value that could not be read back as it is.
  */
 export function encodeResponseHead(status: number, fields: readonly string[]): string {
@@ -69,7 +69,7 @@ export function encodeResponseHead(status: number, fields: readonly string[]): s
   return head;
 }
 
-/** RFC 9112 §7.1: what stands before the data of a chunk; CRLF follows the data. A size of 0 would end the body. */
+/** RFC 9112 §7.1: the line before the data of a chunk; CRLF follows the data. A size of 0 would end the body. */
 export function encodeChunk(size: number): string {
   return size.toString(16) + "\r\n";
 }

@@ -8,7 +8,7 @@ import { isIpv6 } from "./ip-address.ts";
 export const TOKEN = 1;
 /** RFC 9110 §5.5: VCHAR, obs-text, SP and HTAB. */
 export const VALUE = 2;
-/** RFC 9112 §3.2: what a request target is made of: visible ASCII. "#" would start a fragment, which is never sent. */
+/** RFC 9112 §3.2: the characters of a request target: visible ASCII. "#" would start a fragment, which is never sent. */
 export const TARGET = 4;
 /** RFC 3986 §3.2.2: unreserved and sub-delims, the plain characters of a reg-name. */
 const HOST = 8;
@@ -63,7 +63,7 @@ function isMember(part: string, member: string): boolean {
   return token.length === member.length && token.toLowerCase() === member;
 }
 
-/** RFC 9110 §5.6.3: without the spaces and tabs around it. `trim()` would also take what is no white space in HTTP. */
+/** RFC 9110 §5.6.3: without the spaces and tabs around it. `trim()` also removes characters that are not white space in HTTP. */
 export function trimSpace(text: string): string {
   let start = 0;
   let end = text.length;

@@ -1,5 +1,5 @@
 // IP addresses: as text, read strictly (RFC 3986 §3.2.2), and from bytes to the text of RFC 5952.
-// "01.2.3.4", "1.2.3", "0x7f.1" and names are no addresses: another reader could take them for another host.
+// "01.2.3.4", "1.2.3", "0x7f.1" and names are refused: another parser could read them as another host.
 
 /** The prefix of an IPv4-mapped address. RFC 4291 §2.5.5.2. */
 const MAPPED = "::ffff:";
@@ -14,26 +14,26 @@ export function isIpv4(text: string): boolean {
 
 /** RFC 3986 §3.2.2: IPv6address. Eight groups, or fewer around one "::"; the last two may be an IPv4 address. */
 export function isIpv6(text: string): boolean {
-  const [before = "", after, ...more] = text.split("::");
+  const [before = "", after, ...more] = withoutIpv4(text).split("::");
   if (more.length > 0) return false;
-  if (after === undefined) return countGroups(before, true) === 8;
-  return countGroups(before, false) + countGroups(after, true) <= 7;
+  if (after === undefined) return countGroups(before) === 8;
+  return countGroups(before) + countGroups(after) <= 7;
+}
+
+/** The text with two groups in place of an IPv4 address at its end. */
+function withoutIpv4(text: string): string {
+  const start = text.lastIndexOf(":") + 1;
+  return start > 0 && isIpv4(text.slice(start)) ? `${text.slice(0, start)}0:0` : text;
 }
 
 /** The number of 16-bit groups; Infinity when one is malformed. */
-function countGroups(text: string, mayEndInIpv4: boolean): number {
+function countGroups(text: string): number {
   if (text === "") return 0;
   const groups = text.split(":");
-  let count = groups.length;
-  for (const [index, group] of groups.entries()) {
-    if (HEX_GROUP.test(group)) continue;
-    if (!mayEndInIpv4 || index !== groups.length - 1 || !isIpv4(group)) return Number.POSITIVE_INFINITY;
-    count++;
-  }
-  return count;
+  return groups.every((group) => HEX_GROUP.test(group)) ? groups.length : Number.POSITIVE_INFINITY;
 }
 
-/** The address in lower case, an IPv4-mapped one as the IPv4 address that it is; undefined for what is no address. */
+/** The address in lower case, an IPv4-mapped one as the IPv4 address that it is; undefined if the text is not an address. */
 export function toAddress(text: string): string | undefined {
   if (isIpv4(text)) return text;
   if (!isIpv6(text)) return undefined;

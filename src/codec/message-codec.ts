@@ -1,6 +1,6 @@
 // Typed messages: between a value of the application and a message, with a schema for either direction.
-// Schemas come through Standard Schema 1 (https://standardschema.dev), which zod, valibot and others implement; of it
-// only the interface stands here. Both ends of a channel share one definition.
+// Schemas are those of Standard Schema 1 (https://standardschema.dev), which zod, valibot and others implement; this file
+// has its interface. Both ends of a channel share one definition.
 
 import { ChannelError } from "../base/channel-error.ts";
 
@@ -25,8 +25,8 @@ export interface SchemaIssue {
 }
 
 /**
- * Converts between messages and the application's values, for one end: `In` is what this end receives, `Out` what it sends.
- * Both functions throw BAD_MESSAGE for what is not allowed.
+ * Converts between messages and the application's values, for one end: it receives `In` and sends `Out`.
+ * Both functions throw BAD_MESSAGE for a message or value that is not allowed.
  */
 export interface MessageCodec<In, Out> {
   /** The `Content-Type` of a plain HTTP response with an encoded value. @default that of any text or bytes */
@@ -70,7 +70,8 @@ export interface JsonMessages<ToServer, ToClient> {
 
 /**
  * Messages as JSON text, checked by their schema when they are sent and when they arrive. The sender sends the value itself,
- * the receiver gets the output of its schema. A schema must validate synchronously. Throws BAD_OPTION if one is no schema.
+ * the receiver gets the output of its schema. A schema must validate synchronously. Throws BAD_OPTION for a value that is
+ * not a schema.
  */
 export function jsonMessages<
   ToServer extends StandardSchema<unknown, unknown>,

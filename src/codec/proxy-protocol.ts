@@ -17,7 +17,7 @@ export interface ProxiedConnection {
 /**
  * The header at the start of a connection. `"local"`: the proxy itself is the client (a health check). `"unknown"`:
  * there is a client, but no IP address of it (v1 UNKNOWN; v2 UNSPEC, Unix sockets, datagrams). `"absent"`: the bytes
- * are no PROXY header.
+ * are not a PROXY header.
  */
 export type ProxyProtocolHeader = ProxiedConnection | "local" | "unknown" | "absent";
 
@@ -27,7 +27,7 @@ const MAX_LINE_BYTES = 107;
 const MAX_BINARY_BYTES = 4096;
 
 const LINE_START = Uint8Array.from("PROXY ", (char) => char.charCodeAt(0));
-/** §2.2: cannot be confused with HTTP: the NUL is no line, the QUIT no method. */
+/** §2.2: cannot be the beginning of HTTP: a line has no NUL, and QUIT is not a method. */
 const SIGNATURE = Uint8Array.of(0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a);
 /** §2.2: signature, version and command, family and transport, length. */
 const BINARY_START_BYTES = 16;
@@ -81,7 +81,7 @@ export class ProxyProtocolDecoder {
     const line = latin1(bytes, LINE_START.length, end - 1);
     this.#bytes = bytes.subarray(end + 1);
 
-    // §2.1: what follows UNKNOWN is ignored.
+    // §2.1: the rest of the line after UNKNOWN is ignored.
     if (line === "UNKNOWN" || line.startsWith("UNKNOWN ")) return "unknown";
     const [family, source = "", destination = "", sourcePort = "", destinationPort = "", ...more] = line.split(" ");
     if (more.length > 0 || (family !== "TCP4" && family !== "TCP6")) throw bad("the PROXY line is malformed");
@@ -97,7 +97,7 @@ export class ProxyProtocolDecoder {
 
   /** §2.2. */
   #readBinary(bytes: Uint8Array): ProxyProtocolHeader | undefined {
-    // Refused at the first byte that tells: nothing waits for the rest of what cannot be read.
+    // Refused at the first byte that is wrong: no connection waits for the rest of a malformed header.
     const command = bytes[SIGNATURE.length];
     if (command === undefined) return undefined;
     if (command !== 0x20 && command !== 0x21) throw bad("the PROXY header's version or command is unknown");

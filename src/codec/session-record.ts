@@ -1,5 +1,5 @@
 // The records of a session, both ways: as events (PROTOCOL.md, "Records on HTTP") and as WebSocket messages ("Records on
-// WebSocket"). Strict: what is not written as the document says is BAD_RECORD. Also runs in browsers.
+// WebSocket"). Strict: a record in any other form is BAD_RECORD. Also runs in browsers.
 
 import { fromBase64, toBase64 } from "../base/base64.ts";
 import { ChannelError } from "../base/channel-error.ts";
@@ -14,7 +14,7 @@ export interface OpenRecord {
   readonly type: "open";
   /** The token: opaque, secret. */
   readonly session: string;
-  /** True if this is the requested session; false if the client requested none, or one that does not exist. */
+  /** True if this is the session that the client asked for; false if it asked for none, or for one that does not exist. */
   readonly resumed: boolean;
   /** Numbered records 1 to this number of the client have arrived. */
   readonly received: number;
@@ -99,7 +99,7 @@ export function encodeClientMessage(record: ClientRecord): string | Uint8Array {
 
 export function decodeRecordMessage(message: string | Uint8Array): SessionRecord {
   if (message[0] !== "f") return decodeServerMessage(message);
-  // Records are counted from 1: a zero would be dropped as one that came before.
+  // Records are counted from 1: a record 0 would be dropped as one that has arrived before.
   return { type: "from", number: parseCount(message.slice(1) as string) || fail("from") };
 }
 
@@ -147,7 +147,7 @@ function recordOf(type: string | undefined, data: string): ServerRecord {
   if (type !== "close") return fail(`kind ${type}`);
   const fields = parse(data);
   const code = count(fields.code);
-  // RFC 6455 §7.4: what a WebSocket could say.
+  // RFC 6455 §7.4: a code that a close frame can have.
   if (code < 1000 || code > 4999) return fail(type);
   const close = { type, code, reason: text(fields.reason) } as const;
   return fields.retryMs === undefined ? close : { ...close, retryMs: count(fields.retryMs) };
@@ -168,7 +168,7 @@ function parse(json: string): Readonly<Record<string, unknown>> {
   }
 }
 
-/** Returns `otherwise` if the value is no duration (JSON has null for Infinity and NaN). */
+/** Returns `otherwise` if the value is not a duration (JSON has null for Infinity and NaN). */
 function duration(value: unknown, otherwise: number): number {
   return typeof value === "number" && value > 0 ? value : otherwise;
 }

@@ -32,7 +32,7 @@ const MAX_EVENT_BYTES = 4_194_304;
 
 /**
  * The text of one event, its blank line included. Without `data` nothing is dispatched at the other end, but `id` and
- * `retry` take effect. Throws BAD_DATA for a field that would not arrive as it was given.
+ * `retry` take effect. Throws BAD_DATA for a field that would arrive changed.
  */
 export function encodeEvent(fields: EventFields): string {
   const { event, id, retry, data } = fields;
@@ -80,9 +80,9 @@ function encodeLines(prefix: string, text: string): string {
 const JOINED_LINES = 1024;
 
 /**
- * Decodes an event stream, §9.2.6. Lines after the last blank line are no event.
- * Throws MESSAGE_TOO_BIG for an event of more than `maxEventBytes`, counted in UTF-16 units, of which a text never has
- * more than bytes; from then on `next` returns undefined.
+ * Decodes an event stream, §9.2.6. Lines after the last blank line are not an event.
+ * Throws MESSAGE_TOO_BIG for an event of more than `maxEventBytes`, counted in UTF-16 units: a text never has
+ * more of these than bytes; from then on `next` returns undefined.
  */
 export class EventDecoder {
   readonly #maxEventBytes: number;

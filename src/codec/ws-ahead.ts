@@ -24,7 +24,7 @@ export function holdsCloseFrame(pieces: readonly Uint8Array[], skip: number): bo
 
 /** A position in several pieces. */
 class Ahead {
-  /** True if more bytes were requested than there are. */
+  /** True if a byte after the last one was requested. */
   isShort = false;
   readonly #pieces: readonly Uint8Array[];
   #index = 0;

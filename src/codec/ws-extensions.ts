@@ -1,5 +1,5 @@
-// The Sec-WebSocket-Extensions field: RFC 6455 §9.1, and what a server makes of offers of permessage-deflate:
-// RFC 7692 §5 and §7.1. Reads the offers, chooses one, writes the answer; compresses nothing.
+// The Sec-WebSocket-Extensions field (RFC 6455 §9.1), and the negotiation of permessage-deflate by a server (RFC 7692 §5 and
+// §7.1). Reads the offers, chooses one, writes the answer; compresses nothing.
 
 import { ChannelError } from "../base/errors.ts";
 import { isToken, splitUnquoted, trimSpace } from "./http1-syntax.ts";
@@ -41,16 +41,16 @@ const WINDOW_BITS = /^(?:[89]|1[0-5])$/;
 
 /**
  * The offers in order of preference; `text` is all lines of the field, joined with commas.
- * Throws BAD_HANDSHAKE for what does not follow the grammar: RFC 6455 §9.1 has the server fail the connection for it,
- * whether it knows the extension or not.
+ * Throws BAD_HANDSHAKE for a malformed field: RFC 6455 §9.1 has the server fail the connection for it, whether it knows
+ * the extension or not.
  */
 export function parseExtensions(text: string): ExtensionOffer[] {
   const offers: ExtensionOffer[] = [];
   for (const element of split(text, ",")) {
-    // RFC 9110 §5.6.1.2: an empty element of a list counts for nothing.
+    // RFC 9110 §5.6.1.2: empty elements of a list are ignored.
     if (trimSpace(element) === "") continue;
     const [name = "", ...params] = split(element, ";").map(trimSpace);
-    if (!isToken(name)) throw bad("an extension's name is no token");
+    if (!isToken(name)) throw bad("the name of an extension is not a token");
     offers.push({ name, params: params.map(parseParam) });
   }
   return offers;
@@ -85,14 +85,14 @@ function accept(offer: ExtensionOffer, { contextTakeover, windowBits }: DeflateW
     if (name === "server_no_context_takeover" && value === undefined) {
       serverNoContextTakeover = true;
     } else if (name === "client_no_context_takeover" && value === undefined) {
-      // §7.1.1.2: a hint that the client will not; what it may do is for the answer to say.
+      // §7.1.1.2: only a hint that the client will not take its context over; the answer decides whether it may.
     } else if (name === "server_max_window_bits" && bits !== undefined) {
       serverMaxWindowBits = Math.min(serverMaxWindowBits, bits);
     } else if (name === "client_max_window_bits" && (value === undefined || bits !== undefined)) {
       clientMaxWindowBits = Math.min(windowBits, bits ?? MAX_WINDOW_BITS);
     } else return undefined;
   }
-  // A client that cannot be told a window of `windowBits` would have us keep 32 KiB for it: it keeps nothing then.
+  // A client that does not accept a limit on its window would cost 32 KiB here: it may not take its context over.
   const isTooLarge = clientMaxWindowBits === undefined && windowBits < MAX_WINDOW_BITS;
   const clientNoContextTakeover = !contextTakeover || isTooLarge || seen.has("client_no_context_takeover");
 
@@ -100,12 +100,12 @@ function accept(offer: ExtensionOffer, { contextTakeover, windowBits }: DeflateW
   // §7.1.1.1, §7.1.1.2: both may stand in an answer that were not in the offer.
   if (serverNoContextTakeover) answer += "; server_no_context_takeover";
   if (clientNoContextTakeover) answer += "; client_no_context_takeover";
-  // §7.1.2.1: what was offered must be answered, with the same value or a smaller one.
+  // §7.1.2.1: an offered limit must be in the answer, with the same value or a smaller one.
   if (serverMaxWindowBits < MAX_WINDOW_BITS || seen.has("server_max_window_bits")) {
     answer += `; server_max_window_bits=${serverMaxWindowBits}`;
   }
-  // §7.1.2.2: only a client that offered this knows what it means. Where nothing is taken over nothing is kept for the
-  // client either, so its window is its own business.
+  // §7.1.2.2: only a client that offered this understands it. If no context is taken over, the server keeps no window for the
+  // client, so the size of that window does not matter.
   if (clientMaxWindowBits !== undefined && clientMaxWindowBits < MAX_WINDOW_BITS && !clientNoContextTakeover) {
     answer += `; client_max_window_bits=${clientMaxWindowBits}`;
   } else clientMaxWindowBits = MAX_WINDOW_BITS;
@@ -119,15 +119,15 @@ function accept(offer: ExtensionOffer, { contextTakeover, windowBits }: DeflateW
 function parseParam(param: string): readonly [string, string | undefined] {
   const at = param.indexOf("=");
   const name = at === -1 ? param : trimSpace(param.slice(0, at));
-  if (!isToken(name)) throw bad("a parameter's name is no token");
+  if (!isToken(name)) throw bad("the name of a parameter is not a token");
   if (at === -1) return [name, undefined];
   const raw = trimSpace(param.slice(at + 1));
   const value = raw.startsWith('"') ? unquote(raw) : raw;
-  if (!isToken(value)) throw bad("a parameter's value is no token");
+  if (!isToken(value)) throw bad("the value of a parameter is not a token");
   return [name, value];
 }
 
-/** RFC 9110 §5.6.4; "" for what does not end where it should. */
+/** RFC 9110 §5.6.4; "" for a quoted-string that does not end at the end of the text. */
 function unquote(raw: string): string {
   return /^"(?:[^"\\]|\\.)*"$/.test(raw) ? raw.slice(1, -1).replace(/\\(.)/g, "$1") : "";
 }

@@ -17,7 +17,7 @@ export interface FramePart {
   opcode: number;
   fin: boolean;
   rsv1: boolean;
-  /** The payload length that the header announced. Above 2^53 it is only about right, and far above any limit. */
+  /** The payload length that the header announced. Above 2^53 it is inexact, but far above any limit. */
   length: number;
   /** The header came with this part, which may carry no payload yet. */
   first: boolean;
@@ -144,7 +144,7 @@ export class FrameDecoder {
   #nextBytes(): boolean {
     this.#at = 0;
     if (this.#queue === undefined) {
-      // An idle connection must not pin what it read last.
+      // An idle connection must not keep its last read in memory.
       this.#bytes = NO_BYTES;
       PART.bytes = NO_BYTES;
       return false;
@@ -285,7 +285,7 @@ export class FrameDecoder {
 }
 
 /**
- * The header of an unmasked frame, which is what a server sends, as a latin1 string. `flags`: FIN, RSV1, both (`FIN | RSV1`)
+ * The header of an unmasked frame, as servers send them, in latin1. `flags`: FIN, RSV1, both (`FIN | RSV1`)
  * or 0.
  */
 export function encodeFrameHead(opcode: number, length: number, flags: number = FIN): string {
@@ -315,7 +315,7 @@ function shortHead(b0: number, length: number): string {
   return (heads[length] ??= String.fromCharCode(b0, length));
 }
 
-/** A whole masked frame, which is what a client sends. `key` is four bytes, fresh for each frame: §5.3. */
+/** A whole masked frame, as clients send them. `key` is four bytes, fresh for each frame: §5.3. */
 export function encodeMaskedFrame(opcode: number, payload: Uint8Array, key: Uint8Array, flags?: number): Uint8Array {
   const head = encodeFrameHead(opcode, payload.length, flags);
   const start = head.length + 4;

@@ -1,5 +1,5 @@
 // The server's half of the WebSocket opening handshake: RFC 6455 §4.2, and RFC 8441 §5 over HTTP/2.
-// Reads the request that asks for the WebSocket and computes what the 101 answers; the Host field is the HTTP engine's.
+// Reads the request for the WebSocket and computes the fields of the 101. The HTTP engine has checked the Host field.
 
 import { ChannelError } from "../base/errors.ts";
 import { fieldValues } from "./http1-request.ts";

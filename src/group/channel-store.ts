@@ -8,12 +8,12 @@ import type { PreparedMessage } from "../channel/prepared-message.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import type { HistoryMessage } from "./message.ts";
 
-/** An object that is no promise. The union lets both an interface and a literal with any names through. */
+/** An object that is not a promise. The union allows both an interface and a literal with any names. */
 type NoPromise = (object & { readonly then?: never }) | { readonly [name: string]: unknown; readonly then?: never };
 
 /**
  * The values that a store without a codec publishes: any value that JSON can express, text, bytes, and the results of `json`,
- * `event` and `prepare`. A promise is none: await it first.
+ * `event` and `prepare`. A promise must be awaited first.
  */
 export type Publishable = string | number | boolean | null | NoPromise;
 
@@ -51,7 +51,7 @@ export interface JoinOptions<Out = Publishable> {
 
 /** The options of `publish`. */
 export interface PublishOptions {
-  /** A member that does not receive it, usually its sender. The history has it all the same. */
+  /** A member that does not receive it, usually its sender. The history contains the message. */
   readonly except?: AnyChannel | undefined;
 }
 
@@ -71,7 +71,7 @@ export interface PresentMember {
   readonly info: unknown;
 }
 
-/** Any store, whatever its attachments and values are: the verbs that need to know neither. */
+/** A store with attachments and values of any type: the methods that do not use them. */
 export interface AnyChannelStore {
   /** Removes a channel. Returns true if it was a member. An empty group is dropped. */
   removeFromGroup(group: string, channel: AnyChannel): boolean;
@@ -116,7 +116,7 @@ export interface ChannelStore<Attachment = unknown, Out = Publishable> extends A
   members(group: string): readonly (readonly [channel: GroupMember<Out>, attachment: Attachment | undefined])[];
 }
 
-/** Limits on what a store keeps. The oldest messages are dropped first. */
+/** Limits on the messages that a store keeps. The oldest are dropped first. */
 export interface StoreHistoryLimits extends HistoryLimits {
   /** Memory of the messages of one group in this process, in bytes: their data, and at least 64 for each message. */
   readonly maxBytes: number;
@@ -127,7 +127,7 @@ export interface StoreHistoryLimits extends HistoryLimits {
 /** The options of `createChannelStore`. */
 export interface ChannelStoreOptions<Attachment = unknown, Out = Publishable> {
   /**
-   * Limits on what each group keeps for clients that come back: `size` messages, none older than `ttlMs`.
+   * Limits on the messages that each group keeps for clients that come back: `size` messages, none older than `ttlMs`.
    * @default { size: 100, ttlMs: 60_000, maxBytes: 1_048_576, maxTotalBytes: 67_108_864 }
    */
   readonly history?: Partial<StoreHistoryLimits> | undefined;
@@ -135,7 +135,7 @@ export interface ChannelStoreOptions<Attachment = unknown, Out = Publishable> {
   readonly backplane?: Backplane | undefined;
   /**
    * Converts published and broadcast values to messages, once for all members: see `jsonMessages`. A value that it refuses is
-   * not sent: BAD_MESSAGE. @default none: a value that is no message goes out as JSON
+   * not sent: BAD_MESSAGE. @default none: a value other than a message goes out as JSON
    */
   readonly codec?: MessageCodec<unknown, Out> | undefined;
   /** Called when a channel has joined a group in this process. Polls do not join. */

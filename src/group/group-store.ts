@@ -1,6 +1,6 @@
-// The store of groups, over any source of streams. It keeps contract C1–C6 of the seed's page and settles what that page leaves
-// open: one member's failure never stops the others, event streams and WebSockets stay open, and a channel that closes leaves
-// by itself.
+// The store of groups, over any source of streams. It keeps contract C1–C6 of the seed's page, which leaves some points
+// open: here a failure of one member never stops the others, event streams and WebSockets stay open, and a channel that closes
+// leaves its groups.
 
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -60,7 +60,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
   readonly #source: StreamSource;
   readonly #groups: Groups;
   readonly #errors: StoreErrors;
-  /** Channels of another implementation that will report their end. */
+  /** Channels of another implementation whose `onClose` has been called. */
   readonly #asked = new WeakSet<AnyChannel>();
   readonly #presence: Presence;
   #isClosed = false;
@@ -145,7 +145,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
             ? common
             : this.#encode(callSync("the function of broadcast", () => make(channel, attachments[index])));
         if (value === undefined) continue;
-        // A callback may have removed the member. It is served all the same, as in the seed's store.
+        // A callback may have removed the member. It receives the message nevertheless, as in the seed's store.
         const state = member.hasLeft ? undefined : member.state;
         const message =
           state instanceof PollState ? broadcastAnswer(toGroupMessage(value), state) : (shared ?? toSendData(value));
@@ -172,7 +172,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
       const group = this.#source.keepsHistory ? this.#groups.open(name) : this.#groups.find(name);
       return { id: await (group?.stream.publish(converted, except) ?? this.#source.publish(name, converted)) };
     } catch (error) {
-      // A stream cannot be published, and nobody will read it.
+      // A stream cannot be published, so it is cancelled.
       discardBody(message);
       throw error;
     }
@@ -240,7 +240,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     return codec.contentType === undefined ? body : { headers: { "Content-Type": codec.contentType }, body };
   }
 
-  /** Adds a member. A channel of ours reports its end to its memberships; any other channel is asked to report it. */
+  /** Adds a member. Our own channels report their end to their memberships; other implementations are asked with `onClose`. */
   #join(group: Group, member: Member): void {
     const { channel } = member;
     group.add(member);

@@ -258,7 +258,7 @@ export class Group implements MemberOwner, StreamListener {
   #send(channel: AnyChannel, message: PreparedMessage): void {
     try {
       const own = implementationOf(channel);
-      // A channel of ours needs no conversion.
+      // Our own channel takes the message without a conversion.
       if (own === undefined) channel.send(message);
       else own.sendMessage(message);
     } catch (error) {

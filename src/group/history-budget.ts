@@ -10,19 +10,19 @@ export interface EntryKeeper {
 }
 
 /**
- * A group with a history takes some 900 bytes beside its entries (Node 20.20). The budget pays for this number of groups; with
- * more of them, a client that chooses the names of groups could fill the memory with short messages.
+ * A group with a history takes some 900 bytes beside its entries (Node 20.20). The budget has room for as many groups; without
+ * that limit, a client that chooses the names of groups could fill the memory with short messages.
  */
 const BYTES_PER_GROUP = 1024;
 /** A small budget limits the messages, not the number of groups. */
 const MIN_GROUPS = 1000;
 
 /** An entry in the list of all kept entries. */
-export interface Kept {
+export interface KeptEntry {
   readonly entry: GroupEntry;
   readonly keeper: EntryKeeper;
-  older: Kept | undefined;
-  newer: Kept | undefined;
+  older: KeptEntry | undefined;
+  newer: KeptEntry | undefined;
 }
 
 export class HistoryBudget {
@@ -32,16 +32,16 @@ export class HistoryBudget {
   bytes = 0;
   /** Number of logs that have an entry. */
   #groups = 0;
-  #oldest: Kept | undefined;
-  #newest: Kept | undefined;
+  #oldest: KeptEntry | undefined;
+  #newest: KeptEntry | undefined;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
     this.#maxGroups = Math.max(MIN_GROUPS, maxBytes / BYTES_PER_GROUP);
   }
 
-  add(entry: GroupEntry, keeper: EntryKeeper): Kept {
-    const kept: Kept = { entry, keeper, older: this.#newest, newer: undefined };
+  add(entry: GroupEntry, keeper: EntryKeeper): KeptEntry {
+    const kept: KeptEntry = { entry, keeper, older: this.#newest, newer: undefined };
     if (this.#newest === undefined) this.#oldest = kept;
     else this.#newest.newer = kept;
     this.#newest = kept;
@@ -50,7 +50,7 @@ export class HistoryBudget {
   }
 
   /** Called once for each entry that was added. */
-  remove(kept: Kept): void {
+  remove(kept: KeptEntry): void {
     const { older, newer } = kept;
     if (older === undefined) this.#oldest = newer;
     else older.newer = newer;

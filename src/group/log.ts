@@ -1,7 +1,7 @@
 // The recent messages of one group, in order and without a gap after a known position. Joins and polls are answered from it.
 
 import type { StoreHistoryLimits } from "./channel-store.ts";
-import type { EntryKeeper, HistoryBudget, Kept } from "./history-budget.ts";
+import type { EntryKeeper, HistoryBudget, KeptEntry } from "./history-budget.ts";
 import type { GroupEntry } from "./message.ts";
 
 export type LogLimits = Pick<StoreHistoryLimits, "size" | "ttlMs" | "maxBytes">;
@@ -17,7 +17,7 @@ export class GroupLog implements EntryKeeper {
   /** Called when the budget has dropped the last entry. */
   readonly #onEmpty: (() => void) | undefined;
   /** The entries are those from index #head on. */
-  #kept: Kept[] = [];
+  #kept: KeptEntry[] = [];
   #head = 0;
   #bytes = 0;
   /** Id after which every entry is here. Undefined: all since the beginning of the stream. */
@@ -25,9 +25,9 @@ export class GroupLog implements EntryKeeper {
   /** The id at which the log ends; undefined if nothing was ever published. */
   last: string | undefined;
   /** True if the next entry does not follow the last one. */
-  #isBroken = false;
+  #isInterrupted = false;
   /** Number of such interruptions. */
-  breaks = 0;
+  interruptions = 0;
 
   constructor(
     base: string | undefined,
@@ -58,12 +58,12 @@ export class GroupLog implements EntryKeeper {
   }
 
   append(entry: GroupEntry): void {
-    this.last = entry.id;
-    if (this.#isBroken) {
-      this.#isBroken = false;
-      this.#base = entry.id;
+    // After an interruption an entry may be missing before this one, so it only marks the position after which all are known.
+    if (this.#isInterrupted) {
+      this.skip(entry.id);
       return;
     }
+    this.last = entry.id;
     if (this.isEmpty) this.#budget.groupBegins();
     this.#kept.push(this.#budget.add(entry, this));
     this.#bytes += entry.bytes;
@@ -72,18 +72,18 @@ export class GroupLog implements EntryKeeper {
     this.#budget.shrink();
   }
 
-  /** Records the id of an entry that is not a message. */
+  /** Records the id of an entry that is not kept. */
   skip(id: string): void {
     this.last = id;
-    if (!this.#isBroken) return;
-    this.#isBroken = false;
+    if (!this.#isInterrupted) return;
+    this.#isInterrupted = false;
     this.#base = id;
   }
 
   /** Records that entries are missing behind the last one. */
   interrupt(): void {
-    this.#isBroken = true;
-    this.breaks += 1;
+    this.#isInterrupted = true;
+    this.interruptions += 1;
     this.clear();
   }
 
@@ -97,18 +97,18 @@ export class GroupLog implements EntryKeeper {
   }
 
   /**
-   * `position` was the end of the stream after interruption number `breaks`. If no entry has arrived since, every entry
-   * after it will be here.
+   * Goes on after the interruption with this number: `position` was then the end of the stream, and all entries after it will
+   * arrive. Does nothing if an entry has arrived since, or another interruption.
    */
-  mend(breaks: number, position: string | undefined): void {
-    if (!this.#isBroken || breaks !== this.breaks || position === undefined) return;
-    this.#isBroken = false;
+  resumeAt(interruption: number, position: string | undefined): void {
+    if (!this.#isInterrupted || interruption !== this.interruptions || position === undefined) return;
+    this.#isInterrupted = false;
     this.#base = position;
   }
 
   /** Returns the entries after `since` (undefined: from the beginning); undefined if the log does not reach back so far. */
   after(since: string | undefined): readonly GroupEntry[] | undefined {
-    if (this.#isBroken) return undefined;
+    if (this.#isInterrupted) return undefined;
     if (since === undefined) return this.#base === undefined ? this.entries : undefined;
     if (this.#base !== undefined && this.#compareIds(since, this.#base) < 0) return undefined;
     let low = this.#head;

@@ -4,9 +4,7 @@
 import type { IndexedItem } from "../base/indexed-set.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import type { Membership } from "../channel/membership.ts";
-import type { GroupEntry } from "./message.ts";
-
-const NOTHING: readonly GroupEntry[] = [];
+import { type GroupEntry, NO_ENTRIES } from "./message.ts";
 
 /** The group, as its members use it. */
 export interface MemberOwner {
@@ -79,7 +77,7 @@ export class PollState extends Progress {
   /** Undefined if the client asked only for the position of the stream. */
   readonly since: string | undefined;
   readonly untilMs: number;
-  found: readonly GroupEntry[] = NOTHING;
+  found: readonly GroupEntry[] = NO_ENTRIES;
   /** Index of its first entry among those that came in this turn; undefined if none did. */
   dueFrom: number | undefined = undefined;
 

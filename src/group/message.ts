@@ -1,4 +1,4 @@
-// A message that is published to a group: converted once, it is what transports, other processes and the history have. Streams,
+// A message that is published to a group. It is converted once, for transports, other processes and the history. Streams,
 // status and headers belong to one answer and cannot be published.
 
 import { copied, utf8Length } from "../base/bytes.ts";
@@ -37,7 +37,7 @@ const MIN_ENTRY_BYTES = 64;
 export const JSON_TYPE = "application/json; charset=utf-8";
 const JSON_FIELDS: readonly string[] = ["Content-Type", JSON_TYPE];
 
-/** A message with its id in the group's stream. Each of its forms on the wire is encoded once, when it is first needed. */
+/** A message with its id in the group's stream. Each of its wire forms is encoded once, when it is first needed. */
 export class GroupEntry {
   readonly id: string;
   readonly message: GroupMessage;
@@ -106,11 +106,13 @@ export class GroupEntry {
   }
 }
 
-/** An entry without data takes memory as well. */
+/** An entry without data takes memory, too. */
 function sizeOf(message: GroupMessage): number {
   const fields = memorySize(message.event?.event ?? "") + memorySize(unusualType(message) ?? "");
   return Math.max(MIN_ENTRY_BYTES, memorySize(message.body) + fields);
 }
+
+export const NO_ENTRIES: readonly GroupEntry[] = [];
 
 /** Makes a message of parts that were checked. `event` is its type; `contentType` counts if it is not the usual one of `kind`. */
 export function groupMessage(

@@ -12,13 +12,14 @@ import { POLL_OPTIONS, type PollOptions } from "./store-options.ts";
 const NO_OPTIONS: PollOptions = {};
 
 /**
- * Answers a request with what was published to the group after `since`: at once where there is something, otherwise as soon
- * as there is, or with 204 after `parkMs`. The answer is
+ * Answers a request with the messages that were published to the group after `since`: at once if there are any, otherwise
+ * with the first one, or with 204 after `parkMs`. The answer is
  *
  *     { "messages": [{ "id": "…", "data": … }], "next": "…", "reset": false }
  *
  * `next` is the `since` of the next poll. Without `since` the answer comes at once, with the group's present position alone; with
- * an empty `since` it has all that is kept. `reset`: messages are lost, or `since` is unknown, and this is all that is kept.
+ * an empty `since` it has all messages that are kept. `reset`: messages are lost, or `since` is unknown; the answer then has all
+ * messages that are kept.
  */
 export function pollGroup(
   request: ChannelRequest | Request,

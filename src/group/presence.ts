@@ -39,7 +39,7 @@ export class Presence {
       try {
         return [{ key, info: JSON.parse(utf8(payload)) as unknown }];
       } catch (cause) {
-        report(new ChannelError("BAD_DATA", "what a member of the backplane shows is no JSON", { cause }), group);
+        report(new ChannelError("BAD_DATA", "the payload of a member in the backplane is not JSON", { cause }), group);
         return [];
       }
     });

@@ -91,7 +91,7 @@ export function checkHistorySince(since: unknown): void {
   if (since !== undefined) checkSince("since", since);
 }
 
-/** A channel of ours, or of another implementation with the same methods. */
+/** Accepts channels of this library, and those of another implementation with the same methods. */
 export function checkMember(name: string, channel: unknown): void {
   if (implementationOf(channel) === undefined) checkChannel(name, channel);
 }

@@ -38,7 +38,7 @@ export interface CloseStatus {
   readonly name: CloseName;
 }
 
-/** The status of a WebSocket or session. A server's 1000 is `server-close`; other codes have their name whoever closed. */
+/** The status of a WebSocket or session. A server's 1000 is `server-close`; other codes have the same name at both ends. */
 export function closeStatus<By extends CloseStatus["by"]>(
   by: By,
   code: number,

@@ -11,7 +11,7 @@ import { encodeFrameHead, FIN, OPCODE, RSV1 } from "../codec/ws-frame.ts";
 import type { Compression } from "./compression.ts";
 import { bodyMessage, type EventMeta, type OutboundMessage } from "./outbound-message.ts";
 
-/** A message that is whole; without a `status` if it never begins a response with one of its own. */
+/** A whole message; without a `status` if it never sets that of a response. */
 export type Encodable = Pick<OutboundMessage, "fields" | "body" | "event"> & Partial<Pick<OutboundMessage, "status">>;
 
 export class EncodedMessage implements OutboundMessage {
@@ -21,13 +21,13 @@ export class EncodedMessage implements OutboundMessage {
   readonly event: EventMeta | undefined;
   readonly length: undefined;
   #plainFrame: Piece | undefined = undefined;
-  /** By the numbers among the keys of `Compression`. */
+  /** By the number that `Compression.key` returns. */
   #compressedFrames: Map<number, Piece> | undefined = undefined;
   #plain: EncodedBody | undefined = undefined;
   #event: EncodedBody | undefined = undefined;
   #record: OutboundRecord | undefined = undefined;
 
-  /** `event`: the fields of its event, for a message whose id is known only now. */
+  /** `event` replaces the event of the message, whose id may be known only now. */
   constructor({ status, fields, body, event: own }: Encodable, event: EventMeta | undefined = own) {
     this.status = status;
     this.fields = fields;
@@ -111,7 +111,7 @@ export class EncodedBody {
     return this.#bare;
   }
 
-  /** The response that `cacheResponse` was given for this server and date. */
+  /** The response that `cacheResponse` stored for this server and date. */
   cachedResponse(server: object, dateField: string): Piece | undefined {
     const cached = this.#response;
     return cached?.server === server && cached.dateField === dateField ? cached.piece : undefined;
@@ -152,7 +152,7 @@ export class OutboundRecord implements MessageRecord {
   }
 }
 
-/** The memory that a message takes for one client. A message that is sent to many is in memory once, for all of them. */
+/** The memory that a message takes for one client. A message for many is in memory once, and counts for none of them. */
 export function ownSize(message: OutboundMessage): number {
   return message.body === null || message instanceof EncodedMessage ? 0 : memorySize(message.body);
 }

@@ -37,8 +37,8 @@ export interface Http1Options extends RequestLimits {
 }
 
 /** Fields that the connection itself writes in a refusal, in place of the application's. */
-const OF_CONNECTION = ["date", "server", "connection", "keep-alive", "content-length", "transfer-encoding"];
-const NOT_OF_REFUSALS: ReadonlySet<string> = new Set(OF_CONNECTION);
+const CONNECTION_FIELDS = ["date", "server", "connection", "keep-alive", "content-length", "transfer-encoding"];
+const NOT_IN_REFUSALS: ReadonlySet<string> = new Set(CONNECTION_FIELDS);
 
 /** The state of the reading side. */
 type ReadState = "head" | "body" | "read" | "closed";
@@ -70,7 +70,7 @@ export class Http1Connection extends OutputSource {
     this.#options = options;
   }
 
-  /** True once nothing more will be read or written but the output that is not taken yet. */
+  /** True once no more is read, and no more output is added. */
   get isClosed(): boolean {
     return this.#reading === "closed" && (this.#writing === "idle" || this.#writing === "sent");
   }
@@ -80,7 +80,7 @@ export class Http1Connection extends OutputSource {
     return this.#writing !== "idle" && this.#writing !== "sent";
   }
 
-  /** True once the first byte of the response stands in the output. */
+  /** True once the first byte of the response is in the output. */
   get isAnswering(): boolean {
     return this.#writing !== "awaiting" && this.#writing !== "idle";
   }
@@ -135,14 +135,14 @@ export class Http1Connection extends OutputSource {
     const head = this.#requests?.next();
     this.#leaveDecoder();
     if (head === undefined) {
-      // RFC 9112 §8: the rest of what was begun never comes.
+      // RFC 9112 §8: the rest of a partial head never arrives.
       if (this.hasPeerEnded) this.#reading = "closed";
       return undefined;
     }
     this.#writing = "awaiting";
     this.#head = head;
-    // RFC 9931: what follows a WebSocket handshake or a CONNECT that is refused may be frames, or the tunnel's bytes. It
-    // must not be read as a request.
+    // RFC 9931: the bytes after a refused WebSocket handshake or CONNECT may be frames, or those of the tunnel. They must not
+    // be read as a request.
     const isTransition = head.method === "CONNECT" || (head.upgrade !== "" && hasListMember(head.upgrade, "websocket"));
     this.#keepAlive = !this.#isClosingSoon && head.keepAlive && !isTransition;
     const maxBodyBytes = this.#maxBodyBytes(head);
@@ -191,7 +191,7 @@ export class Http1Connection extends OutputSource {
   }
 
   /** Sends 100 (Continue), once, to a client that waits for it: the application reads the body. */
-  wantBody(): void {
+  sendContinue(): void {
     if (!this.#awaitsContinue || this.#writing !== "awaiting") return;
     this.#awaitsContinue = false;
     this.output.text(CONTINUE);
@@ -201,7 +201,7 @@ export class Http1Connection extends OutputSource {
    * Sends an interim response while the request is being processed: 102, or 100 (which more clients skip) while its body is
    * arriving. Returns false if the response has begun, or there is no request.
    */
-  sayProcessing(): boolean {
+  sendInterim(): boolean {
     if (this.#writing !== "awaiting") return false;
     const isComing = this.#reading === "body";
     this.output.text(isComing ? CONTINUE : PROCESSING);
@@ -209,7 +209,7 @@ export class Http1Connection extends OutputSource {
     return true;
   }
 
-  /** Sends a whole response. A string goes out as UTF-8. `encoded`: the body, where many clients get this response. */
+  /** Sends a whole response. A string goes out as UTF-8. `encoded`: the body, if many clients get this response. */
   respond(response: ResponseHead, body: string | Uint8Array | null, encoded?: EncodedBody): void {
     if (encoded !== undefined && this.#isOrdinary) {
       this.#respondEncoded(response, encoded);
@@ -221,7 +221,7 @@ export class Http1Connection extends OutputSource {
     if (framing.bodyless || body === null || bytes === 0) {
       this.output.text(framing.head);
     } else if (typeof body === "string" && bytes === body.length) {
-      // All ASCII: head and body are one string, and leave in one write.
+      // An ASCII body is joined with its head: one string, one write.
       this.output.text(framing.head + body);
     } else {
       this.output.text(framing.head);
@@ -238,7 +238,7 @@ export class Http1Connection extends OutputSource {
     if (piece === undefined) {
       const { head, bodyless } = this.#framing(response, bytesOf(encoded.data));
       piece = sharedPiece(head, bodyless ? "" : encoded.data);
-      // A response that closes its connection has a field that says so. Its fields may ask for that, too.
+      // A response that closes its connection has a `Connection` field: it is not the same for all clients.
       if (this.#keepAlive) encoded.cacheResponse(options, dateField, piece);
     }
     this.#writing = "sent";
@@ -270,7 +270,7 @@ export class Http1Connection extends OutputSource {
 
   /**
    * Adds bytes to the body of a started response. An empty part writes nothing, as an empty chunk would end the body.
-   * `encoded`: the part, where many clients get it.
+   * `encoded`: the part, if many clients get it.
    */
   write(part: string | Uint8Array, encoded?: EncodedBody): void {
     if (part.length === 0) return;
@@ -305,16 +305,16 @@ export class Http1Connection extends OutputSource {
     this.#endOfResponse();
   }
 
-  /** Answers what `nextRequest` or `nextBody` threw, with these fields beside its own, unless a response has begun; reads no more. */
+  /** Answers an error of `nextRequest` or `nextBody`, with `fields` beside its own, unless a response has begun. Stops reading. */
   refuse(error: ChannelError, fields: readonly string[] = []): void {
     this.#keepAlive = false;
     this.#awaitsContinue = false;
     if (!this.isAnswering) {
       const body = utf8Bytes(`${error.message}\n`);
-      // RFC 9110 §15.6.4: the client may come back, and is told when.
+      // RFC 9110 §15.6.4: tells the client when to come back.
       const retry = error.status === 503 ? ["Retry-After", "1"] : [];
       const own = ["Content-Type", "text/plain; charset=utf-8", ...retry];
-      const others = fieldsBeside(withoutNames(fields, NOT_OF_REFUSALS), own);
+      const others = fieldsBeside(withoutNames(fields, NOT_IN_REFUSALS), own);
       this.output.text(
         encodeResponseHead(error.status ?? 400, [...own, ...others]) +
           this.#options.dateField() +
@@ -382,12 +382,12 @@ export class Http1Connection extends OutputSource {
       if (length !== undefined) head += `Content-Length: ${length}\r\n`;
       else if (request.minor === 1) head += "Transfer-Encoding: chunked\r\n";
     } else if (response.status === 205) {
-      // RFC 9110 §15.3.6: no content, and said so.
+      // RFC 9110 §15.3.6: a 205 has no content, and announces that.
       head += "Content-Length: 0\r\n";
     } else if (response.status === 304) {
       if (own.length !== undefined) head += `Content-Length: ${own.length}\r\n`;
     } else if (isHead && statusHasBody(response.status)) {
-      // RFC 9110 §8.6: the length that GET would have; the application may know it better.
+      // RFC 9110 §8.6: the length that GET would have. One that the application has set wins.
       if (own.length !== undefined) head += `Content-Length: ${own.length}\r\n`;
       else if (length !== undefined) head += `Content-Length: ${length}\r\n`;
     }
@@ -447,7 +447,7 @@ export class Http1Connection extends OutputSource {
     return this.#keepAlive && !this.#awaitsContinue && !this.#isLast;
   }
 
-  /** No request can follow. */
+  /** True if no request can follow. */
   get #isLast(): boolean {
     return this.hasPeerEnded && this.isCaughtUp;
   }

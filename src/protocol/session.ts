@@ -19,7 +19,7 @@ const MIN_RECORD_SIZE = 64;
 /** A record, or the text of a text message alone: no object is made for nearly all of them. */
 export type CompactRecord<R extends SessionRecord = SessionRecord> = R | string;
 
-/** `R`: what the owner keeps with a record. */
+/** `R`: a record with the data that its owner adds. */
 export class Session<R extends CompactRecord<NumberedRecord> = NumberedRecord> {
   /** The number of the last record sent; the first one is 1. */
   sent = 0;
@@ -29,9 +29,9 @@ export class Session<R extends CompactRecord<NumberedRecord> = NumberedRecord> {
   bufferedAmount = 0;
   /** Records 1 to this number of the other end have arrived. */
   received = 0;
-  /** The number of the next record on the present carrier, which may repeat what came on the one before. */
+  /** The number of the next record on the present carrier, which may repeat records of the previous one. */
   #next = 1;
-  /** From `acknowledged` + 1 to `sent`; undefined when empty, for the sake of the many that are idle. */
+  /** From `acknowledged` + 1 to `sent`; undefined when empty: most sessions are idle. */
   #kept: Queue<R> | undefined;
   /** The number in the acknowledgement that was sent last. */
   #acked = 0;
@@ -111,7 +111,7 @@ export class Session<R extends CompactRecord<NumberedRecord> = NumberedRecord> {
     return this.hasAckFor(this.received);
   }
 
-  /** True if so much is not acknowledged that the acknowledgement must not wait. */
+  /** True if so many records or bytes are unacknowledged that the acknowledgement must not wait. */
   get isAckDue(): boolean {
     return this.isAckDueFor(this.received);
   }
@@ -152,7 +152,7 @@ export function recordSize(record: CompactRecord<NumberedRecord>): number {
 /** The memory of a kept record, at least that of an empty one. */
 export function keptSize(record: CompactRecord<NumberedRecord>): number {
   const data = dataOf(record);
-  // A short text is below the least size, whatever its characters.
+  // A short text is below the least size with any characters.
   if (data.length * 2 <= MIN_RECORD_SIZE) return MIN_RECORD_SIZE;
   return Math.max(typeof data === "string" ? memorySize(data) : data.length, MIN_RECORD_SIZE);
 }

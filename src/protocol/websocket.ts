@@ -1,6 +1,6 @@
 // Either end of a WebSocket connection after its handshake: RFC 6455 §5–§7 as a state machine.
 // Bytes in, events out; messages in, bytes out. It has no socket, no clock and no random source: the owner of the socket
-// also keeps the closing timeout of §7.1.1. Of RFC 7692 it knows RSV1 (§6); a `Compression` does the rest.
+// also keeps the closing timeout of §7.1.1. Of RFC 7692 it handles only RSV1 (§6); a `Compression` does the rest.
 // Long because sending, receiving and the closing handshake share one state.
 
 import { isAscii, NO_BYTES, utf8Bytes } from "../base/bytes.ts";
@@ -18,7 +18,7 @@ import {
 import type { Compression } from "./compression.ts";
 import type { EncodedMessage } from "./encoded-message.ts";
 
-/** RFC 6455 §5.1: a client masks the frames that it sends, a server does not; each refuses frames of its own kind. */
+/** RFC 6455 §5.1: a client masks its frames and refuses masked ones; a server does not mask, and refuses unmasked ones. */
 export interface WebSocketSide {
   readonly name: "server" | "client";
   readonly peer: "server" | "client";
@@ -152,9 +152,9 @@ export class WebSocketConnection extends OutputSource {
         return this.#eof ? this.abort() : undefined;
       }
       if (event.type === "close") return this.#closeReceived(event.code, event.reason);
-      // §1.4: after our close frame nothing the peer sends matters but its close frame.
+      // §1.4: after our close frame everything from the peer is ignored except its close frame.
       if (this.#state === "closing") continue;
-      // §5.5.2: a ping is answered at once, whatever the application is doing.
+      // §5.5.2: a ping is answered at once, even if the application is busy.
       if (event.type === "ping") this.#answerPing(event.data);
       return event;
     }
@@ -266,7 +266,7 @@ export class WebSocketConnection extends OutputSource {
     return { type: "closed", by, code, reason: error.message, received: undefined, endsTcp: true, error };
   }
 
-  /** The end of a connection on which this side's close frame was the first: its code stands, whatever the peer answers. */
+  /** The end of a connection on which this side's close frame was the first: its code stands, not that of the answer. */
   #sentClose(): Pick<WebSocketClosed, "by" | "code" | "reason"> {
     return { by: this.#side.name, code: this.#closeCode, reason: this.#closeReason };
   }

@@ -18,7 +18,7 @@ export interface Access {
   /** Undefined where no page of another origin may connect, or the application sends the fields of CORS itself. */
   readonly cors: Cors | undefined;
   /** False: the application sends the fields of CORS itself. */
-  readonly speaksCors: boolean;
+  readonly handlesCors: boolean;
   /** True where every request has to be checked before the handler. */
   readonly isChecked: boolean;
 }
@@ -39,7 +39,7 @@ export function toAccess(
     origins,
     hosts,
     cors: isForeign ? rules : undefined,
-    speaksCors: rules !== undefined,
+    handlesCors: rules !== undefined,
     isChecked: hosts !== undefined || (isForeign && rules !== undefined),
   };
 }

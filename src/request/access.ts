@@ -1,5 +1,5 @@
-// Decides which requests are served and which pages may read the answer: hosts, origins and CORS as one rule. Asked before the
-// handler, so that a preflight needs no login and a request for a foreign host reaches no application code.
+// Decides which requests are served and which pages may read the answer: hosts, origins and CORS as one rule. It runs before
+// the handler, so that a preflight needs no login and a request for a foreign host reaches no application code.
 
 import { type DebugLog, quoted } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -11,7 +11,7 @@ import { VARIES } from "./cors.ts";
 import type { ChannelRequest } from "./request.ts";
 
 /** Answers requests for a foreign host, and preflights; returns true if it did. Never throws. */
-export function isAnsweredAtDoor(request: ChannelRequest): boolean {
+export function answerBeforeHandler(request: ChannelRequest): boolean {
   const { hosts, cors } = contextOf(request).access;
   if (hosts !== undefined && !hosts(request)) {
     const error = new ChannelError("FORBIDDEN_HOST");
@@ -24,9 +24,9 @@ export function isAnsweredAtDoor(request: ChannelRequest): boolean {
 }
 
 /** Prints a line for NODE_DEBUG when a page may not read its answer: otherwise only its own browser reports that. Never throws. */
-export function debugPage(request: ChannelRequest, debug: DebugLog): void {
+export function logUnreadableAnswer(request: ChannelRequest, debug: DebugLog): void {
   const origin = request.headers.get("origin");
-  if (origin === null || request.isWebSocket || !contextOf(request).access.speaksCors || isOriginAllowed(request))
+  if (origin === null || request.isWebSocket || !contextOf(request).access.handlesCors || isOriginAllowed(request))
     return;
   const { method, path } = request;
   debug(`page of ${quoted(origin)} may not read the answer to ${method} ${path}: allowedOrigins does not allow it`);
@@ -41,11 +41,11 @@ export function pageFieldsOf(request: ChannelRequest): readonly string[] | undef
  * Lets a refused page read the refusal, so that its client stops asking. The refusal has no other information, and browsers hide it
  * from requests with cookies: see decision 26.
  */
-export function tellRefusal(request: ChannelRequest): void {
+export function letPageReadRefusal(request: ChannelRequest): void {
   const { exchange } = request;
   const origin = fieldValue(exchange.head.fields, "origin");
-  // No page reads the answer to a preflight.
-  if (origin !== undefined && contextOf(request).access.speaksCors && exchange.head.method !== "OPTIONS")
+  // Only the browser itself reads the answer to a preflight.
+  if (origin !== undefined && contextOf(request).access.handlesCors && exchange.head.method !== "OPTIONS")
     exchange.pageFields = ["Access-Control-Allow-Origin", origin, ...VARIES];
 }
 

@@ -1,5 +1,5 @@
-// How pages of other origins read what they get: CORS, WHATWG Fetch §3.2. Pages that may connect (`allowedOrigins`) may read
-// every answer: of channels, polls and sessions, what a handler returns, and refusals.
+// The fields that let pages of other origins read answers: CORS, WHATWG Fetch §3.2. Pages that may connect (`allowedOrigins`)
+// may read every answer: of channels, polls and sessions, responses of handlers, and refusals.
 
 import { badOption, badValue } from "../base/bad-option.ts";
 import type { ChannelError } from "../base/errors.ts";
@@ -17,7 +17,7 @@ export interface CorsOptions {
   readonly allowHeaders?: readonly string[] | undefined;
   /** Response headers that a page may read, beside `Retry-After` and those that it always may. @default [] */
   readonly exposeHeaders?: readonly string[] | undefined;
-  /** Whether a page may ask with its visitor's cookies, and read the answer. @default true; false with `allowedOrigins: "any"` */
+  /** True: a page may send its visitor's cookies, and read the answer. @default true; false with `allowedOrigins: "any"` */
   readonly credentials?: boolean | undefined;
   /** How long a browser may remember a preflight's answer, in milliseconds. @default 600_000 */
   readonly maxAgeMs?: number | undefined;
@@ -41,7 +41,7 @@ export class Cors {
   readonly #preflight: readonly string[];
   readonly #allowHeaders: string | undefined;
 
-  /** Throws BAD_OPTION for what is no such option. */
+  /** Throws BAD_OPTION. */
   constructor(options: CorsOptions, allowedOrigins: AllowedOrigins) {
     checkOptionNames("cors", options, NAMES);
     const { allowMethods = [], allowHeaders, exposeHeaders = [], maxAgeMs = 600_000 } = options;
@@ -66,7 +66,7 @@ export class Cors {
     ];
   }
 
-  /** Says who may read the answers to a request. True: it was a preflight, and is answered (WHATWG Fetch §3.2.2). */
+  /** Sets the CORS fields of the answer to a request. Returns true for a preflight, which it answers (WHATWG Fetch §3.2.2). */
   admit(request: ChannelRequest, isAllowed: (request: ChannelRequest) => boolean): boolean {
     const { exchange } = request;
     const { fields, method } = exchange.head;

@@ -1,5 +1,5 @@
-// The Fetch Request of a request with a body. A body that it collects whole is in memory until the last of it has come, and
-// counts in `maxTotalReceivedBytes` for so long, as with `ChannelRequest.bytes`. A body that is read as a stream does not.
+// The Fetch Request of a request with a body. A body that it collects whole is in memory until its end has arrived, and
+// counts in `maxTotalReceivedBytes` until then, as with `ChannelRequest.bytes`. A body that is read as a stream does not.
 
 import { ChannelError } from "../base/errors.ts";
 import { Pieces } from "../base/pieces.ts";
@@ -10,7 +10,7 @@ export type HoldMemory = (bytes: number) => boolean;
 /** The memory hook of each counted request and of its clones. */
 const HOLD = new WeakMap<Request, HoldMemory>();
 
-/** The types of Request have its methods as properties, which no class may override by a method. */
+/** The types of Request declare its methods as properties, which a class may not override by methods. */
 interface Methods {
   arrayBuffer(): Promise<ArrayBuffer>;
   bytes(): Promise<Uint8Array<ArrayBuffer>>;
@@ -37,7 +37,7 @@ function defineCountedRequest(): FetchRequestClass {
       if (!isWhole(this)) return super.arrayBuffer();
       const bytes = await collect(this);
       const { buffer } = bytes;
-      // It may be a view of more. A Buffer's own `slice` copies nothing.
+      // The bytes may be a view of a longer buffer. `slice` of a Buffer copies nothing.
       return (bytes.length === buffer.byteLength ? buffer : new Uint8Array(bytes).buffer) as ArrayBuffer;
     }
 

@@ -1,4 +1,4 @@
-// Fetch's Response as an answer: its body is streamed, unless it turns out to be whole.
+// Converts a Fetch Response to data that can be sent. Its body is streamed, unless all of it is there at once.
 
 import { NO_BYTES, utf8 } from "../base/bytes.ts";
 import { runtime } from "../base/runtime.ts";
@@ -23,18 +23,18 @@ export async function fromResponse(response: Response): Promise<SendInit> {
 const TEXT = "text/plain;charset=UTF-8";
 
 /**
- * Bun keeps no content type in a Response that was made of text; its own server adds it later. Text cannot be told from bytes
- * any more, but for bytes that are no UTF-8.
+ * Bun keeps no content type in a Response that was made of text; its own server adds it later. Text and bytes then look the
+ * same, except for bytes that are not UTF-8.
  */
 function isUntypedText(body: SendBody, headers: Headers): boolean {
   return body instanceof Uint8Array && !headers.has("content-type") && !utf8(body).includes("\ufffd");
 }
 
-/** Codings that `fetch` decodes (Fetch §4.4). One that it does not know it leaves, together with all others. */
+/** Codings that `fetch` decodes (Fetch §4.4). If a body has an unknown coding, `fetch` decodes none of its codings. */
 const DECODED: ReadonlySet<string> = new Set(decodedCodings());
 
-/** RFC 9110 §7.6.1: these, and those that Connection names, speak of the connection to the other server. */
-const OF_CONNECTION: ReadonlySet<string> = new Set([
+/** RFC 9110 §7.6.1: these fields, and those that Connection names, describe the connection to the other server. */
+const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
   "proxy-connection",
@@ -46,7 +46,7 @@ const OF_CONNECTION: ReadonlySet<string> = new Set([
 
 /**
  * The header fields that go out. `fetch` decodes a body but leaves `Content-Encoding` and `Content-Length` as the other server
- * sent them: of the body that is sent on they would be wrong. A response that came from `fetch` has a URL; one that the
+ * sent them, which is wrong for the decoded body. A response that came from `fetch` has a URL; one that the
  * application made has none, and its fields are right as they are.
  */
 function headersOf(response: Response): [string, string][] {
@@ -56,7 +56,7 @@ function headersOf(response: Response): [string, string][] {
   const isDecoded = response.body !== null && isDecodedByFetch(response.headers.get("content-encoding"));
   return headers.filter(([name]) => {
     if (isDecoded && (name === "content-encoding" || name === "content-length")) return false;
-    return !OF_CONNECTION.has(name) && !ofConnection.includes(name);
+    return !CONNECTION_FIELDS.has(name) && !ofConnection.includes(name);
   });
 }
 

@@ -1,4 +1,4 @@
-// One exchange from request to answer: calls the handler and turns what it returns into a response, exactly one.
+// One exchange from request to answer: calls the handler and makes exactly one response of its result.
 
 import { ChannelError } from "../base/errors.ts";
 import { guardHandler, inspectable } from "../base/guard.ts";
@@ -13,7 +13,7 @@ import { discardBody, discardSource } from "../channel/source.ts";
 import type { Handshake } from "../codec/ws-handshake.ts";
 import { ownSize } from "../protocol/encoded-message.ts";
 import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
-import { debugPage, isAnsweredAtDoor } from "./access.ts";
+import { answerBeforeHandler, logUnreadableAnswer } from "./access.ts";
 import { contextOf } from "./context.ts";
 import { fromResponse } from "./fetch.ts";
 import { newChannel } from "./new-channel.ts";
@@ -27,7 +27,7 @@ export type HandlerResult = SendInit | SendBody | Response | AnyChannel | undefi
 
 /**
  * Answers a request, now or later. If it returns nothing and has opened no channel, the client gets a 404; if it throws, a 500,
- * and `onError` is called. `Attachment` is what the server's `upgrade` check returns as `attachment`.
+ * and `onError` is called. `Attachment` is the type of the `attachment` that the server's `upgrade` check returns.
  */
 export type Handler<Attachment = unknown> = (
   request: ChannelRequest<Attachment>,
@@ -47,11 +47,11 @@ export function handleRequest(request: ChannelRequest, handler: Handler): void {
   else guardHandler(handler, request, answer, fail);
 }
 
-/** Answers a request for a foreign host, and a preflight: it is refused then, and no application code sees it. Never throws. */
+/** Answers a request for a foreign host, and a preflight, before any code of the application. Never throws. */
 export function admitRequest(request: ChannelRequest): void {
   const { debug, access } = contextOf(request);
-  if (debug !== undefined) debugPage(request, debug);
-  if (access.isChecked && isAnsweredAtDoor(request)) request.isRefused = true;
+  if (debug !== undefined) logUnreadableAnswer(request, debug);
+  if (access.isChecked && answerBeforeHandler(request)) request.isRefused = true;
 }
 
 /** Calls the handler only for WebSockets that may open. Bytes that arrive meanwhile wait. */
@@ -108,7 +108,7 @@ function answer(request: ChannelRequest, result: HandlerResult, source: Source =
   }
 }
 
-/** True for text or an object literal. Tested first: nearly all results are one, and Fetch stays unloaded until it is used. */
+/** True for text or an object literal. Tested first: nearly all results are one, and Fetch is loaded only when it is used. */
 function isLiteral(result: HandlerResult): result is string | SendInit {
   return typeof result === "string" || (result !== null && Object.getPrototypeOf(result) === Object.prototype);
 }
@@ -158,7 +158,7 @@ function respond(request: ChannelRequest, data: SendData): void {
   const transport = new HttpTransport(exchange, PLAIN, [], { outlivesFin: true });
   const channel = newChannel(request, { transport, handlers: {}, settings: UNLIMITED });
   request.opened(channel);
-  // Begun first, so that it learns of its transport's end even if the stream cannot be read.
+  // `begin` comes first, so that the channel learns of the end of its transport even if the stream cannot be read.
   channel.begin(undefined);
   channel.sendMessage(sendable, "last");
 }

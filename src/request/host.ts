@@ -1,5 +1,5 @@
-// Which hosts a server answers for: RFC 9110 §7.4. A page can let its own name point to any address (DNS rebinding): its
-// requests to a server on this machine or in this network are then of its own origin. Their `Host` tells them apart.
+// The hosts for which a server answers: RFC 9110 §7.4. A page can let its own name point to any address (DNS rebinding): its
+// requests to a server on this machine or in this network are then of its own origin. Only their `Host` shows this.
 
 import { ChannelError } from "../base/errors.ts";
 import { show } from "../base/option-values.ts";
@@ -13,14 +13,14 @@ import type { ChannelRequest } from "./request.ts";
  */
 export type AllowedHosts = readonly (string | RegExp)[];
 
-/** Whether the request's host is one of ours. Never throws. */
+/** Tells whether the server answers for the host of a request. Never throws. */
 export type HostRule = (request: ChannelRequest) => boolean;
 
-/** Undefined where all hosts are allowed. Throws BAD_OPTION, with what to write instead, for what is no host. */
+/** Returns undefined if all hosts are allowed. Throws BAD_OPTION, with the correct form, for a text that is not a host. */
 export function toHostRule(option: AllowedHosts | undefined): HostRule | undefined {
   if (option === undefined) return undefined;
   if (!Array.isArray(option))
-    throw bad(`is no list: ${typeof option === "string" ? `write [${show(option)}]` : `it is ${show(option)}`}`);
+    throw bad(`is not a list: ${typeof option === "string" ? `write [${show(option)}]` : `it is ${show(option)}`}`);
   if (option.length === 0) throw bad("is empty, which would refuse every request: leave it out to allow all hosts");
   const names = new Set<string>();
   const suffixes: string[] = [];
@@ -49,7 +49,7 @@ export function toHostRule(option: AllowedHosts | undefined): HostRule | undefin
   };
 }
 
-/** As a browser sends it: lower case, names in ASCII, IPv6 addresses in brackets and short. */
+/** Returns the host in the form that browsers send: lower case, names in ASCII, IPv6 addresses in brackets and short. */
 function toHost(text: string, entry: string): string {
   if (text.includes("*")) throw bad(`has ${JSON.stringify(entry)}: write ".app.example" for a name and all below it`);
   const bare = text.replace(/^[a-z][a-z0-9+.-]*:\/\//i, "").replace(/[/?#].*$/s, "");
@@ -57,7 +57,7 @@ function toHost(text: string, entry: string): string {
   const [name, port] = split(authority);
   const ascii = URL.canParse(`http://${name}`) ? new URL(`http://${name}`).hostname : "";
   if (ascii === "" || !isAuthority(port === "" ? ascii : `${ascii}:${port}`) || name.includes("@")) {
-    throw bad(`has ${JSON.stringify(entry)}, which is no host`);
+    throw bad(`has ${JSON.stringify(entry)}, which is not a host`);
   }
   const host = port === "" ? ascii : `${ascii}:${port}`;
   if (bare !== text)

@@ -1,4 +1,4 @@
-// Which pages may connect here: RFC 6455 §10.2, RFC 6454. Browsers apply no same-origin policy to WebSockets and send
+// The pages that may connect to a server: RFC 6455 §10.2, RFC 6454. Browsers apply no same-origin policy to WebSockets and send
 // cookies along, so that without this check any page could act for its visitor.
 
 import { ChannelError } from "../base/errors.ts";
@@ -15,16 +15,16 @@ export type AllowedOrigins =
   | readonly (string | RegExp)[]
   | ((origin: string, request: ChannelRequest) => boolean);
 
-/** Whether a page of this origin may connect. Never throws. */
+/** Tells whether a page of this origin may connect. Never throws. */
 export type OriginRule = (origin: string, request: ChannelRequest) => boolean;
 
 /** Receives the errors of a function of the application. */
 export type OriginReporter = (error: unknown, request: ChannelRequest) => void;
 
-/** No pattern is asked for a longer origin: a host name has at most 253 characters (RFC 1035 §2.3.4). */
+/** A longer origin is not matched with patterns: a host name has at most 253 characters (RFC 1035 §2.3.4). */
 const MAX_ORIGIN_CHARS = 512;
 
-/** The option as a rule. Throws BAD_OPTION, with what to write instead, for an origin that no browser would ever send. */
+/** Makes the rule of an option. Throws BAD_OPTION, with the correct form, for an origin that browsers never send. */
 export function toOriginRule(option: AllowedOrigins, report: OriginReporter): OriginRule {
   if (option === "any") return () => true;
   if (typeof option === "function") return fromFunction(option, report);
@@ -42,7 +42,7 @@ export function toOriginRule(option: AllowedOrigins, report: OriginReporter): Or
   }
   return (origin, request) => {
     if (isSameHost(origin, request) || origins.has(origin.toLowerCase())) return true;
-    // "null" is the origin of all sandboxed frames, whoever made them: it is allowed by its name, never by a pattern.
+    // "null" is the origin of every sandboxed frame, of any page: it is allowed by its name, never by a pattern.
     if (origin === "null" || origin.length > MAX_ORIGIN_CHARS) return false;
     return patterns.some((pattern) => pattern.test(origin));
   };
@@ -66,8 +66,9 @@ function fromFunction(
 }
 
 /**
- * A page of the host that was asked for. Where ours is known to be https, a page of http is another origin: whoever is on the
- * network writes it. Where ours is http, a proxy that ends TLS may stand in front, and the page's scheme is not compared.
+ * True for a page of the host that the request asks for. If the request came over https, a page of http is another origin:
+ * anybody on the network could have changed it. If it came over http, a proxy may have ended TLS, so the scheme of the page is
+ * not compared.
  */
 function isSameHost(origin: string, request: ChannelRequest): boolean {
   const [scheme, authority] = origin.toLowerCase().split("://");
@@ -79,7 +80,7 @@ function isSameHost(origin: string, request: ChannelRequest): boolean {
   return authority === (name.endsWith(defaultPort) ? name.slice(0, -defaultPort.length) : name);
 }
 
-/** As browsers send it (RFC 6454 §6.2): lower case, no default port, names in ASCII. */
+/** Returns the origin in the form that browsers send (RFC 6454 §6.2): lower case, no default port, names in ASCII. */
 function toOrigin(entry: string): string {
   if (entry === "null") return entry;
   if (entry === "*") throw bad('has "*": write allowedOrigins: "any"');
@@ -94,7 +95,7 @@ function toOrigin(entry: string): string {
   const page = scheme.toLowerCase().replace(/^ws/, "http");
   const isWeb = page === "http" || page === "https";
   const origin = isWeb ? webOrigin(`${page}://${authority}`) : `${page}://${authority}`.toLowerCase();
-  if (origin === undefined) throw bad(`has ${JSON.stringify(entry)}, which is no origin`);
+  if (origin === undefined) throw bad(`has ${JSON.stringify(entry)}, which is not an origin`);
   if (rest !== authority || page !== scheme.toLowerCase()) {
     throw bad(`has ${JSON.stringify(entry)}, which no browser sends as an origin: write ${JSON.stringify(origin)}`);
   }

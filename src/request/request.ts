@@ -1,4 +1,4 @@
-// The request as the handler sees it. Cheap by default: nothing here is built before it is asked for.
+// The request as the handler sees it. Each part is made on first use, so that unused parts cost nothing.
 
 import { utf8 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -13,15 +13,15 @@ import type { CheckedUpgrade } from "./checked-upgrade.ts";
 import type { Client, ClientFinder } from "./client.ts";
 import { RequestBody } from "./request-body.ts";
 
-/** Fetch requests that were made of one of ours, so that `withChannel` finds its way back. */
+/** The ChannelRequest of each Fetch request that was made from one, so that `withChannel` can find it. */
 const ORIGINALS = new WeakMap<Request, ChannelRequest>();
 
-/** The channel that answers a request, as far as the request is concerned. */
+/** The members of the channel that its request uses. */
 interface Answer {
   /** True if the exchange does not see the end of the conversation: that of a WebSocket. */
   readonly outlivesExchange: boolean;
   readonly signal: AbortSignal;
-  /** The handler threw this: the answer, while nothing was sent; otherwise the end. */
+  /** Called when the handler has thrown: sends an error response if nothing was sent, otherwise ends the channel. */
   failed(error: unknown): void;
 }
 
@@ -31,7 +31,7 @@ interface Owner extends ClientFinder {
 }
 
 /**
- * A request, as the handler gets it. `Attachment` is what the server's `upgrade` check returns as `attachment`.
+ * A request, as the handler gets it. `Attachment` is the type of the `attachment` that the server's `upgrade` check returns.
  * Implements ExchangeListener, which is not in its type because those methods are not public.
  */
 export class ChannelRequest<out Attachment = unknown> {
@@ -41,11 +41,11 @@ export class ChannelRequest<out Attachment = unknown> {
   readonly context: Owner;
   /** @internal The channel that was opened for this request. */
   channel: Answer | undefined;
-  /** @internal What was found before the handler was asked, where the server has an `upgrade` check. */
+  /** @internal The result of the `upgrade` check, if the server has one. */
   upgrade: CheckedUpgrade | undefined;
-  /** @internal Whether its page may connect, once that was asked. */
+  /** @internal True if its page may connect; undefined until `isOriginAllowed` of `access.ts` has found out. */
   isOriginAllowed: boolean | undefined;
-  /** @internal It was answered before anybody was asked: a channel that is opened for it is closed. */
+  /** @internal True if it was answered before the handler ran: a channel that is opened for it is closed. */
   isRefused = false;
   #id: string | undefined;
   #client: Client | undefined;
@@ -65,7 +65,7 @@ export class ChannelRequest<out Attachment = unknown> {
 
   /**
    * A name for logs, made on first use: no other request or channel of this process has it, nor, in all likelihood, of
-   * another process. No secret: it can be guessed.
+   * another process. It can be guessed, so it is not a secret.
    */
   get id(): string {
     this.#id ??= nextId();
@@ -132,7 +132,7 @@ export class ChannelRequest<out Attachment = unknown> {
     return this.#toClient().address;
   }
 
-  /** True if the client asks for the WebSocket protocol, whatever else the request is. */
+  /** True if the client asks for the WebSocket protocol; its handshake may still be malformed. */
   get isWebSocket(): boolean {
     return this.exchange.webSocketRequest !== undefined;
   }
@@ -181,7 +181,7 @@ export class ChannelRequest<out Attachment = unknown> {
     return utf8(await this.bytes());
   }
 
-  /** The whole body as JSON. Rejects with BAD_REQUEST when it is none. */
+  /** The whole body as JSON. Rejects with BAD_REQUEST if it is not JSON. */
   async json(): Promise<unknown> {
     const text = await this.text();
     try {

@@ -31,8 +31,8 @@ export function refuseHandshake(request: ChannelRequest, error: unknown): Transp
 const RESULT_NAMES: readonly PropertyKey[] = ["headers", "attachment", "status", "body"];
 
 /**
- * Undefined for a result that is the answer. Throws BAD_DATA for what is neither answer nor consent: a check fails closed.
- * Consent is undefined, or a literal that has `headers` and `attachment` alone: an Error, for example, is none.
+ * Returns undefined for a result that is the answer to the client. The check allows the WebSocket by returning undefined, or a
+ * literal with only `headers` and `attachment`. Throws BAD_DATA for anything else, such as an Error: a check fails closed.
  */
 export function toAccepted(handshake: Handshake, result: UpgradeResult): CheckedUpgrade | undefined {
   if (result === undefined) return { handshake, fields: NO_FIELDS, attachment: undefined };

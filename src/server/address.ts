@@ -12,7 +12,7 @@ export type Address =
   | { readonly path: string }
   | { readonly port: number; readonly host: string | undefined };
 
-/** The first keep-alive probe of TCP comes after so much silence. */
+/** Silence after which TCP sends its first keep-alive probe. */
 export const KEEP_ALIVE_MS = 30_000;
 
 /** sd_listen_fds(3): the first descriptor after stdin, stdout and stderr. */
@@ -42,19 +42,19 @@ export function addressOf({ remoteAddress }: { readonly remoteAddress?: string |
   return remoteAddress?.startsWith("::ffff:") ? remoteAddress.slice(7) : remoteAddress;
 }
 
-/** Resolves when it listens. Rejects with Node's own error, or BAD_OPTION for an fd that is no listening socket. */
+/** Resolves when it listens. Rejects with Node's own error, or BAD_OPTION for an fd that is not a listening socket. */
 export function listen(server: NetServer, address: Address, backlog: number): Promise<void> {
   return listenAt(address, () => tryToListen(server, address, backlog));
 }
 
-/** The same with any function that listens, and rejects with an error like Node's. */
+/** `listen` for a runtime with a function of its own that listens. Rejects with an error like Node's. */
 export async function listenAt(address: Address, tryToListen: () => Promise<void>): Promise<void> {
   try {
     await tryToListen();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if ("fd" in address && code === "EINVAL") {
-      throw new ChannelError("BAD_OPTION", `fd ${address.fd} is no stream socket of this process`, { cause: error });
+      throw new ChannelError("BAD_OPTION", `fd ${address.fd} is not a stream socket of this process`, { cause: error });
     }
     if (!("path" in address) || code !== "EADDRINUSE" || !(await removeStale(address.path))) throw error;
     await tryToListen();

@@ -35,7 +35,7 @@ export function toServeOptions(first: unknown, second: unknown): ServeOptions {
   return fieldsOf(first);
 }
 
-/** Throws BAD_OPTION if `first` is no handler and has no `fetch`, or has options although there is a second argument. */
+/** Throws BAD_OPTION if `first` is neither a handler nor has `fetch`, or has options although there is a second argument. */
 export function checkHandler(owner: string, first: unknown): void {
   if (typeof first === "function") return;
   if (!hasFetch(first)) throw noHandler(owner, first);
@@ -54,7 +54,7 @@ export function toGraceMs(owner: string, options: { readonly graceMs?: number | 
 
 /**
  * Returns the options among the fields of an object of a class, such as a framework's application. It has fields and methods
- * of its own: Hono's `onError` is a method and no option. A field whose name is nearly an option's is refused as a mistake.
+ * of its own: Hono's `onError` is a method, not an option. A field whose name is nearly an option's is refused as a mistake.
  */
 function fieldsOf(application: object): ServeOptions {
   const fields = Object.fromEntries(Object.entries(application).filter(([, value]) => typeof value !== "function"));

@@ -16,7 +16,7 @@ export interface ServerStats {
   readonly connections: number;
   /** Connections so far. One with a PROXY header counts when that has been read, one with TLS after its handshake. */
   readonly connectionsOpened: number;
-  /** Connections that were sent away because of `maxConnections`, or because the server was stopping. */
+  /** Connections that were refused because of `maxConnections`, or because the server was stopping. */
   readonly connectionsRefused: number;
   /** Requests so far, without those that cannot be served: malformed, too big, too late. */
   readonly requests: number;
@@ -79,7 +79,7 @@ export class ServerCounts {
     add(this.#errors[source], error instanceof ChannelError ? error.code : "OTHER");
   }
 
-  /** The counters, together with what is open now. */
+  /** The counters, and the open connections and channels. */
   stats(connections: readonly Connection[], openChannels: readonly TransportChannel[]): ServerStats {
     let { bytesReceived, bytesSent } = this;
     for (const connection of connections) {

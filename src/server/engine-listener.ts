@@ -9,7 +9,7 @@ export interface EngineListener extends ExchangeSource {
   readonly url: string;
   /** Resolves when it listens. Rejects with Node's own error, or BAD_OPTION. */
   listen(): Promise<void>;
-  /** Warns of a certificate that is not valid now. It is taken all the same: a client may ignore it, and clocks differ. */
+  /** Warns of a certificate that is not valid now. It is used nevertheless: a client may ignore the dates, and clocks differ. */
   warnOfCertificate(): void;
   /** See `Server.setTls`. */
   setTls(options: TlsRenewal): void;

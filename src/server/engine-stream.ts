@@ -17,7 +17,7 @@ export interface EngineStream extends ByteStream, Connection {
 export interface StreamOwner {
   /** Counts the unsent bytes of all streams. */
   readonly budget: BufferBudget;
-  /** How long a peer may take nothing of what is unsent, in milliseconds. */
+  /** How long a peer may take none of the unsent bytes, in milliseconds. */
   readonly writeTimeoutMs: number;
   /** Ends a listener that has waited for its client for too long. Returns true if it did. */
   tickListener(listener: ByteStreamListener | undefined, now: number): boolean;

@@ -1,6 +1,6 @@
-// A server without a listener: serves the exchanges that a source hands it, keeps its open channels, and ends all when it
+// A server without a listener: serves the exchanges that a source hands it, keeps its open channels, and ends them when it
 // is stopped. The engine's source is `connections.ts`. An adapter for another server brings a source of its own.
-// Long because requests, channels and the stop share what is open.
+// Long because requests, channels and the stop share the sets of open things.
 
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { DebugLog } from "../base/debug-log.ts";
@@ -121,7 +121,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     return this.#status;
   }
 
-  /** Starts the timeouts. Called once. Without a source there are the exchanges that `onExchange` is given, no more. */
+  /** Starts the timeouts. Called once. Without a source it serves only the exchanges that are given to `onExchange`. */
   start(source?: ExchangeSource): void {
     this.#source = source;
     this.#ticker.start();
@@ -157,7 +157,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   }
 
   /**
-   * Takes an exchange that the caller answers, by a channel or by itself. The request is refused, and answered, where no
+   * Takes an exchange that the caller answers, by a channel or by itself. The request is refused, and answered, if no
    * handler would have been called: for a foreign host, and for a preflight.
    */
   take(exchange: Exchange): ChannelRequest {
@@ -203,7 +203,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   channelOpened(channel: TransportChannel, request: ChannelRequest): void {
     this.#channels.add(channel);
     this.#observer.channelOpened(channel, request);
-    // Its handler was running when the stop began.
+    // The handler was still running when the stop began.
     if (this.#status !== "running") queueMicrotask(() => channel.goAway(comeBackMs()));
   }
 
@@ -257,7 +257,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     this.#moveTo("stopping");
     const startedAt = this.clock.now();
     this.#observer.serverStopping(graceMs, this.#source?.size ?? 0, this.#channels.size);
-    // Neither the clock's timers nor half-closed sockets keep the process alive, but whoever awaits a stop must see its end.
+    // Neither the clock's timers nor half-closed sockets keep the process alive, but an awaited stop must come to its end.
     const awake = setInterval(() => {}, 60_000);
     try {
       await this.#endAll(graceMs);
@@ -274,9 +274,9 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     const startedAt = this.clock.now();
     this.#source?.stopAccepting();
     for (const channel of this.#channels.snapshot()) this.#guard(() => channel.goAway(comeBackMs()));
-    // A client between two polls fetches with the next one what was sent before the stop.
+    // A client between two polls fetches the messages that were sent before the stop with its next poll.
     await within(this.clock, graceMs, this.sessions.noneLingers());
-    // A request may have arrived that nobody has read yet: its client would see nothing but the end of the connection.
+    // A request may have arrived and not been read: its client would see only the end of the connection.
     for (let turns = 0; turns < 2; turns++) await new Promise(setImmediate);
     this.#source?.endConnections();
     await within(this.clock, Math.max(graceMs - (this.clock.now() - startedAt), 0), this.#empty());

@@ -1,5 +1,5 @@
-// The seam between an `ExchangeServer` and whatever brings it exchanges: the engine's connections, or an adapter for the
-// server of somebody else. Nothing here knows a socket.
+// The seam between an `ExchangeServer` and the source of its exchanges: the connections of the engine, or an adapter for
+// another server. It is independent of sockets.
 
 import type { IndexedItem } from "../base/indexed-set.ts";
 
@@ -13,7 +13,7 @@ export interface Connection extends IndexedItem {
   readonly bytesSent: number;
   /** Called twice a second: ends the connection if it has waited for its client for too long. Returns true if it did. */
   tick(now: number): boolean;
-  /** Called while all clients together have sent too much: a connection that holds its equal part of it ends its input. */
+  /** Called while the input of all clients is over its limit: a connection that holds its equal share or more is ended. */
   makeRoom(): void;
 }
 
@@ -31,8 +31,8 @@ export interface ExchangeSource {
   tick?(): void;
   /** Accepts nothing new. A connection that is answering says in its last response that it closes. */
   stopAccepting(): void;
-  /** Ends each connection that is ours as soon as it has answered what it has read. */
+  /** Ends each connection of this source as soon as it has answered the requests that were read. */
   endConnections(): void;
-  /** Drops what is still open. Resolves when all of it is closed, and nothing accepts. */
+  /** Drops the connections that are still open. Resolves when all are closed, and no new ones are accepted. */
   dropConnections(): Promise<void>;
 }

@@ -41,18 +41,18 @@ export function toLeftOut(logger: Logger | undefined): LeftOut {
   };
 }
 
-/** Warns through the logger, or else on the console: a warning helps most where nothing is set up yet. Never throws. */
+/** Warns through the logger, or else on the console: a warning helps most before a logger is set up. Never throws. */
 export function logWarn(logger: Logger | undefined, details: object, message: string): void {
   const text = `unichannel: ${message}`;
   guard(() => (logger === undefined ? console.warn(text) : logger.warn(details, text)), ignore);
 }
 
-/** Logs at `info`. Without a logger nothing is printed: a library does not print what nobody asked for. Never throws. */
+/** Logs at `info`; only to a logger, because a library does not print unasked. Never throws. */
 export function logInfo(logger: Logger | undefined, details: object, message: string): void {
   guard(() => logger?.info(details, `unichannel: ${message}`), ignore);
 }
 
-/** For errors of the reporter itself: there is nobody left to tell. */
+/** Ignores errors of the reporter itself. */
 function ignore(): void {}
 
 function log(

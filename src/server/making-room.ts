@@ -1,5 +1,5 @@
 // Makes room while all clients together have sent more than `maxTotalReceivedBytes`. A client that grows is found when its
-// bytes come; clients that hold much and do not grow any more are found here.
+// bytes arrive; this finds clients that hold much and do not grow any more.
 
 import { TransportChannel } from "../channel/transport-channel.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";

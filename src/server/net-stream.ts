@@ -1,16 +1,14 @@
 // A ByteStream over a socket of node:net or node:tls, with public API only.
 // Bytes that the system does not take at once wait here and go to the socket in slices: a socket reports a write only when
-// all of it is taken, and a slow client must not look like one that has stopped.
+// the system has taken all of it, and a slow client must not look like one that has stopped.
 
 import type { Socket } from "node:net";
-import { latin1Bytes, type Piece } from "../base/bytes.ts";
+import { latin1Bytes, NO_BYTES, type Piece } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { ByteStreamListener } from "../transport/io/byte-stream.ts";
 import { MIN_SLICE_BYTES, WriteQueue } from "../transport/io/write-queue.ts";
 import { addressOf } from "./address.ts";
 import type { EngineStream, StreamOwner } from "./engine-stream.ts";
-
-const NOTHING = new Uint8Array(0);
 
 /**
  * The property of a socket that holds its stream. All sockets share their listeners, which read it: closures would cost each
@@ -25,7 +23,7 @@ export class NetStream implements EngineStream {
   index: number | undefined = undefined;
   readonly #socket: Socket;
   readonly #owner: StreamOwner;
-  /** True while the system has not taken all that the socket was given. */
+  /** True while the system has not taken all bytes that were written to the socket. */
   #isBlocked = false;
   #isEnding = false;
   /** Output that waits until the system has taken the rest. Made with the first such output. */
@@ -64,18 +62,18 @@ export class NetStream implements EngineStream {
   }
 
   get bytesSent(): number {
-    // Node's count includes what it still holds.
+    // Node's count includes bytes that it still holds.
     return this.#socket.bytesWritten - this.#socket.writableLength;
   }
 
   write(output: Piece | readonly Piece[]): void {
     if (this.#isEnding || !this.#socket.writable) return;
     const sliceBytes = this.#queue === undefined ? MIN_SLICE_BYTES : this.#queue.sliceBytes;
-    if (!this.#isBlocked && sizeOf(output) <= 2 * sliceBytes) this.#hand(output);
+    if (!this.#isBlocked && sizeOf(output) <= 2 * sliceBytes) this.#writeToSocket(output);
     else {
       this.#toQueue().add(output);
       this.#pump();
-      this.#count();
+      this.#updateBudget();
     }
   }
 
@@ -125,16 +123,16 @@ export class NetStream implements EngineStream {
   /** Called by the socket's "close" event. */
   closed(): void {
     this.#isBlocked = false;
-    this.#count();
+    this.#updateBudget();
     this.#queue = undefined;
     const { errored } = this.#socket;
-    // Since Node 22 a socket that we destroy ourselves reports the unfinished writes as an error. It is none.
+    // Since Node 22 a socket that we destroy ourselves reports its unfinished writes as an error.
     const isOurs = (errored as NodeJS.ErrnoException | null)?.code === "ECANCELED";
     this.listener.onClosed(isOurs ? undefined : (errored ?? undefined));
     this.#owner.streamClosed(this);
   }
 
-  /** Drops a peer that has taken nothing of what is unsent for `writeTimeoutMs`. Returns true if it did. */
+  /** Drops a peer that has taken no bytes for `writeTimeoutMs` while some are unsent. Returns true if it did. */
   #tickWrites(now: number): boolean {
     if (!this.#isBlocked) {
       this.#findReset();
@@ -152,25 +150,25 @@ export class NetStream implements EngineStream {
   }
 
   /**
-   * Finds a reset on a socket that is not read, which does not notice it: an empty write sends nothing, but fails. Where
-   * something is unsent, that fails by itself.
+   * Finds a reset on a socket that is not read: such a socket does not notice it, but an empty write, which sends nothing,
+   * fails. While bytes are unsent this is not needed: their write fails.
    */
   #findReset(): void {
-    if (this.#socket.isPaused() && this.#socket.writable) this.#socket.write(NOTHING);
+    if (this.#socket.isPaused() && this.#socket.writable) this.#socket.write(NO_BYTES);
   }
 
   /** Gives the socket slice after slice, until the system does not take one at once. */
   #pump(): void {
     const queue = this.#queue!;
     while (!this.#isBlocked && queue.bytes > 0) {
-      this.#hand(queue.take());
+      this.#writeToSocket(queue.take());
       if (!this.#isBlocked) queue.moved();
     }
   }
 
-  #hand(output: Piece | readonly Piece[]): void {
+  #writeToSocket(output: Piece | readonly Piece[]): void {
     const socket = this.#socket;
-    // A TLS socket takes nothing at once.
+    // A TLS socket never takes bytes at once.
     const onTaken = this.isEncrypted ? this.#toQueue().onTaken : undefined;
     if (typeof output === "string") socket.write(output, "latin1", onTaken);
     else if (output instanceof Uint8Array) socket.write(output, onTaken);
@@ -188,25 +186,25 @@ export class NetStream implements EngineStream {
     }
     if (onTaken !== undefined) this.#block();
     else if (socket.writableLength > 0) {
-      // Node's "drain" comes only after its high-water mark was passed. The callback of an empty write behind the rest comes
-      // always, and costs nothing while the system takes all at once.
+      // Node emits "drain" only after its high-water mark was passed. The callback of an empty write behind the rest is always
+      // called, and is not needed while the system takes all bytes at once.
       this.#block();
-      socket.write(NOTHING, this.#queue!.onTaken);
+      socket.write(NO_BYTES, this.#queue!.onTaken);
     }
   }
 
   #block(): void {
     this.#isBlocked = true;
     this.#toQueue().stalledSince = undefined;
-    this.#count();
+    this.#updateBudget();
   }
 
-  /** Called when the system has taken what the socket was given. */
+  /** Called when the system has taken the bytes that were written to the socket. */
   #taken(): void {
     this.#isBlocked = false;
     this.#queue!.moved();
     this.#pump();
-    this.#count();
+    this.#updateBudget();
     if (this.#isBlocked) return;
     if (this.#isEnding) this.#socket.end();
     this.listener.onDrain();
@@ -221,7 +219,7 @@ export class NetStream implements EngineStream {
   }
 
   /** Updates the sum of all streams. */
-  #count(): void {
+  #updateBudget(): void {
     const queue = this.#queue;
     if (queue === undefined) return;
     const bytes = this.bufferedAmount + this.pinnedBytes;

@@ -52,13 +52,13 @@ export interface ServerLimits {
   /** Unsent bytes of a channel, at which its `onOverflow` applies. @default 1_048_576 (1 MiB) */
   readonly maxBufferedBytes: number;
   /**
-   * Unsent bytes of all channels together. Over it `onOverflow` applies to those that hold their equal part or more.
+   * Unsent bytes of all channels together. Over it `onOverflow` applies to those that hold their equal share or more.
    * @default 268_435_456 (256 MiB): as much as 256 clients that read nothing may hold
    */
   readonly maxTotalBufferedBytes: number;
   /**
    * Bytes that all clients together have sent and the application has not taken: unfinished messages and bodies, and
-   * messages that wait for their receiver. Over it clients that hold their equal part or more are refused: 503, or close
+   * messages that wait for their receiver. Over it clients that hold their equal share or more are refused: 503, or close
    * 1013. A turn of the event loop reads up to 64 KiB of each connection before all are looked at. @default 201_326_592 (192 MiB)
    */
   readonly maxTotalReceivedBytes: number;
@@ -78,10 +78,10 @@ export interface ServerLimits {
   readonly maxConnectionsPerAddress: number;
   /** How long a TLS handshake may take, in milliseconds; then the connection is dropped. @default 10_000 */
   readonly tlsHandshakeTimeoutMs: number;
-  /** How long a peer may take to end what we have ended, in milliseconds; then it is dropped. @default 5000 */
+  /** How long a peer may take to end its side of a closed connection, in milliseconds; then it is dropped. @default 5000 */
   readonly closeTimeoutMs: number;
   /**
-   * How long a peer may take nothing of what is unsent, in milliseconds; then it is lost: 1006. One that reads slowly lives.
+   * How long a peer may take none of the unsent bytes, in milliseconds; then it is lost: 1006. One that reads slowly is not.
    * @default 60_000
    */
   readonly writeTimeoutMs: number;
@@ -100,7 +100,7 @@ export interface ServerLimits {
   /** How long a connection may be idle between requests, in milliseconds; then it is closed. @default 60_000 */
   readonly keepAliveTimeoutMs: number;
   /**
-   * After so many milliseconds of silence a WebSocket gets a ping, and an event stream a comment. 0: never.
+   * Silence in milliseconds after which a WebSocket gets a ping, and an event stream a comment. 0: never.
    * @default 25_000: under the 30 s that Heroku and the 60 s that nginx and AWS ALB allow by default
    */
   readonly pingIntervalMs: number;
@@ -108,7 +108,7 @@ export interface ServerLimits {
   readonly pongTimeoutMs: number;
 }
 
-/** The options of `serve`. `Attachment` is what `upgrade` returns as `attachment`. */
+/** The options of `serve`. `Attachment` is the type of the `attachment` that `upgrade` returns. */
 export interface ServeOptions<Attachment = unknown> extends Partial<ServerLimits> {
   /** TCP port; 0 takes any free one. @default 9090 */
   readonly port?: number | undefined;
@@ -126,7 +126,7 @@ export interface ServeOptions<Attachment = unknown> extends Partial<ServerLimits
   /** Length of the system's queue of connections not accepted yet. @default 1024 */
   readonly backlog?: number | undefined;
   /**
-   * Pages of other origins that may open WebSockets and sessions here, and read what they are answered; a page of the
+   * Pages of other origins that may open WebSockets and sessions here, and read the answers; a page of the
    * request's own host always may. @default []
    */
   readonly allowedOrigins?: AllowedOrigins | undefined;
@@ -136,8 +136,8 @@ export interface ServeOptions<Attachment = unknown> extends Partial<ServerLimits
    */
   readonly allowedHosts?: AllowedHosts | undefined;
   /**
-   * Whether pages of `allowedOrigins` get the CORS fields and the answers to preflights that they need, on all carriers. An
-   * object says more; false leaves it all to the application. @default true
+   * True: pages of `allowedOrigins` get the CORS fields and the answers to preflights that they need, on all carriers. An
+   * object gives details; false leaves CORS to the application. @default true
    */
   readonly cors?: boolean | CorsOptions | undefined;
   /**
@@ -159,7 +159,7 @@ export interface ServeOptions<Attachment = unknown> extends Partial<ServerLimits
    */
   readonly http2?: boolean | Http2Options | undefined;
   /**
-   * The proxies in front of the server. Their `proxyHeaders` and PROXY headers say who the client is; anybody else's are
+   * The proxies in front of the server. Their `proxyHeaders` and PROXY headers say who the client is; those of others are
    * ignored. @default none
    */
   readonly trustedProxies?: TrustedProxies | undefined;
@@ -169,7 +169,7 @@ export interface ServeOptions<Attachment = unknown> extends Partial<ServerLimits
    */
   readonly proxyHeaders?: readonly ProxyHeader[] | undefined;
   /**
-   * Whether connections begin with a PROXY header (versions 1 and 2). `"required"`: all do, and all come from
+   * The PROXY header (versions 1 and 2) at the beginning of connections. `"required"`: all have it, and all come from
    * `trustedProxies`; others are refused with 400. `"optional"`: those from `trustedProxies` may. @default "off"
    */
   readonly proxyProtocol?: "off" | "optional" | "required" | undefined;
@@ -178,7 +178,7 @@ export interface ServeOptions<Attachment = unknown> extends Partial<ServerLimits
    * without `onError`, errors at `error` and slow clients that were closed at `warn`.
    */
   readonly logger?: Logger | undefined;
-  /** Called with everything that a callback or handler throws. Its own exceptions are ignored. @default the logger, or console.error */
+  /** Called with each exception of a callback or handler. Its own exceptions are ignored. @default the logger, or console.error */
   readonly onError?: ErrorReporter | undefined;
 }
 
@@ -262,7 +262,7 @@ export function toLimits(options: ServeOptions): ServerLimits {
   return limits;
 }
 
-/** Clamps a delay to what a timer of Node can hold: from 1 ms to 24 days. */
+/** Clamps a delay to the range of Node's timers: from 1 ms to 24 days. */
 export function toTimerMs(ms: number): number {
   return Math.min(Math.max(ms, 1), MAX_TIMER_MS);
 }

@@ -15,7 +15,7 @@ import type { ProxyMatcher } from "./trusted-proxies.ts";
 
 /** The connections in front of which the header stands. */
 export interface ProxyFrontOwner {
-  /** Makes and counts the stream of a socket; undefined if there is no room for it: the socket has been answered then. */
+  /** Makes and counts the stream of a socket. Undefined if there is no room for it: the socket has got an answer then. */
   openStream(socket: Socket): NetStream | undefined;
   /** Counts the connection for its address; false if the address has too many. */
   admit(connection: NetStream | Socket, address: string | undefined): boolean;
@@ -43,18 +43,18 @@ export function toProxyFront(
 }
 
 export class ProxyFront {
-  readonly #isRequired: boolean;
+  readonly #header: "required" | "optional";
   readonly #isProxy: ProxyMatcher;
   readonly #tls: ProxiedTls | undefined;
   readonly #owner: ProxyFrontOwner;
 
   constructor(
-    mode: "optional" | "required",
+    header: "required" | "optional",
     isProxy: ProxyMatcher,
     tls: TlsOptions | undefined,
     owner: ProxyFrontOwner,
   ) {
-    this.#isRequired = mode === "required";
+    this.#header = header;
     this.#isProxy = isProxy;
     this.#owner = owner;
     if (tls === undefined) return;
@@ -72,15 +72,15 @@ export class ProxyFront {
 
   /** Gives the stream of a new connection its listener. */
   accept(stream: NetStream): void {
-    stream.listener = new ProxyListener(stream, this.#isRequired, {
+    stream.listener = new ProxyListener(stream, this.#header, {
       headerRead: (header, rest) => this.#begin(stream, header, rest),
       headerRefused: (error) => this.#refuse(stream, error),
     });
     if (this.#isProxy(stream.remoteAddress)) return;
-    if (this.#isRequired) {
+    if (this.#header === "required") {
       this.#refuse(stream, new ChannelError("BAD_REQUEST", "connections are accepted from trustedProxies only"));
     } else {
-      // A PROXY header of anybody else is read as HTTP, which it is not: 400.
+      // The PROXY header of another peer is read as HTTP, and gets a 400.
       this.#begin(stream, "absent", undefined);
     }
   }

@@ -7,7 +7,7 @@ import { type Logger, logWarn } from "./log.ts";
 
 /** Number of origins and hosts that are logged in the life of a server. Clients can send any. */
 const MAX_NAMED = 100;
-/** Length of the longest value that is logged. A longer one is no origin or host: RFC 1035 §2.3.4 allows 253 characters. */
+/** Length of the longest value that is logged. A longer one is not an origin or host: RFC 1035 §2.3.4 allows 253 characters. */
 const MAX_CHARS = 300;
 
 export class RefusalLog {

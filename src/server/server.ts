@@ -8,16 +8,16 @@ export type ServerStatus = "running" | "stopping" | "stopped";
 
 /** The part of a server that has nothing to do with listening. */
 export interface BaseServer extends AsyncDisposable {
-  /** Whether it serves, waits for open work to end, or is over. */
+  /** The state of the server: it serves, waits for open work to end, or has stopped. */
   readonly status: ServerStatus;
   /**
    * Stops: no new connections; WebSockets get 1001, event streams their end with a `retry:` of 1 to 3 s, parked polls a 503 with
    * `Retry-After`, running handlers finish, all within `graceMs`; then the rest is dropped. When it resolves every
    * close handler has run. Calling it again returns the same promise. With `Infinity` nothing is dropped. Rejects with
-   * BAD_OPTION, and changes nothing, for a `graceMs` that is no such number.
+   * BAD_OPTION, and changes nothing, for a `graceMs` that is not a number of milliseconds.
    */
   stop(options?: { /** @default 5000 */ readonly graceMs?: number }): Promise<void>;
-  /** Returns what is open now, and the counters. Looks at each open connection and channel. */
+  /** Returns the numbers of open connections and channels, and the counters. Takes time for each that is open. */
   stats(): ServerStats;
 }
 

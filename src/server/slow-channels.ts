@@ -1,16 +1,16 @@
-// Ends channels that hold their equal part or more of all unsent bytes while these exceed `maxTotalBufferedBytes`. A send
-// finds the channels whose buffer grows; channels to which nothing more is sent are found here.
+// Ends channels that hold their equal share or more of all unsent bytes while these exceed `maxTotalBufferedBytes`. A send
+// finds channels whose buffer grows; this finds channels to which nothing more is sent.
 
 import type { TransportChannel } from "../channel/transport-channel.ts";
 
 /**
- * How long a channel may hold its part. A client that takes what it is sent holds less than its part within this time; a
- * session's client, which is asked to, acknowledges within it.
+ * How long a channel may hold its share. A client that reads holds less within this time, and the client of a session
+ * acknowledges within it, as it is asked to.
  */
 const PATIENCE_MS = 5000;
 
 export class SlowChannels {
-  /** Channels that hold their part without a break, and since when. */
+  /** Channels that hold their share without a break, and since when. */
   #since: ReadonlyMap<TransportChannel, number> | undefined;
 
   /** Called with each tick while the sum is exceeded. */

@@ -8,7 +8,7 @@ import type { Connection } from "./exchange-source.ts";
 /** A timeout begins with one tick and ends with another: each may come this late, both together a second. */
 const TICK_MS = 500;
 
-/** Ending a connection takes about 0.15 ms. After so many, the event loop gets a turn for everything else. */
+/** Ending a connection takes about 0.15 ms. After this many, the event loop gets a turn for other work. */
 const MAX_ENDED_PER_TURN = 64;
 
 type Open = Connection | TransportChannel;
@@ -24,11 +24,11 @@ const MOVES = {
 type TickerState = keyof typeof MOVES;
 
 export interface TickerOwner {
-  /** Everything that is open, as a copy. */
+  /** The open connections and channels, as a copy. */
   open(): readonly Open[];
   /** Called with each tick, before anything is checked. Must not throw. */
   tickBegins(now: number): void;
-  /** Told of what a tick throws. */
+  /** Receives an exception of a tick. */
   tickFailed(error: unknown): void;
 }
 
@@ -67,8 +67,8 @@ export class Ticker {
     const open = this.#owner.open();
     const isLate = now - this.#tickedAt >= 2 * TICK_MS;
     this.#tickedAt = now;
-    // A process that was busy or suspended has not read what came meanwhile. It reads before anything is taken for silence.
-    // Bun and Deno run what was put off with setImmediate before they read: the second one comes after the read.
+    // A process that was busy or suspended reads the bytes that came meanwhile before it counts silence. Bun and Deno run
+    // callbacks of setImmediate before they read: the second one comes after the read.
     if (isLate) setImmediate(() => setImmediate(() => this.#check(open, 0)));
     else this.#check(open, 0);
   }
@@ -83,7 +83,7 @@ export class Ticker {
         return;
       }
       const one = open[i]!;
-      // It has closed since the snapshot was taken.
+      // One that has closed since the snapshot is skipped.
       if (one.index === undefined) continue;
       try {
         if (one instanceof TransportChannel ? tickChannel(one, now) : one.tick(now)) ended += 1;

@@ -10,7 +10,7 @@ const MAX_PSK_BYTES = 256;
 
 type Report = (error: unknown) => void;
 
-/** Returns the options with guarded callbacks. A callback that is no function stays as it is, for Node to refuse. */
+/** Returns the options with guarded callbacks. A callback that is not a function stays as it is, and Node refuses it. */
 export function guardTlsCallbacks(options: TlsOptions, report: Report): TlsOptions {
   const { SNICallback, ALPNCallback, pskCallback } = options;
   return {
@@ -40,7 +40,7 @@ function guardSni(ask: Sni, report: Report): Sni {
       if (error !== undefined && error !== null) answer(error instanceof Error ? error : new Error(String(error)));
       else if (context === undefined || context === null) answer(null);
       else if (isContext(context)) answer(null, context);
-      else fail(bad("SNICallback answered with something that is no context; answer with tls.createSecureContext(…)"));
+      else fail(bad("SNICallback answered with a value that is not a context; answer with tls.createSecureContext(…)"));
     };
     const returned = (value: unknown): void => {
       if (isContext(value)) answer(null, value);

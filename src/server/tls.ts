@@ -16,7 +16,7 @@ const OFFERS = { http1: PROTOCOLS, http1And2: ["h2", ...PROTOCOLS] };
 
 /**
  * Adds the engine's socket settings, protocols and handshake limit to the user's options. Throws BAD_OPTION for options with
- * which no handshake could succeed. `report` is told of what the user's callbacks throw.
+ * which no handshake could succeed. `report` receives exceptions of the user's callbacks.
  */
 export function toTlsOptions(
   options: TlsOptions,

@@ -56,9 +56,9 @@ export function toProxyRules(
 }
 
 /**
- * Makes the matcher of `trustedProxies`; undefined if nobody is trusted. `isUnix` tells whether clients come through a Unix
- * socket; elsewhere a peer without an address is one that has left. Throws BAD_OPTION for an entry that is no address,
- * range or word.
+ * Makes the matcher of `trustedProxies`; undefined if no proxy is trusted. `isUnix` tells whether clients come through a Unix
+ * socket; elsewhere a peer without an address is one that has left. Throws BAD_OPTION for an entry that is not an
+ * address, a range or a word.
  */
 export function toProxyMatcher(
   option: TrustedProxies | undefined,
@@ -89,7 +89,7 @@ export function toProxyMatcher(
   };
 }
 
-/** Takes `proxyHeaders` apart. Throws BAD_OPTION if it is no list of such fields, or has both kinds. */
+/** Takes `proxyHeaders` apart. Throws BAD_OPTION if it is not a list of such fields, or has both kinds. */
 export function toTrustedHeaders(option: readonly ProxyHeader[] | undefined): readonly ForwardedField[] {
   if (option === undefined) return X_FORWARDED;
   const names = Array.isArray(option)
@@ -133,7 +133,7 @@ export function findClient(own: Client, fields: readonly string[], { isProxy, tr
   for (const hop of forwardedHops(fields, trustedHeaders)) {
     scheme = hop.scheme ?? scheme;
     host = hop.host ?? host;
-    // The proxy does not name its peer: nothing is known beyond it.
+    // The proxy does not name its peer, so the hops beyond it are unknown.
     if (hop.address === undefined) break;
     address = hop.address ?? undefined;
     if (address === undefined || !isProxy(address)) break;

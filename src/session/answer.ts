@@ -39,7 +39,7 @@ function closedChannel(request: ChannelRequest, transport: HttpTransport): Trans
 
 /**
  * The fields of every answer; `own` are the application's, checked. An answer contains the token, so no cache may store it,
- * whatever the application's own `Cache-Control` says.
+ * even if the application has a `Cache-Control` of its own.
  */
 export function answerFields(own: readonly string[]): readonly string[] {
   const caching = joinedValues(own, "cache-control");

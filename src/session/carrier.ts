@@ -1,5 +1,5 @@
 // The carriers of a session: a WebSocket, an event stream, or a parked poll, each over the transport that a plain channel
-// has. PROTOCOL.md, "Carriers". A carrier encodes records and decodes what arrives; `transport.ts` decides what is sent.
+// has. PROTOCOL.md, "Carriers". A carrier encodes and decodes records; `transport.ts` decides which are sent.
 
 import { utf8 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -22,10 +22,10 @@ export interface CarrierOwner {
   carrierEnded(status: CloseStatus): void;
 }
 
-/** The part that all three share. */
+/** The part that all three carriers share. */
 export abstract class Carrier implements TransportListener {
   abstract readonly kind: TransportKind;
-  /** True for a poll: it collects what is written, and `finish` sends all of it. */
+  /** True for a poll: it collects records, and `finish` sends all of them. */
   readonly isParked: boolean = false;
   readonly transport: Transport;
   /** Undefined once another carrier has replaced this one: the records that still come are sent again on the next. */
@@ -52,8 +52,8 @@ export abstract class Carrier implements TransportListener {
   finish(): void {}
 
   /**
-   * Ends the carrier after what was written. The codes are a WebSocket's. Waits for what is unsent only after an orderly end:
-   * a client that is too slow for it would not see the end either.
+   * Ends the carrier after the records that were written. The codes are a WebSocket's. Only an orderly end waits for unsent
+   * bytes: a client that is too slow to take them would not see the end either.
    */
   end(code: number, reason: string): void {
     if (code === NORMAL || code === REPLACED) this.transport.close(code, reason);
@@ -100,7 +100,7 @@ export class WebSocketCarrier extends Carrier {
     this.transport.send(asWebSocketMessage(record));
   }
 
-  /** Sends a heartbeat record after a silence of our own, as a page sees no pings; and a ping after one of the client's. */
+  /** Sends a heartbeat record after a silence of this end, because a page sees no pings, and a ping after one of the client. */
   override tick(now: number, heartbeat: Heartbeat): void {
     if (this.#hasWrittenSinceTick) {
       this.#hasWrittenSinceTick = false;
@@ -151,7 +151,7 @@ export class PollCarrier extends Carrier {
     this.transport.sendLast(bodyMessage(this.#text));
   }
 
-  /** Drops what was written: an answer without an `open` has no records, and its status tells why. */
+  /** Drops the collected records: an answer without an `open` has none, and its status tells why. */
   override end(code: number): void {
     this.#text = "";
     const [status, body] = code === REPLACED ? ANSWER_REPLACED : ANSWER_OVER;

@@ -7,7 +7,7 @@ import { EncodedMessage, OutboundRecord } from "../protocol/encoded-message.ts";
 import { bodyMessage, type OutboundMessage } from "../protocol/outbound-message.ts";
 import type { CompactRecord } from "../protocol/session.ts";
 
-/** A smaller message is not copied, whatever memory it keeps. */
+/** A smaller message is not copied, even if it keeps a large buffer in memory. */
 const MIN_COPIED_BYTES = 256;
 
 /** The record of a message with a body. All sessions keep the same object for an EncodedMessage. */

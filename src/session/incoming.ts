@@ -25,7 +25,7 @@ export class Incoming {
     this.#budget = budget;
   }
 
-  /** Messages that the application has not taken: here, and in the channel. */
+  /** Number of messages that the application has not taken: here, and in the channel. */
   get untaken(): number {
     return (this.#messages?.length ?? 0) + (this.listener?.undeliveredMessages ?? 0);
   }
@@ -61,7 +61,7 @@ export class Incoming {
     return this.#deliver("until paused");
   }
 
-  /** Delivers all messages that wait, although the channel is paused: no more come. True if there is room again. */
+  /** Delivers all messages that wait, even to a paused channel: no more arrive. True if there is room again. */
   deliverAll(): boolean {
     return this.#deliver("all");
   }

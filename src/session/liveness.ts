@@ -1,18 +1,18 @@
-// Whether the client of a session is still there: how long it may be away, how long its poll stays parked, and how long an
-// acknowledgement may be missing. PROTOCOL.md, "Liveness". There is no clock here: times are those of the server's ticks,
-// one a second, and each period counts from the first tick that finds it.
+// Decides when the client of a session is gone: how long it may be away, how long its poll stays parked, and how long an
+// acknowledgement may be missing. PROTOCOL.md, "Liveness". It has no clock: it gets the times of the server's ticks, one a
+// second, and each period counts from the first tick that finds it.
 
 import type { Session } from "../protocol/session.ts";
 import type { TransportKind } from "../transport/transport.ts";
 import type { SessionSettings } from "./context.ts";
 
-/** A client that never showed that it has the token is waited for no longer: its connection came to nothing. */
+/** The time for a client that never showed that it has the token: its first connection has probably failed. */
 const UNCONFIRMED_MS = 5000;
-/** The same for a poll, which always ends: the next one may need several round trips of a slow network to come. */
+/** The same time for a poll, which always ends: the next one may need several round trips of a slow network. */
 const UNCONFIRMED_POLL_MS = 20_000;
-/** Factor of the timeout while the carrier is not read: the acknowledgement may be behind what is not read. */
+/** Factor of the timeout while the carrier is not read: the acknowledgement may be behind unread bytes. */
 const PAUSED_FACTOR = 4;
-/** The buffers of a system take less than this for a client that is gone, too: only more shows that the client reads. */
+/** Less than this fits into the buffers of a system even if the client is gone: only more shows that the client reads. */
 const MIN_PROGRESS_BYTES = 16_384;
 /** Each repetition of a record doubles the timeout, this many times at most. */
 const MAX_DOUBLINGS = 6;
@@ -64,12 +64,12 @@ export class Liveness {
     this.#awaySince = undefined;
   }
 
-  /** The client did not acknowledge in time, and what the carrier brought will be sent again. */
+  /** The client did not acknowledge in time: the records of the carrier will be sent again. */
   carrierDropped(): void {
     this.#repetitions += 1;
   }
 
-  /** The client has posted something: it is there, and may still acknowledge what it was sent. */
+  /** The client has posted something, so it is not gone, and may still acknowledge its records. */
   heard(): void {
     this.#awaySince = undefined;
     this.#missingSince = undefined;
@@ -83,15 +83,15 @@ export class Liveness {
     return now - this.#awaySince >= (this.isConfirmed ? resumeMs : Math.min(resumeMs, unconfirmedMs));
   }
 
-  /** Called with each tick while a poll is parked. True if it is to be answered, with nothing. */
+  /** Called with each tick while a poll is parked. True if it is to be answered, without records. */
   isParkOver(now: number): boolean {
     this.#parkedSince ??= now;
     return now - this.#parkedSince >= this.#settings.parkMs;
   }
 
   /**
-   * Called with each tick with a carrier. True if it is to be dropped: nothing has been acknowledged, and the connection has
-   * taken nothing, for twice `heartbeatMs`: the client does not read, or is gone.
+   * Called with each tick with a carrier. True if the carrier is to be dropped: for twice `heartbeatMs` the client has
+   * acknowledged nothing and the connection has taken nothing, so the client does not read, or is gone.
    */
   isAckOverdue(now: number, progress: AckProgress): boolean {
     const { unsentBytes, answersPings, isPaused } = progress;

@@ -10,7 +10,7 @@ import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { parseCount, SESSION_PROTOCOL } from "../codec/session-record.ts";
 import { type AttachmentOf, acceptWebSocket, toSettings } from "../request/accept.ts";
-import { isOriginAllowed, tellRefusal } from "../request/access.ts";
+import { isOriginAllowed, letPageReadRefusal } from "../request/access.ts";
 import { toHandlers } from "../request/channel-options.ts";
 import { contextOf } from "../request/context.ts";
 import { newChannel, refusedChannel } from "../request/new-channel.ts";
@@ -40,8 +40,8 @@ const DEFAULTS: SessionSettings = settingsOf(60_000, HEARTBEAT_MS, 25_000);
  * over WebSocket, event stream and poll, with no message lost, duplicated or reordered while it lives (PROTOCOL.md).
  *
  * Every request of a client comes through the handler and here, posted messages too. The first one makes the channel and calls
- * `handlers.open`; the others return the same channel, and their `handlers` and `options` count for nothing but
- * `identity`, `headers` and `compress`. A request that is refused (400, 403, 405, 406, 410, 503) gets a channel that is closed.
+ * `handlers.open`; the others return the same channel, and of their `handlers` and `options` only
+ * `identity`, `headers` and `compress` count. A request that is refused (400, 403, 405, 406, 410, 503) gets a channel that is closed.
  *
  * Throws ALREADY_ANSWERED and NOT_OUR_REQUEST, as `openChannel` does.
  */
@@ -86,15 +86,15 @@ function accept(request: ChannelRequest, given: SessionHandlers, options: AnySes
     }
   } catch (error) {
     const refusal = toRefusal(error);
-    if (refusal.code === "FORBIDDEN_ORIGIN") tellRefusal(request);
+    if (refusal.code === "FORBIDDEN_ORIGIN") letPageReadRefusal(request);
     return refuse(request, refusal);
   }
   return answerOther(request, answerFields(own));
 }
 
 /**
- * True for a request of a page that may not connect. An image's GET has no `Origin` and carries the visitor's cookies all the
- * same: `Sec-Fetch-Site` says where it comes from (W3C Fetch Metadata §2.3). A request whose answer a page can read always has
+ * True for a request of a page that may not connect. An image's GET has no `Origin` but carries the visitor's cookies:
+ * `Sec-Fetch-Site` says where it comes from (W3C Fetch Metadata §2.3). A request whose answer a page can read always has
  * an `Origin`.
  */
 function isForeign(request: ChannelRequest): boolean {

@@ -1,5 +1,5 @@
-// The options of a session and their checks. A wrong value is refused where it is given: sent to the client, it would end
-// every connection that the client makes, without a hint at the cause.
+// The options of a session and their checks. A wrong value is refused at once: sent to the client, it would end every
+// connection of the client without a hint at the cause.
 
 import { MAX_TIMER_MS } from "../base/clock.ts";
 import { checkAmount, checkInteger, checkString, type ValueCheck } from "../base/option-values.ts";
@@ -40,7 +40,7 @@ export interface SessionOptions<In = Message, Out = SendData, Attachment = unkno
   readonly onOverflow?: OverflowPolicy | undefined;
   /** Longest message in bytes; a longer one ends a WebSocket's session with 1009, a POST with 413. @default the server's, 4 MiB */
   readonly maxMessageBytes?: number | undefined;
-  /** Compress what is sent, as a channel does. @default false */
+  /** Compresses records, as a channel compresses messages. @default false */
   readonly compress?: boolean | CompressOptions | undefined;
   /** Messages are values of the application, as with a channel: see `jsonMessages`. @default none */
   readonly codec?: MessageCodec<In, Out> | undefined;

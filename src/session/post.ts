@@ -167,7 +167,7 @@ class PostIntake {
     return this.#settings.from <= this.#transport.session.received + 1;
   }
 
-  /** True if nobody waits for the answer any more. */
+  /** True if the client does not wait for the answer any more. */
   get #isInVain(): boolean {
     return this.#transport.isOver || this.#request.exchange.isClientGone;
   }

@@ -66,7 +66,7 @@ export class Sessions implements SessionContext {
   readonly #isProxy: (address: string) => boolean;
   readonly #open = new Map<string, OpenSession>();
   readonly #networks = new Map<string, number>();
-  /** `maxSessionsPerAddress` was reported: an application may not know that its clients share one address. */
+  /** True once `maxSessionsPerAddress` was reported: an application may not know that its clients share one address. */
   #hasReportedNetwork = false;
   /** The tokens of the sessions for which a stopping server waits. */
   readonly #lingering = new Set<string>();
@@ -124,8 +124,8 @@ export class Sessions implements SessionContext {
   }
 
   /**
-   * The longest body of a POST to a session: a message of `maxMessageBytes` fits into it, whatever its characters. Undefined
-   * if the target names no session.
+   * The longest body of a POST to a session: a message of `maxMessageBytes` fits into it with any characters. Undefined if
+   * the target names no session.
    */
   maxPostBytes(target: string): number | undefined {
     const token = /[?&]session=([\w-]{22})(?:&|$)/.exec(target)?.[1];

@@ -1,5 +1,5 @@
-// The server's end of a session's numbers (`protocol/session.ts`): the budget counts what is kept for the client, and only
-// messages that the application has taken are acknowledged while a WebSocket carries them.
+// The server's end of a session's numbers (`protocol/session.ts`): the budget counts the records that are kept for the
+// client, and over a WebSocket only messages that the application has taken are acknowledged.
 
 import type { NumberedRecord } from "../codec/session-record.ts";
 import { type CompactRecord, Session } from "../protocol/session.ts";
@@ -11,19 +11,19 @@ type KeptRecord = CompactRecord<NumberedRecord>;
 export class ServerSession extends Session<KeptRecord> {
   readonly #budget: BufferBudget;
   readonly #incoming: Incoming;
-  /** `taken` when the application closed: later messages reach nobody, and are not acknowledged. */
+  /** The value of `taken` when the application closed: later messages are dropped, and not acknowledged. */
   #takenAtClose: number | undefined;
   /** The number of the last record for which the client was asked to acknowledge at once. */
   #askedFor: number | undefined;
 
-  /** `budget`: all that is kept counts, also with a carrier, as a client may read and never acknowledge. */
+  /** `budget`: all kept records count, even with a carrier, as a client may read and never acknowledge. */
   constructor(budget: BufferBudget, incoming: Incoming) {
     super();
     this.#budget = budget;
     this.#incoming = incoming;
   }
 
-  /** The number of the last of the client's records that the application has taken, or nobody will take. */
+  /** The number of the last of the client's records that is not waiting for the application. */
   get taken(): number {
     return this.#takenAtClose ?? this.received - this.#incoming.untaken;
   }
@@ -32,8 +32,8 @@ export class ServerSession extends Session<KeptRecord> {
     this.#takenAtClose = this.taken;
   }
 
-  /** True once for each last record that is not acknowledged: the client is to be asked. */
-  mayAsk(): boolean {
+  /** Returns true if the last record is not acknowledged and the client was not asked for that so far. It is asked now. */
+  askOnce(): boolean {
     if (this.bufferedAmount === 0 || this.#askedFor === this.sent) return false;
     this.#askedFor = this.sent;
     return true;

@@ -7,7 +7,7 @@ import { SERVICE_RESTART } from "./close-codes.ts";
 /**
  * open       both ends send messages, over the carrier or, while there is none, kept for the next one
  * closing    the application has closed; the session waits until the client has acknowledged the close
- * lingering  closing, on a server that stops: one more poll may fetch what was sent
+ * lingering  closing, on a server that stops: one more poll may fetch the kept records
  * over       nothing is sent or taken any more
  *
  * In every state but the last there may be a carrier or not.
@@ -50,7 +50,7 @@ export class SessionState {
     return this.#close?.code === SERVICE_RESTART;
   }
 
-  /** True if a client that is away is not waited for: it cannot come back to a server that has stopped. */
+  /** True if the session ends when its client is away: it cannot come back to a server that has stopped. */
   get endsWhenAway(): boolean {
     return this.#isServerStopping || this.isRestart;
   }

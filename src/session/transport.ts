@@ -118,13 +118,10 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     const previous = this.#releaseCarrier();
     if (isRepeated && previous !== undefined) this.#endRepeated(previous);
     else previous?.end(REPLACED, "replaced");
-    // There is no carrier here: a callback may send (its record follows `open`) or end the session.
+    // No carrier is set here: a callback may send (its record follows `open`) or end the session.
     this.#acknowledged(request.after);
     if (this.isOver) {
-      carrier.begin(undefined);
-      // The end of a WebSocket is answered by its client, which has to be read.
-      carrier.open();
-      carrier.end(NORMAL, "");
+      endUnused(carrier);
       return;
     }
     this.#carrier = carrier;
@@ -137,17 +134,18 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     if (this.#carrier !== carrier) return;
     if (!carrier.isParked) this.#greet(carrier, { resumed: isResumed });
     else if (isPrompt || !isResumed || this.session.bufferedAmount > 0) this.#queueFlush();
-    // The carrier may have ended with what it was just sent.
+    // The records that it was just sent may have ended the carrier.
     if (this.#carrier === carrier && this.#isOpened) this.#start(carrier);
     if (!isResumed) return;
+    // A poll follows each poll. Only the first one on a carrier, which is prompt, means that the client is back.
     const hasMoved = kindBefore !== carrier.kind;
     if (hasMoved || isPrompt || !carrier.isParked) this.listener?.resumed();
     if (hasMoved) this.listener?.transportChanged();
   }
 
   /**
-   * Takes the acknowledgements among posted records, at once, whatever else waits. Throws BAD_RECORD, before it takes
-   * anything, for a record that a client must not send.
+   * Takes the acknowledgements among posted records at once, before messages that wait. Throws BAD_RECORD, and takes none, if
+   * there is a record that a client must not send.
    */
   takeAcks(records: readonly SessionRecord[]): void {
     let received = 0;
@@ -197,7 +195,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     if (this.#state.isOpen) this.#enqueue(dataRecord(data));
   }
 
-  /** A client that is too slow, or away too long, loses what is kept for it, and is told. Other codes close as `close`. */
+  /** Ends the session of a client that is too slow or away too long: its records are dropped, and it is told. Else `close`. */
   fail(code: number, reason: string): void {
     if (code !== TRY_AGAIN_LATER) this.close(code, reason);
     else if (!this.isOver) this.#endWith(closeStatus("server", OVERFLOW, "overflow"), OVERFLOW, "overflow");
@@ -220,7 +218,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.close(SERVICE_RESTART, "server is stopping");
   }
 
-  /** A session whose client is away is over: its client cannot come back to a server that has stopped. */
+  /** Ends a session whose client is away: it cannot come back to a server that has stopped. */
   serverStops(): void {
     this.#state.serverStops();
     if (this.#carrier === undefined && !this.#state.isLingering) this.#leave();
@@ -262,7 +260,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     if (carrier === undefined || carrier.isParked) return;
     // Other implementations of a client expect no `ack` on a stream; those that number their attempts understand it.
     if (carrier.kind !== "websocket" && this.#attempt === undefined) return;
-    if (this.session.mayAsk()) this.#acknowledge(carrier);
+    if (this.session.askOnce()) this.#acknowledge(carrier);
   }
 
   /** Answers a parked poll with everything that the client does not have. */
@@ -411,7 +409,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     return `${this.#name} resumed: carrier ${carrier}, asked for what follows ${after}, ${replayed} replayed, ${received} received, try ${this.#attempt ?? 0}`;
   }
 
-  /** The client is away, and the server stops. A client between two polls is back in a moment, and fetches what was sent. */
+  /** The client is away, and the server stops. A client between two polls comes back soon and fetches the kept records. */
   #leave(): void {
     const { sent, acknowledged } = this.session;
     const isBetweenPolls = this.kind === "poll" && this.#liveness.isConfirmed && this.#liveness.hasJustLeft;
@@ -474,4 +472,11 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     poll.write({ type: "close", code, reason });
     poll.finish();
   }
+}
+
+/** Ends a carrier of a session that is over. The client answers the end of a WebSocket, so it has to be read. */
+function endUnused(carrier: Carrier): void {
+  carrier.begin(undefined);
+  carrier.open();
+  carrier.end(NORMAL, "");
 }

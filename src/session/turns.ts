@@ -1,5 +1,5 @@
-// Spreads work that many clients ask for at once over turns of the event loop: each turn does a limited amount, first come
-// first served, and all other connections have their turn in between.
+// Spreads work that many clients ask for at once over turns of the event loop: each turn does a limited amount, in the order
+// of the requests, and all other connections have their turn in between.
 
 import { Queue } from "../base/queue.ts";
 

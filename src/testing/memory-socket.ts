@@ -9,19 +9,19 @@ export interface Wire {
   readonly delayMs: number;
   /** Bandwidth of one direction of a connection, per second of the virtual clock. */
   readonly bytesPerSecond: number;
-  /** Nothing passes. */
+  /** True while no bytes pass. */
   readonly isStalled: boolean;
   /** Connections that were cut so far. */
   cuts: number;
   /** Calls `fn` at this time of the virtual clock. */
   at(timeMs: number, fn: () => void): void;
   now(): number;
-  /** Reports activity: `settle` waits until there is none. */
+  /** Reports activity: `settle` waits until it has ended. */
   moved(): void;
 }
 
 export interface ConnectionOptions {
-  /** Both ends are reset when so many bytes have passed, both directions together. */
+  /** Number of bytes, both directions together, after which both ends are reset. */
   readonly cutAfterBytes: number;
   /** True to hold the server's bytes until it ends, like a proxy that buffers; not after a 101. */
   readonly isBuffering: boolean;
@@ -39,7 +39,7 @@ const ROOM_BYTES = 65_536;
 const PIECES_PER_SECOND = 10;
 
 export class MemorySocket extends Duplex {
-  /** TEST-NET-1 (RFC 5737): an address that nobody has. */
+  /** TEST-NET-1 (RFC 5737): an address that no host has. */
   readonly remoteAddress = "192.0.2.1";
   bytesRead = 0;
   bytesWritten = 0;

@@ -25,7 +25,7 @@ export class TestEvents {
     this.#reader.catch(() => {});
   }
 
-  /** The next event. Rejects when the stream has ended, or is none. */
+  /** The next event. Rejects when the stream has ended, or the answer is not an event stream. */
   async next(): Promise<ServerEvent> {
     const reader = await this.#reader;
     for (;;) {

@@ -93,8 +93,8 @@ export interface TestServer extends AsyncDisposable {
   restart(options?: { /** @default 5000 */ readonly graceMs?: number }): Promise<void>;
 
   /**
-   * Ends clients and server, as `Server.stop` does; as much time passes as that takes. Rejects with what was reported and
-   * nobody took, unless there is an `onError`.
+   * Ends clients and server, as `Server.stop` does; as much time passes as that takes. Without an `onError` it rejects with
+   * the reported errors that no `takeErrors` has taken.
    */
   stop(options?: { /** @default 5000 */ readonly graceMs?: number }): Promise<void>;
 }

@@ -1,8 +1,8 @@
-// The seam below the Channel: one request and the response it is owed.
+// The seam below the Channel: one request and its response.
 //
 // The Channel, the handler and everything above know HTTP through this interface alone. Our own engine implements it
 // in `http1/exchange.ts`; an adapter for another server (node:http, HTTP/2, Bun, Deno) implements the same and gets
-// the whole Channel. An adapter translates and never decides: what may be sent when is settled above, in
+// the whole Channel. An adapter translates and never decides: the rules of answers are above, in
 // `transport/http/transport.ts`, `transport/http/sse.ts` and `request/accept.ts`.
 
 import type { ResponseHead } from "../codec/http1-response.ts";
@@ -11,7 +11,7 @@ import type { Compression } from "../protocol/compression.ts";
 import type { EncodedBody } from "../protocol/encoded-message.ts";
 import type { Transport } from "./transport.ts";
 
-/** The head of a request, whatever server read it. */
+/** The head of a request, as any server has read it. */
 interface ExchangeHead {
   readonly method: string;
   /** The request target as it was sent. */
@@ -46,53 +46,53 @@ export interface Exchange {
   readonly httpVersion: string;
   readonly scheme: "http" | "https";
   readonly remoteAddress: string | undefined;
-  /** How the client asks for the WebSocket protocol, whatever else the request is; undefined if it does not. */
+  /** The way in which the client asks for the WebSocket protocol; undefined if it does not. */
   readonly webSocketRequest: WebSocketRequestKind | undefined;
   /** True if the request announces a body. */
   readonly hasBody: boolean;
   /** True once a response has begun, or the exchange can no longer be answered. */
   readonly isAnswered: boolean;
-  /** True if the client has ended its side or is gone: nobody may be reading. */
+  /** True if the client has ended its side or is gone: it may not read the answer. */
   readonly isClientGone: boolean;
   /** Bytes of this response that the client's connection has not taken yet. */
   readonly bufferedAmount: number;
-  /** Memory that what is unsent keeps beyond `bufferedAmount`: of a message that is partly sent, all is kept. */
+  /** Memory of unsent data beyond `bufferedAmount`: a message that is partly sent is kept as a whole. */
   readonly pinnedBytes?: number;
-  /** True while the connection is not read, because much has come that nobody takes: its end is not seen then. */
+  /** True while the connection is not read, because the application does not take the bytes: its end is not noticed then. */
   readonly isReadingPaused?: boolean;
   /** Receives the events of the connection. */
   listener: ExchangeListener | undefined;
-  /** Fields of every response, by which a page of another origin may read it (CORS), beside those that it has itself. */
+  /** CORS fields of every response, in addition to its own: with them a page of another origin may read it. */
   pageFields: readonly string[] | undefined;
-  /** Fields of the channel's options: a refusal of this request has those that describe no content, beside its own. */
+  /** Fields of the channel's options: a refusal of this request has them, too, except those that describe content. */
   refusalFields: readonly string[];
 
-  /** The next part of the request's body, or undefined at its end. Pulled: nothing is read that nobody asked for. */
+  /** The next part of the request's body, or undefined at its end. The body is read only as far as it is asked for. */
   readBody(): Promise<Uint8Array | undefined>;
   /**
-   * Parts of the body that wait, in so many bytes of memory, for the rest of it: they count in `maxTotalReceivedBytes`. False
-   * if there is no room for them: the request has been refused then.
+   * Counts `bytes` of memory of a body that is collected, in `maxTotalReceivedBytes`. False if there is no room for them: the
+   * request has been refused then.
    */
   holdsBody(bytes: number): boolean;
 
-  /** A whole response with its `Content-Length`. `encoded`: the body, where many clients get this response. */
+  /** A whole response with its `Content-Length`. `encoded`: the body, if many clients get this response. */
   respond(response: ResponseHead, body: string | Uint8Array | null, encoded?: EncodedBody): void;
   /** Begins a streamed response. False if it can have no body (HEAD, 204, 205, 304): it is complete then. */
   start(response: ResponseHead, length?: number): boolean;
-  /** Bytes of a started body; an empty part writes nothing. `encoded`: the part, where many clients get it. */
+  /** Bytes of a started body; an empty part writes nothing. `encoded`: the part, if many clients get it. */
   write(part: string | Uint8Array, encoded?: EncodedBody): void;
   /** Ends a started body. */
   end(): void;
-  /** Writes now what waits for the end of the turn. */
+  /** Writes the output now that waits for the end of the turn. */
   flush(): void;
   /** Drops the connection: the client sees that the response is incomplete. */
   abort(): void;
   /**
-   * The client has ended its side, or `isReadingPaused`, and somebody must know whether it still reads: where there is a way
-   * to find out, `onGone` follows soon if it does not. Does nothing where there is none, or the response has begun.
+   * Finds out whether a client that has ended its side, or is not read (`isReadingPaused`), still reads: if it does not,
+   * `onGone` follows soon. Does nothing if the server has no way to find out, or the response has begun.
    */
   probe(): void;
-  /** The client has ended its side: drops the connection once nothing has been written, and nothing unsent, for a while. */
+  /** The client has ended its side: drops the connection after a while in which nothing was written or unsent. */
   endWhenSilent(): void;
 
   /**

@@ -1,14 +1,13 @@
-// The seam below a channel: one conversation with one client, however it is carried. A channel never asks
-// which kind of transport it has: what differs between them is a verb or a fact of this interface. `kind` is only reported,
-// as by `PublicChannel`.
+// The seam below a channel: one conversation with one client. A channel never asks which kind of transport it has: each
+// difference between them is a method or a property of this interface. `kind` is only reported, as by `PublicChannel`.
 
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import type { CloseStatus } from "./close-status.ts";
 
-/** `"poll"`: of a session, between one poll and the next too. */
+/** `"poll"`: a session over polls, also between two of them. */
 export type TransportKind = "websocket" | "sse" | "stream" | "poll";
 
-/** When to ask whether the other end is there, and how long to wait for its answer. In milliseconds; 0: never. */
+/** The silence after which a ping is sent, and the time for its answer. In milliseconds; 0: never. */
 export interface Heartbeat {
   readonly pingIntervalMs: number;
   readonly pongTimeoutMs: number;
@@ -23,32 +22,32 @@ export type MessageForm = "message" | "event" | "body";
 /** `"last"`: the conversation ends with this message, so HTTP may answer with a `Content-Length`. */
 export type Position = "last" | "more";
 
-/** A transport, and the listener that it needs. A verb that is missing would do nothing; those that answer mean false. */
+/** A transport, and the listener that it needs. A missing method is one that would do nothing, and return false. */
 export interface Transport<Listener extends TransportListener = TransportListener> {
   /** Only reported: to applications, counts and logs. */
   readonly kind: TransportKind;
-  /** The name in logs, where it is not the kind. */
+  /** The name in logs, if it is not the kind. */
   readonly logName?: string;
   readonly messageForm: MessageForm;
-  /** True where the request's exchange has handed its connection over, and does not see the end of the conversation. */
+  /** True if the exchange has handed its connection over, and does not learn of the end of the conversation. */
   readonly outlivesExchange?: boolean;
-  /** True where messages that the listener does not take are held back here, so that their client waits. */
+  /** True if messages that the listener does not take are held back here, so that their client waits. */
   readonly holdsMessages?: boolean;
   /** Bytes sent that the client's connection has not taken yet. */
   readonly bufferedAmount: number;
-  /** Memory that what is unsent keeps beyond `bufferedAmount`: of a message that is partly sent, all is kept. */
+  /** Memory of unsent data beyond `bufferedAmount`: a message that is partly sent is kept as a whole. */
   readonly pinnedBytes?: number;
   /** Bytes of the messages that are held back. */
   readonly heldBytes?: number;
   /** Sets the listener. An end that came before is reported at once. */
   listen(listener: Listener): void;
-  /** Begins to deliver. Before this call, what arrives waits. */
+  /** Begins to deliver. Bytes that arrive before this call wait. */
   open(): void;
   /** The application has set up: an HTTP client that has ended its side and got no whole answer is taken to be gone. */
   setupDone?(): void;
-  /** Whether a message ends the conversation when the application does not say. */
+  /** Returns true for a message that ends the conversation if the application does not decide. */
   closesByDefault?(message: OutboundMessage): boolean;
-  /** One whole message. Two verbs, not a parameter: that one is 1 % of an echo's instructions (bench/micro/versus). */
+  /** One whole message. `sendLast` is not a parameter of it: that cost 1 % of an echo's instructions (bench/micro/versus). */
   send(message: OutboundMessage): void;
   /** One whole message, with which the conversation ends. */
   sendLast(message: OutboundMessage): void;
@@ -56,23 +55,23 @@ export interface Transport<Listener extends TransportListener = TransportListene
   begin?(message: OutboundMessage, position: Position): void;
   part(data: string | Uint8Array): void;
   finish?(): void;
-  /** Answers a request that has no answer so far, and ends. False where no request waits for one. Throws BAD_HEADER. */
+  /** Answers a request that has no answer yet, and ends. False if no request waits for one. Throws BAD_HEADER. */
   refuse?(answer: OutboundMessage): boolean;
-  /** Ends the conversation where it is: the client must be able to tell that not all has come. */
+  /** Ends the conversation without the messages that wait: the client must be able to tell that it is incomplete. */
   fail(code: number, reason: string): void;
-  /** Sends a ping. False where there is none to send. */
+  /** Sends a ping. False if the transport has no pings. */
   ping?(data: Uint8Array): boolean;
   /** Ends the conversation politely after everything sent. `transportClosed` follows. */
   close(code: number, reason: string): void;
-  /** The same because the server is stopping: tells the client to come back after `comeBackMs` where that can be told. */
+  /** Closes because the server is stopping. Tells the client to come back after `comeBackMs`, if the transport can. */
   goodbye(comeBackMs: number): void;
   /** Drops the connection now. `transportClosed` follows. */
   terminate(): void;
   /** Asks for `bufferedAmount` to become zero soon: a session asks its client to acknowledge at once. */
   hurry?(): void;
-  /** Writes now what waits for the end of the turn: `bufferedAmount` is then what the system has not taken. */
+  /** Writes the output now that waits for the end of the turn: `bufferedAmount` then has only bytes that the system refused. */
   flush(): void;
-  /** Called about once a second: keeps a silent conversation alive, and ends one whose other end is gone. */
+  /** Called about once a second: keeps a silent conversation alive, and ends one whose client is gone. */
   tick(now: number, heartbeat: Heartbeat): void;
   /** Stops delivering messages, and reading; `resume` goes on where it stopped. */
   pause?(): void;

@@ -622,12 +622,12 @@ describe("Http1Connection: Expect: 100-continue", () => {
   it("RFC 9110 §10.1.1: 100 is sent once, when the body is first wanted", () => {
     const connection = request(POST_EXPECT);
     assert.equal(connection.outputSize, 0);
-    connection.wantBody();
-    connection.wantBody();
+    connection.sendContinue();
+    connection.sendContinue();
     assert.equal(taken(connection), CONTINUE);
     connection.receive(bytesOf("hello"));
     assert.equal(bodyOf(connection), "hello");
-    connection.wantBody();
+    connection.sendContinue();
     connection.respond(OK, "x");
     assert.equal(taken(connection), `HTTP/1.1 200 OK\r\n${DATE}Content-Length: 1\r\n\r\nx`);
     assert.equal(connection.isClosed, false);
@@ -635,7 +635,7 @@ describe("Http1Connection: Expect: 100-continue", () => {
 
   it("RFC 9110 §10.1.1: 100 is not sent to a client that sends its body already", () => {
     const connection = request(`${POST_EXPECT}h`);
-    connection.wantBody();
+    connection.sendContinue();
     assert.equal(connection.outputSize, 0);
     connection.respond(OK, null);
     assert.equal(taken(connection), `HTTP/1.1 200 OK\r\n${DATE}Content-Length: 0\r\n\r\n`);
@@ -644,7 +644,7 @@ describe("Http1Connection: Expect: 100-continue", () => {
   it("RFC 9110 §10.1.1: nor to one whose body came after its head, before it was wanted", () => {
     const connection = request(POST_EXPECT);
     connection.receive(bytesOf("he"));
-    connection.wantBody();
+    connection.sendContinue();
     assert.equal(connection.outputSize, 0);
     connection.receive(bytesOf("llo"));
     assert.equal(bodyOf(connection), "hello");
@@ -675,7 +675,7 @@ describe("Http1Connection: Expect: 100-continue", () => {
     const connection = request(POST_EXPECT);
     connection.start(OK);
     taken(connection);
-    connection.wantBody();
+    connection.sendContinue();
     assert.equal(connection.outputSize, 0);
   });
 
@@ -685,7 +685,7 @@ describe("Http1Connection: Expect: 100-continue", () => {
       "GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n",
     ]) {
       const connection = request(input);
-      connection.wantBody();
+      connection.sendContinue();
       assert.equal(connection.outputSize, 0);
     }
   });
@@ -696,7 +696,7 @@ describe("Http1Connection: Expect: 100-continue", () => {
     connection.respond(OK, null);
     assert.notEqual(connection.nextRequest(), undefined);
     taken(connection);
-    connection.wantBody();
+    connection.sendContinue();
     assert.equal(connection.outputSize, 0);
   });
 });

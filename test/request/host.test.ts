@@ -155,13 +155,13 @@ describe("allowedHosts", () => {
 
   for (const [allowedHosts, message] of [
     [[], /is empty/],
-    ["app.example", /no list/],
+    ["app.example", /not a list/],
     [["*.app.example"], /write "\.app\.example"/],
     [["http://app.example"], /more than a host: write "app\.example"/],
     [["app.example/path"], /more than a host/],
-    [[""], /no host/],
-    [["a b"], /no host/],
-    [["user@app.example"], /no host/],
+    [[""], /not a host/],
+    [["a b"], /not a host/],
+    [["user@app.example"], /not a host/],
     [[1], /neither a string nor a RegExp/],
   ] as const) {
     it(`is BAD_OPTION for ${JSON.stringify(allowedHosts)}`, async () => {

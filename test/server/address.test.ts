@@ -184,7 +184,7 @@ describe("fd", () => {
   for (const [fd, what] of [
     [-1, "fd is -1; it must be an integer from 0 to 2147483647"],
     [1.5, "fd is 1.5; it must be an integer from 0 to 2147483647"],
-    [10_000, "fd 10000 is no stream socket of this process"],
+    [10_000, "fd 10000 is not a stream socket of this process"],
   ] as const) {
     it(`is refused if it is no file descriptor: ${fd}`, async () => {
       await assert.rejects(

@@ -93,7 +93,7 @@ class NatsBackplane extends BrokerBackplane {
       this.#streams.using(async () => {
         if (sequence !== undefined) {
           const { messages, first } = await this.#read(group, sequence);
-          // From `since` itself on: while that message is there, all that followed is there.
+          // Reads from `since` itself on: while the stream has that message, it has all later ones.
           if (messages[0]?.position.sequence === sequence)
             return { entries: toEntries(messages.slice(1)), reset: false };
           // The id is older than all messages that are kept.
@@ -138,7 +138,7 @@ class NatsBackplane extends BrokerBackplane {
     const last = await this.#streams.find({ lastOf: subject });
     if (last === undefined) return { messages: [], first: Number.POSITIVE_INFINITY };
     const found = await readAll(this.#link, { stream: this.#streams.name, subject, from, until: last.sequence });
-    // A message that is there now was there all the time. Of those that were removed meanwhile, some may have followed others
+    // A message that the stream still has was in it all the time. Messages that were removed meanwhile may have followed others
     // that were removed before they were read.
     const first = (await this.#streams.find({ firstOf: subject }))?.sequence ?? Number.POSITIVE_INFINITY;
     return { messages: found.filter(({ position }) => position.sequence >= first), first };

@@ -1,5 +1,5 @@
-// The connection to NATS as the backplane uses it: requests that are answered in bounded time, and nothing that is kept for
-// later while the server is away. The connection belongs to the user and reconnects by itself.
+// The connection to NATS as the backplane uses it: requests are answered in bounded time, and none is kept for later while
+// the server is away. The connection belongs to the user and reconnects by itself.
 
 import type { Clock, Timer } from "../../base/clock.ts";
 import { unavailable } from "../unavailable.ts";
@@ -70,7 +70,7 @@ export class NatsLink {
     return this.ask<T>(`$JS.API.${request}`, Buffer.from(JSON.stringify(body)));
   }
 
-  /** Creates an ephemeral consumer: the server removes it when nobody listens any more. */
+  /** Creates an ephemeral consumer: the server removes it when no client listens any more. */
   createConsumer(stream: string, config: object): Promise<{ readonly name: string; readonly num_pending: number }> {
     return this.api(`CONSUMER.CREATE.${stream}`, {
       stream_name: stream,
@@ -95,8 +95,8 @@ export class NatsLink {
   }
 
   /**
-   * Sends a request that is answered with JSON. Rejects with BACKPLANE_UNAVAILABLE, or with the client's error if nobody
-   * answers.
+   * Sends a request that is answered with JSON. Rejects with BACKPLANE_UNAVAILABLE, or with the client's error if there is
+   * no answer.
    */
   async ask<T>(subject: string, payload: Uint8Array): Promise<T> {
     if (this.#isClosed) throw unavailable("closed");

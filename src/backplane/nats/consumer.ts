@@ -44,9 +44,9 @@ export class NatsConsumer {
   #watch: Timer;
   /** True if nothing more can be taken: it was ended, has lost a message, or is silent. The caller goes on with another one. */
   isOver = false;
-  /** The reason why it is over, if that was no lost message and no call. */
+  /** The error that has ended it; undefined after a lost message or a call. */
   failure: ChannelError | undefined;
-  /** Deletes it on the server. Set when it is there. */
+  /** Deletes it on the server. Set when it was created. */
   #delete: (() => void) | undefined;
   #arrived: (() => void) | undefined;
 
@@ -83,7 +83,7 @@ export class NatsConsumer {
     return this.#queue.length > 0;
   }
 
-  /** True once for every so many heartbeats in a row, with which the consumer claims to have delivered everything. */
+  /** True after a number of consecutive heartbeats, in which the consumer claims to have delivered all messages. */
   hasIdled(heartbeats: number): boolean {
     if (this.#heartbeats < heartbeats) return false;
     this.#heartbeats = 0;

@@ -51,12 +51,12 @@ async function isMissing(
 ): Promise<boolean> {
   const { ttlMs } = streams.keep;
   const first = await streams.find({ firstOf: subject });
-  // An older message is still there, and trimming begins with the oldest.
+  // The stream still has an older message, and trimming begins with the oldest.
   if (first !== undefined && first.sequence <= sequence) return false;
   if (nowMs - atMs >= ttlMs) return true;
   const counts = first === undefined ? {} : await streams.countsOf(subject);
   if ((counts[subject] ?? 0) >= limit) return true;
-  // Neither a limit nor its age has removed the last known message: somebody did.
+  // Neither a limit nor its age has removed the last known message, so it was deleted.
   if (lastAtMs !== undefined && nowMs - lastAtMs < ttlMs - CLOCK_SLACK_MS) return true;
   return isPurged();
 }

@@ -1,4 +1,4 @@
-// Reads once what a stream holds, through a consumer that lives for this one reading. If a message is lost on the way, the
+// Reads the messages of a stream once, through a consumer that exists only for that. If a message is lost on the way, the
 // reading begins again.
 
 import { unavailable } from "../unavailable.ts";

@@ -47,7 +47,7 @@ export class NatsReader {
   readonly #subscriptions = new Map<string, Subscription>();
   /** The current consumer, from its creation on. */
   #consumer: NatsConsumer | undefined;
-  /** True while messages are delivered: the consumer is there, and gaps before it are told. */
+  /** True while messages are delivered: the consumer was created, and gaps before it were reported. */
   #isReading = false;
   /** Callers of `ready` that wait. */
   #waiting: Waiting[] = [];
@@ -167,7 +167,7 @@ export class NatsReader {
     if (isFirst) this.#sequence = last_seq;
     this.#version = this.#streams.version;
     if (!isAnother) return false;
-    // It is read from its beginning: every message is new to a group that was told of the gap.
+    // The stream is read from its beginning: each message is new to a group that was told of the gap.
     this.#sequence = Math.max(1, first_seq) - 1;
     for (const subscription of this.#subscriptions.values()) {
       if (subscription.last !== undefined) subscription.last = Math.min(subscription.last, this.#sequence);

@@ -4,7 +4,7 @@
 // A stream numbers its messages from 1 on, also one that was deleted and created again. So before anything is published to a
 // new stream, its sequences are raised to the microsecond of its creation: no two messages of one name ever have the same
 // sequence, and a publisher notices at once if its message went to an unknown stream.
-// Long because opening, raising and growing share what is known of the stream.
+// Long because opening, raising and growing share the known state of the stream.
 
 import type { HistoryLimits } from "../backplane.ts";
 import { MEMBER_TTL_MS } from "../broker-presence.ts";
@@ -233,7 +233,7 @@ export class NatsStreams implements PublishedStreams {
     const first = Date.parse(created) * NUMBERS_PER_MS;
     const isAnother = created !== this.#created;
     const known = isAnother ? 0 : knownBefore;
-    // It was restored from an older copy, or has lost its end in another way. A server that is starting may answer so, too.
+    // The stream was restored from an older copy, or has lost its end. A server that is starting may give this answer, too.
     for (let i = 0; info.created === created && info.state.last_seq < known && i < REGRESS_TRIES; i++) {
       await this.#link.pause(REGRESS_MS);
       info = await this.#link.api<StreamInfo>(`STREAM.INFO.${this.name}`);

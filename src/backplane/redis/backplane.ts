@@ -117,10 +117,10 @@ class RedisBackplane extends BrokerBackplane {
   async history(group: string, since?: string): Promise<BackplaneHistory> {
     if (since === undefined) return { entries: (await this.#range(group)).entries, reset: false };
     if (isStreamId(since)) {
-      // From `since` itself on: while that entry is there, the numbers behind it show whether all that followed is there.
+      // Reads from `since` itself on: if that entry is kept, the numbers of later ones show whether one is missing.
       const { entries, isWhole } = await this.#range(group, since);
       if (entries[0]?.id === since && isWhole) return { entries: entries.slice(1), reset: false };
-      // Nothing followed if it is the last entry that was ever added.
+      // If it is the last entry that was ever added, none followed.
       const { lastId } = await this.#position(group);
       if (lastId === since) return { entries: [], reset: false };
     }

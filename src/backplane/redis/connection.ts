@@ -84,7 +84,7 @@ export class RedisLink {
         },
         (error: unknown) => {
           if (this.#settle(waiting)) reject(isReplyError(error) ? error : unavailable(error));
-          // The server is no longer, or not yet, the right one: the next connection may find it.
+          // The server is not, or not yet, the master: the next connection may reach it.
           if (isReplyError(error) && WRONG_SERVER.test(error.message)) this.#lost(connection, error);
         },
       );

@@ -33,6 +33,17 @@ export interface RedisReaderOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** A group's stream, as a new connection has found it. */
+interface FoundStream {
+  readonly position: Position;
+  /** True if the stream has entries behind the last delivered one. */
+  readonly hasEntries: boolean;
+  /** The time of the server. */
+  readonly nowMs: number;
+  /** Time since the stream was read last. */
+  readonly awayMs: number;
+}
+
 /** Time for which one XREAD blocks, and interval of the check whether the server is still the same. */
 export const BLOCK_MS = 2000;
 /** A stream is never trimmed to fewer entries: a reader that takes fewer than these at once cannot be overtaken. */
@@ -180,13 +191,12 @@ export class RedisReader {
         ]),
       ]);
       this.#sliceStart = performance.now();
-      const found = new Map(streamsOf(reply));
+      const streams = new Map(streamsOf(reply));
       for (const [n, subscription] of chunk.entries()) {
-        const entries = found.get(subscription.key) ?? [];
-        const position = positions[n]!;
+        const entries = streams.get(subscription.key) ?? [];
         const awayMs = now - Math.max(this.#readAt, subscription.addedAt);
-        const isLost = isEmptied || isReplaced || isMissing(subscription, position, entries.length > 0, nowMs, awayMs);
-        if (isLost) await this.#tellGap(subscription, position, entries.length > 0);
+        const found = { position: positions[n]!, hasEntries: entries.length > 0, nowMs, awayMs };
+        if (isEmptied || isReplaced || isMissing(subscription, found)) await this.#tellGap(subscription, found);
         await this.#deliver(subscription, entries, { isVerified: true });
       }
     }
@@ -201,8 +211,9 @@ export class RedisReader {
     return readServer(this.#link, this.#options.generationKey, randomUUID());
   }
 
-  async #tellGap(subscription: Subscription, { lastId, number }: Position, hasEntries: boolean): Promise<void> {
+  async #tellGap(subscription: Subscription, { position, hasEntries }: FoundStream): Promise<void> {
     const { key, last } = subscription;
+    const { lastId, number } = position;
     // The first entry of the reply tells where the numbers go on.
     subscription.number = hasEntries ? undefined : (number ?? (lastId === BEGINNING ? 0 : undefined));
     if (last !== BEGINNING && compareStreamIds(lastId, last) < 0) {
@@ -263,17 +274,11 @@ function follows({ last, number }: Subscription, id: string, message: StreamMess
 }
 
 /** Returns true if messages behind the last delivered one are lost. */
-function isMissing(
-  { last, number }: Subscription,
-  position: Position,
-  hasEntries: boolean,
-  nowMs: number,
-  awayMs: number,
-): boolean {
+function isMissing({ last, number }: Subscription, { position, hasEntries, nowMs, awayMs }: FoundStream): boolean {
   const { lastId } = position;
   if (lastId === BEGINNING && position.number === undefined) {
     if (last === BEGINNING) return awayMs >= MIN_TTL_MS;
-    // Both keys are gone: expired while nobody read, or deleted before their time.
+    // Both keys are gone: they have expired while no process read, or were deleted before.
     return awayMs >= MIN_TTL_MS || nowMs - millisecondsOf(last) < MIN_TTL_MS;
   }
   if (lastId !== BEGINNING && compareStreamIds(lastId, last) < 0) return true;

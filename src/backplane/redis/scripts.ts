@@ -1,5 +1,5 @@
 // Scripts that Redis runs for the backplane. A script is atomic: a message gets its number and its id in the stream in one
-// step, so a reader that finds number 12 behind number 10 knows that 11 is lost, for whatever reason.
+// step, so a reader that finds number 12 behind number 10 knows that 11 is lost.
 
 import { ChannelError } from "../../base/errors.ts";
 import { isReplyError, type RedisLink } from "./connection.ts";
@@ -129,7 +129,7 @@ export async function raiseIds(link: RedisLink, key: string, id: string, mark: s
     link.send(["XDEL", key, id]),
     link.send(["PEXPIRE", key, String(MIN_TTL_MS)]),
   ]).catch((error: unknown) => {
-    // The id is too small: another process has raised it, or an entry with a higher id is there.
+    // The id is too small: another process has raised it, or the stream has an entry with a higher id.
     if (!isReplyError(error)) throw error;
   });
 }

@@ -14,7 +14,7 @@ export interface StreamMessage {
 
 /** Name of the field: see `scripts.ts`. */
 const NAME = /^([pf])(\d{0,16})$/;
-/** Field of an entry that only raises the ids: it is deleted at once and is no message. */
+/** Field of an entry that only raises the ids: it is deleted at once, and is not a message. */
 export const MARK = "-";
 
 /** Returns the reply of XREAD by stream. */

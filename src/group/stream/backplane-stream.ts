@@ -1,4 +1,4 @@
-// One group's stream from a backplane: its subscription, and the log of what the subscription has delivered. Members catch
+// One group's stream from a backplane: its subscription, and the log of the entries that it has delivered. Members catch
 // up from the log where it reaches back far enough, and from the backplane's history where it does not.
 
 import type { BackplaneEntry } from "../../backplane/backplane.ts";
@@ -6,7 +6,7 @@ import type { GuardedBackplane } from "../../backplane/guarded.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
 import type { HistoryBudget } from "../history-budget.ts";
 import { GroupLog, type LogLimits } from "../log.ts";
-import type { GroupEntry, GroupMessage } from "../message.ts";
+import { type GroupEntry, type GroupMessage, NO_ENTRIES } from "../message.ts";
 import type { Retries } from "./retries.ts";
 import type { GroupStream, Replay, StreamListener } from "./source.ts";
 import { Subscription, type SubscriptionOwner } from "./subscription.ts";
@@ -17,7 +17,7 @@ const LINGER_MS = 10_000;
 /** Lower bounds of the log: the replay of a member that catches up must reach the live entries. */
 const MIN_LOG = { size: 256, ttlMs: LINGER_MS };
 
-/** Number of times that a broker is asked which knows less than this process has received. */
+/** Number of further questions to a broker that has fewer entries than this process has received. */
 const MAX_TRIES = 5;
 
 export interface BackplaneStreamOwner {
@@ -125,7 +125,7 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
   #fromLogOf(since: string | undefined): Replay | undefined {
     const log = this.#log;
     if (log === undefined) return undefined;
-    if (since === undefined) return { entries: [], reset: false, position: log.last };
+    if (since === undefined) return { entries: NO_ENTRIES, reset: false, position: log.last };
     if (since === "") return this.#fromLog(undefined);
     // A client may send an id that does not exist yet: only the backplane knows.
     return this.#owner.backplane.isId(since, this.#group) && log.has(since) ? this.#fromLog(since) : undefined;
@@ -143,15 +143,15 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
     for (let attempt = 0; ; attempt++) {
       // The subscription comes first, so that entries after the answer are received.
       await this.#subscription.settled();
-      if (!this.#subscription.isActive) return { entries: [], reset: false, position: asked };
+      if (!this.#subscription.isActive) return { entries: NO_ENTRIES, reset: false, position: asked };
       const found = fromLog();
       if (found !== undefined) return found;
       const log = this.#log!;
-      const { last, breaks } = log;
+      const { last, interruptions } = log;
       try {
         const { entries, reset, position } = await this.#owner.readHistory(this.#group, since ?? "");
         const end = position ?? (reset ? last : (asked ?? last));
-        log.mend(breaks, end);
+        log.resumeAt(interruptions, end);
         if (entries.length > 0 || reset || log.after(end) !== undefined) return { entries, reset, position: end };
         // The broker has fewer entries than were received here: a replica that lags behind.
         if (attempt === MAX_TRIES) return { entries, reset: true, position: last };

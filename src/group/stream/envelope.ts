@@ -3,8 +3,7 @@
 //     version (1)  kind and flags (1)  origin (8)  number (4, big-endian)
 //     [event: length (2) UTF-8]  [type: length (2) UTF-8]  data
 //
-// Anybody who can write to the broker can write anything. Bytes that are not exactly of this form are reported as BAD_DATA and
-// skipped.
+// Other programs may write to the broker, too. Bytes that do not have exactly this form are reported as BAD_DATA and skipped.
 
 import { concat, utf8, utf8Bytes } from "../../base/bytes.ts";
 import { isFieldValue } from "../../codec/http1-syntax.ts";

@@ -4,10 +4,8 @@ import { randomBytes } from "node:crypto";
 import type { BackplaneMember } from "../../backplane/backplane.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
 import { GroupLog } from "../log.ts";
-import { GroupEntry, type GroupMessage } from "../message.ts";
+import { GroupEntry, type GroupMessage, NO_ENTRIES } from "../message.ts";
 import type { GroupStream, Replay, SourceOwner, StreamListener, StreamSource } from "./source.ts";
-
-const NOTHING: readonly GroupEntry[] = [];
 
 export class LocalSource implements StreamSource {
   readonly owner: SourceOwner;
@@ -27,7 +25,7 @@ export class LocalSource implements StreamSource {
     return stream;
   }
 
-  /** Nobody is there to receive or keep it. */
+  /** Only gives the message an id: the group has no members, and no history is kept. */
   publish(): Promise<string> {
     this.#forgotten = this.ids.newest += 1;
     return Promise.resolve(this.ids.latest);
@@ -37,7 +35,7 @@ export class LocalSource implements StreamSource {
     const stream = this.#streams.get(group);
     if (stream !== undefined) return Promise.resolve(stream.replay(since));
     const isComplete = since === "" || (this.ids.isIssued(since) && this.ids.numberOf(since) >= this.#forgotten);
-    return Promise.resolve({ entries: NOTHING, reset: !isComplete, position: this.ids.latest });
+    return Promise.resolve({ entries: NO_ENTRIES, reset: !isComplete, position: this.ids.latest });
   }
 
   enter(group: string, member: BackplaneMember): void {
@@ -105,9 +103,9 @@ class LocalStream implements GroupStream {
 
   replay(since: string | undefined): Replay {
     const { ids, owner } = this.#source;
-    if (since === undefined) return { entries: NOTHING, reset: false, position: ids.latest };
+    if (since === undefined) return { entries: NO_ENTRIES, reset: false, position: ids.latest };
     // The fast path of nearly every poll that comes back.
-    if (since === this.#log.last) return { entries: NOTHING, reset: false, position: since };
+    if (since === this.#log.last) return { entries: NO_ENTRIES, reset: false, position: since };
     this.#log.expire(owner.clock.now());
     const found = ids.isIssued(since) ? this.#log.after(since) : undefined;
     const entries = found ?? this.#log.entries;

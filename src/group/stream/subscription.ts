@@ -25,8 +25,8 @@ type Subscribable = Pick<Backplane, "subscribe" | "unsubscribe">;
 
 export interface SubscriptionOwner {
   /**
-   * Everything after `position` is received from now on. After failed attempts nobody knows what was published before it,
-   * while members were added.
+   * Every entry after `position` is received from now on. After failed attempts, entries before it that were published after
+   * members had joined may be missing.
    */
   began(position: string | undefined, failedAttempts: number): void;
   received(entry: BackplaneEntry): void;
@@ -84,7 +84,7 @@ export class Subscription implements BackplaneListener {
     });
   }
 
-  /** Delivers nothing any more. Resolves when another subscription of the group may begin. */
+  /** Ends the delivery at once. Resolves when another subscription of the group may begin. */
   stop(): Promise<void> {
     const wasActive = this.#state === "active";
     this.#move("ended");

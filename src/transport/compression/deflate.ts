@@ -80,7 +80,7 @@ const COMPRESS_OPTIONS: Readonly<Record<keyof CompressOptions, ValueCheck>> = {
   windowBits: checkInteger(8, MAX_WINDOW_BITS),
 };
 
-/** Throws BAD_OPTION for what is no value of the option `compress`. */
+/** Throws BAD_OPTION unless the value is one of the option `compress`. */
 export function checkCompress(name: string, value: unknown): void {
   if (typeof value === "boolean") return;
   if (typeof value !== "object" || value === null) throw badValue(name, value, "true, false or an object");
@@ -104,7 +104,7 @@ export function toCompressSettings(
   };
 }
 
-/** `data` as DEFLATE blocks, none of them the last, up to the byte; FLUSH_END is the end of it. */
+/** `data` as DEFLATE blocks, none of them final, ended at a byte; FLUSH_END is the end of it. */
 export function deflate(bytes: Uint8Array, { level, windowBits }: DeflateSettings, history?: History): Uint8Array {
   const dictionary = history?.bytes;
   return deflateRawSync(bytes, {
@@ -226,7 +226,7 @@ export function sharedDeflater(settings: DeflateSettings): Deflater {
   return deflater;
 }
 
-/** True if `data` has at least so many bytes in UTF-8. */
+/** True if `data` has at least this many bytes in UTF-8. */
 export function reaches(thresholdBytes: number, data: string | Uint8Array): boolean {
   // A character of a string is at most three bytes.
   if (data.length >= thresholdBytes) return true;
@@ -239,7 +239,7 @@ export function toBytes(data: string | Uint8Array): Uint8Array {
 }
 
 /**
- * An engine as small as will do for so many bytes: setting up its memory is what a small message costs. 100 bytes take 8 µs,
+ * Makes the smallest engine for this many bytes: a small message costs little but the setup of its memory. 100 bytes take 8 µs,
  * with zlib's defaults 15 µs, and 1 ms where the allocator gives the 256 KiB back to the system each time.
  */
 function engineFor(length: number, maxWindowBits: number): { windowBits: number; memLevel: number } {
@@ -258,7 +258,7 @@ function inflateStream(
   try {
     result = inflateRawSync(input, {
       info: true,
-      // zlib.js stops as soon as it has more than this: what it holds then is this much and a chunk.
+      // zlib.js stops as soon as it has more than this: it then holds at most one chunk more.
       maxOutputLength: Math.max(1, Math.min(maxBytes, MAX_OUTPUT_BYTES)),
       // Small messages pin no large buffer; 64 KiB is where larger chunks gain nothing.
       chunkSize: Math.min(Math.max(256, 4 * input.length), CHUNK_BYTES),

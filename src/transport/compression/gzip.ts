@@ -1,5 +1,5 @@
-// Responses in gzip: RFC 9110 §8.4.1.3, RFC 1952. What is written to a GzipResponse (plain answers, streams, event streams)
-// leaves its exchange compressed, each part at once, so that a client sees an event before the next one is made.
+// Responses in gzip: RFC 9110 §8.4.1.3, RFC 1952. A GzipResponse compresses plain answers, streams and event streams for its
+// exchange, each part at once, so that a client sees an event before the next one is made.
 
 import { crc32 } from "node:zlib";
 import { concat } from "../../base/bytes.ts";
@@ -65,7 +65,7 @@ export class GzipResponse implements ResponseWriter {
   write(part: string | Uint8Array, encoded?: EncodedBody): void {
     if (part.length === 0) return;
     if (this.#body === undefined) this.#exchange.write(part, encoded);
-    // Its bytes hold the checksum of this body so far, or stand on what this body had before.
+    // The compressed bytes depend on the earlier parts of this body.
     else this.#exchange.write(this.#body.encode(part));
   }
 
@@ -152,7 +152,7 @@ function encoded({ status, fields }: ResponseHead): ResponseHead {
     const name = fields[i]!;
     const value = fields[i + 1]!;
     const lowerName = name.toLowerCase();
-    // It is the length of what was not compressed.
+    // This is the length before compression.
     if (lowerName === "content-length") continue;
     // RFC 9110 §8.8.3.3: a strong validator would say that the two are the same, byte for byte.
     kept.push(name, lowerName === "etag" && !value.startsWith("W/") ? `W/${value}` : value);

@@ -1,6 +1,6 @@
 // Plain HTTP as a transport: a response that is whole (long polling) or grows (streaming).
-// The same class carries Server-Sent Events: only the format of what is sent differs (`sse.ts`).
-// Long because a response that is whole, one that grows, and the ends of both share what they know of the exchange.
+// The same class carries Server-Sent Events: only the format of messages differs (`sse.ts`).
+// Long because whole and growing responses, and their ends, share the state of the exchange.
 
 import { fieldsBeside, joinFields, withoutContentFields } from "../../codec/field-list.ts";
 import { fieldValue } from "../../codec/http1-request.ts";
@@ -46,7 +46,7 @@ export const PLAIN: HttpFormat = {
     const status = message.status ?? 200;
     const { fields, body } = message;
     if (body === null && extent === "whole") return { status, fields };
-    // RFC 9110 §15.3.5, §15.3.6 and §15.4.5: these have no content, and a cache would copy what a 304 says of it.
+    // RFC 9110 §15.3.5, §15.3.6 and §15.4.5: these have no content, and a cache would copy the content fields of a 304.
     if (!statusHasBody(status) || fieldValue(fields, "content-type") !== undefined) return { status, fields };
     // http-kit says text/html here, which lets a message become script in the page. `nosniff` keeps browsers from
     // guessing the same, and makes them show a stream as it arrives (test/browser/suites/streaming.ts).
@@ -71,12 +71,12 @@ interface HttpTransportOptions {
 
 export class HttpTransport implements Transport, ExchangeListener {
   readonly #exchange: Exchange;
-  /** The exchange, or what compresses for it. */
+  /** The exchange, or the GzipResponse that compresses for it. */
   readonly #response: ResponseWriter;
   /** Fields that the head gets beside those of the first message. */
   readonly #fields: readonly string[];
-  /** The previous exchange listener; still notified after this one. */
-  readonly #before: ExchangeListener | undefined;
+  /** The previous listener of the exchange, which still gets its events. */
+  readonly #previousListener: ExchangeListener | undefined;
   #format: HttpFormat;
   #listener: TransportListener | undefined;
   #isStarted = false;
@@ -96,7 +96,7 @@ export class HttpTransport implements Transport, ExchangeListener {
     this.#outlivesFin = options?.outlivesFin === true;
     this.#isHalfClosed = exchange.isClientGone;
     if (exchange.isClientGone && exchange.isAnswered) this.#end = clientLeft();
-    this.#before = exchange.listener;
+    this.#previousListener = exchange.listener;
     exchange.listener = this;
     if (!this.#isHalfClosed || this.#end !== undefined) return;
     if (this.#outlivesFin) exchange.endWhenSilent();
@@ -141,7 +141,7 @@ export class HttpTransport implements Transport, ExchangeListener {
     return this.#formatOf(message).endsAfterSend;
   }
 
-  // Everything that may throw (a forbidden header) comes before any state changes: the channel stays usable.
+  // Code that may throw (a forbidden header) runs before any state changes: the channel stays usable.
   send(message: OutboundMessage): void {
     const format = this.#formatOf(message);
     const encoded = encodedBody(message, format);
@@ -233,29 +233,29 @@ export class HttpTransport implements Transport, ExchangeListener {
   }
 
   /**
-   * A FIN says that the client sends no more, not that it has left (RFC 9112 §9.6); but a client that left looks the
-   * same, and a parked poll would stay open for ever (docs/decisions/0005). What was set up to answer at once has
-   * answered by now. While setup still runs and nothing was sent, the exchange finds out which of the two it is. A FIN
-   * behind the beginning of the response is the client's leaving, unless the response is a body that goes on by itself.
+   * A FIN says that the client sends no more, not that it has left (RFC 9112 §9.6); but a client that has left looks the
+   * same, and its parked poll would stay open for ever (docs/decisions/0005). So a FIN after the setup, or after the beginning
+   * of the response, means that the client has left, unless the handler returned the body (`outlivesFin`). While the setup
+   * runs and nothing was sent, the exchange finds out which of the two it is.
    */
   onHalfClose(): void {
     this.#isHalfClosed = true;
-    this.#before?.onHalfClose();
+    this.#previousListener?.onHalfClose();
     if (this.#end !== undefined) return;
-    // A source that says nothing cannot tell a half-close from a client that left, and would never be told of it.
+    // A silent source would never learn that its client has left.
     if (this.#outlivesFin) this.#exchange.endWhenSilent();
     else if (this.#isSettled || this.#isStarted) this.#leave();
     else this.#exchange.probe();
   }
 
   onGone(error: Error | undefined): void {
-    this.#before?.onGone(error);
+    this.#previousListener?.onGone(error);
     this.#ended(error === undefined || isReset(error) ? clientLeft() : connectionFailed(error.message));
   }
 
   /**
-   * A client that has left may have ended its side behind bytes that are not read. Its system answers what is sent to it with
-   * a reset, and the write after that fails. Behind the beginning of a plain response nothing can be sent that means nothing.
+   * The FIN of a client that has left may stand behind unread bytes. Its system answers further bytes with a reset, and the
+   * write after that fails. In the body of a plain response every byte has a meaning, so there is nothing to send.
    */
   #findEnd(): void {
     const { heartbeat } = this.#format;
@@ -307,7 +307,7 @@ function toWriter(exchange: Exchange, compress: boolean | CompressOptions = fals
   return new GzipResponse(exchange, toCompressSettings(compress, { contextTakeover: true }));
 }
 
-/** True for an answer of which the channel's own content fields would be wrong: it has no content, or is a failure's text. */
+/** True for an answer that does not have the channel's own content fields: one without content, or the text of an error. */
 function describesItself({ status = 200, fields }: OutboundMessage): boolean {
   return !statusHasBody(status) || (status >= 400 && fieldValue(fields, "content-type") !== undefined);
 }

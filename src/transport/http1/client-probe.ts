@@ -1,5 +1,5 @@
-// Whether the client of an exchange is still there: it has ended its side, or is not read, so nothing tells that it is gone.
-// Writing does: the system of a client that has left answers the first bytes with a reset, and what is written next fails.
+// Finds out whether the client of an exchange is gone. If it has ended its side, or is not read, only writing shows it: the
+// system of a client that has left answers the first bytes with a reset, and the next write fails.
 
 import type { Clock, Timer } from "../../base/clock.ts";
 
@@ -9,7 +9,7 @@ const FIRST_PROBES = 2;
 /** A client that has ended its side is taken to be gone after this many intervals without a write. */
 const SILENT_INTERVALS = 4;
 
-/** Sends interim responses, which mean nothing to a client that is there (RFC 9110 §15.2: it must parse any number of them). */
+/** Sends interim responses, which a client ignores (RFC 9110 §15.2: it must parse any number of them). */
 export class ClientProbe {
   readonly #clock: Clock;
   readonly #send: () => boolean;

@@ -1,6 +1,6 @@
 // Drives one HTTP/1.1 connection: a ByteStream below, the protocol's state machine in the middle, an Exchange per
 // request above. This file decides when bytes are read and written and when the connection ends; `protocol/http1.ts`
-// knows what they mean.
+// interprets them.
 // Long because reading, writing and ending depend on one state.
 
 import type { Clock, Timer } from "../../base/clock.ts";
@@ -125,7 +125,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     if (this.#state !== "reading") this.#hold(bytes.length);
     this.#isReading = true;
     this.#advance();
-    this.#count();
+    this.#updateBudget();
     this.#isReading = false;
     this.flush();
   }
@@ -156,7 +156,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     this.context.onExchangeCut(exchange, exchange.status);
   }
 
-  /** Writes what the protocol holds, now. */
+  /** Writes the output of the protocol now. */
   flush(): void {
     this.#isFlushQueued = false;
     const output = this.connection.takeOutput();
@@ -187,7 +187,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   tick(now: number): boolean {
     this.#probe?.tick();
     if (this.#exchange !== undefined) this.#memory.holdHead(this.#exchange.head);
-    this.#count();
+    this.#updateBudget();
     const awaited = this.#awaited;
     const wait = { awaited, requests: this.#requests, bodyBytes: this.connection.bodyBytes };
     this.#inactivity ??= new Inactivity();
@@ -205,10 +205,10 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
 
   holdsBody(bytes: number): boolean {
     this.#memory.holdBody(bytes);
-    return this.#count();
+    return this.#updateBudget();
   }
 
-  /** All clients together have sent too much: ends the connection if it holds its equal part of it or more. */
+  /** The input of all clients is over its limit: ends the connection if it holds its equal share or more. */
   makeRoom(): void {
     if (this.#memory.isShareSpent(this.context.received)) this.#refuseInput();
   }
@@ -248,7 +248,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   }
 
   readBody(): Promise<Uint8Array | undefined> {
-    this.connection.wantBody();
+    this.connection.sendContinue();
     if (this.connection.outputSize > 0) this.queueFlush();
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject };
@@ -263,7 +263,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     this.context.onExchangeEnd(exchange, 101);
   }
 
-  /** Does everything that is possible with the bytes that have arrived. A loop, as a response may end inside it. */
+  /** Handles all bytes that have arrived. A loop, because a response may end inside it. */
   #advance(): void {
     if (this.#isAdvancing || this.#isOver) return;
     this.#isAdvancing = true;
@@ -276,13 +276,13 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     }
     if (this.#isOver || this.#exchange !== undefined) return;
     this.#memory.releaseRequest();
-    this.#count();
+    this.#updateBudget();
     if (this.#isOver) return;
     if (this.connection.isClosed) this.#end();
     else if (this.#state === "reading") this.#resume();
   }
 
-  /** Takes one step. False if nothing can be done before something happens. */
+  /** Takes one step. False if none is possible before the next event. */
   #step(): boolean {
     if (this.#exchange !== undefined) return this.#feedReader();
     if (this.connection.isDiscarding) {
@@ -305,7 +305,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
 
   #sendProbe(): boolean {
     const isNeeded = this.isReadingPaused || this.#exchange?.isClientGone === true;
-    if (!isNeeded || !this.connection.sayProcessing()) return false;
+    if (!isNeeded || !this.connection.sendInterim()) return false;
     this.flush();
     return true;
   }
@@ -335,7 +335,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     const exchange = this.#exchange === undefined ? undefined : this.#leaveExchange("reading");
     const reader = this.#takeReader();
     const isAnswered = error.status !== undefined && !this.connection.isAnswering;
-    // A body is cut off by the end of the connection: nobody is left to read an answer.
+    // The connection ended within a body: the client cannot read an answer any more.
     if (error.status === undefined) this.abort();
     else this.connection.refuse(error, exchange === undefined ? this.#pageFields() : exchange.refusedWith());
     reader?.reject(error);
@@ -354,7 +354,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   }
 
   /** Updates the budget for received bytes. False if this connection has to make room: it was refused then. */
-  #count(): boolean {
+  #updateBudget(): boolean {
     if (this.#isOver || this.#memory.count(this.connection.heldBytes, this.context.received)) return true;
     this.#refuseInput();
     return false;
@@ -372,7 +372,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     this.stream.pause();
   }
 
-  /** Reads on once nothing is held: a client that sends more with every answer must not make it grow. */
+  /** Reads on when no bytes are held: a client that sends more with each answer must not make them grow. */
   #resumeIfCaughtUp(): void {
     if (this.#heldBytes > 0 && this.connection.isCaughtUp) this.#resume();
   }

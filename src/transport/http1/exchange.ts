@@ -22,7 +22,7 @@ export interface ExchangeOwner {
   readonly client: Pick<ByteStream, "remoteAddress">;
   readonly connection: Http1Connection;
   readonly context: WebSocketContext;
-  /** True while the connection is not read, because the application does not take what has arrived. */
+  /** True while the connection is not read, because the application does not take the bytes. */
   readonly isReadingPaused: boolean;
   readonly bufferedAmount: number;
   /** True if the exchange's response may still be sent. */
@@ -68,7 +68,7 @@ export class Http1Exchange implements Exchange {
   }
 
   get webSocketRequest(): WebSocketRequestKind | undefined {
-    // Not `head.upgrade`, which is empty for HTTP/1.0: its client is told that it asked in vain.
+    // Not `head.upgrade`, which is empty for HTTP/1.0: such a client gets an error.
     const upgrade = joinedValues(this.head.fields, "upgrade");
     return upgrade !== undefined && hasListMember(upgrade, "websocket") ? "upgrade" : undefined;
   }

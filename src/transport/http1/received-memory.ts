@@ -1,4 +1,4 @@
-// Memory that one connection holds of what its client has sent, as part of the server's budget (`maxTotalReceivedBytes`).
+// The memory of the bytes that one client has sent, as part of the server's budget (`maxTotalReceivedBytes`).
 
 import type { RequestHead } from "../../codec/http1-request.ts";
 import type { BufferBudget } from "../io/buffer-budget.ts";
@@ -11,7 +11,7 @@ export class ReceivedMemory {
   /** Bytes of this connection that the budget counts. */
   #counted = 0;
 
-  /** True if all clients together have sent too much, and this connection holds its equal part of it or more. */
+  /** True if the input of all clients is over its limit, and this connection holds its equal share or more. */
   isShareSpent(budget: BufferBudget): boolean {
     return budget.isExceeded && budget.isShareSpent(this.#counted);
   }
@@ -24,7 +24,7 @@ export class ReceivedMemory {
     this.#head ??= memoryOf(head);
   }
 
-  /** The request is over: its head and body are let go of. */
+  /** The request is over: its head and body are not counted any more. */
   releaseRequest(): void {
     this.#body = 0;
     this.#head = undefined;

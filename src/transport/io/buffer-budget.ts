@@ -16,7 +16,7 @@ export class BufferBudget {
     this.maxBytes = maxBytes;
   }
 
-  /** A holder has `after` bytes now and had `before`. */
+  /** Replaces the `before` bytes of a holder by `after`. */
   change(before: number, after: number): void {
     this.bytes += after - before;
     if (before === 0 && after > 0) this.#holders += 1;
@@ -35,7 +35,7 @@ export class BufferBudget {
 
   /**
    * True if a holder of this many bytes has to make room while the budget is exceeded: if it holds its equal share of the budget
-   * or more. There is always such a holder, it is never a client that keeps up, and no search for the fullest is needed.
+   * or more. There is always such a holder, it is never a client that keeps up, and the largest need not be searched for.
    */
   isShareSpent(bytes: number): boolean {
     return bytes > 0 && bytes * this.#holders >= this.maxBytes;

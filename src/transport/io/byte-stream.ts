@@ -11,7 +11,7 @@ export interface ByteStream {
   readonly bufferedAmount: number;
   /** Memory of unsent data beyond `bufferedAmount`: a message that is partly sent is kept as a whole. */
   readonly pinnedBytes?: number;
-  /** The peer's address as text, undefined where there is none (a Unix socket). */
+  /** The peer's address as text, undefined if there is none (a Unix socket). */
   readonly remoteAddress: string | undefined;
   /** True if the connection uses TLS. */
   readonly isEncrypted: boolean;
@@ -19,9 +19,9 @@ export interface ByteStream {
   write(output: Piece | readonly Piece[]): void;
   /** Ends the writing side after everything written before; reading goes on. */
   end(): void;
-  /** Drops the connection now; what is unsent is lost. */
+  /** Drops the connection now; unsent bytes are lost. */
   destroy(): void;
-  /** Stops reading: the peer feels it as back-pressure. */
+  /** Stops reading, which causes back-pressure at the peer. */
   pause(): void;
   resume(): void;
 }

@@ -15,15 +15,15 @@ export interface ProxyListenerOwner {
 /** Reads the header of a trusted proxy. */
 export class ProxyListener implements ByteStreamListener {
   readonly #stream: ByteStream;
-  readonly #isRequired: boolean;
+  readonly #header: "required" | "optional";
   readonly #owner: ProxyListenerOwner;
   readonly #decoder = new ProxyProtocolDecoder();
   /** The time of the first tick. */
   #firstTickAt: number | undefined;
 
-  constructor(stream: ByteStream, isRequired: boolean, owner: ProxyListenerOwner) {
+  constructor(stream: ByteStream, header: "required" | "optional", owner: ProxyListenerOwner) {
     this.#stream = stream;
-    this.#isRequired = isRequired;
+    this.#header = header;
     this.#owner = owner;
   }
 
@@ -32,7 +32,8 @@ export class ProxyListener implements ByteStreamListener {
     let header: ProxyProtocolHeader | undefined;
     try {
       header = this.#decoder.next();
-      if (header === "absent" && this.#isRequired) throw new ChannelError("BAD_REQUEST", "the PROXY header is missing");
+      if (header === "absent" && this.#header === "required")
+        throw new ChannelError("BAD_REQUEST", "the PROXY header is missing");
     } catch (error) {
       if (!(error instanceof ChannelError)) throw error;
       this.#owner.headerRefused(error);
@@ -51,7 +52,7 @@ export class ProxyListener implements ByteStreamListener {
   onClosed(): void {}
 
   /**
-   * Called about twice a second: a proxy sends its header at once, so one that takes this long is none. True if the
+   * Called about twice a second: a proxy sends its header at once, so a client that takes this long is not one. True if the
    * connection was ended.
    */
   tick(now: number, headerTimeoutMs: number): boolean {

@@ -23,7 +23,7 @@ export class WriteQueue {
   /** The tick since which the system has taken nothing; undefined if it has taken something since the last tick. */
   stalledSince: number | undefined;
   sliceBytes: number = MIN_SLICE_BYTES;
-  /** The callback for the socket's writes: the system has taken what the socket was given. */
+  /** The callback for the socket's writes: the system has taken the output that was written. */
   readonly onTaken: (error?: Error | null) => void;
   #pieces: Piece[] = [];
   #at = 0;
@@ -39,7 +39,7 @@ export class WriteQueue {
     else for (const piece of output) this.#addPiece(piece);
   }
 
-  /** The system has taken what the socket was given. The second time since the last tick, slices grow. */
+  /** The system has taken the output that was written. The second time since the last tick, slices grow. */
   moved(): void {
     if (this.stalledSince === undefined && this.sliceBytes < MAX_SLICE_BYTES) this.sliceBytes *= 2;
     this.stalledSince = undefined;

@@ -1,12 +1,12 @@
-// The states of reading a WebSocket. The listener opens, pauses and resumes; the stream ends and closes; in whatever order.
+// The states of reading a WebSocket. The listener opens, pauses and resumes; the stream ends and closes; in any order.
 
 /**
  * - unopened: nothing is delivered before `open`; endedUnopened, goneUnopened: the client has ended, or the stream closed, before
  * - flowing: events are delivered as they arrive
  * - paused: the listener takes no events; the stream is read ahead, because only a stream that is read reports its end
- * - stopped: so much was read ahead that the stream is paused too
+ * - stopped: enough was read ahead, so the stream is paused, too
  * - ending: the client sends nothing more; the rest is delivered, also to a listener that would pause
- * - gone: the same, and the stream is closed
+ * - gone: like ending, and the stream is closed
  */
 export type Reading =
   | "unopened"

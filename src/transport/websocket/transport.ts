@@ -68,7 +68,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     this.#options = options;
   }
 
-  /** Nothing more is sent, and what was not delivered yet is the last. */
+  /** True if nothing more is sent, and only bytes that have arrived already are still delivered. */
   get #isOver(): boolean {
     return this.#connection.isClosed || isGone(this.#reading);
   }
@@ -128,7 +128,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   part(data: string | Uint8Array): void {
-    // §5.4: the first fragment says what the message is; the others continue it, whatever they are made of.
+    // §5.4: the first fragment has the type of the message; the others continue it, as text or as bytes.
     this.#sendFragment(typeof data === "string" ? OPCODE.TEXT : OPCODE.BINARY, data, 0);
   }
 
@@ -138,7 +138,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
 
   fail(code: number, reason: string): void {
     this.close(code, reason);
-    // The timer does not wait for what is unsent.
+    // The timer does not wait for unsent bytes.
     this.#startCloseTimer();
   }
 
@@ -170,7 +170,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   tick(now: number, { pingIntervalMs, pongTimeoutMs }: Heartbeat): void {
     // A slow peer that still reads must see a sign of life.
     if (this.#connection.sendPendingPong()) this.#queueFlush();
-    this.#checkMessage(now);
+    this.#checkMessageTimeout(now);
     if (isPaused(this.#reading)) this.#findEnd();
     if (this.#isOver || pingIntervalMs === 0) return;
     if (this.#flags & HEARD || isPaused(this.#reading)) {
@@ -244,8 +244,8 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   /**
-   * Finds the end of a client that is not read. Its close frame may have arrived. Its FIN may stand behind unread bytes: then its
-   * system answers a write with a reset, and the next write fails. A pong without a ping needs no answer (§5.5.3).
+   * Finds the end of a client that is not read. Its close frame may have arrived already. Its FIN may stand behind unread bytes:
+   * then its system answers a write with a reset, and the next write fails. A pong needs no answer (§5.5.3).
    */
   #findEnd(): void {
     if (this.#connection.hasClose()) {
@@ -272,7 +272,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
         this.#flags &= ~DELIVERING;
       }
     }
-    this.#count();
+    this.#updateBudget();
   }
 
   #deliverEvent(event: WebSocketConnectionEvent, listener: TransportListener): void {
@@ -309,7 +309,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   /** Updates `received`; fails the connection if it grew and has to make room. */
-  #count(): void {
+  #updateBudget(): void {
     const bytes = this.#connection.heldBytes;
     const before = this.#counted;
     if (bytes === before) return;
@@ -320,10 +320,10 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   /** Fails the connection if a message takes longer than `messageTimeoutMs` and the time that its bytes have earned. */
-  #checkMessage(now: number): void {
+  #checkMessageTimeout(now: number): void {
     const unfinished = this.#connection.unfinished;
     if (unfinished === undefined) return;
-    // It makes no progress while the stream is not read.
+    // A message makes no progress while the stream is not read.
     if (unfinished.since === undefined || isPaused(this.#reading)) unfinished.since = now;
     const { messageTimeoutMs = Number.POSITIVE_INFINITY } = this.#options;
     if (now - unfinished.since >= messageTimeoutMs + earnedMs(unfinished.bytes)) this.#refuse("MESSAGE_TIMEOUT");
@@ -333,7 +333,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   #refuse(code: ErrorCode): void {
     const end = this.#connection.refuse(new ChannelError(code));
     if (end === undefined) return;
-    this.#count();
+    this.#updateBudget();
     this.#ended(end);
   }
 
@@ -347,7 +347,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   #drop(how?: Pick<WebSocketClosed, "by">): void {
     this.#stream.destroy();
     const end = this.#connection.abort();
-    this.#count();
+    this.#updateBudget();
     if (end !== undefined) this.#ended({ ...end, ...how });
   }
 

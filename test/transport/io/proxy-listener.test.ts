@@ -8,10 +8,14 @@ import { MemoryStream } from "../../support/memory-stream.ts";
 
 const LINE = "PROXY TCP4 198.51.100.9 192.0.2.80 56324 80\r\n";
 
-function waiting(isRequired = true): { stream: MemoryStream; listener: ProxyListener; told: unknown[] } {
+function waiting(header: "required" | "optional" = "required"): {
+  stream: MemoryStream;
+  listener: ProxyListener;
+  told: unknown[];
+} {
   const stream = new MemoryStream();
   const told: unknown[] = [];
-  const listener = new ProxyListener(stream, isRequired, {
+  const listener = new ProxyListener(stream, header, {
     headerRead(header: ProxyProtocolHeader, rest) {
       told.push(typeof header === "string" ? header : header.sourceAddress, Buffer.from(rest ?? []).toString("latin1"));
     },
@@ -37,7 +41,7 @@ describe("the start of a connection behind a proxy", () => {
   });
 
   it("may have no header unless one is required", () => {
-    const optional = waiting(false);
+    const optional = waiting("optional");
     optional.stream.arrive("PRO", "PFIND / HTTP/1.1");
     assert.deepEqual(optional.told, ["absent", "PROPFIND / HTTP/1.1"]);
     const required = waiting();
@@ -60,7 +64,7 @@ describe("the start of a connection behind a proxy", () => {
     left.stream.arrive("PROXY ");
     left.stream.eof();
     assert.deepEqual([left.stream.isDestroyed, left.told], [true, []]);
-    const stopped = waiting(false);
+    const stopped = waiting("optional");
     stopped.listener.closeSoon();
     assert.deepEqual([stopped.stream.isDestroyed, stopped.told], [true, []]);
   });
