@@ -75,7 +75,7 @@ async function echo({ library, serve }, frame, inFlight, fields = []) {
       library.withChannel(
         request,
         (channel) => {
-          channel.onMessage((message) => channel.send(message));
+          channel.onReceive((message) => channel.send(message));
         },
         options,
       ),
