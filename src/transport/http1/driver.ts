@@ -120,7 +120,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   onBytes(bytes: Uint8Array): void {
     // After our end the peer's bytes are read and dropped, so that no reset destroys our last answer on its way (RFC 9112
     // §9.6).
-    if (this.#isOver) return;
+    if (this.#isOver()) return;
     this.connection.receive(bytes);
     if (this.#state !== "reading") this.#hold(bytes.length);
     this.#isReading = true;
@@ -265,7 +265,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
 
   /** Does everything that is possible with the bytes that have arrived. A loop, as a response may end inside it. */
   #advance(): void {
-    if (this.#isAdvancing || this.#isOver) return;
+    if (this.#isAdvancing || this.#isOver()) return;
     this.#isAdvancing = true;
     try {
       while (this.#step());
@@ -274,10 +274,10 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     } finally {
       this.#isAdvancing = false;
     }
-    if (this.#isOver || this.#exchange !== undefined) return;
+    if (this.#isOver() || this.#exchange !== undefined) return;
     this.#memory.releaseRequest();
     this.#count();
-    if (this.#isOver) return;
+    if (this.#isOver()) return;
     if (this.connection.isClosed) this.#end();
     else if (this.#state === "reading") this.#resume();
   }
@@ -300,7 +300,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     this.#exchange.isClientGone = this.connection.hasPeerEnded;
     this.#resumeIfCaughtUp();
     this.context.onExchange(this.#exchange);
-    return !this.#isOver;
+    return !this.#isOver();
   }
 
   #sendProbe(): boolean {
@@ -324,7 +324,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   /** The part of a request that the client has not sent yet. */
   get #awaited(): Awaited {
     if (this.#state === "answering") return this.#reader === undefined ? "nothing" : "body";
-    if (this.#isOver) return "nothing";
+    if (this.#isOver()) return "nothing";
     if (this.connection.isDiscarding) return "body";
     if (this.#state === "writeBlocked") return "nothing";
     return this.connection.isIdle ? "request" : "head";
@@ -355,7 +355,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
 
   /** Updates the budget for received bytes. False if this connection has to make room: it was refused then. */
   #count(): boolean {
-    if (this.#isOver || this.#memory.count(this.connection.heldBytes, this.context.received)) return true;
+    if (this.#isOver() || this.#memory.count(this.connection.heldBytes, this.context.received)) return true;
     this.#refuseInput();
     return false;
   }
@@ -415,7 +415,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   }
 
   /** True once nothing is read or written on the stream any more. */
-  get #isOver(): boolean {
+  #isOver(): boolean {
     const state = this.#state;
     return state === "ending" || state === "closed" || state === "handedOver";
   }
