@@ -1,6 +1,8 @@
 // The states of a channel. Two things may happen at the same time, in either order: the application's setup settles,
 // and the conversation ends. The close handlers run after both.
 
+import { type LinkedState, linkStates } from "../base/linked-states.ts";
+
 /**
  * - settingUp: open, and the setup is running: messages wait
  * - open: messages are delivered
@@ -9,15 +11,7 @@
  * - ending: close handlers are running
  * - ended: close handlers have run
  */
-export type ChannelState =
-  | "settingUp"
-  | "open"
-  | "closingInSetup"
-  | "closing"
-  | "closedInSetup"
-  | "closed"
-  | "ending"
-  | "ended";
+type StateName = "settingUp" | "open" | "closingInSetup" | "closing" | "closedInSetup" | "closed" | "ending" | "ended";
 
 /**
  * - setUp: the setup has returned, or its promise has settled
@@ -28,10 +22,12 @@ export type ChannelState =
  * - tellLate: a close handler is added after the end
  * - endTold: the close handlers have returned
  */
-export type ChannelStep = "setUp" | "close" | "reopen" | "transportEnd" | "tellEnd" | "tellLate" | "endTold";
+const STEPS = ["setUp", "close", "reopen", "transportEnd", "tellEnd", "tellLate", "endTold"] as const;
+
+type Step = (typeof STEPS)[number];
 
 /** Every move. A step that is missing in a state has no effect there. */
-const MOVES: Record<ChannelState, Partial<Record<ChannelStep, ChannelState>>> = {
+const MOVES: Record<StateName, Partial<Record<Step, StateName>>> = {
   settingUp: { setUp: "open", close: "closingInSetup", transportEnd: "closedInSetup" },
   open: { close: "closing", transportEnd: "closed" },
   closingInSetup: { setUp: "closing", reopen: "settingUp", transportEnd: "closedInSetup" },
@@ -42,25 +38,24 @@ const MOVES: Record<ChannelState, Partial<Record<ChannelStep, ChannelState>>> = 
   ended: { tellLate: "ending" },
 };
 
-/** The state after a step, or undefined if the step has no effect. */
-export function afterStep(state: ChannelState, step: ChannelStep): ChannelState | undefined {
-  return MOVES[state][step];
+export type ChannelState = LinkedState<StateName, Step>;
+
+export const STATES: Readonly<Record<StateName, ChannelState>> = linkStates(MOVES, STEPS);
+
+export function isOpen({ name }: ChannelState): boolean {
+  return name === "open" || name === "settingUp";
 }
 
-export function isOpen(state: ChannelState): boolean {
-  return state === "open" || state === "settingUp";
-}
-
-export function isSettingUp(state: ChannelState): boolean {
-  return state === "settingUp" || state === "closingInSetup" || state === "closedInSetup";
+export function isSettingUp({ name }: ChannelState): boolean {
+  return name === "settingUp" || name === "closingInSetup" || name === "closedInSetup";
 }
 
 /** True if the transport has ended. */
 export function isClosed(state: ChannelState): boolean {
-  return state === "closed" || state === "closedInSetup" || hasEnded(state);
+  return state.name === "closed" || state.name === "closedInSetup" || hasEnded(state);
 }
 
 /** True if the close handlers have run, or are running. */
-export function hasEnded(state: ChannelState): boolean {
-  return state === "ended" || state === "ending";
+export function hasEnded({ name }: ChannelState): boolean {
+  return name === "ended" || name === "ending";
 }

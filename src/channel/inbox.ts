@@ -113,7 +113,7 @@ export class Inbox {
   }
 
   accept(message: Message): void {
-    if (this.#isComplete || this.#isDiscarding) return;
+    if (this.#isComplete || this.#isDiscarding()) return;
     if (this.#state === "ready" && this.#waiting === undefined) this.#deliver(message);
     else this.#acceptLater(message);
   }
@@ -152,7 +152,7 @@ export class Inbox {
       return Promise.resolve({ done: false, value: message });
     }
     this.#endIfDone();
-    if (this.#isComplete || this.#isDiscarding) return Promise.resolve(DONE);
+    if (this.#isComplete || this.#isDiscarding()) return Promise.resolve(DONE);
     return new Promise((resolve) => this.#pulls!.push(resolve));
   }
 
@@ -180,7 +180,7 @@ export class Inbox {
     this.#waiting ??= new Queue();
     this.#waiting.push(message);
     this.#hold(this.#waitingBytes + heldBytes(message));
-    if (this.#isReadingPaused || this.#hasRoom) return;
+    if (this.#isReadingPaused || this.#hasRoom()) return;
     this.#isReadingPaused = true;
     this.#source.pause?.();
   }
@@ -231,16 +231,16 @@ export class Inbox {
     }
   }
 
-  get #isDiscarding(): boolean {
+  #isDiscarding(): boolean {
     return this.#state === "discarding" || this.#state === "discardingBusy";
   }
 
-  get #hasRoom(): boolean {
+  #hasRoom(): boolean {
     return this.length < MAX_WAITING_MESSAGES && this.#waitingBytes < MAX_WAITING_BYTES;
   }
 
   #resumeIfRoom(): void {
-    if (!this.#isReadingPaused || !this.#hasRoom) return;
+    if (!this.#isReadingPaused || !this.#hasRoom()) return;
     this.#isReadingPaused = false;
     this.#source.resume?.();
   }

@@ -152,10 +152,10 @@ export class Outbox {
     let bytesThisTurn = 0;
     try {
       // The transport may have ended when the stream began: the response to a HEAD has no body.
-      if (this.#isCancelled) return source.cancel();
-      while (!this.#isCancelled) {
+      if (this.#isCancelled()) return source.cancel();
+      while (!this.#isCancelled()) {
         const { done, value } = await source.next();
-        if (done || this.#isCancelled) break;
+        if (done || this.#isCancelled()) break;
         const part = toPart(value);
         this.#transport.part(part);
         bytesThisTurn += Math.max(part.length, MIN_HELD_BYTES);
@@ -165,20 +165,20 @@ export class Outbox {
         else await new Promise(setImmediate);
         bytesThisTurn = 0;
       }
-      if (this.#isCancelled) return;
+      if (this.#isCancelled()) return;
       this.#transport.finish?.();
       if (position === "last") this.#transport.close(1000, "");
     } catch (error) {
       source.cancel();
       // The failure cancels all sources, and this one has been told.
       this.#source = undefined;
-      if (!this.#isCancelled) this.#owner.streamFailed(error);
+      if (!this.#isCancelled()) this.#owner.streamFailed(error);
     } finally {
       this.#source = undefined;
     }
   }
 
-  get #isCancelled(): boolean {
+  #isCancelled(): boolean {
     return this.#state === "cancelled";
   }
 

@@ -14,15 +14,7 @@ import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
 import type { MessageForm, Position, SessionListener, Transport, TransportKind } from "../transport/transport.ts";
 import { Callbacks } from "./callbacks.ts";
 import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
-import {
-  afterStep,
-  type ChannelState,
-  type ChannelStep,
-  hasEnded,
-  isClosed,
-  isOpen,
-  isSettingUp,
-} from "./channel-state.ts";
+import { type ChannelState, hasEnded, isClosed, isOpen, isSettingUp, STATES } from "./channel-state.ts";
 import type { ChannelContext, ChannelSettings, ErrorSource } from "./context.ts";
 import { failureOf, isClientsFault, OVERLOADED } from "./failure.ts";
 import { guardSignal } from "./guarded-signal.ts";
@@ -50,7 +42,7 @@ export class TransportChannel
   readonly #transport: Transport<SessionListener>;
   readonly #context: ChannelContext;
   readonly #settings: ChannelSettings;
-  #state: ChannelState = "settingUp";
+  #state: ChannelState = STATES.settingUp;
   /** Set when the transport has ended. */
   #status: CloseStatus | undefined;
   /** Made for the first message: streams and polls have none, and most clients are silent. */
@@ -161,12 +153,12 @@ export class TransportChannel
 
   /** Closes first: the end of a response lets the handler of the next request run, which must find this channel closed. */
   #transmitLast(sendable: Sendable): void {
-    this.#step("close");
+    this.#moveTo(this.#state.close);
     try {
       if (this.#mustWait(sendable)) this.#sendLater(sendable, "last");
       else this.#transport.sendLast(sendable.message);
     } catch (error) {
-      this.#step("reopen");
+      this.#moveTo(this.#state.reopen);
       throw error;
     }
     this.#closed();
@@ -211,9 +203,9 @@ export class TransportChannel
 
   onClose(fn: NonNullable<ChannelHandlers["close"]>): () => void {
     if (!this.hasEnded) return this.callbacks.addClose(fn);
-    if (this.#step("tellLate")) {
+    if (this.#moveTo(this.#state.tellLate)) {
       this.callbacks.closeLate(fn, this.#status!);
-      this.#step("endTold");
+      this.#moveTo(this.#state.endTold);
     }
     return () => {};
   }
@@ -263,7 +255,7 @@ export class TransportChannel
     this.terminate();
     // A transport without a listener has reported nothing.
     this.transportClosed(closeStatus("server", 1006));
-    this.#step("setUp");
+    this.#moveTo(this.#state.setUp);
     this.#tellEnd();
   }
 
@@ -351,7 +343,7 @@ export class TransportChannel
   }
 
   transportClosed(status: CloseStatus): void {
-    if (!this.#step("transportEnd")) return;
+    if (!this.#moveTo(this.#state.transportEnd)) return;
     this.#status = status;
     this.#outbox?.cancel();
     this.#resolveDrained();
@@ -422,7 +414,7 @@ export class TransportChannel
 
   /** Stops sending, and drops the messages that wait in the inbox. False if the channel was closed before. */
   #closing(): boolean {
-    const wasOpen = this.#step("close");
+    const wasOpen = this.#moveTo(this.#state.close);
     if (wasOpen) this.#closed();
     // The transport has ended; the application closes the channel and wants no more messages.
     else this.#inbox?.discard();
@@ -442,7 +434,7 @@ export class TransportChannel
   }
 
   #setUp(): void {
-    this.#step("setUp");
+    this.#moveTo(this.#state.setUp);
     this.#inbox?.release();
     this.#transport.setupDone?.();
     if (isClosed(this.#state)) inMicrotask(() => this.#tellEndIfDone());
@@ -458,14 +450,14 @@ export class TransportChannel
 
   /** The close handlers wait for the setup, the transport and the inbox. */
   #tellEndIfDone(): void {
-    if (this.#state === "closed" && this.#inbox?.hasEnded !== false) this.#tellEnd();
+    if (this.#state === STATES.closed && this.#inbox?.hasEnded !== false) this.#tellEnd();
   }
 
   #tellEnd(): void {
-    if (!this.#step("tellEnd")) return;
+    if (!this.#moveTo(this.#state.tellEnd)) return;
     this.memberships?.channelEnded();
     this.callbacks.close(this.#status!);
-    this.#step("endTold");
+    this.#moveTo(this.#state.endTold);
     this.#context.channelEnded(this, this.#status!);
   }
 
@@ -479,11 +471,10 @@ export class TransportChannel
     if (this.callbacks.hasReceiver || this.#inbox?.isPulled === true) throw new ChannelError("HANDLER_EXISTS");
   }
 
-  /** False if the step has no effect in this state. */
-  #step(step: ChannelStep): boolean {
-    const next = afterStep(this.#state, step);
-    if (next === undefined) return false;
-    this.#state = next;
+  /** `state`: the state after a step. False if the step has no effect: there is none. */
+  #moveTo(state: ChannelState | undefined): boolean {
+    if (state === undefined) return false;
+    this.#state = state;
     return true;
   }
 }

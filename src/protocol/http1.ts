@@ -87,7 +87,7 @@ export class Http1Connection extends OutputSource {
 
   /** True between requests, with no byte of a next one. */
   get isIdle(): boolean {
-    return this.#reading === "head" && this.#writing === "idle" && this.#isBetweenHeads;
+    return this.#reading === "head" && this.#writing === "idle" && this.#isBetweenHeads();
   }
 
   get isBodyRead(): boolean {
@@ -96,7 +96,7 @@ export class Http1Connection extends OutputSource {
 
   /** True if no byte after the latest request is held. */
   get isCaughtUp(): boolean {
-    return this.#reading !== "body" && this.#isBetweenHeads;
+    return this.#reading !== "body" && this.#isBetweenHeads();
   }
 
   /** Memory of received bytes that were not returned: a partial head, a body, pipelined requests. */
@@ -118,7 +118,7 @@ export class Http1Connection extends OutputSource {
   /** The peer has ended its side. Requests that are whole are still answered: RFC 9112 §9.6 allows the half-close. */
   receiveEof(): void {
     this.hasPeerEnded = true;
-    if (this.#reading === "head" && this.#isBetweenHeads) this.#reading = "closed";
+    if (this.#reading === "head" && this.#isBetweenHeads()) this.#reading = "closed";
   }
 
   /** The head of a request whose response has not begun, also of one whose body is refused. */
@@ -211,7 +211,7 @@ export class Http1Connection extends OutputSource {
 
   /** Sends a whole response. A string goes out as UTF-8. `encoded`: the body, if many clients get this response. */
   respond(response: ResponseHead, body: string | Uint8Array | null, encoded?: EncodedBody): void {
-    if (encoded !== undefined && this.#isOrdinary) {
+    if (encoded !== undefined && this.#isOrdinary()) {
       this.#respondEncoded(response, encoded);
       return;
     }
@@ -336,7 +336,7 @@ export class Http1Connection extends OutputSource {
   closeSoon({ finishesPartial }: { readonly finishesPartial: boolean }): void {
     this.#isClosingSoon = true;
     this.#keepAlive = false;
-    if (!this.isAwaitingResponse && (!finishesPartial || this.#isBetweenHeads)) this.#stopReading();
+    if (!this.isAwaitingResponse && (!finishesPartial || this.#isBetweenHeads())) this.#stopReading();
   }
 
   /**
@@ -355,7 +355,7 @@ export class Http1Connection extends OutputSource {
    * is not known.
    */
   #framing(response: ResponseHead, length: number | undefined): { head: string; bodyless: boolean } {
-    if (length !== undefined && this.#isOrdinary && statusHasBody(response.status)) {
+    if (length !== undefined && this.#isOrdinary() && statusHasBody(response.status)) {
       const { dateField, serverField } = this.#options;
       const head = ordinaryHead(response.status, response.fields, dateField(), serverField);
       if (head !== undefined) return { head: `${head}Content-Length: ${length}\r\n\r\n`, bodyless: false };
@@ -369,7 +369,7 @@ export class Http1Connection extends OutputSource {
     // Code that may throw runs before any state changes.
     let head = encodeResponseHead(response.status, own.fields ?? response.fields);
     // RFC 9110 §10.1.1: a client still waiting for 100 may or may not send its body after a final status.
-    if (own.close || isTunnel || this.#awaitsContinue || this.#isLast) this.#keepAlive = false;
+    if (own.close || isTunnel || this.#awaitsContinue || this.#isLast()) this.#keepAlive = false;
     if (length === undefined && !bodyless && request.minor === 0) this.#keepAlive = false;
 
     if (!own.date) head += this.#options.dateField();
@@ -416,10 +416,10 @@ export class Http1Connection extends OutputSource {
     this.#writing = "idle";
     this.#head = undefined;
     this.isDiscarding = false;
-    this.#reading = this.#keepAlive && !this.#isLast ? "head" : "closed";
+    this.#reading = this.#keepAlive && !this.#isLast() ? "head" : "closed";
   }
 
-  get #isBetweenHeads(): boolean {
+  #isBetweenHeads(): boolean {
     return this.#requests === undefined || this.#requests.isIdle;
   }
 
@@ -441,14 +441,14 @@ export class Http1Connection extends OutputSource {
   }
 
   /** True if the bytes of the response depend neither on the request nor on the state of the connection. */
-  get #isOrdinary(): boolean {
+  #isOrdinary(): boolean {
     const { method, minor } = this.#head!;
     if (method === "HEAD" || method === "CONNECT" || minor === 0) return false;
-    return this.#keepAlive && !this.#awaitsContinue && !this.#isLast;
+    return this.#keepAlive && !this.#awaitsContinue && !this.#isLast();
   }
 
   /** True if no request can follow. */
-  get #isLast(): boolean {
+  #isLast(): boolean {
     return this.hasPeerEnded && this.isCaughtUp;
   }
 

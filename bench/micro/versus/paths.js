@@ -38,6 +38,8 @@ const PATHS = {
   "ws-echo-16": (engine) => echo(engine, frameOf(32), 16),
   "ws-echo-16k": (engine) => echo(engine, frameOf(16_384), 1),
   "ws-deflate-1k": (engine) => echo(engine, compressedFrameOf(1024), 1, DEFLATE),
+  "session-echo": (engine) => sessionEcho(engine, 32),
+  "session-echo-1k": (engine) => sessionEcho(engine, 1024),
   "publish-ws-1": (engine) => publish(engine, upgradeRequest(), 1),
   "publish-ws-16": (engine) => publish(engine, upgradeRequest(), 16),
   "publish-sse-1": (engine) => publish(engine, `${GET}Accept: text/event-stream\r\n\r\n`, 1),
@@ -75,7 +77,7 @@ async function echo({ library, serve }, frame, inFlight, fields = []) {
       library.withChannel(
         request,
         (channel) => {
-          channel.onMessage((message) => channel.send(message));
+          channel.onReceive((message) => channel.send(message));
         },
         options,
       ),
@@ -85,6 +87,38 @@ async function echo({ library, serve }, frame, inFlight, fields = []) {
   for (const stream of streams) stream.listener.onBytes(Buffer.from(upgradeRequest("/", fields)));
   await turn();
   return reading(streams, Buffer.concat(Array.from({ length: inFlight }, () => frame)), inFlight);
+}
+
+/**
+ * Echo on sessions whose carriers are WebSockets. The client acknowledges as ours does: all records, after each 16.
+ * @param {Engine} engine @param {number} bytes @returns {Promise<Path>}
+ */
+async function sessionEcho({ library, serve }, bytes) {
+  const streams = connect(
+    serve((request) => library.openSession(request, { receive: (message, channel) => channel.send(message) })),
+    64,
+  );
+  const request = upgradeRequest("/", ["Sec-WebSocket-Protocol: unichannel.v1"]);
+  for (const stream of streams) stream.listener.onBytes(Buffer.from(request));
+  await turn();
+  const frame = maskedFrame(TEXT, Buffer.from(`m${TEXT_128.repeat(8).slice(0, bytes)}`));
+  const record = Buffer.alloc(frame.length);
+  const turns = 16;
+  let received = 0;
+  return {
+    operations: turns * streams.length,
+    round: async () => {
+      for (let i = 0; i < turns; i++) {
+        for (const stream of streams) {
+          frame.copy(record);
+          stream.listener.onBytes(record);
+        }
+        await turn();
+      }
+      received += turns;
+      for (const stream of streams) stream.listener.onBytes(maskedFrame(TEXT, Buffer.from(`a${received}`)));
+    },
+  };
 }
 
 /** A text message of `bytes` bytes. @param {number} bytes */

@@ -78,37 +78,37 @@ export class Http1Exchange implements Exchange {
   }
 
   get isAnswered(): boolean {
-    return !this.#isLive || this.#owner.connection.isAnswering;
+    return !this.#isLive() || this.#owner.connection.isAnswering;
   }
 
   get bufferedAmount(): number {
-    return this.#isLive ? this.#owner.bufferedAmount : 0;
+    return this.#isLive() ? this.#owner.bufferedAmount : 0;
   }
 
   get pinnedBytes(): number {
-    return this.#isLive ? (this.#owner.stream.pinnedBytes ?? 0) : 0;
+    return this.#isLive() ? (this.#owner.stream.pinnedBytes ?? 0) : 0;
   }
 
   get isReadingPaused(): boolean {
-    return this.#isLive && this.#owner.isReadingPaused;
+    return this.#isLive() && this.#owner.isReadingPaused;
   }
 
-  get #isLive(): boolean {
+  #isLive(): boolean {
     return this.#owner.isCurrent(this);
   }
 
   readBody(): Promise<Uint8Array | undefined> {
     if (!this.hasBody) return Promise.resolve(undefined);
-    if (this.#isLive) return this.#owner.readBody();
+    if (this.#isLive()) return this.#owner.readBody();
     return Promise.reject(new ChannelError(this.isClientGone ? "CLIENT_GONE" : "ALREADY_ANSWERED"));
   }
 
   holdsBody(bytes: number): boolean {
-    return !this.#isLive || this.#owner.holdsBody(bytes);
+    return !this.#isLive() || this.#owner.holdsBody(bytes);
   }
 
   respond(response: ResponseHead, body: string | Uint8Array | null, encoded?: EncodedBody): void {
-    if (!this.#isLive) return;
+    if (!this.#isLive()) return;
     // An encoded response has no fields for pages of other origins.
     if (this.pageFields === undefined) this.#owner.connection.respond(response, body, encoded);
     else this.#owner.connection.respond(this.#forPage(response), body);
@@ -117,7 +117,7 @@ export class Http1Exchange implements Exchange {
   }
 
   start(response: ResponseHead, length?: number): boolean {
-    if (!this.#isLive) return false;
+    if (!this.#isLive()) return false;
     const hasBody = this.#owner.connection.start(this.#forPage(response), length);
     this.status = response.status;
     if (hasBody) this.#owner.queueFlush();
@@ -126,32 +126,32 @@ export class Http1Exchange implements Exchange {
   }
 
   write(part: string | Uint8Array, encoded?: EncodedBody): void {
-    if (!this.#isLive) return;
+    if (!this.#isLive()) return;
     this.#owner.connection.write(part, encoded);
     this.#owner.queueFlush();
   }
 
   end(): void {
-    if (!this.#isLive) return;
+    if (!this.#isLive()) return;
     this.#owner.connection.end();
     this.#owner.responseEnded();
   }
 
   flush(): void {
-    if (this.#isLive) this.#owner.flush();
+    if (this.#isLive()) this.#owner.flush();
   }
 
   abort(): void {
-    if (this.#isLive) this.#owner.abort();
+    if (this.#isLive()) this.#owner.abort();
   }
 
   probe(): void {
     // RFC 9110 §15.2: HTTP/1.0 has no interim responses.
-    if (this.#isLive && this.head.minor === 1) this.#owner.probe();
+    if (this.#isLive() && this.head.minor === 1) this.#owner.probe();
   }
 
   endWhenSilent(): void {
-    if (this.#isLive) this.#owner.endWhenSilent();
+    if (this.#isLive()) this.#owner.endWhenSilent();
   }
 
   #forPage(response: ResponseHead): ResponseHead {

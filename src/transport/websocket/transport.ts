@@ -69,7 +69,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   }
 
   /** True if nothing more is sent, and only bytes that have arrived already are still delivered. */
-  get #isOver(): boolean {
+  #isOver(): boolean {
     return this.#connection.isClosed || isGone(this.#reading);
   }
 
@@ -172,7 +172,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     if (this.#connection.sendPendingPong()) this.#queueFlush();
     this.#checkMessageTimeout(now);
     if (isPaused(this.#reading)) this.#findEnd();
-    if (this.#isOver || pingIntervalMs === 0) return;
+    if (this.#isOver() || pingIntervalMs === 0) return;
     if (this.#flags & HEARD || isPaused(this.#reading)) {
       this.#flags &= ~HEARD;
       this.#heardAt = now;
@@ -187,7 +187,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
 
   /** Does nothing once the connection is over: the rest is delivered at once. */
   pause(): void {
-    if (!this.#isOver && this.#step("pause")) this.#stopIfFull();
+    if (!this.#isOver() && this.#step("pause")) this.#stopIfFull();
   }
 
   resume(): void {
