@@ -84,8 +84,9 @@ class AttachedServer implements Attached {
 
   request(request: NodeRequest, response: NodeResponse, options: AttachedRequestOptions = {}): ChannelRequest {
     const exchange = this.#toExchange(request, response, options);
+    const wasGone = exchange.exchange.isClientGone;
     const taken = this.#take(exchange);
-    exchange.lasts();
+    this.#follow(exchange, wasGone);
     return taken;
   }
 
@@ -104,9 +105,10 @@ class AttachedServer implements Attached {
         if (response.headersSent === false) response.writeHead(500).end();
         return;
       }
+      const wasGone = exchange.exchange.isClientGone;
       if (this.#refusalOf(exchange) === undefined) this.exchanges.serve(exchange.exchange, own);
       else this.#take(exchange);
-      exchange.lasts();
+      this.#follow(exchange, wasGone);
     };
   }
 
@@ -120,6 +122,12 @@ class AttachedServer implements Attached {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  /** An exchange whose client had left before it was taken has no end of its own. */
+  #follow(exchange: HostExchange, wasGone: boolean): void {
+    if (wasGone) this.exchanges.onExchangeCut(exchange.exchange, undefined);
+    else exchange.lasts();
   }
 
   /** The answer to an exchange that is not served; undefined for nearly all. */

@@ -48,8 +48,6 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
   readonly #request: Http2ServerRequest;
   readonly #response: Http2ServerResponse;
   readonly #stream: Http2Stream;
-  /** The client had left before the route asked for the request. */
-  readonly #wasGone: boolean;
 
   constructor(owner: NodeHttp2Owner, { request, response, body }: Http2Messages) {
     this.#owner = owner;
@@ -75,7 +73,6 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
     this.#stream = adopted.stream;
     this.exchange = adopted.exchange;
     this.refusal = adopted.error === undefined ? undefined : refusalOf(adopted.error);
-    this.#wasGone = this.exchange.isClientGone;
   }
 
   /** The bytes are the host's: a connection carries other requests, too. */
@@ -88,8 +85,7 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
   }
 
   lasts(): void {
-    if (this.#wasGone) this.#owner.server.onExchangeCut(this.exchange, undefined);
-    else if (!this.#stream.server.destroyed) this.#owner.http2Opened(this);
+    if (!this.#stream.server.destroyed) this.#owner.http2Opened(this);
   }
 
   tick(now: number): boolean {
@@ -112,6 +108,8 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
   presetFields(): readonly string[] {
     const fields: string[] = [];
     for (const [name, value] of Object.entries(this.#response.getHeaders())) {
+      // It has a `:status` once other code has begun the response.
+      if (name.startsWith(":")) continue;
       if (Array.isArray(value)) for (const one of value) fields.push(name, one);
       else if (value !== undefined) fields.push(name, String(value));
     }

@@ -7,6 +7,9 @@ import { readHead, unreadableHead } from "./request-head.ts";
 import type { ServerStream } from "./server-stream.ts";
 import { Http2Stream, type Http2StreamOwner } from "./stream.ts";
 
+/** The server has limits of its own. */
+const NO_LIMITS = { maxHeaderBytes: Infinity, maxHeaderCount: Infinity, maxTargetBytes: Infinity };
+
 /** A request of node:http2, of which no response has begun. */
 export interface AdoptedRequest {
   readonly stream: ServerStream & {
@@ -37,19 +40,19 @@ export function adoptStream(
   context: Http2Context,
   owner: Http2StreamOwner,
 ): AdoptedStream {
-  const { head, error } = tryToReadHead(rawHeaders, context);
+  const { head, error } = tryToReadHead(rawHeaders);
   const isTunnel = head.method === "CONNECT" || head.protocol !== undefined;
   const stream = new Http2Stream(server, owner);
   const hasBody = !isTunnel && error === undefined && (body !== undefined || !server.endAfterHeaders);
   return { stream, exchange: new Http2Exchange(stream, head, context, { hasBody, otherApi, body }), error };
 }
 
-function tryToReadHead(
-  rawHeaders: readonly string[],
-  { http }: Http2Context,
-): { readonly head: ReturnType<typeof readHead>; readonly error: ChannelError | undefined } {
+function tryToReadHead(rawHeaders: readonly string[]): {
+  readonly head: ReturnType<typeof readHead>;
+  readonly error: ChannelError | undefined;
+} {
   try {
-    return { head: readHead(rawHeaders, http), error: undefined };
+    return { head: readHead(rawHeaders, NO_LIMITS), error: undefined };
   } catch (error) {
     if (!(error instanceof ChannelError)) throw error;
     return { head: unreadableHead(rawHeaders), error };
