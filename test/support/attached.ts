@@ -1,12 +1,20 @@
-// A server of node:http with channels attached to it, for one test: `serving` for hosts that are somebody else's.
+// A server of node:http or node:http2 with channels attached to it, for one test: `serving` for hosts that are somebody else's.
 
 import assert from "node:assert/strict";
 import { createServer, type Server as HttpServer } from "node:http";
+import { createServer as createHttp2Server, createSecureServer } from "node:http2";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import type { Handler, ServeOptions, Server } from "../../src/index.ts";
-import { type Attached, type AttachOptions, attach } from "../../src/node.ts";
+import {
+  type Attached,
+  type AttachOptions,
+  attach,
+  type NodeRequest,
+  type NodeResponse,
+  type NodeServer,
+} from "../../src/node.ts";
 import { type Report, Site } from "./serving.ts";
 
 const QUIET = { info() {}, warn() {}, error() {} };
@@ -33,6 +41,19 @@ export async function servingAttached(
   return attaching(t, (attached) => attached.listener(handler), options as Partial<AttachOptions>, server);
 }
 
+/** The settings with which clients of HTTP/2 may open WebSockets. */
+const CONNECT = { settings: { enableConnectProtocol: true } };
+
+/** The same over HTTP/2, with `tls` or without. */
+export async function servingAttachedHttp2(
+  t: TestContext,
+  handler: Handler,
+  { tls, ...options }: ServeOptions = {},
+): Promise<AttachedSite> {
+  const server = tls === undefined ? createHttp2Server(CONNECT) : createSecureServer({ ...tls, ...CONNECT });
+  return attachingTo(server, t, (attached) => attached.listener(handler), options as Partial<AttachOptions>);
+}
+
 /** Starts a server of node:http with a request listener of the test's own. */
 export async function attaching(
   t: TestContext,
@@ -40,19 +61,34 @@ export async function attaching(
   options: Partial<AttachOptions> = {},
   http: HttpServer = createServer(),
 ): Promise<AttachedSite> {
+  return attachingTo(http, t, toListener as ToListener, options);
+}
+
+type ToListener = (attached: Attached) => (request: NodeRequest, response: NodeResponse) => void;
+
+/** The same with any server. */
+export async function attachingTo(
+  server: NodeServer,
+  t: TestContext,
+  toListener: ToListener,
+  options: Partial<AttachOptions> = {},
+): Promise<AttachedSite> {
   const reports: Report[] = [];
-  const attached = attach(http, {
+  const attached = attach(server, {
     upgrades: "/",
     onError: (error, { source }) => void reports.push({ error, source }),
     logger: QUIET,
     ...options,
   });
-  http.on("request", toListener(attached)!);
+  // The shape that all these servers have.
+  const http = server as HttpServer;
+  http.on("request", toListener(attached) as Parameters<typeof createServer>[1] & object);
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   const site = new AttachedSite(t, attached, http, reports);
   t.after(async () => {
     await attached.stop({ graceMs: 0 });
-    http.closeAllConnections();
+    // One of node:http2 ends with its clients, which the test drops.
+    http.closeAllConnections?.();
     http.close();
     const unexpected = reports.map(({ error, source }) => `${source}: ${error instanceof Error ? error.stack : error}`);
     assert.deepEqual(unexpected, [], "reports that the test did not take");

@@ -8,7 +8,7 @@ import {
   constants,
   type OutgoingHttpHeaders,
 } from "node:http2";
-import type { Socket } from "node:net";
+import { connect as connectTcp, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { RawClient, type RawHead, type Target } from "./raw-client.ts";
@@ -47,9 +47,10 @@ export class Http2Client {
   }
 
   /** Connects, and waits for the server's settings. The connection is dropped when the test ends. */
-  static async connect(t: TestContext, { port = 0, host = "127.0.0.1" }: Target): Promise<Http2Client> {
-    const session = connect(`https://localhost:${port}`, {
-      createConnection: () => connectTls({ port, host, ALPNProtocols: ["h2"], rejectUnauthorized: false }),
+  static async connect(t: TestContext, { port = 0, host = "127.0.0.1", tls = true }: Target): Promise<Http2Client> {
+    const session = connect(`${tls ? "https" : "http"}://localhost:${port}`, {
+      createConnection: () =>
+        tls ? connectTls({ port, host, ALPNProtocols: ["h2"], rejectUnauthorized: false }) : connectTcp({ port, host }),
     });
     const client = new Http2Client(session);
     t.after(() => session.destroy());

@@ -1,22 +1,20 @@
-// `attach`: channels inside a server of node:http or node:https, and so in every framework above it.
+// `attach`: channels inside a server of node:http, node:https or node:http2, and so in every framework above it.
 
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { ChannelError } from "../../base/errors.ts";
 import { badOption } from "../../base/option-values.ts";
-import type { ResponseHead } from "../../codec/http1-response.ts";
 import type { Handler } from "../../request/handle.ts";
 import type { ChannelRequest } from "../../request/request.ts";
 import { checkHandler } from "../../server/check-options.ts";
 import type { ServerStats } from "../../server/counts.ts";
 import { ExchangeServer } from "../../server/exchange-server.ts";
+import { logWarn } from "../../server/log.ts";
 import type { FetchHandler } from "../../server/options.ts";
 import { toHandler } from "../../server/serve.ts";
 import type { BaseServer, ServerStatus } from "../../server/server.ts";
-import { TEXT_PLAIN } from "../../transport/http/transport.ts";
-import type { NodeExchange } from "./exchange.ts";
 import { NodeHost } from "./host.ts";
-import type { NodeServer } from "./host-server.ts";
+import type { HostExchange, NodeRequest, NodeResponse, NodeServer } from "./host-server.ts";
 import { type AttachOptions, checkAttachOptions, toUpgradeMatcher } from "./options.ts";
+import { type Refusal, STOPPED } from "./refusal.ts";
 import { bodyLeftBy, toBodyBytes } from "./request-body.ts";
 
 /** Options of `request`. */
@@ -31,18 +29,16 @@ export interface AttachedRequestOptions {
 /** Channels inside a server that stays yours: `attach` returns them. */
 export interface Attached extends BaseServer {
   /**
-   * Returns the request of a handler of node:http, for `withChannel`, `openChannel`, `openSession` and `pollGroup`. Called once
+   * Returns the request of a handler of node:http or node:http2, for `withChannel`, `openChannel`, `openSession` and `pollGroup`. Called once
    * for each request, before its response has begun. Throws NOT_OUR_REQUEST for a request of another server, and
    * ALREADY_ANSWERED for one that has its request or response.
    */
-  request(request: IncomingMessage, response: ServerResponse, options?: AttachedRequestOptions): ChannelRequest;
+  request(request: NodeRequest, response: NodeResponse, options?: AttachedRequestOptions): ChannelRequest;
   /**
    * Returns a listener that answers requests with a handler as `serve` takes it: with channels, or with what it returns. Throws
    * BAD_OPTION for what is no handler.
    */
-  listener(
-    handler: Handler | { readonly fetch: FetchHandler },
-  ): (request: IncomingMessage, response: ServerResponse) => void;
+  listener(handler: Handler | { readonly fetch: FetchHandler }): (request: NodeRequest, response: NodeResponse) => void;
 }
 
 /** The hosts by their server. */
@@ -51,22 +47,11 @@ const HOSTS = new WeakMap<NodeServer, NodeHost>();
 /** The property of a response that holds its exchange. */
 const EXCHANGE = Symbol("unichannel.exchange");
 
-type OwnedResponse = ServerResponse & { [EXCHANGE]?: NodeExchange };
-
-interface Refusal extends ResponseHead {
-  readonly body: string;
-}
-
-/** The channels have ended with a stop. */
-const STOPPED: Refusal = { status: 503, fields: [...TEXT_PLAIN, "Retry-After", "1"], body: "Service Unavailable\n" };
-/** Node passes on requests that the engine refuses. Their fields would be believed. */
-const CLOSING = [...TEXT_PLAIN, "Connection", "close"];
-const BAD_HOST: Refusal = { status: 400, fields: CLOSING, body: "malformed HTTP request: Host\n" };
-const BAD_VERSION: Refusal = { status: 505, fields: CLOSING, body: "HTTP version not supported\n" };
+type OwnedResponse = NodeResponse & { [EXCHANGE]?: HostExchange };
 
 /**
- * Brings channels into a server of node:http or node:https that is yours: one route serves WebSockets, event streams,
- * streaming, long polls and sessions. Upgrades of `upgrades` become requests of the server, so that its middleware applies to
+ * Brings channels into a server of node:http, node:https or node:http2 that is yours: one route serves WebSockets, event
+ * streams, streaming, long polls and sessions. Upgrades of `upgrades` become requests of the server, so that its middleware applies to
  * them; all other upgrades are left alone. When the server is closed, its channels end.
  *
  * Throws BAD_OPTION, and ALREADY_ATTACHED for a server that has this already.
@@ -88,7 +73,7 @@ class AttachedServer implements Attached {
     const isOurs = toUpgradeMatcher(upgrades);
     this.exchanges = new ExchangeServer(() => undefined, others, { shownAs: this });
     before?.detach();
-    this.#host = new NodeHost(this.exchanges, server, isOurs);
+    this.#host = new NodeHost(this.exchanges, server, { isOurs, onNoConnect: () => warnOfSettings(options) });
     HOSTS.set(server, this.#host);
     this.exchanges.start(this.#host);
   }
@@ -97,20 +82,21 @@ class AttachedServer implements Attached {
     return this.exchanges.status;
   }
 
-  request(request: IncomingMessage, response: ServerResponse, options: AttachedRequestOptions = {}): ChannelRequest {
+  request(request: NodeRequest, response: NodeResponse, options: AttachedRequestOptions = {}): ChannelRequest {
     const exchange = this.#toExchange(request, response, options);
+    const wasGone = exchange.exchange.isClientGone;
     const taken = this.#take(exchange);
-    exchange.lasts();
+    this.#follow(exchange, wasGone);
     return taken;
   }
 
   listener(
     handler: Handler | { readonly fetch: FetchHandler },
-  ): (request: IncomingMessage, response: ServerResponse) => void {
+  ): (request: NodeRequest, response: NodeResponse) => void {
     checkHandler("listener", handler);
     const own = toHandler(handler);
     return (request, response) => {
-      let exchange: NodeExchange;
+      let exchange: HostExchange;
       try {
         exchange = this.#toExchange(request, response, {});
       } catch (error) {
@@ -119,9 +105,10 @@ class AttachedServer implements Attached {
         if (response.headersSent === false) response.writeHead(500).end();
         return;
       }
-      if (this.#refusalOf(exchange) === undefined) this.exchanges.serve(exchange, own);
+      const wasGone = exchange.exchange.isClientGone;
+      if (this.#refusalOf(exchange) === undefined) this.exchanges.serve(exchange.exchange, own);
       else this.#take(exchange);
-      exchange.lasts();
+      this.#follow(exchange, wasGone);
     };
   }
 
@@ -137,24 +124,30 @@ class AttachedServer implements Attached {
     return this.stop();
   }
 
+  /** An exchange whose client had left before it was taken has no end of its own. */
+  #follow(exchange: HostExchange, wasGone: boolean): void {
+    if (wasGone) this.exchanges.onExchangeCut(exchange.exchange, undefined);
+    else exchange.lasts();
+  }
+
   /** The answer to an exchange that is not served; undefined for nearly all. */
-  #refusalOf(exchange: NodeExchange): Refusal | undefined {
-    if (!exchange.isHttp1) return BAD_VERSION;
-    if (!exchange.hasHost) return BAD_HOST;
+  #refusalOf(exchange: HostExchange): Refusal | undefined {
+    if (exchange.refusal !== undefined) return exchange.refusal;
     return this.#host.isAccepting ? undefined : STOPPED;
   }
 
   /** The request of an exchange, refused where it is not served. */
-  #take(exchange: NodeExchange): ChannelRequest {
+  #take(hosted: HostExchange): ChannelRequest {
+    const { exchange } = hosted;
     const taken = this.exchanges.take(exchange);
-    const refusal = taken.isRefused ? undefined : this.#refusalOf(exchange);
+    const refusal = taken.isRefused ? undefined : this.#refusalOf(hosted);
     if (refusal === undefined) return taken;
     taken.isRefused = true;
     exchange.respond(refusal, refusal.body);
     return taken;
   }
 
-  #toExchange(request: IncomingMessage, response: OwnedResponse, { body }: AttachedRequestOptions): NodeExchange {
+  #toExchange(request: NodeRequest, response: OwnedResponse, { body }: AttachedRequestOptions): HostExchange {
     checkMessages(request, response);
     if (!this.#host.hasRead(request)) {
       throw new ChannelError("NOT_OUR_REQUEST", "its connection is another server's: attach to that one as well");
@@ -162,7 +155,7 @@ class AttachedServer implements Attached {
     if (response[EXCHANGE] !== undefined) {
       throw new ChannelError("ALREADY_ANSWERED", "request() was called for this exchange before: use what it returned");
     }
-    if ((response.headersSent || response.writableEnded) && !response.destroyed) {
+    if ((response.headersSent || response.writableEnded) && !isGone(response)) {
       throw new ChannelError("ALREADY_ANSWERED", "its response has begun: call request() before anything is sent");
     }
     const bytes = toBodyBytes(body) ?? bodyLeftBy(request);
@@ -173,17 +166,31 @@ class AttachedServer implements Attached {
 }
 
 /** Throws NOT_OUR_REQUEST for the objects of a framework, which have those of node:http inside. */
-function checkMessages(request: IncomingMessage, response: ServerResponse): void {
+function checkMessages(request: NodeRequest, response: NodeResponse): void {
   const hasRequest = Array.isArray(request?.rawHeaders) && typeof request.socket === "object" && "read" in request;
   if (hasRequest && typeof response?.writeHead === "function") return;
   throw new ChannelError(
     "NOT_OUR_REQUEST",
-    "pass the request and response of node:http (Fastify: request.raw, reply.raw; Koa: ctx.req, ctx.res; Hono: c.env.incoming, c.env.outgoing)",
+    "pass the request and response of node:http or node:http2 (Fastify: request.raw, reply.raw; Koa: ctx.req, ctx.res; Hono: c.env.incoming, c.env.outgoing)",
   );
+}
+
+/** Without the setting no client of HTTP/2 asks for a WebSocket, and those of HTTP/1.1 are not served. */
+function warnOfSettings({ upgrades, logger }: AttachOptions): void {
+  if (Array.isArray(upgrades) && upgrades.length === 0) return;
+  const what =
+    "clients of HTTP/2 cannot open WebSockets: create the server with settings: { enableConnectProtocol: true }, or attach with upgrades: []";
+  logWarn(logger, {}, what);
+}
+
+function isGone(response: NodeResponse): boolean {
+  return "stream" in response ? response.stream.destroyed : response.destroyed;
 }
 
 function checkServer(server: unknown): void {
   const { on, emit, listen } = (server ?? {}) as Partial<Record<"on" | "emit" | "listen", unknown>>;
   if (typeof on === "function" && typeof emit === "function" && typeof listen === "function") return;
-  throw badOption("attach takes the server of node:http: http.createServer(app), app.listen(…) or app.server");
+  throw badOption(
+    "attach takes the server of node:http or node:http2: http.createServer(app), app.listen(…) or app.server",
+  );
 }

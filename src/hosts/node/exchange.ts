@@ -29,6 +29,8 @@ import { MIN_SLICE_BYTES } from "../../transport/io/write-queue.ts";
 import { FLUSH_BYTES } from "../../transport/limits.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { checkHead } from "../check-head.ts";
+import type { HostExchange } from "./host-server.ts";
+import { BAD_HOST, BAD_VERSION, type Refusal } from "./refusal.ts";
 import { RequestBody } from "./request-body.ts";
 import { fieldsSetBefore, isUnwrapped, withSetFields, writeFields } from "./response-head.ts";
 import { MessageSink, ResponseWriter, SocketSink } from "./response-writer.ts";
@@ -83,7 +85,7 @@ export interface NodeMessages {
   readonly upgrade: PendingUpgrade | undefined;
 }
 
-export class NodeExchange extends OutputSource implements Exchange, Connection, Flushable {
+export class NodeExchange extends OutputSource implements Exchange, HostExchange, Connection, Flushable {
   index: number | undefined = undefined;
   listener: ExchangeListener | undefined;
   pageFields: readonly string[] | undefined;
@@ -153,12 +155,17 @@ export class NodeExchange extends OutputSource implements Exchange, Connection, 
     return addressOf(this.#socket);
   }
 
-  get isHttp1(): boolean {
-    return this.#request.httpVersionMajor === 1;
+  get exchange(): this {
+    return this;
+  }
+
+  get refusal(): Refusal | undefined {
+    if (this.#request.httpVersionMajor !== 1) return BAD_VERSION;
+    return this.#hasHost ? undefined : BAD_HOST;
   }
 
   /** RFC 9112 §3.2: one Host, which is an authority. Node lets others pass; the origin of a page would be compared with them. */
-  get hasHost(): boolean {
+  get #hasHost(): boolean {
     const { host, minor, fields } = this.head;
     let hosts = 0;
     for (let i = 0; i < fields.length; i += 2) if (fields[i]!.length === 4 && /^host$/i.test(fields[i]!)) hosts += 1;

@@ -1,7 +1,35 @@
-// The servers that channels can be attached to.
+// The servers that channels can be attached to, and the objects of their requests.
 
-import type { Server as HttpServer } from "node:http";
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
+import type { Http2SecureServer, Http2Server, Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { Server as HttpsServer } from "node:https";
+import type { Exchange } from "../../transport/exchange.ts";
+import type { Refusal } from "./refusal.ts";
 
-/** A server of node:http or node:https. */
-export type NodeServer = HttpServer | HttpsServer;
+/** A server of node:http, node:https or node:http2. */
+export type NodeServer = HttpServer | HttpsServer | Http2Server | Http2SecureServer;
+
+/** The request of a handler of such a server. */
+export type NodeRequest = IncomingMessage | Http2ServerRequest;
+
+/** The response of a handler of such a server. */
+export type NodeResponse = ServerResponse | Http2ServerResponse;
+
+/** An exchange of a host, of any version of HTTP. */
+export interface HostExchange {
+  readonly exchange: Exchange;
+  /** The answer to a request that is not served; undefined for nearly all. */
+  readonly refusal: Refusal | undefined;
+  /** Follows the client of an exchange that is not answered in the turn of its request. */
+  lasts(): void;
+}
+
+/** True for a request of HTTP/2. Its version would not tell: a client may write `GET / HTTP/2.0` in HTTP/1.1. */
+export function isHttp2Request(request: NodeRequest): request is Http2ServerRequest {
+  return "stream" in request;
+}
+
+/** True for a server of node:http2. */
+export function isHttp2Server(server: NodeServer): server is Http2Server | Http2SecureServer {
+  return "updateSettings" in server;
+}

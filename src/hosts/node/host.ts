@@ -1,11 +1,12 @@
-// The source of exchanges inside a server of node:http: makes them of its requests, takes the upgrades that are ours, and brings
-// both to an exchange server. The server itself, its other requests and its connections stay the application's.
+// The source of exchanges inside a server of node:http or node:http2: makes them of its requests, takes the upgrades that are
+// ours, and brings both to an exchange server. The server itself, its other requests and its connections stay the application's.
 
+import type { EventEmitter } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Server as TlsServer } from "node:tls";
-import { ChannelError } from "../../base/errors.ts";
 import { callSync, guard } from "../../base/guard.ts";
 import { IndexedSet } from "../../base/indexed-set.ts";
 import { Output } from "../../base/output.ts";
@@ -21,7 +22,16 @@ import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { WebSocketTransport } from "../../transport/websocket/transport.ts";
 import { NodeExchange, type NodeExchangeOwner, type PendingUpgrade } from "./exchange.ts";
-import type { NodeServer } from "./host-server.ts";
+import {
+  type HostExchange,
+  isHttp2Request,
+  isHttp2Server,
+  type NodeRequest,
+  type NodeResponse,
+  type NodeServer,
+} from "./host-server.ts";
+import { NodeHttp2Exchange, type NodeHttp2Owner } from "./http2-exchange.ts";
+import { HostHttp2Upgrade } from "./http2-upgrade.ts";
 import type { UpgradeMatcher } from "./options.ts";
 import { readAgain } from "./read-again.ts";
 import { HostUpgrade, type UpgradeOwner, type UpgradeRole } from "./upgrade.ts";
@@ -32,22 +42,33 @@ const MAX_CLOSING_TURNS = 10;
 /** See `isBodyRead`. */
 const READS_BODIES = Number(process.versions.node.split(".")[0]) >= 26;
 
-/** The server of each connection that came after `attach`. */
-const SERVERS = new WeakMap<Socket, NodeServer>();
+/** The server of each connection that came after `attach`: of a socket, or of a session of HTTP/2. */
+const SERVERS = new WeakMap<Socket | ServerHttp2Session, NodeServer>();
 
-type Open = NodeExchange | HostUpgrade | EngineStream;
+type Open = NodeExchange | NodeHttp2Exchange | HostUpgrade | HostHttp2Upgrade | EngineStream;
 
-export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner, UpgradeOwner {
+interface NodeHostOptions {
+  readonly isOurs: UpgradeMatcher;
+  /** Called once, if a client of HTTP/2 connects and no client can open a WebSocket. */
+  readonly onNoConnect: () => void;
+}
+
+export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner, NodeHttp2Owner, UpgradeOwner {
   readonly url = undefined;
   readonly isUnix = false;
   readonly server: ExchangeServer;
   readonly budget: BufferBudget;
   readonly writeTimeoutMs: number;
   readonly #http: NodeServer;
+  /** The same, for events that only some of these servers have. */
+  readonly #events: EventEmitter;
   readonly #isOurs: UpgradeMatcher;
+  /** Undefined after the first session of HTTP/2. */
+  #onNoConnect: (() => void) | undefined;
   readonly #open = new IndexedSet<Open>();
   /** The upgrades that are not answered, by their request. */
   readonly #upgrades = new WeakMap<IncomingMessage, HostUpgrade>();
+  readonly #http2Upgrades = new WeakMap<Http2ServerRequest, HostHttp2Upgrade>();
   /** The event of a connection that is ready for HTTP. */
   readonly #connectionEvent: "connection" | "secureConnection";
   /** True if every connection came after `attach`, so that an unknown one is another server's. */
@@ -56,19 +77,22 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
   /** False from the second step of a stop on: a new request is refused. */
   isAccepting = true;
 
-  constructor(server: ExchangeServer, http: NodeServer, isOurs: UpgradeMatcher) {
+  constructor(server: ExchangeServer, http: NodeServer, { isOurs, onNoConnect }: NodeHostOptions) {
     this.server = server;
     this.budget = server.budget;
     this.writeTimeoutMs = server.limits.writeTimeoutMs;
     this.#http = http;
+    this.#events = http;
     this.#isOurs = isOurs;
+    // Browsers take HTTP/1.1 for a WebSocket where the server has that as well. Such a server has its timeouts.
+    this.#onNoConnect = "requestTimeout" in http ? undefined : onNoConnect;
     this.#hasListened = http.listening;
     this.#knowsAll = !http.listening;
     this.#connectionEvent = http instanceof TlsServer ? "secureConnection" : "connection";
     // First, as Node reads what came with a connection at once.
-    http.prependListener(this.#connectionEvent, this.#onConnection);
-    http.on("upgrade", this.#onUpgrade);
-    http.on("listening", this.#onListening).on("close", this.#onClose);
+    this.#events.prependListener(this.#connectionEvent, this.#onConnection);
+    this.#events.on("upgrade", this.#onUpgrade).on("listening", this.#onListening).on("close", this.#onClose);
+    if (isHttp2Server(http)) this.#events.prependListener("session", this.#onSession).on("connect", this.#onConnect);
   }
 
   get size(): number {
@@ -85,27 +109,29 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
 
   /** Lets the server go: another may be attached to it. */
   detach(): void {
-    this.#http.off("upgrade", this.#onUpgrade).off("listening", this.#onListening).off("close", this.#onClose);
-    this.#http.off(this.#connectionEvent, this.#onConnection);
+    this.#events.off("upgrade", this.#onUpgrade).off("listening", this.#onListening).off("close", this.#onClose);
+    this.#events.off(this.#connectionEvent, this.#onConnection);
+    this.#events.off("session", this.#onSession).off("connect", this.#onConnect);
   }
 
   /** True for a request that came on a connection of this server. */
-  hasRead({ socket }: IncomingMessage): boolean {
-    const server = SERVERS.get(socket);
+  hasRead(request: NodeRequest): boolean {
+    const connection = isHttp2Request(request) ? request.stream.session : request.socket;
+    // A stream that is over has no session.
+    if (connection === undefined) return true;
+    const server = SERVERS.get(connection as Socket | ServerHttp2Session);
     return server === undefined ? !this.#knowsAll : server === this.#http;
   }
 
-  /**
-   * Makes the exchange of a request that the host has read. One of HTTP/2 has a stream; its version alone would not tell,
-   * because a client may write `GET / HTTP/2.0` on a connection of HTTP/1.1.
-   */
-  toExchange(request: IncomingMessage, response: ServerResponse, body: Uint8Array | undefined): NodeExchange {
-    if ("stream" in request) {
-      throw new ChannelError("NOT_OUR_REQUEST", `a request of HTTP/${request.httpVersion}, which attach does not read`);
+  /** Makes the exchange of a request that the host has read. */
+  toExchange(request: NodeRequest, response: NodeResponse, body: Uint8Array | undefined): HostExchange {
+    if (isHttp2Request(request)) {
+      this.#http2Upgrades.get(request)?.take();
+      return new NodeHttp2Exchange(this, { request, response: response as Http2ServerResponse, body });
     }
     const upgrade = this.#upgrades.get(request);
     upgrade?.take();
-    return new NodeExchange(this, { request, response, body, upgrade });
+    return new NodeExchange(this, { request, response: response as ServerResponse, body, upgrade });
   }
 
   acceptWebSocket(
@@ -135,11 +161,20 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
     this.server.checkEmpty();
   }
 
-  emit({ request, response }: HostUpgrade): boolean {
-    return this.#http.emit("request", request, response);
+  http2Opened(exchange: NodeHttp2Exchange): void {
+    this.#open.add(exchange);
   }
 
-  upgradeOver(upgrade: HostUpgrade): void {
+  http2Closed(exchange: NodeHttp2Exchange): void {
+    this.#open.delete(exchange);
+    this.server.checkEmpty();
+  }
+
+  emit({ request, response }: { readonly request: NodeRequest; readonly response: NodeResponse }): boolean {
+    return this.#events.emit("request", request, response);
+  }
+
+  upgradeOver(upgrade: HostUpgrade | HostHttp2Upgrade): void {
     this.#open.delete(upgrade);
     this.server.checkEmpty();
   }
@@ -197,7 +232,40 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
     upgrade.begin();
   };
 
-  #roleOf(request: IncomingMessage): UpgradeRole {
+  readonly #onSession = (session: ServerHttp2Session): void => {
+    SERVERS.set(session, this.#http);
+    const onNoConnect = this.#onNoConnect;
+    if (onNoConnect === undefined) return;
+    this.#onNoConnect = undefined;
+    // Until the client has acknowledged them its settings are those before.
+    session.once("localSettings", ({ enableConnectProtocol }) => {
+      if (enableConnectProtocol !== true) onNoConnect();
+    });
+  };
+
+  /**
+   * node:http2 has this event for each CONNECT, which no route gets: a WebSocket of RFC 8441, or a tunnel. Without a listener
+   * it answers 405; so do we where no other listener could be meant. HTTP/1.1 brings its own here: the connection ends then.
+   */
+  readonly #onConnect = (request: NodeRequest, response: Http2ServerResponse | Duplex): void => {
+    const isHttp2 = isHttp2Request(request);
+    const isWebSocket = isHttp2 && request.headers[":protocol"] === "websocket";
+    const role = isWebSocket ? this.#roleOf(request) : "ordinary";
+    if (role === "ordinary") {
+      if (this.#events.listenerCount("connect") > 1) return;
+      if (isHttp2) (response as Http2ServerResponse).writeHead(405).end();
+      else (response as Duplex).destroy();
+      return;
+    }
+    if (!isHttp2) return;
+    const upgrade = new HostHttp2Upgrade(this, request, response as Http2ServerResponse);
+    this.#http2Upgrades.set(request, upgrade);
+    this.#open.add(upgrade);
+    if (role === "failed") upgrade.fail();
+    else upgrade.begin();
+  };
+
+  #roleOf(request: NodeRequest): UpgradeRole {
     try {
       const isOurs: unknown = callSync("upgrades", () => this.#isOurs(request));
       return isOurs === true ? "ours" : "ordinary";

@@ -1,14 +1,14 @@
 // The options of `attach`: those of `serve` that do not belong to the host, and which upgrades are ours.
 
-import type { IncomingMessage } from "node:http";
 import { badOption, badValue, checkOptions, type OptionTable, type ValueCheck } from "../../base/option-values.ts";
 import { SERVE_CHECKS, type ServeOptions } from "../../server/options.ts";
+import type { NodeRequest } from "./host-server.ts";
 
 /** A path and all paths below it, several of them, or a function that is asked for each upgrade. */
-export type Upgrades = string | readonly string[] | ((request: IncomingMessage) => boolean);
+export type Upgrades = string | readonly string[] | ((request: NodeRequest) => boolean);
 
 /** Returns true for an upgrade that is ours. */
-export type UpgradeMatcher = (request: IncomingMessage) => boolean;
+export type UpgradeMatcher = (request: NodeRequest) => boolean;
 
 type OfTheHost =
   | "port"

@@ -1,9 +1,9 @@
 // The body of a request that the host reads: pulled part by part, or given by the application, whose body parser has read it.
 
-import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { utf8Bytes } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
+import type { NodeRequest } from "./host-server.ts";
 
 interface Reader {
   readonly resolve: (part: Uint8Array | undefined) => void;
@@ -24,7 +24,7 @@ export function toBodyBytes(body: GivenBody): Uint8Array | undefined {
 }
 
 /** Returns the body that a parser of Express or Connect has left in `request.body`, where it is text or bytes. */
-export function bodyLeftBy(request: IncomingMessage): Uint8Array | undefined {
+export function bodyLeftBy(request: NodeRequest): Uint8Array | undefined {
   const { body } = request as { readonly body?: unknown };
   if (!request.readableDidRead || (typeof body !== "string" && !(body instanceof Uint8Array))) return undefined;
   return toBodyBytes(body);
@@ -49,7 +49,7 @@ export class RequestBody {
   /** Returns the next part, or undefined at the end. Rejects with BODY_USED if somebody else has read the body. */
   next(): Promise<Uint8Array | undefined> {
     if (!this.#isOurs) {
-      if (this.#stream.readableDidRead || this.#stream.readableEnded) return Promise.reject(used());
+      if (this.#stream.readableDidRead || this.#stream.readableEnded) return Promise.reject(usedBody());
       this.#isOurs = true;
       this.#stream.on("readable", () => this.#feed());
       this.#stream.on("end", () => this.#feed());
@@ -86,7 +86,8 @@ export class RequestBody {
   }
 }
 
-function used(): ChannelError {
+/** The error of a body that other code has read. */
+export function usedBody(): ChannelError {
   return new ChannelError(
     "BODY_USED",
     "a body parser ran before: pass what it read, request(req, res, { body: req.body }), or move the route before the parser",

@@ -11,6 +11,7 @@ import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { Connection } from "../../server/exchange-source.ts";
 import { TEXT_PLAIN } from "../../transport/http/transport.ts";
 import type { PendingUpgrade } from "./exchange.ts";
+import type { NodeRequest, NodeResponse } from "./host-server.ts";
 
 /** Bytes that are read before the upgrade is answered. */
 const MAX_AHEAD_BYTES = 65_536;
@@ -38,8 +39,8 @@ const MOVES: Record<UpgradeState, readonly UpgradeState[]> = {
 export interface UpgradeOwner {
   readonly server: ExchangeServer;
   /** Gives the request of an upgrade to the server. Returns false if nobody listens. */
-  emit(upgrade: HostUpgrade): boolean;
-  upgradeOver(upgrade: HostUpgrade): void;
+  emit(upgrade: { readonly request: NodeRequest; readonly response: NodeResponse }): boolean;
+  upgradeOver(upgrade: Connection): void;
 }
 
 /**

@@ -49,11 +49,23 @@ interface BodyReader {
   readonly reject: (error: unknown) => void;
 }
 
+/** Another API for the same stream, which other code uses as well: the compatibility API of node:http2. */
+export interface OtherApi {
+  /** Returns the fields that middleware has set for the response so far: those of the response itself win. */
+  presetFields(): readonly string[];
+  /** Throws BODY_USED if other code has read the body. */
+  claimBody(): void;
+  /** A response of ours begins. */
+  responseBegins(status: number): void;
+  /** Other code has ended the response. Returns its status; undefined if that was a mistake, and the client is cut off. */
+  responseEnded(): number | undefined;
+}
+
 interface Http2ExchangeOptions {
   /** The request has a body. */
   readonly hasBody: boolean;
-  /** Fields that somebody else has set for the response, such as middleware: those of the response itself win. */
-  readonly presetFields?: readonly string[];
+  /** Undefined where the stream is ours alone. */
+  readonly otherApi?: OtherApi | undefined;
   /** The body, where somebody else has read it. */
   readonly body?: Uint8Array | undefined;
 }
@@ -70,7 +82,7 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
   status: number | undefined;
   readonly #stream: Http2Stream;
   readonly #context: Http2Context;
-  readonly #presetFields: readonly string[];
+  readonly #otherApi: OtherApi | undefined;
   #state: ExchangeState = "waiting";
   #isFlushQueued = false;
   /** Bytes that a body with a declared length still lacks; undefined if none was declared. */
@@ -84,6 +96,7 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
   /** The body that somebody else has read, until it was returned. */
   #givenBody: Uint8Array | undefined;
   readonly #isBodyGiven: boolean;
+  #isBodyWatched = false;
   /** Created where there is something to count. */
   #memory: ReceivedMemory | undefined;
   #inactivity: Inactivity | undefined;
@@ -95,14 +108,19 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
     this.#context = context;
     this.head = head;
     this.hasBody = options.hasBody && head.contentLength !== 0;
-    this.#presetFields = options.presetFields ?? NO_FIELDS;
-    this.#awaitsContinue = head.expectContinue;
+    this.#otherApi = options.otherApi;
+    // The other API has answered it.
+    this.#awaitsContinue = head.expectContinue && options.otherApi === undefined;
     const { maxBodyBytes, maxBodyBytesOf } = context.http;
     this.#maxBodyBytes = this.hasBody ? Math.max(maxBodyBytesOf?.(head) ?? 0, maxBodyBytes) : 0;
     stream.listener = this;
     this.#givenBody = options.body;
     this.#isBodyGiven = options.body !== undefined;
-    if (this.hasBody && !this.#isBodyGiven) stream.watchBody();
+    if (this.hasBody && !this.#isBodyGiven && options.otherApi === undefined) this.#watchBody();
+    if (this.#isLost) {
+      this.isClientGone = true;
+      this.#state = "gone";
+    }
   }
 
   get scheme(): "http" | "https" {
@@ -118,7 +136,7 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
   }
 
   get isAnswered(): boolean {
-    return this.#state !== "waiting";
+    return this.#state !== "waiting" || this.#stream.server.headersSent;
   }
 
   get bufferedAmount(): number {
@@ -157,6 +175,13 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
       const body = this.#givenBody;
       this.#givenBody = undefined;
       return Promise.resolve(body);
+    }
+    const { contentLength = 0 } = this.head;
+    if (contentLength > this.#maxBodyBytes) return this.#refuseBody();
+    try {
+      this.#watchBody();
+    } catch (error) {
+      return Promise.reject(error);
     }
     if (this.#awaitsContinue && this.#state === "waiting" && !this.#isLost) {
       this.#awaitsContinue = false;
@@ -242,8 +267,8 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
 
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport {
     // Throws before anything changes.
-    const all = this.#toFields({ status: 200, fields }, undefined);
-    this.#sendHead(all, false);
+    const set = withoutContentFields(this.#otherApi?.presetFields() ?? NO_FIELDS);
+    this.#sendHead(this.#toFields({ status: 200, fields }, undefined, set), false);
     this.#moveTo("handedOver");
     this.#releaseMemory();
     this.#context.onExchangeEnd(this, 200);
@@ -268,9 +293,15 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
 
   onClosed(error: Error | undefined): void {
     const isCut = this.#isLive;
-    if (isCut) this.#moveTo("gone");
+    const status = this.#statusOfOthers();
+    if (isCut) this.#moveTo(status === undefined ? "gone" : "ended");
     this.#releaseMemory();
     if (!isCut) return;
+    if (status !== undefined) {
+      this.#takeReader()?.reject(new ChannelError("ALREADY_ANSWERED"));
+      this.#context.onExchangeEnd(this, status);
+      return;
+    }
     this.isClientGone = true;
     this.#takeReader()?.reject(new ChannelError("CLIENT_GONE", undefined, { cause: error }));
     this.listener?.onGone(error);
@@ -295,6 +326,26 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
     if (this.#memory?.isShareSpent(this.#context.received) === true) this.#refuseInput();
   }
 
+  /** The status of a response that other code has begun and ended; undefined for all others. */
+  #statusOfOthers(): number | undefined {
+    const { writableFinished, aborted } = this.#stream.server;
+    return this.#isLive && writableFinished && !aborted ? this.#otherApi?.responseEnded() : undefined;
+  }
+
+  /** Throws BODY_USED. */
+  #watchBody(): void {
+    if (this.#isBodyWatched) return;
+    this.#otherApi?.claimBody();
+    this.#isBodyWatched = true;
+    this.#stream.watchBody();
+  }
+
+  #refuseBody(): Promise<never> {
+    const error = new ChannelError("BODY_TOO_LARGE");
+    this.#refuse(error);
+    return Promise.reject(error);
+  }
+
   #feedReader(): void {
     const reader = this.#reader;
     if (reader === undefined) return;
@@ -315,7 +366,7 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
   /** Ends the exchange with this error, which the reader of the body gets, and the client, if no response has begun. */
   #refuse(error: ChannelError): void {
     const reader = this.#takeReader();
-    const isAnswered = this.#state === "waiting";
+    const isAnswered = !this.isAnswered;
     if (isAnswered) this.#answerError(error);
     else this.#stream.destroy(error);
     this.#moveTo(isAnswered ? "ended" : "gone");
@@ -336,7 +387,8 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
     const text = `${error.message}\n`;
     // RFC 9110 §15.6.4: the client may come back, and is told when.
     const own = ["Content-Type", "text/plain; charset=utf-8", ...(status === 503 ? ["Retry-After", "1"] : [])];
-    const usual = withoutContentFields(this.refusalFields);
+    const set = this.#otherApi?.presetFields() ?? NO_FIELDS;
+    const usual = withoutContentFields(joinFields(set, this.refusalFields));
     const others = this.pageFields === undefined ? usual : withPageFields(usual, this.pageFields);
     const fields = [...own, ...fieldsBeside(others, [...own, "Date", "", "Server", ""])];
     const length = utf8Length(text);
@@ -347,9 +399,9 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
     this.#stopReading();
   }
 
-  #toFields(response: ResponseHead, length: number | undefined): ResponseFields {
+  #toFields(response: ResponseHead, length: number | undefined, set = this.#otherApi?.presetFields()): ResponseFields {
     let { fields } = response;
-    if (this.#presetFields.length > 0) fields = joinFields(this.#presetFields, fields);
+    if (set !== undefined) fields = joinFields(set, fields);
     if (this.pageFields !== undefined) fields = withPageFields(fields, this.pageFields);
     const isHead = this.head.method === "HEAD";
     return toResponseFields({ status: response.status, fields }, length, isHead, this.#context.http);
@@ -363,6 +415,10 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
 
   #sendHead(fields: ResponseFields, isWhole: boolean): void {
     if (this.#isLost) return;
+    if (this.#stream.server.headersSent) {
+      throw new ChannelError("ALREADY_ANSWERED", "other code has begun the response of this exchange");
+    }
+    this.#otherApi?.responseBegins(fields[":status"] as number);
     try {
       this.#stream.server.respond(fields, isWhole ? { endStream: true } : undefined);
     } catch (error) {

@@ -29,8 +29,17 @@ export interface Http2HeadLimits {
 /** RFC 9112 §3.2: what a target is made of, as in HTTP/1.1. */
 const TARGET_FORM = /^[\x21\x22\x24-\x7e]+$/;
 
-/** Reads name, value, … as node:http2 gives them. Throws a ChannelError with a status. */
+/** Reads name, value, … as node:http2 gives them. Throws a ChannelError with a status for a request that cannot be served. */
 export function readHead(raw: readonly string[], limits: Http2HeadLimits): Http2RequestHead {
+  const head = read(raw, limits);
+  // RFC 9220 §3: for a protocol that is not known.
+  if (head.protocol !== undefined && head.protocol !== "websocket") {
+    throw new ChannelError("NOT_IMPLEMENTED", ":protocol");
+  }
+  return head;
+}
+
+function read(raw: readonly string[], limits: Http2HeadLimits): Http2RequestHead {
   let method = "";
   let path = "";
   let authority: string | undefined;
@@ -103,6 +112,21 @@ export function readHead(raw: readonly string[], limits: Http2HeadLimits): Http2
     contentLength,
     expectContinue,
     protocol,
+  };
+}
+
+/** Returns the head of a request that could not be read, as far as its answer depends on it. */
+export function unreadableHead(raw: readonly string[]): Http2RequestHead {
+  const isHead = raw[raw.indexOf(":method") + 1] === "HEAD";
+  return {
+    method: isHead ? "HEAD" : "GET",
+    target: "/",
+    fields: [],
+    host: "",
+    minor: 1,
+    contentLength: undefined,
+    expectContinue: false,
+    protocol: undefined,
   };
 }
 

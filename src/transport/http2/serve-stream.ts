@@ -3,7 +3,7 @@
 
 import { ChannelError } from "../../base/errors.ts";
 import { type Http2Context, Http2Exchange } from "./exchange.ts";
-import { type Http2RequestHead, readHead } from "./request-head.ts";
+import { type Http2RequestHead, readHead, unreadableHead } from "./request-head.ts";
 import { END_STREAM, RESET } from "./server-stream.ts";
 import type { Http2Stream } from "./stream.ts";
 
@@ -13,18 +13,6 @@ export interface Http2Request {
   readonly rawHeaders: readonly string[];
   readonly flags: number;
 }
-
-/** The head of a request that could not be read, as far as its answer depends on it. */
-const UNREADABLE: Http2RequestHead = {
-  method: "GET",
-  target: "/",
-  fields: [],
-  host: "",
-  minor: 1,
-  contentLength: undefined,
-  expectContinue: false,
-  protocol: undefined,
-};
 
 /** Never throws. */
 export function serveStream(stream: Http2Stream, { rawHeaders, flags }: Http2Request, context: Http2Context): void {
@@ -36,20 +24,13 @@ export function serveStream(stream: Http2Stream, { rawHeaders, flags }: Http2Req
     refuse(stream, rawHeaders, error, context);
     return;
   }
-  if (head.protocol !== undefined && head.protocol !== "websocket") {
-    // RFC 9220 §3: for a protocol that is not known.
-    refuse(stream, rawHeaders, new ChannelError("NOT_IMPLEMENTED", ":protocol"), context);
-    return;
-  }
   const isTunnel = head.method === "CONNECT" || head.protocol !== undefined;
   const exchange = new Http2Exchange(stream, head, context, { hasBody: !isTunnel && (flags & END_STREAM) === 0 });
   exchange.serve();
 }
 
 function refuse(stream: Http2Stream, rawHeaders: readonly string[], error: ChannelError, context: Http2Context): void {
-  const isHead = rawHeaders[rawHeaders.indexOf(":method") + 1] === "HEAD";
-  const head = isHead ? { ...UNREADABLE, method: "HEAD" } : UNREADABLE;
-  const exchange = new Http2Exchange(stream, head, context, { hasBody: false });
+  const exchange = new Http2Exchange(stream, unreadableHead(rawHeaders), context, { hasBody: false });
   exchange.refuseRequest(error);
   // The rest of the request is not read.
   stream.server.on("finish", () => stream.server.close(RESET.NO_ERROR));

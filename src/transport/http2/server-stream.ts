@@ -22,6 +22,10 @@ export interface ServerStream {
   readonly destroyed: boolean;
   /** True once the stream is reset, or both its sides have ended. */
   readonly closed: boolean;
+  /** True if the client has reset the stream, or the connection has failed, before the response was complete. */
+  readonly aborted: boolean;
+  /** True once a response has begun. */
+  readonly headersSent: boolean;
   readonly writable: boolean;
   readonly writableFinished: boolean;
   readonly readableEnded: boolean;

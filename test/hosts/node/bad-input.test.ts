@@ -113,7 +113,7 @@ describe("request() of what attach returned", () => {
     }
   });
 
-  it("returns a request that is over where the client has left, and opens no channel for it", async (t) => {
+  it("returns a request that is over where the client has left, opens no channel for it, and does not delay a stop", async (t) => {
     const opened: unknown[] = [];
     const closed: number[] = [];
     const site = await attaching(t, (attached) => (req, res) => {
@@ -132,6 +132,7 @@ describe("request() of what attach returned", () => {
     await until(() => opened.length > 0 && closed.length > 0, "the route has asked");
     assert.equal(opened.at(-1), false);
     assert.deepEqual(closed, [1001]);
+    await site.attached.stop({ graceMs: Number.POSITIVE_INFINITY });
   });
 });
 

@@ -23,10 +23,15 @@ async function host(t: TestContext, handler: Handler, body?: Uint8Array): Promis
   let open = 0;
   const adopt = (request: Http2ServerRequest, response: Http2ServerResponse): void => {
     response.setHeader("x-middleware", "1");
-    const presetFields = Object.entries(response.getHeaders()).flatMap(([name, value]) => [name, String(value)]);
+    const otherApi = {
+      presetFields: () => Object.entries(response.getHeaders()).flatMap(([name, value]) => [name, String(value)]),
+      claimBody: () => {},
+      responseBegins: () => {},
+      responseEnded: () => undefined,
+    };
     const stream = request.stream as unknown as AdoptedRequest["stream"];
     open += 1;
-    const adopted = adoptStream({ stream, rawHeaders: request.rawHeaders, presetFields, body }, exchanges, {
+    const adopted = adoptStream({ stream, rawHeaders: request.rawHeaders, otherApi, body }, exchanges, {
       remoteAddress: request.socket.remoteAddress,
       isEncrypted: true,
       budget: exchanges.budget,

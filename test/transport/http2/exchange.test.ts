@@ -28,7 +28,7 @@ async function lose(t: TestContext, act: (exchange: Http2Exchange) => void): Pro
   server.on("stream", (stream, _headers, _flags, ...rest) => {
     const rawHeaders = (rest as unknown as [string[]])[0];
     const { exchange } = adoptStream(
-      { stream: stream as unknown as AdoptedRequest["stream"], rawHeaders, presetFields: [], body: undefined },
+      { stream: stream as unknown as AdoptedRequest["stream"], rawHeaders, otherApi: undefined, body: undefined },
       context,
       {
         ...{ remoteAddress: undefined, isEncrypted: true, budget: exchanges.budget, writeTimeoutMs: 1000 },

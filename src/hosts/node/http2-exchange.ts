@@ -1,0 +1,135 @@
+// The exchange of a request and a response of node:http2: its stream is ours as soon as the route has asked for the request, and
+// the two objects see what happens on it.
+
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { ChannelError } from "../../base/errors.ts";
+import { fieldsBeside } from "../../codec/field-list.ts";
+import { ChannelRequest } from "../../request/request.ts";
+import { addressOf } from "../../server/address.ts";
+import type { ExchangeServer } from "../../server/exchange-server.ts";
+import type { Connection } from "../../server/exchange-source.ts";
+import { type AdoptedRequest, adoptStream } from "../../transport/http2/adopt-stream.ts";
+import type { Http2Exchange, OtherApi } from "../../transport/http2/exchange.ts";
+import type { Http2Stream, Http2StreamOwner } from "../../transport/http2/stream.ts";
+import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
+import type { HostExchange } from "./host-server.ts";
+import { type Refusal, refusalOf } from "./refusal.ts";
+import { usedBody } from "./request-body.ts";
+
+/** A field that the response gets from its own body, whatever middleware has said of another one. */
+const OF_FRAMING = ["Content-Length", ""];
+
+/** The status codes that the response of node:http2 can hold. */
+const MAX_STATUS = 599;
+
+/** The host of an exchange. */
+export interface NodeHttp2Owner {
+  readonly server: ExchangeServer;
+  http2Opened(exchange: NodeHttp2Exchange): void;
+  http2Closed(exchange: NodeHttp2Exchange): void;
+}
+
+export interface Http2Messages {
+  readonly request: Http2ServerRequest;
+  readonly response: Http2ServerResponse;
+  /** The body, where a parser of the application has read it. */
+  readonly body: Uint8Array | undefined;
+}
+
+export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamOwner, OtherApi {
+  index: number | undefined = undefined;
+  readonly remoteAddress: string | undefined;
+  readonly isEncrypted: boolean;
+  readonly budget: BufferBudget;
+  readonly writeTimeoutMs: number;
+  readonly exchange: Http2Exchange;
+  readonly refusal: Refusal | undefined;
+  readonly #owner: NodeHttp2Owner;
+  readonly #request: Http2ServerRequest;
+  readonly #response: Http2ServerResponse;
+  readonly #stream: Http2Stream;
+
+  constructor(owner: NodeHttp2Owner, { request, response, body }: Http2Messages) {
+    this.#owner = owner;
+    this.#request = request;
+    this.#response = response;
+    const { server } = owner;
+    this.budget = server.budget;
+    this.writeTimeoutMs = server.limits.writeTimeoutMs;
+    const { session } = request.stream;
+    // A session that is over has no socket.
+    this.remoteAddress = session === undefined || session.destroyed ? undefined : addressOf(session.socket);
+    this.isEncrypted = session?.encrypted === true;
+    const adopted = adoptStream(
+      {
+        stream: request.stream as unknown as AdoptedRequest["stream"],
+        rawHeaders: request.rawHeaders,
+        otherApi: this,
+        body,
+      },
+      server,
+      this,
+    );
+    this.#stream = adopted.stream;
+    this.exchange = adopted.exchange;
+    this.refusal = adopted.error === undefined ? undefined : refusalOf(adopted.error);
+  }
+
+  /** The bytes are the host's: a connection carries other requests, too. */
+  get bytesReceived(): number {
+    return 0;
+  }
+
+  get bytesSent(): number {
+    return 0;
+  }
+
+  lasts(): void {
+    if (!this.#stream.server.destroyed) this.#owner.http2Opened(this);
+  }
+
+  tick(now: number): boolean {
+    return this.#stream.tick(now);
+  }
+
+  makeRoom(): void {
+    this.#stream.makeRoom();
+  }
+
+  /** Drops what is open. */
+  drop(): void {
+    this.#stream.destroy();
+  }
+
+  streamClosed(): void {
+    if (this.index !== undefined) this.#owner.http2Closed(this);
+  }
+
+  presetFields(): readonly string[] {
+    const fields: string[] = [];
+    for (const [name, value] of Object.entries(this.#response.getHeaders())) {
+      // It has a `:status` once other code has begun the response.
+      if (name.startsWith(":")) continue;
+      if (Array.isArray(value)) for (const one of value) fields.push(name, one);
+      else if (value !== undefined) fields.push(name, String(value));
+    }
+    return fieldsBeside(fields, OF_FRAMING);
+  }
+
+  claimBody(): void {
+    if (this.#request.readableDidRead || this.#request.readableEnded) throw usedBody();
+  }
+
+  /** Middleware that logs reads it when the response is over. */
+  responseBegins(status: number): void {
+    if (status <= MAX_STATUS) this.#response.statusCode = status;
+  }
+
+  /** A route may ask for its request and answer by itself. Where it has opened a channel, the response was the channel's. */
+  responseEnded(): number | undefined {
+    if (this.exchange.listener instanceof ChannelRequest) return this.#response.statusCode;
+    const what = "other code has ended the response: keep the framework from it (Koa: ctx.respond = false)";
+    this.#owner.server.report(new ChannelError("ALREADY_ANSWERED", what), { source: "handler" });
+    return undefined;
+  }
+}
