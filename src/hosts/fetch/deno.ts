@@ -44,7 +44,8 @@ export function denoSide(info: DenoInfo, idleTimeoutSeconds: number): ServerSide
         const options = { idleTimeout: idleTimeoutSeconds, ...(protocol === undefined ? {} : { protocol }) };
         const { socket, response } = Deno.upgradeWebSocket(request, options);
         for (let i = 0; i < fields.length; i += 2) {
-          if (fields[i]!.toLowerCase() !== "sec-websocket-protocol") response.headers.append(fields[i]!, fields[i + 1]!);
+          if (fields[i]!.toLowerCase() !== "sec-websocket-protocol")
+            response.headers.append(fields[i]!, fields[i + 1]!);
         }
         connect(socket, transport);
         return response;
@@ -98,6 +99,7 @@ function toHostSocket(socket: DenoSocket, closed: (end: HostSocketEnd) => void):
 }
 
 function toEnd(code: number, reason: string, violation: string): HostSocketEnd {
-  if (code !== 1006) return { by: "client", code, reason };
-  return { by: "network", code, reason: violation };
+  // Deno ends a WebSocket for an error with a code of its own choice, and a lost one with 0.
+  if (violation !== "" || code === 0 || code === 1006) return { by: "network", code: 1006, reason: violation };
+  return { by: "client", code, reason };
 }

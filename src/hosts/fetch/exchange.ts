@@ -275,7 +275,10 @@ export class FetchExchange extends OutputSource implements Exchange, Connection,
 
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport {
     if (this.#side.upgrade === undefined) {
-      throw new ChannelError("BAD_HANDSHAKE", "this server has no WebSockets, or its second argument was not passed on");
+      throw new ChannelError(
+        "BAD_HANDSHAKE",
+        "this server has no WebSockets, or its second argument was not passed on",
+      );
     }
     checkHead({ status: 101, fields });
     const transport = this.#owner.toWebSocket(this, options);
@@ -349,8 +352,7 @@ export class FetchExchange extends OutputSource implements Exchange, Connection,
   #toInit(response: ResponseHead, length: number | undefined): { init: ResponseInit; hasBody: boolean } {
     const { status } = response;
     const isHead = this.head.method === "HEAD";
-    const fields =
-      this.pageFields === undefined ? response.fields : withPageFields(response.fields, this.pageFields);
+    const fields = this.pageFields === undefined ? response.fields : withPageFields(response.fields, this.pageFields);
     checkHead({ status, fields });
     const own = readOwnFields(fields);
     const hasBody = statusHasBody(status) && !isHead;
@@ -389,10 +391,11 @@ export class FetchExchange extends OutputSource implements Exchange, Connection,
     else if (this.outputSize === 0) this.listener?.onDrain();
   }
 
-  /** Breaks the response off. One that has not begun has no other form for that than an error of the server. */
+  /** Breaks the response off. One that has not begun is given a body that fails: the host drops the connection then. */
   #breakOff(): void {
-    if (this.#stream !== undefined) this.#stream.fail(new ChannelError("CONNECTION_CLOSED"));
-    else this.#give(new Response(null, { status: 503, headers: { connection: "close" } }), 503);
+    const error = new ChannelError("CONNECTION_CLOSED");
+    if (this.#stream !== undefined) this.#stream.fail(error);
+    else this.#setAnswer(new Response(new ReadableStream({ pull: (controller) => controller.error(error) })));
   }
 
   /** The response is complete. */

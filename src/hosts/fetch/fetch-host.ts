@@ -1,8 +1,8 @@
 // `createFetchHost`: channels inside a server of Fetch handlers: Bun.serve, Deno.serve, and any other for all but WebSockets.
 
 import { ChannelError } from "../../base/errors.ts";
-import { IndexedSet } from "../../base/indexed-set.ts";
 import { guard } from "../../base/guard.ts";
+import { IndexedSet } from "../../base/indexed-set.ts";
 import { badOption } from "../../base/option-values.ts";
 import type { ResponseHead } from "../../codec/http1-response.ts";
 import type { Handler } from "../../request/handle.ts";

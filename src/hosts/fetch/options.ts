@@ -61,9 +61,7 @@ export interface FetchHostOptions extends Omit<ServeOptions, OfTheServer> {
 export const DEFAULT_MAX_UNREAD_BYTES = 4_194_304;
 
 const CHECKS: OptionTable = {
-  ...Object.fromEntries(
-    Object.entries(SERVE_CHECKS).filter(([name]) => !OF_THE_SERVER.includes(name as OfTheServer)),
-  ),
+  ...Object.fromEntries(Object.entries(SERVE_CHECKS).filter(([name]) => !OF_THE_SERVER.includes(name as OfTheServer))),
   maxUnreadBytes: SERVE_CHECKS.maxBufferedBytes,
 };
 
