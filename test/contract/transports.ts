@@ -51,13 +51,15 @@ interface Differences {
   readonly skip?: string | false;
   readonly fillsSoon?: boolean;
   readonly webSocket?: WebSocketLacks;
+  /** Why there is no HTTP/1.0. */
+  readonly noHttp10?: string | false;
 }
 
 /** The suite over every transport, carried by what `carrier` has the server listen on. */
 export function contractOver(
   over: string,
   carrier: Serving,
-  { skip = false, fillsSoon = true, webSocket = {} }: Differences = {},
+  { skip = false, fillsSoon = true, webSocket = {}, noHttp10 = false }: Differences = {},
 ): void {
   const can = { fillsSoon };
   channelContract(`a WebSocket over ${over}`, openWebSocket(carrier), { ...WEBSOCKET, ...can, ...webSocket }, skip);
@@ -65,7 +67,7 @@ export function contractOver(
   channelContract(`HTTP streaming over ${over}`, openHttp(carrier, "1.1", false), { ...STREAMING, ...can }, skip);
   channelContract(`a long poll over ${over}`, openHttp(carrier, "1.1", true), { ...POLL, ...can }, skip);
   const can10 = { ...STREAMING, ...can, marksEnd: false };
-  channelContract(`HTTP/1.0 streaming over ${over}`, openHttp(carrier, "1.0", false), can10, skip);
+  channelContract(`HTTP/1.0 streaming over ${over}`, openHttp(carrier, "1.0", false), can10, skip || noHttp10);
 }
 
 /** The same over HTTP/2, which has no HTTP/1.0. */
