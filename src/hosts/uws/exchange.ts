@@ -80,13 +80,14 @@ export class UwsExchange extends HostExchange {
       const closes = fieldValue(head.fields, "connection") === "close";
       if (content !== null) response.end(content, closes);
       else if (length !== undefined) response.endWithoutBody(Number(length), closes);
-      else response.endWithoutBody(undefined, closes);
+      // An argument would become a Content-Length.
+      else response.endWithoutBody();
     });
   }
 
   protected startBody(head: ResponseHead): HostBody {
     this.#response.cork(() => this.#writeHead(head));
-    return new UwsResponseBody(this.#response, this, this.#owner.server.budget);
+    return new UwsResponseBody(this.#response, this, this.#owner.server);
   }
 
   protected dropUnanswered(): void {

@@ -9,7 +9,6 @@ export interface UwsResponse {
   close(): UwsResponse;
   cork(run: () => void): UwsResponse;
   onAborted(run: () => void): UwsResponse;
-  onWritable(run: (offset: number) => boolean): UwsResponse;
   onData(run: (part: ArrayBuffer, isLast: boolean) => void): UwsResponse;
   pause(): void;
   resume(): void;
