@@ -2,4 +2,4 @@
 
 export type { BunSocket, BunWebSocketHandlers } from "./hosts/fetch/bun.ts";
 export { createFetchHost, type FetchHost } from "./hosts/fetch/fetch-host.ts";
-export type { FetchHostOptions } from "./hosts/fetch/options.ts";
+export type { HostOptions } from "./hosts/native/options.ts";

@@ -4,4 +4,7 @@ import { runtime } from "../../src/base/runtime.ts";
 import { servingInFetchHost } from "../support/fetch-hosted.ts";
 import { contractOver } from "./transports.ts";
 
-contractOver("Bun.serve", servingInFetchHost, { skip: runtime !== "bun" && "runs on Bun: npm run test:runtimes" });
+contractOver("Bun.serve", servingInFetchHost, {
+  skip: runtime !== "bun" && "runs on Bun: npm run test:runtimes",
+  webSocket: { fragments: false },
+});

@@ -116,7 +116,7 @@ export function closingRows({ open, can, row }: Contract): void {
     assert.equal(channel.send("late"), false);
   });
 
-  row("drops the connection on terminate", async (t) => {
+  row("drops the connection on terminate", ["drops"], async (t) => {
     const statuses: CloseStatus[] = [];
     const { channel, client, send } = await open(t, { close: (status) => statuses.push(status) });
     if (can.sendsMany) {

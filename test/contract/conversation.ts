@@ -34,6 +34,14 @@ export interface Capabilities {
   readonly binary: boolean;
   /** The client is told the code and the reason of a close. */
   readonly closeCodes: boolean;
+  /** A message in parts leaves part by part. */
+  readonly fragments: boolean;
+  /** The server sends pings, and tells of those that come. */
+  readonly pings: boolean;
+  /** The server stops reading while its receiver is slow. */
+  readonly holdsBack: boolean;
+  /** The server can drop a connection whose client does not follow. */
+  readonly drops: boolean;
   /** The client can tell a whole end from a cut. */
   readonly marksEnd: boolean;
   /** The buffers between the ends are small enough for a test to fill; TLS is TCP with more work for each byte. */
@@ -44,7 +52,17 @@ export interface Capabilities {
 }
 
 /** Where a capability is a yes or no, a row may need it. */
-export type Need = "sendsMany" | "clientSends" | "binary" | "closeCodes" | "marksEnd" | "fillsSoon";
+export type Need =
+  | "sendsMany"
+  | "clientSends"
+  | "binary"
+  | "closeCodes"
+  | "fragments"
+  | "pings"
+  | "holdsBack"
+  | "drops"
+  | "marksEnd"
+  | "fillsSoon";
 
 export interface Rest {
   readonly text: string;

@@ -26,6 +26,10 @@ export function pressureRows({ open, row }: Contract): void {
         await turn();
       }
       await settled(() => channel.bufferedAmount);
+      // A system that has not said that it has room may still take some of the next write (Linux: less than a third is free).
+      send("x".repeat(BLOCK));
+      sent += 1;
+      await settled(() => channel.bufferedAmount);
       const stuck = channel.bufferedAmount;
       assert.ok(stuck > 0, "the client takes no more");
       send("x".repeat(BLOCK));
@@ -44,7 +48,7 @@ export function pressureRows({ open, row }: Contract): void {
     },
   );
 
-  row("closes with 1013 when its client does not read, by default", ["sendsMany", "fillsSoon"], async (t) => {
+  row("closes with 1013 when its client does not read, by default", ["sendsMany", "drops", "fillsSoon"], async (t) => {
     const status = deferred<CloseStatus>();
     const handlers = { close: status.resolve };
     const options = { maxBufferedBytes: 128 * KIB, server: { closeTimeoutMs: 50 } };
@@ -85,7 +89,7 @@ export function pressureRows({ open, row }: Contract): void {
     assert.equal(channel.isOpen, true);
   });
 
-  row("pulls a stream no faster than its client reads", ["fillsSoon"], async (t) => {
+  row("pulls a stream no faster than its client reads", ["fragments", "fillsSoon"], async (t) => {
     let pulled = 0;
     let isReturned = false;
     async function* endless(): AsyncGenerator<string> {

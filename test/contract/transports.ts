@@ -19,6 +19,10 @@ const WEBSOCKET: Capabilities = {
   clientSends: true,
   binary: true,
   closeCodes: true,
+  fragments: true,
+  pings: true,
+  holdsBack: true,
+  drops: true,
   marksEnd: true,
   fillsSoon: true,
   leaving: { by: "client", code: 1000, name: "normal" },
@@ -31,6 +35,7 @@ const STREAMING: Capabilities = {
   closesAfterSend: true,
   clientSends: false,
   closeCodes: false,
+  pings: false,
   leaving: { by: "client", code: 1001, name: "client-close" },
   // A client that is gone without a word has ended its side all the same.
   losing: { by: "client", code: 1001, name: "client-close" },
@@ -39,19 +44,30 @@ const STREAMING: Capabilities = {
 const EVENTS: Capabilities = { ...STREAMING, kind: "sse", closesAfterSend: false, binary: false };
 const POLL: Capabilities = { ...STREAMING, sendsMany: false };
 
+/** What a WebSocket of the host may lack. */
+type WebSocketLacks = Partial<Pick<Capabilities, "fragments" | "pings" | "holdsBack" | "drops" | "fillsSoon">>;
+
+interface Differences {
+  readonly skip?: string | false;
+  readonly fillsSoon?: boolean;
+  readonly webSocket?: WebSocketLacks;
+  /** Why there is no HTTP/1.0. */
+  readonly noHttp10?: string | false;
+}
+
 /** The suite over every transport, carried by what `carrier` has the server listen on. */
 export function contractOver(
   over: string,
   carrier: Serving,
-  { skip = false, fillsSoon = true }: { readonly skip?: string | false; readonly fillsSoon?: boolean } = {},
+  { skip = false, fillsSoon = true, webSocket = {}, noHttp10 = false }: Differences = {},
 ): void {
   const can = { fillsSoon };
-  channelContract(`a WebSocket over ${over}`, openWebSocket(carrier), { ...WEBSOCKET, ...can }, skip);
+  channelContract(`a WebSocket over ${over}`, openWebSocket(carrier), { ...WEBSOCKET, ...can, ...webSocket }, skip);
   channelContract(`an event stream over ${over}`, openEventStream(carrier), { ...EVENTS, ...can }, skip);
   channelContract(`HTTP streaming over ${over}`, openHttp(carrier, "1.1", false), { ...STREAMING, ...can }, skip);
   channelContract(`a long poll over ${over}`, openHttp(carrier, "1.1", true), { ...POLL, ...can }, skip);
   const can10 = { ...STREAMING, ...can, marksEnd: false };
-  channelContract(`HTTP/1.0 streaming over ${over}`, openHttp(carrier, "1.0", false), can10, skip);
+  channelContract(`HTTP/1.0 streaming over ${over}`, openHttp(carrier, "1.0", false), can10, skip || noHttp10);
 }
 
 /** The same over HTTP/2, which has no HTTP/1.0. */

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import { createFetchHost, type FetchHost, type FetchHostOptions } from "../../src/fetch-host.ts";
+import { createFetchHost, type FetchHost, type HostOptions } from "../../src/fetch-host.ts";
 import type { Handler, ServeOptions, Server } from "../../src/index.ts";
 import { type Report, Site } from "./serving.ts";
 
@@ -32,14 +32,14 @@ export async function servingInFetchHost(
   handler: Handler,
   options: ServeOptions = {},
 ): Promise<FetchSite> {
-  return hosting(t, (host) => host.fetch(handler), options as FetchHostOptions);
+  return hosting(t, (host) => host.fetch(handler), options as HostOptions);
 }
 
 /** Starts a server with a Fetch handler of the test's own. */
 export async function hosting(
   t: TestContext,
   toFetch: (host: FetchHost) => FetchFunction,
-  options: FetchHostOptions = {},
+  options: HostOptions = {},
 ): Promise<FetchSite> {
   const reports: Report[] = [];
   const host = createFetchHost({
@@ -83,7 +83,7 @@ function listen(fetch: FetchFunction, host: FetchHost): Listening {
 /** The host as a server, for tests that are written for one. */
 function asServer(host: FetchHost, port: number): Server {
   const server: Server & { readonly exchanges: unknown } = {
-    exchanges: (host as FetchHost & { readonly server: unknown }).server,
+    exchanges: (host as FetchHost & { readonly exchanges: unknown }).exchanges,
     port,
     url: `http://localhost:${port}`,
     get status() {

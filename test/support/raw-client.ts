@@ -52,6 +52,8 @@ export class RawClient {
   /** How the body of the last head goes on; undefined between responses. */
   #framing: Framing | undefined;
   #left = 0;
+  /** The CRLF after the last chunk was not read. */
+  #isLineEndDue = false;
 
   protected constructor(socket: Socket) {
     this.socket = socket;
@@ -208,10 +210,13 @@ export class RawClient {
   async chunk(): Promise<Buffer | undefined> {
     const framing = this.#framing;
     if (framing === "chunked") {
+      if (this.#isLineEndDue) await this.#lineEnd();
       const size = await this.line();
       assert.match(size, /^[0-9a-fA-F]+$/, "a chunk's size");
       const chunk = await this.take(Number.parseInt(size, 16));
-      assert.equal(await this.line(), "", "CRLF after a chunk");
+      // uWebSockets.js sends it with the next chunk.
+      this.#isLineEndDue = true;
+      if (chunk.length === 0 || this.peek().length >= 2) await this.#lineEnd();
       if (chunk.length > 0) return chunk;
     } else if (framing === "close") {
       await this.until(() => this.isEnded || this.peek().length > 0, "bytes of a body that the connection's end ends");
@@ -225,6 +230,11 @@ export class RawClient {
     }
     this.#framing = undefined;
     return undefined;
+  }
+
+  async #lineEnd(): Promise<void> {
+    assert.equal(await this.line(), "", "CRLF after a chunk");
+    this.#isLineEndDue = false;
   }
 
   /** The next response, whole. */

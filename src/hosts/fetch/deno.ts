@@ -99,6 +99,7 @@ function toHostSocket(socket: DenoSocket, closed: (end: HostSocketEnd) => void):
 }
 
 function toEnd(code: number, reason: string, violation: string): HostSocketEnd {
-  if (code !== 1006) return { by: "client", code, reason };
-  return { by: "network", code, reason: violation };
+  // Deno ends a WebSocket for an error with a code of its own choice, and a lost one with 0.
+  if (violation !== "" || code === 0 || code === 1006) return { by: "network", code: 1006, reason: violation };
+  return { by: "client", code, reason };
 }

@@ -4,20 +4,14 @@
 import { concat, latin1Bytes, type Piece } from "../../base/bytes.ts";
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
 import { MIN_SLICE_BYTES, WriteQueue } from "../../transport/io/write-queue.ts";
+import type { HostBody, HostBodyOwner } from "../native/exchange.ts";
 
 type Controller = ReadableStreamDefaultController<Uint8Array>;
 
-interface ResponseStreamOwner {
-  readonly budget: BufferBudget;
-  /** The host has asked for more than there was. */
-  emptied(): void;
-  /** The host wants no more: the client has left. */
-  cancelled(): void;
-}
-
-export class ResponseStream {
+export class ResponseStream implements HostBody {
   readonly stream: ReadableStream<Uint8Array>;
-  readonly #owner: ResponseStreamOwner;
+  readonly #owner: HostBodyOwner;
+  readonly #budget: BufferBudget;
   readonly #queue = new WriteQueue(() => {});
   #controller!: Controller;
   /** The host waits for bytes. */
@@ -25,8 +19,9 @@ export class ResponseStream {
   #isEnding = false;
   #isOver = false;
 
-  constructor(owner: ResponseStreamOwner) {
+  constructor(owner: HostBodyOwner, budget: BufferBudget) {
     this.#owner = owner;
+    this.#budget = budget;
     this.stream = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
@@ -119,7 +114,7 @@ export class ResponseStream {
   /** Updates the sum of all clients. */
   #count(): void {
     const bytes = this.#queue.bytes + this.#queue.pinnedBytes;
-    this.#owner.budget.change(this.#queue.counted, bytes);
+    this.#budget.change(this.#queue.counted, bytes);
     this.#queue.counted = bytes;
   }
 }

@@ -1,6 +1,6 @@
-// The options of `createFetchHost`: those of `serve` that do not belong to the server that runs it.
+// The options of hosts that read requests and speak WebSocket by themselves: those of `serve` that do not belong to them.
 
-import { badOption, checkOptions, type OptionTable } from "../../base/option-values.ts";
+import { badOption, badValue, checkOptions, type OptionTable } from "../../base/option-values.ts";
 import { LIMITS, SERVE_CHECKS, type ServeOptions } from "../../server/options.ts";
 
 type OfTheServer =
@@ -49,10 +49,10 @@ const OF_THE_SERVER: readonly OfTheServer[] = [
   "serverHeader",
 ];
 
-/** The options of `createFetchHost`: those of `serve` that do not belong to the server. */
-export interface FetchHostOptions extends Omit<ServeOptions, OfTheServer> {
+/** The options of `serve` that do not belong to the host. */
+export interface HostOptions extends Omit<ServeOptions, OfTheServer> {
   /**
-   * Bytes of messages that wait for a WebSocket's slow receiver, where the server cannot stop reading (Deno). Over it: close 1013.
+   * Bytes of messages that wait for a WebSocket's slow receiver, where the server cannot stop reading (Deno, uWebSockets.js). Over it: close 1013.
    * @default 4_194_304 (4 MiB)
    */
   readonly maxUnreadBytes?: number;
@@ -65,18 +65,26 @@ const CHECKS: OptionTable = {
   maxUnreadBytes: SERVE_CHECKS.maxBufferedBytes,
 };
 
-/** Throws BAD_OPTION. */
-export function checkFetchHostOptions(options: unknown): asserts options is FetchHostOptions {
+/** Throws BAD_OPTION. `own`: names of boolean options that this host has beside them. */
+export function checkHostOptions(
+  name: string,
+  options: unknown,
+  own: readonly string[] = [],
+): asserts options is HostOptions {
   if (typeof options === "object" && options !== null) {
-    const own = Object.keys(options).find((name) => OF_THE_SERVER.includes(name as OfTheServer));
-    if (own !== undefined) {
-      throw badOption(`createFetchHost has no ${own}, because the server is yours: set it there, if it has it`);
+    const others = Object.keys(options).find((option) => OF_THE_SERVER.includes(option as OfTheServer));
+    if (others !== undefined) {
+      throw badOption(`${name} has no ${others}, because the server is yours: set it there, if it has it`);
     }
   }
-  checkOptions("createFetchHost", options, CHECKS);
+  checkOptions(name, options, { ...CHECKS, ...Object.fromEntries(own.map((option) => [option, checkFlag])) });
 }
 
 /** The seconds without a sign of life after which a server that sends pings by itself sends one. 0: never. */
-export function toIdleTimeoutSeconds({ pingIntervalMs = LIMITS.pingIntervalMs }: FetchHostOptions): number {
+export function toIdleTimeoutSeconds({ pingIntervalMs = LIMITS.pingIntervalMs }: HostOptions): number {
   return Math.ceil(pingIntervalMs / 1000);
+}
+
+function checkFlag(name: string, value: unknown): void {
+  if (typeof value !== "boolean") throw badValue(name, value, "true or false");
 }

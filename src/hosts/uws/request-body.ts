@@ -1,0 +1,86 @@
+// The body of a request that uWebSockets.js pushes: kept until it is asked for, and not read on while more than a little waits.
+
+import { ChannelError } from "../../base/errors.ts";
+import type { UwsResponse } from "./types.ts";
+
+/** Bytes that wait before the connection is not read any more. */
+const MAX_WAITING_BYTES = 65_536;
+
+interface Reader {
+  readonly resolve: (part: Uint8Array | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class RequestBody {
+  readonly #response: UwsResponse;
+  #parts: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #isWhole = false;
+  #isPaused = false;
+  #isDiscarded = false;
+  #isFailed = false;
+  #reader: Reader | undefined;
+
+  constructor(response: UwsResponse) {
+    this.#response = response;
+    // Its memory is the host's, and ends with the call.
+    response.onData((part, isLast) => this.#arrived(new Uint8Array(part.slice(0)), isLast));
+  }
+
+  next(): Promise<Uint8Array | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject };
+      this.#feed();
+    });
+  }
+
+  /** The client has left. */
+  fail(): void {
+    this.#isFailed = true;
+    this.#feed();
+  }
+
+  /** Nobody reads the rest, which is dropped as it comes. Called while the response may be used. */
+  discard(): void {
+    this.drop();
+    if (!this.#isFailed) this.#goOn();
+  }
+
+  /** Lets go of what waits. */
+  drop(): void {
+    this.#isDiscarded = true;
+    this.#parts = [];
+  }
+
+  #arrived(part: Uint8Array, isLast: boolean): void {
+    this.#isWhole = isLast;
+    if (this.#isDiscarded) return;
+    if (part.length > 0) this.#parts.push(part);
+    this.#waitingBytes += part.length;
+    this.#feed();
+    if (this.#waitingBytes > MAX_WAITING_BYTES && !this.#isPaused && !isLast) {
+      this.#isPaused = true;
+      this.#response.pause();
+    }
+  }
+
+  #feed(): void {
+    const reader = this.#reader;
+    if (reader === undefined) return;
+    const part = this.#parts.shift();
+    if (part === undefined && !this.#isWhole && !this.#isFailed) return;
+    this.#reader = undefined;
+    if (part !== undefined) {
+      this.#waitingBytes -= part.length;
+      reader.resolve(part);
+      if (this.#waitingBytes === 0 && !this.#isFailed) this.#goOn();
+    } else if (this.#isWhole) reader.resolve(undefined);
+    else reader.reject(new ChannelError("CLIENT_GONE", "the request body is incomplete"));
+  }
+
+  #goOn(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#response.resume();
+  }
+}
