@@ -14,7 +14,7 @@ import { toHandler } from "../../server/serve.ts";
 import type { BaseServer, ServerStatus } from "../../server/server.ts";
 import { TEXT_PLAIN } from "../../transport/http/transport.ts";
 import type { NodeExchange } from "./exchange.ts";
-import { NodeHost } from "./host.ts";
+import { NodeHost, serverOf } from "./host.ts";
 import type { NodeServer } from "./host-server.ts";
 import { type AttachOptions, checkAttachOptions, toUpgradeMatcher } from "./options.ts";
 import { bodyLeftBy, toBodyBytes } from "./request-body.ts";
@@ -45,8 +45,8 @@ export interface Attached extends BaseServer {
   ): (request: IncomingMessage, response: ServerResponse) => void;
 }
 
-/** The hosts by their server. */
-const HOSTS = new WeakMap<NodeServer, NodeHost>();
+/** What is attached, by its server. */
+const ATTACHED = new WeakMap<NodeServer, AttachedServer>();
 
 /** The property of a response that holds its exchange. */
 const EXCHANGE = Symbol("unichannel.exchange");
@@ -75,6 +75,22 @@ export function attach(server: NodeServer, options: AttachOptions): Attached {
   return new AttachedServer(server, options);
 }
 
+/**
+ * Returns the request of a handler that knows no `Attached`, by the connection of its request. Throws NOT_OUR_REQUEST where
+ * nothing is attached to its server.
+ */
+export function requestOf(request: IncomingMessage, response: ServerResponse): ChannelRequest {
+  const server = serverOf(request);
+  const attached = server === undefined ? undefined : ATTACHED.get(server);
+  if (attached === undefined) {
+    throw new ChannelError(
+      "NOT_OUR_REQUEST",
+      "nothing is attached to its server: attach(server, { upgrades }) before it listens",
+    );
+  }
+  return attached.request(request, response);
+}
+
 class AttachedServer implements Attached {
   readonly exchanges: ExchangeServer;
   readonly #host: NodeHost;
@@ -82,14 +98,14 @@ class AttachedServer implements Attached {
   constructor(server: NodeServer, options: AttachOptions) {
     checkServer(server);
     checkAttachOptions(options);
-    const before = HOSTS.get(server);
-    if (before !== undefined && before.server.status !== "stopped") throw new ChannelError("ALREADY_ATTACHED");
+    const before = ATTACHED.get(server);
+    if (before !== undefined && before.status !== "stopped") throw new ChannelError("ALREADY_ATTACHED");
     const { upgrades, ...others } = options;
     const isOurs = toUpgradeMatcher(upgrades);
     this.exchanges = new ExchangeServer(() => undefined, others, { shownAs: this });
-    before?.detach();
+    if (before !== undefined) before.#host.detach();
     this.#host = new NodeHost(this.exchanges, server, isOurs);
-    HOSTS.set(server, this.#host);
+    ATTACHED.set(server, this);
     this.exchanges.start(this.#host);
   }
 

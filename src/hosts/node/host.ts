@@ -31,6 +31,11 @@ const MAX_CLOSING_TURNS = 10;
 /** The server of each connection that came after `attach`. */
 const SERVERS = new WeakMap<Socket, NodeServer>();
 
+/** The server of a request whose connection came after `attach`. */
+export function serverOf({ socket }: IncomingMessage): NodeServer | undefined {
+  return SERVERS.get(socket);
+}
+
 type Open = NodeExchange | HostUpgrade | NetStream;
 
 export class NodeHost implements ExchangeSource, NetStreamOwner, NodeExchangeOwner, UpgradeOwner {
