@@ -33,7 +33,7 @@ describe("the helper of Hono", () => {
         c,
         (channel) => {
           channel.onMessage((message) => channel.send(message));
-          if (!channel.isWebSocket) channel.send("hello");
+          if (!channel.isWebSocket) channel.send("hello", true);
         },
         { headers: { "x-request-id": "8", "Set-Cookie": "b=2" } },
       ),
@@ -112,15 +112,14 @@ describe("the helper of Hono", () => {
     const app = application();
     const codes: unknown[] = [];
     app.get("/live", (c) => {
-      plainWithChannel(c.req.raw, (channel) => channel.send("one"));
+      const { response } = plainWithChannel(c.req.raw, (channel) => channel.send("one"));
       try {
         return withChannel(c, () => {});
       } catch (error) {
         codes.push((error as { code: unknown }).code);
-        throw error;
+        return response;
       }
     });
-    app.onError((_error, c) => c.text("twice", 500));
     const site = await serving(t, fetching(app));
     const { port } = site.target as { port: number };
     assert.equal(await (await fetch(`http://127.0.0.1:${port}/live`)).text(), "one");
