@@ -45,7 +45,7 @@ export interface Attached extends BaseServer {
   ): (request: IncomingMessage, response: ServerResponse) => void;
 }
 
-/** What is attached, by its server. */
+/** The attached channels, by their server. */
 const ATTACHED = new WeakMap<NodeServer, AttachedServer>();
 
 /** The property of a response that holds its exchange. */
