@@ -86,7 +86,7 @@ function unpack(into) {
   const target = join(into, "node_modules/unichannel");
   mkdirSync(target, { recursive: true });
   run("tar", ["-xzf", join(into, filename), "-C", target, "--strip-components=1"]);
-  for (const name of ["react", "prom-client", "@types/react", "@types/node"]) {
+  for (const name of ["react", "hono", "prom-client", "@types/react", "@types/node"]) {
     mkdirSync(join(into, "node_modules", name, ".."), { recursive: true });
     symlinkSync(resolve("node_modules", name), join(into, "node_modules", name));
   }

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import * as client from "../src/client/index.ts";
 import * as react from "../src/client/react.ts";
+import * as hono from "../src/hono.ts";
 import * as unichannel from "../src/index.ts";
 import * as metrics from "../src/metrics.ts";
 import * as nats from "../src/nats.ts";
@@ -137,6 +138,7 @@ describe("the public surface", () => {
     assert.deepEqual(Object.keys(redis), ["redisBackplane"]);
     assert.deepEqual(Object.keys(nats), ["natsBackplane"]);
     assert.deepEqual(Object.keys(node), ["attach"]);
+    assert.deepEqual(Object.keys(hono).sort(), ["openChannel", "openSession", "pollGroup", "withChannel"]);
     assert.deepEqual(Object.keys(testing).sort(), ["VirtualClock", "testServer"]);
     assert.deepEqual(Object.keys(backplaneSuite), ["backplaneContract"]);
   });

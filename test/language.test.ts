@@ -105,8 +105,12 @@ function paragraphs(markdown: string): Block[] {
 }
 
 function filesOf(root: string, name: RegExp): string[] {
-  const all = readdirSync(root, { recursive: true }) as string[];
-  return all.filter((file) => name.test(file) && !file.includes("node_modules")).map((file) => join(root, file));
+  // Not `recursive`: installed packages link back to this folder.
+  return readdirSync(root, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(root, entry.name);
+    if (entry.isDirectory()) return entry.name === "node_modules" ? [] : filesOf(path, name);
+    return entry.isFile() && name.test(entry.name) ? [path] : [];
+  });
 }
 
 function ownDocuments(): string[] {

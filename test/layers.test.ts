@@ -281,8 +281,9 @@ function importComplaints(file: string, source: string): string[] {
 
 function mayImport(layer: Layer, file: string, specifier: string): boolean {
   if (specifier.startsWith("node:")) return layer.node === "any" || layer.node.includes(specifier);
-  // An optional peer, in the entry that is for those who have it.
+  // Optional peers, in the entries that are for those who have them.
   if (specifier === "react") return file === "client/react.ts";
+  if (specifier === "hono") return file.startsWith("hosts/hono/");
   if (!specifier.startsWith(".")) return false;
   return layer.imports.includes(layerName(posix.join(posix.dirname(file), specifier)));
 }

@@ -40,7 +40,11 @@ export function publish(text) {
   store.publish("news", text);
 }
 
-/** The guard of all the examples: the status for a visitor who may not connect. @param {string | null | undefined} user */
+/**
+ * The guard of all the examples: the status for a visitor who may not connect.
+ * @param {string | null | undefined} user
+ * @returns {401 | 403 | undefined}
+ */
 export function refusalOf(user) {
   if (!user) return 401;
   return user === "mallory" ? 403 : undefined;

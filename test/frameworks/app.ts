@@ -12,7 +12,7 @@ const FOLDER = "examples/frameworks";
 export interface App {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
-  /** What it has printed so far, on stdout and on stderr. */
+  /** Its output so far, on stdout and on stderr. */
   output(): string;
   stderr(): string;
   /** Sends SIGTERM and waits for the end. */

@@ -23,7 +23,7 @@ export interface Framework {
   /** The program in this folder. */
   readonly program: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** What its page at "/" says. */
+  /** Matches its page at "/". */
   readonly page: RegExp;
   /** The path of upgrades that another owner answers, and the subprotocol that it wants. */
   readonly otherUpgrade: {

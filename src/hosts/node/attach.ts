@@ -11,7 +11,7 @@ import { logWarn } from "../../server/log.ts";
 import type { FetchHandler } from "../../server/options.ts";
 import { toHandler } from "../../server/serve.ts";
 import type { BaseServer, ServerStatus } from "../../server/server.ts";
-import { NodeHost } from "./host.ts";
+import { NodeHost, serverOf } from "./host.ts";
 import type { HostExchange, NodeRequest, NodeResponse, NodeServer } from "./host-server.ts";
 import { type AttachOptions, checkAttachOptions, toUpgradeMatcher } from "./options.ts";
 import { type Refusal, STOPPED } from "./refusal.ts";
@@ -41,8 +41,8 @@ export interface Attached extends BaseServer {
   listener(handler: Handler | { readonly fetch: FetchHandler }): (request: NodeRequest, response: NodeResponse) => void;
 }
 
-/** The hosts by their server. */
-const HOSTS = new WeakMap<NodeServer, NodeHost>();
+/** The attached channels, by their server. */
+const ATTACHED = new WeakMap<NodeServer, AttachedServer>();
 
 /** The property of a response that holds its exchange. */
 const EXCHANGE = Symbol("unichannel.exchange");
@@ -60,6 +60,22 @@ export function attach(server: NodeServer, options: AttachOptions): Attached {
   return new AttachedServer(server, options);
 }
 
+/**
+ * Returns the request of a handler that knows no `Attached`, by the connection of its request. Throws NOT_OUR_REQUEST where
+ * nothing is attached to its server.
+ */
+export function requestOf(request: NodeRequest, response: NodeResponse): ChannelRequest {
+  const server = serverOf(request);
+  const attached = server === undefined ? undefined : ATTACHED.get(server);
+  if (attached === undefined) {
+    throw new ChannelError(
+      "NOT_OUR_REQUEST",
+      "nothing is attached to its server: attach(server, { upgrades }) before it listens",
+    );
+  }
+  return attached.request(request, response);
+}
+
 class AttachedServer implements Attached {
   readonly exchanges: ExchangeServer;
   readonly #host: NodeHost;
@@ -67,14 +83,14 @@ class AttachedServer implements Attached {
   constructor(server: NodeServer, options: AttachOptions) {
     checkServer(server);
     checkAttachOptions(options);
-    const before = HOSTS.get(server);
-    if (before !== undefined && before.server.status !== "stopped") throw new ChannelError("ALREADY_ATTACHED");
+    const before = ATTACHED.get(server);
+    if (before !== undefined && before.status !== "stopped") throw new ChannelError("ALREADY_ATTACHED");
     const { upgrades, ...others } = options;
     const isOurs = toUpgradeMatcher(upgrades);
     this.exchanges = new ExchangeServer(() => undefined, others, { shownAs: this });
-    before?.detach();
+    if (before !== undefined) before.#host.detach();
     this.#host = new NodeHost(this.exchanges, server, { isOurs, onNoConnect: () => warnOfSettings(options) });
-    HOSTS.set(server, this.#host);
+    ATTACHED.set(server, this);
     this.exchanges.start(this.#host);
   }
 

@@ -45,6 +45,17 @@ const READS_BODIES = Number(process.versions.node.split(".")[0]) >= 26;
 /** The server of each connection that came after `attach`: of a socket, or of a session of HTTP/2. */
 const SERVERS = new WeakMap<Socket | ServerHttp2Session, NodeServer>();
 
+/** The server of a request whose connection came after `attach`. */
+export function serverOf(request: NodeRequest): NodeServer | undefined {
+  const connection = connectionOf(request);
+  return connection === undefined ? undefined : SERVERS.get(connection);
+}
+
+/** Undefined for a stream of HTTP/2 that is over: it has no session. */
+function connectionOf(request: NodeRequest): Socket | ServerHttp2Session | undefined {
+  return isHttp2Request(request) ? request.stream.session : request.socket;
+}
+
 type Open = NodeExchange | NodeHttp2Exchange | HostUpgrade | HostHttp2Upgrade | EngineStream;
 
 interface NodeHostOptions {
@@ -116,10 +127,9 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
 
   /** True for a request that came on a connection of this server. */
   hasRead(request: NodeRequest): boolean {
-    const connection = isHttp2Request(request) ? request.stream.session : request.socket;
-    // A stream that is over has no session.
+    const connection = connectionOf(request);
     if (connection === undefined) return true;
-    const server = SERVERS.get(connection as Socket | ServerHttp2Session);
+    const server = SERVERS.get(connection);
     return server === undefined ? !this.#knowsAll : server === this.#http;
   }
 

@@ -1,0 +1,34 @@
+// @ts-check
+// Next with a custom server: channels beside its pages, and in development beside its hot module replacement.
+import { createServer } from "node:http";
+import { text } from "node:stream/consumers";
+import next from "next";
+import { attach } from "unichannel/node";
+import { live, publish, refusalOf, run } from "../live.js";
+
+const dev = process.env.NODE_ENV !== "production";
+const app = next({ dev, dir: import.meta.dirname, webpack: true });
+const handle = app.getRequestHandler();
+await app.prepare();
+
+const server = createServer(async (req, res) => {
+  res.setHeader("X-Framework", "next");
+  const { pathname, searchParams } = new URL(req.url ?? "/", "http://localhost");
+  if (pathname === "/live") {
+    const status = refusalOf(searchParams.get("user"));
+    if (status === undefined) live(attached.request(req, res));
+    else res.writeHead(status).end();
+  } else if (pathname === "/stats") res.end(JSON.stringify(attached.stats()));
+  else if (pathname === "/news") {
+    publish(await text(req));
+    res.end();
+  } else await handle(req, res);
+});
+const attached = attach(server, { upgrades: "/live" });
+
+server.listen(Number(process.env["PORT"] ?? 3000), "127.0.0.1", () =>
+  run(server, attached, async () => {
+    server.close();
+    await app.close();
+  }),
+);
