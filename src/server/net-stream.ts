@@ -3,14 +3,13 @@
 // all of it is taken, and a slow client must not look like one that has stopped.
 
 import type { Socket } from "node:net";
-import { latin1Bytes, type Piece } from "../base/bytes.ts";
+import type { Piece } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { ByteStreamListener } from "../transport/io/byte-stream.ts";
 import { MIN_SLICE_BYTES, WriteQueue } from "../transport/io/write-queue.ts";
 import { addressOf } from "./address.ts";
 import type { EngineStream, StreamOwner } from "./engine-stream.ts";
-
-const NOTHING = new Uint8Array(0);
+import { findReset, whenTaken, writeTo } from "./socket-write.ts";
 
 /**
  * The property of a socket that holds its stream. All sockets share their listeners, which read it: closures would cost each
@@ -137,7 +136,7 @@ export class NetStream implements EngineStream {
   /** Drops a peer that has taken nothing of what is unsent for `writeTimeoutMs`. Returns true if it did. */
   #tickWrites(now: number): boolean {
     if (!this.#isBlocked) {
-      this.#findReset();
+      if (this.#socket.isPaused()) findReset(this.#socket);
       return false;
     }
     const queue = this.#queue!;
@@ -149,14 +148,6 @@ export class NetStream implements EngineStream {
     if (now - queue.stalledSince < this.#owner.writeTimeoutMs) return false;
     this.#socket.destroy(new ChannelError("WRITE_TIMEOUT"));
     return true;
-  }
-
-  /**
-   * Finds a reset on a socket that is not read, which does not notice it: an empty write sends nothing, but fails. Where
-   * something is unsent, that fails by itself.
-   */
-  #findReset(): void {
-    if (this.#socket.isPaused() && this.#socket.writable) this.#socket.write(NOTHING);
   }
 
   /** Gives the socket slice after slice, until the system does not take one at once. */
@@ -172,26 +163,12 @@ export class NetStream implements EngineStream {
     const socket = this.#socket;
     // A TLS socket takes nothing at once.
     const onTaken = this.isEncrypted ? this.#toQueue().onTaken : undefined;
-    if (typeof output === "string") socket.write(output, "latin1", onTaken);
-    else if (output instanceof Uint8Array) socket.write(output, onTaken);
-    else {
-      // Corked writes leave as one writev. Deno's node:tls would write strings in it as UTF-8.
-      socket.cork();
-      for (let i = 0; i < output.length; i++) {
-        const piece = output[i]!;
-        const done = i === output.length - 1 ? onTaken : undefined;
-        if (typeof piece === "string" && onTaken !== undefined) socket.write(latin1Bytes(piece), done);
-        else if (typeof piece === "string") socket.write(piece, "latin1", done);
-        else socket.write(piece, done);
-      }
-      socket.uncork();
-    }
+    writeTo(socket, output, onTaken);
     if (onTaken !== undefined) this.#block();
     else if (socket.writableLength > 0) {
-      // Node's "drain" comes only after its high-water mark was passed. The callback of an empty write behind the rest comes
-      // always, and costs nothing while the system takes all at once.
       this.#block();
-      socket.write(NOTHING, this.#queue!.onTaken);
+      // Costs nothing while the system takes all at once.
+      whenTaken(socket, this.#queue!.onTaken);
     }
   }
 

@@ -1,6 +1,7 @@
 // The timer of a server. One timer serves all timeouts: twice a second each connection and channel is checked, and the one
 // that waits or is silent for too long is ended.
 
+import { afterReads } from "../base/after-reads.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { TransportChannel } from "../channel/transport-channel.ts";
 import type { Connection } from "./exchange-source.ts";
@@ -68,8 +69,7 @@ export class Ticker {
     const isLate = now - this.#tickedAt >= 2 * TICK_MS;
     this.#tickedAt = now;
     // A process that was busy or suspended has not read what came meanwhile. It reads before anything is taken for silence.
-    // Bun and Deno run what was put off with setImmediate before they read: the second one comes after the read.
-    if (isLate) setImmediate(() => setImmediate(() => this.#check(open, 0)));
+    if (isLate) afterReads(() => this.#check(open, 0));
     else this.#check(open, 0);
   }
 
