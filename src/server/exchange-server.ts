@@ -2,6 +2,7 @@
 // is stopped. The engine's source is `connections.ts`. An adapter for another server brings a source of its own.
 // Long because requests, channels and the stop share the sets of open things.
 
+import { afterReads } from "../base/after-reads.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { DebugLog } from "../base/debug-log.ts";
 import type { ChannelError, ErrorCode } from "../base/errors.ts";
@@ -277,7 +278,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     // A client between two polls fetches the messages that were sent before the stop with its next poll.
     await within(this.clock, graceMs, this.sessions.noneLingers());
     // A request may have arrived and not been read: its client would see only the end of the connection.
-    for (let turns = 0; turns < 2; turns++) await new Promise(setImmediate);
+    await new Promise<void>(afterReads);
     this.#source?.endConnections();
     await within(this.clock, Math.max(graceMs - (this.clock.now() - startedAt), 0), this.#empty());
     await this.#source?.dropConnections();

@@ -3,12 +3,13 @@
 // the system has taken all of it, and a slow client must not look like one that has stopped.
 
 import type { Socket } from "node:net";
-import { latin1Bytes, NO_BYTES, type Piece } from "../base/bytes.ts";
+import type { Piece } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { ByteStreamListener } from "../transport/io/byte-stream.ts";
 import { MIN_SLICE_BYTES, WriteQueue } from "../transport/io/write-queue.ts";
 import { addressOf } from "./address.ts";
 import type { EngineStream, StreamOwner } from "./engine-stream.ts";
+import { findReset, whenTaken, writeTo } from "./socket-write.ts";
 
 /**
  * The property of a socket that holds its stream. All sockets share their listeners, which read it: closures would cost each
@@ -135,7 +136,7 @@ export class NetStream implements EngineStream {
   /** Drops a peer that has taken no bytes for `writeTimeoutMs` while some are unsent. Returns true if it did. */
   #tickWrites(now: number): boolean {
     if (!this.#isBlocked) {
-      this.#findReset();
+      if (this.#socket.isPaused()) findReset(this.#socket);
       return false;
     }
     const queue = this.#queue!;
@@ -147,14 +148,6 @@ export class NetStream implements EngineStream {
     if (now - queue.stalledSince < this.#owner.writeTimeoutMs) return false;
     this.#socket.destroy(new ChannelError("WRITE_TIMEOUT"));
     return true;
-  }
-
-  /**
-   * Finds a reset on a socket that is not read: such a socket does not notice it, but an empty write, which sends nothing,
-   * fails. While bytes are unsent this is not needed: their write fails.
-   */
-  #findReset(): void {
-    if (this.#socket.isPaused() && this.#socket.writable) this.#socket.write(NO_BYTES);
   }
 
   /** Gives the socket slice after slice, until the system does not take one at once. */
@@ -170,26 +163,12 @@ export class NetStream implements EngineStream {
     const socket = this.#socket;
     // A TLS socket never takes bytes at once.
     const onTaken = this.isEncrypted ? this.#toQueue().onTaken : undefined;
-    if (typeof output === "string") socket.write(output, "latin1", onTaken);
-    else if (output instanceof Uint8Array) socket.write(output, onTaken);
-    else {
-      // Corked writes leave as one writev. Deno's node:tls would write strings in it as UTF-8.
-      socket.cork();
-      for (let i = 0; i < output.length; i++) {
-        const piece = output[i]!;
-        const done = i === output.length - 1 ? onTaken : undefined;
-        if (typeof piece === "string" && onTaken !== undefined) socket.write(latin1Bytes(piece), done);
-        else if (typeof piece === "string") socket.write(piece, "latin1", done);
-        else socket.write(piece, done);
-      }
-      socket.uncork();
-    }
+    writeTo(socket, output, onTaken);
     if (onTaken !== undefined) this.#block();
     else if (socket.writableLength > 0) {
-      // Node emits "drain" only after its high-water mark was passed. The callback of an empty write behind the rest is always
-      // called, and is not needed while the system takes all bytes at once.
       this.#block();
-      socket.write(NO_BYTES, this.#queue!.onTaken);
+      // Costs nothing while the system takes all at once.
+      whenTaken(socket, this.#queue!.onTaken);
     }
   }
 

@@ -1,6 +1,7 @@
 // The timer of a server. One timer serves all timeouts: twice a second each connection and channel is checked, and the one
 // that waits or is silent for too long is ended.
 
+import { afterReads } from "../base/after-reads.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { TransportChannel } from "../channel/transport-channel.ts";
 import type { Connection } from "./exchange-source.ts";
@@ -67,9 +68,8 @@ export class Ticker {
     const open = this.#owner.open();
     const isLate = now - this.#tickedAt >= 2 * TICK_MS;
     this.#tickedAt = now;
-    // A process that was busy or suspended reads the bytes that came meanwhile before it counts silence. Bun and Deno run
-    // callbacks of setImmediate before they read: the second one comes after the read.
-    if (isLate) setImmediate(() => setImmediate(() => this.#check(open, 0)));
+    // A process that was busy or suspended reads the bytes that came meanwhile before it counts silence.
+    if (isLate) afterReads(() => this.#check(open, 0));
     else this.#check(open, 0);
   }
 

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { afterReads } from "../../src/base/after-reads.ts";
 import { type ChannelStore, createChannelStore, event, json, MemoryBackplane, pollGroup } from "../../src/index.ts";
 import { testServer, VirtualClock } from "../../src/testing/index.ts";
 import type { RawClient, RawResponse } from "../support/raw-client.ts";
-import { lacks } from "../support/runtime.ts";
 import { request, type Site, serving } from "../support/serving.ts";
 import { until } from "../support/wait.ts";
 
@@ -126,7 +126,7 @@ for (const [name, make] of [
       assert.equal(response.text, `{"messages":[{"data":{"n":1}}],"next":${JSON.stringify(id)},"reset":false}`);
     });
 
-    it("loses and doubles nothing between polls", { skip: lacks("reads before setImmediate") }, async (t) => {
+    it("loses and doubles nothing between polls", async (t) => {
       const store = make();
       const site = await polling(t, store);
       let { next } = await poll(site);
@@ -136,7 +136,7 @@ for (const [name, make] of [
       const publishing = (async () => {
         while (published < 200) {
           for (let i = 0; i < 1 + (published % 3); i++) void store.publish("g", published++);
-          for (let i = published % 5; i > 0; i--) await new Promise(setImmediate);
+          for (let i = published % 5; i > 0; i--) await new Promise<void>(afterReads);
         }
       })();
       while (had.length < published || published < 200) {

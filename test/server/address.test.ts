@@ -207,17 +207,19 @@ describe("fd", () => {
 describe("a Unix socket", { skip: process.platform === "win32" && "has no file here" }, () => {
   /** The file of a socket whose process was killed. */
   async function leftBehind(path: string): Promise<void> {
-    const script = "require('net').createServer().listen(process.argv[1], () => console.log('up'))";
-    const child = spawn(process.execPath, ["-e", script, path], { stdio: ["ignore", "pipe", "inherit"] });
+    const script = `${path}.mjs`;
+    writeFileSync(
+      script,
+      "import net from 'node:net'; net.createServer().listen(process.argv[2], () => console.log('up'));",
+    );
+    const child = spawn(process.execPath, [script, path], { stdio: ["ignore", "pipe", "inherit"] });
     await once(child.stdout, "data");
     child.kill("SIGKILL");
     await once(child, "exit");
     assert.ok(lstatSync(path).isSocket());
   }
 
-  it("is taken over from a process that was killed", {
-    skip: lacks("a child process that is started with -e"),
-  }, async (t) => {
+  it("is taken over from a process that was killed", async (t) => {
     const path = socketPath(t);
     await leftBehind(path);
     await serving(t, () => "here", { path });
@@ -251,9 +253,7 @@ describe("a Unix socket", { skip: process.platform === "win32" && "has no file h
     assert.equal(existsSync(path), false);
   });
 
-  it("goes to one of two servers that want it at once", {
-    skip: lacks("a child process that is started with -e"),
-  }, async (t) => {
+  it("goes to one of two servers that want it at once", async (t) => {
     const path = socketPath(t);
     await leftBehind(path);
     const started = await Promise.allSettled([serve(() => "a", { path }), serve(() => "b", { path })]);

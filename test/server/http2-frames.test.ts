@@ -14,6 +14,7 @@ import {
   headers,
   uint32,
 } from "../support/http2-frames.ts";
+import { lacks } from "../support/runtime.ts";
 import { certificate, noCertificate, type Site, serving } from "../support/serving.ts";
 import { until } from "../support/wait.ts";
 
@@ -193,7 +194,8 @@ describe("A request over HTTP/2", { skip: noCertificate }, () => {
     ],
   ];
   for (const [name, bytes] of malformed) {
-    it(`is reset for ${name}, and the connection goes on`, async (t) => {
+    const skip = lacks("an HTTP/2 stream that is reset alone for a malformed request");
+    it(`is reset for ${name}, and the connection goes on`, { skip }, async (t) => {
       const { client } = await site(t);
       client.write(bytes);
       assert.equal(await client.reset(1), PROTOCOL_ERROR);
@@ -203,7 +205,9 @@ describe("A request over HTTP/2", { skip: noCertificate }, () => {
   }
 
   // The versions of Node differ in what they do, and not in what reaches the handler.
-  it("reaches no handler with user information in its authority (§8.3.1): 400, or reset", async (t) => {
+  it("reaches no handler with user information in its authority (§8.3.1): 400, or reset", {
+    skip: lacks("an HTTP/2 stream that is reset alone for a malformed request"),
+  }, async (t) => {
     const { client, served: count } = await site(t);
     client.write(headers(1, [...path("/").slice(0, 4), ":authority", "me@localhost", ":path", "/"]));
     await client.handled();

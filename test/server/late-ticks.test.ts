@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { systemClock } from "../../src/base/clock.ts";
 import { openChannel } from "../../src/index.ts";
-import { lacks } from "../support/runtime.ts";
 import { request, serving } from "../support/serving.ts";
 import { turn, until } from "../support/wait.ts";
 import { WsClient } from "../support/ws-client.ts";
@@ -37,9 +36,7 @@ function stalling(t: TestContext): Stall {
 }
 
 describe("a tick that is late", () => {
-  it("reads a request that came in time before its connection is ended for its silence", {
-    skip: lacks("reads before setImmediate"),
-  }, async (t) => {
+  it("reads a request that came in time before its connection is ended for its silence", async (t) => {
     const stall = stalling(t);
     const site = await serving(t, () => "ok", { keepAliveTimeoutMs: 10_000 });
     const client = await site.connect();
@@ -62,9 +59,7 @@ describe("a tick that is late", () => {
     await client.ended();
   });
 
-  it("accepts a WebSocket's answer to a ping before it considers the connection lost", {
-    skip: lacks("reads before setImmediate"),
-  }, async (t) => {
+  it("accepts a WebSocket's answer to a ping before it considers the connection lost", async (t) => {
     const stall = stalling(t);
     const site = await serving(t, (r) => openChannel(r, { message: (message, channel) => void channel.send(message) }));
     const socket = await WsClient.open(t, site.target);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { connect, createServer, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
+import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import type { Piece } from "../../src/base/bytes.ts";
 import { runtime } from "../../src/base/runtime.ts";
 import { toHandlers } from "../../src/server/bun/listener.ts";
@@ -12,6 +13,7 @@ import type { EngineStream, StreamOwner } from "../../src/server/engine-stream.t
 import { NetStream } from "../../src/server/net-stream.ts";
 import { BufferBudget } from "../../src/transport/io/buffer-budget.ts";
 import { lacks } from "../support/runtime.ts";
+import { certificate, noCertificate } from "../support/serving.ts";
 import { deferred, settled, until, within } from "../support/wait.ts";
 
 const KIB = 1024;
@@ -41,6 +43,16 @@ const listenOnNet: Listen = async (t, owner, onStream) => {
   return (server.address() as { port: number }).port;
 };
 
+const listenOnTls: Listen = async (t, owner, onStream) => {
+  const server = createTlsServer({ ...certificate(), allowHalfOpen: true }, (socket) => {
+    t.after(() => socket.destroy());
+    onStream(new NetStream(socket, owner));
+  });
+  t.after(() => server.close());
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return (server.address() as { port: number }).port;
+};
+
 const listenOnBun: Listen = async (t, owner, onStream) => {
   const listening = bunApi().listen<BunStream>({
     ...{ hostname: "127.0.0.1", port: 0, allowHalfOpen: true },
@@ -57,7 +69,12 @@ const listenOnBun: Listen = async (t, owner, onStream) => {
 const STREAMS: Readonly<Record<string, Listen>> =
   runtime === "bun" ? { NetStream: listenOnNet, BunStream: listenOnBun } : { NetStream: listenOnNet };
 
-async function pairOver(listen: Listen, t: TestContext, budget: BufferBudget): Promise<Pair> {
+async function pairOver(
+  listen: Listen,
+  t: TestContext,
+  budget: BufferBudget,
+  connectTo: (port: number) => Socket = (port) => connect(port, "127.0.0.1"),
+): Promise<Pair> {
   const told: string[] = [];
   const accepted = deferred<EngineStream>();
   const owner: StreamOwner = {
@@ -74,7 +91,7 @@ async function pairOver(listen: Listen, t: TestContext, budget: BufferBudget): P
     };
     accepted.resolve(made);
   });
-  const peer = connect(port, "127.0.0.1");
+  const peer = connectTo(port);
   peer.pause();
   peer.on("error", () => {});
   t.after(() => peer.destroy());
@@ -115,6 +132,27 @@ function block(size: number, seed: number, asText: boolean): Piece {
   for (let i = 0; i < size; i++) bytes[i] = (i * 7 + (i >>> 8) * 13 + seed) & 0xff;
   return asText ? bytes.toString("latin1") : bytes;
 }
+
+describe("NetStream over TLS", { skip: noCertificate }, () => {
+  it("stays while it is not read, and has lost nothing when it is read again", async (t) => {
+    const connectTo = (port: number): Socket =>
+      connectTls({ port, host: "127.0.0.1", servername: "localhost", ca: certificate().cert });
+    const { stream, peer, told } = await pairOver(listenOnTls, t, new BufferBudget(MIB), connectTo);
+    peer.write("hello");
+    await until(() => told.includes("bytes 5"), "it has come");
+    stream.pause();
+    for (let now = 0; now < 10 * WRITE_TIMEOUT_MS; now += WRITE_TIMEOUT_MS / 2) {
+      stream.tick(now);
+      await settled(() => told.length);
+    }
+    stream.write("while paused");
+    assert.equal((await readAll(peer, 12)).toString(), "while paused");
+    stream.resume();
+    peer.write("bye");
+    await until(() => told.includes("bytes 3"), "it is read again");
+    assert.deepEqual(told, ["bytes 5", "drain", "bytes 3"]);
+  });
+});
 
 for (const [name, listen] of Object.entries(STREAMS)) {
   const isNet = name === "NetStream";

@@ -6,7 +6,6 @@ import { describe, it, type TestContext } from "node:test";
 import { OPCODE } from "../../src/codec/ws-frame.ts";
 import { type Channel, type CloseStatus, type Server, serve, withChannel } from "../../src/index.ts";
 import type { RawClient } from "../support/raw-client.ts";
-import { lacks } from "../support/runtime.ts";
 import { request, type Site, serving } from "../support/serving.ts";
 import { deferred, settled, turn, until } from "../support/wait.ts";
 import { frame, textFrame, WsClient } from "../support/ws-client.ts";
@@ -318,9 +317,7 @@ describe("a server that is stopping", () => {
     await stopped;
   });
 
-  it("a stopping server still answers requests that had arrived and were not read yet", {
-    skip: lacks("reads before setImmediate"),
-  }, async (t) => {
+  it("a stopping server still answers requests that had arrived and were not read yet", async (t) => {
     const site = await serving(t, (r) => r.path);
     const used = await site.connect();
     used.write(request("GET /first"));

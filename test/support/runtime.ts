@@ -10,19 +10,18 @@ export type Capability =
   | "TLS with pre-shared keys"
   | "errors of a certificate and its key"
   | "the alert of an ALPNCallback that fails"
-  | "reads before setImmediate"
   | "writes that the system takes at once"
   | "a Unix socket as a file descriptor"
   | "sockets that are closed without an error"
   | "small buffers of the system"
   | "the content type of a Request as it was sent"
   | "bodies that are counted until they are read"
-  | "an exit code after SIGTERM"
   | "a heap whose garbage is gone after a collection"
   | "clients that notice their end while their writes wait"
   | "a fetch that decodes deflate"
   | "hostile objects as errors of a stream"
-  | "a child process that is started with -e";
+  | "a list of the runtime's own modules that are loaded"
+  | "an HTTP/2 stream that is reset alone for a malformed request";
 
 export const LACKS: Readonly<Record<Capability, Lack>> = {
   "TLS with pre-shared keys": {
@@ -34,9 +33,6 @@ export const LACKS: Readonly<Record<Capability, Lack>> = {
   },
   "the alert of an ALPNCallback that fails": {
     deno: "node:tls ends the connection without an alert",
-  },
-  "reads before setImmediate": {
-    deno: "what came from the network during a long turn is read after setImmediate",
   },
   "writes that the system takes at once": {
     deno: "a socket of node:net takes each write a turn later, so bufferedAmount counts it until then",
@@ -57,9 +53,6 @@ export const LACKS: Readonly<Record<Capability, Lack>> = {
     bun: "a stream of Fetch reads ahead of its reader",
     deno: "a stream of Fetch reads ahead of its reader",
   },
-  "an exit code after SIGTERM": {
-    deno: "process.exit() in the promise that a SIGTERM handler began ends the process by the signal",
-  },
   "a heap whose garbage is gone after a collection": {
     bun: "JavaScriptCore scans the stack conservatively and keeps some megabytes",
   },
@@ -72,8 +65,12 @@ export const LACKS: Readonly<Record<Capability, Lack>> = {
   "hostile objects as errors of a stream": {
     deno: "its own streams look at the prototype of an error, and throw what a Proxy throws",
   },
-  "a child process that is started with -e": {
-    deno: "it compiles the text as TypeScript, and takes another name for the file",
+  "a list of the runtime's own modules that are loaded": {
+    bun: "its process.moduleLoadList is empty",
+    deno: "its process.moduleLoadList is empty",
+  },
+  "an HTTP/2 stream that is reset alone for a malformed request": {
+    deno: "its node:http2 ends the connection, with GOAWAY and PROTOCOL_ERROR",
   },
 };
 

@@ -19,6 +19,7 @@ import { ChannelRequest } from "../../request/request.ts";
 import { addressOf } from "../../server/address.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { Connection } from "../../server/exchange-source.ts";
+import { findReset } from "../../server/socket-write.ts";
 import type { Exchange, ExchangeListener, WebSocketOptions } from "../../transport/exchange.ts";
 import { TEXT_PLAIN } from "../../transport/http/transport.ts";
 import { ClientProbe, SilenceWatch } from "../../transport/http1/client-probe.ts";
@@ -36,7 +37,6 @@ import { fieldsSetBefore, isUnwrapped, withSetFields, writeFields } from "./resp
 import { MessageSink, ResponseWriter, SocketSink } from "./response-writer.ts";
 
 const NO_FIELDS: readonly string[] = [];
-const NOTHING = new Uint8Array(0);
 
 /**
  * awaiting   no response has begun
@@ -351,8 +351,7 @@ export class NodeExchange extends OutputSource implements Exchange, HostExchange
       return true;
     }
     if (!this.#isLive) return false;
-    // A socket that is not read does not notice a reset: an empty write sends nothing, but fails.
-    if (this.isReadingPaused && this.#socket.writable) this.#socket.write(NOTHING);
+    if (this.isReadingPaused) findReset(this.#socket);
     this.#probe?.tick();
     const memory = (this.#memory ??= new ReceivedMemory());
     memory.holdHead(this.head as RequestHead);

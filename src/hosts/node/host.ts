@@ -53,7 +53,7 @@ export function serverOf(request: NodeRequest): NodeServer | undefined {
 
 /** Undefined for a stream of HTTP/2 that is over: it has no session. */
 function connectionOf(request: NodeRequest): Socket | ServerHttp2Session | undefined {
-  return isHttp2Request(request) ? request.stream.session : request.socket;
+  return isHttp2Request(request) ? (request.stream.session as ServerHttp2Session | undefined) : request.socket;
 }
 
 type Open = NodeExchange | NodeHttp2Exchange | HostUpgrade | HostHttp2Upgrade | EngineStream;

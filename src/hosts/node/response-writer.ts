@@ -5,10 +5,9 @@
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Piece } from "../../base/bytes.ts";
+import { whenTaken, writeTo } from "../../server/socket-write.ts";
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
 import { MIN_SLICE_BYTES, WriteQueue } from "../../transport/io/write-queue.ts";
-
-const NOTHING = new Uint8Array(0);
 
 /** Where a response's bytes go. */
 export interface ResponseSink {
@@ -21,9 +20,11 @@ export interface ResponseSink {
 /** The socket of a response whose head is written. The bytes are framed already. */
 export class SocketSink implements ResponseSink {
   readonly #socket: Socket;
+  readonly #isEncrypted: boolean;
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    this.#isEncrypted = "encrypted" in socket;
   }
 
   get heldBytes(): number {
@@ -32,20 +33,13 @@ export class SocketSink implements ResponseSink {
 
   hand(output: Piece | readonly Piece[], onTaken: (error?: Error | null) => void): boolean {
     const socket = this.#socket;
-    if (typeof output === "string") socket.write(output, "latin1");
-    else if (output instanceof Uint8Array) socket.write(output);
-    else {
-      // Corked writes leave as one writev.
-      socket.cork();
-      for (const piece of output) {
-        if (typeof piece === "string") socket.write(piece, "latin1");
-        else socket.write(piece);
-      }
-      socket.uncork();
+    if (this.#isEncrypted) {
+      writeTo(socket, output, onTaken);
+      return false;
     }
+    writeTo(socket, output, undefined);
     if (socket.writableLength === 0) return true;
-    // Its callback comes when all before it is taken.
-    socket.write(NOTHING, onTaken);
+    whenTaken(socket, onTaken);
     return false;
   }
 }
