@@ -30,10 +30,18 @@ import { MIN_SLICE_BYTES } from "../../transport/io/write-queue.ts";
 import { FLUSH_BYTES } from "../../transport/limits.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { checkHead } from "../check-head.ts";
+import { HeldResponse } from "./held-response.ts";
 import type { HostExchange } from "./host-server.ts";
 import { BAD_HOST, BAD_VERSION, type Refusal } from "./refusal.ts";
 import { RequestBody } from "./request-body.ts";
-import { fieldsSetBefore, isUnwrapped, withSetFields, writeFields } from "./response-head.ts";
+import {
+  fieldsSetBefore,
+  isUnwrapped,
+  withoutTrailerField,
+  withSetFields,
+  withSetFieldsOfUpgrade,
+  writeFields,
+} from "./response-head.ts";
 import { MessageSink, ResponseWriter, SocketSink } from "./response-writer.ts";
 
 const NO_FIELDS: readonly string[] = [];
@@ -108,6 +116,8 @@ export class NodeExchange extends OutputSource implements Exchange, HostExchange
   #inactivity: Inactivity | undefined;
   /** Undefined until a response goes on, or is too long to be written at once. */
   #writer: ResponseWriter | undefined;
+  /** Undefined unless Node holds a response that was written at once. */
+  #held: HeldResponse | undefined;
   #framing: "chunked" | "raw" = "raw";
   /** Bytes that a body with a declared length still lacks; undefined if it has none. */
   #remainingBytes: number | undefined;
@@ -321,8 +331,7 @@ export class NodeExchange extends OutputSource implements Exchange, HostExchange
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport {
     const upgrade = this.#upgrade;
     if (upgrade === undefined) throw new ChannelError("BAD_HANDSHAKE", "another listener has taken this upgrade");
-    const set = fieldsSetBefore(this.#response);
-    const own = set.length === 0 ? fields : withSetFields(fields, withoutContentFields(set), undefined);
+    const own = withSetFieldsOfUpgrade(fields, fieldsSetBefore(this.#response));
     const transport = this.#owner.acceptWebSocket(upgrade, this.#request, own, options);
     this.#status = 101;
     this.#leave();
@@ -346,7 +355,7 @@ export class NodeExchange extends OutputSource implements Exchange, HostExchange
       this.#closed();
       return false;
     }
-    if (this.#writer?.isStalled(now, limits.writeTimeoutMs) === true) {
+    if (this.#isStalled(now, limits.writeTimeoutMs)) {
       this.#socket.destroy(new ChannelError("WRITE_TIMEOUT"));
       return true;
     }
@@ -398,6 +407,7 @@ export class NodeExchange extends OutputSource implements Exchange, HostExchange
     if (own.close) add("Connection", `${own.connection}close`);
     else if (own.connection !== "") add("Connection", own.connection.slice(0, -2));
     const hasBody = statusHasBody(status) && !isHead;
+    if (!hasBody || length !== undefined || this.head.minor === 0) sent = withoutTrailerField(sent);
     if (hasBody && length !== undefined) add("Content-Length", String(length));
     // RFC 9110 §15.3.6: no content, and said so.
     else if (status === 205) add("Content-Length", "0");
@@ -460,14 +470,22 @@ export class NodeExchange extends OutputSource implements Exchange, HostExchange
   #answered(): void {
     const isTaken = this.#response.writableFinished || this.#response.writableLength === 0;
     this.#body?.fail(new ChannelError("ALREADY_ANSWERED"));
+    this.#body?.drop();
     if (isTaken && !this.#endsWhenEmpty) this.#leave();
     else {
       this.#release();
       this.#moveTo("ending");
+      if (this.#writer === undefined) this.#held = new HeldResponse(this.#response, this.#owner.server.budget);
       if (this.index === undefined) this.#owner.opened(this);
       this.#response.once("finish", () => this.#leave()).once("close", () => this.#leave());
     }
     this.#owner.server.onExchangeEnd(this, this.#status!);
+  }
+
+  /** A response that waits for an earlier one on its connection is not stalled: its client cannot take it. */
+  #isStalled(now: number, writeTimeoutMs: number): boolean {
+    if (this.#held?.isStalled(now, writeTimeoutMs) === true) return true;
+    return this.#response.socket !== null && this.#writer?.isStalled(now, writeTimeoutMs) === true;
   }
 
   /** The connection is closed, or other code has ended the response. */
@@ -555,6 +573,7 @@ export class NodeExchange extends OutputSource implements Exchange, HostExchange
     this.#moveTo("over");
     this.#release();
     this.#writer?.release();
+    this.#held?.release();
     if (this.index !== undefined) this.#owner.closed(this);
   }
 

@@ -19,6 +19,7 @@ type OfTheHost =
   | "backlog"
   | "tls"
   | "tlsHandshakeTimeoutMs"
+  | "http2"
   | "proxyProtocol"
   | "maxHeaderBytes"
   | "maxHeaderCount"
@@ -41,6 +42,7 @@ const OF_THE_HOST: {
   backlog: "server.listen",
   tls: "https.createServer",
   tlsHandshakeTimeoutMs: "handshakeTimeout of https.createServer",
+  http2: "http2.createSecureServer",
   proxyProtocol: "a proxy that sends X-Forwarded-For, with trustedProxies",
   maxHeaderBytes: "maxHeaderSize of http.createServer",
   maxHeaderCount: "server.maxHeadersCount",

@@ -1,7 +1,13 @@
 // The head of a response through `ServerResponse`: our fields beside those that middleware has set, and no field twice.
 
 import { OutgoingMessage, ServerResponse } from "node:http";
-import { fieldsBeside, joinFields, withPageFields } from "../../codec/field-list.ts";
+import {
+  fieldsBeside,
+  joinFields,
+  withoutContentFields,
+  withoutNames,
+  withPageFields,
+} from "../../codec/field-list.ts";
 import type { ResponseHead } from "../../codec/http1-response.ts";
 
 const { writeHead } = ServerResponse.prototype;
@@ -12,6 +18,21 @@ type WithRawNames = ServerResponse & { getRawHeaderNames(): string[] };
 
 /** Fields that the response gets from its framing, whatever middleware has said of another body. */
 const OF_FRAMING = ["Content-Length", "", "Transfer-Encoding", "", "Keep-Alive", ""];
+
+/**
+ * Fields of middleware that a 101 does not have: those of the handshake are the WebSocket's own, and it has neither body nor
+ * trailers. Libraries refuse a handshake with two fields `Upgrade`.
+ */
+const NOT_OF_HANDSHAKE: ReadonlySet<string> = new Set([
+  "connection",
+  "upgrade",
+  "trailer",
+  "sec-websocket-accept",
+  "sec-websocket-extensions",
+  "sec-websocket-protocol",
+]);
+
+const TRAILER: ReadonlySet<string> = new Set(["trailer"]);
 
 /** True if no middleware has replaced a method that writes (compression does): bytes may go to the socket directly. */
 export function isUnwrapped(response: ServerResponse): boolean {
@@ -37,6 +58,20 @@ export function withSetFields(
 ): readonly string[] {
   const own = set.length === 0 ? fields : joinFields(fieldsBeside(set, OF_FRAMING), fields);
   return page === undefined ? own : withPageFields(own, page);
+}
+
+/** Fields of a 101: those of the handshake, and those that middleware has set. */
+export function withSetFieldsOfUpgrade(fields: readonly string[], set: readonly string[]): readonly string[] {
+  if (set.length === 0) return fields;
+  return withSetFields(fields, withoutNames(withoutContentFields(set), NOT_OF_HANDSHAKE), undefined);
+}
+
+/** Leaves `Trailer` out of a response that is not chunked and so has no trailers: Node refuses to write it. */
+export function withoutTrailerField(fields: readonly string[]): readonly string[] {
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i]!.length === 7 && fields[i]!.toLowerCase() === "trailer") return withoutNames(fields, TRAILER);
+  }
+  return fields;
 }
 
 /** Writes a head, whose fields are checked. What was set before is among `fields`. */

@@ -47,9 +47,16 @@ export class SocketSink implements ResponseSink {
 /** A response whose methods middleware has replaced, or that waits for an earlier one. Its "drain" says that it goes on. */
 export class MessageSink implements ResponseSink {
   readonly #response: ServerResponse;
+  #onTaken: (() => void) | undefined;
 
   constructor(response: ServerResponse) {
     this.#response = response;
+    // One listener for good: `compression` hands listeners to a stream of its own, where nothing removes them.
+    response.on("drain", () => {
+      const onTaken = this.#onTaken;
+      this.#onTaken = undefined;
+      onTaken?.();
+    });
   }
 
   get heldBytes(): number {
@@ -64,7 +71,7 @@ export class MessageSink implements ResponseSink {
     }
     // The `compression` middleware holds what it has until it is told to flush.
     (this.#response as ServerResponse & { flush?(): void }).flush?.();
-    if (!isTaken) this.#response.once("drain", () => onTaken());
+    if (!isTaken) this.#onTaken = onTaken;
     return isTaken;
   }
 }

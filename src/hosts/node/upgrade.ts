@@ -85,6 +85,7 @@ export class HostUpgrade implements PendingUpgrade, Connection {
     // Node's own listener is off: without one an error would end the process. "close" follows.
     socket.on("error", onError);
     socket.on("close", this.#onClose);
+    socket.on("drain", this.#onDrain);
     this.response = new ServerResponse(request);
     // RFC 9931: frames may follow a handshake that is not accepted, and must not be read as a request.
     this.response.shouldKeepAlive = false;
@@ -132,9 +133,10 @@ export class HostUpgrade implements PendingUpgrade, Connection {
     this.#moveTo("switched");
     const socket = this.#socket;
     this.#unwatch();
-    socket.off("close", this.#onClose);
+    socket.off("close", this.#onClose).off("drain", this.#onDrain);
     this.response.off("finish", this.#onFinish).detachSocket(socket);
-    socket.setTimeout(0);
+    // A connection that the application has brought may be any Duplex.
+    (socket as Partial<Socket>).setTimeout?.(0);
     this.#owner.upgradeOver(this);
     // Middleware that waits for the end of the response, to measure it or to free something, would wait for ever.
     this.response.statusCode = 101;
@@ -175,6 +177,11 @@ export class HostUpgrade implements PendingUpgrade, Connection {
     this.#ahead.push(bytes);
     this.#aheadBytes += bytes.length;
     if (this.#aheadBytes > MAX_AHEAD_BYTES) this.#socket.pause();
+  };
+
+  /** Node tells responses that their socket has taken what they wrote, but not on a connection of an upgrade. */
+  readonly #onDrain = (): void => {
+    if (this.response.writableNeedDrain) this.response.emit("drain");
   };
 
   /** A client that ends its side cannot speak WebSocket any more. */

@@ -337,6 +337,7 @@ describe("attach", () => {
   it("refuses an option that belongs to the host, and names the host's own", () => {
     for (const [option, value, instead] of [
       ["port", 8080, /server\.listen/],
+      ["http2", true, /http2\.createSecureServer/],
       ["tls", {}, /https\.createServer/],
       ["maxConnections", 5, /server\.maxConnections/],
       ["upgrade", () => {}, /middleware before the route/],

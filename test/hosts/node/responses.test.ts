@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import type { OutgoingMessage, ServerResponse } from "node:http";
 import { describe, it } from "node:test";
-import { createGzip, gunzipSync } from "node:zlib";
+import { createGzip, type Gzip, gunzipSync } from "node:zlib";
 import { type Channel, openSession, withChannel } from "../../../src/index.ts";
 import { attaching } from "../../support/attached.ts";
 import { request } from "../../support/serving.ts";
@@ -81,7 +81,7 @@ describe("fields that middleware has set", () => {
 
 describe("middleware that compresses", () => {
   /** As the package compression does it: `write` and `end` go to a gzip stream, whose output goes to the old ones. */
-  function compress(res: ServerResponse): void {
+  function compress(res: ServerResponse): Gzip {
     const { write, end, on } = res as OutgoingMessage;
     const gzip = createGzip();
     res.setHeader("Content-Encoding", "gzip");
@@ -93,7 +93,10 @@ describe("middleware that compresses", () => {
         gzip.write(Buffer.from(part as string, encoding)),
       end: (part?: string) => gzip.end(part),
       flush: () => gzip.flush(),
+      on: (name: string, listener: () => void) =>
+        name === "drain" ? gzip.on(name, listener) : on.call(res, name, listener),
     });
+    return gzip;
   }
 
   it("gets what a channel sends, at once, and its end", async (t) => {
@@ -113,6 +116,24 @@ describe("middleware that compresses", () => {
     channels[0]!.close();
     for (let part = await client.chunk(); part !== undefined; part = await client.chunk()) parts.push(part);
     assert.match(gunzipSync(Buffer.concat(parts as Buffer[])).toString(), /data: é first\n\n.*data: second\n\n$/s);
+  });
+
+  it("gets one listener of its back-pressure, however often a channel waits for its client", async (t) => {
+    const gzips: Gzip[] = [];
+    const site = await attaching(t, (attached) => (req, res) => {
+      gzips.push(compress(res));
+      withChannel(attached.request(req, res), async (channel) => {
+        for (let i = 0; i < 20; i++) {
+          channel.send("x".repeat(100_000), false);
+          await channel.drained();
+        }
+        channel.close();
+      });
+    });
+    const { body } = await site.request("GET /");
+    assert.equal(gunzipSync(body).length, 2_000_000);
+    // Its own "drain" listeners come from nobody else.
+    assert.equal(gzips[0]!.listenerCount("drain"), 1);
   });
 });
 

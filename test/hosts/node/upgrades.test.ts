@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { Duplex, Readable } from "node:stream";
 import { describe, it } from "node:test";
 import { WebSocketServer } from "ws";
 import { ChannelError, withChannel } from "../../../src/index.ts";
@@ -82,6 +83,49 @@ describe("an upgrade of ours", () => {
     assert.deepEqual(headers.get("set-cookie"), ["a=1", "b=2", "c=3"]);
     assert.equal(headers.has("content-type"), false);
     assert.deepEqual(headers.get("upgrade"), ["websocket"]);
+  });
+
+  it("has the fields of the handshake once in its 101, whatever middleware has set of them", async (t) => {
+    const site = await attaching(t, (attached) => (req, res) => {
+      res.setHeader("Connection", "keep-alive");
+      res.setHeader("Upgrade", "h2c");
+      res.setHeader("Trailer", "Expires");
+      res.setHeader("Sec-WebSocket-Protocol", "x");
+      withChannel(attached.request(req, res), () => {});
+    });
+    const client = await site.connect();
+    client.write(upgradeRequest("/"));
+    const { headers } = await client.head();
+    assert.deepEqual([headers.get("connection"), headers.get("upgrade")], [["Upgrade"], ["websocket"]]);
+    assert.deepEqual([headers.has("trailer"), headers.has("sec-websocket-protocol")], [false, false]);
+  });
+
+  it("may be answered by a stream that waits for its client", async (t) => {
+    const site = await attaching(t, () => (_, res) => {
+      Readable.from(Array.from({ length: 100 }, () => Buffer.alloc(65_536))).pipe(res);
+    });
+    const client = await site.connect();
+    client.write(upgradeRequest("/"));
+    assert.equal((await client.response()).body.length, 6_553_600);
+  });
+
+  it("may come on a connection that is no socket", async (t) => {
+    const site = await attaching(t, echoing);
+    const received: Buffer[] = [];
+    const connection = new Duplex({
+      read() {},
+      write(bytes, _, done) {
+        received.push(bytes);
+        done();
+      },
+    });
+    site.http.emit("connection", connection);
+    connection.push(upgradeRequest("/live"));
+    await until(() => site.attached.stats().channels.websocket === 1, "it is open");
+    connection.push(textFrame("hi"));
+    await until(() => Buffer.concat(received).toString().endsWith("websocket hi"), "the answer has come");
+    connection.destroy();
+    await until(() => site.attached.stats().channels.websocket === 0, "it has closed");
   });
 
   it("delivers the messages that came while its route was still asking", async (t) => {

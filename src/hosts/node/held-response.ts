@@ -1,0 +1,40 @@
+// A whole response that Node holds because its client has not taken it: its bytes count like all that is unsent, and a client
+// that takes nothing of it is found.
+
+import type { ServerResponse } from "node:http";
+import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
+
+export class HeldResponse {
+  readonly #response: ServerResponse;
+  readonly #budget: BufferBudget;
+  /** The length that is in the budget. */
+  #counted = 0;
+  #stalledSince: number | undefined;
+
+  constructor(response: ServerResponse, budget: BufferBudget) {
+    this.#response = response;
+    this.#budget = budget;
+    this.#count(response.writableLength);
+  }
+
+  /** Called about twice a second. Returns true if the client has taken nothing of it for so long. */
+  isStalled(now: number, writeTimeoutMs: number): boolean {
+    const bytes = this.#response.writableLength;
+    // While it waits for an earlier response on its connection its client can take nothing.
+    const hasMoved = bytes !== this.#counted || this.#response.socket === null;
+    this.#count(bytes);
+    if (hasMoved) this.#stalledSince = undefined;
+    this.#stalledSince ??= now;
+    return !hasMoved && now - this.#stalledSince >= writeTimeoutMs;
+  }
+
+  /** It counts no longer. */
+  release(): void {
+    this.#count(0);
+  }
+
+  #count(bytes: number): void {
+    this.#budget.change(this.#counted, bytes);
+    this.#counted = bytes;
+  }
+}
