@@ -5,12 +5,14 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import * as client from "../src/client/index.ts";
 import * as react from "../src/client/react.ts";
+import * as fetchHost from "../src/fetch-host.ts";
 import * as unichannel from "../src/index.ts";
 import * as metrics from "../src/metrics.ts";
 import * as nats from "../src/nats.ts";
 import * as node from "../src/node.ts";
 import * as redis from "../src/redis.ts";
 import * as testing from "../src/testing/index.ts";
+import * as uws from "../src/uws.ts";
 import * as backplaneSuite from "./contract/backplane.ts";
 
 describe("the public surface", () => {
@@ -137,6 +139,8 @@ describe("the public surface", () => {
     assert.deepEqual(Object.keys(redis), ["redisBackplane"]);
     assert.deepEqual(Object.keys(nats), ["natsBackplane"]);
     assert.deepEqual(Object.keys(node), ["attach"]);
+    assert.deepEqual(Object.keys(fetchHost), ["createFetchHost"]);
+    assert.deepEqual(Object.keys(uws), ["attachUws"]);
     assert.deepEqual(Object.keys(testing).sort(), ["VirtualClock", "testServer"]);
     assert.deepEqual(Object.keys(backplaneSuite), ["backplaneContract"]);
   });

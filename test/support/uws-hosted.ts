@@ -21,7 +21,9 @@ function load(): Uws | string {
   const isNode = process.versions["bun"] === undefined && process.versions["deno"] === undefined;
   if (!isNode || Number(process.versions.node.split(".")[0]) > 20) return "the build for npm runs on Node 20";
   try {
-    const found: unknown = createRequire(join(process.cwd(), "bench", "package.json"))("@trufflesuite/uws-js-unofficial");
+    const found: unknown = createRequire(join(process.cwd(), "bench", "package.json"))(
+      "@trufflesuite/uws-js-unofficial",
+    );
     return found as Uws;
   } catch {
     return "needs the packages of bench/: npm ci --prefix bench";

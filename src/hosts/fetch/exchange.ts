@@ -90,7 +90,10 @@ export class FetchExchange extends HostExchange {
 
   protected upgrade(fields: readonly string[], transport: HostWebSocket): void {
     if (this.#side.upgrade === undefined) {
-      throw new ChannelError("BAD_HANDSHAKE", "this server has no WebSockets, or its second argument was not passed on");
+      throw new ChannelError(
+        "BAD_HANDSHAKE",
+        "this server has no WebSockets, or its second argument was not passed on",
+      );
     }
     const response = this.#side.upgrade(this.#request, fields, transport);
     // Bun aborts it with the end of the WebSocket.

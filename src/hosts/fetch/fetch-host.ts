@@ -9,7 +9,12 @@ import { ExchangeServer } from "../../server/exchange-server.ts";
 import type { FetchHandler } from "../../server/options.ts";
 import { toHandler } from "../../server/serve.ts";
 import type { BaseServer, ServerStatus } from "../../server/server.ts";
-import { checkHostOptions, DEFAULT_MAX_UNREAD_BYTES, type HostOptions, toIdleTimeoutSeconds } from "../native/options.ts";
+import {
+  checkHostOptions,
+  DEFAULT_MAX_UNREAD_BYTES,
+  type HostOptions,
+  toIdleTimeoutSeconds,
+} from "../native/options.ts";
 import { HostSource } from "../native/source.ts";
 import { type BunServer, type BunWebSocketHandlers, bunSide, bunWebSocketHandlers } from "./bun.ts";
 import { type DenoInfo, denoSide } from "./deno.ts";

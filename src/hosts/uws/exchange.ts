@@ -1,7 +1,7 @@
 // The Exchange over a request and a response of uWebSockets.js. Its request object lives for one call, so all of it is read at once.
 
-import { ChannelError } from "../../base/errors.ts";
 import { latin1 } from "../../base/bytes.ts";
+import { ChannelError } from "../../base/errors.ts";
 import { fieldValue } from "../../codec/http1-request.ts";
 import { type ResponseHead, reasonPhrase } from "../../codec/http1-response.ts";
 import type { Exchange } from "../../transport/exchange.ts";
@@ -104,7 +104,8 @@ export class UwsExchange extends HostExchange {
     this.#response.cork(() => {
       this.#response.writeStatus("101 Switching Protocols");
       for (let i = 0; i < fields.length; i += 2) {
-        if (fields[i]!.toLowerCase() !== "sec-websocket-protocol") this.#response.writeHeader(fields[i]!, fields[i + 1]!);
+        if (fields[i]!.toLowerCase() !== "sec-websocket-protocol")
+          this.#response.writeHeader(fields[i]!, fields[i + 1]!);
       }
       this.#response.upgrade({ [TRANSPORT]: transport }, key, protocol, "", this.#context);
     });
