@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { fetchPackage } from "./lib/fetch-package.js";
 
-const FOLDERS = ["contract/", "server/", "client/", "group/"];
+const FOLDERS = ["contract/", "server/", "client/", "group/", "hosts/fetch/"];
 /** These wait little: all of them take half a minute on two processors. */
 const QUICK = [
   "contract/",

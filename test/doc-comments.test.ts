@@ -26,6 +26,7 @@ const PARTS = new Set([
   ...["ClientOptions", "Ending", "EventFields", "GroupStore", "Handler", "InputOf", "MemoryBroker", "MemoryNetwork"],
   ...[
     "NoPromise",
+    "OfTheServer",
     "OutputOf",
     "SchemaResult",
     "Sendable",

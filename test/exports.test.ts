@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import * as client from "../src/client/index.ts";
 import * as react from "../src/client/react.ts";
+import * as fetchHost from "../src/fetch-host.ts";
 import * as hono from "../src/hono.ts";
 import * as unichannel from "../src/index.ts";
 import * as metrics from "../src/metrics.ts";
@@ -12,6 +13,7 @@ import * as nats from "../src/nats.ts";
 import * as node from "../src/node.ts";
 import * as redis from "../src/redis.ts";
 import * as testing from "../src/testing/index.ts";
+import * as uws from "../src/uws.ts";
 import * as backplaneSuite from "./contract/backplane.ts";
 
 describe("the public surface", () => {
@@ -139,6 +141,8 @@ describe("the public surface", () => {
     assert.deepEqual(Object.keys(nats), ["natsBackplane"]);
     assert.deepEqual(Object.keys(node), ["attach"]);
     assert.deepEqual(Object.keys(hono).sort(), ["openChannel", "openSession", "pollGroup", "withChannel"]);
+    assert.deepEqual(Object.keys(fetchHost), ["createFetchHost"]);
+    assert.deepEqual(Object.keys(uws), ["attachUws"]);
     assert.deepEqual(Object.keys(testing).sort(), ["VirtualClock", "testServer"]);
     assert.deepEqual(Object.keys(backplaneSuite), ["backplaneContract"]);
   });

@@ -44,7 +44,7 @@ const STREAMING: Capabilities = {
 const EVENTS: Capabilities = { ...STREAMING, kind: "sse", closesAfterSend: false, binary: false };
 const POLL: Capabilities = { ...STREAMING, sendsMany: false };
 
-/** What a WebSocket of the host may lack. */
+/** The capabilities that a WebSocket of the host may lack. */
 type WebSocketLacks = Partial<Pick<Capabilities, "fragments" | "pings" | "holdsBack" | "drops" | "fillsSoon">>;
 
 interface Differences {

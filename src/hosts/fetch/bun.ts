@@ -13,31 +13,53 @@ export interface BunServer {
 
 /** The part of Bun's `ServerWebSocket` that we use. `pause` and `resume` are missing in older versions. */
 export interface BunSocket {
+  /** The transport of the WebSocket. */
   readonly data: unknown;
+  /** Bytes that are unsent. */
   getBufferedAmount(): number;
+  /** Sends a message: -1 if it waits, 0 if it is lost. */
   sendText(text: string): number;
+  /** Sends a message of bytes. */
   sendBinary(bytes: Uint8Array): number;
+  /** Sends a ping. */
   ping(data: Uint8Array): number;
+  /** Runs a function whose sends leave as one write. */
   cork(run: () => void): void;
+  /** Stops reading. */
   pause?(): void;
+  /** Reads on. */
   resume?(): void;
+  /** Sends a close frame, and ends the connection behind it. */
   close(code: number, reason: string): void;
+  /** Drops the connection. */
   terminate(): void;
 }
 
 /** The object that `Bun.serve` takes as `websocket`: pass it on as it is. */
 export interface BunWebSocketHandlers {
+  /** A WebSocket is open. */
   readonly open: (socket: BunSocket) => void;
+  /** A message has come. */
   readonly message: (socket: BunSocket, data: string | Uint8Array) => void;
+  /** Some of what was unsent is sent. */
   readonly drain: (socket: BunSocket) => void;
+  /** A WebSocket is closed. */
   readonly close: (socket: BunSocket, code: number, reason: string) => void;
+  /** A ping has come; Bun answers it. */
   readonly ping: (socket: BunSocket, data: Uint8Array) => void;
+  /** A pong has come. */
   readonly pong: (socket: BunSocket, data: Uint8Array) => void;
+  /** `maxMessageBytes` of the host, in bytes. */
   readonly maxPayloadLength: number;
+  /** No limit of Bun's: the host's own apply. */
   readonly backpressureLimit: number;
+  /** False. */
   readonly closeOnBackpressureLimit: boolean;
+  /** 0: the host's heartbeat finds clients that are gone. */
   readonly idleTimeout: number;
+  /** False, for the same reason. */
   readonly sendPings: boolean;
+  /** False: Bun would compress what the channel's options do not. */
   readonly perMessageDeflate: boolean;
 }
 

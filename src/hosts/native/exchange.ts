@@ -243,7 +243,7 @@ export abstract class HostExchange extends OutputSource implements Exchange, Con
   abort(): void {
     if (!this.#isLive) return;
     this.flush();
-    this.#breakOff();
+    this.#fail();
     this.#cut(undefined);
   }
 
@@ -275,7 +275,7 @@ export abstract class HostExchange extends OutputSource implements Exchange, Con
   tick(now: number): boolean {
     const { timeouts, limits } = this.#owner.server;
     if (this.#body?.isStalled(now, limits.writeTimeoutMs) === true) {
-      this.#breakOff();
+      this.#fail();
       if (this.#isLive) this.#cut(new ChannelError("WRITE_TIMEOUT"));
       else this.#leave();
       return true;
@@ -354,7 +354,7 @@ export abstract class HostExchange extends OutputSource implements Exchange, Con
     }
   }
 
-  #breakOff(): void {
+  #fail(): void {
     if (this.#body !== undefined) this.#body.fail(new ChannelError("CONNECTION_CLOSED"));
     else this.dropUnanswered();
   }
@@ -399,7 +399,7 @@ export abstract class HostExchange extends OutputSource implements Exchange, Con
     if (isAnswered) {
       const fields = [...TEXT_PLAIN, ...withoutContentFields(this.refusalFields), "Connection", "close"];
       this.respond({ status: error.status!, fields }, `${error.message}\n`);
-    } else this.#breakOff();
+    } else this.#fail();
     this.listener?.onGone(error);
     if (isAnswered) return;
     this.#leave();

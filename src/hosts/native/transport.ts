@@ -385,7 +385,7 @@ export class HostWebSocket implements Transport, Flushable {
     if (this.bufferedAmount === 0) this.#closeNow();
   }
 
-  /** What was sent before has left: the host sends the close frame, and ends the connection. */
+  /** The data before the close has left: the host sends the close frame, and ends the connection. */
   #closeNow(): void {
     const { code, reason } = this.#close!;
     this.#startCloseTimer();

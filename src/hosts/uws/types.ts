@@ -38,7 +38,9 @@ export interface UwsSocket {
 
 /** The application of uWebSockets.js: `uWS.App()` or `uWS.SSLApp(…)`. */
 export interface UwsApp {
+  /** Sets the handler of a pattern, for all methods. */
   any(pattern: string, handler: (response: never, request: never) => void): unknown;
+  /** Sets the WebSockets of a pattern. */
   ws(pattern: string, behavior: never): unknown;
 }
 
