@@ -259,6 +259,8 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
    */
   readonly #onConnect = (request: NodeRequest, response: Http2ServerResponse | Duplex): void => {
     const isHttp2 = isHttp2Request(request);
+    // A stream listener of the application has answered it.
+    if (isHttp2 && request.stream.headersSent) return;
     const isWebSocket = isHttp2 && request.headers[":protocol"] === "websocket";
     const role = isWebSocket ? this.#roleOf(request) : "ordinary";
     if (role === "ordinary") {

@@ -102,13 +102,19 @@ describe("a server of node:http2", () => {
     server.on("stream", (stream: ServerHttp2Stream, headers) => {
       if (headers[":path"] !== "/own") return;
       stream.respond({ ":status": 200 });
-      stream.end("the application's");
+      if (headers[":method"] === "CONNECT") stream.pipe(stream);
+      else stream.end("the application's");
     });
     const site = await attachingTo(server, t, (attached) => (req, res) => {
       if (req.url !== "/own") echo(attached, req, res);
     });
     const client = await Http2Client.connect(t, site.target);
     assert.equal((await client.request({ ":path": "/own" })).text, "the application's");
+    const theirs = client.open({ ":method": "CONNECT", ":protocol": "websocket", ":path": "/own" }, false);
+    theirs.write("echo");
+    assert.equal(String(await theirs.chunk()), "echo");
+    theirs.write("again");
+    assert.equal(String(await theirs.chunk()), "again");
     const events = client.open({ ":path": "/live", accept: "text/event-stream" });
     assert.match(String(await events.chunk()), /data: hello/);
     const socket = await client.webSocket({ ":path": "/live" });
