@@ -1,6 +1,7 @@
 // Delivers received messages to the application one at a time, in arrival order, and then reports the end.
 // Messages wait while the setup runs or a receiver's promise is pending. When too many wait, reading is paused.
 
+import { linkStates } from "../base/linked-states.ts";
 import { heldBytes } from "../base/memory-size.ts";
 import { Queue } from "../base/queue.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
@@ -19,7 +20,7 @@ const MAX_WAITING_BYTES = 65_536;
  * - discarding: the application has closed the channel; messages are dropped
  * - ended: the end was reported
  */
-type InboxState = "held" | "ready" | "busy" | "pulled" | "discardingBusy" | "discarding" | "ended";
+type StateName = "held" | "ready" | "busy" | "pulled" | "discardingBusy" | "discarding" | "ended";
 
 /**
  * - release: the setup has settled
@@ -29,10 +30,10 @@ type InboxState = "held" | "ready" | "busy" | "pulled" | "discardingBusy" | "dis
  * - discard: the application has closed the channel
  * - end: all messages are delivered, and the transport has ended
  */
-type InboxStep = "release" | "call" | "settle" | "pull" | "discard" | "end";
+const STEPS = ["release", "call", "settle", "pull", "discard", "end"] as const;
 
 /** Every move. A step that is missing in a state has no effect there. */
-const MOVES: Record<InboxState, Partial<Record<InboxStep, InboxState>>> = {
+const MOVES: Record<StateName, Partial<Record<(typeof STEPS)[number], StateName>>> = {
   held: { release: "ready", pull: "pulled", discard: "discarding", end: "ended" },
   ready: { call: "busy", pull: "pulled", discard: "discarding", end: "ended" },
   busy: { settle: "ready", discard: "discardingBusy" },
@@ -41,6 +42,11 @@ const MOVES: Record<InboxState, Partial<Record<InboxStep, InboxState>>> = {
   discarding: { call: "discardingBusy", end: "ended" },
   ended: {},
 };
+
+/** Linked: the two steps for each message of an async receiver cost 3 % of an echo otherwise. */
+const STATES = linkStates(MOVES, STEPS);
+
+type InboxState = (typeof STATES)[StateName];
 
 /** Calls the application's receiver. A returned promise delays the next message. Never throws or rejects. */
 export interface Receiver {
@@ -70,7 +76,7 @@ export class Inbox {
   /** Counts the bytes of memory that wait here. */
   readonly #budget: BufferBudget;
   readonly #owner: InboxOwner;
-  #state: InboxState = "held";
+  #state: InboxState = STATES.held;
   /** True when the transport has ended: no more messages come. */
   #isComplete = false;
   #isReadingPaused = false;
@@ -109,18 +115,18 @@ export class Inbox {
   }
 
   get hasEnded(): boolean {
-    return this.#state === "ended";
+    return this.#state === STATES.ended;
   }
 
   accept(message: Message): void {
     if (this.#isComplete || this.#isDiscarding()) return;
-    if (this.#state === "ready" && this.#waiting === undefined) this.#deliver(message);
+    if (this.#state === STATES.ready && this.#waiting === undefined) this.#deliver(message);
     else this.#acceptLater(message);
   }
 
   /** The setup has settled: delivers the messages that were held. */
   release(): void {
-    this.#step("release");
+    this.#moveTo(this.#state.release);
     this.#drain();
   }
 
@@ -144,7 +150,7 @@ export class Inbox {
   /** The next message, for a `for await` loop. */
   pull(): Promise<IteratorResult<Message, undefined>> {
     this.#pulls ??= new Queue();
-    this.#step("pull");
+    this.#moveTo(this.#state.pull);
     const message = this.#take();
     if (message !== undefined) {
       this.#source.messageTaken?.();
@@ -167,7 +173,7 @@ export class Inbox {
   #drop(): void {
     this.#waiting = undefined;
     this.#hold(0);
-    this.#step("discard");
+    this.#moveTo(this.#state.discard);
     this.#resumeIfRoom();
   }
 
@@ -199,7 +205,7 @@ export class Inbox {
   }
 
   #drain(): void {
-    while (this.#state === "ready") {
+    while (this.#state === STATES.ready) {
       const message = this.#take();
       if (message === undefined) break;
       this.#deliver(message);
@@ -212,9 +218,9 @@ export class Inbox {
   #deliver(message: Message): void {
     const received = this.#receiver.receive(message);
     if (received === undefined) return;
-    this.#step("call");
+    this.#moveTo(this.#state.call);
     void received.then(() => {
-      this.#step("settle");
+      this.#moveTo(this.#state.settle);
       if (this.isPulled) this.#turnToPulls();
       this.#drain();
     });
@@ -222,7 +228,7 @@ export class Inbox {
 
   /** A loop has begun to pull while a receiver's promise was pending. */
   #turnToPulls(): void {
-    this.#step("pull");
+    this.#moveTo(this.#state.pull);
     while (this.#pulls!.length > 0) {
       const message = this.#take();
       if (message === undefined) return;
@@ -232,7 +238,7 @@ export class Inbox {
   }
 
   #isDiscarding(): boolean {
-    return this.#state === "discarding" || this.#state === "discardingBusy";
+    return this.#state === STATES.discarding || this.#state === STATES.discardingBusy;
   }
 
   #hasRoom(): boolean {
@@ -246,7 +252,7 @@ export class Inbox {
   }
 
   #endIfDone(): void {
-    if (!this.#isComplete || this.#waiting !== undefined || !this.#step("end")) return;
+    if (!this.#isComplete || this.#waiting !== undefined || !this.#moveTo(this.#state.end)) return;
     this.#answerPulls();
     this.#owner.inboxEnded();
   }
@@ -255,10 +261,10 @@ export class Inbox {
     for (let pull = this.#pulls?.shift(); pull !== undefined; pull = this.#pulls?.shift()) pull(DONE);
   }
 
-  #step(step: InboxStep): boolean {
-    const next = MOVES[this.#state][step];
-    if (next === undefined) return false;
-    this.#state = next;
+  /** `state`: the state after a step. False if the step has no effect: there is none. */
+  #moveTo(state: InboxState | undefined): boolean {
+    if (state === undefined) return false;
+    this.#state = state;
     return true;
   }
 }

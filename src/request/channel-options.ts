@@ -178,7 +178,10 @@ function withMessage(owner: string, handlers: SessionHandlers): SessionHandlers 
   }
   let own = renamed.get(handlers);
   if (own === undefined) {
-    own = { ...copyHandlers(handlers), message: handlers.receive, receive: undefined };
+    // Not a spread: V8 gives each object that it makes another shape, and an echo then takes 1 % more instructions.
+    own = copyHandlers(handlers);
+    own.message = own.receive;
+    own.receive = undefined;
     renamed.set(handlers, own);
   }
   return own;
