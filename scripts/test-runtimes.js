@@ -5,7 +5,7 @@
 //   PART …              test files whose path contains one of these
 //   --runtime=bun       this one alone
 //   --concurrency=N     so many files at a time; 4 by default
-//   --retries=N         a file that fails is run again, alone, so often; 1 by default. What failed first is shown
+//   --retries=N         a file that fails is run again, alone, so often; 1 by default. Its output and the totals show it
 // Totals and the reasons of skipped tests stand at the end of each. What the runtimes lack is named in test/support/runtime.ts.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -36,7 +36,7 @@ const CAPABILITY = /^needs \w+( and \w+)*$/;
  * @property {string} program
  * @property {readonly string[]} args those before the file
  * @typedef {import("./lib/recorded-test.js").Record} Record
- * @typedef {{ file: string, isOk: boolean, records: Record[], output: string, ms: number }} Result
+ * @typedef {{ file: string, isOk: boolean, records: Record[], output: string, ms: number, failedFirst?: string[] }} Result
  */
 
 const lib = fileURLToPath(new URL("./lib/", import.meta.url));
@@ -135,7 +135,7 @@ async function runAll(runtime) {
       if (times === 0) console.log(`\n${first.output}`);
       const again = await runFile(runtime, first.file);
       console.log(`alone: ${lineOf(again)}`);
-      results[i] = again;
+      results[i] = { ...again, failedFirst: results[i]?.failedFirst ?? failuresOf(first) };
     }
   }
   return results;
@@ -187,6 +187,12 @@ function lineOf({ file, isOk, records, ms }) {
   return `${isOk ? "ok" : "FAILED"} ${file}: ${count.passed} passed${rest} (${(ms / 1000).toFixed(1)} s)`;
 }
 
+/** The names of the tests that have failed; the end of the file's process where none was recorded. @param {Result} result */
+function failuresOf({ records }) {
+  const names = records.filter(({ outcome }) => outcome === "failed").map(({ name }) => name);
+  return names.length > 0 ? names : ["its process did not end well"];
+}
+
 /** Prints the totals. True if nothing failed. @param {Result[]} results */
 function report(results) {
   const records = results.flatMap((result) => result.records);
@@ -200,7 +206,11 @@ function report(results) {
   console.log("");
   if (skipped > skips.length) console.log(`not applicable (capability of a transport): ${skipped - skips.length}`);
   for (const [reason, count] of [...reasons].sort((a, b) => b[1] - a[1])) console.log(`skipped: ${count}: ${reason}`);
-  console.log(`${passed} passed, ${failedTests} failed, ${skips.length} skipped`);
+  const flaky = results.filter(({ isOk, failedFirst }) => isOk && failedFirst !== undefined);
+  for (const { file, failedFirst = [] } of flaky)
+    console.log(`passed only when run again, alone: ${file}: ${failedFirst.join("; ")}`);
+  const again = flaky.length > 0 ? `, ${flaky.length} files passed only when run again` : "";
+  console.log(`${passed} passed, ${failedTests} failed, ${skips.length} skipped${again}`);
   return failures.length === 0 && failedTests === 0 && passed > 0;
 }
 

@@ -5,6 +5,7 @@ import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream
 import type { Socket } from "node:net";
 import type { Timer } from "../base/clock.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
+import { runtime } from "../base/runtime.ts";
 import { Inactivity } from "../transport/http1/inactivity.ts";
 import { serveStream } from "../transport/http2/serve-stream.ts";
 import { RESET, type ServerStream } from "../transport/http2/server-stream.ts";
@@ -36,6 +37,7 @@ export class Http2Connection implements Connection, Http2StreamOwner {
   /** The number of streams so far. */
   #requests = 0;
   #closeTimer: Timer | undefined;
+  #isCalmedDown = false;
 
   /** `socket`: after its handshake, with "h2" as its protocol, and not read yet. */
   constructor(
@@ -134,7 +136,18 @@ export class Http2Connection implements Connection, Http2StreamOwner {
   }
 
   #calmDown(): void {
-    this.#session.destroy(new Error("the client was told to calm down"), RESET.ENHANCE_YOUR_CALM);
+    if (this.#isCalmedDown) return;
+    this.#isCalmedDown = true;
+    const destroy = (): void => {
+      this.#session.destroy(new Error("the client was told to calm down"), RESET.ENHANCE_YOUR_CALM);
+    };
+    if (runtime !== "deno") {
+      destroy();
+      return;
+    }
+    // Deno 2.9.6 crashes (SIGSEGV) where a session is destroyed in an event of its own frames.
+    this.#session.goaway(RESET.ENHANCE_YOUR_CALM);
+    setImmediate(destroy);
   }
 
   #awaitEnd(): void {

@@ -21,7 +21,8 @@ export type Capability =
   | "a fetch that decodes deflate"
   | "hostile objects as errors of a stream"
   | "a list of the runtime's own modules that are loaded"
-  | "an HTTP/2 stream that is reset alone for a malformed request";
+  | "an HTTP/2 stream that is reset or refused alone"
+  | "a limit of the memory of an HTTP/2 session";
 
 export const LACKS: Readonly<Record<Capability, Lack>> = {
   "TLS with pre-shared keys": {
@@ -69,8 +70,11 @@ export const LACKS: Readonly<Record<Capability, Lack>> = {
     bun: "its process.moduleLoadList is empty",
     deno: "its process.moduleLoadList is empty",
   },
-  "an HTTP/2 stream that is reset alone for a malformed request": {
-    deno: "its node:http2 ends the connection, with GOAWAY and PROTOCOL_ERROR",
+  "an HTTP/2 stream that is reset or refused alone": {
+    deno: "its node:http2 ends the connection for a malformed request and for one stream too many: GOAWAY, PROTOCOL_ERROR",
+  },
+  "a limit of the memory of an HTTP/2 session": {
+    deno: "its node:http2 takes maxSessionMemory and holds more",
   },
 };
 
