@@ -43,7 +43,7 @@ function run(suite: string): Promise<Run> {
   });
 }
 
-describe("inside a server of node:http", () => {
+describe("inside a server of node:http", { concurrency: 3 }, () => {
   for (const suite of SUITES) {
     it(`passes test/${suite}.test.ts`, async () => {
       const { status, output } = await run(suite);
