@@ -430,7 +430,9 @@ export class HostWebSocket implements Transport, Flushable {
     else if (canPause) {
       this.#isPausedByUs = true;
       this.#socket!.pause!();
-    } else if (this.#heldBytes > maxUnreadBytes) this.#refuse("RECEIVE_OVERFLOW");
+    } else if (this.#heldBytes > maxUnreadBytes) {
+      this.#refuse("RECEIVE_OVERFLOW", "more than maxUnreadBytes waits for its receiver");
+    }
   }
 
   #deliverHeld(): void {
@@ -478,8 +480,8 @@ export class HostWebSocket implements Transport, Flushable {
   }
 
   /** RFC 6455 §7.1.7: fails the connection for what the client has done. */
-  #refuse(code: ErrorCode): void {
-    const error = new ChannelError(code);
+  #refuse(code: ErrorCode, detail?: string): void {
+    const error = new ChannelError(code, detail);
     if (this.#close !== undefined || this.#state === "closed") return;
     this.#close = { by: "server", code: error.closeCode ?? 1002, reason: error.message };
     this.#unsent = [];
