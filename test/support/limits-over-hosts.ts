@@ -69,14 +69,15 @@ export function limitsOver(host: string, carrier: Serving, { skip = false, holds
       const site = await carrier(t, (request) => openChannel(request, handlers), options);
       const client = await WsClient.open(t, site.target);
       for (let i = 0; i < 600; i++) client.send("x".repeat(KIB));
-      const ended = client.raw.until(() => client.raw.isEnded || client.raw.isClosed, "the end");
-      await until(() => site.server.stats().channels.websocket === 0 || client.raw.peek().length > 0, "the close");
+      const isOver = (): boolean => client.raw.isEnded || client.raw.isClosed;
+      // Deno cuts the connection behind its close frame, which is lost then.
+      await until(() => isOver() || client.raw.peek().length > 0, "the close");
       gate.resolve();
       const { by, code, reason } = await status.promise;
       assert.deepEqual([by, code], ["server", 1013]);
       assert.match(reason, /maxUnreadBytes/);
-      client.close(1013);
-      await ended;
+      if (!isOver()) client.close(1013);
+      await until(isOver, "the end of the connection");
     });
   });
 }
