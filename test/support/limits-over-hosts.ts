@@ -36,7 +36,9 @@ export function limitsOver(host: string, carrier: Serving, { skip = false, holds
 
     it("refuse a message over the server's maxMessageBytes with 1009, in the host's own protocol", async (t) => {
       const status = deferred<CloseStatus>();
-      const site = await carrier(t, (request) => openChannel(request, { close: status.resolve }), { maxMessageBytes: 100 });
+      const site = await carrier(t, (request) => openChannel(request, { close: status.resolve }), {
+        maxMessageBytes: 100,
+      });
       const client = await WsClient.open(t, site.target);
       client.send("x".repeat(101));
       const { by, code, reason } = await status.promise;
