@@ -7,6 +7,7 @@ const webSockets = {
   unichannel: "fan-out-unichannel.js",
   ws: "fan-out-ws.js",
   "uWebSockets.js": "fan-out-uws.js",
+  "unichannel on uWebSockets.js": "fan-out-unichannel-uws.js",
   "node:net": "fan-out-net.js",
 };
 const rooms = { unichannel: "room-unichannel.js", "node:http": "room-node.js" };

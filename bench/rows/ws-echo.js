@@ -7,6 +7,7 @@ const peers = {
   unichannel: "ws-unichannel.js",
   ws: "ws-ws.js",
   "uWebSockets.js": "ws-uws.js",
+  "unichannel on uWebSockets.js": "ws-unichannel-uws.js",
   "Bun.serve": "ws-bun.js",
 };
 const floor = { "node:net": "ws-net.js" };

@@ -1,7 +1,7 @@
 // The side of `Bun.serve`: addresses, upgrades, and the one `websocket` object whose functions get the events of all WebSockets.
 
 import { ChannelError } from "../../base/errors.ts";
-import type { HostSocket, HostSocketEnd } from "../native/host-socket.ts";
+import type { HostSent, HostSocket, HostSocketEnd } from "../native/host-socket.ts";
 import { HostWebSocket } from "../native/transport.ts";
 import type { ServerSide } from "./server-side.ts";
 
@@ -63,8 +63,6 @@ export interface BunWebSocketHandlers {
   readonly perMessageDeflate: boolean;
 }
 
-/** The answer of `send` for a message that is lost. 0 is that of an empty message, too, so its state is asked. */
-const DROPPED = 0;
 /** Our own limits are lower, and say what to do. */
 const NO_LIMIT = 0xffff_ffff;
 
@@ -120,8 +118,8 @@ function toHostSocket(socket: BunSocket): HostSocket {
       return socket.getBufferedAmount();
     },
     hasDrainEvent: true,
-    sendText: (text) => socket.sendText(text) !== DROPPED || text === "",
-    sendBinary: (bytes) => socket.sendBinary(bytes) !== DROPPED || bytes.length === 0,
+    sendText: (text) => toSent(socket.sendText(text), text.length),
+    sendBinary: (bytes) => toSent(socket.sendBinary(bytes), bytes.length),
     cork: (send) => socket.cork(send),
     ping: (data) => void socket.ping(data),
     ...(socket.pause === undefined ? {} : { pause: () => socket.pause!(), resume: () => socket.resume?.() }),
@@ -136,4 +134,10 @@ function toEnd(code: number, text: string): HostSocketEnd {
   const known = VIOLATIONS.find(([pattern]) => pattern.test(text));
   // RFC 6455 §7.4.1: 1002 for all other violations of the protocol.
   return { by: "server", code: known?.[1] ?? 1002, reason: known?.[2] ?? text };
+}
+
+/** Reads the answer of `send`: bytes, -1 for a message that waits, 0 for one that is lost. An empty one has 0 bytes, too. */
+function toSent(answer: number, length: number): HostSent {
+  if (answer > 0) return "sent";
+  return answer < 0 || length === 0 ? "queued" : "dropped";
 }

@@ -2,7 +2,7 @@
 
 import { ChannelError } from "../../base/errors.ts";
 import { fieldValue } from "../../codec/http1-request.ts";
-import type { HostSocket, HostSocketEnd } from "../native/host-socket.ts";
+import type { HostSent, HostSocket, HostSocketEnd } from "../native/host-socket.ts";
 import type { HostWebSocket } from "../native/transport.ts";
 import type { ServerSide } from "./server-side.ts";
 
@@ -74,10 +74,10 @@ function connect(socket: DenoSocket, transport: HostWebSocket): void {
 }
 
 function toHostSocket(socket: DenoSocket, closed: (end: HostSocketEnd) => void): HostSocket {
-  const send = (data: string | Uint8Array): boolean => {
-    if (socket.readyState !== OPEN) return false;
+  const send = (data: string | Uint8Array): HostSent => {
+    if (socket.readyState !== OPEN) return "dropped";
     socket.send(data);
-    return true;
+    return socket.bufferedAmount > 0 ? "queued" : "sent";
   };
   return {
     get bufferedAmount() {

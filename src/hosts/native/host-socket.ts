@@ -1,16 +1,19 @@
 // The seam between our WebSocket transport and a WebSocket of the host, which has its own protocol engine (Bun, Deno,
 // uWebSockets.js). What a host lacks is an optional member.
 
+/** queued: the host has taken a message, and has bytes that the system has not. dropped: the message is lost. */
+export type HostSent = "sent" | "queued" | "dropped";
+
 /** A WebSocket that the host has opened. */
 export interface HostSocket {
   /** Bytes that were sent and that the system has not taken. */
   readonly bufferedAmount: number;
   /** True if the host tells when it has sent what was unsent. Otherwise it is asked. */
   readonly hasDrainEvent: boolean;
-  /** Sends one message. Returns false if the host has dropped it. */
-  sendText(text: string): boolean;
-  sendBinary(bytes: Uint8Array): boolean;
-  /** Runs `send`; what it sends leaves as one write. */
+  /** Sends one message. */
+  sendText(text: string): HostSent;
+  sendBinary(bytes: Uint8Array): HostSent;
+  /** Runs `send`; what it sends leaves as one write. Inside, every message counts as sent. */
   cork?(send: () => void): void;
   /** Sends a ping. Where it is missing, the host sends pings by itself. */
   ping?(data: Uint8Array): void;
@@ -26,9 +29,9 @@ export interface HostSocket {
 }
 
 interface FragmentSender {
-  first(data: string | Uint8Array): boolean;
-  next(data: Uint8Array): boolean;
-  last(): boolean;
+  first(data: string | Uint8Array): HostSent;
+  next(data: Uint8Array): HostSent;
+  last(): HostSent;
 }
 
 /** How a host reports the end of a WebSocket. */

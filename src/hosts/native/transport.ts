@@ -14,7 +14,7 @@ import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
 import type { Flushable, Flusher } from "../../transport/io/flusher.ts";
 import { FLUSH_BYTES } from "../../transport/limits.ts";
 import type { Heartbeat, Transport, TransportKind, TransportListener } from "../../transport/transport.ts";
-import type { HostSocket, HostSocketEnd } from "./host-socket.ts";
+import type { HostSent, HostSocket, HostSocketEnd } from "./host-socket.ts";
 
 /**
  * opening    the host has not opened the WebSocket; what is sent waits
@@ -76,6 +76,8 @@ export class HostWebSocket implements Transport, Flushable {
   #isDelivering = false;
   #isHeard = true;
   #isFlushQueued = false;
+  /** The host has bytes that the system has not taken: asking it for each message costs as much as sending one. */
+  #isBlocked = false;
   #unsent: Unsent[] = [];
   #unsentBytes = 0;
   /** The parts of a message that is joined, because the host sends no fragments; undefined between such messages. */
@@ -108,7 +110,7 @@ export class HostWebSocket implements Transport, Flushable {
   }
 
   get bufferedAmount(): number {
-    return this.#unsentBytes + (this.#state === "closed" ? 0 : (this.#socket?.bufferedAmount ?? 0));
+    return this.#unsentBytes + (this.#isBlocked && this.#state !== "closed" ? this.#socket!.bufferedAmount : 0);
   }
 
   /** The parts of a message that is not whole are memory, but no client could take them. */
@@ -150,6 +152,7 @@ export class HostWebSocket implements Transport, Flushable {
 
   /** The host has sent some of what was unsent. */
   socketDrained(): void {
+    this.#askHost();
     this.#count();
     if (this.bufferedAmount === 0) this.#emptied();
   }
@@ -257,13 +260,17 @@ export class HostWebSocket implements Transport, Flushable {
     if (socket === undefined || (this.#state !== "open" && this.#state !== "closing")) return;
     if (this.#unsent.length > 0) {
       if (socket.cork === undefined || this.#unsent.length === 1) this.#sendUnsent();
-      else socket.cork(() => this.#sendUnsent());
+      else {
+        socket.cork(this.#sendUnsent);
+        this.#askHost();
+      }
     }
     this.#flushed();
   }
 
   /** Called about once a second. */
   tick(now: number, { pingIntervalMs, pongTimeoutMs }: Heartbeat): void {
+    this.#askHost();
     this.#count();
     if (this.#isStalled(now)) {
       this.#drop({ by: "network", code: 1006, reason: new ChannelError("WRITE_TIMEOUT").message });
@@ -314,14 +321,15 @@ export class HostWebSocket implements Transport, Flushable {
     }
   }
 
-  #sendUnsent(): void {
+  readonly #sendUnsent = (): void => {
     const unsent = this.#unsent;
-    this.#unsent = [];
     this.#unsentBytes = 0;
-    for (const item of unsent) {
-      if (this.#state === "closed") return;
-      this.#sendItem(item);
-    }
+    for (let i = 0; i < unsent.length && this.#state !== "closed"; i++) this.#sendItem(unsent[i]!);
+    unsent.length = 0;
+  };
+
+  #askHost(): void {
+    this.#isBlocked = this.#socket !== undefined && this.#state !== "closed" && this.#socket.bufferedAmount > 0;
   }
 
   #sendItem(item: Unsent): void {
@@ -342,8 +350,10 @@ export class HostWebSocket implements Transport, Flushable {
   }
 
   /** A message that the host has dropped is lost: the client must not take the next one for it. */
-  #sent(isTaken: boolean): void {
-    if (!isTaken && this.#state !== "closed") {
+  #sent(how: HostSent): void {
+    if (how === "sent") return;
+    this.#isBlocked = true;
+    if (how === "dropped" && this.#state !== "closed") {
       this.#drop({ by: "network", code: 1006, reason: "the host has dropped a message" });
     }
   }
@@ -420,7 +430,9 @@ export class HostWebSocket implements Transport, Flushable {
     else if (canPause) {
       this.#isPausedByUs = true;
       this.#socket!.pause!();
-    } else if (this.#heldBytes > maxUnreadBytes) this.#refuse("RECEIVE_OVERFLOW");
+    } else if (this.#heldBytes > maxUnreadBytes) {
+      this.#refuse("RECEIVE_OVERFLOW", "more than maxUnreadBytes waits for its receiver");
+    }
   }
 
   #deliverHeld(): void {
@@ -468,8 +480,8 @@ export class HostWebSocket implements Transport, Flushable {
   }
 
   /** RFC 6455 §7.1.7: fails the connection for what the client has done. */
-  #refuse(code: ErrorCode): void {
-    const error = new ChannelError(code);
+  #refuse(code: ErrorCode, detail?: string): void {
+    const error = new ChannelError(code, detail);
     if (this.#close !== undefined || this.#state === "closed") return;
     this.#close = { by: "server", code: error.closeCode ?? 1002, reason: error.message };
     this.#unsent = [];
@@ -482,7 +494,7 @@ export class HostWebSocket implements Transport, Flushable {
 
   #isStalled(now: number): boolean {
     if (this.#state !== "open" && this.#state !== "closing") return false;
-    const buffered = this.#socket!.bufferedAmount;
+    const buffered = this.#isBlocked ? this.#socket!.bufferedAmount : 0;
     if (buffered === 0 || buffered < this.#expected) this.#stalledSince = undefined;
     else this.#stalledSince ??= now;
     this.#expected = buffered;

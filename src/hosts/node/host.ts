@@ -32,6 +32,7 @@ import {
 } from "./host-server.ts";
 import { NodeHttp2Exchange, type NodeHttp2Owner } from "./http2-exchange.ts";
 import { HostHttp2Upgrade } from "./http2-upgrade.ts";
+import { connectionOf, SERVERS } from "./known-connections.ts";
 import type { UpgradeMatcher } from "./options.ts";
 import { readAgain } from "./read-again.ts";
 import { HostUpgrade, type UpgradeOwner, type UpgradeRole } from "./upgrade.ts";
@@ -41,20 +42,6 @@ const MAX_CLOSING_TURNS = 10;
 
 /** See `isBodyRead`. */
 const READS_BODIES = Number(process.versions.node.split(".")[0]) >= 26;
-
-/** The server of each connection that came after `attach`: of a socket, or of a session of HTTP/2. */
-const SERVERS = new WeakMap<Socket | ServerHttp2Session, NodeServer>();
-
-/** The server of a request whose connection came after `attach`. */
-export function serverOf(request: NodeRequest): NodeServer | undefined {
-  const connection = connectionOf(request);
-  return connection === undefined ? undefined : SERVERS.get(connection);
-}
-
-/** Undefined for a stream of HTTP/2 that is over: it has no session. */
-function connectionOf(request: NodeRequest): Socket | ServerHttp2Session | undefined {
-  return isHttp2Request(request) ? (request.stream.session as ServerHttp2Session | undefined) : request.socket;
-}
 
 type Open = NodeExchange | NodeHttp2Exchange | HostUpgrade | HostHttp2Upgrade | EngineStream;
 

@@ -106,8 +106,8 @@ function behavior(maxMessageBytes: number): object {
     },
     message(socket: WithTransport, message: ArrayBuffer, isBinary: boolean) {
       // Its memory is the host's, and ends with the call.
-      const bytes = new Uint8Array(message);
-      socket[TRANSPORT]!.socketMessage(isBinary ? bytes.slice() : utf8(bytes));
+      const bytes = Buffer.from(message);
+      socket[TRANSPORT]!.socketMessage(isBinary ? new Uint8Array(bytes) : bytes.toString());
     },
     drain: (socket: WithTransport) => socket[TRANSPORT]!.socketDrained(),
     close: (socket: WithTransport, code: number, reason: ArrayBuffer) =>

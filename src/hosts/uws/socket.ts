@@ -1,19 +1,20 @@
 // A WebSocket of uWebSockets.js.
 
 import { ChannelError } from "../../base/errors.ts";
-import type { HostSocket, HostSocketEnd } from "../native/host-socket.ts";
+import type { HostSent, HostSocket, HostSocketEnd } from "../native/host-socket.ts";
 import type { UwsSocket } from "./types.ts";
 
-/** The answer of `send` for a message that is lost. */
+/** The answers of `send`. */
+const SENT = 1;
 const DROPPED = 2;
 
 export class UwsHostSocket implements HostSocket {
   readonly hasDrainEvent = true;
   readonly fragments = {
-    first: (data: string | Uint8Array): boolean =>
-      this.#socket.sendFirstFragment(data, typeof data !== "string", false) !== DROPPED,
-    next: (data: Uint8Array): boolean => this.#socket.sendFragment(data, false) !== DROPPED,
-    last: (): boolean => this.#socket.sendLastFragment("", false) !== DROPPED,
+    first: (data: string | Uint8Array): HostSent =>
+      toSent(this.#socket.sendFirstFragment(data, typeof data !== "string", false)),
+    next: (data: Uint8Array): HostSent => toSent(this.#socket.sendFragment(data, false)),
+    last: (): HostSent => toSent(this.#socket.sendLastFragment("", false)),
   };
   readonly #socket: UwsSocket;
 
@@ -25,12 +26,12 @@ export class UwsHostSocket implements HostSocket {
     return this.#socket.getBufferedAmount();
   }
 
-  sendText(text: string): boolean {
-    return this.#socket.send(text, false, false) !== DROPPED;
+  sendText(text: string): HostSent {
+    return toSent(this.#socket.send(text, false, false));
   }
 
-  sendBinary(bytes: Uint8Array): boolean {
-    return this.#socket.send(bytes, true, false) !== DROPPED;
+  sendBinary(bytes: Uint8Array): HostSent {
+    return toSent(this.#socket.send(bytes, true, false));
   }
 
   cork(send: () => void): void {
@@ -57,4 +58,8 @@ export function toEnd(code: number, text: string): HostSocketEnd {
   const known = /too big/.test(text) ? "MESSAGE_TOO_BIG" : /UTF-8/.test(text) ? "BAD_UTF8" : "BAD_FRAME";
   const error = new ChannelError(known);
   return { by: "server", code: error.closeCode!, reason: error.message };
+}
+
+function toSent(answer: number): HostSent {
+  return answer === SENT ? "sent" : answer === DROPPED ? "dropped" : "queued";
 }

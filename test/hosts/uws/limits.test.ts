@@ -1,0 +1,6 @@
+// The limits of WebSockets inside an application of uWebSockets.js.
+
+import { limitsOver } from "../../support/limits-over-hosts.ts";
+import { noUws, servingInUws } from "../../support/uws-hosted.ts";
+
+limitsOver("uWebSockets.js", servingInUws, { skip: noUws, holdsBack: false });
