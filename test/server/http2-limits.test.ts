@@ -97,6 +97,25 @@ describe("A client of HTTP/2 that opens and resets", { skip: noCertificate }, ()
     assert.equal(await client.status(1), 200);
   });
 
+  it("comes to no refusal by what its streams had not sent at their resets: it is told to open another connection", async (t) => {
+    const site = await start(t, () => "x".repeat(200_000), {
+      http2: { maxSessionBytes: 1_000_000, maxResetsPerSecond: 1000 },
+    });
+    let client = await Http2Client.connect(t, site.target);
+    const first = client;
+    for (let i = 0; i < 40; i++) {
+      if (client.goaway !== undefined) client = await Http2Client.connect(t, site.target);
+      const raw = client.open();
+      assert.equal((await raw.head()).status, 200, `request ${i}`);
+      await until(() => raw.peek().length > 65_000, "the window is full");
+      raw.end();
+      await raw.until(() => raw.isClosed, "it is reset");
+      await client.handled();
+    }
+    assert.equal(first.goaway, 0);
+    await first.closed;
+  });
+
   it("may reset 200 streams in a second", async (t) => {
     const site = await start(t, () => new Promise<string>(() => {}));
     const client = await acknowledged(t, site);

@@ -58,6 +58,14 @@ export class Http2Client {
     return client;
   }
 
+  /** Resolves when the server has handled all that was sent before, or when the connection is over. */
+  async handled(): Promise<void> {
+    // The first answer may leave before the server's code has run.
+    for (let pings = 0; pings < 2 && !this.session.destroyed; pings++) {
+      await new Promise<void>((resolve) => void this.session.ping(() => resolve()));
+    }
+  }
+
   /** Begins a request. Its headers are those of GET / unless they say otherwise. */
   open(headers: OutgoingHttpHeaders = {}, endStream = true): Http2Raw {
     return new Http2Raw(this.session.request(headers, { endStream }), this.session);

@@ -46,6 +46,8 @@ export interface Http2StreamOwner {
 export class Http2Stream implements ByteStream, IndexedItem {
   listener!: Http2StreamListener;
   index: number | undefined = undefined;
+  /** Bytes that node:http2 had not sent when the stream was closed: up to so many it counts for its session from then on. */
+  lostBytes = 0;
   readonly server: ServerStream;
   readonly #owner: Http2StreamOwner;
   /** True while node:http2 has not taken all that it was given. */
@@ -155,6 +157,7 @@ export class Http2Stream implements ByteStream, IndexedItem {
 
   /** Called by the stream's "close" event. */
   closed(): void {
+    this.lostBytes = this.server.writableLength;
     this.#isBlocked = false;
     this.#count();
     this.#queue = undefined;
