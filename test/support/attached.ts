@@ -11,13 +11,19 @@ import { type Report, Site } from "./serving.ts";
 
 const QUIET = { info() {}, warn() {}, error() {} };
 
+/** Bun's server of node:https does not tell by its members that it is one. */
+interface Host {
+  readonly http: HttpServer;
+  readonly isTls: boolean;
+}
+
 export class AttachedSite extends Site {
   readonly attached: Attached;
   readonly http: HttpServer;
 
-  constructor(t: TestContext, attached: Attached, http: HttpServer, reports: Report[]) {
+  constructor(t: TestContext, attached: Attached, { http, isTls }: Host, reports: Report[]) {
     const { port } = http.address() as AddressInfo;
-    super(t, asServer(attached, port), { port, tls: "setSecureContext" in http }, reports);
+    super(t, asServer(attached, port), { port, tls: isTls }, reports);
     this.attached = attached;
     this.http = http;
   }
@@ -29,17 +35,32 @@ export async function servingAttached(
   handler: Handler,
   { tls, ...options }: ServeOptions = {},
 ): Promise<AttachedSite> {
-  const server = tls === undefined ? createServer() : createHttpsServer(tls);
-  return attaching(t, (attached) => attached.listener(handler), options as Partial<AttachOptions>, server);
+  const http = tls === undefined ? createServer() : createHttpsServer(tls);
+  return attachingTo(
+    { http, isTls: tls !== undefined },
+    t,
+    (attached) => attached.listener(handler),
+    options as Partial<AttachOptions>,
+  );
 }
 
 /** Starts a server of node:http with a request listener of the test's own. */
-export async function attaching(
+export function attaching(
   t: TestContext,
   toListener: (attached: Attached) => Parameters<typeof createServer>[1],
   options: Partial<AttachOptions> = {},
   http: HttpServer = createServer(),
 ): Promise<AttachedSite> {
+  return attachingTo({ http, isTls: "setSecureContext" in http }, t, toListener, options);
+}
+
+async function attachingTo(
+  host: Host,
+  t: TestContext,
+  toListener: (attached: Attached) => Parameters<typeof createServer>[1],
+  options: Partial<AttachOptions>,
+): Promise<AttachedSite> {
+  const { http } = host;
   const reports: Report[] = [];
   const attached = attach(http, {
     upgrades: "/",
@@ -49,7 +70,7 @@ export async function attaching(
   });
   http.on("request", toListener(attached)!);
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-  const site = new AttachedSite(t, attached, http, reports);
+  const site = new AttachedSite(t, attached, host, reports);
   t.after(async () => {
     await attached.stop({ graceMs: 0 });
     http.closeAllConnections();
