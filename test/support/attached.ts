@@ -19,13 +19,19 @@ import { type Report, Site } from "./serving.ts";
 
 const QUIET = { info() {}, warn() {}, error() {} };
 
+interface Host {
+  readonly http: HttpServer;
+  /** Told, because Bun's server of node:https does not show it. */
+  readonly isTls: boolean;
+}
+
 export class AttachedSite extends Site {
   readonly attached: Attached;
   readonly http: HttpServer;
 
-  constructor(t: TestContext, attached: Attached, http: HttpServer, reports: Report[]) {
+  constructor(t: TestContext, attached: Attached, { http, isTls }: Host, reports: Report[]) {
     const { port } = http.address() as AddressInfo;
-    super(t, asServer(attached, port), { port, tls: "setSecureContext" in http }, reports);
+    super(t, asServer(attached, port), { port, tls: isTls }, reports);
     this.attached = attached;
     this.http = http;
   }
@@ -38,7 +44,8 @@ export async function servingAttached(
   { tls, ...options }: ServeOptions = {},
 ): Promise<AttachedSite> {
   const server = tls === undefined ? createServer() : createHttpsServer(tls);
-  return attaching(t, (attached) => attached.listener(handler), options as Partial<AttachOptions>, server);
+  const isTls = tls !== undefined;
+  return attachingTo(server, t, (attached) => attached.listener(handler), options as Partial<AttachOptions>, isTls);
 }
 
 /** The settings with which clients of HTTP/2 may open WebSockets. */
@@ -51,7 +58,8 @@ export async function servingAttachedHttp2(
   { tls, ...options }: ServeOptions = {},
 ): Promise<AttachedSite> {
   const server = tls === undefined ? createHttp2Server(CONNECT) : createSecureServer({ ...tls, ...CONNECT });
-  return attachingTo(server, t, (attached) => attached.listener(handler), options as Partial<AttachOptions>);
+  const isTls = tls !== undefined;
+  return attachingTo(server, t, (attached) => attached.listener(handler), options as Partial<AttachOptions>, isTls);
 }
 
 /** Starts a server of node:http with a request listener of the test's own. */
@@ -72,6 +80,7 @@ export async function attachingTo(
   t: TestContext,
   toListener: ToListener,
   options: Partial<AttachOptions> = {},
+  isTls: boolean = "setSecureContext" in server,
 ): Promise<AttachedSite> {
   const reports: Report[] = [];
   const attached = attach(server, {
@@ -84,7 +93,7 @@ export async function attachingTo(
   const http = server as HttpServer;
   http.on("request", toListener(attached) as Parameters<typeof createServer>[1] & object);
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-  const site = new AttachedSite(t, attached, http, reports);
+  const site = new AttachedSite(t, attached, { http, isTls }, reports);
   t.after(async () => {
     await attached.stop({ graceMs: 0 });
     // One of node:http2 ends with its clients, which the test drops.

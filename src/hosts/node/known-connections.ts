@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import { isHttp2Request, type NodeRequest, type NodeServer } from "./host-server.ts";
 
 /** The server of each connection: of a socket, or of a session of HTTP/2. */
-export const SERVERS = new WeakMap<Socket | ServerHttp2Session, NodeServer>();
+export const SERVERS: WeakMap<Socket | ServerHttp2Session, NodeServer> = new WeakMap();
 
 /** The server of a request whose connection came after `attach`. */
 export function serverOf(request: NodeRequest): NodeServer | undefined {
