@@ -197,9 +197,6 @@ function sessionOptions({ limits }: ExchangeServer, own: Http2Limits): Parameter
   return {
     maxSessionMemory: Math.ceil(own.maxSessionBytes / 1_000_000),
     maxHeaderListPairs,
-    // Beyond its default of 64 KiB node:http2 ends the connection, unreported. This is as much as clients of nghttp2 take: a frame
-    // of HEADERS and eight of CONTINUATION.
-    maxSendHeaderBlockLength: 131_072,
     settings: {
       enableConnectProtocol: true,
       enablePush: false,
