@@ -17,7 +17,11 @@ import { fetchPackage } from "./lib/fetch-package.js";
 const FOLDERS = ["contract/", "server/", "client/", "group/", "hosts/fetch/"];
 /** These wait little: all of them take half a minute on two processors. */
 const QUICK = [
-  "contract/",
+  "contract/channel-tcp",
+  "contract/channel-tls",
+  "contract/channel-unix",
+  "contract/channel-bun-serve",
+  "contract/channel-deno-serve",
   "server/ws-",
   "server/bodies",
   "server/fetch",
