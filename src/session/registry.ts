@@ -5,6 +5,7 @@ import { detached } from "../base/bytes.ts";
 import type { DebugLog } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
+import { originForm } from "../codec/http1-request.ts";
 import { networkOf } from "../codec/ip-address.ts";
 import { contextOf, type RequestContext } from "../request/context.ts";
 import type { ChannelRequest } from "../request/request.ts";
@@ -130,7 +131,7 @@ export class Sessions implements SessionContext {
   maxPostBytes(target: string): number | undefined {
     const token = /[?&]session=([\w-]{22})(?:&|$)/.exec(target)?.[1];
     const session = token === undefined ? undefined : this.#open.get(token);
-    if (session === undefined || !target.startsWith(`${session.path}?`)) return undefined;
+    if (session === undefined || !originForm(target).startsWith(`${session.path}?`)) return undefined;
     return MAX_GROWTH * session.maxMessageBytes + EXTRA_BYTES;
   }
 

@@ -122,6 +122,13 @@ describe("a session's messages", () => {
     );
   });
 
+  it("may be longer than maxBodyBytes in a POST whose target is a whole URL, as a proxy may send it", async (t) => {
+    const { site, session } = await sessionOfPoll(t, {}, { maxMessageBytes: 200_000 }, { maxBodyBytes: 1000 });
+    const { pathname } = site.endpoint;
+    const endpoint = { ...site.endpoint, pathname: `http://localhost${pathname}` };
+    assert.equal((await post(t, endpoint, session, 1, text("x".repeat(200_000)))).status, 200);
+  });
+
   it("may share a POST with 64 KiB of others: seven times maxMessageBytes are accepted for one, and a longer body is 413", async (t) => {
     const { site, session } = await sessionOfPoll(t, {}, { maxMessageBytes: 1000 }, { maxBodyBytes: 1000 });
     const most = 7 * 1000 + 65_536;
