@@ -2,6 +2,7 @@
 
 import { show } from "../base/bad-option.ts";
 import { ChannelError } from "../base/errors.ts";
+import { isPlain } from "../base/option-values.ts";
 import { joinedValues } from "../codec/http1-request.ts";
 import { encodeResponseHead } from "../codec/http1-response.ts";
 
@@ -18,21 +19,30 @@ export const NO_FIELDS: readonly string[] = [];
 /** Fields of which an object may have several, spelled differently: all are sent (RFC 9110 §5.3, §12.5.5). */
 const ADDED = /^(?:set-cookie|vary)$/i;
 
-/** Name, value, name, value, …, in order. Values are checked when the head is encoded. */
+/**
+ * Name, value, name, value, …, in order. The characters of values are checked when the head is encoded. Throws BAD_HEADER for
+ * what is not a `HeadersInput`, and for a value that is sure to be a mistake.
+ */
 export function toFields(headers: HeadersInput): readonly string[] {
-  if (typeof headers !== "object" || headers === null)
+  // A promise has no properties, so no header would be sent.
+  if (typeof headers !== "object" || headers === null || typeof (headers as { then?: unknown }).then === "function")
     throw new ChannelError("BAD_HEADER", `headers are ${show(headers)}; give an object, a Fetch Headers, or pairs`);
   const fields: string[] = [];
   if (Symbol.iterator in headers) {
-    for (const [name, value] of headers) if (isGiven(value)) fields.push(String(name), String(value));
+    for (const pair of headers) {
+      if (!Array.isArray(pair) || pair.length !== 2)
+        throw new ChannelError("BAD_HEADER", `${show(pair)} in headers is not a list of a name and a value`);
+      const [name, value] = pair as readonly [string, string];
+      if (isGiven(value)) fields.push(String(name), toText(name, value));
+    }
     return fields;
   }
   for (const name in headers) {
     const value = headers[name];
     if (typeof value === "string") fields.push(name, value);
     else if (Array.isArray(value)) {
-      for (const one of value) if (isGiven(one)) fields.push(name, String(one));
-    } else if (isGiven(value)) fields.push(name, String(value));
+      for (const one of value) if (isGiven(one)) fields.push(name, toText(name, one));
+    } else if (isGiven(value)) fields.push(name, toText(name, value));
   }
   return fields.length > 2 ? withoutSpellings(fields) : fields;
 }
@@ -57,6 +67,16 @@ function withoutSpellings(fields: string[]): string[] {
 export function checkFields(fields: readonly string[]): readonly string[] {
   if (fields.length > 0) encodeResponseHead(200, fields);
   return fields;
+}
+
+function toText(name: string, value: unknown): string {
+  if (!hasNoText(value)) return String(value);
+  throw new ChannelError("BAD_HEADER", `the value of ${show(name)} is ${show(value)}, not a string`);
+}
+
+/** True for a value whose text is surely a mistake: "[object Object]", or the source of a function. */
+export function hasNoText(value: unknown): boolean {
+  return typeof value === "function" || typeof value === "symbol" || value instanceof Promise || isPlain(value);
 }
 
 /** False for undefined and null. */

@@ -19,7 +19,7 @@ import {
 import { copyHandlers } from "../channel/callbacks.ts";
 import { HANDLER_NAMES, type Message, type SessionHandlers } from "../channel/channel.ts";
 import type { OverflowPolicy } from "../channel/context.ts";
-import type { HeadersInput } from "../channel/headers.ts";
+import { type HeadersInput, hasNoText } from "../channel/headers.ts";
 import type { SendData } from "../channel/send-data.ts";
 import { isFieldValue, isToken } from "../codec/http1-syntax.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
@@ -97,11 +97,6 @@ export function checkHeadersOption(name: string, value: unknown): void {
     }
     if (hasNoText(pair[1])) throw badValue(`${name}: the value of ${show(pair[0])}`, pair[1], "a string");
   }
-}
-
-/** True for a value whose text is surely a mistake: "[object Object]", or the source of a function. */
-function hasNoText(value: unknown): boolean {
-  return typeof value === "function" || typeof value === "symbol" || value instanceof Promise || isPlain(value);
 }
 
 /** The checks of `ChannelOptions`. */
