@@ -108,7 +108,7 @@ function filesOf(root: string, name: RegExp): string[] {
   // Not `recursive`: installed packages link back to this folder.
   return readdirSync(root, { withFileTypes: true }).flatMap((entry) => {
     const path = join(root, entry.name);
-    if (entry.isDirectory()) return entry.name === "node_modules" ? [] : filesOf(path, name);
+    if (entry.isDirectory()) return ["node_modules", ".next"].includes(entry.name) ? [] : filesOf(path, name);
     return entry.isFile() && name.test(entry.name) ? [path] : [];
   });
 }

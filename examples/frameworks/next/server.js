@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import next from "next";
 import { attach } from "unichannel/node";
+import { WebSocketServer } from "ws";
 import { live, publish, refusalOf, run } from "../live.js";
 
 const dev = process.env.NODE_ENV !== "production";
@@ -25,6 +26,12 @@ const server = createServer(async (req, res) => {
   } else await handle(req, res);
 });
 const attached = attach(server, { upgrades: "/live" });
+
+// Another owner of upgrades on the same server, as Next's hot module replacement is: those outside "/live" are left to them.
+const others = new WebSocketServer({ noServer: true });
+server.on("upgrade", (req, socket, head) => {
+  if (req.url === "/other") others.handleUpgrade(req, socket, head, (ws) => ws.send("from ws"));
+});
 
 server.listen(Number(process.env["PORT"] ?? 3000), "127.0.0.1", () =>
   run(server, attached, async () => {
