@@ -17,7 +17,7 @@ if (files.length === 0) {
   console.error("no test file matches", wanted.join(" "));
   process.exit(1);
 }
-if (files.some((name) => name.startsWith("dist/test/frameworks/"))) installFrameworks();
+if (files.some((name) => /\/frameworks\/|uws/.test(name))) installFrameworks();
 const reporter = process.env["TEST_REPORTER"] ?? "./scripts/reporter.js";
 const run = spawnSync(
   process.execPath,

@@ -1,5 +1,5 @@
-// An application of uWebSockets.js with channels of `unichannel/uws`, for one test. The package is one of bench/: its unofficial build
-// for npm, which runs on Node 20 and older.
+// An application of uWebSockets.js with channels of `unichannel/uws`, for one test. The package is its unofficial build
+// for npm, which runs on Node 20 and older; it is installed with the frameworks.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
@@ -21,12 +21,11 @@ function load(): Uws | string {
   const isNode = process.versions["bun"] === undefined && process.versions["deno"] === undefined;
   if (!isNode || Number(process.versions.node.split(".")[0]) > 20) return "the build for npm runs on Node 20";
   try {
-    const found: unknown = createRequire(join(process.cwd(), "bench", "package.json"))(
-      "@trufflesuite/uws-js-unofficial",
-    );
-    return found as Uws;
-  } catch {
-    return "needs the packages of bench/: npm ci --prefix bench";
+    const require = createRequire(join(process.cwd(), "examples", "frameworks", "package.json"));
+    return require("@trufflesuite/uws-js-unofficial") as Uws;
+  } catch (error) {
+    if (process.env["UNICHANNEL_REQUIRE_ALL"] !== undefined) throw error;
+    return "needs the packages of examples/frameworks: npm ci --prefix examples/frameworks";
   }
 }
 
