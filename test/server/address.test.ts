@@ -74,10 +74,15 @@ async function ended(child: ChildProcess): Promise<void> {
   await exit;
 }
 
-/** Asks on a connection of its own. */
+/**
+ * Asks on a connection of its own. Where that ends before a byte of the response, it asks again, as clients of HTTP do for a
+ * GET (RFC 9112 §9.3.1): a server that stops cannot know of a request that is still on its way.
+ */
 async function ask(t: TestContext, where: { port?: number; path?: string }, path = "/"): Promise<string> {
   const client = await RawClient.connect(t, where);
   client.write(request(`GET ${path}\r\nConnection: close`));
+  await client.until(() => client.peek().length > 0 || client.isEnded, "a response");
+  if (client.peek().length === 0) return ask(t, where, path);
   const { text } = await client.response();
   client.destroy();
   return text;
