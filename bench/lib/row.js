@@ -180,6 +180,7 @@ const FIRST_CONNECTIONS = 100;
  * @param {Row["without"]} [facts.without]
  * @param {"webSocket" | "request"} facts.kind of each connection
  * @param {Readonly<Record<string, string>>} [facts.kinds] peer → the kind of its connections, if it differs; load/idle.js has all kinds
+ * @param {Row["rank"]} [facts.rank]
  * @param {readonly string[]} [facts.fields] of the request
  * @returns {Row}
  */

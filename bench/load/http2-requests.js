@@ -15,8 +15,9 @@ await measure(config, () => answers);
 function ask(session) {
   const stream = session.request({ ":path": "/" });
   let body = "";
-  stream.on("data", (bytes) => {
-    body += bytes.latin1Slice();
+  stream.setEncoding("latin1");
+  stream.on("data", (text) => {
+    body += text;
   });
   stream.on("end", () => {
     if (body !== config.body) fail(new Error(`not the answer: ${body}`));

@@ -5,7 +5,7 @@ import { certificate } from "../lib/certificate.js";
 import { ready } from "../lib/ready.js";
 
 const server = createSecureServer(certificate());
-server.on("stream", (stream) => {
+server.on("stream", (/** @type {import("node:http2").ServerHttp2Stream} */ stream) => {
   stream.respond({ ":status": 200, "content-type": "text/plain", "content-length": 11 });
   stream.end("hello world");
 });
