@@ -78,3 +78,11 @@ export function textStream(): (bytes: Uint8Array) => string {
   const decoder = new TextDecoder();
   return (bytes) => decoder.decode(bytes, { stream: true });
 }
+
+/** The bytes of one piece, or of several. */
+export function sizeOf(output: Piece | readonly Piece[]): number {
+  if (typeof output === "string" || output instanceof Uint8Array) return output.length;
+  let size = 0;
+  for (const piece of output) size += piece.length;
+  return size;
+}

@@ -3,7 +3,7 @@
 // the system has taken all of it, and a slow client must not look like one that has stopped.
 
 import type { Socket } from "node:net";
-import type { Piece } from "../base/bytes.ts";
+import { type Piece, sizeOf } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { ByteStreamListener } from "../transport/io/byte-stream.ts";
 import { MIN_SLICE_BYTES, WriteQueue } from "../transport/io/write-queue.ts";
@@ -212,13 +212,6 @@ export function turnAway(socket: Socket, answer: string): void {
   socket.on("error", onError);
   socket.resume();
   socket.end(answer, () => socket.destroySoon());
-}
-
-function sizeOf(output: Piece | readonly Piece[]): number {
-  if (typeof output === "string" || output instanceof Uint8Array) return output.length;
-  let size = 0;
-  for (const piece of output) size += piece.length;
-  return size;
 }
 
 function onData(this: OwnedSocket, bytes: Buffer): void {

@@ -4,7 +4,7 @@
 
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Piece } from "../../base/bytes.ts";
+import { type Piece, sizeOf } from "../../base/bytes.ts";
 import { whenTaken, writeTo } from "../../server/socket-write.ts";
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
 import { MIN_SLICE_BYTES, WriteQueue } from "../../transport/io/write-queue.ts";
@@ -167,11 +167,4 @@ export class ResponseWriter {
     this.#budget.change(queue.counted, bytes);
     queue.counted = bytes;
   }
-}
-
-function sizeOf(output: Piece | readonly Piece[]): number {
-  if (typeof output === "string" || output instanceof Uint8Array) return output.length;
-  let size = 0;
-  for (const piece of output) size += piece.length;
-  return size;
 }

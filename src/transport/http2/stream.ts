@@ -4,7 +4,7 @@
 // node:http2 reports a write only when the client's window has let all of it through. A slow client must not look like one
 // that has stopped, so that output goes to the stream in slices, and the rest waits here.
 
-import type { Piece } from "../../base/bytes.ts";
+import { type Piece, sizeOf } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
 import type { IndexedItem } from "../../base/indexed-set.ts";
 import type { BufferBudget } from "../io/buffer-budget.ts";
@@ -52,6 +52,8 @@ export class Http2Stream implements ByteStream, IndexedItem {
   readonly #owner: Http2StreamOwner;
   /** True while node:http2 has not taken all that it was given. */
   #isBlocked = false;
+  /** Bytes that node:http2 was given last. Since Node 26 it does not tell what is unsent of them once the stream is closed. */
+  #givenBytes = 0;
   #isEnding = false;
   #isFlowing = false;
   #isReset = false;
@@ -106,6 +108,7 @@ export class Http2Stream implements ByteStream, IndexedItem {
       return;
     }
     this.#isEnding = true;
+    this.#givenBytes = output.length;
     if (typeof output === "string") this.server.end(output, "latin1");
     else this.server.end(output);
   }
@@ -157,7 +160,7 @@ export class Http2Stream implements ByteStream, IndexedItem {
 
   /** Called by the stream's "close" event. */
   closed(): void {
-    this.lostBytes = this.server.writableLength;
+    this.lostBytes = this.server.writableFinished ? 0 : this.#givenBytes;
     this.#isBlocked = false;
     this.#count();
     this.#queue = undefined;
@@ -194,6 +197,7 @@ export class Http2Stream implements ByteStream, IndexedItem {
     const queue = this.#queue!;
     this.#isBlocked = true;
     queue.stalledSince = undefined;
+    this.#givenBytes = sizeOf(output);
     if (typeof output === "string") stream.write(output, "latin1", queue.onTaken);
     else if (output instanceof Uint8Array) stream.write(output, queue.onTaken);
     else {
@@ -211,6 +215,7 @@ export class Http2Stream implements ByteStream, IndexedItem {
   /** Called when node:http2 has taken what it was given. */
   #taken(): void {
     this.#isBlocked = false;
+    this.#givenBytes = 0;
     this.#queue!.moved();
     this.#pump();
     this.#count();
@@ -221,8 +226,8 @@ export class Http2Stream implements ByteStream, IndexedItem {
 
   #toQueue(): WriteQueue {
     this.#queue ??= new WriteQueue((error) => {
-      // "close" follows an error.
-      if (!error && this.#queue !== undefined) this.#taken();
+      // "close" follows an error, and a reset, at which Node 26 says the same as for bytes that it has sent.
+      if (!error && this.#queue !== undefined && !this.server.destroyed) this.#taken();
     });
     return this.#queue;
   }
