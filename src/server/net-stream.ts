@@ -139,13 +139,7 @@ export class NetStream implements EngineStream {
       if (this.#socket.isPaused()) findReset(this.#socket);
       return false;
     }
-    const queue = this.#queue!;
-    if (queue.stalledSince === undefined) {
-      queue.stalledSince = now;
-      return false;
-    }
-    queue.sliceBytes = MIN_SLICE_BYTES;
-    if (now - queue.stalledSince < this.#owner.writeTimeoutMs) return false;
+    if (!this.#queue!.isStalled(now, this.#owner.writeTimeoutMs)) return false;
     this.#socket.destroy(new ChannelError("WRITE_TIMEOUT"));
     return true;
   }

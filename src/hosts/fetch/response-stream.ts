@@ -3,7 +3,7 @@
 
 import { concat, latin1Bytes, type Piece } from "../../base/bytes.ts";
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
-import { MIN_SLICE_BYTES, WriteQueue } from "../../transport/io/write-queue.ts";
+import { WriteQueue } from "../../transport/io/write-queue.ts";
 import type { HostBody, HostBodyOwner } from "../native/exchange.ts";
 
 type Controller = ReadableStreamDefaultController<Uint8Array>;
@@ -68,13 +68,7 @@ export class ResponseStream implements HostBody {
 
   /** Called about twice a second. True if the host has asked for nothing for so long. */
   isStalled(now: number, writeTimeoutMs: number): boolean {
-    if (this.#isOver || this.#queue.bytes === 0) return false;
-    if (this.#queue.stalledSince === undefined) {
-      this.#queue.stalledSince = now;
-      return false;
-    }
-    this.#queue.sliceBytes = MIN_SLICE_BYTES;
-    return now - this.#queue.stalledSince >= writeTimeoutMs;
+    return !this.#isOver && this.#queue.bytes > 0 && this.#queue.isStalled(now, writeTimeoutMs);
   }
 
   /** Nothing is written any more: what is unsent counts no longer. */

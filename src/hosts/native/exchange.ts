@@ -23,27 +23,12 @@ import type { Flushable } from "../../transport/io/flusher.ts";
 import { FLUSH_BYTES } from "../../transport/limits.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { checkHead } from "../check-head.ts";
+import { type ExchangeState, moveExchange } from "../exchange-state.ts";
 import type { HostWebSocket } from "./transport.ts";
 
 const NO_FIELDS: readonly string[] = [];
 /** The host has no extension that we have agreed on: it negotiates by itself. */
 const OF_EXTENSIONS: ReadonlySet<string> = new Set(["sec-websocket-extensions"]);
-
-/**
- * awaiting   no response has begun
- * streaming  a response has begun, and its body grows
- * ending     the response is complete, and the host has not taken all of it
- * over       nothing is read or written any more
- */
-type ExchangeState = "awaiting" | "streaming" | "ending" | "over";
-
-/** Every legal move. */
-const MOVES: Record<ExchangeState, readonly ExchangeState[]> = {
-  awaiting: ["streaming", "ending", "over"],
-  streaming: ["ending", "over"],
-  ending: ["over"],
-  over: [],
-};
 
 /** The body of a response that goes on. */
 export interface HostBody {
@@ -426,7 +411,6 @@ export abstract class HostExchange extends OutputSource implements Exchange, Con
   }
 
   #moveTo(state: ExchangeState): void {
-    if (!MOVES[this.#state].includes(state)) throw new Error(`an exchange cannot go from ${this.#state} to ${state}`);
-    this.#state = state;
+    this.#state = moveExchange(this.#state, state);
   }
 }

@@ -3,30 +3,8 @@
 import { badOption, badValue, checkOptions, type OptionTable } from "../../base/option-values.ts";
 import { LIMITS, SERVE_CHECKS, type ServeOptions } from "../../server/options.ts";
 
-type OfTheServer =
-  | "port"
-  | "host"
-  | "path"
-  | "fd"
-  | "listenFds"
-  | "backlog"
-  | "tls"
-  | "tlsHandshakeTimeoutMs"
-  | "proxyProtocol"
-  | "http2"
-  | "maxHeaderBytes"
-  | "maxHeaderCount"
-  | "maxTargetBytes"
-  | "maxConnections"
-  | "maxConnectionsPerAddress"
-  | "maxFragments"
-  | "messageTimeoutMs"
-  | "keepAliveTimeoutMs"
-  | "headerTimeoutMs"
-  | "serverHeader";
-
 /** Options of `serve` that are the server's own. */
-const OF_THE_SERVER: readonly OfTheServer[] = [
+const OF_THE_SERVER = [
   "port",
   "host",
   "path",
@@ -47,7 +25,9 @@ const OF_THE_SERVER: readonly OfTheServer[] = [
   "keepAliveTimeoutMs",
   "headerTimeoutMs",
   "serverHeader",
-];
+] as const;
+
+type OfTheServer = (typeof OF_THE_SERVER)[number];
 
 /** The options of `serve` that do not belong to the host. */
 export interface HostOptions extends Omit<ServeOptions, OfTheServer> {

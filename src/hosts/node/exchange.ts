@@ -30,6 +30,7 @@ import { MIN_SLICE_BYTES } from "../../transport/io/write-queue.ts";
 import { FLUSH_BYTES } from "../../transport/limits.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { checkHead } from "../check-head.ts";
+import { type ExchangeState, moveExchange } from "../exchange-state.ts";
 import { HeldResponse } from "./held-response.ts";
 import type { HostExchange } from "./host-server.ts";
 import { BAD_HOST, BAD_VERSION, type Refusal } from "./refusal.ts";
@@ -45,22 +46,6 @@ import {
 import { MessageSink, ResponseWriter, SocketSink } from "./response-writer.ts";
 
 const NO_FIELDS: readonly string[] = [];
-
-/**
- * awaiting   no response has begun
- * streaming  a response has begun, and its body grows
- * ending     the response is complete, and the client has not taken all of it
- * over       nothing is read or written any more
- */
-type ExchangeState = "awaiting" | "streaming" | "ending" | "over";
-
-/** Every legal move. */
-const MOVES: Record<ExchangeState, readonly ExchangeState[]> = {
-  awaiting: ["streaming", "ending", "over"],
-  streaming: ["ending", "over"],
-  ending: ["over"],
-  over: [],
-};
 
 /** An upgrade that waits for its answer. */
 export interface PendingUpgrade {
@@ -578,7 +563,6 @@ export class NodeExchange extends OutputSource implements Exchange, HostExchange
   }
 
   #moveTo(state: ExchangeState): void {
-    if (!MOVES[this.#state].includes(state)) throw new Error(`an exchange cannot go from ${this.#state} to ${state}`);
-    this.#state = state;
+    this.#state = moveExchange(this.#state, state);
   }
 }

@@ -112,13 +112,7 @@ export class ResponseWriter {
   isStalled(now: number, writeTimeoutMs: number): boolean {
     if (!this.#isBlocked) return false;
     this.#count();
-    const queue = this.#queue!;
-    if (queue.stalledSince === undefined) {
-      queue.stalledSince = now;
-      return false;
-    }
-    queue.sliceBytes = MIN_SLICE_BYTES;
-    return now - queue.stalledSince >= writeTimeoutMs;
+    return this.#queue!.isStalled(now, writeTimeoutMs);
   }
 
   /** Nothing is written any more: what is unsent counts no longer. */

@@ -8,7 +8,7 @@
 import { concat, latin1Bytes, type Piece } from "../../base/bytes.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
-import { MIN_SLICE_BYTES, WriteQueue } from "../../transport/io/write-queue.ts";
+import { WriteQueue } from "../../transport/io/write-queue.ts";
 import type { HostBody, HostBodyOwner } from "../native/exchange.ts";
 import type { UwsResponse } from "./types.ts";
 
@@ -68,13 +68,7 @@ export class UwsResponseBody implements HostBody {
   }
 
   isStalled(now: number, writeTimeoutMs: number): boolean {
-    if (this.#blocked === undefined) return false;
-    if (this.#queue.stalledSince === undefined) {
-      this.#queue.stalledSince = now;
-      return false;
-    }
-    this.#queue.sliceBytes = MIN_SLICE_BYTES;
-    return now - this.#queue.stalledSince >= writeTimeoutMs;
+    return this.#blocked !== undefined && this.#queue.isStalled(now, writeTimeoutMs);
   }
 
   release(): void {

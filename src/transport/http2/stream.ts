@@ -9,7 +9,7 @@ import { ChannelError } from "../../base/errors.ts";
 import type { IndexedItem } from "../../base/indexed-set.ts";
 import type { BufferBudget } from "../io/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../io/byte-stream.ts";
-import { MIN_SLICE_BYTES, WriteQueue } from "../io/write-queue.ts";
+import { WriteQueue } from "../io/write-queue.ts";
 import { RESET, type ServerStream } from "./server-stream.ts";
 
 /** The property of a server stream that holds its Http2Stream: all streams share their listeners, which read it. */
@@ -176,13 +176,7 @@ export class Http2Stream implements ByteStream, IndexedItem {
       this.#toQueue();
       this.#count();
     }
-    const queue = this.#queue!;
-    if (queue.stalledSince === undefined) {
-      queue.stalledSince = now;
-      return false;
-    }
-    queue.sliceBytes = MIN_SLICE_BYTES;
-    if (now - queue.stalledSince < this.#owner.writeTimeoutMs) return false;
+    if (!this.#queue!.isStalled(now, this.#owner.writeTimeoutMs)) return false;
     this.destroy(new ChannelError("WRITE_TIMEOUT"));
     return true;
   }

@@ -45,6 +45,19 @@ export class WriteQueue {
     this.stalledSince = undefined;
   }
 
+  /**
+   * Called with each tick while something is unsent. Returns true if the system has taken nothing for `writeTimeoutMs`; slices
+   * are small again from the second such tick on.
+   */
+  isStalled(now: number, writeTimeoutMs: number): boolean {
+    if (this.stalledSince === undefined) {
+      this.stalledSince = now;
+      return false;
+    }
+    this.sliceBytes = MIN_SLICE_BYTES;
+    return now - this.stalledSince >= writeTimeoutMs;
+  }
+
   /** Removes and returns the next slice. */
   take(): Piece | readonly Piece[] {
     // The system has taken the slice before. Slices of the same piece stay in memory with this one.
