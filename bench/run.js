@@ -41,6 +41,8 @@ const { values, positionals } = parseArgs({
     help: { type: "boolean", short: "h", default: false },
   },
 });
+/** One line for each round that failed; printed last, since the table of a long run hides them. @type {string[]} */
+const failures = [];
 /** Files of servers that `--quick` has run. @type {Set<string>} */
 const tried = new Set();
 const unknown = positionals.filter((name) => !rows.some((row) => row.name === name));
@@ -76,6 +78,10 @@ console.log(`${plan.length} rows, about ${progress.total()}`);
 for (const work of plan) {
   await runRow(work);
   progress.rowDone(work.row.name);
+}
+if (failures.length > 0) {
+  console.error(`\nfailed:\n${failures.join("\n")}`);
+  process.exitCode = 1;
 }
 
 /** @param {import("./lib/row.js").Row} row */
@@ -144,8 +150,9 @@ async function sampleOf(row, peer) {
       return await runRound(row, { peer, command: commandOf(row, peer) });
     } catch (error) {
       progress.clear();
-      console.log(`  ${peer} has failed, and is ${consequence}: ${error instanceof Error ? error.message : error}`);
-      process.exitCode = 1;
+      const reason = error instanceof Error ? error.message : error;
+      console.log(`  ${peer} has failed, and is ${consequence}: ${reason}`);
+      failures.push(`  ${row.name}: ${peer}: ${reason}`);
     }
   }
   return undefined;
