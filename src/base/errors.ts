@@ -24,6 +24,7 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   BAD_DEFLATE: { message: "compressed message cannot be inflated", closeCode: 1007 },
   BAD_RECORD: { message: "malformed session record", status: 400, closeCode: 1002 },
   TOO_MANY_SESSIONS: { message: "the server has as many sessions as it may", status: 503 },
+  SESSION_UNREACHABLE: { message: "the process that has this session cannot be reached now", status: 503 },
   MESSAGE_TOO_BIG: { message: "message exceeds maxMessageBytes", closeCode: 1009 },
   TOO_MANY_FRAGMENTS: { message: "message has more than maxFragments fragments, and they are tiny", closeCode: 1008 },
   TOO_MANY_CONTROL_FRAMES: { message: "more control frames than maxControlFramesPerSecond", closeCode: 1008 },

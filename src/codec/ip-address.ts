@@ -58,6 +58,27 @@ export function ipv6Text(bytes: Uint8Array, at: number): string {
   return `${texts.slice(0, start).join(":")}::${texts.slice(start + length).join(":")}`;
 }
 
+/** The four or sixteen bytes of a numeric address, in network order; undefined if the text is not an address. */
+export function addressBytes(text: string): Uint8Array | undefined {
+  if (isIpv4(text)) return Uint8Array.from(text.split("."), Number);
+  // RFC 4007 §11: a zone belongs to this machine.
+  const [address = ""] = text.split("%");
+  if (!isIpv6(address)) return undefined;
+  const dotted = /[0-9.]+$/.exec(address)?.[0] ?? "";
+  const [before = "", after] = withoutIpv4(address).split("::");
+  const first = toGroups(before);
+  const last = toGroups(after ?? "");
+  const bytes = new Uint8Array(16);
+  for (const [index, group] of first.entries()) bytes.set([group >> 8, group & 0xff], index * 2);
+  for (const [index, group] of last.entries()) bytes.set([group >> 8, group & 0xff], 16 - (last.length - index) * 2);
+  if (isIpv4(dotted)) bytes.set(dotted.split(".").map(Number), 12);
+  return bytes;
+}
+
+function toGroups(text: string): readonly number[] {
+  return text === "" ? [] : text.split(":").map((group) => Number.parseInt(group, 16));
+}
+
 /** RFC 5952 §4.2.3: the longest run of zero groups, the first of equals. */
 function longestZeros(groups: readonly number[]): { start: number; length: number } {
   const longest = { start: 0, length: 0 };

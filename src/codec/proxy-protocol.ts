@@ -3,7 +3,7 @@
 
 import { latin1, NO_BYTES } from "../base/bytes.ts";
 import { bad } from "./http1-syntax.ts";
-import { ipv4Text, ipv6Text, isIpv4, isIpv6, toAddress } from "./ip-address.ts";
+import { addressBytes, ipv4Text, ipv6Text, isIpv4, isIpv6, toAddress } from "./ip-address.ts";
 import { Joiner } from "./joiner.ts";
 
 /** The ends of the connection that the proxy accepted: numeric addresses, and ports. */
@@ -48,6 +48,8 @@ const LF = 0x0a;
 const CR = 0x0d;
 
 export class ProxyProtocolDecoder {
+  /** §2.2: the TLVs of a binary header, as bytes: `extensionsOf` reads them. Set by `next`. */
+  extensions: Uint8Array = NO_BYTES;
   readonly #joiner = new Joiner();
   #bytes: Uint8Array = NO_BYTES;
 
@@ -112,8 +114,8 @@ export class ProxyProtocolDecoder {
       if (length < addressBytes) throw bad("the PROXY header is too short for its addresses");
     }
     if (bytes.length < end) return undefined;
-    // TLVs may follow the addresses; they are skipped.
     this.#bytes = bytes.subarray(end);
+    this.extensions = bytes.subarray(BINARY_START_BYTES + (ADDRESS_BYTES.get(family) ?? length), end);
 
     if (command === 0x20) return "local";
     if (family !== TCP4 && family !== TCP6) return "unknown";
@@ -127,6 +129,48 @@ export class ProxyProtocolDecoder {
       destinationPort: bytes[ports + 2]! * 256 + bytes[ports + 3]!,
     };
   }
+}
+
+/** The header that a proxy sends. Addresses are written without ports: nobody reads those of a client. */
+export interface ProxyHeader {
+  /** A numeric address; undefined if the client has none that is known. */
+  readonly sourceAddress: string | undefined;
+  /** Type and value of each TLV. */
+  readonly extensions: readonly (readonly [type: number, value: Uint8Array])[];
+}
+
+/** §2.2: a binary header, command PROXY. */
+export function encodeProxyHeader({ sourceAddress, extensions }: ProxyHeader): Uint8Array {
+  const source = sourceAddress === undefined ? undefined : addressBytes(sourceAddress);
+  const family = source === undefined ? 0 : source.length === 4 ? TCP4 : TCP6;
+  const addresses = new Uint8Array(ADDRESS_BYTES.get(family)!);
+  // The destination and the ports stay zero.
+  if (source !== undefined) addresses.set(source);
+  const length = addresses.length + extensions.reduce((sum, [, value]) => sum + 3 + value.length, 0);
+  const header = new Uint8Array(BINARY_START_BYTES + length);
+  header.set(SIGNATURE);
+  header.set([0x21, family, length >> 8, length & 0xff], SIGNATURE.length);
+  header.set(addresses, BINARY_START_BYTES);
+  let at = BINARY_START_BYTES + addresses.length;
+  for (const [type, value] of extensions) {
+    header.set([type, value.length >> 8, value.length & 0xff], at);
+    header.set(value, at + 3);
+    at += 3 + value.length;
+  }
+  return header;
+}
+
+/** §2.2: reads TLVs. The last one of a type counts. Throws BAD_REQUEST if the bytes end within one. */
+export function extensionsOf(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
+  const found = new Map<number, Uint8Array>();
+  for (let at = 0; at < bytes.length; ) {
+    const start = at + 3;
+    const end = start + (bytes[at + 1] ?? 0) * 256 + (bytes[at + 2] ?? 0);
+    if (start > bytes.length || end > bytes.length) throw bad("the PROXY header ends within a TLV");
+    found.set(bytes[at]!, bytes.subarray(start, end));
+    at = end;
+  }
+  return found;
 }
 
 /** True if `bytes` begins with `start`, or is the beginning of it. */

@@ -5,9 +5,10 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { guard } from "../base/guard.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
-import { Http1Driver } from "../transport/http1/driver.ts";
+import { type Http1Context, Http1Driver } from "../transport/http1/driver.ts";
+import type { Client } from "../transport/http1/exchange.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
-import type { ByteStream, ByteStreamListener } from "../transport/io/byte-stream.ts";
+import type { ByteStreamListener } from "../transport/io/byte-stream.ts";
 import { ProxyListener } from "../transport/io/proxy-listener.ts";
 import { addressOf } from "./address.ts";
 import { AddressLimit, BUSY } from "./admission.ts";
@@ -16,7 +17,7 @@ import type { ExchangeServer } from "./exchange-server.ts";
 import type { Connection, ExchangeSource } from "./exchange-source.ts";
 import type { Http2Connection, Http2ConnectionOwner } from "./http2-connection.ts";
 import { NetStream, turnAway } from "./net-stream.ts";
-import type { ProxyFront, ProxyFrontOwner } from "./proxy-front.ts";
+import type { ProxyFrontOwner } from "./proxy-front.ts";
 
 /** Sockets tell that they are closed a turn or two after they were destroyed. */
 const MAX_CLOSING_TURNS = 10;
@@ -31,16 +32,23 @@ export type OpenHttp2 = (
   owner: Http2ConnectionOwner,
 ) => Http2Connection;
 
+/** Reads the header in front of HTTP. */
+export interface Front {
+  /** Gives the stream of a new connection its listener. */
+  accept(stream: NetStream): void;
+}
+
 export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner, Http2ConnectionOwner {
   readonly url = undefined;
   readonly isUnix = false;
   readonly budget: BufferBudget;
   readonly writeTimeoutMs: number;
   /** Reads PROXY headers; undefined where connections have none. Set before the first connection. */
-  front: ProxyFront | undefined;
+  front: Front | undefined;
   /** Undefined where there is no HTTP/2. Set before the first connection. */
   openHttp2: OpenHttp2 | undefined;
   readonly #server: ExchangeServer;
+  readonly #context: Http1Context;
   readonly #limitPoint: LimitPoint;
   /** Undefined where the connections of an address are not limited. */
   readonly #addresses: AddressLimit | undefined;
@@ -49,8 +57,10 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
   readonly #belowTls = new Set<Socket>();
   #isAccepting = true;
 
-  constructor(server: ExchangeServer, limitPoint: LimitPoint = "atAccept") {
+  /** `context`: receives the requests. @default the server */
+  constructor(server: ExchangeServer, limitPoint: LimitPoint = "atAccept", context: Http1Context = server) {
     this.#server = server;
+    this.#context = context;
     this.#limitPoint = limitPoint;
     this.budget = server.budget;
     const { maxConnectionsPerAddress, writeTimeoutMs } = server.limits;
@@ -154,8 +164,8 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
     stream.turnAway(BUSY);
   }
 
-  beginHttp(stream: EngineStream, client?: Pick<ByteStream, "remoteAddress">): Http1Driver {
-    const driver = new Http1Driver(stream, this.#server, client);
+  beginHttp(stream: EngineStream, client?: Client): Http1Driver {
+    const driver = new Http1Driver(stream, this.#context, client);
     stream.listener = driver;
     this.#server.connectionOpened(stream);
     return driver;

@@ -16,6 +16,7 @@ import { type Access, toAccess } from "../request/access-rules.ts";
 import type { Client } from "../request/client.ts";
 import type { ErrorReporter } from "../request/context.ts";
 import { admitRequest, type Handler } from "../request/handle.ts";
+import { refuse, toRefusal } from "../request/refusal.ts";
 import { ChannelRequest } from "../request/request.ts";
 import type { UpgradeCheck } from "../request/upgrade-check.ts";
 import { type SessionServerContext, Sessions } from "../session/registry.ts";
@@ -44,6 +45,11 @@ const MOVES: Record<ServerStatus, readonly ServerStatus[]> = {
   stopped: [],
 };
 
+export interface RequestRouter {
+  /** Takes a request that is not served here, or not at once. False for all others. */
+  takes(exchange: Exchange): boolean;
+}
+
 interface ExchangeServerParts {
   /** @default the system's */
   readonly clock?: Clock | undefined;
@@ -68,6 +74,8 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   readonly sessions: Sessions;
   readonly upgrade: UpgradeCheck | undefined;
   readonly debug: DebugLog | undefined;
+  /** Takes requests of sessions that other processes have. Undefined where there are none. Set before the start. */
+  router: RequestRouter | undefined;
   /** Undefined if no proxy is trusted. */
   readonly proxies: ProxyRules | undefined;
   readonly #observer: Observer;
@@ -148,7 +156,26 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   }
 
   onExchange(exchange: Exchange): void {
-    this.serve(exchange, this.#handler);
+    this.#openExchanges += 1;
+    if (this.router?.takes(exchange) !== true) this.serveHeld(exchange);
+  }
+
+  /** Counts a request that another process has passed on. `serveHeld` or `refuseHeld` may follow. */
+  hold(): void {
+    this.#openExchanges += 1;
+  }
+
+  /** Serves a request that the router has held back. */
+  serveHeld(exchange: Exchange): void {
+    this.#observer.serve(new ChannelRequest(exchange, this), this.#handler);
+  }
+
+  /** Answers a request that the router has held back with an error that has a status. */
+  refuseHeld(exchange: Exchange, error: ChannelError): void {
+    const request = new ChannelRequest(exchange, this);
+    this.#observer.requestTaken(request);
+    admitRequest(request);
+    if (!request.isRefused) refuse(request, toRefusal(error), []);
   }
 
   /** Serves an exchange with another handler than the server's own. */

@@ -37,6 +37,8 @@ export class Listener implements EngineListener {
   readonly #address: Address;
   readonly #netServer: NetServer;
   readonly #tlsServer: TlsServer | undefined;
+  /** A PROXY header stands in front of the TLS handshake. */
+  readonly #isTlsBehindHeader: boolean;
   readonly #http2: Http2Limits | undefined;
   #tls: TlsOptions | undefined;
   #state: ListenerState = "new";
@@ -63,6 +65,7 @@ export class Listener implements EngineListener {
     // Last of all that may throw: the socket that systemd passes can be taken once.
     this.#address = toAddress(options, process.env, process.pid);
     const onSocket = (socket: Socket): void => this.#connections.accept(socket);
+    this.#isTlsBehindHeader = front?.tlsServer !== undefined;
     if (front === undefined && this.#tls !== undefined) {
       this.#tlsServer = createTls(this.#tls, onSocket);
       this.#netServer = this.#tlsServer;
@@ -103,7 +106,7 @@ export class Listener implements EngineListener {
     await listen(this.#netServer, this.#address, this.#options.backlog ?? SERVE_DEFAULTS.backlog);
     this.#bound = this.#netServer.address();
     this.#moveTo("listening");
-    if (this.isUnix && this.#connections.front?.tlsServer !== undefined) {
+    if (this.isUnix && this.#isTlsBehindHeader) {
       this.#close();
       throw new ChannelError("BAD_OPTION", "proxyProtocol with tls wants TCP, and fd is a Unix socket");
     }

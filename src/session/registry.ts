@@ -63,6 +63,8 @@ export class Sessions implements SessionContext {
   readonly budget: BufferBudget;
   readonly received: BufferBudget;
   readonly debug: DebugLog | undefined;
+  /** The id of this process, with which its tokens begin; undefined where no other process is asked for them. */
+  process: string | undefined;
   readonly #limits: SessionLimits;
   readonly #isProxy: (address: string) => boolean;
   readonly #open = new Map<string, OpenSession>();
@@ -102,7 +104,8 @@ export class Sessions implements SessionContext {
   }
 
   newToken(): string {
-    return randomBytes(TOKEN_BYTES).toString("base64url");
+    const random = randomBytes(TOKEN_BYTES).toString("base64url");
+    return this.process === undefined ? random : `${this.process}.${random}`;
   }
 
   add(session: OpenSession): void {
@@ -118,6 +121,10 @@ export class Sessions implements SessionContext {
     if (kept.network !== undefined) this.#networks.set(kept.network, (this.#networks.get(kept.network) ?? 0) + 1);
   }
 
+  has(token: string): boolean {
+    return this.#open.has(token);
+  }
+
   /** Returns undefined for an unknown token, and for one of another identity or path. */
   find(token: string, identity: string | undefined, path: string): OpenSession | undefined {
     const session = this.#open.get(token);
@@ -129,7 +136,7 @@ export class Sessions implements SessionContext {
    * the target names no session.
    */
   maxPostBytes(target: string): number | undefined {
-    const token = /[?&]session=([\w-]{22})(?:&|$)/.exec(target)?.[1];
+    const token = /[?&]session=((?:[\w-]{11}\.)?[\w-]{22})(?:&|$)/.exec(target)?.[1];
     const session = token === undefined ? undefined : this.#open.get(token);
     if (session === undefined || !originForm(target).startsWith(`${session.path}?`)) return undefined;
     return MAX_GROWTH * session.maxMessageBytes + EXTRA_BYTES;

@@ -9,6 +9,7 @@ import type { ResponseHead } from "../codec/http1-response.ts";
 import type { WebSocketRequestKind } from "../codec/ws-handshake.ts";
 import type { Compression } from "../protocol/compression.ts";
 import type { EncodedBody } from "../protocol/encoded-message.ts";
+import type { ByteStream } from "./io/byte-stream.ts";
 import type { Transport } from "./transport.ts";
 
 /** The head of a request, as any server has read it. */
@@ -92,6 +93,8 @@ export interface Exchange {
    * `onGone` follows soon. Does nothing if the server has no way to find out, or the response has begun.
    */
   probe(): void;
+  /** Tells a client that waits for an answer that its request is in the right hands: an interim response. */
+  sendInterim?(): void;
   /** The client has ended its side: drops the connection after a while in which nothing was written or unsent. */
   endWhenSilent(): void;
 
@@ -100,6 +103,19 @@ export interface Exchange {
    * the connection over. The handshake has been checked above. The transport delivers nothing until its `open` is called.
    */
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport;
+
+  /**
+   * Switches to WebSocket like `acceptWebSocket`, for an owner that passes the bytes on as they are. It sets the listener of the
+   * stream at once, and resumes it. Missing where the server keeps the bytes for itself.
+   */
+  acceptBytes?(fields: readonly string[]): SwitchedStream;
+}
+
+/** A connection that was handed over. */
+export interface SwitchedStream {
+  readonly stream: ByteStream;
+  /** Bytes that arrived behind the request. */
+  readonly rest: Uint8Array | undefined;
 }
 
 /** The part of an exchange that a response is written to. */

@@ -13,7 +13,7 @@ import type { ByteStream, ByteStreamListener } from "../io/byte-stream.ts";
 import type { Flushable, Flusher } from "../io/flusher.ts";
 import { FLUSH_BYTES } from "../limits.ts";
 import { ClientProbe, SilenceWatch } from "./client-probe.ts";
-import { type ExchangeOwner, Http1Exchange } from "./exchange.ts";
+import { type Client, type ExchangeOwner, Http1Exchange } from "./exchange.ts";
 import { type Awaited, type Http1Timeouts, Inactivity } from "./inactivity.ts";
 import { ReceivedMemory } from "./received-memory.ts";
 
@@ -93,7 +93,7 @@ interface BodyReader {
 
 export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner {
   readonly stream: ByteStream;
-  readonly client: Pick<ByteStream, "remoteAddress">;
+  readonly client: Client;
   readonly connection: Http1Connection;
   readonly context: Http1Context;
   #state: DriverState = STATES.reading;
@@ -118,7 +118,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   #requests = 0;
 
   /** `client`: the stream itself, or the client of the proxy that it comes from. */
-  constructor(stream: ByteStream, context: Http1Context, client: Pick<ByteStream, "remoteAddress"> = stream) {
+  constructor(stream: ByteStream, context: Http1Context, client: Client = stream) {
     this.stream = stream;
     this.client = client;
     this.context = context;
@@ -246,6 +246,10 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
       () => this.bufferedAmount > 0,
       () => this.abort(),
     );
+  }
+
+  sendInterim(): void {
+    if (this.connection.sendInterim()) this.flush();
   }
 
   /** Drops the connection, after writing the output of earlier answers: it may wait for the turn's end. */

@@ -9,7 +9,7 @@ import { hasListMember } from "../../codec/http1-syntax.ts";
 import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";
 import type { Http1Connection } from "../../protocol/http1.ts";
-import type { Exchange, ExchangeListener, WebSocketOptions } from "../exchange.ts";
+import type { Exchange, ExchangeListener, SwitchedStream, WebSocketOptions } from "../exchange.ts";
 import type { ByteStream } from "../io/byte-stream.ts";
 import type { Transport } from "../transport.ts";
 import { type WebSocketContext, WebSocketTransport } from "../websocket/transport.ts";
@@ -17,9 +17,12 @@ import { switchingFields } from "./switching-fields.ts";
 
 const NO_FIELDS: readonly string[] = [];
 
+/** The end of the client's connection: that of the stream, or of the proxy or process that passes the bytes on. */
+export type Client = Pick<ByteStream, "remoteAddress" | "isEncrypted">;
+
 export interface ExchangeOwner {
   readonly stream: ByteStream;
-  readonly client: Pick<ByteStream, "remoteAddress">;
+  readonly client: Client;
   readonly connection: Http1Connection;
   readonly context: WebSocketContext;
   /** True while the connection is not read, because the application does not take the bytes. */
@@ -36,6 +39,7 @@ export interface ExchangeOwner {
   abort(): void;
   probe(): void;
   endWhenSilent(): void;
+  sendInterim(): void;
   /** The stream, and the bytes behind the request, belong to another protocol from now on. */
   handOver(): void;
 }
@@ -60,7 +64,7 @@ export class Http1Exchange implements Exchange {
   }
 
   get scheme(): "http" | "https" {
-    return this.#owner.stream.isEncrypted ? "https" : "http";
+    return this.#owner.client.isEncrypted ? "https" : "http";
   }
 
   get remoteAddress(): string | undefined {
@@ -154,6 +158,10 @@ export class Http1Exchange implements Exchange {
     if (this.#isLive()) this.#owner.endWhenSilent();
   }
 
+  sendInterim(): void {
+    if (this.#isLive() && this.head.minor === 1) this.#owner.sendInterim();
+  }
+
   #forPage(response: ResponseHead): ResponseHead {
     if (this.pageFields === undefined) return response;
     return { status: response.status, fields: withPageFields(response.fields, this.pageFields) };
@@ -167,6 +175,14 @@ export class Http1Exchange implements Exchange {
     stream.listener = transport;
     transport.begins(rest);
     return transport;
+  }
+
+  acceptBytes(fields: readonly string[]): SwitchedStream {
+    const { connection, stream } = this.#owner;
+    const rest = connection.upgrade([...switchingFields(this.head.fields), ...fields]);
+    this.#owner.flush();
+    this.#owner.handOver();
+    return { stream, rest };
   }
 
   /** Fields of the answer by which the connection itself refuses this request, in addition to that answer's own. */

@@ -8,7 +8,7 @@ import { fieldsBeside, joinFields, withoutContentFields, withPageFields } from "
 import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
 import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";
-import type { Exchange, ExchangeListener, WebSocketOptions } from "../exchange.ts";
+import type { Exchange, ExchangeListener, SwitchedStream, WebSocketOptions } from "../exchange.ts";
 import type { Http1Context } from "../http1/driver.ts";
 import { Inactivity } from "../http1/inactivity.ts";
 import { ReceivedMemory } from "../http1/received-memory.ts";
@@ -266,16 +266,21 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
   endWhenSilent(): void {}
 
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport {
+    const { stream } = this.acceptBytes(fields);
+    const transport = new WebSocketTransport(stream, this.#context, options);
+    stream.listener = transport;
+    transport.begins(undefined);
+    return transport;
+  }
+
+  acceptBytes(fields: readonly string[]): SwitchedStream {
     // Throws before anything changes.
     const set = withoutContentFields(this.#otherApi?.presetFields() ?? NO_FIELDS);
     this.#sendHead(this.#toFields({ status: 200, fields }, undefined, set), false);
     this.#moveTo("handedOver");
     this.#releaseMemory();
     this.#context.onExchangeEnd(this, 200);
-    const transport = new WebSocketTransport(this.#stream, this.#context, options);
-    this.#stream.listener = transport;
-    transport.begins(undefined);
-    return transport;
+    return { stream: this.#stream, rest: undefined };
   }
 
   onReadable(): void {

@@ -6,8 +6,8 @@ import { ProxyProtocolDecoder, type ProxyProtocolHeader } from "../../codec/prox
 import type { ByteStream, ByteStreamListener } from "./byte-stream.ts";
 
 export interface ProxyListenerOwner {
-  /** The connection begins with `rest`. Sets another listener. */
-  headerRead(header: ProxyProtocolHeader, rest: Uint8Array | undefined): void;
+  /** The connection begins with `rest`. `extensions`: the TLVs of a binary header. Sets another listener. */
+  headerRead(header: ProxyProtocolHeader, rest: Uint8Array | undefined, extensions: Uint8Array): void;
   /** The header is malformed, or missing. Sets another listener, or destroys the stream. */
   headerRefused(error: ChannelError): void;
 }
@@ -39,7 +39,7 @@ export class ProxyListener implements ByteStreamListener {
       this.#owner.headerRefused(error);
       return;
     }
-    if (header !== undefined) this.#owner.headerRead(header, this.#decoder.takeRest());
+    if (header !== undefined) this.#owner.headerRead(header, this.#decoder.takeRest(), this.#decoder.extensions);
   }
 
   /** The peer has ended before its header: no request needs an answer. */

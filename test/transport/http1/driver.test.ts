@@ -691,7 +691,7 @@ describe("Http1Driver: a stream that comes from a proxy", () => {
   it("gives its requests the address of the proxy's client, and none where the proxy names none", () => {
     const { stream, driver, exchanges } = bench();
     for (const remoteAddress of [stream.remoteAddress, "198.51.100.9", undefined]) {
-      const client = remoteAddress === stream.remoteAddress ? undefined : { remoteAddress };
+      const client = remoteAddress === stream.remoteAddress ? undefined : { remoteAddress, isEncrypted: false };
       stream.listener = new Http1Driver(stream, driver.context, client);
       stream.arrive(get("/"));
       assert.equal(exchanges.at(-1)!.remoteAddress, remoteAddress);

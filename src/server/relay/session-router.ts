@@ -1,0 +1,167 @@
+// Finds the process that has the session of a request: this one, another one, which is asked, or the session store, from which
+// this process takes it. PROTOCOL.md is kept by the ends; here a request is only brought to the right one.
+//
+// A request that may have reached a session elsewhere is never answered here as if there were no such session: its client
+// would lose messages. It loses its connection instead, or is told to come back (503).
+
+import type { SessionStore } from "../../backplane/session-store.ts";
+import { ChannelError } from "../../base/errors.ts";
+import type { Exchange } from "../../transport/exchange.ts";
+import { NOT_HERE_FIELDS, NOT_HERE_STATUS } from "./not-here.ts";
+import type { ProcessDirectory } from "./process-directory.ts";
+import { RelayedRequest, type RelayOutcome } from "./relayed-request.ts";
+
+/** The sessions of this process, and the handler that serves their requests. */
+export interface SessionHome {
+  /** True if the session is open here, or was taken and is not open yet. */
+  has(token: string): boolean;
+  /** True while this process gives up the session: its next owner is not known yet. */
+  isLeaving(token: string): boolean;
+  /** This process has taken the session from the store: the handler opens it. */
+  restore(token: string, snapshot: Uint8Array): void;
+  /** Serves a request that was held back. */
+  serve(exchange: Exchange): void;
+  /** Answers a request that was held back with this error. */
+  refuse(exchange: Exchange, error: ChannelError): void;
+  report(error: unknown): void;
+}
+
+export interface RouterOptions {
+  readonly home: SessionHome;
+  readonly store: SessionStore;
+  readonly directory: ProcessDirectory;
+}
+
+/** How long a process that has taken a session may need until it claims it, in milliseconds: a client's way to come back. */
+export const LEASE_MS = 120_000;
+/** Most processes that are asked for one request: a session moves at most so often meanwhile. */
+const MAX_ROUNDS = 4;
+
+const TOKEN = /[?&]session=(([\w-]{11})\.[\w-]{22})(?:&|$)/;
+
+interface Named {
+  readonly token: string;
+  /** The process in which the session began. */
+  readonly process: string;
+}
+
+export class SessionRouter {
+  readonly #home: SessionHome;
+  readonly #store: SessionStore;
+  readonly #directory: ProcessDirectory;
+  readonly #relays = new Set<RelayedRequest>();
+  /** Requests that were passed on so far. */
+  relayed = 0;
+  /** Sessions that were taken from the store so far. */
+  taken = 0;
+
+  constructor({ home, store, directory }: RouterOptions) {
+    this.#home = home;
+    this.#store = store;
+    this.#directory = directory;
+  }
+
+  /** The number of requests that are being passed on, WebSockets among them. */
+  get openRelays(): number {
+    return this.#relays.size;
+  }
+
+  /** Takes a request of a client. False if it concerns no session, or one that is here: the caller serves it. */
+  takes(exchange: Exchange): boolean {
+    const named = sessionOf(exchange);
+    if (named === undefined) return false;
+    if (this.#home.isLeaving(named.token)) {
+      exchange.abort();
+      return true;
+    }
+    if (this.#home.has(named.token)) return false;
+    void this.#route(exchange, named);
+    return true;
+  }
+
+  /** Takes a request that another process has passed on. It is never passed on again. */
+  takeRelayed(exchange: Exchange): void {
+    const named = sessionOf(exchange);
+    if (named !== undefined && this.#home.has(named.token) && !this.#home.isLeaving(named.token)) {
+      this.#home.serve(exchange);
+    } else if (named !== undefined && this.#home.isLeaving(named.token)) exchange.abort();
+    else exchange.respond({ status: NOT_HERE_STATUS, fields: NOT_HERE_FIELDS }, null);
+  }
+
+  /** Drops all requests that are being passed on: their clients ask another process. */
+  dropRelays(): void {
+    for (const relay of this.#relays) relay.drop();
+  }
+
+  async #route(exchange: Exchange, named: Named): Promise<void> {
+    const relay: RelayedRequest = new RelayedRequest(exchange, () => this.#relays.delete(relay));
+    this.#relays.add(relay);
+    try {
+      const found = await this.#find(relay, named);
+      if (found === "answered" || relay.isOver) return;
+      relay.release();
+      if (found === "here") this.#home.serve(exchange);
+      else this.#home.refuse(exchange, new ChannelError("SESSION_UNREACHABLE"));
+    } catch (error) {
+      if (relay.isOver) return;
+      relay.release();
+      // Without its store a process cannot know where the session is.
+      if (!(error instanceof ChannelError)) this.#home.report(error);
+      this.#home.refuse(exchange, new ChannelError("SESSION_UNREACHABLE", undefined, { cause: error }));
+    }
+  }
+
+  /**
+   * - answered: another process has answered, or the client has left
+   * - here: this process has the session, or nobody has it
+   * - away: somebody may have it, and cannot be asked now
+   */
+  async #find(relay: RelayedRequest, { token, process }: Named): Promise<"answered" | "here" | "away"> {
+    const { id } = this.#directory;
+    const first = process === id ? "notHere" : await this.#ask(relay, process);
+    if (first === "answered") return "answered";
+    let from: string | undefined;
+    for (let round = 1; round < MAX_ROUNDS; round++) {
+      const answer = await this.#store.take(token, id, { ttlMs: LEASE_MS, from });
+      if (relay.isOver) return "answered";
+      if (answer.type === "taken") {
+        this.taken += 1;
+        this.#home.restore(token, answer.snapshot);
+        return "here";
+      }
+      if (answer.type === "unknown") return mayLive(first) ? "away" : "here";
+      const { owner, isClaimed } = answer;
+      // It was here, and is over; or it was opened while the store was asked.
+      if (owner === id) return "here";
+      const outcome = await this.#ask(relay, owner);
+      if (outcome === "answered") return "answered";
+      // It has not begun to use the session: the one that takes it now is the only one that will (`claim`).
+      if (!isClaimed && outcome !== "notHere") from = owner;
+      else if (isClaimed && mayLive(outcome)) return "away";
+      // The process that had it has died.
+      else if (isClaimed && outcome !== "notHere") return "here";
+    }
+    return "away";
+  }
+
+  async #ask(relay: RelayedRequest, process: string): Promise<RelayOutcome | "unannounced" | "elsewhere"> {
+    const target = await this.#directory.find(process);
+    if (relay.isOver) return "answered";
+    if (typeof target === "string") return target;
+    const outcome = await relay.ask(target(relay.exchange));
+    if (outcome === "answered") this.relayed += 1;
+    // Its address is announced for a while longer.
+    if (outcome === "unreachable") this.#directory.ended(process);
+    return outcome;
+  }
+}
+
+/** True if the process that was asked may be alive, with the session. */
+function mayLive(outcome: RelayOutcome | "unannounced" | "elsewhere"): boolean {
+  return outcome === "silent" || outcome === "elsewhere";
+}
+
+function sessionOf({ head }: Exchange): Named | undefined {
+  const [, token, process] = TOKEN.exec(head.target) ?? [];
+  return token === undefined || process === undefined ? undefined : { token, process };
+}
