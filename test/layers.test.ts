@@ -68,7 +68,7 @@ const ABOVE_THE_SEAM = ["channel", "request", "session", "group"];
 const MAY_COMPARE_KINDS: ReadonlyMap<string, string> = new Map([
   ["channel/public-channel.ts", "the contract has `isWebSocket`; a channel of another make has no other facts"],
   ["session/open-session.ts", "it chooses the carrier that a request becomes, by the name in its query"],
-  ["session/transport.ts", "it has a carrier of each kind in turn, and says on each what that can carry"],
+  ["session/current-carrier.ts", "it has a carrier of each kind in turn, and says on each what that can carry"],
   ["session/liveness.ts", "the time limits of a poll differ from those of other carriers"],
 ]);
 

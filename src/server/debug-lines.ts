@@ -1,5 +1,5 @@
-// Writes the lines for NODE_DEBUG=unichannel: one for each connection, handshake, refusal and channel. `session/transport.ts`
-// writes those of sessions. No line has a query, a header field with credentials or a whole token.
+// Writes the lines for NODE_DEBUG=unichannel: one for each connection, handshake, refusal and channel. `session/transport.ts` and
+// `session/ending.ts` write those of sessions. No line has a query, a header field with credentials or a whole token.
 
 import { debuglog } from "node:util";
 import { type DebugLog, quoted } from "../base/debug-log.ts";

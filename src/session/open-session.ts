@@ -120,9 +120,9 @@ function acceptCarrier(
     return refuse(request, { status: 406, message: "a session's GET accepts text/event-stream, or has mode=poll" });
   }
   const found = token === null ? undefined : sessionsOf(request).find(token, options.identity, path);
-  if (found?.transport.isLate(attempt))
+  if (found?.transport.session.isLate(attempt))
     return refuse(request, { status: 409, message: "a later request has taken the session up" });
-  if (found?.transport.canResume(after)) {
+  if (found?.transport.session.canResume(after)) {
     const isPrompt = query.get("park") === "0";
     found.transport.attach(toCarrier(request, options, own), { after, attempt, isResumed: true, isPrompt });
     request.opened(found.channel);

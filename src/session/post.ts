@@ -127,7 +127,7 @@ class PostIntake {
     if (numbered.length === 0) return this.#acknowledgement(200);
     if (!this.#mayBeTaken) {
       if (this.#isTooMuch) return NO_ROOM;
-      await this.#posts.wait(() => this.#mayBeTaken || this.#isInVain, transport.settings.heartbeatMs / 2);
+      await this.#posts.wait(() => this.#mayBeTaken || this.#isInVain, transport.session.settings.heartbeatMs / 2);
     }
     if (transport.isOver) return SESSION_OVER;
     if (!this.#mayBeTaken) return this.#acknowledgement(200);
@@ -160,7 +160,7 @@ class PostIntake {
   }
 
   get #mayBeTaken(): boolean {
-    return (this.#leavesNoGap || this.#posts.isFirst(this.#post)) && this.#transport.hasRoom;
+    return (this.#leavesNoGap || this.#posts.isFirst(this.#post)) && this.#transport.session.incoming.isFree;
   }
 
   get #leavesNoGap(): boolean {

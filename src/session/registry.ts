@@ -117,7 +117,7 @@ export class Sessions implements SessionContext {
       path: detached(path),
       network: network === undefined ? undefined : detached(network),
     };
-    this.#open.set(transport.token, kept);
+    this.#open.set(transport.session.token, kept);
     if (kept.network !== undefined) this.#networks.set(kept.network, (this.#networks.get(kept.network) ?? 0) + 1);
   }
 

@@ -1,31 +1,52 @@
-// The server's end of a session's numbers (`protocol/session.ts`): the budget counts the records that are kept for the
-// client, and over a WebSocket only messages that the application has taken are acknowledged.
+// The part of a session that outlives its carriers, all of it, and nothing else: its token and settings, the numbers and the
+// kept records of `protocol/session.ts`, the received messages that wait, how it ends, and the client's last attempt. A process
+// that takes a session over needs exactly this.
 
 import type { NumberedRecord } from "../codec/session-record.ts";
 import { type CompactRecord, Session } from "../protocol/session.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
-import type { Incoming } from "./incoming.ts";
+import type { SessionContext, SessionSettings } from "./context.ts";
+import { Incoming } from "./incoming.ts";
+import { SessionState } from "./state.ts";
 
 type KeptRecord = CompactRecord<NumberedRecord>;
 
 export class ServerSession extends Session<KeptRecord> {
+  readonly token: string;
+  readonly settings: SessionSettings;
+  readonly incoming: Incoming;
+  readonly state: SessionState = new SessionState();
+  /** The highest attempt number that has resumed the session; undefined if its client does not number its attempts. */
+  attempt: number | undefined;
+  /** Counts all kept records, even those of a session with a carrier, as a client may read and never acknowledge. */
   readonly #budget: BufferBudget;
-  readonly #incoming: Incoming;
   /** The value of `taken` when the application closed: later messages are dropped, and not acknowledged. */
   #takenAtClose: number | undefined;
   /** The number of the last record for which the client was asked to acknowledge at once. */
   #askedFor: number | undefined;
 
-  /** `budget`: all kept records count, even with a carrier, as a client may read and never acknowledge. */
-  constructor(budget: BufferBudget, incoming: Incoming) {
+  constructor(token: string, settings: SessionSettings, { budget, received }: SessionContext) {
     super();
+    this.token = token;
+    this.settings = settings;
     this.#budget = budget;
-    this.#incoming = incoming;
+    this.incoming = new Incoming(received);
   }
 
   /** The number of the last of the client's records that is not waiting for the application. */
   get taken(): number {
-    return this.#takenAtClose ?? this.received - this.#incoming.untaken;
+    return this.#takenAtClose ?? this.received - this.incoming.untaken;
+  }
+
+  /** True if a client that has the records up to `after` may resume: they were sent, and something is left to send. */
+  canResume(after: number): boolean {
+    if (this.state.isOver || after > this.sent) return false;
+    return this.state.isOpen || after < this.sent;
+  }
+
+  /** True for a request that comes late: one with a higher attempt number has resumed the session. */
+  isLate(attempt: number | undefined): boolean {
+    return attempt !== undefined && this.attempt !== undefined && attempt < this.attempt;
   }
 
   stopTaking(): void {
@@ -66,7 +87,9 @@ export class ServerSession extends Session<KeptRecord> {
     return isNew;
   }
 
+  /** Ends the session: forgets the kept records, and the messages that wait. */
   override end(): void {
+    this.incoming.clear();
     this.#budget.change(this.bufferedAmount, 0);
     super.end();
   }
