@@ -9,6 +9,7 @@ export type {
   HistoryLimits,
 } from "./backplane/backplane.ts";
 export { MemoryBackplane } from "./backplane/memory.ts";
+export { type MemorySessions, type MemorySessionsOptions, memorySessions } from "./backplane/memory-sessions.ts";
 export type { SessionStore, TakeOptions, TakeResult } from "./backplane/session-store.ts";
 export type { Clock } from "./base/clock.ts";
 export { ChannelError, type ErrorCode } from "./base/errors.ts";
