@@ -34,6 +34,10 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
     return this.#handlers.drain !== undefined;
   }
 
+  get hasSave(): boolean {
+    return this.#handlers.save !== undefined;
+  }
+
   /** Returns a function that removes the handler; it does nothing once another one has been set. */
   set<Name extends keyof SessionHandlers>(name: Name, handler: Handler<Name>): () => void {
     checkHandler(name, handler);
@@ -83,6 +87,17 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
   resumed(): void {
     const { resumed } = this.#handlers;
     if (resumed !== undefined) void guardCall(resumed, this.channel, undefined, this, "resumed");
+  }
+
+  /** Asks the application for the state of a session that leaves this process. Rejects with what the handler throws. */
+  async save(): Promise<unknown> {
+    return this.#handlers.save?.(this.channel);
+  }
+
+  /** The setup of a session that has come from another process. */
+  restored(state: unknown): Handler<"open"> | undefined {
+    const { restored } = this.#handlers;
+    return restored === undefined ? undefined : (channel) => restored(channel, state);
   }
 
   transportChanged(kind: TransportKind): void {

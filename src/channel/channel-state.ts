@@ -8,32 +8,38 @@ import { type LinkedState, linkStates } from "../base/linked-states.ts";
  * - open: messages are delivered
  * - closingInSetup, closing: nothing can be sent any more; earlier messages may be still unsent
  * - closedInSetup, closed: the transport has ended; the application may still be busy with the last message
+ * - left: the session goes on in another process, or is on its way there; nothing is called any more
  * - ending: close handlers are running
  * - ended: close handlers have run
  */
-type StateName = "settingUp" | "open" | "closingInSetup" | "closing" | "closedInSetup" | "closed" | "ending" | "ended";
+type StateName =
+  | ("settingUp" | "open" | "closingInSetup" | "closing" | "closedInSetup" | "closed")
+  | ("left" | "ending" | "ended");
 
 /**
  * - setUp: the setup has returned, or its promise has settled
  * - close: the last message was sent, or the channel was closed here
  * - reopen: the last message could not be sent, and `send` throws
  * - transportEnd: the transport has ended
+ * - leave: the session is on its way to another process
+ * - stay: it cannot leave, and ends here
  * - tellEnd: the setup, the transport and the inbox have ended, so that the close handlers may run
  * - tellLate: a close handler is added after the end
  * - endTold: the close handlers have returned
  */
-const STEPS = ["setUp", "close", "reopen", "transportEnd", "tellEnd", "tellLate", "endTold"] as const;
+const STEPS = ["setUp", "close", "reopen", "transportEnd", "leave", "stay", "tellEnd", "tellLate", "endTold"] as const;
 
 type Step = (typeof STEPS)[number];
 
 /** Every move. A step that is missing in a state has no effect there. */
 const MOVES: Record<StateName, Partial<Record<Step, StateName>>> = {
   settingUp: { setUp: "open", close: "closingInSetup", transportEnd: "closedInSetup" },
-  open: { close: "closing", transportEnd: "closed" },
+  open: { close: "closing", transportEnd: "closed", leave: "left" },
   closingInSetup: { setUp: "closing", reopen: "settingUp", transportEnd: "closedInSetup" },
-  closing: { reopen: "open", transportEnd: "closed" },
+  closing: { reopen: "open", transportEnd: "closed", leave: "left" },
   closedInSetup: { setUp: "closed" },
   closed: { tellEnd: "ending" },
+  left: { stay: "closing" },
   ending: { endTold: "ended" },
   ended: { tellLate: "ending" },
 };

@@ -36,6 +36,16 @@ export interface SessionHandlers<In = Message, Out = SendData, Attachment = unkn
   extends ChannelHandlers<In, Out, Attachment> {
   /** The client is back on another connection; no message was lost. */
   resumed?: ((channel: Channel<In, Out, Attachment>) => unknown) | undefined;
+  /**
+   * The server stops, and the session goes on in another process (`sessions` of `serve`). Returns what that process needs to know of
+   * the client: a JSON value, or a promise of one. The last callback here: no `close` follows. If it throws, the session ends.
+   */
+  save?: ((channel: Channel<In, Out, Attachment>) => unknown) | undefined;
+  /**
+   * The session has come from another process, in place of `open`, with what `save` returned there: undefined if there is no `save`.
+   * Messages wait until a returned promise settles.
+   */
+  restored?: ((channel: Channel<In, Out, Attachment>, state: unknown) => unknown) | undefined;
   /** The session has moved to another kind of transport. */
   transport?: ((kind: TransportKind, channel: Channel<In, Out, Attachment>) => unknown) | undefined;
 }
@@ -43,7 +53,7 @@ export interface SessionHandlers<In = Message, Out = SendData, Attachment = unkn
 /** The names of `SessionHandlers`. Those of a plain channel are among them; `resumed` and `transport` never happen to one. */
 export const HANDLER_NAMES: readonly (keyof SessionHandlers)[] = [
   ...(["open", "message", "receive", "ping", "pong", "drain"] as const),
-  ...(["close", "error", "resumed", "transport"] as const),
+  ...(["close", "error", "resumed", "transport", "save", "restored"] as const),
 ];
 
 /** A channel with messages and an attachment of any type. */

@@ -18,9 +18,12 @@ export type ErrorSource =
   | "close"
   | "resumed"
   | "transport"
+  | "save"
+  | "restored"
   | "signal"
   | "send"
   | "connection"
+  | "sessions"
   | "listener";
 
 /** The effect of a send when `bufferedAmount` has reached `maxBufferedBytes`. */

@@ -80,9 +80,13 @@ export class Inbox {
   /** True when the transport has ended: no more messages come. */
   #isComplete = false;
   #isReadingPaused = false;
+  /** True while the session leaves this process: nothing more is handed to the application. */
+  #isHeld = false;
   /** Undefined while nothing waits. */
   #waiting: Queue<Message> | undefined;
   #waitingBytes = 0;
+  /** The message whose receiver, or loop, is not done with it. */
+  #current: Message | undefined;
   /** Messages that were dropped because the application had closed the channel. */
   #undelivered = 0;
   /** Calls of `pull` without a message so far. Made by the first call. */
@@ -118,9 +122,14 @@ export class Inbox {
     return this.#state === STATES.ended;
   }
 
+  /** True if the application is done with each message that it was handed. */
+  get isIdle(): boolean {
+    return this.#current === undefined;
+  }
+
   accept(message: Message): void {
     if (this.#isComplete || this.#isDiscarding()) return;
-    if (this.#state === STATES.ready && this.#waiting === undefined) this.#deliver(message);
+    if (this.#state === STATES.ready && this.#waiting === undefined && !this.#isHeld) this.#deliver(message);
     else this.#acceptLater(message);
   }
 
@@ -134,6 +143,20 @@ export class Inbox {
   discard(): void {
     this.#undelivered += this.length;
     this.#drop();
+  }
+
+  /** Hands no more messages to the application, which is told nothing: `takeAll` follows, or the end. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** Hands over the messages with which the application is not done, to go on elsewhere. Later ones are dropped. */
+  takeAll(): readonly Message[] {
+    const messages = this.#current === undefined ? [] : [this.#current];
+    for (let next = this.#waiting?.shift(); next !== undefined; next = this.#waiting?.shift()) messages.push(next);
+    this.#drop();
+    this.#answerPulls();
+    return messages;
   }
 
   /** Counts a message that arrived after the application had closed the channel. */
@@ -151,8 +174,10 @@ export class Inbox {
   pull(): Promise<IteratorResult<Message, undefined>> {
     this.#pulls ??= new Queue();
     this.#moveTo(this.#state.pull);
-    const message = this.#take();
+    this.#current = undefined;
+    const message = this.#isHeld ? undefined : this.#take();
     if (message !== undefined) {
+      this.#current = message;
       this.#source.messageTaken?.();
       this.#resumeIfRoom();
       return Promise.resolve({ done: false, value: message });
@@ -165,6 +190,7 @@ export class Inbox {
   /** The loop that pulled is over, and no other can follow it: the messages that it has not taken are dropped. */
   stopPulling(): void {
     if (this.hasEnded) return;
+    this.#current = undefined;
     this.#drop();
     this.#answerPulls();
     this.#endIfDone();
@@ -178,8 +204,9 @@ export class Inbox {
   }
 
   #acceptLater(message: Message): void {
-    const pull = this.#pulls?.shift();
+    const pull = this.#isHeld ? undefined : this.#pulls?.shift();
     if (pull !== undefined) {
+      this.#current = message;
       pull({ done: false, value: message });
       return;
     }
@@ -205,7 +232,7 @@ export class Inbox {
   }
 
   #drain(): void {
-    while (this.#state === STATES.ready) {
+    while (this.#state === STATES.ready && !this.#isHeld) {
       const message = this.#take();
       if (message === undefined) break;
       this.#deliver(message);
@@ -219,7 +246,9 @@ export class Inbox {
     const received = this.#receiver.receive(message);
     if (received === undefined) return;
     this.#moveTo(this.#state.call);
+    this.#current = message;
     void received.then(() => {
+      this.#current = undefined;
       this.#moveTo(this.#state.settle);
       if (this.isPulled) this.#turnToPulls();
       this.#drain();
@@ -232,6 +261,7 @@ export class Inbox {
     while (this.#pulls!.length > 0) {
       const message = this.#take();
       if (message === undefined) return;
+      this.#current = message;
       this.#pulls!.shift()!({ done: false, value: message });
       this.#source.messageTaken?.();
     }

@@ -29,6 +29,7 @@ import { findOverflow, totalOverflow } from "./overflow.ts";
 import { positionOf, type Sendable, type SendData, type SendInit, type SendOptions, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
 
+const SERVICE_RESTART = 1012;
 /** The code that stands for a close frame without a code. A server sends such a frame only as an answer. */
 const NO_STATUS = 1005;
 
@@ -248,6 +249,42 @@ export class TransportChannel
   goAway(comeBackMs: number): void {
     if (this.#closing()) this.#endWith(() => this.#transport.goodbye(comeBackMs));
     if (!isClosed(this.#state)) this.#transport.serverStops?.();
+  }
+
+  /** True if no callback of the application is running that messages wait for, and no stream is being sent. */
+  get isIdle(): boolean {
+    return !isSettingUp(this.#state) && this.#inbox?.isIdle !== false && this.#outbox?.isBusy !== true;
+  }
+
+  /** The session is about to leave this process: the application gets no more messages. */
+  hold(): void {
+    this.#inbox?.hold();
+  }
+
+  /**
+   * The session leaves this process. From now on nothing is sent and no callback is called; `left` or `stay` follows. Returns the
+   * messages with which the application is not done; undefined if the channel cannot leave: it has ended, or a stream is
+   * being sent, or the setup is running.
+   */
+  leave(): readonly Message[] | undefined {
+    if (this.#outbox?.isBusy === true || !this.#moveTo(this.#state.leave)) return undefined;
+    return this.#inbox?.takeAll() ?? [];
+  }
+
+  /** The session is in another process, or in the store. No close handler runs: the conversation goes on. */
+  left(): void {
+    this.#status = closeStatus("server", SERVICE_RESTART, "the session has left this process");
+    this.#resolveDrained();
+    this.#abortSignal();
+    this.memberships?.channelEnded();
+    this.#context.channelEnded(this, this.#status);
+  }
+
+  /** The session could not leave: it ends, as with a server that stops. */
+  stay(comeBackMs: number): void {
+    if (!this.#moveTo(this.#state.stay)) return;
+    this.#abortSignal();
+    this.#endWith(() => this.#transport.goodbye(comeBackMs));
   }
 
   /** The server has stopped and waits for no callback any more: ends the channel even while one is running. */

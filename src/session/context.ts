@@ -24,6 +24,8 @@ export interface SessionContext {
   /** Prints a line for NODE_DEBUG; undefined if it is off. */
   readonly debug: DebugLog | undefined;
   sessionEnded(token: string): void;
+  /** The session is in the session store, or in another process. */
+  sessionLeft(token: string): void;
   /** A stopping server waits until this session is over: its next poll fetches the kept records. */
   lingeringBegan(token: string): void;
 }

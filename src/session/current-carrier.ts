@@ -32,6 +32,8 @@ export class CurrentCarrier implements Flushable {
   readonly #flusher: Flusher;
   /** Undefined while the client is away, and when the session is over. */
   #carrier: Carrier | undefined;
+  /** The carrier of a session that is about to leave this process. */
+  #suspended: Carrier | undefined;
   #isFlushQueued = false;
 
   constructor(kind: TransportKind, session: ServerSession, flusher: Flusher) {
@@ -103,8 +105,12 @@ export class CurrentCarrier implements Flushable {
     if (this.#carrier !== undefined) this.#start(this.#carrier);
   }
 
-  /** Writes a record that the session keeps. */
+  /** Writes a record that the session keeps; one of a session that waits for its claim is written later. */
   write(record: CompactRecord<NumberedRecord>): void {
+    if (this.#session.claim !== undefined) {
+      this.#session.claim.request();
+      return;
+    }
     if (this.#carrier === undefined) return;
     if (this.#carrier.isParked) this.#queueFlush();
     else this.#carrier.write(record);
@@ -143,9 +149,48 @@ export class CurrentCarrier implements Flushable {
     this.#carrier?.transport.resume?.();
   }
 
+  /** Writes the records that have waited for the claim on the session. */
+  claimed(): void {
+    if (this.isParked) this.#queueFlush();
+    else for (const record of this.#session.waited()) this.#carrier?.write(record);
+  }
+
+  /** Takes the carrier out of use, but does not end it: nothing is read or written any more. */
+  suspend(): void {
+    this.#suspended = this.release();
+    this.#suspended?.transport.pause?.();
+  }
+
+  /** The suspended carrier is used again: the session stays. */
+  resumeSuspended(owner: CarrierOwner): void {
+    const carrier = this.#suspended;
+    this.#suspended = undefined;
+    if (carrier === undefined) return;
+    carrier.owner = owner;
+    this.#carrier = carrier;
+    carrier.transport.resume?.();
+  }
+
+  /** Ends the suspended carrier: its client comes back, and finds the session in another process. */
+  endSuspended(): void {
+    const carrier = this.#suspended;
+    this.#suspended = undefined;
+    if (carrier === undefined) return;
+    // The answer says what the snapshot says. A client that gets none would count it as a failure of polls.
+    if (carrier.isParked && this.liveness.isConfirmed) {
+      carrier.write(this.#openRecord({ resumed: true }));
+      carrier.finish();
+    } else carrier.transport.terminate();
+  }
+
   /** Drops the connection. That of a poll need not be lost: the poll is ended by its answer. */
   terminate(): void {
     if (!this.isParked) this.#carrier?.transport.terminate();
+  }
+
+  /** Drops the connection, without an answer to a poll. */
+  drop(): void {
+    this.release()?.transport.terminate();
   }
 
   /** Ends the carrier of a session that is over. */
@@ -208,7 +253,7 @@ export class CurrentCarrier implements Flushable {
   /** Writes `open`, and everything that the client does not have. */
   #greet(carrier: Carrier, opening: Pick<OpenRecord, "resumed">): void {
     carrier.write(this.#openRecord(opening));
-    for (const record of this.#session.after()) carrier.write(record);
+    for (const record of this.#session.writable()) carrier.write(record);
   }
 
   #openRecord({ resumed }: Pick<OpenRecord, "resumed">): OpenRecord {

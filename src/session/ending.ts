@@ -78,6 +78,17 @@ export class Ending {
     this.#end(closeStatus("server", ABNORMAL));
   }
 
+  /** Another process has the session. Its client is told nothing: it finds that process, or is there already. */
+  elsewhere(): void {
+    const session = this.#session;
+    const status = closeStatus("server", SERVICE_RESTART, "another process has the session");
+    if (!session.state.endWith(status)) return;
+    session.end();
+    this.#carrier.drop();
+    this.#context.sessionLeft(session.token);
+    this.#owner.ended(status);
+  }
+
   /** The server stops: ends a session whose client is away, which cannot come back to it. */
   serverStops(): void {
     const { state } = this.#session;

@@ -66,6 +66,14 @@ export class Incoming {
     return this.#deliver("all");
   }
 
+  /** Hands over the messages that wait, to go on elsewhere. */
+  takeAll(): readonly (string | Uint8Array)[] {
+    const messages: (string | Uint8Array)[] = [];
+    for (let next = this.#messages?.shift(); next !== undefined; next = this.#messages?.shift()) messages.push(next);
+    this.clear();
+    return messages;
+  }
+
   clear(): void {
     this.#messages = undefined;
     this.#setBytes(0);

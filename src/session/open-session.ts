@@ -20,20 +20,14 @@ import type { WebSocketOptions } from "../transport/exchange.ts";
 import { HttpTransport } from "../transport/http/transport.ts";
 import { answerFields, answerOther, refuse } from "./answer.ts";
 import { type Carrier, PollCarrier, RECORD_STREAM, StreamCarrier, WebSocketCarrier } from "./carrier.ts";
-import type { SessionSettings } from "./context.ts";
 import { type AnySessionOptions, checkSessionOptions, type SessionOptions } from "./options.ts";
 import { acceptPost } from "./post.ts";
-import { sessionsOf } from "./registry.ts";
+import { type OpenSession, sessionsOf } from "./registry.ts";
+import { restoreSession } from "./restore.ts";
+import { toSessionSettings } from "./settings.ts";
 import { SessionTransport } from "./transport.ts";
 
-const HEARTBEAT_MS = 25_000;
-/** The server ticks once a second: with less, a client would take the silence between two ticks for the end. */
-const MIN_HEARTBEAT_MS = 1000;
-
 const LETTERED = new WeakMap<WebSocketOptions, WebSocketOptions>();
-
-/** Shared by all sessions without options of their own. */
-const DEFAULTS: SessionSettings = settingsOf(60_000, HEARTBEAT_MS, 25_000);
 
 /**
  * Opens a session for a request, or takes up the one whose token it carries: a channel that outlives its connection, the same
@@ -77,10 +71,10 @@ function accept(request: ChannelRequest, given: SessionHandlers, options: AnySes
     if (isForeign(request)) throw new ChannelError("FORBIDDEN_ORIGIN");
     if (request.isWebSocket || request.method === "GET") return acceptCarrier(request, handlers, options, own);
     if (request.method === "POST") {
-      const { query, path } = request;
+      const { query } = request;
       const context = contextOf(request);
       const from = toCount(query.get("from") ?? "", "from");
-      const session = sessionsOf(request).find(query.get("session") ?? "", options.identity, path);
+      const session = find(request, query.get("session") ?? "", handlers, options);
       const { maxMessageBytes = context.webSocket.maxMessageBytes } = options;
       return acceptPost(request, session, { from, maxMessageBytes, fields: answerFields(own) });
     }
@@ -109,7 +103,7 @@ function acceptCarrier(
   options: AnySessionOptions,
   own: readonly string[],
 ): TransportChannel {
-  const { query, path } = request;
+  const { query } = request;
   const token = query.get("session");
   const after = toCount(query.get("after") ?? "0", "after");
   const attempt = query.has("try") ? toCount(query.get("try")!, "try") : undefined;
@@ -119,7 +113,7 @@ function acceptCarrier(
   if (!request.isWebSocket && query.get("mode") !== "poll" && !request.acceptsEventStream) {
     return refuse(request, { status: 406, message: "a session's GET accepts text/event-stream, or has mode=poll" });
   }
-  const found = token === null ? undefined : sessionsOf(request).find(token, options.identity, path);
+  const found = token === null ? undefined : find(request, token, handlers, options);
   if (found?.transport.session.isLate(attempt))
     return refuse(request, { status: 409, message: "a later request has taken the session up" });
   if (found?.transport.session.canResume(after)) {
@@ -134,6 +128,21 @@ function acceptCarrier(
     contextOf(request).debug?.(`session ${shortToken(token)} not resumed: ${why}; the client gets a new one`);
   }
   return acceptFirst(request, handlers, options, { own, attempt });
+}
+
+/** Finds a session that is open here, or opens one that this process has taken from the session store. */
+function find(
+  request: ChannelRequest,
+  token: string,
+  handlers: SessionHandlers,
+  options: AnySessionOptions,
+): OpenSession | undefined {
+  const sessions = sessionsOf(request);
+  const { identity } = options;
+  const found = sessions.find(token, identity, request.path);
+  if (found !== undefined) return found;
+  const taken = sessions.findTaken(token, identity, request.path);
+  return taken === undefined ? undefined : restoreSession(request, taken, handlers, options);
 }
 
 /** Opens a session and accepts the request as its first carrier. Throws TOO_MANY_SESSIONS before anything is sent. */
@@ -189,18 +198,6 @@ function lettered(settings: WebSocketOptions): WebSocketOptions {
 function requireProtocol(offered: readonly string[]): string {
   if (offered.includes(SESSION_PROTOCOL)) return SESSION_PROTOCOL;
   throw new ChannelError("BAD_HANDSHAKE", `a session's WebSocket offers the sub-protocol ${SESSION_PROTOCOL}`);
-}
-
-function toSessionSettings(options: AnySessionOptions): SessionSettings {
-  const { resumeMs, heartbeatMs, parkMs } = options;
-  if ((resumeMs ?? parkMs ?? heartbeatMs) === undefined) return DEFAULTS;
-  return settingsOf(resumeMs ?? DEFAULTS.resumeMs, heartbeatMs ?? DEFAULTS.heartbeatMs, parkMs ?? DEFAULTS.parkMs);
-}
-
-function settingsOf(resumeMs: number, wantedHeartbeatMs: number, parkMs: number): SessionSettings {
-  const heartbeatMs = Math.max(wantedHeartbeatMs, MIN_HEARTBEAT_MS);
-  const heartbeat = { pingIntervalMs: heartbeatMs, pongTimeoutMs: heartbeatMs };
-  return { resumeMs, heartbeatMs, parkMs: Math.min(parkMs, heartbeatMs), heartbeat };
 }
 
 function toCount(text: string, name: string): number {

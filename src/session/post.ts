@@ -94,7 +94,7 @@ class PostIntake {
     this.#posts = posts;
     this.#settings = settings;
     this.#received = contextOf(request).received;
-    this.#post = posts.enter(settings.from);
+    this.#post = posts.enter(settings.from, () => request.exchange.abort());
   }
 
   /** Never rejects: nothing awaits it. */
@@ -125,6 +125,7 @@ class PostIntake {
     transport.takeAcks(records);
     const numbered = records.filter(isNumbered);
     if (numbered.length === 0) return this.#acknowledgement(200);
+    transport.session.claim?.request();
     if (!this.#mayBeTaken) {
       if (this.#isTooMuch) return NO_ROOM;
       await this.#posts.wait(() => this.#mayBeTaken || this.#isInVain, transport.session.settings.heartbeatMs / 2);
@@ -140,6 +141,7 @@ class PostIntake {
     for (let i = 0; i < records.length; i += TURN_RECORDS) {
       if (i > 0) await new Promise(setImmediate);
       if (transport.isOver) return SESSION_OVER;
+      if (transport.isLeaving) break;
       transport.take(from + i, records.slice(i, i + TURN_RECORDS));
     }
     this.#hold(0);
@@ -160,7 +162,9 @@ class PostIntake {
   }
 
   get #mayBeTaken(): boolean {
-    return (this.#leavesNoGap || this.#posts.isFirst(this.#post)) && this.#transport.session.incoming.isFree;
+    const { session, isLeaving } = this.#transport;
+    if (isLeaving || session.claim !== undefined) return false;
+    return (this.#leavesNoGap || this.#posts.isFirst(this.#post)) && session.incoming.isFree;
   }
 
   get #leavesNoGap(): boolean {

@@ -7,6 +7,8 @@ export const MAX_POSTS = 4;
 export interface Post {
   /** The number of its first record. */
   readonly from: number;
+  /** Drops the connection: the client sends its records again. */
+  readonly drop: () => void;
   /** The size of its body or records, while they wait. */
   bytes: number;
 }
@@ -33,8 +35,8 @@ export class Posts {
   }
 
   /** Adds a POST; the caller must `leave`, however the POST ends. */
-  enter(from: number): Post {
-    const post = { from, bytes: 0 };
+  enter(from: number, drop: () => void): Post {
+    const post = { from, drop, bytes: 0 };
     this.#underWay.add(post);
     return post;
   }
@@ -42,6 +44,11 @@ export class Posts {
   leave(post: Post): void {
     this.#underWay.delete(post);
     this.check();
+  }
+
+  /** Drops all POSTs without an answer. */
+  dropAll(): void {
+    for (const { drop } of [...this.#underWay]) drop();
   }
 
   /** True if no other POST has a lower number: on several connections, a later POST's body may be complete first. */

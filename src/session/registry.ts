@@ -2,6 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { detached } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
 import type { DebugLog } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
@@ -11,7 +12,10 @@ import { contextOf, type RequestContext } from "../request/context.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Flusher } from "../transport/io/flusher.ts";
+import type { ClaimSource } from "./claim.ts";
 import type { SessionContext } from "./context.ts";
+import type { MembershipMover } from "./memberships.ts";
+import type { SessionSnapshot } from "./snapshot.ts";
 import type { SessionTransport } from "./transport.ts";
 
 export interface OpenSession {
@@ -34,6 +38,16 @@ export function sessionsOf(request: ChannelRequest): Sessions {
 /** The context of a server, with its sessions. */
 export interface SessionServerContext extends RequestContext {
   readonly sessions: Sessions;
+}
+
+/** The other processes of a service, as the sessions of this one need them. */
+export interface SessionsElsewhere extends ClaimSource {
+  /** The id of this process, with which its tokens begin. */
+  readonly process: string;
+  readonly clock: Clock;
+  readonly memberships: MembershipMover | undefined;
+  /** A session is over. */
+  ended(token: string): void;
 }
 
 export interface SessionLimits {
@@ -63,11 +77,13 @@ export class Sessions implements SessionContext {
   readonly budget: BufferBudget;
   readonly received: BufferBudget;
   readonly debug: DebugLog | undefined;
-  /** The id of this process, with which its tokens begin; undefined where no other process is asked for them. */
-  process: string | undefined;
+  /** The other processes of the service; undefined where sessions stay in this one. Set before the first session. */
+  elsewhere: SessionsElsewhere | undefined;
   readonly #limits: SessionLimits;
   readonly #isProxy: (address: string) => boolean;
   readonly #open = new Map<string, OpenSession>();
+  /** Sessions that this process has taken from the session store, and that no request has opened so far. */
+  readonly #taken = new Map<string, SessionSnapshot>();
   readonly #networks = new Map<string, number>();
   /** True once `maxSessionsPerAddress` was reported: an application may not know that its clients share one address. */
   #hasReportedNetwork = false;
@@ -105,7 +121,7 @@ export class Sessions implements SessionContext {
 
   newToken(): string {
     const random = randomBytes(TOKEN_BYTES).toString("base64url");
-    return this.process === undefined ? random : `${this.process}.${random}`;
+    return this.elsewhere === undefined ? random : `${this.elsewhere.process}.${random}`;
   }
 
   add(session: OpenSession): void {
@@ -117,12 +133,42 @@ export class Sessions implements SessionContext {
       path: detached(path),
       network: network === undefined ? undefined : detached(network),
     };
+    this.#taken.delete(transport.session.token);
     this.#open.set(transport.session.token, kept);
     if (kept.network !== undefined) this.#networks.set(kept.network, (this.#networks.get(kept.network) ?? 0) + 1);
   }
 
+  /** The open sessions, as a copy. */
+  all(): readonly OpenSession[] {
+    return [...this.#open.values()];
+  }
+
+  /** True for a session that is open here, or was taken from the store. */
   has(token: string): boolean {
-    return this.#open.has(token);
+    return this.#open.has(token) || this.#taken.has(token);
+  }
+
+  /** True while the session is on its way to the store. */
+  isLeaving(token: string): boolean {
+    return this.#open.get(token)?.transport.isLeaving === true;
+  }
+
+  /** A session from the store: the next request of its client opens it. */
+  keepTaken(snapshot: SessionSnapshot): void {
+    if (!this.#open.has(snapshot.token)) this.#taken.set(snapshot.token, snapshot);
+  }
+
+  /** Returns the snapshot if no request has opened the session. It is forgotten here. */
+  dropTaken(token: string): SessionSnapshot | undefined {
+    const snapshot = this.#taken.get(token);
+    this.#taken.delete(token);
+    return snapshot;
+  }
+
+  /** Finds a session that was taken from the store: undefined for one of another identity or path, as with `find`. */
+  findTaken(token: string, identity: string | undefined, path: string): SessionSnapshot | undefined {
+    const snapshot = this.#taken.get(token);
+    return snapshot?.identity === identity && snapshot?.path === path ? snapshot : undefined;
   }
 
   /** Returns undefined for an unknown token, and for one of another identity or path. */
@@ -143,6 +189,15 @@ export class Sessions implements SessionContext {
   }
 
   sessionEnded(token: string): void {
+    this.#forget(token);
+    this.elsewhere?.ended(token);
+  }
+
+  sessionLeft(token: string): void {
+    this.#forget(token);
+  }
+
+  #forget(token: string): void {
     const session = this.#open.get(token);
     if (session === undefined) return;
     this.#open.delete(token);

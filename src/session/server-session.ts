@@ -5,8 +5,10 @@
 import type { NumberedRecord } from "../codec/session-record.ts";
 import { type CompactRecord, Session } from "../protocol/session.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
+import type { Claim } from "./claim.ts";
 import type { SessionContext, SessionSettings } from "./context.ts";
 import { Incoming } from "./incoming.ts";
+import type { SessionSnapshot } from "./snapshot.ts";
 import { SessionState } from "./state.ts";
 
 type KeptRecord = CompactRecord<NumberedRecord>;
@@ -18,6 +20,10 @@ export class ServerSession extends Session<KeptRecord> {
   readonly state: SessionState = new SessionState();
   /** The highest attempt number that has resumed the session; undefined if its client does not number its attempts. */
   attempt: number | undefined;
+  /** Set while the session, which came from the session store, may be taken from this process. */
+  claim: Claim | undefined;
+  /** Records after this number wait for the claim. Means nothing without one. */
+  #sentBefore = 0;
   /** Counts all kept records, even those of a session with a carrier, as a client may read and never acknowledge. */
   readonly #budget: BufferBudget;
   /** The value of `taken` when the application closed: later messages are dropped, and not acknowledged. */
@@ -47,6 +53,35 @@ export class ServerSession extends Session<KeptRecord> {
   /** True for a request that comes late: one with a higher attempt number has resumed the session. */
   isLate(attempt: number | undefined): boolean {
     return attempt !== undefined && this.attempt !== undefined && attempt < this.attempt;
+  }
+
+  /** Continues the session of another process: with its numbers, and the records that the client has not acknowledged. */
+  restore({ acknowledged, received, kept, attempt, takenAtClose }: SessionSnapshot): void {
+    this.sent = acknowledged;
+    this.acknowledged = acknowledged;
+    this.received = received;
+    this.attempt = attempt;
+    for (const record of kept) this.send(record);
+    this.#sentBefore = this.sent;
+    const last = kept.at(-1);
+    if (typeof last !== "object" || last.type !== "close") return;
+    this.state.restoreClose(last);
+    this.#takenAtClose = takenAtClose;
+  }
+
+  get takenAtClose(): number | undefined {
+    return this.#takenAtClose;
+  }
+
+  /** The kept records that may be written: while the session waits for its claim, those that it came with. */
+  writable(): readonly KeptRecord[] {
+    const kept = this.after();
+    return this.claim === undefined ? kept : kept.slice(0, Math.max(this.#sentBefore - this.acknowledged, 0));
+  }
+
+  /** The kept records that have waited for the claim. */
+  waited(): readonly KeptRecord[] {
+    return this.after(this.#sentBefore);
   }
 
   stopTaking(): void {

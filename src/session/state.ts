@@ -68,6 +68,17 @@ export class SessionState {
     return this.#close;
   }
 
+  /** The application closed in another process, and the client has not acknowledged it. */
+  restoreClose(record: CloseRecord): void {
+    this.#moveTo("closing");
+    this.#close = record;
+  }
+
+  /** The session continues in another process. */
+  leave(): boolean {
+    return this.#moveTo("over");
+  }
+
   serverStops(): void {
     this.#isServerStopping = true;
   }

@@ -12,6 +12,7 @@ import type { CompactRecord } from "../protocol/session.ts";
 import { type CloseStatus, describeClose } from "../transport/close-status.ts";
 import type { SessionListener, Transport, TransportKind } from "../transport/transport.ts";
 import type { Carrier, CarrierOwner } from "./carrier.ts";
+import type { Claim } from "./claim.ts";
 import { NORMAL, SERVICE_RESTART, TRY_AGAIN_LATER } from "./close-codes.ts";
 import type { SessionContext, SessionSettings } from "./context.ts";
 import { type CarrierRequest, CurrentCarrier } from "./current-carrier.ts";
@@ -19,6 +20,7 @@ import { Ending, type EndingOwner } from "./ending.ts";
 import { dataRecord, toRecord } from "./form.ts";
 import type { Posts } from "./posts.ts";
 import { ServerSession } from "./server-session.ts";
+import type { SessionSnapshot } from "./snapshot.ts";
 
 export class SessionTransport implements Transport<SessionListener>, CarrierOwner, EndingOwner {
   readonly messageForm = "message";
@@ -28,6 +30,11 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   readonly #carrier: CurrentCarrier;
   readonly #ending: Ending;
   readonly #context: SessionContext;
+  #isLeaving = false;
+  /** Records of the present carrier that wait for the claim on the session. */
+  #early: CompactRecord[] = [];
+  /** Messages that had arrived in another process. */
+  #inbox: readonly (string | Uint8Array)[] = [];
 
   constructor(token: string, kind: TransportKind, settings: SessionSettings, context: SessionContext) {
     this.session = new ServerSession(token, settings, context);
@@ -66,10 +73,78 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     return this.session.state.isOver;
   }
 
+  /** True from the moment at which the session is about to leave this process. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
+  /**
+   * Takes the session out of use: nothing is read, written or acknowledged any more, and POSTs lose their connections. `left` or
+   * `stay` follows.
+   */
+  suspend(): void {
+    this.#isLeaving = true;
+    this.#carrier.suspend();
+    this.posts?.dropAll();
+  }
+
+  /** The session store has the session: its client comes back and finds it in another process. */
+  left(): void {
+    const { session } = this;
+    if (!session.state.leave()) return;
+    session.claim?.giveUp();
+    session.end();
+    this.#carrier.endSuspended();
+    this.#context.sessionLeft(session.token);
+    this.posts?.check();
+  }
+
+  /** Takes the messages that wait here for the application. */
+  waiting(): readonly (string | Uint8Array)[] {
+    return [...this.#inbox, ...this.session.incoming.takeAll()];
+  }
+
+  /** The session cannot leave. Its channel is closed next. */
+  stay(): void {
+    this.#isLeaving = false;
+    this.#carrier.resumeSuspended(this);
+  }
+
+  /** Continues the session of another process. Messages that had arrived there, and all that is new, wait for the claim. */
+  restore(snapshot: SessionSnapshot, claim: Claim): void {
+    this.session.restore(snapshot);
+    this.session.claim = claim;
+    this.#carrier.liveness.isConfirmed = true;
+    this.#inbox = snapshot.inbox;
+    if (snapshot.inbox.length > 0) claim.request();
+  }
+
+  /** Another process has the session. */
+  elsewhere(): void {
+    this.#ending.elsewhere();
+  }
+
+  /** The session, which came from another process, is this one's alone: what has waited goes on. */
+  claimed(): void {
+    const { session } = this;
+    session.claim = undefined;
+    const inbox = this.#inbox;
+    this.#inbox = [];
+    for (const message of inbox) session.incoming.add(message);
+    this.#carrier.claimed();
+    const early = this.#early;
+    this.#early = [];
+    for (const record of early) this.recordArrived(record);
+    if (early.length > 0 && !session.incoming.isFull) this.#carrier.resume();
+    this.posts?.check();
+  }
+
   /** Continues the session on `carrier`, in place of the one that it has. */
   attach(carrier: Carrier, request: CarrierRequest): void {
     const { session } = this;
     const { after, attempt, isResumed, isPrompt } = request;
+    // Its client sends them again: the new carrier says what has arrived.
+    this.#early = [];
     const isRepeated = attempt !== undefined && attempt === session.attempt;
     if (attempt !== undefined) session.attempt = attempt;
     this.#carrier.replace(isRepeated ? "sameAttempt" : "newAttempt");
@@ -118,7 +193,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#carrier.liveness.isConfirmed = true;
     try {
       if (typeof record === "string" || record.type === "message" || record.type === "close") {
-        if (session.receiveNext(record)) this.#received(record);
+        if (session.claim !== undefined) this.#waitForClaim(record);
+        else if (session.receiveNext(record)) this.#received(record);
       } else if (record.type === "ack") this.#acknowledged(record.received);
       else if (record.type === "from") session.continueAt(record.number);
     } catch (error) {
@@ -233,6 +309,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   ended(status: CloseStatus): void {
+    this.session.claim?.giveUp();
     this.posts?.check();
     this.listener?.transportClosed(status);
   }
@@ -241,6 +318,12 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   #keep(record: CompactRecord<NumberedRecord>): void {
     this.session.send(record);
     this.#carrier.write(record);
+  }
+
+  #waitForClaim(record: CompactRecord): void {
+    this.#early.push(record);
+    this.#carrier.pause();
+    this.session.claim?.request();
   }
 
   /** The client has all records up to this number. */

@@ -1,0 +1,52 @@
+// Opens a session of another process that this one has taken from the session store, for the first request of its client here.
+
+import type { SessionHandlers } from "../channel/channel.ts";
+import { toSettings } from "../request/accept.ts";
+import { contextOf } from "../request/context.ts";
+import { newChannel } from "../request/new-channel.ts";
+import type { ChannelRequest } from "../request/request.ts";
+import { Claim } from "./claim.ts";
+import type { AnySessionOptions } from "./options.ts";
+import { type OpenSession, sessionsOf } from "./registry.ts";
+import { settingsOf } from "./settings.ts";
+import type { SessionSnapshot } from "./snapshot.ts";
+import { SessionTransport } from "./transport.ts";
+
+/** Throws TOO_MANY_SESSIONS: the session stays where it is, and its client comes back. */
+export function restoreSession(
+  request: ChannelRequest,
+  snapshot: SessionSnapshot,
+  handlers: SessionHandlers,
+  options: AnySessionOptions,
+): OpenSession {
+  const context = contextOf(request);
+  const sessions = sessionsOf(request);
+  const elsewhere = sessions.elsewhere!;
+  const { token, identity, path, resumeMs, heartbeatMs, parkMs, kind, memberships, state } = snapshot;
+  const { codec, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
+  const network = sessions.admit(request);
+  const transport = new SessionTransport(token, kind, settingsOf(resumeMs, heartbeatMs, parkMs), sessions);
+  const claim = new Claim({
+    token,
+    source: elsewhere,
+    clock: elsewhere.clock,
+    onGranted: () => transport.claimed(),
+    onLost: () => transport.elsewhere(),
+  });
+  transport.restore(snapshot, claim);
+  const settings = toSettings(options, context);
+  const attachment = snapshot.attachment ?? options.attachment;
+  const channel = newChannel(request, { transport, handlers, settings, codec, attachment });
+  const session = { transport, channel, identity, path, maxMessageBytes, network };
+  sessions.add(session);
+  const { closeStatus } = transport.session.state;
+  if (closeStatus === undefined) {
+    elsewhere.memberships?.join(channel.publicChannel, memberships);
+    channel.begin(channel.callbacks.restored(state));
+  } else {
+    // The application closed there, and is told of the end here.
+    channel.begin(undefined);
+    channel.close(closeStatus.code, closeStatus.reason);
+  }
+  return session;
+}

@@ -1,0 +1,84 @@
+// A session as bytes: all that the next process needs to continue it. Text in JSON, so that it can be read where it is stored.
+
+import { fromBase64, toBase64 } from "../base/base64.ts";
+import { utf8, utf8Bytes } from "../base/bytes.ts";
+import { ChannelError } from "../base/errors.ts";
+import type { NumberedRecord } from "../codec/session-record.ts";
+import type { CompactRecord } from "../protocol/session.ts";
+import type { TransportKind } from "../transport/transport.ts";
+
+/** Another version is refused: its session is lost and told, as after a crash. */
+const VERSION = 1;
+
+export interface SessionSnapshot {
+  readonly token: string;
+  readonly identity: string | undefined;
+  readonly path: string;
+  readonly maxMessageBytes: number;
+  readonly resumeMs: number;
+  readonly parkMs: number;
+  readonly heartbeatMs: number;
+  /** The kind of the last carrier. */
+  readonly kind: TransportKind;
+  /** The client's highest attempt number, if it numbers them. */
+  readonly attempt: number | undefined;
+  /** The client has acknowledged the records 1 to this number. `kept` follow it. */
+  readonly acknowledged: number;
+  /** The client's records 1 to this number have arrived. */
+  readonly received: number;
+  readonly kept: readonly CompactRecord<NumberedRecord>[];
+  /** The number of the client's last record that the application took before it closed; undefined if it has not closed. */
+  readonly takenAtClose: number | undefined;
+  /** Messages that have arrived, and that the application has not received. */
+  readonly inbox: readonly (string | Uint8Array)[];
+  /** The JSON value of the channel's `attachment`; undefined if it has none. */
+  readonly attachment: unknown;
+  /** The memberships of groups, in the form of whoever made them: JSON. */
+  readonly memberships: readonly unknown[];
+  /** The result of the application's `save`: JSON. */
+  readonly state: unknown;
+}
+
+/** Text as it is; bytes as `{ b: base64 }`; a close as `{ c: code, r: reason, t: retryMs }`. */
+type Packed = string | { readonly b: string } | { readonly c: number; readonly r: string; readonly t?: number };
+
+export function encodeSnapshot(snapshot: SessionSnapshot): Uint8Array {
+  const kept = snapshot.kept.map(packRecord);
+  const inbox = snapshot.inbox.map(packData);
+  return utf8Bytes(JSON.stringify({ version: VERSION, ...snapshot, kept, inbox }));
+}
+
+/** Throws BAD_DATA for bytes of another version, or of anybody else. */
+export function decodeSnapshot(bytes: Uint8Array): SessionSnapshot {
+  try {
+    const { version, kept, inbox, ...rest } = JSON.parse(utf8(bytes));
+    if (version !== VERSION) throw new Error(`its version is ${version}, and ${VERSION} is known`);
+    return { ...rest, kept: kept.map(unpackRecord), inbox: inbox.map(unpackData) };
+  } catch (cause) {
+    throw new ChannelError("BAD_DATA", "a session from the store cannot be read", { cause });
+  }
+}
+
+function packRecord(record: CompactRecord<NumberedRecord>): Packed {
+  if (typeof record === "string") return record;
+  if (record.type === "message") return packData(record.data);
+  const { code, reason, retryMs } = record;
+  return { c: code, r: reason, ...(retryMs === undefined ? {} : { t: retryMs }) };
+}
+
+function unpackRecord(packed: Packed): CompactRecord<NumberedRecord> {
+  if (typeof packed === "string") return packed;
+  if ("b" in packed) return { type: "message", data: unpackData(packed) };
+  return { type: "close", code: packed.c, reason: packed.r, ...(packed.t === undefined ? {} : { retryMs: packed.t }) };
+}
+
+function packData(data: string | Uint8Array): string | { readonly b: string } {
+  return typeof data === "string" ? data : { b: toBase64(data) };
+}
+
+function unpackData(packed: string | { readonly b: string }): string | Uint8Array {
+  if (typeof packed === "string") return packed;
+  const bytes = fromBase64(packed.b);
+  if (bytes === undefined) throw new Error("its bytes are not base64");
+  return bytes;
+}
