@@ -4,6 +4,9 @@
 import type { IndexedItem } from "../base/indexed-set.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import type { Membership } from "../channel/membership.ts";
+import { implementationOf } from "../channel/public-channel.ts";
+import type { TransportChannel } from "../channel/transport-channel.ts";
+import type { JoinOptions } from "./channel-store.ts";
 import { type GroupEntry, NO_ENTRIES } from "./message.ts";
 
 /** The group, as its members use it. */
@@ -18,6 +21,8 @@ export class Member implements IndexedItem, Membership {
   index: number | undefined = undefined;
   readonly group: MemberOwner;
   readonly channel: AnyChannel;
+  /** The implementation of the channel, which takes entries without a conversion; undefined if it is not one of this library. */
+  readonly implementation: TransportChannel | undefined;
   state: MemberState | undefined;
   attachment: unknown = undefined;
   /** The next older membership of the channel, while they are a list. */
@@ -26,6 +31,7 @@ export class Member implements IndexedItem, Membership {
   constructor(group: MemberOwner, channel: AnyChannel, state?: MemberState) {
     this.group = group;
     this.channel = channel;
+    this.implementation = implementationOf(channel);
     this.state = state;
   }
 
@@ -70,6 +76,16 @@ export class ListenerState extends Progress {
     super();
     this.options = options;
   }
+}
+
+/** Returns the state of a new member; undefined for most members, which join without options. */
+export function toState<Out>({ since, ids = false, onReset }: JoinOptions<Out>): ListenerState | undefined {
+  const isCatchingUp = since !== undefined && since !== null;
+  if (!isCatchingUp && !ids && onReset === undefined) return undefined;
+  const tellsReset = isCatchingUp || ids;
+  const state = new ListenerState({ withIds: ids, tellsReset, onReset: onReset as ListenerOptions["onReset"] });
+  state.isCatchingUp = isCatchingUp;
+  return state;
 }
 
 /** State of a request that is answered once, with all messages that it is owed by then. */
