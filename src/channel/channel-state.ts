@@ -56,9 +56,9 @@ export function isSettingUp({ name }: ChannelState): boolean {
   return name === "settingUp" || name === "closingInSetup" || name === "closedInSetup";
 }
 
-/** True if the transport has ended. */
+/** True if the transport has ended, or has left this process. */
 export function isClosed(state: ChannelState): boolean {
-  return state.name === "closed" || state.name === "closedInSetup" || hasEnded(state);
+  return state.name === "closed" || state.name === "closedInSetup" || state.name === "left" || hasEnded(state);
 }
 
 /** True if the close handlers have run, or are running. */

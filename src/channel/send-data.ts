@@ -99,6 +99,12 @@ export function toJson(value: unknown): string | undefined {
   }
 }
 
+/** The value as JSON keeps it; undefined for undefined. Throws BAD_DATA for one that JSON cannot express. */
+export function toJsonValue(value: unknown): unknown {
+  const text = value === undefined ? undefined : toJson(value);
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
 const EVENT_FIELDS = ["data", "event", "id", "retry"];
 
 /**

@@ -6,15 +6,15 @@ import { guard } from "../base/guard.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
 import { Queue } from "../base/queue.ts";
 import type { AnyChannel } from "../channel/channel.ts";
-import type { PreparedMessage } from "../channel/prepared-message.ts";
-import { implementationOf, isEventStream } from "../channel/public-channel.ts";
+import { PreparedMessage } from "../channel/prepared-message.ts";
+import { isEventStream } from "../channel/public-channel.ts";
 import { event, json, prepare, type SendData } from "../channel/send-data.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
 import { DuePolls, NO_STORE, type Poll, pollAnswer } from "./due-polls.ts";
 import type { EncodedEntries } from "./encoded-entries.ts";
-import { ListenerState, type Member, type MemberOwner, type MemberState, PollState } from "./member.ts";
+import { ListenerState, Member, type MemberOwner, type MemberState, PollState } from "./member.ts";
 import { endListed, findMember, link, unlink } from "./memberships.ts";
-import type { GroupEntry } from "./message.ts";
+import type { EncodedSendable, GroupEntry } from "./message.ts";
 import type { GroupStream, Replay, StreamListener, StreamSource } from "./stream/source.ts";
 
 export interface GroupOwner {
@@ -131,8 +131,18 @@ export class Group implements MemberOwner, StreamListener {
     }
   }
 
+  /** Adds a long poll. Its channel is answered with the entries after `since`, or with 204 after `untilMs`. */
+  park(channel: AnyChannel, since: string | undefined, untilMs: number): void {
+    this.#owner.watch(this);
+    const state = new PollState(since, untilMs);
+    const member = new Member(this, channel, state);
+    this.add(member);
+    this.catchUp(member, state, since);
+  }
+
   /** Sends a member the entries after `since`. Its state says that it is catching up until that is done. */
   catchUp(member: Member, state: MemberState, since: string | undefined): void {
+    state.caughtUpTo = since;
     this.#catchUpFrom(this.stream.replay(since), member, state);
   }
 
@@ -142,12 +152,14 @@ export class Group implements MemberOwner, StreamListener {
         const goOn = (found: Replay): void => {
           if (member.hasLeft) return;
           this.#replay(member, state, found);
+          state.caughtUpTo = found.position;
           this.#catchUpFrom(this.stream.replayFrom(found.position), member, state);
         };
         replay.then(goOn).catch((error: unknown) => this.#owner.report(error, this.name, member.channel));
         return;
       }
       this.#replay(member, state, replay);
+      state.caughtUpTo = replay.position;
       // A callback may have removed it, and a replay that was its answer has closed it.
       if (member.hasLeft || !member.channel.isOpen) return;
       if (replay.entries.length === 0) {
@@ -155,6 +167,12 @@ export class Group implements MemberOwner, StreamListener {
         return;
       }
     }
+  }
+
+  /** The id up to which a member has received everything; undefined if it is not known. */
+  positionOf({ state }: Member): string | undefined {
+    if (state?.isCatchingUp === true) return state.caughtUpTo;
+    return state?.receivedUpTo ?? this.stream.position;
   }
 
   /** Answers the polls whose time is up with 204. */
@@ -190,7 +208,7 @@ export class Group implements MemberOwner, StreamListener {
     this.#owner.encoded.add(entries);
     for (const entry of entries) {
       if (!channel.isOpen) return;
-      if (entry.except !== channel) this.#send(channel, this.#formOf(entry, state));
+      if (entry.except !== channel) this.#send(member, this.#formOf(entry, state));
     }
   }
 
@@ -202,20 +220,20 @@ export class Group implements MemberOwner, StreamListener {
       if (state === undefined) {
         // A member that left in a callback and joined again to catch up receives the entry from its replay.
         const current = member.hasLeft ? this.find(channel) : undefined;
-        if (current?.state === undefined || !this.#hasReceived(current.state, entry)) this.#send(channel, entry.plain);
+        if (current?.state === undefined || !this.#hasReceived(current.state, entry)) this.#send(member, entry.encoded);
       } else if (!member.hasLeft && !this.#hasReceived(state, entry)) {
         state.receivedUpTo = undefined;
         if (isPoll(member)) {
           this.#due ??= new DuePolls((poll, data) => this.#answer(poll.channel, data));
           this.#due.add(entry, member);
-        } else this.#send(channel, this.#formOf(entry, state));
+        } else this.#send(member, this.#formOf(entry, state));
       }
     }
     entry.release();
   }
 
-  #formOf(entry: GroupEntry, state: MemberState): PreparedMessage {
-    return state instanceof ListenerState && state.options.withIds ? entry.withId(this.name) : entry.plain;
+  #formOf(entry: GroupEntry, state: MemberState): EncodedSendable {
+    return state instanceof ListenerState && state.options.withIds ? entry.withId(this.name) : entry.encoded;
   }
 
   /** True if the member has received the entry from its replay, or will. */
@@ -232,7 +250,8 @@ export class Group implements MemberOwner, StreamListener {
     this.catchUp(poll, state, "");
   }
 
-  #tellReset({ channel, state }: Member): void {
+  #tellReset(member: Member): void {
+    const { channel, state } = member;
     if (state !== undefined) state.isReset = false;
     const options = state instanceof ListenerState ? state.options : undefined;
     const onReset = options?.onReset;
@@ -242,8 +261,8 @@ export class Group implements MemberOwner, StreamListener {
         (error) => this.#owner.report(error, this.name, channel),
       );
     } else if (isEventStream(channel)) {
-      this.#send(channel, prepare(event({ event: "reset", data: JSON.stringify({ group: this.name }) })));
-    } else if (options?.tellsReset === true) this.#send(channel, prepare(json({ group: this.name, reset: true })));
+      this.#send(member, prepare(event({ event: "reset", data: JSON.stringify({ group: this.name }) })));
+    } else if (options?.tellsReset === true) this.#send(member, prepare(json({ group: this.name, reset: true })));
   }
 
   #answer(channel: AnyChannel, data: SendData): void {
@@ -255,12 +274,10 @@ export class Group implements MemberOwner, StreamListener {
     }
   }
 
-  #send(channel: AnyChannel, message: PreparedMessage): void {
+  #send({ channel, implementation }: Member, sendable: EncodedSendable): void {
     try {
-      const own = implementationOf(channel);
-      // Our own channel takes the message without a conversion.
-      if (own === undefined) channel.send(message);
-      else own.sendMessage(message);
+      if (implementation !== undefined) implementation.sendMessage(sendable);
+      else channel.send(new PreparedMessage(sendable.message));
     } catch (error) {
       this.#owner.report(error, this.name, channel);
     }

@@ -1,9 +1,13 @@
 // A channel's membership of a group. Most members have at most an attachment. One that catches up, is listed as present or
 // waits as a poll has more state, in an object of its own.
 
+import type { BackplaneMember } from "../backplane/backplane.ts";
 import type { IndexedItem } from "../base/indexed-set.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import type { Membership } from "../channel/membership.ts";
+import { implementationOf } from "../channel/public-channel.ts";
+import type { TransportChannel } from "../channel/transport-channel.ts";
+import type { JoinOptions } from "./channel-store.ts";
 import { type GroupEntry, NO_ENTRIES } from "./message.ts";
 
 /** The group, as its members use it. */
@@ -18,6 +22,8 @@ export class Member implements IndexedItem, Membership {
   index: number | undefined = undefined;
   readonly group: MemberOwner;
   readonly channel: AnyChannel;
+  /** The implementation of the channel, which takes entries without a conversion; undefined if it is not one of this library. */
+  readonly implementation: TransportChannel | undefined;
   state: MemberState | undefined;
   attachment: unknown = undefined;
   /** The next older membership of the channel, while they are a list. */
@@ -26,6 +32,7 @@ export class Member implements IndexedItem, Membership {
   constructor(group: MemberOwner, channel: AnyChannel, state?: MemberState) {
     this.group = group;
     this.channel = channel;
+    this.implementation = implementationOf(channel);
     this.state = state;
   }
 
@@ -48,6 +55,8 @@ class Progress {
   isReset = false;
   /** The id up to which it has received everything, while the group has yet to receive some of that. */
   receivedUpTo: string | undefined = undefined;
+  /** While it catches up: the id up to which it has been sent everything. */
+  caughtUpTo: string | undefined = undefined;
 }
 
 export interface ListenerOptions {
@@ -63,13 +72,23 @@ const NO_OPTIONS: ListenerOptions = { withIds: false, tellsReset: false, onReset
 /** State of a member that joined with options, or is listed as present. */
 export class ListenerState extends Progress {
   readonly options: ListenerOptions;
-  /** The key under which the member is listed as present, if it is. */
-  presenceKey: string | undefined = undefined;
+  /** The member as it is listed as present, if it is. */
+  present: BackplaneMember | undefined = undefined;
 
   constructor(options: ListenerOptions = NO_OPTIONS) {
     super();
     this.options = options;
   }
+}
+
+/** Returns the state of a new member; undefined for most members, which join without options. */
+export function toState<Out>({ since, ids = false, onReset }: JoinOptions<Out>): ListenerState | undefined {
+  const isCatchingUp = since !== undefined && since !== null;
+  if (!isCatchingUp && !ids && onReset === undefined) return undefined;
+  const tellsReset = isCatchingUp || ids;
+  const state = new ListenerState({ withIds: ids, tellsReset, onReset: onReset as ListenerOptions["onReset"] });
+  state.isCatchingUp = isCatchingUp;
+  return state;
 }
 
 /** State of a request that is answered once, with all messages that it is owed by then. */

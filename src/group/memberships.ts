@@ -83,6 +83,13 @@ export function endListed(first: Member): void {
   endAll(first.channel, first.next === undefined ? [first] : oldestFirst(first));
 }
 
+/** The memberships of a channel, oldest first. */
+export function membersOf(channel: AnyChannel): readonly Member[] {
+  const first = membershipsOf(channel);
+  if (first === undefined) return [];
+  return first instanceof MembershipTable ? [...first.byGroup.values()] : oldestFirst(first);
+}
+
 function endAll(channel: AnyChannel, members: readonly Member[]): void {
   // The list is cut off at once: unlinking the oldest first would walk all of it each time.
   setMemberships(channel, undefined);

@@ -1,6 +1,7 @@
 // Lists members of this process as present, with the JSON value that each of them joined with.
 
 import { randomBytes } from "node:crypto";
+import type { BackplaneMember } from "../backplane/backplane.ts";
 import { utf8, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { toJson } from "../channel/send-data.ts";
@@ -22,14 +23,31 @@ export class Presence {
     if (member.hasLeft) return;
     member.state ??= new ListenerState();
     if (!(member.state instanceof ListenerState)) return;
-    member.state.presenceKey ??= `${this.#storeId}-${(this.#count += 1)}`;
-    this.#source.enter(group, { key: member.state.presenceKey, payload });
+    const key = member.state.present?.key ?? `${this.#storeId}-${(this.#count += 1)}`;
+    this.#enter(group, member.state, { key, payload });
+  }
+
+  /** Lists a member that has come from another process, under the key that it has had there. */
+  enterMoved(group: string, member: Member, present: BackplaneMember): void {
+    if (member.state instanceof ListenerState) this.#enter(group, member.state, present);
+  }
+
+  /** Goes on listing a member that moves to another process, as long as the backplane does for a process that has died. */
+  release(group: string, { state }: Member): BackplaneMember | undefined {
+    const present = state instanceof ListenerState ? state.present : undefined;
+    if (present !== undefined) this.#source.release(group, present.key);
+    return present;
+  }
+
+  #enter(group: string, state: ListenerState, present: BackplaneMember): void {
+    state.present = present;
+    this.#source.enter(group, present);
   }
 
   /** Does nothing for a member that is not listed. */
   leave(group: string, { state }: Member): void {
-    const key = state instanceof ListenerState ? state.presenceKey : undefined;
-    if (key !== undefined) this.#source.leave(group, key);
+    const present = state instanceof ListenerState ? state.present : undefined;
+    if (present !== undefined) this.#source.leave(group, present.key);
   }
 
   /** Resolves with the members of all processes. Entries that no store wrote are reported and left out. */

@@ -1,11 +1,14 @@
 // The server that `serve` returns: an exchange server, and the listener whose connections bring it exchanges.
 
+import { badOption } from "../base/option-values.ts";
+import { StoresMover } from "../group/moving.ts";
 import type { Handler } from "../request/handle.ts";
 import type { ServerStats } from "./counts.ts";
 import type { EngineListener } from "./engine-listener.ts";
 import { ExchangeServer } from "./exchange-server.ts";
 import { Listener } from "./listener.ts";
 import type { ServeOptions } from "./options.ts";
+import { SessionService } from "./relay/session-service.ts";
 import type { Server, ServerStatus } from "./server.ts";
 import type { TlsRenewal } from "./tls-options.ts";
 
@@ -14,11 +17,15 @@ export type EngineListenerClass = new (server: ExchangeServer, options: ServeOpt
 export class EngineServer implements Server {
   readonly exchanges: ExchangeServer;
   readonly #listener: EngineListener;
+  /** Undefined where sessions stay in this process. */
+  readonly #service: SessionService | undefined;
 
   /** `Listening` makes the listening socket. Throws BAD_OPTION. */
   constructor(handler: Handler, options: ServeOptions, Listening: EngineListenerClass = Listener) {
     this.exchanges = new ExchangeServer(handler, options, { shownAs: this });
     this.#listener = new Listening(this.exchanges, options);
+    this.#service = toSessionService(this.exchanges, options);
+    this.exchanges.service = this.#service;
   }
 
   get port(): number {
@@ -35,7 +42,14 @@ export class EngineServer implements Server {
 
   /** Resolves when it listens. Rejects with Node's own error, or BAD_OPTION. */
   async listen(): Promise<void> {
-    await this.#listener.listen();
+    // The other processes must reach it as soon as clients can.
+    await this.#service?.start();
+    try {
+      await this.#listener.listen();
+    } catch (error) {
+      await this.#service?.stop();
+      throw error;
+    }
     this.exchanges.start(this.#listener);
     this.#listener.warnOfCertificate();
   }
@@ -55,4 +69,17 @@ export class EngineServer implements Server {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
+}
+
+/** Throws BAD_OPTION for `relay` or `stores` without `sessions`. */
+function toSessionService(server: ExchangeServer, options: ServeOptions): SessionService | undefined {
+  const { sessions: store, relay, stores } = options;
+  if (store === undefined) {
+    const lonely = relay !== undefined ? "relay" : stores !== undefined ? "stores" : undefined;
+    if (lonely !== undefined) throw badOption(`${lonely} has an effect only with sessions: give serve a session store, too`);
+    return undefined;
+  }
+  const report = (error: unknown): void => server.report(error, { source: "sessions" });
+  const memberships = stores === undefined ? undefined : new StoresMover(stores, report);
+  return new SessionService(server, { store, relay, memberships });
 }

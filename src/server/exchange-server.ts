@@ -8,6 +8,7 @@ import type { DebugLog } from "../base/debug-log.ts";
 import type { ChannelError, ErrorCode } from "../base/errors.ts";
 import { guard } from "../base/guard.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
+import { type Moves, StateMachine } from "../base/state-machine.ts";
 import { within } from "../base/within.ts";
 import type { MessageCounts, OverflowPolicy } from "../channel/context.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
@@ -19,6 +20,7 @@ import { admitRequest, type Handler } from "../request/handle.ts";
 import { refuse, toRefusal } from "../request/refusal.ts";
 import { ChannelRequest } from "../request/request.ts";
 import type { UpgradeCheck } from "../request/upgrade-check.ts";
+import type { Leaving } from "../session/hand-over.ts";
 import { type SessionServerContext, Sessions } from "../session/registry.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { Exchange } from "../transport/exchange.ts";
@@ -39,15 +41,22 @@ import { Ticker, type TickerOwner } from "./ticker.ts";
 import { findClient, type ProxyRules, toProxyRules } from "./trusted-proxies.ts";
 
 /** Every legal move. */
-const MOVES: Record<ServerStatus, readonly ServerStatus[]> = {
+const MOVES: Moves<ServerStatus> = {
   running: ["stopping"],
   stopping: ["stopped"],
   stopped: [],
 };
 
-export interface RequestRouter {
+/** The place of a process in a service of several, which share their sessions. */
+export interface ServicePlace {
   /** Takes a request that is not served here, or not at once. False for all others. */
   takes(exchange: Exchange): boolean;
+  /** Open connections to other processes, as a copy. */
+  snapshot(): readonly Connection[];
+  /** Begins to move all sessions to the session store. */
+  leave(graceMs: number): Leaving;
+  /** Leaves the service. */
+  stop(): Promise<void>;
 }
 
 interface ExchangeServerParts {
@@ -74,8 +83,8 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   readonly sessions: Sessions;
   readonly upgrade: UpgradeCheck | undefined;
   readonly debug: DebugLog | undefined;
-  /** Takes requests of sessions that other processes have. Undefined where there are none. Set before the start. */
-  router: RequestRouter | undefined;
+  /** The place of this process in a service that shares its sessions; undefined where it does not. Set before the start. */
+  service: ServicePlace | undefined;
   /** Undefined if no proxy is trusted. */
   readonly proxies: ProxyRules | undefined;
   readonly #observer: Observer;
@@ -85,7 +94,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   readonly #slowChannels = new SlowChannels();
   readonly #ticker: Ticker;
   #source: ExchangeSource | undefined;
-  #status: ServerStatus = "running";
+  readonly #status = new StateMachine("a server", MOVES, "running");
   #stopped: Promise<void> | undefined;
   /** The number of requests that are being answered. */
   #openExchanges = 0;
@@ -127,7 +136,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   }
 
   get status(): ServerStatus {
-    return this.#status;
+    return this.#status.current;
   }
 
   /** Starts the timeouts. Called once. Without a source it serves only the exchanges that are given to `onExchange`. */
@@ -157,7 +166,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
 
   onExchange(exchange: Exchange): void {
     this.#openExchanges += 1;
-    if (this.router?.takes(exchange) !== true) this.serveHeld(exchange);
+    if (this.service?.takes(exchange) !== true) this.serveHeld(exchange);
   }
 
   /** Counts a request that another process has passed on. `serveHeld` or `refuseHeld` may follow. */
@@ -232,7 +241,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     this.#channels.add(channel);
     this.#observer.channelOpened(channel, request);
     // The handler was still running when the stop began.
-    if (this.#status !== "running") queueMicrotask(() => channel.goAway(comeBackMs()));
+    if (!this.#status.is("running")) queueMicrotask(() => channel.goAway(comeBackMs()));
   }
 
   channelOverflowed(channel: TransportChannel, policy: OverflowPolicy): void {
@@ -268,7 +277,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
 
   /** Connections and channels that are open, as a copy. */
   open(): readonly (Connection | TransportChannel)[] {
-    return [...(this.#source?.snapshot() ?? []), ...this.#channels.snapshot()];
+    return [...(this.#source?.snapshot() ?? []), ...(this.service?.snapshot() ?? []), ...this.#channels.snapshot()];
   }
 
   tickBegins(now: number): void {
@@ -282,7 +291,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   }
 
   async #stop(graceMs: number): Promise<void> {
-    this.#moveTo("stopping");
+    this.#status.moveTo("stopping");
     const startedAt = this.clock.now();
     this.#observer.serverStopping(graceMs, this.#source?.size ?? 0, this.#channels.size);
     // Neither the clock's timers nor half-closed sockets keep the process alive, but an awaited stop must come to its end.
@@ -292,7 +301,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     } finally {
       clearInterval(awake);
       this.#ticker.stop();
-      this.#moveTo("stopped");
+      this.#status.moveTo("stopped");
       this.#observer.serverStopped(this.clock.now() - startedAt);
     }
   }
@@ -301,7 +310,11 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   async #endAll(graceMs: number): Promise<void> {
     const startedAt = this.clock.now();
     this.#source?.stopAccepting();
-    for (const channel of this.#channels.snapshot()) this.#guard(() => channel.goAway(comeBackMs()));
+    const leaving = this.service?.leave(graceMs);
+    for (const channel of this.#channels.snapshot()) {
+      if (leaving?.channels.has(channel) !== true) this.#guard(() => channel.goAway(comeBackMs()));
+    }
+    await leaving?.done;
     // A client between two polls fetches the messages that were sent before the stop with its next poll.
     await within(this.clock, graceMs, this.sessions.noneLingers());
     // A request may have arrived and not been read: its client would see only the end of the connection.
@@ -309,6 +322,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     this.#source?.endConnections();
     await within(this.clock, Math.max(graceMs - (this.clock.now() - startedAt), 0), this.#empty());
     await this.#source?.dropConnections();
+    await this.service?.stop();
     for (const channel of this.#channels.snapshot()) this.#guard(() => channel.abandon());
   }
 
@@ -323,11 +337,6 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   /** A channel that fails to end must not keep the others from their end. */
   #guard(end: () => void): void {
     guard(end, (error) => this.report(error, { source: "connection" }));
-  }
-
-  #moveTo(status: ServerStatus): void {
-    if (!MOVES[this.#status].includes(status)) throw new Error(`a server cannot go from ${this.#status} to ${status}`);
-    this.#status = status;
   }
 }
 

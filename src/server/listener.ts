@@ -3,6 +3,7 @@
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { TlsOptions, Server as TlsServer } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
+import { type Moves, StateMachine } from "../base/state-machine.ts";
 import { type Address, KEEP_ALIVE_MS, listen, toAddress, urlOf } from "./address.ts";
 import { Connections } from "./connections.ts";
 import type { EngineListener } from "./engine-listener.ts";
@@ -24,7 +25,7 @@ const SOCKET_SETTINGS = { allowHalfOpen: true, noDelay: true, keepAlive: true, k
 type ListenerState = "new" | "listening" | "closed";
 
 /** Every legal move. */
-const MOVES: Record<ListenerState, readonly ListenerState[]> = {
+const MOVES: Moves<ListenerState> = {
   new: ["listening"],
   listening: ["closed"],
   closed: [],
@@ -41,7 +42,7 @@ export class Listener implements EngineListener {
   readonly #isTlsBehindHeader: boolean;
   readonly #http2: Http2Limits | undefined;
   #tls: TlsOptions | undefined;
-  #state: ListenerState = "new";
+  readonly #state = new StateMachine("a listener", MOVES, "new");
   /** The address that the system has given; a path, or null, on a Unix socket. */
   #bound: ReturnType<NetServer["address"]> = null;
   /** Resolves when the socket and all that it has accepted is closed. Undefined before it begins to close. */
@@ -87,7 +88,7 @@ export class Listener implements EngineListener {
   }
 
   get isUnix(): boolean {
-    return this.#state !== "new" && (this.#bound === null || typeof this.#bound === "string");
+    return !this.#state.is("new") && (this.#bound === null || typeof this.#bound === "string");
   }
 
   get size(): number {
@@ -105,7 +106,7 @@ export class Listener implements EngineListener {
     }
     await listen(this.#netServer, this.#address, this.#options.backlog ?? SERVE_DEFAULTS.backlog);
     this.#bound = this.#netServer.address();
-    this.#moveTo("listening");
+    this.#state.moveTo("listening");
     if (this.isUnix && this.#isTlsBehindHeader) {
       this.#close();
       throw new ChannelError("BAD_OPTION", "proxyProtocol with tls wants TCP, and fd is a Unix socket");
@@ -147,12 +148,7 @@ export class Listener implements EngineListener {
   }
 
   #close(): void {
-    this.#moveTo("closed");
+    this.#state.moveTo("closed");
     this.#closed = new Promise((resolve) => this.#netServer.close(() => resolve()));
-  }
-
-  #moveTo(state: ListenerState): void {
-    if (!MOVES[this.#state].includes(state)) throw new Error(`a listener cannot go from ${this.#state} to ${state}`);
-    this.#state = state;
   }
 }

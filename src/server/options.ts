@@ -1,6 +1,7 @@
 // The options of `serve`: their types, and one table with their checks and defaults.
 
 import type { TlsOptions } from "node:tls";
+import type { SessionStore } from "../backplane/session-store.ts";
 import { badOption, show } from "../base/bad-option.ts";
 import { MAX_TIMER_MS } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -12,10 +13,12 @@ import {
   checkInteger,
   checkMethods,
   checkOneOf,
+  checkOptions,
   checkString,
   type ValueCheck,
 } from "../base/option-values.ts";
 import { isFieldValue } from "../codec/http1-syntax.ts";
+import { checkStores, type NamedStores } from "../group/moving.ts";
 import type { ErrorReporter } from "../request/context.ts";
 import type { CorsOptions } from "../request/cors.ts";
 import type { AllowedHosts } from "../request/host.ts";
@@ -23,6 +26,7 @@ import type { AllowedOrigins } from "../request/origin.ts";
 import type { UpgradeCheck } from "../request/upgrade-check.ts";
 import { checkHttp2, type Http2Options } from "./http2-options.ts";
 import type { Logger } from "./log.ts";
+import { RELAY_OPTIONS, type RelayOptions } from "./relay/relay-address.ts";
 import type { ProxyHeader, TrustedProxies } from "./trusted-proxies.ts";
 
 const MAX_INT32 = 2_147_483_647;
@@ -174,6 +178,21 @@ export interface ServeOptions<Attachment = unknown> extends Partial<ServerLimits
    */
   readonly proxyProtocol?: "off" | "optional" | "required" | undefined;
   /**
+   * Keeps sessions that move between the processes of a service: `redisSessions`, `natsSessions`, `memorySessions`, or one of your
+   * own. Any process answers any client then, and `stop` loses no session. @default none: sessions live and end in this process
+   */
+  readonly sessions?: SessionStore | undefined;
+  /**
+   * Where other processes of the service on other machines reach this one. Wants `sessions`.
+   * @default a Unix socket: all processes are on this machine
+   */
+  readonly relay?: RelayOptions | undefined;
+  /**
+   * The stores of groups whose memberships move with sessions, by names that are the same in all processes. Wants `sessions`.
+   * @default none
+   */
+  readonly stores?: NamedStores | undefined;
+  /**
    * A pino-compatible logger, or `console`. It gets a line at `info` when the server listens, is stopping and has stopped, and,
    * without `onError`, errors at `error` and slow clients that were closed at `warn`.
    */
@@ -194,6 +213,11 @@ const limit = (amount: number): Option => ({ check: checkAmount, default: amount
 
 /** The value is checked where it is used, before the server listens. */
 const checkedLater: Option = { check: () => {} };
+
+const SESSION_STORE: readonly (keyof SessionStore)[] = [
+  ...(["put", "take", "claim", "renew", "forget"] as const),
+  ...(["announce", "withdraw", "locate", "secret", "close"] as const),
+];
 
 /** Every option of `serve`. */
 const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions, Option>> = {
@@ -236,6 +260,9 @@ const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions, Option>> = {
   trustedProxies: checkedLater,
   proxyHeaders: checkedLater,
   proxyProtocol: { check: checkOneOf("off", "optional", "required"), default: "off" },
+  sessions: { check: checkMethods("a session store: see redisSessions, natsSessions and memorySessions", SESSION_STORE) },
+  relay: { check: (name, value) => checkOptions(name, value, RELAY_OPTIONS, `${name}.`) },
+  stores: { check: checkStores },
   logger: { check: checkMethods("a logger: pass console, or one of pino", ["info", "warn", "error"]) },
   onError: { check: checkFunction },
 };

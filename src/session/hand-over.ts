@@ -7,7 +7,8 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { inspectable } from "../base/guard.ts";
 import type { AnyChannel } from "../channel/channel.ts";
-import { toJson } from "../channel/send-data.ts";
+import { toJsonValue } from "../channel/send-data.ts";
+import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { MembershipMover } from "./memberships.ts";
 import type { OpenSession, Sessions } from "./registry.ts";
 import { encodeSnapshot, type SessionSnapshot } from "./snapshot.ts";
@@ -19,6 +20,12 @@ export interface HandOverOptions {
   /** Stores a snapshot. False if another process has the session. Rejects if it is not known whether it is stored. */
   readonly put: (token: string, snapshot: Uint8Array, ttlMs: number) => Promise<boolean>;
   readonly report: (error: unknown, channel: AnyChannel, source: "save" | "sessions") => void;
+}
+
+/** Sessions that are on their way to the session store. */
+export interface Leaving {
+  readonly channels: ReadonlySet<TransportChannel>;
+  readonly done: Promise<void>;
 }
 
 /** Interval for asking whether a callback has ended, in milliseconds. */
@@ -45,8 +52,10 @@ export class HandOver {
     this.#options = options;
   }
 
-  /** Moves all sessions. Callbacks that run get `graceMs` to end. Resolves when every session is stored, or has to end here. */
-  async run(graceMs: number): Promise<void> {
+  /**
+   * Moves all sessions. Callbacks that run get `graceMs` to end. `done` resolves when every session is stored, or has to end here.
+   */
+  begin(graceMs: number): Leaving {
     const sessions = this.#options.sessions.all();
     // All at once: what one of them sends to another must not come to a session that is on its way.
     for (const { transport, channel } of sessions) {
@@ -54,7 +63,8 @@ export class HandOver {
       channel.hold();
     }
     const deadline = this.#options.clock.now() + graceMs;
-    await Promise.all(sessions.map((session) => this.#move(session, deadline)));
+    const done = Promise.all(sessions.map((session) => this.#move(session, deadline))).then(() => {});
+    return { channels: new Set(sessions.map(({ channel }) => channel)), done };
   }
 
   async #move(session: OpenSession, deadline: number): Promise<void> {
@@ -83,8 +93,7 @@ export class HandOver {
       await this.#enter();
       const bytes = encodeSnapshot(this.#snapshot(session, parts, left));
       const { token, settings } = transport.session;
-      await put(token, bytes, Math.max(settings.resumeMs, MIN_TTL_MS));
-      this.stored += 1;
+      if (await put(token, bytes, Math.max(settings.resumeMs, MIN_TTL_MS))) this.stored += 1;
       // Also if another process has the session: this one must not say anything in its name.
       transport.left();
       channel.left();
@@ -161,11 +170,4 @@ export class HandOver {
     if (this.#underWay >= MAX_UNDER_WAY) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#underWay += 1;
   }
-}
-
-/** The value as JSON keeps it. Throws BAD_DATA for one that JSON cannot express. */
-function toJsonValue(value: unknown): unknown {
-  if (value === undefined) return undefined;
-  const text = toJson(value);
-  return text === undefined ? undefined : JSON.parse(text);
 }

@@ -165,6 +165,16 @@ export class Sessions implements SessionContext {
     return snapshot;
   }
 
+  /** The tokens of the sessions that were taken and not opened. */
+  unopened(): readonly string[] {
+    return [...this.#taken.keys()];
+  }
+
+  /** Another process has the session. */
+  drop(token: string): void {
+    this.#open.get(token)?.transport.elsewhere();
+  }
+
   /** Finds a session that was taken from the store: undefined for one of another identity or path, as with `find`. */
   findTaken(token: string, identity: string | undefined, path: string): SessionSnapshot | undefined {
     const snapshot = this.#taken.get(token);

@@ -80,6 +80,10 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
     this.#presence.enter(group, member);
   }
 
+  release(_group: string, key: string): void {
+    this.#presence.release(key);
+  }
+
   leave(group: string, key: string): void {
     this.#presence.leave(group, key);
   }

@@ -67,6 +67,10 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
     return this.#owner.backplane.compareIds(a, b, this.#group);
   }
 
+  get position(): string | undefined {
+    return this.#log?.last;
+  }
+
   has(id: string): boolean {
     return this.#log?.has(id) === true;
   }

@@ -44,6 +44,10 @@ export class LocalSource implements StreamSource {
     members.set(member.key, member);
   }
 
+  release(group: string, key: string): void {
+    this.leave(group, key);
+  }
+
   leave(group: string, key: string): void {
     const members = this.#present.get(group);
     members?.delete(key);
@@ -95,6 +99,10 @@ class LocalStream implements GroupStream {
 
   compareIds(a: string, b: string): number {
     return this.#source.ids.compare(a, b);
+  }
+
+  get position(): string | undefined {
+    return this.#log.last;
   }
 
   has(id: string): boolean {

@@ -43,6 +43,13 @@ export class PresenceKeeper {
       .catch((error) => this.#report(error, group));
   }
 
+  /** The member goes on in another process, which enters it again. */
+  release(key: string): void {
+    const presence = this.#byKey.get(key);
+    this.#byKey.delete(key);
+    if (presence !== undefined) presence.hasLeft = true;
+  }
+
   /** Makes all members leave. */
   async close(): Promise<void> {
     const present = [...this.#byKey.values()];

@@ -35,6 +35,8 @@ export interface GroupStream {
   publish(message: GroupMessage, except: AnyChannel | undefined): Promise<string>;
   /** Returns a negative number if `a` comes before `b` in the stream. */
   compareIds(a: string, b: string): number;
+  /** The id after which the next entry follows that the listener receives; undefined if that is not known. */
+  readonly position: string | undefined;
   /** Returns true if the entry with this id has been received here, or precedes all that have been. */
   has(id: string): boolean;
   /**
@@ -65,6 +67,8 @@ export interface StreamSource {
   /** Lists a member as present until `leave`. */
   enter(group: string, member: BackplaneMember): void;
   leave(group: string, key: string): void;
+  /** Keeps a member listed that goes on in another process: this process does not list it any more itself. */
+  release(group: string, key: string): void;
   present(group: string): Promise<readonly BackplaneMember[]>;
   close(): Promise<void>;
 }

@@ -50,6 +50,7 @@ export class SessionRouter {
   readonly #store: SessionStore;
   readonly #directory: ProcessDirectory;
   readonly #relays = new Set<RelayedRequest>();
+  #isStopping = false;
   /** Requests that were passed on so far. */
   relayed = 0;
   /** Sessions that were taken from the store so far. */
@@ -61,6 +62,12 @@ export class SessionRouter {
     this.#directory = directory;
   }
 
+  /** This process gives up its sessions, and passes nothing on any more: the clients ask another process. */
+  stop(): void {
+    this.#isStopping = true;
+    for (const relay of this.#relays) relay.drop();
+  }
+
   /** The number of requests that are being passed on, WebSockets among them. */
   get openRelays(): number {
     return this.#relays.size;
@@ -70,12 +77,10 @@ export class SessionRouter {
   takes(exchange: Exchange): boolean {
     const named = sessionOf(exchange);
     if (named === undefined) return false;
-    if (this.#home.isLeaving(named.token)) {
-      exchange.abort();
-      return true;
-    }
-    if (this.#home.has(named.token)) return false;
-    void this.#route(exchange, named);
+    if (this.#home.has(named.token) && !this.#home.isLeaving(named.token)) return false;
+    // Its session is on its way to the store. An answer would say that there is none.
+    if (this.#isStopping) exchange.abort();
+    else void this.#route(exchange, named);
     return true;
   }
 
@@ -86,11 +91,6 @@ export class SessionRouter {
       this.#home.serve(exchange);
     } else if (named !== undefined && this.#home.isLeaving(named.token)) exchange.abort();
     else exchange.respond({ status: NOT_HERE_STATUS, fields: NOT_HERE_FIELDS }, null);
-  }
-
-  /** Drops all requests that are being passed on: their clients ask another process. */
-  dropRelays(): void {
-    for (const relay of this.#relays) relay.drop();
   }
 
   async #route(exchange: Exchange, named: Named): Promise<void> {

@@ -1,44 +1,55 @@
 // One process of a service whose sessions may be asked for at any process: its place in the session store, the listener for
-// the other processes, and the routes of requests.
+// the other processes, the routes of requests, and the sessions that come and go.
 
 import type { SessionStore } from "../../backplane/session-store.ts";
+import type { Clock, Timer } from "../../base/clock.ts";
+import type { ChannelError } from "../../base/errors.ts";
 import { within } from "../../base/within.ts";
+import type { MembershipMover } from "../../session/memberships.ts";
+import { HandOver, type Leaving } from "../../session/hand-over.ts";
+import type { SessionsElsewhere } from "../../session/registry.ts";
+import { decodeSnapshot, encodeSnapshot } from "../../session/snapshot.ts";
 import type { Exchange } from "../../transport/exchange.ts";
-import type { ExchangeServer, SessionsElsewhere } from "../exchange-server.ts";
+import type { ExchangeServer, ServicePlace } from "../exchange-server.ts";
 import type { Connection } from "../exchange-source.ts";
 import { ProcessDirectory } from "./process-directory.ts";
 import type { RelayOptions } from "./relay-address.ts";
 import { RelayListener } from "./relay-listener.ts";
-import { SessionRouter } from "./session-router.ts";
+import { type SessionHome, SessionRouter } from "./session-router.ts";
 
 /** A server begins without its store if that does not answer in time: its own sessions do not need it. */
 const START_MS = 2000;
+/** Lifetime of the record that says where a session is that was taken from another process; it is renewed at half of it. */
+const CLAIMED_MS = 600_000;
+/** A session that was taken and that no request has opened goes back to the store after this time, in milliseconds. */
+const UNOPENED_MS = 10_000;
 
-export class SessionService implements SessionsElsewhere {
+export interface SessionServiceOptions {
+  readonly store: SessionStore;
+  readonly relay: RelayOptions | undefined;
+  readonly memberships: MembershipMover | undefined;
+}
+
+export class SessionService implements ServicePlace, SessionsElsewhere, SessionHome {
+  readonly clock: Clock;
+  readonly memberships: MembershipMover | undefined;
   readonly #server: ExchangeServer;
+  readonly #store: SessionStore;
   readonly #directory: ProcessDirectory;
   readonly #listener: RelayListener;
   readonly #router: SessionRouter;
+  /** Sessions of other processes that this one has claimed. */
+  readonly #claimed = new Set<string>();
+  #renewal: Timer | undefined;
 
-  constructor(server: ExchangeServer, store: SessionStore, relay: RelayOptions | undefined) {
+  constructor(server: ExchangeServer, { store, relay, memberships }: SessionServiceOptions) {
+    this.clock = server.clock;
+    this.memberships = memberships;
     this.#server = server;
-    const report = (error: unknown): void => server.report(error, { source: "sessions" });
+    this.#store = store;
+    const report = (error: unknown): void => this.report(error);
     this.#directory = new ProcessDirectory({ store, clock: server.clock, report });
-    this.#router = new SessionRouter({
-      home: {
-        has: (token) => server.sessions.has(token),
-        isLeaving: (token) => server.sessions.isLeaving(token),
-        restore: (token, snapshot) => server.sessions.restore(token, snapshot),
-        serve: (exchange) => {
-          exchange.sendInterim?.();
-          server.serveHeld(exchange);
-        },
-        refuse: (exchange, error) => server.refuseHeld(exchange, error),
-        report,
-      },
-      store,
-      directory: this.#directory,
-    });
+    this.#router = new SessionRouter({ home: this, store, directory: this.#directory });
     this.#listener = new RelayListener({
       server,
       tcp: relay,
@@ -48,13 +59,17 @@ export class SessionService implements SessionsElsewhere {
         this.#router.takeRelayed(exchange);
       },
     });
-    server.sessions.process = this.#directory.id;
+    server.sessions.elsewhere = this;
+  }
+
+  get process(): string {
+    return this.#directory.id;
   }
 
   /** Begins to listen for the other processes. Rejects with Node's own error. */
   async start(): Promise<void> {
     const address = await this.#listener.listen();
-    await within(this.#server.clock, START_MS, this.#directory.start(address));
+    await within(this.clock, START_MS, this.#directory.start(address));
   }
 
   takes(exchange: Exchange): boolean {
@@ -65,13 +80,102 @@ export class SessionService implements SessionsElsewhere {
     return this.#listener.connections.snapshot();
   }
 
-  dropRelays(): void {
-    this.#router.dropRelays();
+  has(token: string): boolean {
+    return this.#server.sessions.has(token);
+  }
+
+  isLeaving(token: string): boolean {
+    return this.#server.sessions.isLeaving(token);
+  }
+
+  restore(token: string, snapshot: Uint8Array): void {
+    const { sessions } = this.#server;
+    try {
+      sessions.keepTaken(decodeSnapshot(snapshot));
+    } catch (error) {
+      this.report(error);
+      this.ended(token);
+      return;
+    }
+    // The handler may refuse the request, or ask for another identity: the session waits for its own client.
+    this.clock.setTimer(() => void this.#putBack(token), UNOPENED_MS);
+  }
+
+  serve(exchange: Exchange): void {
+    exchange.sendInterim?.();
+    this.#server.serveHeld(exchange);
+  }
+
+  refuse(exchange: Exchange, error: ChannelError): void {
+    this.#server.refuseHeld(exchange, error);
+  }
+
+  report(error: unknown): void {
+    this.#server.report(error, { source: "sessions" });
+  }
+
+  async claim(token: string): Promise<boolean> {
+    const isOurs = (await this.#store.claim(token, this.process, CLAIMED_MS)) || (await this.#isExpired(token));
+    if (!isOurs) return false;
+    this.#claimed.add(token);
+    this.#renewal ??= this.clock.setTimer(() => void this.#renew(), CLAIMED_MS / 2);
+    return true;
+  }
+
+  ended(token: string): void {
+    // Sessions that began here have no record.
+    if (!this.#claimed.delete(token) && token.startsWith(`${this.process}.`)) return;
+    this.#store.forget(token, this.process).catch((error: unknown) => this.report(error));
+  }
+
+  leave(graceMs: number): Leaving {
+    this.#router.stop();
+    this.clock.clearTimer(this.#renewal);
+    const { sessions } = this.#server;
+    const handOver = new HandOver({
+      sessions,
+      memberships: this.memberships,
+      clock: this.clock,
+      put: (token, snapshot, ttlMs) => this.#store.put(token, this.process, snapshot, ttlMs),
+      report: (error, channel, source) => this.#server.report(error, { source, channel }),
+    });
+    const { channels, done } = handOver.begin(graceMs);
+    return { channels, done: done.then(() => this.#putAllBack()) };
   }
 
   async stop(): Promise<void> {
-    this.#router.dropRelays();
     await this.#directory.stop();
     await this.#listener.close();
+  }
+
+  /** A record whose time has passed is nobody's, unless another process has a record by now. */
+  async #isExpired(token: string): Promise<boolean> {
+    const others = await this.#store.renew([token], this.process, CLAIMED_MS);
+    return others.length === 0;
+  }
+
+  async #renew(): Promise<void> {
+    this.#renewal = this.clock.setTimer(() => void this.#renew(), CLAIMED_MS / 2);
+    try {
+      const lost = await this.#store.renew([...this.#claimed], this.process, CLAIMED_MS);
+      for (const token of lost) {
+        this.#claimed.delete(token);
+        this.#server.sessions.drop(token);
+      }
+    } catch (error) {
+      this.report(error);
+    }
+  }
+
+  async #putBack(token: string): Promise<void> {
+    const unopened = this.#server.sessions.dropTaken(token);
+    if (unopened === undefined) return;
+    await this.#store
+      .put(token, this.process, encodeSnapshot(unopened), Math.max(unopened.resumeMs, UNOPENED_MS))
+      .catch((error: unknown) => this.report(error));
+  }
+
+  async #putAllBack(): Promise<void> {
+    await Promise.all(this.#server.sessions.unopened().map((token) => this.#putBack(token)));
   }
 }

@@ -1,0 +1,133 @@
+// The members of all groups of a store: how channels join and leave, and the callbacks that are told.
+
+import { utf8, utf8Bytes } from "../base/bytes.ts";
+import { guard } from "../base/guard.ts";
+import type { AnyChannel } from "../channel/channel.ts";
+import { toJsonValue } from "../channel/send-data.ts";
+import type { ChannelStoreOptions, GroupMember, JoinOptions } from "./channel-store.ts";
+import type { Group } from "./group.ts";
+import type { Groups } from "./groups.ts";
+import { ListenerState, Member, PollState, toState } from "./member.ts";
+import { endMemberships } from "./memberships.ts";
+import { type Presence, presencePayload } from "./presence.ts";
+
+/** A membership on its way to another process: JSON. */
+export interface MovedMember {
+  readonly group: string;
+  /** The id up to which the channel has received everything; undefined if that was not known. */
+  readonly since: string | undefined;
+  /** Messages were lost, and the channel was not told yet. */
+  readonly isReset: boolean;
+  readonly withIds: boolean;
+  readonly present: { readonly key: string; readonly info: string } | undefined;
+  readonly attachment: unknown;
+}
+
+export interface StoreMembersOptions<Attachment, Out>
+  extends Pick<ChannelStoreOptions<Attachment, Out>, "onJoin" | "onLeave"> {
+  readonly groups: Groups;
+  readonly presence: Presence;
+  report(error: unknown, group: string, channel: AnyChannel): void;
+}
+
+export class StoreMembers<Attachment, Out> {
+  readonly #options: StoreMembersOptions<Attachment, Out>;
+  /** Channels of another implementation whose `onClose` has been called. */
+  readonly #asked = new WeakSet<AnyChannel>();
+
+  constructor(options: StoreMembersOptions<Attachment, Out>) {
+    this.#options = options;
+  }
+
+  /** Adds a channel to a group. A channel that is a member already gets the attachment and the presence alone. */
+  join(name: string, channel: AnyChannel, attachment: Attachment | undefined, options: JoinOptions<Out>): void {
+    const { groups, presence, onJoin } = this.#options;
+    const info = options.presence === undefined ? undefined : presencePayload(options.presence);
+    const group = groups.open(name);
+    const known = group.find(channel);
+    const member = known ?? new Member(group, channel, toState(options));
+    member.attachment = attachment;
+    if (known === undefined) this.#add(group, member);
+    if (info !== undefined) presence.enter(name, member, info);
+    if (known !== undefined || member.hasLeft) return;
+    this.#tell(onJoin, group, member);
+    const { since } = options;
+    if (since === undefined || since === null || member.state === undefined || member.hasLeft) return;
+    group.catchUp(member, member.state, since);
+  }
+
+  /** Does nothing for a member that has left. */
+  leave(member: Member): void {
+    const { groups, presence, onLeave } = this.#options;
+    const group = member.group as Group;
+    if (!group.remove(member)) return;
+    presence.leave(group.name, member);
+    groups.memberLeft(group);
+    if (!(member.state instanceof PollState)) this.#tell(onLeave, group, member);
+  }
+
+  /** Ends a membership that goes on in another process. Nobody is told. */
+  moveOut(member: Member): MovedMember {
+    const { groups, presence } = this.#options;
+    const group = member.group as Group;
+    const since = group.positionOf(member);
+    const present = presence.release(group.name, member);
+    group.remove(member);
+    groups.memberLeft(group);
+    const { attachment, state } = member;
+    const withIds = state instanceof ListenerState && state.options.withIds;
+    return {
+      ...{ group: group.name, since, isReset: state?.isReset === true, withIds },
+      present: present === undefined ? undefined : { key: present.key, info: utf8(present.payload) },
+      attachment: this.#toJson(attachment, group.name, member.channel),
+    };
+  }
+
+  /** An attachment that JSON cannot express stays here. */
+  #toJson(attachment: unknown, group: string, channel: AnyChannel): unknown {
+    try {
+      return toJsonValue(attachment);
+    } catch (error) {
+      this.#options.report(error, group, channel);
+      return undefined;
+    }
+  }
+
+  /** Adds a channel that was a member in another process. The messages that it has not received come first. Nobody is told. */
+  moveIn(channel: AnyChannel, { group: name, since, isReset, withIds, present, attachment }: MovedMember): void {
+    const { groups, presence } = this.#options;
+    const group = groups.open(name);
+    if (group.find(channel) !== undefined) return;
+    const state = new ListenerState({ withIds, tellsReset: true, onReset: undefined });
+    state.isCatchingUp = true;
+    // Without a position nobody knows what it has not received.
+    state.isReset = isReset || since === undefined;
+    const member = new Member(group, channel, state);
+    member.attachment = attachment;
+    this.#add(group, member);
+    if (present !== undefined)
+      presence.enterMoved(name, member, { key: present.key, payload: utf8Bytes(present.info) });
+    group.catchUp(member, state, since);
+  }
+
+  /** Our own channels report their end to their memberships; other implementations are asked with `onClose`. */
+  #add(group: Group, member: Member): void {
+    const { channel } = member;
+    group.add(member);
+    if (member.implementation !== undefined || this.#asked.has(channel)) return;
+    this.#asked.add(channel);
+    channel.onClose(() => {
+      this.#asked.delete(channel);
+      endMemberships(channel);
+    });
+  }
+
+  #tell(callback: ChannelStoreOptions<Attachment, Out>["onJoin"], { name }: Group, member: Member): void {
+    if (callback === undefined) return;
+    const { channel, attachment } = member;
+    void guard(
+      () => callback(name, channel as GroupMember<Out>, attachment as Attachment | undefined),
+      (error) => this.#options.report(error, name, channel),
+    );
+  }
+}
