@@ -8,9 +8,10 @@ const SHOWN_CHARS = 6;
 /** Longest text of a client in a line. */
 const MAX_CHARS = 200;
 
-/** Returns the beginning of a session's token. */
+/** Returns the beginning of a session's token, without the process that it may begin with. */
 export function shortToken(token: string): string {
-  return `${token.slice(0, SHOWN_CHARS).replace(/[^\w-]/g, "?")}…`;
+  const start = token.indexOf(".") + 1;
+  return `${token.slice(start, start + SHOWN_CHARS).replace(/[^\w-]/g, "?")}…`;
 }
 
 /** Returns text of a client in quotes, on one line and shortened. */

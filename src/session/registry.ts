@@ -45,6 +45,8 @@ export interface SessionsElsewhere extends ClaimSource {
   /** The id of this process, with which its tokens begin. */
   readonly process: string;
   readonly clock: Clock;
+  /** True once this process gives up its sessions: new ones begin elsewhere. */
+  readonly isStopping: boolean;
   readonly memberships: MembershipMover | undefined;
   /** A session is over. */
   ended(token: string): void;

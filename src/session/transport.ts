@@ -128,10 +128,11 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   claimed(): void {
     const { session } = this;
     session.claim = undefined;
+    // Before anything is delivered: what a receiver sends is written behind them.
+    this.#carrier.claimed();
     const inbox = this.#inbox;
     this.#inbox = [];
     for (const message of inbox) session.incoming.add(message);
-    this.#carrier.claimed();
     const early = this.#early;
     this.#early = [];
     for (const record of early) this.recordArrived(record);

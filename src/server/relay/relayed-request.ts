@@ -116,7 +116,6 @@ export class RelayedRequest implements ExchangeListener {
       this.#socket = socket;
       request = requestOf({
         createConnection: () => socket,
-        agent: false,
         method: exchange.webSocketRequest === undefined ? head.method : "GET",
         path: head.target,
         headers: this.#fields() as string[],
@@ -134,10 +133,14 @@ export class RelayedRequest implements ExchangeListener {
     socket.once("connect", () => {
       isConnected = true;
     });
-    request.on("error", (error: NodeJS.ErrnoException) => {
+    const failed = (error: NodeJS.ErrnoException): void => {
       clearTimeout(timer);
       this.#lost(!isConnected && NOBODY.has(error.code ?? "") ? "unreachable" : "silent");
-    });
+    };
+    // Either of the two may be the only one that is told.
+    socket.on("error", failed);
+    request.on("error", failed);
+    request.on("information", () => clearTimeout(timer));
     request.on("continue", () => {
       clearTimeout(timer);
       void this.#sendBody(request);

@@ -50,7 +50,7 @@ export class SessionRouter {
   readonly #store: SessionStore;
   readonly #directory: ProcessDirectory;
   readonly #relays = new Set<RelayedRequest>();
-  #isStopping = false;
+  isStopping = false;
   /** Requests that were passed on so far. */
   relayed = 0;
   /** Sessions that were taken from the store so far. */
@@ -64,7 +64,7 @@ export class SessionRouter {
 
   /** This process gives up its sessions, and passes nothing on any more: the clients ask another process. */
   stop(): void {
-    this.#isStopping = true;
+    this.isStopping = true;
     for (const relay of this.#relays) relay.drop();
   }
 
@@ -79,7 +79,7 @@ export class SessionRouter {
     if (named === undefined) return false;
     if (this.#home.has(named.token) && !this.#home.isLeaving(named.token)) return false;
     // Its session is on its way to the store. An answer would say that there is none.
-    if (this.#isStopping) exchange.abort();
+    if (this.isStopping) exchange.abort();
     else void this.#route(exchange, named);
     return true;
   }
@@ -121,6 +121,7 @@ export class SessionRouter {
     const first = process === id ? "notHere" : await this.#ask(relay, process);
     if (first === "answered") return "answered";
     let from: string | undefined;
+    let dead: string | undefined;
     for (let round = 1; round < MAX_ROUNDS; round++) {
       const answer = await this.#store.take(token, id, { ttlMs: LEASE_MS, from });
       if (relay.isOver) return "answered";
@@ -131,15 +132,15 @@ export class SessionRouter {
       }
       if (answer.type === "unknown") return mayLive(first) ? "away" : "here";
       const { owner, isClaimed } = answer;
-      // It was here, and is over; or it was opened while the store was asked.
-      if (owner === id) return "here";
+      // It was here, and is over; or it was opened while the store was asked. Or its process has died, and left nothing.
+      if (owner === id || owner === dead) return "here";
       const outcome = await this.#ask(relay, owner);
       if (outcome === "answered") return "answered";
       // It has not begun to use the session: the one that takes it now is the only one that will (`claim`).
       if (!isClaimed && outcome !== "notHere") from = owner;
-      else if (isClaimed && mayLive(outcome)) return "away";
-      // The process that had it has died.
-      else if (isClaimed && outcome !== "notHere") return "here";
+      else if (mayLive(outcome)) return "away";
+      // A process that stops puts its sessions into the store before it leaves: the store is asked once more.
+      else if (outcome !== "notHere") dead = owner;
     }
     return "away";
   }

@@ -62,6 +62,10 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
     server.sessions.elsewhere = this;
   }
 
+  get isStopping(): boolean {
+    return this.#router.isStopping;
+  }
+
   get process(): string {
     return this.#directory.id;
   }
