@@ -56,6 +56,9 @@ export class StoresMover implements MembershipMover {
 export function checkStores(name: string, value: unknown): void {
   const isObject = typeof value === "object" && value !== null && !(value instanceof GroupStore);
   if (!isObject || !Object.values(value).every((store) => store instanceof GroupStore)) {
-    throw new ChannelError("BAD_OPTION", `${name} is an object of stores of createChannelStore, by names of your choice`);
+    throw new ChannelError(
+      "BAD_OPTION",
+      `${name} is an object of stores of createChannelStore, by names of your choice`,
+    );
   }
 }

@@ -76,7 +76,8 @@ function toSessionService(server: ExchangeServer, options: ServeOptions): Sessio
   const { sessions: store, relay, stores } = options;
   if (store === undefined) {
     const lonely = relay !== undefined ? "relay" : stores !== undefined ? "stores" : undefined;
-    if (lonely !== undefined) throw badOption(`${lonely} has an effect only with sessions: give serve a session store, too`);
+    if (lonely !== undefined)
+      throw badOption(`${lonely} has an effect only with sessions: give serve a session store, too`);
     return undefined;
   }
   const report = (error: unknown): void => server.report(error, { source: "sessions" });

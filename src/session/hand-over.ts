@@ -2,8 +2,8 @@
 // taken out of use first; when the callbacks that run have ended, it is written down as a whole, and stored. Its client loses
 // its connection and comes back. A session that cannot be stored ends as it would without a store, and its client is told.
 
-import { shortToken } from "../base/debug-log.ts";
 import type { Clock, Timer } from "../base/clock.ts";
+import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import { inspectable } from "../base/guard.ts";
 import type { AnyChannel } from "../channel/channel.ts";
@@ -116,7 +116,19 @@ export class HandOver {
     const { token, settings, acknowledged, received, attempt, takenAtClose } = session;
     const { resumeMs, parkMs, heartbeatMs } = settings;
     return {
-      ...{ token, identity, path, maxMessageBytes, resumeMs, parkMs, heartbeatMs, kind, attempt, acknowledged, received },
+      ...{
+        token,
+        identity,
+        path,
+        maxMessageBytes,
+        resumeMs,
+        parkMs,
+        heartbeatMs,
+        kind,
+        attempt,
+        acknowledged,
+        received,
+      },
       kept: session.after(),
       takenAtClose,
       inbox: [...inbox, ...transport.waiting()],

@@ -155,7 +155,8 @@ function acceptFirst(
   const context = contextOf(request);
   const sessions = sessionsOf(request);
   // It would end at once. A balancer that does not know yet sends the client's next request to another process.
-  if (sessions.elsewhere?.isStopping === true) throw new ChannelError("SESSION_UNREACHABLE", "this process is stopping");
+  if (sessions.elsewhere?.isStopping === true)
+    throw new ChannelError("SESSION_UNREACHABLE", "this process is stopping");
   const { identity, codec, attachment, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
   const network = sessions.admit(request);
   const carrier = toCarrier(request, options, own);

@@ -74,7 +74,11 @@ export class ProcessDirectory {
     if (address === undefined) return "unannounced";
     const options = toConnectOptions(address);
     if (options === "elsewhere") {
-      this.#failed(new Error(`the process ${process} of this service is announced at a Unix socket of another machine: give each server the option relay`));
+      this.#failed(
+        new Error(
+          `the process ${process} of this service is announced at a Unix socket of another machine: give each server the option relay`,
+        ),
+      );
       return "elsewhere";
     }
     this.secret ??= await this.#store.secret();

@@ -3,8 +3,8 @@
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { hostname } from "node:os";
 import type { NetConnectOpts } from "node:net";
+import { hostname } from "node:os";
 import { checkFilledString, checkInteger, type OptionTable } from "../../base/option-values.ts";
 
 /** The option `relay` of `serve`: where the other processes of the service reach this one. */

@@ -30,9 +30,10 @@ export interface RelayTarget {
 
 /** RFC 9110 §7.6.1: fields of one connection. `Expect` and `Host` are set anew, the key of a WebSocket over HTTP/2, too. */
 const OF_REQUEST: ReadonlySet<string> = new Set(
-  ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect"].concat(
-    ["host", "http2-settings"],
-  ),
+  ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect"].concat([
+    "host",
+    "http2-settings",
+  ]),
 );
 
 /** The engine sets its own; the handshake's are those of the client's connection. */
