@@ -15,7 +15,7 @@ import { pageFieldsOf } from "../request/access.ts";
 import { type Access, toAccess } from "../request/access-rules.ts";
 import type { Client } from "../request/client.ts";
 import type { ErrorReporter } from "../request/context.ts";
-import { admitRequest, type Handler } from "../request/handle.ts";
+import { admitRequest, type Handler, handleRequest } from "../request/handle.ts";
 import { ChannelRequest } from "../request/request.ts";
 import type { UpgradeCheck } from "../request/upgrade-check.ts";
 import { type SessionServerContext, Sessions } from "../session/registry.ts";
@@ -154,7 +154,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   /** Serves an exchange with another handler than the server's own. */
   serve(exchange: Exchange, handler: Handler): void {
     this.#openExchanges += 1;
-    this.#observer.serve(new ChannelRequest(exchange, this), handler);
+    this.#observer.requestBegan(new ChannelRequest(exchange, this), handleRequest, handler);
   }
 
   /**
@@ -164,8 +164,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   take(exchange: Exchange): ChannelRequest {
     this.#openExchanges += 1;
     const request = new ChannelRequest(exchange, this);
-    this.#observer.requestTaken(request);
-    admitRequest(request);
+    this.#observer.requestBegan(request, admitRequest, undefined);
     return request;
   }
 
