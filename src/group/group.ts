@@ -260,7 +260,7 @@ export class Group implements MemberOwner, StreamListener {
       const own = implementationOf(channel);
       // Our own channel takes the message without a conversion.
       if (own === undefined) channel.send(message);
-      else own.sendMessage(message);
+      else own.send(message);
     } catch (error) {
       this.#owner.report(error, this.name, channel);
     }

@@ -160,7 +160,7 @@ function respond(request: ChannelRequest, data: SendData): void {
   request.opened(channel);
   // `begin` comes first, so that the channel learns of the end of its transport even if the stream cannot be read.
   channel.begin(undefined);
-  channel.sendMessage(sendable, "last");
+  channel.send(sendable, "last");
 }
 
 /** False while all channels together hold too many unsent bytes and this response would be its equal share or more. */

@@ -74,7 +74,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   readonly #handler: Handler;
   readonly #hasProxyHeaders: boolean;
   readonly #channels = new IndexedSet<TransportChannel>();
-  readonly #slowChannels = new SlowChannels();
+  readonly #slowChannels: SlowChannels;
   readonly #ticker: Ticker;
   #source: ExchangeSource | undefined;
   #status: ServerStatus = "running";
@@ -94,6 +94,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     this.report = this.#observer.report;
     this.messages = this.#observer.counts.messages;
     this.budget = new BufferBudget(limits.maxTotalBufferedBytes);
+    this.#slowChannels = new SlowChannels(this.budget);
     this.received = new BufferBudget(limits.maxTotalReceivedBytes);
     this.received.onExceeded = makeRoomSoon(this.received, () => this.open());
     this.webSocket = limits;
