@@ -112,7 +112,6 @@ function accept(
   const { transport, isRefused } = chooseTransport(original, fields, options);
   if (isRefused) return closedChannel(original, options, transport);
   const channel = newChannel(original, { transport, handlers, settings, codec, contentType, attachment });
-  original.opened(channel);
   channel.begin(setup);
   return channel;
 }

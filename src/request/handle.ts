@@ -157,7 +157,6 @@ function respond(request: ChannelRequest, data: SendData): void {
   // A channel pulls the stream at the client's pace and watches it for failure.
   const transport = new HttpTransport(exchange, PLAIN, [], { outlivesFin: true });
   const channel = newChannel(request, { transport, handlers: {}, settings: UNLIMITED });
-  request.opened(channel);
   // `begin` comes first, so that the channel learns of the end of its transport even if the stream cannot be read.
   channel.begin(undefined);
   channel.send(sendable, "last");

@@ -12,13 +12,14 @@ interface NewChannelParts extends ChannelParts {
   readonly attachment?: unknown;
 }
 
-/** Makes the channel of a request. It holds no reference to the request: an idle WebSocket would keep all header fields. */
+/** Makes the channel that answers a request from now on. It holds no reference to the request: an idle WebSocket would keep all header fields. */
 export function newChannel(request: ChannelRequest, parts: NewChannelParts): TransportChannel {
   const context = contextOf(request);
   const channel = makeChannel(context, parts);
   context.channelOpened(channel, request);
   const { attachment = request.attachment } = parts;
   channel.publicChannel.attachment = attachment;
+  request.opened(channel);
   return channel;
 }
 
@@ -35,7 +36,6 @@ export function closedChannel(
 ): TransportChannel {
   const { channelSettings: settings } = contextOf(request);
   const channel = newChannel(request, { transport, handlers: {}, settings, codec, attachment });
-  request.opened(channel);
   channel.begin(undefined);
   return channel;
 }

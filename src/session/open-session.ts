@@ -157,7 +157,6 @@ function acceptFirst(
   const settings = toSettings(options, context);
   const channel = newChannel(request, { transport, handlers, settings, codec, attachment });
   sessions.add({ transport, channel, identity, path: request.path, maxMessageBytes, network });
-  request.opened(channel);
   try {
     transport.attach(carrier, { after: 0, attempt, isResumed: false, isPrompt: true });
   } catch (error) {
