@@ -262,7 +262,7 @@ export class TransportChannel
   }
 
   /** Ends the channel, whose client takes too little. With the policy "drop" it stays open: its sends are dropped. */
-  dropUnsent(): void {
+  failTooSlow(): void {
     if (this.#settings.onOverflow === "drop") return;
     this.#context.channelOverflowed(this, "close");
     this.#fail(1013, "too slow");
@@ -270,7 +270,7 @@ export class TransportChannel
   }
 
   /** Ends the channel, whose client has sent too much. */
-  dropUnread(): void {
+  failTooMuchUnread(): void {
     this.#fail(1013, "too much is waiting");
     this.callbacks.report(new ChannelError("RECEIVE_OVERFLOW"), "message");
   }
@@ -288,7 +288,7 @@ export class TransportChannel
     }
     this.#context.messages.received += 1;
     this.#toInbox().accept(data);
-    if (!this.canHoldBack && holdsUnreadShare(this, this.#context.received)) this.dropUnread();
+    if (!this.canHoldBack && holdsUnreadShare(this, this.#context.received)) this.failTooMuchUnread();
   }
 
   get unreadMemory(): number {

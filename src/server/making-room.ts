@@ -20,7 +20,7 @@ export function makeRoomSoon(
       for (const one of open()) {
         if (!received.isExceeded) return;
         if (!(one instanceof TransportChannel)) one.makeRoom();
-        else if (holdsUnreadShare(one, received)) one.dropUnread();
+        else if (holdsUnreadShare(one, received)) one.failTooMuchUnread();
       }
     });
   };

@@ -30,7 +30,7 @@ export class SlowChannels {
       const from = before?.get(channel);
       if (from === undefined) channel.hurry();
       if (from === undefined || now - from < PATIENCE_MS) since.set(channel, from ?? now);
-      else channel.dropUnsent();
+      else channel.failTooSlow();
     }
   }
 
