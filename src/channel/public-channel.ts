@@ -1,10 +1,17 @@
-// The channel that an application gets: the members of the contract and nothing else. It costs 40 bytes per channel, and
-// hides the internal members of a channel from the application.
+// The channel that an application gets: the members of the contract and nothing else. It checks and converts what the
+// application gives. It costs 40 bytes per channel, and hides the internal members of a channel from the application.
 
+import { utf8Bytes } from "../base/bytes.ts";
+import { ChannelError } from "../base/errors.ts";
+import { show } from "../base/option-values.ts";
+import { encodeClosePayload } from "../codec/ws-message.ts";
 import type { TransportKind } from "../transport/transport.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message } from "./channel.ts";
-import type { SendData, SendOptions } from "./send-data.ts";
+import { positionOf, type SendData, type SendOptions, toSendable } from "./send-data.ts";
 import type { TransportChannel } from "./transport-channel.ts";
+
+/** The code that stands for a close frame without a code. A server sends such a frame only as an answer. */
+const NO_STATUS = 1005;
 
 /** Set by the class below, which alone can read it. */
 export let implementationOf: (channel: unknown) => TransportChannel | undefined;
@@ -51,10 +58,11 @@ export class PublicChannel implements Channel {
   }
 
   send(data: SendData, options?: SendOptions | boolean): boolean {
-    return this.#channel.send(data, options);
+    return this.#channel.send(toSendable(data), options === undefined ? undefined : positionOf(options, data));
   }
 
-  close(code?: number, reason?: string): boolean {
+  close(code = 1000, reason = ""): boolean {
+    checkClose(code, reason);
     return this.#channel.close(code, reason);
   }
 
@@ -62,8 +70,11 @@ export class PublicChannel implements Channel {
     this.#channel.terminate();
   }
 
-  ping(data?: string | Uint8Array): boolean {
-    return this.#channel.ping(data);
+  ping(data: string | Uint8Array = ""): boolean {
+    if (typeof data !== "string" && !(data instanceof Uint8Array)) {
+      throw new ChannelError("BAD_DATA", `a ping carries text or bytes, not ${show(data)}`);
+    }
+    return this.#channel.ping(typeof data === "string" ? utf8Bytes(data) : data);
   }
 
   drained(): Promise<void> {
@@ -97,6 +108,14 @@ export class PublicChannel implements Channel {
   [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined> {
     return this.#channel.iterate();
   }
+}
+
+/** Throws BAD_CLOSE, on every transport, although only a WebSocket sends the code. */
+function checkClose(code: number, reason: string): void {
+  if (typeof reason !== "string") throw new ChannelError("BAD_CLOSE", `the reason is ${show(reason)}, not a string`);
+  encodeClosePayload(code, reason);
+  if (code === NO_STATUS)
+    throw new ChannelError("BAD_CLOSE", "1005 says that no code came (RFC 6455 §7.4.1); give 1000");
 }
 
 /**

@@ -2,13 +2,10 @@
 // reports the end once, last. Applications hold its `publicChannel`.
 // Long because sending, receiving and the end share one state.
 
-import { utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { guard, type Reporter } from "../base/guard.ts";
 import type { IndexedItem } from "../base/indexed-set.ts";
 import { inMicrotask } from "../base/microtask.ts";
-import { show } from "../base/option-values.ts";
-import { encodeClosePayload } from "../codec/ws-message.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
 import type { MessageForm, Position, SessionListener, Transport, TransportKind } from "../transport/transport.ts";
@@ -20,21 +17,26 @@ import { failureOf, isClientsFault, OVERLOADED } from "./failure.ts";
 import { guardSignal } from "./guarded-signal.ts";
 import { nextId } from "./ids.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
-import { exceedsInputShare, type Unread } from "./input-limit.ts";
 import { iterate } from "./iterate.ts";
 import { channelResponse } from "./marker.ts";
 import type { Membership, MembershipHolder } from "./membership.ts";
+import { holdsUnreadShare, type MemoryHolder } from "./memory-share.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { findOverflow, totalOverflow } from "./overflow.ts";
-import { positionOf, type Sendable, type SendData, type SendInit, type SendOptions, toSendable } from "./send-data.ts";
+import { type Sendable, type SendInit, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
 
 const SERVICE_RESTART = 1012;
-/** The code that stands for a close frame without a code. A server sends such a frame only as an answer. */
-const NO_STATUS = 1005;
 
 export class TransportChannel
-  implements SessionListener, InboxOwner, OutboxOwner, MembershipHolder, IndexedItem, Unread, Reporter<ErrorSource>
+  implements
+    SessionListener,
+    InboxOwner,
+    OutboxOwner,
+    MembershipHolder,
+    IndexedItem,
+    MemoryHolder,
+    Reporter<ErrorSource>
 {
   /** Index in the set of its server. */
   index: number | undefined = undefined;
@@ -124,12 +126,8 @@ export class TransportChannel
     return this.#abort.signal;
   }
 
-  send(data: SendData, options?: SendOptions | boolean): boolean {
-    return this.sendMessage(toSendable(data), options === undefined ? undefined : positionOf(options, data));
-  }
-
   /** Without a `position` the transport decides whether the message is the last one. */
-  sendMessage(sendable: Sendable, position?: Position): boolean {
+  send(sendable: Sendable, position?: Position): boolean {
     if (!isOpen(this.#state) || this.#isOverflowing(sendable.message)) {
       if (sendable.parts !== undefined) discardSource(sendable.parts);
       return false;
@@ -166,11 +164,6 @@ export class TransportChannel
   }
 
   close(code = 1000, reason = ""): boolean {
-    if (typeof reason !== "string") throw new ChannelError("BAD_CLOSE", `the reason is ${show(reason)}, not a string`);
-    // Checked on every transport, although only a WebSocket sends the code.
-    encodeClosePayload(code, reason);
-    if (code === NO_STATUS)
-      throw new ChannelError("BAD_CLOSE", "1005 says that no code came (RFC 6455 §7.4.1); give 1000");
     if (!this.#closing()) return false;
     this.#endWith(() => this.#transport.close(code, reason));
     return true;
@@ -181,11 +174,8 @@ export class TransportChannel
     if (!isClosed(this.#state)) this.#transport.terminate();
   }
 
-  ping(data: string | Uint8Array = ""): boolean {
-    if (typeof data !== "string" && !(data instanceof Uint8Array)) {
-      throw new ChannelError("BAD_DATA", `a ping carries text or bytes, not ${show(data)}`);
-    }
-    return this.isOpen && this.#transport.ping?.(typeof data === "string" ? utf8Bytes(data) : data) === true;
+  ping(data: Uint8Array): boolean {
+    return this.isOpen && this.#transport.ping?.(data) === true;
   }
 
   drained(): Promise<void> {
@@ -296,15 +286,8 @@ export class TransportChannel
     this.#tellEnd();
   }
 
-  /** The bytes of this channel that count in `maxTotalBufferedBytes`. */
   get unsentMemory(): number {
     return this.bufferedAmount + (this.#transport.pinnedBytes ?? 0);
-  }
-
-  /** True if all channels together hold too many unsent bytes, and this one its equal share or more. */
-  get holdsShare(): boolean {
-    const { budget } = this.#context;
-    return this.isOpen && budget.isExceeded && budget.isShareSpent(this.unsentMemory);
   }
 
   flush(): void {
@@ -316,12 +299,18 @@ export class TransportChannel
     this.#transport.hurry?.();
   }
 
-  /** Ends a channel that `holdsShare` for too long. With the policy "drop" it stays open: its sends are dropped. */
-  makeRoom(): void {
+  /** Ends the channel, whose client takes too little. With the policy "drop" it stays open: its sends are dropped. */
+  failTooSlow(): void {
     if (this.#settings.onOverflow === "drop") return;
     this.#context.channelOverflowed(this, "close");
     this.#fail(1013, "too slow");
     this.callbacks.report(totalOverflow(), "send");
+  }
+
+  /** Ends the channel, whose client has sent too much. */
+  failTooMuchUnread(): void {
+    this.#fail(1013, "too much is waiting");
+    this.callbacks.report(new ChannelError("RECEIVE_OVERFLOW"), "message");
   }
 
   /** Called about once a second, by the server's clock. */
@@ -337,7 +326,7 @@ export class TransportChannel
     }
     this.#context.messages.received += 1;
     this.#toInbox().accept(data);
-    if (!this.canHoldBack) this.refuseInput();
+    if (!this.canHoldBack && holdsUnreadShare(this, this.#context.received)) this.failTooMuchUnread();
   }
 
   get unreadMemory(): number {
@@ -346,13 +335,6 @@ export class TransportChannel
 
   get canHoldBack(): boolean {
     return this.#transport.holdsMessages === true;
-  }
-
-  /** Ends the channel if the unread input of all clients is over its limit, and this one has its equal share or more. */
-  refuseInput(): void {
-    if (!this.isOpen || !exceedsInputShare(this, this.#context.received)) return;
-    this.#fail(1013, "too much is waiting");
-    this.callbacks.report(new ChannelError("RECEIVE_OVERFLOW"), "message");
   }
 
   pingArrived(data: Uint8Array): void {

@@ -9,7 +9,7 @@ import type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } f
 import type { ChannelContext, ChannelSettings } from "./context.ts";
 import { PreparedMessage } from "./prepared-message.ts";
 import { implementationOf, PublicChannel } from "./public-channel.ts";
-import type { SendData, SendOptions } from "./send-data.ts";
+import { type SendData, type SendOptions, toSendable } from "./send-data.ts";
 import { TransportChannel } from "./transport-channel.ts";
 
 export type AnyCodec = MessageCodec<unknown, never>;
@@ -91,7 +91,8 @@ export function makeChannel(context: ChannelContext, parts: ChannelParts): Trans
 
 /** Sends data that a codec has encoded already: the codec of the channel does not convert it. */
 export function sendRaw(channel: AnyChannel, data: SendData): boolean {
-  return (implementationOf(channel) ?? (channel as unknown as Channel)).send(data);
+  const own = implementationOf(channel);
+  return own === undefined ? (channel as unknown as Channel).send(data) : own.send(toSendable(data));
 }
 
 /** Makes a receiver of messages from one of values. Exceptions of the codec are reported like those of the receiver. */

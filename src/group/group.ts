@@ -276,7 +276,7 @@ export class Group implements MemberOwner, StreamListener {
 
   #send({ channel, implementation }: Member, sendable: EncodedSendable): void {
     try {
-      if (implementation !== undefined) implementation.sendMessage(sendable);
+      if (implementation !== undefined) implementation.send(sendable);
       else channel.send(new PreparedMessage(sendable.message));
     } catch (error) {
       this.#owner.report(error, this.name, channel);

@@ -26,7 +26,7 @@ import {
   toHandlers,
 } from "./channel-options.ts";
 import { contextOf, type RequestContext } from "./context.ts";
-import { newChannel, refusedChannel } from "./new-channel.ts";
+import { closedChannel, newChannel } from "./new-channel.ts";
 import { ChannelRequest } from "./request.ts";
 import { checkHandshake, refuseHandshake } from "./upgrade.ts";
 
@@ -102,7 +102,7 @@ function accept(
   options: AnyOptions,
 ): TransportChannel {
   const original = ChannelRequest.unanswered(request);
-  if (original.isRefused) return refusedChannel(original);
+  if (original.isRefused) return closedChannel(original, options);
   // Everything that may throw comes first: the request is still unanswered then, so the client gets a 500.
   const { codec, headers, attachment } = options;
   const fields = headers === undefined ? NO_FIELDS : checkFields(toFields(headers));
@@ -110,10 +110,9 @@ function accept(
   const settings = toSettings(options, contextOf(original));
   const contentType = contentTypeOf(codec, fields);
   const { transport, isRefused } = chooseTransport(original, fields, options);
-  const own = isRefused ? NO_HANDLERS : handlers;
-  const channel = newChannel(original, { transport, handlers: own, settings, codec, contentType, attachment });
-  original.opened(channel);
-  channel.begin(isRefused ? undefined : setup);
+  if (isRefused) return closedChannel(original, options, transport);
+  const channel = newChannel(original, { transport, handlers, settings, codec, contentType, attachment });
+  channel.begin(setup);
   return channel;
 }
 

@@ -157,10 +157,9 @@ function respond(request: ChannelRequest, data: SendData): void {
   // A channel pulls the stream at the client's pace and watches it for failure.
   const transport = new HttpTransport(exchange, PLAIN, [], { outlivesFin: true });
   const channel = newChannel(request, { transport, handlers: {}, settings: UNLIMITED });
-  request.opened(channel);
   // `begin` comes first, so that the channel learns of the end of its transport even if the stream cannot be read.
   channel.begin(undefined);
-  channel.sendMessage(sendable, "last");
+  channel.send(sendable, "last");
 }
 
 /** False while all channels together hold too many unsent bytes and this response would be its equal share or more. */

@@ -1,34 +1,47 @@
-// Makes the channel that answers a request.
+// Makes the channel that answers a request: an open one, or a closed one for a request that is refused.
 
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import { type ChannelParts, makeChannel } from "../channel/typed-channel.ts";
 import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
+import type { Transport } from "../transport/transport.ts";
 import { contextOf } from "./context.ts";
 import type { ChannelRequest } from "./request.ts";
 
-/**
- * Makes the channel of a request. It holds no reference to the request: an idle WebSocket would keep all header fields.
- *
- * @param parts `attachment`: undefined for the one that the `upgrade` check returned
- */
-export function newChannel(
-  request: ChannelRequest,
-  parts: ChannelParts & { readonly attachment?: unknown },
-): TransportChannel {
+interface NewChannelParts extends ChannelParts {
+  /** Undefined: the one that the `upgrade` check returned. */
+  readonly attachment?: unknown;
+}
+
+/** Makes the channel that answers a request from now on. It holds no reference to the request: an idle WebSocket would keep all header fields. */
+export function newChannel(request: ChannelRequest, parts: NewChannelParts): TransportChannel {
   const context = contextOf(request);
   const channel = makeChannel(context, parts);
   context.channelOpened(channel, request);
   const { attachment = request.attachment } = parts;
   channel.publicChannel.attachment = attachment;
+  request.opened(channel);
   return channel;
 }
 
-/** The channel of a request that was refused before the handler ran: it is closed, and its setup does not run. */
-export function refusedChannel(request: ChannelRequest): TransportChannel {
-  const transport = new HttpTransport(request.exchange, PLAIN, []);
-  const channel = newChannel(request, { transport, handlers: {}, settings: contextOf(request).channelSettings });
-  request.opened(channel);
+/**
+ * Makes the closed channel of a request that is refused: sends return false, and no callback runs.
+ *
+ * @param parts the codec and the attachment that the channel would have had
+ * @param transport the transport with the refusal; by default that of a request that was answered before its handler ran
+ */
+export function closedChannel(
+  request: ChannelRequest,
+  { codec, attachment }: Pick<NewChannelParts, "codec" | "attachment">,
+  transport: Transport = answeredTransport(request),
+): TransportChannel {
+  const { channelSettings: settings } = contextOf(request);
+  const channel = newChannel(request, { transport, handlers: {}, settings, codec, attachment });
   channel.begin(undefined);
-  channel.close();
   return channel;
+}
+
+function answeredTransport({ exchange }: ChannelRequest): Transport {
+  const transport = new HttpTransport(exchange, PLAIN, []);
+  transport.close(1000, "");
+  return transport;
 }

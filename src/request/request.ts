@@ -200,7 +200,7 @@ export class ChannelRequest<out Attachment = unknown> {
     return this.#request;
   }
 
-  /** @internal The channel answers from now on. */
+  /** @internal The channel answers from now on: a new one, or that of the session to which the request belongs. */
   opened(channel: Answer): void {
     this.channel = channel;
     this.#followChannel();

@@ -16,7 +16,7 @@ import { pageFieldsOf } from "../request/access.ts";
 import { type Access, toAccess } from "../request/access-rules.ts";
 import type { Client } from "../request/client.ts";
 import type { ErrorReporter } from "../request/context.ts";
-import { admitRequest, type Handler } from "../request/handle.ts";
+import { admitRequest, type Handler, handleRequest } from "../request/handle.ts";
 import { refuse, toRefusal } from "../request/refusal.ts";
 import { ChannelRequest } from "../request/request.ts";
 import type { UpgradeCheck } from "../request/upgrade-check.ts";
@@ -91,7 +91,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   readonly #handler: Handler;
   readonly #hasProxyHeaders: boolean;
   readonly #channels = new IndexedSet<TransportChannel>();
-  readonly #slowChannels = new SlowChannels();
+  readonly #slowChannels: SlowChannels;
   readonly #ticker: Ticker;
   #source: ExchangeSource | undefined;
   readonly #status = new StateMachine("a server", MOVES, "running");
@@ -111,6 +111,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     this.report = this.#observer.report;
     this.messages = this.#observer.counts.messages;
     this.budget = new BufferBudget(limits.maxTotalBufferedBytes);
+    this.#slowChannels = new SlowChannels(this.budget);
     this.received = new BufferBudget(limits.maxTotalReceivedBytes);
     this.received.onExceeded = makeRoomSoon(this.received, () => this.open());
     this.webSocket = limits;
@@ -176,21 +177,20 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
 
   /** Serves a request that the router has held back. */
   serveHeld(exchange: Exchange): void {
-    this.#observer.serve(new ChannelRequest(exchange, this), this.#handler);
+    this.#observer.requestBegan(new ChannelRequest(exchange, this), handleRequest, this.#handler);
   }
 
   /** Answers a request that the router has held back with an error that has a status. */
   refuseHeld(exchange: Exchange, error: ChannelError): void {
     const request = new ChannelRequest(exchange, this);
-    this.#observer.requestTaken(request);
-    admitRequest(request);
+    this.#observer.requestBegan(request, admitRequest, undefined);
     if (!request.isRefused) refuse(request, toRefusal(error), []);
   }
 
   /** Serves an exchange with another handler than the server's own. */
   serve(exchange: Exchange, handler: Handler): void {
     this.#openExchanges += 1;
-    this.#observer.serve(new ChannelRequest(exchange, this), handler);
+    this.#observer.requestBegan(new ChannelRequest(exchange, this), handleRequest, handler);
   }
 
   /**
@@ -200,8 +200,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   take(exchange: Exchange): ChannelRequest {
     this.#openExchanges += 1;
     const request = new ChannelRequest(exchange, this);
-    this.#observer.requestTaken(request);
-    admitRequest(request);
+    this.#observer.requestBegan(request, admitRequest, undefined);
     return request;
   }
 

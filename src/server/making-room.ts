@@ -1,6 +1,7 @@
 // Makes room while all clients together have sent more than `maxTotalReceivedBytes`. A client that grows is found when its
 // bytes arrive; this finds clients that hold much and do not grow any more.
 
+import { holdsUnreadShare } from "../channel/memory-share.ts";
 import { TransportChannel } from "../channel/transport-channel.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Connection } from "./exchange-source.ts";
@@ -18,8 +19,8 @@ export function makeRoomSoon(
       isScheduled = false;
       for (const one of open()) {
         if (!received.isExceeded) return;
-        if (one instanceof TransportChannel) one.refuseInput();
-        else one.makeRoom();
+        if (!(one instanceof TransportChannel)) one.makeRoom();
+        else if (holdsUnreadShare(one, received)) one.failTooMuchUnread();
       }
     });
   };

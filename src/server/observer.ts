@@ -10,7 +10,6 @@ import type { OverflowPolicy } from "../channel/context.ts";
 import { nextId } from "../channel/ids.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { ErrorContext, ErrorReporter } from "../request/context.ts";
-import { type Handler, handleRequest } from "../request/handle.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { Exchange } from "../transport/exchange.ts";
@@ -123,23 +122,14 @@ export class Observer {
     if (CONNECTION_REFUSE.hasSubscribers) CONNECTION_REFUSE.publish({ server: this.#server, remoteAddress });
   }
 
-  /** A request has come that is answered without a handler of the server. Subscribers are told. */
-  requestTaken(request: ChannelRequest): void {
-    this.counts.requests += 1;
-    this.#debug?.requestBegun(request);
-    if (!REQUEST_START.hasSubscribers && !REQUEST_END.hasSubscribers) return;
-    this.#requests.set(request.exchange, { subject: request, at: this.#clock.now() });
-    REQUEST_START.publish({ server: this.#server, request });
-  }
-
-  /** Serves a request. Subscribers are told first, and it runs in the context of the stores that they have bound. */
-  serve(request: ChannelRequest, handler: Handler): void {
+  /** Calls `serve`. Subscribers are told first, and it runs in the context of the stores that they have bound. */
+  requestBegan<H>(request: ChannelRequest, serve: (request: ChannelRequest, handler: H) => void, handler: H): void {
     this.counts.requests += 1;
     this.#debug?.requestBegun(request);
     if (REQUEST_START.hasSubscribers || REQUEST_END.hasSubscribers) {
       this.#requests.set(request.exchange, { subject: request, at: this.#clock.now() });
-      REQUEST_START.runStores({ server: this.#server, request }, () => handleRequest(request, handler));
-    } else handleRequest(request, handler);
+      REQUEST_START.runStores({ server: this.#server, request }, () => serve(request, handler));
+    } else serve(request, handler);
   }
 
   requestEnded(exchange: Exchange, status: number | undefined, response: "whole" | "cut"): void {

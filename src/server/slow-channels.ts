@@ -1,7 +1,9 @@
 // Ends channels that hold their equal share or more of all unsent bytes while these exceed `maxTotalBufferedBytes`. A send
 // finds channels whose buffer grows; this finds channels to which nothing more is sent.
 
+import { holdsUnsentShare } from "../channel/memory-share.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
+import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 
 /**
  * How long a channel may hold its share. A client that reads holds less within this time, and the client of a session
@@ -10,8 +12,13 @@ import type { TransportChannel } from "../channel/transport-channel.ts";
 const PATIENCE_MS = 5000;
 
 export class SlowChannels {
+  readonly #budget: BufferBudget;
   /** Channels that hold their share without a break, and since when. */
   #since: ReadonlyMap<TransportChannel, number> | undefined;
+
+  constructor(budget: BufferBudget) {
+    this.#budget = budget;
+  }
 
   /** Called with each tick while the sum is exceeded. */
   tick(channels: Iterable<TransportChannel>, now: number): void {
@@ -19,11 +26,11 @@ export class SlowChannels {
     const since = new Map<TransportChannel, number>();
     this.#since = since;
     for (const channel of channels) {
-      if (!channel.holdsShare) continue;
+      if (!holdsUnsentShare(channel, this.#budget)) continue;
       const from = before?.get(channel);
       if (from === undefined) channel.hurry();
       if (from === undefined || now - from < PATIENCE_MS) since.set(channel, from ?? now);
-      else channel.makeRoom();
+      else channel.failTooSlow();
     }
   }
 

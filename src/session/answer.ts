@@ -1,40 +1,29 @@
 // Refusals of a session's requests, and the fields of all answers to them.
 
-import type { TransportChannel } from "../channel/transport-channel.ts";
 import { joinFields, withoutContentFields } from "../codec/field-list.ts";
 import { joinedValues } from "../codec/http1-request.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
-import { contextOf } from "../request/context.ts";
-import { newChannel } from "../request/new-channel.ts";
 import { type Refusal, refuse as refuseRequest } from "../request/refusal.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
 
 /** Answers a method that sessions do not use. Preflights were answered before the handler (`cors.ts`). */
-export function answerOther(request: ChannelRequest, fields: readonly string[]): TransportChannel {
+export function answerOther(request: ChannelRequest, fields: readonly string[]): HttpTransport {
   const allow = ["Allow", "GET, POST, OPTIONS"];
   if (request.method !== "OPTIONS") return refuse(request, { status: 405, message: "GET or POST", fields: allow });
   const transport = new HttpTransport(request.exchange, PLAIN, joinFields(allow, fields));
   transport.close(1000, "");
-  return closedChannel(request, transport);
+  return transport;
 }
 
-/** Answers the request with an error, and returns a channel that is closed. */
-export function refuse(request: ChannelRequest, refusal: Refusal): TransportChannel {
-  return closedChannel(request, refuseRequest(request, refusal, refusalFields(request)));
+/** Answers the request with an error. */
+export function refuse(request: ChannelRequest, refusal: Refusal): HttpTransport {
+  return refuseRequest(request, refusal, refusalFields(request));
 }
 
 /** The application's fields, without those that describe the content of its own answers. */
 export function refusalFields({ exchange }: ChannelRequest): readonly string[] {
   return answerFields(withoutContentFields(exchange.refusalFields));
-}
-
-/** The channel of a request that is answered. */
-function closedChannel(request: ChannelRequest, transport: HttpTransport): TransportChannel {
-  const settings = contextOf(request).channelSettings;
-  const channel = newChannel(request, { transport, handlers: {}, settings });
-  channel.begin(undefined);
-  return channel;
 }
 
 /**

@@ -13,7 +13,7 @@ import { type AttachmentOf, acceptWebSocket, toSettings } from "../request/accep
 import { isOriginAllowed, letPageReadRefusal } from "../request/access.ts";
 import { toHandlers } from "../request/channel-options.ts";
 import { contextOf } from "../request/context.ts";
-import { newChannel, refusedChannel } from "../request/new-channel.ts";
+import { closedChannel, newChannel } from "../request/new-channel.ts";
 import { toRefusal } from "../request/refusal.ts";
 import { ChannelRequest } from "../request/request.ts";
 import type { WebSocketOptions } from "../transport/exchange.ts";
@@ -55,13 +55,18 @@ export function openSession(
   options: AnySessionOptions = {},
 ): AnyChannel {
   const original = ChannelRequest.unanswered(request);
-  if (original.isRefused) return refusedChannel(original).publicChannel;
-  const channel = accept(original, handlers, options);
-  if (original.channel === undefined) original.opened(channel);
-  return channel.publicChannel;
+  if (original.isRefused) return closedChannel(original, options).publicChannel;
+  const accepted = accept(original, handlers, options);
+  const isRefused = accepted instanceof HttpTransport;
+  return (isRefused ? closedChannel(original, options, accepted) : accepted).publicChannel;
 }
 
-function accept(request: ChannelRequest, given: SessionHandlers, options: AnySessionOptions): TransportChannel {
+/** Returns the session's channel, or the refusal of the request. */
+function accept(
+  request: ChannelRequest,
+  given: SessionHandlers,
+  options: AnySessionOptions,
+): TransportChannel | HttpTransport {
   // Mistakes of the application are found here, before anything is created.
   const handlers = toHandlers("openSession", given);
   checkSessionOptions(options);
@@ -102,7 +107,7 @@ function acceptCarrier(
   handlers: SessionHandlers,
   options: AnySessionOptions,
   own: readonly string[],
-): TransportChannel {
+): TransportChannel | HttpTransport {
   const { query } = request;
   const token = query.get("session");
   const after = toCount(query.get("after") ?? "0", "after");
@@ -164,7 +169,6 @@ function acceptFirst(
   const settings = toSettings(options, context);
   const channel = newChannel(request, { transport, handlers, settings, codec, attachment });
   sessions.add({ transport, channel, identity, path: request.path, maxMessageBytes, network });
-  request.opened(channel);
   try {
     transport.attach(carrier, { after: 0, attempt, isResumed: false, isPrompt: true });
   } catch (error) {

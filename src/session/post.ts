@@ -16,7 +16,7 @@ import { EventDecoder } from "../codec/sse.ts";
 import { ACK_MS, keptSize } from "../protocol/session.ts";
 import { contextOf } from "../request/context.ts";
 import type { ChannelRequest } from "../request/request.ts";
-import { TEXT_PLAIN } from "../transport/http/transport.ts";
+import { type HttpTransport, TEXT_PLAIN } from "../transport/http/transport.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import { refusalFields, refuse } from "./answer.ts";
 import { MAX_POSTS, type Post, Posts } from "./posts.ts";
@@ -56,12 +56,15 @@ export interface PostSettings {
   readonly fields: readonly string[];
 }
 
-/** Takes the records of a POST; the answer acknowledges those that have arrived. */
+/**
+ * Takes the records of a POST; the answer acknowledges those that have arrived. Returns the session's channel, or the refusal
+ * of the request.
+ */
 export function acceptPost(
   request: ChannelRequest,
   session: OpenSession | undefined,
   settings: PostSettings,
-): TransportChannel {
+): TransportChannel | HttpTransport {
   const { from } = settings;
   if (session === undefined) return refuse(request, { status: 410, message: "no such session" });
   if (from === 0) return refuse(request, { status: 400, message: "from is 0: records count from 1" });

@@ -73,7 +73,7 @@ function bench(onOverflow: OverflowPolicy, budget = new BufferBudget(TOTAL)): Be
     settings: { maxBufferedBytes: MAX, onOverflow, heartbeat },
   });
   channel.begin(undefined);
-  assert.equal(channel.send("first"), true);
+  assert.equal(channel.publicChannel.send("first"), true);
   wire.calls.length = 0;
   return { wire, channel, reports };
 }
@@ -92,7 +92,7 @@ describe("maxBufferedBytes", () => {
     for (const policy of ["close", "drop"] as const) {
       const { wire, channel } = bench(policy);
       wire.stuck = MAX - 1;
-      assert.equal(channel.send("x".repeat(10 * MAX)), true);
+      assert.equal(channel.publicChannel.send("x".repeat(10 * MAX)), true);
       assert.deepEqual(wire.calls, ["send"]);
     }
   });
@@ -100,14 +100,14 @@ describe("maxBufferedBytes", () => {
   it("closes, or drops, as soon as so much is unsent", () => {
     const closing = bench("close");
     closing.wire.stuck = MAX;
-    assert.equal(closing.channel.send("x"), false);
+    assert.equal(closing.channel.publicChannel.send("x"), false);
     assertTooSlow(closing, /^unsent data exceeds maxBufferedBytes$/);
     const dropping = bench("drop");
     dropping.wire.stuck = MAX;
-    assert.equal(dropping.channel.send("x"), false);
+    assert.equal(dropping.channel.publicChannel.send("x"), false);
     assert.equal(dropping.channel.isOpen, true);
     dropping.wire.stuck = MAX - 1;
-    assert.equal(dropping.channel.send("x"), true);
+    assert.equal(dropping.channel.publicChannel.send("x"), true);
     assert.deepEqual(dropping.wire.calls, ["send"]);
   });
 });
@@ -123,7 +123,7 @@ describe("maxTotalBufferedBytes", () => {
   it("ends no channel while no more than that is unsent", () => {
     const { wire, channel } = bench("close", othersHold(TOTAL));
     wire.stuck = MAX - 1;
-    assert.equal(channel.send("x"), true);
+    assert.equal(channel.publicChannel.send("x"), true);
     assert.deepEqual(wire.calls, ["send"]);
   });
 
@@ -131,30 +131,30 @@ describe("maxTotalBufferedBytes", () => {
     const budget = othersHold(TOTAL + 20);
     const closing = bench("close", budget);
     closing.wire.stuck = TOTAL / 20 - 1;
-    assert.equal(closing.channel.send("x"), true);
+    assert.equal(closing.channel.publicChannel.send("x"), true);
     closing.wire.stuck = TOTAL / 20;
-    assert.equal(closing.channel.send("x"), false);
+    assert.equal(closing.channel.publicChannel.send("x"), false);
     assertTooSlow(closing, /maxTotalBufferedBytes/);
     const dropping = bench("drop", budget);
     dropping.wire.stuck = TOTAL / 20;
-    assert.equal(dropping.channel.send("x"), false);
+    assert.equal(dropping.channel.publicChannel.send("x"), false);
     assert.equal(dropping.channel.isOpen, true);
   });
 
   it("beyond it, counts a message of more than 16 KiB before it is sent, unless it goes to many", () => {
     const budget = othersHold(TOTAL + 20);
     const keepsUp = bench("close", budget);
-    assert.equal(keepsUp.channel.send("x".repeat(16_384)), true);
-    assert.equal(keepsUp.channel.send(prepare("x".repeat(16_385))), true);
-    assert.equal(keepsUp.channel.send("x".repeat(16_385)), false);
+    assert.equal(keepsUp.channel.publicChannel.send("x".repeat(16_384)), true);
+    assert.equal(keepsUp.channel.publicChannel.send(prepare("x".repeat(16_385))), true);
+    assert.equal(keepsUp.channel.publicChannel.send("x".repeat(16_385)), false);
     assertTooSlow(keepsUp, /maxTotalBufferedBytes/);
     const within = bench("close", othersHold(TOTAL));
-    assert.equal(within.channel.send("x".repeat(100_000)), true);
+    assert.equal(within.channel.publicChannel.send("x".repeat(100_000)), true);
   });
 
   it("ends a channel that holds its part for 5 s and is sent nothing more; not one that takes it meanwhile", () => {
     const budget = othersHold(TOTAL + 20);
-    const slowChannels = new SlowChannels();
+    const slowChannels = new SlowChannels(budget);
     const [stuck, slow, below, dropping] = [
       bench("close", budget),
       bench("close", budget),
@@ -184,17 +184,17 @@ describe("maxTotalBufferedBytes", () => {
   it("does not count against a client what only waits for the end of the turn", () => {
     const { wire, channel } = bench("close", othersHold(TOTAL + 20));
     wire.queued = MAX - 1;
-    assert.equal(channel.send("x"), true);
+    assert.equal(channel.publicChannel.send("x"), true);
     assert.deepEqual(wire.calls, ["flush", "send"]);
   });
 
   it("counts the messages that wait behind a stream, until they are dropped", async () => {
     const budget = new BufferBudget(TOTAL);
     const { channel } = bench("close", budget);
-    channel.send(new ReadableStream({}));
+    channel.publicChannel.send(new ReadableStream({}));
     assert.equal(budget.bytes, 0);
-    channel.send("x".repeat(100));
-    channel.send("x".repeat(100));
+    channel.publicChannel.send("x".repeat(100));
+    channel.publicChannel.send("x".repeat(100));
     assert.equal(budget.bytes, 200);
     channel.transportClosed({ by: "network", code: 1006, reason: "", name: "abnormal" });
     assert.equal(budget.bytes, 0);

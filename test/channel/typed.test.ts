@@ -239,4 +239,19 @@ describe("a channel with a codec", () => {
     socket.send(Uint8Array.of(41));
     assert.deepEqual(await socket.next(), Uint8Array.of(42));
   });
+
+  it("takes the codec's values, and sends none, where its request was refused", async (t) => {
+    const results: unknown[] = [];
+    const send = (channel: Channel<Said, Told>): void =>
+      void results.push(channel.isOpen, channel.send({ id: 1, say: "hi" }), channel.attachment);
+    const app = start(t, (request) => {
+      if (request.path === "/session") send(openSession(request, {}, { codec, attachment: "mine" }));
+      else send(withChannel(request, () => {}, { codec, attachment: "mine" }));
+    });
+    const foreign = { Origin: "http://elsewhere.example" };
+    assert.equal((await app.fetch("/session", { headers: foreign })).status, 403);
+    await assert.rejects(app.websocket("/", { headers: foreign }));
+    assert.deepEqual(results, [false, false, "mine", false, false, "mine"]);
+    assert.deepEqual(app.takeErrors(), []);
+  });
 });
