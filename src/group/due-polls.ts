@@ -9,8 +9,8 @@ import type { Replay } from "./stream/source.ts";
 /** A member that waits as a poll. */
 export type Poll = Member & { readonly state: PollState };
 
-export const NO_STORE = { "Cache-Control": "no-store" };
-const JSON_HEADERS = { "Content-Type": JSON_TYPE, ...NO_STORE };
+export const NOT_CACHED = { "Cache-Control": "no-store" };
+const JSON_HEADERS = { "Content-Type": JSON_TYPE, ...NOT_CACHED };
 
 export class DuePolls {
   readonly #answer: (poll: Poll, data: SendData) => void;

@@ -1,7 +1,7 @@
 // The recent messages of one group, in order and without a gap after a known position. Joins and polls are answered from it.
 
 import type { StoreHistoryLimits } from "./channel-store.ts";
-import type { EntryKeeper, HistoryBudget, KeptEntry } from "./history-budget.ts";
+import type { HistoryBudget, HistoryOwner, KeptEntry } from "./history-budget.ts";
 import type { GroupEntry } from "./message.ts";
 
 export type LogLimits = Pick<StoreHistoryLimits, "size" | "ttlMs" | "maxBytes">;
@@ -9,7 +9,7 @@ export type LogLimits = Pick<StoreHistoryLimits, "size" | "ttlMs" | "maxBytes">;
 /** Number of dropped entries at which they are cut off the array. */
 const SLACK = 64;
 
-export class GroupLog implements EntryKeeper {
+export class GroupLog implements HistoryOwner {
   readonly #compareIds: (a: string, b: string) => number;
   readonly #limits: LogLimits;
   /** The budget that all logs of the store share. */
@@ -68,7 +68,7 @@ export class GroupLog implements EntryKeeper {
     this.#kept.push(this.#budget.add(entry, this));
     this.#bytes += entry.bytes;
     const { size, maxBytes } = this.#limits;
-    while (this.#kept.length - this.#head > size || this.#bytes > maxBytes) this.dropFirst();
+    while (this.#kept.length - this.#head > size || this.#bytes > maxBytes) this.#dropFirst();
     this.#budget.shrink();
   }
 
@@ -122,11 +122,10 @@ export class GroupLog implements EntryKeeper {
   }
 
   expire(nowMs: number): void {
-    while (!this.isEmpty && nowMs - this.#kept[this.#head]!.entry.atMs >= this.#limits.ttlMs) this.dropFirst();
+    while (!this.isEmpty && nowMs - this.#kept[this.#head]!.entry.atMs >= this.#limits.ttlMs) this.#dropFirst();
   }
 
-  /** Drops the oldest entry. There must be one. */
-  dropFirst(): void {
+  #dropFirst(): void {
     const kept = this.#kept[this.#head]!;
     this.#base = kept.entry.id;
     this.#bytes -= kept.entry.bytes;
@@ -140,8 +139,8 @@ export class GroupLog implements EntryKeeper {
     this.#head = 0;
   }
 
-  forgetFirst(): void {
-    this.dropFirst();
+  dropOldest(): void {
+    this.#dropFirst();
     if (this.isEmpty) this.#onEmpty?.();
   }
 

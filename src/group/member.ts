@@ -44,7 +44,7 @@ export class Member implements IndexedItem, Membership {
   }
 }
 
-export type MemberState = ListenerState | PollState;
+export type MemberState = JoinState | PollState;
 
 /** The progress of a member: one that asked for earlier messages receives them before live ones. */
 class Progress {
@@ -56,7 +56,7 @@ class Progress {
   receivedUpTo: string | undefined = undefined;
 }
 
-export interface ListenerOptions {
+export interface JoinSettings {
   /** Sends each message as JSON with its id. */
   readonly withIds: boolean;
   /** Sends the member a message when entries were lost. */
@@ -64,26 +64,26 @@ export interface ListenerOptions {
   readonly onReset: ((channel: AnyChannel) => unknown) | undefined;
 }
 
-const NO_OPTIONS: ListenerOptions = { withIds: false, tellsReset: false, onReset: undefined };
+const NO_OPTIONS: JoinSettings = { withIds: false, tellsReset: false, onReset: undefined };
 
 /** State of a member that joined with options, or is listed as present. */
-export class ListenerState extends Progress {
-  readonly options: ListenerOptions;
+export class JoinState extends Progress {
+  readonly options: JoinSettings;
   /** The key under which the member is listed as present, if it is. */
   presenceKey: string | undefined = undefined;
 
-  constructor(options: ListenerOptions = NO_OPTIONS) {
+  constructor(options: JoinSettings = NO_OPTIONS) {
     super();
     this.options = options;
   }
 }
 
 /** Returns the state of a new member; undefined for most members, which join without options. */
-export function toState<Out>({ since, ids = false, onReset }: JoinOptions<Out>): ListenerState | undefined {
+export function toState<Out>({ since, ids = false, onReset }: JoinOptions<Out>): JoinState | undefined {
   const isCatchingUp = since !== undefined && since !== null;
   if (!isCatchingUp && !ids && onReset === undefined) return undefined;
   const tellsReset = isCatchingUp || ids;
-  const state = new ListenerState({ withIds: ids, tellsReset, onReset: onReset as ListenerOptions["onReset"] });
+  const state = new JoinState({ withIds: ids, tellsReset, onReset: onReset as JoinSettings["onReset"] });
   state.isCatchingUp = isCatchingUp;
   return state;
 }

@@ -6,22 +6,23 @@ import { joinedValues } from "../codec/http1-request.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
 import { contextOf } from "../request/context.ts";
 import { newChannel } from "../request/new-channel.ts";
-import { type Refusal, refuse as refuseRequest } from "../request/refusal.ts";
+import { type Refusal, refuse } from "../request/refusal.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
 
 /** Answers a method that sessions do not use. Preflights were answered before the handler (`cors.ts`). */
 export function answerOther(request: ChannelRequest, fields: readonly string[]): TransportChannel {
   const allow = ["Allow", "GET, POST, OPTIONS"];
-  if (request.method !== "OPTIONS") return refuse(request, { status: 405, message: "GET or POST", fields: allow });
+  if (request.method !== "OPTIONS")
+    return refuseSession(request, { status: 405, message: "GET or POST", fields: allow });
   const transport = new HttpTransport(request.exchange, PLAIN, joinFields(allow, fields));
   transport.close(1000, "");
   return closedChannel(request, transport);
 }
 
 /** Answers the request with an error, and returns a channel that is closed. */
-export function refuse(request: ChannelRequest, refusal: Refusal): TransportChannel {
-  return closedChannel(request, refuseRequest(request, refusal, refusalFields(request)));
+export function refuseSession(request: ChannelRequest, refusal: Refusal): TransportChannel {
+  return closedChannel(request, refuse(request, refusal, refusalFields(request)));
 }
 
 /** The application's fields, without those that describe the content of its own answers. */

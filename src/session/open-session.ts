@@ -18,7 +18,7 @@ import { toRefusal } from "../request/refusal.ts";
 import { ChannelRequest } from "../request/request.ts";
 import type { WebSocketOptions } from "../transport/exchange.ts";
 import { HttpTransport } from "../transport/http/transport.ts";
-import { answerFields, answerOther, refuse } from "./answer.ts";
+import { answerFields, answerOther, refuseSession } from "./answer.ts";
 import { type Carrier, PollCarrier, RECORD_STREAM, StreamCarrier, WebSocketCarrier } from "./carrier.ts";
 import type { SessionSettings } from "./context.ts";
 import { type AnySessionOptions, checkSessionOptions, type SessionOptions } from "./options.ts";
@@ -87,7 +87,7 @@ function accept(request: ChannelRequest, given: SessionHandlers, options: AnySes
   } catch (error) {
     const refusal = toRefusal(error);
     if (refusal.code === "FORBIDDEN_ORIGIN") letPageReadRefusal(request);
-    return refuse(request, refusal);
+    return refuseSession(request, refusal);
   }
   return answerOther(request, answerFields(own));
 }
@@ -115,13 +115,16 @@ function acceptCarrier(
   const attempt = query.has("try") ? toCount(query.get("try")!, "try") : undefined;
   // A client that has left cannot switch protocols.
   if (request.isWebSocket && request.exchange.isClientGone)
-    return refuse(request, { status: 400, message: "the client is gone" });
+    return refuseSession(request, { status: 400, message: "the client is gone" });
   if (!request.isWebSocket && query.get("mode") !== "poll" && !request.acceptsEventStream) {
-    return refuse(request, { status: 406, message: "a session's GET accepts text/event-stream, or has mode=poll" });
+    return refuseSession(request, {
+      status: 406,
+      message: "a session's GET accepts text/event-stream, or has mode=poll",
+    });
   }
   const found = token === null ? undefined : sessionsOf(request).find(token, options.identity, path);
   if (found?.transport.isLate(attempt))
-    return refuse(request, { status: 409, message: "a later request has taken the session up" });
+    return refuseSession(request, { status: 409, message: "a later request has taken the session up" });
   if (found?.transport.canResume(after)) {
     const isPrompt = query.get("park") === "0";
     found.transport.attach(toCarrier(request, options, own), { after, attempt, isResumed: true, isPrompt });
