@@ -1,6 +1,6 @@
-// The members of one group in this process, and the delivery of the group's stream to them. Each entry goes to the members
-// of the moment at which it arrived. A member that joined with an id first receives the entries that it missed, then live
-// ones, without a gap between them.
+// The members of one group in this process, and the delivery of the group's stream to them. An entry goes to the channels that
+// are members when it arrives. A member that joined with an id first receives the entries that it missed, then live ones,
+// without a gap between them.
 
 import { guard } from "../base/guard.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
@@ -26,7 +26,7 @@ export interface GroupOwner {
   report(error: unknown, group: string | undefined, channel?: AnyChannel): void;
 }
 
-/** An entry, and the members of the moment at which it arrived. */
+/** An entry, and the channels that were members when it arrived. */
 type Delivery = readonly [entry: GroupEntry, audience: readonly Member[]];
 
 export class Group implements MemberOwner, StreamListener {

@@ -20,7 +20,7 @@ export class GroupLog implements HistoryOwner {
   #kept: KeptEntry[] = [];
   #head = 0;
   #bytes = 0;
-  /** Id after which every entry is here. Undefined: all since the beginning of the stream. */
+  /** Every entry after this id is here; undefined: every entry since the beginning of the stream. */
   #base: string | undefined;
   /** The id at which the log ends; undefined if nothing was ever published. */
   last: string | undefined;
@@ -80,14 +80,14 @@ export class GroupLog implements HistoryOwner {
     this.#base = id;
   }
 
-  /** Records that entries are missing behind the last one. */
+  /** Records that entries after the last one are missing. */
   interrupt(): void {
     this.#isInterrupted = true;
     this.interruptions += 1;
     this.clear();
   }
 
-  /** Drops all entries: the log is over, or goes on from another position. */
+  /** Drops all entries: the log ends here, or goes on from another position. */
   clear(): void {
     if (!this.isEmpty) this.#budget.groupEnds();
     for (let i = this.#head; i < this.#kept.length; i++) this.#budget.remove(this.#kept[i]!);

@@ -50,9 +50,9 @@ export type MemberState = JoinState | PollState;
 class Progress {
   /** True while it receives earlier entries: live ones wait until that is done. */
   isCatchingUp = false;
-  /** True if entries are lost and the member has yet to be told. */
+  /** True if entries are lost and the member was not told yet. */
   isReset = false;
-  /** The id up to which it has received everything, while the group has yet to receive some of that. */
+  /** Id up to which the member has received all entries, some of them before the group; undefined when the group has them, too. */
   receivedUpTo: string | undefined = undefined;
 }
 
@@ -88,13 +88,13 @@ export function toState<Out>({ since, ids = false, onReset }: JoinOptions<Out>):
   return state;
 }
 
-/** State of a request that is answered once, with all messages that it is owed by then. */
+/** State of a long poll, which is answered once, with all messages after `since`. */
 export class PollState extends Progress {
   /** Undefined if the client asked only for the position of the stream. */
   readonly since: string | undefined;
   readonly untilMs: number;
   found: readonly GroupEntry[] = NO_ENTRIES;
-  /** Index of its first entry among those that came in this turn; undefined if none did. */
+  /** Index of its first entry among those that arrived in this turn; undefined if none did. */
   dueFrom: number | undefined = undefined;
 
   constructor(since: string | undefined, untilMs: number) {

@@ -104,7 +104,7 @@ export class BunListener implements EngineListener {
   }
 }
 
-/** `open` makes the stream of a new socket. `report` is told of what a stream throws; its connection is dropped then. */
+/** `open` makes the stream of a new socket. `report` receives exceptions of a stream, whose connection is dropped then. */
 export function toSocketHandlers(
   open: (socket: BunSocket<BunStream>) => void,
   report: (error: Error) => void,
