@@ -1,4 +1,4 @@
-// Opens a session for a request, or finds the one whose token it carries. PROTOCOL.md, "Carriers", "POST", "Taking up".
+// Opens a session for a request, or finds the one whose token it carries. PROTOCOL.md, "Carriers", "POST", "Resuming a session".
 // Every request of a session comes through here, after the application's own handler has accepted it.
 
 import { shortToken } from "../base/debug-log.ts";
@@ -36,7 +36,7 @@ const LETTERED = new WeakMap<WebSocketOptions, WebSocketOptions>();
 const DEFAULTS: SessionSettings = settingsOf(60_000, HEARTBEAT_MS, 25_000);
 
 /**
- * Opens a session for a request, or takes up the one whose token it carries: a channel that outlives its connection, the same
+ * Opens a session for a request, or resumes the one whose token it carries: a channel that outlives its connection, the same
  * over WebSocket, event stream and poll, with no message lost, duplicated or reordered while it lives (PROTOCOL.md).
  *
  * Every request of a client comes through the handler and here, posted messages too. The first one makes the channel and calls
@@ -124,7 +124,7 @@ function acceptCarrier(
   }
   const found = token === null ? undefined : sessionsOf(request).find(token, options.identity, path);
   if (found?.transport.isLate(attempt))
-    return refuseSession(request, { status: 409, message: "a later request has taken the session up" });
+    return refuseSession(request, { status: 409, message: "a later request has resumed the session" });
   if (found?.transport.canResume(after)) {
     const isPrompt = query.get("park") === "0";
     found.transport.attach(toCarrier(request, options, own), { after, attempt, isResumed: true, isPrompt });
