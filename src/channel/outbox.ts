@@ -3,6 +3,7 @@
 
 import { heldBytes, MIN_HELD_BYTES } from "../base/memory-size.ts";
 import { Queue } from "../base/queue.ts";
+import { type Moves, StateMachine } from "../base/state-machine.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Position, Transport } from "../transport/transport.ts";
 import { toPart } from "./body.ts";
@@ -23,7 +24,7 @@ const TURN_BYTES = 65_536;
 type OutboxState = "idle" | "sending" | "cancelled";
 
 /** Every move. */
-const MOVES: Record<OutboxState, readonly OutboxState[]> = {
+const MOVES: Moves<OutboxState> = {
   idle: ["sending", "cancelled"],
   sending: ["idle", "cancelled"],
   cancelled: [],
@@ -54,7 +55,7 @@ export class Outbox {
   #bytes = 0;
   /** The stream that is being sent. */
   #source: Source | undefined;
-  #state: OutboxState = "idle";
+  readonly #state = new StateMachine("an outbox", MOVES, "idle");
   /** Called when all messages are sent. */
   #end: (() => void) | undefined;
   /** Resumes the stream that waits for the client. */
@@ -68,7 +69,7 @@ export class Outbox {
 
   /** True while a message must wait its turn. */
   get isBusy(): boolean {
-    return this.#state === "sending";
+    return this.#state.is("sending");
   }
 
   /** Bytes that wait here. A stream whose turn has not come counts as 64: its length is not known. */
@@ -78,7 +79,7 @@ export class Outbox {
 
   /** Sends a message after those that wait. If none does, a bad head or a locked stream throws here, and is not sent. */
   add(sendable: Sendable, position: Position): void {
-    if (this.#state === "sending") {
+    if (this.#state.is("sending")) {
       const size = heldBytes(sendable.message.body ?? "");
       if (sendable.parts !== undefined) holdSource(sendable.parts);
       this.#waiting.push({ sendable, position, size });
@@ -86,7 +87,7 @@ export class Outbox {
       return;
     }
     const source = this.#begin(sendable, position);
-    this.#move("sending");
+    this.#state.tryMoveTo("sending");
     void this.#run(source, position);
   }
 
@@ -97,7 +98,7 @@ export class Outbox {
 
   /** The channel is closed: cancels every source. */
   cancel(): void {
-    if (!this.#move("cancelled")) return;
+    if (!this.#state.tryMoveTo("cancelled")) return;
     for (const { sendable } of this.#waiting) if (sendable.parts !== undefined) discardSource(sendable.parts);
     this.#waiting.clear();
     this.#hold(0);
@@ -116,7 +117,7 @@ export class Outbox {
       this.#hold(this.#bytes - next.size);
       await this.#sendWaiting(next.sendable, next.position);
     }
-    if (!this.#move("idle")) return;
+    if (!this.#state.tryMoveTo("idle")) return;
     if (this.#end !== undefined) this.#try(this.#end);
     this.#owner.outboxEmptied();
   }
@@ -152,10 +153,10 @@ export class Outbox {
     let bytesThisTurn = 0;
     try {
       // The transport may have ended when the stream began: the response to a HEAD has no body.
-      if (this.#isCancelled()) return source.cancel();
-      while (!this.#isCancelled()) {
+      if (this.#state.is("cancelled")) return source.cancel();
+      while (!this.#state.is("cancelled")) {
         const { done, value } = await source.next();
-        if (done || this.#isCancelled()) break;
+        if (done || this.#state.is("cancelled")) break;
         const part = toPart(value);
         this.#transport.part(part);
         bytesThisTurn += Math.max(part.length, MIN_HELD_BYTES);
@@ -165,27 +166,17 @@ export class Outbox {
         else await new Promise(setImmediate);
         bytesThisTurn = 0;
       }
-      if (this.#isCancelled()) return;
+      if (this.#state.is("cancelled")) return;
       this.#transport.finish?.();
       if (position === "last") this.#transport.close(1000, "");
     } catch (error) {
       source.cancel();
       // The failure cancels all sources, and this one has been told.
       this.#source = undefined;
-      if (!this.#isCancelled()) this.#owner.streamFailed(error);
+      if (!this.#state.is("cancelled")) this.#owner.streamFailed(error);
     } finally {
       this.#source = undefined;
     }
-  }
-
-  #isCancelled(): boolean {
-    return this.#state === "cancelled";
-  }
-
-  #move(state: OutboxState): boolean {
-    if (!MOVES[this.#state].includes(state)) return false;
-    this.#state = state;
-    return true;
   }
 
   /** Resolves when the client has taken all. A session's client is asked to acknowledge: its last acknowledgement would take a second. */

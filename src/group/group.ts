@@ -1,20 +1,20 @@
-// The members of one group in this process, and the delivery of the group's stream to them. Each entry goes to the members
-// of the moment at which it arrived. A member that joined with an id first receives the entries that it missed, then live
-// ones, without a gap between them.
+// The members of one group in this process, and the delivery of the group's stream to them. An entry goes to the channels that
+// are members when it arrives. A member that joined with an id first receives the entries that it missed, then live ones,
+// without a gap between them.
 
 import { guard } from "../base/guard.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
 import { Queue } from "../base/queue.ts";
 import type { AnyChannel } from "../channel/channel.ts";
-import type { PreparedMessage } from "../channel/prepared-message.ts";
-import { implementationOf, isEventStream } from "../channel/public-channel.ts";
+import { PreparedMessage } from "../channel/prepared-message.ts";
+import { isEventStream } from "../channel/public-channel.ts";
 import { event, json, prepare, type SendData } from "../channel/send-data.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
-import { DuePolls, NO_STORE, type Poll, pollAnswer } from "./due-polls.ts";
+import { DuePolls, NOT_CACHED, type Poll, pollAnswer } from "./due-polls.ts";
 import type { EncodedEntries } from "./encoded-entries.ts";
-import { ListenerState, type Member, type MemberOwner, type MemberState, PollState } from "./member.ts";
+import { JoinState, Member, type MemberOwner, type MemberState, PollState } from "./member.ts";
 import { endListed, findMember, link, unlink } from "./memberships.ts";
-import type { GroupEntry } from "./message.ts";
+import type { EncodedSendable, GroupEntry } from "./message.ts";
 import type { GroupStream, Replay, StreamListener, StreamSource } from "./stream/source.ts";
 
 export interface GroupOwner {
@@ -26,7 +26,7 @@ export interface GroupOwner {
   report(error: unknown, group: string | undefined, channel?: AnyChannel): void;
 }
 
-/** An entry, and the members of the moment at which it arrived. */
+/** An entry, and the channels that were members when it arrived. */
 type Delivery = readonly [entry: GroupEntry, audience: readonly Member[]];
 
 export class Group implements MemberOwner, StreamListener {
@@ -131,6 +131,15 @@ export class Group implements MemberOwner, StreamListener {
     }
   }
 
+  /** Adds a long poll. Its channel is answered with the entries after `since`, or with 204 after `untilMs`. */
+  park(channel: AnyChannel, since: string | undefined, untilMs: number): void {
+    this.#owner.watch(this);
+    const state = new PollState(since, untilMs);
+    const member = new Member(this, channel, state);
+    this.add(member);
+    this.catchUp(member, state, since);
+  }
+
   /** Sends a member the entries after `since`. Its state says that it is catching up until that is done. */
   catchUp(member: Member, state: MemberState, since: string | undefined): void {
     this.#catchUpFrom(this.stream.replay(since), member, state);
@@ -162,7 +171,7 @@ export class Group implements MemberOwner, StreamListener {
     if (this.pollCount === 0) return;
     for (const member of this.#members.snapshot()) {
       if (!isPoll(member) || member.state.dueFrom !== undefined || nowMs < member.state.untilMs) continue;
-      this.#answer(member.channel, { status: 204, headers: NO_STORE, body: null });
+      this.#answer(member.channel, { status: 204, headers: NOT_CACHED, body: null });
     }
   }
 
@@ -173,7 +182,7 @@ export class Group implements MemberOwner, StreamListener {
       return;
     }
     state.isCatchingUp = false;
-    if (state.isReset && state instanceof ListenerState) this.#tellReset(member);
+    if (state.isReset && state instanceof JoinState) this.#tellReset(member);
     // The log has an entry before its delivery begins, so an entry that is being delivered was in the replay.
     const isAhead = position !== undefined && (this.#isDelivering || !this.stream.has(position));
     state.receivedUpTo = isAhead ? position : undefined;
@@ -190,7 +199,7 @@ export class Group implements MemberOwner, StreamListener {
     this.#owner.encoded.add(entries);
     for (const entry of entries) {
       if (!channel.isOpen) return;
-      if (entry.except !== channel) this.#send(channel, this.#formOf(entry, state));
+      if (entry.except !== channel) this.#send(member, this.#formOf(entry, state));
     }
   }
 
@@ -202,20 +211,20 @@ export class Group implements MemberOwner, StreamListener {
       if (state === undefined) {
         // A member that left in a callback and joined again to catch up receives the entry from its replay.
         const current = member.hasLeft ? this.find(channel) : undefined;
-        if (current?.state === undefined || !this.#hasReceived(current.state, entry)) this.#send(channel, entry.plain);
+        if (current?.state === undefined || !this.#hasReceived(current.state, entry)) this.#send(member, entry.encoded);
       } else if (!member.hasLeft && !this.#hasReceived(state, entry)) {
         state.receivedUpTo = undefined;
         if (isPoll(member)) {
           this.#due ??= new DuePolls((poll, data) => this.#answer(poll.channel, data));
           this.#due.add(entry, member);
-        } else this.#send(channel, this.#formOf(entry, state));
+        } else this.#send(member, this.#formOf(entry, state));
       }
     }
     entry.release();
   }
 
-  #formOf(entry: GroupEntry, state: MemberState): PreparedMessage {
-    return state instanceof ListenerState && state.options.withIds ? entry.withId(this.name) : entry.plain;
+  #formOf(entry: GroupEntry, state: MemberState): EncodedSendable {
+    return state instanceof JoinState && state.options.withIds ? entry.withId(this.name) : entry.encoded;
   }
 
   /** True if the member has received the entry from its replay, or will. */
@@ -232,9 +241,10 @@ export class Group implements MemberOwner, StreamListener {
     this.catchUp(poll, state, "");
   }
 
-  #tellReset({ channel, state }: Member): void {
+  #tellReset(member: Member): void {
+    const { channel, state } = member;
     if (state !== undefined) state.isReset = false;
-    const options = state instanceof ListenerState ? state.options : undefined;
+    const options = state instanceof JoinState ? state.options : undefined;
     const onReset = options?.onReset;
     if (onReset !== undefined) {
       void guard(
@@ -242,8 +252,8 @@ export class Group implements MemberOwner, StreamListener {
         (error) => this.#owner.report(error, this.name, channel),
       );
     } else if (isEventStream(channel)) {
-      this.#send(channel, prepare(event({ event: "reset", data: JSON.stringify({ group: this.name }) })));
-    } else if (options?.tellsReset === true) this.#send(channel, prepare(json({ group: this.name, reset: true })));
+      this.#send(member, prepare(event({ event: "reset", data: JSON.stringify({ group: this.name }) })));
+    } else if (options?.tellsReset === true) this.#send(member, prepare(json({ group: this.name, reset: true })));
   }
 
   #answer(channel: AnyChannel, data: SendData): void {
@@ -255,12 +265,10 @@ export class Group implements MemberOwner, StreamListener {
     }
   }
 
-  #send(channel: AnyChannel, message: PreparedMessage): void {
+  #send({ channel, implementation }: Member, sendable: EncodedSendable): void {
     try {
-      const own = implementationOf(channel);
-      // Our own channel takes the message without a conversion.
-      if (own === undefined) channel.send(message);
-      else own.send(message);
+      if (implementation !== undefined) implementation.send(sendable);
+      else channel.send(new PreparedMessage(sendable.message));
     } catch (error) {
       this.#owner.report(error, this.name, channel);
     }

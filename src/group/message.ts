@@ -3,12 +3,14 @@
 
 import { copied, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import { callSync } from "../base/guard.ts";
 import { memorySize } from "../base/memory-size.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import { NO_FIELDS } from "../channel/headers.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
 import { isSendInit, json, type SendData, toSendable } from "../channel/send-data.ts";
 import { isFieldValue } from "../codec/http1-syntax.ts";
+import type { MessageCodec } from "../codec/message-codec.ts";
 import { type Encodable, EncodedMessage } from "../protocol/encoded-message.ts";
 
 /** `fields` has at most a Content-Type, and `event` at most a type. Histories keep it: each member of it takes 8 bytes. */
@@ -37,25 +39,29 @@ const MIN_ENTRY_BYTES = 64;
 export const JSON_TYPE = "application/json; charset=utf-8";
 const JSON_FIELDS: readonly string[] = ["Content-Type", JSON_TYPE];
 
-/** A message with its id in the group's stream. Each of its wire forms is encoded once, when it is first needed. */
+/** A message with the bytes for each transport, as a channel takes it. A `PreparedMessage` is one, too. */
+export type EncodedSendable = Pick<PreparedMessage, "message" | "parts">;
+
+/** A message with its id in the group's stream. Each of its forms is encoded once, when it is first needed. */
 export class GroupEntry {
   readonly id: string;
-  readonly message: GroupMessage;
+  /** The message as it was published. */
+  readonly published: GroupMessage;
   /** Time of its arrival, in milliseconds. */
   readonly atMs: number;
   /** Memory that it counts for in a history, in bytes. */
   readonly bytes: number;
   /** The member that does not receive it. Held weakly: the history outlives channels. */
   readonly #except: WeakRef<AnyChannel> | undefined;
-  #plain: PreparedMessage | undefined;
-  #withId: PreparedMessage | undefined;
+  #encoded: EncodedSendable | undefined;
+  #withId: EncodedSendable | undefined;
   #json: string | undefined;
 
-  constructor(id: string, message: GroupMessage, atMs: number, except?: AnyChannel) {
+  constructor(id: string, published: GroupMessage, atMs: number, except?: AnyChannel) {
     this.id = id;
-    this.message = message;
+    this.published = published;
     this.atMs = atMs;
-    this.bytes = sizeOf(message);
+    this.bytes = sizeOf(published);
     this.#except = except === undefined ? undefined : new WeakRef(except);
   }
 
@@ -64,45 +70,45 @@ export class GroupEntry {
   }
 
   /** The message as it was published. An event stream adds the id. */
-  get plain(): PreparedMessage {
-    this.#plain ??= this.#prepared(this.message);
-    return this.#plain;
+  get encoded(): EncodedSendable {
+    this.#encoded ??= this.#encode(this.published);
+    return this.#encoded;
   }
 
   /** The message as JSON with its id, for members that asked for it. */
-  withId(group: string): PreparedMessage {
-    this.#withId ??= this.#prepared({
-      ...this.message,
-      fields: JSON_FIELDS,
-      body: `{"group":${JSON.stringify(group)},${this.json.slice(1)}`,
-    });
+  withId(group: string): EncodedSendable {
+    if (this.#withId === undefined) {
+      const body = `{"group":${JSON.stringify(group)},${this.json.slice(1)}`;
+      this.#withId = this.#encode({ ...this.published, fields: JSON_FIELDS, body });
+    }
     return this.#withId;
   }
 
   /** Returns `{"id":…,"event":…,"data":…}`. Bytes are in base64, with `encoding`. */
   get json(): string {
-    this.#json ??= `{"id":${JSON.stringify(this.id)},${jsonMembers(this.message)}}`;
+    this.#json ??= `{"id":${JSON.stringify(this.id)},${jsonMembers(this.published)}}`;
     return this.#json;
   }
 
   /** Drops the encoded forms, which no limit of the history counts: called after delivery, replays and answers of polls. */
   release(): void {
-    this.#plain = undefined;
+    this.#encoded = undefined;
     this.#withId = undefined;
     this.#json = undefined;
   }
 
   toHistory(): HistoryMessage {
-    const { kind, body, event } = this.message;
+    const { kind, body, event } = this.published;
     // A caller of `history` may write into the bytes, so the history keeps its own.
     const own = typeof body === "string" ? body : copied(body);
     return { id: this.id, data: kind === "json" ? JSON.parse(body as string) : own, ...event };
   }
 
-  #prepared(message: Encodable): PreparedMessage {
+  #encode(message: Encodable): EncodedSendable {
     const { id } = this;
     const type = message.event?.event;
-    return new PreparedMessage(new EncodedMessage(message, type === undefined ? { id } : { event: type, id }));
+    const event = type === undefined ? { id } : { event: type, id };
+    return { message: new EncodedMessage(message, event), parts: undefined };
   }
 }
 
@@ -128,6 +134,16 @@ export function groupMessage(
 /** Returns the Content-Type of an HTTP answer with this message, if it is not the usual one of its kind. */
 export function unusualType({ fields }: GroupMessage): string | undefined {
   return fields === JSON_FIELDS ? undefined : fields[1];
+}
+
+/** The codec of a store; undefined if it has none. */
+export type StoreCodec = Pick<MessageCodec<unknown, never>, "encode" | "contentType"> | undefined;
+
+/** Encodes a value with the codec of its store. Throws what the codec throws. */
+export function encodeWith(codec: StoreCodec, value: unknown): unknown {
+  if (codec === undefined || value === undefined || value instanceof PreparedMessage) return value;
+  const body = callSync("codec.encode", () => codec.encode(value as never));
+  return codec.contentType === undefined ? body : { headers: { "Content-Type": codec.contentType }, body };
 }
 
 /** Throws BAD_DATA for a value that cannot be published. */

@@ -4,12 +4,14 @@
 import { badOption, checkOptions } from "../base/option-values.ts";
 import type { Channel } from "../channel/channel.ts";
 import { checkFields, toFields } from "../channel/headers.ts";
+import { withChannel } from "../request/accept.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import type { AnyChannelStore } from "./channel-store.ts";
 import { GroupStore } from "./group-store.ts";
-import { POLL_OPTIONS, type PollOptions } from "./store-options.ts";
+import { checkGroupName, POLL_OPTIONS, type PollOptions } from "./store-options.ts";
 
 const NO_OPTIONS: PollOptions = {};
+const CHANNEL_OPTIONS = { sse: false };
 
 /**
  * Answers a request with the messages that were published to the group after `since`: at once if there are any, otherwise
@@ -31,7 +33,9 @@ export function pollGroup(
   if (options !== NO_OPTIONS) checkOptions("pollGroup", options, POLL_OPTIONS);
   const { since = sinceOf(request.url), parkMs = 25_000, headers } = options;
   if (headers !== undefined) checkFields(toFields(headers));
-  return store.poll(request, group, { since, parkMs, headers });
+  checkGroupName(group);
+  const park = (channel: Channel): void => store.park(group, channel, since ?? undefined, parkMs);
+  return withChannel(request, park, headers === undefined ? CHANNEL_OPTIONS : { ...CHANNEL_OPTIONS, headers });
 }
 
 /** The query of a request target, or of the whole URL of a Fetch request. */

@@ -5,7 +5,7 @@ import { utf8, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { toJson } from "../channel/send-data.ts";
 import type { PresentMember } from "./channel-store.ts";
-import { ListenerState, type Member } from "./member.ts";
+import { JoinState, type Member } from "./member.ts";
 import type { StreamSource } from "./stream/source.ts";
 
 export class Presence {
@@ -20,15 +20,15 @@ export class Presence {
   /** Lists a member. Polls do not join, so they cannot be listed. */
   enter(group: string, member: Member, payload: Uint8Array): void {
     if (member.hasLeft) return;
-    member.state ??= new ListenerState();
-    if (!(member.state instanceof ListenerState)) return;
+    member.state ??= new JoinState();
+    if (!(member.state instanceof JoinState)) return;
     member.state.presenceKey ??= `${this.#storeId}-${(this.#count += 1)}`;
     this.#source.enter(group, { key: member.state.presenceKey, payload });
   }
 
   /** Does nothing for a member that is not listed. */
   leave(group: string, { state }: Member): void {
-    const key = state instanceof ListenerState ? state.presenceKey : undefined;
+    const key = state instanceof JoinState ? state.presenceKey : undefined;
     if (key !== undefined) this.#source.leave(group, key);
   }
 

@@ -40,6 +40,22 @@ const HISTORY: Readonly<Record<keyof StoreHistoryLimits, ValueCheck>> = {
   maxTotalBytes: checkAmount,
 };
 
+/** Enough time for a client to lose its network and come back. */
+const DEFAULT_HISTORY: StoreHistoryLimits = {
+  size: 100,
+  ttlMs: 60_000,
+  maxBytes: 1024 * 1024,
+  maxTotalBytes: 64 * 1024 * 1024,
+};
+
+/** Returns the limits that are given, and the default of each that is missing or undefined. */
+export function toHistoryLimits(given: Partial<StoreHistoryLimits> = {}): StoreHistoryLimits {
+  return {
+    ...DEFAULT_HISTORY,
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+  };
+}
+
 export const STORE_OPTIONS: Readonly<Record<keyof ChannelStoreOptions, ValueCheck>> = {
   history: (name, value) => checkOptions(name, value, HISTORY, `${name}.`),
   backplane: checkMethods("a backplane: see redisBackplane, natsBackplane and MemoryBackplane", Object.keys(BACKPLANE)),
@@ -77,8 +93,6 @@ export interface PollOptions {
   /** Headers of every answer. */
   readonly headers?: HeadersInput | undefined;
 }
-
-export type PollSettings = PollOptions & { readonly parkMs: number };
 
 export const POLL_OPTIONS: Readonly<Record<keyof PollOptions, ValueCheck>> = {
   since: checkSince,

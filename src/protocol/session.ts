@@ -1,4 +1,4 @@
-// One end of a session, the same for server and client: PROTOCOL.md, "Numbers", "Acknowledgements" and "Taking up".
+// One end of a session, the same for server and client: PROTOCOL.md, "Numbers", "Acknowledgements" and "Resuming a session".
 // It numbers sent records and keeps them until the other end acknowledges them, and it recognizes received records that
 // were received before. It has no carrier and no clock: the owner writes records to a carrier, acknowledges at once when
 // `isAckDue`, and within ACK_MS when `hasAck`.

@@ -5,6 +5,7 @@
 
 import { isAscii, NO_BYTES, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import { linkStates } from "../base/linked-states.ts";
 import { type Output, OutputSource } from "../base/output.ts";
 import { encodeFrameHead, encodeMaskedFrame, FIN, type FrameOptions, OPCODE, RSV1 } from "../codec/ws-frame.ts";
 import {
@@ -56,14 +57,21 @@ export interface WebSocketClosed {
 export type WebSocketConnectionEvent = Exclude<WebSocketEvent, { type: "close" | "compressed" }> | WebSocketClosed;
 
 /** RFC 6455 §7.1. "closing": a close frame was sent and none received. */
-type WebSocketState = "open" | "closing" | "closed";
+type StateName = "open" | "closing" | "closed";
 
-/** Every legal move; there is no way back. */
-const MOVES: Record<WebSocketState, readonly WebSocketState[]> = {
-  open: ["closing", "closed"],
-  closing: ["closed"],
-  closed: [],
+/** close: a close frame is sent. end: the closing handshake is complete, or the connection has failed. */
+const STEPS = ["close", "end"] as const;
+
+/** Every move; there is no way back. A step that is missing in a state has no effect there. */
+const MOVES: Record<StateName, Partial<Record<(typeof STEPS)[number], StateName>>> = {
+  open: { close: "closing", end: "closed" },
+  closing: { end: "closed" },
+  closed: {},
 };
+
+const STATES = linkStates(MOVES, STEPS);
+
+type WebSocketState = (typeof STATES)[StateName];
 
 /**
  * The length up to which text is joined with its frame header. A longer text would be copied once more for the write: echoes of
@@ -79,7 +87,7 @@ export class WebSocketConnection extends OutputSource {
   readonly #options: WebSocketConnectionOptions;
   /** Undefined between messages. */
   #messages: MessageDecoder | undefined;
-  #state: WebSocketState = "open";
+  #state: WebSocketState = STATES.open;
   /** The close frame that this side sent. */
   #closeCode = CLOSE_NORMAL;
   #closeReason = "";
@@ -99,12 +107,12 @@ export class WebSocketConnection extends OutputSource {
   }
 
   get isOpen(): boolean {
-    return this.#state === "open";
+    return this.#state === STATES.open;
   }
 
   /** True when both directions are done. */
   get isClosed(): boolean {
-    return this.#state === "closed";
+    return this.#state === STATES.closed;
   }
 
   /** Memory of received bytes that were not returned. */
@@ -119,12 +127,12 @@ export class WebSocketConnection extends OutputSource {
 
   /** True if the received bytes that were not decoded yet contain a close frame. */
   hasClose(): boolean {
-    return this.#state !== "closed" && this.#messages?.hasClose() === true;
+    return this.#state !== STATES.closed && this.#messages?.hasClose() === true;
   }
 
   /** Takes bytes from the peer; they are unmasked in place, so they belong to the connection from here on. */
   receive(bytes: Uint8Array): void {
-    if (this.#state === "closed") return;
+    if (this.#state === STATES.closed) return;
     this.#messages ??= takeDecoder(this.#options, frameOptions(this.#side, this.#options));
     this.#messages.push(bytes);
   }
@@ -135,12 +143,12 @@ export class WebSocketConnection extends OutputSource {
 
   /** The next event, in order. A `closed` event is the last. */
   next(): WebSocketConnectionEvent | undefined {
-    while (this.#state !== "closed") {
+    while (this.#state !== STATES.closed) {
       let event: WebSocketEvent | undefined;
       try {
         event = this.#messages?.next();
         if (event?.type === "compressed") {
-          if (this.#state === "closing") continue;
+          if (this.#state === STATES.closing) continue;
           return this.#inflated(event.data, event.isText);
         }
       } catch (error) {
@@ -153,7 +161,7 @@ export class WebSocketConnection extends OutputSource {
       }
       if (event.type === "close") return this.#closeReceived(event.code, event.reason);
       // §1.4: after our close frame everything from the peer is ignored except its close frame.
-      if (this.#state === "closing") continue;
+      if (this.#state === STATES.closing) continue;
       // §5.5.2: a ping is answered at once, even if the application is busy.
       if (event.type === "ping") this.#answerPing(event.data);
       return event;
@@ -163,7 +171,7 @@ export class WebSocketConnection extends OutputSource {
 
   /** A text message in one frame. Lone surrogates become U+FFFD. §5.5.1: no data frame follows a close frame. */
   sendText(text: string): void {
-    if (this.#state !== "open") return;
+    if (this.#state !== STATES.open) return;
     if (this.#options.compression !== undefined && this.#sendCompressed(OPCODE.TEXT, text)) return;
     if (text.length <= JOINED_TEXT && this.#side.maskingKey === undefined && isAscii(text)) {
       this.output.text(encodeFrameHead(OPCODE.TEXT, text.length) + text);
@@ -172,13 +180,13 @@ export class WebSocketConnection extends OutputSource {
 
   /** A binary message in one frame. */
   sendBinary(bytes: Uint8Array): void {
-    if (this.#state !== "open" || this.#sendCompressed(OPCODE.BINARY, bytes)) return;
+    if (this.#state !== STATES.open || this.#sendCompressed(OPCODE.BINARY, bytes)) return;
     this.#writeFrame(OPCODE.BINARY, bytes);
   }
 
   /** A message that is sent to many, in one frame. */
   sendEncoded(message: EncodedMessage): void {
-    if (this.#state !== "open") return;
+    if (this.#state !== STATES.open) return;
     // Each frame of a client has a masking key of its own.
     const frame = this.#side.maskingKey === undefined ? message.frame(this.#options.compression) : undefined;
     if (frame !== undefined) this.output.shared(frame);
@@ -191,47 +199,48 @@ export class WebSocketConnection extends OutputSource {
    * the others. A message in fragments is never compressed: that would need the whole of it, or one more state.
    */
   sendFragment(opcode: number, bytes: Uint8Array, flags: number): void {
-    if (this.#state === "open") this.#writeFrame(opcode, bytes, flags);
+    if (this.#state === STATES.open) this.#writeFrame(opcode, bytes, flags);
   }
 
   ping(data: Uint8Array): void {
     if (data.length > 125) throw new ChannelError("BAD_DATA", "a ping carries 125 bytes at most (RFC 6455 §5.5)");
-    if (this.#state === "open") this.#writeFrame(OPCODE.PING, data);
+    if (this.#state === STATES.open) this.#writeFrame(OPCODE.PING, data);
   }
 
   /** §5.5.3: a pong without a ping, which needs no answer. */
   sendPong(): void {
-    if (this.#state === "open") this.#writeFrame(OPCODE.PONG, NO_BYTES);
+    if (this.#state === STATES.open) this.#writeFrame(OPCODE.PONG, NO_BYTES);
   }
 
   /** Sends the pong that was held. Returns false if there is none. */
   sendPendingPong(): boolean {
     const data = this.#pendingPong;
     this.#pendingPong = undefined;
-    if (data === undefined || this.#state !== "open") return false;
+    if (data === undefined || this.#state !== STATES.open) return false;
     this.#writeFrame(OPCODE.PONG, data);
     return true;
   }
 
   /** Fails the connection (§7.1.7) for an error that the owner has found. Returns undefined if it is closed already. */
   refuse(error: ChannelError): WebSocketClosed | undefined {
-    return this.#state === "closed" ? undefined : this.#fail(error);
+    return this.#state === STATES.closed ? undefined : this.#fail(error);
   }
 
   /** Sends a close frame. Throws BAD_CLOSE for a code or reason that may not be sent. */
   close(code: number, reason: string): void {
     const payload = encodeClosePayload(code, reason);
-    if (this.#state !== "open") return;
+    const closing = this.#state.close;
+    if (closing === undefined) return;
+    this.#state = closing;
     this.#closeCode = code;
     this.#closeReason = reason;
     this.#writeFrame(OPCODE.CLOSE, payload);
-    this.#moveTo("closing");
   }
 
   /** The TCP connection has ended. Without a close frame of this side the code is 1006. Returns undefined if closed already. */
   abort(): WebSocketClosed | undefined {
-    const wasOpen = this.#state === "open";
-    if (!this.#moveTo("closed")) return undefined;
+    const wasOpen = this.#state === STATES.open;
+    if (!this.#end()) return undefined;
     const how = wasOpen ? ({ by: "network", code: CLOSE_ABNORMAL, reason: "" } as const) : this.#sentClose();
     return { type: "closed", ...how, received: undefined, endsTcp: true };
   }
@@ -249,10 +258,10 @@ export class WebSocketConnection extends OutputSource {
   }
 
   #closeReceived(code: number, reason: string): WebSocketClosed {
-    const wasOpen = this.#state === "open";
+    const wasOpen = this.#state === STATES.open;
     // §5.5.1: the answer typically echoes the code, or that there was none.
     if (wasOpen) this.#writeFrame(OPCODE.CLOSE, encodeClosePayload(code, ""));
-    this.#moveTo("closed");
+    this.#end();
     const how = wasOpen ? { by: this.#side.peer, code, reason } : this.#sentClose();
     return { type: "closed", ...how, received: { code, reason }, endsTcp: this.#side.name === "server" };
   }
@@ -260,8 +269,8 @@ export class WebSocketConnection extends OutputSource {
   /** §7.1.7 _Fail the WebSocket Connection_. */
   #fail(error: ChannelError): WebSocketClosed {
     const code = error.closeCode ?? 1002;
-    if (this.#state === "open") this.#writeFrame(OPCODE.CLOSE, encodeClosePayload(code, ""));
-    this.#moveTo("closed");
+    if (this.#state === STATES.open) this.#writeFrame(OPCODE.CLOSE, encodeClosePayload(code, ""));
+    this.#end();
     const { name: by } = this.#side;
     return { type: "closed", by, code, reason: error.message, received: undefined, endsTcp: true, error };
   }
@@ -290,10 +299,12 @@ export class WebSocketConnection extends OutputSource {
     this.#messages = undefined;
   }
 
-  #moveTo(state: WebSocketState): boolean {
-    if (!MOVES[this.#state].includes(state)) return false;
-    this.#state = state;
-    if (state === "closed") this.#messages = undefined;
+  /** Returns false if the connection has ended before. */
+  #end(): boolean {
+    const closed = this.#state.end;
+    if (closed === undefined) return false;
+    this.#state = closed;
+    this.#messages = undefined;
     return true;
   }
 }

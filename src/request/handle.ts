@@ -1,4 +1,4 @@
-// One exchange from request to answer: calls the handler and makes exactly one response of its result.
+// Answers one exchange: calls the handler and turns its result into exactly one response.
 
 import { ChannelError } from "../base/errors.ts";
 import { guardHandler, inspectable } from "../base/guard.ts";

@@ -8,6 +8,7 @@ import type { DebugLog } from "../base/debug-log.ts";
 import type { ChannelError, ErrorCode } from "../base/errors.ts";
 import { guard } from "../base/guard.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
+import { type Moves, StateMachine } from "../base/state-machine.ts";
 import { within } from "../base/within.ts";
 import type { MessageCounts, OverflowPolicy } from "../channel/context.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
@@ -38,7 +39,7 @@ import { Ticker, type TickerOwner } from "./ticker.ts";
 import { findClient, type ProxyRules, toProxyRules } from "./trusted-proxies.ts";
 
 /** Every legal move. */
-const MOVES: Record<ServerStatus, readonly ServerStatus[]> = {
+const MOVES: Moves<ServerStatus> = {
   running: ["stopping"],
   stopping: ["stopped"],
   stopped: [],
@@ -77,7 +78,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   readonly #slowChannels: SlowChannels;
   readonly #ticker: Ticker;
   #source: ExchangeSource | undefined;
-  #status: ServerStatus = "running";
+  readonly #status = new StateMachine("a server", MOVES, "running");
   #stopped: Promise<void> | undefined;
   /** The number of requests that are being answered. */
   #openExchanges = 0;
@@ -120,7 +121,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   }
 
   get status(): ServerStatus {
-    return this.#status;
+    return this.#status.current;
   }
 
   /** Starts the timeouts. Called once. Without a source it serves only the exchanges that are given to `onExchange`. */
@@ -205,7 +206,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     this.#channels.add(channel);
     this.#observer.channelOpened(channel, request);
     // The handler was still running when the stop began.
-    if (this.#status !== "running") queueMicrotask(() => channel.goAway(comeBackMs()));
+    if (!this.#status.is("running")) queueMicrotask(() => channel.goAway(comeBackMs()));
   }
 
   channelOverflowed(channel: TransportChannel, policy: OverflowPolicy): void {
@@ -255,7 +256,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   }
 
   async #stop(graceMs: number): Promise<void> {
-    this.#moveTo("stopping");
+    this.#status.moveTo("stopping");
     const startedAt = this.clock.now();
     this.#observer.serverStopping(graceMs, this.#source?.size ?? 0, this.#channels.size);
     // Neither the clock's timers nor half-closed sockets keep the process alive, but an awaited stop must come to its end.
@@ -265,7 +266,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     } finally {
       clearInterval(awake);
       this.#ticker.stop();
-      this.#moveTo("stopped");
+      this.#status.moveTo("stopped");
       this.#observer.serverStopped(this.clock.now() - startedAt);
     }
   }
@@ -296,11 +297,6 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   /** A channel that fails to end must not keep the others from their end. */
   #guard(end: () => void): void {
     guard(end, (error) => this.report(error, { source: "connection" }));
-  }
-
-  #moveTo(status: ServerStatus): void {
-    if (!MOVES[this.#status].includes(status)) throw new Error(`a server cannot go from ${this.#status} to ${status}`);
-    this.#status = status;
   }
 }
 

@@ -3,6 +3,7 @@
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { TlsOptions, Server as TlsServer } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
+import { type Moves, StateMachine } from "../base/state-machine.ts";
 import { type Address, KEEP_ALIVE_MS, listen, toAddress, urlOf } from "./address.ts";
 import { Connections } from "./connections.ts";
 import type { EngineListener } from "./engine-listener.ts";
@@ -16,15 +17,15 @@ import { createTls, renewTls, toTlsOptions } from "./tls.ts";
 import { renewedTls, type TlsRenewal, validityWarning } from "./tls-options.ts";
 
 /**
- * A FIN from the client ends its side only: the answer to what it asked still goes out. Keep-alive probes find peers that
- * vanished without a FIN where nothing is sent that would miss an answer.
+ * A FIN from the client ends its side only: the answer to its request still goes out. Keep-alive probes find peers that
+ * vanished without a FIN while the server has nothing to send.
  */
 const SOCKET_SETTINGS = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
 
 type ListenerState = "new" | "listening" | "closed";
 
 /** Every legal move. */
-const MOVES: Record<ListenerState, readonly ListenerState[]> = {
+const MOVES: Moves<ListenerState> = {
   new: ["listening"],
   listening: ["closed"],
   closed: [],
@@ -39,7 +40,7 @@ export class Listener implements EngineListener {
   readonly #tlsServer: TlsServer | undefined;
   readonly #http2: Http2Limits | undefined;
   #tls: TlsOptions | undefined;
-  #state: ListenerState = "new";
+  readonly #state = new StateMachine("a listener", MOVES, "new");
   /** The address that the system has given; a path, or null, on a Unix socket. */
   #bound: ReturnType<NetServer["address"]> = null;
   /** Resolves when the socket and all that it has accepted is closed. Undefined before it begins to close. */
@@ -60,7 +61,7 @@ export class Listener implements EngineListener {
     this.#connections = new Connections(server, tls === undefined ? "atAccept" : "beforeTls");
     const front = toProxyFront(options, server.proxies?.isProxy, this.#tls, this.#connections);
     this.#connections.front = front;
-    // Last of all that may throw: the socket that systemd passes can be taken once.
+    // The last call that may throw: the socket that systemd passes can be taken only once.
     this.#address = toAddress(options, process.env, process.pid);
     const onSocket = (socket: Socket): void => this.#connections.accept(socket);
     if (front === undefined && this.#tls !== undefined) {
@@ -84,7 +85,7 @@ export class Listener implements EngineListener {
   }
 
   get isUnix(): boolean {
-    return this.#state !== "new" && (this.#bound === null || typeof this.#bound === "string");
+    return !this.#state.is("new") && (this.#bound === null || typeof this.#bound === "string");
   }
 
   get size(): number {
@@ -102,7 +103,7 @@ export class Listener implements EngineListener {
     }
     await listen(this.#netServer, this.#address, this.#options.backlog ?? SERVE_DEFAULTS.backlog);
     this.#bound = this.#netServer.address();
-    this.#moveTo("listening");
+    this.#state.moveTo("listening");
     if (this.isUnix && this.#connections.front?.tlsServer !== undefined) {
       this.#close();
       throw new ChannelError("BAD_OPTION", "proxyProtocol with tls wants TCP, and fd is a Unix socket");
@@ -144,12 +145,7 @@ export class Listener implements EngineListener {
   }
 
   #close(): void {
-    this.#moveTo("closed");
+    this.#state.moveTo("closed");
     this.#closed = new Promise((resolve) => this.#netServer.close(() => resolve()));
-  }
-
-  #moveTo(state: ListenerState): void {
-    if (!MOVES[this.#state].includes(state)) throw new Error(`a listener cannot go from ${this.#state} to ${state}`);
-    this.#state = state;
   }
 }

@@ -3,6 +3,7 @@
 
 import { afterReads } from "../base/after-reads.ts";
 import type { Clock, Timer } from "../base/clock.ts";
+import { type Moves, StateMachine } from "../base/state-machine.ts";
 import { TransportChannel } from "../channel/transport-channel.ts";
 import type { Connection } from "./exchange-source.ts";
 
@@ -14,15 +15,16 @@ const MAX_ENDED_PER_TURN = 64;
 
 type Open = Connection | TransportChannel;
 
-/** Every legal move. `checking`: a tick goes on over several turns, and the next one must not begin. */
-const MOVES = {
+/** `checking`: a tick goes on over several turns, and the next one must not begin. */
+type TickerState = "new" | "waiting" | "checking" | "stopped";
+
+/** Every legal move. */
+const MOVES: Moves<TickerState> = {
   new: ["waiting", "stopped"],
   waiting: ["checking", "stopped"],
   checking: ["waiting", "stopped"],
   stopped: [],
-} as const satisfies Record<string, readonly string[]>;
-
-type TickerState = keyof typeof MOVES;
+};
 
 export interface TickerOwner {
   /** The open connections and channels, as a copy. */
@@ -36,7 +38,7 @@ export interface TickerOwner {
 export class Ticker {
   readonly #clock: Clock;
   readonly #owner: TickerOwner;
-  #state: TickerState = "new";
+  readonly #state = new StateMachine("a ticker", MOVES, "new");
   #timer: Timer | undefined;
   #tickedAt: number;
 
@@ -49,22 +51,22 @@ export class Ticker {
   /** Ticks for the first time. */
   start(): void {
     this.#tickedAt = this.#clock.now();
-    this.#moveTo("waiting");
+    this.#state.tryMoveTo("waiting");
     this.#tick();
   }
 
   stop(): void {
-    this.#moveTo("stopped");
+    this.#state.tryMoveTo("stopped");
     this.#clock.clearTimer(this.#timer);
   }
 
   #tick(): void {
-    if (this.#state === "stopped") return;
+    if (this.#state.is("stopped")) return;
     // Set first, so that an exception below does not end all timeouts.
     this.#timer = this.#clock.setTimer(() => this.#tick(), TICK_MS);
     const now = this.#clock.now();
     this.#owner.tickBegins(now);
-    if (!this.#moveTo("checking")) return;
+    if (!this.#state.tryMoveTo("checking")) return;
     const open = this.#owner.open();
     const isLate = now - this.#tickedAt >= 2 * TICK_MS;
     this.#tickedAt = now;
@@ -91,14 +93,7 @@ export class Ticker {
         this.#owner.tickFailed(error);
       }
     }
-    this.#moveTo("waiting");
-  }
-
-  /** Returns false if there is no such move. */
-  #moveTo(state: TickerState): boolean {
-    if (!(MOVES[this.#state] as readonly TickerState[]).includes(state)) return false;
-    this.#state = state;
-    return true;
+    this.#state.tryMoveTo("waiting");
   }
 }
 

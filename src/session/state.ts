@@ -1,5 +1,6 @@
 // The state of a session and how it ends: PROTOCOL.md, "The end".
 
+import { linkStates } from "../base/linked-states.ts";
 import type { CloseRecord } from "../codec/session-record.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
 import { SERVICE_RESTART } from "./close-codes.ts";
@@ -12,37 +13,43 @@ import { SERVICE_RESTART } from "./close-codes.ts";
  *
  * In every state but the last there may be a carrier or not.
  */
-type State = "open" | "closing" | "lingering" | "over";
+type StateName = "open" | "closing" | "lingering" | "over";
 
-/** Every legal move. */
-const MOVES: Record<State, readonly State[]> = {
-  open: ["closing", "over"],
-  closing: ["lingering", "over"],
-  lingering: ["over"],
-  over: [],
+const STEPS = ["close", "linger", "end"] as const;
+
+/** Every move. A step that is missing in a state has no effect there. */
+const MOVES: Record<StateName, Partial<Record<(typeof STEPS)[number], StateName>>> = {
+  open: { close: "closing", end: "over" },
+  closing: { linger: "lingering", end: "over" },
+  lingering: { end: "over" },
+  over: {},
 };
+
+const STATES = linkStates(MOVES, STEPS);
+
+type State = (typeof STATES)[StateName];
 
 /** The clients of a server that stops come back within this time, each at a random moment. */
 const SPREAD_MS = 5000;
 
-/** Moves return false where the state does not allow them. */
+/** Steps return false where the state does not have them. */
 export class SessionState {
-  #state: State = "open";
+  #state: State = STATES.open;
   #close: CloseRecord | undefined;
   /** The status with which the session ended; undefined before. */
   end: CloseStatus | undefined;
   #isServerStopping = false;
 
   get isOpen(): boolean {
-    return this.#state === "open";
+    return this.#state === STATES.open;
   }
 
   get isLingering(): boolean {
-    return this.#state === "lingering";
+    return this.#state === STATES.lingering;
   }
 
   get isOver(): boolean {
-    return this.#state === "over";
+    return this.#state === STATES.over;
   }
 
   /** True if the session was closed because the server stops. */
@@ -62,7 +69,7 @@ export class SessionState {
 
   /** The application closes. Returns the record that is sent, or undefined if it has closed before. */
   close(code: number, reason: string): CloseRecord | undefined {
-    if (!this.#moveTo("closing")) return undefined;
+    if (!this.#moveTo(this.#state.close)) return undefined;
     const retryMs = code === SERVICE_RESTART ? Math.floor(Math.random() * SPREAD_MS) : undefined;
     this.#close = { type: "close", code, reason, ...(retryMs === undefined ? {} : { retryMs }) };
     return this.#close;
@@ -73,17 +80,18 @@ export class SessionState {
   }
 
   linger(): boolean {
-    return this.#moveTo("lingering");
+    return this.#moveTo(this.#state.linger);
   }
 
   endWith(status: CloseStatus): boolean {
-    if (!this.#moveTo("over")) return false;
+    if (!this.#moveTo(this.#state.end)) return false;
     this.end = status;
     return true;
   }
 
-  #moveTo(state: State): boolean {
-    if (!MOVES[this.#state].includes(state)) return false;
+  /** `state`: the state after a step. False if the step has no effect: there is none. */
+  #moveTo(state: State | undefined): boolean {
+    if (state === undefined) return false;
     this.#state = state;
     return true;
   }

@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from "node:test";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import type { Piece } from "../../src/base/bytes.ts";
 import { runtime } from "../../src/base/runtime.ts";
-import { toHandlers } from "../../src/server/bun/listener.ts";
+import { toSocketHandlers } from "../../src/server/bun/listener.ts";
 import { bunApi } from "../../src/server/bun/sockets.ts";
 import { BunStream } from "../../src/server/bun/stream.ts";
 import type { EngineStream, StreamOwner } from "../../src/server/engine-stream.ts";
@@ -56,7 +56,7 @@ const listenOnTls: Listen = async (t, owner, onStream) => {
 const listenOnBun: Listen = async (t, owner, onStream) => {
   const listening = bunApi().listen<BunStream>({
     ...{ hostname: "127.0.0.1", port: 0, allowHalfOpen: true },
-    socket: toHandlers(
+    socket: toSocketHandlers(
       (socket) => onStream(new BunStream(socket, owner)),
       (error) => assert.fail(error),
     ),

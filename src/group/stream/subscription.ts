@@ -1,6 +1,7 @@
 // The subscription of one group at the backplane. It is tried again until it succeeds, and ended once.
 
 import type { Backplane, BackplaneEntry, BackplaneListener } from "../../backplane/backplane.ts";
+import { type Moves, StateMachine } from "../../base/state-machine.ts";
 import type { Pause, Retries } from "./retries.ts";
 
 /**
@@ -13,7 +14,7 @@ import type { Pause, Retries } from "./retries.ts";
 type State = "waiting" | "subscribing" | "pausing" | "active" | "ended";
 
 /** Every legal move. */
-const MOVES: Record<State, readonly State[]> = {
+const MOVES: Moves<State> = {
   waiting: ["subscribing", "ended"],
   subscribing: ["active", "pausing", "ended"],
   pausing: ["subscribing", "ended"],
@@ -39,7 +40,7 @@ export class Subscription implements BackplaneListener {
   readonly #backplane: Subscribable;
   readonly #retries: Retries;
   readonly #owner: SubscriptionOwner;
-  #state: State = "waiting";
+  readonly #state = new StateMachine("a subscription", MOVES, "waiting");
   /** Entries and gaps that arrived before the position at which the subscription begins. */
   #early: (BackplaneEntry | "gap")[] = [];
   /** Callbacks for the end of the first attempt; undefined once it has ended. */
@@ -58,7 +59,7 @@ export class Subscription implements BackplaneListener {
   }
 
   get isActive(): boolean {
-    return this.#state === "active";
+    return this.#state.is("active");
   }
 
   /** Subscribes, when the group's previous subscription has ended. */
@@ -68,7 +69,7 @@ export class Subscription implements BackplaneListener {
 
   /** Resolves when it is active or ended. */
   settled(): Promise<void> {
-    if (this.#state === "active" || this.#state === "ended") return Promise.resolve();
+    if (this.#state.is("active") || this.#state.is("ended")) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onSettled.push(resolve);
     });
@@ -86,8 +87,8 @@ export class Subscription implements BackplaneListener {
 
   /** Ends the delivery at once. Resolves when another subscription of the group may begin. */
   stop(): Promise<void> {
-    const wasActive = this.#state === "active";
-    this.#move("ended");
+    const wasActive = this.#state.is("active");
+    this.#state.moveTo("ended");
     this.#pause?.end();
     this.#firstAttemptEnded();
     this.#tellSettled();
@@ -96,29 +97,29 @@ export class Subscription implements BackplaneListener {
   }
 
   entry(entry: BackplaneEntry): void {
-    if (this.#state === "active") this.#owner.received(entry);
-    else if (this.#state !== "ended") this.#early.push(entry);
+    if (this.#state.is("active")) this.#owner.received(entry);
+    else if (!this.#state.is("ended")) this.#early.push(entry);
   }
 
   gap(): void {
-    if (this.#state === "active") this.#owner.gap();
-    else if (this.#state !== "ended") this.#early.push("gap");
+    if (this.#state.is("active")) this.#owner.gap();
+    else if (!this.#state.is("ended")) this.#early.push("gap");
   }
 
   async #run(previous: Promise<void> | undefined): Promise<void> {
     if (previous !== undefined) await previous;
-    for (let attempt = 0; !this.#isOver(); attempt++) {
-      this.#move("subscribing");
+    for (let attempt = 0; !this.#state.is("ended"); attempt++) {
+      this.#state.moveTo("subscribing");
       try {
         const position = await this.#backplane.subscribe(this.#group, this);
-        if (this.#isOver()) await this.#unsubscribe();
+        if (this.#state.is("ended")) await this.#unsubscribe();
         else this.#begin(position, attempt);
         return;
       } catch (error) {
         this.#owner.failed(error);
         this.#early = [];
-        if (this.#isOver()) return;
-        this.#move("pausing");
+        if (this.#state.is("ended")) return;
+        this.#state.moveTo("pausing");
         this.#firstAttemptEnded();
         this.#pause = this.#retries.pause(attempt);
         await this.#pause.over;
@@ -127,7 +128,7 @@ export class Subscription implements BackplaneListener {
   }
 
   #begin(position: string | undefined, failedAttempts: number): void {
-    this.#move("active");
+    this.#state.moveTo("active");
     this.#owner.began(position, failedAttempts);
     const early = this.#early;
     this.#early = [];
@@ -157,16 +158,5 @@ export class Subscription implements BackplaneListener {
     } catch (error) {
       this.#owner.failed(error);
     }
-  }
-
-  /** A method, because the compiler assumes that a field keeps its narrowed type across an `await`. */
-  #isOver(): boolean {
-    return this.#state === "ended";
-  }
-
-  #move(state: State): void {
-    if (!MOVES[this.#state].includes(state))
-      throw new Error(`a subscription cannot go from ${this.#state} to ${state}`);
-    this.#state = state;
   }
 }

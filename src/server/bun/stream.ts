@@ -3,6 +3,7 @@
 
 import { latin1Bytes, type Piece } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
+import { linkStates } from "../../base/linked-states.ts";
 import type { ByteStreamListener } from "../../transport/io/byte-stream.ts";
 import { addressOf } from "../address.ts";
 import type { EngineStream, StreamOwner } from "../engine-stream.ts";
@@ -25,15 +26,23 @@ interface Unsent {
   stalledSince: number | undefined;
 }
 
-type BunStreamState = "open" | "ending" | "ended" | "closed";
+/** `ending`: our side ends when all is sent. */
+type StateName = "open" | "ending" | "ended" | "closed";
 
-/** Every legal move. `ending`: our side ends when all is sent. */
-const MOVES: Record<BunStreamState, readonly BunStreamState[]> = {
-  open: ["ending", "ended", "closed"],
-  ending: ["ended", "closed"],
-  ended: ["closed"],
-  closed: [],
+/** end: nothing more is written. shutdown: all is sent. close: the socket is closed. */
+const STEPS = ["end", "shutdown", "close"] as const;
+
+/** Every move. A step that is missing in a state has no effect there. */
+const MOVES: Record<StateName, Partial<Record<(typeof STEPS)[number], StateName>>> = {
+  open: { end: "ending", close: "closed" },
+  ending: { shutdown: "ended", close: "closed" },
+  ended: { close: "closed" },
+  closed: {},
 };
+
+const STATES = linkStates(MOVES, STEPS);
+
+type BunStreamState = (typeof STATES)[StateName];
 
 export class BunStream implements EngineStream {
   listener!: ByteStreamListener;
@@ -42,9 +51,9 @@ export class BunStream implements EngineStream {
   bytesSent = 0;
   readonly #socket: BunSocket<BunStream>;
   readonly #owner: StreamOwner;
-  #state: BunStreamState = "open";
+  #state: BunStreamState = STATES.open;
   #unsent: Unsent | undefined;
-  /** The peer's end was told. */
+  /** True when the listener was told of the peer's end. */
   #hasPeerEnded = false;
 
   /** The caller sets `listener` at once. */
@@ -71,7 +80,7 @@ export class BunStream implements EngineStream {
   }
 
   write(output: Piece | readonly Piece[]): void {
-    if (this.#state !== "open") return;
+    if (this.#state !== STATES.open) return;
     if (this.#unsent !== undefined) {
       this.#keep(output, 0);
       return;
@@ -87,23 +96,20 @@ export class BunStream implements EngineStream {
   }
 
   end(): void {
-    if (this.#state !== "open") return;
-    this.#moveTo("ending");
+    if (!this.#moveTo(this.#state.end)) return;
     if (this.#unsent === undefined) this.#shutdown();
   }
 
   destroy(): void {
-    if (this.#state === "closed") return;
-    this.#close(undefined);
-    this.#socket.close();
+    if (this.#close(undefined)) this.#socket.close();
   }
 
   pause(): void {
-    if (this.#state !== "closed") this.#socket.pause();
+    if (this.#state !== STATES.closed) this.#socket.pause();
   }
 
   resume(): void {
-    if (this.#state !== "closed") this.#socket.resume();
+    if (this.#state !== STATES.closed) this.#socket.resume();
   }
 
   tick(now: number): boolean {
@@ -116,7 +122,7 @@ export class BunStream implements EngineStream {
   }
 
   turnAway(answer: string): void {
-    this.#moveTo("closed");
+    this.#moveTo(this.#state.close);
     this.#socket.data = undefined;
     this.#socket.write(answer, "latin1");
     this.#socket.close();
@@ -124,7 +130,7 @@ export class BunStream implements EngineStream {
 
   /** Called by the socket's handlers, as the next four. */
   received(bytes: Uint8Array): void {
-    if (this.#state === "closed") return;
+    if (this.#state === STATES.closed) return;
     this.bytesReceived += bytes.length;
     this.listener.onBytes(bytes);
   }
@@ -134,22 +140,20 @@ export class BunStream implements EngineStream {
   }
 
   peerEnded(): void {
-    if (this.#state === "closed" || this.#hasPeerEnded) return;
+    if (this.#state === STATES.closed || this.#hasPeerEnded) return;
     this.#hasPeerEnded = true;
     this.listener.onEof();
   }
 
   closed(error: Error | undefined): void {
-    if (this.#state === "closed") return;
+    if (this.#state === STATES.closed) return;
     // After our own end Bun does not tell of the peer's.
-    if (error === undefined && this.#state === "ended") this.peerEnded();
+    if (error === undefined && this.#state === STATES.ended) this.peerEnded();
     this.#close(error);
   }
 
   failed(error: Error): void {
-    if (this.#state === "closed") return;
-    this.#close(error);
-    this.#socket.close();
+    if (this.#close(error)) this.#socket.close();
   }
 
   /** Returns how many bytes the system has taken. */
@@ -201,12 +205,12 @@ export class BunStream implements EngineStream {
       }
     }
     this.#release();
-    if (this.#state === "ending") this.#shutdown();
+    if (this.#state === STATES.ending) this.#shutdown();
     this.listener.onDrain();
   }
 
   #shutdown(): void {
-    this.#moveTo("ended");
+    this.#moveTo(this.#state.shutdown);
     this.#socket.shutdown();
   }
 
@@ -220,8 +224,9 @@ export class BunStream implements EngineStream {
     return true;
   }
 
-  #close(error: Error | undefined): void {
-    this.#moveTo("closed");
+  /** Returns false if the stream was closed before. */
+  #close(error: Error | undefined): boolean {
+    if (!this.#moveTo(this.#state.close)) return false;
     this.#release();
     this.#socket.data = undefined;
     // Later, as from a socket of node:net: the caller may be in the middle of something.
@@ -229,6 +234,7 @@ export class BunStream implements EngineStream {
       this.listener.onClosed(error);
       this.#owner.streamClosed(this);
     });
+    return true;
   }
 
   #release(): void {
@@ -246,9 +252,11 @@ export class BunStream implements EngineStream {
     unsent.counted = bytes;
   }
 
-  #moveTo(state: BunStreamState): void {
-    if (!MOVES[this.#state].includes(state)) throw new Error(`a stream cannot go from ${this.#state} to ${state}`);
+  /** `state`: the state after a step. False if the step has no effect: there is none. */
+  #moveTo(state: BunStreamState | undefined): boolean {
+    if (state === undefined) return false;
     this.#state = state;
+    return true;
   }
 }
 
@@ -256,7 +264,7 @@ function cut(piece: Piece, start: number): Piece {
   return typeof piece === "string" ? piece.slice(start) : piece.subarray(start);
 }
 
-/** Small pieces as one, for one write; the pieces themselves if they are large: two writes cost less than their copy. */
+/** Joins small pieces, for one write. Returns the pieces if they are large: two writes cost less than a copy. */
 function joined(pieces: readonly Piece[]): Piece | readonly Piece[] {
   if (pieces.length === 1) return pieces[0]!;
   let size = 0;
