@@ -7,6 +7,7 @@ import type { Timer } from "../base/clock.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
 import { runtime } from "../base/runtime.ts";
 import { Inactivity } from "../transport/http1/inactivity.ts";
+import { LostBytes } from "../transport/http2/lost-bytes.ts";
 import { serveStream } from "../transport/http2/serve-stream.ts";
 import { RESET, type ServerStream } from "../transport/http2/server-stream.ts";
 import { Http2Stream, type Http2StreamOwner } from "../transport/http2/stream.ts";
@@ -36,9 +37,7 @@ export class Http2Connection implements Connection, Http2StreamOwner {
   readonly #inactivity = new Inactivity();
   /** The number of streams so far. */
   #requests = 0;
-  /** Bytes that the streams have lost so far. */
-  #lostBytes = 0;
-  readonly #maxLostBytes: number;
+  readonly #lost: LostBytes;
   #closeTimer: Timer | undefined;
   #isCalmedDown = false;
 
@@ -56,7 +55,7 @@ export class Http2Connection implements Connection, Http2StreamOwner {
     this.#server = server;
     this.#socket = socket;
     this.#owner = owner;
-    this.#maxLostBytes = limits.maxSessionBytes / 2;
+    this.#lost = new LostBytes(limits.maxSessionBytes);
     this.#resets = new RateLimit(limits.maxResetsPerSecond);
     this.#controls = new RateLimit(server.limits.maxControlFramesPerSecond);
     const session = performServerHandshake(socket, sessionOptions(server, limits));
@@ -115,10 +114,7 @@ export class Http2Connection implements Connection, Http2StreamOwner {
   streamClosed(stream: Http2Stream): void {
     this.#streams.delete(stream);
     if (stream.wasResetByPeer) this.#reset();
-    // node:http2 (20.20) counts what a stream had not sent at its reset for the whole life of the session, and refuses all new
-    // streams when that is maxSessionBytes. The client comes back on another connection instead.
-    this.#lostBytes += stream.lostBytes;
-    if (this.#lostBytes > this.#maxLostBytes) this.closeSoon();
+    if (stream.lostBytes > 0 && this.#lost.isTooMuchWith(stream.lostBytes)) this.closeSoon();
     if (this.#session.closed && this.#streams.size === 0) this.#awaitEnd();
   }
 

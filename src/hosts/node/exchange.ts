@@ -33,6 +33,7 @@ import { checkHead } from "../check-head.ts";
 import { type ExchangeState, moveExchange } from "../exchange-state.ts";
 import { HeldResponse } from "./held-response.ts";
 import type { HostExchange } from "./host-server.ts";
+import { endBehindRequest } from "./late-end.ts";
 import { BAD_HOST, BAD_VERSION, type Refusal } from "./refusal.ts";
 import { RequestBody } from "./request-body.ts";
 import {
@@ -43,7 +44,7 @@ import {
   withSetFieldsOfUpgrade,
   writeFields,
 } from "./response-head.ts";
-import { MessageSink, ResponseWriter, SocketSink } from "./response-writer.ts";
+import { flushCompression, MessageSink, ResponseWriter, SocketSink } from "./response-writer.ts";
 
 const NO_FIELDS: readonly string[] = [];
 
@@ -101,6 +102,8 @@ export class NodeExchange extends OutputSource implements Exchange, HostExchange
   #inactivity: Inactivity | undefined;
   /** Undefined until a response goes on, or is too long to be written at once. */
   #writer: ResponseWriter | undefined;
+  /** The response ends its connection, and its client may still be sending the request. */
+  #endsLate = false;
   /** Undefined unless Node holds a response that was written at once. */
   #held: HeldResponse | undefined;
   #framing: "chunked" | "raw" = "raw";
@@ -236,11 +239,11 @@ export class NodeExchange extends OutputSource implements Exchange, HostExchange
     if (this.#state !== "awaiting") return;
     const bytes = body === null ? 0 : typeof body === "string" ? utf8Length(body) : body.length;
     const hasBody = this.#writeHead(response, bytes);
-    if (!hasBody || body === null || bytes === 0) this.#response.end();
-    else if (bytes <= 2 * MIN_SLICE_BYTES) this.#response.end(body);
+    const content = hasBody && bytes > 0 ? body : null;
+    if (content === null || bytes <= 2 * MIN_SLICE_BYTES) this.#endWith(content);
     else {
       this.#begin();
-      this.#writer!.write(typeof body === "string" ? utf8Bytes(body) : body);
+      this.#writer!.write(typeof content === "string" ? utf8Bytes(content) : content);
       this.#endBody();
     }
     this.#answered();
@@ -401,6 +404,9 @@ export class NodeExchange extends OutputSource implements Exchange, HostExchange
       if (known !== undefined) add("Content-Length", known);
     }
     writeFields(res, { status, fields: sent }, set.length > 0);
+    const closes = own.close || !res.shouldKeepAlive;
+    // Only an upgrade reads on by itself. A chunked response has to end for its last chunk.
+    this.#endsLate = closes && length !== undefined && this.#upgrade === undefined && this.#isUploading();
     this.#status = status;
     return hasBody;
   }
@@ -441,13 +447,31 @@ export class NodeExchange extends OutputSource implements Exchange, HostExchange
     }
   }
 
+  #isUploading(): boolean {
+    return this.#given === undefined && this.hasBody && !this.#request.complete;
+  }
+
+  /** Ends a response whose head is written. */
+  #endWith(content: string | Uint8Array | null): void {
+    const res = this.#response;
+    if (!this.#endsLate) {
+      if (content === null) res.end();
+      else res.end(content);
+      return;
+    }
+    if (content === null) res.flushHeaders();
+    else res.write(content);
+    flushCompression(res);
+    endBehindRequest(this.#request, res, this.#owner.server);
+  }
+
   #emptied(): void {
-    if (this.#endsWhenEmpty) this.#response.end();
+    if (this.#endsWhenEmpty) this.#endWith(null);
     else this.listener?.onDrain();
   }
 
   #endBody(): void {
-    if (this.#writer!.bufferedAmount === 0) this.#response.end();
+    if (this.#writer!.bufferedAmount === 0) this.#endWith(null);
     else this.#endsWhenEmpty = true;
   }
 
@@ -456,7 +480,7 @@ export class NodeExchange extends OutputSource implements Exchange, HostExchange
     const isTaken = this.#response.writableFinished || this.#response.writableLength === 0;
     this.#body?.fail(new ChannelError("ALREADY_ANSWERED"));
     this.#body?.drop();
-    if (isTaken && !this.#endsWhenEmpty) this.#leave();
+    if (isTaken && !this.#endsWhenEmpty && !this.#endsLate) this.#leave();
     else {
       this.#release();
       this.#moveTo("ending");

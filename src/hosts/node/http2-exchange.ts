@@ -1,7 +1,7 @@
 // The exchange of a request and a response of node:http2: its stream is ours as soon as the route has asked for the request, and
 // the two objects see what happens on it.
 
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from "node:http2";
 import { ChannelError } from "../../base/errors.ts";
 import { fieldsBeside } from "../../codec/field-list.ts";
 import { ChannelRequest } from "../../request/request.ts";
@@ -13,6 +13,7 @@ import type { Http2Exchange, OtherApi } from "../../transport/http2/exchange.ts"
 import type { Http2Stream, Http2StreamOwner } from "../../transport/http2/stream.ts";
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
 import type { HostExchange } from "./host-server.ts";
+import { countLost } from "./lost-bytes.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
 import { usedBody } from "./request-body.ts";
 
@@ -48,6 +49,8 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
   readonly #request: Http2ServerRequest;
   readonly #response: Http2ServerResponse;
   readonly #stream: Http2Stream;
+  /** Undefined for a stream that was closed before. */
+  readonly #session: ServerHttp2Session | undefined;
 
   constructor(owner: NodeHttp2Owner, { request, response, body }: Http2Messages) {
     this.#owner = owner;
@@ -56,7 +59,8 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
     const { server } = owner;
     this.budget = server.budget;
     this.writeTimeoutMs = server.limits.writeTimeoutMs;
-    const { session } = request.stream;
+    const session = request.stream.session as ServerHttp2Session | undefined;
+    this.#session = session;
     // A session that is over has no socket.
     this.remoteAddress = session === undefined || session.destroyed ? undefined : addressOf(session.socket);
     this.isEncrypted = session?.encrypted === true;
@@ -101,7 +105,8 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
     this.#stream.destroy();
   }
 
-  streamClosed(): void {
+  streamClosed({ lostBytes }: Http2Stream): void {
+    if (this.#session !== undefined) countLost(this.#session, lostBytes);
     if (this.index !== undefined) this.#owner.http2Closed(this);
   }
 
