@@ -16,14 +16,14 @@ import { readOwnFields } from "../../protocol/framing-headers.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { Connection } from "../../server/exchange-source.ts";
 import type { Exchange, ExchangeListener, WebSocketOptions } from "../../transport/exchange.ts";
+import { type ExchangeState, moveExchange } from "../../transport/exchange-state.ts";
 import { TEXT_PLAIN } from "../../transport/http/transport.ts";
-import { Inactivity } from "../../transport/http1/inactivity.ts";
-import { ReceivedMemory } from "../../transport/http1/received-memory.ts";
+import { Inactivity } from "../../transport/input/inactivity.ts";
+import { ReceivedMemory } from "../../transport/input/received-memory.ts";
 import type { Flushable } from "../../transport/io/flusher.ts";
 import { FLUSH_BYTES } from "../../transport/limits.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { checkHead } from "../check-head.ts";
-import { type ExchangeState, moveExchange } from "../exchange-state.ts";
 import type { HostWebSocket } from "./transport.ts";
 
 const NO_FIELDS: readonly string[] = [];
