@@ -1,23 +1,31 @@
-// The states of an exchange that a host answers.
+// The states of an exchange that keeps its limits by itself.
+
+import { type LinkedState, linkStates } from "../base/linked-states.ts";
 
 /**
  * awaiting   no response has begun
  * streaming  a response has begun, and its body grows
  * ending     the response is complete, and not all of it is taken
- * over       nothing is read or written any more
+ * over       nothing is read or written any more, or the connection is another protocol's
  */
-export type ExchangeState = "awaiting" | "streaming" | "ending" | "over";
+type StateName = "awaiting" | "streaming" | "ending" | "over";
+
+/**
+ * start     a response begins whose body grows
+ * complete  the response is complete, and not all of it is taken
+ * leave     nothing is left to do
+ */
+const STEPS = ["start", "complete", "leave"] as const;
 
 /** Every legal move. */
-const MOVES: Record<ExchangeState, readonly ExchangeState[]> = {
-  awaiting: ["streaming", "ending", "over"],
-  streaming: ["ending", "over"],
-  ending: ["over"],
-  over: [],
+const MOVES: Record<StateName, Partial<Record<(typeof STEPS)[number], StateName>>> = {
+  awaiting: { start: "streaming", complete: "ending", leave: "over" },
+  streaming: { complete: "ending", leave: "over" },
+  ending: { leave: "over" },
+  over: {},
 };
 
-/** Returns the new state. Throws for a move that is not legal. */
-export function moveExchange(from: ExchangeState, to: ExchangeState): ExchangeState {
-  if (!MOVES[from].includes(to)) throw new Error(`an exchange cannot go from ${from} to ${to}`);
-  return to;
-}
+export type ExchangeState = LinkedState<StateName, (typeof STEPS)[number]>;
+
+/** Linked: every request takes one of these steps, a stream two. */
+export const EXCHANGE_STATES: Record<StateName, ExchangeState> = linkStates(MOVES, STEPS);

@@ -69,15 +69,11 @@ export class MessageSink implements ResponseSink {
     for (const piece of pieces) {
       isTaken = typeof piece === "string" ? this.#response.write(piece, "latin1") : this.#response.write(piece);
     }
-    flushCompression(this.#response);
+    // The `compression` middleware holds what it has until it is told to flush.
+    (this.#response as ServerResponse & { flush?(): void }).flush?.();
     if (!isTaken) this.#onTaken = onTaken;
     return isTaken;
   }
-}
-
-/** The `compression` middleware holds what it has until it is told to flush. */
-export function flushCompression(response: ServerResponse): void {
-  (response as ServerResponse & { flush?(): void }).flush?.();
 }
 
 export class ResponseWriter {

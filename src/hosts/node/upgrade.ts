@@ -10,7 +10,7 @@ import { addressOf } from "../../server/address.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { Connection } from "../../server/exchange-source.ts";
 import { TEXT_PLAIN } from "../../transport/http/transport.ts";
-import type { PendingUpgrade } from "./exchange.ts";
+import type { PendingUpgrade } from "./exchange-owner.ts";
 import type { NodeRequest, NodeResponse } from "./host-server.ts";
 
 /** Bytes that are read before the upgrade is answered. */
