@@ -9,7 +9,6 @@ import { encodeChunk, type ResponseHead } from "../../codec/http1-response.ts";
 import { hasListMember } from "../../codec/http1-syntax.ts";
 import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";
-import { ChannelRequest } from "../../request/request.ts";
 import { addressOf } from "../../server/address.ts";
 import type { Connection } from "../../server/exchange-source.ts";
 import { findReset } from "../../server/socket-write.ts";
@@ -19,6 +18,7 @@ import { GivenBytes } from "../../transport/input/given-bytes.ts";
 import type { RequestInput } from "../../transport/input/request-input.ts";
 import { MIN_SLICE_BYTES } from "../../transport/io/write-queue.ts";
 import type { Transport } from "../../transport/transport.ts";
+import { mayBeAnsweredElsewhere } from "./answered-elsewhere.ts";
 import { ClientWatch } from "./client-watch.ts";
 import type { NodeExchangeOwner, NodeMessages, PendingUpgrade } from "./exchange-owner.ts";
 import { HeldResponse } from "./held-response.ts";
@@ -228,13 +228,13 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
   }
 
   tick(now: number): boolean {
-    const { writeTimeoutMs } = this.#owner.server.limits;
     // A response that waits for an earlier one on its connection has no "close" of its own.
     if (this.#socket.destroyed) {
       this.#closed();
       return false;
     }
-    if (this.#isStalled(now, writeTimeoutMs)) {
+    const { writeTimeoutMs } = this.#owner.server.limits;
+    if ((this.#held ?? this.#responseBody)?.isStalled(now, writeTimeoutMs) === true) {
       this.#socket.destroy(new ChannelError("WRITE_TIMEOUT"));
       return true;
     }
@@ -265,15 +265,9 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
   }
 
   #begin(endsLate: boolean): void {
+    const [request, response, { server }] = [this.#request, this.#response, this.#owner];
     const onEmpty = (): void => this.listener?.onDrain();
-    const { server } = this.#owner;
-    this.#responseBody = new ResponseBody({
-      request: this.#request,
-      response: this.#response,
-      server,
-      endsLate,
-      onEmpty,
-    });
+    this.#responseBody = new ResponseBody({ request, response, server, endsLate, onEmpty });
     this.lasts();
   }
 
@@ -315,29 +309,13 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
     this.responseEnded("ending");
   }
 
-  #isStalled(now: number, writeTimeoutMs: number): boolean {
-    const isStalled = this.#held?.isStalled(now, writeTimeoutMs) === true;
-    return isStalled || this.#responseBody?.isStalled(now, writeTimeoutMs) === true;
-  }
-
   /** The connection is closed, or other code has ended the response. */
   #closed(): void {
     if (!this.isLive()) this.leave();
-    else if (this.#response.writableFinished) this.#answeredElsewhere();
-    else this.cut(this.#socket.errored ?? undefined);
-  }
-
-  /** A route may ask for its request and answer by itself. Where it has opened a channel, the response was the channel's. */
-  #answeredElsewhere(): void {
-    const { server } = this.#owner;
-    if (this.listener instanceof ChannelRequest) {
-      this.leave();
-      server.onExchangeEnd(this, this.#response.statusCode);
-      return;
-    }
-    const what = "other code has ended the response: keep the framework from it (Koa: ctx.respond = false)";
-    server.report(new ChannelError("ALREADY_ANSWERED", what), { source: "handler" });
-    this.cut(undefined);
+    else if (this.#response.writableFinished && mayBeAnsweredElsewhere(this, this.#owner.server)) {
+      this.status = this.#response.statusCode;
+      this.responseEnded("over");
+    } else this.cut(this.#socket.errored ?? undefined);
   }
 
   protected dropResponse(): void {

@@ -2,9 +2,7 @@
 // the two objects see what happens on it.
 
 import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from "node:http2";
-import { ChannelError } from "../../base/errors.ts";
 import { fieldsBeside } from "../../codec/field-list.ts";
-import { ChannelRequest } from "../../request/request.ts";
 import { addressOf } from "../../server/address.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { Connection } from "../../server/exchange-source.ts";
@@ -12,6 +10,7 @@ import { type AdoptedRequest, adoptStream } from "../../transport/http2/adopt-st
 import type { Http2Exchange, OtherApi } from "../../transport/http2/exchange.ts";
 import type { Http2Stream, Http2StreamOwner } from "../../transport/http2/stream.ts";
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
+import { mayBeAnsweredElsewhere } from "./answered-elsewhere.ts";
 import type { HostExchange } from "./host-server.ts";
 import { countLost } from "./lost-bytes.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
@@ -132,9 +131,6 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
 
   /** A route may ask for its request and answer by itself. Where it has opened a channel, the response was the channel's. */
   responseEnded(): number | undefined {
-    if (this.exchange.listener instanceof ChannelRequest) return this.#response.statusCode;
-    const what = "other code has ended the response: keep the framework from it (Koa: ctx.respond = false)";
-    this.#owner.server.report(new ChannelError("ALREADY_ANSWERED", what), { source: "handler" });
-    return undefined;
+    return mayBeAnsweredElsewhere(this.exchange, this.#owner.server) ? this.#response.statusCode : undefined;
   }
 }

@@ -2,7 +2,7 @@
 
 import { type Piece, utf8Length } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
-import { fieldsBeside, joinFields, withoutContentFields, withPageFields } from "../../codec/field-list.ts";
+import { joinFields, withoutContentFields, withPageFields } from "../../codec/field-list.ts";
 import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
 import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";
@@ -14,7 +14,7 @@ import { maxBodyBytesFor, type RequestInput } from "../input/request-input.ts";
 import type { Transport } from "../transport.ts";
 import { WebSocketTransport } from "../websocket/transport.ts";
 import type { Http2RequestHead } from "./request-head.ts";
-import { toResponseFields } from "./response-head.ts";
+import { toErrorHead, toResponseFields } from "./response-head.ts";
 import { RESET, type ResponseFields } from "./server-stream.ts";
 import type { Http2Stream, Http2StreamListener } from "./stream.ts";
 
@@ -153,9 +153,8 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
     const hasBody = this.#canHaveBody(response.status);
     this.#sendHead(fields, !hasBody);
     this.status = response.status;
-    if (hasBody) {
-      this.bodyBegins(length);
-    } else this.#responseEnded();
+    if (hasBody) this.bodyBegins(length);
+    else this.#responseEnded();
     return hasBody;
   }
 
@@ -236,7 +235,7 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
 
   protected override answerError(error: ChannelError): void {
     this.#writeError(error);
-    this.#responseEnded();
+    this.responseEnded("over");
   }
 
   protected dropResponse(error: ChannelError): void {
@@ -244,19 +243,13 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
   }
 
   #writeError(error: ChannelError): void {
-    const status = error.status ?? 400;
     const text = `${error.message}\n`;
-    // RFC 9110 §15.6.4: the client may come back, and is told when.
-    const own = ["Content-Type", "text/plain; charset=utf-8", ...(status === 503 ? ["Retry-After", "1"] : [])];
+    const isHead = this.head.method === "HEAD";
     const set = this.#otherApi?.presetFields() ?? NO_FIELDS;
-    const usual = withoutContentFields(joinFields(set, this.refusalFields));
-    const others = this.pageFields === undefined ? usual : withPageFields(usual, this.pageFields);
-    const fields = [...own, ...fieldsBeside(others, [...own, "Date", "", "Server", ""])];
-    const length = utf8Length(text);
-    const isBodyless = this.head.method === "HEAD";
-    this.#sendHead(toResponseFields({ status, fields }, length, isBodyless, this.context.http), isBodyless);
-    if (!isBodyless) this.#stream.finish(text);
-    this.status = status;
+    const response = toErrorHead(error, joinFields(set, this.refusalFields), this.pageFields);
+    this.#sendHead(toResponseFields(response, utf8Length(text), isHead, this.context.http), isHead);
+    if (!isHead) this.#stream.finish(text);
+    this.status = response.status;
     this.#stopReading();
   }
 
