@@ -5,6 +5,7 @@ import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream
 import type { Socket } from "node:net";
 import type { Timer } from "../base/clock.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
+import { RateLimit } from "../base/rate-limit.ts";
 import { runtime } from "../base/runtime.ts";
 import { LostBytes } from "../transport/http2/lost-bytes.ts";
 import { serveStream } from "../transport/http2/serve-stream.ts";
@@ -162,27 +163,6 @@ export class Http2Connection implements Connection, Http2StreamOwner {
   #closed(): void {
     this.#server.clock.clearTimer(this.#closeTimer);
     this.#owner.http2Closed(this);
-  }
-}
-
-/** Counts events within a second from the first of them. */
-class RateLimit {
-  readonly #most: number;
-  #count = 0;
-  #since = 0;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  /** Counts one more. */
-  isExceeded(now: number): boolean {
-    if (Math.abs(now - this.#since) >= 1000) {
-      this.#count = 0;
-      this.#since = now;
-    }
-    this.#count += 1;
-    return this.#count > this.#most;
   }
 }
 

@@ -1,5 +1,6 @@
 // The Exchange over a request and a response of node:http. Node reads the request and writes the heads; the bytes of a
 // response that goes on are written here, once a turn, so that they are counted and a client that stops reading is found.
+// Long because it answers for four objects of Node: the request, the response, the socket and the upgrade.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";

@@ -169,8 +169,7 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
 
   /** RFC 9113 §8.1: a stream that is reset before its end is an incomplete response. */
   abort(): void {
-    if (!this.isLive()) return;
-    this.#stream.destroy();
+    if (this.isLive()) this.#stream.destroy();
   }
 
   /** The end of a client is always seen: its connection is always read. */
