@@ -100,6 +100,7 @@ export class HostUpgrade implements PendingUpgrade, Connection {
     socket.on("error", onError);
     socket.on("close", this.#onClose);
     socket.on("drain", this.#onDrain);
+    // A class that the server was created with is not known: Node has no way to ask for it.
     this.response = new ServerResponse(request);
     // RFC 9931: frames may follow a handshake that is not accepted, and must not be read as a request.
     this.response.shouldKeepAlive = false;
