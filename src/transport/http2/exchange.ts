@@ -213,7 +213,7 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
     }
   }
 
-  /** Called about twice a second. Returns true if the body took too long: the request is refused then. */
+  /** Called about twice a second. Returns true if the request was refused. */
   tickExchange(now: number): boolean {
     return this.tickInput(now);
   }
@@ -282,8 +282,7 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
 
   /** RFC 9110 §9.3.6: behind a 2xx to CONNECT the client takes every byte for the tunnel's. */
   #canHaveBody(status: number): boolean {
-    const { method } = this.head;
-    return method !== "HEAD" && statusHasBody(status) && (method !== "CONNECT" || status >= 300);
+    return this.head.method !== "HEAD" && statusHasBody(status) && (this.head.method !== "CONNECT" || status >= 300);
   }
 
   #responseEnded(): void {
