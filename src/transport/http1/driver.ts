@@ -8,14 +8,14 @@ import { ChannelError } from "../../base/errors.ts";
 import { linkStates } from "../../base/linked-states.ts";
 import { Http1Connection, type Http1Options } from "../../protocol/http1.ts";
 import type { Exchange } from "../exchange.ts";
+import { type Awaited, type Http1Timeouts, Inactivity } from "../input/inactivity.ts";
+import { ReceivedMemory } from "../input/received-memory.ts";
 import type { BufferBudget } from "../io/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../io/byte-stream.ts";
 import type { Flushable, Flusher } from "../io/flusher.ts";
 import { FLUSH_BYTES } from "../limits.ts";
 import { ClientProbe, SilenceWatch } from "./client-probe.ts";
 import { type ExchangeOwner, Http1Exchange } from "./exchange.ts";
-import { type Awaited, type Http1Timeouts, Inactivity } from "./inactivity.ts";
-import { ReceivedMemory } from "./received-memory.ts";
 
 /** The part of a server that all its HTTP/1.1 connections share. */
 export interface Http1Context {
