@@ -22,7 +22,7 @@ import {
 import { hasListMember } from "../codec/http1-syntax.ts";
 import type { EncodedBody } from "./encoded-message.ts";
 import { encodeRefusal } from "./refusal.ts";
-import { type FramedHead, frameResponse, type ServerFields } from "./response-framing.ts";
+import { frameResponse, type ServerFields } from "./response-framing.ts";
 import { ordinaryHead } from "./response-head-cache.ts";
 
 export interface Http1Options extends RequestLimits, ServerFields {
@@ -337,19 +337,19 @@ export class Http1Connection extends OutputSource {
    * Returns the head with its framing fields; that of an ordinary response is cached. `length` of the body; undefined if it is
    * not known.
    */
-  #framing(response: ResponseHead, length: number | undefined): FramedHead {
+  #framing(response: ResponseHead, length: number | undefined): { head: string; bodyless: boolean } {
     if (length !== undefined && this.#isOrdinary() && statusHasBody(response.status)) {
       const { dateField, serverField } = this.#options;
       const head = ordinaryHead(response.status, response.fields, dateField(), serverField);
-      if (head !== undefined)
-        return { head: `${head}Content-Length: ${length}\r\n\r\n`, bodyless: false, keepAlive: true };
+      if (head !== undefined) return { head: `${head}Content-Length: ${length}\r\n\r\n`, bodyless: false };
     }
     // RFC 9110 §10.1.1: a client still waiting for 100 may or may not send its body after a final status.
     const mayKeepAlive = this.#keepAlive && !this.#awaitsContinue && !this.#isLast();
     // Throws before any state has changed.
-    const framed = frameResponse(response, { request: this.#head!, length, mayKeepAlive }, this.#options);
-    this.#keepAlive = framed.keepAlive;
-    return framed;
+    const facts = { request: this.#head!, length, mayKeepAlive };
+    const { head, bodyless, keepAlive } = frameResponse(response, facts, this.#options);
+    this.#keepAlive = keepAlive;
+    return { head, bodyless };
   }
 
   #endOfBody(): void {
