@@ -270,7 +270,7 @@ export class RequestDecoder {
     const name = this.#text.slice(start - this.#textStart, nameEnd - this.#textStart);
     const value = this.#text.slice(valueStart - this.#textStart, valueEnd - this.#textStart);
     draft.fields.push(name, value);
-    this.#noteField(draft, bytes, start, nameEnd - start);
+    this.#noteField(draft, bytes, start, nameEnd - start, value);
     return lineEnd;
   }
 
@@ -280,30 +280,26 @@ export class RequestDecoder {
     return INCOMPLETE;
   }
 
-  /**
-   * Notes the field that was added last if the framing of messages depends on it. Its name is compared as bytes, and its length
-   * first, which excludes most names.
-   */
-  #noteField(draft: Draft, bytes: Uint8Array, start: number, nameLength: number): void {
+  /** Notes the fields on which the framing of messages depends. Comparing the length first excludes most names. */
+  #noteField(draft: Draft, bytes: Uint8Array, start: number, nameLength: number, value: string): void {
     switch (nameLength) {
       case 4:
-        if (isName(bytes, start, "host")) this.#noteHost(draft, lastValue(draft));
+        if (isName(bytes, start, "host")) this.#noteHost(draft, value);
         return;
       case 6:
-        if (isName(bytes, start, "expect")) this.#noteExpect(draft, lastValue(draft));
+        if (isName(bytes, start, "expect")) this.#noteExpect(draft, value);
         return;
       case 7:
-        if (isName(bytes, start, "upgrade")) this.#noteUpgrade(draft, lastValue(draft));
+        if (isName(bytes, start, "upgrade")) this.#noteUpgrade(draft, value);
         return;
       case 10:
-        if (isName(bytes, start, "connection")) this.#noteConnection(lastValue(draft));
+        if (isName(bytes, start, "connection")) this.#noteConnection(value);
         return;
       case 14:
-        if (isName(bytes, start, "content-length")) this.#noteLength(draft, lastValue(draft));
+        if (isName(bytes, start, "content-length")) this.#noteLength(draft, value);
         return;
       case 17:
         if (isName(bytes, start, "transfer-encoding")) {
-          const value = lastValue(draft);
           this.#coding = this.#coding === undefined ? value : `${this.#coding}, ${value}`;
         }
         return;
@@ -461,8 +457,4 @@ export function originForm(target: string): string {
   if (path === -1) return "/";
   const rest = target.slice(authority + 3 + path);
   return rest.startsWith("?") ? `/${rest}` : rest;
-}
-
-function lastValue({ fields }: Draft): string {
-  return fields[fields.length - 1]!;
 }

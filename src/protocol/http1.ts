@@ -8,6 +8,7 @@
 import { type Piece, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { OutputSource, sharedPiece } from "../base/output.ts";
+import { fieldsBeside, withoutNames } from "../codec/field-list.ts";
 import { type BodyDecoder, ChunkedBodyDecoder, FixedBodyDecoder } from "../codec/http1-body.ts";
 import { RequestDecoder, type RequestHead, type RequestLimits } from "../codec/http1-request.ts";
 import {
@@ -21,16 +22,23 @@ import {
 } from "../codec/http1-response.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
 import type { EncodedBody } from "./encoded-message.ts";
-import { encodeRefusal } from "./refusal.ts";
-import { frameResponse, type ServerFields } from "./response-framing.ts";
+import { readOwnFields } from "./framing-headers.ts";
 import { ordinaryHead } from "./response-head-cache.ts";
 
-export interface Http1Options extends RequestLimits, ServerFields {
+export interface Http1Options extends RequestLimits {
   /** Longest request body in bytes; a longer one is refused with 413. */
   readonly maxBodyBytes: number;
   /** Returns the limit of a request whose body may be longer than `maxBodyBytes`. */
   readonly maxBodyBytesOf?: (head: Pick<RequestHead, "method" | "target">) => number | undefined;
+  /** The `Date` field, whole: `Date: …` and CRLF. The clock stays outside. */
+  readonly dateField: () => string;
+  /** The `Server` field, whole, or an empty string. */
+  readonly serverField: string;
 }
+
+/** Fields that the connection itself writes in a refusal, in place of the application's. */
+const CONNECTION_FIELDS = ["date", "server", "connection", "keep-alive", "content-length", "transfer-encoding"];
+const NOT_IN_REFUSALS: ReadonlySet<string> = new Set(CONNECTION_FIELDS);
 
 /** The state of the reading side. */
 type ReadState = "head" | "body" | "read" | "closed";
@@ -302,8 +310,17 @@ export class Http1Connection extends OutputSource {
     this.#keepAlive = false;
     this.#awaitsContinue = false;
     if (!this.isAnswering) {
-      const { head, body } = encodeRefusal(error, fields, this.#options);
-      this.output.text(head);
+      const body = utf8Bytes(`${error.message}\n`);
+      // RFC 9110 §15.6.4: tells the client when to come back.
+      const retry = error.status === 503 ? ["Retry-After", "1"] : [];
+      const own = ["Content-Type", "text/plain; charset=utf-8", ...retry];
+      const others = fieldsBeside(withoutNames(fields, NOT_IN_REFUSALS), own);
+      this.output.text(
+        encodeResponseHead(error.status ?? 400, [...own, ...others]) +
+          this.#options.dateField() +
+          this.#options.serverField +
+          `Connection: close\r\nContent-Length: ${body.length}\r\n\r\n`,
+      );
       // Until its head was whole, the refused request is the decoder's, and `#head` that of the one before.
       const method = this.#writing === "idle" ? this.#requests?.method : this.#head?.method;
       if (method !== "HEAD") this.output.bytes(body);
@@ -334,8 +351,8 @@ export class Http1Connection extends OutputSource {
   }
 
   /**
-   * Returns the head with its framing fields; that of an ordinary response is cached. `length` of the body; undefined if it is
-   * not known.
+   * The head with its framing fields, in place of those that the application has set. `length` of the body; undefined if it
+   * is not known.
    */
   #framing(response: ResponseHead, length: number | undefined): { head: string; bodyless: boolean } {
     if (length !== undefined && this.#isOrdinary() && statusHasBody(response.status)) {
@@ -343,13 +360,38 @@ export class Http1Connection extends OutputSource {
       const head = ordinaryHead(response.status, response.fields, dateField(), serverField);
       if (head !== undefined) return { head: `${head}Content-Length: ${length}\r\n\r\n`, bodyless: false };
     }
+    const request = this.#head!;
+    const isHead = request.method === "HEAD";
+    // RFC 9110 §9.3.6: after a 2xx to CONNECT the client takes every byte for the tunnel's.
+    const isTunnel = request.method === "CONNECT" && response.status < 300;
+    const bodyless = isHead || isTunnel || !statusHasBody(response.status);
+    const own = readOwnFields(response.fields);
+    // Code that may throw runs before any state changes.
+    let head = encodeResponseHead(response.status, own.fields ?? response.fields);
     // RFC 9110 §10.1.1: a client still waiting for 100 may or may not send its body after a final status.
-    const mayKeepAlive = this.#keepAlive && !this.#awaitsContinue && !this.#isLast();
-    // Throws before any state has changed.
-    const facts = { request: this.#head!, length, mayKeepAlive };
-    const { head, bodyless, keepAlive } = frameResponse(response, facts, this.#options);
-    this.#keepAlive = keepAlive;
-    return { head, bodyless };
+    if (own.close || isTunnel || this.#awaitsContinue || this.#isLast()) this.#keepAlive = false;
+    if (length === undefined && !bodyless && request.minor === 0) this.#keepAlive = false;
+
+    if (!own.date) head += this.#options.dateField();
+    if (!own.server) head += this.#options.serverField;
+    if (!this.#keepAlive) head += `Connection: ${own.connection}close\r\n`;
+    else if (request.minor === 0) head += "Connection: keep-alive\r\n";
+    else if (own.connection !== "") head += `Connection: ${own.connection.slice(0, -2)}\r\n`;
+
+    if (!bodyless) {
+      if (length !== undefined) head += `Content-Length: ${length}\r\n`;
+      else if (request.minor === 1) head += "Transfer-Encoding: chunked\r\n";
+    } else if (response.status === 205) {
+      // RFC 9110 §15.3.6: a 205 has no content, and announces that.
+      head += "Content-Length: 0\r\n";
+    } else if (response.status === 304) {
+      if (own.length !== undefined) head += `Content-Length: ${own.length}\r\n`;
+    } else if (isHead && statusHasBody(response.status)) {
+      // RFC 9110 §8.6: the length that GET would have. One that the application has set wins.
+      if (own.length !== undefined) head += `Content-Length: ${own.length}\r\n`;
+      else if (length !== undefined) head += `Content-Length: ${length}\r\n`;
+    }
+    return { head: head + "\r\n", bodyless };
   }
 
   #endOfBody(): void {
