@@ -164,8 +164,8 @@ function respond(request: ChannelRequest, data: SendData): void {
 
 /** False while all channels together hold too many unsent bytes and this response would be its equal share or more. */
 function hasRoom(request: ChannelRequest, { message }: Sendable): boolean {
-  const { budget } = contextOf(request);
-  return !budget.isExceeded || message.body === null || !budget.isShareSpent(ownSize(message));
+  const { buffered } = contextOf(request);
+  return !buffered.isExceeded || message.body === null || !buffered.isShareSpent(ownSize(message));
 }
 
 /** The response is a single send, so a limit on unsent bytes has nothing to refuse. */

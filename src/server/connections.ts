@@ -34,7 +34,7 @@ export type OpenHttp2 = (
 export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner, Http2ConnectionOwner {
   readonly url = undefined;
   readonly isUnix = false;
-  readonly budget: BufferBudget;
+  readonly buffered: BufferBudget;
   readonly writeTimeoutMs: number;
   /** Reads PROXY headers; undefined where connections have none. Set before the first connection. */
   front: ProxyFront | undefined;
@@ -52,7 +52,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
   constructor(server: ExchangeServer, limitPoint: LimitPoint = "atAccept") {
     this.#server = server;
     this.#limitPoint = limitPoint;
-    this.budget = server.budget;
+    this.buffered = server.buffered;
     const { maxConnectionsPerAddress, writeTimeoutMs } = server.limits;
     this.writeTimeoutMs = writeTimeoutMs;
     if (maxConnectionsPerAddress < Number.POSITIVE_INFINITY) {

@@ -26,7 +26,7 @@ export class Http2Connection implements Connection, Http2StreamOwner {
   index: number | undefined = undefined;
   readonly remoteAddress: string | undefined;
   readonly isEncrypted = true;
-  readonly budget: BufferBudget;
+  readonly buffered: BufferBudget;
   readonly writeTimeoutMs: number;
   readonly #server: ExchangeServer;
   readonly #socket: Socket;
@@ -51,7 +51,7 @@ export class Http2Connection implements Connection, Http2StreamOwner {
     owner: Http2ConnectionOwner,
   ) {
     this.remoteAddress = remoteAddress;
-    this.budget = server.budget;
+    this.buffered = server.buffered;
     this.writeTimeoutMs = server.limits.writeTimeoutMs;
     this.#server = server;
     this.#socket = socket;

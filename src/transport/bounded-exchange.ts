@@ -24,7 +24,7 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
   abstract readonly httpVersion: string;
   abstract readonly hasBody: boolean;
   listener: ExchangeListener | undefined;
-  pageFields: readonly string[] | undefined;
+  corsFields: readonly string[] | undefined;
   refusalFields: readonly string[] = NO_FIELDS;
   isClientGone = false;
   protected readonly context: Http1Context;

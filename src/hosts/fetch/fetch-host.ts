@@ -3,7 +3,7 @@
 import { ChannelError } from "../../base/errors.ts";
 import { badOption } from "../../base/option-values.ts";
 import type { Handler } from "../../request/handle.ts";
-import { checkHandler } from "../../server/check-options.ts";
+import { checkRequestHandler } from "../../server/check-options.ts";
 import { ExchangeServer } from "../../server/exchange-server.ts";
 import type { FetchHandler } from "../../server/options.ts";
 import { toHandler } from "../../server/serve.ts";
@@ -70,7 +70,7 @@ class OwnFetchHost extends HostedServer implements FetchHost {
   fetch(
     handler: Handler | { readonly fetch: FetchHandler },
   ): (request: Request, server?: unknown) => Response | Promise<Response> {
-    checkHandler("fetch", handler);
+    checkRequestHandler("fetch", handler);
     const own = toHandler(handler);
     return (request, server) => this.#respond(request, server, own);
   }
@@ -80,7 +80,7 @@ class OwnFetchHost extends HostedServer implements FetchHost {
     server: unknown,
     handler: Handler | { readonly fetch: FetchHandler },
   ): Response | Promise<Response> {
-    checkHandler("respond", handler);
+    checkRequestHandler("respond", handler);
     return this.#respond(request, server, toHandler(handler));
   }
 

@@ -8,7 +8,7 @@ export interface HostWebSocketContext {
   readonly clock: Clock;
   readonly flusher: Flusher;
   /** Unsent bytes of all clients. */
-  readonly budget: BufferBudget;
+  readonly buffered: BufferBudget;
   /** Received bytes of all clients that were not delivered. */
   readonly received: BufferBudget;
   readonly limits: {

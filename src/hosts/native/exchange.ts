@@ -3,7 +3,7 @@
 
 import { type Piece, utf8Bytes } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
-import { withoutNames, withPageFields } from "../../codec/field-list.ts";
+import { withCorsFields, withoutNames } from "../../codec/field-list.ts";
 import { fieldValue } from "../../codec/http1-request.ts";
 import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
 import { hasListMember, isAuthority } from "../../codec/http1-syntax.ts";
@@ -236,7 +236,7 @@ export abstract class HostExchange extends BoundedExchange implements Connection
     bytes: number | undefined,
   ): { head: ResponseHead; hasBody: boolean; length: string | undefined } {
     const isHead = this.head.method === "HEAD";
-    const all = this.pageFields === undefined ? own : withPageFields(own, this.pageFields);
+    const all = this.corsFields === undefined ? own : withCorsFields(own, this.corsFields);
     checkHead({ status, fields: all });
     const { fields = all, close, length } = readOwnFields(all);
     const hasBody = statusHasBody(status) && !isHead;

@@ -227,7 +227,7 @@ export class HostSender implements Flushable {
   #count(): void {
     const bytes = this.bufferedAmount + this.pinnedBytes;
     if (bytes === this.#counted) return;
-    this.#context.budget.change(this.#counted, bytes);
+    this.#context.buffered.change(this.#counted, bytes);
     this.#counted = bytes;
   }
 }

@@ -31,8 +31,8 @@ export class HostSource implements ExchangeSource, HostExchangeOwner {
 
   constructor(server: ExchangeServer, maxUnreadBytes: number) {
     this.server = server;
-    const { clock, flusher, budget, received, limits } = server;
-    this.#webSocketContext = { clock, flusher, budget, received, limits, maxUnreadBytes };
+    const { clock, flusher, buffered, received, limits } = server;
+    this.#webSocketContext = { clock, flusher, buffered, received, limits, maxUnreadBytes };
   }
 
   get size(): number {

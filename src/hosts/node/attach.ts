@@ -4,7 +4,7 @@ import { ChannelError } from "../../base/errors.ts";
 import { badOption } from "../../base/option-values.ts";
 import type { Handler } from "../../request/handle.ts";
 import type { ChannelRequest } from "../../request/request.ts";
-import { checkHandler } from "../../server/check-options.ts";
+import { checkRequestHandler } from "../../server/check-options.ts";
 import { ExchangeServer } from "../../server/exchange-server.ts";
 import { logWarn } from "../../server/log.ts";
 import type { FetchHandler } from "../../server/options.ts";
@@ -107,7 +107,7 @@ class AttachedServer extends HostedServer implements Attached {
   listener(
     handler: Handler | { readonly fetch: FetchHandler },
   ): (request: NodeRequest, response: NodeResponse) => void {
-    checkHandler("listener", handler);
+    checkRequestHandler("listener", handler);
     const own = toHandler(handler);
     return (request, response) => {
       let exchange: HostExchange;

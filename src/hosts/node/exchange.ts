@@ -259,8 +259,8 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
 
   #writeHead(head: ResponseHead, length: number | undefined): WrittenHead {
     const { method, minor } = this.head;
-    const { pageFields } = this;
-    const written = writeHead(this.#response, head, { isHead: method === "HEAD", minor, pageFields, length });
+    const { corsFields } = this;
+    const written = writeHead(this.#response, head, { isHead: method === "HEAD", minor, corsFields, length });
     this.status = head.status;
     return written;
   }
@@ -304,7 +304,7 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
       this.responseEnded("over");
       return;
     }
-    if (this.#responseBody === undefined) this.#held = new HeldResponse(this.#response, this.#owner.server.budget);
+    if (this.#responseBody === undefined) this.#held = new HeldResponse(this.#response, this.#owner.server.buffered);
     if (this.index === undefined) this.#owner.opened(this);
     this.#response.once("finish", () => this.leave()).once("close", () => this.leave());
     this.responseEnded("ending");

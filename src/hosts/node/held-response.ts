@@ -11,9 +11,9 @@ export class HeldResponse {
   #counted = 0;
   #stalledSince: number | undefined;
 
-  constructor(response: ServerResponse, budget: BufferBudget) {
+  constructor(response: ServerResponse, buffered: BufferBudget) {
     this.#response = response;
-    this.#budget = budget;
+    this.#budget = buffered;
     this.#count(response.writableLength);
   }
 

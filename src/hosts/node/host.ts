@@ -56,7 +56,7 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
   readonly url = undefined;
   readonly isUnix = false;
   readonly server: ExchangeServer;
-  readonly budget: BufferBudget;
+  readonly buffered: BufferBudget;
   readonly writeTimeoutMs: number;
   readonly #http: NodeServer;
   /** The same, for events that only some of these servers have. */
@@ -78,7 +78,7 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
 
   constructor(server: ExchangeServer, http: NodeServer, { isOurs, onNoConnect }: NodeHostOptions) {
     this.server = server;
-    this.budget = server.budget;
+    this.buffered = server.buffered;
     this.writeTimeoutMs = server.limits.writeTimeoutMs;
     this.#http = http;
     this.#events = http;

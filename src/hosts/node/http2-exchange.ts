@@ -40,7 +40,7 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
   index: number | undefined = undefined;
   readonly remoteAddress: string | undefined;
   readonly isEncrypted: boolean;
-  readonly budget: BufferBudget;
+  readonly buffered: BufferBudget;
   readonly writeTimeoutMs: number;
   readonly exchange: Http2Exchange;
   readonly refusal: Refusal | undefined;
@@ -56,7 +56,7 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
     this.#request = request;
     this.#response = response;
     const { server } = owner;
-    this.budget = server.budget;
+    this.buffered = server.buffered;
     this.writeTimeoutMs = server.limits.writeTimeoutMs;
     const session = request.stream.session as ServerHttp2Session | undefined;
     this.#session = session;

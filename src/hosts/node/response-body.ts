@@ -33,7 +33,7 @@ export class ResponseBody {
     const isDirect = isUnwrapped(response) && response.socket === request.socket;
     this.isChunked = isDirect && response.chunkedEncoding;
     const sink = isDirect ? new SocketSink(request.socket) : new MessageSink(response);
-    this.#writer = new ResponseWriter(sink, server.budget, () => this.#emptied());
+    this.#writer = new ResponseWriter(sink, server.buffered, () => this.#emptied());
   }
 
   get bufferedAmount(): number {

@@ -5,9 +5,9 @@ import { ChannelError } from "../../base/errors.ts";
 import {
   fieldsBeside,
   joinFields,
+  withCorsFields,
   withoutContentFields,
   withoutNames,
-  withPageFields,
 } from "../../codec/field-list.ts";
 import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
 import { readOwnFields } from "../../protocol/framing-headers.ts";
@@ -60,7 +60,7 @@ function withSetFields(
   page: readonly string[] | undefined,
 ): readonly string[] {
   const own = set.length === 0 ? fields : joinFields(fieldsBeside(set, OF_FRAMING), fields);
-  return page === undefined ? own : withPageFields(own, page);
+  return page === undefined ? own : withCorsFields(own, page);
 }
 
 /** Fields of a 101: those of the handshake, and those that middleware has set. */
@@ -75,7 +75,7 @@ interface HeadOptions {
   /** The minor version of HTTP/1. */
   readonly minor: 0 | 1;
   /** Fields by which a page of another origin may read the response. */
-  readonly pageFields: readonly string[] | undefined;
+  readonly corsFields: readonly string[] | undefined;
   /** Bytes of the body; undefined if they are not known. */
   readonly length: number | undefined;
 }
@@ -91,13 +91,13 @@ export interface WrittenHead {
 export function writeHead(
   response: ServerResponse,
   { status, fields: given }: ResponseHead,
-  { isHead, minor, pageFields, length }: HeadOptions,
+  { isHead, minor, corsFields, length }: HeadOptions,
 ): WrittenHead {
   if (response.headersSent || response.writableEnded) {
     throw new ChannelError("ALREADY_ANSWERED", "other code has begun the response of this exchange");
   }
   const set = fieldsSetBefore(response);
-  const fields = withSetFields(given, set, pageFields);
+  const fields = withSetFields(given, set, corsFields);
   checkHead({ status, fields });
   const own = readOwnFields(fields);
   let sent = own.fields ?? fields;

@@ -3,7 +3,7 @@
 import { utf8 } from "../../base/bytes.ts";
 import { badOption } from "../../base/option-values.ts";
 import type { Handler } from "../../request/handle.ts";
-import { checkHandler } from "../../server/check-options.ts";
+import { checkRequestHandler } from "../../server/check-options.ts";
 import { ExchangeServer } from "../../server/exchange-server.ts";
 import type { FetchHandler } from "../../server/options.ts";
 import { toHandler } from "../../server/serve.ts";
@@ -63,7 +63,7 @@ class OwnAttachedUws extends HostedServer implements AttachedUws {
 
   route(pattern: string, handler: Handler | { readonly fetch: FetchHandler }): this {
     if (typeof pattern !== "string" || !pattern.startsWith("/")) throw badOption('a pattern begins with "/"');
-    checkHandler("route", handler);
+    checkRequestHandler("route", handler);
     const own = toHandler(handler);
     const serve = (response: UwsResponse, request: UwsRequest, context?: UwsContext): void => {
       const exchange = new UwsExchange(this.#source, { request, response, context }, this.#isEncrypted);

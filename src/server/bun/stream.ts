@@ -241,14 +241,14 @@ export class BunStream implements EngineStream {
     const unsent = this.#unsent;
     if (unsent === undefined) return;
     this.#unsent = undefined;
-    this.#owner.budget.change(unsent.counted, 0);
+    this.#owner.buffered.change(unsent.counted, 0);
   }
 
   /** Updates the sum of all streams. */
   #count(): void {
     const unsent = this.#unsent!;
     const bytes = unsent.bytes + unsent.pinnedBytes;
-    this.#owner.budget.change(unsent.counted, bytes);
+    this.#owner.buffered.change(unsent.counted, bytes);
     unsent.counted = bytes;
   }
 

@@ -2,7 +2,7 @@
 
 import { type Piece, utf8Length } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
-import { joinFields, withoutContentFields, withPageFields } from "../../codec/field-list.ts";
+import { joinFields, withCorsFields, withoutContentFields } from "../../codec/field-list.ts";
 import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
 import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";
@@ -104,7 +104,7 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
       this.context.onExchange(this);
       return;
     }
-    this.pageFields = this.context.pageFieldsOf?.(this);
+    this.corsFields = this.context.corsFieldsOf?.(this);
     this.refuseRequest(new ChannelError("BODY_TOO_LARGE"));
   }
 
@@ -245,7 +245,7 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
     const text = `${error.message}\n`;
     const isHead = this.head.method === "HEAD";
     const set = this.#otherApi?.presetFields() ?? NO_FIELDS;
-    const response = toErrorHead(error, joinFields(set, this.refusalFields), this.pageFields);
+    const response = toErrorHead(error, joinFields(set, this.refusalFields), this.corsFields);
     this.#sendHead(toResponseFields(response, utf8Length(text), isHead, this.context.http), isHead);
     if (!isHead) this.#stream.finish(text);
     this.status = response.status;
@@ -255,7 +255,7 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
   #toFields(response: ResponseHead, length: number | undefined, set = this.#otherApi?.presetFields()): ResponseFields {
     let { fields } = response;
     if (set !== undefined) fields = joinFields(set, fields);
-    if (this.pageFields !== undefined) fields = withPageFields(fields, this.pageFields);
+    if (this.corsFields !== undefined) fields = withCorsFields(fields, this.corsFields);
     const isHead = this.head.method === "HEAD";
     return toResponseFields({ status: response.status, fields }, length, isHead, this.context.http);
   }

@@ -2,7 +2,7 @@
 // what they say, and a client must refuse a response that has them (RFC 9113 §8.2.2).
 
 import { ChannelError } from "../../base/errors.ts";
-import { fieldsBeside, withoutContentFields, withPageFields } from "../../codec/field-list.ts";
+import { fieldsBeside, withCorsFields, withoutContentFields } from "../../codec/field-list.ts";
 import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
 import { isFieldValue, isToken } from "../../codec/http1-syntax.ts";
 import type { ResponseFields } from "./server-stream.ts";
@@ -71,12 +71,12 @@ export function toResponseFields(
 export function toErrorHead(
   { status = 400 }: ChannelError,
   set: readonly string[],
-  pageFields: readonly string[] | undefined,
+  corsFields: readonly string[] | undefined,
 ): ResponseHead {
   // RFC 9110 §15.6.4: the client may come back, and is told when.
   const own = ["Content-Type", "text/plain; charset=utf-8", ...(status === 503 ? ["Retry-After", "1"] : [])];
   const usual = withoutContentFields(set);
-  const others = pageFields === undefined ? usual : withPageFields(usual, pageFields);
+  const others = corsFields === undefined ? usual : withCorsFields(usual, corsFields);
   return { status, fields: [...own, ...fieldsBeside(others, [...own, "Date", "", "Server", ""])] };
 }
 
