@@ -108,7 +108,7 @@ function handle(request) {
  * @param {import("../dist/src/index.js").Server} server
  */
 function watch(server) {
-  const { received, budget } = /** @type {import("../dist/src/server/engine-server.js").EngineServer} */ (server)
+  const { received, buffered } = /** @type {import("../dist/src/server/engine-server.js").EngineServer} */ (server)
     .exchanges;
   const load = { lateMs: 0, receivedNow: 0, receivedPeak: 0, unsentPeak: 0 };
   let last = performance.now();
@@ -117,7 +117,7 @@ function watch(server) {
     load.lateMs = Math.max(load.lateMs, now - last - LOOK_MS);
     last = now;
     load.receivedPeak = Math.max(load.receivedPeak, received.bytes);
-    load.unsentPeak = Math.max(load.unsentPeak, budget.bytes);
+    load.unsentPeak = Math.max(load.unsentPeak, buffered.bytes);
   }, LOOK_MS);
   return () => {
     const found = { ...load, receivedNow: received.bytes };

@@ -121,8 +121,8 @@ const ROWS: Record<string, Row> = {
   },
   "messages that wait for setup": (n) => () => {
     const receiver = { receive: () => undefined };
-    const budget = new BufferBudget(Number.POSITIVE_INFINITY);
-    const inbox = new Inbox(receiver, { pause() {}, resume() {} }, budget, { inboxEnded() {} });
+    const buffered = new BufferBudget(Number.POSITIVE_INFINITY);
+    const inbox = new Inbox(receiver, { pause() {}, resume() {} }, buffered, { inboxEnded() {} });
     for (let i = 0; i < n; i++) inbox.accept("x");
     inbox.release();
   },

@@ -1,18 +1,5 @@
-// A room of event streams on better-sse and node:http: its own channels.
+// A room of event streams on better-sse and node:http.
 import { createServer } from "node:http";
-import { createChannel, createSession } from "better-sse";
-import { ready } from "../lib/ready.js";
-import { countOf, GREETING, MESSAGE } from "../lib/room.js";
+import { serveRoom } from "../lib/better-sse-room.js";
 
-const all = createChannel();
-const server = createServer(async (request, response) => {
-  if (request.url.startsWith("/member")) {
-    const session = await createSession(request, response);
-    session.push(GREETING);
-    all.register(session);
-    return;
-  }
-  for (let i = countOf(request.url); i > 0; i--) all.broadcast(MESSAGE, "message");
-  response.writeHead(204).end();
-});
-server.listen(0, "127.0.0.1", 1024, () => ready(server.address().port, () => all.sessionCount));
+serveRoom(createServer);

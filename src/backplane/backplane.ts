@@ -24,7 +24,7 @@ export interface BackplaneEntry {
 export interface BackplaneListener {
   /** An entry was appended. */
   entry(entry: BackplaneEntry): void;
-  /** Entries are lost that were never delivered here: trimmed, or lost with the broker, while the stream could not be read. */
+  /** Entries were lost before they were delivered here: trimmed, or lost with the broker, while it could not be read. */
   gap(): void;
 }
 
@@ -76,9 +76,9 @@ export interface Backplane {
   /** Returns whether a text from a client can be an id of this backplane. */
   isId(text: string): boolean;
 
-  /** Makes a member of this process known to all processes until it leaves or the process dies. The same key replaces it. */
+  /** Makes a member of this process known to all processes until it leaves or the process dies. Replaces a member with its key. */
   enter(group: string, member: BackplaneMember): Promise<void>;
-  /** Ends a presence that `enter` began. Does nothing for an unknown key. */
+  /** Removes a member that `enter` has added. Does nothing for an unknown key. */
   leave(group: string, key: string): Promise<void>;
   /** Resolves to the members that are present in all living processes. */
   present(group: string): Promise<readonly BackplaneMember[]>;

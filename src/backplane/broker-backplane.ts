@@ -1,10 +1,10 @@
-// The parts of a backplane that do not depend on its broker: one subscription of a group at a time, errors of one code, the end.
+// The code that backplanes over brokers share: one subscription of a group at a time, one error code, and closing.
 
 import type { Backplane, BackplaneHistory, BackplaneListener, BackplaneMember, HistoryLimits } from "./backplane.ts";
 import { orUnavailable, unavailable } from "./unavailable.ts";
 
 export abstract class BrokerBackplane implements Backplane {
-  /** Subscriptions from the call on. Each is an object of its own, so that an ended one is told from its successor. */
+  /** Subscriptions, from the call of `subscribe` on. Each has its own object, so an ended one differs from the next of its group. */
   readonly #subscribed = new Map<string, object>();
   #isClosed = false;
 
@@ -14,7 +14,7 @@ export abstract class BrokerBackplane implements Backplane {
   abstract isId(text: string): boolean;
 
   protected abstract readonly presence: Pick<Backplane, "enter" | "leave" | "present">;
-  /** Begins to deliver, if the subscription is still wanted when it could begin. Resolves like `subscribe`. */
+  /** Begins the delivery, unless the subscription has ended by then. Resolves like `subscribe`. */
   protected abstract read(
     group: string,
     listener: BackplaneListener,

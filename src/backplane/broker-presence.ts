@@ -1,5 +1,5 @@
 // The members of this process in a broker. They are written when they enter, again when the broker may have lost them, and
-// removed when they leave. The process renews its own sign of life, so that those of a dead process can be told.
+// removed when they leave. The process renews a sign of life; without it, all processes take its members for gone.
 
 import type { Clock, Timer } from "../base/clock.ts";
 import type { BackplaneMember } from "./backplane.ts";
@@ -13,7 +13,7 @@ export interface PresenceOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Lifetime of members when all processes have died; those of living processes are written again. */
+/** Lifetime of a member in the broker, which matters when all processes have died: living ones write their members again. */
 export const MEMBER_TTL_MS: number = 24 * 3_600_000;
 const WRITE_AGAIN_MS = MEMBER_TTL_MS / 3;
 /** Number of members that are written at once: the members of a large process would fill its connection. */
@@ -34,7 +34,7 @@ export abstract class BrokerPresence {
     this.#schedule();
   }
 
-  /** Writes that this process lives, and its members. */
+  /** Writes the sign of life of this process, and its members. */
   abstract announce(): Promise<void>;
   protected abstract write(group: string, member: BackplaneMember): Promise<void>;
   protected abstract remove(group: string, key: string): Promise<void>;

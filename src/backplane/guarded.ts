@@ -1,5 +1,5 @@
-// Calls into a backplane. It may be the application's own: it may throw, reject, or break the interface in another way, and
-// none of that may end the process or reach a member. It may keep and change the objects that it is given.
+// Calls into a backplane, which may be one of the application. If it throws, rejects, or breaks the interface in another way,
+// the process goes on and members notice nothing. It may keep and change the objects that it is given.
 
 import { ChannelError } from "../base/errors.ts";
 import { callSync, isYes } from "../base/guard.ts";

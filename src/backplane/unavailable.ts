@@ -1,4 +1,4 @@
-// The error of a backplane whose broker fails, with the broker's own words in its text.
+// The error of a backplane whose broker fails, with the broker's own message in its text.
 
 import { ChannelError } from "../base/errors.ts";
 

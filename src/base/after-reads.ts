@@ -1,4 +1,4 @@
-// Waiting until the process has read what had come from the network: a process that was busy or suspended has much of it.
+// Waits until the process has read the bytes that the system has received for it. After a busy time, these are many.
 
 import { runtime } from "./runtime.ts";
 

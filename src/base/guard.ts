@@ -93,7 +93,7 @@ export function isYes(name: string, call: () => unknown, report: (error: unknown
 }
 
 /**
- * Returns true for a promise where a value is expected. Its rejection is taken: it is refused, so nobody will await it. The
+ * Returns true for a promise where a value is expected. Its rejection is ignored: the promise is refused, so nobody awaits it. The
  * `then` of another thenable is not called, because that may start its work. Never throws.
  */
 export function isRefusedPromise(value: unknown): boolean {

@@ -15,7 +15,7 @@ export function checkNearNames(owner: string, options: unknown, known: readonly 
   }
 }
 
-/** Returns true for one wrong letter of three to seven, two of eight or more, or a wrong case. */
+/** Returns true for names that differ in case, in one of three to seven letters, or in two of eight or more. */
 function isMistyped(name: string, known: string): boolean {
   const allowed = known.length < 3 ? 0 : known.length < 8 ? 1 : 2;
   return isNear(name.toLowerCase(), known.toLowerCase(), allowed);

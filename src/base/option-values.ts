@@ -31,7 +31,7 @@ function hasOnly(options: unknown, table: OptionTable): boolean {
   return true;
 }
 
-/** Does the same without the names, for an object that may have other properties. */
+/** Checks the values alone, for an object that may have other properties. */
 export function checkValues(options: object, table: OptionTable, prefix = ""): void {
   const values = options as Readonly<Record<string, unknown>>;
   for (const name in table) {

@@ -84,7 +84,7 @@ export function sharedPiece(head: string, body: string | Uint8Array, tail = ""):
   return head + latin1(typeof body === "string" ? utf8Bytes(body) : body) + tail;
 }
 
-/** An object that has output now and then. It holds none in between: a silent connection is 64 bytes smaller for it. */
+/** An object that sometimes has output. It has an Output only then, which makes a silent connection 64 bytes smaller. */
 export class OutputSource {
   #output: Output | undefined;
 

@@ -1,5 +1,5 @@
-// Collects bytes until all have come. Small pieces are copied together: a body that trickles in by single bytes would otherwise
-// hold an object of some hundred bytes for each.
+// Collects bytes until all have arrived. Small pieces are copied together: a body that arrives in single bytes would otherwise
+// hold an object of some hundred bytes for each of them.
 
 import { allocate, concat, NO_BYTES } from "./bytes.ts";
 

@@ -1,4 +1,4 @@
-// The runtime under the process, where its behaviour differs from Node's and nothing else tells the difference.
+// The runtime of this process: Node, Bun or Deno. Used only where they behave differently and no feature shows which one it is.
 
 export type Runtime = "node" | "bun" | "deno";
 

@@ -1,4 +1,4 @@
-// A limit on the time that something may be waited for.
+// Limits the time for which a promise is awaited.
 
 import type { Clock, Timer } from "./clock.ts";
 

@@ -50,7 +50,7 @@ export interface ServedChannel {
 export interface ChannelContext {
   readonly clock: Clock;
   /** Counts the unsent bytes of all channels: `maxTotalBufferedBytes`. */
-  readonly budget: BufferBudget;
+  readonly buffered: BufferBudget;
   /** Counts the bytes of received messages that wait for the application: `maxTotalReceivedBytes`. */
   readonly received: BufferBudget;
   readonly messages: MessageCounts;

@@ -16,8 +16,8 @@ export interface MemoryHolder {
 }
 
 /** True if the unsent bytes of all clients are over their limit, and this channel has its equal share or more. */
-export function holdsUnsentShare(holder: MemoryHolder, budget: BufferBudget): boolean {
-  return holder.isOpen && budget.isExceeded && budget.isShareSpent(holder.unsentMemory);
+export function holdsUnsentShare(holder: MemoryHolder, buffered: BufferBudget): boolean {
+  return holder.isOpen && buffered.isExceeded && buffered.isShareSpent(holder.unsentMemory);
 }
 
 /** True if the unread input of all clients is over its limit, and this channel has its equal share or more. */

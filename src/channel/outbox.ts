@@ -61,9 +61,9 @@ export class Outbox {
   /** Resumes the stream that waits for the client. */
   #onRoom: (() => void) | undefined;
 
-  constructor(transport: Transport, budget: BufferBudget, owner: OutboxOwner) {
+  constructor(transport: Transport, buffered: BufferBudget, owner: OutboxOwner) {
     this.#transport = transport;
-    this.#budget = budget;
+    this.#budget = buffered;
     this.#owner = owner;
   }
 

@@ -28,10 +28,10 @@ export function findOverflow(
   message: OutboundMessage,
   unsent: Unsent,
   maxBufferedBytes: number,
-  budget: BufferBudget,
+  buffered: BufferBudget,
 ): ChannelError | undefined {
   if (unsent.bufferedAmount >= maxBufferedBytes) return new ChannelError("BUFFER_OVERFLOW");
-  return budget.isExceeded && exceedsShare(message, unsent, budget) ? totalOverflow() : undefined;
+  return buffered.isExceeded && exceedsShare(message, unsent, buffered) ? totalOverflow() : undefined;
 }
 
 export function totalOverflow(): ChannelError {
@@ -39,10 +39,10 @@ export function totalOverflow(): ChannelError {
 }
 
 /** True if the channel holds its equal share or more, with this message. A message for many is in memory once. */
-function exceedsShare(message: OutboundMessage, unsent: Unsent, budget: BufferBudget): boolean {
+function exceedsShare(message: OutboundMessage, unsent: Unsent, buffered: BufferBudget): boolean {
   const own = ownSize(message);
   const size = own > SMALL_BYTES ? own : 0;
-  if (!budget.isShareSpent(unsent.unsentMemory + size)) return false;
+  if (!buffered.isShareSpent(unsent.unsentMemory + size)) return false;
   unsent.flush();
-  return budget.isShareSpent(unsent.unsentMemory + size);
+  return buffered.isShareSpent(unsent.unsentMemory + size);
 }

@@ -146,7 +146,7 @@ export class TransportChannel
   }
 
   #sendLater(sendable: Sendable, position: Position): void {
-    this.#outbox ??= new Outbox(this.#transport, this.#context.budget, this);
+    this.#outbox ??= new Outbox(this.#transport, this.#context.buffered, this);
     this.#outbox.add(sendable, position);
   }
 
@@ -393,7 +393,7 @@ export class TransportChannel
 
   #isOverflowing(message: OutboundMessage): boolean {
     const { maxBufferedBytes, onOverflow } = this.#settings;
-    const error = findOverflow(message, this, maxBufferedBytes, this.#context.budget);
+    const error = findOverflow(message, this, maxBufferedBytes, this.#context.buffered);
     if (error === undefined) return false;
     this.#context.channelOverflowed(this, onOverflow);
     if (!this.#refuse(OVERLOADED)) {

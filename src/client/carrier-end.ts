@@ -21,7 +21,7 @@ export interface CarrierEnd {
   readonly refused?: KeptRecord;
 }
 
-/** PROTOCOL.md, "Taking up": another carrier or client has the session. */
+/** PROTOCOL.md, "Resuming a session": another carrier or client has the session. */
 export const REPLACED = 4409;
 /** PROTOCOL.md, "The end": a WebSocket that the server ends with one of these ends the session. */
 const FATAL_CODES: readonly (number | undefined)[] = [1002, 1003, 1007, 1008, 1009, 1011];

@@ -6,6 +6,7 @@
 import type { ServerRecord } from "../codec/session-record.ts";
 import type { Carrier, CarrierEvents, CarrierKind } from "./carrier.ts";
 import { type CarrierEnd, isOdd, REPLACED } from "./carrier-end.ts";
+import type { ClientSession } from "./client-session.ts";
 import type { PageEvent, Time } from "./environment.ts";
 import {
   ATTEMPT_MS,
@@ -47,8 +48,8 @@ export interface SelectorOwner extends Time {
   start(kind: CarrierKind, events: CarrierEvents): Carrier;
   /** Called for each record of the current carrier. An `open` makes `carrier` the current one, if it was not. */
   onRecord(carrier: Carrier, record: ServerRecord): void;
-  /** Returns true while sent records are not acknowledged. */
-  hasUnacknowledged(): boolean;
+  /** Its `bufferedAmount` tells whether sent records are not acknowledged. */
+  readonly session: Pick<ClientSession, "bufferedAmount">;
   /** Called when a carrier or candidate is over. If the owner stops the selector here, no other one is started. */
   onEnd(carrier: Carrier, end: CarrierEnd): void;
   /** Called when every carrier that was tried has failed, or carried nothing. The next attempt starts in `delayMs`. */
@@ -60,6 +61,8 @@ export interface SelectorOwner extends Time {
 export interface CarrierSelector {
   /** The carrier that has the session; undefined while none has. */
   readonly current: Carrier | undefined;
+  /** Starts the first candidate. Called once. */
+  begin(): void;
   /**
    * Returns true if a request for the session was given up without an answer: it may have reached the server late, and
    * have taken the session from a carrier of this client. Each such request counts once.
@@ -82,12 +85,14 @@ export interface CarrierSelector {
   fail(end: CarrierEnd): void;
 }
 
-/** `preferred`: the index of the first kind; later that of the current carrier, or of the first kind of the next attempt. */
-export function selectCarriers(
-  kinds: readonly CarrierKind[],
-  preferred: number,
-  owner: SelectorOwner,
-): CarrierSelector {
+/** The kind that was selected last, by origin and permitted kinds. Kept for the life of the page. */
+const selectedKinds = new Map<string, CarrierKind>();
+
+/** `origin`: the server's; the first attempt is of the kind that was selected last for it. */
+export function selectCarriers(kinds: readonly CarrierKind[], origin: string, owner: SelectorOwner): CarrierSelector {
+  const selectionKey = `${origin} ${kinds}`;
+  /** Index in `kinds` of the current carrier, or of the first kind of the next attempt. */
+  let preferred = Math.max(kinds.indexOf(selectedKinds.get(selectionKey)!), 0);
   let state: State = "waiting";
   /** The carrier that has the session, or the one that finishes. */
   let selected: Carrier | undefined;
@@ -122,50 +127,8 @@ export function selectCarriers(
     return state === "open" || state === "probing" ? selected : undefined;
   }
 
-  function takeAbandoned(): boolean {
-    return abandoned > 0 && abandoned-- > 0;
-  }
-
-  function prove(): void {
-    isProven = true;
-  }
-
-  function restart(retryAfterMs: number): void {
-    const current = currentCarrier();
-    noteWork();
-    clear();
-    move("waiting");
-    current?.finish("server");
-    retry({ retryAfterMs });
-  }
-
-  function check(event: PageEvent): void {
-    const isTrying = candidates.size > 0;
-    const hasChanged = event !== "awake";
-    if (currentCarrier()) {
-      if (!isTrying && (hasChanged || silenceMs() >= heartbeatMs)) attempt(preferred);
-    } else if (!isTrying || hasChanged) {
-      reportReplaced();
-      clear();
-      attempts = 1;
-      wait(0);
-    } else {
-      // A browser ends the attempts of a page that it freezes: if this one fails, the next does not wait.
-      attempts = 0;
-    }
-  }
-
-  function stop(by: "client" | "server" = "client"): boolean {
-    const current = currentCarrier();
-    clear();
-    move(current ? "finishing" : "ended");
-    current?.finish(by);
-    return current !== undefined;
-  }
-
   function fail(end: CarrierEnd): void {
     const carrier = currentCarrier();
-    carrier?.end();
     if (carrier) onEnd(carrier, end);
   }
 
@@ -220,6 +183,7 @@ export function selectCarriers(
     move("open");
     selected = carrier;
     preferred = preference;
+    selectedKinds.set(selectionKey, carrier.kind);
     isProven = false;
     hasOpened = true;
     hear();
@@ -230,6 +194,7 @@ export function selectCarriers(
   }
 
   function onEnd(carrier: Carrier, end: CarrierEnd): void {
+    carrier.end();
     const failure = `${carrier.kind}: ${end.what}`;
     const isTrying = candidates.size > 0;
     if (carrier === currentCarrier()) {
@@ -301,7 +266,7 @@ export function selectCarriers(
   /** Returns true if the carrier has worked: it lived for a while, and the records that were sent on it arrived. */
   function noteWork(): boolean {
     const isStable = owner.now() - openedAt >= STABLE_MS;
-    const hasWorked = isStable && (isProven || !owner.hasUnacknowledged());
+    const hasWorked = isStable && (isProven || owner.session.bufferedAmount === 0);
     if (hasWorked) attempts = upgrades = 0;
     return hasWorked;
   }
@@ -323,7 +288,7 @@ export function selectCarriers(
       if (silenceMs() >= tolerated * heartbeatMs) {
         if (isWebSocket) silences += 1;
         fail({ what: "silent" });
-      } else if (!carrier.heartbeat()) fail({ what: "what is sent does not arrive" });
+      } else if (!carrier.heartbeat()) fail({ what: "sent bytes do not arrive" });
       else if (carrier === currentCarrier()) scheduleHeartbeat();
     });
   }
@@ -359,16 +324,45 @@ export function selectCarriers(
     }
   }
 
-  attempt(preferred);
   return {
     get current() {
       return currentCarrier();
     },
-    takeAbandoned,
-    prove,
-    restart,
-    check,
-    stop,
+    begin: () => attempt(preferred),
+    takeAbandoned: () => abandoned > 0 && abandoned-- > 0,
+    prove() {
+      isProven = true;
+    },
+    restart(retryAfterMs) {
+      const current = currentCarrier();
+      noteWork();
+      clear();
+      move("waiting");
+      current?.finish("server");
+      retry({ retryAfterMs });
+    },
+    check(event) {
+      const isTrying = candidates.size > 0;
+      const hasChanged = event !== "awake";
+      if (currentCarrier()) {
+        if (!isTrying && (hasChanged || silenceMs() >= heartbeatMs)) attempt(preferred);
+      } else if (!isTrying || hasChanged) {
+        reportReplaced();
+        clear();
+        attempts = 1;
+        wait(0);
+      } else {
+        // A browser ends the attempts of a page that it freezes: if this one fails, the next does not wait.
+        attempts = 0;
+      }
+    },
+    stop(by = "client") {
+      const current = currentCarrier();
+      clear();
+      move(current ? "finishing" : "ended");
+      current?.finish(by);
+      return current !== undefined;
+    },
     fail,
   };
 }

@@ -16,13 +16,14 @@ export interface CarrierEvents {
   /** Bytes have arrived. */
   onAlive(): void;
   onRecord(record: ServerRecord): void;
-  /** The carrier is over. Later callbacks of it are ignored. */
+  /** The carrier is over; `end` is called then. Later callbacks of it are ignored. */
   onEnd(end: CarrierEnd): void;
 }
 
 /** The parameters of a carrier. */
 export interface Link extends Time, CarrierEvents {
   readonly endpoint: Endpoint;
+  readonly session: ClientSession;
   /** Returns the query of a request that takes the session up; each call is a new attempt. */
   readonly resumption: () => Query;
 }
@@ -33,7 +34,7 @@ export interface Carrier {
    * Called first, when this carrier has the session: sends the records that are not acknowledged, and with each `flush` those
    * that were added.
    */
-  begin(session: ClientSession, open: OpenRecord): void;
+  begin(open: OpenRecord): void;
   /** Called when there are records to send, or there is room for them. */
   flush(): void;
   /** Tells the server which records have arrived. */

@@ -17,22 +17,24 @@ export type KeptRecord = NumberedRecord & {
 };
 
 export class ClientSession extends Session<KeptRecord> {
-  /** While true, the application is behind, and nothing new is acknowledged. */
-  isHeld = false;
-  /** The last number that was acknowledged. */
-  #acked = 0;
+  /** Number of `for await` loops that are behind. While there is one, nothing new is acknowledged. */
+  holders = 0;
+  /** The session's secret; undefined until the first `open`. */
+  token: string | undefined;
+  /** Changes when the session begins again: the numbers of an earlier epoch mean nothing in a later one. */
+  epoch = 0;
 
   /** The value of a request's `after`. */
   get ackNumber(): number {
-    return this.isHeld ? this.#acked : this.received;
+    return this.holders > 0 ? this.acked : this.received;
   }
 
   override get hasAck(): boolean {
-    return !this.isHeld && super.hasAck;
+    return this.holders <= 0 && super.hasAck;
   }
 
   override takeAck(): number {
-    return (this.#acked = super.takeAck(this.ackNumber));
+    return super.takeAck(this.ackNumber);
   }
 
   /** Factor for timeouts: 1, doubled each time that the oldest kept record was sent again. */
@@ -40,15 +42,15 @@ export class ClientSession extends Session<KeptRecord> {
     return 2 ** Math.min((this.first?.sends ?? 1) - 1, MAX_REPETITIONS);
   }
 
-  /** Returns a session that begins at these two numbers and sends those of the kept records that `isWanted` names. */
-  renewed(acknowledged: number, received: number, isWanted: (record: KeptRecord) => boolean): ClientSession {
-    const session = new ClientSession();
-    session.sent = session.acknowledged = acknowledged;
-    session.received = received;
-    session.continueAt(received + 1);
-    session.isHeld = this.isHeld;
-    for (const record of this.after()) if (isWanted(record)) session.send(record);
-    return session;
+  /**
+   * Begins again at these two numbers, as another session of the server or after a refused record, and sends those of the kept
+   * records that `isWanted` names.
+   */
+  renew(acknowledged: number, received: number, isWanted: (record: KeptRecord) => boolean): void {
+    const records = this.after().filter(isWanted);
+    this.restart(acknowledged, received);
+    this.epoch += 1;
+    for (const record of records) this.send(record);
   }
 
   /** Returns the values that the application gave to `send` and the server has not acknowledged. */

@@ -1,8 +1,8 @@
-// The function that an application calls; `conversation.ts` implements the connection that it returns.
+// The function that an application calls; `converse.ts` implements the connection that it returns.
 
 import type { WithCodec } from "../codec/message-codec.ts";
 import type { Connection, ConnectOptions } from "./connection.ts";
-import { converse } from "./conversation.ts";
+import { converse } from "./converse.ts";
 import type { AnyCodec } from "./messages.ts";
 import { checkOptions } from "./options.ts";
 

@@ -1,4 +1,4 @@
-// The contract of the client's end of a session. `conversation.ts` implements it.
+// The contract of the client's end of a session. `converse.ts` implements it.
 
 import type { CloseStatus } from "../protocol/close-status.ts";
 import type { BackoffOptions } from "./backoff.ts";

@@ -5,28 +5,26 @@ import { ChannelError } from "../base/channel-error.ts";
 export interface Drains {
   /** Returns the promise. Its rejection need not be handled. */
   wait(): Promise<void>;
-  resolve(): void;
-  /** Rejects with CONNECTION_CLOSED. */
-  reject(why: string): void;
+  /** Resolves the promise, or with `why` rejects it with CONNECTION_CLOSED. */
+  settle(why?: string): void;
 }
 
 export function drains(): Drains {
   /** All callers get the same promise. */
   let promise: Promise<void> | undefined;
-  let settle: (error?: ChannelError) => void = () => {};
+  let settle: (why?: string) => void = () => {};
   return {
     wait() {
       promise ??= new Promise((resolve, reject) => {
-        settle = (error) => {
+        settle = (why) => {
           promise = undefined;
-          if (error) reject(error);
+          if (why) reject(new ChannelError("CONNECTION_CLOSED", why));
           else resolve();
         };
       });
       promise.catch(() => {});
       return promise;
     },
-    resolve: () => settle(),
-    reject: (why) => settle(new ChannelError("CONNECTION_CLOSED", why)),
+    settle: (why) => settle(why),
   };
 }

@@ -2,27 +2,19 @@
 // POSTs. One POST at a time carries messages; acknowledgements do not wait for it, and are sent beside it. The stream is read
 // with `fetch`, not with an EventSource, because `fetch` takes headers and shows bytes as they arrive.
 
-import { decodeRecordEvent, encodeClientEvent } from "../codec/session-record.ts";
-import { typedEvents } from "../codec/sse.ts";
+import { encodeClientEvent } from "../codec/session-record.ts";
 import type { Carrier, Link } from "./carrier.ts";
-import type { CarrierEnd } from "./carrier-end.ts";
 import type { ClientSession } from "./client-session.ts";
 import type { Query } from "./endpoint.ts";
 import { failure } from "./endpoint.ts";
+import { type Answer, request } from "./http-request.ts";
 import { IDLE_MS, IDLE_POLLS, LINGER_MS, MAX_WAITS, POST_BYTES, POST_FAILURES, SLOWEST } from "./limits.ts";
 
-/** A response that was read to its end. */
-interface Answer extends CarrierEnd {
-  /** True if it has a record of the expected type. */
-  readonly isRight?: boolean;
-}
-
 export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
-  const { endpoint, now, after, delay, resumption, onStart, onAlive, onRecord, onEnd } = link;
+  const { session, onAlive, onEnd } = link;
   const isPoll = kind === "poll";
-  let session: ClientSession | undefined;
-  let token = "";
-  let heartbeatMs = 0;
+  /** Undefined until this carrier has the session. */
+  let heartbeatMs: number | undefined;
   /** One for each request under way, because a signal keeps its listeners while it lives. */
   const aborters = new Set<AbortController>();
   /** True while the response to a GET arrives. */
@@ -49,36 +41,31 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
     wake();
   }
 
-  function over(why: CarrierEnd): void {
-    end();
-    onEnd(why);
-  }
-
-  function failed(error: unknown): void {
-    over(failure(error));
-  }
-
-  /** Returns a number that grows with each record or acknowledgement that arrives. */
-  function known(): number {
-    return session ? session.received + session.acknowledged : 0;
-  }
-
   async function readLoop(): Promise<void> {
     // PROTOCOL.md, "park": the first poll is answered at once, to show that polls get through.
     let mode: Query = isPoll ? { mode: "poll", park: "0" } : {};
     for (let idlePolls = 0; ; mode = { mode: "poll" }) {
-      const before = known();
-      const startedAt = now();
-      const answer = await request(() => ({ ...mode, ...resumption() }));
+      // Grows with each record or acknowledgement that arrives.
+      const before = session.received + session.acknowledged;
+      const startedAt = link.now();
+      const answer = await request(link, aborters, {
+        query: () => ({ ...mode, ...link.resumption() }),
+        onStart: link.onStart,
+        onBytes() {
+          isReading = true;
+          onAlive();
+        },
+      });
       isReading = false;
       // The answers to the POSTs decide the rest.
       if (isFinishing) return;
-      if (!answer.isRight) return over(answer);
-      if (!(isPoll && session)) return over({ what: "ended" });
-      const isIdle = !("park" in mode) && known() <= before && now() - startedAt < IDLE_MS;
+      if (!answer.isRight) return onEnd(answer);
+      if (!(isPoll && heartbeatMs)) return onEnd({ what: "ended" });
+      const isIdle =
+        !("park" in mode) && session.received + session.acknowledged <= before && link.now() - startedAt < IDLE_MS;
       idlePolls = isIdle ? idlePolls + 1 : 0;
-      if (idlePolls > IDLE_POLLS) return over({ status: 200, what: "polls end at once, with nothing" });
-      while ((isHeld || session.isHeld) && !isOver) {
+      if (idlePolls > IDLE_POLLS) return onEnd({ status: 200, what: "polls end at once, with nothing" });
+      while ((isHeld || session.holders > 0) && !isOver) {
         await new Promise<void>((resolve) => (unhold = resolve));
         unhold = undefined;
       }
@@ -88,38 +75,33 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
   function flush(): void {
     if (isPosting || isOver) return;
     isPosting = true;
-    postLoop().catch(failed);
+    postLoop().catch((error) => onEnd(failure(error)));
   }
 
   async function postLoop(): Promise<void> {
     // Messages that the application sends in one turn share a POST.
     await undefined;
     for (let failures = 0, waits = 0; !isOver; ) {
-      const current = session!;
-      const before = current.acknowledged;
-      let body = isAckDue ? ack() : "";
-      let count = 0;
-      for (const record of current.after()) {
-        const event = encodeClientEvent(record);
-        // Short bodies may get through where long ones fail.
-        if (count > 0 && body.length + event.length > POST_BYTES >> (2 * failures)) break;
-        record.sends = (record.sends ?? 0) + 1;
-        body += event;
-        count += 1;
-      }
+      const { epoch, acknowledged } = session;
+      const start = isAckDue ? ack() : "";
+      // Short bodies may get through where long ones fail.
+      const records = takeRecords(session, (POST_BYTES >> (2 * failures)) - start.length);
+      const body = start + records;
       if (body === "") {
         isPosting = false;
-        if (isFinishing) over({});
+        if (isFinishing) onEnd({});
         return;
       }
       isPending = true;
       // A browser lets a request outlive its page only up to 64 KiB (Fetch, "keepalive").
-      const answer = await post(body, { keepalive: isFinishing && failures === 0 });
+      const answer = await post(body, isFinishing && failures === 0);
       isPending = false;
       const { status = 500, retryAfterMs = 0, isRight } = answer;
-      // Records that were not taken are sent again, from where the server is; it must have moved. A poll may have begun
-      // another session.
-      const hasMoved = session !== current || current.acknowledged > before || (count === 0 && status === 200);
+      // Another session has begun meanwhile: a poll of this carrier goes on with it, and a carrier that finishes is over.
+      const isAnother = session.epoch !== epoch;
+      if (isAnother && isFinishing) return onEnd({});
+      // Records that were not taken are sent again, from where the server is; it must have moved.
+      const hasMoved = isAnother || session.acknowledged > acknowledged || (records === "" && status === 200);
       if (hasMoved) failures = waits = 0;
       if (hasMoved || isOver) continue;
       isAckDue = true;
@@ -127,12 +109,12 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
       const isBusy = status === 200 ? isRight : retryAfterMs > 0 && (status === 429 || status === 503);
       // A server that has refused a POST refuses it again.
       if (!isBusy && (status < 500 || ++failures === POST_FAILURES)) {
-        return over({ ...answer, attempt: undefined, what: `POST: ${answer.what}` });
+        return onEnd({ ...answer, attempt: undefined, what: `POST: ${answer.what}` });
       }
-      const ms = retryAfterMs || delay(isBusy ? Math.min(++waits, MAX_WAITS) : failures);
-      if (isFinishing && (lingerMs -= ms) < 0) return over({});
+      const ms = retryAfterMs || link.delay(isBusy ? Math.min(++waits, MAX_WAITS) : failures);
+      if (isFinishing && (lingerMs -= ms) < 0) return onEnd({});
       await new Promise<void>((resolve) => {
-        const cancel = after(ms, resolve);
+        const cancel = link.after(ms, resolve);
         wake = () => {
           cancel();
           resolve();
@@ -157,94 +139,24 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
 
   function ack(): string {
     isAckDue = false;
-    return encodeClientEvent({ type: "ack", received: session!.takeAck() });
+    return encodeClientEvent({ type: "ack", received: session.takeAck() });
   }
 
-  /** Never rejects. */
-  async function post(body: string, options?: RequestInit): Promise<Answer> {
-    // A poll may begin another session while the application is asked for its headers.
-    const of = session!;
-    const secret = token;
-    const query = (): Query => ({ session: secret, from: `${of.acknowledged + 1}` });
-    return request(query, body, options).catch(failure);
+  /** Sends records; the first of them is the oldest that is not acknowledged. Never rejects. */
+  async function post(body: string, keepalive = false): Promise<Answer> {
+    // Taken now: while the application is asked for its headers, records may be acknowledged, or a poll may begin another session.
+    const query: Query = { session: session.token!, from: `${session.acknowledged + 1}` };
+    const timeoutMs = (): number => (2 * heartbeatMs! + body.length / SLOWEST) * session.patience;
+    const answer = await request(link, aborters, { body, keepalive, timeoutMs, query: () => query }).catch(failure);
+    // While the client does not poll, answers to POSTs show that the server lives.
+    if (unhold && answer.status) onAlive();
+    return answer;
   }
 
-  /** Sends one request and reads its answer to the end. With a body it is a POST, which has a timeout. */
-  async function request(query: () => Query, body?: string, options?: RequestInit): Promise<Answer> {
-    const { fetch = globalThis.fetch, credentials = "same-origin" } = endpoint.options;
-    const of = session;
-    const isPost = body !== undefined;
-    const { url, headers } = await endpoint.request(query);
-    const aborter = new AbortController();
-    aborters.add(aborter);
-    if (isOver) aborter.abort();
-    const cancel =
-      isPost &&
-      after((2 * heartbeatMs + body.length / SLOWEST) * of!.patience, () => aborter.abort(new Error("timed out")));
-    let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-    try {
-      if (!isPost) onStart();
-      const answer = await fetch(url, {
-        ...options,
-        method: isPost ? "POST" : "GET",
-        headers: {
-          ...headers,
-          [isPost ? "Content-Type" : "Accept"]: `text/${isPost ? "plain;charset=utf-8" : "event-stream"}`,
-        },
-        body: body!,
-        credentials,
-        cache: "no-store",
-        signal: aborter.signal,
-      });
-      const { status } = answer;
-      reader = answer.body?.getReader();
-      // Numbers of another session mean nothing in this one.
-      const isOurs = isPost ? of === session && (status === 200 || status === 409) : status === 200;
-      const isRight = isOurs && reader && (await read(reader, isPost ? "ack" : "open"));
-      // While the client does not poll, answers to POSTs show that the server lives.
-      if (unhold) onAlive();
-      const type = answer.headers.get("content-type");
-      return {
-        status,
-        isRight: isRight === true,
-        retryAfterMs: retryAfterOf(answer.headers),
-        what: `HTTP ${status}${status === 200 ? ` (${type}) is not the answer of a session` : ""}`,
-      };
-    } finally {
-      if (cancel) cancel();
-      aborters.delete(aborter);
-      // The rest of the response is not needed.
-      reader?.cancel().catch(() => {});
-    }
-  }
-
-  /** Hands out the records of an answer. Resolves to true if a record of the expected type is among them. */
-  async function read(reader: ReadableStreamDefaultReader<Uint8Array>, expected: "open" | "ack"): Promise<boolean> {
-    const decode = typedEvents();
-    let isRight = false;
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done || isOver) return isRight;
-      if (expected === "open") {
-        isReading = true;
-        onAlive();
-      }
-      for (const event of decode(value)) {
-        const record = decodeRecordEvent(event);
-        isRight ||= record.type === expected;
-        onRecord(record);
-        // The selector ignores a carrier that finishes, so the carrier takes the acknowledgement itself.
-        if (record.type === "ack") session?.acknowledge(record.received);
-      }
-    }
-  }
-
-  readLoop().catch((error) => void (isFinishing || failed(error)));
+  readLoop().catch((error) => void (isFinishing || onEnd(failure(error))));
   return {
     kind,
-    begin(begun, open) {
-      session = begun;
-      token = open.session;
+    begin(open) {
       heartbeatMs = open.heartbeatMs;
       flush();
     },
@@ -268,7 +180,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
     },
     finish() {
       isFinishing = true;
-      isAckDue ||= session!.hasAck;
+      isAckDue ||= session.hasAck;
       wake();
       flush();
     },
@@ -276,11 +188,14 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
   };
 }
 
-/** RFC 9110 §10.2.3: seconds, or a date. */
-function retryAfterOf(headers: Headers): number {
-  const after = headers.get("retry-after")!;
-  if (/^\d+$/.test(after)) return Number(after) * 1000;
-  // A date of the server is measured by the server's clock, where the answer says it: ours may be hours off.
-  const now = Date.parse(headers.get("date")!) || Date.now();
-  return Math.max(Date.parse(after) - now || 0, 0);
+/** Encodes the oldest records for a POST: as many as fit into `maxLength`, and at least one, if there is one. */
+function takeRecords(session: ClientSession, maxLength: number): string {
+  let text = "";
+  for (const record of session.after()) {
+    const event = encodeClientEvent(record);
+    if (text !== "" && text.length + event.length > maxLength) break;
+    record.sends = (record.sends ?? 0) + 1;
+    text += event;
+  }
+  return text;
 }

@@ -18,7 +18,8 @@ export function iterate(
   size: () => number,
   hold: () => () => void,
 ): AsyncIterableIterator<unknown, undefined> {
-  const offs: (() => void)[] = [];
+  let offMessage: (() => void) | undefined;
+  let offClose: (() => void) | undefined;
   /** Present while the loop is behind. */
   let release: (() => void) | undefined;
   const caughtUp = (): void => {
@@ -29,18 +30,17 @@ export function iterate(
     {
       start(messages) {
         if (ending) return messages.close();
-        offs.push(
-          message.add((value) => {
-            messages.enqueue(value);
-            if (messages.desiredSize! <= 0) release ??= hold();
-          }),
-          listening.onClose(() => messages.close()),
-        );
+        offMessage = message.add((value) => {
+          messages.enqueue(value);
+          if (messages.desiredSize! <= 0) release ??= hold();
+        });
+        offClose = listening.onClose(() => messages.close());
       },
       // Called when there is room.
       pull: caughtUp,
       cancel() {
-        for (const off of offs) off();
+        offMessage?.();
+        offClose?.();
         caughtUp();
       },
     },

@@ -8,8 +8,6 @@ import {
 } from "../codec/session-record.ts";
 import { recordSize } from "../protocol/session.ts";
 import type { Carrier, Link } from "./carrier.ts";
-import type { CarrierEnd } from "./carrier-end.ts";
-import type { ClientSession } from "./client-session.ts";
 import { failure } from "./endpoint.ts";
 import { SLOWEST, STUCK_HEARTBEATS, WINDOW_BYTES } from "./limits.ts";
 
@@ -28,9 +26,9 @@ interface Socket {
 
 type SocketConstructor = new (url: string, protocols: readonly string[], options: object) => Socket;
 
-export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecord, onEnd }: Link): Carrier {
+export function startWebSocket(link: Link): Carrier {
+  const { endpoint, session, onEnd } = link;
   let socket: Socket | undefined;
-  let session: ClientSession;
   let heartbeatMs: number;
   /** Number of the last record that was sent on this WebSocket, and the size of all of them. */
   let sent = 0;
@@ -51,16 +49,11 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
     }
   }
 
-  function over(why: CarrierEnd): void {
-    end();
-    onEnd(why);
-  }
-
   function sendRecord(record: ClientRecord): void {
     try {
       socket!.send(encodeClientMessage(record));
     } catch (error) {
-      over(failure(error));
+      onEnd(failure(error));
     }
   }
 
@@ -85,7 +78,7 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
       } catch (error) {
         // An open socket throws because of the message; a closed one would throw for any.
         const isRefused = socket!.readyState === 1 && record.sends === undefined;
-        over(isRefused ? { error, refused: record } : failure(error));
+        onEnd(isRefused ? { error, refused: record } : failure(error));
         return;
       }
       record.sends = (record.sends ?? 0) + 1;
@@ -97,9 +90,9 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
   }
 
   async function open(): Promise<void> {
-    const { url, headers } = await endpoint.request(resumption);
+    const { url, headers } = await endpoint.request(link.resumption);
     if (isOver) return;
-    onStart();
+    link.onStart();
     const { WebSocket, options } = endpoint;
     const protocols = [SESSION_PROTOCOL, ...(options.protocols ?? [])];
     // A browser ignores the third parameter.
@@ -107,10 +100,10 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => {
       try {
-        onAlive();
-        onRecord(decodeServerMessage(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)));
+        link.onAlive();
+        link.onRecord(decodeServerMessage(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)));
       } catch (error) {
-        over({ error });
+        onEnd({ error });
       }
     };
     let problem: string | undefined;
@@ -119,19 +112,18 @@ export function startWebSocket({ endpoint, resumption, onStart, onAlive, onRecor
       if (isFinishing && code === 1000) session.acknowledge(session.sent);
       // `ws` has the HTTP status in its error text; browsers do not give it.
       const status = Number(/response: (40[139])$/.exec(problem!)?.[1]) || undefined;
-      over({ code, reason, status, what: problem || `closed (${code}${reason && ` ${reason}`})` });
+      onEnd({ code, reason, status, what: problem || `closed (${code}${reason && ` ${reason}`})` });
     };
     // `ws` throws an error that has no listener. `close` follows.
     socket.onerror = (event) => {
       problem = event?.message || event?.error?.code;
     };
   }
-  open().catch((error) => over(failure(error)));
+  open().catch((error) => onEnd(failure(error)));
 
   return {
     kind: "websocket",
-    begin(begun, { received, resumed, heartbeatMs: intervalMs }) {
-      session = begun;
+    begin({ received, resumed, heartbeatMs: intervalMs }) {
       heartbeatMs = intervalMs;
       // A POST that was answered meanwhile has delivered more than `received` says.
       sent = session.acknowledged;

@@ -65,7 +65,7 @@ export function withVary(fields: readonly string[], members: readonly string[]):
  * The fields of a response, and those that let a page of another origin read it. If the application has set
  * `Access-Control-` fields itself, none are added, unless both name the same origin.
  */
-export function withPageFields(fields: readonly string[], page: readonly string[]): readonly string[] {
+export function withCorsFields(fields: readonly string[], page: readonly string[]): readonly string[] {
   const own = fieldValue(fields, ALLOW_ORIGIN);
   if (own === undefined || own === fieldValue(page, ALLOW_ORIGIN)) return joinFields(page, fields);
   return joinFields(

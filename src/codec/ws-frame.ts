@@ -232,20 +232,20 @@ export class FrameDecoder {
     }
     const end = isWhole ? start + length : bytes.length;
     this.#remaining = length - (end - start);
-    this.#phase = (end - start) & 3;
+    this.#phase = 0;
     this.#at = end;
-    return this.#show(bytes, start, end, true, 0);
+    PART.first = true;
+    return this.#show(bytes, start, end);
   }
 
   #continueData(): FramePart {
     const bytes = this.#bytes;
     const start = this.#at;
     const end = this.#remaining <= bytes.length - start ? start + this.#remaining : bytes.length;
-    const phase = this.#phase;
     this.#remaining -= end - start;
-    this.#phase = (phase + end - start) & 3;
     this.#at = end;
-    return this.#show(bytes, start, end, false, phase);
+    PART.first = false;
+    return this.#show(bytes, start, end);
   }
 
   /** Collects a control payload; undefined until it is whole. */
@@ -256,22 +256,24 @@ export class FrameDecoder {
     }
     if (this.#remaining > 0) return undefined;
     this.#control = undefined;
-    return this.#show(control, 0, control.length, true, 0);
+    this.#phase = 0;
+    PART.first = true;
+    return this.#show(control, 0, control.length);
   }
 
-  /** Unmasks bytes[start, end) and describes them. */
-  #show(bytes: Uint8Array, start: number, end: number, first: boolean, phase: number): FramePart {
+  /** Unmasks bytes[start, end) and describes them in `PART`, whose `first` is set. */
+  #show(bytes: Uint8Array, start: number, end: number): FramePart {
     PART.opcode = this.#b0 & 0x0f;
     PART.fin = (this.#b0 & 0x80) !== 0;
     PART.rsv1 = (this.#b0 & 0x40) !== 0;
     PART.length = this.#length;
-    PART.first = first;
     PART.last = this.#remaining === 0;
     PART.bytes = bytes;
     PART.start = start;
     PART.end = end;
     // An unmasked frame has key 0: this only finds out if it is ASCII.
-    PART.ascii = unmask(bytes, start, end, this.#key, phase);
+    PART.ascii = unmask(bytes, start, end, this.#key, this.#phase);
+    this.#phase = (this.#phase + end - start) & 3;
     return PART;
   }
 

@@ -30,7 +30,7 @@ export function broadcastTo<Attachment, Out>(
   if (members.length === 0) discardBody(value);
   if (value === undefined) return 0;
   const message = members.length < 2 ? undefined : toShared(value);
-  return count(members, context, (member) => sendTo(member, value, message));
+  return countSent(members, context, (member) => sendTo(member, value, message));
 }
 
 function sendToEach<Attachment, Out>(
@@ -40,7 +40,7 @@ function sendToEach<Attachment, Out>(
 ): number {
   // Copies: attachments change while callbacks of members run.
   const attachments = members.map(({ attachment }) => attachment as Attachment | undefined);
-  return count(members, context, (member, index) => {
+  return countSent(members, context, (member, index) => {
     const made = callSync("the function of broadcast", () =>
       make(member.channel as GroupMember<Out>, attachments[index]),
     );
@@ -50,7 +50,7 @@ function sendToEach<Attachment, Out>(
 }
 
 /** Returns the number of members for which `send` returns true. */
-function count(
+function countSent(
   members: readonly Member[],
   { report }: BroadcastContext,
   send: (member: Member, index: number) => boolean,

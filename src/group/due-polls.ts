@@ -1,5 +1,5 @@
-// The polls of a group that entries of this turn of the event loop answer. A poll has one answer, which contains all of them,
-// so it is made at the end of the turn.
+// The polls of a group that are answered at the end of this turn of the event loop. A poll has only one answer, which contains
+// all entries of the turn.
 
 import { prepare, type SendData } from "../channel/send-data.ts";
 import type { Member, PollState } from "./member.ts";
@@ -9,8 +9,8 @@ import type { Replay } from "./stream/source.ts";
 /** A member that waits as a poll. */
 export type Poll = Member & { readonly state: PollState };
 
-export const NO_STORE = { "Cache-Control": "no-store" };
-const JSON_HEADERS = { "Content-Type": JSON_TYPE, ...NO_STORE };
+export const NOT_CACHED = { "Cache-Control": "no-store" };
+const JSON_HEADERS = { "Content-Type": JSON_TYPE, ...NOT_CACHED };
 
 export class DuePolls {
   readonly #answer: (poll: Poll, data: SendData) => void;
@@ -35,7 +35,7 @@ export class DuePolls {
     this.#polls.push(poll);
   }
 
-  /** Takes all polls back: entries are lost, and an answer would hide that. */
+  /** Forgets all polls: entries were lost, and these answers would not say so. */
   clear(): void {
     this.#polls = [];
   }

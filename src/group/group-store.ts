@@ -65,7 +65,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
       clock,
       history,
       budget: new HistoryBudget(history.maxTotalBytes),
-      emptied: (name) => this.#groups.historyDropped(name),
+      historyDropped: (name) => this.#groups.historyDropped(name),
       report,
     });
     this.#presence = new Presence(this.#source);

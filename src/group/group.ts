@@ -1,6 +1,6 @@
-// The members of one group in this process, and the delivery of the group's stream to them. Each entry goes to the members
-// of the moment at which it arrived. A member that joined with an id first receives the entries that it missed, then live
-// ones, without a gap between them.
+// The members of one group in this process, and the delivery of the group's stream to them. An entry goes to the channels that
+// are members when it arrives. A member that joined with an id first receives the entries that it missed, then live ones,
+// without a gap between them.
 
 import { guard } from "../base/guard.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
@@ -10,9 +10,9 @@ import { PreparedMessage } from "../channel/prepared-message.ts";
 import { isEventStream } from "../channel/public-channel.ts";
 import { event, json, prepare, type SendData } from "../channel/send-data.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
-import { DuePolls, NO_STORE, type Poll, pollAnswer } from "./due-polls.ts";
+import { DuePolls, NOT_CACHED, type Poll, pollAnswer } from "./due-polls.ts";
 import type { EncodedEntries } from "./encoded-entries.ts";
-import { ListenerState, Member, type MemberOwner, type MemberState, PollState } from "./member.ts";
+import { JoinState, Member, type MemberOwner, type MemberState, PollState } from "./member.ts";
 import { endListed, findMember, link, unlink } from "./memberships.ts";
 import type { EncodedSendable, GroupEntry } from "./message.ts";
 import type { GroupStream, Replay, StreamListener, StreamSource } from "./stream/source.ts";
@@ -26,7 +26,7 @@ export interface GroupOwner {
   report(error: unknown, group: string | undefined, channel?: AnyChannel): void;
 }
 
-/** An entry, and the members of the moment at which it arrived. */
+/** An entry, and the channels that were members when it arrived. */
 type Delivery = readonly [entry: GroupEntry, audience: readonly Member[]];
 
 export class Group implements MemberOwner, StreamListener {
@@ -180,7 +180,7 @@ export class Group implements MemberOwner, StreamListener {
     if (this.pollCount === 0) return;
     for (const member of this.#members.snapshot()) {
       if (!isPoll(member) || member.state.dueFrom !== undefined || nowMs < member.state.untilMs) continue;
-      this.#answer(member.channel, { status: 204, headers: NO_STORE, body: null });
+      this.#answer(member.channel, { status: 204, headers: NOT_CACHED, body: null });
     }
   }
 
@@ -191,7 +191,7 @@ export class Group implements MemberOwner, StreamListener {
       return;
     }
     state.isCatchingUp = false;
-    if (state.isReset && state instanceof ListenerState) this.#tellReset(member);
+    if (state.isReset && state instanceof JoinState) this.#tellReset(member);
     // The log has an entry before its delivery begins, so an entry that is being delivered was in the replay.
     const isAhead = position !== undefined && (this.#isDelivering || !this.stream.has(position));
     state.receivedUpTo = isAhead ? position : undefined;
@@ -233,7 +233,7 @@ export class Group implements MemberOwner, StreamListener {
   }
 
   #formOf(entry: GroupEntry, state: MemberState): EncodedSendable {
-    return state instanceof ListenerState && state.options.withIds ? entry.withId(this.name) : entry.encoded;
+    return state instanceof JoinState && state.options.withIds ? entry.withId(this.name) : entry.encoded;
   }
 
   /** True if the member has received the entry from its replay, or will. */
@@ -253,7 +253,7 @@ export class Group implements MemberOwner, StreamListener {
   #tellReset(member: Member): void {
     const { channel, state } = member;
     if (state !== undefined) state.isReset = false;
-    const options = state instanceof ListenerState ? state.options : undefined;
+    const options = state instanceof JoinState ? state.options : undefined;
     const onReset = options?.onReset;
     if (onReset !== undefined) {
       void guard(

@@ -4,9 +4,9 @@
 import type { GroupEntry } from "./message.ts";
 
 /** The log of a group, as far as the budget uses it. */
-export interface EntryKeeper {
+export interface HistoryOwner {
   /** Drops its first entry, which is the oldest of all. */
-  forgetFirst(): void;
+  dropOldest(): void;
 }
 
 /**
@@ -20,7 +20,7 @@ const MIN_GROUPS = 1000;
 /** An entry in the list of all kept entries. */
 export interface KeptEntry {
   readonly entry: GroupEntry;
-  readonly keeper: EntryKeeper;
+  readonly owner: HistoryOwner;
   older: KeptEntry | undefined;
   newer: KeptEntry | undefined;
 }
@@ -40,8 +40,8 @@ export class HistoryBudget {
     this.#maxGroups = Math.max(MIN_GROUPS, maxBytes / BYTES_PER_GROUP);
   }
 
-  add(entry: GroupEntry, keeper: EntryKeeper): KeptEntry {
-    const kept: KeptEntry = { entry, keeper, older: this.#newest, newer: undefined };
+  add(entry: GroupEntry, owner: HistoryOwner): KeptEntry {
+    const kept: KeptEntry = { entry, owner, older: this.#newest, newer: undefined };
     if (this.#newest === undefined) this.#oldest = kept;
     else this.#newest.newer = kept;
     this.#newest = kept;
@@ -75,7 +75,7 @@ export class HistoryBudget {
   /** Drops the oldest entries until the rest is within the limits. */
   shrink(): void {
     while (this.#oldest !== undefined && (this.bytes > this.#maxBytes || this.#groups > this.#maxGroups)) {
-      this.#oldest.keeper.forgetFirst();
+      this.#oldest.owner.dropOldest();
     }
   }
 }

@@ -1,7 +1,7 @@
 // The recent messages of one group, in order and without a gap after a known position. Joins and polls are answered from it.
 
 import type { StoreHistoryLimits } from "./channel-store.ts";
-import type { EntryKeeper, HistoryBudget, KeptEntry } from "./history-budget.ts";
+import type { HistoryBudget, HistoryOwner, KeptEntry } from "./history-budget.ts";
 import type { GroupEntry } from "./message.ts";
 
 export type LogLimits = Pick<StoreHistoryLimits, "size" | "ttlMs" | "maxBytes">;
@@ -9,7 +9,7 @@ export type LogLimits = Pick<StoreHistoryLimits, "size" | "ttlMs" | "maxBytes">;
 /** Number of dropped entries at which they are cut off the array. */
 const SLACK = 64;
 
-export class GroupLog implements EntryKeeper {
+export class GroupLog implements HistoryOwner {
   readonly #compareIds: (a: string, b: string) => number;
   readonly #limits: LogLimits;
   /** The budget that all logs of the store share. */
@@ -20,7 +20,7 @@ export class GroupLog implements EntryKeeper {
   #kept: KeptEntry[] = [];
   #head = 0;
   #bytes = 0;
-  /** Id after which every entry is here. Undefined: all since the beginning of the stream. */
+  /** Every entry after this id is here; undefined: every entry since the beginning of the stream. */
   #base: string | undefined;
   /** The id at which the log ends; undefined if nothing was ever published. */
   last: string | undefined;
@@ -68,7 +68,7 @@ export class GroupLog implements EntryKeeper {
     this.#kept.push(this.#budget.add(entry, this));
     this.#bytes += entry.bytes;
     const { size, maxBytes } = this.#limits;
-    while (this.#kept.length - this.#head > size || this.#bytes > maxBytes) this.dropFirst();
+    while (this.#kept.length - this.#head > size || this.#bytes > maxBytes) this.#dropFirst();
     this.#budget.shrink();
   }
 
@@ -80,14 +80,14 @@ export class GroupLog implements EntryKeeper {
     this.#base = id;
   }
 
-  /** Records that entries are missing behind the last one. */
+  /** Records that entries after the last one are missing. */
   interrupt(): void {
     this.#isInterrupted = true;
     this.interruptions += 1;
     this.clear();
   }
 
-  /** Drops all entries: the log is over, or goes on from another position. */
+  /** Drops all entries: the log ends here, or goes on from another position. */
   clear(): void {
     if (!this.isEmpty) this.#budget.groupEnds();
     for (let i = this.#head; i < this.#kept.length; i++) this.#budget.remove(this.#kept[i]!);
@@ -122,11 +122,10 @@ export class GroupLog implements EntryKeeper {
   }
 
   expire(nowMs: number): void {
-    while (!this.isEmpty && nowMs - this.#kept[this.#head]!.entry.atMs >= this.#limits.ttlMs) this.dropFirst();
+    while (!this.isEmpty && nowMs - this.#kept[this.#head]!.entry.atMs >= this.#limits.ttlMs) this.#dropFirst();
   }
 
-  /** Drops the oldest entry. There must be one. */
-  dropFirst(): void {
+  #dropFirst(): void {
     const kept = this.#kept[this.#head]!;
     this.#base = kept.entry.id;
     this.#bytes -= kept.entry.bytes;
@@ -140,8 +139,8 @@ export class GroupLog implements EntryKeeper {
     this.#head = 0;
   }
 
-  forgetFirst(): void {
-    this.dropFirst();
+  dropOldest(): void {
+    this.#dropFirst();
     if (this.isEmpty) this.#onEmpty?.();
   }
 

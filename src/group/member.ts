@@ -45,21 +45,21 @@ export class Member implements IndexedItem, Membership {
   }
 }
 
-export type MemberState = ListenerState | PollState;
+export type MemberState = JoinState | PollState;
 
 /** The progress of a member: one that asked for earlier messages receives them before live ones. */
 class Progress {
   /** True while it receives earlier entries: live ones wait until that is done. */
   isCatchingUp = false;
-  /** True if entries are lost and the member has yet to be told. */
+  /** True if entries are lost and the member was not told yet. */
   isReset = false;
-  /** The id up to which it has received everything, while the group has yet to receive some of that. */
+  /** Id up to which the member has received all entries, some of them before the group; undefined when the group has them, too. */
   receivedUpTo: string | undefined = undefined;
   /** While it catches up: the id up to which it has been sent everything. */
   caughtUpTo: string | undefined = undefined;
 }
 
-export interface ListenerOptions {
+export interface JoinSettings {
   /** Sends each message as JSON with its id. */
   readonly withIds: boolean;
   /** Sends the member a message when entries were lost. */
@@ -67,37 +67,37 @@ export interface ListenerOptions {
   readonly onReset: ((channel: AnyChannel) => unknown) | undefined;
 }
 
-const NO_OPTIONS: ListenerOptions = { withIds: false, tellsReset: false, onReset: undefined };
+const NO_OPTIONS: JoinSettings = { withIds: false, tellsReset: false, onReset: undefined };
 
 /** State of a member that joined with options, or is listed as present. */
-export class ListenerState extends Progress {
-  readonly options: ListenerOptions;
+export class JoinState extends Progress {
+  readonly options: JoinSettings;
   /** The member as it is listed as present, if it is. */
   present: BackplaneMember | undefined = undefined;
 
-  constructor(options: ListenerOptions = NO_OPTIONS) {
+  constructor(options: JoinSettings = NO_OPTIONS) {
     super();
     this.options = options;
   }
 }
 
 /** Returns the state of a new member; undefined for most members, which join without options. */
-export function toState<Out>({ since, ids = false, onReset }: JoinOptions<Out>): ListenerState | undefined {
+export function toState<Out>({ since, ids = false, onReset }: JoinOptions<Out>): JoinState | undefined {
   const isCatchingUp = since !== undefined && since !== null;
   if (!isCatchingUp && !ids && onReset === undefined) return undefined;
   const tellsReset = isCatchingUp || ids;
-  const state = new ListenerState({ withIds: ids, tellsReset, onReset: onReset as ListenerOptions["onReset"] });
+  const state = new JoinState({ withIds: ids, tellsReset, onReset: onReset as JoinSettings["onReset"] });
   state.isCatchingUp = isCatchingUp;
   return state;
 }
 
-/** State of a request that is answered once, with all messages that it is owed by then. */
+/** State of a long poll, which is answered once, with all messages after `since`. */
 export class PollState extends Progress {
   /** Undefined if the client asked only for the position of the stream. */
   readonly since: string | undefined;
   readonly untilMs: number;
   found: readonly GroupEntry[] = NO_ENTRIES;
-  /** Index of its first entry among those that came in this turn; undefined if none did. */
+  /** Index of its first entry among those that arrived in this turn; undefined if none did. */
   dueFrom: number | undefined = undefined;
 
   constructor(since: string | undefined, untilMs: number) {

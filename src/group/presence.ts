@@ -6,7 +6,7 @@ import { utf8, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { toJson } from "../channel/send-data.ts";
 import type { PresentMember } from "./channel-store.ts";
-import { ListenerState, type Member } from "./member.ts";
+import { JoinState, type Member } from "./member.ts";
 import type { StreamSource } from "./stream/source.ts";
 
 export class Presence {
@@ -21,32 +21,32 @@ export class Presence {
   /** Lists a member. Polls do not join, so they cannot be listed. */
   enter(group: string, member: Member, payload: Uint8Array): void {
     if (member.hasLeft) return;
-    member.state ??= new ListenerState();
-    if (!(member.state instanceof ListenerState)) return;
+    member.state ??= new JoinState();
+    if (!(member.state instanceof JoinState)) return;
     const key = member.state.present?.key ?? `${this.#storeId}-${(this.#count += 1)}`;
     this.#enter(group, member.state, { key, payload });
   }
 
   /** Lists a member that has come from another process, under the key that it has had there. */
   enterMoved(group: string, member: Member, present: BackplaneMember): void {
-    if (member.state instanceof ListenerState) this.#enter(group, member.state, present);
+    if (member.state instanceof JoinState) this.#enter(group, member.state, present);
   }
 
   /** Goes on listing a member that moves to another process, as long as the backplane does for a process that has died. */
   release(group: string, { state }: Member): BackplaneMember | undefined {
-    const present = state instanceof ListenerState ? state.present : undefined;
+    const present = state instanceof JoinState ? state.present : undefined;
     if (present !== undefined) this.#source.release(group, present.key);
     return present;
   }
 
-  #enter(group: string, state: ListenerState, present: BackplaneMember): void {
+  #enter(group: string, state: JoinState, present: BackplaneMember): void {
     state.present = present;
     this.#source.enter(group, present);
   }
 
   /** Does nothing for a member that is not listed. */
   leave(group: string, { state }: Member): void {
-    const present = state instanceof ListenerState ? state.present : undefined;
+    const present = state instanceof JoinState ? state.present : undefined;
     if (present !== undefined) this.#source.leave(group, present.key);
   }
 

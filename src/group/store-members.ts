@@ -7,7 +7,7 @@ import { toJsonValue } from "../channel/send-data.ts";
 import type { ChannelStoreOptions, GroupMember, JoinOptions } from "./channel-store.ts";
 import type { Group } from "./group.ts";
 import type { Groups } from "./groups.ts";
-import { ListenerState, Member, PollState, toState } from "./member.ts";
+import { JoinState, Member, PollState, toState } from "./member.ts";
 import { endMemberships } from "./memberships.ts";
 import { type Presence, presencePayload } from "./presence.ts";
 
@@ -75,7 +75,7 @@ export class StoreMembers<Attachment, Out> {
     group.remove(member);
     groups.memberLeft(group);
     const { attachment, state } = member;
-    const withIds = state instanceof ListenerState && state.options.withIds;
+    const withIds = state instanceof JoinState && state.options.withIds;
     return {
       ...{ group: group.name, since, isReset: state?.isReset === true, withIds },
       present: present === undefined ? undefined : { key: present.key, info: utf8(present.payload) },
@@ -98,7 +98,7 @@ export class StoreMembers<Attachment, Out> {
     const { groups, presence } = this.#options;
     const group = groups.open(name);
     if (group.find(channel) !== undefined) return;
-    const state = new ListenerState({ withIds, tellsReset: true, onReset: undefined });
+    const state = new JoinState({ withIds, tellsReset: true, onReset: undefined });
     state.isCatchingUp = true;
     // Without a position nobody knows what it has not received.
     state.isReset = isReset || since === undefined;

@@ -1,11 +1,10 @@
-// One end of a session, the same for server and client: PROTOCOL.md, "Numbers", "Acknowledgements" and "Taking up".
+// One end of a session, the same for server and client: PROTOCOL.md, "Numbers", "Acknowledgements" and "Resuming a session".
 // It numbers sent records and keeps them until the other end acknowledges them, and it recognizes received records that
 // were received before. It has no carrier and no clock: the owner writes records to a carrier, acknowledges at once when
 // `isAckDue`, and within ACK_MS when `hasAck`.
 
 import { ChannelError } from "../base/channel-error.ts";
 import { memorySize } from "../base/memory-size.ts";
-import { Queue } from "../base/queue.ts";
 import type { NumberedRecord, SessionRecord } from "../codec/session-record.ts";
 
 /** An acknowledgement is due after this many records, … */
@@ -15,6 +14,8 @@ const ACK_BYTES = 65_536;
 /** … or after this many milliseconds, which the owner measures. */
 export const ACK_MS = 1000;
 const MIN_RECORD_SIZE = 64;
+/** Number of acknowledged records from which on the list of the kept ones is compacted. */
+const COMPACT_FROM = 64;
 
 /** A record, or the text of a text message alone: no object is made for nearly all of them. */
 export type CompactRecord<R extends SessionRecord = SessionRecord> = R | string;
@@ -31,10 +32,14 @@ export class Session<R extends CompactRecord<NumberedRecord> = NumberedRecord> {
   received = 0;
   /** The number of the next record on the present carrier, which may repeat records of the previous one. */
   #next = 1;
-  /** From `acknowledged` + 1 to `sent`; undefined when empty: most sessions are idle. */
-  #kept: Queue<R> | undefined;
+  /**
+   * The records up to `sent`, in order; those up to `acknowledged` are undefined. Itself undefined when nothing is kept: most
+   * sessions are idle. Not a `Queue`: in the client of a page that class would cost 150 bytes, and here the numbers of the
+   * records already tell where the first one is.
+   */
+  #kept: (R | undefined)[] | undefined;
   /** The number in the acknowledgement that was sent last. */
-  #acked = 0;
+  acked = 0;
   /** A record has arrived again: the acknowledgement of it was lost. */
   #hasRepeated = false;
   #unackedRecords = 0;
@@ -42,8 +47,7 @@ export class Session<R extends CompactRecord<NumberedRecord> = NumberedRecord> {
 
   /** Numbers a record and keeps it. The caller writes it to the carrier, if there is one. */
   send(record: R): number {
-    this.#kept ??= new Queue();
-    this.#kept.push(record);
+    (this.#kept ??= []).push(record);
     this.bufferedAmount += keptSize(record);
     this.sent += 1;
     return this.sent;
@@ -60,10 +64,27 @@ export class Session<R extends CompactRecord<NumberedRecord> = NumberedRecord> {
       this.bufferedAmount = 0;
       this.#kept = undefined;
     } else {
-      for (let i = this.acknowledged; i < number; i++) this.bufferedAmount -= keptSize(this.#kept!.shift()!);
+      const kept = this.#kept!;
+      const start = kept.length - this.sent;
+      for (let i = start + this.acknowledged; i < start + number; i++) {
+        this.bufferedAmount -= keptSize(kept[i]!);
+        kept[i] = undefined;
+      }
+      // Compacted once half of it is empty, so that each record moves at most once.
+      if (start + number >= Math.max(kept.length / 2, COMPACT_FROM)) this.#kept = kept.slice(start + number);
     }
     this.acknowledged = number;
     return true;
+  }
+
+  /** Begins again: records 1 to `sent` were sent and acknowledged, and records 1 to `received` have arrived. Keeps no record. */
+  restart(sent: number, received: number): void {
+    this.end();
+    this.sent = this.acknowledged = sent;
+    this.received = received;
+    this.#next = received + 1;
+    this.acked = this.#unackedRecords = this.#unackedBytes = 0;
+    this.#hasRepeated = false;
   }
 
   /** Ends the session: forgets all records. */
@@ -74,12 +95,13 @@ export class Session<R extends CompactRecord<NumberedRecord> = NumberedRecord> {
 
   /** The oldest record that is not acknowledged. */
   get first(): R | undefined {
-    return this.#kept?.at(0);
+    return this.#kept?.[this.#kept.length - this.sent + this.acknowledged];
   }
 
   /** The records after `number`, in order: a carrier sends them when it begins. By default all that are not acknowledged. */
   after(number: number = this.acknowledged): readonly R[] {
-    return this.#kept?.slice(Math.max(number - this.acknowledged, 0)) ?? [];
+    const kept = this.#kept ?? [];
+    return kept.slice(kept.length - this.sent + Math.max(number, this.acknowledged)) as R[];
   }
 
   /** The next record on the present carrier has this number. */
@@ -118,7 +140,7 @@ export class Session<R extends CompactRecord<NumberedRecord> = NumberedRecord> {
 
   /** Like `hasAck`, for records 1 to `taken`. */
   hasAckFor(taken: number): boolean {
-    return taken > this.#acked || this.#hasRepeated;
+    return taken > this.acked || this.#hasRepeated;
   }
 
   /** Like `isAckDue`, for records 1 to `taken`, which is less than `received` while the application is behind. */
@@ -133,11 +155,11 @@ export class Session<R extends CompactRecord<NumberedRecord> = NumberedRecord> {
    * only the records that the application has taken passes the number of the last of these.
    */
   takeAck(taken: number = this.received): number {
-    this.#acked = Math.max(taken, this.#acked);
+    this.acked = Math.max(taken, this.acked);
     this.#hasRepeated = false;
-    this.#unackedRecords = this.received - this.#acked;
+    this.#unackedRecords = this.received - this.acked;
     if (this.#unackedRecords === 0) this.#unackedBytes = 0;
-    return this.#acked;
+    return this.acked;
   }
 }
 

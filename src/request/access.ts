@@ -33,8 +33,8 @@ export function logUnreadableAnswer(request: ChannelRequest, debug: DebugLog): v
 }
 
 /** The CORS fields that let the requesting page read the answer; undefined if no other origin is allowed. Never throws. */
-export function pageFieldsOf(request: ChannelRequest): readonly string[] | undefined {
-  return contextOf(request).access.cors?.pageFields(request, isOriginAllowed);
+export function corsFieldsOf(request: ChannelRequest): readonly string[] | undefined {
+  return contextOf(request).access.cors?.corsFields(request, isOriginAllowed);
 }
 
 /**
@@ -46,7 +46,7 @@ export function letPageReadRefusal(request: ChannelRequest): void {
   const origin = fieldValue(exchange.head.fields, "origin");
   // Only the browser itself reads the answer to a preflight.
   if (origin !== undefined && contextOf(request).access.handlesCors && exchange.head.method !== "OPTIONS")
-    exchange.pageFields = ["Access-Control-Allow-Origin", origin, ...VARIES];
+    exchange.corsFields = ["Access-Control-Allow-Origin", origin, ...VARIES];
 }
 
 /** True for a request without `Origin` (no browser), from a page of its own host, or from an origin that is allowed. */

@@ -1,9 +1,9 @@
-// The client that made a request, by the connection, or by the fields of a trusted proxy in front of it.
+// The client that made a request, as the connection shows it, or as a trusted proxy in front of the server names it.
 
 import type { Exchange } from "../transport/exchange.ts";
 
 export interface Client {
-  /** Undefined where there is none (a Unix socket), or a proxy keeps it to itself. */
+  /** Undefined on a Unix socket, and where the proxy does not tell the address. */
   readonly address: string | undefined;
   readonly scheme: "http" | "https";
   /** An authority, or an empty string. */

@@ -41,8 +41,8 @@ export interface RequestContext extends ClientFinder, ChannelContext {
 }
 
 /**
- * The context of the server that made a request. The request itself knows it by the one method that it calls, because most of
- * these types name the request: with its whole type none of them could be read, or changed, without the others.
+ * The context of the server that made a request. The type of the request has only the method that the request calls: most types
+ * of the context name the request, so with the whole type the files would import each other.
  */
 export function contextOf(request: ChannelRequest): RequestContext {
   return request.context as RequestContext;

@@ -70,8 +70,8 @@ export class Cors {
   admit(request: ChannelRequest, isAllowed: (request: ChannelRequest) => boolean): boolean {
     const { exchange } = request;
     const { fields, method } = exchange.head;
-    exchange.pageFields = this.pageFields(request, isAllowed);
-    if (exchange.pageFields === VARIES) return false;
+    exchange.corsFields = this.corsFields(request, isAllowed);
+    if (exchange.corsFields === VARIES) return false;
     const asked = method === "OPTIONS" ? fieldValue(fields, "access-control-request-method") : undefined;
     if (asked === undefined || !this.#methods.includes(asked)) return false;
     const headers = this.#allowHeaders ?? request.headers.get("access-control-request-headers") ?? "";
@@ -85,7 +85,7 @@ export class Cors {
   }
 
   /** The fields of the answers to a request. */
-  pageFields(request: ChannelRequest, isAllowed: (request: ChannelRequest) => boolean): readonly string[] {
+  corsFields(request: ChannelRequest, isAllowed: (request: ChannelRequest) => boolean): readonly string[] {
     const origin = fieldValue(request.exchange.head.fields, "origin");
     // A page never reads the answer to its WebSocket's handshake.
     if (origin === undefined || request.isWebSocket || !isAllowed(request)) return VARIES;

@@ -62,7 +62,7 @@ function defineCountedRequest(): FetchRequestClass {
       return isWhole(this) ? (await collected(this)).formData() : super.formData();
     }
 
-    /** The bytes that one of the two has read and the other has not are counted by the one that collects them. */
+    /** The original and the clone each count the bytes that they collect. */
     override clone(): Request {
       const copy = super.clone();
       HOLD.set(copy, HOLD.get(this as Request)!);

@@ -1,4 +1,4 @@
-// Converts a Fetch Response to data that can be sent. Its body is streamed, unless all of it is there at once.
+// Converts a Fetch Response to data that can be sent. Its body is streamed, unless all of it is available at once.
 
 import { NO_BYTES, utf8 } from "../base/bytes.ts";
 import { runtime } from "../base/runtime.ts";

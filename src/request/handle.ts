@@ -1,4 +1,4 @@
-// One exchange from request to answer: calls the handler and makes exactly one response of its result.
+// Answers one exchange: calls the handler and turns its result into exactly one response.
 
 import { ChannelError } from "../base/errors.ts";
 import { guardHandler, inspectable } from "../base/guard.ts";
@@ -164,8 +164,8 @@ function respond(request: ChannelRequest, data: SendData): void {
 
 /** False while all channels together hold too many unsent bytes and this response would be its equal share or more. */
 function hasRoom(request: ChannelRequest, { message }: Sendable): boolean {
-  const { budget } = contextOf(request);
-  return !budget.isExceeded || message.body === null || !budget.isShareSpent(ownSize(message));
+  const { buffered } = contextOf(request);
+  return !buffered.isExceeded || message.body === null || !buffered.isShareSpent(ownSize(message));
 }
 
 /** The response is a single send, so a limit on unsent bytes has nothing to refuse. */

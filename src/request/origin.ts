@@ -8,7 +8,7 @@ import type { ChannelRequest } from "./request.ts";
 
 /**
  * `"any"`, a list of origins (`https://app.example`, or patterns, which must match the whole origin), or a function, which
- * must answer at once: only `true` allows. A list adds to the request's own host, a function decides alone.
+ * must answer at once: only `true` allows. A list allows these origins beside the request's own host; a function decides alone.
  */
 export type AllowedOrigins =
   | "any"

@@ -8,14 +8,14 @@ import type { ChannelRequest } from "./request.ts";
 
 export interface Refusal {
   readonly status: number;
-  /** Body of the answer, without the line's end. */
+  /** Body of the answer, without the line break at its end. */
   readonly message: string;
   readonly fields?: readonly string[];
-  /** Counted and logged. */
+  /** The code with which the refusal is counted and logged. */
   readonly code?: ErrorCode;
 }
 
-/** The error, if it has a status with which a client is refused; throws any other. */
+/** Returns the refusal for an error that has a status. Throws any other error. */
 export function toRefusal(error: unknown): Refusal {
   if (error instanceof ChannelError && error.status !== undefined)
     return { status: error.status, message: error.message, code: error.code };
@@ -27,9 +27,9 @@ export function refuse(request: ChannelRequest, refusal: Refusal, own: readonly 
   const { status, message, code } = refusal;
   contextOf(request).refused(request, status, message, code);
   const fields = refusal.fields === undefined ? [] : [...refusal.fields];
-  // RFC 9110 §15.5.22: a 426 names the protocol it wants. RFC 6455 §4.4: and the version that would do.
+  // RFC 9110 §15.5.22: a 426 names the required protocol. RFC 6455 §4.4: it names the supported version, too.
   if (status === 426) fields.push("Upgrade", "websocket", "Sec-WebSocket-Version", "13");
-  // RFC 9110 §15.6.4: the client may come back, and is told when.
+  // RFC 9110 §15.6.4: a 503 may say when the client may come back.
   if (status === 503) fields.push("Retry-After", "1");
   // A client that asks for a WebSocket may go on sending frames (RFC 6455 §4.2.2 item 4).
   if (request.isWebSocket) fields.push("Connection", status === 426 ? "Upgrade, close" : "close");

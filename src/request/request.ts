@@ -37,7 +37,7 @@ interface Owner extends ClientFinder {
 export class ChannelRequest<out Attachment = unknown> {
   /** @internal */
   readonly exchange: Exchange;
-  /** @internal The context of its server, which `contextOf` knows whole. */
+  /** @internal The context of its server; `contextOf` returns it with its whole type. */
   readonly context: Owner;
   /** @internal The channel that was opened for this request. */
   channel: Answer | undefined;
@@ -262,7 +262,7 @@ export class ChannelRequest<out Attachment = unknown> {
   #makeRequest(): Request {
     const { scheme, host } = this;
     const path = originForm(this.url);
-    // Joined, not resolved: `//other.example/` is a path here, not another host.
+    // The target is appended, not resolved: `//other.example/` is a path here, not another host.
     const url = `${scheme}://${host === "" ? "localhost" : host}${path.startsWith("/") ? path : "/"}`;
     // RFC 3986 allows hosts that WHATWG's URL refuses (`1.2.3.999`, `a%00b`): such a request has no Fetch form.
     if (!URL.canParse(url)) throw new ChannelError("BAD_REQUEST", "its URL has no Fetch form");

@@ -53,7 +53,7 @@ export function toAccepted(handshake: Handshake, result: UpgradeResult): Checked
   return { handshake, fields: headers === undefined ? NO_FIELDS : checkFields(toFields(headers)), attachment };
 }
 
-/** A Fetch `Response`, another library's too, or `{ status, headers, body }`. */
+/** True for a Fetch `Response`, also one of another library, and for `{ status, headers, body }`. */
 function isAnswer(result: unknown): boolean {
   if (typeof result !== "object" || result === null) return false;
   const { status, body } = result as { readonly status?: unknown; readonly body?: unknown };

@@ -3,7 +3,7 @@
 import { networkOf } from "../codec/ip-address.ts";
 import type { ProxyMatcher } from "./trusted-proxies.ts";
 
-/** Answers that there is no room, before anything was asked. */
+/** The answer to a connection for which there is no room, before its first request. */
 export const BUSY =
   "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
 

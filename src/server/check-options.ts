@@ -23,7 +23,7 @@ const STOP_GRACE_MS = 5000;
  */
 export function toServeOptions(first: unknown, second: unknown): ServeOptions {
   if (typeof first === "function" || second !== undefined) {
-    checkHandler("serve", first);
+    checkRequestHandler("serve", first);
     if (second !== undefined) checkOptions("serve", second, SERVE_CHECKS);
     return (second ?? {}) as ServeOptions;
   }
@@ -36,7 +36,7 @@ export function toServeOptions(first: unknown, second: unknown): ServeOptions {
 }
 
 /** Throws BAD_OPTION if `first` is neither a handler nor has `fetch`, or has options although there is a second argument. */
-export function checkHandler(owner: string, first: unknown): void {
+export function checkRequestHandler(owner: string, first: unknown): void {
   if (typeof first === "function") return;
   if (!hasFetch(first)) throw noHandler(owner, first);
   if (!isPlain(first)) return;

@@ -41,7 +41,7 @@ export interface Front {
 export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner, Http2ConnectionOwner {
   readonly url = undefined;
   readonly isUnix = false;
-  readonly budget: BufferBudget;
+  readonly buffered: BufferBudget;
   readonly writeTimeoutMs: number;
   /** Reads PROXY headers; undefined where connections have none. Set before the first connection. */
   front: Front | undefined;
@@ -62,7 +62,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
     this.#server = server;
     this.#context = context;
     this.#limitPoint = limitPoint;
-    this.budget = server.budget;
+    this.buffered = server.buffered;
     const { maxConnectionsPerAddress, writeTimeoutMs } = server.limits;
     this.writeTimeoutMs = writeTimeoutMs;
     if (maxConnectionsPerAddress < Number.POSITIVE_INFINITY) {
@@ -100,8 +100,8 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
   }
 
   /**
-   * Limits and watches a connection that begins its TLS handshake. A socket too many is dropped: it could be told the reason
-   * only after the handshake, which is the part that costs.
+   * Limits and watches a connection that begins its TLS handshake. A socket over the limit is dropped without an
+   * answer: that would need the handshake, which is the expensive part.
    */
   watchBelowTls(socket: Socket): void {
     const isFull = this.#belowTls.size >= this.#server.limits.maxConnections;
@@ -126,7 +126,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
 
   endConnections(): void {
     this.#closeSoon(() => true);
-    // Not earlier: a client between two polls comes back on the same connection, for what was sent before the stop.
+    // Not earlier: a client between two polls comes back on the same connection for messages that were sent before the stop.
     for (const one of this.#open.snapshot()) if ("closeSoon" in one) this.#guard(() => one.closeSoon());
   }
 
@@ -219,7 +219,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
   }
 }
 
-/** HTTP has begun. A connection that ends earlier, at its PROXY header or for want of room, was announced to nobody. */
+/** Called when HTTP begins. A connection that ends before that, with a bad PROXY header or for lack of room, is not reported. */
 function hasBegun({ listener }: EngineStream): boolean {
   return listener !== undefined && !(listener instanceof ProxyListener);
 }

@@ -21,7 +21,7 @@ export interface ServerStats {
   /** Requests so far, without those that cannot be served: malformed, too big, too late. */
   readonly requests: number;
   /**
-   * Responses so far that are complete or broken off, an open stream not yet. A WebSocket's is its 101. Answers to
+   * Responses so far that are complete or were broken off, not those that are still open. A WebSocket's is its 101. Answers to
    * requests that cannot be served are among them.
    */
   readonly responses: Readonly<Record<StatusClass, number>>;

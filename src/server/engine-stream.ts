@@ -16,7 +16,7 @@ export interface EngineStream extends ByteStream, Connection {
 /** The engine's connections, as each stream knows them. */
 export interface StreamOwner {
   /** Counts the unsent bytes of all streams. */
-  readonly budget: BufferBudget;
+  readonly buffered: BufferBudget;
   /** How long a peer may take none of the unsent bytes, in milliseconds. */
   readonly writeTimeoutMs: number;
   /** Ends a listener that has waited for its client for too long. Returns true if it did. */

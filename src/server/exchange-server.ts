@@ -12,7 +12,7 @@ import { type Moves, StateMachine } from "../base/state-machine.ts";
 import { within } from "../base/within.ts";
 import type { MessageCounts, OverflowPolicy } from "../channel/context.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
-import { pageFieldsOf } from "../request/access.ts";
+import { corsFieldsOf } from "../request/access.ts";
 import { type Access, toAccess } from "../request/access-rules.ts";
 import type { Client } from "../request/client.ts";
 import type { ErrorReporter } from "../request/context.ts";
@@ -71,7 +71,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   readonly clock: Clock;
   readonly flusher: Flusher = new Flusher(setImmediate, (error) => this.report(error, { source: "connection" }));
   readonly report: ErrorReporter;
-  readonly budget: BufferBudget;
+  readonly buffered: BufferBudget;
   readonly received: BufferBudget;
   readonly http: Http1Context["http"];
   readonly webSocket: ServerLimits;
@@ -110,8 +110,8 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     this.#observer = new Observer(shownAs ?? this, options, clock, this.debug);
     this.report = this.#observer.report;
     this.messages = this.#observer.counts.messages;
-    this.budget = new BufferBudget(limits.maxTotalBufferedBytes);
-    this.#slowChannels = new SlowChannels(this.budget);
+    this.buffered = new BufferBudget(limits.maxTotalBufferedBytes);
+    this.#slowChannels = new SlowChannels(this.buffered);
     this.received = new BufferBudget(limits.maxTotalReceivedBytes);
     this.received.onExceeded = makeRoomSoon(this.received, () => this.open());
     this.webSocket = limits;
@@ -125,8 +125,8 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     this.proxies = toProxyRules(options, () => this.#source?.isUnix === true, report);
     this.#hasProxyHeaders = (options.proxyProtocol ?? "off") !== "off";
     const isProxy = (address: string): boolean => this.proxies?.isProxy(address) === true;
-    const { flusher, budget, received, debug } = this;
-    this.sessions = new Sessions({ limits, flusher, budget, received, isProxy, debug });
+    const { flusher, buffered, received, debug } = this;
+    this.sessions = new Sessions({ limits, flusher, buffered, received, isProxy, debug });
     this.http = {
       ...limits,
       maxBodyBytesOf: ({ method, target }) => (method === "POST" ? this.sessions.maxPostBytes(target) : undefined),
@@ -216,8 +216,8 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
     this.checkEmpty();
   }
 
-  pageFieldsOf(exchange: Exchange): readonly string[] | undefined {
-    return this.access.cors === undefined ? undefined : pageFieldsOf(new ChannelRequest(exchange, this));
+  corsFieldsOf(exchange: Exchange): readonly string[] | undefined {
+    return this.access.cors === undefined ? undefined : corsFieldsOf(new ChannelRequest(exchange, this));
   }
 
   onRefusal(error: ChannelError): void {
@@ -281,7 +281,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
 
   tickBegins(now: number): void {
     this.#guard(() => this.#source?.tick?.());
-    if (!this.budget.isExceeded) this.#slowChannels.reset();
+    if (!this.buffered.isExceeded) this.#slowChannels.reset();
     else this.#guard(() => this.#slowChannels.tick(this.#channels.snapshot(), now));
   }
 

@@ -5,11 +5,13 @@ import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream
 import type { Socket } from "node:net";
 import type { Timer } from "../base/clock.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
+import { RateLimit } from "../base/rate-limit.ts";
 import { runtime } from "../base/runtime.ts";
-import { Inactivity } from "../transport/http1/inactivity.ts";
+import { LostBytes } from "../transport/http2/lost-bytes.ts";
 import { serveStream } from "../transport/http2/serve-stream.ts";
 import { RESET, type ServerStream } from "../transport/http2/server-stream.ts";
 import { Http2Stream, type Http2StreamOwner } from "../transport/http2/stream.ts";
+import { Inactivity } from "../transport/input/inactivity.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { ExchangeServer } from "./exchange-server.ts";
 import type { Connection } from "./exchange-source.ts";
@@ -24,7 +26,7 @@ export class Http2Connection implements Connection, Http2StreamOwner {
   index: number | undefined = undefined;
   readonly remoteAddress: string | undefined;
   readonly isEncrypted = true;
-  readonly budget: BufferBudget;
+  readonly buffered: BufferBudget;
   readonly writeTimeoutMs: number;
   readonly #server: ExchangeServer;
   readonly #socket: Socket;
@@ -36,9 +38,7 @@ export class Http2Connection implements Connection, Http2StreamOwner {
   readonly #inactivity = new Inactivity();
   /** The number of streams so far. */
   #requests = 0;
-  /** Bytes that the streams have lost so far. */
-  #lostBytes = 0;
-  readonly #maxLostBytes: number;
+  readonly #lost: LostBytes;
   #closeTimer: Timer | undefined;
   #isCalmedDown = false;
 
@@ -51,12 +51,12 @@ export class Http2Connection implements Connection, Http2StreamOwner {
     owner: Http2ConnectionOwner,
   ) {
     this.remoteAddress = remoteAddress;
-    this.budget = server.budget;
+    this.buffered = server.buffered;
     this.writeTimeoutMs = server.limits.writeTimeoutMs;
     this.#server = server;
     this.#socket = socket;
     this.#owner = owner;
-    this.#maxLostBytes = limits.maxSessionBytes / 2;
+    this.#lost = new LostBytes(limits.maxSessionBytes);
     this.#resets = new RateLimit(limits.maxResetsPerSecond);
     this.#controls = new RateLimit(server.limits.maxControlFramesPerSecond);
     const session = performServerHandshake(socket, sessionOptions(server, limits));
@@ -115,10 +115,7 @@ export class Http2Connection implements Connection, Http2StreamOwner {
   streamClosed(stream: Http2Stream): void {
     this.#streams.delete(stream);
     if (stream.wasResetByPeer) this.#reset();
-    // node:http2 (20.20) counts what a stream had not sent at its reset for the whole life of the session, and refuses all new
-    // streams when that is maxSessionBytes. The client comes back on another connection instead.
-    this.#lostBytes += stream.lostBytes;
-    if (this.#lostBytes > this.#maxLostBytes) this.closeSoon();
+    if (stream.lostBytes > 0 && this.#lost.isTooMuchWith(stream.lostBytes)) this.closeSoon();
     if (this.#session.closed && this.#streams.size === 0) this.#awaitEnd();
   }
 
@@ -166,27 +163,6 @@ export class Http2Connection implements Connection, Http2StreamOwner {
   #closed(): void {
     this.#server.clock.clearTimer(this.#closeTimer);
     this.#owner.http2Closed(this);
-  }
-}
-
-/** Counts events within a second from the first of them. */
-class RateLimit {
-  readonly #most: number;
-  #count = 0;
-  #since = 0;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  /** Counts one more. */
-  isExceeded(now: number): boolean {
-    if (Math.abs(now - this.#since) >= 1000) {
-      this.#count = 0;
-      this.#since = now;
-    }
-    this.#count += 1;
-    return this.#count > this.#most;
   }
 }
 

@@ -17,8 +17,8 @@ import { createTls, renewTls, toTlsOptions } from "./tls.ts";
 import { renewedTls, type TlsRenewal, validityWarning } from "./tls-options.ts";
 
 /**
- * A FIN from the client ends its side only: the answer to what it asked still goes out. Keep-alive probes find peers that
- * vanished without a FIN where nothing is sent that would miss an answer.
+ * A FIN from the client ends its side only: the answer to its request still goes out. Keep-alive probes find peers that
+ * vanished without a FIN while the server has nothing to send.
  */
 const SOCKET_SETTINGS = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
 
@@ -63,7 +63,7 @@ export class Listener implements EngineListener {
     this.#connections = new Connections(server, tls === undefined ? "atAccept" : "beforeTls");
     const front = toProxyFront(options, server.proxies?.isProxy, this.#tls, this.#connections);
     this.#connections.front = front;
-    // Last of all that may throw: the socket that systemd passes can be taken once.
+    // The last call that may throw: the socket that systemd passes can be taken only once.
     this.#address = toAddress(options, process.env, process.pid);
     const onSocket = (socket: Socket): void => this.#connections.accept(socket);
     this.#isTlsBehindHeader = front?.tlsServer !== undefined;

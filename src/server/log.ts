@@ -1,5 +1,5 @@
-// Writes the log, in the shape of pino's loggers, and reports errors. Nothing is logged per request, connection or channel:
-// `diagnostics.ts` is for that. Lines that clients can cause at will are limited (`base/log-limit.ts`).
+// Writes the log, in the shape of pino's loggers, and reports errors. Requests, connections and channels are not logged:
+// `diagnostics.ts` publishes them. Lines that clients can cause at will are limited (`base/log-limit.ts`).
 
 import { ChannelError } from "../base/errors.ts";
 import { guard } from "../base/guard.ts";
@@ -47,7 +47,7 @@ export function logWarn(logger: Logger | undefined, details: object, message: st
   guard(() => (logger === undefined ? console.warn(text) : logger.warn(details, text)), ignore);
 }
 
-/** Logs at `info`; only to a logger, because a library does not print unasked. Never throws. */
+/** Logs at `info`, only to a logger: a library prints nothing that nobody asked for. Never throws. */
 export function logInfo(logger: Logger | undefined, details: object, message: string): void {
   guard(() => logger?.info(details, `unichannel: ${message}`), ignore);
 }

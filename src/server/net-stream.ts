@@ -196,7 +196,7 @@ export class NetStream implements EngineStream {
     const queue = this.#queue;
     if (queue === undefined) return;
     const bytes = this.bufferedAmount + this.pinnedBytes;
-    this.#owner.budget.change(queue.counted, bytes);
+    this.#owner.buffered.change(queue.counted, bytes);
     queue.counted = bytes;
   }
 }

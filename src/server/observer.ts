@@ -40,7 +40,7 @@ interface Begun<Subject> {
   readonly at: number;
 }
 
-/** An end is published only if its topic, or that of the beginning, had subscribers at the beginning: else it is not kept. */
+/** An end is published only if its topic, or that of the beginning, had subscribers at the beginning: otherwise no data is kept. */
 export class Observer {
   readonly counts: ServerCounts = new ServerCounts();
   readonly report: ErrorReporter;

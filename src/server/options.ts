@@ -204,7 +204,7 @@ export interface ServeOptions<Attachment = unknown> extends Partial<ServerLimits
 interface Option {
   /** Throws BAD_OPTION for a wrong value. */
   readonly check: ValueCheck;
-  /** Undefined if the option is off, or empty, where it is not given. */
+  /** The value where the option is not given; undefined if it is off, or empty, then. */
   readonly default?: number | string | boolean | undefined;
 }
 
@@ -284,7 +284,7 @@ export const LIMITS: ServerLimits = Object.fromEntries(
   OPTIONS.filter(([, { check }]) => check === checkAmount).map(([name, option]) => [name, option.default]),
 ) as Record<keyof ServerLimits, number>;
 
-/** Every limit, with its default where it is not among the options, which have been checked. */
+/** Returns every limit: the option, or else its default. The options have been checked. */
 export function toLimits(options: ServeOptions): ServerLimits {
   const limits: Record<keyof ServerLimits, number> = { ...LIMITS };
   for (const name of Object.keys(LIMITS) as (keyof ServerLimits)[]) limits[name] = options[name] ?? LIMITS[name];

@@ -5,7 +5,7 @@ import { detached } from "../base/bytes.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import { type Logger, logWarn } from "./log.ts";
 
-/** Number of origins and hosts that are logged in the life of a server. Clients can send any. */
+/** Number of origins and hosts that are logged in the life of a server. Clients can send as many as they like. */
 const MAX_NAMED = 100;
 /** Length of the longest value that is logged. A longer one is not an origin or host: RFC 1035 §2.3.4 allows 253 characters. */
 const MAX_CHARS = 300;

@@ -9,8 +9,8 @@ import type { Server } from "./server.ts";
 
 /**
  * Starts a server; resolves when it listens. `serve(handler, options)`; for any Fetch handler `serve({ fetch, ...options })`
- * or `serve(application, options)`. Rejects with Node's own error when the address cannot be had (EADDRINUSE, EACCES), with BAD_OPTION for an
- * option that makes no sense.
+ * or `serve(application, options)`. Rejects with Node's own error when the address cannot be used (EADDRINUSE, EACCES), and with
+ * BAD_OPTION for a wrong option.
  */
 export function serve<Attachment = unknown>(
   handler: Handler<Attachment>,

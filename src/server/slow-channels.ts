@@ -16,8 +16,8 @@ export class SlowChannels {
   /** Channels that hold their share without a break, and since when. */
   #since: ReadonlyMap<TransportChannel, number> | undefined;
 
-  constructor(budget: BufferBudget) {
-    this.#budget = budget;
+  constructor(buffered: BufferBudget) {
+    this.#budget = buffered;
   }
 
   /** Called with each tick while the sum is exceeded. */

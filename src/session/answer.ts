@@ -3,22 +3,23 @@
 import { joinFields, withoutContentFields } from "../codec/field-list.ts";
 import { joinedValues } from "../codec/http1-request.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
-import { type Refusal, refuse as refuseRequest } from "../request/refusal.ts";
+import { type Refusal, refuse } from "../request/refusal.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
 
 /** Answers a method that sessions do not use. Preflights were answered before the handler (`cors.ts`). */
 export function answerOther(request: ChannelRequest, fields: readonly string[]): HttpTransport {
   const allow = ["Allow", "GET, POST, OPTIONS"];
-  if (request.method !== "OPTIONS") return refuse(request, { status: 405, message: "GET or POST", fields: allow });
+  if (request.method !== "OPTIONS")
+    return refuseSession(request, { status: 405, message: "GET or POST", fields: allow });
   const transport = new HttpTransport(request.exchange, PLAIN, joinFields(allow, fields));
   transport.close(1000, "");
   return transport;
 }
 
 /** Answers the request with an error. */
-export function refuse(request: ChannelRequest, refusal: Refusal): HttpTransport {
-  return refuseRequest(request, refusal, refusalFields(request));
+export function refuseSession(request: ChannelRequest, refusal: Refusal): HttpTransport {
+  return refuse(request, refusal, refusalFields(request));
 }
 
 /** The application's fields, without those that describe the content of its own answers. */

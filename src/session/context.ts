@@ -18,7 +18,7 @@ export interface SessionSettings {
 export interface SessionContext {
   readonly flusher: Flusher;
   /** Bytes that all sessions and connections hold for their clients. */
-  readonly budget: BufferBudget;
+  readonly buffered: BufferBudget;
   /** Bytes that all clients have sent and the application has not taken. */
   readonly received: BufferBudget;
   /** Prints a line for NODE_DEBUG; undefined if it is off. */

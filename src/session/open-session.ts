@@ -1,4 +1,4 @@
-// Opens a session for a request, or finds the one whose token it carries. PROTOCOL.md, "Carriers", "POST", "Taking up".
+// Opens a session for a request, or finds the one whose token it carries. PROTOCOL.md, "Carriers", "POST", "Resuming a session".
 // Every request of a session comes through here, after the application's own handler has accepted it.
 
 import { shortToken } from "../base/debug-log.ts";
@@ -18,7 +18,7 @@ import { toRefusal } from "../request/refusal.ts";
 import { ChannelRequest } from "../request/request.ts";
 import type { WebSocketOptions } from "../transport/exchange.ts";
 import { HttpTransport } from "../transport/http/transport.ts";
-import { answerFields, answerOther, refuse } from "./answer.ts";
+import { answerFields, answerOther, refuseSession } from "./answer.ts";
 import { type Carrier, PollCarrier, RECORD_STREAM, StreamCarrier, WebSocketCarrier } from "./carrier.ts";
 import { type AnySessionOptions, checkSessionOptions, type SessionOptions } from "./options.ts";
 import { acceptPost } from "./post.ts";
@@ -30,7 +30,7 @@ import { SessionTransport } from "./transport.ts";
 const LETTERED = new WeakMap<WebSocketOptions, WebSocketOptions>();
 
 /**
- * Opens a session for a request, or takes up the one whose token it carries: a channel that outlives its connection, the same
+ * Opens a session for a request, or resumes the one whose token it carries: a channel that outlives its connection, the same
  * over WebSocket, event stream and poll, with no message lost, duplicated or reordered while it lives (PROTOCOL.md).
  *
  * Every request of a client comes through the handler and here, posted messages too. The first one makes the channel and calls
@@ -86,7 +86,7 @@ function accept(
   } catch (error) {
     const refusal = toRefusal(error);
     if (refusal.code === "FORBIDDEN_ORIGIN") letPageReadRefusal(request);
-    return refuse(request, refusal);
+    return refuseSession(request, refusal);
   }
   return answerOther(request, answerFields(own));
 }
@@ -114,13 +114,16 @@ function acceptCarrier(
   const attempt = query.has("try") ? toCount(query.get("try")!, "try") : undefined;
   // A client that has left cannot switch protocols.
   if (request.isWebSocket && request.exchange.isClientGone)
-    return refuse(request, { status: 400, message: "the client is gone" });
+    return refuseSession(request, { status: 400, message: "the client is gone" });
   if (!request.isWebSocket && query.get("mode") !== "poll" && !request.acceptsEventStream) {
-    return refuse(request, { status: 406, message: "a session's GET accepts text/event-stream, or has mode=poll" });
+    return refuseSession(request, {
+      status: 406,
+      message: "a session's GET accepts text/event-stream, or has mode=poll",
+    });
   }
   const found = token === null ? undefined : find(request, token, handlers, options);
   if (found?.transport.session.isLate(attempt))
-    return refuse(request, { status: 409, message: "a later request has taken the session up" });
+    return refuseSession(request, { status: 409, message: "a later request has resumed the session" });
   if (found?.transport.session.canResume(after)) {
     const isPrompt = query.get("park") === "0";
     found.transport.attach(toCarrier(request, options, own), { after, attempt, isResumed: true, isPrompt });

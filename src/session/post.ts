@@ -18,7 +18,7 @@ import { contextOf } from "../request/context.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import { type HttpTransport, TEXT_PLAIN } from "../transport/http/transport.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
-import { refusalFields, refuse } from "./answer.ts";
+import { refusalFields, refuseSession } from "./answer.ts";
 import { MAX_POSTS, type Post, Posts } from "./posts.ts";
 import type { OpenSession } from "./registry.ts";
 import type { SessionTransport } from "./transport.ts";
@@ -66,12 +66,12 @@ export function acceptPost(
   settings: PostSettings,
 ): TransportChannel | HttpTransport {
   const { from } = settings;
-  if (session === undefined) return refuse(request, { status: 410, message: "no such session" });
-  if (from === 0) return refuse(request, { status: 400, message: "from is 0: records count from 1" });
+  if (session === undefined) return refuseSession(request, { status: 410, message: "no such session" });
+  if (from === 0) return refuseSession(request, { status: 400, message: "from is 0: records count from 1" });
   const { transport, channel } = session;
   transport.posts ??= new Posts();
   if (transport.posts.isFull) {
-    return refuse(request, {
+    return refuseSession(request, {
       status: 429,
       message: `a session has ${MAX_POSTS} POSTs under way at most`,
       fields: RETRY,

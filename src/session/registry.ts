@@ -60,7 +60,7 @@ export interface SessionLimits {
 export interface SessionsOptions {
   readonly limits: SessionLimits;
   readonly flusher: Flusher;
-  readonly budget: BufferBudget;
+  readonly buffered: BufferBudget;
   readonly received: BufferBudget;
   /** True for the address of a proxy, which all clients behind it share. */
   readonly isProxy: (address: string) => boolean;
@@ -76,7 +76,7 @@ const EXTRA_BYTES = 65_536;
 
 export class Sessions implements SessionContext {
   readonly flusher: Flusher;
-  readonly budget: BufferBudget;
+  readonly buffered: BufferBudget;
   readonly received: BufferBudget;
   readonly debug: DebugLog | undefined;
   /** The other processes of the service; undefined where sessions stay in this one. Set before the first session. */
@@ -93,10 +93,10 @@ export class Sessions implements SessionContext {
   readonly #lingering = new Set<string>();
   #onNoneLingers: (() => void) | undefined;
 
-  constructor({ limits, flusher, budget, received, isProxy, debug }: SessionsOptions) {
+  constructor({ limits, flusher, buffered, received, isProxy, debug }: SessionsOptions) {
     this.#limits = limits;
     this.flusher = flusher;
-    this.budget = budget;
+    this.buffered = buffered;
     this.received = received;
     this.#isProxy = isProxy;
     this.debug = debug;

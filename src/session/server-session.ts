@@ -31,11 +31,11 @@ export class ServerSession extends Session<KeptRecord> {
   /** The number of the last record for which the client was asked to acknowledge at once. */
   #askedFor: number | undefined;
 
-  constructor(token: string, settings: SessionSettings, { budget, received }: SessionContext) {
+  constructor(token: string, settings: SessionSettings, { buffered, received }: SessionContext) {
     super();
     this.token = token;
     this.settings = settings;
-    this.#budget = budget;
+    this.#budget = buffered;
     this.incoming = new Incoming(received);
   }
 

@@ -9,7 +9,7 @@ import type { Environment } from "../client/environment.ts";
 import type { WithCodec } from "../codec/message-codec.ts";
 import type { ErrorReporter } from "../request/context.ts";
 import type { Handler } from "../request/handle.ts";
-import { checkHandler, toGraceMs } from "../server/check-options.ts";
+import { checkRequestHandler, toGraceMs } from "../server/check-options.ts";
 import { type FetchHandler, SERVE_CHECKS, type ServeOptions } from "../server/options.ts";
 import { toHandler } from "../server/serve.ts";
 import type { Server } from "../server/server.ts";
@@ -120,7 +120,7 @@ export function testServer<Attachment = unknown>(
   handler: Handler<Attachment> | { readonly fetch: FetchHandler },
   options: TestServerOptions<Attachment> = {},
 ): TestServer {
-  checkHandler("testServer", handler);
+  checkRequestHandler("testServer", handler);
   checkOptions("testServer", options, TEST_OPTIONS);
   return new MemoryServer(toHandler(handler as Handler), options);
 }

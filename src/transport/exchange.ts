@@ -64,7 +64,7 @@ export interface Exchange {
   /** Receives the events of the connection. */
   listener: ExchangeListener | undefined;
   /** CORS fields of every response, in addition to its own: with them a page of another origin may read it. */
-  pageFields: readonly string[] | undefined;
+  corsFields: readonly string[] | undefined;
   /** Fields of the channel's options: a refusal of this request has them, too, except those that describe content. */
   refusalFields: readonly string[];
 

@@ -23,8 +23,8 @@ function bench(receive: Receiver["receive"] = () => undefined): Bench {
     },
   };
   const source = { pause: () => told.push("pause"), resume: () => told.push("resume") };
-  const budget = new BufferBudget(Number.POSITIVE_INFINITY);
-  const inbox = new Inbox(receiver, source, budget, { inboxEnded: () => told.push("ended") });
+  const buffered = new BufferBudget(Number.POSITIVE_INFINITY);
+  const inbox = new Inbox(receiver, source, buffered, { inboxEnded: () => told.push("ended") });
   return { inbox, told, got };
 }
 

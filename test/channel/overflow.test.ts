@@ -54,13 +54,13 @@ interface Bench {
   readonly reports: unknown[];
 }
 
-function bench(onOverflow: OverflowPolicy, budget = new BufferBudget(TOTAL)): Bench {
+function bench(onOverflow: OverflowPolicy, buffered = new BufferBudget(TOTAL)): Bench {
   const wire = new Wire();
   const reports: unknown[] = [];
   const context = {
     clock: new VirtualClock(),
     report: (error: unknown) => reports.push(error),
-    budget,
+    buffered,
     messages: { received: 0, sent: 0 },
     channelOverflowed: () => {},
     channelOpened: () => {},
@@ -115,9 +115,9 @@ describe("maxBufferedBytes", () => {
 describe("maxTotalBufferedBytes", () => {
   /** Twenty others hold so much together. */
   function othersHold(total: number): BufferBudget {
-    const budget = new BufferBudget(TOTAL);
-    for (let i = 0; i < 20; i++) budget.change(0, total / 20);
-    return budget;
+    const buffered = new BufferBudget(TOTAL);
+    for (let i = 0; i < 20; i++) buffered.change(0, total / 20);
+    return buffered;
   }
 
   it("ends no channel while no more than that is unsent", () => {
@@ -128,22 +128,22 @@ describe("maxTotalBufferedBytes", () => {
   });
 
   it("beyond it, closes or drops for channels that hold an equal part, and for none below", () => {
-    const budget = othersHold(TOTAL + 20);
-    const closing = bench("close", budget);
+    const buffered = othersHold(TOTAL + 20);
+    const closing = bench("close", buffered);
     closing.wire.stuck = TOTAL / 20 - 1;
     assert.equal(closing.channel.publicChannel.send("x"), true);
     closing.wire.stuck = TOTAL / 20;
     assert.equal(closing.channel.publicChannel.send("x"), false);
     assertTooSlow(closing, /maxTotalBufferedBytes/);
-    const dropping = bench("drop", budget);
+    const dropping = bench("drop", buffered);
     dropping.wire.stuck = TOTAL / 20;
     assert.equal(dropping.channel.publicChannel.send("x"), false);
     assert.equal(dropping.channel.isOpen, true);
   });
 
   it("beyond it, counts a message of more than 16 KiB before it is sent, unless it goes to many", () => {
-    const budget = othersHold(TOTAL + 20);
-    const keepsUp = bench("close", budget);
+    const buffered = othersHold(TOTAL + 20);
+    const keepsUp = bench("close", buffered);
     assert.equal(keepsUp.channel.publicChannel.send("x".repeat(16_384)), true);
     assert.equal(keepsUp.channel.publicChannel.send(prepare("x".repeat(16_385))), true);
     assert.equal(keepsUp.channel.publicChannel.send("x".repeat(16_385)), false);
@@ -153,13 +153,13 @@ describe("maxTotalBufferedBytes", () => {
   });
 
   it("ends a channel that holds its part for 5 s and is sent nothing more; not one that takes it meanwhile", () => {
-    const budget = othersHold(TOTAL + 20);
-    const slowChannels = new SlowChannels(budget);
+    const buffered = othersHold(TOTAL + 20);
+    const slowChannels = new SlowChannels(buffered);
     const [stuck, slow, below, dropping] = [
-      bench("close", budget),
-      bench("close", budget),
-      bench("close", budget),
-      bench("drop", budget),
+      bench("close", buffered),
+      bench("close", buffered),
+      bench("close", buffered),
+      bench("drop", buffered),
     ];
     const all = [stuck, slow, below, dropping].map(({ channel }) => channel);
     stuck.wire.stuck = slow.wire.stuck = dropping.wire.stuck = TOTAL / 20;
@@ -173,7 +173,7 @@ describe("maxTotalBufferedBytes", () => {
     slowChannels.tick(all, 6000);
     assertTooSlow(stuck, /maxTotalBufferedBytes/);
     assert.ok([slow, below, dropping].every(({ channel }) => channel.isOpen));
-    budget.change(TOTAL / 20 + 1, 0);
+    buffered.change(TOTAL / 20 + 1, 0);
     slowChannels.tick(all, 20_000);
     assert.ok(
       [slow, below, dropping].every(({ channel }) => channel.isOpen),
@@ -189,14 +189,14 @@ describe("maxTotalBufferedBytes", () => {
   });
 
   it("counts the messages that wait behind a stream, until they are dropped", async () => {
-    const budget = new BufferBudget(TOTAL);
-    const { channel } = bench("close", budget);
+    const buffered = new BufferBudget(TOTAL);
+    const { channel } = bench("close", buffered);
     channel.publicChannel.send(new ReadableStream({}));
-    assert.equal(budget.bytes, 0);
+    assert.equal(buffered.bytes, 0);
     channel.publicChannel.send("x".repeat(100));
     channel.publicChannel.send("x".repeat(100));
-    assert.equal(budget.bytes, 200);
+    assert.equal(buffered.bytes, 200);
     channel.transportClosed({ by: "network", code: 1006, reason: "", name: "abnormal" });
-    assert.equal(budget.bytes, 0);
+    assert.equal(buffered.bytes, 0);
   });
 });

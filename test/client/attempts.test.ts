@@ -1,5 +1,5 @@
-// Late requests of a client's own past (PROTOCOL.md, "Taking up", 2): what a client gave up may reach the server later, and
-// replace what it is on. Only somebody else's take-up ends a connection.
+// Late requests of a client's own past (PROTOCOL.md, "Resuming a session", 2): what a client gave up may reach the server later, and
+// replace what it is on. A connection ends only if another client has resumed its session.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

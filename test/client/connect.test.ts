@@ -109,7 +109,7 @@ describe("On a WebSocket a connection", () => {
     assert.equal(network.socket().query, "?session=T2&after=1");
   });
 
-  it("treats a `first` beyond its next number as a lost session (Taking up, 3)", async () => {
+  it("treats a `first` beyond its next number as a lost session (Resuming a session, 3)", async () => {
     const network = new Network();
     const connection = await network.opened("websocket");
     const opened = openings(connection);

@@ -33,12 +33,13 @@ async function saidAfter(acknowledged: number): Promise<unknown[]> {
   const endpoint = endpointOf("http://x/", { WebSocket: Socket as WebSocketConstructor });
   const told = { onStart() {}, onAlive() {}, onRecord() {}, onEnd() {} };
   const time = { now: () => 0, after: () => () => {}, delay: () => 0 };
-  const carrier = startWebSocket({ endpoint, ...time, ...told, resumption: () => ({ session: "T", after: "0" }) });
-  await until(() => isMade, "the WebSocket is made");
   const session = new ClientSession();
+  const resumption = (): Record<string, string> => ({ session: "T", after: "0" });
+  const carrier = startWebSocket({ endpoint, session, ...time, ...told, resumption });
+  await until(() => isMade, "the WebSocket is made");
   for (const data of ["a", "b", "c"]) session.send({ type: "message", data });
   session.acknowledge(acknowledged);
-  carrier.begin(session, OPEN);
+  carrier.begin(OPEN);
   return sent;
 }
 

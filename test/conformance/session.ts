@@ -421,7 +421,7 @@ export function sessionConformance(
       });
     }
 
-    it("§26: counts only what has taken the session up: a refused one, and one of no session, do not", async (t) => {
+    it("§26: counts only requests that have resumed the session, not a refused one or one of no session", async (t) => {
       const endpoint = await start(t);
       const open = opened(await poll(t, endpoint, { try: 1 }));
       assert.equal(await statusOf(t, endpoint, "poll", { session: open.session, after: "x", try: 9 }), 400);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Group, type GroupOwner } from "../../src/group/group.ts";
 import { Member } from "../../src/group/member.ts";
-import { type BackplaneListener, createChannelStore, MemoryBackplane } from "../../src/index.ts";
+import { type BackplaneListener, createChannelStore, MemoryBackplane, type SendData } from "../../src/index.ts";
 import { MemoryChannel } from "../support/memory-channel.ts";
 import { until } from "../support/wait.ts";
 
@@ -113,6 +113,23 @@ describe("a member", () => {
     assert.deepEqual([store.size("a"), store.broadcast("b", "x"), ends.length], [1, 1, 1]);
     for (const end of ends) end();
     assert.deepEqual(store.groups(), []);
+  });
+
+  it("may be a channel of another implementation, which is sent the messages in the form that its own send takes", async () => {
+    const [inner, withIds] = [new MemoryChannel(), new MemoryChannel()];
+    const wrap = ({ channel }: MemoryChannel) => ({
+      isOpen: true,
+      transport: channel.transport,
+      send: (data: SendData) => channel.send(data),
+      onClose: () => () => {},
+    });
+    const store = createChannelStore();
+    store.addToGroup("a", wrap(inner) as never);
+    store.addToGroup("a", wrap(withIds) as never, undefined, { ids: true });
+    const { id } = await store.publish("a", "one");
+    store.broadcast("a", "two");
+    assert.deepEqual(inner.take(), ["one", "two"]);
+    assert.deepEqual(withIds.take(), [JSON.stringify({ group: "a", id, data: "one" }), "two"]);
   });
 
   it("a channel of another implementation is asked once, however often it leaves and joins, and is removed from groups that it joins while it ends", () => {

@@ -130,7 +130,7 @@ describe("NODE_DEBUG=unichannel", () => {
       `session ${token} lost its carrier: websocket, by the network, 1006 abnormal`,
       `session ${token} resumed: carrier changes from websocket to sse, asked for what follows 1, 1 replayed, 2 received, try 0`,
       `session ${token} resumed: carrier changes from sse to poll, asked for what follows 1, 1 replayed, 2 received, try 7`,
-      "request refused: GET /session from 127.0.0.1: 409 a later request has taken the session up",
+      "request refused: GET /session from 127.0.0.1: 409 a later request has resumed the session",
       `session ${token} closed: by the client, 1000 normal, "done"`,
       "request refused: POST /session from 127.0.0.1: 410 no such session",
       `session ${token} not resumed: unknown, expired, of another identity or of another path; the client gets a new one`,

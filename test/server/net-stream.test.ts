@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from "node:test";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import type { Piece } from "../../src/base/bytes.ts";
 import { runtime } from "../../src/base/runtime.ts";
-import { toHandlers } from "../../src/server/bun/listener.ts";
+import { toSocketHandlers } from "../../src/server/bun/listener.ts";
 import { bunApi } from "../../src/server/bun/sockets.ts";
 import { BunStream } from "../../src/server/bun/stream.ts";
 import type { EngineStream, StreamOwner } from "../../src/server/engine-stream.ts";
@@ -25,7 +25,7 @@ const MUCH = 24 * MIB;
 interface Pair {
   readonly stream: EngineStream;
   readonly peer: Socket;
-  readonly budget: BufferBudget;
+  readonly buffered: BufferBudget;
   /** The calls of the stream's listener, in order. */
   readonly told: string[];
 }
@@ -56,7 +56,7 @@ const listenOnTls: Listen = async (t, owner, onStream) => {
 const listenOnBun: Listen = async (t, owner, onStream) => {
   const listening = bunApi().listen<BunStream>({
     ...{ hostname: "127.0.0.1", port: 0, allowHalfOpen: true },
-    socket: toHandlers(
+    socket: toSocketHandlers(
       (socket) => onStream(new BunStream(socket, owner)),
       (error) => assert.fail(error),
     ),
@@ -72,13 +72,13 @@ const STREAMS: Readonly<Record<string, Listen>> =
 async function pairOver(
   listen: Listen,
   t: TestContext,
-  budget: BufferBudget,
+  buffered: BufferBudget,
   connectTo: (port: number) => Socket = (port) => connect(port, "127.0.0.1"),
 ): Promise<Pair> {
   const told: string[] = [];
   const accepted = deferred<EngineStream>();
   const owner: StreamOwner = {
-    ...{ budget, writeTimeoutMs: WRITE_TIMEOUT_MS },
+    ...{ buffered, writeTimeoutMs: WRITE_TIMEOUT_MS },
     tickListener: () => false,
     streamClosed: () => told.push("streamClosed"),
   };
@@ -97,7 +97,7 @@ async function pairOver(
   t.after(() => peer.destroy());
   const stream = await within(accepted.promise, () => "the connection");
   t.after(() => stream.destroy());
-  return { stream, peer, budget, told };
+  return { stream, peer, buffered, told };
 }
 
 /** Everything that `peer` gets until it has `size` bytes. */
@@ -156,7 +156,7 @@ describe("NetStream over TLS", { skip: noCertificate }, () => {
 
 for (const [name, listen] of Object.entries(STREAMS)) {
   const isNet = name === "NetStream";
-  const pair = (t: TestContext, budget = new BufferBudget(MIB)): Promise<Pair> => pairOver(listen, t, budget);
+  const pair = (t: TestContext, buffered = new BufferBudget(MIB)): Promise<Pair> => pairOver(listen, t, buffered);
   describe(name, () => {
     it("delivers in order what is larger than a slice, whatever it is made of", async (t) => {
       const { stream, peer, told } = await pair(t);
@@ -185,7 +185,7 @@ for (const [name, listen] of Object.entries(STREAMS)) {
     it("tells how much the peer has not taken: 0 for one that keeps up", {
       skip: isNet && lacks("writes that the system takes at once"),
     }, async (t) => {
-      const { stream, peer, budget } = await pair(t);
+      const { stream, peer, buffered } = await pair(t);
       stream.write("x");
       assert.equal(stream.bufferedAmount, 0);
       for (let i = 0; i < MUCH / MIB; i++) stream.write(Buffer.alloc(MIB));
@@ -194,49 +194,49 @@ for (const [name, listen] of Object.entries(STREAMS)) {
       assert.ok(stuck > 0 && stuck < MUCH, String(stuck));
       stream.write("12345");
       assert.equal(stream.bufferedAmount, stuck + 5);
-      assert.equal(budget.bytes, stuck + 5 + stream.pinnedBytes);
+      assert.equal(buffered.bytes, stuck + 5 + stream.pinnedBytes);
       await readAll(peer, MUCH + 6);
       await until(() => stream.bufferedAmount === 0, "all is taken");
-      assert.equal(budget.bytes, 0);
+      assert.equal(buffered.bytes, 0);
     });
 
     it("counts a partly sent message whole, because all of it is kept in memory", {
       skip: isNet && lacks("small buffers of the system"),
     }, async (t) => {
-      const { stream, peer, budget } = await pair(t);
+      const { stream, peer, buffered } = await pair(t);
       stream.write(Buffer.alloc(MUCH));
-      assert.equal(budget.bytes, MUCH);
+      assert.equal(buffered.bytes, MUCH);
       await readSome(peer, 8 * MIB);
       await settled(() => stream.bufferedAmount);
       assert.ok(stream.bufferedAmount > 0 && stream.bufferedAmount < MUCH - 8 * MIB, String(stream.bufferedAmount));
       assert.equal(stream.bufferedAmount + stream.pinnedBytes, MUCH);
-      assert.equal(budget.bytes, MUCH);
+      assert.equal(buffered.bytes, MUCH);
       // Later output does not keep it longer.
       stream.write(Buffer.alloc(MUCH));
       await readSome(peer, MUCH);
       await settled(() => stream.bufferedAmount);
-      assert.equal(budget.bytes, MUCH);
+      assert.equal(buffered.bytes, MUCH);
       peer.on("data", () => {});
       peer.resume();
       await until(() => stream.bufferedAmount === 0, "all is taken");
-      assert.equal(budget.bytes, 0);
+      assert.equal(buffered.bytes, 0);
     });
 
     it("drops unsent bytes when it is destroyed, also from the server's sum", {
       skip: isNet && lacks("sockets that are closed without an error"),
     }, async (t) => {
-      const budget = new BufferBudget(MIB);
-      const one = await pair(t, budget);
-      const other = await pair(t, budget);
+      const buffered = new BufferBudget(MIB);
+      const one = await pair(t, buffered);
+      const other = await pair(t, buffered);
       one.stream.write(Buffer.alloc(MUCH));
       other.stream.write(Buffer.alloc(MUCH));
-      assert.equal(budget.bytes, 2 * MUCH);
+      assert.equal(buffered.bytes, 2 * MUCH);
       one.stream.destroy();
       await until(() => one.told.includes("streamClosed"), "it is closed");
       assert.equal(one.stream.bufferedAmount, 0);
-      assert.equal(budget.bytes, MUCH);
+      assert.equal(buffered.bytes, MUCH);
       assert.deepEqual(one.told, ["closed", "streamClosed"]);
-      assert.equal(budget.isShareSpent(other.stream.bufferedAmount), true);
+      assert.equal(buffered.isShareSpent(other.stream.bufferedAmount), true);
     });
 
     it("drops a peer that takes nothing for writeTimeoutMs", async (t) => {

@@ -1,4 +1,4 @@
-// Requests that arrive late: the attempt number, `try`, tells them from the newest one (PROTOCOL.md, "Taking up").
+// Requests that arrive late: the attempt number, `try`, tells them from the newest one (PROTOCOL.md, "Resuming a session").
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

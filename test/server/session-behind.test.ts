@@ -209,14 +209,14 @@ describe("the messages that sessions hold for slow receivers", () => {
   it("are bounded by maxTotalReceivedBytes for all together: the session that holds most waits", async (t) => {
     const gate = deferred();
     const site = await sessionSite(t, { message: () => gate.promise }, {}, { maxTotalReceivedBytes: 2 * 1024 * 1024 });
-    const { received: budget } = (site.site.server as EngineServer).exchanges;
+    const { received: buffered } = (site.site.server as EngineServer).exchanges;
     let sent = 0;
     for (let i = 0; i < 5; i++) {
       const socket = await SocketClient.open(t, site.endpoint);
       await socket.opened();
       sent += await socket.ws.raw.clog((n) => socket.send(text(`${n} ${"x".repeat(60_000)}`)));
       // One alone may hold 1 MiB. Each is looked at after a message that it has, and has up to 128 KiB in its inbox.
-      assert.ok(budget.bytes < (3 * 1024 + 128 * i) * 1024, `${budget.bytes} of ${i + 1}`);
+      assert.ok(buffered.bytes < (3 * 1024 + 128 * i) * 1024, `${buffered.bytes} of ${i + 1}`);
     }
     gate.resolve();
     await until(() => site.received.length === sent, "all were taken");
@@ -227,14 +227,14 @@ describe("the messages that sessions hold for slow receivers", () => {
     const { site, socket } = await sessionOfSocket(t, { message: () => gate.promise });
     socket.send(...MANY);
     await heard(socket);
-    const { received: budget } = (site.site.server as EngineServer).exchanges;
-    assert.ok(budget.bytes > 100 * 1024, `${budget.bytes}`);
+    const { received: buffered } = (site.site.server as EngineServer).exchanges;
+    assert.ok(buffered.bytes > 100 * 1024, `${buffered.bytes}`);
     gate.resolve();
     await until(() => site.received.length === MANY.length, "all were taken");
-    assert.equal(budget.bytes, 0);
+    assert.equal(buffered.bytes, 0);
     socket.send(text("a"), text("b"));
     site.channel.terminate();
-    assert.equal(budget.bytes, 0);
+    assert.equal(buffered.bytes, 0);
   });
 });
 

@@ -55,7 +55,7 @@ describe("sessions whose clients read and never acknowledge", () => {
     const limit = 8 * MIB;
     const echo: SessionHandlers = { message: (message, channel) => void channel.send(message) };
     const site = await sessionSite(t, echo, {}, { maxTotalBufferedBytes: limit });
-    const { budget } = (site.site.server as EngineServer).exchanges;
+    const { buffered } = (site.site.server as EngineServer).exchanges;
     const good = await SocketClient.open(t, site.endpoint);
     await good.opened();
     let ended = 0;
@@ -65,12 +65,12 @@ describe("sessions whose clients read and never acknowledge", () => {
       await socket.opened();
       socket.send({ type: "message", data: new Uint8Array(4_000_000) });
       const { length } = site.calls;
-      await until(() => site.calls.length > length || budget.bytes > 0, "it was received");
+      await until(() => site.calls.length > length || buffered.bytes > 0, "it was received");
       good.send(text(`${i}`), ack(i));
       await until(() => site.calls.includes(`receive ${i}`), "the good one is served");
       ended = site.calls.filter((call) => call.startsWith("close server 4408")).length;
       // One message beyond it, and what its connection has not taken of it.
-      assert.ok(budget.bytes <= limit + 2 * 4_100_000, `${budget.bytes}`);
+      assert.ok(buffered.bytes <= limit + 2 * 4_100_000, `${buffered.bytes}`);
     }
     assert.ok(ended >= 8, `${ended} were ended`);
     assert.equal(site.channels[0]!.isOpen, true);
@@ -79,7 +79,7 @@ describe("sessions whose clients read and never acknowledge", () => {
 
   it("free everything that they kept as soon as they are ended", async (t) => {
     const site = await sessionSite(t, {}, { maxBufferedBytes: MIB });
-    const { budget } = (site.site.server as EngineServer).exchanges;
+    const { buffered } = (site.site.server as EngineServer).exchanges;
     const socket = await SocketClient.open(t, site.endpoint);
     await socket.opened();
     for (let i = 0; i < 2; i++) assert.equal(site.channel.send("x".repeat(MIB / 2)), true);
@@ -87,7 +87,7 @@ describe("sessions whose clients read and never acknowledge", () => {
     assert.equal(site.channel.send("x"), false);
     // Its connection is still there, waits for the closing handshake, and keeps the channel.
     assert.equal(site.channel.bufferedAmount, 0);
-    await until(() => budget.bytes < MIB, "the sum knows it");
+    await until(() => buffered.bytes < MIB, "the sum knows it");
     site.site.takeReports();
   });
 });
@@ -317,10 +317,10 @@ describe("the memory that a session keeps", () => {
     for (let i = 0; i < 2; i++) await socket.record();
     assert.equal(site.channel.bufferedAmount, 3000);
     assert.equal(site.site.server.stats().bufferedBytes, 3000);
-    const { budget } = (site.site.server as EngineServer).exchanges;
-    assert.equal(budget.bytes, 3000);
+    const { buffered } = (site.site.server as EngineServer).exchanges;
+    assert.equal(buffered.bytes, 3000);
     socket.send(ack(2));
     await until(() => site.channel.bufferedAmount === 0, "it is acknowledged");
-    assert.equal(budget.bytes, 0);
+    assert.equal(buffered.bytes, 0);
   });
 });

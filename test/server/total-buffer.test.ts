@@ -112,15 +112,15 @@ describe("maxTotalBufferedBytes", () => {
     const site = await serving(t, ({ path }) => (path === "/small" ? "ok" : "x".repeat(MIB)), {
       maxTotalBufferedBytes: 2 * MIB,
     });
-    const { budget } = (site.server as EngineServer).exchanges;
+    const { buffered } = (site.server as EngineServer).exchanges;
     const get = (path: string) => site.request(`GET ${path} HTTP/1.1`);
     assert.equal((await get("/large")).status, 200);
-    for (let i = 0; i < 8; i++) budget.change(0, MIB / 4 + 1);
-    assert.equal(budget.isExceeded, true);
+    for (let i = 0; i < 8; i++) buffered.change(0, MIB / 4 + 1);
+    assert.equal(buffered.isExceeded, true);
     const refused = await get("/large");
     assert.deepEqual([refused.status, refused.headers.get("retry-after")], [503, ["1"]]);
     assert.equal((await get("/small")).status, 200);
-    for (let i = 0; i < 8; i++) budget.change(MIB / 4 + 1, 0);
+    for (let i = 0; i < 8; i++) buffered.change(MIB / 4 + 1, 0);
     assert.equal((await get("/large")).status, 200);
   });
 });

@@ -41,7 +41,7 @@ export class MemoryChannel {
     const context: ChannelContext = {
       clock: systemClock,
       report: (error: unknown) => this.reports.push(error),
-      budget: new BufferBudget(Number.POSITIVE_INFINITY),
+      buffered: new BufferBudget(Number.POSITIVE_INFINITY),
       received: new BufferBudget(Number.POSITIVE_INFINITY),
       messages: { received: 0, sent: 0 },
       channelOverflowed() {},

@@ -22,7 +22,7 @@ export class MemoryExchange implements Exchange {
   readonly bufferedAmount = 0;
   isClientGone = false;
   listener: ExchangeListener | undefined;
-  pageFields: readonly string[] | undefined;
+  corsFields: readonly string[] | undefined;
   refusalFields: readonly string[] = [];
   /** The response so far; undefined before it has begun. */
   response: ResponseHead | undefined;

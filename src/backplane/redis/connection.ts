@@ -34,7 +34,7 @@ const WRONG_SERVER = /^(?:READONLY|LOADING|MASTERDOWN)\b/;
 export class RedisLink {
   readonly #client: RedisClient;
   readonly #options: RedisLinkOptions;
-  /** Resolves when the first attempt has succeeded or failed. Commands of the first moment wait for it. */
+  /** Resolves when the first attempt has succeeded or failed. Commands that are sent before wait for it. */
   readonly firstAttempt: Promise<void>;
   #attempted!: () => void;
   #connection: Connection | undefined;

@@ -8,7 +8,7 @@ import type { RedisLink } from "./connection.ts";
 import type { RedisKeys } from "./keys.ts";
 
 export interface RedisPresenceOptions extends PresenceOptions {
-  /** Called when this process was taken for dead, or when the server has lost it. */
+  /** Called when other processes took this one for dead, or when the server has lost its key. */
   readonly onForgotten: () => void;
 }
 

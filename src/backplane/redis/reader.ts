@@ -206,7 +206,7 @@ export class RedisReader {
     if (isEmptied) onEmptied();
   }
 
-  /** Passes a new generation each time: this process may be the one that finds the old one gone. */
+  /** Passes a new generation each time: this process may be the first to find that the server has lost the old one. */
   #readServer(): Promise<ServerFacts> {
     return readServer(this.#link, this.#options.generationKey, randomUUID());
   }
@@ -222,7 +222,7 @@ export class RedisReader {
     if (this.#subscriptions.get(key) === subscription) subscription.listener.gap();
   }
 
-  /** Delivers up to the first entry that is not the next one, unless the server was verified just before. */
+  /** Delivers entries up to the first missing number; beyond it only if the server was verified just before. */
   async #deliver(
     subscription: Subscription,
     entries: readonly RawEntry[],

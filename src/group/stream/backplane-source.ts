@@ -53,11 +53,11 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   }
 
   publish(group: string, message: GroupMessage): Promise<string> {
-    return this.prepare(group, message, undefined)();
+    return this.preparePublish(group, message, undefined)();
   }
 
   /** Returns the call that publishes a message. Messages are numbered in the order of the calls of this method. */
-  prepare(group: string, message: GroupMessage, except: AnyChannel | undefined): () => Promise<string> {
+  preparePublish(group: string, message: GroupMessage, except: AnyChannel | undefined): () => Promise<string> {
     this.#number = (this.#number + 1) >>> 0;
     if (except !== undefined) this.#remember(this.#number, except);
     const payload = encodeEnvelope({ origin: this.#origin, number: this.#number, message });

@@ -26,7 +26,7 @@ export interface BackplaneStreamOwner {
   readonly budget: HistoryBudget;
   readonly retries: Retries;
   /** Returns the call that publishes a message. */
-  prepare(group: string, message: GroupMessage, except: AnyChannel | undefined): () => Promise<string>;
+  preparePublish(group: string, message: GroupMessage, except: AnyChannel | undefined): () => Promise<string>;
   /** Asks the backplane for the entries after `since`; an empty string: for all that are kept. */
   readHistory(group: string, since: string): Promise<Replay>;
   /** Returns undefined for an entry that no store has written. */
@@ -60,7 +60,7 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
 
   /** Members that were added before must receive the message, so the subscription has to precede it in the backplane. */
   publish(message: GroupMessage, except: AnyChannel | undefined): Promise<string> {
-    return this.#subscription.whenTried(this.#owner.prepare(this.#group, message, except));
+    return this.#subscription.whenTried(this.#owner.preparePublish(this.#group, message, except));
   }
 
   compareIds(a: string, b: string): number {

@@ -85,7 +85,7 @@ class LocalStream implements GroupStream {
     this.#source = source;
     this.#group = group;
     this.#listener = listener;
-    this.#log = new GroupLog(base, owner.history, owner.budget, ids.compare, () => owner.emptied(group));
+    this.#log = new GroupLog(base, owner.history, owner.budget, ids.compare, () => owner.historyDropped(group));
   }
 
   publish(message: GroupMessage, except: AnyChannel | undefined): Promise<string> {

@@ -6,7 +6,7 @@ import type { Retries } from "./retries.ts";
 
 type Leavable = Pick<Backplane, "enter" | "leave">;
 
-interface Presence {
+interface ListedMember {
   readonly group: string;
   member: BackplaneMember;
   /** The last call for this member. The next one follows it. */
@@ -18,7 +18,7 @@ export class PresenceKeeper {
   readonly #backplane: Leavable;
   readonly #retries: Retries;
   readonly #report: (error: unknown, group: string) => void;
-  readonly #byKey = new Map<string, Presence>();
+  readonly #byKey = new Map<string, ListedMember>();
 
   constructor(backplane: Leavable, retries: Retries, report: (error: unknown, group: string) => void) {
     this.#backplane = backplane;
@@ -27,18 +27,18 @@ export class PresenceKeeper {
   }
 
   enter(group: string, member: BackplaneMember): void {
-    const presence = this.#byKey.get(member.key) ?? { group, member, done: Promise.resolve(), hasLeft: false };
-    presence.member = member;
-    this.#byKey.set(member.key, presence);
-    presence.done = presence.done.then(() => this.#enter(presence));
+    const listed = this.#byKey.get(member.key) ?? { group, member, done: Promise.resolve(), hasLeft: false };
+    listed.member = member;
+    this.#byKey.set(member.key, listed);
+    listed.done = listed.done.then(() => this.#enter(listed));
   }
 
   leave(group: string, key: string): void {
-    const presence = this.#byKey.get(key);
-    if (presence === undefined) return;
+    const listed = this.#byKey.get(key);
+    if (listed === undefined) return;
     this.#byKey.delete(key);
-    presence.hasLeft = true;
-    presence.done = presence.done
+    listed.hasLeft = true;
+    listed.done = listed.done
       .then(() => this.#backplane.leave(group, key))
       .catch((error) => this.#report(error, group));
   }
@@ -57,12 +57,12 @@ export class PresenceKeeper {
     await Promise.all(present.map(({ done }) => done));
   }
 
-  async #enter(presence: Presence): Promise<void> {
-    for (let attempt = 0; !presence.hasLeft && !this.#retries.isClosed; attempt++) {
+  async #enter(listed: ListedMember): Promise<void> {
+    for (let attempt = 0; !listed.hasLeft && !this.#retries.isClosed; attempt++) {
       try {
-        return await this.#backplane.enter(presence.group, presence.member);
+        return await this.#backplane.enter(listed.group, listed.member);
       } catch (error) {
-        this.#report(error, presence.group);
+        this.#report(error, listed.group);
         await this.#retries.pause(attempt).over;
       }
     }

@@ -80,7 +80,7 @@ export interface SourceOwner {
   /** Shared by the logs of all groups. */
   readonly budget: HistoryBudget;
   /** Called when a group's history was dropped to make room for others: without members the group is not needed. */
-  emptied(name: string): void;
+  historyDropped(name: string): void;
   /** `group`: undefined for an error that concerns no group. */
   report(error: unknown, group: string | undefined): void;
 }

@@ -72,7 +72,7 @@ export class FetchExchange extends HostExchange {
   }
 
   protected startBody(head: ResponseHead, length: string | undefined): HostBody {
-    const body = new ResponseStream(this, this.#owner.server.budget);
+    const body = new ResponseStream(this, this.#owner.server.buffered);
     this.#setAnswer(new Response(body.stream, toInit(head, length)));
     return body;
   }

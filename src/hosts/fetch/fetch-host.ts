@@ -3,12 +3,12 @@
 import { ChannelError } from "../../base/errors.ts";
 import { badOption } from "../../base/option-values.ts";
 import type { Handler } from "../../request/handle.ts";
-import { checkHandler } from "../../server/check-options.ts";
-import type { ServerStats } from "../../server/counts.ts";
+import { checkRequestHandler } from "../../server/check-options.ts";
 import { ExchangeServer } from "../../server/exchange-server.ts";
 import type { FetchHandler } from "../../server/options.ts";
 import { toHandler } from "../../server/serve.ts";
-import type { BaseServer, ServerStatus } from "../../server/server.ts";
+import type { BaseServer } from "../../server/server.ts";
+import { HostedServer } from "../hosted-server.ts";
 import {
   checkHostOptions,
   DEFAULT_MAX_UNREAD_BYTES,
@@ -49,7 +49,7 @@ export function createFetchHost(options: HostOptions = {}): FetchHost {
   return new OwnFetchHost(options);
 }
 
-class OwnFetchHost implements FetchHost {
+class OwnFetchHost extends HostedServer implements FetchHost {
   readonly exchanges: ExchangeServer;
   readonly websocket: BunWebSocketHandlers;
   readonly #source: HostSource;
@@ -57,6 +57,7 @@ class OwnFetchHost implements FetchHost {
   readonly #bunSides = new WeakMap<BunServer, ServerSide>();
 
   constructor(options: HostOptions) {
+    super();
     checkHostOptions("createFetchHost", options);
     const { maxUnreadBytes = DEFAULT_MAX_UNREAD_BYTES, ...others } = options;
     this.exchanges = new ExchangeServer(() => undefined, others, { shownAs: this });
@@ -66,14 +67,10 @@ class OwnFetchHost implements FetchHost {
     this.exchanges.start(this.#source);
   }
 
-  get status(): ServerStatus {
-    return this.exchanges.status;
-  }
-
   fetch(
     handler: Handler | { readonly fetch: FetchHandler },
   ): (request: Request, server?: unknown) => Response | Promise<Response> {
-    checkHandler("fetch", handler);
+    checkRequestHandler("fetch", handler);
     const own = toHandler(handler);
     return (request, server) => this.#respond(request, server, own);
   }
@@ -83,20 +80,8 @@ class OwnFetchHost implements FetchHost {
     server: unknown,
     handler: Handler | { readonly fetch: FetchHandler },
   ): Response | Promise<Response> {
-    checkHandler("respond", handler);
+    checkRequestHandler("respond", handler);
     return this.#respond(request, server, toHandler(handler));
-  }
-
-  stats(): ServerStats {
-    return this.exchanges.stats();
-  }
-
-  stop(options?: { readonly graceMs?: number }): Promise<void> {
-    return this.exchanges.stop(options);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.stop();
   }
 
   #respond(request: Request, server: unknown, handler: Handler): Response | Promise<Response> {

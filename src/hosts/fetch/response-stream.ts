@@ -19,9 +19,9 @@ export class ResponseStream implements HostBody {
   #isEnding = false;
   #isOver = false;
 
-  constructor(owner: HostBodyOwner, budget: BufferBudget) {
+  constructor(owner: HostBodyOwner, buffered: BufferBudget) {
     this.#owner = owner;
-    this.#budget = budget;
+    this.#budget = buffered;
     this.stream = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {

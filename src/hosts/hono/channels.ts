@@ -59,7 +59,7 @@ export function openChannel(c: Context, handlers: ChannelHandlers, options: Chan
 }
 
 /**
- * Opens or takes up a session, as `openSession` of "unichannel". Its route is for GET and POST: `app.all`. The body of a POST
+ * Opens or resumes a session, as `openSession` of "unichannel". Its route is for GET and POST: `app.all`. The body of a POST
  * must not have been read before.
  */
 export function openSession<In, Out, Attachment = unknown>(

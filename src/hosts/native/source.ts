@@ -9,8 +9,9 @@ import type { Connection, ExchangeSource } from "../../server/exchange-source.ts
 import type { WebSocketOptions } from "../../transport/exchange.ts";
 import { TEXT_PLAIN } from "../../transport/http/transport.ts";
 import { HostConnection } from "./connection.ts";
+import type { HostWebSocketContext } from "./context.ts";
 import type { HostExchange, HostExchangeOwner } from "./exchange.ts";
-import { HostWebSocket, type HostWebSocketContext } from "./transport.ts";
+import { HostWebSocket } from "./transport.ts";
 
 interface Refusal extends ResponseHead {
   readonly body: string;
@@ -30,8 +31,8 @@ export class HostSource implements ExchangeSource, HostExchangeOwner {
 
   constructor(server: ExchangeServer, maxUnreadBytes: number) {
     this.server = server;
-    const { clock, flusher, budget, received, limits } = server;
-    this.#webSocketContext = { clock, flusher, budget, received, limits, maxUnreadBytes };
+    const { clock, flusher, buffered, received, limits } = server;
+    this.#webSocketContext = { clock, flusher, buffered, received, limits, maxUnreadBytes };
   }
 
   get size(): number {

@@ -4,13 +4,13 @@ import { ChannelError } from "../../base/errors.ts";
 import { badOption } from "../../base/option-values.ts";
 import type { Handler } from "../../request/handle.ts";
 import type { ChannelRequest } from "../../request/request.ts";
-import { checkHandler } from "../../server/check-options.ts";
-import type { ServerStats } from "../../server/counts.ts";
+import { checkRequestHandler } from "../../server/check-options.ts";
 import { ExchangeServer } from "../../server/exchange-server.ts";
 import { logWarn } from "../../server/log.ts";
 import type { FetchHandler } from "../../server/options.ts";
 import { toHandler } from "../../server/serve.ts";
-import type { BaseServer, ServerStatus } from "../../server/server.ts";
+import type { BaseServer } from "../../server/server.ts";
+import { HostedServer } from "../hosted-server.ts";
 import { NodeHost } from "./host.ts";
 import type { HostExchange, NodeRequest, NodeResponse, NodeServer } from "./host-server.ts";
 import { serverOf } from "./known-connections.ts";
@@ -77,11 +77,12 @@ export function requestOf(request: NodeRequest, response: NodeResponse): Channel
   return attached.request(request, response);
 }
 
-class AttachedServer implements Attached {
+class AttachedServer extends HostedServer implements Attached {
   readonly exchanges: ExchangeServer;
   readonly #host: NodeHost;
 
   constructor(server: NodeServer, options: AttachOptions) {
+    super();
     checkServer(server);
     checkAttachOptions(options);
     const before = ATTACHED.get(server);
@@ -95,10 +96,6 @@ class AttachedServer implements Attached {
     this.exchanges.start(this.#host);
   }
 
-  get status(): ServerStatus {
-    return this.exchanges.status;
-  }
-
   request(request: NodeRequest, response: NodeResponse, options: AttachedRequestOptions = {}): ChannelRequest {
     const exchange = this.#toExchange(request, response, options);
     const wasGone = exchange.exchange.isClientGone;
@@ -110,7 +107,7 @@ class AttachedServer implements Attached {
   listener(
     handler: Handler | { readonly fetch: FetchHandler },
   ): (request: NodeRequest, response: NodeResponse) => void {
-    checkHandler("listener", handler);
+    checkRequestHandler("listener", handler);
     const own = toHandler(handler);
     return (request, response) => {
       let exchange: HostExchange;
@@ -127,18 +124,6 @@ class AttachedServer implements Attached {
       else this.#take(exchange);
       this.#follow(exchange, wasGone);
     };
-  }
-
-  stats(): ServerStats {
-    return this.exchanges.stats();
-  }
-
-  stop(options?: { readonly graceMs?: number }): Promise<void> {
-    return this.exchanges.stop(options);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.stop();
   }
 
   /** An exchange whose client had left before it was taken has no end of its own. */

@@ -11,17 +11,17 @@ export class HeldResponse {
   #counted = 0;
   #stalledSince: number | undefined;
 
-  constructor(response: ServerResponse, budget: BufferBudget) {
+  constructor(response: ServerResponse, buffered: BufferBudget) {
     this.#response = response;
-    this.#budget = budget;
+    this.#budget = buffered;
     this.#count(response.writableLength);
   }
 
   /** Called about twice a second. Returns true if the client has taken nothing of it for so long. */
   isStalled(now: number, writeTimeoutMs: number): boolean {
     const bytes = this.#response.writableLength;
-    // While it waits for an earlier response on its connection its client can take nothing.
-    const hasMoved = bytes !== this.#counted || this.#response.socket === null;
+    // While it waits for an earlier response on its connection its client can take nothing. With nothing unsent it has taken all.
+    const hasMoved = bytes === 0 || bytes !== this.#counted || this.#response.socket === null;
     this.#count(bytes);
     if (hasMoved) this.#stalledSince = undefined;
     this.#stalledSince ??= now;

@@ -21,7 +21,8 @@ import { switchingFields } from "../../transport/http1/switching-fields.ts";
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { WebSocketTransport } from "../../transport/websocket/transport.ts";
-import { NodeExchange, type NodeExchangeOwner, type PendingUpgrade } from "./exchange.ts";
+import { NodeExchange } from "./exchange.ts";
+import type { NodeExchangeOwner, OpenExchange, PendingUpgrade } from "./exchange-owner.ts";
 import {
   type HostExchange,
   isHttp2Request,
@@ -43,7 +44,7 @@ const MAX_CLOSING_TURNS = 10;
 /** See `isBodyRead`. */
 const READS_BODIES = Number(process.versions.node.split(".")[0]) >= 26;
 
-type Open = NodeExchange | NodeHttp2Exchange | HostUpgrade | HostHttp2Upgrade | EngineStream;
+type Open = OpenExchange | NodeHttp2Exchange | HostUpgrade | HostHttp2Upgrade | EngineStream;
 
 interface NodeHostOptions {
   readonly isOurs: UpgradeMatcher;
@@ -55,7 +56,7 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
   readonly url = undefined;
   readonly isUnix = false;
   readonly server: ExchangeServer;
-  readonly budget: BufferBudget;
+  readonly buffered: BufferBudget;
   readonly writeTimeoutMs: number;
   readonly #http: NodeServer;
   /** The same, for events that only some of these servers have. */
@@ -77,7 +78,7 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
 
   constructor(server: ExchangeServer, http: NodeServer, { isOurs, onNoConnect }: NodeHostOptions) {
     this.server = server;
-    this.budget = server.budget;
+    this.buffered = server.buffered;
     this.writeTimeoutMs = server.limits.writeTimeoutMs;
     this.#http = http;
     this.#events = http;
@@ -149,11 +150,11 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
     return transport;
   }
 
-  opened(exchange: NodeExchange): void {
+  opened(exchange: OpenExchange): void {
     this.#open.add(exchange);
   }
 
-  closed(exchange: NodeExchange): void {
+  closed(exchange: OpenExchange): void {
     this.#open.delete(exchange);
     this.server.checkEmpty();
   }

@@ -1,10 +1,8 @@
 // The exchange of a request and a response of node:http2: its stream is ours as soon as the route has asked for the request, and
 // the two objects see what happens on it.
 
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
-import { ChannelError } from "../../base/errors.ts";
+import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from "node:http2";
 import { fieldsBeside } from "../../codec/field-list.ts";
-import { ChannelRequest } from "../../request/request.ts";
 import { addressOf } from "../../server/address.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { Connection } from "../../server/exchange-source.ts";
@@ -12,7 +10,9 @@ import { type AdoptedRequest, adoptStream } from "../../transport/http2/adopt-st
 import type { Http2Exchange, OtherApi } from "../../transport/http2/exchange.ts";
 import type { Http2Stream, Http2StreamOwner } from "../../transport/http2/stream.ts";
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
+import { mayBeAnsweredElsewhere } from "./answered-elsewhere.ts";
 import type { HostExchange } from "./host-server.ts";
+import { countLost } from "./lost-bytes.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
 import { usedBody } from "./request-body.ts";
 
@@ -40,7 +40,7 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
   index: number | undefined = undefined;
   readonly remoteAddress: string | undefined;
   readonly isEncrypted: boolean;
-  readonly budget: BufferBudget;
+  readonly buffered: BufferBudget;
   readonly writeTimeoutMs: number;
   readonly exchange: Http2Exchange;
   readonly refusal: Refusal | undefined;
@@ -48,15 +48,18 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
   readonly #request: Http2ServerRequest;
   readonly #response: Http2ServerResponse;
   readonly #stream: Http2Stream;
+  /** Undefined for a stream that was closed before. */
+  readonly #session: ServerHttp2Session | undefined;
 
   constructor(owner: NodeHttp2Owner, { request, response, body }: Http2Messages) {
     this.#owner = owner;
     this.#request = request;
     this.#response = response;
     const { server } = owner;
-    this.budget = server.budget;
+    this.buffered = server.buffered;
     this.writeTimeoutMs = server.limits.writeTimeoutMs;
-    const { session } = request.stream;
+    const session = request.stream.session as ServerHttp2Session | undefined;
+    this.#session = session;
     // A session that is over has no socket.
     this.remoteAddress = session === undefined || session.destroyed ? undefined : addressOf(session.socket);
     this.isEncrypted = session?.encrypted === true;
@@ -101,7 +104,8 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
     this.#stream.destroy();
   }
 
-  streamClosed(): void {
+  streamClosed({ lostBytes }: Http2Stream): void {
+    if (this.#session !== undefined) countLost(this.#session, lostBytes);
     if (this.index !== undefined) this.#owner.http2Closed(this);
   }
 
@@ -127,9 +131,6 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
 
   /** A route may ask for its request and answer by itself. Where it has opened a channel, the response was the channel's. */
   responseEnded(): number | undefined {
-    if (this.exchange.listener instanceof ChannelRequest) return this.#response.statusCode;
-    const what = "other code has ended the response: keep the framework from it (Koa: ctx.respond = false)";
-    this.#owner.server.report(new ChannelError("ALREADY_ANSWERED", what), { source: "handler" });
-    return undefined;
+    return mayBeAnsweredElsewhere(this.exchange, this.#owner.server) ? this.#response.statusCode : undefined;
   }
 }

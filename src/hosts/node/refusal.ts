@@ -2,6 +2,8 @@
 
 import type { ChannelError } from "../../base/errors.ts";
 import type { ResponseHead } from "../../codec/http1-response.ts";
+import { isAuthority } from "../../codec/http1-syntax.ts";
+import type { Exchange } from "../../transport/exchange.ts";
 import { TEXT_PLAIN } from "../../transport/http/transport.ts";
 
 export interface Refusal extends ResponseHead {
@@ -17,8 +19,23 @@ export const STOPPED: Refusal = {
 
 /** Node passes on requests that the engine refuses. Their fields would be believed. */
 const CLOSING = [...TEXT_PLAIN, "Connection", "close"];
-export const BAD_HOST: Refusal = { status: 400, fields: CLOSING, body: "malformed HTTP request: Host\n" };
-export const BAD_VERSION: Refusal = { status: 505, fields: CLOSING, body: "HTTP version not supported\n" };
+const BAD_HOST: Refusal = { status: 400, fields: CLOSING, body: "malformed HTTP request: Host\n" };
+const BAD_VERSION: Refusal = { status: 505, fields: CLOSING, body: "HTTP version not supported\n" };
+
+/**
+ * The answer to a head of HTTP/1 that Node passes on and the engine refuses; undefined for nearly all. RFC 9112 §3.2: one Host,
+ * which is an authority. The origin of a page is compared with it.
+ */
+export function refusalOfHead(
+  httpVersionMajor: number,
+  { host, minor, fields }: Exchange["head"],
+): Refusal | undefined {
+  if (httpVersionMajor !== 1) return BAD_VERSION;
+  let hosts = 0;
+  for (let i = 0; i < fields.length; i += 2) if (fields[i]!.length === 4 && /^host$/i.test(fields[i]!)) hosts += 1;
+  const hasHost = hosts === 1 ? isAuthority(host) : hosts === 0 && minor === 0;
+  return hasHost ? undefined : BAD_HOST;
+}
 
 /** The answer to a head of HTTP/2 that the engine refuses. */
 export function refusalOf({ status = 400, message }: ChannelError): Refusal {

@@ -3,12 +3,8 @@
 import type { Readable } from "node:stream";
 import { utf8Bytes } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
+import type { RequestInput } from "../../transport/input/request-input.ts";
 import type { NodeRequest } from "./host-server.ts";
-
-interface Reader {
-  readonly resolve: (part: Uint8Array | undefined) => void;
-  readonly reject: (error: unknown) => void;
-}
 
 /** The body as the application's parser left it: text, bytes, or a value that was parsed from JSON. */
 export type GivenBody = unknown;
@@ -30,40 +26,27 @@ export function bodyLeftBy(request: NodeRequest): Uint8Array | undefined {
   return toBodyBytes(body);
 }
 
+/** Reads the body of a request of node:http, as far as its input asks. */
 export class RequestBody {
   readonly #stream: Readable;
-  #reader: Reader | undefined;
+  readonly #input: RequestInput;
   #isOurs = false;
-  /** Bytes that were returned. */
-  bytes = 0;
 
-  constructor(stream: Readable) {
+  constructor(stream: Readable, input: RequestInput) {
     this.#stream = stream;
+    this.#input = input;
   }
 
-  /** True while somebody waits for a part. */
-  get isAwaited(): boolean {
-    return this.#reader !== undefined;
-  }
-
-  /** Returns the next part, or undefined at the end. Rejects with BODY_USED if somebody else has read the body. */
-  next(): Promise<Uint8Array | undefined> {
+  /** Brings the next part to the input, or the end, as soon as it has come. Throws BODY_USED if somebody else has read the body. */
+  pull(): void {
     if (!this.#isOurs) {
-      if (this.#stream.readableDidRead || this.#stream.readableEnded) return Promise.reject(usedBody());
+      if (this.#stream.readableDidRead || this.#stream.readableEnded) throw usedBody();
       this.#isOurs = true;
       this.#stream.on("readable", this.#feed).on("end", this.#feed).on("close", this.#feed);
       // "close" follows.
       this.#stream.on("error", () => {});
     }
-    return new Promise((resolve, reject) => {
-      this.#reader = { resolve, reject };
-      this.#feed();
-    });
-  }
-
-  /** Ends a read that waits. */
-  fail(error: unknown): void {
-    this.#take()?.reject(error);
+    this.#feed();
   }
 
   /**
@@ -78,21 +61,13 @@ export class RequestBody {
   }
 
   readonly #feed = (): void => {
-    if (this.#reader === undefined) return;
+    if (!this.#input.isAwaited) return;
     const stream = this.#stream;
     const part = stream.read() as Uint8Array | null;
-    if (part !== null) {
-      this.bytes += part.length;
-      this.#take()!.resolve(part);
-    } else if (stream.readableEnded) this.#take()!.resolve(undefined);
-    else if (stream.destroyed) this.#take()!.reject(new ChannelError("CLIENT_GONE", "the request body is incomplete"));
+    if (part !== null) this.#input.arrived(part);
+    else if (stream.readableEnded) this.#input.arrived(undefined);
+    else if (stream.destroyed) this.#input.fail(new ChannelError("CLIENT_GONE", "the request body is incomplete"));
   };
-
-  #take(): Reader | undefined {
-    const reader = this.#reader;
-    this.#reader = undefined;
-    return reader;
-  }
 }
 
 /** The error of a body that other code has read. */

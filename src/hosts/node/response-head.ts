@@ -1,16 +1,19 @@
 // The head of a response through `ServerResponse`: our fields beside those that middleware has set, and no field twice.
 
 import { OutgoingMessage, ServerResponse } from "node:http";
+import { ChannelError } from "../../base/errors.ts";
 import {
   fieldsBeside,
   joinFields,
+  withCorsFields,
   withoutContentFields,
   withoutNames,
-  withPageFields,
 } from "../../codec/field-list.ts";
-import type { ResponseHead } from "../../codec/http1-response.ts";
+import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
+import { readOwnFields } from "../../protocol/framing-headers.ts";
+import { checkHead } from "../check-head.ts";
 
-const { writeHead } = ServerResponse.prototype;
+const { writeHead: writeNodeHead } = ServerResponse.prototype;
 const { write, end } = OutgoingMessage.prototype;
 
 /** Public since Node 15.4, and missing in the types of Node 20. */
@@ -36,7 +39,7 @@ const TRAILER: ReadonlySet<string> = new Set(["trailer"]);
 
 /** True if no middleware has replaced a method that writes (compression does): bytes may go to the socket directly. */
 export function isUnwrapped(response: ServerResponse): boolean {
-  return response.write === write && response.end === end && response.writeHead === writeHead;
+  return response.write === write && response.end === end && response.writeHead === writeNodeHead;
 }
 
 /** The fields that middleware has set: name, value, name, value, … */
@@ -51,13 +54,13 @@ export function fieldsSetBefore(response: ServerResponse): readonly string[] {
 }
 
 /** Fields of an answer: middleware's count like the application's own, so they come before those for pages. */
-export function withSetFields(
+function withSetFields(
   fields: readonly string[],
   set: readonly string[],
   page: readonly string[] | undefined,
 ): readonly string[] {
   const own = set.length === 0 ? fields : joinFields(fieldsBeside(set, OF_FRAMING), fields);
-  return page === undefined ? own : withPageFields(own, page);
+  return page === undefined ? own : withCorsFields(own, page);
 }
 
 /** Fields of a 101: those of the handshake, and those that middleware has set. */
@@ -66,8 +69,56 @@ export function withSetFieldsOfUpgrade(fields: readonly string[], set: readonly 
   return withSetFields(fields, withoutNames(withoutContentFields(set), NOT_OF_HANDSHAKE), undefined);
 }
 
+/** The request and the body of a response, as far as its head depends on them. */
+interface HeadOptions {
+  readonly isHead: boolean;
+  /** The minor version of HTTP/1. */
+  readonly minor: 0 | 1;
+  /** Fields by which a page of another origin may read the response. */
+  readonly corsFields: readonly string[] | undefined;
+  /** Bytes of the body; undefined if they are not known. */
+  readonly length: number | undefined;
+}
+
+export interface WrittenHead {
+  /** False if the response can have no body. */
+  readonly hasBody: boolean;
+  /** The connection ends with the response. */
+  readonly closes: boolean;
+}
+
+/** Writes the head of a response. Throws ALREADY_ANSWERED, BAD_STATUS and BAD_HEADER. */
+export function writeHead(
+  response: ServerResponse,
+  { status, fields: given }: ResponseHead,
+  { isHead, minor, corsFields, length }: HeadOptions,
+): WrittenHead {
+  if (response.headersSent || response.writableEnded) {
+    throw new ChannelError("ALREADY_ANSWERED", "other code has begun the response of this exchange");
+  }
+  const set = fieldsSetBefore(response);
+  const fields = withSetFields(given, set, corsFields);
+  checkHead({ status, fields });
+  const own = readOwnFields(fields);
+  let sent = own.fields ?? fields;
+  const add = (name: string, value: string): void => void (sent = [...sent, name, value]);
+  if (own.close) add("Connection", `${own.connection}close`);
+  else if (own.connection !== "") add("Connection", own.connection.slice(0, -2));
+  const hasBody = statusHasBody(status) && !isHead;
+  if (!hasBody || length !== undefined || minor === 0) sent = withoutTrailerField(sent);
+  if (hasBody && length !== undefined) add("Content-Length", String(length));
+  // RFC 9110 §15.3.6: no content, and said so.
+  else if (status === 205) add("Content-Length", "0");
+  else if (status === 304 || (isHead && statusHasBody(status))) {
+    const known = own.length ?? (isHead && length !== undefined ? String(length) : undefined);
+    if (known !== undefined) add("Content-Length", known);
+  }
+  writeFields(response, { status, fields: sent }, set.length > 0);
+  return { hasBody, closes: own.close || !response.shouldKeepAlive };
+}
+
 /** Leaves `Trailer` out of a response that is not chunked and so has no trailers: Node refuses to write it. */
-export function withoutTrailerField(fields: readonly string[]): readonly string[] {
+function withoutTrailerField(fields: readonly string[]): readonly string[] {
   for (let i = 0; i < fields.length; i += 2) {
     if (fields[i]!.length === 7 && fields[i]!.toLowerCase() === "trailer") return withoutNames(fields, TRAILER);
   }
@@ -75,8 +126,8 @@ export function withoutTrailerField(fields: readonly string[]): readonly string[
 }
 
 /** Writes a head, whose fields are checked. What was set before is among `fields`. */
-export function writeFields(response: ServerResponse, { status, fields }: ResponseHead, hasSetFields: boolean): void {
-  if (!hasSetFields && response.writeHead === writeHead) {
+function writeFields(response: ServerResponse, { status, fields }: ResponseHead, hasSetFields: boolean): void {
+  if (!hasSetFields && response.writeHead === writeNodeHead) {
     response.writeHead(status, fields as string[]);
     return;
   }

@@ -84,9 +84,9 @@ export class ResponseWriter {
   #isBlocked = false;
   #queue: WriteQueue | undefined;
 
-  constructor(sink: ResponseSink, budget: BufferBudget, onEmpty: () => void) {
+  constructor(sink: ResponseSink, buffered: BufferBudget, onEmpty: () => void) {
     this.#sink = sink;
-    this.#budget = budget;
+    this.#budget = buffered;
     this.#onEmpty = onEmpty;
   }
 

@@ -6,11 +6,12 @@ import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { concat } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
+import { linkStates } from "../../base/linked-states.ts";
 import { addressOf } from "../../server/address.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { Connection } from "../../server/exchange-source.ts";
 import { TEXT_PLAIN } from "../../transport/http/transport.ts";
-import type { PendingUpgrade } from "./exchange.ts";
+import type { PendingUpgrade } from "./exchange-owner.ts";
 import type { NodeRequest, NodeResponse } from "./host-server.ts";
 
 /** Bytes that are read before the upgrade is answered. */
@@ -24,17 +25,30 @@ const MAX_AHEAD_BYTES = 65_536;
  * closing    a response is complete, and the end of the client is awaited
  * over       the socket is closed
  */
-type UpgradeState = "queued" | "waiting" | "taken" | "switched" | "closing" | "over";
+type StateName = "queued" | "waiting" | "taken" | "switched" | "closing" | "over";
+
+/**
+ * begin   earlier requests on the connection are answered
+ * take    a request of ours was made of it
+ * switch  a WebSocket gets the socket
+ * answer  a response is complete
+ * close   the socket was closed
+ */
+const STEPS = ["begin", "take", "switch", "answer", "close"] as const;
 
 /** Every legal move. */
-const MOVES: Record<UpgradeState, readonly UpgradeState[]> = {
-  queued: ["waiting", "over"],
-  waiting: ["taken", "closing", "over"],
-  taken: ["switched", "closing", "over"],
-  switched: [],
-  closing: ["over"],
-  over: [],
+const MOVES: Record<StateName, Partial<Record<(typeof STEPS)[number], StateName>>> = {
+  queued: { begin: "waiting", close: "over" },
+  waiting: { take: "taken", answer: "closing", close: "over" },
+  taken: { switch: "switched", answer: "closing", close: "over" },
+  switched: {},
+  closing: { close: "over" },
+  over: {},
 };
+
+const STATES = linkStates(MOVES, STEPS);
+
+type UpgradeState = (typeof STATES)[StateName];
 
 export interface UpgradeOwner {
   readonly server: ExchangeServer;
@@ -67,7 +81,7 @@ export class HostUpgrade implements PendingUpgrade, Connection {
   readonly #socket: Socket;
   readonly #role: UpgradeRole;
   readonly #hasBodyRead: boolean;
-  #state: UpgradeState = "queued";
+  #state: UpgradeState = STATES.queued;
   /** Bytes that came after the request. */
   #ahead: Uint8Array[];
   #aheadBytes: number;
@@ -86,6 +100,7 @@ export class HostUpgrade implements PendingUpgrade, Connection {
     socket.on("error", onError);
     socket.on("close", this.#onClose);
     socket.on("drain", this.#onDrain);
+    // A class that the server was created with is not known: Node has no way to ask for it.
     this.response = new ServerResponse(request);
     // RFC 9931: frames may follow a handshake that is not accepted, and must not be read as a request.
     this.response.shouldKeepAlive = false;
@@ -94,8 +109,8 @@ export class HostUpgrade implements PendingUpgrade, Connection {
 
   /** Gives the request to the server, as soon as its connection has answered what came before. */
   begin(): void {
-    if (this.#state !== "queued" || !takesSocket(this.response, this.#socket)) return;
-    this.#moveTo("waiting");
+    if (this.#state !== STATES.queued || !takesSocket(this.response, this.#socket)) return;
+    this.#moveTo(this.#state.begin);
     if (this.#role === "failed" || !this.#owner.emit(this)) this.#fail();
     this.#watch();
   }
@@ -118,19 +133,19 @@ export class HostUpgrade implements PendingUpgrade, Connection {
 
   /** A request of ours was made of it: somebody answers. */
   take(): void {
-    if (this.#state === "waiting") this.#moveTo("taken");
+    if (this.#state === STATES.waiting) this.#moveTo(this.#state.take);
   }
 
   /** Reads ahead, unless it was answered in the turn in which it came. */
   #watch(): void {
-    if (this.#hasBodyRead || (this.#state !== "waiting" && this.#state !== "taken")) return;
+    if (this.#hasBodyRead || (this.#state !== STATES.waiting && this.#state !== STATES.taken)) return;
     this.#socket.on("data", this.#onData).on("end", this.#onEnd);
   }
 
   accept(): { readonly socket: Socket; readonly rest: Uint8Array | undefined } {
     // A client may ask for a WebSocket anywhere: it is refused, and the route that has opened a channel is not at fault.
     if (this.#role !== "ours") throw new ChannelError("BAD_HANDSHAKE", "the path is not in upgrades of attach");
-    this.#moveTo("switched");
+    this.#moveTo(this.#state.switch);
     const socket = this.#socket;
     this.#unwatch();
     socket.off("close", this.#onClose).off("drain", this.#onDrain);
@@ -146,12 +161,12 @@ export class HostUpgrade implements PendingUpgrade, Connection {
 
   tick(now: number): boolean {
     this.begin();
-    const isAwaited = this.#state === "queued" || this.#state === "waiting";
+    const isAwaited = this.#state === STATES.queued || this.#state === STATES.waiting;
     if (!isAwaited || this.response.headersSent) return false;
     this.#firstTickAt ??= now;
     const { headerTimeoutMs } = this.#owner.server.limits;
     if (now - this.#firstTickAt < headerTimeoutMs) return false;
-    if (this.#state === "queued") {
+    if (this.#state === STATES.queued) {
       this.drop();
       return true;
     }
@@ -173,7 +188,7 @@ export class HostUpgrade implements PendingUpgrade, Connection {
 
   readonly #onData = (bytes: Uint8Array): void => {
     // A closing client's bytes are dropped.
-    if (this.#state === "closing") return;
+    if (this.#state === STATES.closing) return;
     this.#ahead.push(bytes);
     this.#aheadBytes += bytes.length;
     if (this.#aheadBytes > MAX_AHEAD_BYTES) this.#socket.pause();
@@ -186,19 +201,19 @@ export class HostUpgrade implements PendingUpgrade, Connection {
 
   /** A client that ends its side cannot speak WebSocket any more. */
   readonly #onEnd = (): void => {
-    if (this.#state === "closing") return;
+    if (this.#state === STATES.closing) return;
     this.#socket.destroy();
   };
 
   readonly #onClose = (): void => {
-    this.#moveTo("over");
+    this.#moveTo(this.#state.close);
     this.#owner.upgradeOver(this);
   };
 
   /** The route has answered with an ordinary response, which is sent. */
   readonly #onFinish = (): void => {
-    if (this.#state === "over") return;
-    this.#moveTo("closing");
+    if (this.#state === STATES.over) return;
+    this.#moveTo(this.#state.answer);
     this.#ahead = [];
     const socket = this.#socket;
     this.response.detachSocket(socket);
@@ -214,8 +229,9 @@ export class HostUpgrade implements PendingUpgrade, Connection {
     this.#socket.off("data", this.#onData).off("end", this.#onEnd).pause();
   }
 
-  #moveTo(state: UpgradeState): void {
-    if (!MOVES[this.#state].includes(state)) throw new Error(`an upgrade cannot go from ${this.#state} to ${state}`);
+  /** `state`: the state after a step; undefined if the present state has no such step. */
+  #moveTo(state: UpgradeState | undefined): void {
+    if (state === undefined) throw new Error(`an upgrade is ${this.#state.name}, which does not allow this step`);
     this.#state = state;
   }
 }

@@ -3,12 +3,12 @@
 import { utf8 } from "../../base/bytes.ts";
 import { badOption } from "../../base/option-values.ts";
 import type { Handler } from "../../request/handle.ts";
-import { checkHandler } from "../../server/check-options.ts";
-import type { ServerStats } from "../../server/counts.ts";
+import { checkRequestHandler } from "../../server/check-options.ts";
 import { ExchangeServer } from "../../server/exchange-server.ts";
 import type { FetchHandler } from "../../server/options.ts";
 import { toHandler } from "../../server/serve.ts";
-import type { BaseServer, ServerStatus } from "../../server/server.ts";
+import type { BaseServer } from "../../server/server.ts";
+import { HostedServer } from "../hosted-server.ts";
 import { checkHostOptions, DEFAULT_MAX_UNREAD_BYTES, type HostOptions } from "../native/options.ts";
 import { HostSource } from "../native/source.ts";
 import type { HostWebSocket } from "../native/transport.ts";
@@ -41,13 +41,14 @@ export function attachUws(app: UwsApp, options: AttachUwsOptions = {}): Attached
 
 type WithTransport = UwsSocket & { [TRANSPORT]?: HostWebSocket };
 
-class OwnAttachedUws implements AttachedUws {
+class OwnAttachedUws extends HostedServer implements AttachedUws {
   readonly exchanges: ExchangeServer;
   readonly #app: UwsApp;
   readonly #source: HostSource;
   readonly #isEncrypted: boolean;
 
   constructor(app: UwsApp, options: AttachUwsOptions) {
+    super();
     if (typeof app?.any !== "function" || typeof app.ws !== "function") {
       throw badOption("attachUws takes the application of uWebSockets.js: uWS.App() or uWS.SSLApp(…)");
     }
@@ -60,13 +61,9 @@ class OwnAttachedUws implements AttachedUws {
     this.exchanges.start(this.#source);
   }
 
-  get status(): ServerStatus {
-    return this.exchanges.status;
-  }
-
   route(pattern: string, handler: Handler | { readonly fetch: FetchHandler }): this {
     if (typeof pattern !== "string" || !pattern.startsWith("/")) throw badOption('a pattern begins with "/"');
-    checkHandler("route", handler);
+    checkRequestHandler("route", handler);
     const own = toHandler(handler);
     const serve = (response: UwsResponse, request: UwsRequest, context?: UwsContext): void => {
       const exchange = new UwsExchange(this.#source, { request, response, context }, this.#isEncrypted);
@@ -76,18 +73,6 @@ class OwnAttachedUws implements AttachedUws {
     this.#app.ws(pattern, { ...behavior(maxMessageBytes), upgrade: serve } as never);
     this.#app.any(pattern, (response: UwsResponse, request: UwsRequest) => serve(response, request));
     return this;
-  }
-
-  stats(): ServerStats {
-    return this.exchanges.stats();
-  }
-
-  stop(options?: { readonly graceMs?: number }): Promise<void> {
-    return this.exchanges.stop(options);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.stop();
   }
 }
 

@@ -21,7 +21,7 @@ const LAST_POLL_MS = 250;
 
 interface UwsResponseBodyContext {
   readonly clock: Clock;
-  readonly budget: BufferBudget;
+  readonly buffered: BufferBudget;
 }
 
 export class UwsResponseBody implements HostBody {
@@ -137,7 +137,7 @@ export class UwsResponseBody implements HostBody {
   /** Updates the sum of all clients. */
   #count(): void {
     const bytes = this.bufferedAmount + this.#queue.pinnedBytes;
-    this.#context.budget.change(this.#queue.counted, bytes);
+    this.#context.buffered.change(this.#queue.counted, bytes);
     this.#queue.counted = bytes;
   }
 }

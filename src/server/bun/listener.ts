@@ -30,7 +30,7 @@ export class BunListener implements EngineListener {
     this.#address = toAddress(options, process.env, process.pid);
     const connections = new Connections(server);
     this.#connections = connections;
-    this.#handlers = toHandlers(
+    this.#handlers = toSocketHandlers(
       (socket) => {
         socket.setNoDelay(true);
         socket.setKeepAlive(true, KEEP_ALIVE_MS);
@@ -104,8 +104,8 @@ export class BunListener implements EngineListener {
   }
 }
 
-/** `open` makes the stream of a new socket. `report` is told of what a stream throws; its connection is dropped then. */
-export function toHandlers(
+/** `open` makes the stream of a new socket. `report` receives exceptions of a stream, whose connection is dropped then. */
+export function toSocketHandlers(
   open: (socket: BunSocket<BunStream>) => void,
   report: (error: Error) => void,
 ): BunSocketHandlers<BunStream> {

@@ -1,6 +1,6 @@
 // The part of Bun's sockets (`Bun.listen`) that the engine uses. Measured with Bun 1.4.5:
 // - `write` gives the system what it takes at once, and keeps nothing; `drain` follows when the system takes more.
-// - `pause` leaves bytes with the system, so that the peer feels it; a reset is noticed all the same.
+// - `pause` leaves bytes with the system, so that the peer has to wait; a reset is noticed nevertheless.
 // - `data` brings memory of its own for each read.
 // - With `allowHalfOpen` the end of the peer is `end`, and writing goes on. If both sides have ended, only `close` comes.
 // - `close` and `terminate` call the close handler before they return.

@@ -53,7 +53,7 @@ export class BunStream implements EngineStream {
   readonly #owner: StreamOwner;
   #state: BunStreamState = STATES.open;
   #unsent: Unsent | undefined;
-  /** The peer's end was told. */
+  /** True when the listener was told of the peer's end. */
   #hasPeerEnded = false;
 
   /** The caller sets `listener` at once. */
@@ -241,14 +241,14 @@ export class BunStream implements EngineStream {
     const unsent = this.#unsent;
     if (unsent === undefined) return;
     this.#unsent = undefined;
-    this.#owner.budget.change(unsent.counted, 0);
+    this.#owner.buffered.change(unsent.counted, 0);
   }
 
   /** Updates the sum of all streams. */
   #count(): void {
     const unsent = this.#unsent!;
     const bytes = unsent.bytes + unsent.pinnedBytes;
-    this.#owner.budget.change(unsent.counted, bytes);
+    this.#owner.buffered.change(unsent.counted, bytes);
     unsent.counted = bytes;
   }
 
@@ -264,7 +264,7 @@ function cut(piece: Piece, start: number): Piece {
   return typeof piece === "string" ? piece.slice(start) : piece.subarray(start);
 }
 
-/** Small pieces as one, for one write; the pieces themselves if they are large: two writes cost less than their copy. */
+/** Joins small pieces, for one write. Returns the pieces if they are large: two writes cost less than a copy. */
 function joined(pieces: readonly Piece[]): Piece | readonly Piece[] {
   if (pieces.length === 1) return pieces[0]!;
   let size = 0;

@@ -79,7 +79,7 @@ function relayContext(server: ExchangeServer, onExchange: (exchange: Exchange) =
     ...{ http, clock, flusher, received, closeTimeoutMs, timeouts, onExchange },
     onExchangeEnd: (exchange, status) => server.onExchangeEnd(exchange, status),
     onExchangeCut: (exchange, status) => server.onExchangeCut(exchange, status),
-    pageFieldsOf: (exchange) => server.pageFieldsOf(exchange),
+    corsFieldsOf: (exchange) => server.corsFieldsOf(exchange),
     onRefusal: (error) => server.onRefusal(error),
   };
 }

@@ -8,14 +8,14 @@ import { ChannelError } from "../../base/errors.ts";
 import { linkStates } from "../../base/linked-states.ts";
 import { Http1Connection, type Http1Options } from "../../protocol/http1.ts";
 import type { Exchange } from "../exchange.ts";
+import { type Awaited, type Http1Timeouts, Inactivity } from "../input/inactivity.ts";
+import { ReceivedMemory } from "../input/received-memory.ts";
 import type { BufferBudget } from "../io/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../io/byte-stream.ts";
 import type { Flushable, Flusher } from "../io/flusher.ts";
 import { FLUSH_BYTES } from "../limits.ts";
 import { ClientProbe, SilenceWatch } from "./client-probe.ts";
 import { type Client, type ExchangeOwner, Http1Exchange } from "./exchange.ts";
-import { type Awaited, type Http1Timeouts, Inactivity } from "./inactivity.ts";
-import { ReceivedMemory } from "./received-memory.ts";
 
 /** The part of a server that all its HTTP/1.1 connections share. */
 export interface Http1Context {
@@ -34,7 +34,7 @@ export interface Http1Context {
   /** The exchange ended before its response did. `status`: undefined if no response had begun. Never throws. */
   onExchangeCut(exchange: Exchange, status: number | undefined): void;
   /** The fields by which a page of another origin may read the answer to a request that is refused. Never throws. */
-  pageFieldsOf?(exchange: Exchange): readonly string[] | undefined;
+  corsFieldsOf?(exchange: Exchange): readonly string[] | undefined;
   /** A request that has no exchange was answered with this error. Never throws. */
   onRefusal(error: ChannelError): void;
 }
@@ -358,7 +358,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     const isAnswered = error.status !== undefined && !this.connection.isAnswering;
     // The connection ended within a body: the client cannot read an answer any more.
     if (error.status === undefined) this.abort();
-    else this.connection.refuse(error, exchange === undefined ? this.#pageFields() : exchange.refusedWith());
+    else this.connection.refuse(error, exchange === undefined ? this.#corsFields() : exchange.refusedWith());
     reader?.reject(error);
     exchange?.detach(error);
     if (exchange === undefined) {
@@ -369,9 +369,9 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   }
 
   /** The fields by which a page may read why a request was refused for its body, before there was an exchange. */
-  #pageFields(): readonly string[] | undefined {
+  #corsFields(): readonly string[] | undefined {
     const head = this.connection.unansweredHead;
-    return head === undefined ? undefined : this.context.pageFieldsOf?.(new Http1Exchange(this, head));
+    return head === undefined ? undefined : this.context.corsFieldsOf?.(new Http1Exchange(this, head));
   }
 
   /** Updates the budget for received bytes. False if this connection has to make room: it was refused then. */

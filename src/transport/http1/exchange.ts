@@ -2,7 +2,7 @@
 // nothing, so a forgotten reference can never answer another request.
 
 import { ChannelError } from "../../base/errors.ts";
-import { withoutContentFields, withPageFields } from "../../codec/field-list.ts";
+import { withCorsFields, withoutContentFields } from "../../codec/field-list.ts";
 import { joinedValues, type RequestHead } from "../../codec/http1-request.ts";
 import type { ResponseHead } from "../../codec/http1-response.ts";
 import { hasListMember } from "../../codec/http1-syntax.ts";
@@ -47,7 +47,7 @@ export interface ExchangeOwner {
 export class Http1Exchange implements Exchange {
   readonly head: RequestHead;
   listener: ExchangeListener | undefined;
-  pageFields: readonly string[] | undefined;
+  corsFields: readonly string[] | undefined;
   refusalFields: readonly string[] = NO_FIELDS;
   isClientGone = false;
   /** The status of the response; undefined until it has begun. */
@@ -114,7 +114,7 @@ export class Http1Exchange implements Exchange {
   respond(response: ResponseHead, body: string | Uint8Array | null, encoded?: EncodedBody): void {
     if (!this.#isLive()) return;
     // An encoded response has no fields for pages of other origins.
-    if (this.pageFields === undefined) this.#owner.connection.respond(response, body, encoded);
+    if (this.corsFields === undefined) this.#owner.connection.respond(response, body, encoded);
     else this.#owner.connection.respond(this.#forPage(response), body);
     this.status = response.status;
     this.#owner.responseEnded();
@@ -163,8 +163,8 @@ export class Http1Exchange implements Exchange {
   }
 
   #forPage(response: ResponseHead): ResponseHead {
-    if (this.pageFields === undefined) return response;
-    return { status: response.status, fields: withPageFields(response.fields, this.pageFields) };
+    if (this.corsFields === undefined) return response;
+    return { status: response.status, fields: withCorsFields(response.fields, this.corsFields) };
   }
 
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport {
@@ -188,7 +188,7 @@ export class Http1Exchange implements Exchange {
   /** Fields of the answer by which the connection itself refuses this request, in addition to that answer's own. */
   refusedWith(): readonly string[] {
     const own = withoutContentFields(this.refusalFields);
-    return this.pageFields === undefined ? own : withPageFields(own, this.pageFields);
+    return this.corsFields === undefined ? own : withCorsFields(own, this.corsFields);
   }
 
   /** The connection is gone, or may not be used any more. */

@@ -1,23 +1,20 @@
 // The Exchange of HTTP/2: one request on one stream. Once its response has ended every call on it does nothing.
-// Long because reading the body, answering and the end share the state of one stream.
 
-import { type Piece, utf8Bytes, utf8Length } from "../../base/bytes.ts";
+import { type Piece, utf8Length } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
-import { OutputSource } from "../../base/output.ts";
-import { fieldsBeside, joinFields, withoutContentFields, withPageFields } from "../../codec/field-list.ts";
+import { joinFields, withCorsFields, withoutContentFields } from "../../codec/field-list.ts";
 import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
 import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";
-import type { Exchange, ExchangeListener, SwitchedStream, WebSocketOptions } from "../exchange.ts";
+import { BoundedExchange, lengthOf, pieceOf } from "../bounded-exchange.ts";
+import type { SwitchedStream, WebSocketOptions } from "../exchange.ts";
 import type { Http1Context } from "../http1/driver.ts";
-import { Inactivity } from "../http1/inactivity.ts";
-import { ReceivedMemory } from "../http1/received-memory.ts";
-import type { Flushable } from "../io/flusher.ts";
-import { FLUSH_BYTES } from "../limits.ts";
+import { GivenBytes } from "../input/given-bytes.ts";
+import { maxBodyBytesFor, type RequestInput } from "../input/request-input.ts";
 import type { Transport } from "../transport.ts";
 import { WebSocketTransport } from "../websocket/transport.ts";
 import type { Http2RequestHead } from "./request-head.ts";
-import { toResponseFields } from "./response-head.ts";
+import { toErrorHead, toResponseFields } from "./response-head.ts";
 import { RESET, type ResponseFields } from "./server-stream.ts";
 import type { Http2Stream, Http2StreamListener } from "./stream.ts";
 
@@ -25,29 +22,6 @@ const NO_FIELDS: readonly string[] = [];
 
 /** The part of a server that all its HTTP/2 streams share: the same as for HTTP/1.1. */
 export type Http2Context = Http1Context;
-
-/**
- * waiting     no response has begun
- * answering   a response has begun
- * ended       the response is complete
- * gone        the stream is closed, and the response was not complete
- * handedOver  the stream belongs to a WebSocket
- */
-type ExchangeState = "waiting" | "answering" | "ended" | "gone" | "handedOver";
-
-/** Every legal move. */
-const MOVES: Record<ExchangeState, readonly ExchangeState[]> = {
-  waiting: ["answering", "ended", "gone", "handedOver"],
-  answering: ["ended", "gone"],
-  ended: [],
-  gone: [],
-  handedOver: [],
-};
-
-interface BodyReader {
-  readonly resolve: (part: Uint8Array | undefined) => void;
-  readonly reject: (error: unknown) => void;
-}
 
 /** Another API for the same stream, which other code uses as well: the compatibility API of node:http2. */
 export interface OtherApi {
@@ -70,57 +44,30 @@ interface Http2ExchangeOptions {
   readonly body?: Uint8Array | undefined;
 }
 
-export class Http2Exchange extends OutputSource implements Exchange, Http2StreamListener, Flushable {
+export class Http2Exchange extends BoundedExchange implements Http2StreamListener {
   readonly head: Http2RequestHead;
   readonly httpVersion = "2.0";
   readonly hasBody: boolean;
-  listener: ExchangeListener | undefined;
-  pageFields: readonly string[] | undefined;
-  refusalFields: readonly string[] = NO_FIELDS;
-  isClientGone = false;
-  /** The status of the response; undefined until it has begun. */
-  status: number | undefined;
   readonly #stream: Http2Stream;
-  readonly #context: Http2Context;
   readonly #otherApi: OtherApi | undefined;
-  #state: ExchangeState = "waiting";
-  #isFlushQueued = false;
-  /** Bytes that a body with a declared length still lacks; undefined if none was declared. */
-  #remainingBytes: number | undefined;
   #awaitsContinue: boolean;
-  /** Exists while the application waits for a part of the request's body. */
-  #reader: BodyReader | undefined;
-  /** Bytes of the body that were read. */
-  #bodyBytes = 0;
-  readonly #maxBodyBytes: number;
-  /** The body that somebody else has read, until it was returned. */
-  #givenBody: Uint8Array | undefined;
-  readonly #isBodyGiven: boolean;
+  /** The body, where somebody else has read it. */
+  readonly #given: GivenBytes | undefined;
   #isBodyWatched = false;
-  /** Created where there is something to count. */
-  #memory: ReceivedMemory | undefined;
-  #inactivity: Inactivity | undefined;
 
-  /** Becomes the listener of the stream. Throws BODY_TOO_LARGE for a declared length over the limit. */
+  /** Becomes the listener of the stream. */
   constructor(stream: Http2Stream, head: Http2RequestHead, context: Http2Context, options: Http2ExchangeOptions) {
-    super();
+    super(context);
     this.#stream = stream;
-    this.#context = context;
     this.head = head;
     this.hasBody = options.hasBody && head.contentLength !== 0;
     this.#otherApi = options.otherApi;
     // The other API has answered it.
     this.#awaitsContinue = head.expectContinue && options.otherApi === undefined;
-    const { maxBodyBytes, maxBodyBytesOf } = context.http;
-    this.#maxBodyBytes = this.hasBody ? Math.max(maxBodyBytesOf?.(head) ?? 0, maxBodyBytes) : 0;
+    this.#given = options.body === undefined ? undefined : new GivenBytes(options.body);
     stream.listener = this;
-    this.#givenBody = options.body;
-    this.#isBodyGiven = options.body !== undefined;
-    if (this.hasBody && !this.#isBodyGiven && options.otherApi === undefined) this.#watchBody();
-    if (this.#isLost) {
-      this.isClientGone = true;
-      this.#state = "gone";
-    }
+    if (this.hasBody && this.#given === undefined && options.otherApi === undefined) this.#watchBody();
+    if (this.#isLost()) this.begunWithoutClient();
   }
 
   get scheme(): "http" | "https" {
@@ -135,72 +82,60 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
     return this.head.protocol === "websocket" ? "connect" : undefined;
   }
 
-  get isAnswered(): boolean {
-    return this.#state !== "waiting" || this.#stream.server.headersSent;
+  override get isAnswered(): boolean {
+    return super.isAnswered || this.#stream.server.headersSent;
   }
 
   get bufferedAmount(): number {
-    return this.#isLive ? this.outputSize + this.#stream.bufferedAmount : 0;
+    return this.isLive() ? this.outputSize + this.#stream.bufferedAmount : 0;
   }
 
   get pinnedBytes(): number {
-    return this.#isLive ? this.#stream.pinnedBytes : 0;
+    return this.isLive() ? this.#stream.pinnedBytes : 0;
   }
 
-  get #isLive(): boolean {
-    return this.#state === "waiting" || this.#state === "answering";
+  unreadBytes(): number {
+    return this.hasBody ? this.#stream.server.readableLength : 0;
   }
 
   /** Hands the request to the server, unless its body is too large by its own account: it is refused then. */
   serve(): void {
-    if (this.hasBody && (this.head.contentLength ?? 0) > this.#maxBodyBytes) {
-      this.pageFields = this.#context.pageFieldsOf?.(this);
-      this.refuseRequest(new ChannelError("BODY_TOO_LARGE"));
-    } else this.#context.onExchange(this);
+    if (this.declaredBytes() === 0 || this.declaredBytes() <= maxBodyBytesFor(this.head, this.context)) {
+      this.context.onExchange(this);
+      return;
+    }
+    this.corsFields = this.context.corsFieldsOf?.(this);
+    this.refuseRequest(new ChannelError("BODY_TOO_LARGE"));
   }
 
   /** Answers a request that the server was not given with this error. */
   refuseRequest(error: ChannelError): void {
-    this.#answerError(error);
-    this.#moveTo("ended");
-    this.#context.onRefusal(error);
+    this.#writeError(error);
+    this.leave();
+    this.context.onRefusal(error);
   }
 
-  readBody(): Promise<Uint8Array | undefined> {
-    if (!this.hasBody) return Promise.resolve(undefined);
-    if (!this.#isLive) {
-      return Promise.reject(new ChannelError(this.isClientGone ? "CLIENT_GONE" : "ALREADY_ANSWERED"));
-    }
-    if (this.#isBodyGiven) {
-      const body = this.#givenBody;
-      this.#givenBody = undefined;
-      return Promise.resolve(body);
-    }
-    const { contentLength = 0 } = this.head;
-    if (contentLength > this.#maxBodyBytes) return this.#refuseBody();
-    try {
-      this.#watchBody();
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    if (this.#awaitsContinue && this.#state === "waiting" && !this.#isLost) {
+  override readBody(): Promise<Uint8Array | undefined> {
+    return this.#given === undefined || !this.isLive() ? super.readBody() : this.#given.take();
+  }
+
+  protected declaredBytes(): number {
+    return this.hasBody ? (this.head.contentLength ?? 0) : 0;
+  }
+
+  protected pullBody(input: RequestInput): void {
+    this.#watchBody();
+    if (this.#awaitsContinue && this.isAwaiting() && !this.#isLost()) {
       this.#awaitsContinue = false;
       this.#stream.server.additionalHeaders({ ":status": 100 });
     }
-    return new Promise((resolve, reject) => {
-      this.#reader = { resolve, reject };
-      this.#feedReader();
-    });
-  }
-
-  holdsBody(bytes: number): boolean {
-    if (!this.#isLive) return true;
-    this.#toMemory().holdBody(bytes);
-    return this.#count();
+    const { server } = this.#stream;
+    const part = server.read();
+    if (part !== null || server.readableEnded) input.arrived(part ?? undefined);
   }
 
   respond(response: ResponseHead, body: string | Uint8Array | null, encoded?: EncodedBody): void {
-    if (!this.#isLive || this.#isLost) return;
+    if (!this.isLive() || this.#isLost()) return;
     const length = body === null ? 0 : lengthOf(body);
     const fields = this.#toFields(response, length);
     if (!this.#canHaveBody(response.status) || length === 0) this.#sendHead(fields, true);
@@ -213,50 +148,28 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
   }
 
   start(response: ResponseHead, length?: number): boolean {
-    if (!this.#isLive) return false;
+    if (!this.isLive()) return false;
     const fields = this.#toFields(response, length);
     const hasBody = this.#canHaveBody(response.status);
     this.#sendHead(fields, !hasBody);
     this.status = response.status;
-    if (hasBody) {
-      this.#remainingBytes = length;
-      this.#moveTo("answering");
-    } else this.#responseEnded();
+    if (hasBody) this.bodyBegins(length);
+    else this.#responseEnded();
     return hasBody;
   }
 
-  write(part: string | Uint8Array, encoded?: EncodedBody): void {
-    if (this.#state !== "answering" || part.length === 0) return;
-    const length = lengthOf(part);
-    if (this.#remainingBytes !== undefined) {
-      if (length > this.#remainingBytes) throw new ChannelError("BODY_LENGTH_MISMATCH", "it is longer");
-      this.#remainingBytes -= length;
-    }
-    if (encoded !== undefined) this.output.shared(encoded.bare);
-    else this.output.piece(pieceOf(part, length));
-    this.#queueFlush();
+  protected writeOutput(output: Piece | readonly Piece[]): void {
+    this.#stream.write(output);
   }
 
-  end(): void {
-    if (this.#state !== "answering") return;
-    if (this.#remainingBytes !== undefined && this.#remainingBytes > 0) {
-      throw new ChannelError("BODY_LENGTH_MISMATCH", `${this.#remainingBytes} bytes are missing`);
-    }
-    this.flush();
+  protected endBody(): void {
     this.#stream.end();
     this.#responseEnded();
   }
 
-  flush(): void {
-    this.#isFlushQueued = false;
-    const output = this.takeOutput();
-    if (output !== undefined) this.#stream.write(output);
-  }
-
   /** RFC 9113 §8.1: a stream that is reset before its end is an incomplete response. */
   abort(): void {
-    if (!this.#isLive) return;
-    this.#stream.destroy();
+    if (this.isLive()) this.#stream.destroy();
   }
 
   /** The end of a client is always seen: its connection is always read. */
@@ -267,7 +180,7 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
 
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport {
     const { stream } = this.acceptBytes(fields);
-    const transport = new WebSocketTransport(stream, this.#context, options);
+    const transport = new WebSocketTransport(stream, this.context, options);
     stream.listener = transport;
     transport.begins(undefined);
     return transport;
@@ -277,15 +190,14 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
     // Throws before anything changes.
     const set = withoutContentFields(this.#otherApi?.presetFields() ?? NO_FIELDS);
     this.#sendHead(this.#toFields({ status: 200, fields }, undefined, set), false);
-    this.#moveTo("handedOver");
-    this.#releaseMemory();
-    this.#context.onExchangeEnd(this, 200);
+    this.leave();
+    this.context.onExchangeEnd(this, 200);
     return { stream: this.#stream, rest: undefined };
   }
 
   onReadable(): void {
-    this.#feedReader();
-    this.#count();
+    this.feedReader();
+    this.countInput();
   }
 
   onBytes(): void {}
@@ -293,48 +205,28 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
   onEof(): void {}
 
   onDrain(): void {
-    if (this.#isLive && this.outputSize === 0) this.listener?.onDrain();
+    if (this.isLive() && this.outputSize === 0) this.listener?.onDrain();
   }
 
   onClosed(error: Error | undefined): void {
-    const isCut = this.#isLive;
+    if (!this.isLive()) return;
     const status = this.#statusOfOthers();
-    if (isCut) this.#moveTo(status === undefined ? "gone" : "ended");
-    this.#releaseMemory();
-    if (!isCut) return;
-    if (status !== undefined) {
-      this.#takeReader()?.reject(new ChannelError("ALREADY_ANSWERED"));
-      this.#context.onExchangeEnd(this, status);
-      return;
+    if (status === undefined) this.cut(error);
+    else {
+      this.status = status;
+      this.responseEnded("over");
     }
-    this.isClientGone = true;
-    this.#takeReader()?.reject(new ChannelError("CLIENT_GONE", undefined, { cause: error }));
-    this.listener?.onGone(error);
-    this.#context.onExchangeCut(this, this.status);
   }
 
-  /** Called about twice a second. Returns true if the body took too long: the request is refused then. */
+  /** Called about twice a second. Returns true if the request was refused. */
   tickExchange(now: number): boolean {
-    if (!this.#isLive) return false;
-    this.#toMemory().holdHead(this.head);
-    if (!this.#count()) return true;
-    if (this.#reader === undefined && this.#inactivity === undefined) return false;
-    this.#inactivity ??= new Inactivity();
-    const awaited = this.#reader === undefined ? "nothing" : "body";
-    const wait = { awaited, requests: 0, bodyBytes: this.#bodyBytes } as const;
-    if (!this.#inactivity.hasExpired(now, wait, this.#context.timeouts)) return false;
-    this.#refuse(new ChannelError("REQUEST_TIMEOUT"));
-    return true;
-  }
-
-  makeRoom(): void {
-    if (this.#memory?.isShareSpent(this.#context.received) === true) this.#refuseInput();
+    return this.tickInput(now);
   }
 
   /** The status of a response that other code has begun and ended; undefined for all others. */
   #statusOfOthers(): number | undefined {
     const { writableFinished, aborted } = this.#stream.server;
-    return this.#isLive && writableFinished && !aborted ? this.#otherApi?.responseEnded() : undefined;
+    return writableFinished && !aborted ? this.#otherApi?.responseEnded() : undefined;
   }
 
   /** Throws BODY_USED. */
@@ -345,81 +237,42 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
     this.#stream.watchBody();
   }
 
-  #refuseBody(): Promise<never> {
-    const error = new ChannelError("BODY_TOO_LARGE");
-    this.#refuse(error);
-    return Promise.reject(error);
+  protected override answerError(error: ChannelError): void {
+    this.#writeError(error);
+    this.responseEnded("over");
   }
 
-  #feedReader(): void {
-    const reader = this.#reader;
-    if (reader === undefined) return;
-    const { server } = this.#stream;
-    const part = server.read();
-    if (part === null && !server.readableEnded) return;
-    if (part !== null) {
-      this.#bodyBytes += part.length;
-      if (this.#bodyBytes > this.#maxBodyBytes) {
-        this.#refuse(new ChannelError("BODY_TOO_LARGE"));
-        return;
-      }
-    }
-    this.#reader = undefined;
-    reader.resolve(part ?? undefined);
+  protected dropResponse(error: ChannelError): void {
+    this.#stream.destroy(error);
   }
 
-  /** Ends the exchange with this error, which the reader of the body gets, and the client, if no response has begun. */
-  #refuse(error: ChannelError): void {
-    const reader = this.#takeReader();
-    const isAnswered = !this.isAnswered;
-    if (isAnswered) this.#answerError(error);
-    else this.#stream.destroy(error);
-    this.#moveTo(isAnswered ? "ended" : "gone");
-    this.#releaseMemory();
-    reader?.reject(error);
-    this.isClientGone = true;
-    this.listener?.onGone(error);
-    if (isAnswered) this.#context.onExchangeEnd(this, error.status!);
-    else this.#context.onExchangeCut(this, this.status);
-  }
-
-  #refuseInput(): void {
-    this.#refuse(new ChannelError("RECEIVE_OVERFLOW"));
-  }
-
-  #answerError(error: ChannelError): void {
-    const status = error.status ?? 400;
+  #writeError(error: ChannelError): void {
     const text = `${error.message}\n`;
-    // RFC 9110 §15.6.4: the client may come back, and is told when.
-    const own = ["Content-Type", "text/plain; charset=utf-8", ...(status === 503 ? ["Retry-After", "1"] : [])];
+    const isHead = this.head.method === "HEAD";
     const set = this.#otherApi?.presetFields() ?? NO_FIELDS;
-    const usual = withoutContentFields(joinFields(set, this.refusalFields));
-    const others = this.pageFields === undefined ? usual : withPageFields(usual, this.pageFields);
-    const fields = [...own, ...fieldsBeside(others, [...own, "Date", "", "Server", ""])];
-    const length = utf8Length(text);
-    const isBodyless = this.head.method === "HEAD";
-    this.#sendHead(toResponseFields({ status, fields }, length, isBodyless, this.#context.http), isBodyless);
-    if (!isBodyless) this.#stream.finish(text);
-    this.status = status;
+    const response = toErrorHead(error, joinFields(set, this.refusalFields), this.corsFields);
+    this.#sendHead(toResponseFields(response, utf8Length(text), isHead, this.context.http), isHead);
+    if (!isHead) this.#stream.finish(text);
+    this.status = response.status;
     this.#stopReading();
   }
 
   #toFields(response: ResponseHead, length: number | undefined, set = this.#otherApi?.presetFields()): ResponseFields {
     let { fields } = response;
     if (set !== undefined) fields = joinFields(set, fields);
-    if (this.pageFields !== undefined) fields = withPageFields(fields, this.pageFields);
+    if (this.corsFields !== undefined) fields = withCorsFields(fields, this.corsFields);
     const isHead = this.head.method === "HEAD";
-    return toResponseFields({ status: response.status, fields }, length, isHead, this.#context.http);
+    return toResponseFields({ status: response.status, fields }, length, isHead, this.context.http);
   }
 
   /** The stream is gone, and its "close" is still to come. Nothing is sent; `onClosed` says the end. */
-  get #isLost(): boolean {
+  #isLost(): boolean {
     const { server } = this.#stream;
     return server.destroyed || server.closed;
   }
 
   #sendHead(fields: ResponseFields, isWhole: boolean): void {
-    if (this.#isLost) return;
+    if (this.#isLost()) return;
     if (this.#stream.server.headersSent) {
       throw new ChannelError("ALREADY_ANSWERED", "other code has begun the response of this exchange");
     }
@@ -434,24 +287,11 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
 
   /** RFC 9110 §9.3.6: behind a 2xx to CONNECT the client takes every byte for the tunnel's. */
   #canHaveBody(status: number): boolean {
-    const { method } = this.head;
-    return method !== "HEAD" && statusHasBody(status) && (method !== "CONNECT" || status >= 300);
-  }
-
-  /** Writes the output at the end of this turn, or now if it is long. */
-  #queueFlush(): void {
-    if (this.outputSize >= FLUSH_BYTES) this.flush();
-    else if (!this.#isFlushQueued) {
-      this.#isFlushQueued = true;
-      this.#context.flusher.add(this);
-    }
+    return this.head.method !== "HEAD" && statusHasBody(status) && (this.head.method !== "CONNECT" || status >= 300);
   }
 
   #responseEnded(): void {
-    this.#moveTo("ended");
-    this.#releaseMemory();
-    this.#context.onExchangeEnd(this, this.status!);
-    this.#takeReader()?.reject(new ChannelError("ALREADY_ANSWERED"));
+    this.responseEnded("over");
     this.#stopReading();
   }
 
@@ -462,42 +302,4 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
     if (server.writableFinished) server.close(RESET.NO_ERROR);
     else server.on("finish", () => server.close(RESET.NO_ERROR));
   }
-
-  /** Updates the budget for received bytes. False if this exchange has to make room: it was refused then. */
-  #count(): boolean {
-    if (!this.#isLive) return true;
-    const unread = this.hasBody ? this.#stream.server.readableLength : 0;
-    if (unread === 0 && this.#memory === undefined) return true;
-    if (this.#toMemory().count(unread, this.#context.received)) return true;
-    this.#refuseInput();
-    return false;
-  }
-
-  #toMemory(): ReceivedMemory {
-    this.#memory ??= new ReceivedMemory();
-    return this.#memory;
-  }
-
-  #releaseMemory(): void {
-    this.#memory?.release(this.#context.received);
-  }
-
-  #takeReader(): BodyReader | undefined {
-    const reader = this.#reader;
-    this.#reader = undefined;
-    return reader;
-  }
-
-  #moveTo(state: ExchangeState): void {
-    if (!MOVES[this.#state].includes(state)) throw new Error(`an exchange cannot go from ${this.#state} to ${state}`);
-    this.#state = state;
-  }
-}
-
-function lengthOf(data: string | Uint8Array): number {
-  return typeof data === "string" ? utf8Length(data) : data.length;
-}
-
-function pieceOf(data: string | Uint8Array, length: number): Piece {
-  return typeof data === "string" && length !== data.length ? utf8Bytes(data) : data;
 }

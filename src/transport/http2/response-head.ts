@@ -2,6 +2,7 @@
 // what they say, and a client must refuse a response that has them (RFC 9113 §8.2.2).
 
 import { ChannelError } from "../../base/errors.ts";
+import { fieldsBeside, withCorsFields, withoutContentFields } from "../../codec/field-list.ts";
 import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
 import { isFieldValue, isToken } from "../../codec/http1-syntax.ts";
 import type { ResponseFields } from "./server-stream.ts";
@@ -64,6 +65,19 @@ export function toResponseFields(
     else if (length !== undefined) result["content-length"] = length;
   } else if (status === 304 && ownLength !== undefined) result["content-length"] = ownLength;
   return result;
+}
+
+/** Returns the head of the answer to a request that is refused with this error. `set`: fields that the application has set. */
+export function toErrorHead(
+  { status = 400 }: ChannelError,
+  set: readonly string[],
+  corsFields: readonly string[] | undefined,
+): ResponseHead {
+  // RFC 9110 §15.6.4: the client may come back, and is told when.
+  const own = ["Content-Type", "text/plain; charset=utf-8", ...(status === 503 ? ["Retry-After", "1"] : [])];
+  const usual = withoutContentFields(set);
+  const others = corsFields === undefined ? usual : withCorsFields(usual, corsFields);
+  return { status, fields: [...own, ...fieldsBeside(others, [...own, "Date", "", "Server", ""])] };
 }
 
 function add(result: ResponseFields, name: string, value: string): void {

@@ -36,7 +36,7 @@ export interface Http2StreamOwner {
   readonly remoteAddress: string | undefined;
   readonly isEncrypted: boolean;
   /** Counts the unsent bytes of all streams. */
-  readonly budget: BufferBudget;
+  readonly buffered: BufferBudget;
   /** How long a peer may take nothing of what is unsent, in milliseconds. */
   readonly writeTimeoutMs: number;
   /** The stream is closed, and its listener has been told. */
@@ -232,7 +232,7 @@ export class Http2Stream implements ByteStream, IndexedItem {
     if (queue === undefined) return;
     const bytes = this.bufferedAmount + this.pinnedBytes;
     if (bytes === queue.counted) return;
-    this.#owner.budget.change(queue.counted, bytes);
+    this.#owner.buffered.change(queue.counted, bytes);
     queue.counted = bytes;
   }
 }

@@ -16,6 +16,7 @@ import { upgradeRequest, WsClient } from "../../support/ws-client.ts";
 type Route = (attached: Attached, req: NodeRequest, res: NodeResponse) => unknown;
 
 const CONNECT = { settings: { enableConnectProtocol: true } };
+const POST = { ":method": "POST", ":path": "/live" };
 const PLAIN_CONNECT = { ":method": "CONNECT", ":authority": "other.example:443" };
 
 interface Host {
@@ -421,7 +422,6 @@ describe("request() for a request of HTTP/2", () => {
 });
 
 describe("the body of a request of HTTP/2", () => {
-  const POST = { ":method": "POST", ":path": "/live" };
   const read = async (req: NodeRequest): Promise<string> => {
     let text = "";
     for await (const part of req) text += part;
@@ -472,6 +472,74 @@ describe("the body of a request of HTTP/2", () => {
     assert.equal((await client.request(POST, "0123456789a")).status, 413);
     assert.equal((await client.request({ ...POST, "content-length": "11" }, "0123456789a")).status, 413);
   });
+});
+
+describe("a client of HTTP/2 that is hostile, inside a server of node:http2", () => {
+  it("comes to no refusal by what its streams had not sent at their resets: it is told to open another connection", async (t) => {
+    const { site, client: first } = await hosting(t, (attached, req, res) =>
+      attached.listener(() => "x".repeat(1_000_000))(req, res),
+    );
+    let client = first;
+    let connections = 1;
+    for (let i = 0; i < 100; i++) {
+      if (client.goaway !== undefined) {
+        client = await Http2Client.connect(t, site.target);
+        connections += 1;
+      }
+      const raw = client.open();
+      assert.equal((await raw.head()).status, 200, `request ${i}`);
+      await until(() => raw.peek().length > 65_000, "the window is full");
+      raw.end();
+      await raw.until(() => raw.isClosed, "it is reset");
+      await client.handled();
+    }
+    assert.equal(first.goaway, 0);
+    await first.closed;
+    assert.ok(connections > 2, `${connections} connections`);
+  });
+
+  it("leaves the application's streams on its connection alone when it is told to open another one", async (t) => {
+    const gate = deferred();
+    const { client } = await hosting(t, async (attached, req, res) => {
+      if (req.url === "/lost") return attached.listener(() => "x".repeat(1_000_000))(req, res);
+      await gate.promise;
+      return res.end("the application's");
+    });
+    const own = client.open({ ":path": "/own" });
+    for (let i = 0; i < 30 && client.goaway === undefined; i++) {
+      const raw = client.open({ ":path": "/lost" });
+      await until(() => raw.peek().length > 65_000, "the window is full");
+      raw.end();
+      await raw.until(() => raw.isClosed, "it is reset");
+      await client.handled();
+    }
+    assert.equal(client.goaway, 0);
+    gate.resolve();
+    assert.equal(String(await own.chunk()), "the application's");
+    await client.closed;
+  });
+});
+
+describe("a client of HTTP/2 that still uploads when its body is refused", () => {
+  for (const [what, fields] of [
+    ["its length", { "content-length": "50000000" }],
+    ["its bytes", {}],
+  ] as const) {
+    it(`gets the whole 413, for ${what}, and its stream ends without an error (RFC 9113 §8.1)`, async (t) => {
+      const { client } = await hosting(
+        t,
+        (attached, req, res) => attached.listener(async (asked) => `${(await asked.text()).length}`)(req, res),
+        { maxBodyBytes: 100_000 },
+      );
+      const raw = client.open({ ...POST, ...fields }, false);
+      raw.stream.write(Buffer.alloc(1_000_000));
+      assert.equal((await raw.head()).status, 413);
+      await raw.until(() => raw.isClosed, "the end of the stream");
+      assert.match(String(raw.peek()), /maxBodyBytes/);
+      assert.equal(raw.stream.rstCode, 0);
+      assert.equal((await client.request(POST, "next")).text, "4");
+    });
+  }
 });
 
 describe("the end of channels inside a server of node:http2", () => {

@@ -2,7 +2,7 @@
 // stay with their own listeners, and hang for nobody.
 
 import assert from "node:assert/strict";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, IncomingMessage, type Server, ServerResponse } from "node:http";
 import { Duplex, Readable } from "node:stream";
 import { describe, it } from "node:test";
 import { WebSocketServer } from "ws";
@@ -126,6 +126,26 @@ describe("an upgrade of ours", () => {
     await until(() => Buffer.concat(received).toString().endsWith("websocket hi"), "the answer has come");
     connection.destroy();
     await until(() => site.attached.stats().channels.websocket === 0, "it has closed");
+  });
+
+  it("brings its route a request of the server's own class, and a plain response", async (t) => {
+    class OwnRequest extends IncomingMessage {}
+    class OwnResponse extends ServerResponse {}
+    const seen: [boolean, boolean][] = [];
+    const http = createServer({ IncomingMessage: OwnRequest, ServerResponse: OwnResponse });
+    const toListener = (attached: Attached) => (req: IncomingMessage, res: ServerResponse) => {
+      seen.push([req instanceof OwnRequest, res instanceof OwnResponse]);
+      echoing(attached)(req, res);
+    };
+    const site = await attaching(t, toListener, {}, http as Server);
+    await site.request("GET /other");
+    const socket = await WsClient.open(t, site.target, { path: "/live" });
+    socket.send("hi");
+    assert.equal(await socket.message(), "websocket hi");
+    assert.deepEqual(seen, [
+      [true, true],
+      [true, false],
+    ]);
   });
 
   it("delivers the messages that came while its route was still asking", async (t) => {

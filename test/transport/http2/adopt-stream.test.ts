@@ -34,7 +34,7 @@ async function host(t: TestContext, handler: Handler, body?: Uint8Array): Promis
     const adopted = adoptStream({ stream, rawHeaders: request.rawHeaders, otherApi, body }, exchanges, {
       remoteAddress: request.socket.remoteAddress,
       isEncrypted: true,
-      budget: exchanges.budget,
+      buffered: exchanges.buffered,
       writeTimeoutMs: exchanges.limits.writeTimeoutMs,
       streamClosed: () => {
         open -= 1;

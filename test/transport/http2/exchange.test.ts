@@ -31,7 +31,7 @@ async function lose(t: TestContext, act: (exchange: Http2Exchange) => void): Pro
       { stream: stream as unknown as AdoptedRequest["stream"], rawHeaders, otherApi: undefined, body: undefined },
       context,
       {
-        ...{ remoteAddress: undefined, isEncrypted: true, budget: exchanges.budget, writeTimeoutMs: 1000 },
+        ...{ remoteAddress: undefined, isEncrypted: true, buffered: exchanges.buffered, writeTimeoutMs: 1000 },
         streamClosed: () => {
           isClosed = true;
         },

@@ -12,8 +12,8 @@ export class ReceivedMemory {
   #counted = 0;
 
   /** True if the input of all clients is over its limit, and this connection holds its equal share or more. */
-  isShareSpent(budget: BufferBudget): boolean {
-    return budget.isExceeded && budget.isShareSpent(this.#counted);
+  isShareSpent(buffered: BufferBudget): boolean {
+    return buffered.isExceeded && buffered.isShareSpent(this.#counted);
   }
 
   holdBody(bytes: number): void {
@@ -31,18 +31,18 @@ export class ReceivedMemory {
   }
 
   /** Updates the budget; `undecoded`: bytes that wait to be decoded. False if this connection grew and has to make room. */
-  count(undecoded: number, budget: BufferBudget): boolean {
+  count(undecoded: number, buffered: BufferBudget): boolean {
     const before = this.#counted;
     const bytes = undecoded + this.#body + (this.#head ?? 0);
     if (bytes === before) return true;
     this.#counted = bytes;
-    budget.change(before, bytes);
-    return bytes < before || !this.isShareSpent(budget);
+    buffered.change(before, bytes);
+    return bytes < before || !this.isShareSpent(buffered);
   }
 
-  release(budget: BufferBudget): void {
+  release(buffered: BufferBudget): void {
     this.releaseRequest();
-    if (this.#counted > 0) this.count(0, budget);
+    if (this.#counted > 0) this.count(0, buffered);
   }
 }
 
