@@ -15,6 +15,9 @@ export interface BrokerOptions {
   readonly onError?: ((error: unknown) => unknown) | undefined;
 }
 
+/** Options that the session stores over a broker have in common. */
+export type SessionBrokerOptions = Omit<BrokerOptions, "aliveMs">;
+
 export interface BrokerSettings {
   readonly timeoutMs: number;
   readonly maxPendingBytes: number;
@@ -32,6 +35,11 @@ export const BROKER_OPTIONS: Readonly<Record<keyof BrokerOptions, ValueCheck>> =
   aliveMs: checkPositive(MAX_TIME_MS),
   onError: checkFunction,
 };
+
+const { aliveMs: _, ...sessionOptions } = BROKER_OPTIONS;
+
+/** Checks of `SessionBrokerOptions`. */
+export const SESSION_BROKER_OPTIONS: Readonly<Record<keyof SessionBrokerOptions, ValueCheck>> = sessionOptions;
 
 /** Returns the options with their defaults. `entry` is the name of the module, for printed errors. */
 export function toBrokerSettings(options: BrokerOptions, entry: string): BrokerSettings {

@@ -62,13 +62,15 @@ const NODE_REDIS_REPLIES = { returnBuffers: true, typeMapping: { 36: Buffer } };
 
 const checkDuplicate = checkMethods("a client of node-redis, ioredis or iovalkey", ["duplicate"]);
 
-/** Throws BAD_OPTION if `client` is not a client of a supported library. Calls nothing of it. */
-export function checkRedisClient(client: unknown): void {
-  familyOf(client);
+/**
+ * Throws BAD_OPTION if `client` is not a client of a supported library. Calls nothing of it. `owner`: name of the function whose
+ * first argument it is.
+ */
+export function checkRedisClient(owner: string, client: unknown): void {
+  familyOf(client, `the first argument of ${owner}`);
 }
 
-function familyOf(client: unknown): "ioredis" | "node-redis" {
-  const name = "the first argument of redisBackplane";
+function familyOf(client: unknown, name = "the client"): "ioredis" | "node-redis" {
   checkDuplicate(name, client);
   const { callBuffer, sendCommand, options } = client as Partial<AnyClient & NodeRedisClient>;
   if (typeof callBuffer === "function") return "ioredis";
