@@ -39,8 +39,25 @@ export function encodeRecord({ inline, ...header }: NatsSessionRecord): Uint8Arr
 
 /** Throws for a message that no session store wrote. */
 export function decodeRecord(bytes: Buffer): NatsSessionRecord {
-  if (bytes[0] !== VERSION) throw new Error("a foreign message among the sessions");
-  const end = HEADER_AT + bytes.readUInt32BE(1);
-  const header = JSON.parse(bytes.toString("utf8", HEADER_AT, end)) as Omit<NatsSessionRecord, "inline">;
+  const end = bytes[0] === VERSION && bytes.length >= HEADER_AT ? HEADER_AT + bytes.readUInt32BE(1) : Infinity;
+  if (end > bytes.length) throw foreign();
+  const header: unknown = JSON.parse(bytes.toString("utf8", HEADER_AT, end));
+  if (!isHeader(header)) throw foreign();
   return { ...header, inline: bytes.subarray(end) };
+}
+
+function isHeader(value: unknown): value is Omit<NatsSessionRecord, "inline"> {
+  const { state, owner, ttl, parts } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const isRecord = ["stored", "taken", "claimed"].includes(state as string) && typeof owner === "string";
+  return isRecord && typeof ttl === "number" && (parts === undefined || isParts(parts));
+}
+
+function isParts(value: unknown): value is Parts {
+  const { id, sequences, atMs } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof id !== "string" || typeof atMs !== "number" || !Array.isArray(sequences)) return false;
+  return sequences.every((sequence) => Number.isSafeInteger(sequence));
+}
+
+function foreign(): Error {
+  return new Error("a message that no session store wrote");
 }

@@ -172,7 +172,12 @@ describe("the session store over NATS", { skip }, () => {
     const name = "foreign";
     const store = await open(t, { name });
     await store.secret();
-    for (const content of ["", "foreign", "\x01\0\0\0\x02{", "\x01\xff\xff\xff\xff{}"]) {
+    const parts = '{"state":"stored","owner":"A","ttl":600000,"parts":{"id":"x","atMs":1,"sequences":["y"]}}';
+    const contents = [
+      ...["", "\x01", "foreign", "\x01\0\0\0\x02{", "\x01\xff\xff\xff\xff{}", "\x01\0\0\0\x02{}", "\x01\0\0\0\x04null"],
+      `\x01\0\0\0${String.fromCharCode(parts.length)}${parts}`,
+    ];
+    for (const content of contents) {
       await raw.request(`${name}.s.r.${nameToken("t")}`, Buffer.from(content, "latin1"), { timeout: 20_000 });
       const unavailable = { code: "BACKPLANE_UNAVAILABLE" };
       await assert.rejects(store.take("t", "A", { ttlMs: TTL_MS }), unavailable);
