@@ -18,17 +18,21 @@ export function linkLimit(maxPendingBytes: number): number {
 }
 
 export abstract class BrokerSessions implements SessionStore {
-  readonly #window: ByteWindow;
+  /** Bytes of snapshots on their way. */
+  readonly #snapshots: ByteWindow;
+  /** Number of calls on their way. */
+  readonly #calls: ByteWindow;
   #isClosed = false;
 
-  constructor(maxPendingBytes: number) {
-    this.#window = new ByteWindow(maxPendingBytes);
+  constructor({ maxPendingBytes, maxCalls }: { readonly maxPendingBytes: number; readonly maxCalls: number }) {
+    this.#snapshots = new ByteWindow(maxPendingBytes);
+    this.#calls = new ByteWindow(maxCalls);
   }
 
   async put(token: string, owner: string, snapshot: Uint8Array, ttlMs: number): Promise<boolean> {
     const ttl = toTtl(ttlMs);
     checkSnapshot(snapshot);
-    return this.#window.run(snapshot.length + token.length + RECORD_BYTES, () =>
+    return this.#snapshots.run(snapshot.length + token.length + RECORD_BYTES, () =>
       this.#ask(() => this.write(token, owner, snapshot, ttl)),
     );
   }
@@ -93,11 +97,13 @@ export abstract class BrokerSessions implements SessionStore {
     return undefined;
   }
 
-  /** Runs `run`, at once if there is a connection. Rejects with BACKPLANE_UNAVAILABLE. */
-  async #ask<T>(run: () => Promise<T>): Promise<T> {
-    if (this.#isClosed) throw unavailable("closed");
-    const connecting = this.connecting();
-    if (connecting !== undefined) await connecting;
-    return orUnavailable(run);
+  /** Runs `run` when it is its turn, at once if there is a connection. Rejects with BACKPLANE_UNAVAILABLE. */
+  #ask<T>(run: () => Promise<T>): Promise<T> {
+    return this.#calls.run(1, async () => {
+      if (this.#isClosed) throw unavailable("closed");
+      const connecting = this.connecting();
+      if (connecting !== undefined) await connecting;
+      return orUnavailable(run);
+    });
   }
 }

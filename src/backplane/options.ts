@@ -16,7 +16,16 @@ export interface BrokerOptions {
 }
 
 /** Options that the session stores over a broker have in common. */
-export type SessionBrokerOptions = Omit<BrokerOptions, "aliveMs">;
+export interface SessionBrokerOptions extends Omit<BrokerOptions, "aliveMs" | "maxPendingBytes"> {
+  /** Bytes of snapshots that may be on their way to the server; further ones wait for their turn. @default 1 MiB */
+  readonly maxPendingBytes?: number | undefined;
+}
+
+/**
+ * Enough for each command to find the next one at the server. More would let an answer wait for its own writing: `timeoutMs` counts
+ * from the call of the library.
+ */
+const SESSION_PENDING_BYTES = 1024 * 1024;
 
 export interface BrokerSettings {
   readonly timeoutMs: number;
@@ -54,6 +63,12 @@ export function toBrokerSettings(options: BrokerOptions, entry: string): BrokerS
       else void guard(() => onError(error), print);
     },
   };
+}
+
+/** Does the same for a session store. */
+export function toSessionSettings(options: SessionBrokerOptions, entry: string): Omit<BrokerSettings, "aliveMs"> {
+  const { maxPendingBytes = SESSION_PENDING_BYTES } = options;
+  return toBrokerSettings({ ...options, maxPendingBytes }, entry);
 }
 
 function checkPositive(most: number): ValueCheck {

@@ -8,8 +8,7 @@ import { copied } from "../../base/bytes.ts";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { checkOptions, type ValueCheck } from "../../base/option-values.ts";
 import { BrokerSessions, linkLimit } from "../broker-sessions.ts";
-import { ByteWindow } from "../byte-window.ts";
-import { SESSION_BROKER_OPTIONS, type SessionBrokerOptions, toBrokerSettings } from "../options.ts";
+import { SESSION_BROKER_OPTIONS, type SessionBrokerOptions, toSessionSettings } from "../options.ts";
 import type { SessionStore, TakeResult } from "../session-store.ts";
 import { unavailable } from "../unavailable.ts";
 import type { NatsConnection } from "./api.ts";
@@ -36,8 +35,10 @@ const NATS_OPTIONS: Readonly<Record<keyof NatsSessionsOptions, ValueCheck>> = {
   ...STREAM_OPTIONS,
 };
 
-/** Operations under way at once: the time limit of a request counts from its sending. */
-const MAX_OPERATIONS = 256;
+/** Calls under way at once: the time limit of a request counts from its sending. */
+const MAX_CALLS = 256;
+/** Records that one call renews at once. */
+const RENEWED_AT_ONCE = 64;
 /** Number of times that a move is begun because other processes were faster. */
 const MAX_TURNS = 50;
 /** Longest snapshot within its record. */
@@ -81,7 +82,6 @@ interface Change<T> {
 class NatsSessions extends BrokerSessions {
   readonly #link: NatsLink;
   readonly #stream: NatsSessionStream;
-  readonly #window = new ByteWindow(MAX_OPERATIONS);
   /** The secret of the service; before the first answer, one that this process proposes. Written again if the server loses it. */
   #secret: string = randomBytes(32).toString("base64url");
 
@@ -89,8 +89,8 @@ class NatsSessions extends BrokerSessions {
     checkOptions("natsSessions", options, NATS_OPTIONS);
     checkConnection("the first argument of natsSessions", connection);
     const { name = "unichannel", replicas = 1 } = options;
-    const { timeoutMs, maxPendingBytes, onError } = toBrokerSettings(options, "unichannel/nats");
-    super(maxPendingBytes);
+    const { timeoutMs, maxPendingBytes, onError } = toSessionSettings(options, "unichannel/nats");
+    super({ maxPendingBytes, maxCalls: MAX_CALLS });
     const forget = (): void => this.#stream.forget();
     const limit = linkLimit(maxPendingBytes);
     this.#link = new NatsLink(connection, {
@@ -147,17 +147,23 @@ class NatsSessions extends BrokerSessions {
   }
 
   protected async extend(tokens: readonly string[], owner: string, ttl: number): Promise<readonly string[]> {
-    const foreign = await Promise.all(
-      tokens.map((token) =>
-        this.#change(token, async (record) => {
-          if (record !== undefined && record.owner !== owner) return { answer: true };
-          if (record !== undefined && record.state !== "claimed") return { answer: false };
-          await this.#stream.keep(ttl);
-          return { answer: false, next: { state: "claimed", owner, ttl, inline: NO_BYTES } };
-        }),
-      ),
-    );
-    return tokens.filter((_, i) => foreign[i]);
+    const foreign: string[] = [];
+    for (let start = 0; start < tokens.length; start += RENEWED_AT_ONCE) {
+      const some = tokens.slice(start, start + RENEWED_AT_ONCE);
+      const isForeign = await Promise.all(some.map((token) => this.#extendOne(token, owner, ttl)));
+      foreign.push(...some.filter((_, i) => isForeign[i]));
+    }
+    return foreign;
+  }
+
+  /** Resolves to true if another process has the session. */
+  #extendOne(token: string, owner: string, ttl: number): Promise<boolean> {
+    return this.#change(token, async (record) => {
+      if (record !== undefined && record.owner !== owner) return { answer: true };
+      if (record !== undefined && record.state !== "claimed") return { answer: false };
+      await this.#stream.keep(ttl);
+      return { answer: false, next: { state: "claimed", owner, ttl, inline: NO_BYTES } };
+    });
   }
 
   protected remove(token: string, owner: string): Promise<void> {
@@ -206,7 +212,7 @@ class NatsSessions extends BrokerSessions {
   }
 
   #run<T>(run: () => Promise<T>): Promise<T> {
-    return this.#window.run(1, () => this.#stream.using(run));
+    return this.#stream.using(run);
   }
 
   /**

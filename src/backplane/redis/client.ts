@@ -57,8 +57,11 @@ const IOREDIS_OPTIONS = {
   reconnectOnError: null,
   retryStrategy: null,
 };
-/** RESP type "$" as a Buffer: `typeMapping` since version 5, `returnBuffers` in version 4. */
-const NODE_REDIS_REPLIES = { returnBuffers: true, typeMapping: { 36: Buffer } };
+/**
+ * RESP type "$" as a Buffer: `typeMapping` since version 5, `returnBuffers` in version 4. Without a time limit for a command that
+ * the library has not written yet: version 6 has one of 5 s, and makes an AbortSignal for each command.
+ */
+const NODE_REDIS_OPTIONS = { returnBuffers: true, typeMapping: { 36: Buffer }, timeout: undefined };
 
 const checkDuplicate = checkMethods("a client of node-redis, ioredis or iovalkey", ["duplicate"]);
 
@@ -94,7 +97,7 @@ export function openConnection(client: RedisClient, lost: (error: unknown) => vo
     connect: () => connection.connect(),
     send: (args) =>
       callBuffer === undefined
-        ? sendCommand!.call(connection, args.map(asArgument), NODE_REDIS_REPLIES)
+        ? sendCommand!.call(connection, args.map(asArgument), NODE_REDIS_OPTIONS)
         : callBuffer.apply(connection, args.map(asArgument)),
     end() {
       // Neither a connection that hangs nor one that never came up may throw here.

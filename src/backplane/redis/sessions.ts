@@ -6,7 +6,7 @@ import { copied } from "../../base/bytes.ts";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { checkOptions, type ValueCheck } from "../../base/option-values.ts";
 import { BrokerSessions, linkLimit } from "../broker-sessions.ts";
-import { SESSION_BROKER_OPTIONS, type SessionBrokerOptions, toBrokerSettings } from "../options.ts";
+import { SESSION_BROKER_OPTIONS, type SessionBrokerOptions, toSessionSettings } from "../options.ts";
 import type { SessionStore, TakeResult } from "../session-store.ts";
 import { checkRedisClient, type RedisClient } from "./client.ts";
 import { RedisLink } from "./connection.ts";
@@ -28,6 +28,8 @@ const REDIS_OPTIONS: Readonly<Record<keyof RedisSessionsOptions, ValueCheck>> = 
   prefix: checkPrefix,
 };
 
+/** Calls under way at once: all others wait, so that an answer does not wait for the writing of thousands of commands. */
+const MAX_CALLS = 1000;
 /** Records that one script renews: a longer one would let other commands wait. */
 const RENEWED_AT_ONCE = 256;
 
@@ -48,8 +50,8 @@ class RedisSessions extends BrokerSessions {
   constructor(client: RedisClient, options: RedisSessionsOptions, clock: Clock) {
     checkOptions("redisSessions", options, REDIS_OPTIONS);
     checkRedisClient("redisSessions", client);
-    const { timeoutMs, maxPendingBytes, onError } = toBrokerSettings(options, "unichannel/redis");
-    super(maxPendingBytes);
+    const { timeoutMs, maxPendingBytes, onError } = toSessionSettings(options, "unichannel/redis");
+    super({ maxPendingBytes, maxCalls: MAX_CALLS });
     this.#keys = new RedisKeys(options.prefix ?? "unichannel");
     const limit = linkLimit(maxPendingBytes);
     this.#link = new RedisLink(client, { clock, timeoutMs, maxPendingBytes: limit, onError, onUp() {} });
