@@ -35,6 +35,7 @@ const PARTS = new Set([
     "TypedEvent",
     "WithoutPort",
     "BrokerOptions",
+    "SessionBrokerOptions",
     "OfTheHost",
   ],
 ]);

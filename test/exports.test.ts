@@ -15,6 +15,7 @@ import * as redis from "../src/redis.ts";
 import * as testing from "../src/testing/index.ts";
 import * as uws from "../src/uws.ts";
 import * as backplaneSuite from "./contract/backplane.ts";
+import * as sessionStoreSuite from "./contract/session-store.ts";
 
 describe("the public surface", () => {
   it("is exactly these values", () => {
@@ -26,6 +27,7 @@ describe("the public surface", () => {
       "event",
       "json",
       "jsonMessages",
+      "memorySessions",
       "openChannel",
       "openSession",
       "pollGroup",
@@ -98,6 +100,8 @@ describe("the public surface", () => {
       "JoinOptions",
       "JsonMessages",
       "Logger",
+      "MemorySessions",
+      "MemorySessionsOptions",
       "Message",
       "MessageCodec",
       "OverflowPolicy",
@@ -121,10 +125,13 @@ describe("the public surface", () => {
       "ServerStatus",
       "SessionHandlers",
       "SessionOptions",
+      "SessionStore",
       "StandardSchema",
       "StatusClass",
       "StoreHistoryLimits",
       "StreamBody",
+      "TakeOptions",
+      "TakeResult",
       "TlsRenewal",
       "TransportKind",
       "TrustedProxies",
@@ -137,14 +144,15 @@ describe("the public surface", () => {
 
   it("has in its other entries exactly these values", () => {
     assert.deepEqual(Object.keys(metrics), ["collectMetrics"]);
-    assert.deepEqual(Object.keys(redis), ["redisBackplane"]);
-    assert.deepEqual(Object.keys(nats), ["natsBackplane"]);
+    assert.deepEqual(Object.keys(redis), ["redisBackplane", "redisSessions"]);
+    assert.deepEqual(Object.keys(nats), ["natsBackplane", "natsSessions"]);
     assert.deepEqual(Object.keys(node), ["attach"]);
     assert.deepEqual(Object.keys(hono).sort(), ["openChannel", "openSession", "pollGroup", "withChannel"]);
     assert.deepEqual(Object.keys(fetchHost), ["createFetchHost"]);
     assert.deepEqual(Object.keys(uws), ["attachUws"]);
     assert.deepEqual(Object.keys(testing).sort(), ["VirtualClock", "testServer"]);
     assert.deepEqual(Object.keys(backplaneSuite), ["backplaneContract"]);
+    assert.deepEqual(Object.keys(sessionStoreSuite), ["sessionStoreContract"]);
   });
 
   it("has entries in package.json that exist after the build", () => {

@@ -15,6 +15,18 @@ export interface BrokerOptions {
   readonly onError?: ((error: unknown) => unknown) | undefined;
 }
 
+/** Options that the session stores over a broker have in common. */
+export interface SessionBrokerOptions extends Omit<BrokerOptions, "aliveMs" | "maxPendingBytes"> {
+  /** Bytes of snapshots that may be on their way to the server; further ones wait for their turn. @default 1 MiB */
+  readonly maxPendingBytes?: number | undefined;
+}
+
+/**
+ * Enough for each command to find the next one at the server. More would let an answer wait for its own writing: `timeoutMs` counts
+ * from the call of the library.
+ */
+const SESSION_PENDING_BYTES = 1024 * 1024;
+
 export interface BrokerSettings {
   readonly timeoutMs: number;
   readonly maxPendingBytes: number;
@@ -33,6 +45,11 @@ export const BROKER_OPTIONS: Readonly<Record<keyof BrokerOptions, ValueCheck>> =
   onError: checkFunction,
 };
 
+const { aliveMs: _, ...sessionOptions } = BROKER_OPTIONS;
+
+/** Checks of `SessionBrokerOptions`. */
+export const SESSION_BROKER_OPTIONS: Readonly<Record<keyof SessionBrokerOptions, ValueCheck>> = sessionOptions;
+
 /** Returns the options with their defaults. `entry` is the name of the module, for printed errors. */
 export function toBrokerSettings(options: BrokerOptions, entry: string): BrokerSettings {
   const { timeoutMs = 5000, maxPendingBytes = 16 * 1024 * 1024, aliveMs = 30_000, onError } = options;
@@ -46,6 +63,12 @@ export function toBrokerSettings(options: BrokerOptions, entry: string): BrokerS
       else void guard(() => onError(error), print);
     },
   };
+}
+
+/** Does the same for a session store. */
+export function toSessionSettings(options: SessionBrokerOptions, entry: string): Omit<BrokerSettings, "aliveMs"> {
+  const { maxPendingBytes = SESSION_PENDING_BYTES } = options;
+  return toBrokerSettings({ ...options, maxPendingBytes }, entry);
 }
 
 function checkPositive(most: number): ValueCheck {

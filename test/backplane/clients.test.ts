@@ -6,8 +6,8 @@ import { connect } from "@nats-io/transport-node";
 import { Cluster, Redis } from "ioredis";
 import { Redis as Valkey, Cluster as ValkeyCluster } from "iovalkey";
 import { createClient, createClientPool, createCluster, createSentinel } from "redis";
-import { natsBackplane } from "../../src/nats.ts";
-import { redisBackplane } from "../../src/redis.ts";
+import { natsBackplane, natsSessions } from "../../src/nats.ts";
+import { redisBackplane, redisSessions } from "../../src/redis.ts";
 
 const NODES = [{ host: "127.0.0.1", port: 1 }];
 const NODE_REDIS = { rootNodes: [{ url: "redis://127.0.0.1:1" }] };
@@ -57,5 +57,20 @@ describe("the type of a client", () => {
       () => natsBackplane({ publish() {}, flush: async () => {} }),
     ];
     assert.equal(all.length, 4);
+  });
+
+  it("session stores accept the same clients, and no others", () => {
+    const all = [
+      () => redisSessions(createClient()),
+      () => redisSessions(new Redis(LAZY)),
+      () => redisSessions(new Cluster(NODES, LAZY)),
+      () => redisSessions(new Valkey(LAZY)),
+      async () => natsSessions(await connect()),
+      // @ts-expect-error: another broker's connection
+      async () => redisSessions(await connect()),
+      // @ts-expect-error: another broker's client
+      () => natsSessions(new Redis(LAZY)),
+    ];
+    assert.equal(all.length, 7);
   });
 });

@@ -18,8 +18,15 @@ export interface NatsMessage {
 export interface NatsConnection {
   /** Sends a message without waiting. */
   publish(subject: string, payload?: Uint8Array): void;
-  /** Sends a message and resolves with the answer; `timeout` in milliseconds. */
-  request(subject: string, payload?: Uint8Array, options?: { timeout: number }): Promise<NatsMessage>;
+  /**
+   * Sends a message and resolves with the answer; `timeout` in milliseconds, `headers` an object of which the client calls only
+   * `encode()`.
+   */
+  request(
+    subject: string,
+    payload?: Uint8Array,
+    options?: { timeout: number; headers?: unknown },
+  ): Promise<NatsMessage>;
   /** Calls `callback` for each message on the subject, until `unsubscribe`. */
   subscribe(
     subject: string,
@@ -29,6 +36,8 @@ export interface NatsConnection {
   flush(): Promise<void>;
   /** Iterates over changes of the connection: lost, up again. */
   status(): AsyncIterable<{ readonly type: string }>;
+  /** Facts of the server, of which its largest message is used. */
+  readonly info?: { readonly max_payload?: number } | undefined;
 }
 
 /** A refusal of the JetStream API. */
@@ -46,9 +55,12 @@ export const NO_MESSAGE_FOUND: number = 10_037;
 export const STREAM_NOT_FOUND: number = 10_059;
 export const STREAM_NAME_IN_USE: number = 10_058;
 export const STORE_FAILED: number = 10_077;
+export const DELETE_FAILED: number = 10_057;
+/** The last message of the subject is not the expected one: server 2.9 and later, and the form without a number of later ones. */
+export const WRONG_LAST_SEQUENCE: readonly number[] = [10_071, 10_164];
 
-export function isApiError(error: unknown, code: number): boolean {
-  return error instanceof NatsApiError && error.errorCode === code;
+export function isApiError(error: unknown, ...codes: readonly number[]): boolean {
+  return error instanceof NatsApiError && codes.includes(error.errorCode);
 }
 
 /**

@@ -3,11 +3,12 @@
 
 import { randomUUID } from "node:crypto";
 import { type Clock, systemClock } from "../../base/clock.ts";
-import { badValue, checkInteger, checkMethods, checkOptions, type ValueCheck } from "../../base/option-values.ts";
+import { checkOptions, type ValueCheck } from "../../base/option-values.ts";
 import type { Backplane, BackplaneEntry, BackplaneHistory, BackplaneListener, HistoryLimits } from "../backplane.ts";
 import { BrokerBackplane } from "../broker-backplane.ts";
 import { BROKER_OPTIONS, type BrokerOptions, toBrokerSettings } from "../options.ts";
 import type { NatsConnection } from "./api.ts";
+import { checkConnection, STREAM_OPTIONS } from "./checks.ts";
 import { NatsLink } from "./connection.ts";
 import type { ReadMessage } from "./consumer.ts";
 import { sequenceOf, toNatsId, unwrap, wrap } from "./message.ts";
@@ -25,22 +26,7 @@ export interface NatsBackplaneOptions extends BrokerOptions {
   readonly replicas?: number | undefined;
 }
 
-const NATS_OPTIONS: Readonly<Record<keyof NatsBackplaneOptions, ValueCheck>> = {
-  ...BROKER_OPTIONS,
-  name(name, value) {
-    if (typeof value !== "string" || !/^[\w-]+$/.test(value)) throw badValue(name, value, "letters, digits, - and _");
-  },
-  // JetStream allows no more.
-  replicas: checkInteger(1, 5),
-};
-
-const checkConnection = checkMethods("a connection of @nats-io/transport-node or nats", [
-  "publish",
-  "request",
-  "subscribe",
-  "flush",
-  "status",
-]);
+const NATS_OPTIONS: Readonly<Record<keyof NatsBackplaneOptions, ValueCheck>> = { ...BROKER_OPTIONS, ...STREAM_OPTIONS };
 
 /**
  * A backplane over NATS JetStream. `connection` is a connection of `@nats-io/transport-node` (3) or `nats` (2); it stays yours.

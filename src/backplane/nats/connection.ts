@@ -96,9 +96,9 @@ export class NatsLink {
 
   /**
    * Sends a request that is answered with JSON. Rejects with BACKPLANE_UNAVAILABLE, or with the client's error if there is
-   * no answer.
+   * no answer. `headers`: see `NatsConnection.request`.
    */
-  async ask<T>(subject: string, payload: Uint8Array): Promise<T> {
+  async ask<T>(subject: string, payload: Uint8Array, headers?: { encode(): Uint8Array }): Promise<T> {
     if (this.#isClosed) throw unavailable("closed");
     // The client would keep the request and send it later, after it was reported as failed.
     if (!this.isUp) throw unavailable("not connected");
@@ -110,7 +110,8 @@ export class NatsLink {
     this.#pendingBytes += size;
     let message: NatsMessage;
     try {
-      message = await this.connection.request(subject, payload, { timeout: this.timeoutMs });
+      const options = headers === undefined ? { timeout: this.timeoutMs } : { timeout: this.timeoutMs, headers };
+      message = await this.connection.request(subject, payload, options);
     } catch (error) {
       if (isTimeout(error)) this.#stall();
       if (isNoResponders(error)) throw error;

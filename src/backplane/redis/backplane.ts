@@ -3,14 +3,14 @@
 
 import { randomUUID } from "node:crypto";
 import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
-import { badValue, checkOptions, type ValueCheck } from "../../base/option-values.ts";
+import { checkOptions, type ValueCheck } from "../../base/option-values.ts";
 import type { Backplane, BackplaneEntry, BackplaneHistory, BackplaneListener, HistoryLimits } from "../backplane.ts";
 import { BrokerBackplane } from "../broker-backplane.ts";
 import { BROKER_OPTIONS, type BrokerOptions, toBrokerSettings } from "../options.ts";
 import { BEGINNING, compareStreamIds, isStreamId } from "../stream-ids.ts";
 import { checkRedisClient, type RedisClient } from "./client.ts";
 import { RedisLink } from "./connection.ts";
-import { RedisKeys } from "./keys.ts";
+import { checkPrefix, RedisKeys } from "./keys.ts";
 import { RedisPresence } from "./presence.ts";
 import { BLOCK_MS, MIN_KEPT, RedisReader } from "./reader.ts";
 import { MIN_TTL_MS, type Position, publishMessage, readPositions } from "./scripts.ts";
@@ -27,11 +27,7 @@ export interface RedisBackplaneOptions extends BrokerOptions {
 
 const REDIS_OPTIONS: Readonly<Record<keyof RedisBackplaneOptions, ValueCheck>> = {
   ...BROKER_OPTIONS,
-  prefix(name, value) {
-    if (typeof value !== "string" || value === "" || /[{}]/.test(value)) {
-      throw badValue(name, value, "some text without braces");
-    }
-  },
+  prefix: checkPrefix,
 };
 
 /** A stream is trimmed by time, and its expiry renewed, at most once in this fraction of its ttl. */
@@ -64,7 +60,7 @@ class RedisBackplane extends BrokerBackplane {
   constructor(client: RedisClient, options: RedisBackplaneOptions, clock: Clock) {
     super();
     checkOptions("redisBackplane", options, REDIS_OPTIONS);
-    checkRedisClient(client);
+    checkRedisClient("redisBackplane", client);
     const { prefix = "unichannel" } = options;
     const { timeoutMs, maxPendingBytes, aliveMs, onError } = toBrokerSettings(options, "unichannel/redis");
     const processId = randomUUID();

@@ -57,18 +57,23 @@ const IOREDIS_OPTIONS = {
   reconnectOnError: null,
   retryStrategy: null,
 };
-/** RESP type "$" as a Buffer: `typeMapping` since version 5, `returnBuffers` in version 4. */
-const NODE_REDIS_REPLIES = { returnBuffers: true, typeMapping: { 36: Buffer } };
+/**
+ * RESP type "$" as a Buffer: `typeMapping` since version 5, `returnBuffers` in version 4. Without a time limit for a command that
+ * the library has not written yet: version 6 has one of 5 s, and makes an AbortSignal for each command.
+ */
+const NODE_REDIS_OPTIONS = { returnBuffers: true, typeMapping: { 36: Buffer }, timeout: undefined };
 
 const checkDuplicate = checkMethods("a client of node-redis, ioredis or iovalkey", ["duplicate"]);
 
-/** Throws BAD_OPTION if `client` is not a client of a supported library. Calls nothing of it. */
-export function checkRedisClient(client: unknown): void {
-  familyOf(client);
+/**
+ * Throws BAD_OPTION if `client` is not a client of a supported library. Calls nothing of it. `owner`: name of the function whose
+ * first argument it is.
+ */
+export function checkRedisClient(owner: string, client: unknown): void {
+  familyOf(client, `the first argument of ${owner}`);
 }
 
-function familyOf(client: unknown): "ioredis" | "node-redis" {
-  const name = "the first argument of redisBackplane";
+function familyOf(client: unknown, name = "the client"): "ioredis" | "node-redis" {
   checkDuplicate(name, client);
   const { callBuffer, sendCommand, options } = client as Partial<AnyClient & NodeRedisClient>;
   if (typeof callBuffer === "function") return "ioredis";
@@ -92,7 +97,7 @@ export function openConnection(client: RedisClient, lost: (error: unknown) => vo
     connect: () => connection.connect(),
     send: (args) =>
       callBuffer === undefined
-        ? sendCommand!.call(connection, args.map(asArgument), NODE_REDIS_REPLIES)
+        ? sendCommand!.call(connection, args.map(asArgument), NODE_REDIS_OPTIONS)
         : callBuffer.apply(connection, args.map(asArgument)),
     end() {
       // Neither a connection that hangs nor one that never came up may throw here.

@@ -1,0 +1,254 @@
+// The streams of the session store over NATS, through the JetStream API. One has the records of sessions, the parts of large
+// snapshots and the addresses of processes; it keeps the last message of each subject, for a limited time. Another one has the
+// secret of the service, for ever. A message is written only if the last one of its subject is the expected one: this makes a
+// move atomic.
+
+import { unavailable } from "../unavailable.ts";
+import {
+  DELETE_FAILED,
+  isApiError,
+  isNoResponders,
+  NO_MESSAGE_FOUND,
+  STREAM_NAME_IN_USE,
+  STREAM_NOT_FOUND,
+  WRONG_LAST_SEQUENCE,
+} from "./api.ts";
+import type { NatsLink } from "./connection.ts";
+import { NS_PER_MS } from "./message.ts";
+
+/** A message of one of the streams. */
+export interface StoredMessage {
+  readonly sequence: number;
+  readonly subject: string;
+  /** Time at which the server stored it, in milliseconds. */
+  readonly atMs: number;
+  readonly data: Buffer;
+}
+
+interface StreamInfo {
+  readonly created: string;
+  readonly config: { readonly max_age: number; readonly [key: string]: unknown };
+}
+
+/** Lifetime of messages in a new stream: a time to live that is longer than half of it raises it. */
+const MIN_AGE_MS = 600_000;
+/**
+ * Time after which the server's clock, and the lifetime of messages, are read again: both may be changed by others. Between two
+ * readings this process counts with a clock that never jumps.
+ */
+const READ_AGAIN_MS = 30_000;
+/** A reading of the server's clock that took longer is used once, and not kept. */
+const MAX_READING_MS = 1000;
+/** Time for which a deleted stream is left alone before it is created again: see `streams.ts`. */
+const REMAKE_MS = 500;
+/** Number of times that an operation is begun if the streams turn out to be gone each time. */
+const MAX_ATTEMPTS = 3;
+/** No message has this sequence. */
+const IMPOSSIBLE_SEQUENCE = Number.MAX_SAFE_INTEGER;
+
+export class NatsSessionStream {
+  readonly #link: NatsLink;
+  readonly #name: string;
+  readonly #replicas: number;
+  #opening: Promise<void> | undefined;
+  /** True if the streams were found at least once. */
+  #wasOpen = false;
+  /** Lifetime of messages in the stream of sessions, in milliseconds. */
+  #ageMs = 0;
+  /** A time of the server, and the time of this process at the same moment. */
+  #reading: { readonly serverMs: number; readonly atMs: number } | undefined;
+  #readingNow: Promise<number> | undefined;
+  #growing: Promise<void> | undefined;
+
+  constructor(link: NatsLink, { name, replicas }: { readonly name: string; readonly replicas: number }) {
+    this.#link = link;
+    this.#name = name;
+    this.#replicas = replicas;
+  }
+
+  /** Subject of the secret. */
+  get secret(): string {
+    return `${this.#name}.secret`;
+  }
+
+  /** Subject of something about a session or a process. `kind`: one letter or word. */
+  subject(kind: string, token: string): string {
+    return `${this.#name}.s.${kind}.${token}`;
+  }
+
+  /** Makes the next operation open the streams again: the server may be another one. */
+  forget(): void {
+    this.#opening = undefined;
+    this.#reading = undefined;
+  }
+
+  /** Runs a function that needs the streams, again if they turn out to be gone. Nothing was written then. */
+  async using<T>(run: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      await this.#open();
+      try {
+        return await run();
+      } catch (error) {
+        const isGone = isNoResponders(error) || isApiError(error, STREAM_NOT_FOUND);
+        if (!isGone || attempt === MAX_ATTEMPTS) throw error;
+        this.forget();
+      }
+    }
+  }
+
+  /**
+   * Writes a message, if the last one of its subject has the sequence `last` (0: if there is none). Resolves to its sequence, or
+   * to undefined if the last message is another one.
+   */
+  async write(subject: string, data: Uint8Array, last: number): Promise<number | undefined> {
+    const field = `NATS/1.0\r\nNats-Expected-Last-Subject-Sequence: ${last}\r\n\r\n`;
+    try {
+      return (await this.#link.ask<{ readonly seq: number }>(subject, data, { encode: () => Buffer.from(field) })).seq;
+    } catch (error) {
+      if (isApiError(error, ...WRONG_LAST_SEQUENCE)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Writes a message whatever the last one of its subject is. Resolves to its sequence. */
+  async overwrite(subject: string, data: Uint8Array): Promise<number> {
+    return (await this.#link.ask<{ readonly seq: number }>(subject, data)).seq;
+  }
+
+  /** Finds the last message of a subject, or the message with a sequence. */
+  async find(which: string | number): Promise<StoredMessage | undefined> {
+    const stream = which === this.secret ? this.#secretStream : this.#sessionStream;
+    const request = typeof which === "string" ? { last_by_subj: which } : { seq: which };
+    let found: { readonly message: { seq: number; subject: string; time: string; data?: string } };
+    try {
+      found = await this.#link.api(`STREAM.MSG.GET.${stream}`, request);
+    } catch (error) {
+      if (isApiError(error, NO_MESSAGE_FOUND)) return undefined;
+      throw error;
+    }
+    const { seq: sequence, subject, time, data = "" } = found.message;
+    return { sequence, subject, atMs: Date.parse(time), data: Buffer.from(data, "base64") };
+  }
+
+  /** Deletes the message with a sequence. Resolves to false if it was not there. */
+  async delete(sequence: number): Promise<boolean> {
+    try {
+      await this.#link.api(`STREAM.MSG.DELETE.${this.#sessionStream}`, { seq: sequence, no_erase: true });
+      return true;
+    } catch (error) {
+      if (isApiError(error, DELETE_FAILED, NO_MESSAGE_FOUND)) return false;
+      throw error;
+    }
+  }
+
+  /** Returns the time of the server in milliseconds. */
+  async now(): Promise<number> {
+    const reading = this.#reading;
+    const now = this.#link.clock.now();
+    if (reading !== undefined && now - reading.atMs < READ_AGAIN_MS) return reading.serverMs + now - reading.atMs;
+    this.#readingNow ??= this.#read().finally(() => {
+      this.#readingNow = undefined;
+    });
+    return this.#readingNow;
+  }
+
+  /** Lifetime of messages in the stream, as far as known. */
+  get ageMs(): number {
+    return this.#ageMs;
+  }
+
+  /** Makes sure that a message lives for `ttl` milliseconds at least. */
+  async keep(ttl: number): Promise<void> {
+    while (this.#ageMs < ttl) {
+      this.#growing ??= this.#grow(ttl).finally(() => {
+        this.#growing = undefined;
+      });
+      await this.#growing;
+    }
+  }
+
+  get #sessionStream(): string {
+    return `${this.#name}-sessions`;
+  }
+
+  get #secretStream(): string {
+    return `${this.#name}-secret`;
+  }
+
+  async #grow(ttl: number): Promise<void> {
+    const { config } = await this.#link.api<StreamInfo>(`STREAM.INFO.${this.#sessionStream}`);
+    const max_age = Math.max(config.max_age, 2 * ttl * NS_PER_MS);
+    const grown = await this.#link.api<StreamInfo>(`STREAM.UPDATE.${this.#sessionStream}`, { ...config, max_age });
+    this.#ageMs = grown.config.max_age / NS_PER_MS;
+  }
+
+  /** JetStream tells the time only with a message that it has stored. */
+  async #read(): Promise<number> {
+    const subject = `${this.#name}.s.now`;
+    const started = this.#link.clock.now();
+    await this.overwrite(subject, new Uint8Array());
+    // Another process may have written one meanwhile, which is as good.
+    const [found, info] = await Promise.all([
+      this.find(subject),
+      this.#link.api<StreamInfo>(`STREAM.INFO.${this.#sessionStream}`),
+    ]);
+    if (found === undefined) throw unavailable("the stream of sessions was emptied");
+    this.#ageMs = info.config.max_age / NS_PER_MS;
+    const ended = this.#link.clock.now();
+    if (ended - started <= MAX_READING_MS) this.#reading = { serverMs: found.atMs, atMs: (started + ended) / 2 };
+    return found.atMs;
+  }
+
+  #open(): Promise<void> {
+    if (this.#opening !== undefined) return this.#opening;
+    const opening = this.#openAll().catch((error: unknown) => {
+      if (this.#opening === opening) this.#opening = undefined;
+      throw error;
+    });
+    this.#opening = opening;
+    return opening;
+  }
+
+  async #openAll(): Promise<void> {
+    const [sessions] = await Promise.all([
+      this.#ensure(this.#sessionStream, {
+        subjects: [`${this.#name}.s.>`],
+        max_age: MIN_AGE_MS * NS_PER_MS,
+        duplicate_window: 1000 * NS_PER_MS,
+      }),
+      this.#ensure(this.#secretStream, { subjects: [this.secret] }),
+    ]);
+    this.#ageMs = sessions.config.max_age / NS_PER_MS;
+    this.#wasOpen = true;
+    // A client that does not send the header would let two processes have one session.
+    const sequence = await this.write(`${this.#name}.s.probe`, new Uint8Array(), IMPOSSIBLE_SEQUENCE);
+    if (sequence !== undefined) throw unavailable("the NATS client does not send headers");
+  }
+
+  async #ensure(name: string, config: object): Promise<StreamInfo> {
+    let found = await this.#info(name);
+    if (found === undefined && this.#wasOpen) {
+      await this.#link.pause(REMAKE_MS);
+      found = await this.#info(name);
+    }
+    if (found !== undefined) return found;
+    try {
+      const common = { retention: "limits", discard: "old", storage: "file", max_msgs_per_subject: 1 };
+      const request = { name, num_replicas: this.#replicas, ...common, ...config };
+      return await this.#link.api<StreamInfo>(`STREAM.CREATE.${name}`, request);
+    } catch (error) {
+      // Another process was faster.
+      if (!isApiError(error, STREAM_NAME_IN_USE)) throw error;
+      return this.#link.api<StreamInfo>(`STREAM.INFO.${name}`);
+    }
+  }
+
+  async #info(name: string): Promise<StreamInfo | undefined> {
+    try {
+      return await this.#link.api<StreamInfo>(`STREAM.INFO.${name}`);
+    } catch (error) {
+      if (isApiError(error, STREAM_NOT_FOUND)) return undefined;
+      throw error;
+    }
+  }
+}
