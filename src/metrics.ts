@@ -53,6 +53,13 @@ const DEFINITIONS: readonly Definition[] = [
   ["counter", "sent_bytes_total", "Bytes that went out on connections", (stats) => stats.bytesSent],
   ["gauge", "buffered_bytes", "Bytes sent that clients have not taken", (stats) => stats.bufferedBytes],
   ["counter", "overflows_total", "Sends that found their channel full", (stats) => stats.overflows, "policy"],
+  ["gauge", "sessions", "Open sessions", (stats) => stats.sessions.open],
+  ["gauge", "relays", "Requests on their way through another process", (stats) => stats.sessions.relaysOpen],
+  ["counter", "relayed_total", "Requests passed on to another process", (stats) => stats.sessions.relayed],
+  ["counter", "sessions_stored_total", "Sessions put into the store", (stats) => stats.sessions.stored],
+  ["counter", "sessions_not_stored_total", "Sessions that ended at a stop", (stats) => stats.sessions.notStored],
+  ["counter", "sessions_taken_total", "Sessions taken from the store", (stats) => stats.sessions.taken],
+  ["counter", "sessions_lost_total", "Sessions that clients asked for in vain", (stats) => stats.sessions.lost],
   ["counter", "errors_total", "Errors that were reported", (stats) => stats.errors, "source", "code"],
 ];
 

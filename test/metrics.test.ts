@@ -122,6 +122,34 @@ unichannel_buffered_bytes 0
 unichannel_overflows_total{policy="close"} 0
 unichannel_overflows_total{policy="drop"} 0
 
+# HELP unichannel_sessions Open sessions
+# TYPE unichannel_sessions gauge
+unichannel_sessions 0
+
+# HELP unichannel_relays Requests on their way through another process
+# TYPE unichannel_relays gauge
+unichannel_relays 0
+
+# HELP unichannel_relayed_total Requests passed on to another process
+# TYPE unichannel_relayed_total counter
+unichannel_relayed_total 0
+
+# HELP unichannel_sessions_stored_total Sessions put into the store
+# TYPE unichannel_sessions_stored_total counter
+unichannel_sessions_stored_total 0
+
+# HELP unichannel_sessions_not_stored_total Sessions that ended at a stop
+# TYPE unichannel_sessions_not_stored_total counter
+unichannel_sessions_not_stored_total 0
+
+# HELP unichannel_sessions_taken_total Sessions taken from the store
+# TYPE unichannel_sessions_taken_total counter
+unichannel_sessions_taken_total 0
+
+# HELP unichannel_sessions_lost_total Sessions that clients asked for in vain
+# TYPE unichannel_sessions_lost_total counter
+unichannel_sessions_lost_total 0
+
 # HELP unichannel_errors_total Errors that were reported
 # TYPE unichannel_errors_total counter
 unichannel_errors_total{source="handler",code="OTHER"} 1

@@ -41,12 +41,42 @@ export interface ServerStats {
   readonly bufferedBytes: number;
   /** Sends that found their channel full, by the policy that was applied. */
   readonly overflows: Readonly<Record<OverflowPolicy, number>>;
+  /** Sessions, and how they have moved between the processes of a service. */
+  readonly sessions: SessionStats;
   /** Errors that were reported, by source and code; OTHER if it was no `ChannelError`. Only those that occurred. */
   readonly errors: Readonly<Partial<Record<ErrorSource, Readonly<Partial<Record<ErrorCode | "OTHER", number>>>>>>;
 }
 
+/** The sessions of a server. All but `open` and `relaysOpen` are counters; those of moves stay 0 without the option `sessions`. */
+export interface SessionStats {
+  /** Sessions that are open, with a connection or without. */
+  readonly open: number;
+  /** Requests that are being passed on to the process that has their session. A WebSocket is one until it ends. */
+  readonly relaysOpen: number;
+  /** Requests that were passed on so far. */
+  readonly relayed: number;
+  /** Sessions that `stop` has put into the session store. */
+  readonly stored: number;
+  /** Sessions that `stop` could not put there: their clients were told. */
+  readonly notStored: number;
+  /** Sessions that were taken from the store. */
+  readonly taken: number;
+  /** Requests with the token of a session that does not exist, or not any more: their clients got a new one, and were told. */
+  readonly lost: number;
+}
+
+/** The counters of `SessionStats`, without the sessions that are open. */
+export type SessionCounts = { -readonly [Name in Exclude<keyof SessionStats, "open">]: number };
+
 /** A counter for each name that occurred. */
 type Tally<Name extends string> = Partial<Record<Name, number>>;
+
+/** The open connections, channels and sessions of a server. */
+export interface OpenThings {
+  readonly connections: readonly Connection[];
+  readonly openChannels: readonly TransportChannel[];
+  readonly openSessions: number;
+}
 
 export class ServerCounts {
   connectionsOpened = 0;
@@ -60,6 +90,7 @@ export class ServerCounts {
   readonly #responses: number[] = [0, 0, 0, 0, 0, 0];
   readonly #closed: Record<TransportKind, Tally<CloseName>> = { websocket: {}, sse: {}, stream: {}, poll: {} };
   readonly #overflows: Record<OverflowPolicy, number> = { close: 0, drop: 0 };
+  readonly sessions: SessionCounts = { relaysOpen: 0, relayed: 0, stored: 0, notStored: 0, taken: 0, lost: 0 };
   readonly #errors: Partial<Record<ErrorSource, Tally<ErrorCode | "OTHER">>> = {};
 
   response(status: number): void {
@@ -80,7 +111,7 @@ export class ServerCounts {
   }
 
   /** The counters, and the open connections and channels. */
-  stats(connections: readonly Connection[], openChannels: readonly TransportChannel[]): ServerStats {
+  stats({ connections, openChannels, openSessions }: OpenThings): ServerStats {
     let { bytesReceived, bytesSent } = this;
     for (const connection of connections) {
       bytesReceived += connection.bytesReceived;
@@ -107,6 +138,7 @@ export class ServerCounts {
       bytesSent,
       bufferedBytes,
       overflows: { ...this.#overflows },
+      sessions: { open: openSessions, ...this.sessions },
       errors: structuredClone(this.#errors),
     };
   }

@@ -70,9 +70,23 @@ export interface DiagnosticsMessages {
     readonly channel: AnyChannel;
     readonly policy: OverflowPolicy;
   };
+  /** A request has the token of a session that does not exist, or not any more: its client gets a new one, and is told. */
+  "unichannel:session.lost": { readonly server: BaseServer; readonly request: ChannelRequest };
+  /** A request is passed on to the process that has its session. */
+  "unichannel:session.relay": { readonly server: BaseServer; readonly process: string };
+  /** The server stops, and has put the channel's session into the session store; `isStored` is false if it could not. */
+  "unichannel:session.store": { readonly server: BaseServer; readonly channel: AnyChannel; readonly isStored: boolean };
+  /** A session was taken from the session store. */
+  "unichannel:session.take": { readonly server: BaseServer };
   /** An error that `onError` or the logger is told of. */
   "unichannel:error": ErrorContext & { readonly server: BaseServer; readonly error: unknown };
 }
+
+/** A session moves. */
+export type SessionEvent =
+  | { readonly type: "relay"; readonly process: string }
+  | { readonly type: "store"; readonly channel: AnyChannel; readonly isStored: boolean }
+  | { readonly type: "take" };
 
 export interface Topic<Message> {
   readonly hasSubscribers: boolean;

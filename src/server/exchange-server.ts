@@ -28,7 +28,8 @@ import type { Http1Context } from "../transport/http1/driver.ts";
 import { BufferBudget } from "../transport/io/buffer-budget.ts";
 import { Flusher } from "../transport/io/flusher.ts";
 import { toGraceMs } from "./check-options.ts";
-import type { ServerStats } from "./counts.ts";
+import type { ServerStats, SessionCounts } from "./counts.ts";
+import type { SessionEvent } from "./diagnostics.ts";
 import { dateField } from "./date-field.ts";
 import { openDebugLog } from "./debug-lines.ts";
 import type { Connection, ExchangeSource } from "./exchange-source.ts";
@@ -148,7 +149,11 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   }
 
   stats(): ServerStats {
-    return this.#observer.counts.stats(this.#source?.snapshot() ?? [], this.#channels.snapshot());
+    return this.#observer.counts.stats({
+      connections: this.#source?.snapshot() ?? [],
+      openChannels: this.#channels.snapshot(),
+      openSessions: this.sessions.size,
+    });
   }
 
   stop(options: { readonly graceMs?: number } = {}): Promise<void> {
@@ -178,6 +183,21 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   /** Serves a request that the router has held back. */
   serveHeld(exchange: Exchange): void {
     this.#observer.requestBegan(new ChannelRequest(exchange, this), handleRequest, this.#handler);
+  }
+
+  /** The counters of sessions that move, for the one who moves them. */
+  get sessionCounts(): SessionCounts {
+    return this.#observer.counts.sessions;
+  }
+
+  /** A request has the token of a session that does not exist. */
+  sessionLost(request: ChannelRequest): void {
+    this.#observer.sessionLost(request);
+  }
+
+  /** A session was put into the session store, or was taken from it; or a request was passed on. */
+  sessionMoved(event: SessionEvent): void {
+    this.#observer.sessionMoved(event);
   }
 
   /** Answers a request that the router has held back with an error that has a status. */

@@ -15,7 +15,7 @@ import type { CloseStatus } from "../transport/close-status.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import { ServerCounts } from "./counts.ts";
 import { DebugLines } from "./debug-lines.ts";
-import { type DiagnosticsConnection, topic } from "./diagnostics.ts";
+import { type DiagnosticsConnection, type SessionEvent, topic } from "./diagnostics.ts";
 import type { Connection } from "./exchange-source.ts";
 import { type LogOptions, logInfo, toLeftOut, toReporter } from "./log.ts";
 import { RefusalLog } from "./refusal-log.ts";
@@ -32,6 +32,10 @@ const REQUEST_REFUSE = topic("unichannel:request.refuse");
 const CHANNEL_OPEN = topic("unichannel:channel.open");
 const CHANNEL_CLOSE = topic("unichannel:channel.close");
 const CHANNEL_OVERFLOW = topic("unichannel:channel.overflow");
+const SESSION_LOST = topic("unichannel:session.lost");
+const SESSION_RELAY = topic("unichannel:session.relay");
+const SESSION_STORE = topic("unichannel:session.store");
+const SESSION_TAKE = topic("unichannel:session.take");
 const ERROR = topic("unichannel:error");
 
 /** Kept from the beginning of a connection or request until its end. */
@@ -181,6 +185,27 @@ export class Observer {
     this.counts.overflow(policy);
     const server = this.#server;
     if (CHANNEL_OVERFLOW.hasSubscribers) CHANNEL_OVERFLOW.publish({ server, channel: channel.publicChannel, policy });
+  }
+
+  sessionLost(request: ChannelRequest): void {
+    this.counts.sessions.lost += 1;
+    if (SESSION_LOST.hasSubscribers) SESSION_LOST.publish({ server: this.#server, request });
+  }
+
+  sessionMoved(event: SessionEvent): void {
+    const { sessions } = this.counts;
+    const server = this.#server;
+    if (event.type === "relay") {
+      sessions.relayed += 1;
+      if (SESSION_RELAY.hasSubscribers) SESSION_RELAY.publish({ server, process: event.process });
+    } else if (event.type === "take") {
+      sessions.taken += 1;
+      if (SESSION_TAKE.hasSubscribers) SESSION_TAKE.publish({ server });
+    } else {
+      const { channel, isStored } = event;
+      sessions[isStored ? "stored" : "notStored"] += 1;
+      if (SESSION_STORE.hasSubscribers) SESSION_STORE.publish({ server, channel, isStored });
+    }
   }
 
   #failed(error: unknown, context: ErrorContext): void {

@@ -19,6 +19,8 @@ export interface HandOverOptions {
   readonly clock: Clock;
   /** Stores a snapshot. False if another process has the session. Rejects if it is not known whether it is stored. */
   readonly put: (token: string, snapshot: Uint8Array, ttlMs: number) => Promise<boolean>;
+  /** A session was stored, or could not be. */
+  readonly moved: (channel: AnyChannel, isStored: boolean) => void;
   readonly report: (error: unknown, channel: AnyChannel, source: "save" | "sessions") => void;
 }
 
@@ -40,10 +42,6 @@ const MIN_TTL_MS = 10_000;
 const COME_BACK_MS = 1000;
 
 export class HandOver {
-  /** Sessions that were stored. */
-  stored = 0;
-  /** Sessions that could not be. */
-  failed = 0;
   readonly #options: HandOverOptions;
   #underWay = 0;
   readonly #waiting: (() => void)[] = [];
@@ -93,7 +91,8 @@ export class HandOver {
       await this.#enter();
       const bytes = encodeSnapshot(this.#snapshot(session, parts, left));
       const { token, settings } = transport.session;
-      if (await put(token, bytes, Math.max(settings.resumeMs, MIN_TTL_MS))) this.stored += 1;
+      const isStored = await put(token, bytes, Math.max(settings.resumeMs, MIN_TTL_MS));
+      if (isStored) this.#options.moved(publicChannel, true);
       // Also if another process has the session: this one must not say anything in its name.
       transport.left();
       channel.left();
@@ -166,7 +165,7 @@ export class HandOver {
 
   /** The session ends here: its client is told, and gets another one. */
   #stay({ transport, channel }: OpenSession): void {
-    this.failed += 1;
+    this.#options.moved(channel.publicChannel, false);
     const { debug } = this.#options.sessions;
     debug?.(`session ${shortToken(transport.session.token)} cannot be handed over, and ends`);
     transport.stay();

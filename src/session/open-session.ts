@@ -22,7 +22,7 @@ import { answerFields, answerOther, refuseSession } from "./answer.ts";
 import { type Carrier, PollCarrier, RECORD_STREAM, StreamCarrier, WebSocketCarrier } from "./carrier.ts";
 import { type AnySessionOptions, checkSessionOptions, type SessionOptions } from "./options.ts";
 import { acceptPost } from "./post.ts";
-import { type OpenSession, sessionsOf } from "./registry.ts";
+import { type OpenSession, sessionLost, sessionsOf } from "./registry.ts";
 import { restoreSession } from "./restore.ts";
 import { toSessionSettings } from "./settings.ts";
 import { SessionTransport } from "./transport.ts";
@@ -131,6 +131,7 @@ function acceptCarrier(
     return found.channel;
   }
   if (token !== null) {
+    sessionLost(request);
     const why =
       found === undefined ? "unknown, expired, of another identity or of another path" : `${after} was never sent`;
     contextOf(request).debug?.(`session ${shortToken(token)} not resumed: ${why}; the client gets a new one`);

@@ -35,9 +35,16 @@ export function sessionsOf(request: ChannelRequest): Sessions {
   return (request.context as SessionServerContext).sessions;
 }
 
+/** Tells the server of a request whose session does not exist. */
+export function sessionLost(request: ChannelRequest): void {
+  (request.context as SessionServerContext).sessionLost(request);
+}
+
 /** The context of a server, with its sessions. */
 export interface SessionServerContext extends RequestContext {
   readonly sessions: Sessions;
+  /** A request has the token of a session that does not exist. */
+  sessionLost(request: ChannelRequest): void;
 }
 
 /** The other processes of a service, as the sessions of this one need them. */
@@ -138,6 +145,10 @@ export class Sessions implements SessionContext {
     this.#taken.delete(transport.session.token);
     this.#open.set(transport.session.token, kept);
     if (kept.network !== undefined) this.#networks.set(kept.network, (this.#networks.get(kept.network) ?? 0) + 1);
+  }
+
+  get size(): number {
+    return this.#open.size;
   }
 
   /** The open sessions, as a copy. */

@@ -22,6 +22,10 @@ const ALL: Record<EventName, true> = {
   "unichannel:channel.open": true,
   "unichannel:channel.close": true,
   "unichannel:channel.overflow": true,
+  "unichannel:session.lost": true,
+  "unichannel:session.relay": true,
+  "unichannel:session.store": true,
+  "unichannel:session.take": true,
   "unichannel:error": true,
 };
 

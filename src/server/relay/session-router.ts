@@ -21,6 +21,10 @@ export interface SessionHome {
   restore(token: string, snapshot: Uint8Array): void;
   /** Serves a request that was held back. */
   serve(exchange: Exchange): void;
+  /** A request was passed on. */
+  relayed(process: string): void;
+  /** Requests that are being passed on, WebSockets among them. */
+  relaysChanged(open: number): void;
   /** Answers a request that was held back with this error. */
   refuse(exchange: Exchange, error: ChannelError): void;
   report(error: unknown): void;
@@ -51,10 +55,6 @@ export class SessionRouter {
   readonly #directory: ProcessDirectory;
   readonly #relays = new Set<RelayedRequest>();
   isStopping = false;
-  /** Requests that were passed on so far. */
-  relayed = 0;
-  /** Sessions that were taken from the store so far. */
-  taken = 0;
 
   constructor({ home, store, directory }: RouterOptions) {
     this.#home = home;
@@ -66,11 +66,6 @@ export class SessionRouter {
   stop(): void {
     this.isStopping = true;
     for (const relay of this.#relays) relay.drop();
-  }
-
-  /** The number of requests that are being passed on, WebSockets among them. */
-  get openRelays(): number {
-    return this.#relays.size;
   }
 
   /** Takes a request of a client. False if it concerns no session, or one that is here: the caller serves it. */
@@ -94,8 +89,12 @@ export class SessionRouter {
   }
 
   async #route(exchange: Exchange, named: Named): Promise<void> {
-    const relay: RelayedRequest = new RelayedRequest(exchange, () => this.#relays.delete(relay));
+    const relay: RelayedRequest = new RelayedRequest(exchange, () => {
+      this.#relays.delete(relay);
+      this.#home.relaysChanged(this.#relays.size);
+    });
     this.#relays.add(relay);
+    this.#home.relaysChanged(this.#relays.size);
     try {
       const found = await this.#find(relay, named);
       if (found === "answered" || relay.isOver) return;
@@ -126,7 +125,6 @@ export class SessionRouter {
       const answer = await this.#store.take(token, id, { ttlMs: LEASE_MS, from });
       if (relay.isOver) return "answered";
       if (answer.type === "taken") {
-        this.taken += 1;
         this.#home.restore(token, answer.snapshot);
         return "here";
       }
@@ -150,7 +148,7 @@ export class SessionRouter {
     if (relay.isOver) return "answered";
     if (typeof target === "string") return target;
     const outcome = await relay.ask(target(relay.exchange));
-    if (outcome === "answered") this.relayed += 1;
+    if (outcome === "answered") this.#home.relayed(process);
     // Its address is announced for a while longer.
     if (outcome === "unreachable") this.#directory.ended(process);
     return outcome;

@@ -94,6 +94,7 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
 
   restore(token: string, snapshot: Uint8Array): void {
     const { sessions } = this.#server;
+    this.#server.sessionMoved({ type: "take" });
     try {
       sessions.keepTaken(decodeSnapshot(snapshot));
     } catch (error) {
@@ -108,6 +109,14 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
   serve(exchange: Exchange): void {
     exchange.sendInterim?.();
     this.#server.serveHeld(exchange);
+  }
+
+  relayed(process: string): void {
+    this.#server.sessionMoved({ type: "relay", process });
+  }
+
+  relaysChanged(open: number): void {
+    this.#server.sessionCounts.relaysOpen = open;
   }
 
   refuse(exchange: Exchange, error: ChannelError): void {
@@ -141,6 +150,7 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
       memberships: this.memberships,
       clock: this.clock,
       put: (token, snapshot, ttlMs) => this.#store.put(token, this.process, snapshot, ttlMs),
+      moved: (channel, isStored) => this.#server.sessionMoved({ type: "store", channel, isStored }),
       report: (error, channel, source) => this.#server.report(error, { source, channel }),
     });
     const { channels, done } = handOver.begin(graceMs);
