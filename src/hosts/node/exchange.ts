@@ -293,7 +293,7 @@ export class NodeExchange extends OutputSource implements Exchange, HostExchange
     if (!this.#isLive) return;
     this.flush();
     // Node writes what it holds at the end of the turn.
-    process.nextTick(() => this.#response.destroy());
+    process.nextTick(() => this.#destroyResponse());
     this.#cut(undefined);
   }
 
@@ -366,7 +366,7 @@ export class NodeExchange extends OutputSource implements Exchange, HostExchange
   /** Drops what is open. */
   drop(): void {
     if (this.#isLive) this.abort();
-    else this.#response.destroy();
+    else this.#destroyResponse();
   }
 
   readonly #onHalfClose = (): void => {
@@ -525,8 +525,14 @@ export class NodeExchange extends OutputSource implements Exchange, HostExchange
     this.listener?.onGone(error);
     if (isAnswered) return;
     this.#leave();
-    this.#response.destroy();
+    this.#destroyResponse();
     this.#owner.server.onExchangeCut(this, this.#status);
+  }
+
+  /** The socket first: Bun's `destroy` of a response without a head sends a 200 before it ends the connection (1.4.5). */
+  #destroyResponse(): void {
+    this.#response.socket?.destroy();
+    this.#response.destroy();
   }
 
   /** Updates the budget. False if this client has to make room: it was refused then. */
