@@ -22,7 +22,10 @@ export type Capability =
   | "hostile objects as errors of a stream"
   | "a list of the runtime's own modules that are loaded"
   | "an HTTP/2 stream that is reset or refused alone"
-  | "a limit of the memory of an HTTP/2 session";
+  | "a limit of the memory of an HTTP/2 session"
+  | "an end for any frame on an idle stream"
+  | "fields of HTTP/2 that are left out"
+  | "the bytes of a connection of HTTP/2";
 
 export const LACKS: Readonly<Record<Capability, Lack>> = {
   "TLS with pre-shared keys": {
@@ -74,7 +77,17 @@ export const LACKS: Readonly<Record<Capability, Lack>> = {
     deno: "its node:http2 ends the connection for a malformed request and for one stream too many: GOAWAY, PROTOCOL_ERROR",
   },
   "a limit of the memory of an HTTP/2 session": {
+    bun: "its node:http2 takes maxSessionMemory and holds more",
     deno: "its node:http2 takes maxSessionMemory and holds more",
+  },
+  "an end for any frame on an idle stream": {
+    bun: "its node:http2 resets the stream for DATA, and ignores WINDOW_UPDATE",
+  },
+  "fields of HTTP/2 that are left out": {
+    bun: "its node:http2 resets the stream for a line feed in a value, as RFC 9113 §8.2.1 wants",
+  },
+  "the bytes of a connection of HTTP/2": {
+    bun: "its node:http2 reads below the socket, whose bytesRead and bytesWritten stay 0",
   },
 };
 

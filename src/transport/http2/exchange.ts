@@ -351,7 +351,8 @@ export class Http2Exchange extends OutputSource implements Exchange, Http2Stream
     if (reader === undefined) return;
     const { server } = this.#stream;
     const part = server.read();
-    if (part === null && !server.readableEnded) return;
+    // Bun says "end" of a body that a reset has cut off (1.4.5). "close" follows.
+    if (part === null && (!server.readableEnded || server.aborted)) return;
     if (part !== null) {
       this.#bodyBytes += part.length;
       if (this.#bodyBytes > this.#maxBodyBytes) {
