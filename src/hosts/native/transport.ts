@@ -89,8 +89,9 @@ export class HostWebSocket implements Transport, Flushable {
   #heldBytes = 0;
   /** Bytes of this WebSocket in the budget for unsent bytes. */
   #counted = 0;
-  /** The host's `bufferedAmount`, if it has sent nothing since the last tick. */
+  /** The host's `bufferedAmount` when it was looked at last, and what it was given since: it has sent some if it has less. */
   #expected = 0;
+  #given = 0;
   #stalledSince: number | undefined;
   #heardAt = 0;
   #pingedAt: number | undefined;
@@ -339,6 +340,7 @@ export class HostWebSocket implements Transport, Flushable {
     else if ("first" in item) {
       const { fragments } = socket;
       const { data } = item;
+      if (this.#isBlocked) this.#given += data.length;
       if (item.first) this.#sent(fragments!.first(data));
       else this.#sent(fragments!.next(typeof data === "string" ? utf8Bytes(data) : data));
     } else this.#sendNow(item.body!);
@@ -346,6 +348,7 @@ export class HostWebSocket implements Transport, Flushable {
 
   #sendNow(body: string | Uint8Array): void {
     const socket = this.#socket!;
+    if (this.#isBlocked) this.#given += body.length;
     this.#sent(typeof body === "string" ? socket.sendText(body) : socket.sendBinary(body));
   }
 
@@ -365,7 +368,7 @@ export class HostWebSocket implements Transport, Flushable {
       this.#emptied();
     } else {
       this.#count();
-      this.#expected = buffered;
+      this.#look(buffered);
       this.#pollSoon();
     }
   }
@@ -495,10 +498,16 @@ export class HostWebSocket implements Transport, Flushable {
   #isStalled(now: number): boolean {
     if (this.#state !== "open" && this.#state !== "closing") return false;
     const buffered = this.#isBlocked ? this.#socket!.bufferedAmount : 0;
-    if (buffered === 0 || buffered < this.#expected) this.#stalledSince = undefined;
-    else this.#stalledSince ??= now;
-    this.#expected = buffered;
+    this.#look(buffered);
+    if (buffered > 0) this.#stalledSince ??= now;
     return this.#stalledSince !== undefined && now - this.#stalledSince >= this.#context.limits.writeTimeoutMs;
+  }
+
+  /** Sees whether the host has sent any. The lengths of texts are those in characters, and no heads of frames count: never too many. */
+  #look(buffered: number): void {
+    if (buffered === 0 || buffered < this.#expected + this.#given) this.#stalledSince = undefined;
+    this.#expected = buffered;
+    this.#given = 0;
   }
 
   #drop(end: HostSocketEnd): void {
