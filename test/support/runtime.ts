@@ -18,6 +18,7 @@ export type Capability =
   | "bodies that are counted until they are read"
   | "a heap whose garbage is gone after a collection"
   | "clients that notice their end while their writes wait"
+  | "resets of a connection that is neither read nor written"
   | "a fetch that decodes deflate"
   | "hostile objects as errors of a stream"
   | "a list of the runtime's own modules that are loaded"
@@ -62,6 +63,9 @@ export const LACKS: Readonly<Record<Capability, Lack>> = {
   },
   "clients that notice their end while their writes wait": {
     bun: "its node:net tells a client of a reset only when the client reads or writes again",
+  },
+  "resets of a connection that is neither read nor written": {
+    deno: "an empty write, which finds them elsewhere, does not fail",
   },
   "a fetch that decodes deflate": {
     deno: "its fetch decodes gzip and br; the bytes of deflate go on as they are, with their field",
