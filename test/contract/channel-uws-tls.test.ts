@@ -2,11 +2,12 @@
 
 import { noCertificate } from "../support/serving.ts";
 import { noUws, servingInUwsOverTls } from "../support/uws-hosted.ts";
+import { HOSTS } from "./hosts.ts";
 import { contractOver } from "./transports.ts";
 
 contractOver("uWebSockets.js over TLS", servingInUwsOverTls, {
   skip: noUws || noCertificate,
   fillsSoon: false,
-  webSocket: { holdsBack: false },
+  webSocket: HOSTS["uWebSockets.js"],
   noHttp10: "uWebSockets.js refuses HTTP/1.0",
 });
