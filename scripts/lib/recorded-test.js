@@ -55,7 +55,7 @@ export function it(/** @type {string} */ name, /** @type {any} */ options, /** @
         return typeof value === "function" ? value.bind(target) : value;
       },
     });
-    /** Of the test, and of its hooks, which often fail because it has. @type {unknown[]} */
+    /** The errors of the test and of its hooks, which often fail because the test has. @type {unknown[]} */
     const errors = [];
     for (const step of [() => run(context), () => runAll(hooks), () => t.mock?.restoreAll?.()]) {
       try {

@@ -32,7 +32,7 @@ function readTable(): ReadonlyMap<string, ReadonlyMap<string, string>> {
 
 const TABLE = readTable();
 
-/** What a row says, as it is seen from outside: the beginning of its cell. */
+/** Looks at a server from outside, and returns the beginning of the cell that is right for it. */
 type Observation = (t: TestContext, carrier: Serving) => Promise<string>;
 
 const OBSERVATIONS: Readonly<Record<string, Observation>> = {
