@@ -21,8 +21,10 @@ const PACKAGES = new Map([
   ["unichannel on uWebSockets.js", "@trufflesuite/uws-js-unofficial"],
   ["Bun.serve", "bun"],
   ["unichannel on Bun", "bun"],
+  ["unichannel in Bun.serve", "bun"],
   ["Deno.serve", "deno"],
   ["unichannel on Deno", "deno"],
+  ["unichannel in Deno.serve", "deno"],
   ["node:net on Deno", "deno"],
   ["Deno.listen", "deno"],
 ]);
@@ -42,6 +44,8 @@ const MEASURES = [
   "unichannel on uWebSockets.js",
   "unichannel on Bun",
   "unichannel on Deno",
+  "unichannel in Bun.serve",
+  "unichannel in Deno.serve",
   "node:net on Deno",
   "Deno.listen",
 ];

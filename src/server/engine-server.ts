@@ -4,6 +4,7 @@ import type { Handler } from "../request/handle.ts";
 import type { ServerStats } from "./counts.ts";
 import type { EngineListener } from "./engine-listener.ts";
 import { ExchangeServer } from "./exchange-server.ts";
+import { checkHttp2Tls } from "./http2-options.ts";
 import { Listener } from "./listener.ts";
 import type { ServeOptions } from "./options.ts";
 import type { Server, ServerStatus } from "./server.ts";
@@ -17,6 +18,7 @@ export class EngineServer implements Server {
 
   /** `Listening` makes the listening socket. Throws BAD_OPTION. */
   constructor(handler: Handler, options: ServeOptions, Listening: EngineListenerClass = Listener) {
+    checkHttp2Tls(options);
     this.exchanges = new ExchangeServer(handler, options, { shownAs: this });
     this.#listener = new Listening(this.exchanges, options);
   }

@@ -195,7 +195,7 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
     if (!this.isLive()) return;
     this.flush();
     // Node writes what it holds at the end of the turn.
-    process.nextTick(() => this.#response.destroy());
+    process.nextTick(() => this.#destroyResponse());
     this.cut(undefined);
   }
 
@@ -248,7 +248,7 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
   /** Drops what is open. */
   drop(): void {
     if (this.isLive()) this.abort();
-    else this.#response.destroy();
+    else this.#destroyResponse();
   }
 
   readonly #onHalfClose = (): void => {
@@ -320,6 +320,12 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
   }
 
   protected dropResponse(): void {
+    this.#destroyResponse();
+  }
+
+  /** The socket first: Bun's `destroy` of a response without a head sends a 200 before it ends the connection (1.4.5). */
+  #destroyResponse(): void {
+    this.#response.socket?.destroy();
     this.#response.destroy();
   }
 
