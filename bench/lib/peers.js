@@ -21,6 +21,8 @@ const PACKAGES = new Map([
   ["unichannel on uWebSockets.js", "@trufflesuite/uws-js-unofficial"],
   ["Bun.serve", "bun"],
   ["unichannel on Bun", "bun"],
+  ["Bun.listen", "bun"],
+  ["Bun.listen with text", "bun"],
   ["Deno.serve", "deno"],
   ["unichannel on Deno", "deno"],
   ["node:net on Deno", "deno"],
@@ -43,6 +45,8 @@ const MEASURES = [
   "unichannel on Bun",
   "unichannel on Deno",
   "node:net on Deno",
+  "Bun.listen",
+  "Bun.listen with text",
   "Deno.listen",
 ];
 

@@ -124,6 +124,10 @@ export class TransportChannel
   }
 
   send(data: SendData, options?: SendOptions | boolean): boolean {
+    // Nearly every message of a WebSocket or session.
+    if (typeof data === "string" && options === undefined && this.#transport.sendText !== undefined) {
+      return this.#sendText(data);
+    }
     return this.sendMessage(toSendable(data), options === undefined ? undefined : positionOf(options, data));
   }
 
@@ -138,6 +142,14 @@ export class TransportChannel
     if (isLast) this.#transmitLast(sendable);
     else if (this.#mustWait(sendable)) this.#sendLater(sendable, "more");
     else this.#transport.send(sendable.message);
+    this.#context.messages.sent += 1;
+    return true;
+  }
+
+  #sendText(text: string): boolean {
+    if (!isOpen(this.#state) || this.#isOverflowing(text)) return false;
+    if (this.#outbox?.isBusy === true) this.#outbox.add(toSendable(text), "more");
+    else this.#transport.sendText!(text);
     this.#context.messages.sent += 1;
     return true;
   }
@@ -372,7 +384,7 @@ export class TransportChannel
     if (this.#transport.bufferedAmount === 0) this.bufferEmptied();
   }
 
-  #isOverflowing(message: OutboundMessage): boolean {
+  #isOverflowing(message: OutboundMessage | string): boolean {
     const { maxBufferedBytes, onOverflow } = this.#settings;
     const error = findOverflow(message, this, maxBufferedBytes, this.#context.budget);
     if (error === undefined) return false;

@@ -185,6 +185,10 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     if (message.body !== null && this.#state.isOpen) this.#enqueue(toRecord(message));
   }
 
+  sendText(text: string): void {
+    if (this.#state.isOpen) this.#enqueue(text);
+  }
+
   sendLast(message: OutboundMessage): void {
     this.send(message);
     this.close(NORMAL, "");

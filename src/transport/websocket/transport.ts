@@ -118,6 +118,11 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     this.#queueFlush();
   }
 
+  sendText(text: string): void {
+    this.#connection.sendText(text);
+    this.#queueFlush();
+  }
+
   sendPrefixed(prefix: string, text: string): void {
     this.#connection.sendText(text, prefix);
     this.#queueFlush();
