@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { callSync, guard } from "../../src/base/guard.ts";
+import { callSync, guard, isThenable } from "../../src/base/guard.ts";
 import { FAILING_WAYS } from "../support/failing-ways.ts";
 
 describe("guard", () => {
@@ -46,5 +46,22 @@ describe("callSync", () => {
       message: /allowedOrigins returned a promise/,
     });
     await new Promise(setImmediate);
+  });
+});
+
+describe("isThenable", () => {
+  it("takes objects and functions with a then, and nothing that await does not wait for", () => {
+    const waits = (): void => {};
+    const then = Object.assign(waits, { then: waits });
+    for (const value of [Promise.resolve(), { then: waits }, then]) assert.equal(isThenable(value), true);
+    for (const value of [{}, () => {}, { then: 1 }, null, undefined, true, 0, "", "then", Symbol("then"), 1n]) {
+      assert.equal(isThenable(value), false);
+    }
+    Object.defineProperty(Boolean.prototype, "then", { value: waits, configurable: true });
+    try {
+      assert.equal(isThenable(true), false);
+    } finally {
+      Reflect.deleteProperty(Boolean.prototype, "then");
+    }
   });
 });
