@@ -52,11 +52,15 @@ describe("callSync", () => {
 describe("isThenable", () => {
   it("takes objects and functions with a then, and nothing that await does not wait for", () => {
     const waits = (): void => {};
-    const then = Object.assign(waits, { then: waits });
-    for (const value of [Promise.resolve(), { then: waits }, then]) assert.equal(isThenable(value), true);
-    for (const value of [{}, () => {}, { then: 1 }, null, undefined, true, 0, "", "then", Symbol("then"), 1n]) {
+    const withThen = <T extends object>(value: T, then: unknown): T =>
+      // biome-ignore lint/suspicious/noThenProperty: such objects are tested
+      Object.defineProperty(value, "then", { value: then });
+    const thenables = [Promise.resolve(), withThen({}, waits), withThen(() => {}, waits)];
+    for (const value of thenables) assert.equal(isThenable(value), true);
+    for (const value of [{}, () => {}, withThen({}, 1), null, undefined, true, 0, "", "then", Symbol("then"), 1n]) {
       assert.equal(isThenable(value), false);
     }
+    // biome-ignore lint/suspicious/noThenProperty: it must not be looked up
     Object.defineProperty(Boolean.prototype, "then", { value: waits, configurable: true });
     try {
       assert.equal(isThenable(true), false);
