@@ -22,6 +22,8 @@ const PACKAGES = new Map([
   ["Bun.serve", "bun"],
   ["unichannel on Bun", "bun"],
   ["unichannel in Bun.serve", "bun"],
+  ["Bun.listen", "bun"],
+  ["Bun.listen with text", "bun"],
   ["Deno.serve", "deno"],
   ["unichannel on Deno", "deno"],
   ["unichannel in Deno.serve", "deno"],
@@ -47,6 +49,8 @@ const MEASURES = [
   "unichannel in Bun.serve",
   "unichannel in Deno.serve",
   "node:net on Deno",
+  "Bun.listen",
+  "Bun.listen with text",
   "Deno.listen",
 ];
 
