@@ -39,6 +39,8 @@ const MOVES: Record<UpgradeState, readonly UpgradeState[]> = {
 export interface UpgradeOwner {
   readonly server: ExchangeServer;
   /** Gives the request of an upgrade to the server. Returns false if nobody listens. */
+  /** Other code has ended the socket of an upgrade of ours. */
+  endedByOthers(): void;
   emit(upgrade: { readonly request: NodeRequest; readonly response: NodeResponse }): boolean;
   upgradeOver(upgrade: Connection): void;
 }
@@ -191,6 +193,8 @@ export class HostUpgrade implements PendingUpgrade, Connection {
   };
 
   readonly #onClose = (): void => {
+    const isAwaited = this.#state === "waiting" || this.#state === "taken";
+    if (isAwaited && this.#role === "ours" && this.#socket.writableEnded) this.#owner.endedByOthers();
     this.#moveTo("over");
     this.#owner.upgradeOver(this);
   };
