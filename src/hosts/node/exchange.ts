@@ -37,6 +37,7 @@ import { BAD_HOST, BAD_VERSION, type Refusal } from "./refusal.ts";
 import { RequestBody } from "./request-body.ts";
 import {
   fieldsSetBefore,
+  fieldsSetForUpgrade,
   isUnwrapped,
   withoutTrailerField,
   withSetFields,
@@ -316,7 +317,7 @@ export class NodeExchange extends OutputSource implements Exchange, HostExchange
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport {
     const upgrade = this.#upgrade;
     if (upgrade === undefined) throw new ChannelError("BAD_HANDSHAKE", "another listener has taken this upgrade");
-    const own = withSetFieldsOfUpgrade(fields, fieldsSetBefore(this.#response));
+    const own = withSetFieldsOfUpgrade(fields, fieldsSetForUpgrade(this.#response));
     const transport = this.#owner.acceptWebSocket(upgrade, this.#request, own, options);
     this.#status = 101;
     this.#leave();
