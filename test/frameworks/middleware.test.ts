@@ -8,7 +8,9 @@ import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import type { Context } from "hono";
 import { WebSocket } from "ws";
+import { openSession as openHonoSession } from "../../src/hono.ts";
 import { type Channel, type ChannelError, type Message, openSession, withChannel } from "../../src/index.ts";
 import { type Attached, attach } from "../../src/node.ts";
 import { until, within } from "../support/wait.ts";
@@ -187,20 +189,44 @@ for (const framework of FRAMEWORKS) {
     });
 
     it("that has read the body of a session's POST is reported as BODY_USED, which says what to do", async (t) => {
-      const { url, reports } = await starting(t, framework);
-      const opened = await (await fetch(`${url}/consumed?mode=poll`)).text();
-      const token = /(?:^|\s)o?\S*?([\w-]{20,})/m.exec(opened)?.[1];
-      assert.ok(token !== undefined, opened);
-      const { status } = await fetch(`${url}/consumed?session=${token}&from=1`, {
-        method: "POST",
-        headers: { "Content-Type": "text/plain" },
-        body: "data: hello\n\n",
-      });
-      assert.equal(status, 500);
-      assert.equal(reports[0]?.code, "BODY_USED");
-      assert.match(reports[0].message, /\{ body: req\.body \}.*move the route before the parser/);
+      await assertBodyUsed(t, framework);
     });
   });
+}
+
+describe("middleware of Hono before a session", { skip: needsFrameworks() }, () => {
+  it("that has read the body of its POST is reported as BODY_USED, which says what to do", async (t) => {
+    const { Hono } = require("hono");
+    const { createAdaptorServer } = require("@hono/node-server");
+    const start = async (attachTo: (server: Server) => Attached): Promise<Server> => {
+      const app = new Hono();
+      // biome-ignore lint/suspicious/noExplicitAny: see `load`
+      app.use(async (c: any, next: () => Promise<void>) => {
+        await c.req.text();
+        await next();
+      });
+      app.all("/consumed", (c: Context) => openHonoSession(c, echo));
+      const server: Server = createAdaptorServer({ fetch: app.fetch });
+      attachTo(server);
+      return server;
+    };
+    await assertBodyUsed(t, { name: "Hono", compresses: false, start });
+  });
+});
+
+async function assertBodyUsed(t: TestContext, framework: Framework): Promise<void> {
+  const { url, reports } = await starting(t, framework);
+  const opened = await (await fetch(`${url}/consumed?mode=poll`)).text();
+  const token = /(?:^|\s)o?\S*?([\w-]{20,})/m.exec(opened)?.[1];
+  assert.ok(token !== undefined, opened);
+  const { status } = await fetch(`${url}/consumed?session=${token}&from=1`, {
+    method: "POST",
+    headers: { "Content-Type": "text/plain" },
+    body: "data: hello\n\n",
+  });
+  assert.equal(status, 500);
+  assert.equal(reports[0]?.code, "BODY_USED");
+  assert.match(reports[0].message, /\{ body: req\.body \}.*move the route before the parser/);
 }
 
 async function starting(t: TestContext, framework: Framework): Promise<Site> {
