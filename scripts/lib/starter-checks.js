@@ -1,5 +1,5 @@
 // @ts-check
-// What a framework's starter must do when the lines of its guide are in it. Each check throws if it does not.
+// Checks of a framework's starter with the lines of its guide in it: its own page, all transports, and what it must leave alone. Each check throws
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { WebSocket } from "ws";

@@ -178,9 +178,7 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
   }
 
   /** Another listener of "upgrade" takes every WebSocket for its own, or for nobody's. */
-  endedByOthers(): void {
-    this.server.report(new ChannelError("UPGRADE_TAKEN"), { source: "upgrade" });
-  }
+  readonly endedByOthers = (): void => this.server.report(new ChannelError("UPGRADE_TAKEN"), { source: "upgrade" });
 
   streamClosed(stream: EngineStream): void {
     this.#open.delete(stream);
