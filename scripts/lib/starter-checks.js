@@ -1,5 +1,6 @@
 // @ts-check
-// Checks of a framework's starter with the lines of its guide in it: its own page, all transports, and what it must leave alone. Each check throws
+// Checks of a framework's starter with the lines of its guide in it: its own page, all transports, and what it must leave alone. A check
+// that fails throws an error.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { WebSocket } from "ws";
