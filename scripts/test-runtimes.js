@@ -6,7 +6,8 @@
 //   --runtime=bun       this one alone
 //   --concurrency=N     so many files at a time; 4 by default
 //   --retries=N         a file that fails is run again, alone, so often; 1 by default. Its output and the totals show it
-// Totals and the reasons of skipped tests stand at the end of each. What the runtimes lack is named in test/support/runtime.ts.
+// Totals and the reasons of skipped tests stand at the end of each; the last lines name the tests that failed, and those that passed
+// only when their file was run again. What the runtimes lack is named in test/support/runtime.ts.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -29,8 +30,8 @@ const QUICK = [
   "server/net-stream",
   "server/tls",
 ];
-/** A file that hangs fails. The slowest takes a minute. */
-const FILE_TIMEOUT_MS = 150_000;
+/** A file that hangs fails. The slowest takes a minute, and some on a busy machine. */
+const FILE_TIMEOUT_MS = 300_000;
 /** Reasons that a contract suite gives for a row which its transport cannot have, as in reporter.js. */
 const CAPABILITY = /^needs \w+( and \w+)*$/;
 
@@ -64,7 +65,9 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-const failed = [];
+/** The last lines of the output. @type {string[]} */
+const summary = [];
+let isAllOk = true;
 for (const [key, find] of Object.entries(all)) {
   if (chosen.length > 0 && !chosen.includes(key)) continue;
   const runtime = find();
@@ -73,12 +76,11 @@ for (const [key, find] of Object.entries(all)) {
   const results = await runAll(runtime);
   const isOk = report(results);
   console.log(`${runtime.name}: ${isOk ? "ok" : "FAILED"} after ${((performance.now() - start) / 1000).toFixed(0)} s`);
-  if (!isOk) failed.push(runtime.name);
+  isAllOk &&= isOk;
+  summary.push(...linesOfFailures(runtime, results));
 }
-if (failed.length > 0) {
-  console.error(`\nfailed on ${failed.join(" and ")}`);
-  process.exit(1);
-}
+console.log(`\n${summary.length > 0 ? summary.join("\n") : "nothing failed"}`);
+if (!isAllOk) process.exit(1);
 
 /** @param {string} name */
 function valuesOf(name) {
@@ -197,6 +199,19 @@ function failuresOf({ records }) {
   return names.length > 0 ? names : ["its process did not end well"];
 }
 
+/** The name of each test that has failed, at last or at first. @param {Runtime} runtime @param {Result[]} results */
+function linesOfFailures({ name: on }, results) {
+  const lines = [];
+  for (const result of results) {
+    const file = result.file.slice("dist/test/".length);
+    if (!result.isOk) lines.push(...failuresOf(result).map((name) => `FAILED on ${on}: ${file}: ${name}`));
+    else if (result.failedFirst !== undefined) {
+      lines.push(...result.failedFirst.map((name) => `passed only when run again, on ${on}: ${file}: ${name}`));
+    }
+  }
+  return lines;
+}
+
 /** Prints the totals. True if nothing failed. @param {Result[]} results */
 function report(results) {
   const records = results.flatMap((result) => result.records);
@@ -210,10 +225,8 @@ function report(results) {
   console.log("");
   if (skipped > skips.length) console.log(`not applicable (capability of a transport): ${skipped - skips.length}`);
   for (const [reason, count] of [...reasons].sort((a, b) => b[1] - a[1])) console.log(`skipped: ${count}: ${reason}`);
-  const flaky = results.filter(({ isOk, failedFirst }) => isOk && failedFirst !== undefined);
-  for (const { file, failedFirst = [] } of flaky)
-    console.log(`passed only when run again, alone: ${file}: ${failedFirst.join("; ")}`);
-  const again = flaky.length > 0 ? `, ${flaky.length} files passed only when run again` : "";
+  const flaky = results.filter(({ isOk, failedFirst }) => isOk && failedFirst !== undefined).length;
+  const again = flaky > 0 ? `, ${flaky} files passed only when run again` : "";
   console.log(`${passed} passed, ${failedTests} failed, ${skips.length} skipped${again}`);
   return failures.length === 0 && failedTests === 0 && passed > 0;
 }

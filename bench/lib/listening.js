@@ -1,13 +1,26 @@
 // @ts-check
-// Our server for a row's work: on our own engine, or, with "attached" as the last argument of the process, inside node:http.
+// Our server for a row's work: on our own engine, or, with "attached" as the last argument of the process, inside node:http or node:http2.
 import { createServer } from "node:http";
+import { createSecureServer } from "node:http2";
 import { serve } from "../../dist/src/index.js";
 import { attach } from "../../dist/src/node.js";
+import { certificate } from "./certificate.js";
 
 /** Listens on a free port of 127.0.0.1. @param {import("../../dist/src/index.js").Handler} handler */
 export async function listening(handler) {
   if (process.argv.at(-1) !== "attached") return serve(handler, { port: 0, host: "127.0.0.1" });
-  const server = createServer();
+  return attachedTo(createServer(), handler);
+}
+
+/** The same over HTTP/2 and TLS. @param {import("../../dist/src/index.js").Handler} handler */
+export async function listeningHttp2(handler) {
+  const tls = certificate();
+  if (process.argv.at(-1) !== "attached") return serve(handler, { port: 0, host: "127.0.0.1", tls, http2: true });
+  return attachedTo(createSecureServer({ ...tls, settings: { enableConnectProtocol: true } }), handler);
+}
+
+/** @param {import("node:http").Server | import("node:http2").Http2SecureServer} server @param {import("../../dist/src/index.js").Handler} handler */
+async function attachedTo(server, handler) {
   server.on("request", attach(server, { upgrades: "/" }).listener(handler));
   await new Promise((resolve) => server.listen(0, "127.0.0.1", 1024, () => resolve(undefined)));
   return { port: /** @type {import("node:net").AddressInfo} */ (server.address()).port };

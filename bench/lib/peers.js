@@ -21,8 +21,12 @@ const PACKAGES = new Map([
   ["unichannel on uWebSockets.js", "@trufflesuite/uws-js-unofficial"],
   ["Bun.serve", "bun"],
   ["unichannel on Bun", "bun"],
+  ["unichannel in Bun.serve", "bun"],
+  ["Bun.listen", "bun"],
+  ["Bun.listen with text", "bun"],
   ["Deno.serve", "deno"],
   ["unichannel on Deno", "deno"],
+  ["unichannel in Deno.serve", "deno"],
   ["node:net on Deno", "deno"],
   ["Deno.listen", "deno"],
 ]);
@@ -42,7 +46,11 @@ const MEASURES = [
   "unichannel on uWebSockets.js",
   "unichannel on Bun",
   "unichannel on Deno",
+  "unichannel in Bun.serve",
+  "unichannel in Deno.serve",
   "node:net on Deno",
+  "Bun.listen",
+  "Bun.listen with text",
   "Deno.listen",
 ];
 

@@ -2,6 +2,7 @@
 // All rows, by theme and in the order in which they run. A new one is added here.
 import { attached } from "./attached.js";
 import { cluster } from "./cluster.js";
+import { fetchHost } from "./fetch-host.js";
 import { groups } from "./groups.js";
 import { growth } from "./growth.js";
 import { http } from "./http.js";
@@ -23,6 +24,7 @@ export const themes = [
   { title: "Sessions", rows: session },
   { title: "Memory and start", rows: [...idle, start] },
   { title: "On Bun and Deno", rows: runtimes },
+  { title: "Inside Bun.serve and Deno.serve", rows: fetchHost },
   { title: "By size", rows: growth },
 ];
 

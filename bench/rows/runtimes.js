@@ -12,6 +12,8 @@ const echo = { ...warm, connections: 64, inFlight: 1, messageBytes: 32, binary: 
 
 /** @param {string} bun */
 const onBun = (ours = "", bun = "") => ({ [OURS_ON_BUN]: ours, "Bun.serve": bun });
+/** The limit for JavaScript there: loops that speak just enough of the protocol. */
+const bunLoops = { "Bun.listen": "ws-bun-listen.js", "Bun.listen with text": "ws-bun-listen.js text" };
 /** @param {string} deno */
 const onDeno = (ours = "", deno = "") => ({ [OURS_ON_DENO]: ours, "Deno.serve": deno });
 /** @type {"extra"} */
@@ -29,7 +31,7 @@ export const runtimes = [
   workRow({
     name: "bun-ws-echo-32-1",
     title: "on Bun: echo of 32 bytes of text, 64 connections, 1 message in flight on each",
-    peers: onBun("ws-unichannel.js", "ws-bun.js"),
+    peers: { ...onBun("ws-unichannel.js", "ws-bun.js"), ...bunLoops },
     rank: extra,
     targets: { "Bun.serve": "≥ 0.9 ×" },
     load: "ws-echo.js",
@@ -38,7 +40,7 @@ export const runtimes = [
   workRow({
     name: "bun-ws-echo-32-16",
     title: "on Bun: echo of 32 bytes of text, 64 connections, 16 messages in flight on each",
-    peers: onBun("ws-unichannel.js", "ws-bun.js"),
+    peers: { ...onBun("ws-unichannel.js", "ws-bun.js"), ...bunLoops },
     rank: extra,
     targets: { "Bun.serve": "≥ 0.9 ×" },
     load: "ws-echo.js",

@@ -1,14 +1,8 @@
 // @ts-check
 // GET over HTTP/2 on unichannel.
-import { serve } from "../../dist/src/index.js";
-import { certificate } from "../lib/certificate.js";
+import { listeningHttp2 } from "../lib/listening.js";
 import { ready } from "../lib/ready.js";
 
 const headers = { "Content-Type": "text/plain" };
-const server = await serve(() => ({ status: 200, headers, body: "hello world" }), {
-  port: 0,
-  host: "127.0.0.1",
-  tls: certificate(),
-  http2: true,
-});
+const server = await listeningHttp2(() => ({ status: 200, headers, body: "hello world" }));
 ready(server.port);

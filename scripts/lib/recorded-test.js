@@ -11,7 +11,7 @@ const file = process.env["UNICHANNEL_RECORD"] ?? "/dev/null";
 
 /**
  * @typedef {object} Record
- * @property {string} name
+ * @property {string} name with the names of the suites around it
  * @property {"passed" | "failed" | "skipped"} outcome
  * @property {string} [reason] why it was skipped
  */
@@ -26,13 +26,16 @@ const reasonOf = (skip) => (typeof skip === "string" && skip !== "" ? skip : "no
 
 /** The reason to skip the suites around; undefined if they run. @type {string | undefined} */
 let suiteSkipped;
+/** The names of the suites around. @type {readonly string[]} */
+let suites = [];
 
 /** @type {any} */
 export function it(/** @type {string} */ name, /** @type {any} */ options, /** @type {any} */ run) {
   if (typeof options === "function") return it(name, {}, options);
+  const path = [...suites, name].join(" > ");
   const { skip } = options;
   if (suiteSkipped !== undefined || (skip !== undefined && skip !== false)) {
-    add({ name, outcome: "skipped", reason: suiteSkipped ?? reasonOf(skip) });
+    add({ name: path, outcome: "skipped", reason: suiteSkipped ?? reasonOf(skip) });
     return realIt(name, { ...options, skip: true }, run);
   }
   return realIt(name, options, async (/** @type {any} */ t) => {
@@ -52,31 +55,45 @@ export function it(/** @type {string} */ name, /** @type {any} */ options, /** @
         return typeof value === "function" ? value.bind(target) : value;
       },
     });
-    try {
+    /** The errors of the test and of its hooks, which often fail because the test has. @type {unknown[]} */
+    const errors = [];
+    for (const step of [() => run(context), () => runAll(hooks), () => t.mock?.restoreAll?.()]) {
       try {
-        await run(context);
-      } finally {
-        for (const hook of hooks) await hook();
-        t.mock?.restoreAll?.();
+        await step();
+      } catch (error) {
+        errors.push(error);
       }
-    } catch (error) {
-      add({ name, outcome: "failed" });
-      throw error;
     }
-    add(reason === "" ? { name, outcome: "passed" } : { name, outcome: "skipped", reason });
+    if (errors.length > 0) {
+      add({ name: path, outcome: "failed" });
+      throw errors[0];
+    }
+    add(reason === "" ? { name: path, outcome: "passed" } : { name: path, outcome: "skipped", reason });
   });
+}
+
+/** @param {(() => unknown)[]} hooks */
+async function runAll(hooks) {
+  for (const hook of hooks) await hook();
 }
 
 /** @type {any} */
 export function describe(/** @type {string} */ name, /** @type {any} */ options, /** @type {any} */ run) {
   if (typeof options === "function") return describe(name, {}, options);
   const { skip } = options;
-  if (skip === undefined || skip === false) return realDescribe(name, options, run);
+  const own = [...suites, name];
+  const inside = () => {
+    const around = suites;
+    suites = own;
+    run();
+    suites = around;
+  };
+  if (skip === undefined || skip === false) return realDescribe(name, options, inside);
   // Node does not look inside; here each test in it is counted as skipped.
   return realDescribe(name, () => {
     const around = suiteSkipped;
     suiteSkipped ??= reasonOf(skip);
-    run();
+    inside();
     suiteSkipped = around;
   });
 }

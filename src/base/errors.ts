@@ -47,6 +47,9 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   ALREADY_ANSWERED: { message: "request was answered already" },
   ALREADY_ATTACHED: { message: "this server has channels already: attach once, and share what attach returned" },
   UPGRADE_UNANSWERED: { message: "no route has answered a WebSocket that is ours: see upgrades" },
+  UPGRADE_TAKEN: {
+    message: "other code has ended the connection of a WebSocket that is ours: keep it from our upgrades",
+  },
   NOT_OUR_REQUEST: { message: "request does not come from this server" },
   HANDLER_EXISTS: { message: "the messages have a handler or a loop already: remove the handler first" },
   BACKPLANE_UNAVAILABLE: { message: "the backplane cannot be reached, or did not confirm in time" },

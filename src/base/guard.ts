@@ -107,7 +107,9 @@ export function isRefusedPromise(value: unknown): boolean {
 
 /** Returns true for anything that `await` would wait for. Passes on the exception of a `then` getter. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+  // Most callbacks return undefined, or what `send` has returned. ECMA-262 §27.2.1.3.2: only an object can be waited for.
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
+  return typeof (value as { then?: unknown }).then === "function";
 }
 
 async function reported(result: PromiseLike<unknown>, report: (error: unknown) => void): Promise<void> {

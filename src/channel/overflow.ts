@@ -1,6 +1,7 @@
 // Finds channels with too many unsent bytes: over their own limit, or over their share of `maxTotalBufferedBytes`.
 
 import { ChannelError } from "../base/errors.ts";
+import { memorySize } from "../base/memory-size.ts";
 import { ownSize } from "../protocol/encoded-message.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
@@ -25,7 +26,7 @@ export interface Unsent {
  * bytes that are unsent before: a client that keeps up may be sent one message of any size.
  */
 export function findOverflow(
-  message: OutboundMessage,
+  message: OutboundMessage | string,
   unsent: Unsent,
   maxBufferedBytes: number,
   buffered: BufferBudget,
@@ -39,8 +40,8 @@ export function totalOverflow(): ChannelError {
 }
 
 /** True if the channel holds its equal share or more, with this message. A message for many is in memory once. */
-function exceedsShare(message: OutboundMessage, unsent: Unsent, buffered: BufferBudget): boolean {
-  const own = ownSize(message);
+function exceedsShare(message: OutboundMessage | string, unsent: Unsent, buffered: BufferBudget): boolean {
+  const own = typeof message === "string" ? memorySize(message) : ownSize(message);
   const size = own > SMALL_BYTES ? own : 0;
   if (!buffered.isShareSpent(unsent.unsentMemory + size)) return false;
   unsent.flush();

@@ -58,6 +58,7 @@ export class PublicChannel implements Channel {
   }
 
   send(data: SendData, options?: SendOptions | boolean): boolean {
+    if (typeof data === "string" && options === undefined) return this.#channel.sendText(data);
     return this.#channel.send(toSendable(data), options === undefined ? undefined : positionOf(options, data));
   }
 

@@ -141,6 +141,16 @@ export class TransportChannel
     return true;
   }
 
+  /** `send` of a text without options, which nearly every message of a WebSocket or session is: no object is made for it. */
+  sendText(text: string): boolean {
+    if (this.#transport.sendText === undefined) return this.send(toSendable(text));
+    if (!isOpen(this.#state) || this.#isOverflowing(text)) return false;
+    if (this.#outbox?.isBusy === true) this.#outbox.add(toSendable(text), "more");
+    else this.#transport.sendText(text);
+    this.#context.messages.sent += 1;
+    return true;
+  }
+
   #mustWait({ parts }: Sendable): boolean {
     return parts !== undefined || this.#outbox?.isBusy === true;
   }
@@ -391,7 +401,7 @@ export class TransportChannel
     if (this.#transport.bufferedAmount === 0) this.bufferEmptied();
   }
 
-  #isOverflowing(message: OutboundMessage): boolean {
+  #isOverflowing(message: OutboundMessage | string): boolean {
     const { maxBufferedBytes, onOverflow } = this.#settings;
     const error = findOverflow(message, this, maxBufferedBytes, this.#context.buffered);
     if (error === undefined) return false;

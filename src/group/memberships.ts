@@ -80,7 +80,13 @@ export function endMemberships(channel: AnyChannel): void {
 
 /** Ends the memberships of a list. */
 export function endListed(first: Member): void {
-  endAll(first.channel, first.next === undefined ? [first] : oldestFirst(first));
+  if (first.next !== undefined) {
+    endAll(first.channel, oldestFirst(first));
+    return;
+  }
+  // Most channels are in one group. A list of it would be garbage for each answered poll.
+  setMemberships(first.channel, undefined);
+  first.group.memberEnded(first);
 }
 
 /** The memberships of a channel, oldest first. */

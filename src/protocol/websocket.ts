@@ -169,13 +169,16 @@ export class WebSocketConnection extends OutputSource {
     return undefined;
   }
 
-  /** A text message in one frame. Lone surrogates become U+FFFD. §5.5.1: no data frame follows a close frame. */
-  sendText(text: string): void {
+  /**
+   * A text message in one frame: `prefix`, which is ASCII, and `text`. Lone surrogates become U+FFFD. §5.5.1: no data frame
+   * follows a close frame.
+   */
+  sendText(text: string, prefix = ""): void {
     if (this.#state !== STATES.open) return;
-    if (this.#options.compression !== undefined && this.#sendCompressed(OPCODE.TEXT, text)) return;
+    if (this.#options.compression !== undefined && this.#sendCompressed(OPCODE.TEXT, prefix + text)) return;
     if (text.length <= JOINED_TEXT && this.#side.maskingKey === undefined && isAscii(text)) {
-      this.output.text(encodeFrameHead(OPCODE.TEXT, text.length) + text);
-    } else this.#writeFrame(OPCODE.TEXT, utf8Bytes(text));
+      this.output.text(encodeFrameHead(OPCODE.TEXT, prefix.length + text.length) + prefix + text);
+    } else this.#writeFrame(OPCODE.TEXT, utf8Bytes(prefix + text));
   }
 
   /** A binary message in one frame. */

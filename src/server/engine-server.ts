@@ -6,6 +6,7 @@ import type { Handler } from "../request/handle.ts";
 import type { ServerStats } from "./counts.ts";
 import type { EngineListener } from "./engine-listener.ts";
 import { ExchangeServer } from "./exchange-server.ts";
+import { checkHttp2Tls } from "./http2-options.ts";
 import { Listener } from "./listener.ts";
 import type { ServeOptions } from "./options.ts";
 import { SessionService } from "./relay/session-service.ts";
@@ -22,6 +23,7 @@ export class EngineServer implements Server {
 
   /** `Listening` makes the listening socket. Throws BAD_OPTION. */
   constructor(handler: Handler, options: ServeOptions, Listening: EngineListenerClass = Listener) {
+    checkHttp2Tls(options);
     this.exchanges = new ExchangeServer(handler, options, { shownAs: this });
     this.#listener = new Listening(this.exchanges, options);
     this.#service = toSessionService(this.exchanges, options);

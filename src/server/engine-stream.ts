@@ -21,6 +21,8 @@ export interface StreamOwner {
   readonly writeTimeoutMs: number;
   /** Ends a listener that has waited for its client for too long. Returns true if it did. */
   tickListener(listener: ByteStreamListener | undefined, now: number): boolean;
+  /** Other code has ended the socket of a stream. Only where sockets have a second owner. */
+  endedByOthers?(): void;
   /** The stream is closed, and its listener has been told. */
   streamClosed(stream: EngineStream): void;
 }

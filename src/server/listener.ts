@@ -9,7 +9,7 @@ import { Connections } from "./connections.ts";
 import type { EngineListener } from "./engine-listener.ts";
 import type { ExchangeServer } from "./exchange-server.ts";
 import type { Connection } from "./exchange-source.ts";
-import { checkHttp2Tls, type Http2Limits, toHttp2Limits } from "./http2-options.ts";
+import { type Http2Limits, toHttp2Limits } from "./http2-options.ts";
 import { logWarn } from "./log.ts";
 import { SERVE_DEFAULTS, type ServeOptions, toTimerMs } from "./options.ts";
 import { toProxyFront } from "./proxy-front.ts";
@@ -56,7 +56,6 @@ export class Listener implements EngineListener {
     const handshakeTimeoutMs = toTimerMs(server.limits.tlsHandshakeTimeoutMs);
     const { tls } = options;
     this.#http2 = toHttp2Limits(options.http2);
-    checkHttp2Tls(options);
     const protocols = this.#http2 === undefined ? "http1" : "http1And2";
     this.#tls =
       tls === undefined ? undefined : toTlsOptions(tls, SOCKET_SETTINGS, handshakeTimeoutMs, report, protocols);

@@ -79,6 +79,7 @@ export class NetStream implements EngineStream {
   }
 
   end(): void {
+    if (!this.#isEnding && this.#socket.writableEnded) this.#owner.endedByOthers?.();
     this.#isEnding = true;
     if (!this.#isBlocked) this.#socket.end();
   }
@@ -126,7 +127,9 @@ export class NetStream implements EngineStream {
     this.#isBlocked = false;
     this.#updateBudget();
     this.#queue = undefined;
-    const { errored } = this.#socket;
+    const { errored, writableEnded, readableEnded } = this.#socket;
+    // Behind the end of its peer a socket may have ended by itself.
+    if (writableEnded && !this.#isEnding && !readableEnded) this.#owner.endedByOthers?.();
     // Since Node 22 a socket that we destroy ourselves reports its unfinished writes as an error.
     const isOurs = (errored as NodeJS.ErrnoException | null)?.code === "ECANCELED";
     this.listener.onClosed(isOurs ? undefined : (errored ?? undefined));

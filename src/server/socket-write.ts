@@ -36,10 +36,11 @@ export function whenTaken(socket: Socket, onTaken: OnTaken): void {
 }
 
 /**
- * Finds a reset on a socket that is not read, which does not notice it: an empty write sends nothing, but fails. Not under TLS
- * on Deno 2.9, where it fails on a good connection (EPERM); `writeTimeoutMs` and the reader find the reset there.
+ * Finds a reset on a socket that is not read, which does not notice it: an empty write sends nothing, but fails. Not on Deno 2.9,
+ * where it does not fail on a connection that was reset, and does under TLS on a good one (EPERM): bytes that are written, or a
+ * reader, find the reset there.
  */
 export function findReset(socket: Socket): void {
-  if (runtime === "deno" && "encrypted" in socket) return;
+  if (runtime === "deno") return;
   if (socket.writable) socket.write(NOTHING);
 }

@@ -97,7 +97,9 @@ export class WebSocketCarrier extends Carrier {
 
   write(record: CompactRecord): void {
     this.#hasWrittenSinceTick = true;
-    this.transport.send(asWebSocketMessage(record));
+    if (typeof record === "string" && this.transport.sendPrefixed !== undefined) {
+      this.transport.sendPrefixed(MESSAGE_LETTER, record);
+    } else this.transport.send(asWebSocketMessage(record));
   }
 
   /** Sends a heartbeat record after a silence of this end, because a page sees no pings, and a ping after one of the client. */

@@ -178,6 +178,10 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     if (message.body !== null && this.session.state.isOpen) this.#keep(toRecord(message));
   }
 
+  sendText(text: string): void {
+    if (this.session.state.isOpen) this.#keep(text);
+  }
+
   sendLast(message: OutboundMessage): void {
     this.send(message);
     this.close(NORMAL, "");

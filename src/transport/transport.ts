@@ -49,6 +49,16 @@ export interface Transport<Listener extends TransportListener = TransportListene
   closesByDefault?(message: OutboundMessage): boolean;
   /** One whole message. `sendLast` is not a parameter of it: that cost 1 % of an echo's instructions (bench/micro/versus). */
   send(message: OutboundMessage): void;
+  /**
+   * One text message that never closes: `send` without an object for the message, which took 5 % of the instructions of an echo on
+   * Node (docs/decisions/0046). A transport without this verb gets the text by `send`.
+   */
+  sendText?(text: string): void;
+  /**
+   * One text message of `prefix` and `text`; `prefix` is ASCII. Only a transport that need not join the two for that has this
+   * verb: V8 copies a joined string when it is looked through, which made echoes of 1 KiB on a session 6 % slower.
+   */
+  sendPrefixed?(prefix: string, text: string): void;
   /** One whole message, with which the conversation ends. */
   sendLast(message: OutboundMessage): void;
   /** A message in parts begins: an HTTP body, events, or the fragments of one WebSocket message. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { callSync, guard } from "../../src/base/guard.ts";
+import { callSync, guard, isThenable } from "../../src/base/guard.ts";
 import { FAILING_WAYS } from "../support/failing-ways.ts";
 
 describe("guard", () => {
@@ -46,5 +46,26 @@ describe("callSync", () => {
       message: /allowedOrigins returned a promise/,
     });
     await new Promise(setImmediate);
+  });
+});
+
+describe("isThenable", () => {
+  it("takes objects and functions with a then, and nothing that await does not wait for", () => {
+    const waits = (): void => {};
+    const withThen = <T extends object>(value: T, then: unknown): T =>
+      // biome-ignore lint/suspicious/noThenProperty: such objects are tested
+      Object.defineProperty(value, "then", { value: then });
+    const thenables = [Promise.resolve(), withThen({}, waits), withThen(() => {}, waits)];
+    for (const value of thenables) assert.equal(isThenable(value), true);
+    for (const value of [{}, () => {}, withThen({}, 1), null, undefined, true, 0, "", "then", Symbol("then"), 1n]) {
+      assert.equal(isThenable(value), false);
+    }
+    // biome-ignore lint/suspicious/noThenProperty: it must not be looked up
+    Object.defineProperty(Boolean.prototype, "then", { value: waits, configurable: true });
+    try {
+      assert.equal(isThenable(true), false);
+    } finally {
+      Reflect.deleteProperty(Boolean.prototype, "then");
+    }
   });
 });

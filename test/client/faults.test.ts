@@ -15,7 +15,7 @@ import { freePort, startHaproxy, startNginx } from "../support/proxies.ts";
 import { serving } from "../support/serving.ts";
 import { turn, until } from "../support/wait.ts";
 
-/** Generous: the machine may be busy, and a failure says so itself. */
+/** After so long without a message that arrives a conversation has failed. Generous: the machine may be busy. */
 const PATIENCE_MS = 30_000;
 
 /** Waits of the client are a twentieth, so that what takes seconds in life takes none of ours. */
@@ -98,9 +98,15 @@ async function converse(t: TestContext, conversation: Conversation): Promise<Out
     (text) => connection.send(text),
     () => connection.bufferedAmount,
   );
-  const deadline = Date.now() + PATIENCE_MS;
+  let arrived = 0;
+  let deadline = Date.now() + PATIENCE_MS;
   while (up().length < messages || atClient.length < messages) {
     assert.deepEqual(lost, []);
+    const sum = up().length + atClient.length;
+    if (sum > arrived) {
+      arrived = sum;
+      deadline = Date.now() + PATIENCE_MS;
+    }
     if (Date.now() > deadline) {
       assert.fail(`${up().length} up, ${atClient.length} down of ${messages}; ${connection.state} ${transports}`);
     }

@@ -2,9 +2,10 @@
 
 import { runtime } from "../../src/base/runtime.ts";
 import { servingInFetchHost } from "../support/fetch-hosted.ts";
+import { HOSTS } from "./hosts.ts";
 import { contractOver } from "./transports.ts";
 
 contractOver("Bun.serve", servingInFetchHost, {
   skip: runtime !== "bun" && "runs on Bun: npm run test:runtimes",
-  webSocket: { fragments: false },
+  webSocket: HOSTS["Bun.serve"],
 });

@@ -2,9 +2,10 @@
 
 import { runtime } from "../../src/base/runtime.ts";
 import { servingInFetchHost } from "../support/fetch-hosted.ts";
+import { HOSTS } from "./hosts.ts";
 import { contractOver } from "./transports.ts";
 
 contractOver("Deno.serve", servingInFetchHost, {
   skip: runtime !== "deno" && "runs on Deno: npm run test:runtimes",
-  webSocket: { fragments: false, pings: false, holdsBack: false, drops: false },
+  webSocket: HOSTS["Deno.serve"],
 });

@@ -45,7 +45,7 @@ const EVENTS: Capabilities = { ...STREAMING, kind: "sse", closesAfterSend: false
 const POLL: Capabilities = { ...STREAMING, sendsMany: false };
 
 /** The capabilities that a WebSocket of the host may lack. */
-type WebSocketLacks = Partial<Pick<Capabilities, "fragments" | "pings" | "holdsBack" | "drops" | "fillsSoon">>;
+export type WebSocketLacks = Partial<Pick<Capabilities, "fragments" | "pings" | "holdsBack" | "drops" | "fillsSoon">>;
 
 interface Differences {
   readonly skip?: string | false;

@@ -4,9 +4,11 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { until, within } from "../support/wait.ts";
+import { turn, within } from "../support/wait.ts";
 
 const FOLDER = "examples/frameworks";
+/** The development server of Next takes 5 s on a quiet machine. */
+const START_MS = 90_000;
 
 /** A running example. */
 export interface App {
@@ -51,7 +53,8 @@ export async function startApp(
   });
   const toUrl = () => /Listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(output)?.[1];
   try {
-    await until(() => toUrl() !== undefined || child.exitCode !== null, `${framework} prints its URL: ${output}`);
+    const deadline = Date.now() + START_MS;
+    while (toUrl() === undefined && child.exitCode === null && Date.now() < deadline) await turn();
     assert.ok(toUrl() !== undefined, `${framework} starts: ${output}`);
   } catch (error) {
     await end(child);

@@ -6,7 +6,7 @@ import { frameworkSuite } from "./suite.ts";
 
 const ENV = { NEXT_TELEMETRY_DISABLED: "1" };
 
-// Production: the development server compiles each page when it is first asked for.
+// Production. The development server has a test of its own.
 if (needsFrameworks() === false) {
   before(() => {
     const { status, stdout, stderr } = spawnSync(process.execPath, ["../node_modules/next/dist/bin/next", "build"], {

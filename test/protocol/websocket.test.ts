@@ -79,6 +79,16 @@ describe("WebSocketConnection: messages", () => {
     assert.equal(taken(connection), `827f0000000000010000${"00".repeat(65536)}`);
   });
 
+  it("a text with a prefix leaves as the two joined would, short or long, ASCII or not", () => {
+    const long = "x".repeat(5000);
+    for (const text of ["Hello", "ü", "", long, `${long}ü`, "x".repeat(125), "x".repeat(65_535)]) {
+      const [apart, joined] = [connect(), connect()];
+      apart.sendText(text, "m");
+      joined.sendText(`m${text}`);
+      assert.equal(taken(apart), taken(joined));
+    }
+  });
+
   it("RFC 6455 §8.1: a lone surrogate leaves as U+FFFD", () => {
     const connection = connect();
     connection.sendText("\ud800");
@@ -456,10 +466,14 @@ describe("WebSocketConnection: with a compression (RFC 7692 §6; the real one is
     const { connection } = open();
     connection.sendText("abcd");
     connection.sendText("abc");
+    connection.sendText("bcd", "a");
     connection.sendBinary(hex("01020304"));
     connection.sendFragment(TEXT, Buffer.from("abcd"), 0);
     connection.ping(Buffer.from("abcd"));
-    assert.equal(taken(connection), "c10464636261" + "8103616263" + "c20404030201" + "010461626364" + "890461626364");
+    assert.equal(
+      taken(connection),
+      "c10464636261" + "8103616263" + "c10464636261" + "c20404030201" + "010461626364" + "890461626364",
+    );
   });
 
   it("its errors fail the connection, with the code that is theirs", () => {

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { afterReads } from "../../src/base/after-reads.ts";
 import { type Channel, type CloseStatus, type Handler, type ServeOptions, withChannel } from "../../src/index.ts";
 import { ExchangeServer } from "../../src/server/exchange-server.ts";
 import type { Connection, ExchangeSource } from "../../src/server/exchange-source.ts";
@@ -33,6 +34,8 @@ function starting(t: TestContext, handler: Handler, options: ServeOptions = {}, 
 /** Stops the server while time passes. Returns after how many milliseconds the stop was over. */
 async function stopping(server: ExchangeServer, clock: VirtualClock, graceMs: number): Promise<number> {
   const stopped = server.stop({ graceMs });
+  // The stop does the same first, in real time.
+  await new Promise<void>(afterReads);
   let ms = 0;
   for (; ; ms += 100) {
     for (let turns = 0; turns < 8; turns++) await new Promise(setImmediate);

@@ -455,7 +455,7 @@ describe("A server with HTTP/2", { skip: noCertificate }, () => {
     assert.equal(site.server.stats().connections, 0);
   });
 
-  it("counts connections, requests, responses and bytes, and tells diagnostics of them", async (t) => {
+  it("counts connections, requests and responses, and tells diagnostics of them", async (t) => {
     const heard = listenTo(t, ["unichannel:connection.open", "unichannel:connection.close", "unichannel:request.end"]);
     const { client, site } = await talk(t, () => "hello");
     await client.request();
@@ -465,12 +465,21 @@ describe("A server with HTTP/2", { skip: noCertificate }, () => {
       [stats.connections, stats.connectionsOpened, stats.requests, stats.responses["2xx"]],
       [1, 1, 2, 2],
     );
+    client.session.destroy();
+    await until(() => site.server.stats().connections === 0, "the connection is over");
+    assert.deepEqual(heard.names, ["connection.open", "request.end", "request.end", "connection.close"]);
+  });
+
+  it("counts bytes above TLS", { skip: lacks("the bytes of a connection of HTTP/2") }, async (t) => {
+    const { client, site } = await talk(t, () => "hello");
+    await client.request();
+    await client.request({ "x-long": "Z".repeat(5000) });
+    const stats = site.server.stats();
     assert.ok(stats.bytesReceived > 3000 && stats.bytesReceived < 7000, `${stats.bytesReceived} bytes received`);
     assert.ok(stats.bytesSent > 50 && stats.bytesSent < 1000, `${stats.bytesSent} bytes sent`);
     client.session.destroy();
     await until(() => site.server.stats().connections === 0, "the connection is over");
     assert.ok(site.server.stats().bytesReceived >= stats.bytesReceived);
-    assert.deepEqual(heard.names, ["connection.open", "request.end", "request.end", "connection.close"]);
   });
 
   it("takes a new certificate, and goes on to speak HTTP/2", async (t) => {

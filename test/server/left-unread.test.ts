@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from "node:test";
 import { implementationOf } from "../../src/channel/public-channel.ts";
 import { type Channel, type ChannelError, withChannel } from "../../src/index.ts";
 import type { RawClient } from "../support/raw-client.ts";
+import { lacks } from "../support/runtime.ts";
 import { certificate, noCertificate, request, serving } from "../support/serving.ts";
 import { SocketClient } from "../support/session-client.ts";
 import { sessionSite } from "../support/session-site.ts";
@@ -98,7 +99,9 @@ for (const accept of ["text/plain", "text/event-stream"]) {
 
       // Behind the beginning of a plain response only a reset can be seen.
       if (way === "leaves" && accept === "text/plain") continue;
-      it(`a stream of ${accept} with ${what} knows that its client ${way}`, async (t) => {
+      const isSilent = accept === "text/plain" && what === "requests that wait";
+      const skip = isSilent && lacks("resets of a connection that is neither read nor written");
+      it(`a stream of ${accept} with ${what} knows that its client ${way}`, { skip }, async (t) => {
         const { channel, client, gate } = await unread(t, accept, what, true);
         gate.resolve();
         leave(client, way);

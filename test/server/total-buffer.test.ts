@@ -48,7 +48,13 @@ describe("maxTotalBufferedBytes", () => {
           channel.send("hello");
         });
       },
-      { path: socketPath(t), maxBufferedBytes: 8 * MIB, maxTotalBufferedBytes: 32 * MIB, closeTimeoutMs: 500 },
+      {
+        path: socketPath(t),
+        maxBufferedBytes: 8 * MIB,
+        maxTotalBufferedBytes: 32 * MIB,
+        closeTimeoutMs: 500,
+        pingIntervalMs: 0,
+      },
     );
     const readers: { kind: "websocket" | "sse"; client: RawClient }[] = [];
     for (const kind of ["websocket", "sse"] as const) {

@@ -24,6 +24,8 @@ interface DenoGlobal {
 interface Listening {
   readonly port: number;
   stop(): Promise<void>;
+  /** Stops with all connections. */
+  close(): void;
 }
 
 /** Starts a server whose every request is answered by the handler. */
@@ -54,15 +56,22 @@ export async function hosting(
     const unexpected = reports.map(({ error, source }) => `${source}: ${error instanceof Error ? error.stack : error}`);
     assert.deepEqual(unexpected, [], "reports that the test did not take");
   });
-  return new FetchSite(t, host, listening.port, reports);
+  return new FetchSite(t, host, listening, reports);
 }
 
 export class FetchSite extends Site {
   readonly host: FetchHost;
+  readonly #listening: Listening;
 
-  constructor(t: TestContext, host: FetchHost, port: number, reports: Report[]) {
+  constructor(t: TestContext, host: FetchHost, listening: Listening, reports: Report[]) {
+    const { port } = listening;
     super(t, asServer(host, port), { port }, reports);
     this.host = host;
+    this.#listening = listening;
+  }
+
+  closeHost(): void {
+    this.#listening.close();
   }
 }
 
@@ -70,13 +79,15 @@ function listen(fetch: FetchFunction, host: FetchHost): Listening {
   const { Bun, Deno } = globalThis as { readonly Bun?: BunGlobal; readonly Deno?: DenoGlobal };
   if (Bun !== undefined) {
     const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch, websocket: host.websocket, idleTimeout: 0 });
-    return { port: server.port, stop: () => server.stop(true) };
+    return { port: server.port, stop: () => server.stop(true), close: () => void server.stop(true) };
   }
-  const server = Deno!.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, fetch);
+  const abort = new AbortController();
+  const server = Deno!.serve({ port: 0, hostname: "127.0.0.1", onListen() {}, signal: abort.signal }, fetch);
   return {
     port: server.addr.port,
     // It waits for connections that a test has left open.
-    stop: async () => void server.shutdown(),
+    stop: async () => void (abort.signal.aborted || server.shutdown()),
+    close: () => abort.abort(),
   };
 }
 

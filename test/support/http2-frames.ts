@@ -145,6 +145,12 @@ export class FrameClient {
     return this.frames.find(({ type }) => type === FRAME.GOAWAY)?.payload.readUInt32BE(4);
   }
 
+  /** Bytes of DATA that the server has let through on the connection so far, sent or not: RFC 9113 §6.9.2. */
+  get window(): number {
+    const updates = this.frames.filter(({ type, stream }) => type === FRAME.WINDOW_UPDATE && stream === 0);
+    return updates.reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 65_535);
+  }
+
   /** Resolves with the code of the first GOAWAY. */
   async goaway(): Promise<number> {
     const { payload } = await this.frame(({ type }) => type === FRAME.GOAWAY, "GOAWAY");

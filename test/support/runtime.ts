@@ -18,11 +18,15 @@ export type Capability =
   | "bodies that are counted until they are read"
   | "a heap whose garbage is gone after a collection"
   | "clients that notice their end while their writes wait"
+  | "resets of a connection that is neither read nor written"
   | "a fetch that decodes deflate"
   | "hostile objects as errors of a stream"
   | "a list of the runtime's own modules that are loaded"
   | "an HTTP/2 stream that is reset or refused alone"
-  | "a limit of the memory of an HTTP/2 session";
+  | "a limit of the memory of an HTTP/2 session"
+  | "an end for any frame on an idle stream"
+  | "fields of HTTP/2 that are left out"
+  | "the bytes of a connection of HTTP/2";
 
 export const LACKS: Readonly<Record<Capability, Lack>> = {
   "TLS with pre-shared keys": {
@@ -60,6 +64,9 @@ export const LACKS: Readonly<Record<Capability, Lack>> = {
   "clients that notice their end while their writes wait": {
     bun: "its node:net tells a client of a reset only when the client reads or writes again",
   },
+  "resets of a connection that is neither read nor written": {
+    deno: "an empty write, which finds them elsewhere, does not fail",
+  },
   "a fetch that decodes deflate": {
     deno: "its fetch decodes gzip and br; the bytes of deflate go on as they are, with their field",
   },
@@ -74,7 +81,17 @@ export const LACKS: Readonly<Record<Capability, Lack>> = {
     deno: "its node:http2 ends the connection for a malformed request and for one stream too many: GOAWAY, PROTOCOL_ERROR",
   },
   "a limit of the memory of an HTTP/2 session": {
+    bun: "its node:http2 takes maxSessionMemory and holds more",
     deno: "its node:http2 takes maxSessionMemory and holds more",
+  },
+  "an end for any frame on an idle stream": {
+    bun: "its node:http2 resets the stream for DATA, and ignores WINDOW_UPDATE",
+  },
+  "fields of HTTP/2 that are left out": {
+    bun: "its node:http2 resets the stream for a line feed in a value, as RFC 9113 §8.2.1 wants",
+  },
+  "the bytes of a connection of HTTP/2": {
+    bun: "its node:http2 reads below the socket, whose bytesRead and bytesWritten stay 0",
   },
 };
 

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -145,6 +145,17 @@ export function certificate(name = "localhost"): Certificate {
   let found = made.get(name);
   if (found === undefined) made.set(name, (found = makeCertificate(name)));
   return found;
+}
+
+/** Files of a certificate for a server that reads files; they are removed when the test ends. */
+export function certificateFiles(t: TestContext): { readonly certPath: string; readonly keyPath: string } {
+  const { cert, key } = certificate();
+  const folder = mkdtempSync(join(tmpdir(), "unichannel-tls-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const files = { certPath: join(folder, "cert.pem"), keyPath: join(folder, "key.pem") };
+  writeFileSync(files.certPath, cert);
+  writeFileSync(files.keyPath, key);
+  return files;
 }
 
 function makeCertificate(name: string): Certificate {

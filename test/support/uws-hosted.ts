@@ -7,12 +7,20 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { Handler, ServeOptions, Server } from "../../src/index.ts";
 import { type AttachedUws, type AttachUwsOptions, attachUws, type UwsApp } from "../../src/uws.ts";
-import { type Report, Site } from "./serving.ts";
+import type { Target } from "./raw-client.ts";
+import { certificateFiles, type Report, Site } from "./serving.ts";
 
 const QUIET = { info() {}, warn() {}, error() {} };
 
+interface App extends UwsApp {
+  listen(host: string, port: number, listening: (socket: unknown) => void): void;
+  /** Closes all sockets. */
+  close(): void;
+}
+
 interface Uws {
-  App(): UwsApp & { listen(host: string, port: number, listening: (socket: unknown) => void): void };
+  App(): App;
+  SSLApp(options: { readonly key_file_name: string; readonly cert_file_name: string }): App;
   us_socket_local_port(socket: unknown): number;
   us_listen_socket_close(socket: unknown): void;
 }
@@ -36,32 +44,55 @@ export const noUws: string | false = typeof loaded === "string" ? loaded : false
 
 export class UwsSite extends Site {
   readonly attached: AttachedUws;
+  readonly #closeHost: () => void;
 
-  constructor(t: TestContext, attached: AttachedUws, port: number, reports: Report[]) {
-    super(t, asServer(attached, port), { port }, reports);
+  constructor(t: TestContext, attached: AttachedUws, target: Target, reports: Report[], closeHost: () => void) {
+    super(t, asServer(attached, target.port!), target, reports);
     this.attached = attached;
+    this.#closeHost = closeHost;
+  }
+
+  closeHost(): void {
+    this.#closeHost();
   }
 }
 
 /** Starts an application whose every request is answered by the handler. */
-export async function servingInUws(t: TestContext, handler: Handler, options: ServeOptions = {}): Promise<UwsSite> {
+export function servingInUws(t: TestContext, handler: Handler, options: ServeOptions = {}): Promise<UwsSite> {
+  return hosting(t, (loaded as Uws).App(), handler, options);
+}
+
+/** The same with TLS. */
+export function servingInUwsOverTls(t: TestContext, handler: Handler, options: ServeOptions = {}): Promise<UwsSite> {
+  const { certPath, keyPath } = certificateFiles(t);
+  const app = (loaded as Uws).SSLApp({ key_file_name: keyPath, cert_file_name: certPath });
+  return hosting(t, app, handler, { isEncrypted: true, ...options } as ServeOptions);
+}
+
+async function hosting(t: TestContext, app: App, handler: Handler, options: ServeOptions): Promise<UwsSite> {
   const uws = loaded as Uws;
   const reports: Report[] = [];
-  const app = uws.App();
+  const own = options as AttachUwsOptions;
   const attached = attachUws(app, {
     onError: (error, { source }) => void reports.push({ error, source }),
     logger: QUIET,
-    ...(options as AttachUwsOptions),
+    ...own,
   });
   attached.route("/*", handler);
   const socket = await new Promise((resolve) => app.listen("127.0.0.1", 0, resolve));
+  const port = uws.us_socket_local_port(socket);
+  let isClosed = false;
+  const closeHost = (): void => {
+    isClosed = true;
+    app.close();
+  };
   t.after(async () => {
     await attached.stop({ graceMs: 0 });
-    uws.us_listen_socket_close(socket);
+    if (!isClosed) uws.us_listen_socket_close(socket);
     const unexpected = reports.map(({ error, source }) => `${source}: ${error instanceof Error ? error.stack : error}`);
     assert.deepEqual(unexpected, [], "reports that the test did not take");
   });
-  return new UwsSite(t, attached, uws.us_socket_local_port(socket), reports);
+  return new UwsSite(t, attached, { port, tls: own.isEncrypted === true }, reports, closeHost);
 }
 
 /** The attached channels as a server, for tests that are written for one. */

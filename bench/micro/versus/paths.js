@@ -37,6 +37,7 @@ const PATHS = {
   "ws-echo-1": (engine) => echo(engine, frameOf(32), 1),
   "ws-echo-16": (engine) => echo(engine, frameOf(32), 16),
   "ws-echo-16k": (engine) => echo(engine, frameOf(16_384), 1),
+  /** All connections send the same text in one turn. */
   "ws-deflate-1k": (engine) => echo(engine, compressedFrameOf(1024), 1, DEFLATE),
   "session-echo": (engine) => sessionEcho(engine, 32),
   "session-echo-1k": (engine) => sessionEcho(engine, 1024),

@@ -12,7 +12,10 @@ import { count, echo, refusalOf, run } from "../live.js";
 const app = new Hono();
 const store = createChannelStore();
 
-app.use(async (c, next) => {
+// No middleware runs for it.
+app.get("/bare", (c) => withChannel(c, count));
+
+app.use("/live/*", async (c, next) => {
   c.header("X-Framework", "hono");
   await next();
 });
@@ -35,7 +38,7 @@ app.all("/live", (c) => {
   return withChannel(c, count);
 });
 
-// The WebSockets of @hono/node-server on the same server: it gets every upgrade, and those outside "/live" are left to it.
+// The WebSockets of @hono/node-server on the same server: it gets every upgrade, and those of other paths are left to it.
 app.get(
   "/other",
   upgradeWebSocket(() => ({ onOpen: (_event, ws) => ws.send("from Hono") })),
@@ -43,6 +46,6 @@ app.get(
 
 const websocket = { server: new WebSocketServer({ noServer: true }) };
 const server = /** @type {import("node:http").Server} */ (createAdaptorServer({ fetch: app.fetch, websocket }));
-const attached = attach(server, { upgrades: "/live" });
+const attached = attach(server, { upgrades: ["/live", "/bare"] });
 
 server.listen(Number(process.env["PORT"] ?? 3000), "127.0.0.1", () => run(server, attached));

@@ -8,7 +8,9 @@ import { WebSocketServer } from "ws";
 import { live, publish, refusalOf, run } from "../live.js";
 
 const dev = process.env.NODE_ENV !== "production";
-const app = next({ dev, dir: import.meta.dirname, webpack: true });
+// Next listens for upgrades here, and gets those that are not ours: it ends the WebSockets of paths that its pages match.
+const upgradesOfNext = createServer();
+const app = next({ dev, dir: import.meta.dirname, httpServer: upgradesOfNext });
 const handle = app.getRequestHandler();
 await app.prepare();
 
@@ -27,15 +29,20 @@ const server = createServer(async (req, res) => {
 });
 const attached = attach(server, { upgrades: "/live" });
 
-// Another owner of upgrades on the same server, as Next's hot module replacement is: those outside "/live" are left to them.
+// Other owners of upgrades on the same server: those outside "/live" are left to them.
 const others = new WebSocketServer({ noServer: true });
 server.on("upgrade", (req, socket, head) => {
   if (req.url === "/other") others.handleUpgrade(req, socket, head, (ws) => ws.send("from ws"));
+  else if (!/^\/live(?=[/?]|$)/.test(req.url ?? "") && !upgradesOfNext.emit("upgrade", req, socket, head))
+    socket.destroy();
 });
 
 server.listen(Number(process.env["PORT"] ?? 3000), "127.0.0.1", () =>
   run(server, attached, async () => {
     server.close();
+    server.closeAllConnections();
     await app.close();
+    // In development Next keeps its watchers of files; its own server ends so, too.
+    if (dev) process.exit();
   }),
 );

@@ -95,9 +95,16 @@ export class FetchExchange extends HostExchange {
         "this server has no WebSockets, or its second argument was not passed on",
       );
     }
-    const response = this.#side.upgrade(this.#request, fields, transport);
-    // Bun aborts it with the end of the WebSocket.
-    this.#request.signal.removeEventListener("abort", this.#onAbort);
+    const { signal } = this.#request;
+    // Deno aborts it inside its upgrade, Bun with the end of the WebSocket.
+    signal.removeEventListener("abort", this.#onAbort);
+    let response: Answer;
+    try {
+      response = this.#side.upgrade(this.#request, fields, transport);
+    } catch (error) {
+      signal.addEventListener("abort", this.#onAbort, { once: true });
+      throw error;
+    }
     this.#setAnswer(response);
   }
 

@@ -91,7 +91,10 @@ function answer(
   const { response } = open(request, headersOf(c, own));
   const headers = new Headers(response.headers);
   headers.set(SENT_BY_OTHERS, "true");
-  return new Response(null, { headers });
+  const placeholder = new Response(null, { headers });
+  // @hono/node-server replaces `Response` with a class that it sends without a look at this field, until the body was read.
+  void placeholder.body;
+  return placeholder;
 }
 
 /** The bindings of @hono/node-server. */

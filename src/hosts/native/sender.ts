@@ -40,8 +40,9 @@ export class HostSender implements Flushable {
   #isFirstPart = false;
   /** Bytes of this WebSocket in the budget for unsent bytes. */
   #counted = 0;
-  /** The host's `bufferedAmount`, if it has sent nothing since the last tick. */
+  /** The host's `bufferedAmount` when it was looked at last, and what it was given since: it has sent some if it has less. */
   #expected = 0;
+  #given = 0;
   #stalledSince: number | undefined;
   #pollTimer: Timer | undefined;
 
@@ -136,10 +137,16 @@ export class HostSender implements Flushable {
     this.#askHost();
     this.#count();
     const buffered = this.#isBlocked ? this.#socket!.bufferedAmount : 0;
-    if (buffered === 0 || buffered < this.#expected) this.#stalledSince = undefined;
-    else this.#stalledSince ??= now;
-    this.#expected = buffered;
+    this.#look(buffered);
+    if (buffered > 0) this.#stalledSince ??= now;
     return this.#stalledSince !== undefined && now - this.#stalledSince >= this.#context.limits.writeTimeoutMs;
+  }
+
+  /** Sees whether the host has sent any. Texts count by their characters, and heads of frames not at all: never too much. */
+  #look(buffered: number): void {
+    if (buffered === 0 || buffered < this.#expected + this.#given) this.#stalledSince = undefined;
+    this.#expected = buffered;
+    this.#given = 0;
   }
 
   /** Nothing is sent any more. */
@@ -180,6 +187,7 @@ export class HostSender implements Flushable {
     else if ("ping" in item) socket.ping?.(item.ping);
     else if ("first" in item) {
       const { data } = item;
+      if (this.#isBlocked) this.#given += data.length;
       if (item.first) this.#sent(socket.fragments!.first(data));
       else this.#sent(socket.fragments!.next(typeof data === "string" ? utf8Bytes(data) : data));
     } else this.#sendNow(item.body!);
@@ -187,6 +195,7 @@ export class HostSender implements Flushable {
 
   #sendNow(body: string | Uint8Array): void {
     const socket = this.#socket!;
+    if (this.#isBlocked) this.#given += body.length;
     this.#sent(typeof body === "string" ? socket.sendText(body) : socket.sendBinary(body));
   }
 
@@ -203,7 +212,7 @@ export class HostSender implements Flushable {
       this.#emptied();
     } else {
       this.#count();
-      this.#expected = buffered;
+      this.#look(buffered);
       this.#pollSoon();
     }
   }

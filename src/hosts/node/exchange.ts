@@ -27,7 +27,7 @@ import type { HostExchange } from "./host-server.ts";
 import { type Refusal, refusalOfHead } from "./refusal.ts";
 import { RequestBody } from "./request-body.ts";
 import { ResponseBody } from "./response-body.ts";
-import { fieldsSetBefore, type WrittenHead, withSetFieldsOfUpgrade, writeHead } from "./response-head.ts";
+import { fieldsSetForUpgrade, type WrittenHead, withSetFieldsOfUpgrade, writeHead } from "./response-head.ts";
 
 /** A longer response goes out in slices. */
 const MAX_WHOLE_BYTES = 2 * MIN_SLICE_BYTES;
@@ -195,7 +195,7 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
     if (!this.isLive()) return;
     this.flush();
     // Node writes what it holds at the end of the turn.
-    process.nextTick(() => this.#response.destroy());
+    process.nextTick(() => this.#destroyResponse());
     this.cut(undefined);
   }
 
@@ -211,7 +211,7 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport {
     const upgrade = this.#upgrade;
     if (upgrade === undefined) throw new ChannelError("BAD_HANDSHAKE", "another listener has taken this upgrade");
-    const own = withSetFieldsOfUpgrade(fields, fieldsSetBefore(this.#response));
+    const own = withSetFieldsOfUpgrade(fields, fieldsSetForUpgrade(this.#response));
     const transport = this.#owner.acceptWebSocket(upgrade, this.#request, own, options);
     this.status = 101;
     this.leave();
@@ -248,7 +248,7 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
   /** Drops what is open. */
   drop(): void {
     if (this.isLive()) this.abort();
-    else this.#response.destroy();
+    else this.#destroyResponse();
   }
 
   readonly #onHalfClose = (): void => {
@@ -320,6 +320,12 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
   }
 
   protected dropResponse(): void {
+    this.#destroyResponse();
+  }
+
+  /** The socket first: Bun's `destroy` of a response without a head sends a 200 before it ends the connection (1.4.5). */
+  #destroyResponse(): void {
+    this.#response.socket?.destroy();
     this.#response.destroy();
   }
 

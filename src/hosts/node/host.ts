@@ -7,6 +7,7 @@ import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Server as TlsServer } from "node:tls";
+import { ChannelError } from "../../base/errors.ts";
 import { callSync, guard } from "../../base/guard.ts";
 import { IndexedSet } from "../../base/indexed-set.ts";
 import { Output } from "../../base/output.ts";
@@ -176,6 +177,9 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
     this.#open.delete(upgrade);
     this.server.checkEmpty();
   }
+
+  /** Another listener of "upgrade" takes every WebSocket for its own, or for nobody's. */
+  readonly endedByOthers = (): void => this.server.report(new ChannelError("UPGRADE_TAKEN"), { source: "upgrade" });
 
   streamClosed(stream: EngineStream): void {
     this.#open.delete(stream);

@@ -35,6 +35,9 @@ const NOT_OF_HANDSHAKE: ReadonlySet<string> = new Set([
   "sec-websocket-protocol",
 ]);
 
+const CACHE_CONTROL = "Cache-Control";
+const NAMES_OF_CACHE: ReadonlySet<string> = new Set([CACHE_CONTROL.toLowerCase()]);
+
 const TRAILER: ReadonlySet<string> = new Set(["trailer"]);
 
 /** True if no middleware has replaced a method that writes (compression does): bytes may go to the socket directly. */
@@ -51,6 +54,21 @@ export function fieldsSetBefore(response: ServerResponse): readonly string[] {
     else if (value !== undefined) fields.push(name, String(value));
   }
   return fields;
+}
+
+/**
+ * The fields that middleware sets for a 101, which we write ourselves. Middleware that sets its fields last replaces `writeHead` (on-headers:
+ * the cookies of express-session), so that is called; its head is never sent.
+ */
+export function fieldsSetForUpgrade(response: ServerResponse): readonly string[] {
+  const before = fieldsSetBefore(response);
+  if (response.writeHead === writeNodeHead) return before;
+  // RFC 9111 §5.2.2.6: `compression` makes no compressor, of 270 kB, for a body that never comes.
+  const cached = response.getHeader(CACHE_CONTROL);
+  response.setHeader(CACHE_CONTROL, "no-transform");
+  response.writeHead(101);
+  const fields = withoutNames(fieldsSetBefore(response), NAMES_OF_CACHE);
+  return cached === undefined ? fields : [...fields, CACHE_CONTROL, String(cached)];
 }
 
 /** Fields of an answer: middleware's count like the application's own, so they come before those for pages. */

@@ -53,6 +53,8 @@ type UpgradeState = (typeof STATES)[StateName];
 export interface UpgradeOwner {
   readonly server: ExchangeServer;
   /** Gives the request of an upgrade to the server. Returns false if nobody listens. */
+  /** Other code has ended the socket of an upgrade of ours. */
+  endedByOthers(): void;
   emit(upgrade: { readonly request: NodeRequest; readonly response: NodeResponse }): boolean;
   upgradeOver(upgrade: Connection): void;
 }
@@ -206,6 +208,8 @@ export class HostUpgrade implements PendingUpgrade, Connection {
   };
 
   readonly #onClose = (): void => {
+    const isAwaited = this.#state === STATES.waiting || this.#state === STATES.taken;
+    if (isAwaited && this.#role === "ours" && this.#socket.writableEnded) this.#owner.endedByOthers();
     this.#moveTo(this.#state.close);
     this.#owner.upgradeOver(this);
   };

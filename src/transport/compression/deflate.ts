@@ -184,9 +184,8 @@ export class History {
 }
 
 /**
- * Compresses parts of gzip bodies on their own. A group's message goes to all members in one turn and is compressed for the
- * first of them: bodies with the same settings share a Deflater (`sharedDeflater`). WebSockets share the frames of an
- * EncodedMessage instead.
+ * Compresses data on their own, once for all that send the same in one turn: an application that sends a text to many channels
+ * in a loop, and a group's message to event streams. All with the same settings share a Deflater (`sharedDeflater`).
  */
 export class Deflater {
   readonly #settings: DeflateSettings;

@@ -1,8 +1,18 @@
 // The Compression of a WebSocketConnection: permessage-deflate (RFC 7692 §7.2) with node:zlib.
 
+import { utf8Length } from "../../base/bytes.ts";
 import type { DeflateParameters } from "../../codec/ws-extensions.ts";
 import type { Compression, CompressionKey } from "../../protocol/compression.ts";
-import { type CompressSettings, deflate, FLUSH_END, History, inflate, reaches, toBytes } from "./deflate.ts";
+import {
+  type CompressSettings,
+  deflate,
+  FLUSH_END,
+  History,
+  inflate,
+  reaches,
+  sharedDeflater,
+  toBytes,
+} from "./deflate.ts";
 
 export class PermessageDeflate implements Compression {
   readonly #settings: CompressSettings;
@@ -20,12 +30,18 @@ export class PermessageDeflate implements Compression {
   deflate(data: string | Uint8Array): Uint8Array | undefined {
     const { thresholdBytes, takeoverThresholdBytes } = this.#settings;
     if (!reaches(this.#sent === undefined ? thresholdBytes : takeoverThresholdBytes, data)) return undefined;
+    if (this.#sent === undefined && typeof data === "string") return this.#deflateAlone(data);
     const bytes = toBytes(data);
-    // §7.2.1 step 3.
-    const payload = deflate(bytes, this.#settings, this.#sent).subarray(0, -FLUSH_END.length);
+    const payload = withoutEnd(deflate(bytes, this.#settings, this.#sent));
     if (payload.length >= bytes.length) return undefined;
     this.#sent?.add(bytes);
     return payload;
+  }
+
+  /** Compresses a text once for all connections that send it in one turn. Bytes are not shared: they may change meanwhile. */
+  #deflateAlone(text: string): Uint8Array | undefined {
+    const payload = withoutEnd(sharedDeflater(this.#settings).deflate(text));
+    return payload.length < text.length || payload.length < utf8Length(text) ? payload : undefined;
   }
 
   key(data: string | Uint8Array): CompressionKey {
@@ -39,4 +55,9 @@ export class PermessageDeflate implements Compression {
     this.#received?.add(bytes);
     return bytes;
   }
+}
+
+/** §7.2.1 step 3. */
+function withoutEnd(blocks: Uint8Array): Uint8Array {
+  return blocks.subarray(0, -FLUSH_END.length);
 }

@@ -131,7 +131,9 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
     }
     const { server } = this.#stream;
     const part = server.read();
-    if (part !== null || server.readableEnded) input.arrived(part ?? undefined);
+    // Bun says "end" of a body that a reset has cut off (1.4.5). "close" follows.
+    const hasEnded = server.readableEnded && !server.aborted;
+    if (part !== null || hasEnded) input.arrived(part ?? undefined);
   }
 
   respond(response: ResponseHead, body: string | Uint8Array | null, encoded?: EncodedBody): void {

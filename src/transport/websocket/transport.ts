@@ -118,6 +118,16 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
     this.#queueFlush();
   }
 
+  sendText(text: string): void {
+    this.#connection.sendText(text);
+    this.#queueFlush();
+  }
+
+  sendPrefixed(prefix: string, text: string): void {
+    this.#connection.sendText(text, prefix);
+    this.#queueFlush();
+  }
+
   sendLast(message: OutboundMessage): void {
     this.send(message);
     this.close(1000, "");

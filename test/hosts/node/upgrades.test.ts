@@ -5,11 +5,12 @@ import assert from "node:assert/strict";
 import { createServer, IncomingMessage, type Server, ServerResponse } from "node:http";
 import { Duplex, Readable } from "node:stream";
 import { describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { WebSocketServer } from "ws";
 import { ChannelError, withChannel } from "../../../src/index.ts";
 import type { Attached } from "../../../src/node.ts";
 import { attaching } from "../../support/attached.ts";
-import { request } from "../../support/serving.ts";
+import { type Report, request } from "../../support/serving.ts";
 import { deferred, until } from "../../support/wait.ts";
 import { textFrame, upgradeRequest, WsClient } from "../../support/ws-client.ts";
 
@@ -247,6 +248,66 @@ describe("an upgrade that is not ours", () => {
     assert.equal(site.attached.stats().channels.websocket, 1);
     theirs.close();
     assert.equal((await theirs.closed()).code, 1005);
+  });
+
+  for (const [when, delayMs] of [
+    ["after", 0],
+    ["before", 50],
+  ] as const) {
+    it(`of ours that another listener ends ${when} its route has answered is reported, and its channel closes`, async (t) => {
+      const statuses: string[] = [];
+      const site = await attaching(
+        t,
+        (attached) => async (req, res) => {
+          const taken = attached.request(req, res);
+          if (delayMs > 0) await delay(delayMs);
+          withChannel(taken, (channel) => channel.onClose(({ by }) => statuses.push(by)));
+        },
+        { upgrades: "/live" },
+      );
+      // As Next does for a path that one of its pages matches.
+      site.http.on("upgrade", (_req, socket) => setImmediate(() => socket.end()));
+      const client = await site.connect();
+      client.write(upgradeRequest("/live"));
+      await client.takeRest();
+      client.end();
+      const reports: Report[] = [];
+      await until(() => reports.push(...site.takeReports()) > 0, "the report");
+      assert.deepEqual(
+        reports.map(({ error, source }) => [(error as ChannelError).code, source]),
+        [["UPGRADE_TAKEN", "upgrade"]],
+      );
+      if (delayMs === 0) assert.deepEqual(statuses, ["network"]);
+    });
+  }
+
+  it("of ours is refused by a server of the ws package with its option server, which is reported", async (t) => {
+    const site = await attaching(t, echoing, { upgrades: "/live" });
+    const graphql = new WebSocketServer({ server: site.http, path: "/graphql" });
+    t.after(() => graphql.close());
+    const client = await site.connect();
+    client.write(upgradeRequest("/live"));
+    assert.match(String(await client.takeRest()), /^HTTP\/1\.1 400 Bad Request\r\n/);
+    const reports: Report[] = [];
+    await until(() => reports.push(...site.takeReports()) > 0, "the report");
+    assert.deepEqual(
+      reports.map(({ error }) => (error as ChannelError).code),
+      ["UPGRADE_TAKEN"],
+    );
+  });
+
+  it("of ours whose client leaves, or whose channel closes, is no such mistake", async (t) => {
+    const site = await attaching(t, echoing, { upgrades: "/live" });
+    const leaving = await site.connect();
+    leaving.write(upgradeRequest("/live"));
+    await leaving.head();
+    leaving.end();
+    await leaving.ended();
+    const closing = await WsClient.open(t, site.target, { path: "/live" });
+    closing.close();
+    await closing.closed();
+    await until(() => site.attached.stats().connections === 0, "both are over");
+    assert.deepEqual(site.takeReports(), []);
   });
 
   it("is left to a server of the ws package with a path, beside ours", async (t) => {

@@ -3,4 +3,10 @@
 import { limitsOver } from "../../support/limits-over-hosts.ts";
 import { noUws, servingInUws } from "../../support/uws-hosted.ts";
 
-limitsOver("uWebSockets.js", servingInUws, { skip: noUws, holdsBack: false });
+limitsOver("uWebSockets.js", servingInUws, {
+  skip: noUws,
+  holdsBack: false,
+  fragments: true,
+  pings: true,
+  drops: true,
+});

@@ -262,6 +262,31 @@ describe("permessage-deflate: sending, RFC 7692 §6.1 and §7.2.1", () => {
     const pieces = [one, other].map((connection) => connection.takeOutput());
     assert.deepEqual(pieces[0], pieces[1]);
   });
+
+  it("compresses a text once for all connections that send it in one turn, without context takeover", () => {
+    const settings = toCompressSettings({ thresholdBytes: 0 }, { contextTakeover: false });
+    const text = "news ".repeat(50);
+    const payloads = [APART, APART, TAKEOVER, { ...APART, serverMaxWindowBits: 9 }].map((parameters) =>
+      new PermessageDeflate(parameters, settings).deflate(text),
+    );
+    // A payload that was compressed anew is in memory of its own; several may be in one ArrayBuffer of Node's pool.
+    const [first, second, ...others] = payloads;
+    const isSameMemory = (payload: Uint8Array | undefined): boolean =>
+      payload?.buffer === first?.buffer && payload?.byteOffset === first?.byteOffset;
+    assert.equal(isSameMemory(second), true);
+    assert.deepEqual(others.map(isSameMemory), [false, false]);
+  });
+
+  it("sends bytes as they are at each send, although the sender changes them between two", () => {
+    const connection = connect(APART);
+    const bytes = Buffer.alloc(100, "a");
+    connection.sendBinary(bytes);
+    bytes.fill("b");
+    connection.sendBinary(bytes);
+    const inflate = new PermessageDeflate(APART, toCompressSettings(true, { contextTakeover: false }));
+    const messages = sent(connection).map(({ payload }) => inflate.inflate(hex(payload), 100));
+    assert.deepEqual(messages.map(String), ["a".repeat(100), "b".repeat(100)]);
+  });
 });
 
 /** A client as zlib's own streams make it: the judge of both directions. */
