@@ -40,13 +40,15 @@ export type TakeResult =
  *
  * Tokens, process ids and addresses are any text. A process id is never used again by a later process. All methods reject with
  * BACKPLANE_UNAVAILABLE if it is not known whether the broker has executed them; they settle in bounded time. A move that was
- * rejected may be repeated by the same process: if the first attempt was executed, the second one has the same answer.
+ * rejected may be repeated by the same process: if the first attempt was executed, the second one has the same answer, unless
+ * another process has moved the session meanwhile. A time to live is a number of milliseconds above 0; any other value rejects with
+ * BAD_OPTION.
  */
 export interface SessionStore {
   /**
    * Stores a session that `owner` has, for `ttlMs` milliseconds. Resolves to true if there was no record, or one that is `owner`'s
    * (stored, taken or claimed by it); the record is then `stored`. Resolves to false, and changes nothing, if another process has the
-   * session: the caller drops its own silently.
+   * session: the caller drops its own silently. A process that has taken a session and does not want it puts it back.
    *
    * `snapshot` has at most MAX_SNAPSHOT_BYTES (16 MiB); a longer one rejects with MESSAGE_TOO_BIG. It must not be changed until the
    * promise settles. Many calls may be under way at once.
@@ -57,6 +59,8 @@ export interface SessionStore {
    * Takes a session for the process `taker`. A record that is stored, taken by `taker` itself, or taken by `from`, is then taken by
    * `taker`, and the answer is `taken` with the snapshot. Any other record stays as it is, and the answer is `owned`. The snapshot
    * stays in the store until the session is claimed.
+   *
+   * The store does not tell two calls of one process apart: a process takes a session once at a time.
    */
   take(token: string, taker: string, options: TakeOptions): Promise<TakeResult>;
 
@@ -93,6 +97,6 @@ export interface SessionStore {
    */
   secret(): Promise<string>;
 
-  /** Ends everything that the store started; what is under way rejects. A client that was passed in stays open: it is yours. */
+  /** Ends everything that the store started; later calls reject. A client that was passed in stays open: it is yours. */
   close(): Promise<void>;
 }

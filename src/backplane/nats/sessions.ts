@@ -4,7 +4,6 @@
 // compared with the clock of the server.
 
 import { randomBytes } from "node:crypto";
-import { copied } from "../../base/bytes.ts";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { checkOptions, type ValueCheck } from "../../base/option-values.ts";
 import { BrokerSessions, linkLimit } from "../broker-sessions.ts";
@@ -14,7 +13,8 @@ import { unavailable } from "../unavailable.ts";
 import type { NatsConnection } from "./api.ts";
 import { checkConnection, STREAM_OPTIONS } from "./checks.ts";
 import { NatsLink } from "./connection.ts";
-import { decodeRecord, encodeRecord, type NatsSessionRecord, type Parts } from "./session-record.ts";
+import { decodeRecord, encodeRecord, type NatsSessionRecord } from "./session-record.ts";
+import { NatsSnapshots } from "./session-snapshots.ts";
 import { NatsSessionStream } from "./session-stream.ts";
 import { nameToken } from "./subjects.ts";
 
@@ -41,15 +41,6 @@ const MAX_CALLS = 256;
 const RENEWED_AT_ONCE = 64;
 /** Number of times that a move is begun because other processes were faster. */
 const MAX_TURNS = 50;
-/** Longest snapshot within its record. */
-const MAX_INLINE_BYTES = 64 * 1024;
-/** Longest part of a larger one. */
-const MAX_PART_BYTES = 512 * 1024;
-/** Room in a message for headers and subject, and for the header of a record. */
-const OVERHEAD_BYTES = 16 * 1024;
-/** Largest message of a server that does not tell its own: the default of NATS. */
-const DEFAULT_MAX_PAYLOAD = 1024 * 1024;
-
 const NO_BYTES = new Uint8Array();
 
 /**
@@ -68,9 +59,6 @@ interface FoundRecord extends NatsSessionRecord {
   readonly atMs: number;
 }
 
-/** A snapshot as it is in a record. */
-type Content = Pick<NatsSessionRecord, "parts" | "inline">;
-
 /** The record to write; without it, the record stays. */
 type Next = NatsSessionRecord | "delete";
 
@@ -82,6 +70,7 @@ interface Change<T> {
 class NatsSessions extends BrokerSessions {
   readonly #link: NatsLink;
   readonly #stream: NatsSessionStream;
+  readonly #snapshots: NatsSnapshots;
   /** The secret of the service; before the first answer, one that this process proposes. Written again if the server loses it. */
   #secret: string = randomBytes(32).toString("base64url");
 
@@ -98,23 +87,24 @@ class NatsSessions extends BrokerSessions {
       ...{ onDown: forget, onUp: forget },
     });
     this.#stream = new NatsSessionStream(this.#link, { name, replicas });
+    this.#snapshots = new NatsSnapshots(connection, this.#stream);
   }
 
   protected write(token: string, owner: string, snapshot: Uint8Array, ttl: number): Promise<boolean> {
     return this.#run(async () => {
       await this.#stream.keep(ttl);
-      const content = await this.#writeSnapshot(snapshot);
+      const content = await this.#snapshots.write(snapshot);
       const bytes = encodeRecord({ state: "stored", owner, ttl, ...content });
       // Most sessions have no record: nothing is read before the first attempt.
       let before: FoundRecord | undefined;
       for (let turn = 0; turn < MAX_TURNS; turn++) {
         if ((await this.#stream.write(this.#subject(token), bytes, before?.sequence ?? 0)) !== undefined) {
-          await this.#deleteParts(before?.parts);
+          await this.#snapshots.delete(before?.parts);
           return true;
         }
         before = await this.#read(this.#subject(token));
         if (before === undefined || before.owner === owner || (await this.#isExpired(before))) continue;
-        await this.#deleteParts(content.parts);
+        await this.#snapshots.delete(content.parts);
         return false;
       }
       throw tooManyTurns();
@@ -128,12 +118,10 @@ class NatsSessions extends BrokerSessions {
       const mayTake = state === "stored" || (state === "taken" && (owner === taker || owner === from));
       if (!mayTake) return { answer: { type: "owned", owner, isClaimed: state === "claimed" } };
       await this.#stream.keep(ttl);
-      const snapshot = await this.#readSnapshot(record);
+      const snapshot = await this.#snapshots.read(record);
       // The parts have gone before their record: it is of no use any more.
       if (snapshot === undefined) return { answer: { type: "unknown" }, next: "delete" };
-      const { parts, inline } = record;
-      const mustRewrite = parts !== undefined && (await this.#stream.now()) - parts.atMs + ttl > this.#stream.ageMs;
-      const content = mustRewrite ? await this.#writeSnapshot(snapshot) : { parts, inline };
+      const content = await this.#snapshots.refresh(record, snapshot, ttl);
       return { answer: { type: "taken", snapshot }, next: { state: "taken", owner: taker, ttl, ...content } };
     });
   }
@@ -236,12 +224,12 @@ class NatsSessions extends BrokerSessions {
   async #writeNext(token: string, found: FoundRecord | undefined, next: Next): Promise<boolean> {
     if (next === "delete") {
       if (found !== undefined && !(await this.#stream.delete(found.sequence))) return false;
-      await this.#deleteParts(found?.parts);
+      await this.#snapshots.delete(found?.parts);
       return true;
     }
     const written = await this.#stream.write(this.#subject(token), encodeRecord(next), found?.sequence ?? 0);
     const isReplaced = found?.parts?.id !== next.parts?.id;
-    if (isReplaced) await this.#deleteParts(written === undefined ? next.parts : found?.parts);
+    if (isReplaced) await this.#snapshots.delete(written === undefined ? next.parts : found?.parts);
     return written !== undefined;
   }
 
@@ -253,47 +241,6 @@ class NatsSessions extends BrokerSessions {
 
   async #isExpired({ atMs, ttl }: FoundRecord): Promise<boolean> {
     return atMs + ttl <= (await this.#stream.now());
-  }
-
-  /** Writes a large snapshot in parts. */
-  async #writeSnapshot(snapshot: Uint8Array): Promise<Content> {
-    const room = Math.max(
-      OVERHEAD_BYTES,
-      (this.#link.connection.info?.max_payload ?? DEFAULT_MAX_PAYLOAD) - OVERHEAD_BYTES,
-    );
-    if (snapshot.length <= Math.min(room, MAX_INLINE_BYTES)) return { inline: snapshot };
-    const size = Math.min(room, MAX_PART_BYTES);
-    const atMs = await this.#stream.now();
-    const id = randomBytes(16).toString("base64url");
-    const sequences: number[] = [];
-    for (let start = 0; start < snapshot.length; start += size) {
-      const subject = this.#stream.subject("d", `${id}.${sequences.length}`);
-      sequences.push(await this.#stream.overwrite(subject, snapshot.subarray(start, start + size)));
-    }
-    return { parts: { id, sequences, atMs }, inline: NO_BYTES };
-  }
-
-  /** Resolves to undefined if a part is gone. */
-  async #readSnapshot({ parts, inline }: Content): Promise<Uint8Array | undefined> {
-    if (parts === undefined) return copied(inline);
-    const found: Buffer[] = [];
-    for (const [n, sequence] of parts.sequences.entries()) {
-      const part = await this.#stream.find(sequence);
-      if (part?.subject !== this.#stream.subject("d", `${parts.id}.${n}`)) return undefined;
-      found.push(part.data);
-    }
-    return Buffer.concat(found);
-  }
-
-  /** Deletes parts that no record names any more. Those that it cannot delete end with their age. */
-  async #deleteParts(parts: Parts | undefined): Promise<void> {
-    for (const sequence of parts?.sequences ?? []) {
-      try {
-        await this.#stream.delete(sequence);
-      } catch {
-        return;
-      }
-    }
   }
 
   #subject(token: string): string {
