@@ -1,6 +1,7 @@
 // The options of `serve`: their types, and one table with their checks and defaults.
 
 import type { TlsOptions } from "node:tls";
+import { checkSessionStore } from "../backplane/guarded-sessions.ts";
 import type { SessionStore } from "../backplane/session-store.ts";
 import { badOption, show } from "../base/bad-option.ts";
 import { MAX_TIMER_MS } from "../base/clock.ts";
@@ -213,11 +214,6 @@ const limit = (amount: number): Option => ({ check: checkAmount, default: amount
 
 /** The value is checked where it is used, before the server listens. */
 const checkedLater: Option = { check: () => {} };
-
-const SESSION_STORE: readonly (keyof SessionStore)[] = [
-  ...(["put", "take", "claim", "renew", "forget"] as const),
-  ...(["announce", "withdraw", "locate", "secret", "close"] as const),
-];
 
 /** Every option of `serve`. */
 const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions, Option>> = {

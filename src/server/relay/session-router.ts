@@ -4,7 +4,7 @@
 // A request that may have reached a session elsewhere is never answered here as if there were no such session: its client
 // would lose messages. It loses its connection instead, or is told to come back (503).
 
-import type { SessionStore } from "../../backplane/session-store.ts";
+import type { SessionStore, TakeResult } from "../../backplane/session-store.ts";
 import { ChannelError } from "../../base/errors.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import { NOT_HERE_FIELDS, NOT_HERE_STATUS } from "./not-here.ts";
@@ -54,6 +54,8 @@ export class SessionRouter {
   readonly #store: SessionStore;
   readonly #directory: ProcessDirectory;
   readonly #relays = new Set<RelayedRequest>();
+  /** Sessions that are being taken: two requests of one client must not restore one session twice. */
+  readonly #taking = new Map<string, Promise<TakeResult>>();
   isStopping = false;
 
   constructor({ home, store, directory }: RouterOptions) {
@@ -122,10 +124,9 @@ export class SessionRouter {
     let from: string | undefined;
     let dead: string | undefined;
     for (let round = 1; round < MAX_ROUNDS; round++) {
-      const answer = await this.#store.take(token, id, { ttlMs: LEASE_MS, from });
+      const answer = await this.#take(token, from);
       if (relay.isOver) return "answered";
       if (answer.type === "taken") {
-        this.#home.restore(token, answer.snapshot);
         return "here";
       }
       if (answer.type === "unknown") return mayLive(first) ? "away" : "here";
@@ -141,6 +142,23 @@ export class SessionRouter {
       else if (outcome !== "notHere") dead = owner;
     }
     return "away";
+  }
+
+  /** Takes the session from the store, for all requests that ask for it at this moment. */
+  #take(token: string, from: string | undefined): Promise<TakeResult> {
+    let taking = this.#taking.get(token);
+    if (taking === undefined) {
+      taking = this.#takeOnce(token, from).finally(() => this.#taking.delete(token));
+      this.#taking.set(token, taking);
+    }
+    return taking;
+  }
+
+  async #takeOnce(token: string, from: string | undefined): Promise<TakeResult> {
+    const answer = await this.#store.take(token, this.#directory.id, { ttlMs: LEASE_MS, from });
+    // The session may have come back while the store was asked.
+    if (answer.type === "taken" && !this.#home.has(token)) this.#home.restore(token, answer.snapshot);
+    return answer;
   }
 
   async #ask(relay: RelayedRequest, process: string): Promise<RelayOutcome | "unannounced" | "elsewhere"> {

@@ -1,6 +1,7 @@
 // One process of a service whose sessions may be asked for at any process: its place in the session store, the listener for
 // the other processes, the routes of requests, and the sessions that come and go.
 
+import { GuardedSessions } from "../../backplane/guarded-sessions.ts";
 import type { SessionStore } from "../../backplane/session-store.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { ChannelError } from "../../base/errors.ts";
@@ -42,7 +43,8 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
   readonly #claimed = new Set<string>();
   #renewal: Timer | undefined;
 
-  constructor(server: ExchangeServer, { store, relay, memberships }: SessionServiceOptions) {
+  constructor(server: ExchangeServer, { store: given, relay, memberships }: SessionServiceOptions) {
+    const store = new GuardedSessions(given, server.clock);
     this.clock = server.clock;
     this.memberships = memberships;
     this.#server = server;
