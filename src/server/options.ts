@@ -256,9 +256,7 @@ const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions, Option>> = {
   trustedProxies: checkedLater,
   proxyHeaders: checkedLater,
   proxyProtocol: { check: checkOneOf("off", "optional", "required"), default: "off" },
-  sessions: {
-    check: checkMethods("a session store: see redisSessions, natsSessions and memorySessions", SESSION_STORE),
-  },
+  sessions: { check: checkSessionStore },
   relay: { check: (name, value) => checkOptions(name, value, RELAY_OPTIONS, `${name}.`) },
   stores: { check: checkStores },
   logger: { check: checkMethods("a logger: pass console, or one of pino", ["info", "warn", "error"]) },
