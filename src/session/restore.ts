@@ -1,5 +1,6 @@
 // Opens a session of another process that this one has taken from the session store, for the first request of its client here.
 
+import { ChannelError } from "../base/errors.ts";
 import type { SessionHandlers } from "../channel/channel.ts";
 import { toSettings } from "../request/accept.ts";
 import { contextOf } from "../request/context.ts";
@@ -12,7 +13,7 @@ import { settingsOf } from "./settings.ts";
 import type { SessionSnapshot } from "./snapshot.ts";
 import { SessionTransport } from "./transport.ts";
 
-/** Throws TOO_MANY_SESSIONS: the session stays where it is, and its client comes back. */
+/** Throws TOO_MANY_SESSIONS and SESSION_UNREACHABLE: the session goes back to the store, and its client comes back. */
 export function restoreSession(
   request: ChannelRequest,
   snapshot: SessionSnapshot,
@@ -24,6 +25,8 @@ export function restoreSession(
   const elsewhere = sessions.elsewhere!;
   const { token, identity, path, resumeMs, heartbeatMs, parkMs, kind, memberships, state } = snapshot;
   const { codec, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
+  // The sessions that leave are known already: this one would stay behind.
+  if (elsewhere.isStopping) throw new ChannelError("SESSION_UNREACHABLE", "this process is stopping");
   const network = sessions.admit(request);
   const transport = new SessionTransport(token, kind, settingsOf(resumeMs, heartbeatMs, parkMs), sessions);
   const claim = new Claim({
