@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { natsSessions } from "../../src/backplane/nats/sessions.ts";
 import { redisSessions } from "../../src/backplane/redis/sessions.ts";
 import type { SessionStore } from "../../src/backplane/session-store.ts";
-import { type Channel, openSession, type SendData, type ServeOptions, serve } from "../../src/index.ts";
+import { type Channel, openSession, type SendData, type ServeOptions, type Server, serve } from "../../src/index.ts";
 import type { BrokerName } from "./broker-kits.ts";
 import { connectNats } from "./nats.ts";
 import { REDIS_CLIENTS } from "./redis.ts";
@@ -53,50 +53,64 @@ function say(...event: ServiceEvent): void {
   writeSync(1, `${JSON.stringify(event)}\n`);
 }
 
-const opened = await openStore();
-const server = await serve(
-  (request) =>
-    openSession(
-      request,
-      {
-        open(channel) {
-          const id = request.query.get("id") ?? "";
-          channel.attachment = { id, received: 0, sent: 0 };
-          say("open", id);
-        },
-        message: receive,
-        ...(save === "is missing" ? {} : { save: saveState }),
-        restored(channel, state) {
-          say("restored", countsOf(channel).id, state);
-        },
-        close(status, channel) {
-          say("close", countsOf(channel).id, status.code);
-        },
-      },
-      order.resumeMs === undefined ? {} : { resumeMs: order.resumeMs },
-    ),
-  {
-    port: 0,
-    host: "127.0.0.1",
-    sessions: withAccident(opened),
-    ...(order.isRelayTcp ? { relay: { host: "127.0.0.1" } } : {}),
-    onError: (error, { source }) => say("error", "", [source, codeOf(error), String(error)]),
-    logger: { info() {}, warn() {}, error() {} },
-    ...order.serve,
-  },
-);
+const store = withAccident(await openStore());
+let server = await begin();
 say("listens", "", server.port);
 
 for await (const line of createInterface({ input: process.stdin })) {
   const [name, argument] = JSON.parse(line) as [string, never];
   if (name === "stop") void stop(argument);
+  else if (name === "restart") void restart(argument);
   else if (name === "stats") say("stats", "", { ...server.stats(), memory: process.memoryUsage().rss });
+}
+
+function begin(): Promise<Server> {
+  return serve(
+    (request) =>
+      openSession(
+        request,
+        {
+          open(channel) {
+            const id = request.query.get("id") ?? "";
+            channel.attachment = { id, received: 0, sent: 0 };
+            say("open", id);
+          },
+          message: receive,
+          ...(save === "is missing" ? {} : { save: saveState }),
+          restored(channel, state) {
+            say("restored", countsOf(channel).id, state);
+          },
+          close(status, channel) {
+            say("close", countsOf(channel).id, status.code);
+          },
+        },
+        order.resumeMs === undefined ? {} : { resumeMs: order.resumeMs },
+      ),
+    {
+      port: 0,
+      host: "127.0.0.1",
+      sessions: store,
+      ...(order.isRelayTcp ? { relay: { host: "127.0.0.1" } } : {}),
+      onError: (error, { source }) => say("error", "", [source, codeOf(error), String(error)]),
+      logger: { info() {}, warn() {}, error() {} },
+      ...order.serve,
+    },
+  );
 }
 
 async function stop(graceMs: number): Promise<void> {
   await server.stop({ graceMs });
   say("stopped", "");
   process.exit();
+}
+
+/** A deploy without the time that a new process takes to start: the next server is to the service a process of its own. */
+async function restart(graceMs: number): Promise<void> {
+  const old = server;
+  server = await begin();
+  say("listens", "", server.port);
+  await old.stop({ graceMs });
+  say("restarted", "");
 }
 
 /** `number` or `number:anything`, text or bytes. `slow number` takes two seconds. Answers with a number of its own, and the same data. */

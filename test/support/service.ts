@@ -35,6 +35,7 @@ export class Service {
   readonly started: ServiceProcess[] = [];
   /** Those among which the balancer chooses. */
   readonly balanced: ServiceProcess[] = [];
+  readonly #clients: NumberedClient[] = [];
   #next = 0;
   /** The port of the balancer. */
   port = 0;
@@ -47,8 +48,10 @@ export class Service {
 
   static async start(t: TestContext, name: BrokerName, processes = 0, options: ProcessOptions = {}): Promise<Service> {
     const broker = await BROKER_KITS[name].start();
-    t.after(() => broker.stop());
     const service = new Service(t, name, broker);
+    // Hooks run in the order in which they were added: a client whose processes are gone would wait for the next one.
+    t.after(() => service.#endClients());
+    t.after(() => broker.stop());
     await service.#balance();
     await Promise.all(Array.from({ length: processes }, () => service.add(options)));
     return service;
@@ -72,7 +75,7 @@ export class Service {
     const started = new ServiceProcess(child);
     this.#t.after(() => started.kill());
     this.started.push(started);
-    started.port = Number(await started.event("listens"));
+    await started.event("listens");
     return started;
   }
 
@@ -89,8 +92,14 @@ export class Service {
 
   client(id: string, options: ConnectOptions = {}): NumberedClient {
     const client = new NumberedClient(this, id, `http://127.0.0.1:${this.port}/s?id=${id}`, options);
-    this.#t.after(() => client.connection.close());
+    this.#clients.push(client);
     return client;
+  }
+
+  async #endClients(): Promise<void> {
+    for (const { connection } of this.#clients) connection.close();
+    const all = Promise.all(this.#clients.map(({ connection }) => connection.closed));
+    await Promise.race([all, delay(1000, undefined, { ref: false })]);
   }
 
   async #balance(): Promise<void> {
@@ -124,7 +133,6 @@ export class Service {
 }
 
 export class ServiceProcess {
-  port = 0;
   readonly events: ServiceEvent[] = [];
   readonly #child: ChildProcess;
 
@@ -132,6 +140,11 @@ export class ServiceProcess {
     this.#child = child;
     createInterface({ input: child.stdout! }).on("line", (line) => this.events.push(JSON.parse(line) as ServiceEvent));
     child.stdin!.on("error", () => {});
+  }
+
+  /** That of the server that was started last. */
+  get port(): number {
+    return Number(this.events.findLast(([name]) => name === "listens")?.[2]);
   }
 
   get endpoint(): Endpoint {
@@ -166,6 +179,16 @@ export class ServiceProcess {
   async stop(graceMs = 5000): Promise<void> {
     this.tell("stop", graceMs);
     await this.event("stopped");
+  }
+
+  /** Another server begins in this process, and the present one stops. */
+  async restart(graceMs = 5000): Promise<void> {
+    const before = this.count("restarted");
+    this.tell("restart", graceMs);
+    await soon(
+      () => this.count("restarted") > before,
+      () => "a restart",
+    );
   }
 
   async kill(): Promise<void> {
