@@ -27,7 +27,7 @@ export function restoreSession(
   const { codec, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
   // The sessions that leave are known already: this one would stay behind.
   if (elsewhere.isStopping) throw new ChannelError("SESSION_UNREACHABLE", "this process is stopping");
-  const network = sessions.admit(request);
+  const network = admit(request, token);
   const transport = new SessionTransport(token, kind, settingsOf(resumeMs, heartbeatMs, parkMs), sessions);
   const claim = new Claim({
     token,
@@ -52,4 +52,15 @@ export function restoreSession(
     channel.close(closeStatus.code, closeStatus.reason);
   }
   return session;
+}
+
+/** The next process that is asked may have room for it. */
+function admit(request: ChannelRequest, token: string): string | undefined {
+  const sessions = sessionsOf(request);
+  try {
+    return sessions.admit(request);
+  } catch (error) {
+    sessions.elsewhere!.refused(token);
+    throw error;
+  }
 }

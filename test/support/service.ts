@@ -36,6 +36,7 @@ export class Service {
   /** Those among which the balancer chooses. */
   readonly balanced: ServiceProcess[] = [];
   readonly #clients: NumberedClient[] = [];
+  readonly #sockets = new Set<Socket>();
   #next = 0;
   /** The port of the balancer. */
   port = 0;
@@ -90,8 +91,14 @@ export class Service {
     return this.started.flatMap(({ events }) => events).filter((event) => event[0] === name);
   }
 
-  client(id: string, options: ConnectOptions = {}): NumberedClient {
-    const client = new NumberedClient(this, id, `http://127.0.0.1:${this.port}/s?id=${id}`, options);
+  /** Cuts all connections of clients. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** `at`: the origin of another balancer. */
+  client(id: string, options: ConnectOptions = {}, at = `http://127.0.0.1:${this.port}`): NumberedClient {
+    const client = new NumberedClient(this, id, `${at}/s?id=${id}`, options);
     this.#clients.push(client);
     return client;
   }
@@ -103,7 +110,7 @@ export class Service {
   }
 
   async #balance(): Promise<void> {
-    const sockets = new Set<Socket>();
+    const sockets = this.#sockets;
     const balancer = createServer({ allowHalfOpen: true }, (client) => {
       const chosen = this.balanced[this.#next++ % Math.max(this.balanced.length, 1)];
       if (chosen === undefined) {
@@ -127,7 +134,7 @@ export class Service {
     this.port = (balancer.address() as { port: number }).port;
     this.#t.after(() => {
       balancer.close();
-      for (const socket of sockets) socket.destroy();
+      this.cut();
     });
   }
 }
@@ -269,6 +276,27 @@ export class NumberedClient {
     return this.openings.filter(({ session }) => session === "lost").length;
   }
 
+  /**
+   * Waits until every message has an outcome, and checks that none was lost without a word: it has arrived, or the client was told
+   * that it may not have. None has arrived twice.
+   */
+  async checkTold(): Promise<void> {
+    this.stopSending();
+    const told = (): unknown[] => this.openings.flatMap(({ unacknowledged }) => unacknowledged);
+    const numbersTold = (): Set<number> => new Set(told().map((text) => Number.parseInt(String(text), 10)));
+    const missing = (): number[] => {
+      const known = new Set([...this.got, ...numbersTold()]);
+      return Array.from({ length: this.sent }, (_, i) => i + 1).filter((number) => !known.has(number));
+    };
+    await soon(
+      () => missing().length === 0 && this.connection.bufferedAmount === 0,
+      () => `the outcome of ${missing()} of ${this.id}`,
+    );
+    const { got } = this;
+    assert.equal(new Set(got).size, got.length, `messages of ${this.id} that arrived twice`);
+    assert.equal(new Set(this.received).size, this.received.length, `answers that ${this.id} got twice`);
+  }
+
   /** Waits for all answers, and checks that nothing was lost, doubled or swapped in either direction. */
   async check(): Promise<void> {
     this.stopSending();
@@ -293,4 +321,28 @@ export async function soon(isTrue: () => boolean, what: () => string): Promise<v
     if (Date.now() > deadline) throw new Error(`waited in vain for ${what()}`);
     await delay(5);
   }
+}
+
+/** A proxy that passes everything on some milliseconds later. */
+export async function startSlowProxy(t: TestContext, port: number, lateMs: number): Promise<number> {
+  const sockets = new Set<Socket>();
+  const server = createServer((one) => {
+    const other = connectTcp(port, "127.0.0.1");
+    for (const [from, to] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      sockets.add(from);
+      from.on("data", (bytes) => void setTimeout(() => to.write(bytes), lateMs));
+      from.on("error", () => {});
+      from.on("close", () => to.destroy());
+    }
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return (server.address() as { port: number }).port;
 }

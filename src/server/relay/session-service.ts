@@ -138,6 +138,10 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
     this.#store.forget(token, this.process).catch((error: unknown) => this.report(error));
   }
 
+  refused(token: string): void {
+    void this.#putBack(token);
+  }
+
   leave(graceMs: number): Leaving {
     this.#router.stop();
     this.clock.clearTimer(this.#renewal);
