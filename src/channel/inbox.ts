@@ -153,6 +153,7 @@ export class Inbox {
   /** Hands over the messages with which the application is not done, to go on elsewhere. Later ones are dropped. */
   takeAll(): readonly Message[] {
     const messages = this.#current === undefined ? [] : [this.#current];
+    this.#undelivered += this.length;
     for (let next = this.#waiting?.shift(); next !== undefined; next = this.#waiting?.shift()) messages.push(next);
     this.#drop();
     this.#answerPulls();

@@ -35,7 +35,6 @@ export class Claim {
   #state: State = "pending";
   readonly #options: ClaimOptions;
   #timer: Timer | undefined;
-  #settled: (() => void)[] = [];
 
   constructor(options: ClaimOptions) {
     this.#options = options;
@@ -50,44 +49,29 @@ export class Claim {
     void this.#ask();
   }
 
-  /** Resolves when the claim is granted or lost, or was given up. */
-  settled(): Promise<void> {
-    this.request();
-    if (this.#state !== "asked") return Promise.resolve();
-    return new Promise((resolve) => this.#settled.push(resolve));
-  }
-
   /** The session is over, or leaves this process. */
   giveUp(): void {
     if (this.#state === "granted") return;
     this.#state = "lost";
     this.#options.clock.clearTimer(this.#timer);
-    this.#tellSettled();
   }
 
   /** Asks until the store answers: without its answer nothing may be done that another process might do as well. */
   async #ask(): Promise<void> {
     const { source, token, clock, onGranted, onLost } = this.#options;
     while (this.#isAsked()) {
-      try {
-        const isOurs = await source.claim(token);
-        if (!this.#isAsked()) return;
+      const isOurs = await source.claim(token).catch(() => undefined);
+      if (!this.#isAsked()) return;
+      if (isOurs !== undefined) {
         this.#state = isOurs ? "granted" : "lost";
         if (isOurs) onGranted();
         else onLost();
-        this.#tellSettled();
-      } catch {
-        await new Promise<void>((resolve) => {
-          this.#timer = clock.setTimer(resolve, RETRY_MS);
-        });
+        return;
       }
+      await new Promise<void>((resolve) => {
+        this.#timer = clock.setTimer(resolve, RETRY_MS);
+      });
     }
-  }
-
-  #tellSettled(): void {
-    const waiting = this.#settled;
-    this.#settled = [];
-    for (const resolve of waiting) resolve();
   }
 
   /** A method, because the compiler assumes that a field keeps its narrowed type across an `await`. */

@@ -168,6 +168,13 @@ export class HandOver {
     this.#options.moved(channel.publicChannel, false);
     const { debug } = this.#options.sessions;
     debug?.(`session ${shortToken(transport.session.token)} cannot be handed over, and ends`);
+    if (transport.session.claim !== undefined) {
+      // It was taken and not claimed: the store has it, for the next process that asks, and this one may not speak for it.
+      channel.leave();
+      transport.left();
+      channel.left();
+      return;
+    }
     transport.stay();
     channel.stay(COME_BACK_MS);
   }

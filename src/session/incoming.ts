@@ -20,6 +20,8 @@ export class Incoming {
   isFull = false;
   #isPaused = false;
   #isDelivering = false;
+  /** Messages that were handed over to go on elsewhere: the application here has not taken them. */
+  #handedOver = 0;
 
   constructor(budget: BufferBudget) {
     this.#budget = budget;
@@ -27,7 +29,7 @@ export class Incoming {
 
   /** Number of messages that the application has not taken: here, and in the channel. */
   get untaken(): number {
-    return (this.#messages?.length ?? 0) + (this.listener?.undeliveredMessages ?? 0);
+    return (this.#messages?.length ?? 0) + this.#handedOver + (this.listener?.undeliveredMessages ?? 0);
   }
 
   /** True while a message goes straight to the channel. */
@@ -71,6 +73,7 @@ export class Incoming {
     const messages: (string | Uint8Array)[] = [];
     for (let next = this.#messages?.shift(); next !== undefined; next = this.#messages?.shift()) messages.push(next);
     this.clear();
+    this.#handedOver += messages.length;
     return messages;
   }
 

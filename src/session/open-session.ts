@@ -149,6 +149,8 @@ function find(
   const sessions = sessionsOf(request);
   const { identity } = options;
   const found = sessions.find(token, identity, request.path);
+  // The handler was asynchronous, and the session is on its way to the store: what came now would stay behind.
+  if (found?.transport.isLeaving === true) throw new ChannelError("SESSION_UNREACHABLE", "this process is stopping");
   if (found !== undefined) return found;
   const taken = sessions.findTaken(token, identity, request.path);
   return taken === undefined ? undefined : restoreSession(request, taken, handlers, options);

@@ -57,9 +57,13 @@ export interface SessionsElsewhere extends ClaimSource {
   readonly memberships: MembershipMover | undefined;
   /** A session is over. */
   ended(token: string): void;
+  /** A session that was taken from the store cannot be opened here: it goes back. */
+  refused(token: string): void;
 }
 
 export interface SessionLimits {
+  /** The longest message of a session without a limit of its own. */
+  readonly maxMessageBytes: number;
   readonly maxSessions: number;
   readonly maxSessionsPerAddress: number;
 }
@@ -94,6 +98,8 @@ export class Sessions implements SessionContext {
   /** Sessions that this process has taken from the session store, and that no request has opened so far. */
   readonly #taken = new Map<string, SessionSnapshot>();
   readonly #networks = new Map<string, number>();
+  /** The highest limit for messages of any session so far. */
+  #maxMessageBytes: number;
   /** True once `maxSessionsPerAddress` was reported: an application may not know that its clients share one address. */
   #hasReportedNetwork = false;
   /** The tokens of the sessions for which a stopping server waits. */
@@ -102,6 +108,7 @@ export class Sessions implements SessionContext {
 
   constructor({ limits, flusher, buffered, received, isProxy, debug }: SessionsOptions) {
     this.#limits = limits;
+    this.#maxMessageBytes = limits.maxMessageBytes;
     this.flusher = flusher;
     this.buffered = buffered;
     this.received = received;
@@ -142,6 +149,7 @@ export class Sessions implements SessionContext {
       path: detached(path),
       network: network === undefined ? undefined : detached(network),
     };
+    this.#maxMessageBytes = Math.max(this.#maxMessageBytes, session.maxMessageBytes);
     this.#taken.delete(transport.session.token);
     this.#open.set(transport.session.token, kept);
     if (kept.network !== undefined) this.#networks.set(kept.network, (this.#networks.get(kept.network) ?? 0) + 1);
@@ -202,13 +210,16 @@ export class Sessions implements SessionContext {
 
   /**
    * The longest body of a POST to a session: a message of `maxMessageBytes` fits into it with any characters. Undefined if
-   * the target names no session.
+   * the target names no session. A session of another process has a limit that is not known here, and its process refuses more.
    */
   maxPostBytes(target: string): number | undefined {
     const token = /[?&]session=((?:[\w-]{11}\.)?[\w-]{22})(?:&|$)/.exec(target)?.[1];
-    const session = token === undefined ? undefined : this.#open.get(token);
+    if (token === undefined) return undefined;
+    const session = this.#open.get(token);
+    if (session === undefined && this.elsewhere !== undefined && token.includes("."))
+      return toBodyBytes(this.#maxMessageBytes);
     if (session === undefined || !originForm(target).startsWith(`${session.path}?`)) return undefined;
-    return MAX_GROWTH * session.maxMessageBytes + EXTRA_BYTES;
+    return toBodyBytes(session.maxMessageBytes);
   }
 
   sessionEnded(token: string): void {
@@ -243,4 +254,8 @@ export class Sessions implements SessionContext {
       this.#onNoneLingers = resolve;
     });
   }
+}
+
+function toBodyBytes(maxMessageBytes: number): number {
+  return MAX_GROWTH * maxMessageBytes + EXTRA_BYTES;
 }

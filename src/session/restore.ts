@@ -1,5 +1,6 @@
 // Opens a session of another process that this one has taken from the session store, for the first request of its client here.
 
+import { ChannelError } from "../base/errors.ts";
 import type { SessionHandlers } from "../channel/channel.ts";
 import { toSettings } from "../request/accept.ts";
 import { contextOf } from "../request/context.ts";
@@ -12,7 +13,7 @@ import { settingsOf } from "./settings.ts";
 import type { SessionSnapshot } from "./snapshot.ts";
 import { SessionTransport } from "./transport.ts";
 
-/** Throws TOO_MANY_SESSIONS: the session stays where it is, and its client comes back. */
+/** Throws TOO_MANY_SESSIONS and SESSION_UNREACHABLE: the session goes back to the store, and its client comes back. */
 export function restoreSession(
   request: ChannelRequest,
   snapshot: SessionSnapshot,
@@ -24,7 +25,9 @@ export function restoreSession(
   const elsewhere = sessions.elsewhere!;
   const { token, identity, path, resumeMs, heartbeatMs, parkMs, kind, memberships, state } = snapshot;
   const { codec, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
-  const network = sessions.admit(request);
+  // The sessions that leave are known already: this one would stay behind.
+  if (elsewhere.isStopping) throw new ChannelError("SESSION_UNREACHABLE", "this process is stopping");
+  const network = admit(request, token);
   const transport = new SessionTransport(token, kind, settingsOf(resumeMs, heartbeatMs, parkMs), sessions);
   const claim = new Claim({
     token,
@@ -49,4 +52,15 @@ export function restoreSession(
     channel.close(closeStatus.code, closeStatus.reason);
   }
   return session;
+}
+
+/** The next process that is asked may have room for it. */
+function admit(request: ChannelRequest, token: string): string | undefined {
+  const sessions = sessionsOf(request);
+  try {
+    return sessions.admit(request);
+  } catch (error) {
+    sessions.elsewhere!.refused(token);
+    throw error;
+  }
 }

@@ -39,24 +39,69 @@ export interface SessionSnapshot {
   readonly state: unknown;
 }
 
+/** Numbers that may be Infinity, which JSON does not have: null stands for it. */
+type Limit = "maxMessageBytes" | "resumeMs" | "parkMs" | "heartbeatMs";
+
+type Check = (value: unknown) => boolean;
+
+const isText: Check = (value) => typeof value === "string";
+const isLimit: Check = (value) => typeof value === "number" && value >= 0;
+const isCount: Check = (value) => Number.isSafeInteger(value) && isLimit(value);
+const orMissing =
+  (isRight: Check): Check =>
+  (value) =>
+    value === undefined || isRight(value);
+
+const CHECKS: Readonly<Record<Exclude<keyof SessionSnapshot, "kept" | "inbox" | "attachment" | "state">, Check>> = {
+  token: isText,
+  identity: orMissing(isText),
+  path: isText,
+  maxMessageBytes: isLimit,
+  resumeMs: isLimit,
+  parkMs: isLimit,
+  heartbeatMs: isLimit,
+  kind: isText,
+  attempt: orMissing(isCount),
+  acknowledged: isCount,
+  received: isCount,
+  takenAtClose: orMissing(isCount),
+  memberships: Array.isArray,
+};
+
 /** Text as it is; bytes as `{ b: base64 }`; a close as `{ c: code, r: reason, t: retryMs }`. */
 type Packed = string | { readonly b: string } | { readonly c: number; readonly r: string; readonly t?: number };
 
 export function encodeSnapshot(snapshot: SessionSnapshot): Uint8Array {
   const kept = snapshot.kept.map(packRecord);
   const inbox = snapshot.inbox.map(packData);
-  return utf8Bytes(JSON.stringify({ version: VERSION, ...snapshot, kept, inbox }));
+  const limits = mapLimits(snapshot, (limit) => (limit === Number.POSITIVE_INFINITY ? null : limit));
+  return utf8Bytes(JSON.stringify({ version: VERSION, ...snapshot, ...limits, kept, inbox }));
 }
 
 /** Throws BAD_DATA for bytes of another version, or of anybody else. */
 export function decodeSnapshot(bytes: Uint8Array): SessionSnapshot {
   try {
-    const { version, kept, inbox, ...rest } = JSON.parse(utf8(bytes));
+    const { version, ...rest } = JSON.parse(utf8(bytes));
     if (version !== VERSION) throw new Error(`its version is ${version}, and ${VERSION} is known`);
-    return { ...rest, kept: kept.map(unpackRecord), inbox: inbox.map(unpackData) };
+    const limits = mapLimits(rest, (limit) => (limit === null ? Number.POSITIVE_INFINITY : limit));
+    const snapshot = { ...rest, ...limits, kept: rest.kept.map(unpackRecord), inbox: rest.inbox.map(unpackData) };
+    for (const [name, isRight] of Object.entries(CHECKS)) {
+      if (!isRight(snapshot[name])) throw new Error(`its ${name} is ${String(snapshot[name])}`);
+    }
+    return snapshot;
   } catch (cause) {
     throw new ChannelError("BAD_DATA", "a session from the store cannot be read", { cause });
   }
+}
+
+function mapLimits<From, To>(from: Record<Limit, From>, map: (limit: From) => To): Record<Limit, To> {
+  const { maxMessageBytes, resumeMs, parkMs, heartbeatMs } = from;
+  return {
+    maxMessageBytes: map(maxMessageBytes),
+    resumeMs: map(resumeMs),
+    parkMs: map(parkMs),
+    heartbeatMs: map(heartbeatMs),
+  };
 }
 
 function packRecord(record: CompactRecord<NumberedRecord>): Packed {
@@ -69,6 +114,7 @@ function packRecord(record: CompactRecord<NumberedRecord>): Packed {
 function unpackRecord(packed: Packed): CompactRecord<NumberedRecord> {
   if (typeof packed === "string") return packed;
   if ("b" in packed) return { type: "message", data: unpackData(packed) };
+  if (!isCount(packed.c) || !isText(packed.r)) throw new Error("one of its records is of no kind that is known");
   return { type: "close", code: packed.c, reason: packed.r, ...(packed.t === undefined ? {} : { retryMs: packed.t }) };
 }
 

@@ -84,6 +84,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
    */
   suspend(): void {
     this.#isLeaving = true;
+    // Nothing is done any more for which the claim would be needed.
+    this.session.claim?.giveUp();
     this.#carrier.suspend();
     this.posts?.dropAll();
   }
@@ -92,7 +94,6 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   left(): void {
     const { session } = this;
     if (!session.state.leave()) return;
-    session.claim?.giveUp();
     session.end();
     this.#carrier.endSuspended();
     this.#context.sessionLeft(session.token);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { isIP } from "node:net";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { ipv4Text, ipv6Text, isIpv4, isIpv6, toAddress } from "../../src/codec/ip-address.ts";
+import { addressBytes, ipv4Text, ipv6Text, isIpv4, isIpv6, toAddress } from "../../src/codec/ip-address.ts";
 import { hex } from "../support/hex.ts";
 
 describe("IPv4 addresses (RFC 3986 §3.2.2)", () => {
@@ -93,5 +93,32 @@ describe("the text of an address", () => {
         assert.equal(new URL(`http://[${text}]/`).hostname, `[${text}]`);
       }),
     );
+  });
+});
+
+describe("the bytes of an address", () => {
+  for (const [text, expected] of [
+    ["192.0.2.255", "c00002ff"],
+    ["0.0.0.0", "00000000"],
+    ["::", "00000000000000000000000000000000"],
+    ["::1", "00000000000000000000000000000001"],
+    ["2001:db8::8:800:200c:417a", "20010db80000000000080800200c417a"],
+    ["1:2:3:4:5:6:7:8", "00010002000300040005000600070008"],
+    ["1::", "00010000000000000000000000000000"],
+    ["::ffff:192.0.2.1", "00000000000000000000ffffc0000201"],
+    ["64:ff9b::192.0.2.33", "0064ff9b0000000000000000c0000221"],
+    ["1:2:3:4:5:6:192.0.2.1", "000100020003000400050006c0000201"],
+    ["fe80::1%eth0", "fe800000000000000000000000000001"],
+    ["FE80::ABCD", "fe80000000000000000000000000abcd"],
+  ] as const) {
+    it(`of ${text} are ${expected}`, () => {
+      assert.equal(Buffer.from(addressBytes(text) ?? []).toString("hex"), expected);
+    });
+  }
+
+  it("are undefined for a name, and for anything malformed", () => {
+    for (const text of ["", "localhost", "1.2.3", "256.1.1.1", "1:2", ":::", "g::", "192.0.2.1:80", "[::1]"]) {
+      assert.equal(addressBytes(text), undefined, text);
+    }
   });
 });

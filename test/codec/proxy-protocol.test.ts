@@ -4,7 +4,12 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { ipv6Text } from "../../src/codec/ip-address.ts";
-import { ProxyProtocolDecoder, type ProxyProtocolHeader } from "../../src/codec/proxy-protocol.ts";
+import {
+  encodeProxyHeader,
+  extensionsOf,
+  ProxyProtocolDecoder,
+  type ProxyProtocolHeader,
+} from "../../src/codec/proxy-protocol.ts";
 import { bytesOf, cutAt, cutEverywhere, oneByOne } from "../support/cut.ts";
 import { hex } from "../support/hex.ts";
 
@@ -283,6 +288,73 @@ describe("a connection without a PROXY header", () => {
           decode([bytesOf(text), bytes]);
         } catch (error) {
           assert.equal((error as { code?: string }).code, "BAD_REQUEST");
+        }
+      }),
+    );
+  });
+});
+
+describe("a header that is sent (§2.2)", () => {
+  const value = (text: string): Uint8Array => bytesOf(text);
+
+  for (const sourceAddress of ["192.0.2.1", "2001:db8::1", undefined]) {
+    it(`brings the address ${sourceAddress} and all TLVs to the decoder, wherever it is cut`, () => {
+      const extensions = [
+        [0xe0, value("a secret")],
+        [0x20, hex("0100000000")],
+        [0xe1, value("")],
+      ] as const;
+      const bytes = Buffer.concat([encodeProxyHeader({ sourceAddress, extensions }), bytesOf(REQUEST)]);
+      const isIpv4 = sourceAddress === "192.0.2.1";
+      const header =
+        sourceAddress === undefined
+          ? ("unknown" as const)
+          : {
+              ...{ sourceAddress, sourcePort: 0 },
+              ...{ destinationAddress: isIpv4 ? "0.0.0.0" : "::", destinationPort: 0 },
+            };
+      assertEverywhere(bytes, header, REQUEST);
+      const decoder = new ProxyProtocolDecoder();
+      decoder.push(bytes);
+      decoder.next();
+      const toText = ([type, given]: readonly [number, Uint8Array]): string =>
+        `${type} ${Buffer.from(given).toString("latin1")}`;
+      assert.deepEqual([...extensionsOf(decoder.extensions)].map(toText), extensions.map(toText));
+    });
+  }
+
+  it("has the bytes of the specification", () => {
+    assert.deepEqual(
+      Buffer.from(encodeProxyHeader({ sourceAddress: "10.0.0.1", extensions: [[0xe0, bytesOf("ab")]] })),
+      Buffer.from(hex(`${SIGNATURE} 21 11 0011 0a000001 00000000 0000 0000 e0 0002 6162`)),
+    );
+  });
+});
+
+describe("the TLVs of a header (§2.2)", () => {
+  it("are none where there are no bytes", () => {
+    assert.equal(extensionsOf(hex("")).size, 0);
+  });
+
+  it("of one type count with the last one", () => {
+    assert.deepEqual([...extensionsOf(hex("e0 0001 61 e0 0001 62"))], [[0xe0, hex("62")]]);
+  });
+
+  for (const bytes of ["e0", "e0 00", "e0 0001", "e0 0002 61", "e0 0000 e1", "e0 ffff 61"]) {
+    it(`that end within one are BAD_REQUEST: ${bytes}`, () => {
+      assert.throws(() => extensionsOf(hex(bytes)), BAD);
+    });
+  }
+
+  it("of any bytes are read or refused, and never run past their end", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
+        try {
+          let sum = 0;
+          for (const found of extensionsOf(bytes).values()) sum += found.length;
+          assert.ok(sum <= bytes.length);
+        } catch (error) {
+          assert.equal((error as { code?: unknown }).code, "BAD_REQUEST");
         }
       }),
     );

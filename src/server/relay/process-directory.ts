@@ -101,9 +101,16 @@ export class ProcessDirectory {
   async #addressOf(process: string): Promise<string | undefined> {
     const known = this.#known.get(process);
     if (known !== undefined && this.#clock.now() - known.at < KNOWN_MS) return known.address;
-    const address = await this.#store.locate(process);
-    this.#remember(process, address);
-    return address;
+    try {
+      const address = await this.#store.locate(process);
+      this.#remember(process, address);
+      return address;
+    } catch (error) {
+      // The store is away. The processes need not be: a session goes on at the address that was known last.
+      if (known?.address === undefined) throw error;
+      this.#remember(process, known.address);
+      return known.address;
+    }
   }
 
   #remember(process: string, address: string | undefined): void {

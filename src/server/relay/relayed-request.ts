@@ -70,7 +70,6 @@ export class RelayedRequest implements ExchangeListener {
 
   /** Asks one process. May be called again after `notHere`, `unreachable` and `silent`. Never rejects. */
   ask(target: RelayTarget): Promise<RelayOutcome> {
-    if (this.exchange.isClientGone && !this.exchange.hasBody) return Promise.resolve(this.#finish());
     return new Promise((resolve) => {
       this.#settle = resolve;
       this.#begin(target);
@@ -96,9 +95,9 @@ export class RelayedRequest implements ExchangeListener {
     this.#response?.resume();
   }
 
+  /** The owner decides whether a client that has ended its side still reads. */
   onHalfClose(): void {
-    // The owner decides whether a client that has ended its side is still there.
-    if (this.#response !== undefined) this.#socket?.end();
+    if (this.#request?.writableFinished === true) this.#socket?.end();
   }
 
   onGone(): void {
@@ -110,11 +109,10 @@ export class RelayedRequest implements ExchangeListener {
   #begin({ connect, answerMs }: RelayTarget): void {
     const exchange = this.exchange;
     const { head } = exchange;
-    let socket: Socket;
+    const socket = connect();
+    this.#socket = socket;
     let request: ClientRequest;
     try {
-      socket = connect();
-      this.#socket = socket;
       request = requestOf({
         createConnection: () => socket,
         method: exchange.webSocketRequest === undefined ? head.method : "GET",
@@ -123,7 +121,9 @@ export class RelayedRequest implements ExchangeListener {
         setHost: false,
       });
     } catch {
-      // A target or field that Node's client does not send. The engine has taken it, so the owner's handler would not mind.
+      // A target or field that Node's client does not send, though the engine has taken it.
+      socket.on("error", () => {});
+      socket.destroy();
       this.#answer("silent");
       return;
     }
@@ -141,6 +141,9 @@ export class RelayedRequest implements ExchangeListener {
     // Either of the two may be the only one that is told.
     socket.on("error", failed);
     request.on("error", failed);
+    request.once("finish", () => {
+      if (exchange.isClientGone) socket.end();
+    });
     request.on("information", () => clearTimeout(timer));
     request.on("continue", () => {
       clearTimeout(timer);

@@ -5,6 +5,7 @@
 // would lose messages. It loses its connection instead, or is told to come back (503).
 
 import type { SessionStore, TakeResult } from "../../backplane/session-store.ts";
+import type { Clock } from "../../base/clock.ts";
 import { ChannelError } from "../../base/errors.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import { NOT_HERE_FIELDS, NOT_HERE_STATUS } from "./not-here.ts";
@@ -34,6 +35,7 @@ export interface RouterOptions {
   readonly home: SessionHome;
   readonly store: SessionStore;
   readonly directory: ProcessDirectory;
+  readonly clock: Clock;
 }
 
 /** How long a process that has taken a session may need until it claims it, in milliseconds: a client's way to come back. */
@@ -41,7 +43,10 @@ export const LEASE_MS = 120_000;
 /** Most processes that are asked for one request: a session moves at most so often meanwhile. */
 const MAX_ROUNDS = 4;
 
-const TOKEN = /[?&]session=(([\w-]{11})\.[\w-]{22})(?:&|$)/;
+/** Time between two rounds, in milliseconds: a process that has taken a session begins to use it, or one that stops stores it. */
+const ROUND_MS = 100;
+
+const TOKEN = /^([\w-]{11})\.[\w-]{22}$/;
 
 interface Named {
   readonly token: string;
@@ -53,13 +58,15 @@ export class SessionRouter {
   readonly #home: SessionHome;
   readonly #store: SessionStore;
   readonly #directory: ProcessDirectory;
+  readonly #clock: Clock;
   readonly #relays = new Set<RelayedRequest>();
   /** Sessions that are being taken: two requests of one client must not restore one session twice. */
   readonly #taking = new Map<string, Promise<TakeResult>>();
   isStopping = false;
 
-  constructor({ home, store, directory }: RouterOptions) {
+  constructor({ home, store, directory, clock }: RouterOptions) {
     this.#home = home;
+    this.#clock = clock;
     this.#store = store;
     this.#directory = directory;
   }
@@ -76,7 +83,7 @@ export class SessionRouter {
     if (named === undefined) return false;
     if (this.#home.has(named.token) && !this.#home.isLeaving(named.token)) return false;
     // Its session is on its way to the store. An answer would say that there is none.
-    if (this.isStopping) exchange.abort();
+    if (this.isStopping || this.#home.isLeaving(named.token)) exchange.abort();
     else void this.#route(exchange, named);
     return true;
   }
@@ -85,6 +92,8 @@ export class SessionRouter {
   takeRelayed(exchange: Exchange): void {
     const named = sessionOf(exchange);
     if (named !== undefined && this.#home.has(named.token) && !this.#home.isLeaving(named.token)) {
+      // The process that asks waits for an answer, and that of a poll comes late. Not for a client: a proxy may not know it.
+      exchange.sendInterim?.();
       this.#home.serve(exchange);
     } else if (named !== undefined && this.#home.isLeaving(named.token)) exchange.abort();
     else exchange.respond({ status: NOT_HERE_STATUS, fields: NOT_HERE_FIELDS }, null);
@@ -125,10 +134,9 @@ export class SessionRouter {
     let dead: string | undefined;
     for (let round = 1; round < MAX_ROUNDS; round++) {
       const answer = await this.#take(token, from);
+      // Also if the client has left meanwhile: the store says that the session is here.
+      if (answer.type === "taken") return relay.isOver ? "answered" : "here";
       if (relay.isOver) return "answered";
-      if (answer.type === "taken") {
-        return "here";
-      }
       if (answer.type === "unknown") return mayLive(first) ? "away" : "here";
       const { owner, isClaimed } = answer;
       // It was here, and is over; or it was opened while the store was asked. Or its process has died, and left nothing.
@@ -140,6 +148,8 @@ export class SessionRouter {
       else if (mayLive(outcome)) return "away";
       // A process that stops puts its sessions into the store before it leaves: the store is asked once more.
       else if (outcome !== "notHere") dead = owner;
+      await this.#pause();
+      if (relay.isOver) return "answered";
     }
     return "away";
   }
@@ -161,6 +171,10 @@ export class SessionRouter {
     return answer;
   }
 
+  #pause(): Promise<void> {
+    return new Promise((resolve) => void this.#clock.setTimer(resolve, ROUND_MS));
+  }
+
   async #ask(relay: RelayedRequest, process: string): Promise<RelayOutcome | "unannounced" | "elsewhere"> {
     const target = await this.#directory.find(process);
     if (relay.isOver) return "answered";
@@ -178,7 +192,12 @@ function mayLive(outcome: RelayOutcome | "unannounced" | "elsewhere"): boolean {
   return outcome === "silent" || outcome === "elsewhere";
 }
 
-function sessionOf({ head }: Exchange): Named | undefined {
-  const [, token, process] = TOKEN.exec(head.target) ?? [];
-  return token === undefined || process === undefined ? undefined : { token, process };
+/** The token as the handler's `request.query` has it: the first of this name, in any encoding. */
+function sessionOf({ head: { target } }: Exchange): Named | undefined {
+  const at = target.indexOf("?");
+  // Most requests of other kinds have no query, or no such name in it.
+  if (at === -1 || !/sess|%/i.test(target)) return undefined;
+  const token = new URLSearchParams(target.slice(at + 1)).get("session");
+  const process = token === null ? undefined : TOKEN.exec(token)?.[1];
+  return token === null || process === undefined ? undefined : { token, process };
 }

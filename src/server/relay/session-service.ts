@@ -41,6 +41,10 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
   readonly #router: SessionRouter;
   /** Sessions of other processes that this one has claimed. */
   readonly #claimed = new Set<string>();
+  /** Sessions of other processes that this one has taken, and not claimed so far. */
+  readonly #unclaimed = new Set<string>();
+  /** Sessions that no request has opened, on their way back to the store. */
+  readonly #returning = new Set<string>();
   #renewal: Timer | undefined;
 
   constructor(server: ExchangeServer, { store: given, relay, memberships }: SessionServiceOptions) {
@@ -51,7 +55,7 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
     this.#store = store;
     const report = (error: unknown): void => this.report(error);
     this.#directory = new ProcessDirectory({ store, clock: server.clock, report });
-    this.#router = new SessionRouter({ home: this, store, directory: this.#directory });
+    this.#router = new SessionRouter({ home: this, store, directory: this.#directory, clock: server.clock });
     this.#listener = new RelayListener({
       server,
       tcp: relay,
@@ -87,16 +91,17 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
   }
 
   has(token: string): boolean {
-    return this.#server.sessions.has(token);
+    return this.#returning.has(token) || this.#server.sessions.has(token);
   }
 
   isLeaving(token: string): boolean {
-    return this.#server.sessions.isLeaving(token);
+    return this.#returning.has(token) || this.#server.sessions.isLeaving(token);
   }
 
   restore(token: string, snapshot: Uint8Array): void {
     const { sessions } = this.#server;
     this.#server.sessionMoved({ type: "take" });
+    this.#unclaimed.add(token);
     try {
       sessions.keepTaken(decodeSnapshot(snapshot));
     } catch (error) {
@@ -109,7 +114,6 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
   }
 
   serve(exchange: Exchange): void {
-    exchange.sendInterim?.();
     this.#server.serveHeld(exchange);
   }
 
@@ -130,7 +134,8 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
   }
 
   async claim(token: string): Promise<boolean> {
-    const isOurs = (await this.#store.claim(token, this.process, CLAIMED_MS)) || (await this.#isExpired(token));
+    const isOurs = await this.#store.claim(token, this.process, CLAIMED_MS);
+    this.#unclaimed.delete(token);
     if (!isOurs) return false;
     this.#claimed.add(token);
     this.#renewal ??= this.clock.setTimer(() => void this.#renew(), CLAIMED_MS / 2);
@@ -138,9 +143,14 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
   }
 
   ended(token: string): void {
-    // Sessions that began here have no record.
-    if (!this.#claimed.delete(token) && token.startsWith(`${this.process}.`)) return;
+    const wasClaimed = this.#claimed.delete(token);
+    // A session that has never moved has no record.
+    if (!this.#unclaimed.delete(token) && !wasClaimed) return;
     this.#store.forget(token, this.process).catch((error: unknown) => this.report(error));
+  }
+
+  refused(token: string): void {
+    void this.#putBack(token);
   }
 
   leave(graceMs: number): Leaving {
@@ -160,14 +170,10 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
   }
 
   async stop(): Promise<void> {
+    // The store may have answered a request to take a session only now.
+    await this.#putAllBack();
     await this.#directory.stop();
     await this.#listener.close();
-  }
-
-  /** A record whose time has passed is nobody's, unless another process has a record by now. */
-  async #isExpired(token: string): Promise<boolean> {
-    const others = await this.#store.renew([token], this.process, CLAIMED_MS);
-    return others.length === 0;
   }
 
   async #renew(): Promise<void> {
@@ -186,9 +192,17 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
   async #putBack(token: string): Promise<void> {
     const unopened = this.#server.sessions.dropTaken(token);
     if (unopened === undefined) return;
-    await this.#store
-      .put(token, this.process, encodeSnapshot(unopened), Math.max(unopened.resumeMs, UNOPENED_MS))
-      .catch((error: unknown) => this.report(error));
+    this.#returning.add(token);
+    this.#unclaimed.delete(token);
+    try {
+      const ttlMs = Math.max(unopened.resumeMs, UNOPENED_MS);
+      await this.#store.put(token, this.process, encodeSnapshot(unopened), ttlMs);
+    } catch (error) {
+      // The store has it as taken, and another process takes it from this one when it is gone.
+      this.report(error);
+    } finally {
+      this.#returning.delete(token);
+    }
   }
 
   async #putAllBack(): Promise<void> {
