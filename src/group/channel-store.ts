@@ -6,6 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
 import type { PreparedMessage } from "../channel/prepared-message.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
+import type { MemberFields } from "./control.ts";
 import type { HistoryMessage } from "./message.ts";
 
 /** An object that is not a promise. The union allows both an interface and a literal with any names. */
@@ -55,6 +56,27 @@ export interface PublishOptions {
   readonly except?: AnyChannel | undefined;
 }
 
+/** The options of `disconnect`. */
+export interface DisconnectOptions {
+  /** Close code: 1000, or 3000 to 4999 for codes of the application. @default 1000 */
+  readonly code?: number | undefined;
+  /** Reason, at most 123 bytes. @default "" */
+  readonly reason?: string | undefined;
+  /**
+   * Concerns only members whose attachment is an object with these fields and values. A function cannot be sent to other
+   * processes. At most 4,096 bytes as JSON. @default all members
+   */
+  readonly where?: MemberFields | undefined;
+}
+
+/** The options of `move`. */
+export interface MoveOptions {
+  /** The members stay in the first group, too. @default false */
+  readonly keep?: boolean | undefined;
+  /** Concerns only members whose attachment is an object with these fields and values; see `disconnect`. @default all members */
+  readonly where?: MemberFields | undefined;
+}
+
 /** The result of `history`. */
 export interface GroupHistory {
   /** Oldest first. */
@@ -79,6 +101,20 @@ export interface AnyChannelStore {
   history(group: string, since?: string | null): Promise<GroupHistory>;
   /** Resolves with the members that joined with `presence`, in every process of the backplane. Rejects with BACKPLANE_UNAVAILABLE. */
   presence(group: string): Promise<readonly PresentMember[]>;
+  /**
+   * Closes the channels of a group, in every process of the backplane. Its place is in the order of the group's messages: members
+   * receive all messages that were published before, and none after it. It concerns the channels that are members in a process
+   * when it arrives there. Parked polls are answered with 204, without `where`. Resolves like `publish`; rejects with
+   * BAD_OPTION, BAD_CLOSE or BACKPLANE_UNAVAILABLE.
+   */
+  disconnect(group: string, options?: DisconnectOptions): Promise<{ readonly id: string }>;
+  /**
+   * Makes the members of one group members of another, in every process of the backplane, with their attachment, `ids`,
+   * `onReset` and presence. Its place is in the order of the messages of `from`; of `to` they receive the messages that are
+   * published after they have joined. Parked polls are not moved. Resolves like `publish`; rejects with BAD_OPTION or
+   * BACKPLANE_UNAVAILABLE.
+   */
+  move(from: string, to: string, options?: MoveOptions): Promise<{ readonly id: string }>;
   /** The current members in this process and their attachments, in no order. */
   members(group: string): readonly (readonly [channel: AnyChannel, attachment: unknown])[];
   /** The number of members in this process. */
@@ -112,6 +148,16 @@ export interface ChannelStore<Attachment = unknown, Out = Publishable> extends A
    * message was published. With a codec everything except the result of `prepare` goes through it: rejects with BAD_MESSAGE.
    */
   publish(group: string, message: Out | PreparedMessage, options?: PublishOptions): Promise<{ readonly id: string }>;
+  /**
+   * Does the same for at most 100 groups: a channel that is a member of several of them receives the message once, also while it
+   * catches up. Each group's history has the message; the ids are in the order of the groups. It is not one step for the broker:
+   * if it rejects, some of the groups may have the message.
+   */
+  publish(
+    groups: readonly string[],
+    message: Out | PreparedMessage,
+    options?: PublishOptions,
+  ): Promise<{ readonly ids: readonly string[] }>;
   /** The current members in this process and their attachments, in no order. */
   members(group: string): readonly (readonly [channel: GroupMember<Out>, attachment: Attachment | undefined])[];
 }

@@ -5,11 +5,14 @@ import { guard } from "../base/guard.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import { toJsonValue } from "../channel/send-data.ts";
 import type { ChannelStoreOptions, GroupMember, JoinOptions } from "./channel-store.ts";
+import { type Control, concerns } from "./control.ts";
 import type { Group } from "./group.ts";
 import type { Groups } from "./groups.ts";
 import { JoinState, Member, PollState, toState } from "./member.ts";
 import { endMemberships } from "./memberships.ts";
 import { type Presence, presencePayload } from "./presence.ts";
+
+const NO_SETTINGS = { withIds: false, onReset: undefined };
 
 /** A membership on its way to another process: JSON. */
 export interface MovedMember {
@@ -64,6 +67,28 @@ export class StoreMembers<Attachment, Out> {
     presence.leave(group.name, member);
     groups.memberLeft(group);
     if (!(member.state instanceof PollState)) this.#tell(onLeave, group, member);
+  }
+
+  /** Closes a member or adds it to another group, if the control concerns it. Never throws. */
+  carryOut(member: Member, control: Control): void {
+    const { channel, attachment, state } = member;
+    if (!concerns(control, attachment)) return;
+    try {
+      if (control.kind === "disconnect") channel.close(control.code, control.reason);
+      else {
+        const { withIds, onReset } = state instanceof JoinState ? state.options : NO_SETTINGS;
+        const present = state instanceof JoinState ? state.present : undefined;
+        const presence = present === undefined ? undefined : JSON.parse(utf8(present.payload));
+        this.join(control.to, channel as GroupMember<Out>, attachment as Attachment, {
+          ids: withIds,
+          onReset,
+          presence,
+        });
+        if (!control.keep) this.leave(member);
+      }
+    } catch (error) {
+      this.#options.report(error, (member.group as Group).name, channel);
+    }
   }
 
   /** Ends a membership that goes on in another process. Nobody is told. */

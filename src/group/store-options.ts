@@ -16,9 +16,21 @@ import {
 import type { HeadersInput } from "../channel/headers.ts";
 import { implementationOf } from "../channel/public-channel.ts";
 import { checkHeadersOption } from "../request/channel-options.ts";
-import type { ChannelStoreOptions, JoinOptions, PublishOptions, StoreHistoryLimits } from "./channel-store.ts";
+import type {
+  ChannelStoreOptions,
+  DisconnectOptions,
+  JoinOptions,
+  MoveOptions,
+  PublishOptions,
+  StoreHistoryLimits,
+} from "./channel-store.ts";
+import { areFields } from "./control.ts";
 
 const MAX_NAME_BYTES = 1024;
+/** Longest `where`, as JSON. */
+const MAX_WHERE_BYTES = 4096;
+/** Most groups of one `publish`. */
+const MAX_GROUPS = 100;
 
 const BACKPLANE: Readonly<Record<keyof Backplane, true>> = {
   publish: true,
@@ -81,6 +93,22 @@ export const JOIN_OPTIONS: Readonly<Record<keyof JoinOptions, ValueCheck>> = {
 
 export const PUBLISH_OPTIONS: Readonly<Record<keyof PublishOptions, ValueCheck>> = { except: checkMember };
 
+function checkWhere(name: string, value: unknown): void {
+  if (!areFields(value))
+    throw badValue(name, value, "an object whose values are texts, finite numbers, booleans or null");
+  if (utf8Length(JSON.stringify(value)) <= MAX_WHERE_BYTES) return;
+  throw badOption(`${name} has more than ${MAX_WHERE_BYTES} bytes as JSON; it must have at most as many`);
+}
+
+export const DISCONNECT_OPTIONS: Readonly<Record<keyof DisconnectOptions, ValueCheck>> = {
+  // `checkClose` knows what they may be.
+  code: () => {},
+  reason: () => {},
+  where: checkWhere,
+};
+
+export const MOVE_OPTIONS: Readonly<Record<keyof MoveOptions, ValueCheck>> = { keep: checkBoolean, where: checkWhere };
+
 /** The options of `pollGroup`. */
 export interface PollOptions {
   /** The `next` of the client's last answer. @default the request's `?since=` */
@@ -108,6 +136,15 @@ export function checkHistorySince(since: unknown): void {
 /** Accepts channels of this library, and those of another implementation with the same methods. */
 export function checkMember(name: string, channel: unknown): void {
   if (implementationOf(channel) === undefined) checkChannel(name, channel);
+}
+
+/** Checks the groups of one `publish`. */
+export function checkGroupNames(names: readonly unknown[]): asserts names is readonly string[] {
+  if (names.length === 0 || names.length > MAX_GROUPS) {
+    throw badOption(`publish got ${names.length} groups; give it 1 to ${MAX_GROUPS}`);
+  }
+  for (const name of names) checkGroupName(name);
+  if (new Set(names).size < names.length) throw badOption("publish got a group twice; name each group once");
 }
 
 export function checkGroupName(name: unknown): asserts name is string {

@@ -8,6 +8,7 @@ import { orUnavailable } from "../../backplane/unavailable.ts";
 import { ChannelError } from "../../base/errors.ts";
 import { within } from "../../base/within.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
+import { type Control, ControlEntry, isControl } from "../control.ts";
 import type { HistoryBudget } from "../history-budget.ts";
 import type { LogLimits } from "../log.ts";
 import { GroupEntry, type GroupMessage } from "../message.ts";
@@ -15,7 +16,7 @@ import { BackplaneStream, type BackplaneStreamOwner } from "./backplane-stream.t
 import { decodeEnvelope, encodeEnvelope, ORIGIN_BYTES } from "./envelope.ts";
 import { PresenceKeeper } from "./presence.ts";
 import { Retries } from "./retries.ts";
-import type { GroupStream, Replay, SourceOwner, StreamListener, StreamSource } from "./source.ts";
+import type { GroupStream, PublishTo, Replay, SourceOwner, StreamListener, StreamSource } from "./source.ts";
 
 /** Entries of this store whose `except` is remembered until they come back; the oldest are forgotten first. */
 const MAX_EXCEPTIONS = 10_000;
@@ -58,11 +59,16 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
 
   /** Returns the call that publishes a message. Messages are numbered in the order of the calls of this method. */
   preparePublish(group: string, message: GroupMessage, except: AnyChannel | undefined): () => Promise<string> {
-    this.#number = (this.#number + 1) >>> 0;
-    if (except !== undefined) this.#remember(this.#number, except);
-    const payload = encodeEnvelope({ origin: this.#origin, number: this.#number, message });
-    const { size, ttlMs } = this.limits;
-    return () => orUnavailable(() => this.backplane.publish(group, payload, { size, ttlMs }));
+    const payload = this.#encode(message, except, false);
+    return () => this.#send(group, payload);
+  }
+
+  share(message: GroupMessage, except: AnyChannel | undefined): PublishTo {
+    return this.#publisher(message, except);
+  }
+
+  control(control: Control): PublishTo {
+    return this.#publisher(control, undefined);
   }
 
   history(group: string, since: string): Promise<Replay> {
@@ -72,7 +78,11 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   async readHistory(group: string, since: string): Promise<Replay> {
     const isKnown = since === "" || this.backplane.isId(since, group);
     const { entries, reset } = await this.backplane.history(group, isKnown && since !== "" ? since : undefined);
-    const found = entries.flatMap((entry) => this.toEntry(group, entry) ?? []);
+    // Who joins with an id was no member when a control had its turn.
+    const found = entries.flatMap((entry) => {
+      const each = this.toEntry(group, entry);
+      return each instanceof GroupEntry ? [each] : [];
+    });
     return { entries: found, reset: reset || !isKnown, position: entries.at(-1)?.id };
   }
 
@@ -115,15 +125,36 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
     this.#owner.report(error, group);
   }
 
-  toEntry(group: string, { id, payload }: BackplaneEntry): GroupEntry | undefined {
+  toEntry(group: string, { id, payload }: BackplaneEntry): GroupEntry | ControlEntry | undefined {
     const envelope = decodeEnvelope(payload);
     if (envelope === undefined) {
       this.report(new ChannelError("BAD_DATA", `entry ${id} of the backplane is not a message`), group);
       return undefined;
     }
-    const isOwn = envelope.origin === this.#origin;
-    const except = isOwn ? this.#exceptions.get(envelope.number)?.deref() : undefined;
-    return new GroupEntry(id, envelope.message, this.#owner.clock.now(), except);
+    const { origin, number, message, isShared } = envelope;
+    if (isControl(message)) return new ControlEntry(id, message);
+    const except = origin === this.#origin ? this.#exceptions.get(number)?.deref() : undefined;
+    const publication = isShared ? this.#owner.publications.open(`${origin} ${number}`) : undefined;
+    return new GroupEntry(id, message, this.#owner.clock.now(), except, publication);
+  }
+
+  #encode(message: GroupMessage | Control, except: AnyChannel | undefined, isShared: boolean): Uint8Array {
+    this.#number = (this.#number + 1) >>> 0;
+    if (except !== undefined) this.#remember(this.#number, except);
+    return encodeEnvelope({ origin: this.#origin, number: this.#number, message, isShared });
+  }
+
+  #send(group: string, payload: Uint8Array): Promise<string> {
+    const { size, ttlMs } = this.limits;
+    return orUnavailable(() => this.backplane.publish(group, payload, { size, ttlMs }));
+  }
+
+  #publisher(message: GroupMessage | Control, except: AnyChannel | undefined): PublishTo {
+    const payload = this.#encode(message, except, !isControl(message));
+    return (group, stream) => {
+      const send = (): Promise<string> => this.#send(group, payload);
+      return stream instanceof BackplaneStream ? stream.afterSubscribing(send) : send();
+    };
   }
 
   #remember(number: number, except: AnyChannel): void {

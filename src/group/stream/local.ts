@@ -3,9 +3,11 @@
 import { randomBytes } from "node:crypto";
 import type { BackplaneMember } from "../../backplane/backplane.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
+import { type Control, ControlEntry } from "../control.ts";
 import { GroupLog } from "../log.ts";
 import { GroupEntry, type GroupMessage, NO_ENTRIES } from "../message.ts";
-import type { GroupStream, Replay, SourceOwner, StreamListener, StreamSource } from "./source.ts";
+import type { Publication } from "../publications.ts";
+import type { GroupStream, PublishTo, Replay, SourceOwner, StreamListener, StreamSource } from "./source.ts";
 
 export class LocalSource implements StreamSource {
   readonly owner: SourceOwner;
@@ -14,6 +16,8 @@ export class LocalSource implements StreamSource {
   readonly #present = new Map<string, Map<string, BackplaneMember>>();
   /** Number of the newest entry that may have been dropped together with its group. */
   #forgotten = 0;
+  /** Number of messages that were published to several groups. */
+  #shared = 0;
 
   constructor(owner: SourceOwner) {
     this.owner = owner;
@@ -26,9 +30,19 @@ export class LocalSource implements StreamSource {
   }
 
   /** Only gives the message an id: the group has no members, and no history is kept. */
-  publish(): Promise<string> {
+  publish(_group: string): Promise<string> {
     this.#forgotten = this.ids.newest += 1;
     return Promise.resolve(this.ids.latest);
+  }
+
+  share(message: GroupMessage, except: AnyChannel | undefined): PublishTo {
+    const publication = this.owner.publications.open(`local ${(this.#shared += 1)}`);
+    return (group, stream) =>
+      stream instanceof LocalStream ? stream.append(message, except, publication) : this.publish(group);
+  }
+
+  control(control: Control): PublishTo {
+    return (group, stream) => (stream instanceof LocalStream ? stream.control(control) : this.publish(group));
   }
 
   history(group: string, since: string): Promise<Replay> {
@@ -89,11 +103,24 @@ class LocalStream implements GroupStream {
   }
 
   publish(message: GroupMessage, except: AnyChannel | undefined): Promise<string> {
+    return this.append(message, except, undefined);
+  }
+
+  append(message: GroupMessage, except: AnyChannel | undefined, publication?: Publication): Promise<string> {
     const { ids, owner } = this.#source;
     ids.newest += 1;
-    const entry = new GroupEntry(ids.latest, message, owner.clock.now(), except);
+    const entry = new GroupEntry(ids.latest, message, owner.clock.now(), except, publication);
     this.#log.append(entry);
     this.#listener.accept(entry);
+    return Promise.resolve(entry.id);
+  }
+
+  control(control: Control): Promise<string> {
+    const { ids } = this.#source;
+    ids.newest += 1;
+    const entry = new ControlEntry(ids.latest, control);
+    this.#log.skip(entry.id);
+    this.#listener.control(entry);
     return Promise.resolve(entry.id);
   }
 

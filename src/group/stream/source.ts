@@ -6,8 +6,10 @@ import type { BackplaneMember } from "../../backplane/backplane.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
 import type { StoreHistoryLimits } from "../channel-store.ts";
+import type { Control, ControlEntry } from "../control.ts";
 import type { HistoryBudget } from "../history-budget.ts";
 import type { GroupEntry, GroupMessage } from "../message.ts";
+import type { Publications } from "../publications.ts";
 
 /** Entries after an id. */
 export interface Replay {
@@ -22,12 +24,17 @@ export interface Replay {
 export interface StreamListener {
   /** The next entry. The stream's log has it already. */
   accept(entry: GroupEntry): void;
+  /** A control has its turn. */
+  control(entry: ControlEntry): void;
   /**
    * Entries were lost: between those that this process received, or before the first of them. In the second case a member that
    * is catching up gets them from the history.
    */
   gap(where: "between" | "before"): void;
 }
+
+/** Publishes one message to one group of several, or a control. `stream`: that of the group, if it is open here. */
+export type PublishTo = (group: string, stream: GroupStream | undefined) => Promise<string>;
 
 /** The stream of one group, with the log of its recent entries. It alone writes to the log. */
 export interface GroupStream {
@@ -62,6 +69,10 @@ export interface StreamSource {
   open(group: string, listener: StreamListener): GroupStream;
   /** Like GroupStream.publish, for a group that has no stream here. */
   publish(group: string, message: GroupMessage): Promise<string>;
+  /** Prepares a message for several groups. Each call of the result publishes it to one of them. */
+  share(message: GroupMessage, except: AnyChannel | undefined): PublishTo;
+  /** Prepares a control. */
+  control(control: Control): PublishTo;
   /** Like GroupStream.replay, for a group that may have no stream here. Rejects with BACKPLANE_UNAVAILABLE. */
   history(group: string, since: string): Promise<Replay>;
   /** Lists a member as present until `leave`. */
@@ -77,6 +88,7 @@ export interface StreamSource {
 export interface SourceOwner {
   readonly clock: Clock;
   readonly history: StoreHistoryLimits;
+  readonly publications: Publications;
   /** Shared by the logs of all groups. */
   readonly budget: HistoryBudget;
   /** Called when a group's history was dropped to make room for others: without members the group is not needed. */
