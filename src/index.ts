@@ -38,6 +38,7 @@ export type {
   GroupMember,
   JoinOptions,
   MoveOptions,
+  PresenceHandlers,
   PresentMember,
   Publishable,
   PublishOptions,

@@ -93,6 +93,16 @@ export interface PresentMember {
   readonly info: unknown;
 }
 
+/** What `watchPresence` tells of the members that are listed as present. */
+export interface PresenceHandlers {
+  /** A member has come. At first it is called for each member that is present already. */
+  readonly enter?: ((member: PresentMember) => unknown) | undefined;
+  /** A member has joined again with another `presence`. */
+  readonly change?: ((member: PresentMember) => unknown) | undefined;
+  /** A member has left, or its process has died. */
+  readonly leave?: ((member: PresentMember) => unknown) | undefined;
+}
+
 /** A store with attachments and values of any type: the methods that do not use them. */
 export interface AnyChannelStore {
   /** Removes a channel. Returns true if it was a member. An empty group is dropped. */
@@ -101,6 +111,20 @@ export interface AnyChannelStore {
   history(group: string, since?: string | null): Promise<GroupHistory>;
   /** Resolves with the members that joined with `presence`, in every process of the backplane. Rejects with BACKPLANE_UNAVAILABLE. */
   presence(group: string): Promise<readonly PresentMember[]>;
+  /**
+   * Tells of the members that are listed as present, in every process of the backplane, and of each change, until the result is
+   * called. Without a backplane at once. With one, a change is told when the broker has told it; the list of all members is read
+   * every 30 seconds, too: the members of a process that has died leave at most 40 seconds after the backplane's `aliveMs`. A
+   * session that moves to another process stays. Exceptions of a handler go to `onError`.
+   */
+  watchPresence(group: string, handlers: PresenceHandlers): () => void;
+  /**
+   * Resolves with the number of members, parked polls too, in every living process of the backplane. Those of other processes are
+   * up to a second old, and older while the broker cannot be reached; a process that has died counts until `aliveMs` of its
+   * backplane has passed. With a backplane it needs the option `counts` in every process, and rejects with BAD_OPTION without it
+   * here; rejects with BACKPLANE_UNAVAILABLE.
+   */
+  count(group: string): Promise<number>;
   /**
    * Closes the channels of a group, in every process of the backplane. Its place is in the order of the group's messages: members
    * receive all messages that were published before, and none after it. It concerns the channels that are members in a process
@@ -179,6 +203,11 @@ export interface ChannelStoreOptions<Attachment = unknown, Out = Publishable> {
   readonly history?: Partial<StoreHistoryLimits> | undefined;
   /** Carries messages to other processes. The store owns it and closes it. @default none: groups live in this process */
   readonly backplane?: Backplane | undefined;
+  /**
+   * Tells the other processes how many members each group has in this one, for `count`: one small record for each group with
+   * members, written at most once in a second. @default false
+   */
+  readonly counts?: boolean | undefined;
   /**
    * Converts published and broadcast values to messages, once for all members: see `jsonMessages`. A value that it refuses is
    * not sent: BAD_MESSAGE. @default none: a value other than a message goes out as JSON

@@ -18,6 +18,7 @@ import type {
   GroupMember,
   JoinOptions,
   MoveOptions,
+  PresenceHandlers,
   PresentMember,
   Publishable,
   PublishOptions,
@@ -41,6 +42,7 @@ import {
   DISCONNECT_OPTIONS,
   JOIN_OPTIONS,
   MOVE_OPTIONS,
+  PRESENCE_HANDLERS,
   PUBLISH_OPTIONS,
   STORE_OPTIONS,
   toHistoryLimits,
@@ -71,16 +73,19 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     this.#source = makeSource({
       clock,
       history,
+      hasCounts: options.counts === true,
       budget: new HistoryBudget(history.maxTotalBytes),
       publications: new Publications(),
       historyDropped: (name) => this.#groups.historyDropped(name),
       report,
     });
     this.#presence = new Presence(this.#source);
+    const { counts } = this.#source;
     this.#groups = new Groups(clock, {
       source: this.#source,
       encoded: new EncodedEntries(),
       memberEnded: (member) => this.#members.leave(member),
+      sizeChanged: counts === undefined ? undefined : (group) => counts.changed(group.name, group.size),
       carryOut: (member, control) => {
         if (!this.#isClosed) this.#members.carryOut(member, control);
       },
@@ -197,6 +202,23 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     return this.#presence.list(name, this.#errors.report);
   }
 
+  watchPresence(name: string, handlers: PresenceHandlers): () => void {
+    checkGroupName(name);
+    checkOptions("watchPresence", handlers, PRESENCE_HANDLERS);
+    if (this.#isClosed) return () => {};
+    // A copy: the same object may watch twice.
+    return this.#presence.watch(name, { ...handlers }, this.#errors.report);
+  }
+
+  async count(name: string): Promise<number> {
+    checkGroupName(name);
+    if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
+    const { counts } = this.#source;
+    if (counts !== undefined) return counts.count(name, this.size(name));
+    if (this.#source.isShared) throw badOption("count needs createChannelStore({ counts: true }) in every process");
+    return this.size(name);
+  }
+
   members(name: string): readonly (readonly [GroupMember<Out>, Attachment | undefined])[] {
     checkGroupName(name);
     return (this.#groups.find(name)?.members() ?? []).map(({ channel, attachment }) => [
@@ -220,6 +242,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     this.#groups.close((group) => {
       for (const member of group.members()) this.#members.leave(member);
     });
+    this.#presence.close();
     this.#errors.flush();
     await this.#source.close();
   }

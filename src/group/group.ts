@@ -26,6 +26,8 @@ export interface GroupOwner {
   /** The group has entries or polls that expire. */
   watch(group: Group): void;
   memberEnded(member: Member): void;
+  /** Called when a member has come or gone; undefined if nobody counts. */
+  readonly sizeChanged: ((group: Group) => void) | undefined;
   /** Closes or moves a member, if the control concerns it. Never throws. */
   carryOut(member: Member, control: Control): void;
   report(error: unknown, group: string | undefined, channel?: AnyChannel): void;
@@ -89,6 +91,7 @@ export class Group implements MemberOwner, StreamListener {
     this.emptySinceMs = undefined;
     if (isPoll(member)) this.pollCount += 1;
     this.#audience = undefined;
+    this.#owner.sizeChanged?.(this);
   }
 
   /** Returns false if the member had left before. */
@@ -97,6 +100,7 @@ export class Group implements MemberOwner, StreamListener {
     unlink(member);
     if (isPoll(member)) this.pollCount -= 1;
     this.#audience = undefined;
+    this.#owner.sizeChanged?.(this);
     return true;
   }
 

@@ -1,6 +1,6 @@
 // The members of all groups of a store: how channels join and leave, and the callbacks that are told.
 
-import { utf8, utf8Bytes } from "../base/bytes.ts";
+import { utf8 } from "../base/bytes.ts";
 import { guard } from "../base/guard.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import { toJsonValue } from "../channel/send-data.ts";
@@ -10,7 +10,7 @@ import type { Group } from "./group.ts";
 import type { Groups } from "./groups.ts";
 import { JoinState, Member, PollState, toState } from "./member.ts";
 import { endMemberships } from "./memberships.ts";
-import { type Presence, presencePayload } from "./presence.ts";
+import { type MovedPresence, type Presence, presencePayload } from "./presence.ts";
 
 const NO_SETTINGS = { withIds: false, onReset: undefined };
 
@@ -22,7 +22,7 @@ export interface MovedMember {
   /** Messages were lost, and the channel was not told yet. */
   readonly isReset: boolean;
   readonly withIds: boolean;
-  readonly present: { readonly key: string; readonly info: string } | undefined;
+  readonly present: MovedPresence | undefined;
   readonly attachment: unknown;
 }
 
@@ -103,7 +103,7 @@ export class StoreMembers<Attachment, Out> {
     const withIds = state instanceof JoinState && state.options.withIds;
     return {
       ...{ group: group.name, since, isReset: state?.isReset === true, withIds },
-      present: present === undefined ? undefined : { key: present.key, info: utf8(present.payload) },
+      present,
       attachment: this.#toJson(attachment, group.name, member.channel),
     };
   }
@@ -130,8 +130,7 @@ export class StoreMembers<Attachment, Out> {
     const member = new Member(group, channel, state);
     member.attachment = attachment;
     this.#add(group, member);
-    if (present !== undefined)
-      presence.enterMoved(name, member, { key: present.key, payload: utf8Bytes(present.info) });
+    if (present !== undefined) presence.enterMoved(name, member, present);
     group.catchUp(member, state, since);
   }
 

@@ -21,10 +21,12 @@ import type {
   DisconnectOptions,
   JoinOptions,
   MoveOptions,
+  PresenceHandlers,
   PublishOptions,
   StoreHistoryLimits,
 } from "./channel-store.ts";
 import { areFields } from "./control.ts";
+import { isOwnGroup } from "./own-groups.ts";
 
 const MAX_NAME_BYTES = 1024;
 /** Longest `where`, as JSON. */
@@ -32,7 +34,7 @@ const MAX_WHERE_BYTES = 4096;
 /** Most groups of one `publish`. */
 const MAX_GROUPS = 100;
 
-const BACKPLANE: Readonly<Record<keyof Backplane, true>> = {
+const BACKPLANE: Readonly<Record<Exclude<keyof Backplane, "release">, true>> = {
   publish: true,
   subscribe: true,
   unsubscribe: true,
@@ -71,6 +73,7 @@ export function toHistoryLimits(given: Partial<StoreHistoryLimits> = {}): StoreH
 export const STORE_OPTIONS: Readonly<Record<keyof ChannelStoreOptions, ValueCheck>> = {
   history: (name, value) => checkOptions(name, value, HISTORY, `${name}.`),
   backplane: checkMethods("a backplane: see redisBackplane, natsBackplane and MemoryBackplane", Object.keys(BACKPLANE)),
+  counts: checkBoolean,
   codec: checkMethods("a codec, with encode and decode: see jsonMessages", ["encode"]),
   onJoin: checkFunction,
   onLeave: checkFunction,
@@ -108,6 +111,12 @@ export const DISCONNECT_OPTIONS: Readonly<Record<keyof DisconnectOptions, ValueC
 };
 
 export const MOVE_OPTIONS: Readonly<Record<keyof MoveOptions, ValueCheck>> = { keep: checkBoolean, where: checkWhere };
+
+export const PRESENCE_HANDLERS: Readonly<Record<keyof PresenceHandlers, ValueCheck>> = {
+  enter: checkFunction,
+  change: checkFunction,
+  leave: checkFunction,
+};
 
 /** The options of `pollGroup`. */
 export interface PollOptions {
@@ -150,6 +159,7 @@ export function checkGroupNames(names: readonly unknown[]): asserts names is rea
 export function checkGroupName(name: unknown): asserts name is string {
   checkString("the name of a group", name);
   const text = name as string;
+  if (isOwnGroup(text)) throw badOption("the name of a group begins like those that stores use among themselves");
   if (text.length * 3 > MAX_NAME_BYTES && utf8Length(text) > MAX_NAME_BYTES) {
     throw badOption(`the name of a group has more than ${MAX_NAME_BYTES} bytes; it must have at most as many`);
   }

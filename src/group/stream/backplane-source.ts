@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import type { Backplane, BackplaneEntry, BackplaneMember } from "../../backplane/backplane.ts";
 import { GuardedBackplane } from "../../backplane/guarded.ts";
 import { orUnavailable } from "../../backplane/unavailable.ts";
+import { utf8 } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
 import { within } from "../../base/within.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
@@ -12,9 +13,14 @@ import { type Control, ControlEntry, isControl } from "../control.ts";
 import type { HistoryBudget } from "../history-budget.ts";
 import type { LogLimits } from "../log.ts";
 import { GroupEntry, type GroupMessage } from "../message.ts";
+import { watchedGroup } from "../own-groups.ts";
+import type { PresenceView } from "../presence-view.ts";
 import { BackplaneStream, type BackplaneStreamOwner } from "./backplane-stream.ts";
+import { Counts } from "./counts.ts";
 import { decodeEnvelope, encodeEnvelope, ORIGIN_BYTES } from "./envelope.ts";
 import { PresenceKeeper } from "./presence.ts";
+import { PresenceEvents } from "./presence-events.ts";
+import { PresenceWatch } from "./presence-watch.ts";
 import { Retries } from "./retries.ts";
 import type { GroupStream, PublishTo, Replay, SourceOwner, StreamListener, StreamSource } from "./source.ts";
 
@@ -26,10 +32,12 @@ const CLOSE_MS = 10_000;
 
 export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   readonly keepsHistory = false;
+  readonly isShared = true;
   readonly backplane: GuardedBackplane;
   readonly limits: LogLimits;
   readonly budget: HistoryBudget;
   readonly retries: Retries;
+  readonly counts: Counts | undefined;
   readonly #owner: SourceOwner;
   readonly #presence: PresenceKeeper;
   /** Subscriptions that are being ended. A group has one subscription at a time, so the next one waits for them. */
@@ -46,7 +54,14 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
     this.budget = owner.budget;
     this.retries = new Retries(owner.clock);
     this.#owner = owner;
-    this.#presence = new PresenceKeeper(this.backplane, this.retries, owner.report);
+    const { clock, hasCounts, report } = owner;
+    const events = new PresenceEvents(this.backplane, clock, this.limits);
+    this.#presence = new PresenceKeeper(this.backplane, this.retries, {
+      report,
+      entered: (group, { key, payload }) => events.add(group, [key, utf8(payload)]),
+      left: (group, key) => events.add(group, [key]),
+    });
+    this.counts = hasCounts ? new Counts(this.backplane, clock, report) : undefined;
   }
 
   open(group: string, listener: StreamListener): GroupStream {
@@ -86,12 +101,12 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
     return { entries: found, reset: reset || !isKnown, position: entries.at(-1)?.id };
   }
 
-  enter(group: string, member: BackplaneMember): void {
-    this.#presence.enter(group, member);
+  enter(group: string, member: BackplaneMember, from?: string): void {
+    this.#presence.enter(group, member, from);
   }
 
-  release(_group: string, key: string): void {
-    this.#presence.release(key);
+  release(group: string, key: string): string | undefined {
+    return this.#presence.release(group, key);
   }
 
   leave(group: string, key: string): void {
@@ -102,8 +117,19 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
     return orUnavailable(() => this.backplane.present(group));
   }
 
+  watchPresence(view: PresenceView): () => void {
+    const name = watchedGroup(view.group);
+    const options = {
+      ...{ backplane: this.backplane, retries: this.retries, clock: this.#owner.clock, key: this.#origin },
+      report: this.#owner.report,
+    };
+    const watch = new PresenceWatch(view, options, this.#ending.get(name));
+    return () => this.streamEnded(name, watch.end());
+  }
+
   async close(): Promise<void> {
     this.retries.close();
+    this.counts?.close();
     // A backplane that does not answer must not hold up the caller for ever.
     const { clock } = this.#owner;
     await within(clock, CLOSE_MS, Promise.all([this.#presence.close(), ...this.#ending.values()]));

@@ -2,10 +2,12 @@
 
 import { randomBytes } from "node:crypto";
 import type { BackplaneMember } from "../../backplane/backplane.ts";
+import { utf8 } from "../../base/bytes.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
 import { type Control, ControlEntry } from "../control.ts";
 import { GroupLog } from "../log.ts";
 import { GroupEntry, type GroupMessage, NO_ENTRIES } from "../message.ts";
+import type { PresenceView } from "../presence-view.ts";
 import type { Publication } from "../publications.ts";
 import type { GroupStream, PublishTo, Replay, SourceOwner, StreamListener, StreamSource } from "./source.ts";
 
@@ -16,6 +18,11 @@ export class LocalSource implements StreamSource {
   readonly #present = new Map<string, Map<string, BackplaneMember>>();
   /** Number of the newest entry that may have been dropped together with its group. */
   #forgotten = 0;
+  /** Views of the groups whose presence is watched. */
+  readonly #views = new Map<string, PresenceView>();
+  /** This process has all members. */
+  readonly counts = undefined;
+  readonly isShared = false;
   /** Number of messages that were published to several groups. */
   #shared = 0;
 
@@ -56,9 +63,10 @@ export class LocalSource implements StreamSource {
     let members = this.#present.get(group);
     if (members === undefined) this.#present.set(group, (members = new Map()));
     members.set(member.key, member);
+    this.#views.get(group)?.entered(member.key, utf8(member.payload));
   }
 
-  release(group: string, key: string): void {
+  release(group: string, key: string): undefined {
     this.leave(group, key);
   }
 
@@ -66,6 +74,14 @@ export class LocalSource implements StreamSource {
     const members = this.#present.get(group);
     members?.delete(key);
     if (members?.size === 0) this.#present.delete(group);
+    this.#views.get(group)?.left(key);
+  }
+
+  watchPresence(view: PresenceView): () => void {
+    const { group } = view;
+    this.#views.set(group, view);
+    for (const { key, payload } of this.#present.get(group)?.values() ?? []) view.entered(key, utf8(payload));
+    return () => this.#views.delete(group);
   }
 
   present(group: string): Promise<readonly BackplaneMember[]> {

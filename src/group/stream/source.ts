@@ -9,7 +9,10 @@ import type { StoreHistoryLimits } from "../channel-store.ts";
 import type { Control, ControlEntry } from "../control.ts";
 import type { HistoryBudget } from "../history-budget.ts";
 import type { GroupEntry, GroupMessage } from "../message.ts";
+import type { PresenceView } from "../presence-view.ts";
 import type { Publications } from "../publications.ts";
+
+import type { Counts } from "./counts.ts";
 
 /** Entries after an id. */
 export interface Replay {
@@ -66,6 +69,8 @@ export interface GroupStream {
 export interface StreamSource {
   /** True if a message to a group without members here is kept here: its stream is opened for it. */
   readonly keepsHistory: boolean;
+  /** True if other processes may have members of the same groups. */
+  readonly isShared: boolean;
   open(group: string, listener: StreamListener): GroupStream;
   /** Like GroupStream.publish, for a group that has no stream here. */
   publish(group: string, message: GroupMessage): Promise<string>;
@@ -75,11 +80,15 @@ export interface StreamSource {
   control(control: Control): PublishTo;
   /** Like GroupStream.replay, for a group that may have no stream here. Rejects with BACKPLANE_UNAVAILABLE. */
   history(group: string, since: string): Promise<Replay>;
-  /** Lists a member as present until `leave`. */
-  enter(group: string, member: BackplaneMember): void;
+  /** Lists a member as present until `leave`. `from`: the result of `release` in the process from which it has moved. */
+  enter(group: string, member: BackplaneMember, from?: string): void;
   leave(group: string, key: string): void;
   /** Keeps a member listed that goes on in another process: this process does not list it any more itself. */
-  release(group: string, key: string): void;
+  release(group: string, key: string): string | undefined;
+  /** Shows the members that are present, and each change, until the result is called. */
+  watchPresence(view: PresenceView): () => void;
+  /** The numbers of members in all processes; undefined where they are not counted. */
+  readonly counts: Pick<Counts, "changed" | "count"> | undefined;
   present(group: string): Promise<readonly BackplaneMember[]>;
   close(): Promise<void>;
 }
@@ -88,6 +97,8 @@ export interface StreamSource {
 export interface SourceOwner {
   readonly clock: Clock;
   readonly history: StoreHistoryLimits;
+  /** True if the members of all processes are counted. */
+  readonly hasCounts: boolean;
   readonly publications: Publications;
   /** Shared by the logs of all groups. */
   readonly budget: HistoryBudget;
