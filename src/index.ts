@@ -33,14 +33,18 @@ export type {
   Broadcast,
   ChannelStore,
   ChannelStoreOptions,
+  DisconnectOptions,
   GroupHistory,
   GroupMember,
   JoinOptions,
+  MoveOptions,
+  PresenceHandlers,
   PresentMember,
   Publishable,
   PublishOptions,
   StoreHistoryLimits,
 } from "./group/channel-store.ts";
+export type { MemberFields } from "./group/control.ts";
 export { createChannelStore, MemoryChannelStore } from "./group/create-store.ts";
 export type { HistoryMessage } from "./group/message.ts";
 export { pollGroup } from "./group/poll.ts";

@@ -76,10 +76,19 @@ export interface Backplane {
   /** Returns whether a text from a client can be an id of this backplane. */
   isId(text: string): boolean;
 
-  /** Makes a member of this process known to all processes until it leaves or the process dies. Replaces a member with its key. */
-  enter(group: string, member: BackplaneMember): Promise<void>;
+  /**
+   * Makes a member of this process known to all processes until it leaves or the process dies. Replaces a member with its key.
+   * `from`: the result of `release` in another process, in which the member was before; it is not listed by that one any more.
+   */
+  enter(group: string, member: BackplaneMember, from?: string): Promise<void>;
   /** Removes a member that `enter` has added. Does nothing for an unknown key. */
   leave(group: string, key: string): Promise<void>;
+  /**
+   * Optional. The member goes on in another process: it is not removed when this backplane is closed, and stays listed until
+   * another process enters it again with the returned text, or as long as the members of a process that has died. Without this
+   * method such a member is seen to leave and to come back.
+   */
+  release?(group: string, key: string): string | undefined;
   /** Resolves to the members that are present in all living processes. */
   present(group: string): Promise<readonly BackplaneMember[]>;
 

@@ -13,7 +13,9 @@ export abstract class BrokerBackplane implements Backplane {
   abstract compareIds(a: string, b: string): number;
   abstract isId(text: string): boolean;
 
-  protected abstract readonly presence: Pick<Backplane, "enter" | "leave" | "present">;
+  protected abstract readonly presence: Pick<Backplane, "enter" | "leave" | "present"> & {
+    release(group: string, key: string): string | undefined;
+  };
   /** Begins the delivery, unless the subscription has ended by then. Resolves like `subscribe`. */
   protected abstract read(
     group: string,
@@ -46,8 +48,12 @@ export abstract class BrokerBackplane implements Backplane {
     this.stopReading(group);
   }
 
-  enter(group: string, member: BackplaneMember): Promise<void> {
-    return this.ask(() => this.presence.enter(group, member));
+  enter(group: string, member: BackplaneMember, from?: string): Promise<void> {
+    return this.ask(() => this.presence.enter(group, member, from));
+  }
+
+  release(group: string, key: string): string | undefined {
+    return this.presence.release(group, key);
   }
 
   leave(group: string, key: string): Promise<void> {

@@ -70,8 +70,22 @@ export class GuardedBackplane {
     );
   }
 
-  enter(group: string, member: BackplaneMember): Promise<void> {
-    return asError(async () => this.#inner.enter(group, { ...member }));
+  enter(group: string, member: BackplaneMember, from?: string): Promise<void> {
+    return asError(async () =>
+      from === undefined ? this.#inner.enter(group, { ...member }) : this.#inner.enter(group, { ...member }, from),
+    );
+  }
+
+  /** Returns undefined if the backplane cannot do it: the member is then removed when the backplane is closed. */
+  release(group: string, key: string): string | undefined {
+    try {
+      const from: unknown = callSync("release of the backplane", () => this.#inner.release?.(group, key));
+      if (from === undefined || typeof from === "string") return from;
+      throw wrong("release", from);
+    } catch (error) {
+      this.#report(error, group);
+      return undefined;
+    }
   }
 
   leave(group: string, key: string): Promise<void> {

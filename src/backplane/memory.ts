@@ -20,13 +20,25 @@ const ID_FORM = /^\d{1,15}$/;
 /** Number of messages after which all streams are searched for entries that are too old. */
 const SWEEP_EVERY = 1000;
 
+interface MemoryMember extends BackplaneMember {
+  /** Undefined for a member that was released. */
+  readonly of: MemoryBackplane | undefined;
+  /** Time at which it is not listed any more. */
+  readonly untilMs: number;
+}
+
+/** Time for which a member is listed that was released: that of the backplanes over brokers. */
+const RELEASED_MS = 30_000;
+
 interface Stream {
   readonly entries: Queue<BackplaneEntry & { readonly atMs: number }>;
   /** Id of the last entry that was dropped: every entry after it is kept. */
   base: string | undefined;
   keep: HistoryLimits;
   readonly listeners: Map<MemoryBackplane, BackplaneListener>;
-  readonly members: Map<string, BackplaneMember & { readonly of: MemoryBackplane }>;
+  readonly members: Map<string, MemoryMember>;
+  /** True if some members were released. */
+  hasReleased: boolean;
 }
 
 /** The broker that several MemoryBackplanes share. */
@@ -48,7 +60,10 @@ class MemoryBroker {
     let stream = this.streams.get(group);
     if (stream === undefined) {
       const keep = { size: 0, ttlMs: 0 };
-      stream = { entries: new Queue(), base: undefined, keep, listeners: new Map(), members: new Map() };
+      stream = {
+        ...{ entries: new Queue(), base: undefined, keep, listeners: new Map() },
+        ...{ members: new Map(), hasReleased: false },
+      };
       this.streams.set(group, stream);
     }
     return stream;
@@ -75,6 +90,10 @@ class MemoryBroker {
     const oldest = this.clock.now() - keep.ttlMs;
     while (entries.length > keep.size || (entries.length > 0 && entries.at(0)!.atMs <= oldest)) {
       stream.base = entries.shift()!.id;
+    }
+    if (stream.hasReleased) {
+      for (const [key, { untilMs }] of members) if (untilMs <= this.clock.now()) members.delete(key);
+      stream.hasReleased = [...members.values()].some(({ of }) => of === undefined);
     }
     if (entries.length > 0 || listeners.size > 0 || members.size > 0) return;
     this.streams.delete(group);
@@ -141,7 +160,17 @@ export class MemoryBackplane implements Backplane {
   }
 
   async enter(group: string, { key, payload }: BackplaneMember): Promise<void> {
-    this.#broker.stream(group).members.set(key, { key, payload: new Uint8Array(payload), of: this });
+    const member = { key, payload: new Uint8Array(payload), of: this, untilMs: Number.POSITIVE_INFINITY };
+    this.#broker.stream(group).members.set(key, member);
+  }
+
+  release(group: string, key: string): string | undefined {
+    const stream = this.#broker.streams.get(group);
+    const member = stream?.members.get(key);
+    if (stream === undefined || member?.of !== this) return undefined;
+    stream.members.set(key, { ...member, of: undefined, untilMs: this.#broker.clock.now() + RELEASED_MS });
+    stream.hasReleased = true;
+    return "";
   }
 
   async leave(group: string, key: string): Promise<void> {
@@ -150,6 +179,7 @@ export class MemoryBackplane implements Backplane {
   }
 
   async present(group: string): Promise<readonly BackplaneMember[]> {
+    this.#broker.expire(group);
     const members = [...(this.#broker.streams.get(group)?.members.values() ?? [])];
     return members.map(({ key, payload }) => ({ key, payload }));
   }

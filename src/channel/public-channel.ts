@@ -112,7 +112,7 @@ export class PublicChannel implements Channel {
 }
 
 /** Throws BAD_CLOSE, on every transport, although only a WebSocket sends the code. */
-function checkClose(code: number, reason: string): void {
+export function checkClose(code: number, reason: string): void {
   if (typeof reason !== "string") throw new ChannelError("BAD_CLOSE", `the reason is ${show(reason)}, not a string`);
   encodeClosePayload(code, reason);
   if (code === NO_STATUS)

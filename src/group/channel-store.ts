@@ -6,6 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
 import type { PreparedMessage } from "../channel/prepared-message.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
+import type { MemberFields } from "./control.ts";
 import type { HistoryMessage } from "./message.ts";
 
 /** An object that is not a promise. The union allows both an interface and a literal with any names. */
@@ -55,6 +56,27 @@ export interface PublishOptions {
   readonly except?: AnyChannel | undefined;
 }
 
+/** The options of `disconnect`. */
+export interface DisconnectOptions {
+  /** Close code: 1000, or 3000 to 4999 for codes of the application. @default 1000 */
+  readonly code?: number | undefined;
+  /** Reason, at most 123 bytes. @default "" */
+  readonly reason?: string | undefined;
+  /**
+   * Concerns only members whose attachment is an object with these fields and values. A function cannot be sent to other
+   * processes. At most 4,096 bytes as JSON. @default all members
+   */
+  readonly where?: MemberFields | undefined;
+}
+
+/** The options of `move`. */
+export interface MoveOptions {
+  /** The members stay in the first group, too. @default false */
+  readonly keep?: boolean | undefined;
+  /** Concerns only members whose attachment is an object with these fields and values; see `disconnect`. @default all members */
+  readonly where?: MemberFields | undefined;
+}
+
 /** The result of `history`. */
 export interface GroupHistory {
   /** Oldest first. */
@@ -71,6 +93,16 @@ export interface PresentMember {
   readonly info: unknown;
 }
 
+/** What `watchPresence` tells of the members that are listed as present. */
+export interface PresenceHandlers {
+  /** A member has come. At first it is called for each member that is present already. */
+  readonly enter?: ((member: PresentMember) => unknown) | undefined;
+  /** A member has joined again with another `presence`. */
+  readonly change?: ((member: PresentMember) => unknown) | undefined;
+  /** A member has left, or its process has died. */
+  readonly leave?: ((member: PresentMember) => unknown) | undefined;
+}
+
 /** A store with attachments and values of any type: the methods that do not use them. */
 export interface AnyChannelStore {
   /** Removes a channel. Returns true if it was a member. An empty group is dropped. */
@@ -79,6 +111,34 @@ export interface AnyChannelStore {
   history(group: string, since?: string | null): Promise<GroupHistory>;
   /** Resolves with the members that joined with `presence`, in every process of the backplane. Rejects with BACKPLANE_UNAVAILABLE. */
   presence(group: string): Promise<readonly PresentMember[]>;
+  /**
+   * Tells of the members that are listed as present, in every process of the backplane, and of each change, until the result is
+   * called. Without a backplane at once. With one, a change is told when the broker has told it; the list of all members is read
+   * every 30 seconds, too: the members of a process that has died leave at most 40 seconds after the backplane's `aliveMs`. A
+   * session that moves to another process stays. Exceptions of a handler go to `onError`.
+   */
+  watchPresence(group: string, handlers: PresenceHandlers): () => void;
+  /**
+   * Resolves with the number of members, parked polls too, in every living process of the backplane. Those of other processes are
+   * up to a second old, and older while the broker cannot be reached; a process that has died counts until `aliveMs` of its
+   * backplane has passed. With a backplane it needs the option `counts` in every process, and rejects with BAD_OPTION without it
+   * here; rejects with BACKPLANE_UNAVAILABLE.
+   */
+  count(group: string): Promise<number>;
+  /**
+   * Closes the channels of a group, in every process of the backplane. Its place is in the order of the group's messages: members
+   * receive all messages that were published before, and none after it. It concerns the channels that are members in a process
+   * when it arrives there. Parked polls are answered with 204, without `where`. Resolves like `publish`; rejects with
+   * BAD_OPTION, BAD_CLOSE or BACKPLANE_UNAVAILABLE.
+   */
+  disconnect(group: string, options?: DisconnectOptions): Promise<{ readonly id: string }>;
+  /**
+   * Makes the members of one group members of another, in every process of the backplane, with their attachment, `ids`,
+   * `onReset` and presence. Its place is in the order of the messages of `from`; of `to` they receive the messages that are
+   * published after they have joined. Parked polls are not moved. Resolves like `publish`; rejects with BAD_OPTION or
+   * BACKPLANE_UNAVAILABLE.
+   */
+  move(from: string, to: string, options?: MoveOptions): Promise<{ readonly id: string }>;
   /** The current members in this process and their attachments, in no order. */
   members(group: string): readonly (readonly [channel: AnyChannel, attachment: unknown])[];
   /** The number of members in this process. */
@@ -112,6 +172,16 @@ export interface ChannelStore<Attachment = unknown, Out = Publishable> extends A
    * message was published. With a codec everything except the result of `prepare` goes through it: rejects with BAD_MESSAGE.
    */
   publish(group: string, message: Out | PreparedMessage, options?: PublishOptions): Promise<{ readonly id: string }>;
+  /**
+   * Does the same for at most 100 groups: a channel that is a member of several of them receives the message once, also while it
+   * catches up. Each group's history has the message; the ids are in the order of the groups. It is not one step for the broker:
+   * if it rejects, some of the groups may have the message.
+   */
+  publish(
+    groups: readonly string[],
+    message: Out | PreparedMessage,
+    options?: PublishOptions,
+  ): Promise<{ readonly ids: readonly string[] }>;
   /** The current members in this process and their attachments, in no order. */
   members(group: string): readonly (readonly [channel: GroupMember<Out>, attachment: Attachment | undefined])[];
 }
@@ -133,6 +203,11 @@ export interface ChannelStoreOptions<Attachment = unknown, Out = Publishable> {
   readonly history?: Partial<StoreHistoryLimits> | undefined;
   /** Carries messages to other processes. The store owns it and closes it. @default none: groups live in this process */
   readonly backplane?: Backplane | undefined;
+  /**
+   * Tells the other processes how many members each group has in this one, for `count`: one small record for each group with
+   * members, written at most once in a second. @default false
+   */
+  readonly counts?: boolean | undefined;
   /**
    * Converts published and broadcast values to messages, once for all members: see `jsonMessages`. A value that it refuses is
    * not sent: BAD_MESSAGE. @default none: a value other than a message goes out as JSON

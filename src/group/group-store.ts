@@ -6,20 +6,24 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { badOption, checkOptions } from "../base/option-values.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
-import { implementationOf } from "../channel/public-channel.ts";
+import { checkClose, implementationOf } from "../channel/public-channel.ts";
 import { discardBody } from "../channel/source.ts";
 import { broadcastTo } from "./broadcast.ts";
 import type {
   Broadcast,
   ChannelStore,
   ChannelStoreOptions,
+  DisconnectOptions,
   GroupHistory,
   GroupMember,
   JoinOptions,
+  MoveOptions,
+  PresenceHandlers,
   PresentMember,
   Publishable,
   PublishOptions,
 } from "./channel-store.ts";
+import type { Control } from "./control.ts";
 import { EncodedEntries } from "./encoded-entries.ts";
 import type { Group } from "./group.ts";
 import { Groups } from "./groups.ts";
@@ -27,20 +31,25 @@ import { HistoryBudget } from "./history-budget.ts";
 import type { Member } from "./member.ts";
 import { encodeWith, type StoreCodec, toGroupMessage } from "./message.ts";
 import { Presence } from "./presence.ts";
+import { Publications } from "./publications.ts";
 import { StoreErrors } from "./store-errors.ts";
 import { type MovedMember, StoreMembers } from "./store-members.ts";
 import {
   checkGroupName,
+  checkGroupNames,
   checkHistorySince,
   checkMember,
+  DISCONNECT_OPTIONS,
   JOIN_OPTIONS,
+  MOVE_OPTIONS,
+  PRESENCE_HANDLERS,
   PUBLISH_OPTIONS,
   STORE_OPTIONS,
   toHistoryLimits,
 } from "./store-options.ts";
-import type { SourceOwner, StreamSource } from "./stream/source.ts";
+import type { PublishTo, SourceOwner, StreamSource } from "./stream/source.ts";
 
-const NO_OPTIONS: PublishOptions & JoinOptions<never> = {};
+const NO_OPTIONS: PublishOptions & JoinOptions<never> & DisconnectOptions & MoveOptions = {};
 
 export class GroupStore<Attachment = unknown, Out = Publishable> implements ChannelStore<Attachment, Out> {
   readonly #codec: StoreCodec;
@@ -64,15 +73,22 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     this.#source = makeSource({
       clock,
       history,
+      hasCounts: options.counts === true,
       budget: new HistoryBudget(history.maxTotalBytes),
+      publications: new Publications(),
       historyDropped: (name) => this.#groups.historyDropped(name),
       report,
     });
     this.#presence = new Presence(this.#source);
+    const { counts } = this.#source;
     this.#groups = new Groups(clock, {
       source: this.#source,
       encoded: new EncodedEntries(),
       memberEnded: (member) => this.#members.leave(member),
+      sizeChanged: counts === undefined ? undefined : (group) => counts.changed(group.name, group.size),
+      carryOut: (member, control) => {
+        if (!this.#isClosed) this.#members.carryOut(member, control);
+      },
       report,
     });
     this.#members = new StoreMembers({ groups: this.#groups, presence: this.#presence, onJoin, onLeave, report });
@@ -112,18 +128,26 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     });
   }
 
+  publish(name: string, message: unknown, options?: PublishOptions): Promise<{ readonly id: string }>;
+  publish(
+    names: readonly string[],
+    message: unknown,
+    options?: PublishOptions,
+  ): Promise<{ readonly ids: readonly string[] }>;
   async publish(
-    name: string,
+    name: string | readonly string[],
     message: unknown,
     options: PublishOptions = NO_OPTIONS,
-  ): Promise<{ readonly id: string }> {
+  ): Promise<{ readonly id: string } | { readonly ids: readonly string[] }> {
     // Everything happens within the call: `async` only turns an exception into a rejection.
     try {
-      checkGroupName(name);
+      if (typeof name !== "string" && Array.isArray(name)) checkGroupNames(name);
+      else checkGroupName(name);
       if (options !== NO_OPTIONS) checkOptions("publish", options, PUBLISH_OPTIONS);
       const { except } = options;
       if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
       const converted = toGroupMessage(encodeWith(this.#codec, message));
+      if (typeof name !== "string") return { ids: await this.#publishAll(name, this.#source.share(converted, except)) };
       const group = this.#source.keepsHistory ? this.#groups.open(name) : this.#groups.find(name);
       return { id: await (group?.stream.publish(converted, except) ?? this.#source.publish(name, converted)) };
     } catch (error) {
@@ -131,6 +155,39 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
       discardBody(message);
       throw error;
     }
+  }
+
+  /** Publishes to all groups within the call. Rejects with the first error when all have settled. */
+  async #publishAll(names: readonly string[], publishTo: PublishTo): Promise<readonly string[]> {
+    const { keepsHistory } = this.#source;
+    const calls = names.map((name) => {
+      const group = keepsHistory ? this.#groups.open(name) : this.#groups.find(name);
+      return publishTo(name, group?.stream);
+    });
+    await Promise.allSettled(calls);
+    return Promise.all(calls);
+  }
+
+  async disconnect(name: string, options: DisconnectOptions = NO_OPTIONS): Promise<{ readonly id: string }> {
+    checkGroupName(name);
+    if (options !== NO_OPTIONS) checkOptions("disconnect", options, DISCONNECT_OPTIONS);
+    const { code = 1000, reason = "", where } = options;
+    checkClose(code, reason);
+    return this.#control(name, { kind: "disconnect", code, reason, where });
+  }
+
+  async move(from: string, to: string, options: MoveOptions = NO_OPTIONS): Promise<{ readonly id: string }> {
+    checkGroupName(from);
+    checkGroupName(to);
+    if (from === to) throw badOption("move got the same group twice; name two groups");
+    if (options !== NO_OPTIONS) checkOptions("move", options, MOVE_OPTIONS);
+    const { keep = false, where } = options;
+    return this.#control(from, { kind: "move", to, keep, where });
+  }
+
+  async #control(name: string, control: Control): Promise<{ readonly id: string }> {
+    if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
+    return { id: await this.#source.control(control)(name, this.#groups.find(name)?.stream) };
   }
 
   async history(name: string, since?: string | null): Promise<GroupHistory> {
@@ -143,6 +200,23 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
   async presence(name: string): Promise<readonly PresentMember[]> {
     checkGroupName(name);
     return this.#presence.list(name, this.#errors.report);
+  }
+
+  watchPresence(name: string, handlers: PresenceHandlers): () => void {
+    checkGroupName(name);
+    checkOptions("watchPresence", handlers, PRESENCE_HANDLERS);
+    if (this.#isClosed) return () => {};
+    // A copy: the same object may watch twice.
+    return this.#presence.watch(name, { ...handlers }, this.#errors.report);
+  }
+
+  async count(name: string): Promise<number> {
+    checkGroupName(name);
+    if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
+    const { counts } = this.#source;
+    if (counts !== undefined) return counts.count(name, this.size(name));
+    if (this.#source.isShared) throw badOption("count needs createChannelStore({ counts: true }) in every process");
+    return this.size(name);
   }
 
   members(name: string): readonly (readonly [GroupMember<Out>, Attachment | undefined])[] {
@@ -168,6 +242,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     this.#groups.close((group) => {
       for (const member of group.members()) this.#members.leave(member);
     });
+    this.#presence.close();
     this.#errors.flush();
     await this.#source.close();
   }

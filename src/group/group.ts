@@ -1,6 +1,7 @@
 // The members of one group in this process, and the delivery of the group's stream to them. An entry goes to the channels that
 // are members when it arrives. A member that joined with an id first receives the entries that it missed, then live ones,
 // without a gap between them.
+// Long because live entries, replays, resets and controls decide together what a member receives next.
 
 import { guard } from "../base/guard.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
@@ -10,11 +11,13 @@ import { PreparedMessage } from "../channel/prepared-message.ts";
 import { isEventStream } from "../channel/public-channel.ts";
 import { event, json, prepare, type SendData } from "../channel/send-data.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
+import { type Control, ControlEntry } from "./control.ts";
 import { DuePolls, NOT_CACHED, type Poll, pollAnswer } from "./due-polls.ts";
 import type { EncodedEntries } from "./encoded-entries.ts";
 import { JoinState, Member, type MemberOwner, type MemberState, PollState } from "./member.ts";
 import { endListed, findMember, link, unlink } from "./memberships.ts";
 import type { EncodedSendable, GroupEntry } from "./message.ts";
+import type { Publication } from "./publications.ts";
 import type { GroupStream, Replay, StreamListener, StreamSource } from "./stream/source.ts";
 
 export interface GroupOwner {
@@ -23,11 +26,15 @@ export interface GroupOwner {
   /** The group has entries or polls that expire. */
   watch(group: Group): void;
   memberEnded(member: Member): void;
+  /** Called when a member has come or gone; undefined if nobody counts. */
+  readonly sizeChanged: ((group: Group) => void) | undefined;
+  /** Closes or moves a member, if the control concerns it. Never throws. */
+  carryOut(member: Member, control: Control): void;
   report(error: unknown, group: string | undefined, channel?: AnyChannel): void;
 }
 
 /** An entry, and the channels that were members when it arrived. */
-type Delivery = readonly [entry: GroupEntry, audience: readonly Member[]];
+type Delivery = readonly [entry: GroupEntry | ControlEntry, audience: readonly Member[]];
 
 export class Group implements MemberOwner, StreamListener {
   readonly name: string;
@@ -84,6 +91,7 @@ export class Group implements MemberOwner, StreamListener {
     this.emptySinceMs = undefined;
     if (isPoll(member)) this.pollCount += 1;
     this.#audience = undefined;
+    this.#owner.sizeChanged?.(this);
   }
 
   /** Returns false if the member had left before. */
@@ -92,6 +100,7 @@ export class Group implements MemberOwner, StreamListener {
     unlink(member);
     if (isPoll(member)) this.pollCount -= 1;
     this.#audience = undefined;
+    this.#owner.sizeChanged?.(this);
     return true;
   }
 
@@ -114,10 +123,53 @@ export class Group implements MemberOwner, StreamListener {
     }
     this.#isDelivering = true;
     this.#deliver(entry, this.#audience);
-    for (let next = this.#pending?.shift(); next !== undefined; next = this.#pending?.shift()) {
-      this.#deliver(...next);
-    }
+    this.#deliverPending();
     this.#isDelivering = false;
+  }
+
+  /** Carries out a control when it has its turn among the deliveries. */
+  control(entry: ControlEntry): void {
+    this.#audience ??= this.#members.snapshot();
+    this.#pending ??= new Queue();
+    this.#pending.push([entry, this.#audience]);
+    if (this.#isDelivering) return;
+    this.#isDelivering = true;
+    this.#deliverPending();
+    this.#isDelivering = false;
+  }
+
+  #deliverPending(): void {
+    for (let next = this.#pending?.shift(); next !== undefined; next = this.#pending?.shift()) {
+      const [entry, audience] = next;
+      if (entry instanceof ControlEntry) this.#carryOut(entry, audience);
+      else this.#deliver(entry, audience);
+    }
+  }
+
+  /** A member that is catching up first receives the messages before the control. */
+  #carryOut(entry: ControlEntry, audience: readonly Member[]): void {
+    const { control } = entry;
+    for (const member of audience) {
+      if (member.hasLeft) continue;
+      if (isPoll(member)) {
+        // A poll has no attachment. It is an answer, not a connection that can be moved.
+        if (control.kind === "disconnect" && control.where === undefined) this.#answerNothing(member.channel);
+      } else if (member.state?.isCatchingUp === true) {
+        member.state.controls ??= [];
+        member.state.controls.push(entry);
+      } else this.#owner.carryOut(member, control);
+    }
+  }
+
+  /** Carries out the controls that a member has caught up with: those before the entry with this id, or all. */
+  #carryOutDue(member: Member, state: MemberState, before?: string): void {
+    while (state.controls !== undefined && !member.hasLeft) {
+      const next = state.controls[0];
+      if (next === undefined || (before !== undefined && this.stream.compareIds(next.id, before) > 0)) return;
+      state.controls.shift();
+      if (state.controls.length === 0) state.controls = undefined;
+      this.#owner.carryOut(member, next.control);
+    }
   }
 
   gap(where: "between" | "before"): void {
@@ -180,8 +232,12 @@ export class Group implements MemberOwner, StreamListener {
     if (this.pollCount === 0) return;
     for (const member of this.#members.snapshot()) {
       if (!isPoll(member) || member.state.dueFrom !== undefined || nowMs < member.state.untilMs) continue;
-      this.#answer(member.channel, { status: 204, headers: NOT_CACHED, body: null });
+      this.#answerNothing(member.channel);
     }
+  }
+
+  #answerNothing(channel: AnyChannel): void {
+    this.#answer(channel, { status: 204, headers: NOT_CACHED, body: null });
   }
 
   #goLive(member: Member, state: MemberState, position: string | undefined): void {
@@ -192,6 +248,7 @@ export class Group implements MemberOwner, StreamListener {
     }
     state.isCatchingUp = false;
     if (state.isReset && state instanceof JoinState) this.#tellReset(member);
+    this.#carryOutDue(member, state);
     // The log has an entry before its delivery begins, so an entry that is being delivered was in the replay.
     const isAhead = position !== undefined && (this.#isDelivering || !this.stream.has(position));
     state.receivedUpTo = isAhead ? position : undefined;
@@ -207,13 +264,16 @@ export class Group implements MemberOwner, StreamListener {
     if (reset || state.isReset) this.#tellReset(member);
     this.#owner.encoded.add(entries);
     for (const entry of entries) {
-      if (!channel.isOpen) return;
-      if (entry.except !== channel) this.#send(member, this.#formOf(entry, state));
+      this.#carryOutDue(member, state, entry.id);
+      if (!channel.isOpen || member.hasLeft) return;
+      if (entry.except === channel || entry.publication?.isFirstFor(channel) === false) continue;
+      this.#send(member, this.#formOf(entry, state));
     }
   }
 
-  #deliver(entry: GroupEntry, audience: readonly Member[]): void {
-    const { except } = entry;
+  #deliver(entry: GroupEntry, all: readonly Member[]): void {
+    const { except, publication } = entry;
+    const audience = publication === undefined ? all : this.#withoutRepeats(entry, publication, all);
     for (const member of audience) {
       const { channel, state } = member;
       if (channel === except) continue;
@@ -230,6 +290,21 @@ export class Group implements MemberOwner, StreamListener {
       }
     }
     entry.release();
+  }
+
+  /** Leaves out the members that have received the message as an entry of another group. */
+  #withoutRepeats(entry: GroupEntry, publication: Publication, audience: readonly Member[]): readonly Member[] {
+    return audience.filter((member) => {
+      const { channel } = member;
+      const current = member.hasLeft ? this.find(channel) : member;
+      const state = current?.state;
+      // These receive it later, in a replay, or not at all.
+      const isLive = state === undefined || (!member.hasLeft && !this.#hasReceived(state, entry));
+      if (channel === entry.except || !isLive || state instanceof PollState || publication.isFirstFor(channel))
+        return true;
+      if (state !== undefined) state.receivedUpTo = undefined;
+      return false;
+    });
   }
 
   #formOf(entry: GroupEntry, state: MemberState): EncodedSendable {

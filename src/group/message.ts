@@ -12,6 +12,7 @@ import { isSendInit, json, type SendData, toSendable } from "../channel/send-dat
 import { isFieldValue } from "../codec/http1-syntax.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { type Encodable, EncodedMessage } from "../protocol/encoded-message.ts";
+import type { Publication } from "./publications.ts";
 
 /** `fields` has at most a Content-Type, and `event` at most a type. Histories keep it: each member of it takes 8 bytes. */
 export interface GroupMessage extends Omit<Encodable, "status"> {
@@ -51,17 +52,20 @@ export class GroupEntry {
   readonly atMs: number;
   /** Memory that it counts for in a history, in bytes. */
   readonly bytes: number;
+  /** The message of which other groups have entries, too; undefined for most entries. */
+  readonly publication: Publication | undefined;
   /** The member that does not receive it. Held weakly: the history outlives channels. */
   readonly #except: WeakRef<AnyChannel> | undefined;
   #encoded: EncodedSendable | undefined;
   #withId: EncodedSendable | undefined;
   #json: string | undefined;
 
-  constructor(id: string, published: GroupMessage, atMs: number, except?: AnyChannel) {
+  constructor(id: string, published: GroupMessage, atMs: number, except?: AnyChannel, publication?: Publication) {
     this.id = id;
     this.published = published;
     this.atMs = atMs;
     this.bytes = sizeOf(published);
+    this.publication = publication;
     this.#except = except === undefined ? undefined : new WeakRef(except);
   }
 

@@ -1,15 +1,18 @@
 // The members of all groups of a store: how channels join and leave, and the callbacks that are told.
 
-import { utf8, utf8Bytes } from "../base/bytes.ts";
+import { utf8 } from "../base/bytes.ts";
 import { guard } from "../base/guard.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import { toJsonValue } from "../channel/send-data.ts";
 import type { ChannelStoreOptions, GroupMember, JoinOptions } from "./channel-store.ts";
+import { type Control, concerns } from "./control.ts";
 import type { Group } from "./group.ts";
 import type { Groups } from "./groups.ts";
 import { JoinState, Member, PollState, toState } from "./member.ts";
 import { endMemberships } from "./memberships.ts";
-import { type Presence, presencePayload } from "./presence.ts";
+import { type MovedPresence, type Presence, presencePayload } from "./presence.ts";
+
+const NO_SETTINGS = { withIds: false, onReset: undefined };
 
 /** A membership on its way to another process: JSON. */
 export interface MovedMember {
@@ -19,7 +22,7 @@ export interface MovedMember {
   /** Messages were lost, and the channel was not told yet. */
   readonly isReset: boolean;
   readonly withIds: boolean;
-  readonly present: { readonly key: string; readonly info: string } | undefined;
+  readonly present: MovedPresence | undefined;
   readonly attachment: unknown;
 }
 
@@ -66,6 +69,28 @@ export class StoreMembers<Attachment, Out> {
     if (!(member.state instanceof PollState)) this.#tell(onLeave, group, member);
   }
 
+  /** Closes a member or adds it to another group, if the control concerns it. Never throws. */
+  carryOut(member: Member, control: Control): void {
+    const { channel, attachment, state } = member;
+    if (!concerns(control, attachment)) return;
+    try {
+      if (control.kind === "disconnect") channel.close(control.code, control.reason);
+      else {
+        const { withIds, onReset } = state instanceof JoinState ? state.options : NO_SETTINGS;
+        const present = state instanceof JoinState ? state.present : undefined;
+        const presence = present === undefined ? undefined : JSON.parse(utf8(present.payload));
+        this.join(control.to, channel as GroupMember<Out>, attachment as Attachment, {
+          ids: withIds,
+          onReset,
+          presence,
+        });
+        if (!control.keep) this.leave(member);
+      }
+    } catch (error) {
+      this.#options.report(error, (member.group as Group).name, channel);
+    }
+  }
+
   /** Ends a membership that goes on in another process. Nobody is told. */
   moveOut(member: Member): MovedMember {
     const { groups, presence } = this.#options;
@@ -78,7 +103,7 @@ export class StoreMembers<Attachment, Out> {
     const withIds = state instanceof JoinState && state.options.withIds;
     return {
       ...{ group: group.name, since, isReset: state?.isReset === true, withIds },
-      present: present === undefined ? undefined : { key: present.key, info: utf8(present.payload) },
+      present,
       attachment: this.#toJson(attachment, group.name, member.channel),
     };
   }
@@ -105,8 +130,7 @@ export class StoreMembers<Attachment, Out> {
     const member = new Member(group, channel, state);
     member.attachment = attachment;
     this.#add(group, member);
-    if (present !== undefined)
-      presence.enterMoved(name, member, { key: present.key, payload: utf8Bytes(present.info) });
+    if (present !== undefined) presence.enterMoved(name, member, present);
     group.catchUp(member, state, since);
   }
 

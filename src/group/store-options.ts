@@ -16,11 +16,25 @@ import {
 import type { HeadersInput } from "../channel/headers.ts";
 import { implementationOf } from "../channel/public-channel.ts";
 import { checkHeadersOption } from "../request/channel-options.ts";
-import type { ChannelStoreOptions, JoinOptions, PublishOptions, StoreHistoryLimits } from "./channel-store.ts";
+import type {
+  ChannelStoreOptions,
+  DisconnectOptions,
+  JoinOptions,
+  MoveOptions,
+  PresenceHandlers,
+  PublishOptions,
+  StoreHistoryLimits,
+} from "./channel-store.ts";
+import { areFields } from "./control.ts";
+import { isOwnGroup } from "./own-groups.ts";
 
 const MAX_NAME_BYTES = 1024;
+/** Longest `where`, as JSON. */
+const MAX_WHERE_BYTES = 4096;
+/** Most groups of one `publish`. */
+const MAX_GROUPS = 100;
 
-const BACKPLANE: Readonly<Record<keyof Backplane, true>> = {
+const BACKPLANE: Readonly<Record<Exclude<keyof Backplane, "release">, true>> = {
   publish: true,
   subscribe: true,
   unsubscribe: true,
@@ -59,6 +73,7 @@ export function toHistoryLimits(given: Partial<StoreHistoryLimits> = {}): StoreH
 export const STORE_OPTIONS: Readonly<Record<keyof ChannelStoreOptions, ValueCheck>> = {
   history: (name, value) => checkOptions(name, value, HISTORY, `${name}.`),
   backplane: checkMethods("a backplane: see redisBackplane, natsBackplane and MemoryBackplane", Object.keys(BACKPLANE)),
+  counts: checkBoolean,
   codec: checkMethods("a codec, with encode and decode: see jsonMessages", ["encode"]),
   onJoin: checkFunction,
   onLeave: checkFunction,
@@ -80,6 +95,28 @@ export const JOIN_OPTIONS: Readonly<Record<keyof JoinOptions, ValueCheck>> = {
 };
 
 export const PUBLISH_OPTIONS: Readonly<Record<keyof PublishOptions, ValueCheck>> = { except: checkMember };
+
+function checkWhere(name: string, value: unknown): void {
+  if (!areFields(value))
+    throw badValue(name, value, "an object whose values are texts, finite numbers, booleans or null");
+  if (utf8Length(JSON.stringify(value)) <= MAX_WHERE_BYTES) return;
+  throw badOption(`${name} has more than ${MAX_WHERE_BYTES} bytes as JSON; it must have at most as many`);
+}
+
+export const DISCONNECT_OPTIONS: Readonly<Record<keyof DisconnectOptions, ValueCheck>> = {
+  // `checkClose` knows what they may be.
+  code: () => {},
+  reason: () => {},
+  where: checkWhere,
+};
+
+export const MOVE_OPTIONS: Readonly<Record<keyof MoveOptions, ValueCheck>> = { keep: checkBoolean, where: checkWhere };
+
+export const PRESENCE_HANDLERS: Readonly<Record<keyof PresenceHandlers, ValueCheck>> = {
+  enter: checkFunction,
+  change: checkFunction,
+  leave: checkFunction,
+};
 
 /** The options of `pollGroup`. */
 export interface PollOptions {
@@ -110,9 +147,19 @@ export function checkMember(name: string, channel: unknown): void {
   if (implementationOf(channel) === undefined) checkChannel(name, channel);
 }
 
+/** Checks the groups of one `publish`. */
+export function checkGroupNames(names: readonly unknown[]): asserts names is readonly string[] {
+  if (names.length === 0 || names.length > MAX_GROUPS) {
+    throw badOption(`publish got ${names.length} groups; give it 1 to ${MAX_GROUPS}`);
+  }
+  for (const name of names) checkGroupName(name);
+  if (new Set(names).size < names.length) throw badOption("publish got a group twice; name each group once");
+}
+
 export function checkGroupName(name: unknown): asserts name is string {
   checkString("the name of a group", name);
   const text = name as string;
+  if (isOwnGroup(text)) throw badOption("the name of a group begins like those that stores use among themselves");
   if (text.length * 3 > MAX_NAME_BYTES && utf8Length(text) > MAX_NAME_BYTES) {
     throw badOption(`the name of a group has more than ${MAX_NAME_BYTES} bytes; it must have at most as many`);
   }

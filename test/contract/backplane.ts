@@ -434,6 +434,28 @@ export function backplaneContract(
       assert.deepEqual(await seen("h"), [["ann of h=3"]]);
     });
 
+    it("goes on listing a member that was released, until another process has entered it and it leaves there", async (t) => {
+      const [, a, b, c] = await cluster(t, 3);
+      if (a!.release === undefined) return t.skip("it has no release: such a member leaves and comes back");
+      const seen = async (): Promise<string[]> =>
+        (await c!.present("g")).map((member) => `${member.key}=${textOf(member)}`);
+      for (const key of ["ann", "bob"]) await a!.enter("g", { key, payload: bytes("1") });
+      await a!.enter("other", { key: "carl", payload: bytes("") });
+      assert.equal(a!.release("g", "nobody"), undefined);
+      assert.equal(a!.release("nothing", "ann"), undefined);
+      const from = a!.release("g", "ann");
+      assert.equal(typeof from, "string");
+      assert.deepEqual((await seen()).toSorted(), ["ann=1", "bob=1"]);
+      await a!.close();
+      assert.deepEqual(await seen(), ["ann=1"]);
+      assert.deepEqual(await c!.present("other"), []);
+      await b!.enter("g", { key: "ann", payload: bytes("2") }, from);
+      await b!.enter("g", { key: "ann", payload: bytes("2") }, from);
+      assert.deepEqual(await seen(), ["ann=2"]);
+      await b!.leave("g", "ann");
+      assert.deepEqual(await seen(), []);
+    });
+
     it("takes any text for a member's key", async (t) => {
       const [, a, b] = await cluster(t, 2);
       for (const [i, key] of NAMES.entries()) await a!.enter("g", { key, payload: bytes(String(i)) });

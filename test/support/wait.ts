@@ -54,3 +54,12 @@ export async function settled(value: () => unknown, turns = 15): Promise<void> {
     last = now;
   }
 }
+
+/** Resolves when the promise of `isTrue` is true. */
+export async function untilAsync(isTrue: () => Promise<boolean>, what: string): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS;
+  while (!(await isTrue())) {
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

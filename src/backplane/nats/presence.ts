@@ -23,10 +23,10 @@ export class NatsPresence extends BrokerPresence {
     this.#streams = streams;
   }
 
-  override async enter(group: string, member: BackplaneMember): Promise<void> {
+  override async enter(group: string, member: BackplaneMember, from?: string): Promise<void> {
     // Other processes must know this process before they see its members.
     if (this.#aliveAt === undefined) await this.announce();
-    await super.enter(group, member);
+    await super.enter(group, member, from);
   }
 
   async present(group: string): Promise<readonly BackplaneMember[]> {
@@ -68,8 +68,16 @@ export class NatsPresence extends BrokerPresence {
     if (this.#aliveAt === undefined) return;
     const { name } = this.#streams;
     const { processId } = this.options;
-    const groups = [...this.own.keys()].map((group) => this.#purge(`${name}.m.${nameToken(group)}.${processId}.*`));
-    const alive = this.#link.api(`STREAM.PURGE.${name}-alive`, { filter: `${name}.a.${processId}` });
+    const released = new Set(this.released.slice().map(({ group }) => group));
+    const groups = [...this.own].map(([group, members]) =>
+      released.has(group)
+        ? Promise.allSettled([...members.keys()].map((key) => this.remove(group, key, processId)))
+        : this.#purge(`${name}.m.${nameToken(group)}.${processId}.*`),
+    );
+    const alive =
+      this.released.length > 0
+        ? this.#live()
+        : this.#link.api(`STREAM.PURGE.${name}-alive`, { filter: `${name}.a.${processId}` });
     await Promise.allSettled([...groups, alive]);
   }
 
@@ -77,8 +85,8 @@ export class NatsPresence extends BrokerPresence {
     await this.#streams.publisher.publish(this.#subject(group, member.key), encodeMember(member));
   }
 
-  protected remove(group: string, key: string): Promise<void> {
-    return this.#purge(this.#subject(group, key));
+  protected remove(group: string, key: string, process: string): Promise<void> {
+    return this.#purge(this.#subject(group, key, process));
   }
 
   protected async renew(): Promise<void> {
@@ -109,8 +117,8 @@ export class NatsPresence extends BrokerPresence {
     await this.#streams.using(() => this.#link.api(`STREAM.PURGE.${this.#streams.name}-members`, { filter }));
   }
 
-  #subject(group: string, key: string): string {
-    return `${this.#streams.name}.m.${nameToken(group)}.${this.options.processId}.${nameToken(key)}`;
+  #subject(group: string, key: string, process: string = this.options.processId): string {
+    return `${this.#streams.name}.m.${nameToken(group)}.${process}.${nameToken(key)}`;
   }
 }
 

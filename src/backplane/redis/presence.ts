@@ -63,10 +63,12 @@ export class RedisPresence extends BrokerPresence {
   /** Removes this process for the others, if the server can be reached. */
   async close(): Promise<void> {
     this.stop();
+    const { processId } = this.options;
     const leaving = [...this.own].flatMap(([group, members]) =>
-      [...members.keys()].map((key) => this.remove(group, key)),
+      [...members.keys()].map((key) => this.remove(group, key, processId)),
     );
-    await Promise.allSettled([...leaving, this.#link.send(["DEL", this.#processKey])]);
+    const isOver = this.released.length > 0 ? ["PEXPIRE", this.#processKey, this.#aliveMs] : ["DEL", this.#processKey];
+    await Promise.allSettled([...leaving, this.#link.send(isOver)]);
   }
 
   protected async write(group: string, { key, payload }: BackplaneMember): Promise<void> {
@@ -77,8 +79,8 @@ export class RedisPresence extends BrokerPresence {
     ]);
   }
 
-  protected async remove(group: string, key: string): Promise<void> {
-    await this.#link.send(["HDEL", this.#keys.members(group), this.#field(key)]);
+  protected async remove(group: string, key: string, process: string): Promise<void> {
+    await this.#link.send(["HDEL", this.#keys.members(group), this.#field(key, process)]);
   }
 
   protected async renew(): Promise<void> {
@@ -93,8 +95,8 @@ export class RedisPresence extends BrokerPresence {
   }
 
   /** Fields carry the id of the process: removing those of a dead process never removes those of a living one. */
-  #field(key: string): RedisArgument {
-    return Buffer.concat([Buffer.from(this.options.processId, "latin1"), encodeKey(key)]);
+  #field(key: string, process: string = this.options.processId): RedisArgument {
+    return Buffer.concat([Buffer.from(process, "latin1"), encodeKey(key)]);
   }
 }
 

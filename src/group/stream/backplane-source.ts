@@ -5,17 +5,24 @@ import { randomBytes } from "node:crypto";
 import type { Backplane, BackplaneEntry, BackplaneMember } from "../../backplane/backplane.ts";
 import { GuardedBackplane } from "../../backplane/guarded.ts";
 import { orUnavailable } from "../../backplane/unavailable.ts";
+import { utf8 } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
 import { within } from "../../base/within.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
+import { type Control, ControlEntry, isControl } from "../control.ts";
 import type { HistoryBudget } from "../history-budget.ts";
 import type { LogLimits } from "../log.ts";
 import { GroupEntry, type GroupMessage } from "../message.ts";
+import { watchedGroup } from "../own-groups.ts";
+import type { PresenceView } from "../presence-view.ts";
 import { BackplaneStream, type BackplaneStreamOwner } from "./backplane-stream.ts";
+import { Counts } from "./counts.ts";
 import { decodeEnvelope, encodeEnvelope, ORIGIN_BYTES } from "./envelope.ts";
 import { PresenceKeeper } from "./presence.ts";
+import { PresenceEvents } from "./presence-events.ts";
+import { PresenceWatch } from "./presence-watch.ts";
 import { Retries } from "./retries.ts";
-import type { GroupStream, Replay, SourceOwner, StreamListener, StreamSource } from "./source.ts";
+import type { GroupStream, PublishTo, Replay, SourceOwner, StreamListener, StreamSource } from "./source.ts";
 
 /** Entries of this store whose `except` is remembered until they come back; the oldest are forgotten first. */
 const MAX_EXCEPTIONS = 10_000;
@@ -25,10 +32,12 @@ const CLOSE_MS = 10_000;
 
 export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   readonly keepsHistory = false;
+  readonly isShared = true;
   readonly backplane: GuardedBackplane;
   readonly limits: LogLimits;
   readonly budget: HistoryBudget;
   readonly retries: Retries;
+  readonly counts: Counts | undefined;
   readonly #owner: SourceOwner;
   readonly #presence: PresenceKeeper;
   /** Subscriptions that are being ended. A group has one subscription at a time, so the next one waits for them. */
@@ -45,7 +54,14 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
     this.budget = owner.budget;
     this.retries = new Retries(owner.clock);
     this.#owner = owner;
-    this.#presence = new PresenceKeeper(this.backplane, this.retries, owner.report);
+    const { clock, hasCounts, report } = owner;
+    const events = new PresenceEvents(this.backplane, clock, this.limits);
+    this.#presence = new PresenceKeeper(this.backplane, this.retries, {
+      report,
+      entered: (group, { key, payload }) => events.add(group, [key, utf8(payload)]),
+      left: (group, key) => events.add(group, [key]),
+    });
+    this.counts = hasCounts ? new Counts(this.backplane, clock, report) : undefined;
   }
 
   open(group: string, listener: StreamListener): GroupStream {
@@ -58,11 +74,16 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
 
   /** Returns the call that publishes a message. Messages are numbered in the order of the calls of this method. */
   preparePublish(group: string, message: GroupMessage, except: AnyChannel | undefined): () => Promise<string> {
-    this.#number = (this.#number + 1) >>> 0;
-    if (except !== undefined) this.#remember(this.#number, except);
-    const payload = encodeEnvelope({ origin: this.#origin, number: this.#number, message });
-    const { size, ttlMs } = this.limits;
-    return () => orUnavailable(() => this.backplane.publish(group, payload, { size, ttlMs }));
+    const payload = this.#encode(message, except, false);
+    return () => this.#send(group, payload);
+  }
+
+  share(message: GroupMessage, except: AnyChannel | undefined): PublishTo {
+    return this.#publisher(message, except);
+  }
+
+  control(control: Control): PublishTo {
+    return this.#publisher(control, undefined);
   }
 
   history(group: string, since: string): Promise<Replay> {
@@ -72,16 +93,20 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   async readHistory(group: string, since: string): Promise<Replay> {
     const isKnown = since === "" || this.backplane.isId(since, group);
     const { entries, reset } = await this.backplane.history(group, isKnown && since !== "" ? since : undefined);
-    const found = entries.flatMap((entry) => this.toEntry(group, entry) ?? []);
+    // Who joins with an id was no member when a control had its turn.
+    const found = entries.flatMap((entry) => {
+      const each = this.toEntry(group, entry);
+      return each instanceof GroupEntry ? [each] : [];
+    });
     return { entries: found, reset: reset || !isKnown, position: entries.at(-1)?.id };
   }
 
-  enter(group: string, member: BackplaneMember): void {
-    this.#presence.enter(group, member);
+  enter(group: string, member: BackplaneMember, from?: string): void {
+    this.#presence.enter(group, member, from);
   }
 
-  release(_group: string, key: string): void {
-    this.#presence.release(key);
+  release(group: string, key: string): string | undefined {
+    return this.#presence.release(group, key);
   }
 
   leave(group: string, key: string): void {
@@ -92,8 +117,19 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
     return orUnavailable(() => this.backplane.present(group));
   }
 
+  watchPresence(view: PresenceView): () => void {
+    const name = watchedGroup(view.group);
+    const options = {
+      ...{ backplane: this.backplane, retries: this.retries, clock: this.#owner.clock, key: this.#origin },
+      report: this.#owner.report,
+    };
+    const watch = new PresenceWatch(view, options, this.#ending.get(name));
+    return () => this.streamEnded(name, watch.end());
+  }
+
   async close(): Promise<void> {
     this.retries.close();
+    this.counts?.close();
     // A backplane that does not answer must not hold up the caller for ever.
     const { clock } = this.#owner;
     await within(clock, CLOSE_MS, Promise.all([this.#presence.close(), ...this.#ending.values()]));
@@ -115,15 +151,36 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
     this.#owner.report(error, group);
   }
 
-  toEntry(group: string, { id, payload }: BackplaneEntry): GroupEntry | undefined {
+  toEntry(group: string, { id, payload }: BackplaneEntry): GroupEntry | ControlEntry | undefined {
     const envelope = decodeEnvelope(payload);
     if (envelope === undefined) {
       this.report(new ChannelError("BAD_DATA", `entry ${id} of the backplane is not a message`), group);
       return undefined;
     }
-    const isOwn = envelope.origin === this.#origin;
-    const except = isOwn ? this.#exceptions.get(envelope.number)?.deref() : undefined;
-    return new GroupEntry(id, envelope.message, this.#owner.clock.now(), except);
+    const { origin, number, message, isShared } = envelope;
+    if (isControl(message)) return new ControlEntry(id, message);
+    const except = origin === this.#origin ? this.#exceptions.get(number)?.deref() : undefined;
+    const publication = isShared ? this.#owner.publications.open(`${origin} ${number}`) : undefined;
+    return new GroupEntry(id, message, this.#owner.clock.now(), except, publication);
+  }
+
+  #encode(message: GroupMessage | Control, except: AnyChannel | undefined, isShared: boolean): Uint8Array {
+    this.#number = (this.#number + 1) >>> 0;
+    if (except !== undefined) this.#remember(this.#number, except);
+    return encodeEnvelope({ origin: this.#origin, number: this.#number, message, isShared });
+  }
+
+  #send(group: string, payload: Uint8Array): Promise<string> {
+    const { size, ttlMs } = this.limits;
+    return orUnavailable(() => this.backplane.publish(group, payload, { size, ttlMs }));
+  }
+
+  #publisher(message: GroupMessage | Control, except: AnyChannel | undefined): PublishTo {
+    const payload = this.#encode(message, except, !isControl(message));
+    return (group, stream) => {
+      const send = (): Promise<string> => this.#send(group, payload);
+      return stream instanceof BackplaneStream ? stream.afterSubscribing(send) : send();
+    };
   }
 
   #remember(number: number, except: AnyChannel): void {

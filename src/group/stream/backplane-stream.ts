@@ -4,9 +4,10 @@
 import type { BackplaneEntry } from "../../backplane/backplane.ts";
 import type { GuardedBackplane } from "../../backplane/guarded.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
+import type { ControlEntry } from "../control.ts";
 import type { HistoryBudget } from "../history-budget.ts";
 import { GroupLog, type LogLimits } from "../log.ts";
-import { type GroupEntry, type GroupMessage, NO_ENTRIES } from "../message.ts";
+import { GroupEntry, type GroupMessage, NO_ENTRIES } from "../message.ts";
 import type { Retries } from "./retries.ts";
 import type { GroupStream, Replay, StreamListener } from "./source.ts";
 import { Subscription, type SubscriptionOwner } from "./subscription.ts";
@@ -30,7 +31,7 @@ export interface BackplaneStreamOwner {
   /** Asks the backplane for the entries after `since`; an empty string: for all that are kept. */
   readHistory(group: string, since: string): Promise<Replay>;
   /** Returns undefined for an entry that no store has written. */
-  toEntry(group: string, entry: BackplaneEntry): GroupEntry | undefined;
+  toEntry(group: string, entry: BackplaneEntry): GroupEntry | ControlEntry | undefined;
   report(error: unknown, group: string): void;
   /** The stream has ended; its subscription has when the promise resolves. */
   streamEnded(group: string, unsubscribed: Promise<void>): void;
@@ -61,6 +62,11 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
   /** Members that were added before must receive the message, so the subscription has to precede it in the backplane. */
   publish(message: GroupMessage, except: AnyChannel | undefined): Promise<string> {
     return this.#subscription.whenTried(this.#owner.preparePublish(this.#group, message, except));
+  }
+
+  /** Runs a call that publishes, for the same reason when the subscription was tried. */
+  afterSubscribing(send: () => Promise<string>): Promise<string> {
+    return this.#subscription.whenTried(send);
   }
 
   compareIds(a: string, b: string): number {
@@ -108,12 +114,13 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
     // A backplane that has reconnected may repeat some entries.
     if (log.has(entry.id)) return;
     const found = this.#owner.toEntry(this.#group, entry);
-    if (found === undefined) {
-      log.skip(entry.id);
+    if (found instanceof GroupEntry) {
+      log.append(found);
+      this.#listener.accept(found);
       return;
     }
-    log.append(found);
-    this.#listener.accept(found);
+    log.skip(entry.id);
+    if (found !== undefined) this.#listener.control(found);
   }
 
   gap(): void {

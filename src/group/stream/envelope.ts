@@ -3,11 +3,14 @@
 //     version (1)  kind and flags (1)  origin (8)  number (4, big-endian)
 //     [event: length (2) UTF-8]  [type: length (2) UTF-8]  data
 //
+// The data of a control is JSON. A message that was published to several groups has the same bytes in each of them.
+//
 // Other programs may write to the broker, too. Bytes that do not have exactly this form are reported as BAD_DATA and skipped.
 
 import { concat, utf8, utf8Bytes } from "../../base/bytes.ts";
 import { isFieldValue } from "../../codec/http1-syntax.ts";
 import { Utf8Validator } from "../../codec/utf8.ts";
+import { type Control, decodeControl, encodeControl, isControl } from "../control.ts";
 import { type GroupMessage, groupMessage, isEventType, isJsonText, unusualType } from "../message.ts";
 
 export interface Envelope {
@@ -15,44 +18,68 @@ export interface Envelope {
   readonly origin: string;
   /** Number of the message among those of its store, modulo 2^32. */
   readonly number: number;
-  readonly message: GroupMessage;
+  readonly message: GroupMessage | Control;
+  /** True if the message was published to several groups at once. */
+  readonly isShared: boolean;
 }
 
 export const ORIGIN_BYTES = 8;
 
 const VERSION = 1;
 const KINDS = ["text", "bytes", "json"] as const;
+const CONTROL_KIND = KINDS.length;
 const KIND_MASK = 0x0f;
 const HAS_EVENT = 0x10;
 const HAS_TYPE = 0x20;
+const IS_SHARED = 0x40;
 const HEAD_BYTES = 2 + ORIGIN_BYTES + 4;
 
-export function encodeEnvelope({ origin, number, message }: Envelope): Uint8Array {
+export function encodeEnvelope({ origin, number, message, isShared }: Envelope): Uint8Array {
+  if (isControl(message)) return concat([headOf(origin, number, CONTROL_KIND), utf8Bytes(encodeControl(message))]);
   const { kind, body } = message;
   const event = message.event?.event;
   const contentType = unusualType(message);
-  const head = new Uint8Array(HEAD_BYTES);
-  head[0] = VERSION;
-  head[1] = KINDS.indexOf(kind) | (event === undefined ? 0 : HAS_EVENT) | (contentType === undefined ? 0 : HAS_TYPE);
-  for (let i = 0; i < ORIGIN_BYTES; i++) head[2 + i] = Number.parseInt(origin.slice(2 * i, 2 * i + 2), 16);
-  for (let i = 0; i < 4; i++) head[2 + ORIGIN_BYTES + i] = number >>> (24 - 8 * i);
+  const head = headOf(
+    origin,
+    number,
+    KINDS.indexOf(kind) |
+      (event === undefined ? 0 : HAS_EVENT) |
+      (contentType === undefined ? 0 : HAS_TYPE) |
+      (isShared ? IS_SHARED : 0),
+  );
   const parts: Uint8Array[] = [head];
   for (const text of [event, contentType]) if (text !== undefined) parts.push(...withLength(utf8Bytes(text)));
   parts.push(typeof body === "string" ? utf8Bytes(body) : body);
   return concat(parts);
 }
 
+function headOf(origin: string, number: number, flags: number): Uint8Array {
+  const head = new Uint8Array(HEAD_BYTES);
+  head[0] = VERSION;
+  head[1] = flags;
+  for (let i = 0; i < ORIGIN_BYTES; i++) head[2 + i] = Number.parseInt(origin.slice(2 * i, 2 * i + 2), 16);
+  for (let i = 0; i < 4; i++) head[2 + ORIGIN_BYTES + i] = number >>> (24 - 8 * i);
+  return head;
+}
+
 /** Returns undefined for bytes that are malformed, of an unknown version, or could not be sent to a member. */
 export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
   if (bytes.length < HEAD_BYTES || bytes[0] !== VERSION) return undefined;
   const flags = bytes[1]!;
+  const isShared = (flags & IS_SHARED) !== 0;
   const kind = KINDS[flags & KIND_MASK];
-  if (kind === undefined || (flags & ~(KIND_MASK | HAS_EVENT | HAS_TYPE)) !== 0) return undefined;
+  if (kind === undefined && flags !== CONTROL_KIND) return undefined;
+  if ((flags & ~(KIND_MASK | HAS_EVENT | HAS_TYPE | IS_SHARED)) !== 0) return undefined;
   let origin = "";
   for (let i = 2; i < 2 + ORIGIN_BYTES; i++) origin += bytes[i]!.toString(16).padStart(2, "0");
   let number = 0;
   for (let i = 2 + ORIGIN_BYTES; i < HEAD_BYTES; i++) number = number * 256 + bytes[i]!;
 
+  if (kind === undefined) {
+    const text = validText(bytes.subarray(HEAD_BYTES));
+    const control = text === undefined ? undefined : decodeControl(text);
+    return control === undefined ? undefined : { origin, number, message: control, isShared };
+  }
   let at = HEAD_BYTES;
   const texts: string[] = [];
   for (const flag of [HAS_EVENT, HAS_TYPE]) {
@@ -75,7 +102,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
   // A copy: the backplane may reuse its bytes, or have cut them out of a much larger buffer.
   const body = kind === "bytes" ? new Uint8Array(rest) : validText(rest);
   if (body === undefined || (kind === "json" && !isJsonText(body as string))) return undefined;
-  return { origin, number, message: groupMessage(kind, body, { event, contentType }) };
+  return { origin, number, message: groupMessage(kind, body, { event, contentType }), isShared };
 }
 
 function withLength(bytes: Uint8Array): [Uint8Array, Uint8Array] {

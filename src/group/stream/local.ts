@@ -2,10 +2,14 @@
 
 import { randomBytes } from "node:crypto";
 import type { BackplaneMember } from "../../backplane/backplane.ts";
+import { utf8 } from "../../base/bytes.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
+import { type Control, ControlEntry } from "../control.ts";
 import { GroupLog } from "../log.ts";
 import { GroupEntry, type GroupMessage, NO_ENTRIES } from "../message.ts";
-import type { GroupStream, Replay, SourceOwner, StreamListener, StreamSource } from "./source.ts";
+import type { PresenceView } from "../presence-view.ts";
+import type { Publication } from "../publications.ts";
+import type { GroupStream, PublishTo, Replay, SourceOwner, StreamListener, StreamSource } from "./source.ts";
 
 export class LocalSource implements StreamSource {
   readonly owner: SourceOwner;
@@ -14,6 +18,13 @@ export class LocalSource implements StreamSource {
   readonly #present = new Map<string, Map<string, BackplaneMember>>();
   /** Number of the newest entry that may have been dropped together with its group. */
   #forgotten = 0;
+  /** Views of the groups whose presence is watched. */
+  readonly #views = new Map<string, PresenceView>();
+  /** This process has all members. */
+  readonly counts = undefined;
+  readonly isShared = false;
+  /** Number of messages that were published to several groups. */
+  #shared = 0;
 
   constructor(owner: SourceOwner) {
     this.owner = owner;
@@ -26,9 +37,19 @@ export class LocalSource implements StreamSource {
   }
 
   /** Only gives the message an id: the group has no members, and no history is kept. */
-  publish(): Promise<string> {
+  publish(_group: string): Promise<string> {
     this.#forgotten = this.ids.newest += 1;
     return Promise.resolve(this.ids.latest);
+  }
+
+  share(message: GroupMessage, except: AnyChannel | undefined): PublishTo {
+    const publication = this.owner.publications.open(`local ${(this.#shared += 1)}`);
+    return (group, stream) =>
+      stream instanceof LocalStream ? stream.append(message, except, publication) : this.publish(group);
+  }
+
+  control(control: Control): PublishTo {
+    return (group, stream) => (stream instanceof LocalStream ? stream.control(control) : this.publish(group));
   }
 
   history(group: string, since: string): Promise<Replay> {
@@ -42,9 +63,10 @@ export class LocalSource implements StreamSource {
     let members = this.#present.get(group);
     if (members === undefined) this.#present.set(group, (members = new Map()));
     members.set(member.key, member);
+    this.#views.get(group)?.entered(member.key, utf8(member.payload));
   }
 
-  release(group: string, key: string): void {
+  release(group: string, key: string): undefined {
     this.leave(group, key);
   }
 
@@ -52,6 +74,14 @@ export class LocalSource implements StreamSource {
     const members = this.#present.get(group);
     members?.delete(key);
     if (members?.size === 0) this.#present.delete(group);
+    this.#views.get(group)?.left(key);
+  }
+
+  watchPresence(view: PresenceView): () => void {
+    const { group } = view;
+    this.#views.set(group, view);
+    for (const { key, payload } of this.#present.get(group)?.values() ?? []) view.entered(key, utf8(payload));
+    return () => this.#views.delete(group);
   }
 
   present(group: string): Promise<readonly BackplaneMember[]> {
@@ -89,11 +119,24 @@ class LocalStream implements GroupStream {
   }
 
   publish(message: GroupMessage, except: AnyChannel | undefined): Promise<string> {
+    return this.append(message, except, undefined);
+  }
+
+  append(message: GroupMessage, except: AnyChannel | undefined, publication?: Publication): Promise<string> {
     const { ids, owner } = this.#source;
     ids.newest += 1;
-    const entry = new GroupEntry(ids.latest, message, owner.clock.now(), except);
+    const entry = new GroupEntry(ids.latest, message, owner.clock.now(), except, publication);
     this.#log.append(entry);
     this.#listener.accept(entry);
+    return Promise.resolve(entry.id);
+  }
+
+  control(control: Control): Promise<string> {
+    const { ids } = this.#source;
+    ids.newest += 1;
+    const entry = new ControlEntry(ids.latest, control);
+    this.#log.skip(entry.id);
+    this.#listener.control(entry);
     return Promise.resolve(entry.id);
   }
 

@@ -1,14 +1,25 @@
 // Keeps the members of this process listed at the backplane: one call at a time for each member, repeated until it succeeds or
 // the member has left.
 
-import type { Backplane, BackplaneMember } from "../../backplane/backplane.ts";
+import type { BackplaneMember } from "../../backplane/backplane.ts";
+import type { GuardedBackplane } from "../../backplane/guarded.ts";
 import type { Retries } from "./retries.ts";
 
-type Leavable = Pick<Backplane, "enter" | "leave">;
+type Leavable = Pick<GuardedBackplane, "enter" | "leave" | "release">;
+
+export interface PresenceKeeperOptions {
+  report(error: unknown, group: string): void;
+  /** The backplane has a member. */
+  entered(group: string, member: BackplaneMember): void;
+  /** The backplane has it no longer. */
+  left(group: string, key: string): void;
+}
 
 interface ListedMember {
   readonly group: string;
   member: BackplaneMember;
+  /** Text of the process from which it has moved; undefined for most members. */
+  from: string | undefined;
   /** The last call for this member. The next one follows it. */
   done: Promise<void>;
   hasLeft: boolean;
@@ -17,17 +28,18 @@ interface ListedMember {
 export class PresenceKeeper {
   readonly #backplane: Leavable;
   readonly #retries: Retries;
-  readonly #report: (error: unknown, group: string) => void;
+  readonly #options: PresenceKeeperOptions;
   readonly #byKey = new Map<string, ListedMember>();
 
-  constructor(backplane: Leavable, retries: Retries, report: (error: unknown, group: string) => void) {
+  constructor(backplane: Leavable, retries: Retries, options: PresenceKeeperOptions) {
     this.#backplane = backplane;
     this.#retries = retries;
-    this.#report = report;
+    this.#options = options;
   }
 
-  enter(group: string, member: BackplaneMember): void {
-    const listed = this.#byKey.get(member.key) ?? { group, member, done: Promise.resolve(), hasLeft: false };
+  /** `from`: the result of `release` in the process from which it has moved. */
+  enter(group: string, member: BackplaneMember, from?: string): void {
+    const listed = this.#byKey.get(member.key) ?? { group, member, from, done: Promise.resolve(), hasLeft: false };
     listed.member = member;
     this.#byKey.set(member.key, listed);
     listed.done = listed.done.then(() => this.#enter(listed));
@@ -40,14 +52,17 @@ export class PresenceKeeper {
     listed.hasLeft = true;
     listed.done = listed.done
       .then(() => this.#backplane.leave(group, key))
-      .catch((error) => this.#report(error, group));
+      .then(() => this.#options.left(group, key))
+      .catch((error) => this.#options.report(error, group));
   }
 
-  /** The member goes on in another process, which enters it again. */
-  release(key: string): void {
-    const presence = this.#byKey.get(key);
+  /** The member goes on in another process, which enters it again. Returns a text for that process, if it needs one. */
+  release(group: string, key: string): string | undefined {
+    const listed = this.#byKey.get(key);
+    if (listed === undefined) return undefined;
     this.#byKey.delete(key);
-    if (presence !== undefined) presence.hasLeft = true;
+    listed.hasLeft = true;
+    return this.#backplane.release(group, key);
   }
 
   /** Makes all members leave. */
@@ -60,9 +75,13 @@ export class PresenceKeeper {
   async #enter(listed: ListedMember): Promise<void> {
     for (let attempt = 0; !listed.hasLeft && !this.#retries.isClosed; attempt++) {
       try {
-        return await this.#backplane.enter(listed.group, listed.member);
+        const { group, member, from } = listed;
+        await this.#backplane.enter(group, member, from);
+        listed.from = undefined;
+        this.#options.entered(group, member);
+        return;
       } catch (error) {
-        this.#report(error, listed.group);
+        this.#options.report(error, listed.group);
         await this.#retries.pause(attempt).over;
       }
     }

@@ -6,8 +6,13 @@ import type { BackplaneMember } from "../../backplane/backplane.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
 import type { StoreHistoryLimits } from "../channel-store.ts";
+import type { Control, ControlEntry } from "../control.ts";
 import type { HistoryBudget } from "../history-budget.ts";
 import type { GroupEntry, GroupMessage } from "../message.ts";
+import type { PresenceView } from "../presence-view.ts";
+import type { Publications } from "../publications.ts";
+
+import type { Counts } from "./counts.ts";
 
 /** Entries after an id. */
 export interface Replay {
@@ -22,12 +27,17 @@ export interface Replay {
 export interface StreamListener {
   /** The next entry. The stream's log has it already. */
   accept(entry: GroupEntry): void;
+  /** A control has its turn. */
+  control(entry: ControlEntry): void;
   /**
    * Entries were lost: between those that this process received, or before the first of them. In the second case a member that
    * is catching up gets them from the history.
    */
   gap(where: "between" | "before"): void;
 }
+
+/** Publishes one message to one group of several, or a control. `stream`: that of the group, if it is open here. */
+export type PublishTo = (group: string, stream: GroupStream | undefined) => Promise<string>;
 
 /** The stream of one group, with the log of its recent entries. It alone writes to the log. */
 export interface GroupStream {
@@ -59,16 +69,26 @@ export interface GroupStream {
 export interface StreamSource {
   /** True if a message to a group without members here is kept here: its stream is opened for it. */
   readonly keepsHistory: boolean;
+  /** True if other processes may have members of the same groups. */
+  readonly isShared: boolean;
   open(group: string, listener: StreamListener): GroupStream;
   /** Like GroupStream.publish, for a group that has no stream here. */
   publish(group: string, message: GroupMessage): Promise<string>;
+  /** Prepares a message for several groups. Each call of the result publishes it to one of them. */
+  share(message: GroupMessage, except: AnyChannel | undefined): PublishTo;
+  /** Prepares a control. */
+  control(control: Control): PublishTo;
   /** Like GroupStream.replay, for a group that may have no stream here. Rejects with BACKPLANE_UNAVAILABLE. */
   history(group: string, since: string): Promise<Replay>;
-  /** Lists a member as present until `leave`. */
-  enter(group: string, member: BackplaneMember): void;
+  /** Lists a member as present until `leave`. `from`: the result of `release` in the process from which it has moved. */
+  enter(group: string, member: BackplaneMember, from?: string): void;
   leave(group: string, key: string): void;
   /** Keeps a member listed that goes on in another process: this process does not list it any more itself. */
-  release(group: string, key: string): void;
+  release(group: string, key: string): string | undefined;
+  /** Shows the members that are present, and each change, until the result is called. */
+  watchPresence(view: PresenceView): () => void;
+  /** The numbers of members in all processes; undefined where they are not counted. */
+  readonly counts: Pick<Counts, "changed" | "count"> | undefined;
   present(group: string): Promise<readonly BackplaneMember[]>;
   close(): Promise<void>;
 }
@@ -77,6 +97,9 @@ export interface StreamSource {
 export interface SourceOwner {
   readonly clock: Clock;
   readonly history: StoreHistoryLimits;
+  /** True if the members of all processes are counted. */
+  readonly hasCounts: boolean;
+  readonly publications: Publications;
   /** Shared by the logs of all groups. */
   readonly budget: HistoryBudget;
   /** Called when a group's history was dropped to make room for others: without members the group is not needed. */

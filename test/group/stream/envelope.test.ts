@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { type Control, isControl } from "../../../src/group/control.ts";
 import { groupMessage } from "../../../src/group/message.ts";
 import { decodeEnvelope, type Envelope, encodeEnvelope } from "../../../src/group/stream/envelope.ts";
 import { hex } from "../../support/hex.ts";
@@ -16,6 +17,7 @@ describe("the envelope", () => {
       origin: ORIGIN,
       number: 7,
       message: groupMessage("text", "hé", { event: "tick", contentType: "a/b" }),
+      isShared: false,
     };
     const bytes = encodeEnvelope(envelope);
     assert.deepEqual(Buffer.from(bytes), Buffer.from(hex(`01 30 ${HEAD} 0004 7469636b 0003 612f62 68c3a9`)));
@@ -51,20 +53,51 @@ describe("the envelope", () => {
     fc.assert(
       fc.property(fc.nat(0xffffffff), message, (number, value) => {
         const sent = groupMessage(value.kind, value.data, value);
-        const { message: back, ...rest } = decodeEnvelope(encodeEnvelope({ origin: ORIGIN, number, message: sent }))!;
-        assert.deepEqual(rest, { origin: ORIGIN, number });
+        const isShared = number % 2 === 1;
+        const envelope = { origin: ORIGIN, number, message: sent, isShared };
+        const { message: back, ...rest } = decodeEnvelope(encodeEnvelope(envelope))!;
+        assert.deepEqual(rest, { origin: ORIGIN, number, isShared });
+        assert.ok(!isControl(back));
         const body = typeof back.body === "string" ? back.body : new Uint8Array(back.body);
         assert.deepEqual({ ...back, body }, sent);
       }),
     );
   });
 
+  it("decodes the controls that were encoded", () => {
+    const controls: readonly Control[] = [
+      {
+        kind: "disconnect",
+        code: 4001,
+        reason: "signed out",
+        where: { user: 7, isGuest: false, name: "é", team: null },
+      },
+      { kind: "disconnect", code: 1000, reason: "", where: undefined },
+      { kind: "move", to: "\ud800", keep: true, where: undefined },
+    ];
+    for (const message of controls) {
+      const envelope = { origin: ORIGIN, number: 7, message, isShared: false };
+      assert.deepEqual(decodeEnvelope(encodeEnvelope(envelope)), envelope);
+    }
+  });
+
   const foreign: readonly [why: string, bytes: string][] = [
     ["nothing", ""],
     ["a head that is cut", "01 00 0123456789abcdef 000000"],
     ["another version", `02 00 ${HEAD}`],
-    ["an unknown kind", `01 03 ${HEAD}`],
-    ["an unknown flag", `01 40 ${HEAD}`],
+    ["an unknown kind", `01 04 ${HEAD}`],
+    ["an unknown flag", `01 80 ${HEAD}`],
+    ["a control without data", `01 03 ${HEAD}`],
+    ["a control with a flag", `01 43 ${HEAD} ${Buffer.from('{"kind":"move","to":"b","keep":true}').toString("hex")}`],
+    ["an unknown control", `01 03 ${HEAD} ${Buffer.from('{"kind":"drop"}').toString("hex")}`],
+    [
+      "a control with a wrong code",
+      `01 03 ${HEAD} ${Buffer.from('{"kind":"disconnect","code":1,"reason":""}').toString("hex")}`,
+    ],
+    [
+      "a control with fields that are objects",
+      `01 03 ${HEAD} ${Buffer.from('{"kind":"move","to":"b","keep":true,"where":{"a":{}}}').toString("hex")}`,
+    ],
     ["an event's type that is cut", `01 10 ${HEAD} 0002 61`],
     ["an event's type without its length", `01 10 ${HEAD} 00`],
     ["an event's type with a line break", `01 10 ${HEAD} 0001 0a`],
@@ -82,7 +115,7 @@ describe("the envelope", () => {
   it("is never an error, whatever the bytes are", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), fc.boolean(), (bytes, isOurs) => {
-        if (isOurs && bytes.length > 1) bytes.set([1, bytes[1]! & 0x33]);
+        if (isOurs && bytes.length > 1) bytes.set([1, bytes[1]! & 0x73]);
         decodeEnvelope(bytes);
       }),
     );

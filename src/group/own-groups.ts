@@ -1,0 +1,21 @@
+// Groups of a backplane that stores use among themselves. Applications cannot use their names.
+
+const PREFIX = "\0unichannel:";
+
+/** Processes that watch the presence of any group: each is a member while it does. */
+export const WATCHERS: string = `${PREFIX}watchers`;
+
+/** Members: the processes that watch the presence of a group. Entries: who has entered and left. */
+export function watchedGroup(group: string): string {
+  return `${PREFIX}watch:${group}`;
+}
+
+/** Members: the processes that have members of a group, with their numbers. */
+export function countedGroup(group: string): string {
+  return `${PREFIX}count:${group}`;
+}
+
+/** Returns true for names that applications cannot use. */
+export function isOwnGroup(name: string): boolean {
+  return name.startsWith(PREFIX);
+}
