@@ -42,6 +42,8 @@ const MEASURES = [
   "node:net",
   "channel",
   "over Redis",
+  "over NATS",
+  "direct",
   "our engine",
   "unichannel on uWebSockets.js",
   "unichannel on Bun",

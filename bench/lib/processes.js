@@ -48,11 +48,17 @@ export async function startServer(peer, command, options) {
       const memory = await answer(child, file);
       return memory;
     },
-    /** Asks the server to stop by itself, and waits until it has. */
+    /** Asks the server to stop by itself, and waits until it has. Returns the message that it has sent meanwhile. */
     async end() {
       const ended = once(child, "exit");
+      /** @type {any} */
+      let said;
+      child.once("message", (message) => {
+        said = message;
+      });
       child.send("stop");
       await ended;
+      return said;
     },
     stop: () => stop(child),
   };

@@ -41,11 +41,12 @@ export function openSocket({ port, localAddress, onError = fail, onClose = close
 
 /**
  * Resolves when the server has answered with 101; `onBytes` gets all later bytes.
- * @param {Where & { path?: string | undefined, fields?: readonly string[] | undefined }} where
+ * @param {Where & { path?: string | undefined, fields?: readonly string[] | undefined, onRefused?: (head: string) => void }} where
+ *   without `onRefused`, any other answer ends the process; with it, the connection ends
  * @param {(bytes: Buffer, socket: import("node:net").Socket) => void} onBytes
  * @returns {Promise<import("node:net").Socket>}
  */
-export function openWebSocket({ path, fields, ...where }, onBytes) {
+export function openWebSocket({ path, fields, onRefused, ...where }, onBytes) {
   return new Promise((resolve) => {
     /** The answer's head, while it is not complete. @type {string | undefined} */
     let head = "";
@@ -55,7 +56,12 @@ export function openWebSocket({ path, fields, ...where }, onBytes) {
       head += bytes.toString("latin1");
       const end = head.indexOf("\r\n\r\n");
       if (end === -1) return;
-      if (!head.startsWith("HTTP/1.1 101 ")) fail(new Error(`not upgraded: ${head}`));
+      if (!head.startsWith("HTTP/1.1 101 ")) {
+        if (onRefused === undefined) fail(new Error(`not upgraded: ${head}`));
+        onRefused(head);
+        socket.destroy();
+        return;
+      }
       head = undefined;
       resolve(socket);
       const rest = bytes.subarray(end + 4 - before);

@@ -1,12 +1,13 @@
 // @ts-check
 // WebSocket echo in bursts, by a client that reads the records of a session (PROTOCOL.md): it counts messages, skips
 // acknowledgements, and sends one with each burst. For a plain channel it does the same without records. Whole bursts are timed.
+// `relayed`: the sessions begin at the first of several processes, and their clients then go on through the second.
 import { maskedFrame, TEXT } from "../lib/frames.js";
 import { measure } from "../lib/generator.js";
 import { tookSince } from "../lib/latencies.js";
 import { frames, openWebSocket } from "../lib/web-socket.js";
 
-/** @type {import("../lib/generator.js").LoadConfig & { inFlight: number, messageBytes: number, session: boolean }} */
+/** @type {import("../lib/generator.js").LoadConfig & { inFlight: number, messageBytes: number, session: boolean, relayed?: boolean }} */
 const config = JSON.parse(process.argv[2] ?? "{}");
 const data = "unichannel ".repeat(10).slice(0, config.messageBytes);
 const text = config.session ? `m${data}` : data;
@@ -15,6 +16,8 @@ const burst = Buffer.concat(Array.from({ length: config.inFlight }, () => reques
 const fields = config.session ? ["Sec-WebSocket-Protocol: unichannel.v1"] : [];
 /** "m" of a session's message, or the first letter of a plain message. */
 const KIND = text.charCodeAt(0);
+/** "o" of the record that begins each connection of a session. */
+const OPEN = 0x6f;
 
 let operations = 0;
 
@@ -33,13 +36,15 @@ function converse() {
       received += 1;
       operations += 1;
     });
-    openWebSocket({ port: config.port, fields }, (bytes, socket) => {
-      count(bytes, socket);
-      if (missing > 0 || received === 0) return;
-      tookSince(saidAt);
-      resolve();
-      say(socket);
-    }).then(say);
+    begin().then((where) =>
+      openWebSocket({ ...where, fields }, (bytes, socket) => {
+        count(bytes, socket);
+        if (missing > 0 || received === 0) return;
+        tookSince(saidAt);
+        resolve();
+        say(socket);
+      }).then(say),
+    );
 
     /** @param {import("node:net").Socket} socket */
     function say(socket) {
@@ -47,5 +52,23 @@ function converse() {
       saidAt = performance.now();
       socket.write(config.session ? Buffer.concat([burst, maskedFrame(TEXT, Buffer.from(`a${received}`))]) : burst);
     }
+  });
+}
+
+/** The port and path of the connection that is measured. @returns {Promise<{ port: number, path?: string }>} */
+function begin() {
+  const [first = config.port, second = config.port] = config.ports;
+  if (!config.relayed) return Promise.resolve({ port: first });
+  return new Promise((resolve) => {
+    const where = { port: first, fields, onClose() {} };
+    openWebSocket(
+      where,
+      frames((payload, socket) => {
+        if (payload[0] !== OPEN) return;
+        const { session } = JSON.parse(payload.toString("latin1", 1));
+        socket.destroy();
+        resolve({ port: second, path: `/?session=${session}&after=0` });
+      }),
+    );
   });
 }

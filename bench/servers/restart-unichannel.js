@@ -8,6 +8,7 @@ let open = 0;
 const server = await serve((request) => openSession(request, { open: () => open++, close: () => open-- }), {
   port: Number(port),
   host: "127.0.0.1",
+  maxSessionsPerAddress: Number.POSITIVE_INFINITY,
 });
 process.on("message", (question) => {
   if (question === "stop") void server.stop().then(() => process.exit());

@@ -11,6 +11,6 @@ const server = await serve(
       message: (message, channel) => channel.send(message),
       close: () => open--,
     }),
-  { port: 0, host: "127.0.0.1" },
+  { port: 0, host: "127.0.0.1", maxSessionsPerAddress: Number.POSITIVE_INFINITY },
 );
 ready(server.port, () => open);
