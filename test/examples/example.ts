@@ -21,14 +21,15 @@ export interface Example {
 
 /**
  * Starts `examples/NAME.js`, runs `check`, and stops the program. The program must print a URL and a `curl` line, write
- * nothing to stderr, and exit with status 0 when it receives SIGTERM.
+ * nothing to stderr, and exit with status 0, at the latest when it receives SIGTERM.
  */
 export async function runExample(
   t: TestContext,
   name: string,
   check: (example: Example) => Promise<void>,
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const env = { ...process.env, PORT: "0", BROKER_PORT: String(await freePort()) };
+  const env = { ...process.env, PORT: "0", BROKER_PORT: String(await freePort()), ...variables };
   const child = spawn(process.execPath, [`examples/${name}.js`], { env, stdio: ["ignore", "pipe", "pipe"] });
   t.after(() => stop(child));
   let stdout = "";
