@@ -183,7 +183,7 @@ export class RelayedRequest implements ExchangeListener {
     try {
       for (let part = await this.exchange.readBody(); part !== undefined; part = await this.exchange.readBody()) {
         if (this.isOver || request.destroyed) return;
-        if (!request.write(part)) await new Promise<void>((resolve) => void drained(request, resolve));
+        if (!request.write(part)) await drained(request);
       }
       request.end();
     } catch {
@@ -249,7 +249,8 @@ export class RelayedRequest implements ExchangeListener {
     this.#request?.destroy();
     this.#socket?.destroy();
     if (this.#response !== undefined || this.isOver) return;
-    if (this.#hasBegun) this.drop();
+    // A client that has ended its side does not ask again: the owner takes it for gone, as it would on its own connection.
+    if (this.#hasBegun || this.exchange.isClientGone) this.drop();
     else this.#answer(outcome);
   }
 
@@ -271,10 +272,15 @@ export class RelayedRequest implements ExchangeListener {
   }
 }
 
-/** Calls back when more can be written, or the request is gone. */
-function drained(request: ClientRequest, done: () => void): void {
-  request.once("drain", done);
-  request.once("close", done);
+/** Resolves when more can be written, or the request is gone. */
+function drained(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      request.off("drain", done).off("close", done);
+      resolve();
+    };
+    request.on("drain", done).on("close", done);
+  });
 }
 
 function toLength(text: string | undefined): number | undefined {
