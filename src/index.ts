@@ -6,6 +6,7 @@ export type {
   BackplaneHistory,
   BackplaneListener,
   BackplaneMember,
+  BackplaneRecords,
   HistoryLimits,
 } from "./backplane/backplane.ts";
 export { MemoryBackplane } from "./backplane/memory.ts";

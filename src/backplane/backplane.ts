@@ -47,6 +47,14 @@ export interface BackplaneMember {
   readonly payload: Uint8Array;
 }
 
+/** Some of the records of a backplane. */
+export interface BackplaneRecords {
+  /** The records and their values. */
+  readonly records: readonly { readonly name: string; readonly value: Uint8Array }[];
+  /** The argument of the next call; undefined after the last records. */
+  readonly next: string | undefined;
+}
+
 /** Carries messages between processes: one ordered stream for each group, its history, and who is present. */
 export interface Backplane {
   /**
@@ -91,6 +99,23 @@ export interface Backplane {
   release?(group: string, key: string): string | undefined;
   /** Resolves to the members that are present in all living processes. */
   present(group: string): Promise<readonly BackplaneMember[]>;
+
+  /**
+   * Optional, like the next two methods: a store needs all three for `onGroupStart` and `onGroupEnd`. Resolves to the value of a
+   * record, undefined if there is none. Records belong to the service, not to a process; nothing but `swapRecord` removes them.
+   */
+  readRecord?(name: string): Promise<Uint8Array | undefined>;
+  /**
+   * Optional. Writes a record (`next` undefined: deletes it) if its value is `expected` (undefined: there is none), in one step for
+   * all processes. Resolves to false if the value is another one. Rejects with BACKPLANE_UNAVAILABLE if it is not known whether
+   * it was written.
+   */
+  swapRecord?(name: string, expected: Uint8Array | undefined, next: Uint8Array | undefined): Promise<boolean>;
+  /**
+   * Optional. Resolves to some of the records, and a text for the next call; `next` undefined: these were the last. Every record
+   * that exists from the first call to the last is among them, some perhaps twice.
+   */
+  listRecords?(from?: string): Promise<BackplaneRecords>;
 
   /** Ends everything that the backplane started. A client that was passed in stays open: it belongs to the caller. */
   close(): Promise<void>;

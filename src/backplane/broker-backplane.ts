@@ -1,7 +1,21 @@
 // The code that backplanes over brokers share: one subscription of a group at a time, one error code, and closing.
 
-import type { Backplane, BackplaneHistory, BackplaneListener, BackplaneMember, HistoryLimits } from "./backplane.ts";
+import type {
+  Backplane,
+  BackplaneHistory,
+  BackplaneListener,
+  BackplaneMember,
+  BackplaneRecords,
+  HistoryLimits,
+} from "./backplane.ts";
 import { orUnavailable, unavailable } from "./unavailable.ts";
+
+/** The records of the service, each method as in `Backplane`. */
+export interface BrokerRecords {
+  read(name: string): Promise<Uint8Array | undefined>;
+  swap(name: string, expected: Uint8Array | undefined, next: Uint8Array | undefined): Promise<boolean>;
+  list(from: string | undefined): Promise<BackplaneRecords>;
+}
 
 export abstract class BrokerBackplane implements Backplane {
   /** Subscriptions, from the call of `subscribe` on. Each has its own object, so an ended one differs from the next of its group. */
@@ -16,6 +30,7 @@ export abstract class BrokerBackplane implements Backplane {
   protected abstract readonly presence: Pick<Backplane, "enter" | "leave" | "present"> & {
     release(group: string, key: string): string | undefined;
   };
+  protected abstract readonly records: BrokerRecords;
   /** Begins the delivery, unless the subscription has ended by then. Resolves like `subscribe`. */
   protected abstract read(
     group: string,
@@ -62,6 +77,18 @@ export abstract class BrokerBackplane implements Backplane {
 
   present(group: string): Promise<readonly BackplaneMember[]> {
     return this.ask(() => this.presence.present(group));
+  }
+
+  readRecord(name: string): Promise<Uint8Array | undefined> {
+    return this.ask(() => this.records.read(name));
+  }
+
+  swapRecord(name: string, expected: Uint8Array | undefined, next: Uint8Array | undefined): Promise<boolean> {
+    return this.ask(() => this.records.swap(name, expected, next));
+  }
+
+  listRecords(from?: string): Promise<BackplaneRecords> {
+    return this.ask(() => this.records.list(from));
   }
 
   async close(): Promise<void> {

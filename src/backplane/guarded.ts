@@ -9,6 +9,7 @@ import type {
   BackplaneHistory,
   BackplaneListener,
   BackplaneMember,
+  BackplaneRecords,
   HistoryLimits,
 } from "./backplane.ts";
 import { unavailable } from "./unavailable.ts";
@@ -101,6 +102,41 @@ export class GuardedBackplane {
         throw wrong("present", member);
       }
       return members;
+    });
+  }
+
+  /** True if the backplane has records. */
+  get hasRecords(): boolean {
+    const { readRecord, swapRecord, listRecords } = this.#inner;
+    return [readRecord, swapRecord, listRecords].every((method) => typeof method === "function");
+  }
+
+  readRecord(name: string): Promise<Uint8Array | undefined> {
+    return asError(async () => {
+      const value: unknown = await this.#inner.readRecord!(name);
+      if (value === undefined || value instanceof Uint8Array) return value;
+      throw wrong("readRecord", value);
+    });
+  }
+
+  swapRecord(name: string, expected: Uint8Array | undefined, next: Uint8Array | undefined): Promise<boolean> {
+    return asError(async () => {
+      const isDone: unknown = await this.#inner.swapRecord!(name, expected, next);
+      if (typeof isDone === "boolean") return isDone;
+      throw wrong("swapRecord", isDone);
+    });
+  }
+
+  listRecords(from?: string): Promise<BackplaneRecords> {
+    return asError(async () => {
+      const found = await (from === undefined ? this.#inner.listRecords!() : this.#inner.listRecords!(from));
+      if (!Array.isArray(found?.records)) throw wrong("listRecords", found);
+      for (const record of found.records) {
+        if (typeof record?.name === "string" && record.value instanceof Uint8Array) continue;
+        throw wrong("listRecords", record);
+      }
+      if (found.next === undefined || typeof found.next === "string") return found;
+      throw wrong("listRecords", found.next);
     });
   }
 

@@ -1,7 +1,7 @@
 // A backplane inside one process: for tests, for several stores that share their groups, and as the simplest example of a
 // backplane.
 
-import { copied } from "../base/bytes.ts";
+import { areEqual, copied } from "../base/bytes.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { Queue } from "../base/queue.ts";
@@ -11,6 +11,7 @@ import type {
   BackplaneHistory,
   BackplaneListener,
   BackplaneMember,
+  BackplaneRecords,
   HistoryLimits,
 } from "./backplane.ts";
 
@@ -45,6 +46,7 @@ interface Stream {
 class MemoryBroker {
   readonly clock: Clock;
   readonly streams: Map<string, Stream> = new Map();
+  readonly records: Map<string, Uint8Array> = new Map();
   count = 0;
   #isDelivering = false;
   readonly #undelivered: Queue<{
@@ -182,6 +184,27 @@ export class MemoryBackplane implements Backplane {
     this.#broker.expire(group);
     const members = [...(this.#broker.streams.get(group)?.members.values() ?? [])];
     return members.map(({ key, payload }) => ({ key, payload }));
+  }
+
+  async readRecord(name: string): Promise<Uint8Array | undefined> {
+    this.#checkOpen();
+    const value = this.#broker.records.get(name);
+    return value === undefined ? undefined : copied(value);
+  }
+
+  async swapRecord(name: string, expected: Uint8Array | undefined, next: Uint8Array | undefined): Promise<boolean> {
+    this.#checkOpen();
+    const { records } = this.#broker;
+    if (!areEqual(records.get(name), expected)) return false;
+    if (next === undefined) records.delete(name);
+    else records.set(name, copied(next));
+    return true;
+  }
+
+  async listRecords(): Promise<BackplaneRecords> {
+    this.#checkOpen();
+    const records = [...this.#broker.records].map(([name, value]) => ({ name, value: copied(value) }));
+    return { records, next: undefined };
   }
 
   async close(): Promise<void> {

@@ -86,3 +86,9 @@ export function sizeOf(output: Piece | readonly Piece[]): number {
   for (const piece of output) size += piece.length;
   return size;
 }
+
+/** Returns true for the same bytes, and for undefined twice. */
+export function areEqual(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return asBuffer(a).equals(b);
+}

@@ -222,6 +222,17 @@ export interface ChannelStoreOptions<Attachment = unknown, Out = Publishable> {
     | ((group: string, channel: GroupMember<Out>, attachment: Attachment | undefined) => unknown)
     | undefined;
   /**
+   * Called when a group has its first member in all processes of the backplane; polls do not count. One of the processes whose
+   * stores have this option or `onGroupEnd` is told: the one whose member it was. Give both options in every process.
+   */
+  readonly onGroupStart?: ((group: string) => unknown) | undefined;
+  /**
+   * Called when a group has lost its last member in all processes: in the process whose member it was, or, if that one has died, in
+   * any living one, at most 25 seconds after the backplane's `aliveMs`; if none lives, in the next one that starts. A process
+   * that dies while it is told may leave that to another one, which is told then.
+   */
+  readonly onGroupEnd?: ((group: string) => unknown) | undefined;
+  /**
    * Receives errors of callbacks and of sends to one member, and errors of the backplane: without `channel`, and without
    * `group` if closing it fails.
    * @default console.error

@@ -4,6 +4,7 @@
 
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
+import { guard } from "../base/guard.ts";
 import { badOption, checkOptions } from "../base/option-values.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
 import { checkClose, implementationOf } from "../channel/public-channel.ts";
@@ -47,6 +48,7 @@ import {
   STORE_OPTIONS,
   toHistoryLimits,
 } from "./store-options.ts";
+import type { LifeListener } from "./stream/group-lives.ts";
 import type { PublishTo, SourceOwner, StreamSource } from "./stream/source.ts";
 
 const NO_OPTIONS: PublishOptions & JoinOptions<never> & DisconnectOptions & MoveOptions = {};
@@ -73,6 +75,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     this.#source = makeSource({
       clock,
       history,
+      lives: this.#lifeListener(options),
       hasCounts: options.counts === true,
       budget: new HistoryBudget(history.maxTotalBytes),
       publications: new Publications(),
@@ -80,18 +83,40 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
       report,
     });
     this.#presence = new Presence(this.#source);
-    const { counts } = this.#source;
+    const { counts, lives } = this.#source;
+    const hasNoWatchers = counts === undefined && lives === undefined;
     this.#groups = new Groups(clock, {
       source: this.#source,
       encoded: new EncodedEntries(),
       memberEnded: (member) => this.#members.leave(member),
-      sizeChanged: counts === undefined ? undefined : (group) => counts.changed(group.name, group.size),
+      sizeChanged: hasNoWatchers
+        ? undefined
+        : ({ name, size, pollCount }) => {
+            counts?.changed(name, size);
+            lives?.changed(name, size > pollCount);
+          },
       carryOut: (member, control) => {
         if (!this.#isClosed) this.#members.carryOut(member, control);
       },
       report,
     });
-    this.#members = new StoreMembers({ groups: this.#groups, presence: this.#presence, onJoin, onLeave, report });
+    this.#members = new StoreMembers({
+      ...{ groups: this.#groups, presence: this.#presence, onJoin, onLeave, report },
+      keep: (group) => lives?.keep(group),
+    });
+  }
+
+  /** Returns undefined if the application has no such callbacks. */
+  #lifeListener({ onGroupStart, onGroupEnd }: ChannelStoreOptions<Attachment, Out>): LifeListener | undefined {
+    if (onGroupStart === undefined && onGroupEnd === undefined) return undefined;
+    const tell = (callback: ((group: string) => unknown) | undefined, group: string): void => {
+      if (callback === undefined) return;
+      void guard(
+        () => callback(group),
+        (error) => this.#errors.report(error, group),
+      );
+    };
+    return { started: (group) => tell(onGroupStart, group), ended: (group) => tell(onGroupEnd, group) };
   }
 
   addToGroup(

@@ -5,6 +5,9 @@ const PREFIX = "\0unichannel:";
 /** Processes that watch the presence of any group: each is a member while it does. */
 export const WATCHERS: string = `${PREFIX}watchers`;
 
+/** Processes that tell when groups begin and end: each is a member while it lives. */
+export const PROCESSES: string = `${PREFIX}processes`;
+
 /** Members: the processes that watch the presence of a group. Entries: who has entered and left. */
 export function watchedGroup(group: string): string {
   return `${PREFIX}watch:${group}`;

@@ -31,6 +31,8 @@ export interface StoreMembersOptions<Attachment, Out>
   readonly groups: Groups;
   readonly presence: Presence;
   report(error: unknown, group: string, channel: AnyChannel): void;
+  /** A member of the group goes on in another process. */
+  keep(group: string): void;
 }
 
 export class StoreMembers<Attachment, Out> {
@@ -97,6 +99,7 @@ export class StoreMembers<Attachment, Out> {
     const group = member.group as Group;
     const since = group.positionOf(member);
     const present = presence.release(group.name, member);
+    this.#options.keep(group.name);
     group.remove(member);
     groups.memberLeft(group);
     const { attachment, state } = member;

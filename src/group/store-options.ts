@@ -34,7 +34,9 @@ const MAX_WHERE_BYTES = 4096;
 /** Most groups of one `publish`. */
 const MAX_GROUPS = 100;
 
-const BACKPLANE: Readonly<Record<Exclude<keyof Backplane, "release">, true>> = {
+type OptionalMethod = "release" | "readRecord" | "swapRecord" | "listRecords";
+
+const BACKPLANE: Readonly<Record<Exclude<keyof Backplane, OptionalMethod>, true>> = {
   publish: true,
   subscribe: true,
   unsubscribe: true,
@@ -77,6 +79,8 @@ export const STORE_OPTIONS: Readonly<Record<keyof ChannelStoreOptions, ValueChec
   codec: checkMethods("a codec, with encode and decode: see jsonMessages", ["encode"]),
   onJoin: checkFunction,
   onLeave: checkFunction,
+  onGroupStart: checkFunction,
+  onGroupEnd: checkFunction,
   onError: checkFunction,
   clock: checkMethods("a clock", ["now", "setTimer", "clearTimer"]),
 };

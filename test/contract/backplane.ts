@@ -456,6 +456,61 @@ export function backplaneContract(
       assert.deepEqual(await seen(), []);
     });
 
+    it("replaces a record only for who knows its value, in one step for all processes", async (t) => {
+      const [, a, b] = await cluster(t, 2);
+      if (!hasRecords(a!) || !hasRecords(b!)) return t.skip("it has no records");
+      assert.equal(await a.readRecord("r"), undefined);
+      assert.equal(await a.swapRecord("r", bytes("x"), bytes("1")), false);
+      assert.equal(await a.swapRecord("r", undefined, bytes("1")), true);
+      assert.equal(await b.swapRecord("r", undefined, bytes("2")), false);
+      assert.equal(textOf({ payload: (await b.readRecord("r"))! }), "1");
+      assert.equal(await b.swapRecord("r", bytes("1"), bytes("2")), true);
+      assert.equal(await a.swapRecord("r", bytes("1"), undefined), false);
+      assert.equal(await a.swapRecord("r", bytes("2"), undefined), true);
+      assert.equal(await b.readRecord("r"), undefined);
+      assert.equal(await b.swapRecord("r", undefined, undefined), true);
+      const count = async (of: Recording): Promise<void> => {
+        for (let done = 0; done < 20; ) {
+          const value = await of.readRecord("n");
+          const next = value === undefined ? 1 : Number(textOf({ payload: value })) + 1;
+          if (await of.swapRecord("n", value, bytes(String(next)))) done += 1;
+        }
+      };
+      await Promise.all([count(a), count(a), count(b)]);
+      assert.equal(textOf({ payload: (await a.readRecord("n"))! }), "60");
+    });
+
+    it("lists all records, with any names and bytes, also while others are written and deleted", async (t) => {
+      const [, a, b] = await cluster(t, 2);
+      if (!hasRecords(a!) || !hasRecords(b!)) return t.skip("it has no records");
+      const all = async (of: Recording): Promise<Map<string, string>> => {
+        const found = new Map<string, string>();
+        let from: string | undefined;
+        do {
+          const { records, next } = await (from === undefined ? of.listRecords() : of.listRecords(from));
+          for (const { name, value } of records) found.set(name, textOf({ payload: value }));
+          from = next;
+        } while (from !== undefined);
+        return found;
+      };
+      assert.equal((await all(a)).size, 0);
+      const names = [...NAMES, ...numbers(1200).map((n) => `record ${n}`)];
+      await Promise.all(names.map((name, i) => a.swapRecord(name, undefined, bytes(`v${i}`))));
+      const changing = (async () => {
+        for (let i = 0; i < 100; i++) {
+          await a.swapRecord("changing", undefined, bytes("x"));
+          await a.swapRecord("changing", bytes("x"), undefined);
+        }
+      })();
+      const found = await all(b);
+      await changing;
+      for (const [i, name] of names.entries())
+        assert.equal(found.get(name), `v${i}`, JSON.stringify(name).slice(0, 40));
+      const binary = Uint8Array.from({ length: 256 }, (_, i) => i);
+      assert.equal(await a.swapRecord("binary", undefined, binary), true);
+      assert.deepEqual([...(await b.readRecord("binary"))!], [...binary]);
+    });
+
     it("takes any text for a member's key", async (t) => {
       const [, a, b] = await cluster(t, 2);
       for (const [i, key] of NAMES.entries()) await a!.enter("g", { key, payload: bytes(String(i)) });
@@ -498,6 +553,15 @@ export function backplaneContract(
       await assert.rejects(a!.history("g"), refused);
     });
   });
+}
+
+/** A backplane with the optional methods for records. */
+type Recording = Backplane & Required<Pick<Backplane, "readRecord" | "swapRecord" | "listRecords">>;
+
+function hasRecords(backplane: Backplane): backplane is Recording {
+  return (
+    backplane.readRecord !== undefined && backplane.swapRecord !== undefined && backplane.listRecords !== undefined
+  );
 }
 
 /** A listener that writes down what it hears. */

@@ -89,5 +89,30 @@ export class LateBackplane implements Backplane {
     this.#inner.enter(group, member);
   leave = (group: string, key: string): Promise<void> => this.#inner.leave(group, key);
   present = (group: string): ReturnType<Backplane["present"]> => this.#inner.present(group);
+  release = (group: string, key: string): string | undefined => this.#inner.release?.(group, key);
+
+  async readRecord(name: string): Promise<Uint8Array | undefined> {
+    await late(this.#random);
+    if (this.#random() < this.#failures) throw new Error("not now");
+    const value = await this.#inner.readRecord!(name);
+    await late(this.#random);
+    return value;
+  }
+
+  /** A failure may come before or after the record was written. */
+  async swapRecord(name: string, expected: Uint8Array | undefined, next: Uint8Array | undefined): Promise<boolean> {
+    await late(this.#random);
+    if (this.#random() < this.#failures / 2) throw new Error("not now");
+    const isDone = await this.#inner.swapRecord!(name, expected, next);
+    await late(this.#random);
+    if (this.#random() < this.#failures) throw new Error("the answer is lost");
+    return isDone;
+  }
+
+  async listRecords(from?: string): ReturnType<NonNullable<Backplane["listRecords"]>> {
+    await late(this.#random);
+    return this.#inner.listRecords!(from);
+  }
+
   close = (): Promise<void> => this.#inner.close();
 }

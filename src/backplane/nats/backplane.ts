@@ -15,6 +15,7 @@ import { sequenceOf, toNatsId, unwrap, wrap } from "./message.ts";
 import { NatsPresence } from "./presence.ts";
 import { readAll } from "./read.ts";
 import { NatsReader } from "./reader.ts";
+import { NatsRecords } from "./records.ts";
 import { NatsStreams } from "./streams.ts";
 import { nameToken } from "./subjects.ts";
 
@@ -38,6 +39,7 @@ export function natsBackplane(connection: NatsConnection, options: NatsBackplane
 
 class NatsBackplane extends BrokerBackplane {
   protected readonly presence: NatsPresence;
+  protected readonly records: NatsRecords;
   readonly #link: NatsLink;
   readonly #streams: NatsStreams;
   readonly #reader: NatsReader;
@@ -50,7 +52,10 @@ class NatsBackplane extends BrokerBackplane {
     const { timeoutMs, maxPendingBytes, aliveMs, onError } = toBrokerSettings(options, "unichannel/nats");
     this.#link = new NatsLink(connection, {
       ...{ clock, timeoutMs, maxPendingBytes, onError },
-      onDown: () => this.#streams.forget(),
+      onDown: () => {
+        this.#streams.forget();
+        this.records.forget();
+      },
       onUp: () => this.#resume(),
     });
     this.#streams = new NatsStreams(this.#link, {
@@ -58,6 +63,7 @@ class NatsBackplane extends BrokerBackplane {
       onAnother: () => this.#reader.restart(),
       onForgotten: () => this.presence.announceAgain(),
     });
+    this.records = new NatsRecords(this.#link, { name, replicas });
     this.#reader = new NatsReader(this.#link, this.#streams, onError);
     const processId = nameToken(randomUUID());
     this.presence = new NatsPresence(this.#link, this.#streams, { clock, processId, aliveMs, onError });

@@ -4,6 +4,7 @@
 import type { BackplaneMember } from "../backplane.ts";
 import { BrokerPresence, type PresenceOptions } from "../broker-presence.ts";
 import type { NatsLink } from "./connection.ts";
+import { decodeNamed, encodeNamed } from "./named-bytes.ts";
 import { readAll } from "./read.ts";
 import type { NatsStreams, StreamInfo } from "./streams.ts";
 import { nameToken } from "./subjects.ts";
@@ -44,7 +45,7 @@ export class NatsPresence extends BrokerPresence {
       const { subject, data } = message;
       const process = subject.split(".").at(-2)!;
       if (alive.state.subjects?.[`${name}.a.${process}`] === undefined) dead.add(process);
-      else members.push(decodeMember(data));
+      else members.push(decodeNamed(data));
     }
     // A process that was only slow writes its members again when it comes back.
     for (const process of dead) this.#purge(`${name}.m.${nameToken(group)}.${process}.*`).catch(() => {});
@@ -82,7 +83,7 @@ export class NatsPresence extends BrokerPresence {
   }
 
   protected async write(group: string, member: BackplaneMember): Promise<void> {
-    await this.#streams.publisher.publish(this.#subject(group, member.key), encodeMember(member));
+    await this.#streams.publisher.publish(this.#subject(group, member.key), encodeNamed(member));
   }
 
   protected remove(group: string, key: string, process: string): Promise<void> {
@@ -120,18 +121,4 @@ export class NatsPresence extends BrokerPresence {
   #subject(group: string, key: string, process: string = this.options.processId): string {
     return `${this.#streams.name}.m.${nameToken(group)}.${process}.${nameToken(key)}`;
   }
-}
-
-/** The length of the key in bytes, the key in UTF-16, so that any text is possible, and the payload. */
-function encodeMember({ key, payload }: BackplaneMember): Uint8Array {
-  const name = Buffer.from(key, "utf16le");
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(name.length);
-  return Buffer.concat([length, name, payload]);
-}
-
-function decodeMember(data: Uint8Array): BackplaneMember {
-  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  const end = 4 + bytes.readUInt32BE();
-  return { key: bytes.toString("utf16le", 4, end), payload: bytes.subarray(end) };
 }

@@ -13,6 +13,7 @@ import { RedisLink } from "./connection.ts";
 import { checkPrefix, RedisKeys } from "./keys.ts";
 import { RedisPresence } from "./presence.ts";
 import { BLOCK_MS, MIN_KEPT, RedisReader } from "./reader.ts";
+import { RedisRecords } from "./records.ts";
 import { MIN_TTL_MS, type Position, publishMessage, readPositions } from "./scripts.ts";
 import { messageOf, type RawEntry } from "./stream.ts";
 
@@ -47,6 +48,7 @@ export function redisBackplane(client: RedisClient, options: RedisBackplaneOptio
 
 class RedisBackplane extends BrokerBackplane {
   protected readonly presence: RedisPresence;
+  protected readonly records: RedisRecords;
   readonly #clock: Clock;
   readonly #keys: RedisKeys;
   readonly #writer: RedisLink;
@@ -80,6 +82,7 @@ class RedisBackplane extends BrokerBackplane {
         this.#reader.verify();
       },
     });
+    this.records = new RedisRecords(this.#writer, this.#keys);
     this.#readerLink = new RedisLink(client, {
       ...{ clock, maxPendingBytes },
       timeoutMs: timeoutMs + BLOCK_MS,

@@ -38,6 +38,11 @@ export class RedisKeys {
     return `${this.#tag}:members${encodeName(group)}`;
   }
 
+  /** Key of the hash of the records of the service. */
+  get records(): string {
+    return `${this.#tag}:records`;
+  }
+
   /** Key of a process: a small stream that wakes its reader and that lives as long as the process. */
   process(id: string): string {
     return `${this.#tag}:process:${id}`;

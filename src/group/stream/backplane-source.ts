@@ -7,6 +7,7 @@ import { GuardedBackplane } from "../../backplane/guarded.ts";
 import { orUnavailable } from "../../backplane/unavailable.ts";
 import { utf8 } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
+import { badOption } from "../../base/option-values.ts";
 import { within } from "../../base/within.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
 import { type Control, ControlEntry, isControl } from "../control.ts";
@@ -18,10 +19,12 @@ import type { PresenceView } from "../presence-view.ts";
 import { BackplaneStream, type BackplaneStreamOwner } from "./backplane-stream.ts";
 import { Counts } from "./counts.ts";
 import { decodeEnvelope, encodeEnvelope, ORIGIN_BYTES } from "./envelope.ts";
+import type { GroupLives, LifeListener } from "./group-lives.ts";
 import { PresenceKeeper } from "./presence.ts";
 import { PresenceEvents } from "./presence-events.ts";
 import { PresenceWatch } from "./presence-watch.ts";
 import { Retries } from "./retries.ts";
+import { ServiceGroups } from "./service-groups.ts";
 import type { GroupStream, PublishTo, Replay, SourceOwner, StreamListener, StreamSource } from "./source.ts";
 
 /** Entries of this store whose `except` is remembered until they come back; the oldest are forgotten first. */
@@ -38,6 +41,7 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   readonly budget: HistoryBudget;
   readonly retries: Retries;
   readonly counts: Counts | undefined;
+  readonly lives: GroupLives | undefined;
   readonly #owner: SourceOwner;
   readonly #presence: PresenceKeeper;
   /** Subscriptions that are being ended. A group has one subscription at a time, so the next one waits for them. */
@@ -54,14 +58,25 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
     this.budget = owner.budget;
     this.retries = new Retries(owner.clock);
     this.#owner = owner;
-    const { clock, hasCounts, report } = owner;
+    const { clock, hasCounts, lives, report } = owner;
     const events = new PresenceEvents(this.backplane, clock, this.limits);
     this.#presence = new PresenceKeeper(this.backplane, this.retries, {
       report,
       entered: (group, { key, payload }) => events.add(group, [key, utf8(payload)]),
       left: (group, key) => events.add(group, [key]),
     });
+    this.lives = lives === undefined ? undefined : this.#makeLives(lives);
     this.counts = hasCounts ? new Counts(this.backplane, clock, report) : undefined;
+  }
+
+  #makeLives({ started, ended }: LifeListener): GroupLives {
+    if (!this.backplane.hasRecords) {
+      throw badOption(
+        "onGroupStart and onGroupEnd need a backplane with the methods readRecord, swapRecord and listRecords; this one lacks them",
+      );
+    }
+    const { clock, report } = this.#owner;
+    return new ServiceGroups({ backplane: this.backplane, clock, retries: this.retries, report, started, ended });
   }
 
   open(group: string, listener: StreamListener): GroupStream {
@@ -128,10 +143,17 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   }
 
   async close(): Promise<void> {
-    this.retries.close();
     this.counts?.close();
     // A backplane that does not answer must not hold up the caller for ever.
-    const { clock } = this.#owner;
+    const { clock, report } = this.#owner;
+    if (this.lives !== undefined) {
+      await within(
+        clock,
+        CLOSE_MS,
+        this.lives.close().catch((error) => report(error, undefined)),
+      );
+    }
+    this.retries.close();
     await within(clock, CLOSE_MS, Promise.all([this.#presence.close(), ...this.#ending.values()]));
     await within(
       clock,

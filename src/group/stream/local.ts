@@ -9,6 +9,7 @@ import { GroupLog } from "../log.ts";
 import { GroupEntry, type GroupMessage, NO_ENTRIES } from "../message.ts";
 import type { PresenceView } from "../presence-view.ts";
 import type { Publication } from "../publications.ts";
+import { type GroupLives, LocalLives } from "./group-lives.ts";
 import type { GroupStream, PublishTo, Replay, SourceOwner, StreamListener, StreamSource } from "./source.ts";
 
 export class LocalSource implements StreamSource {
@@ -26,8 +27,11 @@ export class LocalSource implements StreamSource {
   /** Number of messages that were published to several groups. */
   #shared = 0;
 
+  readonly lives: GroupLives | undefined;
+
   constructor(owner: SourceOwner) {
     this.owner = owner;
+    this.lives = owner.lives === undefined ? undefined : new LocalLives(owner.lives);
   }
 
   open(group: string, listener: StreamListener): GroupStream {
@@ -88,8 +92,8 @@ export class LocalSource implements StreamSource {
     return Promise.resolve([...(this.#present.get(group)?.values() ?? [])]);
   }
 
-  close(): Promise<void> {
-    return Promise.resolve();
+  async close(): Promise<void> {
+    await this.lives?.close();
   }
 
   /** Called when a stream has ended: its entries up to the id `last` are not kept any more. */

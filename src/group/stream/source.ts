@@ -13,6 +13,7 @@ import type { PresenceView } from "../presence-view.ts";
 import type { Publications } from "../publications.ts";
 
 import type { Counts } from "./counts.ts";
+import type { GroupLives, LifeListener } from "./group-lives.ts";
 
 /** Entries after an id. */
 export interface Replay {
@@ -87,6 +88,8 @@ export interface StreamSource {
   release(group: string, key: string): string | undefined;
   /** Shows the members that are present, and each change, until the result is called. */
   watchPresence(view: PresenceView): () => void;
+  /** The lives of groups; undefined where nobody asked for them. */
+  readonly lives: GroupLives | undefined;
   /** The numbers of members in all processes; undefined where they are not counted. */
   readonly counts: Pick<Counts, "changed" | "count"> | undefined;
   present(group: string): Promise<readonly BackplaneMember[]>;
@@ -97,6 +100,8 @@ export interface StreamSource {
 export interface SourceOwner {
   readonly clock: Clock;
   readonly history: StoreHistoryLimits;
+  /** Told of the beginnings and ends of groups; undefined if nobody asked for them. */
+  readonly lives: LifeListener | undefined;
   /** True if the members of all processes are counted. */
   readonly hasCounts: boolean;
   readonly publications: Publications;
