@@ -83,6 +83,8 @@ export class SessionRouter {
   takeRelayed(exchange: Exchange): void {
     const named = sessionOf(exchange);
     if (named !== undefined && this.#home.has(named.token) && !this.#home.isLeaving(named.token)) {
+      // For the other process alone: browsers take an interim response for the refusal of their WebSocket.
+      exchange.sendInterim?.();
       this.#home.serve(exchange);
     } else if (named !== undefined && this.#home.isLeaving(named.token)) exchange.abort();
     else exchange.respond({ status: NOT_HERE_STATUS, fields: NOT_HERE_FIELDS }, null);

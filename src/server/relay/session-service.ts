@@ -107,7 +107,6 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
   }
 
   serve(exchange: Exchange): void {
-    exchange.sendInterim?.();
     this.#server.serveHeld(exchange);
   }
 
