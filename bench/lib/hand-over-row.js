@@ -20,6 +20,7 @@ export function handOverRow({ processes, brokers, ...facts }) {
     columns: [
       { key: "allBackSeconds", title: "s until all are back", digits: 2 },
       { key: "stopSeconds", title: "s of stop", digits: 2 },
+      { key: "stopCpuSeconds", title: "CPU s of stop", digits: 2 },
       { key: "p50Seconds", title: "p50 s away", digits: 2 },
       { key: "p99Seconds", title: "p99 s away", digits: 2 },
       { key: "errors", title: "errors" },

@@ -38,12 +38,18 @@ const MIN_SAVE_MS = 100;
 const MAX_UNDER_WAY = 256;
 /** A client that has just lost its connection needs a moment, however short its `resumeMs`. */
 const MIN_TTL_MS = 10_000;
+/** A session store that cannot be reached is asked again after this time, in milliseconds. */
+const RETRY_MS = 200;
+/** A session store has this long to come back even if nothing is left of the time for the stop, in milliseconds. */
+const MIN_STORE_MS = 3000;
 /** Clients that could not be handed over come back within this time. */
 const COME_BACK_MS = 1000;
 
 export class HandOver {
   readonly #options: HandOverOptions;
   #underWay = 0;
+  /** The end of the time in which the session store may come back: one for all sessions. Undefined until it has failed. */
+  #storeUntil: number | undefined;
   readonly #waiting: (() => void)[] = [];
 
   constructor(options: HandOverOptions) {
@@ -75,23 +81,22 @@ export class HandOver {
       if (transport.isOver) return;
       const inbox = channel.leave();
       if (inbox === undefined) this.#stay(session);
-      else await this.#store(session, { inbox, state });
+      else await this.#store(session, { inbox, state }, deadline);
     } catch (error) {
       report(inspectable(error), publicChannel, "save");
       if (!transport.isOver) this.#stay(session);
     }
   }
 
-  async #store(session: OpenSession, parts: Pick<SessionSnapshot, "inbox" | "state">): Promise<void> {
+  async #store(session: OpenSession, parts: Pick<SessionSnapshot, "inbox" | "state">, deadline: number): Promise<void> {
     const { transport, channel } = session;
-    const { memberships, put, report } = this.#options;
+    const { memberships, report } = this.#options;
     const { publicChannel } = channel;
     const left = memberships?.leave(publicChannel) ?? [];
     try {
       await this.#enter();
       const bytes = encodeSnapshot(this.#snapshot(session, parts, left));
-      const { token, settings } = transport.session;
-      const isStored = await put(token, bytes, Math.max(settings.resumeMs, MIN_TTL_MS));
+      const isStored = await this.#put(session, bytes, deadline);
       if (isStored) this.#options.moved(publicChannel, true);
       // Also if another process has the session: this one must not say anything in its name.
       transport.left();
@@ -103,6 +108,21 @@ export class HandOver {
     } finally {
       this.#underWay -= 1;
       this.#waiting.shift()?.();
+    }
+  }
+
+  /** Tries again while a store that cannot be reached may come back. A snapshot may be stored twice. */
+  async #put({ transport }: OpenSession, bytes: Uint8Array, deadline: number): Promise<boolean> {
+    const { put, clock } = this.#options;
+    const { token, settings } = transport.session;
+    for (;;) {
+      try {
+        return await put(token, bytes, Math.max(settings.resumeMs, MIN_TTL_MS));
+      } catch (error) {
+        this.#storeUntil ??= Math.max(deadline, clock.now() + MIN_STORE_MS);
+        if (!isUnavailable(error) || clock.now() >= this.#storeUntil) throw error;
+        await new Promise<void>((resolve) => clock.setTimer(resolve, RETRY_MS));
+      }
     }
   }
 
@@ -188,4 +208,8 @@ export class HandOver {
     if (this.#underWay >= MAX_UNDER_WAY) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#underWay += 1;
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof ChannelError && error.code === "BACKPLANE_UNAVAILABLE";
 }

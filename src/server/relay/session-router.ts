@@ -92,7 +92,8 @@ export class SessionRouter {
   takeRelayed(exchange: Exchange): void {
     const named = sessionOf(exchange);
     if (named !== undefined && this.#home.has(named.token) && !this.#home.isLeaving(named.token)) {
-      // The process that asks waits for an answer, and that of a poll comes late. Not for a client: a proxy may not know it.
+      // The process that asks waits for an answer, and that of a poll comes late. Not for a client: browsers take an interim response
+      // for the refusal of their WebSocket.
       exchange.sendInterim?.();
       this.#home.serve(exchange);
     } else if (named !== undefined && this.#home.isLeaving(named.token)) exchange.abort();
