@@ -25,7 +25,7 @@ const PATIENCE_MS = 60_000;
 const TIMEOUT_MS = 300_000;
 const SEND_EVERY_MS = 50;
 
-/** What the program for deploys publishes. */
+/** A message that the program for deploys publishes. */
 interface Said {
   /** The sender and its number. */
   readonly text: string;
