@@ -1,6 +1,6 @@
 // The room: its channels, its latest lines, and the lines that a returning client has missed.
 
-import { type Channel, MemoryChannelStore, type TransportKind } from "../src/index.ts";
+import { type Channel, json, MemoryChannelStore, type TransportKind } from "../src/index.ts";
 
 export interface Line {
   readonly id: number;
@@ -14,8 +14,11 @@ const KEPT = 100;
 const MAX_NAME = 24;
 const MAX_TEXT = 500;
 const ROOM = "chat";
+/** The group of the pages, which are told of deploys. */
+const PAGES = "pages";
 
-const store = new MemoryChannelStore<string>();
+/** With a history: while a session moves to another server, lines are said. */
+export const room: MemoryChannelStore<string> = new MemoryChannelStore({ history: { size: KEPT, ttlMs: 60_000 } });
 /** `key`: the sender and the sender's number for the line. */
 const lines: { readonly line: Line; readonly key: string | undefined }[] = [];
 /** Starts at the current time, so that ids are greater than those before a restart. */
@@ -23,12 +26,23 @@ let lastId = Date.now();
 
 /** Adds a channel to the room. `visitor`: the key for `channelsOf`. */
 export function enter(channel: Channel, visitor?: string): void {
-  store.addToGroup(ROOM, channel, visitor);
+  room.addToGroup(ROOM, channel, visitor);
+}
+
+/** Adds a page to the room. */
+export function enterPage(channel: Channel, visitor: string): void {
+  enter(channel, visitor);
+  room.addToGroup(PAGES, channel);
+}
+
+/** Tells all pages that a new server has begun, the one with this number. */
+export async function tellDeploy(number: number): Promise<void> {
+  await room.publish(PAGES, json({ deploy: number }));
 }
 
 /** The channels of a visitor. */
 export function channelsOf(visitor: string): Channel[] {
-  return store.members(ROOM).flatMap(([channel, of]) => (of === visitor ? [channel] : []));
+  return room.members(ROOM).flatMap(([channel, of]) => (of === visitor ? [channel] : []));
 }
 
 /** The lines after the one with the id `since`, the last that the client has. Without `since`: none, because the client only wants new lines. */
@@ -47,5 +61,7 @@ export function say(name: string, text: string, via: Line["via"], key?: string):
   const line = { id: lastId, name: name.trim().slice(0, MAX_NAME) || "guest", text: text.slice(0, MAX_TEXT), via };
   lines.push({ line, key });
   if (lines.length > KEPT) lines.shift();
-  return store.broadcast(ROOM, [line]);
+  const receivers = room.size(ROOM);
+  void room.publish(ROOM, json([line]));
+  return receivers;
 }

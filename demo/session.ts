@@ -2,7 +2,7 @@
 // answer repeats it, so that the page can count answers.
 
 import { type Channel, type ChannelRequest, type HandlerResult, json, openSession } from "../src/index.ts";
-import { channelsOf, enter, missedSince, say } from "./room.ts";
+import { channelsOf, enterPage, missedSince, say } from "./room.ts";
 
 /** A message from the page. Without a text it is not for the room: the page only wants to know that it has arrived. */
 interface Saying {
@@ -14,11 +14,12 @@ interface Saying {
 export function session(request: ChannelRequest): Channel {
   const visitor = request.query.get("visitor") ?? "";
   return openSession(request, {
-    // Called for new sessions only: a resumed session has kept its messages. A new one gets the lines that the room has kept.
+    // Called for new sessions only: a resumed session, here or at another server, has kept its messages and its place in the
+    // room. A new one gets the lines that the room has kept.
     open(channel) {
       const missed = missedSince(request.query.get("since"));
       if (missed.length > 0) channel.send(json(missed));
-      enter(channel, visitor);
+      enterPage(channel, visitor);
     },
     message(message, channel) {
       const saying = parse(message);

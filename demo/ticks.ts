@@ -17,9 +17,10 @@ const recent: Tick[] = [];
 const listeners = new Map<Channel, { readonly isPoll: boolean }>();
 
 export function ticks(request: ChannelRequest): Channel {
-  // A poll and a reconnecting EventSource say which tick they saw last. All others begin with the next one.
-  const isPoll = request.query.has("after");
-  const after = Number(request.query.get("after") ?? request.lastEventId ?? Infinity);
+  // A client that comes back says which tick it saw last, a browser's EventSource by itself. Others begin with the next one.
+  const { query } = request;
+  const isPoll = query.has("after");
+  const after = Number(query.get("after") ?? request.lastEventId ?? query.get("since") ?? Infinity);
 
   return withChannel(request, (channel) => {
     listeners.set(channel, { isPoll });

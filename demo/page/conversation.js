@@ -13,9 +13,13 @@ import { environment, NetworkWebSocket, networkFetch } from "./network.js";
  * @property {(message: Message) => void} [sent]
  * @property {(message: Message, ms: number) => void} [heard] The server has answered.
  * @property {(line: Line) => void} [line] The room has a new line.
+ * @property {() => void} [deployed] A new server has taken the place of another one.
  */
 
 const NUMBER_MS = 1000;
+/** While new versions are deployed all the time. */
+const BUSY_NUMBER_MS = 200;
+const DEPLOY_EVERY_MS = 3000;
 
 /** A secret, with which the page can tell the server to forget its sessions. */
 const visitor = Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16)).join("");
@@ -27,7 +31,17 @@ let lastNumber = 0;
 export const waiting = new Map();
 /** Messages sent again after a lost session, with the number of answers that may still arrive. @type {Map<number, number>} */
 const answersDue = new Map();
-export const tally = { sent: 0, heard: 0, lost: 0, twice: 0, resumed: 0, forgotten: 0 };
+export const tally = {
+  sent: 0,
+  heard: 0,
+  lost: 0,
+  twice: 0,
+  resumed: 0,
+  forgotten: 0,
+  deploys: 0,
+  ms: 0,
+  longestMs: 0,
+};
 
 /** @type {Listener[]} */
 const listeners = [];
@@ -45,6 +59,7 @@ export const connection = connect("/chat/session", {
 
 connection.onMessage((message) => {
   const news = JSON.parse(String(message));
+  if (news.deploy !== undefined) return deployed();
   if (!Array.isArray(news)) return heard(news.heard);
   for (const line of news) {
     since = line.id;
@@ -94,17 +109,39 @@ function heard(n) {
   }
   waiting.delete(n);
   tally.heard += 1;
+  tally.ms = performance.now() - message.sentAt;
+  tally.longestMs = Math.max(tally.longestMs, tally.ms);
   for (const listener of listeners) listener.heard?.(message, performance.now() - message.sentAt);
 }
 
 /** Makes the server forget this page's sessions. Uses the real network, not the one that the switches break. */
 export const forget = () => fetch(`/chat/forget?visitor=${visitor}`, { method: "POST" });
 
+function deployed() {
+  tally.deploys += 1;
+  for (const listener of listeners) listener.deployed?.();
+}
+
+/** Replaces one of the three servers. Uses the real network. */
+export const deploy = () => fetch("/deploys", { method: "POST" }).catch(() => {});
+
+/** @type {ReturnType<typeof setInterval> | undefined} */
+let deploying;
+/** Starts or ends deploys, one after the other, with more numbers meanwhile. @param {boolean} isOn */
+export function setDeploying(isOn) {
+  clearInterval(deploying);
+  deploying = isOn ? setInterval(() => document.hidden || deploy(), DEPLOY_EVERY_MS) : undefined;
+  if (isOn) deploy();
+  clearInterval(numbers);
+  numbers = setInterval(count, isOn ? BUSY_NUMBER_MS : NUMBER_MS);
+}
+
 let isCounting = true;
 /** Starts or pauses the numbered messages. @param {boolean} isOn */
 export function setCounting(isOn) {
   isCounting = isOn;
 }
-setInterval(() => {
+function count() {
   if (isCounting && !document.hidden) say();
-}, NUMBER_MS);
+}
+let numbers = setInterval(count, NUMBER_MS);

@@ -1,11 +1,13 @@
 // @ts-check
 // The panel: switches that break the network, the state of the session, and a chart of both.
 
-import { connection, forget, listen, setCounting, tally, waiting } from "./conversation.js";
+import { connection, deploy, forget, listen, setCounting, setDeploying, tally, waiting } from "./conversation.js";
 import { broken, setBroken } from "./network.js";
 import { Timeline } from "./timeline.js";
 
 const COUNT_MS = 200;
+/** The span over which messages per second are counted, in milliseconds. */
+const RATE_MS = 5000;
 
 const CARRIERS = {
   websocket: { name: "WebSocket", one: "a WebSocket" },
@@ -51,6 +53,7 @@ connection.onOpen(({ session, transport }) => {
 
 listen({
   heard: ({ sentAt }, ms) => timeline.add({ at: sentAt, ms, carrier: connection.transport ?? "websocket" }),
+  deployed: () => timeline.mark("deploy"),
 });
 
 /**
@@ -77,7 +80,9 @@ cut.addEventListener("click", () => {
 toggle("block-websocket", (isOn) => setBroken("websocket", isOn));
 toggle("hold-streams", (isOn) => setBroken("streams", isOn));
 toggle("pause", (isOn) => setCounting(!isOn));
+toggle("deploying", setDeploying);
 byId("forget").addEventListener("click", forget);
+byId("deploy").addEventListener("click", deploy);
 
 /** @param {string} id @param {(isOn: boolean) => void} set */
 function toggle(id, set) {
@@ -89,12 +94,21 @@ function toggle(id, set) {
   });
 }
 
+/** Answers so far, at each count of the last seconds. @type {number[]} */
+const answers = [];
+
 function count() {
-  const { sent, heard, lost, twice, resumed, forgotten } = tally;
-  const counts = { sent, heard, waiting: waiting.size, lost, twice, resumed, forgotten };
+  const { sent, heard, lost, twice, resumed, forgotten, deploys } = tally;
+  answers.push(heard);
+  if (answers.length > RATE_MS / COUNT_MS + 1) answers.shift();
+  const rate = (heard - (answers[0] ?? 0)) / (Math.max(answers.length - 1, 1) * (COUNT_MS / 1000));
+  const counts = {
+    ...{ sent, heard, waiting: waiting.size, lost, twice, resumed, forgotten, deploys },
+    ...{ rate: rate.toFixed(1), ms: duration(tally.ms), longest: duration(tally.longestMs) },
+  };
   for (const [name, value] of Object.entries(counts)) {
     byId(`count-${name}`).textContent = String(value);
-    byId(`count-${name}`).classList.toggle("is-bad", (name === "lost" || name === "twice") && value > 0);
+    byId(`count-${name}`).classList.toggle("is-bad", (name === "lost" || name === "twice") && Number(value) > 0);
   }
   byId("count-unacknowledged").textContent = `${connection.bufferedAmount} B`;
 }

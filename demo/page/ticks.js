@@ -12,8 +12,8 @@
 /** Starts to read; returns how to stop. @typedef {(card: Card) => () => void} Way */
 
 /** @type {Way} */
-function webSocket({ opened, received, ended }) {
-  const socket = new WebSocket(`${location.origin.replace("http", "ws")}/ticks`);
+function webSocket({ opened, received, ended, last }) {
+  const socket = new WebSocket(`${location.origin.replace("http", "ws")}/ticks?since=${last()}`);
   socket.onopen = opened;
   socket.onmessage = (message) => received(message.data);
   socket.onclose = ended;
@@ -21,8 +21,8 @@ function webSocket({ opened, received, ended }) {
 }
 
 /** @type {Way} */
-function eventSource({ opened, received, ended }) {
-  const source = new EventSource("/ticks");
+function eventSource({ opened, received, ended, last }) {
+  const source = new EventSource(`/ticks?since=${last()}`);
   source.onopen = opened;
   source.onmessage = (message) => received(message.data);
   source.onerror = () => {
@@ -34,10 +34,10 @@ function eventSource({ opened, received, ended }) {
 }
 
 /** @type {Way} */
-function streamingFetch({ opened, received, ended }) {
+function streamingFetch({ opened, received, ended, last }) {
   const abort = new AbortController();
   const read = async () => {
-    const response = await fetch("/ticks", { signal: abort.signal });
+    const response = await fetch(`/ticks?since=${last()}`, { signal: abort.signal });
     if (!response.ok || response.body === null) throw new Error(response.statusText);
     opened();
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -73,9 +73,9 @@ function longPoll({ opened, received, ended, last }) {
 
 /** @type {{ name: string, call: string, way: Way }[]} */
 const WAYS = [
-  { name: "WebSocket", call: 'new WebSocket("/ticks")', way: webSocket },
-  { name: "EventSource", call: 'new EventSource("/ticks")', way: eventSource },
-  { name: "Streaming", call: 'fetch("/ticks")', way: streamingFetch },
+  { name: "WebSocket", call: 'new WebSocket("/ticks?since=n")', way: webSocket },
+  { name: "EventSource", call: 'new EventSource("/ticks?since=n")', way: eventSource },
+  { name: "Streaming", call: 'fetch("/ticks?since=n")', way: streamingFetch },
   { name: "Long poll", call: 'fetch("/ticks?after=n")', way: longPoll },
 ];
 

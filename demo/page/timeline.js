@@ -3,6 +3,7 @@
 
 /** @typedef {"websocket" | "sse" | "poll"} Carrier */
 /** @typedef {{ at: number, ms: number, carrier: Carrier }} Dot */
+/** @typedef {"resumed" | "lost" | "deploy"} Mark */
 
 const SPAN_MS = 60_000;
 const FRAME_MS = 50;
@@ -39,7 +40,7 @@ export class Timeline {
   #spans = [{ at: performance.now(), carrier: /** @type {Carrier | undefined} */ (undefined) }];
   /** @type {Dot[]} */
   #dots = [];
-  /** @type {{ at: number, kind: "resumed" | "lost" }[]} */
+  /** @type {{ at: number, kind: Mark }[]} */
   #marks = [];
   #waiting;
   #drawnAt = 0;
@@ -70,7 +71,7 @@ export class Timeline {
     this.#dots.push(dot);
   }
 
-  /** @param {"resumed" | "lost"} kind */
+  /** @param {Mark} kind */
   mark(kind) {
     this.#marks.push({ at: performance.now(), kind });
   }
@@ -188,10 +189,13 @@ function drawNone({ context, colour, rows }, left, width) {
   context.restore();
 }
 
-/** @param {Chart} chart @param {{ at: number, kind: "resumed" | "lost" }} mark */
+/** The colours of marks. @type {Record<Mark, string>} */
+const MARK_COLOURS = { resumed: "soft", lost: "bad", deploy: "good" };
+
+/** @param {Chart} chart @param {{ at: number, kind: Mark }} mark */
 function drawMark({ context, colour, x, rows }, { at, kind }) {
   const left = x(at);
-  context.strokeStyle = context.fillStyle = colour(kind === "lost" ? "bad" : "soft");
+  context.strokeStyle = context.fillStyle = colour(MARK_COLOURS[kind]);
   context.lineWidth = 1;
   context.setLineDash([2, 3]);
   line(context, left, TOP, left, rows + ROWS.length * ROW);
@@ -200,6 +204,10 @@ function drawMark({ context, colour, x, rows }, { at, kind }) {
     context.lineWidth = 2.5;
     line(context, left - 4, 4, left + 4, 12);
     line(context, left - 4, 12, left + 4, 4);
+    return;
+  }
+  if (kind === "deploy") {
+    context.fillRect(left - 4.5, 3, 9, 9);
     return;
   }
   context.beginPath();

@@ -12,7 +12,7 @@ const redis = createClient({ url: `redis://127.0.0.1:${process.env["BROKER_PORT"
 const sessions = redisSessions(redis);
 const rooms = createChannelStore({ backplane: redisBackplane(redis), history: { size: 1000, ttlMs: 300_000 } });
 
-/** What this program remembers of each session. @type {WeakMap<object, Talk>} */
+/** The talk of each channel. @type {WeakMap<object, Talk>} */
 const talks = new WeakMap();
 
 const server = await serve(

@@ -2,8 +2,7 @@
 
 import type { TestContext } from "node:test";
 import type { Page } from "playwright-core";
-import { demo } from "../../demo/demo.ts";
-import { start } from "./engines/rig.ts";
+import { startService } from "../../demo/service.ts";
 import { newPage } from "./playwright.ts";
 
 interface Demo {
@@ -16,7 +15,9 @@ interface Demo {
 const DESKTOP = { width: 1280, height: 800 };
 
 export async function openDemo(t: TestContext, viewport: { width: number; height: number } = DESKTOP): Promise<Demo> {
-  const url = await start(t, demo);
+  const service = await startService("127.0.0.1", 0);
+  t.after(() => service.stop());
+  const { url } = service;
   const page = await newPage(t);
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(error.message));

@@ -137,6 +137,46 @@ describe("The session of the demo's page", { skip }, () => {
     assert.deepEqual(complaints, []);
   });
 
+  it("goes on at another server when its own is replaced, on each carrier, and every message came once", async (t) => {
+    const { page, url, complaints } = await openDemo(t);
+    await isOn(page, "websocket");
+    await page.locator("#deploying").click();
+    for (const [carrier, deploys] of [
+      ["websocket", 3],
+      ["sse", 6],
+      ["poll", 9],
+    ] as const) {
+      if (carrier === "sse") await press(page, "Block WebSocket");
+      if (carrier === "poll") await press(page, "Hold streams back");
+      await isOn(page, carrier);
+      await say(page, `mine over ${carrier}`);
+      await fetch(`${url}/chat?name=ann`, { method: "POST", body: `theirs beside ${carrier}` });
+      await reaches(page, "deploys", deploys);
+    }
+    await draws(page, "good");
+    await page.locator("#deploying").click();
+    await nothingIsLost(page);
+    assert.equal(await count(page, "forgotten"), 0);
+    const text = (await page.locator("#lines").textContent()) ?? "";
+    for (const carrier of ["websocket", "sse", "poll"]) {
+      for (const line of [`mine over ${carrier}`, `theirs beside ${carrier}`])
+        assert.equal(text.split(line).length, 2, line);
+    }
+    assert.deepEqual(
+      complaints.filter((line) => !/^Failed to load|WebSocket connection/.test(line)),
+      [],
+    );
+  });
+
+  it("sees a deploy that somebody else has begun", async (t) => {
+    const { page, url } = await openDemo(t);
+    await isOn(page, "websocket");
+    assert.equal((await fetch(`${url}/deploys`)).status, 405);
+    assert.equal((await fetch(`${url}/deploys`, { method: "POST" })).status, 202);
+    await reaches(page, "deploys", 1);
+    await draws(page, "good");
+  });
+
   it("has a chart of what carried it", async (t) => {
     const { page } = await openDemo(t);
     await draws(page, "websocket");

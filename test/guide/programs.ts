@@ -51,6 +51,8 @@ export interface Program {
   /** Its output so far, on stdout and stderr. */
   output(): string;
   printed(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Sends SIGTERM. Resolves to the exit code when the process has ended. */
+  stop(): Promise<number | null>;
 }
 
 /** Runs the program in a process of its own, until the test ends. */
@@ -63,11 +65,14 @@ export function start(t: TestContext, text: string, env: Readonly<Record<string,
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes) => (output += String(bytes)));
   const exit = once(child, "exit");
-  t.after(async () => {
+  const stop = async (): Promise<number | null> => {
     child.kill();
     await exit;
-  });
+    return child.exitCode;
+  };
+  t.after(stop);
   return {
+    stop,
     output: () => output,
     async printed(pattern) {
       await until(() => pattern.test(output), `${pattern} in ${output}`);

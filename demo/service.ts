@@ -1,0 +1,91 @@
+// The demo as a service: three servers behind a balancer that takes turns, so that the page can see deploys. They are in one process,
+// so that the demo needs no Redis; examples/rolling-deploy has three processes, Redis and nginx.
+
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { type MemorySessions, memorySessions, type Server, serve } from "../src/index.ts";
+import { demoWith } from "./demo.ts";
+import { room, tellDeploy } from "./room.ts";
+
+const SERVERS = 3;
+
+export interface Service {
+  readonly url: string;
+  /** Replaces one server. Resolves when the old one has stopped; does nothing while another deploy runs. */
+  deploy(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Resolves when the balancer listens. Rejects with Node's own error. */
+export async function startService(host: string, port: number): Promise<Service> {
+  const records = memorySessions();
+  let deploys = 0;
+  let isDeploying = false;
+
+  const deploy = async (): Promise<void> => {
+    if (isDeploying) return;
+    isDeploying = true;
+    const index = deploys % SERVERS;
+    const old = servers[index]!;
+    servers[index] = await startServer(records, deploy);
+    deploys += 1;
+    await tellDeploy(deploys);
+    await old.stop();
+    isDeploying = false;
+  };
+
+  const servers = await Promise.all(Array.from({ length: SERVERS }, () => startServer(records, deploy)));
+  const sockets = new Set<Socket>();
+  let turn = 0;
+  const balancer = createServer({ allowHalfOpen: true }, (socket) => {
+    turn = (turn + 1) % SERVERS;
+    forward(socket, servers[turn]!.port!);
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  balancer.listen(port, host);
+  await once(balancer, "listening");
+
+  return {
+    url: `http://${host}:${(balancer.address() as AddressInfo).port}`,
+    deploy,
+    async stop() {
+      balancer.close();
+      await Promise.all(servers.map((server) => server.stop()));
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+/** `deploy` replaces one server of the service. */
+function startServer(records: MemorySessions, deploy: () => Promise<void>): Promise<Server> {
+  return serve(demoWith(deploy), {
+    host: "127.0.0.1",
+    port: 0,
+    // A POST of a session has up to 64 KiB of messages.
+    maxBodyBytes: 131_072,
+    maxMessageBytes: 16_384,
+    trustedProxies: ["loopback"],
+    proxyProtocol: "required",
+    sessions: records.share(),
+    stores: { room },
+  });
+}
+
+/** Passes the bytes of a client on to a server, after a PROXY header (version 1) with the client's address. */
+function forward(client: Socket, port: number): void {
+  const { remoteAddress = "127.0.0.1", remotePort = 0 } = client;
+  const address = remoteAddress.replace(/^::ffff:/, "");
+  const family = address.includes(":") ? "TCP6" : "TCP4";
+  const server = connect({ host: "127.0.0.1", port, allowHalfOpen: true, noDelay: true });
+  server.write(`PROXY ${family} ${address} ${family === "TCP6" ? "::1" : "127.0.0.1"} ${remotePort} ${port}\r\n`);
+  client.setNoDelay(true);
+  client.pipe(server).pipe(client);
+  for (const [one, other] of [
+    [client, server],
+    [server, client],
+  ] as const) {
+    one.on("error", () => other.destroy());
+    one.once("close", () => other.destroy());
+  }
+}
