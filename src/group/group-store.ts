@@ -39,6 +39,7 @@ import {
   toHistoryLimits,
 } from "./store-options.ts";
 import type { SourceOwner, StreamSource } from "./stream/source.ts";
+import { tellCursor } from "./tell-cursor.ts";
 
 const NO_OPTIONS: PublishOptions & JoinOptions<never> = {};
 
@@ -96,6 +97,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     const member = this.#groups.find(name)?.find(channel);
     if (member === undefined) return false;
     this.#members.leave(member);
+    tellCursor(member, name, {});
     return true;
   }
 

@@ -16,6 +16,7 @@ import { JoinState, Member, type MemberOwner, type MemberState, PollState } from
 import { endListed, findMember, link, unlink } from "./memberships.ts";
 import type { EncodedSendable, GroupEntry } from "./message.ts";
 import type { GroupStream, Replay, StreamListener, StreamSource } from "./stream/source.ts";
+import { tellCursor } from "./tell-cursor.ts";
 
 export interface GroupOwner {
   readonly source: StreamSource;
@@ -140,6 +141,15 @@ export class Group implements MemberOwner, StreamListener {
     this.catchUp(member, state, since);
   }
 
+  /** Continues where the client of a member has been: `cursor` is an id as the client told it. */
+  continueFrom(member: Member, state: JoinState, cursor: string): void {
+    state.caughtUpTo = state.toldUpTo = cursor;
+    const first = this.stream.replay(cursor);
+    // A broker does not say whether it still has the first entry of a stream.
+    const isUnsure = cursor === "" && first instanceof Promise;
+    this.#catchUpFrom(isUnsure ? first.then(markReset) : first, member, state);
+  }
+
   /** Sends a member the entries after `since`. Its state says that it is catching up until that is done. */
   catchUp(member: Member, state: MemberState, since: string | undefined): void {
     state.caughtUpTo = since;
@@ -192,6 +202,8 @@ export class Group implements MemberOwner, StreamListener {
     }
     state.isCatchingUp = false;
     if (state.isReset && state instanceof JoinState) this.#tellReset(member);
+    const place = position ?? "";
+    if (place !== state.toldUpTo) tellCursor(member, this.name, { id: place });
     // The log has an entry before its delivery begins, so an entry that is being delivered was in the replay.
     const isAhead = position !== undefined && (this.#isDelivering || !this.stream.has(position));
     state.receivedUpTo = isAhead ? position : undefined;
@@ -208,6 +220,7 @@ export class Group implements MemberOwner, StreamListener {
     this.#owner.encoded.add(entries);
     for (const entry of entries) {
       if (!channel.isOpen) return;
+      state.toldUpTo = entry.except === channel ? undefined : entry.id;
       if (entry.except !== channel) this.#send(member, this.#formOf(entry, state));
     }
   }
@@ -216,11 +229,17 @@ export class Group implements MemberOwner, StreamListener {
     const { except } = entry;
     for (const member of audience) {
       const { channel, state } = member;
-      if (channel === except) continue;
+      if (channel === except) {
+        this.#excluded(member, entry);
+        continue;
+      }
       if (state === undefined) {
         // A member that left in a callback and joined again to catch up receives the entry from its replay.
         const current = member.hasLeft ? this.find(channel) : undefined;
-        if (current?.state === undefined || !this.#hasReceived(current.state, entry)) this.#send(member, entry.encoded);
+        if (current?.state === undefined || !this.#hasReceived(current.state, entry))
+          this.#send(member, entry.inGroup(this.name));
+        // The message has given a cursor to a client that is not a member any more.
+        if (member.hasLeft && current === undefined) tellCursor(member, this.name, {});
       } else if (!member.hasLeft && !this.#hasReceived(state, entry)) {
         state.receivedUpTo = undefined;
         if (isPoll(member)) {
@@ -233,7 +252,14 @@ export class Group implements MemberOwner, StreamListener {
   }
 
   #formOf(entry: GroupEntry, state: MemberState): EncodedSendable {
-    return state instanceof JoinState && state.options.withIds ? entry.withId(this.name) : entry.encoded;
+    return state instanceof JoinState && state.options.withIds ? entry.withId(this.name) : entry.inGroup(this.name);
+  }
+
+  /** A client that keeps a cursor has everything up to the entry, too, although it does not receive it. */
+  #excluded(member: Member, entry: GroupEntry): void {
+    const { state } = member;
+    if (member.hasLeft || (state !== undefined && this.#hasReceived(state, entry))) return;
+    tellCursor(member, this.name, { id: entry.id });
   }
 
   /** True if the member has received the entry from its replay, or will. */
@@ -260,6 +286,8 @@ export class Group implements MemberOwner, StreamListener {
         () => onReset(channel),
         (error) => this.#owner.report(error, this.name, channel),
       );
+    } else if (member.implementation?.cursors !== undefined && options?.tellsReset !== true) {
+      tellCursor(member, this.name, { reset: true });
     } else if (isEventStream(channel)) {
       this.#send(member, prepare(event({ event: "reset", data: JSON.stringify({ group: this.name }) })));
     } else if (options?.tellsReset === true) this.#send(member, prepare(json({ group: this.name, reset: true })));
@@ -282,6 +310,10 @@ export class Group implements MemberOwner, StreamListener {
       this.#owner.report(error, this.name, channel);
     }
   }
+}
+
+function markReset(replay: Replay): Replay {
+  return { ...replay, reset: replay.reset || replay.entries.length > 0 };
 }
 
 function isPoll(member: Member): member is Poll {
