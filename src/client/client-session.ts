@@ -75,7 +75,7 @@ export class ClientSession extends Session<KeptRecord> {
   /** The cursors as records for a new session of the server, which has asked for them. */
   cursorRecords(): KeptRecord[] {
     const records: KeptRecord[] = [];
-    this.cursors.forEach((id, group) => records.push({ type: "since", group, id }));
+    for (const [group, id] of this.cursors) records.push({ type: "since", group, id });
     return [...records, { type: "since", forgotten: this.hasForgotten }];
   }
 

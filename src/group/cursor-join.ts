@@ -4,6 +4,7 @@
 import type { GroupCursors } from "../transport/group-cursors.ts";
 import type { Group } from "./group.ts";
 import { JoinState, type Member } from "./member.ts";
+import type { Replay } from "./stream/source.ts";
 import { tellCursor } from "./tell-cursor.ts";
 
 /** An id; undefined: the beginning of the stream. */
@@ -22,7 +23,7 @@ export function joinWithCursor(group: Group, member: Member, cursors: GroupCurso
   member.state = state;
   state.isCatchingUp = true;
   const start = group.stream.start();
-  if (cursor !== undefined) return () => group.continueFrom(member, state, cursor);
+  if (cursor !== undefined) return () => continueFrom(group, member, state, cursor);
   return () => awaitCursor(group, member, state, { cursors, start });
 }
 
@@ -40,7 +41,7 @@ export function awaitCursor(group: Group, member: Member, state: JoinState, { cu
     const cursor = cursors.take(group.name);
     if (member.hasLeft) return;
     state.awaitsCursor = false;
-    if (cursor !== undefined) group.continueFrom(member, state, cursor);
+    if (cursor !== undefined) continueFrom(group, member, state, cursor);
     else if (cursors.areIncomplete) {
       // It may be one of the groups whose cursors the client has forgotten.
       state.isReset = true;
@@ -51,6 +52,19 @@ export function awaitCursor(group: Group, member: Member, state: JoinState, { cu
       });
     } else group.catchUp(member, state, start ?? "");
   });
+}
+
+/** Continues where the client has been: `cursor` is a text of the client. */
+function continueFrom(group: Group, member: Member, state: JoinState, cursor: string): void {
+  state.toldUpTo = cursor;
+  const first = group.stream.replay(cursor);
+  // A broker does not say whether it still has the first entry of a stream.
+  const isUnsure = cursor === "" && first instanceof Promise;
+  group.catchUp(member, state, cursor, isUnsure ? first.then(markReset) : first);
+}
+
+function markReset(replay: Replay): Replay {
+  return { ...replay, reset: replay.reset || replay.entries.length > 0 };
 }
 
 /** Tells where the live messages begin. */

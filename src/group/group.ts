@@ -1,6 +1,7 @@
 // The members of one group in this process, and the delivery of the group's stream to them. An entry goes to the channels that
 // are members when it arrives. A member that joined with an id first receives the entries that it missed, then live ones,
 // without a gap between them.
+// Long because joining, replays and deliveries use the same states of members.
 
 import { guard } from "../base/guard.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
@@ -141,19 +142,18 @@ export class Group implements MemberOwner, StreamListener {
     this.catchUp(member, state, since);
   }
 
-  /** Continues where the client of a member has been: `cursor` is an id as the client told it. */
-  continueFrom(member: Member, state: JoinState, cursor: string): void {
-    state.caughtUpTo = state.toldUpTo = cursor;
-    const first = this.stream.replay(cursor);
-    // A broker does not say whether it still has the first entry of a stream.
-    const isUnsure = cursor === "" && first instanceof Promise;
-    this.#catchUpFrom(isUnsure ? first.then(markReset) : first, member, state);
-  }
-
-  /** Sends a member the entries after `since`. Its state says that it is catching up until that is done. */
-  catchUp(member: Member, state: MemberState, since: string | undefined): void {
+  /**
+   * Sends a member the entries after `since`, which `first` has or begins with. Its state says that it is catching up until
+   * that is done.
+   */
+  catchUp(
+    member: Member,
+    state: MemberState,
+    since: string | undefined,
+    first: Replay | Promise<Replay> = this.stream.replay(since),
+  ): void {
     state.caughtUpTo = since;
-    this.#catchUpFrom(this.stream.replay(since), member, state);
+    this.#catchUpFrom(first, member, state);
   }
 
   #catchUpFrom(first: Replay | Promise<Replay>, member: Member, state: MemberState): void {
@@ -230,7 +230,8 @@ export class Group implements MemberOwner, StreamListener {
     for (const member of audience) {
       const { channel, state } = member;
       if (channel === except) {
-        this.#excluded(member, entry);
+        // The client has everything up to here.
+        if (!member.hasLeft && !(state && this.#hasReceived(state, entry))) tellCursor(member, this.name, entry);
         continue;
       }
       if (state === undefined) {
@@ -253,13 +254,6 @@ export class Group implements MemberOwner, StreamListener {
 
   #formOf(entry: GroupEntry, state: MemberState): EncodedSendable {
     return state instanceof JoinState && state.options.withIds ? entry.withId(this.name) : entry.inGroup(this.name);
-  }
-
-  /** A client that keeps a cursor has everything up to the entry, too, although it does not receive it. */
-  #excluded(member: Member, entry: GroupEntry): void {
-    const { state } = member;
-    if (member.hasLeft || (state !== undefined && this.#hasReceived(state, entry))) return;
-    tellCursor(member, this.name, { id: entry.id });
   }
 
   /** True if the member has received the entry from its replay, or will. */
@@ -310,10 +304,6 @@ export class Group implements MemberOwner, StreamListener {
       this.#owner.report(error, this.name, channel);
     }
   }
-}
-
-function markReset(replay: Replay): Replay {
-  return { ...replay, reset: replay.reset || replay.entries.length > 0 };
 }
 
 function isPoll(member: Member): member is Poll {

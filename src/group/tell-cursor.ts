@@ -5,6 +5,10 @@ import { GroupNews } from "../protocol/group-news.ts";
 import type { Member } from "./member.ts";
 
 /** The client's place, a reset, or with `{}` that it is not a member any more. Does nothing for other clients. */
-export function tellCursor({ implementation }: Member, group: string, news: Pick<GroupRecord, "id" | "reset">): void {
-  if (implementation?.cursors !== undefined) implementation.sendNews(new GroupNews(group, news));
+export function tellCursor(
+  { implementation }: Member,
+  group: string,
+  { id, reset }: Pick<GroupRecord, "id" | "reset">,
+): void {
+  if (implementation?.cursors !== undefined) implementation.sendNews(new GroupNews(group, { id, reset }));
 }

@@ -147,7 +147,10 @@ export class SinceWebSocketCarrier extends WebSocketCarrier {
 
   override messageArrived(data: string | Uint8Array): void {
     const isTooBig = typeof data === "string" && data[0] !== SINCE_LETTER && utf8Length(data) > this.#maxTextBytes + 1;
-    if (!isTooBig) return super.messageArrived(data);
+    if (!isTooBig) {
+      super.messageArrived(data);
+      return;
+    }
     const { closeCode = PROTOCOL_ERROR, message } = new ChannelError("MESSAGE_TOO_BIG");
     this.owner?.carrierFailed(closeStatus("server", closeCode, message));
   }
