@@ -15,7 +15,7 @@ export type { SessionStore, TakeOptions, TakeResult } from "./backplane/session-
 export type { Clock } from "./base/clock.ts";
 export { ChannelError, type ErrorCode } from "./base/errors.ts";
 export type { BodyPart, SendBody, StreamBody } from "./channel/body.ts";
-export type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } from "./channel/channel.ts";
+export type { AnyChannel, Channel, ChannelHandlers, LostSession, Message, SessionHandlers } from "./channel/channel.ts";
 export type { ErrorSource, OverflowPolicy } from "./channel/context.ts";
 export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
 export type { PreparedMessage } from "./channel/prepared-message.ts";

@@ -5,7 +5,7 @@ import { guard, guardCall, inspectable, type Reporter } from "../base/guard.ts";
 import { checkFunction } from "../base/option-values.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
-import { type Channel, HANDLER_NAMES, type Message, type SessionHandlers } from "./channel.ts";
+import { type Channel, HANDLER_NAMES, type LostSession, type Message, type SessionHandlers } from "./channel.ts";
 import type { ChannelContext, ErrorSource } from "./context.ts";
 import type { Receiver } from "./inbox.ts";
 
@@ -82,6 +82,16 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
   drain(): void {
     const { drain } = this.#handlers;
     if (drain !== undefined) void guardCall(drain, this.channel, undefined, this, "drain");
+  }
+
+  /** The setup of a session whose client has lost another one: tells of that one, and then calls `open`. */
+  openedAfter(info: LostSession): Handler<"open"> | undefined {
+    const { lost, open } = this.#handlers;
+    if (lost === undefined) return open;
+    return (channel) => {
+      const told = guardCall(lost, info, channel, this, "lost");
+      return told === undefined ? open?.(channel) : told.then(() => open?.(channel));
+    };
   }
 
   resumed(): void {

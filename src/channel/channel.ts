@@ -31,9 +31,25 @@ export interface ChannelHandlers<In = Message, Out = SendData, Attachment = unkn
   error?: ((error: unknown, channel: Channel<In, Out, Attachment>) => unknown) | undefined;
 }
 
+/** A session that its client had, and that nobody has any more. Everything in it is what the client says. */
+export interface LostSession {
+  /**
+   * The number of the last record that the client has received of it: of messages, and of news of groups. What was sent after it
+   * has not arrived, unless it was a message of a group whose history has it. 0: nothing has arrived.
+   */
+  readonly received: number;
+  /** The number of groups whose messages the client can continue: each goes on when the channel is added to it. */
+  readonly groups: number;
+}
+
 /** The callbacks of a session's channel (`openSession`). */
 export interface SessionHandlers<In = Message, Out = SendData, Attachment = unknown>
   extends ChannelHandlers<In, Out, Attachment> {
+  /**
+   * Before `open` of a new session: its client had another one, which is lost. Its process has died, or the client was away for too
+   * long, or has another identity now. `open` waits until a returned promise settles.
+   */
+  lost?: ((info: LostSession, channel: Channel<In, Out, Attachment>) => unknown) | undefined;
   /** The client is back on another connection; no message was lost. */
   resumed?: ((channel: Channel<In, Out, Attachment>) => unknown) | undefined;
   /**
@@ -53,7 +69,7 @@ export interface SessionHandlers<In = Message, Out = SendData, Attachment = unkn
 /** The names of `SessionHandlers`. Those of a plain channel are among them; `resumed` and `transport` never happen to one. */
 export const HANDLER_NAMES: readonly (keyof SessionHandlers)[] = [
   ...(["open", "message", "receive", "ping", "pong", "drain"] as const),
-  ...(["close", "error", "resumed", "transport", "save", "restored"] as const),
+  ...(["close", "error", "resumed", "transport", "save", "restored", "lost"] as const),
 ];
 
 /** A channel with messages and an attachment of any type. */

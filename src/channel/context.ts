@@ -17,6 +17,7 @@ export type ErrorSource =
   | "drain"
   | "close"
   | "resumed"
+  | "lost"
   | "transport"
   | "save"
   | "restored"

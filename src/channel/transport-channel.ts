@@ -6,8 +6,10 @@ import { ChannelError } from "../base/errors.ts";
 import { guard, type Reporter } from "../base/guard.ts";
 import type { IndexedItem } from "../base/indexed-set.ts";
 import { inMicrotask } from "../base/microtask.ts";
+import type { GroupNews } from "../protocol/group-news.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
+import type { GroupCursors } from "../transport/group-cursors.ts";
 import type { MessageForm, Position, SessionListener, Transport, TransportKind } from "../transport/transport.ts";
 import { Callbacks } from "./callbacks.ts";
 import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
@@ -149,6 +151,19 @@ export class TransportChannel
     else this.#transport.sendText(text);
     this.#context.messages.sent += 1;
     return true;
+  }
+
+  /** See `Transport.cursors`. */
+  get cursors(): GroupCursors | undefined {
+    return this.#transport.cursors;
+  }
+
+  /** Sends news of a group, in order with the messages. Only for a channel with `cursors`. */
+  sendNews(message: GroupNews): void {
+    const sendable = { message, parts: undefined };
+    if (!isOpen(this.#state) || this.#isOverflowing(message)) return;
+    if (this.#mustWait(sendable)) this.#sendLater(sendable, "more");
+    else this.#transport.send(message);
   }
 
   #mustWait({ parts }: Sendable): boolean {

@@ -1,11 +1,11 @@
 // The client's end of a session: adds data to the records that are kept, and can withhold acknowledgements.
 
-import type { NumberedRecord } from "../codec/session-record.ts";
+import type { ClientNumberedRecord } from "../codec/session-record.ts";
 import { Session } from "../protocol/session.ts";
-import { MAX_REPETITIONS } from "./limits.ts";
+import { MAX_CURSORS, MAX_REPETITIONS } from "./limits.ts";
 
 /** A record that is kept until the server has acknowledged it. */
-export type KeptRecord = NumberedRecord & {
+export type KeptRecord = ClientNumberedRecord & {
   /** The value that the application gave. */
   readonly value?: unknown;
   /** Number of times that it was written to a carrier; undefined if it cannot have arrived. Each doubles the patience. */
@@ -21,6 +21,10 @@ export class ClientSession extends Session<KeptRecord> {
   holders = 0;
   /** The session's secret; undefined until the first `open`. */
   token: string | undefined;
+  /** The ids up to which everything of a group has arrived, by the group's name; the one that changed last is last. */
+  readonly cursors: Map<string, string> = new Map();
+  /** True if a cursor was forgotten because there were too many. */
+  hasForgotten = false;
   /** Changes when the session begins again: the numbers of an earlier epoch mean nothing in a later one. */
   epoch = 0;
 
@@ -43,14 +47,36 @@ export class ClientSession extends Session<KeptRecord> {
   }
 
   /**
-   * Begins again at these two numbers, as another session of the server or after a refused record, and sends those of the kept
-   * records that `isWanted` names.
+   * Begins again at these two numbers, as another session of the server or after a refused record, and sends the records
+   * `first`, and then those of the kept records that `isWanted` names.
    */
-  renew(acknowledged: number, received: number, isWanted: (record: KeptRecord) => boolean): void {
-    const records = this.after().filter(isWanted);
+  renew(
+    acknowledged: number,
+    received: number,
+    isWanted: (record: KeptRecord) => boolean,
+    first: readonly KeptRecord[] = [],
+  ): void {
+    const records = [...first, ...this.after().filter(isWanted)];
     this.restart(acknowledged, received);
     this.epoch += 1;
     for (const record of records) this.send(record);
+  }
+
+  /** Keeps the cursor of a group, or forgets it: PROTOCOL.md, "Groups". */
+  keepCursor(group: string, id: string | undefined): void {
+    this.cursors.delete(group);
+    if (id === undefined) return;
+    this.cursors.set(group, id);
+    if (this.cursors.size <= MAX_CURSORS) return;
+    this.cursors.delete(this.cursors.keys().next().value!);
+    this.hasForgotten = true;
+  }
+
+  /** The cursors as records for a new session of the server, which has asked for them. */
+  cursorRecords(): KeptRecord[] {
+    const records: KeptRecord[] = [];
+    for (const [group, id] of this.cursors) records.push({ type: "since", group, id });
+    return [...records, { type: "since", forgotten: this.hasForgotten }];
   }
 
   /** Returns the values that the application gave to `send` and the server has not acknowledged. */

@@ -22,7 +22,8 @@ export type ConnectionState = "connecting" | "open" | "reconnecting" | "offline"
 export interface Opening<Out = Sendable> {
   /**
    * `new`: the first one. `resumed`: nothing was lost. `lost`: the server no longer has the session (it was away for too
-   * long, or has restarted), and a new one has begun; its messages meanwhile are lost.
+   * long, or has restarted), and a new one has begun; its messages meanwhile are lost, but for those of groups whose
+   * history the server still has: they arrive next, in order.
    */
   readonly session: "new" | "resumed" | "lost";
   /** The kind of transport that carries it. */
@@ -106,6 +107,11 @@ export interface Connection<In = Message, Out = Sendable> extends AsyncIterable<
   onOpen(fn: (opening: Opening<Out>) => void): () => void;
   /** Calls `fn` with each new state. Returns a function that removes the listener. */
   onState(fn: (state: ConnectionState) => void): () => void;
+  /**
+   * Messages of this group are lost, usually because its history did not reach back to the last one that has arrived. Those that
+   * are kept follow. Only groups of members without `onReset`, `since` and `ids` on the server are told here.
+   */
+  onReset(fn: (group: string) => void): () => void;
   /** Once, last; soon, if the connection is closed already. */
   onClose(fn: (close: ConnectionClose<Out>) => void): () => void;
   /**

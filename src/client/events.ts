@@ -25,7 +25,7 @@ const MOVES: Readonly<Record<State, readonly State[]>> = {
 /** The part of a connection that listens. */
 type Listening = Pick<
   Connection<unknown, unknown>,
-  "opened" | "closed" | "onMessage" | "onOpen" | "onState" | "onClose" | "onError"
+  "opened" | "closed" | "onMessage" | "onOpen" | "onState" | "onReset" | "onClose" | "onError"
 >;
 
 export interface Events {
@@ -36,6 +36,7 @@ export interface Events {
   readonly listening: Listening;
   readonly message: Listeners<unknown>;
   readonly open: Listeners<Opening<unknown>>;
+  readonly reset: Listeners<string>;
   readonly error: Listeners<unknown>;
   /** Reports CONNECT_FAILED. */
   fail(what: string, cause?: unknown): void;
@@ -59,6 +60,7 @@ export function events(): Events {
   const isGoingOn = (): boolean => !ending;
   const message = listeners<unknown>(report, isGoingOn);
   const open = listeners<Opening<unknown>>(report, isGoingOn);
+  const reset = listeners<string>(report, isGoingOn);
   const states = listeners<ConnectionState>(report, (event) => event === state);
   const ends = listeners<ConnectionClose>(report);
 
@@ -108,11 +110,13 @@ export function events(): Events {
       onMessage: message.add,
       onOpen: open.add,
       onState: states.add,
+      onReset: reset.add,
       onClose,
       onError: error.add,
     },
     message,
     open,
+    reset,
     error,
     fail: (what, cause) => error.tell(new ChannelError("CONNECT_FAILED", what, { cause })),
     move,

@@ -1,6 +1,8 @@
 // The numbers of the client: how much it holds, and how long it waits (PROTOCOL.md, "Writing a client"). They stand in a
 // file without imports, because a bundler puts such constants where they are used, which makes the client smaller.
 
+/** Most groups whose cursors are kept: a server takes as many. */
+export const MAX_CURSORS = 512;
 /** Unacknowledged bytes at which `send` returns false. */
 export const MAX_BUFFERED_BYTES = 1_048_576;
 /**

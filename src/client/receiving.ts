@@ -1,6 +1,6 @@
 // Messages from the server: each is delivered once, in order, and acknowledged, but not while a `for await` loop is behind.
 
-import type { NumberedRecord } from "../codec/session-record.ts";
+import type { GroupRecord, ServerNumberedRecord } from "../codec/session-record.ts";
 import { ACK_MS } from "../protocol/session.ts";
 import type { Message } from "./connection.ts";
 import type { Conversation } from "./conversation.ts";
@@ -8,16 +8,23 @@ import { closedByServer } from "./ending.ts";
 import { fromMessage } from "./messages.ts";
 
 /** Delivers a record that is new; one that has arrived before is only acknowledged again. */
-export function receive(conversation: Conversation, record: NumberedRecord): void {
+export function receive(conversation: Conversation, record: ServerNumberedRecord): void {
   if (conversation.session.receiveNext(record)) {
     // Messages that come with the opening of each new session do not prove that the carrier works.
     if (conversation.losses < 2) conversation.selector.prove();
-    if (record.type === "message") deliver(conversation, record.data);
+    if (record.type === "group") receiveGroup(conversation, record);
+    else if (record.type === "message") deliver(conversation, record.data);
     else closedByServer(conversation, record);
   }
   if (conversation.events.ending) return;
   if (conversation.session.isAckDue) acknowledge(conversation);
   else conversation.cancelTimer ??= conversation.after(ACK_MS, () => acknowledge(conversation));
+}
+
+function receiveGroup(conversation: Conversation, { group, id, reset, data }: GroupRecord): void {
+  if (reset) conversation.events.reset.tell(group);
+  else conversation.session.keepCursor(group, id);
+  if (data !== undefined) deliver(conversation, data);
 }
 
 function deliver(conversation: Conversation, data: Message): void {

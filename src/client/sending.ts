@@ -35,11 +35,18 @@ export function acknowledged(conversation: Conversation, number: number): boolea
 }
 
 /** Begins another session, which sends the messages that were never sent. Returns those that may have arrived. */
-export function renew(conversation: Conversation, { session: token, received, first }: OpenRecord): unknown[] {
-  const values = conversation.session.values(({ sends }) => sends !== undefined);
-  conversation.session.token = token;
+export function renew(conversation: Conversation, { session: token, received, first, since }: OpenRecord): unknown[] {
+  const { session } = conversation;
+  const values = session.values(({ sends }) => sends !== undefined);
+  session.token = token;
   // Both numbers are 0, unless the server still has the session and only records of it are lost.
-  conversation.session.renew(received, first - 1, ({ sends }) => sends === undefined);
+  session.renew(
+    received,
+    first - 1,
+    // Cursors of an earlier session that were never sent are told anew.
+    ({ sends, type }) => sends === undefined && type !== "since",
+    since ? session.cursorRecords() : [],
+  );
   conversation.begunAt = conversation.now();
   if (values.length > 0) conversation.drains.settle("the session is lost");
   settleDrained(conversation);

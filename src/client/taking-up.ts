@@ -19,9 +19,13 @@ export function startCarrier(conversation: Conversation, kind: CarrierKind, even
     ...conversation,
     ...events,
     resumption() {
-      const { token, ackNumber } = conversation.session;
+      const { token, ackNumber, cursors } = conversation.session;
       attempt = ++conversation.tries;
-      return { ...(token && { session: token, after: `${ackNumber}` }), try: `${attempt}` };
+      return {
+        ...(token && { session: token, after: `${ackNumber}` }),
+        try: `${attempt}`,
+        cursors: `${cursors.size}`,
+      };
     },
     onEnd: (why: CarrierEnd) => events.onEnd({ attempt, ...why }),
   };

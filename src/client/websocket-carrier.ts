@@ -4,6 +4,7 @@ import {
   type ClientRecord,
   decodeServerMessage,
   encodeClientMessage,
+  type GroupRecord,
   SESSION_PROTOCOL,
 } from "../codec/session-record.ts";
 import { recordSize } from "../protocol/session.ts";
@@ -29,6 +30,8 @@ type SocketConstructor = new (url: string, protocols: readonly string[], options
 export function startWebSocket(link: Link): Carrier {
   const { endpoint, session, onEnd } = link;
   let socket: Socket | undefined;
+  /** The group of the binary message that comes next. */
+  let head: GroupRecord | undefined;
   let heartbeatMs: number;
   /** Number of the last record that was sent on this WebSocket, and the size of all of them. */
   let sent = 0;
@@ -101,7 +104,10 @@ export function startWebSocket(link: Link): Carrier {
     socket.onmessage = ({ data }) => {
       try {
         link.onAlive();
-        link.onRecord(decodeServerMessage(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)));
+        const record = decodeServerMessage(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer));
+        const of = head;
+        head = record.type === "group" && record.isHead ? record : undefined;
+        if (!head) link.onRecord(of && record.type === "message" ? { ...of, data: record.data } : record);
       } catch (error) {
         onEnd({ error });
       }

@@ -22,11 +22,42 @@ export interface OpenRecord {
   readonly first: number;
   readonly heartbeatMs: number;
   readonly resumeMs: number;
+  /** True if the server waits for the cursors of the client, in `since` records. */
+  readonly since?: boolean | undefined;
 }
 
 export interface MessageRecord {
   readonly type: "message";
   readonly data: string | Uint8Array;
+}
+
+/**
+ * A message of a group, or news of the group without a message. Only for a client that keeps the cursors of its groups.
+ */
+export interface GroupRecord {
+  readonly type: "group";
+  /** The name of the group. */
+  readonly group: string;
+  /**
+   * The cursor: the client has everything of the group up to this id, with this record. An empty text: up to the group's
+   * beginning. Undefined without `reset`: it is not a member any more.
+   */
+  readonly id?: string | undefined;
+  /** True if messages of the group are lost for this client. */
+  readonly reset?: boolean | undefined;
+  /** The message, if there is one. */
+  readonly data?: string | Uint8Array | undefined;
+  /** True on a WebSocket: the message is the binary one that follows. */
+  readonly isHead?: boolean | undefined;
+}
+
+/** The cursor of one group, which a client tells its new session; without a group, the last record of this kind. */
+export interface SinceRecord {
+  readonly type: "since";
+  readonly group?: string | undefined;
+  readonly id?: string | undefined;
+  /** In the last one: true if the client has been in more groups than it tells. */
+  readonly forgotten?: boolean | undefined;
 }
 
 /** The last numbered record of its side. `retryMs`: the client opens a new session after this time. */
@@ -53,21 +84,30 @@ export interface HeartbeatRecord {
 }
 
 /** Records that are numbered and kept until they are acknowledged. */
-export type NumberedRecord = MessageRecord | CloseRecord;
+export type NumberedRecord = ServerNumberedRecord | ClientNumberedRecord;
 
-export type ServerRecord = OpenRecord | NumberedRecord | AckRecord | HeartbeatRecord;
+export type ServerNumberedRecord = MessageRecord | CloseRecord | GroupRecord;
 
-export type ClientRecord = FromRecord | NumberedRecord | AckRecord | HeartbeatRecord;
+export type ClientNumberedRecord = MessageRecord | CloseRecord | SinceRecord;
+
+export type ServerRecord = OpenRecord | ServerNumberedRecord | AckRecord | HeartbeatRecord;
+
+export type ClientRecord = FromRecord | ClientNumberedRecord | AckRecord | HeartbeatRecord;
 
 export type SessionRecord = ServerRecord | ClientRecord;
 
 /** A WebSocket message begins with the first letter of one of these. */
-const KINDS = ["message", "ack", "close", "open"] as const;
+const KINDS = ["message", "ack", "close", "open", "group"] as const;
 export const MESSAGE_LETTER = "m";
+export const SINCE_LETTER = "s";
+
+/** Longest `since` record: the name of a group has 1,024 bytes, each of which may take six characters in JSON. */
+export const MAX_SINCE_LENGTH = 8192;
 
 /** A record as one event of an event stream, its blank line included. */
 export function encodeRecordEvent(record: SessionRecord): string {
   if (record.type === "heartbeat") return encodeComment();
+  if (record.type === "group") return groupEvent(record);
   return record.type === "open" ? event("open", openData(record)) : encodeClientEvent(record);
 }
 
@@ -89,6 +129,7 @@ export function decodeRecordEvent({ type, data }: TypedEvent): ServerRecord {
 
 /** A record as one WebSocket message: the kind's letter and its text, or bytes as they are. */
 export function encodeRecordMessage(record: SessionRecord): string | Uint8Array {
+  if (record.type === "group") return groupMessage(record);
   return record.type === "open" ? `o${openData(record)}` : encodeClientMessage(record);
 }
 
@@ -98,6 +139,7 @@ export function encodeClientMessage(record: ClientRecord): string | Uint8Array {
 }
 
 export function decodeRecordMessage(message: string | Uint8Array): SessionRecord {
+  if (message[0] === SINCE_LETTER) return sinceOf(message.slice(1) as string);
   if (message[0] !== "f") return decodeServerMessage(message);
   // Records are counted from 1: a record 0 would be dropped as one that has arrived before.
   return { type: "from", number: parseCount(message.slice(1) as string) || fail("from") };
@@ -111,6 +153,40 @@ export function decodeServerMessage(message: string | Uint8Array): ServerRecord 
   return recordOf(kind, message.slice(1));
 }
 
+/** Decodes the record of an event in a POST. Throws BAD_RECORD. */
+export function decodePostedEvent(event: TypedEvent): SessionRecord {
+  return event.type === "since" ? sinceOf(event.data) : decodeRecordEvent(event);
+}
+
+/** The members of a group record that are the same in all its forms, as JSON. `more`: further members. */
+function groupHead({ group, id, reset }: GroupRecord, more: object = {}): string {
+  return JSON.stringify({ group, id, ...(reset === true && { reset }), ...more });
+}
+
+/** Bytes follow in a message of their own: see `WebSocketCarrier`. */
+function groupMessage(record: GroupRecord): string {
+  const { data } = record;
+  if (typeof data === "string") return `g${groupHead(record)}\n${data}`;
+  return `g${groupHead(record, data && { binary: true })}`;
+}
+
+function groupEvent(record: GroupRecord): string {
+  const { data } = record;
+  if (data === undefined) return event("group", groupHead(record));
+  if (typeof data !== "string") return event("group", groupHead(record, { binary: toBase64(data) }));
+  // See `encodeClientEvent`.
+  if (data.includes("\r")) return event("group", groupHead(record, { text: data }));
+  return event("group", `${groupHead(record)}\ndata: ${data.replaceAll("\n", "\ndata: ")}`);
+}
+
+/** Throws BAD_RECORD for a record that is malformed, or too long for a cursor. */
+function sinceOf(json: string): SinceRecord {
+  if (json.length > MAX_SINCE_LENGTH) return fail("since");
+  const { group, id, forgotten } = parse(json);
+  if (group === undefined) return { type: "since", forgotten: forgotten === true };
+  return { type: "since", group: text(group), id: text(id) };
+}
+
 /** One line of data. */
 function event(type: string, data: string): string {
   return `event: ${type}\ndata: ${data}\n\n`;
@@ -121,6 +197,7 @@ function openData({ type: _, ...fields }: OpenRecord): string {
 }
 
 function dataOf(record: Exclude<ClientRecord, MessageRecord>): string {
+  if (record.type === "since") return JSON.stringify({ ...record, type: undefined });
   if (record.type === "ack") return `${record.received}`;
   if (record.type === "from") return `${record.number}`;
   if (record.type === "heartbeat") return "";
@@ -132,7 +209,7 @@ function recordOf(type: string | undefined, data: string): ServerRecord {
   if (type === "message") return { type, data };
   if (type === "ack") return { type, received: parseCount(data) ?? fail(type) };
   if (type === "open") {
-    const { session, resumed, received, first, heartbeatMs, resumeMs, version } = parse(data);
+    const { session, resumed, received, first, heartbeatMs, resumeMs, version, since } = parse(data);
     if (version !== VERSION || typeof resumed !== "boolean") return fail(type);
     return {
       type,
@@ -142,8 +219,10 @@ function recordOf(type: string | undefined, data: string): ServerRecord {
       first: count(first),
       heartbeatMs: duration(heartbeatMs, 25_000),
       resumeMs: duration(resumeMs, 60_000),
+      ...(since === true && { since }),
     };
   }
+  if (type === "group") return groupOf(data);
   if (type !== "close") return fail(`kind ${type}`);
   const fields = parse(data);
   const code = count(fields.code);
@@ -151,6 +230,25 @@ function recordOf(type: string | undefined, data: string): ServerRecord {
   if (code < 1000 || code > 4999) return fail(type);
   const close = { type, code, reason: text(fields.reason) } as const;
   return fields.retryMs === undefined ? close : { ...close, retryMs: count(fields.retryMs) };
+}
+
+/** A head in JSON, and behind it, in lines of its own, the text. */
+function groupOf(content: string): GroupRecord {
+  const end = content.indexOf("\n");
+  const head = end < 0 ? content : content.slice(0, end);
+  const { group, id, reset, text: other, binary } = parse(head);
+  let data: string | Uint8Array | undefined;
+  if (end >= 0) data = content.slice(end + 1);
+  else if (other !== undefined) data = text(other);
+  else if (typeof binary === "string") data = fromBase64(binary) ?? fail("group");
+  return {
+    type: "group",
+    group: text(group),
+    id: id === undefined ? id : text(id),
+    reset: reset === true,
+    data,
+    isHead: binary === true,
+  };
 }
 
 /** A number as the protocol writes it: decimal, no sign, no leading zero, exact in JavaScript; undefined if it is not one. */

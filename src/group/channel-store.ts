@@ -31,9 +31,10 @@ export type Broadcast<Attachment, Out = Publishable> =
 /** The options of `addToGroup`. */
 export interface JoinOptions<Out = Publishable> {
   /**
-   * Id of the last message that the client has received: later messages are sent first, in order, before new ones. Null or
-   * undefined: only messages that are published from now on. An empty string: all messages that are kept. If some of them are
-   * lost, or the id is unknown, the channel is told (`onReset`) and then receives all that are kept.
+   * Id of the last message that the client has received: later messages are sent first, in order, before new ones. Null: only
+   * messages that are published from now on. Undefined: the same, but the channel of a client whose session was lost continues
+   * where that client was in the group. An empty string: all messages that are kept. If some of them are lost, or the id is
+   * unknown, the channel is told (`onReset`) and then receives all that are kept.
    */
   readonly since?: string | null | undefined;
   /**
@@ -43,7 +44,8 @@ export interface JoinOptions<Out = Publishable> {
   readonly ids?: boolean | undefined;
   /**
    * Called when messages are lost for this channel, before those that are kept. Without it an event stream receives an event of
-   * type `reset`, and a channel with `ids` or `since` the JSON text `{ "group", "reset": true }`.
+   * type `reset`, a channel with `ids` or `since` the JSON text `{ "group", "reset": true }`, and a session of
+   * `unichannel/client` without either the event `onReset` of the client.
    */
   readonly onReset?: ((channel: GroupMember<Out>) => unknown) | undefined;
   /** Lists the channel in `presence`, with this JSON value as its `info`. @default not listed */

@@ -50,6 +50,7 @@ import {
 } from "./store-options.ts";
 import type { LifeListener } from "./stream/group-lives.ts";
 import type { PublishTo, SourceOwner, StreamSource } from "./stream/source.ts";
+import { tellCursor } from "./tell-cursor.ts";
 
 const NO_OPTIONS: PublishOptions & JoinOptions<never> & DisconnectOptions & MoveOptions = {};
 
@@ -137,6 +138,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     const member = this.#groups.find(name)?.find(channel);
     if (member === undefined) return false;
     this.#members.leave(member);
+    tellCursor(member, name, {});
     return true;
   }
 

@@ -19,6 +19,7 @@ import { endListed, findMember, link, unlink } from "./memberships.ts";
 import type { EncodedSendable, GroupEntry } from "./message.ts";
 import type { Publication } from "./publications.ts";
 import type { GroupStream, Replay, StreamListener, StreamSource } from "./stream/source.ts";
+import { tellCursor } from "./tell-cursor.ts";
 
 export interface GroupOwner {
   readonly source: StreamSource;
@@ -192,10 +193,18 @@ export class Group implements MemberOwner, StreamListener {
     this.catchUp(member, state, since);
   }
 
-  /** Sends a member the entries after `since`. Its state says that it is catching up until that is done. */
-  catchUp(member: Member, state: MemberState, since: string | undefined): void {
+  /**
+   * Sends a member the entries after `since`, which `first` has or begins with. Its state says that it is catching up until
+   * that is done.
+   */
+  catchUp(
+    member: Member,
+    state: MemberState,
+    since: string | undefined,
+    first: Replay | Promise<Replay> = this.stream.replay(since),
+  ): void {
     state.caughtUpTo = since;
-    this.#catchUpFrom(this.stream.replay(since), member, state);
+    this.#catchUpFrom(first, member, state);
   }
 
   #catchUpFrom(first: Replay | Promise<Replay>, member: Member, state: MemberState): void {
@@ -249,6 +258,8 @@ export class Group implements MemberOwner, StreamListener {
     state.isCatchingUp = false;
     if (state.isReset && state instanceof JoinState) this.#tellReset(member);
     this.#carryOutDue(member, state);
+    const place = position ?? "";
+    if (place !== state.toldUpTo && !member.hasLeft) tellCursor(member, this.name, { id: place });
     // The log has an entry before its delivery begins, so an entry that is being delivered was in the replay.
     const isAhead = position !== undefined && (this.#isDelivering || !this.stream.has(position));
     state.receivedUpTo = isAhead ? position : undefined;
@@ -266,8 +277,9 @@ export class Group implements MemberOwner, StreamListener {
     for (const entry of entries) {
       this.#carryOutDue(member, state, entry.id);
       if (!channel.isOpen || member.hasLeft) return;
-      if (entry.except === channel || entry.publication?.isFirstFor(channel) === false) continue;
-      this.#send(member, this.#formOf(entry, state));
+      const isSkipped = entry.except === channel || entry.publication?.isFirstFor(channel) === false;
+      state.toldUpTo = isSkipped ? undefined : entry.id;
+      if (!isSkipped) this.#send(member, this.#formOf(entry, state));
     }
   }
 
@@ -276,11 +288,18 @@ export class Group implements MemberOwner, StreamListener {
     const audience = publication === undefined ? all : this.#withoutRepeats(entry, publication, all);
     for (const member of audience) {
       const { channel, state } = member;
-      if (channel === except) continue;
+      if (channel === except) {
+        // The client has everything up to here.
+        if (!member.hasLeft && !(state && this.#hasReceived(state, entry))) tellCursor(member, this.name, entry);
+        continue;
+      }
       if (state === undefined) {
         // A member that left in a callback and joined again to catch up receives the entry from its replay.
         const current = member.hasLeft ? this.find(channel) : undefined;
-        if (current?.state === undefined || !this.#hasReceived(current.state, entry)) this.#send(member, entry.encoded);
+        if (current?.state === undefined || !this.#hasReceived(current.state, entry))
+          this.#send(member, entry.inGroup(this.name));
+        // The message has given a cursor to a client that is not a member any more.
+        if (member.hasLeft && current === undefined) tellCursor(member, this.name, {});
       } else if (!member.hasLeft && !this.#hasReceived(state, entry)) {
         state.receivedUpTo = undefined;
         if (isPoll(member)) {
@@ -303,12 +322,14 @@ export class Group implements MemberOwner, StreamListener {
       if (channel === entry.except || !isLive || state instanceof PollState || publication.isFirstFor(channel))
         return true;
       if (state !== undefined) state.receivedUpTo = undefined;
+      // The client has everything up to here.
+      tellCursor(member, this.name, entry);
       return false;
     });
   }
 
   #formOf(entry: GroupEntry, state: MemberState): EncodedSendable {
-    return state instanceof JoinState && state.options.withIds ? entry.withId(this.name) : entry.encoded;
+    return state instanceof JoinState && state.options.withIds ? entry.withId(this.name) : entry.inGroup(this.name);
   }
 
   /** True if the member has received the entry from its replay, or will. */
@@ -335,6 +356,8 @@ export class Group implements MemberOwner, StreamListener {
         () => onReset(channel),
         (error) => this.#owner.report(error, this.name, channel),
       );
+    } else if (member.implementation?.cursors !== undefined && options?.tellsReset !== true) {
+      tellCursor(member, this.name, { reset: true });
     } else if (isEventStream(channel)) {
       this.#send(member, prepare(event({ event: "reset", data: JSON.stringify({ group: this.name }) })));
     } else if (options?.tellsReset === true) this.#send(member, prepare(json({ group: this.name, reset: true })));

@@ -56,6 +56,8 @@ class Progress {
   isReset = false;
   /** Id up to which the member has received all entries, some of them before the group; undefined when the group has them, too. */
   receivedUpTo: string | undefined = undefined;
+  /** The id up to which the client knows that it has everything, if it keeps cursors. */
+  toldUpTo: string | undefined = undefined;
   /** While it catches up: the id up to which it has been sent everything. */
   caughtUpTo: string | undefined = undefined;
   /** While it catches up: controls that it has not caught up with, in their order. */
@@ -77,6 +79,8 @@ export class JoinState extends Progress {
   readonly options: JoinSettings;
   /** The member as it is listed as present, if it is. */
   present: BackplaneMember | undefined = undefined;
+  /** True while it is not known where its client was in the group. */
+  awaitsCursor = false;
 
   constructor(options: JoinSettings = NO_OPTIONS) {
     super();

@@ -73,9 +73,9 @@ export class GroupEntry {
     return this.#except?.deref();
   }
 
-  /** The message as it was published. An event stream adds the id. */
-  get encoded(): EncodedSendable {
-    this.#encoded ??= this.#encode(this.published);
+  /** The message as it was published. An event stream adds the id, and a session whose client keeps cursors the group, too. */
+  inGroup(group: string): EncodedSendable {
+    this.#encoded ??= this.#encode(this.published, group);
     return this.#encoded;
   }
 
@@ -83,7 +83,7 @@ export class GroupEntry {
   withId(group: string): EncodedSendable {
     if (this.#withId === undefined) {
       const body = `{"group":${JSON.stringify(group)},${this.json.slice(1)}`;
-      this.#withId = this.#encode({ ...this.published, fields: JSON_FIELDS, body });
+      this.#withId = this.#encode({ ...this.published, fields: JSON_FIELDS, body }, group);
     }
     return this.#withId;
   }
@@ -108,11 +108,11 @@ export class GroupEntry {
     return { id: this.id, data: kind === "json" ? JSON.parse(body as string) : own, ...event };
   }
 
-  #encode(message: Encodable): EncodedSendable {
+  #encode(message: Encodable, group: string): EncodedSendable {
     const { id } = this;
     const type = message.event?.event;
     const event = type === undefined ? { id } : { event: type, id };
-    return { message: new EncodedMessage(message, event), parts: undefined };
+    return { message: new EncodedMessage(message, event, group), parts: undefined };
   }
 }
 

@@ -3,9 +3,11 @@
 import { utf8 } from "../base/bytes.ts";
 import { guard } from "../base/guard.ts";
 import type { AnyChannel } from "../channel/channel.ts";
+import { implementationOf } from "../channel/public-channel.ts";
 import { toJsonValue } from "../channel/send-data.ts";
 import type { ChannelStoreOptions, GroupMember, JoinOptions } from "./channel-store.ts";
 import { type Control, concerns } from "./control.ts";
+import { awaitCursor, joinWithCursor, tellStart } from "./cursor-join.ts";
 import type { Group } from "./group.ts";
 import type { Groups } from "./groups.ts";
 import { JoinState, Member, PollState, toState } from "./member.ts";
@@ -22,6 +24,10 @@ export interface MovedMember {
   /** Messages were lost, and the channel was not told yet. */
   readonly isReset: boolean;
   readonly withIds: boolean;
+  /** It is not known where its client was in the group. */
+  readonly awaitsCursor: boolean;
+  /** See `JoinSettings`. */
+  readonly tellsReset: boolean;
   readonly present: MovedPresence | undefined;
   readonly attachment: unknown;
 }
@@ -52,13 +58,16 @@ export class StoreMembers<Attachment, Out> {
     const known = group.find(channel);
     const member = known ?? new Member(group, channel, toState(options));
     member.attachment = attachment;
-    if (known === undefined) this.#add(group, member);
+    const { since } = options;
+    let begin: (() => void) | undefined;
+    if (known === undefined) {
+      this.#add(group, member);
+      begin = beginOf(group, member, since);
+    }
     if (info !== undefined) presence.enter(name, member, info);
     if (known !== undefined || member.hasLeft) return;
     this.#tell(onJoin, group, member);
-    const { since } = options;
-    if (since === undefined || since === null || member.state === undefined || member.hasLeft) return;
-    group.catchUp(member, member.state, since);
+    if (!member.hasLeft) begin?.();
   }
 
   /** Does nothing for a member that has left. */
@@ -104,8 +113,10 @@ export class StoreMembers<Attachment, Out> {
     groups.memberLeft(group);
     const { attachment, state } = member;
     const withIds = state instanceof JoinState && state.options.withIds;
+    const awaitsCursor = state instanceof JoinState && state.awaitsCursor;
+    const tellsReset = state instanceof JoinState && state.options.tellsReset;
     return {
-      ...{ group: group.name, since, isReset: state?.isReset === true, withIds },
+      ...{ group: group.name, since, isReset: state?.isReset === true, withIds, awaitsCursor, tellsReset },
       present,
       attachment: this.#toJson(attachment, group.name, member.channel),
     };
@@ -122,19 +133,23 @@ export class StoreMembers<Attachment, Out> {
   }
 
   /** Adds a channel that was a member in another process. The messages that it has not received come first. Nobody is told. */
-  moveIn(channel: AnyChannel, { group: name, since, isReset, withIds, present, attachment }: MovedMember): void {
+  moveIn(channel: AnyChannel, moved: MovedMember): void {
+    const { group: name, since, isReset, withIds, present, attachment } = moved;
     const { groups, presence } = this.#options;
     const group = groups.open(name);
     if (group.find(channel) !== undefined) return;
-    const state = new JoinState({ withIds, tellsReset: true, onReset: undefined });
+    const cursors = implementationOf(channel)?.cursors;
+    const state = new JoinState({ withIds, tellsReset: cursors === undefined || moved.tellsReset, onReset: undefined });
     state.isCatchingUp = true;
+    if (!moved.awaitsCursor) state.toldUpTo = since;
     // Without a position nobody knows what it has not received.
     state.isReset = isReset || since === undefined;
     const member = new Member(group, channel, state);
     member.attachment = attachment;
     this.#add(group, member);
     if (present !== undefined) presence.enterMoved(name, member, present);
-    group.catchUp(member, state, since);
+    if (moved.awaitsCursor && cursors !== undefined) awaitCursor(group, member, state, { cursors, start: since });
+    else group.catchUp(member, state, since);
   }
 
   /** Our own channels report their end to their memberships; other implementations are asked with `onClose`. */
@@ -157,4 +172,18 @@ export class StoreMembers<Attachment, Out> {
       (error) => this.#options.report(error, name, channel),
     );
   }
+}
+
+/** Returns the function that sends the member the messages which it has missed; undefined if it receives new ones only. */
+function beginOf(group: Group, member: Member, since: string | null | undefined): (() => void) | undefined {
+  const { state, implementation } = member;
+  const cursors = implementation?.cursors;
+  if (cursors !== undefined) {
+    if (since === undefined) return joinWithCursor(group, member, cursors);
+    // The application knows better where its client was.
+    cursors.whenTold(() => void cursors.take(group.name));
+    if (since === null) return tellStart(group, member);
+  }
+  if (since === undefined || since === null || state === undefined) return undefined;
+  return () => group.catchUp(member, state, since);
 }

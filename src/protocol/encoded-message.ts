@@ -5,7 +5,12 @@ import { copied, type Piece, utf8, utf8Length } from "../base/bytes.ts";
 import { memorySize } from "../base/memory-size.ts";
 import { sharedPiece } from "../base/output.ts";
 import { encodeChunk, type ResponseHead } from "../codec/http1-response.ts";
-import { encodeRecordEvent, encodeRecordMessage, type MessageRecord } from "../codec/session-record.ts";
+import {
+  encodeRecordEvent,
+  encodeRecordMessage,
+  type GroupRecord,
+  type MessageRecord,
+} from "../codec/session-record.ts";
 import { encodeEvent } from "../codec/sse.ts";
 import { encodeFrameHead, FIN, OPCODE, RSV1 } from "../codec/ws-frame.ts";
 import type { Compression } from "./compression.ts";
@@ -20,19 +25,23 @@ export class EncodedMessage implements OutboundMessage {
   readonly body: string | Uint8Array | null;
   readonly event: EventMeta | undefined;
   readonly length: undefined;
+  /** The name of the group in whose stream the message has the id of its event; undefined if it is in none. */
+  readonly group: string | undefined;
   #plainFrame: Piece | undefined = undefined;
   /** By the number that `Compression.key` returns. */
   #compressedFrames: Map<number, Piece> | undefined = undefined;
   #plain: EncodedBody | undefined = undefined;
   #event: EncodedBody | undefined = undefined;
   #record: OutboundRecord | undefined = undefined;
+  #groupRecord: OutboundGroupRecord | undefined = undefined;
 
   /** `event` replaces the event of the message, whose id may be known only now. */
-  constructor({ status, fields, body, event: own }: Encodable, event: EventMeta | undefined = own) {
+  constructor({ status, fields, body, event: own }: Encodable, event: EventMeta | undefined = own, group?: string) {
     this.status = status;
     this.fields = fields;
     this.body = body;
     this.event = event;
+    this.group = group;
   }
 
   /**
@@ -78,6 +87,12 @@ export class EncodedMessage implements OutboundMessage {
     const body = this.body!;
     this.#record ??= new OutboundRecord(typeof body === "string" ? body : copied(body), "many");
     return this.#record;
+  }
+
+  /** The record for clients that keep the cursors of their groups. The message must have a body and a group. */
+  asGroupRecord(): OutboundGroupRecord {
+    this.#groupRecord ??= new OutboundGroupRecord(this.group!, this.event?.id, this.asRecord().data);
+    return this.#groupRecord;
   }
 
   #uncompressedFrame(body: string | Uint8Array): Piece {
@@ -147,6 +162,42 @@ export class OutboundRecord implements MessageRecord {
   /** The record as text of an event stream. */
   asEvent(): OutboundMessage {
     if (!this.#isShared) return bodyMessage(encodeRecordEvent(this));
+    this.#event ??= new EncodedMessage(bodyMessage(encodeRecordEvent(this)));
+    return this.#event;
+  }
+}
+
+/** A message of a group, which all sessions of its members keep whose clients keep cursors. */
+export class OutboundGroupRecord implements GroupRecord {
+  readonly type = "group";
+  readonly group: string;
+  readonly id: string | undefined;
+  readonly data: string | Uint8Array;
+  #webSocket: EncodedMessage | undefined = undefined;
+  #bytes: EncodedMessage | undefined = undefined;
+  #event: EncodedMessage | undefined = undefined;
+
+  constructor(group: string, id: string | undefined, data: string | Uint8Array) {
+    this.group = group;
+    this.id = id;
+    this.data = data;
+  }
+
+  /** The record as a message of a WebSocket; the head alone if bytes follow. */
+  asWebSocket(): EncodedMessage {
+    this.#webSocket ??= new EncodedMessage(bodyMessage(encodeRecordMessage(this)));
+    return this.#webSocket;
+  }
+
+  /** The bytes that follow the head on a WebSocket; undefined if the message is text. */
+  asBytes(): EncodedMessage | undefined {
+    if (typeof this.data === "string") return undefined;
+    this.#bytes ??= new EncodedMessage(bodyMessage(this.data));
+    return this.#bytes;
+  }
+
+  /** The record as text of an event stream. */
+  asEvent(): EncodedMessage {
     this.#event ??= new EncodedMessage(bodyMessage(encodeRecordEvent(this)));
     return this.#event;
   }

@@ -180,5 +180,7 @@ export function keptSize(record: CompactRecord<NumberedRecord>): number {
 }
 
 function dataOf(record: CompactRecord<NumberedRecord>): string | Uint8Array {
-  return typeof record === "string" ? record : record.type === "message" ? record.data : "";
+  if (typeof record === "string") return record;
+  if (record.type === "message") return record.data;
+  return record.type === "group" ? (record.data ?? record.group) : "";
 }

@@ -1,9 +1,9 @@
 // The carriers of a session: a WebSocket, an event stream, or a parked poll, each over the transport that a plain channel
 // has. PROTOCOL.md, "Carriers". A carrier encodes and decodes records; `transport.ts` decides which are sent.
 
-import { utf8 } from "../base/bytes.ts";
+import { utf8, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { decodeRecordMessage, MESSAGE_LETTER, type SessionRecord } from "../codec/session-record.ts";
+import { decodeRecordMessage, MESSAGE_LETTER, type SessionRecord, SINCE_LETTER } from "../codec/session-record.ts";
 import { bodyMessage } from "../protocol/outbound-message.ts";
 import type { CompactRecord } from "../protocol/session.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
@@ -11,7 +11,7 @@ import { EVENT_STREAM } from "../transport/http/sse.ts";
 import type { HttpFormat } from "../transport/http/transport.ts";
 import type { Heartbeat, Transport, TransportKind, TransportListener } from "../transport/transport.ts";
 import { NORMAL, PROTOCOL_ERROR, REPLACED } from "./close-codes.ts";
-import { asEventText, asWebSocketMessage } from "./form.ts";
+import { asEventText, asWebSocketMessage, bytesAfterHead } from "./form.ts";
 
 export interface CarrierOwner {
   readonly listener: TransportListener | undefined;
@@ -99,7 +99,12 @@ export class WebSocketCarrier extends Carrier {
     this.#hasWrittenSinceTick = true;
     if (typeof record === "string" && this.transport.sendPrefixed !== undefined) {
       this.transport.sendPrefixed(MESSAGE_LETTER, record);
-    } else this.transport.send(asWebSocketMessage(record));
+      return;
+    }
+    this.transport.send(asWebSocketMessage(record));
+    if (typeof record === "string" || record.type !== "group") return;
+    const bytes = bytesAfterHead(record);
+    if (bytes !== undefined) this.transport.send(bytes);
   }
 
   /** Sends a heartbeat record after a silence of this end, because a page sees no pings, and a ping after one of the client. */
@@ -121,13 +126,37 @@ export class WebSocketCarrier extends Carrier {
     try {
       if (typeof data !== "string" && data.length > this.#maxMessageBytes) throw new ChannelError("MESSAGE_TOO_BIG");
       record = decodeRecordMessage(data);
-      if (record.type === "open") throw new ChannelError("BAD_RECORD", "open from a client");
+      if (record.type === "open" || record.type === "group")
+        throw new ChannelError("BAD_RECORD", `${record.type} from a client`);
     } catch (error) {
       if (!(error instanceof ChannelError)) throw error;
       this.owner?.carrierFailed(closeStatus("server", error.closeCode ?? PROTOCOL_ERROR, error.message));
       return;
     }
     this.owner?.recordArrived(record);
+  }
+}
+
+/**
+ * A WebSocket on which the cursors of the client are awaited. They may be longer than a message may be, so the transport takes
+ * longer ones, and the length of texts is checked here.
+ */
+export class SinceWebSocketCarrier extends WebSocketCarrier {
+  readonly #maxTextBytes: number;
+
+  constructor(transport: Transport, maxMessageBytes: number) {
+    super(transport, maxMessageBytes);
+    this.#maxTextBytes = maxMessageBytes;
+  }
+
+  override messageArrived(data: string | Uint8Array): void {
+    const isTooBig = typeof data === "string" && data[0] !== SINCE_LETTER && utf8Length(data) > this.#maxTextBytes + 1;
+    if (!isTooBig) {
+      super.messageArrived(data);
+      return;
+    }
+    const { closeCode = PROTOCOL_ERROR, message } = new ChannelError("MESSAGE_TOO_BIG");
+    this.owner?.carrierFailed(closeStatus("server", closeCode, message));
   }
 }
 

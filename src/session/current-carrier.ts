@@ -268,6 +268,7 @@ export class CurrentCarrier implements Flushable {
       first,
       heartbeatMs,
       resumeMs,
+      since: session.cursors?.areAwaited === true ? true : undefined,
     };
   }
 

@@ -2,8 +2,9 @@
 // object is made for it until a carrier writes it.
 
 import { copied } from "../base/bytes.ts";
-import { encodeRecordEvent, encodeRecordMessage, MESSAGE_LETTER } from "../codec/session-record.ts";
-import { EncodedMessage, OutboundRecord } from "../protocol/encoded-message.ts";
+import { encodeRecordEvent, encodeRecordMessage, type GroupRecord, MESSAGE_LETTER } from "../codec/session-record.ts";
+import { EncodedMessage, OutboundGroupRecord, OutboundRecord } from "../protocol/encoded-message.ts";
+import { GroupNews } from "../protocol/group-news.ts";
 import { bodyMessage, type OutboundMessage } from "../protocol/outbound-message.ts";
 import type { CompactRecord } from "../protocol/session.ts";
 
@@ -13,6 +14,16 @@ const MIN_COPIED_BYTES = 256;
 /** The record of a message with a body. All sessions keep the same object for an EncodedMessage. */
 export function toRecord(message: OutboundMessage): OutboundRecord | string {
   return message instanceof EncodedMessage ? message.asRecord() : dataRecord(message.body!);
+}
+
+/** The same for a client that keeps the cursors of its groups. Undefined for a message without a body that is no news of a group. */
+export function toRecordWithCursor(
+  message: OutboundMessage,
+): OutboundRecord | OutboundGroupRecord | GroupRecord | string | undefined {
+  if (message instanceof GroupNews) return message.record;
+  if (message.body === null) return undefined;
+  const hasCursor = message instanceof EncodedMessage && message.group !== undefined;
+  return hasCursor ? message.asGroupRecord() : toRecord(message);
 }
 
 /**
@@ -33,10 +44,17 @@ export function ownBytes(data: Uint8Array): Uint8Array {
 
 export function asWebSocketMessage(record: CompactRecord): OutboundMessage {
   if (typeof record === "string") return bodyMessage(MESSAGE_LETTER + record);
-  return record instanceof OutboundRecord ? record.asWebSocket() : bodyMessage(encodeRecordMessage(record));
+  const isOutbound = record instanceof OutboundRecord || record instanceof OutboundGroupRecord;
+  return isOutbound ? record.asWebSocket() : bodyMessage(encodeRecordMessage(record));
+}
+
+/** The bytes of a group's message, which follow the record's head on a WebSocket; undefined if there are none. */
+export function bytesAfterHead(record: GroupRecord): OutboundMessage | undefined {
+  if (record instanceof OutboundGroupRecord) return record.asBytes();
+  return record.data instanceof Uint8Array ? bodyMessage(record.data) : undefined;
 }
 
 export function asEventText(record: CompactRecord): OutboundMessage {
-  if (record instanceof OutboundRecord) return record.asEvent();
+  if (record instanceof OutboundRecord || record instanceof OutboundGroupRecord) return record.asEvent();
   return bodyMessage(encodeRecordEvent(typeof record === "string" ? { type: "message", data: record } : record));
 }

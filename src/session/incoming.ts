@@ -12,7 +12,7 @@ const MAX_HELD_BYTES = 1_048_576;
 
 export class Incoming {
   listener: SessionListener | undefined;
-  readonly #budget: BufferBudget;
+  readonly budget: BufferBudget;
   /** Undefined while nothing has had to wait. */
   #messages: Queue<string | Uint8Array> | undefined;
   bytes = 0;
@@ -24,7 +24,7 @@ export class Incoming {
   #handedOver = 0;
 
   constructor(budget: BufferBudget) {
-    this.#budget = budget;
+    this.budget = budget;
   }
 
   /** Number of messages that the application has not taken: here, and in the channel. */
@@ -49,7 +49,7 @@ export class Incoming {
     this.#setBytes(this.bytes + sizeOf(message));
     if (this.isFull) return false;
     // While all clients together have sent too much, those that hold their share of it wait.
-    this.isFull = this.bytes >= MAX_HELD_BYTES || (this.#budget.isExceeded && this.#budget.isShareSpent(this.bytes));
+    this.isFull = this.bytes >= MAX_HELD_BYTES || (this.budget.isExceeded && this.budget.isShareSpent(this.bytes));
     return this.isFull;
   }
 
@@ -101,7 +101,7 @@ export class Incoming {
   }
 
   #setBytes(bytes: number): void {
-    this.#budget.change(this.bytes, bytes);
+    this.budget.change(this.bytes, bytes);
     this.bytes = bytes;
   }
 }

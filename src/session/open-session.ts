@@ -3,12 +3,12 @@
 
 import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
-import type { AnyChannel, Channel, Message, SessionHandlers } from "../channel/channel.ts";
+import type { AnyChannel, Channel, LostSession, Message, SessionHandlers } from "../channel/channel.ts";
 import { checkFields, NO_FIELDS, toFields } from "../channel/headers.ts";
 import type { SendData } from "../channel/send-data.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
-import { parseCount, SESSION_PROTOCOL } from "../codec/session-record.ts";
+import { MAX_SINCE_LENGTH, parseCount, SESSION_PROTOCOL } from "../codec/session-record.ts";
 import { type AttachmentOf, acceptWebSocket, toSettings } from "../request/accept.ts";
 import { isOriginAllowed, letPageReadRefusal } from "../request/access.ts";
 import { toHandlers } from "../request/channel-options.ts";
@@ -19,10 +19,18 @@ import { ChannelRequest } from "../request/request.ts";
 import type { WebSocketOptions } from "../transport/exchange.ts";
 import { HttpTransport } from "../transport/http/transport.ts";
 import { answerFields, answerOther, refuseSession } from "./answer.ts";
-import { type Carrier, PollCarrier, RECORD_STREAM, StreamCarrier, WebSocketCarrier } from "./carrier.ts";
+import {
+  type Carrier,
+  PollCarrier,
+  RECORD_STREAM,
+  SinceWebSocketCarrier,
+  StreamCarrier,
+  WebSocketCarrier,
+} from "./carrier.ts";
+import { Cursors } from "./cursors.ts";
 import { type AnySessionOptions, checkSessionOptions, type SessionOptions } from "./options.ts";
 import { acceptPost } from "./post.ts";
-import { type OpenSession, sessionLost, sessionsOf } from "./registry.ts";
+import { type OpenSession, type Sessions, sessionLost, sessionsOf } from "./registry.ts";
 import { restoreSession } from "./restore.ts";
 import { toSessionSettings } from "./settings.ts";
 import { SessionTransport } from "./transport.ts";
@@ -112,6 +120,7 @@ function acceptCarrier(
   const token = query.get("session");
   const after = toCount(query.get("after") ?? "0", "after");
   const attempt = query.has("try") ? toCount(query.get("try")!, "try") : undefined;
+  const cursors = query.has("cursors") ? toCount(query.get("cursors")!, "cursors") : undefined;
   // A client that has left cannot switch protocols.
   if (request.isWebSocket && request.exchange.isClientGone)
     return refuseSession(request, { status: 400, message: "the client is gone" });
@@ -126,7 +135,13 @@ function acceptCarrier(
     return refuseSession(request, { status: 409, message: "a later request has resumed the session" });
   if (found?.transport.session.canResume(after)) {
     const isPrompt = query.get("park") === "0";
-    found.transport.attach(toCarrier(request, options, own), { after, attempt, isResumed: true, isPrompt });
+    const { session } = found.transport;
+    found.transport.attach(toCarrier(request, options, own, session.cursors), {
+      after,
+      attempt,
+      isResumed: true,
+      isPrompt,
+    });
     request.opened(found.channel);
     return found.channel;
   }
@@ -136,7 +151,8 @@ function acceptCarrier(
       found === undefined ? "unknown, expired, of another identity or of another path" : `${after} was never sent`;
     contextOf(request).debug?.(`session ${shortToken(token)} not resumed: ${why}; the client gets a new one`);
   }
-  return acceptFirst(request, handlers, options, { own, attempt });
+  const lost = token === null ? undefined : { received: after, groups: cursors ?? 0 };
+  return acceptFirst(request, handlers, options, { own, attempt, cursors, lost });
 }
 
 /** Finds a session that is open here, or opens one that this process has taken from the session store. */
@@ -156,12 +172,22 @@ function find(
   return taken === undefined ? undefined : restoreSession(request, taken, handlers, options);
 }
 
+interface FirstRequest {
+  /** The application's fields. */
+  readonly own: readonly string[];
+  readonly attempt: number | undefined;
+  /** The number of cursors that the client keeps; undefined if it keeps none. */
+  readonly cursors: number | undefined;
+  /** The session that the client had before, if it had one. */
+  readonly lost: LostSession | undefined;
+}
+
 /** Opens a session and accepts the request as its first carrier. Throws TOO_MANY_SESSIONS before anything is sent. */
 function acceptFirst(
   request: ChannelRequest,
   handlers: SessionHandlers,
   options: AnySessionOptions,
-  { own, attempt }: { readonly own: readonly string[]; readonly attempt: number | undefined },
+  { own, attempt, cursors: told, lost }: FirstRequest,
 ): TransportChannel {
   const context = contextOf(request);
   const sessions = sessionsOf(request);
@@ -170,8 +196,10 @@ function acceptFirst(
     throw new ChannelError("SESSION_UNREACHABLE", "this process is stopping");
   const { identity, codec, attachment, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
   const network = sessions.admit(request);
-  const carrier = toCarrier(request, options, own);
+  const cursors = told === undefined ? undefined : toCursors(told, sessions);
+  const carrier = toCarrier(request, options, own, cursors);
   const transport = new SessionTransport(sessions.newToken(), carrier.kind, toSessionSettings(options), sessions);
+  transport.session.cursors = cursors;
   const settings = toSettings(options, context);
   const channel = newChannel(request, { transport, handlers, settings, codec, attachment });
   sessions.add({ transport, channel, identity, path: request.path, maxMessageBytes, network });
@@ -183,16 +211,31 @@ function acceptFirst(
     channel.terminate();
     throw error;
   }
-  channel.begin(handlers.open);
+  channel.begin(lost === undefined ? handlers.open : channel.callbacks.openedAfter(lost));
   return channel;
 }
 
-function toCarrier(request: ChannelRequest, options: AnySessionOptions, own: readonly string[]): Carrier {
+function toCursors(told: number, sessions: Sessions): Cursors {
+  return told === 0 ? sessions.noCursors : new Cursors("awaited", sessions.received);
+}
+
+/** `cursors`: those of the session's client, if it keeps any. */
+function toCarrier(
+  request: ChannelRequest,
+  options: AnySessionOptions,
+  own: readonly string[],
+  cursors: Cursors | undefined,
+): Carrier {
   const context = contextOf(request);
   const { compress, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
   if (request.isWebSocket) {
-    const settings = { protocols: requireProtocol, maxMessageBytes: maxMessageBytes + 1, compress };
-    return new WebSocketCarrier(acceptWebSocket(request, own, settings, lettered(context.webSocket)), maxMessageBytes);
+    const isAwaited = cursors?.areAwaited === true;
+    const longest = isAwaited ? Math.max(maxMessageBytes, MAX_SINCE_LENGTH) : maxMessageBytes;
+    const settings = { protocols: requireProtocol, maxMessageBytes: longest + 1, compress };
+    const transport = acceptWebSocket(request, own, settings, lettered(context.webSocket));
+    return isAwaited
+      ? new SinceWebSocketCarrier(transport, maxMessageBytes)
+      : new WebSocketCarrier(transport, maxMessageBytes);
   }
   const transport = new HttpTransport(request.exchange, RECORD_STREAM, answerFields(own), options);
   return request.query.get("mode") === "poll" ? new PollCarrier(transport) : new StreamCarrier(transport);

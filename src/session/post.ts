@@ -7,8 +7,9 @@ import { failureOf, isClientsFault } from "../channel/failure.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import { joinFields } from "../codec/field-list.ts";
 import {
-  decodeRecordEvent,
+  decodePostedEvent,
   encodeRecordEvent,
+  MAX_SINCE_LENGTH,
   type NumberedRecord,
   type SessionRecord,
 } from "../codec/session-record.ts";
@@ -187,7 +188,7 @@ class PostIntake {
 /** Throws if one of the records is malformed or too big: none is taken then. */
 async function decodeRecords(bytes: Uint8Array, maxMessageBytes: number): Promise<SessionRecord[]> {
   // Base64 takes four bytes for three, JSON up to six for one.
-  const decoder = new EventDecoder({ maxEventBytes: 6 * maxMessageBytes + 1024 });
+  const decoder = new EventDecoder({ maxEventBytes: Math.max(6 * maxMessageBytes, MAX_SINCE_LENGTH) + 1024 });
   const records: SessionRecord[] = [];
   // Bodies are decoded one after the other: decoded records take ten times the bytes of their body.
   const turn = turns.take(bytes.length);
@@ -199,7 +200,7 @@ async function decodeRecords(bytes: Uint8Array, maxMessageBytes: number): Promis
       if (records.length === MAX_POST_RECORDS) {
         throw new ChannelError("BODY_TOO_LARGE", `a POST has ${MAX_POST_RECORDS} records at most`);
       }
-      const record = decodeRecordEvent(event);
+      const record = decodePostedEvent(event);
       if (record.type === "message" && lengthOf(record.data) > maxMessageBytes) {
         throw new ChannelError("MESSAGE_TOO_BIG");
       }
@@ -210,7 +211,7 @@ async function decodeRecords(bytes: Uint8Array, maxMessageBytes: number): Promis
 }
 
 function isNumbered(record: SessionRecord): record is NumberedRecord {
-  return record.type === "message" || record.type === "close";
+  return record.type === "message" || record.type === "close" || record.type === "since";
 }
 
 function lengthOf(data: string | Uint8Array): number {

@@ -14,6 +14,7 @@ import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Flusher } from "../transport/io/flusher.ts";
 import type { ClaimSource } from "./claim.ts";
 import type { SessionContext } from "./context.ts";
+import { Cursors } from "./cursors.ts";
 import type { MembershipMover } from "./memberships.ts";
 import type { SessionSnapshot } from "./snapshot.ts";
 import type { SessionTransport } from "./transport.ts";
@@ -90,6 +91,8 @@ export class Sessions implements SessionContext {
   readonly buffered: BufferBudget;
   readonly received: BufferBudget;
   readonly debug: DebugLog | undefined;
+  /** Shared by all sessions whose clients keep cursors, and have none to tell. */
+  readonly noCursors: Cursors;
   /** The other processes of the service; undefined where sessions stay in this one. Set before the first session. */
   elsewhere: SessionsElsewhere | undefined;
   readonly #limits: SessionLimits;
@@ -112,6 +115,7 @@ export class Sessions implements SessionContext {
     this.flusher = flusher;
     this.buffered = buffered;
     this.received = received;
+    this.noCursors = new Cursors("none", received);
     this.#isProxy = isProxy;
     this.debug = debug;
   }

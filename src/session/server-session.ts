@@ -7,6 +7,7 @@ import { type CompactRecord, Session } from "../protocol/session.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Claim } from "./claim.ts";
 import type { SessionContext, SessionSettings } from "./context.ts";
+import { Cursors } from "./cursors.ts";
 import { Incoming } from "./incoming.ts";
 import type { SessionSnapshot } from "./snapshot.ts";
 import { SessionState } from "./state.ts";
@@ -20,6 +21,8 @@ export class ServerSession extends Session<KeptRecord> {
   readonly state: SessionState = new SessionState();
   /** The highest attempt number that has resumed the session; undefined if its client does not number its attempts. */
   attempt: number | undefined;
+  /** Set if the client keeps the cursors of its groups. */
+  cursors: Cursors | undefined;
   /** Set while the session, which came from the session store, may be taken from this process. */
   claim: Claim | undefined;
   /** Records after this number wait for the claim. Means nothing without one. */
@@ -56,7 +59,8 @@ export class ServerSession extends Session<KeptRecord> {
   }
 
   /** Continues the session of another process: with its numbers, and the records that the client has not acknowledged. */
-  restore({ acknowledged, received, kept, attempt, takenAtClose }: SessionSnapshot): void {
+  restore({ acknowledged, received, kept, attempt, cursors, takenAtClose }: SessionSnapshot): void {
+    if (cursors !== undefined) this.cursors = Cursors.restore(cursors, this.incoming.buffered);
     this.sent = acknowledged;
     this.acknowledged = acknowledged;
     this.received = received;
@@ -125,6 +129,7 @@ export class ServerSession extends Session<KeptRecord> {
   /** Ends the session: forgets the kept records, and the messages that wait. */
   override end(): void {
     this.incoming.clear();
+    this.cursors?.clear();
     this.#budget.change(this.bufferedAmount, 0);
     super.end();
   }

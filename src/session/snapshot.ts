@@ -3,9 +3,10 @@
 import { fromBase64, toBase64 } from "../base/base64.ts";
 import { utf8, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import type { NumberedRecord } from "../codec/session-record.ts";
+import type { GroupRecord, NumberedRecord } from "../codec/session-record.ts";
 import type { CompactRecord } from "../protocol/session.ts";
 import type { TransportKind } from "../transport/transport.ts";
+import type { CursorsSnapshot } from "./cursors.ts";
 
 /** Another version is refused: its session is lost and told, as after a crash. */
 const VERSION = 1;
@@ -27,6 +28,8 @@ export interface SessionSnapshot {
   /** The client's records 1 to this number have arrived. */
   readonly received: number;
   readonly kept: readonly CompactRecord<NumberedRecord>[];
+  /** Set if the client keeps the cursors of its groups. */
+  readonly cursors: CursorsSnapshot | undefined;
   /** The number of the client's last record that the application took before it closed; undefined if it has not closed. */
   readonly takenAtClose: number | undefined;
   /** Messages that have arrived, and that the application has not received. */
@@ -65,11 +68,23 @@ const CHECKS: Readonly<Record<Exclude<keyof SessionSnapshot, "kept" | "inbox" | 
   acknowledged: isCount,
   received: isCount,
   takenAtClose: orMissing(isCount),
+  cursors: orMissing((value) => typeof value === "object" && value !== null),
   memberships: Array.isArray,
 };
 
-/** Text as it is; bytes as `{ b: base64 }`; a close as `{ c: code, r: reason, t: retryMs }`. */
-type Packed = string | { readonly b: string } | { readonly c: number; readonly r: string; readonly t?: number };
+/**
+ * Text as it is; bytes as `{ b: base64 }`; a close as `{ c: code, r: reason, t: retryMs }`; a record of a group as
+ * `{ g: group, i: id, x: true for a reset, d: message }`.
+ */
+type Packed = PackedData | PackedGroup | { readonly c: number; readonly r: string; readonly t?: number };
+type PackedData = string | { readonly b: string };
+
+interface PackedGroup {
+  readonly g: string;
+  readonly i?: string | undefined;
+  readonly x?: true | undefined;
+  readonly d?: PackedData | undefined;
+}
 
 export function encodeSnapshot(snapshot: SessionSnapshot): Uint8Array {
   const kept = snapshot.kept.map(packRecord);
@@ -107,22 +122,33 @@ function mapLimits<From, To>(from: Record<Limit, From>, map: (limit: From) => To
 function packRecord(record: CompactRecord<NumberedRecord>): Packed {
   if (typeof record === "string") return record;
   if (record.type === "message") return packData(record.data);
+  if (record.type === "group") {
+    const { group, id, reset, data } = record;
+    return { g: group, i: id, x: reset === true ? true : undefined, d: data === undefined ? data : packData(data) };
+  }
+  // Only clients send records of this kind.
+  if (record.type === "since") throw new Error("a client's record is not kept here");
   const { code, reason, retryMs } = record;
   return { c: code, r: reason, ...(retryMs === undefined ? {} : { t: retryMs }) };
 }
 
 function unpackRecord(packed: Packed): CompactRecord<NumberedRecord> {
   if (typeof packed === "string") return packed;
+  if ("g" in packed) return unpackGroup(packed);
   if ("b" in packed) return { type: "message", data: unpackData(packed) };
   if (!isCount(packed.c) || !isText(packed.r)) throw new Error("one of its records is of no kind that is known");
   return { type: "close", code: packed.c, reason: packed.r, ...(packed.t === undefined ? {} : { retryMs: packed.t }) };
 }
 
-function packData(data: string | Uint8Array): string | { readonly b: string } {
+function unpackGroup({ g: group, i: id, x: reset, d }: PackedGroup): GroupRecord {
+  return { type: "group", group, id, reset, data: d === undefined ? d : unpackData(d) };
+}
+
+function packData(data: string | Uint8Array): PackedData {
   return typeof data === "string" ? data : { b: toBase64(data) };
 }
 
-function unpackData(packed: string | { readonly b: string }): string | Uint8Array {
+function unpackData(packed: PackedData): string | Uint8Array {
   if (typeof packed === "string") return packed;
   const bytes = fromBase64(packed.b);
   if (bytes === undefined) throw new Error("its bytes are not base64");

@@ -10,6 +10,7 @@ import type { NumberedRecord, SessionRecord } from "../codec/session-record.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import type { CompactRecord } from "../protocol/session.ts";
 import { type CloseStatus, describeClose } from "../transport/close-status.ts";
+import type { GroupCursors } from "../transport/group-cursors.ts";
 import type { SessionListener, Transport, TransportKind } from "../transport/transport.ts";
 import type { Carrier, CarrierOwner } from "./carrier.ts";
 import type { Claim } from "./claim.ts";
@@ -17,7 +18,7 @@ import { NORMAL, SERVICE_RESTART, TRY_AGAIN_LATER } from "./close-codes.ts";
 import type { SessionContext, SessionSettings } from "./context.ts";
 import { type CarrierRequest, CurrentCarrier } from "./current-carrier.ts";
 import { Ending, type EndingOwner } from "./ending.ts";
-import { dataRecord, toRecord } from "./form.ts";
+import { dataRecord, toRecord, toRecordWithCursor } from "./form.ts";
 import type { Posts } from "./posts.ts";
 import { ServerSession } from "./server-session.ts";
 import type { SessionSnapshot } from "./snapshot.ts";
@@ -46,6 +47,10 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   /** The kind of the carrier, or of the last one. */
   get kind(): TransportKind {
     return this.#carrier.kind;
+  }
+
+  get cursors(): GroupCursors | undefined {
+    return this.session.cursors;
   }
 
   get logName(): string {
@@ -176,7 +181,13 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   send(message: OutboundMessage): void {
-    if (message.body !== null && this.session.state.isOpen) this.#keep(toRecord(message));
+    if (this.session.cursors !== undefined) this.#sendWithCursor(message);
+    else if (message.body !== null && this.session.state.isOpen) this.#keep(toRecord(message));
+  }
+
+  #sendWithCursor(message: OutboundMessage): void {
+    const record = toRecordWithCursor(message);
+    if (record !== undefined && this.session.state.isOpen) this.#keep(record);
   }
 
   sendText(text: string): void {
@@ -198,7 +209,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     const { session } = this;
     this.#carrier.liveness.isConfirmed = true;
     try {
-      if (typeof record === "string" || record.type === "message" || record.type === "close") {
+      if (typeof record === "string" || isFromClient(record)) {
         if (session.claim !== undefined) this.#waitForClaim(record);
         else if (session.receiveNext(record)) this.#received(record);
       } else if (record.type === "ack") this.#acknowledged(record.received);
@@ -218,7 +229,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     const { sent } = this.session;
     let received = 0;
     for (const record of records) {
-      if (record.type === "open") throw new ChannelError("BAD_RECORD", "open from a client");
+      if (record.type === "open" || record.type === "group")
+        throw new ChannelError("BAD_RECORD", `${record.type} from a client`);
       if (record.type === "ack") received = Math.max(received, record.received);
     }
     if (received > sent) throw new ChannelError("BAD_RECORD", `ack ${received} of ${sent}`);
@@ -341,9 +353,19 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   /** The client's next record has arrived, for the first time. */
   #received(record: CompactRecord<NumberedRecord>): void {
-    if (typeof record !== "string" && record.type === "close") this.#ending.clientClosed(record);
-    else if (this.session.incoming.add(typeof record === "string" ? record : record.data)) this.#carrier.pause();
+    if (typeof record === "string") this.#messageReceived(record);
+    else if (record.type === "message") this.#messageReceived(record.data);
+    else if (record.type === "close") this.#ending.clientClosed(record);
+    else if (record.type === "since") this.session.cursors?.tell(record);
   }
+
+  #messageReceived(data: string | Uint8Array): void {
+    if (this.session.incoming.add(data)) this.#carrier.pause();
+  }
+}
+
+function isFromClient(record: SessionRecord): record is NumberedRecord {
+  return record.type === "message" || record.type === "close" || record.type === "since";
 }
 
 /** Ends a carrier of a session that is over. The client answers the end of a WebSocket, so it has to be read. */

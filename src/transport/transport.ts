@@ -3,6 +3,7 @@
 
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import type { CloseStatus } from "./close-status.ts";
+import type { GroupCursors } from "./group-cursors.ts";
 
 /** `"poll"`: a session over polls, also between two of them. */
 export type TransportKind = "websocket" | "sse" | "stream" | "poll";
@@ -33,6 +34,8 @@ export interface Transport<Listener extends TransportListener = TransportListene
   readonly outlivesExchange?: boolean;
   /** True if messages that the listener does not take are held back here, so that their client waits. */
   readonly holdsMessages?: boolean;
+  /** Set if the client keeps the cursors of its groups: messages of groups have their ids then, and `GroupNews` is sent. */
+  readonly cursors?: GroupCursors | undefined;
   /** Bytes sent that the client's connection has not taken yet. */
   readonly bufferedAmount: number;
   /** Memory of unsent data beyond `bufferedAmount`: a message that is partly sent is kept as a whole. */

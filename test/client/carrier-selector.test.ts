@@ -11,7 +11,7 @@ describe("A connection looks for a carrier and", () => {
     const states: string[] = [connection.state];
     connection.onState((state) => states.push(state));
     await settle();
-    assert.equal(network.socket().url.href, `${network.url.replace("http", "ws")}?try=1`);
+    assert.equal(network.socket().url.href, `${network.url.replace("http", "ws")}?try=1&cursors=0`);
     assert.deepEqual(network.socket().protocols, ["unichannel.v1"]);
     network.socket().open();
     assert.deepEqual(states, ["connecting", "open"]);

@@ -121,7 +121,7 @@ const OPEN: OpenRecord = {
 
 /** The query without `try`, of which `carrier-selector.test.ts` has tests of its own. */
 function queryOf(url: URL): string {
-  return url.search.replace(/&?try=\d+/, "").replace(/^\?$/, "");
+  return url.search.replace(/&?(try|cursors)=\d+/g, "").replace(/^\?$/, "");
 }
 
 export class PlayedSocket {

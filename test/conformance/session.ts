@@ -1,10 +1,16 @@
 // The requirements of PROTOCOL.md for a server as a suite for any implementation: each § there is a test here.
 // The application behind the URL is an echo: every message is sent back as it came, and the text "close" closes the session
-// with 1000. `SESSION_URL=http://host:port/path npm test -- conformance/session` runs it against a server that runs already.
+// with 1000. `join <group>` and `leave <group>` make the client a member of a group or end that, `publish <group> <text>` and `bytes
+// <group> <text>` publish a text or its bytes to a group, which keeps its last three messages. `SESSION_URL=http://host:port/path npm test -- conformance/session` runs it against a server that runs already.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { type OpenRecord, SESSION_PROTOCOL, type SessionRecord } from "../../src/codec/session-record.ts";
+import {
+  type GroupRecord,
+  type OpenRecord,
+  SESSION_PROTOCOL,
+  type SessionRecord,
+} from "../../src/codec/session-record.ts";
 import { RawClient } from "../support/raw-client.ts";
 import {
   type Answer,
@@ -493,6 +499,144 @@ export function sessionConformance(
       assert.equal(opened(repeated).resumed, true);
     });
 
+    for (const kind of ALL) {
+      it(`§31: sends no record of groups on a ${kind} to a client that does not keep cursors`, async (t) => {
+        const endpoint = await start(t);
+        const group = unusedGroup();
+        const lost = { session: "AAAAAAAAAAAAAAAAAAAAAA", after: 7 };
+        const one = await carrier(t, endpoint, kind, lost);
+        assert.equal(one.open.since, undefined);
+        await one.send(1, text(`join ${group}`), text(`publish ${group} hello`), text(`leave ${group}`), text("end"));
+        assert.deepEqual(await one.next(), text("hello"));
+        assert.deepEqual(await one.next(), text("end"));
+      });
+
+      it(`§32, §33: sends a client that keeps cursors on a ${kind} its place, and each message with its id`, async (t) => {
+        const endpoint = await start(t);
+        const group = unusedGroup();
+        const one = await carrier(t, endpoint, kind, { cursors: 0 });
+        assert.equal(one.open.since, undefined);
+        const lines = ["text", "a\r\nb\rc\nd\n", ""];
+        await one.send(1, text(`join ${group}`), ...lines.map((line) => text(`publish ${group} ${line}`)));
+        await one.send(5, text(`bytes ${group} bytes`), text("direct"), text(`leave ${group}`));
+        const place = asGroup(await one.next());
+        assert.deepEqual([place.group, typeof place.id, place.data], [group, "string", undefined]);
+        const ids = [place.id];
+        for (const data of lines) {
+          const record = asGroup(await one.next());
+          assert.deepEqual([record.group, record.data], [group, data]);
+          ids.push(record.id);
+        }
+        const bytes = asGroup(await one.next());
+        if (kind === "websocket") assert.deepEqual(await one.next(), { type: "message", data: bytesOf("bytes") });
+        else assert.deepEqual(bytes.data, bytesOf("bytes"));
+        assert.equal(bytes.isHead, kind === "websocket");
+        ids.push(bytes.id);
+        assert.equal(new Set(ids).size, 5, "each has an id of its own");
+        assert.deepEqual(await one.next(), text("direct"));
+        const left = asGroup(await one.next());
+        assert.deepEqual([left.group, left.id, left.data], [group, undefined, undefined]);
+      });
+
+      it(`§34, §35: asks a client on a ${kind} whose session is lost for its cursors, and continues from them`, async (t) => {
+        const endpoint = await start(t);
+        const group = unusedGroup();
+        const other = unusedGroup();
+        const one = await carrier(t, endpoint, kind, { cursors: 0 });
+        await one.send(1, text(`join ${group}`), text(`publish ${group} 1`), text(`publish ${group} 2`));
+        await one.send(4, text(`publish ${group} 3`));
+        const records = [await one.next(), await one.next(), await one.next(), await one.next()].map(asGroup);
+        const id = records[1]!.id!;
+        const lost = { session: "AAAAAAAAAAAAAAAAAAAAAA", after: 4, cursors: 1 };
+        const two = await carrier(t, endpoint, kind, lost);
+        assert.equal(two.open.since, true);
+        // The members wait for the cursors, and what is published meanwhile with them.
+        await two.send(1, { type: "since", group, id });
+        await two.send(2, text(`join ${other}`), text(`publish ${other} other`), text("direct"));
+        assert.deepEqual(await two.next(), text("direct"));
+        await two.send(5, { type: "since" });
+        const place = asGroup(await two.next());
+        assert.deepEqual([place.group, place.data], [other, "other"]);
+        // Later in the session, too.
+        await two.send(6, text(`join ${group}`), text(`publish ${group} 4`));
+        const heard = [await two.next(), await two.next(), await two.next()].map(asGroup);
+        assert.deepEqual(
+          heard.map(({ group: name, data }) => [name, data]),
+          [
+            [group, "2"],
+            [group, "3"],
+            [group, "4"],
+          ],
+        );
+      });
+
+      it(`§36: tells a client on a ${kind} that the history does not reach back to its cursor, before the rest`, async (t) => {
+        const endpoint = await start(t);
+        const group = unusedGroup();
+        const one = await carrier(t, endpoint, kind, { cursors: 0 });
+        await one.send(
+          1,
+          text(`join ${group}`),
+          ...["1", "2", "3", "4", "5"].map((n) => text(`publish ${group} ${n}`)),
+        );
+        const first = asGroup(await one.next());
+        for (const cursor of [first.id!, "", "no id", "1-1"]) {
+          const lost = { session: "AAAAAAAAAAAAAAAAAAAAAA", after: 4, cursors: 1 };
+          const two = await carrier(t, endpoint, kind, lost);
+          await two.send(1, { type: "since", group, id: cursor }, { type: "since" }, text(`join ${group}`));
+          if (cursor !== "") assert.equal(asGroup(await two.next()).reset, true, `the cursor "${cursor}"`);
+          const kept = [await two.next(), await two.next(), await two.next()].map(asGroup);
+          assert.deepEqual(
+            kept.map(({ data }) => data),
+            ["3", "4", "5"],
+          );
+        }
+        const three = await carrier(t, endpoint, kind, { session: "AAAAAAAAAAAAAAAAAAAAAA", after: 4, cursors: 1 });
+        await three.send(1, text(`join ${group}`), { type: "since", forgotten: true });
+        assert.equal(asGroup(await three.next()).reset, true, "the cursor was forgotten");
+      });
+    }
+
+    it("§34: waits for the cursors of a client whose carrier is cut, and takes them once", async (t) => {
+      const endpoint = await start(t);
+      const group = unusedGroup();
+      const one = await SocketClient.open(t, endpoint, { session: "AAAAAAAAAAAAAAAAAAAAAA", after: 1, cursors: 1 });
+      const open = await one.opened();
+      one.send(text(`join ${group}`), text(`publish ${group} hello`), text("direct"));
+      assert.deepEqual(await next(one), text("direct"));
+      one.drop();
+      const two = await SocketClient.open(t, endpoint, { ...back(open, 1), cursors: 1 });
+      const again = await two.opened();
+      assert.deepEqual([again.resumed, again.received, again.since], [true, 3, true]);
+      two.send({ type: "since" });
+      assert.equal(asGroup(await next(two)).data, "hello");
+    });
+
+    for (const since of ["s", 's{"group":1,"id":"1"}', 's{"group":"g"}', `s{"group":"${"g".repeat(8192)}","id":"1"}`]) {
+      it(`§37: takes ${JSON.stringify(since.slice(0, 30))} for malformed`, async (t) => {
+        const endpoint = await start(t);
+        const lost = { session: "AAAAAAAAAAAAAAAAAAAAAA", after: 1, cursors: 1 };
+        const socket = await SocketClient.open(t, endpoint, lost);
+        await socket.opened();
+        socket.ws.send(since);
+        assert.equal((await socket.ws.closed()).code, 1002);
+        const { session } = opened(await poll(t, endpoint, lost));
+        const body = `event: since\ndata: ${since.slice(1)}\n\n`;
+        assert.equal((await ask(t, endpoint, { method: "POST", query: { session, from: 1 }, body })).status, 400);
+      });
+    }
+
+    it("§37: takes a group record from a client for malformed", async (t) => {
+      const endpoint = await start(t);
+      const socket = await SocketClient.open(t, endpoint, { cursors: 0 });
+      await socket.opened();
+      socket.ws.send('g{"group":"g","id":"1"}');
+      assert.equal((await socket.ws.closed()).code, 1002);
+      const { session } = opened(await poll(t, endpoint));
+      const body = 'event: group\ndata: {"group":"g","id":"1"}\n\n';
+      assert.equal((await ask(t, endpoint, { method: "POST", query: { session, from: 1 }, body })).status, 400);
+    });
+
     it("§24: refuses pages of other origins with 403", async (t) => {
       const endpoint = await start(t);
       const { session } = opened(await poll(t, endpoint));
@@ -507,6 +651,22 @@ export function sessionConformance(
       assert.equal(opened(await poll(t, endpoint, { session, park: 0 })).received, 0);
     });
   });
+}
+
+let groups = 0;
+
+/** A name that no other test uses, of this run or of an earlier one. */
+function unusedGroup(): string {
+  return `group-${Date.now()}-${(groups += 1)}`;
+}
+
+function asGroup(record: SessionRecord | undefined): GroupRecord {
+  assert.equal(record?.type, "group", JSON.stringify(record));
+  return record as GroupRecord;
+}
+
+function bytesOf(data: string): Uint8Array {
+  return new TextEncoder().encode(data);
 }
 
 function ack(received: number): SessionRecord {

@@ -166,6 +166,12 @@ const CASES: Readonly<Record<string, (fail: Failing) => Case>> = {
   drain: (fail) => channelOf({ open: (channel) => void channel.send("x"), drain: fail }),
   close: (fail) => channelOf({ close: fail }),
   error: (fail) => channelOf({ message: () => Promise.reject(new Error("to be handled")), error: fail }),
+  lost: (fail) => ({
+    handler: (r) => openSession(r, { lost: fail }),
+    async act(t, target) {
+      opened(await poll(t, { ...target, pathname: "/" }, { session: "AAAAAAAAAAAAAAAAAAAAAA", after: 1 }));
+    },
+  }),
   resumed: (fail) => sessionOf({ resumed: fail }),
   transport: (fail) => sessionOf({ transport: fail }),
   onMessage: (fail) => setupOf((channel) => channel.onMessage(fail)),

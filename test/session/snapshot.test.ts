@@ -17,6 +17,7 @@ const SNAPSHOT: SessionSnapshot = {
   received: 0,
   kept: [],
   takenAtClose: undefined,
+  cursors: undefined,
   inbox: [],
   attachment: undefined,
   memberships: [],

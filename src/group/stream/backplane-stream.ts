@@ -42,6 +42,8 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
   readonly #listener: StreamListener;
   readonly #owner: BackplaneStreamOwner;
   readonly #subscription: Subscription;
+  /** The position at which the subscription began. */
+  #beganAt: string | undefined;
   /** Undefined until the subscription is active. */
   #log: GroupLog | undefined;
 
@@ -77,6 +79,10 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
     return this.#log?.last;
   }
 
+  start(): string | undefined | Promise<string | undefined> {
+    return this.#log === undefined ? this.#subscription.settled().then(() => this.#beganAt) : this.#log.last;
+  }
+
   has(id: string): boolean {
     return this.#log?.has(id) === true;
   }
@@ -105,6 +111,7 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
     const size = Math.max(limits.size, MIN_LOG.size);
     const ttlMs = Math.max(limits.ttlMs, MIN_LOG.ttlMs);
     const { maxBytes } = limits;
+    this.#beganAt = position;
     this.#log = new GroupLog(position, { size, ttlMs, maxBytes }, budget, (a, b) => this.compareIds(a, b));
     if (failedAttempts > 0) this.#listener.gap("before");
   }

@@ -152,6 +152,10 @@ class LocalStream implements GroupStream {
     return this.#log.last;
   }
 
+  start(): string | undefined {
+    return this.#log.last;
+  }
+
   has(id: string): boolean {
     return this.#log.has(id);
   }

@@ -48,6 +48,11 @@ export interface GroupStream {
   compareIds(a: string, b: string): number;
   /** The id after which the next entry follows that the listener receives; undefined if that is not known. */
   readonly position: string | undefined;
+  /**
+   * The id after which the listener receives all entries; undefined: from the beginning of the stream. A promise, which never
+   * rejects, while that is not known: all members that have been added meanwhile receive what follows it.
+   */
+  start(): string | undefined | Promise<string | undefined>;
   /** Returns true if the entry with this id has been received here, or precedes all that have been. */
   has(id: string): boolean;
   /**

@@ -1,0 +1,82 @@
+// The beginning of a member whose client keeps the cursors of its groups, and that the application adds without a `since` of its
+// own: the client may come from a session that was lost, and continues where it was in the group.
+
+import type { GroupCursors } from "../transport/group-cursors.ts";
+import type { Group } from "./group.ts";
+import { JoinState, type Member } from "./member.ts";
+import type { Replay } from "./stream/source.ts";
+import { tellCursor } from "./tell-cursor.ts";
+
+/** An id; undefined: the beginning of the stream. */
+type Start = string | undefined;
+
+/**
+ * Called when the member has just been added. Returns the function that sends the messages which the client has missed, if it
+ * may have missed some: live messages wait for it.
+ */
+export function joinWithCursor(group: Group, member: Member, cursors: GroupCursors): (() => void) | undefined {
+  const cursor = cursors.areAwaited ? undefined : cursors.take(group.name);
+  if (cursor === undefined && !cursors.areAwaited && !cursors.areIncomplete) {
+    return tellStart(group, member);
+  }
+  const state = member.state instanceof JoinState ? member.state : new JoinState();
+  member.state = state;
+  state.isCatchingUp = true;
+  const start = group.stream.start();
+  if (cursor !== undefined) return () => continueFrom(group, member, state, cursor);
+  return () => awaitCursor(group, member, state, { cursors, start });
+}
+
+interface AwaitedCursor {
+  readonly cursors: GroupCursors;
+  /** The place after which the member receives messages if its client has no cursor of the group. */
+  readonly start: Start | Promise<Start>;
+}
+
+/** Begins the member when the client has told its cursors. */
+export function awaitCursor(group: Group, member: Member, state: JoinState, { cursors, start }: AwaitedCursor): void {
+  if (!(start instanceof Promise)) state.caughtUpTo = start;
+  state.awaitsCursor = true;
+  cursors.whenTold(() => {
+    const cursor = cursors.take(group.name);
+    if (member.hasLeft) return;
+    state.awaitsCursor = false;
+    if (cursor !== undefined) continueFrom(group, member, state, cursor);
+    else if (cursors.areIncomplete) {
+      // It may be one of the groups whose cursors the client has forgotten.
+      state.isReset = true;
+      group.catchUp(member, state, "");
+    } else if (start instanceof Promise) {
+      void start.then((id) => {
+        if (!member.hasLeft) group.catchUp(member, state, id ?? "");
+      });
+    } else group.catchUp(member, state, start ?? "");
+  });
+}
+
+/** Continues where the client has been: `cursor` is a text of the client. */
+function continueFrom(group: Group, member: Member, state: JoinState, cursor: string): void {
+  state.toldUpTo = cursor;
+  const first = group.stream.replay(cursor);
+  // A broker does not say whether it still has the first entry of a stream.
+  const isUnsure = cursor === "" && first instanceof Promise;
+  group.catchUp(member, state, cursor, isUnsure ? first.then(markReset) : first);
+}
+
+function markReset(replay: Replay): Replay {
+  return { ...replay, reset: replay.reset || replay.entries.length > 0 };
+}
+
+/** Tells where the live messages begin. */
+export function tellStart(group: Group, member: Member): undefined {
+  const { name, stream } = group;
+  const start = stream.start();
+  if (!(start instanceof Promise)) {
+    tellCursor(member, name, { id: start ?? "" });
+    return;
+  }
+  // The member has received everything that has come meanwhile.
+  void start.then(() => {
+    if (!member.hasLeft) tellCursor(member, name, { id: stream.position ?? "" });
+  });
+}
