@@ -430,9 +430,14 @@ function targetAuthority(method: string, target: string): string {
   }
   if (target.charCodeAt(0) === SLASH) return "";
   if (target === "*" && method === "OPTIONS") return "";
-  const authority = /^https?:\/\/([^/?]*)/i.exec(target)?.[1];
+  const authority = authorityOf(target);
   if (authority === undefined || !isAuthority(authority)) throw bad("request target has no known form");
   return authority;
+}
+
+/** The authority of an absolute-form target, unchecked; undefined for all others. RFC 9112 §3.2.2: it replaces the Host field. */
+export function authorityOf(target: string): string | undefined {
+  return target.charCodeAt(0) === SLASH ? undefined : /^https?:\/\/([^/?]*)/i.exec(target)?.[1];
 }
 
 /** True if the bytes at `start` are `lowerName` in any case. */

@@ -19,8 +19,8 @@ import { deferred, settled, until, within } from "../support/wait.ts";
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const WRITE_TIMEOUT_MS = 5000;
-/** More than the system takes for a peer that does not read. */
-const MUCH = 24 * MIB;
+/** More than the system takes for a peer that does not read: receive buffers of Linux grow to 32 MiB (tcp_rmem). */
+const MUCH = 48 * MIB;
 
 interface Pair {
   readonly stream: EngineStream;
@@ -116,13 +116,14 @@ async function readAll(peer: Socket, size: number): Promise<Buffer> {
 /** Lets `peer` read some bytes and no more. */
 async function readSome(peer: Socket, size: number): Promise<void> {
   let got = 0;
+  // Paused here: on a busy machine much more would come before `until` looks again.
   const onData = (bytes: Buffer): void => {
     got += bytes.length;
+    if (got >= size) peer.pause();
   };
   peer.on("data", onData);
   peer.resume();
   await until(() => got >= size, `${size} bytes have come`);
-  peer.pause();
   peer.off("data", onData);
 }
 

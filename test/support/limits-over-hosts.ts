@@ -56,6 +56,15 @@ export function limitsOver(
       assert.deepEqual([by, code, reason], ["server", 1009, "message exceeds maxMessageBytes"]);
     });
 
+    it("are not what ends a client that sends a ping of 126 bytes", async (t) => {
+      const status = deferred<CloseStatus>();
+      const site = await carrier(t, (request) => openChannel(request, { close: status.resolve }));
+      const client = await WsClient.open(t, site.target);
+      client.raw.write(frame(OPCODE.PING, "x".repeat(126)));
+      // Bun says what was wrong, the others only that it is over.
+      assert.ok([1002, 1006].includes((await status.promise).code));
+    });
+
     it("deliver what waits for a slow receiver within maxUnreadBytes", async (t) => {
       const gate = deferred();
       let got = 0;

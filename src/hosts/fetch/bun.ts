@@ -68,7 +68,8 @@ const NO_LIMIT = 0xffff_ffff;
 
 /** Codes of the violations for which Bun ends a WebSocket: its `close` event has 1006 and a text. */
 const VIOLATIONS: readonly (readonly [pattern: RegExp, code: number, reason: string])[] = [
-  [/too big/, 1009, new ChannelError("MESSAGE_TOO_BIG").message],
+  // "too big control frame" is another one.
+  [/too big message/, 1009, new ChannelError("MESSAGE_TOO_BIG").message],
   [/UTF-8/, 1007, new ChannelError("BAD_UTF8").message],
 ];
 

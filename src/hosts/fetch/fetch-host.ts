@@ -26,7 +26,8 @@ export interface FetchHost extends BaseServer {
   /**
    * Answers one request with a handler as `serve` takes it. `server` is the second argument of the server's own handler: Bun's
    * `Server`, Deno's `info`; without it there are no WebSockets and no addresses. On Bun the answer to a WebSocket is undefined,
-   * which Bun.serve wants to have returned. Throws NOT_OUR_REQUEST for what is no `Request`, BAD_OPTION for what is no handler.
+   * which Bun.serve wants to have returned. Throws NOT_OUR_REQUEST for what is no `Request`, BAD_OPTION for what is no handler, and
+   * ALREADY_ANSWERED for a request that a host has answered before.
    */
   respond(
     request: Request,
@@ -40,6 +41,11 @@ export interface FetchHost extends BaseServer {
   /** For `Bun.serve({ websocket })`. It ignores WebSockets that are not ours. */
   readonly websocket: BunWebSocketHandlers;
 }
+
+/** The property of a request that a host answers. */
+const ANSWERED = Symbol("unichannel.answered");
+
+type OwnedRequest = Request & { [ANSWERED]?: true };
 
 /**
  * Makes a host for channels inside Bun.serve, Deno.serve and other servers that answer a Fetch `Request` with a `Response`. Made
@@ -88,7 +94,15 @@ class OwnFetchHost extends HostedServer implements FetchHost {
     if (typeof request?.url !== "string" || !(request.headers instanceof Headers)) {
       throw new ChannelError("NOT_OUR_REQUEST", "pass the Fetch Request that the server gave (in Hono: c.req.raw)");
     }
-    const exchange = new FetchExchange(this.#source, request, this.#sideOf(server));
+    const side = this.#sideOf(server);
+    if ((request as OwnedRequest)[ANSWERED] === true) {
+      throw new ChannelError(
+        "ALREADY_ANSWERED",
+        "a fetch host has answered this request before: answer it once, and return that response",
+      );
+    }
+    (request as OwnedRequest)[ANSWERED] = true;
+    const exchange = new FetchExchange(this.#source, request, side);
     this.#source.serve(exchange, handler);
     // Bun wants undefined where it has switched to a WebSocket, which its types do not say.
     return exchange.toAnswer() as Response | Promise<Response>;

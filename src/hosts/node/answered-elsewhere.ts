@@ -11,7 +11,11 @@ import type { Exchange } from "../../transport/exchange.ts";
  */
 export function mayBeAnsweredElsewhere({ listener }: Exchange, server: ExchangeServer): boolean {
   if (listener instanceof ChannelRequest) return true;
+  reportAnsweredElsewhere(server);
+  return false;
+}
+
+export function reportAnsweredElsewhere(server: ExchangeServer): void {
   const what = "other code has ended the response: keep the framework from it (Koa: ctx.respond = false)";
   server.report(new ChannelError("ALREADY_ANSWERED", what), { source: "handler" });
-  return false;
 }

@@ -189,10 +189,11 @@ function isGone(response: NodeResponse): boolean {
   return "stream" in response ? response.stream.destroyed : response.destroyed;
 }
 
+/** The applications of Express and Koa emit events and listen, too, and would never emit "upgrade": no `setTimeout` tells them. */
 function checkServer(server: unknown): void {
-  const { on, emit, listen } = (server ?? {}) as Partial<Record<"on" | "emit" | "listen", unknown>>;
-  if (typeof on === "function" && typeof emit === "function" && typeof listen === "function") return;
+  const { on, emit, listen, setTimeout } = (server ?? {}) as Partial<NodeServer>;
+  if ([on, emit, listen, setTimeout].every((method) => typeof method === "function")) return;
   throw badOption(
-    "attach takes the server of node:http or node:http2: http.createServer(app), app.listen(…) or app.server",
+    "attach takes the server of node:http or node:http2, not the application above it: http.createServer(app), what app.listen(…) returns, or app.server",
   );
 }

@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Piece } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
+import { authorityOf } from "../../codec/http1-request.ts";
 import { encodeChunk, type ResponseHead } from "../../codec/http1-response.ts";
 import { hasListMember } from "../../codec/http1-syntax.ts";
 import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
@@ -58,12 +59,13 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
     this.#socket = request.socket;
     this.#given = body === undefined ? undefined : new GivenBytes(body);
     this.#upgrade = upgrade;
+    // Express and Connect cut the path of a mounted handler off `url`.
+    const target = (request as { originalUrl?: string }).originalUrl ?? request.url!;
     this.head = {
       method: request.method!,
-      // Express and Connect cut the path of a mounted handler off `url`.
-      target: (request as { originalUrl?: string }).originalUrl ?? request.url!,
+      target,
       fields: request.rawHeaders,
-      host: request.headers.host ?? "",
+      host: authorityOf(target) ?? request.headers.host ?? "",
       minor: request.httpVersionMinor === 0 ? 0 : 1,
     };
     if (response.destroyed || this.#socket.destroyed) this.begunWithoutClient();

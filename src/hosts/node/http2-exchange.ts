@@ -10,7 +10,7 @@ import { type AdoptedRequest, adoptStream } from "../../transport/http2/adopt-st
 import type { Http2Exchange, OtherApi } from "../../transport/http2/exchange.ts";
 import type { Http2Stream, Http2StreamOwner } from "../../transport/http2/stream.ts";
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
-import { mayBeAnsweredElsewhere } from "./answered-elsewhere.ts";
+import { mayBeAnsweredElsewhere, reportAnsweredElsewhere } from "./answered-elsewhere.ts";
 import type { HostExchange } from "./host-server.ts";
 import { countLost } from "./lost-bytes.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
@@ -92,6 +92,12 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
   }
 
   tick(now: number): boolean {
+    // A WebSocket has the stream. HTTP/1.1 takes it from the response; here what others write and end is the client's.
+    if (this.#stream.listener !== this.exchange && this.#stream.wasEndedByOthers) {
+      reportAnsweredElsewhere(this.#owner.server);
+      this.#stream.destroy();
+      return true;
+    }
     return this.#stream.tick(now);
   }
 

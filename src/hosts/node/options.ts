@@ -1,6 +1,7 @@
 // The options of `attach`: those of `serve` that do not belong to the host, and which upgrades are ours.
 
 import { badOption, badValue, checkOptions, type OptionTable, type ValueCheck } from "../../base/option-values.ts";
+import { originForm } from "../../codec/http1-request.ts";
 import { SERVE_CHECKS, type ServeOptions } from "../../server/options.ts";
 import type { NodeRequest } from "./host-server.ts";
 
@@ -91,7 +92,7 @@ export function toUpgradeMatcher(upgrades: Upgrades): UpgradeMatcher {
   const prefixes = (typeof upgrades === "string" ? [upgrades] : [...upgrades]).map((prefix) =>
     prefix.replace(/\/$/, ""),
   );
-  return ({ url = "" }) => prefixes.some((prefix) => isBelow(url, prefix));
+  return ({ url = "" }) => prefixes.some((prefix) => isBelow(originForm(url), prefix));
 }
 
 function isBelow(target: string, prefix: string): boolean {

@@ -52,9 +52,9 @@ type UpgradeState = (typeof STATES)[StateName];
 
 export interface UpgradeOwner {
   readonly server: ExchangeServer;
-  /** Gives the request of an upgrade to the server. Returns false if nobody listens. */
   /** Other code has ended the socket of an upgrade of ours. */
   endedByOthers(): void;
+  /** Gives the request of an upgrade to the server. Returns false if nobody listens. */
   emit(upgrade: { readonly request: NodeRequest; readonly response: NodeResponse }): boolean;
   upgradeOver(upgrade: Connection): void;
 }

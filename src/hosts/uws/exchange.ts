@@ -1,8 +1,9 @@
 // The Exchange over a request and a response of uWebSockets.js. Its request object lives for one call, so all of it is read at once.
 
-import { latin1 } from "../../base/bytes.ts";
+import { latin1, latin1Bytes } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
-import { fieldValue } from "../../codec/http1-request.ts";
+import { withoutNames } from "../../codec/field-list.ts";
+import { fieldValue, fieldValues } from "../../codec/http1-request.ts";
 import { type ResponseHead, reasonPhrase } from "../../codec/http1-response.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import { type HostBody, HostExchange, type HostExchangeOwner } from "../native/exchange.ts";
@@ -10,6 +11,9 @@ import type { HostWebSocket } from "../native/transport.ts";
 import { RequestBody } from "./request-body.ts";
 import { UwsResponseBody } from "./response-body.ts";
 import type { UwsContext, UwsRequest, UwsResponse } from "./types.ts";
+
+const NOT_ASCII = /[^\0-\x7f]/;
+const OF_THE_END: ReadonlySet<string> = new Set(["connection"]);
 
 /** The property of a WebSocket's user data that holds its transport. */
 export const TRANSPORT = "unichannel";
@@ -76,8 +80,10 @@ export class UwsExchange extends HostExchange {
     const response = this.#response;
     this.#body?.discard();
     response.cork(() => {
-      this.#writeHead(head);
       const closes = fieldValue(head.fields, "connection") === "close";
+      // The end of a response that closes adds the field by itself.
+      const addsField = closes && (content !== null || length !== undefined);
+      this.#writeHead(addsField ? { ...head, fields: withoutNames(head.fields, OF_THE_END) } : head);
       if (content !== null) response.end(content, closes);
       else if (length !== undefined) response.endWithoutBody(Number(length), closes);
       // An argument would become a Content-Length.
@@ -105,7 +111,7 @@ export class UwsExchange extends HostExchange {
       this.#response.writeStatus("101 Switching Protocols");
       for (let i = 0; i < fields.length; i += 2) {
         if (fields[i]!.toLowerCase() !== "sec-websocket-protocol")
-          this.#response.writeHeader(fields[i]!, fields[i + 1]!);
+          this.#response.writeHeader(fields[i]!, toValue(fields[i + 1]!));
       }
       this.#response.upgrade({ [TRANSPORT]: transport }, key, protocol, "", this.#context);
     });
@@ -113,19 +119,26 @@ export class UwsExchange extends HostExchange {
 
   #writeHead({ status, fields }: ResponseHead): void {
     this.#response.writeStatus(`${status} ${reasonPhrase(status)}`);
-    for (let i = 0; i < fields.length; i += 2) this.#response.writeHeader(fields[i]!, fields[i + 1]!);
+    for (let i = 0; i < fields.length; i += 2) this.#response.writeHeader(fields[i]!, toValue(fields[i + 1]!));
   }
+}
+
+/** Text would be written as UTF-8, and one character of a field is one byte (RFC 9110 §5.5). */
+function toValue(value: string): string | Uint8Array {
+  return NOT_ASCII.test(value) ? latin1Bytes(value) : value;
 }
 
 function toHead(request: UwsRequest): Exchange["head"] {
   const fields: string[] = [];
   request.forEach((name, value) => void fields.push(name, value));
   const query = request.getQuery();
+  const hosts = fieldValues(fields, "host");
   return {
     method: request.getCaseSensitiveMethod(),
     target: query ? `${request.getUrl()}?${query}` : request.getUrl(),
     fields,
-    host: fieldValue(fields, "host") ?? "",
+    // RFC 9112 §3.2: two of them are a malformed request.
+    host: hosts.length === 1 ? hosts[0]! : "",
     minor: 1,
   };
 }

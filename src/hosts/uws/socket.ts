@@ -55,7 +55,7 @@ export class UwsHostSocket implements HostSocket {
 export function toEnd(code: number, text: string): HostSocketEnd {
   if (code !== 1006) return { by: "client", code, reason: text };
   if (text === "") return { by: "network", code, reason: "" };
-  const known = /too big/.test(text) ? "MESSAGE_TOO_BIG" : /UTF-8/.test(text) ? "BAD_UTF8" : "BAD_FRAME";
+  const known = /too big message/.test(text) ? "MESSAGE_TOO_BIG" : /UTF-8/.test(text) ? "BAD_UTF8" : "BAD_FRAME";
   const error = new ChannelError(known);
   return { by: "server", code: error.closeCode!, reason: error.message };
 }

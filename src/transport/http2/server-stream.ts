@@ -27,6 +27,7 @@ export interface ServerStream {
   /** True once a response has begun. */
   readonly headersSent: boolean;
   readonly writable: boolean;
+  readonly writableEnded: boolean;
   readonly writableFinished: boolean;
   readonly readableEnded: boolean;
   /** Bytes that were written and that the connection has not taken. */

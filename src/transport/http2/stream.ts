@@ -92,6 +92,11 @@ export class Http2Stream implements ByteStream, IndexedItem {
     return !this.#isReset && this.server.rstCode !== RESET.NO_ERROR;
   }
 
+  /** True if other code, which has the stream as well, has ended it. */
+  get wasEndedByOthers(): boolean {
+    return this.server.writableEnded && !this.#isEnding;
+  }
+
   write(output: Piece | readonly Piece[]): void {
     if (this.#isEnding || !this.server.writable) return;
     this.#toQueue().add(output);

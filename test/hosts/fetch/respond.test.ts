@@ -219,6 +219,17 @@ describe("misuse of a Fetch host", () => {
     });
   });
 
+  it("throws ALREADY_ANSWERED for a request that was answered before, and the first answer stays", async (t) => {
+    const { host } = hosting(t);
+    const request = new Request(URL);
+    const first = host.respond(request, undefined, () => "first");
+    assert.throws(() => host.respond(request, undefined, () => "second"), {
+      code: "ALREADY_ANSWERED",
+      message: /answer it once/,
+    });
+    assert.equal(await (await first).text(), "first");
+  });
+
   it("throws BAD_OPTION for a second argument of no server, for no handler, and for options of a listener", (t) => {
     const { host } = hosting(t);
     assert.throws(() => host.respond(new Request(URL), {}, () => "x"), { code: "BAD_OPTION", message: /Bun's server/ });

@@ -1,7 +1,9 @@
 // Mistakes in the use of `attach`: each has an error with a stable code that says what to do, and none ends the process.
 
 import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createNetServer } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { ChannelError, openSession, withChannel } from "../../../src/index.ts";
 import { type Attached, attach } from "../../../src/node.ts";
@@ -355,7 +357,10 @@ describe("attach", () => {
   });
 
   it("needs a server of node:http, and says where frameworks have it", () => {
-    for (const wrong of [undefined, null, {}, () => {}, 80]) {
+    // Applications of Express and Koa are emitters that listen, a server of node:net as well.
+    const express = Object.assign(() => {}, EventEmitter.prototype, { listen() {} });
+    const koa = Object.assign(new EventEmitter(), { listen() {} });
+    for (const wrong of [undefined, null, {}, () => {}, 80, express, koa, createNetServer()]) {
       assert.throws(() => attach(wrong as never, { upgrades: "/" }), { code: "BAD_OPTION", message: /app\.server/ });
     }
   });

@@ -303,6 +303,19 @@ describe("other code that uses a stream of ours", () => {
     assert.match(String(report?.error), /Koa: ctx\.respond = false/);
   });
 
+  it("ends a WebSocket whose response a framework ends as well, and says what to do", async (t) => {
+    const closed: number[] = [];
+    const { site, client } = await hosting(t, (attached, req, res) => {
+      withChannel(attached.request(req, res), (channel) => channel.onClose(({ code }) => void closed.push(code)));
+      res.end("Not Found");
+    });
+    const socket = await client.webSocket();
+    await socket.raw.until(() => socket.raw.isClosed, "the end of the stream");
+    await until(() => closed.length === 1, "the close handler has run");
+    const [report] = site.takeReports();
+    assert.deepEqual([codeOf(report), closed], ["ALREADY_ANSWERED", [1006]]);
+  });
+
   it("is no mistake where a route has asked for its request and opened no channel", async (t) => {
     const { site, client } = await hosting(t, (attached, req, res) => {
       const asked = attached.request(req, res);

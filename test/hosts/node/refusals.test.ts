@@ -17,6 +17,8 @@ describe("a request that is refused before its route could be asked", () => {
     ["two Hosts", "GET / HTTP/1.1\r\nHost: a.example\r\nHost: b.example", 400],
     ["the version 2.0", "GET / HTTP/2.0\r\nHost: a.example", 505],
     ["a foreign Host", "GET / HTTP/1.1\r\nHost: evil.example", 421],
+    ["a foreign target beside its own Host", "GET http://evil.example/ HTTP/1.1\r\nHost: a.example", 421],
+    ["a target with a user", "GET http://user@a.example/ HTTP/1.1\r\nHost: a.example", 400],
   ];
   for (const [what, text, status] of wrong) {
     it(`is answered with ${status} for ${what}, and its channel is closed without a setup`, async (t) => {

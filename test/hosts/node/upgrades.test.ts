@@ -352,6 +352,17 @@ describe("an upgrade that is not ours", () => {
     assert.equal((await client.response()).status, 400);
     for (const path of ["/live", "/live/a", "/live?a=/b"]) await WsClient.open(t, site.target, { path });
   });
+
+  it("is told by the path of its target in absolute form, too", async (t) => {
+    const site = await attaching(t, (attached) => attached.listener((asked) => withChannel(asked, () => {})), {
+      upgrades: "/live",
+    });
+    for (const path of ["http://localhost/live", "HTTP://localhost/live/a?b"])
+      await WsClient.open(t, site.target, { path });
+    const client = await site.connect();
+    client.write(upgradeRequest("http://live/lively"));
+    assert.equal((await client.response()).status, 400);
+  });
 });
 
 describe("an upgrade to another protocol than WebSocket", () => {

@@ -47,6 +47,22 @@ describe("channels inside uWebSockets.js", { skip: noUws }, () => {
     assert.deepEqual((await site.request("HEAD /")).headers.get("content-length"), ["5"]);
   });
 
+  it("are answered with fields of one byte for each character, and with Connection once", async (t) => {
+    const site = await servingInUws(t, () => ({
+      status: 200,
+      headers: { "X-Own": "ü", Connection: "close" },
+      body: "a",
+    }));
+    const { headers } = await site.request("GET /");
+    assert.deepEqual([headers.get("x-own"), headers.get("connection")], [["ü"], ["close"]]);
+  });
+
+  it("are answered with 400 for two fields Host", async (t) => {
+    const site = await servingInUws(t, () => "hello");
+    const { status, text } = await site.request("GET /\r\nHost: a.example\r\nHost: b.example");
+    assert.deepEqual([status, text], [400, "malformed HTTP request: Host\n"]);
+  });
+
   it("end with a stop, after which their routes answer 503", async (t) => {
     const status = deferred<CloseStatus>();
     const site = await servingInUws(t, (own) => openChannel(own, { close: status.resolve }));
