@@ -22,8 +22,8 @@ import {
 } from "../codec/http1-response.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
 import type { EncodedBody } from "./encoded-message.ts";
-import { readOwnFields } from "./framing-headers.ts";
-import { ordinaryHead } from "./response-head-cache.ts";
+import { readFramingFields } from "./framing-headers.ts";
+import { cachedHead } from "./response-head-cache.ts";
 
 export interface Http1Options extends RequestLimits {
   /** Longest request body in bytes; a longer one is refused with 413. */
@@ -357,7 +357,7 @@ export class Http1Connection extends OutputSource {
   #framing(response: ResponseHead, length: number | undefined): { head: string; bodyless: boolean } {
     if (length !== undefined && this.#isOrdinary() && statusHasBody(response.status)) {
       const { dateField, serverField } = this.#options;
-      const head = ordinaryHead(response.status, response.fields, dateField(), serverField);
+      const head = cachedHead(response.status, response.fields, dateField(), serverField);
       if (head !== undefined) return { head: `${head}Content-Length: ${length}\r\n\r\n`, bodyless: false };
     }
     const request = this.#head!;
@@ -365,7 +365,7 @@ export class Http1Connection extends OutputSource {
     // RFC 9110 §9.3.6: after a 2xx to CONNECT the client takes every byte for the tunnel's.
     const isTunnel = request.method === "CONNECT" && response.status < 300;
     const bodyless = isHead || isTunnel || !statusHasBody(response.status);
-    const own = readOwnFields(response.fields);
+    const own = readFramingFields(response.fields);
     // Code that may throw runs before any state changes.
     let head = encodeResponseHead(response.status, own.fields ?? response.fields);
     // RFC 9110 §10.1.1: a client still waiting for 100 may or may not send its body after a final status.

@@ -19,7 +19,7 @@ export const KEEP_ALIVE_MS = 30_000;
 const LISTEN_FDS_START = 3;
 
 /** Returns the address that the options give. Removes systemd's variables from `env` if `listenFds` is set. Throws BAD_OPTION. */
-export function toAddress(options: ServeOptions, env: NodeJS.ProcessEnv, pid: number): Address {
+export function toListenAddress(options: ServeOptions, env: NodeJS.ProcessEnv, pid: number): Address {
   const { port = SERVE_DEFAULTS.port, host, path, listenFds = false } = options;
   const fd = (listenFds ? passedFd(env, pid) : undefined) ?? options.fd;
   if (fd !== undefined) return { fd };

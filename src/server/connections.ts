@@ -5,8 +5,9 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { guard } from "../base/guard.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
-import { type Http1Context, Http1Driver } from "../transport/http1/driver.ts";
-import type { Client } from "../transport/http1/exchange.ts";
+import type { ExchangeContext } from "../transport/exchange-context.ts";
+import { Http1Driver } from "../transport/http1/driver.ts";
+import type { ClientConnection } from "../transport/http1/exchange.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { ByteStreamListener } from "../transport/io/byte-stream.ts";
 import { ProxyListener } from "../transport/io/proxy-listener.ts";
@@ -14,7 +15,7 @@ import { addressOf } from "./address.ts";
 import { AddressLimit, BUSY } from "./admission.ts";
 import type { EngineStream, StreamOwner } from "./engine-stream.ts";
 import type { ExchangeServer } from "./exchange-server.ts";
-import type { Connection, ExchangeSource } from "./exchange-source.ts";
+import type { ExchangeSource, OpenConnection } from "./exchange-source.ts";
 import type { Http2Connection, Http2ConnectionOwner } from "./http2-connection.ts";
 import { NetStream, turnAway } from "./net-stream.ts";
 import type { ProxyFrontOwner } from "./proxy-front.ts";
@@ -48,7 +49,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
   /** Undefined where there is no HTTP/2. Set before the first connection. */
   openHttp2: OpenHttp2 | undefined;
   readonly #server: ExchangeServer;
-  readonly #context: Http1Context;
+  readonly #context: ExchangeContext;
   readonly #limitPoint: LimitPoint;
   /** Undefined where the connections of an address are not limited. */
   readonly #addresses: AddressLimit | undefined;
@@ -58,7 +59,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
   #isAccepting = true;
 
   /** `context`: receives the requests. @default the server */
-  constructor(server: ExchangeServer, limitPoint: LimitPoint = "atAccept", context: Http1Context = server) {
+  constructor(server: ExchangeServer, limitPoint: LimitPoint = "atAccept", context: ExchangeContext = server) {
     this.#server = server;
     this.#context = context;
     this.#limitPoint = limitPoint;
@@ -74,7 +75,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
     return this.#open.size;
   }
 
-  snapshot(): readonly Connection[] {
+  snapshot(): readonly OpenConnection[] {
     return this.#open.snapshot();
   }
 
@@ -164,7 +165,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
     stream.turnAway(BUSY);
   }
 
-  beginHttp(stream: EngineStream, client?: Client): Http1Driver {
+  beginHttp(stream: EngineStream, client?: ClientConnection): Http1Driver {
     const driver = new Http1Driver(stream, this.#context, client);
     stream.listener = driver;
     this.#server.connectionOpened(stream);

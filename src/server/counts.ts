@@ -5,7 +5,7 @@ import type { ErrorSource, MessageCounts, OverflowPolicy } from "../channel/cont
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { CloseName } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
-import type { Connection } from "./exchange-source.ts";
+import type { OpenConnection } from "./exchange-source.ts";
 
 /** By the first digit of the status (RFC 9110 §15). */
 export type StatusClass = "1xx" | "2xx" | "3xx" | "4xx" | "5xx";
@@ -80,7 +80,7 @@ export class ServerCounts {
   }
 
   /** The counters, and the open connections and channels. */
-  stats(connections: readonly Connection[], openChannels: readonly TransportChannel[]): ServerStats {
+  stats(connections: readonly OpenConnection[], openChannels: readonly TransportChannel[]): ServerStats {
     let { bytesReceived, bytesSent } = this;
     for (const connection of connections) {
       bytesReceived += connection.bytesReceived;

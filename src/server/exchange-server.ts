@@ -24,14 +24,14 @@ import type { Leaving } from "../session/hand-over.ts";
 import { type SessionServerContext, Sessions } from "../session/registry.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { Exchange } from "../transport/exchange.ts";
-import type { Http1Context } from "../transport/http1/driver.ts";
+import type { ExchangeContext } from "../transport/exchange-context.ts";
 import { BufferBudget } from "../transport/io/buffer-budget.ts";
 import { Flusher } from "../transport/io/flusher.ts";
 import { toGraceMs } from "./check-options.ts";
 import type { ServerStats } from "./counts.ts";
 import { dateField } from "./date-field.ts";
 import { openDebugLog } from "./debug-lines.ts";
-import type { Connection, ExchangeSource } from "./exchange-source.ts";
+import type { ExchangeSource, OpenConnection } from "./exchange-source.ts";
 import { makeRoomSoon } from "./making-room.ts";
 import { Observer } from "./observer.ts";
 import { type ServeOptions, type ServerLimits, toLimits, toServerField } from "./options.ts";
@@ -52,7 +52,7 @@ export interface ServicePlace {
   /** Takes a request that is not served here, or not at once. False for all others. */
   takes(exchange: Exchange): boolean;
   /** Open connections to other processes, as a copy. */
-  snapshot(): readonly Connection[];
+  snapshot(): readonly OpenConnection[];
   /** Begins to move all sessions to the session store. */
   leave(graceMs: number): Leaving;
   /** Leaves the service. */
@@ -66,14 +66,14 @@ interface ExchangeServerParts {
   readonly shownAs?: BaseServer | undefined;
 }
 
-export class ExchangeServer implements BaseServer, SessionServerContext, Http1Context, TickerOwner {
+export class ExchangeServer implements BaseServer, SessionServerContext, ExchangeContext, TickerOwner {
   readonly limits: ServerLimits;
   readonly clock: Clock;
   readonly flusher: Flusher = new Flusher(setImmediate, (error) => this.report(error, { source: "connection" }));
   readonly report: ErrorReporter;
   readonly buffered: BufferBudget;
   readonly received: BufferBudget;
-  readonly http: Http1Context["http"];
+  readonly http: ExchangeContext["http"];
   readonly webSocket: ServerLimits;
   readonly channelSettings: SessionServerContext["channelSettings"];
   readonly closeTimeoutMs: number;
@@ -254,12 +254,12 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   }
 
   /** HTTP begins on a connection of the source. */
-  connectionOpened(connection: Connection): void {
+  connectionOpened(connection: OpenConnection): void {
     this.#observer.connectionOpened(connection);
   }
 
   /** A connection that was opened has closed; it is in no set any more. */
-  connectionClosed(connection: Connection): void {
+  connectionClosed(connection: OpenConnection): void {
     this.#observer.connectionClosed(connection);
     this.checkEmpty();
   }
@@ -275,7 +275,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Http1Co
   }
 
   /** Connections and channels that are open, as a copy. */
-  open(): readonly (Connection | TransportChannel)[] {
+  open(): readonly (OpenConnection | TransportChannel)[] {
     return [...(this.#source?.snapshot() ?? []), ...(this.service?.snapshot() ?? []), ...this.#channels.snapshot()];
   }
 

@@ -16,7 +16,7 @@ import type { Exchange } from "../transport/exchange.ts";
 import { ServerCounts } from "./counts.ts";
 import { DebugLines } from "./debug-lines.ts";
 import { type DiagnosticsConnection, topic } from "./diagnostics.ts";
-import type { Connection } from "./exchange-source.ts";
+import type { OpenConnection } from "./exchange-source.ts";
 import { type LogOptions, logInfo, toLeftOut, toReporter } from "./log.ts";
 import { RefusalLog } from "./refusal-log.ts";
 import type { BaseServer } from "./server.ts";
@@ -51,7 +51,7 @@ export class Observer {
   readonly #refusals: RefusalLog;
   /** Undefined if NODE_DEBUG does not ask for them. */
   readonly #debug: DebugLines | undefined;
-  readonly #connections = new WeakMap<Connection, Begun<DiagnosticsConnection>>();
+  readonly #connections = new WeakMap<OpenConnection, Begun<DiagnosticsConnection>>();
   readonly #requests = new WeakMap<Exchange, Begun<ChannelRequest>>();
   readonly #channels = new WeakMap<TransportChannel, number>();
 
@@ -95,7 +95,7 @@ export class Observer {
     this.#debug?.server("stopped");
   }
 
-  connectionOpened(connection: Connection): void {
+  connectionOpened(connection: OpenConnection): void {
     this.counts.connectionsOpened += 1;
     this.#debug?.connectionOpened(connection);
     if (!CONNECTION_OPEN.hasSubscribers && !CONNECTION_CLOSE.hasSubscribers) return;
@@ -105,7 +105,7 @@ export class Observer {
     CONNECTION_OPEN.publish({ server: this.#server, connection: subject });
   }
 
-  connectionClosed(connection: Connection): void {
+  connectionClosed(connection: OpenConnection): void {
     this.counts.bytesReceived += connection.bytesReceived;
     this.counts.bytesSent += connection.bytesSent;
     this.#debug?.connectionClosed(connection);

@@ -9,9 +9,9 @@ import type { ResponseHead } from "../codec/http1-response.ts";
 import type { WebSocketRequestKind } from "../codec/ws-handshake.ts";
 import type { EncodedBody } from "../protocol/encoded-message.ts";
 import type { Exchange, ExchangeListener, WebSocketOptions } from "./exchange.ts";
+import type { ExchangeContext } from "./exchange-context.ts";
 import { EXCHANGE_STATES, type ExchangeState } from "./exchange-state.ts";
 import { TEXT_PLAIN } from "./http/transport.ts";
-import type { Http1Context } from "./http1/driver.ts";
 import { type InputOwner, RequestInput } from "./input/request-input.ts";
 import type { Flushable } from "./io/flusher.ts";
 import { FLUSH_BYTES } from "./limits.ts";
@@ -27,7 +27,7 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
   corsFields: readonly string[] | undefined;
   refusalFields: readonly string[] = NO_FIELDS;
   isClientGone = false;
-  protected readonly context: Http1Context;
+  protected readonly context: ExchangeContext;
   /** The status of the response; undefined until it has begun. */
   protected status: number | undefined;
   #state: ExchangeState = EXCHANGE_STATES.awaiting;
@@ -37,7 +37,7 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
   /** Undefined until there is something to count. */
   #input: RequestInput | undefined;
 
-  constructor(context: Http1Context) {
+  constructor(context: ExchangeContext) {
     super();
     this.context = context;
   }
@@ -92,7 +92,7 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
     if (!this.isLive()) {
       return Promise.reject(new ChannelError(this.isClientGone ? "CLIENT_GONE" : "ALREADY_ANSWERED"));
     }
-    const input = this.#toInput();
+    const input = this.#ensureInput();
     const part = input.nextPart(this.declaredBytes());
     try {
       if (input.isAwaited) this.pullBody(input);
@@ -104,7 +104,7 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
 
   holdsBody(bytes: number): boolean {
     if (!this.isLive() || (bytes === 0 && this.#input === undefined)) return true;
-    const input = this.#toInput();
+    const input = this.#ensureInput();
     input.holdBody(bytes);
     return input.count();
   }
@@ -169,13 +169,13 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
 
   /** Called about twice a second. True if the request was refused. */
   protected tickInput(now: number): boolean {
-    return this.isLive() && this.#toInput().tick(now);
+    return this.isLive() && this.#ensureInput().tick(now);
   }
 
   /** Counts what has arrived. False if the request was refused for it. */
   protected countInput(): boolean {
     if (!this.isLive() || (this.#input === undefined && this.unreadBytes() === 0)) return true;
-    return this.#toInput().count();
+    return this.#ensureInput().count();
   }
 
   /** Brings a part to a reader that waits for one. */
@@ -247,7 +247,7 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
     this.#input?.release();
   }
 
-  #toInput(): RequestInput {
+  #ensureInput(): RequestInput {
     this.#input ??= new RequestInput(this, this.context);
     return this.#input;
   }

@@ -13,7 +13,7 @@ import { RedisLink } from "./connection.ts";
 import { checkPrefix, RedisKeys } from "./keys.ts";
 import { RedisPresence } from "./presence.ts";
 import { BLOCK_MS, MIN_KEPT, RedisReader } from "./reader.ts";
-import { MIN_TTL_MS, type Position, publishMessage, readPositions } from "./scripts.ts";
+import { MIN_TTL_MS, publishMessage, readPositions, type StreamPosition } from "./scripts.ts";
 import { messageOf, type RawEntry } from "./stream.ts";
 
 /** The options of `redisBackplane`. */
@@ -160,7 +160,7 @@ class RedisBackplane extends BrokerBackplane {
     return this.#writer.isUp ? undefined : this.#writer.firstAttempt;
   }
 
-  async #position(group: string): Promise<Position> {
+  async #position(group: string): Promise<StreamPosition> {
     const key = this.#keys.stream(group);
     const counterKey = this.#keys.counter(group);
     const { positions } = await this.ask(() => readPositions(this.#writer, [{ key, counterKey }]));

@@ -9,9 +9,9 @@ import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts"
 import { hasListMember, isAuthority } from "../../codec/http1-syntax.ts";
 import { encodeComment } from "../../codec/sse.ts";
 import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
-import { readOwnFields } from "../../protocol/framing-headers.ts";
+import { readFramingFields } from "../../protocol/framing-headers.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
-import type { Connection } from "../../server/exchange-source.ts";
+import type { OpenConnection } from "../../server/exchange-source.ts";
 import { BoundedExchange } from "../../transport/bounded-exchange.ts";
 import type { Exchange, WebSocketOptions } from "../../transport/exchange.ts";
 import type { RequestInput } from "../../transport/input/request-input.ts";
@@ -55,7 +55,7 @@ export interface HostExchangeOwner {
   toWebSocket(exchange: HostExchange, options: WebSocketOptions): HostWebSocket;
 }
 
-export abstract class HostExchange extends BoundedExchange implements Connection, HostBodyOwner {
+export abstract class HostExchange extends BoundedExchange implements OpenConnection, HostBodyOwner {
   index: number | undefined = undefined;
   readonly httpVersion = "1.1";
   readonly head: Exchange["head"];
@@ -238,7 +238,7 @@ export abstract class HostExchange extends BoundedExchange implements Connection
     const isHead = this.head.method === "HEAD";
     const all = this.corsFields === undefined ? own : withCorsFields(own, this.corsFields);
     checkHead({ status, fields: all });
-    const { fields = all, close, length } = readOwnFields(all);
+    const { fields = all, close, length } = readFramingFields(all);
     const hasBody = statusHasBody(status) && !isHead;
     const known = bytes === undefined ? undefined : String(bytes);
     const ofNoBody = status === 304 ? length : isHead && statusHasBody(status) ? (length ?? known) : undefined;

@@ -2,24 +2,18 @@
 
 import { guard } from "../../base/guard.ts";
 import { IndexedSet } from "../../base/indexed-set.ts";
-import type { ResponseHead } from "../../codec/http1-response.ts";
 import type { Handler } from "../../request/handle.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
-import type { Connection, ExchangeSource } from "../../server/exchange-source.ts";
+import type { ExchangeSource, OpenConnection } from "../../server/exchange-source.ts";
 import type { WebSocketOptions } from "../../transport/exchange.ts";
 import { TEXT_PLAIN } from "../../transport/http/transport.ts";
+import { type HostRefusal, STOPPED } from "../refusal.ts";
 import { HostConnection } from "./connection.ts";
 import type { HostWebSocketContext } from "./context.ts";
 import type { HostExchange, HostExchangeOwner } from "./exchange.ts";
 import { HostWebSocket } from "./transport.ts";
 
-interface Refusal extends ResponseHead {
-  readonly body: string;
-}
-
-/** The channels have ended with a stop. */
-const STOPPED: Refusal = { status: 503, fields: [...TEXT_PLAIN, "Retry-After", "1"], body: "Service Unavailable\n" };
-const BAD_HOST: Refusal = { status: 400, fields: TEXT_PLAIN, body: "malformed HTTP request: Host\n" };
+const BAD_HOST: HostRefusal = { status: 400, fields: TEXT_PLAIN, body: "malformed HTTP request: Host\n" };
 
 export class HostSource implements ExchangeSource, HostExchangeOwner {
   readonly server: ExchangeServer;
@@ -39,7 +33,7 @@ export class HostSource implements ExchangeSource, HostExchangeOwner {
     return this.#open.size;
   }
 
-  snapshot(): readonly Connection[] {
+  snapshot(): readonly OpenConnection[] {
     return this.#open.snapshot();
   }
 

@@ -11,11 +11,11 @@ import type { FetchHandler } from "../../server/options.ts";
 import { toHandler } from "../../server/serve.ts";
 import type { BaseServer } from "../../server/server.ts";
 import { HostedServer } from "../hosted-server.ts";
+import { type HostRefusal, STOPPED } from "../refusal.ts";
 import { NodeHost } from "./host.ts";
-import type { HostExchange, NodeRequest, NodeResponse, NodeServer } from "./host-server.ts";
+import type { AttachedExchange, NodeRequest, NodeResponse, NodeServer } from "./host-server.ts";
 import { serverOf } from "./known-connections.ts";
 import { type AttachOptions, checkAttachOptions, toUpgradeMatcher } from "./options.ts";
-import { type Refusal, STOPPED } from "./refusal.ts";
 import { bodyLeftBy, toBodyBytes } from "./request-body.ts";
 
 /** Options of `request`. */
@@ -48,7 +48,7 @@ const ATTACHED = new WeakMap<NodeServer, AttachedServer>();
 /** The property of a response that holds its exchange. */
 const EXCHANGE = Symbol("unichannel.exchange");
 
-type OwnedResponse = NodeResponse & { [EXCHANGE]?: HostExchange };
+type OwnedResponse = NodeResponse & { [EXCHANGE]?: AttachedExchange };
 
 /**
  * Brings channels into a server of node:http, node:https or node:http2 that is yours: one route serves WebSockets, event
@@ -110,7 +110,7 @@ class AttachedServer extends HostedServer implements Attached {
     checkRequestHandler("listener", handler);
     const own = toHandler(handler);
     return (request, response) => {
-      let exchange: HostExchange;
+      let exchange: AttachedExchange;
       try {
         exchange = this.#toExchange(request, response, {});
       } catch (error) {
@@ -127,19 +127,19 @@ class AttachedServer extends HostedServer implements Attached {
   }
 
   /** An exchange whose client had left before it was taken has no end of its own. */
-  #follow(exchange: HostExchange, wasGone: boolean): void {
+  #follow(exchange: AttachedExchange, wasGone: boolean): void {
     if (wasGone) this.exchanges.onExchangeCut(exchange.exchange, undefined);
     else exchange.lasts();
   }
 
   /** The answer to an exchange that is not served; undefined for nearly all. */
-  #refusalOf(exchange: HostExchange): Refusal | undefined {
+  #refusalOf(exchange: AttachedExchange): HostRefusal | undefined {
     if (exchange.refusal !== undefined) return exchange.refusal;
     return this.#host.isAccepting ? undefined : STOPPED;
   }
 
   /** The request of an exchange, refused where it is not served. */
-  #take(hosted: HostExchange): ChannelRequest {
+  #take(hosted: AttachedExchange): ChannelRequest {
     const { exchange } = hosted;
     const taken = this.exchanges.take(exchange);
     const refusal = taken.isRefused ? undefined : this.#refusalOf(hosted);
@@ -149,7 +149,7 @@ class AttachedServer extends HostedServer implements Attached {
     return taken;
   }
 
-  #toExchange(request: NodeRequest, response: OwnedResponse, { body }: AttachedRequestOptions): HostExchange {
+  #toExchange(request: NodeRequest, response: OwnedResponse, { body }: AttachedRequestOptions): AttachedExchange {
     checkMessages(request, response);
     if (!this.#host.hasRead(request)) {
       throw new ChannelError("NOT_OUR_REQUEST", "its connection is another server's: attach to that one as well");

@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
-import type { Connection } from "../../server/exchange-source.ts";
+import type { OpenConnection } from "../../server/exchange-source.ts";
 import type { WebSocketOptions } from "../../transport/exchange.ts";
 import type { Transport } from "../../transport/transport.ts";
 
@@ -30,7 +30,7 @@ export interface NodeExchangeOwner {
 }
 
 /** An exchange that its host ticks. */
-export interface OpenExchange extends Connection {
+export interface OpenExchange extends OpenConnection {
   /** Drops what is open. */
   drop(): void;
 }

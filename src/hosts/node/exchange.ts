@@ -11,7 +11,7 @@ import { hasListMember } from "../../codec/http1-syntax.ts";
 import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";
 import { addressOf } from "../../server/address.ts";
-import type { Connection } from "../../server/exchange-source.ts";
+import type { OpenConnection } from "../../server/exchange-source.ts";
 import { findReset } from "../../server/socket-write.ts";
 import { BoundedExchange, lengthOf, pieceOf } from "../../transport/bounded-exchange.ts";
 import type { Exchange, WebSocketOptions } from "../../transport/exchange.ts";
@@ -19,20 +19,21 @@ import { GivenBytes } from "../../transport/input/given-bytes.ts";
 import type { RequestInput } from "../../transport/input/request-input.ts";
 import { MIN_SLICE_BYTES } from "../../transport/io/write-queue.ts";
 import type { Transport } from "../../transport/transport.ts";
+import type { HostRefusal } from "../refusal.ts";
 import { mayBeAnsweredElsewhere } from "./answered-elsewhere.ts";
 import { ClientWatch } from "./client-watch.ts";
 import type { NodeExchangeOwner, NodeMessages, PendingUpgrade } from "./exchange-owner.ts";
 import { HeldResponse } from "./held-response.ts";
-import type { HostExchange } from "./host-server.ts";
-import { type Refusal, refusalOfHead } from "./refusal.ts";
-import { RequestBody } from "./request-body.ts";
+import type { AttachedExchange } from "./host-server.ts";
+import { refusalOfHead } from "./refusal.ts";
+import { NodeRequestBody } from "./request-body.ts";
 import { ResponseBody } from "./response-body.ts";
 import { fieldsSetBefore, type WrittenHead, withSetFieldsOfUpgrade, writeHead } from "./response-head.ts";
 
 /** A longer response goes out in slices. */
 const MAX_WHOLE_BYTES = 2 * MIN_SLICE_BYTES;
 
-export class NodeExchange extends BoundedExchange implements HostExchange, Connection {
+export class NodeExchange extends BoundedExchange implements AttachedExchange, OpenConnection {
   index: number | undefined = undefined;
   readonly head: Exchange["head"];
   readonly #owner: NodeExchangeOwner;
@@ -42,7 +43,7 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
   readonly #upgrade: PendingUpgrade | undefined;
   readonly #given: GivenBytes | undefined;
   /** Undefined until the body is read. */
-  #body: RequestBody | undefined;
+  #body: NodeRequestBody | undefined;
   /** Undefined for a response that was written at once. */
   #responseBody: ResponseBody | undefined;
   /** Undefined unless Node holds a response that was written at once. */
@@ -89,7 +90,7 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
     return this;
   }
 
-  get refusal(): Refusal | undefined {
+  get refusal(): HostRefusal | undefined {
     return refusalOfHead(this.#request.httpVersionMajor, this.head);
   }
 
@@ -145,7 +146,7 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
   }
 
   protected pullBody(input: RequestInput): void {
-    this.#body ??= new RequestBody(this.#request, input);
+    this.#body ??= new NodeRequestBody(this.#request, input);
     this.#body.pull();
   }
 
@@ -201,11 +202,11 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
 
   probe(): void {
     // RFC 9110 §15.2: HTTP/1.0 has no interim responses.
-    if (this.isAwaiting() && this.head.minor === 1) this.#toWatch().probe();
+    if (this.isAwaiting() && this.head.minor === 1) this.#ensureWatch().probe();
   }
 
   endWhenSilent(): void {
-    if (this.isLive()) this.#toWatch().endWhenSilent();
+    if (this.isLive()) this.#ensureWatch().endWhenSilent();
   }
 
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport {
@@ -286,7 +287,7 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
     this.output.text("\r\n");
   }
 
-  #toWatch(): ClientWatch {
+  #ensureWatch(): ClientWatch {
     const messages = { request: this.#request, response: this.#response };
     this.#watch ??= new ClientWatch(this, messages, this.#owner.server.clock);
     return this.#watch;

@@ -4,7 +4,7 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node
 import type { Http2SecureServer, Http2Server, Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { Server as HttpsServer } from "node:https";
 import type { Exchange } from "../../transport/exchange.ts";
-import type { Refusal } from "./refusal.ts";
+import type { HostRefusal } from "../refusal.ts";
 
 /** A server of node:http, node:https or node:http2. */
 export type NodeServer = HttpServer | HttpsServer | Http2Server | Http2SecureServer;
@@ -16,10 +16,10 @@ export type NodeRequest = IncomingMessage | Http2ServerRequest;
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
 /** An exchange of a host, of any version of HTTP. */
-export interface HostExchange {
+export interface AttachedExchange {
   readonly exchange: Exchange;
   /** The answer to a request that is not served; undefined for nearly all. */
-  readonly refusal: Refusal | undefined;
+  readonly refusal: HostRefusal | undefined;
   /** Follows the client of an exchange that is not answered in the turn of its request. */
   lasts(): void;
 }

@@ -14,7 +14,7 @@ import { encodeResponseHead } from "../../codec/http1-response.ts";
 import { hasListMember } from "../../codec/http1-syntax.ts";
 import type { EngineStream, StreamOwner } from "../../server/engine-stream.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
-import type { Connection, ExchangeSource } from "../../server/exchange-source.ts";
+import type { ExchangeSource, OpenConnection } from "../../server/exchange-source.ts";
 import { NetStream } from "../../server/net-stream.ts";
 import type { WebSocketOptions } from "../../transport/exchange.ts";
 import { switchingFields } from "../../transport/http1/switching-fields.ts";
@@ -24,7 +24,7 @@ import { WebSocketTransport } from "../../transport/websocket/transport.ts";
 import { NodeExchange } from "./exchange.ts";
 import type { NodeExchangeOwner, OpenExchange, PendingUpgrade } from "./exchange-owner.ts";
 import {
-  type HostExchange,
+  type AttachedExchange,
   isHttp2Request,
   isHttp2Server,
   type NodeRequest,
@@ -102,7 +102,7 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
     return (this.#http as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen === true;
   }
 
-  snapshot(): readonly Connection[] {
+  snapshot(): readonly OpenConnection[] {
     return this.#open.snapshot();
   }
 
@@ -122,7 +122,7 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
   }
 
   /** Makes the exchange of a request that the host has read. */
-  toExchange(request: NodeRequest, response: NodeResponse, body: Uint8Array | undefined): HostExchange {
+  toExchange(request: NodeRequest, response: NodeResponse, body: Uint8Array | undefined): AttachedExchange {
     if (isHttp2Request(request)) {
       this.#http2Upgrades.get(request)?.take();
       return new NodeHttp2Exchange(this, { request, response: response as Http2ServerResponse, body });

@@ -5,15 +5,16 @@ import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from
 import { fieldsBeside } from "../../codec/field-list.ts";
 import { addressOf } from "../../server/address.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
-import type { Connection } from "../../server/exchange-source.ts";
+import type { OpenConnection } from "../../server/exchange-source.ts";
 import { type AdoptedRequest, adoptStream } from "../../transport/http2/adopt-stream.ts";
 import type { Http2Exchange, OtherApi } from "../../transport/http2/exchange.ts";
 import type { Http2Stream, Http2StreamOwner } from "../../transport/http2/stream.ts";
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
+import type { HostRefusal } from "../refusal.ts";
 import { mayBeAnsweredElsewhere } from "./answered-elsewhere.ts";
-import type { HostExchange } from "./host-server.ts";
+import type { AttachedExchange } from "./host-server.ts";
 import { countLost } from "./lost-bytes.ts";
-import { type Refusal, refusalOf } from "./refusal.ts";
+import { refusalOf } from "./refusal.ts";
 import { usedBody } from "./request-body.ts";
 
 /** A field that the response gets from its own body, whatever middleware has said of another one. */
@@ -36,14 +37,14 @@ export interface Http2Messages {
   readonly body: Uint8Array | undefined;
 }
 
-export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamOwner, OtherApi {
+export class NodeHttp2Exchange implements AttachedExchange, OpenConnection, Http2StreamOwner, OtherApi {
   index: number | undefined = undefined;
   readonly remoteAddress: string | undefined;
   readonly isEncrypted: boolean;
   readonly buffered: BufferBudget;
   readonly writeTimeoutMs: number;
   readonly exchange: Http2Exchange;
-  readonly refusal: Refusal | undefined;
+  readonly refusal: HostRefusal | undefined;
   readonly #owner: NodeHttp2Owner;
   readonly #request: Http2ServerRequest;
   readonly #response: Http2ServerResponse;

@@ -4,7 +4,7 @@
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { ChannelError } from "../../base/errors.ts";
 import { addressOf } from "../../server/address.ts";
-import type { Connection } from "../../server/exchange-source.ts";
+import type { OpenConnection } from "../../server/exchange-source.ts";
 import { TEXT_PLAIN } from "../../transport/http/transport.ts";
 import { RESET } from "../../transport/http2/server-stream.ts";
 import type { UpgradeOwner } from "./upgrade.ts";
@@ -15,7 +15,7 @@ import type { UpgradeOwner } from "./upgrade.ts";
  */
 type ConnectState = "waiting" | "over";
 
-export class HostHttp2Upgrade implements Connection {
+export class HostHttp2Upgrade implements OpenConnection {
   index: number | undefined = undefined;
   readonly request: Http2ServerRequest;
   readonly response: Http2ServerResponse;

@@ -27,7 +27,7 @@ export function bodyLeftBy(request: NodeRequest): Uint8Array | undefined {
 }
 
 /** Reads the body of a request of node:http, as far as its input asks. */
-export class RequestBody {
+export class NodeRequestBody {
   readonly #stream: Readable;
   readonly #input: RequestInput;
   #isOurs = false;

@@ -6,7 +6,7 @@ import type { Piece } from "../../base/bytes.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
 import { endBehindRequest } from "./late-end.ts";
 import { isUnwrapped } from "./response-head.ts";
-import { MessageSink, ResponseWriter, SocketSink } from "./response-writer.ts";
+import { MessageSink, NodeResponseWriter, SocketSink } from "./response-writer.ts";
 
 export interface ResponseBodyOptions {
   readonly request: IncomingMessage;
@@ -22,7 +22,7 @@ export class ResponseBody {
   /** True if what is written has to be framed in chunks. */
   readonly isChunked: boolean;
   readonly #options: ResponseBodyOptions;
-  readonly #writer: ResponseWriter;
+  readonly #writer: NodeResponseWriter;
   #hasEnded = false;
 
   /** Writes the head, which is known. */
@@ -33,7 +33,7 @@ export class ResponseBody {
     const isDirect = isUnwrapped(response) && response.socket === request.socket;
     this.isChunked = isDirect && response.chunkedEncoding;
     const sink = isDirect ? new SocketSink(request.socket) : new MessageSink(response);
-    this.#writer = new ResponseWriter(sink, server.buffered, () => this.#emptied());
+    this.#writer = new NodeResponseWriter(sink, server.buffered, () => this.#emptied());
   }
 
   get bufferedAmount(): number {

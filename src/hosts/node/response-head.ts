@@ -10,7 +10,7 @@ import {
   withoutNames,
 } from "../../codec/field-list.ts";
 import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
-import { readOwnFields } from "../../protocol/framing-headers.ts";
+import { readFramingFields } from "../../protocol/framing-headers.ts";
 import { checkHead } from "../check-head.ts";
 
 const { writeHead: writeNodeHead } = ServerResponse.prototype;
@@ -99,7 +99,7 @@ export function writeHead(
   const set = fieldsSetBefore(response);
   const fields = withSetFields(given, set, corsFields);
   checkHead({ status, fields });
-  const own = readOwnFields(fields);
+  const own = readFramingFields(fields);
   let sent = own.fields ?? fields;
   const add = (name: string, value: string): void => void (sent = [...sent, name, value]);
   if (own.close) add("Connection", `${own.connection}close`);

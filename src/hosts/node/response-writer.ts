@@ -76,7 +76,7 @@ export class MessageSink implements ResponseSink {
   }
 }
 
-export class ResponseWriter {
+export class NodeResponseWriter {
   readonly #sink: ResponseSink;
   readonly #budget: BufferBudget;
   /** Called when nothing is unsent any more. */
@@ -102,7 +102,7 @@ export class ResponseWriter {
     const sliceBytes = this.#queue === undefined ? MIN_SLICE_BYTES : this.#queue.sliceBytes;
     if (!this.#isBlocked && sizeOf(output) <= 2 * sliceBytes) this.#hand(output);
     else {
-      this.#toQueue().add(output);
+      this.#ensureQueue().add(output);
       this.#pump();
       this.#count();
     }
@@ -134,7 +134,7 @@ export class ResponseWriter {
     // Made before it is known whether it is needed: a client that is not read at once is the rule under TLS only.
     if (this.#sink.hand(output, this.#onTaken)) return;
     this.#isBlocked = true;
-    this.#toQueue().stalledSince = undefined;
+    this.#ensureQueue().stalledSince = undefined;
     this.#count();
   }
 
@@ -148,7 +148,7 @@ export class ResponseWriter {
     if (!this.#isBlocked) this.#onEmpty();
   };
 
-  #toQueue(): WriteQueue {
+  #ensureQueue(): WriteQueue {
     this.#queue ??= new WriteQueue(this.#onTaken);
     return this.#queue;
   }

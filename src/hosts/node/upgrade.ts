@@ -9,7 +9,7 @@ import { ChannelError } from "../../base/errors.ts";
 import { linkStates } from "../../base/linked-states.ts";
 import { addressOf } from "../../server/address.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
-import type { Connection } from "../../server/exchange-source.ts";
+import type { OpenConnection } from "../../server/exchange-source.ts";
 import { TEXT_PLAIN } from "../../transport/http/transport.ts";
 import type { PendingUpgrade } from "./exchange-owner.ts";
 import type { NodeRequest, NodeResponse } from "./host-server.ts";
@@ -54,7 +54,7 @@ export interface UpgradeOwner {
   readonly server: ExchangeServer;
   /** Gives the request of an upgrade to the server. Returns false if nobody listens. */
   emit(upgrade: { readonly request: NodeRequest; readonly response: NodeResponse }): boolean;
-  upgradeOver(upgrade: Connection): void;
+  upgradeOver(upgrade: OpenConnection): void;
 }
 
 /**
@@ -73,7 +73,7 @@ interface UpgradeParts {
   readonly hasBodyRead: boolean;
 }
 
-export class HostUpgrade implements PendingUpgrade, Connection {
+export class HostUpgrade implements PendingUpgrade, OpenConnection {
   index: number | undefined = undefined;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;

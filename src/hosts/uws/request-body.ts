@@ -11,7 +11,7 @@ interface Reader {
   readonly reject: (error: unknown) => void;
 }
 
-export class RequestBody {
+export class UwsRequestBody {
   readonly #response: UwsResponse;
   #parts: Uint8Array[] = [];
   #waitingBytes = 0;

@@ -5,7 +5,7 @@
 // - With `allowHalfOpen` the end of the peer is `end`, and writing goes on. If both sides have ended, only `close` comes.
 // - `close` and `terminate` call the close handler before they return.
 
-export interface BunSocket<Data> {
+export interface BunTcpSocket<Data> {
   /** Undefined until the owner sets it. */
   data: Data | undefined;
   /** The peer's address; undefined on a Unix socket. */
@@ -24,13 +24,13 @@ export interface BunSocket<Data> {
 }
 
 export interface BunSocketHandlers<Data> {
-  open(socket: BunSocket<Data>): void;
-  data(socket: BunSocket<Data>, bytes: Uint8Array): void;
-  drain(socket: BunSocket<Data>): void;
-  end(socket: BunSocket<Data>): void;
-  close(socket: BunSocket<Data>, error: Error | undefined): void;
+  open(socket: BunTcpSocket<Data>): void;
+  data(socket: BunTcpSocket<Data>, bytes: Uint8Array): void;
+  drain(socket: BunTcpSocket<Data>): void;
+  end(socket: BunTcpSocket<Data>): void;
+  close(socket: BunTcpSocket<Data>, error: Error | undefined): void;
   /** An exception of another handler. */
-  error(socket: BunSocket<Data>, error: Error): void;
+  error(socket: BunTcpSocket<Data>, error: Error): void;
 }
 
 interface BunListenOptions<Data> {

@@ -7,7 +7,7 @@ import { linkStates } from "../../base/linked-states.ts";
 import type { ByteStreamListener } from "../../transport/io/byte-stream.ts";
 import { addressOf } from "../address.ts";
 import type { EngineStream, StreamOwner } from "../engine-stream.ts";
-import type { BunSocket } from "./sockets.ts";
+import type { BunTcpSocket } from "./sockets.ts";
 
 /** Pieces up to this size together are copied into one write. */
 const JOIN_BYTES = 131_072;
@@ -49,7 +49,7 @@ export class BunStream implements EngineStream {
   index: number | undefined = undefined;
   bytesReceived = 0;
   bytesSent = 0;
-  readonly #socket: BunSocket<BunStream>;
+  readonly #socket: BunTcpSocket<BunStream>;
   readonly #owner: StreamOwner;
   #state: BunStreamState = STATES.open;
   #unsent: Unsent | undefined;
@@ -57,7 +57,7 @@ export class BunStream implements EngineStream {
   #hasPeerEnded = false;
 
   /** The caller sets `listener` at once. */
-  constructor(socket: BunSocket<BunStream>, owner: StreamOwner) {
+  constructor(socket: BunTcpSocket<BunStream>, owner: StreamOwner) {
     this.#socket = socket;
     this.#owner = owner;
     socket.data = this;

@@ -3,41 +3,18 @@
 // interprets them.
 // Long because reading, writing and ending depend on one state.
 
-import type { Clock, Timer } from "../../base/clock.ts";
+import type { Timer } from "../../base/clock.ts";
 import { ChannelError } from "../../base/errors.ts";
 import { linkStates } from "../../base/linked-states.ts";
-import { Http1Connection, type Http1Options } from "../../protocol/http1.ts";
-import type { Exchange } from "../exchange.ts";
-import { type Awaited, type Http1Timeouts, Inactivity } from "../input/inactivity.ts";
+import { Http1Connection } from "../../protocol/http1.ts";
+import type { ExchangeContext } from "../exchange-context.ts";
+import { type Awaited, Inactivity } from "../input/inactivity.ts";
 import { ReceivedMemory } from "../input/received-memory.ts";
-import type { BufferBudget } from "../io/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../io/byte-stream.ts";
-import type { Flushable, Flusher } from "../io/flusher.ts";
+import type { Flushable } from "../io/flusher.ts";
 import { FLUSH_BYTES } from "../limits.ts";
 import { ClientProbe, SilenceWatch } from "./client-probe.ts";
-import { type Client, type ExchangeOwner, Http1Exchange } from "./exchange.ts";
-
-/** The part of a server that all its HTTP/1.1 connections share. */
-export interface Http1Context {
-  readonly http: Http1Options;
-  readonly clock: Clock;
-  readonly flusher: Flusher;
-  /** Bytes that all clients have sent and the application has not taken. */
-  readonly received: BufferBudget;
-  /** How long a connection that we have ended may stay open for the peer to end its side, in milliseconds. */
-  readonly closeTimeoutMs: number;
-  readonly timeouts: Http1Timeouts;
-  /** A request has arrived; its answer may be given at any time. Never throws. */
-  onExchange(exchange: Exchange): void;
-  /** The response is complete: all of it is in the output. After 101 the connection is a WebSocket's. Never throws. */
-  onExchangeEnd(exchange: Exchange, status: number): void;
-  /** The exchange ended before its response did. `status`: undefined if no response had begun. Never throws. */
-  onExchangeCut(exchange: Exchange, status: number | undefined): void;
-  /** The fields by which a page of another origin may read the answer to a request that is refused. Never throws. */
-  corsFieldsOf?(exchange: Exchange): readonly string[] | undefined;
-  /** A request that has no exchange was answered with this error. Never throws. */
-  onRefusal(error: ChannelError): void;
-}
+import { type ClientConnection, type ExchangeOwner, Http1Exchange } from "./exchange.ts";
 
 /**
  * reading       the next request is read
@@ -93,9 +70,9 @@ interface BodyReader {
 
 export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner {
   readonly stream: ByteStream;
-  readonly client: Client;
+  readonly client: ClientConnection;
   readonly connection: Http1Connection;
-  readonly context: Http1Context;
+  readonly context: ExchangeContext;
   #state: DriverState = STATES.reading;
   /** The request that is being answered. */
   #exchange: Http1Exchange | undefined;
@@ -118,7 +95,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   #requests = 0;
 
   /** `client`: the stream itself, or the client of the proxy that it comes from. */
-  constructor(stream: ByteStream, context: Http1Context, client: Client = stream) {
+  constructor(stream: ByteStream, context: ExchangeContext, client: ClientConnection = stream) {
     this.stream = stream;
     this.client = client;
     this.context = context;

@@ -2,7 +2,8 @@
 // objects for it (`Http2ServerRequest`, `Http2ServerResponse`) go on to exist, and see the stream's end.
 
 import { ChannelError } from "../../base/errors.ts";
-import { type Http2Context, Http2Exchange, type OtherApi } from "./exchange.ts";
+import type { ExchangeContext } from "../exchange-context.ts";
+import { Http2Exchange, type OtherApi } from "./exchange.ts";
 import { readHead, unreadableHead } from "./request-head.ts";
 import type { ServerStream } from "./server-stream.ts";
 import { Http2Stream, type Http2StreamOwner } from "./stream.ts";
@@ -37,7 +38,7 @@ interface AdoptedStream {
  */
 export function adoptStream(
   { stream: server, rawHeaders, otherApi, body }: AdoptedRequest,
-  context: Http2Context,
+  context: ExchangeContext,
   owner: Http2StreamOwner,
 ): AdoptedStream {
   const { head, error } = tryToReadHead(rawHeaders);

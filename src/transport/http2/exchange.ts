@@ -8,7 +8,7 @@ import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";
 import { BoundedExchange, lengthOf, pieceOf } from "../bounded-exchange.ts";
 import type { SwitchedStream, WebSocketOptions } from "../exchange.ts";
-import type { Http1Context } from "../http1/driver.ts";
+import type { ExchangeContext } from "../exchange-context.ts";
 import { GivenBytes } from "../input/given-bytes.ts";
 import { maxBodyBytesFor, type RequestInput } from "../input/request-input.ts";
 import type { Transport } from "../transport.ts";
@@ -19,9 +19,6 @@ import { RESET, type ResponseFields } from "./server-stream.ts";
 import type { Http2Stream, Http2StreamListener } from "./stream.ts";
 
 const NO_FIELDS: readonly string[] = [];
-
-/** The part of a server that all its HTTP/2 streams share: the same as for HTTP/1.1. */
-export type Http2Context = Http1Context;
 
 /** Another API for the same stream, which other code uses as well: the compatibility API of node:http2. */
 export interface OtherApi {
@@ -56,7 +53,7 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
   #isBodyWatched = false;
 
   /** Becomes the listener of the stream. */
-  constructor(stream: Http2Stream, head: Http2RequestHead, context: Http2Context, options: Http2ExchangeOptions) {
+  constructor(stream: Http2Stream, head: Http2RequestHead, context: ExchangeContext, options: Http2ExchangeOptions) {
     super(context);
     this.#stream = stream;
     this.head = head;

@@ -94,7 +94,7 @@ export class Http2Stream implements ByteStream, IndexedItem {
 
   write(output: Piece | readonly Piece[]): void {
     if (this.#isEnding || !this.server.writable) return;
-    this.#toQueue().add(output);
+    this.#ensureQueue().add(output);
     this.#pump();
     this.#count();
   }
@@ -173,7 +173,7 @@ export class Http2Stream implements ByteStream, IndexedItem {
     if (!this.#isBlocked) {
       if (!this.#isEnding || this.server.writableLength === 0) return false;
       this.#isBlocked = true;
-      this.#toQueue();
+      this.#ensureQueue();
       this.#count();
     }
     if (!this.#queue!.isStalled(now, this.#owner.writeTimeoutMs)) return false;
@@ -218,7 +218,7 @@ export class Http2Stream implements ByteStream, IndexedItem {
     this.listener.onDrain();
   }
 
-  #toQueue(): WriteQueue {
+  #ensureQueue(): WriteQueue {
     this.#queue ??= new WriteQueue((error) => {
       // "close" follows an error, and a reset, at which Node 26 says the same as for bytes that it has sent.
       if (!error && this.#queue !== undefined && !this.server.destroyed) this.#taken();
