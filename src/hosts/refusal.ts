@@ -1,7 +1,7 @@
 // The answers of a host to requests that it does not serve.
 
 import type { ResponseHead } from "../codec/http1-response.ts";
-import { TEXT_PLAIN } from "../transport/http/transport.ts";
+import { TEXT_PLAIN } from "../transport/http/format.ts";
 
 export interface HostRefusal extends ResponseHead {
   readonly body: string;

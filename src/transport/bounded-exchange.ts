@@ -11,7 +11,7 @@ import type { EncodedBody } from "../protocol/encoded-message.ts";
 import type { Exchange, ExchangeListener, WebSocketOptions } from "./exchange.ts";
 import type { ExchangeContext } from "./exchange-context.ts";
 import { EXCHANGE_STATES, type ExchangeState } from "./exchange-state.ts";
-import { TEXT_PLAIN } from "./http/transport.ts";
+import { TEXT_PLAIN } from "./http/format.ts";
 import { type InputOwner, RequestInput } from "./input/request-input.ts";
 import type { Flushable } from "./io/flusher.ts";
 import { FLUSH_BYTES } from "./limits.ts";

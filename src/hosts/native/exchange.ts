@@ -4,7 +4,7 @@
 import { type Piece, utf8Bytes } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
 import { withCorsFields, withoutNames } from "../../codec/field-list.ts";
-import { fieldValue } from "../../codec/http1-request.ts";
+import { fieldValue } from "../../codec/field-values.ts";
 import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
 import { hasListMember, isAuthority } from "../../codec/http1-syntax.ts";
 import { encodeComment } from "../../codec/sse.ts";

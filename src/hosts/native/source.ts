@@ -6,7 +6,7 @@ import type { Handler } from "../../request/handle.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { ExchangeSource, OpenConnection } from "../../server/exchange-source.ts";
 import type { WebSocketOptions } from "../../transport/exchange.ts";
-import { TEXT_PLAIN } from "../../transport/http/transport.ts";
+import { TEXT_PLAIN } from "../../transport/http/format.ts";
 import { type HostRefusal, STOPPED } from "../refusal.ts";
 import { HostConnection } from "./connection.ts";
 import type { HostWebSocketContext } from "./context.ts";

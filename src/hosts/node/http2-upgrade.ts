@@ -5,7 +5,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { ChannelError } from "../../base/errors.ts";
 import { addressOf } from "../../server/address.ts";
 import type { OpenConnection } from "../../server/exchange-source.ts";
-import { TEXT_PLAIN } from "../../transport/http/transport.ts";
+import { TEXT_PLAIN } from "../../transport/http/format.ts";
 import { RESET } from "../../transport/http2/server-stream.ts";
 import type { UpgradeOwner } from "./upgrade.ts";
 

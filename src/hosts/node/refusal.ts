@@ -3,7 +3,7 @@
 import type { ChannelError } from "../../base/errors.ts";
 import { isAuthority } from "../../codec/http1-syntax.ts";
 import type { Exchange } from "../../transport/exchange.ts";
-import { TEXT_PLAIN } from "../../transport/http/transport.ts";
+import { TEXT_PLAIN } from "../../transport/http/format.ts";
 import type { HostRefusal } from "../refusal.ts";
 
 /** Node passes on requests that the engine refuses. Their fields would be believed. */

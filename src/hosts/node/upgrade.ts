@@ -10,7 +10,7 @@ import { linkStates } from "../../base/linked-states.ts";
 import { addressOf } from "../../server/address.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { OpenConnection } from "../../server/exchange-source.ts";
-import { TEXT_PLAIN } from "../../transport/http/transport.ts";
+import { TEXT_PLAIN } from "../../transport/http/format.ts";
 import type { PendingUpgrade } from "./exchange-owner.ts";
 import type { NodeRequest, NodeResponse } from "./host-server.ts";
 

@@ -2,7 +2,7 @@
 
 import { latin1 } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
-import { fieldValue } from "../../codec/http1-request.ts";
+import { fieldValue } from "../../codec/field-values.ts";
 import { type ResponseHead, reasonPhrase } from "../../codec/http1-response.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import { type HostBody, HostExchange, type HostExchangeOwner } from "../native/exchange.ts";

@@ -5,7 +5,6 @@
 
 import type { Timer } from "../../base/clock.ts";
 import { ChannelError } from "../../base/errors.ts";
-import { linkStates } from "../../base/linked-states.ts";
 import { Http1Connection } from "../../protocol/http1.ts";
 import type { ExchangeContext } from "../exchange-context.ts";
 import { type Awaited, Inactivity } from "../input/inactivity.ts";
@@ -14,42 +13,8 @@ import type { ByteStream, ByteStreamListener } from "../io/byte-stream.ts";
 import type { Flushable } from "../io/flusher.ts";
 import { FLUSH_BYTES } from "../limits.ts";
 import { ClientProbe, SilenceWatch } from "./client-probe.ts";
+import { DRIVER_STATES, type DriverState } from "./driver-state.ts";
 import { type ClientConnection, type ExchangeOwner, Http1Exchange } from "./exchange.ts";
-
-/**
- * reading       the next request is read
- * writeBlocked  the next request is not begun before the client has taken more of earlier answers
- * answering     a request is being answered
- * ending        our side has ended, and the peer's end is awaited
- * closed        the stream is closed
- * handedOver    the stream belongs to another protocol
- */
-type StateName = "reading" | "writeBlocked" | "answering" | "ending" | "closed" | "handedOver";
-
-/**
- * block, unblock  more of earlier answers is unsent than may be; less is
- * request         a request has arrived
- * answered        its response is complete, or it is refused
- * upgrade         its response is 101
- * end             our side ends
- * close           the stream was closed
- */
-const STEPS = ["block", "unblock", "request", "answered", "upgrade", "end", "close"] as const;
-
-/** Every legal move. */
-const MOVES: Record<StateName, Partial<Record<(typeof STEPS)[number], StateName>>> = {
-  reading: { request: "answering", block: "writeBlocked", end: "ending", close: "closed" },
-  writeBlocked: { unblock: "reading", end: "ending", close: "closed" },
-  answering: { answered: "reading", upgrade: "handedOver", close: "closed" },
-  ending: { close: "closed" },
-  closed: {},
-  handedOver: { close: "closed" },
-};
-
-/** Linked: lists of names, searched by the two moves of a request, cost 4 % of a GET. */
-const STATES = linkStates(MOVES, STEPS);
-
-type DriverState = (typeof STATES)[StateName];
 
 /**
  * Bytes of later requests that are held while one is being answered. Beyond it the socket is not read, so that a
@@ -73,7 +38,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   readonly client: ClientConnection;
   readonly connection: Http1Connection;
   readonly context: ExchangeContext;
-  #state: DriverState = STATES.reading;
+  #state: DriverState = DRIVER_STATES.reading;
   /** The request that is being answered. */
   #exchange: Http1Exchange | undefined;
   /** Exists while the application waits for a part of the request's body. */
@@ -115,7 +80,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     // §9.6).
     if (this.#isOver()) return;
     this.connection.receive(bytes);
-    if (this.#state !== STATES.reading) this.#hold(bytes.length);
+    if (this.#state !== DRIVER_STATES.reading) this.#hold(bytes.length);
     this.#isReading = true;
     this.#advance();
     this.#updateBudget();
@@ -135,8 +100,8 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
 
   onDrain(): void {
     this.#exchange?.listener?.onDrain();
-    if (this.#state === STATES.ending) this.#awaitPeersEnd();
-    else if (this.#state === STATES.writeBlocked) this.#advance();
+    if (this.#state === DRIVER_STATES.ending) this.#awaitPeersEnd();
+    else if (this.#state === DRIVER_STATES.writeBlocked) this.#advance();
   }
 
   onClosed(error: Error | undefined): void {
@@ -172,7 +137,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   /** Takes no request after the one that is being answered, or has begun to arrive. An idle connection ends now. */
   closeSoon(): void {
     // A client that does not read its answers gets no more of them.
-    this.connection.closeSoon({ finishesPartial: this.#state !== STATES.writeBlocked });
+    this.connection.closeSoon({ finishesPartial: this.#state !== DRIVER_STATES.writeBlocked });
     this.#advance();
   }
 
@@ -276,7 +241,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     this.#updateBudget();
     if (this.#isOver()) return;
     if (this.connection.isClosed) this.#end();
-    else if (this.#state === STATES.reading) this.#resume();
+    else if (this.#state === DRIVER_STATES.reading) this.#resume();
   }
 
   /** Takes one step. False if none is possible before the next event. */
@@ -287,7 +252,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
       return !this.connection.isDiscarding;
     }
     const isBlocked = this.stream.bufferedAmount > MAX_UNSENT_BYTES;
-    if (isBlocked !== (this.#state === STATES.writeBlocked))
+    if (isBlocked !== (this.#state === DRIVER_STATES.writeBlocked))
       this.#moveTo(isBlocked ? this.#state.block : this.#state.unblock);
     if (isBlocked) return false;
     const head = this.connection.nextRequest();
@@ -321,10 +286,10 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
 
   /** The part of a request that the client has not sent yet. */
   get #awaited(): Awaited {
-    if (this.#state === STATES.answering) return this.#reader === undefined ? "nothing" : "body";
+    if (this.#state === DRIVER_STATES.answering) return this.#reader === undefined ? "nothing" : "body";
     if (this.#isOver()) return "nothing";
     if (this.connection.isDiscarding) return "body";
-    if (this.#state === STATES.writeBlocked) return "nothing";
+    if (this.#state === DRIVER_STATES.writeBlocked) return "nothing";
     return this.connection.isIdle ? "request" : "head";
   }
 
@@ -415,7 +380,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   /** True once nothing is read or written on the stream any more. */
   #isOver(): boolean {
     const state = this.#state;
-    return state === STATES.ending || state === STATES.closed || state === STATES.handedOver;
+    return state === DRIVER_STATES.ending || state === DRIVER_STATES.closed || state === DRIVER_STATES.handedOver;
   }
 
   /** `state`: the state after a step; undefined if the present state has no such step. */

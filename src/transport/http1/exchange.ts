@@ -3,7 +3,8 @@
 
 import { ChannelError } from "../../base/errors.ts";
 import { withCorsFields, withoutContentFields } from "../../codec/field-list.ts";
-import { joinedValues, type RequestHead } from "../../codec/http1-request.ts";
+import { joinedValues } from "../../codec/field-values.ts";
+import type { RequestHead } from "../../codec/http1-request.ts";
 import type { ResponseHead } from "../../codec/http1-response.ts";
 import { hasListMember } from "../../codec/http1-syntax.ts";
 import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
