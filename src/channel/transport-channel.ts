@@ -410,7 +410,7 @@ export class TransportChannel
       if (this.#transport.refuse?.(toSendable(answer).message) !== true) return false;
       this.#closing();
     } catch (error) {
-      // The channel's own headers cannot be sent: then it has no response at all.
+      // The channel's own headers cannot be sent, so the client gets no response.
       this.#fail(1011, "");
       this.callbacks.report(error, "send");
     }

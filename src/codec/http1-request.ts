@@ -50,7 +50,7 @@ const MAX_METHOD_BYTES = 64;
 const MAX_EMPTY_LINES = 4;
 /** Bytes turned to text at once: more than most heads, little beside the body that may follow in the same chunk. */
 const TEXT_BYTES = 4096;
-/** RFC 9112 §2.3, with the line end; "0" stands for a digit. */
+/** RFC 9112 §2.3, with the line end; each "0" matches one digit. */
 const VERSION_FORM = "HTTP/0.0\r\n";
 
 const HTAB = 0x09;

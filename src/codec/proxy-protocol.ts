@@ -131,7 +131,7 @@ export class ProxyProtocolDecoder {
   }
 }
 
-/** The facts of a connection that a proxy states in its header. Addresses are written without ports: nobody reads those of a client. */
+/** The facts of a connection that a proxy states in its header. Addresses are written without ports, which this server does not use. */
 export interface ForwardedConnection {
   /** A numeric address; undefined if the client has none that is known. */
   readonly sourceAddress: string | undefined;

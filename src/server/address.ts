@@ -83,7 +83,7 @@ function tryToListen(server: NetServer, address: Address, backlog: number): Prom
 }
 
 /**
- * Removes the file of a Unix socket on which no process listens any more: a killed process leaves it behind, and bind(2) fails
+ * Removes the file of a Unix socket on which no process listens any more: a process that was killed leaves it behind, and bind(2) fails
  * for it. Returns true if the path is free now. Any other file at the path stays.
  */
 async function removeStale(path: string): Promise<boolean> {

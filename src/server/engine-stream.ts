@@ -9,7 +9,7 @@ export interface EngineStream extends ByteStream, OpenConnection {
   readonly remoteAddress: string | undefined;
   readonly isEncrypted: boolean;
   readonly pinnedBytes: number;
-  /** Ends a connection that is not served, with this answer. The stream is used no more. */
+  /** Ends a connection that is not served, with this answer. The stream must not be used any more. */
   turnAway(answer: string): void;
 }
 

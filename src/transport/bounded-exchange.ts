@@ -1,5 +1,6 @@
-// An exchange whose HTTP is somebody else's (node:http, node:http2, a Fetch server, uWebSockets.js): its states, the limits of its
-// request, the declared length of its response, one write for each turn, and its end. A subclass reads and writes by its host.
+// An exchange whose HTTP is spoken by another library (node:http, node:http2, a Fetch server, uWebSockets.js): its states, the limits
+// of its request, the declared length of its response, one write for each turn, and its end. Each host has a subclass, which
+// reads and writes.
 
 import { type Piece, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -55,7 +56,7 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
   abstract acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport;
   abstract unreadBytes(): number;
 
-  /** The length of the request's body by its own account; 0 if it has none. */
+  /** The Content-Length of the request; 0 if it has no body or declares no length. */
   protected abstract declaredBytes(): number;
   /** Reads the next part of the request's body, and brings it to the input. Throws BODY_USED. */
   protected abstract pullBody(input: RequestInput): void;
@@ -172,7 +173,7 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
     return this.isLive() && this.#ensureInput().tick(now);
   }
 
-  /** Counts what has arrived. False if the request was refused for it. */
+  /** Counts the bytes that have arrived. False if the request was refused for them. */
   protected countInput(): boolean {
     if (!this.isLive() || (this.#input === undefined && this.unreadBytes() === 0)) return true;
     return this.#ensureInput().count();
@@ -228,13 +229,13 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
     this.context.onExchangeCut(this, this.status);
   }
 
-  /** The client had left before there was an exchange. */
+  /** The client left before this exchange was made. */
   protected begunWithoutClient(): void {
     this.isClientGone = true;
     this.#moveTo(this.#state.leave);
   }
 
-  /** Ends the exchange, without a word to the server. */
+  /** Ends the exchange. The server is not told: the caller does that. */
   protected leave(): void {
     if (this.#state === EXCHANGE_STATES.over) return;
     this.#moveTo(this.#state.leave);
@@ -242,7 +243,7 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
     this.onOver();
   }
 
-  /** Lets go of what only a live exchange has. */
+  /** Releases the memory that only a live exchange needs. */
   protected release(): void {
     this.#input?.release();
   }

@@ -36,7 +36,7 @@ export interface Attached extends BaseServer {
    */
   request(request: NodeRequest, response: NodeResponse, options?: AttachedRequestOptions): ChannelRequest;
   /**
-   * Returns a listener that answers requests with a handler as `serve` takes it: with channels, or with what it returns. Throws
+   * Returns a listener that answers requests with a handler as `serve` takes it: with channels, or with its results. Throws
    * BAD_OPTION for what is no handler.
    */
   listener(handler: Handler | { readonly fetch: FetchHandler }): (request: NodeRequest, response: NodeResponse) => void;

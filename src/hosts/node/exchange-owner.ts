@@ -31,7 +31,7 @@ export interface NodeExchangeOwner {
 
 /** An exchange that its host ticks. */
 export interface OpenExchange extends OpenConnection {
-  /** Drops what is open. */
+  /** Drops the open connection. */
   drop(): void;
 }
 

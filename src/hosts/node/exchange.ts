@@ -126,7 +126,7 @@ export class NodeExchange extends BoundedExchange implements AttachedExchange, O
     return this.isStreaming() ? (this.#responseBody?.pinnedBytes ?? 0) : 0;
   }
 
-  /** Node stops reading the connection while nobody takes a body, and while many answers wait for earlier ones. */
+  /** Node stops reading the connection while a body is not read, and while many answers wait for earlier ones. */
   get isReadingPaused(): boolean {
     const { readableLength, readableHighWaterMark } = this.#request;
     const isFull = readableLength > 0 && readableLength >= readableHighWaterMark;
@@ -195,7 +195,7 @@ export class NodeExchange extends BoundedExchange implements AttachedExchange, O
   abort(): void {
     if (!this.isLive()) return;
     this.flush();
-    // Node writes what it holds at the end of the turn.
+    // Node writes held output at the end of the turn.
     process.nextTick(() => this.#response.destroy());
     this.cut(undefined);
   }
@@ -246,7 +246,7 @@ export class NodeExchange extends BoundedExchange implements AttachedExchange, O
     return this.tickInput(now);
   }
 
-  /** Drops what is open. */
+  /** Drops the open connection. */
   drop(): void {
     if (this.isLive()) this.abort();
     else this.#response.destroy();

@@ -88,7 +88,7 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
     this.#hasListened = http.listening;
     this.#knowsAll = !http.listening;
     this.#connectionEvent = http instanceof TlsServer ? "secureConnection" : "connection";
-    // First, as Node reads what came with a connection at once.
+    // First, because Node reads the bytes that came with a connection at once.
     this.#events.prependListener(this.#connectionEvent, this.#onConnection);
     this.#events.on("upgrade", this.#onUpgrade).on("listening", this.#onListening).on("close", this.#onClose);
     if (isHttp2Server(http)) this.#events.prependListener("session", this.#onSession).on("connect", this.#onConnect);
@@ -211,7 +211,7 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
   readonly #onConnection = (socket: Socket): void => void SERVERS.set(socket, this.#http);
 
   /**
-   * Every listener of "upgrade" gets every upgrade, and one that nobody answers hangs for ever. Without a listener Node takes an
+   * Every listener of "upgrade" gets every upgrade; without an answer an upgrade hangs for ever. Without a listener Node takes an
    * upgrade for an ordinary request; so it is one here where no other listener could be meant.
    */
   readonly #onUpgrade = (request: IncomingMessage, duplex: Duplex, head: Buffer): void => {

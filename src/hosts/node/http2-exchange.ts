@@ -1,5 +1,5 @@
 // The exchange of a request and a response of node:http2: its stream is ours as soon as the route has asked for the request, and
-// the two objects see what happens on it.
+// both objects see its events.
 
 import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from "node:http2";
 import { fieldsBeside } from "../../codec/field-list.ts";
@@ -7,7 +7,8 @@ import { addressOf } from "../../server/address.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { OpenConnection } from "../../server/exchange-source.ts";
 import { type AdoptedRequest, adoptStream } from "../../transport/http2/adopt-stream.ts";
-import type { Http2Exchange, OtherApi } from "../../transport/http2/exchange.ts";
+import type { CompatibilityApi } from "../../transport/http2/compatibility-api.ts";
+import type { Http2Exchange } from "../../transport/http2/exchange.ts";
 import type { Http2Stream, Http2StreamOwner } from "../../transport/http2/stream.ts";
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
 import type { HostRefusal } from "../refusal.ts";
@@ -37,7 +38,7 @@ export interface Http2Messages {
   readonly body: Uint8Array | undefined;
 }
 
-export class NodeHttp2Exchange implements AttachedExchange, OpenConnection, Http2StreamOwner, OtherApi {
+export class NodeHttp2Exchange implements AttachedExchange, OpenConnection, Http2StreamOwner, CompatibilityApi {
   index: number | undefined = undefined;
   readonly remoteAddress: string | undefined;
   readonly isEncrypted: boolean;
@@ -68,7 +69,7 @@ export class NodeHttp2Exchange implements AttachedExchange, OpenConnection, Http
       {
         stream: request.stream as unknown as AdoptedRequest["stream"],
         rawHeaders: request.rawHeaders,
-        otherApi: this,
+        compatibilityApi: this,
         body,
       },
       server,
@@ -100,7 +101,7 @@ export class NodeHttp2Exchange implements AttachedExchange, OpenConnection, Http
     this.#stream.makeRoom();
   }
 
-  /** Drops what is open. */
+  /** Drops the open stream. */
   drop(): void {
     this.#stream.destroy();
   }

@@ -14,12 +14,12 @@ export interface ResponseBodyOptions {
   readonly server: ExchangeServer;
   /** The response ends behind the request. */
   readonly endsLate: boolean;
-  /** Called when the client has taken what was unsent, until the body has ended. */
+  /** Called each time that the client has taken all unsent bytes, until the body has ended. */
   readonly onEmpty: () => void;
 }
 
 export class ResponseBody {
-  /** True if what is written has to be framed in chunks. */
+  /** True if the output has to be framed in chunks. */
   readonly isChunked: boolean;
   readonly #options: ResponseBodyOptions;
   readonly #writer: NodeResponseWriter;
@@ -53,7 +53,7 @@ export class ResponseBody {
     this.#writer.write(output);
   }
 
-  /** Ends the response when the client has taken what is unsent. */
+  /** Ends the response when the client has taken all unsent bytes. */
   end(): void {
     this.#hasEnded = true;
     if (this.#writer.bufferedAmount === 0) this.#endResponse();

@@ -125,7 +125,7 @@ function withoutTrailerField(fields: readonly string[]): readonly string[] {
   return fields;
 }
 
-/** Writes a head, whose fields are checked. What was set before is among `fields`. */
+/** Writes a head, whose fields are checked. `fields` includes those that were set before. */
 function writeFields(response: ServerResponse, { status, fields }: ResponseHead, hasSetFields: boolean): void {
   if (!hasSetFields && response.writeHead === writeNodeHead) {
     response.writeHead(status, fields as string[]);

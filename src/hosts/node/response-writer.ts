@@ -1,4 +1,4 @@
-// Writes the body of a response to the client, counts what is unsent, and finds a client that takes nothing any more.
+// Writes the body of a response to the client, counts unsent bytes, and finds a client that takes nothing any more.
 // Bytes that the system does not take at once wait in a queue and go out in slices: a socket reports a write only when all of
 // it is taken, and a slow client must not look like one that has stopped.
 
@@ -51,7 +51,7 @@ export class MessageSink implements ResponseSink {
 
   constructor(response: ServerResponse) {
     this.#response = response;
-    // One listener for good: `compression` hands listeners to a stream of its own, where nothing removes them.
+    // One listener, added once: `compression` hands listeners to a stream of its own, from which they are never removed.
     response.on("drain", () => {
       const onTaken = this.#onTaken;
       this.#onTaken = undefined;
@@ -69,7 +69,7 @@ export class MessageSink implements ResponseSink {
     for (const piece of pieces) {
       isTaken = typeof piece === "string" ? this.#response.write(piece, "latin1") : this.#response.write(piece);
     }
-    // The `compression` middleware holds what it has until it is told to flush.
+    // The `compression` middleware holds output until it is told to flush.
     (this.#response as ServerResponse & { flush?(): void }).flush?.();
     if (!isTaken) this.#onTaken = onTaken;
     return isTaken;
@@ -79,7 +79,7 @@ export class MessageSink implements ResponseSink {
 export class NodeResponseWriter {
   readonly #sink: ResponseSink;
   readonly #budget: BufferBudget;
-  /** Called when nothing is unsent any more. */
+  /** Called when all bytes are sent. */
   readonly #onEmpty: () => void;
   #isBlocked = false;
   #queue: WriteQueue | undefined;
@@ -108,14 +108,14 @@ export class NodeResponseWriter {
     }
   }
 
-  /** Called about twice a second. Returns true if the client has taken nothing of what is unsent for so long. */
+  /** Called about twice a second. Returns true if the client has taken none of the unsent bytes for so long. */
   isStalled(now: number, writeTimeoutMs: number): boolean {
     if (!this.#isBlocked) return false;
     this.#count();
     return this.#queue!.isStalled(now, writeTimeoutMs);
   }
 
-  /** Nothing is written any more: what is unsent counts no longer. */
+  /** Nothing is written any more: unsent bytes are not counted from now on. */
   release(): void {
     this.#isBlocked = false;
     this.#count();

@@ -179,7 +179,7 @@ export class BunStream implements EngineStream {
     this.#count();
   }
 
-  /** Gives the system what it takes. */
+  /** Gives the system as many bytes as it takes. */
   #pump(): void {
     const unsent = this.#unsent!;
     while (unsent.at < unsent.pieces.length) {
@@ -214,7 +214,7 @@ export class BunStream implements EngineStream {
     this.#socket.shutdown();
   }
 
-  /** Drops a peer that has taken nothing of what is unsent for `writeTimeoutMs`. Returns true if it did. */
+  /** Drops a peer that has taken none of the unsent bytes for `writeTimeoutMs`. Returns true if it did. */
   #tickWrites(now: number): boolean {
     const unsent = this.#unsent;
     if (unsent === undefined) return false;

@@ -15,7 +15,7 @@ import { type HttpFormat, PLAIN } from "./format.ts";
 
 /** The end of nearly every response. */
 const ANSWERED: CloseStatus = Object.freeze(closeStatus("server", 1000));
-/** A message without content: the head of a response that has nothing to say yet. */
+/** A message without content, for the head of a response before its first message. */
 const NO_MESSAGE: OutboundMessage = { status: undefined, fields: [], body: null, event: undefined, length: undefined };
 
 interface HttpTransportOptions {
@@ -31,7 +31,7 @@ export class HttpTransport implements Transport, ExchangeListener {
   readonly #response: ResponseWriter;
   /** Fields that the head gets beside those of the first message. */
   readonly #fields: readonly string[];
-  /** The previous listener of the exchange, which still gets its events. */
+  /** The previous listener of the exchange, which still receives its events. */
   readonly #previousListener: ExchangeListener | undefined;
   #format: HttpFormat;
   #listener: TransportListener | undefined;
