@@ -168,7 +168,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
 
   onExchange(exchange: Exchange): void {
     this.#openExchanges += 1;
-    if (this.service?.takes(exchange) !== true) this.serveHeld(exchange);
+    if (this.service?.takes(exchange) !== true) this.#answer(exchange, this.#handler);
   }
 
   /** Counts a request that another process has passed on. `serveHeld` or `refuseHeld` may follow. */
@@ -178,20 +178,19 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
 
   /** Serves a request that the router has held back. */
   serveHeld(exchange: Exchange): void {
-    this.#observer.requestBegan(new ChannelRequest(exchange, this), handleRequest, this.#handler);
+    this.#answer(exchange, this.#handler);
   }
 
   /** Answers a request that the router has held back with an error that has a status. */
   refuseHeld(exchange: Exchange, error: ChannelError): void {
-    const request = new ChannelRequest(exchange, this);
-    this.#observer.requestBegan(request, admitRequest, undefined);
+    const request = this.#admit(exchange);
     if (!request.isRefused) refuse(request, toRefusal(error), []);
   }
 
   /** Serves an exchange with another handler than the server's own. */
   serve(exchange: Exchange, handler: Handler): void {
     this.#openExchanges += 1;
-    this.#observer.requestBegan(new ChannelRequest(exchange, this), handleRequest, handler);
+    this.#answer(exchange, handler);
   }
 
   /**
@@ -200,9 +199,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
    */
   take(exchange: Exchange): ChannelRequest {
     this.#openExchanges += 1;
-    const request = new ChannelRequest(exchange, this);
-    this.#observer.requestBegan(request, admitRequest, undefined);
-    return request;
+    return this.#admit(exchange);
   }
 
   onExchangeEnd(exchange: Exchange, status: number): void {
@@ -288,6 +285,16 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
 
   tickFailed(error: unknown): void {
     this.report(error, { source: "connection" });
+  }
+
+  #answer(exchange: Exchange, handler: Handler): void {
+    this.#observer.runRequest(new ChannelRequest(exchange, this), handleRequest, handler);
+  }
+
+  #admit(exchange: Exchange): ChannelRequest {
+    const request = new ChannelRequest(exchange, this);
+    this.#observer.runRequest(request, admitRequest, undefined);
+    return request;
   }
 
   async #stop(graceMs: number): Promise<void> {

@@ -122,8 +122,8 @@ export class Observer {
     if (CONNECTION_REFUSE.hasSubscribers) CONNECTION_REFUSE.publish({ server: this.#server, remoteAddress });
   }
 
-  /** Calls `serve`. Subscribers are told first, and it runs in the context of the stores that they have bound. */
-  requestBegan<H>(request: ChannelRequest, serve: (request: ChannelRequest, handler: H) => void, handler: H): void {
+  /** Tells subscribers that a request has begun, and calls `serve` in the context of the stores that they have bound. */
+  runRequest<H>(request: ChannelRequest, serve: (request: ChannelRequest, handler: H) => void, handler: H): void {
     this.counts.requests += 1;
     this.#debug?.requestBegun(request);
     if (REQUEST_START.hasSubscribers || REQUEST_END.hasSubscribers) {
