@@ -20,7 +20,7 @@ import type { Http2Connection, Http2ConnectionOwner } from "./http2-connection.t
 import { NetStream, turnAway } from "./net-stream.ts";
 import type { ProxyFrontOwner } from "./proxy-front.ts";
 
-/** Sockets tell that they are closed a turn or two after they were destroyed. */
+/** A socket reports its close one or two turns after it was destroyed. */
 const MAX_CLOSING_TURNS = 10;
 
 /** The point at which connections are limited: `beforeTls` counts sockets in their handshake, too. */
@@ -121,7 +121,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
 
   stopAccepting(): void {
     this.#isAccepting = false;
-    // Their last responses say `Connection: close`.
+    // The last responses of these connections say `Connection: close`.
     this.#closeSoon((listener) => listener instanceof Http1Driver && !listener.isIdle);
   }
 
@@ -214,7 +214,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
     }
   }
 
-  /** A connection that fails to end must not keep the others from their end. */
+  /** A connection that throws while it ends must not prevent the end of the others. */
   #guard(end: () => void): void {
     guard(end, (error) => this.#server.report(error, { source: "connection" }));
   }

@@ -301,7 +301,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
     this.#status.moveTo("stopping");
     const startedAt = this.clock.now();
     this.#observer.serverStopping(graceMs, this.#source?.size ?? 0, this.#channels.size);
-    // Neither the clock's timers nor half-closed sockets keep the process alive, but an awaited stop must come to its end.
+    // Neither the clock's timers nor half-closed sockets keep the process alive, but an awaited stop has to end.
     const awake = setInterval(() => {}, 60_000);
     try {
       await this.#endAll(graceMs);
@@ -341,7 +341,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
     });
   }
 
-  /** A channel that fails to end must not keep the others from their end. */
+  /** A channel that throws while it ends must not prevent the end of the others. */
   #guard(end: () => void): void {
     guard(end, (error) => this.report(error, { source: "connection" }));
   }

@@ -26,14 +26,14 @@ export interface FetchHost extends BaseServer {
   /**
    * Answers one request with a handler as `serve` takes it. `server` is the second argument of the server's own handler: Bun's
    * `Server`, Deno's `info`; without it there are no WebSockets and no addresses. On Bun the answer to a WebSocket is undefined,
-   * which Bun.serve wants to have returned. Throws NOT_OUR_REQUEST for what is no `Request`, BAD_OPTION for what is no handler.
+   * which Bun.serve expects. Throws NOT_OUR_REQUEST if `request` is no `Request`, BAD_OPTION for a wrong handler.
    */
   respond(
     request: Request,
     server: unknown,
     handler: Handler | { readonly fetch: FetchHandler },
   ): Response | Promise<Response>;
-  /** Returns a Fetch handler that answers all its requests with `handler`. Throws BAD_OPTION for what is no handler. */
+  /** Returns a Fetch handler that answers all its requests with `handler`. Throws BAD_OPTION for a wrong handler. */
   fetch(
     handler: Handler | { readonly fetch: FetchHandler },
   ): (request: Request, server?: unknown) => Response | Promise<Response>;
@@ -90,7 +90,7 @@ class OwnFetchHost extends HostedServer implements FetchHost {
     }
     const exchange = new FetchExchange(this.#source, request, this.#sideOf(server));
     this.#source.serve(exchange, handler);
-    // Bun wants undefined where it has switched to a WebSocket, which its types do not say.
+    // Bun expects undefined if it has switched to a WebSocket; its types do not say so.
     return exchange.toAnswer() as Response | Promise<Response>;
   }
 

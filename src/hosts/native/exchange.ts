@@ -1,5 +1,5 @@
-// An Exchange of a host that reads the requests and writes the responses by itself: a Fetch server, or uWebSockets.js. It has
-// what all of them share: states, limits and counted bytes. A subclass speaks with its host.
+// The base class of the exchanges of hosts that read requests and write responses by themselves: Fetch servers and uWebSockets.js. It
+// has their states, limits and counted bytes. Each host has a subclass.
 
 import { type Piece, utf8Bytes } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
@@ -19,16 +19,16 @@ import type { Transport } from "../../transport/transport.ts";
 import { checkHead } from "../check-head.ts";
 import type { HostWebSocket } from "./transport.ts";
 
-/** The host has no extension that we have agreed on: it negotiates by itself. */
+/** Removed from our answer: the host negotiates extensions by itself. */
 const OF_EXTENSIONS: ReadonlySet<string> = new Set(["sec-websocket-extensions"]);
 
-/** The body of a response that goes on. */
+/** The body of a streamed response. */
 export interface HostBody {
   /** Bytes that the host has not taken. */
   readonly bufferedAmount: number;
   readonly pinnedBytes: number;
   write(output: Piece | readonly Piece[]): void;
-  /** Ends the body behind what waits. */
+  /** Ends the body after the waiting bytes. */
   end(): void;
   /** Breaks the body off. */
   fail(error: Error): void;
@@ -38,9 +38,9 @@ export interface HostBody {
   release(): void;
 }
 
-/** How a body tells its exchange what has become of it. */
+/** The events of a body, which its exchange receives. */
 export interface HostBodyOwner {
-  /** Nothing is unsent any more, or the body has ended. */
+  /** All bytes are sent, or the body has ended. */
   emptied(): void;
   /** The host wants no more: the client has left. */
   cancelled(): void;
@@ -48,7 +48,7 @@ export interface HostBodyOwner {
 
 export interface HostExchangeOwner {
   readonly server: ExchangeServer;
-  /** The exchange lasts: it is ticked until `closed`. */
+  /** The exchange is not answered in the turn of its request: it is ticked until `closed`. */
   opened(exchange: HostExchange): void;
   closed(exchange: HostExchange): void;
   /** Makes the transport of a WebSocket that the host is about to open. */
@@ -75,9 +75,9 @@ export abstract class HostExchange extends BoundedExchange implements OpenConnec
 
   /** Reads the next part of the request's body; undefined at its end. */
   protected abstract readPart(): Promise<Uint8Array | undefined>;
-  /** Nobody reads the rest of the request's body. */
+  /** The rest of the request's body is not read: it is dropped. */
   protected abstract discardBody(): void;
-  /** Sends a whole response. `content` is null where it has no body; `length` is that of the body of a GET, where it is known. */
+  /** Sends a whole response. `content` is null if it has no body; `length` is that of the body that a GET would get, if it is known. */
   protected abstract sendWhole(response: ResponseHead, content: Uint8Array | null, length: string | undefined): void;
   /** Begins a response, and returns its body. */
   protected abstract startBody(response: ResponseHead, length: string | undefined): HostBody;
@@ -222,7 +222,7 @@ export abstract class HostExchange extends BoundedExchange implements OpenConnec
     else if (this.outputSize === 0) this.listener?.onDrain();
   }
 
-  /** The host says that the client has left. */
+  /** The host reports that the client has left. */
   cancelled(): void {
     if (this.isOver()) return;
     this.#body?.release();
@@ -230,7 +230,7 @@ export abstract class HostExchange extends BoundedExchange implements OpenConnec
     else this.leave();
   }
 
-  /** The head without the fields that the host writes itself; `length`: its Content-Length, where it has one. */
+  /** The head without the fields that the host writes itself; `length`: its Content-Length, if it has one. */
   #toHead(
     { status, fields: own }: ResponseHead,
     bytes: number | undefined,

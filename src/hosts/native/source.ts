@@ -1,4 +1,4 @@
-// The source of exchanges inside a host that reads the requests by itself: serves them, and keeps what is open until it ends.
+// The source of exchanges inside a host that reads the requests by itself. It serves them, and keeps open exchanges and WebSockets.
 
 import { guard } from "../../base/guard.ts";
 import { IndexedSet } from "../../base/indexed-set.ts";

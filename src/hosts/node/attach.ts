@@ -37,7 +37,7 @@ export interface Attached extends BaseServer {
   request(request: NodeRequest, response: NodeResponse, options?: AttachedRequestOptions): ChannelRequest;
   /**
    * Returns a listener that answers requests with a handler as `serve` takes it: with channels, or with its results. Throws
-   * BAD_OPTION for what is no handler.
+   * BAD_OPTION for anything else.
    */
   listener(handler: Handler | { readonly fetch: FetchHandler }): (request: NodeRequest, response: NodeResponse) => void;
 }
@@ -114,7 +114,7 @@ class AttachedServer extends HostedServer implements Attached {
       try {
         exchange = this.#toExchange(request, response, {});
       } catch (error) {
-        // Thrown to Node it would end the process.
+        // An exception that reaches Node would end the process.
         this.exchanges.report(error, { source: "handler" });
         if (response.headersSent === false) response.writeHead(500).end();
         return;
@@ -126,19 +126,19 @@ class AttachedServer extends HostedServer implements Attached {
     };
   }
 
-  /** An exchange whose client had left before it was taken has no end of its own. */
+  /** Ends an exchange whose client left before it was served, as no event follows. For all others the client is watched. */
   #follow(exchange: AttachedExchange, wasGone: boolean): void {
     if (wasGone) this.exchanges.onExchangeCut(exchange.exchange, undefined);
     else exchange.lasts();
   }
 
-  /** The answer to an exchange that is not served; undefined for nearly all. */
+  /** Returns the answer to an exchange that is not served; undefined if it is served. */
   #refusalOf(exchange: AttachedExchange): HostRefusal | undefined {
     if (exchange.refusal !== undefined) return exchange.refusal;
     return this.#host.isAccepting ? undefined : STOPPED;
   }
 
-  /** The request of an exchange, refused where it is not served. */
+  /** Makes the request of an exchange, and answers it if it is not served. */
   #take(hosted: AttachedExchange): ChannelRequest {
     const { exchange } = hosted;
     const taken = this.exchanges.take(exchange);

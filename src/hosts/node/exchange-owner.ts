@@ -18,7 +18,7 @@ export interface NodeExchangeOwner {
   readonly server: ExchangeServer;
   /** True if a client that ends its side may wait for its answer. */
   readonly allowsHalfOpen: boolean;
-  /** The exchange lasts: it is ticked until `closed`. */
+  /** The exchange is not answered in the turn of its request: it is ticked until `closed`. */
   opened(exchange: OpenExchange): void;
   closed(exchange: OpenExchange): void;
   acceptWebSocket(
@@ -38,7 +38,7 @@ export interface OpenExchange extends OpenConnection {
 export interface NodeMessages {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** The body, where a parser of the application has read it. */
+  /** The body, if a parser of the application has read it. */
   readonly body: Uint8Array | undefined;
   /** Undefined for a request that the host takes for an ordinary one. */
   readonly upgrade: PendingUpgrade | undefined;

@@ -1,6 +1,6 @@
 // The Exchange over a request and a response of node:http. Node reads the request and writes the heads; the bytes of a
 // response that goes on are written here, once a turn, so that they are counted and a client that stops reading is found.
-// Long because it answers for four objects of Node: the request, the response, the socket and the upgrade.
+// Long because it handles four objects of Node: the request, the response, the socket and the upgrade.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -48,7 +48,7 @@ export class NodeExchange extends BoundedExchange implements AttachedExchange, O
   #responseBody: ResponseBody | undefined;
   /** Undefined unless Node holds a response that was written at once. */
   #held: HeldResponse | undefined;
-  /** Undefined until the client may have left unseen. */
+  /** Undefined while the connection itself reports that the client has left. */
   #watch: ClientWatch | undefined;
 
   constructor(owner: NodeExchangeOwner, { request, response, body, upgrade }: NodeMessages) {
@@ -155,7 +155,7 @@ export class NodeExchange extends BoundedExchange implements AttachedExchange, O
     const bytes = body === null ? 0 : lengthOf(body);
     const { hasBody, closes } = this.#writeHead(response, bytes);
     const content = hasBody && bytes > 0 ? body : null;
-    // Only an upgrade reads on by itself.
+    // Only an upgrade continues to read by itself.
     const endsLate = closes && this.#upgrade === undefined && this.#isUploading();
     if (endsLate || bytes > MAX_WHOLE_BYTES) {
       this.#begin(endsLate);

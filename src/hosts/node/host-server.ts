@@ -15,16 +15,16 @@ export type NodeRequest = IncomingMessage | Http2ServerRequest;
 /** The response of a handler of such a server. */
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
-/** An exchange of a host, of any version of HTTP. */
+/** The exchange of a request to an attached server, of any version of HTTP. */
 export interface AttachedExchange {
   readonly exchange: Exchange;
-  /** The answer to a request that is not served; undefined for nearly all. */
+  /** The answer to a request that is not served; undefined if it is served. */
   readonly refusal: HostRefusal | undefined;
   /** Follows the client of an exchange that is not answered in the turn of its request. */
   lasts(): void;
 }
 
-/** True for a request of HTTP/2. Its version would not tell: a client may write `GET / HTTP/2.0` in HTTP/1.1. */
+/** True for a request of HTTP/2. Its `httpVersion` does not tell: a client may write `GET / HTTP/2.0` over HTTP/1.1. */
 export function isHttp2Request(request: NodeRequest): request is Http2ServerRequest {
   return "stream" in request;
 }

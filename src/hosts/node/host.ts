@@ -48,7 +48,7 @@ type Open = OpenExchange | NodeHttp2Exchange | HostUpgrade | HostHttp2Upgrade | 
 
 interface NodeHostOptions {
   readonly isOurs: UpgradeMatcher;
-  /** Called once, if a client of HTTP/2 connects and no client can open a WebSocket. */
+  /** Called once, when the first client of HTTP/2 connects to a server without WebSockets over HTTP/2. */
   readonly onNoConnect: () => void;
 }
 
@@ -106,7 +106,7 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
     return this.#open.snapshot();
   }
 
-  /** Lets the server go: another may be attached to it. */
+  /** Removes all listeners from the server, which may then be attached again. */
   detach(): void {
     this.#events.off("upgrade", this.#onUpgrade).off("listening", this.#onListening).off("close", this.#onClose);
     this.#events.off(this.#connectionEvent, this.#onConnection);
@@ -121,7 +121,7 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
     return server === undefined ? !this.#knowsAll : server === this.#http;
   }
 
-  /** Makes the exchange of a request that the host has read. */
+  /** Makes the exchange of a request that Node has read. */
   toExchange(request: NodeRequest, response: NodeResponse, body: Uint8Array | undefined): AttachedExchange {
     if (isHttp2Request(request)) {
       this.#http2Upgrades.get(request)?.take();
@@ -235,7 +235,7 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
     const onNoConnect = this.#onNoConnect;
     if (onNoConnect === undefined) return;
     this.#onNoConnect = undefined;
-    // Until the client has acknowledged them its settings are those before.
+    // Our settings apply only when the client has acknowledged them.
     session.once("localSettings", ({ enableConnectProtocol }) => {
       if (enableConnectProtocol !== true) onNoConnect();
     });

@@ -1,4 +1,4 @@
-// The exchange of a request and a response of node:http2: its stream is ours as soon as the route has asked for the request, and
+// The exchange of a request and a response of node:http2. When the route asks for the request, we take over its stream, and
 // both objects see its events.
 
 import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from "node:http2";
@@ -18,7 +18,7 @@ import { countLost } from "./lost-bytes.ts";
 import { refusalOf } from "./refusal.ts";
 import { usedBody } from "./request-body.ts";
 
-/** A field that the response gets from its own body, whatever middleware has said of another one. */
+/** Fields that follow from the body of the response: those that middleware has set for another body are dropped. */
 const OF_FRAMING = ["Content-Length", ""];
 
 /** The status codes that the response of node:http2 can hold. */
@@ -34,7 +34,7 @@ export interface NodeHttp2Owner {
 export interface Http2Messages {
   readonly request: Http2ServerRequest;
   readonly response: Http2ServerResponse;
-  /** The body, where a parser of the application has read it. */
+  /** The body, if a parser of the application has read it. */
   readonly body: Uint8Array | undefined;
 }
 
@@ -114,7 +114,7 @@ export class NodeHttp2Exchange implements AttachedExchange, OpenConnection, Http
   presetFields(): readonly string[] {
     const fields: string[] = [];
     for (const [name, value] of Object.entries(this.#response.getHeaders())) {
-      // It has a `:status` once other code has begun the response.
+      // The headers have a `:status` once other code has begun the response.
       if (name.startsWith(":")) continue;
       if (Array.isArray(value)) for (const one of value) fields.push(name, one);
       else if (value !== undefined) fields.push(name, String(value));

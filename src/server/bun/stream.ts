@@ -229,7 +229,7 @@ export class BunStream implements EngineStream {
     if (!this.#moveTo(this.#state.close)) return false;
     this.#release();
     this.#socket.data = undefined;
-    // Later, as from a socket of node:net: the caller may be in the middle of something.
+    // Later, as with a socket of node:net: the caller has not finished its own work.
     queueMicrotask(() => {
       this.listener.onClosed(error);
       this.#owner.streamClosed(this);
