@@ -146,7 +146,7 @@ export abstract class HostExchange extends BoundedExchange implements OpenConnec
     }
     this.#isEventStream = fieldValue(head.fields, "content-type") === "text/event-stream";
     this.bodyBegins(length);
-    this.lasts();
+    this.followClient();
     this.#body = this.startBody(head, known);
     return true;
   }
@@ -196,7 +196,7 @@ export abstract class HostExchange extends BoundedExchange implements OpenConnec
   }
 
   /** Follows the client of an exchange that is not answered in the turn of its request. */
-  lasts(): void {
+  followClient(): void {
     if (this.isLive() && this.index === undefined) this.#owner.opened(this);
   }
 

@@ -41,7 +41,7 @@ export class HostSource implements ExchangeSource, HostExchangeOwner {
     const refusal = exchange.hasHost ? (this.#isAccepting ? undefined : STOPPED) : BAD_HOST;
     if (refusal === undefined) this.server.serve(exchange, handler);
     else if (!this.server.take(exchange).isRefused) exchange.respond(refusal, refusal.body);
-    exchange.lasts();
+    exchange.followClient();
   }
 
   toWebSocket({ remoteAddress, isEncrypted }: HostExchange, options: WebSocketOptions): HostWebSocket {

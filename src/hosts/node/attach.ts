@@ -91,7 +91,7 @@ class AttachedServer extends HostedServer implements Attached {
     const isOurs = toUpgradeMatcher(upgrades);
     this.exchanges = new ExchangeServer(() => undefined, others, { shownAs: this });
     if (before !== undefined) before.#host.detach();
-    this.#host = new NodeHost(this.exchanges, server, { isOurs, onNoConnect: () => warnOfSettings(options) });
+    this.#host = new NodeHost(this.exchanges, server, { isOurs, onNoHttp2WebSockets: () => warnOfSettings(options) });
     ATTACHED.set(server, this);
     this.exchanges.start(this.#host);
   }
@@ -129,7 +129,7 @@ class AttachedServer extends HostedServer implements Attached {
   /** Ends an exchange whose client left before it was served, as no event follows. For all others the client is watched. */
   #follow(exchange: AttachedExchange, wasGone: boolean): void {
     if (wasGone) this.exchanges.onExchangeCut(exchange.exchange, undefined);
-    else exchange.lasts();
+    else exchange.followClient();
   }
 
   /** Returns the answer to an exchange that is not served; undefined if it is served. */
@@ -151,7 +151,7 @@ class AttachedServer extends HostedServer implements Attached {
 
   #toExchange(request: NodeRequest, response: OwnedResponse, { body }: AttachedRequestOptions): AttachedExchange {
     checkMessages(request, response);
-    if (!this.#host.hasRead(request)) {
+    if (!this.#host.owns(request)) {
       throw new ChannelError("NOT_OUR_REQUEST", "its connection is another server's: attach to that one as well");
     }
     if (response[EXCHANGE] !== undefined) {

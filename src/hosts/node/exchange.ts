@@ -221,7 +221,7 @@ export class NodeExchange extends BoundedExchange implements AttachedExchange, O
   }
 
   /** Follows the client of an exchange that is not answered in the turn of its request. */
-  lasts(): void {
+  followClient(): void {
     if (!this.isLive() || this.index !== undefined) return;
     this.#owner.opened(this);
     this.#response.once("close", () => this.#closed());
@@ -270,7 +270,7 @@ export class NodeExchange extends BoundedExchange implements AttachedExchange, O
     const [request, response, { server }] = [this.#request, this.#response, this.#owner];
     const onEmpty = (): void => this.listener?.onDrain();
     this.#responseBody = new ResponseBody({ request, response, server, endsLate, onEmpty });
-    this.lasts();
+    this.followClient();
   }
 
   protected override appendShared(encoded: EncodedBody): void {

@@ -21,7 +21,7 @@ export interface AttachedExchange {
   /** The answer to a request that is not served; undefined if it is served. */
   readonly refusal: HostRefusal | undefined;
   /** Follows the client of an exchange that is not answered in the turn of its request. */
-  lasts(): void;
+  followClient(): void;
 }
 
 /** True for a request of HTTP/2. Its `httpVersion` does not tell: a client may write `GET / HTTP/2.0` over HTTP/1.1. */

@@ -49,7 +49,7 @@ type Open = OpenExchange | NodeHttp2Exchange | HostUpgrade | HostHttp2Upgrade | 
 interface NodeHostOptions {
   readonly isOurs: UpgradeMatcher;
   /** Called once, when the first client of HTTP/2 connects to a server without WebSockets over HTTP/2. */
-  readonly onNoConnect: () => void;
+  readonly onNoHttp2WebSockets: () => void;
 }
 
 export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner, NodeHttp2Owner, UpgradeOwner {
@@ -59,11 +59,11 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
   readonly buffered: BufferBudget;
   readonly writeTimeoutMs: number;
   readonly #http: NodeServer;
-  /** The same, for events that only some of these servers have. */
+  /** The same object, for events that only some of these servers have. */
   readonly #events: EventEmitter;
   readonly #isOurs: UpgradeMatcher;
   /** Undefined after the first session of HTTP/2. */
-  #onNoConnect: (() => void) | undefined;
+  #onNoHttp2WebSockets: (() => void) | undefined;
   readonly #open = new IndexedSet<Open>();
   /** The upgrades that are not answered, by their request. */
   readonly #upgrades = new WeakMap<IncomingMessage, HostUpgrade>();
@@ -71,22 +71,22 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
   /** The event of a connection that is ready for HTTP. */
   readonly #connectionEvent: "connection" | "secureConnection";
   /** True if every connection came after `attach`, so that an unknown one is another server's. */
-  readonly #knowsAll: boolean;
+  readonly #sawAllConnections: boolean;
   #hasListened: boolean;
   /** False from the second step of a stop on: a new request is refused. */
   isAccepting = true;
 
-  constructor(server: ExchangeServer, http: NodeServer, { isOurs, onNoConnect }: NodeHostOptions) {
+  constructor(server: ExchangeServer, http: NodeServer, { isOurs, onNoHttp2WebSockets }: NodeHostOptions) {
     this.server = server;
     this.buffered = server.buffered;
     this.writeTimeoutMs = server.limits.writeTimeoutMs;
     this.#http = http;
     this.#events = http;
     this.#isOurs = isOurs;
-    // Browsers take HTTP/1.1 for a WebSocket where the server has that as well. Such a server has its timeouts.
-    this.#onNoConnect = "requestTimeout" in http ? undefined : onNoConnect;
+    // A server that speaks HTTP/1.1 as well has its timeouts. Browsers then open WebSockets over HTTP/1.1.
+    this.#onNoHttp2WebSockets = "requestTimeout" in http ? undefined : onNoHttp2WebSockets;
     this.#hasListened = http.listening;
-    this.#knowsAll = !http.listening;
+    this.#sawAllConnections = !http.listening;
     this.#connectionEvent = http instanceof TlsServer ? "secureConnection" : "connection";
     // First, because Node reads the bytes that came with a connection at once.
     this.#events.prependListener(this.#connectionEvent, this.#onConnection);
@@ -114,11 +114,11 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
   }
 
   /** True for a request that came on a connection of this server. */
-  hasRead(request: NodeRequest): boolean {
+  owns(request: NodeRequest): boolean {
     const connection = connectionOf(request);
     if (connection === undefined) return true;
     const server = SERVERS.get(connection);
-    return server === undefined ? !this.#knowsAll : server === this.#http;
+    return server === undefined ? !this.#sawAllConnections : server === this.#http;
   }
 
   /** Makes the exchange of a request that Node has read. */
@@ -182,12 +182,12 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
     this.server.connectionClosed(stream);
   }
 
-  /** Its channel ticks for a WebSocket. */
+  /** The listener is always a WebSocket, which its channel ticks. */
   tickListener(): boolean {
     return false;
   }
 
-  /** Node has no event for the begin of `server.close()`, which waits for WebSockets, and would wait for ever. */
+  /** Finds a call of `server.close()`, for which Node has no event: without our stop it would wait for WebSockets for ever. */
   tick(): void {
     if (this.#hasListened && !this.#http.listening) this.#stop(undefined);
   }
@@ -232,12 +232,12 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
 
   readonly #onSession = (session: ServerHttp2Session): void => {
     SERVERS.set(session, this.#http);
-    const onNoConnect = this.#onNoConnect;
-    if (onNoConnect === undefined) return;
-    this.#onNoConnect = undefined;
+    const onNoHttp2WebSockets = this.#onNoHttp2WebSockets;
+    if (onNoHttp2WebSockets === undefined) return;
+    this.#onNoHttp2WebSockets = undefined;
     // Our settings apply only when the client has acknowledged them.
     session.once("localSettings", ({ enableConnectProtocol }) => {
-      if (enableConnectProtocol !== true) onNoConnect();
+      if (enableConnectProtocol !== true) onNoHttp2WebSockets();
     });
   };
 

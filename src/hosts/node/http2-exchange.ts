@@ -89,7 +89,7 @@ export class NodeHttp2Exchange implements AttachedExchange, OpenConnection, Http
     return 0;
   }
 
-  lasts(): void {
+  followClient(): void {
     if (!this.#stream.server.destroyed) this.#owner.http2Opened(this);
   }
 
