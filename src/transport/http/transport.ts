@@ -13,7 +13,7 @@ import type { Exchange, ExchangeListener, ResponseWriter } from "../exchange.ts"
 import type { Heartbeat, MessageForm, Position, Transport, TransportKind, TransportListener } from "../transport.ts";
 import { type HttpFormat, PLAIN } from "./format.ts";
 
-/** The end of nearly every response. */
+/** The close status of nearly every response. */
 const ANSWERED: CloseStatus = Object.freeze(closeStatus("server", 1000));
 /** A message without content, for the head of a response before its first message. */
 const NO_MESSAGE: OutboundMessage = { status: undefined, fields: [], body: null, event: undefined, length: undefined };
@@ -83,7 +83,7 @@ export class HttpTransport implements Transport, ExchangeListener {
   open(): void {}
 
   /**
-   * A silent event stream gets its head here: a browser says `open` only when it has one, and proxies end a connection
+   * A silent event stream gets its head here: a browser fires `open` only when it has one, and proxies end a connection
    * that has none for a minute (nginx: `proxy_read_timeout`). Comments follow by `heartbeat`.
    */
   setupDone(): void {
@@ -114,7 +114,7 @@ export class HttpTransport implements Transport, ExchangeListener {
     const format = this.#formatOf(message);
     const encoded = encodedBody(message, format);
     const body = encoded === undefined ? encode(message, format) : encoded.data;
-    // Fields of this channel alone make it a response of its own.
+    // A channel with fields of its own cannot share the encoded response.
     const whole = this.#fields.length === 0 ? encoded : undefined;
     const head = whole?.head ?? format.head(this.#withFields(message), "whole");
     if (whole !== undefined) whole.head = head;

@@ -4,7 +4,7 @@ import { type LinkedState, linkStates } from "../../base/linked-states.ts";
 
 /**
  * reading       the next request is read
- * writeBlocked  the next request is not begun before the client has taken more of earlier answers
+ * writeBlocked  the next request waits until the client has taken more of earlier answers
  * answering     a request is being answered
  * ending        our side has ended, and the peer's end is awaited
  * closed        the stream is closed
@@ -13,7 +13,8 @@ import { type LinkedState, linkStates } from "../../base/linked-states.ts";
 type StateName = "reading" | "writeBlocked" | "answering" | "ending" | "closed" | "handedOver";
 
 /**
- * block, unblock  more of earlier answers is unsent than may be; less is
+ * block           too many bytes of earlier answers are unsent
+ * unblock         the client has taken enough of them
  * request         a request has arrived
  * answered        its response is complete, or it is refused
  * upgrade         its response is 101

@@ -23,8 +23,8 @@ import { type ClientConnection, type ExchangeOwner, Http1Exchange } from "./exch
 const MAX_HELD_BYTES = 65_536;
 
 /**
- * While more of earlier answers is unsent, no pipelined request is begun: a client that asks and never reads would have us
- * hold all its answers.
+ * While more bytes of earlier answers are unsent, no pipelined request is begun: otherwise a client that sends requests and never
+ * reads could fill the heap with its answers.
  */
 const MAX_UNSENT_BYTES = 65_536;
 
@@ -335,7 +335,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     this.stream.pause();
   }
 
-  /** Reads on when no bytes are held: a client that sends more with each answer must not make them grow. */
+  /** Resumes reading when no bytes are held: a client that sends more with each answer must not make the held bytes grow. */
   #resumeIfCaughtUp(): void {
     if (this.#heldBytes > 0 && this.connection.isCaughtUp) this.#resume();
   }
