@@ -65,10 +65,11 @@ export type { ServerStats, SessionStats, StatusClass } from "./server/counts.ts"
 export type { DiagnosticsConnection, DiagnosticsMessages } from "./server/diagnostics.ts";
 export type { Http2Options } from "./server/http2-options.ts";
 export type { Logger } from "./server/log.ts";
-export type { FetchHandler, ServeOptions, ServerLimits } from "./server/options.ts";
+export type { FetchHandler, ServeOptions } from "./server/options.ts";
 export type { RelayOptions } from "./server/relay/relay-address.ts";
 export { runServer, serve } from "./server/serve.ts";
 export type { BaseServer, Server, ServerStatus } from "./server/server.ts";
+export type { ServerLimits } from "./server/server-limits.ts";
 export type { TlsRenewal } from "./server/tls-options.ts";
 export type { ProxyHeader, TrustedProxies } from "./server/trusted-proxies.ts";
 export { openSession } from "./session/open-session.ts";

@@ -32,6 +32,9 @@ const RETIRED: readonly (readonly [name: RegExp, use: string])[] = [
   [/\b(?:sayProcessing|wantBody)\b/, "sendInterim or sendContinue"],
   [/\bcloseOption\b/, "positionOf"],
   [/\bmayAsk\b/, "askOnce"],
+  [/\breadOwnFields\b/, "readFramingFields"],
+  [/\bordinaryHead\b/, "cachedHead"],
+  [/\bHttp[12]Context\b/, "ExchangeContext"],
 ];
 
 const CODE = ["bench", "conformance", "demo", "examples", "fuzz", "scripts", "siege", "soak", "src", "test"];

@@ -5,7 +5,7 @@
 import { bench, do_not_optimize, run, summary } from "mitata";
 import { encodeResponseHead, reasonPhrase } from "../../dist/src/codec/http1-response.js";
 import { isFieldValue, isToken } from "../../dist/src/codec/http1-syntax.js";
-import { ordinaryHead } from "../../dist/src/protocol/response-head-cache.js";
+import { cachedHead } from "../../dist/src/protocol/response-head-cache.js";
 
 const FEW = ["Content-Type", "text/plain"];
 const MORE = [
@@ -30,8 +30,8 @@ for (const fields of [FEW, MORE]) {
   summary(() => {
     // A write needs the bytes.
     bench(`${name}: encodeResponseHead`, () => do_not_optimize(Buffer.from(encodeResponseHead(200, fields), "latin1")));
-    bench(`${name}: ordinaryHead`, () =>
-      do_not_optimize(Buffer.from(ordinaryHead(200, [...fields], "", "") ?? "", "latin1")),
+    bench(`${name}: cachedHead`, () =>
+      do_not_optimize(Buffer.from(cachedHead(200, [...fields], "", "") ?? "", "latin1")),
     );
     bench(`${name}: join`, () => do_not_optimize(Buffer.from(joined(200, fields), "latin1")));
   });

@@ -66,7 +66,7 @@ export function toBrokerSettings(options: BrokerOptions, entry: string): BrokerS
 }
 
 /** Does the same for a session store. */
-export function toSessionSettings(options: SessionBrokerOptions, entry: string): Omit<BrokerSettings, "aliveMs"> {
+export function toSessionStoreSettings(options: SessionBrokerOptions, entry: string): Omit<BrokerSettings, "aliveMs"> {
   const { maxPendingBytes = SESSION_PENDING_BYTES } = options;
   return toBrokerSettings({ ...options, maxPendingBytes }, entry);
 }

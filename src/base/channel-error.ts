@@ -63,9 +63,9 @@ export function registerErrorFacts(facts: Readonly<Record<ErrorCode, ErrorFacts>
   Object.assign(known, facts);
 }
 
-/** The error class of this library: `code` says what went wrong, `message` says it in words with the details. */
+/** The error class of this library: `code` names the error, `message` describes it with the details. */
 export class ChannelError extends Error {
-  /** The stable name of what went wrong; docs/reference/errors.md describes each. */
+  /** The stable name of the error; docs/reference/errors.md describes each. */
   readonly code: ErrorCode;
   /** The HTTP status that answers this error, if one does. */
   readonly status: number | undefined;

@@ -6,7 +6,7 @@ import { type LinkedState, linkStates } from "../base/linked-states.ts";
 /**
  * - settingUp: open, and the setup is running: messages wait
  * - open: messages are delivered
- * - closingInSetup, closing: nothing can be sent any more; earlier messages may be still unsent
+ * - closingInSetup, closing: nothing can be sent any more; earlier messages may still be unsent
  * - closedInSetup, closed: the transport has ended; the application may still be busy with the last message
  * - left: the session goes on in another process, or is on its way there; nothing is called any more
  * - ending: close handlers are running

@@ -9,7 +9,7 @@ import type { SendData, SendOptions } from "./send-data.ts";
 export type Message = string | Uint8Array;
 
 /**
- * The callbacks of a channel, given together. What one of them throws is reported to `error`, or to the server's `onError`;
+ * The callbacks of a channel, given together. An exception of one of them is reported to `error`, or to the server's `onError`;
  * the other callbacks still run. With a codec, callbacks receive and send the application's values: `In` and `Out`.
  */
 export interface ChannelHandlers<In = Message, Out = SendData, Attachment = unknown> {

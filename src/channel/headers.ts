@@ -3,7 +3,7 @@
 import { show } from "../base/bad-option.ts";
 import { ChannelError } from "../base/errors.ts";
 import { isPlain } from "../base/option-values.ts";
-import { joinedValues } from "../codec/http1-request.ts";
+import { joinedValues } from "../codec/field-values.ts";
 import { encodeResponseHead } from "../codec/http1-response.ts";
 
 /**

@@ -1,4 +1,4 @@
-// The Response that stands for a channel's answer, for frameworks whose handlers must return a Response. Frameworks copy
+// The placeholder Response of a channel's answer, for frameworks whose handlers must return a Response. Frameworks copy
 // responses (to add a header, for example), so the mark is a header field with an unguessable value.
 
 import { randomUUID } from "node:crypto";

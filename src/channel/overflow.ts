@@ -17,7 +17,7 @@ export interface Unsent {
   readonly bufferedAmount: number;
   /** Bytes that count in `maxTotalBufferedBytes`. */
   readonly unsentMemory: number;
-  /** Writes what only waits for the end of the turn. */
+  /** Writes the output that only waits for the end of the turn. */
   flush(): void;
 }
 

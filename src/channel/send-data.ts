@@ -5,7 +5,7 @@ import { ChannelError } from "../base/errors.ts";
 import { isRefusedPromise } from "../base/guard.ts";
 import { unknownName } from "../base/option-names.ts";
 import { badValue, checkBoolean, checkOptions, isPlain, show, type ValueCheck } from "../base/option-values.ts";
-import { fieldValue } from "../codec/http1-request.ts";
+import { fieldValue } from "../codec/field-values.ts";
 import { statusHasBody } from "../codec/http1-response.ts";
 import { EncodedMessage } from "../protocol/encoded-message.ts";
 import type { EventMeta, OutboundMessage } from "../protocol/outbound-message.ts";

@@ -228,7 +228,7 @@ export class TransportChannel
 
   iterate(): AsyncIterableIterator<Message, undefined> {
     this.#refuseSecondReceiver();
-    return iterate(this.#toInbox(), () => this.callbacks.hasReceiver);
+    return iterate(this.#ensureInbox(), () => this.callbacks.hasReceiver);
   }
 
   /** Runs the setup; messages flow when it has settled. Called once. */
@@ -346,11 +346,11 @@ export class TransportChannel
   messageArrived(data: Message): void {
     if (!isOpen(this.#state)) {
       // A session acknowledges the messages that its application has received, and no others.
-      if (this.canHoldBack) this.#toInbox().refuse();
+      if (this.canHoldBack) this.#ensureInbox().refuse();
       return;
     }
     this.#context.messages.received += 1;
-    this.#toInbox().accept(data);
+    this.#ensureInbox().accept(data);
     if (!this.canHoldBack && holdsUnreadShare(this, this.#context.received)) this.failTooMuchUnread();
   }
 
@@ -435,7 +435,7 @@ export class TransportChannel
       if (this.#transport.refuse?.(toSendable(answer).message) !== true) return false;
       this.#closing();
     } catch (error) {
-      // The channel's own headers cannot be sent: then it has no response at all.
+      // The channel's own headers cannot be sent, so the client gets no response.
       this.#fail(1011, "");
       this.callbacks.report(error, "send");
     }
@@ -484,7 +484,7 @@ export class TransportChannel
     if (isClosed(this.#state)) inMicrotask(() => this.#tellEndIfDone());
   }
 
-  #toInbox(): Inbox {
+  #ensureInbox(): Inbox {
     if (this.#inbox !== undefined) return this.#inbox;
     this.#inbox = new Inbox(this.callbacks, this.#transport, this.#context.received, this);
     if (!isSettingUp(this.#state)) this.#inbox.release();

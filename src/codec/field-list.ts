@@ -1,7 +1,7 @@
 // Field lists of several sources in one head: RFC 9110 §5.3 allows a name twice only where its values form a list. The later
 // source wins; `Set-Cookie` is the exception of that section, and `Vary` is the union of all that an answer depends on.
 
-import { fieldValue, fieldValues } from "./http1-request.ts";
+import { fieldValue, fieldValues } from "./field-values.ts";
 import { listOf } from "./http1-syntax.ts";
 
 const ALLOW_ORIGIN = "access-control-allow-origin";

@@ -5,7 +5,7 @@
 // those from further away, which cannot change how it is read. A client that sends `for="` would otherwise open a quoted-string
 // that swallows all that proxies add to it.
 
-import { fieldValues } from "./http1-request.ts";
+import { fieldValues } from "./field-values.ts";
 import { CLASS, isAuthority, listOf, TOKEN } from "./http1-syntax.ts";
 import { isIpv4, toAddress } from "./ip-address.ts";
 

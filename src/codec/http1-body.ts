@@ -27,9 +27,9 @@ export interface ChunkedLimits {
   readonly maxTrailerCount: number;
 }
 
-/** 52 bits: the largest size is still a safe integer, as is its sum with what came before. */
+/** 52 bits: the largest size is a safe integer, also after it is added to the sizes before. */
 const MAX_SIZE_DIGITS = 13;
-/** RFC 9112 §7.1.1: extensions are ignored, and so must be bounded. Nobody is known to send any. */
+/** RFC 9112 §7.1.1: extensions are ignored, and so must be bounded. No client is known to send any. */
 const MAX_EXTENSION_BYTES = 256;
 const MAX_EXTENSION_BYTES_IN_ALL = 16 * 1024;
 

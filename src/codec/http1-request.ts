@@ -50,7 +50,7 @@ const MAX_METHOD_BYTES = 64;
 const MAX_EMPTY_LINES = 4;
 /** Bytes turned to text at once: more than most heads, little beside the body that may follow in the same chunk. */
 const TEXT_BYTES = 4096;
-/** RFC 9112 §2.3, with the line end; "0" stands for a digit. */
+/** RFC 9112 §2.3, with the line end; each "0" matches one digit. */
 const VERSION_FORM = "HTTP/0.0\r\n";
 
 const HTAB = 0x09;
@@ -390,36 +390,6 @@ export class RequestDecoder {
     this.#text = "";
     this.#textEnd = 0;
   }
-}
-
-/** The value of the first field of that name, which is given in lower case. */
-export function fieldValue(fields: readonly string[], lowerName: string): string | undefined {
-  for (let index = 0; index < fields.length; index += 2) {
-    const name = fields[index]!;
-    if (name.length === lowerName.length && name.toLowerCase() === lowerName) return fields[index + 1];
-  }
-  return undefined;
-}
-
-export function fieldValues(fields: readonly string[], lowerName: string): string[] {
-  const values: string[] = [];
-  for (let index = 0; index < fields.length; index += 2) {
-    const name = fields[index]!;
-    if (name.length === lowerName.length && name.toLowerCase() === lowerName) values.push(fields[index + 1]!);
-  }
-  return values;
-}
-
-/** All values of that name as one list (RFC 9110 §5.3), or undefined. */
-export function joinedValues(fields: readonly string[], lowerName: string, separator = ", "): string | undefined {
-  let joined: string | undefined;
-  for (let index = 0; index < fields.length; index += 2) {
-    const name = fields[index]!;
-    if (name.length !== lowerName.length || name.toLowerCase() !== lowerName) continue;
-    const value = fields[index + 1]!;
-    joined = joined === undefined ? value : joined + separator + value;
-  }
-  return joined;
 }
 
 /** RFC 9112 §3.2: checks the form of the target. Returns the authority of an absolute-form one, else "". */

@@ -131,8 +131,8 @@ export class ProxyProtocolDecoder {
   }
 }
 
-/** The header that a proxy sends. Addresses are written without ports: nobody reads those of a client. */
-export interface ProxyHeader {
+/** The facts of a connection that a proxy states in its header. Addresses are written without ports, which this server does not use. */
+export interface ForwardedConnection {
   /** A numeric address; undefined if the client has none that is known. */
   readonly sourceAddress: string | undefined;
   /** Type and value of each TLV. */
@@ -140,7 +140,7 @@ export interface ProxyHeader {
 }
 
 /** §2.2: a binary header, command PROXY. */
-export function encodeProxyHeader({ sourceAddress, extensions }: ProxyHeader): Uint8Array {
+export function encodeProxyHeader({ sourceAddress, extensions }: ForwardedConnection): Uint8Array {
   const source = sourceAddress === undefined ? undefined : addressBytes(sourceAddress);
   const family = source === undefined ? 0 : source.length === 4 ? TCP4 : TCP6;
   const addresses = new Uint8Array(ADDRESS_BYTES.get(family)!);

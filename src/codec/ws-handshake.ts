@@ -2,7 +2,7 @@
 // Reads the request for the WebSocket and computes the fields of the 101. The HTTP engine has checked the Host field.
 
 import { ChannelError } from "../base/errors.ts";
-import { fieldValues } from "./http1-request.ts";
+import { fieldValues } from "./field-values.ts";
 import { hasListMember, isToken, listOf } from "./http1-syntax.ts";
 
 /**

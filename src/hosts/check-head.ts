@@ -4,7 +4,7 @@ import { ChannelError } from "../base/errors.ts";
 import type { ResponseHead } from "../codec/http1-response.ts";
 import { isFieldValue, isToken } from "../codec/http1-syntax.ts";
 
-/** Throws BAD_STATUS or BAD_HEADER for what could not be read back as it is, like the engine. */
+/** Throws BAD_STATUS or BAD_HEADER for a status or field that a client could not read back unchanged, like the engine. */
 export function checkHead({ status, fields }: ResponseHead): void {
   if (!Number.isInteger(status) || status < 100 || status > 999) throw new ChannelError("BAD_STATUS", String(status));
   for (let i = 0; i < fields.length; i += 2) {

@@ -1,4 +1,5 @@
-// The part that the servers of all hosts have in common: the channels inside a server that stays the application's.
+// The base class of the objects that `attach`, `attachUws` and `createFetchHost` return: the channels inside a server that the
+// application owns.
 
 import type { ServerStats } from "../server/counts.ts";
 import type { ExchangeServer } from "../server/exchange-server.ts";

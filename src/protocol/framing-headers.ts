@@ -3,7 +3,7 @@
 
 import { hasListMember, isToken } from "../codec/http1-syntax.ts";
 
-interface OwnFields {
+interface FramingFields {
   /** The fields without those that the connection writes; undefined if there are none of these. */
   readonly fields: readonly string[] | undefined;
   /** The options in `Connection` besides `close` and `keep-alive`, each followed by ", ". */
@@ -15,7 +15,7 @@ interface OwnFields {
 }
 
 /** The result for nearly every response. */
-const NONE: OwnFields = {
+const NONE: FramingFields = {
   fields: undefined,
   connection: "",
   close: false,
@@ -25,17 +25,18 @@ const NONE: OwnFields = {
 };
 
 /** Finds the fields that the connection decides itself. */
-export function readOwnFields(fields: readonly string[]): OwnFields {
+export function readFramingFields(fields: readonly string[]): FramingFields {
   for (let i = 0; i < fields.length; i += 2) {
     const length = fields[i]!.length;
     // The lengths of Date, Server, Connection, Keep-Alive, Content-Length and Transfer-Encoding. Most names have another: 5 ns for
     // one field, and 61 ns for its lower-case copy (Node 20.20, bench/micro/framing-headers.js).
-    if (length === 4 || length === 6 || length === 10 || length === 14 || length === 17) return sortOwnFields(fields);
+    if (length === 4 || length === 6 || length === 10 || length === 14 || length === 17)
+      return sortFramingFields(fields);
   }
   return NONE;
 }
 
-function sortOwnFields(fields: readonly string[]): OwnFields {
+function sortFramingFields(fields: readonly string[]): FramingFields {
   const kept: string[] = [];
   let connection = "";
   let close = false;

@@ -22,15 +22,15 @@ import {
 } from "../codec/http1-response.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
 import type { EncodedBody } from "./encoded-message.ts";
-import { readOwnFields } from "./framing-headers.ts";
-import { ordinaryHead } from "./response-head-cache.ts";
+import { type FramedHead, frameResponse } from "./response-framing.ts";
+import { cachedHead } from "./response-head-cache.ts";
 
 export interface Http1Options extends RequestLimits {
   /** Longest request body in bytes; a longer one is refused with 413. */
   readonly maxBodyBytes: number;
   /** Returns the limit of a request whose body may be longer than `maxBodyBytes`. */
   readonly maxBodyBytesOf?: (head: Pick<RequestHead, "method" | "target">) => number | undefined;
-  /** The `Date` field, whole: `Date: …` and CRLF. The clock stays outside. */
+  /** Returns the `Date` field, whole: `Date: …` and CRLF. The clock stays outside. */
   readonly dateField: () => string;
   /** The `Server` field, whole, or an empty string. */
   readonly serverField: string;
@@ -350,48 +350,18 @@ export class Http1Connection extends OutputSource {
     return this.#takeRest();
   }
 
-  /**
-   * The head with its framing fields, in place of those that the application has set. `length` of the body; undefined if it
-   * is not known.
-   */
-  #framing(response: ResponseHead, length: number | undefined): { head: string; bodyless: boolean } {
+  /** The head with its framing fields, from the cache if it is an ordinary one. `length` as for `frameResponse`. */
+  #framing(response: ResponseHead, length: number | undefined): Pick<FramedHead, "head" | "bodyless"> {
     if (length !== undefined && this.#isOrdinary() && statusHasBody(response.status)) {
       const { dateField, serverField } = this.#options;
-      const head = ordinaryHead(response.status, response.fields, dateField(), serverField);
+      const head = cachedHead(response.status, response.fields, dateField(), serverField);
       if (head !== undefined) return { head: `${head}Content-Length: ${length}\r\n\r\n`, bodyless: false };
     }
-    const request = this.#head!;
-    const isHead = request.method === "HEAD";
-    // RFC 9110 §9.3.6: after a 2xx to CONNECT the client takes every byte for the tunnel's.
-    const isTunnel = request.method === "CONNECT" && response.status < 300;
-    const bodyless = isHead || isTunnel || !statusHasBody(response.status);
-    const own = readOwnFields(response.fields);
-    // Code that may throw runs before any state changes.
-    let head = encodeResponseHead(response.status, own.fields ?? response.fields);
     // RFC 9110 §10.1.1: a client still waiting for 100 may or may not send its body after a final status.
-    if (own.close || isTunnel || this.#awaitsContinue || this.#isLast()) this.#keepAlive = false;
-    if (length === undefined && !bodyless && request.minor === 0) this.#keepAlive = false;
-
-    if (!own.date) head += this.#options.dateField();
-    if (!own.server) head += this.#options.serverField;
-    if (!this.#keepAlive) head += `Connection: ${own.connection}close\r\n`;
-    else if (request.minor === 0) head += "Connection: keep-alive\r\n";
-    else if (own.connection !== "") head += `Connection: ${own.connection.slice(0, -2)}\r\n`;
-
-    if (!bodyless) {
-      if (length !== undefined) head += `Content-Length: ${length}\r\n`;
-      else if (request.minor === 1) head += "Transfer-Encoding: chunked\r\n";
-    } else if (response.status === 205) {
-      // RFC 9110 §15.3.6: a 205 has no content, and announces that.
-      head += "Content-Length: 0\r\n";
-    } else if (response.status === 304) {
-      if (own.length !== undefined) head += `Content-Length: ${own.length}\r\n`;
-    } else if (isHead && statusHasBody(response.status)) {
-      // RFC 9110 §8.6: the length that GET would have. One that the application has set wins.
-      if (own.length !== undefined) head += `Content-Length: ${own.length}\r\n`;
-      else if (length !== undefined) head += `Content-Length: ${length}\r\n`;
-    }
-    return { head: head + "\r\n", bodyless };
+    const mayPersist = this.#keepAlive && !this.#awaitsContinue && !this.#isLast();
+    const framed = frameResponse(response, length, { request: this.#head!, mayPersist, server: this.#options });
+    this.#keepAlive = framed.persists;
+    return framed;
   }
 
   #endOfBody(): void {

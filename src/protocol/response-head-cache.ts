@@ -4,9 +4,9 @@
 
 import { latin1Bytes } from "../base/bytes.ts";
 import { encodeResponseHead } from "../codec/http1-response.ts";
-import { readOwnFields } from "./framing-headers.ts";
+import { readFramingFields } from "./framing-headers.ts";
 
-interface OrdinaryHead {
+interface CachedHead {
   readonly status: number;
   readonly fields: readonly string[];
   /** `Date` and `Server`, whole. */
@@ -21,14 +21,14 @@ interface OrdinaryHead {
 /** A power of two. Each head has one slot; two heads with the same slot replace each other. */
 const SLOTS = 16;
 
-const heads: (OrdinaryHead | undefined)[] = new Array(SLOTS).fill(undefined);
+const heads: (CachedHead | undefined)[] = new Array(SLOTS).fill(undefined);
 
 /**
  * Returns status line, fields, `Date` and `Server`, to be followed by the framing fields. Undefined for the first use of a head,
  * and if the application sets a field that the connection decides. `fields` must not change any more. Throws like
  * `encodeResponseHead`.
  */
-export function ordinaryHead(
+export function cachedHead(
   status: number,
   fields: readonly string[],
   dateField: string,
@@ -51,8 +51,8 @@ export function ordinaryHead(
   return undefined;
 }
 
-function made({ status, fields, dateField, serverField }: OrdinaryHead): string | undefined {
-  const own = readOwnFields(fields);
+function made({ status, fields, dateField, serverField }: CachedHead): string | undefined {
+  const own = readFramingFields(fields);
   if (own.date || own.server || (own.fields ?? fields).length < fields.length) return undefined;
   const text = encodeResponseHead(status, fields) + dateField + serverField;
   // Flattens the string: otherwise each response would copy the parts again.

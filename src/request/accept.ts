@@ -8,15 +8,16 @@ import { checkFields, NO_FIELDS, toFields } from "../channel/headers.ts";
 import type { SendData } from "../channel/send-data.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import { fieldsBeside, joinFields, withoutNames } from "../codec/field-list.ts";
-import { fieldValue } from "../codec/http1-request.ts";
+import { fieldValue } from "../codec/field-values.ts";
 import type { WithCodec } from "../codec/message-codec.ts";
 import { negotiateDeflate, parseExtensions } from "../codec/ws-extensions.ts";
 import { chooseProtocol } from "../codec/ws-handshake.ts";
 import { toCompressSettings } from "../transport/compression/deflate.ts";
 import { PermessageDeflate } from "../transport/compression/permessage-deflate.ts";
 import type { WebSocketOptions } from "../transport/exchange.ts";
+import { PLAIN } from "../transport/http/format.ts";
 import { EVENT_STREAM } from "../transport/http/sse.ts";
-import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
+import { HttpTransport } from "../transport/http/transport.ts";
 import type { Transport } from "../transport/transport.ts";
 import {
   type ChannelOptions,

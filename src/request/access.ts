@@ -4,8 +4,8 @@
 import { type DebugLog, quoted } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import { failureOf } from "../channel/failure.ts";
-import { fieldValue } from "../codec/http1-request.ts";
-import { TEXT_PLAIN } from "../transport/http/transport.ts";
+import { fieldValue } from "../codec/field-values.ts";
+import { TEXT_PLAIN } from "../transport/http/format.ts";
 import { contextOf } from "./context.ts";
 import { VARIES } from "./cors.ts";
 import type { ChannelRequest } from "./request.ts";

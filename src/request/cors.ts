@@ -4,7 +4,7 @@
 import { badOption, badValue } from "../base/bad-option.ts";
 import type { ChannelError } from "../base/errors.ts";
 import { checkOptionNames } from "../base/option-names.ts";
-import { fieldValue } from "../codec/http1-request.ts";
+import { fieldValue } from "../codec/field-values.ts";
 import { isToken } from "../codec/http1-syntax.ts";
 import type { AllowedOrigins } from "./origin.ts";
 import type { ChannelRequest } from "./request.ts";

@@ -12,7 +12,8 @@ import { type Sendable, type SendData, type SendInit, toSendable } from "../chan
 import { discardBody, discardSource } from "../channel/source.ts";
 import type { Handshake } from "../codec/ws-handshake.ts";
 import { ownSize } from "../protocol/encoded-message.ts";
-import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
+import { PLAIN } from "../transport/http/format.ts";
+import { HttpTransport } from "../transport/http/transport.ts";
 import { answerBeforeHandler, logUnreadableAnswer } from "./access.ts";
 import { contextOf } from "./context.ts";
 import { fromResponse } from "./fetch.ts";

@@ -2,7 +2,8 @@
 
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import { type ChannelParts, makeChannel } from "../channel/typed-channel.ts";
-import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
+import { PLAIN } from "../transport/http/format.ts";
+import { HttpTransport } from "../transport/http/transport.ts";
 import type { Transport } from "../transport/transport.ts";
 import { contextOf } from "./context.ts";
 import type { ChannelRequest } from "./request.ts";

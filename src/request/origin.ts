@@ -48,7 +48,7 @@ export function toOriginRule(option: AllowedOrigins, report: OriginReporter): Or
   };
 }
 
-/** A pattern that matches a whole text or not at all, and the same each time: `g` and `y` would go on where they were. */
+/** A pattern for whole texts, without state: with `g` or `y` the next test would begin where the last one ended. */
 export function wholePattern({ source, flags }: RegExp): RegExp {
   return new RegExp(`^(?:${source})$`, flags.replace(/[gy]/g, ""));
 }

@@ -2,7 +2,8 @@
 
 import { ChannelError, type ErrorCode } from "../base/errors.ts";
 import { bodyMessage } from "../protocol/outbound-message.ts";
-import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
+import { PLAIN } from "../transport/http/format.ts";
+import { HttpTransport } from "../transport/http/transport.ts";
 import { contextOf } from "./context.ts";
 import type { ChannelRequest } from "./request.ts";
 

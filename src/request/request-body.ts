@@ -64,7 +64,7 @@ export class RequestBody {
           else controller.enqueue(part);
         },
       },
-      // Nothing is read ahead: the first read is what asks an `Expect: 100-continue` client for its body.
+      // Nothing is read ahead: the first read asks an `Expect: 100-continue` client for its body.
       { highWaterMark: 0 },
     );
   }

@@ -6,7 +6,8 @@ import { guardSignal } from "../channel/guarded-signal.ts";
 import { RequestHeaders } from "../channel/headers.ts";
 import { nextId } from "../channel/ids.ts";
 import { acceptsType } from "../codec/accept.ts";
-import { joinedValues, originForm } from "../codec/http1-request.ts";
+import { joinedValues } from "../codec/field-values.ts";
+import { originForm } from "../codec/http1-request.ts";
 import { utf8OrLatin1 } from "../codec/utf8.ts";
 import type { Exchange } from "../transport/exchange.ts";
 import type { CheckedUpgrade } from "./checked-upgrade.ts";
@@ -113,7 +114,7 @@ export class ChannelRequest<out Attachment = unknown> {
 
   /** The scheme that the client used: the connection's own, or that of a trusted proxy's fields (`trustedProxies`). */
   get scheme(): "http" | "https" {
-    return this.#toClient().scheme;
+    return this.#findClient().scheme;
   }
 
   /**
@@ -121,7 +122,7 @@ export class ChannelRequest<out Attachment = unknown> {
    * string where HTTP/1.0 sent none.
    */
   get host(): string {
-    return this.#toClient().host;
+    return this.#findClient().host;
   }
 
   /**
@@ -129,7 +130,7 @@ export class ChannelRequest<out Attachment = unknown> {
    * and where the proxy hides or does not know it.
    */
   get remoteAddress(): string | undefined {
-    return this.#toClient().address;
+    return this.#findClient().address;
   }
 
   /** True if the client asks for the WebSocket protocol; its handshake may still be malformed. */
@@ -168,12 +169,12 @@ export class ChannelRequest<out Attachment = unknown> {
 
   /** The body as a stream, pulled at the pace of its reader; null if the request has none. */
   get body(): ReadableStream<Uint8Array> | null {
-    return this.exchange.hasBody ? this.#toBody().stream : null;
+    return this.exchange.hasBody ? this.#ensureBody().stream : null;
   }
 
   /** The whole body. Rejects with BODY_USED when it was read before, with CLIENT_GONE when it never came whole. */
   async bytes(): Promise<Uint8Array> {
-    return this.#toBody().bytes(this.#request);
+    return this.#ensureBody().bytes(this.#request);
   }
 
   /** The whole body as UTF-8 text. */
@@ -245,12 +246,12 @@ export class ChannelRequest<out Attachment = unknown> {
     else signal.addEventListener("abort", () => this.onGone(), { once: true });
   }
 
-  #toClient(): Client {
+  #findClient(): Client {
     this.#client ??= this.context.findClient(this.exchange);
     return this.#client;
   }
 
-  #toBody(): RequestBody {
+  #ensureBody(): RequestBody {
     this.#body ??= new RequestBody(this.exchange);
     return this.#body;
   }
@@ -268,7 +269,7 @@ export class ChannelRequest<out Attachment = unknown> {
     if (!URL.canParse(url)) throw new ChannelError("BAD_REQUEST", "its URL has no Fetch form");
     const init = { method: this.method, headers: [...this.headers], signal: this.signal } as RequestInit;
     const hasBody = this.exchange.hasBody && this.method !== "GET" && this.method !== "HEAD";
-    const request = hasBody ? this.#toBody().toRequest(url, init) : new Request(url, init);
+    const request = hasBody ? this.#ensureBody().toRequest(url, init) : new Request(url, init);
     // It has a signal of its own, which follows ours.
     this.#guard(request.signal);
     return request;

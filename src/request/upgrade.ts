@@ -38,7 +38,7 @@ export function toAccepted(handshake: Handshake, result: UpgradeResult): Checked
   if (result === undefined) return { handshake, fields: NO_FIELDS, attachment: undefined };
   if (isAnswer(result)) return undefined;
   if (!isPlain(result)) {
-    // Nobody will read a stream in it, so it is cancelled.
+    // A stream in it is never read, so it is cancelled.
     discardBody(result);
     const allowed = "it must return nothing, { headers, attachment }, or a response";
     throw new ChannelError("BAD_DATA", `an upgrade check returned ${show(result)}; ${allowed}`);

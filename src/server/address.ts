@@ -19,7 +19,7 @@ export const KEEP_ALIVE_MS = 30_000;
 const LISTEN_FDS_START = 3;
 
 /** Returns the address that the options give. Removes systemd's variables from `env` if `listenFds` is set. Throws BAD_OPTION. */
-export function toAddress(options: ServeOptions, env: NodeJS.ProcessEnv, pid: number): Address {
+export function toListenAddress(options: ServeOptions, env: NodeJS.ProcessEnv, pid: number): Address {
   const { port = SERVE_DEFAULTS.port, host, path, listenFds = false } = options;
   const fd = (listenFds ? passedFd(env, pid) : undefined) ?? options.fd;
   if (fd !== undefined) return { fd };
@@ -83,7 +83,7 @@ function tryToListen(server: NetServer, address: Address, backlog: number): Prom
 }
 
 /**
- * Removes the file of a Unix socket on which no process listens any more: a killed process leaves it behind, and bind(2) fails
+ * Removes the file of a Unix socket on which no process listens any more: a process that was killed leaves it behind, and bind(2) fails
  * for it. Returns true if the path is free now. Any other file at the path stays.
  */
 async function removeStale(path: string): Promise<boolean> {

@@ -5,8 +5,9 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { guard } from "../base/guard.ts";
 import { IndexedSet } from "../base/indexed-set.ts";
-import { type Http1Context, Http1Driver } from "../transport/http1/driver.ts";
-import type { Client } from "../transport/http1/exchange.ts";
+import type { ExchangeContext } from "../transport/exchange-context.ts";
+import { Http1Driver } from "../transport/http1/driver.ts";
+import type { ClientConnection } from "../transport/http1/exchange.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { ByteStreamListener } from "../transport/io/byte-stream.ts";
 import { ProxyListener } from "../transport/io/proxy-listener.ts";
@@ -14,12 +15,12 @@ import { addressOf } from "./address.ts";
 import { AddressLimit, BUSY } from "./admission.ts";
 import type { EngineStream, StreamOwner } from "./engine-stream.ts";
 import type { ExchangeServer } from "./exchange-server.ts";
-import type { Connection, ExchangeSource } from "./exchange-source.ts";
+import type { ExchangeSource, OpenConnection } from "./exchange-source.ts";
 import type { Http2Connection, Http2ConnectionOwner } from "./http2-connection.ts";
 import { NetStream, turnAway } from "./net-stream.ts";
 import type { ProxyFrontOwner } from "./proxy-front.ts";
 
-/** Sockets tell that they are closed a turn or two after they were destroyed. */
+/** A socket reports its close one or two turns after it was destroyed. */
 const MAX_CLOSING_TURNS = 10;
 
 /** The point at which connections are limited: `beforeTls` counts sockets in their handshake, too. */
@@ -48,7 +49,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
   /** Undefined where there is no HTTP/2. Set before the first connection. */
   openHttp2: OpenHttp2 | undefined;
   readonly #server: ExchangeServer;
-  readonly #context: Http1Context;
+  readonly #context: ExchangeContext;
   readonly #limitPoint: LimitPoint;
   /** Undefined where the connections of an address are not limited. */
   readonly #addresses: AddressLimit | undefined;
@@ -58,7 +59,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
   #isAccepting = true;
 
   /** `context`: receives the requests. @default the server */
-  constructor(server: ExchangeServer, limitPoint: LimitPoint = "atAccept", context: Http1Context = server) {
+  constructor(server: ExchangeServer, limitPoint: LimitPoint = "atAccept", context: ExchangeContext = server) {
     this.#server = server;
     this.#context = context;
     this.#limitPoint = limitPoint;
@@ -74,7 +75,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
     return this.#open.size;
   }
 
-  snapshot(): readonly Connection[] {
+  snapshot(): readonly OpenConnection[] {
     return this.#open.snapshot();
   }
 
@@ -120,7 +121,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
 
   stopAccepting(): void {
     this.#isAccepting = false;
-    // Their last responses say `Connection: close`.
+    // The last responses of these connections say `Connection: close`.
     this.#closeSoon((listener) => listener instanceof Http1Driver && !listener.isIdle);
   }
 
@@ -164,7 +165,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
     stream.turnAway(BUSY);
   }
 
-  beginHttp(stream: EngineStream, client?: Client): Http1Driver {
+  beginHttp(stream: EngineStream, client?: ClientConnection): Http1Driver {
     const driver = new Http1Driver(stream, this.#context, client);
     stream.listener = driver;
     this.#server.connectionOpened(stream);
@@ -213,7 +214,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
     }
   }
 
-  /** A connection that fails to end must not keep the others from their end. */
+  /** A connection that throws while it ends must not prevent the end of the others. */
   #guard(end: () => void): void {
     guard(end, (error) => this.#server.report(error, { source: "connection" }));
   }

@@ -5,7 +5,7 @@ import type { ErrorSource, MessageCounts, OverflowPolicy } from "../channel/cont
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { CloseName } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
-import type { Connection } from "./exchange-source.ts";
+import type { OpenConnection } from "./exchange-source.ts";
 
 /** By the first digit of the status (RFC 9110 §15). */
 export type StatusClass = "1xx" | "2xx" | "3xx" | "4xx" | "5xx";
@@ -73,7 +73,7 @@ type Tally<Name extends string> = Partial<Record<Name, number>>;
 
 /** The open connections, channels and sessions of a server. */
 export interface OpenThings {
-  readonly connections: readonly Connection[];
+  readonly connections: readonly OpenConnection[];
   readonly openChannels: readonly TransportChannel[];
   readonly openSessions: number;
 }

@@ -9,7 +9,7 @@ import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import { type CloseStatus, describeClose } from "../transport/close-status.ts";
 import type { Exchange } from "../transport/exchange.ts";
-import type { Connection } from "./exchange-source.ts";
+import type { OpenConnection } from "./exchange-source.ts";
 
 /** Undefined unless NODE_DEBUG has `unichannel`. Node reads it when the process starts. */
 export function openDebugLog(): DebugLog | undefined {
@@ -21,7 +21,7 @@ export function openDebugLog(): DebugLog | undefined {
 
 export class DebugLines {
   readonly #log: DebugLog;
-  readonly #ids = new WeakMap<Connection, string>();
+  readonly #ids = new WeakMap<OpenConnection, string>();
   /** WebSocket requests that have no answer yet. */
   readonly #handshakes = new WeakMap<Exchange, ChannelRequest>();
 
@@ -34,13 +34,13 @@ export class DebugLines {
     this.#log(`server ${what}`);
   }
 
-  connectionOpened(connection: Connection): void {
+  connectionOpened(connection: OpenConnection): void {
     const id = nextId();
     this.#ids.set(connection, id);
     this.#log(`connection ${id} opened: ${from(connection.remoteAddress)}${connection.isEncrypted ? ", TLS" : ""}`);
   }
 
-  connectionClosed(connection: Connection): void {
+  connectionClosed(connection: OpenConnection): void {
     const { bytesReceived, bytesSent } = connection;
     this.#log(`connection ${this.#ids.get(connection)} closed: ${bytesReceived} bytes received, ${bytesSent} sent`);
   }

@@ -94,7 +94,7 @@ export interface Topic<Message> {
   runStores<Result>(message: Message, run: () => Result): Result;
 }
 
-/** The caller keeps the topic for good: Node keeps a channel only as long as a reference to it exists. */
+/** The caller keeps a reference to the topic: Node drops a diagnostics channel without one. */
 export function topic<Name extends keyof DiagnosticsMessages>(name: Name): Topic<DiagnosticsMessages[Name]> {
   return topicOf(name) as unknown as Topic<DiagnosticsMessages[Name]>;
 }

@@ -44,7 +44,7 @@ export class EngineServer implements Server {
 
   /** Resolves when it listens. Rejects with Node's own error, or BAD_OPTION. */
   async listen(): Promise<void> {
-    // The other processes must reach it as soon as clients can.
+    // Other processes must be able to reach this one as soon as clients can.
     await this.#service?.start();
     try {
       await this.#listener.listen();

@@ -3,13 +3,13 @@
 
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../transport/io/byte-stream.ts";
-import type { Connection } from "./exchange-source.ts";
+import type { OpenConnection } from "./exchange-source.ts";
 
-export interface EngineStream extends ByteStream, Connection {
+export interface EngineStream extends ByteStream, OpenConnection {
   readonly remoteAddress: string | undefined;
   readonly isEncrypted: boolean;
   readonly pinnedBytes: number;
-  /** Ends a connection that is not served, with this answer. The stream is used no more. */
+  /** Ends a connection that is not served, with this answer. The stream must not be used any more. */
   turnAway(answer: string): void;
 }
 

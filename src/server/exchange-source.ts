@@ -4,7 +4,7 @@
 import type { IndexedItem } from "../base/indexed-set.ts";
 
 /** A connection that clients have to this server. It is in one IndexedSet, its source's, as long as it is open. */
-export interface Connection extends IndexedItem {
+export interface OpenConnection extends IndexedItem {
   /** The address of the peer, which may be a proxy. Undefined on a Unix socket. */
   readonly remoteAddress: string | undefined;
   readonly isEncrypted: boolean;
@@ -26,7 +26,7 @@ export interface ExchangeSource {
   /** The number of open connections. */
   readonly size: number;
   /** The open connections, as a copy. */
-  snapshot(): readonly Connection[];
+  snapshot(): readonly OpenConnection[];
   /** Called twice a second, before the connections are. */
   tick?(): void;
   /** Accepts nothing new. A connection that is answering says in its last response that it closes. */

@@ -14,7 +14,7 @@ import { Http2Stream, type Http2StreamOwner } from "../transport/http2/stream.ts
 import { Inactivity } from "../transport/input/inactivity.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { ExchangeServer } from "./exchange-server.ts";
-import type { Connection } from "./exchange-source.ts";
+import type { OpenConnection } from "./exchange-source.ts";
 import type { Http2Limits } from "./http2-options.ts";
 
 export interface Http2ConnectionOwner {
@@ -22,7 +22,7 @@ export interface Http2ConnectionOwner {
   http2Closed(connection: Http2Connection): void;
 }
 
-export class Http2Connection implements Connection, Http2StreamOwner {
+export class Http2Connection implements OpenConnection, Http2StreamOwner {
   index: number | undefined = undefined;
   readonly remoteAddress: string | undefined;
   readonly isEncrypted = true;

@@ -4,11 +4,11 @@ import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { TlsOptions, Server as TlsServer } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
 import { type Moves, StateMachine } from "../base/state-machine.ts";
-import { type Address, KEEP_ALIVE_MS, listen, toAddress, urlOf } from "./address.ts";
+import { type Address, KEEP_ALIVE_MS, listen, toListenAddress, urlOf } from "./address.ts";
 import { Connections } from "./connections.ts";
 import type { EngineListener } from "./engine-listener.ts";
 import type { ExchangeServer } from "./exchange-server.ts";
-import type { Connection } from "./exchange-source.ts";
+import type { OpenConnection } from "./exchange-source.ts";
 import { type Http2Limits, toHttp2Limits } from "./http2-options.ts";
 import { logWarn } from "./log.ts";
 import { SERVE_DEFAULTS, type ServeOptions, toTimerMs } from "./options.ts";
@@ -63,7 +63,7 @@ export class Listener implements EngineListener {
     const front = toProxyFront(options, server.proxies?.isProxy, this.#tls, this.#connections);
     this.#connections.front = front;
     // The last call that may throw: the socket that systemd passes can be taken only once.
-    this.#address = toAddress(options, process.env, process.pid);
+    this.#address = toListenAddress(options, process.env, process.pid);
     const onSocket = (socket: Socket): void => this.#connections.accept(socket);
     this.#isTlsBehindHeader = front?.tlsServer !== undefined;
     if (front === undefined && this.#tls !== undefined) {
@@ -129,7 +129,7 @@ export class Listener implements EngineListener {
     this.warnOfCertificate();
   }
 
-  snapshot(): readonly Connection[] {
+  snapshot(): readonly OpenConnection[] {
     return this.#connections.snapshot();
   }
 

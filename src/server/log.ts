@@ -47,7 +47,7 @@ export function logWarn(logger: Logger | undefined, details: object, message: st
   guard(() => (logger === undefined ? console.warn(text) : logger.warn(details, text)), ignore);
 }
 
-/** Logs at `info`, only to a logger: a library prints nothing that nobody asked for. Never throws. */
+/** Logs at `info`, only to a logger: without one the library prints nothing. Never throws. */
 export function logInfo(logger: Logger | undefined, details: object, message: string): void {
   guard(() => logger?.info(details, `unichannel: ${message}`), ignore);
 }

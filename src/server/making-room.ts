@@ -4,12 +4,12 @@
 import { holdsUnreadShare } from "../channel/memory-share.ts";
 import { TransportChannel } from "../channel/transport-channel.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
-import type { Connection } from "./exchange-source.ts";
+import type { OpenConnection } from "./exchange-source.ts";
 
 /** For `BufferBudget.onExceeded`: asks everything that is open, at the end of the turn, until the sum is within its limit. */
 export function makeRoomSoon(
   received: BufferBudget,
-  open: () => readonly (Connection | TransportChannel)[],
+  open: () => readonly (OpenConnection | TransportChannel)[],
 ): () => void {
   let isScheduled = false;
   return () => {

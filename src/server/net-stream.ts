@@ -72,7 +72,7 @@ export class NetStream implements EngineStream {
     const sliceBytes = this.#queue === undefined ? MIN_SLICE_BYTES : this.#queue.sliceBytes;
     if (!this.#isBlocked && sizeOf(output) <= 2 * sliceBytes) this.#writeToSocket(output);
     else {
-      this.#toQueue().add(output);
+      this.#ensureQueue().add(output);
       this.#pump();
       this.#updateBudget();
     }
@@ -159,7 +159,7 @@ export class NetStream implements EngineStream {
   #writeToSocket(output: Piece | readonly Piece[]): void {
     const socket = this.#socket;
     // A TLS socket never takes bytes at once.
-    const onTaken = this.isEncrypted ? this.#toQueue().onTaken : undefined;
+    const onTaken = this.isEncrypted ? this.#ensureQueue().onTaken : undefined;
     writeTo(socket, output, onTaken);
     if (onTaken !== undefined) this.#block();
     else if (socket.writableLength > 0) {
@@ -171,7 +171,7 @@ export class NetStream implements EngineStream {
 
   #block(): void {
     this.#isBlocked = true;
-    this.#toQueue().stalledSince = undefined;
+    this.#ensureQueue().stalledSince = undefined;
     this.#updateBudget();
   }
 
@@ -186,7 +186,7 @@ export class NetStream implements EngineStream {
     this.listener.onDrain();
   }
 
-  #toQueue(): WriteQueue {
+  #ensureQueue(): WriteQueue {
     this.#queue ??= new WriteQueue((error) => {
       // "close" follows an error.
       if (!error && this.#queue !== undefined) this.#taken();

@@ -16,7 +16,7 @@ import type { Exchange } from "../transport/exchange.ts";
 import { ServerCounts } from "./counts.ts";
 import { DebugLines } from "./debug-lines.ts";
 import { type DiagnosticsConnection, type SessionEvent, topic } from "./diagnostics.ts";
-import type { Connection } from "./exchange-source.ts";
+import type { OpenConnection } from "./exchange-source.ts";
 import { type LogOptions, logInfo, toLeftOut, toReporter } from "./log.ts";
 import { RefusalLog } from "./refusal-log.ts";
 import type { BaseServer } from "./server.ts";
@@ -55,7 +55,7 @@ export class Observer {
   readonly #refusals: RefusalLog;
   /** Undefined if NODE_DEBUG does not ask for them. */
   readonly #debug: DebugLines | undefined;
-  readonly #connections = new WeakMap<Connection, Begun<DiagnosticsConnection>>();
+  readonly #connections = new WeakMap<OpenConnection, Begun<DiagnosticsConnection>>();
   readonly #requests = new WeakMap<Exchange, Begun<ChannelRequest>>();
   readonly #channels = new WeakMap<TransportChannel, number>();
 
@@ -99,7 +99,7 @@ export class Observer {
     this.#debug?.server("stopped");
   }
 
-  connectionOpened(connection: Connection): void {
+  connectionOpened(connection: OpenConnection): void {
     this.counts.connectionsOpened += 1;
     this.#debug?.connectionOpened(connection);
     if (!CONNECTION_OPEN.hasSubscribers && !CONNECTION_CLOSE.hasSubscribers) return;
@@ -109,7 +109,7 @@ export class Observer {
     CONNECTION_OPEN.publish({ server: this.#server, connection: subject });
   }
 
-  connectionClosed(connection: Connection): void {
+  connectionClosed(connection: OpenConnection): void {
     this.counts.bytesReceived += connection.bytesReceived;
     this.counts.bytesSent += connection.bytesSent;
     this.#debug?.connectionClosed(connection);
@@ -126,8 +126,8 @@ export class Observer {
     if (CONNECTION_REFUSE.hasSubscribers) CONNECTION_REFUSE.publish({ server: this.#server, remoteAddress });
   }
 
-  /** Calls `serve`. Subscribers are told first, and it runs in the context of the stores that they have bound. */
-  requestBegan<H>(request: ChannelRequest, serve: (request: ChannelRequest, handler: H) => void, handler: H): void {
+  /** Tells subscribers that a request has begun, and calls `serve` in the context of the stores that they have bound. */
+  runRequest<H>(request: ChannelRequest, serve: (request: ChannelRequest, handler: H) => void, handler: H): void {
     this.counts.requests += 1;
     this.#debug?.requestBegun(request);
     if (REQUEST_START.hasSubscribers || REQUEST_END.hasSubscribers) {

@@ -5,7 +5,7 @@ import type { TLSSocket, TlsOptions, Server as TlsServer } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
 import type { ProxyProtocolHeader } from "../codec/proxy-protocol.ts";
 import type { Http1Driver } from "../transport/http1/driver.ts";
-import type { Client } from "../transport/http1/exchange.ts";
+import type { ClientConnection } from "../transport/http1/exchange.ts";
 import { ProxyListener } from "../transport/io/proxy-listener.ts";
 import { addressOf } from "./address.ts";
 import type { NetStream } from "./net-stream.ts";
@@ -22,7 +22,7 @@ export interface ProxyFrontOwner {
   /** Answers that there is no room. */
   turnAway(stream: NetStream): void;
   /** Begins HTTP on the stream. `bytes`: the same stream as it looks to HTTP. */
-  beginHttp(stream: NetStream, client?: Client): Http1Driver;
+  beginHttp(stream: NetStream, client?: ClientConnection): Http1Driver;
   /** Begins HTTP/2 on a socket after its TLS handshake; false if that has not chosen HTTP/2. */
   beginHttp2(socket: Socket, remoteAddress: string | undefined): boolean;
   /** The stream is given up: its socket belongs to TLS now. */

@@ -5,7 +5,7 @@ import { afterReads } from "../base/after-reads.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { type Moves, StateMachine } from "../base/state-machine.ts";
 import { TransportChannel } from "../channel/transport-channel.ts";
-import type { Connection } from "./exchange-source.ts";
+import type { OpenConnection } from "./exchange-source.ts";
 
 /** A timeout begins with one tick and ends with another: each may come this late, both together a second. */
 const TICK_MS = 500;
@@ -13,7 +13,7 @@ const TICK_MS = 500;
 /** Ending a connection takes about 0.15 ms. After this many, the event loop gets a turn for other work. */
 const MAX_ENDED_PER_TURN = 64;
 
-type Open = Connection | TransportChannel;
+type Open = OpenConnection | TransportChannel;
 
 /** `checking`: a tick goes on over several turns, and the next one must not begin. */
 type TickerState = "new" | "waiting" | "checking" | "stopped";

@@ -1,11 +1,12 @@
 // Refusals of a session's requests, and the fields of all answers to them.
 
 import { joinFields, withoutContentFields } from "../codec/field-list.ts";
-import { joinedValues } from "../codec/http1-request.ts";
+import { joinedValues } from "../codec/field-values.ts";
 import { hasListMember } from "../codec/http1-syntax.ts";
 import { type Refusal, refuse } from "../request/refusal.ts";
 import type { ChannelRequest } from "../request/request.ts";
-import { HttpTransport, PLAIN } from "../transport/http/transport.ts";
+import { PLAIN } from "../transport/http/format.ts";
+import { HttpTransport } from "../transport/http/transport.ts";
 
 /** Answers a method that sessions do not use. Preflights were answered before the handler (`cors.ts`). */
 export function answerOther(request: ChannelRequest, fields: readonly string[]): HttpTransport {

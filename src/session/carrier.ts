@@ -7,8 +7,8 @@ import { decodeRecordMessage, MESSAGE_LETTER, type SessionRecord, SINCE_LETTER }
 import { bodyMessage } from "../protocol/outbound-message.ts";
 import type { CompactRecord } from "../protocol/session.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
+import type { HttpFormat } from "../transport/http/format.ts";
 import { EVENT_STREAM } from "../transport/http/sse.ts";
-import type { HttpFormat } from "../transport/http/transport.ts";
 import type { Heartbeat, Transport, TransportKind, TransportListener } from "../transport/transport.ts";
 import { NORMAL, PROTOCOL_ERROR, REPLACED } from "./close-codes.ts";
 import { asEventText, asWebSocketMessage, bytesAfterHead } from "./form.ts";

@@ -27,13 +27,13 @@ export class Cursors implements GroupCursors {
   #bytes = 0;
   #waiting: (() => void)[] = [];
 
-  constructor(expected: "none" | "awaited", buffered: BufferBudget) {
+  constructor(expected: "none" | "awaited", budget: BufferBudget) {
     this.areAwaited = expected === "awaited";
-    this.#budget = buffered;
+    this.#budget = budget;
   }
 
-  static restore({ areAwaited, areIncomplete, ids }: CursorsSnapshot, buffered: BufferBudget): Cursors {
-    const cursors = new Cursors(areAwaited ? "awaited" : "none", buffered);
+  static restore({ areAwaited, areIncomplete, ids }: CursorsSnapshot, budget: BufferBudget): Cursors {
+    const cursors = new Cursors(areAwaited ? "awaited" : "none", budget);
     cursors.areIncomplete = areIncomplete;
     for (const [group, id] of ids) cursors.#set(group, id);
     return cursors;

@@ -60,7 +60,7 @@ export class ServerSession extends Session<KeptRecord> {
 
   /** Continues the session of another process: with its numbers, and the records that the client has not acknowledged. */
   restore({ acknowledged, received, kept, attempt, cursors, takenAtClose }: SessionSnapshot): void {
-    if (cursors !== undefined) this.cursors = Cursors.restore(cursors, this.incoming.buffered);
+    if (cursors !== undefined) this.cursors = Cursors.restore(cursors, this.incoming.budget);
     this.sent = acknowledged;
     this.acknowledged = acknowledged;
     this.received = received;

@@ -1,5 +1,6 @@
-// An exchange whose HTTP is somebody else's (node:http, node:http2, a Fetch server, uWebSockets.js): its states, the limits of its
-// request, the declared length of its response, one write for each turn, and its end. A subclass reads and writes by its host.
+// An exchange whose HTTP is spoken by another library (node:http, node:http2, a Fetch server, uWebSockets.js): its states, the limits
+// of its request, the declared length of its response, one write for each turn, and its end. Each host has a subclass, which
+// reads and writes.
 
 import { type Piece, utf8Bytes, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -9,9 +10,9 @@ import type { ResponseHead } from "../codec/http1-response.ts";
 import type { WebSocketRequestKind } from "../codec/ws-handshake.ts";
 import type { EncodedBody } from "../protocol/encoded-message.ts";
 import type { Exchange, ExchangeListener, WebSocketOptions } from "./exchange.ts";
+import type { ExchangeContext } from "./exchange-context.ts";
 import { EXCHANGE_STATES, type ExchangeState } from "./exchange-state.ts";
-import { TEXT_PLAIN } from "./http/transport.ts";
-import type { Http1Context } from "./http1/driver.ts";
+import { TEXT_PLAIN } from "./http/format.ts";
 import { type InputOwner, RequestInput } from "./input/request-input.ts";
 import type { Flushable } from "./io/flusher.ts";
 import { FLUSH_BYTES } from "./limits.ts";
@@ -27,7 +28,7 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
   corsFields: readonly string[] | undefined;
   refusalFields: readonly string[] = NO_FIELDS;
   isClientGone = false;
-  protected readonly context: Http1Context;
+  protected readonly context: ExchangeContext;
   /** The status of the response; undefined until it has begun. */
   protected status: number | undefined;
   #state: ExchangeState = EXCHANGE_STATES.awaiting;
@@ -37,7 +38,7 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
   /** Undefined until there is something to count. */
   #input: RequestInput | undefined;
 
-  constructor(context: Http1Context) {
+  constructor(context: ExchangeContext) {
     super();
     this.context = context;
   }
@@ -55,7 +56,7 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
   abstract acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport;
   abstract unreadBytes(): number;
 
-  /** The length of the request's body by its own account; 0 if it has none. */
+  /** The Content-Length of the request; 0 if it has no body or declares no length. */
   protected abstract declaredBytes(): number;
   /** Reads the next part of the request's body, and brings it to the input. Throws BODY_USED. */
   protected abstract pullBody(input: RequestInput): void;
@@ -92,7 +93,7 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
     if (!this.isLive()) {
       return Promise.reject(new ChannelError(this.isClientGone ? "CLIENT_GONE" : "ALREADY_ANSWERED"));
     }
-    const input = this.#toInput();
+    const input = this.#ensureInput();
     const part = input.nextPart(this.declaredBytes());
     try {
       if (input.isAwaited) this.pullBody(input);
@@ -104,7 +105,7 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
 
   holdsBody(bytes: number): boolean {
     if (!this.isLive() || (bytes === 0 && this.#input === undefined)) return true;
-    const input = this.#toInput();
+    const input = this.#ensureInput();
     input.holdBody(bytes);
     return input.count();
   }
@@ -169,13 +170,13 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
 
   /** Called about twice a second. True if the request was refused. */
   protected tickInput(now: number): boolean {
-    return this.isLive() && this.#toInput().tick(now);
+    return this.isLive() && this.#ensureInput().tick(now);
   }
 
-  /** Counts what has arrived. False if the request was refused for it. */
+  /** Counts the bytes that have arrived. False if the request was refused for them. */
   protected countInput(): boolean {
     if (!this.isLive() || (this.#input === undefined && this.unreadBytes() === 0)) return true;
-    return this.#toInput().count();
+    return this.#ensureInput().count();
   }
 
   /** Brings a part to a reader that waits for one. */
@@ -228,13 +229,13 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
     this.context.onExchangeCut(this, this.status);
   }
 
-  /** The client had left before there was an exchange. */
+  /** The client left before this exchange was made. */
   protected begunWithoutClient(): void {
     this.isClientGone = true;
     this.#moveTo(this.#state.leave);
   }
 
-  /** Ends the exchange, without a word to the server. */
+  /** Ends the exchange. The server is not told: the caller does that. */
   protected leave(): void {
     if (this.#state === EXCHANGE_STATES.over) return;
     this.#moveTo(this.#state.leave);
@@ -242,12 +243,12 @@ export abstract class BoundedExchange extends OutputSource implements Exchange, 
     this.onOver();
   }
 
-  /** Lets go of what only a live exchange has. */
+  /** Releases the memory that only a live exchange needs. */
   protected release(): void {
     this.#input?.release();
   }
 
-  #toInput(): RequestInput {
+  #ensureInput(): RequestInput {
     this.#input ??= new RequestInput(this, this.context);
     return this.#input;
   }

@@ -1,4 +1,4 @@
-// Close statuses that only a server's transports make: what both ends share is in `protocol/close-status.ts`.
+// Close statuses that only a server's transports make. Those of both ends are in `protocol/close-status.ts`.
 
 import { quoted } from "../base/debug-log.ts";
 import { type CloseStatus, closeStatus } from "../protocol/close-status.ts";

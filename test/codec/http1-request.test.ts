@@ -5,13 +5,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { latin1 } from "../../src/base/bytes.ts";
 import { ChannelError, type ErrorCode } from "../../src/base/errors.ts";
-import {
-  fieldValue,
-  REQUEST_LIMITS,
-  RequestDecoder,
-  type RequestHead,
-  type RequestLimits,
-} from "../../src/codec/http1-request.ts";
+import { REQUEST_LIMITS, RequestDecoder, type RequestHead, type RequestLimits } from "../../src/codec/http1-request.ts";
 import { bytesOf, cutAt, cutEverywhere, oneByOne } from "../support/cut.ts";
 
 /** All that a decoder answers for these chunks: heads, then the error if one was thrown. */
@@ -693,15 +687,5 @@ describe("RequestDecoder properties", () => {
         },
       ),
     );
-  });
-});
-
-describe("fieldValue", () => {
-  it("finds the first field of a name, in any case", () => {
-    const fields = ["Host", "a", "X-A", "1", "x-a", "2", "x-a-longer", "3"];
-    assert.equal(fieldValue(fields, "x-a"), "1");
-    assert.equal(fieldValue(fields, "host"), "a");
-    assert.equal(fieldValue(fields, "a"), undefined);
-    assert.equal(fieldValue([], "a"), undefined);
   });
 });

@@ -2,20 +2,20 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ordinaryHead } from "../../src/protocol/response-head-cache.ts";
+import { cachedHead } from "../../src/protocol/response-head-cache.ts";
 
 const DATE = "Date: Tue, 24 Nov 2026 10:00:00 GMT\r\n";
 const LATER = "Date: Tue, 24 Nov 2026 10:00:01 GMT\r\n";
 
-describe("ordinaryHead", () => {
+describe("cachedHead", () => {
   it("is status line, fields, Date and Server, once it was asked for twice", () => {
-    assert.equal(ordinaryHead(200, ["Content-Type", "text/plain"], DATE, "Server: x\r\n"), undefined);
+    assert.equal(cachedHead(200, ["Content-Type", "text/plain"], DATE, "Server: x\r\n"), undefined);
     assert.equal(
-      ordinaryHead(200, ["Content-Type", "text/plain"], DATE, "Server: x\r\n"),
+      cachedHead(200, ["Content-Type", "text/plain"], DATE, "Server: x\r\n"),
       `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n${DATE}Server: x\r\n`,
     );
-    ordinaryHead(404, [], DATE, "");
-    assert.equal(ordinaryHead(404, [], DATE, ""), `HTTP/1.1 404 Not Found\r\n${DATE}`);
+    cachedHead(404, [], DATE, "");
+    assert.equal(cachedHead(404, [], DATE, ""), `HTTP/1.1 404 Not Found\r\n${DATE}`);
   });
 
   it("distinguishes heads that differ in one part only", () => {
@@ -29,26 +29,26 @@ describe("ordinaryHead", () => {
       [200, ["A", "1"], DATE, "Server: x\r\n"],
     ];
     const made = heads.map((head) => {
-      ordinaryHead(...head);
-      return ordinaryHead(...head);
+      cachedHead(...head);
+      return cachedHead(...head);
     });
     assert.equal(new Set(made).size, heads.length);
     // The order of requests does not matter, nor does the identity of equal arrays.
     for (let round = 0; round < 3; round++) {
       heads.forEach(([status, fields, date, server], i) => {
         // Undefined if another head has replaced it.
-        assert.ok([undefined, made[i]].includes(ordinaryHead(status, [...fields], date, server)));
-        assert.equal(ordinaryHead(status, [...fields], date, server), made[i]);
+        assert.ok([undefined, made[i]].includes(cachedHead(status, [...fields], date, server)));
+        assert.equal(cachedHead(status, [...fields], date, server), made[i]);
       });
     }
   });
 
   it("caches no head with a field that the connection decides", () => {
     for (const name of ["Date", "server", "Connection", "Keep-Alive", "Content-Length", "Transfer-Encoding"]) {
-      for (let times = 0; times < 3; times++) assert.equal(ordinaryHead(200, [name, "1"], DATE, ""), undefined);
+      for (let times = 0; times < 3; times++) assert.equal(cachedHead(200, [name, "1"], DATE, ""), undefined);
     }
-    ordinaryHead(200, ["Data", "1"], DATE, "");
-    assert.equal(ordinaryHead(200, ["Data", "1"], DATE, "")?.includes("Data: 1\r\n"), true);
+    cachedHead(200, ["Data", "1"], DATE, "");
+    assert.equal(cachedHead(200, ["Data", "1"], DATE, "")?.includes("Data: 1\r\n"), true);
   });
 
   it("makes nothing, however often it is asked, of what could not be read back as it is", () => {
@@ -57,8 +57,8 @@ describe("ordinaryHead", () => {
       [200, ["A b", "c"], "BAD_HEADER"],
       [99, [], "BAD_STATUS"],
     ] as const) {
-      assert.equal(ordinaryHead(status, fields, DATE, ""), undefined);
-      for (let times = 0; times < 2; times++) assert.throws(() => ordinaryHead(status, fields, DATE, ""), { code });
+      assert.equal(cachedHead(status, fields, DATE, ""), undefined);
+      for (let times = 0; times < 2; times++) assert.throws(() => cachedHead(status, fields, DATE, ""), { code });
     }
   });
 });

@@ -10,7 +10,7 @@ import { createInterface } from "node:readline";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type ServeOptions, serve } from "../../src/index.ts";
-import { toAddress } from "../../src/server/address.ts";
+import { toListenAddress } from "../../src/server/address.ts";
 import { needs } from "../support/needs.ts";
 import { freePort } from "../support/proxies.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -166,14 +166,14 @@ describe("a socket that systemd passes", () => {
       [{}, { path: "/s" }, { path: "/s" }],
     ] as const) {
       const left: NodeJS.ProcessEnv = { ...env, LISTEN_FDNAMES: "a", OTHER: "b" };
-      assert.deepEqual(toAddress({ port: 80, listenFds: true, ...options }, left, 7), address);
+      assert.deepEqual(toListenAddress({ port: 80, listenFds: true, ...options }, left, 7), address);
       assert.deepEqual(left, { OTHER: "b" });
     }
   });
 
   it("is not taken without the option listenFds", () => {
     const env = { LISTEN_PID: "7", LISTEN_FDS: "1" };
-    assert.deepEqual(toAddress({}, env, 7), { port: 9090, host: undefined });
+    assert.deepEqual(toListenAddress({}, env, 7), { port: 9090, host: undefined });
     assert.deepEqual(env, { LISTEN_PID: "7", LISTEN_FDS: "1" });
   });
 });

@@ -8,7 +8,7 @@ import { describe, it, type TestContext } from "node:test";
 import { afterReads } from "../../src/base/after-reads.ts";
 import { type Channel, type CloseStatus, type Handler, type ServeOptions, withChannel } from "../../src/index.ts";
 import { ExchangeServer } from "../../src/server/exchange-server.ts";
-import type { Connection, ExchangeSource } from "../../src/server/exchange-source.ts";
+import type { ExchangeSource, OpenConnection } from "../../src/server/exchange-source.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { MemoryExchange } from "../support/memory-exchange.ts";
 import { deferred, until } from "../support/wait.ts";
@@ -191,7 +191,7 @@ describe("a source of exchanges", () => {
     readonly asked: string[] = [];
     ticks = 0;
     roomsMade = 0;
-    readonly #open = new Set<Connection>([
+    readonly #open = new Set<OpenConnection>([
       {
         ...{ index: 0, remoteAddress: "192.0.2.1", isEncrypted: false, bytesReceived: 10, bytesSent: 20 },
         tick: () => {
@@ -206,7 +206,7 @@ describe("a source of exchanges", () => {
       return this.#open.size;
     }
 
-    snapshot(): readonly Connection[] {
+    snapshot(): readonly OpenConnection[] {
       return [...this.#open];
     }
 

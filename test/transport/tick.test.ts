@@ -6,9 +6,11 @@ import type { Piece } from "../../src/base/bytes.ts";
 import { encodeMaskedFrame, OPCODE } from "../../src/codec/ws-frame.ts";
 import type { CloseStatus } from "../../src/transport/close-status.ts";
 import type { Exchange } from "../../src/transport/exchange.ts";
+import type { ExchangeContext } from "../../src/transport/exchange-context.ts";
+import { PLAIN } from "../../src/transport/http/format.ts";
 import { EVENT_STREAM } from "../../src/transport/http/sse.ts";
-import { HttpTransport, PLAIN } from "../../src/transport/http/transport.ts";
-import { type Http1Context, Http1Driver } from "../../src/transport/http1/driver.ts";
+import { HttpTransport } from "../../src/transport/http/transport.ts";
+import { Http1Driver } from "../../src/transport/http1/driver.ts";
 import { BufferBudget } from "../../src/transport/io/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../../src/transport/io/byte-stream.ts";
 import { Flusher } from "../../src/transport/io/flusher.ts";
@@ -54,7 +56,7 @@ class Listener implements TransportListener {
 }
 
 function http(onExchange: (exchange: Exchange) => void = () => {}): { wire: Wire; driver: Http1Driver } {
-  const context: Http1Context = {
+  const context: ExchangeContext = {
     http: {
       maxHeaderBytes: 16_384,
       maxHeaderCount: 100,

@@ -8,7 +8,7 @@ import { Queue } from "../../base/queue.ts";
 import { unavailable } from "../unavailable.ts";
 import type { NatsMessage } from "./api.ts";
 import type { NatsLink } from "./connection.ts";
-import { NS_PER_MS, type Position, positionOf } from "./message.ts";
+import { type DeliveryPosition, NS_PER_MS, readPosition } from "./message.ts";
 
 const HEARTBEAT_MS = 1000;
 /** Silence after which the consumer, or the way to it, counts as lost. */
@@ -26,7 +26,7 @@ export interface ConsumerStart {
 
 export interface ReadMessage {
   readonly message: NatsMessage;
-  readonly position: Position;
+  readonly position: DeliveryPosition;
 }
 
 export class NatsConsumer {
@@ -99,7 +99,7 @@ export class NatsConsumer {
         this.#answerStatus(message);
         continue;
       }
-      const position = positionOf(message.reply ?? "");
+      const position = readPosition(message.reply ?? "");
       if (position === undefined) continue;
       this.#consumed += 1;
       this.#heartbeats = 0;

@@ -5,7 +5,7 @@ const VERSION = 1;
 export const NS_PER_MS = 1_000_000;
 
 /** The position of a message in the stream and in its consumer. */
-export interface Position {
+export interface DeliveryPosition {
   /** Sequence in the stream. */
   readonly sequence: number;
   /** Number of messages that the consumer has delivered, with this one. */
@@ -20,7 +20,7 @@ export interface Position {
  * ADR-15: `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>`, with a domain and an
  * account before the stream in newer servers, and a token at the end.
  */
-export function positionOf(reply: string): Position | undefined {
+export function readPosition(reply: string): DeliveryPosition | undefined {
   const tokens = reply.split(".");
   if (tokens[0] !== "$JS" || tokens[1] !== "ACK" || tokens.length < 9) return undefined;
   const at = tokens.length === 9 ? 5 : 7;

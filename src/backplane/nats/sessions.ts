@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { checkOptions, type ValueCheck } from "../../base/option-values.ts";
 import { BrokerSessions, linkLimit } from "../broker-sessions.ts";
-import { SESSION_BROKER_OPTIONS, type SessionBrokerOptions, toSessionSettings } from "../options.ts";
+import { SESSION_BROKER_OPTIONS, type SessionBrokerOptions, toSessionStoreSettings } from "../options.ts";
 import type { SessionStore, TakeResult } from "../session-store.ts";
 import { unavailable } from "../unavailable.ts";
 import type { NatsConnection } from "./api.ts";
@@ -78,7 +78,7 @@ class NatsSessions extends BrokerSessions {
     checkOptions("natsSessions", options, NATS_OPTIONS);
     checkConnection("the first argument of natsSessions", connection);
     const { name = "unichannel", replicas = 1 } = options;
-    const { timeoutMs, maxPendingBytes, onError } = toSessionSettings(options, "unichannel/nats");
+    const { timeoutMs, maxPendingBytes, onError } = toSessionStoreSettings(options, "unichannel/nats");
     super({ maxPendingBytes, maxCalls: MAX_CALLS });
     const forget = (): void => this.#stream.forget();
     const limit = linkLimit(maxPendingBytes);

@@ -14,7 +14,7 @@ import { checkPrefix, RedisKeys } from "./keys.ts";
 import { RedisPresence } from "./presence.ts";
 import { BLOCK_MS, MIN_KEPT, RedisReader } from "./reader.ts";
 import { RedisRecords } from "./records.ts";
-import { MIN_TTL_MS, type Position, publishMessage, readPositions } from "./scripts.ts";
+import { MIN_TTL_MS, publishMessage, readPositions, type StreamPosition } from "./scripts.ts";
 import { messageOf, type RawEntry } from "./stream.ts";
 
 /** The options of `redisBackplane`. */
@@ -163,7 +163,7 @@ class RedisBackplane extends BrokerBackplane {
     return this.#writer.isUp ? undefined : this.#writer.firstAttempt;
   }
 
-  async #position(group: string): Promise<Position> {
+  async #position(group: string): Promise<StreamPosition> {
     const key = this.#keys.stream(group);
     const counterKey = this.#keys.counter(group);
     const { positions } = await this.ask(() => readPositions(this.#writer, [{ key, counterKey }]));

@@ -27,7 +27,7 @@ export type RedisClient = IoredisClient | NodeRedisClient;
 export type RedisArgument = string | Uint8Array;
 
 /** One connection, whose replies contain Buffers. */
-export interface Connection {
+export interface RedisConnection {
   connect(): Promise<unknown>;
   send(args: readonly RedisArgument[]): Promise<unknown>;
   end(): void;
@@ -89,7 +89,7 @@ function familyOf(client: unknown, name = "the client"): "ioredis" | "node-redis
 }
 
 /** Throws BAD_OPTION if the duplicate is not a client. `lost` is called at least once when the connection ends. */
-export function openConnection(client: RedisClient, lost: (error: unknown) => void): Connection {
+export function openConnection(client: RedisClient, lost: (error: unknown) => void): RedisConnection {
   const connection = duplicate(client);
   const { callBuffer, sendCommand } = connection;
   for (const event of ["error", "end", "close"]) connection.on(event, (error) => lost(error ?? "connection closed"));

@@ -6,7 +6,7 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { Deadline } from "../../base/deadline.ts";
 import { ChannelError } from "../../base/errors.ts";
 import { unavailable } from "../unavailable.ts";
-import { type Connection, openConnection, type RedisArgument, type RedisClient } from "./client.ts";
+import { openConnection, type RedisArgument, type RedisClient, type RedisConnection } from "./client.ts";
 
 export interface RedisLinkOptions {
   readonly clock: Clock;
@@ -37,7 +37,7 @@ export class RedisLink {
   /** Resolves when the first attempt has succeeded or failed. Commands that are sent before wait for it. */
   readonly firstAttempt: Promise<void>;
   #attempted!: () => void;
-  #connection: Connection | undefined;
+  #connection: RedisConnection | undefined;
   isUp = false;
   #isClosed = false;
   #retries = 0;
@@ -132,7 +132,7 @@ export class RedisLink {
     void begin();
   }
 
-  #lost(connection: Connection, error: unknown): void {
+  #lost(connection: RedisConnection, error: unknown): void {
     if (this.#connection !== connection || this.#isClosed) return;
     if (this.#retries === 0) this.#options.onError(unavailable(error));
     this.#drop(error);
@@ -194,7 +194,7 @@ export class RedisLink {
 }
 
 /** A library may throw where it should reject. */
-async function sendSafely(connection: Connection, args: readonly RedisArgument[]): Promise<unknown> {
+async function sendSafely(connection: RedisConnection, args: readonly RedisArgument[]): Promise<unknown> {
   return connection.send(args);
 }
 

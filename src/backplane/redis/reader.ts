@@ -8,7 +8,7 @@ import { ChannelError } from "../../base/errors.ts";
 import type { BackplaneListener } from "../backplane.ts";
 import { BEGINNING, compareStreamIds, nextStreamId } from "../stream-ids.ts";
 import { isReplyError, type RedisLink } from "./connection.ts";
-import { MIN_TTL_MS, type Position, raiseIds, readPositions, readServer, type ServerFacts } from "./scripts.ts";
+import { MIN_TTL_MS, raiseIds, readPositions, readServer, type ServerFacts, type StreamPosition } from "./scripts.ts";
 import { isMark, MARK, messageOf, millisecondsOf, type RawEntry, type StreamMessage, streamsOf } from "./stream.ts";
 
 interface Subscription {
@@ -35,7 +35,7 @@ export interface RedisReaderOptions {
 
 /** A group's stream, as a new connection has found it. */
 interface FoundStream {
-  readonly position: Position;
+  readonly position: StreamPosition;
   /** True if the stream has entries behind the last delivered one. */
   readonly hasEntries: boolean;
   /** The time of the server. */
@@ -79,7 +79,7 @@ export class RedisReader {
   }
 
   /** Reads the stream from `position` on. If the reader blocks, `wake` or an entry in the wake stream makes it begin. */
-  add(key: string, counterKey: string, listener: BackplaneListener, { lastId, number }: Position): void {
+  add(key: string, counterKey: string, listener: BackplaneListener, { lastId, number }: StreamPosition): void {
     const now = this.#options.clock.now();
     if (this.#subscriptions.size === 0) this.#readAt = now;
     // Without a stream and a counter nothing was published: the first message will be the first one of a counter.

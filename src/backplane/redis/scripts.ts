@@ -79,7 +79,7 @@ export async function publishMessage(
 }
 
 /** The end of a group's stream. */
-export interface Position {
+export interface StreamPosition {
   /** Id of the last entry ever added; "0-0" if there is no stream. */
   readonly lastId: string;
   /** Number of the last message; undefined if there is no counter. */
@@ -90,10 +90,10 @@ export interface Position {
 export async function readPositions(
   link: RedisLink,
   keys: readonly { readonly key: string; readonly counterKey: string }[],
-): Promise<{ readonly nowMs: number; readonly positions: readonly Position[] }> {
+): Promise<{ readonly nowMs: number; readonly positions: readonly StreamPosition[] }> {
   const names = keys.flatMap(({ key, counterKey }) => [key, counterKey]);
   const reply = (await link.run(POSITIONS, [String(names.length), ...names])) as readonly unknown[];
-  const positions = keys.map((_, i): Position => {
+  const positions = keys.map((_, i): StreamPosition => {
     const number = String(reply[2 * i + 2]);
     return { lastId: String(reply[2 * i + 1]), number: number === "" ? undefined : Number(number) };
   });

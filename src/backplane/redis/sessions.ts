@@ -6,7 +6,7 @@ import { copied } from "../../base/bytes.ts";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { checkOptions, type ValueCheck } from "../../base/option-values.ts";
 import { BrokerSessions, linkLimit } from "../broker-sessions.ts";
-import { SESSION_BROKER_OPTIONS, type SessionBrokerOptions, toSessionSettings } from "../options.ts";
+import { SESSION_BROKER_OPTIONS, type SessionBrokerOptions, toSessionStoreSettings } from "../options.ts";
 import type { SessionStore, TakeResult } from "../session-store.ts";
 import { checkRedisClient, type RedisClient } from "./client.ts";
 import { RedisLink } from "./connection.ts";
@@ -50,7 +50,7 @@ class RedisSessions extends BrokerSessions {
   constructor(client: RedisClient, options: RedisSessionsOptions, clock: Clock) {
     checkOptions("redisSessions", options, REDIS_OPTIONS);
     checkRedisClient("redisSessions", client);
-    const { timeoutMs, maxPendingBytes, onError } = toSessionSettings(options, "unichannel/redis");
+    const { timeoutMs, maxPendingBytes, onError } = toSessionStoreSettings(options, "unichannel/redis");
     super({ maxPendingBytes, maxCalls: MAX_CALLS });
     this.#keys = new RedisKeys(options.prefix ?? "unichannel");
     const limit = linkLimit(maxPendingBytes);

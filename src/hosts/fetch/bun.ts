@@ -41,7 +41,7 @@ export interface BunWebSocketHandlers {
   readonly open: (socket: BunSocket) => void;
   /** A message has come. */
   readonly message: (socket: BunSocket, data: string | Uint8Array) => void;
-  /** Some of what was unsent is sent. */
+  /** Some of the unsent bytes are sent. */
   readonly drain: (socket: BunSocket) => void;
   /** A WebSocket is closed. */
   readonly close: (socket: BunSocket, code: number, reason: string) => void;
@@ -59,7 +59,7 @@ export interface BunWebSocketHandlers {
   readonly idleTimeout: number;
   /** False, for the same reason. */
   readonly sendPings: boolean;
-  /** False: Bun would compress what the channel's options do not. */
+  /** False: with true Bun would compress messages that the channel's options do not. */
   readonly perMessageDeflate: boolean;
 }
 

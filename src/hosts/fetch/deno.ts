@@ -1,7 +1,7 @@
 // The side of `Deno.serve`: addresses, and WebSockets of the browser's interface, which has no pings, no pause and no drain event.
 
 import { ChannelError } from "../../base/errors.ts";
-import { fieldValue } from "../../codec/http1-request.ts";
+import { fieldValue } from "../../codec/field-values.ts";
 import type { HostSent, HostSocket, HostSocketEnd } from "../native/host-socket.ts";
 import type { HostWebSocket } from "../native/transport.ts";
 import type { ServerSide } from "./server-side.ts";

@@ -83,7 +83,7 @@ export class FetchExchange extends HostExchange {
     this.#setAnswer(new Response(new ReadableStream({ pull: (controller) => controller.error(error) })));
   }
 
-  /** The server waits for a response that nobody will see. */
+  /** The server waits for a response that no client will see. */
   protected clientLeft(): void {
     if (this.#answer === undefined) this.#setAnswer(new Response(null, { status: 503 }));
   }

@@ -26,7 +26,7 @@ export interface FetchHost extends BaseServer {
   /**
    * Answers one request with a handler as `serve` takes it. `server` is the second argument of the server's own handler: Bun's
    * `Server`, Deno's `info`; without it there are no WebSockets and no addresses. On Bun the answer to a WebSocket is undefined,
-   * which Bun.serve wants to have returned. Throws NOT_OUR_REQUEST for what is no `Request`, BAD_OPTION for what is no handler, and
+   * which Bun.serve expects. Throws NOT_OUR_REQUEST if `request` is no `Request`, BAD_OPTION for a wrong handler, and
    * ALREADY_ANSWERED for a request that a host has answered before.
    */
   respond(
@@ -34,7 +34,7 @@ export interface FetchHost extends BaseServer {
     server: unknown,
     handler: Handler | { readonly fetch: FetchHandler },
   ): Response | Promise<Response>;
-  /** Returns a Fetch handler that answers all its requests with `handler`. Throws BAD_OPTION for what is no handler. */
+  /** Returns a Fetch handler that answers all its requests with `handler`. Throws BAD_OPTION for a wrong handler. */
   fetch(
     handler: Handler | { readonly fetch: FetchHandler },
   ): (request: Request, server?: unknown) => Response | Promise<Response>;
@@ -104,7 +104,7 @@ class OwnFetchHost extends HostedServer implements FetchHost {
     (request as OwnedRequest)[ANSWERED] = true;
     const exchange = new FetchExchange(this.#source, request, side);
     this.#source.serve(exchange, handler);
-    // Bun wants undefined where it has switched to a WebSocket, which its types do not say.
+    // Bun expects undefined if it has switched to a WebSocket; its types do not say so.
     return exchange.toAnswer() as Response | Promise<Response>;
   }
 

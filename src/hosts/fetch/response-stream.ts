@@ -1,5 +1,5 @@
-// The body of a response that goes on, as a stream that its host pulls: what the host has not asked for waits here, where it is
-// counted. A stream that is pushed would have no back-pressure.
+// The body of a streamed response, as a ReadableStream that its host pulls. Bytes that the host has not asked for wait here, where
+// they are counted. A stream that is pushed would have no back-pressure.
 
 import { concat, latin1Bytes, type Piece } from "../../base/bytes.ts";
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
@@ -53,13 +53,13 @@ export class ResponseStream implements HostBody {
     this.#count();
   }
 
-  /** Ends the body behind what waits. */
+  /** Ends the body after the waiting bytes. */
   end(): void {
     this.#isEnding = true;
     if (this.#queue.bytes === 0) this.#close();
   }
 
-  /** Breaks the body off: the client must not take it for a whole one. */
+  /** Fails the body: the client must see that it is incomplete. */
   fail(error: Error): void {
     if (this.#isOver) return;
     this.release();
@@ -71,7 +71,7 @@ export class ResponseStream implements HostBody {
     return !this.#isOver && this.#queue.bytes > 0 && this.#queue.isStalled(now, writeTimeoutMs);
   }
 
-  /** Nothing is written any more: what is unsent counts no longer. */
+  /** Nothing is written any more: unsent bytes are not counted from now on. */
   release(): void {
     this.#isOver = true;
     this.#queue.clear();
@@ -83,7 +83,7 @@ export class ResponseStream implements HostBody {
     if (this.#queue.bytes === 0) return;
     this.#give();
     this.#count();
-    // Not inside the call of the host, which expects that nothing else happens in it.
+    // Not inside the host's call of `pull`: the host does not expect other calls during it.
     if (this.#queue.bytes === 0) queueMicrotask(() => this.#emptied());
   }
 

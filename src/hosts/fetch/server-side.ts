@@ -4,7 +4,7 @@ import type { HostWebSocket } from "../native/transport.ts";
 
 /** The server that gave a request. */
 export interface ServerSide {
-  /** The address of the client; undefined where the server tells none. */
+  /** The address of the client; undefined if the server does not tell it. */
   addressOf(request: Request): string | undefined;
   /**
    * Switches a request to a WebSocket, with these fields in the 101, and connects `transport` with it. Returns the response that

@@ -76,7 +76,7 @@ export function openSession(c: Context, handlers: SessionHandlers, options: Sess
   return answer(c, options.headers, (request, headers) => openSessionOf(request, handlers, { ...options, headers }));
 }
 
-/** Answers a long poll with what was published to a group, as `pollGroup` of "unichannel". */
+/** Answers a long poll with messages that were published to a group, as `pollGroup` of "unichannel". */
 export function pollGroup(c: Context, store: AnyChannelStore, group: string, options: PollOptions = {}): Response {
   return answer(c, options.headers, (request, headers) => pollGroupOf(request, store, group, { ...options, headers }));
 }

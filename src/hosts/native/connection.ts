@@ -1,9 +1,9 @@
 // A WebSocket of the host as a connection of its server: counted, and dropped when the server stops.
 
-import type { Connection } from "../../server/exchange-source.ts";
+import type { OpenConnection } from "../../server/exchange-source.ts";
 import type { HostWebSocket } from "./transport.ts";
 
-export class HostConnection implements Connection {
+export class HostConnection implements OpenConnection {
   index: number | undefined = undefined;
   readonly remoteAddress: string | undefined;
   readonly isEncrypted: boolean;

@@ -15,6 +15,6 @@ export interface HostWebSocketContext {
     readonly writeTimeoutMs: number;
     readonly maxBufferedBytes: number;
   };
-  /** Most bytes that wait for a slow listener, on a host that cannot stop reading. */
+  /** Maximum of the bytes that wait for a slow listener, on a host that cannot stop reading. */
   readonly maxUnreadBytes: number;
 }

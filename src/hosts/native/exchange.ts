@@ -1,17 +1,17 @@
-// An Exchange of a host that reads the requests and writes the responses by itself: a Fetch server, or uWebSockets.js. It has
-// what all of them share: states, limits and counted bytes. A subclass speaks with its host.
+// The base class of the exchanges of hosts that read requests and write responses by themselves: Fetch servers and uWebSockets.js. It
+// has their states, limits and counted bytes. Each host has a subclass.
 
 import { type Piece, utf8Bytes } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
 import { withCorsFields, withoutNames } from "../../codec/field-list.ts";
-import { fieldValue } from "../../codec/http1-request.ts";
+import { fieldValue } from "../../codec/field-values.ts";
 import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
 import { hasListMember, isAuthority } from "../../codec/http1-syntax.ts";
 import { encodeComment } from "../../codec/sse.ts";
 import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
-import { readOwnFields } from "../../protocol/framing-headers.ts";
+import { readFramingFields } from "../../protocol/framing-headers.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
-import type { Connection } from "../../server/exchange-source.ts";
+import type { OpenConnection } from "../../server/exchange-source.ts";
 import { BoundedExchange } from "../../transport/bounded-exchange.ts";
 import type { Exchange, WebSocketOptions } from "../../transport/exchange.ts";
 import type { RequestInput } from "../../transport/input/request-input.ts";
@@ -19,16 +19,16 @@ import type { Transport } from "../../transport/transport.ts";
 import { checkHead } from "../check-head.ts";
 import type { HostWebSocket } from "./transport.ts";
 
-/** The host has no extension that we have agreed on: it negotiates by itself. */
+/** Removed from our answer: the host negotiates extensions by itself. */
 const OF_EXTENSIONS: ReadonlySet<string> = new Set(["sec-websocket-extensions"]);
 
-/** The body of a response that goes on. */
+/** The body of a streamed response. */
 export interface HostBody {
   /** Bytes that the host has not taken. */
   readonly bufferedAmount: number;
   readonly pinnedBytes: number;
   write(output: Piece | readonly Piece[]): void;
-  /** Ends the body behind what waits. */
+  /** Ends the body after the waiting bytes. */
   end(): void;
   /** Breaks the body off. */
   fail(error: Error): void;
@@ -38,9 +38,9 @@ export interface HostBody {
   release(): void;
 }
 
-/** How a body tells its exchange what has become of it. */
+/** The events of a body, which its exchange receives. */
 export interface HostBodyOwner {
-  /** Nothing is unsent any more, or the body has ended. */
+  /** All bytes are sent, or the body has ended. */
   emptied(): void;
   /** The host wants no more: the client has left. */
   cancelled(): void;
@@ -48,14 +48,14 @@ export interface HostBodyOwner {
 
 export interface HostExchangeOwner {
   readonly server: ExchangeServer;
-  /** The exchange lasts: it is ticked until `closed`. */
+  /** The exchange is not answered in the turn of its request: it is ticked until `closed`. */
   opened(exchange: HostExchange): void;
   closed(exchange: HostExchange): void;
   /** Makes the transport of a WebSocket that the host is about to open. */
   toWebSocket(exchange: HostExchange, options: WebSocketOptions): HostWebSocket;
 }
 
-export abstract class HostExchange extends BoundedExchange implements Connection, HostBodyOwner {
+export abstract class HostExchange extends BoundedExchange implements OpenConnection, HostBodyOwner {
   index: number | undefined = undefined;
   readonly httpVersion = "1.1";
   readonly head: Exchange["head"];
@@ -75,9 +75,9 @@ export abstract class HostExchange extends BoundedExchange implements Connection
 
   /** Reads the next part of the request's body; undefined at its end. */
   protected abstract readPart(): Promise<Uint8Array | undefined>;
-  /** Nobody reads the rest of the request's body. */
+  /** The rest of the request's body is not read: it is dropped. */
   protected abstract discardBody(): void;
-  /** Sends a whole response. `content` is null where it has no body; `length` is that of the body of a GET, where it is known. */
+  /** Sends a whole response. `content` is null if it has no body; `length` is that of the body that a GET would get, if it is known. */
   protected abstract sendWhole(response: ResponseHead, content: Uint8Array | null, length: string | undefined): void;
   /** Begins a response, and returns its body. */
   protected abstract startBody(response: ResponseHead, length: string | undefined): HostBody;
@@ -146,7 +146,7 @@ export abstract class HostExchange extends BoundedExchange implements Connection
     }
     this.#isEventStream = fieldValue(head.fields, "content-type") === "text/event-stream";
     this.bodyBegins(length);
-    this.lasts();
+    this.followClient();
     this.#body = this.startBody(head, known);
     return true;
   }
@@ -196,7 +196,7 @@ export abstract class HostExchange extends BoundedExchange implements Connection
   }
 
   /** Follows the client of an exchange that is not answered in the turn of its request. */
-  lasts(): void {
+  followClient(): void {
     if (this.isLive() && this.index === undefined) this.#owner.opened(this);
   }
 
@@ -222,7 +222,7 @@ export abstract class HostExchange extends BoundedExchange implements Connection
     else if (this.outputSize === 0) this.listener?.onDrain();
   }
 
-  /** The host says that the client has left. */
+  /** The host reports that the client has left. */
   cancelled(): void {
     if (this.isOver()) return;
     this.#body?.release();
@@ -230,7 +230,7 @@ export abstract class HostExchange extends BoundedExchange implements Connection
     else this.leave();
   }
 
-  /** The head without the fields that the host writes itself; `length`: its Content-Length, where it has one. */
+  /** The head without the fields that the host writes itself; `length`: its Content-Length, if it has one. */
   #toHead(
     { status, fields: own }: ResponseHead,
     bytes: number | undefined,
@@ -238,7 +238,7 @@ export abstract class HostExchange extends BoundedExchange implements Connection
     const isHead = this.head.method === "HEAD";
     const all = this.corsFields === undefined ? own : withCorsFields(own, this.corsFields);
     checkHead({ status, fields: all });
-    const { fields = all, close, length } = readOwnFields(all);
+    const { fields = all, close, length } = readFramingFields(all);
     const hasBody = statusHasBody(status) && !isHead;
     const known = bytes === undefined ? undefined : String(bytes);
     const ofNoBody = status === 304 ? length : isHead && statusHasBody(status) ? (length ?? known) : undefined;

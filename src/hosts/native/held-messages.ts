@@ -1,4 +1,5 @@
-// Received messages that wait for a listener which has paused: counted, and bounded, by a pause of the host where it has one.
+// Received messages that wait for a listener which has paused. They are counted and limited: the host is told to stop reading, if it
+// can; otherwise the client is refused.
 
 import { ChannelError } from "../../base/errors.ts";
 import { heldBytes } from "../../base/memory-size.ts";
@@ -34,7 +35,7 @@ export class HeldMessages {
     return received.isExceeded && received.isShareSpent(this.#bytes);
   }
 
-  /** Returns the error for which the client is refused; undefined for nearly all. */
+  /** Returns the error with which the client is refused; undefined if the message can wait. */
   hold(data: string | Uint8Array, socket: HostSocket | undefined): ChannelError | undefined {
     this.#queue ??= new Queue();
     this.#queue.push(data);

@@ -1,5 +1,5 @@
 // The seam between our WebSocket transport and a WebSocket of the host, which has its own protocol engine (Bun, Deno,
-// uWebSockets.js). What a host lacks is an optional member.
+// uWebSockets.js). Members that some hosts lack are optional.
 
 /** queued: the host has taken a message, and has bytes that the system has not. dropped: the message is lost. */
 export type HostSent = "sent" | "queued" | "dropped";
@@ -8,16 +8,16 @@ export type HostSent = "sent" | "queued" | "dropped";
 export interface HostSocket {
   /** Bytes that were sent and that the system has not taken. */
   readonly bufferedAmount: number;
-  /** True if the host tells when it has sent what was unsent. Otherwise it is asked. */
+  /** True if the host has a drain event. Otherwise its `bufferedAmount` is polled. */
   readonly hasDrainEvent: boolean;
   /** Sends one message. */
   sendText(text: string): HostSent;
   sendBinary(bytes: Uint8Array): HostSent;
-  /** Runs `send`; what it sends leaves as one write. Inside, every message counts as sent. */
+  /** Runs `send`; all its messages leave as one write. Inside, every message counts as sent. */
   cork?(send: () => void): void;
-  /** Sends a ping. Where it is missing, the host sends pings by itself. */
+  /** Sends a ping. Missing if the host sends pings by itself. */
   ping?(data: Uint8Array): void;
-  /** Begins, continues and ends a message in fragments. Where it is missing, a message in parts is joined. */
+  /** Begins, continues and ends a message in fragments. If it is missing, a message in parts is joined. */
   readonly fragments?: FragmentSender;
   /** Stops reading from the connection. Messages that were read before may still arrive. */
   pause?(): void;

@@ -1,4 +1,4 @@
-// A message in parts that is joined, because its host sends no fragments.
+// Joins a message in parts, for hosts that cannot send fragments.
 
 import { concat, utf8Bytes, utf8Length } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";

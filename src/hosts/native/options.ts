@@ -3,7 +3,7 @@
 import { badOption, badValue, checkOptions, type OptionTable } from "../../base/option-values.ts";
 import { LIMITS, SERVE_CHECKS, type ServeOptions } from "../../server/options.ts";
 
-/** Options of `serve` that are the server's own. */
+/** Options of `serve` that belong to the application's server. */
 const OF_THE_SERVER = [
   "port",
   "host",

@@ -1,4 +1,4 @@
-// The sending side of a WebSocket of the host: one write for each turn, counted, and a client that takes nothing is found.
+// The sending side of a WebSocket of the host: it writes once a turn, counts unsent bytes, and finds a client that takes none.
 
 import { utf8Bytes } from "../../base/bytes.ts";
 import type { Timer } from "../../base/clock.ts";
@@ -9,7 +9,7 @@ import type { HostWebSocketContext } from "./context.ts";
 import type { HostSent, HostSocket } from "./host-socket.ts";
 import { JoinedMessage } from "./joined-message.ts";
 
-/** How often a host without a drain event is asked whether it has sent all, in milliseconds. */
+/** The period of polling `bufferedAmount` of a host without a drain event, in milliseconds. */
 const POLL_MS = 10;
 
 type Ping = { readonly ping: Uint8Array };
@@ -17,7 +17,7 @@ type Part = { readonly first: boolean; readonly data: string | Uint8Array } | "l
 type Unsent = OutboundMessage | Ping | Part;
 
 export interface SenderOwner {
-  /** Nothing is unsent any more. */
+  /** All bytes are sent. */
   bufferEmptied(): void;
   /** The host has dropped a message: the client must not take the next one for it. */
   messageLost(): void;
@@ -60,7 +60,7 @@ export class HostSender implements Flushable {
     return this.#joined?.bytes ?? 0;
   }
 
-  /** The host has opened the WebSocket: what waits leaves now. */
+  /** The host has opened the WebSocket: waiting messages leave now. */
   open(socket: HostSocket): void {
     this.#socket = socket;
     this.flush();
@@ -125,14 +125,14 @@ export class HostSender implements Flushable {
     this.#flushed();
   }
 
-  /** The host has sent some of what was unsent. */
+  /** The host has sent some of the unsent bytes. */
   drained(): void {
     this.#askHost();
     this.#count();
     if (this.bufferedAmount === 0) this.#emptied();
   }
 
-  /** Called about once a second. True if the client has taken nothing of what is unsent for so long. */
+  /** Called about once a second. True if the client has taken none of the unsent bytes for so long. */
   isStalled(now: number): boolean {
     this.#askHost();
     this.#count();

@@ -1,9 +1,9 @@
-// When a client of a WebSocket is asked for a sign of life, and when it is taken to be gone.
+// Decides when the client of a WebSocket is pinged, and when it counts as lost.
 
 import type { Heartbeat } from "../../transport/transport.ts";
 
 export class SignsOfLife {
-  /** Something has come since the last tick. */
+  /** Bytes have arrived since the last tick. */
   #isHeard = true;
   #heardAt = 0;
   #pingedAt: number | undefined;
@@ -12,9 +12,13 @@ export class SignsOfLife {
     this.#isHeard = true;
   }
 
-  /** Called about once a second. `isDeaf`: nothing is read, so that nothing can be heard. */
-  tick(now: number, isDeaf: boolean, { pingIntervalMs, pongTimeoutMs }: Heartbeat): "ping" | "lost" | undefined {
-    if (this.#isHeard || isDeaf) {
+  /** Called about once a second. While reading is paused, silence means nothing. */
+  tick(
+    now: number,
+    reading: "active" | "paused",
+    { pingIntervalMs, pongTimeoutMs }: Heartbeat,
+  ): "ping" | "lost" | undefined {
+    if (this.#isHeard || reading === "paused") {
       this.#isHeard = false;
       this.#heardAt = now;
       this.#pingedAt = undefined;

@@ -3,9 +3,9 @@
 import { type LinkedState, linkStates } from "../../base/linked-states.ts";
 
 /**
- * opening    the host has not opened the WebSocket; what is sent waits
+ * opening    the host has not opened the WebSocket; sent messages wait
  * open       messages go both ways
- * closing    our close waits for what was sent before; nothing more is sent
+ * closing    our close waits for earlier messages; nothing more is sent
  * closed     the host has closed it, or was told to
  */
 type StateName = "opening" | "open" | "closing" | "closed";

@@ -1,25 +1,19 @@
-// The source of exchanges inside a host that reads the requests by itself: serves them, and keeps what is open until it ends.
+// The source of exchanges inside a host that reads the requests by itself. It serves them, and keeps open exchanges and WebSockets.
 
 import { guard } from "../../base/guard.ts";
 import { IndexedSet } from "../../base/indexed-set.ts";
-import type { ResponseHead } from "../../codec/http1-response.ts";
 import type { Handler } from "../../request/handle.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
-import type { Connection, ExchangeSource } from "../../server/exchange-source.ts";
+import type { ExchangeSource, OpenConnection } from "../../server/exchange-source.ts";
 import type { WebSocketOptions } from "../../transport/exchange.ts";
-import { TEXT_PLAIN } from "../../transport/http/transport.ts";
+import { TEXT_PLAIN } from "../../transport/http/format.ts";
+import { type HostRefusal, STOPPED } from "../refusal.ts";
 import { HostConnection } from "./connection.ts";
 import type { HostWebSocketContext } from "./context.ts";
 import type { HostExchange, HostExchangeOwner } from "./exchange.ts";
 import { HostWebSocket } from "./transport.ts";
 
-interface Refusal extends ResponseHead {
-  readonly body: string;
-}
-
-/** The channels have ended with a stop. */
-const STOPPED: Refusal = { status: 503, fields: [...TEXT_PLAIN, "Retry-After", "1"], body: "Service Unavailable\n" };
-const BAD_HOST: Refusal = { status: 400, fields: TEXT_PLAIN, body: "malformed HTTP request: Host\n" };
+const BAD_HOST: HostRefusal = { status: 400, fields: TEXT_PLAIN, body: "malformed HTTP request: Host\n" };
 
 export class HostSource implements ExchangeSource, HostExchangeOwner {
   readonly server: ExchangeServer;
@@ -39,7 +33,7 @@ export class HostSource implements ExchangeSource, HostExchangeOwner {
     return this.#open.size;
   }
 
-  snapshot(): readonly Connection[] {
+  snapshot(): readonly OpenConnection[] {
     return this.#open.snapshot();
   }
 
@@ -47,7 +41,7 @@ export class HostSource implements ExchangeSource, HostExchangeOwner {
     const refusal = exchange.hasHost ? (this.#isAccepting ? undefined : STOPPED) : BAD_HOST;
     if (refusal === undefined) this.server.serve(exchange, handler);
     else if (!this.server.take(exchange).isRefused) exchange.respond(refusal, refusal.body);
-    exchange.lasts();
+    exchange.followClient();
   }
 
   toWebSocket({ remoteAddress, isEncrypted }: HostExchange, options: WebSocketOptions): HostWebSocket {

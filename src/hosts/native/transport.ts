@@ -1,5 +1,5 @@
-// A WebSocket of the host as a transport. The host has the protocol; this file has what the contract of a channel adds: a pace that
-// the listener sets, signs of life, and the end. `sender.ts` has what is sent, `held-messages.ts` what waits for the listener.
+// A WebSocket of the host as a transport. The host speaks the protocol; this file adds back-pressure for the listener, signs of life,
+// and the end. `sender.ts` sends, `held-messages.ts` has the messages that wait for the listener.
 // Long because the contract of a transport has many verbs.
 
 import { NO_BYTES } from "../../base/bytes.ts";
@@ -60,7 +60,7 @@ export class HostWebSocket implements Transport, SenderOwner {
 
   /** The host has opened the WebSocket. */
   socketOpened(socket: HostSocket): void {
-    // The server has dropped it before.
+    // The server dropped it before it was opened.
     if (this.#isClosed()) {
       socket.terminate();
       return;
@@ -93,7 +93,7 @@ export class HostWebSocket implements Transport, SenderOwner {
     if (!this.#isFlooded()) this.#listener?.pongArrived(data);
   }
 
-  /** The host has sent some of what was unsent. */
+  /** The host has sent some of the unsent bytes. */
   socketDrained(): void {
     this.#sender.drained();
   }
@@ -143,7 +143,7 @@ export class HostWebSocket implements Transport, SenderOwner {
 
   fail(code: number, reason: string): void {
     this.close(code, reason);
-    // The timer does not wait for what is unsent.
+    // The timer does not wait for unsent bytes.
     this.#startCloseTimer();
   }
 
@@ -179,7 +179,7 @@ export class HostWebSocket implements Transport, SenderOwner {
       return;
     }
     if (!this.#isOpen() || heartbeat.pingIntervalMs === 0 || this.#socket!.ping === undefined) return;
-    const due = this.#life.tick(now, this.#held.hasPausedHost(), heartbeat);
+    const due = this.#life.tick(now, this.#held.hasPausedHost() ? "paused" : "active", heartbeat);
     if (due === "ping") this.ping(NO_BYTES);
     else if (due === "lost") this.#drop({ by: "network", code: 1006, reason: "" });
   }
@@ -224,7 +224,7 @@ export class HostWebSocket implements Transport, SenderOwner {
     this.flush();
     if (!this.#isOpen()) return;
     this.#moveTo(this.#state.close);
-    // The rest of what the client sends is of no interest, but its close is.
+    // Further messages of the client are ignored, but its close is not.
     this.resume();
     if (this.bufferedAmount === 0) this.#closeNow();
   }
@@ -249,7 +249,7 @@ export class HostWebSocket implements Transport, SenderOwner {
       sender.isCorked = false;
     }
     if (this.#end !== undefined) this.#deliverHeld();
-    // It was sent inside the call of the host, whose end writes it.
+    // It was sent inside a call of the host, which writes it when the call ends.
     else if (this.#isOpen()) sender.flush();
   }
 
@@ -269,7 +269,7 @@ export class HostWebSocket implements Transport, SenderOwner {
     return isFlooded;
   }
 
-  /** RFC 6455 §7.1.7: fails the connection for what the client has done. */
+  /** RFC 6455 §7.1.7: fails the connection for a violation of the client. */
   #refuse(error: ChannelError): void {
     if (this.#close !== undefined || this.#isClosed()) return;
     this.#close = { by: "server", code: error.closeCode ?? 1002, reason: error.message };
@@ -285,7 +285,7 @@ export class HostWebSocket implements Transport, SenderOwner {
     socket?.terminate();
   }
 
-  /** Nothing is sent any more. What has arrived is still delivered, then the end. */
+  /** Nothing is sent any more. Messages that have arrived are still delivered, then the end. */
   #ended(end: HostSocketEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;

@@ -1,4 +1,4 @@
-// A response that other code has begun and ended, while its exchange was ours.
+// Handles a response that other code has begun and ended although its request had become a channel request.
 
 import { ChannelError } from "../../base/errors.ts";
 import { ChannelRequest } from "../../request/request.ts";
@@ -6,8 +6,8 @@ import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 
 /**
- * True if the route has asked for its request and answered by itself, as it may. Where it has opened a channel, the response was the
- * channel's: the mistake is reported, and the client has to be cut off.
+ * True if the route may answer: it has made a channel request and opened no channel. If it has opened a channel, two answers would
+ * mix: the mistake is reported, and the client has to be cut off.
  */
 export function mayBeAnsweredElsewhere({ listener }: Exchange, server: ExchangeServer): boolean {
   if (listener instanceof ChannelRequest) return true;

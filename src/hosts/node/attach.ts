@@ -11,11 +11,11 @@ import type { FetchHandler } from "../../server/options.ts";
 import { toHandler } from "../../server/serve.ts";
 import type { BaseServer } from "../../server/server.ts";
 import { HostedServer } from "../hosted-server.ts";
+import { type HostRefusal, STOPPED } from "../refusal.ts";
 import { NodeHost } from "./host.ts";
-import type { HostExchange, NodeRequest, NodeResponse, NodeServer } from "./host-server.ts";
+import type { AttachedExchange, NodeRequest, NodeResponse, NodeServer } from "./host-server.ts";
 import { serverOf } from "./known-connections.ts";
 import { type AttachOptions, checkAttachOptions, toUpgradeMatcher } from "./options.ts";
-import { type Refusal, STOPPED } from "./refusal.ts";
 import { bodyLeftBy, toBodyBytes } from "./request-body.ts";
 
 /** Options of `request`. */
@@ -36,8 +36,8 @@ export interface Attached extends BaseServer {
    */
   request(request: NodeRequest, response: NodeResponse, options?: AttachedRequestOptions): ChannelRequest;
   /**
-   * Returns a listener that answers requests with a handler as `serve` takes it: with channels, or with what it returns. Throws
-   * BAD_OPTION for what is no handler.
+   * Returns a listener that answers requests with a handler as `serve` takes it: with channels, or with its results. Throws
+   * BAD_OPTION for anything else.
    */
   listener(handler: Handler | { readonly fetch: FetchHandler }): (request: NodeRequest, response: NodeResponse) => void;
 }
@@ -48,7 +48,7 @@ const ATTACHED = new WeakMap<NodeServer, AttachedServer>();
 /** The property of a response that holds its exchange. */
 const EXCHANGE = Symbol("unichannel.exchange");
 
-type OwnedResponse = NodeResponse & { [EXCHANGE]?: HostExchange };
+type OwnedResponse = NodeResponse & { [EXCHANGE]?: AttachedExchange };
 
 /**
  * Brings channels into a server of node:http, node:https or node:http2 that is yours: one route serves WebSockets, event
@@ -91,7 +91,7 @@ class AttachedServer extends HostedServer implements Attached {
     const isOurs = toUpgradeMatcher(upgrades);
     this.exchanges = new ExchangeServer(() => undefined, others, { shownAs: this });
     if (before !== undefined) before.#host.detach();
-    this.#host = new NodeHost(this.exchanges, server, { isOurs, onNoConnect: () => warnOfSettings(options) });
+    this.#host = new NodeHost(this.exchanges, server, { isOurs, onNoHttp2WebSockets: () => warnOfSettings(options) });
     ATTACHED.set(server, this);
     this.exchanges.start(this.#host);
   }
@@ -110,11 +110,11 @@ class AttachedServer extends HostedServer implements Attached {
     checkRequestHandler("listener", handler);
     const own = toHandler(handler);
     return (request, response) => {
-      let exchange: HostExchange;
+      let exchange: AttachedExchange;
       try {
         exchange = this.#toExchange(request, response, {});
       } catch (error) {
-        // Thrown to Node it would end the process.
+        // An exception that reaches Node would end the process.
         this.exchanges.report(error, { source: "handler" });
         if (response.headersSent === false) response.writeHead(500).end();
         return;
@@ -126,20 +126,20 @@ class AttachedServer extends HostedServer implements Attached {
     };
   }
 
-  /** An exchange whose client had left before it was taken has no end of its own. */
-  #follow(exchange: HostExchange, wasGone: boolean): void {
+  /** Ends an exchange whose client left before it was served, as no event follows. For all others the client is watched. */
+  #follow(exchange: AttachedExchange, wasGone: boolean): void {
     if (wasGone) this.exchanges.onExchangeCut(exchange.exchange, undefined);
-    else exchange.lasts();
+    else exchange.followClient();
   }
 
-  /** The answer to an exchange that is not served; undefined for nearly all. */
-  #refusalOf(exchange: HostExchange): Refusal | undefined {
+  /** Returns the answer to an exchange that is not served; undefined if it is served. */
+  #refusalOf(exchange: AttachedExchange): HostRefusal | undefined {
     if (exchange.refusal !== undefined) return exchange.refusal;
     return this.#host.isAccepting ? undefined : STOPPED;
   }
 
-  /** The request of an exchange, refused where it is not served. */
-  #take(hosted: HostExchange): ChannelRequest {
+  /** Makes the request of an exchange, and answers it if it is not served. */
+  #take(hosted: AttachedExchange): ChannelRequest {
     const { exchange } = hosted;
     const taken = this.exchanges.take(exchange);
     const refusal = taken.isRefused ? undefined : this.#refusalOf(hosted);
@@ -149,9 +149,9 @@ class AttachedServer extends HostedServer implements Attached {
     return taken;
   }
 
-  #toExchange(request: NodeRequest, response: OwnedResponse, { body }: AttachedRequestOptions): HostExchange {
+  #toExchange(request: NodeRequest, response: OwnedResponse, { body }: AttachedRequestOptions): AttachedExchange {
     checkMessages(request, response);
-    if (!this.#host.hasRead(request)) {
+    if (!this.#host.owns(request)) {
       throw new ChannelError("NOT_OUR_REQUEST", "its connection is another server's: attach to that one as well");
     }
     if (response[EXCHANGE] !== undefined) {

@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
-import type { Connection } from "../../server/exchange-source.ts";
+import type { OpenConnection } from "../../server/exchange-source.ts";
 import type { WebSocketOptions } from "../../transport/exchange.ts";
 import type { Transport } from "../../transport/transport.ts";
 
@@ -18,7 +18,7 @@ export interface NodeExchangeOwner {
   readonly server: ExchangeServer;
   /** True if a client that ends its side may wait for its answer. */
   readonly allowsHalfOpen: boolean;
-  /** The exchange lasts: it is ticked until `closed`. */
+  /** The exchange is not answered in the turn of its request: it is ticked until `closed`. */
   opened(exchange: OpenExchange): void;
   closed(exchange: OpenExchange): void;
   acceptWebSocket(
@@ -30,15 +30,15 @@ export interface NodeExchangeOwner {
 }
 
 /** An exchange that its host ticks. */
-export interface OpenExchange extends Connection {
-  /** Drops what is open. */
+export interface OpenExchange extends OpenConnection {
+  /** Drops the open connection. */
   drop(): void;
 }
 
 export interface NodeMessages {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** The body, where a parser of the application has read it. */
+  /** The body, if a parser of the application has read it. */
   readonly body: Uint8Array | undefined;
   /** Undefined for a request that the host takes for an ordinary one. */
   readonly upgrade: PendingUpgrade | undefined;

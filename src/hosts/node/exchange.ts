@@ -1,6 +1,6 @@
 // The Exchange over a request and a response of node:http. Node reads the request and writes the heads; the bytes of a
 // response that goes on are written here, once a turn, so that they are counted and a client that stops reading is found.
-// Long because it answers for four objects of Node: the request, the response, the socket and the upgrade.
+// Long because it handles four objects of Node: the request, the response, the socket and the upgrade.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -12,7 +12,7 @@ import { hasListMember } from "../../codec/http1-syntax.ts";
 import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";
 import { addressOf } from "../../server/address.ts";
-import type { Connection } from "../../server/exchange-source.ts";
+import type { OpenConnection } from "../../server/exchange-source.ts";
 import { findReset } from "../../server/socket-write.ts";
 import { BoundedExchange, lengthOf, pieceOf } from "../../transport/bounded-exchange.ts";
 import type { Exchange, WebSocketOptions } from "../../transport/exchange.ts";
@@ -20,20 +20,21 @@ import { GivenBytes } from "../../transport/input/given-bytes.ts";
 import type { RequestInput } from "../../transport/input/request-input.ts";
 import { MIN_SLICE_BYTES } from "../../transport/io/write-queue.ts";
 import type { Transport } from "../../transport/transport.ts";
+import type { HostRefusal } from "../refusal.ts";
 import { mayBeAnsweredElsewhere } from "./answered-elsewhere.ts";
 import { ClientWatch } from "./client-watch.ts";
 import type { NodeExchangeOwner, NodeMessages, PendingUpgrade } from "./exchange-owner.ts";
 import { HeldResponse } from "./held-response.ts";
-import type { HostExchange } from "./host-server.ts";
-import { type Refusal, refusalOfHead } from "./refusal.ts";
-import { RequestBody } from "./request-body.ts";
+import type { AttachedExchange } from "./host-server.ts";
+import { refusalOfHead } from "./refusal.ts";
+import { NodeRequestBody } from "./request-body.ts";
 import { ResponseBody } from "./response-body.ts";
 import { fieldsSetForUpgrade, type WrittenHead, withSetFieldsOfUpgrade, writeHead } from "./response-head.ts";
 
 /** A longer response goes out in slices. */
 const MAX_WHOLE_BYTES = 2 * MIN_SLICE_BYTES;
 
-export class NodeExchange extends BoundedExchange implements HostExchange, Connection {
+export class NodeExchange extends BoundedExchange implements AttachedExchange, OpenConnection {
   index: number | undefined = undefined;
   readonly head: Exchange["head"];
   readonly #owner: NodeExchangeOwner;
@@ -43,12 +44,12 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
   readonly #upgrade: PendingUpgrade | undefined;
   readonly #given: GivenBytes | undefined;
   /** Undefined until the body is read. */
-  #body: RequestBody | undefined;
+  #body: NodeRequestBody | undefined;
   /** Undefined for a response that was written at once. */
   #responseBody: ResponseBody | undefined;
   /** Undefined unless Node holds a response that was written at once. */
   #held: HeldResponse | undefined;
-  /** Undefined until the client may have left unseen. */
+  /** Undefined while the connection itself reports that the client has left. */
   #watch: ClientWatch | undefined;
 
   constructor(owner: NodeExchangeOwner, { request, response, body, upgrade }: NodeMessages) {
@@ -91,7 +92,7 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
     return this;
   }
 
-  get refusal(): Refusal | undefined {
+  get refusal(): HostRefusal | undefined {
     return refusalOfHead(this.#request.httpVersionMajor, this.head);
   }
 
@@ -127,7 +128,7 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
     return this.isStreaming() ? (this.#responseBody?.pinnedBytes ?? 0) : 0;
   }
 
-  /** Node stops reading the connection while nobody takes a body, and while many answers wait for earlier ones. */
+  /** Node stops reading the connection while a body is not read, and while many answers wait for earlier ones. */
   get isReadingPaused(): boolean {
     const { readableLength, readableHighWaterMark } = this.#request;
     const isFull = readableLength > 0 && readableLength >= readableHighWaterMark;
@@ -147,7 +148,7 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
   }
 
   protected pullBody(input: RequestInput): void {
-    this.#body ??= new RequestBody(this.#request, input);
+    this.#body ??= new NodeRequestBody(this.#request, input);
     this.#body.pull();
   }
 
@@ -156,7 +157,7 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
     const bytes = body === null ? 0 : lengthOf(body);
     const { hasBody, closes } = this.#writeHead(response, bytes);
     const content = hasBody && bytes > 0 ? body : null;
-    // Only an upgrade reads on by itself.
+    // Only an upgrade continues to read by itself.
     const endsLate = closes && this.#upgrade === undefined && this.#isUploading();
     if (endsLate || bytes > MAX_WHOLE_BYTES) {
       this.#begin(endsLate);
@@ -196,18 +197,18 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
   abort(): void {
     if (!this.isLive()) return;
     this.flush();
-    // Node writes what it holds at the end of the turn.
+    // Node writes held output at the end of the turn.
     process.nextTick(() => this.#destroyResponse());
     this.cut(undefined);
   }
 
   probe(): void {
     // RFC 9110 §15.2: HTTP/1.0 has no interim responses.
-    if (this.isAwaiting() && this.head.minor === 1) this.#toWatch().probe();
+    if (this.isAwaiting() && this.head.minor === 1) this.#ensureWatch().probe();
   }
 
   endWhenSilent(): void {
-    if (this.isLive()) this.#toWatch().endWhenSilent();
+    if (this.isLive()) this.#ensureWatch().endWhenSilent();
   }
 
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport {
@@ -222,7 +223,7 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
   }
 
   /** Follows the client of an exchange that is not answered in the turn of its request. */
-  lasts(): void {
+  followClient(): void {
     if (!this.isLive() || this.index !== undefined) return;
     this.#owner.opened(this);
     this.#response.once("close", () => this.#closed());
@@ -247,7 +248,7 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
     return this.tickInput(now);
   }
 
-  /** Drops what is open. */
+  /** Drops the open connection. */
   drop(): void {
     if (this.isLive()) this.abort();
     else this.#destroyResponse();
@@ -271,7 +272,7 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
     const [request, response, { server }] = [this.#request, this.#response, this.#owner];
     const onEmpty = (): void => this.listener?.onDrain();
     this.#responseBody = new ResponseBody({ request, response, server, endsLate, onEmpty });
-    this.lasts();
+    this.followClient();
   }
 
   protected override appendShared(encoded: EncodedBody): void {
@@ -288,7 +289,7 @@ export class NodeExchange extends BoundedExchange implements HostExchange, Conne
     this.output.text("\r\n");
   }
 
-  #toWatch(): ClientWatch {
+  #ensureWatch(): ClientWatch {
     const messages = { request: this.#request, response: this.#response };
     this.#watch ??= new ClientWatch(this, messages, this.#owner.server.clock);
     return this.#watch;

@@ -1,5 +1,5 @@
-// A whole response that Node holds because its client has not taken it: its bytes count like all that is unsent, and a client
-// that takes nothing of it is found.
+// A whole response that Node holds because its client has not taken it. Its bytes count as unsent, and a client that takes none of
+// them is found.
 
 import type { ServerResponse } from "node:http";
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
@@ -17,10 +17,10 @@ export class HeldResponse {
     this.#count(response.writableLength);
   }
 
-  /** Called about twice a second. Returns true if the client has taken nothing of it for so long. */
+  /** Called about twice a second. Returns true if the client has taken none of it for `writeTimeoutMs`. */
   isStalled(now: number, writeTimeoutMs: number): boolean {
     const bytes = this.#response.writableLength;
-    // While it waits for an earlier response on its connection its client can take nothing. With nothing unsent it has taken all.
+    // A client cannot take a response that waits for an earlier one on its connection. If no byte is unsent, it has taken all.
     const hasMoved = bytes === 0 || bytes !== this.#counted || this.#response.socket === null;
     this.#count(bytes);
     if (hasMoved) this.#stalledSince = undefined;

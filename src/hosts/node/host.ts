@@ -15,7 +15,7 @@ import { encodeResponseHead } from "../../codec/http1-response.ts";
 import { hasListMember } from "../../codec/http1-syntax.ts";
 import type { EngineStream, StreamOwner } from "../../server/engine-stream.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
-import type { Connection, ExchangeSource } from "../../server/exchange-source.ts";
+import type { ExchangeSource, OpenConnection } from "../../server/exchange-source.ts";
 import { NetStream } from "../../server/net-stream.ts";
 import type { WebSocketOptions } from "../../transport/exchange.ts";
 import { switchingFields } from "../../transport/http1/switching-fields.ts";
@@ -25,7 +25,7 @@ import { WebSocketTransport } from "../../transport/websocket/transport.ts";
 import { NodeExchange } from "./exchange.ts";
 import type { NodeExchangeOwner, OpenExchange, PendingUpgrade } from "./exchange-owner.ts";
 import {
-  type HostExchange,
+  type AttachedExchange,
   isHttp2Request,
   isHttp2Server,
   type NodeRequest,
@@ -49,8 +49,8 @@ type Open = OpenExchange | NodeHttp2Exchange | HostUpgrade | HostHttp2Upgrade | 
 
 interface NodeHostOptions {
   readonly isOurs: UpgradeMatcher;
-  /** Called once, if a client of HTTP/2 connects and no client can open a WebSocket. */
-  readonly onNoConnect: () => void;
+  /** Called once, when the first client of HTTP/2 connects to a server without WebSockets over HTTP/2. */
+  readonly onNoHttp2WebSockets: () => void;
 }
 
 export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner, NodeHttp2Owner, UpgradeOwner {
@@ -60,11 +60,11 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
   readonly buffered: BufferBudget;
   readonly writeTimeoutMs: number;
   readonly #http: NodeServer;
-  /** The same, for events that only some of these servers have. */
+  /** The same object, for events that only some of these servers have. */
   readonly #events: EventEmitter;
   readonly #isOurs: UpgradeMatcher;
   /** Undefined after the first session of HTTP/2. */
-  #onNoConnect: (() => void) | undefined;
+  #onNoHttp2WebSockets: (() => void) | undefined;
   readonly #open = new IndexedSet<Open>();
   /** The upgrades that are not answered, by their request. */
   readonly #upgrades = new WeakMap<IncomingMessage, HostUpgrade>();
@@ -72,24 +72,24 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
   /** The event of a connection that is ready for HTTP. */
   readonly #connectionEvent: "connection" | "secureConnection";
   /** True if every connection came after `attach`, so that an unknown one is another server's. */
-  readonly #knowsAll: boolean;
+  readonly #sawAllConnections: boolean;
   #hasListened: boolean;
   /** False from the second step of a stop on: a new request is refused. */
   isAccepting = true;
 
-  constructor(server: ExchangeServer, http: NodeServer, { isOurs, onNoConnect }: NodeHostOptions) {
+  constructor(server: ExchangeServer, http: NodeServer, { isOurs, onNoHttp2WebSockets }: NodeHostOptions) {
     this.server = server;
     this.buffered = server.buffered;
     this.writeTimeoutMs = server.limits.writeTimeoutMs;
     this.#http = http;
     this.#events = http;
     this.#isOurs = isOurs;
-    // Browsers take HTTP/1.1 for a WebSocket where the server has that as well. Such a server has its timeouts.
-    this.#onNoConnect = "requestTimeout" in http ? undefined : onNoConnect;
+    // A server that speaks HTTP/1.1 as well has its timeouts. Browsers then open WebSockets over HTTP/1.1.
+    this.#onNoHttp2WebSockets = "requestTimeout" in http ? undefined : onNoHttp2WebSockets;
     this.#hasListened = http.listening;
-    this.#knowsAll = !http.listening;
+    this.#sawAllConnections = !http.listening;
     this.#connectionEvent = http instanceof TlsServer ? "secureConnection" : "connection";
-    // First, as Node reads what came with a connection at once.
+    // First, because Node reads the bytes that came with a connection at once.
     this.#events.prependListener(this.#connectionEvent, this.#onConnection);
     this.#events.on("upgrade", this.#onUpgrade).on("listening", this.#onListening).on("close", this.#onClose);
     if (isHttp2Server(http)) this.#events.prependListener("session", this.#onSession).on("connect", this.#onConnect);
@@ -103,11 +103,11 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
     return (this.#http as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen === true;
   }
 
-  snapshot(): readonly Connection[] {
+  snapshot(): readonly OpenConnection[] {
     return this.#open.snapshot();
   }
 
-  /** Lets the server go: another may be attached to it. */
+  /** Removes all listeners from the server, which may then be attached again. */
   detach(): void {
     this.#events.off("upgrade", this.#onUpgrade).off("listening", this.#onListening).off("close", this.#onClose);
     this.#events.off(this.#connectionEvent, this.#onConnection);
@@ -115,15 +115,15 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
   }
 
   /** True for a request that came on a connection of this server. */
-  hasRead(request: NodeRequest): boolean {
+  owns(request: NodeRequest): boolean {
     const connection = connectionOf(request);
     if (connection === undefined) return true;
     const server = SERVERS.get(connection);
-    return server === undefined ? !this.#knowsAll : server === this.#http;
+    return server === undefined ? !this.#sawAllConnections : server === this.#http;
   }
 
-  /** Makes the exchange of a request that the host has read. */
-  toExchange(request: NodeRequest, response: NodeResponse, body: Uint8Array | undefined): HostExchange {
+  /** Makes the exchange of a request that Node has read. */
+  toExchange(request: NodeRequest, response: NodeResponse, body: Uint8Array | undefined): AttachedExchange {
     if (isHttp2Request(request)) {
       this.#http2Upgrades.get(request)?.take();
       return new NodeHttp2Exchange(this, { request, response: response as Http2ServerResponse, body });
@@ -186,12 +186,12 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
     this.server.connectionClosed(stream);
   }
 
-  /** Its channel ticks for a WebSocket. */
+  /** The listener is always a WebSocket, which its channel ticks. */
   tickListener(): boolean {
     return false;
   }
 
-  /** Node has no event for the begin of `server.close()`, which waits for WebSockets, and would wait for ever. */
+  /** Finds a call of `server.close()`, for which Node has no event: without our stop it would wait for WebSockets for ever. */
   tick(): void {
     if (this.#hasListened && !this.#http.listening) this.#stop(undefined);
   }
@@ -215,7 +215,7 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
   readonly #onConnection = (socket: Socket): void => void SERVERS.set(socket, this.#http);
 
   /**
-   * Every listener of "upgrade" gets every upgrade, and one that nobody answers hangs for ever. Without a listener Node takes an
+   * Every listener of "upgrade" gets every upgrade; without an answer an upgrade hangs for ever. Without a listener Node takes an
    * upgrade for an ordinary request; so it is one here where no other listener could be meant.
    */
   readonly #onUpgrade = (request: IncomingMessage, duplex: Duplex, head: Buffer): void => {
@@ -236,12 +236,12 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
 
   readonly #onSession = (session: ServerHttp2Session): void => {
     SERVERS.set(session, this.#http);
-    const onNoConnect = this.#onNoConnect;
-    if (onNoConnect === undefined) return;
-    this.#onNoConnect = undefined;
-    // Until the client has acknowledged them its settings are those before.
+    const onNoHttp2WebSockets = this.#onNoHttp2WebSockets;
+    if (onNoHttp2WebSockets === undefined) return;
+    this.#onNoHttp2WebSockets = undefined;
+    // Our settings apply only when the client has acknowledged them.
     session.once("localSettings", ({ enableConnectProtocol }) => {
-      if (enableConnectProtocol !== true) onNoConnect();
+      if (enableConnectProtocol !== true) onNoHttp2WebSockets();
     });
   };
 

@@ -1,22 +1,24 @@
-// The exchange of a request and a response of node:http2: its stream is ours as soon as the route has asked for the request, and
-// the two objects see what happens on it.
+// The exchange of a request and a response of node:http2. When the route asks for the request, we take over its stream, and
+// both objects see its events.
 
 import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from "node:http2";
 import { fieldsBeside } from "../../codec/field-list.ts";
 import { addressOf } from "../../server/address.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
-import type { Connection } from "../../server/exchange-source.ts";
+import type { OpenConnection } from "../../server/exchange-source.ts";
 import { type AdoptedRequest, adoptStream } from "../../transport/http2/adopt-stream.ts";
-import type { Http2Exchange, OtherApi } from "../../transport/http2/exchange.ts";
+import type { CompatibilityApi } from "../../transport/http2/compatibility-api.ts";
+import type { Http2Exchange } from "../../transport/http2/exchange.ts";
 import type { Http2Stream, Http2StreamOwner } from "../../transport/http2/stream.ts";
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
+import type { HostRefusal } from "../refusal.ts";
 import { mayBeAnsweredElsewhere, reportAnsweredElsewhere } from "./answered-elsewhere.ts";
-import type { HostExchange } from "./host-server.ts";
+import type { AttachedExchange } from "./host-server.ts";
 import { countLost } from "./lost-bytes.ts";
-import { type Refusal, refusalOf } from "./refusal.ts";
+import { refusalOf } from "./refusal.ts";
 import { usedBody } from "./request-body.ts";
 
-/** A field that the response gets from its own body, whatever middleware has said of another one. */
+/** Fields that follow from the body of the response: those that middleware has set for another body are dropped. */
 const OF_FRAMING = ["Content-Length", ""];
 
 /** The status codes that the response of node:http2 can hold. */
@@ -32,18 +34,18 @@ export interface NodeHttp2Owner {
 export interface Http2Messages {
   readonly request: Http2ServerRequest;
   readonly response: Http2ServerResponse;
-  /** The body, where a parser of the application has read it. */
+  /** The body, if a parser of the application has read it. */
   readonly body: Uint8Array | undefined;
 }
 
-export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamOwner, OtherApi {
+export class NodeHttp2Exchange implements AttachedExchange, OpenConnection, Http2StreamOwner, CompatibilityApi {
   index: number | undefined = undefined;
   readonly remoteAddress: string | undefined;
   readonly isEncrypted: boolean;
   readonly buffered: BufferBudget;
   readonly writeTimeoutMs: number;
   readonly exchange: Http2Exchange;
-  readonly refusal: Refusal | undefined;
+  readonly refusal: HostRefusal | undefined;
   readonly #owner: NodeHttp2Owner;
   readonly #request: Http2ServerRequest;
   readonly #response: Http2ServerResponse;
@@ -67,7 +69,7 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
       {
         stream: request.stream as unknown as AdoptedRequest["stream"],
         rawHeaders: request.rawHeaders,
-        otherApi: this,
+        compatibilityApi: this,
         body,
       },
       server,
@@ -87,7 +89,7 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
     return 0;
   }
 
-  lasts(): void {
+  followClient(): void {
     if (!this.#stream.server.destroyed) this.#owner.http2Opened(this);
   }
 
@@ -105,7 +107,7 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
     this.#stream.makeRoom();
   }
 
-  /** Drops what is open. */
+  /** Drops the open stream. */
   drop(): void {
     this.#stream.destroy();
   }
@@ -118,7 +120,7 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
   presetFields(): readonly string[] {
     const fields: string[] = [];
     for (const [name, value] of Object.entries(this.#response.getHeaders())) {
-      // It has a `:status` once other code has begun the response.
+      // The headers have a `:status` once other code has begun the response.
       if (name.startsWith(":")) continue;
       if (Array.isArray(value)) for (const one of value) fields.push(name, one);
       else if (value !== undefined) fields.push(name, String(value));

@@ -1,11 +1,11 @@
 // A WebSocket over HTTP/2 that is ours (RFC 8441), from the "connect" event of its server until a route has answered. node:http2
-// gives no CONNECT to the routes; this one goes there as the GET that it stands for.
+// gives no CONNECT to the routes; this one is passed to them as a GET.
 
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { ChannelError } from "../../base/errors.ts";
 import { addressOf } from "../../server/address.ts";
-import type { Connection } from "../../server/exchange-source.ts";
-import { TEXT_PLAIN } from "../../transport/http/transport.ts";
+import type { OpenConnection } from "../../server/exchange-source.ts";
+import { TEXT_PLAIN } from "../../transport/http/format.ts";
 import { RESET } from "../../transport/http2/server-stream.ts";
 import type { UpgradeOwner } from "./upgrade.ts";
 
@@ -15,7 +15,7 @@ import type { UpgradeOwner } from "./upgrade.ts";
  */
 type ConnectState = "waiting" | "over";
 
-export class HostHttp2Upgrade implements Connection {
+export class HostHttp2Upgrade implements OpenConnection {
   index: number | undefined = undefined;
   readonly request: Http2ServerRequest;
   readonly response: Http2ServerResponse;
@@ -36,7 +36,7 @@ export class HostHttp2Upgrade implements Connection {
 
   /** Gives the request to the server. */
   begin(): void {
-    // RFC 8441 §5: the request stands for the GET of RFC 6455. Routers choose by the method.
+    // RFC 8441 §5: the request takes the place of the GET of RFC 6455. Routers choose by the method.
     (this.request as { method: string }).method = "GET";
     if (!this.#owner.emit(this)) this.fail();
   }
@@ -49,7 +49,7 @@ export class HostHttp2Upgrade implements Connection {
     return 0;
   }
 
-  /** A request of ours was made of it, or it is over: somebody has answered. */
+  /** A channel request was made of it, or it is over: it has an answer. */
   take(): void {
     if (this.#state === "over") return;
     this.#state = "over";

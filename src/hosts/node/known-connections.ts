@@ -1,4 +1,4 @@
-// The connections that came after `attach`: how a request is known to belong to an attached server.
+// The connections that were opened after `attach`. They tell whether a request belongs to an attached server.
 
 import type { ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";

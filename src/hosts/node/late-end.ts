@@ -1,5 +1,6 @@
-// Ends a response behind the request that it answers. Node closes the socket with the end of a response that says so, and what
-// the client still uploads then becomes a reset, which destroys the response on its way (RFC 9110 §15.5.14, RFC 9112 §9.6).
+// Ends a response only after its request has been read. Node closes the socket at the end of a response with `Connection: close`. If
+// the client is still uploading, the system then sends a reset, which destroys the response on its way (RFC 9110 §15.5.14, RFC 9112
+// §9.6).
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../base/clock.ts";

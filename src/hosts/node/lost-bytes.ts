@@ -3,12 +3,12 @@
 import type { ServerHttp2Session } from "node:http2";
 import { LostBytes } from "../../transport/http2/lost-bytes.ts";
 
-/** The memory of a session by itself: `maxSessionMemory` of `http2.createServer`. A server does not tell what it was given. */
+/** The default of `maxSessionMemory` of `http2.createServer`. A server does not tell its own value. */
 const DEFAULT_SESSION_BYTES = 10_000_000;
 
 const LOST = new WeakMap<ServerHttp2Session, LostBytes>();
 
-/** A stream of ours was closed with so many unsent bytes. The other streams of its session go on, whosever they are. */
+/** A stream was closed with so many unsent bytes. Open streams of its session continue, also those of other code. */
 export function countLost(session: ServerHttp2Session, bytes: number): void {
   if (bytes === 0) return;
   let lost = LOST.get(session);

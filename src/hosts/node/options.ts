@@ -31,7 +31,7 @@ type OfTheHost =
   | "serverHeader"
   | "upgrade";
 
-/** Options of `serve` that the host has itself, and how it calls them. */
+/** Options of `serve` that the host has itself, and their names there. */
 const OF_THE_HOST: {
   readonly [Name in OfTheHost]: string;
 } = {

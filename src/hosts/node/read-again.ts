@@ -9,7 +9,7 @@ import { listOf } from "../../codec/http1-syntax.ts";
 import type { NodeServer } from "./host-server.ts";
 import { takesSocket } from "./upgrade.ts";
 
-/** The server reads the head again, without `upgrade` in Connection, and what came behind it. */
+/** The server reads the head again, without `upgrade` in Connection, and the bytes behind it. */
 export function readAgain(
   server: NodeServer,
   connectionEvent: "connection" | "secureConnection",

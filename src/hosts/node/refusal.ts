@@ -1,26 +1,15 @@
-// The answers to requests that reach a route and are not served, whatever the route does.
+// The answers to requests whose head the engine would refuse, and node:http or node:http2 passes on.
 
 import type { ChannelError } from "../../base/errors.ts";
-import type { ResponseHead } from "../../codec/http1-response.ts";
 import { isAuthority } from "../../codec/http1-syntax.ts";
 import type { Exchange } from "../../transport/exchange.ts";
-import { TEXT_PLAIN } from "../../transport/http/transport.ts";
-
-export interface Refusal extends ResponseHead {
-  readonly body: string;
-}
-
-/** The channels have ended with a stop. */
-export const STOPPED: Refusal = {
-  status: 503,
-  fields: [...TEXT_PLAIN, "Retry-After", "1"],
-  body: "Service Unavailable\n",
-};
+import { TEXT_PLAIN } from "../../transport/http/format.ts";
+import type { HostRefusal } from "../refusal.ts";
 
 /** Node passes on requests that the engine refuses. Their fields would be believed. */
 const CLOSING = [...TEXT_PLAIN, "Connection", "close"];
-const BAD_HOST: Refusal = { status: 400, fields: CLOSING, body: "malformed HTTP request: Host\n" };
-const BAD_VERSION: Refusal = { status: 505, fields: CLOSING, body: "HTTP version not supported\n" };
+const BAD_HOST: HostRefusal = { status: 400, fields: CLOSING, body: "malformed HTTP request: Host\n" };
+const BAD_VERSION: HostRefusal = { status: 505, fields: CLOSING, body: "HTTP version not supported\n" };
 
 /**
  * The answer to a head of HTTP/1 that Node passes on and the engine refuses; undefined for nearly all. RFC 9112 §3.2: one Host,
@@ -29,7 +18,7 @@ const BAD_VERSION: Refusal = { status: 505, fields: CLOSING, body: "HTTP version
 export function refusalOfHead(
   httpVersionMajor: number,
   { host, minor, fields }: Exchange["head"],
-): Refusal | undefined {
+): HostRefusal | undefined {
   if (httpVersionMajor !== 1) return BAD_VERSION;
   let hosts = 0;
   for (let i = 0; i < fields.length; i += 2) if (fields[i]!.length === 4 && /^host$/i.test(fields[i]!)) hosts += 1;
@@ -38,6 +27,6 @@ export function refusalOfHead(
 }
 
 /** The answer to a head of HTTP/2 that the engine refuses. */
-export function refusalOf({ status = 400, message }: ChannelError): Refusal {
+export function refusalOf({ status = 400, message }: ChannelError): HostRefusal {
   return { status, fields: TEXT_PLAIN, body: `${message}\n` };
 }

@@ -27,7 +27,7 @@ export function bodyLeftBy(request: NodeRequest): Uint8Array | undefined {
 }
 
 /** Reads the body of a request of node:http, as far as its input asks. */
-export class RequestBody {
+export class NodeRequestBody {
   readonly #stream: Readable;
   readonly #input: RequestInput;
   #isOurs = false;
@@ -37,7 +37,7 @@ export class RequestBody {
     this.#input = input;
   }
 
-  /** Brings the next part to the input, or the end, as soon as it has come. Throws BODY_USED if somebody else has read the body. */
+  /** Brings the next part to the input, or the end, as soon as it has come. Throws BODY_USED if other code has read the body. */
   pull(): void {
     if (!this.#isOurs) {
       if (this.#stream.readableDidRead || this.#stream.readableEnded) throw usedBody();
@@ -50,8 +50,8 @@ export class RequestBody {
   }
 
   /**
-   * Reads and drops the rest. Node drops a body of which nobody has read anything; one that was begun would keep the connection
-   * from its next request.
+   * Reads and drops the rest. Node drops a body that was not read at all. A body that was read in part would block the next
+   * request of the connection.
    */
   drop(): void {
     if (!this.#isOurs || this.#stream.readableEnded) return;

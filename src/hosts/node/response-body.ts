@@ -6,7 +6,7 @@ import type { Piece } from "../../base/bytes.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
 import { endBehindRequest } from "./late-end.ts";
 import { isUnwrapped } from "./response-head.ts";
-import { MessageSink, ResponseWriter, SocketSink } from "./response-writer.ts";
+import { MessageSink, NodeResponseWriter, SocketSink } from "./response-writer.ts";
 
 export interface ResponseBodyOptions {
   readonly request: IncomingMessage;
@@ -14,15 +14,15 @@ export interface ResponseBodyOptions {
   readonly server: ExchangeServer;
   /** The response ends behind the request. */
   readonly endsLate: boolean;
-  /** Called when the client has taken what was unsent, until the body has ended. */
+  /** Called each time that the client has taken all unsent bytes, until the body has ended. */
   readonly onEmpty: () => void;
 }
 
 export class ResponseBody {
-  /** True if what is written has to be framed in chunks. */
+  /** True if the output has to be framed in chunks. */
   readonly isChunked: boolean;
   readonly #options: ResponseBodyOptions;
-  readonly #writer: ResponseWriter;
+  readonly #writer: NodeResponseWriter;
   #hasEnded = false;
 
   /** Writes the head, which is known. */
@@ -33,7 +33,7 @@ export class ResponseBody {
     const isDirect = isUnwrapped(response) && response.socket === request.socket;
     this.isChunked = isDirect && response.chunkedEncoding;
     const sink = isDirect ? new SocketSink(request.socket) : new MessageSink(response);
-    this.#writer = new ResponseWriter(sink, server.buffered, () => this.#emptied());
+    this.#writer = new NodeResponseWriter(sink, server.buffered, () => this.#emptied());
   }
 
   get bufferedAmount(): number {
@@ -53,7 +53,7 @@ export class ResponseBody {
     this.#writer.write(output);
   }
 
-  /** Ends the response when the client has taken what is unsent. */
+  /** Ends the response when the client has taken all unsent bytes. */
   end(): void {
     this.#hasEnded = true;
     if (this.#writer.bufferedAmount === 0) this.#endResponse();

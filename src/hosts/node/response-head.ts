@@ -10,7 +10,7 @@ import {
   withoutNames,
 } from "../../codec/field-list.ts";
 import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
-import { readOwnFields } from "../../protocol/framing-headers.ts";
+import { readFramingFields } from "../../protocol/framing-headers.ts";
 import { checkHead } from "../check-head.ts";
 
 const { writeHead: writeNodeHead } = ServerResponse.prototype;
@@ -117,7 +117,7 @@ export function writeHead(
   const set = fieldsSetBefore(response);
   const fields = withSetFields(given, set, corsFields);
   checkHead({ status, fields });
-  const own = readOwnFields(fields);
+  const own = readFramingFields(fields);
   let sent = own.fields ?? fields;
   const add = (name: string, value: string): void => void (sent = [...sent, name, value]);
   if (own.close) add("Connection", `${own.connection}close`);
@@ -143,7 +143,7 @@ function withoutTrailerField(fields: readonly string[]): readonly string[] {
   return fields;
 }
 
-/** Writes a head, whose fields are checked. What was set before is among `fields`. */
+/** Writes a head, whose fields are checked. `fields` includes those that were set before. */
 function writeFields(response: ServerResponse, { status, fields }: ResponseHead, hasSetFields: boolean): void {
   if (!hasSetFields && response.writeHead === writeNodeHead) {
     response.writeHead(status, fields as string[]);

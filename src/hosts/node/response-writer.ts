@@ -1,4 +1,4 @@
-// Writes the body of a response to the client, counts what is unsent, and finds a client that takes nothing any more.
+// Writes the body of a response to the client, counts unsent bytes, and finds a client that takes nothing any more.
 // Bytes that the system does not take at once wait in a queue and go out in slices: a socket reports a write only when all of
 // it is taken, and a slow client must not look like one that has stopped.
 
@@ -51,7 +51,7 @@ export class MessageSink implements ResponseSink {
 
   constructor(response: ServerResponse) {
     this.#response = response;
-    // One listener for good: `compression` hands listeners to a stream of its own, where nothing removes them.
+    // One listener, added once: `compression` hands listeners to a stream of its own, from which they are never removed.
     response.on("drain", () => {
       const onTaken = this.#onTaken;
       this.#onTaken = undefined;
@@ -69,17 +69,17 @@ export class MessageSink implements ResponseSink {
     for (const piece of pieces) {
       isTaken = typeof piece === "string" ? this.#response.write(piece, "latin1") : this.#response.write(piece);
     }
-    // The `compression` middleware holds what it has until it is told to flush.
+    // The `compression` middleware holds output until it is told to flush.
     (this.#response as ServerResponse & { flush?(): void }).flush?.();
     if (!isTaken) this.#onTaken = onTaken;
     return isTaken;
   }
 }
 
-export class ResponseWriter {
+export class NodeResponseWriter {
   readonly #sink: ResponseSink;
   readonly #budget: BufferBudget;
-  /** Called when nothing is unsent any more. */
+  /** Called when all bytes are sent. */
   readonly #onEmpty: () => void;
   #isBlocked = false;
   #queue: WriteQueue | undefined;
@@ -102,20 +102,20 @@ export class ResponseWriter {
     const sliceBytes = this.#queue === undefined ? MIN_SLICE_BYTES : this.#queue.sliceBytes;
     if (!this.#isBlocked && sizeOf(output) <= 2 * sliceBytes) this.#hand(output);
     else {
-      this.#toQueue().add(output);
+      this.#ensureQueue().add(output);
       this.#pump();
       this.#count();
     }
   }
 
-  /** Called about twice a second. Returns true if the client has taken nothing of what is unsent for so long. */
+  /** Called about twice a second. Returns true if the client has taken none of the unsent bytes for so long. */
   isStalled(now: number, writeTimeoutMs: number): boolean {
     if (!this.#isBlocked) return false;
     this.#count();
     return this.#queue!.isStalled(now, writeTimeoutMs);
   }
 
-  /** Nothing is written any more: what is unsent counts no longer. */
+  /** Nothing is written any more: unsent bytes are not counted from now on. */
   release(): void {
     this.#isBlocked = false;
     this.#count();
@@ -134,7 +134,7 @@ export class ResponseWriter {
     // Made before it is known whether it is needed: a client that is not read at once is the rule under TLS only.
     if (this.#sink.hand(output, this.#onTaken)) return;
     this.#isBlocked = true;
-    this.#toQueue().stalledSince = undefined;
+    this.#ensureQueue().stalledSince = undefined;
     this.#count();
   }
 
@@ -148,7 +148,7 @@ export class ResponseWriter {
     if (!this.#isBlocked) this.#onEmpty();
   };
 
-  #toQueue(): WriteQueue {
+  #ensureQueue(): WriteQueue {
     this.#queue ??= new WriteQueue(this.#onTaken);
     return this.#queue;
   }

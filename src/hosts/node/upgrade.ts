@@ -1,6 +1,6 @@
 // One upgrade of ours, from the host's event until a WebSocket has its socket or a response has ended its connection. The route
 // answers it as any other request: this file gives Node's response the socket, reads ahead meanwhile, so that a client that
-// leaves is noticed, and ends what no route answers.
+// leaves is noticed, and ends an upgrade that no route answers.
 
 import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -9,8 +9,8 @@ import { ChannelError } from "../../base/errors.ts";
 import { linkStates } from "../../base/linked-states.ts";
 import { addressOf } from "../../server/address.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
-import type { Connection } from "../../server/exchange-source.ts";
-import { TEXT_PLAIN } from "../../transport/http/transport.ts";
+import type { OpenConnection } from "../../server/exchange-source.ts";
+import { TEXT_PLAIN } from "../../transport/http/format.ts";
 import type { PendingUpgrade } from "./exchange-owner.ts";
 import type { NodeRequest, NodeResponse } from "./host-server.ts";
 
@@ -54,14 +54,14 @@ export interface UpgradeOwner {
   readonly server: ExchangeServer;
   /** Other code has ended the socket of an upgrade of ours. */
   endedByOthers(): void;
-  /** Gives the request of an upgrade to the server. Returns false if nobody listens. */
+  /** Gives the request of an upgrade to the server. Returns false if the server has no listener. */
   emit(upgrade: { readonly request: NodeRequest; readonly response: NodeResponse }): boolean;
-  upgradeOver(upgrade: Connection): void;
+  upgradeOver(upgrade: OpenConnection): void;
 }
 
 /**
  * ours       its route may open a WebSocket
- * ordinary   it is not ours, and nobody else's: an ordinary request
+ * ordinary   no listener of "upgrade" takes it: an ordinary request
  * failed     the application could not say whose it is
  */
 export type UpgradeRole = "ours" | "ordinary" | "failed";
@@ -75,7 +75,7 @@ interface UpgradeParts {
   readonly hasBodyRead: boolean;
 }
 
-export class HostUpgrade implements PendingUpgrade, Connection {
+export class HostUpgrade implements PendingUpgrade, OpenConnection {
   index: number | undefined = undefined;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -109,7 +109,7 @@ export class HostUpgrade implements PendingUpgrade, Connection {
     this.response.on("finish", this.#onFinish);
   }
 
-  /** Gives the request to the server, as soon as its connection has answered what came before. */
+  /** Gives the request to the server, as soon as its connection has answered earlier requests. */
   begin(): void {
     if (this.#state !== STATES.queued || !takesSocket(this.response, this.#socket)) return;
     this.#moveTo(this.#state.begin);
@@ -133,7 +133,7 @@ export class HostUpgrade implements PendingUpgrade, Connection {
     return 0;
   }
 
-  /** A request of ours was made of it: somebody answers. */
+  /** A channel request was made of it, which will be answered. */
   take(): void {
     if (this.#state === STATES.waiting) this.#moveTo(this.#state.take);
   }
@@ -196,7 +196,7 @@ export class HostUpgrade implements PendingUpgrade, Connection {
     if (this.#aheadBytes > MAX_AHEAD_BYTES) this.#socket.pause();
   };
 
-  /** Node tells responses that their socket has taken what they wrote, but not on a connection of an upgrade. */
+  /** Node tells a response when the socket has taken its output, but not on a connection of an upgrade. */
   readonly #onDrain = (): void => {
     if (this.response.writableNeedDrain) this.response.emit("drain");
   };

@@ -26,7 +26,7 @@ export interface AttachUwsOptions extends HostOptions {
 export interface AttachedUws extends BaseServer {
   /**
    * Answers the requests of a pattern of uWebSockets.js (`"/live"`, `"/live/*"`) with a handler as `serve` takes it, WebSockets
-   * among them. Called before the application listens. Throws BAD_OPTION for what is no pattern or handler.
+   * among them. Called before the application listens. Throws BAD_OPTION for a wrong pattern or handler.
    */
   route(pattern: string, handler: Handler | { readonly fetch: FetchHandler }): this;
 }
@@ -90,7 +90,7 @@ function behavior(maxMessageBytes: number): object {
       transport.socketOpened(new UwsHostSocket(socket));
     },
     message(socket: WithTransport, message: ArrayBuffer, isBinary: boolean) {
-      // Its memory is the host's, and ends with the call.
+      // uWebSockets.js reuses the memory after this call, so it is copied.
       const bytes = Buffer.from(message);
       socket[TRANSPORT]!.socketMessage(isBinary ? new Uint8Array(bytes) : bytes.toString());
     },

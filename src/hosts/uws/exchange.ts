@@ -3,12 +3,12 @@
 import { latin1, latin1Bytes } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
 import { withoutNames } from "../../codec/field-list.ts";
-import { fieldValue, fieldValues } from "../../codec/http1-request.ts";
+import { fieldValue, fieldValues } from "../../codec/field-values.ts";
 import { type ResponseHead, reasonPhrase } from "../../codec/http1-response.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import { type HostBody, HostExchange, type HostExchangeOwner } from "../native/exchange.ts";
 import type { HostWebSocket } from "../native/transport.ts";
-import { RequestBody } from "./request-body.ts";
+import { UwsRequestBody } from "./request-body.ts";
 import { UwsResponseBody } from "./response-body.ts";
 import type { UwsContext, UwsRequest, UwsResponse } from "./types.ts";
 
@@ -24,7 +24,7 @@ export class UwsExchange extends HostExchange {
   readonly #owner: HostExchangeOwner;
   readonly #response: UwsResponse;
   readonly #context: UwsContext;
-  readonly #body: RequestBody | undefined;
+  readonly #body: UwsRequestBody | undefined;
   #address: string | undefined;
   /** The response object may not be used any more. */
   #isDone = false;
@@ -45,7 +45,7 @@ export class UwsExchange extends HostExchange {
     const { fields } = head;
     const length = Number(fieldValue(fields, "content-length") ?? 0);
     this.hasBody = length > 0 || fieldValue(fields, "transfer-encoding") !== undefined;
-    this.#body = this.hasBody ? new RequestBody(response) : undefined;
+    this.#body = this.hasBody ? new UwsRequestBody(response) : undefined;
     response.onAborted(() => {
       this.#isDone = true;
       this.#body?.fail();

@@ -1,4 +1,5 @@
-// The body of a request that uWebSockets.js pushes: kept until it is asked for, and not read on while more than a little waits.
+// The body of a request, which uWebSockets.js pushes. Parts wait here until they are asked for; while more than 64 KiB wait, the
+// connection is paused.
 
 import { ChannelError } from "../../base/errors.ts";
 import type { UwsResponse } from "./types.ts";
@@ -11,7 +12,7 @@ interface Reader {
   readonly reject: (error: unknown) => void;
 }
 
-export class RequestBody {
+export class UwsRequestBody {
   readonly #response: UwsResponse;
   #parts: Uint8Array[] = [];
   #waitingBytes = 0;
@@ -23,7 +24,7 @@ export class RequestBody {
 
   constructor(response: UwsResponse) {
     this.#response = response;
-    // Its memory is the host's, and ends with the call.
+    // uWebSockets.js reuses the memory after this call, so it is copied.
     response.onData((part, isLast) => this.#arrived(new Uint8Array(part.slice(0)), isLast));
   }
 
@@ -40,13 +41,13 @@ export class RequestBody {
     this.#feed();
   }
 
-  /** Nobody reads the rest, which is dropped as it comes. Called while the response may be used. */
+  /** Drops the rest of the body as it arrives. Called while the response may be used. */
   discard(): void {
     this.drop();
     if (!this.#isFailed) this.#goOn();
   }
 
-  /** Lets go of what waits. */
+  /** Drops the waiting parts. */
   drop(): void {
     this.#isDiscarded = true;
     this.#parts = [];

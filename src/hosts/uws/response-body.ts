@@ -1,5 +1,5 @@
-// The body of a response that goes on, through `HttpResponse.write`. uWebSockets.js takes everything, and says only whether it has sent
-// it all. So it gets a slice at a time, and the rest waits here, where it is counted.
+// The body of a streamed response, through `HttpResponse.write`. uWebSockets.js takes everything, and tells only whether it has sent
+// all of it. So it gets a slice at a time, and the rest waits here, where it is counted.
 //
 // Its `onWritable` is of no use here: with a listener it sends the rest of what it holds only when more is written
 // (v20, HttpContext.h), and there may be no more. Without one it sends by itself, and is asked: the last bytes of a slice are
@@ -12,9 +12,9 @@ import { WriteQueue } from "../../transport/io/write-queue.ts";
 import type { HostBody, HostBodyOwner } from "../native/exchange.ts";
 import type { UwsResponse } from "./types.ts";
 
-/** Bytes that are written without asking: inside a cork every write seems to be sent. */
+/** Bytes that are written without a check: inside a cork every write seems to be sent. */
 const UNCHECKED_BYTES = 16_384;
-/** Bytes of a slice with which it is asked. They last longer than a client may take nothing. */
+/** The last bytes of a slice, written one by one as checks: more checks than `writeTimeoutMs` has room for. */
 const HELD_BYTES = 512;
 const FIRST_POLL_MS = 10;
 const LAST_POLL_MS = 250;
@@ -29,7 +29,7 @@ export class UwsResponseBody implements HostBody {
   readonly #owner: HostBodyOwner;
   readonly #context: UwsResponseBodyContext;
   readonly #queue = new WriteQueue(() => {});
-  /** Bytes since the host has last said that all was sent. */
+  /** Bytes written since the last time that all was sent. */
   #unchecked = 0;
   /** Exists while the host has not sent all of a slice. */
   #blocked: { bytes: number; held: Uint8Array; pollMs: number; timer: Timer | undefined } | undefined;
@@ -97,7 +97,7 @@ export class UwsResponseBody implements HostBody {
     this.#ask();
   }
 
-  /** Asks with a byte of the slice whether all before it is sent. */
+  /** Writes one byte of the slice: the result tells whether all bytes before it are sent. */
   #ask(): void {
     const blocked = this.#blocked!;
     const isSent = this.#response.write(blocked.held.subarray(0, 1));

@@ -3,13 +3,13 @@
 
 import type { AddressInfo } from "node:net";
 import { ChannelError } from "../../base/errors.ts";
-import { type Address, KEEP_ALIVE_MS, listenAt, toAddress, urlOf } from "../address.ts";
+import { type Address, KEEP_ALIVE_MS, listenAt, toListenAddress, urlOf } from "../address.ts";
 import { Connections } from "../connections.ts";
 import type { EngineListener } from "../engine-listener.ts";
 import type { ExchangeServer } from "../exchange-server.ts";
-import type { Connection } from "../exchange-source.ts";
+import type { OpenConnection } from "../exchange-source.ts";
 import { SERVE_DEFAULTS, type ServeOptions } from "../options.ts";
-import { type BunListening, type BunSocket, type BunSocketHandlers, bunApi } from "./sockets.ts";
+import { type BunListening, type BunSocketHandlers, type BunTcpSocket, bunApi } from "./sockets.ts";
 import { BunStream } from "./stream.ts";
 
 /** True if `Bun.listen` can do what the options ask for. */
@@ -27,7 +27,7 @@ export class BunListener implements EngineListener {
   /** Throws BAD_OPTION. */
   constructor(server: ExchangeServer, options: ServeOptions) {
     this.#options = options;
-    this.#address = toAddress(options, process.env, process.pid);
+    this.#address = toListenAddress(options, process.env, process.pid);
     const connections = new Connections(server);
     this.#connections = connections;
     this.#handlers = toSocketHandlers(
@@ -70,7 +70,7 @@ export class BunListener implements EngineListener {
     throw new ChannelError("BAD_OPTION", "the server was started without tls; give serve the option tls");
   }
 
-  snapshot(): readonly Connection[] {
+  snapshot(): readonly OpenConnection[] {
     return this.#connections.snapshot();
   }
 
@@ -106,7 +106,7 @@ export class BunListener implements EngineListener {
 
 /** `open` makes the stream of a new socket. `report` receives exceptions of a stream, whose connection is dropped then. */
 export function toSocketHandlers(
-  open: (socket: BunSocket<BunStream>) => void,
+  open: (socket: BunTcpSocket<BunStream>) => void,
   report: (error: Error) => void,
 ): BunSocketHandlers<BunStream> {
   return {

@@ -1,11 +1,11 @@
 // The part of Bun's sockets (`Bun.listen`) that the engine uses. Measured with Bun 1.4.5:
-// - `write` gives the system what it takes at once, and keeps nothing; `drain` follows when the system takes more.
+// - `write` gives the system as many bytes as it takes at once, and keeps none; `drain` follows when the system takes more.
 // - `pause` leaves bytes with the system, so that the peer has to wait; a reset is noticed nevertheless.
 // - `data` brings memory of its own for each read.
 // - With `allowHalfOpen` the end of the peer is `end`, and writing goes on. If both sides have ended, only `close` comes.
 // - `close` and `terminate` call the close handler before they return.
 
-export interface BunSocket<Data> {
+export interface BunTcpSocket<Data> {
   /** Undefined until the owner sets it. */
   data: Data | undefined;
   /** The peer's address; undefined on a Unix socket. */
@@ -15,7 +15,7 @@ export interface BunSocket<Data> {
   write(latin1Text: string, encoding: "latin1"): number;
   /** Ends the writing side. */
   shutdown(): void;
-  /** Closes both sides; the system still sends what it has taken. */
+  /** Closes both sides; the system still sends the bytes that it has taken. */
   close(): void;
   pause(): void;
   resume(): void;
@@ -24,13 +24,13 @@ export interface BunSocket<Data> {
 }
 
 export interface BunSocketHandlers<Data> {
-  open(socket: BunSocket<Data>): void;
-  data(socket: BunSocket<Data>, bytes: Uint8Array): void;
-  drain(socket: BunSocket<Data>): void;
-  end(socket: BunSocket<Data>): void;
-  close(socket: BunSocket<Data>, error: Error | undefined): void;
+  open(socket: BunTcpSocket<Data>): void;
+  data(socket: BunTcpSocket<Data>, bytes: Uint8Array): void;
+  drain(socket: BunTcpSocket<Data>): void;
+  end(socket: BunTcpSocket<Data>): void;
+  close(socket: BunTcpSocket<Data>, error: Error | undefined): void;
   /** An exception of another handler. */
-  error(socket: BunSocket<Data>, error: Error): void;
+  error(socket: BunTcpSocket<Data>, error: Error): void;
 }
 
 interface BunListenOptions<Data> {
@@ -44,7 +44,7 @@ interface BunListenOptions<Data> {
 
 export interface BunListening {
   readonly port: number;
-  /** Accepts no more; open sockets stay. */
+  /** Accepts no new sockets; open ones stay. */
   stop(): void;
 }
 

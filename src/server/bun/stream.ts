@@ -7,7 +7,7 @@ import { linkStates } from "../../base/linked-states.ts";
 import type { ByteStreamListener } from "../../transport/io/byte-stream.ts";
 import { addressOf } from "../address.ts";
 import type { EngineStream, StreamOwner } from "../engine-stream.ts";
-import type { BunSocket } from "./sockets.ts";
+import type { BunTcpSocket } from "./sockets.ts";
 
 /** Pieces up to this size together are copied into one write. */
 const JOIN_BYTES = 131_072;
@@ -49,7 +49,7 @@ export class BunStream implements EngineStream {
   index: number | undefined = undefined;
   bytesReceived = 0;
   bytesSent = 0;
-  readonly #socket: BunSocket<BunStream>;
+  readonly #socket: BunTcpSocket<BunStream>;
   readonly #owner: StreamOwner;
   #state: BunStreamState = STATES.open;
   #unsent: Unsent | undefined;
@@ -57,7 +57,7 @@ export class BunStream implements EngineStream {
   #hasPeerEnded = false;
 
   /** The caller sets `listener` at once. */
-  constructor(socket: BunSocket<BunStream>, owner: StreamOwner) {
+  constructor(socket: BunTcpSocket<BunStream>, owner: StreamOwner) {
     this.#socket = socket;
     this.#owner = owner;
     socket.data = this;
@@ -179,7 +179,7 @@ export class BunStream implements EngineStream {
     this.#count();
   }
 
-  /** Gives the system what it takes. */
+  /** Gives the system as many bytes as it takes. */
   #pump(): void {
     const unsent = this.#unsent!;
     while (unsent.at < unsent.pieces.length) {
@@ -214,7 +214,7 @@ export class BunStream implements EngineStream {
     this.#socket.shutdown();
   }
 
-  /** Drops a peer that has taken nothing of what is unsent for `writeTimeoutMs`. Returns true if it did. */
+  /** Drops a peer that has taken none of the unsent bytes for `writeTimeoutMs`. Returns true if it did. */
   #tickWrites(now: number): boolean {
     const unsent = this.#unsent;
     if (unsent === undefined) return false;
@@ -229,7 +229,7 @@ export class BunStream implements EngineStream {
     if (!this.#moveTo(this.#state.close)) return false;
     this.#release();
     this.#socket.data = undefined;
-    // Later, as from a socket of node:net: the caller may be in the middle of something.
+    // Later, as with a socket of node:net: the caller has not finished its own work.
     queueMicrotask(() => {
       this.listener.onClosed(error);
       this.#owner.streamClosed(this);

@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { ChannelError } from "../../base/errors.ts";
 import type { ProxyProtocolHeader } from "../../codec/proxy-protocol.ts";
 import type { Exchange } from "../../transport/exchange.ts";
-import type { Http1Context } from "../../transport/http1/driver.ts";
+import type { ExchangeContext } from "../../transport/exchange-context.ts";
 import { ProxyListener } from "../../transport/io/proxy-listener.ts";
 import { Connections, type Front } from "../connections.ts";
 import type { ExchangeServer } from "../exchange-server.ts";
@@ -73,7 +73,7 @@ export class RelayListener {
 }
 
 /** The context of relayed requests: that of the server, but for the place where a request goes. */
-function relayContext(server: ExchangeServer, onExchange: (exchange: Exchange) => void): Http1Context {
+function relayContext(server: ExchangeServer, onExchange: (exchange: Exchange) => void): ExchangeContext {
   const { http, clock, flusher, received, closeTimeoutMs, timeouts } = server;
   return {
     ...{ http, clock, flusher, received, closeTimeoutMs, timeouts, onExchange },

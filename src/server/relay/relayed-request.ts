@@ -8,7 +8,7 @@ import { randomBytes } from "node:crypto";
 import { type ClientRequest, type IncomingMessage, request as requestOf } from "node:http";
 import type { Socket } from "node:net";
 import { withoutNames } from "../../codec/field-list.ts";
-import { fieldValue } from "../../codec/http1-request.ts";
+import { fieldValue } from "../../codec/field-values.ts";
 import type { Exchange, ExchangeListener } from "../../transport/exchange.ts";
 import { joinBytes } from "./byte-pipe.ts";
 import { NOT_HERE_FIELD, NOT_HERE_STATUS } from "./not-here.ts";

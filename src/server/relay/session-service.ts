@@ -12,7 +12,7 @@ import type { SessionsElsewhere } from "../../session/registry.ts";
 import { decodeSnapshot, encodeSnapshot } from "../../session/snapshot.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import type { ExchangeServer, ServicePlace } from "../exchange-server.ts";
-import type { Connection } from "../exchange-source.ts";
+import type { OpenConnection } from "../exchange-source.ts";
 import { ProcessDirectory } from "./process-directory.ts";
 import type { RelayOptions } from "./relay-address.ts";
 import { RelayListener } from "./relay-listener.ts";
@@ -86,7 +86,7 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
     return this.#router.takes(exchange);
   }
 
-  snapshot(): readonly Connection[] {
+  snapshot(): readonly OpenConnection[] {
     return this.#listener.connections.snapshot();
   }
 

@@ -2,7 +2,7 @@
 //
 // Everything is done at once, in the turn that asks for it, so messages keep their order and no state waits in between.
 // That costs less than zlib's streams at every size (docs/decisions/0009): a stream goes through the thread pool for each
-// message. What a stream keeps of the messages before is their last bytes, no more (RFC 1951 §2), and zlib takes
+// message. Of earlier messages a stream keeps only the last bytes (RFC 1951 §2), and zlib takes
 // those as its dictionary: `History`.
 
 import { constants, deflateRawSync, gzipSync, inflateRawSync } from "node:zlib";
@@ -64,7 +64,7 @@ export const FLUSH_END: Uint8Array = Uint8Array.of(0x00, 0x00, 0xff, 0xff);
 /** An empty final stored block: zlib reports an error for a truncated message, which does not reach it. */
 const FINAL_BLOCK = Uint8Array.of(0x01, 0x00, 0x00, 0xff, 0xff);
 
-/** zlib holds no more than fits in here. */
+/** Larger than all output that zlib holds. */
 const MAX_OUTPUT_BYTES = 0x7fff_ffff;
 
 /**

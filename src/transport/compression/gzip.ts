@@ -5,7 +5,7 @@ import { crc32 } from "node:zlib";
 import { concat } from "../../base/bytes.ts";
 import { acceptsGzip } from "../../codec/accept.ts";
 import { withVary } from "../../codec/field-list.ts";
-import { joinedValues } from "../../codec/http1-request.ts";
+import { joinedValues } from "../../codec/field-values.ts";
 import type { ResponseHead } from "../../codec/http1-response.ts";
 import { statusHasBody } from "../../codec/http1-response.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";

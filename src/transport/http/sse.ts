@@ -1,9 +1,9 @@
 // Server-Sent Events as a format of HTTP: WHATWG HTML §9.2. Each message is one event.
 
 import { utf8 } from "../../base/bytes.ts";
-import { fieldValue } from "../../codec/http1-request.ts";
+import { fieldValue } from "../../codec/field-values.ts";
 import { encodeComment, encodeEvent } from "../../codec/sse.ts";
-import type { HttpFormat } from "./transport.ts";
+import type { HttpFormat } from "./format.ts";
 
 export const EVENT_STREAM: HttpFormat = {
   kind: "sse",

@@ -1,10 +1,9 @@
 // Plain HTTP as a transport: a response that is whole (long polling) or grows (streaming).
-// The same class carries Server-Sent Events: only the format of messages differs (`sse.ts`).
-// Long because whole and growing responses, and their ends, share the state of the exchange.
+// The same class carries Server-Sent Events: only the format of messages differs (`format.ts`, `sse.ts`).
 
-import { fieldsBeside, joinFields, withoutContentFields } from "../../codec/field-list.ts";
-import { fieldValue } from "../../codec/http1-request.ts";
-import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
+import { joinFields, withoutContentFields } from "../../codec/field-list.ts";
+import { fieldValue } from "../../codec/field-values.ts";
+import { statusHasBody } from "../../codec/http1-response.ts";
 import { type EncodedBody, EncodedMessage, messageToEvent } from "../../protocol/encoded-message.ts";
 import { bodyMessage, type OutboundMessage } from "../../protocol/outbound-message.ts";
 import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "../close-status.ts";
@@ -12,54 +11,11 @@ import { type CompressOptions, toCompressSettings } from "../compression/deflate
 import { GzipResponse } from "../compression/gzip.ts";
 import type { Exchange, ExchangeListener, ResponseWriter } from "../exchange.ts";
 import type { Heartbeat, MessageForm, Position, Transport, TransportKind, TransportListener } from "../transport.ts";
+import { type HttpFormat, PLAIN } from "./format.ts";
 
-export interface HttpFormat {
-  readonly kind: TransportKind;
-  /** True if a message ends the response by default. */
-  readonly endsAfterSend: boolean;
-  /** True if a response without a message gets its head at the end of setup. */
-  readonly startsSilent: boolean;
-  /** Bytes that keep a silent response alive; undefined if every byte of the format has a meaning. */
-  readonly heartbeat: string | undefined;
-  /** The head that the first message makes. `"stream"`: more may follow. */
-  head(message: OutboundMessage, extent: "whole" | "stream"): ResponseHead;
-  /** A message appears in the body as its own body, or as an event. */
-  readonly messageForm: "body" | "event";
-  encodePart(data: string | Uint8Array): string | Uint8Array;
-}
-
-/** Fields of plain text. `nosniff` keeps browsers from running it as script. */
-export const TEXT_PLAIN: readonly string[] = [
-  "Content-Type",
-  "text/plain; charset=utf-8",
-  "X-Content-Type-Options",
-  "nosniff",
-];
-const OCTETS = ["Content-Type", "application/octet-stream", "X-Content-Type-Options", "nosniff"];
-
-export const PLAIN: HttpFormat = {
-  kind: "stream",
-  endsAfterSend: true,
-  startsSilent: false,
-  heartbeat: undefined,
-  head(message, extent) {
-    const status = message.status ?? 200;
-    const { fields, body } = message;
-    if (body === null && extent === "whole") return { status, fields };
-    // RFC 9110 §15.3.5, §15.3.6 and §15.4.5: these have no content, and a cache would copy the content fields of a 304.
-    if (!statusHasBody(status) || fieldValue(fields, "content-type") !== undefined) return { status, fields };
-    // http-kit says text/html here, which lets a message become script in the page. `nosniff` keeps browsers from
-    // guessing the same, and makes them show a stream as it arrives (test/browser/suites/streaming.ts).
-    const guess = body === null || typeof body === "string" ? TEXT_PLAIN : OCTETS;
-    return { status, fields: fields.length === 0 ? guess : [...fields, ...fieldsBeside(guess, fields)] };
-  },
-  messageForm: "body",
-  encodePart: (data) => data,
-};
-
-/** The end of nearly every response. */
+/** The close status of nearly every response. */
 const ANSWERED: CloseStatus = Object.freeze(closeStatus("server", 1000));
-/** A message without content: the head of a response that has nothing to say yet. */
+/** A message without content, for the head of a response before its first message. */
 const NO_MESSAGE: OutboundMessage = { status: undefined, fields: [], body: null, event: undefined, length: undefined };
 
 interface HttpTransportOptions {
@@ -75,7 +31,7 @@ export class HttpTransport implements Transport, ExchangeListener {
   readonly #response: ResponseWriter;
   /** Fields that the head gets beside those of the first message. */
   readonly #fields: readonly string[];
-  /** The previous listener of the exchange, which still gets its events. */
+  /** The previous listener of the exchange, which still receives its events. */
   readonly #previousListener: ExchangeListener | undefined;
   #format: HttpFormat;
   #listener: TransportListener | undefined;
@@ -127,7 +83,7 @@ export class HttpTransport implements Transport, ExchangeListener {
   open(): void {}
 
   /**
-   * A silent event stream gets its head here: a browser says `open` only when it has one, and proxies end a connection
+   * A silent event stream gets its head here: a browser fires `open` only when it has one, and proxies end a connection
    * that has none for a minute (nginx: `proxy_read_timeout`). Comments follow by `heartbeat`.
    */
   setupDone(): void {
@@ -158,7 +114,7 @@ export class HttpTransport implements Transport, ExchangeListener {
     const format = this.#formatOf(message);
     const encoded = encodedBody(message, format);
     const body = encoded === undefined ? encode(message, format) : encoded.data;
-    // Fields of this channel alone make it a response of its own.
+    // A channel with fields of its own cannot share the encoded response.
     const whole = this.#fields.length === 0 ? encoded : undefined;
     const head = whole?.head ?? format.head(this.#withFields(message), "whole");
     if (whole !== undefined) whole.head = head;

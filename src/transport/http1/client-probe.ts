@@ -18,7 +18,7 @@ export class ClientProbe {
   /** True once no more probes are sent. */
   isOver = false;
 
-  /** `send` sends a probe now; it returns false if none is needed any more, or none may be sent. */
+  /** `send` sends a probe now; it returns false if no probe is needed any more or none may be sent. */
   constructor(clock: Clock, send: () => boolean) {
     this.#clock = clock;
     this.#send = send;

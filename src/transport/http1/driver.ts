@@ -3,76 +3,18 @@
 // interprets them.
 // Long because reading, writing and ending depend on one state.
 
-import type { Clock, Timer } from "../../base/clock.ts";
+import type { Timer } from "../../base/clock.ts";
 import { ChannelError } from "../../base/errors.ts";
-import { linkStates } from "../../base/linked-states.ts";
-import { Http1Connection, type Http1Options } from "../../protocol/http1.ts";
-import type { Exchange } from "../exchange.ts";
-import { type Awaited, type Http1Timeouts, Inactivity } from "../input/inactivity.ts";
+import { Http1Connection } from "../../protocol/http1.ts";
+import type { ExchangeContext } from "../exchange-context.ts";
+import { type Awaited, Inactivity } from "../input/inactivity.ts";
 import { ReceivedMemory } from "../input/received-memory.ts";
-import type { BufferBudget } from "../io/buffer-budget.ts";
 import type { ByteStream, ByteStreamListener } from "../io/byte-stream.ts";
-import type { Flushable, Flusher } from "../io/flusher.ts";
+import type { Flushable } from "../io/flusher.ts";
 import { FLUSH_BYTES } from "../limits.ts";
 import { ClientProbe, SilenceWatch } from "./client-probe.ts";
-import { type Client, type ExchangeOwner, Http1Exchange } from "./exchange.ts";
-
-/** The part of a server that all its HTTP/1.1 connections share. */
-export interface Http1Context {
-  readonly http: Http1Options;
-  readonly clock: Clock;
-  readonly flusher: Flusher;
-  /** Bytes that all clients have sent and the application has not taken. */
-  readonly received: BufferBudget;
-  /** How long a connection that we have ended may stay open for the peer to end its side, in milliseconds. */
-  readonly closeTimeoutMs: number;
-  readonly timeouts: Http1Timeouts;
-  /** A request has arrived; its answer may be given at any time. Never throws. */
-  onExchange(exchange: Exchange): void;
-  /** The response is complete: all of it is in the output. After 101 the connection is a WebSocket's. Never throws. */
-  onExchangeEnd(exchange: Exchange, status: number): void;
-  /** The exchange ended before its response did. `status`: undefined if no response had begun. Never throws. */
-  onExchangeCut(exchange: Exchange, status: number | undefined): void;
-  /** The fields by which a page of another origin may read the answer to a request that is refused. Never throws. */
-  corsFieldsOf?(exchange: Exchange): readonly string[] | undefined;
-  /** A request that has no exchange was answered with this error. Never throws. */
-  onRefusal(error: ChannelError): void;
-}
-
-/**
- * reading       the next request is read
- * writeBlocked  the next request is not begun before the client has taken more of earlier answers
- * answering     a request is being answered
- * ending        our side has ended, and the peer's end is awaited
- * closed        the stream is closed
- * handedOver    the stream belongs to another protocol
- */
-type StateName = "reading" | "writeBlocked" | "answering" | "ending" | "closed" | "handedOver";
-
-/**
- * block, unblock  more of earlier answers is unsent than may be; less is
- * request         a request has arrived
- * answered        its response is complete, or it is refused
- * upgrade         its response is 101
- * end             our side ends
- * close           the stream was closed
- */
-const STEPS = ["block", "unblock", "request", "answered", "upgrade", "end", "close"] as const;
-
-/** Every legal move. */
-const MOVES: Record<StateName, Partial<Record<(typeof STEPS)[number], StateName>>> = {
-  reading: { request: "answering", block: "writeBlocked", end: "ending", close: "closed" },
-  writeBlocked: { unblock: "reading", end: "ending", close: "closed" },
-  answering: { answered: "reading", upgrade: "handedOver", close: "closed" },
-  ending: { close: "closed" },
-  closed: {},
-  handedOver: { close: "closed" },
-};
-
-/** Linked: lists of names, searched by the two moves of a request, cost 4 % of a GET. */
-const STATES = linkStates(MOVES, STEPS);
-
-type DriverState = (typeof STATES)[StateName];
+import { DRIVER_STATES, type DriverState } from "./driver-state.ts";
+import { type ClientConnection, type ExchangeOwner, Http1Exchange } from "./exchange.ts";
 
 /**
  * Bytes of later requests that are held while one is being answered. Beyond it the socket is not read, so that a
@@ -81,8 +23,8 @@ type DriverState = (typeof STATES)[StateName];
 const MAX_HELD_BYTES = 65_536;
 
 /**
- * While more of earlier answers is unsent, no pipelined request is begun: a client that asks and never reads would have us
- * hold all its answers.
+ * While more bytes of earlier answers are unsent, no pipelined request is begun: otherwise a client that sends requests and never
+ * reads could fill the heap with its answers.
  */
 const MAX_UNSENT_BYTES = 65_536;
 
@@ -93,10 +35,10 @@ interface BodyReader {
 
 export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner {
   readonly stream: ByteStream;
-  readonly client: Client;
+  readonly client: ClientConnection;
   readonly connection: Http1Connection;
-  readonly context: Http1Context;
-  #state: DriverState = STATES.reading;
+  readonly context: ExchangeContext;
+  #state: DriverState = DRIVER_STATES.reading;
   /** The request that is being answered. */
   #exchange: Http1Exchange | undefined;
   /** Exists while the application waits for a part of the request's body. */
@@ -118,7 +60,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   #requests = 0;
 
   /** `client`: the stream itself, or the client of the proxy that it comes from. */
-  constructor(stream: ByteStream, context: Http1Context, client: Client = stream) {
+  constructor(stream: ByteStream, context: ExchangeContext, client: ClientConnection = stream) {
     this.stream = stream;
     this.client = client;
     this.context = context;
@@ -138,7 +80,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     // §9.6).
     if (this.#isOver()) return;
     this.connection.receive(bytes);
-    if (this.#state !== STATES.reading) this.#hold(bytes.length);
+    if (this.#state !== DRIVER_STATES.reading) this.#hold(bytes.length);
     this.#isReading = true;
     this.#advance();
     this.#updateBudget();
@@ -158,8 +100,8 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
 
   onDrain(): void {
     this.#exchange?.listener?.onDrain();
-    if (this.#state === STATES.ending) this.#awaitPeersEnd();
-    else if (this.#state === STATES.writeBlocked) this.#advance();
+    if (this.#state === DRIVER_STATES.ending) this.#awaitPeersEnd();
+    else if (this.#state === DRIVER_STATES.writeBlocked) this.#advance();
   }
 
   onClosed(error: Error | undefined): void {
@@ -195,7 +137,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   /** Takes no request after the one that is being answered, or has begun to arrive. An idle connection ends now. */
   closeSoon(): void {
     // A client that does not read its answers gets no more of them.
-    this.connection.closeSoon({ finishesPartial: this.#state !== STATES.writeBlocked });
+    this.connection.closeSoon({ finishesPartial: this.#state !== DRIVER_STATES.writeBlocked });
     this.#advance();
   }
 
@@ -299,7 +241,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     this.#updateBudget();
     if (this.#isOver()) return;
     if (this.connection.isClosed) this.#end();
-    else if (this.#state === STATES.reading) this.#resume();
+    else if (this.#state === DRIVER_STATES.reading) this.#resume();
   }
 
   /** Takes one step. False if none is possible before the next event. */
@@ -310,7 +252,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
       return !this.connection.isDiscarding;
     }
     const isBlocked = this.stream.bufferedAmount > MAX_UNSENT_BYTES;
-    if (isBlocked !== (this.#state === STATES.writeBlocked))
+    if (isBlocked !== (this.#state === DRIVER_STATES.writeBlocked))
       this.#moveTo(isBlocked ? this.#state.block : this.#state.unblock);
     if (isBlocked) return false;
     const head = this.connection.nextRequest();
@@ -344,10 +286,10 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
 
   /** The part of a request that the client has not sent yet. */
   get #awaited(): Awaited {
-    if (this.#state === STATES.answering) return this.#reader === undefined ? "nothing" : "body";
+    if (this.#state === DRIVER_STATES.answering) return this.#reader === undefined ? "nothing" : "body";
     if (this.#isOver()) return "nothing";
     if (this.connection.isDiscarding) return "body";
-    if (this.#state === STATES.writeBlocked) return "nothing";
+    if (this.#state === DRIVER_STATES.writeBlocked) return "nothing";
     return this.connection.isIdle ? "request" : "head";
   }
 
@@ -393,7 +335,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     this.stream.pause();
   }
 
-  /** Reads on when no bytes are held: a client that sends more with each answer must not make them grow. */
+  /** Resumes reading when no bytes are held: a client that sends more with each answer must not make the held bytes grow. */
   #resumeIfCaughtUp(): void {
     if (this.#heldBytes > 0 && this.connection.isCaughtUp) this.#resume();
   }
@@ -438,7 +380,7 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
   /** True once nothing is read or written on the stream any more. */
   #isOver(): boolean {
     const state = this.#state;
-    return state === STATES.ending || state === STATES.closed || state === STATES.handedOver;
+    return state === DRIVER_STATES.ending || state === DRIVER_STATES.closed || state === DRIVER_STATES.handedOver;
   }
 
   /** `state`: the state after a step; undefined if the present state has no such step. */

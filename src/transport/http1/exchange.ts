@@ -3,7 +3,8 @@
 
 import { ChannelError } from "../../base/errors.ts";
 import { withCorsFields, withoutContentFields } from "../../codec/field-list.ts";
-import { joinedValues, type RequestHead } from "../../codec/http1-request.ts";
+import { joinedValues } from "../../codec/field-values.ts";
+import type { RequestHead } from "../../codec/http1-request.ts";
 import type { ResponseHead } from "../../codec/http1-response.ts";
 import { hasListMember } from "../../codec/http1-syntax.ts";
 import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
@@ -18,11 +19,11 @@ import { switchingFields } from "./switching-fields.ts";
 const NO_FIELDS: readonly string[] = [];
 
 /** The end of the client's connection: that of the stream, or of the proxy or process that passes the bytes on. */
-export type Client = Pick<ByteStream, "remoteAddress" | "isEncrypted">;
+export type ClientConnection = Pick<ByteStream, "remoteAddress" | "isEncrypted">;
 
 export interface ExchangeOwner {
   readonly stream: ByteStream;
-  readonly client: Client;
+  readonly client: ClientConnection;
   readonly connection: Http1Connection;
   readonly context: WebSocketContext;
   /** True while the connection is not read, because the application does not take the bytes. */

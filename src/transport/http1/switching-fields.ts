@@ -1,7 +1,7 @@
 // The fields of a 101 that HTTP/1.1 itself needs to switch to WebSocket: RFC 6455 §4.2.2 item 5.
 
 import { hash } from "node:crypto";
-import { fieldValue } from "../../codec/http1-request.ts";
+import { fieldValue } from "../../codec/field-values.ts";
 import { acceptValue } from "../../codec/ws-handshake.ts";
 
 /** `fields`: those of the request, whose handshake has been checked. */

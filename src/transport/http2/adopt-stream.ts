@@ -1,8 +1,10 @@
-// Takes a request that somebody else's server of node:http2 has accepted: its stream becomes an exchange of ours. The server's own
-// objects for it (`Http2ServerRequest`, `Http2ServerResponse`) go on to exist, and see the stream's end.
+// Makes an exchange of a request that the application's own server of node:http2 has accepted. The objects of the compatibility API
+// for this request (`Http2ServerRequest`, `Http2ServerResponse`) stay, and see the end of the stream.
 
 import { ChannelError } from "../../base/errors.ts";
-import { type Http2Context, Http2Exchange, type OtherApi } from "./exchange.ts";
+import type { ExchangeContext } from "../exchange-context.ts";
+import type { CompatibilityApi } from "./compatibility-api.ts";
+import { Http2Exchange } from "./exchange.ts";
 import { readHead, unreadableHead } from "./request-head.ts";
 import type { ServerStream } from "./server-stream.ts";
 import { Http2Stream, type Http2StreamOwner } from "./stream.ts";
@@ -10,7 +12,7 @@ import { Http2Stream, type Http2StreamOwner } from "./stream.ts";
 /** The server has limits of its own. */
 const NO_LIMITS = { maxHeaderBytes: Infinity, maxHeaderCount: Infinity, maxTargetBytes: Infinity };
 
-/** A request of node:http2, of which no response has begun. */
+/** A request of node:http2 whose response has not begun. */
 export interface AdoptedRequest {
   readonly stream: ServerStream & {
     /** True if the request has no body. */
@@ -18,9 +20,9 @@ export interface AdoptedRequest {
   };
   /** Name, value, … in the order of the wire, pseudo-header fields included. */
   readonly rawHeaders: readonly string[];
-  /** The server's own objects for the stream; undefined where nobody uses them. */
-  readonly otherApi: OtherApi | undefined;
-  /** The body, where a parser has read it before; undefined where it can be read from the stream. */
+  /** The compatibility API of the stream; undefined if no other code uses it. */
+  readonly compatibilityApi: CompatibilityApi | undefined;
+  /** The body, if a parser has read it before; undefined if it can be read from the stream. */
   readonly body: Uint8Array | undefined;
 }
 
@@ -32,19 +34,19 @@ interface AdoptedStream {
 }
 
 /**
- * Returns the exchange, which is nobody's yet: the caller hands it to its server. The caller ticks and ends the stream, by
- * `owner`, which may not be told the end of a stream that was closed before.
+ * Returns the exchange; the caller hands it to its server. `owner` ticks and ends the stream. It is not told the end of a stream
+ * that was closed before this call.
  */
 export function adoptStream(
-  { stream: server, rawHeaders, otherApi, body }: AdoptedRequest,
-  context: Http2Context,
+  { stream: server, rawHeaders, compatibilityApi, body }: AdoptedRequest,
+  context: ExchangeContext,
   owner: Http2StreamOwner,
 ): AdoptedStream {
   const { head, error } = tryToReadHead(rawHeaders);
   const isTunnel = head.method === "CONNECT" || head.protocol !== undefined;
   const stream = new Http2Stream(server, owner);
   const hasBody = !isTunnel && error === undefined && (body !== undefined || !server.endAfterHeaders);
-  return { stream, exchange: new Http2Exchange(stream, head, context, { hasBody, otherApi, body }), error };
+  return { stream, exchange: new Http2Exchange(stream, head, context, { hasBody, compatibilityApi, body }), error };
 }
 
 function tryToReadHead(rawHeaders: readonly string[]): {

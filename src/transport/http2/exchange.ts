@@ -8,11 +8,12 @@ import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";
 import { BoundedExchange, lengthOf, pieceOf } from "../bounded-exchange.ts";
 import type { SwitchedStream, WebSocketOptions } from "../exchange.ts";
-import type { Http1Context } from "../http1/driver.ts";
+import type { ExchangeContext } from "../exchange-context.ts";
 import { GivenBytes } from "../input/given-bytes.ts";
 import { maxBodyBytesFor, type RequestInput } from "../input/request-input.ts";
-import type { Transport } from "../transport.ts";
+import type { Position, Transport } from "../transport.ts";
 import { WebSocketTransport } from "../websocket/transport.ts";
+import type { CompatibilityApi } from "./compatibility-api.ts";
 import type { Http2RequestHead } from "./request-head.ts";
 import { toErrorHead, toResponseFields } from "./response-head.ts";
 import { RESET, type ResponseFields } from "./server-stream.ts";
@@ -20,27 +21,12 @@ import type { Http2Stream, Http2StreamListener } from "./stream.ts";
 
 const NO_FIELDS: readonly string[] = [];
 
-/** The part of a server that all its HTTP/2 streams share: the same as for HTTP/1.1. */
-export type Http2Context = Http1Context;
-
-/** Another API for the same stream, which other code uses as well: the compatibility API of node:http2. */
-export interface OtherApi {
-  /** Returns the fields that middleware has set for the response so far: those of the response itself win. */
-  presetFields(): readonly string[];
-  /** Throws BODY_USED if other code has read the body. */
-  claimBody(): void;
-  /** A response of ours begins. */
-  responseBegins(status: number): void;
-  /** Other code has ended the response. Returns its status; undefined if that was a mistake, and the client is cut off. */
-  responseEnded(): number | undefined;
-}
-
 interface Http2ExchangeOptions {
   /** The request has a body. */
   readonly hasBody: boolean;
   /** Undefined where the stream is ours alone. */
-  readonly otherApi?: OtherApi | undefined;
-  /** The body, where somebody else has read it. */
+  readonly compatibilityApi?: CompatibilityApi | undefined;
+  /** The body, if other code has read it. */
   readonly body?: Uint8Array | undefined;
 }
 
@@ -49,24 +35,24 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
   readonly httpVersion = "2.0";
   readonly hasBody: boolean;
   readonly #stream: Http2Stream;
-  readonly #otherApi: OtherApi | undefined;
+  readonly #compatibilityApi: CompatibilityApi | undefined;
   #awaitsContinue: boolean;
-  /** The body, where somebody else has read it. */
+  /** The body, if other code has read it. */
   readonly #given: GivenBytes | undefined;
   #isBodyWatched = false;
 
   /** Becomes the listener of the stream. */
-  constructor(stream: Http2Stream, head: Http2RequestHead, context: Http2Context, options: Http2ExchangeOptions) {
+  constructor(stream: Http2Stream, head: Http2RequestHead, context: ExchangeContext, options: Http2ExchangeOptions) {
     super(context);
     this.#stream = stream;
     this.head = head;
     this.hasBody = options.hasBody && head.contentLength !== 0;
-    this.#otherApi = options.otherApi;
-    // The other API has answered it.
-    this.#awaitsContinue = head.expectContinue && options.otherApi === undefined;
+    this.#compatibilityApi = options.compatibilityApi;
+    // The compatibility API has answered it.
+    this.#awaitsContinue = head.expectContinue && options.compatibilityApi === undefined;
     this.#given = options.body === undefined ? undefined : new GivenBytes(options.body);
     stream.listener = this;
-    if (this.hasBody && this.#given === undefined && options.otherApi === undefined) this.#watchBody();
+    if (this.hasBody && this.#given === undefined && options.compatibilityApi === undefined) this.#watchBody();
     if (this.#isLost()) this.begunWithoutClient();
   }
 
@@ -98,7 +84,7 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
     return this.hasBody ? this.#stream.server.readableLength : 0;
   }
 
-  /** Hands the request to the server, unless its body is too large by its own account: it is refused then. */
+  /** Hands the request to the server. Refuses one whose Content-Length is over the limit. */
   serve(): void {
     if (this.declaredBytes() === 0 || this.declaredBytes() <= maxBodyBytesFor(this.head, this.context)) {
       this.context.onExchange(this);
@@ -140,9 +126,9 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
     if (!this.isLive() || this.#isLost()) return;
     const length = body === null ? 0 : lengthOf(body);
     const fields = this.#toFields(response, length);
-    if (!this.#canHaveBody(response.status) || length === 0) this.#sendHead(fields, true);
+    if (!this.#canHaveBody(response.status) || length === 0) this.#sendHead(fields, "last");
     else {
-      this.#sendHead(fields, false);
+      this.#sendHead(fields, "more");
       this.#stream.finish(encoded === undefined ? pieceOf(body!, length) : encoded.bare);
     }
     this.status = response.status;
@@ -153,7 +139,7 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
     if (!this.isLive()) return false;
     const fields = this.#toFields(response, length);
     const hasBody = this.#canHaveBody(response.status);
-    this.#sendHead(fields, !hasBody);
+    this.#sendHead(fields, hasBody ? "more" : "last");
     this.status = response.status;
     if (hasBody) this.bodyBegins(length);
     else this.#responseEnded();
@@ -177,7 +163,7 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
   /** The end of a client is always seen: its connection is always read. */
   probe(): void {}
 
-  /** A stream has no half-close of which nobody knows whether its client is gone. */
+  /** A stream of HTTP/2 has no half-close that may be either a client that still reads or one that is gone. */
   endWhenSilent(): void {}
 
   acceptWebSocket(fields: readonly string[], options: WebSocketOptions): Transport {
@@ -190,8 +176,8 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
 
   acceptBytes(fields: readonly string[]): SwitchedStream {
     // Throws before anything changes.
-    const set = withoutContentFields(this.#otherApi?.presetFields() ?? NO_FIELDS);
-    this.#sendHead(this.#toFields({ status: 200, fields }, undefined, set), false);
+    const set = withoutContentFields(this.#compatibilityApi?.presetFields() ?? NO_FIELDS);
+    this.#sendHead(this.#toFields({ status: 200, fields }, undefined, set), "more");
     this.leave();
     this.context.onExchangeEnd(this, 200);
     return { stream: this.#stream, rest: undefined };
@@ -228,13 +214,13 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
   /** The status of a response that other code has begun and ended; undefined for all others. */
   #statusOfOthers(): number | undefined {
     const { writableFinished, aborted } = this.#stream.server;
-    return writableFinished && !aborted ? this.#otherApi?.responseEnded() : undefined;
+    return writableFinished && !aborted ? this.#compatibilityApi?.responseEnded() : undefined;
   }
 
   /** Throws BODY_USED. */
   #watchBody(): void {
     if (this.#isBodyWatched) return;
-    this.#otherApi?.claimBody();
+    this.#compatibilityApi?.claimBody();
     this.#isBodyWatched = true;
     this.#stream.watchBody();
   }
@@ -251,43 +237,47 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
   #writeError(error: ChannelError): void {
     const text = `${error.message}\n`;
     const isHead = this.head.method === "HEAD";
-    const set = this.#otherApi?.presetFields() ?? NO_FIELDS;
+    const set = this.#compatibilityApi?.presetFields() ?? NO_FIELDS;
     const response = toErrorHead(error, joinFields(set, this.refusalFields), this.corsFields);
-    this.#sendHead(toResponseFields(response, utf8Length(text), isHead, this.context.http), isHead);
+    const fields = toResponseFields(response, utf8Length(text), this.head.method, this.context.http);
+    this.#sendHead(fields, isHead ? "last" : "more");
     if (!isHead) this.#stream.finish(text);
     this.status = response.status;
     this.#stopReading();
   }
 
-  #toFields(response: ResponseHead, length: number | undefined, set = this.#otherApi?.presetFields()): ResponseFields {
+  #toFields(
+    response: ResponseHead,
+    length: number | undefined,
+    set = this.#compatibilityApi?.presetFields(),
+  ): ResponseFields {
     let { fields } = response;
     if (set !== undefined) fields = joinFields(set, fields);
     if (this.corsFields !== undefined) fields = withCorsFields(fields, this.corsFields);
-    const isHead = this.head.method === "HEAD";
-    return toResponseFields({ status: response.status, fields }, length, isHead, this.context.http);
+    return toResponseFields({ status: response.status, fields }, length, this.head.method, this.context.http);
   }
 
-  /** The stream is gone, and its "close" is still to come. Nothing is sent; `onClosed` says the end. */
+  /** True if the stream is gone. Nothing is sent then; its "close" event ends the exchange (`onClosed`). */
   #isLost(): boolean {
     const { server } = this.#stream;
     return server.destroyed || server.closed;
   }
 
-  #sendHead(fields: ResponseFields, isWhole: boolean): void {
+  #sendHead(fields: ResponseFields, position: Position): void {
     if (this.#isLost()) return;
     if (this.#stream.server.headersSent) {
       throw new ChannelError("ALREADY_ANSWERED", "other code has begun the response of this exchange");
     }
-    this.#otherApi?.responseBegins(fields[":status"] as number);
+    this.#compatibilityApi?.responseBegins(fields[":status"] as number);
     try {
-      this.#stream.server.respond(fields, isWhole ? { endStream: true } : undefined);
+      this.#stream.server.respond(fields, position === "last" ? { endStream: true } : undefined);
     } catch (error) {
       // RFC 9110 §5.3: a field that is no list, on two lines.
       throw new ChannelError("BAD_HEADER", (error as Error).message, { cause: error });
     }
   }
 
-  /** RFC 9110 §9.3.6: behind a 2xx to CONNECT the client takes every byte for the tunnel's. */
+  /** RFC 9110 §9.3.6: after a 2xx to CONNECT the client takes every byte for the tunnel's. */
   #canHaveBody(status: number): boolean {
     return this.head.method !== "HEAD" && statusHasBody(status) && (this.head.method !== "CONNECT" || status >= 300);
   }
@@ -297,7 +287,7 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
     this.#stopReading();
   }
 
-  /** RFC 9113 §8.1: behind a complete response the rest of the request is not wanted. */
+  /** RFC 9113 §8.1: after a complete response the rest of the request is not wanted. */
   #stopReading(): void {
     const { server } = this.#stream;
     if (!this.hasBody || server.readableEnded) return;

@@ -1,5 +1,5 @@
-// Counts what the streams of one session of node:http2 had not sent at their resets. node:http2 (20.20) counts it for the whole
-// life of the session, and refuses all new streams when it comes to the memory that a session may have.
+// Counts the bytes that the streams of one session of node:http2 had not sent when they were reset. node:http2 (20.20) never
+// subtracts these bytes from the memory of the session, and refuses all new streams when the sum reaches `maxSessionMemory`.
 
 export class LostBytes {
   readonly #maxBytes: number;
@@ -10,7 +10,7 @@ export class LostBytes {
     this.#maxBytes = maxSessionBytes / 2;
   }
 
-  /** Adds those of one stream. True if so much is lost that the client should go on with another connection (RFC 9113 §6.8). */
+  /** Adds the bytes of one stream. True if the client should continue on another connection (RFC 9113 §6.8). */
   isTooMuchWith(bytes: number): boolean {
     this.#bytes += bytes;
     return this.#bytes > this.#maxBytes;

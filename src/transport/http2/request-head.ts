@@ -13,7 +13,7 @@ export interface Http2RequestHead {
   readonly fields: readonly string[];
   readonly host: string;
   readonly minor: 1;
-  /** Undefined if the request does not say. */
+  /** Undefined if the request does not declare it. */
   readonly contentLength: number | undefined;
   readonly expectContinue: boolean;
   /** RFC 8441 §4: the `:protocol` of an extended CONNECT. */
@@ -26,13 +26,13 @@ export interface Http2HeadLimits {
   readonly maxTargetBytes: number;
 }
 
-/** RFC 9112 §3.2: what a target is made of, as in HTTP/1.1. */
+/** RFC 9112 §3.2: the characters of a target, as in HTTP/1.1. */
 const TARGET_FORM = /^[\x21\x22\x24-\x7e]+$/;
 
 /** Reads name, value, … as node:http2 gives them. Throws a ChannelError with a status for a request that cannot be served. */
 export function readHead(raw: readonly string[], limits: Http2HeadLimits): Http2RequestHead {
   const head = read(raw, limits);
-  // RFC 9220 §3: for a protocol that is not known.
+  // RFC 9220 §3: 501 for an unknown protocol.
   if (head.protocol !== undefined && head.protocol !== "websocket") {
     throw new ChannelError("NOT_IMPLEMENTED", ":protocol");
   }
@@ -86,7 +86,7 @@ function read(raw: readonly string[], limits: Http2HeadLimits): Http2RequestHead
     fields.push(name, value);
   }
   if (count > limits.maxHeaderCount || bytes > limits.maxHeaderBytes) throw new ChannelError("HEADERS_TOO_LARGE");
-  // §8.3.1: one that contradicts the authority makes the request malformed.
+  // §8.3.1: a Host that contradicts the authority makes the request malformed.
   if (authority !== undefined && host !== undefined && host.toLowerCase() !== authority.toLowerCase()) {
     throw bad("Host and :authority differ");
   }

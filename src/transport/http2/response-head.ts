@@ -24,13 +24,13 @@ export interface ServerFields {
 }
 
 /**
- * Returns the response's fields. `length` of its body; undefined if it is not known. Throws BAD_HEADER and BAD_STATUS, as
+ * Returns the fields of a response to a request with this method. `length` of its body; undefined if it is not known. Throws BAD_HEADER and BAD_STATUS, as
  * HTTP/1.1 does.
  */
 export function toResponseFields(
   { status, fields }: ResponseHead,
   length: number | undefined,
-  isHead: boolean,
+  method: string,
   server: ServerFields,
 ): ResponseFields {
   if (!Number.isInteger(status) || status < 200 || status > 999) throw new ChannelError("BAD_STATUS", String(status));
@@ -61,7 +61,7 @@ export function toResponseFields(
   if (server.serverField !== "") result["server"] ??= valueOfLine(server.serverField);
   if (statusHasBody(status)) {
     // RFC 9110 §8.6: to HEAD the length that GET would have; the application may know it better.
-    if (isHead && ownLength !== undefined) result["content-length"] = ownLength;
+    if (method === "HEAD" && ownLength !== undefined) result["content-length"] = ownLength;
     else if (length !== undefined) result["content-length"] = length;
   } else if (status === 304 && ownLength !== undefined) result["content-length"] = ownLength;
   return result;

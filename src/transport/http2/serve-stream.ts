@@ -2,7 +2,8 @@
 // be served.
 
 import { ChannelError } from "../../base/errors.ts";
-import { type Http2Context, Http2Exchange } from "./exchange.ts";
+import type { ExchangeContext } from "../exchange-context.ts";
+import { Http2Exchange } from "./exchange.ts";
 import { type Http2RequestHead, readHead, unreadableHead } from "./request-head.ts";
 import { END_STREAM, RESET } from "./server-stream.ts";
 import type { Http2Stream } from "./stream.ts";
@@ -15,7 +16,7 @@ export interface Http2Request {
 }
 
 /** Never throws. */
-export function serveStream(stream: Http2Stream, { rawHeaders, flags }: Http2Request, context: Http2Context): void {
+export function serveStream(stream: Http2Stream, { rawHeaders, flags }: Http2Request, context: ExchangeContext): void {
   let head: Http2RequestHead;
   try {
     head = readHead(rawHeaders, context.http);
@@ -29,7 +30,12 @@ export function serveStream(stream: Http2Stream, { rawHeaders, flags }: Http2Req
   exchange.serve();
 }
 
-function refuse(stream: Http2Stream, rawHeaders: readonly string[], error: ChannelError, context: Http2Context): void {
+function refuse(
+  stream: Http2Stream,
+  rawHeaders: readonly string[],
+  error: ChannelError,
+  context: ExchangeContext,
+): void {
   const exchange = new Http2Exchange(stream, unreadableHead(rawHeaders), context, { hasBody: false });
   exchange.refuseRequest(error);
   // The rest of the request is not read.

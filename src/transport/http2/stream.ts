@@ -1,5 +1,5 @@
 // A ByteStream over one HTTP/2 stream: the responses of an exchange go out through it, and after an extended CONNECT all
-// bytes of a WebSocket (RFC 8441 §5: DATA frames carry what TCP carries otherwise).
+// bytes of a WebSocket (RFC 8441 §5: in DATA frames).
 //
 // node:http2 reports a write only when the client's window has let all of it through. A slow client must not look like one
 // that has stopped, so that output goes to the stream in slices, and the rest waits here.
@@ -18,7 +18,7 @@ const OWNER = Symbol("unichannel.stream");
 /** Length of a last piece that is not worth a callback. */
 const MAX_FINISH_BYTES = 16_384;
 
-/** Makes node:http2 reset a stream with INTERNAL_ERROR. Nobody sees it. */
+/** Makes node:http2 reset a stream with INTERNAL_ERROR. It is never reported. */
 const RESET_HERE = new Error("the stream is reset");
 
 type OwnedStream = ServerStream & { [OWNER]?: Http2Stream };
@@ -27,7 +27,7 @@ type OwnedStream = ServerStream & { [OWNER]?: Http2Stream };
 export interface Http2StreamListener extends ByteStreamListener {
   /** Called about twice a second. Returns true if it has ended the stream, because its client took too long. */
   tickExchange?(now: number): boolean;
-  /** Bytes of the body can be read, or its end has come. */
+  /** Bytes of the body can be read, or the body has ended. */
   onReadable?(): void;
 }
 
@@ -37,7 +37,7 @@ export interface Http2StreamOwner {
   readonly isEncrypted: boolean;
   /** Counts the unsent bytes of all streams. */
   readonly buffered: BufferBudget;
-  /** How long a peer may take nothing of what is unsent, in milliseconds. */
+  /** How long a peer may take none of the unsent bytes, in milliseconds. */
   readonly writeTimeoutMs: number;
   /** The stream is closed, and its listener has been told. */
   streamClosed(stream: Http2Stream): void;
@@ -46,13 +46,13 @@ export interface Http2StreamOwner {
 export class Http2Stream implements ByteStream, IndexedItem {
   listener!: Http2StreamListener;
   index: number | undefined = undefined;
-  /** Bytes that node:http2 had not sent when the stream was closed: up to so many it counts for its session from then on. */
+  /** Bytes that were unsent when the stream was closed, at most: node:http2 goes on to count them for its session. */
   lostBytes = 0;
   readonly server: ServerStream;
   readonly #owner: Http2StreamOwner;
-  /** True while node:http2 has not taken all that it was given. */
+  /** True while node:http2 has not taken the whole last write. */
   #isBlocked = false;
-  /** Bytes that node:http2 was given last. Since Node 26 it does not tell what is unsent of them once the stream is closed. */
+  /** Size of the last write. Since Node 26 a closed stream does not tell how much of it is unsent. */
   #givenBytes = 0;
   #isEnding = false;
   #isFlowing = false;
@@ -99,7 +99,7 @@ export class Http2Stream implements ByteStream, IndexedItem {
 
   write(output: Piece | readonly Piece[]): void {
     if (this.#isEnding || !this.server.writable) return;
-    this.#toQueue().add(output);
+    this.#ensureQueue().add(output);
     this.#pump();
     this.#count();
   }
@@ -124,12 +124,12 @@ export class Http2Stream implements ByteStream, IndexedItem {
     if (!this.#isBlocked) this.server.end();
   }
 
-  /** Resets the stream, behind what the client's window lets through. `error`: the failure that the listener is told of. */
+  /** Resets the stream, after the bytes for which the client's window has room. `error`: the failure that the listener is told of. */
   destroy(error?: Error): void {
     if (this.server.destroyed) return;
     this.#isReset = true;
     this.#error ??= error;
-    // Not `close(code)`: node:http2 ends the stream first then, and what is cut off would look whole.
+    // Not `close(code)`: node:http2 then ends the stream first, and an incomplete response would look whole.
     this.server.destroy(RESET_HERE);
   }
 
@@ -173,12 +173,12 @@ export class Http2Stream implements ByteStream, IndexedItem {
     this.#owner.streamClosed(this);
   }
 
-  /** Resets a stream whose client has taken nothing of what is unsent for `writeTimeoutMs`. */
+  /** Resets a stream whose client has taken none of the unsent bytes for `writeTimeoutMs`. */
   #tickWrites(now: number): boolean {
     if (!this.#isBlocked) {
       if (!this.#isEnding || this.server.writableLength === 0) return false;
       this.#isBlocked = true;
-      this.#toQueue();
+      this.#ensureQueue();
       this.#count();
     }
     if (!this.#queue!.isStalled(now, this.#owner.writeTimeoutMs)) return false;
@@ -211,7 +211,7 @@ export class Http2Stream implements ByteStream, IndexedItem {
     }
   }
 
-  /** Called when node:http2 has taken what it was given. */
+  /** Called when node:http2 has taken the last write. */
   #taken(): void {
     this.#isBlocked = false;
     this.#givenBytes = 0;
@@ -223,9 +223,9 @@ export class Http2Stream implements ByteStream, IndexedItem {
     this.listener.onDrain();
   }
 
-  #toQueue(): WriteQueue {
+  #ensureQueue(): WriteQueue {
     this.#queue ??= new WriteQueue((error) => {
-      // "close" follows an error, and a reset, at which Node 26 says the same as for bytes that it has sent.
+      // "close" follows an error and a reset. After a reset Node 26 calls back without an error, as after a write that succeeded.
       if (!error && this.#queue !== undefined && !this.server.destroyed) this.#taken();
     });
     return this.#queue;

@@ -1,4 +1,4 @@
-// The input of one request, and its limits: bytes and time of its body, and its memory as a part of what all clients have sent.
+// The input of one request, and its limits: bytes and time of its body, and its share of the memory that all clients use.
 // The exchange reads the bytes; this class counts them and says when the request is to be refused.
 
 import { ChannelError } from "../../base/errors.ts";
@@ -22,7 +22,7 @@ export interface InputContext {
 /** The exchange of the request. */
 export interface InputOwner {
   readonly head: Head;
-  /** Returns the bytes of the body that have arrived and that nobody has read. */
+  /** Returns the number of bytes of the body that have arrived and were not read. */
   unreadBytes(): number;
   /** Ends the exchange with this error: its client gets it if no response has begun. */
   refuse(error: ChannelError): void;
@@ -73,7 +73,7 @@ export class RequestInput {
     return part;
   }
 
-  /** The next part was read; undefined at the end of the body. One that nobody waits for is dropped. */
+  /** The next part was read; undefined at the end of the body. Without a waiting reader the part is dropped. */
   arrived(part: Uint8Array | undefined): void {
     if (this.#reader === undefined) return;
     this.#bodyBytes += part?.length ?? 0;
@@ -115,7 +115,7 @@ export class RequestInput {
     if (this.#memory.isShareSpent(this.#context.received)) this.#owner.refuse(new ChannelError("RECEIVE_OVERFLOW"));
   }
 
-  /** It counts no longer. */
+  /** The request is over: its memory is not counted any more. */
   release(): void {
     this.#memory.release(this.#context.received);
   }

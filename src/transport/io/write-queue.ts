@@ -39,7 +39,7 @@ export class WriteQueue {
     else for (const piece of output) this.#addPiece(piece);
   }
 
-  /** The system has taken the output that was written. The second time since the last tick, slices grow. */
+  /** The system has taken the output that was written. Slices grow from the second call after a tick on. */
   moved(): void {
     if (this.stalledSince === undefined && this.sliceBytes < MAX_SLICE_BYTES) this.sliceBytes *= 2;
     this.stalledSince = undefined;
@@ -94,7 +94,7 @@ export class WriteQueue {
     return slice;
   }
 
-  /** Drops what waits. */
+  /** Drops all waiting output. */
   clear(): void {
     this.#pieces = [];
     this.#at = 0;

@@ -54,7 +54,7 @@ export class WebSocketTransport implements Transport, ByteStreamListener, Flusha
   #heardAt = 0;
   /** The time of a ping that is unanswered. */
   #pingedAt: number | undefined;
-  /** Pings and pongs that came in the second that began at `#controlsSince`. */
+  /** Pings and pongs in the second that began at `#controlsSince`. Not a `RateLimit`: each idle WebSocket gets pongs, and would keep one. */
   #controls = 0;
   #controlsSince = 0;
   /** Bytes of this connection in `received`. */

@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { memorySessions } from "../../../src/backplane/memory-sessions.ts";
 import { type Channel, type ChannelRequest, openSession, type ServeOptions } from "../../../src/index.ts";
 import type { EngineServer } from "../../../src/server/engine-server.ts";
-import type { Connection } from "../../../src/server/exchange-source.ts";
+import type { OpenConnection } from "../../../src/server/exchange-source.ts";
 import { Http2Client } from "../../support/http2-client.ts";
 import { RawClient } from "../../support/raw-client.ts";
 import { certificate, noCertificate, type Site, serving } from "../../support/serving.ts";
@@ -72,7 +72,7 @@ async function service(t: TestContext, options: ServeOptions = {}, ofOther: Serv
   return { owner, other, requests, channels, messages, closes };
 }
 
-function relayedConnections({ site }: Process): readonly Connection[] {
+function relayedConnections({ site }: Process): readonly OpenConnection[] {
   return (site.server as EngineServer).exchanges.service!.snapshot();
 }
 

@@ -23,7 +23,7 @@ async function host(t: TestContext, handler: Handler, body?: Uint8Array): Promis
   let open = 0;
   const adopt = (request: Http2ServerRequest, response: Http2ServerResponse): void => {
     response.setHeader("x-middleware", "1");
-    const otherApi = {
+    const compatibilityApi = {
       presetFields: () => Object.entries(response.getHeaders()).flatMap(([name, value]) => [name, String(value)]),
       claimBody: () => {},
       responseBegins: () => {},
@@ -31,7 +31,7 @@ async function host(t: TestContext, handler: Handler, body?: Uint8Array): Promis
     };
     const stream = request.stream as unknown as AdoptedRequest["stream"];
     open += 1;
-    const adopted = adoptStream({ stream, rawHeaders: request.rawHeaders, otherApi, body }, exchanges, {
+    const adopted = adoptStream({ stream, rawHeaders: request.rawHeaders, compatibilityApi, body }, exchanges, {
       remoteAddress: request.socket.remoteAddress,
       isEncrypted: true,
       buffered: exchanges.buffered,

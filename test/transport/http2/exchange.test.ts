@@ -28,7 +28,12 @@ async function lose(t: TestContext, act: (exchange: Http2Exchange) => void): Pro
   server.on("stream", (stream, _headers, _flags, ...rest) => {
     const rawHeaders = (rest as unknown as [string[]])[0];
     const { exchange } = adoptStream(
-      { stream: stream as unknown as AdoptedRequest["stream"], rawHeaders, otherApi: undefined, body: undefined },
+      {
+        stream: stream as unknown as AdoptedRequest["stream"],
+        rawHeaders,
+        compatibilityApi: undefined,
+        body: undefined,
+      },
       context,
       {
         ...{ remoteAddress: undefined, isEncrypted: true, buffered: exchanges.buffered, writeTimeoutMs: 1000 },
