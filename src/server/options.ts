@@ -1,6 +1,7 @@
 // The options of `serve`: their types, and one table with their checks and defaults.
 
 import type { TlsOptions } from "node:tls";
+import { checkSessionStore } from "../backplane/guarded-sessions.ts";
 import type { SessionStore } from "../backplane/session-store.ts";
 import { badOption, show } from "../base/bad-option.ts";
 import { MAX_TIMER_MS } from "../base/clock.ts";
@@ -214,10 +215,18 @@ const limit = (amount: number): Option => ({ check: checkAmount, default: amount
 /** The value is checked where it is used, before the server listens. */
 const checkedLater: Option = { check: () => {} };
 
-const SESSION_STORE: readonly (keyof SessionStore)[] = [
-  ...(["put", "take", "claim", "renew", "forget"] as const),
-  ...(["announce", "withdraw", "locate", "secret", "close"] as const),
-];
+/** The options of a service of several processes: only a server of `serve` has a listener for the others. */
+const OF_THE_SERVICE = ["sessions", "relay", "stores"] as const;
+
+export type OfTheService = (typeof OF_THE_SERVICE)[number];
+
+/** Throws BAD_OPTION if there is one of them. `owner`: the function that has no such options. */
+export function refuseServiceOptions(owner: string, options: unknown): void {
+  if (typeof options !== "object" || options === null) return;
+  const found = OF_THE_SERVICE.find((name) => (options as Record<string, unknown>)[name] !== undefined);
+  if (found === undefined) return;
+  throw badOption(`${owner} has no ${found}: only the servers of serve share their sessions with other processes`);
+}
 
 /** Every option of `serve`. */
 const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions, Option>> = {
@@ -260,9 +269,7 @@ const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions, Option>> = {
   trustedProxies: checkedLater,
   proxyHeaders: checkedLater,
   proxyProtocol: { check: checkOneOf("off", "optional", "required"), default: "off" },
-  sessions: {
-    check: checkMethods("a session store: see redisSessions, natsSessions and memorySessions", SESSION_STORE),
-  },
+  sessions: { check: checkSessionStore },
   relay: { check: (name, value) => checkOptions(name, value, RELAY_OPTIONS, `${name}.`) },
   stores: { check: checkStores },
   logger: { check: checkMethods("a logger: pass console, or one of pino", ["info", "warn", "error"]) },
