@@ -14,7 +14,6 @@ import {
   checkInteger,
   checkMethods,
   checkOneOf,
-  checkOptions,
   checkString,
   type ValueCheck,
 } from "../base/option-values.ts";
@@ -27,7 +26,7 @@ import type { AllowedOrigins } from "../request/origin.ts";
 import type { UpgradeCheck } from "../request/upgrade-check.ts";
 import { checkHttp2, type Http2Options } from "./http2-options.ts";
 import type { Logger } from "./log.ts";
-import { RELAY_OPTIONS, type RelayOptions } from "./relay/relay-address.ts";
+import { checkRelay, type RelayOptions } from "./relay/relay-address.ts";
 import type { ProxyHeader, TrustedProxies } from "./trusted-proxies.ts";
 
 const MAX_INT32 = 2_147_483_647;
@@ -270,7 +269,7 @@ const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions, Option>> = {
   proxyHeaders: checkedLater,
   proxyProtocol: { check: checkOneOf("off", "optional", "required"), default: "off" },
   sessions: { check: checkSessionStore },
-  relay: { check: (name, value) => checkOptions(name, value, RELAY_OPTIONS, `${name}.`) },
+  relay: { check: checkRelay },
   stores: { check: checkStores },
   logger: { check: checkMethods("a logger: pass console, or one of pino", ["info", "warn", "error"]) },
   onError: { check: checkFunction },
