@@ -1,4 +1,5 @@
 // The options of `serve`: their types, and one table with their checks and defaults.
+// Long because each option has its contract beside its type.
 
 import type { TlsOptions } from "node:tls";
 import { checkSessionStore } from "../backplane/guarded-sessions.ts";

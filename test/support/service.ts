@@ -33,7 +33,7 @@ export class Service {
   readonly #name: BrokerName;
   /** All processes that were started. */
   readonly started: ServiceProcess[] = [];
-  /** Those among which the balancer chooses. */
+  /** The processes among which the balancer chooses. */
   readonly balanced: ServiceProcess[] = [];
   readonly #clients: NumberedClient[] = [];
   readonly #sockets = new Set<Socket>();
@@ -159,7 +159,7 @@ export class ServiceProcess {
     child.stdin!.on("error", () => {});
   }
 
-  /** That of the server that was started last. */
+  /** The port of the server that was started last. */
   get port(): number {
     return Number(this.events.findLast(([name]) => name === "listens")?.[2]);
   }

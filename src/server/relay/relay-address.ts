@@ -5,7 +5,13 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { NetConnectOpts } from "node:net";
 import { hostname } from "node:os";
-import { badOption, checkFilledString, checkInteger, checkOptions, type OptionTable } from "../../base/option-values.ts";
+import {
+  badOption,
+  checkFilledString,
+  checkInteger,
+  checkOptions,
+  type OptionTable,
+} from "../../base/option-values.ts";
 
 /** The option `relay` of `serve`: where the other processes of the service reach this one. */
 export interface RelayOptions {
