@@ -1,5 +1,6 @@
 // Delivers received messages to the application one at a time, in arrival order, and then reports the end.
 // Messages wait while the setup runs or a receiver's promise is pending. When too many wait, reading is paused.
+// Long because receivers and loops take messages from the same queue, and each state has a rule for both.
 
 import { linkStates } from "../base/linked-states.ts";
 import { heldBytes } from "../base/memory-size.ts";

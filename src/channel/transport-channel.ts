@@ -297,7 +297,11 @@ export class TransportChannel
 
   /** The session could not leave: it ends, as with a server that stops. */
   stay(comeBackMs: number): void {
-    if (!this.#moveTo(this.#state.stay)) return;
+    if (!this.#moveTo(this.#state.stay)) {
+      // It had not begun to leave.
+      this.goAway(comeBackMs);
+      return;
+    }
     this.#abortSignal();
     this.#endWith(() => this.#transport.goodbye(comeBackMs));
   }

@@ -1,5 +1,6 @@
 // The server that `serve` returns: an exchange server, and the listener whose connections bring it exchanges.
 
+import { GuardedSessions } from "../backplane/guarded-sessions.ts";
 import { badOption } from "../base/option-values.ts";
 import { StoresMover } from "../group/moving.ts";
 import type { Handler } from "../request/handle.ts";
@@ -84,5 +85,5 @@ function toSessionService(server: ExchangeServer, options: ServeOptions): Sessio
   }
   const report = (error: unknown): void => server.report(error, { source: "sessions" });
   const memberships = stores === undefined ? undefined : new StoresMover(stores, report);
-  return new SessionService(server, { store, relay, memberships });
+  return new SessionService(server, { store: new GuardedSessions(store, server.clock), relay, memberships });
 }

@@ -1,4 +1,5 @@
 // The options of `serve`: their types, and one table with their checks and defaults.
+// Long because each option has its contract beside its type.
 
 import type { TlsOptions } from "node:tls";
 import { checkSessionStore } from "../backplane/guarded-sessions.ts";
@@ -14,7 +15,6 @@ import {
   checkInteger,
   checkMethods,
   checkOneOf,
-  checkOptions,
   checkString,
   type ValueCheck,
 } from "../base/option-values.ts";
@@ -27,7 +27,7 @@ import type { AllowedOrigins } from "../request/origin.ts";
 import type { UpgradeCheck } from "../request/upgrade-check.ts";
 import { checkHttp2, type Http2Options } from "./http2-options.ts";
 import type { Logger } from "./log.ts";
-import { RELAY_OPTIONS, type RelayOptions } from "./relay/relay-address.ts";
+import { checkRelay, type RelayOptions } from "./relay/relay-address.ts";
 import type { ServerLimits } from "./server-limits.ts";
 import type { ProxyHeader, TrustedProxies } from "./trusted-proxies.ts";
 
@@ -138,6 +138,19 @@ const limit = (amount: number): Option => ({ check: checkAmount, default: amount
 /** The value is checked where it is used, before the server listens. */
 const checkedLater: Option = { check: () => {} };
 
+/** The options of a service of several processes: only a server of `serve` has a listener for the others. */
+const OF_THE_SERVICE = ["sessions", "relay", "stores"] as const;
+
+export type OfTheService = (typeof OF_THE_SERVICE)[number];
+
+/** Throws BAD_OPTION if there is one of them. `owner`: the function that has no such options. */
+export function refuseServiceOptions(owner: string, options: unknown): void {
+  if (typeof options !== "object" || options === null) return;
+  const found = OF_THE_SERVICE.find((name) => (options as Record<string, unknown>)[name] !== undefined);
+  if (found === undefined) return;
+  throw badOption(`${owner} has no ${found}: only the servers of serve share their sessions with other processes`);
+}
+
 /** Every option of `serve`. */
 const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions, Option>> = {
   maxHeaderBytes: limit(16_384),
@@ -180,7 +193,7 @@ const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions, Option>> = {
   proxyHeaders: checkedLater,
   proxyProtocol: { check: checkOneOf("off", "optional", "required"), default: "off" },
   sessions: { check: checkSessionStore },
-  relay: { check: (name, value) => checkOptions(name, value, RELAY_OPTIONS, `${name}.`) },
+  relay: { check: checkRelay },
   stores: { check: checkStores },
   logger: { check: checkMethods("a logger: pass console, or one of pino", ["info", "warn", "error"]) },
   onError: { check: checkFunction },

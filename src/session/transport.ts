@@ -3,6 +3,7 @@
 //   out   send → `server-session.ts` numbers and keeps the record → `current-carrier.ts` writes it
 //   in    recordArrived or take → `server-session.ts` finds whether it is new → `incoming.ts` delivers it
 // `ending.ts` ends the session. There is no timer: the server ticks once a second.
+// Long because carriers, POSTs and a move to another process act on the same session in any order.
 
 import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";

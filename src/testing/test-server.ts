@@ -10,7 +10,13 @@ import type { WithCodec } from "../codec/message-codec.ts";
 import type { ErrorReporter } from "../request/context.ts";
 import type { Handler } from "../request/handle.ts";
 import { checkRequestHandler, toGraceMs } from "../server/check-options.ts";
-import { type FetchHandler, SERVE_CHECKS, type ServeOptions } from "../server/options.ts";
+import {
+  type FetchHandler,
+  type OfTheService,
+  refuseServiceOptions,
+  SERVE_CHECKS,
+  type ServeOptions,
+} from "../server/options.ts";
 import { toHandler } from "../server/serve.ts";
 import type { Server } from "../server/server.ts";
 import { MemoryEngine } from "./memory-engine.ts";
@@ -23,7 +29,7 @@ import { VirtualClock } from "./virtual-clock.ts";
 /** The options of `serve` that have a meaning without a port. */
 type WithoutPort<Attachment> = Omit<
   ServeOptions<Attachment>,
-  "port" | "host" | "path" | "fd" | "listenFds" | "backlog" | "tls" | "proxyProtocol"
+  "port" | "host" | "path" | "fd" | "listenFds" | "backlog" | "tls" | "proxyProtocol" | OfTheService
 >;
 
 /** The options of `testServer`. `Attachment` is what `upgrade` returns as `attachment`. */
@@ -121,6 +127,7 @@ export function testServer<Attachment = unknown>(
   options: TestServerOptions<Attachment> = {},
 ): TestServer {
   checkRequestHandler("testServer", handler);
+  refuseServiceOptions("testServer", options);
   checkOptions("testServer", options, TEST_OPTIONS);
   return new MemoryServer(toHandler(handler as Handler), options);
 }

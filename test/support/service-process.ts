@@ -160,6 +160,7 @@ function withAccident(store: SessionStore): SessionStore {
   const { relayThrough } = order;
   let isWhole = accident !== undefined;
   const happen = (): void => {
+    if (!isWhole) return;
     isWhole = false;
     say("accident", "", accident);
     process.kill(process.pid, accident!.signal);

@@ -2,6 +2,7 @@
 // the next one, if no other process was faster; otherwise it begins again. A large snapshot is written in parts before the record
 // that names them. The server deletes messages by the age of their stream; the time to live of a record is part of it, and is
 // compared with the clock of the server.
+// Long because all moves share the way in which a record is read, compared and written.
 
 import { randomBytes } from "node:crypto";
 import { type Clock, systemClock } from "../../base/clock.ts";

@@ -1,7 +1,13 @@
 // The options of hosts that read requests and speak WebSocket by themselves: those of `serve` that do not belong to them.
 
 import { badOption, badValue, checkOptions, type OptionTable } from "../../base/option-values.ts";
-import { LIMITS, SERVE_CHECKS, type ServeOptions } from "../../server/options.ts";
+import {
+  LIMITS,
+  type OfTheService,
+  refuseServiceOptions,
+  SERVE_CHECKS,
+  type ServeOptions,
+} from "../../server/options.ts";
 
 /** Options of `serve` that belong to the application's server. */
 const OF_THE_SERVER = [
@@ -30,7 +36,7 @@ const OF_THE_SERVER = [
 type OfTheServer = (typeof OF_THE_SERVER)[number];
 
 /** The options of `serve` that do not belong to the host. */
-export interface HostOptions extends Omit<ServeOptions, OfTheServer> {
+export interface HostOptions extends Omit<ServeOptions, OfTheServer | OfTheService> {
   /**
    * Bytes of messages that wait for a WebSocket's slow receiver, where the server cannot stop reading (Deno, uWebSockets.js). Over it: close 1013.
    * @default 4_194_304 (4 MiB)
@@ -51,6 +57,7 @@ export function checkHostOptions(
   options: unknown,
   own: readonly string[] = [],
 ): asserts options is HostOptions {
+  refuseServiceOptions(name, options);
   if (typeof options === "object" && options !== null) {
     const others = Object.keys(options).find((option) => OF_THE_SERVER.includes(option as OfTheServer));
     if (others !== undefined) {

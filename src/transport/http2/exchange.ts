@@ -1,4 +1,5 @@
 // The Exchange of HTTP/2: one request on one stream. Once its response has ended every call on it does nothing.
+// Long because a response, a body and a tunnel are three uses of the same stream.
 
 import { type Piece, utf8Length } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
