@@ -57,7 +57,7 @@ interface Service {
   readonly proxy: TcpProxy;
   /** The process of the test. The proxy is on its way to the broker. */
   readonly store: ChannelStore;
-  /** What the hooks of the test's process were told. */
+  /** Calls of the hooks in the test's process. */
   readonly told: string[];
   readonly children: readonly [Child, Child];
   /** Keys of the members that are present, as a watcher knows them. */
