@@ -95,7 +95,7 @@ export interface PresentMember {
   readonly info: unknown;
 }
 
-/** What `watchPresence` tells of the members that are listed as present. */
+/** The callbacks of `watchPresence`, for the members that are listed as present. */
 export interface PresenceHandlers {
   /** A member has come. At first it is called for each member that is present already. */
   readonly enter?: ((member: PresentMember) => unknown) | undefined;

@@ -4,7 +4,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
+import type { GroupStore } from "../../src/group/group-store.ts";
+import { StoresMover } from "../../src/group/moving.ts";
 import { type Backplane, type ChannelStore, createChannelStore, MemoryBackplane } from "../../src/index.ts";
+import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { MemoryChannel } from "../support/memory-channel.ts";
 import { until } from "../support/wait.ts";
 
@@ -217,3 +220,47 @@ describe("a store over a backplane", () => {
     assert.equal(timers.size, 0, "no timer is left");
   });
 });
+
+for (const [way, fail] of Object.entries(WAYS)) {
+  describe(`an optional method of a backplane that ${way}`, () => {
+    for (const method of ["readRecord", "swapRecord", "listRecords"] as const) {
+      it(`${method}: it is reported, members go on, and the store closes`, async () => {
+        const clock = new VirtualClock();
+        const errors: unknown[] = [];
+        const backplane = Object.assign(new MemoryBackplane(clock), { [method]: fail }) as unknown as Backplane;
+        const store = createChannelStore({ backplane, clock, onError: (error) => errors.push(error), onGroupStart: () => {} });
+        const member = new MemoryChannel();
+        store.addToGroup("g", member.channel);
+        for (let i = 0; i < 20 && errors.length === 0; i++) {
+          clock.advance(1000);
+          await turn();
+        }
+        assert.ok(errors.length > 0);
+        await store.publish("g", "x");
+        await until(() => member.sent.length === 1, "the member has it");
+        let isClosed = false;
+        const closing = store.close().then(() => {
+          isClosed = true;
+        });
+        while (!isClosed) {
+          clock.advance(1000);
+          await turn();
+        }
+        await closing;
+      });
+    }
+  });
+}
+
+for (const [way, fail] of Object.entries(SYNC_WAYS)) {
+  it(`a release of a backplane that ${way} lets a member move`, async () => {
+    const { store } = failing({ release: fail });
+    const member = new MemoryChannel();
+    store.addToGroup("g", member.channel, undefined, { presence: "ann" });
+    const errors: unknown[] = [];
+    const [moved] = new StoresMover({ main: store as GroupStore }, (error) => errors.push(error)).leave(member.channel);
+    assert.equal(moved?.present?.info, '"ann"');
+    assert.deepEqual(errors, []);
+    await store.close();
+  });
+}

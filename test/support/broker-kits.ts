@@ -19,6 +19,8 @@ export interface KitOptions {
   readonly maxPendingBytes?: number;
   /** No answer for so long is a dead connection: short, where one is to be found. @default 3000 */
   readonly timeoutMs?: number;
+  /** @default that of the backplane */
+  readonly aliveMs?: number;
 }
 
 export interface OpenedBackplane {
@@ -30,17 +32,17 @@ export interface OpenedBackplane {
 export const BROKER_KITS: Record<BrokerName, BrokerKit> = {
   redis: {
     start: startRedis,
-    async open(port, { maxPendingBytes = 1_000_000, timeoutMs = 3000 } = {}) {
+    async open(port, { maxPendingBytes = 1_000_000, timeoutMs = 3000, aliveMs } = {}) {
       const client = REDIS_CLIENTS.ioredis(port);
-      const backplane = redisBackplane(client, { timeoutMs, maxPendingBytes, onError: () => {} });
+      const backplane = redisBackplane(client, { timeoutMs, maxPendingBytes, aliveMs, onError: () => {} });
       return { backplane, close: () => backplane.close() };
     },
   },
   nats: {
     start: startNats,
-    async open(port, { maxPendingBytes = 1_000_000, timeoutMs = 3000 } = {}) {
+    async open(port, { maxPendingBytes = 1_000_000, timeoutMs = 3000, aliveMs } = {}) {
       const connection = await connectNats(port);
-      const backplane = natsBackplane(connection, { timeoutMs, maxPendingBytes, onError: () => {} });
+      const backplane = natsBackplane(connection, { timeoutMs, maxPendingBytes, aliveMs, onError: () => {} });
       return {
         backplane,
         async close() {

@@ -108,7 +108,7 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   async readHistory(group: string, since: string): Promise<Replay> {
     const isKnown = since === "" || this.backplane.isId(since, group);
     const { entries, reset } = await this.backplane.history(group, isKnown && since !== "" ? since : undefined);
-    // Who joins with an id was no member when a control had its turn.
+    // A channel that joins with an id was no member when a control had its turn.
     const found = entries.flatMap((entry) => {
       const each = this.toEntry(group, entry);
       return each instanceof GroupEntry ? [each] : [];

@@ -15,6 +15,11 @@ export interface PresenceKeeperOptions {
   left(group: string, key: string): void;
 }
 
+/** Members that have left while the backplane could not be reached; further ones are listed until this process ends. */
+const MAX_OWED = 100_000;
+/** Members that leave at once, when the backplane may be reached again. */
+const OWED_AT_ONCE = 64;
+
 interface ListedMember {
   readonly group: string;
   member: BackplaneMember;
@@ -30,6 +35,9 @@ export class PresenceKeeper {
   readonly #retries: Retries;
   readonly #options: PresenceKeeperOptions;
   readonly #byKey = new Map<string, ListedMember>();
+  /** Groups of the members that have left while the backplane could not be reached, by key. */
+  readonly #owed = new Map<string, string>();
+  #isRepaying = false;
 
   constructor(backplane: Leavable, retries: Retries, options: PresenceKeeperOptions) {
     this.#backplane = backplane;
@@ -41,6 +49,7 @@ export class PresenceKeeper {
   enter(group: string, member: BackplaneMember, from?: string): void {
     const listed = this.#byKey.get(member.key) ?? { group, member, from, done: Promise.resolve(), hasLeft: false };
     listed.member = member;
+    this.#owed.delete(member.key);
     this.#byKey.set(member.key, listed);
     listed.done = listed.done.then(() => this.#enter(listed));
   }
@@ -51,9 +60,48 @@ export class PresenceKeeper {
     this.#byKey.delete(key);
     listed.hasLeft = true;
     listed.done = listed.done
-      .then(() => this.#backplane.leave(group, key))
-      .then(() => this.#options.left(group, key))
-      .catch((error) => this.#options.report(error, group));
+      .then(() => this.#leave(group, key))
+      .then((isDone) => {
+        if (!isDone) this.#owe(group, key);
+      });
+  }
+
+  /** Never rejects. Resolves to false if it has failed. */
+  async #leave(group: string, key: string): Promise<boolean> {
+    try {
+      await this.#backplane.leave(group, key);
+    } catch (error) {
+      this.#options.report(error, group);
+      return false;
+    }
+    this.#options.left(group, key);
+    return true;
+  }
+
+  /** The member is listed until the backplane has been told: it is told again. */
+  #owe(group: string, key: string): void {
+    if (this.#byKey.has(key) || this.#owed.size >= MAX_OWED) return;
+    this.#owed.set(key, group);
+    if (this.#isRepaying) return;
+    this.#isRepaying = true;
+    void this.#repay();
+  }
+
+  async #repay(): Promise<void> {
+    for (let attempt = 0; this.#owed.size > 0 && !this.#retries.isClosed; attempt++) {
+      await this.#retries.pause(attempt).over;
+      let isReached = true;
+      while (isReached && this.#owed.size > 0 && !this.#retries.isClosed) {
+        const some: [key: string, group: string][] = [];
+        for (const each of this.#owed) if (some.push(each) === OWED_AT_ONCE) break;
+        const calls = some.map(async ([key, group]) => {
+          if (await this.#leave(group, key)) this.#owed.delete(key);
+          else isReached = false;
+        });
+        await Promise.all(calls);
+      }
+    }
+    this.#isRepaying = false;
   }
 
   /** The member goes on in another process, which enters it again. Returns a text for that process, if it needs one. */

@@ -108,7 +108,7 @@ export class ServiceGroups implements GroupLives {
         this.#onIdle = resolve;
       });
     }
-    // What is still listed waits for members that go on in another process.
+    // A group that is still listed waits for members that go on in another process.
     const isKept = this.#hasFailed || [...this.#lives.values()].some(({ listedAs }) => listedAs !== undefined);
     await this.#processes.close({ isKept });
   }

@@ -51,8 +51,8 @@ export function processRecord(id: string): string {
 export class ServiceProcesses {
   id: string = newId();
   readonly #options: ServiceProcessesOptions;
-  /** Processes that were listed at the last look. */
-  #listed = new Set<string>();
+  /** Processes that were present at the last look. */
+  #known = new Set<string>();
   readonly #missing = new Map<string, Missing>();
   #timer: Timer;
   #begun: Promise<void> | undefined;
@@ -99,7 +99,7 @@ export class ServiceProcesses {
     const { backplane, retries, report } = this.#options;
     for (let attempt = 0; !this.#isClosed && !retries.isClosed; attempt++) {
       try {
-        // Listed first: nobody finds a record of a process that is not listed.
+        // The list comes first: nobody finds a record of a process that is not listed.
         await backplane.enter(PROCESSES, { key: this.id, payload: new Uint8Array() });
         const name = processRecord(this.id);
         if (await backplane.swapRecord(name, undefined, utf8Bytes(ALIVE))) return;
@@ -133,10 +133,10 @@ export class ServiceProcesses {
         this.#hasSearched = true;
         for (const id of ids) if (!living.has(id)) this.#missing.set(id, { looks: 0, isFound: true });
       }
-      for (const id of this.#listed) {
+      for (const id of this.#known) {
         if (!living.has(id) && !this.#missing.has(id)) this.#missing.set(id, { looks: 0, isFound: false });
       }
-      this.#listed = living;
+      this.#known = living;
       await this.#buryMissing(living);
     } catch (error) {
       if (!this.#isClosed) report(error);
