@@ -26,7 +26,7 @@ import type { AllowedOrigins } from "../request/origin.ts";
 import type { UpgradeCheck } from "../request/upgrade-check.ts";
 import { checkHttp2, type Http2Options } from "./http2-options.ts";
 import type { Logger } from "./log.ts";
-import { RELAY_OPTIONS, type RelayOptions } from "./relay/relay-address.ts";
+import { RELAY_OPTIONS, type RelayOptions } from "./relay/relay-options.ts";
 import type { ProxyHeader, TrustedProxies } from "./trusted-proxies.ts";
 
 const MAX_INT32 = 2_147_483_647;
