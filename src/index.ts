@@ -66,7 +66,7 @@ export type { DiagnosticsConnection, DiagnosticsMessages } from "./server/diagno
 export type { Http2Options } from "./server/http2-options.ts";
 export type { Logger } from "./server/log.ts";
 export type { FetchHandler, ServeOptions } from "./server/options.ts";
-export type { RelayOptions } from "./server/relay/relay-address.ts";
+export type { RelayOptions } from "./server/relay/relay-options.ts";
 export { runServer, serve } from "./server/serve.ts";
 export type { BaseServer, Server, ServerStatus } from "./server/server.ts";
 export type { ServerLimits } from "./server/server-limits.ts";

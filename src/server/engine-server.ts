@@ -8,13 +8,27 @@ import type { ServerStats } from "./counts.ts";
 import type { EngineListener } from "./engine-listener.ts";
 import { ExchangeServer } from "./exchange-server.ts";
 import { checkHttp2Tls } from "./http2-options.ts";
-import { Listener } from "./listener.ts";
+import { Listener, type TlsEngine } from "./listener.ts";
 import type { ServeOptions } from "./options.ts";
-import { SessionService } from "./relay/session-service.ts";
+import type { SessionService } from "./relay/session-service.ts";
 import type { Server, ServerStatus } from "./server.ts";
 import type { TlsRenewal } from "./tls-options.ts";
 
-export type EngineListenerClass = new (server: ExchangeServer, options: ServeOptions) => EngineListener;
+export type EngineListenerClass = new (
+  server: ExchangeServer,
+  options: ServeOptions,
+  tlsEngine?: TlsEngine,
+) => EngineListener;
+
+/** The parts of a server that only some options need, and that are loaded for them. */
+export interface EngineParts {
+  /** Makes the listening socket. @default that of node:net */
+  readonly Listening?: EngineListenerClass | undefined;
+  /** Needed with the option `tls`. */
+  readonly tls?: TlsEngine | undefined;
+  /** Needed with the option `sessions`. */
+  readonly Service?: typeof SessionService | undefined;
+}
 
 export class EngineServer implements Server {
   readonly exchanges: ExchangeServer;
@@ -22,12 +36,12 @@ export class EngineServer implements Server {
   /** Undefined where sessions stay in this process. */
   readonly #service: SessionService | undefined;
 
-  /** `Listening` makes the listening socket. Throws BAD_OPTION. */
-  constructor(handler: Handler, options: ServeOptions, Listening: EngineListenerClass = Listener) {
+  /** Throws BAD_OPTION. */
+  constructor(handler: Handler, options: ServeOptions, { Listening = Listener, tls, Service }: EngineParts = {}) {
     checkHttp2Tls(options);
     this.exchanges = new ExchangeServer(handler, options, { shownAs: this });
-    this.#listener = new Listening(this.exchanges, options);
-    this.#service = toSessionService(this.exchanges, options);
+    this.#listener = new Listening(this.exchanges, options, tls);
+    this.#service = toSessionService(this.exchanges, options, Service);
     this.exchanges.service = this.#service;
   }
 
@@ -75,7 +89,11 @@ export class EngineServer implements Server {
 }
 
 /** Throws BAD_OPTION for `relay` or `stores` without `sessions`. */
-function toSessionService(server: ExchangeServer, options: ServeOptions): SessionService | undefined {
+function toSessionService(
+  server: ExchangeServer,
+  options: ServeOptions,
+  Service: EngineParts["Service"],
+): SessionService | undefined {
   const { sessions: store, relay, stores } = options;
   if (store === undefined) {
     const lonely = relay !== undefined ? "relay" : stores !== undefined ? "stores" : undefined;
@@ -85,5 +103,5 @@ function toSessionService(server: ExchangeServer, options: ServeOptions): Sessio
   }
   const report = (error: unknown): void => server.report(error, { source: "sessions" });
   const memberships = stores === undefined ? undefined : new StoresMover(stores, report);
-  return new SessionService(server, { store: new GuardedSessions(store, server.clock), relay, memberships });
+  return new Service!(server, { store: new GuardedSessions(store, server.clock), relay, memberships });
 }

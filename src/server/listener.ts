@@ -13,14 +13,16 @@ import { type Http2Limits, toHttp2Limits } from "./http2-options.ts";
 import { logWarn } from "./log.ts";
 import { SERVE_DEFAULTS, type ServeOptions, toTimerMs } from "./options.ts";
 import { toProxyFront } from "./proxy-front.ts";
-import { createTls, renewTls, toTlsOptions } from "./tls.ts";
-import { renewedTls, type TlsRenewal, validityWarning } from "./tls-options.ts";
+import type { TlsRenewal } from "./tls-options.ts";
 
 /**
  * A FIN from the client ends its side only: the answer to its request still goes out. Keep-alive probes find peers that
  * vanished without a FIN while the server has nothing to send.
  */
 const SOCKET_SETTINGS = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
+
+/** The functions of TLS. */
+export type TlsEngine = typeof import("./tls.ts");
 
 type ListenerState = "new" | "listening" | "closed";
 
@@ -41,6 +43,8 @@ export class Listener implements EngineListener {
   /** A PROXY header stands in front of the TLS handshake. */
   readonly #isTlsBehindHeader: boolean;
   readonly #http2: Http2Limits | undefined;
+  /** Undefined without the option `tls`. */
+  readonly #tlsEngine: TlsEngine | undefined;
   #tls: TlsOptions | undefined;
   readonly #state = new StateMachine("a listener", MOVES, "new");
   /** The address that the system has given; a path, or null, on a Unix socket. */
@@ -48,26 +52,30 @@ export class Listener implements EngineListener {
   /** Resolves when the socket and all that it has accepted is closed. Undefined before it begins to close. */
   #closed: Promise<void> | undefined;
 
-  /** Throws BAD_OPTION. */
-  constructor(server: ExchangeServer, options: ServeOptions) {
+  /** `tlsEngine` is needed with the option `tls`. Throws BAD_OPTION. */
+  constructor(server: ExchangeServer, options: ServeOptions, tlsEngine?: TlsEngine) {
     this.#server = server;
     this.#options = options;
+    this.#tlsEngine = tlsEngine;
     const report = (error: unknown): void => server.report(error, { source: "connection" });
     const handshakeTimeoutMs = toTimerMs(server.limits.tlsHandshakeTimeoutMs);
     const { tls } = options;
     this.#http2 = toHttp2Limits(options.http2);
     const protocols = this.#http2 === undefined ? "http1" : "http1And2";
     this.#tls =
-      tls === undefined ? undefined : toTlsOptions(tls, SOCKET_SETTINGS, handshakeTimeoutMs, report, protocols);
+      tls === undefined
+        ? undefined
+        : tlsEngine!.toTlsOptions(tls, SOCKET_SETTINGS, handshakeTimeoutMs, report, protocols);
     this.#connections = new Connections(server, tls === undefined ? "atAccept" : "beforeTls");
-    const front = toProxyFront(options, server.proxies?.isProxy, this.#tls, this.#connections);
+    const makeTls = this.#tls === undefined ? undefined : tlsEngine!.createTls.bind(undefined, this.#tls);
+    const front = toProxyFront(options, server.proxies?.isProxy, makeTls, this.#connections);
     this.#connections.front = front;
     // The last call that may throw: the socket that systemd passes can be taken only once.
     this.#address = toListenAddress(options, process.env, process.pid);
     const onSocket = (socket: Socket): void => this.#connections.accept(socket);
     this.#isTlsBehindHeader = front?.tlsServer !== undefined;
-    if (front === undefined && this.#tls !== undefined) {
-      this.#tlsServer = createTls(this.#tls, onSocket);
+    if (front === undefined && makeTls !== undefined) {
+      this.#tlsServer = makeTls(onSocket);
       this.#netServer = this.#tlsServer;
     } else {
       // Behind a PROXY header TLS begins later.
@@ -115,7 +123,7 @@ export class Listener implements EngineListener {
 
   /** Warns of a certificate that is not valid now. It is taken all the same: a client may ignore it, and clocks differ. */
   warnOfCertificate(): void {
-    const warning = this.#tls === undefined ? undefined : validityWarning(this.#tls, Date.now());
+    const warning = this.#tls === undefined ? undefined : this.#tlsEngine!.validityWarning(this.#tls, Date.now());
     if (warning !== undefined) logWarn(this.#options.logger, {}, warning);
   }
 
@@ -123,9 +131,7 @@ export class Listener implements EngineListener {
     if (this.#tlsServer === undefined || this.#tls === undefined) {
       throw new ChannelError("BAD_OPTION", "the server was started without tls; give serve the option tls");
     }
-    const tls = renewedTls(this.#tls, options);
-    renewTls(this.#tlsServer, this.#tls, tls);
-    this.#tls = tls;
+    this.#tls = this.#tlsEngine!.renewTls(this.#tlsServer, this.#tls, options);
     this.warnOfCertificate();
   }
 

@@ -27,7 +27,7 @@ import type { AllowedOrigins } from "../request/origin.ts";
 import type { UpgradeCheck } from "../request/upgrade-check.ts";
 import { checkHttp2, type Http2Options } from "./http2-options.ts";
 import type { Logger } from "./log.ts";
-import { checkRelay, type RelayOptions } from "./relay/relay-address.ts";
+import { checkRelay, type RelayOptions } from "./relay/relay-options.ts";
 import type { ServerLimits } from "./server-limits.ts";
 import type { ProxyHeader, TrustedProxies } from "./trusted-proxies.ts";
 

@@ -1,7 +1,7 @@
 // Reads the PROXY header with which connections may begin, before TLS and HTTP.
 
 import type { Socket } from "node:net";
-import type { TLSSocket, TlsOptions, Server as TlsServer } from "node:tls";
+import type { TLSSocket, Server as TlsServer } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
 import type { ProxyProtocolHeader } from "../codec/proxy-protocol.ts";
 import type { Http1Driver } from "../transport/http1/driver.ts";
@@ -10,7 +10,6 @@ import { ProxyListener } from "../transport/io/proxy-listener.ts";
 import { addressOf } from "./address.ts";
 import type { NetStream } from "./net-stream.ts";
 import { checkProxyOptions, type ServeOptions } from "./options.ts";
-import { createTls } from "./tls.ts";
 import type { ProxyMatcher } from "./trusted-proxies.ts";
 
 /** The connections in front of which the header stands. */
@@ -29,17 +28,20 @@ export interface ProxyFrontOwner {
   streamClosed(stream: NetStream): void;
 }
 
-/** Undefined where connections have no PROXY header. Throws BAD_OPTION. `tls`: TLS follows the header. */
+/** Makes a TLS server that calls back for each socket whose handshake is done. */
+export type MakeTls = (onSocket: (socket: TLSSocket) => void) => TlsServer;
+
+/** Undefined where connections have no PROXY header. Throws BAD_OPTION. `makeTls`: TLS follows the header. */
 export function toProxyFront(
   options: ServeOptions,
   isProxy: ProxyMatcher | undefined,
-  tls: TlsOptions | undefined,
+  makeTls: MakeTls | undefined,
   owner: ProxyFrontOwner,
 ): ProxyFront | undefined {
   checkProxyOptions(options);
   const { proxyProtocol = "off" } = options;
   if (isProxy === undefined || proxyProtocol === "off") return undefined;
-  return new ProxyFront(proxyProtocol, isProxy, tls, owner);
+  return new ProxyFront(proxyProtocol, isProxy, makeTls, owner);
 }
 
 export class ProxyFront {
@@ -51,14 +53,14 @@ export class ProxyFront {
   constructor(
     header: "required" | "optional",
     isProxy: ProxyMatcher,
-    tls: TlsOptions | undefined,
+    makeTls: MakeTls | undefined,
     owner: ProxyFrontOwner,
   ) {
     this.#header = header;
     this.#isProxy = isProxy;
     this.#owner = owner;
-    if (tls === undefined) return;
-    this.#tls = new ProxiedTls(tls, (socket, header) => {
+    if (makeTls === undefined) return;
+    this.#tls = new ProxiedTls(makeTls, (socket, header) => {
       if (owner.beginHttp2(socket, clientOf(addressOf(socket), header))) return;
       const stream = owner.openStream(socket);
       if (stream !== undefined) this.#beginHttp(stream, header);
@@ -129,8 +131,8 @@ class ProxiedTls {
   /** The header of each connection that is in its handshake, by the addresses of the connection. */
   readonly #headers = new Map<string, ProxyProtocolHeader>();
 
-  constructor(options: TlsOptions, onSocket: (socket: TLSSocket, header: ProxyProtocolHeader) => void) {
-    this.server = createTls(options, (socket) => {
+  constructor(makeTls: MakeTls, onSocket: (socket: TLSSocket, header: ProxyProtocolHeader) => void) {
+    this.server = makeTls((socket) => {
       const header = this.#take(endsOf(socket));
       // Without its header, as when the connection below is gone already, the client could pass for the proxy.
       if (header === undefined) socket.destroy();

@@ -3,7 +3,7 @@
 import { runtime } from "../base/runtime.ts";
 import type { Handler } from "../request/handle.ts";
 import { toServeOptions } from "./check-options.ts";
-import { type EngineListenerClass, EngineServer } from "./engine-server.ts";
+import { type EngineListenerClass, type EngineParts, EngineServer } from "./engine-server.ts";
 import type { FetchHandler, ServeOptions } from "./options.ts";
 import type { Server } from "./server.ts";
 
@@ -23,9 +23,18 @@ export async function serve(
   second?: ServeOptions,
 ): Promise<Server> {
   const options = toServeOptions(first, second);
-  const server = new EngineServer(toHandler(first as Handler), options, await listeningClass(options));
+  const server = new EngineServer(toHandler(first as Handler), options, await loadParts(options));
   await server.listen();
   return server;
+}
+
+/** Loads the modules that only some options need: the others cost a process nothing when it starts. */
+async function loadParts(options: ServeOptions): Promise<EngineParts> {
+  return {
+    Listening: await listeningClass(options),
+    tls: options.tls === undefined ? undefined : await import("./tls.ts"),
+    Service: options.sessions === undefined ? undefined : (await import("./relay/session-service.ts")).SessionService,
+  };
 }
 
 /** The class of the listening socket; undefined for that of node:net. Bun's own is loaded on Bun alone. */

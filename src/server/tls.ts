@@ -1,9 +1,12 @@
-// TLS of the engine: the options of `tls.createServer`, and new certificates for a running server.
+// TLS of the engine: the options of `tls.createServer`, and new certificates for a running server. Loaded with the option `tls`
+// alone: node:tls is a tenth of what the whole library costs to load.
 
 import type { TcpNetConnectOpts } from "node:net";
 import { createSecureContext, createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
 import { guardTlsCallbacks } from "./tls-callbacks.ts";
-import { checkTls, orBadOption } from "./tls-options.ts";
+import { checkTls, orBadOption, renewedTls, type TlsRenewal } from "./tls-options.ts";
+
+export { validityWarning } from "./tls-options.ts";
 
 /**
  * The protocols for ALPN (RFC 7301). A client that offers protocols is told which of these is chosen, and refused if it offers
@@ -38,8 +41,9 @@ export function createTls(options: TlsOptions, onSocket: (socket: TLSSocket) => 
   return server;
 }
 
-/** Sets the options for new connections; open ones go on. If it throws BAD_OPTION, nothing has changed. */
-export function renewTls(server: TlsServer, current: TlsOptions, renewed: TlsOptions): void {
+/** Sets new options for new connections; open ones go on. Returns them all. If it throws BAD_OPTION, nothing has changed. */
+export function renewTls(server: TlsServer, current: TlsOptions, renewal: TlsRenewal): TlsOptions {
+  const renewed = renewedTls(current, renewal);
   // `setSecureContext` may leave half of the options set when it throws. This throws first.
   orBadOption(() => createSecureContext(renewed));
   try {
@@ -48,4 +52,5 @@ export function renewTls(server: TlsServer, current: TlsOptions, renewed: TlsOpt
     server.setSecureContext(current);
     throw error;
   }
+  return renewed;
 }

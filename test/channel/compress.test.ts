@@ -355,6 +355,23 @@ describe("compress: responses", () => {
     });
   }
 
+  it("a buffer that is sent, changed and sent again in one turn arrives with both contents", async () => {
+    const [one, two] = ["one ", "two "].map((text) => text.repeat(1000)) as [string, string];
+    await start(
+      (channel) => {
+        const buffer = Buffer.from(one);
+        channel.send(buffer, false);
+        buffer.write(two);
+        channel.send(buffer, false);
+        channel.close();
+      },
+      { contextTakeover: false },
+    );
+    const response = await fetch(`http://127.0.0.1:${server!.port}/`);
+    assert.equal(response.headers.get("content-encoding"), "gzip");
+    assert.equal(await response.text(), one + two);
+  });
+
   it("each event of an event stream arrives with fetch before the next is sent", async () => {
     const got: Channel[] = [];
     await start((channel) => {

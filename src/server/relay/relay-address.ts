@@ -5,31 +5,6 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { NetConnectOpts } from "node:net";
 import { hostname } from "node:os";
-import {
-  badOption,
-  checkFilledString,
-  checkInteger,
-  checkOptions,
-  type OptionTable,
-} from "../../base/option-values.ts";
-
-/** The option `relay` of `serve`: where the other processes of the service reach this one. */
-export interface RelayOptions {
-  /** The address of this machine in the network of the processes. It must not be reachable from outside. */
-  readonly host: string;
-  /** @default 0: any free port */
-  readonly port?: number | undefined;
-}
-
-const RELAY_OPTIONS: OptionTable = { host: checkFilledString, port: checkInteger(0, 65_535) };
-
-/** Throws BAD_OPTION. Without a host it would listen at all addresses of the machine. */
-export function checkRelay(name: string, value: unknown): void {
-  checkOptions(name, value, RELAY_OPTIONS, `${name}.`);
-  if ((value as Partial<RelayOptions>).host === undefined) {
-    throw badOption(`${name} needs host, the address of this machine in the network of the processes`);
-  }
-}
 
 export function tcpAddress(host: string, port: number): string {
   return `tcp:${host.includes(":") ? `[${host}]` : host}:${port}`;

@@ -13,8 +13,9 @@ import { ProxyListener } from "../../transport/io/proxy-listener.ts";
 import { Connections, type Front } from "../connections.ts";
 import type { ExchangeServer } from "../exchange-server.ts";
 import type { NetStream } from "../net-stream.ts";
-import { type RelayOptions, tcpAddress, unixAddress } from "./relay-address.ts";
+import { tcpAddress, unixAddress } from "./relay-address.ts";
 import { readRelayExtensions } from "./relay-header.ts";
+import type { RelayOptions } from "./relay-options.ts";
 
 const SOCKET_SETTINGS = { allowHalfOpen: true, noDelay: true };
 

@@ -14,8 +14,8 @@ import type { Exchange } from "../../transport/exchange.ts";
 import type { ExchangeServer, ServicePlace } from "../exchange-server.ts";
 import type { OpenConnection } from "../exchange-source.ts";
 import { ProcessDirectory } from "./process-directory.ts";
-import type { RelayOptions } from "./relay-address.ts";
 import { RelayListener } from "./relay-listener.ts";
+import type { RelayOptions } from "./relay-options.ts";
 import { type SessionHome, SessionRouter } from "./session-router.ts";
 
 /** A server begins without its store if that does not answer in time: its own sessions do not need it. */

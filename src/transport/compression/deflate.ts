@@ -16,6 +16,7 @@ import {
   checkOptions,
   type ValueCheck,
 } from "../../base/option-values.ts";
+import type { EncodedBody } from "../../protocol/encoded-message.ts";
 
 /** The option `compress` as an object. */
 export interface CompressOptions {
@@ -189,10 +190,10 @@ export class History {
  */
 export class Deflater {
   readonly #settings: DeflateSettings;
-  #data: string | Uint8Array | undefined;
+  #key: unknown;
   #deflated: Uint8Array | undefined;
   readonly #forget = (): void => {
-    this.#data = undefined;
+    this.#key = undefined;
     this.#deflated = undefined;
   };
 
@@ -200,13 +201,15 @@ export class Deflater {
     this.#settings = settings;
   }
 
-  /** Like `deflate`. Bytes must not change before the turn ends, and the result never. */
-  deflate(data: string | Uint8Array): Uint8Array {
-    if (data === this.#data) return this.#deflated!;
-    // Before a promise's continuation can change the bytes.
-    if (this.#data === undefined) queueMicrotask(this.#forget);
+  /**
+   * Like `deflate`. The result must not change. `key`: a text, or an object that stands for one content of the bytes; not the
+   * bytes, which the application may change and send again in the same turn.
+   */
+  deflate(data: string | Uint8Array, key: string | EncodedBody): Uint8Array {
+    if (key === this.#key) return this.#deflated!;
+    if (this.#key === undefined) queueMicrotask(this.#forget);
     const deflated = deflate(toBytes(data), this.#settings);
-    this.#data = data;
+    this.#key = key;
     this.#deflated = deflated;
     return deflated;
   }

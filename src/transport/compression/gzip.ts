@@ -66,7 +66,7 @@ export class GzipResponse implements ResponseWriter {
     if (part.length === 0) return;
     if (this.#body === undefined) this.#exchange.write(part, encoded);
     // The compressed bytes depend on the earlier parts of this body.
-    else this.#exchange.write(this.#body.encode(part));
+    else this.#exchange.write(this.#body.encode(part, encoded));
   }
 
   end(): void {
@@ -95,12 +95,12 @@ class GzipBody {
     else this.#deflater = sharedDeflater(settings);
   }
 
-  /** Returns all bytes that a client needs to decode `part`. */
-  encode(part: string | Uint8Array): Uint8Array {
+  /** Returns all bytes that a client needs to decode `part`. `encoded`: the part, if many clients get it. */
+  encode(part: string | Uint8Array, encoded: EncodedBody | undefined): Uint8Array {
     const bytes = toBytes(part);
     this.#crc = crc32(bytes, this.#crc);
     this.#size = (this.#size + bytes.length) >>> 0;
-    const blocks = this.#blocks(part, bytes);
+    const blocks = this.#blocks(bytes, typeof part === "string" ? part : encoded);
     this.#history?.add(bytes);
     return this.#begun(blocks);
   }
@@ -115,12 +115,14 @@ class GzipBody {
     return this.#begun(trailer);
   }
 
-  #blocks(part: string | Uint8Array, bytes: Uint8Array): Uint8Array {
+  /** `key`: see `Deflater`. Bytes that one client gets have none: they may change before they are sent again. */
+  #blocks(bytes: Uint8Array, key: string | EncodedBody | undefined): Uint8Array {
     const { thresholdBytes, takeoverThresholdBytes } = this.#settings;
     if (this.#deflater === undefined) {
       return bytes.length < takeoverThresholdBytes ? stored(bytes) : deflate(bytes, this.#settings, this.#history);
     }
-    return bytes.length < thresholdBytes ? stored(bytes) : this.#deflater.deflate(part);
+    if (bytes.length < thresholdBytes) return stored(bytes);
+    return key === undefined ? deflate(bytes, this.#settings) : this.#deflater.deflate(bytes, key);
   }
 
   #begun(bytes: Uint8Array): Uint8Array {

@@ -40,7 +40,7 @@ export class PermessageDeflate implements Compression {
 
   /** Compresses a text once for all connections that send it in one turn. Bytes are not shared: they may change meanwhile. */
   #deflateAlone(text: string): Uint8Array | undefined {
-    const payload = withoutEnd(sharedDeflater(this.#settings).deflate(text));
+    const payload = withoutEnd(sharedDeflater(this.#settings).deflate(text, text));
     return payload.length < text.length || payload.length < utf8Length(text) ? payload : undefined;
   }
 
