@@ -37,7 +37,7 @@ export function enterPage(channel: Channel, visitor: string): void {
 
 /** Tells all pages that a new server has begun, the one with this number. */
 export async function tellDeploy(number: number): Promise<void> {
-  await room.publish(PAGES, json({ deploy: number }));
+  await room.publish(PAGES, json({ deploy: number, at: Date.now() }));
 }
 
 /** The channels of a visitor. */

@@ -25,13 +25,16 @@ export async function startService(host: string, port: number): Promise<Service>
   const deploy = async (): Promise<void> => {
     if (isDeploying) return;
     isDeploying = true;
-    const index = deploys % SERVERS;
-    const old = servers[index]!;
-    servers[index] = await startServer(records, deploy);
-    deploys += 1;
-    await tellDeploy(deploys);
-    await old.stop();
-    isDeploying = false;
+    try {
+      const index = deploys % SERVERS;
+      const old = servers[index]!;
+      servers[index] = await startServer(records, deploy);
+      deploys += 1;
+      await tellDeploy(deploys);
+      await old.stop();
+    } finally {
+      isDeploying = false;
+    }
   };
 
   const servers = await Promise.all(Array.from({ length: SERVERS }, () => startServer(records, deploy)));

@@ -13,13 +13,15 @@ import { environment, NetworkWebSocket, networkFetch } from "./network.js";
  * @property {(message: Message) => void} [sent]
  * @property {(message: Message, ms: number) => void} [heard] The server has answered.
  * @property {(line: Line) => void} [line] The room has a new line.
- * @property {() => void} [deployed] A new server has taken the place of another one.
+ * @property {(at: number) => void} [deployed] A new server has taken the place of another one.
  */
 
 const NUMBER_MS = 1000;
 /** While new versions are deployed all the time. */
 const BUSY_NUMBER_MS = 200;
 const DEPLOY_EVERY_MS = 3000;
+/** The page hears of a deploy at the latest when it is back. */
+const MAX_PAUSE_MS = 10_000;
 
 /** A secret, with which the page can tell the server to forget its sessions. */
 const visitor = Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16)).join("");
@@ -59,7 +61,7 @@ export const connection = connect("/chat/session", {
 
 connection.onMessage((message) => {
   const news = JSON.parse(String(message));
-  if (news.deploy !== undefined) return deployed();
+  if (news.deploy !== undefined) return deployed(news.at);
   if (!Array.isArray(news)) return heard(news.heard);
   for (const line of news) {
     since = line.id;
@@ -117,9 +119,11 @@ function heard(n) {
 /** Makes the server forget this page's sessions. Uses the real network, not the one that the switches break. */
 export const forget = () => fetch(`/chat/forget?visitor=${visitor}`, { method: "POST" });
 
-function deployed() {
+/** @param {number} at The time of the server; its clock may be another one. */
+function deployed(at) {
   tally.deploys += 1;
-  for (const listener of listeners) listener.deployed?.();
+  const agoMs = Math.min(Math.max(Date.now() - at, 0), MAX_PAUSE_MS);
+  for (const listener of listeners) listener.deployed?.(performance.now() - agoMs);
 }
 
 /** Replaces one of the three servers. Uses the real network. */

@@ -53,7 +53,7 @@ connection.onOpen(({ session, transport }) => {
 
 listen({
   heard: ({ sentAt }, ms) => timeline.add({ at: sentAt, ms, carrier: connection.transport ?? "websocket" }),
-  deployed: () => timeline.mark("deploy"),
+  deployed: (at) => timeline.mark("deploy", at),
 });
 
 /**

@@ -11,9 +11,12 @@
 
 /** Starts to read; returns how to stop. @typedef {(card: Card) => () => void} Way */
 
+/** A client that comes back asks for what it has missed: a server was replaced. @param {number} last */
+const ticksAfter = (last) => (last === Infinity ? "/ticks" : `/ticks?since=${last}`);
+
 /** @type {Way} */
 function webSocket({ opened, received, ended, last }) {
-  const socket = new WebSocket(`${location.origin.replace("http", "ws")}/ticks?since=${last()}`);
+  const socket = new WebSocket(location.origin.replace("http", "ws") + ticksAfter(last()));
   socket.onopen = opened;
   socket.onmessage = (message) => received(message.data);
   socket.onclose = ended;
@@ -22,7 +25,7 @@ function webSocket({ opened, received, ended, last }) {
 
 /** @type {Way} */
 function eventSource({ opened, received, ended, last }) {
-  const source = new EventSource(`/ticks?since=${last()}`);
+  const source = new EventSource(ticksAfter(last()));
   source.onopen = opened;
   source.onmessage = (message) => received(message.data);
   source.onerror = () => {
@@ -37,7 +40,7 @@ function eventSource({ opened, received, ended, last }) {
 function streamingFetch({ opened, received, ended, last }) {
   const abort = new AbortController();
   const read = async () => {
-    const response = await fetch(`/ticks?since=${last()}`, { signal: abort.signal });
+    const response = await fetch(ticksAfter(last()), { signal: abort.signal });
     if (!response.ok || response.body === null) throw new Error(response.statusText);
     opened();
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -73,9 +76,9 @@ function longPoll({ opened, received, ended, last }) {
 
 /** @type {{ name: string, call: string, way: Way }[]} */
 const WAYS = [
-  { name: "WebSocket", call: 'new WebSocket("/ticks?since=n")', way: webSocket },
-  { name: "EventSource", call: 'new EventSource("/ticks?since=n")', way: eventSource },
-  { name: "Streaming", call: 'fetch("/ticks?since=n")', way: streamingFetch },
+  { name: "WebSocket", call: 'new WebSocket("/ticks")', way: webSocket },
+  { name: "EventSource", call: 'new EventSource("/ticks")', way: eventSource },
+  { name: "Streaming", call: 'fetch("/ticks")', way: streamingFetch },
   { name: "Long poll", call: 'fetch("/ticks?after=n")', way: longPoll },
 ];
 

@@ -71,9 +71,9 @@ export class Timeline {
     this.#dots.push(dot);
   }
 
-  /** @param {Mark} kind */
-  mark(kind) {
-    this.#marks.push({ at: performance.now(), kind });
+  /** @param {Mark} kind @param {number} at */
+  mark(kind, at = performance.now()) {
+    this.#marks.push({ at, kind });
   }
 
   /** @param {number} now */

@@ -48,6 +48,28 @@ describe("The demo's page", { skip }, () => {
     assert.deepEqual(await page.locator(".lost").allTextContents(), ["0", "0", "0", "0"]);
   });
 
+  it("loses no tick when the servers are replaced: each way comes back and asks for what it missed", async (t) => {
+    const { page, url } = await openDemo(t);
+    await page.locator("#cards").scrollIntoViewIfNeeded();
+    await page.waitForFunction(() => document.querySelectorAll('#cards [data-state="open"]').length === 4);
+    for (const deploys of [1, 2, 3]) {
+      // A deploy that another one does not let begin is asked for again.
+      while (Number(await page.locator("#count-deploys").textContent()) < deploys) {
+        await fetch(`${url}/deploys`, { method: "POST" });
+        await page.waitForTimeout(500);
+      }
+    }
+    const counts = await page.locator(".count").allTextContents();
+    for (const [at, way] of WAYS.entries()) {
+      await page.waitForFunction(
+        ([name, before]) =>
+          Number(document.querySelector(`[data-way="${name}"] .count`)?.textContent) > Number(before) + 3,
+        [way, counts[at]],
+      );
+    }
+    assert.deepEqual(await page.locator(".lost").allTextContents(), ["0", "0", "0", "0"]);
+  });
+
   it("uses no connection for cards that are not visible", async (t) => {
     const { page } = await openDemo(t);
     await page.locator("#cards").scrollIntoViewIfNeeded();

@@ -53,7 +53,8 @@ export class RelayListener {
     const address = tcp === undefined ? { path: this.#path } : { host: tcp.host, port: tcp.port ?? 0 };
     await new Promise<void>((resolve, reject) => {
       netServer.once("error", reject);
-      netServer.listen(address, resolve);
+      // The workers of node:cluster would share one port, and get each other's requests.
+      netServer.listen({ ...address, exclusive: true }, resolve);
     });
     netServer.removeAllListeners("error");
     netServer.on("error", (error) => server.report(error, { source: "listener" }));
