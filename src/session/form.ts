@@ -20,10 +20,9 @@ export function toRecord(message: OutboundMessage): OutboundRecord | string {
 export function toRecordWithCursor(
   message: OutboundMessage,
 ): OutboundRecord | OutboundGroupRecord | GroupRecord | string | undefined {
+  if (message instanceof EncodedMessage && message.group !== undefined) return message.asGroupRecord();
   if (message instanceof GroupNews) return message.record;
-  if (message.body === null) return undefined;
-  const hasCursor = message instanceof EncodedMessage && message.group !== undefined;
-  return hasCursor ? message.asGroupRecord() : toRecord(message);
+  return message.body === null ? undefined : toRecord(message);
 }
 
 /**

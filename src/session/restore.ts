@@ -6,6 +6,7 @@ import { contextOf } from "../request/context.ts";
 import { newChannel } from "../request/new-channel.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import { Claim } from "./claim.ts";
+import { CursorTransport } from "./cursor-transport.ts";
 import type { AnySessionOptions } from "./options.ts";
 import { type OpenSession, sessionsOf } from "./registry.ts";
 import { settingsOf } from "./settings.ts";
@@ -25,7 +26,8 @@ export function restoreSession(
   const { token, identity, path, resumeMs, heartbeatMs, parkMs, kind, memberships, state } = snapshot;
   const { codec, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
   const network = sessions.admit(request);
-  const transport = new SessionTransport(token, kind, settingsOf(resumeMs, heartbeatMs, parkMs), sessions);
+  const Transport = snapshot.cursors === undefined ? SessionTransport : CursorTransport;
+  const transport = new Transport(token, kind, settingsOf(resumeMs, heartbeatMs, parkMs), sessions);
   const claim = new Claim({
     token,
     source: elsewhere,
