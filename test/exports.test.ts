@@ -100,6 +100,7 @@ describe("the public surface", () => {
       "JoinOptions",
       "JsonMessages",
       "Logger",
+      "LostSession",
       "MemorySessions",
       "MemorySessionsOptions",
       "Message",

@@ -58,6 +58,9 @@ describe("The cursors of a session", () => {
     const moved = Cursors.restore(JSON.parse(JSON.stringify(cursors.snapshot())), budget);
     moved.tell({ type: "since", group: "b", id: "2" });
     moved.tell({ type: "since", forgotten: true });
-    assert.deepEqual([moved.areAwaited, moved.areIncomplete, moved.take("a"), moved.take("b")], [false, true, "1", "2"]);
+    assert.deepEqual(
+      [moved.areAwaited, moved.areIncomplete, moved.take("a"), moved.take("b")],
+      [false, true, "1", "2"],
+    );
   });
 });
