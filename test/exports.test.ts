@@ -102,6 +102,7 @@ describe("the public surface", () => {
       "JoinOptions",
       "JsonMessages",
       "Logger",
+      "LostSession",
       "MemberFields",
       "MemorySessions",
       "MemorySessionsOptions",

@@ -294,12 +294,8 @@ export class Group implements MemberOwner, StreamListener {
         continue;
       }
       if (state === undefined) {
-        // A member that left in a callback and joined again to catch up receives the entry from its replay.
-        const current = member.hasLeft ? this.find(channel) : undefined;
-        if (current?.state === undefined || !this.#hasReceived(current.state, entry))
-          this.#send(member, entry.inGroup(this.name));
-        // The message has given a cursor to a client that is not a member any more.
-        if (member.hasLeft && current === undefined) tellCursor(member, this.name, {});
+        if (member.hasLeft) this.#deliverLate(entry, member);
+        else this.#send(member, entry.inGroup(this.name));
       } else if (!member.hasLeft && !this.#hasReceived(state, entry)) {
         state.receivedUpTo = undefined;
         if (isPoll(member)) {
@@ -326,6 +322,15 @@ export class Group implements MemberOwner, StreamListener {
       tellCursor(member, this.name, entry);
       return false;
     });
+  }
+
+  /** Delivers to a member that has left in a callback. One that has joined again to catch up receives the entry from its replay. */
+  #deliverLate(entry: GroupEntry, member: Member): void {
+    const current = this.find(member.channel);
+    if (current?.state !== undefined && this.#hasReceived(current.state, entry)) return;
+    this.#send(member, entry.inGroup(this.name));
+    // The message has given a cursor to a client that is not a member any more.
+    if (current === undefined) tellCursor(member, this.name, {});
   }
 
   #formOf(entry: GroupEntry, state: MemberState): EncodedSendable {

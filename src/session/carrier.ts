@@ -4,6 +4,7 @@
 import { utf8, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { decodeRecordMessage, MESSAGE_LETTER, type SessionRecord, SINCE_LETTER } from "../codec/session-record.ts";
+import { OutboundGroupRecord, OutboundRecord } from "../protocol/encoded-message.ts";
 import { bodyMessage } from "../protocol/outbound-message.ts";
 import type { CompactRecord } from "../protocol/session.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
@@ -102,8 +103,10 @@ export class WebSocketCarrier extends Carrier {
       return;
     }
     this.transport.send(asWebSocketMessage(record));
-    if (typeof record === "string" || record.type !== "group") return;
-    const bytes = bytesAfterHead(record);
+    // `type` is not read of the records of messages: objects of many shapes have it.
+    if (typeof record === "string" || record instanceof OutboundRecord) return;
+    const isGroup = record instanceof OutboundGroupRecord || record.type === "group";
+    const bytes = isGroup ? bytesAfterHead(record) : undefined;
     if (bytes !== undefined) this.transport.send(bytes);
   }
 

@@ -20,10 +20,9 @@ export function toRecord(message: OutboundMessage): OutboundRecord | string {
 export function toRecordWithCursor(
   message: OutboundMessage,
 ): OutboundRecord | OutboundGroupRecord | GroupRecord | string | undefined {
+  if (message instanceof EncodedMessage && message.group !== undefined) return message.asGroupRecord();
   if (message instanceof GroupNews) return message.record;
-  if (message.body === null) return undefined;
-  const hasCursor = message instanceof EncodedMessage && message.group !== undefined;
-  return hasCursor ? message.asGroupRecord() : toRecord(message);
+  return message.body === null ? undefined : toRecord(message);
 }
 
 /**
@@ -44,8 +43,8 @@ export function ownBytes(data: Uint8Array): Uint8Array {
 
 export function asWebSocketMessage(record: CompactRecord): OutboundMessage {
   if (typeof record === "string") return bodyMessage(MESSAGE_LETTER + record);
-  const isOutbound = record instanceof OutboundRecord || record instanceof OutboundGroupRecord;
-  return isOutbound ? record.asWebSocket() : bodyMessage(encodeRecordMessage(record));
+  if (record instanceof OutboundRecord) return record.asWebSocket();
+  return record instanceof OutboundGroupRecord ? record.asWebSocket() : bodyMessage(encodeRecordMessage(record));
 }
 
 /** The bytes of a group's message, which follow the record's head on a WebSocket; undefined if there are none. */

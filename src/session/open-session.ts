@@ -27,6 +27,7 @@ import {
   StreamCarrier,
   WebSocketCarrier,
 } from "./carrier.ts";
+import { CursorTransport } from "./cursor-transport.ts";
 import { Cursors } from "./cursors.ts";
 import { type AnySessionOptions, checkSessionOptions, type SessionOptions } from "./options.ts";
 import { acceptPost } from "./post.ts";
@@ -198,7 +199,8 @@ function acceptFirst(
   const network = sessions.admit(request);
   const cursors = told === undefined ? undefined : toCursors(told, sessions);
   const carrier = toCarrier(request, options, own, cursors);
-  const transport = new SessionTransport(sessions.newToken(), carrier.kind, toSessionSettings(options), sessions);
+  const Transport = cursors === undefined ? SessionTransport : CursorTransport;
+  const transport = new Transport(sessions.newToken(), carrier.kind, toSessionSettings(options), sessions);
   transport.session.cursors = cursors;
   const settings = toSettings(options, context);
   const channel = newChannel(request, { transport, handlers, settings, codec, attachment });

@@ -7,6 +7,7 @@ import { contextOf } from "../request/context.ts";
 import { newChannel } from "../request/new-channel.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import { Claim } from "./claim.ts";
+import { CursorTransport } from "./cursor-transport.ts";
 import type { AnySessionOptions } from "./options.ts";
 import { type OpenSession, sessionsOf } from "./registry.ts";
 import { settingsOf } from "./settings.ts";
@@ -28,7 +29,8 @@ export function restoreSession(
   // The sessions that leave are known already: this one would stay behind.
   if (elsewhere.isStopping) throw new ChannelError("SESSION_UNREACHABLE", "this process is stopping");
   const network = admit(request, token);
-  const transport = new SessionTransport(token, kind, settingsOf(resumeMs, heartbeatMs, parkMs), sessions);
+  const Transport = snapshot.cursors === undefined ? SessionTransport : CursorTransport;
+  const transport = new Transport(token, kind, settingsOf(resumeMs, heartbeatMs, parkMs), sessions);
   const claim = new Claim({
     token,
     source: elsewhere,

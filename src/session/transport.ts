@@ -19,7 +19,7 @@ import { NORMAL, SERVICE_RESTART, TRY_AGAIN_LATER } from "./close-codes.ts";
 import type { SessionContext, SessionSettings } from "./context.ts";
 import { type CarrierRequest, CurrentCarrier } from "./current-carrier.ts";
 import { Ending, type EndingOwner } from "./ending.ts";
-import { dataRecord, toRecord, toRecordWithCursor } from "./form.ts";
+import { dataRecord, toRecord } from "./form.ts";
 import type { Posts } from "./posts.ts";
 import { ServerSession } from "./server-session.ts";
 import type { SessionSnapshot } from "./snapshot.ts";
@@ -182,17 +182,11 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   send(message: OutboundMessage): void {
-    if (this.session.cursors !== undefined) this.#sendWithCursor(message);
-    else if (message.body !== null && this.session.state.isOpen) this.#keep(toRecord(message));
-  }
-
-  #sendWithCursor(message: OutboundMessage): void {
-    const record = toRecordWithCursor(message);
-    if (record !== undefined && this.session.state.isOpen) this.#keep(record);
+    if (message.body !== null && this.session.state.isOpen) this.keep(toRecord(message));
   }
 
   sendText(text: string): void {
-    if (this.session.state.isOpen) this.#keep(text);
+    if (this.session.state.isOpen) this.keep(text);
   }
 
   sendLast(message: OutboundMessage): void {
@@ -202,7 +196,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   /** Sends each part as a message, as an event stream does: a record is kept whole until it is acknowledged. */
   part(data: string | Uint8Array): void {
-    if (this.session.state.isOpen) this.#keep(dataRecord(data));
+    if (this.session.state.isOpen) this.keep(dataRecord(data));
   }
 
   /** A record of a WebSocket. It has the number after that of the record before. */
@@ -334,7 +328,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   /** The record is kept until the client has acknowledged it. */
-  #keep(record: CompactRecord<NumberedRecord>): void {
+  protected keep(record: CompactRecord<NumberedRecord>): void {
     this.session.send(record);
     this.#carrier.write(record);
   }

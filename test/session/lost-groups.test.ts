@@ -141,6 +141,90 @@ for (const [where, makeStore] of STORES) {
         await store.publish("room", "missed 2");
         assert.deepEqual(await client.heard(), ["missed 2"]);
       });
+
+      it("continue when the application adds the channel later, each for itself, between direct messages", async (t) => {
+        const [place, store, client] = await start(t, "room", "later");
+        await store.publish("room", "a");
+        await store.publish("later", "b");
+        assert.deepEqual(await client.heard(), ["a", "b"]);
+        place.channel.terminate();
+        await store.publish("room", "missed 1");
+        await store.publish("later", "missed 2");
+        place.join = (channel) => {
+          channel.send("direct 1");
+          store.addToGroup("room", channel);
+        };
+        assert.deepEqual(await client.heard(), ["direct 1", "missed 1"]);
+        await store.publish("later", "missed 3");
+        place.channel.send("direct 2");
+        store.addToGroup("later", place.channel);
+        await store.publish("later", "new");
+        assert.deepEqual(await client.heard(), ["direct 2", "missed 2", "missed 3", "new"]);
+      });
+
+      it("do not continue where the channel has left, with `since: null`, and with a `since` of the application", async (t) => {
+        const [place, store, client] = await start(t, "left", "null", "own");
+        for (const group of ["left", "null", "own"]) await store.publish(group, `${group} 1`);
+        assert.equal((await client.heard()).length, 3);
+        store.removeFromGroup("left", place.channel);
+        await client.heard();
+        place.channel.terminate();
+        for (const group of ["left", "null", "own"]) await store.publish(group, `${group} 2`);
+        place.join = (channel) => {
+          store.addToGroup("left", channel);
+          store.addToGroup("null", channel, undefined, { since: null });
+          store.addToGroup("own", channel, undefined, { since: "" });
+        };
+        assert.deepEqual(await client.heard(), ["own 1", "own 2"]);
+        for (const group of ["left", "null"]) await store.publish(group, `${group} 3`);
+        assert.deepEqual(await client.heard(), ["left 3", "null 3"]);
+      });
+
+      it("do not bring back a message that was not for this channel", async (t) => {
+        const [place, store, client] = await start(t, "room");
+        await store.publish("room", "a");
+        await store.publish("room", "mine", { except: place.channel });
+        assert.deepEqual(await client.heard(), ["a"]);
+        place.channel.terminate();
+        await store.publish("room", "missed");
+        assert.deepEqual(await client.heard(), ["missed"]);
+      });
+
+      it("are told as reset where the history does not reach back, before the messages that are kept", async (t) => {
+        const place = new Place(t);
+        const backplane = where === "in this process" ? undefined : new MemoryBackplane();
+        const store = createChannelStore({ backplane, history: { size: 2 } });
+        t.after(() => store.close());
+        const resets: Channel[] = [];
+        place.join = (channel) => {
+          store.addToGroup("room", channel);
+          store.addToGroup("own", channel, undefined, { onReset: (member) => resets.push(member as Channel) });
+        };
+        const client = new Client(place.app, carriers);
+        await client.heard();
+        for (const group of ["room", "own"]) await store.publish(group, `${group} 1`);
+        assert.deepEqual(await client.heard(), ["room 1", "own 1"]);
+        place.channel.terminate();
+        // More than the log of this process keeps.
+        for (let n = 2; n < 300; n++) for (const group of ["room", "own"]) await store.publish(group, `${group} ${n}`);
+        const heard = await client.heard();
+        assert.deepEqual(
+          heard.filter((text) => /room/.test(text)),
+          ["reset room", "room 298", "room 299"],
+        );
+        assert.deepEqual(resets, [place.channel]);
+      });
+
+      it("open no group: a client that names one is a member of those alone to which the application adds it", async (t) => {
+        const [place, store, client] = await start(t, "room", "secret");
+        await store.publish("secret", "a");
+        assert.deepEqual(await client.heard(), ["a"]);
+        place.channel.terminate();
+        place.join = (channel) => store.addToGroup("room", channel);
+        await store.publish("secret", "hidden");
+        await store.publish("room", "b");
+        assert.deepEqual(await client.heard(), ["b"]);
+      });
     });
   }
 }
