@@ -51,7 +51,6 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
   readonly #stream: Http2Stream;
   readonly #otherApi: OtherApi | undefined;
   #awaitsContinue: boolean;
-  /** The body, where somebody else has read it. */
   readonly #given: GivenBytes | undefined;
   #isBodyWatched = false;
 
@@ -198,7 +197,6 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
   }
 
   onBytes(): void {}
-
   onEof(): void {}
 
   onDrain(): void {
