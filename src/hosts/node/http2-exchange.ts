@@ -4,13 +4,13 @@
 import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from "node:http2";
 import { fieldsBeside } from "../../codec/field-list.ts";
 import { addressOf } from "../../server/address.ts";
-import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { Connection } from "../../server/exchange-source.ts";
 import { type AdoptedRequest, adoptStream } from "../../transport/http2/adopt-stream.ts";
 import type { Http2Exchange, OtherApi } from "../../transport/http2/exchange.ts";
 import type { Http2Stream, Http2StreamOwner } from "../../transport/http2/stream.ts";
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
 import { mayBeAnsweredElsewhere, reportAnsweredElsewhere } from "./answered-elsewhere.ts";
+import type { NodeExchangeOwner } from "./exchange-owner.ts";
 import type { HostExchange } from "./host-server.ts";
 import { countLost } from "./lost-bytes.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
@@ -23,11 +23,7 @@ const OF_FRAMING = ["Content-Length", ""];
 const MAX_STATUS = 599;
 
 /** The host of an exchange. */
-export interface NodeHttp2Owner {
-  readonly server: ExchangeServer;
-  http2Opened(exchange: NodeHttp2Exchange): void;
-  http2Closed(exchange: NodeHttp2Exchange): void;
-}
+type NodeHttp2Owner = Pick<NodeExchangeOwner, "server" | "opened" | "closed">;
 
 export interface Http2Messages {
   readonly request: Http2ServerRequest;
@@ -88,7 +84,7 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
   }
 
   lasts(): void {
-    if (!this.#stream.server.destroyed) this.#owner.http2Opened(this);
+    if (!this.#stream.server.destroyed) this.#owner.opened(this);
   }
 
   tick(now: number): boolean {
@@ -112,7 +108,7 @@ export class NodeHttp2Exchange implements HostExchange, Connection, Http2StreamO
 
   streamClosed({ lostBytes }: Http2Stream): void {
     if (this.#session !== undefined) countLost(this.#session, lostBytes);
-    if (this.index !== undefined) this.#owner.http2Closed(this);
+    if (this.index !== undefined) this.#owner.closed(this);
   }
 
   presetFields(): readonly string[] {
