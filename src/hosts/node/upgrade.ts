@@ -58,7 +58,7 @@ export interface UpgradeOwner {
   emit(upgrade: { readonly request: NodeRequest; readonly response: NodeResponse }): boolean;
   /** A request was made of it, which is open in its place. */
   upgradeTaken(upgrade: Connection): void;
-  /** That one is answered, and the end of the client is awaited. */
+  /** Its request is answered, and the end of the client is awaited. */
   opened(upgrade: OpenExchange): void;
   upgradeOver(upgrade: Connection): void;
 }
