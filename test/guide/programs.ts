@@ -29,10 +29,10 @@ export function block(page: string, mark: string): string {
 /** The one program of a page that has `mark` in it, with a free port for each that it names. */
 export const program = (page: string, mark: string): string => block(page, mark).replaceAll(/port: \d+/g, "port: 0");
 
-/** A file with the program, for the length of the test. */
-export function write(t: TestContext, text: string): string {
-  mkdirSync(FOLDER, { recursive: true });
-  const file = resolve(`${FOLDER}/program-${process.pid}-${(count += 1)}.mjs`);
+/** A file with the program, for the length of the test. `folder`: from where it imports its packages. */
+export function write(t: TestContext, text: string, folder: string = FOLDER): string {
+  mkdirSync(folder, { recursive: true });
+  const file = resolve(`${folder}/program-${process.pid}-${(count += 1)}.mjs`);
   writeFileSync(file, text);
   t.after(() => rmSync(file));
   return file;
@@ -56,9 +56,14 @@ export interface Program {
 }
 
 /** Runs the program in a process of its own, until the test ends. */
-export function start(t: TestContext, text: string, env: Readonly<Record<string, string>> = {}): Program {
+export function start(
+  t: TestContext,
+  text: string,
+  env: Readonly<Record<string, string>> = {},
+  folder?: string,
+): Program {
   const { NODE_DEBUG: _, NODE_TEST_CONTEXT: __, ...own } = process.env;
-  const child = spawn(process.execPath, [write(t, text)], {
+  const child = spawn(process.execPath, [write(t, text, folder)], {
     env: { ...own, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

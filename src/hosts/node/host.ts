@@ -32,7 +32,7 @@ import {
   type NodeResponse,
   type NodeServer,
 } from "./host-server.ts";
-import { NodeHttp2Exchange, type NodeHttp2Owner } from "./http2-exchange.ts";
+import { NodeHttp2Exchange } from "./http2-exchange.ts";
 import { HostHttp2Upgrade } from "./http2-upgrade.ts";
 import { connectionOf, SERVERS } from "./known-connections.ts";
 import type { UpgradeMatcher } from "./options.ts";
@@ -45,7 +45,7 @@ const MAX_CLOSING_TURNS = 10;
 /** See `isBodyRead`. */
 const READS_BODIES = Number(process.versions.node.split(".")[0]) >= 26;
 
-type Open = OpenExchange | NodeHttp2Exchange | HostUpgrade | HostHttp2Upgrade | EngineStream;
+type Open = OpenExchange | HostUpgrade | HostHttp2Upgrade | EngineStream;
 
 interface NodeHostOptions {
   readonly isOurs: UpgradeMatcher;
@@ -53,7 +53,7 @@ interface NodeHostOptions {
   readonly onNoHttp2WebSockets: () => void;
 }
 
-export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner, NodeHttp2Owner, UpgradeOwner {
+export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner, UpgradeOwner {
   readonly url = undefined;
   readonly isUnix = false;
   readonly server: ExchangeServer;
@@ -160,17 +160,12 @@ export class NodeHost implements ExchangeSource, StreamOwner, NodeExchangeOwner,
     this.server.checkEmpty();
   }
 
-  http2Opened(exchange: NodeHttp2Exchange): void {
-    this.#open.add(exchange);
-  }
-
-  http2Closed(exchange: NodeHttp2Exchange): void {
-    this.#open.delete(exchange);
-    this.server.checkEmpty();
-  }
-
   emit({ request, response }: { readonly request: NodeRequest; readonly response: NodeResponse }): boolean {
     return this.#events.emit("request", request, response);
+  }
+
+  upgradeTaken(upgrade: HostUpgrade): void {
+    this.#open.delete(upgrade);
   }
 
   upgradeOver(upgrade: HostUpgrade | HostHttp2Upgrade): void {

@@ -4,7 +4,6 @@
 import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from "node:http2";
 import { fieldsBeside } from "../../codec/field-list.ts";
 import { addressOf } from "../../server/address.ts";
-import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { OpenConnection } from "../../server/exchange-source.ts";
 import { type AdoptedRequest, adoptStream } from "../../transport/http2/adopt-stream.ts";
 import type { CompatibilityApi } from "../../transport/http2/compatibility-api.ts";
@@ -13,6 +12,7 @@ import type { Http2Stream, Http2StreamOwner } from "../../transport/http2/stream
 import type { BufferBudget } from "../../transport/io/buffer-budget.ts";
 import type { HostRefusal } from "../refusal.ts";
 import { mayBeAnsweredElsewhere, reportAnsweredElsewhere } from "./answered-elsewhere.ts";
+import type { NodeExchangeOwner } from "./exchange-owner.ts";
 import type { AttachedExchange } from "./host-server.ts";
 import { countLost } from "./lost-bytes.ts";
 import { refusalOf } from "./refusal.ts";
@@ -25,11 +25,7 @@ const OF_FRAMING = ["Content-Length", ""];
 const MAX_STATUS = 599;
 
 /** The host of an exchange. */
-export interface NodeHttp2Owner {
-  readonly server: ExchangeServer;
-  http2Opened(exchange: NodeHttp2Exchange): void;
-  http2Closed(exchange: NodeHttp2Exchange): void;
-}
+type NodeHttp2Owner = Pick<NodeExchangeOwner, "server" | "opened" | "closed">;
 
 export interface Http2Messages {
   readonly request: Http2ServerRequest;
@@ -90,7 +86,7 @@ export class NodeHttp2Exchange implements AttachedExchange, OpenConnection, Http
   }
 
   followClient(): void {
-    if (!this.#stream.server.destroyed) this.#owner.http2Opened(this);
+    if (!this.#stream.server.destroyed) this.#owner.opened(this);
   }
 
   tick(now: number): boolean {
@@ -114,7 +110,7 @@ export class NodeHttp2Exchange implements AttachedExchange, OpenConnection, Http
 
   streamClosed({ lostBytes }: Http2Stream): void {
     if (this.#session !== undefined) countLost(this.#session, lostBytes);
-    if (this.index !== undefined) this.#owner.http2Closed(this);
+    if (this.index !== undefined) this.#owner.closed(this);
   }
 
   presetFields(): readonly string[] {

@@ -11,7 +11,7 @@ import { addressOf } from "../../server/address.ts";
 import type { ExchangeServer } from "../../server/exchange-server.ts";
 import type { OpenConnection } from "../../server/exchange-source.ts";
 import { TEXT_PLAIN } from "../../transport/http/format.ts";
-import type { PendingUpgrade } from "./exchange-owner.ts";
+import type { OpenExchange, PendingUpgrade } from "./exchange-owner.ts";
 import type { NodeRequest, NodeResponse } from "./host-server.ts";
 
 /** Bytes that are read before the upgrade is answered. */
@@ -56,6 +56,10 @@ export interface UpgradeOwner {
   endedByOthers(): void;
   /** Gives the request of an upgrade to the server. Returns false if the server has no listener. */
   emit(upgrade: { readonly request: NodeRequest; readonly response: NodeResponse }): boolean;
+  /** A request was made of it, which is open in its place. */
+  upgradeTaken(upgrade: OpenConnection): void;
+  /** Its request is answered, and the end of the client is awaited. */
+  opened(upgrade: OpenExchange): void;
   upgradeOver(upgrade: OpenConnection): void;
 }
 
@@ -135,7 +139,10 @@ export class HostUpgrade implements PendingUpgrade, OpenConnection {
 
   /** A channel request was made of it, which will be answered. */
   take(): void {
-    if (this.#state === STATES.waiting) this.#moveTo(this.#state.take);
+    if (this.#state !== STATES.waiting) return;
+    this.#moveTo(this.#state.take);
+    // Its exchange counts as the connection from now on.
+    this.#owner.upgradeTaken(this);
   }
 
   /** Reads ahead, unless it was answered in the turn in which it came. */
@@ -218,6 +225,7 @@ export class HostUpgrade implements PendingUpgrade, OpenConnection {
   readonly #onFinish = (): void => {
     if (this.#state === STATES.over) return;
     this.#moveTo(this.#state.answer);
+    if (this.index === undefined) this.#owner.opened(this);
     this.#ahead = [];
     const socket = this.#socket;
     this.response.detachSocket(socket);

@@ -1,6 +1,12 @@
 // The option `relay` of `serve`, apart from the relay, which is loaded with `sessions` alone.
 
-import { badOption, checkFilledString, checkInteger, checkOptions, type OptionTable } from "../../base/option-values.ts";
+import {
+  badOption,
+  checkFilledString,
+  checkInteger,
+  checkOptions,
+  type OptionTable,
+} from "../../base/option-values.ts";
 
 /** The option `relay` of `serve`: where the other processes of the service reach this one. */
 export interface RelayOptions {

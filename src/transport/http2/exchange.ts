@@ -38,7 +38,6 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
   readonly #stream: Http2Stream;
   readonly #compatibilityApi: CompatibilityApi | undefined;
   #awaitsContinue: boolean;
-  /** The body, if other code has read it. */
   readonly #given: GivenBytes | undefined;
   #isBodyWatched = false;
 
@@ -190,7 +189,6 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
   }
 
   onBytes(): void {}
-
   onEof(): void {}
 
   onDrain(): void {

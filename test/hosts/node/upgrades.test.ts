@@ -217,8 +217,11 @@ describe("an upgrade of ours", () => {
     const opening = WsClient.open(t, site.target);
     await until(() => site.attached.stats().requests === 1, "the route has its request");
     await new Promise((resolve) => setTimeout(resolve, 1200));
+    assert.equal(site.attached.stats().connections, 1);
     gate.resolve();
-    assert.equal(await (await opening).message(), "at last");
+    const client = await opening;
+    assert.equal(await client.message(), "at last");
+    assert.equal(site.attached.stats().connections, 1);
   });
 
   it("is answered by an ordinary response of its handler", async (t) => {

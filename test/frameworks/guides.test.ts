@@ -1,0 +1,69 @@
+// The first program of each framework's guide runs as it is printed, with the real package: only its port is put in.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { WebSocket } from "ws";
+import { connect } from "../../src/client/index.ts";
+import { blocks, start } from "../guide/programs.ts";
+import { freePort } from "../support/proxies.ts";
+import { until } from "../support/wait.ts";
+import { needsFrameworks } from "./app.ts";
+
+/** The packages of the frameworks are installed there. */
+const FOLDER = "examples/frameworks/node_modules/.guide-programs";
+
+/** `/live` is a session, or a channel without one. */
+const GUIDES = [
+  ["express", "session"],
+  ["fastify", "session"],
+  ["koa", "session"],
+  ["hono", "channel"],
+  ["frameworks", "channel"],
+] as const;
+
+async function statusOf(url: string): Promise<number | undefined> {
+  return (await fetch(url).catch(() => undefined))?.status;
+}
+
+async function echoOfSession(url: string): Promise<string> {
+  const connection = connect(url);
+  try {
+    const echo = new Promise<string>((resolve) => connection.onMessage((text) => resolve(String(text))));
+    connection.send("hello");
+    return await echo;
+  } finally {
+    connection.close();
+  }
+}
+
+async function echoOfChannel(url: string): Promise<string> {
+  const socket = new WebSocket(url.replace("http", "ws"));
+  try {
+    const echo = new Promise<string>((resolve) => socket.on("message", (data) => resolve(String(data))));
+    socket.on("open", () => socket.send("hello"));
+    return await echo;
+  } finally {
+    socket.terminate();
+  }
+}
+
+describe("the first program of the guide", { skip: needsFrameworks() }, () => {
+  for (const [page, kind] of GUIDES) {
+    it(`${page} runs as it is printed, and refuses a WebSocket without a user`, async (t) => {
+      const port = await freePort();
+      const [printed] = blocks(page, "js");
+      const program = start(t, printed!.replaceAll(/\b(3000|9090)\b/g, String(port)), {}, FOLDER);
+      const url = `http://127.0.0.1:${port}/live`;
+      let status: number | undefined;
+      while (status === undefined && program.output() === "") status = await statusOf(url);
+      assert.deepEqual([status, program.output()], [401, ""]);
+      let refused: unknown;
+      const socket = new WebSocket(url.replace("http", "ws"));
+      socket.on("error", (error) => (refused = error));
+      await until(() => refused !== undefined, "the WebSocket is refused");
+      assert.match(String(refused), /401/);
+      const user = `${url}?user=ann`;
+      assert.equal(await (kind === "session" ? echoOfSession(user) : echoOfChannel(user)), "hello");
+    });
+  }
+});
