@@ -61,6 +61,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
   readonly #members: StoreMembers<Attachment, Out>;
   readonly #presence: Presence;
   readonly #errors: StoreErrors;
+  readonly #publications = new Publications();
   #isClosed = false;
 
   /** @internal Applications call `createChannelStore`. */
@@ -78,7 +79,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
       lives: this.#lifeListener(options),
       hasCounts: options.counts === true,
       budget: new HistoryBudget(history.maxTotalBytes),
-      publications: new Publications(),
+      publications: this.#publications,
       historyDropped: (name) => this.#groups.historyDropped(name),
       report,
     });
@@ -281,6 +282,16 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
   /** @internal See `StoreMembers`. */
   moveOut(member: Member): MovedMember {
     return this.#members.moveOut(member);
+  }
+
+  /** @internal See `Publications`. */
+  receivedBy(channel: AnyChannel): readonly string[] {
+    return this.#publications.receivedBy(channel);
+  }
+
+  /** @internal A channel from another process has received these publications there. */
+  hasReceived(channel: AnyChannel, keys: readonly string[]): void {
+    for (const key of keys) this.#publications.open(key).isFirstFor(channel);
   }
 
   /** @internal See `StoreMembers`. */

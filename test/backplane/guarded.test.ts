@@ -228,7 +228,12 @@ for (const [way, fail] of Object.entries(WAYS)) {
         const clock = new VirtualClock();
         const errors: unknown[] = [];
         const backplane = Object.assign(new MemoryBackplane(clock), { [method]: fail }) as unknown as Backplane;
-        const store = createChannelStore({ backplane, clock, onError: (error) => errors.push(error), onGroupStart: () => {} });
+        const store = createChannelStore({
+          backplane,
+          clock,
+          onError: (error) => errors.push(error),
+          onGroupStart: () => {},
+        });
         const member = new MemoryChannel();
         store.addToGroup("g", member.channel);
         for (let i = 0; i < 20 && errors.length === 0; i++) {

@@ -36,7 +36,10 @@ describe("a member that leaves while the backplane is away", () => {
       left: (_group, key) => left.push(key),
     });
     const keys = Array.from({ length: 500 }, (_, i) => `k${i}`);
-    const member = (key: string): { readonly key: string; readonly payload: Uint8Array } => ({ key, payload: new Uint8Array() });
+    const member = (key: string): { readonly key: string; readonly payload: Uint8Array } => ({
+      key,
+      payload: new Uint8Array(),
+    });
     for (const key of keys) keeper.enter("g", member(key));
     await turns();
     assert.equal(listed.size, 500);
