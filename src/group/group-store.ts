@@ -4,7 +4,6 @@
 
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
-import { guard } from "../base/guard.ts";
 import { badOption, checkOptions } from "../base/option-values.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
 import { checkClose, implementationOf } from "../channel/public-channel.ts";
@@ -48,7 +47,7 @@ import {
   STORE_OPTIONS,
   toHistoryLimits,
 } from "./store-options.ts";
-import type { LifeListener } from "./stream/group-lives.ts";
+import { toLifeListener } from "./stream/group-lives.ts";
 import type { PublishTo, SourceOwner, StreamSource } from "./stream/source.ts";
 import { tellCursor } from "./tell-cursor.ts";
 
@@ -62,6 +61,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
   readonly #members: StoreMembers<Attachment, Out>;
   readonly #presence: Presence;
   readonly #errors: StoreErrors;
+  readonly #publications = new Publications();
   #isClosed = false;
 
   /** @internal Applications call `createChannelStore`. */
@@ -76,10 +76,10 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     this.#source = makeSource({
       clock,
       history,
-      lives: this.#lifeListener(options),
+      lives: toLifeListener(options, report),
       hasCounts: options.counts === true,
       budget: new HistoryBudget(history.maxTotalBytes),
-      publications: new Publications(),
+      publications: this.#publications,
       historyDropped: (name) => this.#groups.historyDropped(name),
       report,
     });
@@ -105,19 +105,6 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
       ...{ groups: this.#groups, presence: this.#presence, onJoin, onLeave, report },
       keep: (group) => lives?.keep(group),
     });
-  }
-
-  /** Returns undefined if the application has no such callbacks. */
-  #lifeListener({ onGroupStart, onGroupEnd }: ChannelStoreOptions<Attachment, Out>): LifeListener | undefined {
-    if (onGroupStart === undefined && onGroupEnd === undefined) return undefined;
-    const tell = (callback: ((group: string) => unknown) | undefined, group: string): void => {
-      if (callback === undefined) return;
-      void guard(
-        () => callback(group),
-        (error) => this.#errors.report(error, group),
-      );
-    };
-    return { started: (group) => tell(onGroupStart, group), ended: (group) => tell(onGroupEnd, group) };
   }
 
   addToGroup(
@@ -283,6 +270,16 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
   /** @internal See `StoreMembers`. */
   moveOut(member: Member): MovedMember {
     return this.#members.moveOut(member);
+  }
+
+  /** @internal See `Publications`. */
+  receivedBy(channel: AnyChannel): readonly string[] {
+    return this.#publications.receivedBy(channel);
+  }
+
+  /** @internal A channel from another process has received these publications there. */
+  hasReceived(channel: AnyChannel, keys: readonly string[]): void {
+    for (const key of keys) this.#publications.open(key).isFirstFor(channel);
   }
 
   /** @internal See `StoreMembers`. */

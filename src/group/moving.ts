@@ -15,6 +15,8 @@ export type NamedStores = Readonly<Record<string, AnyChannelStore>>;
 interface MovedMembership extends MovedMember {
   /** The name of its store. */
   readonly store: string;
+  /** Messages to several groups that the channel has received; in the first membership of each store. */
+  readonly received?: readonly string[] | undefined;
 }
 
 export class StoresMover implements MembershipMover {
@@ -29,10 +31,15 @@ export class StoresMover implements MembershipMover {
 
   leave(channel: AnyChannel): readonly MovedMembership[] {
     const moved: MovedMembership[] = [];
+    const asked = new Set<GroupStore>();
     for (const member of membersOf(channel)) {
       const found = [...this.#stores].find(([, store]) => store.has(member));
-      if (found !== undefined) moved.push({ store: found[0], ...found[1].moveOut(member) });
-      else if (!this.#hasReported) {
+      if (found !== undefined) {
+        const [name, store] = found;
+        const received = asked.has(store) ? undefined : store.receivedBy(channel);
+        asked.add(store);
+        moved.push({ store: name, received: received?.length === 0 ? undefined : received, ...store.moveOut(member) });
+      } else if (!this.#hasReported) {
         this.#hasReported = true;
         const hint = "a session leaves with memberships of a store that is not in the option stores: they end";
         this.#report(new ChannelError("BAD_OPTION", hint));
@@ -47,7 +54,10 @@ export class StoresMover implements MembershipMover {
       if (store === undefined) {
         const hint = `a session has come with memberships of the store ${membership.store}, which is not in the option stores`;
         this.#report(new ChannelError("BAD_OPTION", hint));
-      } else store.moveIn(channel, membership);
+      } else {
+        if (membership.received !== undefined) store.hasReceived(channel, membership.received);
+        store.moveIn(channel, membership);
+      }
     }
   }
 }

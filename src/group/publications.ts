@@ -8,6 +8,10 @@ const MAX_PUBLICATIONS = 1000;
 /** Receivers of all of them. One takes about 50 bytes. A single publication may have more. */
 const MAX_RECEIVERS = 100_000;
 
+/** Publications that a channel takes to another process: those that may still come as an entry of another group. */
+const MAX_MOVED = 100;
+const NO_KEYS: readonly string[] = [];
+
 /** One message in several groups. */
 export class Publication {
   readonly #owner: Publications;
@@ -30,6 +34,10 @@ export class Publication {
     return true;
   }
 
+  hasReached(channel: AnyChannel): boolean {
+    return this.#receivers.has(channel);
+  }
+
   forget(): void {
     this.isForgotten = true;
     this.#receivers = new WeakSet();
@@ -49,6 +57,13 @@ export class Publications {
       if (this.#byKey.size > MAX_PUBLICATIONS) this.#forgetOldest();
     }
     return publication;
+  }
+
+  /** Returns the keys of the latest publications that a channel has received: it goes on in another process. */
+  receivedBy(channel: AnyChannel): readonly string[] {
+    if (this.#byKey.size === 0) return NO_KEYS;
+    const latest = [...this.#byKey].slice(-MAX_MOVED);
+    return latest.flatMap(([key, publication]) => (publication.hasReached(channel) ? [key] : []));
   }
 
   /** Called with each receiver of a publication. */

@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { GroupStore } from "../../src/group/group-store.ts";
+import { StoresMover } from "../../src/group/moving.ts";
 import { Publications } from "../../src/group/publications.ts";
 import { type ChannelStore, createChannelStore, MemoryBackplane } from "../../src/index.ts";
 import { chance, LateBackplane, late } from "../support/late-backplane.ts";
@@ -158,6 +160,44 @@ async function run(random: () => number): Promise<void> {
   }
   await Promise.all(stores.map((store) => store.close()));
 }
+
+describe("a member that moves to another process", () => {
+  it("receives a message once that had reached it through one of its groups only", async () => {
+    const broker = new MemoryBackplane();
+    /** A process that has not heard the second group yet. */
+    const behind = broker.share();
+    const { subscribe } = behind;
+    const later: (() => void)[] = [];
+    behind.subscribe = (group, listener) =>
+      subscribe.call(behind, group, {
+        entry: (entry) => (group === "b" ? later.push(() => listener.entry(entry)) : listener.entry(entry)),
+        gap: () => listener.gap(),
+      });
+    const stores = [behind, broker.share()].map((backplane) => createChannelStore({ backplane })) as [
+      ChannelStore,
+      ChannelStore,
+    ];
+    const movers = stores.map(
+      (store) => new StoresMover({ main: store as GroupStore }, (error) => assert.fail(String(error))),
+    ) as [StoresMover, StoresMover];
+    const member = new MemoryChannel();
+    // No message was published to these groups before.
+    for (const group of ["a", "b"]) stores[0].addToGroup(group, member.channel);
+    await turns();
+    await stores[1].publish("b", "before");
+    await stores[1].publish(["a", "b"], "x");
+    await stores[1].publish("b", "after");
+    await until(() => member.sent.length === 1, "it has come through the first group");
+    const memberships = JSON.parse(JSON.stringify(movers[0].leave(member.channel))) as unknown[];
+    for (const run of later.splice(0)) run();
+    const next = new MemoryChannel();
+    movers[1].join(next.channel, memberships);
+    await until(() => next.sent.length >= 2, "the rest has come");
+    await turns();
+    assert.deepEqual([member.take(), next.take()], [["x"], ["before", "after"]]);
+    await Promise.all(stores.map((store) => store.close()));
+  });
+});
 
 describe("the receivers of publications", () => {
   it("are remembered for the latest 1,000 publications", () => {

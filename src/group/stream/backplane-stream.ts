@@ -76,7 +76,8 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
   }
 
   get position(): string | undefined {
-    return this.#log?.last;
+    const log = this.#log;
+    return log === undefined ? undefined : (log.last ?? "");
   }
 
   start(): string | undefined | Promise<string | undefined> {

@@ -1,10 +1,29 @@
 // The lives of groups: a group begins with its first member in the whole service, and ends with its last. Here for one process;
 // `service-groups.ts` for all processes of a backplane.
 
+import { guard } from "../../base/guard.ts";
+import type { ChannelStoreOptions } from "../channel-store.ts";
+
 /** Receives the beginnings and ends that this process has to tell. Must not throw. */
 export interface LifeListener {
   started(group: string): void;
   ended(group: string): void;
+}
+
+/** Returns undefined if the application has no such callbacks. */
+export function toLifeListener(
+  { onGroupStart, onGroupEnd }: Pick<ChannelStoreOptions, "onGroupStart" | "onGroupEnd">,
+  report: (error: unknown, group: string) => void,
+): LifeListener | undefined {
+  if (onGroupStart === undefined && onGroupEnd === undefined) return undefined;
+  const tell = (callback: ((group: string) => unknown) | undefined, group: string): void => {
+    if (callback === undefined) return;
+    void guard(
+      () => callback(group),
+      (error) => report(error, group),
+    );
+  };
+  return { started: (group) => tell(onGroupStart, group), ended: (group) => tell(onGroupEnd, group) };
 }
 
 export interface GroupLives {

@@ -46,7 +46,7 @@ export interface GroupStream {
   publish(message: GroupMessage, except: AnyChannel | undefined): Promise<string>;
   /** Returns a negative number if `a` comes before `b` in the stream. */
   compareIds(a: string, b: string): number;
-  /** The id after which the next entry follows that the listener receives; undefined if that is not known. */
+  /** The id after which the next entry follows that the listener receives; "": the beginning; undefined if that is not known. */
   readonly position: string | undefined;
   /**
    * The id after which the listener receives all entries; undefined: from the beginning of the stream. A promise, which never
