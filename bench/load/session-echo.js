@@ -3,7 +3,7 @@
 // acknowledgements, and sends one with each burst. For a plain channel it does the same without records. Whole bursts are timed.
 // `relayed`: the sessions begin at the first of several processes, and their clients then go on through the second.
 import { maskedFrame, TEXT } from "../lib/frames.js";
-import { measure } from "../lib/generator.js";
+import { closedByServer, measure } from "../lib/generator.js";
 import { tookSince } from "../lib/latencies.js";
 import { frames, openWebSocket } from "../lib/web-socket.js";
 
@@ -37,7 +37,7 @@ function converse() {
       operations += 1;
     });
     begin().then((where) =>
-      openWebSocket({ ...where, fields }, (bytes, socket) => {
+      open({ ...where, fields }, (bytes, socket) => {
         count(bytes, socket);
         if (missing > 0 || received === 0) return;
         tookSince(saidAt);
@@ -66,9 +66,25 @@ function begin() {
       frames((payload, socket) => {
         if (payload[0] !== OPEN) return;
         const { session } = JSON.parse(payload.toString("latin1", 1));
-        socket.destroy();
+        socket.end(maskedFrame(TEXT, Buffer.from("a0")));
         resolve({ port: second, path: `/?session=${session}&after=0` });
       }),
     );
+  });
+}
+
+/**
+ * Opens a WebSocket, and tries again where a process that was busy has not answered the one that passes its requests on.
+ * @type {typeof openWebSocket}
+ */
+function open(where, onBytes) {
+  if (!config.relayed) return openWebSocket(where, onBytes);
+  let isRefused = false;
+  return new Promise((resolve) => {
+    const onClose = () => (isRefused ? open(where, onBytes).then(resolve) : closedByServer());
+    const onRefused = () => {
+      isRefused = true;
+    };
+    void openWebSocket({ ...where, onClose, onRefused }, onBytes).then(resolve);
   });
 }

@@ -13,20 +13,26 @@ const sessions =
   broker === "nats"
     ? natsSessions(await connect({ servers: `127.0.0.1:${brokerPort}`, maxReconnectAttempts: -1 }))
     : redisSessions(createClient({ url: `redis://127.0.0.1:${brokerPort}` }));
+/** The generator answers no pings, and on a busy machine it opens its connections slowly. */
+const PATIENT = { heartbeatMs: 600_000 };
 let open = 0;
 let lost = 0;
 const server = await serve(
   (request) =>
-    openSession(request, {
-      open: () => open++,
-      message: (message, channel) => channel.send(message),
-      save: () => ({ page: "/rooms/7", typed: 3 }),
-      restored: (channel, state) => {
-        open++;
-        channel.send(`page ${/** @type {{ page: string }} */ (state).page}`);
+    openSession(
+      request,
+      {
+        open: () => open++,
+        message: (message, channel) => channel.send(message),
+        save: () => ({ page: "/rooms/7", typed: 3 }),
+        restored: (channel, state) => {
+          open++;
+          channel.send(`page ${/** @type {{ page: string }} */ (state).page}`);
+        },
+        close: () => open--,
       },
-      close: () => open--,
-    }),
+      PATIENT,
+    ),
   {
     port: 0,
     host: "127.0.0.1",
