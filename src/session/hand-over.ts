@@ -46,6 +46,7 @@ export class HandOver {
   failed = 0;
   readonly #options: HandOverOptions;
   #underWay = 0;
+  #hasReportedAttachment = false;
   readonly #waiting: (() => void)[] = [];
 
   constructor(options: HandOverOptions) {
@@ -143,7 +144,9 @@ export class HandOver {
     try {
       return toJsonValue(channel.attachment);
     } catch (error) {
-      this.#options.report(inspectable(error), channel, "sessions");
+      // Once: it concerns all sessions of the same application.
+      if (!this.#hasReportedAttachment) this.#options.report(inspectable(error), channel, "sessions");
+      this.#hasReportedAttachment = true;
       return undefined;
     }
   }
