@@ -88,10 +88,10 @@ export function json(value: unknown, init: Omit<SendInit, "body"> = {}): SendIni
  * `JSON.stringify`, which throws for a BigInt, a circle, and whatever a `toJSON` throws: BAD_DATA. So is a promise, of which
  * `{}` would be sent.
  */
-export function toJson(value: unknown): string | undefined {
+export function toJson(value: unknown, replace?: (key: string, value: unknown) => unknown): string | undefined {
   if (typeof value === "object" && isRefusedPromise(value)) throw promiseGiven();
   try {
-    return JSON.stringify(value);
+    return JSON.stringify(value, replace);
   } catch (cause) {
     throw new ChannelError("BAD_DATA", `JSON.stringify: ${cause instanceof Error ? cause.message : show(cause)}`, {
       cause,
@@ -99,10 +99,24 @@ export function toJson(value: unknown): string | undefined {
   }
 }
 
-/** The value as JSON keeps it; undefined for undefined. Throws BAD_DATA for one that JSON cannot express. */
+/**
+ * The value as JSON keeps it; undefined for undefined. Throws BAD_DATA for one that JSON cannot express, and for one that it would
+ * change without a word: a function, a symbol, a Map, and any other object of a class without `toJSON`.
+ */
 export function toJsonValue(value: unknown): unknown {
-  const text = value === undefined ? undefined : toJson(value);
-  return text === undefined ? undefined : JSON.parse(text);
+  return value === undefined ? undefined : JSON.parse(toJson(value, refuseUnlike)!);
+}
+
+function refuseUnlike(key: string, value: unknown): unknown {
+  if (typeof value !== "function" && typeof value !== "symbol" && !isOfClass(value)) return value;
+  throw new TypeError(`JSON has nothing like ${show(value)}${key === "" ? "" : `, the value of ${key}`}`);
+}
+
+/** True for an object that is neither plain, of any realm, nor an array. */
+function isOfClass(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype !== null && Object.getPrototypeOf(prototype) !== null;
 }
 
 const EVENT_FIELDS = ["data", "event", "id", "retry"];

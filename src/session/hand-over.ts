@@ -50,6 +50,7 @@ export class HandOver {
   #underWay = 0;
   /** The end of the time in which the session store may come back: one for all sessions. Undefined until it has failed. */
   #storeUntil: number | undefined;
+  #hasReportedAttachment = false;
   readonly #waiting: (() => void)[] = [];
 
   constructor(options: HandOverOptions) {
@@ -163,7 +164,9 @@ export class HandOver {
     try {
       return toJsonValue(channel.attachment);
     } catch (error) {
-      this.#options.report(inspectable(error), channel, "sessions");
+      // Once: it concerns all sessions of the same application.
+      if (!this.#hasReportedAttachment) this.#options.report(inspectable(error), channel, "sessions");
+      this.#hasReportedAttachment = true;
       return undefined;
     }
   }

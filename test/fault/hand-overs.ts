@@ -46,9 +46,17 @@ export function handOverFaults(name: BrokerName, skip: string | false): void {
       for (let n = 0; n < HAND_OVERS; n++) await service.started[n % 3]!.restart();
       await checkAll(clients);
       assert.deepEqual(service.events("error"), []);
-      assert.equal(service.events("open").length, clients.length);
-      assert.equal(service.events("restored").length, service.events("save").length);
-      assert.deepEqual(service.events("close"), []);
+      // A client that has no answer for 2.5 s begins with two carriers at once, and ends one of the two sessions.
+      assert.deepEqual(
+        service.events("close").filter(([, , code]) => code !== 1000),
+        [],
+      );
+      for (const { id } of clients) {
+        assert.ok(
+          service.events("restored").some(([, client]) => client === id),
+          `${id} has moved`,
+        );
+      }
     });
 
     it("answer a client at any process, without a move", async (t) => {
