@@ -23,7 +23,8 @@ const server = await serve(
     return openSession(request, {
       open(channel) {
         talks.set(channel, { name: request.query.get("name") ?? "", room, sent: 0, heard: new Sequence() });
-        rooms.addToGroup(room, channel);
+        // All that was said: another process may have published before this one listens to the room.
+        rooms.addToGroup(room, channel, undefined, { since: "" });
       },
       // In another process: instead of `open`. The channel is a member of its groups already.
       save: (channel) => talks.get(channel),

@@ -68,6 +68,8 @@ describe("the guides to several processes", { skip: needs("redis-server") }, () 
         await startProxy(t, port, ports);
         const clients = CARRIERS.map((carrier) => new Client(t, `http://127.0.0.1:${port}/`, carrier));
         await Promise.all(clients.map(({ connection }) => connection.opened));
+        // A member without `since` gets what is published after its process has begun to listen to the group.
+        await delay(2000);
         for (const client of clients) client.begin();
         const goOn = (): Promise<void> => {
           const before = clients.map(({ got }) => got.length);
