@@ -13,6 +13,7 @@ import type { Groups } from "./groups.ts";
 import { JoinState, Member, PollState, toState } from "./member.ts";
 import { endMemberships } from "./memberships.ts";
 import { type MovedPresence, type Presence, presencePayload } from "./presence.ts";
+import { tellCursor } from "./tell-cursor.ts";
 
 const NO_SETTINGS = { withIds: false, onReset: undefined };
 
@@ -95,7 +96,10 @@ export class StoreMembers<Attachment, Out> {
           onReset,
           presence,
         });
-        if (!control.keep) this.leave(member);
+        if (!control.keep) {
+          this.leave(member);
+          tellCursor(member, (member.group as Group).name, {});
+        }
       }
     } catch (error) {
       this.#options.report(error, (member.group as Group).name, channel);
