@@ -43,6 +43,7 @@ export type {
 } from "./group/channel-store.ts";
 export { createChannelStore, MemoryChannelStore } from "./group/create-store.ts";
 export type { HistoryMessage } from "./group/message.ts";
+export type { NamedStores } from "./group/moving.ts";
 export { pollGroup } from "./group/poll.ts";
 export type { PollOptions } from "./group/store-options.ts";
 export type { EventMeta } from "./protocol/outbound-message.ts";
@@ -60,6 +61,7 @@ export type { DiagnosticsConnection, DiagnosticsMessages } from "./server/diagno
 export type { Http2Options } from "./server/http2-options.ts";
 export type { Logger } from "./server/log.ts";
 export type { FetchHandler, ServeOptions, ServerLimits } from "./server/options.ts";
+export type { RelayOptions } from "./server/relay/relay-address.ts";
 export { runServer, serve } from "./server/serve.ts";
 export type { BaseServer, Server, ServerStatus } from "./server/server.ts";
 export type { TlsRenewal } from "./server/tls-options.ts";

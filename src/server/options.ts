@@ -218,8 +218,6 @@ const checkedLater: Option = { check: () => {} };
 /** The options of a service of several processes: only a server of `serve` has a listener for the others. */
 const OF_THE_SERVICE = ["sessions", "relay", "stores"] as const;
 
-export type OfTheService = (typeof OF_THE_SERVICE)[number];
-
 /** Throws BAD_OPTION if there is one of them. `owner`: the function that has no such options. */
 export function refuseServiceOptions(owner: string, options: unknown): void {
   if (typeof options !== "object" || options === null) return;

@@ -10,13 +10,7 @@ import type { WithCodec } from "../codec/message-codec.ts";
 import type { ErrorReporter } from "../request/context.ts";
 import type { Handler } from "../request/handle.ts";
 import { checkRequestHandler, toGraceMs } from "../server/check-options.ts";
-import {
-  type FetchHandler,
-  type OfTheService,
-  refuseServiceOptions,
-  SERVE_CHECKS,
-  type ServeOptions,
-} from "../server/options.ts";
+import { type FetchHandler, refuseServiceOptions, SERVE_CHECKS, type ServeOptions } from "../server/options.ts";
 import { toHandler } from "../server/serve.ts";
 import type { Server } from "../server/server.ts";
 import { MemoryEngine } from "./memory-engine.ts";
@@ -29,7 +23,7 @@ import { VirtualClock } from "./virtual-clock.ts";
 /** The options of `serve` that have a meaning without a port. */
 type WithoutPort<Attachment> = Omit<
   ServeOptions<Attachment>,
-  "port" | "host" | "path" | "fd" | "listenFds" | "backlog" | "tls" | "proxyProtocol" | OfTheService
+  "port" | "host" | "path" | "fd" | "listenFds" | "backlog" | "tls" | "proxyProtocol" | "sessions" | "relay" | "stores"
 >;
 
 /** The options of `testServer`. `Attachment` is what `upgrade` returns as `attachment`. */

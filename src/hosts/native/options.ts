@@ -1,13 +1,7 @@
 // The options of hosts that read requests and speak WebSocket by themselves: those of `serve` that do not belong to them.
 
 import { badOption, badValue, checkOptions, type OptionTable } from "../../base/option-values.ts";
-import {
-  LIMITS,
-  type OfTheService,
-  refuseServiceOptions,
-  SERVE_CHECKS,
-  type ServeOptions,
-} from "../../server/options.ts";
+import { LIMITS, refuseServiceOptions, SERVE_CHECKS, type ServeOptions } from "../../server/options.ts";
 
 /** Options of `serve` that are the server's own. */
 const OF_THE_SERVER = [
@@ -36,7 +30,7 @@ const OF_THE_SERVER = [
 type OfTheServer = (typeof OF_THE_SERVER)[number];
 
 /** The options of `serve` that do not belong to the host. */
-export interface HostOptions extends Omit<ServeOptions, OfTheServer | OfTheService> {
+export interface HostOptions extends Omit<ServeOptions, OfTheServer | "sessions" | "relay" | "stores"> {
   /**
    * Bytes of messages that wait for a WebSocket's slow receiver, where the server cannot stop reading (Deno, uWebSockets.js). Over it: close 1013.
    * @default 4_194_304 (4 MiB)

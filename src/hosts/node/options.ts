@@ -1,7 +1,7 @@
 // The options of `attach`: those of `serve` that do not belong to the host, and which upgrades are ours.
 
 import { badOption, badValue, checkOptions, type OptionTable, type ValueCheck } from "../../base/option-values.ts";
-import { type OfTheService, refuseServiceOptions, SERVE_CHECKS, type ServeOptions } from "../../server/options.ts";
+import { refuseServiceOptions, SERVE_CHECKS, type ServeOptions } from "../../server/options.ts";
 import type { NodeRequest } from "./host-server.ts";
 
 /** A path and all paths below it, several of them, or a function that is asked for each upgrade. */
@@ -55,7 +55,7 @@ const OF_THE_HOST: {
 };
 
 /** The options of `attach`: beside `upgrades`, those of `serve` that do not belong to the host. */
-export interface AttachOptions extends Omit<ServeOptions, OfTheHost | OfTheService> {
+export interface AttachOptions extends Omit<ServeOptions, OfTheHost | "sessions" | "relay" | "stores"> {
   /**
    * The upgrades that are ours: a path, with all paths below it, a list of them, or a function that gets the request. All
    * others are left to the other listeners of the server.
