@@ -24,9 +24,12 @@ const lines: { readonly line: Line; readonly key: string | undefined }[] = [];
 /** Starts at the current time, so that ids are greater than those before a restart. */
 let lastId = Date.now();
 
-/** Adds a channel to the room. `visitor`: the key for `channelsOf`. */
+/**
+ * Adds a channel to the room. `visitor`: the key for `channelsOf`. `since: null`: the lines before are sent as one message, by
+ * `missedSince`.
+ */
 export function enter(channel: Channel, visitor?: string): void {
-  room.addToGroup(ROOM, channel, visitor);
+  room.addToGroup(ROOM, channel, visitor, { since: null });
 }
 
 /** Adds a page to the room. */

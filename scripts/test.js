@@ -1,9 +1,13 @@
 // Runs every compiled test (dist/test/**/*.test.js), or those whose path contains one of the arguments.
+//   --long            also those that take minutes each; `npm run test:long` runs these alone
 //   --concurrency=N   so many files at a time; 4 by default, as most wait for timeouts and brokers half of their time
 // Node 20's own runner takes files, not patterns, so the listing is done here.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { installFrameworks } from "./lib/install-frameworks.js";
+
+/** Faults in services of several processes, with real brokers. A path among the arguments runs one of them as well. */
+const LONG = ["fault/hand-overs-", "fault/crashes-", "fault/group-operations", "fault/session-stores"];
 
 const args = process.argv.slice(2);
 const wanted = args.filter((arg) => !arg.startsWith("--"));
@@ -11,8 +15,11 @@ const concurrency = args.find((arg) => arg.startsWith("--concurrency="))?.slice(
 const files = readdirSync("dist/test", { recursive: true })
   .map((name) => `dist/test/${name}`)
   .filter((name) => name.endsWith(".test.js"))
-  .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
+  .filter((name) => (wanted.length === 0 ? isInTime(name) : wanted.some((part) => name.includes(part))))
   .sort();
+if (wanted.length === 0 && !args.includes("--long")) {
+  console.log(`left out, because they take minutes each: ${LONG.join(" ")}; npm run test:long runs them\n`);
+}
 if (files.length === 0) {
   console.error("no test file matches", wanted.join(" "));
   process.exit(1);
@@ -33,3 +40,8 @@ const run = spawnSync(
   { stdio: "inherit" },
 );
 process.exit(run.status ?? 1);
+
+/** @param {string} name */
+function isInTime(name) {
+  return args.includes("--long") || !LONG.some((part) => name.includes(`/${part}`));
+}

@@ -14,6 +14,12 @@ export class Sequence {
     Object.assign(this, counts);
   }
 
+  /** As `save` keeps it: an object of a class has to say what it is in JSON. @returns {Counts} */
+  toJSON() {
+    const { last, lost, doubled } = this;
+    return { last, lost, doubled };
+  }
+
   /** @param {number} number */
   take(number) {
     if (number <= this.last) {

@@ -384,9 +384,9 @@ export function sessionStoreContract(
       }
     });
 
-    it("stores 10,000 sessions that are given at once, and gives them all back", async (t) => {
+    it("stores 2,000 sessions that are given at once, and gives them all back", async (t) => {
       const [, a, b] = await service(t, 2);
-      const tokens = Array.from({ length: 10_000 }, (_, i) => `session ${i}`);
+      const tokens = Array.from({ length: 2000 }, (_, i) => `session ${i}`);
       const shared = patterned(1024);
       const stored = await Promise.all(tokens.map((token) => a!.put(token, "A", shared, TTL_MS)));
       assert.ok(stored.every(Boolean));
