@@ -57,6 +57,20 @@ const SERVE: Table = {
   trustedProxies: [5, null, {}, true, "10.0.0.0/8", [5], ["nonsense"], ["10.0.0.0/33"], [null]],
   proxyHeaders: [5, null, {}, true, "Forwarded", [5], ["X-Foo"], ["Forwarded", "X-Forwarded-For"]],
   proxyProtocol: [5, null, {}, true, "on", "required"],
+  sessions: [5, null, {}, true, "redis", { put() {} }],
+  // Without sessions, right values are refused, too.
+  relay: [
+    5,
+    null,
+    {},
+    true,
+    "10.0.0.5",
+    { host: "" },
+    { port: 4100 },
+    { host: "127.0.0.1", port: 65_536 },
+    { host: "127.0.0.1" },
+  ],
+  stores: [5, null, {}, true, "rooms", [], { rooms: {} }, { rooms: null }],
   logger: [5, null, {}, true, "x", { info() {} }, { info() {}, warn() {}, error: 5 }],
   onError: NO_FUNCTION,
 };
