@@ -41,7 +41,10 @@ export const JSON_TYPE = "application/json; charset=utf-8";
 const JSON_FIELDS: readonly string[] = ["Content-Type", JSON_TYPE];
 
 /** A message with the bytes for each transport, as a channel takes it. A `PreparedMessage` is one, too. */
-export type EncodedSendable = Pick<PreparedMessage, "message" | "parts">;
+export interface EncodedSendable {
+  readonly message: EncodedMessage;
+  readonly parts: undefined;
+}
 
 /** A message with its id in the group's stream. Each of its forms is encoded once, when it is first needed. */
 export class GroupEntry {
