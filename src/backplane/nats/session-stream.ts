@@ -1,19 +1,11 @@
 // The streams of the session store over NATS, through the JetStream API. One has the records of sessions, the parts of large
 // snapshots and the addresses of processes; it keeps the last message of each subject, for a limited time. Another one has the
-// secret of the service, for ever. A message is written only if the last one of its subject is the expected one: this makes a
-// move atomic.
+// secret of the service, for ever.
 
 import { unavailable } from "../unavailable.ts";
-import {
-  DELETE_FAILED,
-  isApiError,
-  isNoResponders,
-  NO_MESSAGE_FOUND,
-  STREAM_NAME_IN_USE,
-  STREAM_NOT_FOUND,
-  WRONG_LAST_SEQUENCE,
-} from "./api.ts";
+import { DELETE_FAILED, isApiError, NO_MESSAGE_FOUND } from "./api.ts";
 import type { NatsLink } from "./connection.ts";
+import { NatsLastValues, type StreamInfo } from "./last-values.ts";
 import { NS_PER_MS } from "./message.ts";
 
 /** A message of one of the streams. */
@@ -25,11 +17,6 @@ export interface StoredMessage {
   readonly data: Buffer;
 }
 
-interface StreamInfo {
-  readonly created: string;
-  readonly config: { readonly max_age: number; readonly [key: string]: unknown };
-}
-
 /** Lifetime of messages in a new stream: a time to live that is longer than half of it raises it. */
 const MIN_AGE_MS = 600_000;
 /**
@@ -39,20 +26,11 @@ const MIN_AGE_MS = 600_000;
 const READ_AGAIN_MS = 30_000;
 /** A reading of the server's clock that took longer is used once, and not kept. */
 const MAX_READING_MS = 1000;
-/** Time for which a deleted stream is left alone before it is created again: see `streams.ts`. */
-const REMAKE_MS = 500;
-/** Number of times that an operation is begun if the streams turn out to be gone each time. */
-const MAX_ATTEMPTS = 3;
-/** No message has this sequence. */
-const IMPOSSIBLE_SEQUENCE = Number.MAX_SAFE_INTEGER;
 
 export class NatsSessionStream {
   readonly #link: NatsLink;
   readonly #name: string;
-  readonly #replicas: number;
-  #opening: Promise<void> | undefined;
-  /** True if the streams were found at least once. */
-  #wasOpen = false;
+  readonly #values: NatsLastValues;
   /** Lifetime of messages in the stream of sessions, in milliseconds. */
   #ageMs = 0;
   /** A time of the server, and the time of this process at the same moment. */
@@ -63,7 +41,8 @@ export class NatsSessionStream {
   constructor(link: NatsLink, { name, replicas }: { readonly name: string; readonly replicas: number }) {
     this.#link = link;
     this.#name = name;
-    this.#replicas = replicas;
+    const probe = `${name}.s.probe`;
+    this.#values = new NatsLastValues(link, { replicas, probe, open: () => this.#open() });
   }
 
   /** Subject of the secret. */
@@ -78,36 +57,18 @@ export class NatsSessionStream {
 
   /** Makes the next operation open the streams again: the server may be another one. */
   forget(): void {
-    this.#opening = undefined;
+    this.#values.forget();
     this.#reading = undefined;
   }
 
-  /** Runs a function that needs the streams, again if they turn out to be gone. Nothing was written then. */
-  async using<T>(run: () => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      await this.#open();
-      try {
-        return await run();
-      } catch (error) {
-        const isGone = isNoResponders(error) || isApiError(error, STREAM_NOT_FOUND);
-        if (!isGone || attempt === MAX_ATTEMPTS) throw error;
-        this.forget();
-      }
-    }
+  /** See `NatsLastValues`. */
+  using<T>(run: () => Promise<T>): Promise<T> {
+    return this.#values.using(run);
   }
 
-  /**
-   * Writes a message, if the last one of its subject has the sequence `last` (0: if there is none). Resolves to its sequence, or
-   * to undefined if the last message is another one.
-   */
-  async write(subject: string, data: Uint8Array, last: number): Promise<number | undefined> {
-    const field = `NATS/1.0\r\nNats-Expected-Last-Subject-Sequence: ${last}\r\n\r\n`;
-    try {
-      return (await this.#link.ask<{ readonly seq: number }>(subject, data, { encode: () => Buffer.from(field) })).seq;
-    } catch (error) {
-      if (isApiError(error, ...WRONG_LAST_SEQUENCE)) return undefined;
-      throw error;
-    }
+  /** See `NatsLastValues`. */
+  write(subject: string, data: Uint8Array, last: number): Promise<number | undefined> {
+    return this.#values.write(subject, data, last);
   }
 
   /** Writes a message whatever the last one of its subject is. Resolves to its sequence. */
@@ -199,56 +160,16 @@ export class NatsSessionStream {
     return found.atMs;
   }
 
-  #open(): Promise<void> {
-    if (this.#opening !== undefined) return this.#opening;
-    const opening = this.#openAll().catch((error: unknown) => {
-      if (this.#opening === opening) this.#opening = undefined;
-      throw error;
-    });
-    this.#opening = opening;
-    return opening;
-  }
-
-  async #openAll(): Promise<void> {
+  async #open(): Promise<void> {
+    this.#reading = undefined;
     const [sessions] = await Promise.all([
-      this.#ensure(this.#sessionStream, {
+      this.#values.ensure(this.#sessionStream, {
         subjects: [`${this.#name}.s.>`],
         max_age: MIN_AGE_MS * NS_PER_MS,
         duplicate_window: 1000 * NS_PER_MS,
       }),
-      this.#ensure(this.#secretStream, { subjects: [this.secret] }),
+      this.#values.ensure(this.#secretStream, { subjects: [this.secret] }),
     ]);
     this.#ageMs = sessions.config.max_age / NS_PER_MS;
-    this.#wasOpen = true;
-    // A client that does not send the header would let two processes have one session.
-    const sequence = await this.write(`${this.#name}.s.probe`, new Uint8Array(), IMPOSSIBLE_SEQUENCE);
-    if (sequence !== undefined) throw unavailable("the NATS client does not send headers");
-  }
-
-  async #ensure(name: string, config: object): Promise<StreamInfo> {
-    let found = await this.#info(name);
-    if (found === undefined && this.#wasOpen) {
-      await this.#link.pause(REMAKE_MS);
-      found = await this.#info(name);
-    }
-    if (found !== undefined) return found;
-    try {
-      const common = { retention: "limits", discard: "old", storage: "file", max_msgs_per_subject: 1 };
-      const request = { name, num_replicas: this.#replicas, ...common, ...config };
-      return await this.#link.api<StreamInfo>(`STREAM.CREATE.${name}`, request);
-    } catch (error) {
-      // Another process was faster.
-      if (!isApiError(error, STREAM_NAME_IN_USE)) throw error;
-      return this.#link.api<StreamInfo>(`STREAM.INFO.${name}`);
-    }
-  }
-
-  async #info(name: string): Promise<StreamInfo | undefined> {
-    try {
-      return await this.#link.api<StreamInfo>(`STREAM.INFO.${name}`);
-    } catch (error) {
-      if (isApiError(error, STREAM_NOT_FOUND)) return undefined;
-      throw error;
-    }
   }
 }
