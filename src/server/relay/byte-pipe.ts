@@ -28,7 +28,11 @@ export function joinBytes(stream: ByteStream, socket: Socket, first: FirstBytes,
       if (!socket.write(bytes)) stream.pause();
     },
     onEof: () => socket.end(),
-    onDrain: () => socket.resume(),
+    onDrain: () => {
+      // The owner has gone, and its last bytes are with the client now.
+      if (socket.destroyed) end();
+      else socket.resume();
+    },
     onClosed: end,
   };
   socket.on("data", (bytes: Buffer) => {
