@@ -1,6 +1,5 @@
 // The server that `serve` returns: an exchange server, and the listener whose connections bring it exchanges.
 
-import { GuardedSessions } from "../backplane/guarded-sessions.ts";
 import { badOption } from "../base/option-values.ts";
 import { StoresMover } from "../group/moving.ts";
 import type { Handler } from "../request/handle.ts";
@@ -103,5 +102,5 @@ function toSessionService(
   }
   const report = (error: unknown): void => server.report(error, { source: "sessions" });
   const memberships = stores === undefined ? undefined : new StoresMover(stores, report);
-  return new Service!(server, { store: new GuardedSessions(store, server.clock), relay, memberships });
+  return new Service!(server, { store, relay, memberships });
 }

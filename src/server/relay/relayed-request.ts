@@ -77,10 +77,9 @@ export class RelayedRequest implements ExchangeListener {
   }
 
   /** The relay gives up the exchange, which its caller answers or drops. */
-  release(): Exchange {
+  release(): void {
     this.exchange.listener = undefined;
     this.#end();
-    return this.exchange;
   }
 
   /** Ends both sides. */
@@ -259,10 +258,9 @@ export class RelayedRequest implements ExchangeListener {
     this.#settle = undefined;
   }
 
-  #finish(): "answered" {
+  #finish(): void {
     this.#answer("answered");
     this.#end();
-    return "answered";
   }
 
   #end(): void {

@@ -12,12 +12,17 @@ import { NOT_HERE_FIELDS, NOT_HERE_STATUS } from "./not-here.ts";
 import type { ProcessDirectory } from "./process-directory.ts";
 import { RelayedRequest, type RelayOutcome } from "./relayed-request.ts";
 
+/**
+ * - here: it is open, or was taken and is not open yet
+ * - leaving: this process gives it up, and its next owner is not known yet
+ * - elsewhere: this process does not have it
+ */
+export type SessionPlace = "here" | "leaving" | "elsewhere";
+
 /** The sessions of this process, and the handler that serves their requests. */
 export interface SessionHome {
-  /** True if the session is open here, or was taken and is not open yet. */
-  has(token: string): boolean;
-  /** True while this process gives up the session: its next owner is not known yet. */
-  isLeaving(token: string): boolean;
+  /** Says where a session is, as far as this process knows. */
+  placeOf(token: string): SessionPlace;
   /** This process has taken the session from the store: the handler opens it. */
   restore(token: string, snapshot: Uint8Array): void;
   /** Serves a request that was held back. */
@@ -81,9 +86,10 @@ export class SessionRouter {
   takes(exchange: Exchange): boolean {
     const named = sessionOf(exchange);
     if (named === undefined) return false;
-    if (this.#home.has(named.token) && !this.#home.isLeaving(named.token)) return false;
+    const place = this.#home.placeOf(named.token);
+    if (place === "here") return false;
     // Its session is on its way to the store. An answer would say that there is none.
-    if (this.isStopping || this.#home.isLeaving(named.token)) exchange.abort();
+    if (this.isStopping || place === "leaving") exchange.abort();
     else void this.#route(exchange, named);
     return true;
   }
@@ -91,12 +97,13 @@ export class SessionRouter {
   /** Takes a request that another process has passed on. It is never passed on again. */
   takeRelayed(exchange: Exchange): void {
     const named = sessionOf(exchange);
-    if (named !== undefined && this.#home.has(named.token) && !this.#home.isLeaving(named.token)) {
+    const place = named === undefined ? "elsewhere" : this.#home.placeOf(named.token);
+    if (place === "here") {
       // The process that asks waits for an answer, and that of a poll comes late. Not for a client: browsers take an interim response
       // for the refusal of their WebSocket.
       exchange.sendInterim?.();
       this.#home.serve(exchange);
-    } else if (named !== undefined && this.#home.isLeaving(named.token)) exchange.abort();
+    } else if (place === "leaving") exchange.abort();
     else exchange.respond({ status: NOT_HERE_STATUS, fields: NOT_HERE_FIELDS }, null);
   }
 
@@ -168,7 +175,8 @@ export class SessionRouter {
   async #takeOnce(token: string, from: string | undefined): Promise<TakeResult> {
     const answer = await this.#store.take(token, this.#directory.id, { ttlMs: LEASE_MS, from });
     // The session may have come back while the store was asked.
-    if (answer.type === "taken" && !this.#home.has(token)) this.#home.restore(token, answer.snapshot);
+    if (answer.type === "taken" && this.#home.placeOf(token) === "elsewhere")
+      this.#home.restore(token, answer.snapshot);
     return answer;
   }
 

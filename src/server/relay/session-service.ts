@@ -16,7 +16,7 @@ import type { OpenConnection } from "../exchange-source.ts";
 import { ProcessDirectory } from "./process-directory.ts";
 import { RelayListener } from "./relay-listener.ts";
 import type { RelayOptions } from "./relay-options.ts";
-import { type SessionHome, SessionRouter } from "./session-router.ts";
+import { type SessionHome, type SessionPlace, SessionRouter } from "./session-router.ts";
 
 /** A server begins without its store if that does not answer in time: its own sessions do not need it. */
 const START_MS = 2000;
@@ -90,12 +90,10 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
     return this.#listener.connections.snapshot();
   }
 
-  has(token: string): boolean {
-    return this.#returning.has(token) || this.#server.sessions.has(token);
-  }
-
-  isLeaving(token: string): boolean {
-    return this.#returning.has(token) || this.#server.sessions.isLeaving(token);
+  placeOf(token: string): SessionPlace {
+    const { sessions } = this.#server;
+    if (this.#returning.has(token) || sessions.isLeaving(token)) return "leaving";
+    return sessions.has(token) ? "here" : "elsewhere";
   }
 
   restore(token: string, snapshot: Uint8Array): void {
