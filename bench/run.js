@@ -20,6 +20,7 @@ const USAGE = `npm run bench -- [ROW…] [options]
   --peers A,B       only these; the first is compared with the others
   --before DIR      only ours, and the same servers of another checkout, which is built: what a change costs
   --cores A,B       the server's core and the load's (the first two), as \`taskset -c\` counts
+  --instructions    HTTP load by our own generator, whose requests \`perf\` can count, in place of wrk
   --calm            repeat a round, up to ten times, in which other work was on the server's core
   --quick           one short round of all rows and each server, to see that they run; nothing is written
 
@@ -36,6 +37,7 @@ const { values, positionals } = parseArgs({
     before: { type: "string" },
     cores: { type: "string", default: allowedCores().slice(0, 2).join(",") },
     calm: { type: "boolean", default: false },
+    instructions: { type: "boolean", default: false },
     full: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
@@ -63,6 +65,7 @@ const options = {
   mostConnections: quick ? 200 : Number.POSITIVE_INFINITY,
   serverCore,
   loadCore,
+  countsInstructions: values.instructions,
 };
 
 if (!quick) installPeers();

@@ -1,6 +1,7 @@
 // @ts-check
 // A row: one kind of work, the servers that compete in it, the measurement of a round and the columns of its table.
 import { cpuSecondsOf, residentBytes } from "./cpu.js";
+import { hasCommand } from "./machine.js";
 import { startBroker, startLoad, startServer } from "./processes.js";
 
 /**
@@ -12,6 +13,7 @@ import { startBroker, startLoad, startServer } from "./processes.js";
  * @property {number} mostConnections of the rows of work
  * @property {string} serverCore
  * @property {string} loadCore
+ * @property {boolean} countsInstructions HTTP load by our own generator, not by wrk
  */
 
 /** The raw numbers of one round of one peer. @typedef {Record<string, number>} Sample */
@@ -65,7 +67,7 @@ const OPENED_PER_SECOND = 5000;
  * @param {Row["without"]} [facts.without]
  * @param {Row["curve"]} [facts.curve]
  * @param {boolean} [facts.isPoint]
- * @param {string} facts.load
+ * @param {string} facts.load a file of `load/`, or "http": wrk where it is installed, because it costs the load's core much less
  * @param {{ connections: number } & Record<string, unknown>} facts.config for the generator
  * @param {Readonly<Record<string, object>>} [facts.configs] peer → settings that differ for it
  * @param {number} [facts.turnSeconds] the approximate additional time because the window and its warm-up end with a turn
@@ -90,14 +92,16 @@ export function workRow({ peers, targets = {}, load, config, configs = {}, turnS
       { key: "serverCpuShare", title: "server CPU", digits: 2 },
       { key: "generatorCpuShare", title: "load CPU", digits: 2 },
     ],
-    seconds: ({ seconds, warmupSeconds, mostConnections }) => {
+    seconds: (options) => {
+      const { seconds, warmupSeconds, mostConnections } = options;
       const opening = Math.min(config.connections, mostConnections) / OPENED_PER_SECOND;
       // wrk only takes whole seconds.
-      const window = load === "http-wrk.js" ? Math.max(1, Math.round(seconds)) : seconds;
+      const window = generatorOf(load, options) === "http-wrk.js" ? Math.max(1, Math.round(seconds)) : seconds;
       const started = START_SECONDS * processes + Object.keys(brokers).length * BROKER_SECONDS;
       return started + warmupSeconds + window + opening + turnSeconds * (mostConnections < config.connections ? 0 : 1);
     },
-    async round({ peer, command }, { seconds, warmupSeconds, mostConnections, serverCore, loadCore }) {
+    async round({ peer, command }, options) {
+      const { seconds, warmupSeconds, mostConnections, serverCore, loadCore } = options;
       const connections = Math.min(config.connections, mostConnections);
       /** @type {{ stop(): Promise<void> }[]} */
       const started = [];
@@ -120,7 +124,7 @@ export function workRow({ peers, targets = {}, load, config, configs = {}, turnS
         const ports = servers.map(({ port }) => port);
         const target = { port: ports[0], ports, serverPids: servers.map(({ pid }) => pid), seconds, warmupSeconds };
         const generator = startLoad(
-          load,
+          generatorOf(load, options),
           { ...config, ...configs[peer], ...target, connections },
           { core: loadCore, openFiles: connections },
         );
@@ -131,6 +135,12 @@ export function workRow({ peers, targets = {}, load, config, configs = {}, turnS
       }
     },
   };
+}
+
+/** @param {string} load @param {Options} options */
+function generatorOf(load, { countsInstructions }) {
+  if (load !== "http") return load;
+  return hasCommand("wrk") && !countsInstructions ? "http-wrk.js" : "http-raw.js";
 }
 
 /**

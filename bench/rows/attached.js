@@ -1,6 +1,5 @@
 // @ts-check
 // The price of a server that one has already: the same work on our engine, and inside node:http by `attach`.
-import { hasCommand } from "../lib/machine.js";
 import { memoryRow, workRow } from "../lib/row.js";
 
 const engine = "our engine";
@@ -12,7 +11,7 @@ export const attached = [
     peers: { attached: "http-unichannel.js attached", "node:http": "http-node.js", [engine]: "http-unichannel.js" },
     brief: ["attached", "node:http"],
     targets: { "node:http": "≥ 0.8 ×" },
-    load: hasCommand("wrk") ? "http-wrk.js" : "http-raw.js",
+    load: "http",
     config: { connections: 64 },
   }),
   workRow({

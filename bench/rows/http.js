@@ -11,7 +11,7 @@ const peers = {
   "uWebSockets.js": "http-uws.js",
   "Bun.serve": "http-bun.js",
 };
-const load = hasCommand("wrk") ? "http-wrk.js" : "http-raw.js";
+const load = "http";
 const config = { connections: 64 };
 const brief = ["unichannel", "node:http"];
 
@@ -60,7 +60,7 @@ export const http = [
           title: "a connection for each GET",
           peers,
           brief,
-          load,
+          load: "http-wrk.js",
           config: { ...config, close: true },
         }),
       ]
