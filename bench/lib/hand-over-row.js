@@ -34,20 +34,22 @@ export function handOverRow({ processes, brokers, ...facts }) {
     ],
     seconds: ({ connections }) => 4 + connections / 1000,
     async round({ peer, command }, { connections, serverCore, loadCore }) {
+      // The goal is one of a machine: its processes, its broker and its clients share both cores.
+      const core = `${serverCore},${loadCore}`;
       /** @type {{ stop(): Promise<void> }[]} */
       const started = [];
       try {
-        const broker = await startBroker(brokers[peer] ?? "redis", { core: loadCore });
+        const broker = await startBroker(brokers[peer] ?? "redis", { core });
         started.push(broker);
         const servers = [];
         for (let i = 0; i < processes; i++) {
-          const place = { core: serverCore, openFiles: connections };
+          const place = { core, openFiles: connections };
           const server = await startServer(peer, `${command} ${broker.port}`, place);
           servers.push(server);
           started.push(server);
         }
         const ports = servers.map(({ port }) => port);
-        const generator = startLoad(load, { ports, connections }, { core: loadCore, openFiles: connections });
+        const generator = startLoad(load, { ports, connections }, { core, openFiles: connections });
         started.push(generator);
         await generator.next(connections * 10);
         const back = generator.next(connections * 10);

@@ -175,8 +175,8 @@ export class HandOver {
     const { clock } = this.#options;
     let timer: Timer;
     const late = new Promise<never>((_, reject) => {
-      const error = new ChannelError("BAD_DATA", "save has not ended in time");
-      timer = clock.setTimer(() => reject(error), Math.max(deadline - clock.now(), MIN_SAVE_MS));
+      const tooLate = (): void => reject(new ChannelError("BAD_DATA", "save has not ended in time"));
+      timer = clock.setTimer(tooLate, Math.max(deadline - clock.now(), MIN_SAVE_MS));
     });
     try {
       return await Promise.race([channel.callbacks.save(), late]);

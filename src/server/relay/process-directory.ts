@@ -42,6 +42,8 @@ export class ProcessDirectory {
   readonly #clock: Clock;
   readonly #report: (error: unknown) => void;
   readonly #known = new Map<string, Known>();
+  /** Processes that stop, and when they said so. */
+  readonly #leaving = new Map<string, number>();
   #address: string | undefined;
   #timer: Timer | undefined;
   #hasReported = false;
@@ -98,6 +100,17 @@ export class ProcessDirectory {
     this.#remember(process, undefined);
   }
 
+  /** The process stops, and its sessions go to the store. */
+  leaves(process: string): void {
+    remember(this.#leaving, process, this.#clock.now());
+  }
+
+  /** True if the process has said so a moment ago. One that has ended since is to be found out: it leaves nothing more. */
+  isLeaving(process: string): boolean {
+    const since = this.#leaving.get(process);
+    return since !== undefined && this.#clock.now() - since < KNOWN_MS;
+  }
+
   async #addressOf(process: string): Promise<string | undefined> {
     const known = this.#known.get(process);
     if (known !== undefined && this.#clock.now() - known.at < KNOWN_MS) return known.address;
@@ -114,11 +127,7 @@ export class ProcessDirectory {
   }
 
   #remember(process: string, address: string | undefined): void {
-    this.#known.delete(process);
-    this.#known.set(process, { address, at: this.#clock.now() });
-    if (this.#known.size <= MAX_KNOWN) return;
-    const [oldest] = this.#known.keys();
-    this.#known.delete(oldest!);
+    remember(this.#known, process, { address, at: this.#clock.now() });
   }
 
   async #announce(): Promise<void> {
@@ -140,4 +149,13 @@ export class ProcessDirectory {
     if (!this.#hasReported) this.#report(error);
     this.#hasReported = true;
   }
+}
+
+/** Keeps the newest MAX_KNOWN entries. */
+function remember<T>(entries: Map<string, T>, process: string, entry: T): void {
+  entries.delete(process);
+  entries.set(process, entry);
+  if (entries.size <= MAX_KNOWN) return;
+  const [oldest] = entries.keys();
+  entries.delete(oldest!);
 }

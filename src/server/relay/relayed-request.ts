@@ -11,15 +11,16 @@ import { withoutNames } from "../../codec/field-list.ts";
 import { fieldValue } from "../../codec/field-values.ts";
 import type { Exchange, ExchangeListener } from "../../transport/exchange.ts";
 import { joinBytes } from "./byte-pipe.ts";
-import { NOT_HERE_FIELD, NOT_HERE_STATUS } from "./not-here.ts";
+import { absenceIn } from "./not-here.ts";
 
 /**
  * answered     the owner has answered, or the client's connection was dropped: there is nothing left to do
  * notHere      the process that was asked does not have the session
+ * leaving      the process that was asked stops: the session is in the session store, or on its way to it
  * unreachable  nobody accepts connections at the address: the process has ended, or is ending
  * silent       the process has not begun an answer in time, and may have read the request
  */
-export type RelayOutcome = "answered" | "notHere" | "unreachable" | "silent";
+export type RelayOutcome = "answered" | "notHere" | "leaving" | "unreachable" | "silent";
 
 export interface RelayTarget {
   /** Begins a connection to the process. Its header is written already. */
@@ -68,7 +69,7 @@ export class RelayedRequest implements ExchangeListener {
     exchange.listener = this;
   }
 
-  /** Asks one process. May be called again after `notHere`, `unreachable` and `silent`. Never rejects. */
+  /** Asks one process. May be called again after every outcome but `answered`. Never rejects. */
   ask(target: RelayTarget): Promise<RelayOutcome> {
     return new Promise((resolve) => {
       this.#settle = resolve;
@@ -193,9 +194,10 @@ export class RelayedRequest implements ExchangeListener {
 
   #answered(response: IncomingMessage): void {
     const status = response.statusCode!;
-    if (status === NOT_HERE_STATUS && response.headers[NOT_HERE_FIELD] !== undefined) {
+    const absence = absenceIn(status, response.headers);
+    if (absence !== undefined) {
       response.destroy();
-      this.#answer("notHere");
+      this.#answer(absence);
       return;
     }
     const exchange = this.exchange;

@@ -8,7 +8,7 @@ import type { SessionStore, TakeResult } from "../../backplane/session-store.ts"
 import type { Clock } from "../../base/clock.ts";
 import { ChannelError } from "../../base/errors.ts";
 import type { Exchange } from "../../transport/exchange.ts";
-import { NOT_HERE_FIELDS, NOT_HERE_STATUS } from "./not-here.ts";
+import { LEAVING, NOT_HERE } from "./not-here.ts";
 import type { ProcessDirectory } from "./process-directory.ts";
 import { RelayedRequest, type RelayOutcome } from "./relayed-request.ts";
 
@@ -103,8 +103,10 @@ export class SessionRouter {
       // for the refusal of their WebSocket.
       exchange.sendInterim?.();
       this.#home.serve(exchange);
-    } else if (place === "leaving") exchange.abort();
-    else exchange.respond({ status: NOT_HERE_STATUS, fields: NOT_HERE_FIELDS }, null);
+    } else if (this.isStopping) exchange.respond(LEAVING, null);
+    else if (place === "elsewhere") exchange.respond(NOT_HERE, null);
+    // Nobody has opened it: it goes back to the store.
+    else exchange.abort();
   }
 
   async #route(exchange: Exchange, named: Named): Promise<void> {
@@ -136,7 +138,7 @@ export class SessionRouter {
    */
   async #find(relay: RelayedRequest, { token, process }: Named): Promise<"answered" | "here" | "away"> {
     const { id } = this.#directory;
-    const first = process === id ? "notHere" : await this.#ask(relay, process);
+    const first = process === id ? "notHere" : await this.#ask(relay, process, "unlessLeaving");
     if (first === "answered") return "answered";
     let from: string | undefined;
     let dead: string | undefined;
@@ -145,7 +147,13 @@ export class SessionRouter {
       // Also if the client has left meanwhile: the store says that the session is here.
       if (answer.type === "taken") return relay.isOver ? "answered" : "here";
       if (relay.isOver) return "answered";
-      if (answer.type === "unknown") return mayLive(first) ? "away" : "here";
+      if (answer.type === "unknown") {
+        if (first !== "leaving") return mayLive(first) ? "away" : "here";
+        // It is on its way to the store.
+        await this.#pause();
+        if (relay.isOver) return "answered";
+        continue;
+      }
       const { owner, isClaimed } = answer;
       // It was here, and is over; or it was opened while the store was asked. Or its process has died, and left nothing.
       if (owner === id || owner === dead) return "here";
@@ -184,7 +192,13 @@ export class SessionRouter {
     return new Promise((resolve) => void this.#clock.setTimer(resolve, ROUND_MS));
   }
 
-  async #ask(relay: RelayedRequest, process: string): Promise<RelayOutcome | "unannounced" | "elsewhere"> {
+  async #ask(
+    relay: RelayedRequest,
+    process: string,
+    when: "always" | "unlessLeaving" = "always",
+  ): Promise<RelayOutcome | "unannounced" | "elsewhere"> {
+    // Thousands of clients come back at once when a process stops: most of their sessions are in the store already.
+    if (when === "unlessLeaving" && this.#directory.isLeaving(process)) return "leaving";
     const target = await this.#directory.find(process);
     if (relay.isOver) return "answered";
     if (typeof target === "string") return target;
@@ -192,13 +206,14 @@ export class SessionRouter {
     if (outcome === "answered") this.#home.relayed(process);
     // Its address is announced for a while longer.
     if (outcome === "unreachable") this.#directory.ended(process);
+    if (outcome === "leaving") this.#directory.leaves(process);
     return outcome;
   }
 }
 
 /** True if the process that was asked may be alive, with the session. */
 function mayLive(outcome: RelayOutcome | "unannounced" | "elsewhere"): boolean {
-  return outcome === "silent" || outcome === "elsewhere";
+  return outcome === "silent" || outcome === "leaving" || outcome === "elsewhere";
 }
 
 /** The token as the handler's `request.query` has it: the first of this name, in any encoding. */

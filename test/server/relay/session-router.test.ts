@@ -1,6 +1,7 @@
 // The way of a request to its session where something is missing: the store, the owner, the client, or time.
 
 import assert from "node:assert/strict";
+import { connect, createServer } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { memorySessions } from "../../../src/backplane/memory-sessions.ts";
@@ -141,4 +142,55 @@ describe("a request for a session of another process", () => {
     await stopped;
     assert.deepEqual((await post(t, next.endpoint, open.session, 2, text("2"))).records, [ack(2)]);
   });
+
+  it("is looked for in the store first once its owner has said that it stops, and waits for a session on its way there", async (t) => {
+    const store = memorySessions();
+    const ofOwner = store.share();
+    let asked = 0;
+    const counted = Object.assign(store.share(), {
+      async announce(process: string, address: string, ttlMs: number) {
+        await ofOwner.announce(process, await countedAddress(t, address, () => (asked += 1)), ttlMs);
+      },
+    });
+    const saves: (() => void)[] = [];
+    const owner = await start(t, counted, (request) =>
+      openSession(request, {
+        save: () => (request.query.has("slow") ? new Promise<void>((resolve) => saves.push(resolve)) : undefined),
+      }),
+    );
+    const other = await start(t, store.share());
+    const slow = await poll(t, owner.endpoint, { slow: 1, park: 0 });
+    const quick = [];
+    for (let n = 0; n < 4; n++) quick.push(await poll(t, owner.endpoint, { park: 0 }));
+    const stopped = owner.site.server.stop({ graceMs: 20_000 });
+    await until(() => saves.length === 1, "the save of the slow session");
+    for (const answer of quick) {
+      const open = opened(answer);
+      const { records } = await poll(t, other.endpoint, { ...back(open, 0), park: 0 });
+      assert.deepEqual(records, [{ ...open, resumed: true }]);
+    }
+    assert.equal(asked, 1);
+    const waiting = poll(t, other.endpoint, { ...back(opened(slow), 0), park: 0, slow: 1 });
+    await delay(20);
+    saves[0]?.();
+    assert.deepEqual((await waiting).records, [{ ...opened(slow), resumed: true }]);
+    assert.equal(asked, 1);
+    await stopped;
+  });
 });
+
+/** An address whose connections are counted and passed on to the Unix socket of another one. */
+async function countedAddress(t: TestContext, address: string, onConnection: () => void): Promise<string> {
+  const [scheme, machine, path = ""] = address.split(":");
+  const counting = `${path}.counted`;
+  const server = createServer((from) => {
+    onConnection();
+    const to = connect(path);
+    for (const socket of [from, to]) socket.on("error", () => {});
+    from.pipe(to).pipe(from);
+  });
+  server.on("error", () => {});
+  server.listen(counting);
+  t.after(() => server.close());
+  return `${scheme}:${machine}:${counting}`;
+}
