@@ -3,23 +3,15 @@
 
 import type { Backplane, HistoryLimits } from "../backplane/backplane.ts";
 import type { Clock } from "../base/clock.ts";
-import type { AnyChannel, Channel } from "../channel/channel.ts";
+import type { AnyChannel } from "../channel/channel.ts";
 import type { PreparedMessage } from "../channel/prepared-message.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import type { MemberFields } from "./control.ts";
+import type { GroupMember, Publishable } from "./group-member.ts";
 import type { HistoryMessage } from "./message.ts";
+import type { MakeSnapshot } from "./state-source.ts";
 
-/** An object that is not a promise. The union allows both an interface and a literal with any names. */
-type NoPromise = (object & { readonly then?: never }) | { readonly [name: string]: unknown; readonly then?: never };
-
-/**
- * The values that a store without a codec publishes: any value that JSON can express, text, bytes, and the results of `json`,
- * `event` and `prepare`. A promise must be awaited first.
- */
-export type Publishable = string | number | boolean | null | NoPromise;
-
-/** A channel as a member of a group. With a codec, it sends the values that the store publishes. */
-export type GroupMember<Out = Publishable> = Publishable extends Out ? Channel : Channel<unknown, Out>;
+export type { GroupMember, Publishable };
 
 /** Data for all members, or a function that makes it for each member and may return `undefined` to send that member nothing. */
 export type Broadcast<Attachment, Out = Publishable> =
@@ -48,6 +40,17 @@ export interface JoinOptions<Out = Publishable> {
    * `unichannel/client` without either the event `onReset` of the client.
    */
   readonly onReset?: ((channel: GroupMember<Out>) => unknown) | undefined;
+  /**
+   * Reads the state of the application for this channel: it is sent first, and then each message of the group after its `since`,
+   * without a gap or a duplicate. Messages that are published meanwhile wait in the history. If the history does not reach back
+   * to `since`, and later whenever messages are lost for this channel, it is called again, after the channel was told as
+   * `onReset` says. An exception and a bad result go to the store's `onError`; then it is called again, after a pause of at most
+   * 8 seconds, until the channel leaves. With a `since` in the options, or for the client of a lost session, only if that id is
+   * not kept any more. It does not move to another process with a session: give it again in `restored`.
+   */
+  readonly snapshot?: MakeSnapshot<Out> | undefined;
+  /** Time for one call of `snapshot`, in milliseconds. @default 10_000 */
+  readonly snapshotTimeoutMs?: number | undefined;
   /** Lists the channel in `presence`, with this JSON value as its `info`. @default not listed */
   readonly presence?: unknown;
 }
@@ -111,6 +114,11 @@ export interface AnyChannelStore {
   removeFromGroup(group: string, channel: AnyChannel): boolean;
   /** Resolves with the messages published after `since`, or with all that are kept. Rejects with BACKPLANE_UNAVAILABLE. */
   history(group: string, since?: string | null): Promise<GroupHistory>;
+  /**
+   * Resolves with the id of the last message of the group that has come to this process: a `since` for state that is read after the
+   * call. An empty string: none was ever published. Rejects with BACKPLANE_UNAVAILABLE.
+   */
+  lastId(group: string): Promise<string>;
   /** Resolves with the members that joined with `presence`, in every process of the backplane. Rejects with BACKPLANE_UNAVAILABLE. */
   presence(group: string): Promise<readonly PresentMember[]>;
   /**

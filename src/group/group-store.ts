@@ -5,6 +5,7 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { badOption, checkOptions } from "../base/option-values.ts";
+import { within } from "../base/within.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
 import { checkClose, implementationOf } from "../channel/public-channel.ts";
 import { discardBody } from "../channel/source.ts";
@@ -32,6 +33,7 @@ import type { Member } from "./member.ts";
 import { encodeWith, type StoreCodec, toGroupMessage } from "./message.ts";
 import { Presence } from "./presence.ts";
 import { Publications } from "./publications.ts";
+import { States } from "./states.ts";
 import { StoreErrors } from "./store-errors.ts";
 import { type MovedMember, StoreMembers } from "./store-members.ts";
 import {
@@ -50,6 +52,9 @@ import {
 import { toLifeListener } from "./stream/group-lives.ts";
 import type { PublishTo, SourceOwner, StreamSource } from "./stream/source.ts";
 import { tellCursor } from "./tell-cursor.ts";
+
+/** Time that `lastId` waits for the backplane. */
+const LAST_ID_MS = 10_000;
 
 const NO_OPTIONS: PublishOptions & JoinOptions<never> & DisconnectOptions & MoveOptions = {};
 
@@ -84,6 +89,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
       report,
     });
     this.#presence = new Presence(this.#source);
+    const states = new States({ clock, codec: this.#codec, report });
     const { counts, lives } = this.#source;
     const hasNoWatchers = counts === undefined && lives === undefined;
     this.#groups = new Groups(clock, {
@@ -99,10 +105,11 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
       carryOut: (member, control) => {
         if (!this.#isClosed) this.#members.carryOut(member, control);
       },
+      ask: (group, member, asked) => states.ask(group, member, asked),
       report,
     });
     this.#members = new StoreMembers({
-      ...{ groups: this.#groups, presence: this.#presence, onJoin, onLeave, report },
+      ...{ groups: this.#groups, presence: this.#presence, states, onJoin, onLeave, report },
       keep: (group) => lives?.keep(group),
     });
   }
@@ -111,7 +118,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     name: string,
     channel: GroupMember<Out>,
     attachment?: Attachment,
-    options: JoinOptions<Out> = NO_OPTIONS,
+    options: JoinOptions<Out> = NO_OPTIONS as JoinOptions<Out>,
   ): void {
     checkGroupName(name);
     checkMember("the second argument of addToGroup", channel);
@@ -211,6 +218,19 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     return { messages: entries.map((entry) => entry.toHistory()), reset };
   }
 
+  async lastId(name: string): Promise<string> {
+    checkGroupName(name);
+    if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
+    const group = this.#groups.open(name);
+    const start = group.stream.start();
+    try {
+      return (start instanceof Promise ? await lastIdOf(start, group, this.#clock) : start) ?? "";
+    } finally {
+      // It is kept for a while: who asks for a place in the stream soon comes back with it.
+      if (this.#groups.find(name) === group) this.#groups.memberLeft(group);
+    }
+  }
+
   async presence(name: string): Promise<readonly PresentMember[]> {
     checkGroupName(name);
     return this.#presence.list(name, this.#errors.report);
@@ -292,4 +312,17 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     if (this.#isClosed) channel.close();
     else this.#groups.open(name).park(channel, since, this.#clock.now() + parkMs);
   }
+}
+
+/** Waits for the position of a stream that is being opened. */
+async function lastIdOf(
+  start: Promise<string | undefined>,
+  { stream }: Group,
+  clock: Clock,
+): Promise<string | undefined> {
+  await within(clock, LAST_ID_MS, start);
+  const { position } = stream;
+  if (position === undefined)
+    throw new ChannelError("BACKPLANE_UNAVAILABLE", "the group could not be subscribed in time");
+  return position;
 }

@@ -95,6 +95,8 @@ export const JOIN_OPTIONS: Readonly<Record<keyof JoinOptions, ValueCheck>> = {
   since: checkSince,
   ids: checkBoolean,
   onReset: checkFunction,
+  snapshot: checkFunction,
+  snapshotTimeoutMs: checkAmount,
   presence: () => {},
 };
 

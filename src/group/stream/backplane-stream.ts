@@ -75,6 +75,10 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
     return this.#owner.backplane.compareIds(a, b, this.#group);
   }
 
+  isId(text: string): boolean {
+    return this.#owner.backplane.isId(text, this.#group);
+  }
+
   get position(): string | undefined {
     const log = this.#log;
     return log === undefined ? undefined : (log.last ?? "");

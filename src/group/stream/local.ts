@@ -148,6 +148,10 @@ class LocalStream implements GroupStream {
     return this.#source.ids.compare(a, b);
   }
 
+  isId(text: string): boolean {
+    return this.#source.ids.isIssued(text);
+  }
+
   get position(): string | undefined {
     return this.#log.last;
   }

@@ -46,6 +46,8 @@ export interface GroupStream {
   publish(message: GroupMessage, except: AnyChannel | undefined): Promise<string>;
   /** Returns a negative number if `a` comes before `b` in the stream. */
   compareIds(a: string, b: string): number;
+  /** Returns true for a text that may be an id of this stream: `compareIds` can compare it. */
+  isId(text: string): boolean;
   /** The id after which the next entry follows that the listener receives; "": the beginning; undefined if that is not known. */
   readonly position: string | undefined;
   /**
