@@ -1,6 +1,7 @@
 // The store of groups, over any source of streams: it checks arguments, publishes, and has the verbs of the other files of
 // this folder. It keeps contract C1–C6 of the seed's page, which leaves some points open: here a failure of one member never
 // stops the others, event streams and WebSockets stay open, and a channel that closes leaves its groups.
+// Long because it has all verbs of a store, each with its checks.
 
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";

@@ -214,7 +214,10 @@ export class Group implements MemberOwner, StreamListener {
     state.takesAll = true;
     this.#owner.encoded.add([entry]);
     this.#send(member, this.#formOf(entry, state));
-    this.#catchUpFrom(following, member, state);
+    this.#replay(member, state, following);
+    state.caughtUpTo = following.position;
+    // More may have come since they were read.
+    if (!member.hasLeft) this.#catchUpFrom(this.stream.replayFrom(following.position), member, state);
   }
 
   /** Adds a long poll. Its channel is answered with the entries after `since`, or with 204 after `untilMs`. */
