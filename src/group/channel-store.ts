@@ -8,6 +8,7 @@ import type { PreparedMessage } from "../channel/prepared-message.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import type { MemberFields } from "./control.ts";
 import type { GroupMember, Publishable } from "./group-member.ts";
+import type { KeyOf } from "./latest.ts";
 import type { HistoryMessage } from "./message.ts";
 import type { MakeSnapshot } from "./state-source.ts";
 
@@ -202,15 +203,31 @@ export interface StoreHistoryLimits extends HistoryLimits {
   readonly maxBytes: number;
   /** Memory of the messages of all groups in this process, in bytes. */
   readonly maxTotalBytes: number;
+  /** With `latest`: keys of one group that have a value. The one whose value is oldest is dropped first. */
+  readonly maxKeys: number;
+  /** With `latest`: the age in milliseconds after which a value is dropped, in a broker that of the last message of the group. */
+  readonly valueTtlMs: number;
+}
+
+/** Groups that keep the last value of each key. */
+export interface LatestOptions<Out = Publishable> {
+  /**
+   * Returns the key of a value that is published, or undefined for a message without one; `{ key, isRemoved: true }` for a message
+   * which says that the key has no value any more. Each group then keeps the last message of each key, apart from its history:
+   * a channel that joins without `since` receives them first, in the order of their ids, and one that has missed messages
+   * receives of each key only the last. Keys have at most 1,024 bytes: `publish` rejects with BAD_DATA, and with what this
+   * function throws. @default none
+   */
+  readonly latest?: KeyOf<NoInfer<Out | PreparedMessage>> | undefined;
 }
 
 /** The options of `createChannelStore`. */
 export interface ChannelStoreOptions<Attachment = unknown, Out = Publishable> {
   /**
    * Limits on the messages that each group keeps for clients that come back: `size` messages, none older than `ttlMs`.
-   * @default { size: 100, ttlMs: 60_000, maxBytes: 1_048_576, maxTotalBytes: 67_108_864 }
+   * @default { size: 100, ttlMs: 60_000, maxBytes: 1_048_576, maxTotalBytes: 67_108_864, maxKeys: 1000, valueTtlMs: 86_400_000 }
    */
-  readonly history?: Partial<StoreHistoryLimits> | undefined;
+  readonly history?: (Partial<StoreHistoryLimits> & LatestOptions<Out>) | undefined;
   /** Carries messages to other processes. The store owns it and closes it. @default none: groups live in this process */
   readonly backplane?: Backplane | undefined;
   /**

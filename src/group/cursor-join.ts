@@ -18,6 +18,10 @@ export function joinWithCursor(group: Group, member: Member, cursors: GroupCurso
   const cursor = cursors.areAwaited ? undefined : cursors.take(group.name);
   const isNew = cursor === undefined && !cursors.areAwaited && !cursors.areIncomplete;
   const state = member.state instanceof JoinState ? member.state : new JoinState();
+  if (isNew && group.startsWithValues && state.source === undefined) {
+    state.isCatchingUp = true;
+    return () => group.catchUpNew(member);
+  }
   if (isNew) return state.source === undefined ? tellStart(group, member) : () => group.ask(member, { isReset: false });
   member.state = state;
   state.isCatchingUp = true;
@@ -46,6 +50,7 @@ export function awaitCursor(group: Group, member: Member, state: JoinState, { cu
       state.isReset = true;
       group.catchUp(member, state, "");
     } else if (state.source?.make !== undefined) group.ask(member, { isReset: false });
+    else if (group.startsWithValues) group.catchUpNew(member);
     else if (start instanceof Promise) {
       void start.then((id) => {
         if (!member.hasLeft) group.catchUp(member, state, id ?? "");

@@ -30,6 +30,7 @@ import { EncodedEntries } from "./encoded-entries.ts";
 import type { Group } from "./group.ts";
 import { Groups } from "./groups.ts";
 import { HistoryBudget } from "./history-budget.ts";
+import { withKey } from "./latest.ts";
 import type { Member } from "./member.ts";
 import { encodeWith, type StoreCodec, toGroupMessage } from "./message.ts";
 import { Presence } from "./presence.ts";
@@ -68,6 +69,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
   readonly #presence: Presence;
   readonly #errors: StoreErrors;
   readonly #publications = new Publications();
+  readonly #keyOf: ((data: never) => unknown) | undefined;
   #isClosed = false;
 
   /** @internal Applications call `createChannelStore`. */
@@ -79,11 +81,13 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     this.#errors = new StoreErrors(clock, onError);
     const { report } = this.#errors;
     const history = toHistoryLimits(options.history);
+    this.#keyOf = options.history?.latest;
     this.#source = makeSource({
       clock,
       history,
       lives: toLifeListener(options, report),
       hasCounts: options.counts === true,
+      keepsLatest: this.#keyOf !== undefined,
       budget: new HistoryBudget(history.maxTotalBytes),
       publications: this.#publications,
       historyDropped: (name) => this.#groups.historyDropped(name),
@@ -96,6 +100,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     this.#groups = new Groups(clock, {
       source: this.#source,
       encoded: new EncodedEntries(),
+      startsWithValues: this.#keyOf !== undefined,
       memberEnded: (member) => this.#members.leave(member),
       sizeChanged: hasNoWatchers
         ? undefined
@@ -168,7 +173,8 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
       if (options !== NO_OPTIONS) checkOptions("publish", options, PUBLISH_OPTIONS);
       const { except } = options;
       if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
-      const converted = toGroupMessage(encodeWith(this.#codec, message));
+      const plain = toGroupMessage(encodeWith(this.#codec, message));
+      const converted = this.#keyOf === undefined ? plain : withKey(plain, this.#keyOf, message);
       if (typeof name !== "string") return { ids: await this.#publishAll(name, this.#source.share(converted, except)) };
       const group = this.#source.keepsHistory ? this.#groups.open(name) : this.#groups.find(name);
       return { id: await (group?.stream.publish(converted, except) ?? this.#source.publish(name, converted)) };

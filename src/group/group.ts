@@ -24,6 +24,8 @@ import { tellCursor } from "./tell-cursor.ts";
 export interface GroupOwner {
   readonly source: StreamSource;
   readonly encoded: EncodedEntries;
+  /** True if newcomers receive the last value of each key. */
+  readonly startsWithValues: boolean;
   /** The group has entries or polls that expire. */
   watch(group: Group): void;
   memberEnded(member: Member): void;
@@ -89,6 +91,10 @@ export class Group implements MemberOwner, StreamListener {
 
   get size(): number {
     return this.#members.size;
+  }
+
+  get startsWithValues(): boolean {
+    return this.#owner.startsWithValues;
   }
 
   /** Returns a copy. */
@@ -196,8 +202,20 @@ export class Group implements MemberOwner, StreamListener {
       if (member.state?.isCatchingUp === true) member.state.isReset ||= where === "between";
       else if (isPoll(member)) this.#resetPoll(member);
       else if (hasStates(member.state)) this.ask(member, { isReset: true });
-      else this.#tellReset(member);
+      else {
+        this.#tellReset(member);
+        // The last values say what was lost, too.
+        if (this.startsWithValues && !member.hasLeft) this.catchUpNew(member);
+      }
     }
+  }
+
+  /** Sends a member the last value of each key, before the live messages. */
+  catchUpNew(member: Member): void {
+    if (member.state instanceof PollState) return;
+    member.state ??= new JoinState();
+    member.state.isCatchingUp = true;
+    this.catchUp(member, member.state, "");
   }
 
   /** Asks for the state of a member, which receives nothing until `begin`. */
@@ -221,8 +239,9 @@ export class Group implements MemberOwner, StreamListener {
   }
 
   /** Adds a long poll. Its channel is answered with the entries after `since`, or with 204 after `untilMs`. */
-  park(channel: AnyChannel, since: string | undefined, untilMs: number): void {
+  park(channel: AnyChannel, asked: string | undefined, untilMs: number): void {
     this.#owner.watch(this);
+    const since = asked ?? (this.startsWithValues ? "" : undefined);
     const state = new PollState(since, untilMs);
     const member = new Member(this, channel, state);
     this.add(member);

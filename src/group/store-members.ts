@@ -214,6 +214,11 @@ function beginOf(group: Group, member: Member, since: string | null | undefined)
     if (since === null && !hasStates) return tellStart(group, member);
   }
   if (hasStates && typeof since !== "string") return () => group.ask(member, { isReset: false });
+  if (since === undefined && group.startsWithValues) {
+    member.state ??= new JoinState();
+    member.state.isCatchingUp = true;
+    return () => group.catchUpNew(member);
+  }
   if (since === undefined || since === null || state === undefined) return undefined;
   return () => group.catchUp(member, state, since);
 }
