@@ -13,6 +13,7 @@ import type { Groups } from "./groups.ts";
 import { JoinState, Member, PollState, toState } from "./member.ts";
 import { endMemberships } from "./memberships.ts";
 import { type MovedPresence, type Presence, presencePayload } from "./presence.ts";
+import { replayAfter } from "./replay-after.ts";
 import { type AnyMakeSnapshot, StateSource } from "./state-source.ts";
 import type { States } from "./states.ts";
 import { tellCursor } from "./tell-cursor.ts";
@@ -173,7 +174,7 @@ export class StoreMembers<Attachment, Out> {
     if (moved.awaitsCursor && cursors !== undefined) awaitCursor(group, member, state, { cursors, start: since });
     else if (state.source === undefined) group.catchUp(member, state, since);
     // The application may give its function in `restored`, which is called next.
-    else queueMicrotask(() => !member.hasLeft && group.catchUp(member, state, since));
+    else queueMicrotask(() => goOn(group, member, state, since));
   }
 
   /** Our own channels report their end to their memberships; other implementations are asked with `onClose`. */
@@ -196,6 +197,13 @@ export class StoreMembers<Attachment, Out> {
       (error) => this.#options.report(error, name, channel),
     );
   }
+}
+
+/** Continues a member that receives a state when entries are lost for it. */
+function goOn(group: Group, member: Member, state: JoinState, since: string | undefined): void {
+  if (member.hasLeft) return;
+  const { stream } = group;
+  group.catchUp(member, state, since, since === undefined ? stream.replay(since) : replayAfter(stream, since));
 }
 
 function endAsking({ state }: Member): void {

@@ -6,7 +6,6 @@ import { StoresMover } from "../../src/group/moving.ts";
 import {
   type ChannelStore,
   createChannelStore,
-  json,
   MemoryBackplane,
   type Snapshot,
   type SnapshotContext,
