@@ -8,11 +8,9 @@ import type { PreparedMessage } from "../channel/prepared-message.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import type { MemberFields } from "./control.ts";
 import type { GroupMember, Publishable } from "./group-member.ts";
-import type { KeyOf } from "./latest.ts";
+import type { KeyOf } from "./latest-key.ts";
 import type { HistoryMessage } from "./message.ts";
 import type { MakeSnapshot } from "./state-source.ts";
-
-export type { GroupMember, Publishable };
 
 /** Data for all members, or a function that makes it for each member and may return `undefined` to send that member nothing. */
 export type Broadcast<Attachment, Out = Publishable> =

@@ -12,7 +12,7 @@ import { isSendInit, json, type SendData, toSendable } from "../channel/send-dat
 import { isFieldValue } from "../codec/http1-syntax.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { type Encodable, EncodedMessage } from "../protocol/encoded-message.ts";
-import type { LatestKey } from "./latest.ts";
+import type { LatestKey } from "./latest-key.ts";
 import type { Publication } from "./publications.ts";
 
 /** `fields` has at most a Content-Type, and `event` at most a type. Histories keep it: each member of it takes 8 bytes. */

@@ -5,10 +5,11 @@ import { guard } from "../base/guard.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import { implementationOf } from "../channel/public-channel.ts";
 import { toJsonValue } from "../channel/send-data.ts";
-import type { ChannelStoreOptions, GroupMember, JoinOptions } from "./channel-store.ts";
+import type { ChannelStoreOptions, JoinOptions } from "./channel-store.ts";
 import { type Control, concerns } from "./control.ts";
 import { awaitCursor, joinWithCursor, tellStart } from "./cursor-join.ts";
 import type { Group } from "./group.ts";
+import type { GroupMember } from "./group-member.ts";
 import type { Groups } from "./groups.ts";
 import { JoinState, Member, PollState, toState } from "./member.ts";
 import { endMemberships } from "./memberships.ts";
@@ -36,7 +37,7 @@ export interface MovedMember {
   readonly attachment: unknown;
   /** It receives a state when entries are lost for it. */
   readonly hasStates: boolean;
-  /** What JSON leaves out: it is there if the session did not leave after all. */
+  /** The member's function. JSON leaves it out, so it is there only if the session stays in its process after all. */
   readonly make?: AnyMakeSnapshot | undefined;
 }
 
