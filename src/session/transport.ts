@@ -250,6 +250,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   resume(): void {
+    // The channel hands over its messages, which gives it room: those that wait behind them must not follow into it.
+    if (this.#isLeaving) return;
     if (this.session.incoming.resume()) this.#carrier.resume();
     this.posts?.check();
   }
