@@ -1,15 +1,12 @@
 // @ts-check
-// The frameworks of examples/frameworks: they are installed there alone, because few who work on this project need them.
-import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+// The frameworks of examples/frameworks.
+import { installLocked } from "./install-locked.js";
 
 const FOLDER = "examples/frameworks";
 
-/** Installs them once; where that fails, their tests are skipped, or fail in CI. */
+/** Installs them if they are missing; where that fails, their tests are skipped, or fail in CI. */
 export function installFrameworks() {
-  if (existsSync(`${FOLDER}/node_modules/.package-lock.json`)) return;
-  console.log(`installing the frameworks in ${FOLDER} (once, about 420 MB, most of it Next)`);
-  const args = ["ci", "--ignore-scripts", "--no-progress", "--no-audit", "--no-fund", "--loglevel=error"];
-  const { status } = spawnSync("npm", args, { cwd: FOLDER, stdio: "inherit" });
-  if (status !== 0) console.log("that failed: the frameworks are not tested");
+  const announcement = `installing the frameworks in ${FOLDER} (about 420 MB, most of it Next)`;
+  if (!installLocked(FOLDER, announcement, ["--ignore-scripts"]))
+    console.log("that failed: the frameworks are not tested");
 }
