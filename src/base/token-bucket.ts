@@ -25,15 +25,10 @@ export class TokenBucket {
     return this.#leftMs >= this.#burstMs;
   }
 
-  /**
-   * Milliseconds until `units` are there; 0 if they are. More units than the bucket can hold are there when it is full. 0 units
-   * are there when the bucket is not below its bottom.
-   */
-  waitMs(units: number, now: number): number {
+  /** Milliseconds until a unit is there; 0 if one is. Where the bucket cannot hold a whole one, it is there when the bucket is full. */
+  waitMs(now: number): number {
     this.#fill(now);
-    // 0 times Infinity is no number.
-    const needed = units === 0 ? 0 : Math.min(units * this.#msPerUnit, this.#burstMs);
-    const missing = needed - this.#leftMs;
+    const missing = Math.min(this.#msPerUnit, this.#burstMs) - this.#leftMs;
     return missing <= ROUNDING_MS ? 0 : missing;
   }
 

@@ -32,15 +32,15 @@ export class RateBuckets {
     return this.#messages.isFull(now) && this.#bytes.isFull(now);
   }
 
-  /** The rate that one more message is over; undefined if it may come. A message of any length may, while no bytes are owed. */
+  /** The rate that one more message is over; undefined if it may come. A message of any length may, while a byte is left. */
   exceeded(now: number): Rate | undefined {
-    if (this.#messages.waitMs(1, now) > 0) return "messages";
-    return this.#bytes.waitMs(0, now) > 0 ? "bytes" : undefined;
+    if (this.#messages.waitMs(now) > 0) return "messages";
+    return this.#bytes.waitMs(now) > 0 ? "bytes" : undefined;
   }
 
   /** Milliseconds until one more message may come. */
   waitMs(now: number): number {
-    return Math.max(this.#messages.waitMs(1, now), this.#bytes.waitMs(0, now));
+    return Math.max(this.#messages.waitMs(now), this.#bytes.waitMs(now));
   }
 
   take(bytes: number): void {

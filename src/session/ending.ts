@@ -47,6 +47,7 @@ export class Ending {
 
   /** The client sends more than it may. It is told with a close; one that goes on sending instead is not waited for. */
   refuse(code: number, reason: string): void {
+    this.#carrier.acknowledgeTaken();
     this.close(code, reason);
     this.#isRefused = true;
   }
