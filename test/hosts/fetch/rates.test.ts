@@ -6,4 +6,5 @@ import { ratesOver } from "../../support/rates-over-hosts.ts";
 
 ratesOver("a Fetch server", servingInFetchHost, {
   skip: runtime === "node" && "runs on Bun and Deno: npm run test:runtimes",
+  tellsSenders: runtime !== "deno",
 });
