@@ -19,6 +19,8 @@ export type { AnyChannel, Channel, ChannelHandlers, LostSession, Message, Sessio
 export type { ErrorSource, OverflowPolicy } from "./channel/context.ts";
 export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
 export type { PreparedMessage } from "./channel/prepared-message.ts";
+export type { RateLimitName } from "./channel/rate-gate.ts";
+export type { RatePolicy } from "./channel/rate-limits.ts";
 export { event, json, prepare, type SendData, type SendInit, type SendOptions } from "./channel/send-data.ts";
 export {
   type JsonMessages,

@@ -118,6 +118,8 @@ describe("the public surface", () => {
       "ProxyHeader",
       "PublishOptions",
       "Publishable",
+      "RateLimitName",
+      "RatePolicy",
       "Received",
       "RelayOptions",
       "RequestHeaders",

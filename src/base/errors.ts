@@ -28,6 +28,7 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   MESSAGE_TOO_BIG: { message: "message exceeds maxMessageBytes", closeCode: 1009 },
   TOO_MANY_FRAGMENTS: { message: "message has more than maxFragments fragments, and they are tiny", closeCode: 1008 },
   TOO_MANY_CONTROL_FRAMES: { message: "more control frames than maxControlFramesPerSecond", closeCode: 1008 },
+  RATE_EXCEEDED: { message: "messages come faster than they may", closeCode: 1008 },
   BUFFER_OVERFLOW: { message: "unsent data exceeds maxBufferedBytes", closeCode: 1013 },
   RECEIVE_OVERFLOW: { message: "received data exceeds maxTotalReceivedBytes", status: 503, closeCode: 1013 },
   MESSAGE_TIMEOUT: { message: "message did not arrive in time", closeCode: 1008 },

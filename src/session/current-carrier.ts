@@ -122,6 +122,11 @@ export class CurrentCarrier implements Flushable {
     if (carrier?.kind === "websocket" && this.#session.isAckDue) this.#acknowledge(carrier);
   }
 
+  /** Acknowledges the messages that the application has taken: none of them is unacknowledged to a client that is refused next. */
+  acknowledgeTaken(): void {
+    if (this.#carrier?.kind === "websocket") this.#acknowledge(this.#carrier);
+  }
+
   /** Acknowledges all records that have arrived: the last of them is the client's close. */
   acknowledgeClose(): void {
     if (this.#carrier?.kind === "websocket") this.#carrier.write({ type: "ack", received: this.#session.takeAck() });
