@@ -58,6 +58,8 @@ export interface ChannelContext {
   report(error: unknown, context: { readonly source: ErrorSource; readonly channel: AnyChannel }): void;
   /** A send found the channel full; the policy was applied. */
   channelOverflowed(channel: ServedChannel, policy: OverflowPolicy): void;
+  /** A channel was closed because the identity of its client has ended. */
+  channelExpired(): void;
   /** The last callback of the channel has run. */
   channelEnded(channel: ServedChannel, status: CloseStatus): void;
 }

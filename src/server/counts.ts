@@ -41,6 +41,8 @@ export interface ServerStats {
   readonly bufferedBytes: number;
   /** Sends that found their channel full, by the policy that was applied. */
   readonly overflows: Readonly<Record<OverflowPolicy, number>>;
+  /** Channels and sessions that were closed because the identity of their client had ended. */
+  readonly expired: number;
   /** Sessions, and how they have moved between the processes of a service. */
   readonly sessions: SessionStats;
   /** Errors that were reported, by source and code; OTHER if it was no `ChannelError`. Only those that occurred. */
@@ -82,6 +84,7 @@ export class ServerCounts {
   connectionsOpened = 0;
   connectionsRefused = 0;
   requests = 0;
+  expired = 0;
   /** Bytes of connections that are closed. */
   bytesReceived = 0;
   bytesSent = 0;
@@ -138,6 +141,7 @@ export class ServerCounts {
       bytesSent,
       bufferedBytes,
       overflows: { ...this.#overflows },
+      expired: this.expired,
       sessions: { open: openSessions, ...this.sessions },
       errors: structuredClone(this.#errors),
     };

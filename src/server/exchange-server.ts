@@ -128,7 +128,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
     this.#hasProxyHeaders = (options.proxyProtocol ?? "off") !== "off";
     const isProxy = (address: string): boolean => this.proxies?.isProxy(address) === true;
     const { flusher, buffered, received, debug } = this;
-    this.sessions = new Sessions({ limits, flusher, buffered, received, isProxy, debug });
+    this.sessions = new Sessions({ limits, clock, flusher, buffered, received, isProxy, debug });
     this.http = {
       ...limits,
       maxBodyBytesOf: ({ method, target }) => (method === "POST" ? this.sessions.maxPostBytes(target) : undefined),
@@ -261,6 +261,10 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
     this.#observer.channelOpened(channel, request);
     // The handler was still running when the stop began.
     if (!this.#status.is("running")) queueMicrotask(() => channel.goAway(comeBackMs()));
+  }
+
+  channelExpired(): void {
+    this.#observer.channelExpired();
   }
 
   channelOverflowed(channel: TransportChannel, policy: OverflowPolicy): void {

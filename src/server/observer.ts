@@ -187,6 +187,10 @@ export class Observer {
     if (CHANNEL_OVERFLOW.hasSubscribers) CHANNEL_OVERFLOW.publish({ server, channel: channel.publicChannel, policy });
   }
 
+  channelExpired(): void {
+    this.counts.expired += 1;
+  }
+
   sessionLost(request: ChannelRequest): void {
     this.counts.sessions.lost += 1;
     if (SESSION_LOST.hasSubscribers) SESSION_LOST.publish({ server: this.#server, request });

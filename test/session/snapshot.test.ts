@@ -11,6 +11,7 @@ const SNAPSHOT: SessionSnapshot = {
   resumeMs: 60_000,
   parkMs: 20_000,
   heartbeatMs: 25_000,
+  expiresAt: undefined,
   kind: "websocket",
   attempt: undefined,
   acknowledged: 0,
