@@ -216,7 +216,8 @@ export function selectCarriers(kinds: readonly CarrierKind[], origin: string, ow
         preferred = (preferred + 1) % kinds.length;
       }
       if (end.error === undefined && (isUseless || isOdd(end))) failures.push(failure);
-      if (isTrying && end.status === undefined && (end.code ?? REPLACED) === REPLACED) {
+      // A parked poll is answered with 409, PROTOCOL.md, "Resuming a session", 2.
+      if (isTrying && (end.status ?? 409) === 409 && (end.code ?? REPLACED) === REPLACED) {
         move("replaced");
         replacedEnd = end;
         return;

@@ -92,6 +92,23 @@ for (const carrier of CARRIERS) {
       assert.equal(site.channel.expiresAt! > site.app.clock.now(), true);
     });
 
+    it("lives on with tokens shorter than a poll is parked", async (t) => {
+      const site = new Site(t);
+      const { connection, told } = site.connect(carrier, site.fresh(20_000));
+      await site.app.settle();
+      for (let n = 0; n < 10; n++) {
+        connection.send(`${n}`);
+        site.channel.send(`${n}`);
+        await site.app.advance(15_000);
+      }
+      const numbers = Array.from({ length: 10 }, (_, n) => `${n}`);
+      assert.deepEqual(told, ["open", "new", ...numbers]);
+      assert.deepEqual(
+        site.calls.filter((call) => call !== "resumed"),
+        ["open", ...numbers.map((n) => `message ${n}`)],
+      );
+    });
+
     it("ends at both ends with 4401 if the client shows the same token again, after the last messages", async (t) => {
       const site = new Site(t);
       const { connection, told } = site.connect(carrier, site.fixed());
