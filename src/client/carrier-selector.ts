@@ -280,14 +280,17 @@ export function selectCarriers(kinds: readonly CarrierKind[], origin: string, ow
   function noteWork(): boolean {
     const isStable = owner.now() - openedAt >= STABLE_MS;
     const hasWorked = isStable && (isProven || owner.session.bufferedAmount === 0);
-    if (hasWorked) attempts = upgrades = 0;
+    if (hasWorked) attempts = 0;
+    if (hasWorked && candidatePurpose !== "renew") upgrades = 0;
     return hasWorked;
   }
 
   function upgradeLater(): void {
+    const isRenewal = candidatePurpose === "renew";
+    candidatePurpose = "connect";
     if (preferred === 0) return;
-    // Renewals, which may be frequent, do not put an upgrade off.
-    if (candidatePurpose !== "renew") upgradeAt = owner.now() + Math.min(UPGRADE_MS * 2 ** upgrades++, MAX_UPGRADE_MS);
+    // Renewals, which may be frequent, neither put an upgrade off nor bring it forward.
+    if (!isRenewal) upgradeAt = owner.now() + Math.min(UPGRADE_MS * 2 ** upgrades++, MAX_UPGRADE_MS);
     // From the least preferred kind, both better ones are tried in turn.
     setTimer(Math.max(upgradeAt - owner.now(), 0), () => attempt(upgrades % 2 ? 0 : preferred - 1, "upgrade"));
   }
