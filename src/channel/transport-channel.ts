@@ -357,12 +357,14 @@ export class TransportChannel
 
   /** Closes the channel if the identity of its client has ended. A request that has no answer yet is refused. */
   expireIfDue(): void {
-    if (this.#expiresAt === undefined || !isOpen(this.#state) || dateOf(this.#context.clock) < this.#expiresAt) return;
+    if (this.#expiresAt === undefined || dateOf(this.#context.clock) < this.#expiresAt) return;
+    // A stream that is being sent, even as the last message, might never end.
+    const isSending = this.#outbox?.isBusy === true;
+    if (!isSending && !isOpen(this.#state)) return;
     this.#context.channelExpired();
     const end = closeStatus("server", EXPIRED, EXPIRED_REASON);
     if (this.#refuse(failureOf(new ChannelError("IDENTITY_EXPIRED")), end)) return;
-    // A stream that is being sent might never end.
-    if (this.#outbox?.isBusy) this.#fail(EXPIRED, EXPIRED_REASON);
+    if (isSending) this.#fail(EXPIRED, EXPIRED_REASON);
     else this.close(EXPIRED, EXPIRED_REASON);
   }
 
