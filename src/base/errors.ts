@@ -18,6 +18,7 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   BAD_HANDSHAKE: { message: "malformed WebSocket handshake", status: 400 },
   UNSUPPORTED_WEBSOCKET_VERSION: { message: "only WebSocket version 13 is supported", status: 426 },
   FORBIDDEN_ORIGIN: { message: "this page may not connect here: see allowedOrigins", status: 403 },
+  IDENTITY_EXPIRED: { message: "the identity of this client has expired", status: 401, closeCode: 4401 },
   FORBIDDEN_HOST: { message: "this server does not answer for this host: see allowedHosts", status: 421 },
   BAD_FRAME: { message: "malformed WebSocket frame", closeCode: 1002 },
   BAD_UTF8: { message: "text is not valid UTF-8", closeCode: 1007 },
