@@ -52,6 +52,7 @@ export { createChannelStore, MemoryChannelStore } from "./group/create-store.ts"
 export type { HistoryMessage } from "./group/message.ts";
 export type { NamedStores } from "./group/moving.ts";
 export { pollGroup } from "./group/poll.ts";
+export type { MakeSnapshot, Snapshot, SnapshotContext } from "./group/state-source.ts";
 export type { PollOptions } from "./group/store-options.ts";
 export type { EventMeta } from "./protocol/outbound-message.ts";
 export { type AttachmentOf, openChannel, withChannel } from "./request/accept.ts";

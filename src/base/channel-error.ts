@@ -48,7 +48,8 @@ export type ErrorCode =
   | "UPGRADE_TAKEN"
   | "NOT_OUR_REQUEST"
   | "HANDLER_EXISTS"
-  | "BACKPLANE_UNAVAILABLE";
+  | "BACKPLANE_UNAVAILABLE"
+  | "SNAPSHOT_FAILED";
 
 export interface ErrorFacts {
   readonly message: string;

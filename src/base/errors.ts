@@ -55,6 +55,7 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   NOT_OUR_REQUEST: { message: "request does not come from this server" },
   HANDLER_EXISTS: { message: "the messages have a handler or a loop already: remove the handler first" },
   BACKPLANE_UNAVAILABLE: { message: "the backplane cannot be reached, or did not confirm in time" },
+  SNAPSHOT_FAILED: { message: "the snapshot of a group's member cannot be used" },
 };
 
 registerErrorFacts(FACTS);

@@ -10,9 +10,10 @@ import { ChannelError } from "../../base/errors.ts";
 import { badOption } from "../../base/option-values.ts";
 import { within } from "../../base/within.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
+import type { StoreHistoryLimits } from "../channel-store.ts";
 import { type Control, ControlEntry, isControl } from "../control.ts";
 import type { HistoryBudget } from "../history-budget.ts";
-import type { LogLimits } from "../log.ts";
+import { type LatestKey, newestOfEach, wholeOf } from "../latest.ts";
 import { GroupEntry, type GroupMessage } from "../message.ts";
 import { watchedGroup } from "../own-groups.ts";
 import type { PresenceView } from "../presence-view.ts";
@@ -37,7 +38,8 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   readonly keepsHistory = false;
   readonly isShared = true;
   readonly backplane: GuardedBackplane;
-  readonly limits: LogLimits;
+  readonly limits: StoreHistoryLimits;
+  readonly keepsLatest: boolean;
   readonly budget: HistoryBudget;
   readonly retries: Retries;
   readonly counts: Counts | undefined;
@@ -46,6 +48,8 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   readonly #presence: PresenceKeeper;
   /** Subscriptions that are being ended. A group has one subscription at a time, so the next one waits for them. */
   readonly #ending = new Map<string, Promise<void>>();
+  /** Readings of the last values of groups that are under way. */
+  readonly #reading = new Map<string, Promise<Replay>>();
   /** Marks the entries of this store. */
   readonly #origin: string = randomBytes(ORIGIN_BYTES).toString("hex");
   /** Number of the last entry that this store published, modulo 2^32. */
@@ -55,6 +59,12 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   constructor(backplane: Backplane, owner: SourceOwner) {
     this.backplane = new GuardedBackplane(backplane, owner.report);
     this.limits = owner.history;
+    this.keepsLatest = owner.keepsLatest;
+    if (owner.keepsLatest && !this.backplane.hasLatest) {
+      throw badOption(
+        "history.latest needs a backplane with the methods publishLatest and latest; this one lacks them",
+      );
+    }
     this.budget = owner.budget;
     this.retries = new Retries(owner.clock);
     this.#owner = owner;
@@ -90,7 +100,7 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   /** Returns the call that publishes a message. Messages are numbered in the order of the calls of this method. */
   preparePublish(group: string, message: GroupMessage, except: AnyChannel | undefined): () => Promise<string> {
     const payload = this.#encode(message, except, false);
-    return () => this.#send(group, payload);
+    return () => this.#send(group, payload, message.latest);
   }
 
   share(message: GroupMessage, except: AnyChannel | undefined): PublishTo {
@@ -107,13 +117,45 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
 
   async readHistory(group: string, since: string): Promise<Replay> {
     const isKnown = since === "" || this.backplane.isId(since, group);
-    const { entries, reset } = await this.backplane.history(group, isKnown && since !== "" ? since : undefined);
-    // A channel that joins with an id was no member when a control had its turn.
-    const found = entries.flatMap((entry) => {
+    if (this.keepsLatest && (since === "" || !isKnown)) return { ...(await this.#readWhole(group)), reset: !isKnown };
+    const { entries, reset } = await this.backplane.history(group, since === "" || !isKnown ? undefined : since);
+    if (this.keepsLatest && reset) return { ...(await this.#readWhole(group)), reset };
+    const found = this.#toEntries(group, entries);
+    const position = entries.at(-1)?.id;
+    return { entries: this.keepsLatest ? newestOfEach(found) : found, reset: reset || !isKnown, position };
+  }
+
+  /** Reads the last values once for all members that join meanwhile: what follows they get from the log. */
+  #readWhole(group: string): Promise<Replay> {
+    let reading = this.#reading.get(group);
+    if (reading === undefined) {
+      reading = this.#readValues(group).finally(() => this.#reading.delete(group));
+      this.#reading.set(group, reading);
+    }
+    return reading;
+  }
+
+  /** The position is the end of the history as it was read first: a value with a later id comes with the stream. */
+  async #readValues(group: string): Promise<Replay> {
+    const compare = (a: string, b: string): number => this.backplane.compareIds(a, b, group);
+    for (;;) {
+      const { entries } = await this.backplane.history(group);
+      const values = await this.backplane.latest(group);
+      const position = entries.at(-1)?.id;
+      // Without a position something may have been published between the two.
+      if (position === undefined && (await this.backplane.history(group)).entries.length > 0) continue;
+      const known = position === undefined ? values : values.filter(({ id }) => compare(id, position) <= 0);
+      const whole = wholeOf(this.#toEntries(group, known), this.#toEntries(group, entries), compare);
+      return { entries: whole, reset: false, position };
+    }
+  }
+
+  /** Leaves out controls: a channel that joins with an id was no member when they had their turn. */
+  #toEntries(group: string, entries: readonly BackplaneEntry[]): readonly GroupEntry[] {
+    return entries.flatMap((entry) => {
       const each = this.toEntry(group, entry);
       return each instanceof GroupEntry ? [each] : [];
     });
-    return { entries: found, reset: reset || !isKnown, position: entries.at(-1)?.id };
   }
 
   enter(group: string, member: BackplaneMember, from?: string): void {
@@ -192,15 +234,19 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
     return encodeEnvelope({ origin: this.#origin, number: this.#number, message, isShared });
   }
 
-  #send(group: string, payload: Uint8Array): Promise<string> {
-    const { size, ttlMs } = this.limits;
-    return orUnavailable(() => this.backplane.publish(group, payload, { size, ttlMs }));
+  #send(group: string, payload: Uint8Array, latest: LatestKey | undefined): Promise<string> {
+    const { size, ttlMs, maxKeys, valueTtlMs } = this.limits;
+    const keep = { size, ttlMs };
+    if (latest === undefined) return orUnavailable(() => this.backplane.publish(group, payload, keep));
+    const value = { ...latest, maxKeys, ttlMs: valueTtlMs };
+    return orUnavailable(() => this.backplane.publishLatest(group, payload, keep, value));
   }
 
   #publisher(message: GroupMessage | Control, except: AnyChannel | undefined): PublishTo {
     const payload = this.#encode(message, except, !isControl(message));
     return (group, stream) => {
-      const send = (): Promise<string> => this.#send(group, payload);
+      const latest = isControl(message) ? undefined : message.latest;
+      const send = (): Promise<string> => this.#send(group, payload, latest);
       return stream instanceof BackplaneStream ? stream.afterSubscribing(send) : send();
     };
   }
