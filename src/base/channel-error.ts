@@ -46,7 +46,10 @@ export type ErrorCode =
   | "UPGRADE_TAKEN"
   | "NOT_OUR_REQUEST"
   | "HANDLER_EXISTS"
-  | "BACKPLANE_UNAVAILABLE";
+  | "BACKPLANE_UNAVAILABLE"
+  | "STREAM_BUSY"
+  | "STREAM_FAILED"
+  | "STREAM_LOST";
 
 export interface ErrorFacts {
   readonly message: string;

@@ -8,6 +8,7 @@ import type { PreparedMessage } from "../channel/prepared-message.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import type { MemberFields } from "./control.ts";
 import type { HistoryMessage } from "./message.ts";
+import type { PartSource, PublishStreamOptions, StreamResult } from "./published/publish-stream.ts";
 
 /** An object that is not a promise. The union allows both an interface and a literal with any names. */
 type NoPromise = (object & { readonly then?: never }) | { readonly [name: string]: unknown; readonly then?: never };
@@ -17,6 +18,18 @@ type NoPromise = (object & { readonly then?: never }) | { readonly [name: string
  * `event` and `prepare`. A promise must be awaited first.
  */
 export type Publishable = string | number | boolean | null | NoPromise;
+
+/**
+ * The parts that a store publishes: text, bytes of UTF-8 text and JSON values; with a codec those of the stream messages among its
+ * values.
+ */
+export type PartOf<Out> = Publishable extends Out ? Publishable : PartOfMessage<Out>;
+
+type PartOfMessage<Message> = Message extends { readonly stream: string; readonly text: string }
+  ? string | Uint8Array
+  : Message extends { readonly stream: string; readonly parts: readonly (infer Part)[] }
+    ? Part
+    : never;
 
 /** A channel as a member of a group. With a codec, it sends the values that the store publishes. */
 export type GroupMember<Out = Publishable> = Publishable extends Out ? Channel : Channel<unknown, Out>;
@@ -141,6 +154,12 @@ export interface AnyChannelStore {
    * BACKPLANE_UNAVAILABLE.
    */
   move(from: string, to: string, options?: MoveOptions): Promise<{ readonly id: string }>;
+  /**
+   * Stops the stream that `publishStream` publishes to the group, in whichever process: its source is cancelled, and its viewers get
+   * the end `"stopped"`. Resolves to false if the group has none. Rejects with BACKPLANE_UNAVAILABLE if it is not known whether the
+   * other process will hear of it.
+   */
+  stopStream(group: string): Promise<boolean>;
   /** The current members in this process and their attachments, in no order. */
   members(group: string): readonly (readonly [channel: AnyChannel, attachment: unknown])[];
   /** The number of members in this process. */
@@ -184,6 +203,14 @@ export interface ChannelStore<Attachment = unknown, Out = Publishable> extends A
     message: Out | PreparedMessage,
     options?: PublishOptions,
   ): Promise<{ readonly ids: readonly string[] }>;
+  /**
+   * Publishes the parts of a source to a group, in order, as stream messages (`StreamMessage`): a beginning, text or parts, and an
+   * end. Viewers are members of the group; one that joins with `since: ""` receives the stream from its beginning. A group has one
+   * stream at a time. Resolves when the stream is over, with how it has ended; a source that fails, a group that has a stream
+   * already (STREAM_BUSY) and a broker that cannot be reached for 30 seconds are results, which `onError` is told of, too. Rejects
+   * with BAD_OPTION or BAD_DATA for its arguments.
+   */
+  publishStream(group: string, source: PartSource<PartOf<Out>>, options?: PublishStreamOptions): Promise<StreamResult>;
   /** The current members in this process and their attachments, in no order. */
   members(group: string): readonly (readonly [channel: GroupMember<Out>, attachment: Attachment | undefined])[];
 }

@@ -1,6 +1,7 @@
 // The store of groups, over any source of streams: it checks arguments, publishes, and has the verbs of the other files of
 // this folder. It keeps contract C1–C6 of the seed's page, which leaves some points open: here a failure of one member never
 // stops the others, event streams and WebSockets stay open, and a channel that closes leaves its groups.
+// Long because it is the list of a store's verbs, each with the checks of its arguments.
 
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -8,6 +9,7 @@ import { badOption, checkOptions } from "../base/option-values.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
 import { checkClose, implementationOf } from "../channel/public-channel.ts";
 import { discardBody } from "../channel/source.ts";
+import type { StreamMessage } from "../protocol/stream-message.ts";
 import { broadcastTo } from "./broadcast.ts";
 import type {
   Broadcast,
@@ -18,6 +20,7 @@ import type {
   GroupMember,
   JoinOptions,
   MoveOptions,
+  PartOf,
   PresenceHandlers,
   PresentMember,
   Publishable,
@@ -32,6 +35,14 @@ import type { Member } from "./member.ts";
 import { encodeWith, type StoreCodec, toGroupMessage } from "./message.ts";
 import { Presence } from "./presence.ts";
 import { Publications } from "./publications.ts";
+import { type Keep, Producers } from "./published/producers.ts";
+import {
+  checkPartSource,
+  type PartSource,
+  PUBLISH_STREAM_OPTIONS,
+  type PublishStreamOptions,
+  type StreamResult,
+} from "./published/publish-stream.ts";
 import { StoreErrors } from "./store-errors.ts";
 import { type MovedMember, StoreMembers } from "./store-members.ts";
 import {
@@ -51,6 +62,7 @@ import { toLifeListener } from "./stream/group-lives.ts";
 import type { PublishTo, SourceOwner, StreamSource } from "./stream/source.ts";
 import { tellCursor } from "./tell-cursor.ts";
 
+const NO_STREAM_OPTIONS: PublishStreamOptions = {};
 const NO_OPTIONS: PublishOptions & JoinOptions<never> & DisconnectOptions & MoveOptions = {};
 
 export class GroupStore<Attachment = unknown, Out = Publishable> implements ChannelStore<Attachment, Out> {
@@ -62,6 +74,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
   readonly #presence: Presence;
   readonly #errors: StoreErrors;
   readonly #publications = new Publications();
+  readonly #producers: Producers;
   #isClosed = false;
 
   /** @internal Applications call `createChannelStore`. */
@@ -99,7 +112,14 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
       carryOut: (member, control) => {
         if (!this.#isClosed) this.#members.carryOut(member, control);
       },
+      stopStream: (group, stream) => this.#producers.stopAsked(group, stream),
       report,
+    });
+    this.#producers = new Producers({
+      ...{ clock, history, leases: this.#source.leases, report },
+      publish: (group, message, keep) => this.#publishPart(group, message, keep),
+      askToStop: (group, stream) => this.#control(group, { kind: "stop", stream }),
+      hold: (group) => this.#groups.hold(group),
     });
     this.#members = new StoreMembers({
       ...{ groups: this.#groups, presence: this.#presence, onJoin, onLeave, report },
@@ -182,6 +202,34 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     return Promise.all(calls);
   }
 
+  async publishStream(
+    name: string,
+    source: PartSource<PartOf<Out>>,
+    options: PublishStreamOptions = NO_STREAM_OPTIONS,
+  ): Promise<StreamResult> {
+    try {
+      checkGroupName(name);
+      checkPartSource(source);
+      checkOptions("publishStream", options, PUBLISH_STREAM_OPTIONS);
+    } catch (error) {
+      discardBody(source);
+      throw error;
+    }
+    return this.#producers.publish(name, source as PartSource<unknown>, options);
+  }
+
+  async stopStream(name: string): Promise<boolean> {
+    checkGroupName(name);
+    return this.#producers.stop(name);
+  }
+
+  /** Publishes also while the store is closed: the end of a stream. */
+  async #publishPart(name: string, message: StreamMessage, keep: Keep): Promise<string> {
+    const converted = toGroupMessage(encodeWith(this.#codec, message));
+    const place = "end" in message ? "end" : "part";
+    return this.#source.part({ message: converted, keep, place })(name, this.#groups.find(name)?.stream);
+  }
+
   async disconnect(name: string, options: DisconnectOptions = NO_OPTIONS): Promise<{ readonly id: string }> {
     checkGroupName(name);
     if (options !== NO_OPTIONS) checkOptions("disconnect", options, DISCONNECT_OPTIONS);
@@ -253,6 +301,8 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    const streamsEnded = this.#producers.close();
+    if (streamsEnded !== undefined) await streamsEnded;
     this.#groups.close((group) => {
       for (const member of group.members()) this.#members.leave(member);
     });

@@ -11,7 +11,7 @@ import { PreparedMessage } from "../channel/prepared-message.ts";
 import { isEventStream } from "../channel/public-channel.ts";
 import { event, json, prepare, type SendData } from "../channel/send-data.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
-import { type Control, ControlEntry } from "./control.ts";
+import { ControlEntry, type MemberControl } from "./control.ts";
 import { DuePolls, NOT_CACHED, type Poll, pollAnswer } from "./due-polls.ts";
 import type { EncodedEntries } from "./encoded-entries.ts";
 import { JoinState, Member, type MemberOwner, type MemberState, PollState } from "./member.ts";
@@ -30,12 +30,14 @@ export interface GroupOwner {
   /** Called when a member has come or gone; undefined if nobody counts. */
   readonly sizeChanged: ((group: Group) => void) | undefined;
   /** Closes or moves a member, if the control concerns it. Never throws. */
-  carryOut(member: Member, control: Control): void;
+  carryOut(member: Member, control: MemberControl): void;
+  /** A stream that a process publishes to the group is to be stopped. Never throws. */
+  stopStream(group: string, stream: string): void;
   report(error: unknown, group: string | undefined, channel?: AnyChannel): void;
 }
 
 /** An entry, and the channels that were members when it arrived. */
-type Delivery = readonly [entry: GroupEntry | ControlEntry, audience: readonly Member[]];
+type Delivery = readonly [entry: GroupEntry | ControlEntry<MemberControl>, audience: readonly Member[]];
 
 export class Group implements MemberOwner, StreamListener {
   readonly name: string;
@@ -46,6 +48,8 @@ export class Group implements MemberOwner, StreamListener {
   readonly #owner: GroupOwner;
   readonly #members = new IndexedSet<Member>();
   pollCount = 0;
+  /** Number of streams that this process publishes to it: it is not dropped meanwhile. */
+  holds = 0;
   /** True if the store has dropped it. An entry that is too large for all histories drops its own group. */
   #hasEnded = false;
   /** Copy of the members for the next delivery; undefined when members have changed since. */
@@ -130,9 +134,14 @@ export class Group implements MemberOwner, StreamListener {
 
   /** Carries out a control when it has its turn among the deliveries. */
   control(entry: ControlEntry): void {
+    const { control } = entry;
+    if (control.kind === "stop") {
+      this.#owner.stopStream(this.name, control.stream);
+      return;
+    }
     this.#audience ??= this.#members.snapshot();
     this.#pending ??= new Queue();
-    this.#pending.push([entry, this.#audience]);
+    this.#pending.push([entry as ControlEntry<MemberControl>, this.#audience]);
     if (this.#isDelivering) return;
     this.#isDelivering = true;
     this.#deliverPending();
@@ -148,7 +157,7 @@ export class Group implements MemberOwner, StreamListener {
   }
 
   /** A member that is catching up first receives the messages before the control. */
-  #carryOut(entry: ControlEntry, audience: readonly Member[]): void {
+  #carryOut(entry: ControlEntry<MemberControl>, audience: readonly Member[]): void {
     const { control } = entry;
     for (const member of audience) {
       if (member.hasLeft) continue;
