@@ -26,13 +26,14 @@ export interface ProducerOptions {
 }
 
 /**
+ * waiting   the group may have another stream: nothing is published
  * reading   the source is read
  * ending    the source has ended or was cancelled; the parts that wait and the end are published
  * ended     the end was published, or cannot be
  */
-type State = "reading" | "ending" | "ended";
+type State = "waiting" | "reading" | "ending" | "ended";
 
-const MOVES: Moves<State> = { reading: ["ending"], ending: ["ended"], ended: [] };
+const MOVES: Moves<State> = { waiting: ["reading"], reading: ["ending"], ending: ["ended"], ended: [] };
 
 interface Ending {
   readonly end: StreamOutcome;
@@ -43,7 +44,7 @@ export class Producer {
   /** Resolves when the stream is over. Never rejects. */
   readonly result: Promise<StreamResult>;
   readonly #options: ProducerOptions;
-  readonly #state = new StateMachine("a published stream", MOVES, "reading");
+  readonly #state = new StateMachine("a published stream", MOVES, "waiting");
   readonly #buffer = new PartBuffer();
   readonly #stopping = new AbortController();
   #settle!: (result: StreamResult) => void;
@@ -69,6 +70,7 @@ export class Producer {
 
   /** Publishes the beginning and reads the source. Called once. */
   begin(source: PartSource<unknown>): void {
+    this.#state.moveTo("reading");
     const { stream, info } = this.#options;
     const isPublishing = this.#publish({
       stream,
@@ -78,6 +80,7 @@ export class Producer {
     });
     void isPublishing.then(() => this.#schedule());
     void this.#open(source, isPublishing);
+    if (this.#ending !== undefined) this.#end(this.#ending);
   }
 
   /** Ends the stream before its source has ended. Does nothing if it is ending. */
@@ -132,6 +135,7 @@ export class Producer {
   }
 
   #end(ending: Ending): void {
+    if (this.#state.is("waiting")) this.#ending ??= ending;
     if (!this.#state.tryMoveTo("ending")) return;
     this.#ending = ending;
     if (ending.end !== "done") this.#cancel();

@@ -40,8 +40,8 @@ export class Producers implements LeaseOwner {
   readonly #options: ProducersOptions;
   readonly #prefix: string = randomBytes(6).toString("base64url");
   #count = 0;
-  /** The stream of each group, from the call of `publishStream` on; undefined while it is not begun. */
-  readonly #running = new Map<string, Producer | undefined>();
+  /** The stream of each group, from the call of `publishStream` on. */
+  readonly #running = new Map<string, Producer>();
   #isClosed = false;
 
   constructor(options: ProducersOptions) {
@@ -54,7 +54,9 @@ export class Producers implements LeaseOwner {
     this.#count += 1;
     const stream = `${this.#prefix}.${this.#count}`;
     const result = await this.#publish(stream, group, source, options);
-    if (result.error !== undefined) this.#options.report(result.error, group);
+    // The application itself has closed the store.
+    const isExpected = result.end === "lost" && this.#isClosed;
+    if (result.error !== undefined && !isExpected) this.#options.report(result.error, group);
     return result;
   }
 
@@ -71,12 +73,11 @@ export class Producers implements LeaseOwner {
       publish: (message) => publish(group, message, kept),
     });
     try {
-      await this.#claim(group, stream);
+      await this.#claim(group, producer);
     } catch (error) {
       discardParts(source);
       return { stream, end: "failed", error: inspectable(error) };
     }
-    this.#running.set(group, producer);
     const letGo = this.#options.hold(group);
     const stop = (): void => producer.stop("stopped");
     signal?.addEventListener("abort", stop);
@@ -92,12 +93,13 @@ export class Producers implements LeaseOwner {
   }
 
   /** Makes the stream the group's one. */
-  async #claim(group: string, stream: string): Promise<void> {
+  async #claim(group: string, producer: Producer): Promise<void> {
     if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
     if (this.#running.has(group)) throw new ChannelError("STREAM_BUSY");
+    this.#running.set(group, producer);
     const { leases } = this.#options;
     if (leases === undefined) return;
-    this.#running.set(group, undefined);
+    const { stream } = producer;
     try {
       if (!(await leases.claim(group, stream))) throw new ChannelError("STREAM_BUSY");
     } catch (error) {
@@ -147,7 +149,7 @@ export class Producers implements LeaseOwner {
   /** Ends all streams as lost. Resolves when their viewers were told, or after a while. Returns undefined if there are none. */
   close(): Promise<void> | undefined {
     this.#isClosed = true;
-    const running = [...this.#running.values()].filter((each) => each !== undefined);
+    const running = [...this.#running.values()];
     if (running.length === 0) return undefined;
     for (const each of running) each.stop("lost");
     return within(this.#options.clock, CLOSE_MS, Promise.all(running.map(({ result }) => result)));

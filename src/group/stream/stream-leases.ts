@@ -117,8 +117,12 @@ export class StreamLeases {
   /** A message of a stream has been received in a group that is open here. */
   received(group: string, by: string, place: "part" | "end"): void {
     if (by === this.#options.id) return;
-    if (place === "end") this.#seen.delete(group);
-    else if (this.#seen.get(group)?.by !== by) {
+    if (place === "end") {
+      this.#seen.delete(group);
+      // The end of an earlier stream, or another process has taken this one for dead.
+      const own = this.#own.get(group);
+      if (own !== undefined) void this.#checkEnd(group, own);
+    } else if (this.#seen.get(group)?.by !== by) {
       this.#seen.set(group, { by, missed: 0 });
       this.#lookLater();
     }
@@ -180,6 +184,23 @@ export class StreamLeases {
     this.#lookLater();
   }
 
+  /** Another process has told an end in the group. Never rejects. */
+  async #checkEnd(group: string, stream: string): Promise<void> {
+    try {
+      const found = decode(await this.#options.backplane.readRecord(recordName(group)));
+      if (found?.stream !== stream || found.lostBy !== undefined) this.#abandon(group, stream);
+    } catch (error) {
+      // The next look finds it.
+      if (!this.#isClosed) this.#options.report(error, group);
+    }
+  }
+
+  #abandon(group: string, stream: string): void {
+    if (this.#own.get(group) !== stream) return;
+    this.#own.delete(group);
+    this.#owner!.abandoned(group, stream);
+  }
+
   /** Another process may have taken this one for dead. A record that is missing was lost with the broker's data. */
   async #checkOwn(group: string, stream: string): Promise<void> {
     const { backplane, id } = this.#options;
@@ -192,10 +213,7 @@ export class StreamLeases {
       return;
     }
     const found = decode(value);
-    if (found?.stream === stream && found.lostBy === undefined) return;
-    if (this.#own.get(group) !== stream) return;
-    this.#own.delete(group);
-    this.#owner!.abandoned(group, stream);
+    if (found?.stream !== stream || found.lostBy !== undefined) this.#abandon(group, stream);
   }
 
   async #checkSeen(): Promise<void> {
