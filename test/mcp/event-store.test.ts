@@ -67,10 +67,8 @@ describe("mcpEventStore", () => {
     const [one, other] = [mcpEventStore(store, "1:a"), mcpEventStore(store, "1")];
     const of = await one.storeEvent("b", note(4));
     await one.storeEvent("b", note(5));
-    await assert.rejects(
-      replay(other, Buffer.from(Buffer.from(of, "base64url").toString().replace("1:b", "3:a:b")).toString("base64url")),
-      { code: "STREAM_LOST" },
-    );
+    const forged = Buffer.from(of, "base64url").toString().replace("1:b", "3:a:b");
+    assert.deepEqual((await replay(other, Buffer.from(forged).toString("base64url"))).sent, []);
   });
 
   it("does not replay a message that the SDK stores for its id alone", async () => {
