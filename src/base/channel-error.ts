@@ -49,7 +49,10 @@ export type ErrorCode =
   | "NOT_OUR_REQUEST"
   | "HANDLER_EXISTS"
   | "BACKPLANE_UNAVAILABLE"
-  | "SNAPSHOT_FAILED";
+  | "SNAPSHOT_FAILED"
+  | "STREAM_BUSY"
+  | "STREAM_FAILED"
+  | "STREAM_LOST";
 
 export interface ErrorFacts {
   readonly message: string;

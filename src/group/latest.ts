@@ -3,17 +3,10 @@
 import { utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { callSync } from "../base/guard.ts";
-import type { GroupEntry, GroupMessage } from "./message.ts";
+import type { GroupEntry, GroupMessage, LatestKey } from "./message.ts";
 
 /** Longest key, in bytes. */
 const MAX_KEY_BYTES = 1024;
-
-/** The key of a message in a group that keeps the last value of each key. */
-export interface LatestKey {
-  readonly key: string;
-  /** True if the message says that the key has no value any more: newcomers receive neither it nor the value. */
-  readonly isRemoved: boolean;
-}
 
 /** Returns the key of a published value. Undefined: the message has none, and no other one replaces it. */
 export type KeyOf<Out> = (data: Out) => string | LatestKey | undefined;

@@ -1,6 +1,7 @@
 // The carrier that a session has at the moment, if it has one, and when records are written to it: to a WebSocket or an event
 // stream at once, to a parked poll all together at the end of the turn. While there is none, nothing is written: the session
 // keeps its records, and the next carrier begins with them.
+// Long because each kind of carrier is written to, suspended and ended in its own way.
 
 import { dateOf } from "../base/clock.ts";
 import type { NumberedRecord, OpenRecord } from "../codec/session-record.ts";

@@ -530,7 +530,7 @@ export function backplaneContract(
       assert.ok(found.some(({ payload }) => payload.length === 0));
       for (let n = 0; n < 30; n++) {
         await a.publishLatest("many", bytes(String(n)), KEEP, { ...of, key: String(n), maxKeys: 10 });
-        const kept = (await b.latest("many")).map(textOf).map(Number);
+        const kept: number[] = (await b.latest("many")).map(textOf).map(Number);
         assert.ok(kept.length <= 10);
         if (n < 10) assert.equal(kept.length, n + 1);
         else assert.ok(kept.length > 5);

@@ -225,7 +225,8 @@ export class ServiceGroups implements GroupLives {
     let from: string | undefined;
     do {
       const { records, next } = await backplane.listRecords(from);
-      for (const { name, value } of records) use(name, value);
+      // Other records are those of published streams.
+      for (const { name, value } of records) if (/^[pg]/.test(name)) use(name, value);
       from = next;
     } while (from !== undefined && !this.#isOver);
   }
