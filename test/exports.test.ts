@@ -123,6 +123,8 @@ describe("the public surface", () => {
       "ProxyHeader",
       "PublishOptions",
       "Publishable",
+      "RateLimitName",
+      "RatePolicy",
       "Received",
       "RelayOptions",
       "RequestHeaders",

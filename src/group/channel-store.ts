@@ -1,5 +1,6 @@
 // The contract of a store of groups: members, and the messages that all of them receive. It has the three verbs of the seed,
 // and history, delivery to every process, and presence. `group-store.ts` implements it.
+// Long because each of its members has its contract here.
 
 import type { Backplane, HistoryLimits } from "../backplane/backplane.ts";
 import type { Clock } from "../base/clock.ts";
@@ -10,7 +11,20 @@ import type { MemberFields } from "./control.ts";
 import type { GroupMember, Publishable } from "./group-member.ts";
 import type { KeyOf } from "./latest-key.ts";
 import type { HistoryMessage } from "./message.ts";
+import type { PartSource, PublishStreamOptions, StreamResult } from "./published/publish-stream.ts";
 import type { MakeSnapshot } from "./state-source.ts";
+
+/**
+ * The parts that a store publishes: text, bytes of UTF-8 text and JSON values; with a codec those of the stream messages among its
+ * values.
+ */
+export type PartOf<Out> = Publishable extends Out ? Publishable : PartOfMessage<Out>;
+
+type PartOfMessage<Message> = Message extends { readonly stream: string; readonly text: string }
+  ? string | Uint8Array
+  : Message extends { readonly stream: string; readonly parts: readonly (infer Part)[] }
+    ? Part
+    : never;
 
 /** Data for all members, or a function that makes it for each member and may return `undefined` to send that member nothing. */
 export type Broadcast<Attachment, Out = Publishable> =
@@ -148,6 +162,12 @@ export interface AnyChannelStore {
    * BACKPLANE_UNAVAILABLE.
    */
   move(from: string, to: string, options?: MoveOptions): Promise<{ readonly id: string }>;
+  /**
+   * Stops the stream that `publishStream` publishes to the group, in whichever process: its source is cancelled, and its viewers get
+   * the end `"stopped"`. Resolves to false if the group has none. Rejects with BACKPLANE_UNAVAILABLE if it is not known whether the
+   * other process will hear of it.
+   */
+  stopStream(group: string): Promise<boolean>;
   /** The current members in this process and their attachments, in no order. */
   members(group: string): readonly (readonly [channel: AnyChannel, attachment: unknown])[];
   /** The number of members in this process. */
@@ -191,6 +211,14 @@ export interface ChannelStore<Attachment = unknown, Out = Publishable> extends A
     message: Out | PreparedMessage,
     options?: PublishOptions,
   ): Promise<{ readonly ids: readonly string[] }>;
+  /**
+   * Publishes the parts of a source to a group, in order, as stream messages (`StreamMessage`): a beginning, text or parts, and an
+   * end. Viewers are members of the group; one that joins with `since: ""` receives the stream from its beginning. A group has one
+   * stream at a time. Resolves when the stream is over, with how it has ended; a source that fails, a group that has a stream
+   * already (STREAM_BUSY) and a broker that cannot be reached for 30 seconds are results, which `onError` is told of, too. Rejects
+   * with BAD_OPTION or BAD_DATA for its arguments.
+   */
+  publishStream(group: string, source: PartSource<PartOf<Out>>, options?: PublishStreamOptions): Promise<StreamResult>;
   /** The current members in this process and their attachments, in no order. */
   members(group: string): readonly (readonly [channel: GroupMember<Out>, attachment: Attachment | undefined])[];
 }

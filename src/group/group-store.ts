@@ -10,6 +10,7 @@ import { within } from "../base/within.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
 import { checkClose, implementationOf } from "../channel/public-channel.ts";
 import { discardBody } from "../channel/source.ts";
+import type { StreamMessage } from "../protocol/stream-message.ts";
 import { broadcastTo } from "./broadcast.ts";
 import type {
   Broadcast,
@@ -19,6 +20,7 @@ import type {
   GroupHistory,
   JoinOptions,
   MoveOptions,
+  PartOf,
   PresenceHandlers,
   PresentMember,
   PublishOptions,
@@ -34,6 +36,14 @@ import type { Member } from "./member.ts";
 import { encodeWith, type StoreCodec, toGroupMessage } from "./message.ts";
 import { Presence } from "./presence.ts";
 import { Publications } from "./publications.ts";
+import { type Keep, Producers } from "./published/producers.ts";
+import {
+  checkPartSource,
+  type PartSource,
+  PUBLISH_STREAM_OPTIONS,
+  type PublishStreamOptions,
+  type StreamResult,
+} from "./published/publish-stream.ts";
 import { States } from "./states.ts";
 import { StoreErrors } from "./store-errors.ts";
 import { type MovedMember, StoreMembers } from "./store-members.ts";
@@ -57,6 +67,7 @@ import { tellCursor } from "./tell-cursor.ts";
 /** Time that `lastId` waits for the backplane. */
 const LAST_ID_MS = 10_000;
 
+const NO_STREAM_OPTIONS: PublishStreamOptions = {};
 const NO_OPTIONS: PublishOptions & JoinOptions<never> & DisconnectOptions & MoveOptions = {};
 
 export class GroupStore<Attachment = unknown, Out = Publishable> implements ChannelStore<Attachment, Out> {
@@ -69,6 +80,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
   readonly #errors: StoreErrors;
   readonly #publications = new Publications();
   readonly #keyOf: ((data: never) => unknown) | undefined;
+  readonly #producers: Producers;
   #isClosed = false;
 
   /** @internal Applications call `createChannelStore`. */
@@ -111,7 +123,14 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
         if (!this.#isClosed) this.#members.carryOut(member, control);
       },
       ask: (group, member, asked) => states.ask(group, member, asked),
+      stopStream: (group, stream) => this.#producers.stopAsked(group, stream),
       report,
+    });
+    this.#producers = new Producers({
+      ...{ clock, history, leases: this.#source.leases, report },
+      publish: (group, message, keep) => this.#publishPart(group, message, keep),
+      askToStop: (group, stream) => this.#control(group, { kind: "stop", stream }),
+      hold: (group) => this.#groups.hold(group),
     });
     this.#members = new StoreMembers({
       ...{ groups: this.#groups, presence: this.#presence, states, onJoin, onLeave, report },
@@ -193,6 +212,34 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     });
     await Promise.allSettled(calls);
     return Promise.all(calls);
+  }
+
+  async publishStream(
+    name: string,
+    source: PartSource<PartOf<Out>>,
+    options: PublishStreamOptions = NO_STREAM_OPTIONS,
+  ): Promise<StreamResult> {
+    try {
+      checkGroupName(name);
+      checkPartSource(source);
+      checkOptions("publishStream", options, PUBLISH_STREAM_OPTIONS);
+    } catch (error) {
+      discardBody(source);
+      throw error;
+    }
+    return this.#producers.publish(name, source as PartSource<unknown>, options);
+  }
+
+  async stopStream(name: string): Promise<boolean> {
+    checkGroupName(name);
+    return this.#producers.stop(name);
+  }
+
+  /** Publishes also while the store is closed: the end of a stream. */
+  async #publishPart(name: string, message: StreamMessage, keep: Keep): Promise<string> {
+    const converted = toGroupMessage(encodeWith(this.#codec, message));
+    const place = "end" in message ? "end" : "part";
+    return this.#source.part({ message: converted, keep, place })(name, this.#groups.find(name)?.stream);
   }
 
   async disconnect(name: string, options: DisconnectOptions = NO_OPTIONS): Promise<{ readonly id: string }> {
@@ -279,6 +326,8 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    const streamsEnded = this.#producers.close();
+    if (streamsEnded !== undefined) await streamsEnded;
     this.#groups.close((group) => {
       for (const member of group.members()) this.#members.leave(member);
     });

@@ -11,7 +11,7 @@ import { PreparedMessage } from "../channel/prepared-message.ts";
 import { isEventStream } from "../channel/public-channel.ts";
 import { event, json, prepare, type SendData } from "../channel/send-data.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
-import { type Control, ControlEntry } from "./control.ts";
+import { ControlEntry, type MemberControl } from "./control.ts";
 import { DuePolls, NOT_CACHED, type Poll, pollAnswer } from "./due-polls.ts";
 import type { EncodedEntries } from "./encoded-entries.ts";
 import { JoinState, Member, type MemberOwner, type MemberState, PollState } from "./member.ts";
@@ -32,14 +32,16 @@ export interface GroupOwner {
   /** Called when a member has come or gone; undefined if nobody counts. */
   readonly sizeChanged: ((group: Group) => void) | undefined;
   /** Closes or moves a member, if the control concerns it. Never throws. */
-  carryOut(member: Member, control: Control): void;
+  carryOut(member: Member, control: MemberControl): void;
   /** Asks the application for the state of a member. See `States`. */
   ask(group: Group, member: Member, options: { readonly isReset: boolean }): void;
+  /** A stream that a process publishes to the group is to be stopped. Never throws. */
+  stopStream(group: string, stream: string): void;
   report(error: unknown, group: string | undefined, channel?: AnyChannel): void;
 }
 
 /** An entry, and the channels that were members when it arrived. */
-type Delivery = readonly [entry: GroupEntry | ControlEntry, audience: readonly Member[]];
+type Delivery = readonly [entry: GroupEntry | ControlEntry<MemberControl>, audience: readonly Member[]];
 
 /** How a member begins that receives a state first. */
 interface Beginning {
@@ -63,6 +65,8 @@ export class Group implements MemberOwner, StreamListener {
   readonly #owner: GroupOwner;
   readonly #members = new IndexedSet<Member>();
   pollCount = 0;
+  /** Number of streams that this process publishes to it: it is not dropped meanwhile. */
+  holds = 0;
   /** True if the store has dropped it. An entry that is too large for all histories drops its own group. */
   #hasEnded = false;
   /** Copy of the members for the next delivery; undefined when members have changed since. */
@@ -151,9 +155,14 @@ export class Group implements MemberOwner, StreamListener {
 
   /** Carries out a control when it has its turn among the deliveries. */
   control(entry: ControlEntry): void {
+    const { control } = entry;
+    if (control.kind === "stop") {
+      this.#owner.stopStream(this.name, control.stream);
+      return;
+    }
     this.#audience ??= this.#members.snapshot();
     this.#pending ??= new Queue();
-    this.#pending.push([entry, this.#audience]);
+    this.#pending.push([entry as ControlEntry<MemberControl>, this.#audience]);
     if (this.#isDelivering) return;
     this.#isDelivering = true;
     this.#deliverPending();
@@ -169,7 +178,7 @@ export class Group implements MemberOwner, StreamListener {
   }
 
   /** A member that is catching up first receives the messages before the control. */
-  #carryOut(entry: ControlEntry, audience: readonly Member[]): void {
+  #carryOut(entry: ControlEntry<MemberControl>, audience: readonly Member[]): void {
     const { control } = entry;
     for (const member of audience) {
       if (member.hasLeft) continue;

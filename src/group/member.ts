@@ -8,7 +8,7 @@ import type { Membership } from "../channel/membership.ts";
 import { implementationOf } from "../channel/public-channel.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { JoinOptions } from "./channel-store.ts";
-import type { ControlEntry } from "./control.ts";
+import type { ControlEntry, MemberControl } from "./control.ts";
 import { type GroupEntry, NO_ENTRIES } from "./message.ts";
 import { StateSource } from "./state-source.ts";
 
@@ -62,7 +62,7 @@ class Progress {
   /** While it catches up: the id up to which it has been sent everything. */
   caughtUpTo: string | undefined = undefined;
   /** While it catches up: controls that it has not caught up with, in their order. */
-  controls: ControlEntry[] | undefined = undefined;
+  controls: ControlEntry<MemberControl>[] | undefined = undefined;
 }
 
 export interface JoinSettings {

@@ -6,7 +6,7 @@ import type { AnyChannel } from "../channel/channel.ts";
 import { implementationOf } from "../channel/public-channel.ts";
 import { toJsonValue } from "../channel/send-data.ts";
 import type { ChannelStoreOptions, JoinOptions } from "./channel-store.ts";
-import { type Control, concerns } from "./control.ts";
+import { concerns, type MemberControl } from "./control.ts";
 import { awaitCursor, joinWithCursor, tellStart } from "./cursor-join.ts";
 import type { Group } from "./group.ts";
 import type { GroupMember } from "./group-member.ts";
@@ -96,7 +96,7 @@ export class StoreMembers<Attachment, Out> {
   }
 
   /** Closes a member or adds it to another group, if the control concerns it. Never throws. */
-  carryOut(member: Member, control: Control): void {
+  carryOut(member: Member, control: MemberControl): void {
     const { channel, attachment, state } = member;
     if (!concerns(control, attachment)) return;
     try {

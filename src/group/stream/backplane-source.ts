@@ -1,5 +1,6 @@
 // The streams of groups that a backplane carries between processes. Every entry comes back through the backplane, also to
 // the process that published it, so that all processes receive the same order.
+// Long because the histories of a backplane are read in several ways, which share their decoding.
 
 import { randomBytes } from "node:crypto";
 import type { Backplane, BackplaneEntry, BackplaneMember } from "../../backplane/backplane.ts";
@@ -27,13 +28,36 @@ import { PresenceEvents } from "./presence-events.ts";
 import { PresenceWatch } from "./presence-watch.ts";
 import { Retries } from "./retries.ts";
 import { ServiceGroups } from "./service-groups.ts";
-import type { GroupStream, PublishTo, Replay, SourceOwner, StreamListener, StreamSource } from "./source.ts";
+import type {
+  GroupStream,
+  PublishTo,
+  Replay,
+  SourceOwner,
+  StreamListener,
+  StreamPart,
+  StreamSource,
+} from "./source.ts";
+import { StreamLeases } from "./stream-leases.ts";
 
 /** Entries of this store whose `except` is remembered until they come back; the oldest are forgotten first. */
 const MAX_EXCEPTIONS = 10_000;
 
 /** Time that leaving the backplane may take, and closing it. */
 const CLOSE_MS = 10_000;
+
+interface DecodedEntry {
+  /** The store that published it. */
+  readonly origin: string;
+  readonly place: StreamPart["place"] | undefined;
+  readonly found: GroupEntry | ControlEntry;
+}
+
+interface EncodeOptions {
+  readonly except?: AnyChannel | undefined;
+  /** True if the message is published to several groups. */
+  readonly isShared?: boolean;
+  readonly place?: StreamPart["place"];
+}
 
 export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   readonly keepsHistory = false;
@@ -45,6 +69,7 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   readonly retries: Retries;
   readonly counts: Counts | undefined;
   readonly lives: GroupLives | undefined;
+  readonly leases: StreamLeases;
   readonly #owner: SourceOwner;
   readonly #presence: PresenceKeeper;
   /** Subscriptions that are being ended. A group has one subscription at a time, so the next one waits for them. */
@@ -77,6 +102,10 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
       left: (group, key) => events.add(group, [key]),
     });
     this.lives = lives === undefined ? undefined : this.#makeLives(lives);
+    this.leases = new StreamLeases({
+      ...{ backplane: this.backplane, clock, retries: this.retries, id: this.#origin },
+      report,
+    });
     this.counts = hasCounts ? new Counts(this.backplane, clock, report) : undefined;
   }
 
@@ -100,7 +129,7 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
 
   /** Returns the call that publishes a message. Messages are numbered in the order of the calls of this method. */
   preparePublish(group: string, message: GroupMessage, except: AnyChannel | undefined): () => Promise<string> {
-    const payload = this.#encode(message, except, false);
+    const payload = this.#encode(message, { except });
     return () => this.#send(group, payload, message.latest);
   }
 
@@ -108,20 +137,37 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
     return this.#publisher(message, except);
   }
 
+  part({ message, keep, place }: StreamPart): PublishTo {
+    const payload = this.#encode(message, { place });
+    const { size, ttlMs } = keep;
+    return (group, stream) => {
+      const send = (): Promise<string> => orUnavailable(() => this.backplane.publish(group, payload, { size, ttlMs }));
+      return stream instanceof BackplaneStream ? stream.afterSubscribing(send) : send();
+    };
+  }
+
   control(control: Control): PublishTo {
     return this.#publisher(control, undefined);
   }
 
   history(group: string, since: string): Promise<Replay> {
-    return orUnavailable(() => this.readHistory(group, since));
+    return orUnavailable(() => this.#readHistory(group, since, (entry) => this.#decode(group, entry)?.found));
   }
 
-  async readHistory(group: string, since: string): Promise<Replay> {
+  readHistory(group: string, since: string): Promise<Replay> {
+    return this.#readHistory(group, since, (entry) => this.toEntry(group, entry));
+  }
+
+  async #readHistory(
+    group: string,
+    since: string,
+    convert: (entry: BackplaneEntry) => GroupEntry | ControlEntry | undefined,
+  ): Promise<Replay> {
     const isKnown = since === "" || this.backplane.isId(since, group);
     if (this.keepsLatest && (since === "" || !isKnown)) return { ...(await this.#readWhole(group)), reset: !isKnown };
     const { entries, reset } = await this.backplane.history(group, since === "" || !isKnown ? undefined : since);
     if (this.keepsLatest && reset) return { ...(await this.#readWhole(group)), reset };
-    const found = this.#toEntries(group, entries);
+    const found = toMessages(entries, convert);
     const position = entries.at(-1)?.id;
     return { entries: this.keepsLatest ? newestOfEach(found) : found, reset: reset || !isKnown, position };
   }
@@ -139,6 +185,8 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   /** The position is the end of the history as it was read first: a value with a later id comes with the stream. */
   async #readValues(group: string): Promise<Replay> {
     const compare = (a: string, b: string): number => this.backplane.compareIds(a, b, group);
+    const toEntries = (entries: readonly BackplaneEntry[]): readonly GroupEntry[] =>
+      toMessages(entries, (entry) => this.toEntry(group, entry));
     for (;;) {
       const { entries } = await this.backplane.history(group);
       const values = await this.backplane.latest(group);
@@ -146,17 +194,9 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
       // Without a position something may have been published between the two.
       if (position === undefined && (await this.backplane.history(group)).entries.length > 0) continue;
       const known = position === undefined ? values : values.filter(({ id }) => compare(id, position) <= 0);
-      const whole = wholeOf(this.#toEntries(group, known), this.#toEntries(group, entries), compare);
+      const whole = wholeOf(toEntries(known), toEntries(entries), compare);
       return { entries: whole, reset: false, position };
     }
-  }
-
-  /** Leaves out controls: a channel that joins with an id was no member when they had their turn. */
-  #toEntries(group: string, entries: readonly BackplaneEntry[]): readonly GroupEntry[] {
-    return entries.flatMap((entry) => {
-      const each = this.toEntry(group, entry);
-      return each instanceof GroupEntry ? [each] : [];
-    });
   }
 
   enter(group: string, member: BackplaneMember, from?: string): void {
@@ -187,6 +227,7 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
 
   async close(): Promise<void> {
     this.counts?.close();
+    this.leases.close();
     // A backplane that does not answer must not hold up the caller for ever.
     const { clock, report } = this.#owner;
     if (this.lives !== undefined) {
@@ -206,6 +247,7 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   }
 
   streamEnded(group: string, unsubscribed: Promise<void>): void {
+    this.leases.forget(group);
     this.#ending.set(group, unsubscribed);
     void unsubscribed.then(() => {
       if (this.#ending.get(group) === unsubscribed) this.#ending.delete(group);
@@ -216,23 +258,29 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
     this.#owner.report(error, group);
   }
 
-  toEntry(group: string, { id, payload }: BackplaneEntry): GroupEntry | ControlEntry | undefined {
+  toEntry(group: string, entry: BackplaneEntry): GroupEntry | ControlEntry | undefined {
+    const decoded = this.#decode(group, entry);
+    if (decoded?.place !== undefined) this.leases.received(group, decoded.origin, decoded.place);
+    return decoded?.found;
+  }
+
+  #decode(group: string, { id, payload }: BackplaneEntry): DecodedEntry | undefined {
     const envelope = decodeEnvelope(payload);
     if (envelope === undefined) {
       this.report(new ChannelError("BAD_DATA", `entry ${id} of the backplane is not a message`), group);
       return undefined;
     }
-    const { origin, number, message, isShared } = envelope;
-    if (isControl(message)) return new ControlEntry(id, message);
+    const { origin, number, message, isShared, place } = envelope;
+    if (isControl(message)) return { origin, place, found: new ControlEntry(id, message) };
     const except = origin === this.#origin ? this.#exceptions.get(number)?.deref() : undefined;
     const publication = isShared ? this.#owner.publications.open(`${origin} ${number}`) : undefined;
-    return new GroupEntry(id, message, this.#owner.clock.now(), except, publication);
+    return { origin, place, found: new GroupEntry(id, message, this.#owner.clock.now(), except, publication) };
   }
 
-  #encode(message: GroupMessage | Control, except: AnyChannel | undefined, isShared: boolean): Uint8Array {
+  #encode(message: GroupMessage | Control, { except, isShared = false, place }: EncodeOptions): Uint8Array {
     this.#number = (this.#number + 1) >>> 0;
     if (except !== undefined) this.#remember(this.#number, except);
-    return encodeEnvelope({ origin: this.#origin, number: this.#number, message, isShared });
+    return encodeEnvelope({ origin: this.#origin, number: this.#number, message, isShared, place });
   }
 
   #send(group: string, payload: Uint8Array, latest: LatestKey | undefined): Promise<string> {
@@ -244,7 +292,7 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   }
 
   #publisher(message: GroupMessage | Control, except: AnyChannel | undefined): PublishTo {
-    const payload = this.#encode(message, except, !isControl(message));
+    const payload = this.#encode(message, { except, isShared: !isControl(message) });
     return (group, stream) => {
       const latest = isControl(message) ? undefined : message.latest;
       const send = (): Promise<string> => this.#send(group, payload, latest);
@@ -258,4 +306,15 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
     const [oldest] = this.#exceptions.keys();
     this.#exceptions.delete(oldest!);
   }
+}
+
+/** Leaves out controls: a channel that joins with an id was no member when they had their turn. */
+function toMessages(
+  entries: readonly BackplaneEntry[],
+  convert: (entry: BackplaneEntry) => GroupEntry | ControlEntry | undefined,
+): readonly GroupEntry[] {
+  return entries.flatMap((entry) => {
+    const each = convert(entry);
+    return each instanceof GroupEntry ? [each] : [];
+  });
 }

@@ -12,6 +12,7 @@ import { isFieldValue } from "../../codec/http1-syntax.ts";
 import { Utf8Validator } from "../../codec/utf8.ts";
 import { type Control, decodeControl, encodeControl, isControl } from "../control.ts";
 import { type GroupMessage, groupMessage, isEventType, isJsonText, unusualType } from "../message.ts";
+import type { StreamPart } from "./source.ts";
 
 export interface Envelope {
   /** Id of the store that published it: ORIGIN_BYTES random bytes, as hex digits. */
@@ -21,6 +22,8 @@ export interface Envelope {
   readonly message: GroupMessage | Control;
   /** True if the message was published to several groups at once. */
   readonly isShared: boolean;
+  /** Of a message of a published stream: whether it is the last one. Undefined for all others. */
+  readonly place?: StreamPart["place"] | undefined;
 }
 
 export const ORIGIN_BYTES = 8;
@@ -28,7 +31,9 @@ export const ORIGIN_BYTES = 8;
 const VERSION = 1;
 const KINDS = ["text", "bytes", "json"] as const;
 const CONTROL_KIND = KINDS.length;
-const KIND_MASK = 0x0f;
+const KIND_MASK = 0x03;
+const IS_PART = 0x04;
+const IS_END = 0x08;
 const HAS_EVENT = 0x10;
 const HAS_TYPE = 0x20;
 const IS_SHARED = 0x40;
@@ -36,7 +41,7 @@ const IS_SHARED = 0x40;
 const HAS_KEY = 0x80;
 const HEAD_BYTES = 2 + ORIGIN_BYTES + 4;
 
-export function encodeEnvelope({ origin, number, message, isShared }: Envelope): Uint8Array {
+export function encodeEnvelope({ origin, number, message, isShared, place }: Envelope): Uint8Array {
   if (isControl(message)) return concat([headOf(origin, number, CONTROL_KIND), utf8Bytes(encodeControl(message))]);
   const { kind, body, latest } = message;
   const event = message.event?.event;
@@ -48,7 +53,9 @@ export function encodeEnvelope({ origin, number, message, isShared }: Envelope):
       (event === undefined ? 0 : HAS_EVENT) |
       (contentType === undefined ? 0 : HAS_TYPE) |
       (latest === undefined ? 0 : HAS_KEY) |
-      (isShared ? IS_SHARED : 0),
+      (isShared ? IS_SHARED : 0) |
+      (place === "part" ? IS_PART : 0) |
+      (place === "end" ? IS_END : 0),
   );
   const parts: Uint8Array[] = [head];
   const key = latest === undefined ? undefined : `${latest.isRemoved ? "-" : "="}${latest.key}`;
@@ -73,7 +80,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
   const isShared = (flags & IS_SHARED) !== 0;
   const kind = KINDS[flags & KIND_MASK];
   if (kind === undefined && flags !== CONTROL_KIND) return undefined;
-  if ((flags & ~(KIND_MASK | HAS_EVENT | HAS_TYPE | IS_SHARED | HAS_KEY)) !== 0) return undefined;
+  if ((flags & IS_PART) !== 0 && (flags & IS_END) !== 0) return undefined;
   let origin = "";
   for (let i = 2; i < 2 + ORIGIN_BYTES; i++) origin += bytes[i]!.toString(16).padStart(2, "0");
   let number = 0;
@@ -109,10 +116,12 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
   // A copy: the backplane may reuse its bytes, or have cut them out of a much larger buffer.
   const body = kind === "bytes" ? new Uint8Array(rest) : validText(rest);
   if (body === undefined || (kind === "json" && !isJsonText(body as string))) return undefined;
+  const place = (flags & IS_END) !== 0 ? "end" : (flags & IS_PART) !== 0 ? "part" : undefined;
   const plain = groupMessage(kind, body, { event, contentType });
-  if (key === undefined) return { origin, number, message: plain, isShared };
-  const latest = { key: key.slice(1), isRemoved: key.startsWith("-") };
-  return { origin, number, message: { ...plain, latest }, isShared };
+  const message =
+    key === undefined ? plain : { ...plain, latest: { key: key.slice(1), isRemoved: key.startsWith("-") } };
+  const envelope = { origin, number, message, isShared };
+  return place === undefined ? envelope : { ...envelope, place };
 }
 
 function withLength(bytes: Uint8Array): [Uint8Array, Uint8Array] {

@@ -1,7 +1,7 @@
 // The streams of groups that exist in this process only. Delivery is part of the call that publishes.
 
 import { randomBytes } from "node:crypto";
-import type { BackplaneMember } from "../../backplane/backplane.ts";
+import type { BackplaneMember, HistoryLimits } from "../../backplane/backplane.ts";
 import { utf8 } from "../../base/bytes.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
 import { type Control, ControlEntry } from "../control.ts";
@@ -12,7 +12,15 @@ import { GroupEntry, type GroupMessage, NO_ENTRIES } from "../message.ts";
 import type { PresenceView } from "../presence-view.ts";
 import type { Publication } from "../publications.ts";
 import { type GroupLives, LocalLives } from "./group-lives.ts";
-import type { GroupStream, PublishTo, Replay, SourceOwner, StreamListener, StreamSource } from "./source.ts";
+import type {
+  GroupStream,
+  PublishTo,
+  Replay,
+  SourceOwner,
+  StreamListener,
+  StreamPart,
+  StreamSource,
+} from "./source.ts";
 
 export class LocalSource implements StreamSource {
   readonly owner: SourceOwner;
@@ -25,6 +33,7 @@ export class LocalSource implements StreamSource {
   readonly #views = new Map<string, PresenceView>();
   /** This process has all members. */
   readonly counts = undefined;
+  readonly leases = undefined;
   readonly isShared = false;
   /** Number of messages that were published to several groups. */
   #shared = 0;
@@ -52,6 +61,10 @@ export class LocalSource implements StreamSource {
     const publication = this.owner.publications.open(`local ${(this.#shared += 1)}`);
     return (group, stream) =>
       stream instanceof LocalStream ? stream.append(message, except, publication) : this.publish(group);
+  }
+
+  part({ message, keep }: StreamPart): PublishTo {
+    return (group, stream) => (stream instanceof LocalStream ? stream.appendKept(message, keep) : this.publish(group));
   }
 
   control(control: Control): PublishTo {
@@ -140,6 +153,12 @@ class LocalStream implements GroupStream {
     this.#values?.put(entry);
     this.#listener.accept(entry);
     return Promise.resolve(entry.id);
+  }
+
+  /** The history of the group keeps at least as much as `keep` from now on. */
+  appendKept(message: GroupMessage, keep: HistoryLimits): Promise<string> {
+    this.#log.keepAtLeast(keep);
+    return this.append(message, undefined);
   }
 
   control(control: Control): Promise<string> {

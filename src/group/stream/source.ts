@@ -2,7 +2,7 @@
 // (`backplane-source.ts`).
 // Each group has one stream. All its members receive the entries of the stream in the same order.
 
-import type { BackplaneMember } from "../../backplane/backplane.ts";
+import type { BackplaneMember, HistoryLimits } from "../../backplane/backplane.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
 import type { StoreHistoryLimits } from "../channel-store.ts";
@@ -14,6 +14,15 @@ import type { Publications } from "../publications.ts";
 
 import type { Counts } from "./counts.ts";
 import type { GroupLives, LifeListener } from "./group-lives.ts";
+import type { StreamLeases } from "./stream-leases.ts";
+
+/** A message of a published stream. */
+export interface StreamPart {
+  readonly message: GroupMessage;
+  readonly keep: HistoryLimits;
+  /** The last message is the end. */
+  readonly place: "part" | "end";
+}
 
 /** Entries after an id. */
 export interface Replay {
@@ -84,6 +93,8 @@ export interface StreamSource {
   publish(group: string, message: GroupMessage): Promise<string>;
   /** Prepares a message for several groups. Each call of the result publishes it to one of them. */
   share(message: GroupMessage, except: AnyChannel | undefined): PublishTo;
+  /** Prepares a message of a published stream. */
+  part(part: StreamPart): PublishTo;
   /** Prepares a control. */
   control(control: Control): PublishTo;
   /** Like GroupStream.replay, for a group that may have no stream here. Rejects with BACKPLANE_UNAVAILABLE. */
@@ -99,6 +110,8 @@ export interface StreamSource {
   readonly lives: GroupLives | undefined;
   /** The numbers of members in all processes; undefined where they are not counted. */
   readonly counts: Pick<Counts, "changed" | "count"> | undefined;
+  /** The published streams of all processes; undefined where there is one process. */
+  readonly leases: StreamLeases | undefined;
   present(group: string): Promise<readonly BackplaneMember[]>;
   close(): Promise<void>;
 }
