@@ -69,6 +69,8 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
         await new Promise<void>((resolve) => (unhold = resolve));
         unhold = undefined;
       }
+      // A carrier that ends while its next poll waits sends none: it would take the session from the carrier that follows.
+      if (isOver) return;
     }
   }
 

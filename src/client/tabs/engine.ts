@@ -14,6 +14,7 @@ import { close, finish } from "../ending.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { PageEvent, Time } from "../environment.ts";
 import { events as connectionEvents } from "../events.ts";
+import { LINGER_MS } from "../limits.ts";
 import { acknowledge, receive } from "../receiving.ts";
 import { acknowledged } from "../sending.ts";
 import { carrierEnded, continues, open, startCarrier } from "../taking-up.ts";
@@ -64,12 +65,14 @@ export interface Engine {
 }
 
 export function startEngine(options: EngineOptions, events: EngineEvents): Engine {
-  const { session, log } = options;
+  const { session } = options;
   const own = connectionEvents();
   let { epoch } = session;
   let carrier: Carrier | undefined;
   /** The server's `close`, which takes effect when all tabs have it. */
   let closing: CloseRecord | undefined;
+  /** True when all tabs know of the server's `close`: only its acknowledgement is due. */
+  let isLeft = false;
   let isDetached = false;
 
   const selector = selectCarriers(options.kinds, options.endpoint.origin, {
@@ -84,7 +87,10 @@ export function startEngine(options: EngineOptions, events: EngineEvents): Engin
         acknowledge(conversation);
       } else if (record.type === "close") {
         closing = record;
-        events.onRecord(session.received + 1, record);
+        // No other poll, until the tabs have it.
+        from.hold?.();
+        if (isLeft) closed();
+        else events.onRecord(session.received + 1, record);
       } else if (record.type !== "heartbeat") received(record);
       update();
     },
@@ -153,6 +159,15 @@ export function startEngine(options: EngineOptions, events: EngineEvents): Engin
     events.onAcknowledged(told);
   }
 
+  /** All tabs have the server's `close`. */
+  function closed(): void {
+    const record = closing!;
+    // A server that asks for another session goes on.
+    if (record.retryMs !== undefined) closing = undefined;
+    receive(conversation, record);
+    update();
+  }
+
   function update(): void {
     // The answer to a POST of an earlier carrier acknowledges records without the selector.
     tellAcknowledged();
@@ -173,12 +188,8 @@ export function startEngine(options: EngineOptions, events: EngineEvents): Engin
     confirm(number) {
       session.shared = number;
       if (closing && number > session.received) {
-        log(`the server has closed the session: ${closing.code} ${closing.reason}`);
-        const record = closing;
-        // A server that asks for another session goes on.
-        if (record.retryMs !== undefined) closing = undefined;
-        receive(conversation, record);
-        update();
+        // Without a carrier it cannot be acknowledged. It arrives again on the next one.
+        if (selector.current) closed();
       } else if (session.isAckDue || carrier?.kind === "poll" || !conversation.cancelTimer) acknowledge(conversation);
     },
     hold(isHolding) {
@@ -195,6 +206,13 @@ export function startEngine(options: EngineOptions, events: EngineEvents): Engin
 
   function detach(): void {
     if (isDetached || own.ending) return;
+    if (closing && !isLeft) {
+      isLeft = true;
+      session.shared = Number.POSITIVE_INFINITY;
+      options.after(LINGER_MS, detach);
+      if (selector.current) closed();
+      return;
+    }
     isDetached = true;
     // Nothing more is said in the session's name: no acknowledgement, and no record.
     session.holders = 1;

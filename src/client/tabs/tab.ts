@@ -491,7 +491,7 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
       if (leader) leader.check(event);
       else if (event === "awake") {
         post({ type: "check", event });
-        if (locks) ping();
+        post({ type: "ping" });
       }
     },
     stop(by = "client") {
@@ -500,8 +500,8 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
       if (by === "server") {
         isLeaving = true;
         // No tab may take the lock, and begin another session, before it knows of the end.
-        if (leader) leader.whenConfirmed(leave);
-        else leave();
+        // Later: the session itself waits for the same confirmation.
+        queueMicrotask(() => (leader ? leader.whenConfirmed(leave) : leave()));
         return false;
       }
       if (!current) {
