@@ -4,13 +4,13 @@
 import type { ClientNumberedRecord, CloseRecord } from "../../codec/session-record.ts";
 import { keptSize } from "../../protocol/session.ts";
 import type { CarrierKind } from "../carrier.ts";
-import type { KeptRecord } from "../client-session.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { PageEvent, Time } from "../environment.ts";
 import { startEngine } from "./engine.ts";
 import { CONFIRM_DELAY_MS, CONFIRM_MS, CONFIRM_RECORDS, TRIES } from "./limits.ts";
 import type { Mirror } from "./mirror.ts";
 import type { Entry, Note, NoteContent } from "./notes.ts";
+import { toWire } from "./tab-carrier.ts";
 import type { HeldLocks } from "./tab-locks.ts";
 
 /** Another tab. */
@@ -267,15 +267,4 @@ export function startLeader(options: LeaderOptions): Leader {
     cancelConfirm?.();
     for (const { unwatch } of peers.values()) unwatch();
   }
-}
-
-/** The record without the data that the client adds. */
-export function toWire({
-  value: _,
-  sends: __,
-  offset: ___,
-  refusal: ____,
-  ...record
-}: KeptRecord): ClientNumberedRecord {
-  return record as ClientNumberedRecord;
 }

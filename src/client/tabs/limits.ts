@@ -1,7 +1,7 @@
 // The numbers of a connection that tabs share. A file without imports, as `../limits.ts`.
 
-/** Time between two questions of a follower whether the leader lives. */
-export const PING_MS = 2000;
+/** Time between two questions of the followers whether the leader lives. */
+export const PING_MS = 1500;
 /** Consecutive questions without an answer after which a follower takes the lock from the leader. */
 export const MAX_MISSES = 2;
 /** The longest time that a new leader waits for the other tabs to say what they have. */

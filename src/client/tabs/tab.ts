@@ -1,19 +1,21 @@
 // A connection of one tab among several that share a session. To the connection it is a selector of carriers, whose carrier is
 // the tab that leads; that one has the real carriers (`leader.ts`). Each tab has the shared state (`mirror.ts`), so any of them
 // can lead next.
+// Long because all roles change the same fields: the locks, the channel, the leader and two timers.
 
 import { guard } from "../../base/guard.ts";
-import type { CloseRecord, OpenRecord } from "../../codec/session-record.ts";
-import type { Carrier, CarrierKind } from "../carrier.ts";
+import type { CloseRecord } from "../../codec/session-record.ts";
+import type { CarrierKind } from "../carrier.ts";
 import { type CarrierSelector, selectCarriers } from "../carrier-selector.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { LINGER_MS } from "../limits.ts";
 import type { SharingOwner } from "../sharing.ts";
-import { type Leader, startLeader, toWire } from "./leader.ts";
+import { type Leader, startLeader } from "./leader.ts";
 import { GATHER_MS, MAX_MISSES, PING_MS } from "./limits.ts";
 import { Mirror } from "./mirror.ts";
-import type { Entry, Note, NoteContent, State } from "./notes.ts";
+import type { Note, NoteContent, State } from "./notes.ts";
 import type { TabChannel, TabsPlatform } from "./platform.ts";
+import { tabCarrier } from "./tab-carrier.ts";
 import { type HeldLocks, takeLocks } from "./tab-locks.ts";
 
 /**
@@ -53,9 +55,6 @@ export interface TabOptions {
   readonly onStatus: ((status: TabStatus) => void) | undefined;
 }
 
-/** A server's limits do not concern a tab: the leader keeps to them. */
-const OPEN = { heartbeatMs: 25_000, resumeMs: 60_000 } as const;
-
 export function shareSession({ kinds, endpoint, owner, platform, name, onStatus }: TabOptions): CarrierSelector {
   const { session, log } = owner;
   const id = platform.newId();
@@ -68,17 +67,10 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
   let leaderId: string | undefined;
   /** The selector of a tab that is alone. */
   let alone: CarrierSelector | undefined;
-  let current: Carrier | undefined;
-  /** The tab's records up to this number were sent to the leader; those up to `assigned` have a number in the session. */
-  let posted = 0;
-  let assigned = 0;
-  let isStalled = false;
-  let isFlushing = false;
-  /** Each of the tab's records up to this number may have reached a session that is lost. */
-  let maybeSent = 0;
-  let isHolding = false;
   /** Pings without an answer. */
   let misses = 0;
+  /** True if the leader has said anything since the last look. */
+  let isHeard = false;
   /** Present while the tab gathers. */
   let gathered: {
     readonly answers: Map<string, State | undefined>;
@@ -91,6 +83,22 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
   let unwatch = (): void => {};
   let isFinishing = false;
   let isLeaving = false;
+
+  const carrier = tabCarrier({
+    id,
+    mirror,
+    owner,
+    send(seq, records) {
+      const { epoch } = mirror;
+      if (leader) leader.take(id, epoch, seq, records);
+      else post({ type: "send", epoch, seq, records });
+    },
+    onHold(isHolding) {
+      if (leader) leader.hold(id, isHolding);
+      else post({ type: "hold", isHolding });
+    },
+    onProgress: checkFinished,
+  });
 
   function move(next: Role): boolean {
     if (!MOVES[role].includes(next)) return false;
@@ -158,29 +166,33 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     post({ type: "join", epoch: mirror.epoch, received: mirror.received });
   }
 
+  /** Asks whether the leader lives, unless it was heard. One question and its answer are heard by all tabs. */
   function ping(): void {
     cancelPing();
+    if (role === "leading") return;
     cancelPing = owner.after(PING_MS, ping);
-    if (role !== "joining" && role !== "following") return;
-    if (misses >= MAX_MISSES) {
+    if (isHeard || role === "gathering") {
+      isHeard = false;
+      misses = 0;
+    } else if (misses >= MAX_MISSES) {
       // A frozen page keeps its locks.
       log("tabs: the leader does not answer");
       misses = 0;
       locks?.steal();
-      return;
+    } else {
+      // The first question may have met a tab that was not the leader yet.
+      if (role === "joining" && misses > 0) join();
+      misses += 1;
+      post({ type: "ping" });
     }
-    // The first question may have met a tab that was not the leader yet.
-    if (role === "joining" && misses > 0) join();
-    misses += 1;
-    post({ type: "ping" });
   }
 
   function read(note: Note): void {
     const { from, type } = note;
-    if (from === leaderId) misses = 0;
+    isHeard ||= from === leaderId;
     if (type === "ping") {
       if (leader || role === "gathering") post({ type: "pong" });
-    } else if (type === "pong") misses = 0;
+    } else if (type === "pong") isHeard = true;
     else if (type === "claim") answer(note);
     else if (type === "answer") {
       if (note.to === id && role === "gathering") {
@@ -193,8 +205,9 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
       if (note.to === id && role !== "gathering" && !leader && note.state.term >= mirror.term)
         welcomed(from, note.state);
     } else if (type === "post") applyPost(note);
-    else if (type === "busy") isStalled ||= note.to === id;
-    else if (type === "failure") {
+    else if (type === "busy") {
+      if (note.to === id) carrier.stall();
+    } else if (type === "failure") {
       if (role === "following") owner.onFailure(note.failures, note.delayMs);
     } else leader?.read(note);
   }
@@ -206,7 +219,7 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     stepDown();
     if (role === "following" || role === "leading") move("joining");
     leaderId = undefined;
-    misses = 0;
+    isHeard = true;
     post({ type: "answer", to: note.from, term, state: isNewer ? mirror.state() : undefined });
   }
 
@@ -215,7 +228,7 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     stepDown();
     if (role !== "joining") move("joining");
     leaderId = from;
-    misses = 0;
+    isHeard = true;
     join();
   }
 
@@ -225,31 +238,27 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     if (role === "following" && from === leaderId) confirm();
     if (role !== "joining" || !move("following")) return;
     leaderId = from;
-    misses = 0;
-    if (state.epoch !== mirror.epoch) {
-      // It is not known which of them the leader took.
-      maybeSent = posted;
-      drop();
-    }
+    isHeard = true;
+    if (state.epoch !== mirror.epoch) carrier.loseEpoch();
     mirror.adopt(state);
-    assigned = mirror.seqs(id).assigned;
+    carrier.adopted();
     confirm();
-    if (isHolding) post({ type: "hold", isHolding });
-    open();
+    if (carrier.isHolding) post({ type: "hold", isHolding: true });
+    carrier.open();
   }
 
   function applyPost({ from, term, position, entries, asks }: Note & { readonly type: "post" }): void {
     if (role !== "following" || from !== leaderId || term !== mirror.term) return;
     if (position !== mirror.position + 1) {
       // A note is missing.
-      drop();
+      carrier.drop();
       move("joining");
       join();
       return;
     }
     for (const entry of entries) {
       mirror.apply(entry);
-      onEntry(entry);
+      carrier.take(entry);
     }
     // The connection may have closed meanwhile, and the channel with it.
     if (asks) post({ type: "has", term, position: mirror.position });
@@ -257,7 +266,7 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
 
   function gather(): void {
     if (!move("gathering")) return;
-    drop();
+    carrier.drop();
     leaderId = undefined;
     gathered = { answers: new Map(), others: undefined, term: mirror.term };
     const mine = gathered;
@@ -279,13 +288,13 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     if (role !== "gathering") return;
     for (const state of gathered.answers.values()) {
       if (!state || !mirror.isBehind(state)) continue;
-      if (state.epoch !== mirror.epoch) maybeSent = posted;
+      if (state.epoch !== mirror.epoch) carrier.loseEpoch();
       mirror.adopt(state);
     }
     mirror.term = Math.max(gathered.term, mirror.term) + 1;
     mirror.position = 0;
     mirror.transport = undefined;
-    assigned = mirror.seqs(id).assigned;
+    carrier.adopted();
     leaderId = id;
     move("leading");
     leader = startLeader({
@@ -296,11 +305,11 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
       mirror,
       locks: locks!,
       post,
-      onEntry,
-      onBusy: () => (isStalled = true),
+      onEntry: carrier.take,
+      onBusy: carrier.stall,
     });
     post({ type: "lead", term: mirror.term });
-    if (isHolding) leader.hold(id, true);
+    if (carrier.isHolding) leader.hold(id, true);
   }
 
   /** Another tab leads. */
@@ -309,125 +318,10 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     leader?.detach();
     leader = undefined;
     leaderId = undefined;
-    misses = 0;
-    drop();
-  }
-
-  function onEntry(entry: Entry): void {
-    if (entry.type === "down") deliver();
-    else if (entry.type === "up") {
-      if (entry.tab === id) assigned = entry.seq;
-    } else if (entry.type === "acked") acknowledged();
-    else if (entry.type === "open") open();
-    else if (entry.type === "lost") drop();
-    else if (entry.type === "renew") {
-      maybeSent = assigned;
-      assigned = 0;
-      drop();
-    } else owner.onRecord(current ?? carrierOf("websocket"), { ...entry, type: "close" });
-  }
-
-  /** The session has a carrier: so has this connection. */
-  function open(): void {
-    const { epoch, transport } = mirror;
-    if (!epoch || !transport || isLeaving) return;
-    const carrier = carrierOf(transport);
-    const isSame = session.token === epoch;
-    const isResumed = isSame && mirror.logFirst <= session.received + 1;
-    // A tab that was there before gets all that is still kept. A new one begins now.
-    const first = isResumed || !session.token ? (isResumed ? session.received : mirror.received) + 1 : mirror.logFirst;
-    const { acked } = mirror.seqs(id);
-    if (isSame && !isResumed) maybeSent = assigned;
-    if (session.token && !isResumed) {
-      for (const kept of session.after().slice(0, Math.max(maybeSent - session.acknowledged, 0))) kept.sends = 1;
-    }
-    const record: OpenRecord = {
-      type: "open",
-      session: epoch,
-      resumed: isResumed,
-      received: isResumed ? acked : assigned,
-      first,
-      ...OPEN,
-    };
-    current = carrier;
-    owner.onRecord(carrier, record);
-    deliver();
-    checkFinished();
-  }
-
-  /** The session has no carrier, or no leader. */
-  function drop(): void {
-    if (!current) return;
-    const carrier = current;
-    current = undefined;
-    owner.onEnd(carrier, { what: "the session has no carrier" });
-  }
-
-  /** Gives the connection the records that have arrived. */
-  function deliver(): void {
-    while (current) {
-      const record = mirror.record(session.received + 1);
-      if (!record) return;
-      owner.onRecord(current, record);
-      reportHold();
-    }
-  }
-
-  function acknowledged(): void {
-    const { acked } = mirror.seqs(id);
-    if (current && acked > session.acknowledged) owner.onRecord(current, { type: "ack", received: acked });
-    if (isStalled) {
-      isStalled = false;
-      posted = assigned;
-      flush();
-    }
-    checkFinished();
-  }
-
-  function carrierOf(kind: CarrierKind): Carrier {
-    return {
-      kind,
-      begin() {
-        posted = assigned;
-        isStalled = false;
-        flush();
-      },
-      flush() {
-        // Records of one turn are one note.
-        if (leader) flush();
-        else if (!isFlushing) {
-          isFlushing = true;
-          queueMicrotask(flush);
-        }
-      },
-      acknowledge() {
-        session.takeAck();
-        reportHold();
-      },
-      heartbeat: () => true,
-      finish() {},
-      end() {},
-    };
-  }
-
-  function flush(): void {
-    isFlushing = false;
-    if (!current) return;
-    const records = session.after(posted).flatMap((record) => (record.type === "close" ? [] : [toWire(record)]));
-    if (records.length === 0) return;
-    const seq = posted + 1;
-    posted += records.length;
-    if (leader) leader.take(id, mirror.epoch, seq, records);
-    else post({ type: "send", epoch: mirror.epoch, seq, records });
-  }
-
-  /** Tells the leader when a loop of this tab falls behind, or has caught up. */
-  function reportHold(): void {
-    const isBehind = session.holders > 0;
-    if (isBehind === isHolding) return;
-    isHolding = isBehind;
-    if (leader) leader.hold(id, isHolding);
-    else post({ type: "hold", isHolding });
+    carrier.drop();
+    // A tab that leads does not ask.
+    cancelPing();
+    cancelPing = owner.after(PING_MS, ping);
   }
 
   /** Ends a closed connection whose records have arrived. Its own `close` stays in this tab. */
@@ -458,7 +352,6 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     unwatch();
     if (record) leader?.close(record);
     else leader?.detach();
-    current = undefined;
     post({ type: "leave" });
     release();
   }
@@ -467,14 +360,15 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
   function goAway(): void {
     if (role === "alone" || !move("away")) return;
     leader?.detach();
-    drop();
+    carrier.drop();
     post({ type: "leave" });
     release();
   }
 
   return {
     get current() {
-      return alone ? alone.current : current;
+      if (alone) return alone.current;
+      return isLeaving ? undefined : carrier.current;
     },
     begin() {
       unwatch = platform.watch((event) => {
@@ -504,7 +398,7 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
         queueMicrotask(() => (leader ? leader.whenConfirmed(leave) : leave()));
         return false;
       }
-      if (!current) {
+      if (!carrier.current) {
         leave();
         return false;
       }
@@ -512,7 +406,7 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
       if (isFinishing) return true;
       isFinishing = true;
       cancelLinger = owner.after(LINGER_MS, finish);
-      flush();
+      carrier.flush();
       queueMicrotask(checkFinished);
       return true;
     },

@@ -276,6 +276,7 @@ describe("Tabs that share a session", () => {
     assert.equal(a.connection.close(), false);
     await own.app.advance(1000);
     assert.deepEqual([a.connection.state, b.connection.state, a.tab.status], ["closed", "open", "left"]);
+    assert.equal(a.connection.transport, undefined);
     assert.deepEqual([own.up, own.closes], [["last of a"], []]);
     own.channels[0]!.send("still here");
     b.connection.send("last of b");
