@@ -50,10 +50,13 @@ import {
 import { toLifeListener } from "./stream/group-lives.ts";
 import type { PublishTo, SourceOwner, StreamSource } from "./stream/source.ts";
 import { tellCursor } from "./tell-cursor.ts";
+import { WatchedGroups } from "./watched-groups.ts";
 
 const NO_OPTIONS: PublishOptions & JoinOptions<never> & DisconnectOptions & MoveOptions = {};
 
 export class GroupStore<Attachment = unknown, Out = Publishable> implements ChannelStore<Attachment, Out> {
+  /** @internal Its groups and messages, for those who only look. */
+  readonly watched: WatchedGroups;
   readonly #codec: StoreCodec;
   readonly #clock: Clock;
   readonly #source: StreamSource;
@@ -101,6 +104,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
       },
       report,
     });
+    this.watched = new WatchedGroups(this.#groups);
     this.#members = new StoreMembers({
       ...{ groups: this.#groups, presence: this.#presence, onJoin, onLeave, report },
       keep: (group) => lives?.keep(group),

@@ -22,6 +22,8 @@ const ALL: Record<EventName, true> = {
   "unichannel:channel.open": true,
   "unichannel:channel.close": true,
   "unichannel:channel.overflow": true,
+  "unichannel:session.attach": true,
+  "unichannel:session.detach": true,
   "unichannel:session.lost": true,
   "unichannel:session.relay": true,
   "unichannel:session.store": true,
