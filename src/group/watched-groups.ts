@@ -26,6 +26,11 @@ export class WatchedGroups {
     return this.#groups.all();
   }
 
+  /** True for one of the groups of this store. */
+  has(group: WatchedGroup): boolean {
+    return this.#groups.find(group.name) === group;
+  }
+
   /** The members of a group, as a copy; undefined for a group that does not exist. */
   members(group: string): readonly Member[] | undefined {
     return this.#groups.find(group)?.members();
