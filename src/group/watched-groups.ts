@@ -36,6 +36,10 @@ export class WatchedGroups {
     return this.#groups.find(group)?.members();
   }
 
+  get isWatched(): boolean {
+    return this.#watchers.length > 0;
+  }
+
   /** Calls `watcher` with each entry, until the function that comes back is called. */
   watch(watcher: EntryWatcher): () => void {
     this.#set([...this.#watchers, watcher]);

@@ -30,7 +30,15 @@ const HEADERS: Readonly<Record<string, string>> = {
 /** The folders of compiled modules: the page, the client, and those from which it imports. */
 const MODULES = ["inspector/page", "client", "base", "codec", "protocol"];
 
+const PAGE = "inspector/page/index.html";
+const MAIN = "inspector/page/main.js";
+
 let files: ReadonlyMap<string, PageFile> | undefined;
+
+/** The answer with the page itself. */
+export function pageItself(): Response {
+  return pageFile(PAGE)!;
+}
 
 /** The answer with the file at a path below the inspector's; undefined if there is none. */
 export function pageFile(path: string): Response | undefined {
@@ -52,5 +60,17 @@ function readFiles(): ReadonlyMap<string, PageFile> {
   // The compiler does not copy these: they are with the sources, which the package has, too.
   const sources = new URL("src/inspector/page/", import.meta.resolve("unichannel/package.json"));
   add(sources, "inspector/page/", /\.(?:html|css|svg)$/);
+  const page = found.get(PAGE)!;
+  found.set(PAGE, { ...page, body: page.body.replace("</head>", `${preloads(found)}</head>`) });
   return found;
+}
+
+/** Elements that let the browser load all modules at once: otherwise it finds some only in others, six steps deep. */
+function preloads(found: ReadonlyMap<string, PageFile>): string {
+  const paths = new Set([MAIN]);
+  for (const path of paths) {
+    for (const [, name] of found.get(path)!.body.matchAll(/^(?:import|export)\b[^"';]*?\bfrom "(\.[^"]+)"/gm))
+      paths.add(new URL(name!, new URL(path, "file:///")).pathname.slice(1));
+  }
+  return [...paths].map((path) => `<link rel="modulepreload" href="${path}">\n`).join("");
 }

@@ -26,7 +26,7 @@ import {
 } from "./access.ts";
 import { close, publish } from "./actions.ts";
 import { ChannelTable } from "./channel-table.ts";
-import { pageFile } from "./files.ts";
+import { pageFile, pageItself } from "./files.ts";
 import { GroupActivity } from "./group-activity.ts";
 import { listenTo } from "./listen.ts";
 import type { Watched } from "./lists.ts";
@@ -150,7 +150,7 @@ class ServerInspector {
     if (method !== "GET" && method !== "HEAD")
       return new Response(null, { status: 405, headers: { Allow: "GET, HEAD" } });
     // The page's own links are relative to the route with a slash at its end.
-    if (name === "") return pageFile("inspector/page/index.html")!;
+    if (name === "") return pageItself();
     const file = /(?:inspector\/page|base|client|codec|protocol)\/[^/]+$/.exec(path)?.[0];
     if (file !== undefined) return pageFile(file) ?? refusal(404, "Not Found");
     return new Response(null, { status: 308, headers: { Location: `${name}/` } });

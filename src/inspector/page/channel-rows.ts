@@ -5,6 +5,9 @@ import { bytes, KIND_NAMES, span } from "./format.ts";
 import { channelAddress } from "./state.ts";
 import type { ChannelRow } from "./wire.ts";
 
+/** Unsent bytes that stand out. A session has some until its client acknowledges them. */
+const MUCH_BYTES = 16_384;
+
 /** Shows the rows as links in a list. `open`: the id of the channel that is shown beside it. */
 export function showRows(list: HTMLElement, rows: readonly ChannelRow[], now: number, open: string | null): void {
   syncList(list, rows, {
@@ -44,6 +47,7 @@ function updateRow(
   if (row.closed === undefined) setText(age!, span(now - row.openedAt));
   else setText(age!, `${row.closed.code} ${row.closed.name}`);
   setText(unsent!, row.unsent > 0 ? bytes(row.unsent) : "");
+  unsent!.classList.toggle("is-much", row.unsent >= MUCH_BYTES);
 }
 
 export function kindOf({ transport, isSession, isAway }: ChannelRow): string {

@@ -24,7 +24,7 @@ export interface ChartOptions {
 
 const WIDTH = 400;
 const HEIGHT = 120;
-const MIN_SPAN_MS = 60_000;
+const MIN_SPAN_MS = 30_000;
 const MAX_SPAN_MS = 300_000;
 /** Nobody looked between samples that are further apart: the line has a gap. */
 const GAP_MS = 5000;
@@ -46,17 +46,18 @@ export class Chart {
   constructor(options: ChartOptions) {
     this.#options = options;
     this.#plot = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" });
-    for (const y of [0, 0.5, 1]) {
-      const at = String(Math.min(y * HEIGHT + 0.5, HEIGHT - 0.5));
-      this.#plot.append(svg("line", { x1: "0", x2: String(WIDTH), y1: at, y2: at, class: "grid" }));
-    }
     for (const { color } of options.series) {
       const area = svg("path", { class: `area ${color}` });
       const path = svg("path", { class: `line ${color}` });
       this.#areas.push(area);
       this.#paths.push(path);
-      this.#plot.append(area, path);
+      this.#plot.append(area);
     }
+    for (const y of [0, 0.5, 1]) {
+      const at = String(Math.min(y * HEIGHT + 0.5, HEIGHT - 0.5));
+      this.#plot.append(svg("line", { x1: "0", x2: String(WIDTH), y1: at, y2: at, class: "grid" }));
+    }
+    this.#plot.append(...this.#paths);
     this.#cursor = svg("line", { class: "cursor", y1: "0", y2: String(HEIGHT), visibility: "hidden" });
     this.#plot.append(this.#cursor);
     const legend = h("dl", { class: "legend" });
@@ -107,7 +108,8 @@ export class Chart {
     const from = last.at - spanMs;
     const shown = all.filter(({ at }) => at >= from);
     const rows = shown.map((sample) => this.#heights(sample, isStacked));
-    const top = niceTop(Math.max(least, ...rows.flat().map((value) => value ?? 0)));
+    // Room above the line for the number at the top.
+    const top = niceTop(Math.max(least, 1.15 * Math.max(...rows.flat().map((value) => value ?? 0))));
     const x = (at: number): number => ((at - from) / spanMs) * WIDTH;
     const y = (value: number): number => HEIGHT - 1 - (value / top) * (HEIGHT - 4);
     for (const [index] of series.entries()) {
@@ -178,9 +180,9 @@ function nearest(samples: readonly Sample[], at: number): Sample | undefined {
   return best;
 }
 
-/** The next of 1, 2, 5, 10, 20 …: a top that can be read, and seldom changes. */
+/** The next of 1, 1.5, 2, 3, 5, 7.5, 10, 15 …: a top that can be read, and seldom changes. */
 function niceTop(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
-  for (const step of [1, 2, 5, 10]) if (value <= step * power) return step * power;
+  for (const step of [1, 1.5, 2, 3, 5, 7.5, 10]) if (value <= step * power) return step * power;
   return 10 * power;
 }
