@@ -72,6 +72,8 @@ function greet(hello: Hello): void {
   showUptime(startedAt, hello.now);
   allow(hello);
   overview.show(samples);
+  // A new session, and one that goes on in another process, knows nothing of what is shown.
+  send();
 }
 
 function update(message: Update): void {
@@ -97,11 +99,6 @@ connection.onMessage((message) => {
   const parsed = JSON.parse(String(message)) as Hello | Update;
   if (parsed.type === "hello") greet(parsed);
   else update(parsed);
-});
-
-connection.onOpen(({ session }) => {
-  // A new session knows nothing of what is shown. A message that was not acknowledged is the same one.
-  if (session === "lost") send();
 });
 
 connection.onState(showState);
