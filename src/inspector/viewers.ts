@@ -13,6 +13,9 @@ import { parseView } from "./view.ts";
 import { Viewer } from "./viewer.ts";
 
 const TICK_MS = 1000;
+/** The part of the time that looking may take: a tick that took longer than 20 ms makes the pause until the next one longer. */
+const MAX_SHARE = 0.02;
+const MAX_TICK_MS = 10_000;
 /** Interval at which the application is asked whether a page may still look. */
 export const RECHECK_MS = 30_000;
 /** Close code of a page that may not look any more; of the application's range (RFC 6455 §7.4.2). */
@@ -36,6 +39,7 @@ export class Viewers {
   #timer: Timer | undefined;
   #sampledAt = 0;
   #checkedAt = 0;
+  #tickMs = TICK_MS;
   #received = 0;
   #sent = 0;
 
@@ -109,13 +113,18 @@ export class Viewers {
   #tick(): void {
     const { clock, stores } = this.#owner;
     const now = clock.now();
-    this.#timer = clock.setTimer(() => this.#tick(), TICK_MS);
+    // Set first, so that an exception below does not end all updates.
+    this.#timer = clock.setTimer(() => this.#tick(), this.#tickMs);
+    const before = process.cpuUsage();
     for (const { activity } of stores.values()) activity.tick(Math.max(1, now - this.#sampledAt));
     const sample = this.#sample();
     for (const viewer of this.#viewers.values()) if (viewer.isLooking && viewer.isReady) this.#update(viewer, sample);
-    if (now - this.#checkedAt < RECHECK_MS) return;
-    this.#checkedAt = now;
-    for (const viewer of this.#viewers.values()) void this.#recheck(viewer);
+    if (now - this.#checkedAt >= RECHECK_MS) {
+      this.#checkedAt = now;
+      for (const viewer of this.#viewers.values()) void this.#recheck(viewer);
+    }
+    const { user, system } = process.cpuUsage(before);
+    this.#tickMs = Math.min(Math.max(TICK_MS, (user + system) / 1000 / MAX_SHARE), MAX_TICK_MS);
   }
 
   #sample(): Sample | undefined {
