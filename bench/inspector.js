@@ -17,8 +17,9 @@ const SERVER = fileURLToPath(new URL("servers/fan-out-unichannel.js", import.met
 /** @param {number} count @param {readonly string[]} args @returns {Promise<number>} millions of instructions in a second */
 async function measure(count, args) {
   const server = fork(SERVER, args, { stdio: "inherit" });
-  const [{ port }] = /** @type {[{ port: number }]} */ (
-    await new Promise((resolve) => server.once("message", (...all) => resolve(all)))
+  /** @type {number} */
+  const port = await new Promise((resolve) =>
+    server.once("message", (message) => resolve(/** @type {any} */ (message).port)),
   );
   const close = await openWebSockets(port, count);
   await sleep(WARMUP_MS);
