@@ -1,5 +1,5 @@
 // @ts-check
-// What an open page of the inspector costs its server, apart from the server's work: processor instructions per second, while 1,000,
+// Measures what an open page of the inspector costs its server, apart from the server's work: processor instructions per second, while 1,000,
 // 5,000 and 20,000 WebSockets are silent. `node bench/inspector.js [COUNT…]`. Needs `perf`.
 
 import { fork } from "node:child_process";

@@ -24,14 +24,14 @@ import {
   refusal,
   refusalOf,
 } from "./access.ts";
-import { close, publish } from "./actions.ts";
+import { type ActionName, act } from "./actions.ts";
 import { ChannelTable } from "./channel-table.ts";
 import { pageFile, pageItself } from "./files.ts";
 import { GroupActivity } from "./group-activity.ts";
 import { listenTo } from "./listen.ts";
 import type { Watched } from "./lists.ts";
 import { Sampler } from "./sampler.ts";
-import { MAX_VIEW_BYTES } from "./view.ts";
+import { type Loose, MAX_MESSAGE_BYTES } from "./view.ts";
 import { Viewers } from "./viewers.ts";
 
 /** Open pages of one inspector. */
@@ -126,6 +126,7 @@ class ServerInspector {
       stats: () => server.stats(),
       hello: () => this.#hello(),
       mayLook: (request) => this.#mayLook(request),
+      act: (action, given, request) => this.#act(action, given, request),
     });
     for (const channel of exchanges.openChannels()) this.#table.addKnown(channel);
     this.#stopListening = listenTo(server, {
@@ -143,7 +144,6 @@ class ServerInspector {
     const { method, path } = request;
     if (isForeignPage(request)) return refusal(403, "a page of another origin may not look at this inspector");
     const name = path.slice(path.lastIndexOf("/") + 1);
-    if (method === "POST" && (name === "close" || name === "publish")) return this.#act(request, name);
     const refused = await this.#refusal(request, "view");
     if (refused !== undefined) return refused;
     if (name === "live") return this.#live(request);
@@ -163,11 +163,19 @@ class ServerInspector {
     this.#viewers.closeAll();
   }
 
-  async #act(request: ChannelRequest, action: "close" | "publish"): Promise<Response> {
-    if (this.#options.allow?.[action] !== true) return refusal(403, `this inspector does not allow to ${action}`);
-    const refused = await this.#refusal(request, action);
-    if (refused !== undefined) return refused;
-    return (action === "close" ? close : publish)(request, { table: this.#table, stores: this.#stores });
+  /** Never rejects: what goes wrong beyond the visitor's mistakes is reported. */
+  async #act(action: ActionName, given: Loose, request: ChannelRequest): Promise<string | undefined> {
+    if (this.#options.allow?.[action] !== true) return `this inspector does not allow to ${action}`;
+    let error: string | undefined = "the server could not do it";
+    const context = { table: this.#table, stores: this.#stores };
+    await guard(
+      async () => {
+        const refused = await this.#refusal(request, action);
+        error = refused === undefined ? await act(action, given, context) : `you may not ${action} here`;
+      },
+      (thrown) => this.#exchanges.report(thrown, { source: "handler", request }),
+    );
+    return error;
   }
 
   #live(request: ChannelRequest): Response {
@@ -183,7 +191,7 @@ class ServerInspector {
         message: (message, own) => viewers.message(own, message),
         close: (_, own) => viewers.close(own),
       },
-      { maxMessageBytes: MAX_VIEW_BYTES, resumeMs: RESUME_MS },
+      { maxMessageBytes: MAX_MESSAGE_BYTES, resumeMs: RESUME_MS },
     );
     viewers.carried(channel, request);
     return channel.response;

@@ -1,20 +1,18 @@
-// The message in which a page says what it shows. It comes from a client, so it is checked; a part that is missing or wrong is the
-// default.
+// The messages of a page. They come from a client, so they are checked; in the one that says what is shown, a part that is missing or
+// wrong is the default.
 
 import type { ChannelsView, GroupName, GroupsView, View } from "./page/wire.ts";
 
-/** Longest message of a page. A name of a group has at most 1,024 bytes. */
-export const MAX_VIEW_BYTES = 16_384;
+/** Longest message of a page: one that publishes. */
+export const MAX_MESSAGE_BYTES = 65_536;
 const MAX_TEXT = 200;
 const MAX_NAME = 1024;
 const MAX_PAGE = 1_000_000;
 
-type Loose = Readonly<Record<string, unknown>>;
+/** An object of a message, whose parts are not checked. */
+export type Loose = Readonly<Record<string, unknown>>;
 
-/** Undefined for what is not JSON, or no object. */
-export function parseView(message: unknown): View | undefined {
-  const given = parse(message);
-  if (given === undefined) return undefined;
+export function toView(given: Loose): View {
   return {
     tab: oneOf(given["tab"], ["overview", "channels", "groups"]),
     channels: toChannelsView(toLoose(given["channels"])),
@@ -25,7 +23,7 @@ export function parseView(message: unknown): View | undefined {
   };
 }
 
-export const FIRST_VIEW: View = parseView('{"isPaused":true}')!;
+export const FIRST_VIEW: View = toView({ isPaused: true });
 
 function toChannelsView(given: Loose): ChannelsView {
   return {
@@ -51,7 +49,8 @@ export function toGroupName(value: unknown): GroupName | null {
   return store.length > MAX_NAME || group.length > MAX_NAME ? null : { store, group };
 }
 
-function parse(message: unknown): Loose | undefined {
+/** Undefined for a message that is not JSON, or no object. */
+export function parseMessage(message: unknown): Loose | undefined {
   try {
     const value: unknown = JSON.parse(String(message));
     return typeof value === "object" && value !== null ? (value as Loose) : undefined;

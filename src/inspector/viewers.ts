@@ -5,11 +5,12 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { Channel } from "../channel/channel.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import type { ServerStats } from "../server/counts.ts";
+import { type ActionName, actionOf } from "./actions.ts";
 import type { ChannelTable } from "./channel-table.ts";
 import { channelDetail, channelsPage, groupDetail, groupsPage, type WatchedStores } from "./lists.ts";
-import type { Hello, Kind, Sample, TimelineEvent, Update } from "./page/wire.ts";
+import type { Done, Hello, Kind, Sample, TimelineEvent, Update } from "./page/wire.ts";
 import type { Sampler } from "./sampler.ts";
-import { parseView } from "./view.ts";
+import { type Loose, parseMessage, toView } from "./view.ts";
 import { Viewer } from "./viewer.ts";
 
 const TICK_MS = 1000;
@@ -31,6 +32,8 @@ export interface ViewersOwner {
   hello(): Omit<Hello, "type" | "now" | "samples">;
   /** Resolves with false if the request may not look any more. Never rejects. */
   mayLook(request: ChannelRequest): Promise<boolean>;
+  /** Carries out an action, if it is allowed. Resolves with the mistake, if there is one. Never rejects. */
+  act(action: ActionName, given: Loose, request: ChannelRequest): Promise<string | undefined>;
 }
 
 export class Viewers {
@@ -65,15 +68,18 @@ export class Viewers {
     if (viewer !== undefined) viewer.request = request;
   }
 
-  /** The page says what it shows, and is answered at once. */
-  message(channel: Channel, message: unknown): void {
+  /** The page says what it shows, and is answered at once; or it asks for an action, and its next message waits for the end of it. */
+  message(channel: Channel, message: unknown): Promise<void> | undefined {
     this.#received += 1;
     const viewer = this.#viewers.get(channel);
-    const view = parseView(message);
-    if (viewer === undefined || view === undefined) return;
-    viewer.view = view;
+    const given = parseMessage(message);
+    if (viewer === undefined || given === undefined) return undefined;
+    const action = actionOf(given);
+    if (action !== undefined) return this.#act(viewer, action, given);
+    viewer.view = toView(given);
     this.#check();
     if (viewer.isLooking) this.#update(viewer, null);
+    return undefined;
   }
 
   close(channel: Channel): void {
@@ -162,7 +168,12 @@ export class Viewers {
     this.#send(channel, update);
   }
 
-  #send(channel: Channel, message: Hello | Update): void {
+  async #act({ channel, request }: Viewer, action: ActionName, given: Loose): Promise<void> {
+    const error = await this.#owner.act(action, given, request);
+    this.#send(channel, { type: "done", n: Number(given["n"] ?? 0), error: error ?? null });
+  }
+
+  #send(channel: Channel, message: Hello | Update | Done): void {
     if (channel.send(JSON.stringify(message))) this.#sent += 1;
   }
 

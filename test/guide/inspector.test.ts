@@ -20,9 +20,9 @@ describe("the guide to the inspector", () => {
     t.after(() => session.close());
     await session.opened;
     const heard = new Promise((resolve) => session.onMessage(resolve));
-    const body = JSON.stringify({ store: "rooms", group: "lobby", form: "text", data: "hello" });
-    const headers = { "Content-Type": "application/json" };
-    assert.equal((await fetch(`${server.url}/inspect/publish`, { method: "POST", headers, body })).status, 204);
+    const looking = connect(`${server.url}/inspect/live`, { WebSocket: WebSocket as never });
+    t.after(() => looking.close());
+    looking.send(JSON.stringify({ type: "publish", store: "rooms", group: "lobby", form: "text", data: "hello" }));
     assert.equal(await heard, "hello");
   });
 
@@ -44,7 +44,7 @@ describe("the guide to the inspector", () => {
   it("answers inside node:http, and lets its channels through", async (t) => {
     const text = program(PAGE, "createServer").replace(
       "web.listen(9090)",
-      "web.listen(0, () => console.log(`port ${web.address().port}`))",
+      "web.listen(0, () => console.log('port', web.address().port))",
     );
     const { printed } = start(t, text);
     const [, port] = await printed(/^port (\d+)$/m);

@@ -1,4 +1,4 @@
-// Who may look at an inspector, and where it does not start: SECURITY.md, "The inspector".
+// Tests who may look at an inspector, and where it does not start: SECURITY.md, "The inspector".
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -10,7 +10,6 @@ import { attach } from "../../src/node.ts";
 import { inspected, openPage } from "./inspected.ts";
 
 const LOCAL: ServeOptions = { host: "127.0.0.1", port: 0 };
-const TEMPLATE = { action: "close", channel: "x", code: 1000, reason: "" };
 
 describe("an inspector without authorize", () => {
   const refused: readonly [why: string, options: ServeOptions][] = [
@@ -67,7 +66,7 @@ describe("an inspector without authorize", () => {
 });
 
 describe("an inspector with authorize", () => {
-  it("asks for the page, each file, each carrier and each action, with the purpose", async (t) => {
+  it("asks for the page, each file, each carrier and each posted message, with the purpose", async (t) => {
     const asked: string[] = [];
     const { app } = inspected(t, {
       authorize: (r, action) => {
@@ -88,12 +87,6 @@ describe("an inspector with authorize", () => {
     polls.send("{}");
     await app.settle();
     polls.close();
-    for (const action of ["close", "publish"])
-      await app.fetch(`/inspect/${action}`, {
-        method: "POST",
-        body: "{}",
-        headers: { "content-type": "application/json" },
-      });
     assert.deepEqual(asked.slice(0, 5), [
       "view GET /inspect",
       "view GET /inspect/",
@@ -102,18 +95,13 @@ describe("an inspector with authorize", () => {
       "view GET /inspect/live",
     ]);
     assert.ok(asked.includes("view POST /inspect/live"), "a posted message, too");
-    const acted = asked.filter((text) => !text.startsWith("view"));
-    assert.deepEqual(acted, ["close POST /inspect/close", "publish POST /inspect/publish"]);
   });
 
   it("answers nothing else where it says no", async (t) => {
     const { app } = inspected(t, { authorize: () => false, allow: { close: true, publish: true } });
     for (const path of ["", "/", "/inspector/page/main.js", "/client/index.js", "/live", "/live?mode=poll", "/x"])
       assert.equal((await app.fetch(`/inspect${path}`)).status, 403, path);
-    for (const action of ["close", "publish", "live"]) {
-      const answer = await app.fetch(`/inspect/${action}`, { method: "POST", body: JSON.stringify(TEMPLATE) });
-      assert.equal(answer.status, 403, action);
-    }
+    assert.equal((await app.fetch("/inspect/live?session=x&from=1", { method: "POST", body: "" })).status, 403);
     await assert.rejects(app.websocket("/inspect/live"), { code: "BAD_HANDSHAKE" });
   });
 
@@ -164,9 +152,13 @@ describe("an inspector with authorize", () => {
     for (const path of ["/", "/live?mode=poll", "/inspector/page/main.js"])
       assert.equal((await app.fetch(`/inspect${path}`, { headers: { origin } })).status, 403, path);
     for (const other of [origin, "null"]) {
-      const headers = { origin: other, "content-type": "application/json" };
-      const answer = await app.fetch("/inspect/close", { method: "POST", headers, body: JSON.stringify(TEMPLATE) });
-      assert.equal(answer.status, 403, other);
+      const posted = app.fetch("/inspect/live?session=x&from=1", {
+        method: "POST",
+        headers: { origin: other },
+        body: "",
+      });
+      assert.equal((await posted).status, 403, other);
+      await assert.rejects(app.websocket("/inspect/live", { headers: { origin: other } }), { code: "BAD_HANDSHAKE" });
     }
     const image = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" };
     assert.equal((await app.fetch("/inspect/live?mode=poll", { headers: image })).status, 403);

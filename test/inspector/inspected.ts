@@ -1,8 +1,9 @@
 // A server in memory with an inspector, for one test, and what an open page is told.
 
+import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { type Channel, type Handler, MemoryChannelStore, openSession, withChannel } from "../../src/index.ts";
-import type { Hello, Update, View } from "../../src/inspector/page/wire.ts";
+import type { Done, Hello, Update, View } from "../../src/inspector/page/wire.ts";
 import { type Inspector, type InspectorOptions, inspector } from "../../src/inspector.ts";
 import { type TestServer, type TestServerOptions, testServer } from "../../src/testing/index.ts";
 
@@ -51,16 +52,20 @@ interface OpenPage {
   readonly updates: Update[];
   /** Says what is shown, and resolves to the answer. */
   look(view: Partial<View>): Promise<Update>;
+  /** Asks for an action, and resolves to the mistake, or null. */
+  act(action: Readonly<Record<string, unknown>>): Promise<string | null>;
 }
 
 /** An open page of the inspector. */
 export async function openPage(app: TestServer): Promise<OpenPage> {
   const connection = app.connect("/inspect/live");
   const updates: Update[] = [];
+  const answers: Done[] = [];
   let hello: Hello | undefined;
   connection.onMessage((message) => {
-    const parsed = JSON.parse(String(message)) as Hello | Update;
+    const parsed = JSON.parse(String(message)) as Done | Hello | Update;
     if (parsed.type === "hello") hello = parsed;
+    else if (parsed.type === "done") answers.push(parsed);
     else updates.push(parsed);
   });
   await connection.opened;
@@ -74,6 +79,14 @@ export async function openPage(app: TestServer): Promise<OpenPage> {
       connection.send(JSON.stringify({ ...VIEW, ...view }));
       await app.settle();
       return updates[before]!;
+    },
+    async act(action) {
+      const n = answers.length + 1;
+      connection.send(JSON.stringify({ n, ...action }));
+      await app.settle();
+      const answer = answers[n - 1]!;
+      assert.equal(answer.n, n);
+      return answer.error;
     },
   };
 }

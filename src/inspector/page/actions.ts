@@ -1,29 +1,36 @@
-// The actions: closing a channel, publishing a message. Each is a POST of its own, which the application checks again.
+// The actions: closing a channel, publishing a message. The server answers each with its number.
 
 import { byId, setText } from "./dom.ts";
 import { state } from "./state.ts";
-import type { CloseRequest, PublishRequest } from "./wire.ts";
+import type { ActionRequest, Done } from "./wire.ts";
 
 let closing = "";
+let lastNumber = 0;
+/** The functions that wait for the answers to actions. */
+const waiting = new Map<number, (error: string | null) => void>();
 
-export function startActions(): void {
+/** `ask` sends an action to the server. */
+export function startActions(ask: (action: ActionRequest) => boolean): void {
   const dialog = byId<HTMLDialogElement>("close-dialog");
   byId("close-cancel").addEventListener("click", () => dialog.close());
   byId("close-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const code = Number(byId<HTMLInputElement>("close-code").value);
     const reason = byId<HTMLInputElement>("close-reason").value;
-    const request: CloseRequest = { channel: closing, code, reason };
-    void send("close", request, "Closed").then((isDone) => isDone && dialog.close());
+    const request: ActionRequest = { type: "close", n: ++lastNumber, channel: closing, code, reason };
+    act(ask, request, () => {
+      dialog.close();
+      return "Closed";
+    });
   });
   byId("publish-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const field = byId<HTMLTextAreaElement>("publish-data");
     const form = byId<HTMLSelectElement>("publish-as").value === "json" ? "json" : "text";
     if (state.group === null) return;
-    const request: PublishRequest = { ...state.group, data: field.value, form };
-    void send("publish", request, "Published").then((isDone) => {
-      if (isDone) field.value = "";
+    act(ask, { type: "publish", n: ++lastNumber, ...state.group, data: field.value, form }, () => {
+      field.value = "";
+      return "Published";
     });
   });
 }
@@ -39,17 +46,15 @@ export function askToClose(id: string): void {
   byId<HTMLDialogElement>("close-dialog").showModal();
 }
 
-/** True if the server has done it. A short message says so, or why not. */
-async function send(action: "close" | "publish", body: object, done: string): Promise<boolean> {
-  try {
-    const headers = { "Content-Type": "application/json" };
-    const answer = await fetch(action, { method: "POST", headers, body: JSON.stringify(body) });
-    say(answer.ok ? done : (await answer.text()).trim() || `The answer was ${answer.status}`, answer.ok);
-    return answer.ok;
-  } catch {
-    say("The server cannot be reached", false);
-    return false;
-  }
+export function answered({ n, error }: Done): void {
+  waiting.get(n)?.(error);
+  waiting.delete(n);
+}
+
+/** `done` is called when the server has done it, and returns the text that says so. */
+function act(ask: (action: ActionRequest) => boolean, request: ActionRequest, done: () => string): void {
+  waiting.set(request.n, (error) => say(error ?? done(), error === null));
+  if (!ask(request)) say("The server cannot be reached", false);
 }
 
 let timer: ReturnType<typeof setTimeout> | undefined;

@@ -1,7 +1,7 @@
 // The inspector's page. It says over a session of our own what it shows, and is sent that once a second.
 
 import { connect } from "../../client/index.ts";
-import { allow, startActions } from "./actions.ts";
+import { allow, answered, startActions } from "./actions.ts";
 import { showChannel } from "./channel-panel.ts";
 import { showChannels, startChannels } from "./channels.ts";
 import { byId, setAttribute, setText } from "./dom.ts";
@@ -9,7 +9,7 @@ import { showGroup, showGroups, startGroups } from "./groups.ts";
 import { Overview, showUptime } from "./overview.ts";
 import { readAddress, state } from "./state.ts";
 import { startTheme } from "./theme.ts";
-import type { Hello, Sample, Update, View } from "./wire.ts";
+import type { Done, Hello, Sample, Update, View } from "./wire.ts";
 
 /** Samples of five minutes. */
 const MAX_SAMPLES = 300;
@@ -33,7 +33,7 @@ let isPaused = false;
 
 startChannels(send);
 startGroups(send);
-startActions();
+startActions((action) => connection.send(JSON.stringify(action)));
 
 /** Tells the server what is shown. */
 function send(): void {
@@ -96,8 +96,9 @@ function update(message: Update): void {
 }
 
 connection.onMessage((message) => {
-  const parsed = JSON.parse(String(message)) as Hello | Update;
+  const parsed = JSON.parse(String(message)) as Done | Hello | Update;
   if (parsed.type === "hello") greet(parsed);
+  else if (parsed.type === "done") answered(parsed);
   else update(parsed);
 });
 

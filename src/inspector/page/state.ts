@@ -1,4 +1,4 @@
-// What the page shows: a tab, its filters, and the channel or group that is open. The address has it, so that a link and the back
+// The state of the page: a tab, its filters, and the channel or group that is open. The address has it, so that a link and the back
 // button work.
 
 import type { GroupName, View } from "./wire.ts";

@@ -185,16 +185,31 @@ export interface Update {
   readonly group?: GroupDetail | null;
 }
 
-/** The body of a POST to `close`. */
+/** Asks to close a channel. An action goes over the session, so that it reaches the process that the page shows. */
 export interface CloseRequest {
+  readonly type: "close";
+  /** The number of the action, which its answer repeats. */
+  readonly n: number;
   readonly channel: string;
   readonly code: number;
   readonly reason: string;
 }
 
-/** The body of a POST to `publish`. */
+/** Asks to publish a message. */
 export interface PublishRequest extends GroupName {
+  readonly type: "publish";
+  readonly n: number;
   readonly data: string;
   /** `json`: `data` is the JSON text of a value. */
   readonly form: "text" | "json";
+}
+
+export type ActionRequest = CloseRequest | PublishRequest;
+
+/** The answer to an action. */
+export interface Done {
+  readonly type: "done";
+  readonly n: number;
+  /** The mistake; null if it is done. */
+  readonly error: string | null;
 }
