@@ -50,7 +50,8 @@ async function operate(
       if (request.path !== "/chat") return withChannel(request, (channel) => rooms.addToGroup("quotes", channel));
       return openSession(request, { open: (channel) => rooms.addToGroup(EVIL, channel) });
     },
-    { host: "127.0.0.1", port: 0, maxSessionsPerAddress: 10 },
+    // The silent sockets answer no pings.
+    { host: "127.0.0.1", port: 0, pingIntervalMs: 0 },
   );
   t.after(() => server.stop({ graceMs: 0 }));
   inspect = inspector(server, { stores: { rooms }, ...options });
