@@ -122,6 +122,10 @@ unichannel_buffered_bytes 0
 unichannel_overflows_total{policy="close"} 0
 unichannel_overflows_total{policy="drop"} 0
 
+# HELP unichannel_expired_total Channels closed because their client's identity ended
+# TYPE unichannel_expired_total counter
+unichannel_expired_total 0
+
 # HELP unichannel_sessions Open sessions
 # TYPE unichannel_sessions gauge
 unichannel_sessions 0

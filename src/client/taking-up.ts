@@ -91,7 +91,7 @@ export function carrierEnded(conversation: Conversation, carrier: Carrier, end: 
   if (refused) refuse(conversation, refused, error);
   else if (error !== undefined) conversation.events.error.tell(error);
   let fatal = fatalCode(end, wasOpen);
-  // Of an identity that ends, or has ended: an application need not tell a late renewal from none.
+  // The identity has an end: an application need not tell a late renewal from none.
   if (status === 401 && conversation.cancelRenewal) fatal = EXPIRED;
   // Refusals of older requests, and of those without a token, are ignored. An abandoned request may have replaced this one.
   const isReplaced = attempt === conversation.tries && ((wasOpen && code === REPLACED) || status === 409);
